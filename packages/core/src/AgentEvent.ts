@@ -1,0 +1,123 @@
+/**
+ * Events of a run: AG-UI 1.0, kept open, since a log keeps whatever it was given.
+ *
+ * Source: https://docs.ag-ui.com/concepts/events
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+
+/**
+ * Any object with a non-empty string `type`. Further keys are kept as they are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const AgentEvent = Schema.Struct(
+  { type: Schema.NonEmptyString },
+  { key: Schema.String, value: Schema.Unknown },
+)
+export type AgentEvent = typeof AgentEvent.Type
+
+/** The fields, beyond `type`, that AG-UI 1.0 demands of each of its event types, and their JSON type. */
+const required = {
+  RUN_STARTED: { threadId: "string", runId: "string" },
+  RUN_FINISHED: { threadId: "string", runId: "string" },
+  RUN_ERROR: { message: "string" },
+  STEP_STARTED: { stepName: "string" },
+  STEP_FINISHED: { stepName: "string" },
+  TEXT_MESSAGE_START: { messageId: "string" },
+  TEXT_MESSAGE_CONTENT: { messageId: "string", delta: "string" },
+  TEXT_MESSAGE_END: { messageId: "string" },
+  TEXT_MESSAGE_CHUNK: {},
+  TOOL_CALL_START: { toolCallId: "string", toolCallName: "string" },
+  TOOL_CALL_ARGS: { toolCallId: "string", delta: "string" },
+  TOOL_CALL_END: { toolCallId: "string" },
+  TOOL_CALL_CHUNK: {},
+  TOOL_CALL_RESULT: { messageId: "string", toolCallId: "string", content: "any" },
+  STATE_SNAPSHOT: { snapshot: "any" },
+  STATE_DELTA: { delta: "array" },
+  MESSAGES_SNAPSHOT: { messages: "array" },
+  ACTIVITY_SNAPSHOT: { messageId: "string", activityType: "string", content: "object" },
+  ACTIVITY_DELTA: { messageId: "string", activityType: "string", patch: "array" },
+  REASONING_START: { messageId: "string" },
+  REASONING_MESSAGE_START: { messageId: "string", role: "string" },
+  REASONING_MESSAGE_CONTENT: { messageId: "string", delta: "string" },
+  REASONING_MESSAGE_END: { messageId: "string" },
+  REASONING_MESSAGE_CHUNK: {},
+  REASONING_END: { messageId: "string" },
+  REASONING_ENCRYPTED_VALUE: { subtype: "string", entityId: "string", encryptedValue: "string" },
+  SUBAGENT_STARTED: { subagentRunId: "string", name: "string" },
+  SUBAGENT_FINISHED: { subagentRunId: "string" },
+  SUBAGENT_ERROR: { subagentRunId: "string", message: "string" },
+  RAW: { event: "any" },
+  CUSTOM: { name: "string", value: "any" },
+} as const satisfies Record<string, Record<string, "string" | "array" | "object" | "any">>
+
+/** A type that AG-UI 1.0 names. */
+export type EventType = keyof typeof required
+
+export const eventTypes = Object.keys(required) as ReadonlyArray<EventType>
+
+const jsonType = (value: unknown): string =>
+  value === null ? "null" : Array.isArray(value) ? "array" : typeof value
+
+/**
+ * What is wrong with an event, as a sentence, or undefined when nothing is. A type that AG-UI 1.0 does not
+ * name needs nothing but its `type`.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const problemOf = (event: unknown): string | undefined => {
+  if (jsonType(event) !== "object") return `an event must be an object, this is ${jsonType(event)}`
+  const record = event as Record<string, unknown>
+  const type = record["type"]
+  if (typeof type !== "string" || type === "") return "an event must have a non-empty string `type`"
+  if (!Object.hasOwn(required, type)) return undefined
+  for (const [field, expected] of Object.entries(required[type as EventType])) {
+    const actual = jsonType(record[field])
+    if (expected === "any" ? actual === "undefined" : actual !== expected) {
+      return `${type} must have ${expected === "any" ? "a value" : `a ${expected}`} in \`${field}\`, this has ${actual}`
+    }
+  }
+  return undefined
+}
+
+/** RUN_FINISHED and RUN_ERROR: only the control plane writes them into a log. */
+export const endsRun = (event: AgentEvent): boolean =>
+  event.type === "RUN_FINISHED" || event.type === "RUN_ERROR"
+
+export const textStart = (messageId: string, role = "assistant"): AgentEvent => ({
+  type: "TEXT_MESSAGE_START",
+  messageId,
+  role,
+})
+
+export const textContent = (messageId: string, delta: string): AgentEvent => ({
+  type: "TEXT_MESSAGE_CONTENT",
+  messageId,
+  delta,
+})
+
+export const textEnd = (messageId: string): AgentEvent => ({ type: "TEXT_MESSAGE_END", messageId })
+
+export const stepStarted = (stepName: string): AgentEvent => ({ type: "STEP_STARTED", stepName })
+
+export const stepFinished = (stepName: string): AgentEvent => ({ type: "STEP_FINISHED", stepName })
+
+export const toolCallStart = (toolCallId: string, toolCallName: string): AgentEvent => ({
+  type: "TOOL_CALL_START",
+  toolCallId,
+  toolCallName,
+})
+
+export const toolCallArgs = (toolCallId: string, delta: string): AgentEvent => ({
+  type: "TOOL_CALL_ARGS",
+  toolCallId,
+  delta,
+})
+
+export const toolCallEnd = (toolCallId: string): AgentEvent => ({ type: "TOOL_CALL_END", toolCallId })
+
+export const custom = (name: string, value: unknown): AgentEvent => ({ type: "CUSTOM", name, value })

@@ -1,0 +1,67 @@
+/**
+ * The identifiers of the domain, each a branded string so that one cannot stand for another.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Effect, Schema } from "effect"
+
+const uuid = Schema.String.pipe(
+  Schema.pattern(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/, {
+    message: () => "must be a UUID",
+  }),
+)
+
+/** 1 to `max` characters, none of them a control character. */
+export const text = (max: number) =>
+  Schema.String.pipe(
+    Schema.minLength(1, { message: () => "must not be empty" }),
+    Schema.maxLength(max, { message: () => `must be at most ${max} characters` }),
+    // oxlint-disable-next-line no-control-regex -- control characters are what this refuses
+    Schema.pattern(/^[^\u0000-\u001f\u007f]*$/, {
+      message: () => "must not contain control characters",
+    }),
+  )
+
+/** A run's public id, 1 to 128 characters, unique in its project. */
+export const RunId = text(128).pipe(Schema.brand("RunId"))
+export type RunId = typeof RunId.Type
+
+export const WorkerId = uuid.pipe(Schema.brand("WorkerId"))
+export type WorkerId = typeof WorkerId.Type
+
+export const ProjectId = uuid.pipe(Schema.brand("ProjectId"))
+export type ProjectId = typeof ProjectId.Type
+
+export const ConversationId = uuid.pipe(Schema.brand("ConversationId"))
+export type ConversationId = typeof ConversationId.Type
+
+export const MessageId = uuid.pipe(Schema.brand("MessageId"))
+export type MessageId = typeof MessageId.Type
+
+export const SessionId = uuid.pipe(Schema.brand("SessionId"))
+export type SessionId = typeof SessionId.Type
+
+export const KeyId = uuid.pipe(Schema.brand("KeyId"))
+export type KeyId = typeof KeyId.Type
+
+/** Which agent a run is for; executors are routed by it. */
+export const AgentId = text(128).pipe(Schema.brand("AgentId"))
+export type AgentId = typeof AgentId.Type
+
+/**
+ * A new time-ordered UUID (version 7): the Clock's milliseconds, then random bits, so that rows
+ * made together lie together in an index.
+ *
+ * Source: RFC 9562 section 5.7.
+ *
+ * @since 0.1.0
+ */
+export const uuidV7: Effect.Effect<string> = Effect.map(Clock.currentTimeMillis, (millis) => {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16))
+  const time = BigInt(Math.max(0, Math.floor(millis)))
+  for (let i = 0; i < 6; i++) bytes[i] = Number((time >> BigInt(8 * (5 - i))) & 0xffn)
+  bytes[6] = 0x70 | (bytes[6]! & 0x0f)
+  bytes[8] = 0x80 | (bytes[8]! & 0x3f)
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+})

@@ -1,0 +1,86 @@
+/**
+ * The port where a worker keeps, hands back or suspends what it holds.
+ *
+ * @since 0.1.0
+ */
+import type { DateTime, Duration, Effect, Stream } from "effect"
+import { Context } from "effect"
+import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type * as Ids from "./Ids.js"
+import type { LeaseLost, LeaseRef, RunNotFound, Waiting } from "./Run.js"
+
+/**
+ * What the store says of one lease that was to be renewed.
+ *
+ * `Held`: renewed until `expiresAt`, by the store's clock. `Cancelled`: the run was cancelled while the
+ * caller held it. `Lost`: the caller does not hold it, and never will again under this epoch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Renewal =
+  | { readonly _tag: "Held"; readonly runId: Ids.RunId; readonly expiresAt: DateTime.Utc }
+  | { readonly _tag: "Cancelled"; readonly runId: Ids.RunId }
+  | { readonly _tag: "Lost"; readonly runId: Ids.RunId }
+
+/** Units: `leaseDuration` 5 to 300 seconds, counted from now by the store's clock. */
+export interface RenewRequest {
+  readonly workerId: Ids.WorkerId
+  readonly leases: ReadonlyArray<Pick<LeaseRef, "runId" | "epoch">>
+  readonly leaseDuration: Duration.DurationInput
+}
+
+/**
+ * How a run is handed back.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Release {
+  /** A sentence for the run's log. */
+  readonly reason?: string | undefined
+  /** How long until it is runnable again; zero when absent. */
+  readonly delay?: Duration.DurationInput | undefined
+  /**
+   * Whether the attempt stays counted, as after a retryable failure; false when absent. A counted
+   * release of the last attempt ends the run as failed with code `attempts_exhausted`.
+   */
+  readonly countAttempt?: boolean | undefined
+}
+
+/** Something a worker should know before its next renewal. The renewal says it too: signals may be lost. */
+export interface LeaseSignal {
+  readonly _tag: "Cancelled"
+  readonly runId: Ids.RunId
+}
+
+export class Leases extends Context.Tag("@runlease/core/Leases")<
+  Leases,
+  {
+    /** Renews all the named leases in one exchange; one answer for each, in the order asked. */
+    readonly renew: (
+      request: RenewRequest,
+    ) => Effect.Effect<ReadonlyArray<Renewal>, ControlPlaneUnavailable>
+
+    /** Hands a run back: pending again, attempt not counted unless asked. */
+    readonly release: (
+      lease: LeaseRef,
+      release?: Release,
+    ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneUnavailable>
+
+    /**
+     * Frees the run until the result of a tool call arrives by `Runs.resume`. Attempts are counted anew
+     * after it. The log gets a RUN_FINISHED with outcome `interrupt`.
+     */
+    readonly suspend: (
+      lease: LeaseRef,
+      waiting: Waiting,
+    ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneUnavailable>
+
+    /**
+     * Cancellations of runs held by this worker, as they happen. Never ends by itself; a control plane
+     * that has no signals gives a stream that stays silent.
+     */
+    readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneUnavailable>
+  }
+>() {}

@@ -1,0 +1,128 @@
+/**
+ * What a log has open: kept beside the log as it grows, so that whoever ends or takes over a run can close
+ * it without reading the log again.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import type { AgentEvent } from "./AgentEvent.js"
+
+const OpenKind = Schema.Literal("message", "tool", "step", "reasoning", "reasoningMessage", "subagent")
+type OpenKind = typeof OpenKind.Type
+
+/** `owner` is the subagent that a step belongs to; only its owner may finish it. */
+const OpenItem = Schema.Struct({
+  kind: OpenKind,
+  id: Schema.String,
+  owner: Schema.optional(Schema.String),
+})
+type OpenItem = typeof OpenItem.Type
+
+/**
+ * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
+ * opening.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const LogState = Schema.Struct({ started: Schema.Boolean, open: Schema.Array(OpenItem) })
+export type LogState = typeof LogState.Type
+
+export const initial: LogState = { started: false, open: [] }
+
+const opens: Record<string, readonly [OpenKind, string]> = {
+  TEXT_MESSAGE_START: ["message", "messageId"],
+  TOOL_CALL_START: ["tool", "toolCallId"],
+  STEP_STARTED: ["step", "stepName"],
+  REASONING_START: ["reasoning", "messageId"],
+  REASONING_MESSAGE_START: ["reasoningMessage", "messageId"],
+  SUBAGENT_STARTED: ["subagent", "subagentRunId"],
+}
+
+const closes: Record<string, readonly [OpenKind, string]> = {
+  TEXT_MESSAGE_END: ["message", "messageId"],
+  TOOL_CALL_END: ["tool", "toolCallId"],
+  STEP_FINISHED: ["step", "stepName"],
+  REASONING_END: ["reasoning", "messageId"],
+  REASONING_MESSAGE_END: ["reasoningMessage", "messageId"],
+  SUBAGENT_FINISHED: ["subagent", "subagentRunId"],
+  SUBAGENT_ERROR: ["subagent", "subagentRunId"],
+}
+
+const itemOf = (
+  table: Record<string, readonly [OpenKind, string]>,
+  event: AgentEvent,
+): OpenItem | undefined => {
+  if (!Object.hasOwn(table, event.type)) return undefined
+  const [kind, field] = table[event.type]!
+  const id = event[field]
+  if (typeof id !== "string") return undefined
+  const owner = event["subagentRunId"]
+  return kind === "step" && typeof owner === "string" ? { kind, id, owner } : { kind, id }
+}
+
+const same = (a: OpenItem, b: OpenItem) => a.kind === b.kind && a.id === b.id && a.owner === b.owner
+
+/** Whether `event` opens something that is open already, or closes something that is not. */
+export const misplaced = (state: LogState, event: AgentEvent): boolean => {
+  const opening = itemOf(opens, event)
+  if (opening !== undefined) return state.open.some((item) => same(item, opening))
+  const closing = itemOf(closes, event)
+  return closing !== undefined && !state.open.some((item) => same(item, closing))
+}
+
+/**
+ * The state after one more event. An event that opens and closes nothing gives the same object back.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const next = (state: LogState, event: AgentEvent): LogState => {
+  if (event.type === "RUN_STARTED") return state.started ? state : { started: true, open: [] }
+  if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return initial
+  const opening = itemOf(opens, event)
+  if (opening !== undefined) {
+    return state.open.some((item) => same(item, opening))
+      ? state
+      : { ...state, open: [...state.open, opening] }
+  }
+  const closing = itemOf(closes, event)
+  if (closing === undefined) return state
+  const index = state.open.findIndex((item) => same(item, closing))
+  return index < 0 ? state : { ...state, open: state.open.toSpliced(index, 1) }
+}
+
+export const afterAll = (state: LogState, events: ReadonlyArray<AgentEvent>): LogState =>
+  events.reduce(next, state)
+
+const closingOf = (item: OpenItem): AgentEvent => {
+  switch (item.kind) {
+    case "message":
+      return { type: "TEXT_MESSAGE_END", messageId: item.id }
+    case "tool":
+      return { type: "TOOL_CALL_END", toolCallId: item.id }
+    case "step":
+      return item.owner === undefined
+        ? { type: "STEP_FINISHED", stepName: item.id }
+        : { type: "STEP_FINISHED", stepName: item.id, subagentRunId: item.owner }
+    case "reasoning":
+      return { type: "REASONING_END", messageId: item.id }
+    case "reasoningMessage":
+      return { type: "REASONING_MESSAGE_END", messageId: item.id }
+    case "subagent":
+      return {
+        type: "SUBAGENT_ERROR",
+        subagentRunId: item.id,
+        message: "The attempt ended before this subagent did",
+      }
+  }
+}
+
+/**
+ * The events that close all that is open, last opened first.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const closings = (state: LogState): ReadonlyArray<AgentEvent> =>
+  state.open.map(closingOf).toReversed()

@@ -1,0 +1,77 @@
+/**
+ * What a run was asked to do, frozen when it was submitted.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+
+/** A piece of a message. Any `type` is kept as given: text, tool call, tool result, file and more. */
+export const MessagePart = Schema.Struct(
+  { type: Schema.NonEmptyString },
+  { key: Schema.String, value: Schema.Unknown },
+)
+export type MessagePart = typeof MessagePart.Type
+
+export const SnapshotMessage = Schema.Struct({
+  id: Schema.String,
+  role: Schema.String,
+  parts: Schema.Array(MessagePart),
+  metadata: Schema.optional(Schema.Unknown),
+  createdAt: Schema.optional(Schema.String),
+})
+export type SnapshotMessage = typeof SnapshotMessage.Type
+
+/** The W3C trace context of whoever submitted the run. */
+export const TraceContext = Schema.Struct({
+  traceId: Schema.String,
+  spanId: Schema.String,
+  traceFlags: Schema.Int,
+})
+
+/**
+ * The request that an executor turns into events. Absent optional fields are absent, never null.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RequestSnapshot = Schema.Struct({
+  messages: Schema.Array(SnapshotMessage),
+  tools: Schema.Array(Schema.Unknown),
+  context: Schema.Array(Schema.Unknown),
+  forwardedProps: Schema.optional(Schema.Unknown),
+  traceContext: Schema.optional(TraceContext),
+})
+export type RequestSnapshot = typeof RequestSnapshot.Type
+
+export const empty: RequestSnapshot = { messages: [], tools: [], context: [] }
+
+/** A text part. */
+export const textPart = (text: string): MessagePart => ({ type: "text", text })
+
+/**
+ * A snapshot that holds one user message of plain text.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromText = (text: string, id = "message-1"): RequestSnapshot => ({
+  ...empty,
+  messages: [{ id, role: "user", parts: [textPart(text)] }],
+})
+
+/** The text parts of one message, joined. */
+export const textOf = (message: SnapshotMessage): string =>
+  message.parts
+    .flatMap((part) => (part.type === "text" && typeof part["text"] === "string" ? [part["text"]] : []))
+    .join("")
+
+/**
+ * The text of the last user message, or the empty string when there is none.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const lastUserText = (snapshot: RequestSnapshot | null): string => {
+  const message = snapshot?.messages.findLast((candidate) => candidate.role === "user")
+  return message === undefined ? "" : textOf(message)
+}

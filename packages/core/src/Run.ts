@@ -1,0 +1,224 @@
+/**
+ * A run: a durable unit of agent work, and what the control plane knows of it.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+import * as Ids from "./Ids.js"
+import { RequestSnapshot } from "./RequestSnapshot.js"
+import { WorkerSession } from "./WorkerSession.js"
+
+/**
+ * Where a run is in its life; `docs/state-machine.md` draws the moves between them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RunStatus = Schema.Literal(
+  "pending",
+  "running",
+  "waiting",
+  "completed",
+  "failed",
+  "cancelled",
+)
+export type RunStatus = typeof RunStatus.Type
+
+export const TerminalStatus = Schema.Literal("completed", "failed", "cancelled")
+export type TerminalStatus = typeof TerminalStatus.Type
+
+export const isTerminal = (status: RunStatus): status is TerminalStatus =>
+  status === "completed" || status === "failed" || status === "cancelled"
+
+/** Grows by one with each claim of the run and never falls: the fencing token of its lease. */
+export const LeaseEpoch = Schema.NonNegativeInt.pipe(Schema.brand("LeaseEpoch"))
+export type LeaseEpoch = typeof LeaseEpoch.Type
+
+/** The position of an event in a run's log; the first event has id 1, and 0 is before it. */
+export const EventId = Schema.NonNegativeInt.pipe(Schema.brand("EventId"))
+export type EventId = typeof EventId.Type
+
+/**
+ * How many events outsiders have appended. Events of the control plane's own (starts, attempt marks,
+ * closings, ends) have an `EventId` but no step of this sequence.
+ */
+export const Sequence = Schema.NonNegativeInt.pipe(Schema.brand("Sequence"))
+export type Sequence = typeof Sequence.Type
+
+/** Where the source of the agent is taken from, and where it runs; carried for clients, not read here. */
+export const Target = Schema.Struct({
+  kind: Schema.NullOr(Schema.String),
+  environmentId: Schema.NullOr(Schema.String),
+  branchId: Schema.NullOr(Schema.String),
+  releaseVersion: Schema.NullOr(Schema.String),
+})
+export type Target = typeof Target.Type
+
+export const noTarget: Target = { kind: null, environmentId: null, branchId: null, releaseVersion: null }
+
+/** The tool call that led to this run, when one did. */
+export const Trigger = Schema.Struct({
+  conversationId: Ids.ConversationId,
+  messageId: Ids.MessageId,
+  toolCallId: Schema.String,
+})
+export type Trigger = typeof Trigger.Type
+
+/** Why a run failed: a code for programs and a sentence for people. */
+export const RunError = Schema.Struct({ code: Schema.NullOr(Schema.String), message: Schema.String })
+export type RunError = typeof RunError.Type
+
+/** Held iff the run is `running` and the store's clock is before `expiresAt`. */
+export const LeaseRecord = Schema.Struct({
+  owner: Ids.WorkerId,
+  epoch: LeaseEpoch,
+  expiresAt: Schema.DateTimeUtcFromNumber,
+})
+export type LeaseRecord = typeof LeaseRecord.Type
+
+/** The tool call whose result a `waiting` run is suspended for. */
+export const Waiting = Schema.Struct({ toolCallId: Schema.String, toolName: Schema.String })
+export type Waiting = typeof Waiting.Type
+
+/**
+ * A run as the control plane knows it. Its snapshot and its events are read apart from it.
+ *
+ * Units: every instant is UTC. `priority`: higher goes first. `attempt` counts claims that are not
+ * handed back; it is 0 until the first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Run = Schema.Struct({
+  runId: Ids.RunId,
+  projectId: Ids.ProjectId,
+  conversationId: Ids.ConversationId,
+  /** The message that this run is to produce. */
+  messageId: Ids.MessageId,
+  agentId: Ids.AgentId,
+  status: RunStatus,
+  mode: Schema.NullOr(Schema.String),
+  parentRunId: Schema.NullOr(Ids.RunId),
+  rootRunId: Ids.RunId,
+  trigger: Schema.NullOr(Trigger),
+  implementationKind: Schema.NullOr(Schema.String),
+  workerKey: Schema.NullOr(Schema.String),
+  sourceTarget: Target,
+  runtimeTarget: Target,
+  priority: Schema.Int,
+  /** Runs of one lane do not overlap and go in the order submitted; null is a lane of its own. */
+  concurrencyKey: Schema.NullOr(Schema.String),
+  attempt: Schema.NonNegativeInt,
+  maxAttempts: Schema.Positive.pipe(Schema.int()),
+  latestEventId: EventId,
+  latestSequence: Sequence,
+  lease: Schema.NullOr(LeaseRecord),
+  leaseEpoch: LeaseEpoch,
+  waiting: Schema.NullOr(Waiting),
+  session: Schema.NullOr(WorkerSession),
+  error: Schema.NullOr(RunError),
+  metadata: Schema.Unknown,
+  createdAt: Schema.DateTimeUtcFromNumber,
+  updatedAt: Schema.DateTimeUtcFromNumber,
+  availableAt: Schema.DateTimeUtcFromNumber,
+  startedAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+  finishedAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+})
+export type Run = typeof Run.Type
+
+/**
+ * What a worker gets when it claims: the request, the lease, and where the log stands.
+ *
+ * `leaseEpoch`, `attempt` and `maxAttempts` are null from a control plane that does not tell them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ClaimedRun = Schema.Struct({
+  runId: Ids.RunId,
+  projectId: Schema.NullOr(Ids.ProjectId),
+  conversationId: Ids.ConversationId,
+  messageId: Ids.MessageId,
+  agentId: Ids.AgentId,
+  status: RunStatus,
+  snapshot: Schema.NullOr(RequestSnapshot),
+  sourceTarget: Target,
+  runtimeTarget: Target,
+  latestEventId: EventId,
+  latestSequence: Sequence,
+  leaseOwner: Schema.NullOr(Schema.String),
+  leaseEpoch: Schema.NullOr(LeaseEpoch),
+  leaseExpiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+  attempt: Schema.NullOr(Schema.NonNegativeInt),
+  maxAttempts: Schema.NullOr(Schema.NonNegativeInt),
+  session: Schema.NullOr(WorkerSession),
+})
+export type ClaimedRun = typeof ClaimedRun.Type
+
+/** The claim's view of a run. */
+export const toClaimed = (run: Run, snapshot: RequestSnapshot | null): ClaimedRun => ({
+  runId: run.runId,
+  projectId: run.projectId,
+  conversationId: run.conversationId,
+  messageId: run.messageId,
+  agentId: run.agentId,
+  status: run.status,
+  snapshot,
+  sourceTarget: run.sourceTarget,
+  runtimeTarget: run.runtimeTarget,
+  latestEventId: run.latestEventId,
+  latestSequence: run.latestSequence,
+  leaseOwner: run.lease?.owner ?? null,
+  leaseEpoch: run.leaseEpoch,
+  leaseExpiresAt: run.lease?.expiresAt ?? null,
+  attempt: run.attempt,
+  maxAttempts: run.maxAttempts,
+  session: run.session,
+})
+
+/**
+ * Who says it holds a run: checked against owner and epoch in the same transaction as the effect.
+ * A null epoch (a foreign client that never heard of it) is checked against the owner alone.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Fence {
+  readonly workerId: Ids.WorkerId
+  readonly epoch: LeaseEpoch | null
+}
+
+/** A fence for one run. */
+export interface LeaseRef extends Fence {
+  readonly runId: Ids.RunId
+}
+
+/** No run of this project has that id. */
+export class RunNotFound extends Schema.TaggedError<RunNotFound>("@runlease/core/RunNotFound")(
+  "RunNotFound",
+  { runId: Schema.String },
+) {
+  override get message() {
+    return `Run ${this.runId} does not exist`
+  }
+}
+
+/** The caller does not hold the run: another claimed it, it lapsed, was handed back, or has ended. */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>("@runlease/core/LeaseLost")("LeaseLost", {
+  runId: Schema.String,
+  workerId: Schema.String,
+}) {
+  override get message() {
+    return `Worker ${this.workerId} does not hold the lease of run ${this.runId}`
+  }
+}
+
+/** The run has ended with `status`, and nothing can change it any more. */
+export class RunEnded extends Schema.TaggedError<RunEnded>("@runlease/core/RunEnded")("RunEnded", {
+  runId: Schema.String,
+  status: TerminalStatus,
+}) {
+  override get message() {
+    return `Run ${this.runId} has ended: ${this.status}`
+  }
+}

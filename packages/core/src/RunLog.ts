@@ -1,0 +1,116 @@
+/**
+ * The port of a run's log: AG-UI events, appended under a cursor, read and followed.
+ *
+ * @since 0.1.0
+ */
+import type { DateTime, Effect, Stream } from "effect"
+import { Context, Schema } from "effect"
+import type { AgentEvent } from "./AgentEvent.js"
+import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type * as Ids from "./Ids.js"
+import type { EventId, Fence, LeaseLost, Run, RunEnded, RunNotFound, Sequence } from "./Run.js"
+
+/** One event of the log. `sequence` is null for the control plane's own events. */
+export interface LogEntry {
+  readonly eventId: EventId
+  readonly sequence: Sequence | null
+  readonly event: AgentEvent
+  readonly createdAt: DateTime.Utc
+}
+
+/**
+ * Units: 1 to 100 `events`, each at most 245,760 bytes of JSON.
+ *
+ * `expectedEventId` and `expectedSequence` say what the log's latest are before this batch; both must
+ * hold when both are given. With one of them the append is idempotent: a batch that is already there,
+ * or whose beginning is, succeeds and adds only what is missing. With neither, it always adds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AppendRequest {
+  readonly runId: Ids.RunId
+  readonly events: ReadonlyArray<AgentEvent>
+  readonly expectedEventId?: EventId | undefined
+  readonly expectedSequence?: Sequence | undefined
+  /** Absent for a trusted caller that holds no lease. */
+  readonly fence?: Fence | undefined
+}
+
+/** `appendedCount` is how many events were new; `run` is the run after it. */
+export interface Appended {
+  readonly latestEventId: EventId
+  readonly latestSequence: Sequence
+  readonly appendedCount: number
+  readonly run: Run
+}
+
+/** The log is not where the caller thought it was; nothing was appended. */
+export class CursorMismatch extends Schema.TaggedError<CursorMismatch>("@runlease/core/CursorMismatch")(
+  "CursorMismatch",
+  { runId: Schema.String, latestEventId: Schema.Number, latestSequence: Schema.Number },
+) {
+  override get message() {
+    return `The log of run ${this.runId} is at event ${this.latestEventId}, sequence ${this.latestSequence}`
+  }
+}
+
+/** The run is suspended for a tool result and takes no events until it is resumed and claimed. */
+export class RunWaiting extends Schema.TaggedError<RunWaiting>("@runlease/core/RunWaiting")("RunWaiting", {
+  runId: Schema.String,
+}) {
+  override get message() {
+    return `Run ${this.runId} is waiting for a tool result`
+  }
+}
+
+/** The event at `index` of the batch cannot be logged; nothing of the batch was. */
+export class EventRefused extends Schema.TaggedError<EventRefused>("@runlease/core/EventRefused")(
+  "EventRefused",
+  {
+    index: Schema.Number,
+    reason: Schema.Literal("malformed", "too_large", "terminal", "batch_size"),
+    message: Schema.String,
+  },
+) {}
+
+export type AppendError =
+  | RunNotFound
+  | LeaseLost
+  | RunEnded
+  | RunWaiting
+  | CursorMismatch
+  | EventRefused
+  | ControlPlaneUnavailable
+
+export class RunLog extends Context.Tag("@runlease/core/RunLog")<
+  RunLog,
+  {
+    /**
+     * Appends a batch, all or nothing. Checks go in this order: the run, the fence, whether it has ended,
+     * whether it waits, the events, the cursor.
+     */
+    readonly append: (request: AppendRequest) => Effect.Effect<Appended, AppendError>
+
+    /** Up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first. */
+    readonly read: (options: {
+      readonly runId: Ids.RunId
+      readonly after?: EventId | undefined
+      readonly limit?: number | undefined
+    }) => Effect.Effect<ReadonlyArray<LogEntry>, RunNotFound | ControlPlaneUnavailable>
+
+    /**
+     * Every entry after `after`, those still to come included; ends after the one that ends the run.
+     * A run that waits keeps its followers.
+     */
+    readonly follow: (options: {
+      readonly runId: Ids.RunId
+      readonly after?: EventId | undefined
+    }) => Stream.Stream<LogEntry, RunNotFound | ControlPlaneUnavailable>
+  }
+>() {}
+
+export const maxEventBytes = 245_760
+export const maxBatch = 100
+export const defaultReadLimit = 100
+export const maxReadLimit = 1000

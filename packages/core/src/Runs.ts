@@ -1,0 +1,149 @@
+/**
+ * The port of runs as their submitters see them.
+ *
+ * @since 0.1.0
+ */
+import type { Effect } from "effect"
+import { Context, Schema } from "effect"
+import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ConversationNotFound } from "./Conversations.js"
+import * as Ids from "./Ids.js"
+import type { Page, PageRequest } from "./Page.js"
+import { RequestSnapshot } from "./RequestSnapshot.js"
+import type { Fence, LeaseLost, LeaseRef, RunEnded, RunError, RunStatus, TerminalStatus } from "./Run.js"
+import { type Run, type RunNotFound, Target, Trigger } from "./Run.js"
+import type { SessionRecord, WorkerSession } from "./WorkerSession.js"
+
+/**
+ * A run to be submitted. Only `agentId` is required.
+ *
+ * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
+ * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
+ * conversation when absent, and null for no lane. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
+ * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `initialStatus: "running"`
+ * means that somebody else drives the run: it is never claimed and has no lease.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Submission = Schema.Struct({
+  publicId: Schema.optional(Ids.RunId),
+  conversationId: Schema.optional(Ids.ConversationId),
+  parentRunId: Schema.optional(Ids.RunId),
+  trigger: Schema.optional(Trigger),
+  agentId: Ids.AgentId,
+  mode: Schema.optional(Schema.String),
+  implementationKind: Schema.optional(Schema.String),
+  workerKey: Schema.optional(Schema.String),
+  initialStatus: Schema.optional(Schema.Literal("pending", "running")),
+  sourceTarget: Schema.optional(Target),
+  runtimeTarget: Schema.optional(Target),
+  snapshot: Schema.optional(RequestSnapshot),
+  priority: Schema.optional(Schema.Int.pipe(Schema.between(-1000, 1000))),
+  availableAt: Schema.optional(Schema.DateTimeUtcFromNumber),
+  maxAttempts: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
+  concurrencyKey: Schema.optional(Schema.NullOr(Ids.text(256))),
+})
+export type Submission = typeof Submission.Type
+
+/** A submission as written by hand: branded ids may be plain strings. They are checked. */
+export type SubmissionInput = Omit<typeof Submission.Encoded, "availableAt"> & {
+  readonly availableAt?: Submission["availableAt"]
+}
+
+export const defaultMaxAttempts = 3
+
+/** How a run ends. */
+export interface Outcome {
+  readonly status: TerminalStatus
+  readonly error?: RunError | undefined
+  /** Replaces the run's metadata when present. */
+  readonly metadata?: Readonly<Record<string, unknown>> | null | undefined
+}
+
+/** The result of a tool call that a waiting run is suspended for. */
+export const ToolAnswer = Schema.Struct({
+  toolCallId: Schema.NonEmptyString,
+  result: Schema.Unknown,
+  isError: Schema.optional(Schema.Boolean),
+})
+export type ToolAnswer = typeof ToolAnswer.Type
+
+/** That public id names a run with another request. */
+export class SubmissionConflict extends Schema.TaggedError<SubmissionConflict>(
+  "@runlease/core/SubmissionConflict",
+)("SubmissionConflict", { publicId: Schema.String }) {
+  override get message() {
+    return `Run ${this.publicId} exists with another request; choose another public id`
+  }
+}
+
+/** The run does not wait for that tool call. */
+export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/NotWaiting")("NotWaiting", {
+  runId: Schema.String,
+  toolCallId: Schema.String,
+}) {
+  override get message() {
+    return `Run ${this.runId} is not waiting for tool call ${this.toolCallId}`
+  }
+}
+
+export interface ListRuns extends PageRequest {
+  readonly status?: RunStatus | undefined
+  readonly agentId?: Ids.AgentId | undefined
+  readonly conversationId?: Ids.ConversationId | undefined
+}
+
+export class Runs extends Context.Tag("@runlease/core/Runs")<
+  Runs,
+  {
+    /** Accepts a run, once: the same public id with the same request gives the first run and `duplicate`. */
+    readonly submit: (
+      submission: Submission,
+    ) => Effect.Effect<
+      { readonly run: Run; readonly duplicate: boolean },
+      ConversationNotFound | RunNotFound | SubmissionConflict | ControlPlaneUnavailable
+    >
+
+    readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneUnavailable>
+
+    /** Newest first. */
+    readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, ControlPlaneUnavailable>
+
+    /** Ends the run as cancelled, whoever holds it. `cancelled` is false when it had ended before. */
+    readonly cancel: (
+      runId: Ids.RunId,
+    ) => Effect.Effect<
+      { readonly cancelled: boolean; readonly run: Run },
+      RunNotFound | ControlPlaneUnavailable
+    >
+
+    /** Answers the tool call a waiting run is suspended for; the answer is in its next claim's snapshot. */
+    readonly resume: (
+      runId: Ids.RunId,
+      answer: ToolAnswer,
+    ) => Effect.Effect<
+      { readonly duplicate: boolean; readonly run: Run },
+      RunNotFound | NotWaiting | ControlPlaneUnavailable
+    >
+
+    /**
+     * Ends the run. The first outcome stands: `completed` is false on a run that had ended, and the run is as
+     * it was. Without a fence the caller is trusted; with one it must hold the lease.
+     */
+    readonly complete: (
+      runId: Ids.RunId,
+      outcome: Outcome,
+      fence?: Fence,
+    ) => Effect.Effect<
+      { readonly completed: boolean; readonly run: Run },
+      RunNotFound | LeaseLost | ControlPlaneUnavailable
+    >
+
+    /** Records or updates the worker session of a held run. */
+    readonly recordSession: (
+      lease: LeaseRef,
+      record: SessionRecord,
+    ) => Effect.Effect<WorkerSession, RunNotFound | LeaseLost | RunEnded | ControlPlaneUnavailable>
+  }
+>() {}

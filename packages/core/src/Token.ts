@@ -1,0 +1,31 @@
+/**
+ * Bearer tokens: made from secure random bits, stored only as a digest.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Redacted } from "effect"
+
+const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+
+/** A new token of 256 random bits; `prefix` says what it is to whoever finds it in a log. */
+export const generate = (prefix: "rlk" | "rlw"): Effect.Effect<Redacted.Redacted> =>
+  Effect.sync(() =>
+    Redacted.make(`${prefix}_${hex(globalThis.crypto.getRandomValues(new Uint8Array(32)))}`),
+  )
+
+/** SHA-256 of a token, as 64 hex digits. A token has too many bits to be guessed, so it needs no slow hash. */
+export const digest = (token: Redacted.Redacted): Effect.Effect<string> =>
+  Effect.promise(() =>
+    globalThis.crypto.subtle.digest("SHA-256", new TextEncoder().encode(Redacted.value(token))),
+  ).pipe(Effect.map((buffer) => hex(new Uint8Array(buffer))))
+
+/** The part of a digest that a store may index; the rest is compared by `equal`. */
+export const lookup = (digestHex: string): string => digestHex.slice(0, 16)
+
+/** Compares two digests in a time that depends on their length alone. */
+export const equal = (a: string, b: string): boolean => {
+  let difference = a.length ^ b.length
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
+  return difference === 0
+}

@@ -1,0 +1,77 @@
+/**
+ * Waiting that every store does alike: a claim held until a run is runnable, a log followed as it grows.
+ *
+ * @since 0.1.0
+ */
+import type { Scope } from "effect"
+import { Chunk, Clock, Duration, Effect, Option, Stream } from "effect"
+import type { ClaimedRun, EventId } from "./Run.js"
+import type { LogEntry } from "./RunLog.js"
+
+/** How long to go without a wake-up before looking anyway. */
+export const slowPoll = Duration.seconds(1)
+
+/**
+ * Claims now and, while that gives nothing, again at each wake-up until `wait` has passed.
+ *
+ * The waiter is there before the claim looks, so a run that becomes runnable in between is not missed.
+ *
+ * @since 0.1.0
+ * @category waiting
+ */
+export const claimWithin = <E>(options: {
+  readonly claimNow: Effect.Effect<ReadonlyArray<ClaimedRun>, E>
+  readonly wait: Duration.DurationInput
+  readonly waiter: Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
+}): Effect.Effect<ReadonlyArray<ClaimedRun>, E> =>
+  Effect.gen(function* () {
+    const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.wait)
+    const round = Effect.gen(function* () {
+      const woken = yield* options.waiter
+      const claimed = yield* options.claimNow
+      if (claimed.length > 0) return Option.some(claimed)
+      const left = deadline - (yield* Clock.currentTimeMillis)
+      if (left <= 0) return Option.some(claimed)
+      yield* Effect.timeoutOption(woken, Duration.min(Duration.millis(left), slowPoll))
+      return Option.none<ReadonlyArray<ClaimedRun>>()
+    }).pipe(Effect.scoped)
+    let result = yield* round
+    while (Option.isNone(result)) result = yield* round
+    return result.value
+  })
+
+/** Some entries of a log, and whether its run has ended and these are the last it will ever have. */
+export interface LogPage {
+  readonly entries: ReadonlyArray<LogEntry>
+  readonly ended: boolean
+}
+
+/**
+ * Every entry after `after`, those still to come included, until the log has ended.
+ *
+ * @since 0.1.0
+ * @category waiting
+ */
+export const followLog = <E>(options: {
+  readonly after: EventId
+  readonly read: (after: EventId) => Effect.Effect<LogPage, E>
+  readonly watcher: Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
+}): Stream.Stream<LogEntry, E> =>
+  Stream.unwrapScoped(
+    Effect.map(options.watcher, (grown) =>
+      Stream.paginateChunkEffect(options.after, (after) =>
+        Effect.gen(function* () {
+          let page = yield* options.read(after)
+          while (page.entries.length === 0 && !page.ended) {
+            yield* Effect.timeoutOption(grown, slowPoll)
+            page = yield* options.read(after)
+          }
+          const last = page.entries.at(-1)?.eventId
+          return [
+            Chunk.unsafeFromArray(page.entries),
+            page.ended || last === undefined ? Option.none() : Option.some(last),
+          ] as const
+        }),
+      ),
+    ),
+  )
