@@ -69,9 +69,12 @@ export class ProjectExists extends Schema.TaggedError<ProjectExists>("@runlease/
 }
 
 /** No API key of that project has that id. */
-export class KeyNotFound extends Schema.TaggedError<KeyNotFound>("@runlease/core/KeyNotFound")("KeyNotFound", {
-  keyId: Schema.String,
-}) {
+export class KeyNotFound extends Schema.TaggedError<KeyNotFound>("@runlease/core/KeyNotFound")(
+  "KeyNotFound",
+  {
+    keyId: Schema.String,
+  },
+) {
   override get message() {
     return `API key ${this.keyId} does not exist`
   }
@@ -80,9 +83,7 @@ export class KeyNotFound extends Schema.TaggedError<KeyNotFound>("@runlease/core
 export class Access extends Context.Tag("@runlease/core/Access")<
   Access,
   {
-    readonly createProject: (
-      slug: string,
-    ) => Effect.Effect<Project, ProjectExists | ControlPlaneUnavailable>
+    readonly createProject: (slug: string) => Effect.Effect<Project, ProjectExists | ControlPlaneUnavailable>
 
     /** By slug or id. Project `default` always exists. */
     readonly getProject: (

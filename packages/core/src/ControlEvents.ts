@@ -51,10 +51,8 @@ const attemptMark = (
   })
 
 /** What opens a log that is not open; nothing when it is. */
-export const opening = (
-  subject: Subject,
-  state: LogState.LogState,
-): ReadonlyArray<AgentEvent.AgentEvent> => (state.started ? [] : [started(subject)])
+export const opening = (subject: Subject, state: LogState.LogState): ReadonlyArray<AgentEvent.AgentEvent> =>
+  state.started ? [] : [started(subject)]
 
 /** At a claim: the start of the log, or the end of the attempt before. */
 export const claimed = (

@@ -61,9 +61,7 @@ export class Conversations extends Context.Tag("@runlease/core/Conversations")<
   Conversations,
   {
     /** Creates a conversation; an id that exists in the project gives the one that is there. */
-    readonly create: (
-      conversation?: NewConversation,
-    ) => Effect.Effect<Conversation, ControlPlaneUnavailable>
+    readonly create: (conversation?: NewConversation) => Effect.Effect<Conversation, ControlPlaneUnavailable>
 
     readonly get: (
       conversationId: Ids.ConversationId,

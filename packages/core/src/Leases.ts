@@ -58,9 +58,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
   Leases,
   {
     /** Renews all the named leases in one exchange; one answer for each, in the order asked. */
-    readonly renew: (
-      request: RenewRequest,
-    ) => Effect.Effect<ReadonlyArray<Renewal>, ControlPlaneUnavailable>
+    readonly renew: (request: RenewRequest) => Effect.Effect<ReadonlyArray<Renewal>, ControlPlaneUnavailable>
 
     /** Hands a run back: pending again, attempt not counted unless asked. */
     readonly release: (

@@ -124,5 +124,4 @@ const closingOf = (item: OpenItem): AgentEvent => {
  * @since 0.1.0
  * @category folding
  */
-export const closings = (state: LogState): ReadonlyArray<AgentEvent> =>
-  state.open.map(closingOf).toReversed()
+export const closings = (state: LogState): ReadonlyArray<AgentEvent> => state.open.map(closingOf).toReversed()

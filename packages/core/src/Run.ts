@@ -14,14 +14,7 @@ import { WorkerSession } from "./WorkerSession.js"
  * @since 0.1.0
  * @category models
  */
-export const RunStatus = Schema.Literal(
-  "pending",
-  "running",
-  "waiting",
-  "completed",
-  "failed",
-  "cancelled",
-)
+export const RunStatus = Schema.Literal("pending", "running", "waiting", "completed", "failed", "cancelled")
 export type RunStatus = typeof RunStatus.Type
 
 export const TerminalStatus = Schema.Literal("completed", "failed", "cancelled")

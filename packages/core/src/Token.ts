@@ -10,9 +10,7 @@ const hex = (bytes: Uint8Array): string =>
 
 /** A new token of 256 random bits; `prefix` says what it is to whoever finds it in a log. */
 export const generate = (prefix: "rlk" | "rlw"): Effect.Effect<Redacted.Redacted> =>
-  Effect.sync(() =>
-    Redacted.make(`${prefix}_${hex(globalThis.crypto.getRandomValues(new Uint8Array(32)))}`),
-  )
+  Effect.sync(() => Redacted.make(`${prefix}_${hex(globalThis.crypto.getRandomValues(new Uint8Array(32)))}`))
 
 /** SHA-256 of a token, as 64 hex digits. A token has too many bits to be guessed, so it needs no slow hash. */
 export const digest = (token: Redacted.Redacted): Effect.Effect<string> =>
