@@ -1,0 +1,41 @@
+/**
+ * What a worker does, told as it happens.
+ *
+ * @since 0.1.0
+ */
+import type { Duration } from "effect"
+import { Data } from "effect"
+import type { LeaseEnded, Loss } from "./Lease.js"
+import type { ClaimedRun, RunError, Waiting } from "./Run.js"
+import type { RegisteredWorker } from "./WorkerRegistry.js"
+
+/**
+ * `Ended`: the run has its outcome, `recorded` false when another outcome came first. `Retrying`: handed back
+ * after a retryable failure. `Released`: handed back unfinished, attempt not counted. `LeaseEnded`: the run was
+ * left alone because its lease ended first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WorkerEvent = Data.TaggedEnum<{
+  Registered: { readonly worker: RegisteredWorker }
+  Claimed: { readonly run: ClaimedRun }
+  Ended: {
+    readonly run: ClaimedRun
+    readonly status: "completed" | "failed" | "cancelled"
+    readonly error: RunError | null
+    readonly recorded: boolean
+  }
+  Retrying: { readonly run: ClaimedRun; readonly error: RunError; readonly delay: Duration.Duration }
+  Suspended: { readonly run: ClaimedRun; readonly waiting: Waiting }
+  Released: { readonly run: ClaimedRun }
+  LeaseEnded: { readonly run: ClaimedRun; readonly reason: Loss }
+  Draining: { readonly inFlight: number }
+}>
+
+export const { Registered, Claimed, Ended, Retrying, Suspended, Released, Draining, $match } =
+  Data.taggedEnum<WorkerEvent>()
+
+/** The event of a run whose lease ended before it did. */
+export const leaseEnded = (run: ClaimedRun, error: LeaseEnded): WorkerEvent =>
+  Data.taggedEnum<WorkerEvent>().LeaseEnded({ run, reason: error.reason })
