@@ -1,0 +1,104 @@
+/** What a program writes to its stdout, as events of the run. */
+import { AgentEvent, Executor, Ids } from "@runlease/core"
+import { Effect, Option, Schema, Stream } from "effect"
+import * as Lines from "./Lines.js"
+
+/** See `CommandExecutor.Options.format`. */
+export type Format = "auto" | "events" | "text"
+
+export interface Options {
+  readonly format: Format
+  readonly maxLineBytes: number
+  readonly maxOutputBytes: number
+  /** The id of the first text message; later ones, and the first when this is undefined, get a new id. */
+  readonly messageId: string | undefined
+}
+
+/** The message that is open, and the id that the next one takes. */
+interface State {
+  readonly open: string | undefined
+  readonly next: string | undefined
+}
+
+type Step = Effect.Effect<readonly [State, ReadonlyArray<AgentEvent.AgentEvent>], Executor.ExecutorError>
+
+const refuse = (code: string, message: string) =>
+  new Executor.ExecutorError({ code, message, retryable: false })
+
+const bounded =
+  (maxBytes: number) =>
+  <E>(bytes: Stream.Stream<Uint8Array, E>) =>
+    Stream.mapAccumEffect(bytes, 0, (seen, chunk) => {
+      const total = seen + chunk.length
+      return total > maxBytes
+        ? Effect.fail(refuse("output_too_large", `The program wrote more than ${maxBytes} bytes to stdout`))
+        : Effect.succeed([total, chunk] as const)
+    })
+
+const parse = Schema.decodeUnknownOption(Schema.parseJson(Schema.Unknown))
+
+const isEvent = (value: unknown): value is AgentEvent.AgentEvent =>
+  typeof value === "object" && value !== null && typeof (value as { type?: unknown }).type === "string"
+
+const onText = (state: State, text: string): Step => {
+  if (state.open !== undefined) return Effect.succeed([state, [AgentEvent.textContent(state.open, text)]])
+  return Effect.map(state.next === undefined ? Ids.uuidV7 : Effect.succeed(state.next), (id) => [
+    { open: id, next: undefined },
+    [AgentEvent.textStart(id), AgentEvent.textContent(id, text)],
+  ])
+}
+
+const close = (state: State): ReadonlyArray<AgentEvent.AgentEvent> =>
+  state.open === undefined ? [] : [AgentEvent.textEnd(state.open)]
+
+const onEvent = (state: State, value: unknown, line: Lines.Line): Step => {
+  const problem = AgentEvent.problemOf(value)
+  return problem === undefined
+    ? Effect.succeed([{ ...state, open: undefined }, [...close(state), value as AgentEvent.AgentEvent]])
+    : Effect.fail(refuse("bad_event", `Line ${line.number} of stdout is not a valid event: ${problem}`))
+}
+
+const onLine = (options: Options, state: State, line: Lines.Line): Step => {
+  if (line.end === "limit") {
+    const message = `Line ${line.number} of stdout is longer than ${options.maxLineBytes} bytes`
+    return Effect.fail(refuse("output_line_too_long", message))
+  }
+  const text = line.end === "newline" ? `${line.text}\n` : line.text
+  if (options.format === "text") return onText(state, text)
+  const blank = line.text.trim() === ""
+  if (options.format === "events") {
+    if (blank) return Effect.succeed([state, []])
+    return Option.match(parse(line.text), {
+      onNone: () => Effect.fail(refuse("bad_event", `Line ${line.number} of stdout is not JSON`)),
+      onSome: (value) => onEvent(state, value, line),
+    })
+  }
+  // A blank line between events is spacing, within text it is text.
+  if (blank && state.open === undefined) return Effect.succeed([state, []])
+  const value = line.text.trimStart().startsWith("{") ? parse(line.text) : Option.none()
+  return Option.isSome(value) && isEvent(value.value)
+    ? onEvent(state, value.value, line)
+    : onText(state, text)
+}
+
+/**
+ * The events in a program's output. Lines of text become the deltas of one message, which ends before the next
+ * event and at the end of the output; what came before a bad line is emitted before the failure.
+ */
+export const events = <E>(
+  bytes: Stream.Stream<Uint8Array, E>,
+  options: Options,
+): Stream.Stream<AgentEvent.AgentEvent, E | Executor.ExecutorError> =>
+  bytes.pipe(
+    bounded(options.maxOutputBytes),
+    Lines.split(options.maxLineBytes),
+    Stream.map(Option.some),
+    Stream.concat(Stream.succeed(Option.none<Lines.Line>())),
+    Stream.mapAccumEffect({ open: undefined, next: options.messageId } as State, (state, line) =>
+      Option.match(line, {
+        onNone: (): Step => Effect.succeed([state, close(state)]),
+        onSome: (some) => onLine(options, state, some),
+      }),
+    ),
+    Stream.flattenIterables,
+  )

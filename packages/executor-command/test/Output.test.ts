@@ -1,0 +1,174 @@
+import { AgentEvent } from "@runlease/core"
+import { describe, it } from "@effect/vitest"
+import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Chunk, Effect, Stream } from "effect"
+import * as Lines from "../src/internal/Lines.js"
+import * as Output from "../src/internal/Output.js"
+
+const options: Output.Options = {
+  format: "auto",
+  maxLineBytes: 1024,
+  maxOutputBytes: 4096,
+  messageId: "m",
+}
+
+const chunks = (...parts: ReadonlyArray<string | Uint8Array>) =>
+  Stream.fromIterable(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part)))
+
+const read = (text: string, changes: Partial<Output.Options> = {}) =>
+  Output.events(chunks(text), { ...options, ...changes }).pipe(
+    Stream.runCollect,
+    Effect.map(Chunk.toReadonlyArray),
+  )
+
+const failing = (text: string, changes: Partial<Output.Options> = {}) =>
+  Effect.gen(function* () {
+    const seen: Array<AgentEvent.AgentEvent> = []
+    const error = yield* Output.events(chunks(text), { ...options, ...changes }).pipe(
+      Stream.runForEach((event) => Effect.sync(() => seen.push(event))),
+      Effect.flip,
+    )
+    return { seen, error }
+  })
+
+const { textStart, textContent, textEnd, custom, stepStarted } = AgentEvent
+
+describe("Lines", () => {
+  it.effect("gives the same lines wherever the chunks are cut", () =>
+    Effect.gen(function* () {
+      const bytes = Buffer.from("é\r\n\n€uro 😀\nlast")
+      for (let cut = 0; cut <= bytes.length; cut++) {
+        const lines = yield* chunks(bytes.subarray(0, cut), bytes.subarray(cut)).pipe(
+          Lines.split(100),
+          Stream.map((line) => `${line.number} ${line.end} ${line.text}`),
+          Stream.runCollect,
+        )
+        deepStrictEqual(Chunk.toReadonlyArray(lines), [
+          "1 newline é",
+          "2 newline ",
+          "3 newline €uro 😀",
+          "4 input last",
+        ])
+      }
+    }),
+  )
+
+  it.effect("takes a line of the limit whole, and a longer one in pieces", () =>
+    Effect.gen(function* () {
+      const lines = yield* chunks("1234\n12", "345", "6789\nx\n").pipe(Lines.split(4), Stream.runCollect)
+      deepStrictEqual(
+        Chunk.toReadonlyArray(lines).map((line) => `${line.number} ${line.end} ${line.text}`),
+        ["1 newline 1234", "2 limit 1234", "2 limit 5678", "2 newline 9", "3 newline x"],
+      )
+    }),
+  )
+
+  it.effect("has no line in no input", () =>
+    Effect.gen(function* () {
+      strictEqual(yield* Stream.runCount(Lines.split(4)(Stream.empty)), 0)
+    }),
+  )
+})
+
+describe("Output", () => {
+  it.effect("makes one message of lines of text", () =>
+    Effect.gen(function* () {
+      deepStrictEqual(yield* read("one\r\n\ntwo"), [
+        textStart("m"),
+        textContent("m", "one\n"),
+        textContent("m", "\n"),
+        textContent("m", "two"),
+        textEnd("m"),
+      ])
+    }),
+  )
+
+  it.effect("ends the message before an event, and gives the next one an id of its own", () =>
+    Effect.gen(function* () {
+      const events = yield* read('one\n{"type":"CUSTOM","name":"n","value":1}\n\n{"type":"X"}\ntwo\n')
+      const id = String(events.at(-1)!["messageId"])
+      assertTrue(id !== "m")
+      deepStrictEqual(events, [
+        textStart("m"),
+        textContent("m", "one\n"),
+        textEnd("m"),
+        custom("n", 1),
+        { type: "X" },
+        textStart(id),
+        textContent(id, "two\n"),
+        textEnd(id),
+      ])
+    }),
+  )
+
+  it.effect("takes in auto as text what is no event", () =>
+    Effect.gen(function* () {
+      const text = '{"type":1}\n{"a":"b"}\n["type"]\n{oops\nnull\n'
+      const events = yield* read(text)
+      strictEqual(events.map((event) => event["delta"] ?? "").join(""), text)
+    }),
+  )
+
+  it.effect("takes all as text when told so", () =>
+    Effect.gen(function* () {
+      deepStrictEqual(yield* read('{"type":"X"}', { format: "text" }), [
+        textStart("m"),
+        textContent("m", '{"type":"X"}'),
+        textEnd("m"),
+      ])
+    }),
+  )
+
+  it.effect("refuses what is no event when told that all is", () =>
+    Effect.gen(function* () {
+      deepStrictEqual(yield* read('\n{"type":"X"}\n', { format: "events" }), [{ type: "X" }])
+      const text = yield* failing('{"type":"X"}\noops\n', { format: "events" })
+      deepStrictEqual(text.seen, [{ type: "X" }])
+      strictEqual(text.error.code, "bad_event")
+      strictEqual(text.error.message, "Line 2 of stdout is not JSON")
+      strictEqual((yield* failing("[1]\n", { format: "events" })).error.code, "bad_event")
+    }),
+  )
+
+  it.effect("refuses a bad event by its line, after what came before it", () =>
+    Effect.gen(function* () {
+      const { seen, error } = yield* failing(
+        '{"type":"STEP_STARTED","stepName":"s"}\n{"type":"STEP_FINISHED"}\n',
+      )
+      deepStrictEqual(seen, [stepStarted("s")])
+      assertEquals(error.retryable, false)
+      strictEqual(error.code, "bad_event")
+      strictEqual(
+        error.message,
+        "Line 2 of stdout is not a valid event: STEP_FINISHED must have a string in `stepName`, this has undefined",
+      )
+    }),
+  )
+
+  it.effect("passes the end of the run through", () =>
+    Effect.gen(function* () {
+      const end = { type: "RUN_ERROR", message: "no" }
+      deepStrictEqual(yield* read(JSON.stringify(end)), [end])
+    }),
+  )
+
+  it.effect("bounds a line", () =>
+    Effect.gen(function* () {
+      strictEqual((yield* read(`${"x".repeat(1024)}\n`)).length, 3)
+      const { seen, error } = yield* failing(`ok\n${"x".repeat(1025)}`)
+      deepStrictEqual(seen, [textStart("m"), textContent("m", "ok\n")])
+      strictEqual(error.code, "output_line_too_long")
+      strictEqual(error.message, "Line 2 of stdout is longer than 1024 bytes")
+      strictEqual(error.retryable, false)
+    }),
+  )
+
+  it.effect("bounds the output", () =>
+    Effect.gen(function* () {
+      strictEqual((yield* read("x\n".repeat(2048))).length, 2050)
+      const { error } = yield* failing("x\n".repeat(2049))
+      strictEqual(error.code, "output_too_large")
+      strictEqual(error.retryable, false)
+    }),
+  )
+})
