@@ -1,0 +1,127 @@
+/**
+ * The process that ends what a run has started.
+ *
+ * A guard is a small shell process in a session of its own. It holds a pipe from the worker and does nothing
+ * until that pipe closes: because the run is over, or because the worker has died, of SIGKILL even. Then it
+ * ends every process of the run, and exits when none is left. So there is one way in which the processes of a run
+ * end, whatever happened.
+ *
+ * The processes of a run are those in the session or the process group of its program and, on Linux, those that
+ * carry the run's mark in their environment, which finds a child that made a session of its own. One that made a
+ * session and dropped its environment too, or that runs as another user, is beyond reach. Where there is no
+ * /proc, they are those in the process group.
+ */
+import { Executor } from "@runlease/core"
+import { Deferred, Duration, Effect, Exit, type Scope } from "effect"
+import { spawn } from "node:child_process"
+
+const tickMillis = 50
+
+/** How long the guard goes on sending KILL before it gives up on processes that the kernel does not end. */
+const killTicks = 40
+
+/**
+ * $1 the mark, $2 the ticks of grace between TERM and KILL. The one line on stdin is the pid of the program, which
+ * leads its session and its group. A zombie counts as gone: in a container nobody may ever collect it.
+ */
+const script = `
+trap '' HUP INT TERM
+mark=$1 grace=$2 leader= tick=0
+while read -r pid; do leader=$pid; done
+alive() {
+  if [ -r /proc/self/stat ]; then
+    {
+      cat /proc/[0-9]*/stat | awk -v leader="$leader" '
+        { pid = $1; sub(/^.*[)] /, "") }
+        $1 != "Z" && leader != "" && ($3 == leader || $4 == leader) { print pid }'
+      grep -ls "$mark" /proc/[0-9]*/environ | sed 's/[^0-9]//g'
+    } | sort -u
+  elif [ -n "$leader" ] && kill -0 -- "-$leader"; then
+    echo "-$leader"
+  fi
+}
+while pids=$(alive); [ -n "$pids" ] && [ "$tick" -lt $((grace + ${killTicks})) ]; do
+  if [ "$tick" -ge "$grace" ]; then
+    kill -s KILL -- \${leader:+"-$leader"} $pids
+  elif [ "$tick" -eq 0 ]; then
+    kill -s TERM -- $pids
+  fi
+  sleep ${tickMillis / 1000}
+  tick=$((tick + 1))
+done
+`
+
+export interface Guard {
+  /** Names the program's pid; call it in the turn in which the program is spawned. */
+  readonly watch: (pid: number) => void
+  /** Ends the processes of the run; `gone` is done when none is left. */
+  readonly end: () => void
+  readonly gone: Deferred.Deferred<void>
+}
+
+export interface Options {
+  /** What the environment of the run's processes contains and no other's does. */
+  readonly mark: string
+  readonly killAfter: Duration.Duration
+  /** Where the guard finds the programs that it uses. */
+  readonly path: string
+}
+
+const killGroup = (pid: number): void => {
+  try {
+    process.kill(-pid, "SIGKILL")
+  } catch {
+    // The group is empty.
+  }
+}
+
+const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =>
+  Effect.gen(function* () {
+    const started = yield* Deferred.make<void, Executor.ExecutorError>()
+    const gone = yield* Deferred.make<void>()
+    const guard = yield* Effect.sync(() => {
+      const grace = Math.ceil(Duration.toMillis(options.killAfter) / tickMillis)
+      let leader: number | undefined
+      const child = spawn("/bin/sh", ["-c", script, "runlease-guard", options.mark, String(grace)], {
+        cwd: "/",
+        detached: true,
+        env: { PATH: options.path },
+        stdio: ["pipe", "ignore", "ignore"],
+      })
+      child.on("spawn", () => Deferred.unsafeDone(started, Exit.void))
+      child.on("error", (cause) => {
+        const message = "Cannot start /bin/sh, which ends the processes of a run: check that it is installed"
+        const error = new Executor.ExecutorError({
+          code: "guard_not_started",
+          message,
+          retryable: true,
+          cause,
+        })
+        Deferred.unsafeDone(started, Exit.fail(error))
+        Deferred.unsafeDone(gone, Exit.void)
+      })
+      // A guard that was killed itself leaves its run unguarded, so the run goes down with it.
+      child.on("exit", (code) => {
+        if (code !== 0 && leader !== undefined) killGroup(leader)
+        Deferred.unsafeDone(gone, Exit.void)
+      })
+      // A guard that is gone cannot be written to, and needs nothing.
+      child.stdin?.on("error", () => {})
+      return {
+        watch: (pid: number) => {
+          leader = pid
+          child.stdin?.write(`${pid}\n`)
+        },
+        end: () => void child.stdin?.end(),
+        gone,
+      }
+    })
+    yield* Deferred.await(started)
+    return guard
+  })
+
+/** A guard that ends its run, and waits until that is done, when the scope closes. */
+export const make = (options: Options): Effect.Effect<Guard, Executor.ExecutorError, Scope.Scope> =>
+  Effect.acquireRelease(start(options), (guard) =>
+    Effect.zipRight(Effect.sync(guard.end), Deferred.await(guard.gone)),
+  )
