@@ -1,1 +1,1 @@
-export {}
+export * as CommandExecutor from "./CommandExecutor.js"

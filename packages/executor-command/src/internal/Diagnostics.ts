@@ -1,0 +1,39 @@
+/** What a program writes to its stderr: log lines, and the last of them for the message of a failure. */
+import { Chunk, Effect, Stream } from "effect"
+import * as Lines from "./Lines.js"
+
+const maxLineBytes = 8 * 1024
+const maxTailBytes = 4 * 1024
+
+interface Tail {
+  readonly lines: Chunk.Chunk<string>
+  readonly bytes: number
+}
+
+const none: Tail = { lines: Chunk.empty(), bytes: 0 }
+
+const append = (tail: Tail, text: string): Tail => {
+  let lines: Chunk.Chunk<string> = Chunk.append(tail.lines, text)
+  let bytes = tail.bytes + Buffer.byteLength(text) + 1
+  while (bytes > maxTailBytes && lines.length > 1) {
+    bytes -= Buffer.byteLength(Chunk.unsafeHead(lines)) + 1
+    lines = Chunk.drop(lines, 1)
+  }
+  return { lines, bytes }
+}
+
+/**
+ * Logs each line and gives the last 4 KiB of them. A longer line is logged in pieces. The values of `secrets` are
+ * blotted out of both, since a failure's message is read by people who may not see them.
+ */
+export const log = (
+  bytes: Stream.Stream<Uint8Array>,
+  secrets: ReadonlyArray<string>,
+): Effect.Effect<string> =>
+  bytes.pipe(
+    Lines.split(maxLineBytes),
+    Stream.map((line) => secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), line.text)),
+    Stream.tap((text) => Effect.logInfo(text)),
+    Stream.runFold(none, append),
+    Effect.map((tail) => Chunk.join(tail.lines, "\n").slice(-maxTailBytes)),
+  )

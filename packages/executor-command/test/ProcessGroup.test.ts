@@ -1,0 +1,203 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import {
+  claimed,
+  delta,
+  eventsOf,
+  execute,
+  fixture,
+  folder,
+  interrupted,
+  pidsOf,
+  sh,
+  textOf,
+  uniqueSeconds,
+  untilCount,
+  untilReady,
+} from "./Programs.js"
+
+/** Ignores TERM, and so do its child, its grandchild in the background, and one in a session of its own. */
+const stubborn = `
+trap '' TERM
+sleep "$1" &
+(sleep "$1" & sleep "$1") &
+setsid sleep "$1" &
+until [ "$(ps -A -o args= | grep -c "^sleep $1")" -eq 4 ]; do :; done
+echo ready
+while :; do wait; done
+`
+
+describe("when a run is interrupted", () => {
+  it.live("TERM reaches the program and its children", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const [time] = yield* Effect.timed(
+        interrupted(sh('sleep "$1" & echo ready; wait', seconds)).pipe(Effect.scoped),
+      )
+      deepStrictEqual(yield* pidsOf(seconds), [])
+      assertTrue(Duration.lessThan(time, "4 seconds"))
+    }),
+  )
+
+  it.live("a program may finish what it does within the grace", () =>
+    Effect.gen(function* () {
+      const file = join(yield* folder, "file")
+      const script = `trap 'sleep 0.3; echo saved > "$1"; exit 0' TERM; echo ready; while :; do sleep 0.01; done`
+      yield* interrupted(sh(script, file))
+      strictEqual(yield* Effect.promise(() => readFile(file, "utf8")), "saved\n")
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("KILL ends those that ignore TERM, forked or in a session of their own", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      yield* interrupted({ ...sh(stubborn, seconds), killAfter: "200 millis" })
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("the clock of the program counts, not Effect's", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      yield* interrupted({ ...sh(stubborn, seconds), killAfter: "200 millis" })
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("nothing is left when the reader has had enough", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      yield* execute(sh('sleep "$1" & echo one; echo two; wait', seconds)).pipe(
+        Stream.take(2),
+        Stream.runDrain,
+      )
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }),
+  )
+})
+
+describe("when a program exits", () => {
+  it.live("what it left behind is ended", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const options = sh('sleep "$1" & setsid sleep "$1" & echo done', seconds)
+      strictEqual(yield* textOf(options), "done\n")
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }),
+  )
+
+  it.live("one that got away and holds its stdout open does not hold the run", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      yield* Effect.addFinalizer(() =>
+        Effect.map(pidsOf(seconds), (pids) => pids.forEach((pid) => process.kill(pid, "SIGKILL"))),
+      )
+      const script = `env -i setsid sleep "$1" & until ps -A -o args= | grep -q "^sleep $1"; do :; done; seq 1 9999`
+      const text = yield* textOf(sh(script, seconds))
+      assertTrue(text.endsWith("\n9998\n9999\n"))
+      strictEqual((yield* pidsOf(seconds)).length, 1)
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("back-pressure", () => {
+  /** How many bytes a process has written. */
+  const written = (pid: number) =>
+    Effect.map(
+      Effect.promise(() => readFile(`/proc/${pid}/io`, "utf8")),
+      (text) => Number(/^wchar: (\d+)$/m.exec(text)![1]),
+    )
+
+  it.live("holds a program that writes faster than it is read", () =>
+    Effect.gen(function* () {
+      const word = `word-${yield* uniqueSeconds}`
+      const first = yield* Deferred.make<void>()
+      const options = { command: "yes", args: [word], maxOutputBytes: Number.MAX_SAFE_INTEGER }
+      yield* execute(options).pipe(
+        Stream.filter((event) => delta(event) !== ""),
+        Stream.runForEach(() => Effect.zipRight(Deferred.succeed(first, undefined), Effect.never)),
+        Effect.forkScoped,
+      )
+      yield* Deferred.await(first)
+      const [pid] = yield* untilCount(word, 1)
+      // Still when it wrote nothing for ten looks in a row, while `yes` writes gigabytes a second if let.
+      let last = -1
+      let still = 0
+      const bytes = yield* written(pid!).pipe(
+        Effect.delay("10 millis"),
+        Effect.tap((now) => {
+          still = now === last ? still + 1 : 0
+          last = now
+        }),
+        Effect.repeat({ until: () => still === 10 }),
+        Effect.timeout("10 seconds"),
+      )
+      assertTrue(bytes < 4 * 1024 * 1024, `${bytes} bytes`)
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("the guard", () => {
+  it.live("ends all when the worker is killed", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const worker = spawn(process.execPath, ["--import", "tsx", fixture("worker.ts"), stubborn, seconds], {
+        stdio: ["ignore", "pipe", "inherit"],
+      })
+      const lines = createInterface(worker.stdout)
+      yield* Effect.async<void>((resume) => {
+        lines.on("line", (line) => line.includes("ready") && resume(Effect.void))
+        lines.on("close", () => resume(Effect.dieMessage("the worker ended before its program was ready")))
+      })
+      assertTrue((yield* pidsOf(seconds)).length >= 5)
+      const exited = once(worker, "exit")
+      worker.kill("SIGKILL")
+      yield* Effect.promise(() => exited)
+      yield* untilCount(seconds, 0)
+    }),
+  )
+
+  it.live("takes its run down with it", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const mark = yield* Deferred.make<string>()
+      const fiber = yield* execute(sh('echo "$RUNLEASE_PROCESS_MARK"; sleep "$1"; :', seconds)).pipe(
+        Stream.runForEach((event) =>
+          delta(event) === "" ? Effect.void : Deferred.succeed(mark, delta(event).trim()),
+        ),
+        Effect.forkScoped,
+      )
+      const [guard] = yield* untilCount(`RUNLEASE_PROCESS_MARK=${yield* Deferred.await(mark)}`, 1)
+      process.kill(guard!, "SIGKILL")
+      const error = yield* Effect.flip(Fiber.join(fiber))
+      strictEqual(error._tag === "ExecutorError" && error.code, "signal_SIGKILL")
+      yield* untilCount(seconds, 0)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("goes when its run is over", () =>
+    Effect.gen(function* () {
+      const mark = (yield* textOf(sh('echo "$RUNLEASE_PROCESS_MARK"'))).trim()
+      deepStrictEqual(yield* pidsOf(mark), [])
+    }),
+  )
+
+  it.live("keeps runs apart", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const fiber = yield* untilReady(sh('sleep "$1" & echo ready; wait', seconds))
+      yield* Effect.forEach(Array.from({ length: 8 }), () => eventsOf(sh("sleep 0; echo short"), claimed()), {
+        concurrency: "unbounded",
+      })
+      strictEqual((yield* pidsOf(`sleep ${seconds}`)).length, 1)
+      assertTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }).pipe(Effect.scoped),
+  )
+})

@@ -1,0 +1,111 @@
+/** Runs of real programs, and what the system says of their processes. */
+import { CommandExecutor } from "@runlease/executor-command"
+import { AgentEvent, Executor, Ids, RequestSnapshot, Run } from "@runlease/core"
+import { Chunk, Deferred, Effect, Exit, Fiber, Random, Schema, Stream } from "effect"
+import { execFile } from "node:child_process"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const id = "00000000-0000-4000-8000-000000000001"
+
+export const messageId = Ids.MessageId.make("00000000-0000-4000-8000-000000000002")
+
+export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun => ({
+  runId: Ids.RunId.make("run-1"),
+  projectId: Ids.ProjectId.make(id),
+  conversationId: Ids.ConversationId.make(id),
+  messageId,
+  agentId: Ids.AgentId.make("agent-1"),
+  status: "running",
+  snapshot: RequestSnapshot.fromText("What is new?"),
+  sourceTarget: Run.noTarget,
+  runtimeTarget: Run.noTarget,
+  latestEventId: Run.EventId.make(1),
+  latestSequence: Run.Sequence.make(0),
+  leaseOwner: id,
+  leaseEpoch: Run.LeaseEpoch.make(3),
+  leaseExpiresAt: null,
+  attempt: 2,
+  maxAttempts: 5,
+  session: null,
+  ...changes,
+})
+
+export const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
+
+/** A shell program; `args` are its $1 and on. */
+export const sh = (script: string, ...args: ReadonlyArray<string>) => ({
+  command: "sh",
+  args: ["-c", script, "program", ...args],
+})
+
+export const execute = (options: CommandExecutor.Options, run = claimed()) =>
+  Stream.unwrap(Effect.map(CommandExecutor.make(options), (executor) => executor.execute(run)))
+
+/** All events of a run that succeeds. */
+export const eventsOf = (options: CommandExecutor.Options, run = claimed()) =>
+  Effect.map(Stream.runCollect(execute(options, run)), Chunk.toReadonlyArray)
+
+/** All text of a run that succeeds. */
+export const textOf = (options: CommandExecutor.Options, run = claimed()) =>
+  Effect.map(eventsOf(options, run), (events) => events.map(delta).join(""))
+
+export const delta = (event: AgentEvent.AgentEvent) =>
+  event.type === "TEXT_MESSAGE_CONTENT" ? String(event["delta"]) : ""
+
+/** What came before a failure, and the failure. */
+export const failureOf = (options: CommandExecutor.Options, run = claimed()) =>
+  Effect.gen(function* () {
+    const events: Array<AgentEvent.AgentEvent> = []
+    const error = yield* Stream.runForEach(execute(options, run), (event) =>
+      Effect.sync(() => events.push(event)),
+    ).pipe(Effect.flip)
+    return { events, error: yield* Schema.decodeUnknown(Schema.instanceOf(Executor.ExecutorError))(error) }
+  })
+
+/** Runs until the program has written a line that says `ready`, and gives the fiber that goes on running. */
+export const untilReady = (options: CommandExecutor.Options, run = claimed()) =>
+  Effect.gen(function* () {
+    const ready = yield* Deferred.make<void, Executor.ExecutorFailure>()
+    const fiber = yield* Stream.runForEach(execute(options, run), (event) =>
+      delta(event) === "ready\n" ? Deferred.succeed(ready, undefined) : Effect.void,
+    ).pipe(
+      Effect.onExit((exit) => Deferred.done(ready, Exit.asVoid(exit))),
+      Effect.forkScoped,
+    )
+    yield* Deferred.await(ready)
+    return fiber
+  })
+
+export const interrupted = (options: CommandExecutor.Options, run = claimed()) =>
+  Effect.flatMap(untilReady(options, run), Fiber.interrupt)
+
+/** A number of seconds that no other process sleeps for, so that its sleepers can be told from others. */
+export const uniqueSeconds = Effect.map(Random.nextIntBetween(1, 1_000_000_000), (n) => `30000.${n}`)
+
+export const ps = Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "pid=,args="])).pipe(
+  Effect.map(({ stdout }) => stdout.split("\n")),
+)
+
+/** The pids of the processes whose command line contains `token`. */
+export const pidsOf = (token: string) =>
+  Effect.map(ps, (lines) =>
+    lines.filter((line) => line.includes(token)).map((line) => Number.parseInt(line, 10)),
+  )
+
+/** Waits until that many processes have `token` in their command line, and gives their pids. */
+export const untilCount = (token: string, count: number) =>
+  pidsOf(token).pipe(
+    Effect.delay("20 millis"),
+    Effect.repeat({ until: (pids) => pids.length === count }),
+    Effect.timeout("10 seconds"),
+  )
+
+/** A folder that is removed when the scope closes. */
+export const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-test-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true })),
+)
