@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Duration, Effect, Exit, Option, Tracer } from "effect"
+import { Cause, Duration, Effect, Exit, Option, Stream, Tracer } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import { type AwaitToolResult, Executor } from "./Executor.js"
 import * as Lease from "./Lease.js"
@@ -143,7 +143,7 @@ export const execute = Effect.fnUntraced(function* (
     RunSink.run({
       claimed: run,
       lease,
-      events: executor.execute(run),
+      events: Stream.suspend(() => executor.execute(run)),
       linger: options.appendLinger,
     }),
   ).pipe(

@@ -1,0 +1,201 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Ref, Stream, TestClock } from "effect"
+import * as AgentEvent from "../src/AgentEvent.js"
+import { AwaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "../src/Executor.js"
+import * as Executors from "../src/Executors.js"
+import type { ClaimedRun } from "../src/Run.js"
+import { AgentId, ConversationId, MessageId, RunId } from "../src/Ids.js"
+import { EventId, noTarget, Sequence } from "../src/Run.js"
+
+const claimed = (over: Partial<ClaimedRun> = {}): ClaimedRun => ({
+  runId: RunId.make("run-1"),
+  projectId: null,
+  conversationId: ConversationId.make("00000000-0000-4000-8000-000000000001"),
+  messageId: MessageId.make("00000000-0000-4000-8000-000000000002"),
+  agentId: AgentId.make("echo"),
+  status: "running",
+  snapshot: null,
+  sourceTarget: noTarget,
+  runtimeTarget: noTarget,
+  latestEventId: EventId.make(1),
+  latestSequence: Sequence.make(0),
+  leaseOwner: null,
+  leaseEpoch: null,
+  leaseExpiresAt: null,
+  attempt: 1,
+  maxAttempts: 3,
+  session: null,
+  ...over,
+})
+
+const collect = (stream: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure>) =>
+  Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
+
+const failing = (error: ExecutorFailure) => () =>
+  Stream.concat(Stream.make(AgentEvent.textStart("half")), Stream.fail(error))
+
+const message = claimed().messageId
+
+describe("Executors.make", () => {
+  it.effect("makes one message of a string", () =>
+    Effect.gen(function* () {
+      deepStrictEqual(yield* collect(Executors.make(() => Effect.succeed("hello"))(claimed())), [
+        AgentEvent.textStart(message),
+        AgentEvent.textContent(message, "hello"),
+        AgentEvent.textEnd(message),
+      ])
+    }),
+  )
+
+  it.effect("closes the message before an event and opens another after it", () =>
+    Effect.gen(function* () {
+      const step = AgentEvent.stepStarted("look")
+      deepStrictEqual(yield* collect(Executors.make(() => Stream.make("a", "b", step, "", "c"))(claimed())), [
+        AgentEvent.textStart(message),
+        AgentEvent.textContent(message, "a"),
+        AgentEvent.textContent(message, "b"),
+        AgentEvent.textEnd(message),
+        step,
+        AgentEvent.textStart(`${message}.1`),
+        AgentEvent.textContent(`${message}.1`, "c"),
+        AgentEvent.textEnd(`${message}.1`),
+      ])
+    }),
+  )
+
+  it.effect("gives nothing for nothing, and events as they are", () =>
+    Effect.gen(function* () {
+      deepStrictEqual(yield* collect(Executors.make(() => Effect.void)(claimed())), [])
+      const event = AgentEvent.custom("n", 1)
+      deepStrictEqual(yield* collect(Executors.make(() => Effect.succeed([event]))(claimed())), [event])
+    }),
+  )
+
+  it.effect("writes another message at a later attempt", () =>
+    Effect.gen(function* () {
+      const [first] = yield* collect(Executors.make(() => Effect.succeed("x"))(claimed({ attempt: 2 })))
+      deepStrictEqual(first, AgentEvent.textStart(`${message}-2`))
+    }),
+  )
+
+  it.effect("turns any error into an executor's", () =>
+    Effect.gen(function* () {
+      const tagged = yield* Effect.flip(
+        collect(Executors.make(() => Effect.fail({ _tag: "QuotaSpent", message: "no more" }))(claimed())),
+      )
+      assertTrue(tagged._tag === "ExecutorError")
+      strictEqual(tagged.code, "QuotaSpent")
+      strictEqual(tagged.message, "no more")
+      strictEqual(tagged.retryable, false)
+    }),
+  )
+
+  it.effect("takes the services of the layer that provides them", () =>
+    Effect.gen(function* () {
+      class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
+      const layer = Executors.layer(() => Greeting).pipe(Layer.provide(Layer.succeed(Greeting, "hi")))
+      const { execute } = yield* Effect.provide(Executor, layer)
+      strictEqual((yield* collect(execute(claimed()))).length, 3)
+    }),
+  )
+})
+
+describe("Executors combinators", () => {
+  it.effect("route by agent, and refuse an unknown one", () =>
+    Effect.gen(function* () {
+      const route = Executors.route({ echo: Executors.make(() => Effect.succeed("echo")) })
+      strictEqual((yield* collect(route(claimed()))).length, 3)
+      for (const agentId of ["nobody", "constructor"]) {
+        const failure = yield* Effect.flip(collect(route(claimed({ agentId: AgentId.make(agentId) }))))
+        assertTrue(failure._tag === "ExecutorError" && failure.code === "unknown_agent")
+      }
+    }),
+  )
+
+  it.effect("time out an executor that never ends, after what it gave", () =>
+    Effect.gen(function* () {
+      const seen = yield* Ref.make(0)
+      const never = () => Stream.concat(Stream.make(AgentEvent.stepStarted("s")), Stream.never)
+      const fiber = yield* Executors.timeout("10 minutes")(never)(claimed()).pipe(
+        Stream.runForEach(() => Ref.update(seen, (n) => n + 1)),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("9 minutes")
+      strictEqual(fiber.unsafePoll(), null)
+      yield* TestClock.adjust("1 minute")
+      const failure = yield* Effect.flip(Fiber.join(fiber))
+      assertTrue(failure._tag === "ExecutorError" && failure.code === "executor_timeout")
+      strictEqual(yield* Ref.get(seen), 1)
+    }),
+  )
+
+  it.effect("say what is retryable and when", () =>
+    Effect.gen(function* () {
+      const retry = Executors.retry({
+        while: (error) => error.code === "busy",
+        delay: (attempt) => Duration.seconds(attempt * 10),
+      })
+      const busy = yield* Effect.flip(
+        collect(
+          retry(failing(new ExecutorError({ code: "busy", message: "later" })))(claimed({ attempt: 2 })),
+        ),
+      )
+      assertTrue(busy._tag === "ExecutorError" && busy.retryable)
+      deepStrictEqual(busy.retryAfter, Duration.seconds(20))
+      strictEqual(busy.message, "later")
+      const broken = yield* Effect.flip(
+        collect(retry(failing(new ExecutorError({ code: "broken", message: "no" })))(claimed())),
+      )
+      assertTrue(broken._tag === "ExecutorError" && !broken.retryable)
+    }),
+  )
+
+  it.effect("fall back, closing what the first left open", () =>
+    Effect.gen(function* () {
+      const both = Executors.fallback(Executors.make(() => Effect.succeed("second")))(
+        failing(new ExecutorError({ code: "down", message: "off" })),
+      )
+      deepStrictEqual((yield* collect(both(claimed()))).slice(0, 3), [
+        AgentEvent.textStart("half"),
+        AgentEvent.textEnd("half"),
+        AgentEvent.custom("runlease.fallback", { code: "down", message: "off" }),
+      ])
+    }),
+  )
+
+  it.effect("do not take waiting for a failure", () =>
+    Effect.gen(function* () {
+      const waiting = failing(new AwaitToolResult({ toolCallId: "t", toolName: "ask" }))
+      for (const execute of [
+        Executors.retry({})(waiting),
+        Executors.fallback(Executors.make(() => Effect.void))(waiting),
+      ]) {
+        strictEqual((yield* Effect.flip(collect(execute(claimed()))))._tag, "AwaitToolResult")
+      }
+    }),
+  )
+
+  it.effect("limit how many run at once, and free the place of one that is interrupted", () =>
+    Effect.gen(function* () {
+      const running = yield* Ref.make(0)
+      const limited = yield* Executors.limit(2)(() =>
+        Stream.scoped(
+          Effect.acquireRelease(
+            Ref.update(running, (n) => n + 1),
+            () => Ref.update(running, (n) => n - 1),
+          ),
+        ).pipe(Stream.flatMap(() => Stream.never)),
+      )
+      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Stream.runDrain(limited(claimed()))))
+      yield* Effect.repeat(Ref.get(running), { until: (n) => n === 2, times: 1000 })
+      yield* TestClock.adjust("1 minute")
+      strictEqual(yield* Ref.get(running), 2)
+      yield* Fiber.interrupt(fibers[0]!)
+      strictEqual(yield* Effect.repeat(Ref.get(running), { until: (n) => n === 2, times: 1000 }), 2)
+      yield* Fiber.interruptAll(fibers)
+      strictEqual(yield* Ref.get(running), 0)
+      assertTrue(Exit.isInterrupted(yield* Fiber.await(fibers[2]!)))
+    }),
+  )
+})

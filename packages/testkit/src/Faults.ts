@@ -1,0 +1,23 @@
+/**
+ * Making a port misbehave: a real implementation with something put in its way.
+ *
+ * @since 0.1.0
+ */
+import { Context, Layer } from "effect"
+
+/**
+ * The same layer with one of its services changed by `change`.
+ *
+ * ```ts
+ * Faults.over(Leases.Leases, (leases) => ({ ...leases, renew: () => Effect.never }))(layer)
+ * ```
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export const over =
+  <I, S>(tag: Context.Tag<I, S>, change: (service: S) => S) =>
+  <A, E, R>(layer: Layer.Layer<A | I, E, R>): Layer.Layer<A | I, E, R> =>
+    Layer.map(layer, (context) =>
+      Context.add(context, tag, change(Context.get(context as Context.Context<A | I>, tag))),
+    )

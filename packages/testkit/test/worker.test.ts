@@ -1,0 +1,4 @@
+import { MemoryControlPlane } from "@runlease/core"
+import * as WorkerSuite from "../src/WorkerSuite.js"
+
+WorkerSuite.suite("memory", MemoryControlPlane.layer)
