@@ -1,0 +1,124 @@
+/**
+ * Access in memory: projects, API keys and worker tokens, of which only digests are kept.
+ */
+import { DateTime, Effect, Option } from "effect"
+import {
+  type Access,
+  type ApiKey,
+  KeyNotFound,
+  type Principal,
+  type Project,
+  ProjectExists,
+  ProjectNotFound,
+} from "../Access.js"
+import { defaultProject } from "../ControlPlane.js"
+import * as Ids from "../Ids.js"
+import * as Token from "../Token.js"
+
+/** How many of a worker's tokens are valid at once. */
+const tokensPerWorker = 2
+
+interface WorkerToken {
+  readonly digest: string
+  readonly workerId: Ids.WorkerId
+  readonly projectId: Ids.ProjectId
+}
+
+export const make: Effect.Effect<Access["Type"]> = Effect.gen(function* () {
+  const projects = new Map<Ids.ProjectId, Project>()
+  const keys = new Map<string, ApiKey>()
+  // In the order of issue, so that the first of a worker's tokens is its oldest.
+  const workerTokens = new Map<string, WorkerToken>()
+
+  const newProject = Effect.fnUntraced(function* (slug: string) {
+    const id = Ids.ProjectId.make(yield* Ids.uuidV7)
+    const createdAt = yield* DateTime.now
+    return { id, slug, createdAt } satisfies Project
+  })
+
+  const findProject = (reference: string): Project | undefined => {
+    for (const project of projects.values()) {
+      if (project.id === reference || project.slug === reference) return project
+    }
+    return undefined
+  }
+
+  const first = yield* newProject(defaultProject)
+  projects.set(first.id, first)
+
+  return {
+    createProject: Effect.fn("Access.createProject")(function* (slug) {
+      const project = yield* newProject(slug)
+      if (findProject(slug) !== undefined) return yield* new ProjectExists({ slug })
+      projects.set(project.id, project)
+      return project
+    }),
+
+    getProject: Effect.fn("Access.getProject")((reference) =>
+      Effect.suspend(() => {
+        const project = findProject(reference)
+        return project === undefined ? new ProjectNotFound({ reference }) : Effect.succeed(project)
+      }),
+    ),
+
+    listProjects: Effect.sync(() => Array.from(projects.values())),
+
+    createKey: Effect.fn("Access.createKey")(function* ({ projectId, name, admin = false, token }) {
+      const secret = token ?? (yield* Token.generate("rlk"))
+      const digest = yield* Token.digest(secret)
+      const id = Ids.KeyId.make(yield* Ids.uuidV7)
+      const createdAt = yield* DateTime.now
+      if (!projects.has(projectId)) return yield* new ProjectNotFound({ reference: projectId })
+      const known = keys.get(digest)
+      const key: ApiKey =
+        known === undefined
+          ? { id, projectId, name, admin, createdAt, revokedAt: null }
+          : { ...known, revokedAt: null }
+      keys.set(digest, key)
+      return { key, token: secret }
+    }),
+
+    listKeys: Effect.fn("Access.listKeys")((projectId) =>
+      Effect.sync(() =>
+        Array.from(keys.values())
+          .filter((key) => key.projectId === projectId)
+          .toReversed(),
+      ),
+    ),
+
+    revokeKey: Effect.fn("Access.revokeKey")(function* (projectId, keyId) {
+      const now = yield* DateTime.now
+      for (const [digest, key] of keys) {
+        if (key.id === keyId && key.projectId === projectId) {
+          const revoked = { ...key, revokedAt: key.revokedAt ?? now }
+          keys.set(digest, revoked)
+          return revoked
+        }
+      }
+      return yield* new KeyNotFound({ keyId })
+    }),
+
+    issueWorkerToken: Effect.fn("Access.issueWorkerToken")(function* ({ projectId, workerId }) {
+      const token = yield* Token.generate("rlw")
+      const digest = yield* Token.digest(token)
+      workerTokens.set(digest, { digest, workerId, projectId })
+      const own = Array.from(workerTokens.values()).filter((issued) => issued.workerId === workerId)
+      for (const old of own.slice(0, -tokensPerWorker)) workerTokens.delete(old.digest)
+      return token
+    }),
+
+    // The maps are keyed by digest: how long a look-up takes tells of the digest, and nothing of the token.
+    authenticate: Effect.fn("Access.authenticate")(function* (token) {
+      const digest = yield* Token.digest(token)
+      const key = keys.get(digest)
+      if (key !== undefined && key.revokedAt === null) {
+        const { id: keyId, projectId, admin } = key
+        return Option.some<Principal>({ _tag: "ApiKey", keyId, projectId, admin })
+      }
+      return Option.map(
+        Option.fromNullable(workerTokens.get(digest)),
+        ({ workerId, projectId }): Principal => ({ _tag: "Worker", workerId, projectId }),
+      )
+    }),
+  }
+})

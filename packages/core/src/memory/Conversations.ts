@@ -1,0 +1,83 @@
+/**
+ * Conversations over the state in memory.
+ */
+import { Effect, Either } from "effect"
+import {
+  type ConversationMessage,
+  ConversationNotFound,
+  type Conversations,
+  type NewConversation,
+} from "../Conversations.js"
+import * as Ids from "../Ids.js"
+import { pageOf } from "./Lookup.js"
+import * as State from "./State.js"
+
+/** Adds an empty conversation. */
+export const newConversation = (
+  step: State.Step,
+  projectId: Ids.ProjectId,
+  id: Ids.ConversationId,
+  given: NewConversation = {},
+): State.ConversationRecord => {
+  const record: State.ConversationRecord = {
+    conversation: {
+      id,
+      projectId,
+      title: given.title ?? null,
+      metadata: given.metadata ?? null,
+      createdAt: step.at,
+      updatedAt: step.at,
+    },
+    messages: [],
+    byIdempotencyKey: new Map(),
+  }
+  State.projectOf(step.state, projectId).conversations.set(id, record)
+  return record
+}
+
+export const make = (state: State.State, projectId: Ids.ProjectId): Conversations["Type"] => {
+  const { conversations } = State.projectOf(state, projectId)
+
+  const find = (id: Ids.ConversationId): Either.Either<State.ConversationRecord, ConversationNotFound> =>
+    Either.fromNullable(conversations.get(id), () => new ConversationNotFound({ conversationId: id }))
+
+  return {
+    create: Effect.fn("Conversations.create")(function* (given = {}) {
+      const id = given.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
+      return yield* State.step(state, (step) => {
+        const record = conversations.get(id) ?? newConversation(step, projectId, id, given)
+        return Either.right(record.conversation)
+      })
+    }),
+
+    get: Effect.fn("Conversations.get")((id) => Either.map(find(id), ({ conversation }) => conversation)),
+
+    addMessage: Effect.fn("Conversations.addMessage")(function* (conversationId, given) {
+      const id = Ids.MessageId.make(yield* Ids.uuidV7)
+      return yield* State.step(state, ({ at }) =>
+        Either.map(find(conversationId), (record) => {
+          const { idempotencyKey } = given
+          const known = idempotencyKey === undefined ? undefined : record.byIdempotencyKey.get(idempotencyKey)
+          if (known !== undefined) return known
+          const message: ConversationMessage = {
+            id,
+            conversationId,
+            role: given.role,
+            parts: given.parts,
+            parentId: given.parentId ?? null,
+            metadata: given.metadata ?? null,
+            createdAt: at,
+          }
+          record.messages.push(message)
+          if (idempotencyKey !== undefined) record.byIdempotencyKey.set(idempotencyKey, message)
+          record.conversation = { ...record.conversation, updatedAt: at }
+          return message
+        }),
+      )
+    }),
+
+    messages: Effect.fn("Conversations.messages")((conversationId, page) =>
+      Either.map(find(conversationId), ({ messages }) => pageOf(messages, page, (message) => message.id)),
+    ),
+  }
+}

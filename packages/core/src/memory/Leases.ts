@@ -1,0 +1,72 @@
+/**
+ * Leases over the state in memory.
+ */
+import { DateTime, Duration, Effect, Either } from "effect"
+import type * as Ids from "../Ids.js"
+import type { Leases, Renewal, RenewRequest } from "../Leases.js"
+import { type LeaseLost, type LeaseRecord, type LeaseRef, RunNotFound } from "../Run.js"
+import { findRun, leaseLost } from "./Lookup.js"
+import * as Moves from "./Moves.js"
+import * as State from "./State.js"
+
+export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type"] => {
+  const project = State.projectOf(state, projectId)
+
+  const renewOne = (
+    step: State.Step,
+    request: RenewRequest,
+    { runId, epoch }: RenewRequest["leases"][number],
+  ): Renewal => {
+    const record = project.runs.get(runId)
+    if (record === undefined) return { _tag: "Lost", runId }
+    const standing = Moves.standing(step, record, { workerId: request.workerId, epoch })
+    switch (standing._tag) {
+      case "Held": {
+        const expiresAt = DateTime.unsafeMake(step.now + Duration.toMillis(request.leaseDuration))
+        Moves.update(step, record, { lease: { ...standing.lease, expiresAt } })
+        return { _tag: "Held", runId, expiresAt }
+      }
+      case "Ended":
+        return { _tag: standing.status === "cancelled" ? "Cancelled" : "Lost", runId }
+      case "Lost":
+        return { _tag: "Lost", runId }
+    }
+  }
+
+  /** A step on a run that the caller must hold. */
+  const holding = (
+    lease: LeaseRef,
+    change: (step: State.Step, record: State.RunRecord, held: LeaseRecord) => void,
+  ): Effect.Effect<void, LeaseLost | RunNotFound> =>
+    State.step(state, (step) =>
+      Either.flatMap(findRun(project, lease.runId), (record): Either.Either<void, LeaseLost> => {
+        const standing = Moves.standing(step, record, lease)
+        return standing._tag === "Held"
+          ? Either.right(change(step, record, standing.lease))
+          : leaseLost(lease.runId, lease)
+      }),
+    )
+
+  return {
+    renew: Effect.fn("Leases.renew")((request) =>
+      State.step(state, (step) =>
+        Either.right(request.leases.map((lease) => renewOne(step, request, lease))),
+      ),
+    ),
+    release: Effect.fn("Leases.release")((lease, release = {}) =>
+      holding(lease, (step, record, held) => {
+        const counted = release.countAttempt ?? false
+        Moves.endAttempt(step, record, held, {
+          ended: counted ? "retry" : "released",
+          reason: release.reason ?? null,
+          counted,
+          delayMillis: Duration.toMillis(release.delay ?? Duration.zero),
+        })
+      }),
+    ),
+    suspend: Effect.fn("Leases.suspend")((lease, waiting) =>
+      holding(lease, (step, record) => Moves.suspend(step, record, waiting)),
+    ),
+    signals: (workerId) => state.wakeups.signals(workerId),
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The run log over the state in memory.
+ */
+import { Effect, Either, Stream } from "effect"
+import * as Append from "../Append.js"
+import * as ControlEvents from "../ControlEvents.js"
+import type * as Ids from "../Ids.js"
+import { EventId, isTerminal, RunEnded } from "../Run.js"
+import {
+  type AppendError,
+  type Appended,
+  type AppendRequest,
+  defaultReadLimit,
+  type LogEntry,
+  maxReadLimit,
+  type RunLog,
+  RunWaiting,
+} from "../RunLog.js"
+import * as Waiting from "../Waiting.js"
+import { findRun, leaseLost } from "./Lookup.js"
+import * as Moves from "./Moves.js"
+import * as State from "./State.js"
+
+/** Whether the run takes events from this caller. */
+const admit = (
+  step: State.Step,
+  record: State.RunRecord,
+  { fence }: AppendRequest,
+): Either.Either<void, AppendError> => {
+  const { runId, status } = record.run
+  if (fence !== undefined) {
+    const standing = Moves.standing(step, record, fence)
+    if (standing._tag === "Lost") return leaseLost(runId, fence)
+  }
+  if (isTerminal(status)) return Either.left(new RunEnded({ runId, status }))
+  if (status === "waiting") return Either.left(new RunWaiting({ runId }))
+  return Either.void
+}
+
+/** The outsiders' entries after the request's cursor. */
+const tailOf = (record: State.RunRecord, request: AppendRequest): ReadonlyArray<LogEntry> =>
+  record.entries
+    .slice(request.expectedEventId ?? 0)
+    .filter(
+      ({ sequence }) =>
+        sequence !== null && (request.expectedEventId !== undefined || sequence > request.expectedSequence!),
+    )
+
+const appendTo = (
+  step: State.Step,
+  record: State.RunRecord,
+  request: AppendRequest,
+): Either.Either<Appended, AppendError> =>
+  Either.gen(function* () {
+    yield* admit(step, record, request)
+    yield* Append.encode(request.events)
+    const known = Append.atEnd(request, record.run)
+      ? 0
+      : yield* Append.alreadyThere(request, record.run, tailOf(record, request))
+    const added = request.events.slice(known)
+    if (added.length > 0) {
+      Moves.log(step, record, ControlEvents.opening(record.run, record.logState), "own")
+      Moves.log(step, record, added, "external")
+    }
+    return {
+      latestEventId: record.run.latestEventId,
+      latestSequence: record.run.latestSequence,
+      appendedCount: added.length,
+      run: record.run,
+    }
+  })
+
+export const make = (state: State.State, projectId: Ids.ProjectId): RunLog["Type"] => {
+  const project = State.projectOf(state, projectId)
+  return {
+    append: Effect.fn("RunLog.append")((request) =>
+      State.step(state, (step) =>
+        Either.flatMap(findRun(project, request.runId), (record) => appendTo(step, record, request)),
+      ),
+    ),
+    read: Effect.fn("RunLog.read")(({ runId, after = 0, limit = defaultReadLimit }) =>
+      Either.map(findRun(project, runId), ({ entries }) =>
+        entries.slice(after, after + Math.min(Math.max(1, limit), maxReadLimit)),
+      ),
+    ),
+    follow: ({ runId, after = EventId.make(0) }) =>
+      Stream.unwrap(
+        Effect.map(findRun(project, runId), (record) =>
+          Waiting.followLog({
+            after,
+            read: (position) =>
+              Effect.sync(() => ({
+                entries: record.entries.slice(position),
+                ended: isTerminal(record.run.status),
+              })),
+            watcher: state.wakeups.logWatcher(State.logKey(record.run)),
+          }),
+        ),
+      ),
+  }
+}

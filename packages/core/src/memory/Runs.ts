@@ -1,0 +1,140 @@
+/**
+ * Runs over the state in memory.
+ */
+import { Effect, Either } from "effect"
+import * as Ids from "../Ids.js"
+import { canonicalJson } from "../Json.js"
+import type { SnapshotMessage } from "../RequestSnapshot.js"
+import { isTerminal, type LeaseLost, type LeaseRef, RunEnded, type RunNotFound } from "../Run.js"
+import { NotWaiting, type Runs, type ToolAnswer } from "../Runs.js"
+import type { SessionRecord, WorkerSession } from "../WorkerSession.js"
+import { findRun, leaseLost, pageOf } from "./Lookup.js"
+import * as Moves from "./Moves.js"
+import * as State from "./State.js"
+import { submit } from "./Submit.js"
+
+const toolMessage = (id: string, { toolCallId, result, isError }: ToolAnswer): SnapshotMessage => ({
+  id,
+  role: "tool",
+  parts: [{ type: "tool_result", toolCallId, result, ...(isError === undefined ? {} : { isError }) }],
+})
+
+export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"] => {
+  const project = State.projectOf(state, projectId)
+
+  /** One step on a run that must exist. */
+  const onRun = <A, E = never>(
+    runId: Ids.RunId,
+    change: (step: State.Step, record: State.RunRecord) => Either.Either<A, E>,
+  ): Effect.Effect<A, E | RunNotFound> =>
+    State.step(state, (step) =>
+      Either.flatMap(findRun(project, runId), (record): Either.Either<A, E | RunNotFound> =>
+        change(step, record),
+      ),
+    )
+
+  const sessionOf = (
+    step: State.Step,
+    { run }: State.RunRecord,
+    lease: LeaseRef,
+    record: SessionRecord,
+    newId: Ids.SessionId,
+  ): WorkerSession => {
+    const before = run.session
+    const status = record.status ?? before?.status ?? "active"
+    return {
+      id: before?.id ?? newId,
+      runId: run.runId,
+      implementationKind: project.workers.get(lease.workerId)?.implementationKind ?? "",
+      workerId: lease.workerId,
+      sessionKey: record.sessionKey,
+      status,
+      metadata: record.metadata ?? before?.metadata ?? null,
+      createdAt: before?.createdAt ?? step.at,
+      updatedAt: step.at,
+      endedAt: status === "active" ? null : step.at,
+    }
+  }
+
+  return {
+    submit: Effect.fn("Runs.submit")((submission) => submit(state, projectId, submission)),
+
+    get: Effect.fn("Runs.get")((runId) => Either.map(findRun(project, runId), ({ run }) => run)),
+
+    list: Effect.fn("Runs.list")((options = {}) =>
+      Effect.sync(() => {
+        const { status, agentId, conversationId } = options
+        const runs = Array.from(project.runs.values(), ({ run }) => run)
+          .filter(
+            (run) =>
+              (status === undefined || run.status === status) &&
+              (agentId === undefined || run.agentId === agentId) &&
+              (conversationId === undefined || run.conversationId === conversationId),
+          )
+          .toReversed()
+        return pageOf(runs, options, (run) => run.runId)
+      }),
+    ),
+
+    cancel: Effect.fn("Runs.cancel")((runId) =>
+      onRun(runId, (step, record) => {
+        const { status } = record.run
+        if (isTerminal(status)) return Either.right({ cancelled: false, run: record.run })
+        Moves.cancel(step, record)
+        return Either.right({ cancelled: true, run: record.run })
+      }),
+    ),
+
+    resume: Effect.fn("Runs.resume")(function* (runId, answer) {
+      const messageId = yield* Ids.uuidV7
+      const given = canonicalJson(answer)
+      return yield* onRun(runId, (step, record) => {
+        if (record.run.status === "waiting" && record.run.waiting?.toolCallId === answer.toolCallId) {
+          const { snapshot } = record
+          record.snapshot = {
+            ...snapshot,
+            messages: [...snapshot.messages, toolMessage(messageId, answer)],
+          }
+          record.answers.set(answer.toolCallId, given)
+          Moves.makePending(step, record, {})
+          return Either.right({ duplicate: false, run: record.run })
+        }
+        return record.answers.get(answer.toolCallId) === given
+          ? Either.right({ duplicate: true, run: record.run })
+          : Either.left(new NotWaiting({ runId, toolCallId: answer.toolCallId }))
+      })
+    }),
+
+    complete: Effect.fn("Runs.complete")((runId, outcome, fence) =>
+      onRun(runId, (step, record) => {
+        if (fence !== undefined && Moves.standing(step, record, fence)._tag === "Lost") {
+          return leaseLost(runId, fence)
+        }
+        if (isTerminal(record.run.status)) return Either.right({ completed: false, run: record.run })
+        if (outcome.metadata !== undefined) Moves.update(step, record, { metadata: outcome.metadata })
+        const byHolder = fence !== undefined
+        if (outcome.status === "cancelled" && !byHolder) Moves.cancel(step, record, outcome.error ?? null)
+        else Moves.end(step, record, outcome.status, outcome.error ?? null)
+        return Either.right({ completed: true, run: record.run })
+      }),
+    ),
+
+    recordSession: Effect.fn("Runs.recordSession")(function* (lease, session) {
+      const newId = Ids.SessionId.make(yield* Ids.uuidV7)
+      return yield* onRun(lease.runId, (step, record): Either.Either<WorkerSession, LeaseLost | RunEnded> => {
+        const standing = Moves.standing(step, record, lease)
+        switch (standing._tag) {
+          case "Held": {
+            const recorded = sessionOf(step, record, lease, session, newId)
+            Moves.update(step, record, { session: recorded })
+            return Either.right(recorded)
+          }
+          case "Ended":
+            return Either.left(new RunEnded({ runId: lease.runId, status: standing.status }))
+          case "Lost":
+            return leaseLost(lease.runId, lease)
+        }
+      })
+    }),
+  }
+}

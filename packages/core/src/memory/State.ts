@@ -1,0 +1,127 @@
+/**
+ * What the in-memory control plane remembers, and the one way to change it.
+ */
+import { Clock, DateTime, Effect, type Either } from "effect"
+import type { PastAttempt } from "../ControlEvents.js"
+import type { Conversation, ConversationMessage } from "../Conversations.js"
+import type * as Ids from "../Ids.js"
+import type { LogState } from "../LogState.js"
+import type { RequestSnapshot } from "../RequestSnapshot.js"
+import type { LeaseEpoch, Run } from "../Run.js"
+import type { LogEntry } from "../RunLog.js"
+import type { Route, Wakeups } from "../Wakeups.js"
+import type { RegisteredWorker } from "../WorkerRegistry.js"
+
+/** A run and everything that is kept beside it. */
+export interface RunRecord {
+  run: Run
+  /** Grows with each submission of the project: the age among runs of one priority. */
+  readonly order: number
+  /** The submission as it was sent, as canonical JSON. */
+  readonly submission: string
+  snapshot: RequestSnapshot
+  /** Event `n` is at index `n - 1`. */
+  readonly entries: Array<LogEntry>
+  logState: LogState
+  /** The attempt that ended without an outcome and is not yet marked in the log. */
+  pastAttempt: PastAttempt | null
+  /** Who held the run when it ended. */
+  lastHolder: { readonly workerId: Ids.WorkerId; readonly epoch: LeaseEpoch } | null
+  /** The answer that was taken for each tool call, as canonical JSON. */
+  readonly answers: Map<string, string>
+}
+
+export interface ConversationRecord {
+  conversation: Conversation
+  readonly messages: Array<ConversationMessage>
+  readonly byIdempotencyKey: Map<string, ConversationMessage>
+}
+
+/** One project's share. Maps and sets are in the order of insertion, which is the order of submission. */
+export interface ProjectState {
+  readonly runs: Map<Ids.RunId, RunRecord>
+  /** The unfinished runs of each lane; the first is the one that may run. */
+  readonly lanes: Map<string, Set<RunRecord>>
+  readonly pending: Set<RunRecord>
+  readonly workers: Map<Ids.WorkerId, RegisteredWorker>
+  readonly conversations: Map<Ids.ConversationId, ConversationRecord>
+}
+
+/** What one step of the state does to those who wait, told to them after it. */
+export interface Step {
+  readonly now: number
+  readonly at: DateTime.Utc
+  readonly state: State
+  readonly runnable: Array<Route>
+  readonly grown: Set<string>
+  readonly cancelled: Array<{ readonly workerId: Ids.WorkerId; readonly runId: Ids.RunId }>
+}
+
+export interface State {
+  readonly wakeups: Wakeups
+  readonly projects: Map<Ids.ProjectId, ProjectState>
+  /** Runs under a lease, lapsed ones included until the next sweep. */
+  readonly leased: Set<RunRecord>
+  /** Pending runs whose time had not come at the last sweep. */
+  readonly delayed: Set<RunRecord>
+}
+
+export const make = (wakeups: Wakeups): State => ({
+  wakeups,
+  projects: new Map(),
+  leased: new Set(),
+  delayed: new Set(),
+})
+
+export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState => {
+  const known = state.projects.get(projectId)
+  if (known !== undefined) return known
+  const project: ProjectState = {
+    runs: new Map(),
+    lanes: new Map(),
+    pending: new Set(),
+    workers: new Map(),
+    conversations: new Map(),
+  }
+  state.projects.set(projectId, project)
+  return project
+}
+
+/** Names a run's log among those of all projects. */
+export const logKey = (run: Pick<Run, "projectId" | "runId">): string => `${run.projectId}/${run.runId}`
+
+/**
+ * Runs `change` as one step: it is synchronous, so no other fiber sees the state half changed. A step that
+ * gives a Left has changed nothing but what was due anyway.
+ */
+export const step = <A, E>(state: State, change: (step: Step) => Either.Either<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.suspend(() => {
+      const step: Step = {
+        now,
+        at: DateTime.unsafeMake(now),
+        state,
+        runnable: [],
+        grown: new Set(),
+        cancelled: [],
+      }
+      const result = change(step)
+      return Effect.zipRight(announce(step), result)
+    }),
+  ).pipe(Effect.uninterruptible)
+
+const announce = (step: Step): Effect.Effect<void> => {
+  const { wakeups } = step.state
+  return Effect.all(
+    [
+      wakeups.logsGrew(step.grown),
+      Effect.forEach(
+        step.cancelled,
+        ({ workerId, runId }) => wakeups.signal(workerId, { _tag: "Cancelled", runId }),
+        { discard: true },
+      ),
+      wakeups.runnable(step.runnable),
+    ],
+    { discard: true },
+  )
+}

@@ -1,0 +1,67 @@
+/**
+ * The worker registry over the state in memory.
+ */
+import { DateTime, Effect, Either } from "effect"
+import * as Ids from "../Ids.js"
+import { type RegisteredWorker, WorkerNotFound, type WorkerRegistry } from "../WorkerRegistry.js"
+import { pageOf } from "./Lookup.js"
+import * as State from "./State.js"
+
+const heartbeatOf = ({ lastHeartbeatAt }: RegisteredWorker): number =>
+  lastHeartbeatAt === null ? Number.NEGATIVE_INFINITY : DateTime.toEpochMillis(lastHeartbeatAt)
+
+export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegistry["Type"] => {
+  const { workers } = State.projectOf(state, projectId)
+
+  const find = (kind: string, key: string): RegisteredWorker | undefined => {
+    for (const worker of workers.values()) {
+      if (worker.implementationKind === kind && worker.workerKey === key) return worker
+    }
+    return undefined
+  }
+
+  return {
+    register: Effect.fn("WorkerRegistry.register")(function* (registration) {
+      const newId = Ids.WorkerId.make(yield* Ids.uuidV7)
+      return yield* State.step(state, ({ at }) => {
+        const { implementationKind, workerKey } = registration
+        const before = find(implementationKind, workerKey)
+        const worker: RegisteredWorker = {
+          id: before?.id ?? newId,
+          projectId,
+          implementationKind,
+          implementationDisplayName: registration.implementationDisplayName ?? null,
+          workerKey,
+          status: "active",
+          displayName: registration.displayName ?? null,
+          metadata: registration.metadata ?? null,
+          createdAt: before?.createdAt ?? at,
+          updatedAt: at,
+          lastHeartbeatAt: before?.lastHeartbeatAt ?? null,
+        }
+        workers.set(worker.id, worker)
+        return Either.right(worker)
+      })
+    }),
+
+    heartbeat: Effect.fn("WorkerRegistry.heartbeat")((workerId) =>
+      State.step(state, ({ at }) => {
+        const worker = workers.get(workerId)
+        if (worker === undefined) return Either.left(new WorkerNotFound({ workerId }))
+        const alive = { ...worker, updatedAt: at, lastHeartbeatAt: at }
+        workers.set(workerId, alive)
+        return Either.right(alive)
+      }),
+    ),
+
+    list: Effect.fn("WorkerRegistry.list")((page) =>
+      Effect.sync(() => {
+        // Reversed first, so that the newest registration leads among equals: the sort is stable.
+        const newest = Array.from(workers.values())
+          .toReversed()
+          .sort((a, b) => heartbeatOf(b) - heartbeatOf(a) || 0)
+        return pageOf(newest, page, (worker) => worker.id)
+      }),
+    ),
+  }
+}
