@@ -98,7 +98,7 @@ const failureOf = (
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const inherited = yield* Environment.inherit(options.passEnv ?? defaultPassEnv)
-  const { PATH: guardPath = "/usr/bin:/bin" } = yield* Environment.inherit(["PATH"])
+  const { PATH: guardPath = "" } = yield* Environment.inherit(["PATH"])
   const extra = options.env ?? {}
   const env = { ...inherited, ...Environment.reveal(extra) }
   const secrets = Environment.secrets(extra)

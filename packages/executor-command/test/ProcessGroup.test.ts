@@ -1,9 +1,9 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Logger, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { readFile } from "node:fs/promises"
+import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import {
@@ -11,6 +11,7 @@ import {
   delta,
   eventsOf,
   execute,
+  failureOf,
   fixture,
   folder,
   interrupted,
@@ -92,17 +93,30 @@ describe("when a program exits", () => {
     }),
   )
 
+  /** A process that made a session of its own and dropped its environment, which nothing but the test ends. */
+  const escaped = Effect.acquireRelease(uniqueSeconds, (seconds) =>
+    Effect.map(pidsOf(seconds), (pids) => {
+      for (const pid of pids) process.kill(pid, "SIGKILL")
+    }),
+  )
+  const whenEscaped = `until ps -A -o args= | grep -q "^[^ ]* $1"; do :; done`
+
   it.live("one that got away and holds its stdout open does not hold the run", () =>
     Effect.gen(function* () {
-      const seconds = yield* uniqueSeconds
-      yield* Effect.addFinalizer(() =>
-        Effect.map(pidsOf(seconds), (pids) => pids.forEach((pid) => process.kill(pid, "SIGKILL"))),
-      )
-      const script = `env -i setsid sleep "$1" & until ps -A -o args= | grep -q "^sleep $1"; do :; done; seq 1 9999`
-      const text = yield* textOf(sh(script, seconds))
+      const seconds = yield* escaped
+      const text = yield* textOf(sh(`env -i setsid sleep "$1" & ${whenEscaped}; seq 1 9999`, seconds))
       assertTrue(text.endsWith("\n9998\n9999\n"))
       strictEqual((yield* pidsOf(seconds)).length, 1)
     }).pipe(Effect.scoped),
+  )
+
+  it.live("nor does one that goes on writing", () =>
+    Effect.gen(function* () {
+      const seconds = yield* escaped
+      const script = `env -i setsid yes "$1 $2" >&2 & ${whenEscaped}; exit 7`
+      const { error } = yield* failureOf(sh(script, seconds, "x".repeat(4000)))
+      strictEqual(error.code, "exit_7")
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)), Effect.scoped),
   )
 })
 
@@ -147,20 +161,26 @@ describe("the guard", () => {
   it.live("ends all when the worker is killed", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
-      const worker = spawn(process.execPath, ["--import", "tsx", fixture("worker.ts"), stubborn, seconds], {
-        stdio: ["ignore", "pipe", "inherit"],
-      })
+      const workRoot = yield* folder
+      const args = ["--import", "tsx", fixture("worker.ts"), workRoot, stubborn, seconds]
+      const worker = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
       const lines = createInterface(worker.stdout)
       yield* Effect.async<void>((resume) => {
         lines.on("line", (line) => line.includes("ready") && resume(Effect.void))
         lines.on("close", () => resume(Effect.dieMessage("the worker ended before its program was ready")))
       })
       assertTrue((yield* pidsOf(seconds)).length >= 5)
+      strictEqual((yield* Effect.promise(() => readdir(workRoot))).length, 1)
       const exited = once(worker, "exit")
       worker.kill("SIGKILL")
       yield* Effect.promise(() => exited)
       yield* untilCount(seconds, 0)
-    }),
+      yield* Effect.promise(() => readdir(workRoot)).pipe(
+        Effect.delay("20 millis"),
+        Effect.repeat({ until: (names) => names.length === 0 }),
+        Effect.timeout("10 seconds"),
+      )
+    }).pipe(Effect.scoped),
   )
 
   it.live("takes its run down with it", () =>

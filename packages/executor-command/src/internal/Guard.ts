@@ -4,7 +4,7 @@
  * A guard is a small shell process in a session of its own. It holds a pipe from the worker and does nothing
  * until that pipe closes: because the run is over, or because the worker has died, of SIGKILL even. Then it
  * ends every process of the run, and exits when none is left. So there is one way in which the processes of a run
- * end, whatever happened.
+ * end, whatever happened. The working folder goes with them, since a dead worker cannot remove it.
  *
  * The processes of a run are those in the session or the process group of its program and, on Linux, those that
  * carry the run's mark in their environment, which finds a child that made a session of its own. One that made a
@@ -21,14 +21,15 @@ const tickMillis = 50
 const killTicks = 40
 
 /**
- * $1 the mark, $2 the ticks of grace between TERM and KILL. The one line on stdin is the pid of the program, which
- * leads its session and its group. A zombie counts as gone: in a container nobody may ever collect it.
+ * $1 the mark, $2 the ticks of grace between TERM and KILL, $3 the working folder. The one line on stdin is the pid of
+ * the program, which leads its session and its group. A zombie counts as gone: in a container nobody may ever
+ * collect it. One look that finds nothing may have missed a process that forked and exited meanwhile, so it takes two.
  */
 const script = `
 trap '' HUP INT TERM
-mark=$1 grace=$2 leader= tick=0
+mark=$1 grace=$2 folder=$3 leader= tick=0
 while read -r pid; do leader=$pid; done
-alive() {
+scan() {
   if [ -r /proc/self/stat ]; then
     {
       cat /proc/[0-9]*/stat | awk -v leader="$leader" '
@@ -40,7 +41,12 @@ alive() {
     echo "-$leader"
   fi
 }
-while pids=$(alive); [ -n "$pids" ] && [ "$tick" -lt $((grace + ${killTicks})) ]; do
+alive() {
+  pids=$(scan)
+  [ -n "$pids" ] || pids=$(scan)
+  [ -n "$pids" ]
+}
+while alive && [ "$tick" -lt $((grace + ${killTicks})) ]; do
   if [ "$tick" -ge "$grace" ]; then
     kill -s KILL -- \${leader:+"-$leader"} $pids
   elif [ "$tick" -eq 0 ]; then
@@ -49,6 +55,7 @@ while pids=$(alive); [ -n "$pids" ] && [ "$tick" -lt $((grace + ${killTicks})) ]
   sleep ${tickMillis / 1000}
   tick=$((tick + 1))
 done
+rm -rf -- "$folder"
 `
 
 export interface Guard {
@@ -63,6 +70,8 @@ export interface Options {
   /** What the environment of the run's processes contains and no other's does. */
   readonly mark: string
   readonly killAfter: Duration.Duration
+  /** The working folder of the run. */
+  readonly folder: string
   /** Where the guard finds the programs that it uses. */
   readonly path: string
 }
@@ -79,25 +88,29 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
   Effect.gen(function* () {
     const started = yield* Deferred.make<void, Executor.ExecutorError>()
     const gone = yield* Deferred.make<void>()
-    const guard = yield* Effect.sync(() => {
+    const failed = (cause: unknown) =>
+      new Executor.ExecutorError({
+        code: "guard_not_started",
+        message: "Cannot start /bin/sh, which ends the processes of a run: check that it is installed",
+        retryable: true,
+        cause,
+      })
+    const run = () => {
       const grace = Math.ceil(Duration.toMillis(options.killAfter) / tickMillis)
       let leader: number | undefined
-      const child = spawn("/bin/sh", ["-c", script, "runlease-guard", options.mark, String(grace)], {
-        cwd: "/",
-        detached: true,
-        env: { PATH: options.path },
-        stdio: ["pipe", "ignore", "ignore"],
-      })
+      const child = spawn(
+        "/bin/sh",
+        ["-c", script, "runlease-guard", options.mark, String(grace), options.folder],
+        {
+          cwd: "/",
+          detached: true,
+          env: { PATH: `${options.path}:/usr/bin:/bin` },
+          stdio: ["pipe", "ignore", "ignore"],
+        },
+      )
       child.on("spawn", () => Deferred.unsafeDone(started, Exit.void))
       child.on("error", (cause) => {
-        const message = "Cannot start /bin/sh, which ends the processes of a run: check that it is installed"
-        const error = new Executor.ExecutorError({
-          code: "guard_not_started",
-          message,
-          retryable: true,
-          cause,
-        })
-        Deferred.unsafeDone(started, Exit.fail(error))
+        Deferred.unsafeDone(started, Exit.fail(failed(cause)))
         Deferred.unsafeDone(gone, Exit.void)
       })
       // A guard that was killed itself leaves its run unguarded, so the run goes down with it.
@@ -115,7 +128,8 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
         end: () => void child.stdin?.end(),
         gone,
       }
-    })
+    }
+    const guard = yield* Effect.try({ try: run, catch: failed })
     yield* Deferred.await(started)
     return guard
   })

@@ -8,6 +8,9 @@ const nextTurn = Effect.async<void>((resume) => {
   return Effect.sync(() => clearImmediate(immediate))
 })
 
+/** More than a pipe holds. What a process that got away adds to it does not keep a run from its end. */
+const maxLeftBytes = 1024 * 1024
+
 /**
  * Pulls from `readable` until it ends; or, once `gone` is done, until there is nothing to read, since a process
  * that got away may hold the pipe open for ever.
@@ -24,14 +27,19 @@ export const read = (readable: Readable, gone: Deferred.Deferred<void>): Stream.
     return readable.read() as Buffer | null
   })
 
+  let left = maxLeftBytes
   const pull = Effect.gen(function* () {
     while (true) {
       const last = yield* Deferred.isDone(gone)
+      if (left <= 0) return yield* Effect.fail(Option.none<never>())
       // A read that finds nothing asks for more, which is there after two turns if it is there at all.
       const chunk =
         (yield* available) ??
         (last ? yield* Effect.zipRight(nextTurn, nextTurn).pipe(Effect.zipRight(available)) : null)
-      if (chunk !== null) return chunk
+      if (chunk !== null) {
+        if (last) left -= chunk.length
+        return chunk
+      }
       if (last || readable.readableEnded || readable.destroyed)
         return yield* Effect.fail(Option.none<never>())
       yield* Effect.raceFirst(ready.await, Deferred.await(gone))

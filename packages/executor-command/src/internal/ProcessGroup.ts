@@ -8,6 +8,7 @@ import * as Pipe from "./Pipe.js"
 export interface Options {
   readonly command: string
   readonly args: ReadonlyArray<string>
+  /** The folder that the program starts in, and that is removed after it. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
   /** All that the program reads from its stdin. */
@@ -108,6 +109,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const guard = yield* Guard.make({
     mark: `${markName}=${mark}`,
     killAfter: options.killAfter,
+    folder: options.cwd,
     path: options.guardPath,
   })
   const [, group] = yield* Effect.acquireRelease(start(options, mark, guard), ([child]) =>

@@ -3,7 +3,7 @@ import { Executor } from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 
 /** A new folder under `root`, private to this user, removed with all it holds when the scope closes. */
 export const make = (root: string = tmpdir()): Effect.Effect<string, Executor.ExecutorError, Scope.Scope> =>
@@ -11,7 +11,7 @@ export const make = (root: string = tmpdir()): Effect.Effect<string, Executor.Ex
     Effect.tryPromise({
       try: async () => {
         await mkdir(root, { recursive: true })
-        return await mkdtemp(join(root, "runlease-"))
+        return await mkdtemp(join(resolve(root), "runlease-"))
       },
       catch: (cause) =>
         new Executor.ExecutorError({
