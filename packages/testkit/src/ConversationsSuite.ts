@@ -1,0 +1,107 @@
+/**
+ * What every `Conversations` must do.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
+import * as Ids from "@runlease/core/Ids"
+import { textPart } from "@runlease/core/RequestSnapshot"
+import { Effect, type Layer } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+/**
+ * Declares the tests of `Conversations`.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Conversations (${name})`, () => {
+    test(
+      "create makes a conversation, and get gives it",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const made = yield* conversations.create({ title: "Trip", metadata: { tag: "x" } })
+        const found = yield* conversations.get(made.id)
+        strictEqual(found.id, made.id)
+        strictEqual(found.title, "Trip")
+        deepStrictEqual(found.metadata, { tag: "x" })
+        const bare = yield* conversations.create()
+        strictEqual(bare.title, null)
+        deepStrictEqual((yield* conversations.messages(bare.id)).items, [])
+      }),
+    )
+
+    test(
+      "create with an id that exists gives the one that is there",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const id = Ids.ConversationId.make(yield* Ids.uuidV7)
+        const first = yield* conversations.create({ id, title: "First" })
+        strictEqual(first.id, id)
+        strictEqual((yield* conversations.create({ id, title: "Second" })).title, "First")
+      }),
+    )
+
+    test(
+      "addMessage keeps messages as given, oldest first, page by page",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const { id } = yield* conversations.create()
+        const parts = [textPart("See"), { type: "file", url: "https://example.com/a.png", size: 3 }]
+        for (let index = 0; index < 5; index++) {
+          yield* conversations.addMessage(id, { role: index % 2 === 0 ? "user" : "assistant", parts })
+        }
+        const first = yield* conversations.messages(id, { limit: 3 })
+        strictEqual(first.items.length, 3)
+        const second = yield* conversations.messages(id, { limit: 3, cursor: first.next! })
+        strictEqual(second.next, null)
+        const all = [...first.items, ...second.items]
+        deepStrictEqual(
+          all.map(({ role }) => role),
+          ["user", "assistant", "user", "assistant", "user"],
+        )
+        strictEqual(new Set(all.map((message) => message.id)).size, 5)
+        deepStrictEqual(all[0]?.parts, parts)
+      }),
+    )
+
+    test(
+      "addMessage with a key that was used gives the first message",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const { id } = yield* conversations.create()
+        const other = yield* conversations.create()
+        const message = { role: "user", parts: [textPart("Hello")], idempotencyKey: "key-1" }
+        const first = yield* conversations.addMessage(id, message)
+        const again = yield* conversations.addMessage(id, { ...message, parts: [textPart("Changed")] })
+        strictEqual(again.id, first.id)
+        const { items } = yield* conversations.messages(id)
+        deepStrictEqual(
+          items.map(({ parts }) => parts),
+          [[textPart("Hello")]],
+        )
+        // A key belongs to one conversation.
+        const elsewhere = yield* conversations.addMessage(other.id, message)
+        strictEqual(elsewhere.id === first.id, false)
+      }),
+    )
+
+    test(
+      "a conversation that does not exist is refused",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const id = Ids.ConversationId.make(yield* Ids.uuidV7)
+        const message = { role: "user", parts: [textPart("Hello")] }
+        strictEqual((yield* Effect.flip(conversations.get(id)))._tag, "ConversationNotFound")
+        strictEqual((yield* Effect.flip(conversations.messages(id)))._tag, "ConversationNotFound")
+        strictEqual((yield* Effect.flip(conversations.addMessage(id, message)))._tag, "ConversationNotFound")
+      }),
+    )
+  })
+}

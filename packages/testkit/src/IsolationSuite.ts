@@ -1,0 +1,138 @@
+/**
+ * The walls between projects: what is in one does not exist in another.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Access } from "@runlease/core/Access"
+import * as AgentEvent from "@runlease/core/AgentEvent"
+import { ControlPlane, type ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
+import { Leases } from "@runlease/core/Leases"
+import { RunLog } from "@runlease/core/RunLog"
+import { Runs } from "@runlease/core/Runs"
+import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import { Effect, Fiber, type Layer, Stream } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+/** Runs `effect` in another project than that of the layer. */
+const elsewhere = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const access = yield* Access
+    const controlPlane = yield* ControlPlane
+    const project = yield* access
+      .createProject("elsewhere")
+      .pipe(Effect.catchTag("ProjectExists", () => access.getProject("elsewhere")))
+    return yield* Effect.provide(effect, controlPlane.project(project.id))
+  })
+
+const verdictOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.match(effect, { onSuccess: () => "Done", onFailure: (error) => error._tag })
+
+/**
+ * Declares the tests of the walls between projects, and that the store says when it is ready.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (
+  name: string,
+  layer: Layer.Layer<ProjectPorts | ControlPlane | Access, unknown>,
+): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`ControlPlane (${name})`, () => {
+    test(
+      "is ready",
+      Effect.flatMap(ControlPlane, (controlPlane) => controlPlane.ready),
+    )
+
+    test(
+      "a project's runs, workers and conversations do not exist in another",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const held = yield* TestRuns.hold(worker)
+        yield* TestRuns.submit()
+        const lease = TestRuns.leaseOf(held)
+        const { runId, conversationId } = held
+        const verdicts = yield* elsewhere(
+          Effect.gen(function* () {
+            const runs = yield* Runs
+            const log = yield* RunLog
+            const leases = yield* Leases
+            const registry = yield* WorkerRegistry
+            const conversations = yield* Conversations
+            deepStrictEqual((yield* runs.list()).items, [])
+            deepStrictEqual((yield* registry.list()).items, [])
+            deepStrictEqual(
+              yield* leases.renew({
+                workerId: worker,
+                leases: [lease],
+                leaseDuration: TestRuns.leaseDuration,
+              }),
+              [{ _tag: "Lost" as const, runId }],
+            )
+            return yield* Effect.all([
+              verdictOf(runs.get(runId)),
+              verdictOf(runs.cancel(runId)),
+              verdictOf(runs.complete(runId, { status: "completed" })),
+              verdictOf(runs.resume(runId, { toolCallId: "call", result: 1 })),
+              verdictOf(runs.recordSession(lease, { sessionKey: "s" })),
+              verdictOf(log.append({ runId, events: [AgentEvent.custom("x", 1)] })),
+              verdictOf(log.read({ runId })),
+              verdictOf(Stream.runDrain(log.follow({ runId }))),
+              verdictOf(leases.release(lease)),
+              verdictOf(leases.suspend(lease, { toolCallId: "call", toolName: "ask" })),
+              verdictOf(registry.heartbeat(worker)),
+              verdictOf(TestRuns.claim(worker)),
+              verdictOf(conversations.get(conversationId)),
+              verdictOf(runs.submit(TestRuns.submission({ conversationId }))),
+              verdictOf(runs.submit(TestRuns.submission({ parentRunId: runId }))),
+            ])
+          }),
+        )
+        deepStrictEqual(verdicts, [
+          ...Array.from({ length: 10 }, () => "RunNotFound"),
+          "WorkerNotFound",
+          "WorkerNotFound",
+          "ConversationNotFound",
+          "ConversationNotFound",
+          "RunNotFound",
+        ])
+        strictEqual((yield* TestRuns.getRun(runId)).status, "running")
+      }),
+    )
+
+    test(
+      "a worker claims runs of its own project only, and two projects may use one public id or lane",
+      Effect.gen(function* () {
+        const request = { publicId: "same", concurrencyKey: "lane" }
+        const here = yield* TestRuns.submit(request)
+        const there = yield* elsewhere(TestRuns.submit(request))
+        strictEqual(here.runId, there.runId)
+        strictEqual(here.projectId === there.projectId, false)
+        const worker = yield* TestRuns.register()
+        const claimed = yield* TestRuns.claim(worker, { limit: 10 })
+        deepStrictEqual(
+          claimed.map((run) => run.projectId),
+          [here.projectId],
+        )
+        const other = yield* elsewhere(TestRuns.register())
+        strictEqual(other === worker, false)
+        strictEqual((yield* elsewhere(TestRuns.claimOne(other))).projectId, there.projectId)
+      }),
+    )
+
+    test(
+      "a run of one project does not end the wait of a worker of another",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const waiting = yield* TestRuns.start(TestRuns.claim(worker, { wait: "20 seconds" }))
+        yield* elsewhere(TestRuns.submit())
+        const { runId } = yield* TestRuns.submit()
+        strictEqual((yield* Fiber.join(waiting))[0]?.runId, runId)
+      }),
+    )
+  })
+}

@@ -1,0 +1,28 @@
+/**
+ * The suites of the six ports of a project, for a control plane that is seen from outside, such as over HTTP.
+ *
+ * @since 0.1.0
+ */
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import type { Layer } from "effect"
+import * as ClaimsSuite from "./ClaimsSuite.js"
+import * as ConversationsSuite from "./ConversationsSuite.js"
+import * as LeasesSuite from "./LeasesSuite.js"
+import * as RunLogSuite from "./RunLogSuite.js"
+import * as RunsSuite from "./RunsSuite.js"
+import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
+
+/**
+ * Declares the tests of the six ports. `layer` gives a fresh, empty project each time it is built.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  ClaimsSuite.suite(name, layer)
+  LeasesSuite.suite(name, layer)
+  RunLogSuite.suite(name, layer)
+  RunsSuite.suite(name, layer)
+  WorkerRegistrySuite.suite(name, layer)
+  ConversationsSuite.suite(name, layer)
+}

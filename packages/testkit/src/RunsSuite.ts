@@ -1,0 +1,454 @@
+/**
+ * What every `Runs` must do: accept once, tell, end once, and carry a wait to its answer.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
+import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import { type ListRuns, Runs } from "@runlease/core/Runs"
+import { DateTime, Effect, type Layer } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+const unknownRun = Ids.RunId.make("unknown")
+
+/** Claims a new run and suspends it for call `call`. */
+const suspended = (worker: Ids.WorkerId) =>
+  Effect.gen(function* () {
+    const leases = yield* Leases
+    const held = yield* TestRuns.hold(worker, { snapshot: RequestSnapshot.fromText("Ask me") })
+    yield* leases.suspend(TestRuns.leaseOf(held), { toolCallId: "call", toolName: "ask" })
+    return held
+  })
+
+/**
+ * Declares the tests of `Runs`.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Runs (${name})`, () => {
+    test(
+      "submit accepts a run, and get gives it",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const conversations = yield* Conversations
+        const { run, duplicate } = yield* runs.submit(TestRuns.submission({ agentId: "writer" }))
+        strictEqual(duplicate, false)
+        strictEqual(run.status, "pending")
+        strictEqual(run.agentId, "writer")
+        strictEqual(run.attempt, 0)
+        strictEqual(run.latestEventId, 0)
+        strictEqual(run.rootRunId, run.runId)
+        strictEqual(DateTime.toEpochMillis(run.createdAt), 0)
+        strictEqual((yield* conversations.get(run.conversationId)).id, run.conversationId)
+        const found = yield* runs.get(run.runId)
+        strictEqual(found.runId, run.runId)
+        strictEqual(found.messageId, run.messageId)
+        strictEqual(found.conversationId, run.conversationId)
+        strictEqual(found.startedAt, null)
+        strictEqual((yield* Effect.flip(runs.get(unknownRun)))._tag, "RunNotFound")
+      }),
+    )
+
+    test(
+      "submit of the same request under the same public id gives the first run, whatever became of it",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const conversations = yield* Conversations
+        const { id } = yield* conversations.create()
+        const request = TestRuns.submission({
+          publicId: "once",
+          conversationId: id,
+          snapshot: RequestSnapshot.fromText("Hello"),
+        })
+        const first = yield* runs.submit(request)
+        strictEqual(first.duplicate, false)
+        strictEqual(first.run.runId, "once")
+        const second = yield* runs.submit(request)
+        strictEqual(second.duplicate, true)
+        strictEqual(second.run.messageId, first.run.messageId)
+        const held = yield* TestRuns.claimOne(yield* TestRuns.register())
+        yield* TestRuns.complete(held)
+        const third = yield* runs.submit(request)
+        strictEqual(third.duplicate, true)
+        strictEqual(third.run.status, "completed")
+        strictEqual((yield* runs.list()).items.length, 1)
+      }),
+    )
+
+    test(
+      "submit without a conversation is idempotent too",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const first = yield* runs.submit(TestRuns.submission({ publicId: "once" }))
+        const second = yield* runs.submit(TestRuns.submission({ publicId: "once" }))
+        strictEqual(second.duplicate, true)
+        strictEqual(second.run.conversationId, first.run.conversationId)
+      }),
+    )
+
+    test(
+      "submit of one public id from many sides at once accepts one run",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const conversations = yield* Conversations
+        const { id } = yield* conversations.create()
+        const request = TestRuns.submission({ publicId: "once", conversationId: id })
+        const answers = yield* Effect.forEach(Array.from({ length: 10 }), () => runs.submit(request), {
+          concurrency: "unbounded",
+        })
+        strictEqual(answers.filter(({ duplicate }) => !duplicate).length, 1)
+        strictEqual(new Set(answers.map(({ run }) => run.messageId)).size, 1)
+      }),
+    )
+
+    test(
+      "submit of another request under the same public id is a conflict",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const conversations = yield* Conversations
+        const { id } = yield* conversations.create()
+        yield* TestRuns.submit({ publicId: "once", conversationId: id })
+        for (const other of [{ agentId: "other" }, { priority: 1 }, { snapshot: RequestSnapshot.empty }]) {
+          const error = yield* Effect.flip(
+            runs.submit(TestRuns.submission({ publicId: "once", conversationId: id, ...other })),
+          )
+          strictEqual(error._tag, "SubmissionConflict")
+        }
+        strictEqual((yield* runs.list()).items.length, 1)
+      }),
+    )
+
+    test(
+      "submit refuses a conversation or a parent that does not exist",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const conversationId = yield* Ids.uuidV7
+        const noConversation = yield* Effect.flip(runs.submit(TestRuns.submission({ conversationId })))
+        strictEqual(noConversation._tag, "ConversationNotFound")
+        const noParent = yield* Effect.flip(runs.submit(TestRuns.submission({ parentRunId: "unknown" })))
+        strictEqual(noParent._tag, "RunNotFound")
+        deepStrictEqual((yield* runs.list()).items, [])
+      }),
+    )
+
+    test(
+      "submit keeps the family of a run",
+      Effect.gen(function* () {
+        const root = yield* TestRuns.submit()
+        const child = yield* TestRuns.submit({ parentRunId: root.runId })
+        const grandchild = yield* TestRuns.submit({ parentRunId: child.runId })
+        strictEqual(grandchild.parentRunId, child.runId)
+        strictEqual(grandchild.rootRunId, root.runId)
+      }),
+    )
+
+    test(
+      "list gives the newest first, page by page, each once",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        for (let index = 0; index < 7; index++) yield* TestRuns.submit({ publicId: `run-${index}` })
+        const seen: Array<string> = []
+        const sizes: Array<number> = []
+        let cursor: string | null | undefined
+        while (cursor !== null) {
+          const page = yield* runs.list(cursor === undefined ? { limit: 3 } : { limit: 3, cursor })
+          seen.push(...page.items.map((run) => run.runId))
+          sizes.push(page.items.length)
+          cursor = page.next
+          // A run that comes while the list is read does not move the pages.
+          if (sizes.length === 1) yield* TestRuns.submit({ publicId: "late" })
+        }
+        deepStrictEqual(sizes, [3, 3, 1])
+        deepStrictEqual(
+          seen,
+          [6, 5, 4, 3, 2, 1, 0].map((index) => `run-${index}`),
+        )
+      }),
+    )
+
+    test(
+      "list filters by status, agent and conversation",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.hold(worker, { publicId: "running", agentId: "a" })
+        const pending = yield* TestRuns.submit({ publicId: "pending", agentId: "a" })
+        yield* TestRuns.submit({ publicId: "other", agentId: "b" })
+        const idsOf = (options: ListRuns) =>
+          Effect.map(runs.list(options), ({ items }) => items.map((run) => run.runId))
+        deepStrictEqual(yield* idsOf({ status: "running" }), ["running"])
+        deepStrictEqual(yield* idsOf({ status: "completed" }), [])
+        deepStrictEqual(yield* idsOf({ agentId: Ids.AgentId.make("a") }), ["pending", "running"])
+        deepStrictEqual(yield* idsOf({ agentId: Ids.AgentId.make("a"), status: "pending" }), ["pending"])
+        deepStrictEqual(yield* idsOf({ conversationId: pending.conversationId }), ["pending"])
+      }),
+    )
+
+    test(
+      "cancel ends a pending, a running and a waiting run at once, and closes the log",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const waiting = yield* suspended(worker)
+        const running = yield* TestRuns.hold(worker)
+        const pending = yield* TestRuns.submit()
+        for (const { runId } of [waiting, running, pending]) {
+          const answer = yield* runs.cancel(runId)
+          strictEqual(answer.cancelled, true)
+          strictEqual(answer.run.status, "cancelled")
+          const events = yield* TestRuns.eventsOf(runId)
+          strictEqual(TestRuns.outcomeOf(events.at(-1)), "cancelled")
+          const again = yield* runs.cancel(runId)
+          strictEqual(again.cancelled, false)
+          strictEqual((yield* TestRuns.eventsOf(runId)).length, events.length)
+        }
+        deepStrictEqual(yield* TestRuns.claim(worker), [])
+        strictEqual((yield* Effect.flip(runs.cancel(unknownRun)))._tag, "RunNotFound")
+      }),
+    )
+
+    test(
+      "cancel changes nothing on a run that has ended",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        yield* TestRuns.complete(held)
+        const answer = yield* runs.cancel(held.runId)
+        strictEqual(answer.cancelled, false)
+        strictEqual(answer.run.status, "completed")
+      }),
+    )
+
+    test(
+      "complete keeps the outcome and closes the log",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const good = yield* TestRuns.hold(worker)
+        const done = yield* runs.complete(
+          good.runId,
+          { status: "completed", metadata: { tokens: 12 } },
+          TestRuns.leaseOf(good),
+        )
+        strictEqual(done.completed, true)
+        strictEqual(done.run.status, "completed")
+        const found = yield* runs.get(good.runId)
+        deepStrictEqual(found.metadata, { tokens: 12 })
+        assertTrue(found.finishedAt !== null)
+        strictEqual(TestRuns.outcomeOf((yield* TestRuns.eventsOf(good.runId)).at(-1)), "success")
+
+        const bad = yield* TestRuns.hold(worker)
+        const error = { code: "model_refused", message: "The model refused" }
+        yield* runs.complete(bad.runId, { status: "failed", error }, TestRuns.leaseOf(bad))
+        const failed = yield* runs.get(bad.runId)
+        strictEqual(failed.status, "failed")
+        deepStrictEqual(failed.error, error)
+        deepStrictEqual((yield* TestRuns.eventsOf(bad.runId)).at(-1), { type: "RUN_ERROR", ...error })
+      }),
+    )
+
+    test(
+      "complete takes the first outcome; a later one, even the holder's own, changes nothing",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        const fence = TestRuns.leaseOf(held)
+        yield* runs.complete(held.runId, { status: "completed" }, fence)
+        const length = (yield* TestRuns.eventsOf(held.runId)).length
+        for (const by of [fence, undefined]) {
+          const error = { code: null, message: "Late" }
+          const answer = yield* runs.complete(
+            held.runId,
+            { status: "failed", error, metadata: { late: true } },
+            by,
+          )
+          strictEqual(answer.completed, false)
+          strictEqual(answer.run.status, "completed")
+        }
+        const run = yield* runs.get(held.runId)
+        strictEqual(run.error, null)
+        strictEqual(run.metadata, null)
+        strictEqual((yield* TestRuns.eventsOf(held.runId)).length, length)
+      }),
+    )
+
+    test(
+      "complete by the holder of a run that was cancelled says that it had ended",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        yield* runs.cancel(held.runId)
+        const answer = yield* TestRuns.complete(held)
+        strictEqual(answer.completed, false)
+        strictEqual(answer.run.status, "cancelled")
+      }),
+    )
+
+    test(
+      "complete without a fence is trusted",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const driven = yield* TestRuns.submit({ initialStatus: "running" })
+        const pending = yield* TestRuns.submit()
+        const held = yield* TestRuns.hold(yield* TestRuns.register(), { priority: 1 })
+        for (const { runId } of [driven, pending, held]) {
+          strictEqual((yield* runs.complete(runId, { status: "completed" })).completed, true)
+        }
+        deepStrictEqual(yield* TestRuns.typesOf(pending.runId), ["RUN_STARTED", "RUN_FINISHED"])
+        const unknown = yield* Effect.flip(runs.complete(unknownRun, { status: "completed" }))
+        strictEqual(unknown._tag, "RunNotFound")
+      }),
+    )
+
+    test(
+      "a former holder can neither complete nor record a session",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const former = yield* TestRuns.hold(worker)
+        const refused = Effect.gen(function* () {
+          strictEqual((yield* Effect.flip(TestRuns.complete(former)))._tag, "LeaseLost")
+          const session = runs.recordSession(TestRuns.leaseOf(former), { sessionKey: "stale" })
+          strictEqual((yield* Effect.flip(session))._tag, "LeaseLost")
+        })
+        yield* TestRuns.lapse
+        yield* refused
+        const current = yield* TestRuns.claimOne(worker)
+        yield* refused
+        strictEqual(current.session, null)
+        strictEqual((yield* TestRuns.complete(current)).completed, true)
+        yield* refused
+      }),
+    )
+
+    test(
+      "recordSession keeps one session per run, for the attempts to come",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register("worker-1", "special")
+        const held = yield* TestRuns.hold(worker)
+        const lease = TestRuns.leaseOf(held)
+        const first = yield* runs.recordSession(lease, { sessionKey: "s-1", metadata: { path: "/tmp" } })
+        strictEqual(first.runId, held.runId)
+        strictEqual(first.implementationKind, "special")
+        strictEqual(first.workerId, worker)
+        strictEqual(first.status, "active")
+        strictEqual(first.endedAt, null)
+        const second = yield* runs.recordSession(lease, { sessionKey: "s-2", status: "completed" })
+        strictEqual(second.id, first.id)
+        strictEqual(second.sessionKey, "s-2")
+        strictEqual(second.status, "completed")
+        deepStrictEqual(second.metadata, { path: "/tmp" })
+        assertTrue(second.endedAt !== null)
+        yield* TestRuns.lapse
+        const again = yield* TestRuns.claimOne(worker)
+        strictEqual(again.session?.sessionKey, "s-2")
+        strictEqual(again.session?.id, first.id)
+      }),
+    )
+
+    test(
+      "recordSession refuses a run that has ended or does not exist",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        const lease = TestRuns.leaseOf(held)
+        yield* runs.cancel(held.runId)
+        const ended = yield* Effect.flip(runs.recordSession(lease, { sessionKey: "s" }))
+        strictEqual(ended._tag, "RunEnded")
+        const unknown = { ...lease, runId: unknownRun }
+        const error = yield* Effect.flip(runs.recordSession(unknown, { sessionKey: "s" }))
+        strictEqual(error._tag, "RunNotFound")
+      }),
+    )
+
+    test(
+      "resume makes the run runnable with the answer in its snapshot, and attempts count anew",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const held = yield* suspended(worker)
+        const answer = yield* runs.resume(held.runId, { toolCallId: "call", result: { ok: [1] } })
+        strictEqual(answer.duplicate, false)
+        strictEqual(answer.run.status, "pending")
+        strictEqual(answer.run.waiting, null)
+        const again = yield* TestRuns.claimOne(worker)
+        strictEqual(again.runId, held.runId)
+        strictEqual(again.attempt, 1)
+        strictEqual(again.leaseEpoch, 2)
+        strictEqual(again.snapshot?.messages.length, 2)
+        const message = again.snapshot?.messages[1]
+        strictEqual(message?.role, "tool")
+        deepStrictEqual(message?.parts, [{ type: "tool_result", toolCallId: "call", result: { ok: [1] } }])
+        deepStrictEqual(yield* TestRuns.typesOf(held.runId), ["RUN_STARTED", "RUN_FINISHED", "RUN_STARTED"])
+        yield* TestRuns.complete(again)
+        strictEqual((yield* runs.get(held.runId)).status, "completed")
+      }),
+    )
+
+    test(
+      "resume keeps that the call failed",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const held = yield* suspended(worker)
+        yield* runs.resume(held.runId, { toolCallId: "call", result: "No such file", isError: true })
+        const again = yield* TestRuns.claimOne(worker)
+        deepStrictEqual(again.snapshot?.messages[1]?.parts, [
+          { type: "tool_result", toolCallId: "call", result: "No such file", isError: true },
+        ])
+      }),
+    )
+
+    test(
+      "resume again with the same answer is a duplicate; another answer or call is refused",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const held = yield* suspended(worker)
+        const answer = { toolCallId: "call", result: { yes: true } }
+        const refusalOf = (toolCallId: string, result: unknown) =>
+          Effect.map(Effect.flip(runs.resume(held.runId, { toolCallId, result })), (error) => error._tag)
+        strictEqual(yield* refusalOf("other", 1), "NotWaiting")
+        yield* runs.resume(held.runId, answer)
+        strictEqual((yield* runs.resume(held.runId, answer)).duplicate, true)
+        strictEqual(yield* refusalOf("call", { yes: false }), "NotWaiting")
+        strictEqual(yield* refusalOf("other", 1), "NotWaiting")
+        const again = yield* TestRuns.claimOne(worker)
+        strictEqual(again.snapshot?.messages.length, 2)
+        yield* TestRuns.complete(again)
+        strictEqual((yield* runs.resume(held.runId, answer)).duplicate, true)
+        strictEqual(yield* refusalOf("call", { yes: false }), "NotWaiting")
+        strictEqual((yield* Effect.flip(runs.resume(unknownRun, answer)))._tag, "RunNotFound")
+      }),
+    )
+
+    test(
+      "resume answers a second wait of the same run",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        const held = yield* suspended(worker)
+        yield* runs.resume(held.runId, { toolCallId: "call", result: 1 })
+        const again = yield* TestRuns.claimOne(worker)
+        yield* leases.suspend(TestRuns.leaseOf(again), { toolCallId: "call-2", toolName: "ask" })
+        yield* runs.resume(held.runId, { toolCallId: "call-2", result: 2 })
+        const third = yield* TestRuns.claimOne(worker)
+        deepStrictEqual(
+          third.snapshot?.messages.slice(1).map((message) => message.parts[0]?.["toolCallId"]),
+          ["call", "call-2"],
+        )
+      }),
+    )
+  })
+}

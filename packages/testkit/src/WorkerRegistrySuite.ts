@@ -1,0 +1,110 @@
+/**
+ * What every `WorkerRegistry` must do.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as Ids from "@runlease/core/Ids"
+import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import { DateTime, Effect, type Layer, TestClock } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+/**
+ * Declares the tests of `WorkerRegistry`.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`WorkerRegistry (${name})`, () => {
+    test(
+      "register makes a worker known",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const worker = yield* registry.register({
+          implementationKind: "special",
+          workerKey: "host:1",
+          displayName: "One",
+          metadata: { region: "eu" },
+        })
+        strictEqual(worker.implementationKind, "special")
+        strictEqual(worker.workerKey, "host:1")
+        strictEqual(worker.displayName, "One")
+        deepStrictEqual(worker.metadata, { region: "eu" })
+        const { items } = yield* registry.list()
+        deepStrictEqual(
+          items.map(({ id }) => id),
+          [worker.id],
+        )
+      }),
+    )
+
+    test(
+      "register again gives the same worker, with its names and metadata renewed",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const registration = { implementationKind: "special", workerKey: "one" }
+        const first = yield* registry.register({ ...registration, displayName: "Old", metadata: { v: 1 } })
+        const again = yield* registry.register({ ...registration, displayName: "New", metadata: { v: 2 } })
+        strictEqual(again.id, first.id)
+        strictEqual(again.displayName, "New")
+        deepStrictEqual(again.metadata, { v: 2 })
+        const otherKey = yield* TestRuns.register("two", "special")
+        const otherKind = yield* TestRuns.register("one", "other")
+        strictEqual(new Set([first.id, otherKey, otherKind]).size, 3)
+      }),
+    )
+
+    test(
+      "register of one worker from many sides at once makes one",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const ids = yield* Effect.forEach(Array.from({ length: 10 }), () => TestRuns.register(), {
+          concurrency: "unbounded",
+        })
+        strictEqual(new Set(ids).size, 1)
+        strictEqual((yield* registry.list()).items.length, 1)
+      }),
+    )
+
+    test(
+      "heartbeat keeps the time, and refuses a worker that is not there",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const worker = yield* TestRuns.register()
+        yield* TestClock.adjust("7 seconds")
+        const alive = yield* registry.heartbeat(worker)
+        strictEqual(alive.id, worker)
+        strictEqual(DateTime.toEpochMillis(alive.lastHeartbeatAt!), 7_000)
+        const stranger = Ids.WorkerId.make(yield* Ids.uuidV7)
+        strictEqual((yield* Effect.flip(registry.heartbeat(stranger)))._tag, "WorkerNotFound")
+      }),
+    )
+
+    test(
+      "list gives the newest heartbeat first, page by page",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const ids: Array<Ids.WorkerId> = []
+        for (let index = 0; index < 5; index++) ids.push(yield* TestRuns.register(`worker-${index}`))
+        const expected: Array<Ids.WorkerId> = []
+        for (const index of [3, 0, 4, 1, 2]) {
+          yield* TestClock.adjust("1 second")
+          yield* registry.heartbeat(ids[index]!)
+          expected.unshift(ids[index]!)
+        }
+        const first = yield* registry.list({ limit: 3 })
+        const second = yield* registry.list({ limit: 3, cursor: first.next! })
+        deepStrictEqual(
+          [...first.items, ...second.items].map(({ id }) => id),
+          expected,
+        )
+        strictEqual(second.next, null)
+      }),
+    )
+  })
+}
