@@ -93,6 +93,16 @@ describe("when a program exits", () => {
     }),
   )
 
+  it.live("so is what left the group and dropped its environment", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const script = 'set -m; env -i sleep "$1" & echo done'
+      const text = yield* textOf({ command: "bash", args: ["-c", script, "program", seconds] })
+      strictEqual(text, "done\n")
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }),
+  )
+
   /** A process that made a session of its own and dropped its environment, which nothing but the test ends. */
   const escaped = Effect.acquireRelease(uniqueSeconds, (seconds) =>
     Effect.map(pidsOf(seconds), (pids) => {
