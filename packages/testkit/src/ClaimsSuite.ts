@@ -392,5 +392,23 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         deepStrictEqual(claimed.map((run) => run.runId).sort(), ["a", "b"])
       }),
     )
+
+    test(
+      "a wait that is interrupted takes nothing with it",
+      Effect.gen(function* () {
+        const first = yield* TestRuns.register("first")
+        const second = yield* TestRuns.register("second")
+        const gone = yield* TestRuns.start(TestRuns.claim(first, { wait: "20 seconds" }))
+        const waiting = yield* TestRuns.start(TestRuns.claim(second, { wait: "20 seconds" }))
+        yield* Fiber.interrupt(gone)
+        yield* TestRuns.settle
+        const { runId } = yield* TestRuns.submit()
+        const claimed = yield* TestRuns.joinAdvancing(waiting)
+        deepStrictEqual(
+          claimed.map((run) => [run.runId, run.attempt]),
+          [[runId, 1]],
+        )
+      }),
+    )
   })
 }

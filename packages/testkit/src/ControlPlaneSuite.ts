@@ -7,11 +7,12 @@ import type { Access } from "@runlease/core/Access"
 import type { ControlPlane, ProjectPorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as AccessSuite from "./AccessSuite.js"
+import * as InterruptionSuite from "./InterruptionSuite.js"
 import * as IsolationSuite from "./IsolationSuite.js"
 import * as ProjectPortsSuite from "./ProjectPortsSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, and of the walls between projects. `layer` gives a fresh, empty
+ * Declares the tests of all ports, of `Access`, of the walls between projects, and of interrupted calls. `layer` gives a fresh, empty
  * control plane each time it is built, with the ports of one of its projects.
  *
  * ```ts
@@ -28,4 +29,5 @@ export const suite = (
   ProjectPortsSuite.suite(name, layer)
   AccessSuite.suite(name, layer)
   IsolationSuite.suite(name, layer)
+  InterruptionSuite.suite(name, layer)
 }

@@ -43,16 +43,40 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type
       return Either.right(taken.map((record) => toClaimed(record.run, record.snapshot)))
     })
 
+  /** Hands back what was taken for a caller that is gone. */
+  const handBack = (taken: ReadonlyArray<ClaimedRun>): Effect.Effect<void> =>
+    State.step(state, (step) => {
+      for (const { runId, leaseEpoch } of taken) {
+        const record = project.runs.get(runId)
+        const lease = record?.run.lease
+        if (record !== undefined && lease && lease.epoch === leaseEpoch) {
+          Moves.endAttempt(step, record, lease, {
+            ended: "released",
+            reason: "The claim was interrupted",
+            counted: false,
+            delayMillis: 0,
+          })
+        }
+      }
+      return Either.void
+    })
+
   return {
     claim: Effect.fn("Claims.claim")(function* (request) {
       const worker = project.workers.get(request.workerId)
       if (worker === undefined) return yield* new WorkerNotFound({ workerId: request.workerId })
       const accepts = acceptor(worker, request)
+      let taken: ReadonlyArray<ClaimedRun> = []
       return yield* Waiting.claimWithin({
-        claimNow: claimNow(request, accepts),
+        claimNow: claimNow(request, accepts).pipe(
+          Effect.tap((claimed) => {
+            taken = claimed
+          }),
+          Effect.uninterruptible,
+        ),
         wait: request.wait ?? Duration.zero,
         waiter: state.wakeups.runnableWaiter(accepts),
-      })
+      }).pipe(Effect.onInterrupt(() => handBack(taken)))
     }),
   }
 }
