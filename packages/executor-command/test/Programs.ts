@@ -86,7 +86,7 @@ export const interrupted = (options: CommandExecutor.Options, run = claimed()) =
 /** A number of seconds that no other process sleeps for, so that its sleepers can be told from others. */
 export const uniqueSeconds = Effect.map(Random.nextIntBetween(1, 1_000_000_000), (n) => `30000.${n}`)
 
-export const ps = Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "pid=,args="])).pipe(
+const ps = Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "pid=,args="])).pipe(
   Effect.map(({ stdout }) => stdout.split("\n")),
 )
 

@@ -23,7 +23,7 @@ export interface Ending {
   readonly signal: string | null
 }
 
-export interface ProcessGroup {
+interface ProcessGroup {
   readonly stdout: Stream.Stream<Uint8Array>
   readonly stderr: Stream.Stream<Uint8Array>
   readonly ending: Effect.Effect<Ending>
