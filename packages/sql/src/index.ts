@@ -1,1 +1,1 @@
-export {}
+export * as SqlControlPlane from "./SqlControlPlane.js"

@@ -1,0 +1,149 @@
+/**
+ * The moves of a run through its life, as plain functions: the row after the move, and what the control plane
+ * writes into the log for it.
+ *
+ * @since 0.1.0
+ */
+import { type AgentEvent, ControlEvents, type Ids, Run } from "@runlease/core"
+import { Gate, logStateOf, pastAttemptOf, type RunRow, subjectOf, toJson } from "./RunRow.js"
+
+export interface Move {
+  readonly row: RunRow
+  readonly events: ReadonlyArray<AgentEvent.AgentEvent>
+}
+
+/** What a fence is to a run: it holds it, held it until the very end, or neither. */
+export type Standing = "held" | "ended" | "lost"
+
+export const standing = (row: RunRow, fence: Run.Fence, now: number): Standing => {
+  const named =
+    row.lease_owner === fence.workerId && (fence.epoch === null || fence.epoch === row.lease_epoch)
+  if (!named) return "lost"
+  if (Run.isTerminal(row.status)) return "ended"
+  return row.status === "running" && now < (row.lease_expires_at ?? 0) ? "held" : "lost"
+}
+
+/** A claim: the log is told of the attempt before, if one ended without an outcome. */
+export const claim = (
+  row: RunRow,
+  lease: { readonly workerId: Ids.WorkerId; readonly expiresAt: number },
+  now: number,
+): Move => {
+  const attempt = row.attempt + 1
+  return {
+    row: {
+      ...row,
+      status: "running",
+      attempt,
+      lease_owner: lease.workerId,
+      lease_epoch: row.lease_epoch + 1,
+      lease_expires_at: lease.expiresAt,
+      past_attempt: null,
+      started_at: row.started_at ?? now,
+    },
+    events: ControlEvents.claimed(subjectOf(row), logStateOf(row), pastAttemptOf(row), {
+      attempt,
+      workerId: lease.workerId,
+    }),
+  }
+}
+
+/** Pending again: runnable now, or delayed. A run that was claimed is the first of its lane. */
+const pend = (row: RunRow, now: number): RunRow => ({
+  ...row,
+  status: "pending",
+  gate: row.available_at > now ? Gate.delayed : Gate.runnable,
+  lease_owner: null,
+  lease_expires_at: null,
+  waiting: null,
+})
+
+/** The run ends, and its log with it. */
+export const end = (
+  row: RunRow,
+  status: Run.TerminalStatus,
+  error: Run.RunError | null,
+  now: number,
+  lastAttempt: ControlEvents.PastAttempt | null = null,
+): Move => ({
+  row: {
+    ...row,
+    status,
+    past_attempt: null,
+    waiting: null,
+    error: toJson(error),
+    finished_at: now,
+  },
+  events: ControlEvents.ended(subjectOf(row), logStateOf(row), status, error, lastAttempt),
+})
+
+/** An attempt ends without an outcome: the run is pending again or, with no attempts left, failed. */
+const endAttempt = (
+  row: RunRow,
+  how: {
+    readonly ended: ControlEvents.AttemptEnd
+    readonly reason: string | null
+    readonly counted: boolean
+    readonly availableAt: number
+  },
+  now: number,
+): Move => {
+  const past: ControlEvents.PastAttempt = {
+    attempt: row.attempt,
+    workerId: row.lease_owner ?? "",
+    ended: how.ended,
+    reason: how.reason,
+  }
+  if (how.counted && row.attempt >= row.max_attempts) {
+    return end(row, "failed", ControlEvents.attemptsExhausted(row.max_attempts, past), now, past)
+  }
+  return {
+    row: pend(
+      {
+        ...row,
+        attempt: how.counted ? row.attempt : row.attempt - 1,
+        available_at: how.availableAt,
+        past_attempt: toJson(past),
+      },
+      now,
+    ),
+    events: [],
+  }
+}
+
+/** The lease has lapsed. */
+export const lapse = (row: RunRow, now: number): Move =>
+  endAttempt(row, { ended: "lease_expired", reason: null, counted: true, availableAt: row.available_at }, now)
+
+/** The holder hands the run back. */
+export const release = (
+  row: RunRow,
+  how: { readonly reason: string | null; readonly delay: number; readonly counted: boolean },
+  now: number,
+): Move =>
+  endAttempt(
+    row,
+    {
+      ended: how.counted ? "retry" : "released",
+      reason: how.reason,
+      counted: how.counted,
+      availableAt: how.delay > 0 ? now + how.delay : row.available_at,
+    },
+    now,
+  )
+
+/** The run waits for the result of a tool call; its attempts count anew from there. */
+export const suspend = (row: RunRow, waiting: Run.Waiting): Move => ({
+  row: {
+    ...row,
+    status: "waiting",
+    attempt: 0,
+    waiting: toJson(waiting),
+    lease_owner: null,
+    lease_expires_at: null,
+  },
+  events: ControlEvents.suspended(subjectOf(row), logStateOf(row), waiting),
+})
+
+/** The tool call has its result, or the delay is over. */
+export const resume = (row: RunRow, now: number): Move => ({ row: pend(row, now), events: [] })

@@ -1,0 +1,31 @@
+/**
+ * Pages by key: a cursor is the last key of the page before.
+ *
+ * @since 0.1.0
+ */
+import { Page } from "@runlease/core"
+
+export const limitOf = (request: Page.PageRequest | undefined): number =>
+  Math.min(Math.max(1, request?.limit ?? Page.defaultLimit), Page.maxLimit)
+
+/** The whole numbers of a cursor, or `first` where there is none; a cursor that is none of ours gives NaN, which no key matches. */
+export const keysOf = (cursor: string | undefined, first: ReadonlyArray<number>): ReadonlyArray<number> => {
+  if (cursor === undefined) return first
+  const keys = cursor.split(".").map(Number)
+  return keys.length === first.length && keys.every(Number.isSafeInteger) ? keys : first.map(() => Number.NaN)
+}
+
+/** The page, given its rows and one more if there is one. */
+export const pageOf = <Row, A>(
+  rows: ReadonlyArray<Row>,
+  limit: number,
+  keys: (row: Row) => ReadonlyArray<number>,
+  toItem: (row: Row) => A,
+): Page.Page<A> => {
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  return {
+    items: items.map(toItem),
+    next: rows.length > limit && last !== undefined ? keys(last).join(".") : null,
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * Claims on SQL.
+ *
+ * A claim looks into the index of runnable runs once for every route that may lead to its worker; claims of one
+ * commit share those looks, and take turns at what they find.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import {
+  Claims,
+  type GroupCommit,
+  type Ids,
+  Run,
+  type RequestSnapshot,
+  Waiting,
+  type Wakeups,
+  WorkerRegistry,
+} from "@runlease/core"
+import { Array, Duration, Effect, Either } from "effect"
+import * as Moves from "./Moves.js"
+import * as RunBatch from "./RunBatch.js"
+import { Gate, type RunRow, toRun } from "./RunRow.js"
+import type { SqlStore } from "./SqlStore.js"
+import { sweep } from "./Sweep.js"
+
+interface Request {
+  readonly projectId: Ids.ProjectId
+  readonly workerId: Ids.WorkerId
+  readonly kind: string
+  readonly key: string
+  /** Empty for any. */
+  readonly agentIds: ReadonlyArray<Ids.AgentId>
+  readonly limit: number
+  /** In milliseconds. */
+  readonly lease: number
+}
+
+/** One place in the index of runnable runs. */
+interface Probe {
+  readonly projectId: string
+  readonly kind: string | null
+  readonly key: string | null
+  readonly agentId: string | null
+}
+
+interface Candidate {
+  readonly probe: number
+  readonly run_pk: number
+  readonly priority: number
+}
+
+/** How many probes one statement makes: a compound SELECT has a limit. */
+const probesPerStatement = 100
+
+const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Probe> => {
+  const agents = agentIds.length === 0 ? [null] : Array.dedupe(agentIds)
+  return agents.flatMap((agentId) =>
+    [
+      { kind: null, key: null },
+      { kind, key: null },
+      { kind: null, key },
+      { kind, key },
+    ].map((route) => ({ projectId, agentId, ...route })),
+  )
+}
+
+const goesFirst = (a: Candidate, b: Candidate): boolean =>
+  a.priority > b.priority || (a.priority === b.priority && a.run_pk < b.run_pk)
+
+/** What every probe of these requests finds, best first, as many as its requests could take. */
+const look = Effect.fnUntraced(function* ({ sql }: SqlStore, requests: ReadonlyArray<Request>) {
+  const probes = new Map<
+    string,
+    { readonly probe: Probe; wanted: number; readonly found: Array<Candidate> }
+  >()
+  const ofRequest = requests.map((request) =>
+    probesOf(request).map((probe) => {
+      const name = JSON.stringify([probe.projectId, probe.kind, probe.key, probe.agentId])
+      const entry = probes.get(name) ?? { probe, wanted: 0, found: [] }
+      entry.wanted += request.limit
+      probes.set(name, entry)
+      return entry.found
+    }),
+  )
+  const equals = (column: string, value: string | null) =>
+    value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
+  const entries = Array.fromIterable(probes.values())
+  const selects = entries.map(
+    ({ probe, wanted }, index) => sql`SELECT * FROM (
+      SELECT ${sql.literal(String(index))} AS probe, run_pk, priority FROM runs
+      WHERE status = 'pending' AND gate = 0 AND project_id = ${probe.projectId}
+        ${probe.agentId === null ? sql.literal("") : sql`AND agent_id = ${probe.agentId}`}
+        AND ${equals("implementation_kind", probe.kind)} AND ${equals("worker_key", probe.key)}
+      ORDER BY priority DESC, run_pk LIMIT ${wanted}
+    ) AS ${sql(`probe_${index}`)}`,
+  )
+  for (const some of Array.chunksOf(selects, probesPerStatement)) {
+    const found = yield* sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`
+    for (const candidate of found) entries[candidate.probe]!.found.push(candidate)
+  }
+  return ofRequest
+})
+
+/** Deals the candidates out: each request in turn gets the best that is left for it. */
+const deal = (
+  requests: ReadonlyArray<Request>,
+  candidates: ReadonlyArray<ReadonlyArray<ReadonlyArray<Candidate>>>,
+): Map<number, Request> => {
+  const dealt = new Map<number, Request>()
+  const hands = requests.map((request, index) => ({
+    request,
+    lists: candidates[index]!.map((list) => ({ list, next: 0 })),
+    left: request.limit,
+  }))
+  const best = (lists: (typeof hands)[number]["lists"]): Candidate | undefined => {
+    let first: Candidate | undefined
+    for (const list of lists) {
+      while (list.next < list.list.length && dealt.has(list.list[list.next]!.run_pk)) list.next += 1
+      const candidate = list.list[list.next]
+      if (candidate !== undefined && (first === undefined || goesFirst(candidate, first))) first = candidate
+    }
+    return first
+  }
+  let playing = hands
+  while (playing.length > 0) {
+    playing = playing.filter((hand) => {
+      const candidate = hand.left > 0 ? best(hand.lists) : undefined
+      if (candidate === undefined) return false
+      dealt.set(candidate.run_pk, hand.request)
+      hand.left -= 1
+      return true
+    })
+  }
+  return dealt
+}
+
+const readSnapshots = (store: SqlStore, keys: Iterable<number>) =>
+  Effect.map(
+    store.sql<{ readonly run_pk: number; readonly snapshot: string }>`
+      SELECT d.run_pk, d.snapshot FROM ${RunBatch.keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
+    (rows) => new Map(rows.map(({ run_pk, snapshot }) => [run_pk, snapshot])),
+  )
+
+/** A run as it was claimed, so that it can be handed back when nobody got it. */
+type Taken = ReadonlyArray<Run.ClaimedRun>
+
+const claimAll = Effect.fnUntraced(function* (
+  store: SqlStore,
+  requests: ReadonlyArray<Request>,
+  commit: GroupCommit.Commit,
+) {
+  const runs = yield* RunBatch.make(store, commit)
+  yield* sweep(store, runs)
+  const dealt = deal(requests, yield* look(store, requests))
+  const taken = new Map<Request, Array<Run.ClaimedRun>>(requests.map((request) => [request, []]))
+  if (dealt.size > 0) {
+    const loaded = yield* runs.loadFree(dealt.keys())
+    const byKey = new Map(loaded.map((row) => [row.run_pk, row]))
+    const snapshots = yield* readSnapshots(store, dealt.keys())
+    // In the order dealt, which is each request's own order of preference.
+    for (const [key, request] of dealt) {
+      const row = byKey.get(key)
+      if (row === undefined || row.status !== "pending" || row.gate !== Gate.runnable) continue
+      const claimed = runs.move(
+        Moves.claim(row, { workerId: request.workerId, expiresAt: runs.now + request.lease }, runs.now),
+      )
+      const snapshot = JSON.parse(snapshots.get(key)!) as RequestSnapshot.RequestSnapshot
+      taken.get(request)!.push(Run.toClaimed(toRun(claimed), snapshot))
+    }
+    yield* runs.flush
+  }
+  return requests.map((request): Either.Either<Taken> => Either.right(taken.get(request)!))
+})
+
+/** Hands back what was claimed for a caller that is gone; what it no longer holds is left alone. */
+const handBackAll = Effect.fnUntraced(function* (
+  store: SqlStore,
+  requests: ReadonlyArray<{ readonly request: Request; readonly taken: Taken }>,
+  commit: GroupCommit.Commit,
+) {
+  const runs = yield* RunBatch.make(store, commit)
+  const given = requests.flatMap(({ request, taken }) =>
+    taken.map(({ runId, leaseEpoch }) => ({
+      ref: { projectId: request.projectId, runId },
+      fence: { workerId: request.workerId, epoch: leaseEpoch },
+    })),
+  )
+  yield* runs.load(given.map(({ ref }) => ref))
+  for (const { ref, fence } of given) {
+    const row = runs.find(ref)
+    if (row !== undefined && Moves.standing(row, fence, runs.now) === "held") {
+      runs.move(
+        Moves.release(row, { reason: "the claim's caller was gone", delay: 0, counted: false }, runs.now),
+      )
+    }
+  }
+  yield* runs.flush
+  return requests.map((): Either.Either<void> => Either.void)
+})
+
+const accepts =
+  ({ projectId, kind, key, agentIds }: Request) =>
+  (route: Wakeups.Route): boolean =>
+    route.projectId === projectId &&
+    (route.implementationKind === null || route.implementationKind === kind) &&
+    (route.workerKey === null || route.workerKey === key) &&
+    (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Claims.Claims["Type"]) => {
+  const { sql, writer, wakeups } = store
+
+  const handBack = writer.operation<{ readonly request: Request; readonly taken: Taken }, void>({
+    name: "Claims.handBack",
+    run: (requests, commit) => handBackAll(store, requests, commit),
+  })
+
+  const claimNow = writer.operation<Request, Taken>({
+    name: "Claims.claim",
+    run: (requests, commit): Effect.Effect<ReadonlyArray<Either.Either<Taken>>, SqlError> =>
+      claimAll(store, requests, commit),
+    // When this fails too, the leases lapse.
+    onAbandoned: (request, taken) =>
+      taken.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request, taken })),
+  })
+
+  const findWorker = (projectId: Ids.ProjectId, workerId: Ids.WorkerId) =>
+    store.read(
+      "Claims.claim",
+      sql<Pick<RunRow, "worker_key"> & { readonly implementation_kind: string; readonly worker_key: string }>`
+        SELECT implementation_kind, worker_key FROM workers WHERE id = ${workerId} AND project_id = ${projectId}`,
+    )
+
+  return (projectId) => ({
+    claim: Effect.fn("Claims.claim")(function* (request) {
+      const [worker] = yield* findWorker(projectId, request.workerId)
+      if (worker === undefined)
+        return yield* new WorkerRegistry.WorkerNotFound({ workerId: request.workerId })
+      const asked: Request = {
+        projectId,
+        workerId: request.workerId,
+        kind: worker.implementation_kind,
+        key: worker.worker_key,
+        agentIds: request.agentIds ?? [],
+        limit: request.limit,
+        lease: Duration.toMillis(request.leaseDuration),
+      }
+      return yield* Waiting.claimWithin({
+        claimNow: claimNow(asked),
+        wait: request.wait ?? Duration.zero,
+        waiter: wakeups.runnableWaiter(accepts(asked)),
+      })
+    }),
+  })
+}

@@ -1,0 +1,124 @@
+/**
+ * The control plane on a SQL database.
+ *
+ * @since 0.1.0
+ */
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import {
+  Access,
+  Claims,
+  ControlPlane,
+  ControlPlaneUnavailable,
+  Conversations,
+  type Ids,
+  Leases,
+  RunLog,
+  Runs,
+  WorkerRegistry,
+} from "@runlease/core"
+import { Context, Effect, Layer, Option, type Scope } from "effect"
+import initial from "./migrations/0001_ControlPlane.js"
+import * as SqlAccess from "./SqlAccess.js"
+import * as SqlClaims from "./SqlClaims.js"
+import * as SqlConversations from "./SqlConversations.js"
+import * as SqlLeases from "./SqlLeases.js"
+import * as SqlRunLog from "./SqlRunLog.js"
+import * as SqlRuns from "./SqlRuns.js"
+import * as SqlStore from "./SqlStore.js"
+import * as SqlWorkerRegistry from "./SqlWorkerRegistry.js"
+import * as SqliteFile from "./SqliteFile.js"
+import * as Sweep from "./Sweep.js"
+
+type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts
+
+/**
+ * Brings the database's tables up to date; running it again, or from several processes at once, changes nothing.
+ *
+ * @since 0.1.0
+ * @category migrations
+ */
+export const migrate: Effect.Effect<
+  void,
+  ControlPlaneUnavailable.ControlPlaneUnavailable,
+  SqlClient.SqlClient
+> = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const dialect = yield* SqlStore.dialectOf(sql)
+  const run = Migrator.make({})({
+    loader: Migrator.fromRecord({ "0001_ControlPlane": initial }),
+    table: "runlease_migrations",
+  })
+  yield* dialect.transact(run)
+}).pipe(
+  // The migrator dies of a statement that fails.
+  Effect.catchSomeDefect((defect) =>
+    defect instanceof Migrator.MigrationError ? Option.some(Effect.fail(defect)) : Option.none(),
+  ),
+  Effect.mapError((error) => SqlStore.unavailable("migrate", error)),
+)
+
+const makePorts = (store: SqlStore.SqlStore) => {
+  const claims = SqlClaims.make(store)
+  const conversations = SqlConversations.make(store)
+  const leases = SqlLeases.make(store)
+  const runLog = SqlRunLog.make(store)
+  const runs = SqlRuns.make(store)
+  const workers = SqlWorkerRegistry.make(store)
+  return (projectId: Ids.ProjectId): Context.Context<ControlPlane.ProjectPorts> =>
+    Context.make(Claims.Claims, claims(projectId)).pipe(
+      Context.add(Conversations.Conversations, conversations(projectId)),
+      Context.add(Leases.Leases, leases(projectId)),
+      Context.add(RunLog.RunLog, runLog(projectId)),
+      Context.add(Runs.Runs, runs(projectId)),
+      Context.add(WorkerRegistry.WorkerRegistry, workers(projectId)),
+    )
+}
+
+/**
+ * The control plane over the tables of an open database, which it brings up to date. Leases lapse and delays end for
+ * as long as the Scope is open.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<
+  Context.Context<ControlPlane.ControlPlane | Access.Access>,
+  ControlPlaneUnavailable.ControlPlaneUnavailable,
+  SqlClient.SqlClient | Scope.Scope
+> = Effect.gen(function* () {
+  yield* migrate
+  const store = yield* SqlStore.make
+  const access = SqlAccess.make(store)
+  yield* Effect.ignore(access.createProject(ControlPlane.defaultProject))
+  yield* Effect.forkScoped(Sweep.sweeper(store))
+  return Context.make(ControlPlane.ControlPlane, {
+    project: makePorts(store),
+    ready: Effect.asVoid(store.read("ready", store.sql`SELECT 1`)),
+  }).pipe(Context.add(Access.Access, access))
+})
+
+/**
+ * The control plane over a database, and the ports of its project `default`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<
+  Ports,
+  ControlPlaneUnavailable.ControlPlaneUnavailable | Access.ProjectNotFound,
+  SqlClient.SqlClient
+> = ControlPlane.layerProject().pipe(Layer.provideMerge(Layer.scopedContext(make)))
+
+/**
+ * The control plane on one SQLite file, which is made when absent, and the ports of its project `default`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSqlite = (
+  options: SqliteFile.Options,
+): Layer.Layer<
+  Ports,
+  ControlPlaneUnavailable.ControlPlaneUnavailable | Access.ProjectNotFound | SqliteFile.SqliteFileUnusable
+> => layer.pipe(Layer.provide(SqliteFile.layer(options)))

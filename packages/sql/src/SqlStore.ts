@@ -1,0 +1,63 @@
+/**
+ * What every part of the control plane works with: the database, its dialect, the shared writer and the wake-ups.
+ *
+ * @since 0.1.0
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { MigrationError } from "@effect/sql/Migrator"
+import type { SqlError } from "@effect/sql/SqlError"
+import { ControlPlaneUnavailable, GroupCommit, Wakeups } from "@runlease/core"
+import { Effect, type Scope } from "effect"
+import type { Dialect } from "./Dialect.js"
+import * as Sqlite from "./dialect/Sqlite.js"
+
+export interface SqlStore {
+  readonly sql: SqlClient.SqlClient
+  readonly dialect: Dialect
+  readonly wakeups: Wakeups.Wakeups
+  /** Every write goes through it. */
+  readonly writer: GroupCommit.GroupCommit<SqlError>
+  /** A read, whose failure says that the store did not answer. */
+  readonly read: <A>(
+    operation: string,
+    effect: Effect.Effect<A, SqlError>,
+  ) => Effect.Effect<A, ControlPlaneUnavailable.ControlPlaneUnavailable>
+}
+
+/** What a caller is told of a failed statement. */
+export const unavailable = (
+  operation: string,
+  error: SqlError | MigrationError,
+): ControlPlaneUnavailable.ControlPlaneUnavailable =>
+  new ControlPlaneUnavailable.ControlPlaneUnavailable({
+    operation,
+    message: `The database did not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`,
+    cause: error,
+  })
+
+/** The dialect of the database behind `sql`. */
+export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
+  sql.onDialectOrElse({
+    sqlite: () => Effect.succeed(Sqlite.make(sql)),
+    orElse: () => Effect.dieMessage("@runlease/sql speaks SQLite; this is another database"),
+  })
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<SqlStore, never, SqlClient.SqlClient | Scope.Scope> = Effect.gen(
+  function* () {
+    const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+    const dialect = yield* dialectOf(sql)
+    const wakeups = yield* Wakeups.make
+    const writer = yield* GroupCommit.make<SqlError>({ transact: dialect.transact, unavailable })
+    return {
+      sql,
+      dialect,
+      wakeups,
+      writer,
+      read: (operation, effect) => Effect.mapError(effect, (error) => unavailable(operation, error)),
+    }
+  },
+)

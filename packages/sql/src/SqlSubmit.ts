@@ -1,0 +1,307 @@
+/**
+ * Submissions on SQL: how many become runs in one commit.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import { Conversations, type GroupCommit, Ids, Json, RequestSnapshot, Run, Runs } from "@runlease/core"
+import { DateTime, Effect, Either } from "effect"
+import * as RunBatch from "./RunBatch.js"
+import { detailColumns, Gate, noSession, type RunRow, runColumns, toJson, toRun } from "./RunRow.js"
+import { fromJson } from "./RunRow.js"
+import type { SqlStore } from "./SqlStore.js"
+
+interface Request {
+  readonly projectId: Ids.ProjectId
+  readonly submission: Runs.Submission
+  /** The submission as it was sent. */
+  readonly sent: string
+  readonly runId: Ids.RunId
+  readonly messageId: Ids.MessageId
+  /** The conversation it names, or a new one. */
+  readonly conversationId: Ids.ConversationId
+}
+
+type Refusal = Conversations.ConversationNotFound | Run.RunNotFound | Runs.SubmissionConflict
+type Submitted = { readonly run: Run.Run; readonly duplicate: boolean }
+
+/** A run that is accepted but has no key yet. */
+interface Accepted {
+  readonly row: RunRow
+  readonly sent: string
+  readonly snapshot: string | null
+}
+
+interface MessageRow {
+  readonly project_id: string
+  readonly conversation_id: string
+  readonly id: string | null
+  readonly role: string
+  readonly parts: string
+  readonly metadata: string | null
+  readonly created_at: number
+}
+
+const nameOf = (projectId: string, id: string): string => `${projectId}/${id}`
+
+const snapshotMessage = (row: MessageRow & { readonly id: string }): RequestSnapshot.SnapshotMessage => ({
+  id: row.id,
+  role: row.role,
+  parts: fromJson<RequestSnapshot.SnapshotMessage["parts"]>(row.parts) ?? [],
+  ...(row.metadata === null ? {} : { metadata: fromJson(row.metadata) }),
+  createdAt: DateTime.formatIso(DateTime.unsafeMake(row.created_at)),
+})
+
+/** The named conversations that exist, each with its messages where a submission needs them. */
+const readConversations = Effect.fnUntraced(function* (
+  { sql, dialect }: SqlStore,
+  requests: ReadonlyArray<Request>,
+) {
+  const found = new Map<string, Array<RequestSnapshot.SnapshotMessage>>()
+  const named = requests.filter(({ submission }) => submission.conversationId !== undefined)
+  if (named.length === 0) return found
+  const wanted = new Map<string, { project_id: string; id: string; whole: number }>()
+  for (const { projectId, conversationId, submission } of named) {
+    const name = nameOf(projectId, conversationId)
+    const whole = submission.snapshot === undefined || wanted.get(name)?.whole === 1 ? 1 : 0
+    wanted.set(name, { project_id: projectId, id: conversationId, whole })
+  }
+  const rows = yield* sql<MessageRow>`
+    SELECT c.project_id, c.id AS conversation_id, m.id, m.role, m.parts, m.metadata, m.created_at
+    FROM ${dialect.rows({ project_id: "text", id: "text", whole: "integer" }, [...wanted.values()])} v
+    JOIN conversations c ON c.project_id = v.project_id AND c.id = v.id
+    LEFT JOIN messages m ON m.conversation_pk = c.conversation_pk AND v.whole = 1
+    ORDER BY m.message_pk`
+  for (const row of rows) {
+    const name = nameOf(row.project_id, row.conversation_id)
+    const messages = found.get(name) ?? []
+    found.set(name, messages)
+    if (row.id !== null) messages.push(snapshotMessage({ ...row, id: row.id }))
+  }
+  return found
+})
+
+/** The submissions of the runs that are there already. */
+const readSent = (
+  { sql }: SqlStore,
+  keys: ReadonlyArray<number>,
+  keyRows: ReturnType<typeof RunBatch.keyRows>,
+) =>
+  keys.length === 0
+    ? Effect.succeed(new Map<number, string>())
+    : Effect.map(
+        sql<{ readonly run_pk: number; readonly submission: string }>`
+          SELECT d.run_pk, d.submission FROM ${keyRows} v JOIN run_details d ON d.run_pk = v.run_pk`,
+        (rows) => new Map(rows.map(({ run_pk, submission }) => [run_pk, submission])),
+      )
+
+/** The lanes of these submissions that hold an unfinished run. */
+const readBusyLanes = Effect.fnUntraced(function* (
+  { sql, dialect }: SqlStore,
+  requests: ReadonlyArray<Request>,
+) {
+  const lanes = requests.flatMap((request) => {
+    const lane = laneOf(request)
+    return lane === null ? [] : [{ project_id: request.projectId, lane }]
+  })
+  if (lanes.length === 0) return new Set<string>()
+  const busy = yield* sql<{ readonly project_id: string; readonly lane: string }>`
+    SELECT v.project_id, v.lane FROM ${dialect.rows({ project_id: "text", lane: "text" }, lanes)} v
+    WHERE EXISTS (
+      SELECT 1 FROM runs r
+      WHERE r.project_id = v.project_id AND r.lane = v.lane AND r.lane IS NOT NULL AND r.finished_at IS NULL
+    )`
+  return new Set(busy.map(({ project_id, lane }) => nameOf(project_id, lane)))
+})
+
+const laneOf = ({ submission, conversationId }: Request): string | null =>
+  submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
+
+const targetJson = (target: Run.Target | undefined): string | null => toJson(target)
+
+const newRow = (
+  { projectId, submission, runId, messageId, conversationId }: Request,
+  place: { readonly lane: string | null; readonly behind: boolean; readonly rootRunId: Ids.RunId },
+  now: number,
+): RunRow => {
+  const driven = submission.initialStatus === "running"
+  const availableAt =
+    submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt)
+  return {
+    ...noSession,
+    run_pk: 0,
+    project_id: projectId,
+    run_id: runId,
+    conversation_id: conversationId,
+    message_id: messageId,
+    agent_id: submission.agentId,
+    implementation_kind: submission.implementationKind ?? null,
+    worker_key: submission.workerKey ?? null,
+    lane: place.lane,
+    priority: submission.priority ?? 0,
+    max_attempts: submission.maxAttempts ?? Runs.defaultMaxAttempts,
+    created_at: now,
+    latest_event_id: 0,
+    latest_sequence: 0,
+    log_state: null,
+    updated_at: now,
+    status: driven ? "running" : "pending",
+    gate: place.behind ? Gate.behind : availableAt > now ? Gate.delayed : Gate.runnable,
+    available_at: availableAt,
+    attempt: 0,
+    lease_owner: null,
+    lease_epoch: 0,
+    lease_expires_at: null,
+    past_attempt: null,
+    waiting: null,
+    error: null,
+    started_at: driven ? now : null,
+    finished_at: null,
+    mode: submission.mode ?? null,
+    parent_run_id: submission.parentRunId ?? null,
+    root_run_id: place.rootRunId,
+    trigger_call: toJson(submission.trigger),
+    source_target: targetJson(submission.sourceTarget),
+    runtime_target: targetJson(submission.runtimeTarget),
+    metadata: null,
+  }
+}
+
+const detailInsertColumns = {
+  run_pk: "integer",
+  ...detailColumns,
+  answers: "text",
+  submission: "text",
+  snapshot: "text",
+} as const
+
+const conversationColumns = {
+  id: "text",
+  project_id: "text",
+  created_at: "integer",
+  updated_at: "integer",
+} as const
+
+/** Inserts the runs in the order given and tells each its key. */
+const insert = Effect.fnUntraced(function* (
+  { sql, dialect }: SqlStore,
+  accepted: ReadonlyArray<Accepted>,
+  newConversations: ReadonlyArray<{ readonly id: string; readonly project_id: string }>,
+  now: number,
+) {
+  if (newConversations.length > 0) {
+    const names = sql.csv(Object.keys(conversationColumns))
+    yield* sql`INSERT INTO conversations (${names}) SELECT ${names} FROM ${dialect.rows(
+      conversationColumns,
+      newConversations.map((conversation) => ({ ...conversation, created_at: now, updated_at: now })),
+    )} v`
+  }
+  const names = sql.csv(Object.keys(runColumns))
+  const keys = yield* sql<{ readonly run_pk: number; readonly project_id: string; readonly run_id: string }>`
+    INSERT INTO runs (${names}) SELECT ${names} FROM ${dialect.rows(
+      { position: "integer", ...runColumns },
+      accepted.map(({ row }, position) => ({ ...row, position })),
+    )} v ORDER BY position
+    RETURNING run_pk, project_id, run_id`
+  const keyOf = new Map(keys.map((key) => [nameOf(key.project_id, key.run_id), key.run_pk]))
+  const inserted = accepted.map(({ row, sent, snapshot }) => ({
+    row: { ...row, run_pk: keyOf.get(nameOf(row.project_id, row.run_id))! },
+    sent,
+    snapshot,
+  }))
+  const detailNames = sql.csv(Object.keys(detailInsertColumns))
+  yield* sql`INSERT INTO run_details (${detailNames}) SELECT ${detailNames} FROM ${dialect.rows(
+    detailInsertColumns,
+    inserted.map(({ row, sent, snapshot }) => ({ ...row, answers: "{}", submission: sent, snapshot })),
+  )} v`
+  return inserted.map(({ row }) => row)
+})
+
+const submitAll = (store: SqlStore, requests: ReadonlyArray<Request>, commit: GroupCommit.Commit) =>
+  Effect.gen(function* () {
+    const runs = yield* RunBatch.make(store, commit)
+    yield* runs.load(
+      requests.flatMap(({ projectId, runId, submission: { publicId, parentRunId } }) => [
+        ...(publicId === undefined ? [] : [{ projectId, runId }]),
+        ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
+      ]),
+    )
+    const known = requests.flatMap((request) => runs.find(request)?.run_pk ?? [])
+    const sentBefore = yield* readSent(store, known, RunBatch.keyRows(store, known))
+    const conversations = yield* readConversations(store, requests)
+    const busyLanes = yield* readBusyLanes(store, requests)
+    const accepted = new Map<string, Accepted>()
+    const newConversations: Array<{ readonly id: string; readonly project_id: string }> = []
+
+    const accept = (request: Request): Either.Either<boolean, Refusal> => {
+      const { projectId, runId, conversationId, submission, sent } = request
+      const before = runs.find(request)
+      const sentFirst =
+        before === undefined ? accepted.get(RunBatch.logKey(request))?.sent : sentBefore.get(before.run_pk)
+      if (sentFirst !== undefined) {
+        return sentFirst === sent
+          ? Either.right(true)
+          : Either.left(new Runs.SubmissionConflict({ publicId: runId }))
+      }
+      let rootRunId = runId
+      if (submission.parentRunId !== undefined) {
+        const ref = { projectId, runId: submission.parentRunId }
+        const parent = runs.find(ref) ?? accepted.get(RunBatch.logKey(ref))?.row
+        if (parent === undefined) return Either.left(new Run.RunNotFound({ runId: submission.parentRunId }))
+        rootRunId = parent.root_run_id
+      }
+      const messages = conversations.get(nameOf(projectId, conversationId))
+      if (submission.conversationId === undefined) {
+        newConversations.push({ id: conversationId, project_id: projectId })
+      } else if (messages === undefined) {
+        return Either.left(new Conversations.ConversationNotFound({ conversationId }))
+      }
+      const lane = laneOf(request)
+      const behind = lane !== null && busyLanes.has(nameOf(projectId, lane))
+      if (lane !== null) busyLanes.add(nameOf(projectId, lane))
+      accepted.set(RunBatch.logKey(request), {
+        row: newRow(request, { lane, behind, rootRunId }, runs.now),
+        sent,
+        snapshot: JSON.stringify(
+          submission.snapshot ?? { ...RequestSnapshot.empty, messages: messages ?? [] },
+        ),
+      })
+      return Either.right(false)
+    }
+
+    const verdicts = requests.map(accept)
+    if (accepted.size > 0) {
+      const rows = yield* insert(store, [...accepted.values()], newConversations, runs.now)
+      for (const row of rows) runs.enter(row)
+    }
+    yield* runs.flush
+    return requests.map((request, index) =>
+      Either.map(verdicts[index]!, (duplicate): Submitted => ({
+        duplicate,
+        run: toRun(runs.find(request)!),
+      })),
+    )
+  })
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (store: SqlStore) => {
+  const submit = store.writer.operation<Request, Submitted, Refusal>({
+    name: "Runs.submit",
+    run: (requests, commit): Effect.Effect<ReadonlyArray<Either.Either<Submitted, Refusal>>, SqlError> =>
+      submitAll(store, requests, commit),
+  })
+
+  return Effect.fnUntraced(function* (projectId: Ids.ProjectId, submission: Runs.Submission) {
+    return yield* submit({
+      projectId,
+      submission,
+      sent: Json.canonicalJson(submission),
+      runId: submission.publicId ?? Ids.RunId.make(yield* Ids.uuidV7),
+      messageId: Ids.MessageId.make(yield* Ids.uuidV7),
+      conversationId: submission.conversationId ?? Ids.ConversationId.make(yield* Ids.uuidV7),
+    })
+  })
+}

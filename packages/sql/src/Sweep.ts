@@ -1,0 +1,86 @@
+/**
+ * Time passing: leases lapse, delays end.
+ *
+ * @since 0.1.0
+ */
+import { Waiting } from "@runlease/core"
+import { Duration, Effect, Either } from "effect"
+import * as Moves from "./Moves.js"
+import * as RunBatch from "./RunBatch.js"
+import { Gate } from "./RunRow.js"
+import type { SqlStore } from "./SqlStore.js"
+
+/** How many lapsed leases and how many ended delays one sweep takes, so that each stays short. */
+const batch = 200
+
+/**
+ * Makes every lapsed run pending again, or failed, and lets every run go whose time has come; gives how many
+ * there were. Two index probes when there are none.
+ */
+export const sweep = (store: SqlStore, runs: RunBatch.RunBatch) =>
+  Effect.gen(function* () {
+    const { sql } = store
+    const due = yield* sql<{ readonly run_pk: number }>`
+      SELECT run_pk FROM (
+        SELECT run_pk FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at <= ${runs.now}
+        ORDER BY lease_expires_at LIMIT ${batch}
+      ) lapsed
+      UNION ALL
+      SELECT run_pk FROM (
+        SELECT run_pk FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
+        AND available_at <= ${runs.now} ORDER BY available_at LIMIT ${batch}
+      ) delayed`
+    if (due.length === 0) return 0
+    const rows = yield* runs.loadFree(due.map(({ run_pk }) => run_pk))
+    for (const row of rows) {
+      runs.move(row.status === "running" ? Moves.lapse(row, runs.now) : Moves.resume(row, runs.now))
+    }
+    yield* runs.flush
+    return rows.length
+  })
+
+/** When the next lease lapses or the next delay ends, if any does. */
+const nextDue = ({ sql }: SqlStore) =>
+  Effect.map(
+    sql<{ readonly due: number | null }>`
+      SELECT MIN(due) AS due FROM (
+        SELECT MIN(lease_expires_at) AS due FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL
+        UNION ALL
+        SELECT MIN(available_at) AS due FROM runs
+        WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
+      ) next`,
+    ([row]) => row?.due ?? null,
+  )
+
+/**
+ * Sweeps whenever something is due, so that leases lapse and delays end without anybody claiming. A database
+ * that does not answer is asked again later.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const sweeper = (store: SqlStore): Effect.Effect<never> => {
+  const sweepNow = store.writer.operation<void, number>({
+    name: "Sweep",
+    run: (requests, commit) =>
+      Effect.gen(function* () {
+        const runs = yield* RunBatch.make(store, commit)
+        const swept = yield* sweep(store, runs)
+        return requests.map(() => Either.right(swept))
+      }),
+  })
+  const pause = Effect.gen(function* () {
+    const due = yield* store.read("Sweep", nextDue(store))
+    const now = yield* store.dialect.now
+    if (due !== null && due <= now && (yield* sweepNow()) > 0) return Duration.zero
+    return due === null || due <= now
+      ? Waiting.slowPoll
+      : Duration.min(Duration.millis(due - now), Waiting.slowPoll)
+  })
+  return pause.pipe(
+    Effect.tapError((error) => Effect.logWarning("The sweep failed and will be tried again", error)),
+    Effect.orElseSucceed(() => Waiting.slowPoll),
+    Effect.flatMap((duration) => Effect.sleep(duration)),
+    Effect.forever,
+  )
+}

@@ -1,0 +1,74 @@
+/**
+ * SQLite: one writer at a time, so nothing needs a lock of its own.
+ *
+ * @since 0.1.0
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Clock, Effect, Exit, Option } from "effect"
+import type { Columns, Dialect, RowOf } from "../Dialect.js"
+
+/** How often to ask for the write lock; each time waits `busyTimeout` in the driver, which blocks the thread. */
+const attempts = 400
+
+/** Milliseconds. Short, since the holder of the lock may be another control plane of this very thread. */
+export const busyTimeout = 25
+
+const isBusy = ({ cause }: SqlError): boolean =>
+  cause instanceof Error && "code" in cause && String(cause.code).startsWith("SQLITE_BUSY")
+
+const execute = (connection: Connection, statement: string): Effect.Effect<void, SqlError> =>
+  Effect.asVoid(connection.execute(statement, [], undefined))
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (sql: SqlClient.SqlClient): Dialect => {
+  // Takes the write lock at once: a transaction that reads first and is refused the lock later cannot wait for it.
+  const begin = (connection: Connection) =>
+    Effect.retry(execute(connection, "BEGIN IMMEDIATE"), {
+      times: attempts,
+      while: (error) => (isBusy(error) ? Effect.as(Effect.yieldNow(), true) : Effect.succeed(false)),
+    })
+
+  const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const connection = yield* sql.reserve
+          yield* begin(connection)
+          const exit = yield* effect.pipe(
+            Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
+            restore,
+            Effect.exit,
+          )
+          // A failed statement may have undone the transaction already; then there is nothing to roll back.
+          const rollback = Effect.ignore(execute(connection, "ROLLBACK"))
+          if (Exit.isSuccess(exit)) {
+            yield* Effect.tapError(execute(connection, "COMMIT"), () => rollback)
+          } else {
+            yield* rollback
+          }
+          return yield* exit
+        }),
+      ),
+    )
+
+  return {
+    now: Clock.currentTimeMillis,
+    transact: (effect) =>
+      Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
+        Option.isSome(open) ? effect : own(effect),
+      ),
+    rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => {
+      const names = Object.keys(columns)
+      const values = rows.map((row) => names.map((name) => row[name]))
+      return sql`(SELECT ${sql.csv(names.map((name, index) => `value ->> ${index} AS ${name}`))}
+        FROM json_each(${JSON.stringify(values)}))`
+    },
+    lock: sql.literal(""),
+    lockFree: sql.literal(""),
+  }
+}
