@@ -40,9 +40,9 @@ export const suite = (
         strictEqual((yield* access.getProject(first.id)).slug, "default")
         const made = yield* access.createProject("second")
         strictEqual((yield* access.getProject("second")).id, made.id)
-        strictEqual((yield* Effect.flip(access.createProject("second")))._tag, "ProjectExists")
-        strictEqual((yield* Effect.flip(access.createProject("default")))._tag, "ProjectExists")
-        strictEqual((yield* Effect.flip(access.getProject("third")))._tag, "ProjectNotFound")
+        strictEqual(yield* TestRuns.verdictOf(access.createProject("second")), "ProjectExists")
+        strictEqual(yield* TestRuns.verdictOf(access.createProject("default")), "ProjectExists")
+        strictEqual(yield* TestRuns.verdictOf(access.getProject("third")), "ProjectNotFound")
         deepStrictEqual((yield* access.listProjects).map(({ slug }) => slug).sort(), ["default", "second"])
       }),
     )
@@ -63,7 +63,7 @@ export const suite = (
         strictEqual(yield* tagOf(token), "Nobody")
         deepStrictEqual(yield* access.revokeKey(project.id, key.id), revoked)
         const stranger = Ids.KeyId.make(yield* Ids.uuidV7)
-        strictEqual((yield* Effect.flip(access.revokeKey(project.id, stranger)))._tag, "KeyNotFound")
+        strictEqual(yield* TestRuns.verdictOf(access.revokeKey(project.id, stranger)), "KeyNotFound")
       }),
     )
 
@@ -119,8 +119,10 @@ export const suite = (
         )
         assertTrue(!JSON.stringify(keys).includes(Redacted.value(first.token)))
         const stranger = Ids.ProjectId.make(yield* Ids.uuidV7)
-        const error = yield* Effect.flip(access.createKey({ projectId: stranger, name: "x" }))
-        strictEqual(error._tag, "ProjectNotFound")
+        strictEqual(
+          yield* TestRuns.verdictOf(access.createKey({ projectId: stranger, name: "x" })),
+          "ProjectNotFound",
+        )
       }),
     )
 

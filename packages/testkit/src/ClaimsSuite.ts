@@ -83,8 +83,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         yield* TestRuns.submit()
         const stranger = Ids.WorkerId.make(yield* Ids.uuidV7)
-        const error = yield* Effect.flip(TestRuns.claim(stranger))
-        strictEqual(error._tag, "WorkerNotFound")
+        strictEqual(yield* TestRuns.verdictOf(TestRuns.claim(stranger)), "WorkerNotFound")
       }),
     )
 

@@ -98,9 +98,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const conversations = yield* Conversations
         const id = Ids.ConversationId.make(yield* Ids.uuidV7)
         const message = { role: "user", parts: [textPart("Hello")] }
-        strictEqual((yield* Effect.flip(conversations.get(id)))._tag, "ConversationNotFound")
-        strictEqual((yield* Effect.flip(conversations.messages(id)))._tag, "ConversationNotFound")
-        strictEqual((yield* Effect.flip(conversations.addMessage(id, message)))._tag, "ConversationNotFound")
+        strictEqual(yield* TestRuns.verdictOf(conversations.get(id)), "ConversationNotFound")
+        strictEqual(yield* TestRuns.verdictOf(conversations.messages(id)), "ConversationNotFound")
+        strictEqual(yield* TestRuns.verdictOf(conversations.addMessage(id, message)), "ConversationNotFound")
       }),
     )
   })

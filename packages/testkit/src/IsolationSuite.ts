@@ -27,9 +27,6 @@ const elsewhere = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return yield* Effect.provide(effect, controlPlane.project(project.id))
   })
 
-const verdictOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.match(effect, { onSuccess: () => "Done", onFailure: (error) => error._tag })
-
 /**
  * Declares the tests of the walls between projects, and that the store says when it is ready.
  *
@@ -74,21 +71,21 @@ export const suite = (
               [{ _tag: "Lost" as const, runId }],
             )
             return yield* Effect.all([
-              verdictOf(runs.get(runId)),
-              verdictOf(runs.cancel(runId)),
-              verdictOf(runs.complete(runId, { status: "completed" })),
-              verdictOf(runs.resume(runId, { toolCallId: "call", result: 1 })),
-              verdictOf(runs.recordSession(lease, { sessionKey: "s" })),
-              verdictOf(log.append({ runId, events: [AgentEvent.custom("x", 1)] })),
-              verdictOf(log.read({ runId })),
-              verdictOf(Stream.runDrain(log.follow({ runId }))),
-              verdictOf(leases.release(lease)),
-              verdictOf(leases.suspend(lease, { toolCallId: "call", toolName: "ask" })),
-              verdictOf(registry.heartbeat(worker)),
-              verdictOf(TestRuns.claim(worker)),
-              verdictOf(conversations.get(conversationId)),
-              verdictOf(runs.submit(TestRuns.submission({ conversationId }))),
-              verdictOf(runs.submit(TestRuns.submission({ parentRunId: runId }))),
+              TestRuns.verdictOf(runs.get(runId)),
+              TestRuns.verdictOf(runs.cancel(runId)),
+              TestRuns.verdictOf(runs.complete(runId, { status: "completed" })),
+              TestRuns.verdictOf(runs.resume(runId, { toolCallId: "call", result: 1 })),
+              TestRuns.verdictOf(runs.recordSession(lease, { sessionKey: "s" })),
+              TestRuns.verdictOf(log.append({ runId, events: [AgentEvent.custom("x", 1)] })),
+              TestRuns.verdictOf(log.read({ runId })),
+              TestRuns.verdictOf(Stream.runDrain(log.follow({ runId }))),
+              TestRuns.verdictOf(leases.release(lease)),
+              TestRuns.verdictOf(leases.suspend(lease, { toolCallId: "call", toolName: "ask" })),
+              TestRuns.verdictOf(registry.heartbeat(worker)),
+              TestRuns.verdictOf(TestRuns.claim(worker)),
+              TestRuns.verdictOf(conversations.get(conversationId)),
+              TestRuns.verdictOf(runs.submit(TestRuns.submission({ conversationId }))),
+              TestRuns.verdictOf(runs.submit(TestRuns.submission({ parentRunId: runId }))),
             ])
           }),
         )

@@ -126,10 +126,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const current = yield* TestRuns.claimOne(worker)
         strictEqual((yield* renew(former))._tag, "Lost")
         const stale = TestRuns.leaseOf(former)
-        const released = yield* Effect.flip(leases.release(stale, { delay: "1 minute" }))
-        strictEqual(released._tag, "LeaseLost")
-        const suspended = yield* Effect.flip(leases.suspend(stale, { toolCallId: "call", toolName: "ask" }))
-        strictEqual(suspended._tag, "LeaseLost")
+        strictEqual(yield* TestRuns.verdictOf(leases.release(stale, { delay: "1 minute" })), "LeaseLost")
+        strictEqual(
+          yield* TestRuns.verdictOf(leases.suspend(stale, { toolCallId: "call", toolName: "ask" })),
+          "LeaseLost",
+        )
         strictEqual((yield* renew(current))._tag, "Held")
         strictEqual((yield* TestRuns.getRun(current.runId)).status, "running")
       }),
@@ -141,9 +142,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const leases = yield* Leases
         const held = yield* TestRuns.hold(yield* TestRuns.register())
         const thief = { ...TestRuns.leaseOf(held), workerId: yield* TestRuns.register("thief") }
-        strictEqual((yield* Effect.flip(leases.release(thief)))._tag, "LeaseLost")
+        strictEqual(yield* TestRuns.verdictOf(leases.release(thief)), "LeaseLost")
         const waiting = { toolCallId: "call", toolName: "ask" }
-        strictEqual((yield* Effect.flip(leases.suspend(thief, waiting)))._tag, "LeaseLost")
+        strictEqual(yield* TestRuns.verdictOf(leases.suspend(thief, waiting)), "LeaseLost")
         strictEqual((yield* renew(held))._tag, "Held")
       }),
     )
@@ -157,9 +158,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           workerId: yield* TestRuns.register(),
           epoch: null,
         }
-        strictEqual((yield* Effect.flip(leases.release(lease)))._tag, "RunNotFound")
+        strictEqual(yield* TestRuns.verdictOf(leases.release(lease)), "RunNotFound")
         const waiting = { toolCallId: "call", toolName: "ask" }
-        strictEqual((yield* Effect.flip(leases.suspend(lease, waiting)))._tag, "RunNotFound")
+        strictEqual(yield* TestRuns.verdictOf(leases.suspend(lease, waiting)), "RunNotFound")
       }),
     )
 

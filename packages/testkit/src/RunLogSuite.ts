@@ -12,17 +12,15 @@ import { Leases } from "@runlease/core/Leases"
 import { EventId, Sequence } from "@runlease/core/Run"
 import { type AppendRequest, type LogEntry, maxBatch, maxEventBytes, RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
-import { Chunk, Effect, Fiber, type Layer, Queue, Stream } from "effect"
+import { Chunk, Effect, Fiber, type Layer, Option, Queue, Stream } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 const event = (value: number) => AgentEvent.custom("test", value)
 const unknownRun = Ids.RunId.make("unknown")
 
 /** Appends and gives the verdict's name. */
-const verdictOf = (request: AppendRequest) =>
-  Effect.flatMap(RunLog, (log) => log.append(request)).pipe(
-    Effect.match({ onSuccess: () => "Appended", onFailure: (error) => error._tag }),
-  )
+const appending = (request: AppendRequest) =>
+  Effect.flatMap(RunLog, (log) => TestRuns.verdictOf(log.append(request)))
 
 /** Follows a log into a queue, from a fiber that is waiting once this ends. */
 const followed = (runId: Ids.RunId, after = 0) =>
@@ -93,7 +91,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           [2, 3],
         )
         deepStrictEqual(yield* log.read({ runId: held.runId, after: EventId.make(5) }), [])
-        strictEqual((yield* Effect.flip(log.read({ runId: unknownRun })))._tag, "RunNotFound")
+        strictEqual(yield* TestRuns.verdictOf(log.read({ runId: unknownRun })), "RunNotFound")
       }),
     )
 
@@ -173,11 +171,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           { events: [event(1), event(9), event(3)], expectedSequence: Sequence.make(0) },
         ]
         for (const request of refused) {
-          strictEqual(yield* verdictOf({ ...base, ...request }), "CursorMismatch", JSON.stringify(request))
+          strictEqual(yield* appending({ ...base, ...request }), "CursorMismatch", JSON.stringify(request))
         }
         strictEqual((yield* TestRuns.eventsOf(held.runId)).length, 3)
         const right = { expectedEventId: EventId.make(3), expectedSequence: Sequence.make(2) }
-        strictEqual(yield* verdictOf({ ...base, ...right }), "Appended")
+        strictEqual(yield* appending({ ...base, ...right }), "Succeeded")
       }),
     )
 
@@ -188,7 +186,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const verdicts = yield* Effect.forEach(
           Array.from({ length: 10 }, (_, index) => index),
           (index) =>
-            verdictOf({
+            appending({
               runId: held.runId,
               events: [event(index)],
               expectedSequence: Sequence.make(0),
@@ -196,7 +194,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             }),
           { concurrency: "unbounded" },
         )
-        strictEqual(verdicts.filter((verdict) => verdict === "Appended").length, 1)
+        strictEqual(verdicts.filter((verdict) => verdict === "Succeeded").length, 1)
         strictEqual(verdicts.filter((verdict) => verdict === "CursorMismatch").length, 9)
         strictEqual((yield* TestRuns.eventsOf(held.runId)).length, 2)
       }),
@@ -218,10 +216,14 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const held = yield* TestRuns.hold(yield* TestRuns.register())
         const refusalOf = (events: ReadonlyArray<AgentEvent.AgentEvent>) =>
           log.append({ runId: held.runId, events, fence: TestRuns.leaseOf(held) }).pipe(
-            Effect.flip,
-            Effect.map((error) => {
-              strictEqual(error._tag, "EventRefused")
-              return error.message
+            Effect.match({
+              onSuccess: () => Option.none(),
+              onFailure: (error) => Option.some({ tag: error._tag, message: error.message }),
+            }),
+            Effect.map((refusal) => {
+              assertTrue(Option.isSome(refusal))
+              strictEqual(refusal.value.tag, "EventRefused")
+              return refusal.value.message
             }),
           )
         yield* refusalOf([event(1), { type: "RUN_FINISHED", threadId: "t", runId: "r" }])
@@ -258,13 +260,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const first = yield* TestRuns.hold(worker)
         const request = { runId: first.runId, events: [event(1)], fence: TestRuns.leaseOf(first) }
         yield* TestRuns.lapse
-        strictEqual(yield* verdictOf(request), "LeaseLost")
+        strictEqual(yield* appending(request), "LeaseLost")
         yield* TestRuns.claimOne(other)
-        strictEqual(yield* verdictOf(request), "LeaseLost")
+        strictEqual(yield* appending(request), "LeaseLost")
         yield* TestRuns.lapse
         const third = yield* TestRuns.claimOne(worker)
-        strictEqual(yield* verdictOf(request), "LeaseLost")
-        strictEqual(yield* verdictOf({ ...request, fence: TestRuns.leaseOf(third) }), "Appended")
+        strictEqual(yield* appending(request), "LeaseLost")
+        strictEqual(yield* appending({ ...request, fence: TestRuns.leaseOf(third) }), "Succeeded")
         strictEqual((yield* TestRuns.getRun(first.runId)).latestSequence, 1)
       }),
     )
@@ -275,9 +277,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const held = yield* TestRuns.hold(worker)
         const request = { runId: held.runId, events: [event(1)], fence: { workerId: worker, epoch: null } }
-        strictEqual(yield* verdictOf(request), "Appended")
+        strictEqual(yield* appending(request), "Succeeded")
         const fence = { workerId: yield* TestRuns.register("other"), epoch: null }
-        strictEqual(yield* verdictOf({ ...request, fence }), "LeaseLost")
+        strictEqual(yield* appending({ ...request, fence }), "LeaseLost")
       }),
     )
 
@@ -293,17 +295,17 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const fence = TestRuns.leaseOf(held)
         const stranger = { ...fence, workerId: other }
         const { runId } = held
-        strictEqual(yield* verdictOf({ ...bad, runId: unknownRun, fence }), "RunNotFound")
-        strictEqual(yield* verdictOf({ ...bad, runId, fence: stranger }), "LeaseLost")
-        strictEqual(yield* verdictOf({ ...bad, runId, fence }), "EventRefused")
-        strictEqual(yield* verdictOf({ ...bad, events: [event(1)], runId, fence }), "CursorMismatch")
+        strictEqual(yield* appending({ ...bad, runId: unknownRun, fence }), "RunNotFound")
+        strictEqual(yield* appending({ ...bad, runId, fence: stranger }), "LeaseLost")
+        strictEqual(yield* appending({ ...bad, runId, fence }), "EventRefused")
+        strictEqual(yield* appending({ ...bad, events: [event(1)], runId, fence }), "CursorMismatch")
 
         yield* leases.suspend(fence, { toolCallId: "call", toolName: "ask" })
-        strictEqual(yield* verdictOf({ ...bad, runId, fence }), "LeaseLost")
-        strictEqual(yield* verdictOf({ ...bad, runId }), "RunWaiting")
+        strictEqual(yield* appending({ ...bad, runId, fence }), "LeaseLost")
+        strictEqual(yield* appending({ ...bad, runId }), "RunWaiting")
 
         yield* runs.cancel(runId)
-        strictEqual(yield* verdictOf({ ...bad, runId }), "RunEnded")
+        strictEqual(yield* appending({ ...bad, runId }), "RunEnded")
       }),
     )
 
@@ -316,9 +318,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const held = yield* TestRuns.hold(worker)
         const request = { runId: held.runId, events: [event(1)], fence: TestRuns.leaseOf(held) }
         yield* runs.cancel(held.runId)
-        strictEqual(yield* verdictOf(request), "RunEnded")
+        strictEqual(yield* appending(request), "RunEnded")
         strictEqual(
-          yield* verdictOf({ ...request, fence: { ...request.fence, workerId: other } }),
+          yield* appending({ ...request, fence: { ...request.fence, workerId: other } }),
           "LeaseLost",
         )
       }),
@@ -329,7 +331,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const run = yield* TestRuns.submit({ initialStatus: "running" })
         strictEqual(run.latestEventId, 1)
-        strictEqual(yield* verdictOf({ runId: run.runId, events: [event(1)] }), "Appended")
+        strictEqual(yield* appending({ runId: run.runId, events: [event(1)] }), "Succeeded")
         deepStrictEqual(yield* TestRuns.typesOf(run.runId), ["RUN_STARTED", "CUSTOM"])
       }),
     )
@@ -480,8 +482,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "follow of a run that does not exist says so",
       Effect.gen(function* () {
         const log = yield* RunLog
-        const error = yield* Effect.flip(Stream.runDrain(log.follow({ runId: unknownRun })))
-        strictEqual(error._tag, "RunNotFound")
+        strictEqual(
+          yield* TestRuns.verdictOf(Stream.runDrain(log.follow({ runId: unknownRun }))),
+          "RunNotFound",
+        )
       }),
     )
   })

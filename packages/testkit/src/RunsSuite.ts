@@ -54,7 +54,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(found.messageId, run.messageId)
         strictEqual(found.conversationId, run.conversationId)
         strictEqual(found.startedAt, null)
-        strictEqual((yield* Effect.flip(runs.get(unknownRun)))._tag, "RunNotFound")
+        strictEqual(yield* TestRuns.verdictOf(runs.get(unknownRun)), "RunNotFound")
       }),
     )
 
@@ -118,10 +118,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const { id } = yield* conversations.create()
         yield* TestRuns.submit({ publicId: "once", conversationId: id })
         for (const other of [{ agentId: "other" }, { priority: 1 }, { snapshot: RequestSnapshot.empty }]) {
-          const error = yield* Effect.flip(
-            runs.submit(TestRuns.submission({ publicId: "once", conversationId: id, ...other })),
+          strictEqual(
+            yield* TestRuns.verdictOf(
+              runs.submit(TestRuns.submission({ publicId: "once", conversationId: id, ...other })),
+            ),
+            "SubmissionConflict",
           )
-          strictEqual(error._tag, "SubmissionConflict")
         }
         strictEqual((yield* runs.list()).items.length, 1)
       }),
@@ -132,10 +134,14 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const runs = yield* Runs
         const conversationId = yield* Ids.uuidV7
-        const noConversation = yield* Effect.flip(runs.submit(TestRuns.submission({ conversationId })))
-        strictEqual(noConversation._tag, "ConversationNotFound")
-        const noParent = yield* Effect.flip(runs.submit(TestRuns.submission({ parentRunId: "unknown" })))
-        strictEqual(noParent._tag, "RunNotFound")
+        strictEqual(
+          yield* TestRuns.verdictOf(runs.submit(TestRuns.submission({ conversationId }))),
+          "ConversationNotFound",
+        )
+        strictEqual(
+          yield* TestRuns.verdictOf(runs.submit(TestRuns.submission({ parentRunId: "unknown" }))),
+          "RunNotFound",
+        )
         deepStrictEqual((yield* runs.list()).items, [])
       }),
     )
@@ -212,7 +218,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           strictEqual((yield* TestRuns.eventsOf(runId)).length, events.length)
         }
         deepStrictEqual(yield* TestRuns.claim(worker), [])
-        strictEqual((yield* Effect.flip(runs.cancel(unknownRun)))._tag, "RunNotFound")
+        strictEqual(yield* TestRuns.verdictOf(runs.cancel(unknownRun)), "RunNotFound")
       }),
     )
 
@@ -304,8 +310,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           strictEqual((yield* runs.complete(runId, { status: "completed" })).completed, true)
         }
         deepStrictEqual(yield* TestRuns.typesOf(pending.runId), ["RUN_STARTED", "RUN_FINISHED"])
-        const unknown = yield* Effect.flip(runs.complete(unknownRun, { status: "completed" }))
-        strictEqual(unknown._tag, "RunNotFound")
+        strictEqual(
+          yield* TestRuns.verdictOf(runs.complete(unknownRun, { status: "completed" })),
+          "RunNotFound",
+        )
       }),
     )
 
@@ -316,9 +324,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const former = yield* TestRuns.hold(worker)
         const refused = Effect.gen(function* () {
-          strictEqual((yield* Effect.flip(TestRuns.complete(former)))._tag, "LeaseLost")
+          strictEqual(yield* TestRuns.verdictOf(TestRuns.complete(former)), "LeaseLost")
           const session = runs.recordSession(TestRuns.leaseOf(former), { sessionKey: "stale" })
-          strictEqual((yield* Effect.flip(session))._tag, "LeaseLost")
+          strictEqual(yield* TestRuns.verdictOf(session), "LeaseLost")
         })
         yield* TestRuns.lapse
         yield* refused
@@ -363,11 +371,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const held = yield* TestRuns.hold(yield* TestRuns.register())
         const lease = TestRuns.leaseOf(held)
         yield* runs.cancel(held.runId)
-        const ended = yield* Effect.flip(runs.recordSession(lease, { sessionKey: "s" }))
-        strictEqual(ended._tag, "RunEnded")
+        strictEqual(yield* TestRuns.verdictOf(runs.recordSession(lease, { sessionKey: "s" })), "RunEnded")
         const unknown = { ...lease, runId: unknownRun }
-        const error = yield* Effect.flip(runs.recordSession(unknown, { sessionKey: "s" }))
-        strictEqual(error._tag, "RunNotFound")
+        strictEqual(
+          yield* TestRuns.verdictOf(runs.recordSession(unknown, { sessionKey: "s" })),
+          "RunNotFound",
+        )
       }),
     )
 
@@ -417,7 +426,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const held = yield* suspended(worker)
         const answer = { toolCallId: "call", result: { yes: true } }
         const refusalOf = (toolCallId: string, result: unknown) =>
-          Effect.map(Effect.flip(runs.resume(held.runId, { toolCallId, result })), (error) => error._tag)
+          TestRuns.verdictOf(runs.resume(held.runId, { toolCallId, result }))
         strictEqual(yield* refusalOf("other", 1), "NotWaiting")
         yield* runs.resume(held.runId, answer)
         strictEqual((yield* runs.resume(held.runId, answer)).duplicate, true)
@@ -428,7 +437,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* TestRuns.complete(again)
         strictEqual((yield* runs.resume(held.runId, answer)).duplicate, true)
         strictEqual(yield* refusalOf("call", { yes: false }), "NotWaiting")
-        strictEqual((yield* Effect.flip(runs.resume(unknownRun, answer)))._tag, "RunNotFound")
+        strictEqual(yield* TestRuns.verdictOf(runs.resume(unknownRun, answer)), "RunNotFound")
       }),
     )
 

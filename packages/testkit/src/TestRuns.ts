@@ -104,6 +104,12 @@ export const typesOf = (runId: Ids.RunId, after = 0) =>
 export const outcomeOf = (event: AgentEvent | undefined): string | undefined =>
   event?.type === "RUN_FINISHED" ? (event["outcome"] as { readonly type: string }).type : undefined
 
+/** What became of `effect`: the tag of its error, or `Succeeded`. */
+export const verdictOf = <A, E extends { readonly _tag: string }, R>(
+  effect: Effect.Effect<A, E, R>,
+): Effect.Effect<string, never, R> =>
+  Effect.match(effect, { onSuccess: () => "Succeeded", onFailure: (error) => error._tag })
+
 /** A few exchanges with the control plane, so that what was forked before reaches its wait. */
 export const settle = Effect.gen(function* () {
   const runs = yield* Runs

@@ -81,7 +81,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(alive.id, worker)
         strictEqual(DateTime.toEpochMillis(alive.lastHeartbeatAt!), 7_000)
         const stranger = Ids.WorkerId.make(yield* Ids.uuidV7)
-        strictEqual((yield* Effect.flip(registry.heartbeat(stranger)))._tag, "WorkerNotFound")
+        strictEqual(yield* TestRuns.verdictOf(registry.heartbeat(stranger)), "WorkerNotFound")
       }),
     )
 
