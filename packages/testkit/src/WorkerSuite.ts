@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { describe, it } from "@effect/vitest"
+import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   AgentEvent,
@@ -95,7 +95,7 @@ export const suite = (name: string, layer: Layer.Layer<Ports, unknown>) => {
     title: string,
     effect: Effect.Effect<A, E, Ports | Scope.Scope>,
     change: (ports: Layer.Layer<Ports, unknown>) => Layer.Layer<Ports, unknown> = (ports) => ports,
-  ) => it.scoped(title, () => Effect.provide(effect, change(layer)))
+  ) => TestRuns.tester(change(layer))(title, effect)
 
   describe(`Worker over ${name}`, () => {
     describe("an execution that ends by itself", () => {
