@@ -169,7 +169,12 @@ const makeInbox = <Request, A, E, X>(operation: Operation<Request, A, E, X>, sco
 }
 
 const closedUnavailable = (operation: string): ControlPlaneUnavailable =>
-  new ControlPlaneUnavailable({ operation, message: "The control plane is shutting down" })
+  new ControlPlaneUnavailable({
+    operation,
+    message: "This control plane is closed",
+    // It does not open again: a caller that outlives it has nothing to wait for.
+    retryable: false,
+  })
 
 /**
  * A writer with its queue, both alive until the Scope closes. Closing fails what is queued with

@@ -20,7 +20,7 @@ import {
 import { Array, Duration, Effect, Either } from "effect"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
-import { Gate, type RunRow, toRun } from "./RunRow.js"
+import { Gate, toRun } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 import { sweep } from "./Sweep.js"
 
@@ -55,14 +55,12 @@ const probesPerStatement = 100
 
 const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Probe> => {
   const agents = agentIds.length === 0 ? [null] : Array.dedupe(agentIds)
-  return agents.flatMap((agentId) =>
-    [
-      { kind: null, key: null },
-      { kind, key: null },
-      { kind: null, key },
-      { kind, key },
-    ].map((route) => ({ projectId, agentId, ...route })),
-  )
+  return agents.flatMap((agentId) => [
+    { projectId, kind: null, key: null, agentId },
+    { projectId, kind, key: null, agentId },
+    { projectId, kind: null, key, agentId },
+    { projectId, kind, key, agentId },
+  ])
 }
 
 const goesFirst = (a: Candidate, b: Candidate): boolean =>
@@ -231,7 +229,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Claims.Cla
   const findWorker = (projectId: Ids.ProjectId, workerId: Ids.WorkerId) =>
     store.read(
       "Claims.claim",
-      sql<Pick<RunRow, "worker_key"> & { readonly implementation_kind: string; readonly worker_key: string }>`
+      sql<{ readonly implementation_kind: string; readonly worker_key: string }>`
         SELECT implementation_kind, worker_key FROM workers WHERE id = ${workerId} AND project_id = ${projectId}`,
     )
 

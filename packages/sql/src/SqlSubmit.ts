@@ -7,8 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Conversations, type GroupCommit, Ids, Json, RequestSnapshot, Run, Runs } from "@runlease/core"
 import { DateTime, Effect, Either } from "effect"
 import * as RunBatch from "./RunBatch.js"
-import { detailColumns, Gate, noSession, type RunRow, runColumns, toJson, toRun } from "./RunRow.js"
-import { fromJson } from "./RunRow.js"
+import { detailColumns, fromJson, Gate, noSession, type RunRow, runColumns, toJson, toRun } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
 interface Request {
@@ -117,8 +116,6 @@ const readBusyLanes = Effect.fnUntraced(function* (
 const laneOf = ({ submission, conversationId }: Request): string | null =>
   submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
 
-const targetJson = (target: Run.Target | undefined): string | null => toJson(target)
-
 const newRow = (
   { projectId, submission, runId, messageId, conversationId }: Request,
   place: { readonly lane: string | null; readonly behind: boolean; readonly rootRunId: Ids.RunId },
@@ -161,8 +158,8 @@ const newRow = (
     parent_run_id: submission.parentRunId ?? null,
     root_run_id: place.rootRunId,
     trigger_call: toJson(submission.trigger),
-    source_target: targetJson(submission.sourceTarget),
-    runtime_target: targetJson(submission.runtimeTarget),
+    source_target: toJson(submission.sourceTarget),
+    runtime_target: toJson(submission.runtimeTarget),
     metadata: null,
   }
 }

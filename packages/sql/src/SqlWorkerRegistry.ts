@@ -100,7 +100,7 @@ export const make = (
             { project_id: "text", id: "text" },
             requests.map(({ projectId, workerId }) => ({ project_id: projectId, id: workerId })),
           )} v WHERE workers.id = v.id AND workers.project_id = v.project_id
-          RETURNING workers.*`
+          RETURNING *`
         const workers = new Map(rows.map((row) => [row.id, row]))
         return requests.map(({ projectId, workerId }) => {
           const row = workers.get(workerId)

@@ -34,7 +34,7 @@ const tables = (dialect: {
     revoked_at ${dialect.integer}
   )`,
   `CREATE INDEX credentials_by_lookup ON credentials (lookup)`,
-  `CREATE INDEX credentials_by_project ON credentials (project_id, credential_pk) WHERE worker_id IS NULL`,
+  `CREATE INDEX credentials_by_project ON credentials (project_id, credential_pk)`,
   `CREATE INDEX credentials_by_worker ON credentials (worker_id, credential_pk) WHERE worker_id IS NOT NULL`,
 
   `CREATE TABLE workers (

@@ -1,0 +1,123 @@
+import { SqliteClient } from "@effect/sql-sqlite-node"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Statement from "@effect/sql/Statement"
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import {
+  Access,
+  type AgentEvent,
+  Claims,
+  Conversations,
+  Ids,
+  Leases,
+  type Run,
+  RunLog,
+  Runs,
+  WorkerRegistry,
+} from "@runlease/core"
+import { Array, DateTime, Effect, Layer } from "effect"
+import { TestClock } from "effect"
+import { SqlControlPlane } from "../src/index.js"
+import * as TempDatabase from "./TempDatabase.js"
+
+/** The tables that grow with use; none of them may be read from end to end. */
+const growing =
+  /\bSCAN (r|runs|d|run_details|events|e|s|sessions|m|messages|c|conversations|credentials|w|workers)\b/
+
+const fullScan = (detail: string): boolean => growing.test(detail)
+
+/** Every port, used in every way that has statements of its own. */
+const everything = Effect.gen(function* () {
+  const [registry, runs, claims, leases, log, conversations, access] = yield* Effect.all([
+    WorkerRegistry.WorkerRegistry,
+    Runs.Runs,
+    Claims.Claims,
+    Leases.Leases,
+    RunLog.RunLog,
+    Conversations.Conversations,
+    Access.Access,
+  ])
+  const agentId = Ids.AgentId.make("agent")
+  const event: AgentEvent.AgentEvent = { type: "CUSTOM", name: "n", value: 1 }
+  const worker = yield* registry.register({ implementationKind: "kind", workerKey: "key" })
+  yield* registry.heartbeat(worker.id)
+  yield* registry.list()
+
+  const conversation = yield* conversations.create()
+  yield* conversations.addMessage(conversation.id, { role: "user", parts: [], idempotencyKey: "once" })
+  yield* conversations.messages(conversation.id)
+
+  const inConversation = { agentId, conversationId: conversation.id }
+  const { run: first } = yield* runs.submit(inConversation)
+  const { run: second } = yield* runs.submit({ ...inConversation, parentRunId: first.runId })
+  const soon = DateTime.add(yield* DateTime.now, { seconds: 5 })
+  yield* runs.submit({ agentId, availableAt: soon, concurrencyKey: null, maxAttempts: 1 })
+
+  const claim = (agentIds: ReadonlyArray<Ids.AgentId> = []) =>
+    claims.claim({ workerId: worker.id, limit: 10, leaseDuration: "10 seconds", agentIds })
+  const leaseOf = (run: Run.ClaimedRun): Run.LeaseRef => ({
+    runId: run.runId,
+    workerId: worker.id,
+    epoch: run.leaseEpoch,
+  })
+  const held = leaseOf((yield* claim())[0]!)
+  yield* leases.renew({ workerId: worker.id, leases: [held], leaseDuration: "10 seconds" })
+  yield* log.append({ runId: held.runId, events: [event], fence: held })
+  const { latestEventId, latestSequence } = yield* log.append({ runId: held.runId, events: [event] })
+  yield* log.append({ runId: held.runId, events: [event, event], expectedEventId: latestEventId })
+  yield* log.append({ runId: held.runId, events: [event, event], expectedSequence: latestSequence })
+  yield* log.read({ runId: held.runId })
+  yield* runs.recordSession(held, { sessionKey: "session" })
+  yield* leases.suspend(held, { toolCallId: "call", toolName: "tool" })
+  yield* runs.resume(held.runId, { toolCallId: "call", result: 1 })
+  yield* leases.release(leaseOf((yield* claim([agentId]))[0]!))
+  yield* claim()
+  yield* TestClock.adjust("20 seconds")
+  yield* claim()
+  yield* runs.complete(first.runId, { status: "completed", metadata: {} })
+  yield* runs.cancel(second.runId)
+  yield* runs.get(first.runId)
+  yield* runs.list()
+  yield* runs.list({ status: "completed", conversationId: conversation.id })
+
+  const project = yield* access.getProject("default")
+  const { key, token } = yield* access.createKey({ projectId: project.id, name: "key" })
+  yield* access.authenticate(token)
+  yield* access.listKeys(project.id)
+  yield* access.revokeKey(project.id, key.id)
+  yield* access.issueWorkerToken({ projectId: project.id, workerId: worker.id })
+})
+
+describe("query plans", () => {
+  it.scoped("no statement reads a table that grows from end to end", () =>
+    Effect.gen(function* () {
+      const file = yield* TempDatabase.filename
+      const statements = new Map<string, ReadonlyArray<unknown>>()
+      const record = Statement.setTransformer((statement) =>
+        Effect.sync(() => {
+          const [text, params] = statement.compile()
+          statements.set(text, params)
+          return statement
+        }),
+      )
+      yield* Effect.provide(
+        everything,
+        Layer.provide(SqlControlPlane.layerSqlite({ filename: file }), record),
+      ).pipe(Effect.provide(record))
+
+      const sql = yield* Effect.map(Layer.build(SqliteClient.layer({ filename: file })), (context) =>
+        SqlClient.SqlClient.pipe(Effect.provide(context)),
+      ).pipe(Effect.flatten)
+      const explained = Array.fromIterable(statements).filter(([text]) =>
+        /^\s*(SELECT|INSERT|UPDATE|DELETE)/.test(text),
+      )
+      assert.isAbove(explained.length, 40)
+      const scans = yield* Effect.forEach(explained, ([text, params]) =>
+        Effect.map(sql.unsafe<{ readonly detail: string }>(`EXPLAIN QUERY PLAN ${text}`, params), (plan) =>
+          plan.filter(({ detail }) => fullScan(detail)).map(({ detail }) => `${detail}: ${text}`),
+        ),
+      )
+      deepStrictEqual(scans.flat(), [])
+    }),
+  )
+})
