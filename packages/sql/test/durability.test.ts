@@ -1,0 +1,197 @@
+import { SqliteClient } from "@effect/sql-sqlite-node"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Claims, ControlPlane, Ids, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { SqlControlPlane } from "../src/index.js"
+import * as SqliteFile from "../src/SqliteFile.js"
+import * as TempDatabase from "./TempDatabase.js"
+
+const agentId = Ids.AgentId.make("agent")
+
+const open = (filename: string, synchronous?: "normal" | "full") =>
+  Layer.build(SqlControlPlane.layerSqlite({ filename, synchronous }))
+
+/** Registers a worker that is the same in every control plane of the file. */
+const register = Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
+  registry.register({ implementationKind: "kind", workerKey: "key" }),
+)
+
+const claim = (workerId: Ids.WorkerId, limit = 10) =>
+  Effect.flatMap(Claims.Claims, (claims) => claims.claim({ workerId, limit, leaseDuration: "30 seconds" }))
+
+describe("a control plane on an SQLite file", () => {
+  it.scoped("keeps everything when it is closed and opened again, and a lease goes on", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const before = yield* Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const log = yield* RunLog.RunLog
+        const worker = yield* register
+        yield* runs.submit({ agentId, publicId: Ids.RunId.make("held") })
+        const [held] = yield* claim(worker.id)
+        const fence = { workerId: worker.id, epoch: held!.leaseEpoch }
+        yield* log.append({
+          runId: held!.runId,
+          events: [{ type: "CUSTOM", name: "n", value: "é\u0000" }],
+          fence,
+        })
+        yield* runs.submit({ agentId, publicId: Ids.RunId.make("left") })
+        return { fence, run: yield* runs.get(held!.runId), entries: yield* log.read({ runId: held!.runId }) }
+      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+
+      yield* Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const log = yield* RunLog.RunLog
+        const leases = yield* Leases.Leases
+        const { runId } = before.run
+        deepStrictEqual(yield* runs.get(runId), before.run)
+        deepStrictEqual(yield* log.read({ runId }), before.entries)
+        const { workerId, epoch } = before.fence
+        const renewals = yield* leases.renew({
+          workerId,
+          leases: [{ runId, epoch }],
+          leaseDuration: "60 seconds",
+        })
+        strictEqual(renewals[0]!._tag, "Held")
+        const claimed = yield* claim(workerId)
+        deepStrictEqual(
+          claimed.map((run) => run.runId),
+          ["left"],
+        )
+        const ended = yield* runs.complete(runId, { status: "completed" }, before.fence)
+        assertTrue(ended.completed)
+      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename, synchronous: "full" })))
+    }),
+  )
+
+  it.scoped("migrates once, however often and from however many sides it is opened", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      yield* Effect.all(
+        Array.from({ length: 4 }, () => open(filename)),
+        { concurrency: "unbounded" },
+      )
+      yield* open(filename)
+      const sql = yield* Effect.map(Layer.build(SqliteClient.layer({ filename })), (context) =>
+        Context.get(context, SqlClient.SqlClient),
+      )
+      const migrations = yield* sql<{ readonly name: string }>`SELECT name FROM runlease_migrations`
+      deepStrictEqual(migrations, [{ name: "ControlPlane" }])
+      const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
+      deepStrictEqual(projects, [{ slug: "default" }])
+    }),
+  )
+
+  it.scoped("gives each run to one claimer, over two control planes on the same file", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const [first, second] = yield* Effect.all([open(filename), open(filename)])
+      const runs = Context.get(first, Runs.Runs)
+      const worker = yield* Effect.provide(register, first)
+      const submitted = yield* Effect.replicateEffect(runs.submit({ agentId }), 60, {
+        concurrency: "unbounded",
+      })
+      const claimed = yield* Effect.all(
+        Array.from({ length: 40 }, (_, index) =>
+          Effect.provide(claim(worker.id, 3), index % 2 === 0 ? first : second),
+        ),
+        { concurrency: "unbounded" },
+      )
+      deepStrictEqual(
+        claimed
+          .flat()
+          .map(({ runId }) => runId)
+          .sort(),
+        submitted.map(({ run }) => run.runId).sort(),
+      )
+      strictEqual((yield* Effect.provide(claim(worker.id), second)).length, 0)
+      // A renewal through the other control plane finds the lease, and one writer's end is the other's too.
+      const [one] = claimed.flat()
+      const ended = yield* Context.get(second, Runs.Runs).complete(
+        one!.runId,
+        { status: "completed" },
+        { workerId: worker.id, epoch: one!.leaseEpoch },
+      )
+      assertTrue(ended.completed)
+      strictEqual((yield* runs.get(one!.runId)).status, "completed")
+    }),
+  )
+
+  it.scoped("follows a log that another control plane on the same file writes", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const [first, second] = yield* Effect.all([open(filename), open(filename)])
+      const { run } = yield* Context.get(first, Runs.Runs).submit({ agentId, initialStatus: "running" })
+      yield* Context.get(second, RunLog.RunLog).append({
+        runId: run.runId,
+        events: [{ type: "CUSTOM", name: "n", value: 1 }],
+      })
+      const entries = yield* Context.get(first, RunLog.RunLog).read({ runId: run.runId })
+      deepStrictEqual(
+        entries.map(({ event }) => event.type),
+        ["RUN_STARTED", "CUSTOM"],
+      )
+    }),
+  )
+
+  it.scoped("fails what comes after it was closed, and at once", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const scope = yield* Scope.make()
+      const context = yield* Scope.extend(open(filename), scope)
+      yield* Scope.close(scope, Exit.void)
+      const refused = yield* Effect.flip(Context.get(context, Runs.Runs).submit({ agentId }))
+      strictEqual(refused._tag, "ControlPlaneUnavailable")
+      const unread = yield* Effect.flip(Context.get(context, ControlPlane.ControlPlane).ready)
+      strictEqual(unread._tag, "ControlPlaneUnavailable")
+    }),
+  )
+
+  const unusable = (
+    title: string,
+    reason: SqliteFile.SqliteFileUnusable["reason"],
+    prepare: (folder: string) => string,
+  ) =>
+    it.scoped(title, () =>
+      Effect.gen(function* () {
+        const filename = prepare(yield* TempDatabase.folder)
+        const error = yield* Effect.flip(open(filename))
+        assertTrue(error instanceof SqliteFile.SqliteFileUnusable)
+        strictEqual(error.reason, reason)
+        assertTrue(error.message.startsWith(filename))
+      }),
+    )
+
+  unusable("says that the folder is missing", "missing_folder", (folder) =>
+    path.join(folder, "nowhere", "runlease.db"),
+  )
+
+  unusable("says that the file cannot be written", "not_writable", (folder) => folder)
+
+  unusable("says that the file is no database", "not_a_database", (folder) => {
+    const filename = path.join(folder, "runlease.db")
+    fs.writeFileSync(filename, "This is a letter, and no database at all.".repeat(200))
+    return filename
+  })
+
+  it.scoped("says that the database is somebody else's", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE runs (id TEXT)`).pipe(
+        Effect.provide(SqliteClient.layer({ filename })),
+      )
+      const error = yield* Effect.flip(open(filename))
+      strictEqual(error._tag, "ControlPlaneUnavailable")
+      // Nothing of the migration is left behind.
+      const tables = yield* Effect.flatMap(
+        SqlClient.SqlClient,
+        (sql) => sql<{ readonly name: string }>`SELECT name FROM sqlite_master WHERE type = 'table'`,
+      ).pipe(Effect.provide(SqliteClient.layer({ filename })))
+      deepStrictEqual(tables, [{ name: "runs" }])
+    }),
+  )
+})
