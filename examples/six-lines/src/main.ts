@@ -1,0 +1,12 @@
+import { NodeRuntime } from "@effect/platform-node"
+import { Executors, RequestSnapshot, Worker } from "@runlease/core"
+import { SqlControlPlane } from "@runlease/sql"
+import { Effect } from "effect"
+import { submitAndShow } from "./submit.js"
+
+const agent = Executors.layer((run) =>
+  Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`),
+)
+const store = SqlControlPlane.layerSqlite({ filename: "runs.sqlite" })
+
+Worker.run().pipe(Effect.race(submitAndShow), Effect.provide([agent, store]), NodeRuntime.runMain)
