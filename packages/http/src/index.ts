@@ -1,1 +1,6 @@
-export {}
+export * as AgUiView from "./AgUiView.js"
+export * as Api from "./Api.js"
+export * as Client from "./Client.js"
+export * as Principal from "./Principal.js"
+export * as Refusal from "./Refusal.js"
+export * as Server from "./Server.js"

@@ -1,0 +1,221 @@
+/**
+ * A run's log as an AG-UI 1.0 client takes it, whatever the log holds.
+ *
+ * What the client would refuse is repaired, or shown as a RAW event, or left out: missing starts are inserted, ends of
+ * what is not open and second starts left out, and nothing is open when the run finishes.
+ *
+ * Source: `verifyEvents` of `@ag-ui/client`, whose rules these are.
+ *
+ * @since 0.1.0
+ */
+import { EventSchemas } from "@ag-ui/core/schemas"
+import { type AgentEvent, LogState, type RunLog } from "@runlease/core"
+import { Stream } from "effect"
+import * as Ownership from "./agui/Ownership.js"
+
+type Event = AgentEvent.AgentEvent
+
+/** The run that a log is of. */
+export interface Subject {
+  readonly runId: string
+  readonly threadId: string
+}
+
+const raw = (event: Event): Event => ({ type: "RAW", event })
+
+const withoutNulls = (event: Event): Event =>
+  Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null)) as Event
+
+/** The event as AG-UI 1.0 takes it: optional fields that are null are absent, and what does not fit is RAW. */
+const normalize = (event: Event): Event => {
+  if (EventSchemas.safeParse(event).success) return event
+  const bare = withoutNulls(event)
+  return EventSchemas.safeParse(bare).success ? bare : raw(event)
+}
+
+const text = (event: Event, field: string): string | undefined => {
+  const value = event[field]
+  return typeof value === "string" ? value : undefined
+}
+
+const tag = (event: Event): { readonly subagentRunId?: string } => {
+  const subagentRunId = text(event, "subagentRunId")
+  return subagentRunId === undefined ? {} : { subagentRunId }
+}
+
+/** For what continues something: the start that must have come before it. */
+const startOf = (event: Event): Event | undefined => {
+  switch (event.type) {
+    case "TEXT_MESSAGE_CONTENT":
+      return { type: "TEXT_MESSAGE_START", messageId: event["messageId"], role: "assistant", ...tag(event) }
+    case "TOOL_CALL_ARGS":
+      return {
+        type: "TOOL_CALL_START",
+        toolCallId: event["toolCallId"],
+        toolCallName: text(event, "toolCallName") ?? "unknown",
+        ...tag(event),
+      }
+    case "REASONING_MESSAGE_CONTENT":
+      return {
+        type: "REASONING_MESSAGE_START",
+        messageId: event["messageId"],
+        role: "reasoning",
+        ...tag(event),
+      }
+    default:
+      return undefined
+  }
+}
+
+interface ChunkKind {
+  readonly idField: string
+  readonly start: string
+  readonly content: string
+  readonly end: string
+}
+
+const chunkKinds: Readonly<Record<string, ChunkKind>> = {
+  TEXT_MESSAGE_CHUNK: {
+    idField: "messageId",
+    start: "TEXT_MESSAGE_START",
+    content: "TEXT_MESSAGE_CONTENT",
+    end: "TEXT_MESSAGE_END",
+  },
+  TOOL_CALL_CHUNK: {
+    idField: "toolCallId",
+    start: "TOOL_CALL_START",
+    content: "TOOL_CALL_ARGS",
+    end: "TOOL_CALL_END",
+  },
+  REASONING_MESSAGE_CHUNK: {
+    idField: "messageId",
+    start: "REASONING_MESSAGE_START",
+    content: "REASONING_MESSAGE_CONTENT",
+    end: "REASONING_MESSAGE_END",
+  },
+}
+
+/** What chunks have opened: it ends with the first event that is not one more of them. */
+interface OpenChunk {
+  readonly kind: ChunkKind
+  readonly id: string
+}
+
+/**
+ * A view of one log: given its events one by one, from the first, it gives what to show for each. It keeps what is open
+ * and who owns it, and depends on nothing else.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (subject: Subject): ((event: Event) => ReadonlyArray<Event>) => {
+  let state = LogState.initial
+  let owners = Ownership.make()
+  let openChunk: OpenChunk | undefined
+
+  const runStarted: Event = { type: "RUN_STARTED", threadId: subject.threadId, runId: subject.runId }
+
+  const show = (out: Array<Event>, event: Event): void => {
+    state = LogState.next(state, event)
+    out.push(event)
+  }
+
+  const start = (out: Array<Event>, event: Event): void => {
+    if (state.started) return
+    owners = Ownership.make()
+    owners.seed(event)
+    show(out, event)
+  }
+
+  const closeChunk = (out: Array<Event>): void => {
+    if (openChunk === undefined) return
+    const { id, kind } = openChunk
+    openChunk = undefined
+    const end: Event = { type: kind.end, [kind.idField]: id }
+    if (!LogState.misplaced(state, end)) show(out, end)
+  }
+
+  const showOwned = (out: Array<Event>, event: Event): void => {
+    const missing = startOf(event)
+    if (missing !== undefined && !LogState.misplaced(state, missing))
+      show(out, owners.admit(missing) ?? missing)
+    if (LogState.misplaced(state, event)) return
+    show(out, owners.admit(event) ?? raw(event))
+  }
+
+  const chunk = (out: Array<Event>, event: Event, kind: ChunkKind): void => {
+    const given = text(event, kind.idField)
+    const id = given ?? (openChunk?.kind === kind ? openChunk.id : undefined)
+    if (openChunk !== undefined && (openChunk.kind !== kind || openChunk.id !== id)) closeChunk(out)
+    if (id === undefined) return show(out, raw(event))
+    const { delta, type: _, ...rest } = event
+    const opening = normalize(
+      kind.start === "REASONING_MESSAGE_START"
+        ? { role: "reasoning", ...rest, type: kind.start, [kind.idField]: id }
+        : kind.start === "TEXT_MESSAGE_START"
+          ? { role: "assistant", ...rest, type: kind.start, [kind.idField]: id }
+          : { toolCallName: "unknown", ...rest, type: kind.start, [kind.idField]: id },
+    )
+    if (opening.type === "RAW") return show(out, raw(event))
+    if (!LogState.misplaced(state, opening)) {
+      show(out, owners.admit(opening) ?? opening)
+      openChunk = { kind, id }
+    }
+    if (typeof delta === "string" && delta !== "") {
+      showOwned(out, { type: kind.content, [kind.idField]: id, delta, ...tag(event) })
+    }
+  }
+
+  return (given) => {
+    const out: Array<Event> = []
+    const event = normalize(given)
+    if (event.type === "RUN_STARTED") {
+      closeChunk(out)
+      start(out, event)
+      return out
+    }
+    start(out, runStarted)
+    const kind = chunkKinds[event.type]
+    if (kind !== undefined) {
+      chunk(out, event, kind)
+      return out
+    }
+    closeChunk(out)
+    if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
+      for (const closing of LogState.closings(state)) show(out, closing)
+      show(out, event)
+      return out
+    }
+    showOwned(out, event)
+    return out
+  }
+}
+
+/** What to show for one entry of a log. Only the last event carries the entry's id, so a client never skips one. */
+export interface ViewStep {
+  readonly eventId: number
+  readonly events: ReadonlyArray<{ readonly event: Event; readonly id: number | undefined }>
+}
+
+/**
+ * The view of a log that is read from its first entry.
+ *
+ * @since 0.1.0
+ * @category streams
+ */
+export const transform =
+  (subject: Subject) =>
+  <E, R>(entries: Stream.Stream<RunLog.LogEntry, E, R>): Stream.Stream<ViewStep, E, R> =>
+    Stream.suspend(() => {
+      const view = make(subject)
+      return Stream.map(entries, (entry) => {
+        const events = view(entry.event)
+        return {
+          eventId: entry.eventId,
+          events: events.map((event, index) => ({
+            event,
+            id: index === events.length - 1 ? entry.eventId : undefined,
+          })),
+        }
+      })
+    })

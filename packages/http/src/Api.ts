@@ -1,0 +1,43 @@
+/**
+ * The contract: every endpoint, as one API.
+ *
+ * @since 0.1.0
+ */
+import { HttpApi, OpenApi } from "@effect/platform"
+import * as Conversations from "./Api/Conversations.js"
+import * as Health from "./Api/Health.js"
+import * as Keys from "./Api/Keys.js"
+import * as Runs from "./Api/Runs.js"
+import * as Workers from "./Api/Workers.js"
+import * as Refusal from "./Refusal.js"
+
+/** A body that does not fit is refused like everything else. */
+const oneRefusal = (spec: Record<string, any>): Record<string, any> => {
+  const { HttpApiDecodeError: _, Issue: __, ...schemas } = spec["components"].schemas
+  const paths = JSON.parse(
+    JSON.stringify(spec["paths"]).replaceAll("/schemas/HttpApiDecodeError", "/schemas/Refusal"),
+  )
+  return { ...spec, paths, components: { ...spec["components"], schemas } }
+}
+
+/**
+ * @since 0.1.0
+ * @category api
+ */
+export class Api extends HttpApi.make("runlease")
+  .add(Workers.group)
+  .add(Runs.group)
+  .add(Conversations.group)
+  .add(Keys.group)
+  .add(Health.group)
+  .addError(Refusal.Unavailable)
+  .annotateContext(
+    OpenApi.annotations({
+      title: "Runlease",
+      version: "0.1.0",
+      description:
+        "Durable agent runs under leases. Submit a run; a worker claims it, appends AG-UI events, and completes it.",
+      license: { name: "Apache-2.0" },
+      transform: oneRefusal,
+    }),
+  ) {}

@@ -1,0 +1,127 @@
+/**
+ * Conversations: their messages, and their runs with what these say.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
+import { Ids, Run } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../Body.js"
+import { Authorization } from "../Principal.js"
+import * as Refusal from "../Refusal.js"
+import { integerText, nullish, orEmpty, pageOf } from "../Wire.js"
+import { Conversation, Message, NewConversation, NewMessage } from "../Wire/Conversation.js"
+import { ConversationRun } from "../Wire/ConversationRun.js"
+import { Event } from "../Wire/LogEntry.js"
+import * as Doc from "./Doc.js"
+import { Fence } from "./Fence.js"
+
+const conversationPath = Schema.Struct({ conversation_id: Ids.ConversationId })
+const runPath = Schema.Struct({ conversation_id: Ids.ConversationId, run_id: Ids.RunId })
+
+const Append = Schema.Struct({
+  events: Schema.Array(Event).annotations({ description: "1 to 100 events" }),
+  expected_previous_event_id: nullish(Run.EventId),
+  expected_previous_external_event_sequence: nullish(Run.Sequence),
+})
+
+export const Appended = Schema.Struct({
+  latest_event_id: Run.EventId,
+  latest_external_event_sequence: Run.Sequence,
+  appended_count: Schema.NonNegativeInt,
+  run: ConversationRun,
+})
+
+/** The id of the last event that a client has seen. */
+export const lastEventIdHeader = "last-event-id"
+
+export const group = HttpApiGroup.make("conversations")
+  .add(
+    HttpApiEndpoint.post("create", "/conversations")
+      .setPayload(orEmpty(NewConversation, {}))
+      .addSuccess(Conversation, { status: 201 })
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of("Create a conversation", "An id that exists in the project gives the one that is there."),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("conversation", "/conversations/:conversation_id")
+      .setPath(conversationPath)
+      .addSuccess(Conversation)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(Doc.of("Read a conversation", "Its messages are at …/messages.")),
+  )
+  .add(
+    HttpApiEndpoint.post("addMessage", "/conversations/:conversation_id/messages")
+      .setPath(conversationPath)
+      .setPayload(NewMessage)
+      .addSuccess(Message, { status: 201 })
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of("Add a message", "Adding again with the same `idempotency_key` gives the first message."),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("messages", "/conversations/:conversation_id/messages")
+      .setPath(conversationPath)
+      .setUrlParams(
+        Schema.Struct({
+          cursor: Schema.optional(Schema.String),
+          limit: Schema.optional(integerText(1, 100)),
+        }),
+      )
+      .addSuccess(pageOf(Message))
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(Doc.of("List the messages of a conversation", "Oldest first.")),
+  )
+  .add(
+    HttpApiEndpoint.get("conversationRun", "/conversations/:conversation_id/runs/:run_id")
+      .setPath(runPath)
+      .addSuccess(ConversationRun)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(Doc.of("Read a run of a conversation", "Readable at once after it was submitted.")),
+  )
+  .add(
+    HttpApiEndpoint.post("append", "/conversations/:conversation_id/runs/:run_id/events")
+      .setPath(runPath)
+      .setHeaders(Fence)
+      .setPayload(Append)
+      .addSuccess(Appended)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Append events to a run",
+          "All or nothing. Safe to repeat with a cursor: what is there already is not appended twice.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("stream", "/conversations/:conversation_id/runs/:run_id/stream")
+      .setPath(runPath)
+      .setHeaders(
+        Schema.Struct({ [lastEventIdHeader]: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)) }),
+      )
+      .addSuccess(
+        Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })),
+      )
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Follow the AG-UI events of a run",
+          "Valid AG-UI 1.0, whatever the log holds. Resumes after `Last-Event-ID`, and ends after the terminal event.",
+        ),
+      ),
+  )
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(
+    OpenApi.annotations({ title: "Conversations", description: "Messages, and the events of runs." }),
+  )

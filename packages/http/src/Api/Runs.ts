@@ -1,0 +1,164 @@
+/**
+ * Runs, as their submitters see them.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import { Ids, Run } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../Body.js"
+import { Authorization } from "../Principal.js"
+import * as Refusal from "../Refusal.js"
+import { integerText, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
+import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import { LogEntry } from "../Wire/LogEntry.js"
+import { Submission } from "../Wire/Submission.js"
+import * as Doc from "./Doc.js"
+import { Fence } from "./Fence.js"
+
+const runPath = Schema.Struct({ run_id: Ids.RunId })
+
+/** Kinds of runs that other servers of this API know. */
+export const OtherKind = Schema.Struct({ kind: Schema.Literal("task", "workflow", "eval") })
+
+export const Submitted = Schema.Struct({
+  accepted: Schema.Boolean,
+  duplicate: Schema.optional(Schema.Boolean),
+  run: CanonicalRun,
+})
+
+/** (ours) `ended`: the log has ended and this page reaches its end. */
+export const LogPage = Schema.Struct({
+  data: Schema.Array(LogEntry),
+  page_info: PageInfo,
+  ended: Schema.optional(Schema.Boolean),
+})
+
+const Outcome = Schema.Struct({
+  status: Run.TerminalStatus,
+  metadata: nullish(JsonObject),
+  terminal_error_code: nullish(Schema.String),
+  terminal_error_message: nullish(Schema.String),
+})
+
+export const CompletedReply = Schema.Struct({ completed: Schema.Boolean, run: CanonicalRun })
+export const CancelledReply = Schema.Struct({ cancelled: Schema.Boolean, run: CanonicalRun })
+export const ResumedReply = Schema.Struct({
+  accepted: Schema.Boolean,
+  duplicate: Schema.optional(Schema.Boolean),
+  run: Schema.optional(CanonicalRun),
+})
+
+const ToolResult = Schema.Struct({
+  type: Schema.Literal("tool_result"),
+  tool_call_id: Schema.NonEmptyString,
+  result: Schema.Unknown,
+  is_error: nullish(Schema.Boolean),
+})
+
+export const group = HttpApiGroup.make("runs")
+  .add(
+    HttpApiEndpoint.post("submit", "/runs")
+      .setPayload(Schema.Union(Submission, OtherKind))
+      .addSuccess(Submitted, { status: 202 })
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .addError(Refusal.Unprocessable)
+      .annotateContext(
+        Doc.of(
+          "Submit a run",
+          "The same `public_id` with the same request gives the first run and `duplicate: true`; with another request, 409.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("run", "/runs/:run_id")
+      .setPath(runPath)
+      .addSuccess(CanonicalRun)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(Doc.of("Read a run", "All keys of a run are always there.")),
+  )
+  .add(
+    HttpApiEndpoint.get("events", "/runs/:run_id/events")
+      .setPath(runPath)
+      .setUrlParams(
+        Schema.Struct({
+          after_event_id: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
+          limit: Schema.optional(integerText(1, 1000)),
+          wait_seconds: Schema.optional(integerText(0, 30)),
+        }),
+      )
+      .addSuccess(LogPage)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Read the log of a run",
+          "The events as they were given, oldest first. With `wait_seconds` the request is held until there is one more. `ended` is true when the log has ended and this page reaches its end.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("list", "/projects/:project_reference/runs")
+      .setPath(Schema.Struct({ project_reference: Schema.String }))
+      .setUrlParams(
+        Schema.Struct({
+          cursor: Schema.optional(Schema.String),
+          limit: Schema.optional(integerText(1, 100)),
+          status: Schema.optional(Run.RunStatus),
+          agent_id: Schema.optional(Ids.AgentId),
+          conversation_id: Schema.optional(Ids.ConversationId),
+        }),
+      )
+      .addSuccess(pageOf(CanonicalRun))
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "List the runs of a project",
+          "Newest first. `cursor` takes the `page_info.next` of the page before.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("complete", "/runs/:run_id/complete")
+      .setPath(runPath)
+      .setHeaders(Fence)
+      .setPayload(Outcome)
+      .addSuccess(CompletedReply)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "End a run",
+          "The first outcome stands: on a run that has ended, `completed` is false and the run is as it was.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("cancel", "/runs/:run_id/cancel")
+      .setPath(runPath)
+      .addSuccess(CancelledReply)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of("Cancel a run", "Takes no body. On a run that has ended, `cancelled` is false."),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("resume", "/runs/:run_id/resume")
+      .setPath(runPath)
+      .setPayload(ToolResult)
+      .addSuccess(ResumedReply)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        Doc.of("Answer the tool call that a run waits for", "409 when the run does not wait for that call."),
+      ),
+  )
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(OpenApi.annotations({ title: "Runs", description: "Submit, read, end." }))

@@ -1,0 +1,222 @@
+/**
+ * Workers: register, claim, keep and hand back.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
+import { Ids, Run } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../Body.js"
+import { Authorization } from "../Principal.js"
+import * as Refusal from "../Refusal.js"
+import { integerText, nullish, orEmpty, pageOf } from "../Wire.js"
+import { ClaimedRun } from "../Wire/ClaimedRun.js"
+import { SessionRecord, WorkerSession } from "../Wire/Session.js"
+import { Registration, Worker } from "../Wire/Worker.js"
+import * as Doc from "./Doc.js"
+import { Fence } from "./Fence.js"
+
+const projectPath = Schema.Struct({ project_reference: Schema.String })
+const workerPath = Schema.Struct({ worker_id: Ids.WorkerId })
+const runPath = Schema.Struct({ worker_id: Ids.WorkerId, run_id: Ids.RunId })
+
+const leaseSeconds = nullish(Schema.Int.pipe(Schema.between(5, 300))).annotations({
+  description: "5 to 300, 60 when absent",
+})
+
+/** How long a lease is when the request does not say, in seconds. */
+export const defaultLeaseSeconds = 60
+
+export const maxWaitSeconds = 30
+
+const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
+
+const ClaimOptions = Schema.Struct({
+  lease_duration_seconds: leaseSeconds,
+  limit: nullish(Schema.Int.pipe(Schema.between(1, 100))),
+  wait_seconds: nullish(Schema.Int.pipe(Schema.between(0, maxWaitSeconds))),
+  agent_ids: nullish(Schema.Array(Ids.AgentId)),
+})
+
+export const Claimed = Schema.Struct({
+  run: Schema.NullOr(ClaimedRun),
+  runs: Schema.optional(Schema.Array(ClaimedRun)),
+})
+
+export const Registered = Schema.Struct({ worker: Worker, token: Schema.String })
+
+export const HeartbeatReply = Schema.Struct({ worker: Worker, token: Schema.NullOr(Schema.String) })
+
+export const Renewed = Schema.Struct({ run: Schema.NullOr(ClaimedRun) })
+
+const RenewManyOptions = Schema.Struct({
+  run_ids: nullish(Schema.Array(Ids.RunId)),
+  leases: nullish(
+    Schema.Array(Schema.Struct({ run_id: Ids.RunId, lease_epoch: nullish(Run.LeaseEpoch) })).pipe(
+      Schema.maxItems(1000),
+    ),
+  ),
+  lease_duration_seconds: leaseSeconds,
+})
+
+/** One answer for each lease, in the order asked. */
+export const RenewedMany = Schema.Struct({
+  leases: Schema.Array(
+    Schema.Struct({
+      run_id: Ids.RunId,
+      status: Schema.Literal("held", "cancelled", "lost"),
+      lease_expires_at: Schema.NullOr(Schema.DateTimeUtc),
+    }),
+  ),
+})
+
+const ReleaseOptions = Schema.Struct({
+  reason: nullish(Schema.String.pipe(Schema.maxLength(2000))),
+  delay_seconds: nullish(Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(86_400 * 30))),
+  count_attempt: nullish(Schema.Boolean),
+})
+
+const Suspension = Schema.Struct({ tool_call_id: Schema.NonEmptyString, tool_name: Schema.NonEmptyString })
+
+export const SessionReply = Schema.Struct({ session: WorkerSession })
+
+export const group = HttpApiGroup.make("workers")
+  .add(
+    HttpApiEndpoint.post("register", "/agent-workers/projects/:project_reference/workers")
+      .setPath(projectPath)
+      .setPayload(Registration)
+      .addSuccess(Registered, { status: 201 })
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Register a worker",
+          "The same project, kind and key is the same worker; it gets a new token. The two newest tokens of a worker are valid.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("workers", "/agent-workers/projects/:project_reference/workers")
+      .setPath(projectPath)
+      .setUrlParams(
+        Schema.Struct({
+          cursor: Schema.optional(Schema.String),
+          limit: Schema.optional(integerText(1, 100)),
+        }),
+      )
+      .addSuccess(pageOf(Worker))
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(Doc.of("List the workers of a project", "Newest heartbeat first.")),
+  )
+  .add(
+    HttpApiEndpoint.post("heartbeat", "/agent-workers/workers/:worker_id/heartbeat")
+      .setPath(workerPath)
+      .addSuccess(HeartbeatReply)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(Doc.of("Say that a worker lives", "Takes no body. Leases do not depend on it.")),
+  )
+  .add(
+    HttpApiEndpoint.post("claim", "/agent-workers/workers/:worker_id/claim")
+      .setPath(workerPath)
+      .setPayload(orEmpty(ClaimOptions, {}))
+      .addSuccess(Claimed)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Claim the next runnable agent run",
+          "`run` is null when there is none. With `limit` the answer also has `runs`. With `wait_seconds` the request is held until a run is runnable.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("renew", "/agent-workers/workers/:worker_id/runs/:run_id/lease")
+      .setPath(runPath)
+      .setHeaders(Fence)
+      .setPayload(orEmpty(LeaseOptions, {}))
+      .addSuccess(Renewed)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Renew a lease",
+          "`run` is the run while it is held, or when it was cancelled since; null once the lease is lost.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("renewMany", "/agent-workers/workers/:worker_id/leases")
+      .setPath(workerPath)
+      .setPayload(RenewManyOptions)
+      .addSuccess(RenewedMany)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of("Renew many leases", "One answer for each of `leases` or `run_ids`, in the order asked."),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.del("release", "/agent-workers/workers/:worker_id/runs/:run_id/lease")
+      .setPath(runPath)
+      .setHeaders(Fence)
+      .setPayload(orEmpty(ReleaseOptions, {}))
+      .addSuccess(Schema.Struct({ released: Schema.Literal(true) }))
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Hand a run back",
+          "It is runnable again, after `delay_seconds` when given. The attempt is not counted unless `count_attempt` is true.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("suspend", "/agent-workers/workers/:worker_id/runs/:run_id/suspend")
+      .setPath(runPath)
+      .setHeaders(Fence)
+      .setPayload(Suspension)
+      .addSuccess(Schema.Struct({ suspended: Schema.Literal(true) }))
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Suspend a run",
+          "Frees the run until the result of the tool call arrives by /runs/{run_id}/resume.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.put("session", "/agent-workers/workers/:worker_id/runs/:run_id/session")
+      .setPath(runPath)
+      .setHeaders(Fence)
+      .setPayload(SessionRecord)
+      .addSuccess(SessionReply)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        Doc.of("Record the worker session of a held run", "One per run; recording again updates it."),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("signals", "/agent-workers/workers/:worker_id/signals")
+      .setPath(workerPath)
+      .addSuccess(
+        Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })),
+      )
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Follow the cancellations of a worker's runs",
+          'An event stream of `{"type":"cancelled","run_id":"…"}`. A renewal says the same: this only makes it faster.',
+        ),
+      ),
+  )
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(
+    OpenApi.annotations({ title: "Workers", description: "Register, claim, renew, hand back." }),
+  )

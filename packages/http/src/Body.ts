@@ -1,0 +1,24 @@
+/**
+ * What a request's body may be.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiMiddleware } from "@effect/platform"
+import { Schema } from "effect"
+import * as Refusal from "./Refusal.js"
+
+/** Bytes. A body of 10 MiB passes, with what surrounds it. */
+export const maxBytes = 10 * 1024 * 1024 + 64 * 1024
+
+/** How many arrays and objects may lie within each other. */
+export const maxDepth = 256
+
+/**
+ * Refuses a body that is not JSON, too large or nested too deeply, before anything reads it.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export class JsonBody extends HttpApiMiddleware.Tag<JsonBody>()("@runlease/http/JsonBody", {
+  failure: Schema.Union(Refusal.BadRequest, Refusal.TooLarge, Refusal.UnsupportedMediaType),
+}) {}

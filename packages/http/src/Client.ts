@@ -1,0 +1,89 @@
+/**
+ * The ports of a project, over a server that speaks the contract: Runlease's own or another.
+ *
+ * @since 0.1.0
+ */
+import type { HttpClient } from "@effect/platform"
+import {
+  Claims as ClaimsPort,
+  type ControlPlane,
+  Conversations as ConversationsPort,
+  Leases as LeasesPort,
+  RunLog as RunLogPort,
+  Runs as RunsPort,
+  WorkerRegistry as WorkerRegistryPort,
+} from "@runlease/core"
+import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
+import * as Claims from "./client/Claims.js"
+import * as Conversations from "./client/Conversations.js"
+import * as Credentials from "./client/Credentials.js"
+import * as Leases from "./client/Leases.js"
+import * as RunLog from "./client/RunLog.js"
+import * as Runs from "./client/Runs.js"
+import * as RunViews from "./client/RunViews.js"
+import * as Transport from "./client/Transport.js"
+import * as WorkerRegistry from "./client/WorkerRegistry.js"
+
+/**
+ * `token` is an API key of `project`, which is a slug or an id.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ClientOptions {
+  readonly baseUrl: string
+  readonly token: Redacted.Redacted
+  readonly project?: string | undefined
+}
+
+/**
+ * The six ports of a project. A worker that registers here speaks with a token of its own from then on.
+ *
+ * Units: an answer is awaited for 10 seconds, a claim that waits for as much longer.
+ * Fails: never as a layer. A server that cannot be reached, is overloaded or answers 5xx is `ControlPlaneUnavailable`;
+ * a token that is refused is one that is not retryable.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: ClientOptions,
+): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => {
+  const project = options.project ?? "default"
+  const shared = Layer.provideMerge(
+    Layer.effect(RunViews.RunViews, RunViews.make),
+    Layer.mergeAll(
+      Layer.effect(Transport.Transport, Transport.make(options)),
+      Layer.effect(Credentials.Credentials, Credentials.make),
+    ),
+  )
+  return Layer.mergeAll(
+    Layer.effect(ClaimsPort.Claims, Claims.make),
+    Layer.effect(ConversationsPort.Conversations, Conversations.make),
+    Layer.effect(LeasesPort.Leases, Leases.make),
+    Layer.effect(RunLogPort.RunLog, RunLog.make),
+    Layer.effect(RunsPort.Runs, Runs.make(project)),
+    Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(project)),
+  ).pipe(Layer.provide(shared))
+}
+
+/**
+ * As `layer`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent).
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<
+  ControlPlane.ProjectPorts,
+  ConfigError.ConfigError,
+  HttpClient.HttpClient
+> = Layer.unwrapEffect(
+  Effect.map(
+    Config.all({
+      baseUrl: Config.nonEmptyString("RUNLEASE_URL"),
+      token: Config.redacted("RUNLEASE_API_KEY"),
+      project: Config.withDefault(Config.nonEmptyString("RUNLEASE_PROJECT"), "default"),
+    }),
+    layer,
+  ),
+)

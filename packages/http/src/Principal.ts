@@ -1,0 +1,36 @@
+/**
+ * Who calls: an API key of a project, or one of its workers.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "@effect/platform"
+import type { Access } from "@runlease/core"
+import { Context } from "effect"
+import * as Refusal from "./Refusal.js"
+
+/** The caller of the request. */
+export class CurrentPrincipal extends Context.Tag("@runlease/http/CurrentPrincipal")<
+  CurrentPrincipal,
+  Access.Principal
+>() {}
+
+const apiKeyHeader = "X-API-Key"
+
+/**
+ * Finds out who calls. A worker token comes as a bearer token, an API key in either way.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("@runlease/http/Authorization", {
+  provides: CurrentPrincipal,
+  failure: Refusal.Unauthorized,
+  security: {
+    bearer: HttpApiSecurity.bearer.pipe(
+      HttpApiSecurity.annotate(OpenApi.Description, "An API key or a worker token"),
+    ),
+    apiKey: HttpApiSecurity.apiKey({ in: "header", key: apiKeyHeader }).pipe(
+      HttpApiSecurity.annotate(OpenApi.Description, "An API key"),
+    ),
+  },
+}) {}

@@ -1,0 +1,76 @@
+/**
+ * What every part of the wire has in common: names are snake_case, instants are ISO 8601 text.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+
+/**
+ * Reads a wire schema as a value of core, which is never null. The wire schema checks; the two functions only rename.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const as =
+  <A extends {}>() =>
+  <W, I>(
+    wire: Schema.Schema<W, I>,
+    names: { readonly decode: (wire: W) => A; readonly encode: (value: A) => W },
+  ): Schema.Schema<A, I> =>
+    Schema.transform(
+      wire,
+      Schema.declare((value: unknown): value is A => value !== null && value !== undefined),
+      { strict: true, ...names },
+    )
+
+/** An instant in UTC. */
+export const Timestamp = Schema.DateTimeUtc.annotations({
+  description: "An instant in UTC, ISO 8601",
+  jsonSchema: { type: "string", format: "date-time" },
+})
+
+/** Any JSON object, kept as it is. */
+export const JsonObject: Schema.Schema<Readonly<Record<string, unknown>>> = Schema.declare(
+  (value: unknown): value is Readonly<Record<string, unknown>> =>
+    typeof value === "object" && value !== null && !Array.isArray(value),
+  { message: () => "must be an object", jsonSchema: { type: "object" } },
+)
+
+/** Absent and null say the same. */
+export const nullish = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+
+/** The body may be left out where every field of it may be. */
+export const orEmpty = <A extends object, I>(
+  schema: Schema.Schema<A, I>,
+  empty: A,
+): Schema.Schema<A, I | null> =>
+  as<A>()(Schema.NullOr(schema), { decode: (wire) => wire ?? empty, encode: (value) => value })
+
+/** Where a page is in its list. `next` is the cursor of the page after it, null on the last. */
+export const PageInfo = Schema.Struct({
+  self: Schema.NullOr(Schema.String),
+  first: Schema.Null,
+  next: Schema.NullOr(Schema.String),
+  prev: Schema.Null,
+}).annotations({ identifier: "PageInfo" })
+
+/** A page of a list. */
+export const pageOf = <A, I>(item: Schema.Schema<A, I>) =>
+  Schema.Struct({ data: Schema.Array(item), page_info: PageInfo })
+
+export const pageInfo = (self: string | undefined, next: string | null): typeof PageInfo.Type => ({
+  self: self ?? null,
+  first: null,
+  next,
+  prev: null,
+})
+
+/** A whole number as it stands in a query or a header: digits alone. */
+export const integerText = (min: number, max: number): Schema.Schema<number, string> =>
+  Schema.transform(
+    Schema.String.pipe(
+      Schema.pattern(/^[0-9]{1,15}$/, { message: () => "must be a whole number, written in digits" }),
+    ),
+    Schema.Int.pipe(Schema.between(min, max, { message: () => `must be between ${min} and ${max}` })),
+    { strict: true, decode: Number, encode: String },
+  ).annotations({ jsonSchema: { type: "integer", minimum: min, maximum: max } })

@@ -1,0 +1,115 @@
+/**
+ * A run as /runs shows it: one shape for every kind of run, of which agents are one.
+ *
+ * @since 0.1.0
+ */
+import { Ids, type Run } from "@runlease/core"
+import { DateTime, Schema } from "effect"
+import { Timestamp } from "../Wire.js"
+import { ConversationRun } from "./ConversationRun.js"
+import { CanonicalStatus } from "./RunStatus.js"
+
+const text = Schema.NullOr(Schema.String)
+const integer = Schema.NullOr(Schema.Int)
+const instant = Schema.NullOr(Timestamp)
+
+const RuntimeTargetKind = Schema.Literal("main_branch", "environment", "preview_branch")
+
+/**
+ * All 33 keys, always. `config` is what its conversation shows of the run, which other servers leave open.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const CanonicalRun = Schema.Struct({
+  run_id: Ids.RunId,
+  kind: Schema.String,
+  status: CanonicalStatus,
+  owner: Schema.Struct({ kind: Schema.String, id: Schema.String }),
+  root_run_id: Schema.String,
+  parent_run_id: text,
+  waiting_reason: text,
+  target: text,
+  workflow_id: text,
+  schedule_id: text,
+  batch_id: text,
+  runtime_target_kind: Schema.NullOr(RuntimeTargetKind),
+  runtime_target_environment_id: text,
+  runtime_target_branch_id: text,
+  logs: text,
+  start_mode: text,
+  trigger_kind: Schema.NullOr(Schema.Literal("manual", "schedule", "webhook", "api")),
+  trigger_id: text,
+  created_by: text,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+  started_at: instant,
+  completed_at: instant,
+  duration_ms: integer,
+  exit_code: integer,
+  timeout_seconds: integer,
+  backoff_limit: integer,
+  metadata: Schema.Unknown,
+  input: Schema.Unknown,
+  config: Schema.Unknown,
+  output: Schema.Unknown,
+  artifacts: Schema.Array(Schema.Unknown),
+  error: Schema.NullOr(
+    Schema.Struct({
+      message: Schema.String,
+      code: Schema.optional(Schema.String),
+      detail: Schema.optional(Schema.Unknown),
+    }),
+  ),
+}).annotations({ identifier: "CanonicalRun" })
+export type CanonicalRun = typeof CanonicalRun.Type
+
+const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
+const encodeConfig = Schema.encodeSync(ConversationRun)
+
+/** The run as /runs shows it. */
+export const fromRun = (run: Run.Run): CanonicalRun => ({
+  run_id: run.runId,
+  kind: "agent",
+  status: run.status,
+  owner: { kind: "conversation", id: run.conversationId },
+  root_run_id: run.rootRunId,
+  parent_run_id: run.parentRunId,
+  waiting_reason: run.waiting === null ? null : `Waiting for the result of ${run.waiting.toolName}`,
+  target: run.agentId,
+  workflow_id: null,
+  schedule_id: null,
+  batch_id: null,
+  runtime_target_kind: isRuntimeTargetKind(run.runtimeTarget.kind) ? run.runtimeTarget.kind : null,
+  runtime_target_environment_id: run.runtimeTarget.environmentId,
+  runtime_target_branch_id: run.runtimeTarget.branchId,
+  logs: null,
+  start_mode: run.mode,
+  trigger_kind: "api",
+  trigger_id: run.trigger?.toolCallId ?? null,
+  created_by: null,
+  created_at: run.createdAt,
+  updated_at: run.updatedAt,
+  started_at: run.startedAt,
+  completed_at: run.finishedAt,
+  duration_ms:
+    run.startedAt === null || run.finishedAt === null
+      ? null
+      : Math.trunc(DateTime.distance(run.startedAt, run.finishedAt)),
+  exit_code: null,
+  timeout_seconds: null,
+  backoff_limit: null,
+  metadata: run.metadata ?? null,
+  input: null,
+  config: encodeConfig(run),
+  output: null,
+  artifacts: [],
+  error:
+    run.error === null
+      ? null
+      : { message: run.error.message, ...(run.error.code === null ? {} : { code: run.error.code }) },
+})
+
+/** The run behind it, where `config` holds it. */
+export const toRun = (canonical: CanonicalRun) =>
+  Schema.decodeUnknownOption(ConversationRun)(canonical.config)

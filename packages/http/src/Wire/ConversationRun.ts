@@ -1,0 +1,166 @@
+/**
+ * A run as its conversation shows it. It holds all that core knows of a run, so it reads back as one.
+ *
+ * @since 0.1.0
+ */
+import { Ids, Run } from "@runlease/core"
+import { Schema } from "effect"
+import { as, nullish, Timestamp } from "../Wire.js"
+import { ConversationStatus } from "./RunStatus.js"
+import { WorkerSession } from "./Session.js"
+import * as Target from "./Target.js"
+
+const Trigger = as<Run.Trigger>()(
+  Schema.Struct({
+    conversation_id: Ids.ConversationId,
+    message_id: Ids.MessageId,
+    tool_call_id: Schema.String,
+  }),
+  {
+    decode: (wire) => ({
+      conversationId: wire.conversation_id,
+      messageId: wire.message_id,
+      toolCallId: wire.tool_call_id,
+    }),
+    encode: (trigger) => ({
+      conversation_id: trigger.conversationId,
+      message_id: trigger.messageId,
+      tool_call_id: trigger.toolCallId,
+    }),
+  },
+)
+
+/** Another server may not tell a run's project. */
+const unknownProject = Ids.ProjectId.make("00000000-0000-0000-0000-000000000000")
+
+const wire = Schema.Struct({
+  run_id: Ids.RunId,
+  conversation_id: Ids.ConversationId,
+  message_id: Ids.MessageId,
+  latest_event_id: Run.EventId,
+  latest_external_event_sequence: Run.Sequence,
+  status: ConversationStatus,
+  waiting_tool_call_id: nullish(Schema.String),
+  waiting_tool_name: nullish(Schema.String),
+  agent_id: Ids.AgentId,
+  project_id: Schema.NullOr(Ids.ProjectId),
+  created_at: Timestamp,
+  started_at: nullish(Timestamp),
+  finished_at: nullish(Timestamp),
+  terminal_error_code: nullish(Schema.String),
+  terminal_error_message: nullish(Schema.String),
+  ...Target.given,
+  parent_run_id: nullish(Ids.RunId),
+  updated_at: nullish(Timestamp),
+  metadata: Schema.optional(Schema.Unknown),
+  root_run_id: nullish(Ids.RunId),
+  mode: nullish(Schema.String),
+  trigger: nullish(Trigger),
+  implementation_kind: nullish(Schema.String),
+  worker_key: nullish(Schema.String),
+  priority: nullish(Schema.Int),
+  concurrency_key: nullish(Schema.String),
+  available_at: nullish(Timestamp),
+  attempt: nullish(Schema.NonNegativeInt),
+  max_attempts: nullish(Schema.Positive.pipe(Schema.int())),
+  lease_owner: nullish(Ids.WorkerId),
+  lease_epoch: nullish(Run.LeaseEpoch),
+  lease_expires_at: nullish(Timestamp),
+  worker_session: nullish(WorkerSession),
+})
+
+/**
+ * Every key is there. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ConversationRun = as<Run.Run>()(wire, {
+  decode: (run) => ({
+    runId: run.run_id,
+    projectId: run.project_id ?? unknownProject,
+    conversationId: run.conversation_id,
+    messageId: run.message_id,
+    agentId: run.agent_id,
+    status: run.status,
+    mode: run.mode ?? null,
+    parentRunId: run.parent_run_id ?? null,
+    rootRunId: run.root_run_id ?? run.parent_run_id ?? run.run_id,
+    trigger: run.trigger ?? null,
+    implementationKind: run.implementation_kind ?? null,
+    workerKey: run.worker_key ?? null,
+    sourceTarget: Target.source(run),
+    runtimeTarget: Target.runtime(run),
+    priority: run.priority ?? 0,
+    concurrencyKey: run.concurrency_key ?? null,
+    attempt: run.attempt ?? 0,
+    maxAttempts: run.max_attempts ?? 1,
+    latestEventId: run.latest_event_id,
+    latestSequence: run.latest_external_event_sequence,
+    lease:
+      run.lease_owner == null || run.lease_expires_at == null
+        ? null
+        : {
+            owner: run.lease_owner,
+            epoch: run.lease_epoch ?? Run.LeaseEpoch.make(0),
+            expiresAt: run.lease_expires_at,
+          },
+    leaseEpoch: run.lease_epoch ?? Run.LeaseEpoch.make(0),
+    waiting:
+      run.waiting_tool_call_id == null
+        ? null
+        : { toolCallId: run.waiting_tool_call_id, toolName: run.waiting_tool_name ?? "" },
+    session: run.worker_session ?? null,
+    error:
+      run.terminal_error_message == null && run.terminal_error_code == null
+        ? null
+        : {
+            code: run.terminal_error_code ?? null,
+            message: run.terminal_error_message ?? run.terminal_error_code ?? "",
+          },
+    metadata: run.metadata ?? null,
+    createdAt: run.created_at,
+    updatedAt: run.updated_at ?? run.created_at,
+    availableAt: run.available_at ?? run.created_at,
+    startedAt: run.started_at ?? null,
+    finishedAt: run.finished_at ?? null,
+  }),
+  encode: (run) => ({
+    run_id: run.runId,
+    conversation_id: run.conversationId,
+    message_id: run.messageId,
+    latest_event_id: run.latestEventId,
+    latest_external_event_sequence: run.latestSequence,
+    status: run.status,
+    waiting_tool_call_id: run.waiting?.toolCallId ?? null,
+    waiting_tool_name: run.waiting?.toolName ?? null,
+    agent_id: run.agentId,
+    project_id: run.projectId,
+    created_at: run.createdAt,
+    started_at: run.startedAt,
+    finished_at: run.finishedAt,
+    terminal_error_code: run.error?.code ?? null,
+    terminal_error_message: run.error?.message ?? null,
+    ...Target.keys(run),
+    runtime_target_release_version: run.runtimeTarget.releaseVersion,
+    parent_run_id: run.parentRunId,
+    updated_at: run.updatedAt,
+    metadata: run.metadata ?? null,
+    root_run_id: run.rootRunId,
+    mode: run.mode,
+    trigger: run.trigger,
+    implementation_kind: run.implementationKind,
+    worker_key: run.workerKey,
+    priority: run.priority,
+    concurrency_key: run.concurrencyKey,
+    available_at: run.availableAt,
+    attempt: run.attempt,
+    max_attempts: run.maxAttempts,
+    lease_owner: run.lease?.owner ?? null,
+    lease_epoch: run.leaseEpoch,
+    lease_expires_at: run.lease?.expiresAt ?? null,
+    worker_session: run.session,
+  }),
+}).annotations({ identifier: "ConversationRun" })
+
+export { Trigger }

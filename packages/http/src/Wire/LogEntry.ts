@@ -1,0 +1,50 @@
+/**
+ * Entries of a run's log on the wire.
+ *
+ * @since 0.1.0
+ */
+import { type AgentEvent, Run, type RunLog } from "@runlease/core"
+import { Schema } from "effect"
+import { as, nullish, Timestamp } from "../Wire.js"
+
+/** Any object; what else it must be is the log's to say. Kept as it is. */
+export const Event: Schema.Schema<AgentEvent.AgentEvent> = Schema.declare(
+  (value: unknown): value is AgentEvent.AgentEvent =>
+    typeof value === "object" && value !== null && !Array.isArray(value),
+  {
+    identifier: "Event",
+    description: "An AG-UI event: any object with a non-empty string `type`",
+    message: () => "must be an object with a non-empty string `type`",
+    jsonSchema: {
+      type: "object",
+      required: ["type"],
+      properties: { type: { type: "string", minLength: 1 } },
+    },
+  },
+)
+
+/** (ours) `external_event_sequence`: null for the control plane's own events. */
+export const LogEntry = as<RunLog.LogEntry>()(
+  Schema.Struct({
+    event_id: Run.EventId,
+    event_type: Schema.String,
+    payload: Event,
+    external_event_sequence: nullish(Run.Sequence),
+    created_at: Timestamp,
+  }),
+  {
+    decode: (wire) => ({
+      eventId: wire.event_id,
+      sequence: wire.external_event_sequence ?? null,
+      event: wire.payload,
+      createdAt: wire.created_at,
+    }),
+    encode: (entry) => ({
+      event_id: entry.eventId,
+      event_type: entry.event.type,
+      payload: entry.event,
+      external_event_sequence: entry.sequence,
+      created_at: entry.createdAt,
+    }),
+  },
+).annotations({ identifier: "LogEntry" })

@@ -1,0 +1,98 @@
+/**
+ * A run to be submitted, on the wire.
+ *
+ * @since 0.1.0
+ */
+import { Ids, RequestSnapshot, Run, type Runs } from "@runlease/core"
+import { Schema } from "effect"
+import { as, nullish, Timestamp } from "../Wire.js"
+import { Trigger } from "./ConversationRun.js"
+import * as Target from "./Target.js"
+
+const wire = Schema.Struct({
+  kind: Schema.Literal("agent"),
+  owner: Schema.optional(
+    Schema.Struct({ kind: Schema.Literal("conversation"), id: Ids.ConversationId }),
+  ).annotations({ description: "The conversation of the run; one is made when absent" }),
+  public_id: nullish(Ids.RunId),
+  parent_run_id: nullish(Ids.RunId),
+  conversation_id: nullish(Ids.ConversationId),
+  trigger: nullish(Trigger),
+  request: Schema.Struct({
+    mode: nullish(Schema.String),
+    agent_id: Ids.AgentId,
+    implementation_kind: nullish(Schema.String),
+    worker_key: nullish(Schema.String),
+    initial_status: nullish(Schema.Literal("pending", "running")),
+    ...Target.given,
+    request_snapshot: nullish(RequestSnapshot.RequestSnapshot),
+    priority: nullish(Schema.Int.pipe(Schema.between(-1000, 1000))),
+    available_at: nullish(Timestamp),
+    max_attempts: nullish(Schema.Int.pipe(Schema.between(1, 100))),
+    concurrency_key: Schema.optional(Schema.NullOr(Ids.text(256))).annotations({
+      description: "Runs with one key do not overlap; the conversation when absent, no lane when null",
+    }),
+  }),
+})
+
+const unlessEmpty = (target: Run.Target): Run.Target | undefined =>
+  Object.values(target).every((value) => value === null) ? undefined : target
+
+/**
+ * `owner` names the conversation; (ours) it may be absent. Kinds other than `agent` are refused.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Submission = as<Runs.Submission>()(wire, {
+  decode: ({ request, ...run }) => ({
+    agentId: request.agent_id,
+    publicId: run.public_id ?? undefined,
+    conversationId: run.owner?.id ?? run.conversation_id ?? undefined,
+    parentRunId: run.parent_run_id ?? undefined,
+    trigger: run.trigger ?? undefined,
+    mode: request.mode ?? undefined,
+    implementationKind: request.implementation_kind ?? undefined,
+    workerKey: request.worker_key ?? undefined,
+    initialStatus: request.initial_status ?? undefined,
+    sourceTarget: unlessEmpty(Target.source(request)),
+    runtimeTarget: unlessEmpty(Target.runtime(request)),
+    snapshot: request.request_snapshot ?? undefined,
+    priority: request.priority ?? undefined,
+    availableAt: request.available_at ?? undefined,
+    maxAttempts: request.max_attempts ?? undefined,
+    concurrencyKey: request.concurrency_key,
+  }),
+  encode: (submission) => ({
+    kind: "agent" as const,
+    owner:
+      submission.conversationId === undefined
+        ? undefined
+        : { kind: "conversation" as const, id: submission.conversationId },
+    public_id: submission.publicId,
+    parent_run_id: submission.parentRunId,
+    conversation_id: undefined,
+    trigger: submission.trigger,
+    request: {
+      agent_id: submission.agentId,
+      mode: submission.mode,
+      implementation_kind: submission.implementationKind,
+      worker_key: submission.workerKey,
+      initial_status: submission.initialStatus,
+      ...(submission.sourceTarget === undefined && submission.runtimeTarget === undefined
+        ? {}
+        : {
+            ...Target.keys({
+              sourceTarget: submission.sourceTarget ?? Run.noTarget,
+              runtimeTarget: submission.runtimeTarget ?? Run.noTarget,
+            }),
+            runtime_target_release_version: submission.runtimeTarget?.releaseVersion,
+          }),
+      request_snapshot: submission.snapshot,
+      priority: submission.priority,
+      available_at: submission.availableAt,
+      max_attempts: submission.maxAttempts,
+      concurrency_key: submission.concurrencyKey,
+    },
+  }),
+}).annotations({ identifier: "Submission" })

@@ -1,0 +1,71 @@
+/**
+ * The two targets of a run, spread over keys of their own.
+ *
+ * @since 0.1.0
+ */
+import type { Run } from "@runlease/core"
+import { Schema } from "effect"
+import { nullish } from "../Wire.js"
+
+const text = Schema.NullOr(Schema.String)
+
+/** As claims and conversations show them: every key, null or not. */
+export const shown = {
+  source_target_kind: text,
+  source_target_environment_id: text,
+  source_target_branch_id: text,
+  source_target_release_version: text,
+  runtime_target_kind: text,
+  runtime_target_environment_id: text,
+  runtime_target_branch_id: text,
+}
+
+/** As a submission gives them. */
+export const given = {
+  source_target_kind: nullish(Schema.String),
+  source_target_environment_id: nullish(Schema.String),
+  source_target_branch_id: nullish(Schema.String),
+  source_target_release_version: nullish(Schema.String),
+  runtime_target_kind: nullish(Schema.String),
+  runtime_target_environment_id: nullish(Schema.String),
+  runtime_target_branch_id: nullish(Schema.String),
+  runtime_target_release_version: nullish(Schema.String),
+}
+
+type Text = string | null | undefined
+
+interface Keys {
+  readonly source_target_kind?: Text
+  readonly source_target_environment_id?: Text
+  readonly source_target_branch_id?: Text
+  readonly source_target_release_version?: Text
+  readonly runtime_target_kind?: Text
+  readonly runtime_target_environment_id?: Text
+  readonly runtime_target_branch_id?: Text
+  readonly runtime_target_release_version?: Text
+}
+
+export const source = (keys: Keys): Run.Target => ({
+  kind: keys.source_target_kind ?? null,
+  environmentId: keys.source_target_environment_id ?? null,
+  branchId: keys.source_target_branch_id ?? null,
+  releaseVersion: keys.source_target_release_version ?? null,
+})
+
+export const runtime = (keys: Keys): Run.Target => ({
+  kind: keys.runtime_target_kind ?? null,
+  environmentId: keys.runtime_target_environment_id ?? null,
+  branchId: keys.runtime_target_branch_id ?? null,
+  releaseVersion: keys.runtime_target_release_version ?? null,
+})
+
+/** The keys of both targets. */
+export const keys = (run: { readonly sourceTarget: Run.Target; readonly runtimeTarget: Run.Target }) => ({
+  source_target_kind: run.sourceTarget.kind,
+  source_target_environment_id: run.sourceTarget.environmentId,
+  source_target_branch_id: run.sourceTarget.branchId,
+  source_target_release_version: run.sourceTarget.releaseVersion,
+  runtime_target_kind: run.runtimeTarget.kind,
+  runtime_target_environment_id: run.runtimeTarget.environmentId,
+  runtime_target_branch_id: run.runtimeTarget.branchId,
+})

@@ -1,0 +1,153 @@
+import { ControlEvents, type Ids, Run, RunLog } from "@runlease/core"
+import { Chunk, type Context, Duration, Effect, Option, Schema, Stream } from "effect"
+import { Appended } from "../Api/Conversations.js"
+import { LogPage } from "../Api/Runs.js"
+import * as Refusals from "../server/Refusals.js"
+import { ConversationRun } from "../Wire/ConversationRun.js"
+import { Credentials } from "./Credentials.js"
+import { RunViews } from "./RunViews.js"
+import { path, type Refused, Transport, unexpected } from "./Transport.js"
+
+const followWait = Duration.seconds(20)
+const pollInterval = Duration.seconds(1)
+
+const decodeStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
+const decodeRun = Schema.decodeUnknownOption(ConversationRun)
+
+/** Another server may tell less of the run. */
+const AppendReply = Schema.Struct({ ...Appended.fields, run: Schema.Unknown })
+
+const refusedReason = (body: Refused["body"]): RunLog.EventRefused["reason"] | undefined => {
+  switch (body.error) {
+    case "event_malformed":
+      return "malformed"
+    case "event_too_large":
+      return "too_large"
+    case "event_terminal":
+      return "terminal"
+    case "event_batch_size":
+      return "batch_size"
+    default:
+      return body.detail.includes("payload must be less than") ? "too_large" : undefined
+  }
+}
+
+export const make: Effect.Effect<
+  Context.Tag.Service<RunLog.RunLog>,
+  never,
+  Credentials | RunViews | Transport
+> = Effect.gen(function* () {
+  const transport = yield* Transport
+  const credentials = yield* Credentials
+  const views = yield* RunViews
+
+  const verdict = Effect.fnUntraced(function* (
+    { fence, runId }: RunLog.AppendRequest,
+    refused: Refused,
+  ): Effect.fn.Return<never, RunLog.AppendError> {
+    const { body, httpStatus } = refused
+    if (httpStatus === 404) return yield* new Run.RunNotFound({ runId })
+    if (httpStatus === 403 && fence !== undefined) {
+      return yield* new Run.LeaseLost({ runId, workerId: fence.workerId })
+    }
+    if (body.detail === Refusals.details.waiting) return yield* new RunLog.RunWaiting({ runId })
+    if (body.detail === Refusals.details.terminal) {
+      const status = Option.orElse(decodeStatus(body.status), () => Option.none())
+      if (Option.isSome(status)) return yield* new Run.RunEnded({ runId, status: status.value })
+      const run = yield* views.get(runId)
+      return yield* new Run.RunEnded({ runId, status: Run.isTerminal(run.status) ? run.status : "completed" })
+    }
+    if (body.detail === Refusals.details.cursorMismatch) {
+      const { latest_event_id: latestEventId, latest_external_event_sequence: latestSequence } = body
+      return yield* new RunLog.CursorMismatch(
+        latestEventId !== undefined && latestSequence !== undefined
+          ? { runId, latestEventId, latestSequence }
+          : { ...(yield* views.get(runId)), runId },
+      )
+    }
+    const reason = refusedReason(body)
+    if (reason === undefined) return yield* unexpected("RunLog.append")(refused)
+    const index = Number(/\d+/.exec(body.field ?? "")?.[0] ?? 0)
+    return yield* new RunLog.EventRefused({ index, reason, message: body.detail })
+  })
+
+  const page = (options: {
+    readonly runId: Ids.RunId
+    readonly after?: Run.EventId | undefined
+    readonly limit?: number | undefined
+    readonly wait?: Duration.Duration
+  }) =>
+    transport
+      .request({
+        operation: "RunLog.read",
+        method: "GET",
+        path: path`/runs/${options.runId}/events`,
+        query: {
+          after_event_id: options.after,
+          limit: options.limit,
+          wait_seconds: options.wait === undefined ? undefined : Duration.toSeconds(options.wait),
+        },
+        success: LogPage,
+        wait: options.wait,
+      })
+      .pipe(
+        Effect.catchTag("Refused", (refused) =>
+          Effect.fail(
+            refused.httpStatus === 404
+              ? new Run.RunNotFound({ runId: options.runId })
+              : unexpected("RunLog.read")(refused),
+          ),
+        ),
+      )
+
+  /** Some more of the log. A server that does not say whether it has ended is asked for the run, and not in a hurry. */
+  const more = Effect.fnUntraced(function* (runId: Ids.RunId, after: Run.EventId) {
+    const { data, ended } = yield* page({ runId, after, wait: followWait, limit: RunLog.maxReadLimit })
+    if (ended !== undefined) return { entries: data, ended }
+    const last = data.at(-1)
+    if (last !== undefined) return { entries: data, ended: ControlEvents.endsLog(last) }
+    if (Run.isTerminal((yield* views.get(runId)).status)) return { entries: data, ended: true }
+    yield* Effect.sleep(pollInterval)
+    return { entries: data, ended: false }
+  })
+
+  return {
+    append: Effect.fn("RunLog.append")(function* (request) {
+      const conversationId = yield* views.conversationOf(request.runId)
+      const credential = yield* credentials.fenced(request.fence)
+      const reply = yield* transport
+        .request({
+          operation: "RunLog.append",
+          method: "POST",
+          path: path`/conversations/${conversationId}/runs/${request.runId}/events`,
+          ...credential,
+          body: {
+            events: request.events,
+            expected_previous_event_id: request.expectedEventId,
+            expected_previous_external_event_sequence: request.expectedSequence,
+          },
+          success: AppendReply,
+        })
+        .pipe(Effect.catchTag("Refused", (refused) => verdict(request, refused)))
+      return {
+        latestEventId: reply.latest_event_id,
+        latestSequence: reply.latest_external_event_sequence,
+        appendedCount: reply.appended_count,
+        run: yield* Option.match(decodeRun(reply.run), {
+          onNone: () => views.get(request.runId),
+          onSome: Effect.succeed,
+        }),
+      }
+    }),
+
+    read: Effect.fn("RunLog.read")((options) => Effect.map(page(options), ({ data }) => data)),
+
+    follow: ({ after, runId }) =>
+      Stream.paginateChunkEffect(after ?? Run.EventId.make(0), (position) =>
+        Effect.map(more(runId, position), ({ ended, entries }) => [
+          Chunk.unsafeFromArray(entries),
+          ended ? Option.none() : Option.some(entries.at(-1)?.eventId ?? position),
+        ]),
+      ),
+  }
+})

@@ -1,0 +1,95 @@
+/**
+ * Runs as the server shows them, read as core's. Another server tells less on /runs, and the rest in the conversation.
+ *
+ * @since 0.1.0
+ */
+import { type ControlPlaneUnavailable as Unavailable, Ids, Run } from "@runlease/core"
+import { Cache, Context, Duration, Effect, Exit, Option, Schema } from "effect"
+import * as CanonicalRun from "../Wire/CanonicalRun.js"
+import { ConversationRun } from "../Wire/ConversationRun.js"
+import { path, Transport, unexpected } from "./Transport.js"
+
+type Failure = Run.RunNotFound | Unavailable.ControlPlaneUnavailable
+
+export class RunViews extends Context.Tag("@runlease/http/client/RunViews")<
+  RunViews,
+  {
+    readonly get: (runId: Ids.RunId) => Effect.Effect<Run.Run, Failure>
+    readonly toRun: (canonical: CanonicalRun.CanonicalRun) => Effect.Effect<Run.Run, Failure>
+
+    /** The conversation of a run: it never changes, so what was told once is kept. */
+    readonly conversationOf: (runId: Ids.RunId) => Effect.Effect<Ids.ConversationId, Failure>
+    readonly learn: (runId: Ids.RunId, conversationId: Ids.ConversationId) => Effect.Effect<void>
+  }
+>() {}
+
+const capacity = 10_000
+
+const decodeConversationId = Schema.decodeUnknownOption(Ids.ConversationId)
+
+export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport> = Effect.gen(function* () {
+  const transport = yield* Transport
+
+  const canonical = (runId: Ids.RunId) =>
+    transport
+      .request({
+        operation: "Runs.get",
+        method: "GET",
+        path: path`/runs/${runId}`,
+        success: CanonicalRun.CanonicalRun,
+      })
+      .pipe(
+        Effect.catchTag("Refused", (refused) =>
+          Effect.fail(
+            refused.httpStatus === 404 ? new Run.RunNotFound({ runId }) : unexpected("Runs.get")(refused),
+          ),
+        ),
+      )
+
+  const conversationIn = (
+    run: CanonicalRun.CanonicalRun,
+  ): Effect.Effect<Ids.ConversationId, Run.RunNotFound> =>
+    Option.match(run.owner.kind === "conversation" ? decodeConversationId(run.owner.id) : Option.none(), {
+      onNone: () => Effect.fail(new Run.RunNotFound({ runId: run.run_id })),
+      onSome: Effect.succeed,
+    })
+
+  const places = yield* Cache.makeWith({
+    capacity,
+    timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.infinity }),
+    lookup: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), conversationIn),
+  })
+
+  const inConversation = Effect.fnUntraced(function* (run: CanonicalRun.CanonicalRun) {
+    const conversationId = yield* conversationIn(run)
+    return yield* transport
+      .request({
+        operation: "Runs.get",
+        method: "GET",
+        path: path`/conversations/${conversationId}/runs/${run.run_id}`,
+        success: ConversationRun,
+      })
+      .pipe(
+        Effect.catchTag("Refused", (refused) =>
+          Effect.fail(
+            refused.httpStatus === 404
+              ? new Run.RunNotFound({ runId: run.run_id })
+              : unexpected("Runs.get")(refused),
+          ),
+        ),
+      )
+  })
+
+  const toRun = (run: CanonicalRun.CanonicalRun) =>
+    CanonicalRun.toRun(run).pipe(
+      Option.match({ onNone: () => inConversation(run), onSome: Effect.succeed }),
+      Effect.tap((known) => places.set(known.runId, known.conversationId)),
+    )
+
+  return {
+    toRun,
+    get: Effect.fn("Runs.get")((runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun)),
+    conversationOf: (runId) => places.get(runId),
+    learn: (runId, conversationId) => places.set(runId, conversationId),
+  }
+})

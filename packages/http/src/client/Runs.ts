@@ -1,0 +1,179 @@
+import { Conversations, Run, Runs } from "@runlease/core"
+import { type Context, Effect, Option, Schema } from "effect"
+import { CancelledReply, CompletedReply, ResumedReply, Submitted } from "../Api/Runs.js"
+import { SessionReply } from "../Api/Workers.js"
+import { pageOf } from "../Wire.js"
+import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import { SessionRecord } from "../Wire/Session.js"
+import { Submission } from "../Wire/Submission.js"
+import { Credentials } from "./Credentials.js"
+import { RunViews } from "./RunViews.js"
+import { path, type Refused, Transport, unexpected } from "./Transport.js"
+
+const encodeSubmission = Schema.encodeSync(Submission)
+const encodeSession = Schema.encodeSync(SessionRecord)
+const CanonicalRuns = pageOf(CanonicalRun)
+
+const endedStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
+
+export const make = (
+  project: string,
+): Effect.Effect<Context.Tag.Service<Runs.Runs>, never, Credentials | RunViews | Transport> =>
+  Effect.gen(function* () {
+    const transport = yield* Transport
+    const credentials = yield* Credentials
+    const views = yield* RunViews
+
+    const notFoundOr = (operation: string, runId: string) => (refused: Refused) =>
+      refused.httpStatus === 404 ? new Run.RunNotFound({ runId }) : unexpected(operation)(refused)
+
+    const submitVerdict = (submission: Runs.Submission) => (refused: Refused) => {
+      if (refused.httpStatus === 409) {
+        return new Runs.SubmissionConflict({ publicId: submission.publicId ?? "" })
+      }
+      if (refused.body.error === "run_not_found") {
+        return new Run.RunNotFound({ runId: submission.parentRunId ?? "" })
+      }
+      return refused.httpStatus === 404 && submission.conversationId !== undefined
+        ? new Conversations.ConversationNotFound({ conversationId: submission.conversationId })
+        : unexpected("Runs.submit")(refused)
+    }
+
+    return {
+      submit: Effect.fn("Runs.submit")(function* (submission) {
+        const { duplicate, run } = yield* transport
+          .request({
+            operation: "Runs.submit",
+            method: "POST",
+            path: "/runs",
+            body: encodeSubmission(submission),
+            success: Submitted,
+          })
+          .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(submitVerdict(submission)(refused))))
+        return { run: yield* views.toRun(run), duplicate: duplicate ?? false }
+      }),
+
+      get: views.get,
+
+      list: Effect.fn("Runs.list")(
+        function* (options) {
+          const { data, page_info } = yield* transport.request({
+            operation: "Runs.list",
+            method: "GET",
+            path: path`/projects/${project}/runs`,
+            query: {
+              cursor: options?.cursor,
+              limit: options?.limit,
+              status: options?.status,
+              agent_id: options?.agentId,
+              conversation_id: options?.conversationId,
+            },
+            success: CanonicalRuns,
+          })
+          const items = yield* Effect.forEach(data, views.toRun, { concurrency: 8 })
+          return { items, next: page_info.next }
+        },
+        Effect.catchTags({
+          Refused: (refused) => Effect.fail(unexpected("Runs.list")(refused)),
+          RunNotFound: (error) => Effect.die(error),
+        }),
+      ),
+
+      cancel: Effect.fn("Runs.cancel")(function* (runId) {
+        const { cancelled, run } = yield* transport
+          .request({
+            operation: "Runs.cancel",
+            method: "POST",
+            path: path`/runs/${runId}/cancel`,
+            success: CancelledReply,
+          })
+          .pipe(
+            Effect.catchTag("Refused", (refused) => Effect.fail(notFoundOr("Runs.cancel", runId)(refused))),
+          )
+        return { cancelled, run: yield* views.toRun(run) }
+      }),
+
+      resume: Effect.fn("Runs.resume")(function* (runId, answer) {
+        const { duplicate, run } = yield* transport
+          .request({
+            operation: "Runs.resume",
+            method: "POST",
+            path: path`/runs/${runId}/resume`,
+            body: {
+              type: "tool_result",
+              tool_call_id: answer.toolCallId,
+              result: answer.result ?? null,
+              is_error: answer.isError,
+            },
+            success: ResumedReply,
+          })
+          .pipe(
+            Effect.catchTag("Refused", (refused) =>
+              Effect.fail(
+                refused.httpStatus === 409
+                  ? new Runs.NotWaiting({ runId, toolCallId: answer.toolCallId })
+                  : notFoundOr("Runs.resume", runId)(refused),
+              ),
+            ),
+          )
+        return {
+          duplicate: duplicate ?? false,
+          run: run === undefined ? yield* views.get(runId) : yield* views.toRun(run),
+        }
+      }),
+
+      complete: Effect.fn("Runs.complete")(function* (runId, outcome, fence) {
+        const credential = yield* credentials.fenced(fence)
+        const { completed, run } = yield* transport
+          .request({
+            operation: "Runs.complete",
+            method: "POST",
+            path: path`/runs/${runId}/complete`,
+            ...credential,
+            body: {
+              status: outcome.status,
+              metadata: outcome.metadata,
+              terminal_error_code: outcome.error?.code,
+              terminal_error_message: outcome.error?.message,
+            },
+            success: CompletedReply,
+          })
+          .pipe(
+            Effect.catchTag("Refused", (refused) =>
+              Effect.fail(
+                refused.httpStatus === 403 && fence !== undefined
+                  ? new Run.LeaseLost({ runId, workerId: fence.workerId })
+                  : notFoundOr("Runs.complete", runId)(refused),
+              ),
+            ),
+          )
+        return { completed, run: yield* views.toRun(run) }
+      }),
+
+      recordSession: Effect.fn("Runs.recordSession")(function* (lease, record) {
+        const credential = yield* credentials.fenced(lease)
+        const { session } = yield* transport
+          .request({
+            operation: "Runs.recordSession",
+            method: "PUT",
+            path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/session`,
+            ...credential,
+            body: encodeSession(record),
+            success: SessionReply,
+          })
+          .pipe(
+            Effect.catchTag("Refused", (refused) => {
+              const status = endedStatus(refused.body.status)
+              return Effect.fail(
+                Option.isSome(status)
+                  ? new Run.RunEnded({ runId: lease.runId, status: status.value })
+                  : refused.httpStatus === 403
+                    ? new Run.LeaseLost({ runId: lease.runId, workerId: lease.workerId })
+                    : notFoundOr("Runs.recordSession", lease.runId)(refused),
+              )
+            }),
+          )
+        return session
+      }),
+    }
+  })

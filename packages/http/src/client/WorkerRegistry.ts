@@ -1,0 +1,73 @@
+import type { WorkerRegistry as Port } from "@runlease/core"
+import { WorkerRegistry } from "@runlease/core"
+import { type Context, Effect, Schema } from "effect"
+import { HeartbeatReply, Registered } from "../Api/Workers.js"
+import { pageOf } from "../Wire.js"
+import { Registration, Worker } from "../Wire/Worker.js"
+import { Credentials } from "./Credentials.js"
+import { path, Transport, unexpected } from "./Transport.js"
+
+const encodeRegistration = Schema.encodeSync(Registration)
+const Workers = pageOf(Worker)
+
+export const make = (
+  project: string,
+): Effect.Effect<Context.Tag.Service<Port.WorkerRegistry>, never, Credentials | Transport> =>
+  Effect.gen(function* () {
+    const transport = yield* Transport
+    const credentials = yield* Credentials
+
+    return {
+      register: Effect.fn("WorkerRegistry.register")(
+        function* (registration) {
+          const { token, worker } = yield* transport.request({
+            operation: "WorkerRegistry.register",
+            method: "POST",
+            path: path`/agent-workers/projects/${project}/workers`,
+            body: encodeRegistration(registration),
+            success: Registered,
+          })
+          yield* credentials.keep(worker.id, token)
+          return worker
+        },
+        Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("WorkerRegistry.register")(refused))),
+      ),
+
+      heartbeat: Effect.fn("WorkerRegistry.heartbeat")(function* (workerId) {
+        const credential = yield* credentials.of(workerId)
+        const { token, worker } = yield* transport
+          .request({
+            operation: "WorkerRegistry.heartbeat",
+            method: "POST",
+            path: path`/agent-workers/workers/${workerId}/heartbeat`,
+            token: credential.token,
+            success: HeartbeatReply,
+          })
+          .pipe(
+            Effect.catchTag("Refused", (refused) =>
+              Effect.fail(
+                refused.httpStatus === 404
+                  ? new WorkerRegistry.WorkerNotFound({ workerId })
+                  : unexpected("WorkerRegistry.heartbeat")(refused),
+              ),
+            ),
+          )
+        if (token !== null) yield* credentials.keep(workerId, token)
+        return worker
+      }),
+
+      list: Effect.fn("WorkerRegistry.list")(
+        function* (page) {
+          const { data, page_info } = yield* transport.request({
+            operation: "WorkerRegistry.list",
+            method: "GET",
+            path: path`/agent-workers/projects/${project}/workers`,
+            query: { cursor: page?.cursor, limit: page?.limit },
+            success: Workers,
+          })
+          return { items: data, next: page_info.next }
+        },
+        Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("WorkerRegistry.list")(refused))),
+      ),
+    }
+  })

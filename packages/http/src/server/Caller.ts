@@ -1,0 +1,83 @@
+/**
+ * What the caller of a request may do, and for whom it acts.
+ *
+ * @since 0.1.0
+ */
+import { Access, ControlPlane, type Ids, Run, Runs } from "@runlease/core"
+import { Context, Effect } from "effect"
+import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
+import { CurrentPrincipal } from "../Principal.js"
+import * as Refusal from "../Refusal.js"
+import * as Refusals from "./Refusals.js"
+
+export type Ports = Context.Context<ControlPlane.ProjectPorts>
+
+const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)
+
+/** The caller, when it is an API key. */
+export const apiKey = Effect.flatMap(CurrentPrincipal, (principal) =>
+  principal._tag === "ApiKey"
+    ? Effect.succeed(principal)
+    : Effect.fail(forbidden("A worker token is not enough for this; use an API key")),
+)
+
+/** The caller, when it is an admin key. */
+export const admin = Effect.filterOrFail(
+  apiKey,
+  (key) => key.admin,
+  () => forbidden("Only an admin key may do this"),
+)
+
+const portsOf = (projectId: Ids.ProjectId) =>
+  Effect.map(ControlPlane.ControlPlane, (controlPlane) => controlPlane.project(projectId))
+
+/** The ports of an API key's project. */
+export const ports: Effect.Effect<Ports, Refusal.Refusal, CurrentPrincipal | ControlPlane.ControlPlane> =
+  Effect.flatMap(apiKey, (key) => portsOf(key.projectId))
+
+/** The ports of the named project, which must be the API key's own; another's does not exist for it. */
+export const project = Effect.fnUntraced(function* (reference: string) {
+  const key = yield* apiKey
+  const access = yield* Access.Access
+  const found = yield* Effect.mapError(access.getProject(reference), Refusals.of)
+  if (found.id !== key.projectId) return yield* Refusals.of(new Access.ProjectNotFound({ reference }))
+  return { ports: yield* portsOf(found.id), projectId: found.id }
+})
+
+/** The ports for the endpoints of one worker: its own token, or an API key of its project. */
+export const worker = Effect.fnUntraced(function* (workerId: Ids.WorkerId) {
+  const principal = yield* CurrentPrincipal
+  if (principal._tag === "Worker" && principal.workerId !== workerId.toLowerCase()) {
+    return yield* forbidden("This token belongs to another worker")
+  }
+  return yield* portsOf(principal.projectId)
+})
+
+/** The ports of the caller's project, whoever it is. */
+export const anyone = Effect.flatMap(CurrentPrincipal, (principal) => portsOf(principal.projectId))
+
+/** The epoch that the request names, when it does. */
+export const epochOf = (headers: Fence): Run.LeaseEpoch | null => {
+  const epoch = headers[epochHeader]
+  return epoch === undefined ? null : Run.LeaseEpoch.make(epoch)
+}
+
+/**
+ * The lease that a request stands on. A worker must hold the run; an API key is trusted unless it names an epoch or a
+ * worker. An epoch alone must be that of the run, and is checked again, with its owner, by the port.
+ *
+ * @since 0.1.0
+ * @category fencing
+ */
+export const fence = Effect.fnUntraced(function* (ports: Ports, runId: Ids.RunId, headers: Fence) {
+  const principal = yield* CurrentPrincipal
+  const epoch = epochOf(headers)
+  const workerId = principal._tag === "Worker" ? principal.workerId : headers[workerHeader]
+  if (workerId !== undefined) return { workerId, epoch }
+  if (epoch === null) return undefined
+  const run = yield* Context.get(ports, Runs.Runs).get(runId)
+  if (run.leaseEpoch !== epoch || (run.lease === null && !Run.isTerminal(run.status))) {
+    return yield* new Run.LeaseLost({ runId, workerId: `of epoch ${epoch}` })
+  }
+  return run.lease === null ? undefined : { workerId: run.lease.owner, epoch }
+})

@@ -1,0 +1,32 @@
+/**
+ * Whether the server is shutting down: what waits for a client's next event ends then, so that no open stream keeps
+ * the server.
+ *
+ * @since 0.1.0
+ */
+import { Context, Deferred, Effect, Layer, Option } from "effect"
+
+export class Closing extends Context.Tag("@runlease/http/server/Closing")<
+  Closing,
+  {
+    /** Ends when the server begins to shut down. */
+    readonly begun: Effect.Effect<void>
+
+    /** Runs an effect that may wait for long; none when the server shuts down first. */
+    readonly unless: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
+  }
+>() {}
+
+export const layer: Layer.Layer<Closing> = Layer.scoped(
+  Closing,
+  Effect.gen(function* () {
+    const begun = yield* Effect.acquireRelease(Deferred.make<void>(), (deferred) =>
+      Deferred.succeed(deferred, undefined),
+    )
+    return {
+      begun: Deferred.await(begun),
+      unless: (effect) =>
+        Effect.raceFirst(Effect.asSome(effect), Effect.as(Deferred.await(begun), Option.none())),
+    }
+  }),
+)

@@ -1,0 +1,56 @@
+import { HttpApiBuilder } from "@effect/platform"
+import { Access } from "@runlease/core"
+import { Effect, Redacted } from "effect"
+import { Api } from "../Api.js"
+import * as Caller from "./Caller.js"
+import * as Refusals from "./Refusals.js"
+
+export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
+  Effect.gen(function* () {
+    const access = yield* Access.Access
+
+    const create = Effect.fn("Server.createProject")(function* (slug: string) {
+      yield* Caller.admin
+      return yield* access.createProject(slug)
+    }, Effect.mapError(Refusals.of))
+
+    const list = Effect.gen(function* () {
+      yield* Caller.admin
+      return { data: yield* access.listProjects }
+    }).pipe(Effect.mapError(Refusals.of))
+
+    const createKey = Effect.fn("Server.createKey")(function* (
+      reference: string,
+      options: { readonly name: string; readonly admin: boolean },
+    ) {
+      yield* Caller.admin
+      const project = yield* access.getProject(reference)
+      const { key, token } = yield* access.createKey({ projectId: project.id, ...options })
+      return { key, token: Redacted.value(token) }
+    }, Effect.mapError(Refusals.of))
+
+    const listKeys = Effect.fn("Server.listKeys")(function* (reference: string) {
+      yield* Caller.admin
+      const project = yield* access.getProject(reference)
+      return { data: yield* access.listKeys(project.id) }
+    }, Effect.mapError(Refusals.of))
+
+    const revokeKey = Effect.fn("Server.revokeKey")(function* (
+      reference: string,
+      keyId: Parameters<typeof access.revokeKey>[1],
+    ) {
+      yield* Caller.admin
+      const project = yield* access.getProject(reference)
+      return { key: yield* access.revokeKey(project.id, keyId) }
+    }, Effect.mapError(Refusals.of))
+
+    return handlers
+      .handle("createProject", ({ payload }) => create(payload.slug))
+      .handle("projects", () => list)
+      .handle("createKey", ({ path, payload }) =>
+        createKey(path.project_reference, { name: payload.name, admin: payload.admin ?? false }),
+      )
+      .handle("keys", ({ path }) => listKeys(path.project_reference))
+      .handle("revokeKey", ({ path }) => revokeKey(path.project_reference, path.key_id))
+  }),
+)

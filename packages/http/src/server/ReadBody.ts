@@ -1,0 +1,70 @@
+/**
+ * Reads a body within its limits, before anything parses it.
+ *
+ * @since 0.1.0
+ */
+import { FileSystem, HttpIncomingMessage, HttpServerRequest } from "@effect/platform"
+import { Effect, Layer, Option } from "effect"
+import { JsonBody, maxBytes, maxDepth } from "../Body.js"
+import * as Refusal from "../Refusal.js"
+
+const tooLarge = Refusal.make(413, "body_too_large", `The body must be at most ${maxBytes} bytes`, {
+  field: "body",
+})
+const tooDeep = Refusal.make(
+  400,
+  "body_too_deep",
+  `The body must not nest arrays and objects more than ${maxDepth} deep`,
+  { field: "body" },
+)
+const notJson = Refusal.make(
+  415,
+  "unsupported_media_type",
+  "Send the body as Content-Type: application/json",
+  {
+    field: "content-type",
+  },
+)
+
+const quote = 0x22
+const backslash = 0x5c
+
+/** Whether brackets outside of strings nest deeper than `max`. */
+export const nestsDeeper = (text: string, max: number): boolean => {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (inString) {
+      if (code === backslash) i++
+      else if (code === quote) inString = false
+    } else if (code === quote) {
+      inString = true
+    } else if (code === 0x5b || code === 0x7b) {
+      if (++depth > max) return true
+    } else if (code === 0x5d || code === 0x7d) {
+      depth--
+    }
+  }
+  return false
+}
+
+const isJson = (contentType: string | undefined): boolean =>
+  contentType === undefined || /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(contentType)
+
+const check = Effect.gen(function* () {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const length = Number(request.headers["content-length"] ?? "0")
+  const chunked = request.headers["transfer-encoding"] !== undefined
+  if (length === 0 && !chunked) return
+  // What is announced as too large is not read; the server drains it.
+  if (length > maxBytes) return yield* tooLarge
+  if (!isJson(request.headers["content-type"])) return yield* notJson
+  const text = yield* request.text.pipe(
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, Option.some(FileSystem.Size(maxBytes))),
+    Effect.mapError(() => tooLarge),
+  )
+  if (nestsDeeper(text, maxDepth)) return yield* tooDeep
+})
+
+export const layer: Layer.Layer<JsonBody> = Layer.succeed(JsonBody, JsonBody.of(check))

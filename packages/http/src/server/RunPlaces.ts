@@ -1,0 +1,33 @@
+/**
+ * Which conversation a run belongs to. It never changes, so what was read once is kept.
+ *
+ * @since 0.1.0
+ */
+import { ControlPlane, type Ids, Run, Runs } from "@runlease/core"
+import { Cache, Context, Data, Duration, Effect, Exit } from "effect"
+
+class RunKey extends Data.Class<{ readonly projectId: Ids.ProjectId; readonly runId: Ids.RunId }> {}
+
+const capacity = 10_000
+
+/** Checks that a run is in a conversation of a project; elsewhere it does not exist. */
+export const make = Effect.gen(function* () {
+  const controlPlane = yield* ControlPlane.ControlPlane
+  const conversations = yield* Cache.makeWith({
+    capacity,
+    timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.infinity }),
+    lookup: ({ projectId, runId }: RunKey) =>
+      Effect.map(
+        Context.get(controlPlane.project(projectId), Runs.Runs).get(runId),
+        (run) => run.conversationId,
+      ),
+  })
+  return {
+    check: (projectId: Ids.ProjectId, conversationId: Ids.ConversationId, runId: Ids.RunId) =>
+      Effect.filterOrFail(
+        conversations.get(new RunKey({ projectId, runId })),
+        (actual) => actual === conversationId,
+        () => new Run.RunNotFound({ runId }),
+      ),
+  }
+})

@@ -1,0 +1,131 @@
+import { HttpApiBuilder } from "@effect/platform"
+import { ControlEvents, type Ids, Run, RunLog, Runs } from "@runlease/core"
+import { Context, Duration, Effect, Stream } from "effect"
+import { Api } from "../Api.js"
+import * as Refusal from "../Refusal.js"
+import { pageInfo } from "../Wire.js"
+import * as CanonicalRun from "../Wire/CanonicalRun.js"
+import * as Caller from "./Caller.js"
+import { Closing } from "./Closing.js"
+import * as Refusals from "./Refusals.js"
+
+const errorOf = (payload: {
+  readonly terminal_error_code?: string | null | undefined
+  readonly terminal_error_message?: string | null | undefined
+}): Run.RunError | undefined => {
+  const message = payload.terminal_error_message ?? payload.terminal_error_code
+  return message == null ? undefined : { code: payload.terminal_error_code ?? null, message }
+}
+
+export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
+  Effect.gen(function* () {
+    const closing = yield* Closing
+
+    const pageAfter = Effect.fnUntraced(function* (
+      ports: Caller.Ports,
+      options: { readonly runId: Ids.RunId; readonly after: Run.EventId; readonly limit: number },
+    ) {
+      const entries = yield* Context.get(ports, RunLog.RunLog).read(options)
+      const last = entries.at(-1)
+      if (last !== undefined) return { entries, ended: ControlEvents.endsLog(last) }
+      const run = yield* Context.get(ports, Runs.Runs).get(options.runId)
+      return { entries, ended: Run.isTerminal(run.status) && run.latestEventId <= options.after }
+    })
+
+    /** Ends when the log has an entry after `after`, or never will have. */
+    const grown = (ports: Caller.Ports, runId: Ids.RunId, after: Run.EventId) =>
+      Stream.runHead(Context.get(ports, RunLog.RunLog).follow({ runId, after }))
+
+    return handlers
+      .handle("submit", ({ payload }) =>
+        Effect.gen(function* () {
+          if ("kind" in payload) {
+            return yield* Refusal.make(
+              422,
+              "unsupported_kind",
+              `Runs of kind ${payload.kind} are not done here, only those of kind agent`,
+              { field: "kind" },
+            )
+          }
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const { duplicate, run } = yield* runs.submit(payload)
+          return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("run", ({ path }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          return CanonicalRun.fromRun(yield* runs.get(path.run_id))
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("events", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.ports
+          const after = Run.EventId.make(urlParams.after_event_id ?? 0)
+          const limit = urlParams.limit ?? RunLog.defaultReadLimit
+          const read = pageAfter(ports, { runId: path.run_id, after, limit })
+          let page = yield* read
+          const wait = Duration.seconds(urlParams.wait_seconds ?? 0)
+          if (page.entries.length === 0 && !page.ended && Duration.greaterThan(wait, Duration.zero)) {
+            yield* closing.unless(Effect.timeoutOption(grown(ports, path.run_id, after), wait))
+            page = yield* read
+          }
+          const last = page.entries.at(-1)
+          return {
+            data: page.entries,
+            page_info: pageInfo(
+              urlParams.after_event_id?.toString(),
+              last === undefined || page.entries.length < limit ? null : String(last.eventId),
+            ),
+            ended: page.ended,
+          }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("list", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          const page = yield* Context.get(ports, Runs.Runs).list({
+            cursor: urlParams.cursor,
+            limit: urlParams.limit,
+            status: urlParams.status,
+            agentId: urlParams.agent_id,
+            conversationId: urlParams.conversation_id,
+          })
+          return {
+            data: page.items.map(CanonicalRun.fromRun),
+            page_info: pageInfo(urlParams.cursor, page.next),
+          }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("complete", ({ headers, path, payload }) =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.anyone
+          const fence = yield* Caller.fence(ports, path.run_id, headers)
+          const { completed, run } = yield* Context.get(ports, Runs.Runs).complete(
+            path.run_id,
+            { status: payload.status, error: errorOf(payload), metadata: payload.metadata },
+            fence,
+          )
+          return { completed, run: CanonicalRun.fromRun(run) }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("cancel", ({ path }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const { cancelled, run } = yield* runs.cancel(path.run_id)
+          return { cancelled, run: CanonicalRun.fromRun(run) }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("resume", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const { duplicate, run } = yield* runs.resume(path.run_id, {
+            toolCallId: payload.tool_call_id,
+            result: payload.result,
+            isError: payload.is_error ?? undefined,
+          })
+          return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+  }),
+)
