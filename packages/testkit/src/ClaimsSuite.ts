@@ -264,6 +264,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(again.leaseOwner, second)
         strictEqual(again.leaseEpoch, 2)
         strictEqual(again.attempt, 2)
+        // It started when it was first claimed.
+        strictEqual(DateTime.toEpochMillis((yield* TestRuns.getRun(runId)).startedAt!), 0)
       }),
     )
 

@@ -148,6 +148,17 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           (yield* TestRuns.eventsOf(held.runId, 1)).map((each) => each["value"]),
           [1, 2, 3],
         )
+        // The same from the middle of the log, by either cursor.
+        for (const [value, cursor] of [
+          [4, { expectedSequence: Sequence.make(2) }],
+          [5, { expectedEventId: EventId.make(3) }],
+        ] as const) {
+          const events = Array.from({ length: value - 2 }, (_, index) => event(index + 3))
+          const fence = TestRuns.leaseOf(held)
+          const more = yield* log.append({ runId: held.runId, events, fence, ...cursor })
+          strictEqual(more.appendedCount, 1)
+          strictEqual(more.latestSequence, value)
+        }
       }),
     )
 
