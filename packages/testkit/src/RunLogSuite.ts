@@ -157,7 +157,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           const fence = TestRuns.leaseOf(held)
           const more = yield* log.append({ runId: held.runId, events, fence, ...cursor })
           strictEqual(more.appendedCount, 1)
-          strictEqual(more.latestSequence, value)
+          strictEqual<number>(more.latestSequence, value)
         }
       }),
     )
