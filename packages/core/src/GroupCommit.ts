@@ -198,30 +198,35 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
       return Array.fromIterable(counts).flatMap(([inbox, count]) => inbox.take(count) ?? [])
     }
 
-    /** Gives what is to be done once the commit has succeeded. */
-    const commitOnce = (parts: ReadonlyArray<Part<X>>): Effect.Effect<Effect.Effect<void>, X> =>
-      Effect.suspend(() => {
-        const after: Array<Effect.Effect<void>> = []
-        const commit: Commit = { after: (effect) => void after.push(effect) }
-        return Effect.map(
-          Effect.forEach(parts, (part) => part.run(commit)),
-          (settle) => Effect.ignoreLogged(Effect.all([...settle, ...after], { discard: true })),
-        )
-      }).pipe(options.transact)
-
     const commit = (parts: ReadonlyArray<Part<X>>): Effect.Effect<void> =>
-      Effect.matchCauseEffect(commitOnce(parts), {
-        onSuccess: (settle) => settle,
-        onFailure: (cause) => {
-          const [first] = parts
-          return parts.length === 1 && first!.size === 1
-            ? first!.fail(Cause.map(cause, (failure) => options.unavailable(first!.name, failure)))
-            : Effect.forEach(
-                parts.flatMap((part) => part.alone()),
-                (part) => commit([part]),
-                { discard: true },
-              )
-        },
+      Effect.suspend(() => {
+        let begun = false
+        const body = Effect.suspend(() => {
+          begun = true
+          const after: Array<Effect.Effect<void>> = []
+          return Effect.map(
+            Effect.forEach(parts, (part) => part.run({ after: (effect) => void after.push(effect) })),
+            (settle) => Effect.ignoreLogged(Effect.all([...settle, ...after], { discard: true })),
+          )
+        })
+        return Effect.matchCauseEffect(options.transact(body), {
+          onSuccess: (committed) => committed,
+          onFailure: (cause) => {
+            const single = parts.length === 1 && parts[0]!.size === 1
+            // A transaction that never began fails for no request's sake.
+            return single || !begun
+              ? Effect.forEach(
+                  parts,
+                  (part) => part.fail(Cause.map(cause, (failure) => options.unavailable(part.name, failure))),
+                  { discard: true },
+                )
+              : Effect.forEach(
+                  parts.flatMap((part) => part.alone()),
+                  (part) => commit([part]),
+                  { discard: true },
+                )
+          },
+        })
       })
 
     yield* Effect.addFinalizer(() =>

@@ -125,6 +125,29 @@ describe("GroupCommit", () => {
     }),
   )
 
+  it.effect("fails all at once when the transaction does not even begin", () =>
+    Effect.gen(function* () {
+      let begins = 0
+      const group = yield* GroupCommit.make<string>({
+        unavailable: (operation, failure) => new ControlPlaneUnavailable({ operation, message: failure }),
+        transact: () =>
+          Effect.suspend(() => {
+            begins += 1
+            return Effect.fail("locked")
+          }),
+      })
+      const run = group.operation(double(() => {}))
+      const refusals = yield* Effect.forEach([1, 2, 3], (n) => Effect.flip(run(n)), {
+        concurrency: "unbounded",
+      })
+      deepStrictEqual(
+        refusals,
+        [1, 2, 3].map(() => new ControlPlaneUnavailable({ operation: "double", message: "locked" })),
+      )
+      strictEqual(begins, 1)
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("drops a queued request whose caller is interrupted", () =>
     Effect.gen(function* () {
       const { commits, gate, entered, group, say } = yield* makeWriter()

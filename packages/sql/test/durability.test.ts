@@ -3,7 +3,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, ControlPlane, Ids, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Either, Exit, Layer, Scope } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { SqlControlPlane } from "../src/index.js"
@@ -135,6 +135,25 @@ describe("a control plane on an SQLite file", () => {
         entries.map(({ event }) => event.type),
         ["RUN_STARTED", "CUSTOM"],
       )
+    }),
+  )
+
+  it.scoped("refuses what the database refuses, and nothing that is in one commit with it", () =>
+    Effect.gen(function* () {
+      const context = yield* open(yield* TempDatabase.filename)
+      const nowhere = Context.get(context, ControlPlane.ControlPlane).project(
+        Ids.ProjectId.make("00000000-0000-4000-8000-000000000000"),
+      )
+      const submitTo = (ports: Context.Context<ControlPlane.ProjectPorts>) =>
+        Effect.either(Context.get(ports, Runs.Runs).submit({ agentId }))
+      const verdicts = yield* Effect.all([submitTo(context), submitTo(nowhere), submitTo(context)], {
+        concurrency: "unbounded",
+      })
+      deepStrictEqual(
+        verdicts.map((verdict) => (Either.isLeft(verdict) ? verdict.left._tag : verdict.right.run.status)),
+        ["pending", "ControlPlaneUnavailable", "pending"],
+      )
+      strictEqual((yield* Context.get(context, Runs.Runs).list()).items.length, 2)
     }),
   )
 

@@ -9,11 +9,20 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Effect, Exit, Option } from "effect"
 import type { Columns, Dialect, RowOf } from "../Dialect.js"
 
-/** How often to ask for the write lock; each time waits `busyTimeout` in the driver, which blocks the thread. */
-const attempts = 400
+/**
+ * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the
+ * lock's holder may be another control plane of this very thread, so it is short.
+ */
+export const busyTimeout = 10
 
-/** Milliseconds. Short, since the holder of the lock may be another control plane of this very thread. */
-export const busyTimeout = 25
+/** How often to ask for the write lock: some ten seconds in all. */
+const attempts = 1000
+
+/** Lets everything else in the process have its turn, timers and sockets included. */
+const turn = Effect.async<void>((resume) => {
+  const handle = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(handle))
+})
 
 const isBusy = ({ cause }: SqlError): boolean =>
   cause instanceof Error && "code" in cause && String(cause.code).startsWith("SQLITE_BUSY")
@@ -30,7 +39,7 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
   const begin = (connection: Connection) =>
     Effect.retry(execute(connection, "BEGIN IMMEDIATE"), {
       times: attempts,
-      while: (error) => (isBusy(error) ? Effect.as(Effect.yieldNow(), true) : Effect.succeed(false)),
+      while: (error) => (isBusy(error) ? Effect.as(turn, true) : Effect.succeed(false)),
     })
 
   const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
