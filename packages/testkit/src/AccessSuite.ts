@@ -58,6 +58,10 @@ export const suite = (
           yield* access.authenticate(token),
           Option.some({ _tag: "ApiKey" as const, keyId: key.id, projectId: project.id, admin: false }),
         )
+        const other = yield* access.createProject("other")
+        deepStrictEqual(yield* access.listKeys(other.id), [])
+        strictEqual(yield* TestRuns.verdictOf(access.revokeKey(other.id, key.id)), "KeyNotFound")
+        strictEqual(yield* tagOf(token), "ApiKey")
         const revoked = yield* access.revokeKey(project.id, key.id)
         assertTrue(revoked.revokedAt !== null)
         strictEqual(yield* tagOf(token), "Nobody")
