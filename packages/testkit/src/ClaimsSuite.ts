@@ -11,7 +11,8 @@ import * as Ids from "@runlease/core/Ids"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { Leases } from "@runlease/core/Leases"
 import { Runs } from "@runlease/core/Runs"
-import { DateTime, Effect, Fiber, type Layer, TestClock } from "effect"
+import { DateTime, Effect, type Layer, TestClock } from "effect"
+import * as ClaimWaitSuite from "./ClaimWaitSuite.js"
 import * as TestRuns from "./TestRuns.js"
 
 const conversation = Effect.flatMap(Conversations, (conversations) => conversations.create())
@@ -305,111 +306,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(run.error?.code, "attempts_exhausted")
       }),
     )
-
-    test(
-      "with a wait, is woken by a submission",
-      Effect.gen(function* () {
-        const worker = yield* TestRuns.register()
-        const waiting = yield* TestRuns.start(TestRuns.claim(worker, { wait: "20 seconds" }))
-        const { runId } = yield* TestRuns.submit()
-        // No time passes: a poll would not find it.
-        const claimed = yield* Fiber.join(waiting)
-        deepStrictEqual(
-          claimed.map((run) => run.runId),
-          [runId],
-        )
-      }),
-    )
-
-    test(
-      "with a wait, is woken by the end of the run before in the lane",
-      Effect.gen(function* () {
-        const worker = yield* TestRuns.register()
-        const other = yield* TestRuns.register("other")
-        const first = yield* TestRuns.hold(worker, { concurrencyKey: "lane" })
-        yield* TestRuns.submit({ publicId: "next", concurrencyKey: "lane" })
-        const waiting = yield* TestRuns.start(TestRuns.claim(other, { wait: "20 seconds" }))
-        yield* TestRuns.complete(first)
-        strictEqual((yield* Fiber.join(waiting))[0]?.runId, "next")
-      }),
-    )
-
-    test(
-      "with a wait, is woken by a run that is handed back",
-      Effect.gen(function* () {
-        const leases = yield* Leases
-        const worker = yield* TestRuns.register()
-        const other = yield* TestRuns.register("other")
-        const first = yield* TestRuns.hold(worker)
-        const waiting = yield* TestRuns.start(TestRuns.claim(other, { wait: "20 seconds" }))
-        yield* leases.release(TestRuns.leaseOf(first))
-        strictEqual((yield* Fiber.join(waiting))[0]?.runId, first.runId)
-      }),
-    )
-
-    test(
-      "with a wait, gets a run whose time comes",
-      Effect.gen(function* () {
-        const worker = yield* TestRuns.register()
-        const { runId } = yield* TestRuns.submit({ availableAt: DateTime.unsafeMake(3_000) })
-        const waiting = yield* TestRuns.start(TestRuns.claim(worker, { wait: "30 seconds" }))
-        strictEqual((yield* TestRuns.joinAdvancing(waiting))[0]?.runId, runId)
-      }),
-    )
-
-    test(
-      "with a wait, gets a run whose lease lapses",
-      Effect.gen(function* () {
-        const worker = yield* TestRuns.register()
-        const other = yield* TestRuns.register("other")
-        const { runId } = yield* TestRuns.submit()
-        yield* TestRuns.claimOne(worker, { leaseDuration: "5 seconds" })
-        const waiting = yield* TestRuns.start(TestRuns.claim(other, { wait: "30 seconds" }))
-        strictEqual((yield* TestRuns.joinAdvancing(waiting))[0]?.runId, runId)
-      }),
-    )
-
-    test(
-      "with a wait, gives nothing when nothing came",
-      Effect.gen(function* () {
-        const worker = yield* TestRuns.register()
-        const waiting = yield* TestRuns.start(TestRuns.claim(worker, { wait: "5 seconds" }))
-        // Not for this worker, so it does not end the wait.
-        yield* TestRuns.submit({ implementationKind: "other" })
-        deepStrictEqual(yield* TestRuns.joinAdvancing(waiting), [])
-      }),
-    )
-
-    test(
-      "with a wait, one run ends the wait of one worker",
-      Effect.gen(function* () {
-        const first = yield* TestRuns.register("first")
-        const second = yield* TestRuns.register("second")
-        const one = yield* TestRuns.start(TestRuns.claim(first, { wait: "20 seconds" }))
-        const two = yield* TestRuns.start(TestRuns.claim(second, { wait: "20 seconds" }))
-        yield* TestRuns.submit({ publicId: "a" })
-        yield* TestRuns.submit({ publicId: "b" })
-        const claimed = [...(yield* Fiber.join(one)), ...(yield* Fiber.join(two))]
-        deepStrictEqual(claimed.map((run) => run.runId).sort(), ["a", "b"])
-      }),
-    )
-
-    test(
-      "a wait that is interrupted takes nothing with it",
-      Effect.gen(function* () {
-        const first = yield* TestRuns.register("first")
-        const second = yield* TestRuns.register("second")
-        const gone = yield* TestRuns.start(TestRuns.claim(first, { wait: "20 seconds" }))
-        const waiting = yield* TestRuns.start(TestRuns.claim(second, { wait: "20 seconds" }))
-        yield* Fiber.interrupt(gone)
-        yield* TestRuns.settle
-        const { runId } = yield* TestRuns.submit()
-        const claimed = yield* TestRuns.joinAdvancing(waiting)
-        deepStrictEqual(
-          claimed.map((run) => [run.runId, run.attempt]),
-          [[runId, 1]],
-        )
-      }),
-    )
   })
+
+  ClaimWaitSuite.suite(name, layer)
 }

@@ -6,12 +6,12 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
-import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
-import { type ListRuns, Runs } from "@runlease/core/Runs"
-import { DateTime, Effect, type Layer } from "effect"
+import { Runs } from "@runlease/core/Runs"
+import { Effect, type Layer } from "effect"
+import * as SubmitSuite from "./SubmitSuite.js"
 import * as TestRuns from "./TestRuns.js"
 
 const unknownRun = Ids.RunId.make("unknown")
@@ -35,170 +35,6 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   const test = TestRuns.tester(layer)
 
   describe(`Runs (${name})`, () => {
-    test(
-      "submit accepts a run, and get gives it",
-      Effect.gen(function* () {
-        const runs = yield* Runs
-        const conversations = yield* Conversations
-        const { run, duplicate } = yield* runs.submit(TestRuns.submission({ agentId: "writer" }))
-        strictEqual(duplicate, false)
-        strictEqual(run.status, "pending")
-        strictEqual(run.agentId, "writer")
-        strictEqual(run.attempt, 0)
-        strictEqual(run.latestEventId, 0)
-        strictEqual(run.rootRunId, run.runId)
-        strictEqual(DateTime.toEpochMillis(run.createdAt), 0)
-        strictEqual((yield* conversations.get(run.conversationId)).id, run.conversationId)
-        const found = yield* runs.get(run.runId)
-        strictEqual(found.runId, run.runId)
-        strictEqual(found.messageId, run.messageId)
-        strictEqual(found.conversationId, run.conversationId)
-        strictEqual(found.startedAt, null)
-        strictEqual(yield* TestRuns.verdictOf(runs.get(unknownRun)), "RunNotFound")
-      }),
-    )
-
-    test(
-      "submit of the same request under the same public id gives the first run, whatever became of it",
-      Effect.gen(function* () {
-        const runs = yield* Runs
-        const conversations = yield* Conversations
-        const { id } = yield* conversations.create()
-        const request = TestRuns.submission({
-          publicId: "once",
-          conversationId: id,
-          snapshot: RequestSnapshot.fromText("Hello"),
-        })
-        const first = yield* runs.submit(request)
-        strictEqual(first.duplicate, false)
-        strictEqual(first.run.runId, "once")
-        const second = yield* runs.submit(request)
-        strictEqual(second.duplicate, true)
-        strictEqual(second.run.messageId, first.run.messageId)
-        const held = yield* TestRuns.claimOne(yield* TestRuns.register())
-        yield* TestRuns.complete(held)
-        const third = yield* runs.submit(request)
-        strictEqual(third.duplicate, true)
-        strictEqual(third.run.status, "completed")
-        strictEqual((yield* runs.list()).items.length, 1)
-      }),
-    )
-
-    test(
-      "submit without a conversation is idempotent too",
-      Effect.gen(function* () {
-        const runs = yield* Runs
-        const first = yield* runs.submit(TestRuns.submission({ publicId: "once" }))
-        const second = yield* runs.submit(TestRuns.submission({ publicId: "once" }))
-        strictEqual(second.duplicate, true)
-        strictEqual(second.run.conversationId, first.run.conversationId)
-      }),
-    )
-
-    test(
-      "submit of one public id from many sides at once accepts one run",
-      Effect.gen(function* () {
-        const runs = yield* Runs
-        const conversations = yield* Conversations
-        const { id } = yield* conversations.create()
-        const request = TestRuns.submission({ publicId: "once", conversationId: id })
-        const answers = yield* Effect.forEach(Array.from({ length: 10 }), () => runs.submit(request), {
-          concurrency: "unbounded",
-        })
-        strictEqual(answers.filter(({ duplicate }) => !duplicate).length, 1)
-        strictEqual(new Set(answers.map(({ run }) => run.messageId)).size, 1)
-      }),
-    )
-
-    test(
-      "submit of another request under the same public id is a conflict",
-      Effect.gen(function* () {
-        const runs = yield* Runs
-        const conversations = yield* Conversations
-        const { id } = yield* conversations.create()
-        yield* TestRuns.submit({ publicId: "once", conversationId: id })
-        for (const other of [{ agentId: "other" }, { priority: 1 }, { snapshot: RequestSnapshot.empty }]) {
-          strictEqual(
-            yield* TestRuns.verdictOf(
-              runs.submit(TestRuns.submission({ publicId: "once", conversationId: id, ...other })),
-            ),
-            "SubmissionConflict",
-          )
-        }
-        strictEqual((yield* runs.list()).items.length, 1)
-      }),
-    )
-
-    test(
-      "submit refuses a conversation or a parent that does not exist",
-      Effect.gen(function* () {
-        const runs = yield* Runs
-        const conversationId = yield* Ids.uuidV7
-        strictEqual(
-          yield* TestRuns.verdictOf(runs.submit(TestRuns.submission({ conversationId }))),
-          "ConversationNotFound",
-        )
-        strictEqual(
-          yield* TestRuns.verdictOf(runs.submit(TestRuns.submission({ parentRunId: "unknown" }))),
-          "RunNotFound",
-        )
-        deepStrictEqual((yield* runs.list()).items, [])
-      }),
-    )
-
-    test(
-      "submit keeps the family of a run",
-      Effect.gen(function* () {
-        const root = yield* TestRuns.submit()
-        const child = yield* TestRuns.submit({ parentRunId: root.runId })
-        const grandchild = yield* TestRuns.submit({ parentRunId: child.runId })
-        strictEqual(grandchild.parentRunId, child.runId)
-        strictEqual(grandchild.rootRunId, root.runId)
-      }),
-    )
-
-    test(
-      "list gives the newest first, page by page, each once",
-      Effect.gen(function* () {
-        const runs = yield* Runs
-        for (let index = 0; index < 7; index++) yield* TestRuns.submit({ publicId: `run-${index}` })
-        const seen: Array<string> = []
-        const sizes: Array<number> = []
-        let cursor: string | null | undefined
-        while (cursor !== null) {
-          const page = yield* runs.list(cursor === undefined ? { limit: 3 } : { limit: 3, cursor })
-          seen.push(...page.items.map((run) => run.runId))
-          sizes.push(page.items.length)
-          cursor = page.next
-          // A run that comes while the list is read does not move the pages.
-          if (sizes.length === 1) yield* TestRuns.submit({ publicId: "late" })
-        }
-        deepStrictEqual(sizes, [3, 3, 1])
-        deepStrictEqual(
-          seen,
-          [6, 5, 4, 3, 2, 1, 0].map((index) => `run-${index}`),
-        )
-      }),
-    )
-
-    test(
-      "list filters by status, agent and conversation",
-      Effect.gen(function* () {
-        const runs = yield* Runs
-        const worker = yield* TestRuns.register()
-        yield* TestRuns.hold(worker, { publicId: "running", agentId: "a" })
-        const pending = yield* TestRuns.submit({ publicId: "pending", agentId: "a" })
-        yield* TestRuns.submit({ publicId: "other", agentId: "b" })
-        const idsOf = (options: ListRuns) =>
-          Effect.map(runs.list(options), ({ items }) => items.map((run) => run.runId))
-        deepStrictEqual(yield* idsOf({ status: "running" }), ["running"])
-        deepStrictEqual(yield* idsOf({ status: "completed" }), [])
-        deepStrictEqual(yield* idsOf({ agentId: Ids.AgentId.make("a") }), ["pending", "running"])
-        deepStrictEqual(yield* idsOf({ agentId: Ids.AgentId.make("a"), status: "pending" }), ["pending"])
-        deepStrictEqual(yield* idsOf({ conversationId: pending.conversationId }), ["pending"])
-      }),
-    )
-
     test(
       "cancel ends a pending, a running and a waiting run at once, and closes the log",
       Effect.gen(function* () {
@@ -460,4 +296,6 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       }),
     )
   })
+
+  SubmitSuite.suite(name, layer)
 }
