@@ -90,7 +90,9 @@ export const make: Effect.Effect<
   yield* migrate
   const store = yield* SqlStore.make
   const access = SqlAccess.make(store)
-  yield* Effect.ignore(access.createProject(ControlPlane.defaultProject))
+  yield* access
+    .createProject(ControlPlane.defaultProject)
+    .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
   yield* Effect.forkScoped(Sweep.sweeper(store))
   return Context.make(ControlPlane.ControlPlane, {
     project: makePorts(store),
@@ -101,24 +103,27 @@ export const make: Effect.Effect<
 /**
  * The control plane over a database, and the ports of its project `default`.
  *
+ * Fails: `ControlPlaneUnavailable` when the tables cannot be brought up to date.
+ *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<
-  Ports,
-  ControlPlaneUnavailable.ControlPlaneUnavailable | Access.ProjectNotFound,
-  SqlClient.SqlClient
-> = ControlPlane.layerProject().pipe(Layer.provideMerge(Layer.scopedContext(make)))
+export const layer: Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable, SqlClient.SqlClient> =
+  ControlPlane.layerProject().pipe(
+    // `make` has seen to it that the project is there.
+    Layer.catchAll((error) => (error._tag === "ProjectNotFound" ? Layer.die(error) : Layer.fail(error))),
+    Layer.provideMerge(Layer.scopedContext(make)),
+  )
 
 /**
  * The control plane on one SQLite file, which is made when absent, and the ports of its project `default`.
+ *
+ * Fails: `SqliteFileUnusable` says what is wrong with the file; `ControlPlaneUnavailable` as `layer` does.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerSqlite = (
   options: SqliteFile.Options,
-): Layer.Layer<
-  Ports,
-  ControlPlaneUnavailable.ControlPlaneUnavailable | Access.ProjectNotFound | SqliteFile.SqliteFileUnusable
-> => layer.pipe(Layer.provide(SqliteFile.layer(options)))
+): Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable | SqliteFile.SqliteFileUnusable> =>
+  layer.pipe(Layer.provide(SqliteFile.layer(options)))
