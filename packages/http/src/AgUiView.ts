@@ -28,7 +28,8 @@ const withoutNulls = (event: Event): Event =>
 
 /** The event as AG-UI 1.0 takes it: optional fields that are null are absent, and what does not fit is RAW. */
 const normalize = (event: Event): Event => {
-  if (EventSchemas.safeParse(event).success) return event
+  // A client refuses this null even where the schema does not know the field.
+  if (event["subagentRunId"] !== null && EventSchemas.safeParse(event).success) return event
   const bare = withoutNulls(event)
   return EventSchemas.safeParse(bare).success ? bare : raw(event)
 }

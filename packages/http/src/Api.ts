@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { HttpApi, OpenApi } from "@effect/platform"
+import { Struct } from "effect"
 import * as Conversations from "./Api/Conversations.js"
 import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
@@ -11,14 +12,20 @@ import * as Runs from "./Api/Runs.js"
 import * as Workers from "./Api/Workers.js"
 import * as Refusal from "./Refusal.js"
 
+/** The schemas that HttpApi brings for a body that does not fit, where this API has its one refusal. */
+const brought = ["HttpApiDecodeError", "Issue", "PropertyKey"]
+
 /** A body that does not fit is refused like everything else. */
-const oneRefusal = (spec: Record<string, any>): Record<string, any> => {
-  const { HttpApiDecodeError: _, Issue: __, ...schemas } = spec["components"].schemas
-  const paths = JSON.parse(
+const oneRefusal: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transform"]> = (spec) => ({
+  ...spec,
+  paths: JSON.parse(
     JSON.stringify(spec["paths"]).replaceAll("/schemas/HttpApiDecodeError", "/schemas/Refusal"),
-  )
-  return { ...spec, paths, components: { ...spec["components"], schemas } }
-}
+  ),
+  components: {
+    ...spec["components"],
+    schemas: Struct.omit(spec["components"].schemas, ...brought),
+  },
+})
 
 /**
  * @since 0.1.0

@@ -30,7 +30,7 @@ const handlers = Layer.mergeAll(
   Keys.layer,
   Runs.layer,
   Workers.layer,
-).pipe(Layer.provide([Authenticate.layer, ReadBody.layer, Closing.layer]))
+).pipe(Layer.provide([Authenticate.layer, ReadBody.layer]))
 
 // The API's own errors have no common shape, so its routes are taken without them; `refusals` answers for all.
 const api = HttpApiBuilder.Router.unwrap((built) =>
@@ -47,12 +47,24 @@ const api = HttpApiBuilder.Router.unwrap((built) =>
 const openApi = HttpLayerRouter.add(
   "GET",
   "/openapi.json",
-  Effect.sync(() => HttpServerResponse.unsafeJson(OpenApi.fromApi(Api))),
+  Effect.sync(() =>
+    HttpServerResponse.unsafeJson(OpenApi.fromApi(Api, { additionalPropertiesStrategy: "allow" })),
+  ),
 )
 
 const docs = HttpApiSwagger.layerHttpLayerRouter({ api: Api, path: "/docs" })
 
 const refusals = HttpLayerRouter.middleware(Refusals.respond, { global: true })
+
+const leave = HttpLayerRouter.middleware(Closing.leave, { global: true })
+
+/**
+ * What a router must allow for these routes: an id is up to 128 characters, each perhaps nine when encoded.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export const routerConfig = { maxParamLength: 128 * 9 }
 
 /**
  * Every route of the contract, to be mounted beside others on one router. Refusals get their shape on all of them.
@@ -60,7 +72,9 @@ const refusals = HttpLayerRouter.middleware(Refusals.respond, { global: true })
  * @since 0.1.0
  * @category layers
  */
-export const routes = Layer.mergeAll(api, openApi, docs, MethodNotAllowed.layer, refusals)
+export const routes = Layer.mergeAll(api, openApi, docs, MethodNotAllowed.layer, refusals, leave).pipe(
+  Layer.provide(Closing.layer),
+)
 
 /**
  * Serves the contract. Closing its Scope ends the event streams and the requests that wait, then the server.
@@ -68,4 +82,8 @@ export const routes = Layer.mergeAll(api, openApi, docs, MethodNotAllowed.layer,
  * @since 0.1.0
  * @category layers
  */
-export const layer = HttpLayerRouter.serve(routes, { disableLogger: true, disableListenLog: true })
+export const layer = HttpLayerRouter.serve(routes, {
+  disableLogger: true,
+  disableListenLog: true,
+  routerConfig,
+})

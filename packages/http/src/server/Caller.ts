@@ -77,7 +77,7 @@ export const fence = Effect.fnUntraced(function* (ports: Ports, runId: Ids.RunId
   if (epoch === null) return undefined
   const run = yield* Context.get(ports, Runs.Runs).get(runId)
   if (run.leaseEpoch !== epoch || (run.lease === null && !Run.isTerminal(run.status))) {
-    return yield* new Run.LeaseLost({ runId, workerId: `of epoch ${epoch}` })
+    return yield* Refusal.make(403, "lease_lost", `Epoch ${epoch} does not hold the lease of run ${runId}`)
   }
   return run.lease === null ? undefined : { workerId: run.lease.owner, epoch }
 })

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { HttpServerResponse } from "@effect/platform"
 import { Context, Deferred, Effect, Layer, Option } from "effect"
 
 export class Closing extends Context.Tag("@runlease/http/server/Closing")<
@@ -11,6 +12,9 @@ export class Closing extends Context.Tag("@runlease/http/server/Closing")<
   {
     /** Ends when the server begins to shut down. */
     readonly begun: Effect.Effect<void>
+
+    /** Whether it has. */
+    readonly hasBegun: Effect.Effect<boolean>
 
     /** Runs an effect that may wait for long; none when the server shuts down first. */
     readonly unless: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
@@ -25,8 +29,21 @@ export const layer: Layer.Layer<Closing> = Layer.scoped(
     )
     return {
       begun: Deferred.await(begun),
+      hasBegun: Deferred.isDone(begun),
       unless: (effect) =>
         Effect.raceFirst(Effect.asSome(effect), Effect.as(Deferred.await(begun), Option.none())),
     }
   }),
+)
+
+/** Asks clients to leave once the server shuts down, so that no idle connection keeps it. */
+export const leave = Effect.map(
+  Closing,
+  (closing) =>
+    <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+      Effect.flatMap(app, (response) =>
+        Effect.map(closing.hasBegun, (begun) =>
+          begun ? HttpServerResponse.setHeader(response, "connection", "close") : response,
+        ),
+      ),
 )

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import { Api } from "../Api.js"
 import * as Refusal from "../Refusal.js"
 
-const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const
+const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
 const methodsByPath = (): ReadonlyMap<`/${string}`, ReadonlySet<string>> => {
   const byPath = new Map<`/${string}`, Set<string>>()

@@ -1,0 +1,231 @@
+import { transformChunks, verifyEvents } from "@ag-ui/client"
+import type { BaseEvent } from "@ag-ui/core"
+import { EventSchemas } from "@ag-ui/core/schemas"
+import { describe, expect, it } from "@effect/vitest"
+import { type AgentEvent, ControlEvents, LogState } from "@runlease/core"
+import { FastCheck } from "effect"
+import { from, lastValueFrom, toArray } from "rxjs"
+import * as AgUiView from "../src/AgUiView.js"
+
+type Event = AgentEvent.AgentEvent
+
+const subject = { runId: "run", threadId: "thread" }
+
+const viewOf = (log: ReadonlyArray<Event>): ReadonlyArray<Event> => log.flatMap(AgUiView.make(subject))
+
+/** What an AG-UI client makes of the events: fails when it refuses them. */
+const accepted = (events: ReadonlyArray<Event>) =>
+  lastValueFrom(
+    from(events.map((event) => EventSchemas.parse(event) as BaseEvent)).pipe(
+      transformChunks(false),
+      verifyEvents(false),
+      toArray(),
+    ),
+  )
+
+/** A log as a store keeps it: what outsiders appended, and then the end of the run. */
+const ended = (
+  events: ReadonlyArray<Event>,
+  status: "completed" | "failed" = "completed",
+): ReadonlyArray<Event> => [
+  ...events,
+  ...ControlEvents.ended(
+    { runId: subject.runId, conversationId: subject.threadId },
+    LogState.afterAll(LogState.initial, events),
+    status,
+    null,
+  ),
+]
+
+const typesOf = (events: ReadonlyArray<Event>) => events.map((event) => event.type)
+
+describe("AgUiView", () => {
+  it("leaves a valid log as it is", async () => {
+    const log = ended([
+      { type: "RUN_STARTED", threadId: "thread", runId: "run" },
+      { type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant" },
+      { type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta: "Hello" },
+      { type: "TEXT_MESSAGE_END", messageId: "m" },
+      { type: "CUSTOM", name: "x", value: { deep: [null] } },
+    ])
+    expect(viewOf(log)).toEqual(log)
+    await accepted(viewOf(log))
+  })
+
+  it("inserts missing starts, leaves out what is out of place, and shows what is unknown as RAW", async () => {
+    const view = viewOf(
+      ended([
+        { type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta: "a" },
+        { type: "RUN_STARTED", threadId: "thread", runId: "run" },
+        { type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant" },
+        { type: "TOOL_CALL_ARGS", toolCallId: "t", delta: "{}" },
+        { type: "TOOL_CALL_END", toolCallId: "other" },
+        { type: "STEP_FINISHED", stepName: "never" },
+        { type: "SOMETHING_ELSE", value: 1 },
+        { type: "TEXT_MESSAGE_CONTENT", delta: "no message" },
+      ]),
+    )
+    expect(typesOf(view)).toEqual([
+      "RUN_STARTED",
+      "TEXT_MESSAGE_START",
+      "TEXT_MESSAGE_CONTENT",
+      "TOOL_CALL_START",
+      "TOOL_CALL_ARGS",
+      "RAW",
+      "RAW",
+      "TEXT_MESSAGE_END",
+      "TOOL_CALL_END",
+      "RUN_FINISHED",
+    ])
+    await accepted(view)
+  })
+
+  it("leaves out optional fields that are null", async () => {
+    const view = viewOf(
+      ended([{ type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant", name: null, timestamp: null }]),
+    )
+    expect(view[1]).toEqual({ type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant" })
+    await accepted(view)
+  })
+
+  it("starts a subagent once: its id used again is RAW", async () => {
+    const view = viewOf(
+      ended([
+        { type: "SUBAGENT_STARTED", subagentRunId: "s", name: "helper" },
+        { type: "SUBAGENT_FINISHED", subagentRunId: "s" },
+        { type: "SUBAGENT_STARTED", subagentRunId: "s", name: "helper" },
+      ]),
+    )
+    expect(typesOf(view)).toEqual([
+      "RUN_STARTED",
+      "SUBAGENT_STARTED",
+      "SUBAGENT_FINISHED",
+      "RAW",
+      "RUN_FINISHED",
+    ])
+    await accepted(view)
+  })
+
+  it("spells chunks out, and closes them with whatever else comes", async () => {
+    const view = viewOf(
+      ended([
+        { type: "TEXT_MESSAGE_CHUNK", messageId: "m", delta: "a" },
+        { type: "TEXT_MESSAGE_CHUNK", delta: "b" },
+        { type: "TOOL_CALL_CHUNK", toolCallId: "t", toolCallName: "look", delta: "{}" },
+        { type: "CUSTOM", name: "x", value: 1 },
+        { type: "TOOL_CALL_CHUNK", delta: "lost" },
+      ]),
+    )
+    expect(typesOf(view)).toEqual([
+      "RUN_STARTED",
+      "TEXT_MESSAGE_START",
+      "TEXT_MESSAGE_CONTENT",
+      "TEXT_MESSAGE_CONTENT",
+      "TEXT_MESSAGE_END",
+      "TOOL_CALL_START",
+      "TOOL_CALL_ARGS",
+      "TOOL_CALL_END",
+      "CUSTOM",
+      "RAW",
+      "RUN_FINISHED",
+    ])
+    await accepted(view)
+  })
+
+  it("goes on after an interrupt with a new start", async () => {
+    const view = viewOf([
+      { type: "RUN_STARTED", threadId: "thread", runId: "run" },
+      {
+        type: "RUN_FINISHED",
+        threadId: "thread",
+        runId: "run",
+        outcome: { type: "interrupt", interrupts: [{ id: "t", reason: "waiting", toolCallId: "t" }] },
+      },
+      ...ended([{ type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta: "again" }]),
+    ])
+    expect(typesOf(view).filter((type) => type === "RUN_STARTED")).toHaveLength(2)
+    await accepted(view)
+  })
+
+  const id = FastCheck.constantFrom("a", "b", "s")
+  const tag = FastCheck.constantFrom(
+    {},
+    {},
+    {},
+    { subagentRunId: "s" },
+    { subagentRunId: "a" },
+    { subagentRunId: null },
+  )
+  const any = (event: Record<string, unknown>, ...fields: ReadonlyArray<string>) =>
+    FastCheck.tuple(tag, ...fields.map(() => id)).map(
+      ([tagged, ...ids]) =>
+        ({ ...event, ...Object.fromEntries(fields.map((field, i) => [field, ids[i]])), ...tagged }) as Event,
+    )
+  const nasty = FastCheck.oneof(
+    any({ type: "TEXT_MESSAGE_START", role: "assistant" }, "messageId"),
+    any({ type: "TEXT_MESSAGE_CONTENT", delta: "x" }, "messageId"),
+    any({ type: "TEXT_MESSAGE_END" }, "messageId"),
+    any({ type: "TEXT_MESSAGE_CHUNK", delta: "x" }, "messageId"),
+    any({ type: "TEXT_MESSAGE_CHUNK", delta: "x" }),
+    any({ type: "TOOL_CALL_START", toolCallName: "t" }, "toolCallId"),
+    any({ type: "TOOL_CALL_START", toolCallName: "t" }, "toolCallId", "parentMessageId"),
+    any({ type: "TOOL_CALL_ARGS", delta: "x" }, "toolCallId"),
+    any({ type: "TOOL_CALL_END" }, "toolCallId"),
+    any({ type: "TOOL_CALL_CHUNK", delta: "x" }, "toolCallId"),
+    any({ type: "TOOL_CALL_CHUNK", toolCallName: "t" }, "toolCallId", "parentMessageId"),
+    any({ type: "TOOL_CALL_CHUNK", delta: "x" }),
+    any({ type: "TOOL_CALL_RESULT", content: "x" }, "messageId", "toolCallId"),
+    any({ type: "STEP_STARTED" }, "stepName"),
+    any({ type: "STEP_FINISHED" }, "stepName"),
+    any({ type: "REASONING_START" }, "messageId"),
+    any({ type: "REASONING_MESSAGE_START", role: "reasoning" }, "messageId"),
+    any({ type: "REASONING_MESSAGE_CONTENT", delta: "x" }, "messageId"),
+    any({ type: "REASONING_MESSAGE_END" }, "messageId"),
+    any({ type: "REASONING_MESSAGE_CHUNK", delta: "x" }, "messageId"),
+    any({ type: "REASONING_END" }, "messageId"),
+    any({ type: "REASONING_ENCRYPTED_VALUE", subtype: "message", encryptedValue: "x" }, "entityId"),
+    any({ type: "REASONING_ENCRYPTED_VALUE", subtype: "tool-call", encryptedValue: "x" }, "entityId"),
+    any({ type: "SUBAGENT_STARTED", name: "n" }, "subagentRunId"),
+    any({ type: "SUBAGENT_STARTED", name: "n" }, "subagentRunId", "parentSubagentRunId"),
+    any({ type: "SUBAGENT_FINISHED" }, "subagentRunId"),
+    any({ type: "SUBAGENT_FINISHED", outcome: { type: "suspended", interruptIds: null } }, "subagentRunId"),
+    any({ type: "SUBAGENT_ERROR", message: "x" }, "subagentRunId"),
+    any({ type: "ACTIVITY_SNAPSHOT", activityType: "t", content: {}, replace: false }, "messageId"),
+    any({ type: "ACTIVITY_SNAPSHOT", activityType: "t", content: {} }, "messageId"),
+    any({ type: "ACTIVITY_DELTA", activityType: "t", patch: [] }, "messageId"),
+    any({
+      type: "MESSAGES_SNAPSHOT",
+      messages: [{ id: "a", role: "assistant", content: "x", subagentRunId: "s" }],
+    }),
+    any({ type: "RUN_STARTED", threadId: "thread", runId: "run" }),
+    any({
+      type: "RUN_STARTED",
+      threadId: "thread",
+      runId: "run",
+      input: {
+        threadId: "thread",
+        runId: "run",
+        messages: [{ id: "b", role: "user", content: "x" }],
+        tools: [],
+        context: [],
+      },
+    }),
+    any({ type: "UNKNOWN" }),
+    any({ type: "TEXT_MESSAGE_START" }),
+    any({ type: "STATE_DELTA", delta: "not an array" }),
+    any({ type: "__proto__" }),
+  )
+
+  it("makes of any log what an AG-UI client accepts", async () => {
+    await FastCheck.assert(
+      FastCheck.asyncProperty(
+        FastCheck.array(nasty, { maxLength: 40 }),
+        FastCheck.constantFrom("completed" as const, "failed" as const),
+        async (events, status) => {
+          await accepted(viewOf(ended(events, status)))
+        },
+      ),
+      { numRuns: 2000 },
+    )
+  })
+})
