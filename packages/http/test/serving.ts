@@ -12,19 +12,22 @@ export class Served extends Context.Tag("test/Served")<
   { readonly url: string; readonly key: string }
 >() {}
 
+/** Whatever server there is, with a key of its store. */
+export const served = Layer.effect(
+  Served,
+  Effect.gen(function* () {
+    const access = yield* Access.Access
+    const project = yield* access.getProject("default")
+    const { token } = yield* access.createKey({ projectId: project.id, name: "test", admin: true })
+    const { address } = yield* HttpServer.HttpServer
+    if (address._tag !== "TcpAddress") return yield* Effect.dieMessage("The server has no port")
+    return { url: `http://127.0.0.1:${address.port}`, key: Redacted.value(token) }
+  }),
+)
+
 /** The contract over a store, on a port of the loopback interface, in the runtime of the test. */
 export const serve = <E>(store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>) =>
-  Layer.effect(
-    Served,
-    Effect.gen(function* () {
-      const access = yield* Access.Access
-      const project = yield* access.getProject("default")
-      const { token } = yield* access.createKey({ projectId: project.id, name: "test", admin: true })
-      const { address } = yield* HttpServer.HttpServer
-      if (address._tag !== "TcpAddress") return yield* Effect.dieMessage("The server has no port")
-      return { url: `http://127.0.0.1:${address.port}`, key: Redacted.value(token) }
-    }),
-  ).pipe(
+  served.pipe(
     Layer.provideMerge(Server.layer),
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
     Layer.provideMerge(store),

@@ -52,18 +52,22 @@ export const make: Effect.Effect<
     }
     if (body.detail === Refusals.details.waiting) return yield* new RunLog.RunWaiting({ runId })
     if (body.detail === Refusals.details.terminal) {
-      const status = Option.orElse(decodeStatus(body.status), () => Option.none())
-      if (Option.isSome(status)) return yield* new Run.RunEnded({ runId, status: status.value })
-      const run = yield* views.get(runId)
-      return yield* new Run.RunEnded({ runId, status: Run.isTerminal(run.status) ? run.status : "completed" })
+      const told = decodeStatus(body.status)
+      if (Option.isSome(told)) return yield* new Run.RunEnded({ runId, status: told.value })
+      const { status } = yield* views.get(runId)
+      return yield* new Run.RunEnded({ runId, status: Run.isTerminal(status) ? status : "completed" })
     }
     if (body.detail === Refusals.details.cursorMismatch) {
       const { latest_event_id: latestEventId, latest_external_event_sequence: latestSequence } = body
-      return yield* new RunLog.CursorMismatch(
-        latestEventId !== undefined && latestSequence !== undefined
-          ? { runId, latestEventId, latestSequence }
-          : { ...(yield* views.get(runId)), runId },
-      )
+      if (latestEventId !== undefined && latestSequence !== undefined) {
+        return yield* new RunLog.CursorMismatch({ runId, latestEventId, latestSequence })
+      }
+      const run = yield* views.get(runId)
+      return yield* new RunLog.CursorMismatch({
+        runId,
+        latestEventId: run.latestEventId,
+        latestSequence: run.latestSequence,
+      })
     }
     const reason = refusedReason(body)
     if (reason === undefined) return yield* unexpected("RunLog.append")(refused)

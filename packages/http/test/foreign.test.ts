@@ -1,0 +1,169 @@
+import { HttpLayerRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
+import * as TestRuns from "@runlease/testkit/TestRuns"
+import { Chunk, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { createServer } from "node:http"
+import * as Server from "../src/Server.js"
+import { client, served } from "./serving.js"
+
+const additions = [
+  /\/leases$/,
+  /\/suspend$/,
+  /\/signals$/,
+]
+
+const ours = new Set([
+  "runs",
+  "config",
+  "ended",
+  "external_event_sequence",
+  "lease_epoch",
+  "attempt",
+  "max_attempts",
+])
+
+const plain = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(plain)
+    : typeof value === "object" && value !== null
+      ? Object.fromEntries(
+          Object.entries(value).flatMap(([key, inner]) =>
+            key === "config" ? [[key, null]] : ours.has(key) ? [] : [[key, plain(inner)]],
+          ),
+        )
+      : value
+
+const decoder = new TextDecoder()
+
+/** Takes our additions away: their addresses, their keys, and the codes of our refusals. */
+const withoutAdditions = HttpLayerRouter.middleware(
+  (app) =>
+    Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const path = request.url.split("?")[0]!
+      if (additions.some((pattern) => pattern.test(path)) || request.method === "DELETE") {
+        return HttpServerResponse.unsafeJson({ message: "No such route" }, { status: 404 })
+      }
+      const response = yield* app
+      if (response.body._tag !== "Uint8Array") return response
+      const json: Record<string, unknown> = JSON.parse(decoder.decode(response.body.body))
+      return HttpServerResponse.unsafeJson(
+        response.status >= 400 ? { error: "ERROR", detail: json["detail"] } : plain(json),
+        { status: response.status },
+      )
+    }),
+  { global: true },
+)
+
+const foreign = client.pipe(
+  Layer.provide(served),
+  Layer.provide(
+    HttpLayerRouter.serve(Layer.mergeAll(withoutAdditions, Server.routes), {
+      disableLogger: true,
+      disableListenLog: true,
+    }),
+  ),
+  Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+  Layer.provide(MemoryControlPlane.layer),
+)
+
+const test = TestRuns.tester(foreign)
+
+describe("the client before a server without our additions", () => {
+  test(
+    "claims one run at a time, and takes what it is told",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      yield* TestRuns.submit()
+      yield* TestRuns.submit()
+      const claimed = yield* TestRuns.claim(worker, { limit: 5, wait: "1 second" })
+      strictEqual(claimed.length, 1)
+      strictEqual(claimed[0]!.leaseEpoch, null)
+      strictEqual(claimed[0]!.attempt, null)
+    }),
+  )
+
+  test(
+    "reads a run from its conversation",
+    Effect.gen(function* () {
+      const run = yield* TestRuns.submit({ agentId: "agent" })
+      strictEqual(run.agentId, "agent")
+      strictEqual(run.maxAttempts, 1)
+      const runs = yield* Runs.Runs
+      strictEqual((yield* runs.list()).items[0]!.messageId, run.messageId)
+    }),
+  )
+
+  test(
+    "renews one by one, lets a lease lapse instead of handing back, and hears no signals",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const run = yield* TestRuns.hold(worker)
+      const other = yield* TestRuns.hold(worker)
+      const leases = yield* Leases.Leases
+      const silent = yield* TestRuns.start(Stream.runHead(leases.signals(worker)))
+      const renew = leases.renew({
+        workerId: worker,
+        leases: [run, other].map(TestRuns.leaseOf),
+        leaseDuration: "30 seconds",
+      })
+      deepStrictEqual(
+        (yield* renew).map(({ _tag }) => _tag),
+        ["Held", "Held"],
+      )
+      const runs = yield* Runs.Runs
+      yield* runs.cancel(run.runId)
+      yield* leases.release(TestRuns.leaseOf(other))
+      strictEqual((yield* TestRuns.getRun(other.runId) as Effect.Effect<Run.Run>).status, "running")
+      yield* TestRuns.lapse
+      deepStrictEqual(
+        (yield* renew).map(({ _tag }) => _tag),
+        ["Cancelled", "Lost"],
+      )
+      assertTrue(Option.isNone(yield* Fiber.poll(silent)))
+    }),
+  )
+
+  test(
+    "knows verdicts by status and text",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const run = yield* TestRuns.hold(worker)
+      const log = yield* RunLog.RunLog
+      const events = [AgentEvent.custom("test", 1)]
+      const request = { runId: run.runId, events, fence: TestRuns.leaseOf(run) }
+      yield* log.append(request)
+      const mismatch = yield* Effect.flip(log.append({ ...request, expectedSequence: Run.Sequence.make(9) }))
+      deepStrictEqual(
+        [mismatch._tag, "latestSequence" in mismatch ? mismatch.latestSequence : undefined],
+        ["CursorMismatch", 1],
+      )
+      const large = AgentEvent.custom("test", "a".repeat(RunLog.maxEventBytes))
+      const refused = yield* Effect.flip(log.append({ ...request, events: [large] }))
+      deepStrictEqual([refused._tag, "reason" in refused && refused.reason], ["EventRefused", "too_large"])
+      yield* TestRuns.complete(run)
+      const ended = yield* Effect.flip(log.append({ ...request, fence: undefined }))
+      deepStrictEqual([ended._tag, "status" in ended && ended.status], ["RunEnded", "completed"])
+    }),
+  )
+
+  test(
+    "follows a log to its end",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const run = yield* TestRuns.hold(worker)
+      const log = yield* RunLog.RunLog
+      const fiber = yield* TestRuns.start(Stream.runCollect(log.follow({ runId: run.runId })))
+      yield* TestRuns.append(run, [AgentEvent.custom("test", 1)])
+      yield* TestRuns.complete(run)
+      const entries = yield* TestRuns.joinAdvancing(fiber)
+      deepStrictEqual(
+        Chunk.toArray(entries).map(({ event }) => event.type),
+        ["RUN_STARTED", "CUSTOM", "RUN_FINISHED"],
+      )
+    }),
+  )
+})
