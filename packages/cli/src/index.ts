@@ -1,1 +1,1 @@
-export {}
+export * as Runlease from "./Runlease.js"

@@ -4,12 +4,16 @@
  * @since 0.1.0
  */
 import {
+  type Etag,
+  type FileSystem,
   HttpApiBuilder,
   HttpApiSwagger,
   HttpLayerRouter,
+  type HttpPlatform,
   HttpServerRespondable,
   HttpServerResponse,
   OpenApi,
+  type Path,
 } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import { Api } from "./Api.js"
@@ -82,8 +86,11 @@ export const routes = Layer.mergeAll(api, openApi, docs, MethodNotAllowed.layer,
  * @since 0.1.0
  * @category layers
  */
-export const layer = HttpLayerRouter.serve(routes, {
-  disableLogger: true,
-  disableListenLog: true,
-  routerConfig,
-})
+export const layer = HttpLayerRouter.serve<
+  never,
+  never,
+  Layer.Layer.Context<typeof routes>,
+  never,
+  // What handlers need of a request beyond the layers below, the server gives.
+  HttpPlatform.HttpPlatform | Etag.Generator | FileSystem.FileSystem | Path.Path
+>(routes, { disableLogger: true, disableListenLog: true, routerConfig })

@@ -1,0 +1,89 @@
+/**
+ * `runlease keys`: the API keys of a project, for an admin key.
+ */
+import { Args, Command, Options } from "@effect/cli"
+import { FetchHttpClient, HttpApiClient, HttpClient, HttpClientRequest } from "@effect/platform"
+import { Ids } from "@runlease/core"
+import { Api } from "@runlease/http"
+import { Console, DateTime, Effect } from "effect"
+import * as Output from "./Output.js"
+import * as Settings from "./Settings.js"
+
+const common = { connection: Settings.connection, json: Settings.json }
+
+/** The whole API, spoken with the key of the connection. */
+const api = Effect.fnUntraced(function* (connection: Settings.Connection) {
+  const key = yield* Settings.requireKey(connection)
+  return yield* HttpApiClient.make(Api.Api, {
+    baseUrl: connection.url,
+    transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(key)),
+  })
+})
+
+const create = Command.make(
+  "create",
+  {
+    ...common,
+    admin: Options.boolean("admin").pipe(
+      Options.withDescription("Let the key manage projects and keys as well"),
+    ),
+    name: Args.text({ name: "name" }).pipe(Args.withDescription("What the key is for")),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const client = yield* api(options.connection)
+      const { key, token } = yield* client.keys.createKey({
+        path: { project_reference: options.connection.project },
+        payload: { name: options.name, admin: options.admin },
+      })
+      yield* options.json
+        ? Output.json({ id: key.id, name: key.name, admin: key.admin, token })
+        : Console.log(`Key ${key.id}, shown only now:\n  export RUNLEASE_API_KEY=${token}`)
+    }).pipe(Effect.provide(FetchHttpClient.layer)),
+).pipe(Command.withDescription("Create an API key and show it once. Example: runlease keys create ci"))
+
+const list = Command.make("list", common, (options) =>
+  Effect.gen(function* () {
+    const client = yield* api(options.connection)
+    const { data } = yield* client.keys.keys({ path: { project_reference: options.connection.project } })
+    const paint = yield* Output.paint
+    if (options.json) return yield* Effect.forEach(data, (key) => Output.json(key), { discard: true })
+    yield* Console.log(
+      Output.table(
+        ["KEY", "NAME", "ADMIN", "CREATED", "STATUS"],
+        data.map((key) => [
+          key.id,
+          key.name,
+          key.admin ? "yes" : "no",
+          DateTime.formatIso(key.createdAt).slice(0, 19).replace("T", " "),
+          key.revokedAt === null ? "valid" : "revoked",
+        ]),
+        paint,
+      ),
+    )
+  }).pipe(Effect.provide(FetchHttpClient.layer)),
+).pipe(Command.withDescription("List the project's API keys, never their tokens."))
+
+const revoke = Command.make(
+  "revoke",
+  {
+    ...common,
+    id: Args.text({ name: "key-id" }).pipe(
+      Args.withSchema(Ids.KeyId),
+      Args.withDescription("The key's id, as keys list shows it"),
+    ),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const client = yield* api(options.connection)
+      const { key } = yield* client.keys.revokeKey({
+        path: { project_reference: options.connection.project, key_id: options.id },
+      })
+      yield* options.json ? Output.json({ id: key.id, revoked: true }) : Console.log(`Revoked ${key.id}`)
+    }).pipe(Effect.provide(FetchHttpClient.layer)),
+).pipe(Command.withDescription("Revoke an API key: from now on its token is nobody's."))
+
+export const command = Command.make("keys").pipe(
+  Command.withDescription("Manage a project's API keys, with an admin key."),
+  Command.withSubcommands([create, list, revoke]),
+)

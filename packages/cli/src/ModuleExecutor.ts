@@ -1,0 +1,52 @@
+/**
+ * An executor that a user's module exports, TypeScript included.
+ */
+import { Executor, Executors, type Run } from "@runlease/core"
+import { Effect, Layer, Predicate, Stream } from "effect"
+import { resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import { register } from "tsx/esm/api"
+import { CommandFailure, ExitCode } from "./ExitCode.js"
+
+const hint =
+  "Its default export is an executor: a function of the claimed run that gives a string, an Effect, a Stream or a " +
+  "Promise, or a Layer of Executor."
+
+type Given = Effect.Effect<Executors.Output, unknown> | Stream.Stream<string, unknown>
+
+/** Whatever a plain function may give, as what an executor is made from. */
+const settle = (given: unknown): Given => {
+  if (Effect.isEffect(given)) return given as Effect.Effect<Executors.Output, unknown>
+  if (Predicate.hasProperty(given, Stream.StreamTypeId)) return given as Stream.Stream<string, unknown>
+  return Predicate.isPromise(given)
+    ? Effect.tryPromise({ try: () => given as Promise<Executors.Output>, catch: (error) => error })
+    : Effect.succeed(given as Executors.Output)
+}
+
+/** The layer of the executor that the module at `path` exports. */
+export const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
+  Effect.gen(function* () {
+    yield* Effect.acquireRelease(
+      Effect.sync(() => register()),
+      (unregister) => Effect.promise(unregister),
+    )
+    const module: unknown = yield* Effect.tryPromise({
+      try: () => import(pathToFileURL(resolve(path)).href),
+      catch: (error) =>
+        new CommandFailure({
+          message: `The module ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
+          hint,
+          exitCode: ExitCode.usage,
+        }),
+    })
+    const exported = Predicate.hasProperty(module, "default") ? module.default : undefined
+    if (Layer.isLayer(exported)) return exported as Layer.Layer<Executor.Executor>
+    if (Predicate.isFunction(exported)) {
+      return Executors.layer((run: Run.ClaimedRun) => settle(exported(run)))
+    }
+    return yield* new CommandFailure({
+      message: `The module ${path} exports no executor as its default`,
+      hint,
+      exitCode: ExitCode.usage,
+    })
+  }).pipe(Effect.scoped)

@@ -1,0 +1,124 @@
+/**
+ * The `runlease` command: its subcommands, and how its failures are told.
+ */
+import { CliConfig, Command, ValidationError } from "@effect/cli"
+import { NodeContext } from "@effect/platform-node"
+import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicate } from "effect"
+import * as DemoCommand from "./DemoCommand.js"
+import { CommandFailure, ExitCode, QuietExit } from "./ExitCode.js"
+import * as KeysCommand from "./KeysCommand.js"
+import * as RunsCommand from "./RunsCommand.js"
+import * as ServeCommand from "./ServeCommand.js"
+import * as Settings from "./Settings.js"
+import * as SubmitCommand from "./SubmitCommand.js"
+import * as WatchCommand from "./WatchCommand.js"
+import * as WorkerCommand from "./WorkerCommand.js"
+import * as WorkersCommand from "./WorkersCommand.js"
+
+const version = "0.1.0"
+
+const command = Command.make("runlease").pipe(
+  Command.withDescription(
+    "Durable agent runs under leases. Settings come from flags, else RUNLEASE_… variables, else runlease.json " +
+      "(or --config FILE). Start with: runlease demo",
+  ),
+  Command.withSubcommands([
+    ServeCommand.command,
+    WorkerCommand.command,
+    SubmitCommand.command,
+    WatchCommand.command,
+    RunsCommand.command,
+    WorkersCommand.command,
+    KeysCommand.command,
+    DemoCommand.command,
+  ]),
+)
+
+const run = Command.run(command, { name: "Runlease", version })
+
+const unavailableHint = "Check that the server runs and that --url or RUNLEASE_URL names it."
+const refusedHint = "Check RUNLEASE_API_KEY; an admin key lists keys with: runlease keys list"
+
+/** What went wrong, in words: every failure that a command can end with. */
+const failureOf = (error: unknown): CommandFailure => {
+  if (error instanceof CommandFailure) return error
+  if (Predicate.isTagged(error, "ControlPlaneUnavailable") && Predicate.hasProperty(error, "message")) {
+    const retryable = Predicate.hasProperty(error, "retryable") && error.retryable === true
+    return new CommandFailure({
+      message: String(error.message),
+      hint: retryable ? unavailableHint : refusedHint,
+      exitCode: retryable ? ExitCode.unavailable : ExitCode.refused,
+    })
+  }
+  if (Predicate.isTagged(error, "SqliteFileUnusable") && Predicate.hasProperty(error, "message")) {
+    return new CommandFailure({
+      message: String(error.message),
+      hint: "Name another file with --database sqlite:PATH, or mend this one.",
+      exitCode: ExitCode.unavailable,
+    })
+  }
+  if (Predicate.isTagged(error, "RequestError")) {
+    return new CommandFailure({
+      message: "The control plane could not be reached",
+      hint: unavailableHint,
+      exitCode: ExitCode.unavailable,
+    })
+  }
+  // A refusal of the API: a code and a sentence.
+  if (Predicate.hasProperty(error, "detail") && Predicate.isString(error.detail)) {
+    const unauthorized = Predicate.hasProperty(error, "error") && error.error === "unauthorized"
+    return new CommandFailure({
+      message: error.detail,
+      exitCode: unauthorized ? ExitCode.refused : ExitCode.error,
+      ...(unauthorized ? { hint: refusedHint } : {}),
+    })
+  }
+  const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  return new CommandFailure({ message, exitCode: ExitCode.error })
+}
+
+const tell = (failure: CommandFailure): Effect.Effect<void> =>
+  Console.error(
+    [`Error: ${failure.message}`, ...(failure.hint === undefined ? [] : [failure.hint])].join("\n"),
+  )
+
+/** The exit code of a cause, its failure told unless there is nothing to tell. */
+const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.succeed(ExitCode.interrupted)
+        : Effect.as(
+            Console.error(`Error: a defect of runlease itself\n${Cause.pretty(cause)}`),
+            ExitCode.error,
+          ),
+    onSome: (error) => {
+      if (error instanceof QuietExit) return Effect.succeed(error.exitCode)
+      // What is wrong with the arguments is told already, with the usage.
+      if (ValidationError.isValidationError(error)) return Effect.succeed(ExitCode.usage)
+      const failure = failureOf(error)
+      return Effect.as(tell(failure), failure.exitCode)
+    },
+  })
+
+/**
+ * Runs the command line `argv` and gives the exit code.
+ */
+export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
+  Settings.load(argv.slice(2)).pipe(
+    Effect.flatMap(({ args, provider }) =>
+      Effect.withConfigProvider(run([...argv.slice(0, 2), ...args]), provider),
+    ),
+    Effect.provide(
+      Layer.mergeAll(
+        NodeContext.layer,
+        CliConfig.layer({ showBuiltIns: false }),
+        Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)),
+        Logger.minimumLogLevel(LogLevel.Info),
+      ),
+    ),
+    Effect.exit,
+    Effect.flatMap(
+      Exit.match({ onSuccess: () => Effect.succeed<number>(ExitCode.ok), onFailure: exitCodeOf }),
+    ),
+  )

@@ -1,0 +1,160 @@
+/**
+ * `runlease runs`: looking at runs, cancelling and resuming them.
+ */
+import { Command, Options } from "@effect/cli"
+import { Ids, Run, RunLog, Runs } from "@runlease/core"
+import { Chunk, Console, Effect, Option, Schema, Stream } from "effect"
+import { ExitCode, QuietExit, usage } from "./ExitCode.js"
+import * as Output from "./Output.js"
+import { runId } from "./RunIdArgument.js"
+import * as RunLines from "./RunLines.js"
+import * as Settings from "./Settings.js"
+
+const common = { connection: Settings.connection, json: Settings.json }
+
+const show = (json: boolean, runs: ReadonlyArray<Run.Run>) =>
+  json
+    ? Effect.forEach(runs, (run) => Output.json(RunLines.toJson(run)), { discard: true })
+    : Effect.flatMap(Output.paint, (paint) =>
+        Console.log(
+          Output.table(
+            RunLines.headings,
+            runs.map((run) => RunLines.toRow(run, paint)),
+            paint,
+          ),
+        ),
+      )
+
+const list = Command.make(
+  "list",
+  {
+    ...common,
+    status: Options.choice("status", Run.RunStatus.literals).pipe(
+      Options.withDescription("Only runs of this status"),
+      Options.optional,
+    ),
+    agent: Options.text("agent").pipe(
+      Options.withSchema(Ids.AgentId),
+      Options.withDescription("Only this agent's runs"),
+      Options.optional,
+    ),
+    limit: Options.integer("limit").pipe(
+      Options.withSchema(Schema.Int.pipe(Schema.between(1, 100))),
+      Options.withDescription("How many, 1 to 100"),
+      Options.withDefault(20),
+    ),
+    cursor: Options.text("cursor").pipe(
+      Options.withDescription("Where the page before ended, as it said"),
+      Options.optional,
+    ),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const page = yield* runs.list({
+        status: Option.getOrUndefined(options.status),
+        agentId: Option.getOrUndefined(options.agent),
+        cursor: Option.getOrUndefined(options.cursor),
+        limit: options.limit,
+      })
+      if (page.items.length === 0 && !options.json) return yield* Console.log("No runs")
+      yield* show(options.json, page.items)
+      if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
+    }).pipe(Effect.provide(Settings.client(options.connection))),
+).pipe(
+  Command.withDescription(
+    "List runs, newest first. Example: runlease runs list --status failed --agent reviewer",
+  ),
+)
+
+const get = Command.make("get", { ...common, runId }, (options) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs.Runs
+    const run = yield* runs.get(options.runId)
+    yield* options.json
+      ? Output.json(RunLines.toJson(run))
+      : Console.log(
+          Object.entries(RunLines.toJson(run))
+            .filter(([, value]) => value !== null)
+            .map(
+              ([key, value]) =>
+                `${key.padEnd(16)}${typeof value === "string" ? value : JSON.stringify(value)}`,
+            )
+            .join("\n"),
+        )
+  }).pipe(Effect.provide(Settings.client(options.connection))),
+).pipe(Command.withDescription("Show one run."))
+
+const cancel = Command.make("cancel", { ...common, runId }, (options) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs.Runs
+    const { cancelled, run } = yield* runs.cancel(options.runId)
+    yield* options.json
+      ? Output.json({ cancelled, ...RunLines.toJson(run) })
+      : Console.log(cancelled ? `Cancelled ${run.runId}` : `${run.runId} had ended: ${run.status}`)
+    if (!cancelled) yield* new QuietExit({ exitCode: ExitCode.error })
+  }).pipe(Effect.provide(Settings.client(options.connection))),
+).pipe(
+  Command.withDescription(
+    "Cancel a run, whoever works on it. Exits with 1 when it had ended already and nothing changed.",
+  ),
+)
+
+const decodeJson = Schema.decodeUnknown(Schema.parseJson())
+
+const resume = Command.make(
+  "resume",
+  {
+    ...common,
+    toolCall: Options.text("tool-call").pipe(
+      Options.withDescription("The tool call that the run waits for; runs get shows it as waiting_for"),
+    ),
+    result: Options.text("result").pipe(Options.withDescription("Its result, as JSON")),
+    error: Options.boolean("error").pipe(Options.withDescription("The result says that the call failed")),
+    runId,
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const result = yield* Effect.mapError(decodeJson(options.result), () =>
+        usage(`--result is not JSON: ${options.result.slice(0, 80)}`, `Quote text twice: --result '"yes"'.`),
+      )
+      const runs = yield* Runs.Runs
+      const { duplicate, run } = yield* runs.resume(options.runId, {
+        toolCallId: options.toolCall,
+        result,
+        ...(options.error ? { isError: true } : {}),
+      })
+      yield* options.json
+        ? Output.json({ accepted: true, duplicate, ...RunLines.toJson(run) })
+        : Console.log(duplicate ? `${run.runId} had that answer` : `${run.runId} goes on`)
+    }).pipe(Effect.provide(Settings.client(options.connection))),
+).pipe(
+  Command.withDescription(
+    `Answer the tool call that a waiting run is suspended for. ` +
+      `Example: runlease runs resume my-run --tool-call call-1 --result '{"approved": true}'`,
+  ),
+)
+
+const events = Command.make("events", { ...common, runId }, (options) =>
+  Effect.gen(function* () {
+    const log = yield* RunLog.RunLog
+    const paint = yield* Output.paint
+    yield* Stream.paginateChunkEffect(Run.EventId.make(0), (after) =>
+      Effect.map(log.read({ runId: options.runId, after, limit: 1000 }), (entries) => [
+        Chunk.unsafeFromArray(entries),
+        Option.fromNullable(entries.at(-1)?.eventId),
+      ]),
+    ).pipe(
+      Stream.runForEach((entry) =>
+        options.json
+          ? Output.json({ event_id: entry.eventId, event: entry.event })
+          : Console.log(`${paint("dim", String(entry.eventId).padStart(6))}  ${JSON.stringify(entry.event)}`),
+      ),
+    )
+  }).pipe(Effect.provide(Settings.client(options.connection))),
+).pipe(Command.withDescription("Print a run's log as it is now."))
+
+export const command = Command.make("runs").pipe(
+  Command.withDescription("Look at runs, cancel them, answer what they wait for."),
+  Command.withSubcommands([list, get, events, cancel, resume]),
+)

@@ -1,0 +1,157 @@
+/**
+ * `runlease serve`: the control plane on one machine.
+ */
+import { Command, Options } from "@effect/cli"
+import { FileSystem, HttpServer, Path } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Access, ControlPlane } from "@runlease/core"
+import { Server } from "@runlease/http"
+import { SqlControlPlane } from "@runlease/sql"
+import { Config, Console, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { createServer } from "node:http"
+import { CommandFailure, ExitCode, usage } from "./ExitCode.js"
+import * as Output from "./Output.js"
+import * as Settings from "./Settings.js"
+
+const host = Options.text("host").pipe(
+  Options.withDescription("The address to listen on (RUNLEASE_HOST)"),
+  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_HOST")),
+  Options.withDefault("127.0.0.1"),
+)
+
+const Port = Schema.Int.pipe(
+  Schema.between(0, 65_535, { message: () => "expected a port, 0 to 65535; 0 takes a free one" }),
+)
+
+const port = Options.integer("port").pipe(
+  Options.withSchema(Port),
+  Options.withDescription("The port to listen on, 0 for a free one (RUNLEASE_PORT)"),
+  Options.withFallbackConfig(Schema.Config("RUNLEASE_PORT", Schema.compose(Schema.NumberFromString, Port))),
+  Options.withDefault(4400),
+)
+
+const database = Options.text("database").pipe(
+  Options.withDescription("Where runs are kept, as sqlite:PATH (RUNLEASE_DATABASE)"),
+  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_DATABASE")),
+  Options.withDefault("sqlite:.runlease/runlease.sqlite"),
+)
+
+const durable = Options.choice("synchronous", ["normal", "full"]).pipe(
+  Options.withDescription("full also survives a loss of power, at the cost of waiting for the disk"),
+  Options.withDefault("normal" as const),
+)
+
+/** The file that a database setting names, its folder made. */
+const filenameOf = Effect.fnUntraced(function* (setting: string) {
+  const filename = setting.startsWith("sqlite:") ? setting.slice("sqlite:".length) : ""
+  if (filename === "") {
+    return yield* usage(
+      `The database ${JSON.stringify(setting.replace(/:.*/s, ":…"))} is not one that this version keeps runs in`,
+      "Name a file as sqlite:PATH, such as sqlite:.runlease/runlease.sqlite.",
+    )
+  }
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* Effect.mapError(
+    fs.makeDirectory(path.dirname(path.resolve(filename)), { recursive: true }),
+    (error) =>
+      new CommandFailure({
+        message: `The folder of ${filename} cannot be made: ${error.message}`,
+        hint: "Name a file in a folder that you may write to with --database sqlite:PATH.",
+        exitCode: ExitCode.unavailable,
+      }),
+  )
+  return filename
+})
+
+/** The key to show once: none when there is one already or the environment brings it. */
+const firstKey = Effect.gen(function* () {
+  const access = yield* Access.Access
+  const project = yield* access.getProject(ControlPlane.defaultProject)
+  const given = yield* Config.option(Config.redacted("RUNLEASE_API_KEY"))
+  if (Option.isSome(given)) {
+    yield* access.createKey({
+      projectId: project.id,
+      name: "RUNLEASE_API_KEY",
+      admin: true,
+      token: given.value,
+    })
+    return Option.none()
+  }
+  const keys = yield* access.listKeys(project.id)
+  if (keys.some((key) => key.revokedAt === null)) return Option.none()
+  const { token } = yield* access.createKey({ projectId: project.id, name: "first key", admin: true })
+  return Option.some(token)
+})
+
+const urlOf = (address: HttpServer.Address): string =>
+  address._tag === "TcpAddress"
+    ? `http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`
+    : address.path
+
+const announce = (options: { readonly json: boolean; readonly database: string }) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const { address } = yield* HttpServer.HttpServer
+      const url = urlOf(address)
+      const key = yield* firstKey
+      if (options.json) {
+        return yield* Output.json({
+          url,
+          database: options.database,
+          ...(Option.isSome(key) ? { api_key: Redacted.value(key.value) } : {}),
+        })
+      }
+      const paint = yield* Output.paint
+      yield* Console.log(
+        [
+          `${paint("bold", "Runlease")} listens on ${paint("cyan", url)}`,
+          `  database  ${options.database}`,
+          `  API docs  ${url}/docs`,
+          ...(Option.isSome(key)
+            ? [
+                "",
+                "The first API key of project default, shown only now:",
+                `  export RUNLEASE_API_KEY=${Redacted.value(key.value)}`,
+              ]
+            : []),
+          "",
+          "Next, in other terminals:",
+          "  runlease worker --command cat",
+          "  runlease submit --agent echo --watch hello",
+        ].join("\n"),
+      )
+    }),
+  )
+
+export const command = Command.make(
+  "serve",
+  { host, port, database, synchronous: durable, json: Settings.json },
+  Effect.fnUntraced(function* (options) {
+    const filename = yield* filenameOf(options.database)
+    const listening = NodeHttpServer.layer(() => createServer(), {
+      host: options.host,
+      port: options.port,
+    }).pipe(
+      Layer.mapError(
+        (error) =>
+          new CommandFailure({
+            message: `Cannot listen on ${options.host}:${options.port}: ${String(error.cause instanceof Error ? error.cause.message : error.cause)}`,
+            hint: "Choose another with --port, or --port 0 for a free one.",
+            exitCode: ExitCode.error,
+          }),
+      ),
+    )
+    yield* Layer.mergeAll(Server.layer, announce(options)).pipe(
+      Layer.provide(SqlControlPlane.layerSqlite({ filename, synchronous: options.synchronous })),
+      Layer.provide(listening),
+      Layer.launch,
+    )
+  }),
+).pipe(
+  Command.withDescription(
+    "Run the control plane: the HTTP API over runs kept in one SQLite file. SIGTERM ends it gracefully. " +
+      "RUNLEASE_API_KEY sets the first key of project default; without it one is made and shown once. " +
+      "Example: runlease serve --port 4400 --database sqlite:.runlease/runlease.sqlite",
+  ),
+)

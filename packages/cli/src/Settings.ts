@@ -1,0 +1,134 @@
+/**
+ * Where settings come from: a flag, else the environment, else a file.
+ *
+ * The file is `runlease.json` in the working folder, or the one that `--config FILE` names. Its keys are the names
+ * of the environment variables without `RUNLEASE_`, in lower case: `{"url": "…", "api_key": "…"}`.
+ */
+import { FetchHttpClient } from "@effect/platform"
+import { Options } from "@effect/cli"
+import { Config, ConfigProvider, Effect, Layer, Option, type Redacted, Schema } from "effect"
+import { readFileSync } from "node:fs"
+import { Client } from "@runlease/http"
+import { usage, type CommandFailure } from "./ExitCode.js"
+
+const File = Schema.parseJson(
+  Schema.Record({
+    key: Schema.String,
+    value: Schema.Union(Schema.String, Schema.Number, Schema.Boolean),
+  }),
+)
+
+const defaultFile = "runlease.json"
+
+const readFile = (
+  name: string,
+  required: boolean,
+): Effect.Effect<ReadonlyMap<string, string>, CommandFailure> =>
+  Effect.try({
+    try: () => readFileSync(name, "utf8"),
+    catch: (error) => error as NodeJS.ErrnoException,
+  }).pipe(
+    Effect.matchEffect({
+      onFailure: (error) =>
+        error.code === "ENOENT" && !required
+          ? Effect.succeed(new Map<string, string>())
+          : Effect.fail(usage(`The settings in ${name} cannot be read: ${error.message}`)),
+      onSuccess: (text) =>
+        Schema.decodeUnknown(File)(text).pipe(
+          Effect.map(
+            (settings) =>
+              new Map(
+                Object.entries(settings).map(([key, value]) => [
+                  `RUNLEASE_${key.toUpperCase()}`,
+                  String(value),
+                ]),
+              ),
+          ),
+          Effect.mapError((error) =>
+            usage(
+              `The settings in ${name} are not understood: ${error.message}`,
+              'A settings file is a JSON object of names and values, such as {"url": "http://127.0.0.1:4400"}.',
+            ),
+          ),
+        ),
+    }),
+  )
+
+/** Splits `--config FILE` from the other arguments. */
+const configFlag = (args: ReadonlyArray<string>) => {
+  const end = args.indexOf("--")
+  const index = args.findIndex(
+    (arg, at) => (end < 0 || at < end) && (arg === "--config" || arg.startsWith("--config=")),
+  )
+  if (index < 0) return { file: undefined, rest: args }
+  const arg = args[index]!
+  return arg === "--config"
+    ? { file: args[index + 1], rest: args.toSpliced(index, 2) }
+    : { file: arg.slice("--config=".length), rest: args.toSpliced(index, 1) }
+}
+
+/**
+ * The provider of settings that flags fall back to, and the arguments that are left.
+ */
+export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+  const { file, rest } = configFlag(args)
+  const named = file ?? (yield* Effect.orDie(Config.withDefault(Config.string("RUNLEASE_CONFIG"), "")))
+  const settings = yield* readFile(named === "" ? defaultFile : named, named !== "")
+  const provider = ConfigProvider.orElse(ConfigProvider.fromEnv(), () =>
+    ConfigProvider.fromMap(new Map(settings)),
+  )
+  return { provider, args: rest }
+})
+
+const url = Options.text("url").pipe(
+  Options.withDescription("The control plane (RUNLEASE_URL)"),
+  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_URL")),
+  Options.withDefault("http://127.0.0.1:4400"),
+)
+
+const apiKey = Options.redacted("api-key").pipe(
+  Options.withDescription(
+    "An API key of the project (RUNLEASE_API_KEY, which keeps it off the command line)",
+  ),
+  Options.withFallbackConfig(Config.redacted("RUNLEASE_API_KEY")),
+  Options.optional,
+)
+
+const project = Options.text("project").pipe(
+  Options.withDescription("The project, by slug or id (RUNLEASE_PROJECT)"),
+  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_PROJECT")),
+  Options.withDefault("default"),
+)
+
+/** How a command reaches its control plane. */
+export const connection = Options.all({ url, apiKey, project })
+
+export type Connection = {
+  readonly url: string
+  readonly apiKey: Option.Option<Redacted.Redacted>
+  readonly project: string
+}
+
+/** The key to speak with, which must be there. */
+export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacted, CommandFailure> =>
+  Option.match(settings.apiKey, {
+    onNone: () =>
+      Effect.fail(
+        usage(
+          "No API key was given",
+          "Set RUNLEASE_API_KEY, or api_key in runlease.json; `runlease serve` shows the first key once.",
+        ),
+      ),
+    onSome: Effect.succeed,
+  })
+
+/** The ports over the connection. */
+export const client = (settings: Connection) =>
+  Layer.unwrapEffect(
+    Effect.map(requireKey(settings), (token) =>
+      Client.layer({ baseUrl: settings.url, token, project: settings.project }),
+    ),
+  ).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** JSON lines instead of text for people. */
+export const json = Options.boolean("json").pipe(Options.withDescription("Print JSON lines, for machines"))

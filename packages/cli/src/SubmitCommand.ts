@@ -1,0 +1,171 @@
+/**
+ * `runlease submit`: one run from text, a file or stdin, or many from JSON lines.
+ */
+import { Args, Command, Options } from "@effect/cli"
+import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { Clock, Console, DateTime, Duration, Effect, Option, Ref, Schema } from "effect"
+import { readFile } from "node:fs/promises"
+import { text as readAll } from "node:stream/consumers"
+import * as DurationText from "./DurationText.js"
+import { type CommandFailure, exitCodeHelp, usage } from "./ExitCode.js"
+import { follow } from "./Follow.js"
+import * as Output from "./Output.js"
+import * as RunLines from "./RunLines.js"
+import * as Settings from "./Settings.js"
+import * as SubmissionLines from "./SubmissionLines.js"
+
+/** How many of many are on their way at once. */
+const inFlight = 16
+
+const options = {
+  connection: Settings.connection,
+  agent: Options.text("agent").pipe(
+    Options.withSchema(Ids.AgentId),
+    Options.withDescription("Which agent the run is for"),
+    Options.optional,
+  ),
+  file: Options.text("file").pipe(
+    Options.withDescription("Read the text from this file; - is stdin"),
+    Options.optional,
+  ),
+  jsonl: Options.text("jsonl").pipe(
+    Options.withDescription(
+      "Submit many: a JSON object a line, with text or messages, and agent, public_id, priority, max_attempts, …; - is stdin",
+    ),
+    Options.optional,
+  ),
+  id: Options.text("id").pipe(
+    Options.withSchema(Ids.RunId),
+    Options.withDescription("The run's id; submitting it again with the same request changes nothing"),
+    Options.optional,
+  ),
+  conversation: Options.text("conversation").pipe(
+    Options.withSchema(Ids.ConversationId),
+    Options.withDescription("The conversation it belongs to; a new one when absent"),
+    Options.optional,
+  ),
+  priority: Options.integer("priority").pipe(
+    Options.withSchema(Schema.Int.pipe(Schema.between(-1000, 1000))),
+    Options.withDescription("-1000 to 1000, higher first"),
+    Options.optional,
+  ),
+  maxAttempts: Options.integer("max-attempts").pipe(
+    Options.withSchema(Schema.Int.pipe(Schema.between(1, 100))),
+    Options.withDescription("How many attempts it has, 1 to 100"),
+    Options.optional,
+  ),
+  availableIn: DurationText.option("available-in", { minimum: 0, maximum: "3650 days" }).pipe(
+    Options.withDescription("How long until it may be claimed"),
+    Options.optional,
+  ),
+  kind: Options.text("kind").pipe(
+    Options.withDescription("Only for workers of this implementation kind"),
+    Options.optional,
+  ),
+  key: Options.text("key").pipe(
+    Options.withDescription("Only for the worker with this key"),
+    Options.optional,
+  ),
+  watch: Options.boolean("watch").pipe(Options.withDescription("Follow it; the exit code says how it ended")),
+  json: Settings.json,
+  text: Args.text({ name: "text" }).pipe(
+    Args.withDescription("What to say to the agent; - reads stdin"),
+    Args.optional,
+  ),
+}
+
+type Parsed = Command.Command.ParseConfig<typeof options>
+
+const read = (file: string): Effect.Effect<string, CommandFailure> =>
+  Effect.tryPromise({
+    try: () => (file === "-" ? readAll(process.stdin) : readFile(file, "utf8")),
+    catch: (error) =>
+      usage(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`),
+  })
+
+const sourceOf = (parsed: Parsed): Effect.Effect<string, CommandFailure> => {
+  if (Option.isSome(parsed.file) && Option.isSome(parsed.text)) {
+    return Effect.fail(usage("Both a text and --file were given"))
+  }
+  if (Option.isSome(parsed.file)) return read(parsed.file.value)
+  return Option.match(parsed.text, {
+    onNone: () =>
+      Effect.fail(usage("There is no text to submit", "Give a TEXT, --file FILE, or - for stdin.")),
+    onSome: (text) => (text === "-" ? read("-") : Effect.succeed(text)),
+  })
+}
+
+/** An option as a field that is there or not. */
+const field = <K extends string, A>(name: K, value: Option.Option<A>) =>
+  Option.match(value, { onNone: () => ({}), onSome: (some) => ({ [name]: some }) as { [_ in K]: A } })
+
+const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) {
+  const agentId = yield* Option.match(parsed.agent, {
+    onNone: () => Effect.fail(usage("No agent was named", "Name it with --agent ID.")),
+    onSome: Effect.succeed,
+  })
+  const now = yield* Clock.currentTimeMillis
+  const submission: Runs.Submission = {
+    agentId,
+    snapshot: RequestSnapshot.fromText(text),
+    ...field("publicId", parsed.id),
+    ...field("conversationId", parsed.conversation),
+    ...field("priority", parsed.priority),
+    ...field("maxAttempts", parsed.maxAttempts),
+    ...field("implementationKind", parsed.kind),
+    ...field("workerKey", parsed.key),
+    ...field(
+      "availableAt",
+      Option.map(parsed.availableIn, (wait) => DateTime.unsafeMake(now + Duration.toMillis(wait))),
+    ),
+  }
+  return submission
+})
+
+const one = Effect.fnUntraced(function* (parsed: Parsed) {
+  const runs = yield* Runs.Runs
+  const submission = yield* submissionOf(parsed, yield* sourceOf(parsed))
+  const { duplicate, run } = yield* runs.submit(submission)
+  if (parsed.json) yield* Output.json({ duplicate, ...RunLines.toJson(run) })
+  else if (!parsed.watch) yield* Console.log(run.runId)
+  if (parsed.watch) yield* follow({ runId: run.runId, after: 0, json: parsed.json })
+})
+
+const many = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
+  const runs = yield* Runs.Runs
+  const submissions = yield* SubmissionLines.parse(yield* read(file), Option.getOrUndefined(parsed.agent))
+  const sent = yield* Ref.make(0)
+  const terminal = process.stderr.isTTY === true
+  yield* Effect.forEach(
+    submissions,
+    (submission) =>
+      Effect.gen(function* () {
+        const { duplicate, run } = yield* runs.submit(submission)
+        yield* parsed.json ? Output.json({ duplicate, ...RunLines.toJson(run) }) : Console.log(run.runId)
+        const count = yield* Ref.updateAndGet(sent, (n) => n + 1)
+        if (terminal) process.stderr.write(`\r${count} of ${submissions.length} submitted`)
+      }),
+    { concurrency: inFlight, discard: true },
+  ).pipe(
+    Effect.onError(() =>
+      Effect.flatMap(Ref.get(sent), (count) =>
+        Console.error(
+          `${count} of ${submissions.length} were submitted. Runs with a public_id can be submitted again safely.`,
+        ),
+      ),
+    ),
+  )
+  if (terminal) process.stderr.write("\n")
+})
+
+export const command = Command.make("submit", options, (parsed) =>
+  Option.match(parsed.jsonl, {
+    onNone: () => one(parsed),
+    onSome: (file) => many(parsed, file),
+  }).pipe(Effect.provide(Settings.client(parsed.connection))),
+).pipe(
+  Command.withDescription(
+    `Submit a run and print its id. ${exitCodeHelp} Examples: runlease submit --agent echo hello; ` +
+      "git diff | runlease submit --agent reviewer --watch -; runlease submit --jsonl runs.jsonl",
+  ),
+)

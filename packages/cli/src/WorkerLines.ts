@@ -1,0 +1,67 @@
+/**
+ * What `runlease worker` tells of its worker: a line for people, a JSON object for machines.
+ */
+import type { Run, WorkerEvent } from "@runlease/core"
+import { Duration } from "effect"
+import type { Paint } from "./Output.js"
+
+/** The event as the fields of a JSON line. */
+export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> => {
+  const of = (run: Run.ClaimedRun) => ({ run_id: run.runId, agent_id: run.agentId, attempt: run.attempt })
+  switch (event._tag) {
+    case "Registered":
+      return { event: "registered", worker_id: event.worker.id, worker_key: event.worker.workerKey }
+    case "Claimed":
+      return { event: "claimed", ...of(event.run) }
+    case "Ended":
+      return { event: event.status, ...of(event.run), error: event.error, recorded: event.recorded }
+    case "Retrying":
+      return {
+        event: "retrying",
+        ...of(event.run),
+        error: event.error,
+        delay_ms: Duration.toMillis(event.delay),
+      }
+    case "Suspended":
+      return { event: "suspended", ...of(event.run), tool_call_id: event.waiting.toolCallId }
+    case "Released":
+      return { event: "released", ...of(event.run) }
+    case "LeaseEnded":
+      return { event: "lease_ended", ...of(event.run), reason: event.reason.toLowerCase() }
+    case "Draining":
+      return { event: "draining", in_flight: event.inFlight }
+  }
+}
+
+/** The event as a line. */
+export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
+  const line = (run: Run.ClaimedRun, what: string) => `${paint("dim", run.runId)}  ${run.agentId}  ${what}`
+  switch (event._tag) {
+    case "Registered":
+      return `Worker ${event.worker.id} waits for runs`
+    case "Claimed":
+      return line(event.run, event.run.attempt === 1 ? "claimed" : `claimed, attempt ${event.run.attempt}`)
+    case "Ended":
+      return line(
+        event.run,
+        event.error === null
+          ? paint(event.status === "completed" ? "green" : "yellow", event.status)
+          : paint("red", `${event.status}: ${event.error.message}`),
+      )
+    case "Retrying":
+      return line(
+        event.run,
+        paint("yellow", `again in ${Duration.format(event.delay)}: ${event.error.message}`),
+      )
+    case "Suspended":
+      return line(event.run, `waits for ${event.waiting.toolName} (${event.waiting.toolCallId})`)
+    case "Released":
+      return line(event.run, paint("yellow", "handed back, attempt not counted"))
+    case "LeaseEnded":
+      return line(event.run, paint("yellow", `left alone: lease ${event.reason.toLowerCase()}`))
+    case "Draining":
+      return event.inFlight === 0
+        ? "Shutting down"
+        : `Shutting down: ${event.inFlight} in flight may finish; interrupt again to quit at once`
+  }
+}

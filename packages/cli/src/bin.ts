@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { NodeRuntime } from "@effect/platform-node"
+import { Exit } from "effect"
+import { ExitCode } from "./ExitCode.js"
+import { main } from "./Runlease.js"
+
+// The streams are written out before the process ends: its exit does not wait for a pipe.
+const exitWhenWritten = (code: number) =>
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
+
+NodeRuntime.runMain(main(process.argv), {
+  disableErrorReporting: true,
+  teardown: (exit) => {
+    exitWhenWritten(Exit.isSuccess(exit) ? (exit.value as number) : ExitCode.interrupted)
+  },
+})

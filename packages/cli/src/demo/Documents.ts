@@ -1,0 +1,80 @@
+/**
+ * The real documents that the demonstration works on.
+ */
+import { FileSystem, Path } from "@effect/platform"
+import { Data, Effect } from "effect"
+
+/** A document, and the figures that the agent should find in it. */
+export interface Document {
+  /** Relative to the folder, as people know it. */
+  readonly name: string
+  readonly path: string
+  readonly lines: number
+  readonly headings: number
+}
+
+/** The folder cannot be used. */
+export class NoDocuments extends Data.TaggedError("NoDocuments")<{ readonly message: string }> {}
+
+const skipped = new Set(["node_modules", "dist"])
+
+/** More documents than this take longer than a demonstration should. */
+export const most = 60
+
+const figuresOf = (text: string): Pick<Document, "lines" | "headings"> => {
+  const lines = text.split("\n")
+  if (lines.at(-1) === "") lines.pop()
+  let fenced = false
+  let headings = 0
+  for (const line of lines) {
+    if (line.startsWith("```")) fenced = !fenced
+    else if (!fenced && /^#{1,6} /.test(line)) headings += 1
+  }
+  return { lines: lines.length, headings }
+}
+
+/**
+ * The Markdown documents below a folder, hidden folders and dependencies left out, in order of name, at most
+ * `most` of them.
+ */
+export const find = Effect.fn("Documents.find")(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const root = path.resolve(folder)
+
+  const names: (relative: string) => Effect.Effect<ReadonlyArray<string>, NoDocuments> = (relative) =>
+    Effect.gen(function* () {
+      const entries = yield* fs.readDirectory(path.join(root, relative))
+      const found = yield* Effect.forEach(entries.sort(), (entry) => {
+        const name = path.join(relative, entry)
+        if (entry.startsWith(".") || skipped.has(entry)) return Effect.succeed([])
+        return Effect.flatMap(fs.stat(path.join(root, name)), (info) =>
+          info.type === "Directory"
+            ? names(name)
+            : Effect.succeed(info.type === "File" && entry.endsWith(".md") ? [name] : []),
+        )
+      })
+      return found.flat()
+    }).pipe(
+      Effect.catchTags({
+        BadArgument: (error) => new NoDocuments({ message: error.message }),
+        SystemError: (error) => new NoDocuments({ message: `Cannot read ${root}: ${error.message}` }),
+      }),
+    )
+
+  const all = yield* names("")
+  if (all.length === 0) {
+    return yield* new NoDocuments({
+      message: `There is no Markdown document below ${root}; name another folder with --folder`,
+    })
+  }
+  return yield* Effect.forEach(all.slice(0, most), (name) =>
+    Effect.map(
+      Effect.mapError(
+        fs.readFileString(path.join(root, name)),
+        (error) => new NoDocuments({ message: error.message }),
+      ),
+      (text): Document => ({ name, path: path.join(root, name), ...figuresOf(text) }),
+    ),
+  )
+})

@@ -1,0 +1,118 @@
+/**
+ * What the demonstration shows at its end, computed from the store alone: each run and each event of its log.
+ */
+import { ControlEvents, type Run, RunLog, Runs } from "@runlease/core"
+import { Effect, Stream } from "effect"
+import type { Document } from "./Documents.js"
+
+/** A run as it must be found in the store. */
+export interface Expected {
+  readonly runId: Run.Run["runId"]
+  readonly document: Document
+}
+
+/** One finished run, as the store has it. */
+export interface RunReport {
+  readonly document: Document
+  readonly status: Run.RunStatus
+  readonly attempts: number
+  readonly events: number
+  /** Milliseconds from the submit to the start of the log. */
+  readonly pickUp: number
+  /** When a later attempt took over, in milliseconds since the epoch, with the worker that lost it. */
+  readonly takenOver: { readonly at: number; readonly from: string } | null
+  /** What is not as it must be, each a sentence. */
+  readonly problems: ReadonlyArray<string>
+}
+
+interface Mark {
+  readonly previous: { readonly worker_id: string; readonly ended: string }
+}
+
+const figuresEvent = "document.figures"
+
+/** A run's whole log, which has ended. */
+const readLog = (runId: Run.Run["runId"]) =>
+  Effect.flatMap(RunLog.RunLog, (log) =>
+    Effect.map(Stream.runCollect(log.follow({ runId })), (entries) => Array.from(entries)),
+  )
+
+const problemsOf = (
+  run: Run.Run,
+  document: Document,
+  entries: ReadonlyArray<RunLog.LogEntry>,
+): ReadonlyArray<string> => {
+  const problems: Array<string> = []
+  const must = (holds: boolean, sentence: string) => {
+    if (!holds) problems.push(`${document.name}: ${sentence}`)
+  }
+  const lastMark = entries.findLastIndex((entry) => entry.event["name"] === ControlEvents.attemptEventName)
+  const finalAttempt = entries.slice(lastMark + 1)
+  const figures = finalAttempt.filter((entry) => entry.event["name"] === figuresEvent)
+  const said = figures[0]?.event["value"] as { lines?: unknown; headings?: unknown } | undefined
+  const headings = finalAttempt.filter((entry) => entry.event.type === "TEXT_MESSAGE_CONTENT")
+
+  must(
+    run.status === "completed",
+    `ended as ${run.status}${run.error === null ? "" : `: ${run.error.message}`}`,
+  )
+  must(
+    entries.every((entry, index) => entry.eventId === index + 1),
+    "its log has a gap or an event twice",
+  )
+  must(entries.filter(ControlEvents.endsLog).length === 1, "its log does not end exactly once")
+  must(figures.length === 1, `the figures are there ${figures.length} times`)
+  must(
+    said?.lines === document.lines && said?.headings === document.headings,
+    "the figures are not those of the document",
+  )
+  must(headings.length === document.headings, "the outline has lost or doubled a heading")
+  return problems
+}
+
+/** Looks one run up in the store. */
+export const ofRun = Effect.fn("Report.ofRun")(function* ({ document, runId }: Expected) {
+  const runs = yield* Runs.Runs
+  const run = yield* runs.get(runId)
+  const entries = yield* readLog(runId)
+  const mark = entries.find((entry) => entry.event["name"] === ControlEvents.attemptEventName)
+  const previous = (mark?.event["value"] as Mark | undefined)?.previous
+  const started = entries[0]?.createdAt.epochMillis ?? Number.NaN
+  const report: RunReport = {
+    document,
+    status: run.status,
+    attempts: 1 + entries.filter((entry) => entry.event["name"] === ControlEvents.attemptEventName).length,
+    events: entries.length,
+    pickUp: started - run.createdAt.epochMillis,
+    takenOver:
+      mark === undefined || previous === undefined
+        ? null
+        : { at: mark.createdAt.epochMillis, from: previous.worker_id },
+    problems: problemsOf(run, document, entries),
+  }
+  return report
+})
+
+/** The value below which the share `q` of the values lies. */
+export const quantile = (values: ReadonlyArray<number>, q: number): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+}
+
+/** The figures of all runs together. */
+export const summary = (reports: ReadonlyArray<RunReport>, killedAt: number | null) => {
+  const pickUps = reports.map((report) => report.pickUp)
+  const takeovers = reports.flatMap((report) => (report.takenOver === null ? [] : [report.takenOver.at]))
+  return {
+    runs: reports.length,
+    completed: reports.filter((report) => report.status === "completed").length,
+    attempts: reports.reduce((sum, report) => sum + report.attempts, 0),
+    events: reports.reduce((sum, report) => sum + report.events, 0),
+    pickUpP50: quantile(pickUps, 0.5),
+    pickUpP99: quantile(pickUps, 0.99),
+    takenOver: takeovers.length,
+    takeoverMillis: killedAt === null || takeovers.length === 0 ? null : Math.max(...takeovers) - killedAt,
+    problems: reports.flatMap((report) => report.problems),
+  }
+}
+export type Summary = ReturnType<typeof summary>

@@ -1,0 +1,181 @@
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { folder, json, run, serve, start, write } from "./processes.js"
+
+// Nothing listens on the discard port.
+const nowhere = "http://127.0.0.1:9"
+
+layer(NodeContext.layer, { excludeTestServices: true })("what the command says when it cannot", (it) => {
+  it.scoped("names the setting, its source and what is allowed", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const flag = yield* run(["serve", "--port", "65536"], { cwd })
+      expect(flag.code).toBe(64)
+      expect(flag.stderr).toMatch(/--port/)
+      expect(flag.stderr).toMatch(/0 to 65535/)
+
+      const environment = yield* run(["serve"], { cwd, env: { RUNLEASE_PORT: "many" } })
+      expect(environment.code).toBe(64)
+      expect(environment.stderr).toMatch(/RUNLEASE_PORT/)
+      expect(environment.stderr).toMatch(/0 to 65535/)
+
+      const file = yield* write(cwd, "settings.json", `{"port": "many"}`)
+      const inFile = yield* run(["serve", "--config", file], { cwd })
+      expect(inFile.code).toBe(64)
+      expect(inFile.stderr).toMatch(/port/)
+      expect(inFile.stderr).toContain("settings.json")
+    }),
+  )
+
+  it.scoped("names what kinds of database there are, and no secret of the one it refuses", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const refused = yield* run(["serve", "--database", "postgres://me:hunter2@host/db"], { cwd })
+      expect(refused.code).toBe(64)
+      expect(refused.stderr).toContain("sqlite:")
+      expect(refused.stderr).not.toContain("hunter2")
+    }),
+  )
+
+  it.scoped("says that a file is not a database, and that a folder cannot be made", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      yield* write(cwd, "notes.sqlite", "these are notes, not tables\n".repeat(200))
+      const corrupt = yield* run(["serve", "--port", "0", "--database", "sqlite:notes.sqlite"], { cwd })
+      expect(corrupt.code).not.toBe(0)
+      expect(corrupt.stderr).toContain("notes.sqlite")
+      expect(corrupt.stderr).toMatch(/not an SQLite database|damaged/)
+      expect(corrupt.stderr).not.toMatch(/\n\s+at /)
+
+      // A file where the folder would be: not even root may write there.
+      const blocked = yield* run(["serve", "--port", "0", "--database", "sqlite:notes.sqlite/a.sqlite"], { cwd })
+      expect(blocked.code).not.toBe(0)
+      expect(blocked.stderr).toContain("notes.sqlite")
+      expect(blocked.stderr).not.toMatch(/\n\s+at /)
+    }),
+  )
+
+  it.scoped("says that a port is taken", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { ready } = yield* serve(cwd)
+      const { port } = new URL(String(ready["url"]))
+      const second = yield* run(["serve", "--port", port, "--database", "sqlite:other.sqlite"], { cwd })
+      expect(second.code).not.toBe(0)
+      expect(second.stderr).toContain(port)
+      expect(second.stderr).toMatch(/in use/i)
+      expect(second.stderr).not.toMatch(/\n\s+at /)
+    }),
+  )
+
+  it.scoped("tells a missing key, a refused key and a server that is not there apart", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { env } = yield* serve(cwd)
+      const wrong = { ...env, RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
+      const [missing, submit, worker, unreachable] = yield* Effect.all(
+        [
+          run(["runs", "list"], { cwd, env: { RUNLEASE_URL: env.RUNLEASE_URL } }),
+          run(["submit", "--agent", "a", "hello"], { cwd, env: wrong }),
+          run(["worker", "--command", "cat"], { cwd, env: wrong }),
+          run(["runs", "list"], { cwd, env: { ...env, RUNLEASE_URL: nowhere } }),
+        ],
+        { concurrency: 2 },
+      )
+      expect(missing.code).toBe(64)
+      expect(missing.stderr).toContain("RUNLEASE_API_KEY")
+      for (const refused of [submit, worker]) {
+        expect(refused.code).toBe(77)
+        expect(refused.stderr).toMatch(/key/i)
+        expect(refused.stderr).not.toContain("rlk_0123456789abcdef")
+        expect(refused.stderr).not.toMatch(/\n\s+at /)
+      }
+      expect(unreachable.code).toBe(69)
+      expect(unreachable.stderr).toContain(nowhere)
+      expect(unreachable.stderr).not.toContain(env.RUNLEASE_API_KEY)
+    }),
+  )
+
+  it.scoped("refuses flags that it does not know, and programs that are not there", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
+      const [flag, command, both] = yield* Effect.all(
+        [
+          run(["watch", "--aftr", "3", "run-1"], { cwd, env }),
+          run(["wach", "run-1"], { cwd, env }),
+          run(["worker", "--command", "cat", "--module", "./worker.ts"], { cwd, env }),
+        ],
+        { concurrency: 2 },
+      )
+      expect(flag.code).toBe(64)
+      expect(flag.stderr).toContain("--aftr")
+      expect(command.code).toBe(64)
+      expect(command.stderr).toContain("watch")
+      expect(both.code).toBe(64)
+      expect(both.stderr).toContain("--module")
+    }),
+  )
+
+  it.scoped("keeps trying to reach a server that is not there yet, until it is told to stop", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const worker = yield* start(["worker", "--command", "cat"], {
+        cwd,
+        env: { RUNLEASE_URL: nowhere, RUNLEASE_API_KEY: "rlk_0123456789abcdef" },
+      })
+      yield* worker.errorLine((line) => /could not be reached/.test(line))
+      yield* worker.signal("SIGTERM")
+      const { code } = yield* worker.ended
+      expect([0, 130]).toContain(code)
+    }),
+  )
+})
+
+layer(NodeContext.layer, { excludeTestServices: true })("settings", (it) => {
+  it.scoped("a flag goes before the environment, and that before the file", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { env } = yield* serve(cwd)
+      yield* write(
+        cwd,
+        "runlease.json",
+        JSON.stringify({ url: nowhere, api_key: env.RUNLEASE_API_KEY, project: "default" }),
+      )
+      const [fromFile, fromEnvironment, fromFlag] = yield* Effect.all(
+        [
+          run(["runs", "list", "--json"], { cwd }),
+          run(["runs", "list", "--json"], { cwd, env: { RUNLEASE_URL: env.RUNLEASE_URL } }),
+          run(["runs", "list", "--json", "--url", env.RUNLEASE_URL], { cwd, env: { RUNLEASE_URL: nowhere } }),
+        ],
+        { concurrency: 2 },
+      )
+      expect(fromFile.code).toBe(69)
+      expect(fromEnvironment.code).toBe(0)
+      expect(fromFlag.code).toBe(0)
+    }),
+  )
+
+  it.scoped("a file that is not understood is named", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      yield* write(cwd, "runlease.json", "{ url: 1 ")
+      const { code, stderr } = yield* run(["runs", "list"], { cwd })
+      expect(code).toBe(64)
+      expect(stderr).toContain("runlease.json")
+    }),
+  )
+
+  it.scoped("the key of the environment is the first key, and is not shown", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const env = { RUNLEASE_API_KEY: "rlk_chosen_by_whoever_runs_it" }
+      const server = yield* start(["serve", "--port", "0", "--json"], { cwd, env })
+      const line = yield* server.line(() => true)
+      expect(line).not.toContain(env.RUNLEASE_API_KEY)
+      const { code } = yield* run(["keys", "list", "--url", String(json(line)["url"])], { cwd, env })
+      expect(code).toBe(0)
+    }),
+  )
+})

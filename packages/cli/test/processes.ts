@@ -1,0 +1,148 @@
+/**
+ * The command as people start it: a process of its own in a folder of its own.
+ */
+import { FileSystem, Path } from "@effect/platform"
+import { NodeStream } from "@effect/platform-node"
+import { Deferred, Effect, Schema, Stream, SubscriptionRef } from "effect"
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+
+/** A process of `runlease` that was started. */
+export interface Running {
+  readonly pid: number
+  /** The first line of stdout that passes, waited for. Fails when the process ends without it. */
+  readonly line: (test: (line: string) => boolean) => Effect.Effect<string, Error>
+  /** As `line`, on stderr. */
+  readonly errorLine: (test: (line: string) => boolean) => Effect.Effect<string, Error>
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  readonly ended: Effect.Effect<Ended>
+}
+
+/** How a process ended, and all that it wrote. `code` is null after a signal. */
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Settings {
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly stdin?: string
+}
+
+const firstLine = (text: string, test: (line: string) => boolean): string | undefined =>
+  text.split("\n").slice(0, -1).find(test)
+
+/** Starts `runlease`; what is left of it is killed with the Scope. */
+export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, settings: Settings) {
+  const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), bin, ...args], {
+    cwd: settings.cwd,
+    // Nothing of the surroundings, so that no setting of theirs is read.
+    env: { PATH: process.env["PATH"]!, HOME: settings.cwd, NO_COLOR: "1", ...settings.env },
+    stdio: "pipe",
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => child.kill("SIGKILL")))
+  child.stdin.end(settings.stdin ?? "")
+
+  const stdout = yield* SubscriptionRef.make({ text: "", closed: false })
+  const stderr = yield* SubscriptionRef.make({ text: "", closed: false })
+  const collect = (pipe: NodeJS.ReadableStream, into: typeof stdout) =>
+    NodeStream.fromReadable<Error>(
+      () => pipe,
+      (error) => new Error(String(error)),
+    ).pipe(
+      Stream.decodeText(),
+      Stream.runForEach((text) => SubscriptionRef.update(into, (all) => ({ ...all, text: all.text + text }))),
+      Effect.ignore,
+      Effect.zipRight(SubscriptionRef.update(into, (all) => ({ ...all, closed: true }))),
+      Effect.forkScoped,
+    )
+  yield* collect(child.stdout, stdout)
+  yield* collect(child.stderr, stderr)
+
+  const code = yield* Deferred.make<number | null>()
+  child.once("close", (exitCode) => Deferred.unsafeDone(code, Effect.succeed(exitCode)))
+
+  const lineOf = (ref: typeof stdout) => (test: (line: string) => boolean) =>
+    ref.changes.pipe(
+      Stream.filter(({ closed, text }) => closed || firstLine(text, test) !== undefined),
+      Stream.runHead,
+      Effect.flatten,
+      Effect.orDie,
+      Effect.flatMap(({ text }) => {
+        const line = firstLine(text, test)
+        return line === undefined
+          ? Effect.flatMap(SubscriptionRef.get(stderr), (errors) =>
+              Effect.fail(new Error(`runlease ${args.join(" ")} ended without the line: ${text}\n${errors.text}`)),
+            )
+          : Effect.succeed(line)
+      }),
+    )
+
+  const running: Running = {
+    pid: child.pid!,
+    line: lineOf(stdout),
+    errorLine: lineOf(stderr),
+    signal: (signal) => Effect.sync(() => child.kill(signal)),
+    ended: Effect.gen(function* () {
+      const exitCode = yield* Deferred.await(code)
+      const until = (ref: typeof stdout) =>
+        ref.changes.pipe(
+          Stream.filter(({ closed }) => closed),
+          Stream.runHead,
+          Effect.flatten,
+          Effect.orDie,
+        )
+      return { code: exitCode, stdout: (yield* until(stdout)).text, stderr: (yield* until(stderr)).text }
+    }),
+  }
+  return running
+})
+
+/** Runs `runlease` to its end. */
+export const run = (args: ReadonlyArray<string>, settings: Settings): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.flatMap(start(args, settings), ({ ended }) => ended))
+
+/** A folder that goes with the Scope. */
+export const folder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
+
+/** Writes a file of a folder, and gives its path. */
+export const write = Effect.fnUntraced(function* (cwd: string, name: string, text: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const file = path.join(cwd, name)
+  yield* fs.writeFileString(file, text)
+  return file
+})
+
+const Json = Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+
+/** A JSON line. */
+export const json = Schema.decodeUnknownSync(Json)
+
+/** The JSON lines of an output. */
+export const jsonLines = (text: string) =>
+  text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => json(line))
+
+/** Whether a JSON line has these values. */
+export const has =
+  (expected: Readonly<Record<string, unknown>>) =>
+  (line: string): boolean => {
+    if (!line.startsWith("{")) return false
+    const actual = json(line)
+    return Object.entries(expected).every(([key, value]) => actual[key] === value)
+  }
+
+/** A server on a free port and a database of its own, and the environment that its clients need. */
+export const serve = Effect.fnUntraced(function* (cwd: string) {
+  const server = yield* start(["serve", "--port", "0", "--json"], { cwd })
+  const ready = json(yield* server.line(() => true))
+  const env = { RUNLEASE_URL: String(ready["url"]), RUNLEASE_API_KEY: String(ready["api_key"]) }
+  return { server, ready, env }
+})
