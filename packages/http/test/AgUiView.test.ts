@@ -159,7 +159,12 @@ describe("AgUiView", () => {
   const any = (event: Record<string, unknown>, ...fields: ReadonlyArray<string>) =>
     FastCheck.tuple(tag, ...fields.map(() => id)).map(
       ([tagged, ...ids]) =>
-        Object.assign({}, event, Object.fromEntries(fields.map((field, i) => [field, ids[i]])), tagged) as Event,
+        Object.assign(
+          {},
+          event,
+          Object.fromEntries(fields.map((field, i) => [field, ids[i]])),
+          tagged,
+        ) as Event,
     )
   const nasty = FastCheck.oneof(
     any({ type: "TEXT_MESSAGE_START", role: "assistant" }, "messageId"),

@@ -69,14 +69,18 @@ describe("a client whose control plane does not do its part", () => {
     { retryable: true, retryAfterMillis: 2000, says: "429" },
   )
 
-  unavailable("gets an answer from something else", answering(HttpServerResponse.unsafeJson({ hello: "world" })), {
-    retryable: false,
-    says: "not what this client knows",
-  })
+  unavailable(
+    "gets an answer from something else",
+    answering(HttpServerResponse.unsafeJson({ hello: "world" })),
+    {
+      retryable: false,
+      says: "not what this client knows",
+    },
+  )
 
   unavailable("gets no JSON", answering(HttpServerResponse.html("<p>hello</p>")), {
     retryable: true,
-    says: "could not be reached",
+    says: "not JSON",
   })
 
   it.live("is told what to check when its token is refused, and shows the token nowhere", () =>
@@ -94,9 +98,7 @@ describe("a client whose control plane does not do its part", () => {
   it.live("names a project that is not there", () =>
     Effect.gen(function* () {
       const { key, url } = yield* Served
-      const error = yield* Effect.flip(
-        Effect.provide(TestRuns.register(), at(url, key, "nowhere")),
-      )
+      const error = yield* Effect.flip(Effect.provide(TestRuns.register(), at(url, key, "nowhere")))
       strictEqual(error.retryable, false)
       assertTrue(error.message.includes("nowhere"))
     }).pipe(Effect.provide(store)),
@@ -115,7 +117,10 @@ describe("a client that did not register the worker", () => {
         const events = [{ type: "X" }]
         strictEqual((yield* log.append({ runId: claimed.runId, events, fence: lease })).latestSequence, 1)
         const stale = { ...lease, epoch: Run.LeaseEpoch.make(7) }
-        strictEqual(yield* TestRuns.verdictOf(log.append({ runId: claimed.runId, events, fence: stale })), "LeaseLost")
+        strictEqual(
+          yield* TestRuns.verdictOf(log.append({ runId: claimed.runId, events, fence: stale })),
+          "LeaseLost",
+        )
         const stranger = { ...lease, workerId: Ids.WorkerId.make("00000000-0000-4000-8000-000000000000") }
         strictEqual(
           yield* TestRuns.verdictOf(log.append({ runId: claimed.runId, events, fence: stranger })),

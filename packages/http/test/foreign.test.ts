@@ -1,6 +1,6 @@
 import { HttpLayerRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { describe, it } from "@effect/vitest"
+import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
@@ -9,11 +9,7 @@ import { createServer } from "node:http"
 import * as Server from "../src/Server.js"
 import { client, served } from "./serving.js"
 
-const additions = [
-  /\/leases$/,
-  /\/suspend$/,
-  /\/signals$/,
-]
+const additions = [/\/leases$/, /\/suspend$/, /\/signals$/]
 
 const ours = new Set([
   "runs",

@@ -73,7 +73,10 @@ const unreachable =
   (error: HttpClientError.HttpClientError): Unavailable.ControlPlaneUnavailable =>
     new Unavailable.ControlPlaneUnavailable({
       operation,
-      message: `The control plane could not be reached: ${error.reason}${error.description === undefined ? "" : `, ${error.description}`}`,
+      message:
+        error.reason === "Decode"
+          ? "The control plane's answer is not JSON, or broke off; check its URL"
+          : `The control plane could not be reached: ${error.reason}${error.description === undefined ? "" : `, ${error.description}`}`,
     })
 
 const retryAfterOf = (headers: Headers.Headers): number | undefined => {

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { HttpServerResponse } from "@effect/platform"
+import { type HttpLayerRouter, HttpServerResponse } from "@effect/platform"
 import { Context, Deferred, Effect, Layer, Option } from "effect"
 
 export class Closing extends Context.Tag("@runlease/http/server/Closing")<
@@ -39,11 +39,10 @@ export const layer: Layer.Layer<Closing> = Layer.scoped(
 /** Asks clients to leave once the server shuts down, so that no idle connection keeps it. */
 export const leave = Effect.map(
   Closing,
-  (closing) =>
-    <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-      Effect.flatMap(app, (response) =>
-        Effect.map(closing.hasBegun, (begun) =>
-          begun ? HttpServerResponse.setHeader(response, "connection", "close") : response,
-        ),
+  (closing) => (app: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
+    Effect.flatMap(app, (response) =>
+      Effect.map(closing.hasBegun, (begun) =>
+        begun ? HttpServerResponse.setHeader(response, "connection", "close") : response,
       ),
+    ),
 )
