@@ -47,7 +47,14 @@ const list = Command.make("list", common, (options) =>
     const client = yield* api(options.connection)
     const { data } = yield* client.keys.keys({ path: { project_reference: options.connection.project } })
     const paint = yield* Output.paint
-    if (options.json) return yield* Effect.forEach(data, (key) => Output.json(key), { discard: true })
+    if (options.json) {
+      return yield* Effect.forEach(
+        data,
+        ({ admin, createdAt, id, name, revokedAt }) =>
+          Output.json({ id, name, admin, created_at: createdAt, revoked: revokedAt !== null }),
+        { discard: true },
+      )
+    }
     yield* Console.log(
       Output.table(
         ["KEY", "NAME", "ADMIN", "CREATED", "STATUS"],

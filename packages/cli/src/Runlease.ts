@@ -5,7 +5,7 @@ import { CliConfig, Command, ValidationError } from "@effect/cli"
 import { NodeContext } from "@effect/platform-node"
 import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicate } from "effect"
 import * as DemoCommand from "./DemoCommand.js"
-import { CommandFailure, ExitCode, QuietExit } from "./ExitCode.js"
+import { CommandFailure, ExitCode, exitCodeHelp, QuietExit } from "./ExitCode.js"
 import * as KeysCommand from "./KeysCommand.js"
 import * as RunsCommand from "./RunsCommand.js"
 import * as ServeCommand from "./ServeCommand.js"
@@ -33,6 +33,31 @@ const command = Command.make("runlease").pipe(
     DemoCommand.command,
   ]),
 )
+
+const overview = `runlease: durable agent runs under leases
+
+  runlease demo                     see it work: a server, two workers, one of them killed
+  runlease serve                    the control plane, on one SQLite file
+  runlease worker --command PROG    work on runs with a program, or with --module ./worker.ts
+  runlease submit --agent ID TEXT   submit a run; --watch follows it
+  runlease watch RUN                follow a run to its end
+  runlease runs list|get|events|cancel|resume
+  runlease workers list
+  runlease keys create|list|revoke
+
+Each command explains itself with --help.
+
+Settings come from flags, else from RUNLEASE_URL, RUNLEASE_API_KEY and the like, else from runlease.json
+in this folder, or the file that --config FILE names. --log-level debug tells more.
+${exitCodeHelp}
+`
+
+const asksForOverview = (args: ReadonlyArray<string>): boolean =>
+  args.length === 0 || (args.length === 1 && ["--help", "-h", "help"].includes(args[0]!))
+
+/** A server or a worker that is asked to stop has done its work; any other command has not. */
+export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
+  argv[2] === "serve" || argv[2] === "worker" ? ExitCode.ok : ExitCode.interrupted
 
 const run = Command.run(command, { name: "Runlease", version })
 
@@ -107,7 +132,9 @@ const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
 export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
   Settings.load(argv.slice(2)).pipe(
     Effect.flatMap(({ args, provider }) =>
-      Effect.withConfigProvider(run([...argv.slice(0, 2), ...args]), provider),
+      asksForOverview(args)
+        ? Console.log(overview)
+        : Effect.withConfigProvider(run([...argv.slice(0, 2), ...args]), provider),
     ),
     Effect.provide(
       Layer.mergeAll(

@@ -5,6 +5,7 @@ import { Command, Options } from "@effect/cli"
 import { Ids, Run, RunLog, Runs } from "@runlease/core"
 import { Chunk, Console, Effect, Option, Schema, Stream } from "effect"
 import { ExitCode, QuietExit, usage } from "./ExitCode.js"
+import * as Flag from "./Flag.js"
 import * as Output from "./Output.js"
 import { runId } from "./RunIdArgument.js"
 import * as RunLines from "./RunLines.js"
@@ -38,8 +39,7 @@ const list = Command.make(
       Options.withDescription("Only this agent's runs"),
       Options.optional,
     ),
-    limit: Options.integer("limit").pipe(
-      Options.withSchema(Schema.Int.pipe(Schema.between(1, 100))),
+    limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
       Options.withDescription("How many, 1 to 100"),
       Options.withDefault(20),
     ),

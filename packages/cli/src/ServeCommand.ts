@@ -7,9 +7,10 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Access, ControlPlane } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
-import { Config, Console, Effect, Layer, Option, Redacted, Schema } from "effect"
+import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
 import { createServer } from "node:http"
 import { CommandFailure, ExitCode, usage } from "./ExitCode.js"
+import * as Flag from "./Flag.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 
@@ -19,14 +20,8 @@ const host = Options.text("host").pipe(
   Options.withDefault("127.0.0.1"),
 )
 
-const Port = Schema.Int.pipe(
-  Schema.between(0, 65_535, { message: () => "expected a port, 0 to 65535; 0 takes a free one" }),
-)
-
-const port = Options.integer("port").pipe(
-  Options.withSchema(Port),
+const port = Flag.whole("port", { minimum: 0, maximum: 65_535, setting: "RUNLEASE_PORT" }).pipe(
   Options.withDescription("The port to listen on, 0 for a free one (RUNLEASE_PORT)"),
-  Options.withFallbackConfig(Schema.Config("RUNLEASE_PORT", Schema.compose(Schema.NumberFromString, Port))),
   Options.withDefault(4400),
 )
 
@@ -117,7 +112,7 @@ const announce = (options: { readonly json: boolean; readonly database: string }
             : []),
           "",
           "Next, in other terminals:",
-          "  runlease worker --command cat",
+          "  runlease worker --command printenv -- RUNLEASE_PROMPT",
           "  runlease submit --agent echo --watch hello",
         ].join("\n"),
       )

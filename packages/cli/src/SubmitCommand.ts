@@ -3,11 +3,11 @@
  */
 import { Args, Command, Options } from "@effect/cli"
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
-import { Clock, Console, DateTime, Duration, Effect, Option, Ref, Schema } from "effect"
+import { Clock, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readAll } from "node:stream/consumers"
-import * as DurationText from "./DurationText.js"
 import { type CommandFailure, exitCodeHelp, usage } from "./ExitCode.js"
+import * as Flag from "./Flag.js"
 import { follow } from "./Follow.js"
 import * as Output from "./Output.js"
 import * as RunLines from "./RunLines.js"
@@ -44,17 +44,15 @@ const options = {
     Options.withDescription("The conversation it belongs to; a new one when absent"),
     Options.optional,
   ),
-  priority: Options.integer("priority").pipe(
-    Options.withSchema(Schema.Int.pipe(Schema.between(-1000, 1000))),
+  priority: Flag.whole("priority", { minimum: -1000, maximum: 1000 }).pipe(
     Options.withDescription("-1000 to 1000, higher first"),
     Options.optional,
   ),
-  maxAttempts: Options.integer("max-attempts").pipe(
-    Options.withSchema(Schema.Int.pipe(Schema.between(1, 100))),
+  maxAttempts: Flag.whole("max-attempts", { minimum: 1, maximum: 100 }).pipe(
     Options.withDescription("How many attempts it has, 1 to 100"),
     Options.optional,
   ),
-  availableIn: DurationText.option("available-in", { minimum: 0, maximum: "3650 days" }).pipe(
+  availableIn: Flag.duration("available-in", { minimum: 0, maximum: "3650 days" }).pipe(
     Options.withDescription("How long until it may be claimed"),
     Options.optional,
   ),

@@ -2,14 +2,14 @@
  * `runlease watch`: a run's events as they come.
  */
 import { Command, Options } from "@effect/cli"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import { exitCodeHelp } from "./ExitCode.js"
+import * as Flag from "./Flag.js"
 import { follow } from "./Follow.js"
 import { runId } from "./RunIdArgument.js"
 import * as Settings from "./Settings.js"
 
-const after = Options.integer("after").pipe(
-  Options.withSchema(Schema.NonNegativeInt),
+const after = Flag.whole("after", { minimum: 0, maximum: Number.MAX_SAFE_INTEGER }).pipe(
   Options.withDescription("Show only what comes after the event of this id"),
   Options.withDefault(0),
 )

@@ -4,33 +4,17 @@
 import { Args, Command, Options } from "@effect/cli"
 import { type ControlPlane, type Executor, Executors, Worker, type WorkerOptions } from "@runlease/core"
 import { CommandExecutor } from "@runlease/executor-command"
-import {
-  Clock,
-  Console,
-  Duration,
-  Effect,
-  Fiber,
-  HashMap,
-  Layer,
-  Option,
-  Schema,
-  Scope,
-  Stream,
-} from "effect"
+import { Clock, Console, Duration, Effect, Fiber, HashMap, Layer, Option, Scope, Stream } from "effect"
 import { hostname } from "node:os"
-import * as DurationText from "./DurationText.js"
 import { usage } from "./ExitCode.js"
+import * as Flag from "./Flag.js"
 import * as ModuleExecutor from "./ModuleExecutor.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 import * as WorkerLines from "./WorkerLines.js"
 
-const Concurrency = Schema.Int.pipe(
-  Schema.between(1, 10_000, { message: () => "expected a whole number, 1 to 10000" }),
-)
-
 const options = {
-  ...{ connection: Settings.connection },
+  connection: Settings.connection,
   command: Options.text("command").pipe(
     Options.withDescription("The program that works on a run: request on stdin, events or text on stdout"),
     Options.optional,
@@ -49,33 +33,33 @@ const options = {
     Options.withDescription("Claim only this agent's runs, repeatable; any agent's when absent"),
     Options.repeated,
   ),
-  concurrency: Options.integer("concurrency").pipe(
-    Options.withSchema(Concurrency),
+  concurrency: Flag.whole("concurrency", {
+    minimum: 1,
+    maximum: 10_000,
+    setting: "RUNLEASE_CONCURRENCY",
+  }).pipe(
     Options.withDescription("How many runs to work on at once (RUNLEASE_CONCURRENCY)"),
-    Options.withFallbackConfig(
-      Schema.Config("RUNLEASE_CONCURRENCY", Schema.compose(Schema.NumberFromString, Concurrency)),
-    ),
     Options.withDefault(10),
   ),
-  lease: DurationText.option(
-    "lease",
-    { minimum: "5 seconds", maximum: "300 seconds" },
-    "RUNLEASE_LEASE",
-  ).pipe(
+  lease: Flag.duration("lease", {
+    minimum: "5 seconds",
+    maximum: "300 seconds",
+    setting: "RUNLEASE_LEASE",
+  }).pipe(
     Options.withDescription(
       "How long a lease lasts, 5s to 300s: what a crash costs at most (RUNLEASE_LEASE)",
     ),
     Options.withDefault(Duration.seconds(60)),
   ),
-  timeout: DurationText.option("timeout", { minimum: "1 millis", maximum: "30 days" }).pipe(
+  timeout: Flag.duration("timeout", { minimum: "1 millis", maximum: "30 days" }).pipe(
     Options.withDescription("Fail a run that takes longer than this; no limit when absent"),
     Options.optional,
   ),
-  drainTimeout: DurationText.option("drain-timeout", { minimum: 0, maximum: "1 days" }).pipe(
+  drainTimeout: Flag.duration("drain-timeout", { minimum: 0, maximum: "1 days" }).pipe(
     Options.withDescription("How long runs may go on after SIGTERM before they are handed back"),
     Options.withDefault(Duration.seconds(10)),
   ),
-  grace: DurationText.option("grace", { minimum: 0, maximum: "1 hours" }).pipe(
+  grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
     Options.withDescription("How long an interrupted program has between TERM and KILL"),
     Options.withDefault(Duration.seconds(5)),
   ),

@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 import { NodeRuntime } from "@effect/platform-node"
 import { Exit } from "effect"
-import { ExitCode } from "./ExitCode.js"
-import { main } from "./Runlease.js"
+import { interruptedExitCode, main } from "./Runlease.js"
 
 // The streams are written out before the process ends: its exit does not wait for a pipe.
 const exitWhenWritten = (code: number) =>
@@ -11,6 +10,6 @@ const exitWhenWritten = (code: number) =>
 NodeRuntime.runMain(main(process.argv), {
   disableErrorReporting: true,
   teardown: (exit) => {
-    exitWhenWritten(Exit.isSuccess(exit) ? (exit.value as number) : ExitCode.interrupted)
+    exitWhenWritten(Exit.isSuccess(exit) ? Number(exit.value) : interruptedExitCode(process.argv))
   },
 })

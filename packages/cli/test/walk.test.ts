@@ -189,7 +189,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
       yield* write(
         cwd,
         "good.jsonl",
-        `{"text": "one", "public_id": "one", "priority": 5}\n\n{"agent": "b", "messages": [{"role": "user", "content": "two"}], "public_id": "two"}\n`,
+        `{"text": "one", "public_id": "one", "priority": 5}\n\n{"agent": "b", "messages": [{"id": "m", "role": "user", "parts": [{"type": "text", "text": "two"}]}], "public_id": "two"}\n`,
       )
       const bad = yield* run(["submit", "--agent", "a", "--jsonl", "bad.jsonl"], settings)
       expect(bad.code).toBe(64)

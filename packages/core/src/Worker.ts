@@ -13,6 +13,7 @@ import {
   Effect,
   FiberSet,
   Layer,
+  Option,
   PubSub,
   Random,
   Schedule,
@@ -40,7 +41,7 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
   {
     readonly registered: RegisteredWorker
 
-    /** What the worker does from now on; a slow reader loses the oldest. */
+    /** What the worker does from now on, until it has drained; a slow reader loses the oldest. */
     readonly events: Stream.Stream<WorkerEvent.WorkerEvent>
 
     /** The runs it holds now. */
@@ -92,8 +93,12 @@ export const make = Effect.fnUntraced(function* (
   const registry = yield* WorkerRegistry
   const claims = yield* Claims
   const leases = yield* Leases
-  const events = yield* Effect.acquireRelease(PubSub.sliding<WorkerEvent.WorkerEvent>(1024), PubSub.shutdown)
-  const tell = (event: WorkerEvent.WorkerEvent) => PubSub.publish(events, event)
+  // The end is a message too, so that a listener hears all that came before it.
+  const events = yield* Effect.acquireRelease(
+    PubSub.sliding<Option.Option<WorkerEvent.WorkerEvent>>(1024),
+    (told) => PubSub.publish(told, Option.none()),
+  )
+  const tell = (event: WorkerEvent.WorkerEvent) => PubSub.publish(events, Option.some(event))
 
   const registered = yield* untilHeard(
     registry.register({
@@ -199,7 +204,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     registered,
-    events: Stream.fromPubSub(events),
+    events: Stream.filterMapWhile(Stream.fromPubSub(events), (event) => event),
     inFlight: Effect.sync(() => Array.from(slots, (slot) => slot.run)),
     failed: Deferred.await(failure),
   }

@@ -521,7 +521,10 @@ export const suite = (name: string, layer: Layer.Layer<Ports, unknown>) => {
         Effect.gen(function* () {
           const endless = yield* makeEndless
           const scope = yield* Scope.make()
-          yield* start(endless.execute, { drainTimeout: "10 seconds" }).pipe(Scope.extend(scope))
+          const worker = yield* start(endless.execute, { drainTimeout: "10 seconds" }).pipe(
+            Scope.extend(scope),
+          )
+          const told = yield* Effect.fork(Stream.runCollect(worker.events))
           const { runId } = yield* submit()
           yield* Queue.take(endless.started)
           const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
@@ -530,6 +533,10 @@ export const suite = (name: string, layer: Layer.Layer<Ports, unknown>) => {
           strictEqual((yield* run(runId)).status, "running")
           yield* TestClock.adjust("1 second")
           yield* Fiber.join(closing)
+          deepStrictEqual(Array.from(yield* Fiber.join(told), (event) => event._tag).slice(-2), [
+            "Draining",
+            "Released",
+          ])
           strictEqual(yield* Queue.size(endless.finalized), 1)
           const back = yield* run(runId)
           strictEqual(back.status, "pending")
