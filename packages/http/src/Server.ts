@@ -22,6 +22,7 @@ import * as Closing from "./server/Closing.js"
 import * as Conversations from "./server/Conversations.js"
 import * as Health from "./server/Health.js"
 import * as Keys from "./server/Keys.js"
+import * as KnownProjects from "./server/KnownProjects.js"
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as Refusals from "./server/Refusals.js"
@@ -34,7 +35,7 @@ const handlers = Layer.mergeAll(
   Keys.layer,
   Runs.layer,
   Workers.layer,
-).pipe(Layer.provide([Authenticate.layer, ReadBody.layer]))
+).pipe(Layer.provide([Authenticate.layer, KnownProjects.layer, ReadBody.layer]))
 
 // The API's own errors have no common shape, so its routes are taken without them; `refusals` answers for all.
 const api = HttpApiBuilder.Router.unwrap((built) =>

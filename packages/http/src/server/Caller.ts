@@ -3,14 +3,13 @@
  *
  * @since 0.1.0
  */
-import { Access, ControlPlane, type Ids, Run, Runs } from "@runlease/core"
+import { Access, type Ids, Run, Runs } from "@runlease/core"
 import { Context, Effect } from "effect"
 import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
 import { CurrentPrincipal } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
+import { KnownProjects, type Ports } from "./KnownProjects.js"
 import * as Refusals from "./Refusals.js"
-
-export type Ports = Context.Context<ControlPlane.ProjectPorts>
 
 const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)
 
@@ -29,11 +28,13 @@ export const admin = Effect.filterOrFail(
 )
 
 const portsOf = (projectId: Ids.ProjectId) =>
-  Effect.map(ControlPlane.ControlPlane, (controlPlane) => controlPlane.project(projectId))
+  Effect.map(KnownProjects, (projects) => projects.ports(projectId))
 
 /** The ports of an API key's project. */
-export const ports: Effect.Effect<Ports, Refusal.Refusal, CurrentPrincipal | ControlPlane.ControlPlane> =
-  Effect.flatMap(apiKey, (key) => portsOf(key.projectId))
+export const ports: Effect.Effect<Ports, Refusal.Refusal, CurrentPrincipal | KnownProjects> = Effect.flatMap(
+  apiKey,
+  (key) => portsOf(key.projectId),
+)
 
 /** The ports of the named project, which must be the API key's own; another's does not exist for it. */
 export const project = Effect.fnUntraced(function* (reference: string) {

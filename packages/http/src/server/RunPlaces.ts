@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import { ControlPlane, type Ids, Run, Runs } from "@runlease/core"
+import { type Ids, Run, Runs } from "@runlease/core"
 import { Cache, Context, Data, Duration, Effect, Exit } from "effect"
+import { KnownProjects } from "./KnownProjects.js"
 
 class RunKey extends Data.Class<{ readonly projectId: Ids.ProjectId; readonly runId: Ids.RunId }> {}
 
@@ -12,15 +13,12 @@ const capacity = 10_000
 
 /** Checks that a run is in a conversation of a project; elsewhere it does not exist. */
 export const make = Effect.gen(function* () {
-  const controlPlane = yield* ControlPlane.ControlPlane
+  const projects = yield* KnownProjects
   const conversations = yield* Cache.makeWith({
     capacity,
     timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.infinity }),
     lookup: ({ projectId, runId }: RunKey) =>
-      Effect.map(
-        Context.get(controlPlane.project(projectId), Runs.Runs).get(runId),
-        (run) => run.conversationId,
-      ),
+      Effect.map(Context.get(projects.ports(projectId), Runs.Runs).get(runId), (run) => run.conversationId),
   })
   return {
     check: (projectId: Ids.ProjectId, conversationId: Ids.ConversationId, runId: Ids.RunId) =>

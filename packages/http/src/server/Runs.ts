@@ -7,6 +7,7 @@ import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import * as Caller from "./Caller.js"
 import { Closing } from "./Closing.js"
+import type { Ports } from "./KnownProjects.js"
 import * as Refusals from "./Refusals.js"
 
 const errorOf = (payload: {
@@ -22,7 +23,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     const closing = yield* Closing
 
     const pageAfter = Effect.fnUntraced(function* (
-      ports: Caller.Ports,
+      ports: Ports,
       options: { readonly runId: Ids.RunId; readonly after: Run.EventId; readonly limit: number },
     ) {
       const entries = yield* Context.get(ports, RunLog.RunLog).read(options)
@@ -33,7 +34,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     })
 
     /** Ends when the log has an entry after `after`, or never will have. */
-    const grown = (ports: Caller.Ports, runId: Ids.RunId, after: Run.EventId) =>
+    const grown = (ports: Ports, runId: Ids.RunId, after: Run.EventId) =>
       Stream.runHead(Context.get(ports, RunLog.RunLog).follow({ runId, after }))
 
     return handlers
