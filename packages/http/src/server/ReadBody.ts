@@ -26,6 +26,9 @@ const notJson = Refusal.make(
   },
 )
 
+/** Where reading a body of unannounced length stops: the connection breaks there, so below it the refusal is told. */
+const maxUnannounced = 4 * maxBytes
+
 const quote = 0x22
 const backslash = 0x5c
 
@@ -61,9 +64,13 @@ const check = Effect.gen(function* () {
   if (length > maxBytes) return yield* tooLarge
   if (!isJson(request.headers["content-type"])) return yield* notJson
   const text = yield* request.text.pipe(
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, Option.some(FileSystem.Size(maxBytes))),
+    Effect.provideService(
+      HttpIncomingMessage.MaxBodySize,
+      Option.some(FileSystem.Size(chunked ? maxUnannounced : maxBytes)),
+    ),
     Effect.mapError(() => tooLarge),
   )
+  if (text.length > maxBytes) return yield* tooLarge
   if (nestsDeeper(text, maxDepth)) return yield* tooDeep
 })
 
