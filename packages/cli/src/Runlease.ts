@@ -91,11 +91,12 @@ const failureOf = (error: unknown): CommandFailure => {
   }
   // A refusal of the API: a code and a sentence.
   if (Predicate.hasProperty(error, "detail") && Predicate.isString(error.detail)) {
-    const unauthorized = Predicate.hasProperty(error, "error") && error.error === "unauthorized"
+    const refused =
+      Predicate.hasProperty(error, "error") && (error.error === "unauthorized" || error.error === "forbidden")
     return new CommandFailure({
       message: error.detail,
-      exitCode: unauthorized ? ExitCode.refused : ExitCode.error,
-      ...(unauthorized ? { hint: refusedHint } : {}),
+      exitCode: refused ? ExitCode.refused : ExitCode.error,
+      ...(refused ? { hint: refusedHint } : {}),
     })
   }
   const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)

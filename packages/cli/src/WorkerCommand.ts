@@ -157,9 +157,13 @@ const work = (
       const worker = yield* Scope.extend(Worker.make(workerOptions), life)
       yield* tell({ _tag: "Registered", worker: worker.registered })
       const telling = yield* Effect.forkScoped(Stream.runForEach(worker.events, tell))
-      // The drain is told too, so the telling ends after it.
+      // The drain is told too, so the telling ends after it. It has a fiber of its own, since this one may be
+      // interrupted, and could wait for nothing.
       return yield* Effect.onExit(worker.failed, (exit) =>
-        Effect.zipRight(Scope.close(life, exit), Fiber.await(telling)),
+        Effect.fork(Scope.close(life, exit)).pipe(
+          Effect.flatMap(Fiber.join),
+          Effect.zipRight(Fiber.await(telling)),
+        ),
       )
     }),
   )

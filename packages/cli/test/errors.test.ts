@@ -49,7 +49,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
       expect(corrupt.stderr).not.toMatch(/\n\s+at /)
 
       // A file where the folder would be: not even root may write there.
-      const blocked = yield* run(["serve", "--port", "0", "--database", "sqlite:notes.sqlite/a.sqlite"], { cwd })
+      const blocked = yield* run(["serve", "--port", "0", "--database", "sqlite:notes.sqlite/a.sqlite"], {
+        cwd,
+      })
       expect(blocked.code).not.toBe(0)
       expect(blocked.stderr).toContain("notes.sqlite")
       expect(blocked.stderr).not.toMatch(/\n\s+at /)

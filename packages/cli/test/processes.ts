@@ -80,7 +80,9 @@ export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, s
         const line = firstLine(text, test)
         return line === undefined
           ? Effect.flatMap(SubscriptionRef.get(stderr), (errors) =>
-              Effect.fail(new Error(`runlease ${args.join(" ")} ended without the line: ${text}\n${errors.text}`)),
+              Effect.fail(
+                new Error(`runlease ${args.join(" ")} ended without the line: ${text}\n${errors.text}`),
+              ),
             )
           : Effect.succeed(line)
       }),

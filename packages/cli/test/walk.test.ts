@@ -18,7 +18,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
         expect(yield* fs.readDirectory(cwd)).toEqual([".runlease"])
         const settings = { cwd, env }
 
-        const worker = yield* start(["worker", "--json", "--name", "echoer", "--agent", "echo", ...says], settings)
+        const worker = yield* start(
+          ["worker", "--json", "--name", "echoer", "--agent", "echo", ...says],
+          settings,
+        )
         const registered = json(yield* worker.line(has({ event: "registered" })))
 
         const submitted = yield* run(
@@ -33,7 +36,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
         const [watched, fromStdin, waiting, workers] = yield* Effect.all(
           [
             run(["watch", "first", "--json"], settings),
-            run(["submit", "--agent", "echo", "--id", "second", "--json", "-"], { ...settings, stdin: "from a pipe" }),
+            run(["submit", "--agent", "echo", "--id", "second", "--json", "-"], {
+              ...settings,
+              stdin: "from a pipe",
+            }),
             run(["submit", "--agent", "nobody", "--id", "third", "--json", "wait for me"], settings),
             run(["workers", "list", "--json"], settings),
           ],
@@ -170,7 +176,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
         ].join("\n"),
       )
       yield* start(["worker", "--module", "worker.ts"], settings)
-      const { code, stdout } = yield* run(["submit", "--agent", "a", "--id", "three", "--watch", "x"], settings)
+      const { code, stdout } = yield* run(
+        ["submit", "--agent", "a", "--id", "three", "--watch", "x"],
+        settings,
+      )
       expect(stdout).toContain("one two three")
       expect(code).toBe(0)
     }),

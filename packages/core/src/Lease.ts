@@ -1,12 +1,13 @@
 /**
  * A held lease as a scoped resource, and the one fiber that renews all the leases of a worker.
  *
- * The holder knows first: a lease is counted from the moment its request was *sent*, on the monotonic
- * clock, less a margin, so it ends here before the store may give the run to another.
+ * The holder knows first: a lease is counted from the moment its request was *sent*, and where the control plane held
+ * the request from as much later, on the monotonic clock, less a margin; so it ends here before the store may give
+ * the run to another.
  *
  * @since 0.1.0
  */
-import { Clock, Deferred, Duration, Effect, Fiber, Option, Schedule, Schema, Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber, Schedule, Schema, Scope } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
 import { Leases, type Renewal } from "./Leases.js"
@@ -94,10 +95,12 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
 }): Effect.fn.Return<LeaseKeeper, never, Leases | Scope.Scope> {
   const leases = yield* Leases
   const duration = Duration.decode(options.leaseDuration)
-  const interval = Duration.times(duration, 1 / 3)
+  const interval = Duration.millis(Math.floor(Duration.toMillis(duration) / 3))
   const lifetime = Duration.unsafeToNanos(Duration.subtract(duration, marginOf(duration)))
   const held = new Set<Held>()
-  const occupied = yield* Effect.makeLatch(false)
+  // What the watch sleeps for, and how to wake it for something earlier.
+  let watched: bigint | undefined
+  const earlier = yield* Effect.makeLatch(false)
 
   const settle = (entry: Held, renewal: Renewal | undefined, sentAt: bigint): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -131,30 +134,31 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
     Effect.timeoutOption(interval),
     Effect.tapError((error) => Effect.logWarning("Leases could not be renewed", error)),
     Effect.retry(unavailableBackoff),
+    // The next round has its chance; what none of them renews ends by its deadline.
+    Effect.catchAllDefect((defect) => Effect.logError("A renewal died", defect)),
   )
 
+  /** Ends what is past its deadline and gives the time until the next one. */
   const expireDue = Effect.gen(function* () {
     const now = yield* Clock.currentTimeNanos
-    let earliest: bigint | undefined
+    watched = undefined
     for (const entry of held) {
       if (entry.deadline <= now) {
         held.delete(entry)
         yield* entry.lease.end("Expired")
-      } else if (earliest === undefined || entry.deadline < earliest) {
-        earliest = entry.deadline
+      } else if (watched === undefined || entry.deadline < watched) {
+        watched = entry.deadline
       }
     }
-    return earliest === undefined ? Option.none() : Option.some(earliest - now)
+    return watched === undefined ? Duration.infinity : Duration.nanos(watched - now)
   })
 
-  // Every lease is as long as the next, so one taken while this sleeps has a later deadline than the one it sleeps for.
-  const watch = Effect.gen(function* () {
-    yield* occupied.await
-    const next = yield* expireDue
-    if (Option.isSome(next)) return yield* Effect.sleep(Duration.nanos(next.value))
-    yield* occupied.close
-    if (held.size > 0) yield* occupied.open
-  })
+  const watch = earlier.close.pipe(
+    Effect.zipRight(expireDue),
+    Effect.flatMap((time) =>
+      Duration.isFinite(time) ? Effect.raceFirst(Effect.sleep(time), earlier.await) : earlier.await,
+    ),
+  )
 
   yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(interval), round)))
   yield* Effect.forkScoped(Effect.forever(watch))
@@ -169,9 +173,10 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
             workerId: options.workerId,
             epoch: claimed.leaseEpoch,
           })
-          const entry: Held = { lease, deadline: sentAt + lifetime }
+          const deadline = sentAt + BigInt(claimed.waitedMillis) * 1_000_000n + lifetime
+          const entry: Held = { lease, deadline }
           held.add(entry)
-          yield* occupied.open
+          if (watched === undefined || deadline < watched) yield* earlier.open
           return entry
         }),
         (entry) => Effect.sync(() => held.delete(entry)),

@@ -122,7 +122,8 @@ export type Run = typeof Run.Type
 /**
  * What a worker gets when it claims: the request, the lease, and where the log stands.
  *
- * `leaseEpoch`, `attempt` and `maxAttempts` are null from a control plane that does not tell them.
+ * `leaseEpoch`, `attempt` and `maxAttempts` are null from a control plane that does not tell them. `waitedMillis`
+ * is how long, at least, the control plane had held the claim when it gave the run; 0 when it does not tell.
  *
  * @since 0.1.0
  * @category models
@@ -144,6 +145,7 @@ export const ClaimedRun = Schema.Struct({
   leaseExpiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
   attempt: Schema.NullOr(Schema.NonNegativeInt),
   maxAttempts: Schema.NullOr(Schema.NonNegativeInt),
+  waitedMillis: Schema.NonNegativeInt,
   session: Schema.NullOr(WorkerSession),
 })
 export type ClaimedRun = typeof ClaimedRun.Type
@@ -166,6 +168,7 @@ export const toClaimed = (run: Run, snapshot: RequestSnapshot | null): ClaimedRu
   leaseExpiresAt: run.lease?.expiresAt ?? null,
   attempt: run.attempt,
   maxAttempts: run.maxAttempts,
+  waitedMillis: 0,
   session: run.session,
 })
 

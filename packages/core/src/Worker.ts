@@ -6,6 +6,7 @@
  */
 import type { Scope } from "effect"
 import {
+  Cause,
   Clock,
   Context,
   Deferred,
@@ -70,7 +71,9 @@ const untilHeard = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Effe
 
 /** Give or take a fifth, so that workers started together do not poll together. */
 const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration> =>
-  Effect.map(Random.nextRange(0.8, 1.2), (factor) => Duration.times(duration, factor))
+  Effect.map(Random.nextRange(0.8, 1.2), (factor) =>
+    Duration.millis(Math.round(Duration.toMillis(duration) * factor)),
+  )
 
 /** A worker's held runs, and the end of each. */
 interface Slot {
@@ -193,8 +196,11 @@ export const make = Effect.fnUntraced(function* (
       Duration.sum(Duration.times(options.interruptGrace, 2), "1 second"),
     )
   })
-  const failing = <A, R>(effect: Effect.Effect<A, WorkerError, R>) =>
-    Effect.catchAll(effect, (error) => Deferred.fail(failure, error))
+  // Where one of the worker's fibers ends, the worker does, for the same reason.
+  const failing = <R>(effect: Effect.Effect<unknown, WorkerError, R>) =>
+    Effect.onError(effect, (cause) =>
+      Cause.isInterruptedOnly(cause) ? Effect.void : Deferred.failCause(failure, cause),
+    )
 
   // The Scope closes in the reverse order: claiming stops, then the drain, and only then what a held run lives on.
   yield* Effect.forkScoped(failing(Effect.forever(heartbeat)))

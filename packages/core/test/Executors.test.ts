@@ -25,6 +25,7 @@ const claimed = (over: Partial<ClaimedRun> = {}): ClaimedRun => ({
   leaseExpiresAt: null,
   attempt: 1,
   maxAttempts: 3,
+  waitedMillis: 0,
   session: null,
   ...over,
 })

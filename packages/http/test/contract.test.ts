@@ -64,7 +64,7 @@ const claimKeys = (
   "run_id agent_id status conversation_id message_id project_id request_snapshot source_target_kind runtime_target_kind " +
   "source_target_release_version source_target_environment_id source_target_branch_id runtime_target_environment_id " +
   "runtime_target_branch_id latest_event_id latest_external_event_sequence lease_owner lease_expires_at worker_session " +
-  "lease_epoch attempt max_attempts"
+  "lease_epoch attempt max_attempts waited_ms"
 )
   .split(" ")
   .sort()

@@ -19,6 +19,7 @@ const ours = new Set([
   "lease_epoch",
   "attempt",
   "max_attempts",
+  "waited_ms",
 ])
 
 const plain = (value: unknown): unknown =>

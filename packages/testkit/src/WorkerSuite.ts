@@ -340,6 +340,23 @@ export const suite = (name: string, layer: Layer.Layer<Ports, unknown>) => {
       )
 
       test(
+        "count from when the run was given, however long the claim had waited for it",
+        Effect.gen(function* () {
+          const endless = yield* makeEndless
+          yield* start(endless.execute, { leaseDuration: "5 seconds", claimWait: "20 seconds" })
+          // In steps, so that a claim held by the control plane looks again meanwhile.
+          yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), 7)
+          const { runId } = yield* submit()
+          yield* Queue.take(endless.started)
+          yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), 12)
+          const current = yield* run(runId)
+          strictEqual(current.status, "running")
+          strictEqual(current.attempt, 1)
+          strictEqual(yield* Queue.size(endless.finalized), 0)
+        }),
+      )
+
+      test(
         "that cannot be renewed end here before they end in the store, and nothing more is written",
         Effect.gen(function* () {
           const endless = yield* makeEndless

@@ -1,8 +1,8 @@
 /**
  * What the demonstration shows at its end, computed from the store alone: each run and each event of its log.
  */
-import { ControlEvents, type Run, RunLog, Runs } from "@runlease/core"
-import { Effect, Stream } from "effect"
+import { ControlEvents, type Page, type Run, RunLog, Runs } from "@runlease/core"
+import { Chunk, Effect, Option, Stream } from "effect"
 import type { Document } from "./Documents.js"
 
 /** A run as it must be found in the store. */
@@ -99,8 +99,17 @@ export const quantile = (values: ReadonlyArray<number>, q: number): number => {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }
 
-/** The figures of all runs together. */
-export const summary = (reports: ReadonlyArray<RunReport>, killedAt: number | null) => {
+/** A page as a stream takes it: its items, and where the next begins. */
+export const nextPage = <A>({ items, next }: Page.Page<A>) =>
+  [Chunk.unsafeFromArray(items), Option.fromNullable(next)] as const
+
+/** The figures of all runs together. `stored` is how many runs the store holds in all. */
+export const summary = (found: {
+  readonly reports: ReadonlyArray<RunReport>
+  readonly stored: number
+  readonly killedAt: number | null
+}) => {
+  const { killedAt, reports, stored } = found
   const pickUps = reports.map((report) => report.pickUp)
   const takeovers = reports.flatMap((report) => (report.takenOver === null ? [] : [report.takenOver.at]))
   return {
@@ -112,7 +121,11 @@ export const summary = (reports: ReadonlyArray<RunReport>, killedAt: number | nu
     pickUpP99: quantile(pickUps, 0.99),
     takenOver: takeovers.length,
     takeoverMillis: killedAt === null || takeovers.length === 0 ? null : Math.max(...takeovers) - killedAt,
-    problems: reports.flatMap((report) => report.problems),
+    problems: [
+      ...reports.flatMap((report) => report.problems),
+      ...(stored === reports.length ? [] : [`${stored} runs are stored for ${reports.length} documents`]),
+      ...(takeovers.length > 0 ? [] : ["No run was taken over, so nothing was shown of that"]),
+    ],
   }
 }
 export type Summary = ReturnType<typeof summary>

@@ -10,7 +10,7 @@ import { ConversationStatus } from "./RunStatus.js"
 import { WorkerSession } from "./Session.js"
 import * as Target from "./Target.js"
 
-/** Every key is there. `lease_epoch`, `attempt` and `max_attempts` may be missing from another server. */
+/** Every key is there. Those after the targets may be missing from another server. */
 export const ClaimedRun = as<Run.ClaimedRun>()(
   Schema.Struct({
     run_id: Ids.RunId,
@@ -29,6 +29,7 @@ export const ClaimedRun = as<Run.ClaimedRun>()(
     lease_epoch: nullish(Run.LeaseEpoch),
     attempt: nullish(Schema.NonNegativeInt),
     max_attempts: nullish(Schema.NonNegativeInt),
+    waited_ms: nullish(Schema.NonNegativeInt),
   }),
   {
     decode: (wire) => ({
@@ -49,6 +50,7 @@ export const ClaimedRun = as<Run.ClaimedRun>()(
       leaseEpoch: wire.lease_epoch ?? null,
       attempt: wire.attempt ?? null,
       maxAttempts: wire.max_attempts ?? null,
+      waitedMillis: wire.waited_ms ?? 0,
     }),
     encode: (run) => ({
       run_id: run.runId,
@@ -67,6 +69,7 @@ export const ClaimedRun = as<Run.ClaimedRun>()(
       lease_epoch: run.leaseEpoch,
       attempt: run.attempt,
       max_attempts: run.maxAttempts,
+      waited_ms: run.waitedMillis,
     }),
   },
 ).annotations({ identifier: "ClaimedRun" })
