@@ -12,14 +12,14 @@ try {
   for (const name of readdirSync("packages")) {
     const manifest = JSON.parse(readFileSync(join("packages", name, "package.json"), "utf8"))
     if (manifest.private) continue
-    execFileSync("npx", ["pnpm@10", "pack", "--pack-destination", folder], {
+    execFileSync("pnpm", ["pack", "--pack-destination", folder], {
       cwd: join("packages", name),
       stdio: ["ignore", "ignore", "inherit"],
     })
     const tarball = join(folder, `runlease-${name}-${manifest.version}.tgz`)
     console.log(`\n${manifest.name}`)
     run(bin("publint"), ["run", tarball, "--strict"])
-    run(bin("attw"), [tarball, "--profile", "esm-only", "--format", "table-flipped"])
+    run(bin("attw"), [tarball, "--profile", "esm-only", "--quiet"])
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

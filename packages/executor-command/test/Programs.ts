@@ -30,6 +30,7 @@ export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun =
   leaseExpiresAt: null,
   attempt: 2,
   maxAttempts: 5,
+  waitedMillis: 0,
   session: null,
   ...changes,
 })

@@ -36,11 +36,10 @@ const paceOf = (documents: ReadonlyArray<Document>): string => {
   return Math.min(0.3, (20 * concurrency * workerNames.length) / Math.max(1, headings)).toFixed(3)
 }
 
-const workerArgs = (documents: ReadonlyArray<Document>) => [
-  ...["--command", "awk", "--arg", "-f", "--arg", program],
-  ...["--agent", "outliner", "--concurrency", String(concurrency), "--lease", `${leaseSeconds}s`],
-  ...["--env", `OUTLINE_PACE=${paceOf(documents)}`],
-]
+const workerArgs = (documents: ReadonlyArray<Document>) =>
+  `--agent outliner --concurrency ${concurrency} --lease ${leaseSeconds}s --env OUTLINE_PACE=${paceOf(documents)}`
+    .split(" ")
+    .concat(["--command", "awk", "--", "-f", program])
 
 /** Waits until a worker holds runs, and gives the one that holds most. */
 const busiest = (workers: ReadonlyArray<Fleet.WorkerProcess>) =>
