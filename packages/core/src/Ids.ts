@@ -5,7 +5,8 @@
  */
 import { Clock, Effect, Schema } from "effect"
 
-const uuid = Schema.String.pipe(
+/** A UUID of any version, as text. */
+export const Uuid = Schema.String.pipe(
   Schema.pattern(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/, {
     message: () => "must be a UUID",
   }),
@@ -26,22 +27,22 @@ export const text = (max: number) =>
 export const RunId = text(128).pipe(Schema.brand("RunId"))
 export type RunId = typeof RunId.Type
 
-export const WorkerId = uuid.pipe(Schema.brand("WorkerId"))
+export const WorkerId = Uuid.pipe(Schema.brand("WorkerId"))
 export type WorkerId = typeof WorkerId.Type
 
-export const ProjectId = uuid.pipe(Schema.brand("ProjectId"))
+export const ProjectId = Uuid.pipe(Schema.brand("ProjectId"))
 export type ProjectId = typeof ProjectId.Type
 
-export const ConversationId = uuid.pipe(Schema.brand("ConversationId"))
+export const ConversationId = Uuid.pipe(Schema.brand("ConversationId"))
 export type ConversationId = typeof ConversationId.Type
 
-export const MessageId = uuid.pipe(Schema.brand("MessageId"))
+export const MessageId = Uuid.pipe(Schema.brand("MessageId"))
 export type MessageId = typeof MessageId.Type
 
-export const SessionId = uuid.pipe(Schema.brand("SessionId"))
+export const SessionId = Uuid.pipe(Schema.brand("SessionId"))
 export type SessionId = typeof SessionId.Type
 
-export const KeyId = uuid.pipe(Schema.brand("KeyId"))
+export const KeyId = Uuid.pipe(Schema.brand("KeyId"))
 export type KeyId = typeof KeyId.Type
 
 /** Which agent a run is for; executors are routed by it. */

@@ -49,6 +49,9 @@ export type Target = typeof Target.Type
 
 export const noTarget: Target = { kind: null, environmentId: null, branchId: null, releaseVersion: null }
 
+/** Where a run's agent is taken from when the submitter does not say: its project as it is. */
+export const projectTarget: Target = { ...noTarget, kind: "project" }
+
 /** The tool call that led to this run, when one did. */
 export const Trigger = Schema.Struct({
   conversationId: Ids.ConversationId,

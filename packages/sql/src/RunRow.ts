@@ -211,7 +211,7 @@ export const toRun = (row: RunRow): Run.Run => ({
   trigger: fromJson(row.trigger_call),
   implementationKind: row.implementation_kind,
   workerKey: row.worker_key,
-  sourceTarget: fromJson<Run.Target>(row.source_target) ?? Run.noTarget,
+  sourceTarget: fromJson<Run.Target>(row.source_target) ?? Run.projectTarget,
   runtimeTarget: fromJson<Run.Target>(row.runtime_target) ?? Run.noTarget,
   priority: row.priority,
   concurrencyKey: row.lane,

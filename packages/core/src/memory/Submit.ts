@@ -8,7 +8,7 @@ import * as Ids from "../Ids.js"
 import { canonicalJson } from "../Json.js"
 import * as LogState from "../LogState.js"
 import * as RequestSnapshot from "../RequestSnapshot.js"
-import { EventId, LeaseEpoch, noTarget, type Run, type RunNotFound, Sequence } from "../Run.js"
+import { EventId, LeaseEpoch, noTarget, projectTarget, type Run, type RunNotFound, Sequence } from "../Run.js"
 import { defaultMaxAttempts, type Submission, SubmissionConflict } from "../Runs.js"
 import { newConversation } from "./Conversations.js"
 import { findRun } from "./Lookup.js"
@@ -71,7 +71,7 @@ export const submit = Effect.fnUntraced(function* (
         trigger: submission.trigger ?? null,
         implementationKind: submission.implementationKind ?? null,
         workerKey: submission.workerKey ?? null,
-        sourceTarget: submission.sourceTarget ?? noTarget,
+        sourceTarget: submission.sourceTarget ?? projectTarget,
         runtimeTarget: submission.runtimeTarget ?? noTarget,
         priority: submission.priority ?? 0,
         concurrencyKey: submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey,

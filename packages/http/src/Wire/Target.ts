@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Run } from "@runlease/core"
+import { Ids, type Run } from "@runlease/core"
 import { Schema } from "effect"
 import { nullish } from "../Wire.js"
 
@@ -20,15 +20,23 @@ export const shown = {
   runtime_target_branch_id: text,
 }
 
+// What a submission may say is narrower than what another server may show.
+const oneOf = (...kinds: ReadonlyArray<string>) =>
+  Schema.String.pipe(
+    Schema.filter((kind) => kinds.includes(kind), { message: () => `must be one of ${kinds.join(", ")}` }),
+  )
+const sourceKind = oneOf("project", "environment", "preview_branch", "release")
+const runtimeKind = oneOf("main_branch", "environment", "preview_branch")
+
 /** As a submission gives them. */
 export const given = {
-  source_target_kind: nullish(Schema.String),
-  source_target_environment_id: nullish(Schema.String),
-  source_target_branch_id: nullish(Schema.String),
+  source_target_kind: nullish(sourceKind),
+  source_target_environment_id: nullish(Ids.Uuid),
+  source_target_branch_id: nullish(Ids.Uuid),
   source_target_release_version: nullish(Schema.String),
-  runtime_target_kind: nullish(Schema.String),
-  runtime_target_environment_id: nullish(Schema.String),
-  runtime_target_branch_id: nullish(Schema.String),
+  runtime_target_kind: nullish(runtimeKind),
+  runtime_target_environment_id: nullish(Ids.Uuid),
+  runtime_target_branch_id: nullish(Ids.Uuid),
   runtime_target_release_version: nullish(Schema.String),
 }
 
