@@ -125,20 +125,27 @@ export const make = Effect.fnUntraced(function* (
     return slotFreed.open
   })
 
-  const work = (run: ClaimedRun, sentAt: bigint) =>
-    Effect.gen(function* () {
-      const lease = yield* keeper.hold(run, sentAt)
-      yield* Effect.acquireRelease(
+  const hold = (run: ClaimedRun, sentAt: bigint) =>
+    Effect.tap(keeper.hold(run, sentAt), (lease) =>
+      Effect.acquireRelease(
         Effect.sync(() => {
           const slot: Slot = { run, lease }
           slots.add(slot)
           return slot
         }),
         (slot) => Effect.sync(() => slots.delete(slot)),
-      )
-      yield* tell(WorkerEvent.Claimed({ run }))
-      yield* Effect.interruptible(Effect.flatMap(RunExecution.execute(run, lease, options), tell))
-    }).pipe(Effect.annotateLogs("run_id", run.runId), Effect.scoped)
+      ),
+    )
+
+  const work = (run: ClaimedRun, sentAt: bigint) =>
+    hold(run, sentAt).pipe(
+      Effect.zipLeft(tell(WorkerEvent.Claimed({ run }))),
+      Effect.flatMap((lease) => Effect.interruptible(RunExecution.execute(run, lease, options))),
+      Effect.scoped,
+      // Told when it is held no more, so that a listener who looks finds it gone.
+      Effect.flatMap(tell),
+      Effect.annotateLogs("run_id", run.runId),
+    )
 
   // From the answer of a claim to the forks of its runs nothing can interrupt, so no claimed run is forgotten.
   const claimRound = Effect.uninterruptibleMask((restore) =>
@@ -215,6 +222,31 @@ export const make = Effect.fnUntraced(function* (
     failed: Deferred.await(failure),
   }
 })
+
+/**
+ * What the worker of the context does from now on.
+ *
+ * @since 0.1.0
+ * @category observing
+ */
+export const events: Stream.Stream<WorkerEvent.WorkerEvent, never, Worker> = Stream.unwrap(
+  Effect.map(Worker, (worker) => worker.events),
+)
+
+/**
+ * The runs that the worker of the context holds: now, and after each change.
+ *
+ * @since 0.1.0
+ * @category observing
+ */
+export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> = Stream.unwrap(
+  Effect.map(Worker, (worker) =>
+    Stream.concat(
+      Stream.fromEffect(worker.inFlight),
+      Stream.mapEffect(worker.events, () => worker.inFlight),
+    ),
+  ),
+)
 
 /**
  * Runs a worker until it is interrupted, which drains it, or until it cannot go on. A control plane that has

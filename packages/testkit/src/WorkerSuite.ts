@@ -506,6 +506,28 @@ export const suite = (name: string, layer: Layer.Layer<Ports, unknown>) => {
       )
     })
 
+    describe("a worker that is watched", () => {
+      test(
+        "tells what it holds, now and after each change",
+        Effect.gen(function* () {
+          const finish = yield* Deferred.make<void>()
+          const worker = yield* start(Executors.make(() => Deferred.await(finish)))
+          const held = yield* Queue.unbounded<number>()
+          yield* Worker.inFlight.pipe(
+            Stream.runForEach((runs) => Queue.offer(held, runs.length)),
+            Effect.provideService(Worker.Worker, worker),
+            Effect.forkScoped,
+          )
+          strictEqual(yield* Queue.take(held), 0)
+          const { runId } = yield* submit()
+          yield* until(Queue.take(held), (count) => count === 1)
+          yield* Deferred.succeed(finish, undefined)
+          yield* until(Queue.take(held), (count) => count === 0)
+          strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
+        }),
+      )
+    })
+
     describe("a drain", () => {
       test(
         "lets runs finish that do so in time, and claims no more",
