@@ -42,7 +42,7 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
   {
     readonly registered: RegisteredWorker
 
-    /** What the worker does from now on, until it has drained; a slow reader loses the oldest. */
+    /** What the worker did last, 64 events at most, and what it does until it has drained; a slow reader loses the oldest. */
     readonly events: Stream.Stream<WorkerEvent.WorkerEvent>
 
     /** The runs it holds now. */
@@ -98,7 +98,7 @@ export const make = Effect.fnUntraced(function* (
   const leases = yield* Leases
   // The end is a message too, so that a listener hears all that came before it.
   const events = yield* Effect.acquireRelease(
-    PubSub.sliding<Option.Option<WorkerEvent.WorkerEvent>>(1024),
+    PubSub.sliding<Option.Option<WorkerEvent.WorkerEvent>>({ capacity: 1024, replay: 64 }),
     (told) => PubSub.publish(told, Option.none()),
   )
   const tell = (event: WorkerEvent.WorkerEvent) => PubSub.publish(events, Option.some(event))
@@ -224,7 +224,7 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /**
- * What the worker of the context does from now on.
+ * What the worker of the context did last, and does.
  *
  * @since 0.1.0
  * @category observing

@@ -11,7 +11,7 @@ import { type ClaimedRun, EventId, type LeaseRef, type Run } from "@runlease/cor
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs, Submission, type SubmissionInput } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { type Duration, Effect, Fiber, type Layer, Option, Schema, type Scope, TestClock } from "effect"
+import { Duration, Effect, Fiber, type Layer, Option, Schema, type Scope, TestClock } from "effect"
 
 /**
  * Declares tests that each get a control plane of their own from `layer`, under the TestClock.
@@ -133,19 +133,32 @@ export const joinAdvancing = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Eff
     return yield* Effect.dieMessage("The fiber is still waiting after two minutes of test time")
   })
 
-/** Looks again and again, a second of test time apart, until `predicate` says yes. */
+/**
+ * Looks again and again, a `step` of test time apart, until `predicate` says yes, or dies once `within` has passed.
+ *
+ * Units: `step` is a second and `within` two minutes of test time when absent.
+ */
 export const eventually = <A, E, R>(
   look: Effect.Effect<A, E, R>,
   predicate: (value: A) => boolean,
+  options: {
+    readonly within?: Duration.DurationInput | undefined
+    readonly step?: Duration.DurationInput | undefined
+  } = {},
 ): Effect.Effect<A, unknown, R | Runs> =>
   Effect.gen(function* () {
-    for (let round = 0; round < 120; round++) {
+    const step = Duration.decode(options.step ?? "1 second")
+    const within = Duration.decode(options.within ?? "2 minutes")
+    const rounds = Math.ceil(Duration.toMillis(within) / Duration.toMillis(step))
+    for (let round = 0; round < rounds; round++) {
       const value = yield* look
       if (predicate(value)) return value
-      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust(step)
       yield* settle
     }
-    return yield* Effect.dieMessage("The state awaited did not come within two minutes of test time")
+    return yield* Effect.dieMessage(
+      `The state awaited did not come within ${Duration.format(within)} of test time`,
+    )
   })
 
 /** Lets the leases that `claim` gave lapse. */

@@ -19,7 +19,7 @@ export class NoDocuments extends Data.TaggedError("NoDocuments")<{ readonly mess
 const skipped = new Set(["node_modules", "dist"])
 
 /** More documents than this take longer than a demonstration should. */
-export const most = 60
+const most = 60
 
 const figuresOf = (text: string): Pick<Document, "lines" | "headings"> => {
   const lines = text.split("\n")

@@ -94,7 +94,7 @@ export const ofRun = Effect.fn("Report.ofRun")(function* ({ document, runId }: E
 })
 
 /** The value below which the share `q` of the values lies. */
-export const quantile = (values: ReadonlyArray<number>, q: number): number => {
+const quantile = (values: ReadonlyArray<number>, q: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }

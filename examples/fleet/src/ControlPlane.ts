@@ -1,0 +1,39 @@
+import { HttpServer } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Access, ControlPlane } from "@runlease/core"
+import { Server } from "@runlease/http"
+import { SqlControlPlane } from "@runlease/sql"
+import { Config, Context, Effect, Layer, Option, Redacted } from "effect"
+import { createServer } from "node:http"
+
+/** Where the fleet's control plane is. */
+export class Remote extends Context.Tag("example/Remote")<
+  Remote,
+  { readonly url: string; readonly key: Redacted.Redacted }
+>() {}
+
+/** A stand-in on a free loopback port, for a run without a server: what `runlease serve` does. */
+const standIn = Layer.effect(
+  Remote,
+  Effect.gen(function* () {
+    const access = yield* Access.Access
+    const project = yield* access.getProject(ControlPlane.defaultProject)
+    const { token } = yield* access.createKey({ projectId: project.id, name: "fleet" })
+    const { address } = yield* HttpServer.HttpServer
+    return { url: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`, key: token }
+  }),
+).pipe(
+  Layer.provideMerge(Server.layer),
+  Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+  Layer.provide(SqlControlPlane.layerSqlite({ filename: ":memory:" })),
+)
+
+/** The server that RUNLEASE_URL and RUNLEASE_API_KEY name, else the stand-in. */
+export const layer = Layer.unwrapEffect(
+  Effect.gen(function* () {
+    const url = yield* Config.option(Config.string("RUNLEASE_URL"))
+    if (Option.isNone(url)) return standIn
+    const key = yield* Config.redacted("RUNLEASE_API_KEY")
+    return Layer.succeed(Remote, { url: url.value, key })
+  }),
+)

@@ -1,0 +1,57 @@
+import { Command, FetchHttpClient } from "@effect/platform"
+import { NodeContext, NodeRuntime } from "@effect/platform-node"
+import { Ids, RequestSnapshot, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { Client } from "@runlease/http"
+import { Console, Effect, Layer, Redacted, Stream } from "effect"
+import { fileURLToPath } from "node:url"
+import * as ControlPlane from "./ControlPlane.js"
+
+const names = ["ada", "brian", "chen"]
+const workerProgram = fileURLToPath(new URL("worker.ts", import.meta.url))
+
+/** A worker process; it ends, and drains, with the Scope. */
+const startWorker = (name: string, remote: ControlPlane.Remote["Type"]) =>
+  Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
+    Command.env({
+      WORKER_NAME: name,
+      RUNLEASE_URL: remote.url,
+      RUNLEASE_API_KEY: Redacted.value(remote.key),
+    }),
+    Command.stderr("inherit"),
+    Command.start,
+  )
+
+/** What the run's message says when it has ended. */
+const answerOf = Effect.fnUntraced(function* (text: string) {
+  const runs = yield* Runs.Runs
+  const log = yield* RunLog.RunLog
+  const { run } = yield* runs.submit({
+    agentId: Ids.AgentId.make("task"),
+    snapshot: RequestSnapshot.fromText(text),
+  })
+  return yield* Stream.runFold(log.follow({ runId: run.runId }), "", (answer, { event }) =>
+    event.type === "TEXT_MESSAGE_CONTENT" ? answer + String(event["delta"]) : answer,
+  )
+})
+
+const program = Effect.gen(function* () {
+  const remote = yield* ControlPlane.Remote
+  yield* Effect.forEach(names, (name) => startWorker(name, remote))
+  const ports = Client.layer({ baseUrl: remote.url, token: remote.key }).pipe(
+    Layer.provide(FetchHttpClient.layer),
+  )
+  yield* Effect.gen(function* () {
+    const registry = yield* WorkerRegistry.WorkerRegistry
+    yield* Effect.repeat(Effect.delay(registry.list(), "50 millis"), {
+      until: ({ items }) => items.length >= names.length,
+    })
+    const tasks = Array.from({ length: 12 }, (_, index) => `task ${index + 1}`)
+    const answers = yield* Effect.forEach(tasks, answerOf, { concurrency: "unbounded" })
+    for (const name of names) {
+      yield* Console.log(`${name} did ${answers.filter((answer) => answer.startsWith(name)).length}`)
+    }
+    yield* Console.log(`${answers.length} runs, ${new Set(answers).size} answers`)
+  }).pipe(Effect.provide(ports))
+}).pipe(Effect.scoped)
+
+program.pipe(Effect.provide([ControlPlane.layer, NodeContext.layer]), NodeRuntime.runMain)

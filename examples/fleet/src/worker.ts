@@ -1,0 +1,23 @@
+import { FetchHttpClient } from "@effect/platform"
+import { NodeRuntime } from "@effect/platform-node"
+import { Executors, RequestSnapshot, Worker } from "@runlease/core"
+import { Client } from "@runlease/http"
+import { Config, Effect, Layer } from "effect"
+
+/** One worker process. Where the control plane is, it reads from RUNLEASE_URL and RUNLEASE_API_KEY. */
+const agent = Executors.layer((run) =>
+  Effect.gen(function* () {
+    const name = yield* Config.string("WORKER_NAME")
+    yield* Effect.sleep("50 millis")
+    return `${name} did ${RequestSnapshot.lastUserText(run.snapshot)}`
+  }),
+)
+
+const worker = Effect.flatMap(Config.string("WORKER_NAME"), (name) =>
+  Worker.run({ workerKey: name, concurrency: 2, leaseDuration: "10 seconds" }),
+)
+
+worker.pipe(
+  Effect.provide([agent, Client.layerConfig.pipe(Layer.provide(FetchHttpClient.layer))]),
+  NodeRuntime.runMain,
+)

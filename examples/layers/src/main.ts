@@ -1,0 +1,40 @@
+import { NodeRuntime } from "@effect/platform-node"
+import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { Console, Effect, Layer, Stream } from "effect"
+import * as Rates from "./Rates.js"
+import * as RatesExecutor from "./RatesExecutor.js"
+
+/** The application asks for runs and watches its worker; it cannot tell which store is behind the ports. */
+const program = Effect.gen(function* () {
+  const runs = yield* Runs.Runs
+  const log = yield* RunLog.RunLog
+  for (const currency of ["USD", "GBP", "CHF"]) {
+    const { run } = yield* runs.submit({
+      publicId: Ids.RunId.make(currency),
+      agentId: Ids.AgentId.make("rates"),
+      snapshot: RequestSnapshot.fromText(currency),
+    })
+    yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) =>
+      event.type === "TEXT_MESSAGE_CONTENT" ? Console.log(`  ${String(event["delta"])}`) : Effect.void,
+    )
+  }
+})
+
+/** Tells what the worker does, for as long as it lives. */
+const watching = Layer.scopedDiscard(
+  Effect.forkScoped(
+    Stream.runForEach(Worker.events, (event) =>
+      Console.log(`worker: ${event._tag}${"run" in event ? ` ${event.run.runId}` : ""}`),
+    ),
+  ),
+)
+
+const worker = watching.pipe(
+  Layer.provideMerge(Worker.layer({ concurrency: 4 })),
+  Layer.provide(RatesExecutor.layer),
+  Layer.provide(Rates.layer),
+  // Merged, since the program submits to the same store. SqlControlPlane.layerSqlite or Client.layer fit here too.
+  Layer.provideMerge(MemoryControlPlane.layer),
+)
+
+program.pipe(Effect.provide(worker), NodeRuntime.runMain)

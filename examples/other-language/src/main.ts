@@ -1,0 +1,32 @@
+import { NodeRuntime } from "@effect/platform-node"
+import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { CommandExecutor } from "@runlease/executor-command"
+import { Console, Effect, Layer, Stream } from "effect"
+import { fileURLToPath } from "node:url"
+
+/** No shell, a working folder per run, an environment of named variables, and nothing left behind. */
+const executor = CommandExecutor.layer({
+  command: "awk",
+  args: ["-f", fileURLToPath(new URL("../agent/count.awk", import.meta.url))],
+})
+
+const program = Effect.gen(function* () {
+  const runs = yield* Runs.Runs
+  const log = yield* RunLog.RunLog
+  const { run } = yield* runs.submit({
+    publicId: Ids.RunId.make("count-1"),
+    agentId: Ids.AgentId.make("counter"),
+    snapshot: RequestSnapshot.fromText("how many words are in this"),
+  })
+  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) =>
+    Console.log(
+      event.type === "TEXT_MESSAGE_CONTENT"
+        ? `  ${String(event["delta"]).trimEnd()}`
+        : `${event.type}${event.type === "CUSTOM" ? ` ${String(event["name"])}=${String(event["value"])}` : ""}`,
+    ),
+  )
+})
+
+const worker = Worker.layer().pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))
+
+program.pipe(Effect.provide(worker), NodeRuntime.runMain)

@@ -1,0 +1,51 @@
+import { Command, FileSystem, Path } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { createRequire } from "node:module"
+import { fileURLToPath, pathToFileURL } from "node:url"
+
+const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+/** What differs from one run of an example to the next. */
+const settled = (output: string): ReadonlyArray<string> =>
+  output
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "<id>")
+    .replaceAll(/ did \d+/g, " did some")
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== "")
+
+const outputOf = (readme: string): string => /```text\n(.*?)```/s.exec(readme)?.[1] ?? ""
+
+/** Those whose output is a program's own; the others are tests and run as such. */
+const examples = ["six-lines", "layers", "other-language", "fleet"]
+
+describe("every example prints what its README shows", () => {
+  for (const name of examples) {
+    it.scoped(
+      name,
+      () =>
+        Effect.gen(function* () {
+          const fs = yield* FileSystem.FileSystem
+          const path = yield* Path.Path
+          const folder = path.join(root, name)
+          // In a folder of its own, since an example may leave a file.
+          const cwd = yield* fs.makeTempDirectoryScoped()
+          const child = yield* Command.start(
+            Command.make(process.execPath, "--import", loader, path.join(folder, "src/main.ts")).pipe(
+              Command.workingDirectory(cwd),
+              Command.stderr("inherit"),
+            ),
+          )
+          const output = yield* Stream.mkString(Stream.decodeText(child.stdout))
+          expect(settled(output)).toEqual(
+            settled(outputOf(yield* fs.readFileString(path.join(folder, "README.md")))),
+          )
+          expect(yield* child.exitCode).toBe(0)
+        }).pipe(Effect.provide(NodeContext.layer)),
+      60_000,
+    )
+  }
+})
