@@ -3,6 +3,7 @@
  */
 import { CliConfig, Command, ValidationError } from "@effect/cli"
 import { NodeContext } from "@effect/platform-node"
+import { Refusal } from "@runlease/http"
 import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicate } from "effect"
 import * as DemoCommand from "./DemoCommand.js"
 import { CommandFailure, ExitCode, exitCodeHelp, QuietExit } from "./ExitCode.js"
@@ -82,19 +83,10 @@ const failureOf = (error: unknown): CommandFailure => {
       exitCode: ExitCode.unavailable,
     })
   }
-  if (Predicate.isTagged(error, "RequestError")) {
+  if (error instanceof Refusal.Refusal) {
+    const refused = error.httpStatus === 401 || error.httpStatus === 403
     return new CommandFailure({
-      message: "The control plane could not be reached",
-      hint: unavailableHint,
-      exitCode: ExitCode.unavailable,
-    })
-  }
-  // A refusal of the API: a code and a sentence.
-  if (Predicate.hasProperty(error, "detail") && Predicate.isString(error.detail)) {
-    const refused =
-      Predicate.hasProperty(error, "error") && (error.error === "unauthorized" || error.error === "forbidden")
-    return new CommandFailure({
-      message: error.detail,
+      message: error.message,
       exitCode: refused ? ExitCode.refused : ExitCode.error,
       ...(refused ? { hint: refusedHint } : {}),
     })
