@@ -1,16 +1,9 @@
 /**
- * Flags that take a number or a duration within bounds. What is wrong with a value is said in one line that names the
- * flag or the setting and what is allowed.
+ * Flags whose values have a form: a number or a duration within bounds, a URL. What is wrong with a value is said in
+ * one line that names the flag, or the setting it came from, and what is allowed.
  */
-import { Options } from "@effect/cli"
-import { Duration, Schema } from "effect"
-
-const told = (what: string) => ({
-  message: (issue: { readonly actual: unknown }) => ({
-    message: `${what}, not ${JSON.stringify(issue.actual)}`,
-    override: true,
-  }),
-})
+import { HelpDoc, Options, ValidationError } from "@effect/cli"
+import { Config, Duration, Effect, Option } from "effect"
 
 interface Bounds<A> {
   readonly minimum: A
@@ -19,27 +12,60 @@ interface Bounds<A> {
   readonly setting?: string
 }
 
+/** Where a setting's source is kept beside its value, for those that do not come from the environment. */
+export const sourceOf = (setting: string): string => `${setting} source`
+
+/** A value as it was given, and how to call the place. */
+interface Given {
+  readonly label: string
+  readonly text: string
+}
+
+/** A flag, or the setting that it falls back to, whose text `parse` understands. */
+const formed = <A>(
+  name: string,
+  setting: string | undefined,
+  allowed: string,
+  parse: (text: string) => Option.Option<A>,
+): Options.Options<A> => {
+  const flag = Options.map(Options.text(name), (text): Given => ({ label: `--${name}`, text }))
+  const given =
+    setting === undefined
+      ? flag
+      : Options.withFallbackConfig(
+          flag,
+          Config.all({
+            label: Config.withDefault(Config.string(sourceOf(setting)), setting),
+            text: Config.string(setting),
+          }),
+        )
+  return Options.mapEffect(given, ({ label, text }) =>
+    Option.match(parse(text), {
+      onNone: () =>
+        Effect.fail(
+          ValidationError.invalidValue(HelpDoc.p(`${label} takes ${allowed}, not ${JSON.stringify(text)}`)),
+        ),
+      onSome: (value) => Effect.succeed(value),
+    }),
+  )
+}
+
 /** A whole number. */
 export const whole = (name: string, bounds: Bounds<number>): Options.Options<number> => {
   const { maximum, minimum, setting } = bounds
-  const schema = (label: string) =>
-    Schema.NumberFromString.pipe(
-      Schema.filter((value) => Number.isInteger(value) && value >= minimum && value <= maximum),
-      Schema.annotations(told(`${label} takes a whole number, ${minimum} to ${maximum}`)),
-    )
-  const flag = Options.withSchema(Options.text(name), schema(`--${name}`))
-  return setting === undefined
-    ? flag
-    : Options.withFallbackConfig(flag, Schema.Config(setting, schema(setting)))
+  return formed(name, setting, `a whole number, ${minimum} to ${maximum}`, (text) => {
+    const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN
+    return value >= minimum && value <= maximum ? Option.some(value) : Option.none()
+  })
 }
 
 const units: Readonly<Record<string, number>> = { "": 1000, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
-const parse = (text: string): Duration.Duration | undefined => {
+const parseDuration = (text: string): Option.Option<Duration.Duration> => {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(text.replaceAll(" ", "")) ?? []
   return amount === undefined || unit === undefined
-    ? undefined
-    : Duration.millis(Number(amount) * units[unit]!)
+    ? Option.none()
+    : Option.some(Duration.millis(Number(amount) * units[unit]!))
 }
 
 /** A duration: `90`, which is seconds, `500ms`, `30s`, `5m`, `1h`. */
@@ -48,30 +74,14 @@ export const duration = (
   bounds: Bounds<Duration.DurationInput>,
 ): Options.Options<Duration.Duration> => {
   const { maximum, minimum, setting } = bounds
-  const schema = (label: string) =>
-    Schema.String.pipe(
-      Schema.filter((text) => {
-        const value = parse(text)
-        return value !== undefined && Duration.between(value, { minimum, maximum })
-      }),
-      Schema.annotations(
-        told(
-          `${label} takes ${Duration.format(minimum)} to ${Duration.format(maximum)}, written as 500ms, 30s, 5m or 1h`,
-        ),
-      ),
-      Schema.transform(Schema.DurationFromSelf, {
-        strict: true,
-        decode: (text) => parse(text) ?? Duration.zero,
-        encode: (value) => `${Duration.toMillis(value)}ms`,
-      }),
-      Schema.annotations(
-        told(
-          `${label} takes ${Duration.format(minimum)} to ${Duration.format(maximum)}, written as 500ms, 30s, 5m or 1h`,
-        ),
-      ),
-    )
-  const flag = Options.withSchema(Options.text(name), schema(`--${name}`))
-  return setting === undefined
-    ? flag
-    : Options.withFallbackConfig(flag, Schema.Config(setting, schema(setting)))
+  const allowed = `${Duration.format(minimum)} to ${Duration.format(maximum)}, written as 500ms, 30s, 5m or 1h`
+  return formed(name, setting, allowed, (text) =>
+    Option.filter(parseDuration(text), Duration.between({ minimum, maximum })),
+  )
 }
+
+/** The URL of an HTTP server. */
+export const httpUrl = (name: string, setting: string): Options.Options<string> =>
+  formed(name, setting, "a URL that begins with http:// or https://", (text) =>
+    /^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? Option.some(text) : Option.none(),
+  )

@@ -5,9 +5,10 @@ import { Args, Command, Options } from "@effect/cli"
 import { FetchHttpClient, HttpApiClient, HttpClient, HttpClientRequest } from "@effect/platform"
 import { Ids } from "@runlease/core"
 import { Api } from "@runlease/http"
-import { Console, DateTime, Effect } from "effect"
+import { Console, DateTime, Effect, Predicate } from "effect"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
+import * as Word from "./Word.js"
 
 const common = { connection: Settings.connection, json: Settings.json }
 
@@ -20,6 +21,18 @@ const api = Effect.fnUntraced(function* (connection: Settings.Connection) {
   })
 })
 
+const speaking =
+  (connection: Settings.Connection) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    effect.pipe(
+      Effect.provide(FetchHttpClient.layer),
+      Effect.mapError((error) =>
+        Predicate.isTagged(error, "RequestError")
+          ? Settings.unreachable(connection, "The control plane could not be reached")
+          : error,
+      ),
+    )
+
 const create = Command.make(
   "create",
   {
@@ -27,7 +40,7 @@ const create = Command.make(
     admin: Options.boolean("admin").pipe(
       Options.withDescription("Let the key manage projects and keys as well"),
     ),
-    name: Args.text({ name: "name" }).pipe(Args.withDescription("What the key is for")),
+    name: Word.make("name", "What the key is for"),
   },
   (options) =>
     Effect.gen(function* () {
@@ -39,7 +52,7 @@ const create = Command.make(
       yield* options.json
         ? Output.json({ id: key.id, name: key.name, admin: key.admin, token })
         : Console.log(`Key ${key.id}, shown only now:\n  export RUNLEASE_API_KEY=${token}`)
-    }).pipe(Effect.provide(FetchHttpClient.layer)),
+    }).pipe(speaking(options.connection)),
 ).pipe(Command.withDescription("Create an API key and show it once. Example: runlease keys create ci"))
 
 const list = Command.make("list", common, (options) =>
@@ -68,17 +81,14 @@ const list = Command.make("list", common, (options) =>
         paint,
       ),
     )
-  }).pipe(Effect.provide(FetchHttpClient.layer)),
+  }).pipe(speaking(options.connection)),
 ).pipe(Command.withDescription("List the project's API keys, never their tokens."))
 
 const revoke = Command.make(
   "revoke",
   {
     ...common,
-    id: Args.text({ name: "key-id" }).pipe(
-      Args.withSchema(Ids.KeyId),
-      Args.withDescription("The key's id, as keys list shows it"),
-    ),
+    id: Word.make("key-id", "The key's id, as keys list shows it").pipe(Args.withSchema(Ids.KeyId)),
   },
   (options) =>
     Effect.gen(function* () {
@@ -87,7 +97,7 @@ const revoke = Command.make(
         path: { project_reference: options.connection.project, key_id: options.id },
       })
       yield* options.json ? Output.json({ id: key.id, revoked: true }) : Console.log(`Revoked ${key.id}`)
-    }).pipe(Effect.provide(FetchHttpClient.layer)),
+    }).pipe(speaking(options.connection)),
 ).pipe(Command.withDescription("Revoke an API key: from now on its token is nobody's."))
 
 export const command = Command.make("keys").pipe(

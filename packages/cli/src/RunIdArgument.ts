@@ -3,8 +3,8 @@
  */
 import { Args } from "@effect/cli"
 import { Ids } from "@runlease/core"
+import * as Word from "./Word.js"
 
-export const runId = Args.text({ name: "run-id" }).pipe(
+export const runId = Word.make("run-id", "The run's id, as submit printed it").pipe(
   Args.withSchema(Ids.RunId),
-  Args.withDescription("The run's id, as submit printed it"),
 )

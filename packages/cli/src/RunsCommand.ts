@@ -60,7 +60,7 @@ const list = Command.make(
       if (page.items.length === 0 && !options.json) return yield* Console.log("No runs")
       yield* show(options.json, page.items)
       if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
-    }).pipe(Effect.provide(Settings.client(options.connection))),
+    }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Command.withDescription(
     "List runs, newest first. Example: runlease runs list --status failed --agent reviewer",
@@ -82,7 +82,7 @@ const get = Command.make("get", { ...common, runId }, (options) =>
             )
             .join("\n"),
         )
-  }).pipe(Effect.provide(Settings.client(options.connection))),
+  }).pipe(Settings.withClient(options.connection)),
 ).pipe(Command.withDescription("Show one run."))
 
 const cancel = Command.make("cancel", { ...common, runId }, (options) =>
@@ -93,7 +93,7 @@ const cancel = Command.make("cancel", { ...common, runId }, (options) =>
       ? Output.json({ cancelled, ...RunLines.toJson(run) })
       : Console.log(cancelled ? `Cancelled ${run.runId}` : `${run.runId} had ended: ${run.status}`)
     if (!cancelled) yield* new QuietExit({ exitCode: ExitCode.error })
-  }).pipe(Effect.provide(Settings.client(options.connection))),
+  }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Command.withDescription(
     "Cancel a run, whoever works on it. Exits with 1 when it had ended already and nothing changed.",
@@ -127,7 +127,7 @@ const resume = Command.make(
       yield* options.json
         ? Output.json({ accepted: true, duplicate, ...RunLines.toJson(run) })
         : Console.log(duplicate ? `${run.runId} had that answer` : `${run.runId} goes on`)
-    }).pipe(Effect.provide(Settings.client(options.connection))),
+    }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Command.withDescription(
     `Answer the tool call that a waiting run is suspended for. ` +
@@ -151,7 +151,7 @@ const events = Command.make("events", { ...common, runId }, (options) =>
           : Console.log(`${paint("dim", String(entry.eventId).padStart(6))}  ${JSON.stringify(entry.event)}`),
       ),
     )
-  }).pipe(Effect.provide(Settings.client(options.connection))),
+  }).pipe(Settings.withClient(options.connection)),
 ).pipe(Command.withDescription("Print a run's log as it is now."))
 
 export const command = Command.make("runs").pipe(

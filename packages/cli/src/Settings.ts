@@ -6,10 +6,12 @@
  */
 import { FetchHttpClient } from "@effect/platform"
 import { Options } from "@effect/cli"
+import { ControlPlaneUnavailable } from "@runlease/core"
+import { Client } from "@runlease/http"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted, Schema } from "effect"
 import { readFileSync } from "node:fs"
-import { Client } from "@runlease/http"
-import { usage, type CommandFailure } from "./ExitCode.js"
+import { CommandFailure, ExitCode, usage } from "./ExitCode.js"
+import * as Flag from "./Flag.js"
 
 const File = Schema.parseJson(
   Schema.Record({
@@ -36,13 +38,7 @@ const readFile = (
       onSuccess: (text) =>
         Schema.decodeUnknown(File)(text).pipe(
           Effect.map(
-            (settings) =>
-              new Map(
-                Object.entries(settings).map(([key, value]) => [
-                  `RUNLEASE_${key.toUpperCase()}`,
-                  String(value),
-                ]),
-              ),
+            (settings) => new Map(Object.entries(settings).map(([key, value]) => [key, String(value)])),
           ),
           Effect.mapError((error) =>
             usage(
@@ -73,16 +69,21 @@ const configFlag = (args: ReadonlyArray<string>) => {
 export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const { file, rest } = configFlag(args)
   const named = file ?? (yield* Effect.orDie(Config.withDefault(Config.string("RUNLEASE_CONFIG"), "")))
-  const settings = yield* readFile(named === "" ? defaultFile : named, named !== "")
-  const provider = ConfigProvider.orElse(ConfigProvider.fromEnv(), () =>
-    ConfigProvider.fromMap(new Map(settings)),
-  )
+  const path = named === "" ? defaultFile : named
+  const environment = ConfigProvider.fromEnv()
+  const settings = new Map<string, string>()
+  for (const [key, value] of yield* readFile(path, named !== "")) {
+    const setting = `RUNLEASE_${key.toUpperCase()}`
+    // What the environment says goes first, and with it where that was said.
+    if (yield* Effect.isSuccess(environment.load(Config.string(setting)))) continue
+    settings.set(setting, value).set(Flag.sourceOf(setting), `${key} in ${path}`)
+  }
+  const provider = ConfigProvider.orElse(environment, () => ConfigProvider.fromMap(settings))
   return { provider, args: rest }
 })
 
-const url = Options.text("url").pipe(
+const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
   Options.withDescription("The control plane (RUNLEASE_URL)"),
-  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_URL")),
   Options.withDefault("http://127.0.0.1:4400"),
 )
 
@@ -129,6 +130,33 @@ export const client = (settings: Connection) =>
       Client.layer({ baseUrl: settings.url, token, project: settings.project }),
     ),
   ).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** The URL without what may be secret in it. */
+const shown = (url: string): string => {
+  const { host, pathname, protocol } = new URL(url)
+  return `${protocol}//${host}${pathname === "/" ? "" : pathname}`
+}
+
+/** How a command says that nobody answers there. */
+export const unreachable = (settings: Connection, message: string): CommandFailure =>
+  new CommandFailure({
+    message: `${message} (${shown(settings.url)})`,
+    hint: "Check that the server runs there; --url or RUNLEASE_URL names another.",
+    exitCode: ExitCode.unavailable,
+  })
+
+/** Gives an effect the ports over the connection; a control plane that does not answer is named. */
+export const withClient =
+  (settings: Connection) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    effect.pipe(
+      Effect.provide(client(settings)),
+      Effect.mapError((error) =>
+        error instanceof ControlPlaneUnavailable.ControlPlaneUnavailable && error.retryable
+          ? unreachable(settings, error.message)
+          : error,
+      ),
+    )
 
 /** JSON lines instead of text for people. */
 export const json = Options.boolean("json").pipe(Options.withDescription("Print JSON lines, for machines"))

@@ -13,6 +13,7 @@ import * as Output from "./Output.js"
 import * as RunLines from "./RunLines.js"
 import * as Settings from "./Settings.js"
 import * as SubmissionLines from "./SubmissionLines.js"
+import * as Word from "./Word.js"
 
 /** How many of many are on their way at once. */
 const inFlight = 16
@@ -66,9 +67,8 @@ const options = {
   ),
   watch: Options.boolean("watch").pipe(Options.withDescription("Follow it; the exit code says how it ended")),
   json: Settings.json,
-  text: Args.text({ name: "text" }).pipe(
-    Args.withDescription("What to say to the agent; - reads stdin"),
-    Args.optional,
+  text: Args.optional(
+    Word.make("text", "What to say to the agent; - reads stdin, for a text that begins with -- too"),
   ),
 }
 
@@ -160,7 +160,7 @@ export const command = Command.make("submit", options, (parsed) =>
   Option.match(parsed.jsonl, {
     onNone: () => one(parsed),
     onSome: (file) => many(parsed, file),
-  }).pipe(Effect.provide(Settings.client(parsed.connection))),
+  }).pipe(Settings.withClient(parsed.connection)),
 ).pipe(
   Command.withDescription(
     `Submit a run and print its id. ${exitCodeHelp} Examples: runlease submit --agent echo hello; ` +

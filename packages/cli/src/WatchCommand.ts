@@ -2,7 +2,6 @@
  * `runlease watch`: a run's events as they come.
  */
 import { Command, Options } from "@effect/cli"
-import { Effect } from "effect"
 import { exitCodeHelp } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
 import { follow } from "./Follow.js"
@@ -17,7 +16,7 @@ const after = Flag.whole("after", { minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 export const command = Command.make(
   "watch",
   { connection: Settings.connection, after, json: Settings.json, runId },
-  (options) => Effect.provide(follow(options), Settings.client(options.connection)),
+  (options) => Settings.withClient(options.connection)(follow(options)),
 ).pipe(
   Command.withDescription(
     `Follow a run to its end, over takeovers by other workers. Ctrl-C leaves the run alone. ${exitCodeHelp} ` +

@@ -44,7 +44,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
         paint,
       ),
     )
-  }).pipe(Effect.provide(Settings.client(options.connection))),
+  }).pipe(Settings.withClient(options.connection)),
 ).pipe(Command.withDescription("List the project's workers, newest heartbeat first, at most 100."))
 
 export const command = Command.make("workers").pipe(
