@@ -9,6 +9,7 @@
  */
 import { Clock, Deferred, Duration, Effect, Fiber, Schedule, Schema, Scope } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import { apart } from "./Finalizing.js"
 import type * as Ids from "./Ids.js"
 import { Leases, type Renewal } from "./Leases.js"
 import type { ClaimedRun, LeaseRef } from "./Run.js"
@@ -221,6 +222,6 @@ export const guardWithin = <A, E, R>(
     ({ fiber }) => lease.guard(Fiber.join(fiber)),
     ({ fiber, scope }, exit) =>
       fiber.unsafePoll() === null
-        ? Scope.close(scope, exit).pipe(Effect.disconnect, Effect.timeoutOption(grace), Effect.interruptible)
+        ? apart(Effect.timeoutOption(Effect.disconnect(Scope.close(scope, exit)), grace))
         : Effect.void,
   )

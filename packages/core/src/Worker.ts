@@ -24,6 +24,7 @@ import { Claims } from "./Claims.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type { ProjectPorts } from "./ControlPlane.js"
 import { Executor } from "./Executor.js"
+import { apart } from "./Finalizing.js"
 import * as Ids from "./Ids.js"
 import * as Lease from "./Lease.js"
 import { Leases } from "./Leases.js"
@@ -212,7 +213,7 @@ export const make = Effect.fnUntraced(function* (
   // The Scope closes in the reverse order: claiming stops, then the drain, and only then what a held run lives on.
   yield* Effect.forkScoped(failing(Effect.forever(heartbeat)))
   yield* Effect.forkScoped(failing(heed))
-  yield* Effect.addFinalizer(() => Effect.interruptible(drain))
+  yield* Effect.addFinalizer(() => apart(drain))
   yield* Effect.forkScoped(failing(Effect.forever(untilHeard(claimRound))))
 
   return {

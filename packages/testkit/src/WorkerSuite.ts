@@ -281,13 +281,41 @@ export const suite = (name: string, layer: Layer.Layer<Ports, unknown>) => {
           })
           const { runId } = yield* submit()
           const waiting = yield* untilStatus(runId, "waiting")
-          deepStrictEqual(waiting.waiting, { toolCallId: "call-1", toolName: "ask" })
+          deepStrictEqual(waiting.waiting, { toolCallId: "call-1", toolName: "ask", expiresAt: null })
           yield* until(worker.inFlight, (held) => held.length === 0)
           const runs = yield* Runs.Runs
           yield* runs.resume(runId, { toolCallId: "call-1", result: "yes" })
           yield* untilStatus(runId, "completed")
           const said = (yield* log(runId)).find((event) => event.type === "TEXT_MESSAGE_CONTENT")
           strictEqual(said?.["delta"], "you said yes")
+        }),
+      )
+
+      test(
+        "fails when the result does not arrive within the time that the executor gives it",
+        Effect.gen(function* () {
+          const interrupt: AgentEvent.AgentEvent = {
+            type: "RUN_FINISHED",
+            outcome: {
+              type: "interrupt",
+              interrupts: [{ id: "call-2", reason: "confirm", expiresAt: "1970-01-01T00:00:20.000Z" }],
+            },
+          }
+          yield* start((claimed) =>
+            claimed.agentId === "asks"
+              ? Stream.fail(Executor.awaitToolResult("call-1", "ask", "10 seconds"))
+              : Stream.make(interrupt),
+          )
+          const asks = yield* submit({ agentId: "asks" })
+          const interrupts = yield* submit({ agentId: "interrupts" })
+          const endOf = (run: Run.Run) => run.waiting?.expiresAt?.epochMillis
+          strictEqual(endOf(yield* untilStatus(asks.runId, "waiting")), 10_000)
+          strictEqual(endOf(yield* untilStatus(interrupts.runId, "waiting")), 20_000)
+          yield* TestClock.adjust("10 seconds")
+          strictEqual((yield* untilStatus(asks.runId, "failed")).error?.code, "wait_expired")
+          strictEqual((yield* run(interrupts.runId)).status, "waiting")
+          yield* TestClock.adjust("10 seconds")
+          strictEqual((yield* untilStatus(interrupts.runId, "failed")).error?.code, "wait_expired")
         }),
       )
     })
@@ -552,6 +580,28 @@ export const suite = (name: string, layer: Layer.Layer<Ports, unknown>) => {
           yield* Fiber.join(closing)
           strictEqual((yield* run(first.runId)).status, "completed")
           strictEqual((yield* run(second.runId)).status, "pending")
+        }),
+      )
+
+      test(
+        "happens too when the fiber that runs the worker is interrupted, as by a signal to the process",
+        Effect.gen(function* () {
+          const endless = yield* makeEndless
+          const running = yield* Worker.run({ leaseDuration: lease, drainTimeout: "10 seconds" }).pipe(
+            Effect.provide(Executors.layerWith(endless.execute)),
+            Effect.fork,
+          )
+          const { runId } = yield* submit()
+          yield* Queue.take(endless.started)
+          const interrupting = yield* Effect.fork(Fiber.interrupt(running))
+          yield* TestRuns.settle
+          strictEqual(yield* Queue.size(endless.finalized), 0)
+          yield* TestClock.adjust("10 seconds")
+          yield* Fiber.join(interrupting)
+          strictEqual(yield* Queue.size(endless.finalized), 1)
+          const back = yield* run(runId)
+          strictEqual(back.status, "pending")
+          strictEqual(back.attempt, 0)
         }),
       )
 
