@@ -17,7 +17,8 @@ export const toJson = (run: Run.Run) => ({
   created_at: instant(run.createdAt),
   started_at: instant(run.startedAt),
   finished_at: instant(run.finishedAt),
-  waiting_for: run.waiting === null ? null : run.waiting.toolCallId,
+  waiting_for: run.waiting?.toolCallId ?? null,
+  waiting_until: instant(run.waiting?.expiresAt ?? null),
   error: run.error,
   metadata: run.metadata,
 })

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import { DateTime } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import * as LogState from "./LogState.js"
 import type { RunError, TerminalStatus, Waiting } from "./Run.js"
@@ -85,6 +86,7 @@ export const suspended = (
           id: waiting.toolCallId,
           reason: `waiting for the result of ${waiting.toolName}`,
           toolCallId: waiting.toolCallId,
+          ...(waiting.expiresAt === null ? {} : { expiresAt: DateTime.formatIso(waiting.expiresAt) }),
         },
       ],
     },
@@ -124,6 +126,14 @@ export const attemptsExhausted = (maxAttempts: number, last: PastAttempt): RunEr
     (last.ended === "lease_expired"
       ? `the last was by worker ${last.workerId}, whose lease expired`
       : `the last was handed back by worker ${last.workerId}${last.reason === null ? "" : `: ${last.reason}`}`),
+})
+
+/** The outcome of a run whose tool call got no result in time. */
+export const waitExpired = (waiting: Waiting): RunError => ({
+  code: "wait_expired",
+  message:
+    `The result of ${waiting.toolName} (tool call ${waiting.toolCallId}) did not arrive` +
+    (waiting.expiresAt === null ? "" : ` by ${DateTime.formatIso(waiting.expiresAt)}`),
 })
 
 /** Whether this is the entry that ends a log: after it nothing follows. An interrupt is not the end. */

@@ -37,7 +37,12 @@ export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/
  */
 export class AwaitToolResult extends Schema.TaggedError<AwaitToolResult>("@runlease/core/AwaitToolResult")(
   "AwaitToolResult",
-  { toolCallId: Schema.String, toolName: Schema.String },
+  {
+    toolCallId: Schema.String,
+    toolName: Schema.String,
+    /** How long to wait, 1 second to 365 days; the run then fails with code `wait_expired`. For ever when absent. */
+    expiresAfter: Schema.optional(Schema.DurationFromSelf),
+  },
 ) {}
 
 export type ExecutorFailure = ExecutorError | AwaitToolResult
@@ -53,6 +58,18 @@ export const retryable = (
     message,
     retryable: true,
     ...(retryAfter === undefined ? {} : { retryAfter: Duration.decode(retryAfter) }),
+  })
+
+/** Waits for the result of a tool call, for a while when `expiresAfter` says so. */
+export const awaitToolResult = (
+  toolCallId: string,
+  toolName: string,
+  expiresAfter?: Duration.DurationInput,
+): AwaitToolResult =>
+  new AwaitToolResult({
+    toolCallId,
+    toolName,
+    ...(expiresAfter === undefined ? {} : { expiresAfter: Duration.decode(expiresAfter) }),
   })
 
 /**

@@ -7,7 +7,7 @@ import type { DateTime, Duration, Effect, Stream } from "effect"
 import { Context } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
-import type { LeaseLost, LeaseRef, RunNotFound, Waiting } from "./Run.js"
+import type { LeaseLost, LeaseRef, RunNotFound } from "./Run.js"
 
 /**
  * What the store says of one lease that was to be renewed.
@@ -48,6 +48,20 @@ export interface Release {
   readonly countAttempt?: boolean | undefined
 }
 
+/**
+ * What a run is suspended for.
+ *
+ * Units: `expiresAfter` 1 second to 365 days, counted from now by the store's clock; it waits for ever when absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Suspension {
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly expiresAfter?: Duration.DurationInput | undefined
+}
+
 /** Something a worker should know before its next renewal. The renewal says it too: signals may be lost. */
 export interface LeaseSignal {
   readonly _tag: "Cancelled"
@@ -68,11 +82,12 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
 
     /**
      * Frees the run until the result of a tool call arrives by `Runs.resume`. Attempts are counted anew
-     * after it. The log gets a RUN_FINISHED with outcome `interrupt`.
+     * after it. The log gets a RUN_FINISHED with outcome `interrupt`. A run whose result does not arrive within
+     * `expiresAfter` ends as failed with code `wait_expired`.
      */
     readonly suspend: (
       lease: LeaseRef,
-      waiting: Waiting,
+      suspension: Suspension,
     ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneUnavailable>
 
     /**

@@ -72,8 +72,12 @@ export const LeaseRecord = Schema.Struct({
 })
 export type LeaseRecord = typeof LeaseRecord.Type
 
-/** The tool call whose result a `waiting` run is suspended for. */
-export const Waiting = Schema.Struct({ toolCallId: Schema.String, toolName: Schema.String })
+/** The tool call whose result a `waiting` run is suspended for, and when the run fails without it; null is never. */
+export const Waiting = Schema.Struct({
+  toolCallId: Schema.String,
+  toolName: Schema.String,
+  expiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+})
 export type Waiting = typeof Waiting.Type
 
 /**

@@ -6,12 +6,12 @@
  *
  * @since 0.1.0
  */
-import { Cause, Duration, Effect, Exit, Option, Stream, Tracer } from "effect"
+import { Cause, Clock, DateTime, Duration, Effect, Exit, Option, Stream, Tracer } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import { type AwaitToolResult, Executor } from "./Executor.js"
 import * as Lease from "./Lease.js"
-import { Leases } from "./Leases.js"
-import type { ClaimedRun, RunError, TerminalStatus, Waiting } from "./Run.js"
+import { Leases, type Suspension } from "./Leases.js"
+import type { ClaimedRun, RunError, TerminalStatus } from "./Run.js"
 import type { RunLog } from "./RunLog.js"
 import * as RunSink from "./RunSink.js"
 import { Runs } from "./Runs.js"
@@ -22,7 +22,7 @@ import type { Resolved } from "./WorkerOptions.js"
 type Decision =
   | { readonly _tag: "End"; readonly status: TerminalStatus; readonly error: RunError | null }
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
-  | { readonly _tag: "Suspend"; readonly waiting: Waiting }
+  | { readonly _tag: "Suspend"; readonly waiting: Suspension }
   | { readonly _tag: "HandBack" }
   | { readonly _tag: "LeaveAlone"; readonly ended: Lease.LeaseEnded }
 
@@ -37,9 +37,17 @@ const maxMessage = 4_000
 const shorten = (message: string): string =>
   message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`
 
+const text = (value: unknown): string | null => (typeof value === "string" ? value : null)
+
+/** How long an interrupt of AG-UI waits, when its `expiresAt` tells; one that is over already still gets a second. */
+const waitOf = (expiresAt: unknown, now: number): Pick<Suspension, "expiresAfter"> =>
+  Option.match(DateTime.make(text(expiresAt) ?? ""), {
+    onNone: () => ({}),
+    onSome: ({ epochMillis }) => ({ expiresAfter: Math.max(1000, epochMillis - now) }),
+  })
+
 /** How the executor's own last event says that the run ends. */
-const ofEvent = (event: RunSink.EndedByEvent["event"]): Decision => {
-  const text = (value: unknown): string | null => (typeof value === "string" ? value : null)
+const ofEvent = (event: RunSink.EndedByEvent["event"], now: number): Decision => {
   if (event.type === "RUN_ERROR") {
     return end("failed", {
       code: text(event["code"]),
@@ -60,7 +68,11 @@ const ofEvent = (event: RunSink.EndedByEvent["event"]): Decision => {
       })
     : {
         _tag: "Suspend",
-        waiting: { toolCallId, toolName: text(interrupt?.["reason"]) ?? "interrupt" },
+        waiting: {
+          toolCallId,
+          toolName: text(interrupt?.["reason"]) ?? "interrupt",
+          ...waitOf(interrupt?.["expiresAt"], now),
+        },
       }
 }
 
@@ -68,16 +80,21 @@ const ofFailure = (
   run: ClaimedRun,
   options: Resolved,
   failure: RunSink.SinkFailure | AwaitToolResult,
+  now: number,
 ): Decision => {
   switch (failure._tag) {
     case "LeaseEnded":
       return failure.reason === "Drained" ? { _tag: "HandBack" } : { _tag: "LeaveAlone", ended: failure }
     case "EndedByEvent":
-      return ofEvent(failure.event)
+      return ofEvent(failure.event, now)
     case "AwaitToolResult":
       return {
         _tag: "Suspend",
-        waiting: { toolCallId: failure.toolCallId, toolName: failure.toolName },
+        waiting: {
+          toolCallId: failure.toolCallId,
+          toolName: failure.toolName,
+          expiresAfter: failure.expiresAfter,
+        },
       }
     case "ExecutorError": {
       const error: RunError = { code: failure.code, message: shorten(failure.message) }
@@ -94,12 +111,17 @@ const ofFailure = (
   }
 }
 
-const decide = (run: ClaimedRun, options: Resolved, exit: Exit.Exit<void, RunSink.SinkFailure>): Decision =>
+const decide = (
+  run: ClaimedRun,
+  options: Resolved,
+  exit: Exit.Exit<void, RunSink.SinkFailure>,
+  now: number,
+): Decision =>
   Exit.match(exit, {
     onSuccess: () => end("completed"),
     onFailure: (cause) =>
       Option.match(Cause.failureOption(cause), {
-        onSome: (failure) => ofFailure(run, options, failure),
+        onSome: (failure) => ofFailure(run, options, failure, now),
         onNone: () => end("failed", { code: "executor_defect", message: shorten(Cause.pretty(cause)) }),
       }),
   })
@@ -151,7 +173,7 @@ export const execute = Effect.fnUntraced(function* (
     withSubmitterSpan(run),
     Effect.exit,
   )
-  const decision = decide(run, options, exit)
+  const decision = decide(run, options, exit, yield* Clock.currentTimeMillis)
 
   const untilHeard = <A, E extends { readonly _tag: string }>(
     effect: Effect.Effect<A, E | ControlPlaneUnavailable>,

@@ -6,7 +6,8 @@
 import type { Duration } from "effect"
 import { Data } from "effect"
 import type { LeaseEnded, Loss } from "./Lease.js"
-import type { ClaimedRun, RunError, Waiting } from "./Run.js"
+import type { Suspension } from "./Leases.js"
+import type { ClaimedRun, RunError } from "./Run.js"
 import type { RegisteredWorker } from "./WorkerRegistry.js"
 
 /**
@@ -27,7 +28,7 @@ export type WorkerEvent = Data.TaggedEnum<{
     readonly recorded: boolean
   }
   Retrying: { readonly run: ClaimedRun; readonly error: RunError; readonly delay: Duration.Duration }
-  Suspended: { readonly run: ClaimedRun; readonly waiting: Waiting }
+  Suspended: { readonly run: ClaimedRun; readonly waiting: Suspension }
   Released: { readonly run: ClaimedRun }
   LeaseEnded: { readonly run: ClaimedRun; readonly reason: Loss }
   Draining: { readonly inFlight: number }

@@ -4,8 +4,9 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, ControlEvents, type Ids, Run } from "@runlease/core"
-import { Gate, logStateOf, pastAttemptOf, type RunRow, subjectOf, toJson } from "./RunRow.js"
+import { type AgentEvent, ControlEvents, type Ids, type Leases, Run } from "@runlease/core"
+import { Duration } from "effect"
+import { Gate, logStateOf, pastAttemptOf, type RunRow, subjectOf, toJson, waitingOf } from "./RunRow.js"
 
 export interface Move {
   readonly row: RunRow
@@ -56,6 +57,7 @@ const pend = (row: RunRow, now: number): RunRow => ({
   lease_owner: null,
   lease_expires_at: null,
   waiting: null,
+  waiting_expires_at: null,
 })
 
 /** The run ends, and its log with it. */
@@ -71,6 +73,7 @@ export const end = (
     status,
     past_attempt: null,
     waiting: null,
+    waiting_expires_at: null,
     error: toJson(error),
     finished_at: now,
   },
@@ -133,17 +136,30 @@ export const release = (
   )
 
 /** The run waits for the result of a tool call; its attempts count anew from there. */
-export const suspend = (row: RunRow, waiting: Run.Waiting): Move => ({
-  row: {
+export const suspend = (row: RunRow, suspension: Leases.Suspension, now: number): Move => {
+  const { expiresAfter, toolCallId, toolName } = suspension
+  const after: RunRow = {
     ...row,
     status: "waiting",
     attempt: 0,
-    waiting: toJson(waiting),
+    waiting: toJson({ toolCallId, toolName }),
+    waiting_expires_at: expiresAfter === undefined ? null : now + Duration.toMillis(expiresAfter),
     lease_owner: null,
     lease_expires_at: null,
-  },
-  events: ControlEvents.suspended(subjectOf(row), logStateOf(row), waiting),
-})
+  }
+  return {
+    row: after,
+    events: ControlEvents.suspended(subjectOf(row), logStateOf(row), waitingOf(after)!),
+  }
+}
+
+/** Whether the run waits no longer. */
+export const waitIsOver = (row: RunRow, now: number): boolean =>
+  row.status === "waiting" && row.waiting_expires_at !== null && row.waiting_expires_at <= now
+
+/** The tool call got no result in time. */
+export const expireWait = (row: RunRow, now: number): Move =>
+  end(row, "failed", ControlEvents.waitExpired(waitingOf(row)!), now)
 
 /** The tool call has its result, or the delay is over. */
 export const resume = (row: RunRow, now: number): Move => ({ row: pend(row, now), events: [] })

@@ -46,6 +46,7 @@ export const movingColumns = {
   lease_expires_at: "integer",
   past_attempt: "text",
   waiting: "text",
+  waiting_expires_at: "integer",
   error: "text",
   started_at: "integer",
   finished_at: "integer",
@@ -124,6 +125,7 @@ export interface RunRow extends SessionRow {
   readonly lease_expires_at: number | null
   readonly past_attempt: string | null
   readonly waiting: string | null
+  readonly waiting_expires_at: number | null
   readonly error: string | null
   readonly started_at: number | null
   readonly finished_at: number | null
@@ -164,7 +166,16 @@ export const logStateOf = (row: RunRow): LogState.LogState =>
 
 export const pastAttemptOf = (row: RunRow): ControlEvents.PastAttempt | null => fromJson(row.past_attempt)
 
-export const waitingOf = (row: RunRow): Run.Waiting | null => fromJson(row.waiting)
+export const waitingOf = (row: RunRow): Run.Waiting | null => {
+  const call = fromJson<Pick<Run.Waiting, "toolCallId" | "toolName">>(row.waiting)
+  return call === null
+    ? null
+    : {
+        toolCallId: call.toolCallId,
+        toolName: call.toolName,
+        expiresAt: instantOrNull(row.waiting_expires_at),
+      }
+}
 
 /** Who a batch of control events is for. */
 export const subjectOf = (row: RunRow): ControlEvents.Subject => ({

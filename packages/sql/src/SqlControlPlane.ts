@@ -19,6 +19,7 @@ import {
 } from "@runlease/core"
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
+import housekeeping from "./migrations/0002_Housekeeping.js"
 import * as SqlAccess from "./SqlAccess.js"
 import * as SqlClaims from "./SqlClaims.js"
 import * as SqlConversations from "./SqlConversations.js"
@@ -46,7 +47,7 @@ export const migrate: Effect.Effect<
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* SqlStore.dialectOf(sql)
   const run = Migrator.make({})({
-    loader: Migrator.fromRecord({ "0001_ControlPlane": initial }),
+    loader: Migrator.fromRecord({ "0001_ControlPlane": initial, "0002_Housekeeping": housekeeping }),
     table: "runlease_migrations",
   })
   yield* dialect.transact(run)

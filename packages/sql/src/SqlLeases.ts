@@ -105,8 +105,8 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
       return moveHeld({ projectId, lease, move: (row, now) => Moves.release(row, how, now) })
     }),
 
-    suspend: Effect.fn("Leases.suspend")((lease, waiting) =>
-      moveHeld({ projectId, lease, move: (row) => Moves.suspend(row, waiting) }),
+    suspend: Effect.fn("Leases.suspend")((lease, suspension) =>
+      moveHeld({ projectId, lease, move: (row, now) => Moves.suspend(row, suspension, now) }),
     ),
 
     signals: (workerId) => wakeups.signals(workerId),

@@ -117,8 +117,9 @@ const resumeAll = Effect.fnUntraced(function* (
     { readonly duplicate: boolean; readonly run: Run.Run },
     Run.RunNotFound | Runs.NotWaiting
   > => {
-    const row = runs.find(ref)
-    if (row === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
+    const found = runs.find(ref)
+    if (found === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
+    const row = Moves.waitIsOver(found, runs.now) ? runs.move(Moves.expireWait(found, runs.now)) : found
     const detail = details.get(row.run_pk)!
     const answers = JSON.parse(detail.answers) as Readonly<Record<string, string>>
     const given = Json.canonicalJson(answer)

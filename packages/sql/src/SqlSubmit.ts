@@ -151,6 +151,7 @@ const newRow = (
     lease_expires_at: null,
     past_attempt: null,
     waiting: null,
+    waiting_expires_at: null,
     error: null,
     started_at: driven ? now : null,
     finished_at: null,

@@ -1,5 +1,5 @@
 /**
- * Time passing: leases lapse, delays end.
+ * Time passing: leases lapse, waits expire, delays end.
  *
  * @since 0.1.0
  */
@@ -7,44 +7,60 @@ import { Waiting } from "@runlease/core"
 import { Duration, Effect, Either } from "effect"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
-import { Gate } from "./RunRow.js"
+import { Gate, type RunRow } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
-/** How many lapsed leases and how many ended delays one sweep takes, so that each stays short. */
+/** How many lapsed leases, expired waits and ended delays one sweep takes of each, so that it stays short. */
 const batch = 200
 
+const due = (row: RunRow, now: number): Moves.Move => {
+  switch (row.status) {
+    case "running":
+      return Moves.lapse(row, now)
+    case "waiting":
+      return Moves.expireWait(row, now)
+    default:
+      return Moves.resume(row, now)
+  }
+}
+
 /**
- * Makes every lapsed run pending again, or failed, and lets every run go whose time has come; gives how many
- * there were. Two index probes when there are none.
+ * Makes every lapsed run pending again, or failed, fails every run that waited too long, and lets every run go whose
+ * time has come; gives how many there were. Three index probes when there are none.
  */
 export const sweep = (store: SqlStore, runs: RunBatch.RunBatch) =>
   Effect.gen(function* () {
     const { sql } = store
-    const due = yield* sql<{ readonly run_pk: number }>`
+    const found = yield* sql<{ readonly run_pk: number }>`
       SELECT run_pk FROM (
         SELECT run_pk FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at <= ${runs.now}
         ORDER BY lease_expires_at LIMIT ${batch}
       ) lapsed
       UNION ALL
       SELECT run_pk FROM (
+        SELECT run_pk FROM runs WHERE status = 'waiting' AND waiting_expires_at <= ${runs.now}
+        ORDER BY waiting_expires_at LIMIT ${batch}
+      ) expired
+      UNION ALL
+      SELECT run_pk FROM (
         SELECT run_pk FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
         AND available_at <= ${runs.now} ORDER BY available_at LIMIT ${batch}
       ) delayed`
-    if (due.length === 0) return 0
-    const rows = yield* runs.loadFree(due.map(({ run_pk }) => run_pk))
-    for (const row of rows) {
-      runs.move(row.status === "running" ? Moves.lapse(row, runs.now) : Moves.resume(row, runs.now))
-    }
+    if (found.length === 0) return 0
+    const rows = yield* runs.loadFree(found.map(({ run_pk }) => run_pk))
+    for (const row of rows) runs.move(due(row, runs.now))
     yield* runs.flush
     return rows.length
   })
 
-/** When the next lease lapses or the next delay ends, if any does. */
+/** When the next lease lapses, wait expires or delay ends, if any does. */
 const nextDue = ({ sql }: SqlStore) =>
   Effect.map(
     sql<{ readonly due: number | null }>`
       SELECT MIN(due) AS due FROM (
         SELECT MIN(lease_expires_at) AS due FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL
+        UNION ALL
+        SELECT MIN(waiting_expires_at) AS due FROM runs WHERE status = 'waiting' AND waiting_expires_at IS NOT NULL
         UNION ALL
         SELECT MIN(available_at) AS due FROM runs
         WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
@@ -53,7 +69,7 @@ const nextDue = ({ sql }: SqlStore) =>
   )
 
 /**
- * Sweeps whenever something is due, so that leases lapse and delays end without anybody claiming. A database
+ * Sweeps whenever something is due, so that leases lapse, waits expire and delays end without anybody claiming. A database
  * that does not answer is asked again later.
  *
  * @since 0.1.0

@@ -37,6 +37,7 @@ const indexes = [
   "runs_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=?)",
   "runs_delayed (available_at<?)",
   "runs_leased (lease_expires_at<?)",
+  "runs_expiring (waiting_expires_at<?)",
   "runs_in_lane (project_id=? AND lane=?)",
   "PRIMARY KEY (run_pk=? AND event_id>?)",
 ]
@@ -83,7 +84,7 @@ const everything = Effect.gen(function* () {
   yield* log.append({ runId: held.runId, events: [event, event], expectedSequence: latestSequence })
   yield* log.read({ runId: held.runId })
   yield* runs.recordSession(held, { sessionKey: "session" })
-  yield* leases.suspend(held, { toolCallId: "call", toolName: "tool" })
+  yield* leases.suspend(held, { toolCallId: "call", toolName: "tool", expiresAfter: "1 hour" })
   yield* runs.resume(held.runId, { toolCallId: "call", result: 1 })
   yield* leases.release(leaseOf((yield* claim([agentId]))[0]!))
   yield* claim()

@@ -236,7 +236,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* leases.suspend(TestRuns.leaseOf(held), { toolCallId: "call", toolName: "ask" })
         const run = yield* TestRuns.getRun(held.runId)
         strictEqual(run.status, "waiting")
-        deepStrictEqual(run.waiting, { toolCallId: "call", toolName: "ask" })
+        deepStrictEqual(run.waiting, { toolCallId: "call", toolName: "ask", expiresAt: null })
         strictEqual((yield* renew(held))._tag, "Lost")
         yield* TestClock.adjust("1 minute")
         deepStrictEqual(yield* TestRuns.claim(worker), [])

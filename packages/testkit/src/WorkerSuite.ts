@@ -294,17 +294,19 @@ export const suite = (name: string, layer: Layer.Layer<Ports, unknown>) => {
       test(
         "fails when the result does not arrive within the time that the executor gives it",
         Effect.gen(function* () {
-          const interrupt: AgentEvent.AgentEvent = {
+          const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.AgentEvent => ({
             type: "RUN_FINISHED",
+            threadId: conversationId,
+            runId,
             outcome: {
               type: "interrupt",
               interrupts: [{ id: "call-2", reason: "confirm", expiresAt: "1970-01-01T00:00:20.000Z" }],
             },
-          }
+          })
           yield* start((claimed) =>
             claimed.agentId === "asks"
               ? Stream.fail(Executor.awaitToolResult("call-1", "ask", "10 seconds"))
-              : Stream.make(interrupt),
+              : Stream.make(interrupt(claimed)),
           )
           const asks = yield* submit({ agentId: "asks" })
           const interrupts = yield* submit({ agentId: "interrupts" })

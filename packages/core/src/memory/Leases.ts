@@ -64,8 +64,14 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type
         })
       }),
     ),
-    suspend: Effect.fn("Leases.suspend")((lease, waiting) =>
-      holding(lease, (step, record) => Moves.suspend(step, record, waiting)),
+    suspend: Effect.fn("Leases.suspend")((lease, { expiresAfter, toolCallId, toolName }) =>
+      holding(lease, (step, record) =>
+        Moves.suspend(step, record, {
+          toolCallId,
+          toolName,
+          expiresAt: expiresAfter === undefined ? null : DateTime.addDuration(step.at, expiresAfter),
+        }),
+      ),
     ),
     signals: (workerId) => state.wakeups.signals(workerId),
   }

@@ -84,6 +84,7 @@ export const enter = (step: Step, record: RunRecord): void => {
 export const makePending = (step: Step, record: RunRecord, change: Partial<Run>): void => {
   update(step, record, { ...change, status: "pending", lease: null, waiting: null })
   step.state.leased.delete(record)
+  step.state.expiring.delete(record)
   projectOf(step.state, record.run.projectId).pending.add(record)
   if (!isDue(step, record)) step.state.delayed.add(record)
   announceIfRunnable(step, record)
@@ -118,6 +119,7 @@ export const suspend = (step: Step, record: RunRecord, waiting: Waiting): void =
   log(step, record, ControlEvents.suspended(record.run, record.logState, waiting), "own")
   update(step, record, { status: "waiting", waiting, lease: null, attempt: 0 })
   step.state.leased.delete(record)
+  if (waiting.expiresAt !== null) step.state.expiring.add(record)
 }
 
 /** Ends the run, closes its log and lets the next of its lane go. */
@@ -138,6 +140,7 @@ export const end = (
   project.pending.delete(record)
   step.state.delayed.delete(record)
   step.state.leased.delete(record)
+  step.state.expiring.delete(record)
   if (lane === undefined) return
   const wasFirst = isFirstOfLane(step, record)
   lane.delete(record)
@@ -183,7 +186,16 @@ export const endAttempt = (
   })
 }
 
-/** Takes back every lapsed lease and lets go every run whose time has come. */
+/** Fails the run when its wait is over; gives whether it was. */
+export const expireWait = (step: Step, record: RunRecord): boolean => {
+  const { waiting } = record.run
+  if (waiting === null || waiting.expiresAt === null) return false
+  if (DateTime.toEpochMillis(waiting.expiresAt) > step.now) return false
+  end(step, record, "failed", ControlEvents.waitExpired(waiting))
+  return true
+}
+
+/** Takes back every lapsed lease, fails every run that waited too long and lets go every run whose time has come. */
 export const sweep = (step: Step): void => {
   for (const record of step.state.leased) {
     const { lease } = record.run
@@ -196,6 +208,7 @@ export const sweep = (step: Step): void => {
       })
     }
   }
+  for (const record of step.state.expiring) expireWait(step, record)
   for (const record of step.state.delayed) {
     if (isDue(step, record)) {
       step.state.delayed.delete(record)
@@ -204,11 +217,14 @@ export const sweep = (step: Step): void => {
   }
 }
 
-/** When the next lease lapses or the next delay ends. */
+/** When the next lease lapses, wait expires or delay ends. */
 export const nextDue = (step: Step): Option.Option<number> => {
   let due = Number.POSITIVE_INFINITY
   for (const { run } of step.state.leased) {
     if (run.lease !== null) due = Math.min(due, DateTime.toEpochMillis(run.lease.expiresAt))
+  }
+  for (const { run } of step.state.expiring) {
+    if (run.waiting?.expiresAt) due = Math.min(due, DateTime.toEpochMillis(run.waiting.expiresAt))
   }
   for (const { run } of step.state.delayed) due = Math.min(due, DateTime.toEpochMillis(run.availableAt))
   return Number.isFinite(due) ? Option.some(due) : Option.none()

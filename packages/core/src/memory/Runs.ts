@@ -89,6 +89,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
       const messageId = yield* Ids.uuidV7
       const given = canonicalJson(answer)
       return yield* onRun(runId, (step, record) => {
+        Moves.expireWait(step, record)
         if (record.run.status === "waiting" && record.run.waiting?.toolCallId === answer.toolCallId) {
           const { snapshot } = record
           record.snapshot = {

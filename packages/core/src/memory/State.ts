@@ -64,6 +64,8 @@ export interface State {
   readonly leased: Set<RunRecord>
   /** Pending runs whose time had not come at the last sweep. */
   readonly delayed: Set<RunRecord>
+  /** Waiting runs whose wait expires. */
+  readonly expiring: Set<RunRecord>
 }
 
 export const make = (wakeups: Wakeups): State => ({
@@ -71,6 +73,7 @@ export const make = (wakeups: Wakeups): State => ({
   projects: new Map(),
   leased: new Set(),
   delayed: new Set(),
+  expiring: new Set(),
 })
 
 export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState => {

@@ -29,6 +29,9 @@ export const defaultLeaseSeconds = 60
 
 export const maxWaitSeconds = 30
 
+/** How long a run may wait for a tool result at most, unless for ever, in seconds. */
+export const maxExpirySeconds = 31_536_000
+
 const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
 
 const ClaimOptions = Schema.Struct({
@@ -76,7 +79,13 @@ const ReleaseOptions = Schema.Struct({
   count_attempt: nullish(Schema.Boolean),
 })
 
-const Suspension = Schema.Struct({ tool_call_id: Schema.NonEmptyString, tool_name: Schema.NonEmptyString })
+const Suspension = Schema.Struct({
+  tool_call_id: Schema.NonEmptyString,
+  tool_name: Schema.NonEmptyString,
+  expires_in_seconds: nullish(Schema.Number.pipe(Schema.between(1, maxExpirySeconds))).annotations({
+    description: "1 to 31536000, never when absent",
+  }),
+})
 
 export const SessionReply = Schema.Struct({ session: WorkerSession })
 
@@ -183,7 +192,7 @@ export const group = HttpApiGroup.make("workers")
       .annotateContext(
         Doc.of(
           "Suspend a run",
-          "Frees the run until the result of the tool call arrives by /runs/{run_id}/resume.",
+          "Frees the run until the result of the tool call arrives by /runs/{run_id}/resume. When none arrives within `expires_in_seconds`, the run fails with code `wait_expired`.",
         ),
       ),
   )

@@ -67,6 +67,10 @@ export type CanonicalRun = typeof CanonicalRun.Type
 const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConfig = Schema.encodeSync(ConversationRun)
 
+const reasonOf = ({ expiresAt, toolName }: Run.Waiting): string =>
+  `Waiting for the result of ${toolName}` +
+  (expiresAt === null ? "" : ` until ${DateTime.formatIso(expiresAt)}`)
+
 /** The run as /runs shows it. */
 export const fromRun = (run: Run.Run): CanonicalRun => ({
   run_id: run.runId,
@@ -75,7 +79,7 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
   owner: { kind: "conversation", id: run.conversationId },
   root_run_id: run.rootRunId,
   parent_run_id: run.parentRunId,
-  waiting_reason: run.waiting === null ? null : `Waiting for the result of ${run.waiting.toolName}`,
+  waiting_reason: run.waiting === null ? null : reasonOf(run.waiting),
   target: run.agentId,
   workflow_id: null,
   schedule_id: null,

@@ -66,6 +66,7 @@ const wire = Schema.Struct({
   lease_owner: nullish(Ids.WorkerId),
   lease_epoch: nullish(Run.LeaseEpoch),
   lease_expires_at: nullish(Timestamp),
+  waiting_expires_at: nullish(Timestamp),
   worker_session: nullish(WorkerSession),
 })
 
@@ -109,7 +110,11 @@ export const ConversationRun = as<Run.Run>()(wire, {
     waiting:
       run.waiting_tool_call_id == null
         ? null
-        : { toolCallId: run.waiting_tool_call_id, toolName: run.waiting_tool_name ?? "" },
+        : {
+            toolCallId: run.waiting_tool_call_id,
+            toolName: run.waiting_tool_name ?? "",
+            expiresAt: run.waiting_expires_at ?? null,
+          },
     session: run.worker_session ?? null,
     error:
       run.terminal_error_message == null && run.terminal_error_code == null
@@ -159,6 +164,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     lease_owner: run.lease?.owner ?? null,
     lease_epoch: run.leaseEpoch,
     lease_expires_at: run.lease?.expiresAt ?? null,
+    waiting_expires_at: run.waiting?.expiresAt ?? null,
     worker_session: run.session,
   }),
 }).annotations({ identifier: "ConversationRun" })

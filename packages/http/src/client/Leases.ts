@@ -1,11 +1,15 @@
 import { type Ids, Leases, Run } from "@runlease/core"
 import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { type Context, DateTime, Duration, Effect, Ref, Schema, Stream } from "effect"
-import { Renewed, RenewedMany } from "../Api/Workers.js"
+import { maxExpirySeconds, Renewed, RenewedMany } from "../Api/Workers.js"
 import { Credentials } from "./Credentials.js"
 import { jsonEvents } from "./JsonEvents.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
+
+/** How long to wait, within what the server takes. */
+const expirySeconds = (duration: Duration.DurationInput): number =>
+  Math.min(maxExpirySeconds, Math.max(1, Duration.toSeconds(duration)))
 
 const Signal = Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String })
 const isSignal = Schema.is(Signal)
@@ -152,7 +156,7 @@ export const make: Effect.Effect<
         )
     }),
 
-    suspend: Effect.fn("Leases.suspend")(function* (lease, waiting) {
+    suspend: Effect.fn("Leases.suspend")(function* (lease, { expiresAfter, toolCallId, toolName }) {
       const credential = yield* credentials.fenced(lease)
       yield* transport
         .request({
@@ -160,7 +164,11 @@ export const make: Effect.Effect<
           method: "POST",
           path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/suspend`,
           ...credential,
-          body: { tool_call_id: waiting.toolCallId, tool_name: waiting.toolName },
+          body: {
+            tool_call_id: toolCallId,
+            tool_name: toolName,
+            expires_in_seconds: expiresAfter === undefined ? undefined : expirySeconds(expiresAfter),
+          },
           success: Schema.Unknown,
         })
         .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(verdict("Leases.suspend", lease)(refused))))

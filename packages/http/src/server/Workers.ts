@@ -103,7 +103,12 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const ports = yield* Caller.worker(path.worker_id)
           yield* Context.get(ports, Leases.Leases).suspend(
             { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) },
-            { toolCallId: payload.tool_call_id, toolName: payload.tool_name },
+            {
+              toolCallId: payload.tool_call_id,
+              toolName: payload.tool_name,
+              expiresAfter:
+                payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
+            },
           )
           return { suspended: true as const }
         }).pipe(Effect.mapError(Refusals.of)),

@@ -1,0 +1,172 @@
+/**
+ * What a wait for a tool result must do when its time is limited.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import type * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import { Runs, type SubmissionInput } from "@runlease/core/Runs"
+import { DateTime, Effect, type Layer, TestClock } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+const answer = { toolCallId: "call", result: "yes" }
+
+/** Claims a new run and suspends it for ten seconds. */
+const suspended = (worker: Ids.WorkerId, input: Partial<SubmissionInput> = {}) =>
+  Effect.gen(function* () {
+    const leases = yield* Leases
+    const held = yield* TestRuns.hold(worker, input)
+    yield* leases.suspend(TestRuns.leaseOf(held), {
+      toolCallId: "call",
+      toolName: "ask",
+      expiresAfter: "10 seconds",
+    })
+    return held
+  })
+
+/** Waits, within a few milliseconds of test time, until the run has failed. */
+const failed = (runId: Ids.RunId) =>
+  Effect.zipRight(
+    TestRuns.settle,
+    TestRuns.eventually(TestRuns.getRun(runId), (run) => run.status === "failed", {
+      step: "1 millis",
+      within: "100 millis",
+    }),
+  )
+
+/**
+ * Declares the tests of waits that expire.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Waiting (${name})`, () => {
+    test(
+      "a wait ends at its very moment: the run fails, its log closed and its error naming the tool",
+      Effect.gen(function* () {
+        const { runId } = yield* suspended(yield* TestRuns.register())
+        const { waiting } = yield* TestRuns.getRun(runId)
+        deepStrictEqual(waiting, {
+          toolCallId: "call",
+          toolName: "ask",
+          expiresAt: DateTime.unsafeMake(10_000),
+        })
+        yield* TestClock.adjust("9999 millis")
+        yield* TestRuns.settle
+        strictEqual((yield* TestRuns.getRun(runId)).status, "waiting")
+
+        yield* TestClock.adjust("1 millis")
+        const run = yield* failed(runId)
+        strictEqual(run.finishedAt?.epochMillis, 10_000)
+        strictEqual(run.waiting, null)
+        strictEqual(run.error?.code, "wait_expired")
+        assertTrue(run.error!.message.includes("ask"))
+        const events = yield* TestRuns.eventsOf(runId)
+        deepStrictEqual(
+          events.map(({ type }) => type),
+          ["RUN_STARTED", "RUN_FINISHED", "RUN_STARTED", "RUN_ERROR"],
+        )
+        const outcome = events[1]!["outcome"] as { readonly interrupts: ReadonlyArray<unknown> }
+        deepStrictEqual(outcome.interrupts, [
+          {
+            id: "call",
+            reason: "waiting for the result of ask",
+            toolCallId: "call",
+            expiresAt: "1970-01-01T00:00:10.000Z",
+          },
+        ])
+        strictEqual(events[3]!["code"], "wait_expired")
+      }),
+    )
+
+    test(
+      "an answer at the last moment is in the next claim's snapshot, and the wait is over",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const { runId } = yield* suspended(worker)
+        yield* TestClock.adjust("9999 millis")
+        const resumed = yield* runs.resume(runId, answer)
+        strictEqual(resumed.run.waiting, null)
+        const again = yield* TestRuns.claimOne(worker)
+        deepStrictEqual(
+          again.snapshot?.messages.map(({ parts }) => parts),
+          [[{ type: "tool_result", ...answer }]],
+        )
+        yield* TestClock.adjust("5 seconds")
+        yield* TestRuns.settle
+        strictEqual((yield* TestRuns.getRun(runId)).status, "running")
+        yield* TestRuns.complete(again)
+        strictEqual((yield* TestRuns.getRun(runId)).status, "completed")
+      }),
+    )
+
+    test(
+      "an answer at the moment of expiry or later is refused, and changes nothing",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const { runId } = yield* suspended(yield* TestRuns.register())
+        yield* TestClock.adjust("10 seconds")
+        strictEqual(yield* TestRuns.verdictOf(runs.resume(runId, answer)), "NotWaiting")
+        const run = yield* failed(runId)
+        yield* TestClock.adjust("10 seconds")
+        strictEqual(yield* TestRuns.verdictOf(runs.resume(runId, answer)), "NotWaiting")
+        deepStrictEqual(yield* TestRuns.getRun(runId), run)
+      }),
+    )
+
+    test(
+      "a run cancelled while it waits stays cancelled when its wait would have expired",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const { runId } = yield* suspended(yield* TestRuns.register())
+        yield* TestClock.adjust("5 seconds")
+        const { cancelled, run } = yield* runs.cancel(runId)
+        strictEqual(cancelled, true)
+        yield* TestClock.adjust("10 seconds")
+        yield* TestRuns.settle
+        deepStrictEqual(yield* TestRuns.getRun(runId), run)
+        deepStrictEqual(yield* TestRuns.typesOf(runId, 2), ["RUN_STARTED", "RUN_FINISHED"])
+      }),
+    )
+
+    test(
+      "the lane stays held while a run waits, and goes on once the wait has expired",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const first = yield* suspended(worker, { concurrencyKey: "lane" })
+        const second = yield* TestRuns.submit({ concurrencyKey: "lane" })
+        yield* TestClock.adjust("9999 millis")
+        deepStrictEqual(yield* TestRuns.claim(worker), [])
+        yield* TestClock.adjust("1 millis")
+        strictEqual((yield* TestRuns.claimOne(worker)).runId, second.runId)
+        strictEqual((yield* TestRuns.getRun(first.runId)).status, "failed")
+      }),
+    )
+
+    test(
+      "a second wait of the same run has a time of its own, or none",
+      Effect.gen(function* () {
+        const leases = yield* Leases
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const { runId } = yield* suspended(worker)
+        yield* runs.resume(runId, answer)
+        const again = yield* TestRuns.claimOne(worker)
+        yield* leases.suspend(TestRuns.leaseOf(again), { toolCallId: "call-2", toolName: "ask" })
+        yield* TestClock.adjust("20 seconds")
+        yield* TestRuns.settle
+        const run = yield* TestRuns.getRun(runId)
+        deepStrictEqual(run.waiting, { toolCallId: "call-2", toolName: "ask", expiresAt: null })
+        yield* runs.resume(runId, { toolCallId: "call-2", result: 2 })
+        strictEqual((yield* TestRuns.claimOne(worker)).snapshot?.messages.length, 2)
+      }),
+    )
+  })
+}
