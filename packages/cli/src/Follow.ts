@@ -2,7 +2,7 @@
  * Following a run to its end on the terminal.
  */
 import { Run, RunLog, Runs } from "@runlease/core"
-import { Console, Effect, Stream } from "effect"
+import { Console, Effect, Ref, Schedule, Stream } from "effect"
 import { ExitCode, QuietExit } from "./ExitCode.js"
 import * as Output from "./Output.js"
 import * as RunLines from "./RunLines.js"
@@ -18,9 +18,12 @@ const write = (text: string): Effect.Effect<void> =>
     process.stdout.write(text)
   })
 
+/** As long as a server that is started again may take. */
+const whileAway = Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(60)))
+
 /**
  * Shows the events after `after` as they come; the exit code says how the run ended. Interrupting it leaves
- * the run alone.
+ * the run alone. A server that goes away after the first event is waited for, one that was never there is not.
  */
 export const follow = Effect.fnUntraced(function* (options: {
   readonly runId: Run.Run["runId"]
@@ -30,17 +33,38 @@ export const follow = Effect.fnUntraced(function* (options: {
   const log = yield* RunLog.RunLog
   const runs = yield* Runs.Runs
   const paint = yield* Output.paint
-  yield* log.follow({ runId: options.runId, after: Run.EventId.make(options.after) }).pipe(
+  const start = Run.EventId.make(options.after)
+  const shown = yield* Ref.make(start)
+  const toTheEnd = Stream.unwrap(
+    Effect.map(Ref.get(shown), (after) => log.follow({ runId: options.runId, after })),
+  ).pipe(
     Stream.runForEach((entry) =>
-      options.json
-        ? Output.json({ event_id: entry.eventId, event: entry.event })
-        : write(RunLines.ofEvent(entry, paint)),
+      Effect.zipRight(
+        options.json
+          ? Output.json({ event_id: entry.eventId, event: entry.event })
+          : write(RunLines.ofEvent(entry, paint)),
+        Ref.set(shown, entry.eventId),
+      ),
     ),
+    Effect.zipRight(runs.get(options.runId)),
+  )
+  const run = yield* toTheEnd.pipe(
+    Effect.retry({
+      schedule: whileAway,
+      while: (error) =>
+        Effect.map(
+          Ref.get(shown),
+          (after) => error._tag === "ControlPlaneUnavailable" && error.retryable && after > start,
+        ),
+    }),
     Effect.onInterrupt(() =>
-      Console.error(`\nThe run goes on. To follow it again: runlease watch ${options.runId}`),
+      Effect.flatMap(Ref.get(shown), (after) =>
+        Console.error(
+          `\nThe run goes on. To follow it again: runlease watch ${options.runId} --after ${after}`,
+        ),
+      ),
     ),
   )
-  const run = yield* runs.get(options.runId)
   const exitCode = Run.isTerminal(run.status) ? exitCodes[run.status] : ExitCode.error
   return exitCode === ExitCode.ok ? undefined : yield* new QuietExit({ exitCode })
 })

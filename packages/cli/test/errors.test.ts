@@ -1,7 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { folder, json, run, serve, start, write } from "./processes.js"
+import { folder, json, run, serve, start, write } from "./Processes.js"
 
 // Nothing listens on the discard port.
 const nowhere = "http://127.0.0.1:9"

@@ -4,7 +4,7 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Clock, Effect, Layer } from "effect"
 import { from, lastValueFrom, toArray } from "rxjs"
-import { folder, has, json, type Running, run, serve, start } from "./processes.js"
+import { folder, has, json, type Running, run, serve, start } from "./Processes.js"
 
 /** A program that says something and then waits for a file. */
 const patient = [
@@ -44,10 +44,12 @@ const streamed = Effect.fnUntraced(function* (
   env: { readonly RUNLEASE_URL: string; readonly RUNLEASE_API_KEY: string },
   runId: string,
   conversationId: string,
+  headers: Readonly<Record<string, string>> = {},
 ) {
   const response = yield* HttpClient.execute(
     HttpClientRequest.get(`${env.RUNLEASE_URL}/conversations/${conversationId}/runs/${runId}/stream`).pipe(
       HttpClientRequest.bearerToken(env.RUNLEASE_API_KEY),
+      HttpClientRequest.setHeaders(headers),
     ),
   )
   const field = (block: string, name: string) =>
@@ -145,6 +147,9 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
           )
 
           expect(yield* eventOf(worker, "completed", "run-1")).toMatchObject({ attempt: 1, recorded: true })
+          const watched = yield* watching.ended
+          expect(watched.code).toBe(0)
+          expect(watched.stdout.match(/^(begun|done)$/gm)).toEqual(["begun", "done"])
         }),
       60_000,
     )
@@ -173,10 +178,17 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
           expect(code).toBe(0)
           expect(stdout).toMatch(/begun[^]*begun\ndone\n/)
 
-          const got = json((yield* run(["runs", "get", "run-1", "--json"], settings)).stdout)
-          const events = yield* streamed(env, "run-1", String(got["conversation_id"]))
+          const shown = json((yield* run(["runs", "get", "run-1", "--json"], settings)).stdout)
+          const conversationId = String(shown["conversation_id"])
+          const events = yield* streamed(env, "run-1", conversationId)
           const ids = events.flatMap(({ id }) => (id === undefined ? [] : [Number(id)]))
           expect(ids).toEqual(Array.from(new Set(ids)).sort((a, b) => a - b))
+          // Wherever a reader left off, what it has and what it gets are the whole.
+          for (const id of ids) {
+            const had = events.slice(0, events.findIndex((entry) => entry.id === String(id)) + 1)
+            const got = yield* streamed(env, "run-1", conversationId, { "last-event-id": String(id) })
+            expect([...had, ...got]).toEqual(events)
+          }
           const texts = events.filter(({ event }) => event["delta"] === "done\n")
           expect(texts).toHaveLength(1)
           const verified = yield* Effect.promise(() =>

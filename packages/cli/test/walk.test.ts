@@ -2,7 +2,7 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { FileSystem, Path } from "@effect/platform"
 import { Effect } from "effect"
-import { folder, has, json, jsonLines, run, serve, start, write } from "./processes.js"
+import { folder, has, json, jsonLines, run, serve, start, write } from "./Processes.js"
 
 const says = ["--command", "sh", "--", "-c", 'printf "You said: %s\\n" "$RUNLEASE_PROMPT"']
 

@@ -3,7 +3,7 @@
  */
 import { FileSystem, Path } from "@effect/platform"
 import { NodeStream } from "@effect/platform-node"
-import { Deferred, Effect, Schema, Stream, SubscriptionRef } from "effect"
+import { Context, Deferred, Effect, Layer, Schema, Stream, SubscriptionRef } from "effect"
 import { spawn } from "node:child_process"
 import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -152,3 +152,18 @@ export const serve = Effect.fnUntraced(function* (cwd: string) {
   const env = { RUNLEASE_URL: String(ready["url"]), RUNLEASE_API_KEY: String(ready["api_key"]) }
   return { server, ready, env }
 })
+
+/** A folder, a server in it, and what its clients need: shared by the tests of a file. */
+export class Served extends Context.Tag("cli/test/Served")<
+  Served,
+  { readonly cwd: string; readonly env: Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>> }
+>() {
+  static readonly layer = Layer.scoped(
+    Served,
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { env } = yield* serve(cwd)
+      return { cwd, env }
+    }),
+  )
+}

@@ -1,0 +1,201 @@
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Command, FileSystem, Path } from "@effect/platform"
+import { Context, Effect, Layer } from "effect"
+import { fileURLToPath } from "node:url"
+import { has, json, jsonLines, run, type Running, Served, start, write } from "./Processes.js"
+
+/** Does what the agent's name says. */
+const program = `
+case "$RUNLEASE_AGENT_ID" in
+  failing) echo "out of paper" >&2; exit 4 ;;
+  endless) sleep 100000 & echo "$! $$" > "$SHARED/pids"; echo begun; wait ;;
+  asking)
+    if [ -e "$SHARED/asked" ]; then echo thanks; exit; fi
+    touch "$SHARED/asked"
+    echo '{"type":"RUN_FINISHED","threadId":"t","runId":"r","outcome":{"type":"interrupt","interrupts":[{"id":"call-1","reason":"approve"}]}}' ;;
+esac
+`
+
+const modules = fileURLToPath(new URL("fixtures", import.meta.url))
+
+/** A worker of programs and a worker of a module, for agents of their own. */
+class Workers extends Context.Tag("cli/test/Workers")<
+  Workers,
+  { readonly ofProgram: Running; readonly ofModule: Running }
+>() {
+  static readonly layer = Layer.scoped(
+    Workers,
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const path = yield* Path.Path
+      const file = yield* write(settings.cwd, "program.sh", program)
+      const agents = (...names: ReadonlyArray<string>) => names.flatMap((name) => ["--agent", name])
+      const [ofProgram, ofModule] = yield* Effect.all(
+        [
+          start(
+            ["worker", "--json", ...agents("failing", "endless", "asking")].concat([
+              "--env",
+              `SHARED=${settings.cwd}`,
+              "--grace",
+              "1s",
+              "--command",
+              "sh",
+              "--",
+              file,
+            ]),
+            settings,
+          ),
+          start(
+            ["worker", "--json", ...agents("string", "effect", "stream", "promise")].concat([
+              "--module",
+              path.join(modules, "kinds.ts"),
+            ]),
+            settings,
+          ),
+        ],
+        { concurrency: 2 },
+      )
+      yield* ofProgram.line(has({ event: "registered" }))
+      yield* ofModule.line(has({ event: "registered" }))
+      return { ofProgram, ofModule }
+    }),
+  )
+}
+
+/** Those of the processes that run: one that has ended may stay a zombie where nobody collects it. */
+const running = (pids: ReadonlyArray<number>) =>
+  Command.make("ps", "-o", "pid=,stat=", "-p", pids.join(",")).pipe(
+    Command.lines,
+    Effect.map((lines) =>
+      lines
+        .map((line) => line.trim().split(/\s+/))
+        .filter(([, state]) => state !== undefined && !state.startsWith("Z"))
+        .map(([pid]) => Number(pid)),
+    ),
+  )
+
+layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(NodeContext.layer)), {
+  excludeTestServices: true,
+  timeout: 30_000,
+})("a run", (it) => {
+  it.scoped("that fails is followed to exit code 2, and says why", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const { code, stdout } = yield* run(["submit", "--agent", "failing", "--watch", "print"], settings)
+      expect(code).toBe(2)
+      expect(stdout).toContain("out of paper")
+    }),
+  )
+
+  it.scoped("goes on when who watched it leaves, and its processes end when it is cancelled", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const { ofProgram } = yield* Workers
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const leaving = yield* start(
+        ["submit", "--agent", "endless", "--id", "endless-1", "--watch", "go"],
+        settings,
+      )
+      yield* leaving.line((line) => line === "begun")
+      yield* leaving.signal("SIGINT")
+      const left = yield* leaving.ended
+      expect(left.code).toBe(130)
+      const again = /runlease (watch endless-1 --after \d+)\n/.exec(left.stderr)?.[1]
+      expect(again).toBeDefined()
+
+      const watching = yield* start([...again!.split(" "), "--json"], settings)
+      const pids = (yield* fs.readFileString(path.join(settings.cwd, "pids"))).trim().split(" ").map(Number)
+      expect((yield* running(pids)).sort()).toEqual(pids.toSorted())
+
+      const cancelled = yield* run(["runs", "cancel", "endless-1", "--json"], settings)
+      expect(json(cancelled.stdout)).toMatchObject({ cancelled: true, status: "cancelled" })
+      const watched = yield* watching.ended
+      expect(watched.code).toBe(3)
+      expect(watched.stdout).not.toContain("begun")
+      yield* ofProgram.line(has({ event: "lease_ended", run_id: "endless-1", reason: "cancelled" }))
+      expect(yield* running(pids)).toEqual([])
+    }),
+  )
+
+  it.scoped("waits for an answer, takes it as JSON once, and ends", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const { ofProgram } = yield* Workers
+      const following = yield* start(
+        ["submit", "--agent", "asking", "--id", "asking-1", "--watch", "may I?"],
+        settings,
+      )
+      yield* ofProgram.line(has({ event: "suspended", run_id: "asking-1" }))
+      const [got, noJson, otherCall] = yield* Effect.all(
+        [
+          run(["runs", "get", "asking-1", "--json"], settings),
+          run(["runs", "resume", "asking-1", "--tool-call", "call-1", "--result", "yes"], settings),
+          run(["runs", "resume", "asking-1", "--tool-call", "call-2", "--result", "true"], settings),
+        ],
+        { concurrency: 2 },
+      )
+      expect(json(got.stdout)).toMatchObject({ status: "waiting", waiting_for: "call-1" })
+      expect(noJson.code).toBe(64)
+      expect(noJson.stderr).toContain("--result")
+      expect(otherCall.code).toBe(1)
+      expect(otherCall.stderr).toContain("call-2")
+
+      const answer = ["runs", "resume", "asking-1", "--tool-call", "call-1", "--result", "true", "--json"]
+      expect(json((yield* run(answer, settings)).stdout)).toMatchObject({ accepted: true, duplicate: false })
+      const { code, stdout } = yield* following.ended
+      expect(code).toBe(0)
+      expect(stdout).toContain("thanks")
+    }),
+  )
+
+  it.scoped(
+    "is worked on by a module's function, whatever it gives, and comes from stdin with others",
+    () =>
+      Effect.gen(function* () {
+        const settings = yield* Served
+        const { ofModule } = yield* Workers
+        const names = ["string", "effect", "stream", "promise"]
+        const stdin = names
+          .map((name) => JSON.stringify({ agent: name, text: "x", public_id: name }))
+          .join("\n")
+        const submit = ["submit", "--jsonl", "-", "--json"]
+        const first = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
+        expect(first.map(({ run_id }) => run_id).sort()).toEqual([...names].sort())
+        expect(first.map(({ duplicate }) => duplicate)).toEqual([false, false, false, false])
+        for (const name of names) yield* ofModule.line(has({ event: "completed", run_id: name }))
+
+        const again = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
+        expect(again.map(({ duplicate }) => duplicate)).toEqual([true, true, true, true])
+        const watched = yield* Effect.forEach(names, (name) => run(["watch", name], settings), {
+          concurrency: 2,
+        })
+        for (const [index, name] of names.entries()) {
+          expect(watched[index]!.stdout).toContain(`from a ${name}\n`)
+          expect(watched[index]!.code).toBe(0)
+        }
+      }),
+    40_000,
+  )
+
+  it.scoped("is worked on by no module that cannot", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const path = yield* Path.Path
+      const load = (name: string) => run(["worker", "--module", path.join(modules, name)], settings)
+      const [nothing, missing] = yield* Effect.all([load("nothing.ts"), load("missing.ts")], {
+        concurrency: 2,
+      })
+      for (const [{ code, stderr }, name] of [
+        [nothing, "nothing.ts"],
+        [missing, "missing.ts"],
+      ] as const) {
+        expect(code).toBe(64)
+        expect(stderr).toContain(name)
+        expect(stderr).toContain("default export")
+        expect(stderr).not.toMatch(/\n\s+at /)
+      }
+    }),
+  )
+})
