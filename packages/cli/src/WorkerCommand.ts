@@ -155,15 +155,10 @@ const work = (
     Effect.gen(function* () {
       const life = yield* Scope.make()
       const worker = yield* Scope.extend(Worker.make(workerOptions), life)
-      yield* tell({ _tag: "Registered", worker: worker.registered })
       const telling = yield* Effect.forkScoped(Stream.runForEach(worker.events, tell))
-      // The drain is told too, so the telling ends after it. It has a fiber of its own, since this one may be
-      // interrupted, and could wait for nothing.
+      // The drain is told too, so the telling ends after it.
       return yield* Effect.onExit(worker.failed, (exit) =>
-        Effect.fork(Scope.close(life, exit)).pipe(
-          Effect.flatMap(Fiber.join),
-          Effect.zipRight(Fiber.await(telling)),
-        ),
+        Effect.zipRight(Scope.close(life, exit), Fiber.await(telling)),
       )
     }),
   )

@@ -9,6 +9,7 @@ const exitWhenWritten = (code: number) =>
 
 NodeRuntime.runMain(main(process.argv), {
   disableErrorReporting: true,
+  disablePrettyLogger: true,
   teardown: (exit) => {
     exitWhenWritten(Exit.isSuccess(exit) ? Number(exit.value) : interruptedExitCode(process.argv))
   },
