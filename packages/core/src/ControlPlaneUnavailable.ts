@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Duration, Schedule, Schema } from "effect"
 
 /**
  * The control plane did not answer: its store is down, it cannot be reached, or it refused to talk.
@@ -24,3 +24,15 @@ export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnav
   retryAfterMillis: Schema.optional(Schema.Number),
   cause: Schema.optional(Schema.Defect),
 }) {}
+
+const asked = (error: unknown): Duration.Duration =>
+  Duration.millis((error instanceof ControlPlaneUnavailable && error.retryAfterMillis) || 0)
+
+/**
+ * The schedule, later by what the control plane asked for, where the error that it is fed with says so.
+ *
+ * @since 0.1.0
+ * @category scheduling
+ */
+export const heeding = <Out, In, R>(schedule: Schedule.Schedule<Out, In, R>): Schedule.Schedule<In, In, R> =>
+  Schedule.modifyDelay(Schedule.passthrough(schedule), (error, delay) => Duration.sum(delay, asked(error)))

@@ -9,6 +9,7 @@
 import { Chunk, Data, Deferred, Duration, Effect, Mailbox, Schedule, Stream } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import { sizeOf } from "./Append.js"
+import { heeding } from "./ControlPlaneUnavailable.js"
 import { ExecutorError, type ExecutorFailure } from "./Executor.js"
 import type { Lease, LeaseEnded } from "./Lease.js"
 import type { ClaimedRun } from "./Run.js"
@@ -82,10 +83,11 @@ const batchOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): ReadonlyArray<Ag
   return events.slice(0, count)
 }
 
-/** Retries for as long as the lease lets it. */
+/** Retries for as long as the lease lets it, no sooner than asked. */
 export const whileUnavailable = Schedule.exponential("50 millis").pipe(
   Schedule.union(Schedule.spaced("2 seconds")),
   Schedule.jittered,
+  heeding,
 )
 
 /**

@@ -21,7 +21,7 @@ import {
   Stream,
 } from "effect"
 import { Claims } from "./Claims.js"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import { type ControlPlaneUnavailable, heeding } from "./ControlPlaneUnavailable.js"
 import type { ProjectPorts } from "./ControlPlane.js"
 import { Executor } from "./Executor.js"
 import { apart } from "./Finalizing.js"
@@ -57,6 +57,7 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
 const backoff = Schedule.exponential("200 millis").pipe(
   Schedule.union(Schedule.spaced("5 seconds")),
   Schedule.jittered,
+  heeding,
 )
 
 const transient = (error: WorkerError): boolean => error._tag === "ControlPlaneUnavailable" && error.retryable

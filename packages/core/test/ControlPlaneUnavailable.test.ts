@@ -1,0 +1,28 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
+import { Clock, Duration, Effect, Fiber, Schedule, TestClock } from "effect"
+import { ControlPlaneUnavailable, heeding } from "../src/ControlPlaneUnavailable.js"
+
+const unavailable = (retryAfterMillis?: number) =>
+  new ControlPlaneUnavailable({
+    operation: "test",
+    message: "try later",
+    ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+  })
+
+describe("heeding", () => {
+  it.effect("waits as much longer as each answer asked for", () =>
+    Effect.gen(function* () {
+      const tries: Array<number> = []
+      const answers = [unavailable(3000), unavailable(), unavailable(1000)]
+      const fiber = yield* Effect.gen(function* () {
+        tries.push(yield* Clock.currentTimeMillis)
+        const answer = answers[tries.length - 1]
+        if (answer !== undefined) return yield* answer
+      }).pipe(Effect.retry(heeding(Schedule.spaced("100 millis"))), Effect.fork)
+      yield* TestClock.adjust(Duration.seconds(10))
+      assertTrue((yield* Fiber.join(fiber)) === undefined)
+      deepStrictEqual(tries, [0, 3100, 3200, 4300])
+    }),
+  )
+})
