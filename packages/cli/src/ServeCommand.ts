@@ -36,6 +36,17 @@ const durable = Options.choice("synchronous", ["normal", "full"]).pipe(
   Options.withDefault("normal" as const),
 )
 
+const rateLimit = Flag.whole("rate-limit", {
+  minimum: 0,
+  maximum: 1_000_000,
+  setting: "RUNLEASE_RATE_LIMIT",
+}).pipe(
+  Options.withDescription(
+    "How many requests a second each API key and each worker may send, 0 for no limit (RUNLEASE_RATE_LIMIT)",
+  ),
+  Options.withDefault(5000),
+)
+
 /** The file that a database setting names, its folder made. */
 const filenameOf = Effect.fnUntraced(function* (setting: string) {
   const filename = setting.startsWith("sqlite:") ? setting.slice("sqlite:".length) : ""
@@ -121,7 +132,7 @@ const announce = (options: { readonly json: boolean; readonly database: string }
 
 export const command = Command.make(
   "serve",
-  { host, port, database, synchronous: durable, json: Settings.json },
+  { host, port, database, synchronous: durable, rateLimit, json: Settings.json },
   Effect.fnUntraced(function* (options) {
     const filename = yield* filenameOf(options.database)
     const listening = NodeHttpServer.layer(() => createServer(), {
@@ -137,7 +148,10 @@ export const command = Command.make(
           }),
       ),
     )
-    yield* Layer.mergeAll(Server.layer, announce(options)).pipe(
+    yield* Layer.mergeAll(
+      Server.layerWith({ rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit }),
+      announce(options),
+    ).pipe(
       Layer.provide(SqlControlPlane.layerSqlite({ filename, synchronous: options.synchronous })),
       Layer.provide(listening),
       Layer.launch,

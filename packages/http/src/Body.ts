@@ -20,5 +20,5 @@ export const maxDepth = 256
  * @category middleware
  */
 export class JsonBody extends HttpApiMiddleware.Tag<JsonBody>()("@runlease/http/JsonBody", {
-  failure: Schema.Union(Refusal.TooLarge, Refusal.UnsupportedMediaType),
+  failure: Schema.Union(Refusal.Timeout, Refusal.TooLarge, Refusal.UnsupportedMediaType),
 }) {}

@@ -4,25 +4,9 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import {
-  Claims as ClaimsPort,
-  type ControlPlane,
-  Conversations as ConversationsPort,
-  Leases as LeasesPort,
-  RunLog as RunLogPort,
-  Runs as RunsPort,
-  WorkerRegistry as WorkerRegistryPort,
-} from "@runlease/core"
+import type { ControlPlane } from "@runlease/core"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
-import * as Claims from "./client/Claims.js"
-import * as Conversations from "./client/Conversations.js"
-import * as Credentials from "./client/Credentials.js"
-import * as Leases from "./client/Leases.js"
-import * as RunLog from "./client/RunLog.js"
-import * as Runs from "./client/Runs.js"
-import * as RunViews from "./client/RunViews.js"
-import * as Transport from "./client/Transport.js"
-import * as WorkerRegistry from "./client/WorkerRegistry.js"
+import * as Ports from "./client/Ports.js"
 
 /**
  * `token` is an API key of `project`, which is a slug or an id.
@@ -48,24 +32,8 @@ export interface ClientOptions {
  */
 export const layer = (
   options: ClientOptions,
-): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => {
-  const project = options.project ?? "default"
-  const shared = Layer.provideMerge(
-    Layer.effect(RunViews.RunViews, RunViews.make),
-    Layer.mergeAll(
-      Layer.effect(Transport.Transport, Transport.make(options)),
-      Layer.effect(Credentials.Credentials, Credentials.make),
-    ),
-  )
-  return Layer.mergeAll(
-    Layer.effect(ClaimsPort.Claims, Claims.make),
-    Layer.effect(ConversationsPort.Conversations, Conversations.make),
-    Layer.effect(LeasesPort.Leases, Leases.make),
-    Layer.effect(RunLogPort.RunLog, RunLog.make),
-    Layer.effect(RunsPort.Runs, Runs.make(project)),
-    Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(project)),
-  ).pipe(Layer.provide(shared))
-}
+): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> =>
+  Ports.layer({ ...options, project: options.project ?? "default", additions: true })
 
 /**
  * As `layer`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent).

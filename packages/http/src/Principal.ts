@@ -5,7 +5,7 @@
  */
 import { HttpApiMiddleware, HttpApiSecurity, OpenApi } from "@effect/platform"
 import type { Access } from "@runlease/core"
-import { Context } from "effect"
+import { Context, Schema } from "effect"
 import * as Refusal from "./Refusal.js"
 
 /** The caller of the request. */
@@ -24,7 +24,7 @@ const apiKeyHeader = "X-API-Key"
  */
 export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("@runlease/http/Authorization", {
   provides: CurrentPrincipal,
-  failure: Refusal.Unauthorized,
+  failure: Schema.Union(Refusal.Unauthorized, Refusal.TooMany),
   security: {
     bearer: HttpApiSecurity.bearer.pipe(
       HttpApiSecurity.annotate(OpenApi.Description, "An API key or a worker token"),

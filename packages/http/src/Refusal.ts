@@ -58,7 +58,12 @@ export const Unauthorized = documented(401, "There is no token, or it is nobody'
 export const Forbidden = documented(403, "The token is right, but not for this, or the lease is not held")
 export const NotFound = documented(404, "There is no such thing in the caller's project")
 export const Conflict = documented(409, "Something else is there already, or the run is not in that state")
+export const Timeout = documented(408, "The body did not arrive in time")
 export const TooLarge = documented(413, "The body is too large")
 export const UnsupportedMediaType = documented(415, "The body is not JSON")
 export const Unprocessable = documented(422, "The request is well-formed, but not one that this server does")
+export const TooMany = documented(
+  429,
+  "The caller sends too many requests; `Retry-After` says when to ask again",
+)
 export const Unavailable = documented(503, "The store is down; `Retry-After` says when to ask again")

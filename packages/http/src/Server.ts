@@ -4,19 +4,18 @@
  * @since 0.1.0
  */
 import {
-  type Etag,
-  type FileSystem,
   HttpApiBuilder,
   HttpApiSwagger,
   HttpLayerRouter,
-  type HttpPlatform,
+  HttpServer,
   HttpServerRespondable,
   HttpServerResponse,
   OpenApi,
-  type Path,
 } from "@effect/platform"
-import { Effect, Layer } from "effect"
+import type { Access } from "@runlease/core"
+import { type Duration, Effect, Layer } from "effect"
 import { Api } from "./Api.js"
+import * as Authentication from "./Authentication.js"
 import * as Authenticate from "./server/Authenticate.js"
 import * as Closing from "./server/Closing.js"
 import * as Conversations from "./server/Conversations.js"
@@ -24,10 +23,24 @@ import * as Health from "./server/Health.js"
 import * as Keys from "./server/Keys.js"
 import * as KnownProjects from "./server/KnownProjects.js"
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
+import * as RateLimit from "./server/RateLimit.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as Refusals from "./server/Refusals.js"
 import * as Runs from "./server/Runs.js"
 import * as Workers from "./server/Workers.js"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface ServerOptions<E = never, R = never> {
+  /** How many requests a second each caller may send, and at once; 5,000 when absent, `Infinity` for no limit. */
+  readonly rateLimit?: number | undefined
+  /** How long the body of a request may take to arrive; 1 minute when absent. */
+  readonly bodyTimeout?: Duration.DurationInput | undefined
+  /** Who sends a request; by its token when absent. */
+  readonly authentication?: Layer.Layer<Authentication.Authentication, E, R> | undefined
+}
 
 const handlers = Layer.mergeAll(
   Conversations.layer,
@@ -35,7 +48,17 @@ const handlers = Layer.mergeAll(
   Keys.layer,
   Runs.layer,
   Workers.layer,
-).pipe(Layer.provide([Authenticate.layer, KnownProjects.layer, ReadBody.layer]))
+).pipe(Layer.provide(KnownProjects.layer))
+
+/** What runs before every handler. */
+const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<E, R>) => {
+  const identified: Layer.Layer<Authentication.Authentication, E, Access.Access | R> =
+    authentication ?? Authentication.layer
+  return Layer.merge(
+    Layer.provide(Authenticate.layer, [identified, RateLimit.layer(rateLimit ?? 5000)]),
+    ReadBody.layer(bodyTimeout ?? "1 minute"),
+  )
+}
 
 // The API's own errors have no common shape, so its routes are taken without them; `refusals` answers for all.
 const api = HttpApiBuilder.Router.unwrap((built) =>
@@ -49,37 +72,60 @@ const api = HttpApiBuilder.Router.unwrap((built) =>
   ),
 ).pipe(Layer.provide(handlers))
 
-const openApi = HttpLayerRouter.add(
-  "GET",
-  "/openapi.json",
-  Effect.sync(() =>
-    HttpServerResponse.unsafeJson(OpenApi.fromApi(Api, { additionalPropertiesStrategy: "allow" })),
-  ),
-)
-
-const docs = HttpApiSwagger.layerHttpLayerRouter({ api: Api, path: "/docs" })
+/** What describes the API, which is at `url`. */
+const description = (url: string) => {
+  const described = Api.annotate(OpenApi.Servers, [{ url }])
+  return Layer.merge(
+    HttpLayerRouter.add(
+      "GET",
+      "/openapi.json",
+      Effect.sync(() =>
+        HttpServerResponse.unsafeJson(OpenApi.fromApi(described, { additionalPropertiesStrategy: "allow" })),
+      ),
+    ),
+    HttpApiSwagger.layerHttpLayerRouter({ api: described, path: "/docs" }),
+  )
+}
 
 const refusals = HttpLayerRouter.middleware(Refusals.respond, { global: true })
 
 const leave = HttpLayerRouter.middleware(Closing.leave, { global: true })
 
-/**
- * What a router must allow for these routes: an id is up to 128 characters, each perhaps nine when encoded.
- *
- * @since 0.1.0
- * @category options
- */
-export const routerConfig = { maxParamLength: 128 * 9 }
+/** An id is up to 128 characters, each perhaps nine when encoded. */
+const routerConfig = { maxParamLength: 128 * 9 }
+
+// It has a router of its own: what it needs of one, and the shape of its refusals, are nobody else's.
+const app = <E, R>(options: ServerOptions<E, R>, url: string) =>
+  HttpLayerRouter.toHttpEffect(
+    Layer.mergeAll(
+      Layer.provide(api, before(options)),
+      description(url),
+      MethodNotAllowed.layer,
+      refusals,
+      leave,
+    ).pipe(Layer.provide(Closing.layer)),
+  ).pipe(
+    Effect.provideService(HttpLayerRouter.RouterConfig, routerConfig),
+    Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
+    // `refusals` answers for an address that there is not.
+    Effect.map(Effect.orDie),
+  )
 
 /**
- * Every route of the contract, to be mounted beside others on one router. Refusals get their shape on all of them.
+ * Serves the contract under a prefix such as `/agents`, beside the other routes of an application.
  *
  * @since 0.1.0
  * @category layers
  */
-export const routes = Layer.mergeAll(api, openApi, docs, MethodNotAllowed.layer, refusals, leave).pipe(
-  Layer.provide(Closing.layer),
-)
+export const mount = <E = never, R = never>(prefix: `/${string}`, options: ServerOptions<E, R> = {}) =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const router = yield* HttpLayerRouter.HttpRouter
+      const place = prefix.replace(/\/+$/, "")
+      const at = place === "" ? router : router.prefixed(place)
+      yield* at.add("*", "/*", yield* app(options, place === "" ? "/" : place))
+    }),
+  )
 
 /**
  * Serves the contract. Closing its Scope ends the event streams and the requests that wait, then the server.
@@ -87,11 +133,13 @@ export const routes = Layer.mergeAll(api, openApi, docs, MethodNotAllowed.layer,
  * @since 0.1.0
  * @category layers
  */
-export const layer = HttpLayerRouter.serve<
-  never,
-  never,
-  Layer.Layer.Context<typeof routes>,
-  never,
-  // What handlers need of a request beyond the layers below, the server gives.
-  HttpPlatform.HttpPlatform | Etag.Generator | FileSystem.FileSystem | Path.Path
->(routes, { disableLogger: true, disableListenLog: true, routerConfig })
+export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
+  Layer.scopedDiscard(Effect.flatMap(app(options, "/"), (served) => HttpServer.serveEffect(served)))
+
+/**
+ * As `layerWith`, with every option as it is when absent.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = layerWith({})

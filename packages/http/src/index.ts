@@ -1,6 +1,8 @@
 export * as AgUiView from "./AgUiView.js"
 export * as Api from "./Api.js"
+export * as Authentication from "./Authentication.js"
 export * as Client from "./Client.js"
 export * as Principal from "./Principal.js"
 export * as Refusal from "./Refusal.js"
 export * as Server from "./Server.js"
+export * as Veryfront from "./Veryfront.js"

@@ -58,7 +58,7 @@ const withoutAdditions = HttpLayerRouter.middleware(
 const foreign = client.pipe(
   Layer.provide(served),
   Layer.provide(
-    HttpLayerRouter.serve(Layer.mergeAll(withoutAdditions, Server.routes), {
+    HttpLayerRouter.serve(Layer.mergeAll(withoutAdditions, Server.mount("/")), {
       disableLogger: true,
       disableListenLog: true,
     }),

@@ -28,7 +28,8 @@ export const served = Layer.effect(
 /** The contract over a store, on a port of the loopback interface, in the runtime of the test. */
 export const serve = <E>(store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>) =>
   served.pipe(
-    Layer.provideMerge(Server.layer),
+    // Under a clock that stands still a limit per second would be one for ever.
+    Layer.provideMerge(Server.layerWith({ rateLimit: Infinity })),
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
     Layer.provideMerge(store),
   )

@@ -2,6 +2,7 @@ import type { Claims as Port } from "@runlease/core"
 import { WorkerRegistry } from "@runlease/core"
 import { type Context, Duration, Effect } from "effect"
 import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
+import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
 import { path, Transport, unexpected } from "./Transport.js"
@@ -11,15 +12,19 @@ const operation = "Claims.claim"
 export const make: Effect.Effect<
   Context.Tag.Service<Port.Claims>,
   never,
-  Credentials | Transport
+  Additions | Credentials | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
+  const additions = yield* Additions
 
   return {
     claim: Effect.fn(operation)(function* ({ agentIds, leaseDuration, limit, wait, workerId }) {
       const { token } = yield* credentials.of(workerId)
-      const waitSeconds = Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
+      const chosen = agentIds ?? []
+      if (chosen.length > 0 && !additions)
+        return yield* missing(operation, "claim the runs of some agents only")
+      const waitSeconds = additions ? Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0))) : 0
       const { run, runs } = yield* transport
         .request({
           operation,
@@ -28,9 +33,9 @@ export const make: Effect.Effect<
           token,
           body: {
             lease_duration_seconds: leaseSeconds(leaseDuration),
-            ...(limit > 1 ? { limit } : {}),
+            ...(limit > 1 && additions ? { limit } : {}),
             ...(waitSeconds > 0 ? { wait_seconds: waitSeconds } : {}),
-            ...(agentIds === undefined || agentIds.length === 0 ? {} : { agent_ids: agentIds }),
+            ...(chosen.length === 0 ? {} : { agent_ids: chosen }),
           },
           success: Claimed,
           wait: Duration.seconds(waitSeconds),

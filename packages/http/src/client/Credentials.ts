@@ -6,6 +6,7 @@
 import type { Ids, Run } from "@runlease/core"
 import { Context, Effect, Redacted } from "effect"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
+import { Additions } from "./Additions.js"
 
 /** How a request says who it is for. */
 export interface Credential {
@@ -25,23 +26,27 @@ export class Credentials extends Context.Tag("@runlease/http/client/Credentials"
   }
 >() {}
 
-export const make: Effect.Effect<Context.Tag.Service<Credentials>> = Effect.sync(() => {
-  const tokens = new Map<Ids.WorkerId, Redacted.Redacted>()
+export const make: Effect.Effect<Context.Tag.Service<Credentials>, never, Additions> = Effect.map(
+  Additions,
+  (additions) => {
+    const tokens = new Map<Ids.WorkerId, Redacted.Redacted>()
 
-  return {
-    keep: (workerId, token) => Effect.sync(() => tokens.set(workerId, Redacted.make(token))),
-    of: (workerId) => Effect.sync(() => ({ token: tokens.get(workerId), headers: {} })),
-    fenced: (fence) =>
-      Effect.sync(() => {
-        if (fence === undefined) return { token: undefined, headers: {} }
-        const token = tokens.get(fence.workerId)
-        return {
-          token,
-          headers: {
-            ...(fence.epoch === null ? {} : { [epochHeader]: String(fence.epoch) }),
-            ...(token === undefined ? { [workerHeader]: fence.workerId } : {}),
-          },
-        }
-      }),
-  }
-})
+    return {
+      keep: (workerId, token) => Effect.sync(() => tokens.set(workerId, Redacted.make(token))),
+      of: (workerId) => Effect.sync(() => ({ token: tokens.get(workerId), headers: {} })),
+      fenced: (fence) =>
+        Effect.sync(() => {
+          if (fence === undefined) return { token: undefined, headers: {} }
+          const token = tokens.get(fence.workerId)
+          if (!additions) return { token, headers: {} }
+          return {
+            token,
+            headers: {
+              ...(fence.epoch === null ? {} : { [epochHeader]: String(fence.epoch) }),
+              ...(token === undefined ? { [workerHeader]: fence.workerId } : {}),
+            },
+          }
+        }),
+    }
+  },
+)

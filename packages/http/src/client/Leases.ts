@@ -2,6 +2,7 @@ import { type Ids, Leases, Run } from "@runlease/core"
 import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { type Context, DateTime, Duration, Effect, Ref, Schema, Stream } from "effect"
 import { maxExpirySeconds, Renewed, RenewedMany } from "../Api/Workers.js"
+import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { jsonEvents } from "./JsonEvents.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
@@ -28,11 +29,12 @@ const verdict = (operation: string, lease: Run.LeaseRef) => (refused: Refused) =
 export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>,
   never,
-  Credentials | Transport
+  Additions | Credentials | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
-  const renewsMany = yield* Ref.make(true)
+  const additions = yield* Additions
+  const renewsMany = yield* Ref.make(additions)
 
   const renewAll = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
     const { token } = yield* credentials.of(request.workerId)
@@ -134,6 +136,8 @@ export const make: Effect.Effect<
     }),
 
     release: Effect.fn("Leases.release")(function* (lease, release) {
+      // Without a way to hand back, the lease lapses by itself.
+      if (!additions) return
       const credential = yield* credentials.fenced(lease)
       yield* transport
         .request({
@@ -150,13 +154,13 @@ export const make: Effect.Effect<
         })
         .pipe(
           Effect.catchTag("Refused", (refused) =>
-            // Without a way to hand back, the lease lapses by itself.
             lacks(refused) ? Effect.void : Effect.fail(verdict("Leases.release", lease)(refused)),
           ),
         )
     }),
 
     suspend: Effect.fn("Leases.suspend")(function* (lease, { expiresAfter, toolCallId, toolName }) {
+      if (!additions) return yield* missing("Leases.suspend", "suspend a run for a tool result")
       const credential = yield* credentials.fenced(lease)
       yield* transport
         .request({
@@ -174,6 +178,6 @@ export const make: Effect.Effect<
         .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(verdict("Leases.suspend", lease)(refused))))
     }),
 
-    signals: signalsOf,
+    signals: (workerId) => (additions ? signalsOf(workerId) : Stream.never),
   }
 })

@@ -1,9 +1,10 @@
 import { ControlEvents, type Ids, Run, RunLog } from "@runlease/core"
-import { Chunk, type Context, Duration, Effect, Option, Schema, Stream } from "effect"
+import { Chunk, type Context, Duration, Effect, Option, Random, Schema, Stream } from "effect"
 import { Appended } from "../Api/Conversations.js"
 import { LogPage } from "../Api/Runs.js"
 import * as Refusals from "../server/Refusals.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
+import { Additions } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { RunViews } from "./RunViews.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
@@ -35,10 +36,11 @@ const refusedReason = (body: Refused["body"]): RunLog.EventRefused["reason"] | u
 export const make: Effect.Effect<
   Context.Tag.Service<RunLog.RunLog>,
   never,
-  Credentials | RunViews | Transport
+  Additions | Credentials | RunViews | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
+  const additions = yield* Additions
   const views = yield* RunViews
 
   const verdict = Effect.fnUntraced(function* (
@@ -79,7 +81,7 @@ export const make: Effect.Effect<
     readonly runId: Ids.RunId
     readonly after?: Run.EventId | undefined
     readonly limit?: number | undefined
-    readonly wait?: Duration.Duration
+    readonly wait?: Duration.Duration | undefined
   }) =>
     transport
       .request({
@@ -106,12 +108,19 @@ export const make: Effect.Effect<
 
   /** Some more of the log. A server that does not say whether it has ended is asked for the run, and not in a hurry. */
   const more = Effect.fnUntraced(function* (runId: Ids.RunId, after: Run.EventId) {
-    const { data, ended } = yield* page({ runId, after, wait: followWait, limit: RunLog.maxReadLimit })
+    const { data, ended } = yield* page({
+      runId,
+      after,
+      wait: additions ? followWait : undefined,
+      limit: RunLog.maxReadLimit,
+    })
     if (ended !== undefined) return { entries: data, ended }
     const last = data.at(-1)
     if (last !== undefined) return { entries: data, ended: ControlEvents.endsLog(last) }
     if (Run.isTerminal((yield* views.get(runId)).status)) return { entries: data, ended: true }
-    yield* Effect.sleep(pollInterval)
+    yield* Effect.flatMap(Random.nextRange(0.8, 1.2), (factor) =>
+      Effect.sleep(Duration.times(pollInterval, factor)),
+    )
     return { entries: data, ended: false }
   })
 

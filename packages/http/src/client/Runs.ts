@@ -6,6 +6,7 @@ import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Submission } from "../Wire/Submission.js"
+import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { RunViews } from "./RunViews.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
@@ -16,13 +17,32 @@ const CanonicalRuns = pageOf(CanonicalRun)
 
 const endedStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
 
+/** What is asked of a run beyond the public API, if anything is. */
+const ofOurs = (submission: Runs.Submission): string | undefined => {
+  if (submission.conversationId === undefined) return "a run without a conversation; create one first"
+  if (submission.snapshot !== undefined) return "a snapshot; add its messages to the conversation"
+  if (submission.priority !== undefined) return "a priority"
+  if (submission.availableAt !== undefined) return "a time before which the run waits"
+  if (submission.maxAttempts !== undefined) return "a number of attempts"
+  if (submission.concurrencyKey !== undefined) return "a concurrency key"
+  return undefined
+}
+
+const matches =
+  (options: Runs.ListRuns | undefined) =>
+  (run: Run.Run): boolean =>
+    (options?.status === undefined || run.status === options.status) &&
+    (options?.agentId === undefined || run.agentId === options.agentId) &&
+    (options?.conversationId === undefined || run.conversationId === options.conversationId)
+
 export const make = (
   project: string,
-): Effect.Effect<Context.Tag.Service<Runs.Runs>, never, Credentials | RunViews | Transport> =>
+): Effect.Effect<Context.Tag.Service<Runs.Runs>, never, Additions | Credentials | RunViews | Transport> =>
   Effect.gen(function* () {
     const transport = yield* Transport
     const credentials = yield* Credentials
     const views = yield* RunViews
+    const additions = yield* Additions
 
     const notFoundOr = (operation: string, runId: string) => (refused: Refused) =>
       refused.httpStatus === 404 ? new Run.RunNotFound({ runId }) : unexpected(operation)(refused)
@@ -41,6 +61,8 @@ export const make = (
 
     return {
       submit: Effect.fn("Runs.submit")(function* (submission) {
+        const ours = additions ? undefined : ofOurs(submission)
+        if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
         const { duplicate, run } = yield* transport
           .request({
             operation: "Runs.submit",
@@ -64,14 +86,18 @@ export const make = (
             query: {
               cursor: options?.cursor,
               limit: options?.limit,
-              status: options?.status,
-              agent_id: options?.agentId,
-              conversation_id: options?.conversationId,
+              ...(additions
+                ? {
+                    status: options?.status,
+                    agent_id: options?.agentId,
+                    conversation_id: options?.conversationId,
+                  }
+                : {}),
             },
             success: CanonicalRuns,
           })
           const items = yield* Effect.forEach(data, views.toRun, { concurrency: 8 })
-          return { items, next: page_info.next }
+          return { items: additions ? items : items.filter(matches(options)), next: page_info.next }
         },
         Effect.catchTags({
           Refused: (refused) => Effect.fail(unexpected("Runs.list")(refused)),

@@ -4,6 +4,7 @@ import { type Context, Effect, Schema } from "effect"
 import { HeartbeatReply, Registered } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { Registration, Worker } from "../Wire/Worker.js"
+import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { path, Transport, unexpected } from "./Transport.js"
 
@@ -12,10 +13,11 @@ const Workers = pageOf(Worker)
 
 export const make = (
   project: string,
-): Effect.Effect<Context.Tag.Service<Port.WorkerRegistry>, never, Credentials | Transport> =>
+): Effect.Effect<Context.Tag.Service<Port.WorkerRegistry>, never, Additions | Credentials | Transport> =>
   Effect.gen(function* () {
     const transport = yield* Transport
     const credentials = yield* Credentials
+    const additions = yield* Additions
 
     return {
       register: Effect.fn("WorkerRegistry.register")(
@@ -58,6 +60,7 @@ export const make = (
 
       list: Effect.fn("WorkerRegistry.list")(
         function* (page) {
+          if (!additions) return yield* missing("WorkerRegistry.list", "list its workers")
           const { data, page_info } = yield* transport.request({
             operation: "WorkerRegistry.list",
             method: "GET",

@@ -1,43 +1,39 @@
 /**
- * From a request's token to the caller.
+ * From a request to its caller, who may send only so many.
  *
  * @since 0.1.0
  */
 import { HttpServerRequest } from "@effect/platform"
-import { Access } from "@runlease/core"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Option } from "effect"
+import { Authentication } from "../Authentication.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
-import * as Refusals from "./Refusals.js"
+import { RateLimit } from "./RateLimit.js"
 
-const bearer = /^bearer +(\S+)$/i
-
-const tokenOf = (headers: HttpServerRequest.HttpServerRequest["headers"]): string | undefined => {
-  const authorization = headers["authorization"]
-  return authorization === undefined ? headers["x-api-key"] : bearer.exec(authorization)?.[1]
-}
-
-const unauthorized = (detail: string) =>
+const unauthorized = ({ headers }: HttpServerRequest.HttpServerRequest) =>
   new Refusal.Refusal({
     httpStatus: 401,
-    body: { error: "unauthorized", detail },
+    body: {
+      error: "unauthorized",
+      detail:
+        headers["authorization"] === undefined && headers["x-api-key"] === undefined
+          ? "Send a token: Authorization: Bearer <token>"
+          : "The token is not valid, or was revoked",
+    },
     headers: { "www-authenticate": "Bearer" },
   })
 
-export const layer: Layer.Layer<Authorization, never, Access.Access> = Layer.effect(
+export const layer: Layer.Layer<Authorization, never, Authentication | RateLimit> = Layer.effect(
   Authorization,
-  Effect.map(Access.Access, (access) => {
+  Effect.gen(function* () {
+    const authentication = yield* Authentication
+    const rateLimit = yield* RateLimit
     const authenticate = Effect.gen(function* () {
-      const { headers } = yield* HttpServerRequest.HttpServerRequest
-      const token = tokenOf(headers)
-      if (token === undefined || token === "") {
-        return yield* unauthorized("Send a token: Authorization: Bearer <token>")
-      }
-      const principal = yield* Effect.mapError(access.authenticate(Redacted.make(token)), Refusals.of)
-      return yield* Option.match(principal, {
-        onNone: () => unauthorized("The token is not valid, or was revoked"),
-        onSome: Effect.succeed,
-      })
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const principal = yield* authentication.identify(request)
+      if (Option.isNone(principal)) return yield* unauthorized(request)
+      yield* rateLimit.take(principal.value)
+      return principal.value
     })
     // Both schemes look at both headers: with one each, the second would hide why the first one failed.
     return Authorization.of({ bearer: () => authenticate, apiKey: () => authenticate })

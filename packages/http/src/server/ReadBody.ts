@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { FileSystem, HttpIncomingMessage, HttpServerRequest } from "@effect/platform"
-import { Effect, Layer, Option } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Option } from "effect"
 import { JsonBody, maxBytes, maxDepth } from "../Body.js"
 import * as Refusal from "../Refusal.js"
 
@@ -55,7 +55,28 @@ export const nestsDeeper = (text: string, max: number): boolean => {
 const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(contentType)
 
-const check = Effect.gen(function* () {
+const tooSlow = (within: Duration.Duration) =>
+  new Refusal.Refusal({
+    httpStatus: 408,
+    body: {
+      error: "body_timeout",
+      detail: `The body must arrive within ${Duration.format(within)}`,
+      field: "body",
+    },
+    headers: { connection: "close" },
+  })
+
+// A network does not wait for anybody's Clock: this one is always real.
+const networkClock = Clock.make()
+
+/** Reads in a fiber of the request: to stop reading breaks the connection, so first the refusal is told. */
+const inTime = <A, E, R>(reading: Effect.Effect<A, E, R>, within: Duration.Duration) =>
+  Effect.flatMap(Effect.forkScoped(reading), Fiber.join).pipe(
+    Effect.timeoutFail({ duration: within, onTimeout: () => tooSlow(within) }),
+    Effect.withClock(networkClock),
+  )
+
+const check = Effect.fnUntraced(function* (within: Duration.Duration) {
   const request = yield* HttpServerRequest.HttpServerRequest
   const length = Number(request.headers["content-length"] ?? "0")
   const chunked = request.headers["transfer-encoding"] !== undefined
@@ -63,15 +84,17 @@ const check = Effect.gen(function* () {
   // What is announced as too large is not read; the server drains it.
   if (length > maxBytes) return yield* tooLarge
   if (!isJson(request.headers["content-type"])) return yield* notJson
-  const text = yield* request.text.pipe(
+  const reading = request.text.pipe(
     Effect.provideService(
       HttpIncomingMessage.MaxBodySize,
       Option.some(FileSystem.Size(chunked ? maxUnannounced : maxBytes)),
     ),
     Effect.mapError(() => tooLarge),
   )
+  const text = yield* inTime(reading, within)
   if (text.length > maxBytes) return yield* tooLarge
   if (nestsDeeper(text, maxDepth)) return yield* tooDeep
 })
 
-export const layer: Layer.Layer<JsonBody> = Layer.succeed(JsonBody, JsonBody.of(check))
+export const layer = (within: Duration.DurationInput): Layer.Layer<JsonBody> =>
+  Layer.succeed(JsonBody, JsonBody.of(check(Duration.decode(within))))

@@ -1,0 +1,62 @@
+/**
+ * The ports of a project, over the API that Veryfront publishes: nothing is sent that is not in it.
+ *
+ * Where that API has less, this does without: claims come one at a time and are polled for, leases are renewed one by
+ * one, a run is handed back by letting its lease lapse, and a cancellation is heard at the next renewal.
+ *
+ * @since 0.1.0
+ */
+import type { HttpClient } from "@effect/platform"
+import type { ControlPlane } from "@runlease/core"
+import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
+import * as Ports from "./client/Ports.js"
+
+/**
+ * `token` is an API key of `project`, which is a slug or an id.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VeryfrontOptions {
+  /** `https://api.veryfront.com` when absent. */
+  readonly baseUrl?: string | undefined
+  readonly token: Redacted.Redacted
+  readonly project: string
+}
+
+const publicUrl = "https://api.veryfront.com"
+
+/**
+ * The six ports of a project.
+ *
+ * Fails: as those of `Client.layer`. What this API cannot do, such as to suspend a run, to claim by agent, or to submit
+ * with a priority, is `ControlPlaneUnavailable` that is not retryable.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: VeryfrontOptions,
+): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> =>
+  Ports.layer({ ...options, baseUrl: options.baseUrl ?? publicUrl, additions: false })
+
+/**
+ * As `layer`, from VERYFRONT_API_TOKEN, VERYFRONT_PROJECT and, where it is another, VERYFRONT_API_URL.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig: Layer.Layer<
+  ControlPlane.ProjectPorts,
+  ConfigError.ConfigError,
+  HttpClient.HttpClient
+> = Layer.unwrapEffect(
+  Effect.map(
+    Config.all({
+      baseUrl: Config.withDefault(Config.nonEmptyString("VERYFRONT_API_URL"), publicUrl),
+      token: Config.redacted("VERYFRONT_API_TOKEN"),
+      project: Config.nonEmptyString("VERYFRONT_PROJECT"),
+    }),
+    layer,
+  ),
+)

@@ -1,0 +1,53 @@
+/**
+ * The six ports over one server.
+ *
+ * @since 0.1.0
+ */
+import type { HttpClient } from "@effect/platform"
+import {
+  Claims as ClaimsPort,
+  type ControlPlane,
+  Conversations as ConversationsPort,
+  Leases as LeasesPort,
+  RunLog as RunLogPort,
+  Runs as RunsPort,
+  WorkerRegistry as WorkerRegistryPort,
+} from "@runlease/core"
+import { Layer, type Redacted } from "effect"
+import { Additions } from "./Additions.js"
+import * as Claims from "./Claims.js"
+import * as Conversations from "./Conversations.js"
+import * as Credentials from "./Credentials.js"
+import * as Leases from "./Leases.js"
+import * as RunLog from "./RunLog.js"
+import * as Runs from "./Runs.js"
+import * as RunViews from "./RunViews.js"
+import * as Transport from "./Transport.js"
+import * as WorkerRegistry from "./WorkerRegistry.js"
+
+export const layer = (options: {
+  readonly baseUrl: string
+  readonly token: Redacted.Redacted
+  readonly project: string
+  readonly additions: boolean
+}): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => {
+  const shared = Layer.mergeAll(
+    Layer.effect(RunViews.RunViews, RunViews.make),
+    Layer.effect(Credentials.Credentials, Credentials.make),
+  ).pipe(
+    Layer.provideMerge(
+      Layer.merge(
+        Layer.effect(Transport.Transport, Transport.make(options)),
+        Layer.succeed(Additions, options.additions),
+      ),
+    ),
+  )
+  return Layer.mergeAll(
+    Layer.effect(ClaimsPort.Claims, Claims.make),
+    Layer.effect(ConversationsPort.Conversations, Conversations.make),
+    Layer.effect(LeasesPort.Leases, Leases.make),
+    Layer.effect(RunLogPort.RunLog, RunLog.make),
+    Layer.effect(RunsPort.Runs, Runs.make(options.project)),
+    Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
+  ).pipe(Layer.provide(shared))
+}
