@@ -20,8 +20,10 @@ export const standing = (row: RunRow, fence: Run.Fence, now: number): Standing =
   const named =
     row.lease_owner === fence.workerId && (fence.epoch === null || fence.epoch === row.lease_epoch)
   if (!named) return "lost"
-  if (Run.isTerminal(row.status)) return "ended"
-  return row.status === "running" && now < (row.lease_expires_at ?? 0) ? "held" : "lost"
+  const expiresAt = row.lease_expires_at ?? 0
+  // Whose lease had lapsed did not hold the run when it ended.
+  if (Run.isTerminal(row.status)) return (row.finished_at ?? now) < expiresAt ? "ended" : "lost"
+  return row.status === "running" && now < expiresAt ? "held" : "lost"
 }
 
 /** A claim: the log is told of the attempt before, if one ended without an outcome. */

@@ -175,6 +175,20 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "whose lease lapsed did not hold the run when it ended",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const former = yield* TestRuns.hold(worker, { maxAttempts: 1 })
+        const lease = TestRuns.leaseOf(former)
+        yield* TestRuns.lapse
+        yield* TestRuns.eventually(TestRuns.getRun(former.runId), ({ status }) => status === "failed")
+        strictEqual(yield* TestRuns.verdictOf(TestRuns.complete(former)), "LeaseLost")
+        strictEqual(yield* TestRuns.verdictOf(runs.recordSession(lease, { sessionKey: "s" })), "LeaseLost")
+      }),
+    )
+
+    test(
       "recordSession keeps one session per run, for the attempts to come",
       Effect.gen(function* () {
         const runs = yield* Runs

@@ -122,6 +122,9 @@ export const suspend = (step: Step, record: RunRecord, waiting: Waiting): void =
   if (waiting.expiresAt !== null) step.state.expiring.add(record)
 }
 
+const isLive = (step: Step, lease: LeaseRecord | null): lease is LeaseRecord =>
+  lease !== null && step.now < DateTime.toEpochMillis(lease.expiresAt)
+
 /** Ends the run, closes its log and lets the next of its lane go. */
 export const end = (
   step: Step,
@@ -133,7 +136,7 @@ export const end = (
   const { run } = record
   const lane = laneOf(step, record)
   log(step, record, ControlEvents.ended(run, record.logState, status, error, lastAttempt), "own")
-  record.lastHolder = run.lease && { workerId: run.lease.owner, epoch: run.lease.epoch }
+  record.lastHolder = isLive(step, run.lease) ? { workerId: run.lease.owner, epoch: run.lease.epoch } : null
   record.pastAttempt = null
   update(step, record, { status, error, lease: null, waiting: null, finishedAt: step.at })
   const project = projectOf(step.state, run.projectId)
@@ -243,7 +246,7 @@ export const standing = (step: Step, record: RunRecord, fence: Fence): Standing 
   const names = (workerId: Ids.WorkerId, epoch: LeaseEpoch) =>
     workerId === fence.workerId && (fence.epoch === null || epoch === fence.epoch)
   if (lease !== null && names(lease.owner, lease.epoch)) {
-    return step.now < DateTime.toEpochMillis(lease.expiresAt) ? { _tag: "Held", lease } : { _tag: "Lost" }
+    return isLive(step, lease) ? { _tag: "Held", lease } : { _tag: "Lost" }
   }
   const { lastHolder } = record
   return isTerminal(status) && lastHolder !== null && names(lastHolder.workerId, lastHolder.epoch)
