@@ -15,6 +15,7 @@ import * as MemoryAccess from "./memory/Access.js"
 import * as MemoryClaims from "./memory/Claims.js"
 import * as MemoryConversations from "./memory/Conversations.js"
 import * as MemoryLeases from "./memory/Leases.js"
+import { prune } from "./memory/Prune.js"
 import * as Moves from "./memory/Moves.js"
 import * as MemoryRunLog from "./memory/RunLog.js"
 import * as MemoryRuns from "./memory/Runs.js"
@@ -63,6 +64,7 @@ export const make: Effect.Effect<
   yield* Effect.forkScoped(sweeper(state))
   return Context.make(ControlPlane.ControlPlane, {
     project: (projectId) => portsOf(state, projectId),
+    prune: Effect.fn("ControlPlane.prune")((request) => prune(state, request)),
     ready: Effect.void,
   }).pipe(Context.add(Access, access))
 })

@@ -8,8 +8,8 @@ import { LogState, Run, type WorkerSession } from "@runlease/core"
 import { DateTime } from "effect"
 import type { Columns } from "./Dialect.js"
 
-/** `gate` of a pending run. */
-export const Gate = { runnable: 0, delayed: 1, behind: 2 } as const
+/** `gate` of a pending run; and `pruned`, of a finished one that is being deleted in parts and exists for nobody. */
+export const Gate = { runnable: 0, delayed: 1, behind: 2, pruned: 3 } as const
 
 /** What `runs` holds of a run from its submission on. */
 const fixedColumns = {

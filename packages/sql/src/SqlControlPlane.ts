@@ -20,6 +20,7 @@ import {
 import { Context, Effect, Layer, Option, type Scope } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
 import housekeeping from "./migrations/0002_Housekeeping.js"
+import * as Prune from "./Prune.js"
 import * as SqlAccess from "./SqlAccess.js"
 import * as SqlClaims from "./SqlClaims.js"
 import * as SqlConversations from "./SqlConversations.js"
@@ -97,6 +98,7 @@ export const make: Effect.Effect<
   yield* Effect.forkScoped(Sweep.sweeper(store))
   return Context.make(ControlPlane.ControlPlane, {
     project: makePorts(store),
+    prune: Prune.make(store),
     ready: Effect.asVoid(store.read("ready", store.sql`SELECT 1`)),
   }).pipe(Context.add(Access.Access, access))
 })

@@ -9,7 +9,7 @@ import { Effect, Either } from "effect"
 import * as Moves from "./Moves.js"
 import * as Paging from "./Paging.js"
 import * as RunBatch from "./RunBatch.js"
-import { leaseOf, type RunRow, selected, toJson, toRun, waitingOf } from "./RunRow.js"
+import { Gate, leaseOf, type RunRow, selected, toJson, toRun, waitingOf } from "./RunRow.js"
 import * as SqlSessions from "./SqlSessions.js"
 import type { SqlStore } from "./SqlStore.js"
 import * as SqlSubmit from "./SqlSubmit.js"
@@ -155,7 +155,11 @@ const resumeAll = Effect.fnUntraced(function* (
 const listRuns = ({ sql }: SqlStore, projectId: Ids.ProjectId, options: Runs.ListRuns) => {
   const [before] = Paging.keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
   const limit = Paging.limitOf(options)
-  const filters: Array<Fragment> = [sql`r.project_id = ${projectId}`, sql`r.run_pk < ${before}`]
+  const filters: Array<Fragment> = [
+    sql`r.project_id = ${projectId}`,
+    sql`r.run_pk < ${before}`,
+    sql`r.gate <> ${sql.literal(String(Gate.pruned))}`,
+  ]
   if (options.status !== undefined) filters.push(sql`r.status = ${options.status}`)
   if (options.agentId !== undefined) filters.push(sql`r.agent_id = ${options.agentId}`)
   if (options.conversationId !== undefined) filters.push(sql`r.conversation_id = ${options.conversationId}`)

@@ -10,6 +10,7 @@ import {
   Conversations,
   Ids,
   Leases,
+  Retention,
   type Run,
   RunLog,
   Runs,
@@ -27,9 +28,14 @@ const scan =
 /** Reading all runs of a project or a conversation. */
 const history = /\bruns_by_(project|conversation)\b|\(project_id=\?\)$/
 
-/** A list of runs may; and the plan of a new project names its foreign keys' check, for runs that it cannot have. */
+/**
+ * A list of runs may; whoever asks for the existence of one stops at the first; and the plan of a new project names its
+ * foreign keys' check, for runs that it cannot have.
+ */
 const mayReadHistory = (statement: string): boolean =>
-  statement.includes("ORDER BY r.run_pk DESC") || statement.startsWith("INSERT INTO projects")
+  statement.includes("ORDER BY r.run_pk DESC") ||
+  /EXISTS \(\s*SELECT 1 FROM runs r WHERE r.conversation_id = /.test(statement) ||
+  statement.startsWith("INSERT INTO projects")
 
 /** What is to be found without looking at anything else, and the index that does it. */
 const indexes = [
@@ -39,6 +45,8 @@ const indexes = [
   "runs_leased (lease_expires_at<?)",
   "runs_expiring (waiting_expires_at<?)",
   "runs_in_lane (project_id=? AND lane=?)",
+  "runs_finished (project_id=? AND finished_at<?)",
+  "conversations_runless (project_id=? AND updated_at<?)",
   "PRIMARY KEY (run_pk=? AND event_id>?)",
 ]
 
@@ -95,6 +103,15 @@ const everything = Effect.gen(function* () {
   yield* runs.get(first.runId)
   yield* runs.list()
   yield* runs.list({ status: "completed", conversationId: conversation.id })
+
+  const long = yield* runs.submit({ agentId, initialStatus: "running" })
+  const hundred = Array.makeBy(100, () => event)
+  yield* Effect.repeatN(log.append({ runId: long.run.runId, events: hundred }), 20)
+  yield* runs.cancel(long.run.runId)
+  yield* TestClock.adjust("1 second")
+  yield* Retention.pruneAll({ projectId: long.run.projectId, olderThan: 0 }).pipe(
+    Effect.raceFirst(Effect.forever(TestClock.adjust("10 millis"))),
+  )
 
   const project = yield* access.getProject("default")
   const { key, token } = yield* access.createKey({ projectId: project.id, name: "key" })

@@ -10,9 +10,10 @@ import * as AccessSuite from "./AccessSuite.js"
 import * as InterruptionSuite from "./InterruptionSuite.js"
 import * as IsolationSuite from "./IsolationSuite.js"
 import * as ProjectPortsSuite from "./ProjectPortsSuite.js"
+import * as PruneSuite from "./PruneSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, of the walls between projects, and of interrupted calls. `layer` gives a fresh, empty
+ * Declares the tests of all ports, of `Access`, of the walls between projects, of pruning, and of interrupted calls. `layer` gives a fresh, empty
  * control plane each time it is built, with the ports of one of its projects.
  *
  * ```ts
@@ -29,5 +30,6 @@ export const suite = (
   ProjectPortsSuite.suite(name, layer)
   AccessSuite.suite(name, layer)
   IsolationSuite.suite(name, layer)
+  PruneSuite.suite(name, layer)
   InterruptionSuite.suite(name, layer)
 }

@@ -45,6 +45,10 @@ export interface ProjectState {
   readonly pending: Set<RunRecord>
   readonly workers: Map<Ids.WorkerId, RegisteredWorker>
   readonly conversations: Map<Ids.ConversationId, ConversationRecord>
+  /** Conversations that lost a run to pruning. */
+  readonly thinned: Set<Ids.ConversationId>
+  /** How many runs were ever submitted. */
+  submitted: number
 }
 
 /** What one step of the state does to those who wait, told to them after it. */
@@ -85,6 +89,8 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
     pending: new Set(),
     workers: new Map(),
     conversations: new Map(),
+    thinned: new Set(),
+    submitted: 0,
   }
   state.projects.set(projectId, project)
   return project

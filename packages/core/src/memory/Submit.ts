@@ -93,7 +93,7 @@ export const submit = Effect.fnUntraced(function* (
       }
       const record: State.RunRecord = {
         run,
-        order: project.runs.size,
+        order: project.submitted++,
         submission: sent,
         snapshot: submission.snapshot ?? snapshotOf(conversation),
         entries: [],

@@ -1,0 +1,35 @@
+/**
+ * Pruning over the state in memory.
+ */
+import { DateTime, Duration, type Effect, Either } from "effect"
+import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ControlPlane.js"
+import * as State from "./State.js"
+
+/** Deletes the conversations that pruning left without runs and that nobody touched since `before`. */
+const pruneConversations = (project: State.ProjectState, before: number): void => {
+  const used = new Set(Array.from(project.runs.values(), ({ run }) => run.conversationId))
+  for (const id of project.thinned) {
+    const updatedAt = project.conversations.get(id)?.conversation.updatedAt
+    if (!used.has(id) && updatedAt !== undefined && DateTime.toEpochMillis(updatedAt) > before) continue
+    project.thinned.delete(id)
+    if (!used.has(id)) project.conversations.delete(id)
+  }
+}
+
+export const prune = (state: State.State, request: PruneRequest): Effect.Effect<Pruned> =>
+  State.step(state, ({ now }) => {
+    const project = State.projectOf(state, request.projectId)
+    const before = now - Duration.toMillis(request.olderThan)
+    const limit = Math.min(Math.max(1, request.limit ?? defaultPruneLimit), maxPruneLimit)
+    const due = Array.from(project.runs.values()).filter(
+      ({ run: { finishedAt } }) => finishedAt !== null && DateTime.toEpochMillis(finishedAt) <= before,
+    )
+    const pruned = due.slice(0, limit)
+    for (const { run } of pruned) {
+      project.runs.delete(run.runId)
+      project.thinned.add(run.conversationId)
+    }
+    const more = due.length > pruned.length
+    if (!more) pruneConversations(project, before)
+    return Either.right({ pruned: pruned.length, more })
+  })

@@ -1,0 +1,216 @@
+/**
+ * What pruning must delete, and what it must leave alone.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Access } from "@runlease/core/Access"
+import { ControlPlane, type ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
+import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import * as Retention from "@runlease/core/Retention"
+import { RunLog } from "@runlease/core/RunLog"
+import { Runs, type SubmissionInput } from "@runlease/core/Runs"
+import { Context, Effect, Layer, TestClock } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+/** Submits a run and ends it. */
+const finish = (input: Partial<SubmissionInput> = {}) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs
+    const { runId } = yield* TestRuns.submit(input)
+    const { run } = yield* runs.cancel(runId)
+    return run
+  })
+
+const prune = (projectId: Ids.ProjectId, limit?: number) =>
+  Effect.flatMap(ControlPlane, (controlPlane) =>
+    controlPlane.prune({ projectId, olderThan: "20 seconds", limit }),
+  )
+
+const idsLeft = Effect.gen(function* () {
+  const runs = yield* Runs
+  return (yield* runs.list({ limit: 100 })).items.map(({ runId }) => runId)
+})
+
+/**
+ * Declares the tests of pruning.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (
+  name: string,
+  layer: Layer.Layer<ProjectPorts | ControlPlane | Access, unknown>,
+): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Pruning (${name})`, () => {
+    test(
+      "deletes what finished long enough ago, with its log, and nothing else",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const log = yield* RunLog
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        const old = yield* TestRuns.hold(worker)
+        yield* runs.recordSession(TestRuns.leaseOf(old), { sessionKey: "session" })
+        yield* TestRuns.append(old, [{ type: "CUSTOM", name: "n", value: 1 }])
+        yield* TestRuns.complete(old)
+        const { projectId } = yield* runs.get(old.runId)
+        const waiting = yield* TestRuns.hold(worker)
+        yield* leases.suspend(TestRuns.leaseOf(waiting), { toolCallId: "call", toolName: "ask" })
+        const held = yield* TestRuns.hold(worker)
+        const pending = yield* TestRuns.submit()
+        yield* TestClock.adjust("10 seconds")
+        const young = yield* finish()
+        yield* TestClock.adjust("9999 millis")
+        deepStrictEqual(yield* prune(projectId), { pruned: 0, more: false })
+
+        yield* TestClock.adjust("1 millis")
+        deepStrictEqual(yield* prune(projectId), { pruned: 1, more: false })
+        strictEqual(yield* TestRuns.verdictOf(runs.get(old.runId)), "RunNotFound")
+        strictEqual(yield* TestRuns.verdictOf(log.read({ runId: old.runId })), "RunNotFound")
+        deepStrictEqual(
+          new Set(yield* idsLeft),
+          new Set([waiting.runId, held.runId, pending.runId, young.runId]),
+        )
+        strictEqual((yield* TestRuns.typesOf(young.runId)).length, 2)
+        deepStrictEqual(yield* prune(projectId), { pruned: 0, more: false })
+        // What was left goes on.
+        yield* runs.resume(waiting.runId, { toolCallId: "call", result: 1 })
+        const claimed = yield* TestRuns.claim(worker, { limit: 10 })
+        deepStrictEqual(
+          claimed.map(({ runId }) => runId),
+          [waiting.runId, pending.runId],
+        )
+      }),
+    )
+
+    test(
+      "takes no more at once than it is asked to, oldest first",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const { id: conversationId } = yield* conversations.create()
+        const ids: Array<Ids.RunId> = []
+        for (let index = 0; index < 5; index++) {
+          ids.push((yield* finish({ conversationId })).runId)
+          yield* TestClock.adjust("1 second")
+        }
+        const { projectId } = yield* TestRuns.getRun(ids[0]!)
+        yield* TestClock.adjust("20 seconds")
+        deepStrictEqual(yield* prune(projectId, 2), { pruned: 2, more: true })
+        deepStrictEqual((yield* idsLeft).toReversed(), ids.slice(2))
+        deepStrictEqual(yield* prune(projectId, 2), { pruned: 2, more: true })
+        deepStrictEqual(yield* prune(projectId, 2), { pruned: 1, more: false })
+      }),
+    )
+
+    test(
+      "a public id that was pruned may be used again, for a run with a log of its own",
+      Effect.gen(function* () {
+        const publicId = "again"
+        const first = yield* finish({ publicId })
+        yield* TestRuns.submit({ publicId: "before", concurrencyKey: null })
+        yield* TestClock.adjust("20 seconds")
+        yield* prune(first.projectId)
+        const second = yield* TestRuns.submit({ publicId, agentId: "another", concurrencyKey: null })
+        strictEqual(second.status, "pending")
+        strictEqual(second.latestEventId, 0)
+        assertTrue(second.conversationId !== first.conversationId)
+        const claimed = yield* TestRuns.claim(yield* TestRuns.register(), { limit: 10 })
+        deepStrictEqual(
+          claimed.map(({ runId }) => runId),
+          ["before", "again"],
+        )
+        yield* TestRuns.append(claimed[1]!, [{ type: "CUSTOM", name: "n", value: 1 }])
+        deepStrictEqual(yield* TestRuns.typesOf(second.runId), ["RUN_STARTED", "CUSTOM"])
+      }),
+    )
+
+    test(
+      "conversations go with their last run, once they are old enough themselves",
+      Effect.gen(function* () {
+        const conversations = yield* Conversations
+        const runs = yield* Runs
+        const exists = (id: Ids.ConversationId) => TestRuns.verdictOf(conversations.get(id))
+        const create = Effect.map(conversations.create(), ({ id }) => id)
+        const unused = yield* create
+        const [old, kept, touched] = yield* Effect.all([create, create, create])
+        const said = { role: "user", parts: [] } as const
+        yield* conversations.addMessage(old, said)
+        const { projectId } = yield* finish({ conversationId: old })
+        yield* finish({ conversationId: kept })
+        yield* TestRuns.submit({ conversationId: kept })
+        yield* finish({ conversationId: touched })
+        yield* TestClock.adjust("10 seconds")
+        yield* conversations.addMessage(touched, said)
+        yield* TestClock.adjust("10 seconds")
+        deepStrictEqual(yield* prune(projectId), { pruned: 3, more: false })
+        deepStrictEqual(yield* Effect.forEach([unused, old, kept, touched], exists), [
+          "Succeeded",
+          "ConversationNotFound",
+          "Succeeded",
+          "Succeeded",
+        ])
+        strictEqual((yield* conversations.messages(touched)).items.length, 1)
+        // It has runs again, so it stays; and goes when they are gone.
+        const last = yield* finish({ conversationId: touched })
+        yield* TestClock.adjust("19 seconds")
+        deepStrictEqual(yield* prune(projectId), { pruned: 0, more: false })
+        strictEqual(yield* exists(touched), "Succeeded")
+        yield* TestClock.adjust("1 second")
+        deepStrictEqual(yield* prune(projectId), { pruned: 1, more: false })
+        strictEqual(
+          yield* TestRuns.verdictOf(runs.submit(TestRuns.submission({ conversationId: touched }))),
+          "ConversationNotFound",
+        )
+        strictEqual(yield* TestRuns.verdictOf(runs.get(last.runId)), "RunNotFound")
+        strictEqual(yield* exists(kept), "Succeeded")
+      }),
+    )
+
+    test(
+      "leaves the runs of other projects alone",
+      Effect.gen(function* () {
+        const access = yield* Access
+        const controlPlane = yield* ControlPlane
+        const other = yield* access.createProject("other")
+        const theirs = yield* Effect.provide(finish(), controlPlane.project(other.id))
+        const { projectId } = yield* finish()
+        yield* TestClock.adjust("20 seconds")
+        deepStrictEqual(yield* prune(projectId), { pruned: 1, more: false })
+        const left = yield* Context.get(controlPlane.project(other.id), Runs).get(theirs.runId)
+        strictEqual(left.status, "cancelled")
+      }),
+    )
+
+    test(
+      "goes on by itself in every project where runs are kept for a time",
+      Effect.gen(function* () {
+        const access = yield* Access
+        const controlPlane = yield* ControlPlane
+        const other = yield* access.createProject("other")
+        const runs = yield* Runs
+        const otherRuns = Context.get(controlPlane.project(other.id), Runs)
+        const first = yield* finish()
+        const theirs = yield* Effect.provide(finish(), controlPlane.project(other.id))
+        yield* Layer.build(Retention.layer({ keepFinished: "10 seconds" }))
+        yield* TestClock.adjust("9 seconds")
+        const second = yield* finish()
+        yield* TestRuns.settle
+        strictEqual((yield* runs.get(first.runId)).status, "cancelled")
+        const gone = (of: Runs["Type"], runId: Ids.RunId) =>
+          TestRuns.eventually(TestRuns.verdictOf(of.get(runId)), (verdict) => verdict === "RunNotFound")
+        yield* TestClock.adjust("1 second")
+        yield* gone(runs, first.runId)
+        yield* gone(otherRuns, theirs.runId)
+        strictEqual((yield* runs.get(second.runId)).status, "cancelled")
+        yield* TestClock.adjust("10 seconds")
+        yield* gone(runs, second.runId)
+      }),
+    )
+  })
+}
