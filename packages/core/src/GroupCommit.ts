@@ -48,7 +48,8 @@ export interface GroupCommit<X> {
 /**
  * `transact` runs an effect as one transaction. `unavailable` says what a caller is told of its failure.
  * `maxBatch`: how many requests one commit takes, 256 when absent; four times as many may wait, and
- * further callers are held back until there is room.
+ * further callers are held back until there is room. `gather` is what a commit waits for before it takes its
+ * requests, a turn of the scheduler when absent.
  *
  * @since 0.1.0
  * @category models
@@ -57,6 +58,7 @@ export interface Options<X> {
   readonly transact: <A>(effect: Effect.Effect<A, X>) => Effect.Effect<A, X>
   readonly unavailable: (operation: string, failure: X) => ControlPlaneUnavailable
   readonly maxBatch?: number | undefined
+  readonly gather?: Effect.Effect<void> | undefined
 }
 
 /** The requests of one operation within one commit. */
@@ -186,6 +188,7 @@ const closedUnavailable = (operation: string): ControlPlaneUnavailable =>
 export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const maxBatch = options.maxBatch ?? 256
+    const gather = options.gather ?? Effect.yieldNow()
     const scope = yield* Effect.scope
     const room = yield* Effect.makeSemaphore(maxBatch * 4)
     const queue = yield* Queue.unbounded<Inbox<X>>()
@@ -246,7 +249,7 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
       Effect.gen(function* () {
         const first = yield* restore(Queue.take(queue))
         // Whoever is about to ask, such as those whom the last commit answered, may still join this one.
-        yield* Effect.yieldNow()
+        yield* gather
         const parts = partsOf([first, ...(yield* Queue.takeUpTo(queue, maxBatch - 1))])
         if (parts.length > 0) yield* commit(parts)
       }),

@@ -26,6 +26,9 @@ export interface Dialect {
   /** Runs an effect as one write transaction, or inside the one that is open. */
   readonly transact: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 
+  /** What a commit waits for before it takes its requests, so that all who are about to ask share it. */
+  readonly gather: Effect.Effect<void>
+
   /** Any number of rows as one parameter: a table to select from or join, so that the statement's text stays the same. */
   readonly rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => Fragment
 

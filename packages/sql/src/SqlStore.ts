@@ -51,7 +51,11 @@ export const make: Effect.Effect<SqlStore, never, SqlClient.SqlClient | Scope.Sc
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     const dialect = yield* dialectOf(sql)
     const wakeups = yield* Wakeups.make
-    const writer = yield* GroupCommit.make<SqlError>({ transact: dialect.transact, unavailable })
+    const writer = yield* GroupCommit.make<SqlError>({
+      transact: dialect.transact,
+      gather: dialect.gather,
+      unavailable,
+    })
     return {
       sql,
       dialect,

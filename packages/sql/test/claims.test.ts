@@ -11,6 +11,10 @@ const register = (workerKey: string) =>
 
 const agent = (index: number) => Ids.AgentId.make(`agent-${index}`)
 
+const turn = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
 describe("claims of one commit", () => {
   it.effect("take turns at what is there, best first", () =>
     Effect.gen(function* () {
@@ -30,6 +34,27 @@ describe("claims of one commit", () => {
         [["run-1", "run-0"], ["run-3"], ["run-2"]],
       )
     }).pipe(Effect.provide(TempDatabase.layer)),
+  )
+
+  it.effect(
+    "share it as well when each arrives in a turn of the event loop of its own, as from a socket",
+    () =>
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const claims = yield* Claims.Claims
+        const workers = yield* Effect.forEach(["one", "two"], register)
+        yield* Effect.repeatN(runs.submit({ agentId: agent(0) }), 3)
+        const taken = yield* Effect.forEach(
+          workers,
+          ({ id }) =>
+            Effect.zipRight(turn, claims.claim({ workerId: id, limit: 4, leaseDuration: "30 seconds" })),
+          { concurrency: "unbounded" },
+        )
+        deepStrictEqual(
+          taken.map((claimed) => claimed.length),
+          [2, 2],
+        )
+      }).pipe(Effect.provide(TempDatabase.layer)),
   )
 
   it.effect("give each the best of what it may take, in the order they came", () =>

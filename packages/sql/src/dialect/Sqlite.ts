@@ -71,6 +71,8 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open) ? effect : own(effect),
       ),
+    // The driver blocks the thread, so nobody can ask while a commit is in flight: who has sent by now is heard first.
+    gather: turn,
     rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => {
       const names = Object.keys(columns)
       const values = rows.map((row) => names.map((name) => row[name]))
