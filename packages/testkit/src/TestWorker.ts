@@ -1,0 +1,97 @@
+/**
+ * Workers under test, and small steps that the tests of one share.
+ *
+ * @since 0.1.0
+ */
+import {
+  Claims,
+  ControlPlane,
+  ControlPlaneUnavailable,
+  Executor,
+  Executors,
+  RequestSnapshot,
+  Run,
+  Runs,
+  Worker,
+  WorkerEvent,
+  WorkerOptions,
+} from "@runlease/core"
+import { Duration, Effect, Layer, Queue, Scope, Stream } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+type Ports = ControlPlane.ProjectPorts
+
+/** Declares a test over the ports of the suite, or over those ports changed. */
+export interface Declare {
+  <A, E>(
+    title: string,
+    effect: Effect.Effect<A, E, Ports | Scope.Scope>,
+    change?: (ports: Layer.Layer<Ports, unknown>) => Layer.Layer<Ports, unknown>,
+  ): void
+}
+
+/** Each test gets ports of its own, under the test's clock. */
+export const declare =
+  (layer: Layer.Layer<Ports, unknown>): Declare =>
+  (title, effect, change = (ports) => ports) =>
+    TestRuns.tester(change(layer))(title, effect)
+
+export const lease = Duration.seconds(30)
+
+/** Waits for a state by looking: every look is a port call, which lets everything else go on. */
+export const until = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  is: (a: A) => boolean,
+): Effect.Effect<A, E, R> =>
+  Effect.repeat(Effect.zipLeft(effect, Effect.yieldNow()), { until: is, times: 20_000 })
+
+export const run = TestRuns.getRun
+
+export const untilStatus = (runId: Run.Run["runId"], status: Run.RunStatus) =>
+  until(run(runId), (current) => current.status === status)
+
+export const log = (runId: Run.Run["runId"]) => TestRuns.eventsOf(runId)
+
+export const submit = (input: Partial<Runs.SubmissionInput> = {}) =>
+  TestRuns.submit({ snapshot: RequestSnapshot.fromText("hi"), ...input })
+
+/** A worker with this executor, in the test's scope; at its end it waits for nothing, since no time passes then. */
+export const start = <R>(execute: Executors.ExecuteWith<R>, options: WorkerOptions.WorkerOptions = {}) =>
+  Worker.make({ leaseDuration: lease, drainTimeout: 0, ...options }).pipe(
+    Effect.provide(Executors.layerWith(execute)),
+  )
+
+/** An executor that says when it started and when its finalizer ran, and never ends by itself. */
+export const makeEndless = Effect.gen(function* () {
+  const started = yield* Queue.unbounded<Run.ClaimedRun>()
+  const finalized = yield* Queue.unbounded<Run.ClaimedRun>()
+  const execute: Executor.Execute = (claimed) =>
+    Stream.scoped(
+      Effect.acquireRelease(Queue.offer(started, claimed), () => Queue.offer(finalized, claimed)),
+    ).pipe(Stream.flatMap(() => Stream.never))
+  return { execute, started, finalized }
+})
+
+export const unavailable = (operation: string) =>
+  new ControlPlaneUnavailable.ControlPlaneUnavailable({ operation, message: "unplugged" })
+
+/** Claims that give a first answer and no second. */
+export const claimOnce = Layer.effect(
+  Claims.Claims,
+  Effect.gen(function* () {
+    const claims = yield* Claims.Claims
+    const turn = yield* Effect.makeSemaphore(1)
+    return {
+      claim: (request: Claims.ClaimRequest) => Effect.zipRight(turn.take(1), claims.claim(request)),
+    }
+  }),
+)
+
+/** The events of a worker from now on, in a queue. */
+export const listen = (worker: Worker.Worker["Type"]) =>
+  Effect.gen(function* () {
+    const queue = yield* Queue.unbounded<WorkerEvent.WorkerEvent>()
+    yield* Effect.forkScoped(Stream.runForEach(worker.events, (event) => Queue.offer(queue, event)))
+    yield* Effect.yieldNow()
+    return queue
+  })

@@ -1,0 +1,95 @@
+/**
+ * The part of the worker's suite on appends: repeated, split, held back.
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Executors, RunLog } from "@runlease/core"
+import { Effect, Ref, Stream, TestClock } from "effect"
+import * as Faults from "../Faults.js"
+import { type Declare, until, run, log, submit, start, unavailable } from "../TestWorker.js"
+
+export const tests = (test: Declare): void => {
+  describe("appends", () => {
+    let failNext = true
+    test(
+      "whose answer is lost are repeated and add nothing twice",
+      Effect.gen(function* () {
+        failNext = true
+        yield* start(Executors.make(() => Stream.make("a", "b", "c")))
+        const { runId } = yield* submit()
+        const done = yield* until(
+          Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
+          (current) => current.status === "completed",
+        )
+        strictEqual(done.latestSequence, 5)
+        deepStrictEqual(
+          (yield* log(runId))
+            .filter((event) => event.type === "TEXT_MESSAGE_CONTENT")
+            .map((event) => event["delta"]),
+          ["a", "b", "c"],
+        )
+      }),
+      Faults.over(RunLog.RunLog, (runLog) => ({
+        ...runLog,
+        append: (request) =>
+          Effect.flatMap(runLog.append(request), (appended) => {
+            if (!failNext) return Effect.succeed(appended)
+            failNext = false
+            return Effect.fail(unavailable("RunLog.append"))
+          }),
+      })),
+    )
+
+    test(
+      "split a delta over the size limit and lose nothing of it",
+      Effect.gen(function* () {
+        const text = "ab😀\n".repeat(80_000)
+        yield* start(Executors.make(() => Effect.succeed(text)))
+        const { runId } = yield* submit()
+        yield* until(
+          Effect.zipRight(TestClock.adjust("10 millis"), run(runId)),
+          (current) => current.status === "completed",
+        )
+        const deltas = (yield* log(runId)).flatMap((event) =>
+          event.type === "TEXT_MESSAGE_CONTENT" ? [String(event["delta"])] : [],
+        )
+        assertTrue(deltas.length > 1)
+        strictEqual(deltas.join(""), text)
+      }),
+    )
+
+    const gate = Effect.unsafeMakeLatch(false)
+    test(
+      "hold the executor back when the log is slow",
+      Effect.gen(function* () {
+        yield* gate.close
+        const produced = yield* Ref.make(0)
+        yield* start(() =>
+          Stream.range(1, 5000).pipe(
+            Stream.rechunk(1),
+            Stream.tap(() => Ref.update(produced, (n) => n + 1)),
+            Stream.map((n) => AgentEvent.custom("n", n)),
+          ),
+        )
+        const { runId } = yield* submit()
+        let seen = -1
+        yield* until(Ref.get(produced), (n) => {
+          const settled = n > 0 && n === seen
+          seen = n
+          return settled
+        })
+        assertTrue((yield* Ref.get(produced)) < 1000)
+        yield* gate.open
+        yield* until(
+          Effect.zipRight(TestClock.adjust("10 millis"), run(runId)),
+          (current) => current.status === "completed",
+        )
+        strictEqual((yield* run(runId)).latestSequence, 5000)
+      }),
+      Faults.over(RunLog.RunLog, (runLog) => ({
+        ...runLog,
+        append: (request) => Effect.zipRight(gate.await, runLog.append(request)),
+      })),
+    )
+  })
+}

@@ -1,0 +1,109 @@
+/**
+ * The part of the worker's suite on what a worker tells, and how it stops.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Executors, Worker } from "@runlease/core"
+import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream, TestClock } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { type Declare, lease, until, run, untilStatus, submit, start, makeEndless } from "../TestWorker.js"
+
+export const tests = (test: Declare): void => {
+  describe("a worker that is watched", () => {
+    test(
+      "tells what it holds, now and after each change",
+      Effect.gen(function* () {
+        const finish = yield* Deferred.make<void>()
+        const worker = yield* start(Executors.make(() => Deferred.await(finish)))
+        const held = yield* Queue.unbounded<number>()
+        yield* Worker.inFlight.pipe(
+          Stream.runForEach((runs) => Queue.offer(held, runs.length)),
+          Effect.provideService(Worker.Worker, worker),
+          Effect.forkScoped,
+        )
+        strictEqual(yield* Queue.take(held), 0)
+        const { runId } = yield* submit()
+        yield* until(Queue.take(held), (count) => count === 1)
+        yield* Deferred.succeed(finish, undefined)
+        yield* until(Queue.take(held), (count) => count === 0)
+        strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
+      }),
+    )
+  })
+
+  describe("a drain", () => {
+    test(
+      "lets runs finish that do so in time, and claims no more",
+      Effect.gen(function* () {
+        const started = yield* Deferred.make<void>()
+        const finish = yield* Deferred.make<void>()
+        const scope = yield* Scope.make()
+        yield* start(
+          Executors.make(() => Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(finish))),
+          { concurrency: 2, drainTimeout: "10 seconds" },
+        ).pipe(Scope.extend(scope))
+        const first = yield* submit()
+        yield* Deferred.await(started)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* Effect.yieldNow()
+        const second = yield* submit()
+        yield* TestClock.adjust("3 seconds")
+        strictEqual(closing.unsafePoll(), null)
+        yield* Deferred.succeed(finish, undefined)
+        yield* Fiber.join(closing)
+        strictEqual((yield* run(first.runId)).status, "completed")
+        strictEqual((yield* run(second.runId)).status, "pending")
+      }),
+    )
+
+    test(
+      "happens too when the fiber that runs the worker is interrupted, as by a signal to the process",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        const running = yield* Worker.run({ leaseDuration: lease, drainTimeout: "10 seconds" }).pipe(
+          Effect.provide(Executors.layerWith(endless.execute)),
+          Effect.fork,
+        )
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.started)
+        const interrupting = yield* Effect.fork(Fiber.interrupt(running))
+        yield* TestRuns.settle
+        strictEqual(yield* Queue.size(endless.finalized), 0)
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.join(interrupting)
+        strictEqual(yield* Queue.size(endless.finalized), 1)
+        const back = yield* run(runId)
+        strictEqual(back.status, "pending")
+        strictEqual(back.attempt, 0)
+      }),
+    )
+
+    test(
+      "hands back at once what does not finish, with the attempt not counted",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        const scope = yield* Scope.make()
+        const worker = yield* start(endless.execute, { drainTimeout: "10 seconds" }).pipe(Scope.extend(scope))
+        const told = yield* Effect.fork(Stream.runCollect(worker.events))
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.started)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* Effect.yieldNow()
+        yield* TestClock.adjust("9 seconds")
+        strictEqual((yield* run(runId)).status, "running")
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(closing)
+        deepStrictEqual(Array.from(yield* Fiber.join(told), (event) => event._tag).slice(-2), [
+          "Draining",
+          "Released",
+        ])
+        strictEqual(yield* Queue.size(endless.finalized), 1)
+        const back = yield* run(runId)
+        strictEqual(back.status, "pending")
+        strictEqual(back.attempt, 0)
+        yield* start(Executors.make(() => Effect.succeed("done")))
+        strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
+      }),
+    )
+  })
+}

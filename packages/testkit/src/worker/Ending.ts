@@ -1,0 +1,231 @@
+/**
+ * The part of the worker's suite on how a run ends: by its executor, by a failure, in a wait.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Executor, Executors, RequestSnapshot, Run, RunLog, Runs } from "@runlease/core"
+import { Effect, Queue, Ref, Stream, TestClock } from "effect"
+import { type Declare, until, run, untilStatus, log, submit, start, makeEndless } from "../TestWorker.js"
+
+export const tests = (test: Declare): void => {
+  describe("an execution that ends by itself", () => {
+    test(
+      "completes the run, with a log that opens and closes",
+      Effect.gen(function* () {
+        yield* start(Executors.make(() => Effect.succeed("hello")))
+        const { runId } = yield* submit()
+        const done = yield* untilStatus(runId, "completed")
+        strictEqual(done.attempt, 1)
+        deepStrictEqual(
+          (yield* log(runId)).map((event) => event.type),
+          ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT", "TEXT_MESSAGE_END", "RUN_FINISHED"],
+        )
+      }),
+    )
+
+    test(
+      "works on no more runs at once than it has slots, and on all of them in the end",
+      Effect.gen(function* () {
+        const now = yield* Ref.make(0)
+        const most = yield* Ref.make(0)
+        const gate = yield* Queue.unbounded<void>()
+        yield* start(
+          Executors.make(() =>
+            Effect.gen(function* () {
+              const running = yield* Ref.updateAndGet(now, (n) => n + 1)
+              yield* Ref.update(most, (n) => Math.max(n, running))
+              yield* Queue.take(gate)
+              yield* Ref.update(now, (n) => n - 1)
+            }),
+          ),
+          { concurrency: 3 },
+        )
+        const submitted = yield* Effect.replicateEffect(submit(), 8)
+        yield* until(Ref.get(now), (n) => n === 3)
+        yield* Effect.replicateEffect(Queue.offer(gate, undefined), 8)
+        yield* Effect.forEach(submitted, ({ runId }) => untilStatus(runId, "completed"))
+        strictEqual(yield* Ref.get(most), 3)
+      }),
+    )
+
+    test(
+      "ends as its own last event says",
+      Effect.gen(function* () {
+        const ends: Record<string, AgentEvent.AgentEvent> = {
+          success: { type: "RUN_FINISHED", threadId: "t", runId: "r", outcome: { type: "success" } },
+          cancelled: { type: "RUN_FINISHED", threadId: "t", runId: "r", outcome: { type: "cancelled" } },
+          error: { type: "RUN_ERROR", message: "no luck", code: "unlucky" },
+        }
+        yield* start((claimed) =>
+          Stream.make(ends[RequestSnapshot.lastUserText(claimed.snapshot)]!, AgentEvent.stepStarted("never")),
+        )
+        const submitted = yield* Effect.forEach(Object.keys(ends), (text) =>
+          submit({ snapshot: RequestSnapshot.fromText(text) }),
+        )
+        yield* untilStatus(submitted[0]!.runId, "completed")
+        yield* untilStatus(submitted[1]!.runId, "cancelled")
+        const failed = yield* untilStatus(submitted[2]!.runId, "failed")
+        deepStrictEqual(failed.error, { code: "unlucky", message: "no luck" })
+        deepStrictEqual(
+          (yield* log(submitted[0]!.runId)).map((event) => event.type),
+          ["RUN_STARTED", "RUN_FINISHED"],
+        )
+      }),
+    )
+
+    const failures: ReadonlyArray<readonly [string, string, Executor.Execute]> = [
+      [
+        "an error",
+        "quota_spent",
+        () => Stream.fail(new Executor.ExecutorError({ code: "quota_spent", message: "no more" })),
+      ],
+      ["a defect", "executor_defect", () => Stream.die(new Error("bug"))],
+      [
+        "a thrown exception",
+        "executor_defect",
+        () => {
+          throw new Error("bug")
+        },
+      ],
+      [
+        "an event that AG-UI refuses",
+        "bad_event",
+        () => Stream.make({ type: "TEXT_MESSAGE_CONTENT", messageId: 7 } as AgentEvent.AgentEvent),
+      ],
+      [
+        "an event that is too large",
+        "event_too_large",
+        () => Stream.make(AgentEvent.custom("big", "x".repeat(RunLog.maxEventBytes))),
+      ],
+    ]
+    for (const [what, code, execute] of failures) {
+      test(
+        `fails the run with code ${code} after ${what}`,
+        Effect.gen(function* () {
+          yield* start(execute)
+          const { runId } = yield* submit()
+          const failed = yield* untilStatus(runId, "failed")
+          strictEqual(failed.error?.code, code)
+          strictEqual(failed.attempt, 1)
+          strictEqual((yield* log(runId)).at(-1)?.type, "RUN_ERROR")
+        }),
+      )
+    }
+
+    test(
+      "fails the run with code executor_timeout when it never ends",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        yield* start(Executors.timeout("1 minute")(endless.execute))
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.started)
+        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("10 seconds"), run(runId)), 6)
+        const failed = yield* untilStatus(runId, "failed")
+        strictEqual(failed.error?.code, "executor_timeout")
+        strictEqual(yield* Queue.size(endless.finalized), 1)
+      }),
+    )
+  })
+
+  describe("a retryable failure", () => {
+    test(
+      "hands the run back with back-off while attempts are left, then fails it with its own code",
+      Effect.gen(function* () {
+        const attempts = yield* Ref.make<ReadonlyArray<number | null>>([])
+        yield* start(
+          (claimed) =>
+            Stream.concat(
+              Stream.make(AgentEvent.textStart(`m${claimed.attempt}`)),
+              Stream.unwrap(
+                Effect.as(
+                  Ref.update(attempts, (all) => [...all, claimed.attempt]),
+                  Stream.fail(Executor.retryable("busy", "later")),
+                ),
+              ),
+            ),
+          { retryDelay: () => "10 seconds" },
+        )
+        const { runId } = yield* submit({ maxAttempts: 2 })
+        const back = yield* untilStatus(runId, "pending").pipe(
+          Effect.zipRight(
+            until(run(runId), (current) => current.status === "pending" && current.attempt === 1),
+          ),
+        )
+        strictEqual(back.status, "pending")
+        yield* TestClock.adjust("9 seconds")
+        strictEqual((yield* run(runId)).attempt, 1)
+        yield* TestClock.adjust("1 seconds")
+        const failed = yield* untilStatus(runId, "failed")
+        deepStrictEqual(failed.error, { code: "busy", message: "later" })
+        deepStrictEqual(yield* Ref.get(attempts), [1, 2])
+        deepStrictEqual(
+          (yield* log(runId)).map((event) => event.type),
+          [
+            "RUN_STARTED",
+            "TEXT_MESSAGE_START",
+            "TEXT_MESSAGE_END",
+            "CUSTOM",
+            "TEXT_MESSAGE_START",
+            "TEXT_MESSAGE_END",
+            "RUN_ERROR",
+          ],
+        )
+      }),
+    )
+  })
+
+  describe("a run that waits for a tool result", () => {
+    test(
+      "frees the worker, and goes on with the answer in its snapshot",
+      Effect.gen(function* () {
+        const worker = yield* start((claimed) => {
+          const answer = claimed.snapshot?.messages
+            .flatMap((message) => message.parts)
+            .find((part) => part.type === "tool_result")
+          return answer === undefined
+            ? Stream.fail(new Executor.AwaitToolResult({ toolCallId: "call-1", toolName: "ask" }))
+            : Executors.make(() => Effect.succeed(`you said ${String(answer["result"])}`))(claimed)
+        })
+        const { runId } = yield* submit()
+        const waiting = yield* untilStatus(runId, "waiting")
+        deepStrictEqual(waiting.waiting, { toolCallId: "call-1", toolName: "ask", expiresAt: null })
+        yield* until(worker.inFlight, (held) => held.length === 0)
+        const runs = yield* Runs.Runs
+        yield* runs.resume(runId, { toolCallId: "call-1", result: "yes" })
+        yield* untilStatus(runId, "completed")
+        const said = (yield* log(runId)).find((event) => event.type === "TEXT_MESSAGE_CONTENT")
+        strictEqual(said?.["delta"], "you said yes")
+      }),
+    )
+
+    test(
+      "fails when the result does not arrive within the time that the executor gives it",
+      Effect.gen(function* () {
+        const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.AgentEvent => ({
+          type: "RUN_FINISHED",
+          threadId: conversationId,
+          runId,
+          outcome: {
+            type: "interrupt",
+            interrupts: [{ id: "call-2", reason: "confirm", expiresAt: "1970-01-01T00:00:20.000Z" }],
+          },
+        })
+        yield* start((claimed) =>
+          claimed.agentId === "asks"
+            ? Stream.fail(Executor.awaitToolResult("call-1", "ask", "10 seconds"))
+            : Stream.make(interrupt(claimed)),
+        )
+        const asks = yield* submit({ agentId: "asks" })
+        const interrupts = yield* submit({ agentId: "interrupts" })
+        const endOf = (run: Run.Run) => run.waiting?.expiresAt?.epochMillis
+        strictEqual(endOf(yield* untilStatus(asks.runId, "waiting")), 10_000)
+        strictEqual(endOf(yield* untilStatus(interrupts.runId, "waiting")), 20_000)
+        yield* TestClock.adjust("10 seconds")
+        strictEqual((yield* untilStatus(asks.runId, "failed")).error?.code, "wait_expired")
+        strictEqual((yield* run(interrupts.runId)).status, "waiting")
+        yield* TestClock.adjust("10 seconds")
+        strictEqual((yield* untilStatus(interrupts.runId, "failed")).error?.code, "wait_expired")
+      }),
+    )
+  })
+}

@@ -1,0 +1,237 @@
+/**
+ * The part of the worker's suite on leases kept, lost and cancelled.
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Executors, Leases, Runs } from "@runlease/core"
+import { Deferred, Duration, Effect, Exit, Layer, Queue, Scope, Stream, TestClock } from "effect"
+import * as Faults from "../Faults.js"
+import * as TestRuns from "../TestRuns.js"
+import {
+  type Declare,
+  until,
+  run,
+  log,
+  submit,
+  start,
+  makeEndless,
+  unavailable,
+  claimOnce,
+  listen,
+} from "../TestWorker.js"
+
+export const tests = (test: Declare): void => {
+  describe("leases", () => {
+    const renewals: Array<number> = []
+    test(
+      "are renewed all in one request at a third of their length",
+      Effect.gen(function* () {
+        renewals.length = 0
+        const endless = yield* makeEndless
+        yield* start(endless.execute, { concurrency: 40 })
+        yield* Effect.replicateEffect(submit(), 40)
+        yield* Queue.takeN(endless.started, 40)
+        yield* TestClock.adjust(Duration.seconds(10))
+        yield* until(
+          Effect.sync(() => renewals.length),
+          (count) => count === 1,
+        )
+        yield* TestClock.adjust(Duration.seconds(10))
+        yield* until(
+          Effect.sync(() => renewals.length),
+          (count) => count === 2,
+        )
+        deepStrictEqual(renewals, [40, 40])
+        strictEqual(yield* Queue.size(endless.finalized), 0)
+      }),
+      Faults.over(Leases.Leases, (leases) => ({
+        ...leases,
+        renew: (request) => {
+          renewals.push(request.leases.length)
+          return leases.renew(request)
+        },
+      })),
+    )
+
+    test(
+      "keep a run for many times their length",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        yield* start(endless.execute)
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.started)
+        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("5 seconds"), run(runId)), 24)
+        const current = yield* run(runId)
+        strictEqual(current.status, "running")
+        strictEqual(current.attempt, 1)
+        strictEqual(yield* Queue.size(endless.finalized), 0)
+      }),
+    )
+
+    test(
+      "count from when the run was given, however long the claim had waited for it",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        yield* start(endless.execute, { leaseDuration: "5 seconds", claimWait: "20 seconds" })
+        // In steps, so that a claim held by the control plane looks again meanwhile.
+        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), 7)
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.started)
+        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), 12)
+        const current = yield* run(runId)
+        strictEqual(current.status, "running")
+        strictEqual(current.attempt, 1)
+        strictEqual(yield* Queue.size(endless.finalized), 0)
+      }),
+    )
+
+    test(
+      "that cannot be renewed end here before they end in the store, and nothing more is written",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        const worker = yield* start(endless.execute)
+        const told = yield* listen(worker)
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.started)
+        const before = yield* run(runId)
+        yield* TestClock.adjust(Duration.seconds(29))
+        yield* Queue.take(endless.finalized)
+        const ended = yield* until(Queue.take(told), (event) => event._tag === "LeaseEnded")
+        assertTrue(ended._tag === "LeaseEnded" && ended.reason === "Expired")
+        const after = yield* run(runId)
+        strictEqual(after.status, "running")
+        strictEqual(after.latestEventId, before.latestEventId)
+      }),
+      Faults.over(Leases.Leases, (leases) => ({
+        ...leases,
+        renew: () => Effect.fail(unavailable("Leases.renew")),
+      })),
+    )
+
+    test(
+      "that get no answer at all end by the local deadline too",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        yield* start(endless.execute)
+        yield* submit()
+        yield* Queue.take(endless.started)
+        yield* TestClock.adjust(Duration.seconds(29))
+        yield* Queue.take(endless.finalized)
+      }),
+      Faults.over(Leases.Leases, (leases) => ({ ...leases, renew: () => Effect.never })),
+    )
+
+    test(
+      "that lapse hand the run to another worker, and the first can do nothing to it",
+      Effect.gen(function* () {
+        const reached = yield* Deferred.make<void>()
+        const stale = yield* Scope.make()
+        const finalized = yield* Deferred.make<void>()
+        yield* start(
+          () =>
+            Stream.make(AgentEvent.textStart("first")).pipe(
+              Stream.concat(
+                Stream.execute(Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never)),
+              ),
+              Stream.ensuring(Deferred.succeed(finalized, undefined)),
+            ),
+          { leaseDuration: "5 seconds" },
+        ).pipe(
+          Effect.provide(
+            Layer.effect(
+              Leases.Leases,
+              Effect.map(Leases.Leases, (leases) => ({ ...leases, renew: () => Effect.never })),
+            ),
+          ),
+          Effect.provide(claimOnce),
+          Scope.extend(stale),
+        )
+        const { runId } = yield* submit()
+        yield* Deferred.await(reached)
+        yield* until(run(runId), (current) => current.latestSequence === 1)
+        yield* TestClock.adjust("5 seconds")
+        yield* Deferred.await(finalized)
+        yield* Scope.close(stale, Exit.void)
+        yield* start(Executors.make(() => Effect.succeed("second")))
+        yield* until(
+          Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
+          (current) => current.status === "completed",
+        )
+        const events = yield* log(runId)
+        deepStrictEqual(
+          events.map((event) => event.type),
+          [
+            "RUN_STARTED",
+            "TEXT_MESSAGE_START",
+            "TEXT_MESSAGE_END",
+            "CUSTOM",
+            "TEXT_MESSAGE_START",
+            "TEXT_MESSAGE_CONTENT",
+            "TEXT_MESSAGE_END",
+            "RUN_FINISHED",
+          ],
+        )
+      }),
+    )
+  })
+
+  describe("a cancelled run", () => {
+    test(
+      "interrupts its executor by a signal, without waiting for a renewal",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        const worker = yield* start(endless.execute)
+        const told = yield* listen(worker)
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.started)
+        const runs = yield* Runs.Runs
+        yield* runs.cancel(runId)
+        yield* Queue.take(endless.finalized)
+        const ended = yield* until(Queue.take(told), (event) => event._tag === "LeaseEnded")
+        assertTrue(ended._tag === "LeaseEnded" && ended.reason === "Cancelled")
+        strictEqual((yield* run(runId)).status, "cancelled")
+      }),
+    )
+
+    test(
+      "interrupts its executor at the next renewal where there are no signals",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        yield* start(endless.execute)
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.started)
+        const runs = yield* Runs.Runs
+        yield* runs.cancel(runId)
+        strictEqual(yield* Queue.size(endless.finalized), 0)
+        yield* TestClock.adjust(Duration.seconds(10))
+        yield* Queue.take(endless.finalized)
+        const events = yield* log(runId)
+        deepStrictEqual(events.at(-1)?.["outcome"], { type: "cancelled" })
+      }),
+      Faults.over(Leases.Leases, (leases) => ({ ...leases, signals: () => Stream.never })),
+    )
+
+    test(
+      "leaves the worker after a bounded grace when a finalizer hangs",
+      Effect.gen(function* () {
+        const started = yield* Deferred.make<void>()
+        const hung = yield* Deferred.make<void>()
+        const worker = yield* start(
+          () =>
+            Stream.execute(Effect.zipRight(Deferred.succeed(started, undefined), Effect.never)).pipe(
+              Stream.ensuring(Effect.zipRight(Deferred.succeed(hung, undefined), Effect.never)),
+            ),
+          { interruptGrace: "5 seconds", concurrency: 1 },
+        )
+        const { runId } = yield* submit()
+        yield* Deferred.await(started)
+        const runs = yield* Runs.Runs
+        yield* runs.cancel(runId)
+        yield* Deferred.await(hung)
+        strictEqual((yield* worker.inFlight).length, 1)
+        yield* TestClock.adjust("5 seconds")
+        yield* until(worker.inFlight, (held) => held.length === 0)
+      }),
+    )
+  })
+}
