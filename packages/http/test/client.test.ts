@@ -2,9 +2,9 @@ import { FetchHttpClient, HttpLayerRouter, HttpServerResponse } from "@effect/pl
 import { NodeHttpServer } from "@effect/platform-node"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { type ControlPlane, Ids, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
+import { type ControlPlane, Ids, Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { ConfigProvider, Effect, Inspectable, Layer, Redacted } from "effect"
+import { Array, ConfigProvider, Effect, Inspectable, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
 import * as Client from "../src/Client.js"
 import { client, serve, Served, served } from "./serving.js"
@@ -128,6 +128,25 @@ describe("a client that did not register the worker", () => {
         )
         yield* TestRuns.complete(claimed)
       }).pipe(Effect.provide(at(url, key)))
+    }).pipe(Effect.provide(both)),
+  )
+})
+
+describe("a worker of very many runs", () => {
+  it.live("renews them all, though one request takes a thousand", () =>
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const claimed = yield* TestRuns.hold(worker)
+      const leases = yield* Leases.Leases
+      const strangers = Array.makeBy(2100, (n) => ({ runId: Ids.RunId.make(`stranger-${n}`), epoch: null }))
+      const renewals = yield* leases.renew({
+        workerId: worker,
+        leases: [...strangers, TestRuns.leaseOf(claimed)],
+        leaseDuration: "30 seconds",
+      })
+      strictEqual(renewals.length, 2101)
+      assertTrue(renewals.slice(0, -1).every(({ _tag }) => _tag === "Lost"))
+      strictEqual(renewals.at(-1)?._tag, "Held")
     }).pipe(Effect.provide(both)),
   )
 })

@@ -29,6 +29,9 @@ export const defaultLeaseSeconds = 60
 
 export const maxWaitSeconds = 30
 
+/** How many leases one request renews. */
+export const maxRenewals = 1000
+
 /** How long a run may wait for a tool result at most, unless for ever, in seconds. */
 export const maxExpirySeconds = 31_536_000
 
@@ -56,7 +59,7 @@ const RenewManyOptions = Schema.Struct({
   run_ids: nullish(Schema.Array(Ids.RunId)),
   leases: nullish(
     Schema.Array(Schema.Struct({ run_id: Ids.RunId, lease_epoch: nullish(Run.LeaseEpoch) })).pipe(
-      Schema.maxItems(1000),
+      Schema.maxItems(maxRenewals),
     ),
   ),
   lease_duration_seconds: leaseSeconds,

@@ -1,7 +1,7 @@
 import { type Ids, Leases, Run } from "@runlease/core"
 import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
-import { type Context, DateTime, Duration, Effect, Ref, Schema, Stream } from "effect"
-import { maxExpirySeconds, Renewed, RenewedMany } from "../Api/Workers.js"
+import { Array, type Context, DateTime, Duration, Effect, Ref, Schema, Stream } from "effect"
+import { maxExpirySeconds, maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { jsonEvents } from "./JsonEvents.js"
@@ -36,7 +36,7 @@ export const make: Effect.Effect<
   const additions = yield* Additions
   const renewsMany = yield* Ref.make(additions)
 
-  const renewAll = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
+  const renewSome = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
     const { token } = yield* credentials.of(request.workerId)
     const { leases } = yield* transport.request({
       operation: "Leases.renew",
@@ -57,6 +57,16 @@ export const make: Effect.Effect<
       return { _tag: lease?.status === "cancelled" ? "Cancelled" : "Lost", runId }
     })
   })
+
+  const renewAll = (request: Leases.RenewRequest) =>
+    Effect.map(
+      Effect.forEach(
+        Array.chunksOf(request.leases, maxRenewals),
+        (leases) => renewSome({ ...request, leases }),
+        { concurrency: 8 },
+      ),
+      Array.flatten,
+    )
 
   const renewOne = Effect.fnUntraced(function* (
     request: Leases.RenewRequest,
