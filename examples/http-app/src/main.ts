@@ -1,0 +1,49 @@
+import { FetchHttpClient, HttpBody, HttpClient, HttpServer } from "@effect/platform"
+import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+import { Console, Effect, Layer, Schema, Stream } from "effect"
+import { createServer } from "node:http"
+import * as App from "./App.js"
+
+const Greeted = Schema.Struct({ run: Schema.String })
+const Conversation = Schema.Struct({ owner: Schema.Struct({ id: Schema.String }) })
+
+/** Somebody who uses the application from outside. */
+const visit = Effect.gen(function* () {
+  const { address } = yield* HttpServer.HttpServer
+  const url = `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`
+  const headers = { "x-user": "ada" }
+
+  const greeted = yield* HttpClient.post(`${url}/greetings/world`, { body: HttpBody.empty })
+  const { run } = yield* Schema.decodeUnknown(Greeted)(yield* greeted.json)
+  yield* Console.log(`POST /greetings/world: ${greeted.status}, ${run}`)
+
+  const nobody = yield* HttpClient.get(`${url}/agents/runs/${run}`)
+  yield* Console.log(`GET /agents/runs/${run} as nobody: ${nobody.status}`)
+
+  const found = yield* HttpClient.get(`${url}/agents/runs/${run}`, { headers })
+  const { owner } = yield* Schema.decodeUnknown(Conversation)(yield* found.json)
+  yield* Console.log(`GET /agents/runs/${run} as ada: ${found.status}`)
+
+  const stream = yield* HttpClient.get(`${url}/agents/conversations/${owner.id}/runs/${run}/stream`, {
+    headers,
+  })
+  yield* stream.stream.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.filter((line) => line.startsWith("data: ")),
+    Stream.map((line): { type: string; delta?: string } => JSON.parse(line.slice(6))),
+    Stream.runForEach((event) =>
+      Console.log(`  ${event.type}${event.delta === undefined ? "" : ` ${event.delta}`}`),
+    ),
+  )
+})
+
+visit.pipe(
+  Effect.provide(
+    App.layer.pipe(
+      Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+      Layer.merge(FetchHttpClient.layer),
+    ),
+  ),
+  NodeRuntime.runMain,
+)
