@@ -1,0 +1,193 @@
+/**
+ * Commands as fast-check makes and shrinks them: they name leases and cursors by where they are ("the latest lease
+ * given", "two before the end"), so that one still means something when those before it are gone.
+ *
+ * @since 0.1.0
+ */
+import type { TerminalStatus } from "@runlease/core/Run"
+import { FastCheck as fc } from "effect"
+import type { Request } from "./Request.js"
+
+export const runs = 4
+export const workers = 4
+
+/** One of the leases given so far, counted from the latest, as its holder shows it or somebody else. */
+export interface LeaseCommand {
+  readonly back: number
+  readonly as: "holder" | "without epoch" | "another"
+}
+
+export type EventKind = "custom" | "step" | "message" | "tool" | "close"
+
+export interface AppendCommand {
+  readonly _tag: "Append"
+  readonly lease: LeaseCommand
+  readonly trusted: boolean
+  /** How many of the outsiders' events the cursor is before the end; -1 is past it. */
+  readonly back: number
+  /** How many events are copied from the log after the cursor. */
+  readonly copied: number
+  readonly fresh: ReadonlyArray<EventKind>
+  readonly cursor: "sequence" | "event" | "both" | "none"
+}
+
+export type Single =
+  | Extract<Request, { _tag: "Submit" | "Claim" }>
+  | { readonly _tag: "Cancel"; readonly which: number }
+  | { readonly _tag: "Resume"; readonly which: number; readonly call: string | null; readonly result: number }
+  | AppendCommand
+  | { readonly _tag: "Renew"; readonly leases: ReadonlyArray<LeaseCommand>; readonly duration: number }
+  | {
+      readonly _tag: "Release"
+      readonly lease: LeaseCommand
+      readonly counted: boolean
+      readonly delay: number
+    }
+  | {
+      readonly _tag: "Suspend"
+      readonly lease: LeaseCommand
+      readonly call: string
+      readonly expiresAfter: number | null
+    }
+  | {
+      readonly _tag: "Complete"
+      readonly lease: LeaseCommand
+      readonly trusted: boolean
+      readonly status: TerminalStatus
+    }
+  | { readonly _tag: "Session"; readonly lease: LeaseCommand; readonly key: string }
+  | { readonly _tag: "Pass"; readonly until: number | "lapse" | "before a lapse" }
+
+/** Several single ones are sent at once. */
+export type Command = ReadonlyArray<Single>
+
+export type Commands = ReadonlyArray<Command>
+
+const lease: fc.Arbitrary<LeaseCommand> = fc.record({
+  back: fc.constantFrom(0, 0, 0, 1, 2, 3),
+  as: fc.constantFrom<LeaseCommand["as"]>("holder", "holder", "holder", "holder", "without epoch", "another"),
+})
+const run = fc.nat(runs - 1)
+const which = fc.nat(runs * 3)
+// The first ones work most, so that they often get again what they had.
+const worker = fc.constantFrom(0, 0, 0, 0, 1, 1, 2, 3)
+const duration = fc.constantFrom(30_000, 10_000)
+const call = fc.constantFrom("call-1", "call-2")
+const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")
+const rarely = fc.integer({ min: 0, max: 5 }).map((value) => value === 5)
+
+const submit: fc.Arbitrary<Single> = fc.record({
+  _tag: fc.constant("Submit"),
+  run,
+  lane: fc.constantFrom(null, "a", "b"),
+  priority: fc.nat(1),
+  maxAttempts: fc.constantFrom(2, 1, 3),
+  availableAt: fc.constantFrom(null, null, null, 20_000),
+  driven: rarely,
+})
+
+const claim: fc.Arbitrary<Single> = fc.record({
+  _tag: fc.constant("Claim"),
+  worker,
+  limit: fc.constantFrom(1, 2),
+  lease: duration,
+})
+
+const append: fc.Arbitrary<Single> = fc.record({
+  _tag: fc.constant("Append"),
+  lease,
+  trusted: rarely,
+  back: fc.constantFrom(0, 0, 0, 1, 2, -1),
+  copied: fc.nat(2),
+  fresh: fc.array(fc.constantFrom<EventKind>("custom", "step", "message", "tool", "close"), { maxLength: 3 }),
+  cursor: fc.constantFrom<AppendCommand["cursor"]>("sequence", "event", "both", "none"),
+})
+
+const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
+  { weight: 5, arbitrary: claim },
+  { weight: 8, arbitrary: append },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      _tag: fc.constant("Renew"),
+      leases: fc.array(lease, { minLength: 1, maxLength: 3 }),
+      duration,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      _tag: fc.constant("Release"),
+      lease,
+      counted: fc.boolean(),
+      delay: fc.constantFrom(0, 0, 10_000),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      _tag: fc.constant("Suspend"),
+      lease,
+      call,
+      expiresAfter: fc.constantFrom(null, null, 20_000),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      _tag: fc.constant("Resume"),
+      which,
+      call: maybeCall,
+      result: fc.nat(1),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ _tag: fc.constant("Cancel"), which }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      _tag: fc.constant("Complete"),
+      lease,
+      trusted: rarely,
+      status: fc.constantFrom<TerminalStatus>("completed", "failed", "cancelled"),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      _tag: fc.constant("Session"),
+      lease,
+      key: fc.constantFrom("session-1", "session-2"),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      _tag: fc.constant("Pass"),
+      until: fc.constantFrom<number | "lapse" | "before a lapse">(
+        "lapse",
+        "lapse",
+        "before a lapse",
+        1000,
+        10_000,
+        30_000,
+      ),
+    }),
+  },
+]
+
+const single = fc.oneof({ weight: 1, arbitrary: submit }, ...others)
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 3, arbitrary: single.map((only) => [only]) },
+  { weight: 1, arbitrary: fc.array(single, { minLength: 2, maxLength: 3 }) },
+  // Appends contend most.
+  { weight: 1, arbitrary: fc.tuple(append, fc.oneof(append, single)) },
+)
+
+/** Some submissions, then anything. */
+export const commands: fc.Arbitrary<Commands> = fc
+  .tuple(
+    fc.array(submit, { minLength: 1, maxLength: 3 }),
+    fc.noBias(fc.array(command, { maxLength: 24, size: "max" })),
+  )
+  .map(([first, rest]) => [...first.map((only) => [only]), ...rest])

@@ -1,0 +1,46 @@
+/**
+ * What is true of every log, whatever happened to its run.
+ *
+ * @since 0.1.0
+ */
+import { canonicalJson } from "@runlease/core/Json"
+import * as LogState from "@runlease/core/LogState"
+import { endsLog } from "@runlease/core/ControlEvents"
+import type { LogEntry } from "@runlease/core/RunLog"
+
+/**
+ * The sentences that the log of a run that has ended breaks; none when all is well.
+ *
+ * @since 0.1.0
+ * @category checking
+ */
+export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<string> => {
+  const broken: Array<string> = []
+  const must = (holds: boolean, sentence: string) => {
+    if (!holds) broken.push(sentence)
+  }
+  must(
+    entries.every(({ eventId }, index) => eventId === index + 1),
+    "event ids begin at 1 and have no gap",
+  )
+  const external = entries.filter(({ sequence }) => sequence !== null)
+  must(
+    external.every(({ sequence }, index) => sequence === index + 1),
+    "the outsiders' events, and they alone, have the steps of the sequence",
+  )
+  must(entries[0]?.event.type === "RUN_STARTED", "the first event is RUN_STARTED")
+  must(entries.findIndex(endsLog) === entries.length - 1, "there is one end, and nothing comes after it")
+  let state = LogState.initial
+  let betweenRuns = false
+  let open = 0
+  for (const { event } of entries) {
+    if (event.type !== "RUN_STARTED" && !state.started) betweenRuns = true
+    if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") open += state.open.length
+    state = LogState.next(state, event)
+  }
+  must(!betweenRuns, "every event lies between a start and an end")
+  must(open === 0, "nothing is open at an end")
+  const texts = external.map(({ event }) => canonicalJson(event))
+  must(new Set(texts).size === texts.length, "no event of an outsider is there twice")
+  return broken
+}

@@ -1,0 +1,160 @@
+/**
+ * A run's log as the model has it: what outsiders appended word for word, and the control plane's own events in
+ * a few words.
+ *
+ * @since 0.1.0
+ */
+import type { AgentEvent } from "@runlease/core/AgentEvent"
+import { attemptEventName } from "@runlease/core/ControlEvents"
+import { canonicalJson } from "@runlease/core/Json"
+import type { LogEntry } from "@runlease/core/RunLog"
+import { type Append, workerName } from "./Request.js"
+
+/** `sequence` is null for the control plane's own. */
+export interface Entry {
+  readonly sequence: number | null
+  readonly text: string
+}
+
+/** `open` holds the closings of what is open, in the order of opening. */
+export interface ModelLog {
+  readonly entries: ReadonlyArray<Entry>
+  readonly sequence: number
+  readonly started: boolean
+  readonly open: ReadonlyArray<string>
+}
+
+export interface PastAttempt {
+  readonly attempt: number
+  readonly worker: number
+  readonly ended: "lease_expired" | "released" | "retry"
+}
+
+export const empty: ModelLog = { entries: [], sequence: 0, started: false, open: [] }
+
+/** For each type that opens something, the type that closes it and the field that both name it by. */
+const pairs: Record<string, readonly [string, string]> = {
+  STEP_STARTED: ["STEP_FINISHED", "stepName"],
+  TEXT_MESSAGE_START: ["TEXT_MESSAGE_END", "messageId"],
+  TOOL_CALL_START: ["TOOL_CALL_END", "toolCallId"],
+}
+
+const closingOf = (event: AgentEvent): string | undefined => {
+  const pair = pairs[event.type]
+  return pair === undefined ? undefined : `${pair[0]} ${String(event[pair[1]])}`
+}
+
+const namedAsClosing = (event: AgentEvent): string | undefined => {
+  const pair = Object.values(pairs).find(([type]) => type === event.type)
+  return pair === undefined ? undefined : `${event.type} ${String(event[pair[1]])}`
+}
+
+const own = (log: ModelLog, ...texts: ReadonlyArray<string>): ModelLog => ({
+  ...log,
+  entries: [...log.entries, ...texts.map((text) => ({ sequence: null, text }))],
+})
+
+const closed = (log: ModelLog): ModelLog => ({ ...own(log, ...log.open.toReversed()), open: [] })
+
+export const opened = (log: ModelLog): ModelLog =>
+  log.started ? log : { ...own(log, "RUN_STARTED"), started: true }
+
+const markText = (
+  { attempt, ended, worker }: PastAttempt,
+  next: { readonly attempt: number; readonly worker: number } | null,
+): string =>
+  `attempt ${attempt} by ${workerName(worker)}: ${ended}` +
+  (next === null ? "" : `, then ${next.attempt} by ${workerName(next.worker)}`)
+
+export const claimed = (
+  log: ModelLog,
+  past: PastAttempt | null,
+  next: { readonly attempt: number; readonly worker: number },
+): ModelLog => {
+  const ready = opened(closed(log))
+  return past === null ? ready : own(ready, markText(past, next))
+}
+
+export const suspended = (log: ModelLog): ModelLog => ({
+  ...own(closed(opened(log)), "RUN_FINISHED interrupt"),
+  started: false,
+})
+
+export const ended = (
+  log: ModelLog,
+  status: "completed" | "failed" | "cancelled",
+  error: string | null,
+  last: PastAttempt | null,
+): ModelLog => {
+  const ready = closed(opened(log))
+  const outcome =
+    status === "failed" ? `RUN_ERROR ${error}` : `RUN_FINISHED ${status === "completed" ? "success" : status}`
+  return own(ready, ...(last === null ? [] : [markText(last, null)]), outcome)
+}
+
+const appendedOne = (log: ModelLog, event: AgentEvent): ModelLog => {
+  const sequence = log.sequence + 1
+  const closing = closingOf(event)
+  const closes = namedAsClosing(event)
+  return {
+    ...log,
+    sequence,
+    entries: [...log.entries, { sequence, text: canonicalJson(event) }],
+    open: closing === undefined ? log.open.filter((each) => each !== closes) : [...log.open, closing],
+  }
+}
+
+export const appended = (log: ModelLog, events: ReadonlyArray<AgentEvent>): ModelLog =>
+  events.length === 0 ? log : events.reduce(appendedOne, opened(log))
+
+/** How many of the batch's events the log holds already after its cursor; undefined when the cursor is wrong. */
+export const alreadyThere = (log: ModelLog, request: Append): number | undefined => {
+  const { events, expectedEventId: id, expectedSequence: sequence } = request
+  const latest = log.entries.length
+  if ((id ?? latest) === latest && (sequence ?? log.sequence) === log.sequence) return 0
+  if ((id ?? 0) > latest || (sequence ?? 0) > log.sequence) return undefined
+  const external = (entries: ReadonlyArray<Entry>) => entries.filter((entry) => entry.sequence !== null)
+  const after =
+    id === undefined ? external(log.entries).slice(sequence ?? 0) : external(log.entries.slice(id))
+  if (after.length === 0 || after.length > events.length) return undefined
+  if (sequence !== undefined && after[0]?.sequence !== sequence + 1) return undefined
+  return after.every(({ text }, index) => text === canonicalJson(events[index])) ? after.length : undefined
+}
+
+/** An entry of a store's log, in the words of the model. `workerNumber` finds a worker by its id. */
+export const read = (
+  { event, sequence }: Pick<LogEntry, "event" | "sequence">,
+  workerNumber: (id: string) => number,
+): Entry => {
+  if (sequence !== null) return { sequence, text: canonicalJson(event) }
+  return { sequence, text: ownText(event, workerNumber) }
+}
+
+interface Mark {
+  readonly attempt?: number
+  readonly worker_id?: string
+  readonly previous: {
+    readonly attempt: number
+    readonly worker_id: string
+    readonly ended: PastAttempt["ended"]
+  }
+}
+
+const ownText = (event: AgentEvent, workerNumber: (id: string) => number): string => {
+  switch (event.type) {
+    case "RUN_FINISHED":
+      return `RUN_FINISHED ${(event["outcome"] as { readonly type: string }).type}`
+    case "RUN_ERROR":
+      return `RUN_ERROR ${String(event["code"])}`
+    case "CUSTOM": {
+      if (event["name"] !== attemptEventName) return `CUSTOM ${String(event["name"])}`
+      const { attempt, previous, worker_id } = event["value"] as Mark
+      return markText(
+        { attempt: previous.attempt, worker: workerNumber(previous.worker_id), ended: previous.ended },
+        attempt === undefined ? null : { attempt, worker: workerNumber(worker_id ?? "") },
+      )
+    }
+    default:
+      return namedAsClosing(event) ?? event.type
+  }
+}

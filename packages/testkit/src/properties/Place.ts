@@ -1,0 +1,220 @@
+/**
+ * Where a history happens: a control plane, its workers, and names that no other history uses.
+ *
+ * @since 0.1.0
+ */
+import { Claims } from "@runlease/core/Claims"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { AgentId, RunId, type WorkerId } from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import {
+  EventId,
+  type Fence as CoreFence,
+  LeaseEpoch,
+  type LeaseRecord,
+  type Run,
+  Sequence,
+} from "@runlease/core/Run"
+import { type LogEntry, RunLog } from "@runlease/core/RunLog"
+import { Runs, type Submission } from "@runlease/core/Runs"
+import { DateTime, Effect } from "effect"
+import type { JumpClock } from "../JumpClock.js"
+import * as ModelLog from "./ModelLog.js"
+import { type Fence, instant, type Request, runName } from "./Request.js"
+import * as Seen from "./Seen.js"
+
+export interface Place {
+  /** Makes a request and gives the verdict in the words of the model. */
+  readonly ask: (request: Request) => Effect.Effect<string, never, ProjectPorts>
+  /** What is to be seen of a run. */
+  readonly look: (run: number) => Effect.Effect<string, never, ProjectPorts>
+  readonly log: (run: number) => Effect.Effect<ReadonlyArray<LogEntry>, string, ProjectPorts>
+  /** An entry of the log in the words of the model. */
+  readonly read: (entry: LogEntry) => ModelLog.Entry
+}
+
+interface Failure {
+  readonly _tag: string
+  readonly message: string
+}
+
+/** An error in the words of the model, which knows nothing of stores that do not answer. */
+const refusal = ({ _tag, message }: Failure): string =>
+  _tag === "ControlPlaneUnavailable" ? `${_tag}: ${message}` : _tag
+
+const longest = 1000
+
+/**
+ * `name` is of letters and digits; the clock's instant is where the history begins.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly name: string
+  readonly clock: JumpClock
+  readonly workers: ReadonlyArray<WorkerId>
+}): Place => {
+  const { clock, name, workers } = options
+  const origin = clock.unsafeCurrentTimeMillis()
+  const agentId = AgentId.make(name)
+  const runIdOf = (run: number) => RunId.make(`${name}-${runName(run)}`)
+  const numberOf = (runId: RunId) => Number(runId.split("-").at(-1)) - 1
+  const workerNumber = (id: string) => workers.findIndex((each) => each === id)
+  const sinceOrigin = (at: DateTime.Utc | null) => (at === null ? 0 : DateTime.toEpochMillis(at) - origin)
+
+  const fenceOf = (fence: Fence): CoreFence => ({
+    workerId: workers[fence.worker]!,
+    epoch: fence.epoch === null ? null : LeaseEpoch.make(fence.epoch),
+  })
+  const leaseOf = ({ fence, run }: { readonly fence: Fence; readonly run: number }) => ({
+    runId: runIdOf(run),
+    ...fenceOf(fence),
+  })
+
+  const submissionOf = (request: Extract<Request, { _tag: "Submit" }>): Submission => ({
+    publicId: runIdOf(request.run),
+    agentId,
+    concurrencyKey: request.lane === null ? null : `${name}-${request.lane}`,
+    priority: request.priority,
+    maxAttempts: request.maxAttempts,
+    ...(request.availableAt === null
+      ? {}
+      : { availableAt: DateTime.unsafeMake(origin + request.availableAt) }),
+    ...(request.driven ? { initialStatus: "running" } : {}),
+  })
+
+  const asked = Effect.fnUntraced(function* (
+    request: Request,
+  ): Effect.fn.Return<string, Failure, ProjectPorts> {
+    const claims = yield* Claims
+    const leases = yield* Leases
+    const runLog = yield* RunLog
+    const runs = yield* Runs
+    switch (request._tag) {
+      case "Submit": {
+        const { duplicate } = yield* runs.submit(submissionOf(request))
+        return duplicate ? "Duplicate" : "Submitted"
+      }
+      case "Claim": {
+        const { lease: leaseDuration, limit } = request
+        const workerId = workers[request.worker]!
+        const claimed = yield* claims.claim({ workerId, limit, leaseDuration, agentIds: [agentId] })
+        const texts = claimed.map((run) =>
+          Seen.claimText({
+            run: numberOf(run.runId),
+            attempt: run.attempt ?? -1,
+            epoch: run.leaseEpoch ?? -1,
+            event: run.latestEventId,
+            sequence: run.latestSequence,
+            until: sinceOrigin(run.leaseExpiresAt),
+          }),
+        )
+        return texts.length === 0 ? "nothing" : texts.join("; ")
+      }
+      case "Renew": {
+        const renewals = yield* leases.renew({
+          workerId: workers[request.worker]!,
+          leases: request.leases.map(({ epoch, run }) => ({
+            runId: runIdOf(run),
+            epoch: epoch === null ? null : LeaseEpoch.make(epoch),
+          })),
+          leaseDuration: request.lease,
+        })
+        return renewals
+          .map((renewal) =>
+            renewal._tag === "Held" ? `Held until ${instant(sinceOrigin(renewal.expiresAt))}` : renewal._tag,
+          )
+          .join(", ")
+      }
+      case "Append": {
+        const { expectedEventId, expectedSequence, fence } = request
+        const appended = yield* runLog.append({
+          runId: runIdOf(request.run),
+          events: request.events,
+          ...(expectedEventId === undefined ? {} : { expectedEventId: EventId.make(expectedEventId) }),
+          ...(expectedSequence === undefined ? {} : { expectedSequence: Sequence.make(expectedSequence) }),
+          ...(fence === null ? {} : { fence: fenceOf(fence) }),
+        })
+        return `Appended ${appended.appendedCount} up to event ${appended.latestEventId} sequence ${appended.latestSequence}`
+      }
+      case "Release": {
+        const { counted: countAttempt, delay } = request
+        yield* leases.release(leaseOf(request), { countAttempt, ...(delay === 0 ? {} : { delay }) })
+        return "Released"
+      }
+      case "Suspend":
+        yield* leases.suspend(leaseOf(request), {
+          toolCallId: request.call,
+          toolName: "ask",
+          ...(request.expiresAfter === null ? {} : { expiresAfter: request.expiresAfter }),
+        })
+        return "Suspended"
+      case "Resume": {
+        const { duplicate } = yield* runs.resume(runIdOf(request.run), {
+          toolCallId: request.call,
+          result: request.result,
+        })
+        return duplicate ? "Duplicate" : "Resumed"
+      }
+      case "Cancel": {
+        const { cancelled } = yield* runs.cancel(runIdOf(request.run))
+        return cancelled ? "Cancelled" : "Ended before"
+      }
+      case "Complete": {
+        const { completed } = yield* runs.complete(
+          runIdOf(request.run),
+          {
+            status: request.status,
+            ...(request.status === "failed" ? { error: { code: "told", message: "It failed" } } : {}),
+          },
+          ...(request.fence === null ? [] : [fenceOf(request.fence)]),
+        )
+        return completed ? "Completed" : "Ended before"
+      }
+      case "Session":
+        yield* runs.recordSession(leaseOf(request), { sessionKey: request.key })
+        return "Recorded"
+      case "Pass":
+        yield* clock.jump(request.millis)
+        return "Passed"
+    }
+  })
+
+  const seenLease = (lease: LeaseRecord | null) =>
+    lease === null ? null : { worker: workerNumber(lease.owner), until: sinceOrigin(lease.expiresAt) }
+
+  const seenWaiting = (waiting: Run["waiting"]) =>
+    waiting === null
+      ? null
+      : {
+          call: waiting.toolCallId,
+          until: waiting.expiresAt === null ? null : sinceOrigin(waiting.expiresAt),
+        }
+
+  const seen = (run: Run): string =>
+    Seen.text({
+      status: run.status,
+      attempt: run.attempt,
+      epoch: run.leaseEpoch,
+      lease: seenLease(run.lease),
+      waiting: seenWaiting(run.waiting),
+      session: run.session?.sessionKey ?? null,
+      error: run.error?.code ?? null,
+      event: run.latestEventId,
+      sequence: run.latestSequence,
+    })
+
+  return {
+    ask: (request) => Effect.catchAll(asked(request), (error) => Effect.succeed(refusal(error))),
+    look: (run) =>
+      Effect.flatMap(Runs, (runs) =>
+        Effect.match(runs.get(runIdOf(run)), { onFailure: refusal, onSuccess: seen }),
+      ),
+    log: (run) =>
+      Effect.flatMap(RunLog, (log) =>
+        Effect.mapError(log.read({ runId: runIdOf(run), limit: longest }), refusal),
+      ),
+    read: (entry) => ModelLog.read(entry, workerNumber),
+  }
+}

@@ -1,0 +1,28 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Clock, Effect, Fiber } from "effect"
+import * as JumpClock from "../src/JumpClock.js"
+
+describe("JumpClock", () => {
+  it.live("stands still, and wakes those whose time has come, earliest first", () =>
+    Effect.gen(function* () {
+      const clock = yield* JumpClock.make
+      const woken: Array<number> = []
+      const sleepUntil = (instant: number) =>
+        Effect.sleep(instant).pipe(Effect.zipRight(Effect.sync(() => woken.push(instant))))
+      yield* Effect.gen(function* () {
+        const fibers = yield* Effect.forEach([30, 10, 20], (instant) => Effect.fork(sleepUntil(instant)))
+        yield* Effect.yieldNow()
+        yield* clock.jump(20)
+        strictEqual(yield* Clock.currentTimeMillis, 20)
+        strictEqual(yield* Clock.currentTimeNanos, 20_000_000n)
+        yield* Fiber.joinAll(fibers.slice(1))
+        deepStrictEqual(woken, [10, 20])
+        yield* clock.jump(10)
+        yield* Fiber.joinAll(fibers)
+        deepStrictEqual(woken, [10, 20, 30])
+        yield* Effect.sleep(0)
+      }).pipe(Effect.withClock(clock))
+    }),
+  )
+})

@@ -1,0 +1,69 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { type ControlPlane, Leases, MemoryControlPlane, type Run, RunLog, Runs } from "@runlease/core"
+import { ConfigProvider, Console, Context, Effect, Layer } from "effect"
+import * as Faults from "../src/Faults.js"
+import * as PropertySuite from "../src/PropertySuite.js"
+
+type Ports = Layer.Layer<ControlPlane.ProjectPorts>
+
+const renewByOwnerAlone = Faults.over(Leases.Leases, (leases) => ({
+  ...leases,
+  renew: (request) =>
+    leases.renew({ ...request, leases: request.leases.map(({ runId }) => ({ runId, epoch: null })) }),
+}))
+
+const releaseCounts = Faults.over(Leases.Leases, (leases) => ({
+  ...leases,
+  release: (lease, release) => leases.release(lease, { ...release, countAttempt: true }),
+}))
+
+/** Looks whether the append is right, lets others go, and then appends whatever has become of the run. */
+const appendCheckedBefore = (layer: Ports): Ports =>
+  Layer.map(layer, (context) => {
+    const log = Context.get(context, RunLog.RunLog)
+    const runs = Context.get(context, Runs.Runs)
+    const isRight = (run: Run.Run, request: RunLog.AppendRequest): boolean =>
+      run.status === "running" &&
+      run.lease !== null &&
+      run.lease.owner === request.fence?.workerId &&
+      run.lease.epoch === request.fence.epoch &&
+      (request.expectedEventId ?? run.latestEventId) === run.latestEventId &&
+      (request.expectedSequence ?? run.latestSequence) === run.latestSequence
+    return Context.add(context, RunLog.RunLog, {
+      ...log,
+      append: (request) =>
+        Effect.gen(function* () {
+          const run = yield* runs.get(request.runId)
+          if (!isRight(run, request)) return yield* log.append(request)
+          yield* Effect.yieldNow()
+          return yield* log.append({ runId: request.runId, events: request.events })
+        }),
+    })
+  })
+
+/** A history that shows the fault, which is short, and the same again when it is replayed. */
+const finds = (title: string, fault: (layer: Ports) => Ports) =>
+  it.live(`finds ${title}`, () =>
+    Effect.gen(function* () {
+      const check = PropertySuite.check(fault(MemoryControlPlane.layer), { runs: 5000 })
+      const report = yield* check
+      yield* Console.log(PropertySuite.show(title, report))
+      assertTrue(report._tag === "Broken")
+      assertTrue(report.lines.length <= 8, "The history is not short")
+      const again = yield* Effect.withConfigProvider(
+        check,
+        ConfigProvider.fromMap(new Map([["RUNLEASE_REPLAY", report.replay]])),
+      )
+      assertTrue(again._tag === "Broken")
+      strictEqual(again.histories, 1)
+      deepStrictEqual(again.lines, report.lines)
+      strictEqual(again.reason, report.reason)
+    }),
+  )
+
+describe("Properties, over faults", () => {
+  finds("a renewal that ignores the epoch", renewByOwnerAlone)
+  finds("a release that counts the attempt", releaseCounts)
+  finds("an append that is checked outside its transaction", appendCheckedBefore)
+})
