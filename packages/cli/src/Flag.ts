@@ -59,22 +59,29 @@ export const whole = (name: string, bounds: Bounds<number>): Options.Options<num
   })
 }
 
-const units: Readonly<Record<string, number>> = { "": 1000, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const units: Readonly<Record<string, number>> = {
+  "": 1000,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
 
 const parseDuration = (text: string): Option.Option<Duration.Duration> => {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(text.replaceAll(" ", "")) ?? []
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|)$/.exec(text.replaceAll(" ", "")) ?? []
   return amount === undefined || unit === undefined
     ? Option.none()
     : Option.some(Duration.millis(Number(amount) * units[unit]!))
 }
 
-/** A duration: `90`, which is seconds, `500ms`, `30s`, `5m`, `1h`. */
+/** A duration: `90`, which is seconds, `500ms`, `30s`, `5m`, `1h`, `30d`. */
 export const duration = (
   name: string,
   bounds: Bounds<Duration.DurationInput>,
 ): Options.Options<Duration.Duration> => {
   const { maximum, minimum, setting } = bounds
-  const allowed = `${Duration.format(minimum)} to ${Duration.format(maximum)}, written as 500ms, 30s, 5m or 1h`
+  const allowed = `${Duration.format(minimum)} to ${Duration.format(maximum)}, written as 500ms, 30s, 5m, 1h or 30d`
   return formed(name, setting, allowed, (text) =>
     Option.filter(parseDuration(text), Duration.between({ minimum, maximum })),
   )

@@ -2,36 +2,14 @@
  * `runlease keys`: the API keys of a project, for an admin key.
  */
 import { Args, Command, Options } from "@effect/cli"
-import { FetchHttpClient, HttpApiClient, HttpClient, HttpClientRequest } from "@effect/platform"
 import { Ids } from "@runlease/core"
-import { Api } from "@runlease/http"
-import { Console, DateTime, Effect, Predicate } from "effect"
+import { Console, DateTime, Effect } from "effect"
+import * as AdminApi from "./AdminApi.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 import * as Word from "./Word.js"
 
 const common = { connection: Settings.connection, json: Settings.json }
-
-/** The whole API, spoken with the key of the connection. */
-const api = Effect.fnUntraced(function* (connection: Settings.Connection) {
-  const key = yield* Settings.requireKey(connection)
-  return yield* HttpApiClient.make(Api.Api, {
-    baseUrl: connection.url,
-    transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(key)),
-  })
-})
-
-const speaking =
-  (connection: Settings.Connection) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    effect.pipe(
-      Effect.provide(FetchHttpClient.layer),
-      Effect.mapError((error) =>
-        Predicate.isTagged(error, "RequestError")
-          ? Settings.unreachable(connection, "The control plane could not be reached")
-          : error,
-      ),
-    )
 
 const create = Command.make(
   "create",
@@ -44,7 +22,7 @@ const create = Command.make(
   },
   (options) =>
     Effect.gen(function* () {
-      const client = yield* api(options.connection)
+      const client = yield* AdminApi.make(options.connection)
       const { key, token } = yield* client.keys.createKey({
         path: { project_reference: options.connection.project },
         payload: { name: options.name, admin: options.admin },
@@ -52,12 +30,12 @@ const create = Command.make(
       yield* options.json
         ? Output.json({ id: key.id, name: key.name, admin: key.admin, token })
         : Console.log(`Key ${key.id}, shown only now:\n  export RUNLEASE_API_KEY=${token}`)
-    }).pipe(speaking(options.connection)),
+    }).pipe(AdminApi.speaking(options.connection)),
 ).pipe(Command.withDescription("Create an API key and show it once. Example: runlease keys create ci"))
 
 const list = Command.make("list", common, (options) =>
   Effect.gen(function* () {
-    const client = yield* api(options.connection)
+    const client = yield* AdminApi.make(options.connection)
     const { data } = yield* client.keys.keys({ path: { project_reference: options.connection.project } })
     const paint = yield* Output.paint
     if (options.json) {
@@ -81,7 +59,7 @@ const list = Command.make("list", common, (options) =>
         paint,
       ),
     )
-  }).pipe(speaking(options.connection)),
+  }).pipe(AdminApi.speaking(options.connection)),
 ).pipe(Command.withDescription("List the project's API keys, never their tokens."))
 
 const revoke = Command.make(
@@ -92,12 +70,12 @@ const revoke = Command.make(
   },
   (options) =>
     Effect.gen(function* () {
-      const client = yield* api(options.connection)
+      const client = yield* AdminApi.make(options.connection)
       const { key } = yield* client.keys.revokeKey({
         path: { project_reference: options.connection.project, key_id: options.id },
       })
       yield* options.json ? Output.json({ id: key.id, revoked: true }) : Console.log(`Revoked ${key.id}`)
-    }).pipe(speaking(options.connection)),
+    }).pipe(AdminApi.speaking(options.connection)),
 ).pipe(Command.withDescription("Revoke an API key: from now on its token is nobody's."))
 
 export const command = Command.make("keys").pipe(

@@ -5,6 +5,7 @@ import { CliConfig, Command, ValidationError } from "@effect/cli"
 import { NodeContext } from "@effect/platform-node"
 import { Refusal } from "@runlease/http"
 import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicate } from "effect"
+import * as BackupCommand from "./BackupCommand.js"
 import * as DemoCommand from "./DemoCommand.js"
 import { CommandFailure, ExitCode, exitCodeHelp, QuietExit } from "./ExitCode.js"
 import * as KeysCommand from "./KeysCommand.js"
@@ -25,6 +26,7 @@ const command = Command.make("runlease").pipe(
   ),
   Command.withSubcommands([
     ServeCommand.command,
+    BackupCommand.command,
     WorkerCommand.command,
     SubmitCommand.command,
     WatchCommand.command,
@@ -42,9 +44,10 @@ const overview = `runlease: durable agent runs under leases
   runlease worker --command PROG    work on runs with a program, or with --module ./worker.ts
   runlease submit --agent ID TEXT   submit a run; --watch follows it
   runlease watch RUN                follow a run to its end
-  runlease runs list|get|events|cancel|resume
+  runlease runs list|get|events|cancel|resume|prune
   runlease workers list
   runlease keys create|list|revoke
+  runlease backup FILE              copy the database while the server goes on
 
 Each command explains itself with --help.
 

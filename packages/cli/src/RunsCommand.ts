@@ -3,7 +3,8 @@
  */
 import { Command, Options } from "@effect/cli"
 import { Ids, Run, RunLog, Runs } from "@runlease/core"
-import { Chunk, Console, Effect, Option, Schema, Stream } from "effect"
+import { Chunk, Console, Duration, Effect, Option, Schema, Stream } from "effect"
+import * as AdminApi from "./AdminApi.js"
 import { ExitCode, QuietExit, usage } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
 import * as Output from "./Output.js"
@@ -154,7 +155,43 @@ const events = Command.make("events", { ...common, runId }, (options) =>
   }).pipe(Settings.withClient(options.connection)),
 ).pipe(Command.withDescription("Print a run's log as it is now."))
 
+const prune = Command.make(
+  "prune",
+  {
+    ...common,
+    olderThan: Flag.duration("older-than", { minimum: "0 seconds", maximum: "36500 days" }).pipe(
+      Options.withDescription("How long ago a run must have finished, such as 30d"),
+    ),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const client = yield* AdminApi.make(options.connection)
+      const path = { project_reference: options.connection.project }
+      const payload = { older_than_seconds: Duration.toSeconds(options.olderThan), limit: 1000 }
+      let total = 0
+      let told = 0
+      let more = true
+      while (more) {
+        const step = yield* client.runs.prune({ path, payload })
+        total += step.pruned
+        more = step.more
+        if (more && total >= told + 1000) {
+          told = total
+          yield* Console.error(`${total} deleted so far`)
+        }
+      }
+      yield* options.json
+        ? Output.json({ pruned: total })
+        : Console.log(total === 1 ? "Deleted 1 run" : `Deleted ${total} runs`)
+    }).pipe(AdminApi.speaking(options.connection)),
+).pipe(
+  Command.withDescription(
+    "Delete runs that finished long ago, with their logs, and conversations left without runs. Needs an admin key. " +
+      "Example: runlease runs prune --older-than 30d",
+  ),
+)
+
 export const command = Command.make("runs").pipe(
-  Command.withDescription("Look at runs, cancel them, answer what they wait for."),
-  Command.withSubcommands([list, get, events, cancel, resume]),
+  Command.withDescription("Look at runs, cancel them, answer what they wait for, delete old ones."),
+  Command.withSubcommands([list, get, events, cancel, resume, prune]),
 )

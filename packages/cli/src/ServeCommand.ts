@@ -4,12 +4,13 @@
 import { Command, Options } from "@effect/cli"
 import { FileSystem, HttpServer, Path } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Access, ControlPlane } from "@runlease/core"
+import { Access, ControlPlane, Retention } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
 import { createServer } from "node:http"
-import { CommandFailure, ExitCode, usage } from "./ExitCode.js"
+import * as Database from "./Database.js"
+import { CommandFailure, ExitCode } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
@@ -25,15 +26,20 @@ const port = Flag.whole("port", { minimum: 0, maximum: 65_535, setting: "RUNLEAS
   Options.withDefault(4400),
 )
 
-const database = Options.text("database").pipe(
-  Options.withDescription("Where runs are kept, as sqlite:PATH (RUNLEASE_DATABASE)"),
-  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_DATABASE")),
-  Options.withDefault("sqlite:.runlease/runlease.sqlite"),
-)
-
 const durable = Options.choice("synchronous", ["normal", "full"]).pipe(
   Options.withDescription("full also survives a loss of power, at the cost of waiting for the disk"),
   Options.withDefault("normal" as const),
+)
+
+const keepFinished = Flag.duration("keep-finished", {
+  minimum: "1 minute",
+  maximum: "36500 days",
+  setting: "RUNLEASE_KEEP_FINISHED",
+}).pipe(
+  Options.withDescription(
+    "How long finished runs are kept before they are deleted, such as 30d; for ever when absent (RUNLEASE_KEEP_FINISHED)",
+  ),
+  Options.optional,
 )
 
 const rateLimit = Flag.whole("rate-limit", {
@@ -47,15 +53,8 @@ const rateLimit = Flag.whole("rate-limit", {
   Options.withDefault(5000),
 )
 
-/** The file that a database setting names, its folder made. */
-const filenameOf = Effect.fnUntraced(function* (setting: string) {
-  const filename = setting.startsWith("sqlite:") ? setting.slice("sqlite:".length) : ""
-  if (filename === "") {
-    return yield* usage(
-      `The database ${JSON.stringify(setting.replace(/:.*/s, ":…"))} is not one that this version keeps runs in`,
-      "Name a file as sqlite:PATH, such as sqlite:.runlease/runlease.sqlite.",
-    )
-  }
+/** Makes the folder that a file is in. */
+const makeFolder = Effect.fnUntraced(function* (filename: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   yield* Effect.mapError(
@@ -67,7 +66,6 @@ const filenameOf = Effect.fnUntraced(function* (setting: string) {
         exitCode: ExitCode.unavailable,
       }),
   )
-  return filename
 })
 
 /** The key to show once: none when there is one already or the environment brings it. */
@@ -132,9 +130,18 @@ const announce = (options: { readonly json: boolean; readonly database: string }
 
 export const command = Command.make(
   "serve",
-  { host, port, database, synchronous: durable, rateLimit, json: Settings.json },
+  {
+    host,
+    port,
+    database: Database.option,
+    synchronous: durable,
+    keepFinished,
+    rateLimit,
+    json: Settings.json,
+  },
   Effect.fnUntraced(function* (options) {
-    const filename = yield* filenameOf(options.database)
+    const filename = yield* Database.filenameOf(options.database)
+    yield* makeFolder(filename)
     const listening = NodeHttpServer.layer(() => createServer(), {
       host: options.host,
       port: options.port,
@@ -151,6 +158,10 @@ export const command = Command.make(
     yield* Layer.mergeAll(
       Server.layerWith({ rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit }),
       announce(options),
+      Option.match(options.keepFinished, {
+        onNone: () => Layer.empty,
+        onSome: (time) => Retention.layer({ keepFinished: time }),
+      }),
     ).pipe(
       Layer.provide(SqlControlPlane.layerSqlite({ filename, synchronous: options.synchronous })),
       Layer.provide(listening),

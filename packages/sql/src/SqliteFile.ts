@@ -59,6 +59,20 @@ const reasonOf = (error: Error): SqliteFileUnusable["reason"] => {
 const unusable = (filename: string) => (cause: unknown) =>
   new SqliteFileUnusable({ filename, reason: cause instanceof Error ? reasonOf(cause) : "other", cause })
 
+/** The file as it is, with the driver's own settings. */
+export const client = (
+  config: SqliteClient.SqliteClientConfig,
+): Layer.Layer<SqlClient.SqlClient, SqliteFileUnusable> =>
+  SqliteClient.layer(config).pipe(
+    Layer.orDie,
+    Layer.build,
+    // The driver throws what is wrong with the file.
+    Effect.catchSomeDefect((defect) =>
+      defect instanceof Error ? Option.some(unusable(config.filename)(defect)) : Option.none(),
+    ),
+    Layer.scopedContext,
+  )
+
 /**
  * @since 0.1.0
  * @category layers
@@ -75,14 +89,5 @@ export const layer = ({
       yield* sql.unsafe("PRAGMA foreign_keys = ON")
     }).pipe(Effect.mapError(({ cause }) => unusable(filename)(cause))),
   )
-  const client = SqliteClient.layer({ filename }).pipe(
-    Layer.orDie,
-    Layer.build,
-    // The driver throws what is wrong with the file.
-    Effect.catchSomeDefect((defect) =>
-      defect instanceof Error ? Option.some(unusable(filename)(defect)) : Option.none(),
-    ),
-    Layer.scopedContext,
-  )
-  return Layer.provideMerge(settings, client)
+  return Layer.provideMerge(settings, client({ filename }))
 }

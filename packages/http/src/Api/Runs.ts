@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
-import { Ids, Run } from "@runlease/core"
+import { ControlPlane, Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
@@ -55,6 +55,13 @@ const ToolResult = Schema.Struct({
   result: Schema.Unknown,
   is_error: nullish(Schema.Boolean),
 })
+
+const PruneOptions = Schema.Struct({
+  older_than_seconds: Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(86_400 * 36_525)),
+  limit: nullish(Schema.Int.pipe(Schema.between(1, ControlPlane.maxPruneLimit))),
+})
+
+export const Pruned = Schema.Struct({ pruned: Schema.NonNegativeInt, more: Schema.Boolean })
 
 export const group = HttpApiGroup.make("runs")
   .add(
@@ -119,6 +126,20 @@ export const group = HttpApiGroup.make("runs")
         Doc.of(
           "List the runs of a project",
           "Newest first. `cursor` takes the `page_info.next` of the page before.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("prune", "/projects/:project_reference/runs/prune")
+      .setPath(Schema.Struct({ project_reference: Schema.String }))
+      .setPayload(PruneOptions)
+      .addSuccess(Pruned)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Delete finished runs",
+          "Needs an admin key. Deletes runs that finished at least `older_than_seconds` ago, 100 or `limit` at most, with their logs, and conversations left without runs. While `more` is true, ask again.",
         ),
       ),
   )

@@ -5,6 +5,7 @@ import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
+import { RunViews } from "./RunViews.js"
 import { path, Transport, unexpected } from "./Transport.js"
 
 const operation = "Claims.claim"
@@ -12,10 +13,11 @@ const operation = "Claims.claim"
 export const make: Effect.Effect<
   Context.Tag.Service<Port.Claims>,
   never,
-  Additions | Credentials | Transport
+  Additions | Credentials | RunViews | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
+  const views = yield* RunViews
   const additions = yield* Additions
 
   return {
@@ -49,7 +51,11 @@ export const make: Effect.Effect<
             ),
           ),
         )
-      return runs ?? (run === null ? [] : [run])
+      const claimed = runs ?? (run === null ? [] : [run])
+      yield* Effect.forEach(claimed, ({ conversationId, runId }) => views.learn(runId, conversationId), {
+        discard: true,
+      })
+      return claimed
     }),
   }
 })

@@ -48,7 +48,10 @@ export const make: Effect.Effect<
     refused: Refused,
   ): Effect.fn.Return<never, RunLog.AppendError> {
     const { body, httpStatus } = refused
-    if (httpStatus === 404) return yield* new Run.RunNotFound({ runId })
+    if (httpStatus === 404) {
+      yield* views.forget(runId)
+      return yield* new Run.RunNotFound({ runId })
+    }
     if (httpStatus === 403 && fence !== undefined) {
       return yield* new Run.LeaseLost({ runId, workerId: fence.workerId })
     }

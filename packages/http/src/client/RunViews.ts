@@ -17,9 +17,12 @@ export class RunViews extends Context.Tag("@runlease/http/client/RunViews")<
     readonly get: (runId: Ids.RunId) => Effect.Effect<Run.Run, Failure>
     readonly toRun: (canonical: CanonicalRun.CanonicalRun) => Effect.Effect<Run.Run, Failure>
 
-    /** The conversation of a run: it never changes, so what was told once is kept. */
+    /** The conversation of a run: what was told once is kept. */
     readonly conversationOf: (runId: Ids.RunId) => Effect.Effect<Ids.ConversationId, Failure>
     readonly learn: (runId: Ids.RunId, conversationId: Ids.ConversationId) => Effect.Effect<void>
+
+    /** The run is not where it was: it was pruned, and another may have its id. */
+    readonly forget: (runId: Ids.RunId) => Effect.Effect<void>
   }
 >() {}
 
@@ -91,5 +94,6 @@ export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport
     get: Effect.fn("Runs.get")((runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun)),
     conversationOf: (runId) => places.get(runId),
     learn: (runId, conversationId) => places.set(runId, conversationId),
+    forget: (runId) => places.invalidate(runId),
   }
 })

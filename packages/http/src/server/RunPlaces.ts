@@ -1,5 +1,6 @@
 /**
- * Which conversation a run belongs to. It never changes, so what was read once is kept.
+ * Which conversation a run belongs to. What was read once is kept: only a run that was pruned makes room for another of
+ * its id elsewhere.
  *
  * @since 0.1.0
  */
@@ -21,11 +22,15 @@ export const make = Effect.gen(function* () {
       Effect.map(Context.get(projects.ports(projectId), Runs.Runs).get(runId), (run) => run.conversationId),
   })
   return {
-    check: (projectId: Ids.ProjectId, conversationId: Ids.ConversationId, runId: Ids.RunId) =>
-      Effect.filterOrFail(
-        conversations.get(new RunKey({ projectId, runId })),
-        (actual) => actual === conversationId,
-        () => new Run.RunNotFound({ runId }),
-      ),
+    check: Effect.fnUntraced(function* (
+      projectId: Ids.ProjectId,
+      conversationId: Ids.ConversationId,
+      runId: Ids.RunId,
+    ) {
+      const key = new RunKey({ projectId, runId })
+      if ((yield* conversations.get(key)) === conversationId) return
+      yield* conversations.invalidate(key)
+      if ((yield* conversations.get(key)) !== conversationId) return yield* new Run.RunNotFound({ runId })
+    }),
   }
 })

@@ -1,5 +1,5 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { ControlEvents, type Ids, Run, RunLog, Runs } from "@runlease/core"
+import { Access, ControlEvents, ControlPlane, type Ids, Run, RunLog, Runs } from "@runlease/core"
 import { Context, Duration, Effect, Stream } from "effect"
 import { Api } from "../Api.js"
 import * as Refusal from "../Refusal.js"
@@ -20,7 +20,9 @@ const errorOf = (payload: {
 
 export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
   Effect.gen(function* () {
+    const access = yield* Access.Access
     const closing = yield* Closing
+    const controlPlane = yield* ControlPlane.ControlPlane
 
     const pageAfter = Effect.fnUntraced(function* (
       ports: Ports,
@@ -96,6 +98,17 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             data: page.items.map(CanonicalRun.fromRun),
             page_info: pageInfo(urlParams.cursor, page.next),
           }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("prune", ({ path, payload }) =>
+        Effect.gen(function* () {
+          yield* Caller.admin
+          const project = yield* access.getProject(path.project_reference)
+          return yield* controlPlane.prune({
+            projectId: project.id,
+            olderThan: Duration.seconds(payload.older_than_seconds),
+            limit: payload.limit ?? undefined,
+          })
         }).pipe(Effect.mapError(Refusals.of)),
       )
       .handle("complete", ({ headers, path, payload }) =>

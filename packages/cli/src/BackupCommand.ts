@@ -1,0 +1,32 @@
+/**
+ * `runlease backup`: a copy of the database while the server uses it.
+ */
+import { Command } from "@effect/cli"
+import { SqliteBackup } from "@runlease/sql"
+import { Console, Effect } from "effect"
+import * as Database from "./Database.js"
+import * as Output from "./Output.js"
+import * as Settings from "./Settings.js"
+import * as Word from "./Word.js"
+
+export const command = Command.make(
+  "backup",
+  {
+    database: Database.option,
+    json: Settings.json,
+    file: Word.make("file", "The copy to write; it must not exist"),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const filename = yield* Database.filenameOf(options.database)
+      const { bytes } = yield* SqliteBackup.write({ filename, destination: options.file })
+      yield* options.json
+        ? Output.json({ file: options.file, bytes })
+        : Console.log(`Wrote ${options.file}, ${bytes} bytes, checked`)
+    }),
+).pipe(
+  Command.withDescription(
+    "Copy the database to a file, whole and checked, while the server goes on. The copy is a database like any other: " +
+      "serve it with --database sqlite:FILE. Example: runlease backup monday.sqlite",
+  ),
+)
