@@ -54,14 +54,15 @@ export interface Options {
   readonly runs: number
 }
 
+/** How long the histories may take, and the search for a shorter one with them. */
+const timeLimit = Duration.minutes(4)
+
 /** Where fast-check begins, when this is to be a replay. */
 const replay = Config.option(
   Config.mapOrFail(Config.string("RUNLEASE_REPLAY"), (text) => {
     const [, seed, path] = /^(-?\d+)\/([\d:]+)$/.exec(text) ?? []
     return seed === undefined || path === undefined
-      ? Either.left(
-          ConfigError.InvalidData(["RUNLEASE_REPLAY"], "must be a seed and a path, such as 42/7:0:3"),
-        )
+      ? Either.left(ConfigError.InvalidData([], "must be a seed and a path, such as 42/7:0:3"))
       : Either.right({ seed: Number(seed), path })
   }),
 )
@@ -137,20 +138,19 @@ export const check = <E>(
         for (const sort of outcome.right.map(sortOf)) verdicts.set(sort, (verdicts.get(sort) ?? 0) + 1)
       })
       const details = yield* Effect.promise(() =>
-        fc.check(
-          property,
-          Option.match(start, {
-            onNone: () => ({ numRuns: options.runs }),
-            onSome: (start) => ({ numRuns: 1, ...start }),
-          }),
-        ),
+        fc.check(property, {
+          numRuns: options.runs,
+          interruptAfterTimeLimit: Duration.toMillis(timeLimit),
+          markInterruptAsFailure: true,
+          ...Option.match(start, { onNone: () => ({}), onSome: (start) => ({ numRuns: 1, ...start }) }),
+        }),
       )
       if (!details.failed) return { _tag: "Kept", histories, requests, verdicts } satisfies Report
-      const { lines, reason } = yield* shorten(
-        carryOut,
-        details.counterexample?.[0] ?? [],
-        details.errorInstance as History.HistoryFailed,
-      )
+      const found =
+        details.errorInstance instanceof History.HistoryFailed
+          ? details.errorInstance
+          : new History.HistoryFailed({ lines: [], reason: `not done in ${Duration.format(timeLimit)}` })
+      const { lines, reason } = yield* shorten(carryOut, details.counterexample?.[0] ?? [], found)
       return {
         _tag: "Broken",
         histories: details.numRuns,
@@ -203,9 +203,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>, o
         Effect.gen(function* () {
           const [took, report] = yield* Effect.timed(check(layer, options))
           if (report._tag === "Broken") return yield* Effect.die(new Error(show(name, report)))
-          yield* Console.log(`${show(name, report)}, in ${Duration.format(took)}`)
+          yield* Console.log(`${show(name, report)}, in ${Duration.toSeconds(took).toFixed(1)} s`)
         }),
-      { timeout: 300_000 },
+      { timeout: Duration.toMillis(timeLimit) * 1.5 },
     )
   })
 }

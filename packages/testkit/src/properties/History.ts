@@ -115,7 +115,7 @@ const nextToEnd = (state: Model.State, run: Model.Run): Request => {
 }
 
 /** How long a history may take, which is real time's to say: a store that never answers breaks it too. */
-const patience = Effect.sleep("20 seconds").pipe(Effect.withClock(Clock.make()))
+const patience = Effect.sleep("10 seconds").pipe(Effect.withClock(Clock.make()))
 
 /** How many requests it takes at most to end all runs. */
 const endings = Command.runs * 6
@@ -134,7 +134,7 @@ export const run = (
     const lines: Array<string> = []
     return Effect.raceFirst(
       carryOutAll(place, commands, lines),
-      Effect.flatMap(patience, () => new HistoryFailed({ lines, reason: "no answer for 20 s" })),
+      Effect.flatMap(patience, () => new HistoryFailed({ lines, reason: "no answer, after 10 s in all" })),
     )
   })
 

@@ -206,7 +206,11 @@ export const make = (options: {
     })
 
   return {
-    ask: (request) => Effect.catchAll(asked(request), (error) => Effect.succeed(refusal(error))),
+    ask: (request) =>
+      asked(request).pipe(
+        Effect.catchAll((error) => Effect.succeed(refusal(error))),
+        Effect.catchAllDefect((defect) => Effect.succeed(`a defect: ${String(defect)}`)),
+      ),
     look: (run) =>
       Effect.flatMap(Runs, (runs) =>
         Effect.match(runs.get(runIdOf(run)), { onFailure: refusal, onSuccess: seen }),
