@@ -94,8 +94,17 @@ const leave = HttpLayerRouter.middleware(Closing.leave, { global: true })
 /** An id is up to 128 characters, each perhaps nine when encoded. */
 const routerConfig = { maxParamLength: 128 * 9 }
 
-// It has a router of its own: what it needs of one, and the shape of its refusals, are nobody else's.
-const app = <E, R>(options: ServerOptions<E, R>, url: string) =>
+/**
+ * The contract as one app, for a router that mounts apps. It has a router of its own, so what it needs of one and the
+ * shape of its refusals are nobody else's. `url` is where it will be, for its description.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const app = <E = never, R = never>({
+  url = "/",
+  ...options
+}: ServerOptions<E, R> & { readonly url?: string | undefined } = {}) =>
   HttpLayerRouter.toHttpEffect(
     Layer.mergeAll(
       Layer.provide(api, before(options)),
@@ -123,7 +132,7 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
       const router = yield* HttpLayerRouter.HttpRouter
       const place = prefix.replace(/\/+$/, "")
       const at = place === "" ? router : router.prefixed(place)
-      yield* at.add("*", "/*", yield* app(options, place === "" ? "/" : place))
+      yield* at.add("*", "/*", yield* app({ ...options, url: place === "" ? "/" : place }))
     }),
   )
 
@@ -134,7 +143,7 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
  * @category layers
  */
 export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
-  Layer.scopedDiscard(Effect.flatMap(app(options, "/"), (served) => HttpServer.serveEffect(served)))
+  Layer.scopedDiscard(Effect.flatMap(app(options), (served) => HttpServer.serveEffect(served)))
 
 /**
  * As `layerWith`, with every option as it is when absent.

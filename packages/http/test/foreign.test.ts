@@ -1,71 +1,12 @@
-import { HttpLayerRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, Leases, Run, RunLog, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Chunk, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { createServer } from "node:http"
-import * as Server from "../src/Server.js"
-import { client, served } from "./serving.js"
+import { plain } from "./plain.js"
+import { client } from "./serving.js"
 
-const additions = [/\/leases$/, /\/suspend$/, /\/signals$/]
-
-const ours = new Set([
-  "runs",
-  "config",
-  "ended",
-  "external_event_sequence",
-  "lease_epoch",
-  "attempt",
-  "max_attempts",
-  "waited_ms",
-])
-
-const plain = (value: unknown): unknown =>
-  Array.isArray(value)
-    ? value.map(plain)
-    : typeof value === "object" && value !== null
-      ? Object.fromEntries(
-          Object.entries(value).flatMap(([key, inner]) =>
-            key === "config" ? [[key, null]] : ours.has(key) ? [] : [[key, plain(inner)]],
-          ),
-        )
-      : value
-
-const decoder = new TextDecoder()
-
-/** Takes our additions away: their addresses, their keys, and the codes of our refusals. */
-const withoutAdditions = HttpLayerRouter.middleware(
-  (app) =>
-    Effect.gen(function* () {
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const path = request.url.split("?")[0]!
-      if (additions.some((pattern) => pattern.test(path)) || request.method === "DELETE") {
-        return HttpServerResponse.unsafeJson({ message: "No such route" }, { status: 404 })
-      }
-      const response = yield* app
-      if (response.body._tag !== "Uint8Array") return response
-      const json: Record<string, unknown> = JSON.parse(decoder.decode(response.body.body))
-      return HttpServerResponse.unsafeJson(
-        response.status >= 400 ? { error: "ERROR", detail: json["detail"] } : plain(json),
-        { status: response.status },
-      )
-    }),
-  { global: true },
-)
-
-const foreign = client.pipe(
-  Layer.provide(served),
-  Layer.provide(
-    HttpLayerRouter.serve(Layer.mergeAll(withoutAdditions, Server.mount("/")), {
-      disableLogger: true,
-      disableListenLog: true,
-    }),
-  ),
-  Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
-  Layer.provide(MemoryControlPlane.layer),
-)
+const foreign = Layer.provide(client, plain())
 
 const test = TestRuns.tester(foreign)
 

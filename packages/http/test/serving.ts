@@ -26,10 +26,13 @@ export const served = Layer.effect(
 )
 
 /** The contract over a store, on a port of the loopback interface, in the runtime of the test. */
-export const serve = <E>(store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>) =>
+export const serve = <E>(
+  store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>,
+  options: Server.ServerOptions = {},
+) =>
   served.pipe(
     // Under a clock that stands still a limit per second would be one for ever.
-    Layer.provideMerge(Server.layerWith({ rateLimit: Infinity })),
+    Layer.provideMerge(Server.layerWith({ rateLimit: Infinity, ...options })),
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
     Layer.provideMerge(store),
   )

@@ -3,6 +3,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Deferred, Duration, Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
+import { call } from "./raw.js"
 import { client, serve, Served } from "./serving.js"
 
 const served = serve(MemoryControlPlane.layer)
@@ -155,5 +156,17 @@ describe("shutting down", () => {
         assertTrue(Duration.lessThan(took, "3 seconds"))
       }).pipe(Effect.scoped, Effect.provide(context))
     }),
+  )
+
+  it.live("does not begin for a run that is not there any more", () =>
+    Effect.gen(function* () {
+      const run = yield* held
+      const at = `/conversations/${run.conversationId}/runs/${run.runId}`
+      yield* TestRuns.complete(run)
+      strictEqual((yield* call("GET", at)).status, 200)
+      const pruned = yield* call("POST", "/projects/default/runs/prune", { body: { older_than_seconds: 0 } })
+      strictEqual(pruned.json.pruned, 1)
+      strictEqual((yield* call("GET", `${at}/stream`)).status, 404)
+    }).pipe(Effect.provide(both)),
   )
 })

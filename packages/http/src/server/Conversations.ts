@@ -1,5 +1,5 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Access, Conversations, RunLog, Runs } from "@runlease/core"
+import { Access, Conversations, Run, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Stream } from "effect"
 import * as AgUiView from "../AgUiView.js"
 import { Api } from "../Api.js"
@@ -79,9 +79,12 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
       )
       .handleRaw("stream", ({ headers, path }) =>
         Effect.gen(function* () {
-          const { projectId } = yield* Caller.apiKey
-          yield* places.check(projectId, path.conversation_id, path.run_id)
-          const log = Context.get(yield* Caller.ports, RunLog.RunLog)
+          const ports = yield* Caller.ports
+          const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
+          if (run.conversationId !== path.conversation_id) {
+            return yield* new Run.RunNotFound({ runId: path.run_id })
+          }
+          const log = Context.get(ports, RunLog.RunLog)
           const seen = headers[lastEventIdHeader] ?? 0
           // The view depends on all that went before, so what the client has seen is folded, and not sent.
           return yield* log.follow({ runId: path.run_id }).pipe(

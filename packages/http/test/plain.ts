@@ -1,0 +1,81 @@
+import { HttpLayerRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { MemoryControlPlane } from "@runlease/core"
+import { Effect, Layer } from "effect"
+import { createServer } from "node:http"
+import * as Server from "../src/Server.js"
+import { served } from "./serving.js"
+
+/** A request as it came. */
+export interface Requested {
+  readonly method: string
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+const additions = [/\/leases$/, /\/suspend$/, /\/signals$/]
+
+const ours = new Set([
+  "runs",
+  "config",
+  "ended",
+  "external_event_sequence",
+  "lease_epoch",
+  "attempt",
+  "max_attempts",
+  "waited_ms",
+])
+
+const withoutOurs = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(withoutOurs)
+    : typeof value === "object" && value !== null
+      ? Object.fromEntries(
+          Object.entries(value).flatMap(([key, inner]) =>
+            key === "config" ? [[key, null]] : ours.has(key) ? [] : [[key, withoutOurs(inner)]],
+          ),
+        )
+      : value
+
+const decoder = new TextDecoder()
+
+/** Takes our additions away: their addresses, their keys, and the codes of our refusals. */
+const withoutAdditions = (requests: Array<Requested>) =>
+  HttpLayerRouter.middleware(
+    (app) =>
+      Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        requests.push({
+          method: request.method,
+          url: request.url,
+          headers: request.headers,
+          body: yield* Effect.orDie(request.text),
+        })
+        const path = request.url.split("?")[0]!
+        if (additions.some((pattern) => pattern.test(path)) || request.method === "DELETE") {
+          return HttpServerResponse.unsafeJson({ message: "No such route" }, { status: 404 })
+        }
+        const response = yield* app
+        if (response.body._tag !== "Uint8Array") return response
+        const json: Record<string, unknown> = JSON.parse(decoder.decode(response.body.body))
+        return HttpServerResponse.unsafeJson(
+          response.status >= 400 ? { error: "ERROR", detail: json["detail"] } : withoutOurs(json),
+          { status: response.status },
+        )
+      }),
+    { global: true },
+  )
+
+/** A server that speaks the public API alone, and keeps what it was asked. */
+export const plain = (requests: Array<Requested> = []) =>
+  served.pipe(
+    Layer.provide(
+      HttpLayerRouter.serve(Layer.mergeAll(withoutAdditions(requests), Server.mount("/")), {
+        disableLogger: true,
+        disableListenLog: true,
+      }),
+    ),
+    Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+    Layer.provide(MemoryControlPlane.layer),
+  )

@@ -1,0 +1,64 @@
+import { FetchHttpClient } from "@effect/platform"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { ControlPlaneUnavailable, MemoryControlPlane, Runs } from "@runlease/core"
+import { Effect, Layer, Redacted, TestClock } from "effect"
+import * as Client from "../src/Client.js"
+import { call } from "./raw.js"
+import { serve, Served } from "./serving.js"
+
+const list = "/projects/default/runs"
+
+const limited = (rateLimit: number) => serve(MemoryControlPlane.layer, { rateLimit })
+
+describe("the rate limit", () => {
+  it.effect("lets each caller send so many at once, and so many a second", () =>
+    Effect.gen(function* () {
+      const statuses = (count: number, token?: string) =>
+        Effect.map(
+          Effect.forEach(Array.from({ length: count }), () =>
+            call("GET", list, token === undefined ? {} : { token }),
+          ),
+          (answers) => answers.map(({ status }) => status),
+        )
+      const { json } = yield* call("POST", "/projects/default/keys", { body: { name: "other" } })
+      deepStrictEqual(yield* statuses(5), [200, 200, 200, 429, 429])
+      const refused = yield* call("GET", list)
+      strictEqual(refused.headers.get("retry-after"), "1")
+      deepStrictEqual(refused.json, {
+        error: "too_many_requests",
+        detail: "This caller sends too many requests; send them more slowly",
+      })
+      // Another caller has its own, and who is nobody is told so.
+      deepStrictEqual(yield* statuses(2, json.token), [200, 200])
+      strictEqual((yield* call("GET", list, { token: "nobody" })).status, 401)
+      strictEqual((yield* call("GET", "/healthz")).status, 200)
+      yield* TestClock.adjust("500 millis")
+      deepStrictEqual(yield* statuses(3), [200, 200, 429])
+      yield* TestClock.adjust("61 seconds")
+      deepStrictEqual(yield* statuses(5), [200, 200, 200, 200, 429])
+    }).pipe(Effect.provide(limited(4))),
+  )
+
+  it.effect("of less than one a second says how long to wait", () =>
+    Effect.gen(function* () {
+      strictEqual((yield* call("GET", list)).status, 200)
+      strictEqual((yield* call("GET", list)).headers.get("retry-after"), "10")
+      yield* TestClock.adjust("10 seconds")
+      strictEqual((yield* call("GET", list)).status, 200)
+    }).pipe(Effect.provide(limited(0.1))),
+  )
+
+  it.effect("is told to a client as something to try again, and when", () =>
+    Effect.gen(function* () {
+      const { key, url } = yield* Served
+      const error = yield* Effect.flatMap(Runs.Runs, (runs) => Effect.flip(Effect.forever(runs.list()))).pipe(
+        Effect.provide(
+          Layer.provide(Client.layer({ baseUrl: url, token: Redacted.make(key) }), FetchHttpClient.layer),
+        ),
+      )
+      assertTrue(error instanceof ControlPlaneUnavailable.ControlPlaneUnavailable)
+      deepStrictEqual([error.retryable, error.retryAfterMillis], [true, 1000])
+    }).pipe(Effect.provide(limited(2))),
+  )
+})
