@@ -24,16 +24,29 @@ export interface SqlStore {
   ) => Effect.Effect<A, ControlPlaneUnavailable.ControlPlaneUnavailable>
 }
 
+/** What is wrong with the database where its own code tells, and whether trying again may help. */
+const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; readonly passes: boolean }> = [
+  { code: /^SQLITE_BUSY/, is: "The database is locked by another process", passes: true },
+  { code: /^SQLITE_FULL/, is: "There is no room left for the database", passes: true },
+  { code: /^SQLITE_IOERR/, is: "The disk of the database fails", passes: true },
+  { code: /^SQLITE_(CORRUPT|NOTADB)/, is: "The database is damaged; restore a back-up", passes: false },
+]
+
 /** What a caller is told of a failed statement. */
 export const unavailable = (
   operation: string,
   error: SqlError | MigrationError,
-): ControlPlaneUnavailable.ControlPlaneUnavailable =>
-  new ControlPlaneUnavailable.ControlPlaneUnavailable({
+): ControlPlaneUnavailable.ControlPlaneUnavailable => {
+  const { cause } = error
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  const trouble = troubles.find((known) => known.code.test(code))
+  return new ControlPlaneUnavailable.ControlPlaneUnavailable({
     operation,
-    message: `The database did not answer: ${error.cause instanceof Error ? error.cause.message : error.message}`,
+    message: `${trouble?.is ?? "The database did not answer"}: ${cause instanceof Error ? cause.message : error.message}`,
+    retryable: trouble?.passes ?? true,
     cause: error,
   })
+}
 
 /** The dialect of the database behind `sql`. */
 export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
