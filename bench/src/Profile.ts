@@ -1,0 +1,92 @@
+/** Where this process spends its CPU: samples of the profiler, grouped by whose code they fall into. */
+import { Effect, type Scope } from "effect"
+import { type Profiler, Session } from "node:inspector/promises"
+
+export interface Group {
+  readonly name: string
+  /** In milliseconds, of this code itself. */
+  readonly self: number
+}
+
+type Node = Profiler.ProfileNode
+
+/** In order: the first that fits says whose a frame is. */
+const owners: ReadonlyArray<readonly [pattern: RegExp, name: string]> = [
+  [/packages\/(\w[\w-]*)\/src\/(.+)\.ts$/, "ours: $1/$2"],
+  [/\/bench\/src\//, "this benchmark"],
+  [/sql-sqlite-node|better-sqlite3/, "better-sqlite3 and SQLite"],
+  [/@effect\/sql/, "@effect/sql"],
+  [/@effect\/platform/, "@effect/platform (HttpApi, router, node server)"],
+  [/effect\/.*(ParseResult|Schema|SchemaAST|schema\/)/, "effect: Schema"],
+  [/\/effect\/.*(tracer|Tracer|span)/i, "effect: tracing"],
+  [/\/effect\//, "effect: runtime and data"],
+  [/find-my-way|fast-querystring|multipasta/, "@effect/platform (HttpApi, router, node server)"],
+  [/^node:internal\/crypto/, "node: crypto"],
+  [/^node:inspector/, "the profiler"],
+  [/^node:internal\/deps\/undici/, "node: fetch (undici)"],
+  [/^node:/, "node: http, streams, timers"],
+]
+
+const special: ReadonlyMap<string, string> = new Map([
+  ["(garbage collector)", "garbage collection"],
+  ["(program)", "node: event loop"],
+  ["(idle)", "idle"],
+])
+
+const json = new Set(["parse", "stringify"])
+
+/** Native code has no file: it is its caller's. That of SQLite is called by its client. */
+const ownerOf = (node: Node, parentOf: ReadonlyMap<number, Node>): string => {
+  const { functionName, url } = node.callFrame
+  const named = special.get(functionName)
+  if (named !== undefined) return named
+  if (url === "") {
+    if (json.has(functionName)) return "JSON"
+    const caller = parentOf.get(node.id)
+    return caller === undefined ? "other packages" : ownerOf(caller, parentOf)
+  }
+  for (const [pattern, name] of owners) {
+    const match = pattern.exec(url)
+    if (match !== null) return name.replace(/\$(\d)/g, (_, index: string) => match[Number(index)] ?? "")
+  }
+  return "other packages"
+}
+
+const group = (profile: Profiler.Profile): ReadonlyArray<Group> => {
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]))
+  const parentOf = new Map(profile.nodes.flatMap((node) => (node.children ?? []).map((id) => [id, node])))
+  const self = new Map<string, number>()
+  for (const [index, id] of (profile.samples ?? []).entries()) {
+    const owner = ownerOf(nodes.get(id)!, parentOf)
+    self.set(owner, (self.get(owner) ?? 0) + (profile.timeDeltas?.[index] ?? 0) / 1000)
+  }
+  return Array.from(self, ([name, millis]) => ({ name, self: millis })).sort((a, b) => b.self - a.self)
+}
+
+/** A profiler of this process. */
+export const make: Effect.Effect<
+  { readonly start: Effect.Effect<null>; readonly stop: Effect.Effect<ReadonlyArray<Group>> },
+  never,
+  Scope.Scope
+> = Effect.gen(function* () {
+  const session = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const opened = new Session()
+      opened.connect()
+      return opened
+    }),
+    (open) => Effect.sync(() => open.disconnect()),
+  )
+  return {
+    start: Effect.promise(async () => {
+      await session.post("Profiler.enable")
+      await session.post("Profiler.setSamplingInterval", { interval: 200 })
+      await session.post("Profiler.start")
+      return null
+    }),
+    stop: Effect.promise(async () => {
+      const { profile } = await session.post("Profiler.stop")
+      return group(profile)
+    }),
+  }
+})

@@ -1,0 +1,21 @@
+/** What a handful of noisy samples says. */
+
+export const quantile = (values: ReadonlyArray<number>, q: number): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+}
+
+export const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
+
+/** A figure of several rounds. */
+export interface Summary {
+  readonly median: number
+  readonly lowest: number
+  readonly highest: number
+}
+
+export const summarize = (values: ReadonlyArray<number>): Summary => ({
+  median: median(values),
+  lowest: Math.min(...values),
+  highest: Math.max(...values),
+})
