@@ -203,25 +203,17 @@ export const execute = Effect.fnUntraced(function* (
       ),
     )
 
+  const finish = (status: TerminalStatus, error: RunError | null) =>
+    Effect.map(
+      runs.complete(run.runId, { status, ...(error === null ? {} : { error }) }, lease.ref),
+      ({ completed }): WorkerEvent.WorkerEvent =>
+        WorkerEvent.Ended({ run, status, error, recorded: completed }),
+    )
+
   const written: Effect.Effect<WorkerEvent.WorkerEvent, Lease.LeaseEnded> = Effect.suspend(() => {
     switch (decision._tag) {
       case "End":
-        return underLease(
-          runs.complete(
-            run.runId,
-            { status: decision.status, ...(decision.error === null ? {} : { error: decision.error }) },
-            lease.ref,
-          ),
-        ).pipe(
-          Effect.map(({ completed }) =>
-            WorkerEvent.Ended({
-              run,
-              status: decision.status,
-              error: decision.error,
-              recorded: completed,
-            }),
-          ),
-        )
+        return underLease(finish(decision.status, decision.error))
       case "Retry": {
         const { delay, error } = decision
         const reason = `${error.code ?? "error"}: ${error.message}`
@@ -230,8 +222,15 @@ export const execute = Effect.fnUntraced(function* (
         )
       }
       case "Suspend":
-        return underLease(leases.suspend(lease.ref, decision.waiting)).pipe(
-          Effect.as(WorkerEvent.Suspended({ run, waiting: decision.waiting })),
+        return underLease(
+          leases.suspend(lease.ref, decision.waiting).pipe(
+            Effect.as(WorkerEvent.Suspended({ run, waiting: decision.waiting })),
+            // Where a run cannot be suspended, its next attempt would only come to the same point.
+            Effect.catchIf(
+              (error) => error._tag === "ControlPlaneUnavailable" && !error.retryable,
+              (error) => finish("failed", { code: "suspend_refused", message: error.message }),
+            ),
+          ),
         )
       case "HandBack":
         return untilHeard(leases.release(lease.ref, { reason: "the worker is shutting down" })).pipe(

@@ -192,6 +192,19 @@ describe("over the public API alone", () => {
       yield* until(run, "completed")
     }))
 
+  test("a run that would have to wait for a tool result fails, and says why", () =>
+    Effect.gen(function* () {
+      const run = yield* submit
+      yield* Effect.provideService(Worker.make(options), Executor.Executor, {
+        execute: () => Stream.fail(Executor.awaitToolResult("t", "ask")),
+      })
+      yield* until(run, "failed")
+      deepStrictEqual((yield* TestRuns.getRun(run.runId)).error, {
+        code: "suspend_refused",
+        message: "This control plane cannot suspend a run for a tool result",
+      })
+    }))
+
   test("every port asks for nothing else, and says what it cannot do", () =>
     Effect.gen(function* () {
       const conversations = yield* Conversations.Conversations
