@@ -49,9 +49,11 @@ const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Fini
       yield* sql`DELETE FROM ${sql(table)} WHERE run_pk IN (SELECT run_pk FROM ${keys} v)`
     }
     const ids = Array.from(new Set(runs.map(({ conversation_id }) => conversation_id)), (id) => ({ id }))
-    yield* sql`UPDATE conversations SET runless = 1 FROM ${dialect.rows({ id: "text" }, ids)} v
-      WHERE conversations.project_id = ${projectId} AND conversations.id = v.id
-      AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.conversation_id = v.id AND r.project_id = ${projectId})`
+    yield* sql`UPDATE conversations SET runless = 1
+      WHERE project_id = ${projectId} AND id IN (SELECT id FROM ${dialect.rows({ id: "text" }, ids)} v)
+      AND NOT EXISTS (
+        SELECT 1 FROM runs r WHERE r.conversation_id = conversations.id AND r.project_id = ${projectId}
+      )`
   })
 
 const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, { before, limit, projectId }: Batch) {

@@ -158,7 +158,8 @@ describe("query plans", () => {
         steps
           .filter(
             (step) =>
-              scan.test(step) || (history.test(step) && / (r|runs) /.test(step) && !mayReadHistory(text)),
+              scan.test(step) ||
+              (history.test(step) && / (r|runs|c|conversations) /.test(step) && !mayReadHistory(text)),
           )
           .map((step) => `${step}: ${text}`),
       )
