@@ -86,6 +86,39 @@ describe("a control plane on an SQLite file", () => {
     }),
   )
 
+  it.scoped("brings a file of the first version up to date, with what it holds", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const run = yield* Effect.flatMap(Runs.Runs, (runs) => runs.submit({ agentId })).pipe(
+        Effect.map((submitted) => submitted.run),
+        Effect.provide(SqlControlPlane.layerSqlite({ filename })),
+      )
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        for (const statement of [
+          "DROP INDEX runs_expiring",
+          "DROP INDEX runs_finished",
+          "DROP INDEX conversations_runless",
+          "ALTER TABLE runs DROP COLUMN waiting_expires_at",
+          "ALTER TABLE conversations DROP COLUMN runless",
+          "DELETE FROM runlease_migrations WHERE migration_id > 1",
+        ]) {
+          yield* sql.unsafe(statement)
+        }
+      }).pipe(Effect.provide(SqliteClient.layer({ filename })))
+      yield* Effect.gen(function* () {
+        const leases = yield* Leases.Leases
+        const runs = yield* Runs.Runs
+        deepStrictEqual(yield* runs.get(run.runId), run)
+        const { id: workerId } = yield* register
+        const [held] = yield* claim(workerId)
+        const fence = { runId: run.runId, workerId, epoch: held!.leaseEpoch }
+        yield* leases.suspend(fence, { toolCallId: "call", toolName: "ask", expiresAfter: "1 minute" })
+        strictEqual((yield* runs.get(run.runId)).waiting?.expiresAt?.epochMillis, 60_000)
+      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+    }),
+  )
+
   it.scoped("gives each run to one claimer, over two control planes on the same file", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
