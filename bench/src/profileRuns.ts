@@ -1,4 +1,4 @@
-/** Prints where the time of a run goes, in process and over HTTP, 64 runs at once. */
+/** Prints where the time of a run goes: in process, one run at a time and 64 at once, and 64 at once over HTTP. */
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import * as Throughput from "./measure/Throughput.js"
@@ -44,10 +44,12 @@ const program = Effect.gen(function* () {
 
   const local = yield* Stores.local(`${folder}/local.sqlite`, "normal")
   const inProcess = Throughput.once(local, yield* Stores.registerWorker(local))
-  yield* Rounds.rate(inProcess, load)
-  yield* profile.start
-  const locally = yield* Rounds.rate(inProcess, load)
-  yield* show("In process", locally, yield* profile.stop)
+  for (const concurrency of [64, 1]) {
+    yield* Rounds.rate(inProcess, { concurrency, millis })
+    yield* profile.start
+    const locally = yield* Rounds.rate(inProcess, { concurrency, millis })
+    yield* show(`In process, ${concurrency} at once`, locally, yield* profile.stop)
+  }
 
   const server = yield* Stores.server({ filename: `${folder}/served.sqlite`, synchronous: "normal" })
   const remote = yield* Stores.client(server.ready)
@@ -55,7 +57,7 @@ const program = Effect.gen(function* () {
   yield* Rounds.rate(overHttp, load)
   yield* server.ask("profileStart")
   const remotely = yield* Rounds.rate(overHttp, load)
-  yield* show("The server behind HTTP", remotely, yield* server.ask("profileStop"))
+  yield* show("The server behind HTTP, 64 at once", remotely, yield* server.ask("profileStop"))
   yield* profile.start
   const asClient = yield* Rounds.rate(overHttp, load)
   yield* show("Its client", asClient, yield* profile.stop)
