@@ -37,6 +37,6 @@ export const quick: Sizes = {
   backlog: 50_000,
   claims: 30,
   leases: 2000,
-  lease: 15,
+  lease: 9,
   inFlight: 500,
 }
