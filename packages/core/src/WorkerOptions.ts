@@ -23,7 +23,10 @@ export interface WorkerOptions {
   readonly agentIds?: ReadonlyArray<string> | undefined
   /** 5 to 300 seconds; 60 seconds when absent. The time a crashed worker's runs are idle at most. */
   readonly leaseDuration?: Duration.DurationInput | undefined
-  /** How long a claim waits in the control plane for a run, 0 to 30 seconds; 20 seconds when absent. */
+  /**
+   * How long a claim waits in the control plane for a run, 0 to 30 seconds; 20 seconds, but at most half of the lease,
+   * when absent. A worker that stalls is then no longer waited for when its leases lapse, so that its runs go to others.
+   */
   readonly claimWait?: Duration.DurationInput | undefined
   /** How long to wait between claims where the control plane does not, give or take a fifth; 1 second when absent. */
   readonly pollInterval?: Duration.DurationInput | undefined
@@ -44,25 +47,31 @@ const exponentialDelay = (attempt: number): Duration.Duration =>
   Duration.min(Duration.seconds(2 ** Math.max(0, attempt - 1)), Duration.minutes(5))
 
 /** The options with every default filled in. */
-export const resolve = (options: WorkerOptions) => ({
-  implementationKind: options.implementationKind ?? "runlease",
-  concurrency: Math.max(1, Math.floor(options.concurrency ?? 10)),
-  agentIds: (options.agentIds ?? []) as ReadonlyArray<Ids.AgentId>,
-  leaseDuration: Duration.clamp(options.leaseDuration ?? "60 seconds", {
+export const resolve = (options: WorkerOptions) => {
+  const leaseDuration = Duration.clamp(options.leaseDuration ?? "60 seconds", {
     minimum: "5 seconds",
     maximum: "300 seconds",
-  }),
-  claimWait: Duration.clamp(options.claimWait ?? "20 seconds", {
-    minimum: Duration.zero,
-    maximum: "30 seconds",
-  }),
-  pollInterval: Duration.decode(options.pollInterval ?? "1 second"),
-  heartbeatInterval: Duration.decode(options.heartbeatInterval ?? "30 seconds"),
-  appendLinger: Duration.decode(options.appendLinger ?? "10 millis"),
-  drainTimeout: Duration.decode(options.drainTimeout ?? "10 seconds"),
-  interruptGrace: Duration.decode(options.interruptGrace ?? "5 seconds"),
-  retryDelay: options.retryDelay ?? exponentialDelay,
-})
+  })
+  return {
+    implementationKind: options.implementationKind ?? "runlease",
+    concurrency: Math.max(1, Math.floor(options.concurrency ?? 10)),
+    agentIds: (options.agentIds ?? []) as ReadonlyArray<Ids.AgentId>,
+    leaseDuration,
+    claimWait: Duration.clamp(
+      options.claimWait ?? Duration.min("20 seconds", Duration.times(leaseDuration, 0.5)),
+      {
+        minimum: Duration.zero,
+        maximum: "30 seconds",
+      },
+    ),
+    pollInterval: Duration.decode(options.pollInterval ?? "1 second"),
+    heartbeatInterval: Duration.decode(options.heartbeatInterval ?? "30 seconds"),
+    appendLinger: Duration.decode(options.appendLinger ?? "10 millis"),
+    drainTimeout: Duration.decode(options.drainTimeout ?? "10 seconds"),
+    interruptGrace: Duration.decode(options.interruptGrace ?? "5 seconds"),
+    retryDelay: options.retryDelay ?? exponentialDelay,
+  }
+}
 
 /** Options with nothing left to decide. */
 export type Resolved = ReturnType<typeof resolve>

@@ -1,0 +1,179 @@
+/**
+ * What the tests of faults share: a client of a server's ports, programs that tell what happens to them, and what a
+ * log has to be whatever happened.
+ */
+import { verifyEvents, type BaseEvent } from "@ag-ui/client"
+import { FetchHttpClient, FileSystem, Path } from "@effect/platform"
+import { expect } from "@effect/vitest"
+import { type AgentEvent, Ids, RunLog, Runs } from "@runlease/core"
+import { Client } from "@runlease/http"
+import { Chunk, Context, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { execFileSync } from "node:child_process"
+import { from, lastValueFrom, toArray } from "rxjs"
+import { has, json, type Running, start, write } from "./Processes.js"
+
+/** What a client of a server needs. */
+export type Env = Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>>
+
+/** The ports of runs and logs, over a server. */
+export const connect = Effect.fnUntraced(function* (env: Env) {
+  const ports = yield* Layer.build(
+    Client.layer({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
+      Layer.provide(FetchHttpClient.layer),
+    ),
+  )
+  return { runs: Context.get(ports, Runs.Runs), log: Context.get(ports, RunLog.RunLog) }
+})
+
+export type Ports = Effect.Effect.Success<ReturnType<typeof connect>>
+
+/** Submits a run, and gives its id. */
+export const submit = (
+  { runs }: Ports,
+  runId: string,
+  more: { readonly agent?: string; readonly workerKey?: string; readonly maxAttempts?: number } = {},
+) => {
+  const { agent = "counter", ...rest } = more
+  return Effect.map(
+    runs.submit({ agentId: Ids.AgentId.make(agent), publicId: Ids.RunId.make(runId), ...rest }),
+    ({ run }) => run.runId,
+  )
+}
+
+/** Asks until the answer passes. */
+export const until = <A, E, R>(ask: Effect.Effect<A, E, R>, passes: (answer: A) => boolean) =>
+  Effect.repeat(ask, { until: passes, schedule: Schedule.spaced("5 millis") }).pipe(Effect.zipRight(ask))
+
+/** A worker that was registered, with a module of Node as its program. */
+export const startWorker = Effect.fnUntraced(function* (
+  settings: { readonly cwd: string; readonly env: Env },
+  program: string,
+  ...flags: ReadonlyArray<string>
+) {
+  const worker = yield* start(
+    [
+      "worker",
+      "--json",
+      "--env",
+      `DIR=${settings.cwd}`,
+      ...flags,
+      "--command",
+      process.execPath,
+      "--",
+      program,
+    ],
+    settings,
+  )
+  const registered = json(yield* worker.line(has({ event: "registered" })))
+  return { ...worker, workerId: String(registered["worker_id"]) as Ids.WorkerId }
+})
+
+export type StartedWorker = Effect.Effect.Success<ReturnType<typeof startWorker>>
+
+/** Lets the programs of a folder come to their end. */
+export const go = Effect.fnUntraced(function* (cwd: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* fs.writeFileString(path.join(cwd, "go"), "")
+})
+
+/** Waits until a worker tells this of a run. */
+export const eventOf = (worker: Running, event: string, runId: string) =>
+  Effect.map(worker.line(has({ event, run_id: runId })), (line) => {
+    const fields = json(line)
+    return { ...fields, at: Date.parse(String(fields["time"])) }
+  })
+
+/**
+ * Writes a program that counts aloud, `run/attempt/1` first, and tells of TERM in a file of its folder. It counts
+ * every `every` ms up to `upTo`, an expression over `attempt`, or until there is a file `go`. `children`: it starts
+ * two that ignore TERM, one of them in a session of its own.
+ */
+export const counter = (
+  cwd: string,
+  options: { readonly upTo?: string; readonly every: number; readonly children?: boolean },
+) =>
+  write(
+    cwd,
+    "counter.mjs",
+    `import { spawn } from "node:child_process"
+import { existsSync, writeFileSync } from "node:fs"
+import { setTimeout } from "node:timers/promises"
+const { RUNLEASE_RUN_ID: run, RUNLEASE_ATTEMPT, DIR } = process.env
+const attempt = Number(RUNLEASE_ATTEMPT)
+const say = (name, value) => process.stdout.write(JSON.stringify({ type: "CUSTOM", name, value }) + "\\n")
+process.on("SIGTERM", () => {
+  writeFileSync(\`\${DIR}/term-\${run}-\${attempt}\`, String(Date.now()), { flag: "wx" })
+  process.exit(1)
+})
+const sleepers = ${options.children === true}
+  ? [false, true].map((detached) => spawn("sh", ["-c", "trap '' TERM; sleep 600 & wait"], { detached, stdio: "ignore" }).pid)
+  : []
+say("begun", [process.pid, ...sleepers])
+for (let n = 1; n <= (${options.upTo ?? "Infinity"}) && !existsSync(\`\${DIR}/go\`); n++) {
+  say("count", \`\${run}/\${attempt}/\${n}\`)
+  await setTimeout(${options.every})
+}
+`,
+  )
+
+/** When the program of an attempt got TERM, waited for; milliseconds. */
+export const termAt = Effect.fnUntraced(function* (cwd: string, runId: string, attempt: number) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const file = path.join(cwd, `term-${runId}-${attempt}`)
+  const text = yield* until(
+    Effect.orElseSucceed(fs.readFileString(file), () => ""),
+    (content) => content !== "",
+  )
+  return Number(text)
+})
+
+/** Waits for an event of a log. */
+export const logged = ({ log }: Ports, runId: Ids.RunId, test: (event: AgentEvent.AgentEvent) => boolean) =>
+  log.follow({ runId }).pipe(
+    Stream.filter(({ event }) => test(event)),
+    Stream.runHead,
+    Effect.flatten,
+    Effect.map(({ event }) => event),
+  )
+
+/** The processes of the program of a run, which says so once its TERM is heard. */
+export const begun = (ports: Ports, runId: Ids.RunId) =>
+  Effect.map(
+    logged(ports, runId, ({ name }) => name === "begun"),
+    (event) => event["value"] as ReadonlyArray<number>,
+  )
+
+/** Those of these processes that are listed and not yet dead. */
+export const alive = (pids: ReadonlyArray<number>) =>
+  Effect.sync(() => {
+    const listed = execFileSync("ps", ["-A", "-o", "pid=,stat="], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/))
+    return listed.flatMap(([pid, stat]) =>
+      pids.includes(Number(pid)) && !stat!.startsWith("Z") ? [Number(pid)] : [],
+    )
+  })
+
+/** The log of a run that ended: numbered without a gap, one end, valid AG-UI; and what its programs counted. */
+export const wholeLog = Effect.fnUntraced(function* ({ log }: Ports, runId: Ids.RunId) {
+  const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(log.follow({ runId })))
+  expect(entries.map(({ eventId }) => eventId)).toEqual(entries.map((_, index) => index + 1))
+  const sequences = entries.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]))
+  expect(sequences).toEqual(sequences.map((_, index) => index + 1))
+  const events = entries.map(({ event }) => event)
+  expect(events.filter(({ type }) => type === "RUN_FINISHED" || type === "RUN_ERROR")).toHaveLength(1)
+  const verified = yield* Effect.promise(() =>
+    lastValueFrom(from(events as unknown as ReadonlyArray<BaseEvent>).pipe(verifyEvents(false), toArray())),
+  )
+  expect(verified).toHaveLength(events.length)
+  const counted = events.flatMap(({ name, value }) => (name === "count" ? [String(value)] : []))
+  expect(new Set(counted).size).toBe(counted.length)
+  return { entries, counted }
+})
+
+/** What one attempt counts. */
+export const counts = (runId: string, attempt: number, upTo: number) =>
+  Array.from({ length: upTo }, (_, index) => `${runId}/${attempt}/${index + 1}`)
