@@ -1,0 +1,94 @@
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import type { Ids } from "@runlease/core"
+import { Clock, Console, Effect } from "effect"
+import {
+  alive,
+  begun,
+  connect,
+  counter,
+  eventOf,
+  type Ports,
+  startWorker,
+  submit,
+  termAt,
+  until,
+} from "./FaultRoom.js"
+import { folder, serve } from "./Processes.js"
+import { gateway } from "./Proxies.js"
+
+/** From the acknowledgement of a cancel to the program's TERM, in milliseconds. */
+const latency = Effect.fnUntraced(function* (cwd: string, ports: Ports, runId: Ids.RunId) {
+  yield* ports.runs.cancel(runId)
+  const acknowledgedAt = yield* Clock.currentTimeMillis
+  return Math.max(0, (yield* termAt(cwd, runId, 1)) - acknowledgedAt)
+})
+
+layer(NodeContext.layer, { excludeTestServices: true })("a cancel", (it) => {
+  it.scoped(
+    "reaches a running program within 100 ms, and ends all that it started",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* folder
+        const { env } = yield* serve(cwd)
+        const ports = yield* connect(env)
+        const program = yield* counter(cwd, { every: 3_600_000, children: true })
+        const worker = yield* startWorker({ cwd, env }, program, "--grace", "200ms")
+
+        const latencies = yield* Effect.forEach(
+          Array.from({ length: 7 }, (_, index) => `run-${index}`),
+          (id) =>
+            Effect.gen(function* () {
+              const runId = yield* submit(ports, id)
+              const processes = yield* begun(ports, runId)
+              expect(processes).toHaveLength(3)
+              expect(yield* alive(processes)).toHaveLength(3)
+              const millis = yield* latency(cwd, ports, runId)
+              expect(yield* eventOf(worker, "lease_ended", runId)).toMatchObject({ reason: "cancelled" })
+              yield* until(alive(processes), (left) => left.length === 0)
+              return millis
+            }),
+        )
+        const sorted = latencies.toSorted((a, b) => a - b)
+        const median = sorted[Math.floor(sorted.length / 2)]!
+        yield* Console.log(`cancel to TERM: median ${median} ms of ${sorted.join(", ")}`)
+        expect(median).toBeLessThan(100)
+      }),
+    120_000,
+  )
+
+  it.scoped(
+    "reaches it with the next renewal where the server has no signals",
+    () =>
+      Effect.gen(function* () {
+        const cwd = yield* folder
+        const { env } = yield* serve(cwd)
+        const ports = yield* connect(env)
+        const asked: Array<string> = []
+        const { url } = yield* gateway(env.RUNLEASE_URL, (_, path) => {
+          if (!path.includes("/signals")) return "pass"
+          asked.push(path)
+          return "404"
+        })
+        const program = yield* counter(cwd, { every: 3_600_000, children: true })
+        const worker = yield* startWorker(
+          { cwd, env: { ...env, RUNLEASE_URL: url } },
+          program,
+          "--lease",
+          "6s",
+          "--grace",
+          "200ms",
+        )
+        const runId = yield* submit(ports, "run-1")
+        const processes = yield* begun(ports, runId)
+        const millis = yield* latency(cwd, ports, runId)
+        expect(asked).not.toEqual([])
+        expect(yield* eventOf(worker, "lease_ended", runId)).toMatchObject({ reason: "cancelled" })
+        yield* until(alive(processes), (left) => left.length === 0)
+        yield* Console.log(`cancel to TERM without signals: ${millis} ms, with a renewal every 2000 ms`)
+        // A renewal, and the hundred milliseconds of a signal.
+        expect(millis).toBeLessThan(2_100)
+      }),
+    120_000,
+  )
+})
