@@ -68,8 +68,6 @@ export const startWorker = Effect.fnUntraced(function* (
   return { ...worker, workerId: String(registered["worker_id"]) as Ids.WorkerId }
 })
 
-export type StartedWorker = Effect.Effect.Success<ReturnType<typeof startWorker>>
-
 /** Lets the programs of a folder come to their end. */
 export const go = Effect.fnUntraced(function* (cwd: string) {
   const fs = yield* FileSystem.FileSystem
