@@ -74,3 +74,9 @@ export const integerText = (min: number, max: number): Schema.Schema<number, str
     Schema.Int.pipe(Schema.between(min, max, { message: () => `must be between ${min} and ${max}` })),
     { strict: true, decode: Number, encode: String },
   ).annotations({ jsonSchema: { type: "integer", minimum: min, maximum: max } })
+
+/** How a list is asked for page by page; `cursor` is a `next` of an earlier page. */
+export const pageParams = {
+  cursor: Schema.optional(Schema.String),
+  limit: Schema.optional(integerText(1, 100)),
+}

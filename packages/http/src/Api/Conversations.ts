@@ -9,7 +9,7 @@ import { Schema } from "effect"
 import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
-import { integerText, nullish, orEmpty, pageOf } from "../Wire.js"
+import { integerText, pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { Conversation, Message, NewConversation, NewMessage } from "../Wire/Conversation.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
 import { Event } from "../Wire/LogEntry.js"
@@ -68,12 +68,7 @@ export const group = HttpApiGroup.make("conversations")
   .add(
     HttpApiEndpoint.get("messages", "/conversations/:conversation_id/messages")
       .setPath(conversationPath)
-      .setUrlParams(
-        Schema.Struct({
-          cursor: Schema.optional(Schema.String),
-          limit: Schema.optional(integerText(1, 100)),
-        }),
-      )
+      .setUrlParams(Schema.Struct(pageParams))
       .addSuccess(pageOf(Message))
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)

@@ -9,7 +9,7 @@ import { Schema } from "effect"
 import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
-import { integerText, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
+import { integerText, pageParams, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { Submission } from "../Wire/Submission.js"
@@ -112,8 +112,7 @@ export const group = HttpApiGroup.make("runs")
       .setPath(Schema.Struct({ project_reference: Schema.String }))
       .setUrlParams(
         Schema.Struct({
-          cursor: Schema.optional(Schema.String),
-          limit: Schema.optional(integerText(1, 100)),
+          ...pageParams,
           status: Schema.optional(Run.RunStatus),
           agent_id: Schema.optional(Ids.AgentId),
           conversation_id: Schema.optional(Ids.ConversationId),

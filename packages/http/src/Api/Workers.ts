@@ -9,7 +9,7 @@ import { Schema } from "effect"
 import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
-import { integerText, nullish, orEmpty, pageOf } from "../Wire.js"
+import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { ClaimedRun } from "../Wire/ClaimedRun.js"
 import { SessionRecord, WorkerSession } from "../Wire/Session.js"
 import { Registration, Worker } from "../Wire/Worker.js"
@@ -110,12 +110,7 @@ export const group = HttpApiGroup.make("workers")
   .add(
     HttpApiEndpoint.get("workers", "/agent-workers/projects/:project_reference/workers")
       .setPath(projectPath)
-      .setUrlParams(
-        Schema.Struct({
-          cursor: Schema.optional(Schema.String),
-          limit: Schema.optional(integerText(1, 100)),
-        }),
-      )
+      .setUrlParams(Schema.Struct(pageParams))
       .addSuccess(pageOf(Worker))
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
