@@ -3,8 +3,20 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executors, Leases, Runs } from "@runlease/core"
-import { Deferred, Duration, Effect, Exit, Layer, Queue, Scope, Stream, TestClock } from "effect"
+import { Lease, AgentEvent, Executors, Leases, Runs } from "@runlease/core"
+import {
+  Clock,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Queue,
+  Scope,
+  Stream,
+  TestClock,
+  Fiber,
+} from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import {
@@ -171,6 +183,26 @@ export const tests = (test: Declare): void => {
             "RUN_FINISHED",
           ],
         )
+      }),
+    )
+  })
+
+  describe("a lease held without a worker", () => {
+    test(
+      "is renewed for as long as its Scope is open, and ends what it guards when the run is cancelled",
+      Effect.gen(function* () {
+        const workerId = yield* TestRuns.register()
+        const claimed = yield* TestRuns.hold(workerId)
+        const sentAt = yield* Clock.currentTimeNanos
+        const held = yield* Lease.hold(claimed, { workerId, leaseDuration: "30 seconds", sentAt })
+        const guarded = yield* Effect.fork(Effect.flip(held.guard(Effect.never)))
+        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("10 seconds"), run(claimed.runId)), 8)
+        strictEqual((yield* run(claimed.runId)).attempt, 1)
+        strictEqual(guarded.unsafePoll(), null)
+        const runs = yield* Runs.Runs
+        yield* runs.cancel(claimed.runId)
+        yield* TestClock.adjust("10 seconds")
+        strictEqual((yield* Fiber.join(guarded)).reason, "Cancelled")
       }),
     )
   })
