@@ -25,6 +25,18 @@ export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnav
   cause: Schema.optional(Schema.Defect),
 }) {}
 
+/**
+ * Waits `first`, then twice as long each time, but at most `most`, give or take a fifth.
+ *
+ * @since 0.1.0
+ * @category scheduling
+ */
+export const backoff = (
+  first: Duration.DurationInput,
+  most: Duration.DurationInput,
+): Schedule.Schedule<unknown> =>
+  Schedule.exponential(first).pipe(Schedule.union(Schedule.spaced(most)), Schedule.jittered)
+
 const asked = (error: unknown): Duration.Duration =>
   Duration.millis((error instanceof ControlPlaneUnavailable && error.retryAfterMillis) || 0)
 

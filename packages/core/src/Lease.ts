@@ -7,8 +7,8 @@
  *
  * @since 0.1.0
  */
-import { Clock, Deferred, Duration, Effect, Fiber, Schedule, Schema, Scope } from "effect"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import { Clock, Deferred, Duration, Effect, Fiber, Schema, Scope } from "effect"
+import { backoff, type ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import { apart } from "./Finalizing.js"
 import type * as Ids from "./Ids.js"
 import { Leases, type Renewal } from "./Leases.js"
@@ -66,11 +66,6 @@ interface Held {
 /** How much earlier than the store the holder gives up: a tenth of the lease, at most two seconds. */
 const marginOf = (lease: Duration.Duration): Duration.Duration =>
   Duration.min(Duration.times(lease, 0.1), Duration.seconds(2))
-
-const unavailableBackoff = Schedule.exponential("100 millis").pipe(
-  Schedule.union(Schedule.spaced("2 seconds")),
-  Schedule.jittered,
-)
 
 const makeLease = (ref: LeaseRef): Effect.Effect<Lease> =>
   Effect.map(Deferred.make<never, LeaseEnded>(), (deferred): Lease => {
@@ -134,7 +129,8 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
   const round = renewAll.pipe(
     Effect.timeoutOption(interval),
     Effect.tapError((error) => Effect.logWarning("Leases could not be renewed", error)),
-    Effect.retry(unavailableBackoff),
+    // No later than this, whatever the control plane asks for: the lease does not wait.
+    Effect.retry(backoff("100 millis", "2 seconds")),
     // The next round has its chance; what none of them renews ends by its deadline.
     Effect.catchAllDefect((defect) => Effect.logError("A renewal died", defect)),
   )

@@ -6,10 +6,10 @@
  *
  * @since 0.1.0
  */
-import { Chunk, Data, Deferred, Duration, Effect, Mailbox, Schedule, Stream } from "effect"
+import { Chunk, Data, Deferred, Duration, Effect, Mailbox, Stream } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import { sizeOf } from "./Append.js"
-import { heeding } from "./ControlPlaneUnavailable.js"
+import { backoff, heeding } from "./ControlPlaneUnavailable.js"
 import { ExecutorError, type ExecutorFailure } from "./Executor.js"
 import type { Lease, LeaseEnded } from "./Lease.js"
 import type { ClaimedRun } from "./Run.js"
@@ -84,11 +84,7 @@ const batchOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): ReadonlyArray<Ag
 }
 
 /** Retries for as long as the lease lets it, no sooner than asked. */
-export const whileUnavailable = Schedule.exponential("50 millis").pipe(
-  Schedule.union(Schedule.spaced("2 seconds")),
-  Schedule.jittered,
-  heeding,
-)
+export const whileUnavailable = heeding(backoff("50 millis", "2 seconds"))
 
 /**
  * Runs the stream into the log and ends when all of it is there. Fails with what the stream fails with, after

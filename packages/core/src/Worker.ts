@@ -17,11 +17,10 @@ import {
   Option,
   PubSub,
   Random,
-  Schedule,
   Stream,
 } from "effect"
 import { Claims } from "./Claims.js"
-import { type ControlPlaneUnavailable, heeding } from "./ControlPlaneUnavailable.js"
+import { backoff, type ControlPlaneUnavailable, heeding } from "./ControlPlaneUnavailable.js"
 import type { ProjectPorts } from "./ControlPlane.js"
 import { Executor } from "./Executor.js"
 import { apart } from "./Finalizing.js"
@@ -54,11 +53,7 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
   }
 >() {}
 
-const backoff = Schedule.exponential("200 millis").pipe(
-  Schedule.union(Schedule.spaced("5 seconds")),
-  Schedule.jittered,
-  heeding,
-)
+const patience = heeding(backoff("200 millis", "5 seconds"))
 
 const transient = (error: WorkerError): boolean => error._tag === "ControlPlaneUnavailable" && error.retryable
 
@@ -68,7 +63,7 @@ const untilHeard = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Effe
     Effect.tapError((error) =>
       transient(error) ? Effect.logWarning(`${error.message}; trying again`) : Effect.void,
     ),
-    Effect.retry({ schedule: backoff, while: transient }),
+    Effect.retry({ schedule: patience, while: transient }),
   )
 
 /** Give or take a fifth, so that workers started together do not poll together. */
@@ -193,7 +188,7 @@ export const make = Effect.fnUntraced(function* (
         { discard: true },
       ),
     ),
-    Effect.retry({ schedule: backoff, while: transient }),
+    Effect.retry({ schedule: patience, while: transient }),
   )
   const drain = Effect.gen(function* () {
     yield* tell(WorkerEvent.Draining({ inFlight: slots.size }))
@@ -262,7 +257,7 @@ export const run = (
 ): Effect.Effect<never, ControlPlaneUnavailable, Executor | ProjectPorts> =>
   Effect.scoped(Effect.flatMap(make(options), (worker) => worker.failed)).pipe(
     Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
-    Effect.retry({ schedule: backoff, while: (error) => error._tag === "WorkerNotFound" }),
+    Effect.retry({ schedule: patience, while: (error) => error._tag === "WorkerNotFound" }),
     Effect.catchTag("WorkerNotFound", Effect.die),
   )
 

@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Clock, Duration, Effect, Fiber, Schedule, TestClock } from "effect"
-import { ControlPlaneUnavailable, heeding } from "../src/ControlPlaneUnavailable.js"
+import { backoff, ControlPlaneUnavailable, heeding } from "../src/ControlPlaneUnavailable.js"
 
 const unavailable = (retryAfterMillis?: number) =>
   new ControlPlaneUnavailable({
@@ -9,6 +9,25 @@ const unavailable = (retryAfterMillis?: number) =>
     message: "try later",
     ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
   })
+
+describe("backoff", () => {
+  it.effect("waits twice as long each time, within its bound, give or take a fifth", () =>
+    Effect.gen(function* () {
+      const tries: Array<number> = []
+      const fiber = yield* Effect.gen(function* () {
+        tries.push(yield* Clock.currentTimeMillis)
+        if (tries.length < 6) return yield* unavailable()
+      }).pipe(Effect.retry(backoff("100 millis", "500 millis")), Effect.fork)
+      yield* TestClock.adjust(Duration.seconds(10))
+      yield* Fiber.join(fiber)
+      const waits = tries.slice(1).map((at, index) => at - tries[index]!)
+      for (const [index, middle] of [100, 200, 400, 500, 500].entries()) {
+        const wait = waits[index]!
+        assertTrue(wait >= middle * 0.8 && wait <= middle * 1.2, `wait ${index} took ${wait}`)
+      }
+    }),
+  )
+})
 
 describe("heeding", () => {
   it.effect("waits as much longer as each answer asked for", () =>
