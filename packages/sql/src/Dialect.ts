@@ -15,16 +15,39 @@ export type RowOf<C extends Columns> = {
   readonly [K in keyof C]: C[K] extends "integer" ? number | null : string | null
 }
 
+/** One place in the index of runnable runs, and how many runs are wanted from it. */
+export interface Probe {
+  readonly projectId: string
+  readonly kind: string | null
+  readonly key: string | null
+  /** Null for any. */
+  readonly agentId: string | null
+  readonly wanted: number
+}
+
+/** A runnable run, and the index of the probe that found it. */
+export interface Candidate {
+  readonly probe: number
+  readonly run_pk: number
+  readonly priority: number
+}
+
 /**
  * @since 0.1.0
  * @category models
  */
 export interface Dialect {
-  /** The store's clock, in milliseconds since the epoch. */
-  readonly now: Effect.Effect<number>
+  /** The store's clock, in milliseconds since the epoch; one instant within one transaction. */
+  readonly now: Effect.Effect<number, SqlError>
 
-  /** Runs an effect as one write transaction, or inside the one that is open. */
+  /**
+   * Runs an effect as one write transaction, or inside the one that is open. Where a concurrent transaction won, it
+   * is run again.
+   */
   readonly transact: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
+
+  /** Whether a failed transaction may be one request's fault, so that the others of its commit succeed without it. */
+  readonly blames: (error: SqlError) => boolean
 
   /** What a commit waits for before it takes its requests, so that all who are about to ask share it. */
   readonly gather: Effect.Effect<void>
@@ -32,9 +55,15 @@ export interface Dialect {
   /** Any number of rows as one parameter: a table to select from or join, so that the statement's text stays the same. */
   readonly rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => Fragment
 
-  /** Ends a SELECT from `runs r` whose rows are to be written: waits for whoever writes them. */
-  readonly lock: Fragment
+  /** Ends a SELECT whose rows of `alias` are to be written, in the order of `key`: waits for whoever writes them. */
+  readonly lock: (alias: string, key: string) => Fragment
 
   /** Like `lock`, but leaves out rows that somebody else is writing. */
-  readonly lockFree: Fragment
+  readonly lockFree: (alias: string) => Fragment
+
+  /** Until the transaction ends, nobody else gets past this with one of these names. */
+  readonly lockNames: (names: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
+
+  /** What each probe finds, best first, without runs that somebody else is writing. */
+  readonly runnable: (probes: ReadonlyArray<Probe>) => Effect.Effect<ReadonlyArray<Candidate>, SqlError>
 }

@@ -11,9 +11,10 @@ import {
   type GroupCommit,
   type Ids,
   LogState,
-  type Wakeups,
+  Run,
+  Wakeups,
 } from "@runlease/core"
-import { Effect } from "effect"
+import { DateTime, Effect } from "effect"
 import type { Columns } from "./Dialect.js"
 import type { Move } from "./Moves.js"
 import {
@@ -33,8 +34,7 @@ export interface RunRef {
   readonly runId: Ids.RunId
 }
 
-/** Names a run's log among those of all projects. */
-export const logKey = (ref: RunRef): string => `${ref.projectId}/${ref.runId}`
+export const logKey: (ref: RunRef) => string = Wakeups.logKey
 
 const routeOf = (
   row: Pick<RunRow, "project_id" | "implementation_kind" | "worker_key" | "agent_id">,
@@ -89,6 +89,17 @@ interface EventRow {
   readonly created_at: number
 }
 
+/** Rows of one log, in its order, as entries. */
+export const toPiece = (rows: ReadonlyArray<Omit<EventRow, "run_pk">>): Wakeups.LogPiece => ({
+  entries: rows.map((row) => ({
+    eventId: Run.EventId.make(row.event_id),
+    sequence: row.sequence === null ? null : Run.Sequence.make(row.sequence),
+    event: JSON.parse(row.payload) as AgentEvent.AgentEvent,
+    createdAt: DateTime.unsafeMake(row.created_at),
+  })),
+  bytes: rows.reduce((bytes, { payload }) => bytes + payload.length, 0),
+})
+
 /** An event that an outsider appends, with its JSON text. */
 export interface External {
   readonly event: AgentEvent.AgentEvent
@@ -116,7 +127,7 @@ export interface RunBatch {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (store: SqlStore, commit: GroupCommit.Commit): Effect.Effect<RunBatch> =>
+export const make = (store: SqlStore, commit: GroupCommit.Commit): Effect.Effect<RunBatch, SqlError> =>
   Effect.map(store.dialect.now, (now) => {
     const { sql, dialect, wakeups } = store
     const rows = new Map<string, RunRow>()
@@ -161,6 +172,18 @@ export const make = (store: SqlStore, commit: GroupCommit.Commit): Effect.Effect
         updated_at: now,
       }
     }
+
+    /** How the logs grew by `added`. */
+    const growth =
+      (added: ReadonlyArray<EventRow>) =>
+      (log: string): Wakeups.LogGrowth => {
+        const { latest_event_id, run_pk } = rows.get(log)!
+        return {
+          log,
+          latest: Run.EventId.make(latest_event_id),
+          piece: () => toPiece(added.filter((row) => row.run_pk === run_pk)),
+        }
+      }
 
     const logOwn = (row: RunRow, own: ReadonlyArray<AgentEvent.AgentEvent>): RunRow =>
       log(
@@ -209,12 +232,15 @@ export const make = (store: SqlStore, commit: GroupCommit.Commit): Effect.Effect
       load: (refs) =>
         refs.length === 0
           ? Effect.void
-          : Effect.map(selectRuns(store, refRows(store, refs), byRef, dialect.lock), (found) => {
-              for (const row of found) keep(row)
-            }),
+          : Effect.map(
+              selectRuns(store, refRows(store, refs), byRef, dialect.lock("r", "r.run_pk")),
+              (found) => {
+                for (const row of found) keep(row)
+              },
+            ),
       loadFree: (keys) =>
         Effect.map(
-          selectRuns(store, keyRows(store, keys), "r.run_pk = v.run_pk", dialect.lockFree),
+          selectRuns(store, keyRows(store, keys), "r.run_pk = v.run_pk", dialect.lockFree("r")),
           (found) => found.map(keep),
         ),
       find: (ref) => rows.get(logKey(ref)),
@@ -243,7 +269,7 @@ export const make = (store: SqlStore, commit: GroupCommit.Commit): Effect.Effect
         )
         yield* insertEvents
         yield* releaseLanes
-        commit.after(wakeups.logsGrew([...grown]))
+        commit.after(wakeups.logsGrew(Array.from(grown, growth(Array.from(events)))))
         commit.after(wakeups.runnable([...runnable]))
         moved.clear()
         grown.clear()

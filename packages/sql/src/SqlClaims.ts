@@ -18,6 +18,7 @@ import {
   WorkerRegistry,
 } from "@runlease/core"
 import { Array, Duration, Effect, Either } from "effect"
+import type { Candidate, Probe } from "./Dialect.js"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
 import { Gate, toRun } from "./RunRow.js"
@@ -36,24 +37,7 @@ interface Request {
   readonly lease: number
 }
 
-/** One place in the index of runnable runs. */
-interface Probe {
-  readonly projectId: string
-  readonly kind: string | null
-  readonly key: string | null
-  readonly agentId: string | null
-}
-
-interface Candidate {
-  readonly probe: number
-  readonly run_pk: number
-  readonly priority: number
-}
-
-/** How many probes one statement makes: a compound SELECT has a limit. */
-const probesPerStatement = 100
-
-const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Probe> => {
+const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Omit<Probe, "wanted">> => {
   const agents = agentIds.length === 0 ? [null] : Array.dedupe(agentIds)
   return agents.flatMap((agentId) => [
     { projectId, kind: null, key: null, agentId },
@@ -67,35 +51,21 @@ const goesFirst = (a: Candidate, b: Candidate): boolean =>
   a.priority > b.priority || (a.priority === b.priority && a.run_pk < b.run_pk)
 
 /** What every probe of these requests finds, best first, as many as its requests could take. */
-const look = Effect.fnUntraced(function* ({ sql }: SqlStore, requests: ReadonlyArray<Request>) {
-  const probes = new Map<
-    string,
-    { readonly probe: Probe; wanted: number; readonly found: Array<Candidate> }
-  >()
+const look = Effect.fnUntraced(function* ({ dialect }: SqlStore, requests: ReadonlyArray<Request>) {
+  const probes = new Map<string, { readonly probe: Probe; readonly found: Array<Candidate> }>()
   const ofRequest = requests.map((request) =>
     probesOf(request).map((probe) => {
       const name = JSON.stringify([probe.projectId, probe.kind, probe.key, probe.agentId])
-      const entry = probes.get(name) ?? { probe, wanted: 0, found: [] }
-      entry.wanted += request.limit
-      probes.set(name, entry)
-      return entry.found
+      const before = probes.get(name)
+      const found = before?.found ?? []
+      const wanted = (before?.probe.wanted ?? 0) + request.limit
+      probes.set(name, { probe: { ...probe, wanted }, found })
+      return found
     }),
   )
-  const equals = (column: string, value: string | null) =>
-    value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
   const entries = Array.fromIterable(probes.values())
-  const selects = entries.map(
-    ({ probe, wanted }, index) => sql`SELECT * FROM (
-      SELECT ${sql.literal(String(index))} AS probe, run_pk, priority FROM runs
-      WHERE status = 'pending' AND gate = 0 AND project_id = ${probe.projectId}
-        ${probe.agentId === null ? sql.literal("") : sql`AND agent_id = ${probe.agentId}`}
-        AND ${equals("implementation_kind", probe.kind)} AND ${equals("worker_key", probe.key)}
-      ORDER BY priority DESC, run_pk LIMIT ${wanted}
-    ) AS ${sql(`probe_${index}`)}`,
-  )
-  for (const some of Array.chunksOf(selects, probesPerStatement)) {
-    const found = yield* sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`
-    for (const candidate of found) entries[candidate.probe]!.found.push(candidate)
+  for (const candidate of yield* dialect.runnable(entries.map(({ probe }) => probe))) {
+    entries[candidate.probe]!.found.push(candidate)
   }
   return ofRequest
 })

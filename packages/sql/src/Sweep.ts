@@ -13,15 +13,15 @@ import type { SqlStore } from "./SqlStore.js"
 /** How many lapsed leases, expired waits and ended delays one sweep takes of each, so that it stays short. */
 const batch = 200
 
-const due = (row: RunRow, now: number): Moves.Move => {
-  switch (row.status) {
-    case "running":
-      return Moves.lapse(row, now)
-    case "waiting":
-      return Moves.expireWait(row, now)
-    default:
-      return Moves.resume(row, now)
+/** What is due, if it still is: another control plane may have moved the run since it was found. */
+const dueMove = (row: RunRow, now: number): Moves.Move | undefined => {
+  if (row.status === "running" && row.lease_expires_at !== null && row.lease_expires_at <= now) {
+    return Moves.lapse(row, now)
   }
+  if (Moves.waitIsOver(row, now)) return Moves.expireWait(row, now)
+  return row.status === "pending" && row.gate === Gate.delayed && row.available_at <= now
+    ? Moves.resume(row, now)
+    : undefined
 }
 
 /**
@@ -48,9 +48,10 @@ export const sweep = (store: SqlStore, runs: RunBatch.RunBatch) =>
       ) delayed`
     if (found.length === 0) return 0
     const rows = yield* runs.loadFree(found.map(({ run_pk }) => run_pk))
-    for (const row of rows) runs.move(due(row, runs.now))
+    const moves = rows.flatMap((row) => dueMove(row, runs.now) ?? [])
+    for (const move of moves) runs.move(move)
     yield* runs.flush
-    return rows.length
+    return moves.length
   })
 
 /** When the next lease lapses, wait expires or delay ends, if any does. */
@@ -87,7 +88,7 @@ export const sweeper = (store: SqlStore): Effect.Effect<never> => {
   })
   const pause = Effect.gen(function* () {
     const due = yield* store.read("Sweep", nextDue(store))
-    const now = yield* store.dialect.now
+    const now = yield* store.read("Sweep", store.dialect.now)
     if (due !== null && due <= now && (yield* sweepNow()) > 0) return Duration.zero
     return due === null || due <= now
       ? Waiting.slowPoll

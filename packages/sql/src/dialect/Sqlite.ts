@@ -6,8 +6,8 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Clock, Effect, Exit, Option } from "effect"
-import type { Columns, Dialect, RowOf } from "../Dialect.js"
+import { Array, Clock, Effect, Exit, Option } from "effect"
+import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
 
 /**
  * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the
@@ -17,6 +17,9 @@ export const busyTimeout = 10
 
 /** How often to ask for the write lock: some ten seconds in all. */
 const attempts = 1000
+
+/** How many probes one statement makes: a compound SELECT has a limit. */
+const probesPerStatement = 100
 
 /** Lets everything else in the process have its turn, timers and sockets included. */
 const turn = Effect.async<void>((resume) => {
@@ -65,12 +68,25 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
       ),
     )
 
+  const probe = (look: Probe, index: number) => {
+    const equals = (column: string, value: string | null) =>
+      value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
+    return sql`SELECT * FROM (
+      SELECT ${sql.literal(String(index))} AS probe, run_pk, priority FROM runs
+      WHERE status = 'pending' AND gate = 0 AND project_id = ${look.projectId}
+        ${look.agentId === null ? sql.literal("") : sql`AND agent_id = ${look.agentId}`}
+        AND ${equals("implementation_kind", look.kind)} AND ${equals("worker_key", look.key)}
+      ORDER BY priority DESC, run_pk LIMIT ${look.wanted}
+    ) AS ${sql(`probe_${index}`)}`
+  }
+
   return {
     now: Clock.currentTimeMillis,
     transact: (effect) =>
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open) ? effect : own(effect),
       ),
+    blames: () => true,
     // The driver blocks the thread, so nobody can ask while a commit is in flight: who has sent by now is heard first.
     gather: turn,
     rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => {
@@ -79,7 +95,16 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
       return sql`(SELECT ${sql.csv(names.map((name, index) => `value ->> ${index} AS ${name}`))}
         FROM json_each(${JSON.stringify(values)}))`
     },
-    lock: sql.literal(""),
-    lockFree: sql.literal(""),
+    lock: () => sql.literal(""),
+    lockFree: () => sql.literal(""),
+    lockNames: () => Effect.void,
+    runnable: (probes) =>
+      Effect.map(
+        Effect.forEach(
+          Array.chunksOf(probes.map(probe), probesPerStatement),
+          (some) => sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`,
+        ),
+        (found) => found.flat(),
+      ),
   }
 }
