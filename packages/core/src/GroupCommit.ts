@@ -10,7 +10,9 @@ import { Array, Cause, Deferred, Effect, Either, Exit, FiberId, Queue } from "ef
 import { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 
 /** The commit that a run of operations is part of. */
-export interface Commit {
+export interface Commit<in X = never> {
+  /** Has `effect` run inside the commit once all operations have run; its failure undoes the commit. */
+  readonly before: (effect: Effect.Effect<void, X>) => void
   /** Has `effect` run once the commit has succeeded, whatever became of the callers by then. */
   readonly after: (effect: Effect.Effect<void>) => void
 }
@@ -28,7 +30,7 @@ export interface Operation<in Request, in out A, out E, out X> {
   readonly name: string
   readonly run: (
     requests: Array.NonEmptyReadonlyArray<Request>,
-    commit: Commit,
+    commit: Commit<X>,
   ) => Effect.Effect<ReadonlyArray<Either.Either<A, E>>, X>
   readonly onAbandoned?: ((request: Request, answer: A) => Effect.Effect<void>) | undefined
 }
@@ -66,7 +68,7 @@ interface Part<X> {
   readonly name: string
   readonly size: number
   /** The effect it gives tells the callers their verdicts. */
-  readonly run: (commit: Commit) => Effect.Effect<Effect.Effect<void>, X>
+  readonly run: (commit: Commit<X>) => Effect.Effect<Effect.Effect<void>, X>
   readonly fail: (cause: Cause.Cause<ControlPlaneUnavailable>) => Effect.Effect<void>
   /** The same requests, each on its own. */
   readonly alone: () => ReadonlyArray<Part<X>>
@@ -206,10 +208,15 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
         let begun = false
         const body = Effect.suspend(() => {
           begun = true
+          const before: Array<Effect.Effect<void, X>> = []
           const after: Array<Effect.Effect<void>> = []
-          return Effect.map(
-            Effect.forEach(parts, (part) => part.run({ after: (effect) => void after.push(effect) })),
-            (settle) => Effect.ignoreLogged(Effect.all([...settle, ...after], { discard: true })),
+          const shared: Commit<X> = {
+            before: (effect) => void before.push(effect),
+            after: (effect) => void after.push(effect),
+          }
+          return Effect.forEach(parts, (part) => part.run(shared)).pipe(
+            Effect.zipLeft(Effect.suspend(() => Effect.all(before, { discard: true }))),
+            Effect.map((settle) => Effect.ignoreLogged(Effect.all([...settle, ...after], { discard: true }))),
           )
         })
         return Effect.matchCauseEffect(options.transact(body), {

@@ -166,6 +166,42 @@ describe("GroupCommit", () => {
     }),
   )
 
+  it.effect(
+    "runs what is to come before a commit once, after all operations, and undoes all that it refuses",
+    () =>
+      Effect.gen(function* () {
+        const { commits, undone, gate, entered, group, say } = yield* makeWriter()
+        const operation = (name: string) =>
+          group.operation<number, number, string>({
+            name,
+            run: (requests, commit) => {
+              commit.before(
+                requests.includes(13)
+                  ? Effect.fail("unlucky")
+                  : Effect.sync(() => say("before")(`${name} ${requests.join()}`)),
+              )
+              return double(say(name)).run(requests, commit)
+            },
+          })
+        const [one, other] = [operation("one"), operation("other")]
+        yield* gate.close
+        const first = yield* Effect.fork(one(1))
+        yield* entered.await
+        const rest = yield* Effect.forkAll([one(2), other(3), one(4)])
+        yield* Effect.yieldNow()
+        yield* gate.open
+        yield* Fiber.join(first)
+        deepStrictEqual(yield* Fiber.join(rest), [4, 6, 8])
+        deepStrictEqual(commits, [
+          ["one 1", "before one 1"],
+          ["one 2", "one 4", "other 3", "before one 2,4", "before other 3"],
+        ])
+        const refused = yield* Effect.flip(one(13))
+        strictEqual(refused instanceof ControlPlaneUnavailable && refused.message, "unlucky")
+        deepStrictEqual(undone, [["one 13"]])
+      }),
+  )
+
   it.effect("lets a request in flight stand without its caller, and hands on the answer nobody got", () =>
     Effect.gen(function* () {
       const { commits, gate, entered, group, say } = yield* makeWriter()
