@@ -26,6 +26,15 @@ export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnav
 }) {}
 
 /**
+ * The control plane was closed. It does not open again: a caller that outlives it has nothing to wait for.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const closed = (operation: string): ControlPlaneUnavailable =>
+  new ControlPlaneUnavailable({ operation, message: "This control plane is closed", retryable: false })
+
+/**
  * Waits `first`, then twice as long each time, but at most `most`, give or take a fifth.
  *
  * @since 0.1.0

@@ -11,6 +11,7 @@ import * as ControlPlane from "./ControlPlane.js"
 import { Conversations } from "./Conversations.js"
 import type * as Ids from "./Ids.js"
 import { Leases } from "./Leases.js"
+import type { LogTails } from "./LogTails.js"
 import * as MemoryAccess from "./memory/Access.js"
 import * as MemoryClaims from "./memory/Claims.js"
 import * as MemoryConversations from "./memory/Conversations.js"
@@ -21,17 +22,22 @@ import * as MemoryRunLog from "./memory/RunLog.js"
 import * as MemoryRuns from "./memory/Runs.js"
 import * as State from "./memory/State.js"
 import * as MemoryWorkerRegistry from "./memory/WorkerRegistry.js"
+import type { RunNotFound } from "./Run.js"
 import { RunLog } from "./RunLog.js"
 import { Runs } from "./Runs.js"
 import { slowPoll } from "./Waiting.js"
 import * as Wakeups from "./Wakeups.js"
 import { WorkerRegistry } from "./WorkerRegistry.js"
 
-const portsOf = (state: State.State, projectId: Ids.ProjectId): Context.Context<ControlPlane.ProjectPorts> =>
+const portsOf = (
+  state: State.State,
+  tails: LogTails<RunNotFound>,
+  projectId: Ids.ProjectId,
+): Context.Context<ControlPlane.ProjectPorts> =>
   Context.make(Claims, MemoryClaims.make(state, projectId)).pipe(
     Context.add(Conversations, MemoryConversations.make(state, projectId)),
     Context.add(Leases, MemoryLeases.make(state, projectId)),
-    Context.add(RunLog, MemoryRunLog.make(state, projectId)),
+    Context.add(RunLog, MemoryRunLog.make(state, tails, projectId)),
     Context.add(Runs, MemoryRuns.make(state, projectId)),
     Context.add(WorkerRegistry, MemoryWorkerRegistry.make(state, projectId)),
   )
@@ -60,10 +66,11 @@ export const make: Effect.Effect<
   Scope.Scope
 > = Effect.gen(function* () {
   const state = State.make(yield* Wakeups.make)
+  const tails = yield* MemoryRunLog.makeTails(state)
   const access = yield* MemoryAccess.make
   yield* Effect.forkScoped(sweeper(state))
   return Context.make(ControlPlane.ControlPlane, {
-    project: (projectId) => portsOf(state, projectId),
+    project: (projectId) => portsOf(state, tails, projectId),
     prune: Effect.fn("ControlPlane.prune")((request) => prune(state, request)),
     ready: Effect.void,
   }).pipe(Context.add(Access, access))

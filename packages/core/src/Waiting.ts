@@ -1,12 +1,11 @@
 /**
- * Waiting that every store does alike: a claim held until a run is runnable, a log followed as it grows.
+ * Waiting that every store does alike: a claim held until a run is runnable.
  *
  * @since 0.1.0
  */
 import type { Scope } from "effect"
-import { Chunk, Clock, Duration, Effect, Option, Stream } from "effect"
-import type { ClaimedRun, EventId } from "./Run.js"
-import type { LogEntry } from "./RunLog.js"
+import { Clock, Duration, Effect, Option } from "effect"
+import type { ClaimedRun } from "./Run.js"
 
 /** How long to go without a wake-up before looking anyway. */
 export const slowPoll = Duration.seconds(1)
@@ -45,39 +44,3 @@ export const claimWithin = <E>(options: {
     while (Option.isNone(result)) result = yield* round
     return result.value
   })
-
-/** Some entries of a log, and whether its run has ended and these are the last it will ever have. */
-export interface LogPage {
-  readonly entries: ReadonlyArray<LogEntry>
-  readonly ended: boolean
-}
-
-/**
- * Every entry after `after`, those still to come included, until the log has ended.
- *
- * @since 0.1.0
- * @category waiting
- */
-export const followLog = <E>(options: {
-  readonly after: EventId
-  readonly read: (after: EventId) => Effect.Effect<LogPage, E>
-  readonly watcher: Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
-}): Stream.Stream<LogEntry, E> =>
-  Stream.unwrapScoped(
-    Effect.map(options.watcher, (grown) =>
-      Stream.paginateChunkEffect(options.after, (after) =>
-        Effect.gen(function* () {
-          let page = yield* options.read(after)
-          while (page.entries.length === 0 && !page.ended) {
-            yield* Effect.timeoutOption(grown, slowPoll)
-            page = yield* options.read(after)
-          }
-          const last = page.entries.at(-1)?.eventId
-          return [
-            Chunk.unsafeFromArray(page.entries),
-            page.ended || last === undefined ? Option.none() : Option.some(last),
-          ] as const
-        }),
-      ),
-    ),
-  )

@@ -8,6 +8,8 @@
 import type { Scope } from "effect"
 import { Deferred, Effect, Queue, Stream } from "effect"
 import type { LeaseSignal } from "./Leases.js"
+import type { EventId, Run } from "./Run.js"
+import type { LogEntry } from "./RunLog.js"
 
 /** What a runnable run asks of its worker. */
 export interface Route {
@@ -15,6 +17,25 @@ export interface Route {
   readonly implementationKind: string | null
   readonly workerKey: string | null
   readonly agentId: string
+}
+
+/** Names a run's log among those of all projects. */
+export const logKey = (run: Pick<Run, "projectId" | "runId">): string => `${run.projectId}/${run.runId}`
+
+/** Entries of a log, one behind the other, and how many bytes of JSON they are. */
+export interface LogPiece {
+  readonly entries: ReadonlyArray<LogEntry>
+  readonly bytes: number
+}
+
+/**
+ * A log that grew. `latest` is its last event now, where that is known. `piece` is what it grew by, where that is at
+ * hand; it is made only when somebody follows the log.
+ */
+export interface LogGrowth {
+  readonly log: string
+  readonly latest?: EventId | undefined
+  readonly piece?: (() => LogPiece) | undefined
 }
 
 export interface Wakeups {
@@ -29,11 +50,17 @@ export interface Wakeups {
   /** These runs became runnable. */
   readonly runnable: (routes: Iterable<Route>) => Effect.Effect<void>
 
-  /** Starts to watch one log; the effect it gives ends when the log grew since it last ended. */
-  readonly logWatcher: (log: string) => Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
+  /** Tells `listener` how one log grows, until the Scope closes. */
+  readonly logListener: (
+    log: string,
+    listener: (growth: LogGrowth) => void,
+  ) => Effect.Effect<void, never, Scope.Scope>
 
   /** These logs grew. */
-  readonly logsGrew: (logs: Iterable<string>) => Effect.Effect<void>
+  readonly logsGrew: (growths: Iterable<LogGrowth>) => Effect.Effect<void>
+
+  /** Wake-ups may have been lost: whoever waits for a run or a log looks for itself. */
+  readonly all: Effect.Effect<void>
 
   /** The signals for one worker from now on. */
   readonly signals: (workerId: string) => Stream.Stream<LeaseSignal>
@@ -52,6 +79,7 @@ interface Waiter {
 const makeRegistry = <A>() => {
   const byKey = new Map<string, Set<A>>()
   return {
+    keys: (): Iterable<string> => byKey.keys(),
     of: (key: string): Iterable<A> => byKey.get(key) ?? [],
     join: (key: string, listener: A): Effect.Effect<void, never, Scope.Scope> =>
       Effect.acquireRelease(
@@ -71,7 +99,7 @@ const makeRegistry = <A>() => {
 
 export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
   const waiters = new Set<Waiter>()
-  const logs = makeRegistry<Queue.Queue<void>>()
+  const logs = makeRegistry<(growth: LogGrowth) => void>()
   const workers = makeRegistry<Queue.Queue<LeaseSignal>>()
 
   const wakeFirst = (route: Route): Effect.Effect<void> =>
@@ -107,21 +135,21 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
       })
     })
 
+  const tell = (growths: Iterable<LogGrowth>): void => {
+    for (const growth of growths) for (const listener of logs.of(growth.log)) listener(growth)
+  }
+
   return {
     runnableWaiter,
     runnable: (routes) => Effect.forEach(routes, wakeFirst, { discard: true }),
-    logWatcher: (log) =>
-      Effect.gen(function* () {
-        const queue = yield* Effect.acquireRelease(Queue.sliding<void>(1), Queue.shutdown)
-        yield* logs.join(log, queue)
-        return Queue.take(queue)
-      }),
-    logsGrew: (grown) =>
-      Effect.forEach(
-        grown,
-        (log) => Effect.forEach(logs.of(log), (queue) => Queue.offer(queue, undefined), { discard: true }),
-        { discard: true },
-      ),
+    logListener: logs.join,
+    logsGrew: (growths) => Effect.sync(() => tell(growths)),
+    all: Effect.suspend(() => {
+      tell(Array.from(logs.keys(), (log) => ({ log })))
+      const woken = [...waiters]
+      waiters.clear()
+      return Effect.forEach(woken, (waiter) => Deferred.succeed(waiter.woken, undefined), { discard: true })
+    }),
     signals: (workerId) =>
       Stream.unwrapScoped(
         Effect.gen(function* () {

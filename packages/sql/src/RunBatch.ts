@@ -81,16 +81,20 @@ const eventColumns = {
   created_at: "integer",
 } as const satisfies Columns
 
-interface EventRow {
-  readonly run_pk: number
+/** An entry of a log as it is stored. */
+export interface EntryRow {
   readonly event_id: number
   readonly sequence: number | null
   readonly payload: string
   readonly created_at: number
 }
 
+interface EventRow extends EntryRow {
+  readonly run_pk: number
+}
+
 /** Rows of one log, in its order, as entries. */
-export const toPiece = (rows: ReadonlyArray<Omit<EventRow, "run_pk">>): Wakeups.LogPiece => ({
+export const toPiece = (rows: ReadonlyArray<EntryRow>): Wakeups.LogPiece => ({
   entries: rows.map((row) => ({
     eventId: Run.EventId.make(row.event_id),
     sequence: row.sequence === null ? null : Run.Sequence.make(row.sequence),

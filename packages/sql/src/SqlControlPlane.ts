@@ -60,22 +60,23 @@ export const migrate: Effect.Effect<
   Effect.mapError((error) => SqlStore.unavailable("migrate", error)),
 )
 
-const makePorts = (store: SqlStore.SqlStore) => {
-  const claims = SqlClaims.make(store)
-  const conversations = SqlConversations.make(store)
-  const leases = SqlLeases.make(store)
-  const runLog = SqlRunLog.make(store)
-  const runs = SqlRuns.make(store)
-  const workers = SqlWorkerRegistry.make(store)
-  return (projectId: Ids.ProjectId): Context.Context<ControlPlane.ProjectPorts> =>
-    Context.make(Claims.Claims, claims(projectId)).pipe(
-      Context.add(Conversations.Conversations, conversations(projectId)),
-      Context.add(Leases.Leases, leases(projectId)),
-      Context.add(RunLog.RunLog, runLog(projectId)),
-      Context.add(Runs.Runs, runs(projectId)),
-      Context.add(WorkerRegistry.WorkerRegistry, workers(projectId)),
-    )
-}
+const makePorts = (store: SqlStore.SqlStore) =>
+  Effect.gen(function* () {
+    const claims = SqlClaims.make(store)
+    const conversations = SqlConversations.make(store)
+    const leases = SqlLeases.make(store)
+    const runLog = yield* SqlRunLog.make(store)
+    const runs = SqlRuns.make(store)
+    const workers = SqlWorkerRegistry.make(store)
+    return (projectId: Ids.ProjectId): Context.Context<ControlPlane.ProjectPorts> =>
+      Context.make(Claims.Claims, claims(projectId)).pipe(
+        Context.add(Conversations.Conversations, conversations(projectId)),
+        Context.add(Leases.Leases, leases(projectId)),
+        Context.add(RunLog.RunLog, runLog(projectId)),
+        Context.add(Runs.Runs, runs(projectId)),
+        Context.add(WorkerRegistry.WorkerRegistry, workers(projectId)),
+      )
+  })
 
 /**
  * The control plane over the tables of an open database, which it brings up to date. Leases lapse and delays end for
@@ -97,7 +98,7 @@ export const make: Effect.Effect<
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
   yield* Effect.forkScoped(Sweep.sweeper(store))
   return Context.make(ControlPlane.ControlPlane, {
-    project: makePorts(store),
+    project: yield* makePorts(store),
     prune: Prune.make(store),
     ready: Effect.asVoid(store.read("ready", store.sql`SELECT 1`)),
   }).pipe(Context.add(Access.Access, access))

@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type AgentEvent, Append, type Ids, Run, RunLog, Waiting } from "@runlease/core"
-import { DateTime, Effect, Either } from "effect"
+import { Append, type Ids, LogTails, Run, RunLog } from "@runlease/core"
+import { Effect, Either, type Scope } from "effect"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
-import { type RunRow, toRun } from "./RunRow.js"
+import type { RunRow } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
 interface Request {
@@ -18,28 +18,25 @@ interface Request {
   readonly encoded: Either.Either<ReadonlyArray<string>, RunLog.EventRefused>
 }
 
-interface EntryRow {
-  readonly event_id: number
-  readonly sequence: number | null
-  readonly payload: string
-  readonly created_at: number
-}
-
 type Refusal = Exclude<RunLog.AppendError, { readonly _tag: "ControlPlaneUnavailable" }>
-
-const toEntry = (row: EntryRow): RunLog.LogEntry => ({
-  eventId: Run.EventId.make(row.event_id),
-  sequence: row.sequence === null ? null : Run.Sequence.make(row.sequence),
-  event: JSON.parse(row.payload) as AgentEvent.AgentEvent,
-  createdAt: DateTime.unsafeMake(row.created_at),
-})
 
 const readEntries = ({ sql }: SqlStore, runPk: number, after: number, limit: number) =>
   Effect.map(
-    sql<EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
+    sql<RunBatch.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
       WHERE run_pk = ${runPk} AND event_id > ${after} ORDER BY event_id LIMIT ${limit}`,
-    (rows) => rows.map(toEntry),
+    RunBatch.toPiece,
   )
+
+/** The oldest entries after a position, and how the run stood just before: one that had ended has no others. */
+const readPage = (store: SqlStore, ref: RunBatch.RunRef, after: number) =>
+  Effect.gen(function* () {
+    const [row] = yield* store.sql<Pick<RunRow, "run_pk" | "status" | "latest_event_id">>`
+      SELECT run_pk, status, latest_event_id FROM runs
+      WHERE project_id = ${ref.projectId} AND run_id = ${ref.runId}`
+    if (row === undefined) return undefined
+    const piece = yield* readEntries(store, row.run_pk, after, RunLog.maxReadLimit)
+    return { ...piece, latest: Run.EventId.make(row.latest_event_id), ended: Run.isTerminal(row.status) }
+  })
 
 /**
  * The outsiders' entries after the request's cursor, one more than its batch at most. An event's id is never
@@ -47,11 +44,11 @@ const readEntries = ({ sql }: SqlStore, runPk: number, after: number, limit: num
  */
 const readTail = ({ sql }: SqlStore, runPk: number, request: RunLog.AppendRequest) =>
   Effect.map(
-    sql<EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
+    sql<RunBatch.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
       WHERE run_pk = ${runPk} AND event_id > ${request.expectedEventId ?? request.expectedSequence ?? 0}
         AND sequence > ${request.expectedEventId === undefined ? (request.expectedSequence ?? 0) : 0}
       ORDER BY event_id LIMIT ${request.events.length + 1}`,
-    (rows) => rows.map(toEntry),
+    (rows) => RunBatch.toPiece(rows).entries,
   )
 
 /** Whether the run takes events from this caller, and the events if so. */
@@ -68,10 +65,11 @@ const admit = (
   return encoded
 }
 
-const appended = (row: RunRow, appendedCount: number): RunLog.Appended => {
-  const run = toRun(row)
-  return { latestEventId: run.latestEventId, latestSequence: run.latestSequence, appendedCount, run }
-}
+const appended = (row: RunRow, appendedCount: number): RunLog.Appended => ({
+  latestEventId: Run.EventId.make(row.latest_event_id),
+  latestSequence: Run.Sequence.make(row.latest_sequence),
+  appendedCount,
+})
 
 /** Appends to one run of the batch. A batch that may be there already is compared with what the log holds. */
 const appendOne = (
@@ -105,53 +103,49 @@ const appendOne = (
  * @since 0.1.0
  * @category constructors
  */
-export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => RunLog.RunLog["Type"]) => {
-  const append = store.writer.operation<Request, RunLog.Appended, Refusal>({
-    name: "RunLog.append",
-    run: (requests, commit) =>
-      Effect.gen(function* () {
-        const runs = yield* RunBatch.make(store, commit)
-        yield* runs.load(requests.map(({ projectId, append: { runId } }) => ({ projectId, runId })))
-        const verdicts = yield* Effect.forEach(requests, (request) => appendOne(store, runs, request))
-        yield* runs.flush
-        return verdicts
-      }),
-  })
-
-  const find = (operation: string, ref: RunBatch.RunRef) =>
-    Effect.filterOrFail(
-      store.read(operation, RunBatch.findRun(store, ref)),
-      (row) => row !== undefined,
-      () => new Run.RunNotFound({ runId: ref.runId }),
-    )
-
-  return (projectId) => ({
-    append: Effect.fn("RunLog.append")((request) =>
-      append({ projectId, append: request, encoded: Append.encode(request.events) }),
-    ),
-
-    read: Effect.fn("RunLog.read")(function* ({ runId, after = 0, limit = RunLog.defaultReadLimit }) {
-      const row = yield* find("RunLog.read", { projectId, runId })
-      const bounded = Math.min(Math.max(1, limit), RunLog.maxReadLimit)
-      return yield* store.read("RunLog.read", readEntries(store, row.run_pk, after, bounded))
-    }),
-
-    follow: ({ runId, after = Run.EventId.make(0) }) => {
-      const ref = { projectId, runId }
-      return Waiting.followLog({
-        after,
-        // The run is read before its events: one that has ended has no events but those it had then.
-        read: Effect.fnUntraced(function* (position) {
-          const row = yield* find("RunLog.follow", ref)
-          const entries = yield* store.read(
-            "RunLog.follow",
-            readEntries(store, row.run_pk, position, RunLog.maxReadLimit),
-          )
-          const reached = entries.at(-1)?.eventId ?? position
-          return { entries, ended: Run.isTerminal(row.status) && reached >= row.latest_event_id }
+export const make = (
+  store: SqlStore,
+): Effect.Effect<(projectId: Ids.ProjectId) => RunLog.RunLog["Type"], never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const append = store.writer.operation<Request, RunLog.Appended, Refusal>({
+      name: "RunLog.append",
+      run: (requests, commit) =>
+        Effect.gen(function* () {
+          const runs = yield* RunBatch.make(store, commit)
+          yield* runs.load(requests.map(({ projectId, append: { runId } }) => ({ projectId, runId })))
+          const verdicts = yield* Effect.forEach(requests, (request) => appendOne(store, runs, request))
+          yield* runs.flush
+          return verdicts
         }),
-        watcher: store.wakeups.logWatcher(RunBatch.logKey(ref)),
-      })
-    },
+    })
+
+    const find = (operation: string, ref: RunBatch.RunRef) =>
+      Effect.filterOrFail(
+        store.read(operation, RunBatch.findRun(store, ref)),
+        (row) => row !== undefined,
+        () => new Run.RunNotFound({ runId: ref.runId }),
+      )
+
+    const tails = yield* LogTails.make({
+      wakeups: store.wakeups,
+      read: (ref, after) =>
+        Effect.flatMap(store.read("RunLog.follow", readPage(store, ref, after)), (page) =>
+          page === undefined ? new Run.RunNotFound({ runId: ref.runId }) : Effect.succeed(page),
+        ),
+    })
+
+    return (projectId) => ({
+      append: Effect.fn("RunLog.append")((request) =>
+        append({ projectId, append: request, encoded: Append.encode(request.events) }),
+      ),
+
+      read: Effect.fn("RunLog.read")(function* ({ runId, after = 0, limit = RunLog.defaultReadLimit }) {
+        const row = yield* find("RunLog.read", { projectId, runId })
+        const bounded = Math.min(Math.max(1, limit), RunLog.maxReadLimit)
+        const { entries } = yield* store.read("RunLog.read", readEntries(store, row.run_pk, after, bounded))
+        return entries
+      }),
+
+      follow: ({ runId, after = Run.EventId.make(0) }) => tails.follow({ projectId, runId }, after),
+    })
   })
-}

@@ -18,8 +18,8 @@ import {
   type TerminalStatus,
   type Waiting,
 } from "../Run.js"
-import type { Route } from "../Wakeups.js"
-import { logKey, projectOf, type RunRecord, type Step } from "./State.js"
+import { logKey, type Route } from "../Wakeups.js"
+import { projectOf, type RunRecord, type Step } from "./State.js"
 
 /** Changes some of what is known of the run. */
 export const update = (step: Step, record: RunRecord, change: Partial<Run>): void => {
@@ -47,7 +47,7 @@ export const log = (
   }
   record.logState = LogState.afterAll(record.logState, events)
   update(step, record, { latestEventId, latestSequence })
-  step.grown.add(logKey(record.run))
+  step.grown.set(logKey(record.run), latestEventId)
 }
 
 const laneOf = (step: Step, { run }: RunRecord): Set<RunRecord> | undefined =>

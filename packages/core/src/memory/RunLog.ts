@@ -1,11 +1,12 @@
 /**
  * The run log over the state in memory.
  */
-import { Effect, Either, Stream } from "effect"
+import { Effect, Either, type Scope } from "effect"
 import * as Append from "../Append.js"
 import * as ControlEvents from "../ControlEvents.js"
 import type * as Ids from "../Ids.js"
-import { EventId, isTerminal, RunEnded } from "../Run.js"
+import * as LogTails from "../LogTails.js"
+import { EventId, isTerminal, RunEnded, type RunNotFound } from "../Run.js"
 import {
   type AppendError,
   type Appended,
@@ -16,7 +17,6 @@ import {
   type RunLog,
   RunWaiting,
 } from "../RunLog.js"
-import * as Waiting from "../Waiting.js"
 import { findRun, leaseLost } from "./Lookup.js"
 import * as Moves from "./Moves.js"
 import * as State from "./State.js"
@@ -66,11 +66,31 @@ const appendTo = (
       latestEventId: record.run.latestEventId,
       latestSequence: record.run.latestSequence,
       appendedCount: added.length,
-      run: record.run,
     }
   })
 
-export const make = (state: State.State, projectId: Ids.ProjectId): RunLog["Type"] => {
+/** The tails of the logs in the state. Their entries are there anyway, so they count for nothing. */
+export const makeTails = (
+  state: State.State,
+): Effect.Effect<LogTails.LogTails<RunNotFound>, never, Scope.Scope> =>
+  LogTails.make({
+    wakeups: state.wakeups,
+    read: ({ projectId, runId }, after) =>
+      Effect.suspend(() =>
+        Either.map(findRun(State.projectOf(state, projectId), runId), ({ entries, run }) => ({
+          entries: entries.slice(after, after + maxReadLimit),
+          bytes: 0,
+          latest: run.latestEventId,
+          ended: isTerminal(run.status),
+        })),
+      ),
+  })
+
+export const make = (
+  state: State.State,
+  tails: LogTails.LogTails<RunNotFound>,
+  projectId: Ids.ProjectId,
+): RunLog["Type"] => {
   const project = State.projectOf(state, projectId)
   return {
     append: Effect.fn("RunLog.append")((request) =>
@@ -83,19 +103,6 @@ export const make = (state: State.State, projectId: Ids.ProjectId): RunLog["Type
         entries.slice(after, after + Math.min(Math.max(1, limit), maxReadLimit)),
       ),
     ),
-    follow: ({ runId, after = EventId.make(0) }) =>
-      Stream.unwrap(
-        Effect.map(findRun(project, runId), (record) =>
-          Waiting.followLog({
-            after,
-            read: (position) =>
-              Effect.sync(() => ({
-                entries: record.entries.slice(position),
-                ended: isTerminal(record.run.status),
-              })),
-            watcher: state.wakeups.logWatcher(State.logKey(record.run)),
-          }),
-        ),
-      ),
+    follow: ({ runId, after = EventId.make(0) }) => tails.follow({ projectId, runId }, after),
   }
 }

@@ -7,7 +7,7 @@ import type { Conversation, ConversationMessage } from "../Conversations.js"
 import type * as Ids from "../Ids.js"
 import type { LogState } from "../LogState.js"
 import type { RequestSnapshot } from "../RequestSnapshot.js"
-import type { LeaseEpoch, Run } from "../Run.js"
+import type { EventId, LeaseEpoch, Run } from "../Run.js"
 import type { LogEntry } from "../RunLog.js"
 import type { Route, Wakeups } from "../Wakeups.js"
 import type { RegisteredWorker } from "../WorkerRegistry.js"
@@ -57,7 +57,8 @@ export interface Step {
   readonly at: DateTime.Utc
   readonly state: State
   readonly runnable: Array<Route>
-  readonly grown: Set<string>
+  /** The last event of each log that grew. */
+  readonly grown: Map<string, EventId>
   readonly cancelled: Array<{ readonly workerId: Ids.WorkerId; readonly runId: Ids.RunId }>
 }
 
@@ -96,9 +97,6 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
   return project
 }
 
-/** Names a run's log among those of all projects. */
-export const logKey = (run: Pick<Run, "projectId" | "runId">): string => `${run.projectId}/${run.runId}`
-
 /**
  * Runs `change` as one step: it is synchronous, so no other fiber sees the state half changed. A step that
  * gives a Left has changed nothing but what was due anyway.
@@ -111,7 +109,7 @@ export const step = <A, E>(state: State, change: (step: Step) => Either.Either<A
         at: DateTime.unsafeMake(now),
         state,
         runnable: [],
-        grown: new Set(),
+        grown: new Map(),
         cancelled: [],
       }
       const result = change(step)
@@ -123,7 +121,7 @@ const announce = (step: Step): Effect.Effect<void> => {
   const { wakeups } = step.state
   return Effect.all(
     [
-      wakeups.logsGrew(step.grown),
+      wakeups.logsGrew(Array.from(step.grown, ([log, latest]) => ({ log, latest }))),
       Effect.forEach(
         step.cancelled,
         ({ workerId, runId }) => wakeups.signal(workerId, { _tag: "Cancelled", runId }),
