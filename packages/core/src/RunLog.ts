@@ -8,7 +8,7 @@ import { Context, Schema } from "effect"
 import type { AgentEvent } from "./AgentEvent.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
-import type { EventId, Fence, LeaseLost, Run, RunEnded, RunNotFound, Sequence } from "./Run.js"
+import type { EventId, Fence, LeaseLost, RunEnded, RunNotFound, Sequence } from "./Run.js"
 
 /** One event of the log. `sequence` is null for the control plane's own events. */
 export interface LogEntry {
@@ -37,12 +37,11 @@ export interface AppendRequest {
   readonly fence?: Fence | undefined
 }
 
-/** `appendedCount` is how many events were new; `run` is the run after it. */
+/** Where the log is after it; `appendedCount` is how many events were new. */
 export interface Appended {
   readonly latestEventId: EventId
   readonly latestSequence: Sequence
   readonly appendedCount: number
-  readonly run: Run
 }
 
 /** The log is not where the caller thought it was; nothing was appended. */

@@ -43,7 +43,6 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(appended.latestEventId, 3)
         strictEqual(appended.latestSequence, 2)
         strictEqual(appended.appendedCount, 2)
-        strictEqual(appended.run.status, "running")
         const entries = yield* log.read({ runId: held.runId })
         deepStrictEqual(
           entries.map((entry) => [entry.eventId, entry.sequence]),

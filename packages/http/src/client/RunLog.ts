@@ -3,7 +3,6 @@ import { Chunk, type Context, Duration, Effect, Option, Random, Schema, Stream }
 import { Appended } from "../Api/Conversations.js"
 import { LogPage } from "../Api/Runs.js"
 import * as Refusals from "../server/Refusals.js"
-import { ConversationRun } from "../Wire/ConversationRun.js"
 import { Additions } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { RunViews } from "./RunViews.js"
@@ -13,10 +12,9 @@ const followWait = Duration.seconds(20)
 const pollInterval = Duration.seconds(1)
 
 const decodeStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
-const decodeRun = Schema.decodeUnknownOption(ConversationRun)
 
-/** Another server may tell less of the run. */
-const AppendReply = Schema.Struct({ ...Appended.fields, run: Schema.Unknown })
+/** Where the log is now; what the server shows of the run is not read. */
+const AppendReply = Appended.omit("run")
 
 const refusedReason = (body: Refused["body"]): RunLog.EventRefused["reason"] | undefined => {
   switch (body.error) {
@@ -149,10 +147,6 @@ export const make: Effect.Effect<
         latestEventId: reply.latest_event_id,
         latestSequence: reply.latest_external_event_sequence,
         appendedCount: reply.appended_count,
-        run: yield* Option.match(decodeRun(reply.run), {
-          onNone: () => views.get(request.runId),
-          onSome: Effect.succeed,
-        }),
       }
     }),
 

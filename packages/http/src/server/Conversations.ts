@@ -73,7 +73,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
             latest_event_id: appended.latestEventId,
             latest_external_event_sequence: appended.latestSequence,
             appended_count: appended.appendedCount,
-            run: appended.run,
+            run: yield* Context.get(ports, Runs.Runs).get(path.run_id),
           }
         }).pipe(Effect.mapError(Refusals.of)),
       )
