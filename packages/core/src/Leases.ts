@@ -3,11 +3,14 @@
  *
  * @since 0.1.0
  */
-import type { DateTime, Duration, Effect, Stream } from "effect"
-import { Context } from "effect"
+import type { DateTime, Duration, Stream } from "effect"
+import { Context, Effect } from "effect"
+import type { AgentEvent } from "./AgentEvent.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
-import type { LeaseLost, LeaseRef, RunNotFound } from "./Run.js"
+import { LeaseLost, type LeaseRef, type RunNotFound, type Sequence } from "./Run.js"
+import type { CursorMismatch, EventRefused, RunLog } from "./RunLog.js"
+import type { Outcome, Runs } from "./Runs.js"
 
 /**
  * What the store says of one lease that was to be renewed.
@@ -62,6 +65,17 @@ export interface Suspension {
   readonly expiresAfter?: Duration.DurationInput | undefined
 }
 
+/** The events that a run ends with, 1 to 100 of them, and what the log's latest sequence is before them. */
+export interface LastEvents {
+  readonly events: ReadonlyArray<AgentEvent>
+  readonly expectedSequence: Sequence
+}
+
+/** `completed` is false on a run that had ended before: its outcome and its log are as they were. */
+export interface Completed {
+  readonly completed: boolean
+}
+
 /** Something a worker should know before its next renewal. The renewal says it too: signals may be lost. */
 export interface LeaseSignal {
   readonly _tag: "Cancelled"
@@ -81,6 +95,19 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneUnavailable>
 
     /**
+     * Ends a run with its last events, in one commit. A refusal of the events leaves the run as it was; as in an
+     * append, those that are there already are not added again.
+     */
+    readonly complete: (
+      lease: LeaseRef,
+      outcome: Outcome,
+      last?: LastEvents,
+    ) => Effect.Effect<
+      Completed,
+      LeaseLost | RunNotFound | CursorMismatch | EventRefused | ControlPlaneUnavailable
+    >
+
+    /**
      * Frees the run until the result of a tool call arrives by `Runs.resume`. Attempts are counted anew
      * after it. The log gets a RUN_FINISHED with outcome `interrupt`. A run whose result does not arrive within
      * `expiresAfter` ends as failed with code `wait_expired`.
@@ -97,3 +124,24 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneUnavailable>
   }
 >() {}
+
+/**
+ * `Leases.complete` of a control plane that takes the last events and the outcome one after the other.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const completeInSteps =
+  (runLog: Context.Tag.Service<RunLog>, runs: Context.Tag.Service<Runs>): Leases["Type"]["complete"] =>
+  (lease, outcome, last) => {
+    const { runId, workerId } = lease
+    const complete = Effect.map(runs.complete(runId, outcome, lease), ({ completed }): Completed => ({
+      completed,
+    }))
+    return last === undefined
+      ? complete
+      : Effect.zipRight(runLog.append({ runId, fence: lease, ...last }), complete).pipe(
+          Effect.catchTag("RunEnded", () => Effect.succeed<Completed>({ completed: false })),
+          Effect.catchTag("RunWaiting", () => new LeaseLost({ runId, workerId })),
+        )
+  }

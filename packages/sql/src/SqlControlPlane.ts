@@ -71,7 +71,10 @@ const makePorts = (store: SqlStore.SqlStore) =>
     return (projectId: Ids.ProjectId): Context.Context<ControlPlane.ProjectPorts> =>
       Context.make(Claims.Claims, claims(projectId)).pipe(
         Context.add(Conversations.Conversations, conversations(projectId)),
-        Context.add(Leases.Leases, leases(projectId)),
+        Context.add(Leases.Leases, {
+          ...leases(projectId),
+          complete: Leases.completeInSteps(runLog(projectId), runs(projectId)),
+        }),
         Context.add(RunLog.RunLog, runLog(projectId)),
         Context.add(Runs.Runs, runs(projectId)),
         Context.add(WorkerRegistry.WorkerRegistry, workers(projectId)),

@@ -29,7 +29,9 @@ const renewalColumns = { run_pk: "integer", lease_expires_at: "integer" } as con
  * @since 0.1.0
  * @category constructors
  */
-export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Leases["Type"]) => {
+export const make = (
+  store: SqlStore,
+): ((projectId: Ids.ProjectId) => Omit<Leases.Leases["Type"], "complete">) => {
   const { sql, dialect, writer, wakeups } = store
 
   const renew = writer.operation<Renew, ReadonlyArray<Leases.Renewal>>({

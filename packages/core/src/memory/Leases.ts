@@ -7,6 +7,7 @@ import type { Leases, Renewal, RenewRequest } from "../Leases.js"
 import { type LeaseLost, type LeaseRecord, type LeaseRef, RunNotFound } from "../Run.js"
 import { findRun, leaseLost } from "./Lookup.js"
 import * as Moves from "./Moves.js"
+import { appendTo } from "./RunLog.js"
 import * as State from "./State.js"
 
 export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type"] => {
@@ -63,6 +64,21 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type
           delayMillis: Duration.toMillis(release.delay ?? Duration.zero),
         })
       }),
+    ),
+    complete: Effect.fn("Leases.complete")((lease, outcome, last) =>
+      State.step(state, (step) =>
+        Either.gen(function* () {
+          const { runId } = lease
+          const record = yield* findRun(project, runId)
+          const standing = Moves.standing(step, record, lease)
+          if (standing._tag === "Lost") return yield* leaseLost(runId, lease)
+          if (standing._tag === "Ended") return { completed: false }
+          if (last !== undefined) yield* appendTo(step, record, { runId, ...last })
+          if (outcome.metadata !== undefined) Moves.update(step, record, { metadata: outcome.metadata })
+          Moves.end(step, record, outcome.status, outcome.error ?? null)
+          return { completed: true }
+        }),
+      ),
     ),
     suspend: Effect.fn("Leases.suspend")((lease, { expiresAfter, toolCallId, toolName }) =>
       holding(lease, (step, record) =>

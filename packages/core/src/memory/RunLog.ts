@@ -11,7 +11,9 @@ import {
   type AppendError,
   type Appended,
   type AppendRequest,
+  type CursorMismatch,
   defaultReadLimit,
+  type EventRefused,
   type LogEntry,
   maxReadLimit,
   type RunLog,
@@ -46,13 +48,13 @@ const tailOf = (record: State.RunRecord, request: AppendRequest): ReadonlyArray<
         sequence !== null && (request.expectedEventId !== undefined || sequence > request.expectedSequence!),
     )
 
-const appendTo = (
+/** What follows once the run takes events from this caller. */
+export const appendTo = (
   step: State.Step,
   record: State.RunRecord,
   request: AppendRequest,
-): Either.Either<Appended, AppendError> =>
+): Either.Either<Appended, EventRefused | CursorMismatch> =>
   Either.gen(function* () {
-    yield* admit(step, record, request)
     yield* Append.encode(request.events)
     const known = Append.atEnd(request, record.run)
       ? 0
@@ -95,7 +97,11 @@ export const make = (
   return {
     append: Effect.fn("RunLog.append")((request) =>
       State.step(state, (step) =>
-        Either.flatMap(findRun(project, request.runId), (record) => appendTo(step, record, request)),
+        Either.gen(function* () {
+          const record = yield* findRun(project, request.runId)
+          yield* admit(step, record, request)
+          return yield* appendTo(step, record, request)
+        }),
       ),
     ),
     read: Effect.fn("RunLog.read")(({ runId, after = 0, limit = defaultReadLimit }) =>

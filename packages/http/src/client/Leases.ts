@@ -4,6 +4,9 @@ import { Array, type Context, DateTime, Duration, Effect, Ref, Schema, Stream } 
 import { maxExpirySeconds, maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
+import type { RunViews } from "./RunViews.js"
+import * as RunLog from "./RunLog.js"
+import * as Runs from "./Runs.js"
 import { jsonEvents } from "./JsonEvents.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
@@ -26,11 +29,14 @@ const verdict = (operation: string, lease: Run.LeaseRef) => (refused: Refused) =
       ? new Run.LeaseLost({ runId: lease.runId, workerId: lease.workerId })
       : unexpected(operation)(refused)
 
-export const make: Effect.Effect<
+export const make = Effect.fnUntraced(function* (
+  project: string,
+): Effect.fn.Return<
   Context.Tag.Service<Leases.Leases>,
   never,
-  Additions | Credentials | Transport
-> = Effect.gen(function* () {
+  Additions | Credentials | RunViews | Transport
+> {
+  const complete = Leases.completeInSteps(yield* RunLog.make, yield* Runs.make(project))
   const transport = yield* Transport
   const credentials = yield* Credentials
   const additions = yield* Additions
@@ -168,6 +174,8 @@ export const make: Effect.Effect<
           ),
         )
     }),
+
+    complete: Effect.fn("Leases.complete")(complete),
 
     suspend: Effect.fn("Leases.suspend")(function* (lease, { expiresAfter, toolCallId, toolName }) {
       if (!additions) return yield* missing("Leases.suspend", "suspend a run for a tool result")

@@ -45,7 +45,7 @@ export const layer = (options: {
   return Layer.mergeAll(
     Layer.effect(ClaimsPort.Claims, Claims.make),
     Layer.effect(ConversationsPort.Conversations, Conversations.make),
-    Layer.effect(LeasesPort.Leases, Leases.make),
+    Layer.effect(LeasesPort.Leases, Leases.make(options.project)),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
