@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import type { Scope } from "effect"
-import { Array, Cause, Deferred, Effect, Either, Exit, FiberId, Queue } from "effect"
+import { Array, Cause, Effect, Either, Exit, Option } from "effect"
 import { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 
 /** The commit that a run of operations is part of. */
@@ -49,9 +49,9 @@ export interface GroupCommit<X> {
 
 /**
  * `transact` runs an effect as one transaction. `unavailable` says what a caller is told of its failure.
- * `maxBatch`: how many requests one commit takes, 256 when absent; four times as many may wait, and
- * further callers are held back until there is room. `gather` is what a commit waits for before it takes its
- * requests, a turn of the scheduler when absent.
+ * `maxBatch`: how many requests one commit takes, 256 when absent; the rest wait for the next. `gather` is what a
+ * commit waits for before it takes its requests, a turn of the scheduler when absent. `isolates` says whether a failure may be one request's fault, so that
+ * each is tried alone; when absent, each is. It must say no where the transaction may have been committed after all.
  *
  * @since 0.1.0
  * @category models
@@ -61,52 +61,48 @@ export interface Options<X> {
   readonly unavailable: (operation: string, failure: X) => ControlPlaneUnavailable
   readonly maxBatch?: number | undefined
   readonly gather?: Effect.Effect<void> | undefined
+  readonly isolates?: ((failure: X) => boolean) | undefined
 }
 
 /** The requests of one operation within one commit. */
 interface Part<X> {
   readonly name: string
   readonly size: number
-  /** The effect it gives tells the callers their verdicts. */
-  readonly run: (commit: Commit<X>) => Effect.Effect<Effect.Effect<void>, X>
-  readonly fail: (cause: Cause.Cause<ControlPlaneUnavailable>) => Effect.Effect<void>
+  /** What it gives tells the callers their verdicts. */
+  readonly run: (commit: Commit<X>) => Effect.Effect<() => void, X>
+  readonly fail: (cause: Cause.Cause<ControlPlaneUnavailable>) => void
   /** The same requests, each on its own. */
   readonly alone: () => ReadonlyArray<Part<X>>
 }
 
-/** Where one operation's requests wait; it is in the writer's queue once for each of them. */
+/** Where one operation's requests wait. */
 interface Inbox<X> {
   readonly name: string
-  /** The oldest `count` requests, without those withdrawn. */
+  /** The oldest `count` requests, without those whose callers are gone. */
   readonly take: (count: number) => Part<X> | undefined
 }
 
-interface Entry<Request, A, E> {
+/** A request from its caller to its verdict. */
+interface Entry<in out Request, in out A, in out E> {
   readonly request: Request
-  readonly verdict: Deferred.Deferred<A, E | ControlPlaneUnavailable>
-  phase: "queued" | "running" | "settled" | "abandoned" | "withdrawn"
+  readonly tell: (verdict: Effect.Effect<A, E | ControlPlaneUnavailable>) => void
+  state: "queued" | "running" | "gone" | Either.Either<A, E>
 }
 
 const makeInbox = <Request, A, E, X>(operation: Operation<Request, A, E, X>, scope: Scope.Scope) => {
-  const { name } = operation
+  const { name, onAbandoned } = operation
   const waiting: Array<Entry<Request, A, E>> = []
 
-  const abandoned = (request: Request, answer: A): Effect.Effect<void> =>
-    operation.onAbandoned === undefined
-      ? Effect.void
-      : Effect.asVoid(Effect.forkIn(operation.onAbandoned(request, answer), scope))
+  const handOn = (request: Request, verdict: Either.Either<A, E>): Effect.Effect<void> =>
+    onAbandoned !== undefined && Either.isRight(verdict)
+      ? Effect.asVoid(Effect.forkIn(onAbandoned(request, verdict.right), scope))
+      : Effect.void
 
-  const settle = (
-    entry: Entry<Request, A, E>,
-    exit: Exit.Exit<A, E | ControlPlaneUnavailable>,
-  ): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const wasAbandoned = entry.phase === "abandoned"
-      entry.phase = "settled"
-      return wasAbandoned && Exit.isSuccess(exit)
-        ? abandoned(entry.request, exit.value)
-        : Effect.asVoid(Deferred.done(entry.verdict, exit))
-    })
+  const settle = (entry: Entry<Request, A, E>, verdict: Either.Either<A, E>, commit: Commit): void => {
+    if (entry.state === "gone") return commit.after(handOn(entry.request, verdict))
+    entry.state = verdict
+    entry.tell(verdict)
+  }
 
   const partOf = (entries: Array.NonEmptyArray<Entry<Request, A, E>>): Part<X> => ({
     name,
@@ -117,59 +113,33 @@ const makeInbox = <Request, A, E, X>(operation: Operation<Request, A, E, X>, sco
           Array.map(entries, ({ request }) => request),
           commit,
         ),
-        (verdicts) =>
-          Effect.forEach(
-            entries,
-            (entry, index) =>
-              settle(entry, Either.match(verdicts[index]!, { onLeft: Exit.fail, onRight: Exit.succeed })),
-            { discard: true },
-          ),
+        (verdicts) => () => entries.forEach((entry, index) => settle(entry, verdicts[index]!, commit)),
       ),
-    fail: (cause) =>
-      Effect.forEach(entries, (entry) => settle(entry, Exit.failCause(cause)), { discard: true }),
+    fail: (cause) => entries.forEach((entry) => entry.tell(Exit.failCause(cause))),
     alone: () => entries.map((entry) => partOf([entry])),
   })
 
   const inbox: Inbox<X> = {
     name,
     take: (count) => {
-      const taken = waiting.splice(0, count).filter((entry) => entry.phase === "queued")
-      for (const entry of taken) entry.phase = "running"
+      const taken = waiting.splice(0, count).filter((entry) => entry.state === "queued")
+      for (const entry of taken) entry.state = "running"
       return Array.isNonEmptyArray(taken) ? partOf(taken) : undefined
     },
   }
 
-  const put = (request: Request): Entry<Request, A, E> => {
-    const entry: Entry<Request, A, E> = {
-      request,
-      verdict: Deferred.unsafeMake(FiberId.none),
-      phase: "queued",
-    }
+  /** Puts a request into the inbox; the effect it gives is for a caller that goes away. */
+  const put = (request: Request, tell: Entry<Request, A, E>["tell"]): Effect.Effect<void> => {
+    const entry: Entry<Request, A, E> = { request, tell, state: "queued" }
     waiting.push(entry)
-    return entry
+    return Effect.suspend(() => {
+      const { state } = entry
+      entry.state = "gone"
+      return typeof state === "string" ? Effect.void : handOn(request, state)
+    })
   }
 
-  /** The caller is gone. */
-  const leave = (entry: Entry<Request, A, E>): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      switch (entry.phase) {
-        case "queued":
-          entry.phase = "withdrawn"
-          return Effect.void
-        case "running":
-          entry.phase = "abandoned"
-          return Effect.void
-        case "settled":
-          return Effect.matchEffect(Deferred.await(entry.verdict), {
-            onFailure: () => Effect.void,
-            onSuccess: (answer) => abandoned(entry.request, answer),
-          })
-        default:
-          return Effect.void
-      }
-    })
-
-  return { inbox, put, leave }
+  return { inbox, put }
 }
 
 const closedUnavailable = (operation: string): ControlPlaneUnavailable =>
@@ -191,15 +161,17 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
   Effect.gen(function* () {
     const maxBatch = options.maxBatch ?? 256
     const gather = options.gather ?? Effect.yieldNow()
+    const isolates = options.isolates ?? (() => true)
     const scope = yield* Effect.scope
-    const room = yield* Effect.makeSemaphore(maxBatch * 4)
-    const queue = yield* Queue.unbounded<Inbox<X>>()
     const inboxes = new Set<Inbox<X>>()
+    // An inbox is in the queue once for each of its requests, so that sorts of requests take turns.
+    const queue: Array<Inbox<X>> = []
+    const asked = yield* Effect.makeLatch(false)
     let closed = false
 
-    const partsOf = (turns: Iterable<Inbox<X>>): ReadonlyArray<Part<X>> => {
+    const nextParts = (): ReadonlyArray<Part<X>> => {
       const counts = new Map<Inbox<X>, number>()
-      for (const inbox of turns) counts.set(inbox, (counts.get(inbox) ?? 0) + 1)
+      for (const inbox of queue.splice(0, maxBatch)) counts.set(inbox, (counts.get(inbox) ?? 0) + 1)
       return Array.fromIterable(counts).flatMap(([inbox, count]) => inbox.take(count) ?? [])
     }
 
@@ -216,68 +188,65 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
           }
           return Effect.forEach(parts, (part) => part.run(shared)).pipe(
             Effect.zipLeft(Effect.suspend(() => Effect.all(before, { discard: true }))),
-            Effect.map((settle) => Effect.ignoreLogged(Effect.all([...settle, ...after], { discard: true }))),
+            Effect.map((tellings) => () => {
+              for (const tell of tellings) tell()
+              return Effect.ignoreLogged(Effect.all(after, { discard: true }))
+            }),
           )
         })
         return Effect.matchCauseEffect(options.transact(body), {
-          onSuccess: (committed) => committed,
+          onSuccess: (committed) => committed(),
           onFailure: (cause) => {
             const single = parts.length === 1 && parts[0]!.size === 1
+            const shared = Option.exists(Cause.failureOption(cause), (failure) => !isolates(failure))
             // A transaction that never began fails for no request's sake.
-            return single || !begun
-              ? Effect.forEach(
-                  parts,
-                  (part) => part.fail(Cause.map(cause, (failure) => options.unavailable(part.name, failure))),
-                  { discard: true },
-                )
-              : Effect.forEach(
-                  parts.flatMap((part) => part.alone()),
-                  (part) => commit([part]),
-                  { discard: true },
-                )
+            if (!single && !shared && begun) {
+              return Effect.forEach(
+                parts.flatMap((part) => part.alone()),
+                (part) => commit([part]),
+                { discard: true },
+              )
+            }
+            for (const part of parts) {
+              part.fail(Cause.map(cause, (failure) => options.unavailable(part.name, failure)))
+            }
+            return Effect.void
           },
         })
       })
 
     yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
+      Effect.sync(() => {
         closed = true
-        return Effect.forEach(
-          inboxes,
-          (inbox) =>
-            inbox.take(Number.POSITIVE_INFINITY)?.fail(Cause.fail(closedUnavailable(inbox.name))) ??
-            Effect.void,
-          { discard: true },
-        )
+        for (const inbox of inboxes) {
+          inbox.take(Number.POSITIVE_INFINITY)?.fail(Cause.fail(closedUnavailable(inbox.name)))
+        }
       }),
     )
 
     yield* Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const first = yield* restore(Queue.take(queue))
-        // Whoever is about to ask, such as those whom the last commit answered, may still join this one.
-        yield* gather
-        const parts = partsOf([first, ...(yield* Queue.takeUpTo(queue, maxBatch - 1))])
-        if (parts.length > 0) yield* commit(parts)
-      }),
+      // Whoever is about to ask, such as those whom the last commit answered, may still join this one.
+      Effect.zipRight(restore(asked.await), gather).pipe(
+        Effect.flatMap(() => {
+          const parts = nextParts()
+          if (queue.length === 0) asked.unsafeClose()
+          return parts.length === 0 ? Effect.void : commit(parts)
+        }),
+      ),
     ).pipe(Effect.forever, Effect.forkScoped)
 
     return {
       operation: <Request, A, E>(operation: Operation<Request, A, E, X>) => {
-        const { inbox, put, leave } = makeInbox(operation, scope)
+        const { inbox, put } = makeInbox(operation, scope)
         inboxes.add(inbox)
         return (request: Request) =>
-          Effect.uninterruptibleMask((restore) =>
-            Effect.zipRight(
-              restore(room.take(1)),
-              Effect.suspend(() => {
-                if (closed) return closedUnavailable(operation.name)
-                const entry = put(request)
-                Queue.unsafeOffer(queue, inbox)
-                return Effect.onInterrupt(restore(Deferred.await(entry.verdict)), () => leave(entry))
-              }).pipe(Effect.ensuring(room.release(1))),
-            ),
-          )
+          Effect.async<A, E | ControlPlaneUnavailable>((resume) => {
+            if (closed) return resume(closedUnavailable(operation.name))
+            const leave = put(request, resume)
+            queue.push(inbox)
+            asked.unsafeOpen()
+            return leave
+          })
       },
     }
   })
