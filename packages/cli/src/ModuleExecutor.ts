@@ -3,6 +3,7 @@
  */
 import { Executor, Executors, type Run } from "@runlease/core"
 import { Effect, Layer, Predicate, Stream } from "effect"
+import * as Module from "node:module"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { register } from "tsx/esm/api"
@@ -11,6 +12,14 @@ import { CommandFailure, ExitCode } from "./ExitCode.js"
 const hint =
   "Its default export is an executor: a function of the claimed run that gives a string, an Effect, a Stream or a " +
   "Promise, or a Layer of Executor."
+
+/** TypeScript is an ES module here, in a folder without a package.json too, where Node would take it for CommonJS. */
+const typescriptIsModule = `data:text/javascript,${encodeURIComponent(`
+export const resolve = async (specifier, context, next) => {
+  const found = await next(specifier, context)
+  const isScript = found.format?.startsWith("commonjs") && /\\.tsx?([?#]|$)/.test(found.url)
+  return isScript ? { ...found, format: "module" } : found
+}`)}`
 
 type Given = Effect.Effect<Executors.Output, unknown> | Stream.Stream<string, unknown>
 
@@ -27,7 +36,11 @@ const settle = (given: unknown): Given => {
 export const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
   Effect.gen(function* () {
     yield* Effect.acquireRelease(
-      Effect.sync(() => register()),
+      Effect.sync(() => {
+        const unregister = register()
+        Module.register(typescriptIsModule)
+        return unregister
+      }),
       (unregister) => Effect.promise(unregister),
     )
     const module: unknown = yield* Effect.tryPromise({

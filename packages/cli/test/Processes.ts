@@ -5,13 +5,7 @@ import { FileSystem, Path } from "@effect/platform"
 import { NodeStream } from "@effect/platform-node"
 import { Context, Deferred, Effect, Layer, Schema, Stream, SubscriptionRef } from "effect"
 import { spawn } from "node:child_process"
-import { createRequire } from "node:module"
-import { fileURLToPath, pathToFileURL } from "node:url"
-
-const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
-
-// A folder elsewhere has no tsx of its own.
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href
+import { inject } from "vitest"
 
 /** A process of `runlease` that was started. */
 export interface Running {
@@ -42,7 +36,7 @@ const firstLine = (text: string, test: (line: string) => boolean): string | unde
 
 /** Starts `runlease`; what is left of it is killed with the Scope. */
 export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, settings: Settings) {
-  const child = spawn(process.execPath, ["--import", tsx, bin, ...args], {
+  const child = spawn(process.execPath, [inject("runlease"), ...args], {
     cwd: settings.cwd,
     // Nothing of the surroundings, so that no setting of theirs is read.
     env: { PATH: process.env["PATH"]!, HOME: settings.cwd, NO_COLOR: "1", ...settings.env },
