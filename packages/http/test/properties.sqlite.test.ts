@@ -1,10 +1,6 @@
-import { MemoryControlPlane } from "@runlease/core"
 import * as PropertySuite from "@runlease/testkit/PropertySuite"
 import { Layer } from "effect"
 import { client, serve } from "./serving.js"
 import { sqlite } from "./sqlite.js"
 
-PropertySuite.suite("HTTP before memory", Layer.provide(client, serve(MemoryControlPlane.layer)), {
-  runs: 1000,
-})
 PropertySuite.suite("HTTP before SQLite", Layer.provide(client, serve(sqlite)), { runs: 200 })
