@@ -26,8 +26,13 @@ const raw = (event: Event): Event => ({ type: "RAW", event })
 const withoutNulls = (event: Event): Event =>
   Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null)) as Event
 
-/** The event as AG-UI 1.0 takes it: optional fields that are null are absent, and what does not fit is RAW. */
-const normalize = (event: Event): Event => {
+/**
+ * The event as AG-UI 1.0 takes it: optional fields that are null are absent, and what does not fit is RAW.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const normalize = (event: Event): Event => {
   // A client refuses this null even where the schema does not know the field.
   if (event["subagentRunId"] !== null && EventSchemas.safeParse(event).success) return event
   const bare = withoutNulls(event)
@@ -104,12 +109,15 @@ interface OpenChunk {
 
 /**
  * A view of one log: given its events one by one, from the first, it gives what to show for each. It keeps what is open
- * and who owns it, and depends on nothing else.
+ * and who owns it, and depends on nothing else. `toEvent` is for whoever remembers what `normalize` gives.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (subject: Subject): ((event: Event) => ReadonlyArray<Event>) => {
+export const make = (
+  subject: Subject,
+  toEvent: (event: Event) => Event = normalize,
+): ((event: Event) => ReadonlyArray<Event>) => {
   let state = LogState.initial
   let owners = Ownership.make()
   let openChunk: OpenChunk | undefined
@@ -169,7 +177,7 @@ export const make = (subject: Subject): ((event: Event) => ReadonlyArray<Event>)
 
   return (given) => {
     const out: Array<Event> = []
-    const event = normalize(given)
+    const event = toEvent(given)
     if (event.type === "RUN_STARTED") {
       closeChunk(out)
       start(out, event)
@@ -205,10 +213,10 @@ export interface ViewStep {
  * @category streams
  */
 export const transform =
-  (subject: Subject) =>
+  (subject: Subject, toEvent?: (event: Event) => Event) =>
   <E, R>(entries: Stream.Stream<RunLog.LogEntry, E, R>): Stream.Stream<ViewStep, E, R> =>
     Stream.suspend(() => {
-      const view = make(subject)
+      const view = make(subject, toEvent)
       return Stream.map(entries, (entry) => {
         const events = view(entry.event)
         return {

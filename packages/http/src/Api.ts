@@ -6,6 +6,7 @@
 import { HttpApi, OpenApi } from "@effect/platform"
 import { Struct } from "effect"
 import * as Conversations from "./Api/Conversations.js"
+import * as Exchange from "./Api/Exchange.js"
 import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
 import * as Runs from "./Api/Runs.js"
@@ -33,6 +34,7 @@ const oneRefusal: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transfo
  */
 export class Api extends HttpApi.make("runlease")
   .add(Workers.group)
+  .add(Exchange.group)
   .add(Runs.group)
   .add(Conversations.group)
   .add(Keys.group)

@@ -19,6 +19,7 @@ import * as Authentication from "./Authentication.js"
 import * as Authenticate from "./server/Authenticate.js"
 import * as Closing from "./server/Closing.js"
 import * as Conversations from "./server/Conversations.js"
+import * as Exchange from "./server/Exchange.js"
 import * as Health from "./server/Health.js"
 import * as Keys from "./server/Keys.js"
 import * as KnownProjects from "./server/KnownProjects.js"
@@ -44,6 +45,7 @@ export interface ServerOptions<E = never, R = never> {
 
 const handlers = Layer.mergeAll(
   Conversations.layer,
+  Exchange.layer,
   Health.layer,
   Keys.layer,
   Runs.layer,

@@ -33,6 +33,7 @@ const endpoints: ReadonlyArray<Endpoint> = (() => {
 const bodies: Readonly<Record<string, object>> = {
   register: { implementation_kind: "kind", worker_key: "w", display_name: "d", metadata: {} },
   claim: { lease_duration_seconds: 60, limit: 1, wait_seconds: 0, agent_ids: ["a"] },
+  exchange: { operations: [{ operation: "claim", limit: 1 }] },
   renew: { lease_duration_seconds: 60 },
   renewMany: { run_ids: ["r"], leases: [{ run_id: "r", lease_epoch: 1 }], lease_duration_seconds: 60 },
   release: { reason: "r", delay_seconds: 1, count_attempt: true },

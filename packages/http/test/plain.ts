@@ -14,7 +14,7 @@ export interface Requested {
   readonly body: string
 }
 
-const additions = [/\/leases$/, /\/suspend$/, /\/signals$/]
+const additions = [/\/exchange$/, /\/leases$/, /\/suspend$/, /\/signals$/]
 
 const ours = new Set([
   "runs",

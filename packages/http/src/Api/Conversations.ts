@@ -19,7 +19,7 @@ import { Fence } from "./Fence.js"
 const conversationPath = Schema.Struct({ conversation_id: Ids.ConversationId })
 const runPath = Schema.Struct({ conversation_id: Ids.ConversationId, run_id: Ids.RunId })
 
-const Append = Schema.Struct({
+export const Append = Schema.Struct({
   events: Schema.Array(Event).annotations({ description: "1 to 100 events" }),
   expected_previous_event_id: nullish(Run.EventId),
   expected_previous_external_event_sequence: nullish(Run.Sequence),

@@ -34,7 +34,7 @@ export const LogPage = Schema.Struct({
   ended: Schema.optional(Schema.Boolean),
 })
 
-const Outcome = Schema.Struct({
+export const Outcome = Schema.Struct({
   status: Run.TerminalStatus,
   metadata: nullish(JsonObject),
   terminal_error_code: nullish(Schema.String),

@@ -37,7 +37,7 @@ export const maxExpirySeconds = 31_536_000
 
 const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
 
-const ClaimOptions = Schema.Struct({
+export const ClaimOptions = Schema.Struct({
   lease_duration_seconds: leaseSeconds,
   limit: nullish(Schema.Int.pipe(Schema.between(1, 100))),
   wait_seconds: nullish(Schema.Int.pipe(Schema.between(0, maxWaitSeconds))),
@@ -76,13 +76,13 @@ export const RenewedMany = Schema.Struct({
   ),
 })
 
-const ReleaseOptions = Schema.Struct({
+export const ReleaseOptions = Schema.Struct({
   reason: nullish(Schema.String.pipe(Schema.maxLength(2000))),
   delay_seconds: nullish(Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(86_400 * 30))),
   count_attempt: nullish(Schema.Boolean),
 })
 
-const Suspension = Schema.Struct({
+export const Suspension = Schema.Struct({
   tool_call_id: Schema.NonEmptyString,
   tool_name: Schema.NonEmptyString,
   expires_in_seconds: nullish(Schema.Number.pipe(Schema.between(1, maxExpirySeconds))).annotations({

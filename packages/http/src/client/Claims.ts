@@ -1,9 +1,11 @@
-import type { Claims as Port } from "@runlease/core"
+import type { Claims as Port, Ids, Run } from "@runlease/core"
 import { WorkerRegistry } from "@runlease/core"
-import { type Context, Duration, Effect } from "effect"
+import { type Context, Duration, Effect, Schema } from "effect"
+import { Replies } from "../Api/Exchange.js"
 import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
+import { Exchange } from "./Exchange.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
 import { RunViews } from "./RunViews.js"
 import { path, Transport, unexpected } from "./Transport.js"
@@ -13,49 +15,99 @@ const operation = "Claims.claim"
 export const make: Effect.Effect<
   Context.Tag.Service<Port.Claims>,
   never,
-  Additions | Credentials | RunViews | Transport
+  Additions | Credentials | Exchange | RunViews | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
+  const exchange = yield* Exchange
   const views = yield* RunViews
   const additions = yield* Additions
+  // Who got as much as it asked for at last: there may be more, so its next claim need not wait for any.
+  const sated = new Set<Ids.WorkerId>()
+
+  const handBack = (workerId: Ids.WorkerId, runs: ReadonlyArray<Run.ClaimedRun>) =>
+    Effect.forEach(
+      runs,
+      ({ leaseEpoch, runId }) =>
+        exchange.perform(
+          {
+            operation: "Leases.release",
+            workerId,
+            sent: {
+              operation: "release",
+              run_id: runId,
+              lease_epoch: leaseEpoch,
+              reason: "the claim's caller was gone",
+            },
+            success: Schema.Unknown,
+          },
+          Effect.void,
+        ),
+      { concurrency: "unbounded", discard: true },
+      // When this fails too, the leases lapse.
+    ).pipe(Effect.ignoreLogged)
+
+  const optionsOf = ({ agentIds = [], leaseDuration }: Port.ClaimRequest) => ({
+    lease_duration_seconds: leaseSeconds(leaseDuration),
+    ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }),
+  })
+
+  const byItself = Effect.fnUntraced(function* (request: Port.ClaimRequest, waitSeconds: number) {
+    const { token } = yield* credentials.of(request.workerId)
+    const { run, runs } = yield* transport.request({
+      operation,
+      method: "POST",
+      path: path`/agent-workers/workers/${request.workerId}/claim`,
+      token,
+      body: {
+        ...optionsOf(request),
+        ...(request.limit > 1 && additions ? { limit: request.limit } : {}),
+        ...(waitSeconds > 0 ? { wait_seconds: waitSeconds } : {}),
+      },
+      success: Claimed,
+      wait: Duration.seconds(waitSeconds),
+    })
+    return runs ?? (run === null ? [] : [run])
+  })
+
+  const withOthers = (request: Port.ClaimRequest) =>
+    exchange.perform(
+      {
+        operation,
+        workerId: request.workerId,
+        sent: { operation: "claim", limit: request.limit, ...optionsOf(request) },
+        success: Replies.claim,
+        onAbandoned: ({ runs }) => handBack(request.workerId, runs),
+      },
+      Effect.map(byItself(request, 0), (runs) => ({ runs })),
+    )
 
   return {
-    claim: Effect.fn(operation)(function* ({ agentIds, leaseDuration, limit, wait, workerId }) {
-      const { token } = yield* credentials.of(workerId)
-      const chosen = agentIds ?? []
-      if (chosen.length > 0 && !additions)
-        return yield* missing(operation, "claim the runs of some agents only")
-      const waitSeconds = additions ? Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0))) : 0
-      const { run, runs } = yield* transport
-        .request({
-          operation,
-          method: "POST",
-          path: path`/agent-workers/workers/${workerId}/claim`,
-          token,
-          body: {
-            lease_duration_seconds: leaseSeconds(leaseDuration),
-            ...(limit > 1 && additions ? { limit } : {}),
-            ...(waitSeconds > 0 ? { wait_seconds: waitSeconds } : {}),
-            ...(chosen.length === 0 ? {} : { agent_ids: chosen }),
-          },
-          success: Claimed,
-          wait: Duration.seconds(waitSeconds),
+    claim: Effect.fn(operation)(
+      function* (request) {
+        if (!additions && (request.agentIds ?? []).length > 0) {
+          return yield* missing(operation, "claim the runs of some agents only")
+        }
+        const { limit, wait, workerId } = request
+        const waitSeconds = additions ? Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0))) : 0
+        let claimed: ReadonlyArray<Run.ClaimedRun> = []
+        if (waitSeconds === 0 || sated.has(workerId)) claimed = (yield* withOthers(request)).runs
+        if (waitSeconds > 0 && claimed.length === 0) claimed = yield* byItself(request, waitSeconds)
+        if (claimed.length < limit) sated.delete(workerId)
+        else sated.add(workerId)
+        yield* Effect.forEach(claimed, ({ conversationId, runId }) => views.learn(runId, conversationId), {
+          discard: true,
         })
-        .pipe(
-          Effect.catchTag("Refused", (refused) =>
-            Effect.fail(
-              refused.httpStatus === 404
-                ? new WorkerRegistry.WorkerNotFound({ workerId })
-                : unexpected(operation)(refused),
-            ),
+        return claimed
+      },
+      (claiming, { workerId }) =>
+        Effect.catchTag(claiming, "Refused", (refused) =>
+          Effect.fail(
+            refused.httpStatus === 404
+              ? new WorkerRegistry.WorkerNotFound({ workerId })
+              : unexpected(operation)(refused),
           ),
-        )
-      const claimed = runs ?? (run === null ? [] : [run])
-      yield* Effect.forEach(claimed, ({ conversationId, runId }) => views.learn(runId, conversationId), {
-        discard: true,
-      })
-      return claimed
-    }),
+        ),
+    ),
   }
 })

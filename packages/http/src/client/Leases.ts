@@ -1,15 +1,19 @@
 import { type Ids, Leases, Run } from "@runlease/core"
 import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
-import { Array, type Context, DateTime, Duration, Effect, Ref, Schema, Stream } from "effect"
-import { maxExpirySeconds, maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
+import { type Context, Duration, Effect, Schema, Stream } from "effect"
+import { Replies } from "../Api/Exchange.js"
+import { maxExpirySeconds } from "../Api/Workers.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import type { RunViews } from "./RunViews.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
+import { eventsVerdict } from "./EventsVerdict.js"
+import { Exchange } from "./Exchange.js"
 import { jsonEvents } from "./JsonEvents.js"
-import { leaseSeconds } from "./LeaseSeconds.js"
-import { path, type Refused, Transport, unexpected } from "./Transport.js"
+import { outcomeBody } from "./OutcomeBody.js"
+import * as Renewals from "./Renewals.js"
+import { lacks, path, type Refused, Transport, unexpected } from "./Transport.js"
 
 /** How long to wait, within what the server takes. */
 const expirySeconds = (duration: Duration.DurationInput): number =>
@@ -18,9 +22,19 @@ const expirySeconds = (duration: Duration.DurationInput): number =>
 const Signal = Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String })
 const isSignal = Schema.is(Signal)
 
-/** What another server answers where it lacks one of our additions. */
-const lacks = (refused: Refused): boolean =>
-  (refused.httpStatus === 404 || refused.httpStatus === 405) && refused.body.error !== "run_not_found"
+const refBody = ({ epoch, runId }: Run.LeaseRef) => ({ run_id: runId, lease_epoch: epoch })
+
+const releaseBody = (release: Leases.Release | undefined) => ({
+  reason: release?.reason,
+  delay_seconds: release?.delay === undefined ? undefined : Duration.toSeconds(release.delay),
+  count_attempt: release?.countAttempt,
+})
+
+const suspendBody = ({ expiresAfter, toolCallId, toolName }: Leases.Suspension) => ({
+  tool_call_id: toolCallId,
+  tool_name: toolName,
+  expires_in_seconds: expiresAfter === undefined ? undefined : expirySeconds(expiresAfter),
+})
 
 const verdict = (operation: string, lease: Run.LeaseRef) => (refused: Refused) =>
   refused.body.error === "run_not_found"
@@ -34,80 +48,38 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Context.Tag.Service<Leases.Leases>,
   never,
-  Additions | Credentials | RunViews | Transport
+  Additions | Credentials | Exchange | RunViews | Transport
 > {
-  const complete = Leases.completeInSteps(yield* RunLog.make, yield* Runs.make(project))
+  const completeInSteps = Leases.completeInSteps(yield* RunLog.make, yield* Runs.make(project))
   const transport = yield* Transport
   const credentials = yield* Credentials
   const additions = yield* Additions
-  const renewsMany = yield* Ref.make(additions)
+  const exchange = yield* Exchange
+  const renew = yield* Renewals.make
 
-  const renewSome = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
-    const { token } = yield* credentials.of(request.workerId)
-    const { leases } = yield* transport.request({
-      operation: "Leases.renew",
-      method: "POST",
-      path: path`/agent-workers/workers/${request.workerId}/leases`,
-      token,
-      body: {
-        leases: request.leases.map(({ epoch, runId }) => ({ run_id: runId, lease_epoch: epoch })),
-        lease_duration_seconds: leaseSeconds(request.leaseDuration),
-      },
-      success: RenewedMany,
-    })
-    return request.leases.map(({ runId }, index): Leases.Renewal => {
-      const lease = leases[index]
-      if (lease?.status === "held" && lease.lease_expires_at !== null) {
-        return { _tag: "Held", runId, expiresAt: lease.lease_expires_at }
-      }
-      return { _tag: lease?.status === "cancelled" ? "Cancelled" : "Lost", runId }
-    })
-  })
-
-  const renewAll = (request: Leases.RenewRequest) =>
-    Effect.map(
-      Effect.forEach(
-        Array.chunksOf(request.leases, maxRenewals),
-        (leases) => renewSome({ ...request, leases }),
-        { concurrency: 8 },
-      ),
-      Array.flatten,
-    )
-
-  const renewOne = Effect.fnUntraced(function* (
-    request: Leases.RenewRequest,
-    lease: Leases.RenewRequest["leases"][number],
-  ) {
-    const ref = { ...lease, workerId: request.workerId }
-    const credential = yield* credentials.fenced(ref)
-    const { run } = yield* transport.request({
-      operation: "Leases.renew",
-      method: "POST",
-      path: path`/agent-workers/workers/${request.workerId}/runs/${lease.runId}/lease`,
+  const releaseByItself = Effect.fnUntraced(function* (lease: Run.LeaseRef, release?: Leases.Release) {
+    const credential = yield* credentials.fenced(lease)
+    return yield* transport.request({
+      operation: "Leases.release",
+      method: "DELETE",
+      path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/lease`,
       ...credential,
-      body: { lease_duration_seconds: leaseSeconds(request.leaseDuration) },
-      success: Renewed,
+      body: releaseBody(release),
+      success: Schema.Unknown,
     })
-    const { runId } = lease
-    if (run?.status === "cancelled") return { _tag: "Cancelled", runId } as const
-    if (run?.status !== "running") return { _tag: "Lost", runId } as const
-    const expiresAt = run.leaseExpiresAt ?? DateTime.addDuration(yield* DateTime.now, request.leaseDuration)
-    return { _tag: "Held", runId, expiresAt } as const
   })
 
-  const renewEach = (request: Leases.RenewRequest) =>
-    Effect.forEach(
-      request.leases,
-      (lease) =>
-        renewOne(request, lease).pipe(
-          Effect.catchTag("Refused", (refused) =>
-            [403, 404, 409].includes(refused.httpStatus)
-              ? Effect.succeed<Leases.Renewal>({ _tag: "Lost", runId: lease.runId })
-              : Effect.fail(unexpected("Leases.renew")(refused)),
-          ),
-        ),
-      { concurrency: 8 },
-    )
+  const suspendByItself = Effect.fnUntraced(function* (lease: Run.LeaseRef, suspension: Leases.Suspension) {
+    const credential = yield* credentials.fenced(lease)
+    return yield* transport.request({
+      operation: "Leases.suspend",
+      method: "POST",
+      path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/suspend`,
+      ...credential,
+      body: suspendBody(suspension),
+      success: Schema.Unknown,
+    })
+  })
 
   const signalsOf = (workerId: Ids.WorkerId) =>
     Stream.unwrapScoped(
@@ -139,35 +111,21 @@ export const make = Effect.fnUntraced(function* (
     )
 
   return {
-    renew: Effect.fn("Leases.renew")(function* (request) {
-      if (request.leases.length === 0) return []
-      if (!(yield* renewsMany)) return yield* renewEach(request)
-      return yield* renewAll(request).pipe(
-        Effect.catchTag("Refused", (refused) =>
-          lacks(refused)
-            ? Effect.zipRight(Ref.set(renewsMany, false), renewEach(request))
-            : Effect.fail(unexpected("Leases.renew")(refused)),
-        ),
-      )
-    }),
+    renew,
 
     release: Effect.fn("Leases.release")(function* (lease, release) {
       // Without a way to hand back, the lease lapses by itself.
       if (!additions) return
-      const credential = yield* credentials.fenced(lease)
-      yield* transport
-        .request({
-          operation: "Leases.release",
-          method: "DELETE",
-          path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/lease`,
-          ...credential,
-          body: {
-            reason: release?.reason,
-            delay_seconds: release?.delay === undefined ? undefined : Duration.toSeconds(release.delay),
-            count_attempt: release?.countAttempt,
+      yield* exchange
+        .perform(
+          {
+            operation: "Leases.release",
+            workerId: lease.workerId,
+            sent: { operation: "release", ...refBody(lease), ...releaseBody(release) },
+            success: Schema.Unknown,
           },
-          success: Schema.Unknown,
-        })
+          releaseByItself(lease, release),
+        )
         .pipe(
           Effect.catchTag("Refused", (refused) =>
             lacks(refused) ? Effect.void : Effect.fail(verdict("Leases.release", lease)(refused)),
@@ -175,24 +133,44 @@ export const make = Effect.fnUntraced(function* (
         )
     }),
 
-    complete: Effect.fn("Leases.complete")(complete),
-
-    suspend: Effect.fn("Leases.suspend")(function* (lease, { expiresAfter, toolCallId, toolName }) {
-      if (!additions) return yield* missing("Leases.suspend", "suspend a run for a tool result")
-      const credential = yield* credentials.fenced(lease)
-      yield* transport
-        .request({
-          operation: "Leases.suspend",
-          method: "POST",
-          path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/suspend`,
-          ...credential,
-          body: {
-            tool_call_id: toolCallId,
-            tool_name: toolName,
-            expires_in_seconds: expiresAfter === undefined ? undefined : expirySeconds(expiresAfter),
+    complete: Effect.fn("Leases.complete")((lease, outcome, last) =>
+      exchange
+        .perform(
+          {
+            operation: "Leases.complete",
+            workerId: lease.workerId,
+            sent: {
+              operation: "complete",
+              ...refBody(lease),
+              ...outcomeBody(outcome),
+              last: last && {
+                events: last.events,
+                expected_previous_external_event_sequence: last.expectedSequence,
+              },
+            },
+            success: Replies.complete,
           },
-          success: Schema.Unknown,
-        })
+          completeInSteps(lease, outcome, last),
+        )
+        .pipe(
+          Effect.catchTag("Refused", (refused) =>
+            Effect.fail(eventsVerdict(lease.runId, refused) ?? verdict("Leases.complete", lease)(refused)),
+          ),
+        ),
+    ),
+
+    suspend: Effect.fn("Leases.suspend")(function* (lease, suspension) {
+      if (!additions) return yield* missing("Leases.suspend", "suspend a run for a tool result")
+      yield* exchange
+        .perform(
+          {
+            operation: "Leases.suspend",
+            workerId: lease.workerId,
+            sent: { operation: "suspend", ...refBody(lease), ...suspendBody(suspension) },
+            success: Schema.Unknown,
+          },
+          suspendByItself(lease, suspension),
+        )
         .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(verdict("Leases.suspend", lease)(refused))))
     }),
 

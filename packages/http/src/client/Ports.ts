@@ -18,6 +18,7 @@ import { Additions } from "./Additions.js"
 import * as Claims from "./Claims.js"
 import * as Conversations from "./Conversations.js"
 import * as Credentials from "./Credentials.js"
+import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
@@ -31,10 +32,11 @@ export const layer = (options: {
   readonly project: string
   readonly additions: boolean
 }): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => {
-  const shared = Layer.mergeAll(
+  const shared = Layer.merge(
     Layer.effect(RunViews.RunViews, RunViews.make),
-    Layer.effect(Credentials.Credentials, Credentials.make),
+    Layer.scoped(Exchange.Exchange, Exchange.make),
   ).pipe(
+    Layer.provideMerge(Layer.effect(Credentials.Credentials, Credentials.make)),
     Layer.provideMerge(
       Layer.merge(
         Layer.effect(Transport.Transport, Transport.make(options)),

@@ -1,10 +1,12 @@
 import { ControlEvents, type Ids, Run, RunLog } from "@runlease/core"
 import { Chunk, type Context, Duration, Effect, Option, Random, Schema, Stream } from "effect"
-import { Appended } from "../Api/Conversations.js"
+import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/Runs.js"
 import * as Refusals from "../server/Refusals.js"
 import { Additions } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
+import { eventsVerdict } from "./EventsVerdict.js"
+import { Exchange } from "./Exchange.js"
 import { RunViews } from "./RunViews.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
 
@@ -13,31 +15,20 @@ const pollInterval = Duration.seconds(1)
 
 const decodeStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
 
-/** Where the log is now; what the server shows of the run is not read. */
-const AppendReply = Appended.omit("run")
-
-const refusedReason = (body: Refused["body"]): RunLog.EventRefused["reason"] | undefined => {
-  switch (body.error) {
-    case "event_malformed":
-      return "malformed"
-    case "event_too_large":
-      return "too_large"
-    case "event_terminal":
-      return "terminal"
-    case "event_batch_size":
-      return "batch_size"
-    default:
-      return body.detail.includes("payload must be less than") ? "too_large" : undefined
-  }
-}
+const bodyOf = ({ events, expectedEventId, expectedSequence }: RunLog.AppendRequest) => ({
+  events,
+  expected_previous_event_id: expectedEventId,
+  expected_previous_external_event_sequence: expectedSequence,
+})
 
 export const make: Effect.Effect<
   Context.Tag.Service<RunLog.RunLog>,
   never,
-  Additions | Credentials | RunViews | Transport
+  Additions | Credentials | Exchange | RunViews | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
+  const exchange = yield* Exchange
   const additions = yield* Additions
   const views = yield* RunViews
 
@@ -60,11 +51,9 @@ export const make: Effect.Effect<
       const { status } = yield* views.get(runId)
       return yield* new Run.RunEnded({ runId, status: Run.isTerminal(status) ? status : "completed" })
     }
+    const ofEvents = eventsVerdict(runId, refused)
+    if (ofEvents !== undefined) return yield* ofEvents
     if (body.detail === Refusals.details.cursorMismatch) {
-      const { latest_event_id: latestEventId, latest_external_event_sequence: latestSequence } = body
-      if (latestEventId !== undefined && latestSequence !== undefined) {
-        return yield* new RunLog.CursorMismatch({ runId, latestEventId, latestSequence })
-      }
       const run = yield* views.get(runId)
       return yield* new RunLog.CursorMismatch({
         runId,
@@ -72,11 +61,39 @@ export const make: Effect.Effect<
         latestSequence: run.latestSequence,
       })
     }
-    const reason = refusedReason(body)
-    if (reason === undefined) return yield* unexpected("RunLog.append")(refused)
-    const index = Number(/\d+/.exec(body.field ?? "")?.[0] ?? 0)
-    return yield* new RunLog.EventRefused({ index, reason, message: body.detail })
+    return yield* unexpected("RunLog.append")(refused)
   })
+
+  const appendByItself = Effect.fnUntraced(function* (request: RunLog.AppendRequest) {
+    const conversationId = yield* views.conversationOf(request.runId)
+    const credential = yield* credentials.fenced(request.fence)
+    return yield* transport.request({
+      operation: "RunLog.append",
+      method: "POST",
+      path: path`/conversations/${conversationId}/runs/${request.runId}/events`,
+      ...credential,
+      body: bodyOf(request),
+      success: Replies.append,
+    })
+  })
+
+  const appended = (request: RunLog.AppendRequest) =>
+    request.fence === undefined
+      ? appendByItself(request)
+      : exchange.perform(
+          {
+            operation: "RunLog.append",
+            workerId: request.fence.workerId,
+            sent: {
+              operation: "append",
+              run_id: request.runId,
+              lease_epoch: request.fence.epoch,
+              ...bodyOf(request),
+            },
+            success: Replies.append,
+          },
+          appendByItself(request),
+        )
 
   const page = (options: {
     readonly runId: Ids.RunId
@@ -127,22 +144,9 @@ export const make: Effect.Effect<
 
   return {
     append: Effect.fn("RunLog.append")(function* (request) {
-      const conversationId = yield* views.conversationOf(request.runId)
-      const credential = yield* credentials.fenced(request.fence)
-      const reply = yield* transport
-        .request({
-          operation: "RunLog.append",
-          method: "POST",
-          path: path`/conversations/${conversationId}/runs/${request.runId}/events`,
-          ...credential,
-          body: {
-            events: request.events,
-            expected_previous_event_id: request.expectedEventId,
-            expected_previous_external_event_sequence: request.expectedSequence,
-          },
-          success: AppendReply,
-        })
-        .pipe(Effect.catchTag("Refused", (refused) => verdict(request, refused)))
+      const reply = yield* Effect.catchTag(appended(request), "Refused", (refused) =>
+        verdict(request, refused),
+      )
       return {
         latestEventId: reply.latest_event_id,
         latestSequence: reply.latest_external_event_sequence,

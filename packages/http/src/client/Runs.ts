@@ -8,6 +8,7 @@ import { SessionRecord } from "../Wire/Session.js"
 import { Submission } from "../Wire/Submission.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
+import { outcomeBody } from "./OutcomeBody.js"
 import { RunViews } from "./RunViews.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
 
@@ -156,12 +157,7 @@ export const make = (
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
-            body: {
-              status: outcome.status,
-              metadata: outcome.metadata,
-              terminal_error_code: outcome.error?.code,
-              terminal_error_message: outcome.error?.message,
-            },
+            body: outcomeBody(outcome),
             success: CompletedReply,
           })
           .pipe(

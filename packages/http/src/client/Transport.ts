@@ -19,6 +19,7 @@ import {
   Duration,
   Effect,
   Either,
+  identity,
   Option,
   ParseResult,
   type Redacted,
@@ -40,6 +41,8 @@ export interface Request<A, I> {
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
+  /** A body that is JSON text already. */
+  readonly text?: string
   /** A token to use instead of the API key. */
   readonly token?: Redacted.Redacted | undefined
   readonly success: Schema.Schema<A, I>
@@ -98,26 +101,30 @@ const refusalOf = (status: number, json: unknown): Refusal.Body =>
 
 const isRetryable = (status: number): boolean => status >= 500 || status === 429 || status === 408
 
+/** What an answer with that status and body refuses. */
+export const refusal = (
+  operation: string,
+  answer: { readonly status: number; readonly body: unknown; readonly retryAfterMillis: number | undefined },
+): Refused | Unavailable.ControlPlaneUnavailable => {
+  const { retryAfterMillis, status } = answer
+  const body = refusalOf(status, answer.body)
+  return isRetryable(status)
+    ? new Unavailable.ControlPlaneUnavailable({
+        operation,
+        message: body.detail,
+        ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+      })
+    : new Refused({ httpStatus: status, body })
+}
+
 const refuse = (
   operation: string,
-  response: HttpClientResponse.HttpClientResponse,
+  { headers, json, status }: HttpClientResponse.HttpClientResponse,
 ): Effect.Effect<never, Refused | Unavailable.ControlPlaneUnavailable> =>
-  Effect.flatMap(
-    Effect.option(response.json),
-    (json): Effect.Effect<never, Refused | Unavailable.ControlPlaneUnavailable> => {
-      const body = refusalOf(response.status, Option.getOrNull(json))
-      if (isRetryable(response.status)) {
-        const retryAfterMillis = retryAfterOf(response.headers)
-        return Effect.fail(
-          new Unavailable.ControlPlaneUnavailable({
-            operation,
-            message: body.detail,
-            ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
-          }),
-        )
-      }
-      return Effect.fail(new Refused({ httpStatus: response.status, body }))
-    },
+  Effect.flatMap(Effect.option(json), (body) =>
+    Effect.fail(
+      refusal(operation, { status, body: Option.getOrNull(body), retryAfterMillis: retryAfterOf(headers) }),
+    ),
   )
 
 /** What a refusal is that no verdict of the port stands for: the same request would be refused again. */
@@ -137,6 +144,19 @@ export const unexpected =
               : `The control plane refused the request: ${refused.body.detail}`,
     })
 
+/** What another server answers where it lacks one of our additions. */
+export const lacks = (refused: Refused): boolean =>
+  (refused.httpStatus === 404 || refused.httpStatus === 405) && refused.body.error !== "run_not_found"
+
+/** What a successful answer says, read by its schema. */
+export const read = <A, I>(
+  operation: string,
+  success: Schema.Schema<A, I>,
+): ((json: unknown) => Either.Either<A, Unavailable.ControlPlaneUnavailable>) => {
+  const decode = Schema.decodeUnknownEither(success)
+  return (json) => Either.mapLeft(decode(json), (error) => misunderstood(operation, error))
+}
+
 const misunderstood = (operation: string, error: ParseResult.ParseError) =>
   new Unavailable.ControlPlaneUnavailable({
     operation,
@@ -148,6 +168,13 @@ const misunderstood = (operation: string, error: ParseResult.ParseError) =>
       .join("; ")
       .slice(0, 500)}`,
   })
+
+const withBody = ({ body, text }: Omit<Request<never, never>, "success">) =>
+  text !== undefined
+    ? HttpClientRequest.bodyText(text, "application/json")
+    : body !== undefined
+      ? HttpClientRequest.bodyUnsafeJson(body)
+      : identity<HttpClientRequest.HttpClientRequest>
 
 export const make = (options: {
   readonly baseUrl: string
@@ -165,7 +192,7 @@ export const make = (options: {
         HttpClientRequest.bearerToken(request.token ?? options.token),
         HttpClientRequest.setHeaders(request.headers ?? {}),
         HttpClientRequest.setUrlParams(request.query ?? {}),
-        request.body === undefined ? (self) => self : HttpClientRequest.bodyUnsafeJson(request.body),
+        withBody(request),
         client.execute,
         Effect.mapError(unreachable(request.operation)),
         Effect.flatMap((response) =>
@@ -177,9 +204,8 @@ export const make = (options: {
 
     return {
       open,
-      request: (request) => {
-        const decode = Schema.decodeUnknownEither(request.success)
-        return Effect.flatMap(open(request), (response) =>
+      request: (request) =>
+        Effect.flatMap(open(request), (response) =>
           Effect.mapError(response.json, unreachable(request.operation)),
         ).pipe(
           Effect.timeoutFail({
@@ -191,10 +217,7 @@ export const make = (options: {
               }),
           }),
           Effect.withClock(networkClock),
-          Effect.flatMap((json) =>
-            Either.mapLeft(decode(json), (error) => misunderstood(request.operation, error)),
-          ),
-        )
-      },
+          Effect.flatMap(read(request.operation, request.success)),
+        ),
     }
   })

@@ -1,19 +1,20 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Access, Conversations, Run, RunLog, Runs } from "@runlease/core"
-import { Context, Effect, Stream } from "effect"
-import * as AgUiView from "../AgUiView.js"
+import { Context, Effect } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/Conversations.js"
 import { CurrentPrincipal } from "../Principal.js"
 import { pageInfo } from "../Wire.js"
 import * as Caller from "./Caller.js"
-import * as EventStream from "./EventStream.js"
+import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
 import * as RunPlaces from "./RunPlaces.js"
+import * as RunStream from "./RunStream.js"
 
 export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
   Effect.gen(function* () {
     const places = yield* RunPlaces.make
+    const stream = RunStream.make()
 
     return handlers
       .handle("create", ({ payload }) =>
@@ -62,17 +63,8 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           yield* places.check(projectId, path.conversation_id, path.run_id)
           const ports = yield* Caller.anyone
           const fence = yield* Caller.fence(ports, path.run_id, headers)
-          const appended = yield* Context.get(ports, RunLog.RunLog).append({
-            runId: path.run_id,
-            events: payload.events,
-            expectedEventId: payload.expected_previous_event_id ?? undefined,
-            expectedSequence: payload.expected_previous_external_event_sequence ?? undefined,
-            fence,
-          })
           return {
-            latest_event_id: appended.latestEventId,
-            latest_external_event_sequence: appended.latestSequence,
-            appended_count: appended.appendedCount,
+            ...(yield* Operations.append(ports, path.run_id, payload, fence)),
             run: yield* Context.get(ports, Runs.Runs).get(path.run_id),
           }
         }).pipe(Effect.mapError(Refusals.of)),
@@ -84,14 +76,10 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           if (run.conversationId !== path.conversation_id) {
             return yield* new Run.RunNotFound({ runId: path.run_id })
           }
-          const log = Context.get(ports, RunLog.RunLog)
-          const seen = headers[lastEventIdHeader] ?? 0
-          // The view depends on all that went before, so what the client has seen is folded, and not sent.
-          return yield* log.follow({ runId: path.run_id }).pipe(
-            AgUiView.transform({ runId: path.run_id, threadId: path.conversation_id }),
-            Stream.mapConcat((step) => (step.eventId > seen ? step.events : [])),
-            Stream.map(({ event, id }) => EventStream.frame(event, id)),
-            EventStream.respond,
+          return yield* stream.respond(
+            Context.get(ports, RunLog.RunLog),
+            { runId: path.run_id, threadId: path.conversation_id },
+            headers[lastEventIdHeader] ?? 0,
           )
         }).pipe(Effect.mapError(Refusals.of)),
       )

@@ -4,17 +4,18 @@
  * @since 0.1.0
  */
 import { HttpServerResponse } from "@effect/platform"
-import { Chunk, Duration, Effect, Schedule, Stream } from "effect"
+import { Chunk, Duration, Effect, Mailbox, Schedule, Stream } from "effect"
 import { Closing } from "./Closing.js"
 
 const keepAliveInterval = Duration.seconds(15)
 const comment = ":\n\n"
 
-const keepAlives = Stream.as(Stream.fromSchedule(Schedule.spaced(keepAliveInterval)), comment)
+/** How many writes may wait for a client before what they are made from does. */
+const capacity = 16
 
-/** One event. JSON text holds no line breaks, so it is one `data` line. */
-export const frame = (data: unknown, id?: number): string =>
-  `${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
+/** One event, given as JSON text. That holds no line breaks, so it is one `data` line. */
+export const frame = (json: string, id?: number): string =>
+  `${id === undefined ? "" : `id: ${id}\n`}data: ${json}\n\n`
 
 /**
  * The response that sends frames until they end or the server shuts down. A failure on the way ends it: a client that
@@ -26,20 +27,24 @@ export const frame = (data: unknown, id?: number): string =>
 export const respond = <E>(
   frames: Stream.Stream<string, E>,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Closing> =>
-  Effect.map(Closing, (closing) =>
-    frames.pipe(
-      Stream.mapChunks((chunk) => Chunk.of(Chunk.join(chunk, ""))),
-      Stream.catchAllCause((cause) =>
-        Stream.drain(Stream.fromEffect(Effect.logWarning("An event stream ended early", cause))),
-      ),
-      Stream.merge(keepAlives, { haltStrategy: "left" }),
-      (body) => Stream.concat(Stream.succeed(comment), body),
-      Stream.interruptWhen(closing.begun),
-      Stream.encodeText,
-      (body) =>
-        HttpServerResponse.stream(body, {
-          contentType: "text/event-stream",
-          headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" },
-        }),
-    ),
-  )
+  Effect.map(Closing, (closing) => {
+    const body = Effect.gen(function* () {
+      const mailbox = yield* Mailbox.make<string>(capacity)
+      yield* mailbox.offer(comment)
+      yield* frames.pipe(
+        Stream.runForEachChunk((chunk) => mailbox.offer(Chunk.join(chunk, ""))),
+        Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
+        Effect.ensuring(mailbox.end),
+        Effect.forkScoped,
+      )
+      yield* mailbox
+        .offer(comment)
+        .pipe(Effect.schedule(Schedule.spaced(keepAliveInterval)), Effect.forkScoped)
+      yield* Effect.forkScoped(Effect.zipRight(closing.begun, mailbox.end))
+      return Mailbox.toStream(mailbox)
+    })
+    return HttpServerResponse.stream(Stream.encodeText(Stream.unwrapScoped(body)), {
+      contentType: "text/event-stream",
+      headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" },
+    })
+  })

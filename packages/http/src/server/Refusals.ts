@@ -13,7 +13,7 @@ import type {
   Runs,
   WorkerRegistry,
 } from "@runlease/core"
-import { Cause, Effect, Match, Option, Predicate } from "effect"
+import { Cause, Effect, Match, Option, ParseResult, Predicate } from "effect"
 import * as Refusal from "../Refusal.js"
 
 /** What the ports can fail with. */
@@ -86,8 +86,8 @@ export const ended = (error: Run.RunEnded): Refusal.Refusal =>
 
 const maxDetail = 300
 
-const ofDecode = (error: HttpApiError.HttpApiDecodeError): Refusal.Refusal => {
-  const issue = error.issues[0]
+const ofIssues = (issues: HttpApiError.HttpApiDecodeError["issues"]): Refusal.Refusal => {
+  const issue = issues[0]
   const field = issue?.path.map(String).join(".") ?? ""
   const said = (issue?.message ?? "The request is malformed").split("\n")[0]!
   const sentence = field === "" ? said : `${field}: ${said}`
@@ -99,10 +99,14 @@ const ofDecode = (error: HttpApiError.HttpApiDecodeError): Refusal.Refusal => {
   )
 }
 
+/** What is read in a body and does not fit. */
+export const ofParse = (error: ParseResult.ParseError): Refusal.Refusal =>
+  ofIssues(ParseResult.ArrayFormatter.formatErrorSync(error))
+
 const ofFailure = (error: unknown): Refusal.Refusal | undefined => {
   if (error instanceof Refusal.Refusal) return error
   if (Predicate.isTagged(error, "HttpApiDecodeError"))
-    return ofDecode(error as HttpApiError.HttpApiDecodeError)
+    return ofIssues((error as HttpApiError.HttpApiDecodeError).issues)
   if (Predicate.isTagged(error, "RouteNotFound")) {
     return Refusal.make(404, "not_found", "There is nothing at this address")
   }
@@ -122,8 +126,25 @@ const toResponse = (refusal: Refusal.Refusal): HttpServerResponse.HttpServerResp
 const internal = Refusal.make(500, "internal", "The server has a fault; its log says more")
 
 /**
- * Answers whatever went wrong with a refusal, so that nothing of `E` is left. A defect is logged and told as nothing
- * but a fault; an interruption stays one.
+ * The refusal that stands for whatever went wrong. A defect is logged and told as nothing but a fault; an interruption
+ * stays one.
+ *
+ * @since 0.1.0
+ * @category refusals
+ */
+export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<Refusal.Refusal> => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+  const found = Option.orElse(Option.flatMapNullable(Cause.failureOption(cause), ofFailure), () =>
+    Option.flatMapNullable(Cause.dieOption(cause), ofFailure),
+  )
+  return Option.match(found, {
+    onSome: Effect.succeed,
+    onNone: () => Effect.as(Effect.logError("A request could not be handled", cause), internal),
+  })
+}
+
+/**
+ * Answers whatever went wrong with a refusal, so that nothing of `E` is left.
  *
  * @since 0.1.0
  * @category middleware
@@ -131,13 +152,4 @@ const internal = Refusal.make(500, "internal", "The server has a fault; its log 
 export const respond = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
-  Effect.catchAllCause(app, (cause) => {
-    if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause)
-    const found = Option.orElse(Option.flatMapNullable(Cause.failureOption(cause), ofFailure), () =>
-      Option.flatMapNullable(Cause.dieOption(cause), ofFailure),
-    )
-    return Option.match(found, {
-      onSome: (refusal) => Effect.succeed(toResponse(refusal)),
-      onNone: () => Effect.as(Effect.logError("A request could not be handled", cause), toResponse(internal)),
-    })
-  })
+  Effect.catchAllCause(app, (cause) => Effect.map(ofCause(cause), toResponse))

@@ -8,15 +8,8 @@ import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import * as Caller from "./Caller.js"
 import { Closing } from "./Closing.js"
 import type { Ports } from "./KnownProjects.js"
+import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
-
-const errorOf = (payload: {
-  readonly terminal_error_code?: string | null | undefined
-  readonly terminal_error_message?: string | null | undefined
-}): Run.RunError | undefined => {
-  const message = payload.terminal_error_message ?? payload.terminal_error_code
-  return message == null ? undefined : { code: payload.terminal_error_code ?? null, message }
-}
 
 export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
   Effect.gen(function* () {
@@ -117,7 +110,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const fence = yield* Caller.fence(ports, path.run_id, headers)
           const { completed, run } = yield* Context.get(ports, Runs.Runs).complete(
             path.run_id,
-            { status: payload.status, error: errorOf(payload), metadata: payload.metadata },
+            Operations.outcomeOf(payload),
             fence,
           )
           return { completed, run: CanonicalRun.fromRun(run) }

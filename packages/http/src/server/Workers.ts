@@ -1,16 +1,13 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Access, Claims, Leases, Run, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Duration, Effect, Option, Redacted, Stream } from "effect"
+import { Access, Leases, Run, Runs, WorkerRegistry } from "@runlease/core"
+import { Context, Effect, Option, Redacted, Stream } from "effect"
 import { Api } from "../Api.js"
-import { defaultLeaseSeconds } from "../Api/Workers.js"
 import { pageInfo } from "../Wire.js"
 import * as Caller from "./Caller.js"
 import { Closing } from "./Closing.js"
 import * as EventStream from "./EventStream.js"
+import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
-
-const leaseOf = (payload: { readonly lease_duration_seconds?: number | null | undefined }) =>
-  Duration.seconds(payload.lease_duration_seconds ?? defaultLeaseSeconds)
 
 export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
   Effect.gen(function* () {
@@ -43,15 +40,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       .handle("claim", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const claimed = yield* closing.unless(
-            Context.get(ports, Claims.Claims).claim({
-              workerId: path.worker_id,
-              limit: payload.limit ?? 1,
-              leaseDuration: leaseOf(payload),
-              wait: Duration.seconds(payload.wait_seconds ?? 0),
-              agentIds: payload.agent_ids ?? undefined,
-            }),
-          )
+          const claimed = yield* closing.unless(Operations.claim(ports, path.worker_id, payload))
           const runs = Option.getOrElse(claimed, () => [])
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }
         }).pipe(Effect.mapError(Refusals.of)),
@@ -62,7 +51,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const [renewal] = yield* Context.get(ports, Leases.Leases).renew({
             workerId: path.worker_id,
             leases: [{ runId: path.run_id, epoch: Caller.epochOf(headers) }],
-            leaseDuration: leaseOf(payload),
+            leaseDuration: Operations.leaseOf(payload),
           })
           if (renewal === undefined || renewal._tag === "Lost") return { run: null }
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
@@ -79,7 +68,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const renewals = yield* Context.get(ports, Leases.Leases).renew({
             workerId: path.worker_id,
             leases,
-            leaseDuration: leaseOf(payload),
+            leaseDuration: Operations.leaseOf(payload),
           })
           return { leases: renewals.map(toWire) }
         }).pipe(Effect.mapError(Refusals.of)),
@@ -87,30 +76,15 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       .handle("release", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          yield* Context.get(ports, Leases.Leases).release(
-            { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) },
-            {
-              reason: payload.reason ?? undefined,
-              delay: Duration.seconds(payload.delay_seconds ?? 0),
-              countAttempt: payload.count_attempt ?? false,
-            },
-          )
-          return { released: true as const }
+          const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
+          return yield* Operations.release(ports, lease, payload)
         }).pipe(Effect.mapError(Refusals.of)),
       )
       .handle("suspend", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          yield* Context.get(ports, Leases.Leases).suspend(
-            { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) },
-            {
-              toolCallId: payload.tool_call_id,
-              toolName: payload.tool_name,
-              expiresAfter:
-                payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
-            },
-          )
-          return { suspended: true as const }
+          const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
+          return yield* Operations.suspend(ports, lease, payload)
         }).pipe(Effect.mapError(Refusals.of)),
       )
       .handle("session", ({ headers, path, payload }) =>
@@ -131,7 +105,9 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const ports = yield* Caller.worker(path.worker_id)
           const signals = Context.get(ports, Leases.Leases).signals(path.worker_id)
           return yield* EventStream.respond(
-            Stream.map(signals, (signal) => EventStream.frame({ type: "cancelled", run_id: signal.runId })),
+            Stream.map(signals, (signal) =>
+              EventStream.frame(JSON.stringify({ type: "cancelled", run_id: signal.runId })),
+            ),
           )
         }),
       )

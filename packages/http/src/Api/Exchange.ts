@@ -1,0 +1,84 @@
+/**
+ * Many operations of one worker in one request, each with an answer of its own. (ours)
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import { Ids, Run } from "@runlease/core"
+import { JSONSchema, Schema } from "effect"
+import { JsonBody } from "../Body.js"
+import { Authorization } from "../Principal.js"
+import * as Refusal from "../Refusal.js"
+import { nullish } from "../Wire.js"
+import { ClaimedRun } from "../Wire/ClaimedRun.js"
+import { Append, Appended } from "./Conversations.js"
+import * as Doc from "./Doc.js"
+import { CompletedReply, Outcome } from "./Runs.js"
+import { ClaimOptions, ReleaseOptions, Suspension } from "./Workers.js"
+
+/** How many operations one exchange takes. */
+export const maxOperations = 256
+
+const lease = { run_id: Ids.RunId, lease_epoch: nullish(Run.LeaseEpoch) }
+
+/** Each is what the endpoint of its name takes, and the lease it stands on. A claim does not wait. */
+export const Operation = Schema.Union(
+  Schema.Struct({ operation: Schema.Literal("claim"), ...ClaimOptions.omit("wait_seconds").fields }),
+  Schema.Struct({ operation: Schema.Literal("append"), ...lease, ...Append.fields }),
+  Schema.Struct({
+    operation: Schema.Literal("complete"),
+    ...lease,
+    ...Outcome.fields,
+    last: Schema.optional(
+      Schema.Struct({
+        events: Append.fields.events,
+        expected_previous_external_event_sequence: Run.Sequence,
+      }),
+    ).annotations({ description: "The events that the run ends with, appended in the same commit" }),
+  }),
+  Schema.Struct({ operation: Schema.Literal("release"), ...lease, ...ReleaseOptions.fields }),
+  Schema.Struct({ operation: Schema.Literal("suspend"), ...lease, ...Suspension.fields }),
+)
+export type Operation = typeof Operation.Type
+
+/** What the body of each operation's answer is, when its status is 200. */
+export const Replies = {
+  claim: Schema.Struct({ runs: Schema.Array(ClaimedRun) }),
+  append: Appended.omit("run"),
+  complete: CompletedReply.omit("run"),
+} as const
+
+const { $schema: _, ...operationSchema } = JSONSchema.make(Operation)
+
+/** Read one by one, so that one that is wrong is refused alone. */
+const Operations = Schema.Array(
+  Schema.Unknown.annotations({ identifier: "Operation", jsonSchema: operationSchema }),
+).pipe(Schema.maxItems(maxOperations, { message: () => `must hold at most ${maxOperations} operations` }))
+
+/** `retry_after` is in seconds. */
+export const Answer = Schema.Struct({
+  status: Schema.Int,
+  body: Schema.Unknown,
+  retry_after: Schema.optional(Schema.Number),
+})
+export type Answer = typeof Answer.Type
+
+export const Answers = Schema.Struct({ answers: Schema.Array(Answer) })
+
+export const group = HttpApiGroup.make("exchange")
+  .add(
+    HttpApiEndpoint.post("exchange", "/agent-workers/workers/:worker_id/exchange")
+      .setPath(Schema.Struct({ worker_id: Ids.WorkerId }))
+      .setPayload(Schema.Struct({ operations: Operations }))
+      .addSuccess(Answers)
+      .addError(Refusal.Forbidden)
+      .annotateContext(
+        Doc.of(
+          "Do many operations of a worker",
+          "The operations are done side by side. Each has an answer, in the order asked: the status and the body that its own endpoint would have answered, without the run.",
+        ),
+      ),
+  )
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(OpenApi.annotations({ title: "Exchange", description: "Many operations in one request." }))

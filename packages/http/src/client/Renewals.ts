@@ -1,0 +1,101 @@
+/**
+ * Renews leases: many to a request, or one by one where the server cannot.
+ *
+ * @since 0.1.0
+ */
+import { Leases } from "@runlease/core"
+import { Array, type Context, DateTime, Effect, Ref } from "effect"
+import { maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
+import { Additions } from "./Additions.js"
+import { Credentials } from "./Credentials.js"
+import { leaseSeconds } from "./LeaseSeconds.js"
+import { lacks, path, Transport, unexpected } from "./Transport.js"
+
+export const make: Effect.Effect<
+  Context.Tag.Service<Leases.Leases>["renew"],
+  never,
+  Additions | Credentials | Transport
+> = Effect.gen(function* () {
+  const transport = yield* Transport
+  const credentials = yield* Credentials
+  const renewsMany = yield* Ref.make(yield* Additions)
+
+  const renewSome = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
+    const { token } = yield* credentials.of(request.workerId)
+    const { leases } = yield* transport.request({
+      operation: "Leases.renew",
+      method: "POST",
+      path: path`/agent-workers/workers/${request.workerId}/leases`,
+      token,
+      body: {
+        leases: request.leases.map(({ epoch, runId }) => ({ run_id: runId, lease_epoch: epoch })),
+        lease_duration_seconds: leaseSeconds(request.leaseDuration),
+      },
+      success: RenewedMany,
+    })
+    return request.leases.map(({ runId }, index): Leases.Renewal => {
+      const lease = leases[index]
+      if (lease?.status === "held" && lease.lease_expires_at !== null) {
+        return { _tag: "Held", runId, expiresAt: lease.lease_expires_at }
+      }
+      return { _tag: lease?.status === "cancelled" ? "Cancelled" : "Lost", runId }
+    })
+  })
+
+  const renewAll = (request: Leases.RenewRequest) =>
+    Effect.map(
+      Effect.forEach(
+        Array.chunksOf(request.leases, maxRenewals),
+        (leases) => renewSome({ ...request, leases }),
+        { concurrency: 8 },
+      ),
+      Array.flatten,
+    )
+
+  const renewOne = Effect.fnUntraced(function* (
+    request: Leases.RenewRequest,
+    lease: Leases.RenewRequest["leases"][number],
+  ) {
+    const ref = { ...lease, workerId: request.workerId }
+    const credential = yield* credentials.fenced(ref)
+    const { run } = yield* transport.request({
+      operation: "Leases.renew",
+      method: "POST",
+      path: path`/agent-workers/workers/${request.workerId}/runs/${lease.runId}/lease`,
+      ...credential,
+      body: { lease_duration_seconds: leaseSeconds(request.leaseDuration) },
+      success: Renewed,
+    })
+    const { runId } = lease
+    if (run?.status === "cancelled") return { _tag: "Cancelled", runId } as const
+    if (run?.status !== "running") return { _tag: "Lost", runId } as const
+    const expiresAt = run.leaseExpiresAt ?? DateTime.addDuration(yield* DateTime.now, request.leaseDuration)
+    return { _tag: "Held", runId, expiresAt } as const
+  })
+
+  const renewEach = (request: Leases.RenewRequest) =>
+    Effect.forEach(
+      request.leases,
+      (lease) =>
+        renewOne(request, lease).pipe(
+          Effect.catchTag("Refused", (refused) =>
+            [403, 404, 409].includes(refused.httpStatus)
+              ? Effect.succeed<Leases.Renewal>({ _tag: "Lost", runId: lease.runId })
+              : Effect.fail(unexpected("Leases.renew")(refused)),
+          ),
+        ),
+      { concurrency: 8 },
+    )
+
+  return Effect.fn("Leases.renew")(function* (request) {
+    if (request.leases.length === 0) return []
+    if (!(yield* Ref.get(renewsMany))) return yield* renewEach(request)
+    return yield* renewAll(request).pipe(
+      Effect.catchTag("Refused", (refused) =>
+        lacks(refused)
+          ? Effect.zipRight(Ref.set(renewsMany, false), renewEach(request))
+          : Effect.fail(unexpected("Leases.renew")(refused)),
+      ),
+    )
+  })
+})
