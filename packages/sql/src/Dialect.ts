@@ -6,13 +6,18 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { Effect } from "effect"
+import type { RunRow } from "./RunRow.js"
 
 /** The columns of rows that are handed to a statement, and their types. */
 export type Columns = Readonly<Record<string, "integer" | "text">>
 
 /** A row with those columns; further keys are allowed and left out. */
 export type RowOf<C extends Columns> = {
-  readonly [K in keyof C]: C[K] extends "integer" ? number | null : string | null
+  readonly [K in keyof C]: C[K] extends "integer"
+    ? number | null
+    : C[K] extends "text"
+      ? string | null
+      : number | string | null
 }
 
 /** One place in the index of runnable runs, and how many runs are wanted from it. */
@@ -26,10 +31,8 @@ export interface Probe {
 }
 
 /** A runnable run, and the index of the probe that found it. */
-export interface Candidate {
+export interface Candidate extends RunRow {
   readonly probe: number
-  readonly run_pk: number
-  readonly priority: number
 }
 
 /**

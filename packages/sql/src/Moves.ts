@@ -116,6 +116,12 @@ const endAttempt = (
   }
 }
 
+/** The holder keeps the run. */
+export const renew = (row: RunRow, expiresAt: number): Move => ({
+  row: { ...row, lease_expires_at: expiresAt },
+  events: [],
+})
+
 /** The lease has lapsed. */
 export const lapse = (row: RunRow, now: number): Move =>
   endAttempt(row, { ended: "lease_expired", reason: null, counted: true, availableAt: row.available_at }, now)

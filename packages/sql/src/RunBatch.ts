@@ -1,29 +1,31 @@
 /**
- * The runs that one batch of requests works on: read together, moved in memory, written together.
+ * The runs that one commit works on: read together, moved in memory, written together.
+ *
+ * All operations of a commit share one batch. What the database says of a run that the batch holds may be
+ * older than what the batch says of it, so it is asked of the batch.
  *
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import {
-  type AgentEvent,
-  ControlEvents,
-  type GroupCommit,
-  type Ids,
-  LogState,
-  Run,
-  Wakeups,
-} from "@runlease/core"
-import { DateTime, Effect } from "effect"
+import { type AgentEvent, ControlEvents, type GroupCommit, type Ids, LogState, Wakeups } from "@runlease/core"
+import { Effect } from "effect"
 import type { Columns } from "./Dialect.js"
+import { execute } from "./Execute.js"
+import * as ManyRows from "./ManyRows.js"
 import type { Move } from "./Moves.js"
 import {
+  type DetailRow,
+  eventId,
   Gate,
-  logColumns,
+  instant,
   logStateOf,
+  type MovingColumn,
   movingColumns,
   type RunRow,
-  selected,
+  selectedDetails,
+  selectedRun,
+  sequence,
   subjectOf,
   toJson,
 } from "./RunRow.js"
@@ -34,8 +36,6 @@ export interface RunRef {
   readonly runId: Ids.RunId
 }
 
-export const logKey: (ref: RunRef) => string = Wakeups.logKey
-
 const routeOf = (
   row: Pick<RunRow, "project_id" | "implementation_kind" | "worker_key" | "agent_id">,
 ): Wakeups.Route => ({
@@ -45,16 +45,10 @@ const routeOf = (
   agentId: row.agent_id,
 })
 
-/** The runs that `keys` (a table `v`) name by `on`, each with its details and its session. */
-const selectRuns = ({ sql }: SqlStore, keys: Fragment, on: string, suffix: Fragment) =>
-  sql<RunRow>`SELECT ${sql.literal(selected)} FROM ${keys} v
-    JOIN runs r ON ${sql.literal(on)}
-    JOIN run_details d ON d.run_pk = r.run_pk
-    LEFT JOIN sessions s ON s.run_pk = r.run_pk ${suffix}`
-
 const refColumns = { project_id: "text", run_id: "text" } as const
 const keyColumns = { run_pk: "integer" } as const
-const byRef = "r.project_id = v.project_id AND r.run_id = v.run_id"
+const metadataColumns = { metadata: "text" } as const
+const laneColumns = { project_id: "text", lane: "text" } as const
 
 const refRows = (store: SqlStore, refs: ReadonlyArray<RunRef>): Fragment =>
   store.dialect.rows(
@@ -70,8 +64,38 @@ export const keyRows = (store: SqlStore, keys: Iterable<number>): Fragment =>
   )
 
 /** Reads one run, to look at it only. */
-export const findRun = (store: SqlStore, ref: RunRef): Effect.Effect<RunRow | undefined, SqlError> =>
-  Effect.map(selectRuns(store, refRows(store, [ref]), byRef, store.sql.literal("")), ([row]) => row)
+export const findRun = (
+  store: SqlStore,
+  ref: RunRef,
+): Effect.Effect<(RunRow & DetailRow) | undefined, SqlError> => {
+  const { sql } = store
+  return Effect.map(
+    sql<RunRow & DetailRow>`SELECT ${sql.literal(`${selectedRun}, ${selectedDetails}`)} FROM runs r
+      JOIN run_details d ON d.run_pk = r.run_pk
+      LEFT JOIN sessions s ON s.run_pk = r.run_pk
+      WHERE r.project_id = ${ref.projectId} AND r.run_id = ${ref.runId}`,
+    ([row]) => row,
+  )
+}
+
+/** Reads what the runs' details and sessions tell of them, and the columns that `more` names. */
+export const readDetails = <More = unknown>(
+  store: SqlStore,
+  keys: ReadonlyArray<number>,
+  more: string = "",
+): Effect.Effect<ReadonlyMap<number, DetailRow & More>, SqlError> => {
+  if (keys.length === 0) return Effect.succeed(new Map())
+  const { sql } = store
+  return Effect.map(
+    execute(
+      sql<DetailRow & More & { readonly run_pk: number }>`
+        SELECT d.run_pk, ${sql.literal(selectedDetails + more)} FROM ${keyRows(store, keys)} v
+        JOIN run_details d ON d.run_pk = v.run_pk
+        LEFT JOIN sessions s ON s.run_pk = v.run_pk`,
+    ),
+    (rows) => new Map(rows.map((row) => [row.run_pk, row])),
+  )
+}
 
 const eventColumns = {
   run_pk: "integer",
@@ -96,10 +120,10 @@ interface EventRow extends EntryRow {
 /** Rows of one log, in its order, as entries. */
 export const toPiece = (rows: ReadonlyArray<EntryRow>): Wakeups.LogPiece => ({
   entries: rows.map((row) => ({
-    eventId: Run.EventId.make(row.event_id),
-    sequence: row.sequence === null ? null : Run.Sequence.make(row.sequence),
+    eventId: eventId(row.event_id),
+    sequence: row.sequence === null ? null : sequence(row.sequence),
     event: JSON.parse(row.payload) as AgentEvent.AgentEvent,
-    createdAt: DateTime.unsafeMake(row.created_at),
+    createdAt: instant(row.created_at),
   })),
   bytes: rows.reduce((bytes, { payload }) => bytes + payload.length, 0),
 })
@@ -116,170 +140,235 @@ export interface RunBatch {
   readonly load: (refs: ReadonlyArray<RunRef>) => Effect.Effect<void, SqlError>
   /** Reads runs by key, without those that somebody else is writing. */
   readonly loadFree: (keys: Iterable<number>) => Effect.Effect<ReadonlyArray<RunRow>, SqlError>
-  /** A loaded run as it is after the moves so far. */
+  /** Takes in a run as the database holds it, just read and locked; gives it as it is after the moves so far. */
+  readonly know: (row: RunRow) => RunRow
+  /** A known run as it is after the moves so far. */
   readonly find: (ref: RunRef) => RunRow | undefined
   /** Makes the move; a run that ends lets the next of its lane go. */
   readonly move: (move: Move) => RunRow
   readonly append: (row: RunRow, events: ReadonlyArray<External>) => RunRow
+  /** Replaces the run's metadata. */
+  readonly describe: (row: RunRow, metadata: unknown) => void
+  /** What the runs' details and sessions tell of them by now. */
+  readonly details: (keys: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, DetailRow>, SqlError>
   /** Takes in a run that was just inserted. */
   readonly enter: (row: RunRow) => void
-  /** Writes what has changed, and wakes whoever waits for it after the commit. */
+  /** Writes what has changed so far. The commit ends with it; before, only those need it who read what was written. */
   readonly flush: Effect.Effect<void, SqlError>
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
-export const make = (store: SqlStore, commit: GroupCommit.Commit): Effect.Effect<RunBatch, SqlError> =>
-  Effect.map(store.dialect.now, (now) => {
-    const { sql, dialect, wakeups } = store
-    const rows = new Map<string, RunRow>()
-    const moved = new Set<string>()
-    const grown = new Set<string>()
-    const events: Array<EventRow> = []
-    const lanes: Array<{ readonly project_id: string; readonly lane: string }> = []
-    const runnable: Array<Wakeups.Route> = []
+/** A run of the batch: as the database holds it, and as it is now. */
+interface Entry {
+  stored: RunRow
+  row: RunRow
+  readonly log: string
+}
 
-    const keyOf = (row: RunRow) => logKey({ projectId: row.project_id, runId: row.run_id })
+const movingNames = Object.keys(movingColumns) as ReadonlyArray<MovingColumn>
 
-    const keep = (row: RunRow): RunRow => {
-      rows.set(keyOf(row), row)
-      return row
+const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number): RunBatch => {
+  const { sql, dialect, wakeups } = store
+  const entries = new Map<string, Entry>()
+  const changed = new Set<Entry>()
+  const events: Array<EventRow> = []
+  const metadata = new Map<number, string | null>()
+  const lanes: Array<{ readonly project_id: string; readonly lane: string }> = []
+  const runnable: Array<Wakeups.Route> = []
+
+  const logOf = (row: RunRow) => Wakeups.logKey({ projectId: row.project_id, runId: row.run_id })
+
+  const know = (row: RunRow): RunRow => {
+    const log = logOf(row)
+    const known = entries.get(log)
+    if (known !== undefined) return known.row
+    entries.set(log, { stored: row, row, log })
+    return row
+  }
+
+  const keep = (row: RunRow): RunRow => {
+    const entry = entries.get(logOf(row))!
+    entry.row = row
+    changed.add(entry)
+    return row
+  }
+
+  const log = (row: RunRow, added: ReadonlyArray<External>, origin: "own" | "external"): RunRow => {
+    if (added.length === 0) return row
+    let { latest_event_id, latest_sequence } = row
+    for (const { payload } of added) {
+      latest_event_id += 1
+      if (origin === "external") latest_sequence += 1
+      events.push({
+        run_pk: row.run_pk,
+        event_id: latest_event_id,
+        sequence: origin === "external" ? latest_sequence : null,
+        payload,
+        created_at: now,
+      })
     }
-
-    const log = (row: RunRow, added: ReadonlyArray<External>, origin: "own" | "external"): RunRow => {
-      if (added.length === 0) return row
-      let { latest_event_id, latest_sequence } = row
-      for (const { payload } of added) {
-        latest_event_id += 1
-        if (origin === "external") latest_sequence += 1
-        events.push({
-          run_pk: row.run_pk,
-          event_id: latest_event_id,
-          sequence: origin === "external" ? latest_sequence : null,
-          payload,
-          created_at: now,
-        })
-      }
-      grown.add(keyOf(row))
-      const before = logStateOf(row)
-      const after = LogState.afterAll(
-        before,
-        added.map(({ event }) => event),
-      )
-      return {
-        ...row,
-        latest_event_id,
-        latest_sequence,
-        log_state: after === before ? row.log_state : toJson(after),
-        updated_at: now,
-      }
+    const before = logStateOf(row)
+    const after = LogState.afterAll(
+      before,
+      added.map(({ event }) => event),
+    )
+    return {
+      ...row,
+      latest_event_id,
+      latest_sequence,
+      log_state: after === before ? row.log_state : toJson(after),
+      updated_at: now,
     }
+  }
 
-    /** How the logs grew by `added`. */
-    const growth =
-      (added: ReadonlyArray<EventRow>) =>
-      (log: string): Wakeups.LogGrowth => {
-        const { latest_event_id, run_pk } = rows.get(log)!
-        return {
-          log,
-          latest: Run.EventId.make(latest_event_id),
-          piece: () => toPiece(added.filter((row) => row.run_pk === run_pk)),
-        }
-      }
+  const logOwn = (row: RunRow, own: ReadonlyArray<AgentEvent.AgentEvent>): RunRow =>
+    log(
+      row,
+      own.map((event) => ({ event, payload: JSON.stringify(event) })),
+      "own",
+    )
 
-    const logOwn = (row: RunRow, own: ReadonlyArray<AgentEvent.AgentEvent>): RunRow =>
-      log(
-        row,
-        own.map((event) => ({ event, payload: JSON.stringify(event) })),
-        "own",
-      )
-
-    const update = (columns: Columns, keys: Iterable<string>) => {
-      const changed = Array.from(keys, (key) => rows.get(key)!)
-      if (changed.length === 0) return Effect.void
-      const assignments = Object.keys(columns).map((name) => `${name} = v.${name}`)
-      return sql`UPDATE runs SET ${sql.csv(assignments)}
-        FROM ${dialect.rows({ ...keyColumns, ...columns }, changed)} v WHERE runs.run_pk = v.run_pk`
+  /** One statement for all runs of which the same columns have changed: an index is only touched for its own. */
+  const updates = Effect.suspend(() => {
+    const byNames = new Map<string, { readonly names: Array<MovingColumn>; readonly rows: Array<RunRow> }>()
+    for (const { row, stored } of changed) {
+      const names = movingNames.filter((name) => row[name] !== stored[name])
+      const key = names.join()
+      const group = byNames.get(key)
+      if (group !== undefined) group.rows.push(row)
+      else if (names.length > 0) byNames.set(key, { names, rows: [row] })
     }
+    return Effect.forEach(
+      byNames.values(),
+      ({ names, rows }) => ManyRows.update(store, "runs", movingColumns, names, rows),
+      { discard: true },
+    )
+  })
 
-    const insertEvents = Effect.gen(function* () {
-      if (events.length === 0) return
-      const names = sql.csv(Object.keys(eventColumns))
-      yield* sql`INSERT INTO events (${names}) SELECT ${names} FROM ${dialect.rows(eventColumns, events)} v`
-    })
+  const updateMetadata = Effect.suspend(() => {
+    const rows = Array.from(metadata, ([run_pk, text]) => ({ run_pk, metadata: text }))
+    metadata.clear()
+    return ManyRows.update(store, "run_details", metadataColumns, ["metadata"], rows)
+  })
 
-    /** The first unfinished run of a lane is the one that may go. */
-    const releaseLanes = Effect.suspend(() => {
-      if (lanes.length === 0) return Effect.void
-      const left = dialect.rows({ project_id: "text", lane: "text" }, lanes)
-      return Effect.map(
+  /** The first unfinished run of a lane is the one that may go. */
+  const releaseLanes = Effect.suspend(() => {
+    if (lanes.length === 0) return Effect.void
+    return Effect.map(
+      execute(
         sql<RunRow>`UPDATE runs
-          SET gate = CASE WHEN available_at > ${now} THEN ${Gate.delayed} ELSE ${Gate.runnable} END
+          SET gate = CASE WHEN available_at > ${now} THEN ${sql.literal(String(Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END
           WHERE status = 'pending' AND gate = ${Gate.behind} AND run_pk IN (
             SELECT (
               SELECT r.run_pk FROM runs r
               WHERE r.project_id = v.project_id AND r.lane = v.lane AND r.lane IS NOT NULL AND r.finished_at IS NULL
               ORDER BY r.run_pk LIMIT 1
-            ) FROM ${left} v
+            ) FROM ${dialect.rows(laneColumns, lanes)} v
           )
           RETURNING project_id, implementation_kind, worker_key, agent_id, gate`,
-        (released) => {
-          for (const row of released) if (row.gate === Gate.runnable) runnable.push(routeOf(row))
+      ),
+      (released) => {
+        for (const row of released) if (row.gate === Gate.runnable) runnable.push(routeOf(row))
+      },
+    )
+  })
+
+  /** Tells of the logs that grew, once the commit has succeeded, and of the runs that became runnable. */
+  const wakeAfter = () => {
+    const added = [...events]
+    const grown = Array.from(changed).flatMap(({ log, row, stored }): ReadonlyArray<Wakeups.LogGrowth> =>
+      row.latest_event_id === stored.latest_event_id
+        ? []
+        : [
+            {
+              log,
+              latest: eventId(row.latest_event_id),
+              piece: () => toPiece(added.filter(({ run_pk }) => run_pk === row.run_pk)),
+            },
+          ],
+    )
+    if (grown.length > 0) commit.after(wakeups.logsGrew(grown))
+    if (runnable.length > 0) commit.after(wakeups.runnable([...runnable]))
+  }
+
+  return {
+    now,
+    load: (refs) => {
+      const unknown = refs.filter((ref) => !entries.has(Wakeups.logKey(ref)))
+      if (unknown.length === 0) return Effect.void
+      return Effect.map(
+        execute(
+          sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${refRows(store, unknown)} v
+            JOIN runs r ON r.project_id = v.project_id AND r.run_id = v.run_id ${dialect.lock("r", "r.run_pk")}`,
+        ),
+        (found) => {
+          for (const row of found) know(row)
         },
       )
-    })
-
-    return {
-      now,
-      load: (refs) =>
-        refs.length === 0
-          ? Effect.void
-          : Effect.map(
-              selectRuns(store, refRows(store, refs), byRef, dialect.lock("r", "r.run_pk")),
-              (found) => {
-                for (const row of found) keep(row)
-              },
-            ),
-      loadFree: (keys) =>
-        Effect.map(
-          selectRuns(store, keyRows(store, keys), "r.run_pk = v.run_pk", dialect.lockFree("r")),
-          (found) => found.map(keep),
+    },
+    loadFree: (keys) =>
+      Effect.map(
+        execute(
+          sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${keyRows(store, keys)} v
+            JOIN runs r ON r.run_pk = v.run_pk ${dialect.lockFree("r")}`,
         ),
-      find: (ref) => rows.get(logKey(ref)),
-      move: (move) => {
-        const row = keep({ ...logOwn(move.row, move.events), updated_at: now })
-        moved.add(keyOf(row))
-        if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
-        if (row.finished_at !== null && row.lane !== null) {
-          lanes.push({ project_id: row.project_id, lane: row.lane })
-        }
-        return row
-      },
-      append: (row, added) =>
-        keep(log(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))), added, "external")),
-      enter: (row) => {
-        keep(row)
-        if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
-        else if (row.status === "running")
-          keep(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))))
-      },
-      flush: Effect.gen(function* () {
-        yield* update(movingColumns, moved)
-        yield* update(
-          logColumns,
-          Array.from(grown).filter((key) => !moved.has(key)),
-        )
-        yield* insertEvents
-        yield* releaseLanes
-        commit.after(wakeups.logsGrew(Array.from(grown, growth(Array.from(events)))))
-        commit.after(wakeups.runnable([...runnable]))
-        moved.clear()
-        grown.clear()
-        events.length = 0
-        lanes.length = 0
-        runnable.length = 0
-      }),
-    }
+        (found) => found.map(know),
+      ),
+    know,
+    find: (ref) => entries.get(Wakeups.logKey(ref))?.row,
+    move: (move) => {
+      const row = keep({ ...logOwn(move.row, move.events), updated_at: now })
+      if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
+      if (row.finished_at !== null && row.lane !== null) {
+        lanes.push({ project_id: row.project_id, lane: row.lane })
+      }
+      return row
+    },
+    append: (row, added) =>
+      keep(log(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))), added, "external")),
+    describe: (row, value) => void metadata.set(row.run_pk, toJson(value)),
+    details: (keys) => Effect.zipRight(updateMetadata, readDetails(store, keys)),
+    enter: (row) => {
+      know(row)
+      if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
+      else if (row.status === "running")
+        keep(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))))
+    },
+    flush: Effect.suspend(() => {
+      if (changed.size === 0 && runnable.length === 0) return Effect.void
+      return updates.pipe(
+        Effect.zipRight(Effect.suspend(() => ManyRows.insert(store, "events", eventColumns, events))),
+        Effect.zipRight(updateMetadata),
+        Effect.zipRight(releaseLanes),
+        Effect.map(() => {
+          wakeAfter()
+          for (const entry of changed) entry.stored = entry.row
+          changed.clear()
+          events.length = 0
+          lanes.length = 0
+          runnable.length = 0
+        }),
+      )
+    }),
+  }
+}
+
+/**
+ * The batch of a commit, made for the first who asks; it is written when all operations have run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ofCommit = (
+  store: SqlStore,
+  commit: GroupCommit.Commit<SqlError>,
+): Effect.Effect<RunBatch, SqlError> =>
+  Effect.suspend(() => {
+    const there = store.batches.get(commit)
+    if (there !== undefined) return Effect.succeed(there)
+    return Effect.map(store.dialect.now, (now) => {
+      const batch = make(store, commit, now)
+      store.batches.set(commit, batch)
+      commit.before(batch.flush)
+      return batch
+    })
   })

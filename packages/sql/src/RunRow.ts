@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { ControlEvents, Ids } from "@runlease/core"
+import type { ControlEvents, Ids, RequestSnapshot } from "@runlease/core"
 import { LogState, Run, type WorkerSession } from "@runlease/core"
-import { DateTime } from "effect"
+import { Brand, DateTime } from "effect"
 import type { Columns } from "./Dialect.js"
 
 /** `gate` of a pending run; and `pruned`, of a finished one that is being deleted in parts and exists for nobody. */
@@ -26,17 +26,12 @@ const fixedColumns = {
   created_at: "integer",
 } as const satisfies Columns
 
-/** What an append changes. */
-export const logColumns = {
+/** What the moves of a run may change. */
+export const movingColumns = {
   latest_event_id: "integer",
   latest_sequence: "integer",
   log_state: "text",
   updated_at: "integer",
-} as const satisfies Columns
-
-/** What any move of a run may change. */
-export const movingColumns = {
-  ...logColumns,
   status: "text",
   gate: "integer",
   available_at: "integer",
@@ -51,6 +46,8 @@ export const movingColumns = {
   started_at: "integer",
   finished_at: "integer",
 } as const satisfies Columns
+
+export type MovingColumn = keyof typeof movingColumns
 
 export const runColumns = { ...fixedColumns, ...movingColumns } as const
 
@@ -77,13 +74,14 @@ export const sessionColumns = {
   session_ended_at: "integer",
 } as const satisfies Columns
 
-/** Every column of a run, for a SELECT from `runs r`, `run_details d` and `sessions s`. */
-export const selected = [
-  "r.run_pk",
-  ...Object.keys(runColumns).map((name) => `r.${name}`),
-  ...Object.keys(detailColumns).map((name) => `d.${name}`),
-  ...Object.keys(sessionColumns).map((name) => `s.${name}`),
-].join(", ")
+const listed = (alias: string, names: ReadonlyArray<string>): string =>
+  names.map((name) => `${alias}.${name}`).join(", ")
+
+/** The columns of a `RunRow`, for a SELECT from `runs r`. */
+export const selectedRun = listed("r", ["run_pk", ...Object.keys(runColumns)])
+
+/** The columns of a `DetailRow`, for a SELECT from `run_details d` and `sessions s`. */
+export const selectedDetails = `${listed("d", Object.keys(detailColumns))}, ${listed("s", Object.keys(sessionColumns))}`
 
 export interface SessionRow {
   readonly session_id: Ids.SessionId | null
@@ -97,8 +95,19 @@ export interface SessionRow {
   readonly session_ended_at: number | null
 }
 
-/** A run as selected. JSON columns are text; instants are milliseconds since the epoch. */
-export interface RunRow extends SessionRow {
+/** What `run_details` and `sessions` tell of a run: it is read apart, by whoever needs it. */
+export interface DetailRow extends SessionRow {
+  readonly mode: string | null
+  readonly parent_run_id: Ids.RunId | null
+  readonly root_run_id: Ids.RunId
+  readonly trigger_call: string | null
+  readonly source_target: string | null
+  readonly runtime_target: string | null
+  readonly metadata: string | null
+}
+
+/** A run as `runs` holds it. JSON columns are text; instants are milliseconds since the epoch. */
+export interface RunRow {
   readonly run_pk: number
   readonly project_id: Ids.ProjectId
   readonly run_id: Ids.RunId
@@ -129,13 +138,6 @@ export interface RunRow extends SessionRow {
   readonly error: string | null
   readonly started_at: number | null
   readonly finished_at: number | null
-  readonly mode: string | null
-  readonly parent_run_id: Ids.RunId | null
-  readonly root_run_id: Ids.RunId
-  readonly trigger_call: string | null
-  readonly source_target: string | null
-  readonly runtime_target: string | null
-  readonly metadata: string | null
 }
 
 export const noSession: SessionRow = {
@@ -157,11 +159,16 @@ export const toJson = (value: unknown): string | null =>
 /** The value of a JSON column, which only this package writes. */
 export const fromJson = <A>(text: string | null): A | null => (text === null ? null : (JSON.parse(text) as A))
 
-const instant = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
+/** Numbers and ids of the database were checked on their way in. */
+export const eventId = Brand.nominal<Run.EventId>()
+export const sequence = Brand.nominal<Run.Sequence>()
+const leaseEpoch = Brand.nominal<Run.LeaseEpoch>()
+
+export const instant = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
 const instantOrNull = (millis: number | null): DateTime.Utc | null =>
   millis === null ? null : instant(millis)
 
-export const logStateOf = (row: RunRow): LogState.LogState =>
+export const logStateOf = (row: Pick<RunRow, "log_state">): LogState.LogState =>
   fromJson<LogState.LogState>(row.log_state) ?? LogState.initial
 
 export const pastAttemptOf = (row: RunRow): ControlEvents.PastAttempt | null => fromJson(row.past_attempt)
@@ -187,17 +194,17 @@ export const leaseOf = (row: RunRow): Run.LeaseRecord | null =>
   row.status === "running" && row.lease_owner !== null && row.lease_expires_at !== null
     ? {
         owner: row.lease_owner,
-        epoch: Run.LeaseEpoch.make(row.lease_epoch),
+        epoch: leaseEpoch(row.lease_epoch),
         expiresAt: instant(row.lease_expires_at),
       }
     : null
 
-export const sessionOf = (row: SessionRow & Pick<RunRow, "run_id">): WorkerSession.WorkerSession | null =>
+export const sessionOf = (runId: Ids.RunId, row: SessionRow): WorkerSession.WorkerSession | null =>
   row.session_id === null
     ? null
     : {
         id: row.session_id,
-        runId: row.run_id,
+        runId,
         implementationKind: row.session_kind!,
         workerId: row.session_worker_id,
         sessionKey: row.session_key!,
@@ -208,37 +215,69 @@ export const sessionOf = (row: SessionRow & Pick<RunRow, "run_id">): WorkerSessi
         endedAt: instantOrNull(row.session_ended_at),
       }
 
+const targetsOf = (row: DetailRow): Pick<Run.Run, "sourceTarget" | "runtimeTarget"> => ({
+  sourceTarget: fromJson<Run.Target>(row.source_target) ?? Run.projectTarget,
+  runtimeTarget: fromJson<Run.Target>(row.runtime_target) ?? Run.noTarget,
+})
+
 /** The run as the domain knows it. */
-export const toRun = (row: RunRow): Run.Run => ({
+export const toRun = (row: RunRow, details: DetailRow): Run.Run => ({
   runId: row.run_id,
   projectId: row.project_id,
   conversationId: row.conversation_id,
   messageId: row.message_id,
   agentId: row.agent_id,
   status: row.status,
-  mode: row.mode,
-  parentRunId: row.parent_run_id,
-  rootRunId: row.root_run_id,
-  trigger: fromJson(row.trigger_call),
+  mode: details.mode,
+  parentRunId: details.parent_run_id,
+  rootRunId: details.root_run_id,
+  trigger: fromJson(details.trigger_call),
   implementationKind: row.implementation_kind,
   workerKey: row.worker_key,
-  sourceTarget: fromJson<Run.Target>(row.source_target) ?? Run.projectTarget,
-  runtimeTarget: fromJson<Run.Target>(row.runtime_target) ?? Run.noTarget,
+  ...targetsOf(details),
   priority: row.priority,
   concurrencyKey: row.lane,
   attempt: row.attempt,
   maxAttempts: row.max_attempts,
-  latestEventId: Run.EventId.make(row.latest_event_id),
-  latestSequence: Run.Sequence.make(row.latest_sequence),
+  latestEventId: eventId(row.latest_event_id),
+  latestSequence: sequence(row.latest_sequence),
   lease: leaseOf(row),
-  leaseEpoch: Run.LeaseEpoch.make(row.lease_epoch),
+  leaseEpoch: leaseEpoch(row.lease_epoch),
   waiting: waitingOf(row),
-  session: sessionOf(row),
+  session: sessionOf(row.run_id, details),
   error: fromJson(row.error),
-  metadata: fromJson(row.metadata),
+  metadata: fromJson(details.metadata),
   createdAt: instant(row.created_at),
   updatedAt: instant(row.updated_at),
   availableAt: instant(row.available_at),
   startedAt: instantOrNull(row.started_at),
   finishedAt: instantOrNull(row.finished_at),
 })
+
+/** What its holder gets of a claimed run. */
+export const toClaimed = (
+  row: RunRow,
+  details: DetailRow,
+  snapshot: RequestSnapshot.RequestSnapshot,
+): Run.ClaimedRun => {
+  const lease = leaseOf(row)
+  return {
+    runId: row.run_id,
+    projectId: row.project_id,
+    conversationId: row.conversation_id,
+    messageId: row.message_id,
+    agentId: row.agent_id,
+    status: row.status,
+    snapshot,
+    ...targetsOf(details),
+    latestEventId: eventId(row.latest_event_id),
+    latestSequence: sequence(row.latest_sequence),
+    leaseOwner: lease?.owner ?? null,
+    leaseEpoch: leaseEpoch(row.lease_epoch),
+    leaseExpiresAt: lease?.expiresAt ?? null,
+    attempt: row.attempt,
+    maxAttempts: row.max_attempts,
+    waitedMillis: 0,
+    session: sessionOf(row.run_id, details),
+  }
+}

@@ -11,8 +11,8 @@ import {
   Claims,
   type GroupCommit,
   type Ids,
-  Run,
   type RequestSnapshot,
+  type Run,
   Waiting,
   type Wakeups,
   WorkerRegistry,
@@ -21,7 +21,7 @@ import { Array, Duration, Effect, Either } from "effect"
 import type { Candidate, Probe } from "./Dialect.js"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
-import { Gate, toRun } from "./RunRow.js"
+import { Gate, toClaimed } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 import { sweep } from "./Sweep.js"
 
@@ -70,12 +70,17 @@ const look = Effect.fnUntraced(function* ({ dialect }: SqlStore, requests: Reado
   return ofRequest
 })
 
+interface Dealt {
+  readonly request: Request
+  readonly found: Candidate
+}
+
 /** Deals the candidates out: each request in turn gets the best that is left for it. */
 const deal = (
   requests: ReadonlyArray<Request>,
   candidates: ReadonlyArray<ReadonlyArray<ReadonlyArray<Candidate>>>,
-): Map<number, Request> => {
-  const dealt = new Map<number, Request>()
+): ReadonlyMap<number, Dealt> => {
+  const dealt = new Map<number, Dealt>()
   const hands = requests.map((request, index) => ({
     request,
     lists: candidates[index]!.map((list) => ({ list, next: 0 })),
@@ -93,9 +98,9 @@ const deal = (
   let playing = hands
   while (playing.length > 0) {
     playing = playing.filter((hand) => {
-      const candidate = hand.left > 0 ? best(hand.lists) : undefined
-      if (candidate === undefined) return false
-      dealt.set(candidate.run_pk, hand.request)
+      const found = hand.left > 0 ? best(hand.lists) : undefined
+      if (found === undefined) return false
+      dealt.set(found.run_pk, { request: hand.request, found })
       hand.left -= 1
       return true
     })
@@ -103,40 +108,33 @@ const deal = (
   return dealt
 }
 
-const readSnapshots = (store: SqlStore, keys: Iterable<number>) =>
-  Effect.map(
-    store.sql<{ readonly run_pk: number; readonly snapshot: string }>`
-      SELECT d.run_pk, d.snapshot FROM ${RunBatch.keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
-    (rows) => new Map(rows.map(({ run_pk, snapshot }) => [run_pk, snapshot])),
-  )
-
 /** A run as it was claimed, so that it can be handed back when nobody got it. */
 type Taken = ReadonlyArray<Run.ClaimedRun>
 
 const claimAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Request>,
-  commit: GroupCommit.Commit,
+  commit: GroupCommit.Commit<SqlError>,
 ) {
-  const runs = yield* RunBatch.make(store, commit)
+  const runs = yield* RunBatch.ofCommit(store, commit)
   yield* sweep(store, runs)
   const dealt = deal(requests, yield* look(store, requests))
+  const details = yield* RunBatch.readDetails<{ readonly snapshot: string }>(
+    store,
+    Array.fromIterable(dealt.keys()),
+    ", d.snapshot",
+  )
   const taken = new Map<Request, Array<Run.ClaimedRun>>(requests.map((request) => [request, []]))
-  if (dealt.size > 0) {
-    const loaded = yield* runs.loadFree(dealt.keys())
-    const byKey = new Map(loaded.map((row) => [row.run_pk, row]))
-    const snapshots = yield* readSnapshots(store, dealt.keys())
-    // In the order dealt, which is each request's own order of preference.
-    for (const [key, request] of dealt) {
-      const row = byKey.get(key)
-      if (row === undefined || row.status !== "pending" || row.gate !== Gate.runnable) continue
-      const claimed = runs.move(
-        Moves.claim(row, { workerId: request.workerId, expiresAt: runs.now + request.lease }, runs.now),
-      )
-      const snapshot = JSON.parse(snapshots.get(key)!) as RequestSnapshot.RequestSnapshot
-      taken.get(request)!.push(Run.toClaimed(toRun(claimed), snapshot))
-    }
-    yield* runs.flush
+  // In the order dealt, which is each request's own order of preference.
+  for (const { found, request } of dealt.values()) {
+    const row = runs.know(found)
+    if (row.status !== "pending" || row.gate !== Gate.runnable) continue
+    const claimed = runs.move(
+      Moves.claim(row, { workerId: request.workerId, expiresAt: runs.now + request.lease }, runs.now),
+    )
+    const told = details.get(row.run_pk)!
+    const snapshot = JSON.parse(told.snapshot) as RequestSnapshot.RequestSnapshot
+    taken.get(request)!.push(toClaimed(claimed, told, snapshot))
   }
   return requests.map((request): Either.Either<Taken> => Either.right(taken.get(request)!))
 })
@@ -145,9 +143,9 @@ const claimAll = Effect.fnUntraced(function* (
 const handBackAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<{ readonly request: Request; readonly taken: Taken }>,
-  commit: GroupCommit.Commit,
+  commit: GroupCommit.Commit<SqlError>,
 ) {
-  const runs = yield* RunBatch.make(store, commit)
+  const runs = yield* RunBatch.ofCommit(store, commit)
   const given = requests.flatMap(({ request, taken }) =>
     taken.map(({ runId, leaseEpoch }) => ({
       ref: { projectId: request.projectId, runId },
@@ -163,7 +161,6 @@ const handBackAll = Effect.fnUntraced(function* (
       )
     }
   }
-  yield* runs.flush
   return requests.map((): Either.Either<void> => Either.void)
 })
 

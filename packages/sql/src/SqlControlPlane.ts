@@ -71,10 +71,7 @@ const makePorts = (store: SqlStore.SqlStore) =>
     return (projectId: Ids.ProjectId): Context.Context<ControlPlane.ProjectPorts> =>
       Context.make(Claims.Claims, claims(projectId)).pipe(
         Context.add(Conversations.Conversations, conversations(projectId)),
-        Context.add(Leases.Leases, {
-          ...leases(projectId),
-          complete: Leases.completeInSteps(runLog(projectId), runs(projectId)),
-        }),
+        Context.add(Leases.Leases, leases(projectId)),
         Context.add(RunLog.RunLog, runLog(projectId)),
         Context.add(Runs.Runs, runs(projectId)),
         Context.add(WorkerRegistry.WorkerRegistry, workers(projectId)),
@@ -117,7 +114,7 @@ export const make: Effect.Effect<
  */
 export const layer: Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable, SqlClient.SqlClient> =
   ControlPlane.layerProject().pipe(
-    // `make` has seen to it that the project is there.
+    // The constructor has seen to it that the project is there.
     Layer.catchAll((error) => (error._tag === "ProjectNotFound" ? Layer.die(error) : Layer.fail(error))),
     Layer.provideMerge(Layer.scopedContext(make)),
   )

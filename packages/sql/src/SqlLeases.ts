@@ -3,10 +3,13 @@
  *
  * @since 0.1.0
  */
-import { type Ids, type Leases, Run } from "@runlease/core"
+import type { SqlError } from "@effect/sql/SqlError"
+import { type GroupCommit, type Ids, type Leases, Run, type RunLog, type Runs } from "@runlease/core"
 import { DateTime, Duration, Effect, Either } from "effect"
 import * as Moves from "./Moves.js"
+import * as RunAppend from "./RunAppend.js"
 import * as RunBatch from "./RunBatch.js"
+import * as RunEnd from "./RunEnd.js"
 import type { RunRow } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
@@ -15,6 +18,15 @@ interface Renew {
   readonly request: Leases.RenewRequest
 }
 
+interface Complete {
+  readonly projectId: Ids.ProjectId
+  readonly lease: Run.LeaseRef
+  readonly outcome: Runs.Outcome
+  readonly last: RunAppend.Request | undefined
+}
+
+type CompleteRefusal = Run.LeaseLost | Run.RunNotFound | RunLog.CursorMismatch | RunLog.EventRefused
+
 /** A move of a run that only its holder may make. */
 interface HolderMove {
   readonly projectId: Ids.ProjectId
@@ -22,29 +34,45 @@ interface HolderMove {
   readonly move: (row: RunRow, now: number) => Moves.Move
 }
 
-/** Only the lease's end is written: a renewal touches no other column and no log. */
-const renewalColumns = { run_pk: "integer", lease_expires_at: "integer" } as const
+/** Ends a run with its last events; when they are refused, it goes on. */
+const completeOne = (
+  store: SqlStore,
+  runs: RunBatch.RunBatch,
+  commit: GroupCommit.Commit<SqlError>,
+  { last, lease, outcome, projectId }: Complete,
+): Effect.Effect<Either.Either<Leases.Completed, CompleteRefusal>, SqlError> => {
+  const { runId, workerId } = lease
+  const end = (): Either.Either<Leases.Completed, CompleteRefusal> =>
+    Either.map(
+      RunEnd.end(store, runs, commit, { ref: { projectId, runId }, outcome, fence: lease }),
+      (completed) => ({ completed }),
+    )
+  if (last === undefined) return Effect.succeed(end())
+  return Effect.map(RunAppend.append(store, runs, last), (appended) => {
+    if (Either.isRight(appended) || appended.left._tag === "RunEnded") return end()
+    return Either.left(
+      appended.left._tag === "RunWaiting" ? new Run.LeaseLost({ runId, workerId }) : appended.left,
+    )
+  })
+}
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  store: SqlStore,
-): ((projectId: Ids.ProjectId) => Omit<Leases.Leases["Type"], "complete">) => {
-  const { sql, dialect, writer, wakeups } = store
+export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Leases["Type"]) => {
+  const { writer, wakeups } = store
 
   const renew = writer.operation<Renew, ReadonlyArray<Leases.Renewal>>({
     name: "Leases.renew",
     run: (requests, commit) =>
       Effect.gen(function* () {
-        const runs = yield* RunBatch.make(store, commit)
+        const runs = yield* RunBatch.ofCommit(store, commit)
         yield* runs.load(
           requests.flatMap(({ projectId, request }) =>
             request.leases.map(({ runId }) => ({ projectId, runId })),
           ),
         )
-        const renewed: Array<{ readonly run_pk: number; readonly lease_expires_at: number }> = []
         const renewOne = (
           { projectId, request }: Renew,
           { runId, epoch }: Leases.RenewRequest["leases"][number],
@@ -54,7 +82,7 @@ export const make = (
           switch (Moves.standing(row, { workerId: request.workerId, epoch }, runs.now)) {
             case "held": {
               const expiresAt = runs.now + Duration.toMillis(request.leaseDuration)
-              renewed.push({ run_pk: row.run_pk, lease_expires_at: expiresAt })
+              runs.move(Moves.renew(row, expiresAt))
               return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(expiresAt) }
             }
             case "ended":
@@ -63,14 +91,19 @@ export const make = (
               return { _tag: "Lost", runId }
           }
         }
-        const answers = requests.map((renewal) =>
+        return requests.map((renewal) =>
           Either.right(renewal.request.leases.map((lease) => renewOne(renewal, lease))),
         )
-        if (renewed.length > 0) {
-          yield* sql`UPDATE runs SET lease_expires_at = v.lease_expires_at, updated_at = ${runs.now}
-            FROM ${dialect.rows(renewalColumns, renewed)} v WHERE runs.run_pk = v.run_pk`
-        }
-        return answers
+      }),
+  })
+
+  const complete = writer.operation<Complete, Leases.Completed, CompleteRefusal>({
+    name: "Leases.complete",
+    run: (requests, commit) =>
+      Effect.gen(function* () {
+        const runs = yield* RunBatch.ofCommit(store, commit)
+        yield* runs.load(requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })))
+        return yield* Effect.forEach(requests, (request) => completeOne(store, runs, commit, request))
       }),
   })
 
@@ -78,9 +111,9 @@ export const make = (
     name: "Leases.move",
     run: (requests, commit) =>
       Effect.gen(function* () {
-        const runs = yield* RunBatch.make(store, commit)
+        const runs = yield* RunBatch.ofCommit(store, commit)
         yield* runs.load(requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })))
-        const verdicts = requests.map(({ projectId, lease, move }) => {
+        return requests.map(({ projectId, lease, move }) => {
           const { runId, workerId } = lease
           const row = runs.find({ projectId, runId })
           if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
@@ -90,8 +123,6 @@ export const make = (
           runs.move(move(row, runs.now))
           return Either.void
         })
-        yield* runs.flush
-        return verdicts
       }),
   })
 
@@ -106,6 +137,15 @@ export const make = (
       }
       return moveHeld({ projectId, lease, move: (row, now) => Moves.release(row, how, now) })
     }),
+
+    complete: Effect.fn("Leases.complete")((lease, outcome, last) =>
+      complete({
+        projectId,
+        lease,
+        outcome,
+        last: last && RunAppend.request(projectId, { runId: lease.runId, fence: lease, ...last }),
+      }),
+    ),
 
     suspend: Effect.fn("Leases.suspend")((lease, suspension) =>
       moveHeld({ projectId, lease, move: (row, now) => Moves.suspend(row, suspension, now) }),

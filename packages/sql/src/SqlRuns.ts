@@ -3,22 +3,27 @@
  *
  * @since 0.1.0
  */
+import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import { type GroupCommit, Ids, Json, type RequestSnapshot, Run, Runs } from "@runlease/core"
 import { Effect, Either } from "effect"
+import { execute } from "./Execute.js"
 import * as Moves from "./Moves.js"
 import * as Paging from "./Paging.js"
 import * as RunBatch from "./RunBatch.js"
-import { Gate, leaseOf, type RunRow, selected, toJson, toRun, waitingOf } from "./RunRow.js"
+import * as RunEnd from "./RunEnd.js"
+import {
+  type DetailRow,
+  Gate,
+  type RunRow,
+  selectedDetails,
+  selectedRun,
+  toRun,
+  waitingOf,
+} from "./RunRow.js"
 import * as SqlSessions from "./SqlSessions.js"
 import type { SqlStore } from "./SqlStore.js"
 import * as SqlSubmit from "./SqlSubmit.js"
-
-interface End {
-  readonly ref: RunBatch.RunRef
-  readonly outcome: Runs.Outcome
-  readonly fence: Run.Fence | undefined
-}
 
 interface Ended {
   readonly ended: boolean
@@ -31,51 +36,44 @@ interface Resume {
   readonly messageId: string
 }
 
-interface DetailRow {
+interface Resumed {
+  readonly duplicate: boolean
+  readonly run: Run.Run
+}
+
+interface AnswersRow {
   readonly run_pk: number
   readonly snapshot: string
   readonly answers: string
 }
 
-/** Ends every run of the batch that has not ended, and tells the holder of one that was cancelled. */
+/** Ends every run of the batch that has not ended. */
 const endAll = Effect.fnUntraced(function* (
   store: SqlStore,
-  requests: ReadonlyArray<End>,
-  commit: GroupCommit.Commit,
+  requests: ReadonlyArray<RunEnd.Request>,
+  commit: GroupCommit.Commit<SqlError>,
 ) {
-  const { sql, dialect, wakeups } = store
-  const runs = yield* RunBatch.make(store, commit)
+  const runs = yield* RunBatch.ofCommit(store, commit)
   yield* runs.load(requests.map(({ ref }) => ref))
-  const metadata: Array<{ readonly run_pk: number; readonly metadata: string | null }> = []
-
-  const endOne = ({ ref, outcome, fence }: End): Either.Either<Ended, Run.RunNotFound | Run.LeaseLost> => {
-    const { runId } = ref
-    const row = runs.find(ref)
-    if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
-    if (fence !== undefined && Moves.standing(row, fence, runs.now) === "lost") {
-      return Either.left(new Run.LeaseLost({ runId, workerId: fence.workerId }))
-    }
-    if (Run.isTerminal(row.status)) return Either.right({ ended: false, run: toRun(row) })
-    const replaced = outcome.metadata === undefined ? row.metadata : toJson(outcome.metadata)
-    if (outcome.metadata !== undefined) metadata.push({ run_pk: row.run_pk, metadata: replaced })
-    const holder = leaseOf(row)?.owner
-    if (outcome.status === "cancelled" && fence === undefined && holder !== undefined) {
-      commit.after(wakeups.signal(holder, { _tag: "Cancelled", runId }))
-    }
-    const after = runs.move(
-      Moves.end({ ...row, metadata: replaced }, outcome.status, outcome.error ?? null, runs.now),
-    )
-    return Either.right({ ended: true, run: toRun(after) })
-  }
-
-  const verdicts = requests.map(endOne)
-  yield* runs.flush
-  if (metadata.length > 0) {
-    yield* sql`UPDATE run_details SET metadata = v.metadata
-      FROM ${dialect.rows({ run_pk: "integer", metadata: "text" }, metadata)} v WHERE run_details.run_pk = v.run_pk`
-  }
-  return verdicts
+  const verdicts = requests.map((request) => RunEnd.end(store, runs, commit, request))
+  const runOf = yield* readRuns(
+    runs,
+    requests.map(({ ref }) => ref),
+  )
+  return requests.map(({ ref }, index) =>
+    Either.map(verdicts[index]!, (ended): Ended => ({ ended, run: runOf(ref) })),
+  )
 })
+
+/** Gives the loaded ones of these runs as they are after the moves so far. */
+const readRuns = (runs: RunBatch.RunBatch, refs: ReadonlyArray<RunBatch.RunRef>) =>
+  Effect.map(
+    runs.details(refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])),
+    (details) => (ref: RunBatch.RunRef) => {
+      const row = runs.find(ref)!
+      return toRun(row, details.get(row.run_pk)!)
+    },
+  )
 
 const toolMessage = (id: string, answer: Runs.ToolAnswer): RequestSnapshot.SnapshotMessage => ({
   id,
@@ -94,38 +92,34 @@ const toolMessage = (id: string, answer: Runs.ToolAnswer): RequestSnapshot.Snaps
 const resumeAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Resume>,
-  commit: GroupCommit.Commit,
+  commit: GroupCommit.Commit<SqlError>,
 ) {
-  const { sql, dialect } = store
-  const runs = yield* RunBatch.make(store, commit)
-  yield* runs.load(requests.map(({ ref }) => ref))
-  const keys = requests.flatMap(({ ref }) => runs.find(ref)?.run_pk ?? [])
-  const details = new Map(
-    (yield* sql<DetailRow>`SELECT d.run_pk, d.snapshot, d.answers
-      FROM ${RunBatch.keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`).map((row) => [
-      row.run_pk,
-      row,
-    ]),
+  const { dialect, sql } = store
+  const runs = yield* RunBatch.ofCommit(store, commit)
+  const refs = requests.map(({ ref }) => ref)
+  yield* runs.load(refs)
+  const keys = refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])
+  const found = yield* execute(
+    sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
+      FROM ${RunBatch.keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
   )
+  const answered = new Map(found.map((row) => [row.run_pk, row]))
   const changed = new Set<number>()
 
   const resumeOne = ({
     ref,
     answer,
     messageId,
-  }: Resume): Either.Either<
-    { readonly duplicate: boolean; readonly run: Run.Run },
-    Run.RunNotFound | Runs.NotWaiting
-  > => {
+  }: Resume): Either.Either<boolean, Run.RunNotFound | Runs.NotWaiting> => {
     const found = runs.find(ref)
     if (found === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
     const row = Moves.waitIsOver(found, runs.now) ? runs.move(Moves.expireWait(found, runs.now)) : found
-    const detail = details.get(row.run_pk)!
-    const answers = JSON.parse(detail.answers) as Readonly<Record<string, string>>
+    const before = answered.get(row.run_pk)!
+    const answers = JSON.parse(before.answers) as Readonly<Record<string, string>>
     const given = Json.canonicalJson(answer)
     if (row.status === "waiting" && waitingOf(row)?.toolCallId === answer.toolCallId) {
-      const snapshot = JSON.parse(detail.snapshot) as RequestSnapshot.RequestSnapshot
-      details.set(row.run_pk, {
+      const snapshot = JSON.parse(before.snapshot) as RequestSnapshot.RequestSnapshot
+      answered.set(row.run_pk, {
         run_pk: row.run_pk,
         snapshot: JSON.stringify({
           ...snapshot,
@@ -134,22 +128,27 @@ const resumeAll = Effect.fnUntraced(function* (
         answers: JSON.stringify({ ...answers, [answer.toolCallId]: given }),
       })
       changed.add(row.run_pk)
-      return Either.right({ duplicate: false, run: toRun(runs.move(Moves.resume(row, runs.now))) })
+      runs.move(Moves.resume(row, runs.now))
+      return Either.right(false)
     }
     return Object.hasOwn(answers, answer.toolCallId) && answers[answer.toolCallId] === given
-      ? Either.right({ duplicate: true, run: toRun(row) })
+      ? Either.right(true)
       : Either.left(new Runs.NotWaiting({ runId: ref.runId, toolCallId: answer.toolCallId }))
   }
 
   const verdicts = requests.map(resumeOne)
-  yield* runs.flush
   if (changed.size > 0) {
-    const rows = Array.from(changed, (key) => details.get(key)!)
-    yield* sql`UPDATE run_details SET snapshot = v.snapshot, answers = v.answers
-      FROM ${dialect.rows({ run_pk: "integer", snapshot: "text", answers: "text" }, rows)} v
-      WHERE run_details.run_pk = v.run_pk`
+    const rows = Array.from(changed, (key) => answered.get(key)!)
+    yield* execute(
+      sql`UPDATE run_details SET snapshot = v.snapshot, answers = v.answers
+        FROM ${dialect.rows({ run_pk: "integer", snapshot: "text", answers: "text" }, rows)} v
+        WHERE run_details.run_pk = v.run_pk`,
+    )
   }
-  return verdicts
+  const runOf = yield* readRuns(runs, refs)
+  return requests.map(({ ref }, index) =>
+    Either.map(verdicts[index]!, (duplicate): Resumed => ({ duplicate, run: runOf(ref) })),
+  )
 })
 
 const listRuns = ({ sql }: SqlStore, projectId: Ids.ProjectId, options: Runs.ListRuns) => {
@@ -164,11 +163,17 @@ const listRuns = ({ sql }: SqlStore, projectId: Ids.ProjectId, options: Runs.Lis
   if (options.agentId !== undefined) filters.push(sql`r.agent_id = ${options.agentId}`)
   if (options.conversationId !== undefined) filters.push(sql`r.conversation_id = ${options.conversationId}`)
   return Effect.map(
-    sql<RunRow>`SELECT ${sql.literal(selected)} FROM runs r
+    sql<RunRow & DetailRow>`SELECT ${sql.literal(`${selectedRun}, ${selectedDetails}`)} FROM runs r
       JOIN run_details d ON d.run_pk = r.run_pk
       LEFT JOIN sessions s ON s.run_pk = r.run_pk
       WHERE ${sql.and(filters)} ORDER BY r.run_pk DESC LIMIT ${limit + 1}`,
-    (rows) => Paging.pageOf(rows, limit, (row) => [row.run_pk], toRun),
+    (rows) =>
+      Paging.pageOf(
+        rows,
+        limit,
+        (row) => [row.run_pk],
+        (row) => toRun(row, row),
+      ),
   )
 }
 
@@ -179,15 +184,11 @@ const listRuns = ({ sql }: SqlStore, projectId: Ids.ProjectId, options: Runs.Lis
 export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs["Type"]) => {
   const submit = SqlSubmit.make(store)
   const recordSession = SqlSessions.make(store)
-  const end = store.writer.operation<End, Ended, Run.RunNotFound | Run.LeaseLost>({
+  const end = store.writer.operation<RunEnd.Request, Ended, Run.RunNotFound | Run.LeaseLost>({
     name: "Runs.end",
     run: (requests, commit) => endAll(store, requests, commit),
   })
-  const resume = store.writer.operation<
-    Resume,
-    { readonly duplicate: boolean; readonly run: Run.Run },
-    Run.RunNotFound | Runs.NotWaiting
-  >({
+  const resume = store.writer.operation<Resume, Resumed, Run.RunNotFound | Runs.NotWaiting>({
     name: "Runs.resume",
     run: (requests, commit) => resumeAll(store, requests, commit),
   })
@@ -197,7 +198,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
 
     get: Effect.fn("Runs.get")(function* (runId) {
       const row = yield* store.read("Runs.get", RunBatch.findRun(store, { projectId, runId }))
-      return row === undefined ? yield* new Run.RunNotFound({ runId }) : toRun(row)
+      return row === undefined ? yield* new Run.RunNotFound({ runId }) : toRun(row, row)
     }),
 
     list: Effect.fn("Runs.list")((options = {}) =>

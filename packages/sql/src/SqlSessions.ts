@@ -32,8 +32,14 @@ export const make = (store: SqlStore) => {
     name: "Runs.recordSession",
     run: (requests, commit) =>
       Effect.gen(function* () {
-        const runs = yield* RunBatch.make(store, commit)
+        const runs = yield* RunBatch.ofCommit(store, commit)
         yield* runs.load(requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })))
+        const sessions = yield* RunBatch.readDetails(
+          store,
+          requests.flatMap(
+            ({ projectId, lease: { runId } }) => runs.find({ projectId, runId })?.run_pk ?? [],
+          ),
+        )
         const workers = yield* sql<{ readonly id: string; readonly implementation_kind: string }>`
           SELECT w.id, w.implementation_kind
           FROM ${dialect.rows(
@@ -57,7 +63,7 @@ export const make = (store: SqlStore) => {
             return Either.left(new Run.RunEnded({ runId, status: row.status }))
           }
           if (standing !== "held") return Either.left(new Run.LeaseLost({ runId, workerId }))
-          const before: SessionRow = recorded.get(row.run_pk) ?? row
+          const before: SessionRow = recorded.get(row.run_pk) ?? sessions.get(row.run_pk)!
           const status = record.status ?? before.session_status ?? "active"
           const session: SessionRow & { readonly run_pk: number } = {
             run_pk: row.run_pk,
@@ -73,7 +79,7 @@ export const make = (store: SqlStore) => {
             session_ended_at: status === "active" ? null : runs.now,
           }
           recorded.set(row.run_pk, session)
-          return Either.right(sessionOf({ ...session, run_id: runId })!)
+          return Either.right(sessionOf(runId, session)!)
         }
 
         const verdicts = requests.map(recordOne)

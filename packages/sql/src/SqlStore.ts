@@ -10,6 +10,7 @@ import { ControlPlaneUnavailable, GroupCommit, Wakeups } from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import type { Dialect } from "./Dialect.js"
 import * as Sqlite from "./dialect/Sqlite.js"
+import type { RunBatch } from "./RunBatch.js"
 
 export interface SqlStore {
   readonly sql: SqlClient.SqlClient
@@ -17,6 +18,8 @@ export interface SqlStore {
   readonly wakeups: Wakeups.Wakeups
   /** Every write goes through it. */
   readonly writer: GroupCommit.GroupCommit<SqlError>
+  /** What each commit that is under way has read and moved. */
+  readonly batches: WeakMap<GroupCommit.Commit<SqlError>, RunBatch>
   /** A read, whose failure says that the store did not answer. */
   readonly read: <A>(
     operation: string,
@@ -74,6 +77,7 @@ export const make: Effect.Effect<SqlStore, never, SqlClient.SqlClient | Scope.Sc
       dialect,
       wakeups,
       writer,
+      batches: new WeakMap(),
       read: (operation, effect) => Effect.mapError(effect, (error) => unavailable(operation, error)),
     }
   },

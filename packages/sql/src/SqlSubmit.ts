@@ -6,14 +6,26 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import { Conversations, type GroupCommit, Ids, Json, RequestSnapshot, Run, Runs } from "@runlease/core"
 import { DateTime, Effect, Either } from "effect"
+import { execute } from "./Execute.js"
+import * as ManyRows from "./ManyRows.js"
 import * as RunBatch from "./RunBatch.js"
-import { detailColumns, fromJson, Gate, noSession, type RunRow, runColumns, toJson, toRun } from "./RunRow.js"
+import {
+  type DetailRow,
+  detailColumns,
+  fromJson,
+  Gate,
+  noSession,
+  type RunRow,
+  runColumns,
+  toJson,
+  toRun,
+} from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
 interface Request {
   readonly projectId: Ids.ProjectId
   readonly submission: Runs.Submission
-  /** The submission as it was sent. */
+  /** The submission as it was sent, to be compared with another of the same public id. */
   readonly sent: string
   readonly runId: Ids.RunId
   readonly messageId: Ids.MessageId
@@ -27,8 +39,9 @@ type Submitted = { readonly run: Run.Run; readonly duplicate: boolean }
 /** A run that is accepted but has no key yet. */
 interface Accepted {
   readonly row: RunRow
+  readonly details: DetailRow
   readonly sent: string
-  readonly snapshot: string | null
+  readonly snapshot: string
 }
 
 interface MessageRow {
@@ -65,12 +78,12 @@ const readConversations = Effect.fnUntraced(function* (
     const whole = submission.snapshot === undefined || wanted.get(name)?.whole === 1 ? 1 : 0
     wanted.set(name, { project_id: projectId, id: conversationId, whole })
   }
-  const rows = yield* sql<MessageRow>`
+  const rows = yield* execute(sql<MessageRow>`
     SELECT c.project_id, c.id AS conversation_id, m.id, m.role, m.parts, m.metadata, m.created_at
     FROM ${dialect.rows({ project_id: "text", id: "text", whole: "integer" }, [...wanted.values()])} v
     JOIN conversations c ON c.project_id = v.project_id AND c.id = v.id
     LEFT JOIN messages m ON m.conversation_pk = c.conversation_pk AND v.whole = 1
-    ORDER BY m.message_pk`
+    ORDER BY m.message_pk`)
   for (const row of rows) {
     const name = nameOf(row.project_id, row.conversation_id)
     const messages = found.get(name) ?? []
@@ -79,20 +92,6 @@ const readConversations = Effect.fnUntraced(function* (
   }
   return found
 })
-
-/** The submissions of the runs that are there already. */
-const readSent = (
-  { sql }: SqlStore,
-  keys: ReadonlyArray<number>,
-  keyRows: ReturnType<typeof RunBatch.keyRows>,
-) =>
-  keys.length === 0
-    ? Effect.succeed(new Map<number, string>())
-    : Effect.map(
-        sql<{ readonly run_pk: number; readonly submission: string }>`
-          SELECT d.run_pk, d.submission FROM ${keyRows} v JOIN run_details d ON d.run_pk = v.run_pk`,
-        (rows) => new Map(rows.map(({ run_pk, submission }) => [run_pk, submission])),
-      )
 
 /** The lanes of these submissions that hold an unfinished run. */
 const readBusyLanes = Effect.fnUntraced(function* (
@@ -104,12 +103,12 @@ const readBusyLanes = Effect.fnUntraced(function* (
     return lane === null ? [] : [{ project_id: request.projectId, lane }]
   })
   if (lanes.length === 0) return new Set<string>()
-  const busy = yield* sql<{ readonly project_id: string; readonly lane: string }>`
+  const busy = yield* execute(sql<{ readonly project_id: string; readonly lane: string }>`
     SELECT v.project_id, v.lane FROM ${dialect.rows({ project_id: "text", lane: "text" }, lanes)} v
     WHERE EXISTS (
       SELECT 1 FROM runs r
       WHERE r.project_id = v.project_id AND r.lane = v.lane AND r.lane IS NOT NULL AND r.finished_at IS NULL
-    )`
+    )`)
   return new Set(busy.map(({ project_id, lane }) => nameOf(project_id, lane)))
 })
 
@@ -118,14 +117,13 @@ const laneOf = ({ submission, conversationId }: Request): string | null =>
 
 const newRow = (
   { projectId, submission, runId, messageId, conversationId }: Request,
-  place: { readonly lane: string | null; readonly behind: boolean; readonly rootRunId: Ids.RunId },
+  place: { readonly lane: string | null; readonly behind: boolean },
   now: number,
 ): RunRow => {
   const driven = submission.initialStatus === "running"
   const availableAt =
     submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt)
   return {
-    ...noSession,
     run_pk: 0,
     project_id: projectId,
     run_id: runId,
@@ -155,15 +153,19 @@ const newRow = (
     error: null,
     started_at: driven ? now : null,
     finished_at: null,
-    mode: submission.mode ?? null,
-    parent_run_id: submission.parentRunId ?? null,
-    root_run_id: place.rootRunId,
-    trigger_call: toJson(submission.trigger),
-    source_target: toJson(submission.sourceTarget),
-    runtime_target: toJson(submission.runtimeTarget),
-    metadata: null,
   }
 }
+
+const newDetails = (submission: Runs.Submission, rootRunId: Ids.RunId): DetailRow => ({
+  ...noSession,
+  mode: submission.mode ?? null,
+  parent_run_id: submission.parentRunId ?? null,
+  root_run_id: rootRunId,
+  trigger_call: toJson(submission.trigger),
+  source_target: toJson(submission.sourceTarget),
+  runtime_target: toJson(submission.runtimeTarget),
+  metadata: null,
+})
 
 const detailInsertColumns = {
   run_pk: "integer",
@@ -182,104 +184,125 @@ const conversationColumns = {
 
 /** Inserts the runs in the order given and tells each its key. */
 const insert = Effect.fnUntraced(function* (
-  { sql, dialect }: SqlStore,
+  store: SqlStore,
   accepted: ReadonlyArray<Accepted>,
   newConversations: ReadonlyArray<{ readonly id: string; readonly project_id: string }>,
   now: number,
 ) {
-  if (newConversations.length > 0) {
-    const names = sql.csv(Object.keys(conversationColumns))
-    yield* sql`INSERT INTO conversations (${names}) SELECT ${names} FROM ${dialect.rows(
-      conversationColumns,
-      newConversations.map((conversation) => ({ ...conversation, created_at: now, updated_at: now })),
-    )} v`
-  }
-  const names = sql.csv(Object.keys(runColumns))
-  const keys = yield* sql<{ readonly run_pk: number; readonly project_id: string; readonly run_id: string }>`
-    INSERT INTO runs (${names}) SELECT ${names} FROM ${dialect.rows(
-      { position: "integer", ...runColumns },
-      accepted.map(({ row }, position) => ({ ...row, position })),
-    )} v ORDER BY position
-    RETURNING run_pk, project_id, run_id`
+  yield* ManyRows.insert(
+    store,
+    "conversations",
+    conversationColumns,
+    newConversations.map((conversation) => ({ ...conversation, created_at: now, updated_at: now })),
+  )
+  const keys = yield* ManyRows.insert<typeof runColumns, Pick<RunRow, "run_pk" | "project_id" | "run_id">>(
+    store,
+    "runs",
+    runColumns,
+    accepted.map(({ row }) => row),
+    "RETURNING run_pk, project_id, run_id",
+  )
   const keyOf = new Map(keys.map((key) => [nameOf(key.project_id, key.run_id), key.run_pk]))
-  const inserted = accepted.map(({ row, sent, snapshot }) => ({
-    row: { ...row, run_pk: keyOf.get(nameOf(row.project_id, row.run_id))! },
-    sent,
-    snapshot,
+  const rows = accepted.map(({ row }): RunRow => ({
+    ...row,
+    run_pk: keyOf.get(nameOf(row.project_id, row.run_id))!,
   }))
-  const detailNames = sql.csv(Object.keys(detailInsertColumns))
-  yield* sql`INSERT INTO run_details (${detailNames}) SELECT ${detailNames} FROM ${dialect.rows(
+  yield* ManyRows.insert(
+    store,
+    "run_details",
     detailInsertColumns,
-    inserted.map(({ row, sent, snapshot }) => ({ ...row, answers: "{}", submission: sent, snapshot })),
-  )} v`
-  return inserted.map(({ row }) => row)
+    accepted.map(({ details, sent, snapshot }, index) => ({
+      ...details,
+      run_pk: rows[index]!.run_pk,
+      answers: "{}",
+      submission: sent,
+      snapshot,
+    })),
+  )
+  return rows
 })
 
-const submitAll = (store: SqlStore, requests: ReadonlyArray<Request>, commit: GroupCommit.Commit) =>
-  Effect.gen(function* () {
-    const runs = yield* RunBatch.make(store, commit)
-    yield* runs.load(
-      requests.flatMap(({ projectId, runId, submission: { publicId, parentRunId } }) => [
-        ...(publicId === undefined ? [] : [{ projectId, runId }]),
-        ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
-      ]),
-    )
-    const known = requests.flatMap((request) => runs.find(request)?.run_pk ?? [])
-    const sentBefore = yield* readSent(store, known, RunBatch.keyRows(store, known))
-    const conversations = yield* readConversations(store, requests)
-    const busyLanes = yield* readBusyLanes(store, requests)
-    const accepted = new Map<string, Accepted>()
-    const newConversations: Array<{ readonly id: string; readonly project_id: string }> = []
+const submitAll = Effect.fnUntraced(function* (
+  store: SqlStore,
+  requests: ReadonlyArray<Request>,
+  commit: GroupCommit.Commit<SqlError>,
+) {
+  const runs = yield* RunBatch.ofCommit(store, commit)
+  const named = requests.flatMap(({ projectId, runId, submission: { publicId, parentRunId } }) => [
+    ...(publicId === undefined ? [] : [{ projectId, runId }]),
+    ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
+  ])
+  yield* runs.load(named)
+  // What is known of the named runs, submissions included.
+  const known = yield* RunBatch.readDetails<{ readonly submission: string }>(
+    store,
+    named.flatMap((ref) => runs.find(ref)?.run_pk ?? []),
+    ", d.submission",
+  )
+  const conversations = yield* readConversations(store, requests)
+  const busyLanes = yield* readBusyLanes(store, requests)
+  const accepted = new Map<string, Accepted>()
+  const newConversations: Array<{ readonly id: string; readonly project_id: string }> = []
 
-    const accept = (request: Request): Either.Either<boolean, Refusal> => {
-      const { projectId, runId, conversationId, submission, sent } = request
-      const before = runs.find(request)
-      const sentFirst =
-        before === undefined ? accepted.get(RunBatch.logKey(request))?.sent : sentBefore.get(before.run_pk)
-      if (sentFirst !== undefined) {
-        return sentFirst === sent
-          ? Either.right(true)
-          : Either.left(new Runs.SubmissionConflict({ publicId: runId }))
-      }
-      let rootRunId = runId
-      if (submission.parentRunId !== undefined) {
-        const ref = { projectId, runId: submission.parentRunId }
-        const parent = runs.find(ref) ?? accepted.get(RunBatch.logKey(ref))?.row
-        if (parent === undefined) return Either.left(new Run.RunNotFound({ runId: submission.parentRunId }))
-        rootRunId = parent.root_run_id
-      }
-      const messages = conversations.get(nameOf(projectId, conversationId))
-      if (submission.conversationId === undefined) {
-        newConversations.push({ id: conversationId, project_id: projectId })
-      } else if (messages === undefined) {
-        return Either.left(new Conversations.ConversationNotFound({ conversationId }))
-      }
-      const lane = laneOf(request)
-      const behind = lane !== null && busyLanes.has(nameOf(projectId, lane))
-      if (lane !== null) busyLanes.add(nameOf(projectId, lane))
-      accepted.set(RunBatch.logKey(request), {
-        row: newRow(request, { lane, behind, rootRunId }, runs.now),
-        sent,
-        snapshot: JSON.stringify(
-          submission.snapshot ?? { ...RequestSnapshot.empty, messages: messages ?? [] },
-        ),
-      })
-      return Either.right(false)
-    }
+  /** The details of a run that is there already, or that this commit has accepted so far. */
+  const detailsOf = (ref: RunBatch.RunRef): DetailRow | undefined => {
+    const row = runs.find(ref)
+    return row === undefined ? accepted.get(nameOf(ref.projectId, ref.runId))?.details : known.get(row.run_pk)
+  }
 
-    const verdicts = requests.map(accept)
-    if (accepted.size > 0) {
-      const rows = yield* insert(store, [...accepted.values()], newConversations, runs.now)
-      for (const row of rows) runs.enter(row)
+  const sentFirst = (ref: RunBatch.RunRef): string | undefined => {
+    const row = runs.find(ref)
+    return row === undefined
+      ? accepted.get(nameOf(ref.projectId, ref.runId))?.sent
+      : known.get(row.run_pk)?.submission
+  }
+
+  const accept = (request: Request): Either.Either<boolean, Refusal> => {
+    const { projectId, runId, conversationId, submission, sent } = request
+    const before = sentFirst(request)
+    if (before !== undefined) {
+      return before === sent
+        ? Either.right(true)
+        : Either.left(new Runs.SubmissionConflict({ publicId: runId }))
     }
-    yield* runs.flush
-    return requests.map((request, index) =>
-      Either.map(verdicts[index]!, (duplicate): Submitted => ({
-        duplicate,
-        run: toRun(runs.find(request)!),
-      })),
-    )
-  })
+    let rootRunId = runId
+    if (submission.parentRunId !== undefined) {
+      const parent = detailsOf({ projectId, runId: submission.parentRunId })
+      if (parent === undefined) return Either.left(new Run.RunNotFound({ runId: submission.parentRunId }))
+      rootRunId = parent.root_run_id
+    }
+    const messages = conversations.get(nameOf(projectId, conversationId))
+    if (submission.conversationId === undefined) {
+      newConversations.push({ id: conversationId, project_id: projectId })
+    } else if (messages === undefined) {
+      return Either.left(new Conversations.ConversationNotFound({ conversationId }))
+    }
+    const lane = laneOf(request)
+    const behind = lane !== null && busyLanes.has(nameOf(projectId, lane))
+    if (lane !== null) busyLanes.add(nameOf(projectId, lane))
+    accepted.set(nameOf(projectId, runId), {
+      row: newRow(request, { lane, behind }, runs.now),
+      details: newDetails(submission, rootRunId),
+      sent,
+      snapshot: JSON.stringify(submission.snapshot ?? { ...RequestSnapshot.empty, messages: messages ?? [] }),
+    })
+    return Either.right(false)
+  }
+
+  const verdicts = requests.map(accept)
+  if (accepted.size > 0) {
+    const rows = yield* insert(store, [...accepted.values()], newConversations, runs.now)
+    for (const row of rows) runs.enter(row)
+  }
+  return requests.map((request, index) =>
+    Either.map(verdicts[index]!, (duplicate): Submitted => {
+      const row = runs.find(request)!
+      const details =
+        accepted.get(nameOf(request.projectId, request.runId))?.details ?? known.get(row.run_pk)!
+      return { duplicate, run: toRun(row, details) }
+    }),
+  )
+})
 
 /**
  * @since 0.1.0
@@ -296,7 +319,7 @@ export const make = (store: SqlStore) => {
     return yield* submit({
       projectId,
       submission,
-      sent: Json.canonicalJson(submission),
+      sent: submission.publicId === undefined ? "" : Json.canonicalJson(submission),
       runId: submission.publicId ?? Ids.RunId.make(yield* Ids.uuidV7),
       messageId: Ids.MessageId.make(yield* Ids.uuidV7),
       conversationId: submission.conversationId ?? Ids.ConversationId.make(yield* Ids.uuidV7),

@@ -5,6 +5,7 @@
  */
 import { Waiting } from "@runlease/core"
 import { Duration, Effect, Either } from "effect"
+import { execute } from "./Execute.js"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
 import { Gate, type RunRow } from "./RunRow.js"
@@ -31,7 +32,7 @@ const dueMove = (row: RunRow, now: number): Moves.Move | undefined => {
 export const sweep = (store: SqlStore, runs: RunBatch.RunBatch) =>
   Effect.gen(function* () {
     const { sql } = store
-    const found = yield* sql<{ readonly run_pk: number }>`
+    const found = yield* execute(sql<{ readonly run_pk: number }>`
       SELECT run_pk FROM (
         SELECT run_pk FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at <= ${runs.now}
         ORDER BY lease_expires_at LIMIT ${batch}
@@ -45,7 +46,7 @@ export const sweep = (store: SqlStore, runs: RunBatch.RunBatch) =>
       SELECT run_pk FROM (
         SELECT run_pk FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
         AND available_at <= ${runs.now} ORDER BY available_at LIMIT ${batch}
-      ) delayed`
+      ) delayed`)
     if (found.length === 0) return 0
     const rows = yield* runs.loadFree(found.map(({ run_pk }) => run_pk))
     const moves = rows.flatMap((row) => dueMove(row, runs.now) ?? [])
@@ -81,7 +82,7 @@ export const sweeper = (store: SqlStore): Effect.Effect<never> => {
     name: "Sweep",
     run: (requests, commit) =>
       Effect.gen(function* () {
-        const runs = yield* RunBatch.make(store, commit)
+        const runs = yield* RunBatch.ofCommit(store, commit)
         const swept = yield* sweep(store, runs)
         return requests.map(() => Either.right(swept))
       }),

@@ -8,6 +8,8 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Array, Clock, Effect, Exit, Option } from "effect"
 import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
+import { execute } from "../Execute.js"
+import { selectedRun } from "../RunRow.js"
 
 /**
  * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the
@@ -30,7 +32,7 @@ const turn = Effect.async<void>((resume) => {
 const isBusy = ({ cause }: SqlError): boolean =>
   cause instanceof Error && "code" in cause && String(cause.code).startsWith("SQLITE_BUSY")
 
-const execute = (connection: Connection, statement: string): Effect.Effect<void, SqlError> =>
+const run = (connection: Connection, statement: string): Effect.Effect<void, SqlError> =>
   Effect.asVoid(connection.execute(statement, [], undefined))
 
 /**
@@ -40,7 +42,7 @@ const execute = (connection: Connection, statement: string): Effect.Effect<void,
 export const make = (sql: SqlClient.SqlClient): Dialect => {
   // Takes the write lock at once: a transaction that reads first and is refused the lock later cannot wait for it.
   const begin = (connection: Connection) =>
-    Effect.retry(execute(connection, "BEGIN IMMEDIATE"), {
+    Effect.retry(run(connection, "BEGIN IMMEDIATE"), {
       times: attempts,
       while: (error) => (isBusy(error) ? Effect.as(turn, true) : Effect.succeed(false)),
     })
@@ -57,9 +59,9 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
             Effect.exit,
           )
           // A failed statement may have undone the transaction already; then there is nothing to roll back.
-          const rollback = Effect.ignore(execute(connection, "ROLLBACK"))
+          const rollback = Effect.ignore(run(connection, "ROLLBACK"))
           if (Exit.isSuccess(exit)) {
-            yield* Effect.tapError(execute(connection, "COMMIT"), () => rollback)
+            yield* Effect.tapError(run(connection, "COMMIT"), () => rollback)
           } else {
             yield* rollback
           }
@@ -70,14 +72,14 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
 
   const probe = (look: Probe, index: number) => {
     const equals = (column: string, value: string | null) =>
-      value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
+      value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
     return sql`SELECT * FROM (
-      SELECT ${sql.literal(String(index))} AS probe, run_pk, priority FROM runs
+      SELECT ${sql.literal(`${index} AS probe, ${selectedRun}`)} FROM runs r
       WHERE status = 'pending' AND gate = 0 AND project_id = ${look.projectId}
         ${look.agentId === null ? sql.literal("") : sql`AND agent_id = ${look.agentId}`}
         AND ${equals("implementation_kind", look.kind)} AND ${equals("worker_key", look.key)}
       ORDER BY priority DESC, run_pk LIMIT ${look.wanted}
-    ) AS ${sql(`probe_${index}`)}`
+    )`
   }
 
   return {
@@ -92,17 +94,16 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
     rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => {
       const names = Object.keys(columns)
       const values = rows.map((row) => names.map((name) => row[name]))
-      return sql`(SELECT ${sql.csv(names.map((name, index) => `value ->> ${index} AS ${name}`))}
-        FROM json_each(${JSON.stringify(values)}))`
+      const columnsOf = names.map((name, index) => `value ->> ${index} AS ${name}`).join(", ")
+      return sql`(SELECT ${sql.literal(columnsOf)} FROM json_each(${JSON.stringify(values)}))`
     },
     lock: () => sql.literal(""),
     lockFree: () => sql.literal(""),
     lockNames: () => Effect.void,
     runnable: (probes) =>
       Effect.map(
-        Effect.forEach(
-          Array.chunksOf(probes.map(probe), probesPerStatement),
-          (some) => sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`,
+        Effect.forEach(Array.chunksOf(probes.map(probe), probesPerStatement), (some) =>
+          execute(sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
         ),
         (found) => found.flat(),
       ),

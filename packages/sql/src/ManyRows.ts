@@ -1,0 +1,75 @@
+/**
+ * Writing many rows by one statement: a value that is alike in all of them is a parameter of its own, and the rest
+ * are columns of a table `v`.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect } from "effect"
+import type { Columns, RowOf } from "./Dialect.js"
+import { execute } from "./Execute.js"
+import type { SqlStore } from "./SqlStore.js"
+
+const types = { integer: "BIGINT", text: "TEXT" } as const
+
+const split = <C extends Columns>(
+  columns: C,
+  names: ReadonlyArray<string>,
+  rows: ReadonlyArray<RowOf<C>>,
+) => {
+  const plain = rows as ReadonlyArray<RowOf<Columns>>
+  const [first] = plain
+  const apart = names.filter((name) => plain.some((row) => row[name] !== first![name]))
+  return {
+    plain,
+    alike: names.flatMap((name) => (apart.includes(name) ? [] : [[name, first![name]!] as const])),
+    apart,
+    columns: Object.fromEntries(apart.map((name) => [name, columns[name]!])),
+  }
+}
+
+/** Inserts the rows in the order given, and returns the columns that `returning` names. */
+export const insert = <C extends Columns, A extends object>(
+  { dialect, sql }: SqlStore,
+  table: string,
+  columns: C,
+  rows: ReadonlyArray<RowOf<C>>,
+  returning = "",
+): Effect.Effect<ReadonlyArray<A>, SqlError> => {
+  if (rows.length === 0) return Effect.succeed([])
+  const { alike, apart, columns: columnsApart, plain } = split(columns, Object.keys(columns), rows)
+  const positioned = plain.map((row, position) => ({ ...row, position }))
+  const names = [...alike.map(([name]) => name), ...apart].join(", ")
+  const values = [
+    ...alike.map(([name, value]) => sql`CAST(${value} AS ${sql.literal(types[columns[name]!])})`),
+    ...apart.map((name) => sql.literal(`v.${name}`)),
+  ]
+  return execute(
+    sql<A>`INSERT INTO ${sql.literal(`${table} (${names})`)} SELECT ${sql.csv(values)}
+      FROM ${dialect.rows({ position: "integer", ...columnsApart }, positioned)} v
+      ORDER BY v.position ${sql.literal(returning)}`,
+  )
+}
+
+/** Sets the columns that `names` names in the rows given. */
+export const update = <C extends Columns>(
+  { dialect, sql }: SqlStore,
+  table: string,
+  columns: C,
+  names: ReadonlyArray<keyof C & string>,
+  rows: ReadonlyArray<RowOf<C & { readonly run_pk: "integer" }>>,
+): Effect.Effect<void, SqlError> => {
+  if (rows.length === 0) return Effect.void
+  const { alike, apart, columns: columnsApart, plain } = split(columns, names, rows)
+  const assignments = [
+    ...alike.map(([name, value]) => sql`${sql.literal(name)} = ${value}`),
+    ...apart.map((name) => sql.literal(`${name} = v.${name}`)),
+  ]
+  return Effect.asVoid(
+    execute(
+      sql`UPDATE ${sql.literal(table)} SET ${sql.csv(assignments)}
+        FROM ${dialect.rows({ run_pk: "integer", ...columnsApart }, plain)} v
+        WHERE ${sql.literal(table)}.run_pk = v.run_pk`,
+    ),
+  )
+}
