@@ -2,27 +2,32 @@
 import { Effect, Queue, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import type { Group } from "./Profile.js"
+import * as Profile from "./Profile.js"
 
 export interface Memory {
   readonly rss: number
   readonly heapUsed: number
 }
 
-/** What a child may be asked, and what it answers. */
-export interface Questions {
+/** What every child answers. */
+export interface Common {
   /** Microseconds of CPU so far, of all its threads. */
-  readonly cpu: number
+  readonly cpu: { readonly asked: null; readonly answer: number }
   /** After a collection. */
-  readonly memory: Memory
-  readonly inFlight: number
-  readonly profileStart: null
-  readonly profileStop: ReadonlyArray<Group>
+  readonly memory: { readonly asked: null; readonly answer: Memory }
+  readonly profileStart: { readonly asked: null; readonly answer: null }
+  readonly profileStop: { readonly asked: null; readonly answer: Profile.Profile }
 }
 
-export interface Child<Ready> {
+/** Questions by name, each with what is sent and what comes back. */
+export type Questions = Readonly<Record<string, { readonly asked: unknown; readonly answer: unknown }>>
+
+export interface Child<Ready, Q> {
   readonly ready: Ready
-  readonly ask: <Q extends keyof Questions>(question: Q) => Effect.Effect<Questions[Q]>
+  readonly ask: <K extends keyof (Q & Common) & string>(
+    question: K,
+    ...asked: (Q & Common)[K] extends { readonly asked: infer A } ? (A extends null ? [] : [asked: A]) : never
+  ) => Effect.Effect<(Q & Common)[K] extends { readonly answer: infer A } ? A : never>
 }
 
 const answerOf = (child: ChildProcess) =>
@@ -37,10 +42,10 @@ const answerOf = (child: ChildProcess) =>
   })
 
 /** Starts a program of this folder; it is killed when the Scope closes. */
-export const start = <Ready>(
+export const start = <Ready, Q = Common>(
   program: string,
   options: unknown,
-): Effect.Effect<Child<Ready>, never, Scope.Scope> =>
+): Effect.Effect<Child<Ready, Q>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const path = fileURLToPath(new URL(program, import.meta.url))
     const child = yield* Effect.acquireRelease(
@@ -52,14 +57,12 @@ export const start = <Ready>(
       (started) => Effect.sync(() => started.kill("SIGKILL")),
     )
     const ready = (yield* answerOf(child)) as Ready
-    return {
-      ready,
-      ask: <Q extends keyof Questions>(question: Q) =>
-        Effect.zipRight(
-          Effect.sync(() => child.send(question)),
-          answerOf(child),
-        ) as Effect.Effect<Questions[Q]>,
-    }
+    const ask = (question: string, asked: unknown = null) =>
+      Effect.zipRight(
+        Effect.sync(() => child.send({ question, asked })),
+        answerOf(child),
+      )
+    return { ready, ask: ask as Child<Ready, Q>["ask"] }
   })
 
 /** The options that the child was started with. */
@@ -72,27 +75,44 @@ export const memory: Effect.Effect<Memory> = Effect.sync(() => {
   return { heapUsed, rss }
 })
 
-export const cpu: Effect.Effect<number> = Effect.sync(() => {
+const cpu: Effect.Effect<number> = Effect.sync(() => {
   const { system, user } = process.cpuUsage()
   return system + user
 })
 
+type Answers<Q extends Questions> = {
+  readonly [K in keyof Q]: (asked: Q[K]["asked"]) => Effect.Effect<Q[K]["answer"], unknown>
+}
+
+interface Asked {
+  readonly question: string
+  readonly asked: unknown
+}
+
 /** In the child: says that it is ready, and answers until it is killed. */
-export const answer = (
-  ready: unknown,
-  answers: { readonly [Q in keyof Questions]?: Effect.Effect<Questions[Q]> },
-): Effect.Effect<never> =>
+export const answer = <Q extends Questions>(ready: unknown, answers: Answers<Q>) =>
   Effect.gen(function* () {
-    const all: { readonly [question: string]: Effect.Effect<unknown> } = { cpu, memory, ...answers }
-    const questions = yield* Queue.unbounded<string>()
+    const profile = yield* Profile.make
+    const all: Readonly<Record<string, (asked: never) => Effect.Effect<unknown, unknown>>> = {
+      cpu: () => cpu,
+      memory: () => memory,
+      profileStart: () => profile.start,
+      profileStop: () => profile.stop,
+      ...answers,
+    }
+    const questions = yield* Queue.unbounded<Asked>()
     const send = (message: unknown) => Effect.sync(() => process.send?.(message))
-    process.on("message", (question: string) => questions.unsafeOffer(question))
+    process.on("message", (asked: Asked) => questions.unsafeOffer(asked))
     // Whoever started it is gone.
     process.on("disconnect", () => process.exit())
     yield* send(ready)
     return yield* Queue.take(questions).pipe(
-      Effect.flatMap((question) => all[question] ?? Effect.dieMessage(`Nothing answers ${question}`)),
+      Effect.flatMap(
+        ({ asked, question }) =>
+          all[question]?.(asked as never) ?? Effect.dieMessage(`Nothing answers ${question}`),
+      ),
       Effect.flatMap(send),
       Effect.forever,
+      Effect.orDie,
     )
   })

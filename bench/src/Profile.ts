@@ -8,13 +8,20 @@ export interface Group {
   readonly self: number
 }
 
+/** The same samples by whose code they fall into, and by function. Both from most to least. */
+export interface Profile {
+  readonly owners: ReadonlyArray<Group>
+  readonly functions: ReadonlyArray<Group>
+}
+
 type Node = Profiler.ProfileNode
 
 /** In order: the first that fits says whose a frame is. */
 const owners: ReadonlyArray<readonly [pattern: RegExp, name: string]> = [
-  [/packages\/(\w[\w-]*)\/src\/(.+)\.ts$/, "ours: $1/$2"],
+  [/packages\/(\w[\w-]*)\/(?:src|dist)\/(.+)\.[jt]s$/, "ours: $1/$2"],
   [/\/bench\/src\//, "this benchmark"],
   [/sql-sqlite-node|better-sqlite3/, "better-sqlite3 and SQLite"],
+  [/node_modules\/(?:pg|pg-[\w-]+|postgres|postgres-[\w-]+)\//, "the client of PostgreSQL"],
   [/@effect\/sql/, "@effect/sql"],
   [/@effect\/platform/, "@effect/platform (HttpApi, router, node server)"],
   [/effect\/.*(ParseResult|Schema|SchemaAST|schema\/)/, "effect: Schema"],
@@ -52,20 +59,32 @@ const ownerOf = (node: Node, parentOf: ReadonlyMap<number, Node>): string => {
   return "other packages"
 }
 
-const group = (profile: Profiler.Profile): ReadonlyArray<Group> => {
+const summed = (samples: Iterable<readonly [name: string, millis: number]>): ReadonlyArray<Group> => {
+  const self = new Map<string, number>()
+  for (const [name, millis] of samples) self.set(name, (self.get(name) ?? 0) + millis)
+  return Array.from(self, ([name, millis]) => ({ name, self: millis })).sort((a, b) => b.self - a.self)
+}
+
+const group = (profile: Profiler.Profile): Profile => {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]))
   const parentOf = new Map(profile.nodes.flatMap((node) => (node.children ?? []).map((id) => [id, node])))
-  const self = new Map<string, number>()
-  for (const [index, id] of (profile.samples ?? []).entries()) {
-    const owner = ownerOf(nodes.get(id)!, parentOf)
-    self.set(owner, (self.get(owner) ?? 0) + (profile.timeDeltas?.[index] ?? 0) / 1000)
+  const samples = (profile.samples ?? []).map((id, index) => {
+    const node = nodes.get(id)!
+    const owner = ownerOf(node, parentOf)
+    const { functionName, lineNumber, url } = node.callFrame
+    const place = url === "" ? "" : `, ${url.replace(/^.*\//, "")}:${lineNumber + 1}`
+    const name = `${owner}: ${functionName || "(anonymous)"}${place}`
+    return { owner, name, millis: (profile.timeDeltas?.[index] ?? 0) / 1000 }
+  })
+  return {
+    owners: summed(samples.map(({ millis, owner }) => [owner, millis])),
+    functions: summed(samples.map(({ millis, name }) => [name, millis])),
   }
-  return Array.from(self, ([name, millis]) => ({ name, self: millis })).sort((a, b) => b.self - a.self)
 }
 
 /** A profiler of this process. */
 export const make: Effect.Effect<
-  { readonly start: Effect.Effect<null>; readonly stop: Effect.Effect<ReadonlyArray<Group>> },
+  { readonly start: Effect.Effect<null>; readonly stop: Effect.Effect<Profile> },
   never,
   Scope.Scope
 > = Effect.gen(function* () {

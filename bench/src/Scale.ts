@@ -3,10 +3,14 @@ import { Context } from "effect"
 
 export interface Sizes {
   readonly rounds: number
-  /** How long one sample of a rate takes, in milliseconds. */
-  readonly slice: number
-  readonly deltasPerRun: number
+  /** No-op runs in one sample. */
+  readonly runs: number
+  /** Small deltas of each of the runs that stream at once. */
+  readonly deltas: number
   readonly pickUps: number
+  /** In seconds, for which deltas are followed to their readers. */
+  readonly streaming: number
+  /** Rows of a large backlog, or of a long history. */
   readonly backlog: number
   readonly claims: number
   readonly leases: number
@@ -19,11 +23,12 @@ export class Scale extends Context.Tag("bench/Scale")<Scale, Sizes>() {}
 
 export const full: Sizes = {
   rounds: 3,
-  slice: 1000,
-  deltasPerRun: 200,
-  pickUps: 40,
+  runs: 10_000,
+  deltas: 500,
+  pickUps: 100,
+  streaming: 15,
   backlog: 1_000_000,
-  claims: 100,
+  claims: 200,
   leases: 10_000,
   lease: 60,
   inFlight: 1000,
@@ -31,9 +36,10 @@ export const full: Sizes = {
 
 export const quick: Sizes = {
   rounds: 3,
-  slice: 150,
-  deltasPerRun: 20,
+  runs: 500,
+  deltas: 20,
   pickUps: 10,
+  streaming: 3,
   backlog: 50_000,
   claims: 30,
   leases: 2000,

@@ -1,13 +1,29 @@
 /** The control planes that are measured: in this process, and behind HTTP in one of its own. */
 import { FetchHttpClient, FileSystem } from "@effect/platform"
-import { type ControlPlane, WorkerRegistry } from "@runlease/core"
+import type { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
 import { Client } from "@runlease/http"
-import { SqlControlPlane } from "@runlease/sql"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { SqlControlPlane, type SqliteFile } from "@runlease/sql"
+import { type Context, Effect, Layer, Redacted } from "effect"
 import * as Child from "./Child.js"
 
 export type Ports = Context.Context<ControlPlane.ProjectPorts>
+
+/** SQLite's `synchronous`. */
 export type Synchronous = "normal" | "full"
+
+export interface SqliteOptions {
+  readonly _tag: "Sqlite"
+  readonly filename: string
+  readonly synchronous: Synchronous
+}
+
+export interface PostgresOptions {
+  readonly _tag: "Postgres"
+  readonly url: string
+}
+
+/** Where a store keeps its runs. */
+export type StoreOptions = SqliteOptions | PostgresOptions
 
 /** A folder on the disk of this checkout, since a folder of the system's may be in memory. */
 export const folder = Effect.gen(function* () {
@@ -17,34 +33,26 @@ export const folder = Effect.gen(function* () {
   return yield* fs.makeTempDirectoryScoped({ directory: parent })
 })
 
-export const local = (filename: string, synchronous: Synchronous) =>
-  Layer.build(SqlControlPlane.layerSqlite({ filename, synchronous }))
+export const layer = (
+  options: StoreOptions,
+): Layer.Layer<
+  ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts,
+  ControlPlaneUnavailable.ControlPlaneUnavailable | SqliteFile.SqliteFileUnusable
+> =>
+  options._tag === "Sqlite"
+    ? SqlControlPlane.layerSqlite(options)
+    : SqlControlPlane.layerPostgres({ url: Redacted.make(options.url) })
 
-export interface ServerOptions {
-  readonly filename: string
-  readonly synchronous: Synchronous
-}
+export const local = (options: StoreOptions) => Layer.build(layer(options))
 
 export interface Served {
   readonly url: string
   readonly key: string
 }
 
-export const server = (options: ServerOptions) => Child.start<Served>("server.ts", options)
+export const server = (options: StoreOptions) => Child.start<Served>("server.ts", options)
 
-export const client = ({ url, key }: Served, fetch?: typeof globalThis.fetch) =>
+export const client = ({ url, key }: Served) =>
   Layer.build(
-    Client.layer({ baseUrl: url, token: Redacted.make(key) }).pipe(
-      Layer.provide(FetchHttpClient.layer),
-      Layer.provide(fetch === undefined ? Layer.empty : Layer.succeed(FetchHttpClient.Fetch, fetch)),
-    ),
-  )
-
-export const registerWorker = (ports: Ports) =>
-  Effect.map(
-    Context.get(ports, WorkerRegistry.WorkerRegistry).register({
-      implementationKind: "bench",
-      workerKey: "bench",
-    }),
-    ({ id }) => id,
+    Client.layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(FetchHttpClient.layer)),
   )

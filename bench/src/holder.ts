@@ -1,34 +1,35 @@
-/** A worker over HTTP that keeps what it claims: its executor says nothing and never ends. */
+/** A worker over the network that keeps what it claims: its executor says nothing and never ends. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Executor, Worker } from "@runlease/core"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import * as Child from "./Child.js"
 import * as Stores from "./Stores.js"
 
-export interface HolderOptions {
+export interface Options {
   readonly served: Stores.Served
-  readonly name: string
   readonly agent: string
   readonly concurrency: number
+  /** In seconds. */
   readonly lease: number
 }
 
-const { agent, concurrency, lease, name, served } = Child.options<HolderOptions>()
+/** How many runs it holds. */
+export type Questions = { readonly inFlight: { readonly asked: null; readonly answer: number } }
 
-const executor = Layer.succeed(Executor.Executor, {
-  execute: () => Stream.never,
-})
+const { agent, concurrency, lease, served } = Child.options<Options>()
 
 const hold = Effect.gen(function* () {
   const ports = yield* Stores.client(served)
   const worker = yield* Worker.make({
-    workerKey: name,
+    workerKey: agent,
     agentIds: [agent],
     concurrency,
     leaseDuration: `${lease} seconds`,
-  }).pipe(Effect.provide(ports), Effect.provide(executor))
+  }).pipe(Effect.provide(ports), Effect.provideService(Executor.Executor, { execute: () => Stream.never }))
   return yield* Effect.raceFirst(
-    Child.answer(null, { inFlight: Effect.map(worker.inFlight, (runs) => runs.length) }),
+    Child.answer<Questions>(null, {
+      inFlight: () => Effect.map(worker.inFlight, (runs) => runs.length),
+    }),
     worker.failed,
   )
 })

@@ -1,52 +1,82 @@
-/** Measures everything, prints tables, and writes results.json. `--quick` takes less of everything. */
+/** Measures everything, prints tables, and writes results.json and chart.svg. `--quick` takes less of everything. */
 import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Console, Effect } from "effect"
+import { Console, Effect, Option } from "effect"
 import { availableParallelism, cpus } from "node:os"
-import * as Backlog from "./measure/Backlog.js"
+import * as Chart from "./Chart.js"
+import type { Part } from "./Figures.js"
+import * as Machine from "./Machine.js"
+import * as Claims from "./measure/Claims.js"
 import * as Events from "./measure/Events.js"
 import * as Holding from "./measure/Holding.js"
 import * as PickUp from "./measure/PickUp.js"
+import * as Streaming from "./measure/Streaming.js"
 import * as Throughput from "./measure/Throughput.js"
+import * as Postgres from "./Postgres.js"
+import * as Redis from "./Redis.js"
 import * as Report from "./Report.js"
 import * as Rounds from "./Rounds.js"
 import * as Scale from "./Scale.js"
+import * as Targets from "./Targets.js"
 
 const quick = process.argv.includes("--quick")
-const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length)
+const only = process.argv
+  .find((argument) => argument.startsWith("--only="))
+  ?.slice("--only=".length)
+  .split(",")
 
-const part = <A, E, R>(
-  name: string,
-  measure: Effect.Effect<A, E, R>,
-  report: (result: A) => string,
-): Effect.Effect<readonly [string, A | null], E, R> =>
+const parts = {
+  throughput: Throughput.measure,
+  pickup: PickUp.measure,
+  events: Events.measure,
+  streaming: Streaming.measure,
+  holding: Holding.measure,
+  claims: Claims.measure,
+}
+
+const chosen = (Object.keys(parts) as ReadonlyArray<keyof typeof parts>).filter(
+  (name) => only === undefined || only.includes(name),
+)
+
+const measured = (name: keyof typeof parts) =>
   Effect.gen(function* () {
-    if (only !== undefined && only !== name) return [name, null] as const
-    const { millis, value } = yield* Rounds.timed(measure)
-    yield* Console.log(report(value))
+    const { millis, value } = yield* Rounds.timed<Part, unknown, Machine.Machine | Scale.Scale>(parts[name])
+    yield* Console.log(Report.part(value))
     yield* Console.error(`(${name} took ${(millis / 1000).toFixed(0)} s)\n`)
-    return [name, value] as const
+    return value
   })
+
+const machine = Effect.gen(function* () {
+  const { postgres } = yield* Machine.Machine
+  const redis = yield* Redis.version
+  return [
+    `${availableParallelism()} × ${cpus()[0]?.model ?? "CPU"}`,
+    `Node ${process.version}`,
+    `PostgreSQL ${yield* Effect.flatMap(postgres, Postgres.versionOf)}`,
+    Option.match(redis, { onNone: () => "no Redis", onSome: (version) => `Redis ${version}` }),
+    ...(quick ? ["quick"] : []),
+  ].join(", ")
+})
 
 const program = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
-  const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? "CPU"}, Node ${process.version}`
-  yield* Console.log(`${machine}${quick ? ", quick" : ""}\n`)
-  const results = yield* Effect.all([
-    part("throughput", Throughput.measure, Report.throughput),
-    part("pickup", PickUp.measure, Report.pickUp),
-    part("events", Events.measure, Report.events),
-    part("backlog", Backlog.measure, Report.backlog),
-    part("holding", Holding.measure, Report.holding),
-  ])
-  yield* fs.writeFileString(
-    new URL("../results.json", import.meta.url).pathname,
-    `${JSON.stringify({ machine, quick, ...Object.fromEntries(results) }, null, 2)}\n`,
+  const { backlog } = yield* Scale.Scale
+  const described = yield* machine
+  yield* Console.log(`${described}\n`)
+  const results = Object.fromEntries(
+    yield* Effect.forEach(chosen, (name) => Effect.map(measured(name), (part) => [name, part] as const)),
   )
+  const verdicts = Targets.verdicts(results, backlog.toLocaleString("en-US"))
+  yield* Console.log(Report.verdicts(verdicts))
+  const write = (name: string, text: string) =>
+    fs.writeFileString(new URL(`../${name}`, import.meta.url).pathname, text)
+  yield* write("results.json", `${JSON.stringify({ machine: described, ...results, verdicts }, null, 2)}\n`)
+  yield* write("chart.svg", Chart.render(Object.values(results)))
 })
 
 program.pipe(
   Effect.provideService(Scale.Scale, quick ? Scale.quick : Scale.full),
+  Effect.provide(Machine.layer),
   Effect.provide(NodeContext.layer),
   NodeRuntime.runMain,
 )

@@ -1,19 +1,29 @@
-/** Prints where the time of a run goes: in process, one run at a time and 64 at once, and 64 at once over HTTP. */
+/** Prints where the time of a no-op run goes: in process, and with worker and server in processes of their own. */
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
-import * as Throughput from "./measure/Throughput.js"
-import * as Profile from "./Profile.js"
-import * as Rounds from "./Rounds.js"
+import type * as Child from "./Child.js"
+import * as Contenders from "./Contenders.js"
+import { start } from "./contenders/Contender.js"
+import type { Options } from "./contenders/Runlease.js"
+import * as Machine from "./Machine.js"
+import type * as Profile from "./Profile.js"
 import * as Stores from "./Stores.js"
 import * as Table from "./Table.js"
 
-const millis = 4000
-const load = { concurrency: 64, millis }
+const topFunctions = 30
 
-const show = (title: string, perSecond: number, groups: ReadonlyArray<Profile.Group>) => {
-  const busy = groups.filter(({ name }) => name !== "idle")
+interface Profiled {
+  readonly title: string
+  readonly profile: Profile.Profile
+  readonly runs: number
+  readonly perSecond: number
+}
+
+const show = ({ perSecond, profile, runs, title }: Profiled) => {
+  const busyOf = (groups: ReadonlyArray<Profile.Group>) =>
+    groups.filter(({ name }) => name !== "idle" && !name.startsWith("idle:"))
+  const busy = busyOf(profile.owners)
   const total = busy.reduce((sum, { self }) => sum + self, 0)
-  const runs = (perSecond * millis) / 1000
   const row = (name: string, self: number) => [
     name,
     `${((self * 100) / total).toFixed(1)}%`,
@@ -21,46 +31,64 @@ const show = (title: string, perSecond: number, groups: ReadonlyArray<Profile.Gr
   ]
   const ours = busy.filter(({ name }) => name.startsWith("ours:"))
   return Console.log(
-    Table.render(
-      `${title}: ${Table.number(perSecond)} runs/s, ${((total * 100) / millis).toFixed(0)}% of a core`,
-      ["whose code", "share", "µs per run"],
-      [
-        ...busy
-          .filter(({ name, self }) => !name.startsWith("ours:") && self * 200 > total)
+    [
+      Table.render(
+        `${title}: ${Table.number(perSecond)} runs/s, ${((total * 1000) / runs).toFixed(0)} µs of CPU per run`,
+        ["whose code", "share", "µs per run"],
+        [
+          ...busy
+            .filter(({ name, self }) => !name.startsWith("ours:") && self * 200 > total)
+            .map(({ name, self }) => row(name, self)),
+          row(
+            "ours, all of it",
+            ours.reduce((sum, { self }) => sum + self, 0),
+          ),
+          ...ours.filter(({ self }) => self * 200 > total).map(({ name, self }) => row(`  ${name}`, self)),
+        ],
+      ),
+      Table.render(
+        `${title}: the ${topFunctions} functions with most time of their own`,
+        ["function", "share", "µs per run"],
+        busyOf(profile.functions)
+          .slice(0, topFunctions)
           .map(({ name, self }) => row(name, self)),
-        row(
-          "ours, all of it",
-          ours.reduce((sum, { self }) => sum + self, 0),
-        ),
-        ...ours.filter(({ self }) => self * 200 > total).map(({ name, self }) => row(`  ${name}`, self)),
-      ],
-    ),
+      ),
+    ].join("\n"),
   )
 }
 
+const runs = Number(process.argv.find((argument) => argument.startsWith("--runs="))?.slice(7) ?? 10_000)
+
+/** Each process in a drain of its own, after one that warms up. */
+const profiled = (
+  title: string,
+  store: Stores.StoreOptions,
+  served: Stores.Served | undefined,
+  others: Readonly<Record<string, Child.Child<unknown, Child.Common>>>,
+) =>
+  Effect.gen(function* () {
+    const worker = yield* start("Runlease", { store, ...(served && { served }) } satisfies Options)
+    const drain = Effect.zipRight(worker.ask("fill", runs), worker.ask("drain", runs))
+    yield* drain
+    for (const [who, child] of Object.entries({ worker, ...others })) {
+      yield* worker.ask("fill", runs)
+      yield* child.ask("profileStart")
+      const perSecond = yield* worker.ask("drain", runs)
+      yield* show({ title: `${title}, ${who}`, perSecond, profile: yield* child.ask("profileStop"), runs })
+    }
+  })
+
 const program = Effect.gen(function* () {
-  const folder = yield* Stores.folder
-  const profile = yield* Profile.make
-
-  const local = yield* Stores.local(`${folder}/local.sqlite`, "normal")
-  const inProcess = Throughput.once(local, yield* Stores.registerWorker(local))
-  for (const concurrency of [64, 1]) {
-    yield* Rounds.rate(inProcess, { concurrency, millis })
-    yield* profile.start
-    const locally = yield* Rounds.rate(inProcess, { concurrency, millis })
-    yield* show(`In process, ${concurrency} at once`, locally, yield* profile.stop)
+  for (const backend of ["SQLite normal", "PostgreSQL"] as const) {
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const store = yield* Contenders.storeOf(backend, "profiled")
+        yield* profiled(`In process, ${backend}`, store, undefined, {})
+        const server = yield* Stores.server(store)
+        yield* profiled(`Over the network, ${backend}`, store, server.ready, { server })
+      }),
+    )
   }
+})
 
-  const server = yield* Stores.server({ filename: `${folder}/served.sqlite`, synchronous: "normal" })
-  const remote = yield* Stores.client(server.ready)
-  const overHttp = Throughput.once(remote, yield* Stores.registerWorker(remote))
-  yield* Rounds.rate(overHttp, load)
-  yield* server.ask("profileStart")
-  const remotely = yield* Rounds.rate(overHttp, load)
-  yield* show("The server behind HTTP, 64 at once", remotely, yield* server.ask("profileStop"))
-  yield* profile.start
-  const asClient = yield* Rounds.rate(overHttp, load)
-  yield* show("Its client", asClient, yield* profile.stop)
-}).pipe(Effect.scoped)
-
-program.pipe(Effect.provide(NodeContext.layer), NodeRuntime.runMain)
+program.pipe(Effect.provide(Machine.layer), Effect.provide(NodeContext.layer), NodeRuntime.runMain)

@@ -3,31 +3,28 @@ import { HttpServer } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Access, ControlPlane } from "@runlease/core"
 import { Server } from "@runlease/http"
-import { SqlControlPlane } from "@runlease/sql"
 import { Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
 import * as Child from "./Child.js"
-import * as Profile from "./Profile.js"
-import type { ServerOptions } from "./Stores.js"
+import * as Stores from "./Stores.js"
 
 const serve = Effect.gen(function* () {
   const { address } = yield* HttpServer.HttpServer
   const access = yield* Access.Access
   const { id } = yield* access.getProject(ControlPlane.defaultProject)
   const { token } = yield* access.createKey({ projectId: id, name: "bench", admin: true })
-  const profile = yield* Profile.make
   return yield* Child.answer(
     {
       url: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`,
       key: Redacted.value(token),
     },
-    { profileStart: profile.start, profileStop: profile.stop },
+    {},
   )
 })
 
 const layer = Server.layer.pipe(
   Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
-  Layer.provideMerge(SqlControlPlane.layerSqlite(Child.options<ServerOptions>())),
+  Layer.provideMerge(Stores.layer(Child.options<Stores.StoreOptions>())),
 )
 
 serve.pipe(Effect.scoped, Effect.provide(layer), NodeRuntime.runMain)

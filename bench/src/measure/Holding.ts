@@ -1,73 +1,91 @@
 /** What runs in flight cost while nothing happens: memory, and the CPU of keeping their leases. */
-import { Ids, Runs } from "@runlease/core"
-import { Context, Duration, Effect } from "effect"
-import { submission } from "../BareExchange.js"
+import Sqlite from "better-sqlite3"
+import { Duration, Effect, Schedule } from "effect"
+import * as Backlog from "../Backlog.js"
 import * as Child from "../Child.js"
-import type { HolderOptions } from "../holder.js"
+import { once } from "../Figures.js"
+import type { Options, Questions } from "../holder.js"
+import * as Machine from "../Machine.js"
 import * as Rounds from "../Rounds.js"
 import { Scale } from "../Scale.js"
 import * as Stores from "../Stores.js"
+import { submission } from "../Submission.js"
 
-const submitMany = (ports: Stores.Ports, agent: string, count: number) =>
-  Effect.forEach(
-    Array.from({ length: count }),
-    () => Context.get(ports, Runs.Runs).submit({ ...submission, agentId: Ids.AgentId.make(agent) }),
-    { concurrency: 64, discard: true },
-  )
+type Holder = Child.Child<null, Questions>
 
-const untilHeld = (holder: Child.Child<unknown>, count: number) =>
+const untilHeld = (holder: Holder, count: number) =>
   Effect.repeat(Effect.delay(holder.ask("inFlight"), "100 millis"), { until: (held) => held >= count })
 
+/** How much of its lease the run that waits longest for its renewal has used up. */
+const oldest = (filename: string, leaseMillis: number) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => new Sqlite(filename, { readonly: true })),
+      (database) => Effect.sync(() => database.close()),
+    ),
+    (database) => {
+      const earliest = database
+        .prepare(
+          "SELECT min(lease_expires_at) FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL",
+        )
+        .pluck()
+      return Effect.sync(() => 1 - ((earliest.get() as number) - Date.now()) / leaseMillis)
+    },
+  )
+
 export const measure = Effect.gen(function* () {
-  const folder = yield* Stores.folder
   const { inFlight, lease, leases } = yield* Scale
-  const filename = `${folder}/served.sqlite`
-  const server = yield* Stores.server({ filename, synchronous: "normal" })
-  // Submitted straight into the server's file, since submitting is not what is measured.
-  const ports = yield* Stores.local(filename, "normal")
-  const startHolder = (name: string) =>
-    Child.start<null>("holder.ts", {
+  const store = yield* Machine.sqlite("held", "normal")
+  const server = yield* Stores.server(store)
+  const startHolder = (agent: string) =>
+    Child.start<null, Questions>("holder.ts", {
       served: server.ready,
-      name,
-      agent: name,
+      agent,
       concurrency: leases,
       lease,
-    } satisfies HolderOptions)
+    } satisfies Options)
   const idle = yield* startHolder("idle")
-  const holder = yield* startHolder("holder")
+  const holder = yield* startHolder(submission.agentId)
 
   // The code paths of a run are compiled before the memory of an idle worker is taken.
-  yield* submitMany(ports, "holder", 20)
-  yield* untilHeld(holder, 20)
-  const memories = Effect.all({ worker: holder.ask("memory"), server: server.ask("memory") })
-  const before = yield* memories
-  yield* submitMany(ports, "holder", inFlight)
-  yield* untilHeld(holder, inFlight + 20)
-  const after = yield* memories
+  const few = 20
+  // The server does not know of rows that are written behind its back, and looks by itself after a while.
+  const holdUpTo = (count: number, more: number) =>
+    Effect.zipRight(Backlog.fill(store, { pending: more }), untilHeld(holder, count))
+  yield* holdUpTo(few, few)
+  const before = yield* holder.ask("memory")
+  yield* holdUpTo(few + inFlight, inFlight)
+  const after = yield* holder.ask("memory")
 
-  yield* submitMany(ports, "holder", leases - inFlight - 20)
-  yield* untilHeld(holder, leases)
+  yield* holdUpTo(leases, leases - inFlight - few)
   // The first renewals compile their code.
-  yield* Effect.sleep(Duration.seconds(lease / 3))
+  yield* Effect.sleep(Duration.seconds(lease / 2))
   const cpus = Effect.all({ idle: idle.ask("cpu"), holder: holder.ask("cpu"), server: server.ask("cpu") })
   const cpuBefore = yield* cpus
+  let latest = 0
+  const watched = Effect.map(yield* oldest(store.filename, lease * 1000), (used) => {
+    latest = Math.max(latest, used)
+  })
   // Two renewals of everything.
-  const { millis } = yield* Rounds.timed(Effect.sleep(Duration.seconds((2 * lease) / 3)))
+  const { millis } = yield* Rounds.timed(
+    Effect.repeat(watched, Schedule.upTo(Schedule.spaced("100 millis"), Duration.seconds((2 * lease) / 3))),
+  )
   const cpuAfter = yield* cpus
   const held = yield* holder.ask("inFlight")
   if (held !== leases) return yield* Effect.dieMessage(`The worker lost ${leases - held} of its leases`)
+
   // A microsecond of a millisecond is a tenth of a percent.
-  const percent = (who: keyof typeof cpuAfter) => (cpuAfter[who] - cpuBefore[who]) / millis / 10
-  const kilobytes = (who: "worker" | "server", what: keyof Child.Memory) =>
-    (after[who][what] - before[who][what]) / 1024 / inFlight
+  const percent = (who: keyof typeof cpuAfter) => once((cpuAfter[who] - cpuBefore[who]) / millis / 10)
+  const megabytes = (what: keyof Child.Memory) => once((after[what] - before[what]) / 2 ** 20)
   return {
-    leases,
-    leaseSeconds: lease,
-    inFlight,
-    cpuPercent: { idle: percent("idle"), holder: percent("holder"), server: percent("server") },
-    kilobytesPerRun: {
-      worker: { heap: kilobytes("worker", "heapUsed"), rss: kilobytes("worker", "rss") },
-      server: { heap: kilobytes("server", "heapUsed"), rss: kilobytes("server", "rss") },
-    },
+    title: `${leases.toLocaleString("en-US")} leases of ${lease} s held over the network; memory of ${inFlight.toLocaleString("en-US")} runs`,
+    figures: [
+      { name: "CPU of an idle worker", unit: "% of a core", value: percent("idle") },
+      { name: "CPU of the worker", unit: "% of a core", value: percent("holder") },
+      { name: "CPU of the server", unit: "% of a core", value: percent("server") },
+      { name: "Latest renewal", unit: "of the lease", value: once(latest) },
+      { name: "Memory of the worker, heap", unit: "MB above idle", value: megabytes("heapUsed") },
+      { name: "Memory of the worker, resident", unit: "MB above idle", value: megabytes("rss") },
+    ],
   }
 }).pipe(Effect.scoped)

@@ -1,0 +1,97 @@
+/** Runs that are in a store already, written by SQL since submitting them is not what is measured. */
+import Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import * as Postgres from "./Postgres.js"
+import type { StoreOptions } from "./Stores.js"
+import { submission } from "./Submission.js"
+
+export interface Load {
+  readonly finished?: number
+  readonly pending: number
+}
+
+const snapshot = JSON.stringify(submission.snapshot)
+const sent = JSON.stringify(submission)
+
+/** What differs from database to database. */
+interface Syntax {
+  /** A table `numbers (n)` from one number to another. */
+  readonly numbers: (from: number, to: number) => string
+  /** Of the n-th run: an id of a kind, in order of time as the store's own are. */
+  readonly id: (kind: number) => string
+  readonly overriding: string
+}
+
+const sqlite: Syntax = {
+  numbers: (from, to) =>
+    `(WITH RECURSIVE numbers (n) AS (SELECT ${from} UNION ALL SELECT n + 1 FROM numbers WHERE n < ${to})
+      SELECT n FROM numbers) numbers`,
+  id: (kind) => `printf('%08x-${kind}000-7000-8000-%012x', n, n)`,
+  overriding: "",
+}
+
+const postgres: Syntax = {
+  numbers: (from, to) => `generate_series(${from}::bigint, ${to}::bigint) numbers (n)`,
+  id: (kind) => `lpad(to_hex(n), 8, '0') || '-${kind}000-7000-8000-' || lpad(to_hex(n), 12, '0')`,
+  overriding: "OVERRIDING SYSTEM VALUE",
+}
+
+const text = (value: string): string => `'${value.replaceAll("'", "''")}'`
+
+/** The rows of finished runs, then those of pending ones, after the run that is the last so far. */
+const statements = (
+  { id, numbers, overriding }: Syntax,
+  { finished = 0, pending }: Load,
+  last: number,
+  project: string,
+): ReadonlyArray<string> => {
+  const from = `FROM ${numbers(last + 1, last + finished + pending)}`
+  const now = Date.now()
+  const isFinished = `n <= ${last + finished}`
+  return [
+    `INSERT INTO conversations (id, project_id, created_at, updated_at)
+      SELECT ${id(2)}, ${text(project)}, ${now}, ${now} ${from}`,
+    `INSERT INTO runs (run_pk, project_id, run_id, conversation_id, message_id, agent_id, lane, priority, status, gate,
+        available_at, attempt, max_attempts, lease_epoch, latest_event_id, latest_sequence, created_at, updated_at,
+        finished_at) ${overriding}
+      SELECT n, ${text(project)}, ${id(1)}, ${id(2)}, ${id(3)}, ${text(submission.agentId)}, ${id(2)}, 0,
+        CASE WHEN ${isFinished} THEN 'completed' ELSE 'pending' END, 0, ${now}, 0, 3, 0, 0, 0, ${now}, ${now},
+        CASE WHEN ${isFinished} THEN ${now} END ${from}`,
+    `INSERT INTO run_details (run_pk, root_run_id, answers, submission, snapshot)
+      SELECT n, ${id(1)}, '{}', ${text(sent)}, ${text(snapshot)} ${from}`,
+  ]
+}
+
+const fillSqlite = (filename: string, load: Load) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => new Sqlite(filename)),
+    (database) =>
+      Effect.sync(() => {
+        database.pragma("synchronous = OFF")
+        database.pragma("cache_size = -1000000")
+        const last = database.prepare("SELECT COALESCE(max(run_pk), 0) FROM runs").pluck().get() as number
+        const project = database.prepare("SELECT id FROM projects LIMIT 1").pluck().get() as string
+        database.transaction(() => {
+          for (const statement of statements(sqlite, load, last, project)) database.exec(statement)
+        })()
+        database.pragma("wal_checkpoint(TRUNCATE)")
+      }),
+    (database) => Effect.sync(() => database.close()),
+  )
+
+const fillPostgres = (url: string, load: Load) =>
+  Postgres.withClient(url, async (client) => {
+    const { rows } = await client.query<{ last: string; project: string }>(
+      "SELECT COALESCE(max(run_pk), 0) AS last, (SELECT id FROM projects LIMIT 1) AS project FROM runs",
+    )
+    const { last, project } = rows[0]!
+    for (const statement of statements(postgres, load, Number(last), project)) await client.query(statement)
+    await client.query(
+      "SELECT setval(pg_get_serial_sequence('runs', 'run_pk'), (SELECT max(run_pk) FROM runs))",
+    )
+    await Postgres.tidy(client)
+  })
+
+/** Adds to the tables of a store: first what is finished, then what is pending. */
+export const fill = (store: StoreOptions, load: Load): Effect.Effect<void> =>
+  store._tag === "Sqlite" ? fillSqlite(store.filename, load) : fillPostgres(store.url, load)

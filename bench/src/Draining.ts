@@ -1,0 +1,45 @@
+/** A worker that works through what has been submitted. */
+import { type AgentEvent, Executor, Runs, Worker } from "@runlease/core"
+import { Context, Deferred, Effect, Schedule, Stream } from "effect"
+import * as Rounds from "./Rounds.js"
+import type * as Stores from "./Stores.js"
+
+export interface Options {
+  readonly runs: number
+  readonly concurrency: number
+  /** What each run says. */
+  readonly events: Stream.Stream<AgentEvent.AgentEvent>
+}
+
+/** Until all the runs have been claimed, started and ended; gives how many of them that is per second. */
+export const perSecond = (ports: Stores.Ports, { concurrency, events, runs: count }: Options) =>
+  Effect.gen(function* () {
+    let started = 0
+    const allStarted = yield* Deferred.make<void>()
+    const executor: Executor.Executor["Type"] = {
+      execute: () => {
+        started += 1
+        if (started === count) Deferred.unsafeDone(allStarted, Effect.void)
+        return events
+      },
+    }
+    const { millis } = yield* Rounds.timed(
+      Effect.gen(function* () {
+        const worker = yield* Worker.make({ concurrency }).pipe(
+          Effect.provideService(Executor.Executor, executor),
+          Effect.provide(ports),
+        )
+        yield* Effect.raceFirst(Deferred.await(allStarted), worker.failed)
+        yield* Effect.repeat(worker.inFlight, {
+          until: (held) => held.length === 0,
+          schedule: Schedule.spaced("1 millis"),
+        })
+      }),
+    )
+    const runs = Context.get(ports, Runs.Runs)
+    for (const status of ["pending", "running", "failed"] as const) {
+      const { items } = yield* runs.list({ status, limit: 1 })
+      if (items.length > 0) return yield* Effect.dieMessage(`A run is ${status} after all have ended`)
+    }
+    return (count * 1000) / millis
+  }).pipe(Effect.scoped)

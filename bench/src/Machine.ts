@@ -1,0 +1,47 @@
+/** What the benchmark runs on: a folder, a PostgreSQL server, and Redis servers where there is Redis; each started once it is asked for. */
+import { Context, Effect, Layer, Option, Scope } from "effect"
+import * as Postgres from "./Postgres.js"
+import * as Redis from "./Redis.js"
+import * as Stores from "./Stores.js"
+
+export class Machine extends Context.Tag("bench/Machine")<
+  Machine,
+  {
+    readonly folder: string
+    /** The URL of a server. */
+    readonly postgres: Effect.Effect<string>
+    /** The port of a server, if any. */
+    readonly redis: (fsync: Redis.Fsync) => Effect.Effect<Option.Option<number>>
+  }
+>() {}
+
+const make = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  const folder = yield* Stores.folder
+  const postgres = yield* Effect.cached(Postgres.server)
+  const redis = yield* Effect.cachedFunction((fsync: Redis.Fsync) =>
+    Effect.flatMap(Redis.version, (version) =>
+      Option.isNone(version) ? Effect.succeedNone : Effect.asSome(Redis.server(folder, fsync)),
+    ),
+  )
+  const here = Effect.provideService(Scope.Scope, scope)
+  return Machine.of({ folder, postgres: here(postgres), redis: (fsync) => here(redis(fsync)) })
+})
+
+export const layer = Layer.scoped(Machine, make)
+
+/** A new database for a store or a peer, gone when the Scope closes. */
+export const database = (name: string) =>
+  Effect.flatMap(Machine, ({ postgres }) => Effect.flatMap(postgres, (url) => Postgres.database(url, name)))
+
+/** A new store with its tables, gone when the Scope closes. */
+export const sqlite = (name: string, synchronous: Stores.Synchronous) =>
+  Effect.flatMap(Machine, ({ folder }) =>
+    prepared({ _tag: "Sqlite", filename: `${folder}/${name}.sqlite`, synchronous }),
+  )
+
+export const postgres = (name: string) =>
+  Effect.flatMap(database(name), (url) => prepared({ _tag: "Postgres", url }))
+
+const prepared = <Store extends Stores.StoreOptions>(store: Store) =>
+  Effect.as(Effect.scoped(Stores.local(store)), store)

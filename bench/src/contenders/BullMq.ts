@@ -1,0 +1,53 @@
+/** BullMQ on a Redis of its own. */
+import { Queue, Worker } from "bullmq"
+import { Effect } from "effect"
+import { concurrency, main } from "./Contender.js"
+import * as Drained from "./Drained.js"
+
+export interface Options {
+  readonly port: number
+}
+
+const name = "bench"
+
+main<Options>(({ port }) =>
+  Effect.gen(function* () {
+    const connection = { host: "127.0.0.1", port, maxRetriesPerRequest: null }
+    const queue = yield* Effect.acquireRelease(
+      Effect.promise(async () => {
+        const made = new Queue(name, { connection })
+        await made.waitUntilReady()
+        return made
+      }),
+      (made) => Effect.promise(() => made.close()),
+    )
+    const work = async (handled: () => void) => {
+      const worker = new Worker(name, async () => handled(), { connection, concurrency })
+      await worker.waitUntilReady()
+      return () => worker.close()
+    }
+    return {
+      fill: (count) =>
+        Effect.promise(async () => {
+          for (let done = 0; done < count; done += 1000) {
+            await queue.addBulk(
+              Array.from({ length: Math.min(1000, count - done) }, () => ({ name: "job", data: {} })),
+            )
+          }
+          return null
+        }),
+      drain: (count) =>
+        Drained.perSecond(
+          {
+            work,
+            left: async () => {
+              const { active = 0, waiting = 0 } = await queue.getJobCounts("active", "waiting")
+              return active + waiting
+            },
+          },
+          count,
+        ),
+      pickUps: (count) => Drained.pickUps(work, () => queue.add("job", {}), count),
+    }
+  }),
+)

@@ -1,0 +1,68 @@
+/** pg-boss: two fetchers of 500 that go on at once as long as they come back full, and woken by NOTIFY when idle. */
+import { Effect } from "effect"
+import { PgBoss } from "pg-boss"
+import * as Postgres from "../Postgres.js"
+import { main } from "./Contender.js"
+import * as Drained from "./Drained.js"
+
+export interface Options {
+  readonly url: string
+}
+
+const queue = "bench"
+const batchSize = 500
+
+main<Options>(({ url }) =>
+  Effect.gen(function* () {
+    const client = yield* Postgres.client(url)
+    const boss = yield* Effect.acquireRelease(
+      Effect.promise(async () => {
+        const made = new PgBoss({ connectionString: url, useListenNotify: true, schedule: false })
+        made.on("error", () => {})
+        await made.start()
+        await made.createQueue(queue, { notify: true })
+        return made
+      }),
+      (made) => Effect.promise(() => made.stop({ graceful: false })),
+    )
+    const workWith = (options: { readonly batchSize: number; readonly localConcurrency: number }) => {
+      return async (handled: () => void) => {
+        await boss.work(
+          queue,
+          { ...options, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
+          async (jobs) => jobs.forEach(handled),
+        )
+        return () => boss.offWork(queue)
+      }
+    }
+    return {
+      fill: (count) =>
+        Effect.promise(async () => {
+          for (let done = 0; done < count; done += 1000) {
+            await boss.insert(
+              queue,
+              Array.from({ length: Math.min(1000, count - done) }, () => ({ data: {} })),
+            )
+          }
+          await Postgres.tidy(client)
+          return null
+        }),
+      drain: (count) =>
+        Drained.perSecond(
+          {
+            work: workWith({ batchSize, localConcurrency: 2 }),
+            left: async () => {
+              const { rows } = await client.query(
+                "SELECT count(*)::int AS left FROM pgboss.job WHERE name = $1 AND state < 'completed'",
+                [queue],
+              )
+              return rows[0].left
+            },
+          },
+          count,
+        ),
+      pickUps: (count) =>
+        Drained.pickUps(workWith({ batchSize: 1, localConcurrency: 1 }), () => boss.send(queue, {}), count),
+    }
+  }),
+)

@@ -1,0 +1,115 @@
+/**
+ * What runs leave behind in PostgreSQL, written by hand: one prepared statement for each step of a batch, on one
+ * connection of `pg`, into the tables and indexes of the real store, with none of its checks.
+ */
+import { Effect } from "effect"
+import * as Postgres from "../Postgres.js"
+import type { Hand } from "./Hand.js"
+import { delta, type Held, runFinished, runStarted, workerId } from "./Rows.js"
+
+const claimRuns = `
+  WITH found AS MATERIALIZED (
+    SELECT r.run_pk, d.snapshot FROM runs r JOIN run_details d ON d.run_pk = r.run_pk
+    WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = $1 AND r.implementation_kind IS NULL
+      AND r.worker_key IS NULL
+    ORDER BY r.priority DESC, r.run_pk LIMIT $2 FOR UPDATE OF r SKIP LOCKED
+  )
+  UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = $3, lease_epoch = lease_epoch + 1,
+    lease_expires_at = $4::bigint + 60000, started_at = $4, updated_at = $4, latest_event_id = 1
+  FROM found WHERE runs.run_pk = found.run_pk
+  RETURNING runs.run_pk::int, run_id, conversation_id, found.snapshot`
+
+const insertEvents = `
+  INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
+  SELECT v.run_pk, v.event_id, v.sequence, v.payload, $5::bigint
+  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) v (run_pk, event_id, sequence, payload)`
+
+const completeRuns = `
+  WITH ended AS (
+    UPDATE runs SET status = 'completed', finished_at = $4, updated_at = $4, latest_event_id = latest_event_id + 1
+    FROM unnest($1::bigint[], $2::text[]) v (run_pk, payload)
+    WHERE runs.run_pk = v.run_pk AND lease_owner = $3 AND lease_epoch = 1 AND status = 'running'
+    RETURNING runs.run_pk, latest_event_id, v.payload
+  )
+  INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
+  SELECT run_pk, latest_event_id, NULL, payload, $4::bigint FROM ended`
+
+const appendEvents = `
+  WITH grown AS (
+    UPDATE runs SET latest_event_id = latest_event_id + v.count, latest_sequence = latest_sequence + v.count,
+      updated_at = $5
+    FROM unnest($1::bigint[], $2::int[]) v (run_pk, count)
+    WHERE runs.run_pk = v.run_pk AND lease_owner = $6 AND lease_epoch = 1 AND status = 'running'
+    RETURNING runs.run_pk, latest_event_id - v.count AS event_id, latest_sequence - v.count AS sequence
+  )
+  INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
+  SELECT grown.run_pk, event_id + e.place, sequence + e.place, e.payload, $5::bigint
+  FROM unnest($3::bigint[], $4::int[], $7::text[]) e (run_pk, place, payload)
+  JOIN grown ON grown.run_pk = e.run_pk`
+
+const connect = (client: Postgres.Client, project: string): Hand => {
+  const claim = async (limit: number): Promise<ReadonlyArray<Held>> => {
+    const now = Date.now()
+    await client.query("BEGIN")
+    const { rows } = await client.query<Held>({
+      name: "claim",
+      text: claimRuns,
+      values: [project, limit, workerId, now],
+    })
+    for (const run of rows) JSON.parse(run.snapshot)
+    await client.query({
+      name: "insert",
+      text: insertEvents,
+      values: [
+        rows.map((run) => run.run_pk),
+        rows.map(() => 1),
+        rows.map(() => null),
+        rows.map(runStarted),
+        now,
+      ],
+    })
+    await client.query("COMMIT")
+    return rows
+  }
+
+  const complete = (runs: ReadonlyArray<Held>) =>
+    client.query({
+      name: "complete",
+      text: completeRuns,
+      values: [runs.map((run) => run.run_pk), runs.map(runFinished), workerId, Date.now()],
+    })
+
+  const append = (mentions: ReadonlyArray<Held>) => {
+    const counts = new Map<number, number>()
+    const places = mentions.map(({ run_pk }) => {
+      const place = (counts.get(run_pk) ?? 0) + 1
+      counts.set(run_pk, place)
+      return place
+    })
+    return client.query({
+      name: "append",
+      text: appendEvents,
+      values: [
+        Array.from(counts.keys()),
+        Array.from(counts.values()),
+        mentions.map((run) => run.run_pk),
+        places,
+        Date.now(),
+        workerId,
+        mentions.map(delta),
+      ],
+    })
+  }
+
+  return { append, claim, complete }
+}
+
+/** A connection to a database that has the tables already, for as long as the Scope. */
+export const open = (url: string) =>
+  Effect.gen(function* () {
+    const client = yield* Postgres.client(url)
+    const { rows } = yield* Effect.promise(() =>
+      client.query<{ readonly id: string }>("SELECT id FROM projects LIMIT 1"),
+    )
+    return connect(client, rows[0]!.id)
+  })

@@ -1,0 +1,25 @@
+/** What the floors write by hand, on whichever database. */
+
+export const workerId = "01900000-0000-7000-8000-000000000001"
+
+/** A run as it is claimed. */
+export interface Held {
+  readonly run_pk: number
+  readonly run_id: string
+  readonly conversation_id: string
+  readonly snapshot: string
+}
+
+export const runStarted = (run: Held): string =>
+  JSON.stringify({ type: "RUN_STARTED", threadId: run.conversation_id, runId: run.run_id })
+
+export const runFinished = (run: Held): string =>
+  JSON.stringify({
+    type: "RUN_FINISHED",
+    threadId: run.conversation_id,
+    runId: run.run_id,
+    outcome: { type: "success" },
+  })
+
+export const delta = (): string =>
+  JSON.stringify({ type: "TEXT_MESSAGE_CONTENT", messageId: "message-1", delta: "word " })
