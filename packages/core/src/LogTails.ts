@@ -62,7 +62,7 @@ interface Tail<E> {
   readonly after: (position: EventId) => Effect.Effect<Taken, E>
 }
 
-const endOf = ({ entries }: LogPiece, otherwise: EventId): EventId => entries.at(-1)?.eventId ?? otherwise
+const endOf = ({ entries }: LogPiece, otherwise: number): number => entries.at(-1)?.eventId ?? otherwise
 
 const makeTail = <E>(
   { read, wakeups }: Options<E>,
@@ -72,7 +72,7 @@ const makeTail = <E>(
     const wanted = yield* Effect.makeLatch()
     /** None until the first read, which begins at `start`. */
     let window: LogWindow.LogWindow | undefined
-    let start = EventId.make(0)
+    let start = 0
     /** The last event that the log is known to have; infinite when nobody knows. */
     let latest = Number.POSITIVE_INFINITY
     let ended = false
@@ -98,11 +98,7 @@ const makeTail = <E>(
       if (window === undefined || latest <= last()) return
       const piece = growth.piece?.()
       const begins = piece?.entries[0]
-      if (
-        piece !== undefined &&
-        begins !== undefined &&
-        window.add(EventId.make(begins.eventId - 1), piece)
-      ) {
+      if (piece !== undefined && begins !== undefined && window.add(begins.eventId - 1, piece)) {
         heard = true
         ended = ControlEvents.endsLog(piece.entries.at(-1)!)
         tell(Exit.void)
@@ -111,7 +107,7 @@ const makeTail = <E>(
     }
 
     const readOn = Effect.suspend(() => {
-      const after = window?.last() ?? start
+      const after = EventId.make(window?.last() ?? start)
       latest = -1
       return Effect.matchCause(read(ref, after), {
         onFailure: (cause) => {
@@ -123,7 +119,7 @@ const makeTail = <E>(
           latest = Math.max(latest, page.latest)
           // It begins no more than a page before the end; whoever is further back reads by itself.
           window ??= LogWindow.make(
-            endOf(page, after) < page.latest ? page.latest : EventId.make(Math.min(after, page.latest)),
+            endOf(page, after) < page.latest ? page.latest : Math.min(after, page.latest),
           )
           window.add(after, page)
           ended = page.ended && (page.latest <= last() || page.entries.length === 0)

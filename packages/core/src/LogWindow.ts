@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type { EventId } from "./Run.js"
 import type { LogEntry } from "./RunLog.js"
 import type { LogPiece } from "./Wakeups.js"
 
@@ -19,26 +18,26 @@ const entryBytes = 256
  */
 export interface LogWindow {
   /** The id of the last entry. */
-  readonly last: () => EventId
+  readonly last: () => number
 
   /** All entries after `position`; undefined when the window does not reach back so far, or not yet so far. */
-  readonly after: (position: EventId) => ReadonlyArray<LogEntry> | undefined
+  readonly after: (position: number) => ReadonlyArray<LogEntry> | undefined
 
   /**
    * Adds what is new of a piece, in whose log nothing lies between `position` and its first entry. False when nothing
    * is new, or when entries before `position` are missing.
    */
-  readonly add: (position: EventId, piece: LogPiece) => boolean
+  readonly add: (position: number, piece: LogPiece) => boolean
 }
 
 interface Held extends LogPiece {
   /** The position that its first entry follows. */
-  readonly start: EventId
+  readonly start: number
 }
 
 const sizeOf = ({ bytes, entries }: LogPiece): number => bytes + entries.length * entryBytes
 
-const entriesAfter = ({ entries, start }: Held, position: EventId): ReadonlyArray<LogEntry> =>
+const entriesAfter = ({ entries, start }: Held, position: number): ReadonlyArray<LogEntry> =>
   start === position ? entries : entries.filter(({ eventId }) => eventId > position)
 
 /**
@@ -47,7 +46,7 @@ const entriesAfter = ({ entries, start }: Held, position: EventId): ReadonlyArra
  * @since 0.1.0
  * @category constructors
  */
-export const make = (start: EventId): LogWindow => {
+export const make = (start: number): LogWindow => {
   const pieces: Array<Held> = []
   let first = start
   let last = start
