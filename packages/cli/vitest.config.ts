@@ -5,6 +5,8 @@ export default defineConfig({
     name: "cli",
     include: ["test/**/*.test.ts"],
     globalSetup: "test/bundle.ts",
-    testTimeout: 60_000,
+    // For what hangs; a machine that is busy with much else is only slow.
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
   },
 })

@@ -2,14 +2,13 @@
  * What the tests of faults share: a client of a server's ports, programs that tell what happens to them, and what a
  * log has to be whatever happened.
  */
-import { verifyEvents, type BaseEvent } from "@ag-ui/client"
 import { FetchHttpClient, FileSystem, Path } from "@effect/platform"
 import { expect } from "@effect/vitest"
 import { type AgentEvent, Ids, RunLog, Runs } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { Chunk, Context, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { execFileSync } from "node:child_process"
-import { from, lastValueFrom, toArray } from "rxjs"
+import * as AgUi from "./AgUi.js"
 import { has, json, type Running, start, write } from "./Processes.js"
 
 /** What a client of a server needs. */
@@ -163,10 +162,7 @@ export const wholeLog = Effect.fnUntraced(function* ({ log }: Ports, runId: Ids.
   expect(sequences).toEqual(sequences.map((_, index) => index + 1))
   const events = entries.map(({ event }) => event)
   expect(events.filter(({ type }) => type === "RUN_FINISHED" || type === "RUN_ERROR")).toHaveLength(1)
-  const verified = yield* Effect.promise(() =>
-    lastValueFrom(from(events as unknown as ReadonlyArray<BaseEvent>).pipe(verifyEvents(false), toArray())),
-  )
-  expect(verified).toHaveLength(events.length)
+  yield* AgUi.verify(events)
   const counted = events.flatMap(({ name, value }) => (name === "count" ? [String(value)] : []))
   expect(new Set(counted).size).toBe(counted.length)
   return { entries, counted }

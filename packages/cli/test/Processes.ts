@@ -147,17 +147,13 @@ export const serve = Effect.fnUntraced(function* (cwd: string) {
   return { server, ready, env }
 })
 
-/** A folder, a server in it, and what its clients need: shared by the tests of a file. */
+/** A folder of its own, a server in it, and what its clients need. */
+export const room = Effect.flatMap(folder, (cwd) => Effect.map(serve(cwd), (served) => ({ cwd, ...served })))
+
+/** A room that the tests of a file share. */
 export class Served extends Context.Tag("cli/test/Served")<
   Served,
   { readonly cwd: string; readonly env: Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>> }
 >() {
-  static readonly layer = Layer.scoped(
-    Served,
-    Effect.gen(function* () {
-      const cwd = yield* folder
-      const { env } = yield* serve(cwd)
-      return { cwd, env }
-    }),
-  )
+  static readonly layer = Layer.scoped(Served, room)
 }

@@ -1,7 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { folder, json, run, serve, start, write } from "./Processes.js"
+import { folder, json, room, run, start, write } from "./Processes.js"
 
 // Nothing listens on the discard port.
 const nowhere = "http://127.0.0.1:9"
@@ -60,8 +60,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
 
   it.scoped("says that a port is taken", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const { ready } = yield* serve(cwd)
+      const { cwd, ready } = yield* room
       const { port } = new URL(String(ready["url"]))
       const second = yield* run(["serve", "--port", port, "--database", "sqlite:other.sqlite"], { cwd })
       expect(second.code).not.toBe(0)
@@ -73,8 +72,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
 
   it.scoped("tells a missing key, a refused key and a server that is not there apart", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const { env } = yield* serve(cwd)
+      const { cwd, env } = yield* room
       const wrong = { ...env, RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
       const [missing, submit, worker, unreachable] = yield* Effect.all(
         [
@@ -138,8 +136,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
 layer(NodeContext.layer, { excludeTestServices: true })("settings", (it) => {
   it.scoped("a flag goes before the environment, and that before the file", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const { env } = yield* serve(cwd)
+      const { cwd, env } = yield* room
       yield* write(
         cwd,
         "runlease.json",

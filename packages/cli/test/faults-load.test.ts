@@ -2,7 +2,7 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Array as Arrays, Clock, Console, Effect, Random } from "effect"
 import { connect, counter, counts, type Ports, startWorker, submit, until, wholeLog } from "./FaultRoom.js"
-import { folder, jsonLines, serve } from "./Processes.js"
+import { jsonLines, room } from "./Processes.js"
 
 const size = 200
 const kills = 5
@@ -25,68 +25,64 @@ const completedCount = ({ runs }: Ports) =>
   )
 
 layer(NodeContext.layer, { excludeTestServices: true })("workers killed at random", (it) => {
-  it.scoped(
-    "complete every run once",
-    () =>
-      Effect.gen(function* () {
-        const cwd = yield* folder
-        const { env } = yield* serve(cwd)
-        const ports = yield* connect(env)
-        const program = yield* counter(cwd, { upTo: "3", every: 50 })
-        const hire = startWorker({ cwd, env }, program, "--lease", "5s", "--concurrency", "4")
-        const startedAt = yield* Clock.currentTimeMillis
-        const ids = yield* Effect.forEach(
-          Arrays.range(1, size),
-          (n) => submit(ports, `run-${n}`, { maxAttempts: kills + 2 }),
-          { concurrency: 8 },
-        )
-        const working = yield* Effect.all([hire, hire, hire], { concurrency: "unbounded" })
-        const all = [...working]
+  it.scoped("complete every run once", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const ports = yield* connect(env)
+      const program = yield* counter(cwd, { upTo: "3", every: 50 })
+      const hire = startWorker({ cwd, env }, program, "--lease", "5s", "--concurrency", "4")
+      const startedAt = yield* Clock.currentTimeMillis
+      const ids = yield* Effect.forEach(
+        Arrays.range(1, size),
+        (n) => submit(ports, `run-${n}`, { maxAttempts: kills + 2 }),
+        { concurrency: 8 },
+      )
+      const working = yield* Effect.all([hire, hire, hire], { concurrency: "unbounded" })
+      const all = [...working]
 
-        for (const _ of Arrays.range(1, kills)) {
-          const seen = yield* completedCount(ports)
-          const more = yield* Random.nextIntBetween(5, 30)
-          yield* until(completedCount(ports), (count) => count >= Math.min(size - 20, seen + more))
-          const index = yield* Random.nextIntBetween(0, working.length)
-          const [victim] = working.splice(index, 1)
-          yield* victim!.signal("SIGKILL")
-          yield* victim!.ended
-          const next = yield* hire
-          working.push(next)
-          all.push(next)
-        }
+      for (const _ of Arrays.range(1, kills)) {
+        const seen = yield* completedCount(ports)
+        const more = yield* Random.nextIntBetween(5, 30)
+        yield* until(completedCount(ports), (count) => count >= Math.min(size - 20, seen + more))
+        const index = yield* Random.nextIntBetween(0, working.length)
+        const [victim] = working.splice(index, 1)
+        yield* victim!.signal("SIGKILL")
+        yield* victim!.ended
+        const next = yield* hire
+        working.push(next)
+        all.push(next)
+      }
 
-        yield* until(completedCount(ports), (count) => count === size)
-        const millis = (yield* Clock.currentTimeMillis) - startedAt
-        yield* Effect.forEach(working, (worker) => worker.signal("SIGTERM"), { discard: true })
-        const told = yield* Effect.forEach(all, ({ ended }) => Effect.map(ended, ({ stdout }) => stdout))
-        // A line may be cut where its worker was killed.
-        const recorded = told
-          .flatMap((stdout) => jsonLines(stdout.slice(0, stdout.lastIndexOf("\n") + 1)))
-          .flatMap((fields) =>
-            fields["event"] === "completed" && fields["recorded"] === true ? [String(fields["run_id"])] : [],
-          )
-        expect(new Set(recorded).size).toBe(recorded.length)
+      yield* until(completedCount(ports), (count) => count === size)
+      const millis = (yield* Clock.currentTimeMillis) - startedAt
+      yield* Effect.forEach(working, (worker) => worker.signal("SIGTERM"), { discard: true })
+      const told = yield* Effect.forEach(all, ({ ended }) => Effect.map(ended, ({ stdout }) => stdout))
+      // A line may be cut where its worker was killed.
+      const recorded = told
+        .flatMap((stdout) => jsonLines(stdout.slice(0, stdout.lastIndexOf("\n") + 1)))
+        .flatMap((fields) =>
+          fields["event"] === "completed" && fields["recorded"] === true ? [String(fields["run_id"])] : [],
+        )
+      expect(new Set(recorded).size).toBe(recorded.length)
 
-        const attempts = yield* Effect.forEach(
-          ids,
-          (runId) =>
-            Effect.gen(function* () {
-              const { attempt } = yield* ports.runs.get(runId)
-              const { counted } = yield* wholeLog(ports, runId)
-              expect(counted.filter((count) => count.startsWith(`${runId}/${attempt}/`))).toEqual(
-                counts(runId, attempt!, 3),
-              )
-              return attempt!
-            }),
-          { concurrency: 4 },
-        )
-        const again = attempts.filter((attempt) => attempt > 1).length
-        expect(again).toBeGreaterThan(0)
-        yield* Console.log(
-          `load: ${size} runs over 3 workers, ${kills} of them killed, in ${millis} ms; ${again} runs were taken over, none lost or doubled`,
-        )
-      }).pipe(Effect.withRandom(Random.make("faults"))),
-    300_000,
+      const attempts = yield* Effect.forEach(
+        ids,
+        (runId) =>
+          Effect.gen(function* () {
+            const { attempt } = yield* ports.runs.get(runId)
+            const { counted } = yield* wholeLog(ports, runId)
+            expect(counted.filter((count) => count.startsWith(`${runId}/${attempt}/`))).toEqual(
+              counts(runId, attempt!, 3),
+            )
+            return attempt!
+          }),
+        { concurrency: 4 },
+      )
+      const again = attempts.filter((attempt) => attempt > 1).length
+      expect(again).toBeGreaterThan(0)
+      yield* Console.log(
+        `load: ${size} runs over 3 workers, ${kills} of them killed, in ${millis} ms; ${again} runs were taken over, none lost or doubled`,
+      )
+    }).pipe(Effect.withRandom(Random.make("faults"))),
   )
 })

@@ -14,7 +14,7 @@ import {
   until,
   wholeLog,
 } from "./FaultRoom.js"
-import { folder, serve } from "./Processes.js"
+import { room } from "./Processes.js"
 import { gateway, network } from "./Proxies.js"
 
 layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
@@ -23,8 +23,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
       `that is ${fault === "cut" ? "cut" : "silent"} ends the program before another has its run`,
       () =>
         Effect.gen(function* () {
-          const cwd = yield* folder
-          const { env } = yield* serve(cwd)
+          const { cwd, env } = yield* room
           const ports = yield* connect(env)
           const between = yield* network(env.RUNLEASE_URL)
           const program = yield* counter(cwd, {
@@ -63,35 +62,30 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
             `network ${fault}: the program got TERM ${claimed.at - interruptedAt} ms before another claimed its run`,
           )
         }),
-      120_000,
     )
   }
 
-  it.scoped(
-    "that loses answers doubles nothing",
-    () =>
-      Effect.gen(function* () {
-        const cwd = yield* folder
-        const { env } = yield* serve(cwd)
-        const ports = yield* connect(env)
-        const lost = { events: 0, complete: 0 }
-        const seen = { events: 0, complete: 0 }
-        // Every third append and the first complete are done, and nobody hears of it.
-        const { url } = yield* gateway(env.RUNLEASE_URL, (method, path) => {
-          const what = /\/(events|complete)$/.exec(path)?.[1] as keyof typeof lost | undefined
-          if (method !== "POST" || what === undefined) return "pass"
-          if (seen[what]++ % 3 !== 0) return "pass"
-          lost[what]++
-          return "cut"
-        })
-        const program = yield* counter(cwd, { upTo: "60", every: 10 })
-        const worker = yield* startWorker({ cwd, env: { ...env, RUNLEASE_URL: url } }, program)
-        const runId = yield* submit(ports, "run-1")
-        expect(yield* eventOf(worker, "completed", runId)).toMatchObject({ attempt: 1 })
-        expect((yield* wholeLog(ports, runId)).counted).toEqual(counts(runId, 1, 60))
-        expect(lost.events).toBeGreaterThan(1)
-        expect(lost.complete).toBe(1)
-      }),
-    120_000,
+  it.scoped("that loses answers doubles nothing", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const ports = yield* connect(env)
+      const lost = { events: 0, complete: 0 }
+      const seen = { events: 0, complete: 0 }
+      // Every third append and the first complete are done, and nobody hears of it.
+      const { url } = yield* gateway(env.RUNLEASE_URL, (method, path) => {
+        const what = /\/(events|complete)$/.exec(path)?.[1] as keyof typeof lost | undefined
+        if (method !== "POST" || what === undefined) return "pass"
+        if (seen[what]++ % 3 !== 0) return "pass"
+        lost[what]++
+        return "cut"
+      })
+      const program = yield* counter(cwd, { upTo: "60", every: 10 })
+      const worker = yield* startWorker({ cwd, env: { ...env, RUNLEASE_URL: url } }, program)
+      const runId = yield* submit(ports, "run-1")
+      expect(yield* eventOf(worker, "completed", runId)).toMatchObject({ attempt: 1 })
+      expect((yield* wholeLog(ports, runId)).counted).toEqual(counts(runId, 1, 60))
+      expect(lost.events).toBeGreaterThan(1)
+      expect(lost.complete).toBe(1)
+    }),
   )
 })

@@ -22,49 +22,46 @@ esac
 layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestServices: true })(
   "housekeeping",
   (it) => {
-    it.scoped(
-      "shows until when a run waits, answers it, and prunes it once it has finished",
-      () =>
-        Effect.gen(function* () {
-          const settings = yield* Served
-          const file = yield* write(settings.cwd, "asking.sh", program)
-          const worker = yield* start(
-            ["worker", "--json", "--agent", "asking", "--command", "sh", "--", file],
-            settings,
-          )
-          yield* worker.line(has({ event: "registered" }))
-          yield* run(["submit", "--agent", "asking", "--id", "asking", "please"], settings)
-          yield* worker.line(has({ event: "suspended" }))
-          const waiting = json((yield* run(["runs", "get", "asking", "--json"], settings)).stdout)
-          expect(waiting).toMatchObject({ status: "waiting", waiting_for: "call-1" })
-          // A year at most.
-          expect(Date.parse(String(waiting["waiting_until"]))).toBeGreaterThan(Date.now())
-          const shown = yield* run(["runs", "get", "asking"], settings)
-          expect(shown.stdout).toContain(`waiting_until   ${String(waiting["waiting_until"])}`)
+    it.scoped("shows until when a run waits, answers it, and prunes it once it has finished", () =>
+      Effect.gen(function* () {
+        const settings = yield* Served
+        const file = yield* write(settings.cwd, "asking.sh", program)
+        const worker = yield* start(
+          ["worker", "--json", "--agent", "asking", "--command", "sh", "--", file],
+          settings,
+        )
+        yield* worker.line(has({ event: "registered" }))
+        yield* run(["submit", "--agent", "asking", "--id", "asking", "please"], settings)
+        yield* worker.line(has({ event: "suspended" }))
+        const waiting = json((yield* run(["runs", "get", "asking", "--json"], settings)).stdout)
+        expect(waiting).toMatchObject({ status: "waiting", waiting_for: "call-1" })
+        // A year at most.
+        expect(Date.parse(String(waiting["waiting_until"]))).toBeGreaterThan(Date.now())
+        const shown = yield* run(["runs", "get", "asking"], settings)
+        expect(shown.stdout).toContain(`waiting_until   ${String(waiting["waiting_until"])}`)
 
-          yield* run(["runs", "resume", "asking", "--tool-call", "call-1", "--result", '"yes"'], settings)
-          yield* worker.line(has({ event: "completed", run_id: "asking" }))
-          const events = yield* run(["runs", "events", "asking"], settings)
-          expect(events.stdout).toContain('\\"result\\":\\"yes\\"')
+        yield* run(["runs", "resume", "asking", "--tool-call", "call-1", "--result", '"yes"'], settings)
+        yield* worker.line(has({ event: "completed", run_id: "asking" }))
+        const events = yield* run(["runs", "events", "asking"], settings)
+        expect(events.stdout).toContain('\\"result\\":\\"yes\\"')
 
-          const young = yield* run(["runs", "prune", "--older-than", "30d"], settings)
-          expect([young.code, young.stdout]).toEqual([0, "Deleted 0 runs\n"])
-          const pruned = yield* run(["runs", "prune", "--older-than", "0s", "--json"], settings)
-          expect([pruned.code, json(pruned.stdout)]).toEqual([0, { pruned: 1 }])
-          const gone = yield* run(["runs", "get", "asking"], settings)
-          expect([gone.code, gone.stdout]).toEqual([1, ""])
+        const young = yield* run(["runs", "prune", "--older-than", "30d"], settings)
+        expect([young.code, young.stdout]).toEqual([0, "Deleted 0 runs\n"])
+        const pruned = yield* run(["runs", "prune", "--older-than", "0s", "--json"], settings)
+        expect([pruned.code, json(pruned.stdout)]).toEqual([0, { pruned: 1 }])
+        const gone = yield* run(["runs", "get", "asking"], settings)
+        expect([gone.code, gone.stdout]).toEqual([1, ""])
 
-          const key = yield* run(["keys", "create", "plain", "--json"], settings)
-          const refused = yield* run(["runs", "prune", "--older-than", "30d"], {
-            ...settings,
-            env: { ...settings.env, RUNLEASE_API_KEY: String(json(key.stdout)["token"]) },
-          })
-          expect(refused.code).toBe(77)
-          const misused = yield* run(["serve", "--port", "0", "--keep-finished", "30x"], settings)
-          expect(misused.code).toBe(64)
-          expect(misused.stdout + misused.stderr).toContain("--keep-finished takes 1m to ")
-        }),
-      180_000,
+        const key = yield* run(["keys", "create", "plain", "--json"], settings)
+        const refused = yield* run(["runs", "prune", "--older-than", "30d"], {
+          ...settings,
+          env: { ...settings.env, RUNLEASE_API_KEY: String(json(key.stdout)["token"]) },
+        })
+        expect(refused.code).toBe(77)
+        const misused = yield* run(["serve", "--port", "0", "--keep-finished", "30x"], settings)
+        expect(misused.code).toBe(64)
+        expect(misused.stdout + misused.stderr).toContain("--keep-finished takes 1m to ")
+      }),
     )
 
     it.scoped(
@@ -122,7 +119,6 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           const nowhere = yield* run(["backup", "no.sqlite", "--database", "sqlite:nothing"], settings)
           expect([nowhere.code, nowhere.stderr]).toEqual([1, "Error: nothing does not exist\n"])
         }),
-      180_000,
     )
   },
 )

@@ -77,7 +77,6 @@ const running = (pids: ReadonlyArray<number>) =>
 
 layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(NodeContext.layer)), {
   excludeTestServices: true,
-  timeout: 30_000,
 })("a run", (it) => {
   it.scoped("that fails is followed to exit code 2, and says why", () =>
     Effect.gen(function* () {
@@ -150,33 +149,30 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
     }),
   )
 
-  it.scoped(
-    "is worked on by a module's function, whatever it gives, and comes from stdin with others",
-    () =>
-      Effect.gen(function* () {
-        const settings = yield* Served
-        const { ofModule } = yield* Workers
-        const names = ["string", "effect", "stream", "promise"]
-        const stdin = names
-          .map((name) => JSON.stringify({ agent: name, text: "x", public_id: name }))
-          .join("\n")
-        const submit = ["submit", "--jsonl", "-", "--json"]
-        const first = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
-        expect(first.map(({ run_id }) => run_id).sort()).toEqual([...names].sort())
-        expect(first.map(({ duplicate }) => duplicate)).toEqual([false, false, false, false])
-        for (const name of names) yield* ofModule.line(has({ event: "completed", run_id: name }))
+  it.scoped("is worked on by a module's function, whatever it gives, and comes from stdin with others", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const { ofModule } = yield* Workers
+      const names = ["string", "effect", "stream", "promise"]
+      const stdin = names
+        .map((name) => JSON.stringify({ agent: name, text: "x", public_id: name }))
+        .join("\n")
+      const submit = ["submit", "--jsonl", "-", "--json"]
+      const first = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
+      expect(first.map(({ run_id }) => run_id).sort()).toEqual([...names].sort())
+      expect(first.map(({ duplicate }) => duplicate)).toEqual([false, false, false, false])
+      for (const name of names) yield* ofModule.line(has({ event: "completed", run_id: name }))
 
-        const again = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
-        expect(again.map(({ duplicate }) => duplicate)).toEqual([true, true, true, true])
-        const watched = yield* Effect.forEach(names, (name) => run(["watch", name], settings), {
-          concurrency: 2,
-        })
-        for (const [index, name] of names.entries()) {
-          expect(watched[index]!.stdout).toContain(`from a ${name}\n`)
-          expect(watched[index]!.code).toBe(0)
-        }
-      }),
-    40_000,
+      const again = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
+      expect(again.map(({ duplicate }) => duplicate)).toEqual([true, true, true, true])
+      const watched = yield* Effect.forEach(names, (name) => run(["watch", name], settings), {
+        concurrency: 2,
+      })
+      for (const [index, name] of names.entries()) {
+        expect(watched[index]!.stdout).toContain(`from a ${name}\n`)
+        expect(watched[index]!.code).toBe(0)
+      }
+    }),
   )
 
   it.scoped("is worked on by no module that cannot", () =>

