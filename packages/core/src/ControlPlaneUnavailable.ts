@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Duration, Schedule, Schema } from "effect"
+import { Duration, Effect, Schedule, Schema } from "effect"
 
 /**
  * The control plane did not answer: its store is down, it cannot be reached, or it refused to talk.
@@ -57,3 +57,26 @@ const asked = (error: unknown): Duration.Duration =>
  */
 export const heeding = <Out, In, R>(schedule: Schedule.Schedule<Out, In, R>): Schedule.Schedule<In, In, R> =>
   Schedule.modifyDelay(Schedule.passthrough(schedule), (error, delay) => Duration.sum(delay, asked(error)))
+
+const mayPass = (error: unknown): error is ControlPlaneUnavailable =>
+  error instanceof ControlPlaneUnavailable && error.retryable
+
+/**
+ * Tries again, when `schedule` says, for as long as the control plane is unavailable and that may pass.
+ *
+ * @since 0.1.0
+ * @category scheduling
+ */
+export const untilAvailable =
+  <Out>(schedule: Schedule.Schedule<Out, unknown>) =>
+  <A, E, R>(effect: Effect.Effect<A, E | ControlPlaneUnavailable, R>) =>
+    // The first attempt, which mostly is the last, is spared the cost of a schedule.
+    Effect.catchIf(effect, mayPass, (error) => {
+      let next: typeof effect = Effect.fail(error)
+      const attempts = Effect.suspend(() => {
+        const attempt = next
+        next = effect
+        return attempt
+      })
+      return Effect.retry(attempts, { schedule, while: mayPass })
+    })

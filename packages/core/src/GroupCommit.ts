@@ -7,7 +7,7 @@
  */
 import type { Scope } from "effect"
 import { Array, Cause, Effect, Either, Exit, Option } from "effect"
-import { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import { closed as unavailable, type ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 
 /** The commit that a run of operations is part of. */
 export interface Commit<in X = never> {
@@ -142,14 +142,6 @@ const makeInbox = <Request, A, E, X>(operation: Operation<Request, A, E, X>, sco
   return { inbox, put }
 }
 
-const closedUnavailable = (operation: string): ControlPlaneUnavailable =>
-  new ControlPlaneUnavailable({
-    operation,
-    message: "This control plane is closed",
-    // It does not open again: a caller that outlives it has nothing to wait for.
-    retryable: false,
-  })
-
 /**
  * A writer with its queue, both alive until the Scope closes. Closing fails what is queued with
  * `ControlPlaneUnavailable`; the commit in flight is finished.
@@ -219,7 +211,7 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
       Effect.sync(() => {
         closed = true
         for (const inbox of inboxes) {
-          inbox.take(Number.POSITIVE_INFINITY)?.fail(Cause.fail(closedUnavailable(inbox.name)))
+          inbox.take(Number.POSITIVE_INFINITY)?.fail(Cause.fail(unavailable(inbox.name)))
         }
       }),
     )
@@ -241,7 +233,7 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
         inboxes.add(inbox)
         return (request: Request) =>
           Effect.async<A, E | ControlPlaneUnavailable>((resume) => {
-            if (closed) return resume(closedUnavailable(operation.name))
+            if (closed) return resume(unavailable(operation.name))
             const leave = put(request, resume)
             queue.push(inbox)
             asked.unsafeOpen()

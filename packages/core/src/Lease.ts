@@ -7,9 +7,8 @@
  *
  * @since 0.1.0
  */
-import { Clock, Deferred, Duration, Effect, Fiber, Schema, Scope } from "effect"
+import { Clock, Duration, Effect, Schema, type Scope } from "effect"
 import { backoff, type ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
-import { apart } from "./Finalizing.js"
 import type * as Ids from "./Ids.js"
 import { Leases, type Renewal } from "./Leases.js"
 import type { ClaimedRun, LeaseRef } from "./Run.js"
@@ -45,38 +44,51 @@ export interface Lease {
 
   /** Ends the lease from this side; the first reason stands. */
   readonly end: (reason: Loss) => Effect.Effect<void>
+
+  /** Calls `listener` as soon as the lease has ended, at once where it has, unless what it gives is called before. */
+  readonly onEnd: (listener: (ended: LeaseEnded) => void) => () => void
 }
 
 export interface LeaseKeeper {
   /**
-   * Keeps a claimed run's lease until the Scope closes. `sentAt` is when its claim was sent, in nanoseconds of the
-   * monotonic clock. Closing the Scope only stops the renewal: what becomes of the run is the caller's word.
+   * Keeps a claimed run's lease until it ends or is dropped. `sentAt` is when its claim was sent, in nanoseconds of
+   * the monotonic clock.
    */
-  readonly hold: (claimed: ClaimedRun, sentAt: bigint) => Effect.Effect<Lease, never, Scope.Scope>
+  readonly keep: (claimed: ClaimedRun, sentAt: bigint) => Lease
 
-  /** How many leases are held now. */
-  readonly size: Effect.Effect<number>
-}
-
-interface Held {
-  readonly lease: Lease
-  deadline: bigint
+  /** Stops the renewal: what becomes of the run is the caller's word. */
+  readonly drop: (lease: Lease) => void
 }
 
 /** How much earlier than the store the holder gives up: a tenth of the lease, at most two seconds. */
 const marginOf = (lease: Duration.Duration): Duration.Duration =>
   Duration.min(Duration.times(lease, 0.1), Duration.seconds(2))
 
-const makeLease = (ref: LeaseRef): Effect.Effect<Lease> =>
-  Effect.map(Deferred.make<never, LeaseEnded>(), (deferred): Lease => {
-    const ended = Deferred.await(deferred)
-    return {
-      ref,
-      ended,
-      guard: (effect) => Effect.raceFirst(effect, ended),
-      end: (reason) => Effect.asVoid(Deferred.fail(deferred, new LeaseEnded({ runId: ref.runId, reason }))),
-    }
-  })
+const makeLease = (ref: LeaseRef): Lease => {
+  const listeners = new Set<(ended: LeaseEnded) => void>()
+  let over: LeaseEnded | undefined
+
+  const onEnd: Lease["onEnd"] = (listener) => {
+    if (over === undefined) listeners.add(listener)
+    else listener(over)
+    return () => void listeners.delete(listener)
+  }
+  const ended = Effect.async<never, LeaseEnded>((resume) => Effect.sync(onEnd((error) => resume(error))))
+
+  return {
+    ref,
+    ended,
+    guard: (effect) => Effect.raceFirst(effect, ended),
+    end: (reason) =>
+      Effect.sync(() => {
+        if (over !== undefined) return
+        over = new LeaseEnded({ runId: ref.runId, reason })
+        for (const listener of listeners) listener(over)
+        listeners.clear()
+      }),
+    onEnd,
+  }
+}
 
 /**
  * Renews every lease of one worker with one request per round, at a third of the lease, and ends those whose
@@ -93,36 +105,35 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
   const duration = Duration.decode(options.leaseDuration)
   const interval = Duration.millis(Math.floor(Duration.toMillis(duration) / 3))
   const lifetime = Duration.unsafeToNanos(Duration.subtract(duration, marginOf(duration)))
-  const held = new Set<Held>()
+  // Each lease that is kept, and when it is over.
+  const held = new Map<Lease, bigint>()
   // What the watch sleeps for, and how to wake it for something earlier.
   let watched: bigint | undefined
   const earlier = yield* Effect.makeLatch(false)
 
-  const settle = (entry: Held, renewal: Renewal | undefined, sentAt: bigint): Effect.Effect<void> =>
+  const settle = (lease: Lease, renewal: Renewal | undefined, sentAt: bigint): Effect.Effect<void> =>
     Effect.suspend(() => {
       switch (renewal?._tag) {
         case "Held":
-          entry.deadline = sentAt + lifetime
+          if (held.has(lease)) held.set(lease, sentAt + lifetime)
           return Effect.void
         case "Cancelled":
-          return entry.lease.end("Cancelled")
+          return lease.end("Cancelled")
         default:
-          return entry.lease.end("Lost")
+          return lease.end("Lost")
       }
     })
 
   const renewAll: Effect.Effect<void, ControlPlaneUnavailable> = Effect.gen(function* () {
-    const entries = Array.from(held)
-    if (entries.length === 0) return
+    const kept = Array.from(held.keys())
+    if (kept.length === 0) return
     const sentAt = yield* Clock.currentTimeNanos
     const renewals = yield* leases.renew({
       workerId: options.workerId,
-      leases: entries.map((entry) => entry.lease.ref),
+      leases: kept.map((lease) => lease.ref),
       leaseDuration: duration,
     })
-    yield* Effect.forEach(entries, (entry, index) => settle(entry, renewals[index], sentAt), {
-      discard: true,
-    })
+    yield* Effect.forEach(kept, (lease, index) => settle(lease, renewals[index], sentAt), { discard: true })
   })
 
   // A request without an answer is given up after a round, so that the next has its chance before the deadline.
@@ -139,12 +150,12 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
   const expireDue = Effect.gen(function* () {
     const now = yield* Clock.currentTimeNanos
     watched = undefined
-    for (const entry of held) {
-      if (entry.deadline <= now) {
-        held.delete(entry)
-        yield* entry.lease.end("Expired")
-      } else if (watched === undefined || entry.deadline < watched) {
-        watched = entry.deadline
+    for (const [lease, deadline] of held) {
+      if (deadline <= now) {
+        held.delete(lease)
+        yield* lease.end("Expired")
+      } else if (watched === undefined || deadline < watched) {
+        watched = deadline
       }
     }
     return watched === undefined ? Duration.infinity : Duration.nanos(watched - now)
@@ -161,23 +172,18 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
   yield* Effect.forkScoped(Effect.forever(watch))
 
   return {
-    size: Effect.sync(() => held.size),
-    hold: (claimed, sentAt) =>
-      Effect.acquireRelease(
-        Effect.gen(function* () {
-          const lease = yield* makeLease({
-            runId: claimed.runId,
-            workerId: options.workerId,
-            epoch: claimed.leaseEpoch,
-          })
-          const deadline = sentAt + BigInt(claimed.waitedMillis) * 1_000_000n + lifetime
-          const entry: Held = { lease, deadline }
-          held.add(entry)
-          if (watched === undefined || deadline < watched) yield* earlier.open
-          return entry
-        }),
-        (entry) => Effect.sync(() => held.delete(entry)),
-      ).pipe(Effect.map((entry) => entry.lease)),
+    keep: (claimed, sentAt) => {
+      const lease = makeLease({
+        runId: claimed.runId,
+        workerId: options.workerId,
+        epoch: claimed.leaseEpoch,
+      })
+      const deadline = sentAt + BigInt(claimed.waitedMillis) * 1_000_000n + lifetime
+      held.set(lease, deadline)
+      if (watched === undefined || deadline < watched) earlier.unsafeOpen()
+      return lease
+    },
+    drop: (lease) => void held.delete(lease),
   }
 })
 
@@ -197,27 +203,9 @@ export const hold = (
     readonly sentAt: bigint
   },
 ): Effect.Effect<Lease, never, Leases | Scope.Scope> =>
-  Effect.flatMap(makeKeeper(options), (keeper) => keeper.hold(claimed, options.sentAt))
-
-/**
- * Runs an effect until it ends or the lease does. In the second case interrupts it and waits for its
- * finalizers, but at most `grace`: what has not ended by then goes on in the background, unable to reach the run.
- *
- * @since 0.1.0
- * @category guarding
- */
-export const guardWithin = <A, E, R>(
-  lease: Lease,
-  grace: Duration.DurationInput,
-  effect: Effect.Effect<A, E, R>,
-): Effect.Effect<A, E | LeaseEnded, R> =>
-  Effect.acquireUseRelease(
-    Effect.flatMap(Scope.make(), (scope) =>
-      Effect.map(Effect.forkIn(Effect.interruptible(effect), scope), (fiber) => ({ fiber, scope })),
+  Effect.flatMap(makeKeeper(options), (keeper) =>
+    Effect.acquireRelease(
+      Effect.sync(() => keeper.keep(claimed, options.sentAt)),
+      (lease) => Effect.sync(() => keeper.drop(lease)),
     ),
-    ({ fiber }) => lease.guard(Fiber.join(fiber)),
-    ({ fiber, scope }, exit) =>
-      fiber.unsafePoll() === null
-        ? apart(Effect.timeoutOption(Effect.disconnect(Scope.close(scope, exit)), grace))
-        : Effect.void,
   )

@@ -1,130 +1,20 @@
 /**
  * One claimed run, from its executor's first event to what is written of it.
  *
- * What is written depends on how it ended: an outcome, a hand-back, a suspension, or, once the lease is lost,
- * nothing at all.
- *
  * @since 0.1.0
  */
-import { Cause, Clock, DateTime, Duration, Effect, Exit, Option, Stream, Tracer } from "effect"
+import { Cause, Clock, Context, Effect, Exit, Fiber, Runtime, Tracer } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
-import { type AwaitToolResult, Executor } from "./Executor.js"
-import * as Lease from "./Lease.js"
-import { Leases, type Suspension } from "./Leases.js"
+import { Executor } from "./Executor.js"
+import { apart } from "./Finalizing.js"
+import type { Lease } from "./Lease.js"
+import { Leases } from "./Leases.js"
 import type { ClaimedRun, RunError, TerminalStatus } from "./Run.js"
-import type { RunLog } from "./RunLog.js"
+import { type Decision, decide } from "./RunDecision.js"
+import { RunLog } from "./RunLog.js"
 import * as RunSink from "./RunSink.js"
-import { Runs } from "./Runs.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import type { Resolved } from "./WorkerOptions.js"
-
-/** What the end of an execution asks the control plane for. */
-type Decision =
-  | { readonly _tag: "End"; readonly status: TerminalStatus; readonly error: RunError | null }
-  | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
-  | { readonly _tag: "Suspend"; readonly waiting: Suspension }
-  | { readonly _tag: "HandBack" }
-  | { readonly _tag: "LeaveAlone"; readonly ended: Lease.LeaseEnded }
-
-const end = (status: TerminalStatus, error: RunError | null = null): Decision => ({
-  _tag: "End",
-  status,
-  error,
-})
-
-const maxMessage = 4_000
-
-const shorten = (message: string): string =>
-  message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`
-
-const text = (value: unknown): string | null => (typeof value === "string" ? value : null)
-
-/** How long an interrupt of AG-UI waits, when its `expiresAt` tells; one that is over already still gets a second. */
-const waitOf = (expiresAt: unknown, now: number): Pick<Suspension, "expiresAfter"> =>
-  Option.match(DateTime.make(text(expiresAt) ?? ""), {
-    onNone: () => ({}),
-    onSome: ({ epochMillis }) => ({ expiresAfter: Math.max(1000, epochMillis - now) }),
-  })
-
-/** How the executor's own last event says that the run ends. */
-const ofEvent = (event: RunSink.EndedByEvent["event"], now: number): Decision => {
-  if (event.type === "RUN_ERROR") {
-    return end("failed", {
-      code: text(event["code"]),
-      message: shorten(text(event["message"]) ?? "The executor reported an error"),
-    })
-  }
-  const outcome = event["outcome"] as
-    | { readonly type?: unknown; readonly interrupts?: ReadonlyArray<Record<string, unknown>> }
-    | undefined
-  if (outcome?.type === "cancelled") return end("cancelled")
-  if (outcome?.type !== "interrupt") return end("completed")
-  const interrupt = Array.isArray(outcome.interrupts) ? outcome.interrupts[0] : undefined
-  const toolCallId = text(interrupt?.["toolCallId"]) ?? text(interrupt?.["id"])
-  return toolCallId === null
-    ? end("failed", {
-        code: "bad_event",
-        message: "RUN_FINISHED with outcome interrupt names no interrupt",
-      })
-    : {
-        _tag: "Suspend",
-        waiting: {
-          toolCallId,
-          toolName: text(interrupt?.["reason"]) ?? "interrupt",
-          ...waitOf(interrupt?.["expiresAt"], now),
-        },
-      }
-}
-
-const ofFailure = (
-  run: ClaimedRun,
-  options: Resolved,
-  failure: RunSink.SinkFailure | AwaitToolResult,
-  now: number,
-): Decision => {
-  switch (failure._tag) {
-    case "LeaseEnded":
-      return failure.reason === "Drained" ? { _tag: "HandBack" } : { _tag: "LeaveAlone", ended: failure }
-    case "EndedByEvent":
-      return ofEvent(failure.event, now)
-    case "AwaitToolResult":
-      return {
-        _tag: "Suspend",
-        waiting: {
-          toolCallId: failure.toolCallId,
-          toolName: failure.toolName,
-          expiresAfter: failure.expiresAfter,
-        },
-      }
-    case "ExecutorError": {
-      const error: RunError = { code: failure.code, message: shorten(failure.message) }
-      const attempt = run.attempt ?? 1
-      const attemptsLeft = run.maxAttempts === null || attempt < run.maxAttempts
-      return failure.retryable && attemptsLeft
-        ? {
-            _tag: "Retry",
-            error,
-            delay: failure.retryAfter ?? Duration.decode(options.retryDelay(attempt)),
-          }
-        : end("failed", error)
-    }
-  }
-}
-
-const decide = (
-  run: ClaimedRun,
-  options: Resolved,
-  exit: Exit.Exit<void, RunSink.SinkFailure>,
-  now: number,
-): Decision =>
-  Exit.match(exit, {
-    onSuccess: () => end("completed"),
-    onFailure: (cause) =>
-      Option.match(Cause.failureOption(cause), {
-        onSome: (failure) => ofFailure(run, options, failure, now),
-        onNone: () => end("failed", { code: "executor_defect", message: shorten(Cause.pretty(cause)) }),
-      }),
-  })
 
 /** The submitter's span, when the snapshot carries one. */
 const withSubmitterSpan =
@@ -143,108 +33,170 @@ const withSubmitterSpan =
         )
   }
 
+/** Who is told how an execution goes on, once each. */
+export interface Listener {
+  /** The executor has ended, or is not waited for any more. */
+  readonly executed: () => void
+  /** How the run ended has been written, or will not be. */
+  readonly ended: (event: WorkerEvent.WorkerEvent) => void
+}
+
 /**
- * Executes a run under its lease and writes how it ended. Never fails: what could not be written is told by the event, and
- * the lease's lapse hands the run on.
+ * Starts to execute a run under its lease and writes how it ended. What could not be written is told by the event.
+ * What it gives ends the execution without a word to the control plane.
+ */
+export interface Execute {
+  (run: ClaimedRun, lease: Lease, listener: Listener): Effect.Effect<void>
+}
+
+/**
+ * Makes what executes runs.
+ *
+ * A run has one fiber at a time. Where something stops it, such as the end of its lease, another takes its place, which
+ * interrupts the first and waits for its finalizers, but at most for the grace: what has not ended by then goes on in
+ * the background, unable to reach the run.
  *
  * @since 0.1.0
  * @category execution
  */
-export const execute = Effect.fnUntraced(function* (
-  run: ClaimedRun,
-  lease: Lease.Lease,
-  options: Resolved,
-): Effect.fn.Return<WorkerEvent.WorkerEvent, never, Executor | Leases | RunLog | Runs> {
-  const executor = yield* Executor
-  const leases = yield* Leases
-  const runs = yield* Runs
+export const make = (options: Resolved): Effect.Effect<Execute, never, Executor | Leases | RunLog> =>
+  Effect.map(Effect.runtime<Executor | Leases | RunLog>(), (runtime) => {
+    const fork = Runtime.runFork(runtime)
+    const executor = Context.get(runtime.context, Executor)
+    const leases = Context.get(runtime.context, Leases)
+    const log = Context.get(runtime.context, RunLog)
 
-  const exit = yield* Lease.guardWithin(
-    lease,
-    options.interruptGrace,
-    RunSink.run({
-      claimed: run,
-      lease,
-      events: Stream.suspend(() => executor.execute(run)),
-      linger: options.appendLinger,
-    }),
-  ).pipe(
-    Effect.withSpan("Worker.execute", { attributes: { "runlease.run_id": run.runId } }),
-    withSubmitterSpan(run),
-    Effect.exit,
-  )
-  const decision = decide(run, options, exit, yield* Clock.currentTimeMillis)
+    return (run, lease, listener) => {
+      let current: Fiber.RuntimeFiber<WorkerEvent.WorkerEvent> | undefined
+      let executing = true
 
-  const untilHeard = <A, E extends { readonly _tag: string }>(
-    effect: Effect.Effect<A, E | ControlPlaneUnavailable>,
-  ) =>
-    Effect.retry(effect, {
-      schedule: RunSink.whileUnavailable,
-      while: (error) =>
-        error._tag === "ControlPlaneUnavailable" && (error as ControlPlaneUnavailable).retryable,
-    })
-
-  // A drain lets a write go on, since its outcome is decided; anything else that ends the lease stops it.
-  const endedForGood = Effect.catchIf(
-    lease.ended,
-    (ended) => ended.reason === "Drained",
-    () => Effect.never,
-  )
-
-  // A verdict against the caller means that the run is somebody else's: the same as a lease lost.
-  const underLease = <A, E extends { readonly _tag: string }>(
-    effect: Effect.Effect<A, E | ControlPlaneUnavailable>,
-  ) =>
-    Effect.raceFirst(untilHeard(effect), endedForGood).pipe(
-      Effect.mapError((error): Lease.LeaseEnded =>
-        error instanceof Lease.LeaseEnded
-          ? error
-          : new Lease.LeaseEnded({ runId: run.runId, reason: "Lost" }),
-      ),
-    )
-
-  const finish = (status: TerminalStatus, error: RunError | null) =>
-    Effect.map(
-      runs.complete(run.runId, { status, ...(error === null ? {} : { error }) }, lease.ref),
-      ({ completed }): WorkerEvent.WorkerEvent =>
-        WorkerEvent.Ended({ run, status, error, recorded: completed }),
-    )
-
-  const written: Effect.Effect<WorkerEvent.WorkerEvent, Lease.LeaseEnded> = Effect.suspend(() => {
-    switch (decision._tag) {
-      case "End":
-        return underLease(finish(decision.status, decision.error))
-      case "Retry": {
-        const { delay, error } = decision
-        const reason = `${error.code ?? "error"}: ${error.message}`
-        return underLease(leases.release(lease.ref, { reason, delay, countAttempt: true })).pipe(
-          Effect.as(WorkerEvent.Retrying({ run, error, delay })),
-        )
+      const executed = () => {
+        if (!executing) return
+        executing = false
+        listener.executed()
       }
-      case "Suspend":
-        return underLease(
-          leases.suspend(lease.ref, decision.waiting).pipe(
-            Effect.as(WorkerEvent.Suspended({ run, waiting: decision.waiting })),
-            // Where a run cannot be suspended, its next attempt would only come to the same point.
-            Effect.catchIf(
-              (error) => error._tag === "ControlPlaneUnavailable" && !error.retryable,
-              (error) => finish("failed", { code: "suspend_refused", message: error.message }),
+
+      /** Goes on with other work, whose end is the end of the execution unless it is replaced as well. */
+      const become = (work: Effect.Effect<WorkerEvent.WorkerEvent>) => {
+        const fiber = fork(Effect.annotateLogs(Effect.interruptible(work), "run_id", run.runId))
+        current = fiber
+        fiber.addObserver((exit) => {
+          if (current !== fiber) return
+          forgetLease()
+          executed()
+          listener.ended(
+            Exit.getOrElse(exit, (cause) =>
+              WorkerEvent.leaseEnded(run, Cause.isInterruptedOnly(cause) ? "Drained" : "Lost"),
             ),
-          ),
+          )
+        })
+      }
+
+      const stop = (failure: RunSink.SinkFailure) => {
+        const stopped = current
+        const drained = failure._tag === "LeaseEnded" && failure.reason === "Drained"
+        // A drain lets a write go on, since its outcome is decided.
+        if (stopped === undefined || (drained && !executing)) return
+        const ended = Effect.timeoutOption(
+          Effect.disconnect(Fiber.interrupt(stopped)),
+          options.interruptGrace,
         )
-      case "HandBack":
-        return untilHeard(leases.release(lease.ref, { reason: "the worker is shutting down" })).pipe(
-          Effect.timeout(options.interruptGrace),
-          Effect.match({
-            onSuccess: () => WorkerEvent.Released({ run }),
-            onFailure: () =>
-              WorkerEvent.leaseEnded(run, new Lease.LeaseEnded({ runId: run.runId, reason: "Drained" })),
+        become(Effect.zipRight(Effect.uninterruptible(apart(ended)), conclude(Exit.fail(failure))))
+      }
+
+      const forgetLease = lease.onEnd(stop)
+      const sink = RunSink.make({ log, claimed: run, lease, linger: options.appendLinger, stop })
+
+      const conclude = (exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<WorkerEvent.WorkerEvent> =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          executed()
+          return written(decide(run, options, exit, now))
+        })
+
+      const written = (decision: Decision): Effect.Effect<WorkerEvent.WorkerEvent> => {
+        switch (decision._tag) {
+          case "End":
+            return end(decision.status, decision.error)
+          case "Retry": {
+            const { delay, error } = decision
+            const reason = `${error.code ?? "error"}: ${error.message}`
+            return flushed(
+              Effect.as(
+                leases.release(lease.ref, { reason, delay, countAttempt: true }),
+                WorkerEvent.Retrying({ run, error, delay }),
+              ),
+            )
+          }
+          case "Suspend":
+            return flushed(
+              Effect.as(
+                leases.suspend(lease.ref, decision.waiting),
+                WorkerEvent.Suspended({ run, waiting: decision.waiting }),
+              ).pipe(
+                // Where a run cannot be suspended, its next attempt would only come to the same point.
+                Effect.catchIf(
+                  (error) => error._tag === "ControlPlaneUnavailable" && !error.retryable,
+                  ({ message }) => end("failed", { code: "suspend_refused", message }),
+                ),
+              ),
+            )
+          case "HandBack":
+            return RunSink.untilHeard(
+              leases.release(lease.ref, { reason: "the worker is shutting down" }),
+            ).pipe(
+              Effect.timeout(options.interruptGrace),
+              Effect.match({
+                onSuccess: () => WorkerEvent.Released({ run }),
+                onFailure: () => WorkerEvent.leaseEnded(run, "Drained"),
+              }),
+            )
+          case "LeaveAlone":
+            return Effect.succeed(WorkerEvent.leaseEnded(run, decision.reason))
+        }
+      }
+
+      // A verdict against the caller means that the run is somebody else's: the same as a lease lost.
+      const lost = () => Effect.succeed(WorkerEvent.leaseEnded(run, "Lost"))
+
+      /** Writes after all that the executor said. */
+      const flushed = <E extends { readonly _tag: string }>(
+        write: Effect.Effect<WorkerEvent.WorkerEvent, E | ControlPlaneUnavailable>,
+      ): Effect.Effect<WorkerEvent.WorkerEvent> =>
+        Effect.matchEffect(sink.flush, {
+          onFailure: (failure) => conclude(Exit.fail(failure)),
+          onSuccess: () => Effect.catchAll(RunSink.untilHeard(write), lost),
+        })
+
+      const end = (status: TerminalStatus, error: RunError | null): Effect.Effect<WorkerEvent.WorkerEvent> =>
+        Effect.matchEffect(sink.flushBefore, {
+          onFailure: (failure) => conclude(Exit.fail(failure)),
+          onSuccess: (last) =>
+            Effect.matchEffect(
+              RunSink.untilHeard(
+                leases.complete(lease.ref, { status, ...(error === null ? {} : { error }) }, last),
+              ),
+              {
+                onFailure: (refused) =>
+                  refused._tag === "EventRefused" || refused._tag === "CursorMismatch"
+                    ? conclude(Exit.fail(RunSink.refusal(refused)))
+                    : lost(),
+                onSuccess: ({ completed }) =>
+                  Effect.succeed(WorkerEvent.Ended({ run, status, error, recorded: completed })),
+              },
+            ),
+        })
+
+      become(
+        Effect.suspend(() => sink.run(executor.execute(run))).pipe(
+          Effect.withSpan("Worker.execute", {
+            attributes: { "runlease.run_id": run.runId },
+            captureStackTrace: false,
           }),
-        )
-      case "LeaveAlone":
-        return Effect.fail(decision.ended)
+          withSubmitterSpan(run),
+          Effect.exit,
+          Effect.flatMap(conclude),
+        ),
+      )
+      return Effect.suspend(() => (current === undefined ? Effect.void : Fiber.interrupt(current)))
     }
   })
-
-  return yield* Effect.catchAll(written, (ended) => Effect.succeed(WorkerEvent.leaseEnded(run, ended)))
-})

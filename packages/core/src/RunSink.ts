@@ -6,16 +6,23 @@
  *
  * @since 0.1.0
  */
-import { Chunk, Data, Deferred, Duration, Effect, Mailbox, Stream } from "effect"
+import { Channel, type Chunk, Data, type Duration, Effect, Either, Fiber, Scope, Stream } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import { sizeOf } from "./Append.js"
-import { backoff, heeding } from "./ControlPlaneUnavailable.js"
+import { backoff, heeding, untilAvailable } from "./ControlPlaneUnavailable.js"
 import { ExecutorError, type ExecutorFailure } from "./Executor.js"
-import type { Lease, LeaseEnded } from "./Lease.js"
+import { type Lease, LeaseEnded, type Loss } from "./Lease.js"
+import type { LastEvents } from "./Leases.js"
 import type { ClaimedRun } from "./Run.js"
 import { Sequence } from "./Run.js"
-import type { AppendError, Appended } from "./RunLog.js"
-import { maxBatch, maxEventBytes, RunLog } from "./RunLog.js"
+import {
+  type AppendError,
+  type CursorMismatch,
+  type EventRefused,
+  maxBatch,
+  maxEventBytes,
+  type RunLog,
+} from "./RunLog.js"
 
 /** How many events may wait for the log before the executor does. */
 const capacity = 256
@@ -51,130 +58,207 @@ const headOf = (text: string, bytes: number): string => {
 
 const splittable = new Set(["TEXT_MESSAGE_CONTENT", "REASONING_MESSAGE_CONTENT", "TOOL_CALL_ARGS"])
 
-/**
- * The event as the log can take it: itself, or, where its delta is too long, several with parts of it.
- *
- * @since 0.1.0
- * @category events
- */
-export const fit = (event: AgentEvent.AgentEvent): ReadonlyArray<AgentEvent.AgentEvent> => {
+/** An event, and at most how many bytes of JSON it is. */
+interface Sized {
+  readonly event: AgentEvent.AgentEvent
+  readonly bytes: number
+}
+
+const measure = (event: AgentEvent.AgentEvent): Sized => {
+  // A UTF-16 unit takes at most three bytes, so most events need no count.
+  const most = JSON.stringify(event).length * 3
+  return { event, bytes: most <= maxEventBytes ? most : sizeOf(event) }
+}
+
+/** The event as the log can take it: itself, or, where its delta is too long, several with parts of it. */
+const fit = (event: AgentEvent.AgentEvent): ReadonlyArray<Sized> => {
+  const whole = measure(event)
   const delta = event["delta"]
-  if (!splittable.has(event.type) || typeof delta !== "string" || sizeOf(event) <= maxEventBytes) {
-    return [event]
-  }
+  if (whole.bytes <= maxEventBytes || !splittable.has(event.type) || typeof delta !== "string") return [whole]
   const room = maxEventBytes - sizeOf({ ...event, delta: "" })
-  if (room <= 0) return [event]
-  const parts: Array<AgentEvent.AgentEvent> = []
-  for (let rest = delta; rest !== ""; rest = rest.slice(String(parts.at(-1)!["delta"]).length)) {
-    parts.push({ ...event, delta: headOf(rest, room) })
+  if (room <= 0) return [whole]
+  const parts: Array<Sized> = []
+  for (let rest = delta; rest !== "";) {
+    const head = headOf(rest, room)
+    parts.push(measure({ ...event, delta: head }))
+    rest = rest.slice(head.length)
   }
   return parts
 }
 
-/** The first events of `events` that go into one append. */
-const batchOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): ReadonlyArray<AgentEvent.AgentEvent> => {
+/** The first of `waiting` that go into one append. */
+const batchOf = (waiting: ReadonlyArray<Sized>): ReadonlyArray<AgentEvent.AgentEvent> => {
   let bytes = 0
   let count = 0
-  for (const event of events) {
-    bytes += sizeOf(event)
+  for (const sized of waiting) {
+    bytes += sized.bytes
     if (count > 0 && (count === maxBatch || bytes > maxBatchBytes)) break
     count += 1
   }
-  return events.slice(0, count)
+  return waiting.slice(0, count).map(({ event }) => event)
 }
 
-/** Retries for as long as the lease lets it, no sooner than asked. */
-export const whileUnavailable = heeding(backoff("50 millis", "2 seconds"))
+/** Tries again for as long as the lease lets it, no sooner than asked. */
+export const untilHeard = untilAvailable(heeding(backoff("50 millis", "2 seconds")))
 
 /**
- * Runs the stream into the log and ends when all of it is there. Fails with what the stream fails with, after
- * the events before it are in the log; with `EndedByEvent` when the stream says itself how the run ends; and with
- * `LeaseEnded` when the log says that the lease is.
+ * Events that the log does not take, as the executor's failure.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
+  error._tag === "EventRefused"
+    ? refused(error.reason === "too_large" ? "event_too_large" : "bad_event", error.message)
+    : refused("log_conflict", `Somebody else appended to the log of this run: ${error.message}`)
+
+export interface RunSink {
+  /**
+   * Runs a stream into the log. Fails with what the stream fails with, and with `EndedByEvent` when the stream says
+   * itself how the run ends. Its last events may not be in the log yet when it ends.
+   */
+  readonly run: (
+    events: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure>,
+  ) => Effect.Effect<void, SinkFailure>
+
+  /** Appends what the stream left. */
+  readonly flush: Effect.Effect<void, ExecutorFailure | LeaseEnded>
+
+  /** The same but for the very last events, which it gives, for the outcome to take along. */
+  readonly flushBefore: Effect.Effect<LastEvents | undefined, ExecutorFailure | LeaseEnded>
+}
+
+/**
+ * A sink for the events of one run. An append begins with the first events that are there, and those that come
+ * meanwhile go into the next. `stop` is called when the log refuses them while the stream goes on.
  *
  * Units: `linger` is the least time between two appends of a run.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const run = Effect.fnUntraced(function* (options: {
+export const make = (options: {
+  readonly log: RunLog["Type"]
   readonly claimed: ClaimedRun
   readonly lease: Lease
-  readonly events: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure>
   readonly linger: Duration.DurationInput
-}): Effect.fn.Return<void, SinkFailure, RunLog> {
-  const log = yield* RunLog
-  const { lease } = options
-  const produced = yield* Deferred.make<void>()
+  readonly stop: (failure: SinkFailure) => void
+}): RunSink => {
+  const { lease, log } = options
+  // What is not known to be in the log, oldest first, and the log's sequence before it.
+  let waiting: Array<Sized> = []
   let sequence = options.claimed.latestSequence
+  const some = Effect.unsafeMakeLatch(false)
+  const room = Effect.unsafeMakeLatch(true)
+  const idle = Effect.unsafeMakeLatch(true)
+
+  const over = (reason: Loss) =>
+    Effect.zipRight(lease.end(reason), new LeaseEnded({ runId: lease.ref.runId, reason }))
 
   const verdict = (error: AppendError): Effect.Effect<never, ExecutorFailure | LeaseEnded> => {
     switch (error._tag) {
       case "EventRefused":
-        return Effect.fail(
-          refused(error.reason === "too_large" ? "event_too_large" : "bad_event", error.message),
-        )
       case "CursorMismatch":
-        return Effect.fail(
-          refused("log_conflict", `Somebody else appended to the log of this run: ${error.message}`),
-        )
+        return refusal(error)
       case "ControlPlaneUnavailable":
-        return Effect.fail(refused("log_refused", error.message))
+        return refused("log_refused", error.message)
       case "RunEnded":
-        return Effect.zipRight(lease.end(error.status === "cancelled" ? "Cancelled" : "Lost"), lease.ended)
+        return over(error.status === "cancelled" ? "Cancelled" : "Lost")
       default:
-        return Effect.zipRight(lease.end("Lost"), lease.ended)
+        return over("Lost")
     }
   }
 
-  const append = (
-    events: ReadonlyArray<AgentEvent.AgentEvent>,
-  ): Effect.Effect<Appended, ExecutorFailure | LeaseEnded> =>
-    log.append({ runId: lease.ref.runId, events, expectedSequence: sequence, fence: lease.ref }).pipe(
-      Effect.retry({
-        schedule: whileUnavailable,
-        while: (error) => error._tag === "ControlPlaneUnavailable" && error.retryable,
+  /** What is refused is dropped, with all that came after it. An append that is interrupted may have been made. */
+  const append = (events: ReadonlyArray<AgentEvent.AgentEvent>) =>
+    untilHeard(
+      log.append({ runId: lease.ref.runId, events, expectedSequence: sequence, fence: lease.ref }),
+    ).pipe(
+      Effect.tapBoth({
+        onFailure: () => Effect.sync(() => drop(waiting.length)),
+        onSuccess: () =>
+          Effect.sync(() => {
+            sequence = Sequence.make(sequence + events.length)
+            drop(events.length)
+          }),
       }),
       Effect.catchAll(verdict),
     )
 
-  const appendAll = Effect.fnUntraced(function* (events: ReadonlyArray<AgentEvent.AgentEvent>) {
-    let rest = events
-    while (rest.length > 0) {
-      const batch = batchOf(rest)
-      yield* append(batch)
-      sequence = Sequence.make(sequence + batch.length)
-      rest = rest.slice(batch.length)
-    }
-  })
+  const drop = (count: number): void => {
+    waiting = waiting.slice(count)
+    if (waiting.length < capacity) room.unsafeOpen()
+    if (waiting.length === 0) some.unsafeClose()
+  }
 
-  const accept = (
-    chunk: Chunk.Chunk<AgentEvent.AgentEvent>,
-    mailbox: Mailbox.Mailbox<AgentEvent.AgentEvent, SinkFailure>,
-  ) =>
-    Effect.gen(function* () {
+  // A stream that ends at once leaves its events to the outcome: so this starts a turn later.
+  const appender = Effect.yieldNow().pipe(
+    Effect.zipRight(some.await),
+    Effect.zipRight(idle.close),
+    Effect.zipRight(Effect.suspend(() => append(batchOf(waiting)))),
+    Effect.ensuring(idle.open),
+    Effect.zipRight(Effect.sleep(options.linger)),
+    Effect.forever,
+    Effect.catchAll((failure) => Effect.sync(() => options.stop(failure))),
+  )
+  let appending: Fiber.RuntimeFiber<void> | undefined
+
+  const accept = (chunk: Chunk.Chunk<AgentEvent.AgentEvent>): Effect.Effect<void, SinkFailure> =>
+    Effect.suspend((): Effect.Effect<void, SinkFailure> => {
       for (const event of chunk) {
         const problem = AgentEvent.problemOf(event)
-        if (problem !== undefined) return yield* Effect.fail(refused("bad_event", problem))
-        if (AgentEvent.endsRun(event)) return yield* Effect.fail(new EndedByEvent({ event }))
-        if (event.type !== "RUN_STARTED") yield* mailbox.offerAll(fit(event))
+        if (problem !== undefined) return refused("bad_event", problem)
+        if (AgentEvent.endsRun(event)) return new EndedByEvent({ event })
+        if (event.type !== "RUN_STARTED") waiting.push(...fit(event))
       }
+      if (waiting.length === 0) return Effect.void
+      some.unsafeOpen()
+      if (waiting.length >= capacity) room.unsafeClose()
+      return appending === undefined
+        ? Effect.zipRight(
+            Effect.map(Effect.fork(appender), (fiber) => {
+              appending = fiber
+            }),
+            room.await,
+          )
+        : room.await
     })
 
-  yield* Effect.scoped(
-    Effect.gen(function* () {
-      const mailbox = yield* Mailbox.make<AgentEvent.AgentEvent, SinkFailure>({ capacity })
-      yield* options.events.pipe(
-        Stream.runForEachChunk((chunk) => accept(chunk, mailbox)),
-        Mailbox.into(mailbox),
-        Effect.ensuring(Deferred.succeed(produced, undefined)),
-        Effect.forkScoped,
-      )
-      while (true) {
-        const [events, done] = yield* mailbox.takeAll
-        yield* appendAll(Chunk.toReadonlyArray(events))
-        if (done) return
-        yield* Effect.raceFirst(Effect.sleep(options.linger), Deferred.await(produced))
-      }
-    }),
+  const settled = Effect.suspend(() =>
+    appending === undefined ? Effect.void : Effect.zipRight(idle.await, Fiber.interrupt(appending)),
   )
-})
+
+  const flush: Effect.Effect<void, ExecutorFailure | LeaseEnded> = Effect.suspend(() =>
+    waiting.length === 0 ? Effect.void : Effect.zipRight(append(batchOf(waiting)), flush),
+  )
+
+  const flushBefore: RunSink["flushBefore"] = Effect.suspend(() => {
+    if (waiting.length === 0) return Effect.succeed(undefined)
+    const events = batchOf(waiting)
+    if (events.length < waiting.length) return Effect.zipRight(append(events), flushBefore)
+    waiting = []
+    return Effect.succeed({ events, expectedSequence: sequence })
+  })
+
+  return {
+    run: (events) =>
+      Effect.acquireUseRelease(
+        Scope.make(),
+        (scope) =>
+          // Pulling takes no fiber of its own, which running a stream does.
+          Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {
+            const next: Effect.Effect<void, SinkFailure> = Effect.flatMap(pull, (pulled) =>
+              Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,
+            )
+            return next
+          }),
+        Scope.close,
+      ).pipe(
+        Effect.catchAll((failure) => Effect.zipRight(settled, Effect.fail(failure))),
+        Effect.zipRight(settled),
+      ),
+
+    flush,
+    flushBefore,
+  }
+}

@@ -5,24 +5,12 @@
  * @since 0.1.0
  */
 import type { Scope } from "effect"
-import {
-  Cause,
-  Clock,
-  Context,
-  Deferred,
-  Duration,
-  Effect,
-  FiberSet,
-  Layer,
-  Option,
-  PubSub,
-  Random,
-  Stream,
-} from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, Layer, Random, Stream } from "effect"
 import { Claims } from "./Claims.js"
 import { backoff, type ControlPlaneUnavailable, heeding } from "./ControlPlaneUnavailable.js"
 import type { ProjectPorts } from "./ControlPlane.js"
-import { Executor } from "./Executor.js"
+import type { Executor } from "./Executor.js"
+import * as Feed from "./Feed.js"
 import { apart } from "./Finalizing.js"
 import * as Ids from "./Ids.js"
 import * as Lease from "./Lease.js"
@@ -72,10 +60,11 @@ const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration>
     Duration.millis(Math.round(Duration.toMillis(duration) * factor)),
   )
 
-/** A worker's held runs, and the end of each. */
-interface Slot {
+/** A run that the worker holds, until what became of it is written. */
+interface Held {
   readonly run: ClaimedRun
   readonly lease: Lease.Lease
+  abandon: Effect.Effect<void>
 }
 
 /**
@@ -93,12 +82,10 @@ export const make = Effect.fnUntraced(function* (
   const registry = yield* WorkerRegistry
   const claims = yield* Claims
   const leases = yield* Leases
-  // The end is a message too, so that a listener hears all that came before it.
   const events = yield* Effect.acquireRelease(
-    PubSub.sliding<Option.Option<WorkerEvent.WorkerEvent>>({ capacity: 1024, replay: 64 }),
-    (told) => PubSub.publish(told, Option.none()),
+    Effect.sync(() => Feed.make<WorkerEvent.WorkerEvent>({ replay: 64, capacity: 1024 })),
+    (feed) => Effect.sync(feed.end),
   )
-  const tell = (event: WorkerEvent.WorkerEvent) => PubSub.publish(events, Option.some(event))
 
   const registered = yield* untilHeard(
     registry.register({
@@ -108,47 +95,48 @@ export const make = Effect.fnUntraced(function* (
       metadata: workerOptions.metadata,
     }),
   )
-  yield* tell(WorkerEvent.Registered({ worker: registered }))
+  events.tell(WorkerEvent.Registered({ worker: registered }))
   const workerId = registered.id
 
   const keeper = yield* Lease.makeKeeper({ workerId, leaseDuration: options.leaseDuration })
-  const fibers = yield* FiberSet.make<void>()
+  const execute = yield* RunExecution.make(options)
   const failure = yield* Deferred.make<never, WorkerError>()
-  const slots = new Set<Slot>()
+  const held = new Set<Held>()
+  const nothingHeld = yield* Effect.makeLatch(true)
   const slotFreed = yield* Effect.makeLatch(false)
-  let taken = 0
-  const freeSlot = Effect.suspend(() => {
-    taken -= 1
-    return slotFreed.open
-  })
+  let executing = 0
 
-  const hold = (run: ClaimedRun, sentAt: bigint) =>
-    Effect.tap(keeper.hold(run, sentAt), (lease) =>
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const slot: Slot = { run, lease }
-          slots.add(slot)
-          return slot
-        }),
-        (slot) => Effect.sync(() => slots.delete(slot)),
-      ),
-    )
+  /** A slot is free once its executor has ended; but no more outcomes than slots may wait to be written. */
+  const freeSlots = () => (held.size - executing < options.concurrency ? options.concurrency - executing : 0)
 
-  const work = (run: ClaimedRun, sentAt: bigint) =>
-    hold(run, sentAt).pipe(
-      Effect.zipLeft(tell(WorkerEvent.Claimed({ run }))),
-      Effect.flatMap((lease) => Effect.interruptible(RunExecution.execute(run, lease, options))),
-      Effect.scoped,
-      // Told when it is held no more, so that a listener who looks finds it gone.
-      Effect.flatMap(tell),
-      Effect.annotateLogs("run_id", run.runId),
-    )
+  const work = (run: ClaimedRun, sentAt: bigint): void => {
+    const lease = keeper.keep(run, sentAt)
+    const entry: Held = { run, lease, abandon: Effect.void }
+    held.add(entry)
+    nothingHeld.unsafeClose()
+    executing += 1
+    events.tell(WorkerEvent.Claimed({ run }))
+    entry.abandon = execute(run, lease, {
+      executed: () => {
+        executing -= 1
+        slotFreed.unsafeOpen()
+      },
+      ended: (event) => {
+        keeper.drop(lease)
+        held.delete(entry)
+        slotFreed.unsafeOpen()
+        if (held.size === 0) nothingHeld.unsafeOpen()
+        // Told when it is held no more, so that a listener who looks finds it gone.
+        events.tell(event)
+      },
+    })
+  }
 
-  // From the answer of a claim to the forks of its runs nothing can interrupt, so no claimed run is forgotten.
+  // From the answer of a claim to the start of its runs nothing can interrupt, so no claimed run is forgotten.
   const claimRound = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       yield* slotFreed.close
-      const free = options.concurrency - taken
+      const free = freeSlots()
       if (free <= 0) return yield* restore(slotFreed.await)
       const sentAt = yield* Clock.currentTimeNanos
       const claimed = yield* restore(
@@ -160,12 +148,7 @@ export const make = Effect.fnUntraced(function* (
           agentIds: options.agentIds,
         }),
       )
-      taken += claimed.length
-      yield* Effect.forEach(
-        claimed,
-        (run) => FiberSet.run(fibers, Effect.ensuring(work(run, sentAt), freeSlot)),
-        { discard: true },
-      )
+      for (const run of claimed) work(run, sentAt)
       // A control plane that cannot wait answers at once; then the waiting is done here.
       const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)
       if (claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {
@@ -183,7 +166,7 @@ export const make = Effect.fnUntraced(function* (
   const heed = leases.signals(workerId).pipe(
     Stream.runForEach((signal) =>
       Effect.forEach(
-        Array.from(slots).filter((slot) => slot.run.runId === signal.runId),
+        Array.from(held).filter(({ run }) => run.runId === signal.runId),
         ({ lease }) => lease.end(signal._tag),
         { discard: true },
       ),
@@ -191,14 +174,15 @@ export const make = Effect.fnUntraced(function* (
     Effect.retry({ schedule: patience, while: transient }),
   )
   const drain = Effect.gen(function* () {
-    yield* tell(WorkerEvent.Draining({ inFlight: slots.size }))
-    yield* Effect.timeoutOption(FiberSet.awaitEmpty(fibers), options.drainTimeout)
-    yield* Effect.forEach(Array.from(slots), ({ lease }) => lease.end("Drained"), { discard: true })
+    events.tell(WorkerEvent.Draining({ inFlight: held.size }))
+    yield* Effect.timeoutOption(nothingHeld.await, options.drainTimeout)
+    yield* Effect.forEach(Array.from(held), ({ lease }) => lease.end("Drained"), { discard: true })
     // An executor's finalizers, and then the hand-back, each have the grace.
     yield* Effect.timeoutOption(
-      FiberSet.awaitEmpty(fibers),
+      nothingHeld.await,
       Duration.sum(Duration.times(options.interruptGrace, 2), "1 second"),
     )
+    yield* Effect.forEach(Array.from(held), ({ abandon }) => abandon, { discard: true })
   })
   // Where one of the worker's fibers ends, the worker does, for the same reason.
   const failing = <R>(effect: Effect.Effect<unknown, WorkerError, R>) =>
@@ -214,8 +198,8 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     registered,
-    events: Stream.filterMapWhile(Stream.fromPubSub(events), (event) => event),
-    inFlight: Effect.sync(() => Array.from(slots, (slot) => slot.run)),
+    events: events.messages,
+    inFlight: Effect.sync(() => Array.from(held, ({ run }) => run)),
     failed: Deferred.await(failure),
   }
 })

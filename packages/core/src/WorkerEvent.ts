@@ -5,7 +5,7 @@
  */
 import type { Duration } from "effect"
 import { Data } from "effect"
-import type { LeaseEnded, Loss } from "./Lease.js"
+import type { Loss } from "./Lease.js"
 import type { Suspension } from "./Leases.js"
 import type { ClaimedRun, RunError } from "./Run.js"
 import type { RegisteredWorker } from "./WorkerRegistry.js"
@@ -38,5 +38,5 @@ export const { Registered, Claimed, Ended, Retrying, Suspended, Released, Draini
   Data.taggedEnum<WorkerEvent>()
 
 /** The event of a run whose lease ended before it did. */
-export const leaseEnded = (run: ClaimedRun, error: LeaseEnded): WorkerEvent =>
-  Data.taggedEnum<WorkerEvent>().LeaseEnded({ run, reason: error.reason })
+export const leaseEnded = (run: ClaimedRun, reason: Loss): WorkerEvent =>
+  Data.taggedEnum<WorkerEvent>().LeaseEnded({ run, reason })
