@@ -23,7 +23,7 @@ const whileAway = Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.r
 
 /**
  * Shows the events after `after` as they come; the exit code says how the run ended. Interrupting it leaves
- * the run alone. A server that goes away after the first event is waited for, one that was never there is not.
+ * the run alone. A server that goes away is waited for; that it was there at all is for the caller to know.
  */
 export const follow = Effect.fnUntraced(function* (options: {
   readonly runId: Run.Run["runId"]
@@ -33,8 +33,7 @@ export const follow = Effect.fnUntraced(function* (options: {
   const log = yield* RunLog.RunLog
   const runs = yield* Runs.Runs
   const paint = yield* Output.paint
-  const start = Run.EventId.make(options.after)
-  const shown = yield* Ref.make(start)
+  const shown = yield* Ref.make(Run.EventId.make(options.after))
   const toTheEnd = Stream.unwrap(
     Effect.map(Ref.get(shown), (after) => log.follow({ runId: options.runId, after })),
   ).pipe(
@@ -51,11 +50,7 @@ export const follow = Effect.fnUntraced(function* (options: {
   const run = yield* toTheEnd.pipe(
     Effect.retry({
       schedule: whileAway,
-      while: (error) =>
-        Effect.map(
-          Ref.get(shown),
-          (after) => error._tag === "ControlPlaneUnavailable" && error.retryable && after > start,
-        ),
+      while: (error) => error._tag === "ControlPlaneUnavailable" && error.retryable,
     }),
     Effect.onInterrupt(() =>
       Effect.flatMap(Ref.get(shown), (after) =>

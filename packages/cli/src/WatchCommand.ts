@@ -2,6 +2,8 @@
  * `runlease watch`: a run's events as they come.
  */
 import { Command, Options } from "@effect/cli"
+import { Runs } from "@runlease/core"
+import { Effect } from "effect"
 import { exitCodeHelp } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
 import { follow } from "./Follow.js"
@@ -16,7 +18,13 @@ const after = Flag.whole("after", { minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 export const command = Command.make(
   "watch",
   { connection: Settings.connection, after, json: Settings.json, runId },
-  (options) => Settings.withClient(options.connection)(follow(options)),
+  (options) =>
+    Runs.Runs.pipe(
+      // A server that was never there is not waited for.
+      Effect.flatMap((runs) => runs.get(options.runId)),
+      Effect.zipRight(follow(options)),
+      Settings.withClient(options.connection),
+    ),
 ).pipe(
   Command.withDescription(
     `Follow a run to its end, over takeovers by other workers. Ctrl-C leaves the run alone. ${exitCodeHelp} ` +

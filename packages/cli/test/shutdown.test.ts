@@ -4,6 +4,7 @@ import { expect, layer } from "@effect/vitest"
 import { Clock, Effect, Layer } from "effect"
 import * as AgUi from "./AgUi.js"
 import { has, json, room, run, type Running, start } from "./Processes.js"
+import { gateway } from "./Proxies.js"
 
 /** A program that says something and then waits for a file. */
 const patient = [
@@ -142,6 +143,29 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
         const watched = yield* watching.ended
         expect(watched.code).toBe(0)
         expect(watched.stdout.match(/^(begun|done)$/gm)).toEqual(["begun", "done"])
+      }),
+    )
+
+    it.scoped("of a server before a run has begun leaves who watches it to wait", () =>
+      Effect.gen(function* () {
+        const { cwd, env, server } = yield* room
+        const settings = { cwd, env }
+        yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
+        const asked = yield* Effect.makeLatch()
+        const { url } = yield* gateway(env.RUNLEASE_URL, (_, path) => {
+          if (path.includes("/events")) asked.unsafeOpen()
+          return "pass"
+        })
+        const watching = yield* start(["watch", "run-1"], { cwd, env: { ...env, RUNLEASE_URL: url } })
+        yield* asked.await
+
+        yield* server.signal("SIGKILL")
+        yield* server.ended
+        const { port } = new URL(env.RUNLEASE_URL)
+        const again = yield* start(["serve", "--port", port, "--json"], { cwd })
+        yield* again.line(() => true)
+        yield* run(["runs", "cancel", "run-1"], settings)
+        expect((yield* watching.ended).code).toBe(3)
       }),
     )
 
