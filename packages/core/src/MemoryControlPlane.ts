@@ -10,6 +10,7 @@ import { Claims } from "./Claims.js"
 import * as ControlPlane from "./ControlPlane.js"
 import { Conversations } from "./Conversations.js"
 import type * as Ids from "./Ids.js"
+import * as KnownTokens from "./KnownTokens.js"
 import { Leases } from "./Leases.js"
 import type { LogTails } from "./LogTails.js"
 import * as MemoryAccess from "./memory/Access.js"
@@ -67,7 +68,7 @@ export const make: Effect.Effect<
 > = Effect.gen(function* () {
   const state = State.make(yield* Wakeups.make)
   const tails = yield* MemoryRunLog.makeTails(state)
-  const access = yield* MemoryAccess.make
+  const access = KnownTokens.remembering(yield* MemoryAccess.make)
   yield* Effect.forkScoped(sweeper(state))
   return Context.make(ControlPlane.ControlPlane, {
     project: (projectId) => portsOf(state, tails, projectId),

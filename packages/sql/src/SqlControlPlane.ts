@@ -12,6 +12,7 @@ import {
   ControlPlaneUnavailable,
   Conversations,
   type Ids,
+  KnownTokens,
   Leases,
   RunLog,
   Runs,
@@ -92,7 +93,7 @@ export const make: Effect.Effect<
 > = Effect.gen(function* () {
   yield* migrate
   const store = yield* SqlStore.make
-  const access = SqlAccess.make(store)
+  const access = KnownTokens.remembering(SqlAccess.make(store))
   yield* access
     .createProject(ControlPlane.defaultProject)
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
