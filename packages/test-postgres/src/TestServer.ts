@@ -1,0 +1,172 @@
+/**
+ * A PostgreSQL server of one's own, which goes with the Scope, and with the process whatever becomes of it.
+ */
+import { Data, Effect, Schedule, type Scope } from "effect"
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import * as fs from "node:fs"
+import { createServer } from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import * as readline from "node:readline"
+import { promisify } from "node:util"
+import * as Binaries from "./Binaries.js"
+
+/** The server did not start; `said` is what it said. */
+export class ServerNotStarted extends Data.TaggedError("ServerNotStarted")<{ readonly said: string }> {
+  override get message() {
+    return `PostgreSQL did not start: ${this.said}`
+  }
+}
+
+/**
+ * `fsync`: false when absent, which survives a kill of the server but no loss of power. `settings`: further ones, such
+ * as `["max_connections=20"]`.
+ */
+export interface Options {
+  readonly fsync?: boolean | undefined
+  readonly settings?: ReadonlyArray<string> | undefined
+}
+
+export interface TestServer {
+  /** The database `postgres`, as a superuser. */
+  readonly url: string
+  readonly port: number
+  /** Starts the server again after it was killed, on the same port. */
+  readonly start: Effect.Effect<void, ServerNotStarted>
+  /** Sends the signal to the server and waits for its end: SIGKILL, or SIGINT to end it in good order. */
+  readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+}
+
+/**
+ * Runs the server until it ends. When this script's input ends, the process that wants the server is gone: then the
+ * server is ended and its folder removed.
+ */
+const guard = `
+folder=$1; shift
+exec 3<&0
+"$@" 3<&- </dev/null & server=$!
+{ cat <&3 >/dev/null; touch "$folder/closed"; kill -INT "$server"; } & watch=$!
+echo "$server"
+wait "$server"; code=$?
+if [ -e "$folder/closed" ]; then wait "$watch"; rm -rf "$folder"; else kill "$watch"; fi
+exit "$code"
+`
+
+const freePort = Effect.async<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" && address ? address.port : 0)))
+  })
+})
+
+/** A folder that `as` owns and can reach. */
+const makeFolder = (as: Binaries.Runner) =>
+  Effect.sync(() => {
+    const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "runlease-postgres-"))
+    fs.chmodSync(folder, 0o755)
+    if (as.uid !== undefined && as.gid !== undefined) fs.chownSync(folder, as.uid, as.gid)
+    return folder
+  })
+
+const environment = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" }
+
+const initialise = (bin: string, data: string, as: Binaries.Runner) =>
+  Effect.tryPromise({
+    try: () =>
+      promisify(execFile)(
+        path.join(bin, "initdb"),
+        [
+          `--pgdata=${data}`,
+          "--auth=trust",
+          "--username=postgres",
+          "--encoding=UTF8",
+          "--locale=C",
+          "--no-sync",
+        ],
+        { ...as, cwd: "/", env: environment },
+      ),
+    catch: (error) => new ServerNotStarted({ said: String(error) }),
+  })
+
+/** A new cluster with its server. */
+export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNotStarted, Scope.Scope> =>
+  Effect.gen(function* () {
+    const as = yield* Binaries.runner
+    let running: { readonly guard: ChildProcess; readonly pid: number } | undefined
+    const folder = yield* Effect.acquireRelease(makeFolder(as), (made) =>
+      Effect.promise(async () => {
+        if (running !== undefined) {
+          const gone = once(running.guard, "exit")
+          running.guard.stdin?.end()
+          await gone
+        }
+        fs.rmSync(made, { recursive: true, force: true })
+      }),
+    )
+    const bin = yield* Binaries.find(folder, as)
+    const data = path.join(folder, "data")
+    yield* initialise(bin, data, as)
+
+    const startOn = (port: number): Effect.Effect<void, ServerNotStarted> =>
+      Effect.async((resume) => {
+        const settings = [
+          `port=${port}`,
+          "listen_addresses=127.0.0.1",
+          "unix_socket_directories=",
+          "max_connections=300",
+          "max_wal_size=4GB",
+          ...(options.fsync === true ? [] : ["fsync=off", "full_page_writes=off"]),
+          ...(options.settings ?? []),
+        ]
+        const child = spawn(
+          "sh",
+          [
+            "-c",
+            guard,
+            "sh",
+            folder,
+            path.join(bin, "postgres"),
+            "-D",
+            data,
+            ...settings.flatMap((each) => ["-c", each]),
+          ],
+          { ...as, cwd: "/", env: environment, detached: true, stdio: ["pipe", "pipe", "pipe"] },
+        )
+        const said: Array<string> = []
+        let pid = 0
+        readline.createInterface(child.stdout).on("line", (line) => {
+          pid = Number(line)
+        })
+        readline.createInterface(child.stderr).on("line", (line) => {
+          said.push(line)
+          said.splice(0, said.length - 20)
+          if (line.includes("ready to accept connections")) {
+            running = { guard: child, pid }
+            resume(Effect.void)
+          }
+        })
+        child.once("exit", () => {
+          if (running?.guard === child) running = undefined
+          resume(new ServerNotStarted({ said: said.join("\n") }))
+        })
+      })
+
+    // Somebody else may take the port before the server does.
+    const port = yield* Effect.retry(
+      Effect.flatMap(freePort, (free) => Effect.as(startOn(free), free)),
+      Schedule.recurs(4),
+    )
+    return {
+      url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+      port,
+      start: startOn(port),
+      kill: (signal) =>
+        Effect.promise(async () => {
+          if (running === undefined) return
+          const gone = once(running.guard, "exit")
+          process.kill(running.pid, signal)
+          await gone
+        }),
+    }
+  })

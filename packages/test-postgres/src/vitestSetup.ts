@@ -1,0 +1,17 @@
+/**
+ * Names a PostgreSQL server to all test files of a project: the one of `DATABASE_URL`, or one of its own that ends with
+ * the run. For `globalSetup` in a vitest.config.ts.
+ */
+import { Effect, Exit, Scope } from "effect"
+import type { TestProject } from "vitest/node"
+import { urlKey } from "./Provided.js"
+import * as TestServer from "./TestServer.js"
+
+export default async (project: TestProject): Promise<() => Promise<void>> => {
+  const given = process.env["DATABASE_URL"]
+  const scope = Effect.runSync(Scope.make())
+  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  const url = given ?? (await Effect.runPromise(Scope.extend(TestServer.make(), scope))).url
+  project.provide(urlKey, url)
+  return close
+}

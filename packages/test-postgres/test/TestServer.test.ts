@@ -1,0 +1,57 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Pg from "pg"
+import * as TestServer from "../src/TestServer.js"
+
+const ask = (url: string, statement: string) =>
+  Effect.tryPromise(async () => {
+    const client = new Pg.Client({ connectionString: url })
+    // The server may end at any moment; the query that is asked tells of it.
+    client.on("error", () => {})
+    await client.connect()
+    try {
+      return (await client.query(statement)).rows as ReadonlyArray<unknown>
+    } finally {
+      await client.end()
+    }
+  })
+
+describe("TestServer", () => {
+  it.live("keeps what is committed when it is killed, and leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const server = yield* TestServer.make()
+          yield* ask(server.url, "CREATE TABLE kept AS SELECT 1 AS one")
+          yield* server.kill("SIGKILL")
+          assertTrue((yield* Effect.either(ask(server.url, "SELECT 1")))._tag === "Left")
+          yield* server.start
+          deepStrictEqual(yield* ask(server.url, "SELECT one FROM kept"), [{ one: 1 }])
+          const [row] = yield* ask(server.url, "SHOW data_directory")
+          return (row as { readonly data_directory: string }).data_directory
+        }),
+      )
+      assertTrue(!fs.existsSync(path.dirname(folder)))
+    }),
+  )
+
+  it.live("ends when the process that wants it is killed", () =>
+    Effect.gen(function* () {
+      const child = spawn(
+        process.execPath,
+        ["--import", "tsx", fileURLToPath(new URL("fixtures/keeper.ts", import.meta.url))],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      )
+      const [url] = (yield* Effect.promise(() => once(child.stdout, "data"))).map(String)
+      deepStrictEqual(yield* ask(url!.trim(), "SELECT 1 AS one"), [{ one: 1 }])
+      child.kill("SIGKILL")
+      yield* Effect.repeat(Effect.isSuccess(ask(url!.trim(), "SELECT 1")), { while: (answers) => answers })
+    }),
+  )
+})
