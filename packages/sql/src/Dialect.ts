@@ -49,6 +49,9 @@ export interface Dialect {
    */
   readonly transact: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 
+  /** Begins the transaction of the migrations: one process at a time, however long they take. */
+  readonly beginMigration: Effect.Effect<void, SqlError>
+
   /** Whether a failed transaction may be one request's fault, so that the others of its commit succeed without it. */
   readonly blames: (error: SqlError) => boolean
 

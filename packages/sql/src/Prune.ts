@@ -57,9 +57,10 @@ const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Fini
   })
 
 const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, { before, limit, projectId }: Batch) {
-  const { sql } = store
-  const due = yield* sql<Finished>`SELECT run_pk, conversation_id, latest_event_id FROM runs
-    WHERE project_id = ${projectId} AND finished_at <= ${before} ORDER BY finished_at LIMIT ${limit + 1}`
+  const { dialect, sql } = store
+  const due = yield* sql<Finished>`SELECT r.run_pk, r.conversation_id, r.latest_event_id FROM runs r
+    WHERE r.project_id = ${projectId} AND r.finished_at <= ${before}
+    ORDER BY r.finished_at LIMIT ${limit + 1} ${dialect.lockFree("r")}`
   let room = rowsPerCommit
   const whole = due.slice(0, limit)
   const end = whole.findIndex(({ latest_event_id }) => (room -= latest_event_id) < 0)
@@ -74,31 +75,36 @@ const pruneConversations = Effect.fnUntraced(function* (
   store: SqlStore,
   { before, limit, projectId }: Batch,
 ) {
-  const { sql } = store
-  const found = yield* sql<{ readonly conversation_pk: number; readonly used: number }>`
-    SELECT c.conversation_pk, EXISTS (
-      SELECT 1 FROM runs r WHERE r.conversation_id = c.id AND r.project_id = ${projectId}
-    ) AS used
-    FROM conversations c WHERE c.project_id = ${projectId} AND c.runless = 1 AND c.updated_at <= ${before}
-    ORDER BY c.updated_at LIMIT ${limit + 1}`
+  const { dialect, sql } = store
+  const found = yield* sql<{ readonly conversation_pk: number }>`SELECT c.conversation_pk FROM conversations c
+    WHERE c.project_id = ${projectId} AND c.runless = 1 AND c.updated_at <= ${before}
+    ORDER BY c.updated_at LIMIT ${limit + 1} ${dialect.lockFree("c")}`
   if (found.length === 0) return false
-  const due = found.slice(0, limit)
-  const keysOf = (used: number) =>
-    keyRows(
-      store,
-      due.filter((row) => row.used === used).map(({ conversation_pk }) => conversation_pk),
-    )
-  yield* sql`UPDATE conversations SET runless = 0 WHERE conversation_pk IN (SELECT run_pk FROM ${keysOf(1)} v)`
+  const due = found.slice(0, limit).map(({ conversation_pk }) => conversation_pk)
+  // Asked once they are locked: from then on nobody submits to them.
+  const used = new Set(
+    (yield* sql<{ readonly conversation_pk: number }>`
+      SELECT c.conversation_pk FROM ${keyRows(store, due)} v JOIN conversations c ON c.conversation_pk = v.run_pk
+      WHERE EXISTS (SELECT 1 FROM runs r WHERE r.conversation_id = c.id AND r.project_id = ${projectId})`).map(
+      ({ conversation_pk }) => conversation_pk,
+    ),
+  )
+  const inUse = keyRows(store, used)
+  const unused = keyRows(
+    store,
+    due.filter((key) => !used.has(key)),
+  )
+  yield* sql`UPDATE conversations SET runless = 0 WHERE conversation_pk IN (SELECT run_pk FROM ${inUse} v)`
   const messages = yield* sql`DELETE FROM messages WHERE message_pk IN (
-      SELECT m.message_pk FROM ${keysOf(0)} v JOIN messages m ON m.conversation_pk = v.run_pk LIMIT ${rowsPerCommit}
+      SELECT m.message_pk FROM ${unused} v JOIN messages m ON m.conversation_pk = v.run_pk LIMIT ${rowsPerCommit}
     ) RETURNING message_pk`
   if (messages.length < rowsPerCommit) {
-    yield* sql`DELETE FROM conversations WHERE conversation_pk IN (SELECT run_pk FROM ${keysOf(0)} v)`
+    yield* sql`DELETE FROM conversations WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
     return found.length > due.length
   }
   // Half a conversation exists for nobody.
   yield* sql`UPDATE conversations SET id = ${hiddenId(0)} || conversation_pk
-    WHERE conversation_pk IN (SELECT run_pk FROM ${keysOf(0)} v)`
+    WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
   return true
 })
 

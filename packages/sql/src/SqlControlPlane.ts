@@ -18,9 +18,10 @@ import {
   Runs,
   WorkerRegistry,
 } from "@runlease/core"
-import { Context, Effect, Layer, Option, type Scope } from "effect"
+import { Config, type ConfigError, Context, Effect, Layer, Option, type Scope } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
 import housekeeping from "./migrations/0002_Housekeeping.js"
+import * as PostgresPool from "./PostgresPool.js"
 import * as Prune from "./Prune.js"
 import * as SqlAccess from "./SqlAccess.js"
 import * as SqlClaims from "./SqlClaims.js"
@@ -52,7 +53,7 @@ export const migrate: Effect.Effect<
     loader: Migrator.fromRecord({ "0001_ControlPlane": initial, "0002_Housekeeping": housekeeping }),
     table: "runlease_migrations",
   })
-  yield* dialect.transact(run)
+  yield* dialect.transact(Effect.zipRight(dialect.beginMigration, run))
 }).pipe(
   // The migrator dies of a statement that fails.
   Effect.catchSomeDefect((defect) =>
@@ -79,19 +80,8 @@ const makePorts = (store: SqlStore.SqlStore) =>
       )
   })
 
-/**
- * The control plane over the tables of an open database, which it brings up to date. Leases lapse and delays end for
- * as long as the Scope is open.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make: Effect.Effect<
-  Context.Context<ControlPlane.ControlPlane | Access.Access>,
-  ControlPlaneUnavailable.ControlPlaneUnavailable,
-  SqlClient.SqlClient | Scope.Scope
-> = Effect.gen(function* () {
-  yield* migrate
+/** The control plane over tables that are up to date. */
+const makeMigrated = Effect.gen(function* () {
   const store = yield* SqlStore.make
   const access = KnownTokens.remembering(SqlAccess.make(store))
   yield* access
@@ -106,6 +96,32 @@ export const make: Effect.Effect<
 })
 
 /**
+ * The control plane over the tables of an open database, which it brings up to date. Leases lapse and delays end for
+ * as long as the Scope is open.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<
+  Context.Context<ControlPlane.ControlPlane | Access.Access>,
+  ControlPlaneUnavailable.ControlPlaneUnavailable,
+  SqlClient.SqlClient | Scope.Scope
+> = Effect.zipRight(migrate, makeMigrated)
+
+const withDefaultProject = <R>(
+  constructed: Effect.Effect<
+    Context.Context<ControlPlane.ControlPlane | Access.Access>,
+    ControlPlaneUnavailable.ControlPlaneUnavailable,
+    R
+  >,
+) =>
+  ControlPlane.layerProject().pipe(
+    // The constructor has seen to it that the project is there.
+    Layer.catchAll((error) => (error._tag === "ProjectNotFound" ? Layer.die(error) : Layer.fail(error))),
+    Layer.provideMerge(Layer.scopedContext(constructed)),
+  )
+
+/**
  * The control plane over a database, and the ports of its project `default`.
  *
  * Fails: `ControlPlaneUnavailable` when the tables cannot be brought up to date.
@@ -114,11 +130,7 @@ export const make: Effect.Effect<
  * @category layers
  */
 export const layer: Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable, SqlClient.SqlClient> =
-  ControlPlane.layerProject().pipe(
-    // The constructor has seen to it that the project is there.
-    Layer.catchAll((error) => (error._tag === "ProjectNotFound" ? Layer.die(error) : Layer.fail(error))),
-    Layer.provideMerge(Layer.scopedContext(make)),
-  )
+  withDefaultProject(make)
 
 /**
  * The control plane on one SQLite file, which is made when absent, and the ports of its project `default`.
@@ -132,3 +144,32 @@ export const layerSqlite = (
   options: SqliteFile.Options,
 ): Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable | SqliteFile.SqliteFileUnusable> =>
   layer.pipe(Layer.provide(SqliteFile.layer(options)))
+
+/**
+ * The control plane on a PostgreSQL database, which any number of servers may share, and the ports of its project
+ * `default`. The tables are brought up to date first, over a connection that may take as long as it needs.
+ *
+ * Fails: `ControlPlaneUnavailable` when the database cannot be reached or its tables cannot be brought up to date.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerPostgres = (
+  options: PostgresPool.Options,
+): Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable> => {
+  const pool = (how: PostgresPool.Options) =>
+    Layer.mapError(PostgresPool.layer(how), (error) => SqlStore.unavailable("connect", error))
+  const migrated = Effect.provide(migrate, pool({ ...options, maxConnections: 1, statementTimeout: 0 }))
+  return Layer.provide(withDefaultProject(Effect.zipRight(migrated, makeMigrated)), pool(options))
+}
+
+/**
+ * `layerPostgres` with settings, such as `PostgresPool.config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerPostgresConfig = (
+  options: Config.Config.Wrap<PostgresPool.Options>,
+): Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable | ConfigError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layerPostgres))

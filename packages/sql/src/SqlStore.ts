@@ -9,8 +9,10 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlaneUnavailable, GroupCommit, Wakeups } from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import type { Dialect } from "./Dialect.js"
+import * as Postgres from "./dialect/Postgres.js"
 import * as Sqlite from "./dialect/Sqlite.js"
 import type { RunBatch } from "./RunBatch.js"
+import { StoreTime } from "./StoreTime.js"
 
 export interface SqlStore {
   readonly sql: SqlClient.SqlClient
@@ -32,7 +34,16 @@ const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; read
   { code: /^SQLITE_BUSY/, is: "The database is locked by another process", passes: true },
   { code: /^SQLITE_FULL/, is: "There is no room left for the database", passes: true },
   { code: /^SQLITE_IOERR/, is: "The disk of the database fails", passes: true },
-  { code: /^SQLITE_(CORRUPT|NOTADB)/, is: "The database is damaged; restore a back-up", passes: false },
+  {
+    code: /^(SQLITE_(CORRUPT|NOTADB)|XX00[12])/,
+    is: "The database is damaged; restore a back-up",
+    passes: false,
+  },
+  { code: /^53100/, is: "There is no room left for the database", passes: true },
+  { code: /^53300/, is: "The database has no connection to spare", passes: true },
+  { code: /^55P03/, is: "The database is locked by somebody else", passes: true },
+  { code: /^57014/, is: "The database took too long", passes: true },
+  { code: /^(28|3D)/, is: "The database does not let us in", passes: true },
 ]
 
 /** What a caller is told of a failed statement. */
@@ -53,10 +64,13 @@ export const unavailable = (
 
 /** The dialect of the database behind `sql`. */
 export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
-  sql.onDialectOrElse({
-    sqlite: () => Effect.succeed(Sqlite.make(sql)),
-    orElse: () => Effect.dieMessage("@runlease/sql speaks SQLite; this is another database"),
-  })
+  Effect.flatMap(StoreTime, (time) =>
+    sql.onDialectOrElse({
+      sqlite: () => Effect.succeed(Sqlite.make(sql)),
+      pg: () => Effect.succeed(Postgres.make(sql, time)),
+      orElse: () => Effect.dieMessage("@runlease/sql speaks SQLite and PostgreSQL; this is another database"),
+    }),
+  )
 
 /**
  * @since 0.1.0
@@ -70,6 +84,7 @@ export const make: Effect.Effect<SqlStore, never, SqlClient.SqlClient | Scope.Sc
     const writer = yield* GroupCommit.make<SqlError>({
       transact: dialect.transact,
       gather: dialect.gather,
+      isolates: dialect.blames,
       unavailable,
     })
     return {

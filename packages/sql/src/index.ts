@@ -1,4 +1,6 @@
 export * as Dialect from "./Dialect.js"
+export * as PostgresPool from "./PostgresPool.js"
 export * as SqlControlPlane from "./SqlControlPlane.js"
 export * as SqliteBackup from "./SqliteBackup.js"
 export * as SqliteFile from "./SqliteFile.js"
+export * as StoreTime from "./StoreTime.js"

@@ -88,6 +88,7 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open) ? effect : own(effect),
       ),
+    beginMigration: Effect.void,
     blames: () => true,
     // The driver blocks the thread, so nobody can ask while a commit is in flight: who has sent by now is heard first.
     gather: turn,

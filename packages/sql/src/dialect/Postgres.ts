@@ -1,0 +1,189 @@
+/**
+ * PostgreSQL: any number of writers, so rows are locked before they are read to be written.
+ *
+ * Transactions read what is committed at each statement. What a statement finds may have moved on by the time
+ * its lock is there; PostgreSQL then looks at the row again, but not at what was joined to it.
+ *
+ * @since 0.1.0
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import { Clock, Context, Duration, Effect, Exit, Option, Schedule } from "effect"
+import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
+import { execute } from "../Execute.js"
+import { selectedRun } from "../RunRow.js"
+import type { StoreTime } from "../StoreTime.js"
+import { storableJson } from "./PostgresText.js"
+
+/** The instant that an open transaction goes by. */
+class TransactionTime extends Context.Tag("@runlease/sql/TransactionTime")<TransactionTime, number>() {}
+
+const millis = "(extract(epoch from clock_timestamp()) * 1000)::bigint AS now"
+
+const codeOf = ({ cause }: SqlError): string =>
+  cause instanceof Error && "code" in cause ? String(cause.code) : ""
+
+/**
+ * A concurrent transaction won: a serialization failure, a deadlock, a key that somebody else inserted meanwhile, or a
+ * table that was altered under a prepared statement.
+ */
+const isContention = (error: SqlError): boolean => /^(40001|40P01|23505|0A000)$/.test(codeOf(error))
+
+/** Values that do not fit, constraints, limits, and whatever else a statement itself is refused for. */
+const isStatements = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(codeOf(error))
+
+/** At once, then soon. */
+const again = Schedule.exponential(Duration.millis(2)).pipe(
+  Schedule.jittered,
+  Schedule.modifyDelay((out, delay) => (Duration.toMillis(out) < 4 ? Duration.zero : delay)),
+  Schedule.intersect(Schedule.recurs(8)),
+)
+
+const say = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
+  connection.executeUnprepared(statement, [], undefined)
+
+/**
+ * The migrator looks for its own table in a way that would end the transaction. A table that somebody else uses is not
+ * waited for long: whoever comes after this would wait as well.
+ */
+const beginMigration = `
+  SET LOCAL statement_timeout = 0;
+  SET LOCAL lock_timeout = 0;
+  SELECT pg_advisory_xact_lock(hashtextextended('runlease_migrations', 0));
+  SET LOCAL lock_timeout = 10000;
+  CREATE TABLE IF NOT EXISTS runlease_migrations (
+    migration_id integer PRIMARY KEY,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    name text NOT NULL
+  )`
+
+const types = { integer: "bigint", text: "text" } as const
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
+  // One exchange begins the transaction and tells the time.
+  const begin = (connection: Connection): Effect.Effect<number, SqlError> =>
+    time === "clock"
+      ? Effect.zipRight(say(connection, "BEGIN"), Clock.currentTimeMillis)
+      : Effect.map(say(connection, `BEGIN; SELECT ${millis}`), (results) => {
+          const [, rows] = results as ReadonlyArray<ReadonlyArray<{ readonly now: number }>>
+          return rows![0]!.now
+        })
+
+  const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const connection = yield* sql.reserve
+          const now = yield* begin(connection)
+          const exit = yield* effect.pipe(
+            Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
+            Effect.provideService(TransactionTime, now),
+            restore,
+            Effect.exit,
+          )
+          // A connection that is gone has rolled back already.
+          yield* Exit.isSuccess(exit) ? say(connection, "COMMIT") : Effect.ignore(say(connection, "ROLLBACK"))
+          return yield* exit
+        }),
+      ),
+    )
+
+  const rows = <C extends Columns>(columns: C, values: ReadonlyArray<RowOf<C>>) => {
+    const names = Object.keys(columns)
+    const json = storableJson(values.map((row) => Object.fromEntries(names.map((name) => [name, row[name]]))))
+    return sql`(SELECT * FROM json_to_recordset(${json}::json) AS t(${sql.literal(
+      names.map((name) => `${name} ${types[columns[name]!]}`).join(", "),
+    )}))`
+  }
+
+  return {
+    now: Effect.flatMap(Effect.serviceOption(TransactionTime), (open) => {
+      if (Option.isSome(open)) return Effect.succeed(open.value)
+      return time === "clock"
+        ? Clock.currentTimeMillis
+        : Effect.map(sql<{ readonly now: number }>`SELECT ${sql.literal(millis)}`, ([row]) => row!.now)
+    }),
+    transact: (effect) =>
+      Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
+        Option.isSome(open)
+          ? effect
+          : Effect.retry(own(effect), {
+              schedule: again,
+              while: (error) => error instanceof SqlError && isContention(error),
+            }),
+      ),
+    beginMigration: sql.unsafe(beginMigration).pipe(Effect.asVoid),
+    blames: isStatements,
+    // Statements are waited for without blocking anybody, so requests arrive while a commit is in flight.
+    gather: Effect.yieldNow(),
+    rows,
+    lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
+    lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),
+    lockNames: (names) =>
+      names.length === 0
+        ? Effect.void
+        : Effect.asVoid(sql`SELECT pg_advisory_xact_lock(key) FROM (
+            SELECT DISTINCT hashtextextended(name, 0) AS key
+            FROM ${rows(
+              { name: "text" },
+              names.map((name) => ({ name })),
+            )} v ORDER BY key
+          ) AS locks`),
+    runnable: (probes) => runnable(sql, rows, probes),
+  }
+}
+
+/** Whether a probe names a kind, a key, an agent. An index is only used for what is compared with `=` or `IS NULL`. */
+const shapes = [false, true].flatMap((kind) => [false, true].map((key) => ({ kind, key })))
+
+const probeColumns = {
+  probe: "integer",
+  project_id: "text",
+  kind: "text",
+  key: "text",
+  agent_id: "text",
+  wanted: "integer",
+} as const
+
+/** One statement for any number of probes: its text differs only by whether agents are named. */
+const runnable = (
+  sql: SqlClient.SqlClient,
+  rows: Dialect["rows"],
+  probes: ReadonlyArray<Probe>,
+): Effect.Effect<ReadonlyArray<Candidate>, SqlError> => {
+  const looks = [false, true].flatMap((agent) => {
+    const some = probes
+      .map((probe, index) => ({ ...probe, index }))
+      .filter(({ agentId }) => (agentId !== null) === agent)
+    if (some.length === 0) return []
+    return shapes.map((shape) => {
+      const of = some.filter(
+        ({ kind, key }) => (kind !== null) === shape.kind && (key !== null) === shape.key,
+      )
+      return sql`SELECT v.probe, c.* FROM ${rows(
+        probeColumns,
+        of.map(({ agentId, index, key, kind, projectId, wanted }) => ({
+          probe: index,
+          project_id: projectId,
+          kind,
+          key,
+          agent_id: agentId,
+          wanted,
+        })),
+      )} v CROSS JOIN LATERAL (
+        SELECT ${sql.literal(selectedRun)} FROM runs r
+        WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = v.project_id
+          AND r.implementation_kind ${sql.literal(shape.kind ? "= v.kind" : "IS NULL")}
+          AND r.worker_key ${sql.literal(shape.key ? "= v.key" : "IS NULL")}
+          ${sql.literal(agent ? "AND r.agent_id = v.agent_id" : "")}
+        ORDER BY r.priority DESC, r.run_pk LIMIT v.wanted FOR UPDATE OF r SKIP LOCKED
+      ) c`
+    })
+  })
+  return execute(sql<Candidate>`${sql.join(" UNION ALL ", false)(looks)}`)
+}

@@ -1,0 +1,4 @@
+import { PropertySuite } from "@runlease/testkit"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+
+PropertySuite.suite("PostgreSQL", PostgresDatabase.layer, { runs: 300 })
