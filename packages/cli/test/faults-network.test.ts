@@ -65,7 +65,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
     )
   }
 
-  it.scoped("that loses answers doubles nothing", () =>
+  it.scoped("that loses answers doubles nothing, where the server has no exchanges", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const ports = yield* connect(env)
@@ -73,6 +73,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
       const seen = { events: 0, complete: 0 }
       // Every third append and the first complete are done, and nobody hears of it.
       const { url } = yield* gateway(env.RUNLEASE_URL, (method, path) => {
+        if (path.endsWith("/exchange")) return "404"
         const what = /\/(events|complete)$/.exec(path)?.[1] as keyof typeof lost | undefined
         if (method !== "POST" || what === undefined) return "pass"
         if (seen[what]++ % 3 !== 0) return "pass"
@@ -86,6 +87,30 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
       expect((yield* wholeLog(ports, runId)).counted).toEqual(counts(runId, 1, 60))
       expect(lost.events).toBeGreaterThan(1)
       expect(lost.complete).toBe(1)
+    }),
+  )
+
+  it.scoped("that loses answers to exchanges doubles nothing", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const ports = yield* connect(env)
+      let losing = false
+      let seen = 0
+      let lost = 0
+      // Once the run is held, every third exchange is done and nobody hears of it.
+      const { url } = yield* gateway(env.RUNLEASE_URL, (_, path) => {
+        if (!losing || !path.endsWith("/exchange") || seen++ % 3 !== 0) return "pass"
+        lost++
+        return "cut"
+      })
+      const program = yield* counter(cwd, { upTo: "60", every: 10 })
+      const worker = yield* startWorker({ cwd, env: { ...env, RUNLEASE_URL: url } }, program)
+      const runId = yield* submit(ports, "run-1")
+      yield* begun(ports, runId)
+      losing = true
+      expect(yield* eventOf(worker, "completed", runId)).toMatchObject({ attempt: 1 })
+      expect((yield* wholeLog(ports, runId)).counted).toEqual(counts(runId, 1, 60))
+      expect(lost).toBeGreaterThan(1)
     }),
   )
 })
