@@ -4,8 +4,8 @@
  * The file is `runlease.json` in the working folder, or the one that `--config FILE` names. Its keys are the names
  * of the environment variables without `RUNLEASE_`, in lower case: `{"url": "…", "api_key": "…"}`.
  */
-import { FetchHttpClient } from "@effect/platform"
 import { Options } from "@effect/cli"
+import { NodeHttpClient } from "@effect/platform-node"
 import { ControlPlaneUnavailable } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted, Schema } from "effect"
@@ -129,7 +129,7 @@ export const client = (settings: Connection) =>
     Effect.map(requireKey(settings), (token) =>
       Client.layer({ baseUrl: settings.url, token, project: settings.project }),
     ),
-  ).pipe(Layer.provide(FetchHttpClient.layer))
+  ).pipe(Layer.provide(NodeHttpClient.layerUndici))
 
 /** The URL without what may be secret in it. */
 const shown = (url: string): string => {

@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Ids, RequestSnapshot, Run } from "@runlease/core"
+import { Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { ConversationStatus } from "./RunStatus.js"
 import { WorkerSession } from "./Session.js"
+import { Snapshot } from "./Snapshot.js"
 import * as Target from "./Target.js"
 
 /** Every key is there. Those after the targets may be missing from another server. */
@@ -19,7 +20,7 @@ export const ClaimedRun = as<Run.ClaimedRun>()(
     project_id: Schema.NullOr(Ids.ProjectId),
     agent_id: Ids.AgentId,
     status: ConversationStatus,
-    request_snapshot: Schema.NullOr(RequestSnapshot.RequestSnapshot),
+    request_snapshot: Schema.NullOr(Snapshot),
     latest_event_id: Run.EventId,
     latest_external_event_sequence: Run.Sequence,
     lease_owner: Schema.NullOr(Schema.String),

@@ -83,7 +83,7 @@ export const make: Effect.Effect<
     )
 
   return {
-    claim: Effect.fn(operation)(
+    claim: Effect.fnUntraced(
       function* (request) {
         if (!additions && (request.agentIds ?? []).length > 0) {
           return yield* missing(operation, "claim the runs of some agents only")

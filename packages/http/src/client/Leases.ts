@@ -133,7 +133,7 @@ export const make = Effect.fnUntraced(function* (
         )
     }),
 
-    complete: Effect.fn("Leases.complete")((lease, outcome, last) =>
+    complete: (lease, outcome, last) =>
       exchange
         .perform(
           {
@@ -150,14 +150,13 @@ export const make = Effect.fnUntraced(function* (
             },
             success: Replies.complete,
           },
-          completeInSteps(lease, outcome, last),
+          Effect.suspend(() => completeInSteps(lease, outcome, last)),
         )
         .pipe(
           Effect.catchTag("Refused", (refused) =>
             Effect.fail(eventsVerdict(lease.runId, refused) ?? verdict("Leases.complete", lease)(refused)),
           ),
         ),
-    ),
 
     suspend: Effect.fn("Leases.suspend")(function* (lease, suspension) {
       if (!additions) return yield* missing("Leases.suspend", "suspend a run for a tool result")

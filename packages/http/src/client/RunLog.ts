@@ -143,7 +143,7 @@ export const make: Effect.Effect<
   })
 
   return {
-    append: Effect.fn("RunLog.append")(function* (request) {
+    append: Effect.fnUntraced(function* (request) {
       const reply = yield* Effect.catchTag(appended(request), "Refused", (refused) =>
         verdict(request, refused),
       )

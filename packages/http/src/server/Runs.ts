@@ -1,6 +1,6 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Access, ControlEvents, ControlPlane, type Ids, Run, RunLog, Runs } from "@runlease/core"
-import { Context, Duration, Effect, Stream } from "effect"
+import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import * as Refusal from "../Refusal.js"
 import { pageInfo } from "../Wire.js"
@@ -11,26 +11,55 @@ import type { Ports } from "./KnownProjects.js"
 import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
 
+interface PageRequest {
+  readonly runId: Ids.RunId
+  readonly after: Run.EventId
+  readonly limit: number
+}
+
+interface LogPage {
+  readonly entries: ReadonlyArray<RunLog.LogEntry>
+  readonly ended: boolean
+}
+
+const pageOf = (entries: ReadonlyArray<RunLog.LogEntry>): LogPage => ({
+  entries,
+  ended: entries.length > 0 && ControlEvents.endsLog(entries.at(-1)!),
+})
+
 export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
     const closing = yield* Closing
     const controlPlane = yield* ControlPlane.ControlPlane
 
-    const pageAfter = Effect.fnUntraced(function* (
-      ports: Ports,
-      options: { readonly runId: Ids.RunId; readonly after: Run.EventId; readonly limit: number },
-    ) {
+    const pageAfter = Effect.fnUntraced(function* (ports: Ports, options: PageRequest) {
       const entries = yield* Context.get(ports, RunLog.RunLog).read(options)
-      const last = entries.at(-1)
-      if (last !== undefined) return { entries, ended: ControlEvents.endsLog(last) }
+      if (entries.length > 0) return pageOf(entries)
       const run = yield* Context.get(ports, Runs.Runs).get(options.runId)
       return { entries, ended: Run.isTerminal(run.status) && run.latestEventId <= options.after }
     })
 
-    /** Ends when the log has an entry after `after`, or never will have. */
-    const grown = (ports: Ports, runId: Ids.RunId, after: Run.EventId) =>
-      Stream.runHead(Context.get(ports, RunLog.RunLog).follow({ runId, after }))
+    /** Waits for what comes after, or until the log has ended. */
+    const pageToCome = (ports: Ports, { after, limit, runId }: PageRequest) =>
+      Context.get(ports, RunLog.RunLog)
+        .follow({ runId, after })
+        .pipe(
+          Stream.chunks,
+          Stream.filter(Chunk.isNonEmpty),
+          Stream.runHead,
+          Effect.map(
+            Option.match({
+              onNone: (): LogPage => ({ entries: [], ended: true }),
+              onSome: (chunk) => pageOf(Chunk.toReadonlyArray(Chunk.take(chunk, limit))),
+            }),
+          ),
+        )
+
+    const pageWithin = (ports: Ports, options: PageRequest, wait: Duration.Duration) =>
+      Effect.map(closing.unless(Effect.timeoutOption(pageToCome(ports, options), wait)), (page) =>
+        Option.getOrElse(Option.flatten(page), (): LogPage => ({ entries: [], ended: false })),
+      )
 
     return handlers
       .handle("submit", ({ payload }) =>
@@ -59,13 +88,10 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const ports = yield* Caller.ports
           const after = Run.EventId.make(urlParams.after_event_id ?? 0)
           const limit = urlParams.limit ?? RunLog.defaultReadLimit
-          const read = pageAfter(ports, { runId: path.run_id, after, limit })
-          let page = yield* read
-          const wait = Duration.seconds(urlParams.wait_seconds ?? 0)
-          if (page.entries.length === 0 && !page.ended && Duration.greaterThan(wait, Duration.zero)) {
-            yield* closing.unless(Effect.timeoutOption(grown(ports, path.run_id, after), wait))
-            page = yield* read
-          }
+          const request = { runId: path.run_id, after, limit }
+          const page = yield* urlParams.wait_seconds
+            ? pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds))
+            : pageAfter(ports, request)
           const last = page.entries.at(-1)
           return {
             data: page.entries,

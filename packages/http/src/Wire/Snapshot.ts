@@ -1,0 +1,34 @@
+/**
+ * What a run was asked to do, on its way to the worker: looked at, and kept as it is.
+ *
+ * @since 0.1.0
+ */
+import { RequestSnapshot } from "@runlease/core"
+import { JSONSchema, Predicate, Schema } from "effect"
+
+const isPart = (part: unknown): boolean =>
+  Predicate.isRecord(part) && typeof part["type"] === "string" && part["type"] !== ""
+
+const isMessage = (message: unknown): boolean =>
+  Predicate.isRecord(message) &&
+  typeof message["id"] === "string" &&
+  typeof message["role"] === "string" &&
+  ["string", "undefined"].includes(typeof message["createdAt"]) &&
+  Array.isArray(message["parts"]) &&
+  message["parts"].every(isPart)
+
+const isTraceContext = Schema.is(Schema.UndefinedOr(RequestSnapshot.TraceContext))
+
+const { $schema: _, ...jsonSchema } = JSONSchema.make(RequestSnapshot.RequestSnapshot)
+
+/** The same as the schema of core asks for, by plain code: it may be long, and to rebuild it costs more than to send it. */
+export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.declare(
+  (value: unknown): value is RequestSnapshot.RequestSnapshot =>
+    Predicate.isRecord(value) &&
+    Array.isArray(value["messages"]) &&
+    value["messages"].every(isMessage) &&
+    Array.isArray(value["tools"]) &&
+    Array.isArray(value["context"]) &&
+    isTraceContext(value["traceContext"]),
+  { identifier: "RequestSnapshot", message: () => "must be a request snapshot", jsonSchema },
+)
