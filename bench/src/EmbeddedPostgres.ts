@@ -28,6 +28,7 @@ export const start = Effect.gen(function* () {
         user: "postgres",
         password: "postgres",
         persistent: true,
+        initdbFlags: ["--encoding=UTF8", "--locale=C"],
         createPostgresUser: process.getuid?.() === 0,
         onLog: () => {},
       })

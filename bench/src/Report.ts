@@ -24,10 +24,10 @@ export const part = ({ figures, title }: Part): string => {
 export const verdicts = (all: ReadonlyArray<Verdict>): string =>
   render(
     "What is to be reached",
-    ["", "beside", "measured", "to reach", ""],
-    all.map(({ beside, met, reach, value, work }) => [
+    ["", "figure", "measured", "to reach", ""],
+    all.map(({ figure, met, reach, value, work }) => [
       work,
-      beside,
+      figure,
       value === null ? "absent" : number(value),
       reach,
       met === null ? "" : met ? "met" : "**not met**",

@@ -14,7 +14,8 @@ interface Target {
 
 export interface Verdict {
   readonly work: string
-  readonly beside: string
+  /** What is compared: a figure, or one divided by another. */
+  readonly figure: string
   readonly value: number | null
   readonly reach: string
   /** Null where a figure is absent. */
@@ -127,7 +128,7 @@ export const verdicts = (
     return [
       {
         work,
-        beside: beside ?? figure,
+        figure: beside === undefined ? figure : `${figure} ÷ ${beside}`,
         value,
         reach: `${sign} ${target.atLeast ?? target.atMost} ${unit}`.trim(),
         met: value === null ? null : value >= atLeast && value <= atMost,

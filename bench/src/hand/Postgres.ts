@@ -5,17 +5,19 @@
 import { Effect } from "effect"
 import * as Postgres from "../Postgres.js"
 import type { Hand } from "./Hand.js"
-import { delta, type Held, runFinished, runStarted, workerId } from "./Rows.js"
+import { begun, delta, ended, type Held, runFinished, runStarted, workerId } from "./Rows.js"
 
 const claimRuns = `
   WITH found AS MATERIALIZED (
     SELECT r.run_pk, d.snapshot FROM runs r JOIN run_details d ON d.run_pk = r.run_pk
     WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = $1 AND r.implementation_kind IS NULL
       AND r.worker_key IS NULL
-    ORDER BY r.priority DESC, r.run_pk LIMIT $2 FOR UPDATE OF r SKIP LOCKED
+    ORDER BY r.project_id, r.implementation_kind, r.worker_key, r.priority DESC, r.run_pk
+    LIMIT $2 FOR UPDATE OF r SKIP LOCKED
   )
   UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = $3, lease_epoch = lease_epoch + 1,
-    lease_expires_at = $4::bigint + 60000, started_at = $4, updated_at = $4, latest_event_id = 1
+    lease_expires_at = $4::bigint + 60000, started_at = $4, updated_at = $4, latest_event_id = 1,
+    log_state = $5
   FROM found WHERE runs.run_pk = found.run_pk
   RETURNING runs.run_pk::int, run_id, conversation_id, found.snapshot`
 
@@ -26,7 +28,8 @@ const insertEvents = `
 
 const completeRuns = `
   WITH ended AS (
-    UPDATE runs SET status = 'completed', finished_at = $4, updated_at = $4, latest_event_id = latest_event_id + 1
+    UPDATE runs SET status = 'completed', finished_at = $4, updated_at = $4, latest_event_id = latest_event_id + 1,
+      log_state = $5
     FROM unnest($1::bigint[], $2::text[]) v (run_pk, payload)
     WHERE runs.run_pk = v.run_pk AND lease_owner = $3 AND lease_epoch = 1 AND status = 'running'
     RETURNING runs.run_pk, latest_event_id, v.payload
@@ -54,7 +57,7 @@ const connect = (client: Postgres.Client, project: string): Hand => {
     const { rows } = await client.query<Held>({
       name: "claim",
       text: claimRuns,
-      values: [project, limit, workerId, now],
+      values: [project, limit, workerId, now, begun],
     })
     for (const run of rows) JSON.parse(run.snapshot)
     await client.query({
@@ -76,7 +79,7 @@ const connect = (client: Postgres.Client, project: string): Hand => {
     client.query({
       name: "complete",
       text: completeRuns,
-      values: [runs.map((run) => run.run_pk), runs.map(runFinished), workerId, Date.now()],
+      values: [runs.map((run) => run.run_pk), runs.map(runFinished), workerId, Date.now(), ended],
     })
 
   const append = (mentions: ReadonlyArray<Held>) => {

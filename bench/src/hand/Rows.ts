@@ -2,6 +2,10 @@
 
 export const workerId = "01900000-0000-7000-8000-000000000001"
 
+/** `runs.log_state` of a log that has begun, and of one that has ended: nothing is open in it. */
+export const begun = JSON.stringify({ started: true, open: [] })
+export const ended = JSON.stringify({ started: false, open: [] })
+
 /** A run as it is claimed. */
 export interface Held {
   readonly run_pk: number

@@ -6,7 +6,7 @@ import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import type { SqliteOptions } from "../Stores.js"
 import type { Hand } from "./Hand.js"
-import { delta, type Held, runFinished, runStarted, workerId } from "./Rows.js"
+import { begun, delta, ended, type Held, runFinished, runStarted, workerId } from "./Rows.js"
 
 const connect = ({ filename, synchronous }: SqliteOptions) => {
   const database = new Sqlite(filename)
@@ -20,10 +20,12 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
       AND r.worker_key IS NULL ORDER BY r.priority DESC, r.run_pk LIMIT ?`)
   const lease = database.prepare(`
     UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = ?, lease_epoch = lease_epoch + 1,
-      lease_expires_at = ?, started_at = ?, updated_at = ?, latest_event_id = 1 WHERE run_pk = ?`)
+      lease_expires_at = ?, started_at = ?, updated_at = ?, latest_event_id = 1,
+      log_state = ? WHERE run_pk = ?`)
   const end = database
     .prepare(`
-    UPDATE runs SET status = 'completed', finished_at = ?, updated_at = ?, latest_event_id = latest_event_id + 1
+    UPDATE runs SET status = 'completed', finished_at = ?, updated_at = ?, latest_event_id = latest_event_id + 1,
+      log_state = ?
     WHERE project_id = ? AND run_id = ? AND lease_owner = ? AND lease_epoch = 1 AND status = 'running'
     RETURNING latest_event_id`)
     .pluck()
@@ -40,7 +42,7 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
     const found = findRunnable.all(project, limit) as ReadonlyArray<Held>
     for (const run of found) {
       JSON.parse(run.snapshot)
-      lease.run(workerId, now + 60_000, now, now, run.run_pk)
+      lease.run(workerId, now + 60_000, now, now, begun, run.run_pk)
       insertEvent.run(run.run_pk, 1, null, runStarted(run), now)
     }
     return found
@@ -49,7 +51,7 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
   const complete = database.transaction((runs: ReadonlyArray<Held>) => {
     const now = Date.now()
     for (const run of runs) {
-      const eventId = end.get(now, now, project, run.run_id, workerId)
+      const eventId = end.get(now, now, ended, project, run.run_id, workerId)
       insertEvent.run(run.run_pk, eventId, null, runFinished(run), now)
     }
   })

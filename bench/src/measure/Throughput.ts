@@ -1,6 +1,7 @@
 /** Runs, or jobs, with nothing to do: how many a second a worker of concurrency 24 works through. */
 import { Effect } from "effect"
 import * as Contenders from "../Contenders.js"
+import * as Footprint from "../Footprint.js"
 import { Scale } from "../Scale.js"
 import * as SideBySide from "../SideBySide.js"
 
@@ -59,6 +60,7 @@ const entries = [
 
 export const measure = Effect.gen(function* () {
   const { runs } = yield* Scale
+  yield* Footprint.check
   const rate = SideBySide.rate("runs/s", (contender) =>
     Effect.zipRight(contender.ask("fill", runs), contender.ask("drain", runs)),
   )
