@@ -128,6 +128,43 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "a follower that is slow holds up nobody, and misses nothing",
+      Effect.gen(function* () {
+        const log = yield* RunLog
+        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        const quick = yield* followed(held.runId)
+        const gate = yield* Effect.makeLatch()
+        const slow: Array<number> = []
+        const fiber = yield* TestRuns.start(
+          Stream.runForEach(log.follow({ runId: held.runId }), ({ eventId }) =>
+            Effect.zipRight(
+              gate.await,
+              Effect.sync(() => slow.push(eventId)),
+            ),
+          ),
+        )
+        deepStrictEqual(yield* quick.next(1), ["RUN_STARTED"])
+        const events = Array.from({ length: 10 }, (_, n) => AgentEvent.custom("large", `${n}`.repeat(50_000)))
+        for (let batch = 0; batch < 3; batch++) {
+          yield* TestRuns.append(held, events)
+          deepStrictEqual(
+            yield* quick.next(10),
+            events.map(({ type }) => type),
+          )
+        }
+        yield* TestRuns.complete(held)
+        yield* Fiber.join(quick.fiber)
+        deepStrictEqual(slow, [])
+        yield* gate.open
+        yield* Fiber.join(fiber)
+        deepStrictEqual(
+          slow,
+          Array.from({ length: 32 }, (_, index) => index + 1),
+        )
+      }),
+    )
+
+    test(
       "follow of a run that does not exist says so",
       Effect.gen(function* () {
         const log = yield* RunLog

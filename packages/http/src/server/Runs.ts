@@ -22,9 +22,10 @@ interface LogPage {
   readonly ended: boolean
 }
 
+/** Entries, one at least. */
 const pageOf = (entries: ReadonlyArray<RunLog.LogEntry>): LogPage => ({
   entries,
-  ended: entries.length > 0 && ControlEvents.endsLog(entries.at(-1)!),
+  ended: ControlEvents.endsLog(entries.at(-1)!),
 })
 
 export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
