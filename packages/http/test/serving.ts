@@ -1,4 +1,10 @@
-import { FetchHttpClient, HttpServer } from "@effect/platform"
+import {
+  FetchHttpClient,
+  HttpLayerRouter,
+  HttpServer,
+  HttpServerRequest,
+  HttpServerResponse,
+} from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Access, type ControlPlane } from "@runlease/core"
 import { Context, Effect, Layer, Redacted } from "effect"
@@ -25,6 +31,16 @@ export const served = Layer.effect(
   }),
 )
 
+const withoutExchange = HttpLayerRouter.middleware(
+  (app) =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
+      url.endsWith("/exchange")
+        ? Effect.succeed(HttpServerResponse.unsafeJson({ message: "No such route" }, { status: 404 }))
+        : app,
+    ),
+  { global: true },
+)
+
 /** The contract over a store, on a port of the loopback interface, in the runtime of the test. */
 export const serve = <E>(
   store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>,
@@ -35,6 +51,19 @@ export const serve = <E>(
     Layer.provideMerge(Server.layerWith({ rateLimit: Infinity, ...options })),
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
     Layer.provideMerge(store),
+  )
+
+/** The contract without exchanges, as a server has it that does not know them. */
+export const serveWithoutExchange = <E>(store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>) =>
+  served.pipe(
+    Layer.provide(
+      HttpLayerRouter.serve(Layer.merge(withoutExchange, Server.mount("/", { rateLimit: Infinity })), {
+        disableLogger: true,
+        disableListenLog: true,
+      }),
+    ),
+    Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+    Layer.provide(store),
   )
 
 /** The ports of project `default`, as a client of the server has them. */
