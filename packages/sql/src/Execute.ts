@@ -4,21 +4,44 @@
  * @since 0.1.0
  */
 import * as SqlClient from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { currentTransformer, type Statement } from "@effect/sql/Statement"
 import { Context, Effect, Option } from "effect"
 
-/**
- * Runs a statement at once on the connection of the open transaction, with no span and no scope of its own: a commit
- * makes about ten of them. Where somebody transforms statements, this one is transformed too.
- */
-export const execute = <A extends object>(
+/** Runs a statement on the connection of the open transaction, or in its own way where somebody transforms statements. */
+const onConnection = <A extends object>(
   statement: Statement<A>,
+  run: (
+    connection: Connection,
+    text: string,
+    parameters: ReadonlyArray<unknown>,
+  ) => Effect.Effect<ReadonlyArray<A>, SqlError>,
 ): Effect.Effect<ReadonlyArray<A>, SqlError> =>
   Effect.withFiberRuntime((fiber) => {
     const open = Context.getOption(fiber.currentContext, SqlClient.TransactionConnection)
     if (Option.isNone(open) || Option.isSome(fiber.getFiberRef(currentTransformer))) return statement
-    const [connection] = open.value
     const [text, parameters] = statement.compile(true)
-    return connection.execute(text, parameters, undefined)
+    return run(open.value[0], text, parameters)
   })
+
+/** Runs a statement of a commit at once, with no span and no scope of its own: a commit makes about ten of them. */
+export const execute = <A extends object>(
+  statement: Statement<A>,
+): Effect.Effect<ReadonlyArray<A>, SqlError> =>
+  onConnection(statement, (connection, text, parameters) => connection.execute(text, parameters, undefined))
+
+/** The same for a SELECT of exactly these columns: their bare values cost the driver half as much as named ones. */
+export const select = <A extends object>(
+  columns: ReadonlyArray<keyof A>,
+  statement: Statement<A>,
+): Effect.Effect<ReadonlyArray<A>, SqlError> =>
+  onConnection(statement, (connection, text, parameters) =>
+    Effect.map(connection.executeValues(text, parameters), (rows) =>
+      rows.map((values) => {
+        const row: { [K in keyof A]?: unknown } = {}
+        for (let index = 0; index < columns.length; index += 1) row[columns[index]!] = values[index]
+        return row as A
+      }),
+    ),
+  )

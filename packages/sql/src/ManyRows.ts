@@ -12,11 +12,7 @@ import type { SqlStore } from "./SqlStore.js"
 
 const types = { integer: "BIGINT", text: "TEXT" } as const
 
-const split = <C extends Columns>(
-  columns: C,
-  names: ReadonlyArray<string>,
-  rows: ReadonlyArray<RowOf<C>>,
-) => {
+const split = (columns: Columns, names: ReadonlyArray<string>, rows: ReadonlyArray<unknown>) => {
   const plain = rows as ReadonlyArray<RowOf<Columns>>
   const [first] = plain
   const apart = names.filter((name) => plain.some((row) => row[name] !== first![name]))
@@ -28,7 +24,7 @@ const split = <C extends Columns>(
   }
 }
 
-/** Inserts the rows in the order given, and returns the columns that `returning` names. */
+/** Inserts the rows and gives the columns that `returning` names; its keys are in the order of the rows. */
 export const insert = <C extends Columns, A extends object>(
   { dialect, sql }: SqlStore,
   table: string,
@@ -38,26 +34,31 @@ export const insert = <C extends Columns, A extends object>(
 ): Effect.Effect<ReadonlyArray<A>, SqlError> => {
   if (rows.length === 0) return Effect.succeed([])
   const { alike, apart, columns: columnsApart, plain } = split(columns, Object.keys(columns), rows)
-  const positioned = plain.map((row, position) => ({ ...row, position }))
   const names = [...alike.map(([name]) => name), ...apart].join(", ")
   const values = [
     ...alike.map(([name, value]) => sql`CAST(${value} AS ${sql.literal(types[columns[name]!])})`),
     ...apart.map((name) => sql.literal(`v.${name}`)),
   ]
+  const ordered = returning !== "" || apart.length === 0
+  const source = ordered
+    ? dialect.rows(
+        { ...columnsApart, position: "integer" },
+        plain.map((row, position) => ({ ...row, position })),
+      )
+    : dialect.rows(columnsApart, plain)
   return execute(
-    sql<A>`INSERT INTO ${sql.literal(`${table} (${names})`)} SELECT ${sql.csv(values)}
-      FROM ${dialect.rows({ position: "integer", ...columnsApart }, positioned)} v
-      ORDER BY v.position ${sql.literal(returning)}`,
+    sql<A>`INSERT INTO ${sql.literal(`${table} (${names})`)} SELECT ${sql.csv(values)} FROM ${source} v
+      ${sql.literal(ordered ? `ORDER BY v.position ${returning}` : "")}`,
   )
 }
 
 /** Sets the columns that `names` names in the rows given. */
-export const update = <C extends Columns>(
+export const update = <C extends Columns, Name extends keyof C & string>(
   { dialect, sql }: SqlStore,
   table: string,
   columns: C,
-  names: ReadonlyArray<keyof C & string>,
-  rows: ReadonlyArray<RowOf<C & { readonly run_pk: "integer" }>>,
+  names: ReadonlyArray<Name>,
+  rows: ReadonlyArray<RowOf<Pick<C, Name> & { readonly run_pk: "integer" }>>,
 ): Effect.Effect<void, SqlError> => {
   if (rows.length === 0) return Effect.void
   const { alike, apart, columns: columnsApart, plain } = split(columns, names, rows)

@@ -11,21 +11,25 @@ import type { Fragment } from "@effect/sql/Statement"
 import { type AgentEvent, ControlEvents, type GroupCommit, type Ids, LogState, Wakeups } from "@runlease/core"
 import { Effect } from "effect"
 import type { Columns } from "./Dialect.js"
-import { execute } from "./Execute.js"
+import { execute, select } from "./Execute.js"
 import * as ManyRows from "./ManyRows.js"
 import type { Move } from "./Moves.js"
 import {
+  detailNames,
   type DetailRow,
   eventId,
   Gate,
   instant,
+  listed,
   logStateOf,
   type MovingColumn,
   movingColumns,
+  runNames,
   type RunRow,
   selectedDetails,
   selectedRun,
   sequence,
+  sessionNames,
   subjectOf,
   toJson,
 } from "./RunRow.js"
@@ -78,23 +82,26 @@ export const findRun = (
   )
 }
 
-/** Reads what the runs' details and sessions tell of them, and the columns that `more` names. */
-export const readDetails = <More = unknown>(
+/** Reads what the runs' details and, where there may be any, their sessions tell of them, and one column more. */
+export const readDetails = <More extends "submission" | "snapshot" = never>(
   store: SqlStore,
   keys: ReadonlyArray<number>,
-  more: string = "",
-): Effect.Effect<ReadonlyMap<number, DetailRow & More>, SqlError> => {
+  options: { readonly sessions?: boolean; readonly more?: More } = {},
+): Effect.Effect<ReadonlyMap<number, DetailRow & { readonly [K in More]: string }>, SqlError> => {
   if (keys.length === 0) return Effect.succeed(new Map())
   const { sql } = store
-  return Effect.map(
-    execute(
-      sql<DetailRow & More & { readonly run_pk: number }>`
-        SELECT d.run_pk, ${sql.literal(selectedDetails + more)} FROM ${keyRows(store, keys)} v
-        JOIN run_details d ON d.run_pk = v.run_pk
-        LEFT JOIN sessions s ON s.run_pk = v.run_pk`,
-    ),
-    (rows) => new Map(rows.map((row) => [row.run_pk, row])),
-  )
+  const { more, sessions = true } = options
+  const names = ["run_pk" as const, ...detailNames, ...(more === undefined ? [] : [more])]
+  const from = sql`FROM ${keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`
+  type Row = DetailRow & { readonly [K in More]: string } & { readonly run_pk: number }
+  const rows = sessions
+    ? select<Row>(
+        [...names, ...sessionNames],
+        sql`SELECT ${sql.literal(`${listed("d", names)}, ${listed("s", sessionNames)}`)} ${from}
+          LEFT JOIN sessions s ON s.run_pk = v.run_pk`,
+      )
+    : select<Row>(names, sql`SELECT ${sql.literal(listed("d", names))} ${from}`)
+  return Effect.map(rows, (found) => new Map(found.map((row) => [row.run_pk, row])))
 }
 
 const eventColumns = {
@@ -156,6 +163,12 @@ export interface RunBatch {
   /** Writes what has changed so far. The commit ends with it; before, only those need it who read what was written. */
   readonly flush: Effect.Effect<void, SqlError>
 }
+
+/** A run that was behind the last of its lane. */
+type ReleasedRow = Pick<
+  RunRow,
+  "run_pk" | "available_at" | "project_id" | "implementation_kind" | "worker_key" | "agent_id"
+>
 
 /** A run of the batch: as the database holds it, and as it is now. */
 interface Entry {
@@ -251,25 +264,23 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
   })
 
   /** The first unfinished run of a lane is the one that may go. */
-  const releaseLanes = Effect.suspend(() => {
-    if (lanes.length === 0) return Effect.void
-    return Effect.map(
-      execute(
-        sql<RunRow>`UPDATE runs
-          SET gate = CASE WHEN available_at > ${now} THEN ${sql.literal(String(Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END
-          WHERE status = 'pending' AND gate = ${Gate.behind} AND run_pk IN (
-            SELECT (
-              SELECT r.run_pk FROM runs r
-              WHERE r.project_id = v.project_id AND r.lane = v.lane AND r.lane IS NOT NULL AND r.finished_at IS NULL
-              ORDER BY r.run_pk LIMIT 1
-            ) FROM ${dialect.rows(laneColumns, lanes)} v
-          )
-          RETURNING project_id, implementation_kind, worker_key, agent_id, gate`,
-      ),
-      (released) => {
-        for (const row of released) if (row.gate === Gate.runnable) runnable.push(routeOf(row))
-      },
+  const releaseLanes = Effect.gen(function* () {
+    if (lanes.length === 0) return
+    const first = yield* execute(
+      sql<ReleasedRow>`SELECT r.run_pk, r.available_at, r.project_id, r.implementation_kind, r.worker_key, r.agent_id
+        FROM ${dialect.rows(laneColumns, lanes)} v CROSS JOIN runs r
+        WHERE r.status = 'pending' AND r.gate = ${sql.literal(String(Gate.behind))} AND r.run_pk = (
+          SELECT f.run_pk FROM runs f
+          WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
+          ORDER BY f.run_pk LIMIT 1
+        )`,
     )
+    const released = first.map((row) => ({
+      ...row,
+      gate: row.available_at > now ? Gate.delayed : Gate.runnable,
+    }))
+    yield* ManyRows.update(store, "runs", movingColumns, ["gate"], released)
+    for (const row of released) if (row.gate === Gate.runnable) runnable.push(routeOf(row))
   })
 
   /** Tells of the logs that grew, once the commit has succeeded, and of the runs that became runnable. */
@@ -296,7 +307,8 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
       const unknown = refs.filter((ref) => !entries.has(Wakeups.logKey(ref)))
       if (unknown.length === 0) return Effect.void
       return Effect.map(
-        execute(
+        select(
+          runNames,
           sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${refRows(store, unknown)} v
             JOIN runs r ON r.project_id = v.project_id AND r.run_id = v.run_id ${dialect.lock("r", "r.run_pk")}`,
         ),
@@ -307,7 +319,8 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
     },
     loadFree: (keys) =>
       Effect.map(
-        execute(
+        select(
+          runNames,
           sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${keyRows(store, keys)} v
             JOIN runs r ON r.run_pk = v.run_pk ${dialect.lockFree("r")}`,
         ),

@@ -5,7 +5,7 @@
  */
 import type { ControlEvents, Ids, RequestSnapshot } from "@runlease/core"
 import { LogState, Run, type WorkerSession } from "@runlease/core"
-import { Brand, DateTime } from "effect"
+import { Brand, DateTime, Struct } from "effect"
 import type { Columns } from "./Dialect.js"
 
 /** `gate` of a pending run; and `pruned`, of a finished one that is being deleted in parts and exists for nobody. */
@@ -74,14 +74,19 @@ export const sessionColumns = {
   session_ended_at: "integer",
 } as const satisfies Columns
 
-const listed = (alias: string, names: ReadonlyArray<string>): string =>
+export const runNames = ["run_pk", ...Struct.keys(runColumns)] as const
+export const detailNames = Struct.keys(detailColumns)
+export const sessionNames = Struct.keys(sessionColumns)
+
+/** Columns of an alias, for a SELECT. */
+export const listed = (alias: string, names: ReadonlyArray<string>): string =>
   names.map((name) => `${alias}.${name}`).join(", ")
 
 /** The columns of a `RunRow`, for a SELECT from `runs r`. */
-export const selectedRun = listed("r", ["run_pk", ...Object.keys(runColumns)])
+export const selectedRun = listed("r", runNames)
 
 /** The columns of a `DetailRow`, for a SELECT from `run_details d` and `sessions s`. */
-export const selectedDetails = `${listed("d", Object.keys(detailColumns))}, ${listed("s", Object.keys(sessionColumns))}`
+export const selectedDetails = `${listed("d", detailNames)}, ${listed("s", sessionNames)}`
 
 export interface SessionRow {
   readonly session_id: Ids.SessionId | null
@@ -95,8 +100,11 @@ export interface SessionRow {
   readonly session_ended_at: number | null
 }
 
-/** What `run_details` and `sessions` tell of a run: it is read apart, by whoever needs it. */
-export interface DetailRow extends SessionRow {
+/**
+ * What `run_details` and `sessions` tell of a run: it is read apart, by whoever needs it. The columns of a session are
+ * absent where there can be none.
+ */
+export interface DetailRow extends Partial<SessionRow> {
   readonly mode: string | null
   readonly parent_run_id: Ids.RunId | null
   readonly root_run_id: Ids.RunId
@@ -138,18 +146,6 @@ export interface RunRow {
   readonly error: string | null
   readonly started_at: number | null
   readonly finished_at: number | null
-}
-
-export const noSession: SessionRow = {
-  session_id: null,
-  session_kind: null,
-  session_worker_id: null,
-  session_key: null,
-  session_status: null,
-  session_metadata: null,
-  session_created_at: null,
-  session_updated_at: null,
-  session_ended_at: null,
 }
 
 /** The JSON text of a column that may be null. */
@@ -199,20 +195,20 @@ export const leaseOf = (row: RunRow): Run.LeaseRecord | null =>
       }
     : null
 
-export const sessionOf = (runId: Ids.RunId, row: SessionRow): WorkerSession.WorkerSession | null =>
-  row.session_id === null
+export const sessionOf = (runId: Ids.RunId, row: Partial<SessionRow>): WorkerSession.WorkerSession | null =>
+  row.session_id === undefined || row.session_id === null
     ? null
     : {
         id: row.session_id,
         runId,
         implementationKind: row.session_kind!,
-        workerId: row.session_worker_id,
+        workerId: row.session_worker_id ?? null,
         sessionKey: row.session_key!,
         status: row.session_status!,
-        metadata: fromJson(row.session_metadata),
+        metadata: fromJson(row.session_metadata ?? null),
         createdAt: instant(row.session_created_at!),
         updatedAt: instant(row.session_updated_at!),
-        endedAt: instantOrNull(row.session_ended_at),
+        endedAt: instantOrNull(row.session_ended_at ?? null),
       }
 
 const targetsOf = (row: DetailRow): Pick<Run.Run, "sourceTarget" | "runtimeTarget"> => ({

@@ -17,7 +17,7 @@ import {
   type Wakeups,
   WorkerRegistry,
 } from "@runlease/core"
-import { Array, Duration, Effect, Either } from "effect"
+import { Array, Cache, Duration, Effect, Either, Exit } from "effect"
 import type { Candidate, Probe } from "./Dialect.js"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
@@ -47,8 +47,8 @@ const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Om
   ])
 }
 
-const goesFirst = (a: Candidate, b: Candidate): boolean =>
-  a.priority > b.priority || (a.priority === b.priority && a.run_pk < b.run_pk)
+/** Best first. */
+const order = (a: Candidate, b: Candidate): number => b.priority - a.priority || a.run_pk - b.run_pk
 
 /** What every probe of these requests finds, best first, as many as its requests could take. */
 const look = Effect.fnUntraced(function* ({ dialect }: SqlStore, requests: ReadonlyArray<Request>) {
@@ -67,6 +67,7 @@ const look = Effect.fnUntraced(function* ({ dialect }: SqlStore, requests: Reado
   for (const candidate of yield* dialect.runnable(entries.map(({ probe }) => probe))) {
     entries[candidate.probe]!.found.push(candidate)
   }
+  for (const { found } of entries) found.sort(order)
   return ofRequest
 })
 
@@ -91,7 +92,7 @@ const deal = (
     for (const list of lists) {
       while (list.next < list.list.length && dealt.has(list.list[list.next]!.run_pk)) list.next += 1
       const candidate = list.list[list.next]
-      if (candidate !== undefined && (first === undefined || goesFirst(candidate, first))) first = candidate
+      if (candidate !== undefined && (first === undefined || order(candidate, first) < 0)) first = candidate
     }
     return first
   }
@@ -119,10 +120,14 @@ const claimAll = Effect.fnUntraced(function* (
   const runs = yield* RunBatch.ofCommit(store, commit)
   yield* sweep(store, runs)
   const dealt = deal(requests, yield* look(store, requests))
-  const details = yield* RunBatch.readDetails<{ readonly snapshot: string }>(
+  const details = yield* RunBatch.readDetails(
     store,
     Array.fromIterable(dealt.keys()),
-    ", d.snapshot",
+    // A session is recorded by a holder, so a run that was never claimed has none.
+    {
+      more: "snapshot",
+      sessions: Array.fromIterable(dealt.values()).some(({ found }) => found.lease_epoch > 0),
+    },
   )
   const taken = new Map<Request, Array<Run.ClaimedRun>>(requests.map((request) => [request, []]))
   // In the order dealt, which is each request's own order of preference.
@@ -172,12 +177,30 @@ const accepts =
     (route.workerKey === null || route.workerKey === key) &&
     (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
 
+/** Who a worker is; that never changes, so it is read once. */
+const makeWorkers = (store: SqlStore) =>
+  Cache.makeWith({
+    capacity: 10_000,
+    timeToLive: Exit.match({ onSuccess: () => Duration.infinity, onFailure: () => Duration.zero }),
+    lookup: (workerId: Ids.WorkerId) =>
+      Effect.flatMap(
+        store.read(
+          "Claims.claim",
+          store.sql<{ readonly project_id: string; readonly kind: string; readonly key: string }>`
+            SELECT project_id, implementation_kind AS kind, worker_key AS key FROM workers WHERE id = ${workerId}`,
+        ),
+        ([worker]) =>
+          worker === undefined ? new WorkerRegistry.WorkerNotFound({ workerId }) : Effect.succeed(worker),
+      ),
+  })
+
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Claims.Claims["Type"]) => {
-  const { sql, writer, wakeups } = store
+export const make = Effect.fnUntraced(function* (store: SqlStore) {
+  const { writer, wakeups } = store
+  const workers = yield* makeWorkers(store)
 
   const handBack = writer.operation<{ readonly request: Request; readonly taken: Taken }, void>({
     name: "Claims.handBack",
@@ -193,23 +216,16 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Claims.Cla
       taken.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request, taken })),
   })
 
-  const findWorker = (projectId: Ids.ProjectId, workerId: Ids.WorkerId) =>
-    store.read(
-      "Claims.claim",
-      sql<{ readonly implementation_kind: string; readonly worker_key: string }>`
-        SELECT implementation_kind, worker_key FROM workers WHERE id = ${workerId} AND project_id = ${projectId}`,
-    )
-
-  return (projectId) => ({
-    claim: Effect.fn("Claims.claim")(function* (request) {
-      const [worker] = yield* findWorker(projectId, request.workerId)
-      if (worker === undefined)
-        return yield* new WorkerRegistry.WorkerNotFound({ workerId: request.workerId })
+  return (projectId: Ids.ProjectId): Claims.Claims["Type"] => ({
+    claim: Effect.fnUntraced(function* (request) {
+      const { workerId } = request
+      const worker = yield* workers.get(workerId)
+      if (worker.project_id !== projectId) return yield* new WorkerRegistry.WorkerNotFound({ workerId })
       const asked: Request = {
         projectId,
-        workerId: request.workerId,
-        kind: worker.implementation_kind,
-        key: worker.worker_key,
+        workerId,
+        kind: worker.kind,
+        key: worker.key,
         agentIds: request.agentIds ?? [],
         limit: request.limit,
         lease: Duration.toMillis(request.leaseDuration),
@@ -221,4 +237,4 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Claims.Cla
       })
     }),
   })
-}
+})

@@ -64,7 +64,7 @@ export const migrate: Effect.Effect<
 
 const makePorts = (store: SqlStore.SqlStore) =>
   Effect.gen(function* () {
-    const claims = SqlClaims.make(store)
+    const claims = yield* SqlClaims.make(store)
     const conversations = SqlConversations.make(store)
     const leases = SqlLeases.make(store)
     const runLog = yield* SqlRunLog.make(store)

@@ -127,7 +127,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
   })
 
   return (projectId) => ({
-    renew: Effect.fn("Leases.renew")((request) => renew({ projectId, request })),
+    renew: (request) => renew({ projectId, request }),
 
     release: Effect.fn("Leases.release")((lease, release = {}) => {
       const how = {
@@ -138,14 +138,13 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
       return moveHeld({ projectId, lease, move: (row, now) => Moves.release(row, how, now) })
     }),
 
-    complete: Effect.fn("Leases.complete")((lease, outcome, last) =>
+    complete: (lease, outcome, last) =>
       complete({
         projectId,
         lease,
         outcome,
         last: last && RunAppend.request(projectId, { runId: lease.runId, fence: lease, ...last }),
       }),
-    ),
 
     suspend: Effect.fn("Leases.suspend")((lease, suspension) =>
       moveHeld({ projectId, lease, move: (row, now) => Moves.suspend(row, suspension, now) }),

@@ -13,7 +13,7 @@ import type { SqlStore } from "./SqlStore.js"
 const readEntries = ({ sql }: SqlStore, runPk: number, after: number, limit: number) =>
   Effect.map(
     sql<RunBatch.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
-      WHERE run_pk = ${runPk} AND event_id > ${after} ORDER BY event_id LIMIT ${limit}`,
+      WHERE run_pk = ${runPk} AND event_id > ${after} ORDER BY event_id LIMIT ${limit} + 0`,
     RunBatch.toPiece,
   )
 
@@ -62,7 +62,7 @@ export const make = (
     })
 
     return (projectId) => ({
-      append: Effect.fn("RunLog.append")((request) => append(RunAppend.request(projectId, request))),
+      append: (request) => append(RunAppend.request(projectId, request)),
 
       read: Effect.fn("RunLog.read")(function* ({ runId, after = 0, limit = RunLog.defaultReadLimit }) {
         const row = yield* find("RunLog.read", { projectId, runId })

@@ -63,7 +63,7 @@ export const make = (store: SqlStore) => {
             return Either.left(new Run.RunEnded({ runId, status: row.status }))
           }
           if (standing !== "held") return Either.left(new Run.LeaseLost({ runId, workerId }))
-          const before: SessionRow = recorded.get(row.run_pk) ?? sessions.get(row.run_pk)!
+          const before: Partial<SessionRow> = recorded.get(row.run_pk) ?? sessions.get(row.run_pk)!
           const status = record.status ?? before.session_status ?? "active"
           const session: SessionRow & { readonly run_pk: number } = {
             run_pk: row.run_pk,
@@ -73,7 +73,7 @@ export const make = (store: SqlStore) => {
             session_key: record.sessionKey,
             session_status: status,
             session_metadata:
-              record.metadata === undefined ? before.session_metadata : toJson(record.metadata),
+              record.metadata === undefined ? (before.session_metadata ?? null) : toJson(record.metadata),
             session_created_at: before.session_created_at ?? runs.now,
             session_updated_at: runs.now,
             session_ended_at: status === "active" ? null : runs.now,

@@ -14,7 +14,6 @@ import {
   detailColumns,
   fromJson,
   Gate,
-  noSession,
   type RunRow,
   runColumns,
   toJson,
@@ -157,7 +156,6 @@ const newRow = (
 }
 
 const newDetails = (submission: Runs.Submission, rootRunId: Ids.RunId): DetailRow => ({
-  ...noSession,
   mode: submission.mode ?? null,
   parent_run_id: submission.parentRunId ?? null,
   root_run_id: rootRunId,
@@ -234,10 +232,10 @@ const submitAll = Effect.fnUntraced(function* (
   ])
   yield* runs.load(named)
   // What is known of the named runs, submissions included.
-  const known = yield* RunBatch.readDetails<{ readonly submission: string }>(
+  const known = yield* RunBatch.readDetails(
     store,
     named.flatMap((ref) => runs.find(ref)?.run_pk ?? []),
-    ", d.submission",
+    { more: "submission" },
   )
   const conversations = yield* readConversations(store, requests)
   const busyLanes = yield* readBusyLanes(store, requests)

@@ -32,20 +32,21 @@ const dueMove = (row: RunRow, now: number): Moves.Move | undefined => {
 export const sweep = (store: SqlStore, runs: RunBatch.RunBatch) =>
   Effect.gen(function* () {
     const { sql } = store
+    const atMost = sql.literal(String(batch))
     const found = yield* execute(sql<{ readonly run_pk: number }>`
       SELECT run_pk FROM (
         SELECT run_pk FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at <= ${runs.now}
-        ORDER BY lease_expires_at LIMIT ${batch}
+        ORDER BY lease_expires_at LIMIT ${atMost}
       ) lapsed
       UNION ALL
       SELECT run_pk FROM (
         SELECT run_pk FROM runs WHERE status = 'waiting' AND waiting_expires_at <= ${runs.now}
-        ORDER BY waiting_expires_at LIMIT ${batch}
+        ORDER BY waiting_expires_at LIMIT ${atMost}
       ) expired
       UNION ALL
       SELECT run_pk FROM (
         SELECT run_pk FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
-        AND available_at <= ${runs.now} ORDER BY available_at LIMIT ${batch}
+        AND available_at <= ${runs.now} ORDER BY available_at LIMIT ${atMost}
       ) delayed`)
     if (found.length === 0) return 0
     const rows = yield* runs.loadFree(found.map(({ run_pk }) => run_pk))

@@ -11,8 +11,8 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Clock, Context, Duration, Effect, Exit, Option, Schedule } from "effect"
 import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
-import { execute } from "../Execute.js"
-import { selectedRun } from "../RunRow.js"
+import { select } from "../Execute.js"
+import { runNames, selectedRun } from "../RunRow.js"
 import type { StoreTime } from "../StoreTime.js"
 import { storableJson } from "./PostgresText.js"
 
@@ -185,5 +185,5 @@ const runnable = (
       ) c`
     })
   })
-  return execute(sql<Candidate>`${sql.join(" UNION ALL ", false)(looks)}`)
+  return select(["probe", ...runNames], sql<Candidate>`${sql.join(" UNION ALL ", false)(looks)}`)
 }

@@ -8,8 +8,8 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Array, Clock, Effect, Exit, Option } from "effect"
 import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
-import { execute } from "../Execute.js"
-import { selectedRun } from "../RunRow.js"
+import { select } from "../Execute.js"
+import { runNames, selectedRun } from "../RunRow.js"
 
 /**
  * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the
@@ -70,15 +70,17 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
       ),
     )
 
+  // SQLite plans a statement anew whenever it is run with a bare parameter as its limit, or one that a partial index
+  // may depend on.
   const probe = (look: Probe, index: number) => {
     const equals = (column: string, value: string | null) =>
       value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
     return sql`SELECT * FROM (
-      SELECT ${sql.literal(`${index} AS probe, ${selectedRun}`)} FROM runs r
+      SELECT ${sql.literal(String(index))} AS probe, run_pk FROM runs
       WHERE status = 'pending' AND gate = 0 AND project_id = ${look.projectId}
         ${look.agentId === null ? sql.literal("") : sql`AND agent_id = ${look.agentId}`}
         AND ${equals("implementation_kind", look.kind)} AND ${equals("worker_key", look.key)}
-      ORDER BY priority DESC, run_pk LIMIT ${look.wanted}
+      ORDER BY priority DESC, run_pk LIMIT ${look.wanted} + 0
     )`
   }
 
@@ -94,17 +96,27 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
     gather: turn,
     rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => {
       const names = Object.keys(columns)
-      const values = rows.map((row) => names.map((name) => row[name]))
-      const columnsOf = names.map((name, index) => `value ->> ${index} AS ${name}`).join(", ")
-      return sql`(SELECT ${sql.literal(columnsOf)} FROM json_each(${JSON.stringify(values)}))`
+      const cells = (row: RowOf<C>) => names.map((name) => row[name])
+      // Each `->>` parses its row anew, and a bare value not at all.
+      const values = names.length === 1 ? rows.flatMap(cells) : rows.map(cells)
+      const listed =
+        names.length === 1
+          ? `value AS ${names.join()}`
+          : names.map((name, index) => `value ->> ${index} AS ${name}`).join(", ")
+      return sql`(SELECT ${sql.literal(listed)} FROM json_each(${JSON.stringify(values)}))`
     },
     lock: () => sql.literal(""),
     lockFree: () => sql.literal(""),
     lockNames: () => Effect.void,
+    // Whole rows only of those that are found: what a limit is put on is copied.
     runnable: (probes) =>
       Effect.map(
         Effect.forEach(Array.chunksOf(probes.map(probe), probesPerStatement), (some) =>
-          execute(sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
+          select(
+            ["probe", ...runNames],
+            sql<Candidate>`SELECT p.probe, ${sql.literal(selectedRun)}
+              FROM (${sql.join(" UNION ALL ", false)(some)}) p CROSS JOIN runs r ON r.run_pk = p.run_pk`,
+          ),
         ),
         (found) => found.flat(),
       ),
