@@ -5,6 +5,7 @@ import { Command } from "@effect/cli"
 import { SqliteBackup } from "@runlease/sql"
 import { Console, Effect } from "effect"
 import * as Database from "./Database.js"
+import { usage } from "./ExitCode.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 import * as Word from "./Word.js"
@@ -18,7 +19,14 @@ export const command = Command.make(
   },
   (options) =>
     Effect.gen(function* () {
-      const filename = yield* Database.filenameOf(options.database)
+      const database = yield* Database.parse(options.database)
+      if (database._tag === "Postgres") {
+        return yield* usage(
+          "A PostgreSQL database is backed up by its own tools",
+          "Use pg_dump, or the continuous archiving of the server.",
+        )
+      }
+      const { filename } = database
       const { bytes } = yield* SqliteBackup.write({ filename, destination: options.file })
       yield* options.json
         ? Output.json({ file: options.file, bytes })
@@ -26,7 +34,7 @@ export const command = Command.make(
     }),
 ).pipe(
   Command.withDescription(
-    "Copy the database to a file, whole and checked, while the server goes on. The copy is a database like any other: " +
+    "Copy the SQLite database to a file, whole and checked, while the server goes on. The copy is a database like any other: " +
       "serve it with --database sqlite:FILE. Example: runlease backup monday.sqlite",
   ),
 )

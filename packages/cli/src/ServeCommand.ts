@@ -6,7 +6,7 @@ import { FileSystem, HttpServer, Path } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Access, ControlPlane, Retention } from "@runlease/core"
 import { Server } from "@runlease/http"
-import { SqlControlPlane } from "@runlease/sql"
+import { PostgresPool, SqlControlPlane } from "@runlease/sql"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
 import { createServer } from "node:http"
 import * as Database from "./Database.js"
@@ -27,7 +27,9 @@ const port = Flag.whole("port", { minimum: 0, maximum: 65_535, setting: "RUNLEAS
 )
 
 const durable = Options.choice("synchronous", ["normal", "full"]).pipe(
-  Options.withDescription("full also survives a loss of power, at the cost of waiting for the disk"),
+  Options.withDescription(
+    "For an SQLite file: full also survives a loss of power, at the cost of waiting for the disk",
+  ),
   Options.withDefault("normal" as const),
 )
 
@@ -67,6 +69,30 @@ const makeFolder = Effect.fnUntraced(function* (filename: string) {
       }),
   )
 })
+
+/** The control plane on the database; `synchronous` is for a file. */
+const controlPlane = (database: Database.Sqlite | Database.Postgres, synchronous: "normal" | "full") =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      if (database._tag === "Postgres") {
+        const { shown, url } = database
+        const limits = yield* PostgresPool.limits
+        return yield* Effect.catchTag(
+          Layer.build(SqlControlPlane.layerPostgres({ url, ...limits })),
+          "ControlPlaneUnavailable",
+          ({ message }) =>
+            new CommandFailure({
+              message: `${message} (${shown})`,
+              hint: "Check that PostgreSQL runs there and that --database or RUNLEASE_DATABASE names it.",
+              exitCode: ExitCode.unavailable,
+            }),
+        )
+      }
+      const { filename } = database
+      yield* makeFolder(filename)
+      return yield* Layer.build(SqlControlPlane.layerSqlite({ filename, synchronous }))
+    }),
+  )
 
 /** The key to show once: none when there is one already or the environment brings it. */
 const firstKey = Effect.gen(function* () {
@@ -140,8 +166,7 @@ export const command = Command.make(
     json: Settings.json,
   },
   Effect.fnUntraced(function* (options) {
-    const filename = yield* Database.filenameOf(options.database)
-    yield* makeFolder(filename)
+    const database = yield* Database.parse(options.database)
     const listening = NodeHttpServer.layer(() => createServer(), {
       host: options.host,
       port: options.port,
@@ -157,20 +182,16 @@ export const command = Command.make(
     )
     yield* Layer.mergeAll(
       Server.layerWith({ rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit }),
-      announce(options),
+      announce({ json: options.json, database: database.shown }),
       Option.match(options.keepFinished, {
         onNone: () => Layer.empty,
         onSome: (time) => Retention.layer({ keepFinished: time }),
       }),
-    ).pipe(
-      Layer.provide(SqlControlPlane.layerSqlite({ filename, synchronous: options.synchronous })),
-      Layer.provide(listening),
-      Layer.launch,
-    )
+    ).pipe(Layer.provide(controlPlane(database, options.synchronous)), Layer.provide(listening), Layer.launch)
   }),
 ).pipe(
   Command.withDescription(
-    "Run the control plane: the HTTP API over runs kept in one SQLite file. SIGTERM ends it gracefully. " +
+    "Run the control plane: the HTTP API over runs kept in one SQLite file, or in a PostgreSQL database that any number of servers share. SIGTERM ends it gracefully. " +
       "RUNLEASE_API_KEY sets the first key of project default; without it one is made and shown once. " +
       "Example: runlease serve --port 4400 --database sqlite:.runlease/runlease.sqlite",
   ),

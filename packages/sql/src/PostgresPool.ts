@@ -8,7 +8,7 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { Config, Duration, Effect, Layer, Redacted } from "effect"
 import * as Pg from "pg"
-import { storable } from "./dialect/PostgresText.js"
+import * as PreparedStatements from "./PreparedStatements.js"
 
 /**
  * `url`: such as `postgres://user:password@host:5432/database?sslmode=require`. `maxConnections`: 10 when absent; the
@@ -29,22 +29,23 @@ export interface Options {
   readonly idleInTransactionTimeout?: Duration.DurationInput | undefined
 }
 
+const setting = <A>(of: (name: string) => Config.Config<A>, name: string) =>
+  Config.withDefault(of(`RUNLEASE_POSTGRES_${name}`), undefined)
+
 /**
- * All but `url`, from settings such as `POSTGRES_MAX_CONNECTIONS` and `POSTGRES_LOCK_TIMEOUT`.
+ * All but `url`, from `RUNLEASE_POSTGRES_MAX_CONNECTIONS`, `…_CONNECT_TIMEOUT`, `…_STATEMENT_TIMEOUT`, `…_LOCK_TIMEOUT`
+ * and `…_IDLE_IN_TRANSACTION_TIMEOUT`; durations such as `30 seconds`.
  *
  * @since 0.1.0
  * @category config
  */
 export const limits: Config.Config<Omit<Options, "url">> = Config.all({
-  maxConnections: Config.withDefault(Config.integer("MAX_CONNECTIONS"), 10),
-  connectTimeout: Config.withDefault(Config.duration("CONNECT_TIMEOUT"), Duration.seconds(5)),
-  statementTimeout: Config.withDefault(Config.duration("STATEMENT_TIMEOUT"), Duration.seconds(30)),
-  lockTimeout: Config.withDefault(Config.duration("LOCK_TIMEOUT"), Duration.seconds(5)),
-  idleInTransactionTimeout: Config.withDefault(
-    Config.duration("IDLE_IN_TRANSACTION_TIMEOUT"),
-    Duration.seconds(30),
-  ),
-}).pipe(Config.nested("POSTGRES"))
+  maxConnections: setting(Config.integer, "MAX_CONNECTIONS"),
+  connectTimeout: setting(Config.duration, "CONNECT_TIMEOUT"),
+  statementTimeout: setting(Config.duration, "STATEMENT_TIMEOUT"),
+  lockTimeout: setting(Config.duration, "LOCK_TIMEOUT"),
+  idleInTransactionTimeout: setting(Config.duration, "IDLE_IN_TRANSACTION_TIMEOUT"),
+})
 
 /**
  * `url` from `DATABASE_URL`, and the limits.
@@ -64,12 +65,6 @@ const answerWithin = (statementTimeout: Duration.DurationInput): number | undefi
   Duration.toMillis(statementTimeout) === 0
     ? undefined
     : Duration.toMillis(Duration.sum(statementTimeout, silence))
-
-/** How many statements a connection prepares; further ones are parsed each time. */
-const maxPrepared = 500
-
-/** How many statements that were asked once a connection remembers. */
-const maxSeen = 5000
 
 /**
  * What every session is told. Each statement of the hot path is made for an index, so the planner need not find that
@@ -107,46 +102,6 @@ const types: Pg.CustomTypesConfig = {
     oid === int8 && format !== "binary" ? toSafeInteger : Pg.types.getTypeParser(oid, format as "text"),
 }
 
-type Callback = (error: Error & { readonly routine?: string }, result: unknown) => void
-
-/**
- * Has the client prepare each statement with parameters that is asked twice, under a name of its own, and send
- * storable text.
- */
-const prepareAll = (client: Pg.ClientBase): void => {
-  const query = client.query.bind(client) as (...args: ReadonlyArray<unknown>) => unknown
-  const names = new Map<string, string>()
-  const seen = new Set<string>()
-  let count = 0
-  const nameOf = (text: string): string | undefined => {
-    const known = names.get(text)
-    if (known !== undefined || names.size >= maxPrepared) return known
-    if (!seen.has(text)) {
-      if (seen.size >= maxSeen) seen.clear()
-      seen.add(text)
-      return undefined
-    }
-    seen.delete(text)
-    count += 1
-    const name = `runlease_${count}`
-    names.set(text, name)
-    return name
-  }
-  const prepared = (text: unknown, values: unknown, callback: unknown): unknown => {
-    if (typeof text !== "string" || !Array.isArray(values) || values.length === 0) {
-      return query(text, values, callback)
-    }
-    const storableValues = values.map((value) => (typeof value === "string" ? storable(value) : value))
-    const answer: Callback = (error, result) => {
-      // Its table was altered since it was prepared, so it is prepared anew next time.
-      if (error?.routine === "RevalidateCachedQuery") names.delete(text)
-      ;(callback as Callback)(error, result)
-    }
-    return query({ name: nameOf(text), text, values: storableValues }, answer)
-  }
-  Object.assign(client, { query: prepared })
-}
-
 /** Opens a pool; no connection is made before the first statement. */
 const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
   Effect.try({
@@ -162,7 +117,7 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
         pipeline: true,
         types,
         onConnect: (client) => {
-          prepareAll(client)
+          PreparedStatements.enable(client)
           return client.query(sessionSettings(options))
         },
       }
