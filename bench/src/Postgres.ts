@@ -1,7 +1,7 @@
 /** The PostgreSQL server that is measured on, and databases of it that live as long as a Scope. */
+import * as TestServer from "@runlease/test-postgres/TestServer"
 import { Config, Effect, Option, Redacted, type Scope } from "effect"
 import { Client } from "pg"
-import * as EmbeddedPostgres from "./EmbeddedPostgres.js"
 
 export type { Client }
 
@@ -26,11 +26,11 @@ export const tidy = async (connected: Client): Promise<void> => {
   await connected.query("CHECKPOINT")
 }
 
-/** The URL of a server: what DATABASE_URL says, or one that is started for as long as the Scope. */
+/** The URL of a server: what DATABASE_URL says, or one that survives a loss of power and lives as long as the Scope. */
 export const server = Effect.gen(function* () {
-  const given = yield* Effect.orDie(Config.option(Config.redacted("DATABASE_URL")))
-  return Option.isSome(given) ? Redacted.value(given.value) : yield* EmbeddedPostgres.start
-})
+  const given = yield* Config.option(Config.redacted("DATABASE_URL"))
+  return Option.isSome(given) ? Redacted.value(given.value) : (yield* TestServer.make({ fsync: true })).url
+}).pipe(Effect.orDie)
 
 const version = async (connected: Client): Promise<string> => {
   const { rows } = await connected.query<{ readonly version: string }>(

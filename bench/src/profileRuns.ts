@@ -17,9 +17,11 @@ interface Profiled {
   readonly profile: Profile.Profile
   readonly runs: number
   readonly perSecond: number
+  /** Microseconds that the process spent meanwhile. */
+  readonly cpu: number
 }
 
-const show = ({ perSecond, profile, runs, title }: Profiled) => {
+const show = ({ cpu, perSecond, profile, runs, title }: Profiled) => {
   const busyOf = (groups: ReadonlyArray<Profile.Group>) =>
     groups.filter(({ name }) => name !== "idle" && !name.startsWith("idle:"))
   const busy = busyOf(profile.owners)
@@ -27,13 +29,14 @@ const show = ({ perSecond, profile, runs, title }: Profiled) => {
   const row = (name: string, self: number) => [
     name,
     `${((self * 100) / total).toFixed(1)}%`,
-    ((self * 1000) / runs).toFixed(1),
+    // A sample lasts longer than its share of the CPU where others want it too.
+    ((self * cpu) / total / runs).toFixed(1),
   ]
   const ours = busy.filter(({ name }) => name.startsWith("ours:"))
   return Console.log(
     [
       Table.render(
-        `${title}: ${Table.number(perSecond)} runs/s, ${((total * 1000) / runs).toFixed(0)} µs of CPU per run`,
+        `${title}: ${Table.number(perSecond)} runs/s, ${(cpu / runs).toFixed(0)} µs of CPU per run`,
         ["whose code", "share", "µs per run"],
         [
           ...busy
@@ -73,8 +76,11 @@ const profiled = (
     for (const [who, child] of Object.entries({ worker, ...others })) {
       yield* worker.ask("fill", runs)
       yield* child.ask("profileStart")
+      const before = yield* child.ask("cpu")
       const perSecond = yield* worker.ask("drain", runs)
-      yield* show({ title: `${title}, ${who}`, perSecond, profile: yield* child.ask("profileStop"), runs })
+      const cpu = (yield* child.ask("cpu")) - before
+      const profile = yield* child.ask("profileStop")
+      yield* show({ title: `${title}, ${who}`, perSecond, profile, runs, cpu })
     }
   })
 
