@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Context, Effect, Exit, Fiber, Runtime, Tracer } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, FiberRef, HashMap, Runtime, RuntimeFlags, Tracer } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import { Executor } from "./Executor.js"
 import { apart } from "./Finalizing.js"
@@ -16,22 +16,23 @@ import * as RunSink from "./RunSink.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import type { Resolved } from "./WorkerOptions.js"
 
-/** The submitter's span, when the snapshot carries one. */
-const withSubmitterSpan =
-  (run: ClaimedRun) =>
-  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-    const trace = run.snapshot?.traceContext
-    return trace === undefined
-      ? effect
-      : Effect.withParentSpan(
-          effect,
-          Tracer.externalSpan({
+/** A span for the run, under the submitter's when the snapshot carries one. */
+const makeSpan = (run: ClaimedRun): Effect.Effect<Tracer.Span> => {
+  const trace = run.snapshot?.traceContext
+  return Effect.makeSpan("Worker.execute", {
+    attributes: { "runlease.run_id": run.runId },
+    captureStackTrace: false,
+    ...(trace === undefined
+      ? {}
+      : {
+          parent: Tracer.externalSpan({
             traceId: trace.traceId,
             spanId: trace.spanId,
             sampled: (trace.traceFlags & 1) === 1,
           }),
-        )
-  }
+        }),
+  })
+}
 
 /** Who is told how an execution goes on, once each. */
 export interface Listener {
@@ -43,10 +44,10 @@ export interface Listener {
 
 /**
  * Starts to execute a run under its lease and writes how it ended. What could not be written is told by the event.
- * What it gives ends the execution without a word to the control plane.
+ * The effect it gives ends the execution without a word to the control plane.
  */
 export interface Execute {
-  (run: ClaimedRun, lease: Lease, listener: Listener): Effect.Effect<void>
+  (run: ClaimedRun, lease: Lease, listener: Listener): Effect.Effect<Effect.Effect<void>>
 }
 
 /**
@@ -59,144 +60,145 @@ export interface Execute {
  * @since 0.1.0
  * @category execution
  */
-export const make = (options: Resolved): Effect.Effect<Execute, never, Executor | Leases | RunLog> =>
-  Effect.map(Effect.runtime<Executor | Leases | RunLog>(), (runtime) => {
-    const fork = Runtime.runFork(runtime)
-    const executor = Context.get(runtime.context, Executor)
-    const leases = Context.get(runtime.context, Leases)
-    const log = Context.get(runtime.context, RunLog)
+export const make = Effect.fnUntraced(function* (
+  options: Resolved,
+): Effect.fn.Return<Execute, never, Executor | Leases | RunLog> {
+  const executor = yield* Executor
+  const leases = yield* Leases
+  const log = yield* RunLog
+  const clock = yield* Effect.clock
+  const annotations = yield* FiberRef.get(FiberRef.currentLogAnnotations)
+  const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime(), RuntimeFlags.Interruption)
 
-    return (run, lease, listener) => {
-      let current: Fiber.RuntimeFiber<WorkerEvent.WorkerEvent> | undefined
-      let executing = true
+  return Effect.fnUntraced(function* (run, lease, listener) {
+    const span = yield* makeSpan(run)
+    // What the fibers of a run begin with costs nothing on their way.
+    const fork = Runtime.runFork(
+      Runtime.setFiberRef(
+        Runtime.updateContext(runtime, Context.add(Tracer.ParentSpan, span)),
+        FiberRef.currentLogAnnotations,
+        HashMap.set(annotations, "run_id", run.runId),
+      ),
+    )
+    let current: Fiber.RuntimeFiber<WorkerEvent.WorkerEvent> | undefined
+    let executing = true
+    let execution: Exit.Exit<void, RunSink.SinkFailure> = Exit.void
 
-      const executed = () => {
-        if (!executing) return
-        executing = false
-        listener.executed()
-      }
+    const executed = () => {
+      if (!executing) return
+      executing = false
+      listener.executed()
+    }
 
-      /** Goes on with other work, whose end is the end of the execution unless it is replaced as well. */
-      const become = (work: Effect.Effect<WorkerEvent.WorkerEvent>) => {
-        const fiber = fork(Effect.annotateLogs(Effect.interruptible(work), "run_id", run.runId))
-        current = fiber
-        fiber.addObserver((exit) => {
-          if (current !== fiber) return
-          forgetLease()
-          executed()
-          listener.ended(
-            Exit.getOrElse(exit, (cause) =>
-              WorkerEvent.leaseEnded(run, Cause.isInterruptedOnly(cause) ? "Drained" : "Lost"),
+    /** Goes on with other work, whose end is the end of the execution unless it is replaced as well. */
+    const become = (work: Effect.Effect<WorkerEvent.WorkerEvent>) => {
+      const fiber = fork(work)
+      current = fiber
+      fiber.addObserver((exit) => {
+        if (current !== fiber) return
+        forgetLease()
+        executed()
+        span.end(clock.unsafeCurrentTimeNanos(), execution)
+        listener.ended(
+          Exit.getOrElse(exit, (cause) =>
+            WorkerEvent.leaseEnded(run, Cause.isInterruptedOnly(cause) ? "Drained" : "Lost"),
+          ),
+        )
+      })
+    }
+
+    const stop = (failure: RunSink.SinkFailure) => {
+      const stopped = current
+      const drained = failure._tag === "LeaseEnded" && failure.reason === "Drained"
+      // A drain lets a write go on, since its outcome is decided.
+      if (stopped === undefined || (drained && !executing)) return
+      const ended = Effect.timeoutOption(Effect.disconnect(Fiber.interrupt(stopped)), options.interruptGrace)
+      become(Effect.flatMap(Effect.uninterruptible(apart(ended)), () => conclude(Exit.fail(failure))))
+    }
+
+    const forgetLease = lease.onEnd(stop)
+    const sink = RunSink.make({ log, claimed: run, lease, linger: options.appendLinger, stop })
+
+    const conclude = (exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<WorkerEvent.WorkerEvent> => {
+      execution = exit
+      executed()
+      return written(decide(run, options, exit, clock.unsafeCurrentTimeMillis()))
+    }
+
+    const written = (decision: Decision): Effect.Effect<WorkerEvent.WorkerEvent> => {
+      switch (decision._tag) {
+        case "End":
+          return end(decision.status, decision.error)
+        case "Retry": {
+          const { delay, error } = decision
+          const reason = `${error.code ?? "error"}: ${error.message}`
+          return flushed(
+            Effect.as(
+              leases.release(lease.ref, { reason, delay, countAttempt: true }),
+              WorkerEvent.Retrying({ run, error, delay }),
             ),
           )
-        })
-      }
-
-      const stop = (failure: RunSink.SinkFailure) => {
-        const stopped = current
-        const drained = failure._tag === "LeaseEnded" && failure.reason === "Drained"
-        // A drain lets a write go on, since its outcome is decided.
-        if (stopped === undefined || (drained && !executing)) return
-        const ended = Effect.timeoutOption(
-          Effect.disconnect(Fiber.interrupt(stopped)),
-          options.interruptGrace,
-        )
-        become(Effect.zipRight(Effect.uninterruptible(apart(ended)), conclude(Exit.fail(failure))))
-      }
-
-      const forgetLease = lease.onEnd(stop)
-      const sink = RunSink.make({ log, claimed: run, lease, linger: options.appendLinger, stop })
-
-      const conclude = (exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<WorkerEvent.WorkerEvent> =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          executed()
-          return written(decide(run, options, exit, now))
-        })
-
-      const written = (decision: Decision): Effect.Effect<WorkerEvent.WorkerEvent> => {
-        switch (decision._tag) {
-          case "End":
-            return end(decision.status, decision.error)
-          case "Retry": {
-            const { delay, error } = decision
-            const reason = `${error.code ?? "error"}: ${error.message}`
-            return flushed(
-              Effect.as(
-                leases.release(lease.ref, { reason, delay, countAttempt: true }),
-                WorkerEvent.Retrying({ run, error, delay }),
-              ),
-            )
-          }
-          case "Suspend":
-            return flushed(
-              Effect.as(
-                leases.suspend(lease.ref, decision.waiting),
-                WorkerEvent.Suspended({ run, waiting: decision.waiting }),
-              ).pipe(
-                // Where a run cannot be suspended, its next attempt would only come to the same point.
-                Effect.catchIf(
-                  (error) => error._tag === "ControlPlaneUnavailable" && !error.retryable,
-                  ({ message }) => end("failed", { code: "suspend_refused", message }),
-                ),
-              ),
-            )
-          case "HandBack":
-            return RunSink.untilHeard(
-              leases.release(lease.ref, { reason: "the worker is shutting down" }),
-            ).pipe(
-              Effect.timeout(options.interruptGrace),
-              Effect.match({
-                onSuccess: () => WorkerEvent.Released({ run }),
-                onFailure: () => WorkerEvent.leaseEnded(run, "Drained"),
-              }),
-            )
-          case "LeaveAlone":
-            return Effect.succeed(WorkerEvent.leaseEnded(run, decision.reason))
         }
-      }
-
-      // A verdict against the caller means that the run is somebody else's: the same as a lease lost.
-      const lost = () => Effect.succeed(WorkerEvent.leaseEnded(run, "Lost"))
-
-      /** Writes after all that the executor said. */
-      const flushed = <E extends { readonly _tag: string }>(
-        write: Effect.Effect<WorkerEvent.WorkerEvent, E | ControlPlaneUnavailable>,
-      ): Effect.Effect<WorkerEvent.WorkerEvent> =>
-        Effect.matchEffect(sink.flush, {
-          onFailure: (failure) => conclude(Exit.fail(failure)),
-          onSuccess: () => Effect.catchAll(RunSink.untilHeard(write), lost),
-        })
-
-      const end = (status: TerminalStatus, error: RunError | null): Effect.Effect<WorkerEvent.WorkerEvent> =>
-        Effect.matchEffect(sink.flushBefore, {
-          onFailure: (failure) => conclude(Exit.fail(failure)),
-          onSuccess: (last) =>
-            Effect.matchEffect(
-              RunSink.untilHeard(
-                leases.complete(lease.ref, { status, ...(error === null ? {} : { error }) }, last),
+        case "Suspend":
+          return flushed(
+            Effect.as(
+              leases.suspend(lease.ref, decision.waiting),
+              WorkerEvent.Suspended({ run, waiting: decision.waiting }),
+            ).pipe(
+              // Where a run cannot be suspended, its next attempt would only come to the same point.
+              Effect.catchIf(
+                (error) => error._tag === "ControlPlaneUnavailable" && !error.retryable,
+                ({ message }) => end("failed", { code: "suspend_refused", message }),
               ),
-              {
-                onFailure: (refused) =>
-                  refused._tag === "EventRefused" || refused._tag === "CursorMismatch"
-                    ? conclude(Exit.fail(RunSink.refusal(refused)))
-                    : lost(),
-                onSuccess: ({ completed }) =>
-                  Effect.succeed(WorkerEvent.Ended({ run, status, error, recorded: completed })),
-              },
             ),
-        })
-
-      become(
-        Effect.suspend(() => sink.run(executor.execute(run))).pipe(
-          Effect.withSpan("Worker.execute", {
-            attributes: { "runlease.run_id": run.runId },
-            captureStackTrace: false,
-          }),
-          withSubmitterSpan(run),
-          Effect.exit,
-          Effect.flatMap(conclude),
-        ),
-      )
-      return Effect.suspend(() => (current === undefined ? Effect.void : Fiber.interrupt(current)))
+          )
+        case "HandBack":
+          return RunSink.untilHeard(
+            leases.release(lease.ref, { reason: "the worker is shutting down" }),
+          ).pipe(
+            Effect.timeout(options.interruptGrace),
+            Effect.match({
+              onSuccess: () => WorkerEvent.Released({ run }),
+              onFailure: () => WorkerEvent.leaseEnded(run, "Drained"),
+            }),
+          )
+        case "LeaveAlone":
+          return Effect.succeed(WorkerEvent.leaseEnded(run, decision.reason))
+      }
     }
+
+    // A verdict against the caller means that the run is somebody else's: the same as a lease lost.
+    const lost = () => Effect.succeed(WorkerEvent.leaseEnded(run, "Lost"))
+
+    /** Writes after all that the executor said. */
+    const flushed = <E extends { readonly _tag: string }>(
+      write: Effect.Effect<WorkerEvent.WorkerEvent, E | ControlPlaneUnavailable>,
+    ): Effect.Effect<WorkerEvent.WorkerEvent> =>
+      Effect.matchEffect(sink.flush, {
+        onFailure: (failure) => conclude(Exit.fail(failure)),
+        onSuccess: () => Effect.catchAll(RunSink.untilHeard(write), lost),
+      })
+
+    const end = (status: TerminalStatus, error: RunError | null): Effect.Effect<WorkerEvent.WorkerEvent> =>
+      Effect.matchEffect(sink.flushBefore, {
+        onFailure: (failure) => conclude(Exit.fail(failure)),
+        onSuccess: (last) =>
+          Effect.matchEffect(
+            RunSink.untilHeard(
+              leases.complete(lease.ref, { status, ...(error === null ? {} : { error }) }, last),
+            ),
+            {
+              onFailure: (refused) =>
+                refused._tag === "EventRefused" || refused._tag === "CursorMismatch"
+                  ? conclude(Exit.fail(RunSink.refusal(refused)))
+                  : lost(),
+              onSuccess: ({ completed }) =>
+                Effect.succeed(WorkerEvent.Ended({ run, status, error, recorded: completed })),
+            },
+          ),
+      })
+
+    become(Effect.flatMap(Effect.exit(Effect.suspend(() => sink.run(executor.execute(run)))), conclude))
+    return Effect.suspend(() => (current === undefined ? Effect.void : Fiber.interrupt(current)))
   })
+})

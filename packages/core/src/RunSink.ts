@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Channel, type Chunk, Data, type Duration, Effect, Either, Fiber, Scope, Stream } from "effect"
+import { Channel, type Chunk, Data, type Duration, Effect, Either, Fiber, Stream } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import { sizeOf } from "./Append.js"
 import { backoff, heeding, untilAvailable } from "./ControlPlaneUnavailable.js"
@@ -242,17 +242,14 @@ export const make = (options: {
 
   return {
     run: (events) =>
-      Effect.acquireUseRelease(
-        Scope.make(),
-        (scope) =>
-          // Pulling takes no fiber of its own, which running a stream does.
-          Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {
-            const next: Effect.Effect<void, SinkFailure> = Effect.flatMap(pull, (pulled) =>
-              Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,
-            )
-            return next
-          }),
-        Scope.close,
+      Effect.scopedWith((scope) =>
+        // Pulling takes no fiber of its own, which running a stream does.
+        Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {
+          const next: Effect.Effect<void, SinkFailure> = Effect.flatMap(pull, (pulled) =>
+            Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,
+          )
+          return next
+        }),
       ).pipe(
         Effect.catchAll((failure) => Effect.zipRight(settled, Effect.fail(failure))),
         Effect.zipRight(settled),

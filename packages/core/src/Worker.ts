@@ -109,14 +109,14 @@ export const make = Effect.fnUntraced(function* (
   /** A slot is free once its executor has ended; but no more outcomes than slots may wait to be written. */
   const freeSlots = () => (held.size - executing < options.concurrency ? options.concurrency - executing : 0)
 
-  const work = (run: ClaimedRun, sentAt: bigint): void => {
+  const work = Effect.fnUntraced(function* (run: ClaimedRun, sentAt: bigint) {
     const lease = keeper.keep(run, sentAt)
     const entry: Held = { run, lease, abandon: Effect.void }
     held.add(entry)
     nothingHeld.unsafeClose()
     executing += 1
     events.tell(WorkerEvent.Claimed({ run }))
-    entry.abandon = execute(run, lease, {
+    entry.abandon = yield* execute(run, lease, {
       executed: () => {
         executing -= 1
         slotFreed.unsafeOpen()
@@ -130,7 +130,7 @@ export const make = Effect.fnUntraced(function* (
         events.tell(event)
       },
     })
-  }
+  })
 
   // From the answer of a claim to the start of its runs nothing can interrupt, so no claimed run is forgotten.
   const claimRound = Effect.uninterruptibleMask((restore) =>
@@ -148,7 +148,7 @@ export const make = Effect.fnUntraced(function* (
           agentIds: options.agentIds,
         }),
       )
-      for (const run of claimed) work(run, sentAt)
+      yield* Effect.forEach(claimed, (run) => work(run, sentAt), { discard: true })
       // A control plane that cannot wait answers at once; then the waiting is done here.
       const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)
       if (claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {
