@@ -9,8 +9,7 @@
  * @since 0.1.0
  */
 import { EventSchemas } from "@ag-ui/core/schemas"
-import { type AgentEvent, LogState, type RunLog } from "@runlease/core"
-import { Stream } from "effect"
+import { type AgentEvent, LogState } from "@runlease/core"
 import * as Ownership from "./agui/Ownership.js"
 
 type Event = AgentEvent.AgentEvent
@@ -199,32 +198,3 @@ export const make = (
     return out
   }
 }
-
-/** What to show for one entry of a log. Only the last event carries the entry's id, so a client never skips one. */
-export interface ViewStep {
-  readonly eventId: number
-  readonly events: ReadonlyArray<{ readonly event: Event; readonly id: number | undefined }>
-}
-
-/**
- * The view of a log that is read from its first entry.
- *
- * @since 0.1.0
- * @category streams
- */
-export const transform =
-  (subject: Subject, toEvent?: (event: Event) => Event) =>
-  <E, R>(entries: Stream.Stream<RunLog.LogEntry, E, R>): Stream.Stream<ViewStep, E, R> =>
-    Stream.suspend(() => {
-      const view = make(subject, toEvent)
-      return Stream.map(entries, (entry) => {
-        const events = view(entry.event)
-        return {
-          eventId: entry.eventId,
-          events: events.map((event, index) => ({
-            event,
-            id: index === events.length - 1 ? entry.eventId : undefined,
-          })),
-        }
-      })
-    })

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { HttpServerResponse } from "@effect/platform"
-import { Chunk, Duration, Effect, Mailbox, Schedule, Stream } from "effect"
+import { Chunk, Duration, Effect, Mailbox, Schedule, type Scope, Stream } from "effect"
 import { Closing } from "./Closing.js"
 
 const keepAliveInterval = Duration.seconds(15)
@@ -26,24 +26,22 @@ export const frame = (json: string, id?: number): string =>
  */
 export const respond = <E>(
   frames: Stream.Stream<string, E>,
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Closing> =>
-  Effect.map(Closing, (closing) => {
-    const body = Effect.gen(function* () {
-      const mailbox = yield* Mailbox.make<string>(capacity)
-      yield* mailbox.offer(comment)
-      yield* frames.pipe(
-        Stream.runForEachChunk((chunk) => mailbox.offer(Chunk.join(chunk, ""))),
-        Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
-        Effect.ensuring(mailbox.end),
-        Effect.forkScoped,
-      )
-      yield* mailbox
-        .offer(comment)
-        .pipe(Effect.schedule(Schedule.spaced(keepAliveInterval)), Effect.forkScoped)
-      yield* Effect.forkScoped(Effect.zipRight(closing.begun, mailbox.end))
-      return Mailbox.toStream(mailbox)
-    })
-    return HttpServerResponse.stream(Stream.encodeText(Stream.unwrapScoped(body)), {
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Closing | Scope.Scope> =>
+  Effect.gen(function* () {
+    const closing = yield* Closing
+    const encoder = new TextEncoder()
+    const written = yield* Mailbox.make<Uint8Array>(capacity)
+    const write = (text: string) => written.offer(encoder.encode(text))
+    yield* write(comment)
+    yield* frames.pipe(
+      Stream.runForEachChunk((chunk) => write(Chunk.join(chunk, ""))),
+      Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
+      Effect.ensuring(written.end),
+      Effect.forkScoped,
+    )
+    yield* write(comment).pipe(Effect.schedule(Schedule.spaced(keepAliveInterval)), Effect.forkScoped)
+    yield* Effect.forkScoped(Effect.zipRight(closing.begun, written.end))
+    return HttpServerResponse.stream(Mailbox.toStream(written), {
       contentType: "text/event-stream",
       headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" },
     })
