@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
+import type { Fragment, Statement } from "@effect/sql/Statement"
 import type { Effect } from "effect"
 import type { RunRow } from "./RunRow.js"
 
@@ -61,6 +61,9 @@ export interface Dialect {
   /** Any number of rows as one parameter: a table to select from or join, so that the statement's text stays the same. */
   readonly rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => Fragment
 
+  /** Runs statements that write, none of which reads or writes what another has written, in one exchange where it can. */
+  readonly write: (statements: ReadonlyArray<Statement<object>>) => Effect.Effect<void, SqlError>
+
   /** Ends a SELECT whose rows of `alias` are to be written, in the order of `key`: waits for whoever writes them. */
   readonly lock: (alias: string, key: string) => Fragment
 
@@ -70,6 +73,12 @@ export interface Dialect {
   /** Until the transaction ends, nobody else gets past this with one of these names. */
   readonly lockNames: (names: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
 
-  /** What each probe finds, best first, without runs that somebody else is writing. */
-  readonly runnable: (probes: ReadonlyArray<Probe>) => Effect.Effect<ReadonlyArray<Candidate>, SqlError>
+  /**
+   * What each probe finds, best first, without runs that somebody else is writing; and the runs that `more` selects as
+   * candidates, all in one exchange where it can.
+   */
+  readonly runnable: (
+    probes: ReadonlyArray<Probe>,
+    more: Fragment,
+  ) => Effect.Effect<ReadonlyArray<Candidate>, SqlError>
 }

@@ -1,13 +1,11 @@
 /**
- * Writing many rows by one statement: a value that is alike in all of them is a parameter of its own, and the rest
+ * Statements that write many rows, of which there is one at least: a value that is alike in all of them is a parameter of its own, and the rest
  * are columns of a table `v`.
  *
  * @since 0.1.0
  */
-import type { SqlError } from "@effect/sql/SqlError"
-import { Effect } from "effect"
+import type { Statement } from "@effect/sql/Statement"
 import type { Columns, RowOf } from "./Dialect.js"
-import { execute } from "./Execute.js"
 import type { SqlStore } from "./SqlStore.js"
 
 const types = { integer: "BIGINT", text: "TEXT" } as const
@@ -31,8 +29,7 @@ export const insert = <C extends Columns, A extends object>(
   columns: C,
   rows: ReadonlyArray<RowOf<C>>,
   returning = "",
-): Effect.Effect<ReadonlyArray<A>, SqlError> => {
-  if (rows.length === 0) return Effect.succeed([])
+): Statement<A> => {
   const { alike, apart, columns: columnsApart, plain } = split(columns, Object.keys(columns), rows)
   const names = [...alike.map(([name]) => name), ...apart].join(", ")
   const values = [
@@ -46,10 +43,8 @@ export const insert = <C extends Columns, A extends object>(
         plain.map((row, position) => ({ ...row, position })),
       )
     : dialect.rows(columnsApart, plain)
-  return execute(
-    sql<A>`INSERT INTO ${sql.literal(`${table} (${names})`)} SELECT ${sql.csv(values)} FROM ${source} v
-      ${sql.literal(ordered ? `ORDER BY v.position ${returning}` : "")}`,
-  )
+  return sql<A>`INSERT INTO ${sql.literal(`${table} (${names})`)} SELECT ${sql.csv(values)} FROM ${source} v
+    ${sql.literal(ordered ? `ORDER BY v.position ${returning}` : "")}`
 }
 
 /** Sets the columns that `names` names in the rows given. */
@@ -59,18 +54,13 @@ export const update = <C extends Columns, Name extends keyof C & string>(
   columns: C,
   names: ReadonlyArray<Name>,
   rows: ReadonlyArray<RowOf<Pick<C, Name> & { readonly run_pk: "integer" }>>,
-): Effect.Effect<void, SqlError> => {
-  if (rows.length === 0) return Effect.void
+): Statement<object> => {
   const { alike, apart, columns: columnsApart, plain } = split(columns, names, rows)
   const assignments = [
     ...alike.map(([name, value]) => sql`${sql.literal(name)} = ${value}`),
     ...apart.map((name) => sql.literal(`${name} = v.${name}`)),
   ]
-  return Effect.asVoid(
-    execute(
-      sql`UPDATE ${sql.literal(table)} SET ${sql.csv(assignments)}
-        FROM ${dialect.rows({ run_pk: "integer", ...columnsApart }, plain)} v
-        WHERE ${sql.literal(table)}.run_pk = v.run_pk`,
-    ),
-  )
+  return sql<object>`UPDATE ${sql.literal(table)} SET ${sql.csv(assignments)}
+    FROM ${dialect.rows({ run_pk: "integer", ...columnsApart }, plain)} v
+    WHERE ${sql.literal(table)}.run_pk = v.run_pk`
 }

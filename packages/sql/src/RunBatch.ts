@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
+import type { Fragment, Statement } from "@effect/sql/Statement"
 import { type AgentEvent, ControlEvents, type GroupCommit, type Ids, LogState, Wakeups } from "@runlease/core"
 import { Effect } from "effect"
 import type { Columns } from "./Dialect.js"
@@ -241,7 +241,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
     )
 
   /** One statement for all runs of which the same columns have changed: an index is only touched for its own. */
-  const updates = Effect.suspend(() => {
+  const updates = (): ReadonlyArray<Statement<object>> => {
     const byNames = new Map<string, { readonly names: Array<MovingColumn>; readonly rows: Array<RunRow> }>()
     for (const { row, stored } of changed) {
       const names = movingNames.filter((name) => row[name] !== stored[name])
@@ -250,18 +250,18 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
       if (group !== undefined) group.rows.push(row)
       else if (names.length > 0) byNames.set(key, { names, rows: [row] })
     }
-    return Effect.forEach(
-      byNames.values(),
-      ({ names, rows }) => ManyRows.update(store, "runs", movingColumns, names, rows),
-      { discard: true },
+    return Array.from(byNames.values(), ({ names, rows }) =>
+      ManyRows.update(store, "runs", movingColumns, names, rows),
     )
-  })
+  }
 
-  const updateMetadata = Effect.suspend(() => {
+  const updateMetadata = (): ReadonlyArray<Statement<object>> => {
     const rows = Array.from(metadata, ([run_pk, text]) => ({ run_pk, metadata: text }))
     metadata.clear()
-    return ManyRows.update(store, "run_details", metadataColumns, ["metadata"], rows)
-  })
+    return rows.length === 0
+      ? []
+      : [ManyRows.update(store, "run_details", metadataColumns, ["metadata"], rows)]
+  }
 
   /** The first unfinished run of a lane is the one that may go. */
   const releaseLanes = Effect.gen(function* () {
@@ -275,11 +275,12 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
           ORDER BY f.run_pk LIMIT 1
         )`,
     )
+    if (first.length === 0) return
     const released = first.map((row) => ({
       ...row,
       gate: row.available_at > now ? Gate.delayed : Gate.runnable,
     }))
-    yield* ManyRows.update(store, "runs", movingColumns, ["gate"], released)
+    yield* execute(ManyRows.update(store, "runs", movingColumns, ["gate"], released))
     for (const row of released) if (row.gate === Gate.runnable) runnable.push(routeOf(row))
   })
 
@@ -339,7 +340,11 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
     append: (row, added) =>
       keep(log(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))), added, "external")),
     describe: (row, value) => void metadata.set(row.run_pk, toJson(value)),
-    details: (keys) => Effect.zipRight(updateMetadata, readDetails(store, keys)),
+    details: (keys) =>
+      Effect.zipRight(
+        Effect.suspend(() => dialect.write(updateMetadata())),
+        readDetails(store, keys),
+      ),
     enter: (row) => {
       know(row)
       if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
@@ -348,9 +353,8 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
     },
     flush: Effect.suspend(() => {
       if (changed.size === 0 && runnable.length === 0) return Effect.void
-      return updates.pipe(
-        Effect.zipRight(Effect.suspend(() => ManyRows.insert(store, "events", eventColumns, events))),
-        Effect.zipRight(updateMetadata),
+      const added = events.length === 0 ? [] : [ManyRows.insert(store, "events", eventColumns, events)]
+      return dialect.write([...updates(), ...added, ...updateMetadata()]).pipe(
         Effect.zipRight(releaseLanes),
         Effect.map(() => {
           wakeAfter()

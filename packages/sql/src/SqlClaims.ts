@@ -23,7 +23,7 @@ import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
 import { Gate, toClaimed } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
-import { sweep } from "./Sweep.js"
+import * as Sweep from "./Sweep.js"
 
 interface Request {
   readonly projectId: Ids.ProjectId
@@ -50,8 +50,8 @@ const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Om
 /** Best first. */
 const order = (a: Candidate, b: Candidate): number => b.priority - a.priority || a.run_pk - b.run_pk
 
-/** What every probe of these requests finds, best first, as many as its requests could take. */
-const look = Effect.fnUntraced(function* ({ dialect }: SqlStore, requests: ReadonlyArray<Request>) {
+/** What every probe of these requests finds, best first, as many as its requests could take; and what is due. */
+const look = Effect.fnUntraced(function* (store: SqlStore, requests: ReadonlyArray<Request>, now: number) {
   const probes = new Map<string, { readonly probe: Probe; readonly found: Array<Candidate> }>()
   const ofRequest = requests.map((request) =>
     probesOf(request).map((probe) => {
@@ -64,11 +64,17 @@ const look = Effect.fnUntraced(function* ({ dialect }: SqlStore, requests: Reado
     }),
   )
   const entries = Array.fromIterable(probes.values())
-  for (const candidate of yield* dialect.runnable(entries.map(({ probe }) => probe))) {
-    entries[candidate.probe]!.found.push(candidate)
+  const due: Array<number> = []
+  const candidates = yield* store.dialect.runnable(
+    entries.map(({ probe }) => probe),
+    Sweep.selectDue(store, now),
+  )
+  for (const candidate of candidates) {
+    if (candidate.probe === Sweep.dueProbe) due.push(candidate.run_pk)
+    else entries[candidate.probe]!.found.push(candidate)
   }
   for (const { found } of entries) found.sort(order)
-  return ofRequest
+  return { due, ofRequest }
 })
 
 interface Dealt {
@@ -118,8 +124,11 @@ const claimAll = Effect.fnUntraced(function* (
   commit: GroupCommit.Commit<SqlError>,
 ) {
   const runs = yield* RunBatch.ofCommit(store, commit)
-  yield* sweep(store, runs)
-  const dealt = deal(requests, yield* look(store, requests))
+  const found = yield* look(store, requests, runs.now)
+  // What was due goes by its age and priority too.
+  const { ofRequest } =
+    (yield* Sweep.moveDue(runs, found.due)) > 0 ? yield* look(store, requests, runs.now) : found
+  const dealt = deal(requests, ofRequest)
   const details = yield* RunBatch.readDetails(
     store,
     Array.fromIterable(dealt.keys()),

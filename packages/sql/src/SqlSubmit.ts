@@ -187,36 +187,38 @@ const insert = Effect.fnUntraced(function* (
   newConversations: ReadonlyArray<{ readonly id: string; readonly project_id: string }>,
   now: number,
 ) {
-  yield* ManyRows.insert(
-    store,
-    "conversations",
-    conversationColumns,
-    newConversations.map((conversation) => ({ ...conversation, created_at: now, updated_at: now })),
-  )
-  const keys = yield* ManyRows.insert<typeof runColumns, Pick<RunRow, "run_pk" | "project_id" | "run_id">>(
-    store,
-    "runs",
-    runColumns,
-    accepted.map(({ row }) => row),
-    "RETURNING run_pk, project_id, run_id",
+  const keys = yield* execute(
+    ManyRows.insert<typeof runColumns, Pick<RunRow, "run_pk" | "project_id" | "run_id">>(
+      store,
+      "runs",
+      runColumns,
+      accepted.map(({ row }) => row),
+      "RETURNING run_pk, project_id, run_id",
+    ),
   )
   const keyOf = new Map(keys.map((key) => [nameOf(key.project_id, key.run_id), key.run_pk]))
   const rows = accepted.map(({ row }): RunRow => ({
     ...row,
     run_pk: keyOf.get(nameOf(row.project_id, row.run_id))!,
   }))
-  yield* ManyRows.insert(
-    store,
-    "run_details",
-    detailInsertColumns,
-    accepted.map(({ details, sent, snapshot }, index) => ({
-      ...details,
-      run_pk: rows[index]!.run_pk,
-      answers: "{}",
-      submission: sent,
-      snapshot,
-    })),
-  )
+  const details = accepted.map(({ details, sent, snapshot }, index) => ({
+    ...details,
+    run_pk: rows[index]!.run_pk,
+    answers: "{}",
+    submission: sent,
+    snapshot,
+  }))
+  const conversations = newConversations.map((conversation) => ({
+    ...conversation,
+    created_at: now,
+    updated_at: now,
+  }))
+  yield* store.dialect.write([
+    ManyRows.insert(store, "run_details", detailInsertColumns, details),
+    ...(conversations.length === 0
+      ? []
+      : [ManyRows.insert(store, "conversations", conversationColumns, conversations)]),
+  ])
   return rows
 })
 

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Fragment } from "@effect/sql/Statement"
 import { Waiting } from "@runlease/core"
 import { Duration, Effect, Either } from "effect"
 import { execute } from "./Execute.js"
@@ -25,36 +26,40 @@ const dueMove = (row: RunRow, now: number): Moves.Move | undefined => {
     : undefined
 }
 
+/** Says of a candidate that it is due, and was found by no probe. */
+export const dueProbe = -1
+
+/** Selects the runs that are due by `now`; three index probes when there are none. */
+export const selectDue = ({ sql }: SqlStore, now: number): Fragment => {
+  const atMost = sql.literal(String(batch))
+  return sql`SELECT ${sql.literal(String(dueProbe))} AS probe, run_pk FROM (
+      SELECT run_pk FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at <= ${now}
+      ORDER BY lease_expires_at LIMIT ${atMost}
+    ) lapsed
+    UNION ALL
+    SELECT ${sql.literal(String(dueProbe))} AS probe, run_pk FROM (
+      SELECT run_pk FROM runs WHERE status = 'waiting' AND waiting_expires_at <= ${now}
+      ORDER BY waiting_expires_at LIMIT ${atMost}
+    ) expired
+    UNION ALL
+    SELECT ${sql.literal(String(dueProbe))} AS probe, run_pk FROM (
+      SELECT run_pk FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
+      AND available_at <= ${now} ORDER BY available_at LIMIT ${atMost}
+    ) delayed`
+}
+
 /**
- * Makes every lapsed run pending again, or failed, fails every run that waited too long, and lets every run go whose
- * time has come; gives how many there were. Three index probes when there are none.
+ * Makes every lapsed run among these pending again, or failed, fails every one that waited too long, and lets every one
+ * go whose time has come; gives how many there were.
  */
-export const sweep = (store: SqlStore, runs: RunBatch.RunBatch) =>
-  Effect.gen(function* () {
-    const { sql } = store
-    const atMost = sql.literal(String(batch))
-    const found = yield* execute(sql<{ readonly run_pk: number }>`
-      SELECT run_pk FROM (
-        SELECT run_pk FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at <= ${runs.now}
-        ORDER BY lease_expires_at LIMIT ${atMost}
-      ) lapsed
-      UNION ALL
-      SELECT run_pk FROM (
-        SELECT run_pk FROM runs WHERE status = 'waiting' AND waiting_expires_at <= ${runs.now}
-        ORDER BY waiting_expires_at LIMIT ${atMost}
-      ) expired
-      UNION ALL
-      SELECT run_pk FROM (
-        SELECT run_pk FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
-        AND available_at <= ${runs.now} ORDER BY available_at LIMIT ${atMost}
-      ) delayed`)
-    if (found.length === 0) return 0
-    const rows = yield* runs.loadFree(found.map(({ run_pk }) => run_pk))
-    const moves = rows.flatMap((row) => dueMove(row, runs.now) ?? [])
-    for (const move of moves) runs.move(move)
-    yield* runs.flush
-    return moves.length
-  })
+export const moveDue = Effect.fnUntraced(function* (runs: RunBatch.RunBatch, keys: ReadonlyArray<number>) {
+  if (keys.length === 0) return 0
+  const rows = yield* runs.loadFree(keys)
+  const moves = rows.flatMap((row) => dueMove(row, runs.now) ?? [])
+  for (const move of moves) runs.move(move)
+  yield* runs.flush
+  return moves.length
+})
 
 /** When the next lease lapses, wait expires or delay ends, if any does. */
 const nextDue = ({ sql }: SqlStore) =>
@@ -84,7 +89,11 @@ export const sweeper = (store: SqlStore): Effect.Effect<never> => {
     run: (requests, commit) =>
       Effect.gen(function* () {
         const runs = yield* RunBatch.ofCommit(store, commit)
-        const swept = yield* sweep(store, runs)
+        const due = yield* execute(store.sql<{ readonly run_pk: number }>`${selectDue(store, runs.now)}`)
+        const swept = yield* moveDue(
+          runs,
+          due.map(({ run_pk }) => run_pk),
+        )
         return requests.map(() => Either.right(swept))
       }),
   })

@@ -9,9 +9,10 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
 import { Clock, Context, Duration, Effect, Exit, Option, Schedule } from "effect"
 import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
-import { select } from "../Execute.js"
+import { execute, select } from "../Execute.js"
 import { runNames, selectedRun } from "../RunRow.js"
 import type { StoreTime } from "../StoreTime.js"
 import { storableJson } from "./PostgresText.js"
@@ -134,7 +135,16 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
               names.map((name) => ({ name })),
             )} v ORDER BY key
           ) AS locks`),
-    runnable: (probes) => runnable(sql, rows, probes),
+    // All see the database as it was before any of them.
+    write: (statements) => {
+      const [only] = statements
+      if (only === undefined) return Effect.void
+      const parts = statements.map((statement, index) => sql`${sql.literal(`w${index}`)} AS (${statement})`)
+      return Effect.asVoid(
+        statements.length === 1 ? execute(only) : execute(sql`WITH ${sql.csv(parts)} SELECT 1`),
+      )
+    },
+    runnable: (probes, more) => runnable(sql, rows, probes, more),
   }
 }
 
@@ -155,6 +165,7 @@ const runnable = (
   sql: SqlClient.SqlClient,
   rows: Dialect["rows"],
   probes: ReadonlyArray<Probe>,
+  more: Fragment,
 ): Effect.Effect<ReadonlyArray<Candidate>, SqlError> => {
   const looks = [false, true].flatMap((agent) => {
     const some = probes
@@ -185,5 +196,6 @@ const runnable = (
       ) c`
     })
   })
-  return select(["probe", ...runNames], sql<Candidate>`${sql.join(" UNION ALL ", false)(looks)}`)
+  const others = sql`SELECT m.probe, ${sql.literal(selectedRun)} FROM (${more}) m JOIN runs r ON r.run_pk = m.run_pk`
+  return select(["probe", ...runNames], sql<Candidate>`${sql.join(" UNION ALL ", false)([others, ...looks])}`)
 }

@@ -8,7 +8,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Array, Clock, Effect, Exit, Option } from "effect"
 import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
-import { select } from "../Execute.js"
+import { execute, select } from "../Execute.js"
 import { runNames, selectedRun } from "../RunRow.js"
 
 /**
@@ -20,8 +20,8 @@ export const busyTimeout = 10
 /** How often to ask for the write lock: some ten seconds in all. */
 const attempts = 1000
 
-/** How many probes one statement makes: a compound SELECT has a limit. */
-const probesPerStatement = 100
+/** How many SELECTs one statement joins: a compound has a limit. */
+const selectsPerStatement = 100
 
 /** Lets everything else in the process have its turn, timers and sockets included. */
 const turn = Effect.async<void>((resume) => {
@@ -105,17 +105,18 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
           : names.map((name, index) => `value ->> ${index} AS ${name}`).join(", ")
       return sql`(SELECT ${sql.literal(listed)} FROM json_each(${JSON.stringify(values)}))`
     },
+    write: (statements) => Effect.forEach(statements, execute, { discard: true }),
     lock: () => sql.literal(""),
     lockFree: () => sql.literal(""),
     lockNames: () => Effect.void,
     // Whole rows only of those that are found: what a limit is put on is copied.
-    runnable: (probes) =>
+    runnable: (probes, more) =>
       Effect.map(
-        Effect.forEach(Array.chunksOf(probes.map(probe), probesPerStatement), (some) =>
+        Effect.forEach(Array.chunksOf([more, ...probes.map(probe)], selectsPerStatement), (some) =>
           select(
             ["probe", ...runNames],
             sql<Candidate>`SELECT p.probe, ${sql.literal(selectedRun)}
-              FROM (${sql.join(" UNION ALL ", false)(some)}) p CROSS JOIN runs r ON r.run_pk = p.run_pk`,
+                FROM (${sql.join(" UNION ALL ", false)(some)}) p CROSS JOIN runs r ON r.run_pk = p.run_pk`,
           ),
         ),
         (found) => found.flat(),
