@@ -31,7 +31,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
   it.scoped("names what kinds of database there are, and no secret of the one it refuses", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      const refused = yield* run(["serve", "--database", "postgres://me:hunter2@host/db"], { cwd })
+      const refused = yield* run(["serve", "--database", "mysql://me:hunter2@host/db"], { cwd })
       expect(refused.code).toBe(64)
       expect(refused.stderr).toContain("sqlite:")
       expect(refused.stderr).not.toContain("hunter2")

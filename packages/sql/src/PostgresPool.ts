@@ -102,32 +102,33 @@ const types: Pg.CustomTypesConfig = {
     oid === int8 && format !== "binary" ? toSafeInteger : Pg.types.getTypeParser(oid, format as "text"),
 }
 
+/** How a client connects. A statement that gets no answer in time takes its connection with it. */
+export const clientConfig = (options: Options): Pg.ClientConfig => ({
+  connectionString: Redacted.value(options.url),
+  connectionTimeoutMillis: Duration.toMillis(options.connectTimeout ?? "5 seconds"),
+  query_timeout: answerWithin(options.statementTimeout ?? "30 seconds"),
+  keepAlive: true,
+  fallback_application_name: "runlease",
+  pipeline: true,
+  types,
+})
+
 /** Opens a pool; no connection is made before the first statement. */
 const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
   Effect.try({
-    try: () => {
-      const config: Pg.PoolConfig = {
-        connectionString: Redacted.value(options.url),
+    // The URL is read when a client is made.
+    try: () => new Pg.Client(clientConfig(options)),
+    catch: () => new SqlError({ cause: new Error("The URL is not understood"), message: "PostgreSQL" }),
+  }).pipe(
+    Effect.map(() => {
+      const pool = new Pg.Pool({
+        ...clientConfig(options),
         max: options.maxConnections ?? 10,
-        connectionTimeoutMillis: Duration.toMillis(options.connectTimeout ?? "5 seconds"),
-        query_timeout: answerWithin(options.statementTimeout ?? "30 seconds"),
-        keepAlive: true,
-        fallback_application_name: "runlease",
-        // A statement that gets no answer then takes its connection with it.
-        pipeline: true,
-        types,
         onConnect: (client) => {
           PreparedStatements.enable(client)
           return client.query(sessionSettings(options))
         },
-      }
-      // The URL is read when a client is made.
-      return [config, new Pg.Client(config)] as const
-    },
-    catch: () => new SqlError({ cause: new Error("The URL is not understood"), message: "PostgreSQL" }),
-  }).pipe(
-    Effect.map(([config]) => {
-      const pool = new Pg.Pool(config)
+      })
       // A connection that fails while nobody uses it is replaced when somebody needs one.
       pool.on("error", () => {})
       return pool

@@ -22,6 +22,7 @@ import { Config, type ConfigError, Context, Effect, Layer, Option, type Scope } 
 import initial from "./migrations/0001_ControlPlane.js"
 import housekeeping from "./migrations/0002_Housekeeping.js"
 import * as PostgresPool from "./PostgresPool.js"
+import * as PostgresWakeups from "./PostgresWakeups.js"
 import * as Prune from "./Prune.js"
 import * as SqlAccess from "./SqlAccess.js"
 import * as SqlClaims from "./SqlClaims.js"
@@ -80,9 +81,9 @@ const makePorts = (store: SqlStore.SqlStore) =>
       )
   })
 
-/** The control plane over tables that are up to date. */
-const makeMigrated = Effect.gen(function* () {
-  const store = yield* SqlStore.make
+/** The control plane over tables that are up to date, woken by other servers through `link`. */
+const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[0]) {
+  const store = yield* SqlStore.make(link)
   const access = KnownTokens.remembering(SqlAccess.make(store))
   yield* access
     .createProject(ControlPlane.defaultProject)
@@ -106,7 +107,7 @@ export const make: Effect.Effect<
   Context.Context<ControlPlane.ControlPlane | Access.Access>,
   ControlPlaneUnavailable.ControlPlaneUnavailable,
   SqlClient.SqlClient | Scope.Scope
-> = Effect.zipRight(migrate, makeMigrated)
+> = Effect.zipRight(migrate, makeMigrated(Effect.succeed))
 
 const withDefaultProject = <R>(
   constructed: Effect.Effect<
@@ -160,7 +161,15 @@ export const layerPostgres = (
   const pool = (how: PostgresPool.Options) =>
     Layer.mapError(PostgresPool.layer(how), (error) => SqlStore.unavailable("connect", error))
   const migrated = Effect.provide(migrate, pool({ ...options, maxConnections: 1, statementTimeout: 0 }))
-  return Layer.provide(withDefaultProject(Effect.zipRight(migrated, makeMigrated)), pool(options))
+  return Layer.provide(
+    withDefaultProject(
+      Effect.zipRight(
+        migrated,
+        makeMigrated((local) => PostgresWakeups.link(options, local)),
+      ),
+    ),
+    pool(options),
+  )
 }
 
 /**

@@ -73,14 +73,18 @@ export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
   )
 
 /**
+ * `link` connects the wake-ups of this process with those of other servers.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<SqlStore, never, SqlClient.SqlClient | Scope.Scope> = Effect.gen(
-  function* () {
+export const make = (
+  link: (local: Wakeups.Wakeups) => Effect.Effect<Wakeups.Wakeups, never, Scope.Scope>,
+): Effect.Effect<SqlStore, never, SqlClient.SqlClient | Scope.Scope> =>
+  Effect.gen(function* () {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     const dialect = yield* dialectOf(sql)
-    const wakeups = yield* Wakeups.make
+    const wakeups = yield* Effect.flatMap(Wakeups.make, link)
     const writer = yield* GroupCommit.make<SqlError>({
       transact: dialect.transact,
       gather: dialect.gather,
@@ -95,5 +99,4 @@ export const make: Effect.Effect<SqlStore, never, SqlClient.SqlClient | Scope.Sc
       batches: new WeakMap(),
       read: (operation, effect) => Effect.mapError(effect, (error) => unavailable(operation, error)),
     }
-  },
-)
+  })

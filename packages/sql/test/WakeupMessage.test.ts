@@ -1,0 +1,48 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Ids, Run } from "@runlease/core"
+import { Option } from "effect"
+import * as WakeupMessage from "../src/WakeupMessage.js"
+
+const route = { projectId: "p", implementationKind: null, workerKey: null, agentId: "a" }
+
+describe("what servers tell each other", () => {
+  it("says what is alike once, with how many there were and how far a log is", () => {
+    const outbox = WakeupMessage.makeOutbox()
+    outbox.runnable([route, { ...route, agentId: "b" }, route])
+    outbox.grew([{ log: "p/r", latest: Run.EventId.make(3) }])
+    outbox.grew([{ log: "p/r", latest: Run.EventId.make(7) }])
+    outbox.cancelled("w", Ids.RunId.make("r"))
+    expect(outbox.take("me")).toEqual([
+      {
+        from: "me",
+        items: [
+          ["r", "p", null, null, "a", 2],
+          ["r", "p", null, null, "b", 1],
+          ["l", "p/r", Run.EventId.make(7)],
+          ["c", "w", Ids.RunId.make("r")],
+        ],
+      },
+    ])
+    expect(outbox.take("me")).toEqual([])
+  })
+
+  it("fits into notifications, whatever is in it, and reads as it was written", () => {
+    const outbox = WakeupMessage.makeOutbox()
+    const logs = Array.from({ length: 1000 }, (_, index) => `${"é\u2028😀".repeat(30)}/${index}`)
+    outbox.grew(logs.map((log) => ({ log })))
+    const messages = outbox.take("me")
+    const texts = messages.map(WakeupMessage.encode)
+    expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThan(8000)
+    const read = texts.flatMap((text) => Option.getOrThrow(WakeupMessage.decode(text)).items ?? [])
+    expect(read.map(([, log]) => log)).toEqual(logs)
+  })
+
+  it("tells everybody to look where it is too much, or too long", () => {
+    const outbox = WakeupMessage.makeOutbox()
+    outbox.grew(Array.from({ length: 2001 }, (_, index) => ({ log: String(index) })))
+    expect(outbox.take("me")).toEqual([{ from: "me", all: true }])
+    outbox.runnable([{ ...route, implementationKind: "k".repeat(9000) }])
+    expect(outbox.take("me")).toEqual([{ from: "me", all: true }])
+    expect(outbox.take("me")).toEqual([])
+  })
+})

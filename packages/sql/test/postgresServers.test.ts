@@ -1,0 +1,133 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { type AgentEvent, Claims, Ids, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { Chunk, Context, Effect, Fiber, Layer, Option, type Redacted, Stream } from "effect"
+import { TestRuns } from "@runlease/testkit"
+import { SqlControlPlane, StoreTime } from "../src/index.js"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+
+const agentId = Ids.AgentId.make("agent")
+const event: AgentEvent.AgentEvent = { type: "CUSTOM", name: "n", value: 1 }
+
+/** A server's control plane; the test's clock stands still, so nobody polls. */
+const server = (url: Redacted.Redacted) =>
+  Layer.build(
+    Layer.provide(
+      SqlControlPlane.layerPostgres({ url, maxConnections: 3 }),
+      Layer.succeed(StoreTime.StoreTime, "clock"),
+    ),
+  )
+
+const two = Effect.flatMap(PostgresDatabase.url, (url) =>
+  Effect.map(Effect.all([server(url), server(url)]), ([a, b]) => ({ a, b, url })),
+)
+
+const register = Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
+  registry.register({ implementationKind: "kind", workerKey: "key" }),
+)
+
+/** The backends that listen for wake-ups. */
+const listeners = (url: Redacted.Redacted) =>
+  Effect.map(
+    PostgresDatabase.ask<{ readonly pid: number }>(
+      url,
+      "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted",
+    ),
+    (rows) => rows.map(({ pid }) => pid),
+  )
+
+/** Looks until it is so, in real time: what is waited for is another process's doing. */
+const until = <A, E, R>(look: Effect.Effect<A, E, R>, so: (value: A) => boolean): Effect.Effect<A, E, R> =>
+  Effect.flatMap(look, (value) =>
+    so(value) ? Effect.succeed(value) : Effect.zipRight(PostgresDatabase.breath, until(look, so)),
+  )
+
+describe("two servers on one PostgreSQL database", () => {
+  it.scoped("answer a claim that waits on one with what is submitted to the other", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* two
+      const worker = yield* Effect.provide(register, a)
+      const waiting = yield* Effect.fork(
+        Context.get(a, Claims.Claims).claim({
+          workerId: worker.id,
+          limit: 1,
+          leaseDuration: "30 seconds",
+          wait: "30 seconds",
+        }),
+      )
+      yield* Effect.provide(TestRuns.settle, a)
+      const { run } = yield* Context.get(b, Runs.Runs).submit({ agentId })
+      deepStrictEqual(
+        (yield* Fiber.join(waiting)).map(({ runId }) => runId),
+        [run.runId],
+      )
+    }),
+  )
+
+  it.scoped("tell a worker on one of a cancellation on the other", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* two
+      const worker = yield* Effect.provide(register, a)
+      const { run } = yield* Context.get(b, Runs.Runs).submit({ agentId })
+      yield* Context.get(a, Claims.Claims).claim({
+        workerId: worker.id,
+        limit: 1,
+        leaseDuration: "30 seconds",
+      })
+      const signal = yield* Effect.fork(Stream.runHead(Context.get(a, Leases.Leases).signals(worker.id)))
+      yield* Effect.yieldNow()
+      yield* Context.get(b, Runs.Runs).cancel(run.runId)
+      const heard = yield* Fiber.join(signal)
+      deepStrictEqual(Option.getOrThrow(heard), { _tag: "Cancelled", runId: run.runId })
+    }),
+  )
+
+  it.scoped("show a follower on one what is appended on the other, until the end", () =>
+    Effect.gen(function* () {
+      const { a, b } = yield* two
+      const { run } = yield* Context.get(a, Runs.Runs).submit({ agentId, initialStatus: "running" })
+      const followed = yield* Effect.fork(
+        Stream.runCollect(Context.get(a, RunLog.RunLog).follow({ runId: run.runId })),
+      )
+      for (let count = 0; count < 5; count++) {
+        yield* Context.get(b, RunLog.RunLog).append({ runId: run.runId, events: [event] })
+        yield* Effect.provide(TestRuns.settle, a)
+      }
+      yield* Context.get(b, Runs.Runs).complete(run.runId, { status: "completed" })
+      deepStrictEqual(
+        Chunk.toArray(yield* Fiber.join(followed)).map((entry) => entry.event.type),
+        ["RUN_STARTED", ...Array.from({ length: 5 }, () => "CUSTOM"), "RUN_FINISHED"],
+      )
+    }),
+  )
+
+  it.scoped("go on when the connection that listens is ended, and wake whoever waited meanwhile", () =>
+    Effect.gen(function* () {
+      const { a, b, url } = yield* two
+      const worker = yield* Effect.provide(register, a)
+      const claim = Context.get(a, Claims.Claims).claim({
+        workerId: worker.id,
+        limit: 1,
+        leaseDuration: "30 seconds",
+        wait: "30 seconds",
+      })
+      const waiting = yield* Effect.fork(claim)
+      const before = yield* listeners(url)
+      strictEqual(before.length, 2)
+      for (const pid of before) yield* PostgresDatabase.ask(url, `SELECT pg_terminate_backend(${pid})`)
+      const first = yield* Context.get(b, Runs.Runs).submit({ agentId })
+      deepStrictEqual(
+        (yield* Fiber.join(waiting)).map(({ runId }) => runId),
+        [first.run.runId],
+      )
+      yield* until(listeners(url), (pids) => pids.length === 2 && pids.every((pid) => !before.includes(pid)))
+      const again = yield* Effect.fork(claim)
+      yield* Effect.provide(TestRuns.settle, a)
+      const second = yield* Context.get(b, Runs.Runs).submit({ agentId })
+      deepStrictEqual(
+        (yield* Fiber.join(again)).map(({ runId }) => runId),
+        [second.run.runId],
+      )
+    }),
+  )
+})
