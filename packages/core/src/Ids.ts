@@ -58,11 +58,7 @@ export type AgentId = typeof AgentId.Type
  * @since 0.1.0
  */
 export const uuidV7: Effect.Effect<string> = Effect.map(Clock.currentTimeMillis, (millis) => {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16))
-  const time = BigInt(Math.max(0, Math.floor(millis)))
-  for (let i = 0; i < 6; i++) bytes[i] = Number((time >> BigInt(8 * (5 - i))) & 0xffn)
-  bytes[6] = 0x70 | (bytes[6]! & 0x0f)
-  bytes[8] = 0x80 | (bytes[8]! & 0x3f)
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const time = Math.max(0, Math.floor(millis)).toString(16).padStart(12, "0")
+  // The random bits and the variant of a version 4 are where those of a version 7 are.
+  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${globalThis.crypto.randomUUID().slice(15)}`
 })

@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Conversations, type GroupCommit, Ids, Json, RequestSnapshot, Run, Runs } from "@runlease/core"
-import { DateTime, Effect, Either } from "effect"
+import { Brand, DateTime, Effect, Either } from "effect"
 import { execute } from "./Execute.js"
 import * as ManyRows from "./ManyRows.js"
 import * as RunBatch from "./RunBatch.js"
@@ -52,6 +52,10 @@ interface MessageRow {
   readonly metadata: string | null
   readonly created_at: number
 }
+
+const newRunId = Brand.nominal<Ids.RunId>()
+const newMessageId = Brand.nominal<Ids.MessageId>()
+const newConversationId = Brand.nominal<Ids.ConversationId>()
 
 const nameOf = (projectId: string, id: string): string => `${projectId}/${id}`
 
@@ -320,9 +324,9 @@ export const make = (store: SqlStore) => {
       projectId,
       submission,
       sent: submission.publicId === undefined ? "" : Json.canonicalJson(submission),
-      runId: submission.publicId ?? Ids.RunId.make(yield* Ids.uuidV7),
-      messageId: Ids.MessageId.make(yield* Ids.uuidV7),
-      conversationId: submission.conversationId ?? Ids.ConversationId.make(yield* Ids.uuidV7),
+      runId: submission.publicId ?? newRunId(yield* Ids.uuidV7),
+      messageId: newMessageId(yield* Ids.uuidV7),
+      conversationId: submission.conversationId ?? newConversationId(yield* Ids.uuidV7),
     })
   })
 }

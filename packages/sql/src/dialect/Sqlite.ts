@@ -41,11 +41,14 @@ const run = (connection: Connection, statement: string): Effect.Effect<void, Sql
  */
 export const make = (sql: SqlClient.SqlClient): Dialect => {
   // Takes the write lock at once: a transaction that reads first and is refused the lock later cannot wait for it.
-  const begin = (connection: Connection) =>
-    Effect.retry(run(connection, "BEGIN IMMEDIATE"), {
+  const begin = (connection: Connection): Effect.Effect<void, SqlError> => {
+    const once = run(connection, "BEGIN IMMEDIATE")
+    const again = Effect.retry(Effect.zipRight(turn, once), {
       times: attempts,
-      while: (error) => (isBusy(error) ? Effect.as(turn, true) : Effect.succeed(false)),
+      while: (error) => isBusy(error),
     })
+    return Effect.catchAll(once, (error) => (isBusy(error) ? again : error))
+  }
 
   const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
     Effect.uninterruptibleMask((restore) =>
