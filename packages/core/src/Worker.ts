@@ -106,8 +106,8 @@ export const make = Effect.fnUntraced(function* (
   const slotFreed = yield* Effect.makeLatch(false)
   let executing = 0
 
-  /** A slot is free once its executor has ended; but no more outcomes than slots may wait to be written. */
-  const freeSlots = () => (held.size - executing < options.concurrency ? options.concurrency - executing : 0)
+  /** A slot is free once its executor has ended; outcomes that wait to be written take as many runs again at most. */
+  const freeSlots = () => Math.min(options.concurrency - executing, 2 * options.concurrency - held.size)
 
   const work = Effect.fnUntraced(function* (run: ClaimedRun, sentAt: bigint) {
     const lease = keeper.keep(run, sentAt)

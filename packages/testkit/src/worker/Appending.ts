@@ -4,9 +4,19 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executors, RunLog } from "@runlease/core"
-import { Effect, Ref, Stream, TestClock } from "effect"
+import { Effect, Queue, Ref, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
-import { type Declare, until, run, log, submit, start, unavailable } from "../TestWorker.js"
+import {
+  type Declare,
+  until,
+  run,
+  untilStatus,
+  log,
+  submit,
+  start,
+  makeEndless,
+  unavailable,
+} from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
   describe("appends", () => {
@@ -37,6 +47,28 @@ export const tests = (test: Declare): void => {
             failNext = false
             return Effect.fail(unavailable("RunLog.append"))
           }),
+      })),
+    )
+
+    test(
+      "that the log refuses stop the executor and fail the run",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        yield* start((claimed) =>
+          Stream.concat(Stream.make(AgentEvent.textStart("m")), endless.execute(claimed)),
+        )
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.finalized)
+        strictEqual((yield* untilStatus(runId, "failed")).error?.code, "log_conflict")
+        deepStrictEqual(
+          (yield* log(runId)).map((event) => event.type),
+          ["RUN_STARTED", "RUN_ERROR"],
+        )
+      }),
+      Faults.over(RunLog.RunLog, (runLog) => ({
+        ...runLog,
+        append: ({ runId }) =>
+          Effect.fail(new RunLog.CursorMismatch({ runId, latestEventId: 7, latestSequence: 7 })),
       })),
     )
 

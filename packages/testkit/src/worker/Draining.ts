@@ -3,8 +3,9 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executors, Worker } from "@runlease/core"
+import { Executors, Leases, Worker } from "@runlease/core"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream, TestClock } from "effect"
+import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, lease, until, run, untilStatus, submit, start, makeEndless } from "../TestWorker.js"
 
@@ -104,6 +105,36 @@ export const tests = (test: Declare): void => {
         yield* start(Executors.make(() => Effect.succeed("done")))
         strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
       }),
+    )
+
+    test(
+      "does not wait for ever for an outcome that the control plane does not take",
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const asked = yield* Deferred.make<void>()
+        const worker = yield* start(
+          Executors.make(() => Deferred.succeed(asked, undefined).pipe(Effect.asVoid)),
+          {
+            drainTimeout: "10 seconds",
+            interruptGrace: "5 seconds",
+          },
+        ).pipe(Scope.extend(scope))
+        const told = yield* Effect.fork(Stream.runCollect(worker.events))
+        const { runId } = yield* submit()
+        yield* Deferred.await(asked)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestRuns.settle
+        yield* TestClock.adjust("10 seconds")
+        yield* TestRuns.settle
+        yield* TestClock.adjust("10 seconds")
+        strictEqual(closing.unsafePoll(), null)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(closing)
+        const last = Array.from(yield* Fiber.join(told)).at(-1)
+        strictEqual(last?._tag === "LeaseEnded" && last.reason, "Drained")
+        strictEqual((yield* run(runId)).status, "running")
+      }),
+      Faults.over(Leases.Leases, (leases) => ({ ...leases, complete: () => Effect.never })),
     )
   })
 }

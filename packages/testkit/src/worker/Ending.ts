@@ -3,8 +3,10 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Executors, RequestSnapshot, Run, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, Executor, Executors, Leases, RequestSnapshot, Run, RunLog, Runs } from "@runlease/core"
 import { Effect, Queue, Ref, Stream, TestClock } from "effect"
+import * as Faults from "../Faults.js"
+import * as TestRuns from "../TestRuns.js"
 import { type Declare, until, run, untilStatus, log, submit, start, makeEndless } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
@@ -46,6 +48,64 @@ export const tests = (test: Declare): void => {
         yield* Effect.forEach(submitted, ({ runId }) => untilStatus(runId, "completed"))
         strictEqual(yield* Ref.get(most), 3)
       }),
+    )
+
+    const written = Effect.unsafeMakeLatch(false)
+    test(
+      "frees its slot before its outcome is written, but holds no more than two runs for each slot",
+      Effect.gen(function* () {
+        yield* written.close
+        const executed = yield* Queue.unbounded<void>()
+        const worker = yield* start(
+          Executors.make(() => Effect.asVoid(Queue.offer(executed, undefined))),
+          { concurrency: 1 },
+        )
+        const submitted = yield* Effect.replicateEffect(submit(), 4)
+        yield* Queue.take(executed)
+        yield* Queue.take(executed)
+        yield* TestRuns.settle
+        deepStrictEqual(
+          (yield* worker.inFlight).map(({ runId }) => runId),
+          submitted.slice(0, 2).map(({ runId }) => runId),
+        )
+        strictEqual(yield* Queue.size(executed), 0)
+        yield* written.open
+        yield* Effect.forEach(submitted, ({ runId }) => untilStatus(runId, "completed"))
+        yield* until(worker.inFlight, (held) => held.length === 0)
+      }).pipe(Effect.ensuring(written.open)),
+      Faults.over(Leases.Leases, (leases) => ({
+        ...leases,
+        complete: (...ended) => Effect.zipRight(written.await, leases.complete(...ended)),
+      })),
+    )
+
+    const requests: Array<string> = []
+    test(
+      "that says all at once writes it with its outcome, in one request",
+      Effect.gen(function* () {
+        requests.length = 0
+        yield* start(Executors.make(() => Effect.succeed("hello")))
+        const { runId } = yield* submit()
+        strictEqual((yield* untilStatus(runId, "completed")).latestSequence, 3)
+        deepStrictEqual(requests, ["complete with 3"])
+      }),
+      (ports) =>
+        ports.pipe(
+          Faults.over(Leases.Leases, (leases) => ({
+            ...leases,
+            complete: (lease, outcome, last) => {
+              requests.push(`complete with ${last?.events.length}`)
+              return leases.complete(lease, outcome, last)
+            },
+          })),
+          Faults.over(RunLog.RunLog, (runLog) => ({
+            ...runLog,
+            append: (request) => {
+              requests.push("append")
+              return runLog.append(request)
+            },
+          })),
+        ),
     )
 
     test(
