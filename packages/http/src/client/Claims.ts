@@ -5,12 +5,15 @@ import { Replies } from "../Api/Exchange.js"
 import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
-import { Exchange } from "./Exchange.js"
+import { Exchange, kind } from "./Exchange.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
 import { RunViews } from "./RunViews.js"
 import { path, Transport, unexpected } from "./Transport.js"
 
 const operation = "Claims.claim"
+
+const claim = kind(operation, Replies.claim)
+const release = kind("Leases.release", Schema.Unknown)
 
 export const make: Effect.Effect<
   Context.Tag.Service<Port.Claims>,
@@ -31,7 +34,7 @@ export const make: Effect.Effect<
       ({ leaseEpoch, runId }) =>
         exchange.perform(
           {
-            operation: "Leases.release",
+            kind: release,
             workerId,
             sent: {
               operation: "release",
@@ -39,7 +42,6 @@ export const make: Effect.Effect<
               lease_epoch: leaseEpoch,
               reason: "the claim's caller was gone",
             },
-            success: Schema.Unknown,
           },
           Effect.void,
         ),
@@ -73,10 +75,9 @@ export const make: Effect.Effect<
   const withOthers = (request: Port.ClaimRequest) =>
     exchange.perform(
       {
-        operation,
+        kind: claim,
         workerId: request.workerId,
         sent: { operation: "claim", limit: request.limit, ...optionsOf(request) },
-        success: Replies.claim,
         onAbandoned: ({ runs }) => handBack(request.workerId, runs),
       },
       Effect.map(byItself(request, 0), (runs) => ({ runs })),

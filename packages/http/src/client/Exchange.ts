@@ -13,12 +13,34 @@ import { lacks, path, read, refusal, type Refused, Transport } from "./Transport
 
 type Failure = Refused | Unavailable.ControlPlaneUnavailable
 
-export interface Operation<A, I> {
-  /** The port's method, for errors. */
-  readonly operation: string
+/** One sort of operation: how it is named in errors, and how its answer is read. */
+export interface Kind<A> {
+  readonly name: string
+  readonly read: (answer: Answer) => Either.Either<A, Failure>
+}
+
+/** `name` is the port's method. */
+export const kind = <A, I>(name: string, success: Schema.Schema<A, I>): Kind<A> => {
+  const readBody = read(name, success)
+  return {
+    name,
+    read: ({ body, retry_after, status }) =>
+      status >= 200 && status < 300
+        ? readBody(body)
+        : Either.left(
+            refusal(name, {
+              status,
+              body,
+              retryAfterMillis: retry_after === undefined ? undefined : retry_after * 1000,
+            }),
+          ),
+  }
+}
+
+export interface Operation<A> {
+  readonly kind: Kind<A>
   readonly workerId: Ids.WorkerId
   readonly sent: typeof Sent.Encoded
-  readonly success: Schema.Schema<A, I>
   /** Undoes what nobody is there to take, its caller being gone. */
   readonly onAbandoned?: ((answer: A) => Effect.Effect<void>) | undefined
 }
@@ -27,8 +49,8 @@ export class Exchange extends Context.Tag("@runlease/http/client/Exchange")<
   Exchange,
   {
     /** Does an operation with the worker's next exchange; `otherwise` where the server has none. */
-    readonly perform: <A, I, E>(
-      operation: Operation<A, I>,
+    readonly perform: <A, E>(
+      operation: Operation<A>,
       otherwise: Effect.Effect<A, E>,
     ) => Effect.Effect<A, E | Failure>
   }
@@ -44,7 +66,7 @@ const maxLength = 1_048_576
 const farewell = "1 second"
 
 interface Item {
-  readonly operation: string
+  readonly name: string
   readonly text: string
   readonly onAbandoned: (answer: Answer) => void
 }
@@ -58,31 +80,26 @@ const fitting = (items: ReadonlyArray<Item>): number => {
   return over === -1 ? items.length : over
 }
 
-const mismatched = new Unavailable.ControlPlaneUnavailable({
-  operation: "Exchange.perform",
-  retryable: false,
-  message: "The control plane's answers are not as many as it was asked for",
-})
+const mismatched = () =>
+  new Unavailable.ControlPlaneUnavailable({
+    operation: "Exchange.perform",
+    retryable: false,
+    message: "The control plane's answers are not as many as it was asked for",
+  })
 
 /** The failure of an exchange is that of each of its operations. */
-const named = (operation: string, { message, retryable, ...failure }: Unavailable.ControlPlaneUnavailable) =>
-  new Unavailable.ControlPlaneUnavailable({ ...failure, operation, message, retryable })
+const named = (
+  operation: string,
+  { message, retryable, retryAfterMillis }: Unavailable.ControlPlaneUnavailable,
+) =>
+  new Unavailable.ControlPlaneUnavailable({
+    operation,
+    message,
+    retryable,
+    ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+  })
 
-const closed = ({ operation }: Item) => Unavailable.closed(operation)
-
-const readAnswer = <A, I>(operation: string, success: Schema.Schema<A, I>) => {
-  const readBody = read(operation, success)
-  return ({ body, retry_after, status }: Answer): Either.Either<A, Failure> =>
-    status >= 200 && status < 300
-      ? readBody(body)
-      : Either.left(
-          refusal(operation, {
-            status,
-            body,
-            retryAfterMillis: retry_after === undefined ? undefined : retry_after * 1000,
-          }),
-        )
-}
+const closed = ({ name }: Item) => Unavailable.closed(name)
 
 export const make: Effect.Effect<
   Context.Tag.Service<Exchange>,
@@ -113,53 +130,51 @@ export const make: Effect.Effect<
       text: `{"operations":[${items.map(({ text }) => text).join(",")}]}`,
       success: Answers,
     })
-    return answers.length === items.length ? answers : yield* mismatched
+    return answers.length === items.length ? answers : yield* mismatched()
   })
 
   // A worker's operations share the worker's token, so each worker has exchanges of its own.
   const sending = new Map<Ids.WorkerId, (item: Item) => Effect.Effect<Answer, Failure>>()
-  const sendingOf = (workerId: Ids.WorkerId) =>
-    Effect.gen(function* () {
-      const known = sending.get(workerId)
-      if (known !== undefined) return known
-      const made = yield* Batches.make({
-        send: (items: ReadonlyArray<Item>) => send(workerId, items),
-        fitting,
-        underWay,
-        closed,
-        onAbandoned: (item, answer) => item.onAbandoned(answer),
-      }).pipe(Scope.extend(scope))
-      sending.set(workerId, made)
-      return made
-    })
+  const sendBy = (workerId: Ids.WorkerId, item: Item): Effect.Effect<Answer, Failure> => {
+    const known = sending.get(workerId)
+    if (known !== undefined) return known(item)
+    return Batches.make({
+      send: (items: ReadonlyArray<Item>) => send(workerId, items),
+      fitting,
+      underWay,
+      closed,
+      onAbandoned: (abandoned, answer) => abandoned.onAbandoned(answer),
+    }).pipe(
+      Scope.extend(scope),
+      Effect.flatMap((made) => {
+        sending.set(workerId, made)
+        return made(item)
+      }),
+    )
+  }
 
   return {
-    perform: <A, I, E>(operation: Operation<A, I>, otherwise: Effect.Effect<A, E>) =>
+    perform: <A, E>({ kind, onAbandoned, sent, workerId }: Operation<A>, otherwise: Effect.Effect<A, E>) =>
       Effect.suspend((): Effect.Effect<A, E | Failure> => {
         if (!available) return otherwise
-        const readOne = readAnswer(operation.operation, operation.success)
-        const { onAbandoned } = operation
         const item: Item = {
-          operation: operation.operation,
-          text: JSON.stringify(operation.sent),
+          name: kind.name,
+          text: JSON.stringify(sent),
           onAbandoned: (answer) => {
-            if (onAbandoned === undefined) return
-            Either.map(readOne(answer), (given) => undo(onAbandoned(given)))
+            if (onAbandoned !== undefined) {
+              Either.map(kind.read(answer), (given) => undo(onAbandoned(given)))
+            }
           },
         }
-        return Effect.flatMap(sendingOf(operation.workerId), (sendOne) => sendOne(item)).pipe(
-          Effect.matchEffect({
-            onSuccess: readOne,
-            onFailure: (failure): Effect.Effect<A, E | Failure> => {
-              if (failure._tag === "ControlPlaneUnavailable") {
-                return Effect.fail(named(operation.operation, failure))
-              }
-              if (!lacks(failure)) return Effect.fail(failure)
-              available = false
-              return otherwise
-            },
-          }),
-        )
+        return Effect.matchEffect(sendBy(workerId, item), {
+          onSuccess: kind.read,
+          onFailure: (failure): Effect.Effect<A, E | Failure> => {
+            if (failure._tag === "ControlPlaneUnavailable") return Effect.fail(named(kind.name, failure))
+            if (!lacks(failure)) return Effect.fail(failure)
+            available = false
+            return otherwise
+          },
+        })
       }),
   }
 })

@@ -9,7 +9,7 @@ import type { RunViews } from "./RunViews.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
 import { eventsVerdict } from "./EventsVerdict.js"
-import { Exchange } from "./Exchange.js"
+import { Exchange, kind } from "./Exchange.js"
 import { jsonEvents } from "./JsonEvents.js"
 import { outcomeBody } from "./OutcomeBody.js"
 import * as Renewals from "./Renewals.js"
@@ -21,6 +21,12 @@ const expirySeconds = (duration: Duration.DurationInput): number =>
 
 const Signal = Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String })
 const isSignal = Schema.is(Signal)
+
+const kinds = {
+  release: kind("Leases.release", Schema.Unknown),
+  complete: kind("Leases.complete", Replies.complete),
+  suspend: kind("Leases.suspend", Schema.Unknown),
+}
 
 const refBody = ({ epoch, runId }: Run.LeaseRef) => ({ run_id: runId, lease_epoch: epoch })
 
@@ -119,10 +125,9 @@ export const make = Effect.fnUntraced(function* (
       yield* exchange
         .perform(
           {
-            operation: "Leases.release",
+            kind: kinds.release,
             workerId: lease.workerId,
             sent: { operation: "release", ...refBody(lease), ...releaseBody(release) },
-            success: Schema.Unknown,
           },
           releaseByItself(lease, release),
         )
@@ -137,7 +142,7 @@ export const make = Effect.fnUntraced(function* (
       exchange
         .perform(
           {
-            operation: "Leases.complete",
+            kind: kinds.complete,
             workerId: lease.workerId,
             sent: {
               operation: "complete",
@@ -148,7 +153,6 @@ export const make = Effect.fnUntraced(function* (
                 expected_previous_external_event_sequence: last.expectedSequence,
               },
             },
-            success: Replies.complete,
           },
           Effect.suspend(() => completeInSteps(lease, outcome, last)),
         )
@@ -163,10 +167,9 @@ export const make = Effect.fnUntraced(function* (
       yield* exchange
         .perform(
           {
-            operation: "Leases.suspend",
+            kind: kinds.suspend,
             workerId: lease.workerId,
             sent: { operation: "suspend", ...refBody(lease), ...suspendBody(suspension) },
-            success: Schema.Unknown,
           },
           suspendByItself(lease, suspension),
         )

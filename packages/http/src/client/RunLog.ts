@@ -6,9 +6,11 @@ import * as Refusals from "../server/Refusals.js"
 import { Additions } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { eventsVerdict } from "./EventsVerdict.js"
-import { Exchange } from "./Exchange.js"
+import { Exchange, kind } from "./Exchange.js"
 import { RunViews } from "./RunViews.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
+
+const append = kind("RunLog.append", Replies.append)
 
 const followWait = Duration.seconds(20)
 const pollInterval = Duration.seconds(1)
@@ -82,7 +84,7 @@ export const make: Effect.Effect<
       ? appendByItself(request)
       : exchange.perform(
           {
-            operation: "RunLog.append",
+            kind: append,
             workerId: request.fence.workerId,
             sent: {
               operation: "append",
@@ -90,7 +92,6 @@ export const make: Effect.Effect<
               lease_epoch: request.fence.epoch,
               ...bodyOf(request),
             },
-            success: Replies.append,
           },
           appendByItself(request),
         )
