@@ -101,13 +101,13 @@ const targets = (many: string): ReadonlyArray<Target> => [
   ...claims("PostgreSQL", many),
   { work: "Leases held", part: "holding", figure: "CPU of the worker", atMost: 5, unit: "% of a core" },
   { work: "Leases held", part: "holding", figure: "Latest renewal", atMost: 0.5, unit: "of the lease" },
-  {
+  ...["heap", "resident"].map((what) => ({
     work: "Runs in flight",
     part: "holding",
-    figure: "Memory of the worker, resident",
+    figure: `Memory of the worker, ${what}`,
     atMost: 150,
     unit: "MB above idle",
-  },
+  })),
 ]
 
 /** Of the parts that were measured. `many` is how many runs a long backlog has, as its figures say it. */

@@ -30,55 +30,85 @@ const { key, url } = Child.options<Served>()
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
 
 interface Log {
+  /** When each delta was produced, in the order in which they came. */
   readonly times: Array<number>
-  readonly ended: Promise<void>
-  latencies: Array<number>
+  readonly latencies: Array<number>
+  lastEventId: string
+  ended: boolean
 }
 
-const read = (response: IncomingMessage): Log => {
-  let rest = ""
-  const log: Log = {
-    times: [],
-    latencies: [],
-    ended: new Promise((resolve, reject) => response.once("end", resolve).once("error", reject)),
-  }
-  response.setEncoding("utf8")
-  response.on("data", (chunk: string) => {
-    const now = Number(process.hrtime.bigint())
-    const lines = (rest + chunk).split("\n")
-    rest = lines.pop() ?? ""
-    for (const line of lines) {
-      if (!line.startsWith("data:")) continue
-      const event = JSON.parse(line.slice(5)) as { readonly type: string; readonly delta?: string }
-      if (event.type !== "TEXT_MESSAGE_CONTENT") continue
-      const producedAt = Number(event.delta)
-      log.times.push(producedAt)
-      log.latencies.push((now - producedAt) / 1e6)
-    }
+const take = (log: Log, line: string, now: number): void => {
+  if (line.startsWith("id:")) log.lastEventId = line.slice(3).trim()
+  if (!line.startsWith("data:")) return
+  const event = JSON.parse(line.slice(5)) as { readonly type: string; readonly delta?: string }
+  if (event.type === "RUN_FINISHED") log.ended = true
+  if (event.type !== "TEXT_MESSAGE_CONTENT") return
+  const producedAt = Number(event.delta)
+  log.times.push(producedAt)
+  log.latencies.push((now - producedAt) / 1e6)
+}
+
+/** A response up to its end. */
+const read = (log: Log, response: IncomingMessage): Promise<void> =>
+  new Promise((resolve) => {
+    let rest = ""
+    response.setEncoding("utf8")
+    response.on("data", (chunk: string) => {
+      const now = Number(process.hrtime.bigint())
+      const lines = (rest + chunk).split("\n")
+      rest = lines.pop() ?? ""
+      for (const line of lines) take(log, line, now)
+    })
+    response.once("close", resolve)
   })
-  return log
-}
 
-const open = ({ conversationId, runId }: Followed): Promise<Log> =>
+const respond = ({ conversationId, runId }: Followed, { lastEventId }: Log): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
-    const path = `${url}/conversations/${conversationId}/runs/${runId}/stream`
-    get(path, { agent, headers: { authorization: `Bearer ${key}` } }, (response) => {
-      if (response.statusCode === 200) resolve(read(response))
-      else reject(new Error(`${path}: ${response.statusCode}`))
-    }).once("error", reject)
+    const headers = { authorization: `Bearer ${key}`, "last-event-id": lastEventId }
+    get(`${url}/conversations/${conversationId}/runs/${runId}/stream`, { agent, headers }, resolve).once(
+      "error",
+      reject,
+    )
   })
 
-let logs: ReadonlyArray<Log> = []
+interface Reading {
+  readonly log: Log
+  readonly begun: Promise<void>
+  readonly ended: Promise<void>
+}
+
+/** As an `EventSource` does: where a response ends before the run does, the next goes on after the last event. */
+const follow = (followed: Followed): Reading => {
+  const log: Log = { times: [], latencies: [], lastEventId: "0", ended: false }
+  let begin = () => {}
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  const all = async () => {
+    while (!log.ended) {
+      const response = await respond(followed, log)
+      if (response.statusCode === 200) begin()
+      else if (response.statusCode !== 503) throw new Error(`A stream is refused: ${response.statusCode}`)
+      await read(log, response)
+      if (!log.ended) await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+  return { log, begun, ended: all() }
+}
+
+let readings: ReadonlyArray<Reading> = []
 
 Child.answer<Questions>(null, {
   open: (followed) =>
     Effect.promise(async () => {
-      logs = await Promise.all(followed.map(open))
+      readings = followed.map(follow)
+      await Promise.all(readings.map(({ begun, ended }) => Promise.race([begun, ended])))
       return null
     }),
   seen: (deltas) =>
     Effect.promise(async () => {
-      await Promise.all(logs.map(({ ended }) => ended))
+      await Promise.all(readings.map(({ ended }) => ended))
+      const logs = readings.map(({ log }) => log)
       const latencies = logs.flatMap((log) => log.latencies)
       const inOrder = ({ times }: Log) =>
         times.filter((time, index) => index === 0 || time > times[index - 1]!).length
