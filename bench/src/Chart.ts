@@ -1,4 +1,4 @@
-/** The figures as bars in SVG: one block for each part, bars of one unit drawn to the longest of theirs. */
+/** The figures as bars in SVG: a block for each part, in it bars that can be compared drawn to the longest of them. */
 import type { Figure, Part } from "./Figures.js"
 import { number } from "./Table.js"
 
@@ -10,27 +10,39 @@ const font = `font-family="system-ui, sans-serif"`
 const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
+const peers = /graphile-worker|pg-boss|BullMQ|plainjob/
+
+const colorOf = (name: string): string =>
+  peers.test(name) ? "#d97706" : name.includes("by hand") ? "#94a3b8" : "#2563eb"
+
+/** Of one unit and, where a name begins with it, of one database; Redis stands beside PostgreSQL. */
+const kindOf = ({ name, unit }: Figure): string =>
+  `${unit} ${/^(.*?)[:,] /.exec(name)?.[1]?.replace("Redis", "PostgreSQL")}`
+
 const bar = ({ name, unit, value }: Figure, longest: number, y: number): string => {
   const label = `<text x="${labels - 8}" y="${y + 14}" text-anchor="end" font-size="12" fill="#333">${escape(name)}</text>`
   if (value === null) {
     return `${label}<text x="${labels}" y="${y + 14}" font-size="12" fill="#999">absent</text>`
   }
   const scale = (width - labels - 150) / longest
-  const color = name.includes("Runlease") ? "#2563eb" : name.includes("by hand") ? "#94a3b8" : "#d97706"
-  const end = labels + value.median * scale
+  const at = (amount: number): number => Math.max(0, amount * scale)
+  const long = at(value.median)
   const middle = y + row / 2
   return [
     label,
-    `<rect x="${labels}" y="${y + 3}" width="${(value.median * scale).toFixed(1)}" height="${row - 6}" fill="${color}"/>`,
-    `<path d="M${(labels + value.lowest * scale).toFixed(1)} ${middle}H${(labels + value.highest * scale).toFixed(1)}" stroke="#111"/>`,
-    `<text x="${(Math.max(end, labels + value.highest * scale) + 6).toFixed(1)}" y="${y + 14}" font-size="12" fill="#333">${number(value.median)} ${escape(unit)}</text>`,
+    `<rect x="${labels}" y="${y + 3}" width="${long.toFixed(1)}" height="${row - 6}" fill="${colorOf(name)}"/>`,
+    `<path d="M${(labels + at(value.lowest)).toFixed(1)} ${middle}H${(labels + at(value.highest)).toFixed(1)}" stroke="#111"/>`,
+    `<text x="${(labels + Math.max(long, at(value.highest)) + 6).toFixed(1)}" y="${y + 14}" font-size="12" fill="#333">${number(value.median)} ${escape(unit)}</text>`,
   ].join("")
 }
 
 const block = ({ figures, title }: Part, y: number): { readonly svg: string; readonly height: number } => {
-  const longestOf = (unit: string): number =>
-    Math.max(...figures.map((figure) => (figure.unit === unit ? (figure.value?.highest ?? 0) : 0)), 1e-9)
-  const bars = figures.map((figure, index) => bar(figure, longestOf(figure.unit), y + 34 + index * row))
+  const longest = new Map<string, number>()
+  for (const figure of figures) {
+    const kind = kindOf(figure)
+    longest.set(kind, Math.max(longest.get(kind) ?? 1e-9, figure.value?.highest ?? 0))
+  }
+  const bars = figures.map((figure, index) => bar(figure, longest.get(kindOf(figure))!, y + 34 + index * row))
   return {
     svg: [
       `<text x="16" y="${y + 22}" font-size="15" font-weight="600">${escape(title)}</text>`,

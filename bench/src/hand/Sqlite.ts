@@ -3,7 +3,7 @@
  * indexes of the real store, with none of its checks.
  */
 import Sqlite from "better-sqlite3"
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import type { SqliteOptions } from "../Stores.js"
 import type { Hand } from "./Hand.js"
 import { begun, delta, ended, type Held, runFinished, runStarted, workerId } from "./Rows.js"
@@ -86,7 +86,7 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
 }
 
 /** A connection to a file that has the tables already, for as long as the Scope. */
-export const open = (store: SqliteOptions) =>
+export const open = (store: SqliteOptions): Effect.Effect<Hand, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => connect(store)),
     (hand) => Effect.sync(() => hand.close()),
