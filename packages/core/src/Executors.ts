@@ -42,33 +42,55 @@ export const toFailure = (error: unknown): ExecutorFailure => {
   })
 }
 
-/** Deltas and events in one stream: runs of strings become one assistant message, closed before an event. */
-const withText = <E, R>(
+/** Deltas and events as events: runs of strings become one assistant message, closed before an event. */
+const makeText = (run: ClaimedRun) => {
+  const base = messageIdOf(run)
+  let count = 0
+  let open: string | undefined
+
+  const close = (): ReadonlyArray<AgentEvent.AgentEvent> => {
+    const events = open === undefined ? [] : [AgentEvent.textEnd(open)]
+    open = undefined
+    return events
+  }
+  const eventsOf = (output: string | AgentEvent.AgentEvent): ReadonlyArray<AgentEvent.AgentEvent> => {
+    if (typeof output !== "string") return [...close(), output]
+    if (output === "") return []
+    if (open !== undefined) return [AgentEvent.textContent(open, output)]
+    open = count === 0 ? base : `${base}.${count}`
+    count += 1
+    return [AgentEvent.textStart(open), AgentEvent.textContent(open, output)]
+  }
+  return { eventsOf, close }
+}
+
+const ofStream = <E, R>(
   run: ClaimedRun,
   stream: Stream.Stream<string | AgentEvent.AgentEvent, E, R>,
-): Stream.Stream<AgentEvent.AgentEvent, E, R> =>
-  Stream.suspend(() => {
-    const base = messageIdOf(run)
-    let count = 0
-    let open: string | undefined
-    const close = (): ReadonlyArray<AgentEvent.AgentEvent> => {
-      const events = open === undefined ? [] : [AgentEvent.textEnd(open)]
-      open = undefined
-      return events
-    }
-    const eventsOf = (output: string | AgentEvent.AgentEvent): ReadonlyArray<AgentEvent.AgentEvent> => {
-      if (typeof output !== "string") return [...close(), output]
-      if (output === "") return []
-      if (open !== undefined) return [AgentEvent.textContent(open, output)]
-      open = count === 0 ? base : `${base}.${count}`
-      count += 1
-      return [AgentEvent.textStart(open), AgentEvent.textContent(open, output)]
-    }
-    return stream.pipe(
-      Stream.mapChunks(Chunk.flatMap((output) => Chunk.unsafeFromArray([...eventsOf(output)]))),
-      Stream.concat(Stream.suspend(() => Stream.fromIterable(close()))),
-    )
-  })
+): Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R> => {
+  const text = makeText(run)
+  return stream.pipe(
+    Stream.mapChunks(Chunk.flatMap((output) => Chunk.unsafeFromArray([...text.eventsOf(output)]))),
+    Stream.concat(Stream.suspend(() => Stream.fromIterable(text.close()))),
+    Stream.mapError(toFailure),
+  )
+}
+
+/** All events at once, so that they can go into the log with the outcome. */
+const ofEffect = <E, R>(
+  run: ClaimedRun,
+  effect: Effect.Effect<Output, E, R>,
+): Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R> =>
+  Stream.unwrap(
+    Effect.mapBoth(effect, {
+      onFailure: toFailure,
+      onSuccess: (output) => {
+        const text = makeText(run)
+        const events = outputs(output).flatMap(text.eventsOf)
+        return Stream.fromChunk(Chunk.unsafeFromArray([...events, ...text.close()]))
+      },
+    }),
+  )
 
 const outputs = (output: Output): ReadonlyArray<string | AgentEvent.AgentEvent> => {
   if (output === undefined) return []
@@ -90,11 +112,8 @@ export const make =
   (run) =>
     Stream.suspend(() => {
       const result = f(run)
-      return withText(
-        run,
-        Effect.isEffect(result) ? Stream.fromIterableEffect(Effect.map(result, outputs)) : result,
-      )
-    }).pipe(Stream.mapError(toFailure))
+      return Effect.isEffect(result) ? ofEffect(run, result) : ofStream(run, result)
+    })
 
 /**
  * The layer of an executor made from a function; the services that it needs are the layer's.
