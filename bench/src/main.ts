@@ -1,4 +1,7 @@
-/** Measures everything, prints tables, and writes results.json and chart.svg. `--quick` takes less of everything. */
+/**
+ * Measures everything, prints tables, and writes results.json and chart.svg. `--quick` takes less of everything, `--only`
+ * some of its parts; either writes results-part.json and chart-part.svg.
+ */
 import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Option } from "effect"
@@ -68,10 +71,18 @@ const program = Effect.gen(function* () {
   )
   const verdicts = Targets.verdicts(results, backlog.toLocaleString("en-US"))
   yield* Console.log(Report.verdicts(verdicts))
-  const write = (name: string, text: string) =>
-    fs.writeFileString(new URL(`../${name}`, import.meta.url).pathname, text)
-  yield* write("results.json", `${JSON.stringify({ machine: described, ...results, verdicts }, null, 2)}\n`)
-  yield* write("chart.svg", Chart.render(Object.values(results)))
+  const whole = !quick && only === undefined
+  const write = (name: string, extension: string, text: string) =>
+    fs.writeFileString(
+      new URL(`../${name}${whole ? "" : "-part"}.${extension}`, import.meta.url).pathname,
+      text,
+    )
+  yield* write(
+    "results",
+    "json",
+    `${JSON.stringify({ machine: described, ...results, verdicts }, null, 2)}\n`,
+  )
+  yield* write("chart", "svg", Chart.render(Object.values(results)))
 })
 
 program.pipe(
