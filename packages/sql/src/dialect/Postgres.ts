@@ -9,8 +9,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
-import { Clock, Context, Duration, Effect, Exit, Option, Schedule } from "effect"
+import { Array, Clock, Context, Duration, Effect, Exit, Option, Schedule } from "effect"
 import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
 import { execute, select } from "../Execute.js"
 import { runNames, selectedRun } from "../RunRow.js"
@@ -59,6 +58,9 @@ const beginMigration = `
     name text NOT NULL
   )`
 
+/** How many SELECTs one statement joins: a plan for more takes long to make. */
+const selectsPerStatement = 100
+
 const types = { integer: "bigint", text: "text" } as const
 
 /**
@@ -100,6 +102,23 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     return sql`(SELECT * FROM json_to_recordset(${json}::json) AS t(${sql.literal(
       names.map((name) => `${name} ${types[columns[name]!]}`).join(", "),
     )}))`
+  }
+
+  const columns = sql.literal(selectedRun)
+
+  // Kind and key are the same in all that a probe finds, but PostgreSQL takes the index for sorted only where an order
+  // names what it compares with IS NULL.
+  const probe = ({ agentId, key, kind, projectId, wanted }: Probe, index: number) => {
+    const equals = (column: string, value: string | null) =>
+      value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
+    return sql`SELECT * FROM (
+      SELECT ${sql.literal(String(index))} AS probe, ${columns} FROM runs r
+      WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = ${projectId}
+        ${agentId === null ? sql.literal("") : sql`AND r.agent_id = ${agentId}`}
+        AND ${equals("r.implementation_kind", kind)} AND ${equals("r.worker_key", key)}
+      ORDER BY r.implementation_kind, r.worker_key, r.priority DESC, r.run_pk
+      LIMIT ${wanted} FOR UPDATE OF r SKIP LOCKED
+    ) ${sql.literal(`probe_${index}`)}`
   }
 
   return {
@@ -144,58 +163,14 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
         statements.length === 1 ? execute(only) : execute(sql`WITH ${sql.csv(parts)} SELECT 1`),
       )
     },
-    runnable: (probes, more) => runnable(sql, rows, probes, more),
-  }
-}
-
-/** Whether a probe names a kind, a key, an agent. An index is only used for what is compared with `=` or `IS NULL`. */
-const shapes = [false, true].flatMap((kind) => [false, true].map((key) => ({ kind, key })))
-
-const probeColumns = {
-  probe: "integer",
-  project_id: "text",
-  kind: "text",
-  key: "text",
-  agent_id: "text",
-  wanted: "integer",
-} as const
-
-/** One statement for any number of probes: its text differs only by whether agents are named. */
-const runnable = (
-  sql: SqlClient.SqlClient,
-  rows: Dialect["rows"],
-  probes: ReadonlyArray<Probe>,
-  more: Fragment,
-): Effect.Effect<ReadonlyArray<Candidate>, SqlError> => {
-  const looks = [false, true].flatMap((agent) => {
-    const some = probes
-      .map((probe, index) => ({ ...probe, index }))
-      .filter(({ agentId }) => (agentId !== null) === agent)
-    if (some.length === 0) return []
-    return shapes.map((shape) => {
-      const of = some.filter(
-        ({ kind, key }) => (kind !== null) === shape.kind && (key !== null) === shape.key,
+    runnable: (probes, more) => {
+      const others = sql`SELECT m.probe, ${columns} FROM (${more}) m JOIN runs r ON r.run_pk = m.run_pk`
+      return Effect.map(
+        Effect.forEach(Array.chunksOf([others, ...probes.map(probe)], selectsPerStatement), (some) =>
+          select(["probe", ...runNames], sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
+        ),
+        (found) => found.flat(),
       )
-      return sql`SELECT v.probe, c.* FROM ${rows(
-        probeColumns,
-        of.map(({ agentId, index, key, kind, projectId, wanted }) => ({
-          probe: index,
-          project_id: projectId,
-          kind,
-          key,
-          agent_id: agentId,
-          wanted,
-        })),
-      )} v CROSS JOIN LATERAL (
-        SELECT ${sql.literal(selectedRun)} FROM runs r
-        WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = v.project_id
-          AND r.implementation_kind ${sql.literal(shape.kind ? "= v.kind" : "IS NULL")}
-          AND r.worker_key ${sql.literal(shape.key ? "= v.key" : "IS NULL")}
-          ${sql.literal(agent ? "AND r.agent_id = v.agent_id" : "")}
-        ORDER BY r.priority DESC, r.run_pk LIMIT v.wanted FOR UPDATE OF r SKIP LOCKED
-      ) c`
-    })
-  })
-  const others = sql`SELECT m.probe, ${sql.literal(selectedRun)} FROM (${more}) m JOIN runs r ON r.run_pk = m.run_pk`
-  return select(["probe", ...runNames], sql<Candidate>`${sql.join(" UNION ALL ", false)([others, ...looks])}`)
+    },
+  }
 }
