@@ -70,6 +70,9 @@ export interface Dialect {
   /** Like `lock`, but leaves out rows that somebody else is writing. */
   readonly lockFree: (alias: string) => Fragment
 
+  /** Ends a SELECT whose rows of `alias` nobody may delete before the transaction ends. */
+  readonly keep: (alias: string) => Fragment
+
   /** Until the transaction ends, nobody else gets past this with one of these names. */
   readonly lockNames: (names: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
 

@@ -165,10 +165,28 @@ export interface RunBatch {
 }
 
 /** A run that was behind the last of its lane. */
-type ReleasedRow = Pick<
-  RunRow,
-  "run_pk" | "available_at" | "project_id" | "implementation_kind" | "worker_key" | "agent_id"
->
+const firstNames = [
+  "run_pk",
+  "project_id",
+  "run_id",
+  "status",
+  "gate",
+  "available_at",
+  "finished_at",
+  "implementation_kind",
+  "worker_key",
+  "agent_id",
+] as const
+
+const firstColumns = firstNames.map((name) => `r.${name}`).join(", ")
+
+/** What is to be known of the first run of a lane. */
+type FirstRow = Pick<RunRow, (typeof firstNames)[number]>
+
+interface Lane {
+  readonly project_id: string
+  readonly lane: string
+}
 
 /** A run of the batch: as the database holds it, and as it is now. */
 interface Entry {
@@ -185,7 +203,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
   const changed = new Set<Entry>()
   const events: Array<EventRow> = []
   const metadata = new Map<number, string | null>()
-  const lanes: Array<{ readonly project_id: string; readonly lane: string }> = []
+  const lanes: Array<Lane> = []
   const runnable: Array<Wakeups.Route> = []
 
   const logOf = (row: RunRow) => Wakeups.logKey({ projectId: row.project_id, runId: row.run_id })
@@ -263,25 +281,39 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
       : [ManyRows.update(store, "run_details", metadataColumns, ["metadata"], rows)]
   }
 
-  /** The first unfinished run of a lane is the one that may go. */
+  /**
+   * Lets the first unfinished run of each lane go. Who is first is known only once it is locked: it may have ended
+   * meanwhile, and whoever ends a run that is behind leaves the lane to the run that is first.
+   */
   const releaseLanes = Effect.gen(function* () {
-    if (lanes.length === 0) return
-    const first = yield* execute(
-      sql<ReleasedRow>`SELECT r.run_pk, r.available_at, r.project_id, r.implementation_kind, r.worker_key, r.agent_id
-        FROM ${dialect.rows(laneColumns, lanes)} v CROSS JOIN runs r
-        WHERE r.status = 'pending' AND r.gate = ${sql.literal(String(Gate.behind))} AND r.run_pk = (
-          SELECT f.run_pk FROM runs f
-          WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
-          ORDER BY f.run_pk LIMIT 1
-        )`,
-    )
-    if (first.length === 0) return
-    const released = first.map((row) => ({
-      ...row,
-      gate: row.available_at > now ? Gate.delayed : Gate.runnable,
-    }))
-    yield* execute(ManyRows.update(store, "runs", movingColumns, ["gate"], released))
-    for (const row of released) if (row.gate === Gate.runnable) runnable.push(routeOf(row))
+    let left: ReadonlyArray<Lane> = lanes
+    while (left.length > 0) {
+      const first = yield* execute(
+        sql<
+          FirstRow & Lane
+        >`SELECT r.lane, ${sql.literal(firstColumns)} FROM ${dialect.rows(laneColumns, left)} v CROSS JOIN runs r
+          WHERE r.run_pk = (
+            SELECT f.run_pk FROM runs f
+            WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
+            ORDER BY f.run_pk LIMIT 1
+          ) ${dialect.lock("r", "r.run_pk")}`,
+      )
+      const released = first
+        .filter((row) => row.finished_at === null && row.gate === Gate.behind)
+        .map((row) => ({ ...row, gate: row.available_at > now ? Gate.delayed : Gate.runnable }))
+      yield* released.length === 0
+        ? Effect.void
+        : execute(ManyRows.update(store, "runs", movingColumns, ["gate"], released))
+      for (const row of released) {
+        const { gate } = row
+        if (row.status === "pending" && gate === Gate.runnable) runnable.push(routeOf(row))
+        const entry = entries.get(Wakeups.logKey({ projectId: row.project_id, runId: row.run_id }))
+        if (entry === undefined) continue
+        entry.stored = { ...entry.stored, gate }
+        entry.row = { ...entry.row, gate }
+      }
+      left = first.filter(({ finished_at }) => finished_at !== null)
+    }
   })
 
   /** Tells of the logs that grew, once the commit has succeeded, and of the runs that became runnable. */
@@ -332,7 +364,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
     move: (move) => {
       const row = keep({ ...logOwn(move.row, move.events), updated_at: now })
       if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
-      if (row.finished_at !== null && row.lane !== null) {
+      if (row.finished_at !== null && row.lane !== null && row.gate !== Gate.behind) {
         lanes.push({ project_id: row.project_id, lane: row.lane })
       }
       return row

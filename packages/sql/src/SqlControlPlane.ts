@@ -21,6 +21,7 @@ import {
 import { Config, type ConfigError, Context, Effect, Layer, Option, type Scope } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
 import housekeeping from "./migrations/0002_Housekeeping.js"
+import firstOfLane from "./migrations/0003_FirstOfLane.js"
 import * as PostgresPool from "./PostgresPool.js"
 import * as PostgresWakeups from "./PostgresWakeups.js"
 import * as Prune from "./Prune.js"
@@ -51,7 +52,11 @@ export const migrate: Effect.Effect<
   const sql = yield* SqlClient.SqlClient
   const dialect = yield* SqlStore.dialectOf(sql)
   const run = Migrator.make({})({
-    loader: Migrator.fromRecord({ "0001_ControlPlane": initial, "0002_Housekeeping": housekeeping }),
+    loader: Migrator.fromRecord({
+      "0001_ControlPlane": initial,
+      "0002_Housekeeping": housekeeping,
+      "0003_FirstOfLane": firstOfLane,
+    }),
     table: "runlease_migrations",
   })
   yield* dialect.transact(Effect.zipRight(dialect.beginMigration, run))

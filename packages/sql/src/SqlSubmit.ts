@@ -86,7 +86,7 @@ const readConversations = Effect.fnUntraced(function* (
     FROM ${dialect.rows({ project_id: "text", id: "text", whole: "integer" }, [...wanted.values()])} v
     JOIN conversations c ON c.project_id = v.project_id AND c.id = v.id
     LEFT JOIN messages m ON m.conversation_pk = c.conversation_pk AND v.whole = 1
-    ORDER BY m.message_pk`)
+    ORDER BY m.message_pk ${dialect.keep("c")}`)
   for (const row of rows) {
     const name = nameOf(row.project_id, row.conversation_id)
     const messages = found.get(name) ?? []
@@ -96,23 +96,38 @@ const readConversations = Effect.fnUntraced(function* (
   return found
 })
 
-/** The lanes of these submissions that hold an unfinished run. */
+/** The lanes of these submissions that hold an unfinished run, and will until these are in it too. */
 const readBusyLanes = Effect.fnUntraced(function* (
   { sql, dialect }: SqlStore,
   requests: ReadonlyArray<Request>,
 ) {
-  const lanes = requests.flatMap((request) => {
+  const busy = new Set<string>()
+  const named = new Map<string, { readonly project_id: string; readonly lane: string }>()
+  for (const request of requests) {
     const lane = laneOf(request)
-    return lane === null ? [] : [{ project_id: request.projectId, lane }]
-  })
-  if (lanes.length === 0) return new Set<string>()
-  const busy = yield* execute(sql<{ readonly project_id: string; readonly lane: string }>`
-    SELECT v.project_id, v.lane FROM ${dialect.rows({ project_id: "text", lane: "text" }, lanes)} v
-    WHERE EXISTS (
-      SELECT 1 FROM runs r
-      WHERE r.project_id = v.project_id AND r.lane = v.lane AND r.lane IS NOT NULL AND r.finished_at IS NULL
-    )`)
-  return new Set(busy.map(({ project_id, lane }) => nameOf(project_id, lane)))
+    const { concurrencyKey, conversationId } = request.submission
+    // Nobody else knows of a conversation that is new.
+    if (lane === null || (concurrencyKey === undefined && conversationId === undefined)) continue
+    named.set(nameOf(request.projectId, lane), { project_id: request.projectId, lane })
+  }
+  yield* dialect.lockNames([...named.keys()])
+  let left = [...named.values()]
+  while (left.length > 0) {
+    const last = yield* execute(
+      sql<{ readonly project_id: string; readonly lane: string; readonly finished_at: number | null }>`
+        SELECT r.project_id, r.lane, r.finished_at
+        FROM ${dialect.rows({ project_id: "text", lane: "text" }, left)} v CROSS JOIN runs r
+        WHERE r.run_pk = (
+          SELECT f.run_pk FROM runs f
+          WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
+          ORDER BY f.run_pk DESC LIMIT 1
+        ) ${dialect.lock("r", "r.run_pk")}`,
+    )
+    for (const row of last) if (row.finished_at === null) busy.add(nameOf(row.project_id, row.lane))
+    // It ended before it was locked.
+    left = last.filter(({ finished_at }) => finished_at !== null)
+  }
+  return busy
 })
 
 const laneOf = ({ submission, conversationId }: Request): string | null =>

@@ -1,4 +1,5 @@
 import * as TestDatabase from "@runlease/test-postgres/TestDatabase"
+import { type Ids, Retention } from "@runlease/core"
 import { Effect, Layer, Redacted } from "effect"
 import * as Pg from "pg"
 import { SqlControlPlane, StoreTime } from "../src/index.js"
@@ -28,3 +29,6 @@ export const breath = Effect.async<void>((resume) => {
   const handle = setTimeout(() => resume(Effect.void), 20)
   return Effect.sync(() => clearTimeout(handle))
 })
+
+/** Prunes whatever has finished. */
+export const pruneAll = (projectId: Ids.ProjectId) => Retention.pruneAll({ projectId, olderThan: 0 })

@@ -80,7 +80,11 @@ describe("a control plane on an SQLite file", () => {
         Context.get(context, SqlClient.SqlClient),
       )
       const migrations = yield* sql<{ readonly name: string }>`SELECT name FROM runlease_migrations`
-      deepStrictEqual(migrations, [{ name: "ControlPlane" }, { name: "Housekeeping" }])
+      deepStrictEqual(migrations, [
+        { name: "ControlPlane" },
+        { name: "Housekeeping" },
+        { name: "FirstOfLane" },
+      ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])
     }),

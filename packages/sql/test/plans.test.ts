@@ -125,6 +125,8 @@ describe("query plans", () => {
   it.scoped("no statement reads more of a growing table than it gives", () =>
     Effect.gen(function* () {
       const file = yield* TempDatabase.filename
+      // Migrations may take their time.
+      yield* Effect.scoped(Layer.build(SqlControlPlane.layerSqlite({ filename: file })))
       const statements = new Map<string, ReadonlyArray<unknown>>()
       const record = Statement.setTransformer((statement) =>
         Effect.sync(() => {

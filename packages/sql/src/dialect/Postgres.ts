@@ -144,6 +144,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     rows,
     lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
     lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),
+    keep: (alias) => sql.literal(`FOR KEY SHARE OF ${alias}`),
     lockNames: (names) =>
       names.length === 0
         ? Effect.void

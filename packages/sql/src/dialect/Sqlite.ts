@@ -111,6 +111,7 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
     write: (statements) => Effect.forEach(statements, execute, { discard: true }),
     lock: () => sql.literal(""),
     lockFree: () => sql.literal(""),
+    keep: () => sql.literal(""),
     lockNames: () => Effect.void,
     // Whole rows only of those that are found: what a limit is put on is copied.
     runnable: (probes, more) =>

@@ -1,0 +1,223 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Claims, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
+import { Context, Effect, Exit, Layer, Ref, type Redacted } from "effect"
+import { PostgresPool, SqlControlPlane } from "../src/index.js"
+import * as SqlStore from "../src/SqlStore.js"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+
+const agentId = Ids.AgentId.make("agent")
+
+/** A server's control plane, by the database's time. */
+const server = (url: Redacted.Redacted) =>
+  Layer.build(SqlControlPlane.layerPostgres({ url, maxConnections: 4 }))
+
+const servers = (count: number) =>
+  Effect.flatMap(PostgresDatabase.url, (url) =>
+    Effect.map(Effect.all(Array.from({ length: count }, () => server(url))), (planes) => ({ planes, url })),
+  )
+
+type Plane = Effect.Effect.Success<ReturnType<typeof server>>
+
+const register = (plane: Plane, workerKey: string) =>
+  Context.get(plane, WorkerRegistry.WorkerRegistry).register({ implementationKind: "kind", workerKey })
+
+/** Claims and ends runs, telling what it holds, until `done` says so. */
+const work = (
+  plane: Plane,
+  workerKey: string,
+  on: { readonly held: (runId: string) => void; readonly ended: (runId: string) => void },
+  done: Effect.Effect<boolean>,
+) =>
+  Effect.gen(function* () {
+    const claims = Context.get(plane, Claims.Claims)
+    const runs = Context.get(plane, Runs.Runs)
+    const leases = Context.get(plane, Leases.Leases)
+    const { id: workerId } = yield* register(plane, workerKey)
+    let turn = 0
+    while (!(yield* done)) {
+      const taken = yield* claims.claim({
+        workerId,
+        limit: 3,
+        leaseDuration: "60 seconds",
+        wait: "200 millis",
+      })
+      for (const { leaseEpoch: epoch, runId } of taken) {
+        on.held(runId)
+        yield* Effect.yieldNow()
+        turn += 1
+        on.ended(runId)
+        if (turn % 7 === 0) yield* leases.release({ runId, workerId, epoch })
+        else yield* runs.complete(runId, { status: "completed" }, { workerId, epoch })
+      }
+    }
+  })
+
+describe("servers that work on one PostgreSQL database at once", () => {
+  it.scopedLive("migrate it once, however many start on an empty one", () =>
+    Effect.gen(function* () {
+      const url = yield* PostgresDatabase.url
+      yield* Effect.all(
+        Array.from({ length: 10 }, () => server(url)),
+        { concurrency: "unbounded" },
+      )
+      deepStrictEqual(
+        yield* PostgresDatabase.ask(url, "SELECT name FROM runlease_migrations ORDER BY migration_id"),
+        [{ name: "ControlPlane" }, { name: "Housekeeping" }, { name: "FirstOfLane" }],
+      )
+      deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
+    }),
+  )
+
+  it.scopedLive("accept one public id once, from wherever it comes", () =>
+    Effect.gen(function* () {
+      const { planes } = yield* servers(3)
+      const ids = Array.from({ length: 40 }, (_, index) => Ids.RunId.make(`run-${index}`))
+      const answers = yield* Effect.forEach(
+        ids.flatMap((publicId) => planes.map((plane) => ({ plane, publicId }))),
+        ({ plane, publicId }) => Context.get(plane, Runs.Runs).submit({ agentId, publicId }),
+        { concurrency: "unbounded" },
+      )
+      strictEqual(answers.filter(({ duplicate }) => !duplicate).length, ids.length)
+      deepStrictEqual(new Set(answers.map(({ run }) => run.conversationId)).size, ids.length)
+    }),
+  )
+
+  it.scopedLive(
+    "never let two runs of a lane overlap, and forget none that is behind another",
+    () =>
+      Effect.gen(function* () {
+        const { planes } = yield* servers(3)
+        const lanes = Array.from({ length: 6 }, (_, index) => `lane-${index}`)
+        const laneOf = new Map<string, string>()
+        const running = new Map<string, string>()
+        const overlaps: Array<string> = []
+        const submitted = yield* Ref.make(false)
+        const left = new Set<string>()
+        const on = {
+          held: (runId: string) => {
+            const lane = laneOf.get(runId)!
+            const other = running.get(lane)
+            if (other !== undefined) overlaps.push(`${lane}: ${other} and ${runId}`)
+            running.set(lane, runId)
+          },
+          ended: (runId: string) => void running.delete(laneOf.get(runId)!),
+        }
+        const submitAll = Effect.forEach(
+          Array.from({ length: 150 }, (_, index) => index),
+          (index) =>
+            Effect.gen(function* () {
+              const runs = Context.get(planes[index % 3]!, Runs.Runs)
+              const publicId = Ids.RunId.make(`run-${index}`)
+              const lane = lanes[index % lanes.length]!
+              laneOf.set(publicId, lane)
+              yield* runs.submit({ agentId, publicId, concurrencyKey: lane })
+              left.add(publicId)
+              // Some are cancelled from another server, most of them while they are behind others.
+              if (index % 5 !== 0) return
+              const { cancelled } = yield* Context.get(planes[(index + 1) % 3]!, Runs.Runs).cancel(publicId)
+              if (cancelled) on.ended(publicId)
+            }),
+          { concurrency: 30 },
+        ).pipe(Effect.zipRight(Ref.set(submitted, true)))
+        const unfinished = Effect.map(
+          Effect.forEach(["pending", "running"] as const, (status) =>
+            Context.get(planes[0]!, Runs.Runs).list({ status, limit: 1 }),
+          ),
+          (pages) => pages.some(({ items }) => items.length > 0),
+        )
+        const done = Effect.orDie(Effect.zipWith(Ref.get(submitted), unfinished, (all, some) => all && !some))
+        yield* Effect.all(
+          [
+            submitAll,
+            ...planes.flatMap((plane, index) => [
+              work(plane, `a-${index}`, on, done),
+              work(plane, `b-${index}`, on, done),
+            ]),
+          ],
+          { concurrency: "unbounded" },
+        )
+        deepStrictEqual(overlaps, [])
+        strictEqual(left.size, 150)
+      }),
+    60_000,
+  )
+
+  it.scopedLive("prune at once without counting a run twice", () =>
+    Effect.gen(function* () {
+      const { planes, url } = yield* servers(3)
+      const runs = Context.get(planes[0]!, Runs.Runs)
+      const made = yield* Effect.replicateEffect(
+        Effect.flatMap(runs.submit({ agentId }), ({ run }) => runs.cancel(run.runId)),
+        90,
+        { concurrency: 30 },
+      )
+      const { projectId } = made[0]!.run
+      const pruned = yield* Effect.forEach(
+        planes,
+        (plane) => Effect.provide(PostgresDatabase.pruneAll(projectId), plane),
+        { concurrency: "unbounded" },
+      )
+      strictEqual(
+        pruned.reduce((sum, count) => sum + count, 0),
+        90,
+      )
+      deepStrictEqual(
+        yield* PostgresDatabase.ask(url, "SELECT 1 FROM runs UNION ALL SELECT 1 FROM events"),
+        [],
+      )
+    }),
+  )
+})
+
+describe("a transaction on PostgreSQL", () => {
+  it.scopedLive("is done again when a concurrent one wins", () =>
+    Effect.gen(function* () {
+      const url = yield* PostgresDatabase.url
+      const context = yield* Layer.build(PostgresPool.layer({ url }))
+      const sql = Context.get(context, SqlClient.SqlClient)
+      const dialect = yield* SqlStore.dialectOf(sql)
+      yield* sql`CREATE TABLE two (id bigint PRIMARY KEY, times bigint NOT NULL)`
+      yield* sql`INSERT INTO two VALUES (1, 0), (2, 0)`
+      const bothBegun = yield* Effect.makeLatch()
+      const attempts = yield* Ref.make(0)
+      /** Takes the rows in this order, and the second only when both have their first. */
+      const inOrder = (ids: readonly [number, number]) =>
+        dialect.transact(
+          Effect.gen(function* () {
+            if ((yield* Ref.updateAndGet(attempts, (count) => count + 1)) === 2) yield* bothBegun.open
+            yield* sql`UPDATE two SET times = times + 1 WHERE id = ${ids[0]}`
+            yield* bothBegun.await
+            yield* sql`UPDATE two SET times = times + 1 WHERE id = ${ids[1]}`
+          }),
+        )
+      yield* Effect.all([inOrder([1, 2]), inOrder([2, 1])], { concurrency: "unbounded" })
+      strictEqual(yield* Ref.get(attempts), 3)
+      deepStrictEqual(yield* sql`SELECT id, times FROM two ORDER BY id`, [
+        { id: 1, times: 2 },
+        { id: 2, times: 2 },
+      ])
+    }),
+  )
+
+  it.scopedLive("is given up when it is spoilt again and again", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
+      const sql = Context.get(context, SqlClient.SqlClient)
+      const dialect = yield* SqlStore.dialectOf(sql)
+      const attempts = yield* Ref.make(0)
+      const exit = yield* Effect.exit(
+        dialect.transact(
+          Effect.zipRight(
+            Ref.update(attempts, (count) => count + 1),
+            sql`DO $$ BEGIN RAISE EXCEPTION 'spoilt' USING ERRCODE = 'serialization_failure'; END $$`,
+          ),
+        ),
+      )
+      assertTrue(Exit.isFailure(exit))
+      const tried = yield* Ref.get(attempts)
+      assertTrue(tried > 3 && tried < 20)
+    }),
+  )
+})
