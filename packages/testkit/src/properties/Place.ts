@@ -16,7 +16,7 @@ import {
   Sequence,
 } from "@runlease/core/Run"
 import { type LogEntry, RunLog } from "@runlease/core/RunLog"
-import { Runs, type Submission } from "@runlease/core/Runs"
+import { type Outcome, Runs, type Submission } from "@runlease/core/Runs"
 import { DateTime, Effect } from "effect"
 import type { JumpClock } from "../JumpClock.js"
 import * as ModelLog from "./ModelLog.js"
@@ -162,14 +162,16 @@ export const make = (options: {
         return cancelled ? "Cancelled" : "Ended before"
       }
       case "Complete": {
-        const { completed } = yield* runs.complete(
-          runIdOf(request.run),
-          {
-            status: request.status,
-            ...(request.status === "failed" ? { error: { code: "told", message: "It failed" } } : {}),
-          },
-          ...(request.fence === null ? [] : [fenceOf(request.fence)]),
-        )
+        const { fence, run, status } = request
+        const outcome: Outcome = {
+          status,
+          ...(status === "failed" ? { error: { code: "told", message: "It failed" } } : {}),
+        }
+        // A holder has two ways to end its run, and both are one in the model.
+        const { completed } =
+          fence !== null && status === "completed"
+            ? yield* leases.complete(leaseOf({ fence, run }), outcome)
+            : yield* runs.complete(runIdOf(run), outcome, ...(fence === null ? [] : [fenceOf(fence)]))
         return completed ? "Completed" : "Ended before"
       }
       case "Session":
