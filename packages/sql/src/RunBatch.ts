@@ -208,13 +208,13 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
 
   const logOf = (row: RunRow) => Wakeups.logKey({ projectId: row.project_id, runId: row.run_id })
 
-  const know = (row: RunRow): RunRow => {
+  const add = (row: RunRow): RunRow => {
     const log = logOf(row)
-    const known = entries.get(log)
-    if (known !== undefined) return known.row
     entries.set(log, { stored: row, row, log })
     return row
   }
+
+  const know = (row: RunRow): RunRow => entries.get(logOf(row))?.row ?? add(row)
 
   const keep = (row: RunRow): RunRow => {
     const entry = entries.get(logOf(row))!
@@ -378,7 +378,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
         readDetails(store, keys),
       ),
     enter: (row) => {
-      know(row)
+      add(row)
       if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
       else if (row.status === "running")
         keep(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))))
