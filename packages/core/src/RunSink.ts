@@ -199,7 +199,11 @@ export const make = (options: {
     Effect.ensuring(idle.open),
     Effect.zipRight(Effect.sleep(options.linger)),
     Effect.forever,
-    Effect.catchAll((failure) => Effect.sync(() => options.stop(failure))),
+    Effect.catchAllDefect((defect) => refused("log_refused", `The log failed: ${String(defect)}`)),
+    // The end of the lease stops the executor by itself.
+    Effect.catchAll((failure) =>
+      failure._tag === "LeaseEnded" ? Effect.void : Effect.sync(() => options.stop(failure)),
+    ),
   )
   let appending: Fiber.RuntimeFiber<void> | undefined
 
@@ -251,8 +255,8 @@ export const make = (options: {
           return next
         }),
       ).pipe(
-        Effect.catchAll((failure) => Effect.zipRight(settled, Effect.fail(failure))),
-        Effect.zipRight(settled),
+        Effect.exit,
+        Effect.flatMap((exit) => Effect.zipRight(settled, exit)),
       ),
 
     flush,

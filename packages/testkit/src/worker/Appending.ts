@@ -73,6 +73,37 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "that die stop the executor and fail the run",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        yield* start((claimed) =>
+          Stream.concat(Stream.make(AgentEvent.textStart("m")), endless.execute(claimed)),
+        )
+        const { runId } = yield* submit()
+        yield* Queue.take(endless.finalized)
+        strictEqual((yield* untilStatus(runId, "failed")).error?.code, "log_refused")
+      }),
+      Faults.over(RunLog.RunLog, (runLog) => ({ ...runLog, append: () => Effect.die("bug") })),
+    )
+
+    test(
+      "come before the outcome of an executor that dies",
+      Effect.gen(function* () {
+        yield* start(() =>
+          Stream.concat(Stream.make(AgentEvent.textStart("m")), Stream.execute(Effect.yieldNow())).pipe(
+            Stream.concat(Stream.die("bug")),
+          ),
+        )
+        const { runId } = yield* submit()
+        strictEqual((yield* untilStatus(runId, "failed")).error?.code, "executor_defect")
+        deepStrictEqual(
+          (yield* log(runId)).map((event) => event.type),
+          ["RUN_STARTED", "TEXT_MESSAGE_START", "TEXT_MESSAGE_END", "RUN_ERROR"],
+        )
+      }),
+    )
+
+    test(
       "split a delta over the size limit and lose nothing of it",
       Effect.gen(function* () {
         const text = "ab😀\n".repeat(80_000)
