@@ -11,11 +11,12 @@ import * as Pg from "pg"
 import * as PreparedStatements from "./PreparedStatements.js"
 
 /**
- * `url`: such as `postgres://user:password@host:5432/database?sslmode=require`. `maxConnections`: 10 when absent; the
- * control plane writes over one of them and reads over the others. `connectTimeout`: how long to wait for a connection, 5
- * seconds when absent. `statementTimeout`, 30 seconds, and `lockTimeout`, 5 seconds when absent: how long a statement may
- * take in all, and how long it may wait for somebody's lock. `idleInTransactionTimeout`: how long the server waits for
- * the next statement of a transaction before it gives up its locks, 30 seconds when absent.
+ * `url`: such as `postgres://user:password@host:5432/database?sslmode=require`. `maxConnections`: 10 when absent, without the
+ * one that listens for wake-ups; the control plane writes over one of them and reads over the others.
+ *
+ * `connectTimeout`: how long to wait for a connection, 5 seconds when absent. `statementTimeout`: how long a statement may
+ * take, 30 seconds; `lockTimeout`: how long it may wait for somebody's lock, 2 seconds. `idleInTransactionTimeout`: how
+ * long the database waits for the next statement of a transaction before it takes its locks away, 10 seconds.
  *
  * @since 0.1.0
  * @category models
@@ -71,8 +72,8 @@ const answerWithin = (statementTimeout: Duration.DurationInput): number | undefi
  * out by statistics, which are wrong in a table that was empty a minute ago; and it is planned once.
  */
 const sessionSettings = ({
-  idleInTransactionTimeout = "30 seconds",
-  lockTimeout = "5 seconds",
+  idleInTransactionTimeout = "10 seconds",
+  lockTimeout = "2 seconds",
   statementTimeout = "30 seconds",
 }: Options): string =>
   Object.entries({
