@@ -167,7 +167,8 @@ export const command = Command.make(
   },
   Effect.fnUntraced(function* (options) {
     const database = yield* Database.parse(options.database)
-    const listening = NodeHttpServer.layer(() => createServer(), {
+    // A client that reuses a connection must not find it closed: longer than any claim waits.
+    const listening = NodeHttpServer.layer(() => createServer({ keepAliveTimeout: 65_000 }), {
       host: options.host,
       port: options.port,
     }).pipe(
