@@ -6,7 +6,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane } from "@runlease/core"
 import { Duration, Effect, Either } from "effect"
-import { keyRows } from "./RunBatch.js"
+import { keyRows } from "./RunReads.js"
 import { Gate } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 

@@ -8,10 +8,11 @@ import { type GroupCommit, Run, type Runs } from "@runlease/core"
 import { Either } from "effect"
 import * as Moves from "./Moves.js"
 import type * as RunBatch from "./RunBatch.js"
+import type * as RunReads from "./RunReads.js"
 import type { SqlStore } from "./SqlStore.js"
 
 export interface Request {
-  readonly ref: RunBatch.RunRef
+  readonly ref: RunReads.RunRef
   readonly outcome: Runs.Outcome
   /** Absent for a trusted caller that holds no lease. */
   readonly fence: Run.Fence | undefined

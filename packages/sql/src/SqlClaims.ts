@@ -21,6 +21,7 @@ import { Array, Cache, Duration, Effect, Either, Exit } from "effect"
 import type { Candidate, Probe } from "./Dialect.js"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
+import * as RunReads from "./RunReads.js"
 import { Gate, toClaimed } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 import * as Sweep from "./Sweep.js"
@@ -129,7 +130,7 @@ const claimAll = Effect.fnUntraced(function* (
   const { ofRequest } =
     (yield* Sweep.moveDue(runs, found.due)) > 0 ? yield* look(store, requests, runs.now) : found
   const dealt = deal(requests, ofRequest)
-  const details = yield* RunBatch.readDetails(
+  const details = yield* RunReads.readDetails(
     store,
     Array.fromIterable(dealt.keys()),
     // A session is recorded by a holder, so a run that was never claimed has none.

@@ -7,6 +7,7 @@ import { type Ids, LogTails, Run, RunLog } from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import * as RunAppend from "./RunAppend.js"
 import * as RunBatch from "./RunBatch.js"
+import * as RunReads from "./RunReads.js"
 import { eventId, type RunRow } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
@@ -18,7 +19,7 @@ const readEntries = ({ sql }: SqlStore, runPk: number, after: number, limit: num
   )
 
 /** The oldest entries after a position, and how the run stood just before: one that had ended has no others. */
-const readPage = (store: SqlStore, ref: RunBatch.RunRef, after: number) =>
+const readPage = (store: SqlStore, ref: RunReads.RunRef, after: number) =>
   Effect.gen(function* () {
     const [row] = yield* store.sql<Pick<RunRow, "run_pk" | "status" | "latest_event_id">>`
       SELECT run_pk, status, latest_event_id FROM runs
@@ -46,9 +47,9 @@ export const make = (
         }),
     })
 
-    const find = (operation: string, ref: RunBatch.RunRef) =>
+    const find = (operation: string, ref: RunReads.RunRef) =>
       Effect.filterOrFail(
-        store.read(operation, RunBatch.findRun(store, ref)),
+        store.read(operation, RunReads.findRun(store, ref)),
         (row) => row !== undefined,
         () => new Run.RunNotFound({ runId: ref.runId }),
       )

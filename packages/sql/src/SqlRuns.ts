@@ -11,6 +11,7 @@ import { execute } from "./Execute.js"
 import * as Moves from "./Moves.js"
 import * as Paging from "./Paging.js"
 import * as RunBatch from "./RunBatch.js"
+import * as RunReads from "./RunReads.js"
 import * as RunEnd from "./RunEnd.js"
 import {
   type DetailRow,
@@ -31,7 +32,7 @@ interface Ended {
 }
 
 interface Resume {
-  readonly ref: RunBatch.RunRef
+  readonly ref: RunReads.RunRef
   readonly answer: Runs.ToolAnswer
   readonly messageId: string
 }
@@ -66,10 +67,10 @@ const endAll = Effect.fnUntraced(function* (
 })
 
 /** Gives the loaded ones of these runs as they are after the moves so far. */
-const readRuns = (runs: RunBatch.RunBatch, refs: ReadonlyArray<RunBatch.RunRef>) =>
+const readRuns = (runs: RunBatch.RunBatch, refs: ReadonlyArray<RunReads.RunRef>) =>
   Effect.map(
     runs.details(refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])),
-    (details) => (ref: RunBatch.RunRef) => {
+    (details) => (ref: RunReads.RunRef) => {
       const row = runs.find(ref)!
       return toRun(row, details.get(row.run_pk)!)
     },
@@ -101,7 +102,7 @@ const resumeAll = Effect.fnUntraced(function* (
   const keys = refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])
   const found = yield* execute(
     sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
-      FROM ${RunBatch.keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
+      FROM ${RunReads.keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
   )
   const answered = new Map(found.map((row) => [row.run_pk, row]))
   const changed = new Set<number>()
@@ -197,7 +198,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
     submit: Effect.fn("Runs.submit")((submission) => submit(projectId, submission)),
 
     get: Effect.fn("Runs.get")(function* (runId) {
-      const row = yield* store.read("Runs.get", RunBatch.findRun(store, { projectId, runId }))
+      const row = yield* store.read("Runs.get", RunReads.findRun(store, { projectId, runId }))
       return row === undefined ? yield* new Run.RunNotFound({ runId }) : toRun(row, row)
     }),
 

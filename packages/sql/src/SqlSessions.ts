@@ -7,6 +7,7 @@ import { Ids, Run, type WorkerSession } from "@runlease/core"
 import { Effect, Either } from "effect"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
+import * as RunReads from "./RunReads.js"
 import { type SessionRow, sessionColumns, sessionOf, toJson } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
@@ -34,7 +35,7 @@ export const make = (store: SqlStore) => {
       Effect.gen(function* () {
         const runs = yield* RunBatch.ofCommit(store, commit)
         yield* runs.load(requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })))
-        const sessions = yield* RunBatch.readDetails(
+        const sessions = yield* RunReads.readDetails(
           store,
           requests.flatMap(
             ({ projectId, lease: { runId } }) => runs.find({ projectId, runId })?.run_pk ?? [],

@@ -9,6 +9,7 @@ import { Brand, DateTime, Effect, Either } from "effect"
 import { execute } from "./Execute.js"
 import * as ManyRows from "./ManyRows.js"
 import * as RunBatch from "./RunBatch.js"
+import * as RunReads from "./RunReads.js"
 import {
   type DetailRow,
   detailColumns,
@@ -253,7 +254,7 @@ const submitAll = Effect.fnUntraced(function* (
   ])
   yield* runs.load(named)
   // What is known of the named runs, submissions included.
-  const known = yield* RunBatch.readDetails(
+  const known = yield* RunReads.readDetails(
     store,
     named.flatMap((ref) => runs.find(ref)?.run_pk ?? []),
     { more: "submission" },
@@ -264,12 +265,12 @@ const submitAll = Effect.fnUntraced(function* (
   const newConversations: Array<{ readonly id: string; readonly project_id: string }> = []
 
   /** The details of a run that is there already, or that this commit has accepted so far. */
-  const detailsOf = (ref: RunBatch.RunRef): DetailRow | undefined => {
+  const detailsOf = (ref: RunReads.RunRef): DetailRow | undefined => {
     const row = runs.find(ref)
     return row === undefined ? accepted.get(nameOf(ref.projectId, ref.runId))?.details : known.get(row.run_pk)
   }
 
-  const sentFirst = (ref: RunBatch.RunRef): string | undefined => {
+  const sentFirst = (ref: RunReads.RunRef): string | undefined => {
     const row = runs.find(ref)
     return row === undefined
       ? accepted.get(nameOf(ref.projectId, ref.runId))?.sent
