@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
 import {
   Access,
@@ -18,10 +17,8 @@ import {
   Runs,
   WorkerRegistry,
 } from "@runlease/core"
-import { Config, type ConfigError, Context, Effect, Layer, Option, type Scope } from "effect"
-import initial from "./migrations/0001_ControlPlane.js"
-import housekeeping from "./migrations/0002_Housekeeping.js"
-import firstOfLane from "./migrations/0003_FirstOfLane.js"
+import { Config, type ConfigError, Context, Effect, Layer, type Scope } from "effect"
+import * as Migrations from "./Migrations.js"
 import * as PostgresPool from "./PostgresPool.js"
 import * as PostgresWakeups from "./PostgresWakeups.js"
 import * as Prune from "./Prune.js"
@@ -48,25 +45,7 @@ export const migrate: Effect.Effect<
   void,
   ControlPlaneUnavailable.ControlPlaneUnavailable,
   SqlClient.SqlClient
-> = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const dialect = yield* SqlStore.dialectOf(sql)
-  const run = Migrator.make({})({
-    loader: Migrator.fromRecord({
-      "0001_ControlPlane": initial,
-      "0002_Housekeeping": housekeeping,
-      "0003_FirstOfLane": firstOfLane,
-    }),
-    table: "runlease_migrations",
-  })
-  yield* dialect.transact(Effect.zipRight(dialect.beginMigration, run))
-}).pipe(
-  // The migrator dies of a statement that fails.
-  Effect.catchSomeDefect((defect) =>
-    defect instanceof Migrator.MigrationError ? Option.some(Effect.fail(defect)) : Option.none(),
-  ),
-  Effect.mapError((error) => SqlStore.unavailable("migrate", error)),
-)
+> = Migrations.run(Migrations.all)
 
 const makePorts = (store: SqlStore.SqlStore) =>
   Effect.gen(function* () {

@@ -1,4 +1,5 @@
 export * as Dialect from "./Dialect.js"
+export * as Migrations from "./Migrations.js"
 export * as PostgresPool from "./PostgresPool.js"
 export * as SqlControlPlane from "./SqlControlPlane.js"
 export * as SqliteBackup from "./SqliteBackup.js"

@@ -1,0 +1,64 @@
+/**
+ * Bringing a database's tables up to date.
+ *
+ * Servers of the version before go on while this one migrates, so a migration only adds, and it may lose a deadlock
+ * against them: then all of it is done again.
+ *
+ * @since 0.1.0
+ */
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
+import type { ControlPlaneUnavailable } from "@runlease/core"
+import { Effect, Option } from "effect"
+import initial from "./migrations/0001_ControlPlane.js"
+import housekeeping from "./migrations/0002_Housekeeping.js"
+import firstOfLane from "./migrations/0003_FirstOfLane.js"
+import * as SqlStore from "./SqlStore.js"
+
+/**
+ * Migrations by number and name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>>
+
+/**
+ * All there are.
+ *
+ * @since 0.1.0
+ * @category migrations
+ */
+export const all: Migrations = {
+  "0001_ControlPlane": initial,
+  "0002_Housekeeping": housekeeping,
+  "0003_FirstOfLane": firstOfLane,
+}
+
+/** The migrator dies of a statement that fails; it is the statement's failure that says whether to try again. */
+const failureOf = (
+  defect: unknown,
+): Option.Option<Effect.Effect<never, SqlError | Migrator.MigrationError>> => {
+  if (!(defect instanceof Migrator.MigrationError)) return Option.none()
+  return Option.some(Effect.fail(defect.cause instanceof SqlError ? defect.cause : defect))
+}
+
+/**
+ * Makes the migrations that the database has not seen, in one transaction. Running it again, or from several processes
+ * at once, changes nothing.
+ *
+ * @since 0.1.0
+ * @category migrations
+ */
+export const run = (
+  migrations: Migrations,
+): Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const dialect = yield* SqlStore.dialectOf(yield* SqlClient.SqlClient)
+    const migrated = Migrator.make({})({
+      loader: Migrator.fromRecord(migrations),
+      table: "runlease_migrations",
+    }).pipe(Effect.catchSomeDefect(failureOf))
+    yield* dialect.transact(Effect.zipRight(dialect.beginMigration, migrated))
+  }).pipe(Effect.mapError((error) => SqlStore.unavailable("migrate", error)))
