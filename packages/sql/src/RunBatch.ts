@@ -102,6 +102,8 @@ export interface RunBatch {
   readonly enter: (row: RunRow) => void
   /** Writes what has changed so far. The commit ends with it; before, only those need it who read what was written. */
   readonly flush: Effect.Effect<void, SqlError>
+  /** Writes what has changed if the database takes a run for runnable that is not so any more. */
+  readonly flushTaken: Effect.Effect<void, SqlError>
 }
 
 /** A run that was behind the last of its lane. */
@@ -134,6 +136,8 @@ interface Entry {
   row: RunRow
   readonly log: string
 }
+
+const isRunnable = ({ gate, status }: RunRow): boolean => status === "pending" && gate === Gate.runnable
 
 const movingNames = Object.keys(movingColumns) as ReadonlyArray<MovingColumn>
 
@@ -274,6 +278,22 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
     if (runnable.length > 0) commit.after(wakeups.runnable([...runnable]))
   }
 
+  const flush = Effect.suspend(() => {
+    if (changed.size === 0 && runnable.length === 0) return Effect.void
+    const added = events.length === 0 ? [] : [ManyRows.insert(store, "events", eventColumns, events)]
+    return dialect.write([...updates(), ...added, ...updateMetadata()]).pipe(
+      Effect.zipRight(releaseLanes),
+      Effect.map(() => {
+        wakeAfter()
+        for (const entry of changed) entry.stored = entry.row
+        changed.clear()
+        events.length = 0
+        lanes.length = 0
+        runnable.length = 0
+      }),
+    )
+  })
+
   return {
     now,
     load: (refs) => {
@@ -303,7 +323,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
     find: (ref) => entries.get(Wakeups.logKey(ref))?.row,
     move: (move) => {
       const row = keep({ ...logOwn(move.row, move.events), updated_at: now })
-      if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
+      if (isRunnable(row)) runnable.push(routeOf(row))
       if (row.finished_at !== null && row.lane !== null && row.gate !== Gate.behind) {
         lanes.push({ project_id: row.project_id, lane: row.lane })
       }
@@ -319,25 +339,16 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
       ),
     enter: (row) => {
       add(row)
-      if (row.status === "pending" && row.gate === Gate.runnable) runnable.push(routeOf(row))
+      if (isRunnable(row)) runnable.push(routeOf(row))
       else if (row.status === "running")
         keep(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))))
     },
-    flush: Effect.suspend(() => {
-      if (changed.size === 0 && runnable.length === 0) return Effect.void
-      const added = events.length === 0 ? [] : [ManyRows.insert(store, "events", eventColumns, events)]
-      return dialect.write([...updates(), ...added, ...updateMetadata()]).pipe(
-        Effect.zipRight(releaseLanes),
-        Effect.map(() => {
-          wakeAfter()
-          for (const entry of changed) entry.stored = entry.row
-          changed.clear()
-          events.length = 0
-          lanes.length = 0
-          runnable.length = 0
-        }),
-      )
-    }),
+    flush,
+    flushTaken: Effect.suspend(() =>
+      Array.from(changed).some(({ row, stored }) => isRunnable(stored) && !isRunnable(row))
+        ? flush
+        : Effect.void,
+    ),
   }
 }
 

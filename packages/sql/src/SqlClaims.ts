@@ -125,6 +125,8 @@ const claimAll = Effect.fnUntraced(function* (
   commit: GroupCommit.Commit<SqlError>,
 ) {
   const runs = yield* RunBatch.ofCommit(store, commit)
+  // Else a run that this commit has cancelled would be found in the place of one that may be claimed.
+  yield* runs.flushTaken
   const found = yield* look(store, requests, runs.now)
   // What was due goes by its age and priority too.
   const { ofRequest } =

@@ -60,6 +60,21 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "gives the next run when the first is cancelled at the same time",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const first = yield* TestRuns.submit({ publicId: "run-1", priority: 1 })
+        yield* TestRuns.submit({ publicId: "run-2" })
+        const [, claimed] = yield* Effect.all([runs.cancel(first.runId), TestRuns.claim(worker)], {
+          concurrency: "unbounded",
+        })
+        // Whichever comes first, there is a run for the worker.
+        strictEqual(claimed.length, 1)
+      }),
+    )
+
+    test(
       "gives the messages of the conversation when the submission brought no snapshot",
       Effect.gen(function* () {
         const conversations = yield* Conversations
