@@ -14,6 +14,7 @@ import { Effect, Option } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
 import housekeeping from "./migrations/0002_Housekeeping.js"
 import firstOfLane from "./migrations/0003_FirstOfLane.js"
+import growth from "./migrations/0004_Growth.js"
 import * as SqlStore from "./SqlStore.js"
 
 /**
@@ -34,6 +35,7 @@ export const all: Migrations = {
   "0001_ControlPlane": initial,
   "0002_Housekeeping": housekeeping,
   "0003_FirstOfLane": firstOfLane,
+  "0004_Growth": growth,
 }
 
 /** The migrator dies of a statement that fails; it is the statement's failure that says whether to try again. */

@@ -85,6 +85,7 @@ const sessionSettings = ({
     enable_bitmapscan: "off",
     enable_hashjoin: "off",
     enable_mergejoin: "off",
+    enable_material: "off",
     jit: "off",
   })
     .map(([name, value]) => `SET ${name} = ${value}`)

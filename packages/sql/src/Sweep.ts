@@ -66,12 +66,20 @@ const nextDue = ({ sql }: SqlStore) =>
   Effect.map(
     sql<{ readonly due: number | null }>`
       SELECT MIN(due) AS due FROM (
-        SELECT MIN(lease_expires_at) AS due FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL
+        SELECT due FROM (
+          SELECT lease_expires_at AS due FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL
+          AND lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1
+        ) lapsing
         UNION ALL
-        SELECT MIN(waiting_expires_at) AS due FROM runs WHERE status = 'waiting' AND waiting_expires_at IS NOT NULL
+        SELECT due FROM (
+          SELECT waiting_expires_at AS due FROM runs WHERE status = 'waiting' AND waiting_expires_at IS NOT NULL
+          ORDER BY waiting_expires_at LIMIT 1
+        ) expiring
         UNION ALL
-        SELECT MIN(available_at) AS due FROM runs
-        WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
+        SELECT due FROM (
+          SELECT available_at AS due FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
+          AND available_at >= 0 ORDER BY available_at LIMIT 1
+        ) delayed
       ) next`,
     ([row]) => row?.due ?? null,
   )

@@ -84,6 +84,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "ControlPlane" },
         { name: "Housekeeping" },
         { name: "FirstOfLane" },
+        { name: "Growth" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -1,0 +1,109 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Statement from "@effect/sql/Statement"
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Context, Effect, Layer } from "effect"
+import { PostgresPool, SqlControlPlane, StoreTime } from "../src/index.js"
+import { everything } from "./Everything.js"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+
+const grown = /^(runs|run_details|events|sessions|messages|conversations|credentials|workers)$/
+
+interface Node {
+  readonly "Node Type": string
+  readonly "Relation Name"?: string
+  readonly "Index Name"?: string
+  readonly "Index Cond"?: string
+  readonly Filter?: string
+  readonly Plans?: ReadonlyArray<Node>
+}
+
+/** The nodes of a plan, without those that give the first row of an index and no more. */
+const nodesOf = (node: Node): ReadonlyArray<Node> => [
+  node,
+  ...(node.Plans ?? [])
+    .filter(
+      (child) => node["Node Type"] !== "Limit" || child.Filter !== undefined || child.Plans !== undefined,
+    )
+    .flatMap(nodesOf),
+]
+
+/** Keys are listed by an operator, among all that workers of the project have. */
+const mayReadAll = (text: string): boolean => /FROM credentials\s+WHERE project_id/.test(text)
+
+/** A table that grows is read through an index, and only where the index says. */
+const readsAll = (node: Node): boolean =>
+  grown.test(node["Relation Name"] ?? "") &&
+  /Scan/.test(node["Node Type"]) &&
+  node["Index Cond"] === undefined
+
+/** What many runs lie behind: as many finished as pending, each with what belongs to it. */
+const growth = `
+  INSERT INTO runs (project_id, run_id, conversation_id, message_id, agent_id, lane, priority, status, gate,
+    available_at, attempt, max_attempts, lease_epoch, latest_event_id, latest_sequence, created_at, updated_at, finished_at)
+  SELECT p.id, 'grown-' || n, gen_random_uuid(), gen_random_uuid(), 'agent', 'lane-' || n, 0,
+    CASE n % 2 WHEN 0 THEN 'pending' ELSE 'completed' END, 0, 0, 0, 3, 0, 1, 0, 0, 0, CASE n % 2 WHEN 0 THEN NULL ELSE 1 END
+  FROM projects p, generate_series(1, 100000) n;
+  INSERT INTO run_details (run_pk, root_run_id, answers, submission, snapshot)
+  SELECT run_pk, run_id, '{}', '{}', '{}' FROM runs WHERE run_id LIKE 'grown-%';
+  INSERT INTO events (run_pk, event_id, payload, created_at)
+  SELECT run_pk, 1, '{}', 0 FROM runs WHERE run_id LIKE 'grown-%';
+  INSERT INTO sessions (run_pk, session_id, session_kind, session_key, session_status, session_created_at, session_updated_at)
+  SELECT run_pk, run_id, 'kind', 'key', 'active', 0, 0 FROM runs WHERE run_id LIKE 'grown-%' AND run_pk % 10 = 0;
+  INSERT INTO conversations (id, project_id, created_at, updated_at)
+  SELECT 'grown-' || n, p.id, 0, 0 FROM projects p, generate_series(1, 10000) n;
+  INSERT INTO messages (conversation_pk, id, role, parts, created_at)
+  SELECT conversation_pk, 'grown-' || conversation_pk, 'user', '[]', 0 FROM conversations;
+  INSERT INTO workers (id, project_id, implementation_kind, worker_key, status, created_at, updated_at)
+  SELECT 'grown-' || n, p.id, 'kind', 'grown-' || n, 'active', 0, 0 FROM projects p, generate_series(1, 1000) n;
+  INSERT INTO credentials (id, project_id, worker_id, admin, lookup, digest, created_at)
+  SELECT id, project_id, id, 0, id, id, 0 FROM workers WHERE id LIKE 'grown-%';
+  ANALYZE`
+
+const literal = (value: unknown): string =>
+  value === null || value === undefined
+    ? "NULL"
+    : typeof value === "number"
+      ? String(value)
+      : `'${String(value).replaceAll("'", "''")}'`
+
+describe("query plans of PostgreSQL", () => {
+  it.scoped("no statement reads more of a growing table than it gives, with plans that know no values", () =>
+    Effect.gen(function* () {
+      const url = yield* PostgresDatabase.url
+      const clock = Layer.succeed(StoreTime.StoreTime, "clock")
+      const layer = Layer.provide(SqlControlPlane.layerPostgres({ url }), clock)
+      // Migrations may take their time.
+      yield* Effect.scoped(Layer.build(layer))
+      const statements = new Map<string, ReadonlyArray<unknown>>()
+      const record = Statement.setTransformer((statement) =>
+        Effect.sync(() => {
+          statements.set(...statement.compile())
+          return statement
+        }),
+      )
+      yield* Effect.provide(everything, Layer.provide(layer, record)).pipe(Effect.provide(record))
+
+      const pool = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const sql = Context.get(pool, SqlClient.SqlClient)
+      yield* sql.unsafe(growth)
+      const explained = [...statements].filter(([text]) =>
+        /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)/.test(text),
+      )
+      assert.isAbove(explained.length, 40)
+      const slow: Array<string> = []
+      for (const [index, [text, values]] of explained.entries()) {
+        if (mayReadAll(text)) continue
+        yield* sql.unsafe(`PREPARE p${index} AS ${text}`)
+        const given = values.length === 0 ? "" : `(${values.map(literal).join(", ")})`
+        const [row] = yield* sql.unsafe<{ readonly "QUERY PLAN": ReadonlyArray<{ readonly Plan: Node }> }>(
+          `EXPLAIN (FORMAT JSON) EXECUTE p${index}${given}`,
+        )
+        for (const node of nodesOf(row!["QUERY PLAN"][0]!.Plan).filter(readsAll)) {
+          slow.push(`${node["Node Type"]} ${node["Index Name"] ?? ""} of ${node["Relation Name"]}: ${text}`)
+        }
+      }
+      deepStrictEqual(slow, [])
+    }),
+  )
+})
