@@ -4,7 +4,7 @@
  * They are told right after the commit, not in it: a transaction that notifies keeps all others that do from
  * committing until it is on the disk. A server that is alone tells nothing.
  *
- * Source: docs/decisions/0010-postgresql.md
+ * Source: docs/decisions/0013-postgresql.md
  *
  * @since 0.1.0
  */
