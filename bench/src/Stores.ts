@@ -1,5 +1,6 @@
 /** The control planes that are measured: in this process, and behind HTTP in one of its own. */
-import { FetchHttpClient, FileSystem } from "@effect/platform"
+import { FileSystem } from "@effect/platform"
+import { NodeHttpClient } from "@effect/platform-node"
 import type { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { SqlControlPlane, type SqliteFile } from "@runlease/sql"
@@ -52,7 +53,8 @@ export interface Served {
 
 export const server = (options: StoreOptions) => Child.start<Served>("server.ts", options)
 
+/** With the HTTP client that `runlease worker` has. */
 export const client = ({ url, key }: Served) =>
   Layer.build(
-    Client.layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(FetchHttpClient.layer)),
+    Client.layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(NodeHttpClient.layerUndici)),
   )

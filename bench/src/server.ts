@@ -23,7 +23,9 @@ const serve = Effect.gen(function* () {
 })
 
 const layer = Server.layer.pipe(
-  Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+  Layer.provideMerge(
+    NodeHttpServer.layer(() => createServer({ keepAliveTimeout: 65_000 }), { port: 0, host: "127.0.0.1" }),
+  ),
   Layer.provideMerge(Stores.layer(Child.options<Stores.StoreOptions>())),
 )
 

@@ -1,5 +1,5 @@
 /** From a delta's production in a worker, through a server, to a reader of its run's event stream. */
-import { Ids, Runs } from "@runlease/core"
+import { Runs } from "@runlease/core"
 import { Context, Effect } from "effect"
 import * as Child from "../Child.js"
 import * as Contenders from "../Contenders.js"
@@ -22,13 +22,9 @@ const turn = (backend: Contenders.Backend) =>
     const worker = yield* Child.start<null, Streaming>("streamer.ts", server.ready)
     const reader = yield* Child.start<null, Reading>("reader.ts", server.ready)
     const { submit } = Context.get(yield* Stores.client(server.ready), Runs.Runs)
-    // A kept connection may be closed just as it is used again; with its own id, the run is accepted once all the same.
-    const accepted = Effect.flatMap(Ids.uuidV7, (id) =>
-      Effect.retry(submit({ ...submission, publicId: Ids.RunId.make(id) }), { times: 3 }),
-    )
     const deltas = perSecond * streaming
     const sample = Effect.gen(function* () {
-      const submitted = yield* Effect.forEach(Array.from({ length: runs }), () => accepted, {
+      const submitted = yield* Effect.forEach(Array.from({ length: runs }), () => submit(submission), {
         concurrency: 16,
       })
       yield* reader.ask(
