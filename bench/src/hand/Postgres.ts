@@ -5,7 +5,11 @@
 import { Effect } from "effect"
 import * as Postgres from "../Postgres.js"
 import type { Hand } from "./Hand.js"
-import { begun, delta, ended, type Held, runFinished, runStarted, workerId } from "./Rows.js"
+import { begun, delta, ended, type Held, runFinished, workerId } from "./Rows.js"
+
+/** Plans that go along the indexes, made once, as ours are. */
+const settings = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
+  SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off`
 
 const claimRuns = `
   WITH found AS MATERIALIZED (
@@ -14,17 +18,18 @@ const claimRuns = `
       AND r.worker_key IS NULL
     ORDER BY r.project_id, r.implementation_kind, r.worker_key, r.priority DESC, r.run_pk
     LIMIT $2 FOR UPDATE OF r SKIP LOCKED
+  ), claimed AS (
+    UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = $3, lease_epoch = lease_epoch + 1,
+      lease_expires_at = $4::bigint + 60000, started_at = $4, updated_at = $4, latest_event_id = 1, log_state = $5
+    FROM found WHERE runs.run_pk = found.run_pk
+    RETURNING runs.run_pk, run_id, conversation_id, found.snapshot
+  ), logged AS (
+    INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
+    SELECT run_pk, 1, NULL,
+      '{"type":"RUN_STARTED","threadId":"' || conversation_id || '","runId":"' || run_id || '"}', $4::bigint
+    FROM claimed
   )
-  UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = $3, lease_epoch = lease_epoch + 1,
-    lease_expires_at = $4::bigint + 60000, started_at = $4, updated_at = $4, latest_event_id = 1,
-    log_state = $5
-  FROM found WHERE runs.run_pk = found.run_pk
-  RETURNING runs.run_pk::int, run_id, conversation_id, found.snapshot`
-
-const insertEvents = `
-  INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
-  SELECT v.run_pk, v.event_id, v.sequence, v.payload, $5::bigint
-  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) v (run_pk, event_id, sequence, payload)`
+  SELECT run_pk::int, run_id, conversation_id, snapshot FROM claimed`
 
 const completeRuns = `
   WITH ended AS (
@@ -52,26 +57,12 @@ const appendEvents = `
 
 const connect = (client: Postgres.Client, project: string): Hand => {
   const claim = async (limit: number): Promise<ReadonlyArray<Held>> => {
-    const now = Date.now()
-    await client.query("BEGIN")
     const { rows } = await client.query<Held>({
       name: "claim",
       text: claimRuns,
-      values: [project, limit, workerId, now, begun],
+      values: [project, limit, workerId, Date.now(), begun],
     })
     for (const run of rows) JSON.parse(run.snapshot)
-    await client.query({
-      name: "insert",
-      text: insertEvents,
-      values: [
-        rows.map((run) => run.run_pk),
-        rows.map(() => 1),
-        rows.map(() => null),
-        rows.map(runStarted),
-        now,
-      ],
-    })
-    await client.query("COMMIT")
     return rows
   }
 
@@ -111,6 +102,7 @@ const connect = (client: Postgres.Client, project: string): Hand => {
 export const open = (url: string) =>
   Effect.gen(function* () {
     const client = yield* Postgres.client(url)
+    yield* Effect.promise(() => client.query(settings))
     const { rows } = yield* Effect.promise(() =>
       client.query<{ readonly id: string }>("SELECT id FROM projects LIMIT 1"),
     )
