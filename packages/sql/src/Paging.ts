@@ -8,11 +8,14 @@ import { Page } from "@runlease/core"
 export const limitOf = (request: Page.PageRequest | undefined): number =>
   Math.min(Math.max(1, request?.limit ?? Page.defaultLimit), Page.maxLimit)
 
-/** The whole numbers of a cursor, or `first` where there is none; a cursor that is none of ours gives NaN, which no key matches. */
-export const keysOf = (cursor: string | undefined, first: ReadonlyArray<number>): ReadonlyArray<number> => {
+/** The whole numbers of a cursor, or `first` where there is none; of one that is none of ours `beyond`, which no key matches. */
+export const keysOf = (
+  cursor: string | undefined,
+  { beyond, first }: { readonly first: ReadonlyArray<number>; readonly beyond: ReadonlyArray<number> },
+): ReadonlyArray<number> => {
   if (cursor === undefined) return first
   const keys = cursor.split(".").map(Number)
-  return keys.length === first.length && keys.every(Number.isSafeInteger) ? keys : first.map(() => Number.NaN)
+  return keys.length === first.length && keys.every(Number.isSafeInteger) ? keys : beyond
 }
 
 /** The page, given its rows and one more if there is one. */

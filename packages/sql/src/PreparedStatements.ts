@@ -64,9 +64,12 @@ export const enable = (client: Pg.ClientBase): void => {
         values: asked.values.map((value) => (typeof value === "string" ? storable(value) : value)),
       },
       (error: Parameters<Callback>[0], result: unknown) => {
-        // A table of it was altered since it was prepared; next time it is prepared anew.
-        if (error?.routine === "RevalidateCachedQuery") names.forget(asked.text)
-        callback(error, result)
+        // A table of it was altered since it was prepared, so it is prepared anew; a transaction has to begin anew too.
+        if (error?.routine === "RevalidateCachedQuery") {
+          names.forget(asked.text)
+          if (client.getTransactionStatus() === "I") return void ask(asked, callback)
+        }
+        return callback(error, result)
       },
     )
   Object.assign(client, {

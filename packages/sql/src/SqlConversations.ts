@@ -157,7 +157,7 @@ export const make = (
     messages: Effect.fn("Conversations.messages")(function* (conversationId, page) {
       const { conversation_pk } = yield* get("Conversations.messages", projectId, conversationId)
       const limit = Paging.limitOf(page)
-      const [after] = Paging.keysOf(page?.cursor, [0])
+      const [after] = Paging.keysOf(page?.cursor, { first: [0], beyond: [Number.MAX_SAFE_INTEGER] })
       const rows = yield* store.read(
         "Conversations.messages",
         sql<MessageRow>`SELECT * FROM messages

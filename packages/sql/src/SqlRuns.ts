@@ -153,7 +153,7 @@ const resumeAll = Effect.fnUntraced(function* (
 })
 
 const listRuns = ({ sql }: SqlStore, projectId: Ids.ProjectId, options: Runs.ListRuns) => {
-  const [before] = Paging.keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
+  const [before] = Paging.keysOf(options.cursor, { first: [Number.MAX_SAFE_INTEGER], beyond: [0] })
   const limit = Paging.limitOf(options)
   const filters: Array<Fragment> = [
     sql`r.project_id = ${projectId}`,

@@ -121,7 +121,7 @@ export const make = (
     list: Effect.fn("WorkerRegistry.list")(function* (page) {
       const limit = Paging.limitOf(page)
       const first = Number.MAX_SAFE_INTEGER
-      const [beat, key] = Paging.keysOf(page?.cursor, [first, first])
+      const [beat, key] = Paging.keysOf(page?.cursor, { first: [first, first], beyond: [-2, 0] })
       // A worker that has sent no heartbeat comes last.
       const rows = yield* store.read(
         "WorkerRegistry.list",

@@ -1,0 +1,73 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Conversations, Ids, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { Context, Effect, Layer } from "effect"
+import { PostgresPool } from "../src/index.js"
+import * as SqlStore from "../src/SqlStore.js"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+
+describe("statements on PostgreSQL", () => {
+  it.scopedLive("are prepared anew when a table of theirs is altered, in a transaction too", () =>
+    Effect.gen(function* () {
+      const url = yield* PostgresDatabase.url
+      const context = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const sql = Context.get(context, SqlClient.SqlClient)
+      const dialect = yield* SqlStore.dialectOf(sql)
+      yield* sql`CREATE TABLE t (id bigint)`
+      const all = sql`SELECT * FROM t WHERE id = ${1}`
+      yield* sql`INSERT INTO t VALUES (1)`
+      yield* Effect.repeatN(all, 2)
+      const prepared = yield* sql<{
+        readonly statement: string
+      }>`SELECT statement FROM pg_prepared_statements`
+      assertTrue(prepared.some(({ statement }) => statement.startsWith("SELECT * FROM t")))
+      yield* PostgresDatabase.ask(url, "ALTER TABLE t ADD COLUMN one int DEFAULT 1")
+      deepStrictEqual(yield* all, [{ id: 1, one: 1 }])
+      yield* all
+      yield* PostgresDatabase.ask(url, "ALTER TABLE t ADD COLUMN two int DEFAULT 2")
+      deepStrictEqual(yield* dialect.transact(all), [{ id: 1, one: 1, two: 2 }])
+    }),
+  )
+
+  it.scoped("hold any text: what PostgreSQL cannot hold becomes a replacement, and stays in JSON", () =>
+    Effect.gen(function* () {
+      const conversations = yield* Conversations.Conversations
+      const runs = yield* Runs.Runs
+      const log = yield* RunLog.RunLog
+      const { id: conversationId } = yield* conversations.create({
+        title: "a\u0000b\ud800",
+        metadata: { text: "a\u0000b" },
+      })
+      const read = yield* conversations.get(conversationId)
+      strictEqual(read.title, "a\ufffdb\ufffd")
+      deepStrictEqual(read.metadata, { text: "a\u0000b" })
+      const { run } = yield* runs.submit({
+        agentId: Ids.AgentId.make("agent"),
+        conversationId,
+        mode: "\u0000\\u0000\udfff",
+        initialStatus: "running",
+      })
+      strictEqual((yield* runs.get(run.runId)).mode, "\ufffd\\u0000\ufffd")
+      const event = { type: "CUSTOM", name: "\u0000\\", value: "é\u2028😀\ud800" }
+      yield* log.append({ runId: run.runId, events: [event] })
+      deepStrictEqual((yield* log.read({ runId: run.runId })).at(-1)?.event, event)
+    }).pipe(Effect.provide(PostgresDatabase.layer)),
+  )
+
+  it.scoped("give an empty page for a cursor that is none", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const conversations = yield* Conversations.Conversations
+      const registry = yield* WorkerRegistry.WorkerRegistry
+      yield* registry.register({ implementationKind: "kind", workerKey: "key" })
+      const { run } = yield* runs.submit({ agentId: Ids.AgentId.make("agent") })
+      yield* conversations.addMessage(run.conversationId, { role: "user", parts: [] })
+      for (const cursor of ["x", "1.5", "1e400", "\u0000"]) {
+        deepStrictEqual((yield* runs.list({ cursor })).items, [])
+        deepStrictEqual((yield* conversations.messages(run.conversationId, { cursor })).items, [])
+        deepStrictEqual((yield* registry.list({ cursor })).items, [])
+      }
+    }).pipe(Effect.provide(PostgresDatabase.layer)),
+  )
+})
