@@ -3,15 +3,14 @@
  */
 import { Command, Options } from "@effect/cli"
 import { FileSystem, HttpServer, Path } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
 import { Access, ControlPlane, Retention } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { PostgresPool, SqlControlPlane } from "@runlease/sql"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
-import { createServer } from "node:http"
 import * as Database from "./Database.js"
 import { CommandFailure, ExitCode } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
+import * as Listening from "./Listening.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 
@@ -167,11 +166,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(function* (options) {
     const database = yield* Database.parse(options.database)
-    // A client that reuses a connection must not find it closed: longer than any claim waits.
-    const listening = NodeHttpServer.layer(() => createServer({ keepAliveTimeout: 65_000 }), {
-      host: options.host,
-      port: options.port,
-    }).pipe(
+    const listening = Listening.layer(options).pipe(
       Layer.mapError(
         (error) =>
           new CommandFailure({

@@ -1,0 +1,48 @@
+/**
+ * The HTTP server of `runlease serve`: it keeps connections open between requests, and ends when it is told to, whatever
+ * its clients do.
+ */
+import type { ServeError } from "@effect/platform/HttpServerError"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Duration, Effect, Layer } from "effect"
+import { createServer, type ServerResponse } from "node:http"
+
+/** A client that uses a connection again must not find it closed: longer than any claim waits. */
+const keepAlive = Duration.seconds(65)
+
+/** How long a connection on which a request is under way may keep a server that ends. */
+const grace = Duration.seconds(5)
+
+const refuse = (response: ServerResponse): void => {
+  response.writeHead(503, { connection: "close", "content-type": "application/json", "retry-after": "1" })
+  response.end(JSON.stringify({ error: "unavailable", detail: "The server is shutting down; try again" }))
+}
+
+/** Where to listen. */
+export interface Options {
+  readonly host: string
+  readonly port: number
+}
+
+export const layer = (
+  options: Options,
+): Layer.Layer<Layer.Layer.Success<ReturnType<typeof NodeHttpServer.layer>>, ServeError> =>
+  Layer.unwrapScoped(
+    Effect.sync(() => {
+      const server = createServer({ keepAliveTimeout: Duration.toMillis(keepAlive) })
+      // Whatever comes on an open connection while nobody serves.
+      server.on("request", (_, response) => {
+        if (server.listenerCount("request") === 1) refuse(response)
+      })
+      // Runs before the server is closed, which waits for every connection.
+      const ending = Layer.scopedDiscard(
+        Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            server.keepAliveTimeout = 1
+            setTimeout(() => server.closeAllConnections(), Duration.toMillis(grace)).unref()
+          }),
+        ),
+      )
+      return ending.pipe(Layer.provideMerge(NodeHttpServer.layer(() => server, options)))
+    }),
+  )
