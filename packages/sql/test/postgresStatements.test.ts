@@ -63,7 +63,7 @@ describe("statements on PostgreSQL", () => {
       yield* registry.register({ implementationKind: "kind", workerKey: "key" })
       const { run } = yield* runs.submit({ agentId: Ids.AgentId.make("agent") })
       yield* conversations.addMessage(run.conversationId, { role: "user", parts: [] })
-      for (const cursor of ["x", "1.5", "1e400", "\u0000"]) {
+      for (const cursor of ["x", "1.2.3", "1e400", "\u0000"]) {
         deepStrictEqual((yield* runs.list({ cursor })).items, [])
         deepStrictEqual((yield* conversations.messages(run.conversationId, { cursor })).items, [])
         deepStrictEqual((yield* registry.list({ cursor })).items, [])
