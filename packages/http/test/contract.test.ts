@@ -260,6 +260,11 @@ describe("runs", () => {
       )
       refused(yield* call("POST", "/runs", { body: { kind: "workflow" } }), 422, "unsupported_kind")
       refused(yield* call("POST", "/runs", { body: { kind: "agent", request: {} } }), 400, "invalid_request")
+      // No worker can register so, and the run would wait for ever.
+      for (const request of [{ implementation_kind: "a kind" }, { worker_key: "w".repeat(129) }]) {
+        const nobodys = { kind: "agent", request: { agent_id: "agent", ...request } }
+        refused(yield* call("POST", "/runs", { body: nobodys }), 400, "invalid_request")
+      }
       const conversation = "00000000-0000-4000-8000-000000000000"
       refused(
         yield* call("POST", "/runs", {

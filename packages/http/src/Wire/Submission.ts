@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, RequestSnapshot, Run, type Runs } from "@runlease/core"
+import { Ids, RequestSnapshot, Run, type Runs, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { Trigger } from "./ConversationRun.js"
@@ -21,8 +21,8 @@ const wire = Schema.Struct({
   request: Schema.Struct({
     mode: nullish(Schema.String),
     agent_id: Ids.AgentId,
-    implementation_kind: nullish(Schema.String),
-    worker_key: nullish(Schema.String),
+    implementation_kind: nullish(WorkerRegistry.Registration.fields.implementationKind),
+    worker_key: nullish(WorkerRegistry.Registration.fields.workerKey),
     initial_status: nullish(Schema.Literal("pending", "running")),
     ...Target.given,
     request_snapshot: nullish(RequestSnapshot.RequestSnapshot),
