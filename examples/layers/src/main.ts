@@ -20,11 +20,13 @@ const program = Effect.gen(function* () {
   }
 })
 
-/** Tells what the worker does, for as long as it lives. */
+/** Tells what the worker does, for as long as it lives; that a run has ended is told by its log. */
 const watching = Layer.scopedDiscard(
   Effect.forkScoped(
     Stream.runForEach(Worker.events, (event) =>
-      Console.log(`worker: ${event._tag}${"run" in event ? ` ${event.run.runId}` : ""}`),
+      event._tag === "Ended"
+        ? Effect.void
+        : Console.log(`worker: ${event._tag}${"run" in event ? ` ${event.run.runId}` : ""}`),
     ),
   ),
 )
