@@ -17,10 +17,14 @@ export interface Commit<in X = never> {
   readonly after: (effect: Effect.Effect<void>) => void
 }
 
+/** One verdict for each request and in their order, or what gives them once the commit has succeeded. */
+export type Verdicts<A, E> = ReadonlyArray<Either.Either<A, E>> | (() => ReadonlyArray<Either.Either<A, E>>)
+
 /**
- * One sort of request. `run` answers all those of a commit together, one verdict each and in their order; a
- * refusal is a verdict (a Left), whereas a failure undoes the whole commit.
+ * One sort of request. `run` answers all those of a commit together; a refusal is a verdict (a Left), whereas a failure
+ * undoes the whole commit.
  *
+ * `load` asks for what `run` is sure to need. The loads of a commit go together, before anything of it runs.
  * `onAbandoned` is for an answer that its caller, interrupted while the commit was in flight, never got.
  *
  * @since 0.1.0
@@ -28,10 +32,13 @@ export interface Commit<in X = never> {
  */
 export interface Operation<in Request, in out A, out E, out X> {
   readonly name: string
+  readonly load?:
+    | ((requests: Array.NonEmptyReadonlyArray<Request>, commit: Commit<X>) => Effect.Effect<void, X>)
+    | undefined
   readonly run: (
     requests: Array.NonEmptyReadonlyArray<Request>,
     commit: Commit<X>,
-  ) => Effect.Effect<ReadonlyArray<Either.Either<A, E>>, X>
+  ) => Effect.Effect<Verdicts<A, E>, X>
   readonly onAbandoned?: ((request: Request, answer: A) => Effect.Effect<void>) | undefined
 }
 
@@ -52,6 +59,7 @@ export interface GroupCommit<X> {
  * `maxBatch`: how many requests one commit takes, 256 when absent; the rest wait for the next. `gather` is what a
  * commit waits for before it takes its requests, a turn of the scheduler when absent. `isolates` says whether a failure may be one request's fault, so that
  * each is tried alone; when absent, each is. It must say no where the transaction may have been committed after all.
+ * `together` runs the loads of a commit, one after the other when absent.
  *
  * @since 0.1.0
  * @category models
@@ -62,12 +70,14 @@ export interface Options<X> {
   readonly maxBatch?: number | undefined
   readonly gather?: Effect.Effect<void> | undefined
   readonly isolates?: ((failure: X) => boolean) | undefined
+  readonly together?: ((loads: ReadonlyArray<Effect.Effect<void, X>>) => Effect.Effect<void, X>) | undefined
 }
 
 /** The requests of one operation within one commit. */
 interface Part<X> {
   readonly name: string
   readonly size: number
+  readonly load: ((commit: Commit<X>) => Effect.Effect<void, X>) | undefined
   /** What it gives tells the callers their verdicts. */
   readonly run: (commit: Commit<X>) => Effect.Effect<() => void, X>
   readonly fail: (cause: Cause.Cause<ControlPlaneUnavailable>) => void
@@ -107,13 +117,23 @@ const makeInbox = <Request, A, E, X>(operation: Operation<Request, A, E, X>, sco
   const partOf = (entries: Array.NonEmptyArray<Entry<Request, A, E>>): Part<X> => ({
     name,
     size: entries.length,
+    load:
+      operation.load &&
+      ((commit) =>
+        operation.load!(
+          Array.map(entries, ({ request }) => request),
+          commit,
+        )),
     run: (commit) =>
       Effect.map(
         operation.run(
           Array.map(entries, ({ request }) => request),
           commit,
         ),
-        (verdicts) => () => entries.forEach((entry, index) => settle(entry, verdicts[index]!, commit)),
+        (given) => () => {
+          const verdicts = typeof given === "function" ? given() : given
+          entries.forEach((entry, index) => settle(entry, verdicts[index]!, commit))
+        },
       ),
     fail: (cause) => entries.forEach((entry) => entry.tell(Exit.failCause(cause))),
     alone: () => entries.map((entry) => partOf([entry])),
@@ -154,6 +174,7 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
     const maxBatch = options.maxBatch ?? 256
     const gather = options.gather ?? Effect.yieldNow()
     const isolates = options.isolates ?? (() => true)
+    const together = options.together ?? ((loads) => Effect.all(loads, { discard: true }))
     const scope = yield* Effect.scope
     const inboxes = new Set<Inbox<X>>()
     // An inbox is in the queue once for each of its requests, so that sorts of requests take turns.
@@ -178,7 +199,9 @@ export const make = <X>(options: Options<X>): Effect.Effect<GroupCommit<X>, neve
             before: (effect) => void before.push(effect),
             after: (effect) => void after.push(effect),
           }
-          return Effect.forEach(parts, (part) => part.run(shared)).pipe(
+          const loads = parts.flatMap(({ load }) => load?.(shared) ?? [])
+          return (loads.length === 0 ? Effect.void : together(loads)).pipe(
+            Effect.zipRight(Effect.forEach(parts, (part) => part.run(shared))),
             Effect.zipLeft(Effect.suspend(() => Effect.all(before, { discard: true }))),
             Effect.map((tellings) => () => {
               for (const tell of tellings) tell()

@@ -65,6 +65,41 @@ describe("GroupCommit", () => {
     }),
   )
 
+  it.effect(
+    "has the loads of a commit go before anything of it runs, and asks for verdicts once it has succeeded",
+    () =>
+      Effect.gen(function* () {
+        const { commits, group, say } = yield* makeWriter()
+        const order: Array<string> = []
+        const operation = (name: string) =>
+          group.operation<number, number, never>({
+            name,
+            load: (requests) => Effect.sync(() => void order.push(`load ${name} ${requests.join()}`)),
+            run: (requests) =>
+              Effect.sync(() => {
+                order.push(`run ${name}`)
+                requests.forEach(say(name))
+                return () => {
+                  order.push(`answer ${name} after ${commits.length}`)
+                  return requests.map((n) => Either.right(n + 1))
+                }
+              }),
+          })
+        const a = operation("a")
+        const b = operation("b")
+        deepStrictEqual(yield* Effect.all([a(1), b(10), a(2)], { concurrency: "unbounded" }), [2, 11, 3])
+        deepStrictEqual(commits, [["a 1", "a 2", "b 10"]])
+        deepStrictEqual(order, [
+          "load a 1,2",
+          "load b 10",
+          "run a",
+          "run b",
+          "answer a after 1",
+          "answer b after 1",
+        ])
+      }),
+  )
+
   it.effect("gives each its own verdict; a refusal undoes nobody's commit", () =>
     Effect.gen(function* () {
       const { commits, undone, group, say } = yield* makeWriter()

@@ -43,11 +43,23 @@ export interface Dialect {
   /** The store's clock, in milliseconds since the epoch; one instant within one transaction. */
   readonly now: Effect.Effect<number, SqlError>
 
+  /** The same instant for a statement, which need not wait until it is known here. */
+  readonly instant: Effect.Effect<Fragment | number>
+
   /**
    * Runs an effect as one write transaction, or inside the one that is open. Where a concurrent transaction won, it
    * is run again.
    */
   readonly transact: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
+
+  /** Runs effects of which each asks the database once, in their order, and in one exchange where it can. */
+  readonly together: (effects: ReadonlyArray<Effect.Effect<void, SqlError>>) => Effect.Effect<void, SqlError>
+
+  /**
+   * For the last of `together`: commits what the others wrote, with them where it can. After it nothing may be asked in the
+   * transaction. Where one of the others has failed, nothing is committed.
+   */
+  readonly commit: Effect.Effect<void, SqlError>
 
   /** Begins the transaction of the migrations: one process at a time, however long they take. */
   readonly beginMigration: Effect.Effect<void, SqlError>

@@ -82,6 +82,7 @@ export interface External {
 }
 
 export interface RunBatch {
+  /** The commit's instant. */
   readonly now: number
   /** Reads the named runs; those that do not exist are not found afterwards. */
   readonly load: (refs: ReadonlyArray<RunRef>) => Effect.Effect<void, SqlError>
@@ -100,10 +101,17 @@ export interface RunBatch {
   readonly details: (keys: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, DetailRow>, SqlError>
   /** Takes in a run that was just inserted. */
   readonly enter: (row: RunRow) => void
-  /** Writes what has changed so far. The commit ends with it; before, only those need it who read what was written. */
+  /** Writes what has changed so far. Only those need it who read what was written. */
   readonly flush: Effect.Effect<void, SqlError>
-  /** Writes what has changed if the database takes a run for runnable that is not so any more. */
-  readonly flushTaken: Effect.Effect<void, SqlError>
+  /** Has the database asked once together with what the commit ends with. */
+  readonly alongside: (ask: Effect.Effect<void, SqlError>) => void
+}
+
+/** A batch that can be loaded before the commit's instant is known. */
+export interface Begun extends RunBatch {
+  readonly at: (now: number) => RunBatch
+  /** Writes what has changed and ends the commit. */
+  readonly finish: Effect.Effect<void, SqlError>
 }
 
 /** A run that was behind the last of its lane. */
@@ -137,18 +145,21 @@ interface Entry {
   readonly log: string
 }
 
-const isRunnable = ({ gate, status }: RunRow): boolean => status === "pending" && gate === Gate.runnable
+export const isRunnable = ({ gate, status }: RunRow): boolean =>
+  status === "pending" && gate === Gate.runnable
 
 const movingNames = Object.keys(movingColumns) as ReadonlyArray<MovingColumn>
 
-const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number): RunBatch => {
+const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
   const { sql, dialect, wakeups } = store
+  let now = Number.NaN
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
   const events: Array<EventRow> = []
   const metadata = new Map<number, string | null>()
   const lanes: Array<Lane> = []
   const runnable: Array<Wakeups.Route> = []
+  const asked: Array<Effect.Effect<void, SqlError>> = []
 
   const logOf = (row: RunRow) => Wakeups.logKey({ projectId: row.project_id, runId: row.run_id })
 
@@ -278,24 +289,42 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
     if (runnable.length > 0) commit.after(wakeups.runnable([...runnable]))
   }
 
-  const flush = Effect.suspend(() => {
-    if (changed.size === 0 && runnable.length === 0) return Effect.void
+  const writes = Effect.suspend(() => {
     const added = events.length === 0 ? [] : [ManyRows.insert(store, "events", eventColumns, events)]
-    return dialect.write([...updates(), ...added, ...updateMetadata()]).pipe(
-      Effect.zipRight(releaseLanes),
-      Effect.map(() => {
-        wakeAfter()
-        for (const entry of changed) entry.stored = entry.row
-        changed.clear()
-        events.length = 0
-        lanes.length = 0
-        runnable.length = 0
-      }),
-    )
+    return dialect.write([...updates(), ...added, ...updateMetadata()])
   })
 
-  return {
-    now,
+  const written = Effect.sync(() => {
+    wakeAfter()
+    for (const entry of changed) entry.stored = entry.row
+    changed.clear()
+    events.length = 0
+    lanes.length = 0
+    runnable.length = 0
+  })
+
+  const flush = Effect.suspend(() =>
+    changed.size === 0 && runnable.length === 0
+      ? Effect.void
+      : Effect.zipRight(dialect.together([writes, releaseLanes]), written),
+  )
+
+  // Whether a lane has more to let go shows only when it has been asked for.
+  const finish = Effect.suspend(() => {
+    const last = lanes.length === 0 ? [dialect.commit] : []
+    return Effect.zipRight(dialect.together([writes, releaseLanes, ...asked, ...last]), written)
+  })
+
+  const batch: Begun = {
+    get now() {
+      return now
+    },
+    at: (instant) => {
+      now = instant
+      return batch
+    },
+    alongside: (ask) => void asked.push(ask),
+    finish,
     load: (refs) => {
       const unknown = refs.filter((ref) => !entries.has(Wakeups.logKey(ref)))
       if (unknown.length === 0) return Effect.void
@@ -344,16 +373,34 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>, now: number
         keep(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))))
     },
     flush,
-    flushTaken: Effect.suspend(() =>
-      Array.from(changed).some(({ row, stored }) => isRunnable(stored) && !isRunnable(row))
-        ? flush
-        : Effect.void,
-    ),
   }
+  return batch
+}
+
+/** The batch of a commit, made for the first who asks; it is written when all operations have run. */
+const begun = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
+  const there = store.batches.get(commit)
+  if (there !== undefined) return there
+  const batch = make(store, commit)
+  store.batches.set(commit, batch)
+  commit.before(batch.finish)
+  return batch
 }
 
 /**
- * The batch of a commit, made for the first who asks; it is written when all operations have run.
+ * Reads the named runs into the batch of a commit before its instant is known; nothing else may be done with it by then.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const load = (
+  store: SqlStore,
+  commit: GroupCommit.Commit<SqlError>,
+  refs: ReadonlyArray<RunRef>,
+): Effect.Effect<void, SqlError> => Effect.suspend(() => begun(store, commit).load(refs))
+
+/**
+ * The batch of a commit, which all of its operations share.
  *
  * @since 0.1.0
  * @category constructors
@@ -363,12 +410,8 @@ export const ofCommit = (
   commit: GroupCommit.Commit<SqlError>,
 ): Effect.Effect<RunBatch, SqlError> =>
   Effect.suspend(() => {
-    const there = store.batches.get(commit)
-    if (there !== undefined) return Effect.succeed(there)
-    return Effect.map(store.dialect.now, (now) => {
-      const batch = make(store, commit, now)
-      store.batches.set(commit, batch)
-      commit.before(batch.flush)
-      return batch
-    })
+    const batch = begun(store, commit)
+    return Number.isNaN(batch.now)
+      ? Effect.map(store.dialect.now, (now) => batch.at(now))
+      : Effect.succeed(batch)
   })

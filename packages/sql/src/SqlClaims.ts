@@ -17,12 +17,12 @@ import {
   type Wakeups,
   WorkerRegistry,
 } from "@runlease/core"
-import { Array, Cache, Duration, Effect, Either, Exit } from "effect"
+import { Array, Cache, Duration, Effect, Either, Exit, Iterable } from "effect"
 import type { Candidate, Probe } from "./Dialect.js"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
 import * as RunReads from "./RunReads.js"
-import { Gate, toClaimed } from "./RunRow.js"
+import { type RunRow, toClaimed } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 import * as Sweep from "./Sweep.js"
 
@@ -52,7 +52,7 @@ const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Om
 const order = (a: Candidate, b: Candidate): number => b.priority - a.priority || a.run_pk - b.run_pk
 
 /** What every probe of these requests finds, best first, as many as its requests could take; and what is due. */
-const look = Effect.fnUntraced(function* (store: SqlStore, requests: ReadonlyArray<Request>, now: number) {
+const look = Effect.fnUntraced(function* (store: SqlStore, requests: ReadonlyArray<Request>) {
   const probes = new Map<string, { readonly probe: Probe; readonly found: Array<Candidate> }>()
   const ofRequest = requests.map((request) =>
     probesOf(request).map((probe) => {
@@ -68,7 +68,7 @@ const look = Effect.fnUntraced(function* (store: SqlStore, requests: ReadonlyArr
   const due: Array<number> = []
   const candidates = yield* store.dialect.runnable(
     entries.map(({ probe }) => probe),
-    Sweep.selectDue(store, now),
+    Sweep.selectDue(store, yield* store.dialect.instant),
   )
   for (const candidate of candidates) {
     if (candidate.probe === Sweep.dueProbe) due.push(candidate.run_pk)
@@ -77,6 +77,10 @@ const look = Effect.fnUntraced(function* (store: SqlStore, requests: ReadonlyArr
   for (const { found } of entries) found.sort(order)
   return { due, ofRequest }
 })
+
+type Details = Effect.Effect.Success<ReturnType<typeof RunReads.readDetails<"snapshot">>>
+
+type Found = Effect.Effect.Success<ReturnType<typeof look>>
 
 interface Dealt {
   readonly request: Request
@@ -119,41 +123,65 @@ const deal = (
 /** A run as it was claimed, so that it can be handed back when nobody got it. */
 type Taken = ReadonlyArray<Run.ClaimedRun>
 
+const refOf = ({ project_id, run_id }: Candidate): RunReads.RunRef => ({
+  projectId: project_id,
+  runId: run_id,
+})
+
+/** Whether this commit has meanwhile changed a run that was found runnable, so that it may hide one that still is. */
+const isStale = (runs: RunBatch.RunBatch, dealt: ReadonlyMap<number, Dealt>): boolean =>
+  Iterable.some(dealt.values(), ({ found }) => {
+    const row = runs.find(refOf(found))
+    return row !== undefined && !RunBatch.isRunnable(row)
+  })
+
 const claimAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Request>,
   commit: GroupCommit.Commit<SqlError>,
+  found: Found,
 ) {
   const runs = yield* RunBatch.ofCommit(store, commit)
-  // Else a run that this commit has cancelled would be found in the place of one that may be claimed.
-  yield* runs.flushTaken
-  const found = yield* look(store, requests, runs.now)
-  // What was due goes by its age and priority too.
-  const { ofRequest } =
-    (yield* Sweep.moveDue(runs, found.due)) > 0 ? yield* look(store, requests, runs.now) : found
-  const dealt = deal(requests, ofRequest)
-  const details = yield* RunReads.readDetails(
-    store,
-    Array.fromIterable(dealt.keys()),
-    // A session is recorded by a holder, so a run that was never claimed has none.
-    {
-      more: "snapshot",
-      sessions: Array.fromIterable(dealt.values()).some(({ found }) => found.lease_epoch > 0),
-    },
-  )
-  const taken = new Map<Request, Array<Run.ClaimedRun>>(requests.map((request) => [request, []]))
+  let dealt = deal(requests, found.ofRequest)
+  if (found.due.length > 0 || isStale(runs, dealt)) {
+    // What was due, and may be runnable by now, goes by its age and priority too.
+    yield* Sweep.moveDue(runs, found.due)
+    yield* runs.flush
+    dealt = deal(requests, (yield* look(store, requests)).ofRequest)
+  }
+  const keys = Array.fromIterable(dealt.keys())
+  // A session is recorded by a holder, so a run that was never claimed has none.
+  const sessions = Iterable.some(dealt.values(), ({ found }) => found.lease_epoch > 0)
+  const taken = new Map<Request, Array<RunRow>>(requests.map((request) => [request, []]))
   // In the order dealt, which is each request's own order of preference.
   for (const { found, request } of dealt.values()) {
     const row = runs.know(found)
-    if (row.status !== "pending" || row.gate !== Gate.runnable) continue
-    const claimed = runs.move(
-      Moves.claim(row, { workerId: request.workerId, expiresAt: runs.now + request.lease }, runs.now),
-    )
-    const told = details.get(row.run_pk)!
-    const snapshot = JSON.parse(told.snapshot) as RequestSnapshot.RequestSnapshot
-    taken.get(request)!.push(toClaimed(claimed, told, snapshot))
+    if (!RunBatch.isRunnable(row)) continue
+    taken
+      .get(request)!
+      .push(
+        runs.move(
+          Moves.claim(row, { workerId: request.workerId, expiresAt: runs.now + request.lease }, runs.now),
+        ),
+      )
   }
-  return requests.map((request): Either.Either<Taken> => Either.right(taken.get(request)!))
+  let details: Details = new Map()
+  if (keys.length > 0) {
+    runs.alongside(
+      Effect.map(RunReads.readDetails(store, keys, { more: "snapshot", sessions }), (read) => {
+        details = read
+      }),
+    )
+  }
+  return () =>
+    requests.map((request): Either.Either<Taken> =>
+      Either.right(
+        taken.get(request)!.map((row) => {
+          const told = details.get(row.run_pk)!
+          return toClaimed(row, told, JSON.parse(told.snapshot) as RequestSnapshot.RequestSnapshot)
+        }),
+      ),
+    )
 })
 
 /** Hands back what was claimed for a caller that is gone; what it no longer holds is left alone. */
@@ -169,7 +197,6 @@ const handBackAll = Effect.fnUntraced(function* (
       fence: { workerId: request.workerId, epoch: leaseEpoch },
     })),
   )
-  yield* runs.load(given.map(({ ref }) => ref))
   for (const { ref, fence } of given) {
     const row = runs.find(ref)
     if (row !== undefined && Moves.standing(row, fence, runs.now) === "held") {
@@ -214,15 +241,25 @@ export const make = Effect.fnUntraced(function* (store: SqlStore) {
   const { writer, wakeups } = store
   const workers = yield* makeWorkers(store)
 
+  const looks = new WeakMap<GroupCommit.Commit<SqlError>, Found>()
+
   const handBack = writer.operation<{ readonly request: Request; readonly taken: Taken }, void>({
     name: "Claims.handBack",
+    load: (requests, commit) =>
+      RunBatch.load(
+        store,
+        commit,
+        requests.flatMap(({ request: { projectId }, taken }) =>
+          taken.map(({ runId }) => ({ projectId, runId })),
+        ),
+      ),
     run: (requests, commit) => handBackAll(store, requests, commit),
   })
 
   const claimNow = writer.operation<Request, Taken>({
     name: "Claims.claim",
-    run: (requests, commit): Effect.Effect<ReadonlyArray<Either.Either<Taken>>, SqlError> =>
-      claimAll(store, requests, commit),
+    load: (requests, commit) => Effect.map(look(store, requests), (found) => void looks.set(commit, found)),
+    run: (requests, commit) => claimAll(store, requests, commit, looks.get(commit)!),
     // When this fails too, the leases lapse.
     onAbandoned: (request, taken) =>
       taken.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request, taken })),

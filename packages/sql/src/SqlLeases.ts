@@ -65,14 +65,17 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
 
   const renew = writer.operation<Renew, ReadonlyArray<Leases.Renewal>>({
     name: "Leases.renew",
+    load: (requests, commit) =>
+      RunBatch.load(
+        store,
+        commit,
+        requests.flatMap(({ projectId, request }) =>
+          request.leases.map(({ runId }) => ({ projectId, runId })),
+        ),
+      ),
     run: (requests, commit) =>
       Effect.gen(function* () {
         const runs = yield* RunBatch.ofCommit(store, commit)
-        yield* runs.load(
-          requests.flatMap(({ projectId, request }) =>
-            request.leases.map(({ runId }) => ({ projectId, runId })),
-          ),
-        )
         const renewOne = (
           { projectId, request }: Renew,
           { runId, epoch }: Leases.RenewRequest["leases"][number],
@@ -97,22 +100,32 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
       }),
   })
 
+  const loadHeld = (
+    requests: ReadonlyArray<Pick<Complete, "projectId" | "lease">>,
+    commit: GroupCommit.Commit<SqlError>,
+  ) =>
+    RunBatch.load(
+      store,
+      commit,
+      requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })),
+    )
+
   const complete = writer.operation<Complete, Leases.Completed, CompleteRefusal>({
     name: "Leases.complete",
+    load: loadHeld,
     run: (requests, commit) =>
       Effect.gen(function* () {
         const runs = yield* RunBatch.ofCommit(store, commit)
-        yield* runs.load(requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })))
         return yield* Effect.forEach(requests, (request) => completeOne(store, runs, commit, request))
       }),
   })
 
   const moveHeld = writer.operation<HolderMove, void, Run.LeaseLost | Run.RunNotFound>({
     name: "Leases.move",
+    load: loadHeld,
     run: (requests, commit) =>
       Effect.gen(function* () {
         const runs = yield* RunBatch.ofCommit(store, commit)
-        yield* runs.load(requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })))
         return requests.map(({ projectId, lease, move }) => {
           const { runId, workerId } = lease
           const row = runs.find({ projectId, runId })

@@ -39,10 +39,15 @@ export const make = (
   Effect.gen(function* () {
     const append = store.writer.operation<RunAppend.Request, RunLog.Appended, RunAppend.Refusal>({
       name: "RunLog.append",
+      load: (requests, commit) =>
+        RunBatch.load(
+          store,
+          commit,
+          requests.map(({ projectId, append: { runId } }) => ({ projectId, runId })),
+        ),
       run: (requests, commit) =>
         Effect.gen(function* () {
           const runs = yield* RunBatch.ofCommit(store, commit)
-          yield* runs.load(requests.map(({ projectId, append: { runId } }) => ({ projectId, runId })))
           return yield* Effect.forEach(requests, (request) => RunAppend.append(store, runs, request))
         }),
     })

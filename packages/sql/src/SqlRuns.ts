@@ -55,7 +55,6 @@ const endAll = Effect.fnUntraced(function* (
   commit: GroupCommit.Commit<SqlError>,
 ) {
   const runs = yield* RunBatch.ofCommit(store, commit)
-  yield* runs.load(requests.map(({ ref }) => ref))
   const verdicts = requests.map((request) => RunEnd.end(store, runs, commit, request))
   const runOf = yield* readRuns(
     runs,
@@ -98,7 +97,6 @@ const resumeAll = Effect.fnUntraced(function* (
   const { dialect, sql } = store
   const runs = yield* RunBatch.ofCommit(store, commit)
   const refs = requests.map(({ ref }) => ref)
-  yield* runs.load(refs)
   const keys = refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])
   const found = yield* execute(
     sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
@@ -185,12 +183,23 @@ const listRuns = ({ sql }: SqlStore, projectId: Ids.ProjectId, options: Runs.Lis
 export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs["Type"]) => {
   const submit = SqlSubmit.make(store)
   const recordSession = SqlSessions.make(store)
+  const load = (
+    requests: ReadonlyArray<{ readonly ref: RunReads.RunRef }>,
+    commit: GroupCommit.Commit<SqlError>,
+  ) =>
+    RunBatch.load(
+      store,
+      commit,
+      requests.map(({ ref }) => ref),
+    )
   const end = store.writer.operation<RunEnd.Request, Ended, Run.RunNotFound | Run.LeaseLost>({
     name: "Runs.end",
+    load,
     run: (requests, commit) => endAll(store, requests, commit),
   })
   const resume = store.writer.operation<Resume, Resumed, Run.RunNotFound | Runs.NotWaiting>({
     name: "Runs.resume",
+    load,
     run: (requests, commit) => resumeAll(store, requests, commit),
   })
 

@@ -31,10 +31,15 @@ export const make = (store: SqlStore) => {
 
   const record = writer.operation<Request, WorkerSession.WorkerSession, Refusal>({
     name: "Runs.recordSession",
+    load: (requests, commit) =>
+      RunBatch.load(
+        store,
+        commit,
+        requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })),
+      ),
     run: (requests, commit) =>
       Effect.gen(function* () {
         const runs = yield* RunBatch.ofCommit(store, commit)
-        yield* runs.load(requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })))
         const sessions = yield* RunReads.readDetails(
           store,
           requests.flatMap(

@@ -11,7 +11,7 @@ import { Effect, type Scope } from "effect"
 import type { Dialect } from "./Dialect.js"
 import * as Postgres from "./dialect/Postgres.js"
 import * as Sqlite from "./dialect/Sqlite.js"
-import type { RunBatch } from "./RunBatch.js"
+import type { Begun } from "./RunBatch.js"
 import { StoreTime } from "./StoreTime.js"
 
 export interface SqlStore {
@@ -21,7 +21,7 @@ export interface SqlStore {
   /** Every write goes through it. */
   readonly writer: GroupCommit.GroupCommit<SqlError>
   /** What each commit that is under way has read and moved. */
-  readonly batches: WeakMap<GroupCommit.Commit<SqlError>, RunBatch>
+  readonly batches: WeakMap<GroupCommit.Commit<SqlError>, Begun>
   /** A read, whose failure says that the store did not answer. */
   readonly read: <A>(
     operation: string,
@@ -89,6 +89,7 @@ export const make = (
       transact: dialect.transact,
       gather: dialect.gather,
       isolates: dialect.blames,
+      together: dialect.together,
       unavailable,
     })
     return {

@@ -30,7 +30,7 @@ const dueMove = (row: RunRow, now: number): Moves.Move | undefined => {
 export const dueProbe = -1
 
 /** Selects the runs that are due by `now`; three index probes when there are none. */
-export const selectDue = ({ sql }: SqlStore, now: number): Fragment => {
+export const selectDue = ({ sql }: SqlStore, now: Fragment | number): Fragment => {
   const atMost = sql.literal(String(batch))
   return sql`SELECT ${sql.literal(String(dueProbe))} AS probe, run_pk FROM (
       SELECT run_pk FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at <= ${now}

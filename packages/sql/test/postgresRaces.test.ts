@@ -186,8 +186,8 @@ describe("a transaction on PostgreSQL", () => {
       const inOrder = (ids: readonly [number, number]) =>
         dialect.transact(
           Effect.gen(function* () {
-            if ((yield* Ref.updateAndGet(attempts, (count) => count + 1)) === 2) yield* bothBegun.open
             yield* sql`UPDATE two SET times = times + 1 WHERE id = ${ids[0]}`
+            if ((yield* Ref.updateAndGet(attempts, (count) => count + 1)) === 2) yield* bothBegun.open
             yield* bothBegun.await
             yield* sql`UPDATE two SET times = times + 1 WHERE id = ${ids[1]}`
           }),
@@ -198,6 +198,23 @@ describe("a transaction on PostgreSQL", () => {
         { id: 1, times: 2 },
         { id: 2, times: 2 },
       ])
+    }),
+  )
+
+  it.scopedLive("that ends with what fails commits nothing, though its end was sent along", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
+      const sql = Context.get(context, SqlClient.SqlClient)
+      const dialect = yield* SqlStore.dialectOf(sql)
+      yield* sql`CREATE TABLE numbers (n bigint PRIMARY KEY)`
+      const add = (n: string) => Effect.asVoid(sql`INSERT INTO numbers VALUES (${n})`)
+      const ending = (...numbers: ReadonlyArray<string>) =>
+        dialect.transact(dialect.together([...numbers.map(add), dialect.commit]))
+      yield* ending("1", "2")
+      const error = yield* Effect.flip(ending("3", "none", "4"))
+      strictEqual(String(error.cause), 'error: invalid input syntax for type bigint: "none"')
+      yield* ending("5")
+      deepStrictEqual(yield* sql`SELECT n FROM numbers ORDER BY n`, [{ n: 1 }, { n: 2 }, { n: 5 }])
     }),
   )
 

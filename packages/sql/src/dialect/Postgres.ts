@@ -9,17 +9,28 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
-import { Array, Clock, Context, Duration, Effect, Exit, Option, Schedule } from "effect"
+import { Array, Clock, Context, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
 import type { Candidate, Columns, Dialect, Probe, RowOf } from "../Dialect.js"
 import { execute, select } from "../Execute.js"
 import { runNames, selectedRun } from "../RunRow.js"
 import type { StoreTime } from "../StoreTime.js"
 import { storableJson } from "./PostgresText.js"
 
-/** The instant that an open transaction goes by. */
-class TransactionTime extends Context.Tag("@runlease/sql/TransactionTime")<TransactionTime, number>() {}
+/** The transaction of a commit, which has been sent for, and may have begun. */
+class OpenTransaction extends Context.Tag("@runlease/sql/OpenTransaction")<
+  OpenTransaction,
+  {
+    /** The instant that it goes by. */
+    readonly now: Effect.Effect<number, SqlError>
+    /** Whether its end has been sent, with what it ends with. */
+    ended: boolean
+  }
+>() {}
 
-const millis = "(extract(epoch from clock_timestamp()) * 1000)::bigint AS now"
+const epochMillis = (time: string) => `(extract(epoch from ${time}) * 1000)::bigint`
+
+/** The instant at which the transaction began, the same in all of its statements. */
+const begun = epochMillis("now()")
 
 const codeOf = ({ cause }: SqlError): string =>
   cause instanceof Error && "code" in cause ? String(cause.code) : ""
@@ -68,11 +79,11 @@ const types = { integer: "bigint", text: "text" } as const
  * @category constructors
  */
 export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
-  // One exchange begins the transaction and tells the time.
+  // One exchange begins the transaction and tells the time, and the first statements need not wait for its answer.
   const begin = (connection: Connection): Effect.Effect<number, SqlError> =>
     time === "clock"
       ? Effect.zipRight(say(connection, "BEGIN"), Clock.currentTimeMillis)
-      : Effect.map(say(connection, `BEGIN; SELECT ${millis}`), (results) => {
+      : Effect.map(say(connection, `BEGIN; SELECT ${begun} AS now`), (results) => {
           const [, rows] = results as ReadonlyArray<ReadonlyArray<{ readonly now: number }>>
           return rows![0]!.now
         })
@@ -82,15 +93,23 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       Effect.scoped(
         Effect.gen(function* () {
           const connection = yield* sql.reserve
-          const now = yield* begin(connection)
+          const beginning = yield* Effect.fork(begin(connection))
+          // A fiber starts when the one that forked it pauses, and no statement may be sent before it has.
+          yield* Effect.yieldNow()
+          const open = { now: Fiber.join(beginning), ended: false }
           const exit = yield* effect.pipe(
             Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
-            Effect.provideService(TransactionTime, now),
+            Effect.provideService(OpenTransaction, open),
             restore,
             Effect.exit,
           )
-          // A connection that is gone has rolled back already.
-          yield* Exit.isSuccess(exit) ? say(connection, "COMMIT") : Effect.ignore(say(connection, "ROLLBACK"))
+          yield* Fiber.await(beginning)
+          if (!open.ended) {
+            // A connection that is gone has rolled back already.
+            yield* Exit.isSuccess(exit)
+              ? say(connection, "COMMIT")
+              : Effect.ignore(say(connection, "ROLLBACK"))
+          }
           return yield* exit
         }),
       ),
@@ -122,12 +141,37 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
   }
 
   return {
-    now: Effect.flatMap(Effect.serviceOption(TransactionTime), (open) => {
-      if (Option.isSome(open)) return Effect.succeed(open.value)
+    now: Effect.flatMap(Effect.serviceOption(OpenTransaction), (open) => {
+      if (Option.isSome(open)) return open.value.now
       return time === "clock"
         ? Clock.currentTimeMillis
-        : Effect.map(sql<{ readonly now: number }>`SELECT ${sql.literal(millis)}`, ([row]) => row!.now)
+        : Effect.map(
+            sql<{
+              readonly now: number
+            }>`SELECT ${sql.literal(epochMillis("clock_timestamp()"))} AS now`,
+            ([row]) => row!.now,
+          )
     }),
+    instant: time === "clock" ? Clock.currentTimeMillis : Effect.succeed(sql.literal(begun)),
+    // Fibers start in their order, and the connection sends what they ask without waiting for answers.
+    // One that fails does not stop the others, since they have been sent; those after it fail for its sake.
+    together: (effects) =>
+      Effect.flatMap(
+        Effect.forEach(effects, Effect.exit, { concurrency: "unbounded" }),
+        (exits) => exits.find(Exit.isFailure) ?? Effect.void,
+      ),
+    // After a failed statement, PostgreSQL takes a COMMIT for a ROLLBACK.
+    commit: Effect.flatMap(
+      Effect.all([
+        Effect.serviceOption(OpenTransaction),
+        Effect.serviceOption(SqlClient.TransactionConnection),
+      ]),
+      ([open, connection]) => {
+        if (Option.isNone(open) || Option.isNone(connection)) return Effect.void
+        open.value.ended = true
+        return Effect.asVoid(say(connection.value[0], "COMMIT"))
+      },
+    ),
     transact: (effect) =>
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open)

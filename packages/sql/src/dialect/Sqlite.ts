@@ -89,6 +89,9 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
 
   return {
     now: Clock.currentTimeMillis,
+    instant: Clock.currentTimeMillis,
+    together: (effects) => Effect.all(effects, { discard: true }),
+    commit: Effect.void,
     transact: (effect) =>
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open) ? effect : own(effect),
