@@ -7,9 +7,13 @@
  */
 import { DateTime } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
+import * as Answers from "./Answers.js"
+import { sizeOf } from "./Append.js"
+import * as Interrupt from "./Interrupt.js"
 import * as LogState from "./LogState.js"
-import type { RunError, TerminalStatus, Waiting } from "./Run.js"
-import type { LogEntry } from "./RunLog.js"
+import type { RunError, Waiting } from "./Run.js"
+import { type LogEntry, maxEventBytes } from "./RunLog.js"
+import type { Outcome } from "./Runs.js"
 
 /** The run a batch is for. */
 export interface Subject {
@@ -67,7 +71,7 @@ export const claimed = (
   ...(previous === null ? [] : [attemptMark(previous, current)]),
 ]
 
-/** When a run is suspended for the result of a tool call. */
+/** When a run is suspended until it is answered. */
 export const suspended = (
   subject: Subject,
   state: LogState.LogState,
@@ -81,29 +85,13 @@ export const suspended = (
     runId: subject.runId,
     outcome: {
       type: "interrupt",
-      interrupts: [
-        {
-          id: waiting.toolCallId,
-          reason: `waiting for the result of ${waiting.toolName}`,
-          toolCallId: waiting.toolCallId,
-          ...(waiting.expiresAt === null ? {} : { expiresAt: DateTime.formatIso(waiting.expiresAt) }),
-        },
-      ],
+      interrupts: waiting.interrupts.map(Interrupt.toEvent),
     },
   },
 ]
 
-/** When a run ends: `lastAttempt` is the one that ended it without an outcome of its own, if one did. */
-export const ended = (
-  subject: Subject,
-  state: LogState.LogState,
-  status: TerminalStatus,
-  error: RunError | null,
-  lastAttempt: PastAttempt | null = null,
-): ReadonlyArray<AgentEvent.AgentEvent> => [
-  ...opening(subject, state),
-  ...LogState.closings(state),
-  ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null)]),
+/** The event that ends a log, without what the outcome adds to it. */
+const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): AgentEvent.AgentEvent =>
   status === "failed"
     ? {
         type: "RUN_ERROR",
@@ -112,10 +100,33 @@ export const ended = (
       }
     : {
         type: "RUN_FINISHED",
-        threadId: subject.conversationId,
-        runId: subject.runId,
+        threadId: conversationId,
+        runId,
         outcome: { type: status === "completed" ? "success" : "cancelled" },
-      },
+      }
+
+/** What does not fit into an event is told by the run alone. */
+const withTold = (event: AgentEvent.AgentEvent, { metadata, result }: Outcome): AgentEvent.AgentEvent => {
+  if (metadata == null && result == null) return event
+  const whole: AgentEvent.AgentEvent = {
+    ...event,
+    ...(result == null || event.type !== "RUN_FINISHED" ? {} : { result }),
+    ...(metadata == null ? {} : { metadata }),
+  }
+  return sizeOf(whole) > maxEventBytes ? event : whole
+}
+
+/** When a run ends: `lastAttempt` is the one that ended it without an outcome of its own, if one did. */
+export const ended = (
+  subject: Subject,
+  state: LogState.LogState,
+  outcome: Outcome,
+  lastAttempt: PastAttempt | null = null,
+): ReadonlyArray<AgentEvent.AgentEvent> => [
+  ...opening(subject, state),
+  ...LogState.closings(state),
+  ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null)]),
+  withTold(end(subject, outcome), outcome),
 ]
 
 /** The outcome of a run whose attempts are used up. */
@@ -128,13 +139,24 @@ export const attemptsExhausted = (maxAttempts: number, last: PastAttempt): RunEr
       : `the last was handed back by worker ${last.workerId}${last.reason === null ? "" : `: ${last.reason}`}`),
 })
 
-/** The outcome of a run whose tool call got no result in time. */
-export const waitExpired = (waiting: Waiting): RunError => ({
-  code: "wait_expired",
-  message:
-    `The result of ${waiting.toolName} (tool call ${waiting.toolCallId}) did not arrive` +
-    (waiting.expiresAt === null ? "" : ` by ${DateTime.formatIso(waiting.expiresAt)}`),
-})
+const wanted = ({ id, toolCallId, toolName }: Interrupt.Interrupt): string =>
+  toolName === undefined ? `An answer to ${id}` : `The result of ${toolName} (tool call ${toolCallId ?? id})`
+
+/** The outcome of a run that was not answered in time. */
+export const waitExpired = (waiting: Waiting): RunError => {
+  const late = Answers.open(waiting).find(
+    ({ expiresAt }) =>
+      expiresAt !== undefined &&
+      waiting.expiresAt !== null &&
+      expiresAt.epochMillis === waiting.expiresAt.epochMillis,
+  )
+  return {
+    code: "wait_expired",
+    message:
+      `${wanted(late ?? waiting.interrupts[0])} did not arrive` +
+      (waiting.expiresAt === null ? "" : ` by ${DateTime.formatIso(waiting.expiresAt)}`),
+  }
+}
 
 /** Whether this is the entry that ends a log: after it nothing follows. An interrupt is not the end. */
 export const endsLog = (entry: Pick<LogEntry, "event" | "sequence">): boolean => {

@@ -6,6 +6,7 @@
 import type { Stream } from "effect"
 import { Context, Duration, Schema } from "effect"
 import type { AgentEvent } from "./AgentEvent.js"
+import { Interrupts, ofToolCall } from "./Interrupt.js"
 import type { ClaimedRun } from "./Run.js"
 
 /**
@@ -29,23 +30,25 @@ export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/
 ) {}
 
 /**
- * Not a failure: the run cannot go on before the result of a tool call is there. It is suspended, its lease
- * freed, and the result is in the snapshot of its next claim.
+ * Not a failure: the run cannot go on before it is answered. It is suspended, its lease freed, and the answers are in the
+ * snapshot of its next claim.
+ *
+ * `expiresAfter`: how long to wait for those that name no time of their own, 1 second to 365 days; without an answer by
+ * then the run fails with code `wait_expired`. For ever when absent.
  *
  * @since 0.1.0
  * @category errors
  */
-export class AwaitToolResult extends Schema.TaggedError<AwaitToolResult>("@runlease/core/AwaitToolResult")(
-  "AwaitToolResult",
-  {
-    toolCallId: Schema.String,
-    toolName: Schema.String,
-    /** How long to wait, 1 second to 365 days; the run then fails with code `wait_expired`. For ever when absent. */
-    expiresAfter: Schema.optional(Schema.DurationFromSelf),
-  },
-) {}
+export class AwaitAnswers extends Schema.TaggedError<AwaitAnswers>("@runlease/core/AwaitAnswers")(
+  "AwaitAnswers",
+  { interrupts: Interrupts, expiresAfter: Schema.optional(Schema.DurationFromSelf) },
+) {
+  override get message() {
+    return `The run waits for answers to ${this.interrupts.map(({ id }) => id).join(", ")}`
+  }
+}
 
-export type ExecutorFailure = ExecutorError | AwaitToolResult
+export type ExecutorFailure = ExecutorError | AwaitAnswers
 
 /** A retryable failure. */
 export const retryable = (
@@ -60,17 +63,19 @@ export const retryable = (
     ...(retryAfter === undefined ? {} : { retryAfter: Duration.decode(retryAfter) }),
   })
 
+/** Waits for answers to all of these, for a while when `expiresAfter` says so. */
+export const awaitAnswers = (interrupts: Interrupts, expiresAfter?: Duration.DurationInput): AwaitAnswers =>
+  new AwaitAnswers({
+    interrupts,
+    ...(expiresAfter === undefined ? {} : { expiresAfter: Duration.decode(expiresAfter) }),
+  })
+
 /** Waits for the result of a tool call, for a while when `expiresAfter` says so. */
 export const awaitToolResult = (
   toolCallId: string,
   toolName: string,
   expiresAfter?: Duration.DurationInput,
-): AwaitToolResult =>
-  new AwaitToolResult({
-    toolCallId,
-    toolName,
-    ...(expiresAfter === undefined ? {} : { expiresAfter: Duration.decode(expiresAfter) }),
-  })
+): AwaitAnswers => awaitAnswers([ofToolCall(toolCallId, toolName)], expiresAfter)
 
 /**
  * The events of a run.

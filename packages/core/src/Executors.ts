@@ -8,7 +8,7 @@
  */
 import { Chunk, type Context, Duration, Effect, Layer, Predicate, Ref, Stream } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
-import { AwaitToolResult, type Execute, Executor, ExecutorError, type ExecutorFailure } from "./Executor.js"
+import { AwaitAnswers, type Execute, Executor, ExecutorError, type ExecutorFailure } from "./Executor.js"
 import * as LogState from "./LogState.js"
 import type { ClaimedRun } from "./Run.js"
 
@@ -29,7 +29,7 @@ export const messageIdOf = (run: ClaimedRun): string =>
 
 /** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. */
 export const toFailure = (error: unknown): ExecutorFailure => {
-  if (error instanceof ExecutorError || error instanceof AwaitToolResult) return error
+  if (error instanceof ExecutorError || error instanceof AwaitAnswers) return error
   const tag = Predicate.hasProperty(error, "_tag") ? error._tag : undefined
   const message =
     Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
@@ -187,7 +187,7 @@ export const timeout =
 
 /**
  * Says which failures are retryable, and after how long by the number of the attempt that failed (1 is the
- * first). Waiting for a tool result is not a failure and passes.
+ * first). Waiting for answers is not a failure and passes.
  *
  * @since 0.1.0
  * @category combinators
@@ -200,7 +200,7 @@ export const retry =
   <R>(execute: ExecuteWith<R>): ExecuteWith<R> =>
   (run) =>
     Stream.mapError(execute(run), (failure) => {
-      if (failure._tag === "AwaitToolResult") return failure
+      if (failure._tag === "AwaitAnswers") return failure
       const retryable = policy.while?.(failure) ?? true
       return new ExecutorError({
         ...failure,

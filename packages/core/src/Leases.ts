@@ -8,6 +8,7 @@ import { Context, Effect } from "effect"
 import type { AgentEvent } from "./AgentEvent.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
+import type { Interrupts } from "./Interrupt.js"
 import { LeaseLost, type LeaseRef, type RunNotFound, type Sequence } from "./Run.js"
 import type { CursorMismatch, EventRefused, RunLog } from "./RunLog.js"
 import type { Outcome, Runs } from "./Runs.js"
@@ -54,14 +55,14 @@ export interface Release {
 /**
  * What a run is suspended for.
  *
- * Units: `expiresAfter` 1 second to 365 days, counted from now by the store's clock; it waits for ever when absent.
+ * Units: `expiresAfter` 1 second to 365 days, counted from now by the store's clock, is the time of those interrupts that
+ * name none of their own; they wait for ever when it is absent.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Suspension {
-  readonly toolCallId: string
-  readonly toolName: string
+  readonly interrupts: Interrupts
   readonly expiresAfter?: Duration.DurationInput | undefined
 }
 
@@ -108,9 +109,9 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     >
 
     /**
-     * Frees the run until the result of a tool call arrives by `Runs.resume`. Attempts are counted anew
-     * after it. The log gets a RUN_FINISHED with outcome `interrupt`. A run whose result does not arrive within
-     * `expiresAfter` ends as failed with code `wait_expired`.
+     * Frees the run until all of its interrupts are answered by `Runs.resume`. Attempts are counted anew after
+     * it. The log gets a RUN_FINISHED with outcome `interrupt`. A run of whose open interrupts one expires ends as
+     * failed with code `wait_expired`.
      */
     readonly suspend: (
       lease: LeaseRef,

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { Answer } from "./Interrupt.js"
 
 /** A piece of a message. Any `type` is kept as given: text, tool call, tool result, file and more. */
 export const MessagePart = Schema.Struct(
@@ -31,6 +32,8 @@ export const TraceContext = Schema.Struct({
 /**
  * The request that an executor turns into events. Absent optional fields are absent, never null.
  *
+ * `resume`: every answer that this run was given so far, oldest first. One to a tool call is a message as well.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -40,6 +43,7 @@ export const RequestSnapshot = Schema.Struct({
   context: Schema.Array(Schema.Unknown),
   forwardedProps: Schema.optional(Schema.Unknown),
   traceContext: Schema.optional(TraceContext),
+  resume: Schema.optional(Schema.Array(Answer)),
 })
 export type RequestSnapshot = typeof RequestSnapshot.Type
 

@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
+import { Answer, Interrupt } from "./Interrupt.js"
 import { RequestSnapshot } from "./RequestSnapshot.js"
 import { WorkerSession } from "./WorkerSession.js"
 
@@ -72,10 +73,13 @@ export const LeaseRecord = Schema.Struct({
 })
 export type LeaseRecord = typeof LeaseRecord.Type
 
-/** The tool call whose result a `waiting` run is suspended for, and when the run fails without it; null is never. */
+/**
+ * What a `waiting` run is suspended for, what of it is answered so far, and when the run fails because one of the others
+ * is not; null is never.
+ */
 export const Waiting = Schema.Struct({
-  toolCallId: Schema.String,
-  toolName: Schema.String,
+  interrupts: Schema.NonEmptyArray(Interrupt),
+  answers: Schema.Array(Answer),
   expiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
 })
 export type Waiting = typeof Waiting.Type
@@ -118,6 +122,8 @@ export const Run = Schema.Struct({
   session: Schema.NullOr(WorkerSession),
   error: Schema.NullOr(RunError),
   metadata: Schema.Unknown,
+  /** What the run gave, as its outcome says; null is nothing. */
+  result: Schema.Unknown,
   createdAt: Schema.DateTimeUtcFromNumber,
   updatedAt: Schema.DateTimeUtcFromNumber,
   availableAt: Schema.DateTimeUtcFromNumber,

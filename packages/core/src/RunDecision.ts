@@ -4,88 +4,91 @@
  *
  * @since 0.1.0
  */
-import { Cause, DateTime, Duration, Exit, Option } from "effect"
+import { Cause, Duration, Either, Exit, Option, Predicate } from "effect"
+import type { AgentEvent } from "./AgentEvent.js"
+import { sizeOf } from "./Append.js"
+import * as Interrupt from "./Interrupt.js"
 import type { Loss } from "./Lease.js"
 import type { Suspension } from "./Leases.js"
 import type { ClaimedRun, RunError, TerminalStatus } from "./Run.js"
-import type { EndedByEvent, SinkFailure } from "./RunSink.js"
+import { maxEventBytes } from "./RunLog.js"
+import type { SinkFailure } from "./RunSink.js"
+import type { Outcome } from "./Runs.js"
 import type { Resolved } from "./WorkerOptions.js"
 
 /** What the end of an execution asks the control plane for. */
 export type Decision =
-  | { readonly _tag: "End"; readonly status: TerminalStatus; readonly error: RunError | null }
+  | { readonly _tag: "End"; readonly outcome: Outcome }
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
   | { readonly _tag: "Suspend"; readonly waiting: Suspension }
   | { readonly _tag: "HandBack" }
   | { readonly _tag: "LeaveAlone"; readonly reason: Loss }
 
-const end = (status: TerminalStatus, error: RunError | null = null): Decision => ({
+const end = (status: TerminalStatus, told: Pick<Outcome, "metadata" | "result"> = {}): Decision => ({
   _tag: "End",
-  status,
-  error,
+  outcome: { status, ...told },
+})
+
+const fail = (code: string | null, message: string, told: Pick<Outcome, "metadata"> = {}): Decision => ({
+  _tag: "End",
+  outcome: { status: "failed", error: { code, message: shorten(message) }, ...told },
 })
 
 const maxMessage = 4_000
+
+/** What an event of interrupts holds beside them, in bytes at most: ids, names, and the instants of their expiry. */
+const margin = 8_192
 
 const shorten = (message: string): string =>
   message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`
 
 const text = (value: unknown): string | null => (typeof value === "string" ? value : null)
 
-/** How long an interrupt of AG-UI waits, when its `expiresAt` tells; one that is over already still gets a second. */
-const waitOf = (expiresAt: unknown, now: number): Pick<Suspension, "expiresAfter"> =>
-  Option.match(DateTime.make(text(expiresAt) ?? ""), {
-    onNone: () => ({}),
-    onSome: ({ epochMillis }) => ({ expiresAfter: Math.max(1000, epochMillis - now) }),
-  })
-
-/** How the executor's own last event says that the run ends. */
-const ofEvent = (event: EndedByEvent["event"], now: number): Decision => {
-  if (event.type === "RUN_ERROR") {
-    return end("failed", {
-      code: text(event["code"]),
-      message: shorten(text(event["message"]) ?? "The executor reported an error"),
-    })
-  }
-  const outcome = event["outcome"] as
-    | { readonly type?: unknown; readonly interrupts?: ReadonlyArray<Record<string, unknown>> }
-    | undefined
-  if (outcome?.type === "cancelled") return end("cancelled")
-  if (outcome?.type !== "interrupt") return end("completed")
-  const interrupt = Array.isArray(outcome.interrupts) ? outcome.interrupts[0] : undefined
-  const toolCallId = text(interrupt?.["toolCallId"]) ?? text(interrupt?.["id"])
-  return toolCallId === null
-    ? end("failed", {
-        code: "bad_event",
-        message: "RUN_FINISHED with outcome interrupt names no interrupt",
-      })
-    : {
-        _tag: "Suspend",
-        waiting: {
-          toolCallId,
-          toolName: text(interrupt?.["reason"]) ?? "interrupt",
-          ...waitOf(interrupt?.["expiresAt"], now),
-        },
-      }
+/** Waits for these, unless the log could not tell them. */
+const suspend = (waiting: Suspension): Decision => {
+  const bytes = sizeOf({ type: "RUN_FINISHED", interrupts: waiting.interrupts.map(Interrupt.toEvent) })
+  return bytes + margin > maxEventBytes
+    ? fail("event_too_large", `What the run asks is ${bytes} bytes of JSON; an event holds ${maxEventBytes}`)
+    : { _tag: "Suspend", waiting }
 }
 
-const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure, now: number): Decision => {
+/** How the executor's own last event says that the run ends. */
+const ofEvent = (event: AgentEvent): Decision => {
+  const { metadata, outcome, result } = event
+  if (metadata != null && !Predicate.isRecord(metadata)) {
+    return fail("bad_event", `${event.type} must have an object in \`metadata\``)
+  }
+  const bytes = sizeOf(event)
+  if (bytes > maxEventBytes) {
+    return fail("event_too_large", `${event.type} is ${bytes} bytes of JSON; an event holds ${maxEventBytes}`)
+  }
+  const told = metadata == null ? {} : { metadata }
+  if (event.type === "RUN_ERROR") {
+    return fail(text(event["code"]), text(event["message"]) ?? "The executor reported an error", told)
+  }
+  const type = Predicate.isRecord(outcome) ? outcome["type"] : undefined
+  if (Predicate.isRecord(outcome) && type === "interrupt") {
+    return Either.match(Interrupt.fromEvent(outcome["interrupts"]), {
+      onLeft: (problem) => fail("bad_event", problem),
+      onRight: (interrupts) => suspend({ interrupts }),
+    })
+  }
+  return end(type === "cancelled" ? "cancelled" : "completed", {
+    ...told,
+    ...(result == null ? {} : { result }),
+  })
+}
+
+const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): Decision => {
   switch (failure._tag) {
     case "LeaseEnded":
       return failure.reason === "Drained"
         ? { _tag: "HandBack" }
         : { _tag: "LeaveAlone", reason: failure.reason }
     case "EndedByEvent":
-      return ofEvent(failure.event, now)
-    case "AwaitToolResult":
-      return {
-        _tag: "Suspend",
-        waiting: {
-          toolCallId: failure.toolCallId,
-          toolName: failure.toolName,
-          expiresAfter: failure.expiresAfter,
-        },
-      }
+      return ofEvent(failure.event)
+    case "AwaitAnswers":
+      return suspend({ interrupts: failure.interrupts, expiresAfter: failure.expiresAfter })
     case "ExecutorError": {
       const error: RunError = { code: failure.code, message: shorten(failure.message) }
       const attempt = run.attempt ?? 1
@@ -96,23 +99,18 @@ const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure, now
             error,
             delay: failure.retryAfter ?? Duration.decode(options.retryDelay(attempt)),
           }
-        : end("failed", error)
+        : fail(failure.code, failure.message)
     }
   }
 }
 
 /** What becomes of a run whose execution ended like this. */
-export const decide = (
-  run: ClaimedRun,
-  options: Resolved,
-  exit: Exit.Exit<void, SinkFailure>,
-  now: number,
-): Decision =>
+export const decide = (run: ClaimedRun, options: Resolved, exit: Exit.Exit<void, SinkFailure>): Decision =>
   Exit.match(exit, {
     onSuccess: () => end("completed"),
     onFailure: (cause) =>
       Option.match(Cause.failureOption(cause), {
-        onSome: (failure) => ofFailure(run, options, failure, now),
-        onNone: () => end("failed", { code: "executor_defect", message: shorten(Cause.pretty(cause)) }),
+        onSome: (failure) => ofFailure(run, options, failure),
+        onNone: () => fail("executor_defect", Cause.pretty(cause)),
       }),
   })

@@ -9,10 +9,11 @@ import { Executor } from "./Executor.js"
 import { apart } from "./Finalizing.js"
 import type { Lease } from "./Lease.js"
 import { Leases } from "./Leases.js"
-import type { ClaimedRun, RunError, TerminalStatus } from "./Run.js"
+import type { ClaimedRun } from "./Run.js"
 import { type Decision, decide } from "./RunDecision.js"
 import { RunLog } from "./RunLog.js"
 import * as RunSink from "./RunSink.js"
+import type { Outcome } from "./Runs.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import type { Resolved } from "./WorkerOptions.js"
 
@@ -122,13 +123,13 @@ export const make = Effect.fnUntraced(function* (
     const conclude = (exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<WorkerEvent.WorkerEvent> => {
       execution = exit
       executed()
-      return written(decide(run, options, exit, clock.unsafeCurrentTimeMillis()))
+      return written(decide(run, options, exit))
     }
 
     const written = (decision: Decision): Effect.Effect<WorkerEvent.WorkerEvent> => {
       switch (decision._tag) {
         case "End":
-          return end(decision.status, decision.error)
+          return end(decision.outcome)
         case "Retry": {
           const { delay, error } = decision
           const reason = `${error.code ?? "error"}: ${error.message}`
@@ -148,7 +149,7 @@ export const make = Effect.fnUntraced(function* (
               // Where a run cannot be suspended, its next attempt would only come to the same point.
               Effect.catchIf(
                 (error) => error._tag === "ControlPlaneUnavailable" && !error.retryable,
-                ({ message }) => end("failed", { code: "suspend_refused", message }),
+                ({ message }) => end({ status: "failed", error: { code: "suspend_refused", message } }),
               ),
             ),
           )
@@ -179,23 +180,25 @@ export const make = Effect.fnUntraced(function* (
         onSuccess: () => Effect.catchAll(RunSink.untilHeard(write), lost),
       })
 
-    const end = (status: TerminalStatus, error: RunError | null): Effect.Effect<WorkerEvent.WorkerEvent> =>
+    const end = (outcome: Outcome): Effect.Effect<WorkerEvent.WorkerEvent> =>
       Effect.matchEffect(sink.flushBefore, {
         onFailure: (failure) => conclude(Exit.fail(failure)),
         onSuccess: (last) =>
-          Effect.matchEffect(
-            RunSink.untilHeard(
-              leases.complete(lease.ref, { status, ...(error === null ? {} : { error }) }, last),
-            ),
-            {
-              onFailure: (refused) =>
-                refused._tag === "EventRefused" || refused._tag === "CursorMismatch"
-                  ? conclude(Exit.fail(RunSink.refusal(refused)))
-                  : lost(),
-              onSuccess: ({ completed }) =>
-                Effect.succeed(WorkerEvent.Ended({ run, status, error, recorded: completed })),
-            },
-          ),
+          Effect.matchEffect(RunSink.untilHeard(leases.complete(lease.ref, outcome, last)), {
+            onFailure: (refused) =>
+              refused._tag === "EventRefused" || refused._tag === "CursorMismatch"
+                ? conclude(Exit.fail(RunSink.refusal(refused)))
+                : lost(),
+            onSuccess: ({ completed }) =>
+              Effect.succeed(
+                WorkerEvent.Ended({
+                  run,
+                  status: outcome.status,
+                  error: outcome.error ?? null,
+                  recorded: completed,
+                }),
+              ),
+          }),
       })
 
     become(Effect.flatMap(Effect.exit(Effect.suspend(() => sink.run(executor.execute(run)))), conclude))

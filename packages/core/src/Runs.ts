@@ -8,6 +8,7 @@ import { Context, Schema } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type { ConversationNotFound } from "./Conversations.js"
 import * as Ids from "./Ids.js"
+import type { Answers } from "./Interrupt.js"
 import type { Page, PageRequest } from "./Page.js"
 import { RequestSnapshot } from "./RequestSnapshot.js"
 import type { Fence, LeaseLost, LeaseRef, RunEnded, RunError, RunStatus, TerminalStatus } from "./Run.js"
@@ -53,21 +54,15 @@ export type SubmissionInput = Omit<typeof Submission.Encoded, "availableAt"> & {
 
 export const defaultMaxAttempts = 3
 
-/** How a run ends. */
+/** How a run ends. The event that closes its log tells metadata and result, unless that event would be too large. */
 export interface Outcome {
   readonly status: TerminalStatus
   readonly error?: RunError | undefined
   /** Replaces the run's metadata when present. */
   readonly metadata?: Readonly<Record<string, unknown>> | null | undefined
+  /** What the run gives, as JSON; null is nothing. */
+  readonly result?: unknown
 }
-
-/** The result of a tool call that a waiting run is suspended for. */
-export const ToolAnswer = Schema.Struct({
-  toolCallId: Schema.NonEmptyString,
-  result: Schema.Unknown,
-  isError: Schema.optional(Schema.Boolean),
-})
-export type ToolAnswer = typeof ToolAnswer.Type
 
 /** That public id names a run with another request. */
 export class SubmissionConflict extends Schema.TaggedError<SubmissionConflict>(
@@ -78,13 +73,24 @@ export class SubmissionConflict extends Schema.TaggedError<SubmissionConflict>(
   }
 }
 
-/** The run does not wait for that tool call. */
+/**
+ * The run does not wait for an answer to that interrupt. `answered`: it was answered otherwise. `open`: what the run waits
+ * for; absent from a control plane that does not tell.
+ */
 export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/NotWaiting")("NotWaiting", {
   runId: Schema.String,
-  toolCallId: Schema.String,
+  interruptId: Schema.String,
+  answered: Schema.Boolean,
+  open: Schema.optional(Schema.Array(Schema.String)),
 }) {
   override get message() {
-    return `Run ${this.runId} is not waiting for tool call ${this.toolCallId}`
+    const said = this.answered
+      ? `Run ${this.runId} was given another answer to ${this.interruptId}`
+      : `Run ${this.runId} is not waiting for an answer to ${this.interruptId}`
+    if (this.open === undefined) return said
+    return this.open.length === 0
+      ? `${said}; it waits for nothing`
+      : `${said}; it waits for ${this.open.join(", ")}`
   }
 }
 
@@ -118,10 +124,14 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       RunNotFound | ControlPlaneUnavailable
     >
 
-    /** Answers the tool call a waiting run is suspended for; the answer is in its next claim's snapshot. */
+    /**
+     * Answers what a waiting run is suspended for, all of `answers` or none. Answers are kept until nothing is open;
+     * then the run is pending again, and they are in its next claim's snapshot. The same answers again change
+     * nothing: `duplicate`.
+     */
     readonly resume: (
       runId: Ids.RunId,
-      answer: ToolAnswer,
+      answers: Answers,
     ) => Effect.Effect<
       { readonly duplicate: boolean; readonly run: Run },
       RunNotFound | NotWaiting | ControlPlaneUnavailable

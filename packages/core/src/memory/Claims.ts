@@ -40,7 +40,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type
       for (const record of taken) {
         Moves.take(step, record, request.workerId, Duration.toMillis(request.leaseDuration))
       }
-      return Either.right(taken.map((record) => toClaimed(record.run, record.snapshot)))
+      return Either.right(taken.map((record) => toClaimed(record.run, record.kept.snapshot)))
     })
 
   /** Hands back what was taken for a caller that is gone. */

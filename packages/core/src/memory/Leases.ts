@@ -2,6 +2,7 @@
  * Leases over the state in memory.
  */
 import { DateTime, Duration, Effect, Either } from "effect"
+import * as Answers from "../Answers.js"
 import type * as Ids from "../Ids.js"
 import type { Leases, Renewal, RenewRequest } from "../Leases.js"
 import { type LeaseLost, type LeaseRecord, type LeaseRef, RunNotFound } from "../Run.js"
@@ -74,20 +75,13 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type
           if (standing._tag === "Lost") return yield* leaseLost(runId, lease)
           if (standing._tag === "Ended") return { completed: false }
           if (last !== undefined) yield* appendTo(step, record, { runId, ...last })
-          if (outcome.metadata !== undefined) Moves.update(step, record, { metadata: outcome.metadata })
-          Moves.end(step, record, outcome.status, outcome.error ?? null)
+          Moves.end(step, record, outcome)
           return { completed: true }
         }),
       ),
     ),
-    suspend: Effect.fn("Leases.suspend")((lease, { expiresAfter, toolCallId, toolName }) =>
-      holding(lease, (step, record) =>
-        Moves.suspend(step, record, {
-          toolCallId,
-          toolName,
-          expiresAt: expiresAfter === undefined ? null : DateTime.addDuration(step.at, expiresAfter),
-        }),
-      ),
+    suspend: Effect.fn("Leases.suspend")((lease, suspension) =>
+      holding(lease, (step, record) => Moves.suspend(step, record, Answers.asked(suspension, step.at))),
     ),
     signals: (workerId) => state.wakeups.signals(workerId),
   }

@@ -18,6 +18,7 @@ import {
   type TerminalStatus,
   type Waiting,
 } from "../Run.js"
+import type { Outcome } from "../Runs.js"
 import { logKey, type Route } from "../Wakeups.js"
 import { projectOf, type RunRecord, type Step } from "./State.js"
 
@@ -114,12 +115,19 @@ export const take = (step: Step, record: RunRecord, workerId: Ids.WorkerId, mill
   record.pastAttempt = null
 }
 
-/** Frees the run until a tool call is answered; its attempts count anew from there. */
+/** Frees the run until it is answered; its attempts count anew from there. */
 export const suspend = (step: Step, record: RunRecord, waiting: Waiting): void => {
   log(step, record, ControlEvents.suspended(record.run, record.logState, waiting), "own")
   update(step, record, { status: "waiting", waiting, lease: null, attempt: 0 })
   step.state.leased.delete(record)
   if (waiting.expiresAt !== null) step.state.expiring.add(record)
+}
+
+/** Goes on waiting for what is still open, or not at all. */
+export const answered = (step: Step, record: RunRecord, waiting: Waiting | null): void => {
+  if (waiting === null) return makePending(step, record, {})
+  update(step, record, { waiting })
+  if (waiting.expiresAt === null) step.state.expiring.delete(record)
 }
 
 const isLive = (step: Step, lease: LeaseRecord | null): lease is LeaseRecord =>
@@ -129,16 +137,24 @@ const isLive = (step: Step, lease: LeaseRecord | null): lease is LeaseRecord =>
 export const end = (
   step: Step,
   record: RunRecord,
-  status: TerminalStatus,
-  error: RunError | null,
+  outcome: Outcome,
   lastAttempt: ControlEvents.PastAttempt | null = null,
 ): void => {
   const { run } = record
+  const { error = null, metadata = run.metadata, result = null, status } = outcome
   const lane = laneOf(step, record)
-  log(step, record, ControlEvents.ended(run, record.logState, status, error, lastAttempt), "own")
+  log(step, record, ControlEvents.ended(run, record.logState, outcome, lastAttempt), "own")
   record.lastHolder = isLive(step, run.lease) ? { workerId: run.lease.owner, epoch: run.lease.epoch } : null
   record.pastAttempt = null
-  update(step, record, { status, error, lease: null, waiting: null, finishedAt: step.at })
+  update(step, record, {
+    status,
+    error,
+    metadata,
+    result,
+    lease: null,
+    waiting: null,
+    finishedAt: step.at,
+  })
   const project = projectOf(step.state, run.projectId)
   project.pending.delete(record)
   step.state.delayed.delete(record)
@@ -152,10 +168,12 @@ export const end = (
   else if (wasFirst) announceIfRunnable(step, next)
 }
 
+const failed = (error: RunError): Outcome => ({ status: "failed", error })
+
 /** Ends the run as cancelled and tells whoever holds it. */
-export const cancel = (step: Step, record: RunRecord, error: RunError | null = null): void => {
+export const cancel = (step: Step, record: RunRecord, outcome: Outcome = { status: "cancelled" }): void => {
   const { lease, runId } = record.run
-  end(step, record, "cancelled", error)
+  end(step, record, outcome)
   if (lease !== null) step.cancelled.push({ workerId: lease.owner, runId })
 }
 
@@ -179,7 +197,7 @@ export const endAttempt = (
     reason: how.reason,
   }
   if (how.counted && attempt >= maxAttempts) {
-    end(step, record, "failed", ControlEvents.attemptsExhausted(maxAttempts, past), past)
+    end(step, record, failed(ControlEvents.attemptsExhausted(maxAttempts, past)), past)
     return
   }
   record.pastAttempt = past
@@ -194,7 +212,7 @@ export const expireWait = (step: Step, record: RunRecord): boolean => {
   const { waiting } = record.run
   if (waiting === null || waiting.expiresAt === null) return false
   if (DateTime.toEpochMillis(waiting.expiresAt) > step.now) return false
-  end(step, record, "failed", ControlEvents.waitExpired(waiting))
+  end(step, record, failed(ControlEvents.waitExpired(waiting)))
   return true
 }
 

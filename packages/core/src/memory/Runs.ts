@@ -2,22 +2,15 @@
  * Runs over the state in memory.
  */
 import { Effect, Either } from "effect"
+import * as Answers from "../Answers.js"
 import * as Ids from "../Ids.js"
-import { canonicalJson } from "../Json.js"
-import type { SnapshotMessage } from "../RequestSnapshot.js"
 import { isTerminal, type LeaseLost, type LeaseRef, RunEnded, type RunNotFound } from "../Run.js"
-import { NotWaiting, type Runs, type ToolAnswer } from "../Runs.js"
+import type { Runs } from "../Runs.js"
 import type { SessionRecord, WorkerSession } from "../WorkerSession.js"
 import { findRun, leaseLost, pageOf } from "./Lookup.js"
 import * as Moves from "./Moves.js"
 import * as State from "./State.js"
 import { submit } from "./Submit.js"
-
-const toolMessage = (id: string, { toolCallId, result, isError }: ToolAnswer): SnapshotMessage => ({
-  id,
-  role: "tool",
-  parts: [{ type: "tool_result", toolCallId, result, ...(isError === undefined ? {} : { isError }) }],
-})
 
 export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"] => {
   const project = State.projectOf(state, projectId)
@@ -85,24 +78,18 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
       }),
     ),
 
-    resume: Effect.fn("Runs.resume")(function* (runId, answer) {
-      const messageId = yield* Ids.uuidV7
-      const given = canonicalJson(answer)
+    resume: Effect.fn("Runs.resume")(function* (runId, answers) {
+      const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
       return yield* onRun(runId, (step, record) => {
         Moves.expireWait(step, record)
-        if (record.run.status === "waiting" && record.run.waiting?.toolCallId === answer.toolCallId) {
-          const { snapshot } = record
-          record.snapshot = {
-            ...snapshot,
-            messages: [...snapshot.messages, toolMessage(messageId, answer)],
-          }
-          record.answers.set(answer.toolCallId, given)
-          Moves.makePending(step, record, {})
-          return Either.right({ duplicate: false, run: record.run })
-        }
-        return record.answers.get(answer.toolCallId) === given
-          ? Either.right({ duplicate: true, run: record.run })
-          : Either.left(new NotWaiting({ runId, toolCallId: answer.toolCallId }))
+        return Either.map(
+          Answers.take(record.run, record.kept, answers, messageIds),
+          ({ duplicate, kept, waiting }) => {
+            record.kept = kept
+            if (!duplicate) Moves.answered(step, record, waiting)
+            return { duplicate, run: record.run }
+          },
+        )
       })
     }),
 
@@ -112,10 +99,9 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
           return leaseLost(runId, fence)
         }
         if (isTerminal(record.run.status)) return Either.right({ completed: false, run: record.run })
-        if (outcome.metadata !== undefined) Moves.update(step, record, { metadata: outcome.metadata })
         const byHolder = fence !== undefined
-        if (outcome.status === "cancelled" && !byHolder) Moves.cancel(step, record, outcome.error ?? null)
-        else Moves.end(step, record, outcome.status, outcome.error ?? null)
+        if (outcome.status === "cancelled" && !byHolder) Moves.cancel(step, record, outcome)
+        else Moves.end(step, record, outcome)
         return Either.right({ completed: true, run: record.run })
       }),
     ),

@@ -2,11 +2,11 @@
  * What the in-memory control plane remembers, and the one way to change it.
  */
 import { Clock, DateTime, Effect, type Either } from "effect"
+import type { Kept } from "../Answers.js"
 import type { PastAttempt } from "../ControlEvents.js"
 import type { Conversation, ConversationMessage } from "../Conversations.js"
 import type * as Ids from "../Ids.js"
 import type { LogState } from "../LogState.js"
-import type { RequestSnapshot } from "../RequestSnapshot.js"
 import type { EventId, LeaseEpoch, Run } from "../Run.js"
 import type { LogEntry } from "../RunLog.js"
 import type { Route, Wakeups } from "../Wakeups.js"
@@ -19,7 +19,7 @@ export interface RunRecord {
   readonly order: number
   /** The submission as it was sent, as canonical JSON. */
   readonly submission: string
-  snapshot: RequestSnapshot
+  kept: Kept
   /** Event `n` is at index `n - 1`. */
   readonly entries: Array<LogEntry>
   logState: LogState
@@ -27,8 +27,6 @@ export interface RunRecord {
   pastAttempt: PastAttempt | null
   /** Who held the run when it ended. */
   lastHolder: { readonly workerId: Ids.WorkerId; readonly epoch: LeaseEpoch } | null
-  /** The answer that was taken for each tool call, as canonical JSON. */
-  readonly answers: Map<string, string>
 }
 
 export interface ConversationRecord {

@@ -85,6 +85,7 @@ export const submit = Effect.fnUntraced(function* (
         session: null,
         error: null,
         metadata: null,
+        result: null,
         createdAt: step.at,
         updatedAt: step.at,
         availableAt: submission.availableAt ?? step.at,
@@ -95,12 +96,11 @@ export const submit = Effect.fnUntraced(function* (
         run,
         order: project.submitted++,
         submission: sent,
-        snapshot: submission.snapshot ?? snapshotOf(conversation),
+        kept: { snapshot: submission.snapshot ?? snapshotOf(conversation), known: {} },
         entries: [],
         logState: LogState.initial,
         pastAttempt: null,
         lastHolder: null,
-        answers: new Map(),
       }
       Moves.enter(step, record)
       if (driven) Moves.log(step, record, ControlEvents.opening(run, record.logState), "own")

@@ -1,0 +1,151 @@
+/**
+ * A run that waits: what it is asked, and what answers make of it. Every store does it alike.
+ *
+ * @since 0.1.0
+ */
+import { DateTime, Either } from "effect"
+import type { Answer, Answers, Interrupt } from "./Interrupt.js"
+import { canonicalJson } from "./Json.js"
+import type { Suspension } from "./Leases.js"
+import type { RequestSnapshot, SnapshotMessage } from "./RequestSnapshot.js"
+import type { Run, Waiting } from "./Run.js"
+import { NotWaiting } from "./Runs.js"
+
+/** The interrupts that have no answer yet. */
+export const open = ({ answers, interrupts }: Waiting): ReadonlyArray<Interrupt> =>
+  interrupts.filter(({ id }) => answers.every(({ interruptId }) => interruptId !== id))
+
+const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
+  interrupts.reduce<DateTime.Utc | null>(
+    (first, { expiresAt }) =>
+      expiresAt === undefined ? first : first === null ? expiresAt : DateTime.min(first, expiresAt),
+    null,
+  )
+
+/**
+ * What a suspended run waits for. `expiresAfter` is the time of those that name none of their own.
+ *
+ * @since 0.1.0
+ * @category waiting
+ */
+export const asked = ({ expiresAfter, interrupts }: Suspension, now: DateTime.Utc): Waiting => {
+  const [first, ...others] = interrupts
+  const timed = (interrupt: Interrupt): Interrupt =>
+    expiresAfter === undefined || interrupt.expiresAt !== undefined
+      ? interrupt
+      : { ...interrupt, expiresAt: DateTime.addDuration(now, expiresAfter) }
+  const all: Waiting["interrupts"] = [timed(first), ...others.map(timed)]
+  return { interrupts: all, answers: [], expiresAt: earliest(all) }
+}
+
+/** What is kept beside a run of what it was answered. */
+export interface Kept {
+  readonly snapshot: RequestSnapshot
+  /** By the name that was answered, what tells the same answer when it comes again. */
+  readonly known: Readonly<Record<string, string>>
+}
+
+/** A run after answers: `waiting` is null once nothing is open. A `duplicate` changes nothing. */
+export interface Answered {
+  readonly duplicate: boolean
+  readonly kept: Kept
+  readonly waiting: Waiting | null
+}
+
+const markOf = (name: string, { isError, payload, status }: Answer): string =>
+  canonicalJson({
+    toolCallId: name,
+    result: payload,
+    isError,
+    ...(status === "cancelled" ? { status } : {}),
+  })
+
+/** What an answer to a tool call says to a model: that nobody gave a result is an error. */
+const toolMessage = (
+  id: string,
+  toolCallId: string,
+  { isError, payload, status }: Answer,
+): SnapshotMessage => {
+  const failed = status === "cancelled" ? true : isError
+  return {
+    id,
+    role: "tool",
+    parts: [
+      {
+        type: "tool_result",
+        toolCallId,
+        result: payload ?? (status === "cancelled" ? "cancelled" : null),
+        ...(failed === undefined ? {} : { isError: failed }),
+      },
+    ],
+  }
+}
+
+const withoutUndefined = ({ interruptId, isError, payload, status }: Answer): Answer => ({
+  interruptId,
+  status,
+  ...(payload === undefined ? {} : { payload }),
+  ...(isError === undefined ? {} : { isError }),
+})
+
+const withAnswer = (
+  snapshot: RequestSnapshot,
+  { toolCallId }: Interrupt,
+  answer: Answer,
+  messageId: string,
+): RequestSnapshot => ({
+  ...snapshot,
+  messages:
+    toolCallId === undefined
+      ? snapshot.messages
+      : [...snapshot.messages, toolMessage(messageId, toolCallId, answer)],
+  resume: [...(snapshot.resume ?? []), answer],
+})
+
+/**
+ * Takes answers, all of them or none. An interrupt answers to its id, and to the tool call that it names.
+ *
+ * `messageIds`: one for each answer. Fails: `NotWaiting` when one is for nothing that is open, unless it is the same
+ * that was taken for it before.
+ *
+ * @since 0.1.0
+ * @category answering
+ */
+export const take = (
+  run: Pick<Run, "runId" | "status" | "waiting">,
+  kept: Kept,
+  answers: Answers,
+  messageIds: ReadonlyArray<string>,
+): Either.Either<Answered, NotWaiting> => {
+  let { known, snapshot } = kept
+  let { waiting } = run
+  let duplicate = true
+  for (const [index, answer] of answers.entries()) {
+    const name = answer.interruptId
+    const left: ReadonlyArray<Interrupt> = waiting === null ? [] : open(waiting)
+    const interrupt = left.find(({ id }) => id === name) ?? left.find(({ toolCallId }) => toolCallId === name)
+    if (waiting !== null && interrupt !== undefined) {
+      const taken = withoutUndefined({ ...answer, interruptId: interrupt.id })
+      const names = [interrupt.id, ...(interrupt.toolCallId === undefined ? [] : [interrupt.toolCallId])]
+      known = { ...known, ...Object.fromEntries(names.map((each) => [each, markOf(each, taken)])) }
+      snapshot = withAnswer(snapshot, interrupt, taken, messageIds[index]!)
+      waiting = { ...waiting, answers: [...waiting.answers, taken] }
+      duplicate = false
+    } else if (!Object.hasOwn(known, name) || known[name] !== markOf(name, answer)) {
+      return Either.left(
+        new NotWaiting({
+          runId: run.runId,
+          interruptId: name,
+          answered: Object.hasOwn(known, name),
+          open: run.waiting === null ? [] : open(run.waiting).map(({ id }) => id),
+        }),
+      )
+    }
+  }
+  const left = waiting === null ? [] : open(waiting)
+  return Either.right({
+    duplicate,
+    kept: { snapshot, known },
+    waiting: waiting === null || left.length === 0 ? null : { ...waiting, expiresAt: earliest(left) },
+  })
+}

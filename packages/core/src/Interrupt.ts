@@ -1,0 +1,123 @@
+/**
+ * What a run asks for before it can go on, and what it is answered.
+ *
+ * Source: https://docs.ag-ui.com/concepts/interrupts
+ *
+ * @since 0.1.0
+ */
+import { Either, ParseResult, Predicate, Schema } from "effect"
+import * as Ids from "./Ids.js"
+
+const Properties = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/**
+ * One thing that a run waits for: a decision, an answer, or the result of a tool call that its client does.
+ *
+ * `id`: 1 to 256 characters, unique among those asked at once. `reason`: one of AG-UI's (`tool_call`, `input_required`,
+ * `confirmation`) or a name of one's own. `message`: the question, for people. `responseSchema`: JSON Schema of the
+ * payload wanted. `expiresAt`: UTC; without an answer by then the run fails. `toolName` is (ours), the rest is AG-UI's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Interrupt = Schema.Struct({
+  id: Ids.text(256),
+  reason: Schema.NonEmptyString,
+  message: Schema.optional(Schema.String),
+  toolCallId: Schema.optional(Schema.NonEmptyString),
+  toolName: Schema.optional(Schema.NonEmptyString),
+  responseSchema: Schema.optional(Properties),
+  expiresAt: Schema.optional(Schema.DateTimeUtc),
+  metadata: Schema.optional(Properties),
+  subagentRunId: Schema.optional(Schema.String),
+})
+export type Interrupt = typeof Interrupt.Type
+
+/** How many interrupts a run waits for at most. */
+export const maxInterrupts = 100
+
+/**
+ * What is asked at once: 1 to 100 interrupts, no two with one id.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Interrupts = Schema.NonEmptyArray(Interrupt)
+  .annotations({ message: () => "must be an array of interrupts, of one at least" })
+  .pipe(
+    Schema.filter((interrupts) =>
+      interrupts.length > maxInterrupts
+        ? `must be at most ${maxInterrupts} interrupts`
+        : new Set(interrupts.map(({ id }) => id)).size === interrupts.length ||
+          "must not hold two interrupts with one id",
+    ),
+  )
+export type Interrupts = typeof Interrupts.Type
+
+/**
+ * The answer to one interrupt. `cancelled`: whoever was asked declines to answer. `isError` is (ours): the payload says
+ * why the tool call failed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Answer = Schema.Struct({
+  interruptId: Schema.NonEmptyString,
+  status: Schema.Literal("resolved", "cancelled"),
+  payload: Schema.optional(Schema.Unknown),
+  isError: Schema.optional(Schema.Boolean),
+})
+export type Answer = typeof Answer.Type
+
+/** One answer at least. */
+export type Answers = readonly [Answer, ...ReadonlyArray<Answer>]
+
+/**
+ * The result of a tool call that a client does, as an interrupt whose id is the call's.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const ofToolCall = (toolCallId: string, toolName: string): Interrupt => ({
+  id: toolCallId,
+  reason: "tool_call",
+  toolCallId,
+  toolName,
+})
+
+/**
+ * The result of a tool call, as an answer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const toolResult = (toolCallId: string, payload: unknown, isError?: boolean): Answer => ({
+  interruptId: toolCallId,
+  status: "resolved",
+  payload,
+  ...(isError === undefined ? {} : { isError }),
+})
+
+/** The interrupt as RUN_FINISHED tells it. */
+export const toEvent: (interrupt: Interrupt) => typeof Interrupt.Encoded = Schema.encodeSync(Interrupt)
+
+const decode = Schema.decodeUnknownEither(Interrupts)
+
+const withoutNulls = (value: unknown): unknown =>
+  Predicate.isRecord(value)
+    ? Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null))
+    : value
+
+/**
+ * The interrupts that an executor's own RUN_FINISHED tells, or what is wrong with them as a sentence. An optional field
+ * that is null is absent.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const fromEvent = (interrupts: unknown): Either.Either<Interrupts, string> =>
+  Either.mapLeft(decode(Array.isArray(interrupts) ? interrupts.map(withoutNulls) : interrupts), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const field = ["outcome", "interrupts", ...(issue?.path ?? [])].map(String).join(".")
+    return `RUN_FINISHED must say what is asked in \`${field}\`: ${(issue?.message ?? "malformed").split("\n")[0]}`
+  })
