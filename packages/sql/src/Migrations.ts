@@ -15,6 +15,7 @@ import initial from "./migrations/0001_ControlPlane.js"
 import housekeeping from "./migrations/0002_Housekeeping.js"
 import firstOfLane from "./migrations/0003_FirstOfLane.js"
 import growth from "./migrations/0004_Growth.js"
+import results from "./migrations/0005_Results.js"
 import * as SqlStore from "./SqlStore.js"
 
 /**
@@ -36,6 +37,7 @@ export const all: Migrations = {
   "0002_Housekeeping": housekeeping,
   "0003_FirstOfLane": firstOfLane,
   "0004_Growth": growth,
+  "0005_Results": results,
 }
 
 /** The migrator dies of a statement that fails; it is the statement's failure that says whether to try again. */

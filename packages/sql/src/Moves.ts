@@ -4,9 +4,18 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, ControlEvents, type Ids, type Leases, Run } from "@runlease/core"
-import { Duration } from "effect"
-import { Gate, logStateOf, pastAttemptOf, type RunRow, subjectOf, toJson, waitingOf } from "./RunRow.js"
+import { type AgentEvent, Answers, ControlEvents, type Ids, type Leases, Run, type Runs } from "@runlease/core"
+import {
+  Gate,
+  instant,
+  logStateOf,
+  pastAttemptOf,
+  type RunRow,
+  subjectOf,
+  toJson,
+  waitingColumns,
+  waitingOf,
+} from "./RunRow.js"
 
 export interface Move {
   readonly row: RunRow
@@ -58,29 +67,33 @@ const pend = (row: RunRow, now: number): RunRow => ({
   gate: row.available_at > now ? Gate.delayed : Gate.runnable,
   lease_owner: null,
   lease_expires_at: null,
-  waiting: null,
-  waiting_expires_at: null,
+  ...waitingColumns(null),
 })
 
 /** The run ends, and its log with it. */
 export const end = (
   row: RunRow,
-  status: Run.TerminalStatus,
-  error: Run.RunError | null,
+  outcome: Runs.Outcome,
   now: number,
   lastAttempt: ControlEvents.PastAttempt | null = null,
 ): Move => ({
   row: {
     ...row,
-    status,
+    status: outcome.status,
     past_attempt: null,
-    waiting: null,
-    waiting_expires_at: null,
-    error: toJson(error),
+    ...waitingColumns(null),
+    error: toJson(outcome.error),
     finished_at: now,
   },
-  events: ControlEvents.ended(subjectOf(row), logStateOf(row), status, error, lastAttempt),
+  events: ControlEvents.ended(subjectOf(row), logStateOf(row), outcome, lastAttempt),
 })
+
+const fail = (
+  row: RunRow,
+  error: Run.RunError,
+  now: number,
+  lastAttempt: ControlEvents.PastAttempt | null = null,
+): Move => end(row, { status: "failed", error }, now, lastAttempt)
 
 /** An attempt ends without an outcome: the run is pending again or, with no attempts left, failed. */
 const endAttempt = (
@@ -100,7 +113,7 @@ const endAttempt = (
     reason: how.reason,
   }
   if (how.counted && row.attempt >= row.max_attempts) {
-    return end(row, "failed", ControlEvents.attemptsExhausted(row.max_attempts, past), now, past)
+    return fail(row, ControlEvents.attemptsExhausted(row.max_attempts, past), now, past)
   }
   return {
     row: pend(
@@ -143,21 +156,19 @@ export const release = (
     now,
   )
 
-/** The run waits for the result of a tool call; its attempts count anew from there. */
+/** The run waits until it is answered; its attempts count anew from there. */
 export const suspend = (row: RunRow, suspension: Leases.Suspension, now: number): Move => {
-  const { expiresAfter, toolCallId, toolName } = suspension
-  const after: RunRow = {
-    ...row,
-    status: "waiting",
-    attempt: 0,
-    waiting: toJson({ toolCallId, toolName }),
-    waiting_expires_at: expiresAfter === undefined ? null : now + Duration.toMillis(expiresAfter),
-    lease_owner: null,
-    lease_expires_at: null,
-  }
+  const waiting = Answers.asked(suspension, instant(now))
   return {
-    row: after,
-    events: ControlEvents.suspended(subjectOf(row), logStateOf(row), waitingOf(after)!),
+    row: {
+      ...row,
+      status: "waiting",
+      attempt: 0,
+      ...waitingColumns(waiting),
+      lease_owner: null,
+      lease_expires_at: null,
+    },
+    events: ControlEvents.suspended(subjectOf(row), logStateOf(row), waiting),
   }
 }
 
@@ -165,9 +176,13 @@ export const suspend = (row: RunRow, suspension: Leases.Suspension, now: number)
 export const waitIsOver = (row: RunRow, now: number): boolean =>
   row.status === "waiting" && row.waiting_expires_at !== null && row.waiting_expires_at <= now
 
-/** The tool call got no result in time. */
+/** What the run waits for did not come in time. */
 export const expireWait = (row: RunRow, now: number): Move =>
-  end(row, "failed", ControlEvents.waitExpired(waitingOf(row)!), now)
+  fail(row, ControlEvents.waitExpired(waitingOf(row)!), now)
 
-/** The tool call has its result, or the delay is over. */
+/** The delay is over. */
 export const resume = (row: RunRow, now: number): Move => ({ row: pend(row, now), events: [] })
+
+/** The run goes on waiting for what is still open, or, once nothing is, goes on. */
+export const answered = (row: RunRow, waiting: Run.Waiting | null, now: number): Move =>
+  waiting === null ? resume(row, now) : { row: { ...row, ...waitingColumns(waiting) }, events: [] }

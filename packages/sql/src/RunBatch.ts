@@ -8,7 +8,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
-import { type AgentEvent, ControlEvents, type GroupCommit, LogState, Wakeups } from "@runlease/core"
+import { type AgentEvent, ControlEvents, type GroupCommit, LogState, type Runs, Wakeups } from "@runlease/core"
 import { Effect } from "effect"
 import type { Columns } from "./Dialect.js"
 import { execute, select } from "./Execute.js"
@@ -41,7 +41,7 @@ const routeOf = (
   agentId: row.agent_id,
 })
 
-const metadataColumns = { metadata: "text" } as const
+const toldColumns = { metadata: "text", result: "text" } as const
 const laneColumns = { project_id: "text", lane: "text" } as const
 
 const eventColumns = {
@@ -95,8 +95,8 @@ export interface RunBatch {
   /** Makes the move; a run that ends lets the next of its lane go. */
   readonly move: (move: Move) => RunRow
   readonly append: (row: RunRow, events: ReadonlyArray<External>) => RunRow
-  /** Replaces the run's metadata. */
-  readonly describe: (row: RunRow, metadata: unknown) => void
+  /** Keeps the metadata and the result that an outcome gives, if it does. */
+  readonly describe: (row: RunRow, outcome: Runs.Outcome) => void
   /** What the runs' details and sessions tell of them by now. */
   readonly details: (keys: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, DetailRow>, SqlError>
   /** Takes in a run that was just inserted. */
@@ -138,6 +138,11 @@ interface Lane {
   readonly lane: string
 }
 
+/** What an outcome tells, as `run_details` holds it. */
+type Told = { readonly [K in keyof typeof toldColumns]?: string | null }
+
+const toldNames: ReadonlyArray<ReadonlyArray<keyof Told>> = [["metadata"], ["result"], ["metadata", "result"]]
+
 /** A run of the batch: as the database holds it, and as it is now. */
 interface Entry {
   stored: RunRow
@@ -156,7 +161,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
   const events: Array<EventRow> = []
-  const metadata = new Map<number, string | null>()
+  const told = new Map<number, Told>()
   const lanes: Array<Lane> = []
   const runnable: Array<Wakeups.Route> = []
   const asked: Array<Effect.Effect<void, SqlError>> = []
@@ -228,12 +233,15 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
     )
   }
 
-  const updateMetadata = (): ReadonlyArray<Statement<object>> => {
-    const rows = Array.from(metadata, ([run_pk, text]) => ({ run_pk, metadata: text }))
-    metadata.clear()
-    return rows.length === 0
-      ? []
-      : [ManyRows.update(store, "run_details", metadataColumns, ["metadata"], rows)]
+  /** One statement for all runs of which the same is told, so that none writes a row that another does. */
+  const updateTold = (): ReadonlyArray<Statement<object>> => {
+    const rows = Array.from(told, ([run_pk, columns]) => ({ run_pk, metadata: null, result: null, ...columns }))
+    const statements = toldNames.flatMap((names) => {
+      const alike = rows.filter(({ run_pk }) => Object.keys(told.get(run_pk)!).join() === names.join())
+      return alike.length === 0 ? [] : [ManyRows.update(store, "run_details", toldColumns, names, alike)]
+    })
+    told.clear()
+    return statements
   }
 
   /**
@@ -291,7 +299,17 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
 
   const writes = Effect.suspend(() => {
     const added = events.length === 0 ? [] : [ManyRows.insert(store, "events", eventColumns, events)]
-    return dialect.write([...updates(), ...added, ...updateMetadata()])
+    return dialect.write([...updates(), ...added, ...updateTold()]).pipe(
+      Effect.zipRight(releaseLanes),
+      Effect.map(() => {
+        wakeAfter()
+        for (const entry of changed) entry.stored = entry.row
+        changed.clear()
+        events.length = 0
+        lanes.length = 0
+        runnable.length = 0
+      }),
+    )
   })
 
   const written = Effect.sync(() => {
@@ -360,10 +378,16 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
     },
     append: (row, added) =>
       keep(log(logOwn(row, ControlEvents.opening(subjectOf(row), logStateOf(row))), added, "external")),
-    describe: (row, value) => void metadata.set(row.run_pk, toJson(value)),
+    describe: (row, { metadata, result }) => {
+      if (metadata === undefined && result === undefined) return
+      told.set(row.run_pk, {
+        ...(metadata === undefined ? {} : { metadata: toJson(metadata) }),
+        ...(result === undefined ? {} : { result: toJson(result) }),
+      })
+    },
     details: (keys) =>
       Effect.zipRight(
-        Effect.suspend(() => dialect.write(updateMetadata())),
+        Effect.suspend(() => dialect.write(updateTold())),
         readDetails(store, keys),
       ),
     enter: (row) => {

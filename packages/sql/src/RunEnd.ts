@@ -40,7 +40,7 @@ export const end = (
   ) {
     commit.after(wakeups.signal(row.lease_owner, { _tag: "Cancelled", runId }))
   }
-  if (outcome.metadata !== undefined) runs.describe(row, outcome.metadata)
-  runs.move(Moves.end(row, outcome.status, outcome.error ?? null, runs.now))
+  runs.describe(row, outcome)
+  runs.move(Moves.end(row, outcome, runs.now))
   return Either.right(true)
 }

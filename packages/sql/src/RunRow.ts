@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type { ControlEvents, Ids, RequestSnapshot } from "@runlease/core"
-import { LogState, Run, type WorkerSession } from "@runlease/core"
-import { Brand, DateTime, Struct } from "effect"
+import { Interrupt, LogState, Run, type WorkerSession } from "@runlease/core"
+import { Brand, DateTime, Schema, Struct } from "effect"
 import type { Columns } from "./Dialect.js"
 
 /** `gate` of a pending run; and `pruned`, of a finished one that is being deleted in parts and exists for nobody. */
@@ -60,6 +60,7 @@ export const detailColumns = {
   source_target: "text",
   runtime_target: "text",
   metadata: "text",
+  result: "text",
 } as const satisfies Columns
 
 export const sessionColumns = {
@@ -112,6 +113,7 @@ export interface DetailRow extends Partial<SessionRow> {
   readonly source_target: string | null
   readonly runtime_target: string | null
   readonly metadata: string | null
+  readonly result: string | null
 }
 
 /** A run as `runs` holds it. JSON columns are text; instants are milliseconds since the epoch. */
@@ -169,15 +171,37 @@ export const logStateOf = (row: Pick<RunRow, "log_state">): LogState.LogState =>
 
 export const pastAttemptOf = (row: RunRow): ControlEvents.PastAttempt | null => fromJson(row.past_attempt)
 
+const Stored = Schema.Struct(Struct.omit(Run.Waiting.fields, "expiresAt"))
+const encodeStored = Schema.encodeSync(Stored)
+const decodeStored = Schema.decodeUnknownSync(Stored)
+
+/** What the version before wrote: a tool call, whose result is the only thing to wait for. */
+interface ToolCall {
+  readonly toolCallId: string
+  readonly toolName: string
+}
+
+const isToolCall = (stored: object): stored is ToolCall => !("interrupts" in stored)
+
+/** The columns of a wait. */
+export const waitingColumns = (
+  waiting: Run.Waiting | null,
+): Pick<RunRow, "waiting" | "waiting_expires_at"> => ({
+  waiting: waiting === null ? null : toJson(encodeStored(waiting)),
+  waiting_expires_at: waiting?.expiresAt?.epochMillis ?? null,
+})
+
 export const waitingOf = (row: RunRow): Run.Waiting | null => {
-  const call = fromJson<Pick<Run.Waiting, "toolCallId" | "toolName">>(row.waiting)
-  return call === null
-    ? null
-    : {
-        toolCallId: call.toolCallId,
-        toolName: call.toolName,
-        expiresAt: instantOrNull(row.waiting_expires_at),
-      }
+  const stored = fromJson<object>(row.waiting)
+  if (stored === null) return null
+  const expiresAt = instantOrNull(row.waiting_expires_at)
+  if (!isToolCall(stored)) return { ...decodeStored(stored), expiresAt }
+  const interrupt = Interrupt.ofToolCall(stored.toolCallId, stored.toolName)
+  return {
+    interrupts: [expiresAt === null ? interrupt : { ...interrupt, expiresAt }],
+    answers: [],
+    expiresAt,
+  }
 }
 
 /** Who a batch of control events is for. */
@@ -243,6 +267,7 @@ export const toRun = (row: RunRow, details: DetailRow): Run.Run => ({
   session: sessionOf(row.run_id, details),
   error: fromJson(row.error),
   metadata: fromJson(details.metadata),
+  result: fromJson(details.result),
   createdAt: instant(row.created_at),
   updatedAt: instant(row.updated_at),
   availableAt: instant(row.available_at),

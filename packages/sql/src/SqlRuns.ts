@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { type GroupCommit, Ids, Json, type RequestSnapshot, Run, Runs } from "@runlease/core"
+import { Answers, type GroupCommit, Ids, type Interrupt, type RequestSnapshot, Run, type Runs } from "@runlease/core"
 import { Effect, Either } from "effect"
 import { execute } from "./Execute.js"
 import * as Moves from "./Moves.js"
@@ -33,8 +33,8 @@ interface Ended {
 
 interface Resume {
   readonly ref: RunReads.RunRef
-  readonly answer: Runs.ToolAnswer
-  readonly messageId: string
+  readonly answers: Interrupt.Answers
+  readonly messageIds: ReadonlyArray<string>
 }
 
 interface Resumed {
@@ -75,17 +75,9 @@ const readRuns = (runs: RunBatch.RunBatch, refs: ReadonlyArray<RunReads.RunRef>)
     },
   )
 
-const toolMessage = (id: string, answer: Runs.ToolAnswer): RequestSnapshot.SnapshotMessage => ({
-  id,
-  role: "tool",
-  parts: [
-    {
-      type: "tool_result",
-      toolCallId: answer.toolCallId,
-      result: answer.result,
-      ...(answer.isError === undefined ? {} : { isError: answer.isError }),
-    },
-  ],
+const keptOf = (snapshot: string, answers: string): Answers.Kept => ({
+  snapshot: JSON.parse(snapshot) as RequestSnapshot.RequestSnapshot,
+  known: JSON.parse(answers) as Answers.Kept["known"],
 })
 
 /** Puts every answer into the snapshot of the run that waits for it. */
@@ -102,42 +94,34 @@ const resumeAll = Effect.fnUntraced(function* (
     sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
       FROM ${RunReads.keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
   )
-  const answered = new Map(found.map((row) => [row.run_pk, row]))
+  const kept = new Map(found.map(({ answers, run_pk, snapshot }) => [run_pk, keptOf(snapshot, answers)]))
   const changed = new Set<number>()
 
   const resumeOne = ({
     ref,
-    answer,
-    messageId,
+    answers,
+    messageIds,
   }: Resume): Either.Either<boolean, Run.RunNotFound | Runs.NotWaiting> => {
     const found = runs.find(ref)
     if (found === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
     const row = Moves.waitIsOver(found, runs.now) ? runs.move(Moves.expireWait(found, runs.now)) : found
-    const before = answered.get(row.run_pk)!
-    const answers = JSON.parse(before.answers) as Readonly<Record<string, string>>
-    const given = Json.canonicalJson(answer)
-    if (row.status === "waiting" && waitingOf(row)?.toolCallId === answer.toolCallId) {
-      const snapshot = JSON.parse(before.snapshot) as RequestSnapshot.RequestSnapshot
-      answered.set(row.run_pk, {
-        run_pk: row.run_pk,
-        snapshot: JSON.stringify({
-          ...snapshot,
-          messages: [...snapshot.messages, toolMessage(messageId, answer)],
-        }),
-        answers: JSON.stringify({ ...answers, [answer.toolCallId]: given }),
-      })
-      changed.add(row.run_pk)
-      runs.move(Moves.resume(row, runs.now))
-      return Either.right(false)
-    }
-    return Object.hasOwn(answers, answer.toolCallId) && answers[answer.toolCallId] === given
-      ? Either.right(true)
-      : Either.left(new Runs.NotWaiting({ runId: ref.runId, toolCallId: answer.toolCallId }))
+    const run = { runId: row.run_id, status: row.status, waiting: waitingOf(row) }
+    return Either.map(Answers.take(run, kept.get(row.run_pk)!, answers, messageIds), (answered) => {
+      if (!answered.duplicate) {
+        kept.set(row.run_pk, answered.kept)
+        changed.add(row.run_pk)
+        runs.move(Moves.answered(row, answered.waiting, runs.now))
+      }
+      return answered.duplicate
+    })
   }
 
   const verdicts = requests.map(resumeOne)
   if (changed.size > 0) {
-    const rows = Array.from(changed, (key) => answered.get(key)!)
+    const rows = Array.from(changed, (key) => {
+      const { known, snapshot } = kept.get(key)!
+      return { run_pk: key, snapshot: JSON.stringify(snapshot), answers: JSON.stringify(known) }
+    })
     yield* execute(
       sql`UPDATE run_details SET snapshot = v.snapshot, answers = v.answers
         FROM ${dialect.rows({ run_pk: "integer", snapshot: "text", answers: "text" }, rows)} v
@@ -223,9 +207,9 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
       ),
     ),
 
-    resume: Effect.fn("Runs.resume")(function* (runId, answer) {
-      const messageId = yield* Ids.uuidV7
-      return yield* resume({ ref: { projectId, runId }, answer, messageId })
+    resume: Effect.fn("Runs.resume")(function* (runId, answers) {
+      const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
+      return yield* resume({ ref: { projectId, runId }, answers, messageIds })
     }),
 
     complete: Effect.fn("Runs.complete")((runId, outcome, fence) =>

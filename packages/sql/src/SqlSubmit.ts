@@ -183,6 +183,7 @@ const newDetails = (submission: Runs.Submission, rootRunId: Ids.RunId): DetailRo
   source_target: toJson(submission.sourceTarget),
   runtime_target: toJson(submission.runtimeTarget),
   metadata: null,
+  result: null,
 })
 
 const detailInsertColumns = {
