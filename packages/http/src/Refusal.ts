@@ -9,7 +9,7 @@ import { as } from "./Wire.js"
 
 /**
  * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
- * (ours), and lets a client tell a verdict apart: where the log is, or how the run ended.
+ * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, or what it waits for.
  *
  * @since 0.1.0
  * @category models
@@ -21,6 +21,8 @@ export const Body = Schema.Struct({
   latest_event_id: Schema.optional(Schema.Number),
   latest_external_event_sequence: Schema.optional(Schema.Number),
   status: Schema.optional(Schema.String),
+  interrupt_id: Schema.optional(Schema.String),
+  open_interrupt_ids: Schema.optional(Schema.Array(Schema.String)),
 }).annotations({ identifier: "Refusal" })
 export type Body = typeof Body.Type
 

@@ -106,9 +106,9 @@ describe("the event stream", () => {
         Stream.runForEach(frames(streamPath(run)), ({ event }) => Queue.offer(seen, event.type)),
       )
       const leases = yield* Leases.Leases
-      yield* leases.suspend(TestRuns.leaseOf(run), { toolCallId: "t", toolName: "ask" })
+      yield* leases.suspend(TestRuns.leaseOf(run), TestRuns.forToolCall("t", "ask"))
       const runs = yield* Runs.Runs
-      yield* runs.resume(run.runId, { toolCallId: "t", result: 1 })
+      yield* runs.resume(run.runId, TestRuns.resultOf("t", 1))
       yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
       deepStrictEqual(Array.from(yield* Queue.takeN(seen, 4)), [
         "RUN_STARTED",

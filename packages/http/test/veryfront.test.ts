@@ -252,7 +252,7 @@ describe("over the public API alone", () => {
           TestRuns.submit({ conversationId: id, maxAttempts: 1 }),
           TestRuns.submit({ conversationId: id, concurrencyKey: null }),
           TestRuns.submit({ conversationId: id, snapshot: { messages: [], tools: [], context: [] } }),
-          leases.suspend(lease, { toolCallId: "t", toolName: "n" }),
+          leases.suspend(lease, TestRuns.forToolCall("t", "n")),
           claims.claim({ workerId: worker, limit: 1, leaseDuration: "30 seconds", agentIds }),
           registry.list(),
         ],

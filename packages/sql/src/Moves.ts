@@ -4,7 +4,15 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, Answers, ControlEvents, type Ids, type Leases, Run, type Runs } from "@runlease/core"
+import {
+  type AgentEvent,
+  Answers,
+  ControlEvents,
+  type Ids,
+  type Leases,
+  Run,
+  type Runs,
+} from "@runlease/core"
 import {
   Gate,
   instant,

@@ -8,7 +8,14 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Statement } from "@effect/sql/Statement"
-import { type AgentEvent, ControlEvents, type GroupCommit, LogState, type Runs, Wakeups } from "@runlease/core"
+import {
+  type AgentEvent,
+  ControlEvents,
+  type GroupCommit,
+  LogState,
+  type Runs,
+  Wakeups,
+} from "@runlease/core"
 import { Effect } from "effect"
 import type { Columns } from "./Dialect.js"
 import { execute, select } from "./Execute.js"
@@ -235,7 +242,12 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
 
   /** One statement for all runs of which the same is told, so that none writes a row that another does. */
   const updateTold = (): ReadonlyArray<Statement<object>> => {
-    const rows = Array.from(told, ([run_pk, columns]) => ({ run_pk, metadata: null, result: null, ...columns }))
+    const rows = Array.from(told, ([run_pk, columns]) => ({
+      run_pk,
+      metadata: null,
+      result: null,
+      ...columns,
+    }))
     const statements = toldNames.flatMap((names) => {
       const alike = rows.filter(({ run_pk }) => Object.keys(told.get(run_pk)!).join() === names.join())
       return alike.length === 0 ? [] : [ManyRows.update(store, "run_details", toldColumns, names, alike)]

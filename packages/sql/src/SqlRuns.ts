@@ -5,7 +5,15 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import { Answers, type GroupCommit, Ids, type Interrupt, type RequestSnapshot, Run, type Runs } from "@runlease/core"
+import {
+  Answers,
+  type GroupCommit,
+  Ids,
+  type Interrupt,
+  type RequestSnapshot,
+  Run,
+  type Runs,
+} from "@runlease/core"
 import { Effect, Either } from "effect"
 import { execute } from "./Execute.js"
 import * as Moves from "./Moves.js"

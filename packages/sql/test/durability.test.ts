@@ -118,7 +118,7 @@ describe("a control plane on an SQLite file", () => {
         const { id: workerId } = yield* register
         const [held] = yield* claim(workerId)
         const fence = { runId: run.runId, workerId, epoch: held!.leaseEpoch }
-        yield* leases.suspend(fence, { toolCallId: "call", toolName: "ask", expiresAfter: "1 minute" })
+        yield* leases.suspend(fence, TestRuns.forToolCall("call", "ask", "1 minute"))
         strictEqual((yield* runs.get(run.runId)).waiting?.expiresAt?.epochMillis, 60_000)
       }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
     }),

@@ -223,7 +223,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* runs.complete(driven.runId, { status: "completed" })
         const suspended = yield* TestRuns.claimOne(worker)
         strictEqual(suspended.runId, "suspended")
-        yield* leases.suspend(TestRuns.leaseOf(suspended), { toolCallId: "call", toolName: "ask" })
+        yield* leases.suspend(TestRuns.leaseOf(suspended), TestRuns.forToolCall())
         deepStrictEqual(yield* TestRuns.claim(worker), [])
         yield* runs.cancel(suspended.runId)
         strictEqual((yield* TestRuns.claimOne(worker)).runId, "last")

@@ -8,6 +8,7 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
+import * as Interrupt from "@runlease/core/Interrupt"
 import { Leases } from "@runlease/core/Leases"
 import { type ClaimedRun, type LeaseRef, Sequence } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
@@ -127,10 +128,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual((yield* renew(former))._tag, "Lost")
         const stale = TestRuns.leaseOf(former)
         strictEqual(yield* TestRuns.verdictOf(leases.release(stale, { delay: "1 minute" })), "LeaseLost")
-        strictEqual(
-          yield* TestRuns.verdictOf(leases.suspend(stale, { toolCallId: "call", toolName: "ask" })),
-          "LeaseLost",
-        )
+        strictEqual(yield* TestRuns.verdictOf(leases.suspend(stale, TestRuns.forToolCall())), "LeaseLost")
         strictEqual((yield* renew(current))._tag, "Held")
         strictEqual((yield* TestRuns.getRun(current.runId)).status, "running")
       }),
@@ -143,7 +141,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const held = yield* TestRuns.hold(yield* TestRuns.register())
         const thief = { ...TestRuns.leaseOf(held), workerId: yield* TestRuns.register("thief") }
         strictEqual(yield* TestRuns.verdictOf(leases.release(thief)), "LeaseLost")
-        const waiting = { toolCallId: "call", toolName: "ask" }
+        const waiting = TestRuns.forToolCall()
         strictEqual(yield* TestRuns.verdictOf(leases.suspend(thief, waiting)), "LeaseLost")
         strictEqual((yield* renew(held))._tag, "Held")
       }),
@@ -159,7 +157,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           epoch: null,
         }
         strictEqual(yield* TestRuns.verdictOf(leases.release(lease)), "RunNotFound")
-        const waiting = { toolCallId: "call", toolName: "ask" }
+        const waiting = TestRuns.forToolCall()
         strictEqual(yield* TestRuns.verdictOf(leases.suspend(lease, waiting)), "RunNotFound")
       }),
     )
@@ -233,10 +231,14 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const worker = yield* TestRuns.register()
         const held = yield* TestRuns.hold(worker)
         yield* TestRuns.append(held, [AgentEvent.toolCallStart("call", "ask")])
-        yield* leases.suspend(TestRuns.leaseOf(held), { toolCallId: "call", toolName: "ask" })
+        yield* leases.suspend(TestRuns.leaseOf(held), TestRuns.forToolCall())
         const run = yield* TestRuns.getRun(held.runId)
         strictEqual(run.status, "waiting")
-        deepStrictEqual(run.waiting, { toolCallId: "call", toolName: "ask", expiresAt: null })
+        deepStrictEqual(run.waiting, {
+          interrupts: [Interrupt.ofToolCall("call", "ask")],
+          answers: [],
+          expiresAt: null,
+        })
         strictEqual((yield* renew(held))._tag, "Lost")
         yield* TestClock.adjust("1 minute")
         deepStrictEqual(yield* TestRuns.claim(worker), [])

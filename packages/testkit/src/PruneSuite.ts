@@ -61,7 +61,7 @@ export const suite = (
         yield* TestRuns.complete(old)
         const { projectId } = yield* runs.get(old.runId)
         const waiting = yield* TestRuns.hold(worker)
-        yield* leases.suspend(TestRuns.leaseOf(waiting), { toolCallId: "call", toolName: "ask" })
+        yield* leases.suspend(TestRuns.leaseOf(waiting), TestRuns.forToolCall())
         const held = yield* TestRuns.hold(worker)
         const pending = yield* TestRuns.submit()
         yield* TestClock.adjust("10 seconds")
@@ -80,7 +80,7 @@ export const suite = (
         strictEqual((yield* TestRuns.typesOf(young.runId)).length, 2)
         deepStrictEqual(yield* prune(projectId), { pruned: 0, more: false })
         // What was left goes on.
-        yield* runs.resume(waiting.runId, { toolCallId: "call", result: 1 })
+        yield* runs.resume(waiting.runId, TestRuns.resultOf("call", 1))
         const claimed = yield* TestRuns.claim(worker, { limit: 10 })
         deepStrictEqual(
           claimed.map(({ runId }) => runId),

@@ -291,7 +291,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(yield* appending({ ...bad, runId, fence }), "EventRefused")
         strictEqual(yield* appending({ ...bad, events: [event(1)], runId, fence }), "CursorMismatch")
 
-        yield* leases.suspend(fence, { toolCallId: "call", toolName: "ask" })
+        yield* leases.suspend(fence, TestRuns.forToolCall())
         strictEqual(yield* appending({ ...bad, runId, fence }), "LeaseLost")
         strictEqual(yield* appending({ ...bad, runId }), "RunWaiting")
 

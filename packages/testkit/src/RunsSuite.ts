@@ -21,7 +21,7 @@ const suspended = (worker: Ids.WorkerId) =>
   Effect.gen(function* () {
     const leases = yield* Leases
     const held = yield* TestRuns.hold(worker, { snapshot: RequestSnapshot.fromText("Ask me") })
-    yield* leases.suspend(TestRuns.leaseOf(held), { toolCallId: "call", toolName: "ask" })
+    yield* leases.suspend(TestRuns.leaseOf(held), TestRuns.forToolCall())
     return held
   })
 
@@ -95,6 +95,39 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(failed.status, "failed")
         deepStrictEqual(failed.error, error)
         deepStrictEqual((yield* TestRuns.eventsOf(bad.runId)).at(-1), { type: "RUN_ERROR", ...error })
+      }),
+    )
+
+    test(
+      "outcomes that come together keep the result and the metadata that each tells, and the log tells them",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const told = [
+          { metadata: { tokens: 1 } },
+          { result: { answer: [42] } },
+          { metadata: { tokens: 2 }, result: "text" },
+          {},
+          { metadata: { large: "m".repeat(250_000) }, result: false },
+        ]
+        const held = yield* Effect.forEach(told, () => TestRuns.hold(worker))
+        yield* Effect.forEach(
+          held,
+          ({ runId }, index) => runs.complete(runId, { status: "completed", ...told[index] }),
+          { concurrency: "unbounded" },
+        )
+        for (const [index, { conversationId, runId }] of held.entries()) {
+          const { metadata, result } = yield* runs.get(runId)
+          deepStrictEqual({ metadata, result }, { metadata: null, result: null, ...told[index] })
+          deepStrictEqual((yield* TestRuns.eventsOf(runId)).at(-1), {
+            type: "RUN_FINISHED",
+            threadId: conversationId,
+            runId,
+            outcome: { type: "success" },
+            // What an event cannot hold is told by the run alone.
+            ...(index === 4 ? {} : told[index]),
+          })
+        }
       }),
     )
 
@@ -236,7 +269,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
         const held = yield* suspended(worker)
-        const answer = yield* runs.resume(held.runId, { toolCallId: "call", result: { ok: [1] } })
+        const answer = yield* runs.resume(held.runId, TestRuns.resultOf("call", { ok: [1] }))
         strictEqual(answer.duplicate, false)
         strictEqual(answer.run.status, "pending")
         strictEqual(answer.run.waiting, null)
@@ -260,7 +293,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
         const held = yield* suspended(worker)
-        yield* runs.resume(held.runId, { toolCallId: "call", result: "No such file", isError: true })
+        yield* runs.resume(held.runId, TestRuns.resultOf("call", "No such file", true))
         const again = yield* TestRuns.claimOne(worker)
         deepStrictEqual(again.snapshot?.messages[1]?.parts, [
           { type: "tool_result", toolCallId: "call", result: "No such file", isError: true },
@@ -274,9 +307,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
         const held = yield* suspended(worker)
-        const answer = { toolCallId: "call", result: { yes: true } }
+        const answer = TestRuns.resultOf("call", { yes: true })
         const refusalOf = (toolCallId: string, result: unknown) =>
-          TestRuns.verdictOf(runs.resume(held.runId, { toolCallId, result }))
+          TestRuns.verdictOf(runs.resume(held.runId, TestRuns.resultOf(toolCallId, result)))
         strictEqual(yield* refusalOf("other", 1), "NotWaiting")
         yield* runs.resume(held.runId, answer)
         strictEqual((yield* runs.resume(held.runId, answer)).duplicate, true)
@@ -298,10 +331,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const leases = yield* Leases
         const worker = yield* TestRuns.register()
         const held = yield* suspended(worker)
-        yield* runs.resume(held.runId, { toolCallId: "call", result: 1 })
+        yield* runs.resume(held.runId, TestRuns.resultOf("call", 1))
         const again = yield* TestRuns.claimOne(worker)
-        yield* leases.suspend(TestRuns.leaseOf(again), { toolCallId: "call-2", toolName: "ask" })
-        yield* runs.resume(held.runId, { toolCallId: "call-2", result: 2 })
+        yield* leases.suspend(TestRuns.leaseOf(again), TestRuns.forToolCall("call-2", "ask"))
+        yield* runs.resume(held.runId, TestRuns.resultOf("call-2", 2))
         const third = yield* TestRuns.claimOne(worker)
         deepStrictEqual(
           third.snapshot?.messages.slice(1).map((message) => message.parts[0]?.["toolCallId"]),

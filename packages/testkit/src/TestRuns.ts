@@ -7,6 +7,8 @@ import { it } from "@effect/vitest"
 import type { AgentEvent } from "@runlease/core/AgentEvent"
 import { type ClaimRequest, Claims } from "@runlease/core/Claims"
 import * as Ids from "@runlease/core/Ids"
+import * as Interrupt from "@runlease/core/Interrupt"
+import type { Suspension } from "@runlease/core/Leases"
 import { type ClaimedRun, EventId, type LeaseRef, type Run } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs, Submission, type SubmissionInput } from "@runlease/core/Runs"
@@ -84,6 +86,18 @@ export const complete = (claimed: ClaimedRun) =>
     const runs = yield* Runs
     return yield* runs.complete(claimed.runId, { status: "completed" }, leaseOf(claimed))
   })
+
+/** A suspension for the result of a tool call. */
+export const forToolCall = (
+  toolCallId = "call",
+  toolName = "ask",
+  expiresAfter?: Duration.DurationInput,
+): Suspension => ({ interrupts: [Interrupt.ofToolCall(toolCallId, toolName)], expiresAfter })
+
+/** The result of a tool call, as all the answers that are given. */
+export const resultOf = (toolCallId: string, result: unknown, isError?: boolean): Interrupt.Answers => [
+  Interrupt.toolResult(toolCallId, result, isError),
+]
 
 export const getRun = (runId: Ids.RunId): Effect.Effect<Run, unknown, Runs> =>
   Effect.flatMap(Runs, (runs) => runs.get(runId))

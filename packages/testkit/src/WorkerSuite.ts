@@ -8,6 +8,7 @@ import type { ControlPlane } from "@runlease/core"
 import type { Layer } from "effect"
 import { declare } from "./TestWorker.js"
 import * as Appending from "./worker/Appending.js"
+import * as Asking from "./worker/Asking.js"
 import * as Draining from "./worker/Draining.js"
 import * as Ending from "./worker/Ending.js"
 import * as Leasing from "./worker/Leasing.js"
@@ -22,6 +23,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
   const test = declare(layer)
   describe(`Worker over ${name}`, () => {
     Ending.tests(test)
+    Asking.tests(test)
     Leasing.tests(test)
     Draining.tests(test)
     Appending.tests(test)

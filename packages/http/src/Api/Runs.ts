@@ -11,6 +11,7 @@ import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
 import { integerText, pageParams, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { Submission } from "../Wire/Submission.js"
 import * as Doc from "./Doc.js"
@@ -39,6 +40,7 @@ export const Outcome = Schema.Struct({
   metadata: nullish(JsonObject),
   terminal_error_code: nullish(Schema.String),
   terminal_error_message: nullish(Schema.String),
+  result: Schema.optional(Schema.Unknown).annotations({ description: "What the run gives" }),
 })
 
 export const CompletedReply = Schema.Struct({ completed: Schema.Boolean, run: CanonicalRun })
@@ -55,6 +57,9 @@ const ToolResult = Schema.Struct({
   result: Schema.Unknown,
   is_error: nullish(Schema.Boolean),
 })
+
+/** (ours) Answers to what a run waits for, all of them taken or none. */
+const Resume = Schema.Struct({ type: Schema.Literal("interrupts"), resume: Interrupt.Answers })
 
 const PruneOptions = Schema.Struct({
   older_than_seconds: Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(86_400 * 36_525)),
@@ -170,13 +175,16 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("resume", "/runs/:run_id/resume")
       .setPath(runPath)
-      .setPayload(ToolResult)
+      .setPayload(Schema.Union(ToolResult, Resume))
       .addSuccess(ResumedReply)
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .annotateContext(
-        Doc.of("Answer the tool call that a run waits for", "409 when the run does not wait for that call."),
+        Doc.of(
+          "Answer what a run waits for",
+          "The run goes on when all that it waits for is answered. 409 when it does not wait for that, or was answered otherwise; the same answer again gives `duplicate: true`.",
+        ),
       ),
   )
   .middleware(JsonBody)

@@ -11,6 +11,7 @@ import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
 import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { ClaimedRun } from "../Wire/ClaimedRun.js"
+import * as Interrupt from "../Wire/Interrupt.js"
 import { SessionRecord, WorkerSession } from "../Wire/Session.js"
 import { Registration, Worker } from "../Wire/Worker.js"
 import * as Doc from "./Doc.js"
@@ -32,7 +33,7 @@ export const maxWaitSeconds = 30
 /** How many leases one request renews. */
 export const maxRenewals = 1000
 
-/** How long a run may wait for a tool result at most, unless for ever, in seconds. */
+/** How long a run may wait for an answer at most, unless for ever, in seconds. */
 export const maxExpirySeconds = 31_536_000
 
 const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
@@ -82,13 +83,23 @@ export const ReleaseOptions = Schema.Struct({
   count_attempt: nullish(Schema.Boolean),
 })
 
-export const Suspension = Schema.Struct({
-  tool_call_id: Schema.NonEmptyString,
-  tool_name: Schema.NonEmptyString,
+const expires = {
   expires_in_seconds: nullish(Schema.Number.pipe(Schema.between(1, maxExpirySeconds))).annotations({
     description: "1 to 31536000, never when absent",
   }),
+}
+
+/** What a run is suspended for: the result of a tool call. */
+export const ForToolCall = Schema.Struct({
+  tool_call_id: Ids.text(256),
+  tool_name: Schema.NonEmptyString,
+  ...expires,
 })
+
+/** Or answers to interrupts: `expires_in_seconds` is the time of those that have no `expires_at`. */
+export const ForInterrupts = Schema.Struct({ interrupts: Interrupt.Interrupts, ...expires })
+
+export const Suspension = Schema.Union(ForInterrupts, ForToolCall)
 
 export const SessionReply = Schema.Struct({ session: WorkerSession })
 
@@ -190,7 +201,7 @@ export const group = HttpApiGroup.make("workers")
       .annotateContext(
         Doc.of(
           "Suspend a run",
-          "Frees the run until the result of the tool call arrives by /runs/{run_id}/resume. When none arrives within `expires_in_seconds`, the run fails with code `wait_expired`.",
+          "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume. When one does not arrive in time, the run fails with code `wait_expired`.",
         ),
       ),
   )

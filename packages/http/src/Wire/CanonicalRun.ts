@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, type Run } from "@runlease/core"
+import { Answers, Ids, type Run } from "@runlease/core"
 import { DateTime, Schema } from "effect"
 import { Timestamp } from "../Wire.js"
 import { ConversationRun } from "./ConversationRun.js"
@@ -16,7 +16,8 @@ const instant = Schema.NullOr(Timestamp)
 const RuntimeTargetKind = Schema.Literal("main_branch", "environment", "preview_branch")
 
 /**
- * All 33 keys, always. `config` is what its conversation shows of the run, which other servers leave open.
+ * All 33 keys, always. `config` is what its conversation shows of the run, which other servers leave open; `output` is
+ * its result.
  *
  * @since 0.1.0
  * @category models
@@ -67,9 +68,15 @@ export type CanonicalRun = typeof CanonicalRun.Type
 const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConfig = Schema.encodeSync(ConversationRun)
 
-const reasonOf = ({ expiresAt, toolName }: Run.Waiting): string =>
-  `Waiting for the result of ${toolName}` +
-  (expiresAt === null ? "" : ` until ${DateTime.formatIso(expiresAt)}`)
+const reasonOf = (waiting: Run.Waiting): string => {
+  const wanted = Answers.open(waiting).map(({ id, message, toolName }) =>
+    toolName === undefined ? `an answer to ${message ?? id}` : `the result of ${toolName}`,
+  )
+  return (
+    `Waiting for ${wanted.join(", ")}` +
+    (waiting.expiresAt === null ? "" : ` until ${DateTime.formatIso(waiting.expiresAt)}`)
+  )
+}
 
 /** The run as /runs shows it. */
 export const fromRun = (run: Run.Run): CanonicalRun => ({
@@ -106,7 +113,7 @@ export const fromRun = (run: Run.Run): CanonicalRun => ({
   metadata: run.metadata ?? null,
   input: null,
   config: encodeConfig(run),
-  output: null,
+  output: run.result ?? null,
   artifacts: [],
   error:
     run.error === null

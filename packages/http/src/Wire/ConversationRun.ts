@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { Ids, Run } from "@runlease/core"
+import { Answers, Ids, Interrupt, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
+import * as Wire from "./Interrupt.js"
 import { ConversationStatus } from "./RunStatus.js"
 import { WorkerSession } from "./Session.js"
 import * as Target from "./Target.js"
@@ -67,8 +68,38 @@ const wire = Schema.Struct({
   lease_epoch: nullish(Run.LeaseEpoch),
   lease_expires_at: nullish(Timestamp),
   waiting_expires_at: nullish(Timestamp),
+  waiting_interrupts: nullish(Schema.NonEmptyArray(Wire.Interrupt)),
+  waiting_answers: nullish(Schema.Array(Wire.Answer)),
+  result: Schema.optional(Schema.Unknown),
   worker_session: nullish(WorkerSession),
 })
+
+/** Another server tells one tool call, and when the wait for it ends. */
+const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
+  const expiresAt = run.waiting_expires_at ?? null
+  if (run.waiting_interrupts != null) {
+    return { interrupts: run.waiting_interrupts, answers: run.waiting_answers ?? [], expiresAt }
+  }
+  if (run.waiting_tool_call_id == null) return null
+  const interrupt = Interrupt.ofToolCall(
+    run.waiting_tool_call_id,
+    run.waiting_tool_name ?? run.waiting_tool_call_id,
+  )
+  return {
+    interrupts: [expiresAt === null ? interrupt : { ...interrupt, expiresAt }],
+    answers: [],
+    expiresAt,
+  }
+}
+
+/** The first that is open, in the words of one who knows tool calls alone. */
+const toolCallOf = (waiting: Run.Waiting | null) => {
+  const first = waiting === null ? undefined : Answers.open(waiting)[0]
+  return {
+    waiting_tool_call_id: first === undefined ? null : (first.toolCallId ?? first.id),
+    waiting_tool_name: first === undefined ? null : (first.toolName ?? first.reason),
+  }
+}
 
 /**
  * Every key is there. Those from `root_run_id` on, `worker_session` apart, may be missing from another server.
@@ -107,14 +138,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
             expiresAt: run.lease_expires_at,
           },
     leaseEpoch: run.lease_epoch ?? Run.LeaseEpoch.make(0),
-    waiting:
-      run.waiting_tool_call_id == null
-        ? null
-        : {
-            toolCallId: run.waiting_tool_call_id,
-            toolName: run.waiting_tool_name ?? "",
-            expiresAt: run.waiting_expires_at ?? null,
-          },
+    waiting: waitingOf(run),
     session: run.worker_session ?? null,
     error:
       run.terminal_error_message == null && run.terminal_error_code == null
@@ -124,6 +148,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
             message: run.terminal_error_message ?? run.terminal_error_code ?? "",
           },
     metadata: run.metadata ?? null,
+    result: run.result ?? null,
     createdAt: run.created_at,
     updatedAt: run.updated_at ?? run.created_at,
     availableAt: run.available_at ?? run.created_at,
@@ -137,8 +162,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     latest_event_id: run.latestEventId,
     latest_external_event_sequence: run.latestSequence,
     status: run.status,
-    waiting_tool_call_id: run.waiting?.toolCallId ?? null,
-    waiting_tool_name: run.waiting?.toolName ?? null,
+    ...toolCallOf(run.waiting),
     agent_id: run.agentId,
     project_id: run.projectId,
     created_at: run.createdAt,
@@ -165,6 +189,9 @@ export const ConversationRun = as<Run.Run>()(wire, {
     lease_epoch: run.leaseEpoch,
     lease_expires_at: run.lease?.expiresAt ?? null,
     waiting_expires_at: run.waiting?.expiresAt ?? null,
+    waiting_interrupts: run.waiting?.interrupts ?? null,
+    waiting_answers: run.waiting?.answers ?? null,
+    result: run.result ?? null,
     worker_session: run.session,
   }),
 }).annotations({ identifier: "ConversationRun" })

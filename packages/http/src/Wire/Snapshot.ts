@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { RequestSnapshot } from "@runlease/core"
+import { Interrupt, RequestSnapshot } from "@runlease/core"
 import { JSONSchema, Predicate, Schema } from "effect"
 
 const isPart = (part: unknown): boolean =>
@@ -19,6 +19,8 @@ const isMessage = (message: unknown): boolean =>
 
 const isTraceContext = Schema.is(Schema.UndefinedOr(RequestSnapshot.TraceContext))
 
+const areAnswers = Schema.is(Schema.UndefinedOr(Schema.Array(Interrupt.Answer)))
+
 const { $schema: _, ...jsonSchema } = JSONSchema.make(RequestSnapshot.RequestSnapshot)
 
 /** The same as the schema of core asks for, by plain code: it may be long, and to rebuild it costs more than to send it. */
@@ -29,6 +31,7 @@ export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.d
     value["messages"].every(isMessage) &&
     Array.isArray(value["tools"]) &&
     Array.isArray(value["context"]) &&
-    isTraceContext(value["traceContext"]),
+    isTraceContext(value["traceContext"]) &&
+    areAnswers(value["resume"]),
   { identifier: "RequestSnapshot", message: () => "must be a request snapshot", jsonSchema },
 )

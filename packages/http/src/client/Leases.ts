@@ -1,8 +1,8 @@
-import { type Ids, Leases, Run } from "@runlease/core"
+import { type Ids, Interrupt, Json, Leases, Run } from "@runlease/core"
 import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { type Context, Duration, Effect, Schema, Stream } from "effect"
 import { Replies } from "../Api/Exchange.js"
-import { maxExpirySeconds } from "../Api/Workers.js"
+import { ForInterrupts, maxExpirySeconds } from "../Api/Workers.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import type { RunViews } from "./RunViews.js"
@@ -36,11 +36,16 @@ const releaseBody = (release: Leases.Release | undefined) => ({
   count_attempt: release?.countAttempt,
 })
 
-const suspendBody = ({ expiresAfter, toolCallId, toolName }: Leases.Suspension) => ({
-  tool_call_id: toolCallId,
-  tool_name: toolName,
-  expires_in_seconds: expiresAfter === undefined ? undefined : expirySeconds(expiresAfter),
-})
+const encodeInterrupts = Schema.encodeSync(ForInterrupts)
+
+/** A tool call alone in the form that every version takes. */
+const suspendBody = ({ expiresAfter, interrupts }: Leases.Suspension) => {
+  const expires = expiresAfter === undefined ? {} : { expires_in_seconds: expirySeconds(expiresAfter) }
+  const [{ id, toolName = "" }] = interrupts
+  return interrupts.length === 1 && Json.equalJson(interrupts[0], Interrupt.ofToolCall(id, toolName))
+    ? { tool_call_id: id, tool_name: toolName, ...expires }
+    : encodeInterrupts({ interrupts, ...expires })
+}
 
 const verdict = (operation: string, lease: Run.LeaseRef) => (refused: Refused) =>
   refused.body.error === "run_not_found"
@@ -163,7 +168,7 @@ export const make = Effect.fnUntraced(function* (
         ),
 
     suspend: Effect.fn("Leases.suspend")(function* (lease, suspension) {
-      if (!additions) return yield* missing("Leases.suspend", "suspend a run for a tool result")
+      if (!additions) return yield* missing("Leases.suspend", "suspend a run until it is answered")
       yield* exchange
         .perform(
           {

@@ -1,9 +1,10 @@
-import { Conversations, Run, Runs } from "@runlease/core"
+import { Conversations, type Interrupt, Run, Runs } from "@runlease/core"
 import { type Context, Effect, Option, Schema } from "effect"
 import { CancelledReply, CompletedReply, ResumedReply, Submitted } from "../Api/Runs.js"
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Submission } from "../Wire/Submission.js"
 import { Additions, missing } from "./Additions.js"
@@ -14,6 +15,7 @@ import { path, type Refused, Transport, unexpected } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)
 const encodeSession = Schema.encodeSync(SessionRecord)
+const encodeAnswers = Schema.encodeSync(WireInterrupt.Answers)
 const CanonicalRuns = pageOf(CanonicalRun)
 
 const endedStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
@@ -27,6 +29,14 @@ const ofOurs = (submission: Runs.Submission): string | undefined => {
   if (submission.maxAttempts !== undefined) return "a number of attempts"
   if (submission.concurrencyKey !== undefined) return "a concurrency key"
   return undefined
+}
+
+/** One answer that is a result in the form that every server takes. */
+const resumeBody = (answers: Interrupt.Answers) => {
+  const [{ interruptId, isError, payload, status }, ...others] = answers
+  return others.length === 0 && status === "resolved" && payload !== undefined
+    ? { type: "tool_result", tool_call_id: interruptId, result: payload, is_error: isError }
+    : { type: "interrupts", resume: encodeAnswers(answers) }
 }
 
 const matches =
@@ -47,6 +57,14 @@ export const make = (
 
     const notFoundOr = (operation: string, runId: string) => (refused: Refused) =>
       refused.httpStatus === 404 ? new Run.RunNotFound({ runId }) : unexpected(operation)(refused)
+
+    const notWaiting = (runId: string, [first]: Interrupt.Answers, { body }: Refused) =>
+      new Runs.NotWaiting({
+        runId,
+        interruptId: body.interrupt_id ?? first.interruptId,
+        answered: body.error === "answered_otherwise",
+        ...(body.open_interrupt_ids === undefined ? {} : { open: body.open_interrupt_ids }),
+      })
 
     const submitVerdict = (submission: Runs.Submission) => (refused: Refused) => {
       if (refused.httpStatus === 409) {
@@ -120,25 +138,24 @@ export const make = (
         return { cancelled, run: yield* views.toRun(run) }
       }),
 
-      resume: Effect.fn("Runs.resume")(function* (runId, answer) {
+      resume: Effect.fn("Runs.resume")(function* (runId, answers) {
+        const body = resumeBody(answers)
+        if (body.type === "interrupts" && !additions) {
+          return yield* missing("Runs.resume", "take anything but the result of one tool call")
+        }
         const { duplicate, run } = yield* transport
           .request({
             operation: "Runs.resume",
             method: "POST",
             path: path`/runs/${runId}/resume`,
-            body: {
-              type: "tool_result",
-              tool_call_id: answer.toolCallId,
-              result: answer.result ?? null,
-              is_error: answer.isError,
-            },
+            body,
             success: ResumedReply,
           })
           .pipe(
             Effect.catchTag("Refused", (refused) =>
               Effect.fail(
                 refused.httpStatus === 409
-                  ? new Runs.NotWaiting({ runId, toolCallId: answer.toolCallId })
+                  ? notWaiting(runId, answers, refused)
                   : notFoundOr("Runs.resume", runId)(refused),
               ),
             ),
@@ -157,7 +174,7 @@ export const make = (
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
-            body: outcomeBody(outcome),
+            body: outcomeBody(additions ? outcome : { ...outcome, result: undefined }),
             success: CompletedReply,
           })
           .pipe(

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Claims, type Ids, Leases, type Run, RunLog, type Runs } from "@runlease/core"
+import { Claims, type Ids, Interrupt, Leases, type Run, RunLog, type Runs } from "@runlease/core"
 import { Context, Duration, Effect } from "effect"
 import type { Append } from "../Api/Conversations.js"
 import type { Operation } from "../Api/Exchange.js"
@@ -55,6 +55,7 @@ export const outcomeOf = (payload: typeof Outcome.Type): Runs.Outcome => {
     status: payload.status,
     error: message == null ? undefined : { code: payload.terminal_error_code ?? null, message },
     metadata: payload.metadata,
+    ...(payload.result === undefined ? {} : { result: payload.result }),
   }
 }
 
@@ -85,8 +86,10 @@ export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof Relea
 export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspension.Type) =>
   Effect.as(
     Context.get(ports, Leases.Leases).suspend(lease, {
-      toolCallId: payload.tool_call_id,
-      toolName: payload.tool_name,
+      interrupts:
+        "interrupts" in payload
+          ? payload.interrupts
+          : [Interrupt.ofToolCall(payload.tool_call_id, payload.tool_name)],
       expiresAfter:
         payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
     }),

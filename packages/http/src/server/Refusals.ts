@@ -63,7 +63,11 @@ export const of: (error: PortError | Refusal.Refusal) => Refusal.Refusal = Match
     ProjectExists: (error) => Refusal.make(409, "project_exists", error.message, { field: "slug" }),
     SubmissionConflict: (error) =>
       Refusal.make(409, "submission_conflict", error.message, { field: "public_id" }),
-    NotWaiting: (error) => Refusal.make(409, "not_waiting", error.message, { field: "tool_call_id" }),
+    NotWaiting: (error) =>
+      Refusal.make(409, error.answered ? "answered_otherwise" : "not_waiting", error.message, {
+        interrupt_id: error.interruptId,
+        ...(error.open === undefined ? {} : { open_interrupt_ids: error.open }),
+      }),
     LeaseLost: (error) => Refusal.make(403, "lease_lost", error.message),
     RunEnded: (error) => Refusal.make(400, "run_ended", details.terminal, { status: error.status }),
     RunWaiting: () => Refusal.make(400, "run_waiting", details.waiting),

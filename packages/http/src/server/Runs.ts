@@ -1,5 +1,5 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Access, ControlEvents, ControlPlane, type Ids, Run, RunLog, Runs } from "@runlease/core"
+import { Access, ControlEvents, ControlPlane, type Ids, Interrupt, Run, RunLog, Runs } from "@runlease/core"
 import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import * as Refusal from "../Refusal.js"
@@ -153,11 +153,11 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       .handle("resume", ({ path, payload }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
-          const { duplicate, run } = yield* runs.resume(path.run_id, {
-            toolCallId: payload.tool_call_id,
-            result: payload.result,
-            isError: payload.is_error ?? undefined,
-          })
+          const answers: Interrupt.Answers =
+            payload.type === "interrupts"
+              ? payload.resume
+              : [Interrupt.toolResult(payload.tool_call_id, payload.result, payload.is_error ?? undefined)]
+          const { duplicate, run } = yield* runs.resume(path.run_id, answers)
           return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
         }).pipe(Effect.mapError(Refusals.of)),
       )

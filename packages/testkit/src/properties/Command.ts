@@ -6,7 +6,7 @@
  */
 import type { TerminalStatus } from "@runlease/core/Run"
 import { FastCheck as fc } from "effect"
-import type { Request } from "./Request.js"
+import type { Asked, Request } from "./Request.js"
 
 export const runs = 4
 export const workers = 4
@@ -34,7 +34,15 @@ export interface AppendCommand {
 export type Single =
   | Extract<Request, { _tag: "Submit" | "Claim" }>
   | { readonly _tag: "Cancel"; readonly which: number }
-  | { readonly _tag: "Resume"; readonly which: number; readonly call: string | null; readonly result: number }
+  | {
+      readonly _tag: "Resume"
+      readonly which: number
+      /** Null is what the run waits for. */
+      readonly call: string | null
+      readonly result: number
+      /** Whether everything else that is open is answered with it. */
+      readonly all: boolean
+    }
   | AppendCommand
   | { readonly _tag: "Renew"; readonly leases: ReadonlyArray<LeaseCommand>; readonly duration: number }
   | {
@@ -46,8 +54,7 @@ export type Single =
   | {
       readonly _tag: "Suspend"
       readonly lease: LeaseCommand
-      readonly call: string
-      readonly expiresAfter: number | null
+      readonly asked: ReadonlyArray<Asked>
     }
   | {
       readonly _tag: "Complete"
@@ -72,7 +79,16 @@ const which = fc.nat(runs * 3)
 // The first ones work most, so that they often get again what they had.
 const worker = fc.constantFrom(0, 0, 0, 0, 1, 1, 2, 3)
 const duration = fc.constantFrom(30_000, 10_000)
-const call = fc.constantFrom("call-1", "call-2")
+const patience = fc.constantFrom(null, null, 20_000)
+const one = fc.record({ call: fc.constantFrom("call-1", "call-2"), expiresAfter: patience })
+const two = fc.tuple(patience, patience).map(([first, second]): ReadonlyArray<Asked> => [
+  { call: "call-1", expiresAfter: first },
+  { call: "call-2", expiresAfter: second },
+])
+const asked = fc.oneof(
+  one.map((only): ReadonlyArray<Asked> => [only]),
+  two,
+)
 const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")
 const rarely = fc.integer({ min: 0, max: 5 }).map((value) => value === 5)
 
@@ -124,21 +140,21 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
     }),
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       _tag: fc.constant("Suspend"),
       lease,
-      call,
-      expiresAfter: fc.constantFrom(null, null, 20_000),
+      asked,
     }),
   },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc.record({
       _tag: fc.constant("Resume"),
       which,
       call: maybeCall,
       result: fc.nat(1),
+      all: fc.boolean(),
     }),
   },
   { weight: 1, arbitrary: fc.record({ _tag: fc.constant("Cancel"), which }) },

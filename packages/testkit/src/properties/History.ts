@@ -103,7 +103,7 @@ const nextToEnd = (state: Model.State, run: Model.Run): Request => {
   const { run: number, waiting } = run
   switch (run.status) {
     case "waiting":
-      return { _tag: "Resume", run: number, call: waiting?.call ?? "", result: 0 }
+      return { _tag: "Resume", run: number, answers: waiting.map(({ call }) => ({ call, result: 0 })) }
     case "running": {
       if (Model.isLapsed(state, run)) return claimAll
       const fence = run.lease === null ? null : { worker: run.lease.worker, epoch: run.epoch }

@@ -6,7 +6,7 @@
  */
 import { isTerminal, type RunStatus } from "@runlease/core/Run"
 import * as ModelLog from "./ModelLog.js"
-import { type Fence, instant, type Request, type Submit } from "./Request.js"
+import { type Answered, type Fence, instant, type Request, type Submit } from "./Request.js"
 import * as Seen from "./Seen.js"
 
 export interface Run {
@@ -24,7 +24,8 @@ export interface Run {
   readonly lease: { readonly worker: number; readonly until: number } | null
   /** Who held the run when it ended. */
   readonly lastHolder: number | null
-  readonly waiting: Seen.Waiting | null
+  /** What is open. */
+  readonly waiting: ReadonlyArray<Seen.Waiting>
   readonly answers: Readonly<Record<string, number>>
   /** The attempt that ended without an outcome and has no mark in the log yet. */
   readonly past: ModelLog.PastAttempt | null
@@ -52,7 +53,7 @@ const put = (state: State, changed: Run): State => ({
 export const isLapsed = (state: State, { lease }: Run): boolean => lease !== null && lease.until <= state.now
 
 const isOverdue = (state: State, { waiting }: Run): boolean =>
-  waiting !== null && waiting.until !== null && waiting.until <= state.now
+  waiting.some(({ until }) => until !== null && until <= state.now)
 
 const isRunnable = (state: State, run: Run): boolean =>
   run.status === "pending" &&
@@ -78,7 +79,7 @@ const end = (
   status,
   error,
   lease: null,
-  waiting: null,
+  waiting: [],
   past: null,
   // Whose lease had lapsed did not hold the run.
   lastHolder: run.lease === null || isLapsed(state, run) ? null : run.lease.worker,
@@ -202,7 +203,7 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     epoch: 0,
     lease: null,
     lastHolder: null,
-    waiting: null,
+    waiting: [],
     answers: {},
     past: null,
     session: null,
@@ -225,6 +226,19 @@ const renew = (state: State, request: Extract<Request, { _tag: "Renew" }>): read
     } else verdicts.push(stands === "ended" && run?.status === "cancelled" ? "Cancelled" : "Lost")
   }
   return [after, verdicts.join(", ")]
+}
+
+/** All of the answers are taken or none; the run goes on when nothing is open. */
+const resume = (run: Run, given: ReadonlyArray<Answered>): readonly [Run, string] => {
+  let after = run
+  for (const { call, result } of given) {
+    const waiting = after.waiting.filter((open) => open.call !== call)
+    if (waiting.length < after.waiting.length) {
+      after = { ...after, waiting, answers: { ...after.answers, [call]: result } }
+    } else if (after.answers[call] !== result) return [run, "NotWaiting"]
+  }
+  if (after === run) return [run, "Duplicate"]
+  return [after.waiting.length === 0 ? { ...after, status: "pending" } : after, "Resumed"]
 }
 
 type OfRun = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" }>
@@ -258,17 +272,15 @@ const onRun = (state: State, run: Run, request: OfRun): readonly [Run, string] =
     case "Suspend": {
       if (stands === "ended") return [run, "LeaseLost"]
       const log = ModelLog.suspended(run.log)
-      const { call, expiresAfter } = request
-      const waiting = { call, until: expiresAfter === null ? null : state.now + expiresAfter }
+      const waiting = request.asked.map(({ call, expiresAfter }) => ({
+        call,
+        until: expiresAfter === null ? null : state.now + expiresAfter,
+      }))
       return [{ ...run, status: "waiting", attempt: 0, lease: null, waiting, log }, "Suspended"]
     }
     case "Resume":
       if (isOverdue(state, run)) return onRun(state, sweep(state, run), request)
-      if (run.waiting?.call === request.call) {
-        const answers = { ...run.answers, [request.call]: request.result }
-        return [{ ...run, status: "pending", waiting: null, answers }, "Resumed"]
-      }
-      return [run, run.answers[request.call] === request.result ? "Duplicate" : "NotWaiting"]
+      return resume(run, request.answers)
     case "Cancel":
       if (isTerminal(run.status)) return [run, "Ended before"]
       return [end(state, run, "cancelled", null), "Cancelled"]

@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Answers from "@runlease/core/Answers"
 import { Claims } from "@runlease/core/Claims"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { AgentId, RunId, type WorkerId } from "@runlease/core/Ids"
-import { Leases } from "@runlease/core/Leases"
+import * as Interrupt from "@runlease/core/Interrupt"
+import { Leases, type Suspension } from "@runlease/core/Leases"
 import {
   EventId,
   type Fence as CoreFence,
@@ -20,7 +22,7 @@ import { type Outcome, Runs, type Submission } from "@runlease/core/Runs"
 import { DateTime, Effect } from "effect"
 import type { JumpClock } from "../JumpClock.js"
 import * as ModelLog from "./ModelLog.js"
-import { type Fence, instant, type Request, runName } from "./Request.js"
+import { type Asked, type Fence, instant, type Request, runName } from "./Request.js"
 import * as Seen from "./Seen.js"
 
 export interface Place {
@@ -71,6 +73,17 @@ export const make = (options: {
     runId: runIdOf(run),
     ...fenceOf(fence),
   })
+
+  /** A time that all have is told once, by its length; another by its end. */
+  const suspensionOf = (asked: ReadonlyArray<Asked>): Suspension => {
+    const now = clock.unsafeCurrentTimeMillis()
+    const alike = asked.every(({ expiresAfter }) => expiresAfter === asked[0]?.expiresAfter)
+    const [first, ...others] = asked.map(({ call, expiresAfter }) => ({
+      ...Interrupt.ofToolCall(call, "ask"),
+      ...(alike || expiresAfter === null ? {} : { expiresAt: DateTime.unsafeMake(now + expiresAfter) }),
+    }))
+    return { interrupts: [first!, ...others], expiresAfter: (alike && asked[0]?.expiresAfter) || undefined }
+  }
 
   const submissionOf = (request: Extract<Request, { _tag: "Submit" }>): Submission => ({
     publicId: runIdOf(request.run),
@@ -144,17 +157,13 @@ export const make = (options: {
         return "Released"
       }
       case "Suspend":
-        yield* leases.suspend(leaseOf(request), {
-          toolCallId: request.call,
-          toolName: "ask",
-          ...(request.expiresAfter === null ? {} : { expiresAfter: request.expiresAfter }),
-        })
+        yield* leases.suspend(leaseOf(request), suspensionOf(request.asked))
         return "Suspended"
       case "Resume": {
-        const { duplicate } = yield* runs.resume(runIdOf(request.run), {
-          toolCallId: request.call,
-          result: request.result,
-        })
+        const [first, ...others] = request.answers.map(({ call, result }) =>
+          Interrupt.toolResult(call, result),
+        )
+        const { duplicate } = yield* runs.resume(runIdOf(request.run), [first!, ...others])
         return duplicate ? "Duplicate" : "Resumed"
       }
       case "Cancel": {
@@ -186,13 +195,13 @@ export const make = (options: {
   const seenLease = (lease: LeaseRecord | null) =>
     lease === null ? null : { worker: workerNumber(lease.owner), until: sinceOrigin(lease.expiresAt) }
 
-  const seenWaiting = (waiting: Run["waiting"]) =>
+  const seenWaiting = (waiting: Run["waiting"]): ReadonlyArray<Seen.Waiting> =>
     waiting === null
-      ? null
-      : {
-          call: waiting.toolCallId,
-          until: waiting.expiresAt === null ? null : sinceOrigin(waiting.expiresAt),
-        }
+      ? []
+      : Answers.open(waiting).map(({ expiresAt, id }) => ({
+          call: id,
+          until: expiresAt === undefined ? null : sinceOrigin(expiresAt),
+        }))
 
   const seen = (run: Run): string =>
     Seen.text({

@@ -32,6 +32,17 @@ export interface Append {
   readonly expectedSequence: number | undefined
 }
 
+/** Something that a run waits for, and for how long; null is for ever. */
+export interface Asked {
+  readonly call: string
+  readonly expiresAfter: number | null
+}
+
+export interface Answered {
+  readonly call: string
+  readonly result: number
+}
+
 export type Request =
   | Submit
   | Append
@@ -53,10 +64,9 @@ export type Request =
       readonly _tag: "Suspend"
       readonly run: number
       readonly fence: Fence
-      readonly call: string
-      readonly expiresAfter: number | null
+      readonly asked: ReadonlyArray<Asked>
     }
-  | { readonly _tag: "Resume"; readonly run: number; readonly call: string; readonly result: number }
+  | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<Answered> }
   | { readonly _tag: "Cancel"; readonly run: number }
   | {
       readonly _tag: "Complete"
@@ -115,11 +125,16 @@ export const describe = (request: Request): string => {
         request.counted ? "attempt counted" : "attempt not counted"
       }${request.delay === 0 ? "" : `, for ${instant(request.delay)}`}`
     case "Suspend":
-      return `${by(request.fence)} suspends ${runName(request.run)} for ${request.call}${
-        request.expiresAfter === null ? "" : `, ${instant(request.expiresAfter)} at most`
-      }`
+      return `${by(request.fence)} suspends ${runName(request.run)} for ${request.asked
+        .map(
+          ({ call, expiresAfter }) =>
+            call + (expiresAfter === null ? "" : ` (${instant(expiresAfter)} at most)`),
+        )
+        .join(", ")}`
     case "Resume":
-      return `somebody resumes ${runName(request.run)} with ${request.call} = ${request.result}`
+      return `somebody resumes ${runName(request.run)} with ${request.answers
+        .map(({ call, result }) => `${call} = ${result}`)
+        .join(", ")}`
     case "Cancel":
       return `somebody cancels ${runName(request.run)}`
     case "Complete":

@@ -104,7 +104,7 @@ const anyOf = (found: ReadonlyArray<Model.Run>, which: number): number =>
 /** How long until the next lease lapses or wait ends, or a second when none will. */
 const untilLapse = ({ now, runs }: Model.State): number => {
   const ends = runs
-    .flatMap(({ lease, waiting }) => [lease?.until, waiting?.until])
+    .flatMap(({ lease, waiting }) => [lease?.until, ...waiting.map(({ until }) => until)])
     .filter((until): until is number => until != null && until > now)
   return ends.length === 0 ? 1000 : Math.min(...ends) - now
 }
@@ -120,9 +120,14 @@ export const resolve = (past: Past, command: Command.Single): Request | undefine
     case "Resume": {
       const waiting = past.state.runs.filter(({ status }) => status === "waiting")
       const run = anyOf(waiting.length === 0 ? past.state.runs : waiting, command.which)
-      const { answers = {}, waiting: wait } = Model.find(past.state, run) ?? {}
-      const call = command.call ?? wait?.call ?? Object.keys(answers)[0] ?? "call-1"
-      return { _tag: "Resume", run, call, result: command.result }
+      const { answers = {}, waiting: open = [] } = Model.find(past.state, run) ?? {}
+      const call = command.call ?? open[0]?.call ?? Object.keys(answers)[0] ?? "call-1"
+      const others = command.all ? open.map((each) => each.call).filter((each) => each !== call) : []
+      return {
+        _tag: "Resume",
+        run,
+        answers: [call, ...others].map((each) => ({ call: each, result: command.result })),
+      }
     }
     case "Append":
       return appendOf(past, command)
@@ -154,7 +159,7 @@ export const resolve = (past: Past, command: Command.Single): Request | undefine
         case "Release":
           return { _tag: "Release", run, fence, counted: command.counted, delay: command.delay }
         case "Suspend":
-          return { _tag: "Suspend", run, fence, call: command.call, expiresAfter: command.expiresAfter }
+          return { _tag: "Suspend", run, fence, asked: command.asked }
         case "Complete":
           return { _tag: "Complete", run, fence: command.trusted ? null : fence, status: command.status }
         case "Session":

@@ -6,7 +6,7 @@
 import type { RunStatus } from "@runlease/core/Run"
 import { instant, runName, workerName } from "./Request.js"
 
-/** The tool call that a run is suspended for, and when the run fails without its answer; null is never. */
+/** A tool call that a run is suspended for, and when the run fails without its answer; null is never. */
 export interface Waiting {
   readonly call: string
   readonly until: number | null
@@ -18,7 +18,8 @@ export interface Seen {
   readonly attempt: number
   readonly epoch: number
   readonly lease: { readonly worker: number; readonly until: number } | null
-  readonly waiting: Waiting | null
+  /** What is open. */
+  readonly waiting: ReadonlyArray<Waiting>
   readonly session: string | null
   readonly error: string | null
   readonly event: number
@@ -35,7 +36,7 @@ export const text = (seen: Seen): string =>
     ...(seen.lease === null
       ? []
       : [`held by ${workerName(seen.lease.worker)} until ${instant(seen.lease.until)}`]),
-    ...(seen.waiting === null ? [] : [`waiting for ${seen.waiting.call} ${untilText(seen.waiting.until)}`]),
+    ...seen.waiting.map(({ call, until }) => `waiting for ${call} ${untilText(until)}`),
     ...(seen.session === null ? [] : [`session ${seen.session}`]),
     ...(seen.error === null ? [] : [`error ${seen.error}`]),
   ].join(", ")

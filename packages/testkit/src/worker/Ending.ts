@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Executors, Leases, RequestSnapshot, Run, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, Executor, Executors, Leases, RequestSnapshot, RunLog } from "@runlease/core"
 import { Effect, Queue, Ref, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
@@ -230,61 +230,6 @@ export const tests = (test: Declare): void => {
             "RUN_ERROR",
           ],
         )
-      }),
-    )
-  })
-
-  describe("a run that waits for a tool result", () => {
-    test(
-      "frees the worker, and goes on with the answer in its snapshot",
-      Effect.gen(function* () {
-        const worker = yield* start((claimed) => {
-          const answer = claimed.snapshot?.messages
-            .flatMap((message) => message.parts)
-            .find((part) => part.type === "tool_result")
-          return answer === undefined
-            ? Stream.fail(new Executor.AwaitToolResult({ toolCallId: "call-1", toolName: "ask" }))
-            : Executors.make(() => Effect.succeed(`you said ${String(answer["result"])}`))(claimed)
-        })
-        const { runId } = yield* submit()
-        const waiting = yield* untilStatus(runId, "waiting")
-        deepStrictEqual(waiting.waiting, { toolCallId: "call-1", toolName: "ask", expiresAt: null })
-        yield* until(worker.inFlight, (held) => held.length === 0)
-        const runs = yield* Runs.Runs
-        yield* runs.resume(runId, { toolCallId: "call-1", result: "yes" })
-        yield* untilStatus(runId, "completed")
-        const said = (yield* log(runId)).find((event) => event.type === "TEXT_MESSAGE_CONTENT")
-        strictEqual(said?.["delta"], "you said yes")
-      }),
-    )
-
-    test(
-      "fails when the result does not arrive within the time that the executor gives it",
-      Effect.gen(function* () {
-        const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.AgentEvent => ({
-          type: "RUN_FINISHED",
-          threadId: conversationId,
-          runId,
-          outcome: {
-            type: "interrupt",
-            interrupts: [{ id: "call-2", reason: "confirm", expiresAt: "1970-01-01T00:00:20.000Z" }],
-          },
-        })
-        yield* start((claimed) =>
-          claimed.agentId === "asks"
-            ? Stream.fail(Executor.awaitToolResult("call-1", "ask", "10 seconds"))
-            : Stream.make(interrupt(claimed)),
-        )
-        const asks = yield* submit({ agentId: "asks" })
-        const interrupts = yield* submit({ agentId: "interrupts" })
-        const endOf = (run: Run.Run) => run.waiting?.expiresAt?.epochMillis
-        strictEqual(endOf(yield* untilStatus(asks.runId, "waiting")), 10_000)
-        strictEqual(endOf(yield* untilStatus(interrupts.runId, "waiting")), 20_000)
-        yield* TestClock.adjust("10 seconds")
-        strictEqual((yield* untilStatus(asks.runId, "failed")).error?.code, "wait_expired")
-        strictEqual((yield* run(interrupts.runId)).status, "waiting")
-        yield* TestClock.adjust("10 seconds")
-        strictEqual((yield* untilStatus(interrupts.runId, "failed")).error?.code, "wait_expired")
       }),
     )
   })

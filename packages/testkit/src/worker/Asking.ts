@@ -1,0 +1,277 @@
+/**
+ * The part of the worker's suite on executors that ask, and go on with the answer.
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Executor, Executors, Interrupt, Interrupts, Run, Runs } from "@runlease/core"
+import { Effect, Exit, Scope, Stream, TestClock } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { type Declare, log, run, start, submit, until, untilStatus } from "../TestWorker.js"
+
+/** The text that a run said. */
+const said = (runId: Run.Run["runId"]) =>
+  Effect.map(log(runId), (events) =>
+    events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [event["delta"]] : [])),
+  )
+
+/** An executor whose own last event is this RUN_FINISHED. */
+const finishing =
+  (rest: Readonly<Record<string, unknown>>): Executor.Execute =>
+  ({ conversationId, runId }) =>
+    Stream.make({ type: "RUN_FINISHED", threadId: conversationId, runId, ...rest })
+
+const resolved = (interruptId: string, payload: unknown): Interrupt.Answer => ({
+  interruptId,
+  status: "resolved",
+  payload,
+})
+
+export const tests = (test: Declare): void => {
+  describe("a run that waits for a tool result", () => {
+    test(
+      "frees the worker, and goes on with the answer in its snapshot",
+      Effect.gen(function* () {
+        const worker = yield* start((claimed) => {
+          const answer = claimed.snapshot?.messages
+            .flatMap((message) => message.parts)
+            .find((part) => part.type === "tool_result")
+          return answer === undefined
+            ? Stream.fail(Executor.awaitToolResult("call-1", "ask"))
+            : Executors.make(() => Effect.succeed(`you said ${String(answer["result"])}`))(claimed)
+        })
+        const { runId } = yield* submit()
+        const waiting = yield* untilStatus(runId, "waiting")
+        deepStrictEqual(waiting.waiting?.interrupts, [Interrupt.ofToolCall("call-1", "ask")])
+        yield* until(worker.inFlight, (held) => held.length === 0)
+        const runs = yield* Runs.Runs
+        yield* runs.resume(runId, TestRuns.resultOf("call-1", "yes"))
+        yield* untilStatus(runId, "completed")
+        const said = (yield* log(runId)).find((event) => event.type === "TEXT_MESSAGE_CONTENT")
+        strictEqual(said?.["delta"], "you said yes")
+      }),
+    )
+
+    test(
+      "fails when the result does not arrive within the time that the executor gives it",
+      Effect.gen(function* () {
+        const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.AgentEvent => ({
+          type: "RUN_FINISHED",
+          threadId: conversationId,
+          runId,
+          outcome: {
+            type: "interrupt",
+            interrupts: [{ id: "call-2", reason: "confirm", expiresAt: "1970-01-01T00:00:20.000Z" }],
+          },
+        })
+        yield* start((claimed) =>
+          claimed.agentId === "asks"
+            ? Stream.fail(Executor.awaitToolResult("call-1", "ask", "10 seconds"))
+            : Stream.make(interrupt(claimed)),
+        )
+        const asks = yield* submit({ agentId: "asks" })
+        const interrupts = yield* submit({ agentId: "interrupts" })
+        const endOf = (run: Run.Run) => run.waiting?.expiresAt?.epochMillis
+        strictEqual(endOf(yield* untilStatus(asks.runId, "waiting")), 10_000)
+        strictEqual(endOf(yield* untilStatus(interrupts.runId, "waiting")), 20_000)
+        yield* TestClock.adjust("10 seconds")
+        strictEqual((yield* untilStatus(asks.runId, "failed")).error?.code, "wait_expired")
+        strictEqual((yield* run(interrupts.runId)).status, "waiting")
+        yield* TestClock.adjust("10 seconds")
+        strictEqual((yield* untilStatus(interrupts.runId, "failed")).error?.code, "wait_expired")
+      }),
+    )
+  })
+
+  describe("a run that asks somebody", () => {
+    const deploying = Executors.make((claimed) =>
+      Effect.map(Interrupts.approve(claimed, { id: "deploy", message: "Deploy?" }), (yes) =>
+        yes ? "deployed" : "left alone",
+      ),
+    )
+
+    test(
+      "goes on with a yes or with a no, its worker free meanwhile",
+      Effect.gen(function* () {
+        const worker = yield* start(deploying, { concurrency: 1 })
+        const runs = yield* Runs.Runs
+        const first = yield* submit()
+        const asked = yield* untilStatus(first.runId, "waiting")
+        deepStrictEqual(asked.waiting?.interrupts, [
+          {
+            id: "deploy",
+            reason: "confirmation",
+            message: "Deploy?",
+            responseSchema: {
+              type: "object",
+              properties: { approved: { type: "boolean" } },
+              required: ["approved"],
+            },
+          },
+        ])
+        const second = yield* submit()
+        yield* untilStatus(second.runId, "waiting")
+        yield* until(worker.inFlight, (held) => held.length === 0)
+        yield* runs.resume(first.runId, [resolved("deploy", { approved: true })])
+        yield* runs.resume(second.runId, [{ interruptId: "deploy", status: "cancelled" }])
+        yield* untilStatus(first.runId, "completed")
+        yield* untilStatus(second.runId, "completed")
+        deepStrictEqual(yield* said(first.runId), ["deployed"])
+        deepStrictEqual(yield* said(second.runId), ["left alone"])
+      }),
+    )
+
+    test(
+      "one thing after the other, or several at once, has every answer in the end",
+      Effect.gen(function* () {
+        yield* start(
+          Executors.make((claimed) =>
+            Effect.gen(function* () {
+              const name = yield* Interrupts.ask(claimed, { id: "name", message: "Who?" })
+              const rest = yield* Interrupts.askAll(claimed, [
+                { id: "size", message: "How large?" },
+                { id: "colour", message: "Which colour?" },
+              ])
+              return [name, ...rest].map(({ payload }) => String(payload)).join(" ")
+            }),
+          ),
+        )
+        const runs = yield* Runs.Runs
+        const { runId } = yield* submit()
+        const openIds = (current: Run.Run) => current.waiting?.interrupts.map(({ id }) => id).join(" ")
+        yield* until(run(runId), (current) => openIds(current) === "name")
+        yield* runs.resume(runId, [resolved("name", "Ann")])
+        yield* until(run(runId), (current) => openIds(current) === "size colour")
+        yield* runs.resume(runId, [resolved("colour", "red")])
+        yield* runs.resume(runId, [resolved("size", 3)])
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["Ann 3 red"])
+      }),
+    )
+
+    test(
+      "goes on with another worker after a while, with the session that the first recorded",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const executing = (name: string) =>
+          Executors.make((claimed) =>
+            Effect.gen(function* () {
+              const lease = TestRuns.leaseOf(claimed)
+              if (claimed.session === null) yield* runs.recordSession(lease, { sessionKey: `of ${name}` })
+              const { payload } = yield* Interrupts.ask(claimed, { id: "q", message: "Well?" })
+              return `${name} goes on with the session ${claimed.session?.sessionKey}: ${String(payload)}`
+            }),
+          )
+        const gone = yield* Scope.make()
+        yield* Scope.extend(start(executing("first"), { workerKey: "first" }), gone)
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "waiting")
+        yield* Scope.close(gone, Exit.void)
+        yield* TestClock.adjust("1 minute")
+        strictEqual((yield* run(runId)).status, "waiting")
+        yield* runs.resume(runId, [resolved("q", "yes")])
+        yield* start(executing("second"), { workerKey: "second" })
+        yield* until(
+          Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
+          (current) => current.status === "completed",
+        )
+        deepStrictEqual(yield* said(runId), ["second goes on with the session of first: yes"])
+      }),
+    )
+  })
+
+  describe("a RUN_FINISHED of the executor's own", () => {
+    test(
+      "suspends the run for all of its interrupts",
+      Effect.gen(function* () {
+        const interrupts = [
+          { id: "a", reason: "confirmation", message: "Sure?", metadata: { deep: { er: [1] } } },
+          {
+            id: "b",
+            reason: "tool_call",
+            toolCallId: "call",
+            responseSchema: { type: "string" },
+            expiresAt: "1970-01-01T01:00:00.000Z",
+            message: null,
+          },
+        ]
+        yield* start(finishing({ outcome: { type: "interrupt", interrupts } }))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "waiting")
+        const { message: _, ...second } = interrupts[1]!
+        deepStrictEqual((yield* log(runId)).at(-1)?.["outcome"], {
+          type: "interrupt",
+          interrupts: [interrupts[0], second],
+        })
+      }),
+    )
+
+    const wrong: ReadonlyArray<readonly [string, unknown]> = [
+      ["no interrupts", undefined],
+      ["an empty list", []],
+      ["no list", "yes"],
+      ["an interrupt without id", [{ reason: "confirmation" }]],
+      [
+        "one id twice",
+        [
+          { id: "a", reason: "x" },
+          { id: "a", reason: "y" },
+        ],
+      ],
+      ["an expiry that is no instant", [{ id: "a", reason: "x", expiresAt: "soon" }]],
+    ]
+    for (const [title, interrupts] of wrong) {
+      test(
+        `with ${title} fails the run as a bad event`,
+        Effect.gen(function* () {
+          yield* start(finishing({ outcome: { type: "interrupt", interrupts } }))
+          const { runId } = yield* submit()
+          const { error } = yield* untilStatus(runId, "failed")
+          strictEqual(error?.code, "bad_event")
+          assertTrue(error!.message.includes("outcome.interrupts"))
+        }),
+      )
+    }
+
+    test(
+      "that asks more than an event holds fails the run",
+      Effect.gen(function* () {
+        const interrupts = [{ id: "a", reason: "x", message: "m".repeat(245_000) }]
+        yield* start(finishing({ outcome: { type: "interrupt", interrupts } }))
+        const { runId } = yield* submit()
+        strictEqual((yield* untilStatus(runId, "failed")).error?.code, "event_too_large")
+      }),
+    )
+
+    test(
+      "gives the run its result and metadata, which the log tells too",
+      Effect.gen(function* () {
+        const told = { result: { answer: 42 }, metadata: { tokens: 7 } }
+        yield* start(finishing({ outcome: { type: "success" }, ...told }))
+        const { conversationId, runId } = yield* submit()
+        const { metadata, result } = yield* untilStatus(runId, "completed")
+        deepStrictEqual({ result, metadata }, told)
+        deepStrictEqual((yield* log(runId)).at(-1), {
+          type: "RUN_FINISHED",
+          threadId: conversationId,
+          runId,
+          outcome: { type: "success" },
+          ...told,
+        })
+      }),
+    )
+
+    test(
+      "or a RUN_ERROR keeps its metadata",
+      Effect.gen(function* () {
+        yield* start(() =>
+          Stream.make({ type: "RUN_ERROR", message: "no", code: "nope", metadata: { tokens: 7 } }),
+        )
+        const { runId } = yield* submit()
+        const failed = yield* untilStatus(runId, "failed")
+        deepStrictEqual(failed.error, { code: "nope", message: "no" })
+        deepStrictEqual(failed.metadata, { tokens: 7 })
+        deepStrictEqual((yield* log(runId)).at(-1)?.["metadata"], { tokens: 7 })
+      }),
+    )
+  })
+}
