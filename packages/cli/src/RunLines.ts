@@ -1,12 +1,32 @@
 /**
  * Runs and their events, as lines for people and as JSON for machines.
  */
-import type { Run, RunLog } from "@runlease/core"
+import { Answers, type Interrupt, type Run, type RunLog } from "@runlease/core"
 import { DateTime } from "effect"
 import type { Paint } from "./Output.js"
 
 const instant = (value: DateTime.Utc | null): string | null =>
   value === null ? null : DateTime.formatIso(value)
+
+/** What the run waits for. */
+export const openOf = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
+  waiting === null ? [] : Answers.open(waiting)
+
+/** What is asked, in words. */
+export const questionOf = ({ expiresAt, message, reason, toolName }: Interrupt.Interrupt): string =>
+  (message ?? (toolName === undefined ? reason : `the result of ${toolName}`)) +
+  (expiresAt === undefined ? "" : ` (until ${DateTime.formatIso(expiresAt)})`)
+
+const toOpenJson = (interrupt: Interrupt.Interrupt) => ({
+  id: interrupt.id,
+  reason: interrupt.reason,
+  message: interrupt.message,
+  tool_call_id: interrupt.toolCallId,
+  tool_name: interrupt.toolName,
+  response_schema: interrupt.responseSchema,
+  expires_at: interrupt.expiresAt && DateTime.formatIso(interrupt.expiresAt),
+  metadata: interrupt.metadata,
+})
 
 /** The run as the fields of a JSON line. */
 export const toJson = (run: Run.Run) => ({
@@ -17,11 +37,36 @@ export const toJson = (run: Run.Run) => ({
   created_at: instant(run.createdAt),
   started_at: instant(run.startedAt),
   finished_at: instant(run.finishedAt),
-  waiting_for: run.waiting?.toolCallId ?? null,
+  waiting_for:
+    openOf(run).length === 0
+      ? null
+      : openOf(run)
+          .map(({ id }) => id)
+          .join(", "),
   waiting_until: instant(run.waiting?.expiresAt ?? null),
+  open: run.waiting === null ? null : openOf(run).map(toOpenJson),
   error: run.error,
   metadata: run.metadata,
+  result: run.result,
 })
+
+/** The run as lines of what there is to tell, and how to answer what it asks. */
+export const toText = (run: Run.Run): string => {
+  const { open: _, ...fields } = toJson(run)
+  const lines = Object.entries(fields)
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => `${key.padEnd(16)}${typeof value === "string" ? value : JSON.stringify(value)}`)
+  const open = openOf(run)
+  if (open.length === 0) return lines.join("\n")
+  const which = open.length === 1 ? "" : ` --interrupt ${open[0]!.id}`
+  return [
+    ...lines,
+    "",
+    "It asks:",
+    ...open.map((interrupt) => `  ${interrupt.id}  ${questionOf(interrupt)}`),
+    `Answer with: runlease resume ${run.runId}${which} (--approve | --deny | --result JSON | --text TEXT)`,
+  ].join("\n")
+}
 
 const colours: Readonly<Record<Run.RunStatus, Parameters<Paint>[0]>> = {
   pending: "dim",

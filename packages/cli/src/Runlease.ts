@@ -9,6 +9,7 @@ import * as BackupCommand from "./BackupCommand.js"
 import * as DemoCommand from "./DemoCommand.js"
 import { CommandFailure, ExitCode, exitCodeHelp, QuietExit } from "./ExitCode.js"
 import * as KeysCommand from "./KeysCommand.js"
+import * as ResumeCommand from "./ResumeCommand.js"
 import * as RunsCommand from "./RunsCommand.js"
 import * as ServeCommand from "./ServeCommand.js"
 import * as Settings from "./Settings.js"
@@ -31,6 +32,7 @@ const command = Command.make("runlease").pipe(
     SubmitCommand.command,
     WatchCommand.command,
     RunsCommand.command,
+    ResumeCommand.command,
     WorkersCommand.command,
     KeysCommand.command,
     DemoCommand.command,
@@ -44,6 +46,7 @@ const overview = `runlease: durable agent runs under leases
   runlease worker --command PROG    work on runs with a program, or with --module ./worker.ts
   runlease submit --agent ID TEXT   submit a run; --watch follows it
   runlease watch RUN                follow a run to its end
+  runlease resume RUN --approve     answer what a waiting run asks
   runlease runs list|get|events|cancel|resume|prune
   runlease workers list
   runlease keys create|list|revoke

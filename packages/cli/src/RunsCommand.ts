@@ -3,11 +3,12 @@
  */
 import { Command, Options } from "@effect/cli"
 import { Ids, Run, RunLog, Runs } from "@runlease/core"
-import { Chunk, Console, Duration, Effect, Option, Schema, Stream } from "effect"
+import { Chunk, Console, Duration, Effect, Option, Stream } from "effect"
 import * as AdminApi from "./AdminApi.js"
-import { ExitCode, QuietExit, usage } from "./ExitCode.js"
+import { ExitCode, QuietExit } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
 import * as Output from "./Output.js"
+import * as ResumeCommand from "./ResumeCommand.js"
 import { runId } from "./RunIdArgument.js"
 import * as RunLines from "./RunLines.js"
 import * as Settings from "./Settings.js"
@@ -72,19 +73,9 @@ const get = Command.make("get", { ...common, runId }, (options) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs
     const run = yield* runs.get(options.runId)
-    yield* options.json
-      ? Output.json(RunLines.toJson(run))
-      : Console.log(
-          Object.entries(RunLines.toJson(run))
-            .filter(([, value]) => value !== null)
-            .map(
-              ([key, value]) =>
-                `${key.padEnd(16)}${typeof value === "string" ? value : JSON.stringify(value)}`,
-            )
-            .join("\n"),
-        )
+    yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(RunLines.toText(run))
   }).pipe(Settings.withClient(options.connection)),
-).pipe(Command.withDescription("Show one run."))
+).pipe(Command.withDescription("Show one run, and what it asks while it waits."))
 
 const cancel = Command.make("cancel", { ...common, runId }, (options) =>
   Effect.gen(function* () {
@@ -98,41 +89,6 @@ const cancel = Command.make("cancel", { ...common, runId }, (options) =>
 ).pipe(
   Command.withDescription(
     "Cancel a run, whoever works on it. Exits with 1 when it had ended already and nothing changed.",
-  ),
-)
-
-const decodeJson = Schema.decodeUnknown(Schema.parseJson())
-
-const resume = Command.make(
-  "resume",
-  {
-    ...common,
-    toolCall: Options.text("tool-call").pipe(
-      Options.withDescription("The tool call that the run waits for; runs get shows it as waiting_for"),
-    ),
-    result: Options.text("result").pipe(Options.withDescription("Its result, as JSON")),
-    error: Options.boolean("error").pipe(Options.withDescription("The result says that the call failed")),
-    runId,
-  },
-  (options) =>
-    Effect.gen(function* () {
-      const result = yield* Effect.mapError(decodeJson(options.result), () =>
-        usage(`--result is not JSON: ${options.result.slice(0, 80)}`, `Quote text twice: --result '"yes"'.`),
-      )
-      const runs = yield* Runs.Runs
-      const { duplicate, run } = yield* runs.resume(options.runId, {
-        toolCallId: options.toolCall,
-        result,
-        ...(options.error ? { isError: true } : {}),
-      })
-      yield* options.json
-        ? Output.json({ accepted: true, duplicate, ...RunLines.toJson(run) })
-        : Console.log(duplicate ? `${run.runId} had that answer` : `${run.runId} goes on`)
-    }).pipe(Settings.withClient(options.connection)),
-).pipe(
-  Command.withDescription(
-    `Answer the tool call that a waiting run is suspended for. ` +
-      `Example: runlease runs resume my-run --tool-call call-1 --result '{"approved": true}'`,
   ),
 )
 
@@ -193,5 +149,5 @@ const prune = Command.make(
 
 export const command = Command.make("runs").pipe(
   Command.withDescription("Look at runs, cancel them, answer what they wait for, delete old ones."),
-  Command.withSubcommands([list, get, events, cancel, resume, prune]),
+  Command.withSubcommands([list, get, events, cancel, ResumeCommand.command, prune]),
 )

@@ -1,7 +1,7 @@
 /**
  * What `runlease worker` tells of its worker: a line for people, a JSON object for machines.
  */
-import type { Run, WorkerEvent } from "@runlease/core"
+import type { Interrupt, Run, WorkerEvent } from "@runlease/core"
 import { Duration } from "effect"
 import type { Paint } from "./Output.js"
 
@@ -23,7 +23,11 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
         delay_ms: Duration.toMillis(event.delay),
       }
     case "Suspended":
-      return { event: "suspended", ...of(event.run), tool_call_id: event.waiting.toolCallId }
+      return {
+        event: "suspended",
+        ...of(event.run),
+        interrupt_ids: event.waiting.interrupts.map(({ id }) => id),
+      }
     case "Released":
       return { event: "released", ...of(event.run) }
     case "LeaseEnded":
@@ -32,6 +36,9 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
       return { event: "draining", in_flight: event.inFlight }
   }
 }
+
+const asked = ({ id, toolName }: Interrupt.Interrupt): string =>
+  toolName === undefined ? id : `${toolName} (${id})`
 
 /** The event as a line. */
 export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
@@ -54,7 +61,7 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
         paint("yellow", `again in ${Duration.format(event.delay)}: ${event.error.message}`),
       )
     case "Suspended":
-      return line(event.run, `waits for ${event.waiting.toolName} (${event.waiting.toolCallId})`)
+      return line(event.run, `waits for ${event.waiting.interrupts.map(asked).join(", ")}`)
     case "Released":
       return line(event.run, paint("yellow", "handed back, attempt not counted"))
     case "LeaseEnded":

@@ -14,7 +14,7 @@ const agentId = Ids.AgentId.make("nobody")
 const program = `
 request=$(cat)
 case "$request" in
-  *tool_result*) echo "$request" | grep -o '"result":"[a-z]*"' ;;
+  *'"resume"'*) echo "$request" | grep -o '"payload":"[a-z]*"' ;;
   *) echo '{"type":"RUN_FINISHED","threadId":"t","runId":"r","outcome":{"type":"interrupt","interrupts":[{"id":"call-1","reason":"approve","expiresAt":"2100-01-01T00:00:00Z"}]}}' ;;
 esac
 `
@@ -43,7 +43,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         yield* run(["runs", "resume", "asking", "--tool-call", "call-1", "--result", '"yes"'], settings)
         yield* worker.line(has({ event: "completed", run_id: "asking" }))
         const events = yield* run(["runs", "events", "asking"], settings)
-        expect(events.stdout).toContain('\\"result\\":\\"yes\\"')
+        expect(events.stdout).toContain('\\"payload\\":\\"yes\\"')
 
         const young = yield* run(["runs", "prune", "--older-than", "30d"], settings)
         expect([young.code, young.stdout]).toEqual([0, "Deleted 0 runs\n"])

@@ -2,7 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Ref, Stream, TestClock } from "effect"
 import * as AgentEvent from "../src/AgentEvent.js"
-import { AwaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "../src/Executor.js"
+import { awaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "../src/Executor.js"
 import * as Executors from "../src/Executors.js"
 import type { ClaimedRun } from "../src/Run.js"
 import { AgentId, ConversationId, MessageId, RunId } from "../src/Ids.js"
@@ -167,12 +167,12 @@ describe("Executors combinators", () => {
 
   it.effect("do not take waiting for a failure", () =>
     Effect.gen(function* () {
-      const waiting = failing(new AwaitToolResult({ toolCallId: "t", toolName: "ask" }))
+      const waiting = failing(awaitToolResult("t", "ask"))
       for (const execute of [
         Executors.retry({})(waiting),
         Executors.fallback(Executors.make(() => Effect.void))(waiting),
       ]) {
-        strictEqual((yield* Effect.flip(collect(execute(claimed()))))._tag, "AwaitToolResult")
+        strictEqual((yield* Effect.flip(collect(execute(claimed()))))._tag, "AwaitAnswers")
       }
     }),
   )

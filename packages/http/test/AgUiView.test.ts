@@ -32,8 +32,7 @@ const ended = (
   ...ControlEvents.ended(
     { runId: subject.runId, conversationId: subject.threadId },
     LogState.afterAll(LogState.initial, events),
-    status,
-    null,
+    { status },
   ),
 ]
 

@@ -4,6 +4,7 @@ import {
   Claims,
   Conversations,
   Ids,
+  Interrupt,
   Leases,
   Retention,
   type Run,
@@ -55,8 +56,11 @@ export const everything = Effect.gen(function* () {
   yield* log.append({ runId: held.runId, events: [event, event], expectedSequence: latestSequence })
   yield* log.read({ runId: held.runId })
   yield* runs.recordSession(held, { sessionKey: "session" })
-  yield* leases.suspend(held, TestRuns.forToolCall("call", "tool", "1 hour"))
-  yield* runs.resume(held.runId, TestRuns.resultOf("call", 1))
+  yield* leases.suspend(held, {
+    interrupts: [Interrupt.ofToolCall("call", "tool")],
+    expiresAfter: "1 hour",
+  })
+  yield* runs.resume(held.runId, [Interrupt.toolResult("call", 1)])
   yield* leases.release(leaseOf((yield* claim([agentId]))[0]!))
   yield* claim()
   yield* TestClock.adjust("20 seconds")

@@ -2,7 +2,7 @@ import { SqliteClient } from "@effect/sql-sqlite-node"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, ControlPlane, Ids, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { Claims, ControlPlane, Ids, Interrupt, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Either, Exit, Layer, Scope } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -106,6 +106,7 @@ describe("a control plane on an SQLite file", () => {
           "DROP INDEX conversations_runless",
           "ALTER TABLE runs DROP COLUMN waiting_expires_at",
           "ALTER TABLE conversations DROP COLUMN runless",
+          "ALTER TABLE run_details DROP COLUMN result",
           "DELETE FROM runlease_migrations WHERE migration_id > 1",
         ]) {
           yield* sql.unsafe(statement)
@@ -118,7 +119,10 @@ describe("a control plane on an SQLite file", () => {
         const { id: workerId } = yield* register
         const [held] = yield* claim(workerId)
         const fence = { runId: run.runId, workerId, epoch: held!.leaseEpoch }
-        yield* leases.suspend(fence, TestRuns.forToolCall("call", "ask", "1 minute"))
+        yield* leases.suspend(fence, {
+          interrupts: [Interrupt.ofToolCall("call", "ask")],
+          expiresAfter: "1 minute",
+        })
         strictEqual((yield* runs.get(run.runId)).waiting?.expiresAt?.epochMillis, 60_000)
       }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
     }),
