@@ -2,8 +2,21 @@ import { SqliteClient } from "@effect/sql-sqlite-node"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, ControlPlane, Ids, Interrupt, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Either, Exit, Layer, Scope } from "effect"
+import {
+  Claims,
+  ControlPlane,
+  Executors,
+  Ids,
+  Interrupt,
+  Interrupts,
+  Leases,
+  type Run,
+  RunLog,
+  Runs,
+  Worker,
+  WorkerRegistry,
+} from "@runlease/core"
+import { Context, DateTime, Effect, Either, Exit, Layer, Scope, TestClock } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { SqlControlPlane } from "../src/index.js"
@@ -14,6 +27,11 @@ const agentId = Ids.AgentId.make("agent")
 
 const open = (filename: string, synchronous?: "normal" | "full") =>
   Layer.build(SqlControlPlane.layerSqlite({ filename, synchronous }))
+
+/** Lets everything else in the process have its turn. */
+const turn = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
 
 /** Registers a worker that is the same in every control plane of the file. */
 const register = Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
@@ -85,6 +103,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Housekeeping" },
         { name: "FirstOfLane" },
         { name: "Growth" },
+        { name: "Results" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])
@@ -125,6 +144,105 @@ describe("a control plane on an SQLite file", () => {
         })
         strictEqual((yield* runs.get(run.runId)).waiting?.expiresAt?.epochMillis, 60_000)
       }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+    }),
+  )
+
+  it.scoped("reads what the version before wrote of a waiting run, and takes its answer again", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const runId = Ids.RunId.make("old")
+      const workerId = yield* Effect.gen(function* () {
+        const leases = yield* Leases.Leases
+        const runs = yield* Runs.Runs
+        const { id } = yield* register
+        yield* runs.submit({ agentId, publicId: runId })
+        const [held] = yield* claim(id)
+        const lease = { runId, workerId: id, epoch: held!.leaseEpoch }
+        yield* leases.suspend(lease, {
+          interrupts: [Interrupt.ofToolCall("call", "ask")],
+          expiresAfter: "1 hour",
+        })
+        return id
+      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`UPDATE runs SET waiting = ${JSON.stringify({ toolCallId: "call", toolName: "ask" })}`
+        const answers = { earlier: JSON.stringify({ result: { yes: true }, toolCallId: "earlier" }) }
+        yield* sql`UPDATE run_details SET answers = ${JSON.stringify(answers)}`
+      }).pipe(Effect.provide(SqliteClient.layer({ filename })))
+      yield* Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const expiresAt = DateTime.unsafeMake(3_600_000)
+        deepStrictEqual((yield* runs.get(runId)).waiting, {
+          interrupts: [{ ...Interrupt.ofToolCall("call", "ask"), expiresAt }],
+          answers: [],
+          expiresAt,
+        })
+        const earlier = (yes: boolean) => runs.resume(runId, [Interrupt.toolResult("earlier", { yes })])
+        strictEqual((yield* earlier(true)).duplicate, true)
+        strictEqual((yield* Effect.flip(earlier(false)))._tag, "NotWaiting")
+        strictEqual((yield* runs.resume(runId, [Interrupt.toolResult("call", 1)])).duplicate, false)
+        const [again] = yield* claim(workerId)
+        deepStrictEqual(
+          again!.snapshot?.messages.map(({ parts }) => parts),
+          [[{ type: "tool_result", toolCallId: "call", result: 1 }]],
+        )
+      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+    }),
+  )
+
+  it.scoped("keeps a run that waits over a restart and an hour, for another worker with its session", () =>
+    Effect.gen(function* () {
+      const filename = yield* TempDatabase.filename
+      const runId = Ids.RunId.make("waiting")
+      const untilStatus = (status: Run.RunStatus) =>
+        Effect.gen(function* () {
+          const runs = yield* Runs.Runs
+          const look = Effect.zipLeft(runs.get(runId), turn)
+          return yield* Effect.repeat(look, { until: (run) => run.status === status, times: 100_000 })
+        })
+      const working = (name: string) =>
+        Worker.make({ workerKey: name, drainTimeout: 0 }).pipe(
+          Effect.provide(
+            Executors.layer((run) =>
+              Effect.gen(function* () {
+                const runs = yield* Runs.Runs
+                const lease = {
+                  runId: run.runId,
+                  workerId: Ids.WorkerId.make(run.leaseOwner!),
+                  epoch: run.leaseEpoch,
+                }
+                const sessionKey = run.session?.sessionKey ?? `session of ${name}`
+                yield* runs.recordSession(lease, { sessionKey })
+                const yes = yield* Interrupts.approve(run, { id: "deploy", message: "Deploy?" })
+                return `${name} goes on with the ${sessionKey}: ${yes}`
+              }),
+            ),
+          ),
+        )
+
+      const asked = yield* Effect.gen(function* () {
+        yield* (yield* Runs.Runs).submit({ agentId, publicId: runId })
+        yield* working("first")
+        return yield* untilStatus("waiting")
+      }).pipe(Effect.scoped, Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+
+      yield* TestClock.adjust("1 hour")
+
+      yield* Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        deepStrictEqual(yield* runs.get(runId), asked)
+        yield* runs.resume(runId, [
+          { interruptId: "deploy", status: "resolved", payload: { approved: true } },
+        ])
+        yield* working("second")
+        yield* untilStatus("completed")
+        const entries = yield* (yield* RunLog.RunLog).read({ runId })
+        deepStrictEqual(
+          entries.flatMap(({ event }) => (event.type === "TEXT_MESSAGE_CONTENT" ? [event["delta"]] : [])),
+          ["second goes on with the session of first: true"],
+        )
+      }).pipe(Effect.scoped, Effect.provide(SqlControlPlane.layerSqlite({ filename })))
     }),
   )
 

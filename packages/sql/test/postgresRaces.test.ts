@@ -64,7 +64,13 @@ describe("servers that work on one PostgreSQL database at once", () => {
       )
       deepStrictEqual(
         yield* PostgresDatabase.ask(url, "SELECT name FROM runlease_migrations ORDER BY migration_id"),
-        [{ name: "ControlPlane" }, { name: "Housekeeping" }, { name: "FirstOfLane" }, { name: "Growth" }],
+        [
+          { name: "ControlPlane" },
+          { name: "Housekeeping" },
+          { name: "FirstOfLane" },
+          { name: "Growth" },
+          { name: "Results" },
+        ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
     }),

@@ -6,7 +6,7 @@
  */
 import type { TerminalStatus } from "@runlease/core/Run"
 import { FastCheck as fc } from "effect"
-import type { Asked, Request } from "./Request.js"
+import type { Request } from "./Request.js"
 
 export const runs = 4
 export const workers = 4
@@ -15,6 +15,12 @@ export const workers = 4
 export interface LeaseCommand {
   readonly back: number
   readonly as: "holder" | "without epoch" | "another"
+}
+
+/** Something that a run waits for, and for how long; null is for ever. */
+export interface AskedCommand {
+  readonly call: string
+  readonly expiresAfter: number | null
 }
 
 export type EventKind = "custom" | "step" | "message" | "tool" | "close"
@@ -54,7 +60,7 @@ export type Single =
   | {
       readonly _tag: "Suspend"
       readonly lease: LeaseCommand
-      readonly asked: ReadonlyArray<Asked>
+      readonly asked: ReadonlyArray<AskedCommand>
     }
   | {
       readonly _tag: "Complete"
@@ -81,12 +87,12 @@ const worker = fc.constantFrom(0, 0, 0, 0, 1, 1, 2, 3)
 const duration = fc.constantFrom(30_000, 10_000)
 const patience = fc.constantFrom(null, null, 20_000)
 const one = fc.record({ call: fc.constantFrom("call-1", "call-2"), expiresAfter: patience })
-const two = fc.tuple(patience, patience).map(([first, second]): ReadonlyArray<Asked> => [
+const two = fc.tuple(patience, patience).map(([first, second]): ReadonlyArray<AskedCommand> => [
   { call: "call-1", expiresAfter: first },
   { call: "call-2", expiresAfter: second },
 ])
 const asked = fc.oneof(
-  one.map((only): ReadonlyArray<Asked> => [only]),
+  one.map((only): ReadonlyArray<AskedCommand> => [only]),
   two,
 )
 const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")

@@ -272,9 +272,10 @@ const onRun = (state: State, run: Run, request: OfRun): readonly [Run, string] =
     case "Suspend": {
       if (stands === "ended") return [run, "LeaseLost"]
       const log = ModelLog.suspended(run.log)
-      const waiting = request.asked.map(({ call, expiresAfter }) => ({
+      const { expiresAfter } = request
+      const waiting = request.asked.map(({ call, until }) => ({
         call,
-        until: expiresAfter === null ? null : state.now + expiresAfter,
+        until: until ?? (expiresAfter === null ? null : state.now + expiresAfter),
       }))
       return [{ ...run, status: "waiting", attempt: 0, lease: null, waiting, log }, "Suspended"]
     }

@@ -22,7 +22,7 @@ import { type Outcome, Runs, type Submission } from "@runlease/core/Runs"
 import { DateTime, Effect } from "effect"
 import type { JumpClock } from "../JumpClock.js"
 import * as ModelLog from "./ModelLog.js"
-import { type Asked, type Fence, instant, type Request, runName } from "./Request.js"
+import { type Fence, instant, type Request, runName } from "./Request.js"
 import * as Seen from "./Seen.js"
 
 export interface Place {
@@ -74,15 +74,12 @@ export const make = (options: {
     ...fenceOf(fence),
   })
 
-  /** A time that all have is told once, by its length; another by its end. */
-  const suspensionOf = (asked: ReadonlyArray<Asked>): Suspension => {
-    const now = clock.unsafeCurrentTimeMillis()
-    const alike = asked.every(({ expiresAfter }) => expiresAfter === asked[0]?.expiresAfter)
-    const [first, ...others] = asked.map(({ call, expiresAfter }) => ({
+  const suspensionOf = ({ asked, expiresAfter }: Extract<Request, { _tag: "Suspend" }>): Suspension => {
+    const [first, ...others] = asked.map(({ call, until }) => ({
       ...Interrupt.ofToolCall(call, "ask"),
-      ...(alike || expiresAfter === null ? {} : { expiresAt: DateTime.unsafeMake(now + expiresAfter) }),
+      ...(until === null ? {} : { expiresAt: DateTime.unsafeMake(origin + until) }),
     }))
-    return { interrupts: [first!, ...others], expiresAfter: (alike && asked[0]?.expiresAfter) || undefined }
+    return { interrupts: [first!, ...others], ...(expiresAfter === null ? {} : { expiresAfter }) }
   }
 
   const submissionOf = (request: Extract<Request, { _tag: "Submit" }>): Submission => ({
@@ -157,7 +154,7 @@ export const make = (options: {
         return "Released"
       }
       case "Suspend":
-        yield* leases.suspend(leaseOf(request), suspensionOf(request.asked))
+        yield* leases.suspend(leaseOf(request), suspensionOf(request))
         return "Suspended"
       case "Resume": {
         const [first, ...others] = request.answers.map(({ call, result }) =>

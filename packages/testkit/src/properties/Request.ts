@@ -32,10 +32,10 @@ export interface Append {
   readonly expectedSequence: number | undefined
 }
 
-/** Something that a run waits for, and for how long; null is for ever. */
+/** Something that a run waits for, and until when if it says so itself. */
 export interface Asked {
   readonly call: string
-  readonly expiresAfter: number | null
+  readonly until: number | null
 }
 
 export interface Answered {
@@ -65,6 +65,8 @@ export type Request =
       readonly run: number
       readonly fence: Fence
       readonly asked: ReadonlyArray<Asked>
+      /** How long those may take that do not say; null is for ever. */
+      readonly expiresAfter: number | null
     }
   | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<Answered> }
   | { readonly _tag: "Cancel"; readonly run: number }
@@ -126,11 +128,8 @@ export const describe = (request: Request): string => {
       }${request.delay === 0 ? "" : `, for ${instant(request.delay)}`}`
     case "Suspend":
       return `${by(request.fence)} suspends ${runName(request.run)} for ${request.asked
-        .map(
-          ({ call, expiresAfter }) =>
-            call + (expiresAfter === null ? "" : ` (${instant(expiresAfter)} at most)`),
-        )
-        .join(", ")}`
+        .map(({ call, until }) => call + (until === null ? "" : ` (until ${instant(until)})`))
+        .join(", ")}${request.expiresAfter === null ? "" : `, ${instant(request.expiresAfter)} at most`}`
     case "Resume":
       return `somebody resumes ${runName(request.run)} with ${request.answers
         .map(({ call, result }) => `${call} = ${result}`)

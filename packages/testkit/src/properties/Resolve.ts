@@ -101,6 +101,19 @@ const appendOf = (past: Past, command: Command.AppendCommand): Request | undefin
 const anyOf = (found: ReadonlyArray<Model.Run>, which: number): number =>
   (which === Command.runs * 3 ? undefined : found[which % Math.max(1, found.length)]?.run) ?? Command.runs - 1
 
+/** A time that all have is told once, by its length; another by its end. */
+const askedOf = ({ now }: Model.State, asked: ReadonlyArray<Command.AskedCommand>) => {
+  const [first] = asked
+  const alike = asked.every(({ expiresAfter }) => expiresAfter === first?.expiresAfter)
+  return {
+    asked: asked.map(({ call, expiresAfter }) => ({
+      call,
+      until: alike || expiresAfter === null ? null : now + expiresAfter,
+    })),
+    expiresAfter: alike ? (first?.expiresAfter ?? null) : null,
+  }
+}
+
 /** How long until the next lease lapses or wait ends, or a second when none will. */
 const untilLapse = ({ now, runs }: Model.State): number => {
   const ends = runs
@@ -159,7 +172,7 @@ export const resolve = (past: Past, command: Command.Single): Request | undefine
         case "Release":
           return { _tag: "Release", run, fence, counted: command.counted, delay: command.delay }
         case "Suspend":
-          return { _tag: "Suspend", run, fence, asked: command.asked }
+          return { _tag: "Suspend", run, fence, ...askedOf(past.state, command.asked) }
         case "Complete":
           return { _tag: "Complete", run, fence: command.trusted ? null : fence, status: command.status }
         case "Session":
