@@ -12,5 +12,22 @@ export const canonicalJson = (value: unknown): string =>
       : inner,
   ) ?? "undefined"
 
-/** Whether two JSON values say the same. */
-export const equalJson = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
+/** Whether two JSON values say the same; a key whose value is undefined is absent. */
+export const equalJson = (a: unknown, b: unknown): boolean => {
+  if (a === b) return true
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((value, index) => equalJson(value, b[index]))
+    )
+  }
+  const other = new Map(Object.entries(b).filter(([, value]) => value !== undefined))
+  const own = Object.entries(a).filter(([, value]) => value !== undefined)
+  return (
+    own.length === other.size &&
+    own.every(([key, value]) => other.has(key) && equalJson(value, other.get(key)))
+  )
+}
