@@ -9,6 +9,7 @@ import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type { ConversationNotFound } from "./Conversations.js"
 import * as Ids from "./Ids.js"
 import type { Answers } from "./Interrupt.js"
+import { canonicalJson } from "./Json.js"
 import type { Page, PageRequest } from "./Page.js"
 import { RequestSnapshot } from "./RequestSnapshot.js"
 import type { Fence, LeaseLost, LeaseRef, RunEnded, RunError, RunStatus, TerminalStatus } from "./Run.js"
@@ -53,6 +54,16 @@ export type SubmissionInput = Omit<typeof Submission.Encoded, "availableAt"> & {
 }
 
 export const defaultMaxAttempts = 3
+
+/**
+ * What a submission asks for, to be compared with another of the same public id. Whoever sends it again may do so in
+ * another trace.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const requestText = ({ snapshot, ...submission }: Submission): string =>
+  canonicalJson({ ...submission, snapshot: snapshot && { ...snapshot, traceContext: undefined } })
 
 /** How a run ends. The event that closes its log tells metadata and result, unless that event would be too large. */
 export interface Outcome {

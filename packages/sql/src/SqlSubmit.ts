@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { Conversations, type GroupCommit, Ids, Json, RequestSnapshot, Run, Runs } from "@runlease/core"
+import { Conversations, type GroupCommit, Ids, RequestSnapshot, Run, Runs } from "@runlease/core"
 import { Brand, DateTime, Effect, Either } from "effect"
 import { execute } from "./Execute.js"
 import * as ManyRows from "./ManyRows.js"
@@ -340,7 +340,7 @@ export const make = (store: SqlStore) => {
     return yield* submit({
       projectId,
       submission,
-      sent: submission.publicId === undefined ? "" : Json.canonicalJson(submission),
+      sent: submission.publicId === undefined ? "" : Runs.requestText(submission),
       runId: submission.publicId ?? newRunId(yield* Ids.uuidV7),
       messageId: newMessageId(yield* Ids.uuidV7),
       conversationId: submission.conversationId ?? newConversationId(yield* Ids.uuidV7),

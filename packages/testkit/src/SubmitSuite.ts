@@ -65,6 +65,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const second = yield* runs.submit(request)
         strictEqual(second.duplicate, true)
         strictEqual(second.run.messageId, first.run.messageId)
+        const traceContext = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 }
+        const traced = { ...request, snapshot: { ...RequestSnapshot.fromText("Hello"), traceContext } }
+        strictEqual((yield* runs.submit(traced)).duplicate, true)
         const held = yield* TestRuns.claimOne(yield* TestRuns.register())
         yield* TestRuns.complete(held)
         const third = yield* runs.submit(request)

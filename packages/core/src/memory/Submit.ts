@@ -5,11 +5,10 @@ import { DateTime, Effect, Either } from "effect"
 import * as ControlEvents from "../ControlEvents.js"
 import { ConversationNotFound } from "../Conversations.js"
 import * as Ids from "../Ids.js"
-import { canonicalJson } from "../Json.js"
 import * as LogState from "../LogState.js"
 import * as RequestSnapshot from "../RequestSnapshot.js"
 import { EventId, LeaseEpoch, noTarget, projectTarget, type Run, type RunNotFound, Sequence } from "../Run.js"
-import { defaultMaxAttempts, type Submission, SubmissionConflict } from "../Runs.js"
+import { defaultMaxAttempts, requestText, type Submission, SubmissionConflict } from "../Runs.js"
 import { newConversation } from "./Conversations.js"
 import { findRun } from "./Lookup.js"
 import * as Moves from "./Moves.js"
@@ -42,7 +41,7 @@ export const submit = Effect.fnUntraced(function* (
 ) {
   const project = State.projectOf(state, projectId)
   const ids = yield* makeIds
-  const sent = canonicalJson(submission)
+  const sent = requestText(submission)
   const runId = submission.publicId ?? ids.run
 
   const enter = (step: State.Step): Either.Either<State.RunRecord, Refusal> =>
