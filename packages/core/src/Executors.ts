@@ -21,11 +21,13 @@ export interface ExecuteWith<out R> {
 }
 
 /**
- * The id of the message that this attempt writes: the run's own at the first attempt, another at each later
- * one, so that the halves of two attempts are not read as one message.
+ * The id of the message that this execution writes: the run's own at its first claim, another at each later one,
+ * whether an attempt failed, was handed back or waited before it, so that their halves are not read as one message.
  */
-export const messageIdOf = (run: ClaimedRun): string =>
-  run.attempt === null || run.attempt <= 1 ? run.messageId : `${run.messageId}-${run.attempt}`
+export const messageIdOf = (run: ClaimedRun): string => {
+  const claim = run.leaseEpoch ?? run.attempt ?? 1
+  return claim <= 1 ? run.messageId : `${run.messageId}-${claim}`
+}
 
 /** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. */
 export const toFailure = (error: unknown): ExecutorFailure => {

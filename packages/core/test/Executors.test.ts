@@ -6,7 +6,7 @@ import { awaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "
 import * as Executors from "../src/Executors.js"
 import type { ClaimedRun } from "../src/Run.js"
 import { AgentId, ConversationId, MessageId, RunId } from "../src/Ids.js"
-import { EventId, noTarget, Sequence } from "../src/Run.js"
+import { EventId, LeaseEpoch, noTarget, Sequence } from "../src/Run.js"
 
 const claimed = (over: Partial<ClaimedRun> = {}): ClaimedRun => ({
   runId: RunId.make("run-1"),
@@ -73,10 +73,13 @@ describe("Executors.make", () => {
     }),
   )
 
-  it.effect("writes another message at a later attempt", () =>
+  it.effect("writes another message at a later claim", () =>
     Effect.gen(function* () {
       const [first] = yield* collect(Executors.make(() => Effect.succeed("x"))(claimed({ attempt: 2 })))
       deepStrictEqual(first, AgentEvent.textStart(`${message}-2`))
+      const resumed = claimed({ attempt: 1, leaseEpoch: LeaseEpoch.make(3) })
+      const [next] = yield* collect(Executors.make(() => Effect.succeed("x"))(resumed))
+      deepStrictEqual(next, AgentEvent.textStart(`${message}-3`))
     }),
   )
 
