@@ -42,6 +42,8 @@ export const RequestSnapshot = Schema.Struct({
   tools: Schema.Array(Schema.Unknown),
   context: Schema.Array(Schema.Unknown),
   forwardedProps: Schema.optional(Schema.Unknown),
+  /** What the client and the agent share, as the client has it. */
+  state: Schema.optional(Schema.Unknown),
   traceContext: Schema.optional(TraceContext),
   resume: Schema.optional(Schema.Array(Answer)),
 })
