@@ -2,7 +2,8 @@
  * A run's log as an AG-UI 1.0 client takes it, whatever the log holds.
  *
  * What the client would refuse is repaired, or shown as a RAW event, or left out: missing starts are inserted, ends of
- * what is not open and second starts left out, and nothing is open when the run finishes.
+ * what is not open and second starts left out, and nothing is open when the run finishes. The run's own events name it
+ * as the client knows it.
  *
  * Source: `verifyEvents` of `@ag-ui/client`, whose rules these are.
  *
@@ -10,11 +11,12 @@
  */
 import { EventSchemas } from "@ag-ui/core/schemas"
 import { type AgentEvent, LogState } from "@runlease/core"
+import { Predicate } from "effect"
 import * as Ownership from "./agui/Ownership.js"
 
 type Event = AgentEvent.AgentEvent
 
-/** The run that a log is of. */
+/** The run that a log is of, by the names that the client has for it. */
 export interface Subject {
   readonly runId: string
   readonly threadId: string
@@ -25,13 +27,28 @@ const raw = (event: Event): Event => ({ type: "RAW", event })
 const withoutNulls = (event: Event): Event =>
   Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null)) as Event
 
+/** What is ours in an interrupt goes among its metadata. */
+const toInterrupt = (interrupt: unknown): unknown => {
+  if (!Predicate.isRecord(interrupt) || interrupt["toolName"] === undefined) return interrupt
+  const { metadata, toolName, ...rest } = interrupt
+  return { ...rest, metadata: { toolName, ...(Predicate.isRecord(metadata) ? metadata : {}) } }
+}
+
+const withInterrupts = (event: Event): Event => {
+  const outcome = event["outcome"]
+  return event.type === "RUN_FINISHED" && Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
+    ? { ...event, outcome: { ...outcome, interrupts: outcome["interrupts"].map(toInterrupt) } }
+    : event
+}
+
 /**
  * The event as AG-UI 1.0 takes it: optional fields that are null are absent, and what does not fit is RAW.
  *
  * @since 0.1.0
  * @category events
  */
-export const normalize = (event: Event): Event => {
+export const normalize = (given: Event): Event => {
+  const event = withInterrupts(given)
   // A client refuses this null even where the schema does not know the field.
   if (event["subagentRunId"] !== null && EventSchemas.safeParse(event).success) return event
   const bare = withoutNulls(event)
@@ -123,6 +140,11 @@ export const make = (
 
   const runStarted: Event = { type: "RUN_STARTED", threadId: subject.threadId, runId: subject.runId }
 
+  const named = (event: Event): Event =>
+    event["threadId"] === subject.threadId && event["runId"] === subject.runId
+      ? event
+      : { ...event, threadId: subject.threadId, runId: subject.runId }
+
   const show = (out: Array<Event>, event: Event): void => {
     state = LogState.next(state, event)
     out.push(event)
@@ -179,7 +201,7 @@ export const make = (
     const event = toEvent(given)
     if (event.type === "RUN_STARTED") {
       closeChunk(out)
-      start(out, event)
+      start(out, named(event))
       return out
     }
     start(out, runStarted)
@@ -191,7 +213,7 @@ export const make = (
     closeChunk(out)
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
       for (const closing of LogState.closings(state)) show(out, closing)
-      show(out, event)
+      show(out, event.type === "RUN_FINISHED" ? named(event) : event)
       return out
     }
     showOwned(out, event)

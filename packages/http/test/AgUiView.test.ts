@@ -51,6 +51,21 @@ describe("AgUiView", () => {
     await accepted(viewOf(log))
   })
 
+  it("names the run as the client does, and keeps what is ours of an interrupt among its metadata", async () => {
+    const run = { threadId: "conversation", runId: "public" }
+    const interrupt = { id: "c", reason: "tool_call", toolCallId: "c" }
+    const asked = (of: object) => ({ type: "RUN_FINISHED", outcome: { type: "interrupt", interrupts: [of] } })
+    const view = viewOf([
+      { type: "RUN_STARTED", ...run },
+      { ...asked({ ...interrupt, toolName: "colour", metadata: { a: 1 } }), ...run },
+    ])
+    expect(view).toEqual([
+      { type: "RUN_STARTED", ...subject },
+      { ...asked({ ...interrupt, metadata: { a: 1, toolName: "colour" } }), ...subject },
+    ])
+    await accepted(view)
+  })
+
   it("inserts missing starts, leaves out what is out of place, and shows what is unknown as RAW", async () => {
     const view = viewOf(
       ended([
