@@ -5,6 +5,7 @@
  */
 import { HttpApi, OpenApi } from "@effect/platform"
 import { Struct } from "effect"
+import * as AgUi from "./Api/AgUi.js"
 import * as Conversations from "./Api/Conversations.js"
 import * as Exchange from "./Api/Exchange.js"
 import * as Health from "./Api/Health.js"
@@ -37,6 +38,7 @@ export class Api extends HttpApi.make("runlease")
   .add(Exchange.group)
   .add(Runs.group)
   .add(Conversations.group)
+  .add(AgUi.group)
   .add(Keys.group)
   .add(Health.group)
   .addError(Refusal.Unavailable)

@@ -16,6 +16,7 @@ import type { Access } from "@runlease/core"
 import { type Duration, Effect, Layer } from "effect"
 import { Api } from "./Api.js"
 import * as Authentication from "./Authentication.js"
+import * as AgUi from "./server/AgUi.js"
 import * as Authenticate from "./server/Authenticate.js"
 import * as Closing from "./server/Closing.js"
 import * as Conversations from "./server/Conversations.js"
@@ -44,6 +45,7 @@ export interface ServerOptions<E = never, R = never> {
 }
 
 const handlers = Layer.mergeAll(
+  AgUi.layer,
   Conversations.layer,
   Exchange.layer,
   Health.layer,

@@ -81,6 +81,17 @@ const bodies: Readonly<Record<string, object>> = {
     expected_previous_event_id: 0,
     expected_previous_external_event_sequence: 0,
   },
+  runAgent: {
+    threadId: "t",
+    runId: "r",
+    parentRunId: "p",
+    state: {},
+    messages: [{ id: "m", role: "user", content: [{ type: "text", text: "t" }] }],
+    tools: [{ name: "n", description: "d", parameters: {} }],
+    context: [{ description: "d", value: "v" }],
+    forwardedProps: {},
+    resume: [{ interruptId: "i", status: "cancelled" }],
+  },
   prune: { older_than_seconds: 1_000_000, limit: 1 },
   createProject: { slug: "hostile" },
   createKey: { name: "n", admin: false },
@@ -201,6 +212,9 @@ const queries = [
   "status=",
   "agent_id=%00",
   "conversation_id=1",
+  "detach=perhaps",
+  "implementation_kind=%00",
+  "worker_key=%F0%9F%98%80",
   "__proto__=1",
   "__proto__[a]=1",
   "constructor=1&toString=2",
@@ -367,6 +381,7 @@ describe("hostile input", () => {
           run_id: "run-1",
           conversation_id: run.owner.id,
           key_id: "00000000-0000-4000-8000-000000000000",
+          agent_id: "nobody",
         }
         for (const { method, name, path } of endpoints) {
           assertTrue(method === "GET" || withoutBody.has(name) || name in bodies, `${name} has no body here`)

@@ -1,13 +1,11 @@
 /**
- * The event stream of a run: its log's view, sent as it grows.
+ * The event stream of a run: its log's view, as it grows.
  *
  * @since 0.1.0
  */
-import type { HttpServerResponse } from "@effect/platform"
-import type { Ids, RunLog } from "@runlease/core"
-import { Chunk, type Context, type Effect, type Scope, Stream } from "effect"
+import { AgentEvent, type ControlPlaneUnavailable, Run, type RunLog } from "@runlease/core"
+import { Chunk, type Context, Stream } from "effect"
 import * as AgUiView from "../AgUiView.js"
-import type { Closing } from "./Closing.js"
 import * as EventStream from "./EventStream.js"
 
 /** Works `of` out once for each object, for as long as the object is there. */
@@ -22,13 +20,25 @@ const once = <A extends object, B>(of: (value: A) => B): ((value: A) => B) => {
   }
 }
 
+/** What to show of a run: all after event `seen`, of what begins after event `from`, where nothing is open. */
+export interface Shown {
+  readonly runId: Run.Run["runId"]
+  readonly as: AgUiView.Subject
+  readonly from?: Run.EventId | undefined
+  readonly seen: number
+}
+
+/** What an entry of the log shows, which may be nothing; `ends` when the run ends with it, or ends for now to wait. */
+export interface Piece {
+  readonly frames: string
+  readonly ends: boolean
+}
+
 export interface RunStream {
-  /** Sends what comes after event `seen`. */
-  readonly respond: (
+  readonly pieces: (
     log: Context.Tag.Service<RunLog.RunLog>,
-    run: { readonly runId: Ids.RunId; readonly threadId: string },
-    seen: number,
-  ) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, Closing | Scope.Scope>
+    shown: Shown,
+  ) => Stream.Stream<Piece, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable>
 }
 
 /** All who follow a log get the same objects, so what is worked out for one of them serves the others too. */
@@ -37,24 +47,23 @@ export const make = (): RunStream => {
   const json = once((event: object) => JSON.stringify(event))
 
   return {
-    respond: (log, { runId, threadId }, seen) => {
-      const view = AgUiView.make({ runId, threadId }, normalize)
+    pieces: (log, { as, from, runId, seen }) => {
+      const view = AgUiView.make(as, normalize)
       /** Only the last event of an entry carries its id, so that a client never skips one. */
-      const framesOf = ({ event, eventId }: RunLog.LogEntry): ReadonlyArray<string> => {
+      const pieceOf = ({ event, eventId, sequence }: RunLog.LogEntry): Piece => {
         const shown = view(event)
         // The view depends on all that went before, so what the client has seen is folded, and not sent.
-        return eventId > seen
-          ? shown.map((one, index) =>
-              EventStream.frame(json(one), index === shown.length - 1 ? eventId : undefined),
+        const frames = eventId > seen ? shown : []
+        return {
+          frames: frames
+            .map((one, index) =>
+              EventStream.frame(json(one), index === frames.length - 1 ? eventId : undefined),
             )
-          : []
+            .join(""),
+          ends: sequence === null && AgentEvent.endsRun(event),
+        }
       }
-      return EventStream.respond(
-        Stream.mapChunks(
-          log.follow({ runId }),
-          Chunk.flatMap((entry) => Chunk.unsafeFromArray(framesOf(entry))),
-        ),
-      )
+      return Stream.mapChunks(log.follow({ runId, after: from }), Chunk.map(pieceOf))
     },
   }
 }

@@ -1,0 +1,107 @@
+import { type BaseEvent, HttpAgent } from "@ag-ui/client"
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Ids } from "@runlease/core"
+import { Clock, Console, Effect, Fiber, Option, Queue } from "effect"
+import { alive, begun, connect, counter, type Env, eventOf, startWorker, until } from "./FaultRoom.js"
+import { room, write } from "./Processes.js"
+
+const runId = Ids.RunId.make("run-1")
+
+/** A program that says words: without end at the first attempt, five at the others. */
+const talker = (cwd: string) =>
+  write(
+    cwd,
+    "talker.mjs",
+    `import { setTimeout } from "node:timers/promises"
+const attempt = Number(process.env.RUNLEASE_ATTEMPT)
+for (let n = 1; attempt === 1 || n <= 5; n++) {
+  process.stdout.write("word " + attempt + "/" + n + "\\n")
+  await setTimeout(50)
+}
+`,
+  )
+
+/** An AG-UI client, and what it hears as it comes. */
+const agentOf = (env: Env, threadId: string) =>
+  Effect.map(Queue.unbounded<BaseEvent>(), (heard) => ({
+    heard,
+    agent: new HttpAgent({
+      url: `${env.RUNLEASE_URL}/ag-ui/talker`,
+      headers: { authorization: `Bearer ${env.RUNLEASE_API_KEY}` },
+      threadId,
+    }),
+  }))
+
+layer(NodeContext.layer, { excludeTestServices: true })(
+  "an AG-UI client of a server and its workers",
+  (it) => {
+    it.scoped("hears one whole run when the worker is killed in the middle of its answer", () =>
+      Effect.gen(function* () {
+        const { cwd, env } = yield* room
+        const settings = { cwd, env }
+        const program = yield* talker(cwd)
+        const first = yield* startWorker(settings, program, "--lease", "5s")
+        const { agent, heard } = yield* agentOf(env, "Anna's thread")
+        agent.addMessage({ id: "m1", role: "user", content: "Talk" })
+        const all: Array<BaseEvent> = []
+        const running = yield* Effect.forkScoped(
+          Effect.promise(() =>
+            agent.runAgent(
+              { runId },
+              {
+                onEvent: ({ event }) => {
+                  all.push(event)
+                  Queue.unsafeOffer(heard, event)
+                },
+              },
+            ),
+          ),
+        )
+        yield* Effect.repeatN(
+          Effect.repeat(Queue.take(heard), { until: ({ type }) => type === "TEXT_MESSAGE_CONTENT" }),
+          2,
+        )
+        const second = yield* startWorker(settings, program, "--lease", "5s")
+        const killedAt = yield* Clock.currentTimeMillis
+        yield* first.signal("SIGKILL")
+        expect(yield* eventOf(second, "claimed", runId)).toMatchObject({ attempt: 2 })
+        yield* Effect.repeat(Queue.take(heard), { until: ({ type }) => type === "CUSTOM" })
+        const pause = (yield* Clock.currentTimeMillis) - killedAt
+        yield* Fiber.join(running)
+
+        const count = (type: string) => all.filter((event) => event.type === type).length
+        expect([all.at(0)?.type, all.at(-1)?.type]).toEqual(["RUN_STARTED", "RUN_FINISHED"])
+        expect(all.at(-1)).toMatchObject({
+          threadId: "Anna's thread",
+          runId,
+          outcome: { type: "success" },
+        })
+        expect([count("RUN_STARTED"), count("RUN_FINISHED"), count("RUN_ERROR")]).toEqual([1, 1, 0])
+        expect(count("TEXT_MESSAGE_START")).toBe(count("TEXT_MESSAGE_END"))
+        const [, broken, whole] = agent.messages.map(({ content }) => String(content).trim().split("\n"))
+        expect(broken?.slice(0, 3)).toEqual(["word 1/1", "word 1/2", "word 1/3"])
+        expect(whole).toEqual([1, 2, 3, 4, 5].map((n) => `word 2/${n}`))
+        yield* Console.log(
+          `worker killed: its AG-UI client heard nothing for ${pause} ms, with a lease of 5 s`,
+        )
+      }),
+    )
+
+    it.scoped("ends the program of its run by closing the stream", () =>
+      Effect.gen(function* () {
+        const { cwd, env } = yield* room
+        const ports = yield* connect(env)
+        yield* startWorker({ cwd, env }, yield* counter(cwd, { every: 20 }))
+        const { agent } = yield* agentOf(env, "t")
+        yield* Effect.forkScoped(Effect.promise(() => agent.runAgent({ runId })))
+        yield* until(Effect.option(ports.runs.get(runId)), Option.isSome)
+        const processes = yield* begun(ports, runId)
+        expect(yield* alive(processes)).toEqual(processes)
+        agent.abortRun()
+        yield* until(alive(processes), (left) => left.length === 0)
+        expect(yield* ports.runs.get(runId)).toMatchObject({ status: "cancelled" })
+      }),
+    )
+  },
+)

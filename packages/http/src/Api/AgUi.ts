@@ -1,0 +1,69 @@
+/**
+ * Agents, as an AG-UI client has them: one address for each.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
+import { Ids, WorkerRegistry } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../Body.js"
+import { Authorization } from "../Principal.js"
+import * as Refusal from "../Refusal.js"
+import { integerText } from "../Wire.js"
+import { AgentCapabilities } from "../Wire/AgentCapabilities.js"
+import { RunAgentInput } from "../Wire/RunAgentInput.js"
+import { lastEventIdHeader } from "./Conversations.js"
+import * as Doc from "./Doc.js"
+
+const agentPath = Schema.Struct({ agent_id: Ids.AgentId })
+
+/** Which workers may claim the run, and whether it outlives the request. */
+export const RunParams = Schema.Struct({
+  detach: Schema.optional(Schema.BooleanFromString),
+  implementation_kind: Schema.optional(WorkerRegistry.Registration.fields.implementationKind),
+  worker_key: Schema.optional(WorkerRegistry.Registration.fields.workerKey),
+})
+
+/** `traceparent` becomes the trace context of the run. */
+export const RunHeaders = Schema.Struct({
+  [lastEventIdHeader]: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
+  traceparent: Schema.optional(Schema.String),
+})
+
+export const group = HttpApiGroup.make("agUi")
+  .add(
+    HttpApiEndpoint.post("runAgent", "/ag-ui/:agent_id")
+      .setPath(agentPath)
+      .setUrlParams(RunParams)
+      .setHeaders(RunHeaders)
+      .setPayload(RunAgentInput)
+      .addSuccess(
+        Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })),
+      )
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        Doc.of(
+          "Run an agent and follow it",
+          "Takes a `RunAgentInput` of AG-UI 1.0 and answers with the events of its run. `threadId` names the conversation, `runId` the run: the same request again follows the same run, after `Last-Event-ID` where that is given. With `resume`, the run of the thread that waits for those answers goes on. The stream ends with RUN_FINISHED, whose outcome may be `interrupt`, or RUN_ERROR. Closing it before cancels the run, unless `detach=true`.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("capabilities", "/ag-ui/:agent_id/capabilities")
+      .setPath(agentPath)
+      .addSuccess(AgentCapabilities)
+      .addError(Refusal.Forbidden)
+      .annotateContext(
+        Doc.of(
+          "What an agent can do",
+          "`AgentCapabilities` of AG-UI 1.0: what this server does for every agent, and what a worker said of this one under `capabilities` in its metadata. What is not said is unknown.",
+        ),
+      ),
+  )
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(
+    OpenApi.annotations({ title: "AG-UI", description: "Agents for AG-UI clients, such as `HttpAgent`." }),
+  )

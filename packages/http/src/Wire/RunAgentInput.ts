@@ -1,0 +1,69 @@
+/**
+ * What an AG-UI client sends to have an agent run.
+ *
+ * @since 0.1.0
+ */
+import { omitOptionalNulls } from "@ag-ui/core"
+import { RunAgentInputSchema } from "@ag-ui/core/schemas"
+import { Ids } from "@runlease/core"
+import { ParseResult, Schema } from "effect"
+import { z } from "zod/v4"
+
+/** `runId` is the public id of the run, so it is one. */
+export type RunAgentInput = z.output<typeof RunAgentInputSchema> & { readonly runId: Ids.RunId }
+
+const ownRules = Schema.Struct({ threadId: Ids.text(1024), runId: Ids.RunId })
+
+interface Problem {
+  readonly path: ReadonlyArray<PropertyKey>
+  readonly says: string
+}
+
+/** Where the input departs from AG-UI 1.0, the innermost place that is known. */
+const problemOf = (
+  [issue]: ReadonlyArray<z.core.$ZodIssue>,
+  outer: ReadonlyArray<PropertyKey> = [],
+): Problem => {
+  if (issue === undefined) return { path: outer, says: "does not fit AG-UI 1.0" }
+  const path = [...outer, ...issue.path]
+  if (issue.code !== "invalid_union") return { path, says: issue.message }
+  const inner = issue.errors.at(-1) ?? []
+  return inner.length === 0 ? { path, says: "must be one that AG-UI 1.0 names" } : problemOf(inner, path)
+}
+
+const { $schema: _, ...jsonSchema } = z.toJSONSchema(RunAgentInputSchema, {
+  unrepresentable: "any",
+  io: "input",
+})
+
+/**
+ * By the schema of the protocol itself; what it does not name is kept. Optional fields that are null count as absent.
+ *
+ * Source: `RunAgentInputSchema` of `@ag-ui/core`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.declare(
+  [],
+  {
+    decode: () => (value, options, ast) => {
+      const parsed = RunAgentInputSchema.safeParse(omitOptionalNulls(value, "RunAgentInput"))
+      if (!parsed.success) {
+        const { path, says } = problemOf(parsed.error.issues)
+        const [first, ...rest] = path
+        const issue = new ParseResult.Type(ast, value, says)
+        return ParseResult.fail(
+          first === undefined ? issue : new ParseResult.Pointer([first, ...rest], value, issue),
+        )
+      }
+      const input = parsed.data
+      return ParseResult.map(ParseResult.validate(ownRules)(input, options), ({ runId }) => ({
+        ...input,
+        runId,
+      }))
+    },
+    encode: () => ParseResult.succeed,
+  },
+  { identifier: "RunAgentInput", jsonSchema },
+)

@@ -1,0 +1,85 @@
+/**
+ * A run, followed by whoever asked for it until it ends or waits.
+ *
+ * @since 0.1.0
+ */
+import { type Ids, RunLog, Runs } from "@runlease/core"
+import { Chunk, Context, Effect, Option, Schedule, Stream } from "effect"
+import { Closing } from "../Closing.js"
+import * as EventStream from "../EventStream.js"
+import type { Ports } from "../KnownProjects.js"
+import type * as RunStream from "../RunStream.js"
+
+interface Failure {
+  readonly _tag: string
+}
+
+const isUnavailable = ({ _tag }: Failure): boolean => _tag === "ControlPlaneUnavailable"
+
+/** A log that is followed on when the store comes back, since an AG-UI client asks for its events but once. */
+const steady = (log: Context.Tag.Service<RunLog.RunLog>): Context.Tag.Service<RunLog.RunLog> => ({
+  ...log,
+  follow: ({ after, runId }) =>
+    Stream.suspend(() => {
+      let seen = after
+      return Stream.suspend(() => log.follow({ runId, after: seen })).pipe(
+        Stream.mapChunks((entries) => {
+          seen = Option.match(Chunk.last(entries), { onNone: () => seen, onSome: ({ eventId }) => eventId })
+          return entries
+        }),
+        Stream.retry(Schedule.whileInput(Schedule.spaced("1 second"), isUnavailable)),
+      )
+    }),
+})
+
+/** Tries for a while, so that a store which is away for a moment leaves no run behind that nobody wants. */
+const cancel = (ports: Ports, runId: Ids.RunId) =>
+  Context.get(ports, Runs.Runs)
+    .cancel(runId)
+    .pipe(
+      Effect.retry({
+        while: isUnavailable,
+        schedule: Schedule.intersect(Schedule.exponential("200 millis"), Schedule.recurs(6)),
+      }),
+      Effect.catchTag("RunNotFound", () => Effect.void),
+      Effect.catchAll((error) =>
+        Effect.logWarning(`Run ${runId}, which nobody follows any more, could not be cancelled`, error),
+      ),
+    )
+
+/** What is asked for: `begin` accepts or resumes the run, and says what to show of it. */
+export interface Asked<E, R> {
+  readonly ports: Ports
+  readonly stream: RunStream.RunStream
+  readonly begin: Effect.Effect<RunStream.Shown, E, R>
+  /** Whether the run goes on without the client. */
+  readonly detach: boolean
+}
+
+/**
+ * Begins, and sends what comes of it. A client that leaves before the end cancels its run; a server that shuts down
+ * does not.
+ *
+ * @since 0.1.0
+ * @category responses
+ */
+export const respond = Effect.fnUntraced(function* <E, R>({ begin, detach, ports, stream }: Asked<E, R>) {
+  const closing = yield* Closing
+  let ended = false
+  const shown = yield* Effect.acquireRelease(begin, ({ runId }) =>
+    Effect.unlessEffect(
+      cancel(ports, runId),
+      Effect.map(closing.hasBegun, (begun) => begun || ended || detach),
+    ),
+  )
+  const pieces = stream.pieces(steady(Context.get(ports, RunLog.RunLog)), shown)
+  return yield* EventStream.respond(
+    pieces.pipe(
+      Stream.takeUntil(({ ends }) => ends),
+      Stream.mapChunks((chunk) => {
+        ended ||= Chunk.some(chunk, ({ ends }) => ends)
+        return Chunk.map(chunk, ({ frames }) => frames)
+      }),
+    ),
+  )
+})

@@ -1,0 +1,112 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import {
+  AgentEvent,
+  ControlPlane,
+  ControlPlaneUnavailable,
+  Executors,
+  MemoryControlPlane,
+  RunLog,
+  Runs,
+} from "@runlease/core"
+import * as Faults from "@runlease/testkit/Faults"
+import * as TestWorker from "@runlease/testkit/TestWorker"
+import { Context, Effect, Exit, Layer, Queue, Ref, Scope, Stream } from "effect"
+import { serve } from "../serving.js"
+import { connect, statusOf, tester, typesOf, until, untilStatus, whole } from "./HttpAgents.js"
+
+const down = new ControlPlaneUnavailable.ControlPlaneUnavailable({ operation: "test", message: "unplugged" })
+
+/** A store in memory, with some of the ports of its projects changed. */
+const changed = (
+  change: (ports: Context.Context<ControlPlane.ProjectPorts>) => Context.Context<ControlPlane.ProjectPorts>,
+) =>
+  Faults.over(ControlPlane.ControlPlane, (controlPlane) => ({
+    ...controlPlane,
+    project: (projectId) => change(controlPlane.project(projectId)),
+  }))(MemoryControlPlane.layer)
+
+/** Every reader of a log loses it after each two events. */
+const forgetful = changed((ports) => {
+  const log = Context.get(ports, RunLog.RunLog)
+  return Context.add(ports, RunLog.RunLog, {
+    ...log,
+    follow: (options) => Stream.concat(Stream.take(log.follow(options), 2), Stream.fail(down)),
+  })
+})
+
+/** Takes the third cancellation of a run, not the first two. */
+const stubborn = Layer.unwrapEffect(
+  Effect.map(Ref.make(0), (asked) =>
+    changed((ports) => {
+      const runs = Context.get(ports, Runs.Runs)
+      return Context.add(ports, Runs.Runs, {
+        ...runs,
+        cancel: (runId) =>
+          Effect.flatMap(
+            Ref.updateAndGet(asked, (n) => n + 1),
+            (n) => (n < 3 ? Effect.fail(down) : runs.cancel(runId)),
+          ),
+      })
+    }),
+  ),
+)
+
+describe("the stream of an AG-UI client", () => {
+  tester(forgetful)(
+    "goes on when the store comes back",
+    Effect.gen(function* () {
+      yield* TestWorker.start(Executors.make(() => Stream.make("a", AgentEvent.stepStarted("s"), "b")))
+      const chat = yield* connect()
+      const { events } = yield* chat.say("hello")
+      deepStrictEqual(typesOf(events), [
+        ...whole.slice(0, 4),
+        "STEP_STARTED",
+        ...whole.slice(1, 4),
+        "STEP_FINISHED",
+        "RUN_FINISHED",
+      ])
+    }),
+  )
+
+  tester(stubborn)(
+    "cancels its run when it is closed, though the store is away for a moment",
+    Effect.gen(function* () {
+      const chat = yield* connect()
+      yield* chat.run({ runId: "r" })
+      yield* untilStatus("r", "pending")
+      chat.agent.abortRun()
+      yield* untilStatus("r", "cancelled")
+    }),
+  )
+
+  it.live("ends with the server, and the run goes on", () =>
+    Effect.gen(function* () {
+      const endless = yield* TestWorker.makeEndless
+      yield* TestWorker.start((run) =>
+        Stream.concat(Executors.make(() => Effect.succeed("half"))(run), endless.execute(run)),
+      )
+      const scope = yield* Scope.make()
+      const store = yield* Effect.context<Layer.Layer.Success<typeof MemoryControlPlane.layer>>()
+      const server = yield* Layer.buildWithScope(serve(Layer.succeedContext(store)), scope)
+      const chat = yield* Effect.provide(connect(), server)
+      const { done, events } = yield* chat.run({ runId: "r" })
+      yield* Queue.take(endless.started)
+      yield* until(events, "TEXT_MESSAGE_END")
+      yield* Scope.close(scope, Exit.void)
+      const { events: all } = yield* done
+      strictEqual(all.at(-1)?.type, "TEXT_MESSAGE_END")
+      strictEqual(yield* statusOf("r"), "running")
+
+      const again = yield* Layer.build(serve(Layer.succeedContext(store)))
+      const next = yield* Effect.provide(connect({ threadId: chat.agent.threadId }), again)
+      const { events: rest } = yield* next.run({ runId: "r" })
+      yield* until(rest, "TEXT_MESSAGE_END")
+      next.agent.abortRun()
+      yield* untilStatus("r", "cancelled")
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.provideMerge(ControlPlane.layerProject(), MemoryControlPlane.layer)),
+    ),
+  )
+})

@@ -1,0 +1,6 @@
+import { MemoryControlPlane } from "@runlease/core"
+import * as Answers from "./Answers.js"
+import * as Turns from "./Turns.js"
+
+Turns.suite("memory", MemoryControlPlane.layer)
+Answers.suite("memory", MemoryControlPlane.layer)

@@ -1,0 +1,336 @@
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Executors, Ids, MemoryControlPlane, type Run, Runs, WorkerRegistry } from "@runlease/core"
+import * as TestRuns from "@runlease/testkit/TestRuns"
+import * as TestWorker from "@runlease/testkit/TestWorker"
+import { Effect, Queue, Schedule } from "effect"
+import { maxBytes } from "../../src/Body.js"
+import { type Call, call } from "../raw.js"
+import { connect, echo, tester, untilStatus, whole } from "./HttpAgents.js"
+
+const test = tester(MemoryControlPlane.layer)
+
+const input = (more: object = {}) => ({
+  threadId: "t",
+  runId: "r",
+  messages: [],
+  tools: [],
+  context: [],
+  ...more,
+})
+
+const post = (body: unknown, query = "", options: Omit<Call, "body"> = {}) =>
+  call("POST", `/ag-ui/agent${query}`, { body, ...options })
+
+/** A worker that keeps what it was asked, and says nothing. */
+const keeper = Effect.gen(function* () {
+  const asked = yield* Queue.unbounded<Run.ClaimedRun>()
+  yield* TestWorker.start(Executors.make((run) => Effect.asVoid(Queue.offer(asked, run))))
+  return Queue.take(asked)
+})
+
+const user = (content: unknown, id = "m1") => ({ id, role: "user", content })
+
+describe("the request of an AG-UI client", () => {
+  test(
+    "is what the executor is asked",
+    Effect.gen(function* () {
+      const next = yield* keeper
+      const tools = [{ name: "colour", description: "A colour", parameters: { type: "object" } }]
+      const context = [{ description: "who", value: "Anna" }]
+      const image = { type: "image", source: { type: "url", value: "https://example.org/a.png" } }
+      const messages = [
+        { id: "m0", role: "system", content: "Be brief" },
+        user([{ type: "text", text: "What is this?" }, image]),
+        {
+          id: "m2",
+          role: "assistant",
+          toolCalls: [{ id: "c", type: "function", function: { name: "colour", arguments: '{"of":"it"}' } }],
+        },
+        { id: "m3", role: "tool", toolCallId: "c", content: "blue" },
+      ]
+      const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`
+      const given = input({ messages, tools, context, forwardedProps: { a: 1 }, state: { b: [2] } })
+      yield* post(given, "", { headers: { traceparent } })
+      const { agentId, runId, snapshot } = yield* next
+      deepStrictEqual([agentId, runId], ["agent", "r"])
+      deepStrictEqual(
+        snapshot?.messages.map(({ id, parts, role }) => [id, role, parts.map(({ type }) => type)]),
+        [
+          ["m0", "system", ["text"]],
+          ["m1", "user", ["text", "file"]],
+          ["m2", "assistant", ["tool_call"]],
+          ["m3", "tool", ["tool_result"]],
+        ],
+      )
+      deepStrictEqual(
+        [snapshot?.tools, snapshot?.context, snapshot?.forwardedProps, snapshot?.state],
+        [tools, context, { a: 1 }, { b: [2] }],
+      )
+      deepStrictEqual(snapshot?.traceContext, {
+        traceId: "a".repeat(32),
+        spanId: "b".repeat(16),
+        traceFlags: 1,
+      })
+
+      yield* post(input({ runId: "bare", state: null, forwardedProps: null }), "", {
+        headers: { traceparent: "nonsense" },
+      })
+      deepStrictEqual((yield* next).snapshot, { messages: [], tools: [], context: [] })
+    }),
+  )
+
+  test(
+    "names the conversation by its thread, within the project",
+    Effect.gen(function* () {
+      yield* keeper
+      const uuid = "0b7f0c5e-6d0f-4a52-9a33-1a2b3c4d5e6f"
+      const threads = [uuid, "a", "b", "a", "\u{1F600} / ?#"]
+      yield* Effect.forEach(threads, (threadId, index) => post(input({ threadId, runId: `r${index}` })))
+      const conversations = yield* Effect.forEach(threads, (_, index) =>
+        Effect.map(TestRuns.getRun(Ids.RunId.make(`r${index}`)), ({ conversationId }) => conversationId),
+      )
+      strictEqual(conversations[0], uuid)
+      strictEqual(conversations[1], conversations[3])
+      strictEqual(new Set(conversations).size, 4)
+      const derived = yield* call("GET", `/conversations/${conversations[1]}`)
+      deepStrictEqual(derived.json.metadata, { threadId: "a" })
+
+      yield* call("POST", "/projects", { body: { slug: "other" } })
+      const { json } = yield* call("POST", "/projects/other/keys", { body: { name: "k" } })
+      const other = yield* connect({ threadId: "a", headers: { authorization: `Bearer ${json.token}` } })
+      yield* other.run({ runId: "r1" })
+      const look = call("GET", "/runs/r1", { token: json.token })
+      yield* Effect.repeat(look, {
+        until: ({ status }) => status === 200,
+        schedule: Schedule.spaced("5 millis"),
+      })
+      const elsewhere = yield* look
+      assertTrue(elsewhere.json.owner.id !== conversations[1])
+    }),
+  )
+
+  test(
+    "gives the same run when it comes again, and is refused when it is another",
+    Effect.gen(function* () {
+      yield* TestWorker.start(echo)
+      const first = yield* post(input({ messages: [user("hello")] }))
+      strictEqual(first.headers.get("content-type"), "text/event-stream")
+      const again = yield* post(input({ messages: [user("hello")] }), "", {
+        headers: { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` },
+      })
+      strictEqual(again.text, first.text)
+      for (const [body, query] of [
+        [input({ messages: [user("other")] }), ""],
+        [input({ messages: [user("hello")], threadId: "u" }), ""],
+        [input({ messages: [user("hello")] }), "?worker_key=w"],
+      ] as const) {
+        const other = yield* post(body, query)
+        deepStrictEqual(
+          [other.status, other.json.error, other.json.field],
+          [409, "submission_conflict", "runId"],
+        )
+      }
+      const runs = yield* Effect.flatMap(Runs.Runs, (port) => port.list())
+      strictEqual(runs.items.length, 1)
+    }),
+  )
+
+  test(
+    "goes on after the event that the client saw last",
+    Effect.gen(function* () {
+      yield* TestWorker.start(echo)
+      const all = yield* post(input({ messages: [user("hello")] }))
+      const rest = yield* post(input({ messages: [user("hello")] }), "", {
+        headers: { "last-event-id": "2" },
+      })
+      strictEqual(rest.text.startsWith(":\n\nid: 3\n"), true)
+      assertTrue(all.text.endsWith(rest.text.slice(3)))
+    }),
+  )
+
+  test(
+    "reads as one JSON object a line, with line feeds alone, from the first byte on",
+    Effect.gen(function* () {
+      yield* TestWorker.start(Executors.make(() => Effect.succeed("a\r\nb\u2028c")))
+      const { text } = yield* post(input())
+      assertTrue(!text.includes("\r"))
+      const frames = text.split("\n\n").filter((frame) => frame !== "" && frame !== ":")
+      deepStrictEqual(
+        frames.map((frame) => {
+          const lines = frame.split("\n").filter((line) => !/^id: \d+$/.test(line))
+          strictEqual(lines.length, 1)
+          return String(JSON.parse(lines[0]!.replace(/^data: /, "")).type)
+        }),
+        whole,
+      )
+    }),
+  )
+
+  test(
+    "says who may claim the run",
+    Effect.gen(function* () {
+      const held = yield* connect({ query: "?implementation_kind=special&worker_key=w%3A1&detach=true" })
+      yield* held.run({ runId: "r" })
+      yield* untilStatus("r", "pending")
+      const run = yield* TestRuns.getRun(Ids.RunId.make("r"))
+      deepStrictEqual([run.implementationKind, run.workerKey], ["special", "w:1"])
+      deepStrictEqual(yield* TestRuns.claim(yield* TestRuns.register("w:1", "other")), [])
+      yield* TestRuns.claimOne(yield* TestRuns.register("w:1", "special"))
+    }),
+  )
+
+  test(
+    "names the parent of the run, where that is one",
+    Effect.gen(function* () {
+      yield* TestWorker.start(echo)
+      yield* post(input({ runId: "first" }))
+      yield* post(input({ runId: "second", parentRunId: "first" }))
+      yield* post(input({ runId: "third", parentRunId: "nobody\u0000" }))
+      const parents = yield* Effect.forEach(["second", "third"], (runId) =>
+        Effect.map(TestRuns.getRun(Ids.RunId.make(runId)), ({ parentRunId }) => parentRunId),
+      )
+      deepStrictEqual(parents, ["first", null])
+    }),
+  )
+
+  test(
+    "may be large, and its answer too",
+    Effect.gen(function* () {
+      yield* TestWorker.start(echo)
+      const text = "x".repeat(2_000_000)
+      const chat = yield* connect()
+      const { events } = yield* chat.say(text)
+      assertTrue(events.length > 8)
+      strictEqual(chat.answer()?.length, text.length + "You said: ".length)
+      const tooLarge = yield* Effect.flip(chat.say("y".repeat(maxBytes)))
+      deepStrictEqual([tooLarge.status, tooLarge.payload?.error], [413, "body_too_large"])
+    }),
+  )
+
+  test(
+    "is refused like any other, in JSON",
+    Effect.gen(function* () {
+      const registered = yield* call("POST", "/agent-workers/projects/default/workers", {
+        body: { implementation_kind: "kind", worker_key: "w" },
+      })
+      const long = "x".repeat(1025)
+      const refusals = [
+        [yield* post(input(), "", { token: null }), 401, "unauthorized", undefined],
+        [yield* post(input(), "", { token: "rlk_nobody" }), 401, "unauthorized", undefined],
+        [yield* post(input(), "", { token: registered.json.token }), 403, "forbidden", undefined],
+        [
+          yield* post(input(), "", { headers: { "content-type": "text/plain" } }),
+          415,
+          "unsupported_media_type",
+          "content-type",
+        ],
+        [yield* post(undefined, "", { text: "{" }), 400, "invalid_json", "body"],
+        [yield* post([]), 400, "invalid_request", undefined],
+        [yield* post({}), 400, "invalid_request", "threadId"],
+        [yield* post(input({ runId: 1 })), 400, "invalid_request", "runId"],
+        [yield* post(input({ runId: "" })), 400, "invalid_request", "runId"],
+        [yield* post(input({ runId: "a\u0000" })), 400, "invalid_request", "runId"],
+        [yield* post(input({ runId: "x".repeat(129) })), 400, "invalid_request", "runId"],
+        [yield* post(input({ threadId: long })), 400, "invalid_request", "threadId"],
+        [yield* post(input({ messages: {} })), 400, "invalid_request", "messages"],
+        [
+          yield* post(input({ messages: [{ id: "m", role: "king", content: "" }] })),
+          400,
+          "invalid_request",
+          "messages.0.role",
+        ],
+        [yield* post(input({ messages: [user(5)] })), 400, "invalid_request", "messages.0.content"],
+        [
+          yield* post(input({ messages: [user([{ type: "text" }])] })),
+          400,
+          "invalid_request",
+          "messages.0.content.0.text",
+        ],
+        [yield* post(input({ tools: [{ name: "n" }] })), 400, "invalid_request", "tools.0.description"],
+        [
+          yield* post(input({ resume: [{ interruptId: "i", status: "maybe" }] })),
+          400,
+          "invalid_request",
+          "resume.0.status",
+        ],
+        [yield* post(input(), "?detach=perhaps"), 400, "invalid_request", "detach"],
+        [yield* post(input(), "?implementation_kind=%20"), 400, "invalid_request", "implementation_kind"],
+        [
+          yield* call("POST", `/ag-ui/${"x".repeat(129)}`, { body: input() }),
+          400,
+          "invalid_request",
+          "agent_id",
+        ],
+        [yield* call("GET", "/ag-ui/agent"), 405, "method_not_allowed", undefined],
+        [
+          yield* post(input({ resume: [{ interruptId: "i", status: "resolved" }] })),
+          409,
+          "not_waiting",
+          "resume",
+        ],
+      ] as const
+      for (const [answer, status, error, field] of refusals) {
+        deepStrictEqual([answer.status, answer.json.error, answer.json.field], [status, error, field])
+        strictEqual(answer.headers.get("content-type"), "application/json")
+        assertTrue(typeof answer.json.detail === "string" && answer.json.detail !== "")
+      }
+      const runs = yield* Effect.flatMap(Runs.Runs, (port) => port.list())
+      deepStrictEqual(runs.items, [])
+      const chat = yield* connect({ headers: { authorization: "Bearer nobody" } })
+      const refused = yield* Effect.flip(chat.say("hello"))
+      deepStrictEqual([refused.status, refused.payload?.error], [401, "unauthorized"])
+    }),
+  )
+})
+
+describe("the capabilities of an agent", () => {
+  const capabilities = (agentId: string) =>
+    Effect.map(call("GET", `/ag-ui/${agentId}/capabilities`), ({ json }) => json)
+
+  const served = {
+    transport: {
+      streaming: true,
+      websocket: false,
+      httpBinary: false,
+      pushNotifications: false,
+      resumable: true,
+    },
+    humanInTheLoop: { interrupts: true },
+  }
+
+  test(
+    "are what the server does, and what its worker said last",
+    Effect.gen(function* () {
+      deepStrictEqual(yield* capabilities("painter"), { identity: { name: "painter" }, ...served })
+      const registry = yield* WorkerRegistry.WorkerRegistry
+      const say = (workerKey: string, said: unknown) =>
+        Effect.flatMap(
+          registry.register({
+            implementationKind: "test",
+            workerKey,
+            metadata: { capabilities: { painter: said } },
+          }),
+          ({ id }) => registry.heartbeat(id),
+        )
+      yield* say("w1", {
+        identity: { name: "Painter", version: "2" },
+        tools: { supported: true, clientProvided: true },
+        transport: { websocket: true },
+        humanInTheLoop: { approvals: true, interrupts: false },
+        custom: { brushes: 3 },
+      })
+      yield* say("w2", { tools: "many" })
+      yield* say("w3", null)
+      deepStrictEqual(yield* capabilities("painter"), {
+        identity: { name: "Painter", version: "2" },
+        tools: { supported: true, clientProvided: true },
+        custom: { brushes: 3 },
+        transport: served.transport,
+        humanInTheLoop: { approvals: true, interrupts: true },
+      })
+      deepStrictEqual(yield* capabilities("toString"), { identity: { name: "toString" }, ...served })
+      strictEqual((yield* call("GET", "/ag-ui/painter/capabilities", { token: null })).status, 401)
+    }),
+  )
+})

@@ -1,0 +1,6 @@
+import { sqlite } from "../sqlite.js"
+import * as Answers from "./Answers.js"
+import * as Turns from "./Turns.js"
+
+Turns.suite("SQLite", sqlite)
+Answers.suite("SQLite", sqlite)
