@@ -363,7 +363,7 @@ describe("runs", () => {
       const rest = yield* call("GET", `/runs/run-1/events?after_event_id=${first.json.page_info.next}`)
       deepStrictEqual(
         [rest.json.data[0].payload, rest.json.ended, rest.json.page_info.next],
-        [{ type: "RUN_ERROR", message: "m", code: "c" }, true, null],
+        [{ type: "RUN_ERROR", message: "m", code: "c", metadata: { k: 1 } }, true, null],
       )
     }),
   )

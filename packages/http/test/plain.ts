@@ -25,6 +25,9 @@ const ours = new Set([
   "attempt",
   "max_attempts",
   "waited_ms",
+  "waiting_interrupts",
+  "waiting_answers",
+  "waiting_expires_at",
 ])
 
 const withoutOurs = (value: unknown): unknown =>

@@ -201,7 +201,7 @@ describe("over the public API alone", () => {
       yield* until(run, "failed")
       deepStrictEqual((yield* TestRuns.getRun(run.runId)).error, {
         code: "suspend_refused",
-        message: "This control plane cannot suspend a run for a tool result",
+        message: "This control plane cannot suspend a run until it is answered",
       })
     }))
 
@@ -237,7 +237,9 @@ describe("over the public API alone", () => {
       const entries = yield* Stream.runCollect(
         Stream.merge(
           Stream.unwrap(Effect.map(RunLog.RunLog, (log) => log.follow({ runId: run.runId }))),
-          Stream.drain(Stream.fromEffect(TestRuns.complete(claimed))),
+          Stream.drain(
+            Stream.fromEffect(runs.complete(run.runId, { status: "completed", result: "r" }, lease)),
+          ),
         ),
       )
       strictEqual(entries.length, 3)
@@ -253,6 +255,7 @@ describe("over the public API alone", () => {
           TestRuns.submit({ conversationId: id, concurrencyKey: null }),
           TestRuns.submit({ conversationId: id, snapshot: { messages: [], tools: [], context: [] } }),
           leases.suspend(lease, TestRuns.forToolCall("t", "n")),
+          runs.resume(run.runId, [{ interruptId: "t", status: "cancelled" }]),
           claims.claim({ workerId: worker, limit: 1, leaseDuration: "30 seconds", agentIds }),
           registry.list(),
         ],

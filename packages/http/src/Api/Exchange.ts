@@ -14,7 +14,7 @@ import { ClaimedRun } from "../Wire/ClaimedRun.js"
 import { Append, Appended } from "./Conversations.js"
 import * as Doc from "./Doc.js"
 import { CompletedReply, Outcome } from "./Runs.js"
-import { ClaimOptions, ForInterrupts, ForToolCall, ReleaseOptions } from "./Workers.js"
+import { ClaimOptions, ReleaseOptions, suspensionWith } from "./Workers.js"
 
 /** How many operations one exchange takes. */
 export const maxOperations = 256
@@ -37,8 +37,7 @@ export const Operation = Schema.Union(
     ).annotations({ description: "The events that the run ends with, appended in the same commit" }),
   }),
   Schema.Struct({ operation: Schema.Literal("release"), ...lease, ...ReleaseOptions.fields }),
-  Schema.Struct({ operation: Schema.Literal("suspend"), ...lease, ...ForInterrupts.fields }),
-  Schema.Struct({ operation: Schema.Literal("suspend"), ...lease, ...ForToolCall.fields }),
+  suspensionWith({ operation: Schema.Literal("suspend"), ...lease }),
 )
 export type Operation = typeof Operation.Type
 

@@ -83,23 +83,37 @@ export const ReleaseOptions = Schema.Struct({
   count_attempt: nullish(Schema.Boolean),
 })
 
-const expires = {
+const suspension = {
+  interrupts: nullish(Interrupt.Interrupts),
+  tool_call_id: nullish(Ids.text(256)),
+  tool_name: nullish(Schema.NonEmptyString),
   expires_in_seconds: nullish(Schema.Number.pipe(Schema.between(1, maxExpirySeconds))).annotations({
-    description: "1 to 31536000, never when absent",
+    description: "1 to 31536000, never when absent; the time of those interrupts that have no `expires_at`",
   }),
 }
 
-/** What a run is suspended for: the result of a tool call. */
-export const ForToolCall = Schema.Struct({
-  tool_call_id: Ids.text(256),
-  tool_name: Schema.NonEmptyString,
-  ...expires,
-})
+interface AskedFor {
+  readonly interrupts?: unknown
+  readonly tool_call_id?: unknown
+  readonly tool_name?: unknown
+}
 
-/** Or answers to interrupts: `expires_in_seconds` is the time of those that have no `expires_at`. */
-export const ForInterrupts = Schema.Struct({ interrupts: Interrupt.Interrupts, ...expires })
+/** One of both forms, whole. */
+const oneForm = ({ interrupts, tool_call_id, tool_name }: AskedFor): Schema.FilterOutput | undefined => {
+  if (interrupts != null) {
+    return tool_call_id == null && tool_name == null
+      ? undefined
+      : { path: ["interrupts"], message: "must not come with a tool call" }
+  }
+  if (tool_call_id == null) return { path: ["tool_call_id"], message: "is missing" }
+  return tool_name == null ? { path: ["tool_name"], message: "is missing" } : undefined
+}
 
-export const Suspension = Schema.Union(ForInterrupts, ForToolCall)
+/** What a run is suspended for, with other fields: interrupts, or the result of a tool call. */
+export const suspensionWith = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  Schema.Struct({ ...fields, ...suspension }).pipe(Schema.filter(oneForm))
+
+export const Suspension = suspensionWith({})
 
 export const SessionReply = Schema.Struct({ session: WorkerSession })
 

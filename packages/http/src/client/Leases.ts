@@ -2,7 +2,8 @@ import { type Ids, Interrupt, Json, Leases, Run } from "@runlease/core"
 import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { type Context, Duration, Effect, Schema, Stream } from "effect"
 import { Replies } from "../Api/Exchange.js"
-import { ForInterrupts, maxExpirySeconds } from "../Api/Workers.js"
+import { maxExpirySeconds } from "../Api/Workers.js"
+import * as WireInterrupt from "../Wire/Interrupt.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import type { RunViews } from "./RunViews.js"
@@ -36,7 +37,7 @@ const releaseBody = (release: Leases.Release | undefined) => ({
   count_attempt: release?.countAttempt,
 })
 
-const encodeInterrupts = Schema.encodeSync(ForInterrupts)
+const encodeInterrupts = Schema.encodeSync(WireInterrupt.Interrupts)
 
 /** A tool call alone in the form that every version takes. */
 const suspendBody = ({ expiresAfter, interrupts }: Leases.Suspension) => {
@@ -44,7 +45,7 @@ const suspendBody = ({ expiresAfter, interrupts }: Leases.Suspension) => {
   const [{ id, toolName = "" }] = interrupts
   return interrupts.length === 1 && Json.equalJson(interrupts[0], Interrupt.ofToolCall(id, toolName))
     ? { tool_call_id: id, tool_name: toolName, ...expires }
-    : encodeInterrupts({ interrupts, ...expires })
+    : { interrupts: encodeInterrupts(interrupts), ...expires }
 }
 
 const verdict = (operation: string, lease: Run.LeaseRef) => (refused: Refused) =>

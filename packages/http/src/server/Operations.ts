@@ -86,10 +86,9 @@ export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof Relea
 export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspension.Type) =>
   Effect.as(
     Context.get(ports, Leases.Leases).suspend(lease, {
-      interrupts:
-        "interrupts" in payload
-          ? payload.interrupts
-          : [Interrupt.ofToolCall(payload.tool_call_id, payload.tool_name)],
+      interrupts: payload.interrupts ?? [
+        Interrupt.ofToolCall(payload.tool_call_id ?? "", payload.tool_name ?? ""),
+      ],
       expiresAfter:
         payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
     }),
