@@ -44,7 +44,7 @@ const isSnapshotMessage = Schema.is(SnapshotMessage)
 /** A message of AG-UI as a snapshot's that says, in its metadata, what its parts cannot. */
 const keep = (message: Message): SnapshotMessage => {
   const plain = fromMessages([message])
-  if (ours(message["metadata"]) === undefined && equalJson(toMessages(plain), [message])) return plain
+  if (equalJson(toMessages(plain), [message])) return plain
   const [back] = toMessages(marked(plain, {}))
   return marked(plain, { agUi: beyond(back, message) })
 }

@@ -1,0 +1,1 @@
+export * as AgUiExecutor from "./AgUiExecutor.js"

@@ -1,0 +1,173 @@
+/** One request to a remote agent, up to the bytes of its event stream. */
+import {
+  Headers,
+  HttpBody,
+  type HttpClient,
+  HttpClientRequest,
+  type HttpClientResponse,
+} from "@effect/platform"
+import type { HttpClientError } from "@effect/platform/HttpClientError"
+import { Clock, Duration, Effect, Option, Predicate, Redacted, type Scope, Stream } from "effect"
+import { excerpt, final, passing } from "./Failure.js"
+
+export interface Options {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string | Redacted.Redacted>>
+  readonly responseTimeout: Duration.Duration
+  readonly idleTimeout: Duration.Duration
+  readonly maxOutputBytes: number
+}
+
+/** What refuses a request for now, not for what it asks. */
+const passingStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
+
+/** A server may ask for any time; a run does not wait longer than this on its word. */
+const maxRetryAfter = Duration.hours(1)
+
+/** How much of a refusal is read, for its message. */
+const maxDetailBytes = 16_384
+
+const describe = (error: unknown): string => {
+  const messages: Array<string> = []
+  for (let cause = error; cause instanceof Error && messages.length < 5; cause = cause.cause) {
+    const code = Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : ""
+    const text = cause.message === "" ? code : cause.message
+    if (text !== "" && !messages.includes(text)) messages.push(text)
+  }
+  return messages.join(": ")
+}
+
+const isRefused = (error: unknown): boolean =>
+  error instanceof Error &&
+  ((Predicate.hasProperty(error, "code") && error.code === "ECONNREFUSED") ||
+    (error instanceof AggregateError && error.errors.some(isRefused)) ||
+    isRefused(error.cause))
+
+const unreachable = (error: HttpClientError) => {
+  if (error._tag === "RequestError" && error.reason === "InvalidUrl") {
+    return final("invalid_url", `The agent's URL is not valid: ${excerpt(describe(error.cause))}`)
+  }
+  return passing(
+    isRefused(error.cause) ? "connection_refused" : "unreachable",
+    `The agent cannot be reached: ${excerpt(describe(error.cause) || error.message)}`,
+  )
+}
+
+const broken = (error: HttpClientError) =>
+  passing("stream_ended_early", `The agent's event stream broke off: ${excerpt(describe(error.cause))}`)
+
+/** The first bytes of a body as text; what cannot be read says nothing. */
+const beginning = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
+  response.stream.pipe(
+    Stream.mapAccum(0, (seen, chunk) => [
+      seen + chunk.length,
+      seen >= maxDetailBytes ? undefined : chunk.subarray(0, maxDetailBytes - seen),
+    ]),
+    Stream.takeWhile(Predicate.isNotUndefined),
+    Stream.decodeText(),
+    Stream.runFold("", (text, piece) => text + piece),
+    Effect.timeout("5 seconds"),
+    Effect.orElseSucceed(() => ""),
+  )
+
+/** What a refusal says for people, where it is JSON of one of the usual forms, and else all of it. */
+const detailOf = (body: string): string => {
+  const parsed = Option.getOrUndefined(
+    Option.liftThrowable((text: string): unknown => JSON.parse(text))(body),
+  )
+  const find = (value: unknown): string | undefined =>
+    Predicate.isRecord(value)
+      ? ["detail", "message", "error"]
+          .map((key) => (typeof value[key] === "string" ? value[key] : find(value[key])))
+          .find((text) => text !== undefined && text !== "")
+      : undefined
+  return excerpt(find(parsed) ?? body)
+}
+
+/** Seconds, or a date of HTTP. */
+const retryAfterOf = (header: string | undefined): Effect.Effect<Duration.Duration | undefined> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    if (header === undefined) return undefined
+    const millis = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
+    return Number.isNaN(millis)
+      ? undefined
+      : Duration.min(Duration.millis(Math.max(0, millis)), maxRetryAfter)
+  })
+
+const refused = (response: HttpClientResponse.HttpClientResponse) =>
+  Effect.gen(function* () {
+    const detail = detailOf(yield* beginning(response))
+    const message = `The agent answered ${response.status}${detail === "" ? "" : `: ${detail}`}`
+    const code = `http_${response.status}`
+    return yield* passingStatuses.has(response.status)
+      ? passing(code, message, yield* retryAfterOf(response.headers["retry-after"]))
+      : final(code, message)
+  })
+
+const isEventStream = (contentType: string | undefined): boolean =>
+  contentType?.split(";")[0]?.trim().toLowerCase() === "text/event-stream"
+
+const otherwise = (response: HttpClientResponse.HttpClientResponse) =>
+  Effect.flatMap(beginning(response), (body) =>
+    final(
+      "not_event_stream",
+      `The agent answered with ${response.headers["content-type"] ?? "no content type"}, not with an event stream` +
+        (body === "" ? "" : `: ${excerpt(body, 500)}`),
+    ),
+  )
+
+/**
+ * Sends `body` and gives what is streamed back. The request lives as long as the Scope: when that closes, so does the
+ * connection.
+ */
+export const send = (
+  client: HttpClient.HttpClient.With<HttpClientError, Scope.Scope>,
+  options: Options,
+  body: string,
+) =>
+  Effect.gen(function* () {
+    const headers = Object.entries(options.headers)
+    const secret = headers.flatMap(([name, value]) =>
+      Redacted.isRedacted(value) ? [name.toLowerCase()] : [],
+    )
+    const request = HttpClientRequest.post(options.url, {
+      headers: {
+        accept: "text/event-stream",
+        ...Object.fromEntries(
+          headers.map(([name, value]) => [name, Redacted.isRedacted(value) ? Redacted.value(value) : value]),
+        ),
+      },
+      body: HttpBody.text(body, "application/json"),
+    })
+    const response = yield* client.execute(request).pipe(
+      Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, ...secret]),
+      Effect.mapError(unreachable),
+      Effect.timeoutFail({
+        duration: options.responseTimeout,
+        onTimeout: () =>
+          passing(
+            "response_timeout",
+            `The agent did not answer within ${Duration.format(options.responseTimeout)}`,
+          ),
+      }),
+    )
+    if (response.status < 200 || response.status >= 300) return yield* refused(response)
+    if (!isEventStream(response.headers["content-type"])) return yield* otherwise(response)
+    return response.stream.pipe(
+      Stream.mapError(broken),
+      Stream.timeoutFail(
+        () =>
+          passing(
+            "stalled",
+            `The agent sent nothing for ${Duration.format(options.idleTimeout)} and was given up`,
+          ),
+        options.idleTimeout,
+      ),
+      Stream.mapAccumEffect(0, (seen, chunk) => {
+        const total = seen + chunk.length
+        return total > options.maxOutputBytes
+          ? final("output_too_large", `The agent sent more than ${options.maxOutputBytes} bytes`)
+          : Effect.succeed([total, chunk] as const)
+      }),
+    )
+  })
