@@ -1,0 +1,81 @@
+/**
+ * What AG-UI says of the order of a run's events, for whoever writes them.
+ *
+ * @since 0.1.0
+ */
+import * as AgentEvent from "@runlease/core/AgentEvent"
+import * as LogState from "@runlease/core/LogState"
+
+type Event = AgentEvent.AgentEvent
+
+/** For what goes on with something: the start that it needs. */
+const startOf = (event: Event): Event | undefined => {
+  switch (event.type) {
+    case "TEXT_MESSAGE_CONTENT":
+      return { type: "TEXT_MESSAGE_START", messageId: event["messageId"] }
+    case "TOOL_CALL_ARGS":
+      return { type: "TOOL_CALL_START", toolCallId: event["toolCallId"] }
+    case "REASONING_MESSAGE_CONTENT":
+      return { type: "REASONING_MESSAGE_START", messageId: event["messageId"] }
+    default:
+      return undefined
+  }
+}
+
+/** What an event begins that no later event may begin again, since the id names one thing. */
+const begun = (event: Event): string | undefined => {
+  switch (event.type) {
+    case "TEXT_MESSAGE_START":
+      return `message ${String(event["messageId"])}`
+    case "TOOL_CALL_START":
+      return `tool call ${String(event["toolCallId"])}`
+    default:
+      return undefined
+  }
+}
+
+/**
+ * The sentences that a run's events break, in their order; none when all is well. The events are an executor's or
+ * a whole log; `ended` says that no more will come, so that nothing may be open.
+ *
+ * @since 0.1.0
+ * @category checking
+ */
+export const violations = (
+  events: ReadonlyArray<Event>,
+  options: { readonly ended: boolean },
+): ReadonlyArray<string> => {
+  const broken: Array<string> = []
+  const seen = new Set<string>()
+  let state = LogState.initial
+  let over = false
+  for (const [index, event] of events.entries()) {
+    const problem = AgentEvent.problemOf(event)
+    const say = (sentence: string) => broken.push(`event ${index + 1}, ${event.type}: ${sentence}`)
+    if (problem !== undefined) say(problem)
+    if (over) say("nothing comes after the end of the run")
+    if (event.type === "RUN_STARTED" && index > 0) say("a run starts once, before all else")
+    if (LogState.misplaced(state, event)) say("it opens what is open, or closes what is not")
+    const start = startOf(event)
+    if (start !== undefined && !LogState.misplaced(state, start)) say("it goes on with what is not open")
+    const id = begun(event)
+    if (id !== undefined) {
+      if (seen.has(id)) say(`${id} began before`)
+      seen.add(id)
+    }
+    over ||= AgentEvent.endsRun(event)
+    if (event.type === "RUN_FINISHED" && state.open.length > 0) say("something is still open")
+    state = LogState.next(state, event)
+  }
+  if (options.ended) {
+    for (const { id, kind } of state.open) broken.push(`${kind} ${id} is still open at the end`)
+  }
+  return broken
+}
+
+/** The text of the assistant's messages, whole. */
+export const textOf = (events: ReadonlyArray<Event>): string =>
+  events
+    .filter(({ type }) => type === "TEXT_MESSAGE_CONTENT" || type === "TEXT_MESSAGE_CHUNK")
+    .map((event) => (typeof event["delta"] === "string" ? event["delta"] : ""))
+    .join("")

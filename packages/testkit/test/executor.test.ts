@@ -1,0 +1,58 @@
+import { Executors } from "@runlease/core"
+import { Effect, Schema, Stream } from "effect"
+import * as ExecutorSuite from "../src/ExecutorSuite.js"
+
+class PeerGone extends Schema.TaggedError<PeerGone>()("PeerGone", { message: Schema.String }) {}
+class LineTooLong extends Schema.TaggedError<LineTooLong>()("LineTooLong", { message: Schema.String }) {}
+
+const maxLineLength = 1024 * 1024
+const Line = Schema.parseJson(Schema.String)
+
+const linesOf = (
+  behaviour: ExecutorSuite.Behaviour,
+  onProduced: () => void,
+): Stream.Stream<string, PeerGone> => {
+  const lines = (texts: ReadonlyArray<string>) =>
+    Stream.fromIterable(texts.map((text) => JSON.stringify(text)))
+  switch (behaviour._tag) {
+    case "Says":
+      return lines(behaviour.texts)
+    case "SaysThenHangs":
+      return Stream.concat(lines(behaviour.texts), Stream.never)
+    case "SaysThenCrashes":
+      return Stream.concat(lines(behaviour.texts), new PeerGone({ message: "The peer has died" }))
+    case "Floods":
+      return Stream.tap(Stream.repeatValue('"more "'), () => Effect.sync(onProduced))
+    case "Huge":
+      return lines(["x".repeat(behaviour.bytes)])
+    case "Malformed":
+      return Stream.make('{"not"')
+  }
+}
+
+/** A function as an executor, whose peer speaks in lines of JSON. */
+ExecutorSuite.suite("Executors.make", (behaviour) =>
+  Effect.sync(() => {
+    let alive = 0
+    let produced = 0
+    const peer = Effect.acquireRelease(
+      Effect.sync(() => void alive++),
+      () => Effect.sync(() => void alive--),
+    )
+    const execute = Executors.make(() =>
+      Stream.unwrapScoped(
+        Effect.as(
+          peer,
+          linesOf(behaviour, () => void produced++),
+        ),
+      ).pipe(
+        Stream.mapEffect((line) =>
+          line.length > maxLineLength
+            ? new LineTooLong({ message: `A line is longer than ${maxLineLength} characters` })
+            : Schema.decode(Line)(line),
+        ),
+      ),
+    )
+    return { execute, alive: Effect.sync(() => alive), produced: Effect.sync(() => produced) }
+  }),
+)
