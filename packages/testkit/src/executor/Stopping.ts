@@ -6,9 +6,6 @@ import * as EventOrder from "../EventOrder.js"
 import { start, test, until, untilGone } from "./Execution.js"
 import { Floods, type Make, SaysThenHangs } from "./Subject.js"
 
-/** One turn of the event loop, in which a peer may get on. */
-const turn = Effect.sleep(0)
-
 /** Waits until nothing is added for half a second, by a peer that would add thousands, and gives what there is. */
 const untilStill = (produced: Effect.Effect<number>) =>
   Effect.suspend(() => {
@@ -35,19 +32,6 @@ export const tests = (make: Make): void => {
         assertTrue(Exit.isInterrupted(yield* execution.interrupt))
         yield* untilGone(subject)
         deepStrictEqual(EventOrder.violations(execution.events, { ended: false }), [])
-      }),
-    )
-
-    test(
-      "at any moment ends soon, and its peer with it",
-      Effect.gen(function* () {
-        const subject = yield* make(SaysThenHangs({ texts }))
-        for (const turns of [0, 1, 2, 3, 5, 8, 13, 21, 34, 55]) {
-          const execution = yield* start(subject)
-          yield* Effect.replicateEffect(turn, turns, { discard: true })
-          yield* execution.interrupt
-          yield* untilGone(subject)
-        }
       }),
     )
 

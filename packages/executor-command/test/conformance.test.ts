@@ -1,0 +1,44 @@
+import { CommandExecutor } from "@runlease/executor-command"
+import { ExecutorSuite } from "@runlease/testkit"
+import { Effect } from "effect"
+import { readdir, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "vitest"
+import { fixture, folder, pidsOf, uniqueSeconds } from "./Programs.js"
+
+const workRoot = join(tmpdir(), `runlease-conformance-${process.pid}`)
+afterAll(() => rm(workRoot, { recursive: true, force: true }))
+
+/** How many entries a folder has; none where it is not. */
+const count = (path: string) =>
+  Effect.promise(() =>
+    readdir(path).then(
+      ({ length }) => length,
+      () => 0,
+    ),
+  )
+
+ExecutorSuite.suite(
+  "a program",
+  (behaviour) =>
+    Effect.gen(function* () {
+      const counter = join(yield* folder, "produced")
+      const token = yield* uniqueSeconds
+      const executor = yield* CommandExecutor.make({
+        command: process.execPath,
+        args: [fixture("peer.mjs"), JSON.stringify(behaviour), token],
+        env: { PRODUCED: counter },
+        format: "events",
+        killAfter: "200 millis",
+        workRoot,
+        maxOutputBytes: Number.MAX_SAFE_INTEGER,
+      })
+      return {
+        execute: executor.execute,
+        produced: Effect.promise(() => readFile(counter, "utf8").then(Number, () => 0)),
+        alive: Effect.map(pidsOf(token), (pids) => pids.length),
+      }
+    }),
+  { "open descriptors": count("/proc/self/fd"), "working folders": count(workRoot) },
+)

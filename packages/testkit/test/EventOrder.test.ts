@@ -1,0 +1,52 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent } from "@runlease/core"
+import * as EventOrder from "../src/EventOrder.js"
+
+const { textContent, textEnd, textStart, toolCallArgs, toolCallEnd, toolCallStart } = AgentEvent
+const started: AgentEvent.AgentEvent = { type: "RUN_STARTED", threadId: "t", runId: "r" }
+const finished: AgentEvent.AgentEvent = { type: "RUN_FINISHED", threadId: "t", runId: "r" }
+
+describe("EventOrder", () => {
+  it("finds nothing in a valid run, and its text", () => {
+    const events = [
+      started,
+      textStart("m"),
+      toolCallStart("c", "search"),
+      textContent("m", "Hel"),
+      toolCallArgs("c", "{}"),
+      textContent("m", "lo"),
+      toolCallEnd("c"),
+      textEnd("m"),
+      finished,
+    ]
+    deepStrictEqual(EventOrder.violations(events, { ended: true }), [])
+    strictEqual(EventOrder.textOf(events), "Hello")
+  })
+
+  const broken: ReadonlyArray<readonly [string, ReadonlyArray<AgentEvent.AgentEvent>]> = [
+    ["event 1, TEXT_MESSAGE_CONTENT: it goes on with what is not open", [textContent("m", "x")]],
+    ["event 1, TEXT_MESSAGE_END: it opens what is open, or closes what is not", [textEnd("m")]],
+    [
+      "event 3, TEXT_MESSAGE_START: message m began before",
+      [textStart("m"), textEnd("m"), textStart("m"), textEnd("m")],
+    ],
+    ["event 3, RUN_STARTED: a run starts once, before all else", [textStart("m"), textEnd("m"), started]],
+    ["event 2, CUSTOM: nothing comes after the end of the run", [finished, AgentEvent.custom("x", 1)]],
+    ["event 3, RUN_FINISHED: something is still open", [started, textStart("m"), finished]],
+    ["message m is still open at the end", [textStart("m")]],
+    [
+      "event 1, STEP_STARTED: STEP_STARTED must have a string in `stepName`, this has undefined",
+      [{ type: "STEP_STARTED" }],
+    ],
+  ]
+  for (const [sentence, events] of broken) {
+    it(sentence, () => {
+      deepStrictEqual(EventOrder.violations(events, { ended: true }), [sentence])
+    })
+  }
+
+  it("lets things be open while more may come", () => {
+    deepStrictEqual(EventOrder.violations([textStart("m")], { ended: false }), [])
+  })
+})
