@@ -14,7 +14,7 @@ import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { type AgentEvent, Executor, type Run, RunLog, Runs } from "@runlease/core"
 import { Duration, Effect, Layer, Option, Predicate, Redacted, Stream } from "effect"
 import * as Asked from "./internal/Asked.js"
-import { redacted } from "./internal/Failure.js"
+import { blotted, withMessage } from "./internal/Failure.js"
 import * as Input from "./internal/Input.js"
 import * as Names from "./internal/Names.js"
 import * as Output from "./internal/Output.js"
@@ -83,7 +83,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     idleTimeout: Duration.decode(options.idleTimeout ?? "2 minutes"),
     maxOutputBytes: options.maxOutputBytes ?? 64 * mebibyte,
   }
-  const redact = redacted(
+  const blot = blotted(
     Object.values(headers).flatMap((value) => (Redacted.isRedacted(value) ? [Redacted.value(value)] : [])),
   )
 
@@ -96,7 +96,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Option.match(goesOn, { onNone: () => ({}), onSome: (last) => last.names }),
     )
     const url = options.url.replaceAll("{agent_id}", encodeURIComponent(agentOf(run)))
-    const bytes = yield* Request.send(client, { url, headers, ...limits }, JSON.stringify(input))
+    const bytes = yield* Request.send(client, { url, headers, blot, ...limits }, JSON.stringify(input))
 
     const keepAsked = (event: AgentEvent.AgentEvent) => {
       const interrupts = interruptsOf(event)
@@ -106,7 +106,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     }
     return bytes.pipe(
       Sse.decode(maxEventBytes),
-      Output.events(maxEventBytes),
+      Output.events({ maxEventBytes, blot }),
       Stream.map(names.translate),
       Stream.tap(keepAsked),
     )
@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   return Executor.Executor.of({
     execute: (run) =>
-      Stream.unwrapScoped(start(run)).pipe(Stream.mapError(redact), Stream.provideContext(ports)),
+      Stream.unwrapScoped(start(run)).pipe(Stream.mapError(withMessage(blot)), Stream.provideContext(ports)),
   })
 })
 

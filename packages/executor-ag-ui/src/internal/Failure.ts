@@ -4,7 +4,7 @@ import type { Duration } from "effect"
 
 const maxMessage = 2000
 
-/** The beginning of a text that came from outside, in one line. */
+/** The beginning of a text that came from outside, in one line. What is cut may be half a secret: blot those out before. */
 export const excerpt = (text: string, max = maxMessage): string => {
   const line = text.replaceAll(/\s+/g, " ").trim()
   return line.length <= max ? line : `${line.slice(0, max)}…`
@@ -21,13 +21,14 @@ export const passing = (
   retryAfter?: Duration.DurationInput,
 ): Executor.ExecutorError => Executor.retryable(code, message, retryAfter)
 
-/** The same failure, with none of these in its message. */
-export const redacted =
+/** A text with none of these in it. */
+export const blotted =
   (secrets: ReadonlyArray<string>) =>
-  (error: Executor.ExecutorError): Executor.ExecutorError => {
-    const message = secrets.reduce(
-      (text, secret) => (secret === "" ? text : text.replaceAll(secret, "<redacted>")),
-      error.message,
-    )
-    return message === error.message ? error : new Executor.ExecutorError({ ...error, message })
-  }
+  (text: string): string =>
+    secrets.reduce((rest, secret) => (secret === "" ? rest : rest.replaceAll(secret, "<redacted>")), text)
+
+/** The same failure, its message changed. */
+export const withMessage =
+  (change: (message: string) => string) =>
+  (error: Executor.ExecutorError): Executor.ExecutorError =>
+    new Executor.ExecutorError({ ...error, message: change(error.message) })

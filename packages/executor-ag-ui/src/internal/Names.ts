@@ -68,7 +68,7 @@ const before = (run: Run.ClaimedRun) =>
 export interface Names {
   /** The event with the names that things have in the log. */
   readonly translate: (event: Event) => Event
-  /** The names that tool calls have in the log and the agent's own, where they are not the same. */
+  /** The names that tool calls have in the log, and the agent's own, where they are not the same. */
   readonly toolCalls: () => Readonly<Record<string, string>>
 }
 
@@ -141,7 +141,11 @@ export const make = (run: Run.ClaimedRun, toolCalls: Readonly<Record<string, str
         if (found !== undefined) begin(...found)
         return { ...renamed(event), ...inside(event), type: event.type }
       },
-      toolCalls: () =>
-        Object.fromEntries([...names.toolCall].flatMap(([own, name]) => (own === name ? [] : [[name, own]]))),
+      toolCalls: () => ({
+        ...toolCalls,
+        ...Object.fromEntries(
+          [...names.toolCall].flatMap(([own, name]) => (own === name ? [] : [[name, own]])),
+        ),
+      }),
     }
   })

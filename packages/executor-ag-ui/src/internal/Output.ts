@@ -8,31 +8,29 @@ type Event = AgentEvent.AgentEvent
 
 const parse = Schema.decodeUnknownOption(Schema.parseJson(Schema.Unknown))
 
-const malformed = (problem: string, data: string) =>
-  Either.left(final("bad_event", `The agent sent a malformed event: ${problem}: ${excerpt(data, 200)}`))
+interface Options {
+  readonly maxEventBytes: number
+  /** Blots secrets out. */
+  readonly blot: (text: string) => string
+}
 
 const eventOf =
-  (maxEventBytes: number) =>
+  ({ blot, maxEventBytes }: Options) =>
   (item: Sse.Item): Option.Option<Either.Either<Event, Executor.ExecutorError>> => {
     if (item._tag === "TooLarge") {
-      return Option.some(
-        Either.left(
-          final(
-            "event_too_large",
-            `The agent sent an event of more than ${maxEventBytes} bytes, the limit here`,
-          ),
-        ),
+      const message = `The agent sent an event of more than ${maxEventBytes} bytes, the limit here`
+      return Option.some(Either.left(final("event_too_large", message)))
+    }
+    const { data, ended } = item
+    const malformed = (problem: string) =>
+      Either.left(
+        final("bad_event", `The agent sent a malformed event: ${problem}: ${excerpt(blot(data), 200)}`),
       )
-    }
-    const value = parse(item.data)
-    if (Option.isNone(value)) {
-      // It was cut off, which the end of the stream tells.
-      return item.ended ? Option.none() : Option.some(malformed("it is not JSON", item.data))
-    }
+    const value = parse(data)
+    // One that was cut off is told by the end of the stream.
+    if (Option.isNone(value)) return ended ? Option.none() : Option.some(malformed("it is not JSON"))
     const problem = AgentEvent.problemOf(value.value)
-    return Option.some(
-      problem === undefined ? Either.right(value.value as Event) : malformed(problem, item.data),
-    )
+    return Option.some(problem === undefined ? Either.right(value.value as Event) : malformed(problem))
   }
 
 /** What an outcome tells beside what becomes of the run, where the run keeps it. */
@@ -58,10 +56,10 @@ const endedEarly = passing(
  * is the control plane's to write. What came before a failure is emitted before it.
  */
 export const events =
-  (maxEventBytes: number) =>
+  (options: Options) =>
   <E, R>(items: Stream.Stream<Sse.Item, E, R>): Stream.Stream<Event, E | Executor.ExecutorError, R> =>
     items.pipe(
-      Stream.filterMap(eventOf(maxEventBytes)),
+      Stream.filterMap(eventOf(options)),
       Stream.mapEffect((event) => event),
       Stream.filter(({ type }) => type !== "RUN_STARTED"),
       Stream.map((event) => (AgentEvent.endsRun(event) ? told(event) : event)),

@@ -16,6 +16,8 @@ export interface Options {
   readonly responseTimeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
   readonly maxOutputBytes: number
+  /** Blots secrets out. */
+  readonly blot: (text: string) => string
 }
 
 /** What refuses a request for now, not for what it asks. */
@@ -94,9 +96,9 @@ const retryAfterOf = (header: string | undefined): Effect.Effect<Duration.Durati
       : Duration.min(Duration.millis(Math.max(0, millis)), maxRetryAfter)
   })
 
-const refused = (response: HttpClientResponse.HttpClientResponse) =>
+const refused = (response: HttpClientResponse.HttpClientResponse, { blot }: Options) =>
   Effect.gen(function* () {
-    const detail = detailOf(yield* beginning(response))
+    const detail = detailOf(blot(yield* beginning(response)))
     const message = `The agent answered ${response.status}${detail === "" ? "" : `: ${detail}`}`
     const code = `http_${response.status}`
     return yield* passingStatuses.has(response.status)
@@ -107,12 +109,12 @@ const refused = (response: HttpClientResponse.HttpClientResponse) =>
 const isEventStream = (contentType: string | undefined): boolean =>
   contentType?.split(";")[0]?.trim().toLowerCase() === "text/event-stream"
 
-const otherwise = (response: HttpClientResponse.HttpClientResponse) =>
+const otherwise = (response: HttpClientResponse.HttpClientResponse, { blot }: Options) =>
   Effect.flatMap(beginning(response), (body) =>
     final(
       "not_event_stream",
       `The agent answered with ${response.headers["content-type"] ?? "no content type"}, not with an event stream` +
-        (body === "" ? "" : `: ${excerpt(body, 500)}`),
+        (body === "" ? "" : `: ${excerpt(blot(body), 500)}`),
     ),
   )
 
@@ -151,8 +153,8 @@ export const send = (
           ),
       }),
     )
-    if (response.status < 200 || response.status >= 300) return yield* refused(response)
-    if (!isEventStream(response.headers["content-type"])) return yield* otherwise(response)
+    if (response.status < 200 || response.status >= 300) return yield* refused(response, options)
+    if (!isEventStream(response.headers["content-type"])) return yield* otherwise(response, options)
     return response.stream.pipe(
       Stream.mapError(broken),
       Stream.timeoutFail(

@@ -10,8 +10,8 @@ export type Item =
   | { readonly _tag: "Data"; readonly data: string; readonly ended: boolean }
   | { readonly _tag: "TooLarge" }
 
-/** What a line of an event holds beside its data. */
-const fieldName = "data: ".length
+/** What a line of an event may hold beside its data. */
+const framing = "data: \r\n".length
 
 /**
  * The events of a stream of bytes. Bytes that are no UTF-8 become U+FFFD, as the standard says.
@@ -32,8 +32,8 @@ export const decode =
         over = true
       }
       const parser = createParser({
-        // Counts UTF-16 units, of which a text has no more than bytes.
-        maxBufferSize: maxEventBytes + fieldName,
+        // Counts UTF-16 units, of which a text has no more than bytes; what is whole is measured exactly.
+        maxBufferSize: maxEventBytes + framing,
         onEvent: ({ data }) => {
           if (over) return
           if (data.length * 3 > maxEventBytes && Buffer.byteLength(data) > maxEventBytes) refuse()

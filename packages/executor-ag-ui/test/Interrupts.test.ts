@@ -1,0 +1,203 @@
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { type Ids, type Interrupt, Interrupts, Runs } from "@runlease/core"
+import { TestRuns, TestWorker } from "@runlease/testkit"
+import { Effect, Stream } from "effect"
+import { describe } from "vitest"
+import * as Peer from "./Peer.js"
+import { test, until } from "./Runs.js"
+
+const approval = { id: "approve", reason: "confirmation", message: "Deploy?", metadata: { a: 1 } }
+const lookup = { id: "lookup", reason: "tool_call", toolCallId: "c" }
+const colour = { id: "colour", reason: "input_required", responseSchema: { type: "string" } }
+
+const interrupting = (...interrupts: ReadonlyArray<object>) => ({
+  outcome: { type: "interrupt", interrupts },
+})
+
+const untilStatus = (runId: Ids.RunId, status: string) =>
+  until(TestRuns.getRun(runId), (run) => run.status === status)
+
+const resume = (runId: Ids.RunId, ...answers: Interrupt.Answers) =>
+  Effect.flatMap(Runs.Runs, (runs) => runs.resume(runId, answers))
+
+/** An agent that asks for two things, then for one, and each time calls a tool by the same id. */
+const asking = Peer.serve(async ({ begin, finished, input, send, started }) => {
+  begin()
+  await send(started)
+  const answered = new Set(input.resume?.map(({ interruptId }) => interruptId))
+  if (answered.has("colour")) return send(finished({ result: "done" }))
+  await send(
+    { type: "TOOL_CALL_START", toolCallId: "c", toolCallName: "look" },
+    { type: "TOOL_CALL_ARGS", toolCallId: "c", delta: "{}" },
+    { type: "TOOL_CALL_END", toolCallId: "c" },
+  )
+  return send(
+    finished(
+      answered.has("approve")
+        ? interrupting(colour, { ...lookup, id: "again" })
+        : interrupting(approval, lookup),
+    ),
+  )
+})
+
+describe("an agent's interrupts", () => {
+  test(
+    "are the run's, and the agent is resumed with the answers to them",
+    Effect.gen(function* () {
+      const agent = yield* asking
+      const executor = yield* Peer.make({ url: agent.url })
+      yield* TestWorker.start(executor.execute)
+      const { conversationId, runId } = yield* TestRuns.submit()
+
+      const first = yield* untilStatus(runId, "waiting")
+      deepStrictEqual(
+        first.waiting?.interrupts.map(({ id, message, metadata, reason, toolCallId }) => ({
+          id,
+          message,
+          metadata,
+          reason,
+          toolCallId,
+        })),
+        [
+          { ...approval, toolCallId: undefined },
+          { ...lookup, message: undefined, metadata: undefined },
+        ],
+      )
+      yield* resume(runId, { interruptId: "approve", status: "resolved", payload: { approved: true } })
+      strictEqual((yield* TestRuns.getRun(runId)).status, "waiting")
+      yield* resume(runId, {
+        interruptId: "lookup",
+        status: "resolved",
+        payload: { found: 1 },
+        isError: false,
+      })
+
+      const second = yield* until(
+        TestRuns.getRun(runId),
+        ({ waiting }) => waiting?.interrupts[0].id === "colour",
+      )
+      // The run has a call of that name already.
+      deepStrictEqual(
+        second.waiting?.interrupts.map(({ id, toolCallId }) => [id, toolCallId]),
+        [
+          ["colour", undefined],
+          ["again", "c-2"],
+        ],
+      )
+      yield* resume(
+        runId,
+        { interruptId: "colour", status: "cancelled" },
+        { interruptId: "again", status: "resolved", payload: "twice" },
+      )
+      yield* untilStatus(runId, "completed")
+
+      deepStrictEqual(
+        agent.calls.map(({ input }) => ({
+          threadId: input.threadId,
+          runId: input.runId,
+          parentRunId: input.parentRunId,
+          resume: input.resume,
+          tools: input.messages.flatMap((message) =>
+            message.role === "tool" ? [[message.toolCallId, message.content]] : [],
+          ),
+        })),
+        [
+          { threadId: conversationId, runId, parentRunId: undefined, resume: undefined, tools: [] },
+          {
+            threadId: conversationId,
+            runId: `${runId}.2`,
+            parentRunId: runId,
+            resume: [
+              { interruptId: "approve", status: "resolved", payload: { approved: true } },
+              {
+                interruptId: "lookup",
+                status: "resolved",
+                payload: { found: 1 },
+                metadata: { runlease: { isError: false } },
+              },
+            ],
+            tools: [["c", '{"found":1}']],
+          },
+          {
+            threadId: conversationId,
+            runId: `${runId}.3`,
+            parentRunId: `${runId}.2`,
+            resume: [
+              { interruptId: "colour", status: "cancelled" },
+              { interruptId: "again", status: "resolved", payload: "twice" },
+            ],
+            // The agent knows both calls by the name that it gave them.
+            tools: [
+              ["c", '{"found":1}'],
+              ["c", "twice"],
+            ],
+          },
+        ],
+      )
+    }),
+  )
+
+  test(
+    "are answered again where the attempt that resumed the agent died",
+    Effect.gen(function* () {
+      const agent = yield* Peer.serve(async ({ begin, die, finished, input, send, started }) => {
+        begin()
+        await send(started)
+        if (input.resume === undefined) return send(finished(interrupting(approval)))
+        if (agent.calls.length === 2) return die()
+        return send(finished())
+      })
+      const executor = yield* Peer.make({ url: agent.url })
+      yield* TestWorker.start(executor.execute, { retryDelay: () => 0 })
+      const { runId } = yield* TestRuns.submit()
+      yield* untilStatus(runId, "waiting")
+      const answer = { interruptId: "approve", status: "resolved" } as const
+      yield* resume(runId, answer)
+      yield* untilStatus(runId, "completed")
+      deepStrictEqual(
+        agent.calls.map(({ input }) => [input.runId, input.resume]),
+        [
+          [runId, undefined],
+          [`${runId}.2`, [answer]],
+          [`${runId}.3`, [answer]],
+        ],
+      )
+    }),
+  )
+
+  test(
+    "are not what somebody else asked of the same run",
+    Effect.gen(function* () {
+      const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
+        begin()
+        await send(started, finished())
+      })
+      const executor = yield* Peer.make({ url: agent.url })
+      yield* TestWorker.start((run) =>
+        Stream.unwrap(
+          Effect.as(Interrupts.approve(run, { id: "first", message: "Go?" }), executor.execute(run)),
+        ),
+      )
+      const { runId } = yield* TestRuns.submit()
+      yield* untilStatus(runId, "waiting")
+      yield* resume(runId, { interruptId: "first", status: "resolved", payload: true })
+      yield* untilStatus(runId, "completed")
+      strictEqual(agent.calls[0]?.input.resume, undefined)
+    }),
+  )
+
+  test(
+    "fail the run when there are none",
+    Effect.gen(function* () {
+      const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
+        begin()
+        await send(started, finished({ outcome: { type: "interrupt", interrupts: [] } }))
+      })
+      const executor = yield* Peer.make({ url: agent.url })
+      yield* TestWorker.start(executor.execute)
+      const { runId } = yield* TestRuns.submit()
+      const { error } = yield* untilStatus(runId, "failed")
+      strictEqual(error?.code, "bad_event")
+    }),
+  )
+})

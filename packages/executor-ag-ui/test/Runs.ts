@@ -1,0 +1,45 @@
+/** Runs of an executor, in a control plane of the test's own. */
+import { it } from "@effect/vitest"
+import type { AgentEvent, Executor, Run, Runs } from "@runlease/core"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as MemoryControlPlane from "@runlease/core/MemoryControlPlane"
+import { TestRuns } from "@runlease/testkit"
+import { Cause, Chunk, Effect, type Exit, Option, Ref, type Scope, Stream } from "effect"
+
+export const test = <A, E>(title: string, body: Effect.Effect<A, E, ProjectPorts | Scope.Scope>): void =>
+  it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)), 60_000)
+
+/** A run, submitted and claimed. */
+export const claimed = (input: Partial<Runs.SubmissionInput> = {}) =>
+  Effect.gen(function* () {
+    const worker = yield* TestRuns.register()
+    yield* TestRuns.submit(input)
+    return yield* TestRuns.claimOne(worker, { leaseDuration: "300 seconds" })
+  })
+
+/** What an execution gave, and how it ended. */
+export interface Given {
+  readonly events: ReadonlyArray<AgentEvent.AgentEvent>
+  readonly exit: Exit.Exit<void, Executor.ExecutorFailure>
+}
+
+export const execute = (executor: Executor.Executor["Type"], run: Run.ClaimedRun): Effect.Effect<Given> =>
+  Effect.gen(function* () {
+    const events = yield* Ref.make(Chunk.empty<AgentEvent.AgentEvent>())
+    const exit = yield* executor.execute(run).pipe(
+      Stream.runForEach((event) => Ref.update(events, Chunk.append(event))),
+      Effect.exit,
+    )
+    return { events: Chunk.toReadonlyArray(yield* Ref.get(events)), exit }
+  })
+
+/** The executor's failure, as what tells failures apart. */
+export const failureOf = ({ exit }: Given) => {
+  const failure = exit._tag === "Failure" ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+  if (failure?._tag !== "ExecutorError") throw new Error(`This is no ExecutorError: ${String(exit)}`)
+  return failure
+}
+
+/** Looks until it is so. */
+export const until = <A, E, R>(look: Effect.Effect<A, E, R>, is: (value: A) => boolean) =>
+  look.pipe(Effect.delay("5 millis"), Effect.repeat({ until: is }), Effect.timeout("30 seconds"))
