@@ -44,7 +44,15 @@ const optionally = <A>(fields: { [K in keyof A]: FastCheck.Arbitrary<A[K]> }) =>
 const merge = (...arbitraries: ReadonlyArray<FastCheck.Arbitrary<object>>) =>
   FastCheck.tuple(...arbitraries).map((records) => Object.assign({}, ...records) as Record<string, unknown>)
 
-const mimeType = FastCheck.constantFrom("image/png", "audio/wav", "video/mp4", "application/pdf", "", "a,b")
+const mimeType = FastCheck.constantFrom(
+  "image/png",
+  "audio/wav",
+  "video/mp4",
+  "application/pdf",
+  "image/*",
+  "",
+  "a,b",
+)
 
 const source = FastCheck.oneof(
   FastCheck.record({ type: FastCheck.constant("data"), value: text, mimeType }),
@@ -268,7 +276,7 @@ describe("AgUiMessages", () => {
       { type: "text", text: "See" },
       { type: "file", mediaType: "image/png", url: "data:image/png;base64,AA==" },
       { type: "file", mediaType: "application/pdf", url: "https://a.test/b.pdf", filename: "b.pdf" },
-      { type: "file", fileId: "file-1", provider: "openai", kind: "audio" },
+      { type: "file", fileId: "file-1", provider: "openai", mediaType: "audio/*" },
     ])
     expect(message?.metadata).toBeUndefined()
   })

@@ -113,7 +113,7 @@ const cases: Readonly<Record<string, Case>> = {
     answer: async ({ begin, send, started, write }) => {
       begin()
       await send(started, text)
-      for (;;) await write("data: x\n")
+      for (;;) await write(`data: ${"x".repeat(1000)}\n`)
     },
     code: "event_too_large",
     retryable: false,

@@ -3,6 +3,7 @@
  *
  * A text part is the same in both. AG-UI's image, audio, video and document are a `file` part: `mediaType`, `url` (a data
  * URL when the bytes are inline) or `fileId` and `provider`, `filename`; and `kind` where the media type does not tell it.
+ * An image of no type that AG-UI tells is `image/*`.
  * What AG-UI has no field for is in its `metadata`, under our key.
  */
 import type { MessagePart } from "../RequestSnapshot.js"
@@ -69,7 +70,7 @@ export const fromContent = (part: MessagePart): MessagePart => {
   const source = part["source"]
   const location = isRecord(source) ? locationOf(source) : undefined
   if (location === undefined || !isRecord(source)) return part
-  const mediaType = source["mimeType"]
+  const mediaType = source["mimeType"] ?? (part.type === "document" ? undefined : `${part.type}/*`)
   return {
     ...lift({
       type: "file",
@@ -84,9 +85,13 @@ export const fromContent = (part: MessagePart): MessagePart => {
 
 const dataUrl = /^data:([^,]*);base64,([\s\S]*)$/
 
+/** A kind of media, and no type. */
+const anyOf = /^(image|audio|video)\/\*$/
+
 const sourceOf = (part: MessagePart): Json | undefined => {
   const { fileId, mediaType, provider, url } = part
-  const mimeType = optional("mimeType", typeof mediaType === "string" ? mediaType : undefined)
+  const told = typeof mediaType === "string" && !anyOf.test(mediaType)
+  const mimeType = optional("mimeType", told ? mediaType : undefined)
   if (typeof url === "string") {
     const inline = dataUrl.exec(url)
     return inline === null
@@ -112,7 +117,10 @@ export const toContent = (part: MessagePart): MessagePart | undefined => {
   if (source === undefined) return undefined
   const { kind } = part
   return {
-    type: typeof kind === "string" && mediaKinds.has(kind) ? kind : kindOf(source["mimeType"]),
+    type:
+      typeof kind === "string" && mediaKinds.has(kind)
+        ? kind
+        : kindOf(source["mimeType"] ?? part["mediaType"]),
     source,
     ...lower(part, ["mediaType", "url", "fileId", "provider", "kind"]),
   }
