@@ -1,34 +1,20 @@
 /**
- * `runlease worker`: claims runs and works on them, with a program or with a module.
+ * `runlease worker`: claims runs and works on them.
  */
-import { Args, Command, Options } from "@effect/cli"
+import { Command, Options } from "@effect/cli"
 import { type ControlPlane, type Executor, Executors, Worker, type WorkerOptions } from "@runlease/core"
-import { CommandExecutor } from "@runlease/executor-command"
-import { Clock, Console, Duration, Effect, Fiber, HashMap, Layer, Option, Scope, Stream } from "effect"
+import { Clock, Console, Duration, Effect, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { hostname } from "node:os"
-import { usage } from "./ExitCode.js"
+import * as Choice from "./executors/Choice.js"
+import type { ExecutorLayer } from "./executors/Way.js"
 import * as Flag from "./Flag.js"
-import * as ModuleExecutor from "./ModuleExecutor.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 import * as WorkerLines from "./WorkerLines.js"
 
 const options = {
   connection: Settings.connection,
-  command: Options.text("command").pipe(
-    Options.withDescription("The program that works on a run: request on stdin, events or text on stdout"),
-    Options.optional,
-  ),
-  arg: Options.text("arg").pipe(
-    Options.withDescription("An argument of the program, repeatable; or put them all after --"),
-    Options.repeated,
-  ),
-  module: Options.text("module").pipe(
-    Options.withDescription(
-      "Instead of a program: a JavaScript or TypeScript module that exports an executor",
-    ),
-    Options.optional,
-  ),
+  executor: Choice.options,
   agent: Options.text("agent").pipe(
     Options.withDescription("Claim only this agent's runs, repeatable; any agent's when absent"),
     Options.repeated,
@@ -59,10 +45,6 @@ const options = {
     Options.withDescription("How long runs may go on after SIGTERM before they are handed back"),
     Options.withDefault(Duration.seconds(10)),
   ),
-  grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
-    Options.withDescription("How long an interrupted program has between TERM and KILL"),
-    Options.withDefault(Duration.seconds(5)),
-  ),
   kind: Options.text("kind").pipe(
     Options.withDescription("This worker's implementation kind; runs may ask for one"),
     Options.withDefault("runlease"),
@@ -72,67 +54,11 @@ const options = {
     Options.optional,
   ),
   name: Options.text("name").pipe(Options.withDescription("A name for people"), Options.optional),
-  workRoot: Options.text("work-root").pipe(
-    Options.withDescription("The folder under which each run gets a working folder of its own"),
-    Options.optional,
-  ),
-  env: Options.keyValueMap("env").pipe(
-    Options.withDescription("A variable for the program, NAME=VALUE, repeatable"),
-    Options.optional,
-  ),
-  passEnv: Options.text("pass-env").pipe(
-    Options.withDescription("A further variable of this environment that the program sees, repeatable"),
-    Options.repeated,
-  ),
-  format: Options.choice("format", ["auto", "events", "text"]).pipe(
-    Options.withDescription(
-      "How to read its stdout: auto takes JSON lines with a type as events, others as text",
-    ),
-    Options.withDefault("auto" as const),
-  ),
   json: Settings.json,
-  rest: Args.text({ name: "argument" }).pipe(
-    Args.withDescription("Arguments of the program, after --"),
-    Args.repeated,
-  ),
+  rest: Choice.args,
 }
 
-type Parsed = Command.Command.ParseConfig<typeof options>
-
-/** The executor that the flags describe. */
-const executorOf = (parsed: Parsed): Effect.Effect<Layer.Layer<Executor.Executor>, unknown> => {
-  if (Option.isSome(parsed.command) && Option.isSome(parsed.module)) {
-    return Effect.fail(usage("--command and --module exclude each other"))
-  }
-  if (Option.isSome(parsed.module)) return ModuleExecutor.load(parsed.module.value)
-  if (Option.isNone(parsed.command)) {
-    return Effect.fail(
-      usage(
-        "Nothing says how to work on a run",
-        "Give --command PROGRAM or --module ./my-worker.ts; see runlease worker --help.",
-      ),
-    )
-  }
-  return Effect.succeed(
-    CommandExecutor.layer({
-      command: parsed.command.value,
-      args: [...parsed.arg, ...parsed.rest],
-      env: Option.match(parsed.env, {
-        onNone: () => ({}),
-        onSome: (variables) => Object.fromEntries(HashMap.toEntries(variables)),
-      }),
-      passEnv: [...CommandExecutor.defaultPassEnv, ...parsed.passEnv],
-      format: parsed.format,
-      killAfter: parsed.grace,
-      ...(Option.isSome(parsed.workRoot) ? { workRoot: parsed.workRoot.value } : {}),
-    }),
-  )
-}
-
-const withTimeout = (
-  executor: Layer.Layer<Executor.Executor>,
-  timeout: Option.Option<Duration.Duration>,
-): Layer.Layer<Executor.Executor> =>
+const withTimeout = (executor: ExecutorLayer, timeout: Option.Option<Duration.Duration>): ExecutorLayer =>
   Option.match(timeout, {
     onNone: () => executor,
     onSome: (limit) =>
@@ -167,7 +93,7 @@ export const command = Command.make(
   "worker",
   options,
   Effect.fnUntraced(function* (parsed) {
-    const executor = withTimeout(yield* executorOf(parsed), parsed.timeout)
+    const executor = withTimeout(yield* Choice.executorOf(parsed.executor, parsed.rest), parsed.timeout)
     const paint = yield* Output.paint
     const tell = (event: Parameters<typeof WorkerLines.toJson>[0]) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -186,7 +112,7 @@ export const command = Command.make(
       leaseDuration: parsed.lease,
       drainTimeout: parsed.drainTimeout,
       // The program has its own grace; what ends it needs a moment more.
-      interruptGrace: Duration.sum(parsed.grace, "2 seconds"),
+      interruptGrace: Duration.sum(parsed.executor.grace, "2 seconds"),
     }
     return yield* work(workerOptions, tell).pipe(
       Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),

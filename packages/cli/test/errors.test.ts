@@ -118,6 +118,33 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
+  it.scoped("refuses flags that do not say in one way how to work on a run", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
+      const refusals = [
+        [[], "Nothing says how to work on a run"],
+        [["--arg", "x"], "--arg goes with --command, which is not given"],
+        [["--command", "cat", "--module", "./worker.ts"], "--command and --module exclude each other"],
+        [["--module", "./worker.ts", "--format", "text"], "--format goes with --command, not with --module"],
+        [
+          ["--module", "./worker.ts", "--pass-env", "HOME"],
+          "--pass-env is for the process that --command starts",
+        ],
+        [["--module", "./worker.ts", "--", "more"], '"more" is for the process that --command starts'],
+      ] as const
+      yield* Effect.forEach(
+        refusals,
+        ([flags, message]) =>
+          Effect.map(run(["worker", ...flags], { cwd, env }), ({ code, stderr }) => {
+            expect(stderr).toContain(message)
+            expect(code).toBe(64)
+          }),
+        { concurrency: 2 },
+      )
+    }),
+  )
+
   it.scoped("keeps trying to reach a server that is not there yet, until it is told to stop", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

@@ -1,13 +1,15 @@
 /**
  * An executor that a user's module exports, TypeScript included.
  */
+import { Options } from "@effect/cli"
 import { Executor, Executors, type Run } from "@runlease/core"
-import { Effect, Layer, Predicate, Stream } from "effect"
+import { Effect, Layer, Option, Predicate, Stream } from "effect"
 import * as Module from "node:module"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { register } from "tsx/esm/api"
-import { CommandFailure, ExitCode } from "./ExitCode.js"
+import { CommandFailure, ExitCode } from "../ExitCode.js"
+import * as Way from "./Way.js"
 
 const hint =
   "Its default export is an executor: a function of the claimed run that gives a string, an Effect, a Stream or a " +
@@ -33,7 +35,7 @@ const settle = (given: unknown): Given => {
 }
 
 /** The layer of the executor that the module at `path` exports. */
-export const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
+const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
   Effect.gen(function* () {
     yield* Effect.acquireRelease(
       Effect.sync(() => {
@@ -63,3 +65,18 @@ export const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>
       exitCode: ExitCode.usage,
     })
   }).pipe(Effect.scoped)
+
+const options = {
+  module: Options.text("module").pipe(
+    Options.withDescription("A JavaScript or TypeScript module that exports an executor"),
+    Options.optional,
+  ),
+}
+
+/** `--module ./my-worker.ts` */
+export const way = Way.make({
+  flag: "--module",
+  example: "./my-worker.ts",
+  options,
+  executor: ({ module }) => Option.map(module, load),
+})
