@@ -10,6 +10,7 @@ import * as ConversationsSuite from "./ConversationsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
 import * as RunLogSuite from "./RunLogSuite.js"
 import * as RunsSuite from "./RunsSuite.js"
+import * as ToolCallsSuite from "./ToolCallsSuite.js"
 import * as WaitingSuite from "./WaitingSuite.js"
 import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
 
@@ -24,6 +25,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   LeasesSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)
+  ToolCallsSuite.suite(name, layer)
   WaitingSuite.suite(name, layer)
   WorkerRegistrySuite.suite(name, layer)
   ConversationsSuite.suite(name, layer)
