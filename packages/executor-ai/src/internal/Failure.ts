@@ -1,0 +1,173 @@
+/** What went wrong with a model, as the failure of an executor: a code, a sentence, and whether to try again. */
+import type { AiError } from "@effect/ai"
+import { Executor } from "@runlease/core"
+import { Clock, DateTime, Duration, Effect, Option, Predicate, Schema } from "effect"
+
+const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
+
+const maxTold = 1000
+
+const shorten = (text: string): string => (text.length <= maxTold ? text : `${text.slice(0, maxTold)}…`)
+
+/** What an error that a provider sends says of itself. */
+interface Told {
+  readonly type: string
+  readonly message: string
+}
+
+const toldBy = (value: unknown): Told => {
+  if (!Predicate.isRecord(value)) return { type: "", message: typeof value === "string" ? value : "" }
+  const inner = Predicate.isRecord(value["error"]) ? value["error"] : value
+  const texts = (...fields: ReadonlyArray<string>) =>
+    fields.flatMap((field) => (typeof inner[field] === "string" ? [inner[field]] : []))
+  // The type of an error event of OpenAI is `error`, and its code says what it is.
+  return {
+    type: texts("code", "type").find((type) => type !== "error") ?? "",
+    message: texts("message")[0] ?? (typeof value["error"] === "string" ? value["error"] : ""),
+  }
+}
+
+const toldByBody = (body: string | undefined): Told =>
+  body === undefined ? { type: "", message: "" } : toldBy(Option.getOrElse(parseJson(body), () => body))
+
+const codes: Readonly<Record<number, string>> = {
+  401: "model_unauthorized",
+  403: "model_forbidden",
+  404: "model_not_found",
+  408: "model_timeout",
+  429: "model_rate_limited",
+}
+
+/** An account without money does not get any by waiting. */
+const isExhausted = ({ type }: Told): boolean => type === "insufficient_quota" || type === "billing_error"
+
+/** What a server asks to wait, in milliseconds, seconds or as a date. */
+const retryAfterOf = (
+  headers: Readonly<Record<string, string>>,
+): Effect.Effect<Duration.Duration | undefined> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const millis = Number(headers["retry-after-ms"] ?? Number.NaN)
+    if (Number.isFinite(millis) && millis >= 0) return Duration.millis(millis)
+    const after = headers["retry-after"]
+    if (after === undefined) return undefined
+    const seconds = Number(after)
+    if (Number.isFinite(seconds) && seconds >= 0) return Duration.seconds(seconds)
+    return Option.match(DateTime.make(after), {
+      onNone: () => undefined,
+      onSome: ({ epochMillis }) => Duration.millis(Math.max(0, epochMillis - now)),
+    })
+  })
+
+const failure = (
+  code: string,
+  message: string,
+  options: {
+    readonly retryable?: boolean
+    readonly retryAfter?: Duration.Duration | undefined
+    readonly cause?: unknown
+  } = {},
+): Executor.ExecutorError =>
+  new Executor.ExecutorError({
+    code,
+    message: shorten(message),
+    retryable: options.retryable ?? false,
+    ...(options.retryAfter === undefined ? {} : { retryAfter: options.retryAfter }),
+    ...(options.cause === undefined ? {} : { cause: options.cause }),
+  })
+
+const broken = (why: string, cause?: unknown) =>
+  failure("model_stream_broken", `The model's answer was cut off: ${why}`, { retryable: true, cause })
+
+const malformed = (why: string, cause?: unknown) =>
+  failure("model_output_malformed", `The model's server gave what cannot be understood: ${why}`, { cause })
+
+const ofResponse = (error: AiError.HttpResponseError): Effect.Effect<Executor.ExecutorError> => {
+  if (error.reason !== "StatusCode") return Effect.succeed(broken(error.description ?? error.reason, error))
+  const { headers, status } = error.response
+  const told = toldByBody(error.body)
+  const message = `The model's server answered ${status}${told.message === "" ? "" : `: ${told.message}`}`
+  if (status === 429 && isExhausted(told)) {
+    return Effect.succeed(failure("model_quota_exhausted", message, { cause: error }))
+  }
+  const retryable = status === 408 || status === 429 || status >= 500
+  const code = codes[status] ?? (retryable ? "model_unavailable" : "model_request_refused")
+  return Effect.map(retryable ? retryAfterOf(headers) : Effect.succeed(undefined), (retryAfter) =>
+    failure(code, message, { retryable, retryAfter, cause: error }),
+  )
+}
+
+const whatever = (error: AiError.MalformedInput | AiError.MalformedOutput | AiError.UnknownError): string =>
+  error.description ?? (error.cause instanceof Error ? error.cause.message : error.message)
+
+/** An error of a provider. */
+export const ofAiError = (error: AiError.AiError): Effect.Effect<Executor.ExecutorError> => {
+  switch (error._tag) {
+    case "HttpRequestError":
+      return Effect.succeed(
+        error.reason === "Transport"
+          ? failure("model_unreachable", `The model's server cannot be reached: ${error.description ?? ""}`, {
+              retryable: true,
+              cause: error,
+            })
+          : failure("model_request_invalid", error.message, { cause: error }),
+      )
+    case "HttpResponseError":
+      return ofResponse(error)
+    case "MalformedInput":
+      return Effect.succeed(failure("model_input_unsupported", whatever(error), { cause: error }))
+    case "MalformedOutput":
+      return Effect.succeed(malformed(whatever(error), error))
+    case "UnknownError":
+      return Effect.succeed(failure("model_error", whatever(error), { cause: error }))
+  }
+}
+
+/** What a provider's error in the middle of an answer says of trying again. */
+const passing = /overloaded|rate_limit|api_error|server_error|unavailable|timeout|vector_store_timeout/
+
+/** An error that the provider sent in the middle of its answer. */
+export const ofErrorPart = (error: unknown): Executor.ExecutorError => {
+  const told = toldBy(error)
+  const code = told.type.includes("rate_limit") ? "model_rate_limited" : "model_error"
+  const message = told.message === "" ? (JSON.stringify(error) ?? "") : told.message
+  return failure(code, `The model's server reported ${told.type || "an error"}: ${message}`, {
+    retryable: passing.test(told.type),
+    cause: error,
+  })
+}
+
+/** A provider's module that cannot cope with what it was sent. */
+export const ofDefect = (defect: unknown): Executor.ExecutorError =>
+  malformed(defect instanceof Error ? defect.message : String(defect), defect)
+
+/** An answer that ended before it was complete, or without having begun. */
+export const unfinished = (begun: boolean): Executor.ExecutorError =>
+  begun ? broken("it ended before it was complete") : malformed("it holds nothing of an answer")
+
+export const timedOut = (duration: Duration.Duration): Executor.ExecutorError =>
+  failure("model_timeout", `The model said nothing for ${Duration.format(duration)}`, { retryable: true })
+
+export const stepLimit = (maxSteps: number): Executor.ExecutorError =>
+  failure("step_limit", `The model wants to go on after ${maxSteps} steps, which is the limit`)
+
+export const argumentsMalformed = (count: number): Executor.ExecutorError =>
+  failure(
+    "tool_arguments_malformed",
+    `The model called tools ${count} times in a row in ways that they cannot be called`,
+  )
+
+export const toolDefect = (toolName: string, defect: unknown): Executor.ExecutorError =>
+  failure("tool_defect", `Tool ${toolName} broke: ${defect instanceof Error ? defect.message : String(defect)}`, {
+    cause: defect,
+  })
+
+/** A port that does not answer, or knows nothing of the run. */
+export const ofControlPlane = (error: {
+  readonly _tag: string
+  readonly message: string
+}): Executor.ExecutorError =>
+  failure(
+    error._tag === "ControlPlaneUnavailable" ? "control_plane_unavailable" : "run_not_found",
+    error.message,
+    { retryable: error._tag === "ControlPlaneUnavailable", cause: error },
+  )

@@ -1,0 +1,74 @@
+/** Files and images of a snapshot as the model is given them. */
+import { Prompt } from "@effect/ai"
+import { Executor, type RequestSnapshot } from "@runlease/core"
+import { Either, Encoding, Option, Predicate } from "effect"
+
+const types = new Set(["file", "image", "document", "audio", "video", "binary"])
+
+/** Whether a part holds media, by its type. */
+export const isMedia = (part: RequestSnapshot.MessagePart): boolean => types.has(part.type)
+
+const refuse = (part: RequestSnapshot.MessagePart, why: string) =>
+  Either.left(
+    new Executor.ExecutorError({ code: "bad_part", message: `A part of type ${part.type} ${why}` }),
+  )
+
+const firstText = (...values: ReadonlyArray<unknown>): string | undefined =>
+  values.find((value): value is string => typeof value === "string" && value !== "")
+
+const dataUrl = /^data:([^;,]*)(;[^,]*)?,([\s\S]*)$/
+
+/** Plain text is text to every model, whatever files it takes. */
+const ofBytes = (mediaType: string, fileName: string | undefined, bytes: Uint8Array) =>
+  mediaType.startsWith("text/") || mediaType === "application/json"
+    ? Prompt.textPart({
+        text: `${fileName === undefined ? "" : `${fileName}:\n`}${new TextDecoder().decode(bytes)}`,
+      })
+    : Prompt.filePart({ mediaType, fileName, data: bytes })
+
+/**
+ * The media of a part: `{source: {type: "url" | "data", value, mimeType}}` as AG-UI has it, or `url` or `data` (base64) and
+ * `mediaType` beside `type`. A `data:` URL is data.
+ */
+export const ofPart = (
+  part: RequestSnapshot.MessagePart,
+): Either.Either<Prompt.TextPart | Prompt.FilePart, Executor.ExecutorError> => {
+  const source = Predicate.isRecord(part["source"]) ? part["source"] : {}
+  const kind = source["type"]
+  const fileName = firstText(part["filename"], part["fileName"], part["name"])
+  const told = firstText(
+    source["mimeType"],
+    source["mediaType"],
+    part["mediaType"],
+    part["mimeType"],
+    part["mime_type"],
+  )
+  const mediaType = told ?? (part.type === "image" ? "image/*" : "application/octet-stream")
+  const data = firstText(kind === "data" ? source["value"] : undefined, part["data"])
+  const url = firstText(kind === "url" ? source["value"] : undefined, part["url"])
+  const inline = dataUrl.exec(url ?? data ?? "")
+  if (inline !== null) {
+    const [, type, parameters = "", body = ""] = inline
+    const bytes = parameters.endsWith(";base64")
+      ? Encoding.decodeBase64(body)
+      : Either.map(
+          Either.try(() => decodeURIComponent(body)),
+          (text) => new TextEncoder().encode(text),
+        )
+    return Either.match(bytes, {
+      onLeft: () => refuse(part, "holds a data: URL that cannot be decoded"),
+      onRight: (decoded) => Either.right(ofBytes(type || mediaType, fileName, decoded)),
+    })
+  }
+  if (data !== undefined) {
+    return Either.match(Encoding.decodeBase64(data), {
+      onLeft: () => refuse(part, "holds data that is not base64"),
+      onRight: (decoded) => Either.right(ofBytes(mediaType, fileName, decoded)),
+    })
+  }
+  if (url === undefined) return refuse(part, "holds neither a url nor data")
+  return Option.match(Option.liftThrowable((text: string) => new URL(text))(url), {
+    onNone: () => refuse(part, `holds ${url}, which is not a URL`),
+    onSome: (location) => Either.right(Prompt.filePart({ mediaType, fileName, data: location })),
+  })
+}

@@ -1,0 +1,180 @@
+/** The calls that a worker makes itself: each at most as often as its tool allows, whatever attempt had begun it. */
+import { AiError, Tool, type Toolkit } from "@effect/ai"
+import { AgentEvent, ControlPlaneUnavailable, Executor, RunLog, RunSink, ToolCalls } from "@runlease/core"
+import type { Run } from "@runlease/core"
+import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
+import * as AiTool from "../AiTool.js"
+import type { Asked } from "./Answer.js"
+import * as Conversation from "./Conversation.js"
+import * as Failure from "./Failure.js"
+
+/** What a call came to, for the model and for the log. */
+export interface Result {
+  readonly result: unknown
+  readonly content: string
+  readonly isError: boolean
+  /** Whether the call could be made at all. */
+  readonly made: boolean
+}
+
+/** The largest result that has a place in the log, in UTF-16 units, of which none takes more than three bytes. */
+const maxContent = 80_000
+
+const contentOf = (result: unknown): string =>
+  typeof result === "string" ? result : (JSON.stringify(result) ?? "null")
+
+const fromValue = (value: unknown, isError: boolean, made = true): Result => {
+  const result = value ?? null
+  const content = contentOf(result)
+  return content.length <= maxContent
+    ? { result, content, isError, made }
+    : fromValue(`The result is too large to be told: ${content.length} characters.`, true)
+}
+
+const uncertain = (toolName: string) =>
+  fromValue(
+    `It is uncertain whether this call of ${toolName} was made: an earlier attempt had begun it, and its result is not known. ` +
+      "It was not made again. Do not repeat it; find out, or ask, what became of it.",
+    true,
+  )
+
+/** A call that has no place among those that a worker can make, told to the model. */
+export const refused = (problem: string): Result => fromValue(problem, true, false)
+
+export const eventOf = (toolCallId: string, { content, isError }: Result): AgentEvent.AgentEvent => ({
+  type: "TOOL_CALL_RESULT",
+  messageId: `result-${toolCallId}`,
+  toolCallId,
+  role: "tool",
+  content,
+  ...(isError ? { isError } : {}),
+})
+
+/** A toolkit with its handlers, as an executor calls it: by name, with what the model gave. */
+export interface Handlers {
+  readonly tools: Readonly<Record<string, Tool.Any>>
+  readonly handle: (
+    toolName: string,
+    params: unknown,
+  ) => Effect.Effect<Tool.HandlerResult<Tool.Any>, unknown, AiTool.CurrentCall>
+}
+
+export const none: Handlers = {
+  tools: {},
+  handle: (toolName) => Effect.dieMessage(`There is no tool ${toolName}`),
+}
+
+/** The handlers of a toolkit, with the services that they need. */
+export const fromToolkit = <Tools extends Record<string, Tool.Any>>(
+  toolkit: Toolkit.WithHandler<Tools>,
+  context: Context.Context<Exclude<Tool.Requirements<Tools[keyof Tools]>, AiTool.CurrentCall>>,
+): Handlers => ({
+  tools: toolkit.tools,
+  handle: (toolName, params) =>
+    Effect.mapInputContext(
+      toolkit.handle(toolName, params as Tool.Parameters<Tools[string]>),
+      (call: Context.Context<AiTool.CurrentCall>) =>
+        Context.merge(context, call) as Context.Context<Tool.Requirements<Tools[string]>>,
+    ),
+})
+
+const encodeFailure = (tool: Tool.Any, error: unknown): unknown =>
+  Option.getOrElse(
+    Schema.encodeUnknownOption(tool.failureSchema as Schema.Schema<unknown, unknown>)(error),
+    () => (Predicate.hasProperty(error, "message") ? error.message : String(error)),
+  )
+
+/** What a handler's failure is: the model's to know, or the end of the run. */
+const ofFailure = (tool: Tool.Any, error: unknown): Effect.Effect<Result, Executor.ExecutorError> => {
+  if (AiError.isAiError(error) && Predicate.hasProperty(error, "module") && error.module === "Toolkit") {
+    return error._tag === "MalformedOutput"
+      ? Effect.succeed(
+          refused(
+            `The arguments do not fit ${tool.name}: ${Predicate.hasProperty(error.cause, "message") ? String(error.cause.message) : (error.description ?? "")}`,
+          ),
+        )
+      : Effect.fail(Failure.toolDefect(tool.name, error))
+  }
+  return Effect.succeed(fromValue(encodeFailure(tool, error), true))
+}
+
+const untilHeard = <A, E, R>(effect: Effect.Effect<A, E | ControlPlaneUnavailable.ControlPlaneUnavailable, R>) =>
+  RunSink.untilHeard(effect)
+
+/** Makes the calls of one attempt. */
+export const make = (options: {
+  readonly run: Run.ClaimedRun
+  readonly handlers: Handlers
+  readonly log: Context.Tag.Service<RunLog.RunLog>
+}) => {
+  const { handlers, log, run } = options
+
+  const execute = Effect.fnUntraced(function* (
+    tool: Tool.Any,
+    asked: Asked,
+    ordinal: number,
+  ): Effect.fn.Return<Result, Executor.ExecutorError> {
+    if (AiTool.sideEffectOf(tool) === "atMostOnce") {
+      yield* untilHeard(ToolCalls.committed(run, asked.toolCallId)).pipe(
+        Effect.provideService(RunLog.RunLog, log),
+        Effect.mapError(Failure.ofControlPlane),
+      )
+    }
+    const key = yield* ToolCalls.keyOf(run, { ...asked, ordinal })
+    const exit = yield* handlers
+      .handle(tool.name, asked.params)
+      .pipe(
+        Effect.provideService(AiTool.CurrentCall, { run, toolCallId: asked.toolCallId, key }),
+        Effect.exit,
+      )
+    if (Exit.isSuccess(exit)) return fromValue(exit.value.encodedResult, exit.value.isFailure)
+    const failed = Cause.failureOption(exit.cause)
+    if (Option.isSome(failed)) return yield* ofFailure(tool, failed.value)
+    const defect = Cause.dieOption(exit.cause)
+    if (Option.isSome(defect)) return yield* Failure.toolDefect(tool.name, defect.value)
+    return yield* Effect.interrupt
+  })
+
+  /** The events of a call, from the end of its arguments to its result, which is given to `settle` as well. */
+  return (
+    asked: Asked,
+    taken: ToolCalls.Taken,
+    settle: (result: Result) => void,
+  ): Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorError> => {
+    const { toolCallId, toolName } = asked
+    const tool = Object.hasOwn(handlers.tools, toolName) ? handlers.tools[toolName] : undefined
+    const done = (result: Result): ReadonlyArray<AgentEvent.AgentEvent> => {
+      settle(result)
+      return [eventOf(toolCallId, result)]
+    }
+    const outcome: Effect.Effect<ReadonlyArray<AgentEvent.AgentEvent>, Executor.ExecutorError> = Effect.suspend(
+      () => {
+        if (asked.problem !== undefined) return Effect.succeed(done(refused(asked.problem)))
+        if (tool === undefined) return Effect.succeed(done(refused(`There is no tool ${toolName}`)))
+        return ToolCalls.Verdict.$match(taken.verdict(AiTool.sideEffectOf(tool)), {
+          Execute: () => Effect.map(execute(tool, asked, taken.ordinal), done),
+          Reuse: ({ result: { content, isError } }) =>
+            Effect.succeed(
+              done({
+                result: Conversation.resultOf(content),
+                content: contentOf(content),
+                isError,
+                made: true,
+              }),
+            ),
+          Uncertain: ({ call }) =>
+            Effect.succeed([
+              AgentEvent.custom(ToolCalls.uncertainEventName, {
+                toolCallId,
+                toolName,
+                args: call.args,
+                begunAs: call.toolCallId,
+              }),
+              ...done(uncertain(toolName)),
+            ]),
+        })
+      },
+    )
+    return Stream.concat(Stream.make(AgentEvent.toolCallEnd(toolCallId)), Stream.fromIterableEffect(outcome))
+  }
+}
