@@ -161,8 +161,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
       const taken = answered.calls.map((asked) => ({ asked, taken: calls.take(asked) }))
       const performed = Stream.fromIterable(taken.filter(({ asked }) => !waiting.includes(asked))).pipe(
         Stream.flatMap(
-          (call) =>
-            perform(call.asked, call.taken, (result) => results.set(call.asked.toolCallId, result)),
+          (call) => perform(call.asked, call.taken, (result) => results.set(call.asked.toolCallId, result)),
           { concurrency: options.toolConcurrency ?? 4 },
         ),
       )
@@ -201,7 +200,8 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
     const afterAnswer = (answered: Answer.Answered, broken: boolean): Events => {
       const { calls: asked, content, finish, model: modelName } = answered
       if (finish === undefined && !broken) return Stream.fail(Failure.unfinished(answered.begun))
-      if (finish?.reason === "error") return Stream.fail(Failure.ofErrorPart("the answer ended with an error"))
+      if (finish?.reason === "error")
+        return Stream.fail(Failure.ofErrorPart("the answer ended with an error"))
       const used = finish === undefined ? [] : [Usage.stepOf(modelName, finish)]
       steps.push(...used)
       settledSteps += 1

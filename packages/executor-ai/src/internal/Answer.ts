@@ -306,7 +306,8 @@ export const make = (ids: {
             }),
           ]
         }
-        if (item.kind === "reasoning") return [Prompt.reasoningPart({ text: item.text, options: item.options })]
+        if (item.kind === "reasoning")
+          return [Prompt.reasoningPart({ text: item.text, options: item.options })]
         return item.text === "" ? [] : [Prompt.textPart({ text: item.text, options: item.options })]
       }),
       calls: items.flatMap((item) =>

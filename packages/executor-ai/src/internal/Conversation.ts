@@ -137,9 +137,7 @@ export const make = (
     context.length === 0 ? "" : `Context:\n${context.join("\n")}`,
   ].filter((content) => content !== "")
 
-  const said = (
-    message: Message,
-  ): Either.Either<ReadonlyArray<Prompt.Message>, Executor.ExecutorError> => {
+  const said = (message: Message): Either.Either<ReadonlyArray<Prompt.Message>, Executor.ExecutorError> => {
     switch (message.role) {
       case "assistant": {
         const content = message.parts.flatMap(assistantPart)

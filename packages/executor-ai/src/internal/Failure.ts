@@ -157,9 +157,13 @@ export const argumentsMalformed = (count: number): Executor.ExecutorError =>
   )
 
 export const toolDefect = (toolName: string, defect: unknown): Executor.ExecutorError =>
-  failure("tool_defect", `Tool ${toolName} broke: ${defect instanceof Error ? defect.message : String(defect)}`, {
-    cause: defect,
-  })
+  failure(
+    "tool_defect",
+    `Tool ${toolName} broke: ${defect instanceof Error ? defect.message : String(defect)}`,
+    {
+      cause: defect,
+    },
+  )
 
 /** A port that does not answer, or knows nothing of the run. */
 export const ofControlPlane = (error: {

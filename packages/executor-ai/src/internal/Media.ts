@@ -9,9 +9,7 @@ const types = new Set(["file", "image", "document", "audio", "video", "binary"])
 export const isMedia = (part: RequestSnapshot.MessagePart): boolean => types.has(part.type)
 
 const refuse = (part: RequestSnapshot.MessagePart, why: string) =>
-  Either.left(
-    new Executor.ExecutorError({ code: "bad_part", message: `A part of type ${part.type} ${why}` }),
-  )
+  Either.left(new Executor.ExecutorError({ code: "bad_part", message: `A part of type ${part.type} ${why}` }))
 
 const firstText = (...values: ReadonlyArray<unknown>): string | undefined =>
   values.find((value): value is string => typeof value === "string" && value !== "")

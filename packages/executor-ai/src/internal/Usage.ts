@@ -35,9 +35,7 @@ const decodeStep = Schema.decodeUnknownOption(Step)
 
 /** The steps that an attempt made, by its log. */
 export const stepsOf = (attempt: PastAttempts.PastAttempt): ReadonlyArray<Step> =>
-  attempt.customs.flatMap(({ name, value }) =>
-    name === eventName ? Option.toArray(decodeStep(value)) : [],
-  )
+  attempt.customs.flatMap(({ name, value }) => (name === eventName ? Option.toArray(decodeStep(value)) : []))
 
 /** The sum over steps; the model and the finish reason are the last step's. */
 export const sum = (steps: ReadonlyArray<Step>) => {

@@ -98,8 +98,9 @@ const ofFailure = (tool: Tool.Any, error: unknown): Effect.Effect<Result, Execut
   return Effect.succeed(fromValue(encodeFailure(tool, error), true))
 }
 
-const untilHeard = <A, E, R>(effect: Effect.Effect<A, E | ControlPlaneUnavailable.ControlPlaneUnavailable, R>) =>
-  RunSink.untilHeard(effect)
+const untilHeard = <A, E, R>(
+  effect: Effect.Effect<A, E | ControlPlaneUnavailable.ControlPlaneUnavailable, R>,
+) => RunSink.untilHeard(effect)
 
 /** Makes the calls of one attempt. */
 export const make = (options: {
@@ -147,34 +148,35 @@ export const make = (options: {
       settle(result)
       return [eventOf(toolCallId, result)]
     }
-    const outcome: Effect.Effect<ReadonlyArray<AgentEvent.AgentEvent>, Executor.ExecutorError> = Effect.suspend(
-      () => {
-        if (asked.problem !== undefined) return Effect.succeed(done(refused(asked.problem)))
-        if (tool === undefined) return Effect.succeed(done(refused(`There is no tool ${toolName}`)))
-        return ToolCalls.Verdict.$match(taken.verdict(AiTool.sideEffectOf(tool)), {
-          Execute: () => Effect.map(execute(tool, asked, taken.ordinal), done),
-          Reuse: ({ result: { content, isError } }) =>
-            Effect.succeed(
-              done({
-                result: Conversation.resultOf(content),
-                content: contentOf(content),
-                isError,
-                made: true,
-              }),
-            ),
-          Uncertain: ({ call }) =>
-            Effect.succeed([
-              AgentEvent.custom(ToolCalls.uncertainEventName, {
-                toolCallId,
-                toolName,
-                args: call.args,
-                begunAs: call.toolCallId,
-              }),
-              ...done(uncertain(toolName)),
-            ]),
-        })
-      },
-    )
+    const outcome: Effect.Effect<
+      ReadonlyArray<AgentEvent.AgentEvent>,
+      Executor.ExecutorError
+    > = Effect.suspend(() => {
+      if (asked.problem !== undefined) return Effect.succeed(done(refused(asked.problem)))
+      if (tool === undefined) return Effect.succeed(done(refused(`There is no tool ${toolName}`)))
+      return ToolCalls.Verdict.$match(taken.verdict(AiTool.sideEffectOf(tool)), {
+        Execute: () => Effect.map(execute(tool, asked, taken.ordinal), done),
+        Reuse: ({ result: { content, isError } }) =>
+          Effect.succeed(
+            done({
+              result: Conversation.resultOf(content),
+              content: contentOf(content),
+              isError,
+              made: true,
+            }),
+          ),
+        Uncertain: ({ call }) =>
+          Effect.succeed([
+            AgentEvent.custom(ToolCalls.uncertainEventName, {
+              toolCallId,
+              toolName,
+              args: call.args,
+              begunAs: call.toolCallId,
+            }),
+            ...done(uncertain(toolName)),
+          ]),
+      })
+    })
     return Stream.concat(Stream.make(AgentEvent.toolCallEnd(toolCallId)), Stream.fromIterableEffect(outcome))
   }
 }

@@ -1,0 +1,100 @@
+/** Runs of models that the stand-in server plays, through each of the providers. */
+import { AiExecutor, AiModel } from "@runlease/executor-ai"
+import type { Tool } from "@effect/ai"
+import {
+  type AgentEvent,
+  Executor,
+  Ids,
+  MemoryControlPlane,
+  RequestSnapshot,
+  Run,
+  RunLog,
+} from "@runlease/core"
+import { Chunk, ConfigProvider, Effect, Layer, Schema, Stream } from "effect"
+import * as ModelServer from "./ModelServer.js"
+
+const id = "00000000-0000-4000-8000-000000000001"
+
+export const messageId = Ids.MessageId.make("00000000-0000-4000-8000-000000000002")
+
+export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun => ({
+  runId: Ids.RunId.make("run-1"),
+  projectId: Ids.ProjectId.make(id),
+  conversationId: Ids.ConversationId.make(id),
+  messageId,
+  agentId: Ids.AgentId.make("agent-1"),
+  status: "running",
+  snapshot: RequestSnapshot.fromText("What is new?"),
+  sourceTarget: Run.noTarget,
+  runtimeTarget: Run.noTarget,
+  latestEventId: Run.EventId.make(1),
+  latestSequence: Run.Sequence.make(0),
+  leaseOwner: id,
+  leaseEpoch: Run.LeaseEpoch.make(1),
+  leaseExpiresAt: null,
+  attempt: 1,
+  maxAttempts: 3,
+  waitedMillis: 0,
+  session: null,
+  ...changes,
+})
+
+/** The names of the providers, each with the protocol that it speaks. */
+export const providers: Readonly<Record<ModelServer.Protocol, string>> = {
+  responses: "openai:gpt-test",
+  messages: "anthropic:claude-test",
+  completions: "openai-chat:local-test",
+}
+
+export const protocols = Object.keys(providers) as ReadonlyArray<ModelServer.Protocol>
+
+export const keys = Layer.setConfigProvider(
+  ConfigProvider.fromMap(
+    new Map([
+      ["OPENAI_API_KEY", "sk-openai"],
+      ["ANTHROPIC_API_KEY", "sk-anthropic"],
+    ]),
+  ),
+)
+
+/** The model that a server plays, through the provider of that protocol. */
+export const model = (protocol: ModelServer.Protocol, server: { readonly url: string }) =>
+  AiModel.fromName(providers[protocol], { baseUrl: server.url }).pipe(Layer.provide(keys))
+
+/** An executor that asks that model, over whatever log there is. */
+export const executor = <Tools extends Record<string, Tool.Any> = {}>(
+  protocol: ModelServer.Protocol,
+  server: { readonly url: string },
+  options: AiExecutor.Options<Tools> = {},
+) => AiExecutor.make(options).pipe(Effect.provide(model(protocol, server)))
+
+/** What came, and how it ended. */
+export const outcome = (execute: Executor.Execute, run = claimed()) =>
+  Effect.gen(function* () {
+    const events: Array<AgentEvent.AgentEvent> = []
+    const exit = yield* Effect.either(
+      Stream.runForEach(execute(run), (event) => Effect.sync(() => events.push(event))),
+    )
+    return { events, exit }
+  })
+
+/** All events of a run that does not fail. */
+export const eventsOf = (execute: Executor.Execute, run = claimed()) =>
+  Effect.map(Stream.runCollect(execute(run)), Chunk.toReadonlyArray)
+
+/** What came before a failure, and the failure. */
+export const failureOf = (execute: Executor.Execute, run = claimed()) =>
+  Effect.gen(function* () {
+    const { events, exit } = yield* outcome(execute, run)
+    const error = yield* Effect.flip(exit)
+    return { events, error: yield* Schema.decodeUnknown(Schema.instanceOf(Executor.ExecutorError))(error) }
+  })
+
+export const textOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): string =>
+  events.map((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? String(event["delta"]) : "")).join("")
+
+export const typesOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): ReadonlyArray<string> =>
+  events.map((event) => event.type)
+
+/** The log of a control plane of one's own, for runs that no worker holds. */
+export const log: Layer.Layer<RunLog.RunLog> = MemoryControlPlane.layer
