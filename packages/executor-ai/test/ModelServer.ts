@@ -92,6 +92,7 @@ export const make = (
         if (!outgoing.write(frame.data))
           await Promise.race([once(outgoing, "drain"), once(outgoing, "close")])
       }
+      await says.until
       if (says.ending === "cut") outgoing.destroy()
       else if (says.ending !== "hang") outgoing.end()
     }

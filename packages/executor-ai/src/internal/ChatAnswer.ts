@@ -29,9 +29,9 @@ const Usage = Schema.Struct({
 
 /** What servers that call themselves compatible agree on: little is demanded, and what else there is passes. */
 export const Chunk = Schema.Union(
-  Schema.Struct({ error: Schema.Union(Schema.Struct({ message: Schema.String }), Schema.String) }).pipe(
-    Schema.extend(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
-  ),
+  Schema.Struct({
+    error: Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  }),
   Schema.Struct({
     id: optional(Schema.String),
     model: optional(Schema.String),

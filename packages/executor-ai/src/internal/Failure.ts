@@ -1,9 +1,10 @@
 /** What went wrong with a model, as the failure of an executor: a code, a sentence, and whether to try again. */
 import type { AiError } from "@effect/ai"
 import { Executor } from "@runlease/core"
-import { Clock, DateTime, Duration, Effect, Option, Predicate, Schema } from "effect"
+import { Clock, Duration, Effect, Option, Predicate, Schema } from "effect"
 
 const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
+const parseDate = Schema.decodeUnknownOption(Schema.Date)
 
 const maxTold = 1000
 
@@ -52,9 +53,9 @@ const retryAfterOf = (
     if (after === undefined) return undefined
     const seconds = Number(after)
     if (Number.isFinite(seconds) && seconds >= 0) return Duration.seconds(seconds)
-    return Option.match(DateTime.make(after), {
+    return Option.match(parseDate(after), {
       onNone: () => undefined,
-      onSome: ({ epochMillis }) => Duration.millis(Math.max(0, epochMillis - now)),
+      onSome: (date) => Duration.millis(Math.max(0, date.getTime() - now)),
     })
   })
 

@@ -19,6 +19,8 @@ export interface Turn {
    * if all were well, or an error or a failure that the protocol has a message for.
    */
   readonly ending?: "good" | "hang" | "cut" | "short" | "error" | "failed"
+  /** What it waits for before the end. A connection that is cut loses what has not been read from it. */
+  readonly until?: Promise<unknown>
 }
 
 /** What an answer repeats of its request. */

@@ -1,0 +1,185 @@
+/** What goes wrong between an executor and its model, and what is made of it. */
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AiModel } from "@runlease/executor-ai"
+import { Deferred, Duration, Effect, Fiber, Layer, Runtime, Stream } from "effect"
+import * as Net from "node:net"
+import * as Asking from "./Asking.js"
+import * as ModelServer from "./ModelServer.js"
+
+const status = (code: number, type: string, headers: Readonly<Record<string, string>> = {}) => ({
+  status: code,
+  headers,
+  error: { type, message: "so it is" },
+})
+
+const refusals: ReadonlyArray<{
+  readonly answer: ModelServer.Plain
+  readonly code: string
+  readonly retryable: boolean
+  readonly after?: Duration.DurationInput
+}> = [
+  { answer: status(400, "invalid_request_error"), code: "model_request_refused", retryable: false },
+  { answer: status(401, "authentication_error"), code: "model_unauthorized", retryable: false },
+  { answer: status(403, "permission_error"), code: "model_forbidden", retryable: false },
+  { answer: status(404, "not_found_error"), code: "model_not_found", retryable: false },
+  { answer: status(408, "timeout"), code: "model_timeout", retryable: true },
+  { answer: status(429, "rate_limit_error"), code: "model_rate_limited", retryable: true },
+  {
+    answer: status(429, "rate_limit_error", { "retry-after": "7" }),
+    code: "model_rate_limited",
+    retryable: true,
+    after: "7 seconds",
+  },
+  {
+    answer: status(429, "rate_limit_error", { "retry-after-ms": "1500", "retry-after": "9" }),
+    code: "model_rate_limited",
+    retryable: true,
+    after: "1500 millis",
+  },
+  { answer: status(429, "insufficient_quota"), code: "model_quota_exhausted", retryable: false },
+  { answer: status(500, "api_error"), code: "model_unavailable", retryable: true },
+  {
+    answer: { status: 503, headers: { "retry-after": "3" }, body: "<html>down</html>" },
+    code: "model_unavailable",
+    retryable: true,
+    after: "3 seconds",
+  },
+  { answer: status(529, "overloaded_error"), code: "model_unavailable", retryable: true },
+  { answer: { status: 200, body: "<html>Welcome</html>" }, code: "model_output_malformed", retryable: false },
+  {
+    answer: { status: 200, headers: { "content-type": "text/event-stream" }, body: "data: {nonsense\n\n" },
+    code: "model_output_malformed",
+    retryable: false,
+  },
+]
+
+for (const protocol of Asking.protocols) {
+  describe(`a model's server (${protocol})`, () => {
+    it.scopedLive("that refuses is told apart from one that is in trouble", () =>
+      Effect.gen(function* () {
+        for (const { after, answer, code, retryable } of refusals) {
+          const server = yield* ModelServer.make(() => answer)
+          const { execute } = yield* Asking.executor(protocol, server)
+          const { error, events } = yield* Asking.failureOf(execute)
+          deepStrictEqual(events, [])
+          strictEqual(error.code, code)
+          strictEqual(error.retryable, retryable)
+          deepStrictEqual(error.retryAfter, after === undefined ? undefined : Duration.decode(after))
+          if (answer.error !== undefined) assertTrue(error.message.includes("so it is"), error.message)
+          assertTrue(!error.message.includes("sk-"))
+          strictEqual(server.requests.length, 1)
+        }
+      }).pipe(Effect.provide(Asking.log)),
+    )
+
+    it.scopedLive("that asks to wait until a date is waited for", () =>
+      Effect.gen(function* () {
+        const date = new Date(Date.now() + 60_000).toUTCString()
+        const server = yield* ModelServer.make(() => status(503, "api_error", { "retry-after": date }))
+        const { execute } = yield* Asking.executor(protocol, server)
+        const { error } = yield* Asking.failureOf(execute)
+        const seconds = Duration.toSeconds(error.retryAfter!)
+        assertTrue(seconds > 30 && seconds <= 60)
+      }).pipe(Effect.provide(Asking.log)),
+    )
+
+    for (const ending of ["cut", "short"] as const) {
+      it.scopedLive(`whose answer is ${ending} is tried again, and what came is kept`, () =>
+        Effect.gen(function* () {
+          const said = yield* Deferred.make<void>()
+          const until = yield* Effect.map(Effect.runtime(), (runtime) =>
+            Runtime.runPromise(runtime)(Deferred.await(said)),
+          )
+          const server = yield* ModelServer.make(() => ({ texts: ["Hel", "lo"], ending, until }))
+          const { execute } = yield* Asking.executor(protocol, server)
+          const { error, events } = yield* Asking.failureOf((run) =>
+            Stream.tap(execute(run), (event) =>
+              event["delta"] === "lo" ? Deferred.succeed(said, undefined) : Effect.void,
+            ),
+          )
+          strictEqual(Asking.textOf(events), "Hello")
+          strictEqual(error.code, "model_stream_broken")
+          strictEqual(error.retryable, true)
+        }).pipe(Effect.provide(Asking.log)),
+      )
+    }
+
+    for (const ending of ["error", "failed"] as const) {
+      it.scopedLive(`that reports an ${ending} in the middle is tried again`, () =>
+        Effect.gen(function* () {
+          const server = yield* ModelServer.make(() => ({ texts: ["Hello"], ending }))
+          const { execute } = yield* Asking.executor(protocol, server)
+          const { error } = yield* Asking.failureOf(execute)
+          strictEqual(error.code, "model_error")
+          strictEqual(error.retryable, true)
+          assertTrue(error.message.includes("The model is in trouble"), error.message)
+        }).pipe(Effect.provide(Asking.log)),
+      )
+    }
+
+    it.scopedLive("that falls silent is tried again", () =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make(() => ({ texts: ["Hello"], ending: "hang" }))
+        const { execute } = yield* Asking.executor(protocol, server, { idleTimeout: "300 millis" })
+        const { error, events } = yield* Asking.failureOf(execute)
+        strictEqual(Asking.textOf(events), "Hello")
+        strictEqual(error.code, "model_timeout")
+        strictEqual(error.retryable, true)
+        yield* Effect.repeat(Effect.delay(server.open, "10 millis"), { until: (open) => open === 0 })
+      }).pipe(Effect.provide(Asking.log), Effect.timeout("20 seconds")),
+    )
+
+    it.scopedLive("loses its request when the run is interrupted", () =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make(() => ({ texts: ["Hello"], ending: "hang" }))
+        const { execute } = yield* Asking.executor(protocol, server)
+        const said = yield* Deferred.make<void>()
+        const fiber = yield* Stream.runForEach(execute(Asking.claimed()), (event) =>
+          event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(said, undefined) : Effect.void,
+        ).pipe(Effect.fork)
+        yield* Deferred.await(said)
+        strictEqual(yield* server.open, 1)
+        yield* Fiber.interrupt(fiber)
+        yield* Effect.repeat(Effect.delay(server.open, "10 millis"), { until: (open) => open === 0 })
+      }).pipe(Effect.provide(Asking.log), Effect.timeout("20 seconds")),
+    )
+
+    it.scopedLive("that is not there is unreachable", () =>
+      Effect.gen(function* () {
+        // A port that was free a moment ago.
+        const port = yield* Effect.async<number>((resume) => {
+          const server = Net.createServer().listen(0, "127.0.0.1", () => {
+            const address = server.address() as Net.AddressInfo
+            server.close(() => resume(Effect.succeed(address.port)))
+          })
+        })
+        const { execute } = yield* Asking.executor(protocol, { url: `http://127.0.0.1:${port}/v1` })
+        const { error } = yield* Asking.failureOf(execute)
+        strictEqual(error.code, "model_unreachable")
+        strictEqual(error.retryable, true)
+      }).pipe(Effect.provide(Asking.log)),
+    )
+  })
+}
+
+describe("a model's name", () => {
+  it.scopedLive("that no provider has is refused", () =>
+    Effect.gen(function* () {
+      for (const name of ["", "gpt-5", "nobody:gpt-5", "openai:", ":gpt-5"]) {
+        const error = yield* Effect.flip(Layer.build(AiModel.fromName(name)))
+        strictEqual(error._tag, "UnknownModel")
+      }
+    }),
+  )
+
+  it.scopedLive("needs the key of its provider, but not for a server of one's own", () =>
+    Effect.gen(function* () {
+      for (const name of ["openai:gpt-5", "openai-chat:gpt-5", "anthropic:claude"]) {
+        const error = yield* Effect.flip(Layer.build(AiModel.fromName(name)))
+        assertTrue(String(error).includes("_API_KEY"), String(error))
+        yield* Layer.build(AiModel.fromName(name, { baseUrl: "http://127.0.0.1:1/v1" }))
+      }
+    }),
+  )
+})
