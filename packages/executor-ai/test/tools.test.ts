@@ -1,0 +1,253 @@
+/** Tools that a model calls and a worker runs. */
+import { Tool, Toolkit } from "@effect/ai"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { RequestSnapshot } from "@runlease/core"
+import { AiTool } from "@runlease/executor-ai"
+import { Context, Effect, Layer, Schema } from "effect"
+import * as Asking from "./Asking.js"
+import * as ModelServer from "./ModelServer.js"
+
+class Factor extends Context.Tag("test/Factor")<Factor, number>() {}
+
+const Add = Tool.make("add", {
+  description: "Adds two numbers",
+  parameters: { a: Schema.Number, b: Schema.Number },
+  success: Schema.Number,
+}).annotate(AiTool.SideEffect, "pure")
+
+const Find = Tool.make("find", {
+  parameters: { what: Schema.String },
+  success: Schema.Struct({ at: Schema.DateFromString }),
+  failure: Schema.Struct({ reason: Schema.String }),
+}).annotate(Tool.Readonly, true)
+
+const Scale = Tool.make("scale", {
+  parameters: { by: Schema.optional(Schema.Number) },
+  success: Schema.String,
+  dependencies: [Factor, AiTool.CurrentCall],
+}).annotate(Tool.Idempotent, true)
+
+const toolkit = Toolkit.make(Add, Find, Scale)
+
+const handlers = toolkit.toLayer({
+  add: ({ a, b }) => (a === 13 ? Effect.die(new Error("no thirteens")) : Effect.succeed(a + b)),
+  find: ({ what }) =>
+    what === "date" ? Effect.succeed({ at: new Date(0) }) : Effect.fail({ reason: `no ${what} here` }),
+  scale: ({ by }) =>
+    Effect.map(Effect.all([Factor, AiTool.CurrentCall]), ([factor, call]) =>
+      [factor * (by ?? 1), call.run.runId, call.toolCallId, call.key.length].join(" "),
+    ),
+})
+
+const services = Layer.mergeAll(handlers, Layer.succeed(Factor, 3), Asking.log)
+
+const call = (name: string, args: unknown, id = `call-${name}`): ModelServer.ToolCall => ({ id, name, args })
+
+const results = (events: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
+  events.flatMap((event) =>
+    event["type"] === "TOOL_CALL_RESULT"
+      ? [[event["toolCallId"], event["content"], event["isError"] === true]]
+      : [],
+  )
+
+for (const protocol of Asking.protocols) {
+  const test = (
+    title: string,
+    turns: ReadonlyArray<ModelServer.Turn>,
+    check: (asked: {
+      readonly events: ReadonlyArray<Readonly<Record<string, unknown>>>
+      readonly requests: ReadonlyArray<ModelServer.Request>
+      readonly error:
+        | { readonly code: string; readonly message: string; readonly retryable: boolean }
+        | undefined
+    }) => void,
+    options: { readonly maxSteps?: number } = {},
+  ) =>
+    it.scopedLive(title, () =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make(ModelServer.inTurn(...turns))
+        const { execute } = yield* Asking.executor(protocol, server, { toolkit, ...options })
+        const { events, exit } = yield* Asking.outcome(execute)
+        const error = exit._tag === "Left" && exit.left._tag === "ExecutorError" ? exit.left : undefined
+        check({ events, requests: server.requests, error })
+      }).pipe(Effect.provide(services)),
+    )
+
+  describe(`tools of a worker (${protocol})`, () => {
+    test(
+      "are described to the model, called, and their results told to it",
+      [
+        { texts: ["I add."], calls: [call("add", { a: 1, b: 2 })], usage: { input: 10, output: 4 } },
+        { texts: ["It is 3."], usage: { input: 20, output: 6 } },
+      ],
+      ({ error, events, requests }) => {
+        strictEqual(error, undefined)
+        deepStrictEqual(
+          events.map(({ type }) => type).filter((type) => type !== "TOOL_CALL_ARGS"),
+          [
+            "TEXT_MESSAGE_START",
+            "TEXT_MESSAGE_CONTENT",
+            "TEXT_MESSAGE_END",
+            "TOOL_CALL_START",
+            "CUSTOM",
+            "TOOL_CALL_END",
+            "TOOL_CALL_RESULT",
+            "TEXT_MESSAGE_START",
+            "TEXT_MESSAGE_CONTENT",
+            "TEXT_MESSAGE_END",
+            "CUSTOM",
+            "RUN_FINISHED",
+          ],
+        )
+        deepStrictEqual(results(events), [["call-add", "3", false]])
+        const args = events.filter(({ type }) => type === "TOOL_CALL_ARGS").map(({ delta }) => delta)
+        deepStrictEqual(JSON.parse(args.join("")), { a: 1, b: 2 })
+        const starts = events.filter(({ type }) => type === "TEXT_MESSAGE_START")
+        strictEqual(new Set(starts.map(({ messageId }) => messageId)).size, 2)
+        strictEqual(events[3]!["type"], "TOOL_CALL_START")
+        strictEqual(events[3]!["toolCallName"], "add")
+        strictEqual(events[3]!["parentMessageId"], starts[0]!["messageId"])
+        const { usage } = events.at(-1)!["metadata"] as { readonly usage: Record<string, unknown> }
+        strictEqual(usage["inputTokens"], 30)
+        strictEqual(usage["outputTokens"], 10)
+        strictEqual(usage["steps"], 2)
+
+        const tools = JSON.stringify(requests[0]!.body["tools"])
+        assertTrue(tools.includes("Adds two numbers"))
+        assertTrue(tools.includes('"required":["a","b"]'), tools)
+        const second = JSON.stringify(requests[1]!.body)
+        assertTrue(second.includes("I add."))
+        assertTrue(second.includes("call-add"))
+      },
+    )
+
+    test(
+      "run side by side when the model calls several, and in several steps",
+      [
+        {
+          calls: [
+            call("add", { a: 1, b: 1 }, "x"),
+            call("add", { a: 2, b: 2 }, "y"),
+            call("find", { what: "date" }, "z"),
+          ],
+        },
+        { calls: [call("add", { a: 2, b: 4 }, "w")] },
+        { texts: ["done"] },
+      ],
+      ({ error, events, requests }) => {
+        strictEqual(error, undefined)
+        deepStrictEqual(results(events).toSorted(), [
+          ["w", "6", false],
+          ["x", "2", false],
+          ["y", "4", false],
+          ["z", '{"at":"1970-01-01T00:00:00.000Z"}', false],
+        ])
+        strictEqual(requests.length, 3)
+        strictEqual(Asking.textOf(events as ReadonlyArray<never>), "done")
+      },
+    )
+
+    test(
+      "fail to the model, which goes on, when their failure is one that they expect",
+      [{ calls: [call("find", { what: "cat" })] }, { texts: ["No cat."] }],
+      ({ error, events, requests }) => {
+        strictEqual(error, undefined)
+        deepStrictEqual(results(events), [["call-find", '{"reason":"no cat here"}', true]])
+        assertTrue(JSON.stringify(requests[1]!.body).includes("no cat here"))
+      },
+    )
+
+    test("end the run when they break", [{ calls: [call("add", { a: 13, b: 1 })] }], ({ error, events }) => {
+      strictEqual(error?.code, "tool_defect")
+      strictEqual(error.retryable, false)
+      assertTrue(error.message.includes("add") && error.message.includes("no thirteens"))
+      deepStrictEqual(results(events), [])
+    })
+
+    test(
+      "have the services that they need, and know the call",
+      [{ calls: [call("scale", "{}")] }, { texts: ["ok"] }],
+      ({ error, events }) => {
+        strictEqual(error, undefined)
+        deepStrictEqual(results(events), [["call-scale", "3 run-1 call-scale 64", false]])
+      },
+    )
+
+    for (const [what, asked, told] of [
+      ["do not fit", call("add", { a: "one" }), "do not fit"],
+      ["are no JSON", call("add", '{"a": 1, '), "not valid JSON"],
+      ["are no object", call("add", "[1,2]"), ""],
+      ["are for a tool that is not there", call("multiply", { a: 1 }), "no such tool"],
+    ] as const) {
+      test(
+        `tell the model when its arguments ${what}`,
+        [
+          { texts: ["Let me see."], calls: [asked] },
+          { calls: [call("add", { a: 1, b: 2 }, "again")] },
+          { texts: ["3"] },
+        ],
+        ({ error, events, requests }) => {
+          strictEqual(error, undefined)
+          const [first, second] = results(events)
+          strictEqual(first![0], asked.id)
+          strictEqual(first![2], true)
+          assertTrue(String(first![1]).includes(told), String(first![1]))
+          deepStrictEqual(second, ["again", "3", false])
+          strictEqual(requests.length, 3)
+        },
+      )
+    }
+
+    test(
+      "end the run of a model that never gets its arguments right",
+      [{ calls: [call("add", "{")] }],
+      ({ error, requests }) => {
+        strictEqual(error?.code, "tool_arguments_malformed")
+        strictEqual(requests.length, 3)
+      },
+    )
+
+    test(
+      "end the run of a model that never stops calling them",
+      [{ calls: [call("add", { a: 1, b: 1 })] }],
+      ({ error, events, requests }) => {
+        strictEqual(error?.code, "step_limit")
+        strictEqual(error.retryable, false)
+        strictEqual(requests.length, 4)
+        // The calls of the last step have no step that could learn of them.
+        strictEqual(results(events).length, 3)
+        // A model that uses an id again gets another.
+        strictEqual(new Set(results(events).map(([id]) => id)).size, 3)
+      },
+      { maxSteps: 4 },
+    )
+
+    it.scopedLive("are given back to the model with what it reasoned", () =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make(
+          ModelServer.inTurn(
+            { reasoning: ["I must add"], calls: [call("add", { a: 1, b: 2 })] },
+            { texts: ["3"] },
+          ),
+        )
+        const { execute } = yield* Asking.executor(protocol, server, { toolkit })
+        yield* Asking.eventsOf(execute)
+        const second = JSON.stringify(server.requests[1]!.body)
+        const expected = { responses: "secret-1", messages: "signature-1", completions: "call-add" }
+        assertTrue(second.includes(expected[protocol]), second)
+      }).pipe(Effect.provide(services)),
+    )
+
+    it.scopedLive("that the request brings in another form are refused", () =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make(ModelServer.inTurn({ texts: ["ok"] }))
+        const { execute } = yield* Asking.executor(protocol, server)
+        const snapshot = { ...RequestSnapshot.fromText("hi"), tools: [{ nome: "x" }] }
+        const { error } = yield* Asking.failureOf(execute, Asking.claimed({ snapshot }))
+        strictEqual(error.code, "bad_tools")
+        strictEqual(server.requests.length, 0)
+      }).pipe(Effect.provide(services)),
+    )
+  })
+}
