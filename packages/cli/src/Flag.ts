@@ -88,7 +88,7 @@ export const duration = (
 }
 
 /** The URL of an HTTP server. */
-export const httpUrl = (name: string, setting: string): Options.Options<string> =>
+export const httpUrl = (name: string, setting?: string): Options.Options<string> =>
   formed(name, setting, "a URL that begins with http:// or https://", (text) =>
     /^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? Option.some(text) : Option.none(),
   )

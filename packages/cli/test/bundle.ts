@@ -20,11 +20,14 @@ declare module "vitest" {
 const apart: Plugin = {
   name: "apart",
   setup: ({ onResolve, resolve }) =>
-    onResolve({ filter: /^(better-sqlite3|tsx)(\/|$)/ }, async ({ path, pluginData, ...from }) => {
-      if (pluginData === apart) return undefined
-      const found = await resolve(path, { ...from, pluginData: apart })
-      return { errors: found.errors, path: pathToFileURL(found.path).href, external: true }
-    }),
+    onResolve(
+      { filter: /^(better-sqlite3|tsx|@anthropic-ai\/tokenizer)(\/|$)/ },
+      async ({ path, pluginData, ...from }) => {
+        if (pluginData === apart) return undefined
+        const found = await resolve(path, { ...from, pluginData: apart })
+        return { errors: found.errors, path: pathToFileURL(found.path).href, external: true }
+      },
+    ),
 }
 
 export default async (project: TestProject) => {
@@ -39,7 +42,7 @@ export default async (project: TestProject) => {
     format: "esm",
     // For the packages that are CommonJS.
     banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+      js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },
     plugins: [apart],
     logLevel: "error",

@@ -1,5 +1,5 @@
 import { Executors } from "@runlease/core"
-import { Effect, Schema, Stream } from "effect"
+import { Effect, type ParseResult, Schema, Stream } from "effect"
 import * as ExecutorSuite from "../src/ExecutorSuite.js"
 
 class PeerGone extends Schema.TaggedError<PeerGone>()("PeerGone", { message: Schema.String }) {}
@@ -46,7 +46,7 @@ ExecutorSuite.suite("Executors.make", (behaviour) =>
           linesOf(behaviour, () => void produced++),
         ),
       ).pipe(
-        Stream.mapEffect((line) =>
+        Stream.mapEffect((line): Effect.Effect<string, LineTooLong | ParseResult.ParseError> =>
           line.length > maxLineLength
             ? new LineTooLong({ message: `A line is longer than ${maxLineLength} characters` })
             : Schema.decode(Line)(line),

@@ -5,6 +5,8 @@ import { Args, type Command, Options } from "@effect/cli"
 import { Duration, Effect, HashMap, Option } from "effect"
 import { type CommandFailure, usage } from "../ExitCode.js"
 import * as Flag from "../Flag.js"
+import * as AgUi from "./AgUi.js"
+import * as Model from "./Model.js"
 import * as Module from "./Module.js"
 import * as Program from "./Program.js"
 import * as Way from "./Way.js"
@@ -28,6 +30,8 @@ const processes = {
 export const options = {
   program: Program.way.options,
   module: Module.way.options,
+  model: Model.way.options,
+  agUi: AgUi.way.options,
   processes,
   grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
     Options.withDescription("How long an interrupted program has between TERM and KILL"),
@@ -64,7 +68,12 @@ export const executorOf = (
     workRoot: Option.getOrUndefined(workRoot),
     grace: parsed.grace,
   }
-  const candidates = [Program.way.read(parsed.program, shared), Module.way.read(parsed.module, shared)]
+  const candidates = [
+    Program.way.read(parsed.program, shared),
+    Module.way.read(parsed.module, shared),
+    Model.way.read(parsed.model, shared),
+    AgUi.way.read(parsed.agUi, shared),
+  ]
   const chosen = candidates.filter(({ executor }) => Option.isSome(executor))
   const [first] = chosen
   if (first === undefined || Option.isNone(first.executor)) {

@@ -1,0 +1,47 @@
+/**
+ * A remote agent that speaks AG-UI.
+ */
+import { Options } from "@effect/cli"
+import { AgUiExecutor } from "@runlease/executor-ag-ui"
+import { Config, Effect, HashMap, Option, Redacted } from "effect"
+import * as Flag from "../Flag.js"
+import * as Way from "./Way.js"
+
+const options = {
+  agUi: Flag.httpUrl("ag-ui").pipe(
+    Options.withDescription("The URL of a remote AG-UI agent; {agent_id} in it stands for the run's agent"),
+    Options.optional,
+  ),
+  agUiHeader: Options.keyValueMap("ag-ui-header").pipe(
+    Options.withDescription(
+      "A header for the remote agent, NAME=VALUE, repeatable (RUNLEASE_AG_UI_AUTHORIZATION keeps that one off the " +
+        "command line)",
+    ),
+    Options.optional,
+  ),
+}
+
+const authorization = Config.option(Config.redacted("RUNLEASE_AG_UI_AUTHORIZATION"))
+
+/** `--ag-ui URL` */
+export const way = Way.make({
+  flag: "--ag-ui",
+  example: "https://agents.example.com/{agent_id}",
+  options,
+  executor: ({ agUi, agUiHeader }) =>
+    Option.map(agUi, (url) =>
+      Effect.map(Effect.orDie(authorization), (secret) =>
+        AgUiExecutor.layer({
+          url,
+          headers: {
+            ...(Option.isSome(secret) ? { authorization: secret.value } : {}),
+            ...Object.fromEntries(
+              Option.match(agUiHeader, { onNone: () => [], onSome: HashMap.toEntries }).map(
+                ([name, value]) => [name.toLowerCase(), Redacted.make(value)],
+              ),
+            ),
+          },
+        }),
+      ),
+    ),
+})

@@ -1,0 +1,53 @@
+/**
+ * A language model.
+ */
+import { Options } from "@effect/cli"
+import { Effect, Layer, Option } from "effect"
+import { usage } from "../ExitCode.js"
+import * as Flag from "../Flag.js"
+import * as Way from "./Way.js"
+
+const options = {
+  model: Options.text("model").pipe(
+    Options.withDescription(
+      "The model that answers: openai:NAME, anthropic:NAME, or openai-chat:NAME for a server that speaks OpenAI's chat " +
+        "completions (OPENAI_API_KEY or ANTHROPIC_API_KEY is its key)",
+    ),
+    Options.optional,
+  ),
+  modelBaseUrl: Flag.httpUrl("model-base-url").pipe(
+    Options.withDescription("Where the model's API is; a key is needed only where the provider asks for one"),
+    Options.optional,
+  ),
+  system: Options.text("system").pipe(
+    Options.withDescription("What the model is told before all else"),
+    Options.optional,
+  ),
+}
+
+/** Loaded only for a worker that asks a model, since the providers' modules are large. */
+const modules = Effect.promise(() => import("@runlease/executor-ai"))
+
+const hint =
+  "Set OPENAI_API_KEY or ANTHROPIC_API_KEY, or name a server of your own with --model-base-url, such as " +
+  "--model openai-chat:llama3 --model-base-url http://127.0.0.1:11434/v1"
+
+/** `--model openai:gpt-4o` */
+export const way = Way.make({
+  flag: "--model",
+  example: "openai:gpt-4o",
+  options,
+  executor: ({ model, modelBaseUrl, system }) =>
+    Option.map(model, (name) =>
+      Effect.map(modules, ({ AiExecutor, AiModel }) =>
+        AiExecutor.layer(Option.isSome(system) ? { system: system.value } : {}).pipe(
+          Layer.provide(AiModel.fromName(name, { baseUrl: Option.getOrUndefined(modelBaseUrl) })),
+          Layer.mapError((error) =>
+            error._tag === "UnknownModel"
+              ? usage(error.message)
+              : usage(`The model ${name} cannot be asked: its key is not set`, hint),
+          ),
+        ),
+      ),
+    ),
+})

@@ -1,0 +1,128 @@
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { once } from "node:events"
+import { createServer, type RequestListener } from "node:http"
+import type { AddressInfo } from "node:net"
+import { text } from "node:stream/consumers"
+import { folder, has, room, run, start } from "./Processes.js"
+
+/** A server on loopback, and its URL. */
+const serving = (answer: RequestListener) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const server = createServer(answer)
+      await once(server.listen(0, "127.0.0.1"), "listening")
+      return server
+    }),
+    (server) => Effect.sync(() => server.close().closeAllConnections()),
+  ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+
+const sse = (events: ReadonlyArray<object | string>): string =>
+  events.map((event) => `data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`).join("")
+
+/** Speaks chat completions: says which key it was given, what it was told first, and what it was asked. */
+const model: RequestListener = async (request, response) => {
+  const { messages } = JSON.parse(await text(request))
+  const base = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1_750_000_000, model: "tiny" }
+  const content = `${request.headers.authorization} ${request.url} ${JSON.stringify(messages)}`
+  const choice = (delta: object, finish_reason: string | null) => ({
+    ...base,
+    choices: [{ index: 0, delta, finish_reason }],
+  })
+  response.setHeader("content-type", "text/event-stream")
+  response.end(sse([choice({ role: "assistant", content }, null), choice({}, "stop"), "[DONE]"]))
+}
+
+/** Speaks AG-UI: says where it was asked, with which headers, and what. */
+const agent: RequestListener = async (request, response) => {
+  const { messages, runId, threadId } = JSON.parse(await text(request))
+  const { authorization, "x-team": team } = request.headers
+  const delta = [request.url, authorization, team, messages.at(-1).content].join(" ")
+  response.setHeader("content-type", "text/event-stream")
+  response.end(
+    sse([
+      { type: "RUN_STARTED", threadId, runId },
+      { type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant" },
+      { type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta },
+      { type: "TEXT_MESSAGE_END", messageId: "m" },
+      { type: "RUN_FINISHED", threadId, runId },
+    ]),
+  )
+}
+
+layer(NodeContext.layer, { excludeTestServices: true })("what a worker works with", (it) => {
+  it.scoped("is a model", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const url = yield* serving(model)
+      const worker = yield* start(
+        [
+          "worker",
+          "--json",
+          "--model",
+          "openai-chat:tiny",
+          "--model-base-url",
+          `${url}/v1`,
+          "--system",
+          "Be brief.",
+        ],
+        { cwd, env: { ...env, OPENAI_API_KEY: "sk-of-the-test" } },
+      )
+      yield* worker.line(has({ event: "registered" }))
+      const { code, stderr, stdout } = yield* run(["submit", "--agent", "any", "--watch", "hello"], {
+        cwd,
+        env,
+      })
+      expect(stderr).toBe("")
+      expect(stdout).toContain("Bearer sk-of-the-test /v1/chat/completions")
+      expect(stdout).toContain("Be brief.")
+      expect(stdout).toContain("hello")
+      expect(code).toBe(0)
+    }),
+  )
+
+  it.scoped("is a remote agent", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const url = yield* serving(agent)
+      const worker = yield* start(
+        ["worker", "--json", "--ag-ui", `${url}/ag-ui/{agent_id}`, "--ag-ui-header", "X-Team=blue"],
+        {
+          cwd,
+          env: { ...env, RUNLEASE_AG_UI_AUTHORIZATION: "Bearer of-the-test" },
+        },
+      )
+      yield* worker.line(has({ event: "registered" }))
+      const { code, stderr, stdout } = yield* run(["submit", "--agent", "far away", "--watch", "hello"], {
+        cwd,
+        env,
+      })
+      expect(stderr).toBe("")
+      expect(stdout).toContain("/ag-ui/far%20away Bearer of-the-test blue hello")
+      expect(code).toBe(0)
+    }),
+  )
+
+  it.scoped("is said to be unknown, or to lack a key", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
+      const refusals = [
+        [["--model", "gpt-4o"], "openai:<model>"],
+        [["--model", "openai:gpt-4o"], "OPENAI_API_KEY"],
+        [["--ag-ui", "ftp://agent"], "--ag-ui takes a URL"],
+        [["--system", "Be brief."], "--system goes with --model"],
+      ] as const
+      yield* Effect.forEach(
+        refusals,
+        ([flags, message]) =>
+          Effect.map(run(["worker", ...flags], { cwd, env }), ({ code, stderr }) => {
+            expect(stderr).toContain(message)
+            expect(code).toBe(64)
+          }),
+        { concurrency: 2 },
+      )
+    }),
+  )
+})
