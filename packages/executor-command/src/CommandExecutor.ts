@@ -16,14 +16,11 @@
  * @since 0.1.0
  */
 import { Executor, type Run } from "@runlease/core"
+import { Diagnostics, Environment, ProcessGroup, WorkDir } from "@runlease/process"
 import { Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { resolve } from "node:path"
-import * as Diagnostics from "./internal/Diagnostics.js"
-import * as Environment from "./internal/Environment.js"
 import * as Output from "./internal/Output.js"
-import * as ProcessGroup from "./internal/ProcessGroup.js"
 import * as Request from "./internal/Request.js"
-import * as WorkDir from "./internal/WorkDir.js"
 
 /**
  * Which program runs, and within what bounds.
@@ -114,6 +111,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       cwd: workDir,
       env: { ...env, ...Environment.ofRun(run, workDir) },
       input: yield* Request.encode(run, workDir),
+      removes: workDir,
       killAfter,
       guardPath,
     })

@@ -2,7 +2,6 @@ import { AgentEvent } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Chunk, Effect, Stream } from "effect"
-import * as Lines from "../src/internal/Lines.js"
 import * as Output from "../src/internal/Output.js"
 
 const options: Output.Options = {
@@ -32,43 +31,6 @@ const failing = (text: string, changes: Partial<Output.Options> = {}) =>
   })
 
 const { textStart, textContent, textEnd, custom, stepStarted } = AgentEvent
-
-describe("Lines", () => {
-  it.effect("gives the same lines wherever the chunks are cut", () =>
-    Effect.gen(function* () {
-      const bytes = Buffer.from("é\r\n\n€uro 😀\nlast")
-      for (let cut = 0; cut <= bytes.length; cut++) {
-        const lines = yield* chunks(bytes.subarray(0, cut), bytes.subarray(cut)).pipe(
-          Lines.split(100),
-          Stream.map((line) => `${line.number} ${line.end} ${line.text}`),
-          Stream.runCollect,
-        )
-        deepStrictEqual(Chunk.toReadonlyArray(lines), [
-          "1 newline é",
-          "2 newline ",
-          "3 newline €uro 😀",
-          "4 input last",
-        ])
-      }
-    }),
-  )
-
-  it.effect("takes a line of the limit whole, and a longer one in pieces", () =>
-    Effect.gen(function* () {
-      const lines = yield* chunks("1234\n12", "345", "6789\nx\n").pipe(Lines.split(4), Stream.runCollect)
-      deepStrictEqual(
-        Chunk.toReadonlyArray(lines).map((line) => `${line.number} ${line.end} ${line.text}`),
-        ["1 newline 1234", "2 limit 1234", "2 limit 5678", "2 newline 9", "3 newline x"],
-      )
-    }),
-  )
-
-  it.effect("has no line in no input", () =>
-    Effect.gen(function* () {
-      strictEqual(yield* Stream.runCount(Lines.split(4)(Stream.empty)), 0)
-    }),
-  )
-})
 
 describe("Output", () => {
   it.effect("makes one message of lines of text", () =>

@@ -1,7 +1,7 @@
 /** What a program writes to its stdout, as events of the run. */
 import { AgentEvent, Executor, Ids } from "@runlease/core"
+import { Lines } from "@runlease/process"
 import { Effect, Option, Schema, Stream } from "effect"
-import * as Lines from "./Lines.js"
 
 /** See `CommandExecutor.Options.format`. */
 export type Format = "auto" | "events" | "text"

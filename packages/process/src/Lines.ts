@@ -1,9 +1,16 @@
-/** Bytes into lines of bounded length. */
+/**
+ * Bytes into lines of bounded length.
+ *
+ * @since 0.1.0
+ */
 import { Stream } from "effect"
 
 /**
  * A line, or a piece of one. `number` counts lines from 1. `end` says what ended it: a newline (which `text`
  * leaves out, with the carriage return before it), the length limit, or the end of the input.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Line {
   readonly text: string
@@ -13,7 +20,12 @@ export interface Line {
 
 const newline = 10
 
-/** Lines of at most `maxBytes`; a longer one comes in pieces, so that no more than that is ever held. */
+/**
+ * Lines of at most `maxBytes`; a longer one comes in pieces, so that no more than that is ever held.
+ *
+ * @since 0.1.0
+ * @category lines
+ */
 export const split =
   (maxBytes: number) =>
   <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Line, E, R> =>

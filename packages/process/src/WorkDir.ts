@@ -1,11 +1,20 @@
-/** A working folder for one run. */
+/**
+ * A working folder for one run.
+ *
+ * @since 0.1.0
+ */
 import { Executor } from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 
-/** A new folder under `root`, private to this user, removed with all it holds when the scope closes. */
+/**
+ * A new folder under `root`, private to this user, removed with all it holds when the scope closes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (root: string = tmpdir()): Effect.Effect<string, Executor.ExecutorError, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.tryPromise({

@@ -10,6 +10,8 @@
  * carry the run's mark in their environment, which finds a child that made a session of its own. One that made a
  * session and dropped its environment too, or that runs as another user, is beyond reach. Where there is no
  * /proc, they are those in the process group.
+ *
+ * @since 0.1.0
  */
 import { Executor } from "@runlease/core"
 import { Deferred, Duration, Effect, Exit, type Scope } from "effect"
@@ -17,11 +19,19 @@ import { spawn } from "node:child_process"
 
 const tickMillis = 50
 
+/**
+ * The variable that marks the processes of a run for its guard.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const markName = "RUNLEASE_PROCESS_MARK"
+
 /** How long the guard goes on sending KILL before it gives up on processes that the kernel does not end. */
 const killTicks = 40
 
 /**
- * $1 the mark, $2 the ticks of grace between TERM and KILL, $3 the working folder. The one line on stdin is the pid of
+ * $1 the mark, $2 the ticks of grace between TERM and KILL, $3 a folder to remove, or empty. The one line on stdin is the pid of
  * the program, which leads its session and its group. A zombie counts as gone: in a container nobody may ever
  * collect it. One look that finds nothing may have missed a process that forked and exited meanwhile, so it takes two.
  */
@@ -55,7 +65,7 @@ while alive && [ "$tick" -lt $((grace + ${killTicks})) ]; do
   sleep ${tickMillis / 1000}
   tick=$((tick + 1))
 done
-rm -rf -- "$folder"
+[ -z "$folder" ] || rm -rf -- "$folder"
 `
 
 export interface Guard {
@@ -67,11 +77,11 @@ export interface Guard {
 }
 
 export interface Options {
-  /** What the environment of the run's processes contains and no other's does. */
+  /** The value of the variable that marks the run's processes. Processes whose mark begins with it are its own too. */
   readonly mark: string
   readonly killAfter: Duration.Duration
-  /** The working folder of the run. */
-  readonly folder: string
+  /** A folder that is removed once no process is left. */
+  readonly removes?: string | undefined
   /** Where the guard finds the programs that it uses. */
   readonly path: string
 }
@@ -100,7 +110,7 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
       let leader: number | undefined
       const child = spawn(
         "/bin/sh",
-        ["-c", script, "runlease-guard", options.mark, String(grace), options.folder],
+        ["-c", script, "runlease-guard", `${markName}=${options.mark}`, String(grace), options.removes ?? ""],
         {
           cwd: "/",
           detached: true,
@@ -134,7 +144,13 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
     return guard
   })
 
-/** A guard that ends its run, and waits until that is done, when the scope closes. */
+/**
+ * A guard that ends its run, and waits until that is done, when the scope closes. One that watches no program ends
+ * what carries the mark, where there is a /proc: what a run left behind whose worker and guard are both gone.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const make = (options: Options): Effect.Effect<Guard, Executor.ExecutorError, Scope.Scope> =>
   Effect.acquireRelease(start(options), (guard) =>
     Effect.zipRight(Effect.sync(guard.end), Deferred.await(guard.gone)),

@@ -1,20 +1,37 @@
-/** A program that runs as the leader of a process group, under a guard that ends them all. */
+/**
+ * A program that runs as the leader of a process group, under a guard that ends them all.
+ *
+ * @since 0.1.0
+ */
 import { Executor, Ids } from "@runlease/core"
-import { Deferred, type Duration, Effect, Exit, type Stream } from "effect"
+import { Deferred, type Duration, Effect, Exit, type Scope, type Stream } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import type { Writable } from "node:stream"
 import * as Guard from "./Guard.js"
 import * as Pipe from "./Pipe.js"
 
+/**
+ * What to start, and what goes when it ends.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   readonly command: string
   readonly args: ReadonlyArray<string>
-  /** The folder that the program starts in, and that is removed after it. */
+  /** The folder that the program starts in. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
-  /** All that the program reads from its stdin. */
-  readonly input: string
+  /** All that the program reads from its stdin; when absent, stdin stays open for `write`. */
+  readonly input?: string | undefined
+  /** A folder that is removed once no process is left. */
+  readonly removes?: string | undefined
+  /** The grace between TERM and KILL. */
   readonly killAfter: Duration.Duration
+  /** Where the guard finds the programs that it uses. */
   readonly guardPath: string
+  /** What marks its processes, no prefix of another group's unless that is to end with this one. Default: a new UUID. */
+  readonly mark?: string | undefined
 }
 
 /** How a program ended: with a code of its own, or by a signal; one of them is not null. */
@@ -23,10 +40,22 @@ export interface Ending {
   readonly signal: string | null
 }
 
-interface ProcessGroup {
+/**
+ * A program that has started.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ProcessGroup {
   readonly stdout: Stream.Stream<Uint8Array>
   readonly stderr: Stream.Stream<Uint8Array>
   readonly ending: Effect.Effect<Ending>
+  /** Writes to stdin and waits until the system has taken it; what a program does not read any more is dropped. */
+  readonly write: (text: string) => Effect.Effect<void>
+  /** Ends stdin. */
+  readonly endInput: Effect.Effect<void>
+  /** Ends the processes of the group, as the scope does, without waiting for it. */
+  readonly end: Effect.Effect<void>
 }
 
 const busy = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "ETXTBSY"])
@@ -60,8 +89,8 @@ const notStarted = (command: string, cause: unknown): Executor.ExecutorError => 
   }
 }
 
-/** The variable that marks the processes of a run for its guard. */
-const markName = "RUNLEASE_PROCESS_MARK"
+const write = (stdin: Writable, text: string): Effect.Effect<void> =>
+  Effect.async((resume) => void stdin.write(text, () => resume(Effect.void)))
 
 const start = (options: Options, mark: string, guard: Guard.Guard) =>
   Effect.gen(function* () {
@@ -74,7 +103,7 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
         const child = spawn(options.command, options.args, {
           cwd: options.cwd,
           detached: true,
-          env: { ...options.env, [markName]: mark },
+          env: { ...options.env, [Guard.markName]: mark },
           stdio: "pipe",
         })
         child.on("error", fail)
@@ -85,6 +114,9 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
           stdout: Pipe.read(child.stdout, guard.gone),
           stderr: Pipe.read(child.stderr, guard.gone),
           ending: Deferred.await(ended),
+          write: (text) => write(child.stdin, text),
+          endInput: Effect.sync(() => void child.stdin.end()),
+          end: Effect.sync(guard.end),
         }
         child.on("spawn", () => Deferred.unsafeDone(started, Exit.succeed([child, group])))
         child.on("exit", (code, signal) => {
@@ -93,7 +125,7 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
         })
         // A program need not read its stdin, and may close it.
         child.stdin.on("error", () => {})
-        child.stdin.end(options.input)
+        if (options.input !== undefined) child.stdin.end(options.input)
       },
       catch: (cause) => notStarted(options.command, cause),
     })
@@ -103,13 +135,20 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
 /**
  * Starts a program. When the scope closes, its processes get TERM, then KILL after `killAfter`, and the scope waits
  * until none is left; the same happens as soon as the program exits, for those that it left behind.
+ *
+ * Fails: `command_not_found`, `command_not_executable`, `command_not_started`, `guard_not_started`.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
-export const make = Effect.fnUntraced(function* (options: Options) {
-  const mark = yield* Ids.uuidV7
+export const make = Effect.fnUntraced(function* (
+  options: Options,
+): Effect.fn.Return<ProcessGroup, Executor.ExecutorError, Scope.Scope> {
+  const mark = options.mark ?? (yield* Ids.uuidV7)
   const guard = yield* Guard.make({
-    mark: `${markName}=${mark}`,
+    mark,
     killAfter: options.killAfter,
-    folder: options.cwd,
+    removes: options.removes,
     path: options.guardPath,
   })
   const [, group] = yield* Effect.acquireRelease(start(options, mark, guard), ([child]) =>

@@ -1,4 +1,8 @@
-/** A child's output pipe as a Stream that reads only what is pulled. */
+/**
+ * A child's output pipe as a Stream that reads only what is pulled.
+ *
+ * @since 0.1.0
+ */
 import { Deferred, Effect, Option, Stream } from "effect"
 import type { Readable } from "node:stream"
 
@@ -17,6 +21,9 @@ const maxLeftBytes = 1024 * 1024
  *
  * It is to be called in the turn in which the child is spawned: Node.js drops the unread output of a child that
  * has exited unless something listens.
+ *
+ * @since 0.1.0
+ * @category streams
  */
 export const read = (readable: Readable, gone: Deferred.Deferred<void>): Stream.Stream<Uint8Array> => {
   const ready = Effect.unsafeMakeLatch()

@@ -1,23 +1,22 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Deferred, Duration, Effect, Exit, Fiber, Logger, Stream } from "effect"
+import { Guard } from "@runlease/process"
+import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import {
-  claimed,
-  delta,
-  eventsOf,
-  execute,
-  failureOf,
   fixture,
   folder,
   interrupted,
+  linesOf,
   pidsOf,
+  resultOf,
+  run,
   sh,
-  textOf,
+  start,
   uniqueSeconds,
   untilCount,
   untilReady,
@@ -74,10 +73,7 @@ describe("when a run is interrupted", () => {
   it.live("nothing is left when the reader has had enough", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
-      yield* execute(sh('sleep "$1" & echo one; echo two; wait', seconds)).pipe(
-        Stream.take(2),
-        Stream.runDrain,
-      )
+      yield* run(sh('sleep "$1" & echo one; echo two; wait', seconds)).pipe(Stream.take(2), Stream.runDrain)
       deepStrictEqual(yield* pidsOf(seconds), [])
     }),
   )
@@ -88,7 +84,7 @@ describe("when a program exits", () => {
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const options = sh('sleep "$1" & setsid sleep "$1" & echo done', seconds)
-      strictEqual(yield* textOf(options), "done\n")
+      deepStrictEqual(yield* linesOf(options), ["done"])
       deepStrictEqual(yield* pidsOf(seconds), [])
     }),
   )
@@ -97,8 +93,8 @@ describe("when a program exits", () => {
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const script = 'set -m; env -i sleep "$1" & echo done'
-      const text = yield* textOf({ command: "bash", args: ["-c", script, "program", seconds] })
-      strictEqual(text, "done\n")
+      const lines = yield* linesOf({ command: "bash", args: ["-c", script, "program", seconds] })
+      deepStrictEqual(lines, ["done"])
       deepStrictEqual(yield* pidsOf(seconds), [])
     }),
   )
@@ -114,8 +110,8 @@ describe("when a program exits", () => {
   it.live("one that got away and holds its stdout open does not hold the run", () =>
     Effect.gen(function* () {
       const seconds = yield* escaped
-      const text = yield* textOf(sh(`env -i setsid sleep "$1" & ${whenEscaped}; seq 1 9999`, seconds))
-      assertTrue(text.endsWith("\n9998\n9999\n"))
+      const lines = yield* linesOf(sh(`env -i setsid sleep "$1" & ${whenEscaped}; seq 1 9999`, seconds))
+      strictEqual(lines.length, 9999)
       strictEqual((yield* pidsOf(seconds)).length, 1)
     }).pipe(Effect.scoped),
   )
@@ -124,9 +120,9 @@ describe("when a program exits", () => {
     Effect.gen(function* () {
       const seconds = yield* escaped
       const script = `env -i setsid yes "$1 $2" >&2 & ${whenEscaped}; exit 7`
-      const { error } = yield* failureOf(sh(script, seconds, "x".repeat(4000)))
-      strictEqual(error.code, "exit_7")
-    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)), Effect.scoped),
+      const { ending } = yield* resultOf(sh(script, seconds, "x".repeat(4000)))
+      deepStrictEqual(ending, { code: 7, signal: null })
+    }).pipe(Effect.scoped),
   )
 })
 
@@ -142,9 +138,7 @@ describe("back-pressure", () => {
     Effect.gen(function* () {
       const word = `word-${yield* uniqueSeconds}`
       const first = yield* Deferred.make<void>()
-      const options = { command: "yes", args: [word], maxOutputBytes: Number.MAX_SAFE_INTEGER }
-      yield* execute(options).pipe(
-        Stream.filter((event) => delta(event) !== ""),
+      yield* run({ command: "yes", args: [word] }).pipe(
         Stream.runForEach(() => Effect.zipRight(Deferred.succeed(first, undefined), Effect.never)),
         Effect.forkScoped,
       )
@@ -197,24 +191,24 @@ describe("the guard", () => {
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const mark = yield* Deferred.make<string>()
-      const fiber = yield* execute(sh('echo "$RUNLEASE_PROCESS_MARK"; sleep "$1"; :', seconds)).pipe(
-        Stream.runForEach((event) =>
-          delta(event) === "" ? Effect.void : Deferred.succeed(mark, delta(event).trim()),
+      const ended = yield* Deferred.make<unknown>()
+      yield* run(sh('echo "$RUNLEASE_PROCESS_MARK"; sleep "$1"; :', seconds)).pipe(
+        Stream.runForEach((line) =>
+          typeof line === "string" ? Deferred.succeed(mark, line) : Deferred.succeed(ended, line),
         ),
         Effect.forkScoped,
       )
       const [guard] = yield* untilCount(`RUNLEASE_PROCESS_MARK=${yield* Deferred.await(mark)}`, 1)
       process.kill(guard!, "SIGKILL")
-      const error = yield* Effect.flip(Fiber.join(fiber))
-      strictEqual(error._tag === "ExecutorError" && error.code, "signal_SIGKILL")
+      deepStrictEqual(yield* Deferred.await(ended), { code: null, signal: "SIGKILL" })
       yield* untilCount(seconds, 0)
     }).pipe(Effect.scoped),
   )
 
   it.live("goes when its run is over", () =>
     Effect.gen(function* () {
-      const mark = (yield* textOf(sh('echo "$RUNLEASE_PROCESS_MARK"'))).trim()
-      deepStrictEqual(yield* pidsOf(mark), [])
+      const [mark] = yield* linesOf(sh('echo "$RUNLEASE_PROCESS_MARK"'))
+      deepStrictEqual(yield* pidsOf(mark!), [])
     }),
   )
 
@@ -222,12 +216,59 @@ describe("the guard", () => {
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const fiber = yield* untilReady(sh('sleep "$1" & echo ready; wait', seconds))
-      yield* Effect.forEach(Array.from({ length: 8 }), () => eventsOf(sh("sleep 0; echo short"), claimed()), {
+      yield* Effect.forEach(Array.from({ length: 8 }), () => linesOf(sh("sleep 0; echo short")), {
         concurrency: "unbounded",
       })
       strictEqual((yield* pidsOf(`sleep ${seconds}`)).length, 1)
       assertTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
       deepStrictEqual(yield* pidsOf(seconds), [])
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("that comes later ends what carries the mark, and the marks that begin with it", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const mark = `test-${seconds}`
+      const start = (value: string) =>
+        spawn("sleep", [seconds], {
+          detached: true,
+          stdio: "ignore",
+          env: { [Guard.markName]: value, PATH: process.env["PATH"] },
+        })
+      for (const value of [mark, `${mark}.1`, "another"]) start(value).unref()
+      yield* untilCount(seconds, 3)
+      yield* Guard.make({ mark, killAfter: Duration.seconds(5), path: process.env["PATH"] ?? "" }).pipe(
+        Effect.scoped,
+      )
+      const left = yield* pidsOf(seconds)
+      strictEqual(left.length, 1)
+      process.kill(left[0]!, "SIGKILL")
+    }),
+  )
+})
+
+describe("stdin", () => {
+  it.live("stays open for what is written until it is ended", () =>
+    Effect.gen(function* () {
+      const group = yield* start({ command: "cat" }, { input: undefined })
+      yield* group.write("one\n")
+      yield* group.write("two\n")
+      yield* group.endInput
+      const text = yield* group.stdout.pipe(Stream.decodeText(), Stream.mkString)
+      strictEqual(text, "one\ntwo\n")
+      deepStrictEqual(yield* group.ending, { code: 0, signal: null })
+      // Nobody reads this, and nobody waits for it.
+      yield* group.write("three\n")
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("holds a writer for as long as the program does not read", () =>
+    Effect.gen(function* () {
+      const group = yield* start({ command: "sleep", args: ["1000"] }, { input: undefined })
+      const writer = yield* Effect.forkScoped(group.write("x".repeat(4 * 1024 * 1024)))
+      strictEqual((yield* Fiber.join(writer).pipe(Effect.timeoutOption("200 millis")))._tag, "None")
+      yield* group.end
+      yield* Fiber.join(writer)
     }).pipe(Effect.scoped),
   )
 })

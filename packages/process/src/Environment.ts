@@ -1,13 +1,27 @@
-/** What a program sees of the worker's environment, and what it is told of its run. */
+/**
+ * What a program sees of the worker's environment, and what it is told of its run.
+ *
+ * @since 0.1.0
+ */
 import { RequestSnapshot, type Run } from "@runlease/core"
 import { Config, ConfigProvider, Effect, Option, Record, Redacted } from "effect"
 
 export type Values = Readonly<Record<string, string>>
 
-/** The names that a program gets by default: enough to find programs, a home, a locale and a clock. */
+/**
+ * The names that a program gets by default: enough to find programs, a home, a locale and a clock.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const defaultNames: ReadonlyArray<string> = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"]
 
-/** The worker's own variables of these names; those that are not set are left out. */
+/**
+ * The worker's own variables of these names; those that are not set are left out.
+ *
+ * @since 0.1.0
+ * @category environment
+ */
 export const inherit = (names: ReadonlyArray<string>): Effect.Effect<Values> =>
   Effect.forEach(names, (name) =>
     Effect.map(Effect.option(Config.string(name)), (value) => [name, value] as const),
@@ -23,7 +37,12 @@ export const reveal: (extra: Extra) => Values = Record.map((value) =>
   typeof value === "string" ? value : Redacted.value(value),
 )
 
-/** The values that nobody is to read. */
+/**
+ * The values that nobody is to read.
+ *
+ * @since 0.1.0
+ * @category environment
+ */
 export const secrets = (extra: Extra): ReadonlyArray<string> =>
   Object.values(extra).flatMap((value) =>
     typeof value === "string" || Redacted.value(value) === "" ? [] : [Redacted.value(value)],
@@ -32,7 +51,12 @@ export const secrets = (extra: Extra): ReadonlyArray<string> =>
 /** Longer prompts are on stdin alone: a system bounds what it takes as one variable. */
 const maxPromptBytes = 64 * 1024
 
-/** The RUNLEASE_* variables of a run. */
+/**
+ * The RUNLEASE_* variables of a run.
+ *
+ * @since 0.1.0
+ * @category environment
+ */
 export const ofRun = (run: Run.ClaimedRun, workDir: string): Values => {
   const prompt = RequestSnapshot.lastUserText(run.snapshot)
   // A variable cannot hold a NUL character.

@@ -1,4 +1,8 @@
-/** What a program writes to its stderr: log lines, and the last of them for the message of a failure. */
+/**
+ * What a program writes to its stderr: log lines, and the last of them for the message of a failure.
+ *
+ * @since 0.1.0
+ */
 import { Chunk, Effect, Stream } from "effect"
 import * as Lines from "./Lines.js"
 
@@ -25,6 +29,9 @@ const append = (tail: Tail, text: string): Tail => {
 /**
  * Logs each line and gives the last 4 KiB of them. A longer line is logged in pieces. The values of `secrets` are
  * blotted out of both, since a failure's message is read by people who may not see them.
+ *
+ * @since 0.1.0
+ * @category logging
  */
 export const log = (
   bytes: Stream.Stream<Uint8Array>,

@@ -1,0 +1,7 @@
+export * as Diagnostics from "./Diagnostics.js"
+export * as Environment from "./Environment.js"
+export * as Guard from "./Guard.js"
+export * as Lines from "./Lines.js"
+export * as Pipe from "./Pipe.js"
+export * as ProcessGroup from "./ProcessGroup.js"
+export * as WorkDir from "./WorkDir.js"
