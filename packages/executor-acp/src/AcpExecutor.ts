@@ -1,0 +1,286 @@
+/**
+ * Any agent that speaks the Agent Client Protocol, version 1, over stdio, as an executor.
+ *
+ * Each run starts the agent's program in its conversation's working folder, goes on with the conversation's session where
+ * the agent can (`session/resume` or `session/load`, by the key that `Runs.recordSession` keeps) and else with a new one
+ * that is told the conversation, and prompts it with what the user said since the agent last spoke. What it does comes as
+ * AG-UI events; what it asks of its client is done within the working folder.
+ *
+ * With the permission `ask`, a question of the agent's suspends the run (docs/decisions/0016-acp-permissions.md). Usage,
+ * the stop reason and the session's id are in the run's metadata under `acp`.
+ *
+ * When the run ends in any way the agent is asked to cancel, its stdin ends, and its process group gets TERM, then KILL,
+ * even when the worker is killed; what a machine's failure leaves is ended when the next executor starts there. This
+ * takes a POSIX system with /bin/sh.
+ *
+ * @since 0.1.0
+ */
+import type * as acp from "@agentclientprotocol/sdk"
+import { Executor, Ids, type Run, Runs } from "@runlease/core"
+import { Environment } from "@runlease/process"
+import { Deferred, Duration, Effect, Exit, Layer, Mailbox, Option, Stream } from "effect"
+import { resolve } from "node:path"
+import * as Agent from "./internal/Agent.js"
+import * as Ending from "./internal/Ending.js"
+import * as Failure from "./internal/Failure.js"
+import * as Files from "./internal/Files.js"
+import * as Handshake from "./internal/Handshake.js"
+import * as Lock from "./internal/Lock.js"
+import * as Permissions from "./internal/Permissions.js"
+import * as Prompt from "./internal/Prompt.js"
+import * as Session from "./internal/Session.js"
+import * as Terminals from "./internal/Terminals.js"
+import * as Update from "./internal/Update.js"
+import * as Updates from "./internal/Updates.js"
+import * as WorkFolder from "./internal/WorkFolder.js"
+
+/**
+ * What is said to an agent that asks whether it may: `allow` and `deny` at once, by the narrowest option that the agent
+ * offers; `ask` suspends the run until somebody answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Permission = Permissions.Policy
+
+/**
+ * Which agent runs, and within what bounds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** A name to be found on PATH, or a path; a relative path is relative to the worker's folder. */
+  readonly command: string
+  /** Such as makes the program speak ACP. Default: none. */
+  readonly args?: ReadonlyArray<string>
+  /** Which variables of the worker's environment the agent sees. Default: `defaultPassEnv`. */
+  readonly passEnv?: ReadonlyArray<string>
+  /** Further variables. The values of Redacted ones are blotted out of logs and failure messages. */
+  readonly env?: Environment.Extra
+  readonly permission: Permission
+  /** How long a question waits for its answer, 1 second to 365 days; the run then fails. Default: for ever. */
+  readonly answerWithin?: Duration.DurationInput
+  /** The folder under which each conversation has its working folder, which is kept. */
+  readonly workRoot: string
+  /** A git repository: each working folder is a worktree of it, on a branch `runlease/<conversation>`. */
+  readonly worktreeOf?: string
+  /** MCP servers that the agent is to connect to. Default: none. */
+  readonly mcpServers?: ReadonlyArray<acp.McpServer>
+  /** The id of a way to authenticate that needs nobody, for an agent that demands it. Default: none. */
+  readonly authMethod?: string
+  /** How long the agent has until its session is open. Default: 2 minutes. */
+  readonly startWithin?: Duration.DurationInput
+  /** How long the agent has to end its turn when it is cancelled, and to exit when its stdin ends. Default: 1 second each. */
+  readonly cancelGrace?: Duration.DurationInput
+  /** The grace between TERM and KILL. Default: 2 seconds. */
+  readonly killAfter?: Duration.DurationInput
+  /** The longest message that the agent may write, and the largest file that it may read. Default: 8 MiB. */
+  readonly maxMessageBytes?: number
+}
+
+/**
+ * Enough to find programs, a home, a locale and a time zone; nothing that is likely to be a secret.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const defaultPassEnv: ReadonlyArray<string> = Environment.defaultNames
+
+const mebibyte = 1024 * 1024
+
+/** How many events wait for the log before the agent does. */
+const capacity = 64
+
+/**
+ * An executor that drives an agent for each run. Making it ends what an earlier worker on this machine left under
+ * `workRoot`.
+ *
+ * Fails, as the executor: `command_not_found`, `command_not_executable`, `command_not_started`;
+ * `agent_protocol_version`, `agent_auth_required`, `agent_error`, `agent_protocol_error`, `agent_message_too_large`;
+ * `agent_slow`, `agent_exited`, `agent_killed`, `agent_silent`, `work_dir_busy`, `work_dir_unavailable` and
+ * `guard_not_started` (retryable); `worktree_failed`; `session_not_recorded`. A run that the agent gives up ends with
+ * RUN_ERROR and the code `max_tokens`, `max_turn_requests` or `refusal`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const runs = yield* Runs.Runs
+  const inherited = yield* Environment.inherit(options.passEnv ?? defaultPassEnv)
+  const { HOME = "", PATH: guardPath = "" } = yield* Environment.inherit(["PATH", "HOME"])
+  const extra = options.env ?? {}
+  const env = { ...inherited, ...Environment.reveal(extra) }
+  const command = options.command.includes("/") ? resolve(options.command) : options.command
+  const killAfter = Duration.decode(options.killAfter ?? "2 seconds")
+  const cancelGrace = Duration.decode(options.cancelGrace ?? "1 second")
+  const startWithin = Duration.decode(options.startWithin ?? "2 minutes")
+  const maxMessageBytes = options.maxMessageBytes ?? 8 * mebibyte
+  const workRoot = resolve(options.workRoot)
+  const name = options.command
+  const bounds = { killAfter, guardPath }
+
+  yield* Lock.reapAll({ ...bounds, folder: WorkFolder.locksOf(workRoot) })
+  const folders = yield* WorkFolder.make({
+    ...bounds,
+    workRoot,
+    worktreeOf: options.worktreeOf === undefined ? undefined : resolve(options.worktreeOf),
+    env: { PATH: guardPath, HOME },
+  })
+
+  const start = Effect.fn("AcpExecutor.run")(function* (run: Run.ClaimedRun) {
+    const mark = yield* Ids.uuidV7
+    const cwd = yield* folders.use(run.conversationId, mark)
+    const events = yield* Mailbox.make<Updates.Event, Executor.ExecutorFailure>({ capacity })
+    // Ids of an earlier attempt name what is in the log already.
+    const first = run.latestSequence === 0
+    const updates = Updates.make({
+      messageId: first ? run.messageId : yield* Ids.uuidV7,
+      suffix: first ? "" : `-${run.leaseEpoch ?? mark}`,
+    })
+    let session: { readonly id: string; readonly agent: string | undefined } | undefined
+    let dropping = false
+
+    const emit = (some: ReadonlyArray<Updates.Event>): Effect.Effect<void> =>
+      Effect.asVoid(events.offerAll(dropping ? [] : some))
+
+    const record = Session.recorder(run, runs)
+    const keepTold = (told: ReadonlyArray<string>) =>
+      session === undefined
+        ? Effect.void
+        : record(session.id, { protocol: "acp", agent: session.agent, cwd, told })
+
+    const permissions = yield* Permissions.make({
+      policy: options.permission,
+      answers: run.snapshot?.resume ?? [],
+      told: Session.toldOf(run),
+      keepTold,
+      expiresAfter: options.answerWithin,
+    })
+    const programs = { ...bounds, env: { ...env, ...Environment.ofRun(run, cwd) } }
+    const terminals = yield* Terminals.make({ ...programs, root: cwd, mark })
+
+    const agent = yield* Agent.start({
+      ...programs,
+      command,
+      args: options.args ?? [],
+      cwd,
+      mark,
+      name,
+      secrets: Environment.secrets(extra),
+      maxMessageBytes,
+      onUpdate: (params) =>
+        Option.match(Update.notification(params), {
+          onNone: () => emit(updates.on(params)),
+          onSome: ({ sessionId, update }) =>
+            session !== undefined && session.id !== sessionId
+              ? Effect.void
+              : emit(dropping ? [] : updates.on(update)),
+        }),
+      handlers: {
+        ...Files.make(cwd, maxMessageBytes),
+        ...terminals,
+        requestPermission: (request) => {
+          const [told, call] = updates.asked(request.toolCall)
+          return Effect.zipRight(emit(told), permissions.answer(request, call))
+        },
+      },
+    }).pipe(Effect.annotateLogs({ run_id: run.runId }))
+
+    const opened = Effect.gen(function* () {
+      const agreed = yield* Handshake.initialize(agent, name)
+      const { capabilities, info } = agreed
+      const found = yield* Session.earlier(run, runs)
+      const open = Session.open(
+        agent,
+        {
+          name,
+          cwd,
+          mcpServers: options.mcpServers ?? [],
+          capabilities,
+          replaying: (on) => {
+            dropping = on
+          },
+        },
+        found,
+      )
+      const { knows, sessionId } = yield* Handshake.authenticated(
+        agent,
+        name,
+        agreed,
+        options.authMethod,
+        open,
+      )
+      session = { id: sessionId, agent: info?.name }
+      yield* keepTold(Session.toldOf(run))
+      return { capabilities, knows, sessionId }
+    }).pipe(
+      Effect.timeoutFail({
+        duration: startWithin,
+        onTimeout: () =>
+          Failure.of("agent_slow", `${name} did not open a session within ${Duration.format(startWithin)}`, {
+            retryable: true,
+          }),
+      }),
+    )
+
+    const { capabilities, knows, sessionId } = yield* opened.pipe(
+      Effect.catchTag("Refused", (refused) => Failure.ofRefusal(name, refused)),
+    )
+    const prompted = yield* Deferred.make<acp.PromptResponse, Failure.Refused | Executor.ExecutorError>()
+    const prompt = agent.request("session/prompt", {
+      sessionId,
+      prompt: Prompt.of(run, knows, capabilities.promptCapabilities ?? {}),
+    })
+    const scope = yield* Effect.scope
+    /** Waits for as long as the agent may take, though a finalizer is not interrupted otherwise. */
+    const within = <A>(effect: Effect.Effect<A>) =>
+      Effect.timeoutOption(Effect.interruptible(effect), cancelGrace)
+    // The answer to a prompt is waited for when nobody wants it any more, since it says that the agent has stopped.
+    yield* Effect.acquireRelease(
+      Effect.interruptible(prompt).pipe(Effect.intoDeferred(prompted), Effect.forkIn(scope)),
+      () =>
+        Effect.gen(function* () {
+          dropping = true
+          yield* events.shutdown
+          if (!(yield* Deferred.isDone(prompted))) {
+            yield* agent.notify("session/cancel", { sessionId })
+            yield* permissions.cancel
+            yield* within(Effect.exit(Deferred.await(prompted)))
+          }
+          yield* agent.group.endInput
+          yield* within(agent.group.ending)
+        }),
+    )
+
+    yield* Deferred.await(prompted).pipe(
+      Effect.catchTag("Refused", (refused) => Failure.ofRefusal(name, refused)),
+      Effect.raceFirst(permissions.asked),
+      Effect.matchEffect({
+        onFailure: (failure) => Effect.zipRight(emit(updates.close()), events.fail(failure)),
+        onSuccess: (response) =>
+          emit([...updates.close(), Ending.of(run, name, sessionId, response, updates.metadata())]).pipe(
+            Effect.zipRight(events.end),
+          ),
+      }),
+      Effect.onExit((exit) => (Exit.isFailure(exit) ? events.done(Exit.failCause(exit.cause)) : Effect.void)),
+      Effect.forkScoped,
+    )
+    return Mailbox.toStream(events)
+  })
+
+  return Executor.Executor.of({ execute: (run) => Stream.unwrapScoped(start(run)) })
+})
+
+/**
+ * The executor of a worker that drives an agent.
+ *
+ * ```ts
+ * AcpExecutor.layer({ command: "opencode", args: ["acp"], permission: "ask", workRoot: "/var/lib/agents" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<Executor.Executor, never, Runs.Runs> =>
+  Layer.effect(Executor.Executor, make(options))

@@ -1,0 +1,1 @@
+export * as AcpExecutor from "./AcpExecutor.js"

@@ -1,0 +1,30 @@
+/** How an agent's turn ended, as the event that ends the run. */
+import type { PromptResponse } from "@agentclientprotocol/sdk"
+import type { AgentEvent, Run } from "@runlease/core"
+
+const gaveUp = {
+  max_tokens: "reached the limit of tokens that its model may write",
+  max_turn_requests: "reached the limit of requests to its model in one turn",
+  refusal: "refused to go on",
+} as const
+
+/**
+ * `end_turn` is success. The three ways to give up are failures that can be told apart; none is retryable, since the
+ * same request would end the same way. An agent that was not asked to cancel and says that it was has been told so by
+ * somebody else.
+ */
+export const of = (
+  run: Run.ClaimedRun,
+  name: string,
+  sessionId: string,
+  { stopReason, usage }: PromptResponse,
+  told: Readonly<Record<string, unknown>>,
+): AgentEvent.AgentEvent => {
+  const metadata = { acp: { sessionId, stopReason, ...told, ...(usage == null ? {} : { usage }) } }
+  if (Object.hasOwn(gaveUp, stopReason)) {
+    const code = stopReason as keyof typeof gaveUp
+    return { type: "RUN_ERROR", code, message: `${name} ${gaveUp[code]}`, metadata }
+  }
+  const outcome = { type: stopReason === "cancelled" ? "cancelled" : "success" }
+  return { type: "RUN_FINISHED", threadId: run.conversationId, runId: run.runId, outcome, metadata }
+}

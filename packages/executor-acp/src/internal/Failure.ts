@@ -1,0 +1,29 @@
+/** Why an agent could not do a run. */
+import { RequestError } from "@agentclientprotocol/sdk"
+import { Executor } from "@runlease/core"
+import { Data } from "effect"
+
+/** The agent answered a request with an error of its own. */
+export class Refused extends Data.TaggedError("Refused")<{
+  readonly method: string
+  readonly code: number
+  readonly message: string
+  readonly data: unknown
+}> {}
+
+const authRequired = RequestError.authRequired().code
+
+export const asksForAuthentication = (refused: Refused): boolean => refused.code === authRequired
+
+export const of = (code: string, message: string, options: { retryable?: boolean; cause?: unknown } = {}) =>
+  new Executor.ExecutorError({ code, message, retryable: options.retryable ?? false, cause: options.cause })
+
+const dataText = (data: unknown): string => {
+  if (data === undefined || data === null) return ""
+  const text = typeof data === "string" ? data : JSON.stringify(data)
+  return text === "{}" ? "" : `: ${text.slice(0, 2000)}`
+}
+
+/** An answer that ends the run. */
+export const ofRefusal = (command: string, { code, data, message, method }: Refused) =>
+  of("agent_error", `${command} refused ${method} (${code}): ${message.slice(0, 2000)}${dataText(data)}`)

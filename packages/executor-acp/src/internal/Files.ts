@@ -1,0 +1,78 @@
+/** The files that an agent reads and writes through its client. */
+import type {
+  ReadTextFileRequest,
+  ReadTextFileResponse,
+  RequestError,
+  WriteTextFileRequest,
+  WriteTextFileResponse,
+} from "@agentclientprotocol/sdk"
+import { Effect } from "effect"
+import { constants } from "node:fs"
+import { type FileHandle, mkdir, open } from "node:fs/promises"
+import { dirname } from "node:path"
+import * as Confinement from "./Confinement.js"
+
+/** A path is judged before it is opened, so what became a link meanwhile is not followed; nor is a pipe waited for. */
+const flags = constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+const withFile = <A>(
+  path: string,
+  mode: number,
+  use: (file: FileHandle) => Promise<A>,
+): Effect.Effect<A, RequestError> =>
+  Effect.acquireUseRelease(
+    Effect.tryPromise({
+      try: () => open(path, mode | flags, 0o666),
+      catch: (error) => Confinement.failed(path, error),
+    }),
+    (file) =>
+      Effect.gen(function* () {
+        const stat = yield* Effect.tryPromise({
+          try: () => file.stat(),
+          catch: (error) => Confinement.failed(path, error),
+        })
+        if (!stat.isFile()) return yield* Effect.fail(Confinement.refuse(`${path} is not a file`))
+        return yield* Effect.tryPromise({
+          try: () => use(file),
+          catch: (error) => Confinement.failed(path, error),
+        })
+      }),
+    (file) => Effect.ignore(Effect.tryPromise(() => file.close())),
+  )
+
+/** The lines from `line` on, counted from 1, at most `limit` of them. */
+const slice = (text: string, line: number | null | undefined, limit: number | null | undefined): string => {
+  if (line == null && limit == null) return text
+  const lines = text.split(/(?<=\n)/)
+  const from = Math.max(1, line ?? 1) - 1
+  return lines.slice(from, limit == null ? undefined : from + Math.max(0, limit)).join("")
+}
+
+export const make = (root: string, maxBytes: number) => ({
+  readTextFile: (request: ReadTextFileRequest): Effect.Effect<ReadTextFileResponse, RequestError> =>
+    Effect.gen(function* () {
+      const path = yield* Confinement.resolve(root, request.path)
+      const bytes = yield* withFile(path, constants.O_RDONLY, async (file) => {
+        const { size } = await file.stat()
+        return size > maxBytes ? undefined : await file.readFile()
+      })
+      return bytes === undefined
+        ? yield* Effect.fail(Confinement.refuse(`${request.path} is larger than ${maxBytes} bytes`))
+        : { content: slice(bytes.toString("utf8"), request.line, request.limit) }
+    }),
+
+  writeTextFile: (request: WriteTextFileRequest): Effect.Effect<WriteTextFileResponse, RequestError> =>
+    Effect.gen(function* () {
+      const path = yield* Confinement.resolve(root, request.path)
+      yield* Effect.tryPromise({
+        try: () => mkdir(dirname(path), { recursive: true }),
+        catch: (error) => Confinement.failed(request.path, error),
+      })
+      yield* withFile(path, constants.O_WRONLY | constants.O_CREAT, async (file) => {
+        // Only a file is emptied: what the path names is known once it is open.
+        await file.truncate(0)
+        await file.writeFile(request.content)
+      })
+      return {}
+    }),
+})

@@ -1,0 +1,133 @@
+/** The commands that an agent runs through its client: each a process group of its own, under the run. */
+import { RequestError } from "@agentclientprotocol/sdk"
+import type * as acp from "@agentclientprotocol/sdk"
+import { Ids } from "@runlease/core"
+import { ProcessGroup } from "@runlease/process"
+import { type Duration, Effect, ExecutionStrategy, Exit, Fiber, Option, Scope, Stream } from "effect"
+import * as Confinement from "./Confinement.js"
+
+export interface Options {
+  readonly root: string
+  readonly env: Readonly<Record<string, string>>
+  readonly killAfter: Duration.Duration
+  readonly guardPath: string
+  /** What the marks of its processes begin with. */
+  readonly mark: string
+}
+
+interface Terminal {
+  readonly group: ProcessGroup.ProcessGroup
+  readonly scope: Scope.CloseableScope
+  readonly output: () => Pick<acp.TerminalOutputResponse, "output" | "truncated">
+  /** Ends once all that the command wrote has been read. */
+  readonly read: Fiber.Fiber<void>
+}
+
+const maxTerminals = 32
+const maxOutputBytes = 1024 * 1024
+
+/** The last `limit` bytes that were written, beginning with a whole character. */
+const makeTail = (limit: number) => {
+  let chunks: Array<Uint8Array> = []
+  let size = 0
+  let truncated = false
+  const whole = () => {
+    const bytes = Buffer.concat(chunks)
+    let from = Math.max(0, bytes.length - limit)
+    if (from > 0 || truncated) while (from < bytes.length && (bytes[from]! & 0xc0) === 0x80) from += 1
+    return bytes.subarray(from)
+  }
+  return {
+    add: (chunk: Uint8Array) => {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size <= limit * 2 && chunks.length < 1024) return
+      truncated ||= size > limit
+      const kept = whole()
+      chunks = [kept]
+      size = kept.length
+    },
+    output: () => ({ output: whole().toString("utf8"), truncated: truncated || size > limit }),
+  }
+}
+
+/** Without arguments a command is a line for the shell, which is how agents give what their model wrote. */
+const programOf = ({ args, command }: acp.CreateTerminalRequest) =>
+  args === undefined || args.length === 0 ? { command: "/bin/sh", args: ["-c", command] } : { command, args }
+
+const exitOf = ({ code, signal }: ProcessGroup.Ending) => ({ exitCode: code, signal })
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const parent = yield* Effect.scope
+  const terminals = new Map<string, Terminal>()
+
+  const find = (id: string): Effect.Effect<Terminal, RequestError> => {
+    const terminal = terminals.get(id)
+    return terminal === undefined ? Effect.fail(RequestError.resourceNotFound(id)) : Effect.succeed(terminal)
+  }
+
+  const start = Effect.fnUntraced(function* (request: acp.CreateTerminalRequest) {
+    if (terminals.size >= maxTerminals) {
+      return yield* Effect.fail(
+        Confinement.refuse(`There are ${maxTerminals} terminals already; release some`),
+      )
+    }
+    const cwd = yield* Confinement.resolve(options.root, request.cwd ?? options.root)
+    const id = yield* Ids.uuidV7
+    const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
+    const group = yield* ProcessGroup.make({
+      ...programOf(request),
+      cwd,
+      env: {
+        ...options.env,
+        ...Object.fromEntries((request.env ?? []).map(({ name, value }) => [name, value])),
+      },
+      input: "",
+      killAfter: options.killAfter,
+      guardPath: options.guardPath,
+      mark: `${options.mark}.${id}`,
+    }).pipe(
+      Scope.extend(scope),
+      Effect.mapError(({ message }) => Confinement.refuse(message)),
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))),
+    )
+    const tail = makeTail(Math.min(request.outputByteLimit ?? maxOutputBytes, maxOutputBytes))
+    const read = yield* Stream.merge(group.stdout, group.stderr).pipe(
+      Stream.runForEach((chunk) => Effect.sync(() => tail.add(chunk))),
+      Effect.forkIn(scope),
+    )
+    terminals.set(id, { group, scope, read, output: tail.output })
+    return { terminalId: id }
+  })
+
+  const ending = ({ group, read }: Terminal) => Effect.zipRight(Fiber.join(read), group.ending)
+
+  return {
+    createTerminal: (request: acp.CreateTerminalRequest) => Effect.uninterruptible(start(request)),
+
+    terminalOutput: ({ terminalId }: acp.TerminalOutputRequest) =>
+      Effect.gen(function* () {
+        const terminal = yield* find(terminalId)
+        const over = yield* Fiber.poll(terminal.read)
+        const exitStatus = Option.isNone(over) ? null : exitOf(yield* terminal.group.ending)
+        return { ...terminal.output(), exitStatus }
+      }),
+
+    waitForTerminalExit: ({ terminalId }: acp.WaitForTerminalExitRequest) =>
+      Effect.map(Effect.flatMap(find(terminalId), ending), exitOf),
+
+    killTerminal: ({ terminalId }: acp.KillTerminalRequest) =>
+      Effect.as(
+        Effect.flatMap(find(terminalId), ({ group }) => group.end),
+        {},
+      ),
+
+    releaseTerminal: ({ terminalId }: acp.ReleaseTerminalRequest) =>
+      Effect.gen(function* () {
+        const { scope } = yield* find(terminalId)
+        terminals.delete(terminalId)
+        yield* Scope.close(scope, Exit.void)
+        return {}
+      }),
+  }
+})

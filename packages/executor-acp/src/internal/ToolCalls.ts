@@ -1,0 +1,137 @@
+/** The tool calls of an agent, each put together from all that was said of it. */
+import { AgentEvent, Json } from "@runlease/core"
+import { Predicate } from "effect"
+import * as Bounded from "./Bounded.js"
+import type { ToolCall } from "./Update.js"
+
+type Events = ReadonlyArray<AgentEvent.AgentEvent>
+
+/** A call as it is known: what was said last of each thing. */
+export interface Known {
+  readonly toolCallId: string
+  /** The id of the call in the log. */
+  readonly id: string
+  readonly said: Partial<ToolCall>
+  /** The input that the log has, as canonical JSON; undefined while the call is open. */
+  readonly input: string | undefined
+  readonly done: boolean
+}
+
+export const nameOf = ({ kind, name, title }: Partial<ToolCall>): string => name ?? title ?? kind ?? "tool"
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  (Array.isArray(value) && value.length === 0) ||
+  (Predicate.isRecord(value) && Object.keys(value).length === 0)
+
+/** What an update says, without what it leaves empty: an empty input is one that is still being written. */
+const saidBy = (call: ToolCall): Partial<ToolCall> =>
+  Object.fromEntries(
+    Object.entries(call).filter(([key, value]) => key !== "sessionUpdate" && !isEmpty(value)),
+  )
+
+export const hasInput = (call: Partial<ToolCall>): boolean => !isEmpty(call.rawInput)
+
+const isDone = (status: string | null | undefined): boolean => status === "completed" || status === "failed"
+
+const textOf = (part: Readonly<Record<string, unknown>>): ReadonlyArray<string> => {
+  const content = part["content"]
+  return part["type"] === "content" && Predicate.isRecord(content) && typeof content["text"] === "string"
+    ? [content["text"]]
+    : []
+}
+
+/** The result as text: what the agent shows of it, or else what its tool gave. */
+const resultOf = ({ content, rawOutput }: Partial<ToolCall>): string => {
+  const shown = (content ?? []).flatMap(textOf)
+  if (shown.length > 0) return shown.join("\n")
+  const raw = rawOutput ?? content
+  return typeof raw === "string" ? raw : (JSON.stringify(raw) ?? "")
+}
+
+export const make = (suffix: string) => {
+  const calls = new Map<string, Known>()
+
+  const args = (call: Known): readonly [Known, Events] => {
+    if (call.input !== undefined) return [call, []]
+    const text = hasInput(call.said) ? JSON.stringify(Bounded.json(call.said.rawInput)) : "{}"
+    return [
+      { ...call, input: Json.canonicalJson(call.said.rawInput) },
+      [AgentEvent.toolCallArgs(call.id, text), AgentEvent.toolCallEnd(call.id)],
+    ]
+  }
+
+  const result = (call: Known): readonly [Known, Events] => {
+    if (call.done || !isDone(call.said.status)) return [call, []]
+    return [
+      { ...call, done: true },
+      [
+        {
+          type: "TOOL_CALL_RESULT",
+          messageId: `${call.id}-result`,
+          toolCallId: call.id,
+          role: "tool",
+          content: Bounded.text(resultOf(call.said)),
+          ...(call.said.status === "failed" ? { isError: true } : {}),
+        },
+      ],
+    ]
+  }
+
+  /** What no event of AG-UI has a place for: content, diffs, places in files, the raw output, another input. */
+  const details = (call: Known, said: Partial<ToolCall>): Events => {
+    const { content, locations, rawInput, rawOutput, ...rest } = said
+    const other =
+      call.input !== undefined && rawInput !== undefined && Json.canonicalJson(rawInput) !== call.input
+    const more = { content, locations, rawOutput, rawInput: other ? rawInput : undefined }
+    const kept = Object.entries(more).filter(([, value]) => value !== undefined)
+    if (kept.length === 0) return []
+    const value = { ...rest, toolCallId: call.id, ...Object.fromEntries(kept) }
+    return [AgentEvent.custom("acp.tool_call", Bounded.json(value))]
+  }
+
+  const take = (update: ToolCall, asked: boolean): readonly [Events, Known] => {
+    const before = calls.get(update.toolCallId)
+    const said = saidBy(update)
+    const id = before?.id ?? `${update.toolCallId}${suffix}`
+    let call: Known = {
+      toolCallId: update.toolCallId,
+      id,
+      said: { ...before?.said, ...said },
+      input: before?.input,
+      done: before?.done ?? false,
+    }
+    const events: Array<AgentEvent.AgentEvent> =
+      before === undefined ? [AgentEvent.toolCallStart(id, nameOf(call.said))] : []
+    const { status } = call.said
+    const begun = asked || status === "in_progress" || isDone(status)
+    if (begun && (asked || hasInput(call.said) || isDone(status))) {
+      const [next, more] = args(call)
+      call = next
+      events.push(...more)
+    }
+    events.push(...details(call, said))
+    const [next, more] = result(call)
+    events.push(...more)
+    calls.set(update.toolCallId, next)
+    return [events, next]
+  }
+
+  return {
+    on: (update: ToolCall): Events => take(update, false)[0],
+    asked: (update: ToolCall) => {
+      // A question of permission tells the call in words of its own, and nothing of how far it is.
+      const before = calls.get(update.toolCallId)
+      const { status: _, ...question } = update
+      return take(before === undefined ? question : { ...question, title: before.said.title }, true)
+    },
+    /** Ends the calls whose arguments never came. */
+    close: (): Events =>
+      Array.from(calls.values()).flatMap((call) => {
+        const [next, events] = args(call)
+        calls.set(call.toolCallId, next)
+        return events
+      }),
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * What an agent tells of its work, as AG-UI events.
+ *
+ * A message and a thought last until something else comes; a tool call ends when its arguments are known, and has its
+ * result when it is done. A plan is an activity: it is shown as it moves on, and is no state that a client would send
+ * back. What AG-UI has no event for is CUSTOM, as the agent gave it.
+ */
+import { AgentEvent } from "@runlease/core"
+import { Option, Predicate } from "effect"
+import * as Bounded from "./Bounded.js"
+import * as ToolCalls from "./ToolCalls.js"
+import * as Update from "./Update.js"
+
+export interface Options {
+  /** The id of the first message; each later one has this and a number. */
+  readonly messageId: string
+  /** What makes the ids of tool calls differ from those of another attempt; empty at the first. */
+  readonly suffix: string
+}
+
+export type Event = AgentEvent.AgentEvent
+
+type Events = ReadonlyArray<Event>
+
+type Kind = "text" | "thought"
+
+export interface Updates {
+  /** The events of one `session/update`. */
+  readonly on: (update: unknown) => Events
+  /** The events of a tool call that the agent asks about, and the call as it is known now. */
+  readonly asked: (call: Update.ToolCall) => readonly [Events, ToolCalls.Known]
+  /** The events that end what is open. */
+  readonly close: () => Events
+  /** The latest `usage_update`, and the title that the agent gave its session. */
+  readonly metadata: () => Readonly<Record<string, unknown>>
+}
+
+const starts = (kind: Kind, id: string): Events =>
+  kind === "text"
+    ? [AgentEvent.textStart(id)]
+    : [
+        { type: "REASONING_START", messageId: id },
+        { type: "REASONING_MESSAGE_START", messageId: id, role: "reasoning" },
+      ]
+
+const delta = (kind: Kind, id: string, text: string): AgentEvent.AgentEvent =>
+  kind === "text"
+    ? AgentEvent.textContent(id, text)
+    : { type: "REASONING_MESSAGE_CONTENT", messageId: id, delta: text }
+
+const ends = (kind: Kind, id: string): Events =>
+  kind === "text"
+    ? [AgentEvent.textEnd(id)]
+    : [
+        { type: "REASONING_MESSAGE_END", messageId: id },
+        { type: "REASONING_END", messageId: id },
+      ]
+
+export const make = ({ messageId, suffix }: Options): Updates => {
+  const calls = ToolCalls.make(suffix)
+  let metadata: Readonly<Record<string, unknown>> = {}
+  let open: { readonly kind: Kind; readonly id: string; readonly of: string | null | undefined } | undefined
+  let count = 0
+
+  const closeMessage = (): Events => {
+    const events = open === undefined ? [] : ends(open.kind, open.id)
+    open = undefined
+    return events
+  }
+
+  const onChunk = (kind: Kind, chunk: Update.Chunk): Events => {
+    const { content } = chunk
+    if (content.type !== "text" || typeof content["text"] !== "string") {
+      return [AgentEvent.custom("acp.content", Bounded.json({ kind, ...chunk }))]
+    }
+    const text = content["text"]
+    if (text === "") return []
+    if (open !== undefined && open.kind === kind && open.of === chunk.messageId) {
+      return [delta(kind, open.id, text)]
+    }
+    const closing = closeMessage()
+    const id = count === 0 ? messageId : `${messageId}.${count}`
+    count += 1
+    open = { kind, id, of: chunk.messageId }
+    return [...closing, ...starts(kind, id), delta(kind, id, text)]
+  }
+
+  const onPlan = ({ entries }: Update.Plan): Events => [
+    {
+      type: "ACTIVITY_SNAPSHOT",
+      messageId: `${messageId}-plan`,
+      activityType: "PLAN",
+      content: Bounded.json({ entries }),
+      replace: true,
+    },
+  ]
+
+  const onOther = (update: unknown): Events => {
+    const { sessionUpdate, ...value } = Predicate.isRecord(update)
+      ? update
+      : { sessionUpdate: "unknown", update }
+    return [AgentEvent.custom(`acp.${String(sessionUpdate)}`, Bounded.json(value))]
+  }
+
+  const on = (update: unknown): Events =>
+    Option.match(Update.decode(update), {
+      onNone: () => onOther(update),
+      onSome: (known) => {
+        switch (known.sessionUpdate) {
+          case "agent_message_chunk":
+            return onChunk("text", known)
+          case "agent_thought_chunk":
+            return onChunk("thought", known)
+          case "user_message_chunk":
+            // The run's own request, which its conversation has.
+            return []
+          case "tool_call":
+          case "tool_call_update":
+            return [...closeMessage(), ...calls.on(known)]
+          case "plan":
+            return onPlan(known)
+          case "usage_update": {
+            const { sessionUpdate: _, ...usage } = known
+            metadata = { ...metadata, context: usage }
+            return []
+          }
+        }
+      },
+    })
+
+  return {
+    on,
+    asked: (call) => {
+      const closing = closeMessage()
+      const [events, known] = calls.asked(call)
+      return [[...closing, ...events], known]
+    },
+    close: () => [...closeMessage(), ...calls.close()],
+    metadata: () => metadata,
+  }
+}

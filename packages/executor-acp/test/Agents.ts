@@ -1,0 +1,179 @@
+/** Scripted agents as real processes, runs of them, and what they left. */
+import { AcpExecutor } from "@runlease/executor-acp"
+import {
+  type AgentEvent,
+  Executor,
+  Ids,
+  MemoryControlPlane,
+  RequestSnapshot,
+  Run,
+  Runs,
+} from "@runlease/core"
+import { Chunk, Deferred, Effect, Exit, Random, Schema, Stream } from "effect"
+import { execFile } from "node:child_process"
+import { existsSync } from "node:fs"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+const id = "00000000-0000-4000-8000-000000000001"
+
+export const conversationId = Ids.ConversationId.make(id)
+export const messageId = Ids.MessageId.make("00000000-0000-4000-8000-000000000002")
+
+export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun => ({
+  runId: Ids.RunId.make("run-1"),
+  projectId: Ids.ProjectId.make(id),
+  conversationId,
+  messageId,
+  agentId: Ids.AgentId.make("agent-1"),
+  status: "running",
+  snapshot: RequestSnapshot.fromText("What is new?"),
+  sourceTarget: Run.noTarget,
+  runtimeTarget: Run.noTarget,
+  latestEventId: Run.EventId.make(1),
+  latestSequence: Run.Sequence.make(0),
+  leaseOwner: null,
+  leaseEpoch: Run.LeaseEpoch.make(1),
+  leaseExpiresAt: null,
+  attempt: 1,
+  maxAttempts: 5,
+  waitedMillis: 0,
+  session: null,
+  ...changes,
+})
+
+export const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
+
+export type Step = Readonly<Record<string, unknown>>
+
+export interface Script {
+  readonly steps?: ReadonlyArray<Step>
+  readonly [key: string]: unknown
+}
+
+/** A folder that is removed when the scope closes. */
+export const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-acp-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true })),
+)
+
+const ps = Effect.map(
+  Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "pid=,args="], { maxBuffer: 2 ** 26 })),
+  ({ stdout }) => stdout.split("\n"),
+)
+
+/** The pids of the processes whose command line contains `token`. */
+export const pidsOf = (token: string) =>
+  Effect.map(ps, (lines) =>
+    lines.filter((line) => line.includes(token)).map((line) => Number.parseInt(line, 10)),
+  )
+
+/** Looks until it is so. */
+export const until = <A, E, R>(look: Effect.Effect<A, E, R>, is: (value: A) => boolean) =>
+  look.pipe(Effect.delay("20 millis"), Effect.repeat({ until: is }), Effect.timeout("20 seconds"))
+
+export interface Subject {
+  readonly options: AcpExecutor.Options
+  readonly token: string
+  readonly workRoot: string
+  /** What the agent's processes have noted. */
+  readonly notes: Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>>
+  readonly alive: Effect.Effect<number>
+  readonly produced: Effect.Effect<number>
+}
+
+/** An agent that does as the script says, in a work root of its own. */
+export const scripted = (script: Script, changes: Partial<AcpExecutor.Options> = {}) =>
+  Effect.gen(function* () {
+    const root = yield* folder
+    const token = `agent-${yield* Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER)}`
+    const log = join(root, "log")
+    const count = join(root, "count")
+    const file = join(root, "script")
+    yield* Effect.promise(() => writeFile(file, JSON.stringify({ log, count, ...script })))
+    const subject: Subject = {
+      token,
+      workRoot: join(root, "work"),
+      options: {
+        command: process.execPath,
+        args: [fixture("agent.mjs"), token, file],
+        permission: "allow",
+        workRoot: join(root, "work"),
+        killAfter: "300 millis",
+        cancelGrace: "500 millis",
+        ...changes,
+      },
+      notes: Effect.promise(async () =>
+        existsSync(log)
+          ? (await readFile(log, "utf8"))
+              .split("\n")
+              .filter((line) => line !== "")
+              .map((line): Record<string, unknown> => JSON.parse(line))
+          : [],
+      ),
+      alive: Effect.map(pidsOf(token), (pids) => pids.length),
+      produced: Effect.promise(async () => (existsSync(count) ? (await readFile(count)).length : 0)),
+    }
+    return subject
+  })
+
+export const execute = ({ options }: Pick<Subject, "options">, run = claimed()) =>
+  Stream.unwrap(Effect.map(AcpExecutor.make(options), (executor) => executor.execute(run)))
+
+/** All events of a run, and how its stream ended. */
+export const outcomeOf = (subject: Pick<Subject, "options">, run = claimed()) =>
+  Effect.gen(function* () {
+    const events: Array<AgentEvent.AgentEvent> = []
+    const exit = yield* Effect.exit(
+      Stream.runForEach(execute(subject, run), (event) => Effect.sync(() => events.push(event))),
+    )
+    return { events, exit }
+  })
+
+/** All events of a run whose stream ends. */
+export const eventsOf = (subject: Pick<Subject, "options">, run = claimed()) =>
+  Effect.map(Stream.runCollect(execute(subject, run)), Chunk.toReadonlyArray)
+
+/** What came before a failure, and the failure. */
+export const failureOf = (subject: Pick<Subject, "options">, run = claimed()) =>
+  Effect.gen(function* () {
+    const { events, exit } = yield* outcomeOf(subject, run)
+    const error = yield* Effect.flip(exit)
+    return { events, error: yield* Schema.decodeUnknown(Schema.instanceOf(Executor.ExecutorError))(error) }
+  })
+
+/** What a run waits for. */
+export const questionsOf = (subject: Pick<Subject, "options">, run = claimed()) =>
+  Effect.gen(function* () {
+    const { events, exit } = yield* outcomeOf(subject, run)
+    const error = yield* Effect.flip(exit)
+    const { interrupts } = yield* Schema.decodeUnknown(Schema.instanceOf(Executor.AwaitAnswers))(error)
+    return { events, interrupts }
+  })
+
+export const textOf = (events: ReadonlyArray<AgentEvent.AgentEvent>) =>
+  events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [String(event["delta"])] : [])).join("")
+
+/** Runs until the agent has said so much, and gives the fiber that goes on running. */
+export const untilSaid = (subject: Pick<Subject, "options">, text: string, run = claimed()) =>
+  Effect.gen(function* () {
+    const said = yield* Deferred.make<void, Executor.ExecutorFailure>()
+    let all = ""
+    const fiber = yield* Stream.runForEach(execute(subject, run), (event) => {
+      all += textOf([event])
+      return all.includes(text) ? Deferred.succeed(said, undefined) : Effect.void
+    }).pipe(
+      Effect.onExit((exit) => Deferred.done(said, Exit.asVoid(exit))),
+      Effect.forkScoped,
+    )
+    yield* Deferred.await(said)
+    return fiber
+  })
+
+/** The control plane that runs are recorded in. */
+export const ports = MemoryControlPlane.layer
+
+export const runs = Runs.Runs

@@ -1,0 +1,250 @@
+import { AgentEvent, Run } from "@runlease/core"
+import { describe, it } from "@effect/vitest"
+import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Effect, Schema } from "effect"
+import { claimed, conversationId, eventsOf, failureOf, messageId, ports, scripted, textOf } from "./Agents.js"
+
+const Metadata = Schema.Struct({ acp: Schema.Struct({ sessionId: Schema.String }) })
+
+const finished = (acp: Record<string, unknown>) => ({
+  type: "RUN_FINISHED",
+  threadId: conversationId,
+  runId: "run-1",
+  outcome: { type: "success" },
+  metadata: { acp },
+})
+
+describe("a turn", () => {
+  it.live("comes as events", () =>
+    Effect.gen(function* () {
+      const call = { toolCallId: "c1", title: "Edit a", kind: "edit" }
+      const diff = [{ type: "diff", path: "/a", oldText: "x", newText: "y" }]
+      const plan = [{ content: "think", priority: "high", status: "pending" }]
+      const subject = yield* scripted({
+        usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 },
+        steps: [
+          { update: { sessionUpdate: "agent_thought_chunk", content: { type: "text", text: "Hm" } } },
+          { update: { sessionUpdate: "agent_thought_chunk", content: { type: "text", text: "m." } } },
+          { say: "One " },
+          { say: "two." },
+          { update: { sessionUpdate: "plan", entries: plan } },
+          { update: { sessionUpdate: "tool_call", status: "pending", rawInput: {}, ...call } },
+          {
+            update: {
+              sessionUpdate: "tool_call_update",
+              toolCallId: "c1",
+              status: "in_progress",
+              rawInput: { path: "/a" },
+              locations: [{ path: "/a", line: 3 }],
+            },
+          },
+          {
+            update: {
+              sessionUpdate: "tool_call_update",
+              toolCallId: "c1",
+              status: "completed",
+              content: diff,
+              rawOutput: { ok: true },
+            },
+          },
+          { update: { sessionUpdate: "current_mode_update", currentModeId: "plan" } },
+          { update: { sessionUpdate: "not_known_yet", anything: [1] } },
+          {
+            update: {
+              sessionUpdate: "agent_message_chunk",
+              content: { type: "image", mimeType: "image/png", data: "AA==" },
+            },
+          },
+          { update: { sessionUpdate: "usage_update", used: 10, size: 100 } },
+          { say: "Three." },
+        ],
+      })
+      const events = yield* eventsOf(subject)
+      const { acp } = yield* Schema.decodeUnknown(Metadata)(events.at(-1)!["metadata"])
+      const { sessionId } = acp
+      deepStrictEqual(events, [
+        { type: "REASONING_START", messageId },
+        { type: "REASONING_MESSAGE_START", messageId, role: "reasoning" },
+        { type: "REASONING_MESSAGE_CONTENT", messageId, delta: "Hm" },
+        { type: "REASONING_MESSAGE_CONTENT", messageId, delta: "m." },
+        { type: "REASONING_MESSAGE_END", messageId },
+        { type: "REASONING_END", messageId },
+        AgentEvent.textStart(`${messageId}.1`),
+        AgentEvent.textContent(`${messageId}.1`, "One "),
+        AgentEvent.textContent(`${messageId}.1`, "two."),
+        {
+          type: "ACTIVITY_SNAPSHOT",
+          messageId: `${messageId}-plan`,
+          activityType: "PLAN",
+          content: { entries: plan },
+          replace: true,
+        },
+        AgentEvent.textEnd(`${messageId}.1`),
+        AgentEvent.toolCallStart("c1", "Edit a"),
+        AgentEvent.toolCallArgs("c1", '{"path":"/a"}'),
+        AgentEvent.toolCallEnd("c1"),
+        AgentEvent.custom("acp.tool_call", {
+          toolCallId: "c1",
+          status: "in_progress",
+          locations: [{ path: "/a", line: 3 }],
+        }),
+        AgentEvent.custom("acp.tool_call", {
+          toolCallId: "c1",
+          status: "completed",
+          content: diff,
+          rawOutput: { ok: true },
+        }),
+        {
+          type: "TOOL_CALL_RESULT",
+          messageId: "c1-result",
+          toolCallId: "c1",
+          role: "tool",
+          content: '{"ok":true}',
+        },
+        AgentEvent.custom("acp.current_mode_update", { currentModeId: "plan" }),
+        AgentEvent.custom("acp.not_known_yet", { anything: [1] }),
+        AgentEvent.custom("acp.content", {
+          kind: "text",
+          sessionUpdate: "agent_message_chunk",
+          content: { type: "image", mimeType: "image/png", data: "AA==" },
+        }),
+        AgentEvent.textStart(`${messageId}.2`),
+        AgentEvent.textContent(`${messageId}.2`, "Three."),
+        AgentEvent.textEnd(`${messageId}.2`),
+        finished({
+          sessionId,
+          stopReason: "end_turn",
+          context: { used: 10, size: 100 },
+          usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 },
+        }),
+      ])
+      strictEqual(yield* subject.alive, 0)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  for (const stop of ["max_tokens", "max_turn_requests", "refusal"]) {
+    it.live(`that stops for ${stop} fails the run with that code`, () =>
+      Effect.gen(function* () {
+        const events = yield* eventsOf(yield* scripted({ steps: [{ say: "a" }, { stop }] }))
+        const last = events.at(-1)!
+        deepStrictEqual([last.type, last["code"]], ["RUN_ERROR", stop])
+        strictEqual(textOf(events), "a")
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+    )
+  }
+
+  it.live("that the agent calls cancelled is", () =>
+    Effect.gen(function* () {
+      const events = yield* eventsOf(yield* scripted({ steps: [{ stop: "cancelled" }] }))
+      deepStrictEqual(events.at(-1)!["outcome"], { type: "cancelled" })
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("has ids of its own when an earlier attempt has written", () =>
+    Effect.gen(function* () {
+      const call = { sessionUpdate: "tool_call", toolCallId: "c", title: "t", status: "completed" }
+      const subject = yield* scripted({ steps: [{ say: "a" }, { update: call }] })
+      const events = yield* eventsOf(subject, claimed({ latestSequence: Run.Sequence.make(4) }))
+      assertTrue(events[0]!["messageId"] !== messageId)
+      strictEqual(events.find(({ type }) => type === "TOOL_CALL_START")!["toolCallId"], "c-1")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("cuts what no event can hold, and fails for no size of a result", () =>
+    Effect.gen(function* () {
+      const text = "é".repeat(300_000)
+      const content = [{ type: "content", content: { type: "text", text } }]
+      const call = {
+        sessionUpdate: "tool_call",
+        toolCallId: "c",
+        title: "t",
+        status: "completed",
+        content,
+        rawInput: { text },
+      }
+      const events = yield* eventsOf(yield* scripted({ steps: [{ update: call }] }))
+      for (const event of events) assertTrue(Buffer.byteLength(JSON.stringify(event)) < 245_760)
+      const result = events.find(({ type }) => type === "TOOL_CALL_RESULT")!
+      assertInclude(String(result["content"]), "more characters")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
+
+describe("an agent that fails", () => {
+  const failing = (
+    title: string,
+    script: Parameters<typeof scripted>[0],
+    code: string,
+    ...texts: ReadonlyArray<string>
+  ) =>
+    it.live(title, () =>
+      Effect.gen(function* () {
+        const subject = yield* scripted(script)
+        const { error, events } = yield* failureOf(subject)
+        strictEqual(error.code, code)
+        for (const text of texts) assertInclude(error.message, text)
+        strictEqual(yield* subject.alive, 0)
+        if (script.steps?.[0]?.["say"] !== undefined) strictEqual(textOf(events), script.steps[0]["say"])
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+    )
+
+  failing(
+    "at its start",
+    { crash: "start", stderr: "no key" },
+    "agent_exited",
+    "exited with code 7",
+    "no key",
+  )
+  failing("at initialize", { crash: "initialize" }, "agent_exited", "exited with code 8")
+  failing("at session/new", { crash: "session" }, "agent_exited", "exited with code 9")
+  failing("in a turn", { steps: [{ say: "a" }, { exit: 3 }], stderr: "why" }, "agent_exited", "why")
+  failing("by a signal", { steps: [{ say: "a" }, { signal: "SIGKILL" }] }, "agent_killed", "SIGKILL")
+  failing("by an error of its own", { refuse: "no model" }, "agent_error", "no model", "session/prompt")
+  failing("with another version", { version: 7 }, "agent_protocol_version", "version 7")
+  failing("for want of a login", { auth: true }, "agent_auth_required", "scripted login", "authMethod")
+  failing(
+    "with a message too large",
+    { steps: [{ say: "a" }, { huge: 9 * 1024 * 1024 }] },
+    "agent_message_too_large",
+  )
+  failing(
+    "with what is not its protocol",
+    { banner: Array.from({ length: 20 }, () => "usage: agent [options]") },
+    "agent_protocol_error",
+    "usage: agent",
+  )
+  failing(
+    "with JSON that is no message",
+    { steps: [{ raw: '{"a":1}\n'.repeat(20) }, { hang: true }] },
+    "agent_protocol_error",
+  )
+
+  it.live("to open a session in time", () =>
+    Effect.gen(function* () {
+      const { error } = yield* failureOf(yield* scripted({ hang: "initialize" }, { startWithin: "1 second" }))
+      strictEqual(error.code, "agent_slow")
+      strictEqual(error.retryable, true)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is none for a banner", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ banner: ["Welcome!", "", "[1,2]"], steps: [{ say: "a" }] })
+      strictEqual(textOf(yield* eventsOf(subject)), "a")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is none when the options say how to log in", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ auth: true, steps: [{ say: "a" }] }, { authMethod: "key" })
+      strictEqual(textOf(yield* eventsOf(subject)), "a")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is not found", () =>
+    Effect.gen(function* () {
+      const { error } = yield* failureOf(yield* scripted({}, { command: "no-such-agent" }))
+      strictEqual(error.code, "command_not_found")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
