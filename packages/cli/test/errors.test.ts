@@ -127,11 +127,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
         [["--arg", "x"], "--arg goes with --command, which is not given"],
         [["--command", "cat", "--module", "./worker.ts"], "--command and --module exclude each other"],
         [["--module", "./worker.ts", "--format", "text"], "--format goes with --command, not with --module"],
-        [
-          ["--module", "./worker.ts", "--pass-env", "HOME"],
-          "--pass-env is for the process that --command starts",
-        ],
-        [["--module", "./worker.ts", "--", "more"], '"more" is for the process that --command starts'],
+        [["--module", "./worker.ts", "--pass-env", "HOME"], "--pass-env is for the process that --command"],
+        [["--module", "./worker.ts", "--", "more"], '"more" is for the process that --command'],
       ] as const
       yield* Effect.forEach(
         refusals,

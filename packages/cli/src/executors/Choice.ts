@@ -5,6 +5,7 @@ import { Args, type Command, Options } from "@effect/cli"
 import { Duration, Effect, HashMap, Option } from "effect"
 import { type CommandFailure, usage } from "../ExitCode.js"
 import * as Flag from "../Flag.js"
+import * as Acp from "./Acp.js"
 import * as AgUi from "./AgUi.js"
 import * as Model from "./Model.js"
 import * as Module from "./Module.js"
@@ -31,6 +32,7 @@ export const options = {
   program: Program.way.options,
   module: Module.way.options,
   model: Model.way.options,
+  acp: Acp.way.options,
   agUi: AgUi.way.options,
   processes,
   grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
@@ -72,6 +74,7 @@ export const executorOf = (
     Program.way.read(parsed.program, shared),
     Module.way.read(parsed.module, shared),
     Model.way.read(parsed.model, shared),
+    Acp.way.read(parsed.acp, shared),
     AgUi.way.read(parsed.agUi, shared),
   ]
   const chosen = candidates.filter(({ executor }) => Option.isSome(executor))
@@ -98,7 +101,7 @@ export const executorOf = (
   }
   const ofProcesses = [...Way.given(parsed.processes), ...(rest.length > 0 ? [JSON.stringify(rest[0])] : [])]
   if (!first.startsProcesses && ofProcesses.length > 0) {
-    const flags = list.format(
+    const flags = choices.format(
       candidates.filter(({ startsProcesses }) => startsProcesses).map(({ flag }) => flag),
     )
     return Effect.fail(

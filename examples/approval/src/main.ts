@@ -1,0 +1,63 @@
+import { NodeRuntime } from "@effect/platform-node"
+import {
+  Executors,
+  Ids,
+  Interrupts,
+  MemoryControlPlane,
+  RequestSnapshot,
+  RunLog,
+  Runs,
+  Worker,
+} from "@runlease/core"
+import { Console, Effect, Layer, Stream } from "effect"
+
+/** Pays back what is asked for; what is much needs a person's yes. */
+const refunds = Executors.layer((run) =>
+  Effect.gen(function* () {
+    const amount = Number(RequestSnapshot.lastUserText(run.snapshot))
+    if (amount > 100) {
+      const yes = yield* Interrupts.approve(run, { id: "refund", message: `Refund ${amount} EUR?` })
+      if (!yes) return `Nobody wants to refund ${amount} EUR.`
+    }
+    return `Refunded ${amount} EUR.`
+  }),
+)
+
+/** Says yes up to 500. A person would do so from the command line, over HTTP, or in an AG-UI front end. */
+const person = Effect.fnUntraced(function* (runId: Ids.RunId, amount: number) {
+  const runs = yield* Runs.Runs
+  const { waiting } = yield* runs.get(runId)
+  for (const { id, message } of waiting?.interrupts ?? []) {
+    const approved = amount <= 500
+    yield* Console.log(`  ${message} ${approved ? "yes" : "no"}`)
+    yield* runs.resume(runId, [{ interruptId: id, status: "resolved", payload: { approved } }])
+  }
+})
+
+const program = Effect.gen(function* () {
+  const runs = yield* Runs.Runs
+  const log = yield* RunLog.RunLog
+  for (const amount of [20, 400, 900]) {
+    const { run } = yield* runs.submit({
+      publicId: Ids.RunId.make(`refund-${amount}`),
+      agentId: Ids.AgentId.make("refunds"),
+      snapshot: RequestSnapshot.fromText(String(amount)),
+    })
+    yield* Console.log(run.runId)
+    // A run that waits has come to an end, so to speak, and its log goes on when it is answered.
+    yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => {
+      switch (event.type) {
+        case "RUN_FINISHED":
+          return person(run.runId, amount)
+        case "TEXT_MESSAGE_CONTENT":
+          return Console.log(`  ${String(event["delta"])}`)
+        default:
+          return Effect.void
+      }
+    })
+  }
+})
+
+const worker = Worker.layer().pipe(Layer.provide(refunds), Layer.provideMerge(MemoryControlPlane.layer))
+
+program.pipe(Effect.provide(worker), NodeRuntime.runMain)

@@ -1,0 +1,53 @@
+import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { AiModel } from "@runlease/executor-ai"
+import { Effect, Layer, Schema, Stream } from "effect"
+import { createServer } from "node:http"
+
+const Asked = Schema.Struct({
+  messages: Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.Unknown })),
+})
+
+/** The answer, word by word, as OpenAI's chat completions stream it. */
+const chunksOf = (answer: string): ReadonlyArray<string> => {
+  const chunk = (choices: ReadonlyArray<object>, usage?: object) =>
+    JSON.stringify({
+      id: "1",
+      object: "chat.completion.chunk",
+      created: 0,
+      model: "stand-in",
+      choices,
+      usage,
+    })
+  const words = answer.split(/(?<= )/)
+  return [
+    ...words.map((content) =>
+      chunk([{ index: 0, delta: { role: "assistant", content }, finish_reason: null }]),
+    ),
+    chunk([{ index: 0, delta: {}, finish_reason: "stop" }]),
+    chunk([], { prompt_tokens: 10, completion_tokens: words.length, total_tokens: 10 + words.length }),
+    "[DONE]",
+  ]
+}
+
+/** Knows no more than how many messages it was sent. */
+const answer = Effect.gen(function* () {
+  const { messages } = yield* HttpServerRequest.schemaBodyJson(Asked)
+  const text = `I have read ${messages.length} messages, and have nothing to add.`
+  return HttpServerResponse.stream(
+    Stream.encodeText(Stream.fromIterable(chunksOf(text).map((data) => `data: ${data}\n\n`))),
+    { contentType: "text/event-stream" },
+  )
+})
+
+/** A model that is a server on loopback, which speaks the protocol of real ones. */
+export const model = Layer.unwrapEffect(
+  HttpServer.addressFormattedWith((url) =>
+    Effect.succeed(AiModel.fromName("openai-chat:stand-in", { baseUrl: `${url}/v1` })),
+  ),
+).pipe(
+  Layer.provideMerge(
+    HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.post("/v1/chat/completions", answer))),
+  ),
+  Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+)

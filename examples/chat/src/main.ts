@@ -1,0 +1,49 @@
+import { NodeRuntime } from "@effect/platform-node"
+import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AiExecutor, AiModel } from "@runlease/executor-ai"
+import { Config, Console, Effect, Layer, Option, Stream } from "effect"
+import * as StandIn from "./StandIn.js"
+
+/** The model that MODEL names, or one that needs no key. */
+const model = Layer.unwrapEffect(
+  Effect.map(
+    Config.option(Config.string("MODEL")),
+    Option.match({ onNone: () => StandIn.model, onSome: (name) => AiModel.fromName(name) }),
+  ),
+)
+
+const message = (role: string, text: string, id: string): RequestSnapshot.SnapshotMessage => ({
+  id,
+  role,
+  parts: [RequestSnapshot.textPart(text)],
+})
+
+const program = Effect.gen(function* () {
+  const runs = yield* Runs.Runs
+  const log = yield* RunLog.RunLog
+  let messages: ReadonlyArray<RequestSnapshot.SnapshotMessage> = []
+  for (const question of ["What is a lease?", "And in five words?"]) {
+    yield* Console.log(`you:   ${question}`)
+    messages = [...messages, message("user", question, `user-${messages.length}`)]
+    const { run } = yield* runs.submit({
+      agentId: Ids.AgentId.make("chat"),
+      snapshot: { ...RequestSnapshot.empty, messages },
+    })
+    const answer = yield* log.follow({ runId: run.runId }).pipe(
+      Stream.filter(({ event }) => event.type === "TEXT_MESSAGE_CONTENT"),
+      Stream.runFold("", (text, { event }) => text + String(event["delta"])),
+    )
+    messages = [...messages, message("assistant", answer, run.messageId)]
+    const { metadata, status } = yield* runs.get(run.runId)
+    yield* Console.log(`model: ${answer}`)
+    yield* Console.log(`       ${status}, ${JSON.stringify(metadata)}`)
+  }
+})
+
+const worker = Worker.layer().pipe(
+  Layer.provide(AiExecutor.layer({ system: "You answer in one short sentence." })),
+  Layer.provide(model),
+  Layer.provideMerge(MemoryControlPlane.layer),
+)
+
+program.pipe(Effect.provide(worker), NodeRuntime.runMain)

@@ -1,0 +1,51 @@
+import { HttpServer } from "@effect/platform"
+import { NodeRuntime } from "@effect/platform-node"
+import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { AgUiExecutor } from "@runlease/executor-ag-ui"
+import { Config, Console, Effect, Layer, Option, Stream } from "effect"
+import * as StandIn from "./StandIn.js"
+
+const standIn = Layer.unwrapEffect(
+  HttpServer.addressFormattedWith((url) => Effect.succeed(AgUiExecutor.layer({ url }))),
+).pipe(Layer.provide(StandIn.agent))
+
+/** The agent at AGENT_URL, to which AGENT_AUTHORIZATION opens; or one that needs no key. */
+const executor = Layer.unwrapEffect(
+  Effect.map(
+    Effect.all([
+      Config.option(Config.string("AGENT_URL")),
+      Config.option(Config.redacted("AGENT_AUTHORIZATION")),
+    ]),
+    ([url, secret]) =>
+      Option.match(url, {
+        onNone: () => standIn,
+        onSome: (given) =>
+          AgUiExecutor.layer({
+            url: given,
+            headers: Option.match(secret, {
+              onNone: () => ({}),
+              onSome: (authorization) => ({ authorization }),
+            }),
+          }),
+      }),
+  ),
+)
+
+const program = Effect.gen(function* () {
+  const runs = yield* Runs.Runs
+  const log = yield* RunLog.RunLog
+  const { run } = yield* runs.submit({
+    publicId: Ids.RunId.make("count-1"),
+    agentId: Ids.AgentId.make("counter"),
+    snapshot: RequestSnapshot.fromText("How many letters?"),
+  })
+  yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event, eventId }) =>
+    Console.log(
+      `${eventId} ${event.type}${event["delta"] === undefined ? "" : ` ${JSON.stringify(event["delta"])}`}`,
+    ),
+  )
+})
+
+const worker = Worker.layer().pipe(Layer.provide(executor), Layer.provideMerge(MemoryControlPlane.layer))
+
+program.pipe(Effect.provide(worker), NodeRuntime.runMain)
