@@ -21,8 +21,17 @@
  * @since 0.1.0
  */
 import { type AiError, LanguageModel, Prompt, type Tool, type Toolkit } from "@effect/ai"
-import { AgentEvent, Executor, PastAttempts, type Run, RunLog, RunSink, ToolCalls } from "@runlease/core"
-import { Cause, Chunk, Clock, DateTime, Duration, Effect, Layer, Option, Stream } from "effect"
+import {
+  AgentEvent,
+  Executor,
+  Interrupt,
+  PastAttempts,
+  type Run,
+  RunLog,
+  RunSink,
+  ToolCalls,
+} from "@runlease/core"
+import { Cause, Chunk, Duration, Effect, Layer, Option, Stream } from "effect"
 import type * as AiTool from "./AiTool.js"
 import * as Answer from "./internal/Answer.js"
 import * as Conversation from "./internal/Conversation.js"
@@ -67,7 +76,7 @@ export type Needs<Tools extends Record<string, Tool.Any>> =
  * Fails, as the executor. Retryable: `model_rate_limited`, `model_unavailable`, `model_unreachable`, `model_timeout`,
  * `model_stream_broken`, each after what the server asks to wait. Not: `model_unauthorized`, `model_forbidden`,
  * `model_not_found`, `model_request_refused`, `model_quota_exhausted`, `model_input_unsupported`,
- * `model_output_malformed`, `step_limit`, `tool_arguments_malformed`, `tool_defect`, `bad_tools`, `bad_part`. Either:
+ * `model_output_malformed`, `model_output_too_large`, `step_limit`, `tool_arguments_malformed`, `tool_defect`, `bad_tools`, `bad_part`. Either:
  * `model_error`, as the provider said.
  *
  * @since 0.1.0
@@ -131,26 +140,6 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
       metadata: { usage: Usage.sum(steps) },
     })
 
-    const interrupted = (waiting: ReadonlyArray<Answer.Asked>) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        finished({
-          type: "interrupt",
-          interrupts: waiting.map(({ toolCallId, toolName }) => ({
-            id: toolCallId,
-            reason: "tool_call",
-            toolCallId,
-            toolName,
-            ...(options.answerWithin === undefined
-              ? {}
-              : {
-                  expiresAt: DateTime.formatIso(
-                    DateTime.unsafeMake(now + Duration.toMillis(options.answerWithin)),
-                  ),
-                }),
-          })),
-        }),
-      )
-
     /** The calls of a step, and then the next step or the wait for the client. */
     const afterCalls = (answered: Answer.Answered): Events => {
       const results = new Map<string, WorkerCalls.Result>()
@@ -171,7 +160,12 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
         ),
         Stream.concat(
           Stream.suspend((): Events => {
-            if (waiting.length > 0) return Stream.fromEffect(interrupted(waiting))
+            const [first, ...rest] = waiting.map(({ toolCallId, toolName }) =>
+              Interrupt.ofToolCall(toolCallId, toolName),
+            )
+            if (first !== undefined) {
+              return Stream.fail(Executor.awaitAnswers([first, ...rest], options.answerWithin))
+            }
             malformedSteps = Array.from(results.values()).some(({ made }) => made) ? 0 : malformedSteps + 1
             if (malformedSteps >= maxMalformedSteps) {
               return Stream.fail(Failure.argumentsMalformed(malformedSteps))
@@ -238,6 +232,9 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
         ),
         Stream.timeoutFail(() => Failure.timedOut(idleTimeout), idleTimeout),
         Stream.mapChunksEffect((chunk) => {
+          if (Chunk.some(chunk, (part) => "delta" in part && part.delta.length > Failure.maxPart)) {
+            return Effect.fail(Failure.tooLarge)
+          }
           const events = Chunk.flatMap(chunk, (part) => Chunk.unsafeFromArray([...answer.read(part)]))
           const error = answer.error()
           return error === undefined ? Effect.succeed(events) : Effect.fail(Failure.ofErrorPart(error.error))
@@ -253,7 +250,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
   return Executor.Executor.of({ execute: (run) => Stream.unwrap(start(run)) })
 })
 
-type Events = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorError>
+type Events = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorFailure>
 
 /**
  * The executor of a worker that asks the model of the context.

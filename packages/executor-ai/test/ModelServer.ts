@@ -6,7 +6,6 @@
  * It needs nothing but Node and `effect`, so examples use it as well.
  */
 import { Effect, type Scope } from "effect"
-import { once } from "node:events"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
 import * as ChatCompletions from "./wire/ChatCompletions.js"
@@ -60,6 +59,16 @@ const readBody = async (request: Http.IncomingMessage) => {
   return JSON.parse(text) as Record<string, unknown>
 }
 
+/** Until it takes more, or is gone. */
+const drained = (outgoing: Http.ServerResponse) =>
+  new Promise<void>((resolve) => {
+    const done = () => {
+      outgoing.off("drain", done).off("close", done)
+      resolve()
+    }
+    outgoing.on("drain", done).on("close", done)
+  })
+
 /** Answers each request by what the script says of it, for as long as the Scope is open. */
 export const make = (
   script: (request: Request) => Turn | Plain,
@@ -89,8 +98,7 @@ export const make = (
       for (const frame of wire.frames(says, body, request.index + 1)) {
         if (outgoing.destroyed) return
         if (frame.delta) produced += 1
-        if (!outgoing.write(frame.data))
-          await Promise.race([once(outgoing, "drain"), once(outgoing, "close")])
+        if (!outgoing.write(frame.data)) await drained(outgoing)
       }
       await says.until
       if (says.ending === "cut") outgoing.destroy()

@@ -160,8 +160,8 @@ for (const protocol of Asking.protocols) {
 
     test("end the run when they break", [{ calls: [call("add", { a: 13, b: 1 })] }], ({ error, events }) => {
       strictEqual(error?.code, "tool_defect")
-      strictEqual(error.retryable, false)
-      assertTrue(error.message.includes("add") && error.message.includes("no thirteens"))
+      strictEqual(error?.retryable, false)
+      assertTrue(error?.message.includes("add") && error.message.includes("no thirteens"))
       deepStrictEqual(results(events), [])
     })
 
@@ -213,7 +213,7 @@ for (const protocol of Asking.protocols) {
       [{ calls: [call("add", { a: 1, b: 1 })] }],
       ({ error, events, requests }) => {
         strictEqual(error?.code, "step_limit")
-        strictEqual(error.retryable, false)
+        strictEqual(error?.retryable, false)
         strictEqual(requests.length, 4)
         // The calls of the last step have no step that could learn of them.
         strictEqual(results(events).length, 3)

@@ -8,6 +8,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type * as Ids from "@runlease/core/Ids"
+import { ofToolCall, toolResult } from "@runlease/core/Interrupt"
 import { Leases } from "@runlease/core/Leases"
 import * as PastAttempts from "@runlease/core/PastAttempts"
 import type { ClaimedRun } from "@runlease/core/Run"
@@ -170,8 +171,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           answered("a", "first"),
           ...asked("c", "ask", "{}"),
         ])
-        yield* leases.suspend(TestRuns.leaseOf(waiting), { toolCallId: "c", toolName: "ask" })
-        yield* runs.resume(waiting.runId, { toolCallId: "c", result: "yes" })
+        yield* leases.suspend(TestRuns.leaseOf(waiting), {
+          interrupts: [ofToolCall("c", "ask")],
+        })
+        yield* runs.resume(waiting.runId, [toolResult("c", "yes")])
         const held = yield* TestRuns.claimOne(worker)
         deepStrictEqual(yield* ToolCalls.begunBefore(held), [])
         const attempts = yield* PastAttempts.read(held)
@@ -207,8 +210,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* TestRuns.append(dead, asked("a", "charge", "{}"))
         const waiting = yield* again(worker)
         yield* TestRuns.append(waiting, asked("c", "ask", "{}"))
-        yield* leases.suspend(TestRuns.leaseOf(waiting), { toolCallId: "c", toolName: "ask" })
-        yield* runs.resume(waiting.runId, { toolCallId: "c", result: "yes" })
+        yield* leases.suspend(TestRuns.leaseOf(waiting), {
+          interrupts: [ofToolCall("c", "ask")],
+        })
+        yield* runs.resume(waiting.runId, [toolResult("c", "yes")])
         const held = yield* TestRuns.claimOne(worker)
         strictEqual((yield* ToolCalls.begunBefore(held)).length, 1)
         deepStrictEqual(yield* verdicts(held, "charge", "{}"), ["Execute", "Execute", "Uncertain"])

@@ -145,6 +145,14 @@ export const ofDefect = (defect: unknown): Executor.ExecutorError =>
 export const unfinished = (begun: boolean): Executor.ExecutorError =>
   begun ? broken("it ended before it was complete") : malformed("it holds nothing of an answer")
 
+/** The most that one part of an answer may say at once, in UTF-16 units. */
+export const maxPart = 4 * 1024 * 1024
+
+export const tooLarge: Executor.ExecutorError = failure(
+  "model_output_too_large",
+  `The model said more than ${maxPart} characters at once`,
+)
+
 export const timedOut = (duration: Duration.Duration): Executor.ExecutorError =>
   failure("model_timeout", `The model said nothing for ${Duration.format(duration)}`, { retryable: true })
 

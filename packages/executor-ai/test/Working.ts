@@ -1,0 +1,73 @@
+/** Workers that ask a model, over a control plane of their own. */
+import type { Tool } from "@effect/ai"
+import {
+  type AgentEvent,
+  type ControlPlane,
+  Executors,
+  type Ids,
+  MemoryControlPlane,
+  type Run,
+  RunLog,
+  Runs,
+  Worker,
+  type WorkerOptions,
+} from "@runlease/core"
+import type { AiExecutor } from "@runlease/executor-ai"
+import { SqlControlPlane } from "@runlease/sql"
+import { TestRuns } from "@runlease/testkit"
+import { Effect, Layer, Stream } from "effect"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Asking from "./Asking.js"
+import type * as ModelServer from "./ModelServer.js"
+
+const sqlite = Layer.unwrapScoped(
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-ai-"))),
+      (folder) => Effect.promise(() => rm(folder, { recursive: true })),
+    ),
+    (folder) => SqlControlPlane.layerSqlite({ filename: join(folder, "runlease.db") }),
+  ),
+)
+
+/** The control planes that such tests run over. */
+export const controlPlanes: Readonly<Record<string, Layer.Layer<ControlPlane.ProjectPorts, unknown>>> = {
+  memory: MemoryControlPlane.layer,
+  SQLite: sqlite,
+}
+
+/** A worker that asks the model that a server plays. */
+export const start = <Tools extends Record<string, Tool.Any> = {}>(
+  server: ModelServer.ModelServer,
+  options: AiExecutor.Options<Tools> = {},
+  workerOptions: WorkerOptions.WorkerOptions = {},
+  protocol: ModelServer.Protocol = "responses",
+) =>
+  Effect.flatMap(Asking.executor(protocol, server, options), ({ execute }) =>
+    Worker.make({ drainTimeout: 0, interruptGrace: "2 seconds", retryDelay: () => 0, ...workerOptions }).pipe(
+      Effect.provide(Executors.layerWith(execute)),
+    ),
+  )
+
+/** Waits until a run has this status. */
+export const untilStatus = (runId: Ids.RunId, status: Run.RunStatus) =>
+  TestRuns.getRun(runId).pipe(
+    Effect.delay("10 millis"),
+    Effect.repeat({ until: (run) => run.status === status }),
+    Effect.timeout("20 seconds"),
+  )
+
+/** Waits until the log of a run holds such an event. */
+export const untilLogged = (runId: Ids.RunId, is: (event: AgentEvent.AgentEvent) => boolean) =>
+  Effect.flatMap(RunLog.RunLog, (log) =>
+    log.follow({ runId }).pipe(
+      Stream.filter(({ event }) => is(event)),
+      Stream.runHead,
+      Effect.timeout("20 seconds"),
+    ),
+  )
+
+export const answer = (runId: Ids.RunId, answers: Parameters<Runs.Runs["Type"]["resume"]>[1]) =>
+  Effect.flatMap(Runs.Runs, (runs) => runs.resume(runId, answers))

@@ -1,0 +1,245 @@
+/** What is done of a tool call again when the attempt that made it died. */
+import { Tool, Toolkit } from "@effect/ai"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Leases, RunLog, ToolCalls } from "@runlease/core"
+import { AiTool } from "@runlease/executor-ai"
+import { EventOrder, Faults, TestRuns } from "@runlease/testkit"
+import { Deferred, Effect, Exit, Layer, Ref, Schema, Scope } from "effect"
+import * as ModelServer from "./ModelServer.js"
+import * as Working from "./Working.js"
+
+const parameters = { sum: Schema.Int }
+const success = Schema.String
+const dependencies = [AiTool.CurrentCall]
+const make = { parameters, success, dependencies }
+
+const toolkit = Toolkit.make(
+  Tool.make("look", make).annotate(AiTool.SideEffect, "pure"),
+  Tool.make("put", make).annotate(AiTool.SideEffect, "idempotent"),
+  Tool.make("pay", make).annotate(AiTool.SideEffect, "atMostOnce"),
+  Tool.make("stay", make).annotate(AiTool.SideEffect, "pure"),
+)
+
+/** The tools, what was called of them by which key, and which call never comes back until it is interrupted. */
+const tools = (hanging: string) =>
+  Effect.gen(function* () {
+    const made = yield* Ref.make<ReadonlyArray<readonly [name: string, key: string]>>([])
+    const stuck = yield* Deferred.make<void>()
+    const calls = yield* Ref.make(0)
+    const handler = (name: string) => () =>
+      Effect.gen(function* () {
+        const { key } = yield* AiTool.CurrentCall
+        yield* Ref.update(made, (before) => [...before, [name, key] as const])
+        if (name === hanging && (yield* Ref.getAndUpdate(calls, (n) => n + 1)) === 0) {
+          yield* Deferred.succeed(stuck, undefined)
+          return yield* Effect.never
+        }
+        return `${name} done`
+      })
+    const layer = toolkit.toLayer({
+      look: handler("look"),
+      put: handler("put"),
+      pay: handler("pay"),
+      stay: handler("stay"),
+    })
+    return { made: Ref.get(made), stuck: Deferred.await(stuck), layer }
+  })
+
+const call = (name: string, id: string, args: unknown = { sum: 1 }) => ({ id, name, args })
+
+/** How an attempt ends that gives no outcome: its worker drains, or nobody hears of it any more. */
+const endings = {
+  "is drained": { cut: false },
+  "is cut off": { cut: true },
+} as const
+
+/** The port of leases as a worker has it that can be cut off: what it asks is never heard. */
+const cuttable = (isCut: Deferred.Deferred<void>) => ({
+  leases: Faults.over(Leases.Leases, (leases) => {
+    const unlessCut = <A, E>(effect: Effect.Effect<A, E>) =>
+      Effect.flatMap(Deferred.isDone(isCut), (cut) => (cut ? Effect.never : effect))
+    return {
+      ...leases,
+      renew: (request) => unlessCut(leases.renew(request)),
+      release: (ref, options) => unlessCut(leases.release(ref, options)),
+      complete: (ref, outcome, last) => unlessCut(leases.complete(ref, outcome, last)),
+    }
+  }),
+  log: Faults.over(RunLog.RunLog, (log) => ({
+    ...log,
+    append: (request) =>
+      Effect.flatMap(Deferred.isDone(isCut), (cut) => (cut ? Effect.never : log.append(request))),
+  })),
+})
+
+for (const [ending, { cut }] of Object.entries(endings)) {
+  for (const [name, controlPlane] of Object.entries(Working.controlPlanes)) {
+    describe(`calls of an attempt whose worker ${ending} (${name})`, () => {
+      /** Runs a first attempt until `hanging` hangs, ends it like that, and lets a second worker go on. */
+      const twice = (
+        hanging: string,
+        first: ReadonlyArray<ModelServer.ToolCall>,
+        second: ReadonlyArray<ModelServer.ToolCall>,
+      ) =>
+        Effect.gen(function* () {
+          const { layer, made, stuck } = yield* tools(hanging)
+          const server = yield* ModelServer.make(({ index }) =>
+            index === 0 ? { calls: first } : index === 1 ? { calls: second } : { texts: ["Done."] },
+          )
+          const isCut = yield* Deferred.make<void>()
+          const { leases, log } = cuttable(isCut)
+          const ports = yield* Layer.build(controlPlane)
+          const cutPorts = yield* Layer.build(log(leases(Layer.succeedContext(ports))))
+          const firstWorker = yield* Scope.make()
+          yield* Effect.gen(function* () {
+            yield* Working.start(server, { toolkit }, { leaseDuration: "5 seconds" })
+          }).pipe(Effect.provide(layer), Effect.provide(cutPorts), Scope.extend(firstWorker))
+          return yield* Effect.gen(function* () {
+            const { runId } = yield* TestRuns.submit()
+            yield* stuck
+            // What ran beside the call that hangs is in the log.
+            const others = first.filter((asked) => asked.name !== hanging)
+            yield* Effect.forEach(others, ({ id }) =>
+              Working.untilLogged(
+                runId,
+                (event) => event.type === "TOOL_CALL_RESULT" && event["toolCallId"] === id,
+              ),
+            )
+            if (cut) yield* Deferred.succeed(isCut, undefined)
+            else yield* Scope.close(firstWorker, Exit.void)
+            yield* Working.start(server, { toolkit })
+            yield* Working.untilStatus(runId, "completed")
+            yield* Scope.close(firstWorker, Exit.void)
+            const events = yield* TestRuns.eventsOf(runId)
+            deepStrictEqual(EventOrder.violations(events, { ended: true }), [])
+            return { made: yield* made, events, requests: server.requests, runId }
+          }).pipe(Effect.provide(layer), Effect.provide(ports))
+        })
+
+      const test = (title: string, effect: Effect.Effect<unknown, unknown, Scope.Scope>) =>
+        it.scopedLive(title, () => effect, 60_000)
+
+      test(
+        "are not made again at most once: they are uncertain",
+        Effect.gen(function* () {
+          const { events, made, requests } = yield* twice(
+            "pay",
+            [call("pay", "a", { sum: 1 })],
+            [call("pay", "b", '{ "sum": 1 }')],
+          )
+          deepStrictEqual(
+            made.map(([tool]) => tool),
+            ["pay"],
+          )
+          const uncertain = events.filter((event) => event["name"] === ToolCalls.uncertainEventName)
+          deepStrictEqual(
+            uncertain.map(({ value }) => value),
+            [{ toolCallId: "b", toolName: "pay", args: '{"sum":1}', begunAs: "a" }],
+          )
+          const told = JSON.stringify(requests[2]!.body)
+          assertTrue(told.includes("uncertain"), told)
+        }),
+      )
+
+      test(
+        "are made when they are others than those begun",
+        Effect.gen(function* () {
+          const { events, made } = yield* twice("pay", [call("pay", "a")], [call("pay", "b", { sum: 2 })])
+          deepStrictEqual(
+            made.map(([tool]) => tool),
+            ["pay", "pay"],
+          )
+          strictEqual(new Set(made.map(([, key]) => key)).size, 2)
+          assertTrue(!events.some((event) => event["name"] === ToolCalls.uncertainEventName))
+        }),
+      )
+
+      test(
+        "keep the results that were recorded, but for those that are pure",
+        Effect.gen(function* () {
+          const asked = (prefix: string) => [
+            call("look", `${prefix}-look`),
+            call("put", `${prefix}-put`),
+            call("pay", `${prefix}-pay`),
+          ]
+          const { events, made } = yield* twice("stay", [...asked("a"), call("stay", "a-stay")], asked("b"))
+          deepStrictEqual(made.map(([tool]) => tool).toSorted(), ["look", "look", "pay", "put", "stay"])
+          const results = events.flatMap((event) =>
+            event.type === "TOOL_CALL_RESULT" ? [[event["toolCallId"], event["content"]]] : [],
+          )
+          for (const tool of ["look", "put", "pay"]) {
+            assertTrue(results.some(([id, content]) => id === `b-${tool}` && content === `${tool} done`))
+          }
+        }),
+      )
+
+      test(
+        "have the same key in the next attempt when they are idempotent",
+        Effect.gen(function* () {
+          const { made } = yield* twice("put", [call("put", "a")], [call("put", "b")])
+          strictEqual(made.length, 2)
+          strictEqual(made[0]![1], made[1]![1])
+        }),
+      )
+    })
+  }
+}
+
+describe("a call that is made at most once", () => {
+  it.scopedLive("is not made before the log holds its beginning", () =>
+    Effect.gen(function* () {
+      const { layer, made } = yield* tools("none")
+      const server = yield* ModelServer.make(
+        ModelServer.inTurn({ calls: [call("pay", "a")] }, { texts: ["ok"] }),
+      )
+      const gate = yield* Effect.makeLatch(false)
+      const reached = yield* Deferred.make<void>()
+      const ports = yield* Layer.build(Working.controlPlanes["memory"]!)
+      const held = Faults.over(RunLog.RunLog, (log) => ({
+        ...log,
+        append: (request) =>
+          request.events.some(({ type }) => type === "TOOL_CALL_END")
+            ? Deferred.succeed(reached, undefined).pipe(
+                Effect.zipRight(gate.await),
+                Effect.zipRight(log.append(request)),
+              )
+            : log.append(request),
+      }))
+      yield* Effect.gen(function* () {
+        yield* Working.start(server, { toolkit })
+      }).pipe(Effect.provide(layer), Effect.provide(held(Layer.succeedContext(ports))))
+      yield* Effect.gen(function* () {
+        const { runId } = yield* TestRuns.submit()
+        yield* Deferred.await(reached)
+        // A moment for whatever would not wait.
+        yield* Effect.replicateEffect(Effect.sleep(0), 100, { discard: true })
+        deepStrictEqual(yield* made, [])
+        yield* gate.open
+        yield* Working.untilStatus(runId, "completed")
+        strictEqual((yield* made).length, 1)
+      }).pipe(Effect.provide(ports))
+    }),
+  )
+
+  it.scopedLive("was not begun when the answer that asks for it was cut off", () =>
+    Effect.gen(function* () {
+      const { layer, made } = yield* tools("none")
+      const server = yield* ModelServer.make(
+        ModelServer.inTurn(
+          { calls: [call("pay", "a")], ending: "short" },
+          { calls: [call("pay", "b")] },
+          { texts: ["ok"] },
+        ),
+      )
+      yield* Effect.gen(function* () {
+        yield* Working.start(server, { toolkit })
+        const { runId } = yield* TestRuns.submit()
+        yield* Working.untilStatus(runId, "completed")
+        deepStrictEqual((yield* made).length, 1)
+        const events = yield* TestRuns.eventsOf(runId)
+        assertTrue(!events.some((event) => event["name"] === ToolCalls.uncertainEventName))
+      }).pipe(Effect.provide(Layer.merge(layer, Working.controlPlanes["memory"]!)))
+    }),
+  )
+})

@@ -1,0 +1,72 @@
+import { ExecutorSuite } from "@runlease/testkit"
+import { Effect, Match, Stream } from "effect"
+import { readdir } from "node:fs/promises"
+import * as Asking from "./Asking.js"
+import * as ModelServer from "./ModelServer.js"
+
+const flood = function* () {
+  for (let n = 0; ; n++) yield `${n} and on and on `
+}
+
+/** What a server says for a behaviour; `read` is when all of the text has been read. */
+const turnOf = (read: () => Promise<void>) =>
+  Match.type<ExecutorSuite.Behaviour>().pipe(
+    Match.withReturnType<ModelServer.Turn | ModelServer.Plain>(),
+    Match.tagsExhaustive({
+      Says: ({ texts }) => ({ texts }),
+      SaysThenHangs: ({ texts }) => ({ texts, ending: "hang" }),
+      SaysThenCrashes: ({ texts }) => ({
+        texts,
+        ending: "cut",
+        until: texts.length === 0 ? Promise.resolve() : read(),
+      }),
+      Floods: () => ({ texts: flood() }),
+      Huge: ({ bytes }) => ({ texts: ["x".repeat(bytes)] }),
+      Malformed: () => ({
+        status: 200,
+        headers: { "content-type": "text/event-stream" },
+        body: "data: this is no answer of a model\n\n",
+      }),
+    }),
+  )
+
+const make =
+  (protocol: ModelServer.Protocol): Parameters<typeof ExecutorSuite.suite>[1] =>
+  (behaviour) =>
+    Effect.gen(function* () {
+      // A connection that is cut loses what nobody has read from it, so a peer dies once all it said has been read.
+      const reading = new Set<() => void>()
+      const turn = turnOf(() => new Promise<void>((resolve) => reading.add(resolve)))
+      const server = yield* ModelServer.make(() => turn(behaviour))
+      const { execute } = yield* Asking.executor(protocol, server)
+      const all = "texts" in behaviour ? behaviour.texts.join("") : undefined
+      return {
+        execute: (run) =>
+          Stream.suspend(() => {
+            let text = ""
+            return Stream.tap(execute(run), (event) =>
+              Effect.sync(() => {
+                text += Asking.textOf([event])
+                if (text !== all) return
+                for (const read of reading) read()
+                reading.clear()
+              }),
+            )
+          }),
+        produced: server.produced,
+        alive: server.open,
+      }
+    })
+
+const descriptors = Effect.map(
+  Effect.promise(() => readdir("/proc/self/fd")),
+  (names) => names.length,
+)
+
+for (const protocol of Asking.protocols) {
+  ExecutorSuite.suite(
+    `model, ${protocol}`,
+    make(protocol),
+    process.platform === "linux" ? { descriptors } : {},
+  )
+}
