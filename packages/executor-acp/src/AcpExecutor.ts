@@ -6,8 +6,9 @@
  * that is told the conversation, and prompts it with what the user said since the agent last spoke. What it does comes as
  * AG-UI events; what it asks of its client is done within the working folder.
  *
- * With the permission `ask`, a question of the agent's suspends the run (docs/decisions/0016-acp-permissions.md). Usage,
- * the stop reason and the session's id are in the run's metadata under `acp`.
+ * With the permission `ask`, a question of the agent's suspends the run (docs/decisions/0016-acp-permissions.md). The
+ * run's metadata gets `usage`, the tokens of its turn where the agent tells them, and `acp`: the session's id, the stop
+ * reason and how full the context is.
  *
  * When the run ends in any way the agent is asked to cancel, its stdin ends, and its process group gets TERM, then KILL,
  * even when the worker is killed; what a machine's failure leaves is ended when the next executor starts there. This

@@ -6,12 +6,12 @@ import { claimed, conversationId, eventsOf, failureOf, messageId, ports, scripte
 
 const Metadata = Schema.Struct({ acp: Schema.Struct({ sessionId: Schema.String }) })
 
-const finished = (acp: Record<string, unknown>) => ({
+const finished = (metadata: Record<string, unknown>) => ({
   type: "RUN_FINISHED",
   threadId: conversationId,
   runId: "run-1",
   outcome: { type: "success" },
-  metadata: { acp },
+  metadata,
 })
 
 describe("a turn", () => {
@@ -112,10 +112,8 @@ describe("a turn", () => {
         AgentEvent.textContent(`${messageId}.2`, "Three."),
         AgentEvent.textEnd(`${messageId}.2`),
         finished({
-          sessionId,
-          stopReason: "end_turn",
-          context: { used: 10, size: 100 },
           usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 },
+          acp: { sessionId, stopReason: "end_turn", context: { used: 10, size: 100 } },
         }),
       ])
       strictEqual(yield* subject.alive, 0)

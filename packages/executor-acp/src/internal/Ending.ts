@@ -1,5 +1,5 @@
 /** How an agent's turn ended, as the event that ends the run. */
-import type { PromptResponse } from "@agentclientprotocol/sdk"
+import type { PromptResponse, Usage } from "@agentclientprotocol/sdk"
 import type { AgentEvent, Run } from "@runlease/core"
 
 const gaveUp = {
@@ -7,6 +7,13 @@ const gaveUp = {
   max_turn_requests: "reached the limit of requests to its model in one turn",
   refusal: "refused to go on",
 } as const
+
+/** Under the names that the usage of a model has. */
+const usageOf = ({ _meta, cachedReadTokens, thoughtTokens, ...usage }: Usage) => ({
+  ...usage,
+  ...(thoughtTokens == null ? {} : { reasoningTokens: thoughtTokens }),
+  ...(cachedReadTokens == null ? {} : { cachedInputTokens: cachedReadTokens }),
+})
 
 /**
  * `end_turn` is success. The three ways to give up are failures that can be told apart; none is retryable, since the
@@ -20,7 +27,10 @@ export const of = (
   { stopReason, usage }: PromptResponse,
   told: Readonly<Record<string, unknown>>,
 ): AgentEvent.AgentEvent => {
-  const metadata = { acp: { sessionId, stopReason, ...told, ...(usage == null ? {} : { usage }) } }
+  const metadata = {
+    ...(usage == null ? {} : { usage: usageOf(usage) }),
+    acp: { sessionId, stopReason, ...told },
+  }
   if (Object.hasOwn(gaveUp, stopReason)) {
     const code = stopReason as keyof typeof gaveUp
     return { type: "RUN_ERROR", code, message: `${name} ${gaveUp[code]}`, metadata }

@@ -1,0 +1,194 @@
+import { Conversations, RequestSnapshot, type Run, Runs } from "@runlease/core"
+import { TestRuns } from "@runlease/testkit"
+import { describe, it } from "@effect/vitest"
+import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Effect, Predicate } from "effect"
+import { conversationId, eventsOf, outcomeOf, ports, scripted, type Subject, textOf } from "./Agents.js"
+
+const said = (id: string, role: string, text: string) => ({
+  id,
+  role,
+  parts: [RequestSnapshot.textPart(text)],
+})
+
+const makeConversation = Effect.flatMap(Conversations.Conversations, (conversations) =>
+  conversations.create({ id: conversationId }),
+)
+
+/** Runs of one conversation, each submitted, claimed, executed and ended. */
+const turns = (subject: Subject, ...snapshots: ReadonlyArray<RequestSnapshot.RequestSnapshot>) =>
+  Effect.gen(function* () {
+    yield* makeConversation
+    const worker = yield* TestRuns.register()
+    const all: Array<Effect.Effect.Success<ReturnType<typeof outcomeOf>> & { run: Run.ClaimedRun }> = []
+    for (const snapshot of snapshots) {
+      const run = yield* TestRuns.hold(worker, { conversationId, snapshot })
+      const outcome = yield* outcomeOf(subject, run)
+      yield* TestRuns.complete(run)
+      all.push({ ...outcome, run })
+    }
+    return all
+  })
+
+const conversation = [
+  RequestSnapshot.fromText("first"),
+  {
+    ...RequestSnapshot.empty,
+    messages: [
+      said("1", "user", "first"),
+      said("2", "assistant", "answer"),
+      said("3", "user", "second"),
+      said("4", "user", "third"),
+    ],
+  },
+]
+
+const find = (notes: ReadonlyArray<Readonly<Record<string, unknown>>>, key: string) =>
+  notes.flatMap((note) => (key in note ? [note[key]] : []))
+
+const promptsOf = (notes: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
+  find(notes, "prompt").map((blocks) =>
+    Array.isArray(blocks)
+      ? blocks.map((block) => (Predicate.isRecord(block) ? block["text"] : undefined))
+      : [],
+  )
+
+const history = [
+  { sessionUpdate: "user_message_chunk", content: { type: "text", text: "first" } },
+  { sessionUpdate: "agent_message_chunk", content: { type: "text", text: "OLD" } },
+]
+
+describe("the session of an agent", () => {
+  it.live("is recorded under the run's lease, and resumed by the next run of the conversation", () =>
+    Effect.gen(function* () {
+      const capabilities = { loadSession: true, sessionCapabilities: { resume: {} } }
+      const subject = yield* scripted({ capabilities, history, steps: [{ say: "a" }] })
+      const [one, two] = yield* turns(subject, ...conversation)
+      const notes = yield* subject.notes
+      const key = find(notes, "started").map((pid) => `session-${String(pid)}`)[0]
+      deepStrictEqual(find(notes, "loaded"), [key])
+      deepStrictEqual(find(notes, "replays"), [false])
+      deepStrictEqual(promptsOf(notes), [["first"], ["second", "third"]])
+      const runs = yield* Runs.Runs
+      for (const { run } of [one!, two!]) strictEqual((yield* runs.get(run.runId)).session?.sessionKey, key)
+      const again = (yield* runs.get(one!.run.runId)).session
+      strictEqual(again?.implementationKind, "test")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is loaded where it cannot be resumed, and what it replays is not logged again", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ capabilities: { loadSession: true }, history, steps: [{ say: "a" }] })
+      const [, two] = yield* turns(subject, ...conversation)
+      deepStrictEqual(find(yield* subject.notes, "replays"), [true])
+      strictEqual(textOf(two!.events), "a")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  for (const [how, capabilities, failLoad] of [
+    ["cannot be loaded", { loadSession: true }, true],
+    ["cannot be taken up by its agent", {}, false],
+  ] as const) {
+    it.live(`that ${how} gives way to a new one, which is told the conversation`, () =>
+      Effect.gen(function* () {
+        const subject = yield* scripted({ capabilities, failLoad, steps: [{ say: "a" }] })
+        const [, two] = yield* turns(subject, ...conversation)
+        const notes = yield* subject.notes
+        strictEqual(find(notes, "new").length, 2)
+        const [transcript, ...rest] = promptsOf(notes)[1]!
+        assertInclude(String(transcript), "user: first\n\nassistant: answer")
+        assertTrue(!String(transcript).includes("second"))
+        deepStrictEqual(rest, ["second", "third"])
+        strictEqual(textOf(two!.events), "a")
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+    )
+  }
+
+  it.live("of the run itself is gone on with by its next attempt", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({
+        capabilities: { loadSession: true },
+        steps: [{ say: "a" }, { exit: 1 }],
+      })
+      const worker = yield* TestRuns.register()
+      const run = yield* TestRuns.hold(worker, { snapshot: conversation[0]! })
+      yield* outcomeOf(subject, run)
+      const runs = yield* Runs.Runs
+      const { session } = yield* runs.get(run.runId)
+      yield* outcomeOf(subject, { ...run, session, attempt: 2 })
+      const [first, note, request] = promptsOf(yield* subject.notes).flat()
+      deepStrictEqual([first, request], ["first", "first"])
+      assertInclude(String(note), "interrupted")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("of another agent is left alone", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ capabilities: { loadSession: true } })
+      const worker = yield* TestRuns.register()
+      yield* makeConversation
+      for (const agentId of ["one", "two"]) {
+        const run = yield* TestRuns.hold(worker, { conversationId, agentId, snapshot: conversation[0]! })
+        yield* outcomeOf(subject, run)
+        yield* TestRuns.complete(run)
+      }
+      strictEqual(find(yield* subject.notes, "new").length, 2)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
+
+describe("a prompt", () => {
+  const parts = [
+    RequestSnapshot.textPart("look"),
+    { type: "file", mediaType: "image/png", url: "data:image/png;base64,AAAA", filename: "a.png" },
+    { type: "file", mediaType: "text/plain", url: "data:text/plain;base64,aGk=", filename: "b.txt" },
+    { type: "file", url: "https://example.com/c" },
+  ]
+  const snapshot = { ...RequestSnapshot.empty, messages: [{ id: "1", role: "user", parts }] }
+  const prompted = (promptCapabilities: Record<string, boolean>) =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ capabilities: { promptCapabilities } })
+      const worker = yield* TestRuns.register()
+      yield* eventsOf(subject, yield* TestRuns.hold(worker, { snapshot }))
+      return find(yield* subject.notes, "prompt")[0]
+    })
+
+  it.live("has what the agent can take", () =>
+    Effect.gen(function* () {
+      deepStrictEqual(yield* prompted({ image: true, embeddedContext: true }), [
+        { type: "text", text: "look" },
+        { type: "image", mimeType: "image/png", data: "AAAA" },
+        { type: "resource", resource: { uri: "attachment:///b.txt", mimeType: "text/plain", text: "hi" } },
+        { type: "resource_link", uri: "https://example.com/c", name: "attachment" },
+      ])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("says what the agent cannot take", () =>
+    Effect.gen(function* () {
+      deepStrictEqual(yield* prompted({}), [
+        { type: "text", text: "look" },
+        { type: "text", text: "[a.png (image/png), which this agent cannot take]" },
+        { type: "text", text: "b.txt:\nhi" },
+        { type: "resource_link", uri: "https://example.com/c", name: "attachment" },
+      ])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
+
+describe("the working folder", () => {
+  it.live("is the conversation's, kept between its runs, and no other's", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({})
+      yield* turns(subject, ...conversation)
+      const worker = yield* TestRuns.register()
+      yield* eventsOf(subject, yield* TestRuns.hold(worker, { snapshot: conversation[0]! }))
+      const folders = find(yield* subject.notes, "new").map((params) =>
+        Predicate.isRecord(params) ? params["cwd"] : "",
+      )
+      strictEqual(folders[0], folders[1])
+      assertTrue(String(folders[0]).endsWith(conversationId))
+      assertTrue(folders[2] !== folders[0])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
