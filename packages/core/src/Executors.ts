@@ -6,9 +6,10 @@
  *
  * @since 0.1.0
  */
-import { Chunk, type Context, Duration, Effect, Layer, Predicate, Ref, Stream } from "effect"
+import { Chunk, type Context, Duration, Effect, Layer, Predicate, Ref, Schema, Stream } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import { AwaitAnswers, type Execute, Executor, ExecutorError, type ExecutorFailure } from "./Executor.js"
+import { Interrupts } from "./Interrupt.js"
 import * as LogState from "./LogState.js"
 import type { ClaimedRun } from "./Run.js"
 
@@ -29,9 +30,15 @@ export const messageIdOf = (run: ClaimedRun): string => {
   return claim <= 1 ? run.messageId : `${run.messageId}-${claim}`
 }
 
+const isWait = Schema.is(Schema.Struct({ _tag: Schema.Literal("AwaitAnswers"), interrupts: Interrupts }))
+
+/** By its tag as well: a module that a program loads may have its own copy of these classes. */
+const isFailure = (error: unknown): error is ExecutorFailure =>
+  error instanceof ExecutorError || error instanceof AwaitAnswers || isWait(error)
+
 /** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. */
 export const toFailure = (error: unknown): ExecutorFailure => {
-  if (error instanceof ExecutorError || error instanceof AwaitAnswers) return error
+  if (isFailure(error)) return error
   const tag = Predicate.hasProperty(error, "_tag") ? error._tag : undefined
   const message =
     Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""

@@ -1,0 +1,107 @@
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { fileURLToPath } from "node:url"
+import { has, json, run, type Running, Served, start } from "./Processes.js"
+
+const module = fileURLToPath(new URL("fixtures/asking.ts", import.meta.url))
+
+class Worker extends Context.Tag("cli/test/Worker")<Worker, Running>() {
+  static readonly layer = Layer.scoped(
+    Worker,
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const agents = ["--agent", "approving", "--agent", "asking"]
+      const worker = yield* start(["worker", "--json", ...agents, "--module", module], settings)
+      yield* worker.line(has({ event: "registered" }))
+      return worker
+    }),
+  )
+}
+
+/** Submits a run and waits until it asks. */
+const asking = (agent: string, id: string) =>
+  Effect.gen(function* () {
+    const settings = yield* Served
+    const worker = yield* Worker
+    yield* run(["submit", "--agent", agent, "--id", id, "please"], settings)
+    yield* worker.line(has({ event: "suspended", run_id: id }))
+    return { settings, worker }
+  })
+
+layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(NodeContext.layer)), {
+  excludeTestServices: true,
+})("a run that asks", (it) => {
+  it.scoped("is shown with its question and how to answer, and goes on with a yes", () =>
+    Effect.gen(function* () {
+      const { settings, worker } = yield* asking("approving", "one")
+      const shown = yield* run(["runs", "get", "one"], settings)
+      expect(shown.stdout).toContain("  deploy  Deploy it?\n")
+      const suggested = /Answer with: runlease (resume one) /.exec(shown.stdout)?.[1]
+      expect(suggested).toBeDefined()
+      const resumed = yield* run([...suggested!.split(" "), "--approve"], settings)
+      expect([resumed.code, resumed.stdout]).toEqual([0, "one goes on\n"])
+      yield* worker.line(has({ event: "completed", run_id: "one" }))
+      expect((yield* run(["watch", "one"], settings)).stdout).toContain("deployed\n")
+
+      const again = yield* run(["resume", "one", "--interrupt", "deploy", "--approve"], settings)
+      expect([again.code, again.stdout]).toEqual([0, "one had that answer\n"])
+      const otherwise = yield* run(["resume", "one", "--interrupt", "deploy", "--deny"], settings)
+      expect(otherwise.code).toBe(1)
+      expect(otherwise.stderr).toContain("another answer")
+      expect(otherwise.stderr).toContain("runlease runs get one")
+      const nothing = yield* run(["resume", "one", "--approve"], settings)
+      expect(nothing.code).toBe(1)
+      expect(nothing.stderr).toContain("completed")
+      expect(nothing.stderr).toContain("runlease watch one")
+    }),
+  )
+
+  it.scoped("goes on with a no", () =>
+    Effect.gen(function* () {
+      const { settings } = yield* asking("approving", "refused")
+      expect((yield* run(["resume", "refused", "--deny"], settings)).code).toBe(0)
+      expect((yield* run(["watch", "refused"], settings)).stdout).toContain("left alone\n")
+    }),
+  )
+
+  it.scoped("is told which answer is meant where it asks for several, and goes on with the last", () =>
+    Effect.gen(function* () {
+      const { settings } = yield* asking("asking", "two")
+      const got = json((yield* run(["runs", "get", "two", "--json"], settings)).stdout)
+      expect(got).toMatchObject({
+        waiting_for: "name, size",
+        open: [
+          { id: "name", message: "Who is it for?" },
+          { id: "size", response_schema: { type: "integer" } },
+        ],
+      })
+      const [which, wrong, none, many, noJson] = yield* Effect.forEach(
+        [
+          ["--text", "Ann"],
+          ["--interrupt", "other", "--text", "Ann"],
+          ["--interrupt", "name"],
+          ["--interrupt", "name", "--approve", "--text", "Ann"],
+          ["--interrupt", "size", "--result", "three"],
+        ],
+        (flags) => run(["resume", "two", ...flags], settings),
+        { concurrency: 2 },
+      )
+      expect(which!.code).toBe(64)
+      expect(which!.stderr).toContain("--interrupt 'size'  How large?")
+      expect(wrong!.code).toBe(1)
+      expect(wrong!.stderr).toContain("it waits for name, size")
+      for (const misused of [none!, many!]) {
+        expect(misused.code).toBe(64)
+        expect(misused.stderr).toContain("--approve, --deny, --result JSON or --text TEXT")
+      }
+      expect(noJson!.code).toBe(64)
+      expect(noJson!.stderr).toContain("--text 'three'")
+
+      const first = yield* run(["resume", "two", "--interrupt", "name", "--text", "Ann"], settings)
+      expect(first.stdout).toContain("waits for 1 more:\n  --interrupt 'size'  How large?")
+      expect((yield* run(["resume", "two", "--result", "3", "--json"], settings)).code).toBe(0)
+      expect((yield* run(["watch", "two"], settings)).stdout).toContain('["Ann",3]\n')
+    }),
+  )
+})
