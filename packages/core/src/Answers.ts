@@ -88,20 +88,6 @@ const withoutUndefined = ({ interruptId, isError, payload, status }: Answer): An
   ...(isError === undefined ? {} : { isError }),
 })
 
-const withAnswer = (
-  snapshot: RequestSnapshot,
-  { toolCallId }: Interrupt,
-  answer: Answer,
-  messageId: string,
-): RequestSnapshot => ({
-  ...snapshot,
-  messages:
-    toolCallId === undefined
-      ? snapshot.messages
-      : [...snapshot.messages, toolMessage(messageId, toolCallId, answer)],
-  resume: [...(snapshot.resume ?? []), answer],
-})
-
 /**
  * Takes answers, all of them or none. An interrupt answers to its id, and to the tool call that it names.
  *
@@ -117,35 +103,46 @@ export const take = (
   answers: Answers,
   messageIds: ReadonlyArray<string>,
 ): Either.Either<Answered, NotWaiting> => {
-  let { known, snapshot } = kept
-  let { waiting } = run
-  let duplicate = true
+  const before: ReadonlyArray<Interrupt> = run.waiting === null ? [] : open(run.waiting)
+  const taken = new Map<Interrupt, Answer>()
+  const marks = new Map(Object.entries(kept.known))
+  const messages: Array<SnapshotMessage> = []
   for (const [index, answer] of answers.entries()) {
     const name = answer.interruptId
-    const left: ReadonlyArray<Interrupt> = waiting === null ? [] : open(waiting)
+    const left = before.filter((interrupt) => !taken.has(interrupt))
     const interrupt = left.find(({ id }) => id === name) ?? left.find(({ toolCallId }) => toolCallId === name)
-    if (waiting !== null && interrupt !== undefined) {
-      const taken = withoutUndefined({ ...answer, interruptId: interrupt.id })
-      const names = [interrupt.id, ...(interrupt.toolCallId === undefined ? [] : [interrupt.toolCallId])]
-      known = { ...known, ...Object.fromEntries(names.map((each) => [each, markOf(each, taken)])) }
-      snapshot = withAnswer(snapshot, interrupt, taken, messageIds[index]!)
-      waiting = { ...waiting, answers: [...waiting.answers, taken] }
-      duplicate = false
-    } else if (!Object.hasOwn(known, name) || known[name] !== markOf(name, answer)) {
-      return Either.left(
-        new NotWaiting({
-          runId: run.runId,
-          interruptId: name,
-          answered: Object.hasOwn(known, name),
-          open: run.waiting === null ? [] : open(run.waiting).map(({ id }) => id),
-        }),
-      )
+    if (interrupt === undefined) {
+      if (marks.get(name) === markOf(name, answer)) continue
+      const refused = { runId: run.runId, interruptId: name, open: before.map(({ id }) => id) }
+      return Either.left(new NotWaiting({ ...refused, answered: marks.has(name) }))
     }
+    const { id, toolCallId } = interrupt
+    const own = withoutUndefined({ ...answer, interruptId: id })
+    taken.set(interrupt, own)
+    marks.set(id, markOf(id, own))
+    if (toolCallId === undefined) continue
+    marks.set(toolCallId, markOf(toolCallId, own))
+    messages.push(toolMessage(messageIds[index]!, toolCallId, own))
   }
-  const left = waiting === null ? [] : open(waiting)
+  if (run.waiting === null || taken.size === 0) {
+    return Either.right({ duplicate: true, kept, waiting: run.waiting })
+  }
+  const { snapshot } = kept
+  const given = Array.from(taken.values())
+  const left = before.filter((interrupt) => !taken.has(interrupt))
   return Either.right({
-    duplicate,
-    kept: { snapshot, known },
-    waiting: waiting === null || left.length === 0 ? null : { ...waiting, expiresAt: earliest(left) },
+    duplicate: false,
+    kept: {
+      snapshot: {
+        ...snapshot,
+        messages: [...snapshot.messages, ...messages],
+        resume: [...(snapshot.resume ?? []), ...given],
+      },
+      known: Object.fromEntries(marks),
+    },
+    waiting:
+      left.length === 0
+        ? null
+        : { ...run.waiting, answers: [...run.waiting.answers, ...given], expiresAt: earliest(left) },
   })
 }

@@ -230,15 +230,16 @@ const renew = (state: State, request: Extract<Request, { _tag: "Renew" }>): read
 
 /** All of the answers are taken or none; the run goes on when nothing is open. */
 const resume = (run: Run, given: ReadonlyArray<Answered>): readonly [Run, string] => {
-  let after = run
-  for (const { call, result } of given) {
-    const waiting = after.waiting.filter((open) => open.call !== call)
-    if (waiting.length < after.waiting.length) {
-      after = { ...after, waiting, answers: { ...after.answers, [call]: result } }
-    } else if (after.answers[call] !== result) return [run, "NotWaiting"]
+  const [first, ...others] = given
+  if (first === undefined) return [run, "Duplicate"]
+  const waiting = run.waiting.filter(({ call }) => call !== first.call)
+  if (waiting.length === run.waiting.length) {
+    return run.answers[first.call] === first.result ? resume(run, others) : [run, "NotWaiting"]
   }
-  if (after === run) return [run, "Duplicate"]
-  return [after.waiting.length === 0 ? { ...after, status: "pending" } : after, "Resumed"]
+  const answers = { ...run.answers, [first.call]: first.result }
+  const status = waiting.length === 0 ? "pending" : run.status
+  const [after, verdict] = resume({ ...run, status, waiting, answers }, others)
+  return verdict === "NotWaiting" ? [run, verdict] : [after, "Resumed"]
 }
 
 type OfRun = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" }>
