@@ -20,7 +20,17 @@ const settled = (output: string): ReadonlyArray<string> =>
 const outputOf = (readme: string): string => /```text\n(.*?)```/s.exec(readme)?.[1] ?? ""
 
 /** Those whose output is a program's own; the others are tests and run as such. */
-const examples = ["six-lines", "layers", "http-app", "other-language", "fleet"]
+const examples = [
+  "six-lines",
+  "layers",
+  "http-app",
+  "other-language",
+  "chat",
+  "approval",
+  "remote-agent",
+  "coding-agent",
+  "fleet",
+]
 
 describe("every example prints what its README shows", () => {
   for (const name of examples) {

@@ -48,8 +48,7 @@ const program = Effect.gen(function* () {
         return Effect.void
     }
   })
-  const { attempt, status } = yield* runs.get(run.runId)
-  yield* Console.log(`${status} after ${attempt} attempts`)
+  yield* Console.log((yield* runs.get(run.runId)).status)
   for (const name of yield* fs.readDirectory("work", { recursive: true })) {
     if (!name.endsWith("greeting.txt")) continue
     yield* Console.log(`greeting.txt: ${(yield* fs.readFileString(`work/${name}`)).trim()}`)
