@@ -94,6 +94,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const tail = makeTail(Math.min(request.outputByteLimit ?? maxOutputBytes, maxOutputBytes))
     const read = yield* Stream.merge(group.stdout, group.stderr).pipe(
       Stream.runForEach((chunk) => Effect.sync(() => tail.add(chunk))),
+      Effect.interruptible,
       Effect.forkIn(scope),
     )
     terminals.set(id, { group, scope, read, output: tail.output })

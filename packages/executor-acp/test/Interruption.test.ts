@@ -1,0 +1,191 @@
+import { AcpExecutor } from "@runlease/executor-acp"
+import { Guard } from "@runlease/process"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Duration, Effect, Exit, Fiber } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { readdir, readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import {
+  claimed,
+  conversationId,
+  eventsOf,
+  failureOf,
+  fixture,
+  pidsOf,
+  ports,
+  scripted,
+  type Subject,
+  textOf,
+  until,
+  untilSaid,
+} from "./Agents.js"
+
+const lockOf = (subject: Subject) => join(subject.workRoot, ".locks", conversationId)
+
+const has = (subject: Subject, key: string) =>
+  Effect.map(subject.notes, (notes) => notes.some((note) => key in note))
+
+describe("an agent whose run is interrupted", () => {
+  it.live("is asked to cancel, then its stdin ends, and it exits by itself", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ steps: [{ say: "ready" }, { hang: true }] })
+      const fiber = yield* untilSaid(subject, "ready")
+      assertTrue((yield* subject.alive) > 0)
+      assertTrue(existsSync(lockOf(subject)))
+      const [time, exit] = yield* Effect.timed(Fiber.interrupt(fiber))
+      assertTrue(Exit.isInterrupted(exit))
+      assertTrue(Duration.lessThan(time, "5 seconds"))
+      strictEqual(yield* subject.alive, 0)
+      assertTrue(yield* has(subject, "cancel"))
+      assertTrue(yield* has(subject, "closed"))
+      assertTrue(!existsSync(lockOf(subject)))
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is killed when it heeds nothing, with the commands that it has started", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({
+        stubborn: true,
+        steps: [
+          { terminal: { command: "trap '' TERM; while :; do sleep 1; done" } },
+          { say: "ready" },
+          { hang: true },
+        ],
+      })
+      const fiber = yield* untilSaid(subject, "ready")
+      const marks = yield* pidsOf("runlease-guard")
+      assertTrue(marks.length >= 2)
+      yield* Fiber.interrupt(fiber)
+      strictEqual(yield* subject.alive, 0)
+      yield* until(pidsOf("while :; do sleep 1; done"), (pids) => pids.length === 0)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("has its questions answered with cancelled", () =>
+    Effect.gen(function* () {
+      const permission = { title: "t", kind: "edit", rawInput: { a: 1 } }
+      const subject = yield* scripted({ steps: [{ say: "ready" }, { permission }] }, { permission: "ask" })
+      yield* Effect.flip(untilSaid(subject, "never"))
+      const answers = (yield* subject.notes).filter((note) => note["method"] === "session/request_permission")
+      deepStrictEqual(
+        answers.map(({ result }) => result),
+        [{ outcome: { outcome: "cancelled" } }],
+      )
+      strictEqual(yield* subject.alive, 0)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("goes at any moment of its start", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ steps: [{ hang: true }] })
+      const executor = yield* AcpExecutor.make(subject.options)
+      for (const state of ["started", "initialize", "new", "prompt"]) {
+        const before = (yield* subject.notes).length
+        const fiber = yield* Effect.forkScoped(Effect.scoped(Effect.exit(eventsOf(subject))))
+        yield* until(subject.notes, (notes) => notes.slice(before).some((note) => state in note))
+        yield* Fiber.interrupt(fiber)
+        strictEqual(yield* subject.alive, 0)
+        assertTrue(!existsSync(lockOf(subject)))
+      }
+      assertTrue(executor !== undefined)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
+
+describe("a working folder", () => {
+  it.live("is for one run at a time", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ steps: [{ say: "ready" }, { hang: true }] })
+      const fiber = yield* untilSaid(subject, "ready")
+      const { error } = yield* failureOf(subject)
+      strictEqual(error.code, "work_dir_busy")
+      strictEqual(error.retryable, true)
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is free for the next run as soon as the one before has gone", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ steps: [{ say: "ready" }, { hang: true }] })
+      const first = yield* untilSaid(subject, "ready")
+      const second = yield* Effect.fork(untilSaid(subject, "ready"))
+      yield* Fiber.interrupt(first)
+      yield* Fiber.interrupt(yield* Fiber.join(second))
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
+
+/** A worker process that drives the agent until it has said `ready`. */
+const worker = (subject: Subject) =>
+  Effect.gen(function* () {
+    const args = ["--import", "tsx", fixture("worker.ts"), JSON.stringify(subject.options)]
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] })
+    const lines = createInterface(child.stdout)
+    yield* Effect.async<void>((resume) => {
+      lines.on("line", (line) => line.includes("ready") && resume(Effect.void))
+      lines.on("close", () => resume(Effect.dieMessage("the worker ended before its agent was ready")))
+    })
+    return child
+  })
+
+describe("a worker that is killed", () => {
+  const script = {
+    stubborn: true,
+    steps: [
+      { terminal: { command: "trap '' TERM; while :; do sleep 2; done" } },
+      { say: "ready" },
+      { hang: true },
+    ],
+  }
+  const terminal = "while :; do sleep 2; done"
+
+  it.live("leaves nothing, and its folder to the next", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted(script)
+      const child = yield* worker(subject)
+      const exited = once(child, "exit")
+      child.kill("SIGKILL")
+      yield* Effect.promise(() => exited)
+      yield* until(pidsOf(subject.token), (pids) => pids.length === 0)
+      yield* until(pidsOf(terminal), (pids) => pids.length === 0)
+      // The lock of a dead worker holds nobody up.
+      const next = yield* untilSaid(subject, "ready", claimed())
+      yield* Fiber.interrupt(next)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("together with its guards leaves what the next start ends", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted(script)
+      const child = yield* worker(subject)
+      const { mark } = JSON.parse(yield* Effect.promise(() => readFile(lockOf(subject), "utf8")))
+      const guards = yield* pidsOf(`${Guard.markName}=${mark}`)
+      strictEqual(guards.length, 2)
+      const exited = once(child, "exit")
+      child.kill("SIGSTOP")
+      for (const guard of guards) process.kill(guard, "SIGKILL")
+      child.kill("SIGKILL")
+      yield* Effect.promise(() => exited)
+      strictEqual((yield* pidsOf(subject.token)).length, 1)
+
+      yield* AcpExecutor.make(subject.options)
+      deepStrictEqual(yield* pidsOf(subject.token), [])
+      deepStrictEqual(yield* pidsOf(terminal), [])
+      deepStrictEqual(yield* Effect.promise(() => readdir(join(subject.workRoot, ".locks"))), [])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
+
+describe("an agent that is let go", () => {
+  it.live("has been heard to its end", () =>
+    Effect.gen(function* () {
+      const texts = Array.from({ length: 500 }, (_, n) => `${n} `)
+      const subject = yield* scripted({ steps: texts.map((say) => ({ say })) })
+      strictEqual(textOf(yield* eventsOf(subject)), texts.join(""))
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
