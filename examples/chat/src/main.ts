@@ -21,19 +21,19 @@ const message = (role: string, text: string, id: string): RequestSnapshot.Snapsh
 const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
-  let messages: ReadonlyArray<RequestSnapshot.SnapshotMessage> = []
+  const messages: Array<RequestSnapshot.SnapshotMessage> = []
   for (const question of ["What is a lease?", "And in five words?"]) {
     yield* Console.log(`you:   ${question}`)
-    messages = [...messages, message("user", question, `user-${messages.length}`)]
+    messages.push(message("user", question, `user-${messages.length}`))
     const { run } = yield* runs.submit({
       agentId: Ids.AgentId.make("chat"),
-      snapshot: { ...RequestSnapshot.empty, messages },
+      snapshot: { ...RequestSnapshot.empty, messages: [...messages] },
     })
     const answer = yield* log.follow({ runId: run.runId }).pipe(
       Stream.filter(({ event }) => event.type === "TEXT_MESSAGE_CONTENT"),
       Stream.runFold("", (text, { event }) => text + String(event["delta"])),
     )
-    messages = [...messages, message("assistant", answer, run.messageId)]
+    messages.push(message("assistant", answer, run.messageId))
     const { metadata, status } = yield* runs.get(run.runId)
     yield* Console.log(`model: ${answer}`)
     yield* Console.log(`       ${status}, ${JSON.stringify(metadata)}`)

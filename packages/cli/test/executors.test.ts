@@ -1,3 +1,4 @@
+import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
@@ -5,7 +6,11 @@ import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
+import { fileURLToPath } from "node:url"
 import { folder, has, room, run, start } from "./Processes.js"
+
+/** The stand-in of the example. */
+const codingAgent = fileURLToPath(new URL("../../../examples/coding-agent/agent/agent.mjs", import.meta.url))
 
 /** A server on loopback, and its URL. */
 const serving = (answer: RequestListener) =>
@@ -104,6 +109,26 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
     }),
   )
 
+  it.scoped("is a coding agent, which asks before it writes, and whose command line has quotes", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      yield* fs.symlink(codingAgent, `${cwd}/an agent.mjs`)
+      const line = `'${process.execPath}' "${cwd}/an agent.mjs"`
+      const worker = yield* start(["worker", "--json", "--acp", line, "--", "more"], settings)
+      yield* worker.line(has({ event: "registered" }))
+      const submitted = yield* run(["submit", "--agent", "coder", "--id", "edit", "write it"], settings)
+      expect(submitted.code).toBe(0)
+      yield* worker.line(has({ event: "suspended", run_id: "edit" }))
+      const answered = yield* run(["resume", "edit", "--approve"], settings)
+      expect(answered.stderr).toBe("")
+      yield* worker.line(has({ event: "completed", run_id: "edit" }))
+      const files = yield* fs.readDirectory(`${cwd}/.runlease/work`, { recursive: true })
+      expect(files.filter((file) => file.endsWith("greeting.txt"))).toHaveLength(1)
+    }),
+  )
+
   it.scoped("is said to be unknown, or to lack a key", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
@@ -112,6 +137,11 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
         [["--model", "gpt-4o"], "openai:<model>"],
         [["--model", "openai:gpt-4o"], "OPENAI_API_KEY"],
         [["--ag-ui", "ftp://agent"], "--ag-ui takes a URL"],
+        [["--acp", " "], "--acp names no program"],
+        [
+          ["--model", "openai:gpt-4o", "--permission", "deny"],
+          "--permission goes with --acp, not with --model",
+        ],
         [["--system", "Be brief."], "--system goes with --model"],
       ] as const
       yield* Effect.forEach(

@@ -1,5 +1,4 @@
-import { describe, it } from "@effect/vitest"
-import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { describe, expect, it } from "@effect/vitest"
 import { AgentEvent } from "@runlease/core"
 import * as EventOrder from "../src/EventOrder.js"
 
@@ -20,8 +19,8 @@ describe("EventOrder", () => {
       textEnd("m"),
       finished,
     ]
-    deepStrictEqual(EventOrder.violations(events, { ended: true }), [])
-    strictEqual(EventOrder.textOf(events), "Hello")
+    expect(EventOrder.violations(events, { ended: true })).toEqual([])
+    expect(EventOrder.textOf(events)).toBe("Hello")
   })
 
   const broken: ReadonlyArray<readonly [string, ReadonlyArray<AgentEvent.AgentEvent>]> = [
@@ -41,12 +40,12 @@ describe("EventOrder", () => {
     ],
   ]
   for (const [sentence, events] of broken) {
-    it(sentence, () => {
-      deepStrictEqual(EventOrder.violations(events, { ended: true }), [sentence])
+    it(`finds: ${sentence}`, () => {
+      expect(EventOrder.violations(events, { ended: true })).toEqual([sentence])
     })
   }
 
   it("lets things be open while more may come", () => {
-    deepStrictEqual(EventOrder.violations([textStart("m")], { ended: false }), [])
+    expect(EventOrder.violations([textStart("m")], { ended: false })).toEqual([])
   })
 })
