@@ -40,7 +40,7 @@ export const controlPlanes: Readonly<Record<string, Layer.Layer<ControlPlane.Pro
 
 /** A worker that asks the model that a server plays. */
 export const start = <Tools extends Record<string, Tool.Any> = {}>(
-  server: ModelServer.ModelServer,
+  server: { readonly url: string },
   options: AiExecutor.Options<Tools> = {},
   workerOptions: WorkerOptions.WorkerOptions = {},
   protocol: ModelServer.Protocol = "responses",

@@ -1,7 +1,7 @@
 /** One answer of a model: its parts as AG-UI events, and what of it goes into the next request. */
 import { type AiError, Prompt, type Response, type Tool } from "@effect/ai"
 import { AgentEvent } from "@runlease/core"
-import { Option, Schema } from "effect"
+import { Encoding, Option, Schema } from "effect"
 import * as Conversation from "./Conversation.js"
 
 type Part = Response.StreamPart<Record<string, Tool.Any>>
@@ -264,7 +264,12 @@ export const make = (ids: {
           }),
         ]
       case "file":
-        return []
+        return [
+          AgentEvent.custom("runlease.file", {
+            mediaType: part.mediaType,
+            data: Encoding.encodeBase64(part.data),
+          }),
+        ]
       case "response-metadata":
         model = Option.getOrElse(part.modelId, () => model)
         return []

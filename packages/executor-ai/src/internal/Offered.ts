@@ -1,7 +1,7 @@
 /** The tools that a model is offered: the worker's own and the client's, both described by JSON schema alone. */
 import { Tool, Toolkit } from "@effect/ai"
 import { Executor, type RequestSnapshot } from "@runlease/core"
-import { Effect, Predicate, Schema } from "effect"
+import { Effect, Schema } from "effect"
 
 /** A tool of the client, as AG-UI has it in `RunAgentInput.tools`. */
 const ClientTool = Schema.Struct({
@@ -61,7 +61,3 @@ export const offer = (
     handle: (name) => Effect.dieMessage(`${String(name)} is called by the executor, not by the model`),
   }
 }
-
-/** Whether a tool is called by the provider, inside of the model's answer. */
-export const isProviders = (tool: Tool.Any): boolean =>
-  Tool.isProviderDefined(tool) && Predicate.hasProperty(tool, "requiresHandler") && !tool.requiresHandler

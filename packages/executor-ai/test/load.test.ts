@@ -1,0 +1,88 @@
+/** Many runs at once against a model in another process: nothing is left of them, and memory does not grow. */
+import { Tool, Toolkit } from "@effect/ai"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, strictEqual } from "@effect/vitest/utils"
+import { RequestSnapshot, Runs } from "@runlease/core"
+import { AiTool } from "@runlease/executor-ai"
+import { TestRuns } from "@runlease/testkit"
+import { Effect, Layer, Schema } from "effect"
+import { spawn } from "node:child_process"
+import { readdir } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import * as Working from "./Working.js"
+
+const runs = 200
+
+const concurrency = 50
+const rounds = 3
+
+const toolkit = Toolkit.make(
+  Tool.make("add", {
+    parameters: { a: Schema.Number, b: Schema.Number },
+    success: Schema.Number,
+  }).annotate(AiTool.SideEffect, "pure"),
+)
+const handlers = toolkit.toLayer({ add: ({ a, b }) => Effect.succeed(a + b) })
+
+setFlagsFromString("--expose-gc")
+const collectGarbage = runInNewContext("gc") as () => void
+
+/** A model's server in a process of its own, for as long as the Scope is open. */
+const server = Effect.map(
+  Effect.acquireRelease(
+    Effect.async<{ readonly url: string; readonly end: Effect.Effect<void> }>((resume) => {
+      const path = fileURLToPath(new URL("fixtures/model-server.ts", import.meta.url))
+      const child = spawn(process.execPath, ["--import", "tsx", path], { stdio: ["pipe", "pipe", "inherit"] })
+      const end = Effect.async<void>((done) => {
+        child.once("exit", () => done(Effect.void))
+        child.stdin.end()
+      })
+      child.stdout.once("data", (line: Buffer) =>
+        resume(Effect.succeed({ url: line.toString().trim(), end })),
+      )
+    }),
+    ({ end }) => end,
+  ),
+  ({ url }) => url,
+)
+
+const measure = Effect.gen(function* () {
+  collectGarbage()
+  yield* Effect.sleep(0)
+  collectGarbage()
+  const { heapUsed, rss } = process.memoryUsage()
+  const descriptors = yield* Effect.promise(() => readdir("/proc/self/fd"))
+  return { heap: heapUsed / 2 ** 20, rss: rss / 2 ** 20, descriptors: descriptors.length }
+})
+
+describe.runIf(process.platform === "linux")("many runs at once", () => {
+  it.scopedLive(
+    "leave nothing",
+    () =>
+      Effect.gen(function* () {
+        yield* Working.start({ url: yield* server }, { toolkit }, { concurrency })
+        const port = yield* Runs.Runs
+        const figures = []
+        for (let round = 0; round < rounds; round++) {
+          const submitted = yield* Effect.replicateEffect(
+            TestRuns.submit({ snapshot: RequestSnapshot.fromText("Add") }),
+            runs,
+          )
+          for (const { runId } of submitted) yield* Working.untilStatus(runId, "completed")
+          figures.push(yield* measure)
+        }
+        strictEqual((yield* port.list({ status: "failed" })).items.length, 0)
+        // The first round makes what all share: compiled code, connections that are kept for a while.
+        const first = figures[0]!
+        const last = figures.at(-1)!
+        assertTrue(last.heap - first.heap < 15, `the heap grew from ${first.heap} to ${last.heap} MB`)
+        assertTrue(
+          last.descriptors <= first.descriptors + 10,
+          `${first.descriptors} fds became ${last.descriptors}`,
+        )
+      }).pipe(Effect.provide(Layer.merge(handlers, Working.controlPlanes["SQLite"]!))),
+    180_000,
+  )
+})
