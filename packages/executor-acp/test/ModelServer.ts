@@ -1,0 +1,92 @@
+/** A model behind the wire format of chat completions, streamed, that does what a script says. */
+import { Effect } from "effect"
+import { createServer, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+interface Message {
+  readonly role: string
+  readonly content?: unknown
+}
+
+/** What the model answers: text, a tool call, or text that does not end. */
+export type Answer =
+  | { readonly text: string }
+  | { readonly tool: string; readonly input: Readonly<Record<string, unknown>> }
+  | { readonly begins: string }
+
+const send = (response: ServerResponse, data: unknown) =>
+  response.write(`data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`)
+
+const chunk = (delta: Readonly<Record<string, unknown>>, finish: string | null = null) => ({
+  id: "completion-1",
+  object: "chat.completion.chunk",
+  created: 1,
+  model: "scripted",
+  choices: [{ index: 0, delta, finish_reason: finish }],
+})
+
+const usage = {
+  ...chunk({}),
+  choices: [],
+  usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+}
+
+const respond = (response: ServerResponse, answer: Answer, callId: string) => {
+  response.writeHead(200, { "content-type": "text/event-stream" })
+  if ("begins" in answer) {
+    send(response, chunk({ role: "assistant", content: answer.begins }))
+    return
+  }
+  if ("text" in answer) {
+    for (const word of answer.text.split(/(?<= )/))
+      send(response, chunk({ role: "assistant", content: word }))
+    send(response, chunk({}, "stop"))
+  } else {
+    const call = { index: 0, id: callId, type: "function", function: { name: answer.tool, arguments: "" } }
+    const args = JSON.stringify(answer.input)
+    send(response, chunk({ role: "assistant", tool_calls: [call] }))
+    for (const part of [args.slice(0, 10), args.slice(10)]) {
+      send(response, chunk({ tool_calls: [{ index: 0, function: { arguments: part } }] }))
+    }
+    send(response, chunk({}, "tool_calls"))
+  }
+  send(response, usage)
+  send(response, "[DONE]")
+  response.end()
+}
+
+/**
+ * Serves on a free port of the loopback until the scope closes. `answer` gives the answer to the messages of a request
+ * that offers tools; a request that offers none is for a title.
+ */
+export const make = (answer: (messages: ReadonlyArray<Message>) => Answer) =>
+  Effect.acquireRelease(
+    Effect.async<{
+      readonly url: string
+      readonly requests: Array<ReadonlyArray<Message>>
+      readonly close: Effect.Effect<void>
+    }>((resume) => {
+      const requests: Array<ReadonlyArray<Message>> = []
+      const server = createServer((request, response) => {
+        let body = ""
+        request.on("data", (data: Buffer) => {
+          body += data.toString()
+        })
+        request.on("end", () => {
+          const { messages, tools = [] } = JSON.parse(body)
+          if (tools.length === 0) return respond(response, { text: "A title" }, "")
+          requests.push(messages)
+          respond(response, answer(messages), `call_${requests.length}`)
+        })
+      })
+      const close = Effect.async<void>((done) => {
+        server.close(() => done(Effect.void))
+        server.closeAllConnections()
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const { port } = server.address() as AddressInfo
+        resume(Effect.succeed({ url: `http://127.0.0.1:${port}/v1`, requests, close }))
+      })
+    }),
+    ({ close }) => close,
+  )

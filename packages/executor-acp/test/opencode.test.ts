@@ -1,0 +1,147 @@
+import { type Interrupt, RequestSnapshot, Runs, Worker } from "@runlease/core"
+import { AcpExecutor } from "@runlease/executor-acp"
+import { TestRuns } from "@runlease/testkit"
+import { describe, it } from "@effect/vitest"
+import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Effect, Fiber } from "effect"
+import { existsSync } from "node:fs"
+import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+import { folder, pidsOf, ports, textOf, until, untilSaid } from "./Agents.js"
+import * as ModelServer from "./ModelServer.js"
+
+/** The program itself, which its package of this platform holds. */
+const binary = join(
+  dirname(createRequire(import.meta.url).resolve("opencode-linux-x64/package.json")),
+  "bin/opencode",
+)
+
+/** opencode in a home of its own, whose only model is the one at `url`, and which asks before it edits. */
+const opencode = (url: string, permission: AcpExecutor.Permission) =>
+  Effect.gen(function* () {
+    const root = yield* folder
+    const config = join(root, "opencode.json")
+    const provider = {
+      npm: "@ai-sdk/openai-compatible",
+      name: "Scripted",
+      options: { baseURL: url, apiKey: "none" },
+      models: { scripted: { name: "Scripted" } },
+    }
+    yield* Effect.promise(() =>
+      writeFile(
+        config,
+        JSON.stringify({
+          model: "local/scripted",
+          small_model: "local/scripted",
+          provider: { local: provider },
+          enabled_providers: ["local"],
+          permission: { edit: "ask" },
+          autoupdate: false,
+          share: "disabled",
+          snapshot: false,
+          lsp: false,
+        }),
+      ),
+    )
+    const options: AcpExecutor.Options = {
+      command: binary,
+      args: ["acp"],
+      passEnv: ["PATH"],
+      env: {
+        HOME: root,
+        TMPDIR: root,
+        XDG_CACHE_HOME: join(root, "cache"),
+        XDG_CONFIG_HOME: join(root, "config"),
+        XDG_DATA_HOME: join(root, "data"),
+        XDG_STATE_HOME: join(root, "state"),
+        OPENCODE_CONFIG: config,
+        OPENCODE_DISABLE_AUTOUPDATE: "1",
+        OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+        OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
+        OPENCODE_DISABLE_MODELS_FETCH: "1",
+        // What would leave this machine finds nobody there.
+        HTTP_PROXY: "http://127.0.0.1:9",
+        HTTPS_PROXY: "http://127.0.0.1:9",
+        NO_PROXY: "127.0.0.1",
+        npm_config_offline: "true",
+      },
+      permission,
+      workRoot: join(root, "work"),
+    }
+    yield* Effect.promise(() => mkdir(options.workRoot))
+    return options
+  })
+
+const processes = pidsOf(`${binary} acp`)
+
+describe("opencode", () => {
+  it.live("edits a file once somebody has allowed it", () =>
+    Effect.gen(function* () {
+      let cwd = ""
+      const model = yield* ModelServer.make((messages) => {
+        const last = messages.at(-1)!
+        return last.role === "tool" && !String(last.content).includes("abort")
+          ? { text: "It is done." }
+          : { tool: "write", input: { filePath: join(cwd, "hello.txt"), content: "hello\n" } }
+      })
+      const options = yield* opencode(model.url, "ask")
+      yield* Effect.forkScoped(
+        Effect.scoped(
+          Effect.zipRight(Worker.make({ leaseDuration: "60 seconds", drainTimeout: 0 }), Effect.never).pipe(
+            Effect.provide(AcpExecutor.layer(options)),
+          ),
+        ),
+      )
+      const { conversationId, runId } = yield* TestRuns.submit({
+        snapshot: RequestSnapshot.fromText("Write hello into hello.txt"),
+      })
+      cwd = join(options.workRoot, conversationId)
+      const waiting = yield* until(
+        TestRuns.getRun(runId),
+        ({ status }) => status !== "pending" && status !== "running",
+      )
+      strictEqual(waiting.status, "waiting", JSON.stringify(waiting.error))
+      const [interrupt] = waiting.waiting!.interrupts
+      assertInclude(interrupt.message!, "hello.txt")
+      assertTrue(!existsSync(join(cwd, "hello.txt")))
+      yield* until(processes, (pids) => pids.length === 0)
+
+      const runs = yield* Runs.Runs
+      const answer: Interrupt.Answer = {
+        interruptId: interrupt.id,
+        status: "resolved",
+        payload: { approved: true },
+      }
+      yield* runs.resume(runId, [answer])
+      const ended = yield* until(
+        TestRuns.getRun(runId),
+        ({ status }) => status !== "pending" && status !== "running",
+      )
+      strictEqual(ended.status, "completed", JSON.stringify(ended.error))
+      strictEqual(yield* Effect.promise(() => readFile(join(cwd, "hello.txt"), "utf8")), "hello\n")
+      const events = yield* TestRuns.eventsOf(runId)
+      assertTrue(textOf(events).endsWith("It is done."))
+      const results = events.filter(({ type }) => type === "TOOL_CALL_RESULT")
+      deepStrictEqual(
+        results.map(({ content }) => content),
+        ["Wrote file successfully."],
+      )
+      // The session that was prompted first has gone on: the model was sent what it said there.
+      const roles = model.requests.at(-1)!.map(({ role }) => role)
+      deepStrictEqual(roles, ["system", "user", "assistant", "tool", "user", "assistant", "tool"])
+      yield* until(processes, (pids) => pids.length === 0)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("leaves no process when it is cancelled in the middle", () =>
+    Effect.gen(function* () {
+      const model = yield* ModelServer.make(() => ({ begins: "Let me think" }))
+      const options = yield* opencode(model.url, "allow")
+      const fiber = yield* untilSaid({ options }, "Let me think")
+      assertTrue((yield* processes).length > 0)
+      yield* Fiber.interrupt(fiber)
+      deepStrictEqual(yield* processes, [])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
