@@ -1,14 +1,6 @@
 /** Scripted agents as real processes, runs of them, and what they left. */
 import { AcpExecutor } from "@runlease/executor-acp"
-import {
-  type AgentEvent,
-  Executor,
-  Ids,
-  MemoryControlPlane,
-  RequestSnapshot,
-  Run,
-  Runs,
-} from "@runlease/core"
+import { type AgentEvent, Executor, Ids, MemoryControlPlane, RequestSnapshot, Run } from "@runlease/core"
 import { Chunk, Deferred, Effect, Exit, Random, Schema, Stream } from "effect"
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
@@ -145,15 +137,6 @@ export const failureOf = (subject: Pick<Subject, "options">, run = claimed()) =>
     return { events, error: yield* Schema.decodeUnknown(Schema.instanceOf(Executor.ExecutorError))(error) }
   })
 
-/** What a run waits for. */
-export const questionsOf = (subject: Pick<Subject, "options">, run = claimed()) =>
-  Effect.gen(function* () {
-    const { events, exit } = yield* outcomeOf(subject, run)
-    const error = yield* Effect.flip(exit)
-    const { interrupts } = yield* Schema.decodeUnknown(Schema.instanceOf(Executor.AwaitAnswers))(error)
-    return { events, interrupts }
-  })
-
 export const textOf = (events: ReadonlyArray<AgentEvent.AgentEvent>) =>
   events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [String(event["delta"])] : [])).join("")
 
@@ -175,5 +158,3 @@ export const untilSaid = (subject: Pick<Subject, "options">, text: string, run =
 
 /** The control plane that runs are recorded in. */
 export const ports = MemoryControlPlane.layer
-
-export const runs = Runs.Runs
