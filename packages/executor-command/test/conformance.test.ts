@@ -1,11 +1,14 @@
 import { CommandExecutor } from "@runlease/executor-command"
+import { Ids } from "@runlease/core"
 import { ExecutorSuite } from "@runlease/testkit"
 import { Effect } from "effect"
+import { execFile } from "node:child_process"
 import { readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { afterAll } from "vitest"
-import { fixture, folder, pidsOf, uniqueSeconds } from "./Programs.js"
+import { fixture, folder } from "./Programs.js"
 
 const workRoot = join(tmpdir(), `runlease-conformance-${process.pid}`)
 afterAll(() => rm(workRoot, { recursive: true, force: true }))
@@ -19,12 +22,19 @@ const count = (path: string) =>
     ),
   )
 
+/** How many processes have `token` in their command line. */
+const processes = (token: string) =>
+  Effect.map(
+    Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "args="])),
+    ({ stdout }) => stdout.split("\n").filter((line) => line.includes(token)).length,
+  )
+
 ExecutorSuite.suite(
   "a program",
   (behaviour) =>
     Effect.gen(function* () {
       const counter = join(yield* folder, "produced")
-      const token = yield* uniqueSeconds
+      const token = yield* Ids.uuidV7
       const executor = yield* CommandExecutor.make({
         command: process.execPath,
         args: [fixture("peer.mjs"), JSON.stringify(behaviour), token],
@@ -37,7 +47,7 @@ ExecutorSuite.suite(
       return {
         execute: executor.execute,
         produced: Effect.promise(() => readFile(counter, "utf8").then(Number, () => 0)),
-        alive: Effect.map(pidsOf(token), (pids) => pids.length),
+        alive: processes(token),
       }
     }),
   { "open descriptors": count("/proc/self/fd"), "working folders": count(workRoot) },
