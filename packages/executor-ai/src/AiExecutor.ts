@@ -196,8 +196,8 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
       if (finish === undefined && !broken) return Stream.fail(Failure.unfinished(answered.begun))
       if (finish?.reason === "error")
         return Stream.fail(Failure.ofErrorPart("the answer ended with an error"))
-      const used = finish === undefined ? [] : [Usage.stepOf(modelName, finish)]
-      steps.push(...used)
+      const told = finish === undefined ? [] : [Usage.stepOf(modelName, finish)]
+      steps.push(...told)
       settledSteps += 1
       if (content.length > 0) messages = [...messages, Prompt.assistantMessage({ content })]
       const goesOn = asked.length > 0 || finish?.reason === "pause"
@@ -208,7 +208,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
           : asked.length > 0
             ? afterCalls(answered)
             : step
-      return Stream.concat(Stream.fromIterable(used.map(Usage.eventOf)), rest)
+      return Stream.concat(Stream.fromIterable(told.map(Usage.eventOf)), rest)
     }
 
     /** One request to the model, and all that follows from its answer. */
