@@ -14,7 +14,8 @@ const executor = Layer.unwrapEffect(
       onNone: () => standIn,
       onSome: (words) => words.split(" "),
     })
-    return AcpExecutor.layer({ command, args, permission: "ask", workRoot: "work" })
+    const passEnv = [...AcpExecutor.defaultPassEnv, "ANTHROPIC_API_KEY", "OPENAI_API_KEY"]
+    return AcpExecutor.layer({ command, args, passEnv, permission: "ask", workRoot: "work" })
   }),
 )
 
