@@ -1,13 +1,11 @@
 /** Runs of real programs. */
 import { CommandExecutor } from "@runlease/executor-command"
 import { AgentEvent, Executor, Ids, RequestSnapshot, Run } from "@runlease/core"
-import { Chunk, Deferred, Effect, Exit, Fiber, Random, Schema, Stream } from "effect"
-import { execFile } from "node:child_process"
+import { Chunk, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
 
 const id = "00000000-0000-4000-8000-000000000001"
 
@@ -83,19 +81,6 @@ export const untilReady = (options: CommandExecutor.Options, run = claimed()) =>
 
 export const interrupted = (options: CommandExecutor.Options, run = claimed()) =>
   Effect.flatMap(untilReady(options, run), Fiber.interrupt)
-
-/** A number of seconds that no other process sleeps for, so that its sleepers can be told from others. */
-export const uniqueSeconds = Effect.map(Random.nextIntBetween(1, 1_000_000_000), (n) => `30000.${n}`)
-
-const ps = Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "pid=,args="])).pipe(
-  Effect.map(({ stdout }) => stdout.split("\n")),
-)
-
-/** The pids of the processes whose command line contains `token`. */
-export const pidsOf = (token: string) =>
-  Effect.map(ps, (lines) =>
-    lines.filter((line) => line.includes(token)).map((line) => Number.parseInt(line, 10)),
-  )
 
 /** A folder that is removed when the scope closes. */
 export const folder = Effect.acquireRelease(
