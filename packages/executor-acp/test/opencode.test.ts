@@ -5,67 +5,20 @@ import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect, Fiber } from "effect"
 import { existsSync } from "node:fs"
-import { mkdir, readFile, writeFile } from "node:fs/promises"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
+import { mkdir, readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { folder, pidsOf, ports, textOf, until, untilSaid } from "./Agents.js"
 import * as ModelServer from "./ModelServer.js"
+import * as Opencode from "./Opencode.js"
 
-/** The program itself, which its package of this platform holds. */
-const binary = join(
-  dirname(createRequire(import.meta.url).resolve("opencode-linux-x64/package.json")),
-  "bin/opencode",
-)
-
-/** opencode in a home of its own, whose only model is the one at `url`, and which asks before it edits. */
 const opencode = (url: string, permission: AcpExecutor.Permission) =>
   Effect.gen(function* () {
     const root = yield* folder
-    const config = join(root, "opencode.json")
-    const provider = {
-      npm: "@ai-sdk/openai-compatible",
-      name: "Scripted",
-      options: { baseURL: url, apiKey: "none" },
-      models: { scripted: { name: "Scripted" } },
-    }
-    yield* Effect.promise(() =>
-      writeFile(
-        config,
-        JSON.stringify({
-          model: "local/scripted",
-          small_model: "local/scripted",
-          provider: { local: provider },
-          enabled_providers: ["local"],
-          permission: { edit: "ask" },
-          autoupdate: false,
-          share: "disabled",
-          snapshot: false,
-          lsp: false,
-        }),
-      ),
-    )
     const options: AcpExecutor.Options = {
-      command: binary,
+      command: Opencode.binary,
       args: ["acp"],
       passEnv: ["PATH"],
-      env: {
-        HOME: root,
-        TMPDIR: root,
-        XDG_CACHE_HOME: join(root, "cache"),
-        XDG_CONFIG_HOME: join(root, "config"),
-        XDG_DATA_HOME: join(root, "data"),
-        XDG_STATE_HOME: join(root, "state"),
-        OPENCODE_CONFIG: config,
-        OPENCODE_DISABLE_AUTOUPDATE: "1",
-        OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
-        OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
-        OPENCODE_DISABLE_MODELS_FETCH: "1",
-        // What would leave this machine finds nobody there.
-        HTTP_PROXY: "http://127.0.0.1:9",
-        HTTPS_PROXY: "http://127.0.0.1:9",
-        NO_PROXY: "127.0.0.1",
-        npm_config_offline: "true",
-      },
+      env: yield* Opencode.environment(root, url),
       permission,
       workRoot: join(root, "work"),
     }
@@ -73,7 +26,7 @@ const opencode = (url: string, permission: AcpExecutor.Permission) =>
     return options
   })
 
-const processes = pidsOf(`${binary} acp`)
+const processes = pidsOf(`${Opencode.binary} acp`)
 
 describe("opencode", () => {
   it.live("edits a file once somebody has allowed it", () =>
