@@ -9,7 +9,6 @@ import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
 import { FetchHttpClient, type HttpClient } from "@effect/platform"
 import { Config, type ConfigError, Effect, Layer, Option, type Redacted, Schema, Stream } from "effect"
 import * as ChatCompletions from "./ChatCompletions.js"
-import * as BoundedFetch from "./internal/BoundedFetch.js"
 
 /** No provider has that name, or no model is named. */
 export class UnknownModel extends Schema.TaggedError<UnknownModel>("@runlease/executor-ai/UnknownModel")(
@@ -90,10 +89,6 @@ const anthropicClient = (baseUrl: string | undefined) =>
     ),
   )
 
-const fetchClient = FetchHttpClient.layer.pipe(
-  Layer.provide(Layer.succeed(FetchHttpClient.Fetch, BoundedFetch.fetch)),
-)
-
 /**
  * The model of that name: `openai:<model>` through the Responses API, `anthropic:<model>`, or `openai-chat:<model>` through
  * chat completions, which servers that are compatible with OpenAI speak.
@@ -119,17 +114,17 @@ export const fromName = (
           strict: false,
           ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
         },
-      }).pipe(Layer.provide(openAiClient(baseUrl)), Layer.provide(fetchClient))
+      }).pipe(Layer.provide(openAiClient(baseUrl)), Layer.provide(FetchHttpClient.layer))
     case "openai-chat":
       return ChatCompletions.layer({ model, maxTokens: maxOutputTokens }).pipe(
         Layer.provide(openAiClient(baseUrl)),
-        Layer.provide(fetchClient),
+        Layer.provide(FetchHttpClient.layer),
       )
     case "anthropic":
       return AnthropicLanguageModel.layer({
         model,
         config: maxOutputTokens === undefined ? {} : { max_tokens: maxOutputTokens },
-      }).pipe(Layer.provide(anthropicClient(baseUrl)), Layer.provide(fetchClient))
+      }).pipe(Layer.provide(anthropicClient(baseUrl)), Layer.provide(FetchHttpClient.layer))
     default:
       return Layer.fail(new UnknownModel({ name }))
   }

@@ -118,6 +118,18 @@ for (const protocol of Asking.protocols) {
       )
     }
 
+    it.scopedLive("that sends a line without end is not read to its end", () =>
+      Effect.gen(function* () {
+        const body = `data: ${"x".repeat(40 * 1024 * 1024)}`
+        const headers = { "content-type": "text/event-stream" }
+        const server = yield* ModelServer.make(() => ({ status: 200, headers, body }))
+        const { execute } = yield* Asking.executor(protocol, server)
+        const { error } = yield* Asking.failureOf(execute)
+        strictEqual(error.code, "model_output_malformed")
+        assertTrue(error.message.includes("maximum size"), error.message)
+      }).pipe(Effect.provide(Asking.log)),
+    )
+
     it.scopedLive("that falls silent is tried again", () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make(() => ({ texts: ["Hello"], ending: "hang" }))
