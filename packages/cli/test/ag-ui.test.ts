@@ -3,8 +3,11 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Ids } from "@runlease/core"
 import { Clock, Console, Effect, Fiber, Option, Queue } from "effect"
+import { fileURLToPath } from "node:url"
 import { alive, begun, connect, counter, type Env, eventOf, startWorker, until } from "./FaultRoom.js"
-import { room, write } from "./Processes.js"
+import { has, room, start, write } from "./Processes.js"
+
+const chatting = fileURLToPath(new URL("fixtures/chatting.ts", import.meta.url))
 
 const runId = Ids.RunId.make("run-1")
 
@@ -33,9 +36,63 @@ const agentOf = (env: Env, threadId: string) =>
     }),
   }))
 
+/** One turn of a client: what its last message says, or how the run failed, and what it is asked. */
+const turn = (agent: HttpAgent, more: Parameters<HttpAgent["runAgent"]>[0] = {}) =>
+  Effect.gen(function* () {
+    const failures: Array<unknown> = []
+    yield* Effect.promise(() =>
+      agent.runAgent(more, {
+        onRunErrorEvent: ({ event }) => void failures.push([event.code, event.message]),
+      }),
+    )
+    return {
+      said: agent.messages.at(-1)?.content,
+      failures,
+      asked: agent.pendingInterrupts.map(({ id, message }) => [id, message]),
+    }
+  })
+
+const say = (agent: HttpAgent, content: string) =>
+  Effect.suspend(() => {
+    agent.addMessage({ id: `message-${agent.messages.length}`, role: "user", content })
+    return turn(agent)
+  })
+
 layer(NodeContext.layer, { excludeTestServices: true })(
   "an AG-UI client of a server and its workers",
   (it) => {
+    it.scoped("talks turn by turn, in eight threads at once, hears of failures and is asked", () =>
+      Effect.gen(function* () {
+        const { cwd, env } = yield* room
+        const worker = yield* start(["worker", "--json", "--module", chatting], { cwd, env })
+        yield* worker.line(has({ event: "registered" }))
+        yield* Effect.forEach(
+          Array.from({ length: 8 }, (_, index) => `thread ${index}`),
+          (threadId) =>
+            Effect.gen(function* () {
+              const { agent } = yield* agentOf(env, threadId)
+              for (const n of [1, 2, 3]) {
+                expect(yield* say(agent, `hello ${n} of ${threadId}`)).toEqual({
+                  said: `${n}: hello ${n} of ${threadId}`,
+                  failures: [],
+                  asked: [],
+                })
+              }
+            }),
+          { concurrency: "unbounded" },
+        )
+
+        const { agent } = yield* agentOf(env, "another")
+        expect((yield* say(agent, "Fail")).failures).toEqual([["told_to", "As you wish"]])
+        expect((yield* say(agent, "Deploy")).asked).toEqual([["deploy", "Deploy it?"]])
+        const resumed = yield* turn(agent, {
+          resume: [{ interruptId: "deploy", status: "resolved", payload: { approved: true } }],
+        })
+        expect(resumed).toEqual({ said: "Deployed", failures: [], asked: [] })
+        expect((yield* say(agent, "And now?")).said).toBe("3: And now?")
+      }),
+    )
+
     it.scoped("hears one whole run when the worker is killed in the middle of its answer", () =>
       Effect.gen(function* () {
         const { cwd, env } = yield* room

@@ -9,7 +9,6 @@
 import { Chunk, type Context, Duration, Effect, Layer, Predicate, Ref, Schema, Stream } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import { AwaitAnswers, type Execute, Executor, ExecutorError, type ExecutorFailure } from "./Executor.js"
-import { Interrupts } from "./Interrupt.js"
 import * as LogState from "./LogState.js"
 import type { ClaimedRun } from "./Run.js"
 
@@ -30,11 +29,12 @@ export const messageIdOf = (run: ClaimedRun): string => {
   return claim <= 1 ? run.messageId : `${run.messageId}-${claim}`
 }
 
-const isWait = Schema.is(Schema.Struct({ _tag: Schema.Literal("AwaitAnswers"), interrupts: Interrupts }))
+const isAlike = Schema.is(
+  Schema.Union(Schema.Struct(ExecutorError.fields), Schema.Struct(AwaitAnswers.fields)),
+)
 
-/** By its tag as well: a module that a program loads may have its own copy of these classes. */
-const isFailure = (error: unknown): error is ExecutorFailure =>
-  error instanceof ExecutorError || error instanceof AwaitAnswers || isWait(error)
+/** By what it is, not by its class: a module that a program loads may have its own copy of these classes. */
+const isFailure = (error: unknown): error is ExecutorFailure => isAlike(error)
 
 /** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. */
 export const toFailure = (error: unknown): ExecutorFailure => {

@@ -180,6 +180,19 @@ describe("Executors combinators", () => {
     }),
   )
 
+  it.effect("know a failure by what it is, where a module has its own copy of core", () =>
+    Effect.gen(function* () {
+      // As a class of another copy: the same fields, another constructor.
+      const copyOf = (error: ExecutorFailure): unknown => ({ ...error, message: error.message })
+      const down = new ExecutorError({ code: "down", message: "off", retryable: true })
+      const failed = yield* Effect.flip(collect(Executors.make(() => Effect.fail(copyOf(down)))(claimed())))
+      assertTrue(failed._tag === "ExecutorError" && failed.code === "down" && failed.retryable)
+      const waits = copyOf(awaitToolResult("t", "ask"))
+      const waiting = yield* Effect.flip(collect(Executors.make(() => Effect.fail(waits))(claimed())))
+      strictEqual(waiting._tag, "AwaitAnswers")
+    }),
+  )
+
   it.effect("limit how many run at once, and free the place of one that is interrupted", () =>
     Effect.gen(function* () {
       const running = yield* Ref.make(0)
