@@ -311,17 +311,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
 
   const writes = Effect.suspend(() => {
     const added = events.length === 0 ? [] : [ManyRows.insert(store, "events", eventColumns, events)]
-    return dialect.write([...updates(), ...added, ...updateTold()]).pipe(
-      Effect.zipRight(releaseLanes),
-      Effect.map(() => {
-        wakeAfter()
-        for (const entry of changed) entry.stored = entry.row
-        changed.clear()
-        events.length = 0
-        lanes.length = 0
-        runnable.length = 0
-      }),
-    )
+    return dialect.write([...updates(), ...added, ...updateTold()])
   })
 
   const written = Effect.sync(() => {

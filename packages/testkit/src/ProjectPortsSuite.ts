@@ -7,6 +7,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as ClaimsSuite from "./ClaimsSuite.js"
 import * as ConversationsSuite from "./ConversationsSuite.js"
+import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
 import * as RunLogSuite from "./RunLogSuite.js"
 import * as RunsSuite from "./RunsSuite.js"
@@ -27,6 +28,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   RunsSuite.suite(name, layer)
   ToolCallsSuite.suite(name, layer)
   WaitingSuite.suite(name, layer)
+  InterruptsSuite.suite(name, layer)
   WorkerRegistrySuite.suite(name, layer)
   ConversationsSuite.suite(name, layer)
 }

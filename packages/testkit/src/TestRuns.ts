@@ -175,5 +175,15 @@ export const eventually = <A, E, R>(
     )
   })
 
+/** Waits, within a few milliseconds of test time, until the run has failed. */
+export const untilFailed = (runId: Ids.RunId) =>
+  Effect.zipRight(
+    settle,
+    eventually(getRun(runId), (run) => run.status === "failed", {
+      step: "1 millis",
+      within: "100 millis",
+    }),
+  )
+
 /** Lets the leases that `claim` gave lapse. */
 export const lapse = TestClock.adjust(leaseDuration)
