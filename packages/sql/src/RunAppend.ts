@@ -6,9 +6,10 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import { Append, type Ids, Run, RunLog } from "@runlease/core"
 import { Effect, Either } from "effect"
+import * as EventRows from "./EventRows.js"
 import { execute } from "./Execute.js"
 import * as Moves from "./Moves.js"
-import * as RunBatch from "./RunBatch.js"
+import type * as RunBatch from "./RunBatch.js"
 import { eventId, type RunRow, sequence } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
@@ -36,12 +37,12 @@ export const request = (projectId: Ids.ProjectId, append: RunLog.AppendRequest):
 const readTail = ({ sql }: SqlStore, runPk: number, append: RunLog.AppendRequest) =>
   Effect.map(
     execute(
-      sql<RunBatch.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
+      sql<EventRows.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
         WHERE run_pk = ${runPk} AND event_id > ${append.expectedEventId ?? append.expectedSequence ?? 0}
           AND sequence > ${append.expectedEventId === undefined ? (append.expectedSequence ?? 0) : 0}
         ORDER BY event_id LIMIT ${append.events.length + 1}`,
     ),
-    (rows) => RunBatch.toPiece(rows).entries,
+    (rows) => EventRows.toPiece(rows).entries,
   )
 
 /** Whether the run takes events from this caller, and the events if so. */

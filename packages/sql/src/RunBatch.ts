@@ -17,8 +17,9 @@ import {
   Wakeups,
 } from "@runlease/core"
 import { Effect } from "effect"
-import type { Columns } from "./Dialect.js"
-import { execute, select } from "./Execute.js"
+import * as EventRows from "./EventRows.js"
+import { select } from "./Execute.js"
+import * as Lanes from "./Lanes.js"
 import * as ManyRows from "./ManyRows.js"
 import type { Move } from "./Moves.js"
 import { keyRows, readDetails, refRows, type RunRef } from "./RunReads.js"
@@ -26,14 +27,12 @@ import {
   type DetailRow,
   eventId,
   Gate,
-  instant,
   logStateOf,
   type MovingColumn,
   movingColumns,
   runNames,
   type RunRow,
   selectedRun,
-  sequence,
   subjectOf,
   toJson,
 } from "./RunRow.js"
@@ -49,44 +48,6 @@ const routeOf = (
 })
 
 const toldColumns = { metadata: "text", result: "text" } as const
-const laneColumns = { project_id: "text", lane: "text" } as const
-
-const eventColumns = {
-  run_pk: "integer",
-  event_id: "integer",
-  sequence: "integer",
-  payload: "text",
-  created_at: "integer",
-} as const satisfies Columns
-
-/** An entry of a log as it is stored. */
-export interface EntryRow {
-  readonly event_id: number
-  readonly sequence: number | null
-  readonly payload: string
-  readonly created_at: number
-}
-
-interface EventRow extends EntryRow {
-  readonly run_pk: number
-}
-
-/** Rows of one log, in its order, as entries. */
-export const toPiece = (rows: ReadonlyArray<EntryRow>): Wakeups.LogPiece => ({
-  entries: rows.map((row) => ({
-    eventId: eventId(row.event_id),
-    sequence: row.sequence === null ? null : sequence(row.sequence),
-    event: JSON.parse(row.payload) as AgentEvent.AgentEvent,
-    createdAt: instant(row.created_at),
-  })),
-  bytes: rows.reduce((bytes, { payload }) => bytes + payload.length, 0),
-})
-
-/** An event that an outsider appends, with its JSON text. */
-export interface External {
-  readonly event: AgentEvent.AgentEvent
-  readonly payload: string
-}
 
 export interface RunBatch {
   /** The commit's instant. */
@@ -101,7 +62,7 @@ export interface RunBatch {
   readonly find: (ref: RunRef) => RunRow | undefined
   /** Makes the move; a run that ends lets the next of its lane go. */
   readonly move: (move: Move) => RunRow
-  readonly append: (row: RunRow, events: ReadonlyArray<External>) => RunRow
+  readonly append: (row: RunRow, events: ReadonlyArray<EventRows.External>) => RunRow
   /** Keeps the metadata and the result that an outcome gives, if it does. */
   readonly describe: (row: RunRow, outcome: Runs.Outcome) => void
   /** What the runs' details and sessions tell of them by now. */
@@ -119,30 +80,6 @@ export interface Begun extends RunBatch {
   readonly at: (now: number) => RunBatch
   /** Writes what has changed and ends the commit. */
   readonly finish: Effect.Effect<void, SqlError>
-}
-
-/** A run that was behind the last of its lane. */
-const firstNames = [
-  "run_pk",
-  "project_id",
-  "run_id",
-  "status",
-  "gate",
-  "available_at",
-  "finished_at",
-  "implementation_kind",
-  "worker_key",
-  "agent_id",
-] as const
-
-const firstColumns = firstNames.map((name) => `r.${name}`).join(", ")
-
-/** What is to be known of the first run of a lane. */
-type FirstRow = Pick<RunRow, (typeof firstNames)[number]>
-
-interface Lane {
-  readonly project_id: string
-  readonly lane: string
 }
 
 /** What an outcome tells, as `run_details` holds it. */
@@ -167,9 +104,9 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
   let now = Number.NaN
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
-  const events: Array<EventRow> = []
+  const events: Array<EventRows.EventRow> = []
   const told = new Map<number, Told>()
-  const lanes: Array<Lane> = []
+  const lanes: Array<Lanes.Lane> = []
   const runnable: Array<Wakeups.Route> = []
   const asked: Array<Effect.Effect<void, SqlError>> = []
 
@@ -190,7 +127,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
     return row
   }
 
-  const log = (row: RunRow, added: ReadonlyArray<External>, origin: "own" | "external"): RunRow => {
+  const log = (row: RunRow, added: ReadonlyArray<EventRows.External>, origin: "own" | "external"): RunRow => {
     if (added.length === 0) return row
     let { latest_event_id, latest_sequence } = row
     for (const { payload } of added) {
@@ -256,29 +193,8 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
     return statements
   }
 
-  /**
-   * Lets the first unfinished run of each lane go. Who is first is known only once it is locked: it may have ended
-   * meanwhile, and whoever ends a run that is behind leaves the lane to the run that is first.
-   */
-  const releaseLanes = Effect.gen(function* () {
-    let left: ReadonlyArray<Lane> = lanes
-    while (left.length > 0) {
-      const first = yield* execute(
-        sql<
-          FirstRow & Lane
-        >`SELECT r.lane, ${sql.literal(firstColumns)} FROM ${dialect.rows(laneColumns, left)} v CROSS JOIN runs r
-          WHERE r.run_pk = (
-            SELECT f.run_pk FROM runs f
-            WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
-            ORDER BY f.run_pk LIMIT 1
-          ) ${dialect.lock("r", "r.run_pk")}`,
-      )
-      const released = first
-        .filter((row) => row.finished_at === null && row.gate === Gate.behind)
-        .map((row) => ({ ...row, gate: row.available_at > now ? Gate.delayed : Gate.runnable }))
-      yield* released.length === 0
-        ? Effect.void
-        : execute(ManyRows.update(store, "runs", movingColumns, ["gate"], released))
+  const releaseLanes = Effect.suspend(() =>
+    Effect.map(Lanes.release(store, [...lanes], now), (released) => {
       for (const row of released) {
         const { gate } = row
         if (row.status === "pending" && gate === Gate.runnable) runnable.push(routeOf(row))
@@ -287,9 +203,8 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
         entry.stored = { ...entry.stored, gate }
         entry.row = { ...entry.row, gate }
       }
-      left = first.filter(({ finished_at }) => finished_at !== null)
-    }
-  })
+    }),
+  )
 
   /** Tells of the logs that grew, once the commit has succeeded, and of the runs that became runnable. */
   const wakeAfter = () => {
@@ -301,7 +216,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
             {
               log,
               latest: eventId(row.latest_event_id),
-              piece: () => toPiece(added.filter(({ run_pk }) => run_pk === row.run_pk)),
+              piece: () => EventRows.toPiece(added.filter(({ run_pk }) => run_pk === row.run_pk)),
             },
           ],
     )
@@ -310,7 +225,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
   }
 
   const writes = Effect.suspend(() => {
-    const added = events.length === 0 ? [] : [ManyRows.insert(store, "events", eventColumns, events)]
+    const added = events.length === 0 ? [] : [ManyRows.insert(store, "events", EventRows.columns, events)]
     return dialect.write([...updates(), ...added, ...updateTold()])
   })
 

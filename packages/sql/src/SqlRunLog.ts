@@ -5,6 +5,7 @@
  */
 import { type Ids, LogTails, Run, RunLog } from "@runlease/core"
 import { Effect, type Scope } from "effect"
+import * as EventRows from "./EventRows.js"
 import * as RunAppend from "./RunAppend.js"
 import * as RunBatch from "./RunBatch.js"
 import * as RunReads from "./RunReads.js"
@@ -13,9 +14,9 @@ import type { SqlStore } from "./SqlStore.js"
 
 const readEntries = ({ sql }: SqlStore, runPk: number, after: number, limit: number) =>
   Effect.map(
-    sql<RunBatch.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
+    sql<EventRows.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
       WHERE run_pk = ${runPk} AND event_id > ${after} ORDER BY event_id LIMIT ${limit} + 0`,
-    RunBatch.toPiece,
+    EventRows.toPiece,
   )
 
 /** The oldest entries after a position, and how the run stood just before: one that had ended has no others. */

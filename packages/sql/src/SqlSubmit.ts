@@ -7,6 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Conversations, type GroupCommit, Ids, RequestSnapshot, Run, Runs } from "@runlease/core"
 import { Brand, DateTime, Effect, Either } from "effect"
 import { execute } from "./Execute.js"
+import * as Lanes from "./Lanes.js"
 import * as ManyRows from "./ManyRows.js"
 import * as RunBatch from "./RunBatch.js"
 import * as RunReads from "./RunReads.js"
@@ -98,38 +99,18 @@ const readConversations = Effect.fnUntraced(function* (
 })
 
 /** The lanes of these submissions that hold an unfinished run, and will until these are in it too. */
-const readBusyLanes = Effect.fnUntraced(function* (
-  { sql, dialect }: SqlStore,
-  requests: ReadonlyArray<Request>,
-) {
-  const busy = new Set<string>()
-  const named = new Map<string, { readonly project_id: string; readonly lane: string }>()
-  for (const request of requests) {
-    const lane = laneOf(request)
-    const { concurrencyKey, conversationId } = request.submission
-    // Nobody else knows of a conversation that is new.
-    if (lane === null || (concurrencyKey === undefined && conversationId === undefined)) continue
-    named.set(nameOf(request.projectId, lane), { project_id: request.projectId, lane })
-  }
-  yield* dialect.lockNames([...named.keys()])
-  let left = [...named.values()]
-  while (left.length > 0) {
-    const last = yield* execute(
-      sql<{ readonly project_id: string; readonly lane: string; readonly finished_at: number | null }>`
-        SELECT r.project_id, r.lane, r.finished_at
-        FROM ${dialect.rows({ project_id: "text", lane: "text" }, left)} v CROSS JOIN runs r
-        WHERE r.run_pk = (
-          SELECT f.run_pk FROM runs f
-          WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
-          ORDER BY f.run_pk DESC LIMIT 1
-        ) ${dialect.lock("r", "r.run_pk")}`,
-    )
-    for (const row of last) if (row.finished_at === null) busy.add(nameOf(row.project_id, row.lane))
-    // It ended before it was locked.
-    left = last.filter(({ finished_at }) => finished_at !== null)
-  }
-  return busy
-})
+const readBusyLanes = (store: SqlStore, requests: ReadonlyArray<Request>) =>
+  Lanes.readBusy(
+    store,
+    requests.flatMap((request) => {
+      const lane = laneOf(request)
+      const { concurrencyKey, conversationId } = request.submission
+      // Nobody else knows of a conversation that is new.
+      return lane === null || (concurrencyKey === undefined && conversationId === undefined)
+        ? []
+        : [{ project_id: request.projectId, lane }]
+    }),
+  )
 
 const laneOf = ({ submission, conversationId }: Request): string | null =>
   submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
@@ -299,8 +280,8 @@ const submitAll = Effect.fnUntraced(function* (
       return Either.left(new Conversations.ConversationNotFound({ conversationId }))
     }
     const lane = laneOf(request)
-    const behind = lane !== null && busyLanes.has(nameOf(projectId, lane))
-    if (lane !== null) busyLanes.add(nameOf(projectId, lane))
+    const behind = lane !== null && busyLanes.has(Lanes.nameOf({ project_id: projectId, lane }))
+    if (lane !== null) busyLanes.add(Lanes.nameOf({ project_id: projectId, lane }))
     accepted.set(nameOf(projectId, runId), {
       row: newRow(request, { lane, behind }, runs.now),
       details: newDetails(submission, rootRunId),

@@ -1,0 +1,45 @@
+/**
+ * Entries of logs as they are stored.
+ *
+ * @since 0.1.0
+ */
+import type { AgentEvent, Wakeups } from "@runlease/core"
+import type { Columns } from "./Dialect.js"
+import { eventId, instant, sequence } from "./RunRow.js"
+
+export const columns = {
+  run_pk: "integer",
+  event_id: "integer",
+  sequence: "integer",
+  payload: "text",
+  created_at: "integer",
+} as const satisfies Columns
+
+export interface EntryRow {
+  readonly event_id: number
+  readonly sequence: number | null
+  readonly payload: string
+  readonly created_at: number
+}
+
+/** An entry, and whose log it is in. */
+export interface EventRow extends EntryRow {
+  readonly run_pk: number
+}
+
+/** An event that an outsider appends, with its JSON text. */
+export interface External {
+  readonly event: AgentEvent.AgentEvent
+  readonly payload: string
+}
+
+/** Rows of one log, in its order, as entries. */
+export const toPiece = (rows: ReadonlyArray<EntryRow>): Wakeups.LogPiece => ({
+  entries: rows.map((row) => ({
+    eventId: eventId(row.event_id),
+    sequence: row.sequence === null ? null : sequence(row.sequence),
+    event: JSON.parse(row.payload) as AgentEvent.AgentEvent,
+    createdAt: instant(row.created_at),
+  })),
+  bytes: rows.reduce((bytes, { payload }) => bytes + payload.length, 0),
+})
