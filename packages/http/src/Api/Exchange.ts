@@ -5,13 +5,14 @@
  */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Ids, Run } from "@runlease/core"
-import { JSONSchema, Schema } from "effect"
+import { Schema } from "effect"
 import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
 import { nullish } from "../Wire.js"
 import { ClaimedRun } from "../Wire/ClaimedRun.js"
 import { Append, Appended } from "./Conversations.js"
+import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
 import * as Doc from "./Doc.js"
 import { CompletedReply, Outcome } from "./Runs.js"
 import { ClaimOptions, ReleaseOptions, suspensionWith } from "./Workers.js"
@@ -48,11 +49,9 @@ export const Replies = {
   complete: CompletedReply.omit("run"),
 } as const
 
-const { $schema: _, ...operationSchema } = JSONSchema.make(Operation)
-
 /** Read one by one, so that one that is wrong is refused alone. */
 const Operations = Schema.Array(
-  Schema.Unknown.annotations({ identifier: "Operation", jsonSchema: operationSchema }),
+  Schema.Unknown.annotations({ identifier: "Operation", jsonSchema: WholeJsonSchema.of(Operation) }),
 ).pipe(Schema.maxItems(maxOperations, { message: () => `must hold at most ${maxOperations} operations` }))
 
 /** `retry_after` is in seconds. */

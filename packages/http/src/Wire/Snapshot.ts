@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { Interrupt, RequestSnapshot } from "@runlease/core"
-import { JSONSchema, Predicate, Schema } from "effect"
+import { Predicate, Schema } from "effect"
+import * as WholeJsonSchema from "./WholeJsonSchema.js"
 
 const isPart = (part: unknown): boolean =>
   Predicate.isRecord(part) && typeof part["type"] === "string" && part["type"] !== ""
@@ -21,8 +22,6 @@ const isTraceContext = Schema.is(Schema.UndefinedOr(RequestSnapshot.TraceContext
 
 const areAnswers = Schema.is(Schema.UndefinedOr(Schema.Array(Interrupt.Answer)))
 
-const { $schema: _, ...jsonSchema } = JSONSchema.make(RequestSnapshot.RequestSnapshot)
-
 /** The same as the schema of core asks for, by plain code: it may be long, and to rebuild it costs more than to send it. */
 export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.declare(
   (value: unknown): value is RequestSnapshot.RequestSnapshot =>
@@ -33,5 +32,9 @@ export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.d
     Array.isArray(value["context"]) &&
     isTraceContext(value["traceContext"]) &&
     areAnswers(value["resume"]),
-  { identifier: "RequestSnapshot", message: () => "must be a request snapshot", jsonSchema },
+  {
+    identifier: "RequestSnapshot",
+    message: () => "must be a request snapshot",
+    jsonSchema: WholeJsonSchema.of(RequestSnapshot.RequestSnapshot),
+  },
 )

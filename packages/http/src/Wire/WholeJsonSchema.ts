@@ -1,0 +1,30 @@
+/**
+ * The JSON Schema of something that describes itself: whole in its place, since a reference of its own would lead nowhere
+ * in the description of the API.
+ *
+ * @since 0.1.0
+ */
+import { JSONSchema, Predicate, type Schema } from "effect"
+
+const prefix = "#/$defs/"
+
+/**
+ * The schema with every definition in the place of the references to it; no definition may refer to itself.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const of = <A, I>(schema: Schema.Schema<A, I>): object => {
+  const { $defs = {}, $schema: _, ...whole } = JSONSchema.make(schema)
+  const inlined = (node: unknown): unknown => {
+    if (Array.isArray(node)) return node.map(inlined)
+    if (!Predicate.isRecord(node)) return node
+    const reference = node["$ref"]
+    if (typeof reference === "string" && reference.startsWith(prefix)) {
+      const { $ref: __, ...beside } = node
+      return { ...(inlined($defs[reference.slice(prefix.length)]) as object), ...beside }
+    }
+    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, inlined(value)]))
+  }
+  return inlined(whole) as object
+}
