@@ -6,19 +6,8 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import type { Effect } from "effect"
+import type { Columns, RowOf } from "./Columns.js"
 import type { RunRow } from "./RunRow.js"
-
-/** The columns of rows that are handed to a statement, and their types. */
-export type Columns = Readonly<Record<string, "integer" | "text">>
-
-/** A row with those columns; further keys are allowed and left out. */
-export type RowOf<C extends Columns> = {
-  readonly [K in keyof C]: C[K] extends "integer"
-    ? number | null
-    : C[K] extends "text"
-      ? string | null
-      : number | string | null
-}
 
 /** One place in the index of runnable runs, and how many runs are wanted from it. */
 export interface Probe {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { AgentEvent, Wakeups } from "@runlease/core"
-import type { Columns } from "./Dialect.js"
+import type { Columns } from "./Columns.js"
 import { eventId, instant, sequence } from "./RunRow.js"
 
 export const columns = {

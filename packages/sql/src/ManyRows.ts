@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Statement } from "@effect/sql/Statement"
-import type { Columns, RowOf } from "./Dialect.js"
+import type { Columns, RowOf } from "./Columns.js"
 import type { SqlStore } from "./SqlStore.js"
 
 const types = { integer: "BIGINT", text: "TEXT" } as const

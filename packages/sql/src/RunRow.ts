@@ -6,7 +6,7 @@
 import type { ControlEvents, Ids, RequestSnapshot } from "@runlease/core"
 import { Interrupt, LogState, Run, type WorkerSession } from "@runlease/core"
 import { Brand, DateTime, Schema, Struct } from "effect"
-import type { Columns } from "./Dialect.js"
+import type { Columns } from "./Columns.js"
 
 /** `gate` of a pending run; and `pruned`, of a finished one that is being deleted in parts and exists for nobody. */
 export const Gate = { runnable: 0, delayed: 1, behind: 2, pruned: 3 } as const

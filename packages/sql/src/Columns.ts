@@ -1,0 +1,17 @@
+/**
+ * The types of rows that are handed to a statement.
+ *
+ * @since 0.1.0
+ */
+
+/** The columns of rows that are handed to a statement, and their types. */
+export type Columns = Readonly<Record<string, "integer" | "text">>
+
+/** A row with those columns; further keys are allowed and left out. */
+export type RowOf<C extends Columns> = {
+  readonly [K in keyof C]: C[K] extends "integer"
+    ? number | null
+    : C[K] extends "text"
+      ? string | null
+      : number | string | null
+}
