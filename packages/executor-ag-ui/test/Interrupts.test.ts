@@ -97,8 +97,13 @@ describe("an agent's interrupts", () => {
           runId: input.runId,
           parentRunId: input.parentRunId,
           resume: input.resume,
+          // A result comes right behind the turn whose call it answers, though nobody but the agent told of that.
           tools: input.messages.flatMap((message) =>
-            message.role === "tool" ? [[message.toolCallId, message.content]] : [],
+            message.role === "tool"
+              ? [[message.toolCallId, message.content]]
+              : message.role === "assistant"
+                ? (message.toolCalls ?? []).map(({ function: { name }, id }) => [id, name])
+                : [],
           ),
         })),
         [
@@ -116,7 +121,10 @@ describe("an agent's interrupts", () => {
                 metadata: { runlease: { isError: false } },
               },
             ],
-            tools: [["c", '{"found":1}']],
+            tools: [
+              ["c", "look"],
+              ["c", '{"found":1}'],
+            ],
           },
           {
             threadId: conversationId,
@@ -128,7 +136,9 @@ describe("an agent's interrupts", () => {
             ],
             // The agent knows both calls by the name that it gave them.
             tools: [
+              ["c", "look"],
               ["c", '{"found":1}'],
+              ["c", "look"],
               ["c", "twice"],
             ],
           },

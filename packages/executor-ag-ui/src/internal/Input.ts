@@ -4,6 +4,7 @@ import { AgUiMessages, Ids, Interrupts, RequestSnapshot, type Run } from "@runle
 import { Effect, Option, Predicate } from "effect"
 import type { Asked } from "./Asked.js"
 import { excerpt, final } from "./Failure.js"
+import * as Said from "./Said.js"
 
 /** A tool as AG-UI has it: with a description, be it empty. */
 const toolOf = (tool: unknown): unknown =>
@@ -24,6 +25,15 @@ const messageOf =
     ...Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null)),
     ...(message.role === "tool" && typeof message["toolCallId"] === "string"
       ? { toolCallId: names[message["toolCallId"]] ?? message["toolCallId"] }
+      : {}),
+    ...(Array.isArray(message["toolCalls"])
+      ? {
+          toolCalls: message["toolCalls"].map((call: unknown) =>
+            Predicate.isRecord(call) && typeof call["id"] === "string"
+              ? { ...call, id: names[call["id"]] ?? call["id"] }
+              : call,
+          ),
+        }
       : {}),
   })
 
@@ -72,13 +82,14 @@ export const make = Effect.fnUntraced(function* (run: Run.ClaimedRun, asked: Opt
   const snapshot = run.snapshot ?? RequestSnapshot.empty
   const resume = resumeOf(run, snapshot, asked)
   const goesOn = resume.length > 0 ? Option.getOrUndefined(asked) : undefined
+  const messages = goesOn === undefined ? snapshot.messages : yield* Said.among(run, snapshot.messages)
   const parsed = RunAgentInputSchema.safeParse({
     threadId: run.conversationId,
     runId: yield* runIdOf(run),
     ...(goesOn === undefined ? {} : { parentRunId: goesOn.runId }),
     // Agents older than 1.0 ask for all of these.
     state: snapshot.state ?? {},
-    messages: AgUiMessages.toAgUi(snapshot.messages).map(messageOf(goesOn?.names ?? {})),
+    messages: AgUiMessages.toAgUi(messages).map(messageOf(goesOn?.names ?? {})),
     tools: snapshot.tools.map(toolOf),
     context: snapshot.context.map(contextOf),
     forwardedProps: snapshot.forwardedProps ?? {},
