@@ -7,6 +7,13 @@ import { interruptedExitCode, main } from "./Runlease.js"
 const exitWhenWritten = (code: number) =>
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
 
+// Whoever reads what is printed may go first, as `head` does. Then the command ends as by SIGTERM: a worker hands back.
+process.stdout.once("error", () => {
+  process.stdout.on("error", () => {})
+  process.kill(process.pid, "SIGTERM")
+})
+process.stderr.on("error", () => {})
+
 NodeRuntime.runMain(main(process.argv), {
   disableErrorReporting: true,
   disablePrettyLogger: true,
