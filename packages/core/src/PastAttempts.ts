@@ -157,17 +157,22 @@ const interrupts = (event: AgentEvent): boolean => {
   )
 }
 
-/** The log as it was when the run was claimed. */
-const entriesBefore = (
+/**
+ * The log as it was when the run was claimed, oldest first.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const entries = (
   run: ClaimedRun,
 ): Stream.Stream<LogEntry, RunNotFound | ControlPlaneUnavailable, RunLog> =>
   Stream.unwrap(
     Effect.map(RunLog, (log) =>
       Stream.paginateChunkEffect(EventId.make(0), (after) =>
-        Effect.map(log.read({ runId: run.runId, after, limit: maxReadLimit }), (entries) => {
-          const last = entries.at(-1)
+        Effect.map(log.read({ runId: run.runId, after, limit: maxReadLimit }), (page) => {
+          const last = page.at(-1)
           return [
-            Chunk.fromIterable(entries),
+            Chunk.fromIterable(page),
             last === undefined || last.eventId >= run.latestEventId
               ? Option.none()
               : Option.some(last.eventId),
@@ -197,7 +202,7 @@ export const read = (
           if (!reader.isEmpty()) attempts.push(reader.end(waited))
           reader = makeReader()
         }
-        return entriesBefore(run).pipe(
+        return entries(run).pipe(
           Stream.runForEach(({ event, sequence }) =>
             Effect.sync(() => {
               if (sequence === null && event.type === "CUSTOM" && event["name"] === attemptEventName) {

@@ -1,6 +1,6 @@
 /** How a run fails whose remote agent does not do it. */
-import { Executor } from "@runlease/core"
-import type { Duration } from "effect"
+import { type ControlPlaneUnavailable, Executor, type Run, RunSink } from "@runlease/core"
+import { type Duration, Effect } from "effect"
 
 const maxMessage = 2000
 
@@ -20,6 +20,12 @@ export const passing = (
   message: string,
   retryAfter?: Duration.DurationInput,
 ): Executor.ExecutorError => Executor.retryable(code, message, retryAfter)
+
+/** What is read of the run's own log, for as long as its lease lets it; that it cannot be read is nobody's fault. */
+export const readingLog = <A, R>(
+  read: Effect.Effect<A, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable, R>,
+): Effect.Effect<A, Executor.ExecutorError, R> =>
+  Effect.mapError(RunSink.untilHeard(read), ({ message }) => passing("log_not_read", message))
 
 /** A text with none of these in it. */
 export const blotted =

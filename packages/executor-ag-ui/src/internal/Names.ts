@@ -4,9 +4,9 @@
  * An id by which an earlier attempt began a message or a tool call is given another name when this one begins something
  * by it. What only refers to the earlier, such as the result of a tool call that was asked for then, keeps it.
  */
-import { type AgentEvent, Run, RunLog, RunSink } from "@runlease/core"
-import { Effect, Predicate } from "effect"
-import { passing } from "./Failure.js"
+import { type AgentEvent, PastAttempts, type Run } from "@runlease/core"
+import { Effect, Predicate, Stream } from "effect"
+import { readingLog } from "./Failure.js"
 
 type Event = AgentEvent.AgentEvent
 type Kind = "message" | "toolCall"
@@ -40,30 +40,17 @@ const begun = (event: Event): readonly [Kind, string] | undefined => {
 
 /** What the run's log has begun before this claim. */
 const before = (run: Run.ClaimedRun) =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const used = { message: new Set<string>(), toolCall: new Set<string>() }
-    if (run.latestSequence === 0) return used
-    const log = yield* RunLog.RunLog
-    let after = Run.EventId.make(0)
-    while (after < run.latestEventId) {
-      const entries = yield* RunSink.untilHeard(
-        log.read({ runId: run.runId, after: after, limit: RunLog.maxReadLimit }),
-      )
-      for (const { event } of entries) {
+    if (run.latestSequence === 0) return Effect.succeed(used)
+    const entries = Stream.runForEach(PastAttempts.entries(run), ({ event }) =>
+      Effect.sync(() => {
         const found = begun(event)
         if (found !== undefined) used[found[0]].add(found[1])
-      }
-      const last = entries.at(-1)
-      if (last === undefined) break
-      after = last.eventId
-    }
-    return used
-  }).pipe(
-    Effect.catchTags({
-      RunNotFound: ({ message }) => passing("log_not_read", message),
-      ControlPlaneUnavailable: ({ message }) => passing("log_not_read", message),
-    }),
-  )
+      }),
+    )
+    return Effect.as(readingLog(entries), used)
+  })
 
 export interface Names {
   /** The event with the names that things have in the log. */

@@ -2,16 +2,9 @@
  * What the agent itself said in a run before it waited for answers: it may keep nothing, and a result without its call
  * would tell it nothing.
  */
-import {
-  type Executor,
-  PastAttempts,
-  type RequestSnapshot,
-  type Run,
-  type RunLog,
-  RunSink,
-} from "@runlease/core"
+import { type Executor, PastAttempts, type RequestSnapshot, type Run, type RunLog } from "@runlease/core"
 import { Effect } from "effect"
-import { passing } from "./Failure.js"
+import { readingLog } from "./Failure.js"
 
 type Message = RequestSnapshot.SnapshotMessage
 
@@ -47,10 +40,4 @@ export const among = (
   run: Run.ClaimedRun,
   messages: ReadonlyArray<Message>,
 ): Effect.Effect<ReadonlyArray<Message>, Executor.ExecutorError, RunLog.RunLog> =>
-  RunSink.untilHeard(PastAttempts.read(run)).pipe(
-    Effect.map((attempts) => woven(messages, attempts)),
-    Effect.catchTags({
-      RunNotFound: ({ message }) => passing("log_not_read", message),
-      ControlPlaneUnavailable: ({ message }) => passing("log_not_read", message),
-    }),
-  )
+  Effect.map(readingLog(PastAttempts.read(run)), (attempts) => woven(messages, attempts))
