@@ -141,7 +141,9 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
     Effect.timeoutOption(interval),
     Effect.tapError((error) => Effect.logWarning("Leases could not be renewed", error)),
     // No later than this, whatever the control plane asks for: the lease does not wait.
-    Effect.retry(backoff("100 millis", "2 seconds")),
+    Effect.retry({ schedule: backoff("100 millis", "2 seconds"), while: ({ retryable }) => retryable }),
+    // One that is refused for good has been logged.
+    Effect.ignore,
     // The next round has its chance; what none of them renews ends by its deadline.
     Effect.catchAllDefect((defect) => Effect.logError("A renewal died", defect)),
   )

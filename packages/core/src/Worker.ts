@@ -158,7 +158,7 @@ export const make = Effect.fnUntraced(function* (
   )
 
   const heartbeat = Effect.delay(
-    Effect.catchTag(registry.heartbeat(workerId), "ControlPlaneUnavailable", (error) =>
+    Effect.catchIf(registry.heartbeat(workerId), transient, (error) =>
       Effect.logWarning(`Heartbeat failed: ${error.message}`),
     ),
     options.heartbeatInterval,

@@ -3,7 +3,15 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Lease, AgentEvent, Executors, Leases, Runs } from "@runlease/core"
+import {
+  AgentEvent,
+  ControlPlaneUnavailable,
+  Executors,
+  Lease,
+  Leases,
+  Runs,
+  WorkerRegistry,
+} from "@runlease/core"
 import {
   Clock,
   Deferred,
@@ -183,6 +191,55 @@ export const tests = (test: Declare): void => {
           ],
         )
       }),
+    )
+  })
+
+  describe("a worker that is refused for good", () => {
+    const refused = (operation: string) =>
+      new ControlPlaneUnavailable.ControlPlaneUnavailable({
+        operation,
+        message: "The token was revoked",
+        retryable: false,
+      })
+
+    test(
+      "cannot go on, also when it is too busy to claim",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        const worker = yield* start(endless.execute, { concurrency: 1 })
+        yield* submit()
+        yield* Queue.take(endless.started)
+        const failed = yield* Effect.forkScoped(worker.failed)
+        yield* TestClock.adjust("30 seconds")
+        const error = yield* Effect.flip(Fiber.join(failed))
+        strictEqual(error.message, "The token was revoked")
+      }),
+      Faults.over(WorkerRegistry.WorkerRegistry, (registry) => ({
+        ...registry,
+        heartbeat: () => Effect.fail(refused("WorkerRegistry.heartbeat")),
+      })),
+    )
+
+    let renewals = 0
+    test(
+      "does not ask for a renewal again before the next is due",
+      Effect.gen(function* () {
+        renewals = 0
+        const endless = yield* makeEndless
+        yield* start(endless.execute, { concurrency: 1 })
+        yield* submit()
+        yield* Queue.take(endless.started)
+        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), 14)
+        strictEqual(renewals, 1)
+      }),
+      Faults.over(Leases.Leases, (leases) => ({
+        ...leases,
+        renew: () =>
+          Effect.suspend(() => {
+            renewals += 1
+            return Effect.fail(refused("Leases.renew"))
+          }),
+      })),
     )
   })
 
