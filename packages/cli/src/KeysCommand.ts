@@ -76,7 +76,9 @@ const revoke = Command.make(
       })
       yield* options.json ? Output.json({ id: key.id, revoked: true }) : Console.log(`Revoked ${key.id}`)
     }).pipe(AdminApi.speaking(options.connection)),
-).pipe(Command.withDescription("Revoke an API key: from now on its token is nobody's."))
+).pipe(
+  Command.withDescription("Revoke an API key for good, with the tokens of the workers that it registered."),
+)
 
 export const command = Command.make("keys").pipe(
   Command.withDescription("Manage a project's API keys, with an admin key."),

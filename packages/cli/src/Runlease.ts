@@ -48,7 +48,7 @@ const overview = `runlease: durable agent runs under leases
   runlease watch RUN                follow a run to its end
   runlease resume RUN --approve     answer what a waiting run asks
   runlease runs list|get|events|cancel|resume|prune
-  runlease workers list
+  runlease workers list|revoke
   runlease keys create|list|revoke
   runlease backup FILE              copy the database while the server goes on
 

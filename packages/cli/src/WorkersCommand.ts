@@ -1,11 +1,13 @@
 /**
- * `runlease workers`: who is registered.
+ * `runlease workers`: who is registered, and the end of their tokens.
  */
-import { Command } from "@effect/cli"
-import { WorkerRegistry } from "@runlease/core"
+import { Args, Command } from "@effect/cli"
+import { Ids, WorkerRegistry } from "@runlease/core"
 import { Console, DateTime, Effect } from "effect"
+import * as AdminApi from "./AdminApi.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
+import * as Word from "./Word.js"
 
 const instant = (value: DateTime.Utc | null) => (value === null ? null : DateTime.formatIso(value))
 
@@ -47,7 +49,33 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
   }).pipe(Settings.withClient(options.connection)),
 ).pipe(Command.withDescription("List the project's workers, newest heartbeat first, at most 100."))
 
+const revoke = Command.make(
+  "revoke",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    id: Word.make("worker-id", "The worker's id, as workers list shows it").pipe(
+      Args.withSchema(Ids.WorkerId),
+    ),
+  },
+  ({ connection, id, json }) =>
+    Effect.gen(function* () {
+      const client = yield* AdminApi.make(connection)
+      const { revoked } = yield* client.workers.revokeTokens({ path: { worker_id: id } })
+      if (json) return yield* Output.json({ worker_id: id, revoked })
+      yield* Console.log(
+        revoked === 0
+          ? `Worker ${id} has no valid token`
+          : `Revoked the tokens of worker ${id}; its runs go to others when their leases lapse`,
+      )
+    }).pipe(AdminApi.speaking(connection)),
+).pipe(
+  Command.withDescription(
+    "Revoke the tokens of a worker, which stops it. To keep it from registering again, revoke its API key too.",
+  ),
+)
+
 export const command = Command.make("workers").pipe(
-  Command.withDescription("Look at the project's workers."),
-  Command.withSubcommands([list]),
+  Command.withDescription("Look at the project's workers, and stop them."),
+  Command.withSubcommands([list, revoke]),
 )

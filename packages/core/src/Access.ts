@@ -7,6 +7,7 @@ import type { Effect, Option, Redacted } from "effect"
 import { Context, Schema } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import * as Ids from "./Ids.js"
+import type { WorkerNotFound } from "./WorkerRegistry.js"
 
 export const Project = Schema.Struct({
   id: Ids.ProjectId,
@@ -80,6 +81,20 @@ export class KeyNotFound extends Schema.TaggedError<KeyNotFound>("@runlease/core
   }
 }
 
+/**
+ * The API key was revoked, which is for good: its token never becomes valid again, and it issues no tokens.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/KeyRevoked")("KeyRevoked", {
+  keyId: Schema.String,
+}) {
+  override get message() {
+    return `API key ${this.keyId} was revoked; use another key`
+  }
+}
+
 export class Access extends Context.Tag("@runlease/core/Access")<
   Access,
   {
@@ -93,8 +108,10 @@ export class Access extends Context.Tag("@runlease/core/Access")<
     readonly listProjects: Effect.Effect<ReadonlyArray<Project>, ControlPlaneUnavailable>
 
     /**
-     * Makes an API key; its token is in the answer and nowhere else. With `token` the caller chose it; a token
-     * that is a key already gives that key, made valid again if it was revoked.
+     * Makes an API key; its token is in the answer and nowhere else. With `token` the caller chooses it; the token
+     * of an existing key gives that key.
+     *
+     * Fails: `KeyRevoked` when the chosen token is that of a revoked key.
      */
     readonly createKey: (options: {
       readonly projectId: Ids.ProjectId
@@ -103,7 +120,7 @@ export class Access extends Context.Tag("@runlease/core/Access")<
       readonly token?: Redacted.Redacted | undefined
     }) => Effect.Effect<
       { readonly key: ApiKey; readonly token: Redacted.Redacted },
-      ProjectNotFound | ControlPlaneUnavailable
+      ProjectNotFound | KeyRevoked | ControlPlaneUnavailable
     >
 
     /** Revoked ones too, newest first. */
@@ -111,22 +128,39 @@ export class Access extends Context.Tag("@runlease/core/Access")<
       projectId: Ids.ProjectId,
     ) => Effect.Effect<ReadonlyArray<ApiKey>, ControlPlaneUnavailable>
 
-    /** From now on its token is nobody's. Revoking again changes nothing. */
+    /**
+     * Refuses its token from now on, and with it the tokens of workers that it issued. Revoking again changes
+     * nothing.
+     */
     readonly revokeKey: (
       projectId: Ids.ProjectId,
       keyId: Ids.KeyId,
     ) => Effect.Effect<ApiKey, KeyNotFound | ControlPlaneUnavailable>
 
     /**
-     * A new token for a worker. Its two newest stay valid, so that the process it replaces can still drain;
-     * older ones are revoked.
+     * Makes a new token for a worker. Its two newest stay valid, so that the process it replaces can still drain;
+     * older ones are revoked. `issuedBy` is the API key that registers the worker: the token ends with it. An
+     * application that authenticates by itself may have no such key, or one that this store does not know.
+     *
+     * Fails: `KeyRevoked` when `issuedBy` is revoked.
+     * Source: docs/decisions/0019-revocation.md
      */
     readonly issueWorkerToken: (options: {
       readonly projectId: Ids.ProjectId
       readonly workerId: Ids.WorkerId
-    }) => Effect.Effect<Redacted.Redacted, ControlPlaneUnavailable>
+      readonly issuedBy?: Ids.KeyId | undefined
+    }) => Effect.Effect<Redacted.Redacted, KeyRevoked | ControlPlaneUnavailable>
 
-    /** Whose token this is, in a time that does not depend on how much of it is right. */
+    /**
+     * Refuses every token that the worker has now, and gives how many of them were valid. Its leases stay until they
+     * lapse, since it can renew none. A valid API key may register it again.
+     */
+    readonly revokeWorkerTokens: (worker: {
+      readonly projectId: Ids.ProjectId
+      readonly workerId: Ids.WorkerId
+    }) => Effect.Effect<number, WorkerNotFound | ControlPlaneUnavailable>
+
+    /** The principal of a token, in a time that does not depend on how much of it is right. */
     readonly authenticate: (
       token: Redacted.Redacted,
     ) => Effect.Effect<Option.Option<Principal>, ControlPlaneUnavailable>

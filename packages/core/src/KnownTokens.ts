@@ -53,6 +53,7 @@ export const remembering = (access: Access["Type"]): Access["Type"] => {
     ...access,
     revokeKey: (projectId, keyId) => revoking(access.revokeKey(projectId, keyId)),
     issueWorkerToken: (options) => revoking(access.issueWorkerToken(options)),
+    revokeWorkerTokens: (worker) => revoking(access.revokeWorkerTokens(worker)),
     authenticate: (token) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const found = known.get(Redacted.value(token))

@@ -68,7 +68,7 @@ export const make: Effect.Effect<
 > = Effect.gen(function* () {
   const state = State.make(yield* Wakeups.make)
   const tails = yield* MemoryRunLog.makeTails(state)
-  const access = KnownTokens.remembering(yield* MemoryAccess.make)
+  const access = KnownTokens.remembering(yield* MemoryAccess.make(state))
   yield* Effect.forkScoped(sweeper(state))
   return Context.make(ControlPlane.ControlPlane, {
     project: (projectId) => portsOf(state, tails, projectId),

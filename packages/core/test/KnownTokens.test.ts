@@ -1,25 +1,36 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
-import { Duration, Effect, Option, type Redacted, TestClock } from "effect"
+import { Duration, Effect, Option, Redacted, TestClock } from "effect"
 import type { Access } from "../src/Access.js"
-import * as Ids from "../src/Ids.js"
 import * as KnownTokens from "../src/KnownTokens.js"
 import * as MemoryAccess from "../src/memory/Access.js"
+import * as State from "../src/memory/State.js"
+import * as MemoryWorkerRegistry from "../src/memory/WorkerRegistry.js"
+import * as Wakeups from "../src/Wakeups.js"
+
+/** A store, and a worker of its project `default`. */
+const makeStore = Effect.gen(function* () {
+  const state = State.make(yield* Wakeups.make)
+  const access = yield* MemoryAccess.make(state)
+  const project = yield* access.getProject("default")
+  const registry = MemoryWorkerRegistry.make(state, project.id)
+  const worker = yield* registry.register({ implementationKind: "test", workerKey: "worker" })
+  return { access, project, workerId: worker.id }
+})
 
 /** One store behind two servers, and how often it was asked whose a token is. */
 const twoServers = Effect.gen(function* () {
-  const store = yield* MemoryAccess.make
+  const { access, project, workerId } = yield* makeStore
   let asked = 0
   const counted: Access["Type"] = {
-    ...store,
+    ...access,
     authenticate: (token) =>
-      Effect.suspend(() => store.authenticate(token).pipe(Effect.tap(() => (asked += 1)))),
+      Effect.suspend(() => access.authenticate(token).pipe(Effect.tap(() => (asked += 1)))),
   }
   const here = KnownTokens.remembering(counted)
   const there = KnownTokens.remembering(counted)
-  const project = yield* here.getProject("default")
   const { key, token } = yield* here.createKey({ projectId: project.id, name: "key" })
-  return { here, there, project, key, token, asked: () => asked }
+  return { here, there, project, workerId, key, token, asked: () => asked }
 })
 
 const isValid = (access: Access["Type"], token: Redacted.Redacted) =>
@@ -53,11 +64,8 @@ describe("a token that is known again", () => {
 
   it.effect("is nobody's at once when newer ones of its worker took its place", () =>
     Effect.gen(function* () {
-      const { here, project } = yield* twoServers
-      const issue = here.issueWorkerToken({
-        projectId: project.id,
-        workerId: Ids.WorkerId.make(yield* Ids.uuidV7),
-      })
+      const { here, project, workerId } = yield* twoServers
+      const issue = here.issueWorkerToken({ projectId: project.id, workerId })
       const first = yield* issue
       yield* isValid(here, first)
       yield* issue
@@ -69,8 +77,7 @@ describe("a token that is known again", () => {
 
   it.effect("is not known when it was revoked while the store was asked", () =>
     Effect.gen(function* () {
-      const store = yield* MemoryAccess.make
-      const project = yield* store.getProject("default")
+      const { access: store, project } = yield* makeStore
       const { key, token } = yield* store.createKey({ projectId: project.id, name: "key" })
       const access: Access["Type"] = KnownTokens.remembering({
         ...store,
@@ -85,13 +92,23 @@ describe("a token that is known again", () => {
     }),
   )
 
-  it.effect("is asked for each time when it is nobody's, so that it is valid once it is somebody's", () =>
+  it.effect("is asked for each time while it is refused, so that it is valid once its key is created", () =>
     Effect.gen(function* () {
-      const { here, key, project, token } = yield* twoServers
-      yield* here.revokeKey(project.id, key.id)
+      const { here, project } = yield* twoServers
+      const token = Redacted.make("of a key to come")
       strictEqual(yield* isValid(here, token), false)
-      yield* here.createKey({ projectId: project.id, name: "again", token })
+      yield* here.createKey({ projectId: project.id, name: "came", token })
       assertTrue(yield* isValid(here, token))
+    }),
+  )
+
+  it.effect("is refused at once where the tokens of its worker were revoked", () =>
+    Effect.gen(function* () {
+      const { here, project, workerId } = yield* twoServers
+      const token = yield* here.issueWorkerToken({ projectId: project.id, workerId })
+      assertTrue(yield* isValid(here, token))
+      yield* here.revokeWorkerTokens({ projectId: project.id, workerId })
+      strictEqual(yield* isValid(here, token), false)
     }),
   )
 })

@@ -97,7 +97,7 @@ const bodies: Readonly<Record<string, object>> = {
   createKey: { name: "n", admin: false },
 }
 
-const withoutBody = new Set(["heartbeat", "cancel", "revokeKey"])
+const withoutBody = new Set(["heartbeat", "cancel", "revokeKey", "revokeTokens"])
 
 const deep = (open: string, close: string) => open.repeat(10_000) + close.repeat(10_000)
 

@@ -16,6 +16,7 @@ import housekeeping from "./migrations/0002_Housekeeping.js"
 import firstOfLane from "./migrations/0003_FirstOfLane.js"
 import growth from "./migrations/0004_Growth.js"
 import results from "./migrations/0005_Results.js"
+import tokenIssuers from "./migrations/0006_TokenIssuers.js"
 import * as SqlStore from "./SqlStore.js"
 
 /**
@@ -38,6 +39,7 @@ export const all: Migrations = {
   "0003_FirstOfLane": firstOfLane,
   "0004_Growth": growth,
   "0005_Results": results,
+  "0006_TokenIssuers": tokenIssuers,
 }
 
 /** The migrator dies of a statement that fails; it is the statement's failure that says whether to try again. */

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { Access, Ids, Token } from "@runlease/core"
+import { Access, Ids, Token, WorkerRegistry } from "@runlease/core"
 import { DateTime, Effect, Either, Option } from "effect"
 import type { SqlStore } from "./SqlStore.js"
 
@@ -56,11 +56,15 @@ interface NewKey {
   readonly digest: string
 }
 
-interface NewWorkerToken {
-  readonly id: string
+interface WorkerRef {
   readonly projectId: Ids.ProjectId
   readonly workerId: Ids.WorkerId
+}
+
+interface NewWorkerToken extends WorkerRef {
+  readonly id: string
   readonly digest: string
+  readonly issuedBy: Ids.KeyId | undefined
 }
 
 /**
@@ -101,7 +105,7 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
     ),
   )
 
-  const createKey = each<NewKey, Access.ApiKey, Access.ProjectNotFound>(
+  const createKey = each<NewKey, Access.ApiKey, Access.ProjectNotFound | Access.KeyRevoked>(
     "Access.createKey",
     Effect.fnUntraced(function* ({ id, projectId, name, admin, digest }, now) {
       const project = yield* findProject(projectId)
@@ -118,8 +122,11 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
         digest,
         created_at: now,
         revoked_at: null,
-      })} ON CONFLICT (digest) DO UPDATE SET revoked_at = NULL RETURNING *`
-      return Either.right(toKey(row!))
+      })} ON CONFLICT (digest) DO UPDATE SET revoked_at = credentials.revoked_at RETURNING *`
+      const key = toKey(row!)
+      return key.revokedAt === null
+        ? Either.right(key)
+        : Either.left(new Access.KeyRevoked({ keyId: key.id }))
     }),
   )
 
@@ -127,18 +134,32 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
     { readonly projectId: Ids.ProjectId; readonly keyId: Ids.KeyId },
     Access.ApiKey,
     Access.KeyNotFound
-  >("Access.revokeKey", ({ projectId, keyId }, now) =>
-    Effect.map(
-      sql<CredentialRow>`UPDATE credentials SET revoked_at = COALESCE(revoked_at, ${now})
-        WHERE id = ${keyId} AND project_id = ${projectId} AND worker_id IS NULL RETURNING *`,
-      ([row]) =>
-        row === undefined ? Either.left(new Access.KeyNotFound({ keyId })) : Either.right(toKey(row)),
-    ),
+  >(
+    "Access.revokeKey",
+    Effect.fnUntraced(function* ({ projectId, keyId }, now) {
+      const [row] = yield* sql<CredentialRow>`UPDATE credentials SET revoked_at = COALESCE(revoked_at, ${now})
+        WHERE id = ${keyId} AND project_id = ${projectId} AND worker_id IS NULL RETURNING *`
+      if (row === undefined) return Either.left(new Access.KeyNotFound({ keyId }))
+      // Its row is locked by now, so that no token of it can come after this.
+      yield* sql`UPDATE credentials SET revoked_at = ${now} WHERE issued_by = ${keyId} AND revoked_at IS NULL`
+      return Either.right(toKey(row))
+    }),
   )
 
-  const issueWorkerToken = each<NewWorkerToken, void>(
+  /** Whether the key is revoked. Its row stays locked, so that it is not revoked before the commit. */
+  const isRevoked = (keyId: Ids.KeyId) =>
+    Effect.map(
+      sql<Pick<CredentialRow, "revoked_at">>`SELECT revoked_at FROM credentials
+        WHERE id = ${keyId} ${dialect.lock("credentials", "id")}`,
+      ([row]) => row !== undefined && row.revoked_at !== null,
+    )
+
+  const issueWorkerToken = each<NewWorkerToken, void, Access.KeyRevoked>(
     "Access.issueWorkerToken",
-    Effect.fnUntraced(function* ({ id, projectId, workerId, digest }, now) {
+    Effect.fnUntraced(function* ({ id, projectId, workerId, digest, issuedBy }, now) {
+      if (issuedBy !== undefined && (yield* isRevoked(issuedBy))) {
+        return Either.left(new Access.KeyRevoked({ keyId: issuedBy }))
+      }
       yield* sql`INSERT INTO credentials ${sql.insert({
         id,
         project_id: projectId,
@@ -149,12 +170,24 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
         digest,
         created_at: now,
         revoked_at: null,
+        issued_by: issuedBy ?? null,
       })}`
       yield* sql`DELETE FROM credentials WHERE worker_id = ${workerId} AND credential_pk NOT IN (
         SELECT credential_pk FROM credentials WHERE worker_id = ${workerId}
         ORDER BY credential_pk DESC LIMIT ${tokensPerWorker}
       )`
       return Either.void
+    }),
+  )
+
+  const revokeWorkerTokens = each<WorkerRef, number, WorkerRegistry.WorkerNotFound>(
+    "Access.revokeWorkerTokens",
+    Effect.fnUntraced(function* ({ projectId, workerId }, now) {
+      const found = yield* sql`SELECT 1 FROM workers WHERE id = ${workerId} AND project_id = ${projectId}`
+      if (found.length === 0) return Either.left(new WorkerRegistry.WorkerNotFound({ workerId }))
+      const revoked = yield* sql`UPDATE credentials SET revoked_at = ${now}
+        WHERE worker_id = ${workerId} AND revoked_at IS NULL RETURNING credential_pk`
+      return Either.right(revoked.length)
     }),
   )
 
@@ -196,12 +229,14 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
 
     revokeKey: Effect.fn("Access.revokeKey")((projectId, keyId) => revokeKey({ projectId, keyId })),
 
-    issueWorkerToken: Effect.fn("Access.issueWorkerToken")(function* ({ projectId, workerId }) {
+    issueWorkerToken: Effect.fn("Access.issueWorkerToken")(function* ({ projectId, workerId, issuedBy }) {
       const token = yield* Token.generate("rlw")
       const digest = yield* Token.digest(token)
-      yield* issueWorkerToken({ id: yield* Ids.uuidV7, projectId, workerId, digest })
+      yield* issueWorkerToken({ id: yield* Ids.uuidV7, projectId, workerId, digest, issuedBy })
       return token
     }),
+
+    revokeWorkerTokens: Effect.fn("Access.revokeWorkerTokens")((worker) => revokeWorkerTokens(worker)),
 
     // The index tells of a part of the digest alone; the rest is compared in constant time.
     authenticate: Effect.fn("Access.authenticate")(function* (token) {

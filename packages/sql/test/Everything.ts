@@ -84,6 +84,8 @@ export const everything = Effect.gen(function* () {
   const { key, token } = yield* access.createKey({ projectId: project.id, name: "key" })
   yield* access.authenticate(token)
   yield* access.listKeys(project.id)
+  const owner = { projectId: project.id, workerId: worker.id }
+  yield* access.issueWorkerToken({ ...owner, issuedBy: key.id })
+  yield* access.revokeWorkerTokens(owner)
   yield* access.revokeKey(project.id, key.id)
-  yield* access.issueWorkerToken({ projectId: project.id, workerId: worker.id })
 })

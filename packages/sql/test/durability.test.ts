@@ -104,6 +104,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "FirstOfLane" },
         { name: "Growth" },
         { name: "Results" },
+        { name: "TokenIssuers" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])
@@ -126,6 +127,8 @@ describe("a control plane on an SQLite file", () => {
           "ALTER TABLE runs DROP COLUMN waiting_expires_at",
           "ALTER TABLE conversations DROP COLUMN runless",
           "ALTER TABLE run_details DROP COLUMN result",
+          "DROP INDEX credentials_by_issuer",
+          "ALTER TABLE credentials DROP COLUMN issued_by",
           "DELETE FROM runlease_migrations WHERE migration_id > 1",
         ]) {
           yield* sql.unsafe(statement)

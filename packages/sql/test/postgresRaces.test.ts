@@ -1,8 +1,8 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Exit, Layer, Ref, type Redacted } from "effect"
+import { Access, Claims, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
+import { Context, Effect, Either, Exit, Layer, Option, Ref, type Redacted } from "effect"
 import { PostgresPool, SqlControlPlane } from "../src/index.js"
 import * as SqlStore from "../src/SqlStore.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
@@ -70,9 +70,37 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "FirstOfLane" },
           { name: "Growth" },
           { name: "Results" },
+          { name: "TokenIssuers" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
+    }),
+  )
+
+  it.scopedLive("leave no token of a key that one revokes while others register workers with it", () =>
+    Effect.gen(function* () {
+      const { planes } = yield* servers(3)
+      const [first, ...others] = planes
+      const access = Context.get(first!, Access.Access)
+      const project = yield* access.getProject("default")
+      const { id: workerId } = yield* register(first!, "worker")
+      let refused = 0
+      for (let round = 0; round < 30; round++) {
+        const { key } = yield* access.createKey({ projectId: project.id, name: "lost" })
+        const issue = (plane: Plane) =>
+          Context.get(plane, Access.Access)
+            .issueWorkerToken({ projectId: project.id, workerId, issuedBy: key.id })
+            .pipe(Effect.either)
+        const [, ...issued] = yield* Effect.all(
+          [access.revokeKey(project.id, key.id), ...others.map(issue), ...others.map(issue)],
+          { concurrency: "unbounded" },
+        )
+        for (const token of issued) {
+          if (Either.isLeft(token)) refused += 1
+          else deepStrictEqual(yield* access.authenticate(token.right), Option.none())
+        }
+      }
+      assertTrue(refused > 0)
     }),
   )
 

@@ -1,14 +1,14 @@
 /**
- * What every `Access` must do: know projects, keys and worker tokens, and forget revoked ones.
+ * What every `Access` must do: know projects, keys and worker tokens, and refuse revoked ones for good.
  *
  * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
-import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access } from "@runlease/core/Access"
+import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Access, KeyRevoked } from "@runlease/core/Access"
 import type { ControlPlane } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
-import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import { WorkerNotFound, WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Redacted } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
@@ -16,7 +16,7 @@ const tagOf = (token: Redacted.Redacted) =>
   Effect.gen(function* () {
     const access = yield* Access
     const principal = yield* access.authenticate(token)
-    return Option.match(principal, { onNone: () => "Nobody", onSome: ({ _tag }) => _tag })
+    return Option.match(principal, { onNone: () => "Refused", onSome: ({ _tag }) => _tag })
   })
 
 /**
@@ -64,7 +64,7 @@ export const suite = (
         strictEqual(yield* tagOf(token), "ApiKey")
         const revoked = yield* access.revokeKey(project.id, key.id)
         assertTrue(revoked.revokedAt !== null)
-        strictEqual(yield* tagOf(token), "Nobody")
+        strictEqual(yield* tagOf(token), "Refused")
         deepStrictEqual(yield* access.revokeKey(project.id, key.id), revoked)
         const stranger = Ids.KeyId.make(yield* Ids.uuidV7)
         strictEqual(yield* TestRuns.verdictOf(access.revokeKey(project.id, stranger)), "KeyNotFound")
@@ -72,21 +72,21 @@ export const suite = (
     )
 
     test(
-      "no token, or a piece of one, is anybody's",
+      "a token that is incomplete, or none at all, is refused",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
         const { token } = yield* access.createKey({ projectId: project.id, name: "ci" })
         const text = Redacted.value(token)
         for (const wrong of ["", "nonsense", text.slice(0, -1), `${text}0`, text.toUpperCase()]) {
-          strictEqual(yield* tagOf(Redacted.make(wrong)), "Nobody")
+          strictEqual(yield* tagOf(Redacted.make(wrong)), "Refused")
         }
         strictEqual(yield* tagOf(token), "ApiKey")
       }),
     )
 
     test(
-      "a token of the caller's choice is one key, made valid again when given again",
+      "a token of the caller's choice is one key, however often it is given, and stays revoked once it is",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
@@ -97,11 +97,14 @@ export const suite = (
         const again = yield* access.createKey(options)
         strictEqual(again.key.id, first.key.id)
         yield* access.revokeKey(project.id, first.key.id)
-        const back = yield* access.createKey(options)
-        strictEqual(back.key.id, first.key.id)
-        strictEqual(back.key.revokedAt, null)
-        strictEqual(yield* tagOf(token), "ApiKey")
-        strictEqual((yield* access.listKeys(project.id)).length, 1)
+        const refused = yield* Effect.flip(access.createKey(options))
+        assertEquals(refused, new KeyRevoked({ keyId: first.key.id }))
+        strictEqual(yield* tagOf(token), "Refused")
+        const keys = yield* access.listKeys(project.id)
+        deepStrictEqual(
+          keys.map((key) => [key.id, key.revokedAt !== null]),
+          [[first.key.id, true]],
+        )
       }),
     )
 
@@ -150,11 +153,90 @@ export const suite = (
         strictEqual(yield* tagOf(first), "Worker")
         const third = yield* issue
         deepStrictEqual(yield* Effect.forEach([first, second, third, other], tagOf), [
-          "Nobody",
+          "Refused",
           "Worker",
           "Worker",
           "Worker",
         ])
+      }),
+    )
+
+    test(
+      "a key takes the tokens of the workers that it registered with it, and no others",
+      Effect.gen(function* () {
+        const access = yield* Access
+        const project = yield* access.getProject("default")
+        const { key } = yield* access.createKey({ projectId: project.id, name: "lost" })
+        const kept = yield* access.createKey({ projectId: project.id, name: "kept" })
+        const workerId = yield* TestRuns.register()
+        const otherId = yield* TestRuns.register("other")
+        const issue = (to: Ids.WorkerId, issuedBy?: Ids.KeyId) =>
+          access.issueWorkerToken({ projectId: project.id, workerId: to, issuedBy })
+        const tokens = [
+          yield* issue(workerId, key.id),
+          yield* issue(workerId, kept.key.id),
+          yield* issue(otherId, key.id),
+          yield* issue(otherId),
+        ]
+        deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Worker", "Worker", "Worker", "Worker"])
+        yield* access.revokeKey(project.id, key.id)
+        deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Refused", "Worker", "Refused", "Worker"])
+        strictEqual(yield* tagOf(kept.token), "ApiKey")
+      }),
+    )
+
+    test(
+      "a revoked key issues no worker token, and a key that the store does not know does",
+      Effect.gen(function* () {
+        const access = yield* Access
+        const project = yield* access.getProject("default")
+        const { key } = yield* access.createKey({ projectId: project.id, name: "lost" })
+        const workerId = yield* TestRuns.register()
+        yield* access.revokeKey(project.id, key.id)
+        const issue = (issuedBy: Ids.KeyId) =>
+          access.issueWorkerToken({ projectId: project.id, workerId, issuedBy })
+        assertEquals(yield* Effect.flip(issue(key.id)), new KeyRevoked({ keyId: key.id }))
+        const foreign = Ids.KeyId.make(yield* Ids.uuidV7)
+        strictEqual(yield* tagOf(yield* issue(foreign)), "Worker")
+      }),
+    )
+
+    test(
+      "the tokens of one worker are revoked, until it registers again",
+      Effect.gen(function* () {
+        const access = yield* Access
+        const project = yield* access.getProject("default")
+        const workerId = yield* TestRuns.register()
+        const otherId = yield* TestRuns.register("other")
+        const issue = (to: Ids.WorkerId) => access.issueWorkerToken({ projectId: project.id, workerId: to })
+        const tokens = [yield* issue(workerId), yield* issue(workerId), yield* issue(otherId)]
+        const worker = { projectId: project.id, workerId }
+        strictEqual(yield* access.revokeWorkerTokens(worker), 2)
+        deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Refused", "Refused", "Worker"])
+        strictEqual(yield* access.revokeWorkerTokens(worker), 0)
+        strictEqual(yield* tagOf(yield* issue(workerId)), "Worker")
+      }),
+    )
+
+    test(
+      "the tokens of a worker that does not exist in the project are not revoked",
+      Effect.gen(function* () {
+        const access = yield* Access
+        const project = yield* access.getProject("default")
+        const other = yield* access.createProject("other")
+        const workerId = yield* TestRuns.register()
+        const token = yield* access.issueWorkerToken({ projectId: project.id, workerId })
+        const stranger = Ids.WorkerId.make(yield* Ids.uuidV7)
+        for (const worker of [
+          { projectId: other.id, workerId },
+          { projectId: project.id, workerId: stranger },
+        ]) {
+          assertEquals(
+            yield* Effect.flip(access.revokeWorkerTokens(worker)),
+            new WorkerNotFound({ workerId: worker.workerId }),
+          )
+        }
+        strictEqual(yield* tagOf(token), "Worker")
       }),
     )
   })

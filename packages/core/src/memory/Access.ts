@@ -6,6 +6,7 @@ import {
   type Access,
   type ApiKey,
   KeyNotFound,
+  KeyRevoked,
   type Principal,
   type Project,
   ProjectExists,
@@ -14,6 +15,8 @@ import {
 import { defaultProject } from "../ControlPlane.js"
 import * as Ids from "../Ids.js"
 import * as Token from "../Token.js"
+import { WorkerNotFound } from "../WorkerRegistry.js"
+import * as State from "./State.js"
 
 /** How many of a worker's tokens are valid at once. */
 const tokensPerWorker = 2
@@ -22,9 +25,10 @@ interface WorkerToken {
   readonly digest: string
   readonly workerId: Ids.WorkerId
   readonly projectId: Ids.ProjectId
+  readonly issuedBy: Ids.KeyId | undefined
 }
 
-export const make: Effect.Effect<Access["Type"]> = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.Return<Access["Type"]> {
   const projects = new Map<Ids.ProjectId, Project>()
   const keys = new Map<string, ApiKey>()
   // In the order of issue, so that the first of a worker's tokens is its oldest.
@@ -41,6 +45,16 @@ export const make: Effect.Effect<Access["Type"]> = Effect.gen(function* () {
       if (project.id === reference || project.slug === reference) return project
     }
     return undefined
+  }
+
+  const findKey = (keyId: Ids.KeyId): readonly [digest: string, ApiKey] | undefined =>
+    Array.from(keys).find(([, { id }]) => id === keyId)
+
+  /** Revokes the worker tokens that pass, and gives how many there were. */
+  const revokeTokens = (passes: (token: WorkerToken) => boolean): number => {
+    const revoked = Array.from(workerTokens.values()).filter(passes)
+    for (const { digest } of revoked) workerTokens.delete(digest)
+    return revoked.length
   }
 
   const first = yield* newProject(defaultProject)
@@ -69,11 +83,8 @@ export const make: Effect.Effect<Access["Type"]> = Effect.gen(function* () {
       const id = Ids.KeyId.make(yield* Ids.uuidV7)
       const createdAt = yield* DateTime.now
       if (!projects.has(projectId)) return yield* new ProjectNotFound({ reference: projectId })
-      const known = keys.get(digest)
-      const key: ApiKey =
-        known === undefined
-          ? { id, projectId, name, admin, createdAt, revokedAt: null }
-          : { ...known, revokedAt: null }
+      const key = keys.get(digest) ?? { id, projectId, name, admin, createdAt, revokedAt: null }
+      if (key.revokedAt !== null) return yield* new KeyRevoked({ keyId: key.id })
       keys.set(digest, key)
       return { key, token: secret }
     }),
@@ -88,24 +99,33 @@ export const make: Effect.Effect<Access["Type"]> = Effect.gen(function* () {
 
     revokeKey: Effect.fn("Access.revokeKey")(function* (projectId, keyId) {
       const now = yield* DateTime.now
-      for (const [digest, key] of keys) {
-        if (key.id === keyId && key.projectId === projectId) {
-          const revoked = { ...key, revokedAt: key.revokedAt ?? now }
-          keys.set(digest, revoked)
-          return revoked
-        }
-      }
-      return yield* new KeyNotFound({ keyId })
+      const found = findKey(keyId)
+      if (found?.[1].projectId !== projectId) return yield* new KeyNotFound({ keyId })
+      const [digest, key] = found
+      const revoked = { ...key, revokedAt: key.revokedAt ?? now }
+      keys.set(digest, revoked)
+      revokeTokens(({ issuedBy }) => issuedBy === keyId)
+      return revoked
     }),
 
-    issueWorkerToken: Effect.fn("Access.issueWorkerToken")(function* ({ projectId, workerId }) {
+    issueWorkerToken: Effect.fn("Access.issueWorkerToken")(function* ({ projectId, workerId, issuedBy }) {
       const token = yield* Token.generate("rlw")
       const digest = yield* Token.digest(token)
-      workerTokens.set(digest, { digest, workerId, projectId })
+      const issuer = issuedBy && findKey(issuedBy)?.[1]
+      if (issuer && issuer.revokedAt !== null) return yield* new KeyRevoked({ keyId: issuer.id })
+      workerTokens.set(digest, { digest, workerId, projectId, issuedBy })
       const own = Array.from(workerTokens.values()).filter((issued) => issued.workerId === workerId)
       for (const old of own.slice(0, -tokensPerWorker)) workerTokens.delete(old.digest)
       return token
     }),
+
+    revokeWorkerTokens: Effect.fn("Access.revokeWorkerTokens")(({ projectId, workerId }) =>
+      Effect.suspend(() =>
+        State.projectOf(state, projectId).workers.has(workerId)
+          ? Effect.succeed(revokeTokens((issued) => issued.workerId === workerId))
+          : new WorkerNotFound({ workerId }),
+      ),
+    ),
 
     // The maps are keyed by digest: how long a look-up takes tells of the digest, and nothing of the token.
     authenticate: Effect.fn("Access.authenticate")(function* (token) {

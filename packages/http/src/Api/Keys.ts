@@ -59,7 +59,12 @@ export const group = HttpApiGroup.make("keys")
       .addSuccess(Schema.Struct({ key: ApiKey }))
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
-      .annotateContext(Doc.of("Revoke an API key", "Needs an admin key. From now on its token is nobody's.")),
+      .annotateContext(
+        Doc.of(
+          "Revoke an API key",
+          "Needs an admin key. Its token is refused from now on, and so are the tokens of the workers that it registered. It cannot be made valid again.",
+        ),
+      ),
   )
   .middleware(JsonBody)
   .middleware(Authorization)

@@ -54,6 +54,8 @@ export const Registered = Schema.Struct({ worker: Worker, token: Schema.String }
 
 export const HeartbeatReply = Schema.Struct({ worker: Worker, token: Schema.NullOr(Schema.String) })
 
+export const RevokedTokens = Schema.Struct({ revoked: Schema.Int })
+
 export const Renewed = Schema.Struct({ run: Schema.NullOr(ClaimedRun) })
 
 const RenewManyOptions = Schema.Struct({
@@ -128,7 +130,7 @@ export const group = HttpApiGroup.make("workers")
       .annotateContext(
         Doc.of(
           "Register a worker",
-          "The same project, kind and key is the same worker; it gets a new token. The two newest tokens of a worker are valid.",
+          "The same project, kind and key is the same worker; it gets a new token. The two newest tokens of a worker are valid, each until the API key that registered it is revoked.",
         ),
       ),
   )
@@ -140,6 +142,19 @@ export const group = HttpApiGroup.make("workers")
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(Doc.of("List the workers of a project", "Newest heartbeat first.")),
+  )
+  .add(
+    HttpApiEndpoint.del("revokeTokens", "/agent-workers/workers/:worker_id/tokens")
+      .setPath(workerPath)
+      .addSuccess(RevokedTokens)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Revoke the tokens of a worker",
+          "Needs an API key of the project. `revoked` is how many tokens were valid. The worker is refused from now on, and its runs are claimed by others once their leases have lapsed. A valid API key may register it again.",
+        ),
+      ),
   )
   .add(
     HttpApiEndpoint.post("heartbeat", "/agent-workers/workers/:worker_id/heartbeat")

@@ -136,7 +136,7 @@ export const unexpected =
       retryable: false,
       message:
         refused.httpStatus === 401
-          ? `The token was refused; check the API key and that it was not revoked (${refused.body.detail})`
+          ? `The token was refused; check the API key, and that neither it nor the worker was revoked (${refused.body.detail})`
           : refused.httpStatus === 403
             ? `The token is not enough for this; check that the API key is of this project (${refused.body.detail})`
             : refused.httpStatus === 404 || refused.httpStatus === 405

@@ -7,21 +7,16 @@ import { HttpServerRequest } from "@effect/platform"
 import { Effect, Layer, Option } from "effect"
 import { Authentication } from "../Authentication.js"
 import { Authorization } from "../Principal.js"
-import * as Refusal from "../Refusal.js"
 import { RateLimit } from "./RateLimit.js"
+import * as Refusals from "./Refusals.js"
 
-const unauthorized = ({ headers }: HttpServerRequest.HttpServerRequest) =>
-  new Refusal.Refusal({
-    httpStatus: 401,
-    body: {
-      error: "unauthorized",
-      detail:
-        headers["authorization"] === undefined && headers["x-api-key"] === undefined
-          ? "Send a token: Authorization: Bearer <token>"
-          : "The token is not valid, or was revoked",
-    },
-    headers: { "www-authenticate": "Bearer" },
-  })
+/** The refusal of a request that has no token, or one that is not valid. */
+export const unauthorized = ({ headers }: HttpServerRequest.HttpServerRequest) =>
+  Refusals.unauthorized(
+    headers["authorization"] === undefined && headers["x-api-key"] === undefined
+      ? "Send a token: Authorization: Bearer <token>"
+      : "The token is not valid, or was revoked",
+  )
 
 export const layer: Layer.Layer<Authorization, never, Authentication | RateLimit> = Layer.effect(
   Authorization,

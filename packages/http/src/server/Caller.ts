@@ -42,7 +42,7 @@ export const project = Effect.fnUntraced(function* (reference: string) {
   const access = yield* Access.Access
   const found = yield* Effect.mapError(access.getProject(reference), Refusals.of)
   if (found.id !== key.projectId) return yield* Refusals.of(new Access.ProjectNotFound({ reference }))
-  return { ports: yield* portsOf(found.id), projectId: found.id }
+  return { ports: yield* portsOf(found.id), projectId: found.id, keyId: key.keyId }
 })
 
 /** The ports for the endpoints of one worker: its own token, or an API key of its project. */

@@ -19,6 +19,7 @@ import * as Refusal from "../Refusal.js"
 /** What the ports can fail with. */
 export type PortError =
   | Access.KeyNotFound
+  | Access.KeyRevoked
   | Access.ProjectExists
   | Access.ProjectNotFound
   | ControlPlaneUnavailable.ControlPlaneUnavailable
@@ -40,6 +41,14 @@ export const details = {
   waiting: "Cannot append external events while the run is waiting for a tool result",
 } as const
 
+/** A request whose token is not valid. */
+export const unauthorized = (detail: string): Refusal.Refusal =>
+  new Refusal.Refusal({
+    httpStatus: 401,
+    body: { error: "unauthorized", detail },
+    headers: { "www-authenticate": "Bearer" },
+  })
+
 const unavailable = (error: ControlPlaneUnavailable.ControlPlaneUnavailable) =>
   new Refusal.Refusal({
     httpStatus: 503,
@@ -54,6 +63,7 @@ export const of: (error: PortError | Refusal.Refusal) => Refusal.Refusal = Match
   Match.tagsExhaustive({
     Refusal: (refusal) => refusal,
     KeyNotFound: (error) => Refusal.make(404, "key_not_found", error.message, { field: "key_id" }),
+    KeyRevoked: (error) => unauthorized(error.message),
     ProjectNotFound: (error) =>
       Refusal.make(404, "project_not_found", error.message, { field: "project_reference" }),
     ConversationNotFound: (error) =>

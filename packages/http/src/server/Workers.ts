@@ -17,9 +17,9 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
     return handlers
       .handle("register", ({ path, payload }) =>
         Effect.gen(function* () {
-          const { ports, projectId } = yield* Caller.project(path.project_reference)
+          const { keyId, ports, projectId } = yield* Caller.project(path.project_reference)
           const worker = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).register(payload)
-          const token = yield* access.issueWorkerToken({ projectId, workerId: worker.id })
+          const token = yield* access.issueWorkerToken({ projectId, workerId: worker.id, issuedBy: keyId })
           return { worker, token: Redacted.value(token) }
         }).pipe(Effect.mapError(Refusals.of)),
       )
@@ -28,6 +28,12 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).list(urlParams)
           return { data: page.items, page_info: pageInfo(urlParams.cursor, page.next) }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("revokeTokens", ({ path }) =>
+        Effect.gen(function* () {
+          const { projectId } = yield* Caller.apiKey
+          return { revoked: yield* access.revokeWorkerTokens({ projectId, workerId: path.worker_id }) }
         }).pipe(Effect.mapError(Refusals.of)),
       )
       .handle("heartbeat", ({ path }) =>
