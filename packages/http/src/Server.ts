@@ -28,6 +28,7 @@ import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as RateLimit from "./server/RateLimit.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as Refusals from "./server/Refusals.js"
+import * as Revocation from "./server/Revocation.js"
 import * as Runs from "./server/Runs.js"
 import * as Workers from "./server/Workers.js"
 
@@ -54,12 +55,13 @@ const handlers = Layer.mergeAll(
   Workers.layer,
 ).pipe(Layer.provide(KnownProjects.layer))
 
-/** What runs before every handler. */
+/** What runs before every handler, and what says whether a caller may go on. */
 const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<E, R>) => {
   const identified: Layer.Layer<Authentication.Authentication, E, Access.Access | R> =
     authentication ?? Authentication.layer
-  return Layer.merge(
+  return Layer.mergeAll(
     Layer.provide(Authenticate.layer, [identified, RateLimit.layer(rateLimit ?? 5000)]),
+    Layer.provide(Revocation.layer, identified),
     ReadBody.layer(bodyTimeout ?? "1 minute"),
   )
 }

@@ -10,6 +10,7 @@ import { Closing } from "./Closing.js"
 import type { Ports } from "./KnownProjects.js"
 import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
+import { Revocation } from "./Revocation.js"
 
 interface PageRequest {
   readonly runId: Ids.RunId
@@ -32,6 +33,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
     const closing = yield* Closing
+    const { unlessRevoked } = yield* Revocation
     const controlPlane = yield* ControlPlane.ControlPlane
 
     const pageAfter = Effect.fnUntraced(function* (ports: Ports, options: PageRequest) {
@@ -91,7 +93,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const limit = urlParams.limit ?? RunLog.defaultReadLimit
           const request = { runId: path.run_id, after, limit }
           const page = yield* urlParams.wait_seconds
-            ? pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds))
+            ? unlessRevoked(pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds)))
             : pageAfter(ports, request)
           const last = page.entries.at(-1)
           return {

@@ -8,11 +8,13 @@ import { Closing } from "./Closing.js"
 import * as EventStream from "./EventStream.js"
 import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
+import { Revocation } from "./Revocation.js"
 
 export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
     const closing = yield* Closing
+    const { unlessRevoked } = yield* Revocation
 
     return handlers
       .handle("register", ({ path, payload }) =>
@@ -46,7 +48,8 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       .handle("claim", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const claimed = yield* closing.unless(Operations.claim(ports, path.worker_id, payload))
+          const claiming = closing.unless(Operations.claim(ports, path.worker_id, payload))
+          const claimed = yield* payload.wait_seconds ? unlessRevoked(claiming) : claiming
           const runs = Option.getOrElse(claimed, () => [])
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }
         }).pipe(Effect.mapError(Refusals.of)),

@@ -8,6 +8,7 @@ import { Chunk, Context, Effect, Option, Schedule, Stream } from "effect"
 import { Closing } from "../Closing.js"
 import * as EventStream from "../EventStream.js"
 import type { Ports } from "../KnownProjects.js"
+import { Revocation } from "../Revocation.js"
 import type * as RunStream from "../RunStream.js"
 
 interface Failure {
@@ -58,17 +59,18 @@ export interface Asked<E, R> {
 
 /**
  * Begins, and sends what comes of it. A client that leaves before the end cancels its run; a server that shuts down
- * does not.
+ * does not, nor does a token that is revoked.
  *
  * @since 0.1.0
  * @category responses
  */
 export const respond = Effect.fnUntraced(function* <E, R>({ begin, detach, ports, stream }: Asked<E, R>) {
   const closing = yield* Closing
+  const { isRevoked } = yield* Revocation
   let ended = false
   const shown = yield* Effect.acquireRelease(begin, ({ runId }) =>
     Effect.unlessEffect(
-      cancel(ports, runId),
+      Effect.unlessEffect(cancel(ports, runId), isRevoked),
       Effect.map(closing.hasBegun, (begun) => begun || ended || detach),
     ),
   )
