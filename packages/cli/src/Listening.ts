@@ -5,7 +5,7 @@
 import type { ServeError } from "@effect/platform/HttpServerError"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Duration, Effect, Layer } from "effect"
-import { createServer, type ServerResponse } from "node:http"
+import { createServer, type Server, type ServerResponse } from "node:http"
 
 /** A client that uses a connection again must not find it closed: longer than any claim waits. */
 const keepAlive = Duration.seconds(65)
@@ -13,9 +13,27 @@ const keepAlive = Duration.seconds(65)
 /** How long a connection on which a request is under way may keep a server that ends. */
 const grace = Duration.seconds(5)
 
-const refuse = (response: ServerResponse): void => {
-  response.writeHead(503, { connection: "close", "content-type": "application/json", "retry-after": "1" })
-  response.end(JSON.stringify({ error: "unavailable", detail: "The server is shutting down; try again" }))
+const answer = (response: ServerResponse, status: number, body: object): void => {
+  response.writeHead(status, {
+    connection: "close",
+    "content-type": "application/json",
+    ...(status === 503 ? { "retry-after": "1" } : {}),
+  })
+  response.end(JSON.stringify(body))
+}
+
+/** Answers for itself before and after the control plane is served. */
+const answerUnserved = (server: Server): void => {
+  let served = false
+  server.on("request", ({ url }, response) => {
+    if (server.listenerCount("request") > 1) return
+    if (!served && url === "/healthz") return answer(response, 200, { status: "ok" })
+    const doing = served ? "shutting down" : "starting up"
+    answer(response, 503, { error: "unavailable", detail: `The server is ${doing}; try again` })
+  })
+  server.on("newListener", (event) => {
+    if (event === "request") served = true
+  })
 }
 
 /** Where to listen. */
@@ -30,10 +48,7 @@ export const layer = (
   Layer.unwrapScoped(
     Effect.sync(() => {
       const server = createServer({ keepAliveTimeout: Duration.toMillis(keepAlive) })
-      // Whatever comes on an open connection while nobody serves.
-      server.on("request", (_, response) => {
-        if (server.listenerCount("request") === 1) refuse(response)
-      })
+      answerUnserved(server)
       // Runs before the server is closed, which waits for every connection.
       const ending = Layer.scopedDiscard(
         Effect.addFinalizer(() =>

@@ -3,13 +3,14 @@
  */
 import { Command, Options } from "@effect/cli"
 import { FileSystem, HttpServer, Path } from "@effect/platform"
-import { Access, ControlPlane, Retention } from "@runlease/core"
+import { Retention } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { PostgresPool, SqlControlPlane } from "@runlease/sql"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
 import * as Database from "./Database.js"
 import { CommandFailure, ExitCode } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
+import * as InitialKey from "./InitialKey.js"
 import * as Listening from "./Listening.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
@@ -93,37 +94,20 @@ const controlPlane = (database: Database.Sqlite | Database.Postgres, synchronous
     }),
   )
 
-/** The key to show once: none when there is one already or the environment brings it. */
-const firstKey = Effect.gen(function* () {
-  const access = yield* Access.Access
-  const project = yield* access.getProject(ControlPlane.defaultProject)
-  const given = yield* Config.option(Config.redacted("RUNLEASE_API_KEY"))
-  if (Option.isSome(given)) {
-    yield* access.createKey({
-      projectId: project.id,
-      name: "RUNLEASE_API_KEY",
-      admin: true,
-      token: given.value,
-    })
-    return Option.none()
-  }
-  const keys = yield* access.listKeys(project.id)
-  if (keys.some((key) => key.revokedAt === null)) return Option.none()
-  const { token } = yield* access.createKey({ projectId: project.id, name: "first key", admin: true })
-  return Option.some(token)
-})
-
 const urlOf = (address: HttpServer.Address): string =>
   address._tag === "TcpAddress"
     ? `http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`
     : address.path
 
-const announce = (options: { readonly json: boolean; readonly database: string }) =>
+/** Says where the server is, and shows `key`, which is new. */
+const announce = (
+  options: { readonly json: boolean; readonly database: string },
+  key: Option.Option<Redacted.Redacted>,
+) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const { address } = yield* HttpServer.HttpServer
       const url = urlOf(address)
-      const key = yield* firstKey
       if (options.json) {
         return yield* Output.json({
           url,
@@ -176,14 +160,24 @@ export const command = Command.make(
           }),
       ),
     )
-    yield* Layer.mergeAll(
-      Server.layerWith({ rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit }),
-      announce({ json: options.json, database: database.shown }),
-      Option.match(options.keepFinished, {
-        onNone: () => Layer.empty,
-        onSome: (time) => Retention.layer({ keepFinished: time }),
-      }),
-    ).pipe(Layer.provide(controlPlane(database, options.synchronous)), Layer.provide(listening), Layer.launch)
+    const server = Server.layerWith({
+      rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
+    })
+    const retention = Option.match(options.keepFinished, {
+      onNone: () => Layer.empty,
+      onSome: (time) => Retention.layer({ keepFinished: time }),
+    })
+    // It serves once its key is stored, and says so once it serves.
+    const serving = Layer.unwrapEffect(
+      Effect.map(InitialKey.make, (key) =>
+        announce({ json: options.json, database: database.shown }, key).pipe(Layer.provideMerge(server)),
+      ),
+    )
+    yield* Layer.merge(serving, retention).pipe(
+      Layer.provide(controlPlane(database, options.synchronous)),
+      Layer.provide(listening),
+      Layer.launch,
+    )
   }),
 ).pipe(
   Command.withDescription(

@@ -9,7 +9,7 @@
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import type { ControlPlaneUnavailable } from "@runlease/core"
+import { ControlPlaneUnavailable } from "@runlease/core"
 import { Effect, Option } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
 import housekeeping from "./migrations/0002_Housekeeping.js"
@@ -17,6 +17,7 @@ import firstOfLane from "./migrations/0003_FirstOfLane.js"
 import growth from "./migrations/0004_Growth.js"
 import results from "./migrations/0005_Results.js"
 import tokenIssuers from "./migrations/0006_TokenIssuers.js"
+import { codeOf, unavailable } from "./SqlFailure.js"
 import * as SqlStore from "./SqlStore.js"
 
 /**
@@ -50,9 +51,26 @@ const failureOf = (
   return Option.some(Effect.fail(defect.cause instanceof SqlError ? defect.cause : defect))
 }
 
+/** PostgreSQL starts up or recovers; or another process holds the lock of an SQLite file, as its own migration does. */
+const passes = (error: SqlError | Migrator.MigrationError): boolean =>
+  /^(57P03|SQLITE_BUSY)/.test(codeOf(error))
+
+/** Waits for as long as it takes: only the database knows when its recovery is over. */
+const waiting = <A, R>(
+  effect: Effect.Effect<A, SqlError | Migrator.MigrationError, R>,
+): Effect.Effect<A, SqlError | Migrator.MigrationError, R> =>
+  effect.pipe(
+    Effect.tapError((error) =>
+      passes(error)
+        ? Effect.logWarning(`${unavailable("migrate", error).message}; waiting for it`)
+        : Effect.void,
+    ),
+    Effect.retry({ while: passes, schedule: ControlPlaneUnavailable.backoff("250 millis", "5 seconds") }),
+  )
+
 /**
  * Makes the migrations that the database has not seen, in one transaction. Running it again, or from several processes
- * at once, changes nothing.
+ * at once, changes nothing. Waits for a database that is starting up or locked.
  *
  * @since 0.1.0
  * @category migrations
@@ -66,5 +84,5 @@ export const run = (
       loader: Migrator.fromRecord(migrations),
       table: "runlease_migrations",
     }).pipe(Effect.catchSomeDefect(failureOf))
-    yield* dialect.transact(Effect.zipRight(dialect.beginMigration, migrated))
-  }).pipe(Effect.mapError((error) => SqlStore.unavailable("migrate", error)))
+    yield* waiting(dialect.transact(Effect.zipRight(dialect.beginMigration, migrated)))
+  }).pipe(Effect.mapError((error) => unavailable("migrate", error)))

@@ -25,6 +25,7 @@ import * as Prune from "./Prune.js"
 import * as SqlAccess from "./SqlAccess.js"
 import * as SqlClaims from "./SqlClaims.js"
 import * as SqlConversations from "./SqlConversations.js"
+import * as SqlFailure from "./SqlFailure.js"
 import * as SqlLeases from "./SqlLeases.js"
 import * as SqlRunLog from "./SqlRunLog.js"
 import * as SqlRuns from "./SqlRuns.js"
@@ -36,7 +37,8 @@ import * as Sweep from "./Sweep.js"
 type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts
 
 /**
- * Brings the database's tables up to date; running it again, or from several processes at once, changes nothing.
+ * Brings the database's tables up to date; running it again, or from several processes at once, changes nothing. Waits,
+ * and says so in the log, for a database that is starting up or that another process has locked.
  *
  * @since 0.1.0
  * @category migrations
@@ -143,7 +145,7 @@ export const layerPostgres = (
   options: PostgresPool.Options,
 ): Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable> => {
   const pool = (how: PostgresPool.Options) =>
-    Layer.mapError(PostgresPool.layer(how), (error) => SqlStore.unavailable("connect", error))
+    Layer.mapError(PostgresPool.layer(how), (error) => SqlFailure.unavailable("connect", error))
   const migrated = Effect.provide(migrate, pool({ ...options, maxConnections: 1, statementTimeout: 0 }))
   return Layer.provide(
     withDefaultProject(

@@ -4,14 +4,14 @@
  * @since 0.1.0
  */
 import * as SqlClient from "@effect/sql/SqlClient"
-import type { MigrationError } from "@effect/sql/Migrator"
 import type { SqlError } from "@effect/sql/SqlError"
-import { ControlPlaneUnavailable, GroupCommit, Wakeups } from "@runlease/core"
+import { type ControlPlaneUnavailable, GroupCommit, Wakeups } from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import type { Dialect } from "./Dialect.js"
 import * as Postgres from "./dialect/Postgres.js"
 import * as Sqlite from "./dialect/Sqlite.js"
 import type { Begun } from "./RunBatch.js"
+import * as SqlFailure from "./SqlFailure.js"
 import { StoreTime } from "./StoreTime.js"
 
 export interface SqlStore {
@@ -27,39 +27,6 @@ export interface SqlStore {
     operation: string,
     effect: Effect.Effect<A, SqlError>,
   ) => Effect.Effect<A, ControlPlaneUnavailable.ControlPlaneUnavailable>
-}
-
-/** What is wrong with the database where its own code tells, and whether trying again may help. */
-const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; readonly passes: boolean }> = [
-  { code: /^SQLITE_BUSY/, is: "The database is locked by another process", passes: true },
-  { code: /^SQLITE_FULL/, is: "There is no room left for the database", passes: true },
-  { code: /^SQLITE_IOERR/, is: "The disk of the database fails", passes: true },
-  {
-    code: /^(SQLITE_(CORRUPT|NOTADB)|XX00[12])/,
-    is: "The database is damaged; restore a back-up",
-    passes: false,
-  },
-  { code: /^53100/, is: "There is no room left for the database", passes: true },
-  { code: /^53300/, is: "The database has no connection to spare", passes: true },
-  { code: /^55P03/, is: "The database is locked by somebody else", passes: true },
-  { code: /^57014/, is: "The database took too long", passes: true },
-  { code: /^(28|3D)/, is: "The database does not let us in", passes: true },
-]
-
-/** What a caller is told of a failed statement. */
-export const unavailable = (
-  operation: string,
-  error: SqlError | MigrationError,
-): ControlPlaneUnavailable.ControlPlaneUnavailable => {
-  const { cause } = error
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
-  const trouble = troubles.find((known) => known.code.test(code))
-  return new ControlPlaneUnavailable.ControlPlaneUnavailable({
-    operation,
-    message: `${trouble?.is ?? "The database did not answer"}: ${cause instanceof Error ? cause.message : error.message}`,
-    retryable: trouble?.passes ?? true,
-    cause: error,
-  })
 }
 
 /** The dialect of the database behind `sql`. */
@@ -90,7 +57,7 @@ export const make = (
       gather: dialect.gather,
       isolates: dialect.blames,
       together: dialect.together,
-      unavailable,
+      unavailable: SqlFailure.unavailable,
     })
     return {
       sql,
@@ -98,6 +65,7 @@ export const make = (
       wakeups,
       writer,
       batches: new WeakMap(),
-      read: (operation, effect) => Effect.mapError(effect, (error) => unavailable(operation, error)),
+      read: (operation, effect) =>
+        Effect.mapError(effect, (error) => SqlFailure.unavailable(operation, error)),
     }
   })

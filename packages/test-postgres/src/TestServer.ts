@@ -1,7 +1,7 @@
 /**
  * A PostgreSQL server of one's own, which goes with the Scope, and with the process whatever becomes of it.
  */
-import { Data, Effect, Schedule, type Scope } from "effect"
+import { Data, Effect, Fiber, Schedule, type Scope } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
@@ -34,6 +34,12 @@ export interface TestServer {
   readonly port: number
   /** Starts the server again after it was killed, on the same port. */
   readonly start: Effect.Effect<void, ServerNotStarted>
+  /** Starts it again in a recovery that lasts until `finish`: until then it refuses connections. `ready`: once it takes them. */
+  readonly recover: Effect.Effect<
+    { readonly finish: Effect.Effect<void>; readonly ready: Effect.Effect<void, ServerNotStarted> },
+    never,
+    Scope.Scope
+  >
   /** Sends the signal to the server and waits for its end: SIGKILL, or SIGINT to end it in good order. */
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
@@ -108,7 +114,7 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
     const data = path.join(folder, "data")
     yield* initialise(bin, data, as)
 
-    const startOn = (port: number): Effect.Effect<void, ServerNotStarted> =>
+    const startOn = (port: number, more: ReadonlyArray<string> = []): Effect.Effect<void, ServerNotStarted> =>
       Effect.async((resume) => {
         const settings = [
           `port=${port}`,
@@ -118,6 +124,7 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
           "max_wal_size=4GB",
           ...(options.fsync === true ? [] : ["fsync=off", "full_page_writes=off"]),
           ...(options.settings ?? []),
+          ...more,
         ]
         const child = spawn(
           "sh",
@@ -161,6 +168,20 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
       url: `postgres://postgres@127.0.0.1:${port}/postgres`,
       port,
       start: startOn(port),
+      recover: Effect.gen(function* () {
+        const finished = path.join(folder, "finished")
+        // It asks this command for the log of an archive, and is in recovery until it has an answer.
+        const restore = `while [ ! -e ${finished} ]; do sleep 0.05; done; false`
+        fs.rmSync(finished, { force: true })
+        fs.writeFileSync(path.join(data, "recovery.signal"), "")
+        const starting = yield* Effect.forkScoped(
+          startOn(port, ["hot_standby=off", `restore_command=${restore}`]),
+        )
+        return {
+          finish: Effect.sync(() => fs.writeFileSync(finished, "")),
+          ready: Fiber.join(starting),
+        }
+      }),
       kill: (signal) =>
         Effect.promise(async () => {
           if (running === undefined) return

@@ -14,6 +14,7 @@ import type { Columns, RowOf } from "../Columns.js"
 import type { Candidate, Dialect, Probe } from "../Dialect.js"
 import { execute, select } from "../Execute.js"
 import { runNames, selectedRun } from "../RunRow.js"
+import { codeOf } from "../SqlFailure.js"
 import type { StoreTime } from "../StoreTime.js"
 import { storableJson } from "./PostgresText.js"
 
@@ -32,9 +33,6 @@ const epochMillis = (time: string) => `(extract(epoch from ${time}) * 1000)::big
 
 /** The instant at which the transaction began, the same in all of its statements. */
 const begun = epochMillis("now()")
-
-const codeOf = ({ cause }: SqlError): string =>
-  cause instanceof Error && "code" in cause ? String(cause.code) : ""
 
 /**
  * A concurrent transaction won: a serialization failure, a deadlock, a key that somebody else inserted meanwhile, or a

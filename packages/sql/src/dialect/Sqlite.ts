@@ -11,6 +11,7 @@ import type { Columns, RowOf } from "../Columns.js"
 import type { Candidate, Dialect, Probe } from "../Dialect.js"
 import { execute, select } from "../Execute.js"
 import { runNames, selectedRun } from "../RunRow.js"
+import { codeOf } from "../SqlFailure.js"
 
 /**
  * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the
@@ -30,8 +31,7 @@ const turn = Effect.async<void>((resume) => {
   return Effect.sync(() => clearImmediate(handle))
 })
 
-const isBusy = ({ cause }: SqlError): boolean =>
-  cause instanceof Error && "code" in cause && String(cause.code).startsWith("SQLITE_BUSY")
+const isBusy = (error: SqlError): boolean => codeOf(error).startsWith("SQLITE_BUSY")
 
 const run = (connection: Connection, statement: string): Effect.Effect<void, SqlError> =>
   Effect.asVoid(connection.execute(statement, [], undefined))
@@ -42,9 +42,10 @@ const run = (connection: Connection, statement: string): Effect.Effect<void, Sql
  */
 export const make = (sql: SqlClient.SqlClient): Dialect => {
   // Takes the write lock at once: a transaction that reads first and is refused the lock later cannot wait for it.
-  const begin = (connection: Connection): Effect.Effect<void, SqlError> => {
+  // Only the turns between may be interrupted: past BEGIN the transaction has to be ended.
+  const begin = (connection: Connection, pause: Effect.Effect<void>): Effect.Effect<void, SqlError> => {
     const once = run(connection, "BEGIN IMMEDIATE")
-    const again = Effect.retry(Effect.zipRight(turn, once), {
+    const again = Effect.retry(Effect.zipRight(pause, once), {
       times: attempts,
       while: (error) => isBusy(error),
     })
@@ -56,7 +57,7 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
       Effect.scoped(
         Effect.gen(function* () {
           const connection = yield* sql.reserve
-          yield* begin(connection)
+          yield* begin(connection, restore(turn))
           const exit = yield* effect.pipe(
             Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
             restore,

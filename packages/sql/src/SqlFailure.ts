@@ -1,0 +1,46 @@
+/**
+ * What a failed statement says of the database.
+ *
+ * @since 0.1.0
+ */
+import type { MigrationError } from "@effect/sql/Migrator"
+import type { SqlError } from "@effect/sql/SqlError"
+import { ControlPlaneUnavailable } from "@runlease/core"
+
+/** The code that the database gives a failure, empty when there is none. */
+export const codeOf = ({ cause }: SqlError | MigrationError): string =>
+  cause instanceof Error && "code" in cause ? String(cause.code) : ""
+
+/** What is wrong with the database where its own code tells, and whether trying again may help. */
+const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; readonly passes: boolean }> = [
+  { code: /^SQLITE_BUSY/, is: "The database is locked by another process", passes: true },
+  { code: /^SQLITE_FULL/, is: "There is no room left for the database", passes: true },
+  { code: /^SQLITE_IOERR/, is: "The disk of the database fails", passes: true },
+  {
+    code: /^(SQLITE_(CORRUPT|NOTADB)|XX00[12])/,
+    is: "The database is damaged; restore a back-up",
+    passes: false,
+  },
+  { code: /^57P03/, is: "The database does not take connections yet", passes: true },
+  { code: /^53100/, is: "There is no room left for the database", passes: true },
+  { code: /^53300/, is: "The database has no connection to spare", passes: true },
+  { code: /^55P03/, is: "The database is locked by somebody else", passes: true },
+  { code: /^57014/, is: "The database took too long", passes: true },
+  { code: /^(28|3D)/, is: "The database does not let us in", passes: true },
+]
+
+/** What a caller is told of a failed statement. */
+export const unavailable = (
+  operation: string,
+  error: SqlError | MigrationError,
+): ControlPlaneUnavailable.ControlPlaneUnavailable => {
+  const { cause } = error
+  const code = codeOf(error)
+  const trouble = troubles.find((known) => known.code.test(code))
+  return new ControlPlaneUnavailable.ControlPlaneUnavailable({
+    operation,
+    message: `${trouble?.is ?? "The database did not answer"}: ${cause instanceof Error ? cause.message : error.message}`,
+    retryable: trouble?.passes ?? true,
+    cause: error,
+  })
+}
