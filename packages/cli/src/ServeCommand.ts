@@ -55,12 +55,12 @@ const rateLimit = Flag.whole("rate-limit", {
   Options.withDefault(5000),
 )
 
-/** Makes the folder that a file is in. */
+/** Makes the folder that a file is in, for its owner alone. */
 const makeFolder = Effect.fnUntraced(function* (filename: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   yield* Effect.mapError(
-    fs.makeDirectory(path.dirname(path.resolve(filename)), { recursive: true }),
+    fs.makeDirectory(path.dirname(path.resolve(filename)), { recursive: true, mode: 0o700 }),
     (error) =>
       new CommandFailure({
         message: `The folder of ${filename} cannot be made: ${error.message}`,

@@ -103,6 +103,15 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           expect((yield* fs.readDirectory(settings.cwd)).filter((name) => name.includes("partial"))).toEqual(
             [],
           )
+          const modeOf = (name: string) =>
+            Effect.map(fs.stat(path.join(settings.cwd, name)), ({ mode }) => (mode & 0o777).toString(8))
+          expect(
+            yield* Effect.all({
+              copy: modeOf("copy.sqlite"),
+              database: modeOf(".runlease/runlease.sqlite"),
+              folder: modeOf(".runlease"),
+            }),
+          ).toEqual({ copy: "600", database: "600", folder: "700" })
           const check = yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`PRAGMA integrity_check`).pipe(
             Effect.provide(SqliteFile.client({ filename, readonly: true, disableWAL: true })),
           )

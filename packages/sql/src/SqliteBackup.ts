@@ -53,6 +53,8 @@ export const write = Effect.fn("SqliteBackup.write")(function* (options: {
     if (!(yield* fs.exists(filename))) return yield* failed(`${filename} does not exist`)
     if (yield* fs.exists(destination)) return yield* failed(`${destination} exists; name another file`)
     yield* fs.remove(partial, { force: true })
+    // For its owner alone before anything is in it.
+    yield* fs.writeFile(partial, new Uint8Array(), { flag: "wx", mode: 0o600 })
     yield* reading(filename, (sql) => sql`VACUUM INTO ${partial}`)
     const [check] = yield* reading(
       partial,

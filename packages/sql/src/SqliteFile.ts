@@ -6,6 +6,7 @@
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Layer, Option, Schema } from "effect"
+import * as fs from "node:fs"
 import { busyTimeout } from "./dialect/Sqlite.js"
 
 /**
@@ -74,6 +75,28 @@ export const client = (
   )
 
 /**
+ * Makes the file before SQLite does, for its owner alone; its -wal and -shm get the same mode. A file that exists keeps
+ * its mode, since its owner may have opened it to a group. It is never opened here: closing it would drop the locks that
+ * another connection of this process holds.
+ */
+const keepPrivate = Effect.fnUntraced(function* (filename: string) {
+  // Where this fails the file exists, or SQLite says what is wrong with it.
+  yield* Effect.ignore(Effect.try(() => fs.closeSync(fs.openSync(filename, "wx", 0o600))))
+  const mode = yield* Effect.orElseSucceed(
+    Effect.try(() => fs.statSync(filename).mode),
+    () => 0,
+  )
+  if ((mode & 0o007) === 0) return
+  yield* Effect.logWarning(
+    `${filename} can be read by every user of this machine; keep it to its owner with: chmod 600 ${filename}*`,
+  )
+})
+
+/**
+ * Opens the file, which is made when absent, for its owner alone.
+ *
+ * Fails: `SqliteFileUnusable` says what is wrong with it.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -89,5 +112,6 @@ export const layer = ({
       yield* sql.unsafe("PRAGMA foreign_keys = ON")
     }).pipe(Effect.mapError(({ cause }) => unusable(filename)(cause))),
   )
-  return Layer.provideMerge(settings, client({ filename }))
+  const opened = Layer.unwrapEffect(Effect.as(keepPrivate(filename), client({ filename })))
+  return Layer.provideMerge(settings, filename === ":memory:" ? client({ filename }) : opened)
 }

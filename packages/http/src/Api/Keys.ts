@@ -68,4 +68,9 @@ export const group = HttpApiGroup.make("keys")
   )
   .middleware(JsonBody)
   .middleware(Authorization)
-  .annotateContext(OpenApi.annotations({ title: "Projects and keys", description: "For admin keys." }))
+  .annotateContext(
+    OpenApi.annotations({
+      title: "Projects and keys",
+      description: "For admin keys, each of which is admin of every project.",
+    }),
+  )
