@@ -10,7 +10,8 @@ import { Duration, Effect, Schedule, Schema } from "effect"
  * Says nothing of who owns a run: a caller that holds a lease keeps it until its own deadline.
  *
  * `retryable` is false where the same request can never succeed, such as with a revoked key.
- * `retryAfterMillis` is what the control plane asked for, when it did.
+ * `message` may name hosts and files; `detail` is what a server may say of it to its clients, when it says more than that
+ * the control plane is unavailable. `retryAfterMillis` is what the control plane asked for, when it did.
  *
  * @since 0.1.0
  * @category errors
@@ -20,6 +21,7 @@ export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnav
 )("ControlPlaneUnavailable", {
   operation: Schema.String,
   message: Schema.String,
+  detail: Schema.optional(Schema.String),
   retryable: Schema.optionalWith(Schema.Boolean, { default: () => true }),
   retryAfterMillis: Schema.optional(Schema.Number),
   cause: Schema.optional(Schema.Defect),

@@ -78,7 +78,7 @@ const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlSto
   return Context.make(ControlPlane.ControlPlane, {
     project: yield* makePorts(store),
     prune: Prune.make(store),
-    ready: Effect.asVoid(store.read("ready", store.sql`SELECT 1`)),
+    ready: store.ready,
   }).pipe(Context.add(Access.Access, access))
 })
 

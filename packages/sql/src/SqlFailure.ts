@@ -6,6 +6,7 @@
 import type { MigrationError } from "@effect/sql/Migrator"
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlaneUnavailable } from "@runlease/core"
+import { SqliteFileLost } from "./SqliteFileCheck.js"
 
 /** The code that the database gives a failure, empty when there is none. */
 export const codeOf = ({ cause }: SqlError | MigrationError): string =>
@@ -35,6 +36,10 @@ export const unavailable = (
   error: SqlError | MigrationError,
 ): ControlPlaneUnavailable.ControlPlaneUnavailable => {
   const { cause } = error
+  if (cause instanceof SqliteFileLost) {
+    const { detail, message } = cause
+    return new ControlPlaneUnavailable.ControlPlaneUnavailable({ operation, message, detail, cause: error })
+  }
   const code = codeOf(error)
   const trouble = troubles.find((known) => known.code.test(code))
   return new ControlPlaneUnavailable.ControlPlaneUnavailable({

@@ -12,16 +12,19 @@ import * as Postgres from "./dialect/Postgres.js"
 import * as Sqlite from "./dialect/Sqlite.js"
 import type { Begun } from "./RunBatch.js"
 import * as SqlFailure from "./SqlFailure.js"
+import { SqliteFileCheck } from "./SqliteFileCheck.js"
 import { StoreTime } from "./StoreTime.js"
 
 export interface SqlStore {
   readonly sql: SqlClient.SqlClient
   readonly dialect: Dialect
   readonly wakeups: Wakeups.Wakeups
-  /** Every write goes through it. */
+  /** Every write goes through it; it refuses them while the file of the database is not in its place. */
   readonly writer: GroupCommit.GroupCommit<SqlError>
   /** What each commit that is under way has read and moved. */
   readonly batches: WeakMap<GroupCommit.Commit<SqlError>, Begun>
+  /** Whether the store answers, and writes would be kept. */
+  readonly ready: Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable>
   /** A read, whose failure says that the store did not answer. */
   readonly read: <A>(
     operation: string,
@@ -51,21 +54,24 @@ export const make = (
   Effect.gen(function* () {
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     const dialect = yield* dialectOf(sql)
+    const { inPlace } = yield* SqliteFileCheck
     const wakeups = yield* Effect.flatMap(Wakeups.make, link)
     const writer = yield* GroupCommit.make<SqlError>({
-      transact: dialect.transact,
+      transact: (effect) => Effect.zipRight(inPlace, dialect.transact(effect)),
       gather: dialect.gather,
       isolates: dialect.blames,
       together: dialect.together,
       unavailable: SqlFailure.unavailable,
     })
+    const read: SqlStore["read"] = (operation, effect) =>
+      Effect.mapError(effect, (error) => SqlFailure.unavailable(operation, error))
     return {
       sql,
       dialect,
       wakeups,
       writer,
       batches: new WeakMap(),
-      read: (operation, effect) =>
-        Effect.mapError(effect, (error) => SqlFailure.unavailable(operation, error)),
+      read,
+      ready: Effect.asVoid(read("ready", Effect.zipRight(inPlace, sql`SELECT 1`))),
     }
   })

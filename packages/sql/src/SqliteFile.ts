@@ -8,6 +8,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Layer, Option, Schema } from "effect"
 import * as fs from "node:fs"
 import { busyTimeout } from "./dialect/Sqlite.js"
+import * as SqliteFileCheck from "./SqliteFileCheck.js"
 
 /**
  * `filename`: a path whose folder exists, or `:memory:`. `synchronous`: `normal` when absent, which survives a
@@ -93,7 +94,7 @@ const keepPrivate = Effect.fnUntraced(function* (filename: string) {
 })
 
 /**
- * Opens the file, which is made when absent, for its owner alone.
+ * Opens the file, which is made when absent, for its owner alone, and watches that it stays where it is.
  *
  * Fails: `SqliteFileUnusable` says what is wrong with it.
  *
@@ -110,8 +111,14 @@ export const layer = ({
       yield* sql.unsafe(`PRAGMA synchronous = ${synchronous}`)
       yield* sql.unsafe(`PRAGMA busy_timeout = ${busyTimeout}`)
       yield* sql.unsafe("PRAGMA foreign_keys = ON")
+      // The first read makes the -wal file.
+      yield* sql`SELECT 1 FROM sqlite_master LIMIT 1`
     }).pipe(Effect.mapError(({ cause }) => unusable(filename)(cause))),
   )
-  const opened = Layer.unwrapEffect(Effect.as(keepPrivate(filename), client({ filename })))
-  return Layer.provideMerge(settings, filename === ":memory:" ? client({ filename }) : opened)
+  const opened = Layer.provideMerge(settings, client({ filename }))
+  if (filename === ":memory:") return opened
+  return Layer.scoped(SqliteFileCheck.SqliteFileCheck, SqliteFileCheck.make(filename)).pipe(
+    Layer.provideMerge(opened),
+    Layer.provide(Layer.effectDiscard(keepPrivate(filename))),
+  )
 }

@@ -52,7 +52,10 @@ export const unauthorized = (detail: string): Refusal.Refusal =>
 const unavailable = (error: ControlPlaneUnavailable.ControlPlaneUnavailable) =>
   new Refusal.Refusal({
     httpStatus: 503,
-    body: { error: "unavailable", detail: "The control plane is not available now; try again later" },
+    body: {
+      error: "unavailable",
+      detail: error.detail ?? "The control plane is not available now; try again later",
+    },
     headers: { "retry-after": String(Math.max(1, Math.ceil((error.retryAfterMillis ?? 1000) / 1000))) },
   })
 
