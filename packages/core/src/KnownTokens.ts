@@ -3,23 +3,26 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, Option, Redacted } from "effect"
+import { Duration, Effect, Option, Redacted } from "effect"
 import type { Access, Principal } from "./Access.js"
 
-/** How long a token is known: what a revocation elsewhere, in the same store, takes at most to be heard here. */
+/** How long a token is known, and so how long a revocation by another server of the store takes to count here. */
 export const timeToLive = Duration.seconds(5)
+
+const timeToLiveNanos = Duration.unsafeToNanos(timeToLive)
 
 /** How many tokens are known at once. */
 const capacity = 10_000
 
 interface Known {
   readonly principal: Option.Some<Principal>
-  readonly until: number
+  /** On the monotonic clock, in nanoseconds: a wall clock that is set back keeps no revoked token valid. */
+  readonly until: bigint
 }
 
 /**
- * The same access, with the tokens that it found known again. What is revoked by it is nobody's at once. Tokens that
- * are nobody's are asked for each time, so that a new one is valid at once too.
+ * The same access, which knows the tokens that it found again. What it revokes is refused at once. A token that is refused
+ * is looked up each time, so that a new one is valid at once too.
  *
  * @since 0.1.0
  * @category constructors
@@ -38,13 +41,13 @@ export const remembering = (access: Access["Type"]): Access["Type"] => {
       }),
     )
 
-  const look = Effect.fnUntraced(function* (token: Redacted.Redacted, now: number) {
+  const look = Effect.fnUntraced(function* (token: Redacted.Redacted, now: bigint) {
     const before = revocations
     const principal = yield* access.authenticate(token)
     // What was found while something was revoked may be that.
     if (Option.isSome(principal) && revocations === before) {
       if (known.size >= capacity) known.clear()
-      known.set(Redacted.value(token), { principal, until: now + Duration.toMillis(timeToLive) })
+      known.set(Redacted.value(token), { principal, until: now + timeToLiveNanos })
     }
     return principal
   })
@@ -55,7 +58,8 @@ export const remembering = (access: Access["Type"]): Access["Type"] => {
     issueWorkerToken: (options) => revoking(access.issueWorkerToken(options)),
     revokeWorkerTokens: (worker) => revoking(access.revokeWorkerTokens(worker)),
     authenticate: (token) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      Effect.clockWith((clock) => {
+        const now = clock.unsafeCurrentTimeNanos()
         const found = known.get(Redacted.value(token))
         return found !== undefined && now < found.until ? Effect.succeed(found.principal) : look(token, now)
       }),

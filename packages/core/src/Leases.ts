@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { DateTime, Duration, Stream } from "effect"
-import { Context, Effect } from "effect"
+import type { DateTime, Stream } from "effect"
+import { Context, Duration, Effect } from "effect"
 import type { AgentEvent } from "./AgentEvent.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
@@ -26,6 +26,14 @@ export type Renewal =
   | { readonly _tag: "Held"; readonly runId: Ids.RunId; readonly expiresAt: DateTime.Utc }
   | { readonly _tag: "Cancelled"; readonly runId: Ids.RunId }
   | { readonly _tag: "Lost"; readonly runId: Ids.RunId }
+
+/**
+ * The longest that a lease lasts when it is claimed or renewed.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxLeaseDuration = Duration.seconds(300)
 
 /** Units: `leaseDuration` 5 to 300 seconds, counted from now by the store's clock. */
 export interface RenewRequest {

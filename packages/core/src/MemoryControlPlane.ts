@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Context, Duration, Effect, Either, Layer, Option, type Scope } from "effect"
+import { Context, Duration, Effect, Either, Layer, Option, type Scope } from "effect"
 import { Access } from "./Access.js"
 import { Claims } from "./Claims.js"
 import * as ControlPlane from "./ControlPlane.js"
@@ -27,7 +27,6 @@ import type { RunNotFound } from "./Run.js"
 import { RunLog } from "./RunLog.js"
 import { Runs } from "./Runs.js"
 import { slowPoll } from "./Waiting.js"
-import * as Wakeups from "./Wakeups.js"
 import { WorkerRegistry } from "./WorkerRegistry.js"
 
 const portsOf = (
@@ -50,13 +49,13 @@ const sweeper = (state: State.State): Effect.Effect<never> =>
       Moves.sweep(step)
       return Either.right(Moves.nextDue(step))
     })
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* state.now
     const until = Option.match(due, { onNone: () => slowPoll, onSome: (at) => Duration.millis(at - now) })
     yield* Effect.sleep(Duration.min(until, slowPoll))
   }).pipe(Effect.forever)
 
 /**
- * A control plane in memory, with one project, `default`. Time is the Clock's.
+ * A control plane in memory, with one project, `default`. Its time is the Clock's, and goes on by the monotonic one.
  *
  * @since 0.1.0
  * @category constructors
@@ -66,7 +65,7 @@ export const make: Effect.Effect<
   never,
   Scope.Scope
 > = Effect.gen(function* () {
-  const state = State.make(yield* Wakeups.make)
+  const state = yield* State.make
   const tails = yield* MemoryRunLog.makeTails(state)
   const access = KnownTokens.remembering(yield* MemoryAccess.make(state))
   yield* Effect.forkScoped(sweeper(state))

@@ -5,6 +5,7 @@
  */
 import { Duration } from "effect"
 import type * as Ids from "./Ids.js"
+import { maxLeaseDuration } from "./Leases.js"
 
 /**
  * @since 0.1.0
@@ -50,7 +51,7 @@ const exponentialDelay = (attempt: number): Duration.Duration =>
 export const resolve = (options: WorkerOptions) => {
   const leaseDuration = Duration.clamp(options.leaseDuration ?? "60 seconds", {
     minimum: "5 seconds",
-    maximum: "300 seconds",
+    maximum: maxLeaseDuration,
   })
   return {
     implementationKind: options.implementationKind ?? "runlease",

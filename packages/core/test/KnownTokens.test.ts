@@ -6,11 +6,10 @@ import * as KnownTokens from "../src/KnownTokens.js"
 import * as MemoryAccess from "../src/memory/Access.js"
 import * as State from "../src/memory/State.js"
 import * as MemoryWorkerRegistry from "../src/memory/WorkerRegistry.js"
-import * as Wakeups from "../src/Wakeups.js"
 
 /** A store, and a worker of its project `default`. */
 const makeStore = Effect.gen(function* () {
-  const state = State.make(yield* Wakeups.make)
+  const state = yield* State.make
   const access = yield* MemoryAccess.make(state)
   const project = yield* access.getProject("default")
   const registry = MemoryWorkerRegistry.make(state, project.id)

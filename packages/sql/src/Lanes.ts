@@ -7,7 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { execute } from "./Execute.js"
 import * as ManyRows from "./ManyRows.js"
-import { Gate, movingColumns, type RunRow } from "./RunRow.js"
+import { Gate, gateOf, movingColumns, type RunRow } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
 export interface Lane {
@@ -26,6 +26,7 @@ const firstNames = [
   "run_id",
   "status",
   "gate",
+  "created_at",
   "available_at",
   "finished_at",
   "implementation_kind",
@@ -65,7 +66,7 @@ export const release = (
       )
       const released = first
         .filter((row) => row.finished_at === null && row.gate === Gate.behind)
-        .map((row) => ({ ...row, gate: row.available_at > now ? Gate.delayed : Gate.runnable }))
+        .map((row) => ({ ...row, gate: gateOf(row, now) }))
       if (released.length > 0) {
         yield* execute(ManyRows.update(store, "runs", movingColumns, ["gate"], released))
       }

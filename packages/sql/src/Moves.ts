@@ -14,7 +14,7 @@ import {
   type Runs,
 } from "@runlease/core"
 import {
-  Gate,
+  gateOf,
   instant,
   logStateOf,
   pastAttemptOf,
@@ -72,7 +72,7 @@ export const claim = (
 const pend = (row: RunRow, now: number): RunRow => ({
   ...row,
   status: "pending",
-  gate: row.available_at > now ? Gate.delayed : Gate.runnable,
+  gate: gateOf(row, now),
   lease_owner: null,
   lease_expires_at: null,
   ...waitingColumns(null),
@@ -143,9 +143,16 @@ export const renew = (row: RunRow, expiresAt: number): Move => ({
   events: [],
 })
 
+/** When a run that was claimed may be claimed again: its time had come, also where the clock was set back since. */
+const undelayed = (row: RunRow, now: number): number => Math.min(row.available_at, now)
+
 /** The lease has lapsed. */
 export const lapse = (row: RunRow, now: number): Move =>
-  endAttempt(row, { ended: "lease_expired", reason: null, counted: true, availableAt: row.available_at }, now)
+  endAttempt(
+    row,
+    { ended: "lease_expired", reason: null, counted: true, availableAt: undelayed(row, now) },
+    now,
+  )
 
 /** The holder hands the run back. */
 export const release = (
@@ -159,7 +166,7 @@ export const release = (
       ended: how.counted ? "retry" : "released",
       reason: how.reason,
       counted: how.counted,
-      availableAt: how.delay > 0 ? now + how.delay : row.available_at,
+      availableAt: how.delay > 0 ? now + how.delay : undelayed(row, now),
     },
     now,
   )
@@ -193,4 +200,6 @@ export const resume = (row: RunRow, now: number): Move => ({ row: pend(row, now)
 
 /** The run goes on waiting for what is still open, or, once nothing is, goes on. */
 export const answered = (row: RunRow, waiting: Run.Waiting | null, now: number): Move =>
-  waiting === null ? resume(row, now) : { row: { ...row, ...waitingColumns(waiting) }, events: [] }
+  waiting === null
+    ? resume({ ...row, available_at: undelayed(row, now) }, now)
+    : { row: { ...row, ...waitingColumns(waiting) }, events: [] }

@@ -11,6 +11,15 @@ import type { Columns } from "./Columns.js"
 /** `gate` of a pending run; and `pruned`, of a finished one that is being deleted in parts and exists for nobody. */
 export const Gate = { runnable: 0, delayed: 1, behind: 2, pruned: 3 } as const
 
+/**
+ * The gate of a pending run that is behind no other. A run that was submitted without a delay has none, also where the
+ * clock was set back since.
+ */
+export const gateOf = (
+  { available_at, created_at }: { readonly available_at: number; readonly created_at: number },
+  now: number,
+): number => (available_at > now && available_at > created_at ? Gate.delayed : Gate.runnable)
+
 /** What `runs` holds of a run from its submission on. */
 const fixedColumns = {
   project_id: "text",

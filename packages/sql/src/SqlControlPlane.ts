@@ -74,6 +74,7 @@ const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlSto
   yield* access
     .createProject(ControlPlane.defaultProject)
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
+  yield* Sweep.shortenLeases(store)
   yield* Effect.forkScoped(Sweep.sweeper(store))
   return Context.make(ControlPlane.ControlPlane, {
     project: yield* makePorts(store),

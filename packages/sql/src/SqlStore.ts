@@ -5,7 +5,7 @@
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { type ControlPlaneUnavailable, GroupCommit, Wakeups } from "@runlease/core"
+import { type ControlPlaneUnavailable, GroupCommit, StoreClock, Wakeups } from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import type { Dialect } from "./Dialect.js"
 import * as Postgres from "./dialect/Postgres.js"
@@ -36,7 +36,7 @@ export interface SqlStore {
 export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
   Effect.flatMap(StoreTime, (time) =>
     sql.onDialectOrElse({
-      sqlite: () => Effect.succeed(Sqlite.make(sql)),
+      sqlite: () => Effect.map(StoreClock.make, (now) => Sqlite.make(sql, now)),
       pg: () => Effect.succeed(Postgres.make(sql, time)),
       orElse: () => Effect.dieMessage("@runlease/sql speaks SQLite and PostgreSQL; this is another database"),
     }),

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Fragment } from "@effect/sql/Statement"
-import { Waiting } from "@runlease/core"
+import { type ControlPlaneUnavailable, Leases, Waiting } from "@runlease/core"
 import { Duration, Effect, Either } from "effect"
 import { execute } from "./Execute.js"
 import * as Moves from "./Moves.js"
@@ -60,6 +60,29 @@ export const moveDue = Effect.fnUntraced(function* (runs: RunBatch.RunBatch, key
   yield* runs.flush
   return moves.length
 })
+
+/**
+ * Shortens the leases that end later than any lease that is given now. Such leases were given before the wall clock was
+ * set back, and the worker of one that is alive renews it earlier than it ends.
+ *
+ * Source: docs/decisions/0020-time-of-an-embedded-store.md
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const shortenLeases = (
+  store: SqlStore,
+): Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable> =>
+  store.writer.operation<void, void>({
+    name: "shortenLeases",
+    run: (requests) =>
+      Effect.gen(function* () {
+        const latest = (yield* store.dialect.now) + Duration.toMillis(Leases.maxLeaseDuration)
+        yield* store.sql`UPDATE runs SET lease_expires_at = ${latest}
+          WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at > ${latest}`
+        return requests.map(() => Either.void)
+      }),
+  })()
 
 /** When the next lease lapses, wait expires or delay ends, if any does. */
 const nextDue = ({ sql }: SqlStore) =>

@@ -1,4 +1,5 @@
-import { ControlPlaneSuite } from "@runlease/testkit"
+import { ControlPlaneSuite, WallClockSuite } from "@runlease/testkit"
 import * as TempDatabase from "./TempDatabase.js"
 
 ControlPlaneSuite.suite("sqlite", TempDatabase.layer)
+WallClockSuite.suite("sqlite", TempDatabase.layer)

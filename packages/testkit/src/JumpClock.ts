@@ -15,6 +15,9 @@ import { Clock, Duration, Effect } from "effect"
 export interface JumpClock extends Clock.Clock {
   /** Moves time on by so many milliseconds, and wakes the sleepers whose time has come, earliest first. */
   readonly jump: (millis: number) => Effect.Effect<void>
+
+  /** Sets the wall clock to an instant, as an operator may: no time passes, and the nanoseconds stay as they are. */
+  readonly setWall: (instant: number) => Effect.Effect<void>
 }
 
 interface Sleeper {
@@ -30,13 +33,15 @@ interface Sleeper {
  */
 export const make: Effect.Effect<JumpClock> = Effect.sync(() => {
   let now = 0
+  /** How far the wall clock is ahead. */
+  let ahead = 0
   const sleepers = new Set<Sleeper>()
   const nanos = () => BigInt(now) * 1_000_000n
   return {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => now,
+    unsafeCurrentTimeMillis: () => now + ahead,
     unsafeCurrentTimeNanos: nanos,
-    currentTimeMillis: Effect.sync(() => now),
+    currentTimeMillis: Effect.sync(() => now + ahead),
     currentTimeNanos: Effect.sync(nanos),
     sleep: (duration) =>
       Effect.async<void>((resume) => {
@@ -44,6 +49,10 @@ export const make: Effect.Effect<JumpClock> = Effect.sync(() => {
         if (sleeper.until <= now) return sleeper.wake()
         sleepers.add(sleeper)
         return Effect.sync(() => sleepers.delete(sleeper))
+      }),
+    setWall: (instant) =>
+      Effect.sync(() => {
+        ahead = instant - now
       }),
     jump: (millis) =>
       Effect.sync(() => {

@@ -22,6 +22,11 @@ describe("JumpClock", () => {
         yield* Fiber.joinAll(fibers)
         deepStrictEqual(woken, [10, 20, 30])
         yield* Effect.sleep(0)
+        yield* clock.setWall(5)
+        strictEqual(yield* Clock.currentTimeMillis, 5)
+        strictEqual(yield* Clock.currentTimeNanos, 30_000_000n)
+        yield* clock.jump(1)
+        strictEqual(yield* Clock.currentTimeMillis, 6)
       }).pipe(Effect.withClock(clock))
     }),
   )

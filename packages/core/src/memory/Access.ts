@@ -34,9 +34,11 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
   // In the order of issue, so that the first of a worker's tokens is its oldest.
   const workerTokens = new Map<string, WorkerToken>()
 
+  const now = Effect.map(state.now, (millis) => DateTime.unsafeMake(millis))
+
   const newProject = Effect.fnUntraced(function* (slug: string) {
     const id = Ids.ProjectId.make(yield* Ids.uuidV7)
-    const createdAt = yield* DateTime.now
+    const createdAt = yield* now
     return { id, slug, createdAt } satisfies Project
   })
 
@@ -81,7 +83,7 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       const secret = token ?? (yield* Token.generate("rlk"))
       const digest = yield* Token.digest(secret)
       const id = Ids.KeyId.make(yield* Ids.uuidV7)
-      const createdAt = yield* DateTime.now
+      const createdAt = yield* now
       if (!projects.has(projectId)) return yield* new ProjectNotFound({ reference: projectId })
       const key = keys.get(digest) ?? { id, projectId, name, admin, createdAt, revokedAt: null }
       if (key.revokedAt !== null) return yield* new KeyRevoked({ keyId: key.id })
@@ -98,11 +100,11 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
     ),
 
     revokeKey: Effect.fn("Access.revokeKey")(function* (projectId, keyId) {
-      const now = yield* DateTime.now
+      const revokedAt = yield* now
       const found = findKey(keyId)
       if (found?.[1].projectId !== projectId) return yield* new KeyNotFound({ keyId })
       const [digest, key] = found
-      const revoked = { ...key, revokedAt: key.revokedAt ?? now }
+      const revoked = { ...key, revokedAt: key.revokedAt ?? revokedAt }
       keys.set(digest, revoked)
       revokeTokens(({ issuedBy }) => issuedBy === keyId)
       return revoked

@@ -1,7 +1,7 @@
 /**
  * What the in-memory control plane remembers, and the one way to change it.
  */
-import { Clock, DateTime, Effect, type Either } from "effect"
+import { DateTime, Effect, type Either } from "effect"
 import type { Kept } from "../Answers.js"
 import type { PastAttempt } from "../ControlEvents.js"
 import type { Conversation, ConversationMessage } from "../Conversations.js"
@@ -9,7 +9,8 @@ import type * as Ids from "../Ids.js"
 import type { LogState } from "../LogState.js"
 import type { EventId, LeaseEpoch, Run } from "../Run.js"
 import type { LogEntry } from "../RunLog.js"
-import type { Route, Wakeups } from "../Wakeups.js"
+import * as StoreClock from "../StoreClock.js"
+import * as Wakeups from "../Wakeups.js"
 import type { RegisteredWorker } from "../WorkerRegistry.js"
 
 /** A run and everything that is kept beside it. */
@@ -54,14 +55,16 @@ export interface Step {
   readonly now: number
   readonly at: DateTime.Utc
   readonly state: State
-  readonly runnable: Array<Route>
+  readonly runnable: Array<Wakeups.Route>
   /** The last event of each log that grew. */
   readonly grown: Map<string, EventId>
   readonly cancelled: Array<{ readonly workerId: Ids.WorkerId; readonly runId: Ids.RunId }>
 }
 
 export interface State {
-  readonly wakeups: Wakeups
+  /** The store's time, in milliseconds. */
+  readonly now: Effect.Effect<number>
+  readonly wakeups: Wakeups.Wakeups
   readonly projects: Map<Ids.ProjectId, ProjectState>
   /** Runs under a lease, lapsed ones included until the next sweep. */
   readonly leased: Set<RunRecord>
@@ -71,13 +74,17 @@ export interface State {
   readonly expiring: Set<RunRecord>
 }
 
-export const make = (wakeups: Wakeups): State => ({
-  wakeups,
-  projects: new Map(),
-  leased: new Set(),
-  delayed: new Set(),
-  expiring: new Set(),
-})
+export const make: Effect.Effect<State> = Effect.map(
+  Effect.all({ now: StoreClock.make, wakeups: Wakeups.make }),
+  ({ now, wakeups }) => ({
+    now,
+    wakeups,
+    projects: new Map(),
+    leased: new Set(),
+    delayed: new Set(),
+    expiring: new Set(),
+  }),
+)
 
 export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState => {
   const known = state.projects.get(projectId)
@@ -100,7 +107,7 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
  * gives a Left has changed nothing but what was due anyway.
  */
 export const step = <A, E>(state: State, change: (step: Step) => Either.Either<A, E>): Effect.Effect<A, E> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+  Effect.flatMap(state.now, (now) =>
     Effect.suspend(() => {
       const step: Step = {
         now,

@@ -6,7 +6,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Array, Clock, Effect, Exit, Option } from "effect"
+import { Array, Effect, Exit, Option } from "effect"
 import type { Columns, RowOf } from "../Columns.js"
 import type { Candidate, Dialect, Probe } from "../Dialect.js"
 import { execute, select } from "../Execute.js"
@@ -37,10 +37,12 @@ const run = (connection: Connection, statement: string): Effect.Effect<void, Sql
   Effect.asVoid(connection.execute(statement, [], undefined))
 
 /**
+ * `now` is the store's time.
+ *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (sql: SqlClient.SqlClient): Dialect => {
+export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dialect => {
   // Takes the write lock at once: a transaction that reads first and is refused the lock later cannot wait for it.
   // Only the turns between may be interrupted: past BEGIN the transaction has to be ended.
   const begin = (connection: Connection, pause: Effect.Effect<void>): Effect.Effect<void, SqlError> => {
@@ -90,8 +92,8 @@ export const make = (sql: SqlClient.SqlClient): Dialect => {
   }
 
   return {
-    now: Clock.currentTimeMillis,
-    instant: Clock.currentTimeMillis,
+    now,
+    instant: now,
     together: (effects) => Effect.all(effects, { discard: true }),
     commit: Effect.void,
     transact: (effect) =>

@@ -1,0 +1,48 @@
+/**
+ * The time of an embedded store: the wall clock's when the store opens, and from then on the monotonic clock's. So a
+ * wall clock that is set forward ends no lease early, and one that is set back keeps no dead worker's lease alive.
+ *
+ * Source: docs/decisions/0020-time-of-an-embedded-store.md
+ *
+ * @since 0.1.0
+ */
+import { Clock, Effect } from "effect"
+
+/** How far, in milliseconds, the wall clock may leave the store's time before the log says so. */
+const tolerance = 1000
+
+const nanosPerMilli = 1_000_000n
+
+const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos() / nanosPerMilli)
+
+/**
+ * Starts a store's clock, and gives what reads it, in milliseconds since the epoch. Reading it logs once each time that
+ * the wall clock was set by more than a second.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Effect.Effect<number>> = Effect.clockWith((opening) =>
+  Effect.sync(() => {
+    const base = opening.unsafeCurrentTimeMillis() - monotonicMillis(opening)
+    /** How far the wall clock is ahead of the store's time, as the log knows it. */
+    let logged = 0
+
+    const seconds = (millis: number) => `${Math.round(Math.abs(millis) / 1000)} s`
+
+    const logJump = (ahead: number): Effect.Effect<void> => {
+      const set = `The wall clock was set ${ahead > logged ? "forward" : "back"} by ${seconds(ahead - logged)}`
+      logged = ahead
+      return Effect.logWarning(
+        `${set}, or the machine slept. Leases and delays go on as they were: the times of this store are ` +
+          `${seconds(ahead)} ${ahead > 0 ? "behind" : "ahead of"} the wall clock until all processes that share it have started again`,
+      )
+    }
+
+    return Effect.clockWith((clock) => {
+      const now = base + monotonicMillis(clock)
+      const ahead = clock.unsafeCurrentTimeMillis() - now
+      return Math.abs(ahead - logged) <= tolerance ? Effect.succeed(now) : Effect.as(logJump(ahead), now)
+    })
+  }),
+)

@@ -1,0 +1,89 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { type ControlPlane, Leases } from "@runlease/core"
+import { JumpClock, TestRuns } from "@runlease/testkit"
+import { Duration, Effect } from "effect"
+import { SqlControlPlane } from "../src/index.js"
+import * as TempDatabase from "./TempDatabase.js"
+
+const hour = Duration.toMillis("1 hour")
+
+/** Opens one file again and again under one clock, at first two hours after the epoch. */
+const makeFile = Effect.gen(function* () {
+  const filename = yield* TempDatabase.filename
+  const clock = yield* JumpClock.make
+  yield* clock.setWall(2 * hour)
+  const opened = <A, E>(body: Effect.Effect<A, E, ControlPlane.ProjectPorts>) =>
+    body.pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })), Effect.withClock(clock))
+  return { clock, opened }
+})
+
+describe("a file that is opened again after the wall clock was set back", () => {
+  it.scopedLive(
+    "lets the leases that it holds lapse within the longest lease, and their runs go at once then",
+    () =>
+      Effect.gen(function* () {
+        const { clock, opened } = yield* makeFile
+        const held = yield* opened(Effect.flatMap(TestRuns.register(), TestRuns.hold))
+        yield* clock.setWall(hour)
+        yield* opened(
+          Effect.gen(function* () {
+            const other = yield* TestRuns.register("other")
+            yield* clock.jump(Duration.toMillis("5 minutes") - 1)
+            deepStrictEqual(yield* TestRuns.claim(other), [])
+            yield* clock.jump(1)
+            strictEqual((yield* TestRuns.claimOne(other)).runId, held.runId)
+          }),
+        )
+      }),
+  )
+
+  it.scopedLive("lets the next run of a lane go as soon as the one before it has ended", () =>
+    Effect.gen(function* () {
+      const { clock, opened } = yield* makeFile
+      const [first, second] = yield* opened(
+        Effect.all([
+          TestRuns.submit({ concurrencyKey: "lane" }),
+          TestRuns.submit({ concurrencyKey: "lane" }),
+        ]),
+      )
+      yield* clock.setWall(hour)
+      yield* opened(
+        Effect.gen(function* () {
+          const worker = yield* TestRuns.register()
+          const held = yield* TestRuns.claimOne(worker)
+          strictEqual(held.runId, first.runId)
+          yield* TestRuns.complete(held)
+          strictEqual((yield* TestRuns.claimOne(worker)).runId, second.runId)
+        }),
+      )
+    }),
+  )
+
+  it.scopedLive("leaves a worker that is alive its lease", () =>
+    Effect.gen(function* () {
+      const { clock, opened } = yield* makeFile
+      const { held, worker } = yield* opened(
+        Effect.gen(function* () {
+          const worker = yield* TestRuns.register()
+          return { worker, held: yield* TestRuns.hold(worker) }
+        }),
+      )
+      yield* clock.setWall(hour)
+      yield* opened(
+        Effect.gen(function* () {
+          const leases = yield* Leases.Leases
+          const [renewal] = yield* leases.renew({
+            workerId: worker,
+            leases: [TestRuns.leaseOf(held)],
+            leaseDuration: TestRuns.leaseDuration,
+          })
+          strictEqual(renewal?._tag, "Held")
+          const other = yield* TestRuns.register("other")
+          yield* clock.jump(Duration.toMillis(TestRuns.leaseDuration))
+          strictEqual((yield* TestRuns.claimOne(other)).runId, held.runId)
+        }),
+      )
+    }),
+  )
+})

@@ -1,0 +1,131 @@
+/**
+ * What every store that goes by Effect's Clock must do when the wall clock is set: go on by the monotonic clock.
+ *
+ * @since 0.1.0
+ */
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Access } from "@runlease/core/Access"
+import type { ControlPlane, ProjectPorts } from "@runlease/core/ControlPlane"
+import { Leases } from "@runlease/core/Leases"
+import { DateTime, Duration, Effect, type Layer, Logger } from "effect"
+import * as JumpClock from "./JumpClock.js"
+import * as TestRuns from "./TestRuns.js"
+
+const hour = Duration.toMillis("1 hour")
+const lease = Duration.toMillis(TestRuns.leaseDuration)
+
+/**
+ * Declares the tests. `layer` gives a fresh, empty control plane each time it is built, under a Clock whose wall time is
+ * set forth and back while its nanoseconds go on.
+ *
+ * ```ts
+ * WallClockSuite.suite("memory", MemoryControlPlane.layer)
+ * ```
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (
+  name: string,
+  layer: Layer.Layer<ProjectPorts | ControlPlane | Access, unknown>,
+): void => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ message }) => void lines.push(String(message)))
+
+  const test = <A, E>(
+    title: string,
+    body: (clock: JumpClock.JumpClock) => Effect.Effect<A, E, ProjectPorts | ControlPlane | Access>,
+  ) =>
+    it.live(title, () =>
+      Effect.gen(function* () {
+        lines.length = 0
+        const clock = yield* JumpClock.make
+        yield* clock.setWall(3 * hour)
+        return yield* body(clock).pipe(Effect.provide(layer), Effect.withClock(clock))
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger))),
+    )
+
+  describe(`A wall clock that is set (${name})`, () => {
+    for (const [way, wall] of [
+      ["back", 2 * hour],
+      ["forth", 4 * hour],
+    ] as const) {
+      test(`${way}, neither ends a lease nor makes it longer`, (clock) =>
+        Effect.gen(function* () {
+          const held = yield* TestRuns.hold(yield* TestRuns.register())
+          const other = yield* TestRuns.register("other")
+          yield* clock.jump(lease - 1000)
+          yield* clock.setWall(wall)
+          deepStrictEqual(yield* TestRuns.claim(other), [])
+          yield* clock.jump(1000)
+          strictEqual((yield* TestRuns.claimOne(other)).runId, held.runId)
+        }))
+
+      test(`${way}, neither shortens a renewal nor makes it longer`, (clock) =>
+        Effect.gen(function* () {
+          const worker = yield* TestRuns.register()
+          const held = yield* TestRuns.hold(worker)
+          const other = yield* TestRuns.register("other")
+          yield* clock.setWall(wall)
+          yield* clock.jump(lease - 1000)
+          const leases = yield* Leases
+          const [renewal] = yield* leases.renew({
+            workerId: worker,
+            leases: [TestRuns.leaseOf(held)],
+            leaseDuration: TestRuns.leaseDuration,
+          })
+          strictEqual(renewal?._tag, "Held")
+          yield* clock.jump(lease - 1000)
+          deepStrictEqual(yield* TestRuns.claim(other), [])
+          yield* clock.jump(1000)
+          strictEqual((yield* TestRuns.claimOne(other)).runId, held.runId)
+        }))
+
+      test(`${way}, leaves a delay as long as it was`, (clock) =>
+        Effect.gen(function* () {
+          const worker = yield* TestRuns.register()
+          const held = yield* TestRuns.hold(worker)
+          const leases = yield* Leases
+          yield* leases.release(TestRuns.leaseOf(held), { delay: "10 seconds" })
+          yield* clock.setWall(wall)
+          deepStrictEqual(yield* TestRuns.claim(worker), [])
+          yield* clock.jump(10_000)
+          strictEqual((yield* TestRuns.claimOne(worker)).runId, held.runId)
+        }))
+    }
+
+    test("leaves the times of what happens in the order in which it happens", (clock) =>
+      Effect.gen(function* () {
+        const access = yield* Access
+        const project = yield* access.createProject("first")
+        const first = yield* TestRuns.submit()
+        yield* clock.setWall(0)
+        yield* clock.jump(1000)
+        const second = yield* TestRuns.submit()
+        strictEqual(DateTime.distance(first.createdAt, second.createdAt), 1000)
+        const { key } = yield* access.createKey({ projectId: project.id, name: "key" })
+        strictEqual(DateTime.distance(project.createdAt, key.createdAt), 1000)
+      }))
+
+    test("is logged once for each time that it is set by more than a second", (clock) =>
+      Effect.gen(function* () {
+        const look = Effect.zipRight(TestRuns.submit(), TestRuns.settle)
+        yield* clock.setWall(3 * hour + 900)
+        yield* look
+        deepStrictEqual(lines, [])
+        yield* clock.setWall(2 * hour)
+        yield* look
+        yield* clock.jump(5000)
+        yield* look
+        strictEqual(lines.length, 1)
+        assertTrue(lines[0]!.startsWith("The wall clock was set back by 3600 s"))
+        assertTrue(lines[0]!.includes("are 3600 s ahead of the wall clock"))
+        yield* clock.setWall(4 * hour)
+        yield* look
+        strictEqual(lines.length, 2)
+        assertTrue(lines[1]!.startsWith("The wall clock was set forward by 7195 s"))
+        assertTrue(lines[1]!.includes("are 3595 s behind the wall clock"))
+      }))
+  })
+}
