@@ -2,6 +2,7 @@ import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlaneUnavailable, MemoryControlPlane, Runs } from "@runlease/core"
+import { JumpClock } from "@runlease/testkit"
 import { Effect, Layer, Redacted, TestClock } from "effect"
 import * as Client from "../src/Client.js"
 import { call } from "./raw.js"
@@ -38,6 +39,17 @@ describe("the rate limit", () => {
       yield* TestClock.adjust("61 seconds")
       deepStrictEqual(yield* statuses(5), [200, 200, 200, 200, 429])
     }).pipe(Effect.provide(limited(4))),
+  )
+
+  it.live("goes on when the wall clock is set back", () =>
+    Effect.gen(function* () {
+      const clock = yield* JumpClock.make
+      yield* Effect.gen(function* () {
+        strictEqual((yield* call("GET", list)).status, 200)
+        yield* clock.setWall(-3_600_000)
+        strictEqual((yield* call("GET", list)).status, 200)
+      }).pipe(Effect.provide(limited(4)), Effect.withClock(clock))
+    }),
   )
 
   it.effect("of less than one a second says how long to wait", () =>

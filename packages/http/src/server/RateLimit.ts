@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Access } from "@runlease/core"
-import { Clock, Context, Effect, Layer, Schedule } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
 import * as Refusal from "../Refusal.js"
 
 export class RateLimit extends Context.Tag("@runlease/http/server/RateLimit")<
@@ -22,6 +22,11 @@ const tooMany = (waitMillis: number) =>
     headers: { "retry-after": String(Math.max(1, Math.ceil(waitMillis / 1000))) },
   })
 
+/** A wall clock that is set back would refuse every caller for as long. */
+const monotonicMillis = Effect.clockWith((clock) =>
+  Effect.succeed(Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)),
+)
+
 /** Each caller may send `perSecond` requests a second, and at once as many as in one second, but at least one. */
 export const layer = (perSecond: number): Layer.Layer<RateLimit> =>
   perSecond === Infinity
@@ -34,7 +39,7 @@ export const layer = (perSecond: number): Layer.Layer<RateLimit> =>
           // When each caller's bucket will be full again, in milliseconds. One that is full need not be kept.
           const fullAt = new Map<string, number>()
 
-          yield* Clock.currentTimeMillis.pipe(
+          yield* monotonicMillis.pipe(
             Effect.map((now) => {
               for (const [caller, time] of fullAt) if (time <= now) fullAt.delete(caller)
             }),
@@ -44,7 +49,7 @@ export const layer = (perSecond: number): Layer.Layer<RateLimit> =>
 
           return {
             take: (principal) =>
-              Effect.flatMap(Clock.currentTimeMillis, (now) => {
+              Effect.flatMap(monotonicMillis, (now) => {
                 const caller = principal._tag === "ApiKey" ? principal.keyId : principal.workerId
                 const next = Math.max(fullAt.get(caller) ?? now, now) + interval
                 if (next - now > depth) return Effect.fail(tooMany(next - now - depth))
