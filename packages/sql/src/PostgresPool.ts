@@ -8,7 +8,8 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { Config, Duration, Effect, Layer, Redacted } from "effect"
 import * as Pg from "pg"
-import * as PreparedStatements from "./PreparedStatements.js"
+import { clientConfig, sessionSettings } from "./postgres/ClientConfig.js"
+import * as PreparedStatements from "./postgres/PreparedStatements.js"
 
 /**
  * `url`: such as `postgres://user:password@host:5432/database?sslmode=require`. `maxConnections`: 10 when absent, without the
@@ -58,62 +59,6 @@ export const config: Config.Config<Options> = Config.map(
   Config.all([Config.redacted("DATABASE_URL"), limits]),
   ([url, rest]) => ({ url, ...rest }),
 )
-
-/** A network that swallows everything is noticed this long after the server should have said that time is up. */
-const silence = Duration.seconds(5)
-
-const answerWithin = (statementTimeout: Duration.DurationInput): number | undefined =>
-  Duration.toMillis(statementTimeout) === 0
-    ? undefined
-    : Duration.toMillis(Duration.sum(statementTimeout, silence))
-
-/**
- * What every session is told. Each statement of the hot path is made for an index, so the planner need not find that
- * out by statistics, which are wrong in a table that was empty a minute ago; and it is planned once.
- */
-const sessionSettings = ({
-  idleInTransactionTimeout = "10 seconds",
-  lockTimeout = "2 seconds",
-  statementTimeout = "30 seconds",
-}: Options): string =>
-  Object.entries({
-    statement_timeout: Duration.toMillis(statementTimeout),
-    lock_timeout: Duration.toMillis(lockTimeout),
-    idle_in_transaction_session_timeout: Duration.toMillis(idleInTransactionTimeout),
-    plan_cache_mode: "force_generic_plan",
-    enable_seqscan: "off",
-    enable_bitmapscan: "off",
-    enable_hashjoin: "off",
-    enable_mergejoin: "off",
-    enable_material: "off",
-    jit: "off",
-  })
-    .map(([name, value]) => `SET ${name} = ${value}`)
-    .join("; ")
-
-const int8 = Pg.types.builtins.INT8
-
-const toSafeInteger = (text: string): number => {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} is beyond the safe integers`)
-  return value
-}
-
-const types: Pg.CustomTypesConfig = {
-  getTypeParser: (oid: number, format?: "text" | "binary") =>
-    oid === int8 && format !== "binary" ? toSafeInteger : Pg.types.getTypeParser(oid, format as "text"),
-}
-
-/** How a client connects. A statement that gets no answer in time takes its connection with it. */
-export const clientConfig = (options: Options): Pg.ClientConfig => ({
-  connectionString: Redacted.value(options.url),
-  connectionTimeoutMillis: Duration.toMillis(options.connectTimeout ?? "5 seconds"),
-  query_timeout: answerWithin(options.statementTimeout ?? "30 seconds"),
-  keepAlive: true,
-  fallback_application_name: "runlease",
-  pipeline: true,
-  types,
-})
 
 /** Opens a pool; no connection is made before the first statement. */
 const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>

@@ -11,7 +11,8 @@
 import { ControlPlaneUnavailable, Ids, type Wakeups } from "@runlease/core"
 import { Data, Deferred, Duration, Effect, FiberId, Option, Queue, Schedule, type Scope } from "effect"
 import * as Pg from "pg"
-import * as PostgresPool from "./PostgresPool.js"
+import type * as PostgresPool from "./PostgresPool.js"
+import { clientConfig } from "./postgres/ClientConfig.js"
 import * as WakeupMessage from "./WakeupMessage.js"
 
 const channel = "runlease_wakeups"
@@ -31,7 +32,7 @@ const connect = (options: PostgresPool.Options) =>
     const lost = Deferred.unsafeMake<never, ConnectionLost>(FiberId.none)
     const end = (cause: unknown) => Deferred.unsafeDone(lost, new ConnectionLost({ cause }))
     const client = yield* Effect.acquireRelease(
-      Effect.sync(() => new Pg.Client(PostgresPool.clientConfig(options))),
+      Effect.sync(() => new Pg.Client(clientConfig(options))),
       (opened) => Effect.promise(() => opened.end().catch(() => {})),
     )
     client.on("error", end)
