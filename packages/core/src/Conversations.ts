@@ -22,7 +22,7 @@ export type Conversation = typeof Conversation.Type
 
 export const NewConversation = Schema.Struct({
   id: Schema.optional(Ids.ConversationId),
-  title: Schema.optional(Schema.NullOr(Schema.String.pipe(Schema.maxLength(512)))),
+  title: Schema.optional(Schema.NullOr(Ids.StorableText.pipe(Schema.maxLength(512)))),
   metadata: Schema.optional(Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
 })
 export type NewConversation = typeof NewConversation.Type
@@ -43,7 +43,7 @@ export const NewMessage = Schema.Struct({
   role: Ids.text(64),
   parts: Schema.Array(MessagePart),
   idempotencyKey: Schema.optional(Ids.text(256)),
-  parentId: Schema.optional(Schema.NullOr(Schema.String)),
+  parentId: Schema.optional(Schema.NullOr(Ids.StorableText)),
   metadata: Schema.optional(Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown }))),
 })
 export type NewMessage = typeof NewMessage.Type

@@ -12,9 +12,22 @@ export const Uuid = Schema.String.pipe(
   }),
 )
 
+/**
+ * Text that every store keeps as it is. No database holds half of a surrogate pair, which UTF-8 cannot write, and
+ * PostgreSQL holds no NUL. Inside of JSON, such as an event's, both are escapes and so are kept.
+ *
+ * @since 0.1.0
+ */
+export const StorableText = Schema.String.pipe(
+  Schema.filter((value) => value.isWellFormed(), {
+    message: () => "must not contain half of a surrogate pair",
+  }),
+  Schema.filter((value) => !value.includes("\u0000"), { message: () => "must not contain NUL" }),
+)
+
 /** 1 to `max` characters, none of them a control character. */
 export const text = (max: number) =>
-  Schema.String.pipe(
+  StorableText.pipe(
     Schema.minLength(1, { message: () => "must not be empty" }),
     Schema.maxLength(max, { message: () => `must be at most ${max} characters` }),
     // oxlint-disable-next-line no-control-regex -- control characters are what this refuses
@@ -26,6 +39,13 @@ export const text = (max: number) =>
 /** A run's public id, 1 to 128 characters, unique in its project. */
 export const RunId = text(128).pipe(Schema.brand("RunId"))
 export type RunId = typeof RunId.Type
+
+/** A URL takes `.` and `..` for places of the path, whatever their escapes, so nothing of that name has an address. */
+const hasAddress = (id: string) => id !== "." && id !== ".."
+const addressable = { message: () => "must not be . or .., which no URL can name" }
+
+/** A run's public id, as a submitter may choose it. */
+export const NewRunId = RunId.pipe(Schema.filter(hasAddress, addressable))
 
 export const WorkerId = Uuid.pipe(Schema.brand("WorkerId"))
 export type WorkerId = typeof WorkerId.Type
@@ -48,6 +68,9 @@ export type KeyId = typeof KeyId.Type
 /** Which agent a run is for; executors are routed by it. */
 export const AgentId = text(128).pipe(Schema.brand("AgentId"))
 export type AgentId = typeof AgentId.Type
+
+/** An agent that a run may be submitted for. */
+export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable))
 
 /**
  * A new time-ordered UUID (version 7): the Clock's milliseconds, then random bits, so that rows

@@ -29,14 +29,14 @@ import type { SessionRecord, WorkerSession } from "./WorkerSession.js"
  * @category models
  */
 export const Submission = Schema.Struct({
-  publicId: Schema.optional(Ids.RunId),
+  publicId: Schema.optional(Ids.NewRunId),
   conversationId: Schema.optional(Ids.ConversationId),
   parentRunId: Schema.optional(Ids.RunId),
   trigger: Schema.optional(Trigger),
-  agentId: Ids.AgentId,
-  mode: Schema.optional(Schema.String),
-  implementationKind: Schema.optional(Schema.String),
-  workerKey: Schema.optional(Schema.String),
+  agentId: Ids.NewAgentId,
+  mode: Schema.optional(Ids.StorableText),
+  implementationKind: Schema.optional(Ids.StorableText),
+  workerKey: Schema.optional(Ids.StorableText),
   initialStatus: Schema.optional(Schema.Literal("pending", "running")),
   sourceTarget: Schema.optional(Target),
   runtimeTarget: Schema.optional(Target),

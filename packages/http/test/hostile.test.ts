@@ -152,9 +152,13 @@ const values: ReadonlyArray<unknown> = [
   "a/b",
   "../..",
   "\ud800",
+  "half of a pair: \udfff",
   "\u202e\u0000",
+  ".",
   "a".repeat(5000),
   JSON.parse('{"__proto__":{"type":"x"},"constructor":1}'),
+  { toString: 1 },
+  { toString: null, valueOf: 1, toJSON: 1 },
   [JSON.parse('{"__proto__":1,"type":"__proto__"}')],
 ]
 
@@ -162,9 +166,13 @@ const values: ReadonlyArray<unknown> = [
 const variants = (body: object): ReadonlyArray<object> =>
   Object.entries(body).flatMap(([key, inner]) => [
     ...values.map((value) => ({ ...body, [key]: value })),
-    ...(typeof inner === "object" && !Array.isArray(inner)
-      ? variants(inner).map((value) => ({ ...body, [key]: value }))
-      : []),
+    ...(typeof inner !== "object"
+      ? []
+      : Array.isArray(inner)
+        ? inner
+            .filter((item) => typeof item === "object")
+            .flatMap((item) => variants(item).map((value) => ({ ...body, [key]: [value] })))
+        : variants(inner).map((value) => ({ ...body, [key]: value }))),
   ])
 
 const ids = [
@@ -172,6 +180,7 @@ const ids = [
   "a%00b",
   "a%2Fb",
   "..%2F..%2Fetc",
+  "%2e",
   "%2e%2e",
   "%ZZ",
   "%",

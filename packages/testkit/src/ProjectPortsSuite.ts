@@ -11,6 +11,7 @@ import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
 import * as RunLogSuite from "./RunLogSuite.js"
 import * as RunsSuite from "./RunsSuite.js"
+import * as TextSuite from "./TextSuite.js"
 import * as ToolCallsSuite from "./ToolCallsSuite.js"
 import * as WaitingSuite from "./WaitingSuite.js"
 import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
@@ -26,6 +27,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   LeasesSuite.suite(name, layer)
   RunLogSuite.suite(name, layer)
   RunsSuite.suite(name, layer)
+  TextSuite.suite(name, layer)
   ToolCallsSuite.suite(name, layer)
   WaitingSuite.suite(name, layer)
   InterruptsSuite.suite(name, layer)

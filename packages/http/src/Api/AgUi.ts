@@ -15,7 +15,7 @@ import { RunAgentInput } from "../Wire/RunAgentInput.js"
 import { lastEventIdHeader } from "./Conversations.js"
 import * as Doc from "./Doc.js"
 
-const agentPath = Schema.Struct({ agent_id: Ids.AgentId })
+const agentPath = Schema.Struct({ agent_id: Ids.NewAgentId })
 
 /** Which workers may claim the run, and whether it outlives the request. */
 export const RunParams = Schema.Struct({

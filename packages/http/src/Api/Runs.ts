@@ -11,6 +11,7 @@ import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
 import { integerText, pageParams, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import { choice } from "../Wire/Choice.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { Submission } from "../Wire/Submission.js"
@@ -71,7 +72,7 @@ export const Pruned = Schema.Struct({ pruned: Schema.NonNegativeInt, more: Schem
 export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("submit", "/runs")
-      .setPayload(Schema.Union(Submission, OtherKind))
+      .setPayload(choice("kind", Schema.Union(Submission, OtherKind)))
       .addSuccess(Submitted, { status: 202 })
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
@@ -175,7 +176,7 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("resume", "/runs/:run_id/resume")
       .setPath(runPath)
-      .setPayload(Schema.Union(ToolResult, Resume))
+      .setPayload(choice("type", Schema.Union(ToolResult, Resume)))
       .addSuccess(ResumedReply)
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)

@@ -80,7 +80,7 @@ export const RenewedMany = Schema.Struct({
 })
 
 export const ReleaseOptions = Schema.Struct({
-  reason: nullish(Schema.String.pipe(Schema.maxLength(2000))),
+  reason: nullish(Ids.StorableText.pipe(Schema.maxLength(2000))),
   delay_seconds: nullish(Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(86_400 * 30))),
   count_attempt: nullish(Schema.Boolean),
 })

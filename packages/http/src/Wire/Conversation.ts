@@ -81,7 +81,7 @@ export const NewMessage = as<Conversations.NewMessage>()(
     role: Ids.text(64),
     parts: Schema.Array(RequestSnapshot.MessagePart),
     idempotency_key: nullish(Ids.text(256)),
-    parent_id: nullish(Schema.String),
+    parent_id: nullish(Ids.StorableText),
     metadata: nullish(JsonObject),
   }),
   {

@@ -15,7 +15,7 @@ const Trigger = as<Run.Trigger>()(
   Schema.Struct({
     conversation_id: Ids.ConversationId,
     message_id: Ids.MessageId,
-    tool_call_id: Schema.String,
+    tool_call_id: Ids.StorableText,
   }),
   {
     decode: (wire) => ({

@@ -12,7 +12,7 @@ import { z } from "zod/v4"
 /** `runId` is the public id of the run, so it is one. */
 export type RunAgentInput = z.output<typeof RunAgentInputSchema> & { readonly runId: Ids.RunId }
 
-const ownRules = Schema.Struct({ threadId: Ids.text(1024), runId: Ids.RunId })
+const ownRules = Schema.Struct({ threadId: Ids.text(1024), runId: Ids.NewRunId })
 
 interface Problem {
   readonly path: ReadonlyArray<PropertyKey>

@@ -6,21 +6,22 @@
 import { Ids, RequestSnapshot, Run, type Runs, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
+import { choice } from "./Choice.js"
 import { Trigger } from "./ConversationRun.js"
 import * as Target from "./Target.js"
 
 const wire = Schema.Struct({
   kind: Schema.Literal("agent"),
   owner: Schema.optional(
-    Schema.Struct({ kind: Schema.Literal("conversation"), id: Ids.ConversationId }),
+    choice("kind", Schema.Struct({ kind: Schema.Literal("conversation"), id: Ids.ConversationId })),
   ).annotations({ description: "The conversation of the run; one is made when absent" }),
-  public_id: nullish(Ids.RunId),
+  public_id: nullish(Ids.NewRunId),
   parent_run_id: nullish(Ids.RunId),
   conversation_id: nullish(Ids.ConversationId),
   trigger: nullish(Trigger),
   request: Schema.Struct({
-    mode: nullish(Schema.String),
-    agent_id: Ids.AgentId,
+    mode: nullish(Ids.StorableText),
+    agent_id: Ids.NewAgentId,
     implementation_kind: nullish(WorkerRegistry.Registration.fields.implementationKind),
     worker_key: nullish(WorkerRegistry.Registration.fields.workerKey),
     initial_status: nullish(Schema.Literal("pending", "running")),

@@ -33,11 +33,11 @@ export const given = {
   source_target_kind: nullish(sourceKind),
   source_target_environment_id: nullish(Ids.Uuid),
   source_target_branch_id: nullish(Ids.Uuid),
-  source_target_release_version: nullish(Schema.String),
+  source_target_release_version: nullish(Ids.StorableText),
   runtime_target_kind: nullish(runtimeKind),
   runtime_target_environment_id: nullish(Ids.Uuid),
   runtime_target_branch_id: nullish(Ids.Uuid),
-  runtime_target_release_version: nullish(Schema.String),
+  runtime_target_release_version: nullish(Ids.StorableText),
 }
 
 type Text = string | null | undefined

@@ -9,12 +9,13 @@ import { Effect, Either, Schema } from "effect"
 import { Api } from "../Api.js"
 import { type Answer, Operation, Replies } from "../Api/Exchange.js"
 import type * as Refusal from "../Refusal.js"
+import { choice } from "../Wire/Choice.js"
 import * as Caller from "./Caller.js"
 import type { Ports } from "./KnownProjects.js"
 import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
 
-const decode = Schema.decodeUnknownEither(Operation)
+const decode = Schema.decodeUnknownEither(choice("operation", Operation))
 const encodeClaimed = Schema.encodeSync(Replies.claim)
 
 const refused = ({ body, headers, httpStatus }: Refusal.Refusal): Answer => {

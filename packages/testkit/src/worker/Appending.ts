@@ -3,9 +3,10 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executors, RunLog } from "@runlease/core"
+import { AgentEvent, Executor, Executors, RunLog } from "@runlease/core"
 import { Effect, Queue, Ref, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
+import { strange } from "../TextSuite.js"
 import {
   type Declare,
   until,
@@ -20,6 +21,31 @@ import {
 
 export const tests = (test: Declare): void => {
   describe("appends", () => {
+    test(
+      "of strange text keep it, and its run ends as any other",
+      Effect.gen(function* () {
+        const event: AgentEvent.AgentEvent = { type: strange, [strange]: strange }
+        yield* start((claimed) =>
+          claimed.agentId === "fails"
+            ? Stream.concat(
+                Stream.make(event),
+                new Executor.ExecutorError({ code: strange, message: strange }),
+              )
+            : Stream.make(event, AgentEvent.textContent(strange, strange)),
+        )
+        const said = yield* submit({ agentId: "says" })
+        const failed = yield* submit({ agentId: "fails" })
+        yield* untilStatus(said.runId, "completed")
+        const { error } = yield* untilStatus(failed.runId, "failed")
+        deepStrictEqual(error, { code: strange, message: strange })
+        deepStrictEqual((yield* log(said.runId)).slice(1, 3), [
+          event,
+          AgentEvent.textContent(strange, strange),
+        ])
+        deepStrictEqual((yield* log(failed.runId))[1], event)
+      }),
+    )
+
     let failNext = true
     test(
       "whose answer is lost are repeated and add nothing twice",
