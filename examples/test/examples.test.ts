@@ -13,6 +13,7 @@ const settled = (output: string): ReadonlyArray<string> =>
   output
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "<id>")
     .replaceAll(/ did \d+/g, " did some")
+    .replaceAll(/^\[[\d:.]+\] INFO \(#\d+\)/gm, "[time] INFO")
     .split("\n")
     .map((line) => line.trimEnd())
     .filter((line) => line !== "")

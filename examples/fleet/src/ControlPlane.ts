@@ -9,7 +9,7 @@ import { createServer } from "node:http"
 /** Where the fleet's control plane is. */
 export class Remote extends Context.Tag("example/Remote")<
   Remote,
-  { readonly url: string; readonly key: Redacted.Redacted }
+  { readonly url: string; readonly key: Redacted.Redacted; readonly project: string }
 >() {}
 
 /** A stand-in on a free loopback port, for a run without a server: what `runlease serve` does. */
@@ -20,7 +20,11 @@ const standIn = Layer.effect(
     const project = yield* access.getProject(ControlPlane.defaultProject)
     const { token } = yield* access.createKey({ projectId: project.id, name: "fleet" })
     const { address } = yield* HttpServer.HttpServer
-    return { url: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`, key: token }
+    return {
+      url: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`,
+      key: token,
+      project: project.slug,
+    }
   }),
 ).pipe(
   Layer.provideMerge(Server.layer),
@@ -28,12 +32,13 @@ const standIn = Layer.effect(
   Layer.provide(SqlControlPlane.layerSqlite({ filename: ":memory:" })),
 )
 
-/** The server that RUNLEASE_URL and RUNLEASE_API_KEY name, else the stand-in. */
+/** The server that RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT name, else the stand-in. */
 export const layer = Layer.unwrapEffect(
   Effect.gen(function* () {
     const url = yield* Config.option(Config.string("RUNLEASE_URL"))
     if (Option.isNone(url)) return standIn
     const key = yield* Config.redacted("RUNLEASE_API_KEY")
-    return Layer.succeed(Remote, { url: url.value, key })
+    const project = yield* Config.withDefault(Config.string("RUNLEASE_PROJECT"), "default")
+    return Layer.succeed(Remote, { url: url.value, key, project })
   }),
 )

@@ -1,25 +1,41 @@
 import { Command, FetchHttpClient } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Ids, RequestSnapshot, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { Ids, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { Client } from "@runlease/http"
-import { Console, Effect, Layer, Redacted, Stream } from "effect"
+import { Console, Deferred, Effect, Layer, Redacted, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 import * as ControlPlane from "./ControlPlane.js"
 
 const names = ["ada", "brian", "chen"]
 const workerProgram = fileURLToPath(new URL("worker.ts", import.meta.url))
 
-/** A worker process; it ends, and drains, with the Scope. */
-const startWorker = (name: string, remote: ControlPlane.Remote["Type"]) =>
-  Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
+/** A worker process that waits for runs; it ends, and drains, with the Scope. */
+const startWorker = Effect.fnUntraced(function* (name: string, remote: ControlPlane.Remote["Type"]) {
+  const worker = yield* Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
     Command.env({
       WORKER_NAME: name,
       RUNLEASE_URL: remote.url,
       RUNLEASE_API_KEY: Redacted.value(remote.key),
+      RUNLEASE_PROJECT: remote.project,
     }),
     Command.stderr("inherit"),
     Command.start,
   )
+  // `Worker.run` logs one line once the worker is registered; a worker that cannot start ends without it.
+  const started = yield* Deferred.make<void>()
+  yield* worker.stdout.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.runForEach((line) =>
+      line.includes("waits for runs") ? Deferred.succeed(started, undefined) : Effect.void,
+    ),
+    Effect.forkScoped,
+  )
+  yield* Effect.raceFirst(
+    Deferred.await(started),
+    Effect.flatMap(worker.exitCode, (code) => Effect.dieMessage(`Worker ${name} ended with code ${code}`)),
+  )
+})
 
 /** What the run's message says when it has ended. */
 const answerOf = Effect.fnUntraced(function* (text: string) {
@@ -36,15 +52,11 @@ const answerOf = Effect.fnUntraced(function* (text: string) {
 
 const program = Effect.gen(function* () {
   const remote = yield* ControlPlane.Remote
-  yield* Effect.forEach(names, (name) => startWorker(name, remote))
-  const ports = Client.layer({ baseUrl: remote.url, token: remote.key }).pipe(
+  yield* Effect.forEach(names, (name) => startWorker(name, remote), { concurrency: "unbounded" })
+  const ports = Client.layer({ baseUrl: remote.url, token: remote.key, project: remote.project }).pipe(
     Layer.provide(FetchHttpClient.layer),
   )
   yield* Effect.gen(function* () {
-    const registry = yield* WorkerRegistry.WorkerRegistry
-    yield* Effect.repeat(Effect.delay(registry.list(), "50 millis"), {
-      until: ({ items }) => items.length >= names.length,
-    })
     const tasks = Array.from({ length: 12 }, (_, index) => `task ${index + 1}`)
     const answers = yield* Effect.forEach(tasks, answerOf, { concurrency: "unbounded" })
     for (const name of names) {

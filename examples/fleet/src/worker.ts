@@ -4,7 +4,7 @@ import { Executors, RequestSnapshot, Worker } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { Config, Effect, Layer } from "effect"
 
-/** One worker process. Where the control plane is, it reads from RUNLEASE_URL and RUNLEASE_API_KEY. */
+/** One worker process. Where the control plane is, the environment says. */
 const agent = Executors.layer((run) =>
   Effect.gen(function* () {
     const name = yield* Config.string("WORKER_NAME")
@@ -14,7 +14,7 @@ const agent = Executors.layer((run) =>
 )
 
 const worker = Effect.flatMap(Config.string("WORKER_NAME"), (name) =>
-  Worker.run({ workerKey: name, concurrency: 2, leaseDuration: "10 seconds" }),
+  Worker.run({ workerKey: name, agentIds: ["task"], concurrency: 2, leaseDuration: "10 seconds" }),
 )
 
 worker.pipe(

@@ -94,6 +94,12 @@ const controlPlane = (database: Database.Sqlite | Database.Postgres, synchronous
     }),
   )
 
+/** The flag that lets a command on this machine reach the server, where it would look elsewhere without it. */
+const urlFlag = (url: string): string => {
+  const reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+  return reachable === Settings.defaultUrl ? "" : ` --url ${reachable}`
+}
+
 const urlOf = (address: HttpServer.Address): string =>
   address._tag === "TcpAddress"
     ? `http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`
@@ -130,8 +136,8 @@ const announce = (
             : []),
           "",
           "Next, in other terminals:",
-          "  runlease worker --command printenv -- RUNLEASE_PROMPT",
-          "  runlease submit --agent echo --watch hello",
+          `  runlease worker${urlFlag(url)} --command printenv -- RUNLEASE_PROMPT`,
+          `  runlease submit${urlFlag(url)} --agent echo --watch hello`,
         ].join("\n"),
       )
     }),

@@ -82,9 +82,12 @@ export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   return { provider, args: rest }
 })
 
+/** Where a command looks for the control plane when no setting names it. */
+export const defaultUrl = "http://127.0.0.1:4400"
+
 const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
   Options.withDescription("The control plane (RUNLEASE_URL)"),
-  Options.withDefault("http://127.0.0.1:4400"),
+  Options.withDefault(defaultUrl),
 )
 
 const apiKey = Options.redacted("api-key").pipe(

@@ -9,6 +9,7 @@ import * as Choice from "./executors/Choice.js"
 import type { ExecutorLayer } from "./executors/Way.js"
 import * as Flag from "./Flag.js"
 import * as Output from "./Output.js"
+import * as ProgramStderr from "./ProgramStderr.js"
 import * as Settings from "./Settings.js"
 import * as WorkerLines from "./WorkerLines.js"
 
@@ -95,13 +96,13 @@ export const command = Command.make(
   Effect.fnUntraced(function* (parsed) {
     const executor = withTimeout(yield* Choice.executorOf(parsed.executor, parsed.rest), parsed.timeout)
     const paint = yield* Output.paint
+    const lineOf = (time: Date, text: string, fields: Record<string, unknown>) =>
+      parsed.json
+        ? JSON.stringify({ time: time.toISOString(), ...fields })
+        : `${paint("dim", time.toTimeString().slice(0, 8))}  ${text}`
     const tell = (event: Parameters<typeof WorkerLines.toJson>[0]) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        parsed.json
-          ? Output.json({ time: new Date(now).toISOString(), ...WorkerLines.toJson(event) })
-          : Console.log(
-              `${paint("dim", new Date(now).toTimeString().slice(0, 8))}  ${WorkerLines.toText(event, paint)}`,
-            ),
+        Console.log(lineOf(new Date(now), WorkerLines.toText(event, paint), WorkerLines.toJson(event))),
       )
     const workerOptions: WorkerOptions.WorkerOptions = {
       implementationKind: parsed.kind,
@@ -119,6 +120,9 @@ export const command = Command.make(
       Effect.retry({ while: (error) => error._tag === "WorkerNotFound" }),
       Effect.provide(executor),
       Effect.provide(Settings.client(parsed.connection)),
+      ProgramStderr.printed((line) =>
+        lineOf(line.time, WorkerLines.ofStderr(line, paint), WorkerLines.ofStderrJson(line)),
+      ),
     )
   }),
 ).pipe(

@@ -4,6 +4,7 @@
 import type { Interrupt, Run, WorkerEvent } from "@runlease/core"
 import { Duration } from "effect"
 import type { Paint } from "./Output.js"
+import type { Line } from "./ProgramStderr.js"
 
 /** The event as the fields of a JSON line. */
 export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> => {
@@ -72,3 +73,15 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
         : `Shutting down: ${event.inFlight} in flight may finish; interrupt again to quit at once`
   }
 }
+
+/** A line of a program's stderr as the fields of a JSON line. */
+export const ofStderrJson = ({ agentId, runId, text }: Line): Record<string, unknown> => ({
+  event: "stderr",
+  run_id: runId,
+  agent_id: agentId,
+  text,
+})
+
+/** A line of a program's stderr as a line. */
+export const ofStderr = ({ agentId, runId, text }: Line, paint: Paint): string =>
+  `${paint("dim", runId)}  ${agentId}  ${paint("dim", "|")} ${text}`

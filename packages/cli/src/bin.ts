@@ -7,11 +7,11 @@ import { interruptedExitCode, main } from "./Runlease.js"
 const exitWhenWritten = (code: number) =>
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
 
-// Whoever reads what is printed may go first, as `head` does. Then the command ends as by SIGTERM: a worker hands back.
-process.stdout.once("error", () => {
-  process.stdout.on("error", () => {})
-  process.kill(process.pid, "SIGTERM")
-})
+// The reader of the output may go first, as `head` does, and a terminal may be closed. Either ends the command as SIGTERM
+// does, once: a worker drains. A signal that is sent for real would end it at once while it drains.
+const terminate = () => void process.emit("SIGTERM", "SIGTERM")
+process.stdout.on("error", terminate)
+process.on("SIGHUP", terminate)
 process.stderr.on("error", () => {})
 
 NodeRuntime.runMain(main(process.argv), {

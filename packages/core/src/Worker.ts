@@ -229,9 +229,16 @@ export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> =
   ),
 )
 
+/** Says that a worker waits for runs: one that has nothing to do is silent otherwise. */
+const logStart = ({ registered }: Context.Tag.Service<Worker>, options: WorkerOptions) => {
+  const { agentIds, concurrency } = resolve(options)
+  const agents = agentIds.length === 0 ? "any agent" : agentIds.join(", ")
+  return Effect.logInfo(`Worker ${registered.id} waits for runs of ${agents}, ${concurrency} at once`)
+}
+
 /**
  * Runs a worker until it is interrupted, which drains it, or until it cannot go on. A control plane that has
- * forgotten the worker is registered with anew.
+ * forgotten the worker is registered with anew. Logs one line when the worker has registered.
  *
  * @since 0.1.0
  * @category running
@@ -239,7 +246,10 @@ export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> =
 export const run = (
   options: WorkerOptions = {},
 ): Effect.Effect<never, ControlPlaneUnavailable, Executor | ProjectPorts> =>
-  Effect.scoped(Effect.flatMap(make(options), (worker) => worker.failed)).pipe(
+  make(options).pipe(
+    Effect.tap((worker) => logStart(worker, options)),
+    Effect.flatMap((worker) => worker.failed),
+    Effect.scoped,
     Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
     Effect.retry({ schedule: patience, while: (error) => error._tag === "WorkerNotFound" }),
     Effect.catchTag("WorkerNotFound", Effect.die),

@@ -186,7 +186,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           return Effect.zipRight(emit(told), permissions.answer(request, call))
         },
       },
-    }).pipe(Effect.annotateLogs({ run_id: run.runId }))
+    }).pipe(Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }))
 
     const opened = Effect.gen(function* () {
       const agreed = yield* Handshake.initialize(agent, name)

@@ -116,7 +116,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       guardPath,
     })
     const stderr = yield* Diagnostics.log(program.stderr, secrets).pipe(
-      Effect.annotateLogs({ run_id: run.runId }),
+      Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }),
       Effect.forkScoped,
     )
     const outcome = Effect.gen(function* () {

@@ -27,8 +27,16 @@ const append = (tail: Tail, text: string): Tail => {
 }
 
 /**
- * Logs each line and gives the last 4 KiB of them. A longer line is logged in pieces. The values of `secrets` are
- * blotted out of both, since a failure's message is read by people who may not see them.
+ * The annotation of log entries that are lines of a program's stderr: `stream=stderr`.
+ *
+ * @since 0.1.0
+ * @category logging
+ */
+export const annotation = { stream: "stderr" } as const
+
+/**
+ * Logs each line with `annotation` and gives the last 4 KiB of them. A longer line is logged in pieces. The values of
+ * `secrets` are blotted out of both, since a failure's message is read by people who may not see them.
  *
  * @since 0.1.0
  * @category logging
@@ -40,7 +48,7 @@ export const log = (
   bytes.pipe(
     Lines.split(maxLineBytes),
     Stream.map((line) => secrets.reduce((text, secret) => text.replaceAll(secret, "<redacted>"), line.text)),
-    Stream.tap((text) => Effect.logInfo(text)),
+    Stream.tap((text) => Effect.annotateLogs(Effect.logInfo(text), annotation)),
     Stream.runFold(none, append),
     Effect.map((tail) => Chunk.join(tail.lines, "\n").slice(-maxTailBytes)),
   )
