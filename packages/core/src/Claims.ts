@@ -24,6 +24,8 @@ export interface ClaimRequest {
   readonly wait?: Duration.DurationInput | undefined
   /** Claim only runs of these agents; absent or empty claims those of any. */
   readonly agentIds?: ReadonlyArray<Ids.AgentId> | undefined
+  /** Names this claim, so that it can be sent again when its answer is lost. A claim without an id gives other runs. */
+  readonly claimId?: Ids.ClaimId | undefined
 }
 
 export class Claims extends Context.Tag("@runlease/core/Claims")<
@@ -36,6 +38,12 @@ export class Claims extends Context.Tag("@runlease/core/Claims")<
      * unfinished, and it names no other kind or key than the worker's. Each claim grows the run's epoch
      * and attempt by one. A lapsed lease counts as runnable while attempts are left. Returns an empty
      * array when none became runnable within `wait`.
+     *
+     * A claim that the same worker repeats with the same `claimId` gives the runs that this id gave before and whose
+     * leases are still held, with the same epochs and attempts; the leases then last `leaseDuration` from now. Where
+     * the id gave nothing, or none of its leases is held any more, the repeat claims anew.
+     *
+     * Source: docs/decisions/0022-claim-ids.md
      */
     readonly claim: (
       request: ClaimRequest,

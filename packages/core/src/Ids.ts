@@ -65,6 +65,10 @@ export type SessionId = typeof SessionId.Type
 export const KeyId = Uuid.pipe(Schema.brand("KeyId"))
 export type KeyId = typeof KeyId.Type
 
+/** The id that a worker gives one of its claims, so that the claim can be sent again; 1 to 128 characters. */
+export const ClaimId = text(128).pipe(Schema.brand("ClaimId"))
+export type ClaimId = typeof ClaimId.Type
+
 /** Which agent a run is for; executors are routed by it. */
 export const AgentId = text(128).pipe(Schema.brand("AgentId"))
 export type AgentId = typeof AgentId.Type

@@ -132,12 +132,16 @@ export const make = Effect.fnUntraced(function* (
     })
   })
 
+  // A claim whose answer does not come is sent again with the same id, and gives what it gave before.
+  let claimId: Ids.ClaimId | undefined
+
   // From the answer of a claim to the start of its runs nothing can interrupt, so no claimed run is forgotten.
   const claimRound = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       yield* slotFreed.close
       const free = freeSlots()
       if (free <= 0) return yield* restore(slotFreed.await)
+      claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
       const sentAt = yield* Clock.currentTimeNanos
       const claimed = yield* restore(
         claims.claim({
@@ -146,8 +150,10 @@ export const make = Effect.fnUntraced(function* (
           leaseDuration: options.leaseDuration,
           wait: options.claimWait,
           agentIds: options.agentIds,
+          claimId,
         }),
       )
+      claimId = undefined
       yield* Effect.forEach(claimed, (run) => work(run, sentAt), { discard: true })
       // A control plane that cannot wait answers at once; then the waiting is done here.
       const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)

@@ -17,6 +17,7 @@ import firstOfLane from "./migrations/0003_FirstOfLane.js"
 import growth from "./migrations/0004_Growth.js"
 import results from "./migrations/0005_Results.js"
 import tokenIssuers from "./migrations/0006_TokenIssuers.js"
+import claimIds from "./migrations/0007_ClaimIds.js"
 import { codeOf, unavailable } from "./SqlFailure.js"
 import * as SqlStore from "./SqlStore.js"
 
@@ -41,6 +42,7 @@ export const all: Migrations = {
   "0004_Growth": growth,
   "0005_Results": results,
   "0006_TokenIssuers": tokenIssuers,
+  "0007_ClaimIds": claimIds,
 }
 
 /** The migrator dies of a statement that fails; it is the statement's failure that says whether to try again. */

@@ -46,7 +46,11 @@ export const standing = (row: RunRow, fence: Run.Fence, now: number): Standing =
 /** A claim: the log is told of the attempt before, if one ended without an outcome. */
 export const claim = (
   row: RunRow,
-  lease: { readonly workerId: Ids.WorkerId; readonly expiresAt: number },
+  lease: {
+    readonly workerId: Ids.WorkerId
+    readonly claimId: Ids.ClaimId | null
+    readonly expiresAt: number
+  },
   now: number,
 ): Move => {
   const attempt = row.attempt + 1
@@ -58,6 +62,7 @@ export const claim = (
       lease_owner: lease.workerId,
       lease_epoch: row.lease_epoch + 1,
       lease_expires_at: lease.expiresAt,
+      claim_id: lease.claimId,
       past_attempt: null,
       started_at: row.started_at ?? now,
     },

@@ -48,6 +48,7 @@ export const movingColumns = {
   lease_owner: "text",
   lease_epoch: "integer",
   lease_expires_at: "integer",
+  claim_id: "text",
   past_attempt: "text",
   waiting: "text",
   waiting_expires_at: "integer",
@@ -151,6 +152,8 @@ export interface RunRow {
   readonly lease_owner: Ids.WorkerId | null
   readonly lease_epoch: number
   readonly lease_expires_at: number | null
+  /** The id of the claim that gave the run last, when it had one. */
+  readonly claim_id: Ids.ClaimId | null
   readonly past_attempt: string | null
   readonly waiting: string | null
   readonly waiting_expires_at: number | null

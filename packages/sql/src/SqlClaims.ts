@@ -1,8 +1,8 @@
 /**
  * Claims on SQL.
  *
- * A claim looks into the index of runnable runs once for every route that may lead to its worker; claims of one
- * commit share those looks, and take turns at what they find.
+ * A claim looks into the index of runnable runs once for every route that may lead to its worker, and once more for what
+ * its id gave before; claims of one commit share one search, and take turns at what it finds.
  *
  * @since 0.1.0
  */
@@ -17,8 +17,11 @@ import {
   type Wakeups,
   WorkerRegistry,
 } from "@runlease/core"
-import { Array, Cache, Duration, Effect, Either, Exit, Iterable } from "effect"
-import type { Candidate, Probe } from "./Dialect.js"
+import { Cache, Duration, Effect, Either, Exit, Iterable } from "effect"
+import * as Assignment from "./Assignment.js"
+import * as ClaimRepeats from "./ClaimRepeats.js"
+import type { Request } from "./ClaimRequest.js"
+import * as ClaimSearch from "./ClaimSearch.js"
 import * as Moves from "./Moves.js"
 import * as RunBatch from "./RunBatch.js"
 import * as RunReads from "./RunReads.js"
@@ -26,183 +29,109 @@ import { type RunRow, toClaimed } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 import * as Sweep from "./Sweep.js"
 
-interface Request {
-  readonly projectId: Ids.ProjectId
-  readonly workerId: Ids.WorkerId
-  readonly kind: string
-  readonly key: string
-  /** Empty for any. */
-  readonly agentIds: ReadonlyArray<Ids.AgentId>
-  readonly limit: number
-  /** In milliseconds. */
-  readonly lease: number
-}
-
-const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Omit<Probe, "wanted">> => {
-  const agents = agentIds.length === 0 ? [null] : Array.dedupe(agentIds)
-  return agents.flatMap((agentId) => [
-    { projectId, kind: null, key: null, agentId },
-    { projectId, kind, key: null, agentId },
-    { projectId, kind: null, key, agentId },
-    { projectId, kind, key, agentId },
-  ])
-}
-
-/** Best first. */
-const order = (a: Candidate, b: Candidate): number => b.priority - a.priority || a.run_pk - b.run_pk
-
-/** What every probe of these requests finds, best first, as many as its requests could take; and what is due. */
-const look = Effect.fnUntraced(function* (store: SqlStore, requests: ReadonlyArray<Request>) {
-  const probes = new Map<string, { readonly probe: Probe; readonly found: Array<Candidate> }>()
-  const ofRequest = requests.map((request) =>
-    probesOf(request).map((probe) => {
-      const name = JSON.stringify([probe.projectId, probe.kind, probe.key, probe.agentId])
-      const before = probes.get(name)
-      const found = before?.found ?? []
-      const wanted = (before?.probe.wanted ?? 0) + request.limit
-      probes.set(name, { probe: { ...probe, wanted }, found })
-      return found
-    }),
-  )
-  const entries = Array.fromIterable(probes.values())
-  const due: Array<number> = []
-  const candidates = yield* store.dialect.runnable(
-    entries.map(({ probe }) => probe),
-    Sweep.selectDue(store, yield* store.dialect.instant),
-  )
-  for (const candidate of candidates) {
-    if (candidate.probe === Sweep.dueProbe) due.push(candidate.run_pk)
-    else entries[candidate.probe]!.found.push(candidate)
-  }
-  for (const { found } of entries) found.sort(order)
-  return { due, ofRequest }
-})
-
 type Details = Effect.Effect.Success<ReturnType<typeof RunReads.readDetails<"snapshot">>>
 
-type Found = Effect.Effect.Success<ReturnType<typeof look>>
-
-interface Dealt {
-  readonly request: Request
-  readonly found: Candidate
+/** What a claim gives, and whether it was taken for this very request and not for the one that it repeats. */
+interface Given {
+  readonly runs: ReadonlyArray<Run.ClaimedRun>
+  readonly anew: boolean
 }
 
-/** Deals the candidates out: each request in turn gets the best that is left for it. */
-const deal = (
-  requests: ReadonlyArray<Request>,
-  candidates: ReadonlyArray<ReadonlyArray<ReadonlyArray<Candidate>>>,
-): ReadonlyMap<number, Dealt> => {
-  const dealt = new Map<number, Dealt>()
-  const hands = requests.map((request, index) => ({
-    request,
-    lists: candidates[index]!.map((list) => ({ list, next: 0 })),
-    left: request.limit,
-  }))
-  const best = (lists: (typeof hands)[number]["lists"]): Candidate | undefined => {
-    let first: Candidate | undefined
-    for (const list of lists) {
-      while (list.next < list.list.length && dealt.has(list.list[list.next]!.run_pk)) list.next += 1
-      const candidate = list.list[list.next]
-      if (candidate !== undefined && (first === undefined || order(candidate, first) < 0)) first = candidate
-    }
-    return first
-  }
-  let playing = hands
-  while (playing.length > 0) {
-    playing = playing.filter((hand) => {
-      const found = hand.left > 0 ? best(hand.lists) : undefined
-      if (found === undefined) return false
-      dealt.set(found.run_pk, { request: hand.request, found })
-      hand.left -= 1
-      return true
-    })
-  }
-  return dealt
-}
-
-/** A run as it was claimed, so that it can be handed back when nobody got it. */
-type Taken = ReadonlyArray<Run.ClaimedRun>
-
-const refOf = ({ project_id, run_id }: Candidate): RunReads.RunRef => ({
+const refOf = ({ project_id, run_id }: RunRow): RunReads.RunRef => ({
   projectId: project_id,
   runId: run_id,
 })
 
 /** Whether this commit has meanwhile changed a run that was found runnable, so that it may hide one that still is. */
-const isStale = (runs: RunBatch.RunBatch, dealt: ReadonlyMap<number, Dealt>): boolean =>
-  Iterable.some(dealt.values(), ({ found }) => {
-    const row = runs.find(refOf(found))
+const isStale = (runs: RunBatch.RunBatch, assigned: ReadonlyMap<number, Assignment.Assignment>): boolean =>
+  Iterable.some(assigned.values(), ({ candidate }) => {
+    const row = runs.find(refOf(candidate))
     return row !== undefined && !RunBatch.isRunnable(row)
   })
+
+/** Takes what is runnable; gives the runs of each request in its own order of preference. */
+const takeAnew = Effect.fnUntraced(function* (
+  store: SqlStore,
+  runs: RunBatch.RunBatch,
+  requests: ReadonlyArray<Request>,
+  found: ClaimSearch.Found,
+) {
+  let assigned = Assignment.assign(requests, found)
+  if (found.due.length > 0 || isStale(runs, assigned)) {
+    // What was due, and may be runnable by now, goes by its age and priority too.
+    yield* Sweep.moveDue(runs, found.due)
+    yield* runs.flush
+    assigned = Assignment.assign(requests, yield* ClaimSearch.search(store, requests))
+  }
+  const taken = new Map<Request, Array<RunRow>>(requests.map((request) => [request, []]))
+  for (const { candidate, request } of assigned.values()) {
+    const row = runs.know(candidate)
+    if (!RunBatch.isRunnable(row)) continue
+    const { claimId, lease, workerId } = request
+    taken
+      .get(request)!
+      .push(runs.move(Moves.claim(row, { workerId, claimId, expiresAt: runs.now + lease }, runs.now)))
+  }
+  return taken
+})
 
 const claimAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Request>,
   commit: GroupCommit.Commit<SqlError>,
-  found: Found,
+  found: ClaimSearch.Found,
 ) {
   const runs = yield* RunBatch.ofCommit(store, commit)
-  let dealt = deal(requests, found.ofRequest)
-  if (found.due.length > 0 || isStale(runs, dealt)) {
-    // What was due, and may be runnable by now, goes by its age and priority too.
-    yield* Sweep.moveDue(runs, found.due)
-    yield* runs.flush
-    dealt = deal(requests, (yield* look(store, requests)).ofRequest)
+  const again = yield* ClaimRepeats.giveAgain(runs, found.given)
+  const { first, repeats } = ClaimRepeats.apart(requests.filter((request) => !again.has(request)))
+  const taken = yield* takeAnew(store, runs, first, found)
+  for (const [request, before] of repeats) {
+    again.set(request, ClaimRepeats.renew(runs, request, taken.get(before)!))
   }
-  const keys = Array.fromIterable(dealt.keys())
-  // A session is recorded by a holder, so a run that was never claimed has none.
-  const sessions = Iterable.some(dealt.values(), ({ found }) => found.lease_epoch > 0)
-  const taken = new Map<Request, Array<RunRow>>(requests.map((request) => [request, []]))
-  // In the order dealt, which is each request's own order of preference.
-  for (const { found, request } of dealt.values()) {
-    const row = runs.know(found)
-    if (!RunBatch.isRunnable(row)) continue
-    taken
-      .get(request)!
-      .push(
-        runs.move(
-          Moves.claim(row, { workerId: request.workerId, expiresAt: runs.now + request.lease }, runs.now),
-        ),
-      )
-  }
+  const rowsOf = (request: Request) => taken.get(request) ?? again.get(request)!
+  const given = new Map(requests.flatMap(rowsOf).map((row) => [row.run_pk, row]))
+  // A session is recorded by a holder, so a run that is claimed for the first time has none.
+  const sessions = again.size > 0 || Iterable.some(given.values(), ({ lease_epoch }) => lease_epoch > 1)
   let details: Details = new Map()
-  if (keys.length > 0) {
+  if (given.size > 0) {
     runs.alongside(
-      Effect.map(RunReads.readDetails(store, keys, { more: "snapshot", sessions }), (read) => {
+      Effect.map(RunReads.readDetails(store, [...given.keys()], { more: "snapshot", sessions }), (read) => {
         details = read
       }),
     )
   }
   return () =>
-    requests.map((request): Either.Either<Taken> =>
-      Either.right(
-        taken.get(request)!.map((row) => {
+    requests.map((request): Either.Either<Given> =>
+      Either.right({
+        anew: taken.has(request),
+        runs: rowsOf(request).map((row) => {
           const told = details.get(row.run_pk)!
           return toClaimed(row, told, JSON.parse(told.snapshot) as RequestSnapshot.RequestSnapshot)
         }),
-      ),
+      }),
     )
 })
 
-/** Hands back what was claimed for a caller that is gone; what it no longer holds is left alone. */
+interface Abandoned {
+  readonly request: Request
+  readonly taken: ReadonlyArray<Run.ClaimedRun>
+}
+
+/** Hands back what was claimed for a caller that is gone; what it no longer holds, or a repeat has given since, is left alone. */
 const handBackAll = Effect.fnUntraced(function* (
   store: SqlStore,
-  requests: ReadonlyArray<{ readonly request: Request; readonly taken: Taken }>,
+  requests: ReadonlyArray<Abandoned>,
   commit: GroupCommit.Commit<SqlError>,
 ) {
   const runs = yield* RunBatch.ofCommit(store, commit)
-  const given = requests.flatMap(({ request, taken }) =>
-    taken.map(({ runId, leaseEpoch }) => ({
-      ref: { projectId: request.projectId, runId },
-      fence: { workerId: request.workerId, epoch: leaseEpoch },
-    })),
-  )
-  for (const { ref, fence } of given) {
-    const row = runs.find(ref)
-    if (row !== undefined && Moves.standing(row, fence, runs.now) === "held") {
-      runs.move(
-        Moves.release(row, { reason: "the claim's caller was gone", delay: 0, counted: false }, runs.now),
-      )
+  for (const { request, taken } of requests) {
+    for (const { leaseEpoch, leaseExpiresAt, runId } of taken) {
+      const row = runs.find({ projectId: request.projectId, runId })
+      const fence = { workerId: request.workerId, epoch: leaseEpoch }
+      if (row === undefined || Moves.standing(row, fence, runs.now) !== "held") continue
+      if (row.lease_expires_at !== leaseExpiresAt?.epochMillis) continue
+      const how = { reason: "the claim's caller was gone", delay: 0, counted: false }
+      runs.move(Moves.release(row, how, runs.now))
     }
   }
   return requests.map((): Either.Either<void> => Either.void)
@@ -241,9 +170,9 @@ export const make = Effect.fnUntraced(function* (store: SqlStore) {
   const { writer, wakeups } = store
   const workers = yield* makeWorkers(store)
 
-  const looks = new WeakMap<GroupCommit.Commit<SqlError>, Found>()
+  const searches = new WeakMap<GroupCommit.Commit<SqlError>, ClaimSearch.Found>()
 
-  const handBack = writer.operation<{ readonly request: Request; readonly taken: Taken }, void>({
+  const handBack = writer.operation<Abandoned, void>({
     name: "Claims.handBack",
     load: (requests, commit) =>
       RunBatch.load(
@@ -256,23 +185,26 @@ export const make = Effect.fnUntraced(function* (store: SqlStore) {
     run: (requests, commit) => handBackAll(store, requests, commit),
   })
 
-  const claimNow = writer.operation<Request, Taken>({
+  const claimNow = writer.operation<Request, Given>({
     name: "Claims.claim",
-    load: (requests, commit) => Effect.map(look(store, requests), (found) => void looks.set(commit, found)),
-    run: (requests, commit) => claimAll(store, requests, commit, looks.get(commit)!),
-    // When this fails too, the leases lapse.
-    onAbandoned: (request, taken) =>
-      taken.length === 0 ? Effect.void : Effect.ignoreLogged(handBack({ request, taken })),
+    load: (requests, commit) =>
+      Effect.map(ClaimSearch.search(store, requests), (found) => void searches.set(commit, found)),
+    run: (requests, commit) => claimAll(store, requests, commit, searches.get(commit)!),
+    // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.
+    onAbandoned: (request, { anew, runs }) =>
+      anew && runs.length > 0 ? Effect.ignoreLogged(handBack({ request, taken: runs })) : Effect.void,
   })
 
   return (projectId: Ids.ProjectId): Claims.Claims["Type"] => ({
     claim: Effect.fnUntraced(function* (request) {
       const { workerId } = request
-      const worker = yield* workers.get(workerId)
+      // A caller that is interrupted here would interrupt the others that wait for the same read.
+      const worker = yield* Effect.uninterruptible(workers.get(workerId))
       if (worker.project_id !== projectId) return yield* new WorkerRegistry.WorkerNotFound({ workerId })
-      const asked: Request = {
+      const claim: Request = {
         projectId,
         workerId,
+        claimId: request.claimId ?? null,
         kind: worker.kind,
         key: worker.key,
         agentIds: request.agentIds ?? [],
@@ -280,9 +212,9 @@ export const make = Effect.fnUntraced(function* (store: SqlStore) {
         lease: Duration.toMillis(request.leaseDuration),
       }
       return yield* Waiting.claimWithin({
-        claimNow: claimNow(asked),
+        claimNow: Effect.map(claimNow(claim), ({ runs }) => runs),
         wait: request.wait ?? Duration.zero,
-        waiter: wakeups.runnableWaiter(accepts(asked)),
+        waiter: wakeups.runnableWaiter(accepts(claim)),
       })
     }),
   })

@@ -147,6 +147,7 @@ const newRow = (
     attempt: 0,
     lease_owner: null,
     lease_epoch: 0,
+    claim_id: null,
     lease_expires_at: null,
     past_attempt: null,
     waiting: null,

@@ -48,7 +48,14 @@ export const everything = Effect.gen(function* () {
     workerId: worker.id,
     epoch: run.leaseEpoch,
   })
-  const held = leaseOf((yield* claim())[0]!)
+  const named = {
+    workerId: worker.id,
+    limit: 10,
+    leaseDuration: "10 seconds",
+    claimId: Ids.ClaimId.make("claim"),
+  } as const
+  yield* claims.claim(named)
+  const held = leaseOf((yield* claims.claim(named))[0]!)
   yield* leases.renew({ workerId: worker.id, leases: [held], leaseDuration: "10 seconds" })
   yield* log.append({ runId: held.runId, events: [event], fence: held })
   const { latestEventId, latestSequence } = yield* log.append({ runId: held.runId, events: [event] })

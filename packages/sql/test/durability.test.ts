@@ -105,6 +105,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Growth" },
         { name: "Results" },
         { name: "TokenIssuers" },
+        { name: "ClaimIds" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])
@@ -129,6 +130,8 @@ describe("a control plane on an SQLite file", () => {
           "ALTER TABLE run_details DROP COLUMN result",
           "DROP INDEX credentials_by_issuer",
           "ALTER TABLE credentials DROP COLUMN issued_by",
+          "DROP INDEX runs_by_claim",
+          "ALTER TABLE runs DROP COLUMN claim_id",
           "DELETE FROM runlease_migrations WHERE migration_id > 1",
         ]) {
           yield* sql.unsafe(statement)

@@ -30,6 +30,7 @@ const indexes = [
   "runs_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=?)",
   "runs_delayed (available_at<?)",
   "runs_leased (lease_expires_at<?)",
+  "runs_by_claim (claim_id=? AND lease_owner=?)",
   "runs_expiring (waiting_expires_at<?)",
   "runs_in_lane (project_id=? AND lane=?)",
   "runs_finished (project_id=? AND finished_at<?)",

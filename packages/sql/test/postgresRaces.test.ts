@@ -71,6 +71,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Growth" },
           { name: "Results" },
           { name: "TokenIssuers" },
+          { name: "ClaimIds" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

@@ -12,6 +12,7 @@ import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { Leases } from "@runlease/core/Leases"
 import { Runs } from "@runlease/core/Runs"
 import { DateTime, Effect, type Layer, TestClock } from "effect"
+import * as ClaimRepeatSuite from "./ClaimRepeatSuite.js"
 import * as ClaimWaitSuite from "./ClaimWaitSuite.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -324,4 +325,5 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   })
 
   ClaimWaitSuite.suite(name, layer)
+  ClaimRepeatSuite.suite(name, layer)
 }

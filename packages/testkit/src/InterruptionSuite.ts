@@ -4,8 +4,10 @@
  * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
-import { strictEqual } from "@effect/vitest/utils"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
 import { Effect, Exit, Fiber, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
@@ -37,6 +39,35 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           strictEqual(claimed?.runId, runId)
           strictEqual(claimed?.attempt, 1)
           yield* TestRuns.complete(claimed!)
+        }
+      }),
+    )
+
+    test(
+      "a claim that is repeated while it is interrupted leaves its run with the repeat",
+      Effect.gen(function* () {
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        for (let yields = 0; yields < 12; yields++) {
+          const { runId } = yield* TestRuns.submit()
+          const claim = TestRuns.claim(worker, { claimId: Ids.ClaimId.make(`claim-${yields}`) })
+          const gone = yield* Effect.forkScoped(claim)
+          yield* Effect.repeatN(Effect.yieldNow(), yields)
+          const interruption = yield* Effect.forkScoped(Fiber.interrupt(gone))
+          const claimed = yield* TestRuns.eventually(claim, (found) => found.length > 0, { step: "1 millis" })
+          yield* Fiber.join(interruption)
+          yield* TestRuns.settle
+          deepStrictEqual(
+            claimed.map((run) => [run.runId, run.attempt]),
+            [[runId, 1]],
+          )
+          const [renewal] = yield* leases.renew({
+            workerId: worker,
+            leases: claimed.map(TestRuns.leaseOf),
+            leaseDuration: TestRuns.leaseDuration,
+          })
+          strictEqual(renewal?._tag, "Held")
+          yield* TestRuns.complete(claimed[0]!)
         }
       }),
     )

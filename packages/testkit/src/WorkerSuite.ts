@@ -9,6 +9,7 @@ import type { Layer } from "effect"
 import { declare } from "./TestWorker.js"
 import * as Appending from "./worker/Appending.js"
 import * as Asking from "./worker/Asking.js"
+import * as Claiming from "./worker/Claiming.js"
 import * as Draining from "./worker/Draining.js"
 import * as Ending from "./worker/Ending.js"
 import * as Leasing from "./worker/Leasing.js"
@@ -24,6 +25,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
   describe(`Worker over ${name}`, () => {
     Ending.tests(test)
     Asking.tests(test)
+    Claiming.tests(test)
     Leasing.tests(test)
     Draining.tests(test)
     Appending.tests(test)

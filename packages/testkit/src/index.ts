@@ -1,4 +1,5 @@
 export * as AccessSuite from "./AccessSuite.js"
+export * as ClaimRepeatSuite from "./ClaimRepeatSuite.js"
 export * as ClaimWaitSuite from "./ClaimWaitSuite.js"
 export * as ClaimsSuite from "./ClaimsSuite.js"
 export * as ControlPlaneSuite from "./ControlPlaneSuite.js"

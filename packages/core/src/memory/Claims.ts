@@ -1,7 +1,7 @@
 /**
  * Claims over the state in memory.
  */
-import { Duration, Effect, Either } from "effect"
+import { DateTime, Duration, Effect, Either } from "effect"
 import type { ClaimRequest, Claims } from "../Claims.js"
 import type * as Ids from "../Ids.js"
 import { type ClaimedRun, toClaimed } from "../Run.js"
@@ -21,42 +21,75 @@ const acceptor = (worker: RegisteredWorker, request: ClaimRequest) => {
     (agentIds.size === 0 || agentIds.has(route.agentId))
 }
 
+const byPreference = (a: State.RunRecord, b: State.RunRecord): number =>
+  b.run.priority - a.run.priority || a.order - b.order
+
+/** What a claim gives, and what of it was taken for this very request and not for the one that it repeats. */
+interface Given {
+  readonly runs: ReadonlyArray<ClaimedRun>
+  readonly taken: ReadonlyArray<ClaimedRun>
+}
+
 export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type"] => {
   const project = State.projectOf(state, projectId)
 
-  const claimNow = (
+  /** What a claim with the same id gave this worker, as far as it is still held. */
+  const repeated = (step: State.Step, request: ClaimRequest): ReadonlyArray<State.RunRecord> => {
+    const { claimId, leaseDuration, workerId } = request
+    if (claimId === undefined) return []
+    const given: Array<State.RunRecord> = []
+    for (const record of state.leased) {
+      const { lease, projectId: owner } = record.run
+      if (record.claimId !== claimId || owner !== projectId || lease?.owner !== workerId) continue
+      Moves.takeAgain(step, record, lease, Duration.toMillis(leaseDuration))
+      given.push(record)
+    }
+    return given.sort(byPreference)
+  }
+
+  const claimAnew = (
+    step: State.Step,
     request: ClaimRequest,
     accepts: (route: Route) => boolean,
-  ): Effect.Effect<ReadonlyArray<ClaimedRun>> =>
+  ): ReadonlyArray<State.RunRecord> => {
+    const runnable: Array<State.RunRecord> = []
+    for (const record of project.pending) {
+      if (accepts(record.run) && Moves.isRunnable(step, record)) runnable.push(record)
+    }
+    const taken = runnable.sort(byPreference).slice(0, request.limit)
+    for (const record of taken) {
+      Moves.take(step, record, {
+        workerId: request.workerId,
+        claimId: request.claimId ?? null,
+        millis: Duration.toMillis(request.leaseDuration),
+      })
+    }
+    return taken
+  }
+
+  const claimNow = (request: ClaimRequest, accepts: (route: Route) => boolean): Effect.Effect<Given> =>
     State.step(state, (step) => {
       Moves.sweep(step)
-      const runnable: Array<State.RunRecord> = []
-      for (const record of project.pending) {
-        if (accepts(record.run) && Moves.isRunnable(step, record)) runnable.push(record)
-      }
-      const taken = runnable
-        .sort((a, b) => b.run.priority - a.run.priority || a.order - b.order)
-        .slice(0, request.limit)
-      for (const record of taken) {
-        Moves.take(step, record, request.workerId, Duration.toMillis(request.leaseDuration))
-      }
-      return Either.right(taken.map((record) => toClaimed(record.run, record.kept.snapshot)))
+      const again = repeated(step, request)
+      const given = again.length > 0 ? again : claimAnew(step, request, accepts)
+      const runs = given.map((record) => toClaimed(record.run, record.kept.snapshot))
+      return Either.right({ runs, taken: again.length > 0 ? [] : runs })
     })
 
-  /** Hands back what was taken for a caller that is gone. */
+  /** Hands back what was taken for a caller that is gone, unless a repeat of the claim has given it since. */
   const handBack = (taken: ReadonlyArray<ClaimedRun>): Effect.Effect<void> =>
     State.step(state, (step) => {
-      for (const { runId, leaseEpoch } of taken) {
+      for (const { runId, leaseEpoch, leaseExpiresAt } of taken) {
         const record = project.runs.get(runId)
         const lease = record?.run.lease
-        if (record !== undefined && lease && lease.epoch === leaseEpoch) {
-          Moves.endAttempt(step, record, lease, {
-            ended: "released",
-            reason: "The claim was interrupted",
-            counted: false,
-            delayMillis: 0,
-          })
-        }
+        if (record === undefined || !lease || lease.epoch !== leaseEpoch) continue
+        if (leaseExpiresAt === null || !DateTime.Equivalence(lease.expiresAt, leaseExpiresAt)) continue
+        Moves.endAttempt(step, record, lease, {
+          ended: "released",
+          reason: "The claim was interrupted",
+          counted: false,
+          delayMillis: 0,
+        })
       }
       return Either.void
     })
@@ -69,8 +102,9 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type
       let taken: ReadonlyArray<ClaimedRun> = []
       return yield* Waiting.claimWithin({
         claimNow: claimNow(request, accepts).pipe(
-          Effect.tap((claimed) => {
-            taken = claimed
+          Effect.map((given) => {
+            taken = given.taken
+            return given.runs
           }),
           Effect.uninterruptible,
         ),

@@ -92,8 +92,14 @@ export const makePending = (step: Step, record: RunRecord, change: Partial<Run>)
 }
 
 /** Gives the run to a worker. */
-export const take = (step: Step, record: RunRecord, workerId: Ids.WorkerId, millis: number): void => {
+export const take = (
+  step: Step,
+  record: RunRecord,
+  claim: { readonly workerId: Ids.WorkerId; readonly claimId: Ids.ClaimId | null; readonly millis: number },
+): void => {
   const { run } = record
+  const { claimId, millis, workerId } = claim
+  record.claimId = claimId
   const epoch = LeaseEpoch.make(run.leaseEpoch + 1)
   const attempt = run.attempt + 1
   update(step, record, {
@@ -113,6 +119,12 @@ export const take = (step: Step, record: RunRecord, workerId: Ids.WorkerId, mill
     "own",
   )
   record.pastAttempt = null
+}
+
+/** Gives the run once more by the claim that its holder repeats; what the repeat gives expires later than what the claim gave. */
+export const takeAgain = (step: Step, record: RunRecord, lease: LeaseRecord, millis: number): void => {
+  const expiresAt = Math.max(step.now + millis, DateTime.toEpochMillis(lease.expiresAt) + 1)
+  update(step, record, { lease: { ...lease, expiresAt: DateTime.unsafeMake(expiresAt) } })
 }
 
 /** Frees the run until it is answered; its attempts count anew from there. */

@@ -26,6 +26,8 @@ export interface RunRecord {
   logState: LogState
   /** The attempt that ended without an outcome and is not yet marked in the log. */
   pastAttempt: PastAttempt | null
+  /** The id of the claim that gave the run last, when it had one. */
+  claimId: Ids.ClaimId | null
   /** Who held the run when it ended. */
   lastHolder: { readonly workerId: Ids.WorkerId; readonly epoch: LeaseEpoch } | null
 }

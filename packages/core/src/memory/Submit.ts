@@ -99,6 +99,7 @@ export const submit = Effect.fnUntraced(function* (
         entries: [],
         logState: LogState.initial,
         pastAttempt: null,
+        claimId: null,
         lastHolder: null,
       }
       Moves.enter(step, record)

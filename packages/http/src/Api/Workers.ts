@@ -43,6 +43,9 @@ export const ClaimOptions = Schema.Struct({
   limit: nullish(Schema.Int.pipe(Schema.between(1, 100))),
   wait_seconds: nullish(Schema.Int.pipe(Schema.between(0, maxWaitSeconds))),
   agent_ids: nullish(Schema.Array(Ids.AgentId)),
+  claim_id: nullish(Ids.ClaimId).annotations({
+    description: "Names this claim, so that it can be sent again when its answer is lost",
+  }),
 })
 
 export const Claimed = Schema.Struct({
@@ -174,7 +177,7 @@ export const group = HttpApiGroup.make("workers")
       .annotateContext(
         Doc.of(
           "Claim the next runnable agent run",
-          "`run` is null when there is none. With `limit` the answer also has `runs`. With `wait_seconds` the request is held until a run is runnable.",
+          "`run` is null when there is none. With `limit` the answer also has `runs`. With `wait_seconds` the request is held until a run is runnable. Sent again with the same `claim_id` while the leases that it gave are held, a claim gives the same runs, and their leases last from then on.",
         ),
       ),
   )

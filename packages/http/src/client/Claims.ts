@@ -49,8 +49,9 @@ export const make: Effect.Effect<
       // When this fails too, the leases lapse.
     ).pipe(Effect.ignoreLogged)
 
-  const optionsOf = ({ agentIds = [], leaseDuration }: Port.ClaimRequest) => ({
+  const optionsOf = ({ agentIds = [], claimId, leaseDuration }: Port.ClaimRequest) => ({
     lease_duration_seconds: leaseSeconds(leaseDuration),
+    ...(claimId === undefined || !additions ? {} : { claim_id: claimId }),
     ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }),
   })
 

@@ -26,6 +26,7 @@ export const claim = (ports: Ports, workerId: Ids.WorkerId, payload: typeof Clai
     leaseDuration: leaseOf(payload),
     wait: Duration.seconds(payload.wait_seconds ?? 0),
     agentIds: payload.agent_ids ?? undefined,
+    claimId: payload.claim_id ?? undefined,
   })
 
 export const append = (

@@ -1,0 +1,156 @@
+/**
+ * What a repeated claim must do: give what the claim gave, for as long as that is held, and otherwise claim anew.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import type { ClaimedRun } from "@runlease/core/Run"
+import { DateTime, Effect, Fiber, type Layer, TestClock } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+const claimId = Ids.ClaimId.make("claim-1")
+
+/** What a repeat leaves as it was. */
+const leasesOf = (claimed: ReadonlyArray<ClaimedRun>) =>
+  claimed.map(({ attempt, leaseEpoch, leaseOwner, runId }) => ({ attempt, leaseEpoch, leaseOwner, runId }))
+
+const idsOf = (claimed: ReadonlyArray<ClaimedRun>) => claimed.map(({ runId }) => runId as string)
+
+const expiriesOf = (claimed: ReadonlyArray<ClaimedRun>) =>
+  claimed.map(({ leaseExpiresAt }) => DateTime.toEpochMillis(leaseExpiresAt!))
+
+/**
+ * Declares the tests of claims that are sent again; part of `ClaimsSuite`.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Claims that are sent again (${name})`, () => {
+    test(
+      "give the same run under the same lease, which lasts from the repeat on",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.submit({ publicId: "first", maxAttempts: 1 })
+        yield* TestRuns.submit({ publicId: "second" })
+        const claimed = yield* TestRuns.claim(worker, { claimId })
+        yield* TestClock.adjust("20 seconds")
+        const again = yield* TestRuns.claim(worker, { claimId })
+        deepStrictEqual(idsOf(again), ["first"])
+        deepStrictEqual(leasesOf(again), leasesOf(claimed))
+        deepStrictEqual(again[0]!.snapshot, claimed[0]!.snapshot)
+        deepStrictEqual(expiriesOf(again), [50_000])
+        // Past the end of the lease that was given first.
+        yield* TestClock.adjust("20 seconds")
+        strictEqual((yield* TestRuns.complete(again[0]!)).completed, true)
+        deepStrictEqual(yield* TestRuns.typesOf(again[0]!.runId), ["RUN_STARTED", "RUN_FINISHED"])
+      }),
+    )
+
+    test(
+      "give all runs of a batch, best first",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.submit({ publicId: "low", priority: -1 })
+        yield* TestRuns.submit({ publicId: "first" })
+        yield* TestRuns.submit({ publicId: "high", priority: 1 })
+        const claimed = yield* TestRuns.claim(worker, { claimId, limit: 3 })
+        yield* TestRuns.submit({ publicId: "later", priority: 2 })
+        const again = yield* TestRuns.claim(worker, { claimId, limit: 3 })
+        deepStrictEqual(idsOf(again), ["high", "first", "low"])
+        deepStrictEqual(leasesOf(again), leasesOf(claimed))
+      }),
+    )
+
+    test(
+      "give what is still held of a batch",
+      Effect.gen(function* () {
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.submit({ publicId: "completed" })
+        yield* TestRuns.submit({ publicId: "released" })
+        yield* TestRuns.submit({ publicId: "held" })
+        const [completed, released] = yield* TestRuns.claim(worker, { claimId, limit: 3 })
+        yield* TestRuns.complete(completed!)
+        yield* leases.release(TestRuns.leaseOf(released!))
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { claimId, limit: 3 })), ["held"])
+      }),
+    )
+
+    test(
+      "claim anew once nothing of what they gave is held",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.submit({ publicId: "first" })
+        yield* TestRuns.complete(yield* TestRuns.claimOne(worker, { claimId }))
+        deepStrictEqual(yield* TestRuns.claim(worker, { claimId }), [])
+        yield* TestRuns.submit({ publicId: "second" })
+        strictEqual((yield* TestRuns.claimOne(worker, { claimId })).attempt, 1)
+        yield* TestRuns.lapse
+        const again = yield* TestRuns.claimOne(worker, { claimId })
+        deepStrictEqual([again.runId as string, again.attempt], ["second", 2])
+      }),
+    )
+
+    test(
+      "give nothing of another worker, another claim, or a claim without an id",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const other = yield* TestRuns.register("other")
+        yield* TestRuns.submit({ publicId: "first" })
+        yield* TestRuns.submit({ publicId: "second" })
+        strictEqual((yield* TestRuns.claimOne(worker, { claimId })).runId, "first")
+        strictEqual((yield* TestRuns.claimOne(worker)).runId, "second")
+        deepStrictEqual(yield* TestRuns.claim(other, { claimId }), [])
+        deepStrictEqual(yield* TestRuns.claim(worker, { claimId: Ids.ClaimId.make("claim-2") }), [])
+        deepStrictEqual(yield* TestRuns.claim(worker), [])
+        deepStrictEqual(idsOf(yield* TestRuns.claim(worker, { claimId })), ["first"])
+      }),
+    )
+
+    test(
+      "forget the id of a claim when the worker claims the run again without one",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.submit()
+        yield* TestRuns.claimOne(worker, { claimId })
+        yield* TestRuns.lapse
+        strictEqual((yield* TestRuns.claimOne(worker)).attempt, 2)
+        deepStrictEqual(yield* TestRuns.claim(worker, { claimId }), [])
+      }),
+    )
+
+    test(
+      "give one run to a claim and its repeat that arrive together",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.submit({ publicId: "first" })
+        yield* TestRuns.submit({ publicId: "second" })
+        const claim = TestRuns.claim(worker, { claimId })
+        const [one, two] = yield* Effect.all([claim, claim], { concurrency: "unbounded" })
+        deepStrictEqual(leasesOf(one), leasesOf(two))
+        deepStrictEqual(idsOf(one), ["first"])
+      }),
+    )
+
+    test(
+      "end a wait with the run that the claim gave",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const waiting = yield* TestRuns.start(TestRuns.claim(worker, { claimId, wait: "20 seconds" }))
+        yield* TestRuns.submit({ publicId: "first" })
+        yield* TestRuns.submit({ publicId: "second" })
+        const claimed = yield* Fiber.join(waiting)
+        const again = yield* TestRuns.claim(worker, { claimId, wait: "20 seconds" })
+        strictEqual(again.length, 1)
+        deepStrictEqual(leasesOf(again), leasesOf(claimed))
+      }),
+    )
+  })
+}

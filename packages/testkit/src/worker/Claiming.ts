@@ -1,0 +1,76 @@
+/**
+ * The part of the worker's suite on claims whose answers are lost.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Claims, Executors } from "@runlease/core"
+import { Array, Effect, Layer, Ref, TestClock } from "effect"
+import { type Declare, log, start, submit, unavailable, until, untilStatus } from "../TestWorker.js"
+
+/** Claims whose first answer with runs is lost. The ids of all claims are kept in `sent`. */
+const losing = (sent: Ref.Ref<ReadonlyArray<string | undefined>>) =>
+  Layer.effect(
+    Claims.Claims,
+    Effect.gen(function* () {
+      const claims = yield* Claims.Claims
+      const lost = yield* Ref.make(false)
+      return {
+        claim: (request: Claims.ClaimRequest) =>
+          Effect.gen(function* () {
+            yield* Ref.update(sent, Array.append(request.claimId as string | undefined))
+            const claimed = yield* claims.claim(request)
+            const arrives = claimed.length === 0 || (yield* Ref.getAndSet(lost, true))
+            return arrives ? claimed : yield* unavailable("Claims.claim")
+          }),
+      }
+    }),
+  )
+
+export const tests = (test: Declare): void => {
+  describe("a claim whose answer is lost", () => {
+    const sent = Ref.unsafeMake<ReadonlyArray<string | undefined>>([])
+    test(
+      "is sent again with the same id, and costs no attempt",
+      Effect.gen(function* () {
+        yield* Ref.set(sent, [])
+        const first = yield* submit({ maxAttempts: 1 })
+        const second = yield* submit({ maxAttempts: 1 })
+        yield* start(Executors.make(() => Effect.void))
+        yield* until(
+          Effect.zipRight(TestClock.adjust("100 millis"), Ref.get(sent)),
+          ({ length }) => length > 1,
+        )
+        for (const { runId } of [first, second]) {
+          strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
+          deepStrictEqual(
+            (yield* log(runId)).map(({ type }) => type),
+            ["RUN_STARTED", "RUN_FINISHED"],
+          )
+        }
+        const [lost, repeat] = yield* Ref.get(sent)
+        strictEqual(repeat, lost)
+      }),
+      (layer) => Layer.provideMerge(losing(sent), layer),
+    )
+
+    test(
+      "is followed by claims with ids of their own",
+      Effect.gen(function* () {
+        yield* Ref.set(sent, [])
+        yield* start(Executors.make(() => Effect.void))
+        for (const _ of Array.range(1, 3)) {
+          const { runId } = yield* submit()
+          yield* until(
+            Effect.zipRight(TestClock.adjust("100 millis"), untilStatus(runId, "completed")),
+            ({ status }) => status === "completed",
+          )
+        }
+        const ids = yield* Ref.get(sent)
+        // One of them was sent twice.
+        strictEqual(new Set(ids).size, ids.length - 1)
+        strictEqual(ids.includes(undefined), false)
+      }),
+      (layer) => Layer.provideMerge(losing(sent), layer),
+    )
+  })
+}
