@@ -58,9 +58,8 @@ const checkCopies = (folder) => {
   return twice.length === 0 ? packages["node_modules/effect"].version : fail(`installed twice: ${twice}`)
 }
 
-const check = (tarballs, effect, node) => {
+const check = (tarballs, effect, node, env) => {
   const folder = project(join(root, `effect-${effects.indexOf(effect)}-node-${node ?? "own"}`), {})
-  const env = node === undefined ? process.env : environmentOf(node)
   npm(
     [
       "install",
@@ -91,7 +90,8 @@ const check = (tarballs, effect, node) => {
 try {
   const tarballs = packAll(root).map(({ tarball }) => tarball)
   for (const node of nodes.length === 0 ? [undefined] : nodes) {
-    for (const effect of effects) check(tarballs, effect, node)
+    const env = node === undefined ? process.env : environmentOf(node)
+    for (const effect of effects) check(tarballs, effect, node, env)
   }
 } catch (error) {
   // What the compiler finds goes to its output.

@@ -6,6 +6,7 @@
 import type { Stream } from "effect"
 import { Context, Duration, Schema } from "effect"
 import type { AgentEvent } from "./AgentEvent.js"
+import type { ProjectPorts } from "./ControlPlane.js"
 import { Interrupts, ofToolCall } from "./Interrupt.js"
 import type { ClaimedRun } from "./Run.js"
 
@@ -85,11 +86,16 @@ export const awaitToolResult = (
  * drains; finalizers get a bounded grace. It is pulled only as fast as the log takes it. RUN_STARTED is not
  * needed; a RUN_FINISHED or RUN_ERROR that it emits ends the run as it says.
  *
+ * The stream finds the ports of the run's project in its context: the worker provides them with the run. A Layer of an
+ * executor therefore needs no store.
+ *
+ * Source: docs/decisions/0027-a-run-carries-its-ports.md
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Execute {
-  (run: ClaimedRun): Stream.Stream<AgentEvent, ExecutorFailure>
+  (run: ClaimedRun): Stream.Stream<AgentEvent, ExecutorFailure, ProjectPorts>
 }
 
 export class Executor extends Context.Tag("@runlease/core/Executor")<

@@ -6,16 +6,23 @@
  *
  * @since 0.1.0
  */
-import { Chunk, type Context, Duration, Effect, Layer, Predicate, Ref, Schema, Stream } from "effect"
+import { Chunk, Context, Duration, Effect, Layer, Predicate, Ref, Schema, Stream, Tracer } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
+import { Claims } from "./Claims.js"
+import type { ProjectPorts } from "./ControlPlane.js"
+import { Conversations } from "./Conversations.js"
 import { AwaitAnswers, type Execute, Executor, ExecutorError, type ExecutorFailure } from "./Executor.js"
+import { Leases } from "./Leases.js"
 import * as LogState from "./LogState.js"
 import type { ClaimedRun } from "./Run.js"
+import { RunLog } from "./RunLog.js"
+import { Runs } from "./Runs.js"
+import { WorkerRegistry } from "./WorkerRegistry.js"
 
 /** What a function may give for a run: some text, some events, or nothing. */
 export type Output = string | AgentEvent.AgentEvent | ReadonlyArray<AgentEvent.AgentEvent> | void
 
-/** An executor that still needs services. */
+/** An executor that still needs services, beside the ports that come with the run. */
 export interface ExecuteWith<out R> {
   (run: ClaimedRun): Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R>
 }
@@ -125,7 +132,8 @@ export const make =
     })
 
 /**
- * The layer of an executor made from a function; the services that it needs are the layer's.
+ * The layer of an executor made from a function. The services that the function needs are the layer's, except the ports
+ * of the control plane, which come with the run.
  *
  * ```ts
  * Executors.layer((run) => Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`))
@@ -136,7 +144,18 @@ export const make =
  */
 export const layer = <E, R>(
   f: (run: ClaimedRun) => Effect.Effect<Output, E, R> | Stream.Stream<string | AgentEvent.AgentEvent, E, R>,
-): Layer.Layer<Executor, never, R> => layerWith(make(f))
+): Layer.Layer<Executor, never, Exclude<R, ProjectPorts>> => layerWith(make(f))
+
+/** What a run brings itself is not taken from the place where the layer was built. */
+const withoutRunContext = Context.omit(
+  Claims,
+  Conversations,
+  Leases,
+  RunLog,
+  Runs,
+  WorkerRegistry,
+  Tracer.ParentSpan,
+)
 
 /**
  * The layer of an executor that is made or combined already.
@@ -144,12 +163,21 @@ export const layer = <E, R>(
  * @since 0.1.0
  * @category layers
  */
-export const layerWith = <R>(execute: ExecuteWith<R>): Layer.Layer<Executor, never, R> =>
+export const layerWith = <R>(
+  execute: ExecuteWith<R>,
+): Layer.Layer<Executor, never, Exclude<R, ProjectPorts>> =>
   Layer.effect(
     Executor,
-    Effect.map(Effect.context<R>(), (context: Context.Context<R>) => ({
-      execute: (run: ClaimedRun) => Stream.provideContext(execute(run), context),
-    })),
+    Effect.map(Effect.context<Exclude<R, ProjectPorts>>(), (context) => {
+      const services = withoutRunContext(context)
+      return {
+        execute: (run: ClaimedRun) =>
+          Stream.mapInputContext(
+            execute(run),
+            (ofRun: Context.Context<ProjectPorts>) => Context.merge(ofRun, services) as Context.Context<R>,
+          ),
+      }
+    }),
   )
 
 /**

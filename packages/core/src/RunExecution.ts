@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Cause, Context, Effect, Exit, Fiber, FiberRef, HashMap, Runtime, RuntimeFlags, Tracer } from "effect"
+import type { ProjectPorts } from "./ControlPlane.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import { Executor } from "./Executor.js"
 import { apart } from "./Finalizing.js"
@@ -63,13 +64,13 @@ export interface Execute {
  */
 export const make = Effect.fnUntraced(function* (
   options: Resolved,
-): Effect.fn.Return<Execute, never, Executor | Leases | RunLog> {
+): Effect.fn.Return<Execute, never, Executor | ProjectPorts> {
   const executor = yield* Executor
   const leases = yield* Leases
   const log = yield* RunLog
   const clock = yield* Effect.clock
   const annotations = yield* FiberRef.get(FiberRef.currentLogAnnotations)
-  const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime(), RuntimeFlags.Interruption)
+  const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
 
   return Effect.fnUntraced(function* (run, lease, listener) {
     const span = yield* makeSpan(run)
@@ -92,7 +93,7 @@ export const make = Effect.fnUntraced(function* (
     }
 
     /** Goes on with other work, whose end is the end of the execution unless it is replaced as well. */
-    const become = (work: Effect.Effect<WorkerEvent.WorkerEvent>) => {
+    const become = (work: Effect.Effect<WorkerEvent.WorkerEvent, never, ProjectPorts>) => {
       const fiber = fork(work)
       current = fiber
       fiber.addObserver((exit) => {

@@ -117,9 +117,9 @@ export interface RunSink {
    * Runs a stream into the log. Fails with what the stream fails with, and with `EndedByEvent` when the stream says
    * itself how the run ends. Its last events may not be in the log yet when it ends.
    */
-  readonly run: (
-    events: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure>,
-  ) => Effect.Effect<void, SinkFailure>
+  readonly run: <R>(
+    events: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R>,
+  ) => Effect.Effect<void, SinkFailure, R>
 
   /** Appends what the stream left. */
   readonly flush: Effect.Effect<void, ExecutorFailure | LeaseEnded>
@@ -245,11 +245,11 @@ export const make = (options: {
   })
 
   return {
-    run: (events) =>
+    run: <R>(events: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R>) =>
       Effect.scopedWith((scope) =>
         // Pulling takes no fiber of its own, which running a stream does.
         Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {
-          const next: Effect.Effect<void, SinkFailure> = Effect.flatMap(pull, (pulled) =>
+          const next: Effect.Effect<void, SinkFailure, R> = Effect.flatMap(pull, (pulled) =>
             Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,
           )
           return next

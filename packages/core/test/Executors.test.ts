@@ -4,6 +4,7 @@ import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Ref, Stream, Test
 import * as AgentEvent from "../src/AgentEvent.js"
 import { awaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "../src/Executor.js"
 import * as Executors from "../src/Executors.js"
+import * as MemoryControlPlane from "../src/MemoryControlPlane.js"
 import type { ClaimedRun } from "../src/Run.js"
 import { AgentId, ConversationId, MessageId, RunId } from "../src/Ids.js"
 import { EventId, LeaseEpoch, noTarget, Sequence } from "../src/Run.js"
@@ -100,7 +101,10 @@ describe("Executors.make", () => {
       class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
       const layer = Executors.layer(() => Greeting).pipe(Layer.provide(Layer.succeed(Greeting, "hi")))
       const { execute } = yield* Effect.provide(Executor, layer)
-      strictEqual((yield* collect(execute(claimed()))).length, 3)
+      strictEqual(
+        (yield* collect(Stream.provideLayer(execute(claimed()), MemoryControlPlane.layer))).length,
+        3,
+      )
     }),
   )
 })

@@ -107,7 +107,6 @@ const capacity = 64
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const runs = yield* Runs.Runs
   const inherited = yield* Environment.inherit(options.passEnv ?? defaultPassEnv)
   const { HOME = "", PATH: guardPath = "" } = yield* Environment.inherit(["PATH", "HOME"])
   const extra = options.env ?? {}
@@ -130,6 +129,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   const start = Effect.fn("AcpExecutor.run")(function* (run: Run.ClaimedRun) {
+    const runs = yield* Runs.Runs
     const mark = yield* Ids.uuidV7
     const cwd = yield* folders.use(run.conversationId, mark)
     const events = yield* Mailbox.make<Updates.Event, Executor.ExecutorFailure>({ capacity })
@@ -277,11 +277,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * The executor of a worker that drives an agent.
  *
  * ```ts
- * AcpExecutor.layer({ command: "opencode", args: ["acp"], permission: "ask", workRoot: "/var/lib/agents" })
+ * const agent = AcpExecutor.layer({ command: "opencode", args: ["acp"], permission: "ask", workRoot: "/var/lib/agents" })
+ * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Executor.Executor, never, Runs.Runs> =>
+export const layer = (options: Options): Layer.Layer<Executor.Executor> =>
   Layer.effect(Executor.Executor, make(options))

@@ -11,7 +11,7 @@
  * @since 0.1.0
  */
 import { FetchHttpClient, HttpClient } from "@effect/platform"
-import { type AgentEvent, Executor, type Run, RunLog, Runs } from "@runlease/core"
+import { type AgentEvent, Executor, type Run } from "@runlease/core"
 import { Duration, Effect, Layer, Option, Predicate, Redacted, Stream } from "effect"
 import * as Asked from "./internal/Asked.js"
 import { blotted, withMessage } from "./internal/Failure.js"
@@ -74,7 +74,6 @@ const interruptsOf = (event: AgentEvent.AgentEvent): ReadonlyArray<string> => {
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const client = HttpClient.withScope(yield* HttpClient.HttpClient)
-  const ports = yield* Effect.context<RunLog.RunLog | Runs.Runs>()
   const headers = options.headers ?? {}
   const maxEventBytes = options.maxEventBytes ?? mebibyte
   const agentOf = options.agentOf ?? (({ agentId }) => agentId)
@@ -113,8 +112,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   return Executor.Executor.of({
-    execute: (run) =>
-      Stream.unwrapScoped(start(run)).pipe(Stream.mapError(withMessage(blot)), Stream.provideContext(ports)),
+    execute: (run) => Stream.unwrapScoped(start(run)).pipe(Stream.mapError(withMessage(blot))),
   })
 })
 
@@ -126,14 +124,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  */
 export const layerWithClient = (
   options: Options,
-): Layer.Layer<Executor.Executor, never, HttpClient.HttpClient | RunLog.RunLog | Runs.Runs> =>
+): Layer.Layer<Executor.Executor, never, HttpClient.HttpClient> =>
   Layer.effect(Executor.Executor, make(options))
 
 /**
  * The executor of a worker whose runs are done by a remote agent, over `fetch`.
  *
+ * ```ts
+ * const agent = AgUiExecutor.layer({ url: "https://agents.example.com/ag-ui/{agent_id}" })
+ * Worker.run().pipe(Effect.provide([agent, store]))
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Executor.Executor, never, RunLog.RunLog | Runs.Runs> =>
+export const layer = (options: Options): Layer.Layer<Executor.Executor> =>
   Layer.provide(layerWithClient(options), FetchHttpClient.layer)

@@ -23,7 +23,10 @@ export interface Given {
   readonly exit: Exit.Exit<void, Executor.ExecutorFailure>
 }
 
-export const execute = (executor: Executor.Executor["Type"], run: Run.ClaimedRun): Effect.Effect<Given> =>
+export const execute = (
+  executor: Executor.Executor["Type"],
+  run: Run.ClaimedRun,
+): Effect.Effect<Given, never, ProjectPorts> =>
   Effect.gen(function* () {
     const events = yield* Ref.make(Chunk.empty<AgentEvent.AgentEvent>())
     const exit = yield* executor.execute(run).pipe(

@@ -2,10 +2,11 @@
  * A language model as an executor, through `@effect/ai`: any provider's Layer, tools in the worker, tools of the client.
  *
  * ```ts
- * AiExecutor.layer({ toolkit, system: "You are helpful." }).pipe(
+ * const agent = AiExecutor.layer({ toolkit, system: "You are helpful." }).pipe(
  *   Layer.provide(toolkit.toLayer(handlers)),
  *   Layer.provide(AiModel.fromName("anthropic:claude-sonnet-4-5")),
  * )
+ * Worker.run().pipe(Effect.provide([agent, store]))
  * ```
  *
  * The model is asked step by step: what it says is streamed, the tools it calls are run by their handlers, and their
@@ -23,11 +24,11 @@
 import { type AiError, LanguageModel, Prompt, type Tool, type Toolkit } from "@effect/ai"
 import {
   AgentEvent,
+  type ControlPlane,
   Executor,
   Interrupt,
   PastAttempts,
   type Run,
-  RunLog,
   RunSink,
   ToolCalls,
 } from "@runlease/core"
@@ -66,9 +67,8 @@ export interface Options<Tools extends Record<string, Tool.Any> = {}> {
 
 /** What an executor over these tools needs beside a model. */
 export type Needs<Tools extends Record<string, Tool.Any>> =
-  | RunLog.RunLog
   | Tool.HandlersFor<Tools>
-  | Exclude<Tool.Requirements<Tools[keyof Tools]>, AiTool.CurrentCall>
+  | Exclude<Tool.Requirements<Tools[keyof Tools]>, AiTool.CurrentCall | ControlPlane.ProjectPorts>
 
 /**
  * An executor that asks the model of the context.
@@ -86,13 +86,14 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
   options: Options<Tools> = {},
 ) {
   const model = yield* LanguageModel.LanguageModel
-  const log = yield* RunLog.RunLog
   const handlers =
     options.toolkit === undefined
       ? WorkerCalls.none
       : WorkerCalls.fromToolkit(
           yield* options.toolkit,
-          yield* Effect.context<Exclude<Tool.Requirements<Tools[keyof Tools]>, AiTool.CurrentCall>>(),
+          yield* Effect.context<
+            Exclude<Tool.Requirements<Tools[keyof Tools]>, AiTool.CurrentCall | ControlPlane.ProjectPorts>
+          >(),
         )
   const maxSteps = options.maxSteps ?? 16
   const maxMalformedSteps = options.maxMalformedSteps ?? 3
@@ -100,13 +101,12 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
 
   const start = Effect.fnUntraced(function* (run: Run.ClaimedRun) {
     const attempts = yield* RunSink.untilHeard(PastAttempts.read(run)).pipe(
-      Effect.provideService(RunLog.RunLog, log),
       Effect.mapError(Failure.ofControlPlane),
     )
     const client = yield* Offered.clientTools(run.snapshot, handlers.tools)
     const clientNames = new Set(client.map(({ name }) => name))
     const toolkit = Offered.offer(handlers.tools, client)
-    const perform = WorkerCalls.make({ run, handlers, log })
+    const perform = WorkerCalls.make({ run, handlers })
     const calls = ToolCalls.after(attempts)
 
     let messages = yield* Conversation.make(options.system, run.snapshot, attempts)
@@ -250,7 +250,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
   return Executor.Executor.of({ execute: (run) => Stream.unwrap(start(run)) })
 })
 
-type Events = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorFailure>
+type Events = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorFailure, ControlPlane.ProjectPorts>
 
 /**
  * The executor of a worker that asks the model of the context.

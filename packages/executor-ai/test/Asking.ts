@@ -3,12 +3,12 @@ import { AiExecutor, AiModel } from "@runlease/executor-ai"
 import type { Tool } from "@effect/ai"
 import {
   type AgentEvent,
+  type ControlPlane,
   Executor,
   Ids,
   MemoryControlPlane,
   RequestSnapshot,
   Run,
-  RunLog,
 } from "@runlease/core"
 import { Chunk, ConfigProvider, Effect, Layer, Schema, Stream } from "effect"
 import * as ModelServer from "./ModelServer.js"
@@ -96,5 +96,5 @@ export const textOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): string =>
 export const typesOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): ReadonlyArray<string> =>
   events.map((event) => event.type)
 
-/** The log of a control plane of one's own, for runs that no worker holds. */
-export const log: Layer.Layer<RunLog.RunLog> = MemoryControlPlane.layer
+/** The ports of a control plane of one's own, for runs that no worker holds. */
+export const log: Layer.Layer<ControlPlane.ProjectPorts> = MemoryControlPlane.layer

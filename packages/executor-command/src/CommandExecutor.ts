@@ -139,6 +139,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 /**
  * The executor of a worker that runs a program for each run.
  *
+ * ```ts
+ * const agent = CommandExecutor.layer({ command: "printenv", args: ["RUNLEASE_PROMPT"] })
+ * Worker.run().pipe(Effect.provide([agent, store]))
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */

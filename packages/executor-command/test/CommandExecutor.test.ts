@@ -8,6 +8,7 @@ import { join } from "node:path"
 import {
   claimed,
   eventsOf,
+  executeBy,
   failureOf,
   fixture,
   folder,
@@ -44,7 +45,7 @@ describe("a program that succeeds", () => {
   it.live("answers with text in the message that the run is to produce", () =>
     Effect.gen(function* () {
       const executor = yield* Executor.Executor
-      const events = yield* Stream.runCollect(executor.execute(claimed()))
+      const events = yield* Stream.runCollect(executeBy(executor))
       deepStrictEqual(Chunk.toReadonlyArray(events), [
         AgentEvent.textStart(messageId),
         AgentEvent.textContent(messageId, "WHAT IS NEW?\n"),
@@ -79,7 +80,7 @@ describe("a program that succeeds", () => {
   it.live("writes all it wrote before it exited, and nothing is lost to a slow reader", () =>
     Effect.gen(function* () {
       const executor = yield* CommandExecutor.make(sh("seq 1 20000"))
-      const lines = yield* executor.execute(claimed()).pipe(
+      const lines = yield* executeBy(executor).pipe(
         Stream.tap(() => Effect.yieldNow()),
         Stream.filter((event) => event.type === "TEXT_MESSAGE_CONTENT"),
         Stream.runFold("", (all, event) => all + String(event["delta"])),

@@ -1,6 +1,6 @@
 /** Runs of real programs. */
 import { CommandExecutor } from "@runlease/executor-command"
-import { AgentEvent, Executor, Ids, RequestSnapshot, Run } from "@runlease/core"
+import { AgentEvent, Executor, Ids, MemoryControlPlane, RequestSnapshot, Run } from "@runlease/core"
 import { Chunk, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -41,8 +41,12 @@ export const sh = (script: string, ...args: ReadonlyArray<string>) => ({
   args: ["-c", script, "program", ...args],
 })
 
+/** The events of a run, over a control plane of its own. */
+export const executeBy = (executor: Executor.Executor["Type"], run = claimed()) =>
+  Stream.provideLayer(executor.execute(run), MemoryControlPlane.layer)
+
 export const execute = (options: CommandExecutor.Options, run = claimed()) =>
-  Stream.unwrap(Effect.map(CommandExecutor.make(options), (executor) => executor.execute(run)))
+  Stream.unwrap(Effect.map(CommandExecutor.make(options), (executor) => executeBy(executor, run)))
 
 /** All events of a run that succeeds. */
 export const eventsOf = (options: CommandExecutor.Options, run = claimed()) =>

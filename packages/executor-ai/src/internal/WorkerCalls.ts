@@ -1,7 +1,7 @@
 /** The calls that a worker makes itself: each at most as often as its tool allows, whatever attempt had begun it. */
 import { AiError, Tool, type Toolkit } from "@effect/ai"
-import { AgentEvent, ControlPlaneUnavailable, Executor, RunLog, RunSink, ToolCalls } from "@runlease/core"
-import type { Run } from "@runlease/core"
+import { AgentEvent, ControlPlaneUnavailable, Executor, RunSink, ToolCalls } from "@runlease/core"
+import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
 import type { Asked } from "./Answer.js"
@@ -56,7 +56,7 @@ export interface Handlers {
   readonly handle: (
     toolName: string,
     params: unknown,
-  ) => Effect.Effect<Tool.HandlerResult<Tool.Any>, unknown, AiTool.CurrentCall>
+  ) => Effect.Effect<Tool.HandlerResult<Tool.Any>, unknown, AiTool.CurrentCall | ControlPlane.ProjectPorts>
 }
 
 export const none: Handlers = {
@@ -67,13 +67,15 @@ export const none: Handlers = {
 /** The handlers of a toolkit, with the services that they need. */
 export const fromToolkit = <Tools extends Record<string, Tool.Any>>(
   toolkit: Toolkit.WithHandler<Tools>,
-  context: Context.Context<Exclude<Tool.Requirements<Tools[keyof Tools]>, AiTool.CurrentCall>>,
+  context: Context.Context<
+    Exclude<Tool.Requirements<Tools[keyof Tools]>, AiTool.CurrentCall | ControlPlane.ProjectPorts>
+  >,
 ): Handlers => ({
   tools: toolkit.tools,
   handle: (toolName, params) =>
     Effect.mapInputContext(
       toolkit.handle(toolName, params as Tool.Parameters<Tools[string]>),
-      (call: Context.Context<AiTool.CurrentCall>) =>
+      (call: Context.Context<AiTool.CurrentCall | ControlPlane.ProjectPorts>) =>
         Context.merge(context, call) as Context.Context<Tool.Requirements<Tools[string]>>,
     ),
 })
@@ -103,21 +105,16 @@ const untilHeard = <A, E, R>(
 ) => RunSink.untilHeard(effect)
 
 /** Makes the calls of one attempt. */
-export const make = (options: {
-  readonly run: Run.ClaimedRun
-  readonly handlers: Handlers
-  readonly log: Context.Tag.Service<RunLog.RunLog>
-}) => {
-  const { handlers, log, run } = options
+export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers: Handlers }) => {
+  const { handlers, run } = options
 
   const execute = Effect.fnUntraced(function* (
     tool: Tool.Any,
     asked: Asked,
     ordinal: number,
-  ): Effect.fn.Return<Result, Executor.ExecutorError> {
+  ): Effect.fn.Return<Result, Executor.ExecutorError, ControlPlane.ProjectPorts> {
     if (AiTool.sideEffectOf(tool) === "atMostOnce") {
       yield* untilHeard(ToolCalls.committed(run, asked.toolCallId)).pipe(
-        Effect.provideService(RunLog.RunLog, log),
         Effect.mapError(Failure.ofControlPlane),
       )
     }
@@ -141,7 +138,7 @@ export const make = (options: {
     asked: Asked,
     taken: ToolCalls.Taken,
     settle: (result: Result) => void,
-  ): Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorError> => {
+  ): Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorError, ControlPlane.ProjectPorts> => {
     const { toolCallId, toolName } = asked
     const tool = Object.hasOwn(handlers.tools, toolName) ? handlers.tools[toolName] : undefined
     const done = (result: Result): ReadonlyArray<AgentEvent.AgentEvent> => {
@@ -150,7 +147,8 @@ export const make = (options: {
     }
     const outcome: Effect.Effect<
       ReadonlyArray<AgentEvent.AgentEvent>,
-      Executor.ExecutorError
+      Executor.ExecutorError,
+      ControlPlane.ProjectPorts
     > = Effect.suspend(() => {
       if (asked.problem !== undefined) return Effect.succeed(done(refused(asked.problem)))
       if (tool === undefined) return Effect.succeed(done(refused(`There is no tool ${toolName}`)))

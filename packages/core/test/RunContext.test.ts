@@ -1,0 +1,67 @@
+/** What an executor finds in its context: the run's own, and what its layer was given. */
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Context, Deferred, Effect, Layer, Option } from "effect"
+import * as Executors from "../src/Executors.js"
+import { AgentId } from "../src/Ids.js"
+import * as MemoryControlPlane from "../src/MemoryControlPlane.js"
+import * as RequestSnapshot from "../src/RequestSnapshot.js"
+import { Runs } from "../src/Runs.js"
+import * as Worker from "../src/Worker.js"
+
+class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
+
+interface Found {
+  readonly status: string
+  readonly greeting: string
+  readonly parent: string | undefined
+}
+
+/** What an executor found whose layer was built with `agentNeeds`, in a worker over a control plane of its own. */
+const found = (agentNeeds: Layer.Layer<Greeting>) =>
+  Effect.gen(function* () {
+    const seen = yield* Deferred.make<Found, unknown>()
+    const agent = Executors.layer((run) =>
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const { status } = yield* runs.get(run.runId)
+        const span = yield* Effect.option(Effect.currentParentSpan)
+        return {
+          status,
+          greeting: yield* Greeting,
+          parent: Option.getOrUndefined(Option.map(span, (parent) => ("name" in parent ? parent.name : ""))),
+        }
+      }).pipe(Effect.intoDeferred(seen), Effect.asVoid),
+    )
+    const submitted = Effect.gen(function* () {
+      const runs = yield* Runs
+      yield* runs.submit({ agentId: AgentId.make("echo"), snapshot: RequestSnapshot.fromText("hi") })
+      return yield* Deferred.await(seen)
+    })
+    return yield* Worker.run().pipe(
+      Effect.race(submitted),
+      Effect.provide([Layer.provide(agent, agentNeeds), MemoryControlPlane.layer]),
+      Effect.provideService(Greeting, "the program's"),
+    )
+  })
+
+const expected: Found = { status: "running", greeting: "the layer's", parent: "Worker.execute" }
+
+describe("the context of an executor", () => {
+  it.live("has the ports of the run, and the services of the layer", () =>
+    Effect.gen(function* () {
+      deepStrictEqual(yield* found(Layer.succeed(Greeting, "the layer's")), expected)
+    }),
+  )
+
+  it.live("has the ports of the run also where the layer was built over another control plane", () =>
+    Effect.gen(function* () {
+      const elsewhere = Layer.merge(
+        Layer.succeed(Greeting, "the layer's"),
+        Layer.fresh(MemoryControlPlane.layer),
+      )
+      strictEqual((yield* found(elsewhere)).status, "running")
+      deepStrictEqual(yield* Effect.withSpan(found(elsewhere), "built here"), expected)
+    }),
+  )
+})
