@@ -55,6 +55,17 @@ const rateLimit = Flag.whole("rate-limit", {
   Options.withDefault(5000),
 )
 
+const bodyMemory = Flag.whole("body-memory", {
+  minimum: 64,
+  maximum: 1_048_576,
+  setting: "RUNLEASE_BODY_MEMORY",
+}).pipe(
+  Options.withDescription(
+    "How many MiB the bodies of all requests may take at once, a quarter of them for each API key and each worker (RUNLEASE_BODY_MEMORY)",
+  ),
+  Options.withDefault(256),
+)
+
 /** Makes the folder that a file is in, for its owner alone. */
 const makeFolder = Effect.fnUntraced(function* (filename: string) {
   const fs = yield* FileSystem.FileSystem
@@ -152,6 +163,7 @@ export const command = Command.make(
     synchronous: durable,
     keepFinished,
     rateLimit,
+    bodyMemory,
     json: Settings.json,
   },
   Effect.fnUntraced(function* (options) {
@@ -168,6 +180,7 @@ export const command = Command.make(
     )
     const server = Server.layerWith({
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
+      bodyMemory: options.bodyMemory * 1024 * 1024,
     })
     const retention = Option.match(options.keepFinished, {
       onNone: () => Layer.empty,

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { HttpApiMiddleware } from "@effect/platform"
+import { HttpApiMiddleware, HttpServerRequest } from "@effect/platform"
 import { Schema } from "effect"
 import * as Refusal from "./Refusal.js"
 
@@ -14,11 +14,13 @@ export const maxBytes = 10 * 1024 * 1024 + 64 * 1024
 export const maxDepth = 256
 
 /**
- * Refuses a body that is not JSON, too large or nested too deeply, before anything reads it.
+ * Refuses a body that is not JSON, too large or nested too deeply, or that the server has no memory for now, before
+ * anything reads it.
  *
  * @since 0.1.0
  * @category middleware
  */
 export class JsonBody extends HttpApiMiddleware.Tag<JsonBody>()("@runlease/http/JsonBody", {
-  failure: Schema.Union(Refusal.Timeout, Refusal.TooLarge, Refusal.UnsupportedMediaType),
+  provides: HttpServerRequest.HttpServerRequest,
+  failure: Schema.Union(Refusal.Timeout, Refusal.TooLarge, Refusal.UnsupportedMediaType, Refusal.Unavailable),
 }) {}

@@ -14,6 +14,10 @@ export class CurrentPrincipal extends Context.Tag("@runlease/http/CurrentPrincip
   Access.Principal
 >() {}
 
+/** Names a caller among all of them. */
+export const callerOf = (principal: Access.Principal): string =>
+  principal._tag === "ApiKey" ? principal.keyId : principal.workerId
+
 const apiKeyHeader = "X-API-Key"
 
 /**

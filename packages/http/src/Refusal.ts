@@ -68,4 +68,7 @@ export const TooMany = documented(
   429,
   "The caller sends too many requests; `Retry-After` says when to ask again",
 )
-export const Unavailable = documented(503, "The store is down; `Retry-After` says when to ask again")
+export const Unavailable = documented(
+  503,
+  "The store is down, or the bodies of requests take all the memory that they may; `Retry-After` says when to ask again",
+)

@@ -18,6 +18,7 @@ import { Api } from "./Api.js"
 import * as Authentication from "./Authentication.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Authenticate from "./server/Authenticate.js"
+import * as BodyBudget from "./server/BodyBudget.js"
 import * as Closing from "./server/Closing.js"
 import * as Conversations from "./server/Conversations.js"
 import * as Exchange from "./server/Exchange.js"
@@ -41,6 +42,8 @@ export interface ServerOptions<E = never, R = never> {
   readonly rateLimit?: number | undefined
   /** How long the body of a request may take to arrive; 1 minute when absent. */
   readonly bodyTimeout?: Duration.DurationInput | undefined
+  /** How many bytes the bodies of all requests may take at once, a quarter of them for each caller; 256 MiB when absent. */
+  readonly bodyMemory?: number | undefined
   /** Who sends a request; by its token when absent. */
   readonly authentication?: Layer.Layer<Authentication.Authentication, E, R> | undefined
 }
@@ -97,6 +100,8 @@ const refusals = HttpLayerRouter.middleware(Refusals.respond, { global: true })
 
 const leave = HttpLayerRouter.middleware(Closing.leave, { global: true })
 
+const releaseBodies = HttpLayerRouter.middleware(BodyBudget.releaseAfter, { global: true })
+
 /** An id is up to 128 characters, each perhaps nine when encoded. */
 const routerConfig = { maxParamLength: 128 * 9 }
 
@@ -118,7 +123,8 @@ export const app = <E = never, R = never>({
       MethodNotAllowed.layer,
       refusals,
       leave,
-    ).pipe(Layer.provide(Closing.layer)),
+      releaseBodies,
+    ).pipe(Layer.provide([Closing.layer, BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal)])),
   ).pipe(
     Effect.provideService(HttpLayerRouter.RouterConfig, routerConfig),
     Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),

@@ -1,12 +1,15 @@
 /**
- * Reads a body within its limits, before anything parses it.
+ * Reads a body within its limits and within the budget of all bodies, before anything parses it.
  *
  * @since 0.1.0
  */
-import { FileSystem, HttpIncomingMessage, HttpServerRequest } from "@effect/platform"
-import { Clock, Duration, Effect, Fiber, Layer, Option } from "effect"
+import { HttpServerRequest } from "@effect/platform"
+import { Clock, Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { JsonBody, maxBytes, maxDepth } from "../Body.js"
+import { callerOf, CurrentPrincipal } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
+import { BodyBudget, type Taker } from "./BodyBudget.js"
+import * as JsonMeasure from "./JsonMeasure.js"
 
 const tooLarge = Refusal.make(413, "body_too_large", `The body must be at most ${maxBytes} bytes`, {
   field: "body",
@@ -26,31 +29,40 @@ const notJson = Refusal.make(
   },
 )
 
-/** Where reading a body of unannounced length stops: the connection breaks there, so below it the refusal is told. */
+const notWhole = Refusal.make(400, "body_incomplete", "The body ended before it was whole", { field: "body" })
+
+const tooMuchAtOnce = new Refusal.Refusal({
+  httpStatus: 503,
+  body: {
+    error: "body_memory",
+    detail: "The bodies that are being read take all the memory that they may; try again",
+    field: "body",
+  },
+  headers: { "retry-after": "1" },
+})
+
+const tooManyValues = (share: number) =>
+  Refusal.make(
+    413,
+    "body_too_complex",
+    `The body holds too many values: they may take ${share} bytes once they are parsed`,
+    { field: "body" },
+  )
+
+/**
+ * Where reading a body of unannounced length stops. What is refused is read on until there and dropped, since to stop
+ * reading breaks the connection before the client sees the refusal.
+ */
 const maxUnannounced = 4 * maxBytes
 
-const quote = 0x22
-const backslash = 0x5c
+/**
+ * Bodies up to this size are not counted, so that no large body holds up a heartbeat, a renewal or a claim. Their number
+ * is that of the connections.
+ */
+const uncountedBytes = 16 * 1024
 
-/** Whether brackets outside of strings nest deeper than `max`. */
-export const nestsDeeper = (text: string, max: number): boolean => {
-  let depth = 0
-  let inString = false
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (inString) {
-      if (code === backslash) i++
-      else if (code === quote) inString = false
-    } else if (code === quote) {
-      inString = true
-    } else if (code === 0x5b || code === 0x7b) {
-      if (++depth > max) return true
-    } else if (code === 0x5d || code === 0x7d) {
-      depth--
-    }
-  }
-  return false
-}
+/** What is kept of a body of unannounced length grows from here, each time to twice as much. */
+const firstBytes = 64 * 1024
 
 const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(contentType)
@@ -76,25 +88,119 @@ const inTime = <A, E, R>(reading: Effect.Effect<A, E, R>, within: Duration.Durat
     Effect.withClock(networkClock),
   )
 
-const check = Effect.fnUntraced(function* (within: Duration.Duration) {
+/** What is kept of a body while it is read, in one piece: many tiny chunks take no more than a large one. */
+const makeKept = (length: number, take: (bytes: number) => boolean) => {
+  let kept = new Uint8Array(length)
+  let size = 0
+
+  /** What has no room yet gets twice the room, which the budget must have. */
+  const grow = (needed: number): Refusal.Refusal | undefined => {
+    if (needed <= kept.length) return undefined
+    if (needed > maxBytes) return tooLarge
+    const room = Math.min(maxBytes, Math.max(firstBytes, 2 * kept.length, needed))
+    if (!take(room - kept.length)) return tooMuchAtOnce
+    const before = kept
+    kept = new Uint8Array(room)
+    kept.set(before.subarray(0, size))
+    return undefined
+  }
+
+  return {
+    /** Adds a chunk, or says why it is not kept. */
+    add: (chunk: Uint8Array): Refusal.Refusal | undefined => {
+      const refusal = grow(size + chunk.length)
+      if (refusal !== undefined) return refusal
+      kept.set(chunk, size)
+      size += chunk.length
+      return undefined
+    },
+    clear: (): void => {
+      kept = new Uint8Array(0)
+      size = 0
+    },
+    text: (): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(kept.subarray(0, size)),
+  }
+}
+
+/** Reads the text of a body whose announced `length`, 0 for none, was taken already. */
+const readText = (budget: BodyBudget["Type"], taker: Taker, length: number) =>
+  Effect.suspend(() => {
+    const kept = makeKept(length, (bytes) => budget.take(taker, bytes))
+    let seen = 0
+    let refusal: Refusal.Refusal | undefined
+    return taker.request.stream.pipe(
+      Stream.mapError(() => refusal ?? notWhole),
+      Stream.runForEach((chunk) => {
+        seen += chunk.length
+        if (refusal === undefined) {
+          refusal = kept.add(chunk)
+          if (refusal === undefined) return Effect.void
+          kept.clear()
+          budget.release(taker.request)
+        }
+        return seen > maxUnannounced ? refusal : Effect.void
+      }),
+      Effect.flatMap(() => refusal ?? Effect.sync(kept.text)),
+    )
+  })
+
+/** The request with the text of its body, which can be taken once: what answers for long does not keep it. */
+const withText = (
+  request: HttpServerRequest.HttpServerRequest,
+  text: string,
+): HttpServerRequest.HttpServerRequest => {
+  let left = text
+  const take = Effect.sync(() => {
+    const taken = left
+    left = ""
+    return taken
+  })
+  return Object.create(request, { text: { value: take } })
+}
+
+const readSmall = Effect.fnUntraced(function* (
+  request: HttpServerRequest.HttpServerRequest,
+  within: Duration.Duration,
+) {
+  const text = yield* inTime(
+    Effect.mapError(request.text, () => notWhole),
+    within,
+  )
+  if (JsonMeasure.parsedBytes(text, maxDepth) === undefined) return yield* tooDeep
+  return request
+})
+
+const readLarge = Effect.fnUntraced(function* (
+  budget: BodyBudget["Type"],
+  taker: Taker,
+  length: number,
+  within: Duration.Duration,
+) {
+  if (!budget.take(taker, length)) return yield* tooMuchAtOnce
+  const text = yield* inTime(readText(budget, taker, length), within)
+  const parsedBytes = JsonMeasure.parsedBytes(text, maxDepth)
+  if (parsedBytes === undefined) return yield* tooDeep
+  if (text.length + parsedBytes > budget.share) return yield* tooManyValues(budget.share)
+  if (!budget.take(taker, parsedBytes)) return yield* tooMuchAtOnce
+  return withText(taker.request, text)
+})
+
+const read = Effect.fnUntraced(function* (budget: BodyBudget["Type"], within: Duration.Duration) {
   const request = yield* HttpServerRequest.HttpServerRequest
   const length = Number(request.headers["content-length"] ?? "0")
   const chunked = request.headers["transfer-encoding"] !== undefined
-  if (length === 0 && !chunked) return
+  if (length === 0 && !chunked) return request
   // What is announced as too large is not read; the server drains it.
   if (length > maxBytes) return yield* tooLarge
   if (!isJson(request.headers["content-type"])) return yield* notJson
-  const reading = request.text.pipe(
-    Effect.provideService(
-      HttpIncomingMessage.MaxBodySize,
-      Option.some(FileSystem.Size(chunked ? maxUnannounced : maxBytes)),
-    ),
-    Effect.mapError(() => tooLarge),
-  )
-  const text = yield* inTime(reading, within)
-  if (text.length > maxBytes) return yield* tooLarge
-  if (nestsDeeper(text, maxDepth)) return yield* tooDeep
+  if (!chunked && length <= uncountedBytes) return yield* readSmall(request, within)
+  const principal = yield* Effect.serviceOption(CurrentPrincipal)
+  const caller = Option.match(principal, { onNone: () => "", onSome: callerOf })
+  return yield* readLarge(budget, { caller, request }, length, within)
 })
 
-export const layer = (within: Duration.DurationInput): Layer.Layer<JsonBody> =>
-  Layer.succeed(JsonBody, JsonBody.of(check(Duration.decode(within))))
+export const layer = (within: Duration.DurationInput): Layer.Layer<JsonBody, never, BodyBudget> =>
+  Layer.effect(
+    JsonBody,
+    Effect.map(BodyBudget, (budget) => JsonBody.of(read(budget, Duration.decode(within)))),
+  )

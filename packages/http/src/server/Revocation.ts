@@ -8,7 +8,7 @@ import { HttpServerRequest } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer, Option, Random } from "effect"
 import { Authentication } from "../Authentication.js"
-import { CurrentPrincipal } from "../Principal.js"
+import { callerOf, CurrentPrincipal } from "../Principal.js"
 import type { Refusal } from "../Refusal.js"
 import { unauthorized } from "./Authenticate.js"
 
@@ -36,11 +36,8 @@ export class Revocation extends Context.Tag("@runlease/http/server/Revocation")<
  */
 const pause = Effect.flatMap(Random.nextIntBetween(1600, 2400), (millis) => Effect.sleep(millis))
 
-const idOf = (principal: Access.Principal): string =>
-  principal._tag === "ApiKey" ? principal.keyId : principal.workerId
-
 const isSame = (a: Access.Principal, b: Access.Principal): boolean =>
-  idOf(a) === idOf(b) && a.projectId === b.projectId
+  callerOf(a) === callerOf(b) && a.projectId === b.projectId
 
 const refuses = ({ httpStatus }: Refusal): boolean => httpStatus === 401 || httpStatus === 403
 

@@ -1,0 +1,97 @@
+/**
+ * How many bytes the bodies of all requests may take at once, and those of one caller: what is read of them, and what is
+ * parsed from it.
+ *
+ * Source: docs/decisions/0017-bounds-in-bytes.md
+ *
+ * @since 0.1.0
+ */
+import { type HttpLayerRouter, HttpServerRequest, type HttpServerResponse } from "@effect/platform"
+import { Context, Effect, Layer } from "effect"
+
+/** Bytes for all callers when the server says nothing. */
+export const defaultTotal = 256 * 1024 * 1024
+
+/** Which part of all bytes one caller may take. */
+const callers = 4
+
+/**
+ * What takes bytes: the requests of a caller.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Taker {
+  readonly caller: string
+  readonly request: HttpServerRequest.HttpServerRequest
+}
+
+export class BodyBudget extends Context.Tag("@runlease/http/server/BodyBudget")<
+  BodyBudget,
+  {
+    /** Bytes of one caller. */
+    readonly share: number
+
+    /** Takes so many more bytes for the request, or none and says no. */
+    readonly take: (taker: Taker, bytes: number) => boolean
+
+    /** Gives back all that the request took. */
+    readonly release: (request: HttpServerRequest.HttpServerRequest) => void
+  }
+>() {}
+
+/** What routes a request replaces the request around its source. */
+const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): object => source as object
+
+/** A budget of `total` bytes. */
+export const make = (total: number): BodyBudget["Type"] => {
+  const share = Math.floor(total / callers)
+  const byCaller = new Map<string, number>()
+  const byRequest = new Map<object, { readonly caller: string; bytes: number }>()
+  let all = 0
+
+  return {
+    share,
+
+    take: ({ caller, request }, bytes) => {
+      const own = byCaller.get(caller) ?? 0
+      if (own + bytes > share || all + bytes > total) return false
+      const source = sourceOf(request)
+      const held = byRequest.get(source)
+      if (held === undefined) byRequest.set(source, { caller, bytes })
+      else held.bytes += bytes
+      byCaller.set(caller, own + bytes)
+      all += bytes
+      return true
+    },
+
+    release: (request) => {
+      const source = sourceOf(request)
+      const held = byRequest.get(source)
+      if (held === undefined) return
+      byRequest.delete(source)
+      all -= held.bytes
+      const left = byCaller.get(held.caller)! - held.bytes
+      if (left > 0) byCaller.set(held.caller, left)
+      else byCaller.delete(held.caller)
+    },
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (total: number): Layer.Layer<BodyBudget> => Layer.sync(BodyBudget, () => make(total))
+
+/** Gives back what a request took once its handler is done: a stream that answers it holds no body. */
+export const releaseAfter = Effect.map(
+  BodyBudget,
+  (budget) => (app: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+      Effect.ensuring(
+        app,
+        Effect.sync(() => budget.release(request)),
+      ),
+    ),
+)
