@@ -8,6 +8,8 @@ import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicat
 import * as BackupCommand from "./BackupCommand.js"
 import * as DemoCommand from "./DemoCommand.js"
 import { CommandFailure, ExitCode, exitCodeHelp, QuietExit } from "./ExitCode.js"
+import * as CommandLine from "./help/CommandLine.js"
+import * as CommandTree from "./help/CommandTree.js"
 import * as KeysCommand from "./KeysCommand.js"
 import * as ResumeCommand from "./ResumeCommand.js"
 import * as RunsCommand from "./RunsCommand.js"
@@ -133,7 +135,9 @@ export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
     Effect.flatMap(({ args, provider }) =>
       asksForOverview(args)
         ? Console.log(overview)
-        : Effect.withConfigProvider(run([...argv.slice(0, 2), ...args]), provider),
+        : Effect.flatMap(CommandLine.read(CommandTree.of(command), args), (line) =>
+            Effect.withConfigProvider(run([...argv.slice(0, 2), ...line.args]), provider),
+          ),
     ),
     Effect.provide(
       Layer.mergeAll(

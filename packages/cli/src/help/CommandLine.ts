@@ -1,0 +1,105 @@
+/**
+ * A command line, checked against what its command takes before `@effect/cli` parses it. The parser hands an unknown
+ * flag, and all that follows it, to the arguments of the command, which are the arguments of a worker's program.
+ */
+import { Either, LogLevel } from "effect"
+import { type CommandFailure, usage } from "../ExitCode.js"
+import type { CommandTree, Flag } from "./CommandTree.js"
+import { didYouMean } from "./Suggestion.js"
+
+/** The flags that every command has, with the values that they take; none for a switch. */
+const builtIns: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
+  ["--help", []],
+  ["-h", []],
+  ["--version", []],
+  ["--wizard", []],
+  ["--log-level", LogLevel.allLevels.map(({ _tag }) => _tag.toLowerCase())],
+  ["--completions", ["bash", "sh", "fish", "zsh"]],
+])
+
+/** A command line in the order that the parser understands: command, flags, and the arguments after `--`. */
+export interface CommandLine {
+  /** The command that the line names, from the outermost one. */
+  readonly path: ReadonlyArray<CommandTree>
+  readonly args: ReadonlyArray<string>
+}
+
+/** Text such as `-5` or `- a list` is an argument. */
+const looksLikeFlag = (arg: string): boolean => arg.startsWith("--") || /^-[A-Za-z]/.test(arg)
+
+const namesOf = (flag: Flag): ReadonlyArray<string> => [flag.name, ...flag.aliases]
+
+const commandOf = (path: ReadonlyArray<CommandTree>): string => path.map(({ name }) => name).join(" ")
+
+const helpOf = (path: ReadonlyArray<CommandTree>): string => `See ${commandOf(path)} --help.`
+
+const unknownFlag = (path: ReadonlyArray<CommandTree>, name: string): CommandFailure => {
+  const command = commandOf(path)
+  const { args, flags } = path.at(-1)!
+  const names = [...flags.flatMap(namesOf), ...builtIns.keys()]
+  return usage(
+    `${command} has no flag ${name}${didYouMean(name, names)}`,
+    args.some(({ repeatable }) => repeatable)
+      ? `${helpOf(path)} Flags of the program go after --, as in: ${command} --command PROGRAM -- ${name}`
+      : `${helpOf(path)} An argument that begins with a dash goes after --.`,
+  )
+}
+
+/**
+ * The command that `args` name and its arguments in order. Fails for what looks like a flag before `--` and is none of
+ * the command's, and for a command that does not exist.
+ */
+export const read = (
+  root: CommandTree,
+  args: ReadonlyArray<string>,
+): Either.Either<CommandLine, CommandFailure> => {
+  const end = args.indexOf("--")
+  const [before, after] = end < 0 ? [args, []] : [args.slice(0, end), args.slice(end + 1)]
+  const path = [root]
+  const ofEveryCommand: Array<string> = []
+  const flags: Array<string> = []
+  const positional: Array<string> = []
+  for (let index = 0; index < before.length; index++) {
+    const arg = before[index]!
+    const command = path.at(-1)!
+    if (!looksLikeFlag(arg)) {
+      const subcommand = command.subcommands.find(({ name }) => name === arg)
+      if (subcommand !== undefined) path.push(subcommand)
+      else if (command.subcommands.length === 0) positional.push(arg)
+      else {
+        const names = command.subcommands.map(({ name }) => name)
+        const message = `${commandOf(path)} has no command ${JSON.stringify(arg)}${didYouMean(arg, names)}`
+        return Either.left(usage(message, `Its commands: ${names.join(", ")}.`))
+      }
+      continue
+    }
+    const equals = arg.indexOf("=")
+    const written = equals < 0 ? arg : arg.slice(0, equals)
+    const name = written.toLowerCase()
+    const flag = command.flags.find((one) => namesOf(one).includes(name))
+    const choices = builtIns.get(name)
+    if (flag === undefined && choices === undefined) return Either.left(unknownFlag(path, written))
+    const into = flag === undefined ? ofEveryCommand : flags
+    if (flag === undefined ? choices?.length === 0 : flag.value === undefined) {
+      into.push(arg)
+      continue
+    }
+    // A value may begin with a dash: the flag takes what follows it.
+    const value = equals < 0 ? before[++index] : arg.slice(equals + 1)
+    if (value === undefined) return Either.left(usage(`${name} needs a value`, helpOf(path)))
+    if (flag === undefined && !choices!.includes(value.toLowerCase())) {
+      return Either.left(usage(`${name} takes ${choices!.join(", ")}, not ${JSON.stringify(value)}`))
+    }
+    into.push(name, value)
+  }
+  const last = [...positional, ...after]
+  return Either.right({
+    path,
+    args: [
+      ...path.slice(1).map(({ name }) => name),
+      ...ofEveryCommand,
+      ...flags,
+      ...(last.length > 0 ? ["--", ...last] : []),
+    ],
+  })
+}

@@ -1,0 +1,216 @@
+/**
+ * What `@effect/cli` knows of a command, as plain values: its flags, arguments and subcommands. The library shows its
+ * tree only as finished help, so this module reads the nodes themselves; its version is pinned exactly.
+ */
+import type { Command, HelpDoc } from "@effect/cli"
+import * as Doc from "@effect/cli/HelpDoc"
+import type * as Span from "@effect/cli/HelpDoc/Span"
+import { Option } from "effect"
+
+/** A flag of a command. */
+export interface Flag {
+  /** With its dashes. */
+  readonly name: string
+  /** Its other names, with their dashes. */
+  readonly aliases: ReadonlyArray<string>
+  /** What its value is, such as `text`; undefined for a switch. */
+  readonly value: string | undefined
+  readonly description: string
+  /** None where it has no default. */
+  readonly fallback: Option.Option<unknown>
+  /** The settings that it falls back to. */
+  readonly settings: ReadonlyArray<string>
+  readonly required: boolean
+  readonly repeatable: boolean
+  /** The heading that it goes under, where `inGroup` names one. */
+  readonly group: string | undefined
+}
+
+/** An argument of a command. */
+export interface Argument {
+  readonly name: string
+  readonly description: string
+  readonly required: boolean
+  readonly repeatable: boolean
+}
+
+/** A command, with those below it. */
+export interface CommandTree {
+  readonly name: string
+  readonly description: HelpDoc.HelpDoc
+  readonly flags: ReadonlyArray<Flag>
+  readonly args: ReadonlyArray<Argument>
+  readonly subcommands: ReadonlyArray<CommandTree>
+}
+
+type OptionsNode =
+  | { readonly _tag: "Empty" }
+  | {
+      readonly _tag: "Single"
+      readonly fullName: string
+      readonly aliases: ReadonlyArray<string>
+      readonly placeholder: string
+      readonly primitiveType: PrimitiveNode
+      readonly description: HelpDoc.HelpDoc
+    }
+  | { readonly _tag: "KeyValueMap" | "Variadic"; readonly argumentOption: OptionsNode }
+  | { readonly _tag: "Map"; readonly options: OptionsNode; readonly group?: string }
+  | { readonly _tag: "Both" | "OrElse"; readonly left: OptionsNode; readonly right: OptionsNode }
+  | { readonly _tag: "WithFallback"; readonly options: OptionsNode; readonly effect: ConfigNode }
+  | { readonly _tag: "WithDefault"; readonly options: OptionsNode; readonly fallback: unknown }
+
+type PrimitiveNode =
+  | { readonly _tag: "Choice"; readonly alternatives: ReadonlyArray<readonly [string, unknown]> }
+  | { readonly _tag: "Bool" | "Text" | "Redacted" | "Integer" | "Float" | "Path" }
+
+/** A `Config`, of which only the names matter. */
+interface ConfigNode {
+  readonly _tag: string
+  readonly name?: string
+  readonly config?: ConfigNode
+  readonly original?: ConfigNode
+  readonly left?: ConfigNode
+  readonly right?: ConfigNode
+  readonly first?: ConfigNode
+}
+
+type ArgsNode =
+  | { readonly _tag: "Empty" }
+  | {
+      readonly _tag: "Single"
+      readonly pseudoName: Option.Option<string>
+      readonly name: string
+      readonly description: HelpDoc.HelpDoc
+    }
+  | { readonly _tag: "Both"; readonly left: ArgsNode; readonly right: ArgsNode }
+  | { readonly _tag: "Map" | "WithDefault" | "Variadic" | "WithFallbackConfig"; readonly args: ArgsNode }
+
+type CommandNode =
+  | {
+      readonly _tag: "Standard"
+      readonly name: string
+      readonly description: HelpDoc.HelpDoc
+      readonly options: OptionsNode
+      readonly args: ArgsNode
+    }
+  | { readonly _tag: "GetUserInput"; readonly name: string; readonly description: HelpDoc.HelpDoc }
+  | { readonly _tag: "Map"; readonly command: CommandNode }
+  | {
+      readonly _tag: "Subcommands"
+      readonly parent: CommandNode
+      readonly children: ReadonlyArray<CommandNode>
+    }
+
+const spanText = (span: Span.Span): string => {
+  switch (span._tag) {
+    case "Sequence":
+      return spanText(span.left) + spanText(span.right)
+    case "Text":
+    case "URI":
+      return span.value
+    default:
+      return spanText(span.value)
+  }
+}
+
+/** The text of a paragraph. */
+export const textOf = (doc: HelpDoc.HelpDoc): string => spanText(Doc.getSpan(doc))
+
+const settingsOf = (node: ConfigNode | undefined): ReadonlyArray<string> => {
+  if (node === undefined) return []
+  if (node._tag === "Nested") return node.name === undefined ? [] : [node.name]
+  return [node.config, node.original, node.first, node.left, node.right].flatMap(settingsOf)
+}
+
+const valueOf = (placeholder: string, type: PrimitiveNode): string | undefined => {
+  if (type._tag === "Bool") return undefined
+  return type._tag === "Choice" ? type.alternatives.map(([name]) => name).join("|") : placeholder
+}
+
+const dashed = (name: string): string => (name.length === 1 ? `-${name}` : `--${name}`)
+
+const flagsOf = (node: OptionsNode): ReadonlyArray<Flag> => {
+  const change = (of: OptionsNode, f: (flag: Flag) => Partial<Flag>) =>
+    flagsOf(of).map((flag) => ({ ...flag, ...f(flag) }))
+  switch (node._tag) {
+    case "Empty":
+      return []
+    case "Single":
+      return [
+        {
+          name: node.fullName,
+          aliases: node.aliases.map(dashed),
+          value: valueOf(node.placeholder, node.primitiveType),
+          description: textOf(node.description),
+          fallback: Option.none(),
+          settings: [],
+          required: true,
+          repeatable: false,
+          group: undefined,
+        },
+      ]
+    case "KeyValueMap":
+    case "Variadic":
+      return change(node.argumentOption, () => ({ repeatable: true, required: false }))
+    case "Map":
+      return change(node.options, ({ group }) => ({ group: node.group ?? group }))
+    case "Both":
+    case "OrElse":
+      return [...flagsOf(node.left), ...flagsOf(node.right)]
+    case "WithFallback":
+      return change(node.options, () => ({ settings: settingsOf(node.effect) }))
+    case "WithDefault":
+      return change(node.options, () => ({
+        required: false,
+        fallback: Option.isOption(node.fallback) ? Option.none() : Option.some(node.fallback),
+      }))
+  }
+}
+
+const argsOf = (node: ArgsNode): ReadonlyArray<Argument> => {
+  switch (node._tag) {
+    case "Empty":
+      return []
+    case "Single":
+      return [
+        {
+          name: Option.getOrElse(node.pseudoName, () => node.name),
+          description: textOf(node.description),
+          required: true,
+          repeatable: false,
+        },
+      ]
+    case "Both":
+      return [...argsOf(node.left), ...argsOf(node.right)]
+    case "Variadic":
+      return argsOf(node.args).map((arg) => ({ ...arg, required: false, repeatable: true }))
+    case "WithDefault":
+    case "WithFallbackConfig":
+      return argsOf(node.args).map((arg) => ({ ...arg, required: false }))
+    case "Map":
+      return argsOf(node.args)
+  }
+}
+
+const treeOf = (node: CommandNode): CommandTree => {
+  switch (node._tag) {
+    case "Map":
+      return treeOf(node.command)
+    case "Subcommands":
+      return { ...treeOf(node.parent), subcommands: node.children.map(treeOf) }
+    case "GetUserInput":
+      return { name: node.name, description: node.description, flags: [], args: [], subcommands: [] }
+    case "Standard":
+      return {
+        name: node.name,
+        description: node.description,
+        flags: flagsOf(node.options),
+        args: argsOf(node.args),
+        subcommands: [],
+      }
+  }
+}
+
+/** The tree of a command. */
+export const of = <Name extends string, R, E, A>(command: Command.Command<Name, R, E, A>): CommandTree =>
+  treeOf(command.descriptor as unknown as CommandNode)
