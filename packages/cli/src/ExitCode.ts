@@ -14,7 +14,7 @@ export const ExitCode = {
   runCancelled: 3,
   /** The command was misused: an unknown flag, a value out of range, a bad file. */
   usage: 64,
-  /** The control plane or its database cannot be reached. */
+  /** The control plane or its database cannot be reached, or the program of a worker cannot be started. */
   unavailable: 69,
   /** The key was refused. */
   refused: 77,

@@ -30,7 +30,11 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
         interrupt_ids: event.waiting.interrupts.map(({ id }) => id),
       }
     case "Released":
-      return { event: "released", ...of(event.run) }
+      return {
+        event: "released",
+        ...of(event.run),
+        ...(event.error === null ? {} : { error: event.error }),
+      }
     case "LeaseEnded":
       return { event: "lease_ended", ...of(event.run), reason: event.reason.toLowerCase() }
     case "Draining":
@@ -64,7 +68,15 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
     case "Suspended":
       return line(event.run, `waits for ${event.waiting.interrupts.map(asked).join(", ")}`)
     case "Released":
-      return line(event.run, paint("yellow", "handed back, attempt not counted"))
+      return line(
+        event.run,
+        paint(
+          "yellow",
+          event.error === null
+            ? "handed back, attempt not counted"
+            : `handed back, attempt not counted: ${event.error.message}`,
+        ),
+      )
     case "LeaseEnded":
       return line(event.run, paint("yellow", `left alone: lease ${event.reason.toLowerCase()}`))
     case "Draining":

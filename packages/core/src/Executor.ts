@@ -14,7 +14,9 @@ import type { ClaimedRun } from "./Run.js"
  * The executor could not do the run.
  *
  * `retryable` hands the run back while attempts are left, after `retryAfter` when it is given and else
- * after the worker's back-off. `code` is for programs, `message` for people; both end up in the run.
+ * after the worker's back-off. `handBack` says that the worker cannot start such runs now, though another may: the run is
+ * handed back at once with its attempt not counted, and the worker waits before it claims again. `code` is for programs,
+ * `message` for people; both end up in the run.
  *
  * @since 0.1.0
  * @category errors
@@ -26,6 +28,7 @@ export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/
     message: Schema.String,
     retryable: Schema.optionalWith(Schema.Boolean, { default: () => false }),
     retryAfter: Schema.optional(Schema.DurationFromSelf),
+    handBack: Schema.optional(Schema.Boolean),
     cause: Schema.optional(Schema.Defect),
   },
 ) {}

@@ -21,7 +21,7 @@ export type Decision =
   | { readonly _tag: "End"; readonly outcome: Outcome }
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
   | { readonly _tag: "Suspend"; readonly waiting: Suspension }
-  | { readonly _tag: "HandBack" }
+  | { readonly _tag: "HandBack"; readonly error: RunError | null }
   | { readonly _tag: "LeaveAlone"; readonly reason: Loss }
 
 const end = (status: TerminalStatus, told: Pick<Outcome, "metadata" | "result"> = {}): Decision => ({
@@ -83,7 +83,7 @@ const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): De
   switch (failure._tag) {
     case "LeaseEnded":
       return failure.reason === "Drained"
-        ? { _tag: "HandBack" }
+        ? { _tag: "HandBack", error: null }
         : { _tag: "LeaveAlone", reason: failure.reason }
     case "EndedByEvent":
       return ofEvent(failure.event)
@@ -91,6 +91,7 @@ const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): De
       return suspend({ interrupts: failure.interrupts, expiresAfter: failure.expiresAfter })
     case "ExecutorError": {
       const error: RunError = { code: failure.code, message: shorten(failure.message) }
+      if (failure.handBack === true) return { _tag: "HandBack", error }
       const attempt = run.attempt ?? 1
       const attemptsLeft = run.maxAttempts === null || attempt < run.maxAttempts
       return failure.retryable && attemptsLeft

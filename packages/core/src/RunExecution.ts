@@ -154,16 +154,24 @@ export const make = Effect.fnUntraced(function* (
               ),
             ),
           )
-        case "HandBack":
+        case "HandBack": {
+          const { error } = decision
+          if (error !== null) {
+            const reason = `${error.code ?? "error"}: ${error.message}`
+            return flushed(
+              Effect.as(leases.release(lease.ref, { reason }), WorkerEvent.Released({ run, error })),
+            )
+          }
           return RunSink.untilHeard(
             leases.release(lease.ref, { reason: "the worker is shutting down" }),
           ).pipe(
             Effect.timeout(options.interruptGrace),
             Effect.match({
-              onSuccess: () => WorkerEvent.Released({ run }),
+              onSuccess: () => WorkerEvent.Released({ run, error }),
               onFailure: () => WorkerEvent.leaseEnded(run, "Drained"),
             }),
           )
+        }
         case "LeaveAlone":
           return Effect.succeed(WorkerEvent.leaseEnded(run, decision.reason))
       }

@@ -54,6 +54,10 @@ const untilHeard = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Effe
     Effect.retry({ schedule: patience, while: transient }),
   )
 
+/** How long a worker whose executor could not start `rounds` times in a row waits before it claims again. */
+const pauseAfter = (rounds: number): Duration.Duration =>
+  Duration.min(Duration.seconds(2 ** (rounds - 1)), "30 seconds")
+
 /** Give or take a fifth, so that workers started together do not poll together. */
 const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration> =>
   Effect.map(Random.nextRange(0.8, 1.2), (factor) =>
@@ -105,6 +109,8 @@ export const make = Effect.fnUntraced(function* (
   const nothingHeld = yield* Effect.makeLatch(true)
   const slotFreed = yield* Effect.makeLatch(false)
   let executing = 0
+  let couldNotStart = false
+  let failedStarts = 0
 
   /** A slot is free once its executor has ended; outcomes that wait to be written take as many runs again at most. */
   const freeSlots = () => Math.min(options.concurrency - executing, 2 * options.concurrency - held.size)
@@ -123,6 +129,8 @@ export const make = Effect.fnUntraced(function* (
       },
       ended: (event) => {
         keeper.drop(lease)
+        if (event._tag !== "Released") failedStarts = 0
+        else if (event.error !== null) couldNotStart = true
         held.delete(entry)
         slotFreed.unsafeOpen()
         if (held.size === 0) nothingHeld.unsafeOpen()
@@ -138,6 +146,11 @@ export const make = Effect.fnUntraced(function* (
   // From the answer of a claim to the start of its runs nothing can interrupt, so no claimed run is forgotten.
   const claimRound = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
+      if (couldNotStart) {
+        couldNotStart = false
+        failedStarts += 1
+        yield* restore(Effect.flatMap(jittered(pauseAfter(failedStarts)), Effect.sleep))
+      }
       yield* slotFreed.close
       const free = freeSlots()
       if (free <= 0) return yield* restore(slotFreed.await)

@@ -12,8 +12,8 @@ import type { RegisteredWorker } from "./WorkerRegistry.js"
 
 /**
  * `Ended`: the run has its outcome, `recorded` false when another outcome came first. `Retrying`: handed back
- * after a retryable failure. `Released`: handed back unfinished, attempt not counted. `LeaseEnded`: the run was
- * left alone because its lease ended first.
+ * after a retryable failure. `Released`: handed back unfinished, attempt not counted, with the `error` of
+ * an executor that could not start it, or null in a drain. `LeaseEnded`: the run was left alone because its lease ended first.
  *
  * @since 0.1.0
  * @category models
@@ -29,7 +29,7 @@ export type WorkerEvent = Data.TaggedEnum<{
   }
   Retrying: { readonly run: ClaimedRun; readonly error: RunError; readonly delay: Duration.Duration }
   Suspended: { readonly run: ClaimedRun; readonly waiting: Suspension }
-  Released: { readonly run: ClaimedRun }
+  Released: { readonly run: ClaimedRun; readonly error: RunError | null }
   LeaseEnded: { readonly run: ClaimedRun; readonly reason: Loss }
   Draining: { readonly inFlight: number }
 }>

@@ -97,7 +97,7 @@ const capacity = 64
  * An executor that drives an agent for each run. Making it ends what an earlier worker on this machine left under
  * `workRoot`.
  *
- * Fails, as the executor: `command_not_found`, `command_not_executable`, `command_not_started`;
+ * Fails, as the executor: `command_not_found` and `command_not_executable` (handed back), `command_not_started`;
  * `agent_protocol_version`, `agent_auth_required`, `agent_error`, `agent_protocol_error`, `agent_message_too_large`;
  * `agent_slow`, `agent_exited`, `agent_killed`, `agent_silent`, `work_dir_busy`, `work_dir_unavailable` and
  * `guard_not_started` (retryable); `worktree_failed`; `session_not_recorded`. A run that the agent gives up ends with

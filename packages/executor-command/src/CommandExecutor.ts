@@ -86,8 +86,8 @@ const failureOf = (
 /**
  * An executor that runs a program for each run.
  *
- * Fails, as the executor: `exit_N` (retryable when listed), `signal_S` (retryable), `command_not_found`,
- * `command_not_executable`, `command_not_started`, `bad_event`, `output_line_too_long`, `output_too_large`, and
+ * Fails, as the executor: `exit_N` (retryable when listed), `signal_S` (retryable), `command_not_found`
+ * and `command_not_executable` (handed back), `command_not_started`, `bad_event`, `output_line_too_long`, `output_too_large`, and
  * `work_dir_unavailable` and `guard_not_started` (retryable).
  *
  * @since 0.1.0

@@ -62,11 +62,15 @@ const busy = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "ETXTBSY"])
 
 const notStarted = (command: string, cause: unknown): Executor.ExecutorError => {
   const code = (cause as NodeJS.ErrnoException).code ?? "unknown"
-  const failure = (name: string, advice: string, retryable = false) =>
+  const failure = (
+    name: string,
+    advice: string,
+    more: { readonly retryable?: boolean; readonly handBack?: boolean } = {},
+  ) =>
     new Executor.ExecutorError({
       code: name,
       message: `Cannot start ${JSON.stringify(command)} (${code}): ${advice}`,
-      retryable,
+      ...more,
       cause,
     })
   switch (code) {
@@ -75,16 +79,18 @@ const notStarted = (command: string, cause: unknown): Executor.ExecutorError => 
       return failure(
         "command_not_found",
         "check that it is installed, that its folder is on PATH, and that PATH is among the variables passed; for a script, check its #! line",
+        { handBack: true },
       )
     case "EACCES":
     case "EPERM":
       return failure(
         "command_not_executable",
         "check that it is a file, that it is executable (chmod +x), and that the user of the worker may run it",
+        { handBack: true },
       )
     default:
       return busy.has(code)
-        ? failure("command_not_started", "the system is out of a resource for now", true)
+        ? failure("command_not_started", "the system is out of a resource for now", { retryable: true })
         : failure("command_not_started", "check its arguments and its environment")
   }
 }
@@ -136,7 +142,8 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
  * Starts a program. When the scope closes, its processes get TERM, then KILL after `killAfter`, and the scope waits
  * until none is left; the same happens as soon as the program exits, for those that it left behind.
  *
- * Fails: `command_not_found`, `command_not_executable`, `command_not_started`, `guard_not_started`.
+ * Fails: `command_not_found` and `command_not_executable`, which hand the run back, `command_not_started`,
+ * `guard_not_started`.
  *
  * @since 0.1.0
  * @category constructors

@@ -6,6 +6,7 @@ import { AcpExecutor } from "@runlease/executor-acp"
 import { Effect, Option } from "effect"
 import { parseArgsStringToArgv } from "string-argv"
 import { usage } from "../ExitCode.js"
+import * as ProgramCheck from "./ProgramCheck.js"
 import * as Way from "./Way.js"
 
 const options = {
@@ -38,14 +39,16 @@ export const way = Way.make({
   example: '"opencode acp"',
   options,
   startsProcesses: true,
-  executor: ({ acp, permission, worktreeOf }, { env, grace, passEnv, rest, workRoot }) =>
+  executor: ({ acp, permission, worktreeOf }, processes) =>
     Option.map(acp, (line) => {
+      const { env, grace, passEnv, rest, workRoot } = processes
       const [command, ...args] = [...parseArgsStringToArgv(line), ...rest]
       return command === undefined
         ? Effect.fail(
             usage("--acp names no program", 'Say how the agent is started, such as --acp "opencode acp".'),
           )
-        : Effect.succeed(
+        : Effect.as(
+            ProgramCheck.check("--acp", command, processes),
             AcpExecutor.layer({
               command,
               args,

@@ -4,6 +4,7 @@
 import { Options } from "@effect/cli"
 import { CommandExecutor } from "@runlease/executor-command"
 import { Effect, Option } from "effect"
+import * as ProgramCheck from "./ProgramCheck.js"
 import * as Way from "./Way.js"
 
 const options = {
@@ -29,9 +30,11 @@ export const way = Way.make({
   example: "PROGRAM",
   options,
   startsProcesses: true,
-  executor: ({ arg, command, format }, { env, grace, passEnv, rest, workRoot }) =>
-    Option.map(command, (name) =>
-      Effect.succeed(
+  executor: ({ arg, command, format }, processes) =>
+    Option.map(command, (name) => {
+      const { env, grace, passEnv, rest, workRoot } = processes
+      return Effect.as(
+        ProgramCheck.check("--command", name, processes),
         CommandExecutor.layer({
           command: name,
           args: [...arg, ...rest],
@@ -41,6 +44,6 @@ export const way = Way.make({
           killAfter: grace,
           ...(workRoot === undefined ? {} : { workRoot }),
         }),
-      ),
-    ),
+      )
+    }),
 })

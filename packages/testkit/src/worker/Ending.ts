@@ -2,7 +2,7 @@
  * The part of the worker's suite on how a run ends: by its executor, by a failure, in a wait.
  */
 import { describe } from "@effect/vitest"
-import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, Executors, Leases, RequestSnapshot, RunLog } from "@runlease/core"
 import { Effect, Queue, Ref, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
@@ -77,6 +77,38 @@ export const tests = (test: Declare): void => {
         ...leases,
         complete: (...ended) => Effect.zipRight(written.await, leases.complete(...ended)),
       })),
+    )
+
+    test(
+      "hands a run back that its executor cannot start, not counted, and waits before it claims again",
+      Effect.gen(function* () {
+        const starts = yield* Ref.make(0)
+        const usable = yield* Ref.make(false)
+        const missing = new Executor.ExecutorError({
+          code: "command_not_found",
+          message: "the program is gone",
+          handBack: true,
+        })
+        yield* start(() =>
+          Stream.unwrap(
+            Effect.gen(function* () {
+              yield* Ref.update(starts, (n) => n + 1)
+              return (yield* Ref.get(usable)) ? Stream.empty : Stream.fail(missing)
+            }),
+          ),
+        )
+        const { runId } = yield* submit({ maxAttempts: 1 })
+        const second = Effect.zipRight(TestRuns.settle, TestClock.adjust("1 second"))
+        yield* Effect.repeatN(second, 60)
+        const tried = yield* Ref.get(starts)
+        assertTrue(tried >= 3 && tried <= 15, `${tried} starts in a minute`)
+        const waiting = yield* run(runId)
+        strictEqual(waiting.status, "pending")
+        strictEqual(waiting.attempt, 0)
+        yield* Ref.set(usable, true)
+        yield* Effect.repeatN(second, 60)
+        strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
+      }),
     )
 
     const requests: Array<string> = []
