@@ -2,6 +2,7 @@
  * Submissions as JSON lines: one run a line, checked before the first is sent.
  */
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { Strict } from "@runlease/http"
 import { Either, ParseResult, Schema } from "effect"
 import { type CommandFailure, usage } from "./ExitCode.js"
 
@@ -60,7 +61,7 @@ export const parse = (
     if (Either.isLeft(parsed)) {
       const [issue] = ParseResult.ArrayFormatter.formatErrorSync(parsed.left)
       const field = issue!.path.map(String).join(".")
-      problems.push(`${where}: ${field === "" ? "" : `${field}: `}${issue!.message}`)
+      problems.push(`${where}: ${field === "" ? "" : `${field}: `}${Strict.sentence(issue!)}`)
       continue
     }
     const agentId = parsed.right.agent ?? agent

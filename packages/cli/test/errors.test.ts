@@ -38,6 +38,17 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
+  it.scoped("names the line and the field of a submission that has no meaning", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      yield* write(cwd, "runs.jsonl", `{"text": "one"}\n{"text": "two", "maxAttempts": 2}\n`)
+      const env = { RUNLEASE_URL: nowhere, RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
+      const refused = yield* run(["submit", "--agent", "a", "--jsonl", "runs.jsonl"], { cwd, env })
+      expect(refused.code).toBe(64)
+      expect(refused.stderr).toContain("line 2: maxAttempts: is not a field here; did you mean max_attempts?")
+    }),
+  )
+
   it.scoped("says that a file is not a database, and that a folder cannot be made", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

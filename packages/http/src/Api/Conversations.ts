@@ -9,6 +9,7 @@ import { Schema } from "effect"
 import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
+import { strict } from "../Strict.js"
 import { integerText, pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { Conversation, Message, NewConversation, NewMessage } from "../Wire/Conversation.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
@@ -38,7 +39,7 @@ export const lastEventIdHeader = "last-event-id"
 export const group = HttpApiGroup.make("conversations")
   .add(
     HttpApiEndpoint.post("create", "/conversations")
-      .setPayload(orEmpty(NewConversation, {}))
+      .setPayload(strict(orEmpty(NewConversation, {})))
       .addSuccess(Conversation, { status: 201 })
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
@@ -57,7 +58,7 @@ export const group = HttpApiGroup.make("conversations")
   .add(
     HttpApiEndpoint.post("addMessage", "/conversations/:conversation_id/messages")
       .setPath(conversationPath)
-      .setPayload(NewMessage)
+      .setPayload(strict(NewMessage))
       .addSuccess(Message, { status: 201 })
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)

@@ -9,6 +9,7 @@ import { Schema } from "effect"
 import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
+import { strict } from "../Strict.js"
 import { integerText, pageParams, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/Choice.js"
@@ -72,7 +73,7 @@ export const Pruned = Schema.Struct({ pruned: Schema.NonNegativeInt, more: Schem
 export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("submit", "/runs")
-      .setPayload(choice("kind", Schema.Union(Submission, OtherKind)))
+      .setPayload(choice("kind", Schema.Union(strict(Submission), OtherKind)))
       .addSuccess(Submitted, { status: 202 })
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
@@ -176,7 +177,7 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("resume", "/runs/:run_id/resume")
       .setPath(runPath)
-      .setPayload(choice("type", Schema.Union(ToolResult, Resume)))
+      .setPayload(strict(choice("type", Schema.Union(ToolResult, Resume))))
       .addSuccess(ResumedReply)
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)

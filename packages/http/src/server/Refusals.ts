@@ -15,6 +15,7 @@ import type {
 } from "@runlease/core"
 import { Cause, Effect, Match, Option, ParseResult, Predicate } from "effect"
 import * as Refusal from "../Refusal.js"
+import * as Strict from "../Strict.js"
 
 /** What the ports can fail with. */
 export type PortError =
@@ -101,12 +102,12 @@ export const of: (error: PortError | Refusal.Refusal) => Refusal.Refusal = Match
 export const ended = (error: Run.RunEnded): Refusal.Refusal =>
   Refusal.make(409, "run_ended", error.message, { status: error.status })
 
-const maxDetail = 300
+const maxDetail = 600
 
 const ofIssues = (issues: HttpApiError.HttpApiDecodeError["issues"]): Refusal.Refusal => {
   const issue = issues[0]
   const field = issue?.path.map(String).join(".") ?? ""
-  const said = (issue?.message ?? "The request is malformed").split("\n")[0]!
+  const said = issue === undefined ? "The request is malformed" : Strict.sentence(issue)
   const sentence = field === "" ? said : `${field}: ${said}`
   return Refusal.make(
     400,
