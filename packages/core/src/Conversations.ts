@@ -7,7 +7,7 @@ import type { Effect } from "effect"
 import { Context, Schema } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import * as Ids from "./Ids.js"
-import type { Page, PageRequest } from "./Page.js"
+import type { InvalidCursor, Page, PageRequest } from "./Page.js"
 import { MessagePart } from "./RequestSnapshot.js"
 
 export const Conversation = Schema.Struct({
@@ -76,6 +76,9 @@ export class Conversations extends Context.Tag("@runlease/core/Conversations")<
     readonly messages: (
       conversationId: Ids.ConversationId,
       page?: PageRequest,
-    ) => Effect.Effect<Page<ConversationMessage>, ConversationNotFound | ControlPlaneUnavailable>
+    ) => Effect.Effect<
+      Page<ConversationMessage>,
+      ConversationNotFound | InvalidCursor | ControlPlaneUnavailable
+    >
   }
 >() {}

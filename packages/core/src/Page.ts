@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { Either, Schema } from "effect"
 
 /** `cursor` is a `next` of an earlier page; `limit` is 1 to 100, 50 when absent. */
 export interface PageRequest {
@@ -15,6 +16,51 @@ export interface Page<out A> {
   readonly items: ReadonlyArray<A>
   readonly next: string | null
 }
+
+/**
+ * The cursor is no `next` of this list.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidCursor extends Schema.TaggedError<InvalidCursor>("@runlease/core/InvalidCursor")(
+  "InvalidCursor",
+  { cursor: Schema.String },
+) {
+  override get message() {
+    return "The cursor is not one that this list gave; leave it out to begin with the first page"
+  }
+}
+
+const wholeNumber = /^-?\d{1,16}$/
+
+/**
+ * The whole numbers that a store's cursor consists of, as many as `first` has, or `first` where there is no cursor.
+ *
+ * @since 0.1.0
+ * @category cursors
+ */
+export const keysOf = (
+  cursor: string | undefined,
+  first: ReadonlyArray<number>,
+): Either.Either<ReadonlyArray<number>, InvalidCursor> => {
+  if (cursor === undefined) return Either.right(first)
+  const parts = cursor.split(".")
+  const keys = parts.map(Number)
+  return parts.length === first.length &&
+    parts.every((part) => wholeNumber.test(part)) &&
+    keys.every(Number.isSafeInteger)
+    ? Either.right(keys)
+    : Either.left(new InvalidCursor({ cursor }))
+}
+
+/**
+ * The cursor of the page after the item with these keys.
+ *
+ * @since 0.1.0
+ * @category cursors
+ */
+export const cursorOf = (keys: ReadonlyArray<number>): string => keys.join(".")
 
 export const defaultLimit = 50
 export const maxLimit = 100

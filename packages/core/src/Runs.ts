@@ -10,7 +10,7 @@ import type { ConversationNotFound } from "./Conversations.js"
 import * as Ids from "./Ids.js"
 import type { Answers } from "./Interrupt.js"
 import { canonicalJson } from "./Json.js"
-import type { Page, PageRequest } from "./Page.js"
+import type { InvalidCursor, Page, PageRequest } from "./Page.js"
 import { RequestSnapshot } from "./RequestSnapshot.js"
 import type { Fence, LeaseLost, LeaseRef, RunEnded, RunError, RunStatus, TerminalStatus } from "./Run.js"
 import { type Run, type RunNotFound, Target, Trigger } from "./Run.js"
@@ -125,7 +125,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneUnavailable>
 
     /** Newest first. */
-    readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, ControlPlaneUnavailable>
+    readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, InvalidCursor | ControlPlaneUnavailable>
 
     /** Ends the run as cancelled, whoever holds it. `cancelled` is false when it had ended before. */
     readonly cancel: (

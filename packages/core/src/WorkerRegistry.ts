@@ -7,7 +7,7 @@ import type { Effect } from "effect"
 import { Context, Schema } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import * as Ids from "./Ids.js"
-import type { Page, PageRequest } from "./Page.js"
+import type { InvalidCursor, Page, PageRequest } from "./Page.js"
 
 /**
  * A worker to be registered. Two with the same `implementationKind` and `workerKey` in one project
@@ -78,6 +78,8 @@ export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")
     ) => Effect.Effect<RegisteredWorker, WorkerNotFound | ControlPlaneUnavailable>
 
     /** The workers of the project, newest heartbeat first. */
-    readonly list: (page?: PageRequest) => Effect.Effect<Page<RegisteredWorker>, ControlPlaneUnavailable>
+    readonly list: (
+      page?: PageRequest,
+    ) => Effect.Effect<Page<RegisteredWorker>, InvalidCursor | ControlPlaneUnavailable>
   }
 >() {}

@@ -8,16 +8,6 @@ import { Page } from "@runlease/core"
 export const limitOf = (request: Page.PageRequest | undefined): number =>
   Math.min(Math.max(1, request?.limit ?? Page.defaultLimit), Page.maxLimit)
 
-/** The whole numbers of a cursor, or `first` where there is none; of one that is none of ours `beyond`, which no key matches. */
-export const keysOf = (
-  cursor: string | undefined,
-  { beyond, first }: { readonly first: ReadonlyArray<number>; readonly beyond: ReadonlyArray<number> },
-): ReadonlyArray<number> => {
-  if (cursor === undefined) return first
-  const keys = cursor.split(".").map(Number)
-  return keys.length === first.length && keys.every(Number.isSafeInteger) ? keys : beyond
-}
-
 /** The page, given its rows and one more if there is one. */
 export const pageOf = <Row, A>(
   rows: ReadonlyArray<Row>,
@@ -29,6 +19,6 @@ export const pageOf = <Row, A>(
   const last = items.at(-1)
   return {
     items: items.map(toItem),
-    next: rows.length > limit && last !== undefined ? keys(last).join(".") : null,
+    next: rows.length > limit && last !== undefined ? Page.cursorOf(keys(last)) : null,
   }
 }

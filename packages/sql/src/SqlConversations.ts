@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Conversations, Ids } from "@runlease/core"
+import { Conversations, Ids, Page } from "@runlease/core"
 import { DateTime, Effect, Either } from "effect"
 import * as Paging from "./Paging.js"
 import { fromJson, toJson } from "./RunRow.js"
@@ -157,7 +157,7 @@ export const make = (
     messages: Effect.fn("Conversations.messages")(function* (conversationId, page) {
       const { conversation_pk } = yield* get("Conversations.messages", projectId, conversationId)
       const limit = Paging.limitOf(page)
-      const [after] = Paging.keysOf(page?.cursor, { first: [0], beyond: [Number.MAX_SAFE_INTEGER] })
+      const [after] = yield* Page.keysOf(page?.cursor, [0])
       const rows = yield* store.read(
         "Conversations.messages",
         sql<MessageRow>`SELECT * FROM messages

@@ -10,6 +10,7 @@ import {
   type GroupCommit,
   Ids,
   type Interrupt,
+  Page,
   type RequestSnapshot,
   Run,
   type Runs,
@@ -142,8 +143,12 @@ const resumeAll = Effect.fnUntraced(function* (
   )
 })
 
-const listRuns = ({ sql }: SqlStore, projectId: Ids.ProjectId, options: Runs.ListRuns) => {
-  const [before] = Paging.keysOf(options.cursor, { first: [Number.MAX_SAFE_INTEGER], beyond: [0] })
+const listRuns = (
+  { sql }: SqlStore,
+  projectId: Ids.ProjectId,
+  options: Runs.ListRuns,
+  [before]: ReadonlyArray<number>,
+) => {
   const limit = Paging.limitOf(options)
   const filters: Array<Fragment> = [
     sql`r.project_id = ${projectId}`,
@@ -204,7 +209,9 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
     }),
 
     list: Effect.fn("Runs.list")((options = {}) =>
-      store.read("Runs.list", listRuns(store, projectId, options)),
+      Effect.flatMap(Page.keysOf(options.cursor, [Number.MAX_SAFE_INTEGER]), (before) =>
+        store.read("Runs.list", listRuns(store, projectId, options, before)),
+      ),
     ),
 
     cancel: Effect.fn("Runs.cancel")((runId) =>

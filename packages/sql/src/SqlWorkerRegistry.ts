@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, WorkerRegistry } from "@runlease/core"
+import { Ids, Page, WorkerRegistry } from "@runlease/core"
 import { DateTime, Effect, Either } from "effect"
 import * as Paging from "./Paging.js"
 import { fromJson, toJson } from "./RunRow.js"
@@ -121,7 +121,7 @@ export const make = (
     list: Effect.fn("WorkerRegistry.list")(function* (page) {
       const limit = Paging.limitOf(page)
       const first = Number.MAX_SAFE_INTEGER
-      const [beat, key] = Paging.keysOf(page?.cursor, { first: [first, first], beyond: [-2, 0] })
+      const [beat, key] = yield* Page.keysOf(page?.cursor, [first, first])
       // A worker that has sent no heartbeat comes last.
       const rows = yield* store.read(
         "WorkerRegistry.list",

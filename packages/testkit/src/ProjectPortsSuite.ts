@@ -9,6 +9,7 @@ import * as ClaimsSuite from "./ClaimsSuite.js"
 import * as ConversationsSuite from "./ConversationsSuite.js"
 import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
+import * as PagesSuite from "./PagesSuite.js"
 import * as RunLogSuite from "./RunLogSuite.js"
 import * as RunsSuite from "./RunsSuite.js"
 import * as TextSuite from "./TextSuite.js"
@@ -33,4 +34,5 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   InterruptsSuite.suite(name, layer)
   WorkerRegistrySuite.suite(name, layer)
   ConversationsSuite.suite(name, layer)
+  PagesSuite.suite(name, layer)
 }

@@ -77,7 +77,13 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
     }),
 
     messages: Effect.fn("Conversations.messages")((conversationId, page) =>
-      Either.map(find(conversationId), ({ messages }) => pageOf(messages, page, (message) => message.id)),
+      Either.flatMap(find(conversationId), ({ messages }) =>
+        pageOf(
+          messages.map((item, index) => ({ keys: [index], item })),
+          page,
+          [-1],
+        ),
+      ),
     ),
   }
 }

@@ -3,7 +3,15 @@
  */
 import { Either } from "effect"
 import type * as Ids from "../Ids.js"
-import { defaultLimit, maxLimit, type Page, type PageRequest } from "../Page.js"
+import {
+  cursorOf,
+  defaultLimit,
+  type InvalidCursor,
+  keysOf,
+  maxLimit,
+  type Page,
+  type PageRequest,
+} from "../Page.js"
 import { type Fence, LeaseLost, RunNotFound } from "../Run.js"
 import type { ProjectState, RunRecord } from "./State.js"
 
@@ -13,15 +21,29 @@ export const findRun = (project: ProjectState, runId: Ids.RunId): Either.Either<
 export const leaseLost = (runId: Ids.RunId, fence: Fence): Either.Either<never, LeaseLost> =>
   Either.left(new LeaseLost({ runId, workerId: fence.workerId }))
 
-/** The page of `items` after the one that the cursor names. */
-export const pageOf = <A>(
-  items: ReadonlyArray<A>,
-  request: PageRequest | undefined,
-  idOf: (item: A) => string,
-): Page<A> => {
-  const limit = Math.min(Math.max(1, request?.limit ?? defaultLimit), maxLimit)
-  const cursor = request?.cursor
-  const start = cursor === undefined ? 0 : items.findIndex((item) => idOf(item) === cursor) + 1
-  const page = items.slice(start, start + limit)
-  return { items: page, next: start + limit < items.length ? idOf(page.at(-1)!) : null }
+const isAfter = (keys: ReadonlyArray<number>, others: ReadonlyArray<number>): boolean => {
+  const first = keys.findIndex((key, index) => key !== others[index])
+  return first >= 0 && keys[first]! > others[first]!
 }
+
+/** An item and the numbers that its list is ordered by, the least first. */
+export interface Keyed<A> {
+  readonly keys: ReadonlyArray<number>
+  readonly item: A
+}
+
+/** The page of `items` after the one that the cursor names, which may be gone since. `first` is before all of them. */
+export const pageOf = <A>(
+  items: ReadonlyArray<Keyed<A>>,
+  request: PageRequest | undefined,
+  first: ReadonlyArray<number>,
+): Either.Either<Page<A>, InvalidCursor> =>
+  Either.map(keysOf(request?.cursor, first), (before) => {
+    const limit = Math.min(Math.max(1, request?.limit ?? defaultLimit), maxLimit)
+    const rest = items.filter(({ keys }) => isAfter(keys, before))
+    const page = rest.slice(0, limit)
+    return {
+      items: page.map(({ item }) => item),
+      next: rest.length > limit ? cursorOf(page.at(-1)!.keys) : null,
+    }
+  })

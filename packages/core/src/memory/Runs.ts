@@ -55,17 +55,21 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
     get: Effect.fn("Runs.get")((runId) => Either.map(findRun(project, runId), ({ run }) => run)),
 
     list: Effect.fn("Runs.list")((options = {}) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         const { status, agentId, conversationId } = options
-        const runs = Array.from(project.runs.values(), ({ run }) => run)
+        const runs = Array.from(project.runs.values())
           .filter(
-            (run) =>
+            ({ run }) =>
               (status === undefined || run.status === status) &&
               (agentId === undefined || run.agentId === agentId) &&
               (conversationId === undefined || run.conversationId === conversationId),
           )
           .toReversed()
-        return pageOf(runs, options, (run) => run.runId)
+        return pageOf(
+          runs.map(({ order, run }) => ({ keys: [-order], item: run })),
+          options,
+          [Number.MIN_SAFE_INTEGER],
+        )
       }),
     ),
 

@@ -7,8 +7,9 @@ import { type RegisteredWorker, WorkerNotFound, type WorkerRegistry } from "../W
 import { pageOf } from "./Lookup.js"
 import * as State from "./State.js"
 
+/** A worker that has sent no heartbeat comes last. */
 const heartbeatOf = ({ lastHeartbeatAt }: RegisteredWorker): number =>
-  lastHeartbeatAt === null ? Number.NEGATIVE_INFINITY : DateTime.toEpochMillis(lastHeartbeatAt)
+  lastHeartbeatAt === null ? -1 : DateTime.toEpochMillis(lastHeartbeatAt)
 
 export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegistry["Type"] => {
   const { workers } = State.projectOf(state, projectId)
@@ -55,12 +56,15 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
     ),
 
     list: Effect.fn("WorkerRegistry.list")((page) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         // Reversed first, so that the newest registration leads among equals: the sort is stable.
-        const newest = Array.from(workers.values())
+        const newest = Array.from(workers.values(), (item, index) => ({
+          keys: [-heartbeatOf(item), -index],
+          item,
+        }))
           .toReversed()
-          .sort((a, b) => heartbeatOf(b) - heartbeatOf(a) || 0)
-        return pageOf(newest, page, (worker) => worker.id)
+          .sort((a, b) => a.keys[0]! - b.keys[0]!)
+        return pageOf(newest, page, [Number.MIN_SAFE_INTEGER, Number.MIN_SAFE_INTEGER])
       }),
     ),
   }

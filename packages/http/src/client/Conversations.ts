@@ -2,6 +2,7 @@ import { Conversations } from "@runlease/core"
 import { type Context, DateTime, Effect, Option, Schema } from "effect"
 import { pageOf } from "../Wire.js"
 import { Conversation, Message, NewMessage } from "../Wire/Conversation.js"
+import * as Cursor from "./Cursor.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
 
 const encodeMessage = Schema.encodeSync(NewMessage)
@@ -95,7 +96,7 @@ export const make: Effect.Effect<
         })
         .pipe(
           Effect.catchTag("Refused", (refused) =>
-            Effect.fail(notFoundOr("Conversations.messages", conversationId)(refused)),
+            Effect.fail(Cursor.verdict(page, notFoundOr("Conversations.messages", conversationId))(refused)),
           ),
         )
       return { items: data, next: page_info.next }

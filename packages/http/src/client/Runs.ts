@@ -7,6 +7,7 @@ import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Submission } from "../Wire/Submission.js"
+import * as Cursor from "./Cursor.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { outcomeBody } from "./OutcomeBody.js"
@@ -118,10 +119,11 @@ export const make = (
           const items = yield* Effect.forEach(data, views.toRun, { concurrency: 8 })
           return { items: additions ? items : items.filter(matches(options)), next: page_info.next }
         },
-        Effect.catchTags({
-          Refused: (refused) => Effect.fail(unexpected("Runs.list")(refused)),
-          RunNotFound: (error) => Effect.die(error),
-        }),
+        (list, options) =>
+          Effect.catchTags(list, {
+            Refused: (refused) => Effect.fail(Cursor.verdict(options, unexpected("Runs.list"))(refused)),
+            RunNotFound: (error) => Effect.die(error),
+          }),
       ),
 
       cancel: Effect.fn("Runs.cancel")(function* (runId) {

@@ -4,6 +4,7 @@ import { type Context, Effect, Schema } from "effect"
 import { HeartbeatReply, Registered } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { Registration, Worker } from "../Wire/Worker.js"
+import * as Cursor from "./Cursor.js"
 import { Additions, missing } from "./Additions.js"
 import { Credentials } from "./Credentials.js"
 import { path, Transport, unexpected } from "./Transport.js"
@@ -70,7 +71,10 @@ export const make = (
           })
           return { items: data, next: page_info.next }
         },
-        Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("WorkerRegistry.list")(refused))),
+        (list, page) =>
+          Effect.catchTag(list, "Refused", (refused) =>
+            Effect.fail(Cursor.verdict(page, unexpected("WorkerRegistry.list"))(refused)),
+          ),
       ),
     }
   })

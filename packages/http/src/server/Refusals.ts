@@ -8,6 +8,7 @@ import type {
   Access,
   ControlPlaneUnavailable,
   Conversations,
+  Page,
   Run,
   RunLog,
   Runs,
@@ -25,6 +26,7 @@ export type PortError =
   | Access.ProjectNotFound
   | ControlPlaneUnavailable.ControlPlaneUnavailable
   | Conversations.ConversationNotFound
+  | Page.InvalidCursor
   | Run.LeaseLost
   | Run.RunEnded
   | Run.RunNotFound
@@ -82,6 +84,7 @@ export const of: (error: PortError | Refusal.Refusal) => Refusal.Refusal = Match
         interrupt_id: error.interruptId,
         ...(error.open === undefined ? {} : { open_interrupt_ids: error.open }),
       }),
+    InvalidCursor: (error) => Refusal.make(400, "invalid_cursor", error.message, { field: "cursor" }),
     LeaseLost: (error) => Refusal.make(403, "lease_lost", error.message),
     RunEnded: (error) => Refusal.make(400, "run_ended", details.terminal, { status: error.status }),
     RunWaiting: () => Refusal.make(400, "run_waiting", details.waiting),

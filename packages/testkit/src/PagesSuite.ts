@@ -1,0 +1,77 @@
+/**
+ * What the lists of every control plane must do page by page.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
+import { Runs } from "@runlease/core/Runs"
+import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import { Effect, type Layer } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+const garbage = [
+  "garbage",
+  "",
+  " ",
+  "1e3",
+  "0x10",
+  "1.5.2",
+  "1.",
+  "-",
+  "99999999999999999999",
+  "\u0000",
+  "__proto__",
+]
+
+/**
+ * Declares the tests of cursors.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Pages (${name})`, () => {
+    test(
+      "refuse a cursor that their list did not give",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const registry = yield* WorkerRegistry
+        const conversations = yield* Conversations
+        yield* TestRuns.register()
+        yield* TestRuns.submit()
+        const { id } = yield* conversations.create()
+        for (const cursor of garbage) {
+          const verdicts = yield* Effect.all([
+            TestRuns.verdictOf(runs.list({ cursor })),
+            TestRuns.verdictOf(registry.list({ cursor })),
+            TestRuns.verdictOf(conversations.messages(id, { cursor })),
+          ])
+          deepStrictEqual([cursor, ...verdicts], [cursor, "InvalidCursor", "InvalidCursor", "InvalidCursor"])
+        }
+      }),
+    )
+
+    test(
+      "go on after an item that has left the list meanwhile",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const submitted = yield* Effect.replicateEffect(TestRuns.submit(), 4)
+        const [oldest, older] = submitted.map(({ runId }) => runId)
+        const first = yield* runs.list({ status: "pending", limit: 2 })
+        strictEqual(first.items.length, 2)
+        yield* runs.cancel(first.items[1]!.runId)
+        const second = yield* runs.list({ status: "pending", limit: 2, cursor: first.next! })
+        deepStrictEqual(
+          second.items.map(({ runId }) => runId),
+          [older, oldest],
+        )
+        strictEqual(second.next, null)
+      }),
+    )
+  })
+}
