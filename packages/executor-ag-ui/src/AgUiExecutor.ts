@@ -6,6 +6,9 @@
  * attempt had begun something else. RUN_FINISHED ends the run as its outcome says: the agent's interrupts are the run's,
  * and when all are answered the agent is resumed with the answers to them. RUN_ERROR fails it with its code and message.
  *
+ * The stream must keep the rules of AG-UI 1.0: one that breaks them is not repaired, and fails the run. What the protocol does
+ * not describe, such as an event of a later version, passes.
+ *
  * The event stream is read as fast as the log takes it. When the run is interrupted the request is closed.
  *
  * @since 0.1.0
@@ -19,6 +22,7 @@ import * as Input from "./internal/Input.js"
 import * as Names from "./internal/Names.js"
 import * as Output from "./internal/Output.js"
 import * as Request from "./internal/Request.js"
+import * as RunEnd from "./internal/RunEnd.js"
 import * as Sse from "./internal/Sse.js"
 
 /**
@@ -49,6 +53,8 @@ export interface Options {
 
 const mebibyte = 1024 * 1024
 
+const endGrace = Duration.seconds(1)
+
 const interruptsOf = (event: AgentEvent.AgentEvent): ReadonlyArray<string> => {
   const { outcome } = event
   if (event.type !== "RUN_FINISHED" || !Predicate.isRecord(outcome) || outcome["type"] !== "interrupt")
@@ -67,7 +73,8 @@ const interruptsOf = (event: AgentEvent.AgentEvent): ReadonlyArray<string> => {
  * Fails, as the executor, with these codes. Retryable: `connection_refused`, `unreachable`, `response_timeout`, `stalled`,
  * `stream_ended_early` (it broke off, or ended without RUN_FINISHED or RUN_ERROR), `log_not_read`, and `http_N` for 408, 429,
  * 500, 502, 503 and 504, after what `Retry-After` says, an hour at most. Not retryable: any other `http_N`, `invalid_url`,
- * `not_event_stream`, `bad_event`, `event_too_large`, `output_too_large`, `input_not_ag_ui`, `session_not_recorded`.
+ * `not_event_stream`, `bad_event` (what is no event at all), `ag_ui_protocol_violation`, `event_too_large`, `output_too_large`,
+ * `input_not_ag_ui`, `session_not_recorded`.
  *
  * @since 0.1.0
  * @category constructors
@@ -105,7 +112,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     }
     return bytes.pipe(
       Sse.decode(maxEventBytes),
-      Output.events({ maxEventBytes, blot }),
+      Output.events({ runId: input.runId, maxEventBytes, endGrace, blot }),
+      Stream.map(RunEnd.withUsage),
       Stream.map(names.translate),
       Stream.tap(keepAsked),
     )

@@ -133,7 +133,7 @@ describe("what the agent sends", () => {
         { type: "X_OWN", kept: { as: "it is" } },
         { type: "STEP_FINISHED", stepName: "s" },
       ]
-      const finish = { outcome: { type: "success", pendingToolCallIds: ["c"] }, result: { ok: true } }
+      const finish = { outcome: { type: "success", pendingToolCallIds: [] }, result: { ok: true } }
       const usage = [{ model: "m", inputTokens: 1 }]
       const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
         begin()
@@ -150,7 +150,7 @@ describe("what the agent sends", () => {
           runId: run.runId,
           ...finish,
           usage,
-          metadata: { a: 1, usage, pendingToolCallIds: ["c"] },
+          metadata: { a: 1, usage },
         },
       ])
       assertTrue(exit._tag === "Success")
@@ -160,16 +160,16 @@ describe("what the agent sends", () => {
   )
 
   for (const [what, finish, status, error] of [
-    ["success", { type: "RUN_FINISHED", threadId: "t", runId: "r" }, "completed", null],
+    ["success", ({ finished }: Peer.Call) => finished(), "completed", null],
     [
       "cancelled",
-      { type: "RUN_FINISHED", threadId: "t", runId: "r", outcome: { type: "cancelled" } },
+      ({ finished }: Peer.Call) => finished({ outcome: { type: "cancelled" } }),
       "cancelled",
       null,
     ],
     [
       "an error",
-      { type: "RUN_ERROR", message: "No", code: "NOPE" },
+      () => ({ type: "RUN_ERROR", message: "No", code: "NOPE" }),
       "failed",
       { code: "NOPE", message: "No" },
     ],
@@ -177,9 +177,9 @@ describe("what the agent sends", () => {
     test(
       `ends the run: ${what}`,
       Effect.gen(function* () {
-        const agent = yield* Peer.serve(async ({ begin, send, started }) => {
-          begin()
-          await send(started, ...say("m", "Hello"), finish)
+        const agent = yield* Peer.serve(async (call) => {
+          call.begin()
+          await call.send(call.started, ...say("m", "Hello"), finish(call))
         })
         const executor = yield* Peer.make({ url: agent.url })
         yield* TestWorker.start(executor.execute)

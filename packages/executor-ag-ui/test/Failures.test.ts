@@ -91,11 +91,11 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "sends an event without what AG-UI demands of it": {
     answer: sending(text, 'data: {"type":"TEXT_MESSAGE_CONTENT","messageId":"m"}\n\n'),
-    code: "bad_event",
+    code: "ag_ui_protocol_violation",
     retryable: false,
     message:
-      "The agent sent a malformed event: TEXT_MESSAGE_CONTENT must have a string in `delta`, this has undefined: " +
-      '{"type":"TEXT_MESSAGE_CONTENT","messageId":"m"}',
+      "The agent broke the AG-UI protocol: TEXT_MESSAGE_CONTENT has a wrong value in `delta`: " +
+      "Invalid input: expected string, received undefined",
     types: ["TEXT_MESSAGE_START"],
   },
   "sends an event that is too large": {
@@ -137,6 +137,40 @@ const cases: Readonly<Record<string, Case>> = {
     retryable: true,
     message: "The agent's event stream ended before RUN_FINISHED or RUN_ERROR",
     types: ["TEXT_MESSAGE_START"],
+  },
+  "ends its stream after another run": {
+    answer: async ({ begin, input: { threadId }, response, send }) => {
+      begin()
+      await send(
+        { type: "RUN_STARTED", threadId, runId: "other" },
+        text,
+        { type: "TEXT_MESSAGE_END", messageId: "m" },
+        { type: "RUN_FINISHED", threadId, runId: "other" },
+      )
+      response.end()
+    },
+    code: "ag_ui_protocol_violation",
+    retryable: false,
+    message: "The agent broke the AG-UI protocol: the stream ends after run other, without run ",
+  },
+  "ends its stream within an older run": {
+    answer: async ({ begin, input: { threadId }, response, send }) => {
+      begin()
+      await send({ type: "RUN_STARTED", threadId, runId: "other" }, text)
+      response.end()
+    },
+    code: "stream_ended_early",
+    retryable: true,
+    message: "The agent's event stream ended before RUN_FINISHED or RUN_ERROR",
+  },
+  "ends its run under another name": {
+    answer: async ({ begin, send, started }) => {
+      begin()
+      await send(started, { type: "RUN_FINISHED", threadId: "t", runId: "other" })
+    },
+    code: "ag_ui_protocol_violation",
+    retryable: false,
+    message: "The agent broke the AG-UI protocol: RUN_FINISHED names run other in run ",
   },
   "ends its stream in the middle of an event": {
     answer: sending(text, 'data: {"type":"TEXT_'),
@@ -200,7 +234,7 @@ describe("a run whose agent", () => {
         const given = yield* failed({ url: agent.url, ...options })
         strictEqual(given.failure.code, code)
         strictEqual(given.failure.retryable, retryable)
-        if (message.endsWith(": ")) {
+        if (message.endsWith(" ")) {
           assertTrue(
             given.failure.message.startsWith(message) && given.failure.message.length > message.length,
           )

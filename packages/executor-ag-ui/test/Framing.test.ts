@@ -4,20 +4,25 @@ import { describe } from "vitest"
 import * as Peer from "./Peer.js"
 import { claimed, execute, failureOf, test } from "./Runs.js"
 
+const started = '{"type":"RUN_STARTED","threadId":"t","runId":"r"}'
 const finished = '{"type":"RUN_FINISHED","threadId":"t","runId":"r"}'
+
+/** The stream with the id of the run that was requested. */
+const answering = (call: Peer.Call, stream: string) =>
+  stream.replaceAll('"r"', JSON.stringify(call.input.runId))
 const custom = (value: unknown) => ({ type: "CUSTOM", name: "n", value })
 const text = "wörld 🌍\u2028"
 
 /** Event streams that the standard allows, of a CUSTOM event with the text and then the end. */
 const streams: Readonly<Record<string, string>> = {
-  "lines ended by LF": `data: ${JSON.stringify(custom(text))}\n\ndata: ${finished}\n\n`,
-  "lines ended by CR and LF": `data: ${JSON.stringify(custom(text))}\r\n\r\ndata: ${finished}\r\n\r\n`,
-  "lines ended by CR": `data: ${JSON.stringify(custom(text))}\r\rdata: ${finished}\r\r`,
-  "a byte order mark": `\uFEFFdata: ${JSON.stringify(custom(text))}\n\ndata: ${finished}\n\n`,
-  "comments, names, ids and blank lines": `:\n\n: keep\n\n\n\nevent: x\nid: 1\nretry: 5\ndata: ${JSON.stringify(custom(text))}\n:in it\n\ndata: ${finished}\n\n`,
-  "data in several lines": `data: {"type":"CUSTOM",\ndata: "name":"n",\r\ndata:"value":${JSON.stringify(text)}}\r\n\r\ndata: ${finished}\n\n`,
-  "no blank line at its end": `data: ${JSON.stringify(custom(text))}\n\ndata: ${finished}`,
-  "a null where AG-UI 1.0 wants nothing": `data: ${JSON.stringify({ ...custom(text), subagentRunId: null })}\n\ndata: ${finished}\n\n`,
+  "lines ended by LF": `data: ${started}\n\ndata: ${JSON.stringify(custom(text))}\n\ndata: ${finished}\n\n`,
+  "lines ended by CR and LF": `data: ${started}\r\n\r\ndata: ${JSON.stringify(custom(text))}\r\n\r\ndata: ${finished}\r\n\r\n`,
+  "lines ended by CR": `data: ${started}\r\rdata: ${JSON.stringify(custom(text))}\r\rdata: ${finished}\r\r`,
+  "a byte order mark": `\uFEFFdata: ${started}\n\ndata: ${JSON.stringify(custom(text))}\n\ndata: ${finished}\n\n`,
+  "comments, names, ids and blank lines": `:\n\n: keep\ndata: ${started}\n\n\n\nevent: x\nid: 1\nretry: 5\ndata: ${JSON.stringify(custom(text))}\n:in it\n\ndata: ${finished}\n\n`,
+  "data in several lines": `data: ${started}\n\ndata: {"type":"CUSTOM",\ndata: "name":"n",\r\ndata:"value":${JSON.stringify(text)}}\r\n\r\ndata: ${finished}\n\n`,
+  "no blank line at its end": `data: ${started}\n\ndata: ${JSON.stringify(custom(text))}\n\ndata: ${finished}`,
+  "a null where AG-UI 1.0 wants nothing": `data: ${started}\n\ndata: ${JSON.stringify({ ...custom(text), subagentRunId: null })}\n\ndata: ${finished}\n\n`,
 }
 
 const pieces: Readonly<Record<string, (bytes: Buffer) => ReadonlyArray<Buffer>>> = {
@@ -42,7 +47,7 @@ describe("an event stream is read with", () => {
         Effect.gen(function* () {
           const agent = yield* Peer.serve(async (call) => {
             call.begin()
-            await writeApart(call, split(Buffer.from(stream)))
+            await writeApart(call, split(Buffer.from(answering(call, stream))))
             call.response.end()
           })
           const executor = yield* Peer.make({ url: agent.url })
@@ -70,9 +75,11 @@ describe("the limit of an event", () => {
         call.begin()
         await writeApart(
           call,
-          [...Buffer.from(`data: ${data}\r\n\r\ndata: ${finished}\n\n`).toString("latin1")].map((byte) =>
-            Buffer.from(byte, "latin1"),
-          ),
+          [
+            ...Buffer.from(
+              answering(call, `data: ${started}\n\ndata: ${data}\r\n\r\ndata: ${finished}\n\n`),
+            ).toString("latin1"),
+          ].map((byte) => Buffer.from(byte, "latin1")),
         )
         call.response.end()
       })

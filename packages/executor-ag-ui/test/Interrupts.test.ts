@@ -207,7 +207,7 @@ describe("an agent's interrupts", () => {
       yield* TestWorker.start(executor.execute)
       const { runId } = yield* TestRuns.submit()
       const { error } = yield* untilStatus(runId, "failed")
-      strictEqual(error?.code, "bad_event")
+      strictEqual(error?.code, "ag_ui_protocol_violation")
     }),
   )
 })

@@ -1,0 +1,78 @@
+import { HttpAgent, type RunAgentInput } from "@ag-ui/client"
+import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Effect } from "effect"
+import { of } from "rxjs"
+import { describe } from "vitest"
+import * as Peer from "./Peer.js"
+import { claimed, execute, failureOf, test } from "./Runs.js"
+import * as Streams from "./Streams.js"
+
+const serving = ({ events }: Streams.Case) =>
+  Peer.serve(async ({ begin, input, response, write }) => {
+    const { runId, threadId } = input
+    begin()
+    // Not by AG-UI's encoder, which mends what it sends.
+    for (const event of events({ threadId, runId })) await write(`data: ${JSON.stringify(event)}\n\n`)
+    response.end()
+  })
+
+const taken = (stream: Streams.Case) =>
+  Effect.gen(function* () {
+    const agent = yield* serving(stream)
+    const executor = yield* Peer.make({ url: agent.url })
+    return yield* execute(executor, yield* claimed())
+  })
+
+/** The reference client, which keeps why it rejected a stream and prints nothing of it. */
+class Client extends HttpAgent {
+  rejection: string | undefined
+  protected override onError(_input: RunAgentInput, error: Error) {
+    this.rejection = error.message
+    return of({})
+  }
+}
+
+/** Why the reference client rejects the stream, if it does. RUN_ERROR is the agent's failure, not the stream's. */
+const rejectionByClient = (stream: Streams.Case) =>
+  Effect.gen(function* () {
+    const { url } = yield* serving(stream)
+    const agent = new Client({ url, threadId: "thread" })
+    let told = false
+    const onRunErrorEvent = () => void (told = true)
+    yield* Effect.promise(() => agent.runAgent({ runId: "run" }, { onRunErrorEvent }))
+    return told ? undefined : agent.rejection
+  })
+
+describe("a stream is taken with", () => {
+  for (const [what, stream] of Object.entries(Streams.accepted)) {
+    test(
+      what,
+      Effect.gen(function* () {
+        const { events, exit } = yield* taken(stream)
+        strictEqual(exit._tag, "Success")
+        deepStrictEqual(
+          events.map(({ type }) => type),
+          stream.types,
+        )
+        strictEqual(yield* rejectionByClient(stream), undefined)
+      }),
+    )
+  }
+})
+
+describe("a stream is rejected for", () => {
+  for (const [what, stream] of Object.entries(Streams.rejected)) {
+    test(
+      what,
+      Effect.gen(function* () {
+        const given = yield* taken(stream)
+        const failure = failureOf(given)
+        strictEqual(failure.code, "ag_ui_protocol_violation")
+        strictEqual(failure.retryable, false)
+        assertInclude(failure.message.toLowerCase(), stream.problem.toLowerCase())
+        assertTrue(given.events.every(({ type }) => type !== "RUN_FINISHED"))
+        strictEqual(typeof (yield* rejectionByClient(stream)), "string")
+      }),
+    )
+  }
+})
