@@ -8,6 +8,7 @@ import { Access } from "@runlease/core"
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import type { Refusal } from "./Refusal.js"
 import * as Refusals from "./server/Refusals.js"
+import * as UnknownCallers from "./server/UnknownCallers.js"
 
 /**
  * Whom the server takes the sender of a request for; nobody is answered 401.
@@ -34,21 +35,29 @@ const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Option.Optio
 }
 
 /**
- * By the tokens that the control plane gave out. Another authentication falls back to this one for its workers, whose
- * tokens come from here when they register.
+ * By the tokens that the control plane gave out; each address may try a limited number of others. Another authentication
+ * falls back to this one for its workers, whose tokens come from here when they register.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Context.Tag.Service<Authentication>, never, Access.Access> = Effect.map(
-  Access.Access,
-  (access) => ({
-    identify: (request) =>
-      Option.match(tokenOf(request), {
-        onNone: () => Effect.succeedNone,
-        onSome: (token) => Effect.mapError(access.authenticate(Redacted.make(token)), Refusals.of),
-      }),
-  }),
+export const make: Effect.Effect<Context.Tag.Service<Authentication>, never, Access.Access> = Effect.gen(
+  function* () {
+    const access = yield* Access.Access
+    const unknownCallers = yield* UnknownCallers.make
+    return {
+      identify: (request) =>
+        Option.match(tokenOf(request), {
+          onNone: () => Effect.succeedNone,
+          onSome: (token) =>
+            unknownCallers.limit(
+              request,
+              token,
+              Effect.mapError(access.authenticate(Redacted.make(token)), Refusals.of),
+            ),
+        }),
+    }
+  },
 )
 
 /**

@@ -7,6 +7,7 @@ import { HttpServerRequest } from "@effect/platform"
 import { Effect, Layer, Option } from "effect"
 import { Authentication } from "../Authentication.js"
 import { Authorization } from "../Principal.js"
+import type * as Refusal from "../Refusal.js"
 import { RateLimit } from "./RateLimit.js"
 import * as Refusals from "./Refusals.js"
 
@@ -23,13 +24,19 @@ export const layer: Layer.Layer<Authorization, never, Authentication | RateLimit
   Effect.gen(function* () {
     const authentication = yield* Authentication
     const rateLimit = yield* RateLimit
-    const authenticate = Effect.gen(function* () {
-      const request = yield* HttpServerRequest.HttpServerRequest
+    // The second scheme is tried when the first one has refused; the refusal is the same, and not worked out again.
+    const refused = new WeakMap<HttpServerRequest.HttpServerRequest, Refusal.Refusal>()
+    const identify = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
       const principal = yield* authentication.identify(request)
       if (Option.isNone(principal)) return yield* unauthorized(request)
       yield* rateLimit.take(principal.value)
       return principal.value
     })
+    const authenticate = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+      Effect.tapError(refused.get(request) ?? identify(request), (refusal) =>
+        Effect.sync(() => refused.set(request, refusal)),
+      ),
+    )
     // Both schemes look at both headers: with one each, the second would hide why the first one failed.
     return Authorization.of({ bearer: () => authenticate, apiKey: () => authenticate })
   }),

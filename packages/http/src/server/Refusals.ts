@@ -52,6 +52,14 @@ export const unauthorized = (detail: string): Refusal.Refusal =>
     headers: { "www-authenticate": "Bearer" },
   })
 
+/** A request past a limit, and for how long to wait. */
+export const tooMany = (detail: string, waitMillis: number): Refusal.Refusal =>
+  new Refusal.Refusal({
+    httpStatus: 429,
+    body: { error: "too_many_requests", detail },
+    headers: { "retry-after": String(Math.max(1, Math.ceil(waitMillis / 1000))) },
+  })
+
 const unavailable = (error: ControlPlaneUnavailable.ControlPlaneUnavailable) =>
   new Refusal.Refusal({
     httpStatus: 503,
