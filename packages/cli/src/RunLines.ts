@@ -37,6 +37,10 @@ export const toJson = (run: Run.Run) => ({
   created_at: instant(run.createdAt),
   started_at: instant(run.startedAt),
   finished_at: instant(run.finishedAt),
+  attempt: run.attempt,
+  max_attempts: run.maxAttempts,
+  held_by: run.lease?.owner ?? null,
+  lease_expires_at: instant(run.lease?.expiresAt ?? null),
   waiting_for:
     openOf(run).length === 0
       ? null
@@ -50,10 +54,21 @@ export const toJson = (run: Run.Run) => ({
   result: run.result,
 })
 
-/** The run as lines of what there is to tell, and how to answer what it asks. */
-export const toText = (run: Run.Run): string => {
-  const { open: _, ...fields } = toJson(run)
-  const lines = Object.entries(fields)
+const leaseLine = (lease: Run.LeaseRecord | null, now: DateTime.Utc): string | null => {
+  if (lease === null) return null
+  const left = Math.ceil((lease.expiresAt.epochMillis - now.epochMillis) / 1000)
+  return left > 0 ? `expires in ${left}s` : `expired ${-left}s ago`
+}
+
+/** The run as lines of what there is to tell at `now`, and how to answer what it asks. */
+export const toText = (run: Run.Run, now: DateTime.Utc): string => {
+  const { attempt, held_by, lease_expires_at: _, max_attempts, open: __, ...fields } = toJson(run)
+  const lines = Object.entries({
+    ...fields,
+    attempt: attempt === 0 ? null : `${attempt} of ${max_attempts}`,
+    "held by": held_by,
+    lease: leaseLine(run.lease, now),
+  })
     .filter(([, value]) => value !== null)
     .map(([key, value]) => `${key.padEnd(16)}${typeof value === "string" ? value : JSON.stringify(value)}`)
   const open = openOf(run)

@@ -3,7 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { Ids, Run, RunLog, Runs } from "@runlease/core"
-import { Chunk, Console, Duration, Effect, Option, Stream } from "effect"
+import { Chunk, Console, DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as AdminApi from "./AdminApi.js"
 import { ExitCode, QuietExit } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
@@ -73,9 +73,12 @@ const get = Command.make("get", { ...common, runId }, (options) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs
     const run = yield* runs.get(options.runId)
-    yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(RunLines.toText(run))
+    const now = yield* DateTime.now
+    yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(RunLines.toText(run, now))
   }).pipe(Settings.withClient(options.connection)),
-).pipe(Command.withDescription("Show one run, and what it asks while it waits."))
+).pipe(
+  Command.withDescription("Show one run: who holds it and for how long, and what it asks while it waits."),
+)
 
 const cancel = Command.make("cancel", { ...common, runId }, (options) =>
   Effect.gen(function* () {

@@ -11,6 +11,7 @@ import * as Flag from "./Flag.js"
 import * as Output from "./Output.js"
 import * as ProgramStderr from "./ProgramStderr.js"
 import * as Settings from "./Settings.js"
+import * as TakeOver from "./TakeOver.js"
 import * as WorkerLines from "./WorkerLines.js"
 
 const options = {
@@ -53,6 +54,9 @@ const options = {
   key: Options.text("key").pipe(
     Options.withDescription("This worker's key, kept over restarts; host and process when absent"),
     Options.optional,
+  ),
+  takeOver: Options.boolean("take-over").pipe(
+    Options.withDescription("Start with --key although a worker with that key lives, which evicts it"),
   ),
   name: Options.text("name").pipe(Options.withDescription("A name for people"), Options.optional),
   json: Settings.json,
@@ -115,7 +119,11 @@ export const command = Command.make(
       // The program has its own grace; what ends it needs a moment more.
       interruptGrace: Duration.sum(parsed.executor.grace, "2 seconds"),
     }
-    return yield* work(workerOptions, tell).pipe(
+    const unlessLiving =
+      Option.isSome(parsed.key) && !parsed.takeOver
+        ? TakeOver.refuse(parsed.kind, parsed.key.value)
+        : Effect.void
+    return yield* Effect.zipRight(unlessLiving, work(workerOptions, tell)).pipe(
       Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
       Effect.retry({ while: (error) => error._tag === "WorkerNotFound" }),
       Effect.provide(executor),

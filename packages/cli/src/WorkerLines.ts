@@ -1,8 +1,8 @@
 /**
  * What `runlease worker` tells of its worker: a line for people, a JSON object for machines.
  */
-import type { Interrupt, Run, WorkerEvent } from "@runlease/core"
-import { Duration } from "effect"
+import { type Interrupt, type Run, type WorkerEvent, type WorkerRegistry, WorkerState } from "@runlease/core"
+import { type DateTime, Duration } from "effect"
 import type { Paint } from "./Output.js"
 import type { Line } from "./ProgramStderr.js"
 
@@ -97,3 +97,9 @@ export const ofStderrJson = ({ agentId, runId, text }: Line): Record<string, unk
 /** A line of a program's stderr as a line. */
 export const ofStderr = ({ agentId, runId, text }: Line, paint: Paint): string =>
   `${paint("dim", runId)}  ${agentId}  ${paint("dim", "|")} ${text}`
+
+/** How long ago the worker was last in contact. */
+export const contact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc): string => {
+  const seconds = Math.max(0, now.epochMillis - WorkerState.lastContact(worker).epochMillis) / 1000
+  return `${Duration.format(Duration.seconds(Math.floor(seconds)))} ago`
+}

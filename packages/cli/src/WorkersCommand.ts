@@ -2,20 +2,30 @@
  * `runlease workers`: who is registered, and the end of their tokens.
  */
 import { Args, Command } from "@effect/cli"
-import { Ids, WorkerRegistry } from "@runlease/core"
+import { Ids, WorkerRegistry, WorkerState } from "@runlease/core"
 import { Console, DateTime, Effect } from "effect"
 import * as AdminApi from "./AdminApi.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
+import * as WorkerLines from "./WorkerLines.js"
 import * as Word from "./Word.js"
 
 const instant = (value: DateTime.Utc | null) => (value === null ? null : DateTime.formatIso(value))
+
+const colours: Readonly<Record<WorkerState.WorkerState, Parameters<Output.Paint>[0]>> = {
+  working: "green",
+  idle: "cyan",
+  draining: "yellow",
+  silent: "red",
+  gone: "dim",
+}
 
 const list = Command.make("list", { connection: Settings.connection, json: Settings.json }, (options) =>
   Effect.gen(function* () {
     const registry = yield* WorkerRegistry.WorkerRegistry
     const { items } = yield* registry.list({ limit: 100 })
     const paint = yield* Output.paint
+    const now = yield* DateTime.now
     if (options.json) {
       return yield* Effect.forEach(
         items,
@@ -26,7 +36,10 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
             worker_key: worker.workerKey,
             display_name: worker.displayName,
             status: worker.status,
+            state: WorkerState.of(worker, now),
+            in_flight: worker.inFlight,
             last_heartbeat_at: instant(worker.lastHeartbeatAt),
+            last_contact_at: instant(WorkerState.lastContact(worker)),
           }),
         { discard: true },
       )
@@ -34,20 +47,29 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
     if (items.length === 0) return yield* Console.log("No workers")
     yield* Console.log(
       Output.table(
-        ["WORKER", "KIND", "KEY", "NAME", "STATUS", "LAST HEARTBEAT"],
-        items.map((worker) => [
-          worker.id,
-          worker.implementationKind,
-          worker.workerKey,
-          worker.displayName ?? "",
-          worker.status,
-          instant(worker.lastHeartbeatAt) ?? "never",
-        ]),
+        ["WORKER", "KIND", "KEY", "NAME", "STATE", "RUNS", "LAST CONTACT"],
+        items.map((worker) => {
+          const state = WorkerState.of(worker, now)
+          return [
+            worker.id,
+            worker.implementationKind,
+            worker.workerKey,
+            worker.displayName ?? "",
+            // Padded before it is painted: a table counts what a terminal does not show.
+            paint(colours[state], state.padEnd(8)),
+            worker.inFlight === null ? "" : String(worker.inFlight),
+            WorkerLines.contact(worker, now),
+          ]
+        }),
         paint,
       ),
     )
   }).pipe(Settings.withClient(options.connection)),
-).pipe(Command.withDescription("List the project's workers, newest heartbeat first, at most 100."))
+).pipe(
+  Command.withDescription(
+    "List the project's workers, newest heartbeat first, at most 100. A worker is working, idle, draining, silent (no contact for 75 s) or gone (ended, or no contact for 5 min).",
+  ),
+)
 
 const revoke = Command.make(
   "revoke",

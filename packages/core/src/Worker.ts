@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Scope } from "effect"
-import { Cause, Clock, Context, Deferred, Duration, Effect, Layer, Random, Stream } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Random, Stream } from "effect"
 import { Claims } from "./Claims.js"
 import { backoff, type ControlPlaneUnavailable, heeding } from "./ControlPlaneUnavailable.js"
 import type { ProjectPorts } from "./ControlPlane.js"
@@ -19,7 +19,7 @@ import type { ClaimedRun } from "./Run.js"
 import * as RunExecution from "./RunExecution.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import { resolve, type WorkerOptions } from "./WorkerOptions.js"
-import type { RegisteredWorker, WorkerNotFound } from "./WorkerRegistry.js"
+import type { RegisteredWorker, WorkerNotFound, WorkerStatus } from "./WorkerRegistry.js"
 import { WorkerRegistry } from "./WorkerRegistry.js"
 
 /** Why a worker cannot go on: its control plane refused it, or does not know it any more. */
@@ -96,7 +96,10 @@ export const make = Effect.fnUntraced(function* (
       implementationKind: options.implementationKind,
       workerKey: workerOptions.workerKey ?? (yield* Ids.uuidV7),
       displayName: workerOptions.displayName,
-      metadata: workerOptions.metadata,
+      metadata:
+        options.agentIds.length === 0
+          ? workerOptions.metadata
+          : { agent_ids: options.agentIds, ...workerOptions.metadata },
     }),
   )
   events.tell(WorkerEvent.Registered({ worker: registered }))
@@ -176,12 +179,16 @@ export const make = Effect.fnUntraced(function* (
     }),
   )
 
+  let draining = false
+  // Another process may have registered under the same key to take over, so one that drains says so once.
   const heartbeat = Effect.delay(
-    Effect.catchIf(registry.heartbeat(workerId), transient, (error) =>
-      Effect.logWarning(`Heartbeat failed: ${error.message}`),
+    Effect.suspend(() => registry.heartbeat(workerId, draining ? undefined : "active")).pipe(
+      Effect.catchIf(transient, (error) => Effect.logWarning(`Heartbeat failed: ${error.message}`)),
     ),
     options.heartbeatInterval,
   )
+  const announce = (status: WorkerStatus) =>
+    registry.heartbeat(workerId, status).pipe(Effect.timeout("2 seconds"), Effect.ignore)
   const heed = leases.signals(workerId).pipe(
     Stream.runForEach((signal) =>
       Effect.forEach(
@@ -194,6 +201,8 @@ export const make = Effect.fnUntraced(function* (
   )
   const drain = Effect.gen(function* () {
     events.tell(WorkerEvent.Draining({ inFlight: held.size }))
+    draining = true
+    const announced = yield* Effect.fork(announce("draining"))
     yield* Effect.timeoutOption(nothingHeld.await, options.drainTimeout)
     yield* Effect.forEach(Array.from(held), ({ lease }) => lease.end("Drained"), { discard: true })
     // An executor's finalizers, and then the hand-back, each have the grace.
@@ -202,6 +211,8 @@ export const make = Effect.fnUntraced(function* (
       Duration.sum(Duration.times(options.interruptGrace, 2), "1 second"),
     )
     yield* Effect.forEach(Array.from(held), ({ abandon }) => abandon, { discard: true })
+    yield* Fiber.join(announced)
+    yield* announce("ended")
   })
   // Where one of the worker's fibers ends, the worker does, for the same reason.
   const failing = <R>(effect: Effect.Effect<unknown, WorkerError, R>) =>

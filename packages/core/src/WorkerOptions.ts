@@ -20,7 +20,7 @@ export interface WorkerOptions {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
   /** How many runs it works on at once, 1 or more; 10 when absent. */
   readonly concurrency?: number | undefined
-  /** Which agents' runs it claims; any when absent. */
+  /** Which agents' runs it claims; any when absent. The registration has them as `agent_ids` in its metadata. */
   readonly agentIds?: ReadonlyArray<string> | undefined
   /** 5 to 300 seconds; 60 seconds when absent. The time a crashed worker's runs are idle at most. */
   readonly leaseDuration?: Duration.DurationInput | undefined

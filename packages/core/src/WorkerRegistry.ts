@@ -34,7 +34,27 @@ export const Registration = Schema.Struct({
 export type Registration = typeof Registration.Type
 
 /**
- * A registered worker.
+ * What a worker says of itself: it works, it shuts down and claims no more, it has ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const WorkerStatus = Schema.Literal("active", "draining", "ended")
+export type WorkerStatus = typeof WorkerStatus.Type
+
+/**
+ * The status of a worker that says `next`. Only one that drains ends: where another process has registered under the
+ * same key since, the end of the process before it is not the worker's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const nextStatus = (current: string, next: WorkerStatus | undefined): string =>
+  next === undefined || (next === "ended" && current !== "draining") ? current : next
+
+/**
+ * A registered worker. `status` is a `WorkerStatus`, or what another control plane says. `inFlight` is how many runs it
+ * holds, where `list` gave the worker and the control plane counts them.
  *
  * @since 0.1.0
  * @category models
@@ -48,6 +68,7 @@ export const RegisteredWorker = Schema.Struct({
   status: Schema.String,
   displayName: Schema.NullOr(Schema.String),
   metadata: Schema.Unknown,
+  inFlight: Schema.NullOr(Schema.NonNegativeInt),
   createdAt: Schema.DateTimeUtcFromNumber,
   updatedAt: Schema.DateTimeUtcFromNumber,
   lastHeartbeatAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
@@ -72,12 +93,16 @@ export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")
       registration: Registration,
     ) => Effect.Effect<RegisteredWorker, ControlPlaneUnavailable>
 
-    /** Says that the worker lives. Leases do not depend on it. */
+    /**
+     * Says that the worker lives, and its `status` where that is given. Leases do not depend on it. A registration makes
+     * the worker active, and it ends only after it has drained (`nextStatus`).
+     */
     readonly heartbeat: (
       workerId: Ids.WorkerId,
+      status?: WorkerStatus,
     ) => Effect.Effect<RegisteredWorker, WorkerNotFound | ControlPlaneUnavailable>
 
-    /** The workers of the project, newest heartbeat first. */
+    /** The workers of the project, newest heartbeat first, with the runs that each holds counted. */
     readonly list: (
       page?: PageRequest,
     ) => Effect.Effect<Page<RegisteredWorker>, InvalidCursor | ControlPlaneUnavailable>

@@ -24,7 +24,7 @@ interface WorkerRow {
   readonly last_heartbeat_at: number | null
 }
 
-const toWorker = (row: WorkerRow): WorkerRegistry.RegisteredWorker => ({
+const toWorker = (row: WorkerRow, inFlight: number | null = null): WorkerRegistry.RegisteredWorker => ({
   id: row.id,
   projectId: row.project_id,
   implementationKind: row.implementation_kind,
@@ -33,6 +33,7 @@ const toWorker = (row: WorkerRow): WorkerRegistry.RegisteredWorker => ({
   status: row.status,
   displayName: row.display_name,
   metadata: fromJson(row.metadata),
+  inFlight,
   createdAt: DateTime.unsafeMake(row.created_at),
   updatedAt: DateTime.unsafeMake(row.updated_at),
   lastHeartbeatAt: row.last_heartbeat_at === null ? null : DateTime.unsafeMake(row.last_heartbeat_at),
@@ -47,6 +48,21 @@ interface Register {
 interface Heartbeat {
   readonly projectId: Ids.ProjectId
   readonly workerId: Ids.WorkerId
+  readonly status: WorkerRegistry.WorkerStatus | undefined
+}
+
+/** One row for each worker, with the last status that it says. */
+const heartbeatRows = (requests: ReadonlyArray<Heartbeat>) => {
+  const rows = new Map<string, { project_id: string; id: string; next_status: string | null }>()
+  for (const { projectId, status, workerId } of requests) {
+    const key = `${projectId} ${workerId}`
+    rows.set(key, {
+      project_id: projectId,
+      id: workerId,
+      next_status: status ?? rows.get(key)?.next_status ?? null,
+    })
+  }
+  return Array.from(rows.values())
 }
 
 /**
@@ -95,11 +111,12 @@ export const make = (
     run: (requests) =>
       Effect.gen(function* () {
         const now = yield* dialect.now
-        const rows = yield* sql<WorkerRow>`UPDATE workers SET last_heartbeat_at = ${now}, updated_at = ${now}
-          FROM ${dialect.rows(
-            { project_id: "text", id: "text" },
-            requests.map(({ projectId, workerId }) => ({ project_id: projectId, id: workerId })),
-          )} v WHERE workers.id = v.id AND workers.project_id = v.project_id
+        // As `WorkerRegistry.nextStatus` has it.
+        const rows = yield* sql<WorkerRow>`UPDATE workers SET last_heartbeat_at = ${now}, updated_at = ${now},
+            status = CASE WHEN v.next_status IS NULL OR (v.next_status = 'ended' AND workers.status <> 'draining')
+              THEN workers.status ELSE v.next_status END
+          FROM ${dialect.rows({ project_id: "text", id: "text", next_status: "text" }, heartbeatRows(requests))} v
+          WHERE workers.id = v.id AND workers.project_id = v.project_id
           RETURNING *`
         const workers = new Map(rows.map((row) => [row.id, row]))
         return requests.map(({ projectId, workerId }) => {
@@ -116,7 +133,9 @@ export const make = (
       return yield* register({ projectId, newId: yield* Ids.uuidV7, registration })
     }),
 
-    heartbeat: Effect.fn("WorkerRegistry.heartbeat")((workerId) => heartbeat({ projectId, workerId })),
+    heartbeat: Effect.fn("WorkerRegistry.heartbeat")((workerId, status) =>
+      heartbeat({ projectId, workerId, status }),
+    ),
 
     list: Effect.fn("WorkerRegistry.list")(function* (page) {
       const limit = Paging.limitOf(page)
@@ -129,7 +148,19 @@ export const make = (
           AND (COALESCE(last_heartbeat_at, -1), worker_pk) < (${beat}, ${key})
           ORDER BY COALESCE(last_heartbeat_at, -1) DESC, worker_pk DESC LIMIT ${limit + 1}`,
       )
-      return Paging.pageOf(rows, limit, (row) => [row.last_heartbeat_at ?? -1, row.worker_pk], toWorker)
+      const held = yield* store.read(
+        "WorkerRegistry.list",
+        sql<{ readonly lease_owner: string; readonly held: number }>`
+          SELECT lease_owner, CAST(COUNT(*) AS INTEGER) AS held FROM runs
+          WHERE status = 'running' AND lease_owner IS NOT NULL AND project_id = ${projectId} GROUP BY lease_owner`,
+      )
+      const inFlight = new Map(held.map((row) => [row.lease_owner, row.held]))
+      return Paging.pageOf(
+        rows,
+        limit,
+        (row) => [row.last_heartbeat_at ?? -1, row.worker_pk],
+        (row) => toWorker(row, inFlight.get(row.id) ?? 0),
+      )
     }),
   })
 }

@@ -86,6 +86,39 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "heartbeat takes a status, and a worker that does not drain does not end",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const worker = yield* TestRuns.register()
+        const statuses: Array<string> = []
+        for (const status of ["ended", "draining", undefined, "ended", "active"] as const) {
+          statuses.push((yield* registry.heartbeat(worker, status)).status)
+        }
+        deepStrictEqual(statuses, ["active", "draining", "draining", "ended", "active"])
+        yield* registry.heartbeat(worker, "draining")
+        yield* TestRuns.register()
+        strictEqual((yield* registry.heartbeat(worker, "ended")).status, "active")
+      }),
+    )
+
+    test(
+      "list counts the runs that each worker holds",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const [busy, idle] = [yield* TestRuns.register("busy"), yield* TestRuns.register("idle")]
+        for (let index = 0; index < 3; index++) yield* TestRuns.submit()
+        const inFlight = Effect.map(registry.list(), ({ items }) =>
+          [busy, idle].map((worker) => items.find(({ id }) => id === worker)!.inFlight),
+        )
+        deepStrictEqual(yield* inFlight, [0, 0])
+        const [run] = yield* TestRuns.claim(busy, { limit: 2 })
+        deepStrictEqual(yield* inFlight, [2, 0])
+        yield* TestRuns.complete(run!)
+        deepStrictEqual(yield* inFlight, [1, 0])
+      }),
+    )
+
+    test(
       "list gives the newest heartbeat first, page by page",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry

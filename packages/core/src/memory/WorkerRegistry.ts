@@ -3,7 +3,7 @@
  */
 import { DateTime, Effect, Either } from "effect"
 import * as Ids from "../Ids.js"
-import { type RegisteredWorker, WorkerNotFound, type WorkerRegistry } from "../WorkerRegistry.js"
+import { nextStatus, type RegisteredWorker, WorkerNotFound, type WorkerRegistry } from "../WorkerRegistry.js"
 import { pageOf } from "./Lookup.js"
 import * as State from "./State.js"
 
@@ -12,13 +12,23 @@ const heartbeatOf = ({ lastHeartbeatAt }: RegisteredWorker): number =>
   lastHeartbeatAt === null ? -1 : DateTime.toEpochMillis(lastHeartbeatAt)
 
 export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegistry["Type"] => {
-  const { workers } = State.projectOf(state, projectId)
+  const { runs, workers } = State.projectOf(state, projectId)
 
   const find = (kind: string, key: string): RegisteredWorker | undefined => {
     for (const worker of workers.values()) {
       if (worker.implementationKind === kind && worker.workerKey === key) return worker
     }
     return undefined
+  }
+
+  /** How many runs each worker holds. */
+  const held = (): ReadonlyMap<string, number> => {
+    const counts = new Map<string, number>()
+    for (const { run } of runs.values()) {
+      if (run.status !== "running" || run.lease === null) continue
+      counts.set(run.lease.owner, (counts.get(run.lease.owner) ?? 0) + 1)
+    }
+    return counts
   }
 
   return {
@@ -36,6 +46,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
           status: "active",
           displayName: registration.displayName ?? null,
           metadata: registration.metadata ?? null,
+          inFlight: null,
           createdAt: before?.createdAt ?? at,
           updatedAt: at,
           lastHeartbeatAt: before?.lastHeartbeatAt ?? null,
@@ -45,11 +56,16 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
       })
     }),
 
-    heartbeat: Effect.fn("WorkerRegistry.heartbeat")((workerId) =>
+    heartbeat: Effect.fn("WorkerRegistry.heartbeat")((workerId, status) =>
       State.step(state, ({ at }) => {
         const worker = workers.get(workerId)
         if (worker === undefined) return Either.left(new WorkerNotFound({ workerId }))
-        const alive = { ...worker, updatedAt: at, lastHeartbeatAt: at }
+        const alive = {
+          ...worker,
+          status: nextStatus(worker.status, status),
+          updatedAt: at,
+          lastHeartbeatAt: at,
+        }
         workers.set(workerId, alive)
         return Either.right(alive)
       }),
@@ -64,7 +80,16 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
         }))
           .toReversed()
           .sort((a, b) => a.keys[0]! - b.keys[0]!)
-        return pageOf(newest, page, [Number.MIN_SAFE_INTEGER, Number.MIN_SAFE_INTEGER])
+        const inFlight = held()
+        return Effect.map(
+          pageOf(newest, page, [Number.MIN_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]),
+          ({ items, next }) => ({
+            items: items.map((worker) =>
+              Object.assign({}, worker, { inFlight: inFlight.get(worker.id) ?? 0 }),
+            ),
+            next,
+          }),
+        )
       }),
     ),
   }

@@ -55,6 +55,11 @@ export const Claimed = Schema.Struct({
 
 export const Registered = Schema.Struct({ worker: Worker, token: Schema.String })
 
+/** A status that is none of ours, as another client may send it, is looked over. */
+const HeartbeatOptions = Schema.Struct({
+  status: nullish(Schema.String).annotations({ description: "active, draining, or ended" }),
+})
+
 export const HeartbeatReply = Schema.Struct({ worker: Worker, token: Schema.NullOr(Schema.String) })
 
 export const RevokedTokens = Schema.Struct({ revoked: Schema.Int })
@@ -162,10 +167,16 @@ export const group = HttpApiGroup.make("workers")
   .add(
     HttpApiEndpoint.post("heartbeat", "/agent-workers/workers/:worker_id/heartbeat")
       .setPath(workerPath)
+      .setPayload(orEmpty(HeartbeatOptions, {}))
       .addSuccess(HeartbeatReply)
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
-      .annotateContext(Doc.of("Say that a worker lives", "Takes no body. Leases do not depend on it.")),
+      .annotateContext(
+        Doc.of(
+          "Say that a worker lives",
+          "The body may be empty. `status` says that the worker shuts down (`draining`) or has ended. Leases do not depend on it.",
+        ),
+      ),
   )
   .add(
     HttpApiEndpoint.post("claim", "/agent-workers/workers/:worker_id/claim")

@@ -36,13 +36,14 @@ export const make = (
         Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("WorkerRegistry.register")(refused))),
       ),
 
-      heartbeat: Effect.fn("WorkerRegistry.heartbeat")(function* (workerId) {
+      heartbeat: Effect.fn("WorkerRegistry.heartbeat")(function* (workerId, status) {
         const credential = yield* credentials.of(workerId)
         const { token, worker } = yield* transport
           .request({
             operation: "WorkerRegistry.heartbeat",
             method: "POST",
             path: path`/agent-workers/workers/${workerId}/heartbeat`,
+            ...(additions && status !== undefined ? { body: { status } } : {}),
             token: credential.token,
             success: HeartbeatReply,
           })

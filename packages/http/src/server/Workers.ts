@@ -1,6 +1,6 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Access, Leases, Run, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Option, Redacted, Stream } from "effect"
+import { Context, Effect, Option, Redacted, Schema, Stream } from "effect"
 import { Api } from "../Api.js"
 import { pageInfo } from "../Wire.js"
 import * as Caller from "./Caller.js"
@@ -9,6 +9,8 @@ import * as EventStream from "./EventStream.js"
 import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
 import { Revocation } from "./Revocation.js"
+
+const statusOf = Schema.decodeUnknownOption(WorkerRegistry.WorkerStatus)
 
 export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
   Effect.gen(function* () {
@@ -38,10 +40,13 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           return { revoked: yield* access.revokeWorkerTokens({ projectId, workerId: path.worker_id }) }
         }).pipe(Effect.mapError(Refusals.of)),
       )
-      .handle("heartbeat", ({ path }) =>
+      .handle("heartbeat", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const worker = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).heartbeat(path.worker_id)
+          const worker = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).heartbeat(
+            path.worker_id,
+            Option.getOrUndefined(statusOf(payload.status)),
+          )
           return { worker, token: null }
         }).pipe(Effect.mapError(Refusals.of)),
       )

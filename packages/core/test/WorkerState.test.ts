@@ -1,0 +1,47 @@
+import { describe, it } from "@effect/vitest"
+import { strictEqual } from "@effect/vitest/utils"
+import { Ids, type WorkerRegistry, WorkerState } from "@runlease/core"
+import { DateTime } from "effect"
+
+const at = (seconds: number) => DateTime.unsafeMake(seconds * 1000)
+
+const worker = (fields: Partial<WorkerRegistry.RegisteredWorker> = {}): WorkerRegistry.RegisteredWorker => ({
+  id: Ids.WorkerId.make("01a2149e-3d0b-746a-bb4b-376e2f2c037e"),
+  projectId: Ids.ProjectId.make("01a2149e-3d0b-746a-bb4b-376e2f2c037f"),
+  implementationKind: "runlease",
+  implementationDisplayName: null,
+  workerKey: "one",
+  status: "active",
+  displayName: null,
+  metadata: null,
+  inFlight: 0,
+  createdAt: at(0),
+  updatedAt: at(100),
+  lastHeartbeatAt: null,
+  ...fields,
+})
+
+describe("WorkerState", () => {
+  const cases: ReadonlyArray<
+    readonly [string, Partial<WorkerRegistry.RegisteredWorker>, number, WorkerState.WorkerState]
+  > = [
+    ["one that has registered and sent no heartbeat yet", {}, 101, "idle"],
+    ["one that holds runs", { inFlight: 2 }, 101, "working"],
+    ["one whose runs are not counted", { inFlight: null }, 101, "idle"],
+    ["one that drains", { status: "draining", inFlight: 2 }, 101, "draining"],
+    ["one that has ended", { status: "ended" }, 101, "gone"],
+    ["one at its last moment of contact", { inFlight: 1 }, 175, "working"],
+    ["one without contact since", { inFlight: 1 }, 176, "silent"],
+    ["one that drained and is without contact", { status: "draining" }, 176, "silent"],
+    ["one whose heartbeat is newer", { lastHeartbeatAt: at(300), updatedAt: at(100) }, 301, "idle"],
+    ["one without contact for the longest lease", {}, 400, "silent"],
+    ["one without contact for longer", { inFlight: 1 }, 401, "gone"],
+    ["one of a store whose clock is ahead", {}, 20, "idle"],
+    ["one with a status of another control plane", { status: "online" }, 101, "idle"],
+  ]
+  for (const [name, fields, now, state] of cases) {
+    it(`${name} is ${state}`, () => {
+      strictEqual(WorkerState.of(worker(fields), at(now)), state)
+    })
+  }
+})
