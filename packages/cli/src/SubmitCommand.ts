@@ -65,7 +65,9 @@ const options = {
     Options.withDescription("Only for the worker with this key"),
     Options.optional,
   ),
-  watch: Options.boolean("watch").pipe(Options.withDescription("Follow it; the exit code says how it ended")),
+  watch: Options.boolean("watch").pipe(
+    Options.withDescription("Follow it, as runlease watch does; the exit code says how it ended"),
+  ),
   json: Settings.json,
   text: Args.optional(
     Word.make("text", "What to say to the agent; - reads stdin, for a text that begins with -- too"),
@@ -125,7 +127,7 @@ const one = Effect.fnUntraced(function* (parsed: Parsed) {
   const submission = yield* submissionOf(parsed, yield* sourceOf(parsed))
   const { duplicate, run } = yield* runs.submit(submission)
   if (parsed.json) yield* Output.json({ duplicate, ...RunLines.toJson(run) })
-  else if (!parsed.watch) yield* Console.log(run.runId)
+  else yield* Console.log(run.runId)
   if (parsed.watch) yield* follow({ runId: run.runId, after: 0, json: parsed.json })
 })
 

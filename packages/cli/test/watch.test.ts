@@ -1,0 +1,94 @@
+import { NodeContext } from "@effect/platform-node"
+import { Path } from "@effect/platform"
+import { expect, layer } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { spawn } from "node:child_process"
+import { inject } from "vitest"
+import { has, room, run, start } from "./Processes.js"
+
+const asking = (path: Path.Path) => ["--module", path.join(import.meta.dirname, "fixtures", "asking.ts")]
+
+/** Copies between its own stdin and stdout and a terminal on which a command runs. */
+const onTerminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
+  it.scoped("names the run at once, and says what to start when no worker takes it", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      const other = yield* start(["worker", "--json", "--agent", "other", "--command", "cat"], settings)
+      yield* other.line(has({ event: "registered" }))
+      const watching = yield* start(["submit", "--agent", "mine", "--id", "run-1", "--watch", "x"], settings)
+      expect(yield* watching.line(() => true)).toBe("run-1")
+      const said = yield* watching.errorLine(() => true)
+      expect(said).toBe(
+        "No worker that takes runs of agent mine is working. Start one with: runlease worker --agent mine --command PROGRAM",
+      )
+      const again = yield* start(["watch", "run-1"], settings)
+      expect(yield* again.errorLine(() => true)).toBe(said)
+      const kind = yield* start(["submit", "--agent", "other", "--kind", "special", "--watch", "x"], settings)
+      expect(yield* kind.errorLine(() => true)).toContain("worker --agent other --kind special --command")
+
+      yield* start(["worker", "--command", "echo", "--", "done"], settings)
+      expect((yield* watching.ended).stdout).toContain("done\n")
+    }),
+  )
+
+  it.scoped("shows what a run asks as runs get does, and goes on with the answer of another", () =>
+    Effect.gen(function* () {
+      const path = yield* Path.Path
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      yield* start(["worker", ...asking(path)], settings)
+      const watching = yield* start(
+        ["submit", "--agent", "approving", "--id", "run-1", "--watch", "x"],
+        settings,
+      )
+      yield* watching.line((line) => line.startsWith("Answer with: runlease resume run-1"))
+      const got = yield* run(["runs", "get", "run-1"], settings)
+      const late = yield* start(["watch", "run-1", "--after", "1000"], settings)
+      yield* late.line((line) => line.startsWith("Answer with: runlease resume run-1"))
+      yield* run(["runs", "resume", "run-1", "--approve"], settings)
+      const { code, stdout } = yield* watching.ended
+      expect(code).toBe(0)
+      for (const line of got.stdout.trim().split("\n")) expect(stdout).toContain(line)
+    }),
+  )
+
+  it.scoped("asks on a terminal, and resumes the run with what is typed", () =>
+    Effect.gen(function* () {
+      const path = yield* Path.Path
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      yield* start(["worker", ...asking(path)], settings)
+      const command = [
+        process.execPath,
+        inject("runlease"),
+        "submit",
+        "--agent",
+        "approving",
+        "--id",
+        "run-1",
+      ]
+      const terminal = spawn("python3", ["-c", onTerminal, ...command, "--watch", "x"], {
+        cwd,
+        env: { PATH: process.env["PATH"]!, HOME: cwd, NO_COLOR: "1", ...env },
+        stdio: ["pipe", "pipe", "inherit"],
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => terminal.kill("SIGKILL")))
+      const output = yield* Stream.fromAsyncIterable(terminal.stdout, (error) => error).pipe(
+        Stream.decodeText(),
+        Stream.scan("", (all, text) => {
+          if (!all.includes("Answer with y") && (all + text).includes("Answer with y")) {
+            terminal.stdin.write("yes\n")
+          }
+          return all + text
+        }),
+        Stream.runLast,
+      )
+      expect(output).toMatchObject({ _tag: "Some", value: expect.stringContaining("run_finished success") })
+      const got = yield* run(["runs", "get", "run-1"], settings)
+      expect(got.stdout).toMatch(/^status +completed$/m)
+    }),
+  )
+})
