@@ -3,10 +3,10 @@
  */
 import { Command, Options } from "@effect/cli"
 import { Console, Effect } from "effect"
-import type { Stage } from "./demo/Demo.js"
 import * as Demo from "./demo/Demo.js"
 import * as Documents from "./demo/Documents.js"
 import type { Summary } from "./demo/Report.js"
+import * as Screen from "./demo/Screen.js"
 import { CommandFailure, ExitCode } from "./ExitCode.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
@@ -16,38 +16,27 @@ const folder = Options.text("folder").pipe(
   Options.withDefault("."),
 )
 
+const keep = Options.boolean("keep").pipe(
+  Options.withDescription("Keep the database, and say how to look at it"),
+)
+
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
-/** Tells it all as lines, the first document's outline as it streams. */
-const onStage = (documents: ReadonlyArray<Documents.Document>, paint: Output.Paint): Stage => ({
-  started: ({ database, url, workers }) =>
-    Console.log(
-      [
-        `  server    ${url}, database ${database}`,
-        ...workers.map((worker) => `  worker ${worker.name}  process ${worker.pid}`),
-        "",
-        `${paint("bold", documents[0]!.name)}, as it streams:`,
-      ].join("\n"),
-    ),
-  event: (document, { event }) =>
-    document === documents[0] && event.type === "TEXT_MESSAGE_CONTENT"
-      ? Console.log(paint("cyan", `  | ${String(event["delta"]).trimEnd()}`))
-      : Effect.void,
-  finished: (document, done) =>
-    Console.log(
-      `  ${paint("green", "done")}  ${String(done).padStart(3)}/${documents.length}  ${document.name}`,
-    ),
-  killed: (worker, held) =>
-    Console.log(
-      [
-        paint("red", `  kill -9 of worker ${worker.name}, which held ${plural(held.length, "run")}:`),
-        ...held.map((document) => `        ${document.name}`),
-        "  their leases lapse within 5 s; then the other worker takes them over",
-      ].join("\n"),
-    ),
-})
+/** How to call this command again: in a clone it is not on the PATH. */
+const self = Effect.sync(() =>
+  process.argv[1]?.endsWith(".ts") === true ? "npx pnpm@10 runlease" : "runlease",
+)
+
+const introduction = (documents: ReadonlyArray<Documents.Document>, paint: Output.Paint): string =>
+  [
+    `${paint("bold", "Runlease")}: a run for each of ${plural(documents.length, "document")}, two workers, one of them killed half-way`,
+    "",
+    "The agent is a program in awk. It reads the document that its run names, streams the headings one by one, and ends",
+    `with the counts of lines, words and headings: ${Demo.program}`,
+    "",
+  ].join("\n")
 
 const tableOf = (summary: Summary, paint: Output.Paint): string => {
   const lost = summary.runs - summary.completed
@@ -59,8 +48,9 @@ const tableOf = (summary: Summary, paint: Output.Paint): string => {
       ["events", String(summary.events)],
       ["pick-up latency p50", `${summary.pickUpP50} ms`],
       ["pick-up latency p99", `${summary.pickUpP99} ms, the wait for a free slot after the kill included`],
+      ["held by the killed worker", plural(summary.held, "run")],
       [
-        "takeover",
+        "taken over",
         summary.takeoverMillis === null
           ? "none"
           : `${plural(summary.takenOver, "run")} within ${seconds(summary.takeoverMillis)} of the kill`,
@@ -72,27 +62,60 @@ const tableOf = (summary: Summary, paint: Output.Paint): string => {
   )
 }
 
+/** Commands to go on with. */
+const nextSteps = (
+  runlease: string,
+  kept: { readonly database: string; readonly apiKey: string; readonly run: string | null } | null,
+): string => {
+  const lines =
+    kept === null
+      ? [
+          ["demo --keep", "the same, and the database stays to be looked at"],
+          ["serve", "a control plane of your own; it prints the commands for a worker and a run"],
+          ["worker --help", "other agents: any program, a function, a language model, a coding agent"],
+        ]
+      : [
+          [`serve --database sqlite:${kept.database}`, "serves it again"],
+          ["runs list", "its runs, in another terminal"],
+          ...(kept.run === null
+            ? []
+            : [
+                [`runs events ${kept.run}`, "the log of a run that two workers have worked on"],
+                [`watch ${kept.run}`, "the same, as text"],
+              ]),
+        ]
+  const width = Math.max(...lines.map(([command]) => command!.length))
+  return [
+    ...(kept === null
+      ? ["Next:"]
+      : [
+          `The database is kept: ${kept.database}. To look at it:`,
+          `  export RUNLEASE_API_KEY=${kept.apiKey}`,
+        ]),
+    ...lines.map(([command, what]) => `  ${runlease} ${command!.padEnd(width)}  # ${what}`),
+  ].join("\n")
+}
+
 export const command = Command.make(
   "demo",
-  { folder, json: Settings.json },
+  { folder, keep, json: Settings.json },
   Effect.fnUntraced(function* (options) {
     const paint = yield* Output.paint
     const documents = yield* Documents.find(options.folder)
-    const silent: Stage = {
-      started: () => Effect.void,
-      event: () => Effect.void,
-      finished: () => Effect.void,
-      killed: () => Effect.void,
-    }
-    if (!options.json) {
-      yield* Console.log(
-        `${paint("bold", "Runlease")}: a run for each of ${plural(documents.length, "document")}, two workers, one of them killed half-way\n`,
-      )
-    }
-    const summary = yield* Effect.scoped(
-      Demo.run(documents, options.json ? silent : onStage(documents, paint)),
+    if (!options.json) yield* Console.log(introduction(documents, paint))
+    const stage = options.json
+      ? Screen.silent
+      : Screen.make({
+          documents,
+          paint,
+          columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+          write: (text) => Effect.sync(() => void process.stdout.write(text)),
+        })
+    const { apiKey, database, summary } = yield* Effect.scoped(
+      Demo.run(documents, stage, { keep: options.keep }),
     )
-    yield* options.json ? Output.json(summary) : Console.log(`\n${tableOf(summary, paint)}`)
+    if (options.json) yield* Output.json(options.keep ? { ...summary, database, api_key: apiKey } : summary)
+    else yield* Console.log(`\n${tableOf(summary, paint)}\n`)
     if (summary.problems.length > 0) {
       return yield* new CommandFailure({
         message: summary.problems.join("\n"),
@@ -101,8 +124,11 @@ export const command = Command.make(
     }
     if (!options.json) {
       yield* Console.log(
-        "\nEvery document has one run with one outcome and its own figures, whatever was killed.\n" +
-          "Next: runlease serve, and runlease worker --help",
+        [
+          "Every document has one run with one outcome and its own figures, whatever was killed.",
+          "",
+          nextSteps(yield* self, options.keep ? { database, apiKey, run: summary.takenOverRun } : null),
+        ].join("\n"),
       )
     }
   }),

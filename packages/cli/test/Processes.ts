@@ -29,6 +29,8 @@ export interface Settings {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
+  /** What Node runs as the command; the bundle when absent. */
+  readonly program?: ReadonlyArray<string>
 }
 
 const firstLine = (text: string, test: (line: string) => boolean): string | undefined =>
@@ -36,7 +38,7 @@ const firstLine = (text: string, test: (line: string) => boolean): string | unde
 
 /** Starts `runlease`; what is left of it is killed with the Scope. */
 export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, settings: Settings) {
-  const child = spawn(process.execPath, [inject("runlease"), ...args], {
+  const child = spawn(process.execPath, [...(settings.program ?? [inject("runlease")]), ...args], {
     cwd: settings.cwd,
     // Nothing of the surroundings, so that no setting of theirs is read.
     env: { PATH: process.env["PATH"]!, HOME: settings.cwd, NO_COLOR: "1", ...settings.env },

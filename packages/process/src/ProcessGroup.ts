@@ -47,6 +47,8 @@ export interface Ending {
  * @category models
  */
 export interface ProcessGroup {
+  /** The program's own, which leads the group. */
+  readonly pid: number
   readonly stdout: Stream.Stream<Uint8Array>
   readonly stderr: Stream.Stream<Uint8Array>
   readonly ending: Effect.Effect<Ending>
@@ -117,6 +119,7 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
         if (child.pid === undefined) return
         guard.watch(child.pid)
         const group: ProcessGroup = {
+          pid: child.pid,
           stdout: Pipe.read(child.stdout, guard.gone),
           stderr: Pipe.read(child.stderr, guard.gone),
           ending: Deferred.await(ended),

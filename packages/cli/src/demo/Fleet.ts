@@ -1,73 +1,105 @@
 /**
  * The processes of the demonstration: this same program, started as a server and as workers.
+ *
+ * Each is under a guard of `@runlease/process`, which ends it when the demonstration ends, by SIGKILL even, and removes
+ * the folder of the database once the server is gone.
  */
-import { Command } from "@effect/platform"
-import type { CommandExecutor, Error as PlatformError } from "@effect/platform"
-import { Data, Deferred, Effect, Option, Redacted, Ref, Schema, type Scope, Stream } from "effect"
+import type { Executor } from "@runlease/core"
+import { ProcessGroup } from "@runlease/process"
+import { Data, Deferred, Duration, Effect, Option, Redacted, Schema, type Scope, Stream } from "effect"
 
 /** A process of the demonstration did not come up. */
 export class FleetError extends Data.TaggedError("FleetError")<{ readonly message: string }> {}
 
-/** The JSON lines that a process writes, and the process. */
-interface Spawned {
-  readonly process: CommandExecutor.Process
-  readonly lines: Stream.Stream<unknown, PlatformError.PlatformError>
-}
-
 const parse = Schema.decodeOption(Schema.parseJson())
 
-/** Starts this program anew with other arguments; it ends with the Scope. */
-const spawn = (
-  args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string>>,
-): Effect.Effect<Spawned, PlatformError.PlatformError, CommandExecutor.CommandExecutor | Scope.Scope> =>
-  Effect.map(
-    Command.start(
-      Command.make(process.execPath, ...process.execArgv, process.argv[1]!, ...args).pipe(
-        Command.env(env),
-        Command.stderr("inherit"),
-      ),
+/** The environment of this process without the settings of Runlease, which are for other servers. */
+const inherited = Effect.sync(() =>
+  Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined || name.startsWith("RUNLEASE_") ? [] : [[name, value]],
     ),
-    (process) => ({
-      process,
-      lines: process.stdout.pipe(
-        Stream.decodeText(),
-        Stream.splitLines,
-        Stream.filterMap((line) => parse(line)),
-      ),
-    }),
+  ),
+)
+
+interface Spawn {
+  readonly args: ReadonlyArray<string>
+  readonly apiKey: Redacted.Redacted
+  /** A folder that goes with the process. */
+  readonly removes?: string | undefined
+}
+
+/** Starts this program anew with other arguments, and gives the process and the JSON lines that it writes. */
+const spawn = Effect.fnUntraced(function* (
+  options: Spawn,
+): Effect.fn.Return<
+  { readonly group: ProcessGroup.ProcessGroup; readonly lines: Stream.Stream<unknown> },
+  Executor.ExecutorError,
+  Scope.Scope
+> {
+  const env = yield* inherited
+  const group = yield* ProcessGroup.make({
+    command: process.execPath,
+    args: [...process.execArgv, process.argv[1]!, ...options.args],
+    cwd: process.cwd(),
+    env: { ...env, RUNLEASE_API_KEY: Redacted.value(options.apiKey) },
+    input: "",
+    removes: options.removes,
+    killAfter: Duration.seconds(2),
+    guardPath: env["PATH"] ?? "",
+  })
+  yield* group.stderr.pipe(
+    Stream.runForEach((bytes) => Effect.sync(() => void process.stderr.write(bytes))),
+    Effect.forkScoped,
   )
+  const lines = group.stdout.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.filterMap((line) => parse(line)),
+  )
+  return { group, lines }
+})
 
-const ServerReady = Schema.Struct({ url: Schema.String })
+/** The first of the lines that `line` decodes; the others are read and dropped, so that the pipe never fills. */
+const first = <A, I>(name: string, lines: Stream.Stream<unknown>, line: Schema.Schema<A, I>) =>
+  Effect.gen(function* () {
+    const found = yield* Deferred.make<A, FleetError>()
+    yield* lines.pipe(
+      Stream.filterMap(Schema.decodeUnknownOption(line)),
+      Stream.runForEach((value) => Deferred.succeed(found, value)),
+      Effect.zipRight(Deferred.fail(found, new FleetError({ message: `${name} ended before it was ready` }))),
+      Effect.forkScoped,
+    )
+    return yield* Deferred.await(found).pipe(
+      Effect.timeoutFail({
+        duration: "60 seconds",
+        onTimeout: () => new FleetError({ message: `${name} did not come up within 60 seconds` }),
+      }),
+    )
+  })
 
-/** A control plane on a SQLite file and a free loopback port. */
+/** A control plane on a SQLite file, whose folder it makes, and a free loopback port; gives its URL. */
 export const startServer = Effect.fn("Fleet.startServer")(function* (options: {
   readonly database: string
   readonly apiKey: Redacted.Redacted
+  readonly removes: Option.Option<string>
 }) {
-  const { lines } = yield* spawn(
-    ["serve", "--json", "--host", "127.0.0.1", "--port", "0", "--database", `sqlite:${options.database}`],
-    { RUNLEASE_API_KEY: Redacted.value(options.apiKey) },
-  )
-  const ready = yield* lines.pipe(
-    Stream.filterMap(Schema.decodeUnknownOption(ServerReady)),
-    Stream.runHead,
-    Effect.timeoutFail({
-      duration: "30 seconds",
-      onTimeout: () => new FleetError({ message: "The server did not come up within 30 seconds" }),
-    }),
-  )
-  return yield* Option.match(ready, {
-    onNone: () => Effect.fail(new FleetError({ message: "The server ended before it was ready" })),
-    onSome: ({ url }) => Effect.succeed(url),
+  const { lines } = yield* spawn({
+    args: [
+      "serve",
+      "--json",
+      "--host",
+      "127.0.0.1",
+      "--port",
+      "0",
+      "--database",
+      `sqlite:${options.database}`,
+    ],
+    apiKey: options.apiKey,
+    removes: Option.getOrUndefined(options.removes),
   })
-})
-
-/** A worker's line, as far as it matters here. */
-const WorkerLine = Schema.Struct({
-  event: Schema.String,
-  run_id: Schema.optional(Schema.String),
-  worker_id: Schema.optional(Schema.String),
+  const { url } = yield* first("The server", lines, Schema.Struct({ url: Schema.String }))
+  return url
 })
 
 /** A worker process. */
@@ -75,9 +107,7 @@ export interface WorkerProcess {
   readonly name: string
   readonly workerId: string
   readonly pid: number
-  /** The runs that it said it has claimed and not yet said it is done with. */
-  readonly inFlight: Effect.Effect<ReadonlySet<string>>
-  /** Ends it with SIGKILL: no drain, no goodbye. */
+  /** Ends it with SIGKILL, without a drain, and waits until it is gone. */
   readonly kill: Effect.Effect<void>
 }
 
@@ -88,41 +118,23 @@ export const startWorker = Effect.fn("Fleet.startWorker")(function* (options: {
   readonly apiKey: Redacted.Redacted
   readonly args: ReadonlyArray<string>
 }) {
-  const { lines, process: child } = yield* spawn(
-    ["worker", "--json", "--url", options.url, "--name", options.name, ...options.args],
-    { RUNLEASE_API_KEY: Redacted.value(options.apiKey) },
-  )
-  const registered = yield* Deferred.make<string>()
-  const inFlight = yield* Ref.make<ReadonlySet<string>>(new Set())
-  yield* lines.pipe(
-    Stream.filterMap(Schema.decodeUnknownOption(WorkerLine)),
-    Stream.runForEach(({ event, run_id, worker_id }) => {
-      if (event === "registered" && worker_id !== undefined) return Deferred.succeed(registered, worker_id)
-      if (run_id === undefined) return Effect.void
-      return Ref.update(inFlight, (held) => {
-        const next = new Set(held)
-        if (event === "claimed") next.add(run_id)
-        else next.delete(run_id)
-        return next
-      })
-    }),
-    // Its stdout breaks off when it is killed.
-    Effect.ignore,
-    Effect.forkScoped,
-  )
-  const workerId = yield* Deferred.await(registered).pipe(
-    Effect.timeoutFail({
-      duration: "30 seconds",
-      onTimeout: () =>
-        new FleetError({ message: `Worker ${options.name} did not register within 30 seconds` }),
-    }),
+  const { group, lines } = yield* spawn({
+    args: ["worker", "--json", "--url", options.url, "--name", options.name, ...options.args],
+    apiKey: options.apiKey,
+  })
+  const { worker_id } = yield* first(
+    `Worker ${options.name}`,
+    lines,
+    Schema.Struct({ event: Schema.Literal("registered"), worker_id: Schema.String }),
   )
   const worker: WorkerProcess = {
     name: options.name,
-    workerId,
-    pid: child.pid,
-    inFlight: Ref.get(inFlight),
-    kill: Effect.ignore(child.kill("SIGKILL")),
+    workerId: worker_id,
+    pid: group.pid,
+    kill: Effect.zipRight(
+      Effect.sync(() => process.kill(group.pid, "SIGKILL")),
+      group.ending,
+    ),
   }
   return worker
 })

@@ -13,6 +13,7 @@ export interface Expected {
 
 /** One finished run, as the store has it. */
 export interface RunReport {
+  readonly runId: Run.Run["runId"]
   readonly document: Document
   readonly status: Run.RunStatus
   readonly attempts: number
@@ -79,6 +80,7 @@ export const ofRun = Effect.fn("Report.ofRun")(function* ({ document, runId }: E
   const previous = (mark?.event["value"] as Mark | undefined)?.previous
   const started = entries[0]?.createdAt.epochMillis ?? Number.NaN
   const report: RunReport = {
+    runId,
     document,
     status: run.status,
     attempts: 1 + entries.filter((entry) => entry.event["name"] === ControlEvents.attemptEventName).length,
@@ -107,11 +109,14 @@ export const nextPage = <A>({ items, next }: Page.Page<A>) =>
 export const summary = (found: {
   readonly reports: ReadonlyArray<RunReport>
   readonly stored: number
-  readonly killedAt: number | null
+  /** The kill of a worker, and how many runs it held then; null where there was none. */
+  readonly kill: { readonly at: number; readonly workerId: string; readonly held: number } | null
 }) => {
-  const { killedAt, reports, stored } = found
+  const { kill, reports, stored } = found
   const pickUps = reports.map((report) => report.pickUp)
-  const takeovers = reports.flatMap((report) => (report.takenOver === null ? [] : [report.takenOver.at]))
+  const taken = reports.filter(({ takenOver }) => kill !== null && takenOver?.from === kill.workerId)
+  const takeovers = taken.map(({ takenOver }) => takenOver!.at)
+  const held = kill?.held ?? 0
   return {
     runs: reports.length,
     completed: reports.filter((report) => report.status === "completed").length,
@@ -119,11 +124,17 @@ export const summary = (found: {
     events: reports.reduce((sum, report) => sum + report.events, 0),
     pickUpP50: quantile(pickUps, 0.5),
     pickUpP99: quantile(pickUps, 0.99),
+    held,
     takenOver: takeovers.length,
-    takeoverMillis: killedAt === null || takeovers.length === 0 ? null : Math.max(...takeovers) - killedAt,
+    takeoverMillis: kill === null || takeovers.length === 0 ? null : Math.max(...takeovers) - kill.at,
+    /** A run that two workers have worked on, to look at. */
+    takenOverRun: taken[0]?.runId ?? null,
     problems: [
       ...reports.flatMap((report) => report.problems),
       ...(stored === reports.length ? [] : [`${stored} runs are stored for ${reports.length} documents`]),
+      ...(takeovers.length === held
+        ? []
+        : [`${takeovers.length} runs were taken over of ${held} that the killed worker held`]),
       ...(takeovers.length > 0 ? [] : ["No run was taken over, so nothing was shown of that"]),
     ],
   }

@@ -1,0 +1,94 @@
+import { Command, FileSystem, Path } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { createRequire } from "node:module"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { folder, json, jsonLines, run, start, write } from "./Processes.js"
+
+/** From its sources, since the agent is a file beside them. */
+const program = [
+  "--import",
+  pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href,
+  fileURLToPath(new URL("../src/bin.ts", import.meta.url)),
+]
+
+/** The command lines of the processes that run, other than zombies. */
+const processes = Effect.map(Command.lines(Command.make("ps", "-eo", "stat=,args=")), (lines) =>
+  lines.filter((line) => !line.startsWith("Z")),
+)
+
+/** A folder with documents, and a folder for what the demonstration leaves. */
+const stage = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const cwd = yield* folder
+  const temporary = path.join(cwd, "temporary")
+  yield* fs.makeDirectory(temporary)
+  for (const name of ["one", "two", "three", "four", "five", "six", "seven", "eight"]) {
+    yield* write(cwd, `${name}.md`, `# ${name}\n\n## First of ${name}\n\ntext\n\n## Second of ${name}\n`)
+  }
+  return { cwd, temporary, settings: { cwd, env: { TMPDIR: temporary }, program } }
+})
+
+/** What the demonstration and its workers have put into a folder; the loader of TypeScript has a cache there too. */
+const leftIn = (temporary: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) =>
+    Effect.map(fs.readDirectory(temporary), (names) => names.filter((name) => name.startsWith("runlease-"))),
+  )
+
+layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it) => {
+  it.scoped("takes over what the killed worker held, by the store, and keeps its database on request", () =>
+    Effect.gen(function* () {
+      const { cwd, settings, temporary } = yield* stage
+      const { code, stderr, stdout } = yield* run(["demo", "--keep"], settings)
+      expect(stderr).toBe("")
+      expect(code).toBe(0)
+      expect(stdout).toContain("program in awk")
+      for (const name of ["one", "eight"]) {
+        expect(stdout).toMatch(
+          new RegExp(`done +\\d/8  [AB]  ${name}.md +${name} › First of ${name} › Second of ${name}\n`),
+        )
+      }
+      const [, held] = /kill -9 of worker [AB], which held (\d) runs?:/.exec(stdout)!
+      expect(stdout.match(/takes over/g)).toHaveLength(Number(held))
+      expect(stdout).toMatch(new RegExp(`^held by the killed worker +${held} runs?$`, "m"))
+      expect(stdout).toMatch(new RegExp(`^taken over +${held} runs? within`, "m"))
+
+      const [, apiKey] = /export RUNLEASE_API_KEY=(\S+)/.exec(stdout)!
+      const [, database] = /serve --database (\S+)/.exec(stdout)!
+      const [, taken] = /runs events (\S+)/.exec(stdout)!
+      expect(yield* leftIn(temporary)).toHaveLength(1)
+      const server = yield* start(["serve", "--json", "--port", "0", "--database", database!], {
+        cwd,
+        env: { RUNLEASE_API_KEY: apiKey! },
+      })
+      const { url } = json(yield* server.line(() => true))
+      const env = { RUNLEASE_API_KEY: apiKey!, RUNLEASE_URL: String(url) }
+      const listed = jsonLines((yield* run(["runs", "list", "--json"], { cwd, env })).stdout)
+      expect(listed.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => "completed"))
+      const events = yield* run(["runs", "events", taken!], { cwd, env })
+      expect(events.stdout).toContain("runlease.attempt")
+    }),
+  )
+
+  it.scoped("leaves no process and no folder when it is killed, hung up or interrupted", () =>
+    Effect.gen(function* () {
+      const { cwd, settings, temporary } = yield* stage
+      for (const signal of ["SIGKILL", "SIGHUP", "SIGINT"] as const) {
+        const demo = yield* start(["demo"], settings)
+        yield* demo.line((line) => line.includes("done"))
+        expect(yield* leftIn(temporary)).not.toEqual([])
+        yield* demo.signal(signal)
+        yield* demo.ended
+        yield* Effect.all([processes, leftIn(temporary)]).pipe(
+          Effect.repeat({
+            until: ([running, left]) => left.length === 0 && !running.some((line) => line.includes(cwd)),
+            schedule: Schedule.spaced("50 millis"),
+          }),
+          Effect.timeout("30 seconds"),
+        )
+      }
+    }),
+  )
+})
