@@ -7,6 +7,7 @@ import { Retention } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { PostgresPool, SqlControlPlane } from "@runlease/sql"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
+import * as CorsOrigins from "./CorsOrigins.js"
 import * as Database from "./Database.js"
 import { CommandFailure, ExitCode } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
@@ -164,6 +165,7 @@ export const command = Command.make(
     keepFinished,
     rateLimit,
     bodyMemory,
+    corsOrigins: CorsOrigins.option,
     json: Settings.json,
   },
   Effect.fnUntraced(function* (options) {
@@ -181,6 +183,7 @@ export const command = Command.make(
     const server = Server.layerWith({
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
       bodyMemory: options.bodyMemory * 1024 * 1024,
+      corsOrigins: options.corsOrigins,
     })
     const retention = Option.match(options.keepFinished, {
       onNone: () => Layer.empty,

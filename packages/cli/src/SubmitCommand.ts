@@ -122,9 +122,13 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) 
   return submission
 })
 
+/** A submission goes to the project of its key. This fails when the connection names another project. */
+const checkProject = Effect.flatMap(Runs.Runs, (runs) => runs.list({ limit: 1 }))
+
 const one = Effect.fnUntraced(function* (parsed: Parsed) {
   const runs = yield* Runs.Runs
   const submission = yield* submissionOf(parsed, yield* sourceOf(parsed))
+  yield* checkProject
   const { duplicate, run } = yield* runs.submit(submission)
   if (parsed.json) yield* Output.json({ duplicate, ...RunLines.toJson(run) })
   else yield* Console.log(run.runId)
@@ -134,6 +138,7 @@ const one = Effect.fnUntraced(function* (parsed: Parsed) {
 const many = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
   const runs = yield* Runs.Runs
   const submissions = yield* SubmissionLines.parse(yield* read(file), Option.getOrUndefined(parsed.agent))
+  yield* checkProject
   const sent = yield* Ref.make(0)
   const terminal = process.stderr.isTTY === true
   yield* Effect.forEach(

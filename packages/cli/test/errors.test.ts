@@ -49,6 +49,31 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
+  it.scoped("names the project that a key is for, where another was named", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const wrong = ["--project", "nope", "--agent", "a"]
+      const submit = yield* run(["submit", ...wrong, "hello"], { cwd, env })
+      expect(submit.code).not.toBe(0)
+      expect(submit.stdout).toBe("")
+      expect(submit.stderr).toMatch(/Project nope does not exist for this key, which is for project default/)
+      expect((yield* run(["runs", "list", "--json"], { cwd, env })).stdout).toBe("")
+    }),
+  )
+
+  it.scoped("refuses an origin that no browser sends", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const refused = yield* run(
+        ["serve", "--port", "0", "--cors-origin", "https://a.example,app.example/"],
+        { cwd },
+      )
+      expect(refused.code).toBe(64)
+      expect(refused.stderr).toMatch(/--cors-origin takes origins/)
+      expect(refused.stderr).toContain("app.example/")
+    }),
+  )
+
   it.scoped("says that a file is not a database, and that a folder cannot be made", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

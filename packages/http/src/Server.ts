@@ -21,6 +21,7 @@ import * as Authenticate from "./server/Authenticate.js"
 import * as BodyBudget from "./server/BodyBudget.js"
 import * as Closing from "./server/Closing.js"
 import * as Conversations from "./server/Conversations.js"
+import * as Cors from "./server/Cors.js"
 import * as Exchange from "./server/Exchange.js"
 import * as Health from "./server/Health.js"
 import * as Keys from "./server/Keys.js"
@@ -44,6 +45,8 @@ export interface ServerOptions<E = never, R = never> {
   readonly bodyTimeout?: Duration.DurationInput | undefined
   /** How many bytes the bodies of all requests may take at once, a quarter of them for each caller; 256 MiB when absent. */
   readonly bodyMemory?: number | undefined
+  /** The origins of pages that may call the API from a browser, `*` for any; none when absent. */
+  readonly corsOrigins?: ReadonlyArray<string> | undefined
   /** Who sends a request; by its token when absent. */
   readonly authentication?: Layer.Layer<Authentication.Authentication, E, R> | undefined
 }
@@ -130,6 +133,7 @@ export const app = <E = never, R = never>({
     Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
     // `refusals` answers for an address that there is not.
     Effect.map(Effect.orDie),
+    Effect.map((served) => (options.corsOrigins?.length ? Cors.allow(options.corsOrigins)(served) : served)),
   )
 
 /**

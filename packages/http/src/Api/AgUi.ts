@@ -12,8 +12,8 @@ import * as Refusal from "../Refusal.js"
 import { integerText } from "../Wire.js"
 import { AgentCapabilities } from "../Wire/AgentCapabilities.js"
 import { RunAgentInput } from "../Wire/RunAgentInput.js"
-import { lastEventIdHeader } from "./Conversations.js"
 import * as Doc from "./Doc.js"
+import { lastEventIdHeader } from "./EventStream.js"
 
 const agentPath = Schema.Struct({ agent_id: Ids.NewAgentId })
 

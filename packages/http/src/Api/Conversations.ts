@@ -3,18 +3,19 @@
  *
  * @since 0.1.0
  */
-import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
 import { strict } from "../Strict.js"
-import { integerText, pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
+import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { Conversation, Message, NewConversation, NewMessage } from "../Wire/Conversation.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
 import { Event } from "../Wire/LogEntry.js"
 import * as Doc from "./Doc.js"
+import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
 
 const conversationPath = Schema.Struct({ conversation_id: Ids.ConversationId })
@@ -32,9 +33,6 @@ export const Appended = Schema.Struct({
   appended_count: Schema.NonNegativeInt,
   run: ConversationRun,
 })
-
-/** The id of the last event that a client has seen. */
-export const lastEventIdHeader = "last-event-id"
 
 export const group = HttpApiGroup.make("conversations")
   .add(
@@ -101,12 +99,8 @@ export const group = HttpApiGroup.make("conversations")
   .add(
     HttpApiEndpoint.get("stream", "/conversations/:conversation_id/runs/:run_id/stream")
       .setPath(runPath)
-      .setHeaders(
-        Schema.Struct({ [lastEventIdHeader]: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)) }),
-      )
-      .addSuccess(
-        Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })),
-      )
+      .setHeaders(StreamHeaders)
+      .addSuccess(EventStreamText)
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(

@@ -17,6 +17,7 @@ import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { Submission } from "../Wire/Submission.js"
 import * as Doc from "./Doc.js"
+import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
 
 const runPath = Schema.Struct({ run_id: Ids.RunId })
@@ -111,6 +112,20 @@ export const group = HttpApiGroup.make("runs")
         Doc.of(
           "Read the log of a run",
           "The events as they were given, oldest first. With `wait_seconds` the request is held until there is one more. `ended` is true when the log has ended and this page reaches its end.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("stream", "/runs/:run_id/stream")
+      .setPath(runPath)
+      .setHeaders(StreamHeaders)
+      .addSuccess(EventStreamText)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Follow the AG-UI events of a run",
+          "(ours) What the stream of its conversation's run gives, by the id of the run alone.",
         ),
       ),
   )

@@ -40,8 +40,19 @@ export const ports: Effect.Effect<Ports, Refusal.Refusal, CurrentPrincipal | Kno
 export const project = Effect.fnUntraced(function* (reference: string) {
   const key = yield* apiKey
   const access = yield* Access.Access
-  const found = yield* Effect.mapError(access.getProject(reference), Refusals.of)
-  if (found.id !== key.projectId) return yield* Refusals.of(new Access.ProjectNotFound({ reference }))
+  const found = yield* access.getProject(reference).pipe(
+    Effect.catchTag("ProjectNotFound", () => Effect.succeed(undefined)),
+    Effect.mapError(Refusals.of),
+  )
+  if (found?.id !== key.projectId) {
+    const own = yield* Effect.mapError(access.getProject(key.projectId), Refusals.of)
+    return yield* Refusal.make(
+      404,
+      "project_not_found",
+      `Project ${reference} does not exist for this key, which is for project ${own.slug}`,
+      { field: "project_reference" },
+    )
+  }
   return { ports: yield* portsOf(found.id), projectId: found.id, keyId: key.keyId }
 })
 

@@ -1,12 +1,11 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Access, Conversations, Run, RunLog, Runs } from "@runlease/core"
-import { Context, Effect, Stream } from "effect"
+import { Context, Effect } from "effect"
 import { Api } from "../Api.js"
-import { lastEventIdHeader } from "../Api/Conversations.js"
+import { lastEventIdHeader } from "../Api/EventStream.js"
 import { CurrentPrincipal } from "../Principal.js"
 import { pageInfo } from "../Wire.js"
 import * as Caller from "./Caller.js"
-import * as EventStream from "./EventStream.js"
 import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
 import * as RunPlaces from "./RunPlaces.js"
@@ -77,12 +76,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           if (run.conversationId !== path.conversation_id) {
             return yield* new Run.RunNotFound({ runId: path.run_id })
           }
-          const pieces = stream.pieces(Context.get(ports, RunLog.RunLog), {
-            runId: path.run_id,
-            as: { runId: path.run_id, threadId: path.conversation_id },
-            seen: headers[lastEventIdHeader] ?? 0,
-          })
-          return yield* EventStream.respond(Stream.map(pieces, ({ frames }) => frames))
+          return yield* stream.respond(Context.get(ports, RunLog.RunLog), run, headers[lastEventIdHeader])
         }).pipe(Effect.mapError(Refusals.of)),
       )
   }),

@@ -39,6 +39,13 @@ export interface RunStream {
     log: Context.Tag.Service<RunLog.RunLog>,
     shown: Shown,
   ) => Stream.Stream<Piece, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable>
+
+  /** Answers with all of a run after event `seen`. */
+  readonly respond: (
+    log: Context.Tag.Service<RunLog.RunLog>,
+    run: Run.Run,
+    seen: number | undefined,
+  ) => ReturnType<typeof EventStream.respond>
 }
 
 /** All who follow a log get the same objects, so what is worked out for one of them serves the others too. */
@@ -46,24 +53,33 @@ export const make = (): RunStream => {
   const normalize = once(AgUiView.normalize)
   const json = once((event: object) => JSON.stringify(event))
 
-  return {
-    pieces: (log, { as, from, runId, seen }) => {
-      const view = AgUiView.make(as, normalize)
-      /** Only the last event of an entry carries its id, so that a client never skips one. */
-      const pieceOf = ({ event, eventId, sequence }: RunLog.LogEntry): Piece => {
-        const shown = view(event)
-        // The view depends on all that went before, so what the client has seen is folded, and not sent.
-        const frames = eventId > seen ? shown : []
-        return {
-          frames: frames
-            .map((one, index) =>
-              EventStream.frame(json(one), index === frames.length - 1 ? eventId : undefined),
-            )
-            .join(""),
-          ends: sequence === null && AgentEvent.endsRun(event),
-        }
+  const pieces: RunStream["pieces"] = (log, { as, from, runId, seen }) => {
+    const view = AgUiView.make(as, normalize)
+    /** Only the last event of an entry carries its id, so that a client never skips one. */
+    const pieceOf = ({ event, eventId, sequence }: RunLog.LogEntry): Piece => {
+      const shown = view(event)
+      // The view depends on all that went before, so what the client has seen is folded, and not sent.
+      const frames = eventId > seen ? shown : []
+      return {
+        frames: frames
+          .map((one, index) =>
+            EventStream.frame(json(one), index === frames.length - 1 ? eventId : undefined),
+          )
+          .join(""),
+        ends: sequence === null && AgentEvent.endsRun(event),
       }
-      return Stream.mapChunks(log.follow({ runId, after: from }), Chunk.map(pieceOf))
-    },
+    }
+    return Stream.mapChunks(log.follow({ runId, after: from }), Chunk.map(pieceOf))
+  }
+
+  return {
+    pieces,
+    respond: (log, { conversationId, runId }, seen = 0) =>
+      EventStream.respond(
+        Stream.map(
+          pieces(log, { runId, as: { runId, threadId: conversationId }, seen }),
+          ({ frames }) => frames,
+        ),
+      ),
   }
 }

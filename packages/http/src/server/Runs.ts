@@ -2,6 +2,7 @@ import { HttpApiBuilder } from "@effect/platform"
 import { Access, ControlEvents, ControlPlane, type Ids, Interrupt, Run, RunLog, Runs } from "@runlease/core"
 import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
+import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as Refusal from "../Refusal.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
@@ -11,6 +12,7 @@ import type { Ports } from "./KnownProjects.js"
 import * as Operations from "./Operations.js"
 import * as Refusals from "./Refusals.js"
 import { Revocation } from "./Revocation.js"
+import * as RunStream from "./RunStream.js"
 
 interface PageRequest {
   readonly runId: Ids.RunId
@@ -35,6 +37,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     const closing = yield* Closing
     const { unlessRevoked } = yield* Revocation
     const controlPlane = yield* ControlPlane.ControlPlane
+    const stream = RunStream.make()
 
     const pageAfter = Effect.fnUntraced(function* (ports: Ports, options: PageRequest) {
       const entries = yield* Context.get(ports, RunLog.RunLog).read(options)
@@ -104,6 +107,13 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             ),
             ended: page.ended,
           }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handleRaw("stream", ({ headers, path }) =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.ports
+          const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
+          return yield* stream.respond(Context.get(ports, RunLog.RunLog), run, headers[lastEventIdHeader])
         }).pipe(Effect.mapError(Refusals.of)),
       )
       .handle("list", ({ path, urlParams }) =>

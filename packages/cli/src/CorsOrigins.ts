@@ -1,0 +1,39 @@
+/**
+ * `--cors-origin`: which pages of browsers may call the server.
+ */
+import { HelpDoc, Options, ValidationError } from "@effect/cli"
+import { Config, Effect } from "effect"
+
+const setting = "RUNLEASE_CORS_ORIGIN"
+
+const origin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,]+$/i
+
+const allowed = (text: string): boolean => text === "*" || text === "null" || origin.test(text)
+
+/** The origins of a flag, which may come several times or with commas; else of the setting. */
+export const option: Options.Options<ReadonlyArray<string>> = Options.text("cors-origin").pipe(
+  Options.withDescription(
+    `A page's origin that may call the API from a browser, such as https://app.example.com, or * for any; several by repeating it or with commas; none when absent (${setting})`,
+  ),
+  Options.repeated,
+  Options.mapEffect((flags) =>
+    Effect.gen(function* () {
+      const given =
+        flags.length > 0
+          ? flags
+          : [yield* Effect.orElseSucceed(Config.withDefault(Config.string(setting), ""), () => "")]
+      const origins = given.flatMap((text) => text.split(",")).map((text) => text.trim())
+      const wrong = origins.find((text) => text !== "" && !allowed(text))
+      if (wrong !== undefined) {
+        return yield* Effect.fail(
+          ValidationError.invalidValue(
+            HelpDoc.p(
+              `${flags.length > 0 ? "--cors-origin" : setting} takes origins such as https://app.example.com, without a path, or *, not ${JSON.stringify(wrong)}`,
+            ),
+          ),
+        )
+      }
+      return origins.filter((text) => text !== "")
+    }),
+  ),
+)

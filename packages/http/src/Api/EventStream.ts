@@ -1,0 +1,19 @@
+/**
+ * An event stream, as an endpoint describes it.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiSchema } from "@effect/platform"
+import { Schema } from "effect"
+import { integerText } from "../Wire.js"
+
+/** The id of the last event that a client has seen. */
+export const lastEventIdHeader = "last-event-id"
+
+export const StreamHeaders = Schema.Struct({
+  [lastEventIdHeader]: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
+})
+
+export const EventStreamText = Schema.String.pipe(
+  HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" }),
+)

@@ -1,0 +1,47 @@
+/**
+ * Which pages of browsers may call the API (CORS).
+ *
+ * @since 0.1.0
+ */
+import { HttpMiddleware } from "@effect/platform"
+import { epochHeader, workerHeader } from "../Api/Fence.js"
+
+/** What a page may send. A token goes in a header of its own, so no cookie and no credentials of the browser are needed. */
+const allowedHeaders = [
+  "Authorization",
+  "X-API-Key",
+  "Content-Type",
+  "Last-Event-ID",
+  "Traceparent",
+  epochHeader,
+  workerHeader,
+]
+
+/** What a page may read of an answer, beside its body. */
+const exposedHeaders = ["Retry-After", "WWW-Authenticate", "Allow"]
+
+/** How long a browser may keep what a preflight said, in seconds: the longest that browsers do. */
+const maxAge = 86_400
+
+const methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+
+/**
+ * Lets pages of these origins, or of any for `*`, call the API. A preflight carries no token, so it is answered before the
+ * caller is authenticated; refusals have the headers too, so that a page can read why.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const allow = (origins: ReadonlyArray<string>) => {
+  const listed = new Set(origins.map((origin) => origin.toLowerCase()))
+  return HttpMiddleware.cors({
+    // An empty list is any origin to the middleware.
+    allowedOrigins: listed.has("*")
+      ? []
+      : (origin: string | undefined) => origin !== undefined && listed.has(origin.toLowerCase()),
+    allowedMethods: methods,
+    allowedHeaders,
+    exposedHeaders,
+    maxAge,
+  })
+}
