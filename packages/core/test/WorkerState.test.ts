@@ -1,5 +1,4 @@
-import { describe, it } from "@effect/vitest"
-import { strictEqual } from "@effect/vitest/utils"
+import { describe, expect, it } from "@effect/vitest"
 import { Ids, type WorkerRegistry, WorkerState } from "@runlease/core"
 import { DateTime } from "effect"
 
@@ -41,7 +40,7 @@ describe("WorkerState", () => {
   ]
   for (const [name, fields, now, state] of cases) {
     it(`${name} is ${state}`, () => {
-      strictEqual(WorkerState.of(worker(fields), at(now)), state)
+      expect(WorkerState.of(worker(fields), at(now))).toBe(state)
     })
   }
 })
