@@ -1,9 +1,10 @@
 /**
  * The whole API, for the commands that need more of it than the ports of a project.
  */
-import { FetchHttpClient, HttpApiClient, HttpClient, HttpClientRequest } from "@effect/platform"
-import { Api } from "@runlease/http"
-import { Effect, Predicate } from "effect"
+import { HttpApiClient, HttpClient, HttpClientError, HttpClientRequest } from "@effect/platform"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Api, Unreachable } from "@runlease/http"
+import { Effect } from "effect"
 import * as Settings from "./Settings.js"
 
 /** The whole API, spoken with the key of the connection. */
@@ -20,10 +21,10 @@ export const speaking =
   (connection: Settings.Connection) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     effect.pipe(
-      Effect.provide(FetchHttpClient.layer),
+      Effect.provide(NodeHttpClient.layerUndici),
       Effect.mapError((error) =>
-        Predicate.isTagged(error, "RequestError")
-          ? Settings.unreachable(connection, "The control plane could not be reached")
+        error instanceof HttpClientError.RequestError
+          ? Settings.unreachable(connection, Unreachable.message(error))
           : error,
       ),
     )

@@ -6,6 +6,7 @@ import { SqliteBackup } from "@runlease/sql"
 import { Console, Effect } from "effect"
 import * as Database from "./Database.js"
 import { usage } from "./ExitCode.js"
+import * as Describe from "./help/Describe.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 import * as Word from "./Word.js"
@@ -33,8 +34,8 @@ export const command = Command.make(
         : Console.log(`Wrote ${options.file}, ${bytes} bytes, checked`)
     }),
 ).pipe(
-  Command.withDescription(
-    "Copy the SQLite database to a file, whole and checked, while the server goes on. The copy is a database like any other: " +
-      "serve it with --database sqlite:FILE. Example: runlease backup monday.sqlite",
+  Describe.command(
+    "Copy the SQLite database to a file, whole and checked, while the server goes on. The copy is a database like any other: serve it with --database sqlite:FILE.",
+    ["runlease backup monday.sqlite"],
   ),
 )

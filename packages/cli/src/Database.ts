@@ -19,9 +19,7 @@ export interface Postgres {
 }
 
 export const option = Options.text("database").pipe(
-  Options.withDescription(
-    "Where runs are kept, as sqlite:PATH or postgres://USER@HOST/NAME (RUNLEASE_DATABASE, which keeps a password off the command line)",
-  ),
+  Options.withDescription("sqlite:PATH or postgres://USER@HOST/NAME"),
   Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_DATABASE")),
   Options.withDefault("sqlite:.runlease/runlease.sqlite"),
 )

@@ -8,6 +8,7 @@ import * as Documents from "./demo/Documents.js"
 import type { Summary } from "./demo/Report.js"
 import * as Screen from "./demo/Screen.js"
 import { CommandFailure, ExitCode } from "./ExitCode.js"
+import * as Describe from "./help/Describe.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 
@@ -133,9 +134,8 @@ export const command = Command.make(
     }
   }),
 ).pipe(
-  Command.withDescription(
-    "See it work: start a control plane and two workers, submit a run for each Markdown document of a folder to an agent " +
-      "in awk, kill one worker with SIGKILL half-way, and check in the store that nothing was lost or doubled. " +
-      "Example: runlease demo --folder ./docs",
+  Describe.command(
+    "See it work: start a control plane and two workers, submit a run for each Markdown document of a folder to an agent in awk, kill one worker with SIGKILL half-way, and check in the store that nothing was lost or doubled.",
+    ["runlease demo --folder ./docs"],
   ),
 )

@@ -22,10 +22,6 @@ export const ExitCode = {
   interrupted: 130,
 } as const
 
-/** Printed below the help of every command. */
-export const exitCodeHelp =
-  "Exit codes: 0 done, 1 error, 2 run failed, 3 run cancelled, 64 misuse, 69 unreachable, 77 key refused, 130 interrupted."
-
 /** What happened, what to do about it, and what a script is told. */
 export class CommandFailure extends Data.TaggedError("CommandFailure")<{
   readonly message: string

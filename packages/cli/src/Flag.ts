@@ -24,11 +24,15 @@ interface Given {
 /** A flag, or the setting that it falls back to, whose text `parse` understands. */
 const formed = <A>(
   name: string,
+  value: string,
   setting: string | undefined,
   allowed: string,
   parse: (text: string) => Option.Option<A>,
 ): Options.Options<A> => {
-  const flag = Options.map(Options.text(name), (text): Given => ({ label: `--${name}`, text }))
+  const flag = Options.map(Options.withPseudoName(Options.text(name), value), (text): Given => ({
+    label: `--${name}`,
+    text,
+  }))
   const given =
     setting === undefined
       ? flag
@@ -53,7 +57,7 @@ const formed = <A>(
 /** A whole number. */
 export const whole = (name: string, bounds: Bounds<number>): Options.Options<number> => {
   const { maximum, minimum, setting } = bounds
-  return formed(name, setting, `a whole number, ${minimum} to ${maximum}`, (text) => {
+  return formed(name, "N", setting, `a whole number, ${minimum} to ${maximum}`, (text) => {
     const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN
     return value >= minimum && value <= maximum ? Option.some(value) : Option.none()
   })
@@ -75,20 +79,49 @@ const parseDuration = (text: string): Option.Option<Duration.Duration> => {
     : Option.some(Duration.millis(Number(amount) * units[unit]!))
 }
 
+const longUnits = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1000],
+  ["millisecond", 1],
+] as const
+
+/** The longest unit that divides every one of the amounts. */
+const unitOf = (amounts: ReadonlyArray<number>) =>
+  longUnits.find(([, millis]) => amounts.every((amount) => amount % millis === 0)) ?? longUnits[4]
+
+/** `5 to 300 seconds`: both ends in one unit where that reads well, and each in its own otherwise. */
+const rangeOf = (from: Duration.DurationInput, to: Duration.DurationInput): string => {
+  const [minimum, maximum] = [Duration.toMillis(from), Duration.toMillis(to)]
+  const written = (millis: number, [unit, size]: readonly [string, number]) =>
+    `${millis / size} ${unit}${millis === size ? "" : "s"}`
+  const [unit, size] = unitOf([minimum, maximum])
+  return minimum === 0 || maximum / size <= 3600
+    ? `${minimum / size} to ${written(maximum, [unit, size])}`
+    : `${written(minimum, unitOf([minimum]))} to ${written(maximum, unitOf([maximum]))}`
+}
+
+/** How to write durations of such a length. */
+const formOf = (maximum: Duration.DurationInput): string => {
+  if (Duration.lessThanOrEqualTo(maximum, "1 hour")) return "as 30s or 5m"
+  return "as 500ms, 30s, 5m, 1h or 30d"
+}
+
 /** A duration: `90`, which is seconds, `500ms`, `30s`, `5m`, `1h`, `30d`. */
 export const duration = (
   name: string,
   bounds: Bounds<Duration.DurationInput>,
 ): Options.Options<Duration.Duration> => {
   const { maximum, minimum, setting } = bounds
-  const allowed = `${Duration.format(minimum)} to ${Duration.format(maximum)}, written as 500ms, 30s, 5m, 1h or 30d`
-  return formed(name, setting, allowed, (text) =>
+  const allowed = `${rangeOf(minimum, maximum)}, written ${formOf(maximum)}`
+  return formed(name, "TIME", setting, allowed, (text) =>
     Option.filter(parseDuration(text), Duration.between({ minimum, maximum })),
   )
 }
 
 /** The URL of an HTTP server. */
 export const httpUrl = (name: string, setting?: string): Options.Options<string> =>
-  formed(name, setting, "a URL that begins with http:// or https://", (text) =>
+  formed(name, "URL", setting, "a URL that begins with http:// or https://", (text) =>
     /^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? Option.some(text) : Option.none(),
   )

@@ -5,6 +5,7 @@ import { Args, Command, Options } from "@effect/cli"
 import { Ids } from "@runlease/core"
 import { Console, DateTime, Effect } from "effect"
 import * as AdminApi from "./AdminApi.js"
+import * as Describe from "./help/Describe.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 import * as Word from "./Word.js"
@@ -31,7 +32,12 @@ const create = Command.make(
         ? Output.json({ id: key.id, name: key.name, admin: key.admin, token })
         : Console.log(`Key ${key.id}, shown only now:\n  export RUNLEASE_API_KEY=${token}`)
     }).pipe(AdminApi.speaking(options.connection)),
-).pipe(Command.withDescription("Create an API key and show it once. Example: runlease keys create ci"))
+).pipe(
+  Describe.command("Create an API key and show it once.", [
+    "runlease keys create ci",
+    "runlease keys create operator --admin",
+  ]),
+)
 
 const list = Command.make("list", common, (options) =>
   Effect.gen(function* () {
@@ -60,7 +66,7 @@ const list = Command.make("list", common, (options) =>
       ),
     )
   }).pipe(AdminApi.speaking(options.connection)),
-).pipe(Command.withDescription("List the project's API keys, never their tokens."))
+).pipe(Describe.command("List the project's API keys, never their tokens."))
 
 const revoke = Command.make(
   "revoke",
@@ -77,10 +83,12 @@ const revoke = Command.make(
       yield* options.json ? Output.json({ id: key.id, revoked: true }) : Console.log(`Revoked ${key.id}`)
     }).pipe(AdminApi.speaking(options.connection)),
 ).pipe(
-  Command.withDescription("Revoke an API key for good, with the tokens of the workers that it registered."),
+  Describe.command("Revoke an API key for good, with the tokens of the workers that it registered.", [
+    "runlease keys revoke KEY-ID",
+  ]),
 )
 
 export const command = Command.make("keys").pipe(
-  Command.withDescription("Manage a project's API keys, with an admin key."),
+  Describe.command("Manage a project's API keys, with an admin key."),
   Command.withSubcommands([create, list, revoke]),
 )

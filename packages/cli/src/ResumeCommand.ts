@@ -5,6 +5,7 @@ import { Command, Options } from "@effect/cli"
 import { type Ids, type Interrupt, Run, Runs } from "@runlease/core"
 import { Console, Effect, Option, Schema } from "effect"
 import { CommandFailure, ExitCode, usage } from "./ExitCode.js"
+import * as Describe from "./help/Describe.js"
 import * as Output from "./Output.js"
 import { runId } from "./RunIdArgument.js"
 import * as RunLines from "./RunLines.js"
@@ -129,7 +130,8 @@ export const command = Command.make(
         : Console.log(duplicate ? `${run.runId} had that answer` : leftLine(run))
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
-  Command.withDescription(
-    `Answer what a waiting run asks; runs get shows it. Example: runlease resume my-run --approve`,
-  ),
+  Describe.command("Answer what a waiting run asks; runs get shows it.", [
+    "runlease resume my-run --approve",
+    "runlease resume my-run --text 'Use the second one'",
+  ]),
 )

@@ -1,74 +1,24 @@
 /**
  * The `runlease` command: its subcommands, and how its failures are told.
  */
-import { CliConfig, Command, ValidationError } from "@effect/cli"
-import { NodeContext } from "@effect/platform-node"
-import { Refusal } from "@runlease/http"
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as Refusal from "@runlease/http/Refusal"
 import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicate } from "effect"
-import * as BackupCommand from "./BackupCommand.js"
-import * as DemoCommand from "./DemoCommand.js"
-import { CommandFailure, ExitCode, exitCodeHelp, QuietExit } from "./ExitCode.js"
+import * as Commands from "./Commands.js"
+import { CommandFailure, ExitCode, QuietExit } from "./ExitCode.js"
 import * as CommandLine from "./help/CommandLine.js"
 import * as CommandTree from "./help/CommandTree.js"
-import * as KeysCommand from "./KeysCommand.js"
-import * as ResumeCommand from "./ResumeCommand.js"
-import * as RunsCommand from "./RunsCommand.js"
-import * as ServeCommand from "./ServeCommand.js"
+import * as HelpText from "./help/HelpText.js"
+import * as Overview from "./help/Overview.js"
+import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
-import * as SubmitCommand from "./SubmitCommand.js"
-import * as WatchCommand from "./WatchCommand.js"
-import * as WorkerCommand from "./WorkerCommand.js"
-import * as WorkersCommand from "./WorkersCommand.js"
-
-const version = "0.1.0"
-
-const command = Command.make("runlease").pipe(
-  Command.withDescription(
-    "Durable agent runs under leases. Settings come from flags, else RUNLEASE_… variables, else runlease.json " +
-      "(or --config FILE). Start with: runlease demo",
-  ),
-  Command.withSubcommands([
-    ServeCommand.command,
-    BackupCommand.command,
-    WorkerCommand.command,
-    SubmitCommand.command,
-    WatchCommand.command,
-    RunsCommand.command,
-    ResumeCommand.command,
-    WorkersCommand.command,
-    KeysCommand.command,
-    DemoCommand.command,
-  ]),
-)
-
-const overview = `runlease: durable agent runs under leases
-
-  runlease demo                     see it work: a server, two workers, one of them killed
-  runlease serve                    the control plane, on one SQLite file
-  runlease worker --command PROG    work on runs with a program, or with --module ./worker.ts
-  runlease submit --agent ID TEXT   submit a run; --watch follows it
-  runlease watch RUN                follow a run to its end
-  runlease resume RUN --approve     answer what a waiting run asks
-  runlease runs list|get|events|cancel|resume|prune
-  runlease workers list|revoke
-  runlease keys create|list|revoke
-  runlease backup FILE              copy the database while the server goes on
-
-Each command explains itself with --help.
-
-Settings come from flags, else from RUNLEASE_URL, RUNLEASE_API_KEY and the like, else from runlease.json
-in this folder, or the file that --config FILE names. --log-level debug tells more.
-${exitCodeHelp}
-`
-
-const asksForOverview = (args: ReadonlyArray<string>): boolean =>
-  args.length === 0 || (args.length === 1 && ["--help", "-h", "help"].includes(args[0]!))
 
 /** A server or a worker that is asked to stop has done its work; any other command has not. */
 export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
   argv[2] === "serve" || argv[2] === "worker" ? ExitCode.ok : ExitCode.interrupted
-
-const run = Command.run(command, { name: "Runlease", version })
 
 const unavailableHint = "Check that the server runs and that --url or RUNLEASE_URL names it."
 const refusedHint = "Check RUNLEASE_API_KEY; an admin key lists keys with: runlease keys list"
@@ -127,18 +77,35 @@ const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
     },
   })
 
+/** Runs the command that `args` name; `started` is the runtime and the script. */
+const run = Effect.fnUntraced(function* (started: ReadonlyArray<string>, args: ReadonlyArray<string>) {
+  const command = yield* Commands.load(args)
+  const line = yield* CommandLine.read(CommandTree.of(command), args)
+  if (line.asks === "version") return yield* Console.log(Overview.version)
+  const isGroup = line.path.at(-1)!.subcommands.length > 0 && line.args.length === line.path.length - 1
+  if (line.asks === "help" || isGroup) {
+    return yield* Console.log(HelpText.of(line.path, yield* Output.paint))
+  }
+  return yield* Command.run(command, { name: "Runlease", version: Overview.version })([
+    ...started,
+    ...line.args,
+  ])
+})
+
 /**
  * Runs the command line `argv` and gives the exit code.
  */
 export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
   Settings.load(argv.slice(2)).pipe(
-    Effect.flatMap(({ args, provider }) =>
-      asksForOverview(args)
-        ? Console.log(overview)
-        : Effect.flatMap(CommandLine.read(CommandTree.of(command), args), (line) =>
-            Effect.withConfigProvider(run([...argv.slice(0, 2), ...line.args]), provider),
-          ),
-    ),
+    Effect.flatMap(({ args, provider }) => {
+      const answer = Overview.answer(args)
+      return answer === undefined
+        ? Effect.withConfigProvider(
+            run(argv.slice(0, 2), args[0] === "help" ? [...args.slice(1), "--help"] : args),
+            provider,
+          )
+        : Console.log(answer.trimEnd())
+    }),
     Effect.provide(
       Layer.mergeAll(
         NodeContext.layer,

@@ -7,6 +7,7 @@ import { Chunk, Console, DateTime, Duration, Effect, Option, Stream } from "effe
 import * as AdminApi from "./AdminApi.js"
 import { ExitCode, QuietExit } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
+import * as Describe from "./help/Describe.js"
 import * as Output from "./Output.js"
 import * as ResumeCommand from "./ResumeCommand.js"
 import { runId } from "./RunIdArgument.js"
@@ -63,11 +64,7 @@ const list = Command.make(
       yield* show(options.json, page.items)
       if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
     }).pipe(Settings.withClient(options.connection)),
-).pipe(
-  Command.withDescription(
-    "List runs, newest first. Example: runlease runs list --status failed --agent reviewer",
-  ),
-)
+).pipe(Describe.command("List runs, newest first.", ["runlease runs list --status failed --agent reviewer"]))
 
 const get = Command.make("get", { ...common, runId }, (options) =>
   Effect.gen(function* () {
@@ -77,7 +74,7 @@ const get = Command.make("get", { ...common, runId }, (options) =>
     yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(RunLines.toText(run, now))
   }).pipe(Settings.withClient(options.connection)),
 ).pipe(
-  Command.withDescription("Show one run: who holds it and for how long, and what it asks while it waits."),
+  Describe.command("Show one run: its holder and for how long, and what it asks while it waits."),
 )
 
 const cancel = Command.make("cancel", { ...common, runId }, (options) =>
@@ -90,8 +87,8 @@ const cancel = Command.make("cancel", { ...common, runId }, (options) =>
     if (!cancelled) yield* new QuietExit({ exitCode: ExitCode.error })
   }).pipe(Settings.withClient(options.connection)),
 ).pipe(
-  Command.withDescription(
-    "Cancel a run, whoever works on it. Exits with 1 when it had ended already and nothing changed.",
+  Describe.command(
+    "Cancel a run, also while a worker works on it. Exits with 1 when it had ended already and nothing changed.",
   ),
 )
 
@@ -112,7 +109,7 @@ const events = Command.make("events", { ...common, runId }, (options) =>
       ),
     )
   }).pipe(Settings.withClient(options.connection)),
-).pipe(Command.withDescription("Print a run's log as it is now."))
+).pipe(Describe.command("Print a run's log as it is now."))
 
 const prune = Command.make(
   "prune",
@@ -144,13 +141,13 @@ const prune = Command.make(
         : Console.log(total === 1 ? "Deleted 1 run" : `Deleted ${total} runs`)
     }).pipe(AdminApi.speaking(options.connection)),
 ).pipe(
-  Command.withDescription(
-    "Delete runs that finished long ago, with their logs, and conversations left without runs. Needs an admin key. " +
-      "Example: runlease runs prune --older-than 30d",
+  Describe.command(
+    "Delete runs that finished long ago, with their logs, and conversations left without runs. Needs an admin key.",
+    ["runlease runs prune --older-than 30d"],
   ),
 )
 
 export const command = Command.make("runs").pipe(
-  Command.withDescription("Look at runs, cancel them, answer what they wait for, delete old ones."),
+  Describe.command("Look at runs, cancel them, answer what they wait for, delete old ones."),
   Command.withSubcommands([list, get, events, cancel, ResumeCommand.command, prune]),
 )

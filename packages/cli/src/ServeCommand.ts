@@ -11,26 +11,25 @@ import * as CorsOrigins from "./CorsOrigins.js"
 import * as Database from "./Database.js"
 import { CommandFailure, ExitCode } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
+import * as Describe from "./help/Describe.js"
 import * as InitialKey from "./InitialKey.js"
 import * as Listening from "./Listening.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 
 const host = Options.text("host").pipe(
-  Options.withDescription("The address to listen on (RUNLEASE_HOST)"),
+  Options.withDescription("The address to listen on"),
   Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_HOST")),
   Options.withDefault("127.0.0.1"),
 )
 
 const port = Flag.whole("port", { minimum: 0, maximum: 65_535, setting: "RUNLEASE_PORT" }).pipe(
-  Options.withDescription("The port to listen on, 0 for a free one (RUNLEASE_PORT)"),
+  Options.withDescription("The port to listen on, 0 for a free one"),
   Options.withDefault(4400),
 )
 
 const durable = Options.choice("synchronous", ["normal", "full"]).pipe(
-  Options.withDescription(
-    "For an SQLite file: full also survives a loss of power, at the cost of waiting for the disk",
-  ),
+  Options.withDescription("For SQLite: full also survives a loss of power, and waits for the disk"),
   Options.withDefault("normal" as const),
 )
 
@@ -39,9 +38,7 @@ const keepFinished = Flag.duration("keep-finished", {
   maximum: "36500 days",
   setting: "RUNLEASE_KEEP_FINISHED",
 }).pipe(
-  Options.withDescription(
-    "How long finished runs are kept before they are deleted, such as 30d; for ever when absent (RUNLEASE_KEEP_FINISHED)",
-  ),
+  Options.withDescription("How long finished runs are kept, such as 30d; for ever when absent"),
   Options.optional,
 )
 
@@ -50,9 +47,7 @@ const rateLimit = Flag.whole("rate-limit", {
   maximum: 1_000_000,
   setting: "RUNLEASE_RATE_LIMIT",
 }).pipe(
-  Options.withDescription(
-    "How many requests a second each API key and each worker may send, 0 for no limit (RUNLEASE_RATE_LIMIT)",
-  ),
+  Options.withDescription("Requests a second of each API key and each worker, 0 for no limit"),
   Options.withDefault(5000),
 )
 
@@ -61,9 +56,7 @@ const bodyMemory = Flag.whole("body-memory", {
   maximum: 1_048_576,
   setting: "RUNLEASE_BODY_MEMORY",
 }).pipe(
-  Options.withDescription(
-    "How many MiB the bodies of all requests may take at once, a quarter of them for each API key and each worker (RUNLEASE_BODY_MEMORY)",
-  ),
+  Options.withDescription("MiB of all request bodies at once, a quarter for each key and worker"),
   Options.withDefault(256),
 )
 
@@ -202,9 +195,12 @@ export const command = Command.make(
     )
   }),
 ).pipe(
-  Command.withDescription(
-    "Run the control plane: the HTTP API over runs kept in one SQLite file, or in a PostgreSQL database that any number of servers share. SIGTERM ends it gracefully. " +
-      "RUNLEASE_API_KEY sets the first key of project default; without it one is made and shown once. " +
-      "Example: runlease serve --port 4400 --database sqlite:.runlease/runlease.sqlite",
+  Describe.command(
+    "Run the control plane: the HTTP API over runs in one SQLite file, or in a PostgreSQL database that any number of servers share. RUNLEASE_API_KEY sets the first key of project default; without it one is made and shown once. SIGTERM ends the server gracefully.",
+    [
+      "runlease serve",
+      "runlease serve --port 4400 --database sqlite:.runlease/runlease.sqlite",
+      "RUNLEASE_DATABASE=postgres://me:secret@host/runlease runlease serve",
+    ],
   ),
 )

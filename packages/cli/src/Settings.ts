@@ -5,13 +5,14 @@
  * of the environment variables without `RUNLEASE_`, in lower case: `{"url": "…", "api_key": "…"}`.
  */
 import { Options } from "@effect/cli"
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { ControlPlaneUnavailable } from "@runlease/core"
-import { Client } from "@runlease/http"
+import * as Client from "@runlease/http/Client"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import { CommandFailure, ExitCode, usage } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
+import * as Describe from "./help/Describe.js"
 
 const File = Schema.parseJson(
   Schema.Record({
@@ -86,26 +87,24 @@ export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
 export const defaultUrl = "http://127.0.0.1:4400"
 
 const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
-  Options.withDescription("The control plane (RUNLEASE_URL)"),
+  Options.withDescription("The control plane"),
   Options.withDefault(defaultUrl),
 )
 
 const apiKey = Options.redacted("api-key").pipe(
-  Options.withDescription(
-    "An API key of the project (RUNLEASE_API_KEY, which keeps it off the command line)",
-  ),
+  Options.withDescription("An API key of the project; the variable keeps it off the command line"),
   Options.withFallbackConfig(Config.redacted("RUNLEASE_API_KEY")),
   Options.optional,
 )
 
 const project = Options.text("project").pipe(
-  Options.withDescription("The project, by slug or id (RUNLEASE_PROJECT)"),
+  Options.withDescription("The project, by slug or id"),
   Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_PROJECT")),
   Options.withDefault("default"),
 )
 
 /** How a command reaches its control plane. */
-export const connection = Options.all({ url, apiKey, project })
+export const connection = Describe.inGroup("Control plane")(Options.all({ url, apiKey, project }))
 
 export type Connection = {
   readonly url: string
@@ -143,7 +142,7 @@ const shown = (url: string): string => {
 /** How a command says that nobody answers there. */
 export const unreachable = (settings: Connection, message: string): CommandFailure =>
   new CommandFailure({
-    message: `${message} (${shown(settings.url)})`,
+    message: message.includes(new URL(settings.url).origin) ? message : `${message} (${shown(settings.url)})`,
     hint: "Check that the server runs there; --url or RUNLEASE_URL names another.",
     exitCode: ExitCode.unavailable,
   })

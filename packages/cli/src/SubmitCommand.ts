@@ -6,9 +6,10 @@ import { Ids, RequestSnapshot, Runs } from "@runlease/core"
 import { Clock, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readAll } from "node:stream/consumers"
-import { type CommandFailure, exitCodeHelp, usage } from "./ExitCode.js"
+import { type CommandFailure, usage } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
 import { follow } from "./Follow.js"
+import * as Describe from "./help/Describe.js"
 import * as Output from "./Output.js"
 import * as RunLines from "./RunLines.js"
 import * as Settings from "./Settings.js"
@@ -31,7 +32,7 @@ const options = {
   ),
   jsonl: Options.text("jsonl").pipe(
     Options.withDescription(
-      "Submit many: a JSON object a line, with text or messages, and agent, public_id, priority, max_attempts, …; - is stdin",
+      "Submit many from this file: a JSON object a line with text, agent, public_id, …; - is stdin",
     ),
     Options.optional,
   ),
@@ -70,7 +71,10 @@ const options = {
   ),
   json: Settings.json,
   text: Args.optional(
-    Word.make("text", "What to say to the agent; - reads stdin, for a text that begins with -- too"),
+    Word.make(
+      "text",
+      "What to say to the agent; - reads stdin; a text that begins with a dash goes after --",
+    ),
   ),
 }
 
@@ -169,8 +173,9 @@ export const command = Command.make("submit", options, (parsed) =>
     onSome: (file) => many(parsed, file),
   }).pipe(Settings.withClient(parsed.connection)),
 ).pipe(
-  Command.withDescription(
-    `Submit a run and print its id. ${exitCodeHelp} Examples: runlease submit --agent echo hello; ` +
-      "git diff | runlease submit --agent reviewer --watch -; runlease submit --jsonl runs.jsonl",
-  ),
+  Describe.command("Submit a run and print its id.", [
+    "runlease submit --agent echo hello",
+    "git diff | runlease submit --agent reviewer --watch -",
+    "runlease submit --jsonl runs.jsonl",
+  ]),
 )

@@ -4,9 +4,9 @@
 import { Command, Options } from "@effect/cli"
 import { Runs } from "@runlease/core"
 import { Effect } from "effect"
-import { exitCodeHelp } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
 import { follow } from "./Follow.js"
+import * as Describe from "./help/Describe.js"
 import { runId } from "./RunIdArgument.js"
 import * as Settings from "./Settings.js"
 
@@ -26,8 +26,7 @@ export const command = Command.make(
       Settings.withClient(options.connection),
     ),
 ).pipe(
-  Command.withDescription(
-    `Follow a run to its end, over takeovers by other workers. Ctrl-C leaves the run alone. ${exitCodeHelp} ` +
-      "Example: runlease watch my-run",
-  ),
+  Describe.command("Follow a run to its end, over takeovers by other workers. Ctrl-C leaves the run alone.", [
+    "runlease watch my-run",
+  ]),
 )

@@ -8,6 +8,7 @@ import { hostname } from "node:os"
 import * as Choice from "./executors/Choice.js"
 import type { ExecutorLayer } from "./executors/Way.js"
 import * as Flag from "./Flag.js"
+import * as Describe from "./help/Describe.js"
 import * as Output from "./Output.js"
 import * as ProgramStderr from "./ProgramStderr.js"
 import * as Settings from "./Settings.js"
@@ -15,51 +16,50 @@ import * as TakeOver from "./TakeOver.js"
 import * as WorkerLines from "./WorkerLines.js"
 
 const options = {
-  connection: Settings.connection,
   executor: Choice.options,
-  agent: Options.text("agent").pipe(
-    Options.withDescription("Claim only this agent's runs, repeatable; any agent's when absent"),
-    Options.repeated,
-  ),
-  concurrency: Flag.whole("concurrency", {
-    minimum: 1,
-    maximum: 10_000,
-    setting: "RUNLEASE_CONCURRENCY",
-  }).pipe(
-    Options.withDescription("How many runs to work on at once (RUNLEASE_CONCURRENCY)"),
-    Options.withDefault(10),
-  ),
-  lease: Flag.duration("lease", {
-    minimum: "5 seconds",
-    maximum: "300 seconds",
-    setting: "RUNLEASE_LEASE",
-  }).pipe(
-    Options.withDescription(
-      "How long a lease lasts, 5s to 300s: what a crash costs at most (RUNLEASE_LEASE)",
+  ...Describe.grouped("Claiming", {
+    agent: Options.text("agent").pipe(
+      Options.withDescription("Claim only this agent's runs, repeatable; any agent's when absent"),
+      Options.repeated,
     ),
-    Options.withDefault(Duration.seconds(60)),
-  ),
-  timeout: Flag.duration("timeout", { minimum: "1 millis", maximum: "30 days" }).pipe(
-    Options.withDescription("Fail a run that takes longer than this; no limit when absent"),
-    Options.optional,
-  ),
-  drainTimeout: Flag.duration("drain-timeout", { minimum: 0, maximum: "1 days" }).pipe(
-    Options.withDescription("How long runs may go on after SIGTERM before they are handed back"),
-    Options.withDefault(Duration.seconds(10)),
-  ),
-  kind: Options.text("kind").pipe(
-    Options.withDescription("This worker's implementation kind; runs may ask for one"),
-    Options.withDefault("runlease"),
-  ),
-  key: Options.text("key").pipe(
-    Options.withDescription("This worker's key, kept over restarts; host and process when absent"),
-    Options.optional,
-  ),
-  takeOver: Options.boolean("take-over").pipe(
-    Options.withDescription("Start with --key although a worker with that key lives, which evicts it"),
-  ),
-  name: Options.text("name").pipe(Options.withDescription("A name for people"), Options.optional),
-  json: Settings.json,
+    concurrency: Flag.whole("concurrency", {
+      minimum: 1,
+      maximum: 10_000,
+      setting: "RUNLEASE_CONCURRENCY",
+    }).pipe(Options.withDescription("How many runs to work on at once"), Options.withDefault(10)),
+    lease: Flag.duration("lease", {
+      minimum: "5 seconds",
+      maximum: "300 seconds",
+      setting: "RUNLEASE_LEASE",
+    }).pipe(
+      Options.withDescription("How long a lease lasts, 5s to 300s: what a crash costs at most"),
+      Options.withDefault(Duration.seconds(60)),
+    ),
+    timeout: Flag.duration("timeout", { minimum: "1 millis", maximum: "30 days" }).pipe(
+      Options.withDescription("Fail a run that takes longer than this; no limit when absent"),
+      Options.optional,
+    ),
+    drainTimeout: Flag.duration("drain-timeout", { minimum: 0, maximum: "1 days" }).pipe(
+      Options.withDescription("How long runs may go on after SIGTERM before they are handed back"),
+      Options.withDefault(Duration.seconds(10)),
+    ),
+  }),
+  ...Describe.grouped("This worker", {
+    kind: Options.text("kind").pipe(
+      Options.withDescription("This worker's implementation kind; runs may ask for one"),
+      Options.withDefault("runlease"),
+    ),
+    key: Options.text("key").pipe(
+      Options.withDescription("This worker's key, kept over restarts; host and process when absent"),
+      Options.optional,
+    ),
+    takeOver: Options.boolean("take-over").pipe(
+      Options.withDescription("Start with --key although a worker with that key lives, which evicts it"),
+    ),
+    name: Options.text("name").pipe(Options.withDescription("A name for people"), Options.optional),
+    json: Settings.json,
+  }),
+  connection: Settings.connection,
   rest: Choice.args,
 }
 
@@ -134,9 +134,13 @@ export const command = Command.make(
     )
   }),
 ).pipe(
-  Command.withDescription(
-    "Claim runs and work on them until SIGTERM, which lets runs finish for a while and hands back the rest. " +
-      "Examples: runlease worker --command ./agent.sh; " +
-      "runlease worker --command python3 -- agent.py --fast; runlease worker --module ./my-worker.ts --agent echo",
+  Describe.command(
+    "Claim runs and work on them until SIGTERM, which lets runs finish for a while and hands back the rest. Give one of --command, --module, --model, --acp and --ag-ui.",
+    [
+      "runlease worker --command ./agent.sh",
+      "runlease worker --command python3 -- agent.py --fast",
+      "runlease worker --module ./my-worker.ts --agent echo",
+      'runlease worker --acp "opencode acp" --worktree-of .',
+    ],
   ),
 )

@@ -5,6 +5,7 @@ import { Args, Command } from "@effect/cli"
 import { Ids, WorkerRegistry, WorkerState } from "@runlease/core"
 import { Console, DateTime, Effect } from "effect"
 import * as AdminApi from "./AdminApi.js"
+import * as Describe from "./help/Describe.js"
 import * as Output from "./Output.js"
 import * as Settings from "./Settings.js"
 import * as WorkerLines from "./WorkerLines.js"
@@ -66,7 +67,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
     )
   }).pipe(Settings.withClient(options.connection)),
 ).pipe(
-  Command.withDescription(
+  Describe.command(
     "List the project's workers, newest heartbeat first, at most 100. A worker is working, idle, draining, silent (no contact for 75 s) or gone (ended, or no contact for 5 min).",
   ),
 )
@@ -92,12 +93,13 @@ const revoke = Command.make(
       )
     }).pipe(AdminApi.speaking(connection)),
 ).pipe(
-  Command.withDescription(
+  Describe.command(
     "Revoke the tokens of a worker, which stops it. To keep it from registering again, revoke its API key too.",
+    ["runlease workers revoke WORKER-ID"],
   ),
 )
 
 export const command = Command.make("workers").pipe(
-  Command.withDescription("Look at the project's workers, and stop them."),
+  Describe.command("Look at the project's workers, and stop them."),
   Command.withSubcommands([list, revoke]),
 )

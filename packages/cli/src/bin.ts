@@ -1,23 +1,11 @@
 #!/usr/bin/env node
-import { NodeRuntime } from "@effect/platform-node"
-import { Exit } from "effect"
-import { interruptedExitCode, main } from "./Runlease.js"
+import { answer } from "./help/Overview.js"
 
-// The streams are written out before the process ends: its exit does not wait for a pipe.
-const exitWhenWritten = (code: number) =>
-  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
-
-// The reader of the output may go first, as `head` does, and a terminal may be closed. Either ends the command as SIGTERM
-// does, once: a worker drains. A signal that is sent for real would end it at once while it drains.
-const terminate = () => void process.emit("SIGTERM", "SIGTERM")
-process.stdout.on("error", terminate)
-process.on("SIGHUP", terminate)
-process.stderr.on("error", () => {})
-
-NodeRuntime.runMain(main(process.argv), {
-  disableErrorReporting: true,
-  disablePrettyLogger: true,
-  teardown: (exit) => {
-    exitWhenWritten(Exit.isSuccess(exit) ? Number(exit.value) : interruptedExitCode(process.argv))
-  },
-})
+const text = answer(process.argv.slice(2))
+if (text === undefined) {
+  const { run } = await import("./Process.js")
+  run()
+} else {
+  process.stdout.on("error", () => {})
+  process.stdout.write(text)
+}

@@ -133,6 +133,44 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
+  it.scoped("names the server that it cannot reach, and why", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const unknown = "http://no-such-host.invalid:4400"
+      const causes = [
+        [
+          ["runs", "list", "--url", nowhere],
+          `at ${nowhere} could not be reached: nothing listens there (ECONNREFUSED)`,
+        ],
+        [
+          ["keys", "list", "--url", nowhere],
+          `at ${nowhere} could not be reached: nothing listens there (ECONNREFUSED)`,
+        ],
+        [["runs", "list", "--url", unknown], `at ${unknown} could not be reached: its name`],
+        [["keys", "list", "--url", unknown], `at ${unknown} could not be reached: its name`],
+      ] as const
+      yield* Effect.forEach(
+        causes,
+        ([args, message]) =>
+          Effect.map(
+            run(args, { cwd, env: { RUNLEASE_API_KEY: "rlk_0123456789abcdef" } }),
+            ({ code, stderr }) => {
+              expect(stderr).toContain(message)
+              expect(code).toBe(69)
+            },
+          ),
+        { concurrency: 2 },
+      )
+      const worker = yield* start(["worker", "--command", "cat", "--url", nowhere], {
+        cwd,
+        env: { RUNLEASE_API_KEY: "rlk_0123456789abcdef" },
+      })
+      yield* worker.errorLine((line) =>
+        line.includes(`${nowhere} could not be reached: nothing listens there`),
+      )
+    }),
+  )
+
   it.scoped("refuses flags that it does not know, and programs that are not there", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

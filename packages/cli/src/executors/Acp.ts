@@ -7,28 +7,23 @@ import { Effect, Option } from "effect"
 import { parseArgsStringToArgv } from "string-argv"
 import { usage } from "../ExitCode.js"
 import * as ProgramCheck from "./ProgramCheck.js"
+import * as Describe from "../help/Describe.js"
 import * as Way from "./Way.js"
 
-const options = {
+const options = Describe.grouped("A coding agent", {
   acp: Options.text("acp").pipe(
-    Options.withDescription(
-      "The command line of a coding agent that speaks the Agent Client Protocol; what follows -- is added to it",
-    ),
+    Options.withDescription("The command line of an agent that speaks the Agent Client Protocol"),
     Options.optional,
   ),
   permission: Options.choice("permission", ["allow", "deny", "ask"]).pipe(
-    Options.withDescription(
-      "What the agent is told when it asks whether it may; ask (the default) lets the run wait for an answer",
-    ),
+    Options.withDescription("The answer when the agent asks; ask, the default, lets the run wait for one"),
     Options.optional,
   ),
   worktreeOf: Options.text("worktree-of").pipe(
-    Options.withDescription(
-      "A git repository; each conversation gets a worktree of it, on a branch of its own",
-    ),
+    Options.withDescription("A git repository, of which each conversation gets a worktree"),
     Options.optional,
   ),
-}
+})
 
 /** Where conversations have their working folders, which are kept, unless --work-root says. */
 const defaultWorkRoot = ".runlease/work"

@@ -5,21 +5,19 @@ import { Options } from "@effect/cli"
 import { AgUiExecutor } from "@runlease/executor-ag-ui"
 import { Config, Effect, HashMap, Option, Redacted } from "effect"
 import * as Flag from "../Flag.js"
+import * as Describe from "../help/Describe.js"
 import * as Way from "./Way.js"
 
-const options = {
+const options = Describe.grouped("A remote agent", {
   agUi: Flag.httpUrl("ag-ui").pipe(
-    Options.withDescription("The URL of a remote AG-UI agent; {agent_id} in it stands for the run's agent"),
+    Options.withDescription("Where an AG-UI agent is; {agent_id} in it stands for the run's agent"),
     Options.optional,
   ),
   agUiHeader: Options.keyValueMap("ag-ui-header").pipe(
-    Options.withDescription(
-      "A header for the remote agent, NAME=VALUE, repeatable (RUNLEASE_AG_UI_AUTHORIZATION keeps that one off the " +
-        "command line)",
-    ),
+    Options.withDescription("A header, repeatable; RUNLEASE_AG_UI_AUTHORIZATION sets that one"),
     Options.optional,
   ),
-}
+})
 
 const authorization = Config.option(Config.redacted("RUNLEASE_AG_UI_AUTHORIZATION"))
 

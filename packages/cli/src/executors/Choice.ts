@@ -5,6 +5,7 @@ import { Args, type Command, Options } from "@effect/cli"
 import { Duration, Effect, HashMap, Option } from "effect"
 import { type CommandFailure, usage } from "../ExitCode.js"
 import * as Flag from "../Flag.js"
+import * as Describe from "../help/Describe.js"
 import * as Acp from "./Acp.js"
 import * as AgUi from "./AgUi.js"
 import * as Model from "./Model.js"
@@ -13,20 +14,20 @@ import * as Program from "./Program.js"
 import * as Way from "./Way.js"
 
 /** For the processes that a worker starts, whichever way starts them. */
-const processes = {
+const processes = Describe.grouped("The process of a program or a coding agent", {
   env: Options.keyValueMap("env").pipe(
-    Options.withDescription("A variable for the program, NAME=VALUE, repeatable"),
+    Options.withDescription("A variable for it, repeatable"),
     Options.optional,
   ),
   passEnv: Options.text("pass-env").pipe(
-    Options.withDescription("A further variable of this environment that the program sees, repeatable"),
+    Options.withDescription("A variable of this environment that it sees as well, repeatable"),
     Options.repeated,
   ),
   workRoot: Options.text("work-root").pipe(
-    Options.withDescription("The folder under which each run gets a working folder of its own"),
+    Options.withDescription("The folder under which each run has its working folder"),
     Options.optional,
   ),
-}
+})
 
 export const options = {
   program: Program.way.options,
@@ -36,8 +37,9 @@ export const options = {
   agUi: AgUi.way.options,
   processes,
   grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
-    Options.withDescription("How long an interrupted program has between TERM and KILL"),
+    Options.withDescription("The time between TERM and KILL when it is interrupted"),
     Options.withDefault(Duration.seconds(5)),
+    Describe.inGroup("The process of a program or a coding agent"),
   ),
 }
 

@@ -5,25 +5,22 @@ import { Options } from "@effect/cli"
 import { Effect, Layer, Option } from "effect"
 import { usage } from "../ExitCode.js"
 import * as Flag from "../Flag.js"
+import * as Describe from "../help/Describe.js"
 import * as Way from "./Way.js"
 
-const options = {
+const options = Describe.grouped("A language model", {
   model: Options.text("model").pipe(
     Options.withDescription(
-      "The model that answers: openai:NAME, anthropic:NAME, or openai-chat:NAME for a server that speaks OpenAI's chat " +
-        "completions (OPENAI_API_KEY or ANTHROPIC_API_KEY is its key)",
+      "openai:NAME, anthropic:NAME, or openai-chat:NAME (key: OPENAI_API_KEY or ANTHROPIC_API_KEY)",
     ),
     Options.optional,
   ),
   modelBaseUrl: Flag.httpUrl("model-base-url").pipe(
-    Options.withDescription("Where the model's API is; a key is needed only where the provider asks for one"),
+    Options.withDescription("Another server of the model's API, such as http://127.0.0.1:11434/v1"),
     Options.optional,
   ),
-  system: Options.text("system").pipe(
-    Options.withDescription("What the model is told before all else"),
-    Options.optional,
-  ),
-}
+  system: Options.text("system").pipe(Options.withDescription("The system prompt"), Options.optional),
+})
 
 /** Loaded only for a worker that asks a model, since the providers' modules are large. */
 const modules = Effect.promise(() => import("@runlease/executor-ai"))

@@ -9,6 +9,7 @@ import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { register } from "tsx/esm/api"
 import { CommandFailure, ExitCode } from "../ExitCode.js"
+import * as Describe from "../help/Describe.js"
 import * as Way from "./Way.js"
 
 const hint =
@@ -66,12 +67,12 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
     })
   }).pipe(Effect.scoped)
 
-const options = {
+const options = Describe.grouped("A module", {
   module: Options.text("module").pipe(
     Options.withDescription("A JavaScript or TypeScript module that exports an executor"),
     Options.optional,
   ),
-}
+})
 
 /** `--module ./my-worker.ts` */
 export const way = Way.make({

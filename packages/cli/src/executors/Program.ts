@@ -5,24 +5,27 @@ import { Options } from "@effect/cli"
 import { CommandExecutor } from "@runlease/executor-command"
 import { Effect, Option } from "effect"
 import * as ProgramCheck from "./ProgramCheck.js"
+import * as Describe from "../help/Describe.js"
 import * as Way from "./Way.js"
 
-const options = {
+const options = Describe.grouped("A program for each run", {
   command: Options.text("command").pipe(
-    Options.withDescription("The program that works on a run: request on stdin, events or text on stdout"),
+    Options.withDescription(
+      "The program: request on stdin, events or text on stdout; its arguments follow --",
+    ),
     Options.optional,
   ),
   arg: Options.text("arg").pipe(
-    Options.withDescription("An argument of the program, repeatable; or put them all after --"),
+    Options.withDescription("An argument of the program, repeatable"),
     Options.repeated,
   ),
   format: Options.choice("format", ["auto", "events", "text"]).pipe(
     Options.withDescription(
-      "How to read its stdout: auto (the default) takes JSON lines with a type as events, others as text",
+      "How its stdout reads; auto, the default, takes JSON lines with a type as events",
     ),
     Options.optional,
   ),
-}
+})
 
 /** `--command PROGRAM` */
 export const way = Way.make({

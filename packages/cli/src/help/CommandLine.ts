@@ -22,6 +22,8 @@ export interface CommandLine {
   /** The command that the line names, from the outermost one. */
   readonly path: ReadonlyArray<CommandTree>
   readonly args: ReadonlyArray<string>
+  /** What is wanted instead of the command's work. */
+  readonly asks: "help" | "version" | undefined
 }
 
 /** Text such as `-5` or `- a list` is an argument. */
@@ -93,8 +95,10 @@ export const read = (
     into.push(name, value)
   }
   const last = [...positional, ...after]
+  const asksForHelp = ofEveryCommand.some((flag) => flag === "--help" || flag === "-h")
   return Either.right({
     path,
+    asks: asksForHelp ? "help" : ofEveryCommand.includes("--version") ? "version" : undefined,
     args: [
       ...path.slice(1).map(({ name }) => name),
       ...ofEveryCommand,

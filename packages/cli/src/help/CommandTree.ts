@@ -13,7 +13,7 @@ export interface Flag {
   readonly name: string
   /** Its other names, with their dashes. */
   readonly aliases: ReadonlyArray<string>
-  /** What its value is, such as `text`; undefined for a switch. */
+  /** What its value is, such as `TEXT`; undefined for a switch. */
   readonly value: string | undefined
   readonly description: string
   /** None where it has no default. */
@@ -22,7 +22,7 @@ export interface Flag {
   readonly settings: ReadonlyArray<string>
   readonly required: boolean
   readonly repeatable: boolean
-  /** The heading that it goes under, where `inGroup` names one. */
+  /** The heading that it goes under, where `Describe.inGroup` names one. */
   readonly group: string | undefined
 }
 
@@ -49,7 +49,7 @@ type OptionsNode =
       readonly _tag: "Single"
       readonly fullName: string
       readonly aliases: ReadonlyArray<string>
-      readonly placeholder: string
+      readonly pseudoName: Option.Option<string>
       readonly primitiveType: PrimitiveNode
       readonly description: HelpDoc.HelpDoc
     }
@@ -119,12 +119,16 @@ export const textOf = (doc: HelpDoc.HelpDoc): string => spanText(Doc.getSpan(doc
 const settingsOf = (node: ConfigNode | undefined): ReadonlyArray<string> => {
   if (node === undefined) return []
   if (node._tag === "Nested") return node.name === undefined ? [] : [node.name]
-  return [node.config, node.original, node.first, node.left, node.right].flatMap(settingsOf)
+  const names = [node.config, node.original, node.first, node.left, node.right].flatMap(settingsOf)
+  // Beside the value of a setting of a file stands where it comes from, which is none of the user's settings.
+  return names.filter((name) => !name.includes(" "))
 }
 
-const valueOf = (placeholder: string, type: PrimitiveNode): string | undefined => {
+const valueOf = (name: Option.Option<string>, type: PrimitiveNode): string | undefined => {
   if (type._tag === "Bool") return undefined
-  return type._tag === "Choice" ? type.alternatives.map(([name]) => name).join("|") : placeholder
+  return type._tag === "Choice"
+    ? type.alternatives.map(([choice]) => choice).join("|")
+    : Option.getOrElse(name, () => "TEXT")
 }
 
 const dashed = (name: string): string => (name.length === 1 ? `-${name}` : `--${name}`)
@@ -140,7 +144,7 @@ const flagsOf = (node: OptionsNode): ReadonlyArray<Flag> => {
         {
           name: node.fullName,
           aliases: node.aliases.map(dashed),
-          value: valueOf(node.placeholder, node.primitiveType),
+          value: valueOf(node.pseudoName, node.primitiveType),
           description: textOf(node.description),
           fallback: Option.none(),
           settings: [],
@@ -150,6 +154,7 @@ const flagsOf = (node: OptionsNode): ReadonlyArray<Flag> => {
         },
       ]
     case "KeyValueMap":
+      return change(node.argumentOption, () => ({ repeatable: true, required: false, value: "NAME=VALUE" }))
     case "Variadic":
       return change(node.argumentOption, () => ({ repeatable: true, required: false }))
     case "Map":

@@ -26,6 +26,7 @@ import {
   Schema,
 } from "effect"
 import * as Refusal from "../Refusal.js"
+import * as Unreachable from "../Unreachable.js"
 
 /** The server will not do this, and says why. What it means is for the port to say. */
 export class Refused extends Data.TaggedError("Refused")<{
@@ -76,10 +77,7 @@ const unreachable =
   (error: HttpClientError.HttpClientError): Unavailable.ControlPlaneUnavailable =>
     new Unavailable.ControlPlaneUnavailable({
       operation,
-      message:
-        error.reason === "Decode"
-          ? "The control plane's answer is not JSON, or broke off; check its URL"
-          : `The control plane could not be reached: ${error.reason}${error.description === undefined ? "" : `, ${error.description}`}`,
+      message: Unreachable.message(error),
     })
 
 const retryAfterOf = (headers: Headers.Headers): number | undefined => {

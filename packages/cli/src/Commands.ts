@@ -1,0 +1,37 @@
+/**
+ * The subcommands of `runlease`, each loaded when it is needed.
+ */
+import * as Command from "@effect/cli/Command"
+import { Effect } from "effect"
+
+const modules = {
+  serve: () => import("./ServeCommand.js"),
+  backup: () => import("./BackupCommand.js"),
+  worker: () => import("./WorkerCommand.js"),
+  submit: () => import("./SubmitCommand.js"),
+  watch: () => import("./WatchCommand.js"),
+  runs: () => import("./RunsCommand.js"),
+  resume: () => import("./ResumeCommand.js"),
+  workers: () => import("./WorkersCommand.js"),
+  keys: () => import("./KeysCommand.js"),
+  demo: () => import("./DemoCommand.js"),
+}
+
+type Name = keyof typeof modules
+
+const names = Object.keys(modules) as ReadonlyArray<Name>
+
+const isName = (arg: string): arg is Name => Object.hasOwn(modules, arg)
+
+const root = Command.make("runlease")
+
+/** The command with the subcommand that `args` begin with, or with all of them, as completions need. */
+export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+  const first = args.find((arg) => !arg.startsWith("-"))
+  const wanted = first !== undefined && isName(first) ? [first] : names
+  const loaded = yield* Effect.promise(() =>
+    Promise.all(wanted.map(async (name) => (await modules[name]()).command)),
+  )
+  const [command, ...others] = loaded
+  return Command.withSubcommands(root, [command!, ...others])
+})

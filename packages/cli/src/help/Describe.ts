@@ -1,0 +1,34 @@
+/**
+ * How commands and flags are described, for `HelpText` to show.
+ */
+import type { Command, Options } from "@effect/cli"
+import { withDescription } from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import { map } from "@effect/cli/Options"
+import { Array, identity, Record } from "effect"
+
+/** Describes a command: what it does, and command lines to begin with. */
+export const command =
+  (summary: string, examples: ReadonlyArray<string> = []) =>
+  <Name extends string, R, E, A>(self: Command.Command<Name, R, E, A>): Command.Command<Name, R, E, A> =>
+    withDescription(
+      self,
+      HelpDoc.blocks([
+        HelpDoc.p(summary),
+        ...(Array.isNonEmptyReadonlyArray(examples)
+          ? [HelpDoc.enumeration(Array.map(examples, (example) => HelpDoc.p(example)))]
+          : []),
+      ]),
+    )
+
+/** Puts a flag, or several, under a heading. */
+export const inGroup =
+  (group: string) =>
+  <A>(self: Options.Options<A>): Options.Options<A> =>
+    Object.assign(map(self, identity<A>), { group })
+
+/** Puts every flag of a record under a heading. */
+export const grouped = <F extends Readonly<globalThis.Record<string, Options.Options<unknown>>>>(
+  group: string,
+  flags: F,
+): F => Record.map(flags, inGroup(group)) as globalThis.Record<string, Options.Options<unknown>> as F

@@ -1,0 +1,41 @@
+/**
+ * What the command answers about itself as a whole. It needs nothing else, so that the answer takes no longer than Node
+ * takes to start.
+ */
+
+/** The version of the package, which its test compares. */
+export const version = "0.1.0"
+
+/** Printed below the help of every command. */
+export const exitCodeHelp =
+  "Exit codes: 0 done, 1 error, 2 run failed, 3 run cancelled, 64 misuse, 69 unreachable, 77 key refused, 130 interrupted."
+
+const overview = `runlease: durable agent runs under leases
+
+  runlease demo                     see it work: a server, two workers, one of them killed
+  runlease serve                    the control plane, on one SQLite file
+  runlease worker --command PROG    work on runs with a program, or with --module ./worker.ts
+  runlease submit --agent ID TEXT   submit a run; --watch follows it
+  runlease watch RUN                follow a run to its end
+  runlease resume RUN --approve     answer what a waiting run asks
+  runlease runs list|get|events|cancel|resume|prune
+  runlease workers list|revoke
+  runlease keys create|list|revoke
+  runlease backup FILE              copy the database while the server goes on
+
+Help on one command: runlease help COMMAND, or runlease COMMAND --help. The version: runlease version.
+Completions of your shell: runlease --completions bash (or fish, zsh).
+
+Settings come from flags, else from RUNLEASE_URL, RUNLEASE_API_KEY and the like, else from runlease.json
+in this folder, or the file that --config FILE names. --log-level debug tells more.
+${exitCodeHelp}
+`
+
+/** The answer to arguments that ask for the version or for help on no command; undefined for all others. */
+export const answer = (args: ReadonlyArray<string>): string | undefined => {
+  const [first, ...others] = args
+  if (first === undefined) return overview
+  if (others.length > 0) return undefined
+  if (["--version", "-v", "-V", "version"].includes(first)) return `${version}\n`
+  return ["--help", "-h", "help"].includes(first) ? overview : undefined
+}

@@ -1,0 +1,83 @@
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { folder, run } from "./Processes.js"
+
+/** The line that a flag has. */
+const lineOf = (help: string, flag: string) =>
+  help.split("\n").find((line) => new RegExp(`^ +${flag}( |$)`).test(line)) ?? ""
+
+layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
+  it.scoped("has a line for each flag, with its default and its variable, after the examples", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stderr, stdout } = yield* run(["worker", "--help"], { cwd })
+      expect(code).toBe(0)
+      expect(stderr).toBe("")
+      expect(stdout.split("\n").length).toBeLessThan(80)
+      expect(stdout.indexOf("Examples:")).toBeGreaterThan(0)
+      expect(stdout.indexOf("Examples:")).toBeLessThan(stdout.indexOf("Usage:"))
+      expect(stdout).toContain("runlease worker [flags] [-- ARGUMENT...]")
+      expect(lineOf(stdout, "--concurrency")).toMatch(/ N +.*\(default 10; RUNLEASE_CONCURRENCY\)$/)
+      expect(lineOf(stdout, "--lease")).toMatch(/\(default 1m; RUNLEASE_LEASE\)$/)
+      expect(lineOf(stdout, "--api-key")).toMatch(/\(RUNLEASE_API_KEY\)$/)
+      expect(lineOf(stdout, "--permission")).toContain("allow|deny|ask")
+      expect(stdout).toContain("\nClaiming:\n")
+      expect(stdout).not.toContain("optional")
+    }),
+  )
+
+  it.scoped("is there for every command, in each way to ask, without codes for colours", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const commands = [
+        ["serve"],
+        ["backup"],
+        ["submit"],
+        ["watch"],
+        ["runs", "list"],
+        ["runs", "prune"],
+        ["resume"],
+        ["workers", "revoke"],
+        ["keys", "create"],
+        ["demo"],
+      ]
+      yield* Effect.forEach(
+        commands,
+        (command) =>
+          Effect.gen(function* () {
+            // Colours are for a terminal, also where NO_COLOR does not forbid them.
+            const asked = yield* run(["help", ...command], { cwd, env: { NO_COLOR: "" } })
+            expect(asked.stdout).toContain(`  runlease ${command.join(" ")} [flags]`)
+            expect(asked.stdout).not.toContain("\u001B")
+            expect(asked.code).toBe(0)
+            expect((yield* run([...command, "-h"], { cwd })).stdout).toBe(asked.stdout)
+          }),
+        { concurrency: 2 },
+      )
+      const group = yield* run(["runs"], { cwd })
+      expect(group.stdout).toContain("  runlease runs COMMAND")
+      expect(group.stdout).toMatch(/\n {2}prune +Delete runs/)
+    }),
+  )
+
+  it.scoped("says what a duration may be, in the terms of its flag", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const { code, stderr } = yield* run(["worker", "--command", "cat", "--lease", "1h"], { cwd })
+      expect(stderr).toContain('--lease takes 5 to 300 seconds, written as 30s or 5m, not "1h"')
+      expect(code).toBe(64)
+    }),
+  )
+
+  it.scoped("has completions of three shells, with every command", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      for (const shell of ["bash", "fish", "zsh"]) {
+        const { code, stdout } = yield* run(["--completions", shell], { cwd })
+        expect(code).toBe(0)
+        for (const word of ["worker", "drain-timeout", "prune"]) expect(stdout).toContain(word)
+      }
+    }),
+  )
+})

@@ -1,0 +1,64 @@
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { build } from "esbuild"
+import { fileURLToPath } from "node:url"
+import packageJson from "../package.json" with { type: "json" }
+import * as Overview from "../src/help/Overview.js"
+import { folder, run } from "./Processes.js"
+import { NodeContext } from "@effect/platform-node"
+
+/** What a source of the command loads before it runs, packages by their names. */
+const loadedBy = (source: string) =>
+  Effect.promise(async () => {
+    const entry = fileURLToPath(new URL(`../src/${source}`, import.meta.url))
+    const { metafile } = await build({
+      entryPoints: [entry],
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: "node",
+      format: "esm",
+      packages: "external",
+      absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
+    })
+    const loaded = new Set<string>()
+    const visit = (name: string) => {
+      if (loaded.has(name)) return
+      loaded.add(name)
+      for (const { kind, path } of metafile.inputs[name]?.imports ?? []) {
+        if (kind === "import-statement") visit(path)
+      }
+    }
+    visit(`src/${source}`)
+    return Array.from(loaded).filter((name) => !name.startsWith("node:"))
+  })
+
+it.effect("answers for its version without loading a package", () =>
+  Effect.gen(function* () {
+    expect((yield* loadedBy("bin.ts")).sort()).toEqual(["src/bin.ts", "src/help/Overview.ts"])
+  }),
+)
+
+it.effect("loads no subcommand before the arguments name it", () =>
+  Effect.gen(function* () {
+    const loaded = yield* loadedBy("Process.ts")
+    expect(loaded).toContain("src/Runlease.ts")
+    expect(loaded.filter((name) => name.endsWith("Command.ts"))).toEqual([])
+    // Their indexes load a server and every client.
+    expect(loaded).not.toContain("@runlease/http")
+    expect(loaded).not.toContain("@effect/platform-node")
+  }),
+)
+
+it.scopedLive("has the version of its package, under each of its names", () =>
+  Effect.gen(function* () {
+    const cwd = yield* folder
+    expect(Overview.version).toBe(packageJson.version)
+    for (const args of [["--version"], ["-v"], ["version"]]) {
+      const { code, stderr, stdout } = yield* run(args, { cwd })
+      expect(stdout).toBe(`${packageJson.version}\n`)
+      expect(stderr).toBe("")
+      expect(code).toBe(0)
+    }
+  }).pipe(Effect.provide(NodeContext.layer)),
+)
