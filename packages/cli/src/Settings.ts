@@ -1,25 +1,18 @@
 /**
  * Where settings come from: a flag, else the environment, else a file.
  *
- * The file is `runlease.json` in the working folder, or the one that `--config FILE` names. Its keys are the names
- * of the environment variables without `RUNLEASE_`, in lower case: `{"url": "…", "api_key": "…"}`.
+ * The file is `runlease.json` in the working folder, or the one that `--config FILE` names; `SettingsFile` has its keys.
  */
 import { Options } from "@effect/cli"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { ControlPlaneUnavailable } from "@runlease/core"
 import * as Client from "@runlease/http/Client"
-import { Config, ConfigProvider, Effect, Layer, Option, type Redacted, Schema } from "effect"
+import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { CommandFailure, ExitCode, usage } from "./ExitCode.js"
 import * as Flag from "./Flag.js"
 import * as Describe from "./help/Describe.js"
-
-const File = Schema.parseJson(
-  Schema.Record({
-    key: Schema.String,
-    value: Schema.Union(Schema.String, Schema.Number, Schema.Boolean),
-  }),
-)
+import * as SettingsFile from "./SettingsFile.js"
 
 const defaultFile = "runlease.json"
 
@@ -36,18 +29,7 @@ const readFile = (
         error.code === "ENOENT" && !required
           ? Effect.succeed(new Map<string, string>())
           : Effect.fail(usage(`The settings in ${name} cannot be read: ${error.message}`)),
-      onSuccess: (text) =>
-        Schema.decodeUnknown(File)(text).pipe(
-          Effect.map(
-            (settings) => new Map(Object.entries(settings).map(([key, value]) => [key, String(value)])),
-          ),
-          Effect.mapError((error) =>
-            usage(
-              `The settings in ${name} are not understood: ${error.message}`,
-              'A settings file is a JSON object of names and values, such as {"url": "http://127.0.0.1:4400"}.',
-            ),
-          ),
-        ),
+      onSuccess: (text) => SettingsFile.parse(name, text),
     }),
   )
 
