@@ -73,9 +73,7 @@ const get = Command.make("get", { ...common, runId }, (options) =>
     const now = yield* DateTime.now
     yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(RunLines.toText(run, now))
   }).pipe(Settings.withClient(options.connection)),
-).pipe(
-  Describe.command("Show one run: its holder and for how long, and what it asks while it waits."),
-)
+).pipe(Describe.command("Show one run: its holder and for how long, and what it asks while it waits."))
 
 const cancel = Command.make("cancel", { ...common, runId }, (options) =>
   Effect.gen(function* () {
