@@ -7,6 +7,7 @@ import { HttpApi, OpenApi } from "@effect/platform"
 import { Struct } from "effect"
 import * as AgUi from "./Api/AgUi.js"
 import * as Conversations from "./Api/Conversations.js"
+import * as Examples from "./Api/Examples.js"
 import * as Exchange from "./Api/Exchange.js"
 import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
@@ -17,11 +18,11 @@ import * as Refusal from "./Refusal.js"
 /** The schemas that HttpApi brings for a body that does not fit, where this API has its one refusal. */
 const brought = ["HttpApiDecodeError", "Issue", "PropertyKey"]
 
-/** A body that does not fit is refused like everything else. */
-const oneRefusal: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transform"]> = (spec) => ({
+/** A body that does not fit is refused like everything else, and the endpoints of users have examples. */
+const described: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transform"]> = (spec) => ({
   ...spec,
-  paths: JSON.parse(
-    JSON.stringify(spec["paths"]).replaceAll("/schemas/HttpApiDecodeError", "/schemas/Refusal"),
+  paths: Examples.add(
+    JSON.parse(JSON.stringify(spec["paths"]).replaceAll("/schemas/HttpApiDecodeError", "/schemas/Refusal")),
   ),
   components: {
     ...spec["components"],
@@ -34,11 +35,11 @@ const oneRefusal: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transfo
  * @category api
  */
 export class Api extends HttpApi.make("runlease")
-  .add(Workers.group)
-  .add(Exchange.group)
   .add(Runs.group)
   .add(Conversations.group)
   .add(AgUi.group)
+  .add(Workers.group)
+  .add(Exchange.group)
   .add(Keys.group)
   .add(Health.group)
   .addError(Refusal.Unavailable)
@@ -49,6 +50,6 @@ export class Api extends HttpApi.make("runlease")
       description:
         "Durable agent runs under leases. Submit a run; a worker claims it, appends AG-UI events, and completes it.",
       license: { name: "Apache-2.0" },
-      transform: oneRefusal,
+      transform: described,
     }),
   ) {}

@@ -1,0 +1,239 @@
+/**
+ * Examples of the endpoints that a user calls, for the description of the API.
+ *
+ * @since 0.1.0
+ */
+import { Predicate, Record as Records } from "effect"
+
+/** What is sent to an endpoint, and what it answers. */
+export interface Example {
+  readonly sent?: unknown
+  readonly answer: unknown
+}
+
+const projectId = "01a20000-0000-7000-8000-000000000001"
+const conversationId = "01a20000-0000-7000-8000-000000000002"
+const messageId = "01a20000-0000-7000-8000-000000000003"
+const keyId = "01a20000-0000-7000-8000-000000000004"
+const submittedAt = "2026-01-31T09:00:00.000Z"
+const finishedAt = "2026-01-31T09:00:04.000Z"
+const parts = [{ type: "text", text: "Write the report" }]
+
+const pending = {
+  run_id: "report-1",
+  kind: "agent",
+  status: "pending",
+  owner: { kind: "conversation", id: conversationId },
+  root_run_id: "report-1",
+  parent_run_id: null,
+  waiting_reason: null,
+  target: "writer",
+  workflow_id: null,
+  schedule_id: null,
+  batch_id: null,
+  runtime_target_kind: null,
+  runtime_target_environment_id: null,
+  runtime_target_branch_id: null,
+  logs: null,
+  start_mode: null,
+  trigger_kind: "api",
+  trigger_id: null,
+  created_by: null,
+  created_at: submittedAt,
+  updated_at: submittedAt,
+  started_at: null,
+  completed_at: null,
+  duration_ms: null,
+  exit_code: null,
+  timeout_seconds: null,
+  backoff_limit: null,
+  metadata: null,
+  input: null,
+  config: null,
+  output: null,
+  artifacts: [],
+  error: null,
+}
+
+const ended = {
+  ...pending,
+  started_at: submittedAt,
+  updated_at: finishedAt,
+  completed_at: finishedAt,
+  duration_ms: 4000,
+}
+const completed = { ...ended, status: "completed", output: { pages: 3 } }
+
+const page = (data: ReadonlyArray<unknown>) => ({
+  data,
+  page_info: { self: null, first: null, next: null, prev: null },
+})
+
+const conversation = {
+  id: conversationId,
+  project_id: projectId,
+  title: "Reports",
+  metadata: null,
+  created_at: submittedAt,
+  updated_at: submittedAt,
+}
+
+const message = {
+  id: messageId,
+  conversation_id: conversationId,
+  role: "user",
+  parts,
+  parent_id: null,
+  metadata: null,
+  created_at: submittedAt,
+}
+
+const conversationRun = {
+  run_id: "report-1",
+  conversation_id: conversationId,
+  message_id: messageId,
+  latest_event_id: 0,
+  latest_external_event_sequence: 0,
+  status: "pending",
+  agent_id: "writer",
+  project_id: projectId,
+  created_at: submittedAt,
+}
+
+const project = { id: projectId, slug: "default", created_at: submittedAt }
+const key = {
+  id: keyId,
+  project_id: projectId,
+  name: "dashboard",
+  admin: false,
+  created_at: submittedAt,
+  revoked_at: null,
+}
+
+/** The start, the text and the end of one answer, as an event stream. */
+const stream = [
+  { type: "RUN_STARTED", threadId: conversationId, runId: "report-1" },
+  { type: "TEXT_MESSAGE_START", messageId, role: "assistant" },
+  { type: "TEXT_MESSAGE_CONTENT", messageId, delta: "Three pages." },
+  { type: "TEXT_MESSAGE_END", messageId },
+  { type: "RUN_FINISHED", threadId: conversationId, runId: "report-1", outcome: { type: "success" } },
+]
+  .map((event, index) => `id: ${index + 1}\ndata: ${JSON.stringify(event)}\n\n`)
+  .join("")
+
+/**
+ * By `group.endpoint`.
+ *
+ * @since 0.1.0
+ * @category examples
+ */
+export const examples: Readonly<Record<string, Example>> = {
+  "runs.submit": {
+    sent: {
+      kind: "agent",
+      public_id: "report-1",
+      request: {
+        agent_id: "writer",
+        request_snapshot: { messages: [{ id: "m1", role: "user", parts }], tools: [], context: [] },
+        max_attempts: 3,
+      },
+    },
+    answer: { accepted: true, duplicate: false, run: pending },
+  },
+  "runs.run": { answer: completed },
+  "runs.events": {
+    answer: {
+      ...page([
+        {
+          event_id: 2,
+          event_type: "TEXT_MESSAGE_CONTENT",
+          payload: { type: "TEXT_MESSAGE_CONTENT", messageId, delta: "Three pages." },
+          external_event_sequence: 1,
+          created_at: finishedAt,
+        },
+      ]),
+      ended: false,
+    },
+  },
+  "runs.stream": { answer: stream },
+  "runs.list": { answer: page([completed]) },
+  "runs.prune": {
+    sent: { older_than_seconds: 2_592_000, limit: 100 },
+    answer: { pruned: 12, more: false },
+  },
+  "runs.complete": {
+    sent: { status: "completed", result: { pages: 3 } },
+    answer: { completed: true, run: completed },
+  },
+  "runs.cancel": { answer: { cancelled: true, run: { ...ended, status: "cancelled" } } },
+  "runs.resume": {
+    sent: { type: "tool_result", tool_call_id: "approve", result: { approved: true } },
+    answer: { accepted: true, duplicate: false, run: pending },
+  },
+  "conversations.create": { sent: { title: "Reports" }, answer: conversation },
+  "conversations.conversation": { answer: conversation },
+  "conversations.addMessage": { sent: { role: "user", parts, idempotency_key: "first" }, answer: message },
+  "conversations.messages": { answer: page([message]) },
+  "conversations.conversationRun": { answer: conversationRun },
+  "conversations.append": {
+    sent: { events: [{ type: "CUSTOM", name: "progress", value: 0.5 }], expected_previous_event_id: 0 },
+    answer: {
+      latest_event_id: 1,
+      latest_external_event_sequence: 0,
+      appended_count: 1,
+      run: { ...conversationRun, latest_event_id: 1 },
+    },
+  },
+  "conversations.stream": { answer: stream },
+  "agUi.runAgent": {
+    sent: {
+      threadId: conversationId,
+      runId: "report-1",
+      messages: [{ id: "m1", role: "user", content: "Write the report" }],
+      tools: [],
+      context: [],
+    },
+    answer: stream,
+  },
+  "agUi.capabilities": { answer: { transport: { streaming: true } } },
+  "keys.createProject": { sent: { slug: "default" }, answer: project },
+  "keys.projects": { answer: { data: [project] } },
+  "keys.createKey": { sent: { name: "dashboard" }, answer: { key, token: "rlk_…" } },
+  "keys.keys": { answer: { data: [key] } },
+  "keys.revokeKey": { answer: { key: { ...key, revoked_at: finishedAt } } },
+  "health.healthz": { answer: { status: "ok" } },
+  "health.readyz": { answer: { status: "ok" } },
+}
+
+/** The content of a body, every media type with the example. */
+const contentWith = (body: unknown, example: unknown): unknown =>
+  Predicate.isRecord(body) && Predicate.isRecord(body["content"])
+    ? {
+        ...body,
+        content: Records.map(body["content"], (media) => ({ ...(media as object), example })),
+      }
+    : body
+
+/** An operation of the description, with its example where there is one. */
+const operationWith = (operation: unknown): unknown => {
+  if (!Predicate.isRecord(operation)) return operation
+  const example = examples[String(operation["operationId"])]
+  const { requestBody, responses } = operation
+  if (example === undefined || !Predicate.isRecord(responses)) return operation
+  return {
+    ...operation,
+    ...(example.sent === undefined ? {} : { requestBody: contentWith(requestBody, example.sent) }),
+    responses: Records.map(responses, (response, status) =>
+      status.startsWith("2") ? contentWith(response, example.answer) : response,
+    ),
+  }
+}
+
+/**
+ * The paths of the description, their operations with examples.
+ *
+ * @since 0.1.0
+ * @category examples
+ */
+export const add = (paths: Readonly<Record<string, object>>): Readonly<Record<string, object>> =>
+  Records.map(paths, (methods) => Records.map(methods as Record<string, unknown>, operationWith))
