@@ -85,7 +85,7 @@ export const make = ({ columns, documents, paint, write }: Options): Stage => {
       show(
         paint("red", `  kill -9 of worker ${worker.name}, which held ${plural(held.length, "run")}:`),
         ...held.map((document) => `        ${document.name}`),
-        "  Their leases lapse within 5 s; then the other worker takes them over.",
+        "  Their leases lapse within 5 s; then the other worker takes them over, as its slots get free.",
       ),
   }
 }
