@@ -81,11 +81,12 @@ const toolMessage = (
   }
 }
 
-const withoutUndefined = ({ interruptId, isError, payload, status }: Answer): Answer => ({
+const withoutUndefined = ({ interruptId, isError, metadata, payload, status }: Answer): Answer => ({
   interruptId,
   status,
   ...(payload === undefined ? {} : { payload }),
   ...(isError === undefined ? {} : { isError }),
+  ...(metadata === undefined ? {} : { metadata }),
 })
 
 /**

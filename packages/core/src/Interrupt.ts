@@ -15,7 +15,8 @@ const Properties = Schema.Record({ key: Schema.String, value: Schema.Unknown })
  *
  * `id`: 1 to 256 characters, unique among those asked at once. `reason`: one of AG-UI's (`tool_call`, `input_required`,
  * `confirmation`) or a name of one's own. `message`: the question, for people. `responseSchema`: JSON Schema of the
- * payload wanted. `expiresAt`: UTC; without an answer by then the run fails. `toolName` is (ours), the rest is AG-UI's.
+ * payload wanted. `expiresAt`: UTC; without an answer by then the run fails. `clientTool`: the
+ * answer is the result of a tool that the client of the run has. `toolName` and `clientTool` are (ours), the rest is AG-UI's.
  *
  * @since 0.1.0
  * @category models
@@ -26,6 +27,7 @@ export const Interrupt = Schema.Struct({
   message: Schema.optional(Schema.String),
   toolCallId: Schema.optional(Schema.NonEmptyString),
   toolName: Schema.optional(Schema.NonEmptyString),
+  clientTool: Schema.optional(Schema.Boolean),
   responseSchema: Schema.optional(Properties),
   expiresAt: Schema.optional(Schema.DateTimeUtc),
   metadata: Schema.optional(Properties),
@@ -56,7 +58,8 @@ export type Interrupts = typeof Interrupts.Type
 
 /**
  * The answer to one interrupt. `cancelled`: whoever was asked declines to answer. `isError` is (ours): the payload says
- * why the tool call failed.
+ * why the tool call failed. `metadata` belongs to the answer and goes to the executor as it is; it does not tell answers
+ * apart.
  *
  * @since 0.1.0
  * @category models
@@ -66,6 +69,7 @@ export const Answer = Schema.Struct({
   status: Schema.Literal("resolved", "cancelled"),
   payload: Schema.optional(Schema.Unknown),
   isError: Schema.optional(Schema.Boolean),
+  metadata: Schema.optional(Properties),
 })
 export type Answer = typeof Answer.Type
 

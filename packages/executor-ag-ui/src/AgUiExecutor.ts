@@ -4,7 +4,8 @@
  * Messages go as `AgUiMessages.toAgUi` says them. The conversation is the agent's thread; its run has the run's id at the
  * first claim and another at each later one. RUN_STARTED is dropped. Ids are kept, but for those by which an earlier
  * attempt had begun something else. RUN_FINISHED ends the run as its outcome says: the agent's interrupts are the run's,
- * and when all are answered the agent is resumed with the answers to them. RUN_ERROR fails it with its code and message.
+ * and so are the calls that it leaves to its client's tools. When all are answered the agent is asked to go on, with the
+ * answers to its interrupts, the results of the calls, and the state that it left behind. RUN_ERROR fails it with its code and message.
  *
  * The stream must keep the rules of AG-UI 1.0: one that breaks them is not repaired, and fails the run. What the protocol does
  * not describe, such as an event of a later version, passes.
@@ -15,7 +16,7 @@
  */
 import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { type AgentEvent, Executor, type Run } from "@runlease/core"
-import { Duration, Effect, Layer, Option, Predicate, Redacted, Stream } from "effect"
+import { Duration, Effect, Layer, Predicate, Redacted, Stream } from "effect"
 import * as Asked from "./internal/Asked.js"
 import { blotted, withMessage } from "./internal/Failure.js"
 import * as Input from "./internal/Input.js"
@@ -55,16 +56,20 @@ const mebibyte = 1024 * 1024
 
 const endGrace = Duration.seconds(1)
 
-const interruptsOf = (event: AgentEvent.AgentEvent): ReadonlyArray<string> => {
-  const { outcome } = event
-  if (event.type !== "RUN_FINISHED" || !Predicate.isRecord(outcome) || outcome["type"] !== "interrupt")
-    return []
-  const { interrupts } = outcome
-  return Array.isArray(interrupts)
-    ? interrupts.flatMap((interrupt: unknown) =>
-        Predicate.isRecord(interrupt) && typeof interrupt["id"] === "string" ? [interrupt["id"]] : [],
-      )
-    : []
+/** The ids of what the run waits for at its end: interrupts of the agent, and calls of the client's tools. */
+const waitedFor = (event: AgentEvent.AgentEvent) => {
+  const { outcome, type } = event
+  const interrupts: ReadonlyArray<unknown> =
+    type === "RUN_FINISHED" && Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
+      ? outcome["interrupts"]
+      : []
+  const idsOf = (clientTool: boolean) =>
+    interrupts.flatMap((interrupt) =>
+      Predicate.isRecord(interrupt) && (interrupt["clientTool"] === true) === clientTool
+        ? [String(interrupt["id"])]
+        : [],
+    )
+  return { interrupts: idsOf(false), calls: idsOf(true) }
 }
 
 /**
@@ -95,24 +100,26 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const start = Effect.fn("AgUiExecutor.start")(function* (run: Run.ClaimedRun) {
     const asked = Asked.of(run)
-    const input = yield* Input.make(run, asked)
-    const goesOn = Option.filter(asked, () => input.resume !== undefined)
-    const names = yield* Names.make(
-      run,
-      Option.match(goesOn, { onNone: () => ({}), onSome: (last) => last.names }),
-    )
+    const { body, clientTools, continued, stateBasis } = yield* Input.make(run, asked)
+    const names = yield* Names.make(run, continued?.names ?? {})
     const url = options.url.replaceAll("{agent_id}", encodeURIComponent(agentOf(run)))
-    const bytes = yield* Request.send(client, { url, headers, blot, ...limits }, JSON.stringify(input))
+    const bytes = yield* Request.send(client, { url, headers, blot, ...limits }, JSON.stringify(body))
 
     const keepAsked = (event: AgentEvent.AgentEvent) => {
-      const interrupts = interruptsOf(event)
-      return interrupts.length === 0
+      const { calls, interrupts } = waitedFor(event)
+      return calls.length + interrupts.length === 0
         ? Effect.void
-        : Asked.record(run, { runId: input.runId, interrupts, names: names.toolCalls() })
+        : Asked.record(run, {
+            runId: body.runId,
+            interrupts,
+            calls,
+            names: names.toolCalls(),
+            state: stateBasis,
+          })
     }
     return bytes.pipe(
       Sse.decode(maxEventBytes),
-      Output.events({ runId: input.runId, maxEventBytes, endGrace, blot }),
+      Output.events({ runId: body.runId, clientTools, maxEventBytes, endGrace, blot }),
       Stream.map(RunEnd.withUsage),
       Stream.map(names.translate),
       Stream.tap(keepAsked),

@@ -63,6 +63,7 @@ describe("what the agent is sent", () => {
       deepStrictEqual(call?.input, {
         threadId: run.conversationId,
         runId: run.runId,
+        protocolVersion: "1.0",
         state: { count: 2 },
         messages: [
           { id: "1", role: "system", content: "Be brief" },

@@ -70,6 +70,7 @@ describe("an agent's interrupts", () => {
         status: "resolved",
         payload: { found: 1 },
         isError: false,
+        metadata: { by: "Ann" },
       })
 
       const second = yield* until(
@@ -111,14 +112,14 @@ describe("an agent's interrupts", () => {
           {
             threadId: conversationId,
             runId: `${runId}.2`,
-            parentRunId: runId,
+            parentRunId: undefined,
             resume: [
               { interruptId: "approve", status: "resolved", payload: { approved: true } },
               {
                 interruptId: "lookup",
                 status: "resolved",
                 payload: { found: 1 },
-                metadata: { runlease: { isError: false } },
+                metadata: { by: "Ann", runlease: { isError: false } },
               },
             ],
             tools: [
@@ -129,7 +130,7 @@ describe("an agent's interrupts", () => {
           {
             threadId: conversationId,
             runId: `${runId}.3`,
-            parentRunId: `${runId}.2`,
+            parentRunId: undefined,
             resume: [
               { interruptId: "colour", status: "cancelled" },
               { interruptId: "again", status: "resolved", payload: "twice" },

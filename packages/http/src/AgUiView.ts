@@ -30,7 +30,7 @@ const withoutNulls = (event: Event): Event =>
 /** What is ours in an interrupt goes among its metadata. */
 const toInterrupt = (interrupt: unknown): unknown => {
   if (!Predicate.isRecord(interrupt) || interrupt["toolName"] === undefined) return interrupt
-  const { metadata, toolName, ...rest } = interrupt
+  const { clientTool: _clientTool, metadata, toolName, ...rest } = interrupt
   return { ...rest, metadata: { toolName, ...(Predicate.isRecord(metadata) ? metadata : {}) } }
 }
 

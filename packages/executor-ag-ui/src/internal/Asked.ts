@@ -5,11 +5,17 @@
 import { Ids, type Run, Runs, RunSink } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
 import { final } from "./Failure.js"
+import * as SharedState from "./SharedState.js"
 
-/** `names`: the ids of the run's events and, where they are not the same, the agent's own. */
+/**
+ * `calls`: the tool calls that the agent left to its client. `names`: the ids of the run's events and, where they are not the
+ * same, the agent's own. `state`: which state of the client's the agent's was made from.
+ */
 const Asked = Schema.Struct({
   runId: Schema.String,
   interrupts: Schema.Array(Schema.String),
+  calls: Schema.optionalWith(Schema.Array(Schema.String), { default: () => [] }),
+  state: Schema.optional(SharedState.Basis),
   names: Schema.Record({ key: Schema.String, value: Schema.String }),
 })
 export type Asked = typeof Asked.Type

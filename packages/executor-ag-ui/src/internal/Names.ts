@@ -90,6 +90,12 @@ export const make = (run: Run.ClaimedRun, toolCalls: Readonly<Record<string, str
         ? values.map((value: unknown) => (Predicate.isRecord(value) ? f(value) : value))
         : values
 
+    /** A client's tool call is waited for by the name of the call. */
+    const interruptOf = (interrupt: Record<string, unknown>) => ({
+      ...renamed(interrupt),
+      ...(interrupt["clientTool"] === true ? { id: nameOf("toolCall", interrupt["id"]) } : {}),
+    })
+
     const inside = (event: Event): Record<string, unknown> => {
       switch (event.type) {
         case "REASONING_ENCRYPTED_VALUE":
@@ -114,7 +120,7 @@ export const make = (run: Run.ClaimedRun, toolCalls: Readonly<Record<string, str
         case "RUN_FINISHED": {
           const { outcome } = event
           return Predicate.isRecord(outcome) && outcome["interrupts"] !== undefined
-            ? { outcome: { ...outcome, interrupts: each(outcome["interrupts"], renamed) } }
+            ? { outcome: { ...outcome, interrupts: each(outcome["interrupts"], interruptOf) } }
             : {}
         }
         default:

@@ -4,6 +4,7 @@ import { Chunk, type Duration, Effect, Either, Option, Schema, Stream } from "ef
 import * as ChunkStreams from "./ChunkStreams.js"
 import * as EventShape from "./EventShape.js"
 import { excerpt, final, passing } from "./Failure.js"
+import * as PendingToolCalls from "./PendingToolCalls.js"
 import * as RequestedRun from "./RequestedRun.js"
 import type * as Sse from "./Sse.js"
 import * as StreamRules from "./StreamRules.js"
@@ -17,6 +18,8 @@ const isEvent = Schema.is(AgentEvent.AgentEvent)
 export interface Options {
   /** The run that was requested. */
   readonly runId: string
+  /** The names of the tools that the request offers. */
+  readonly clientTools: ReadonlySet<string>
   readonly maxEventBytes: number
   /** How long a stream may stay open after the end of the run, in case that RUN_ERROR takes the end back. */
   readonly endGrace: Duration.Duration
@@ -72,6 +75,7 @@ const makeReader = (options: Options) => {
   const expand = ChunkStreams.make()
   const problemOf = StreamRules.make()
   const requested = RequestedRun.make(options.runId)
+  const calls = PendingToolCalls.make(options.clientTools)
   // An agent that declares no version is older than 1.0.
   let old = true
 
@@ -100,7 +104,9 @@ const makeReader = (options: Options) => {
     for (const one of expanded.right) {
       const problem = problemOf(one)
       if (problem !== undefined) return { events, failure: violation(problem), warnings }
-      events.push(...requested.take(one))
+      const taken = requested.take(one)
+      for (const event of taken) calls.observe(event)
+      events.push(...taken)
       if (requested.isSettled()) break
     }
     return { events, warnings }
@@ -109,7 +115,7 @@ const makeReader = (options: Options) => {
   /** What the end of the stream makes of the run. */
   const end = (): Either.Either<Event, Executor.ExecutorError> => {
     const event = requested.end()
-    if (event !== undefined) return Either.right(event)
+    if (event !== undefined) return Either.mapLeft(calls.end(event), violation)
     const current = requested.current()
     return Either.left(
       current === undefined || current === options.runId || requested.isActive()

@@ -23,6 +23,7 @@ export const Interrupt = as<Core.Interrupt>()(
     message: nullish(Schema.String),
     tool_call_id: nullish(Schema.NonEmptyString),
     tool_name: nullish(Schema.NonEmptyString),
+    client_tool: nullish(Schema.Boolean),
     response_schema: nullish(JsonObject),
     expires_at: nullish(Timestamp),
     metadata: nullish(JsonObject),
@@ -36,6 +37,7 @@ export const Interrupt = as<Core.Interrupt>()(
         message: wire.message,
         toolCallId: wire.tool_call_id,
         toolName: wire.tool_name,
+        clientTool: wire.client_tool,
         responseSchema: wire.response_schema,
         expiresAt: wire.expires_at,
         metadata: wire.metadata,
@@ -48,6 +50,7 @@ export const Interrupt = as<Core.Interrupt>()(
       message: interrupt.message,
       tool_call_id: interrupt.toolCallId,
       tool_name: interrupt.toolName,
+      client_tool: interrupt.clientTool,
       response_schema: interrupt.responseSchema,
       expires_at: interrupt.expiresAt,
       metadata: interrupt.metadata,
@@ -74,6 +77,7 @@ export const Answer = as<Core.Answer>()(
     status: Core.Answer.fields.status,
     payload: Schema.optional(Schema.Unknown),
     is_error: nullish(Schema.Boolean),
+    metadata: nullish(JsonObject),
   }),
   {
     decode: (wire) => ({
@@ -81,12 +85,14 @@ export const Answer = as<Core.Answer>()(
       status: wire.status,
       ...(wire.payload === undefined ? {} : { payload: wire.payload }),
       ...(wire.is_error == null ? {} : { isError: wire.is_error }),
+      ...(wire.metadata == null ? {} : { metadata: wire.metadata }),
     }),
     encode: (answer) => ({
       interrupt_id: answer.interruptId,
       status: answer.status,
       payload: answer.payload,
       is_error: answer.isError,
+      metadata: answer.metadata,
     }),
   },
 ).annotations({ identifier: "InterruptAnswer" })

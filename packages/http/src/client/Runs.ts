@@ -34,8 +34,8 @@ const ofOurs = (submission: Runs.Submission): string | undefined => {
 
 /** One answer that is a result in the form that every server takes. */
 const resumeBody = (answers: Interrupt.Answers) => {
-  const [{ interruptId, isError, payload, status }, ...others] = answers
-  return others.length === 0 && status === "resolved" && payload !== undefined
+  const [{ interruptId, isError, metadata, payload, status }, ...others] = answers
+  return others.length === 0 && status === "resolved" && payload !== undefined && metadata === undefined
     ? { type: "tool_result", tool_call_id: interruptId, result: payload, is_error: isError }
     : { type: "interrupts", resume: encodeAnswers(answers) }
 }

@@ -14,10 +14,11 @@ type Entries = NonNullable<RunAgentInput["resume"]>
 
 /** The answers of an input, if it holds any. */
 export const answersOf = (entries: Entries = []): Option.Option<Interrupt.Answers> => {
-  const answers = entries.map(({ interruptId, payload, status }): Interrupt.Answer => ({
+  const answers = entries.map(({ interruptId, metadata, payload, status }): Interrupt.Answer => ({
     interruptId,
     status,
     ...(payload === undefined ? {} : { payload }),
+    ...(metadata == null ? {} : { metadata }),
   }))
   return Array.isNonEmptyArray(answers) ? Option.some(answers) : Option.none()
 }
