@@ -35,6 +35,9 @@ export const SettingsFile = Schema.Struct({
     1,
     1_048_576,
   ),
+  cors_origin: text(
+    "serve: origins of pages that may call the API from a browser, with commas, or *; none when absent.",
+  ),
   postgres_max_connections: whole("serve: the most connections to PostgreSQL.", 1, 10_000),
   postgres_connect_timeout: text(
     "serve: how long a connection to PostgreSQL may take to open, such as 5 seconds.",
