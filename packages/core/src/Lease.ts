@@ -10,6 +10,7 @@
 import { Clock, Duration, Effect, Schema, type Scope } from "effect"
 import { backoff, type ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
+import type { Deadline } from "./LeaseDeadline.js"
 import { Leases, type Renewal } from "./Leases.js"
 import type { ClaimedRun, LeaseRef } from "./Run.js"
 
@@ -47,6 +48,14 @@ export interface Lease {
 
   /** Calls `listener` as soon as the lease has ended, at once where it has, unless what it gives is called before. */
   readonly onEnd: (listener: (ended: LeaseEnded) => void) => () => void
+
+  /** Calls `listener` with the deadline of now, and with that of each renewal until what it gives is called. */
+  readonly onDeadline: (listener: (deadline: Deadline) => void) => () => void
+}
+
+interface KeptLease extends Lease {
+  deadline: Deadline
+  readonly renewed: (deadline: Deadline) => void
 }
 
 export interface LeaseKeeper {
@@ -64,8 +73,9 @@ export interface LeaseKeeper {
 const marginOf = (lease: Duration.Duration): Duration.Duration =>
   Duration.min(Duration.times(lease, 0.1), Duration.seconds(2))
 
-const makeLease = (ref: LeaseRef): Lease => {
+const makeLease = (ref: LeaseRef, first: Deadline): KeptLease => {
   const listeners = new Set<(ended: LeaseEnded) => void>()
+  const followers = new Set<(deadline: Deadline) => void>()
   let over: LeaseEnded | undefined
 
   const onEnd: Lease["onEnd"] = (listener) => {
@@ -75,8 +85,18 @@ const makeLease = (ref: LeaseRef): Lease => {
   }
   const ended = Effect.async<never, LeaseEnded>((resume) => Effect.sync(onEnd((error) => resume(error))))
 
-  return {
+  const lease: KeptLease = {
     ref,
+    deadline: first,
+    renewed: (deadline) => {
+      lease.deadline = deadline
+      for (const listener of followers) listener(deadline)
+    },
+    onDeadline: (listener) => {
+      followers.add(listener)
+      listener(lease.deadline)
+      return () => void followers.delete(listener)
+    },
     ended,
     guard: (effect) => Effect.raceFirst(effect, ended),
     end: (reason) =>
@@ -88,6 +108,7 @@ const makeLease = (ref: LeaseRef): Lease => {
       }),
     onEnd,
   }
+  return lease
 }
 
 /**
@@ -104,18 +125,24 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
   const leases = yield* Leases
   const duration = Duration.decode(options.leaseDuration)
   const interval = Duration.millis(Math.floor(Duration.toMillis(duration) / 3))
-  const lifetime = Duration.unsafeToNanos(Duration.subtract(duration, marginOf(duration)))
-  // Each lease that is kept, and when it is over.
-  const held = new Map<Lease, bigint>()
+  const margin = Duration.unsafeToNanos(marginOf(duration))
+  const lifetime = Duration.unsafeToNanos(duration)
+  // Each lease that is kept.
+  const held = new Set<KeptLease>()
   // What the watch sleeps for, and how to wake it for something earlier.
   let watched: bigint | undefined
   const earlier = yield* Effect.makeLatch(false)
 
-  const settle = (lease: Lease, renewal: Renewal | undefined, sentAt: bigint): Effect.Effect<void> =>
+  const deadlineOf = (countedFrom: bigint): Deadline => {
+    const endsAt = countedFrom + lifetime
+    return { stopsAt: endsAt - margin, endsAt }
+  }
+
+  const settle = (lease: KeptLease, renewal: Renewal | undefined, sentAt: bigint): Effect.Effect<void> =>
     Effect.suspend(() => {
       switch (renewal?._tag) {
         case "Held":
-          if (held.has(lease)) held.set(lease, sentAt + lifetime)
+          if (held.has(lease)) lease.renewed(deadlineOf(sentAt))
           return Effect.void
         case "Cancelled":
           return lease.end("Cancelled")
@@ -125,7 +152,7 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
     })
 
   const renewAll: Effect.Effect<void, ControlPlaneUnavailable> = Effect.gen(function* () {
-    const kept = Array.from(held.keys())
+    const kept = Array.from(held)
     if (kept.length === 0) return
     const sentAt = yield* Clock.currentTimeNanos
     const renewals = yield* leases.renew({
@@ -152,12 +179,13 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
   const expireDue = Effect.gen(function* () {
     const now = yield* Clock.currentTimeNanos
     watched = undefined
-    for (const [lease, deadline] of held) {
-      if (deadline <= now) {
+    for (const lease of held) {
+      const { stopsAt } = lease.deadline
+      if (stopsAt <= now) {
         held.delete(lease)
         yield* lease.end("Expired")
-      } else if (watched === undefined || deadline < watched) {
-        watched = deadline
+      } else if (watched === undefined || stopsAt < watched) {
+        watched = stopsAt
       }
     }
     return watched === undefined ? Duration.infinity : Duration.nanos(watched - now)
@@ -175,17 +203,16 @@ export const makeKeeper = Effect.fnUntraced(function* (options: {
 
   return {
     keep: (claimed, sentAt) => {
-      const lease = makeLease({
-        runId: claimed.runId,
-        workerId: options.workerId,
-        epoch: claimed.leaseEpoch,
-      })
-      const deadline = sentAt + BigInt(claimed.waitedMillis) * 1_000_000n + lifetime
-      held.set(lease, deadline)
-      if (watched === undefined || deadline < watched) earlier.unsafeOpen()
+      const deadline = deadlineOf(sentAt + BigInt(claimed.waitedMillis) * 1_000_000n)
+      const lease = makeLease(
+        { runId: claimed.runId, workerId: options.workerId, epoch: claimed.leaseEpoch },
+        deadline,
+      )
+      held.add(lease)
+      if (watched === undefined || deadline.stopsAt < watched) earlier.unsafeOpen()
       return lease
     },
-    drop: (lease) => void held.delete(lease),
+    drop: (lease) => void (held as Set<Lease>).delete(lease),
   }
 })
 

@@ -9,6 +9,7 @@ import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import { Executor } from "./Executor.js"
 import { apart } from "./Finalizing.js"
 import type { Lease } from "./Lease.js"
+import { LeaseDeadline } from "./LeaseDeadline.js"
 import { Leases } from "./Leases.js"
 import type { ClaimedRun } from "./Run.js"
 import { type Decision, decide } from "./RunDecision.js"
@@ -77,7 +78,12 @@ export const make = Effect.fnUntraced(function* (
     // What the fibers of a run begin with costs nothing on their way.
     const fork = Runtime.runFork(
       Runtime.setFiberRef(
-        Runtime.updateContext(runtime, Context.add(Tracer.ParentSpan, span)),
+        Runtime.updateContext(runtime, (context) =>
+          context.pipe(
+            Context.add(Tracer.ParentSpan, span),
+            Context.add(LeaseDeadline, { follow: lease.onDeadline }),
+          ),
+        ),
         FiberRef.currentLogAnnotations,
         HashMap.set(annotations, "run_id", run.runId),
       ),

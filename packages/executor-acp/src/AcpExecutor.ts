@@ -11,7 +11,7 @@
  * reason and how full the context is.
  *
  * When the run ends in any way the agent is asked to cancel, its stdin ends, and its process group gets TERM, then KILL,
- * even when the worker is killed; what a machine's failure leaves is ended when the next executor starts there. This
+ * even when the worker is killed, and with its lease when the worker is stopped; what a machine's failure leaves is ended when the next executor starts there. This
  * takes a POSIX system with /bin/sh.
  *
  * @since 0.1.0

@@ -8,8 +8,9 @@
  *
  * It runs without a shell, in a working folder of its own that is removed afterwards, and in a process group of its
  * own. When it exits, when the run is interrupted and when the worker dies, whatever it has started is ended:
- * TERM, then KILL. On Linux that includes children that made a session of their own, unless they also dropped
- * the environment they were given or run as another user. This takes a POSIX system with /bin/sh.
+ * TERM, then KILL. While the worker is stopped, it is ended with the lease. On Linux that includes children that made a
+ * session of their own; `Guard` of @runlease/process says which processes are beyond reach. This takes a POSIX system with
+ * /bin/sh.
  *
  * Its stdout and stderr are sockets, so a program writes to them by descriptor (`>&2`), not by path (`/dev/stderr`).
  *

@@ -6,18 +6,28 @@
  * ends every process of the run, and exits when none is left. So there is one way in which the processes of a run
  * end, whatever happened. The working folder goes with them, since a dead worker cannot remove it.
  *
+ * The guard holds the deadline of the run's lease too. A worker that is stopped (SIGSTOP, a debugger, a machine that swaps)
+ * cannot stop its run; the guard sends TERM when half of the worker's margin is left, and KILL when the lease ends.
+ *
  * The processes of a run are those in the session or the process group of its program and, on Linux, those that
- * carry the run's mark in their environment, which finds a child that made a session of its own. One that made a
- * session and dropped its environment too, or that runs as another user, is beyond reach. Where there is no
- * /proc, they are those in the process group.
+ * carry one of its two marks: a variable in their environment, and, where util-linux's `prlimit` is installed, a resource
+ * limit. The variable finds a child that made a session of its own; the limit finds one that dropped its environment or
+ * wrote its title over it as well. Beyond reach are processes that run as another user, that change the limit
+ * of file locks, and that dropped their environment before the limit was set, in the first milliseconds of the program.
+ * Where there is no /proc, the processes of a run are those in the process group.
+ *
+ * No process is sent a signal for its pid alone: it must have started when the process did that was found.
+ *
+ * Source: docs/decisions/0023-the-guard-holds-the-deadline.md
  *
  * @since 0.1.0
  */
-import { Executor } from "@runlease/core"
+import { Executor, type LeaseDeadline } from "@runlease/core"
 import { Deferred, Duration, Effect, Exit, type Scope } from "effect"
 import { spawn } from "node:child_process"
-
-const tickMillis = 50
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { script, tickMillis } from "./GuardScript.js"
 
 /**
  * The variable that marks the processes of a run for its guard.
@@ -27,50 +37,29 @@ const tickMillis = 50
  */
 export const markName = "RUNLEASE_PROCESS_MARK"
 
-/** How long the guard goes on sending KILL before it gives up on processes that the kernel does not end. */
-const killTicks = 40
+/** How long a tick may take on a busy machine, with its two looks. */
+const slowTickMillis = 2 * tickMillis
 
-/**
- * $1 the mark, $2 the ticks of grace between TERM and KILL, $3 a folder to remove, or empty. The one line on stdin is the pid of
- * the program, which leads its session and its group. A zombie counts as gone: in a container nobody may ever
- * collect it. One look that finds nothing may have missed a process that forked and exited meanwhile, so it takes two.
- */
-const script = `
-trap '' HUP INT TERM
-mark=$1 grace=$2 folder=$3 leader= tick=0
-while read -r pid; do leader=$pid; done
-scan() {
-  if [ -r /proc/self/stat ]; then
-    {
-      cat /proc/[0-9]*/stat | awk -v leader="$leader" '
-        { pid = $1; sub(/^.*[)] /, "") }
-        $1 != "Z" && leader != "" && ($3 == leader || $4 == leader) { print pid }'
-      grep -ls "$mark" /proc/[0-9]*/environ | sed 's/[^0-9]//g'
-    } | sort -u
-  elif [ -n "$leader" ] && kill -0 -- "-$leader"; then
-    echo "-$leader"
-  fi
+/** A mark as a limit of file locks: 48 bits, more than any limit that somebody sets. */
+const limitOf = (mark: string): number =>
+  2 ** 48 + Number.parseInt(createHash("sha256").update(mark).digest("hex").slice(0, 12), 16)
+
+/** When a process started, in the kernel's own count; empty where there is no /proc. */
+const startOf = (pid: number): string => {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8")
+    // The name of the program, in parentheses, may hold anything; the start is the 20th field after it.
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? ""
+  } catch {
+    return ""
+  }
 }
-alive() {
-  pids=$(scan)
-  [ -n "$pids" ] || pids=$(scan)
-  [ -n "$pids" ]
-}
-while alive && [ "$tick" -lt $((grace + ${killTicks})) ]; do
-  if [ "$tick" -ge "$grace" ]; then
-    kill -s KILL -- \${leader:+"-$leader"} $pids
-  elif [ "$tick" -eq 0 ]; then
-    kill -s TERM -- $pids
-  fi
-  sleep ${tickMillis / 1000}
-  tick=$((tick + 1))
-done
-[ -z "$folder" ] || rm -rf -- "$folder"
-`
 
 export interface Guard {
   /** Names the program's pid; call it in the turn in which the program is spawned. */
   readonly watch: (pid: number) => void
+  /** Holds this deadline instead of the one before; `now` is an instant of the same clock. */
+  readonly hold: (deadline: LeaseDeadline.Deadline, now: bigint) => void
   /** Ends the processes of the run; `gone` is done when none is left. */
   readonly end: () => void
   readonly gone: Deferred.Deferred<void>
@@ -110,7 +99,15 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
       let leader: number | undefined
       const child = spawn(
         "/bin/sh",
-        ["-c", script, "runlease-guard", `${markName}=${options.mark}`, String(grace), options.removes ?? ""],
+        [
+          "-c",
+          script,
+          "runlease-guard",
+          `${markName}=${options.mark.replaceAll(".", "[.]")}`,
+          String(limitOf(options.mark)),
+          String(grace),
+          options.removes ?? "",
+        ],
         {
           cwd: "/",
           detached: true,
@@ -133,7 +130,15 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
       return {
         watch: (pid: number) => {
           leader = pid
-          child.stdin?.write(`${pid}\n`)
+          child.stdin?.write(`pid ${pid} ${startOf(pid)}\n`)
+        },
+        hold: ({ endsAt, stopsAt }: LeaseDeadline.Deadline, now: bigint) => {
+          if (!child.stdin?.writable) return
+          // A worker that lives stops its run at `stopsAt`; from there on half of the time is its own.
+          const halfMillis = Number(endsAt - stopsAt) / 2e6
+          const leftMillis = Math.max(0, Number(endsAt - now) / 1e6 - halfMillis)
+          const ticks = Math.max(1, Math.floor(halfMillis / slowTickMillis))
+          child.stdin.write(`lease ${(leftMillis / 1000).toFixed(3)} ${ticks}\n`)
         },
         end: () => void child.stdin?.end(),
         gone,

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Executor, Ids } from "@runlease/core"
+import { Executor, Ids, LeaseDeadline } from "@runlease/core"
 import { Deferred, type Duration, Effect, Exit, type Scope, type Stream } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import type { Writable } from "node:stream"
@@ -143,7 +143,8 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
 
 /**
  * Starts a program. When the scope closes, its processes get TERM, then KILL after `killAfter`, and the scope waits
- * until none is left; the same happens as soon as the program exits, for those that it left behind.
+ * until none is left; the same happens as soon as the program exits, for those that it left behind. In a worker the
+ * program is ended with the lease of its run too, also while the worker is stopped.
  *
  * Fails: `command_not_found` and `command_not_executable`, which hand the run back, `command_not_started`,
  * `guard_not_started`.
@@ -161,6 +162,12 @@ export const make = Effect.fnUntraced(function* (
     removes: options.removes,
     path: options.guardPath,
   })
+  const { follow } = yield* LeaseDeadline.LeaseDeadline
+  const clock = yield* Effect.clock
+  yield* Effect.acquireRelease(
+    Effect.sync(() => follow((deadline) => guard.hold(deadline, clock.unsafeCurrentTimeNanos()))),
+    (leave) => Effect.sync(leave),
+  )
   const [, group] = yield* Effect.acquireRelease(start(options, mark, guard), ([child]) =>
     Effect.sync(guard.end).pipe(
       Effect.zipRight(Deferred.await(guard.gone)),

@@ -99,18 +99,19 @@ describe("when a program exits", () => {
     }),
   )
 
-  /** A process that made a session of its own and dropped its environment, which nothing but the test ends. */
+  /** A process that made a session of its own and dropped its environment and its limit, which nothing but the test ends. */
   const escaped = Effect.acquireRelease(uniqueSeconds, (seconds) =>
     Effect.map(pidsOf(seconds), (pids) => {
       for (const pid of pids) process.kill(pid, "SIGKILL")
     }),
   )
+  const escape = "prlimit --pid $$ --locks=1:1; env -i setsid"
   const whenEscaped = `until ps -A -o args= | grep -q "^[^ ]* $1"; do :; done`
 
   it.live("one that got away and holds its stdout open does not hold the run", () =>
     Effect.gen(function* () {
       const seconds = yield* escaped
-      const lines = yield* linesOf(sh(`env -i setsid sleep "$1" & ${whenEscaped}; seq 1 9999`, seconds))
+      const lines = yield* linesOf(sh(`${escape} sleep "$1" & ${whenEscaped}; seq 1 9999`, seconds))
       strictEqual(lines.length, 9999)
       strictEqual((yield* pidsOf(seconds)).length, 1)
     }).pipe(Effect.scoped),
@@ -119,7 +120,7 @@ describe("when a program exits", () => {
   it.live("nor does one that goes on writing", () =>
     Effect.gen(function* () {
       const seconds = yield* escaped
-      const script = `env -i setsid yes "$1 $2" >&2 & ${whenEscaped}; exit 7`
+      const script = `${escape} yes "$1 $2" >&2 & ${whenEscaped}; exit 7`
       const { ending } = yield* resultOf(sh(script, seconds, "x".repeat(4000)))
       deepStrictEqual(ending, { code: 7, signal: null })
     }).pipe(Effect.scoped),

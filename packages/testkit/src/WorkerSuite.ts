@@ -10,6 +10,7 @@ import { declare } from "./TestWorker.js"
 import * as Appending from "./worker/Appending.js"
 import * as Asking from "./worker/Asking.js"
 import * as Claiming from "./worker/Claiming.js"
+import * as Deadlines from "./worker/Deadlines.js"
 import * as Draining from "./worker/Draining.js"
 import * as Ending from "./worker/Ending.js"
 import * as Leasing from "./worker/Leasing.js"
@@ -27,6 +28,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Asking.tests(test)
     Claiming.tests(test)
     Leasing.tests(test)
+    Deadlines.tests(test)
     Draining.tests(test)
     Appending.tests(test)
   })

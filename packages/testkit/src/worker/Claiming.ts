@@ -5,7 +5,7 @@ import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, Executors } from "@runlease/core"
 import { Array, Effect, Layer, Ref, TestClock } from "effect"
-import { type Declare, log, start, submit, unavailable, until, untilStatus } from "../TestWorker.js"
+import { type Declare, log, run, start, submit, unavailable, until, untilStatus } from "../TestWorker.js"
 
 /** Claims whose first answer with runs is lost. The ids of all claims are kept in `sent`. */
 const losing = (sent: Ref.Ref<ReadonlyArray<string | undefined>>) =>
@@ -61,7 +61,7 @@ export const tests = (test: Declare): void => {
         for (const _ of Array.range(1, 3)) {
           const { runId } = yield* submit()
           yield* until(
-            Effect.zipRight(TestClock.adjust("100 millis"), untilStatus(runId, "completed")),
+            Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
             ({ status }) => status === "completed",
           )
         }

@@ -1,0 +1,130 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { LeaseDeadline } from "@runlease/core"
+import { Clock, Effect, Fiber } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { readFile } from "node:fs/promises"
+import { interrupted, linesOf, pidsOf, sh, start, uniqueSeconds, untilCount, untilReady } from "./Programs.js"
+
+/** A process that is nothing to any run. */
+const bystander = Effect.acquireRelease(
+  Effect.map(uniqueSeconds, (seconds) => spawn("sleep", [seconds], { stdio: "ignore", detached: true })),
+  (child) =>
+    Effect.promise(async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill("SIGKILL")
+      await once(child, "exit")
+    }),
+)
+
+/** The names under which a process looks, in `stat`, like `$2` being of its session; then it stays. */
+const forger = (name: string) => `printf '${name}' "$2" > /proc/$$/comm; echo ready; sleep "$1"; :`
+
+describe("the name of a program", () => {
+  for (const [what, name] of [
+    ["a newline", "\\n%s ("],
+    ["a newline and a parenthesis", ")\\n%s (a) S"],
+    ["parentheses and spaces", "a) %s (b) Z 1"],
+  ] as const) {
+    it.live(`that holds ${what} is not taken for the line of another process`, () =>
+      Effect.gen(function* () {
+        const other = yield* bystander
+        const seconds = yield* uniqueSeconds
+        yield* interrupted(sh(forger(name), seconds, String(other.pid)))
+        deepStrictEqual(yield* pidsOf(seconds), [])
+        // A second run, so that a signal on its way has arrived.
+        yield* linesOf(sh("echo done"))
+        deepStrictEqual([other.exitCode, other.signalCode], [null, null])
+      }).pipe(Effect.scoped),
+    )
+  }
+})
+
+/** A daemon in a session of its own, nobody's child, whose title is where its environment was. */
+const daemon = (before: string) => `
+  ${before} perl -MPOSIX -e '
+    fork and exit; POSIX::setsid(); fork and exit; open STDOUT, ">", "/dev/null"; open STDERR, ">", "/dev/null";
+    my $seconds = shift; $0 = "daemon $seconds " . "x" x 8000; sleep 30000' "$1"
+  until ps -A -ww -o args= | grep -q "^daemon $1"; do :; done
+  echo ready; wait; sleep "$1"; :`
+
+describe("a daemon that set a title of its own", () => {
+  it.live("is ended with its run", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const fiber = yield* untilReady(sh(daemon(""), seconds))
+      const [pid] = yield* pidsOf(`daemon ${seconds}`)
+      const environ = yield* Effect.promise(() => readFile(`/proc/${pid}/environ`, "utf8"))
+      strictEqual(environ.includes("RUNLEASE_PROCESS_MARK"), false)
+      yield* Fiber.interrupt(fiber)
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("and dropped its environment is ended when the program exits", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const branded = "until grep -q '^Max file locks  *[0-9]' /proc/$$/limits; do :; done"
+      const script = `${branded}; ${daemon('env -i PATH="$PATH"').replace(/echo ready[^]*$/, "echo done")}`
+      deepStrictEqual(yield* linesOf(sh(script, seconds)), ["done"])
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }).pipe(Effect.scoped),
+  )
+})
+
+/** What `follow` of a lease that ends `millis` from now gives, with a margin of half a second; `renew` gives another. */
+const deadlineIn = (millis: number) =>
+  Effect.map(Clock.currentTimeNanos, (now): LeaseDeadline.Deadline => {
+    const endsAt = now + BigInt(millis) * 1_000_000n
+    return { stopsAt: endsAt - 500_000_000n, endsAt }
+  })
+
+describe("the deadline of a lease", () => {
+  const stubborn = `trap '' TERM; echo ready; while :; do sleep 0.05; done`
+
+  it.live("ends a program that nobody stops, with KILL where TERM is ignored", () =>
+    Effect.gen(function* () {
+      const token = yield* uniqueSeconds
+      const first = yield* deadlineIn(1500)
+      const group = yield* start(sh(stubborn, token)).pipe(
+        Effect.provideService(LeaseDeadline.LeaseDeadline, {
+          follow: (listener) => {
+            listener(first)
+            return () => {}
+          },
+        }),
+      )
+      deepStrictEqual(yield* group.ending, { code: null, signal: "SIGKILL" })
+      const late = (yield* Clock.currentTimeNanos) - first.endsAt
+      assertTrue(late < 3_000_000_000n, `${late} ns after its end`)
+      deepStrictEqual(yield* pidsOf(token), [])
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("is that of the last renewal", () =>
+    Effect.gen(function* () {
+      const token = yield* uniqueSeconds
+      let renew: (deadline: LeaseDeadline.Deadline) => void = () => {}
+      const first = yield* deadlineIn(1000)
+      const group = yield* start(sh(stubborn, token)).pipe(
+        Effect.provideService(LeaseDeadline.LeaseDeadline, {
+          follow: (listener) => {
+            renew = listener
+            listener(first)
+            return () => {}
+          },
+        }),
+      )
+      const last = yield* deadlineIn(3000)
+      for (const millis of [1000, 100_000_000, 1000]) renew(yield* deadlineIn(millis))
+      renew(last)
+      // The timers of the deadlines before are gone.
+      yield* untilCount("sleep 99999.", 0)
+      deepStrictEqual(yield* group.ending, { code: null, signal: "SIGKILL" })
+      const early = last.stopsAt - (yield* Clock.currentTimeNanos)
+      assertTrue(early < 0n, `${early} ns before its time`)
+      yield* untilCount(token, 0)
+    }).pipe(Effect.scoped),
+  )
+})

@@ -1,0 +1,38 @@
+/**
+ * The part of the worker's suite on the deadline that an executor can follow.
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, strictEqual } from "@effect/vitest/utils"
+import { Executors, LeaseDeadline } from "@runlease/core"
+import { Effect, Queue, Stream, TestClock } from "effect"
+import { type Declare, start, submit, until } from "../TestWorker.js"
+
+export const tests = (test: Declare): void => {
+  describe("the deadline of a lease", () => {
+    test(
+      "is told to the executor, and again with each renewal",
+      Effect.gen(function* () {
+        const seen = yield* Queue.unbounded<LeaseDeadline.Deadline>()
+        yield* start(
+          Executors.make(() =>
+            Stream.runForEach(LeaseDeadline.changes, (deadline) => Queue.offer(seen, deadline)),
+          ),
+        )
+        yield* submit()
+        const first = yield* Queue.take(seen)
+        strictEqual(first.endsAt - first.stopsAt, 2_000_000_000n)
+        strictEqual(first.endsAt, 30_000_000_000n)
+        for (const [seconds, endsAt] of [
+          [10, 40_000_000_000n],
+          [20, 50_000_000_000n],
+        ] as const) {
+          yield* TestClock.setTime(seconds * 1000)
+          yield* until(Queue.size(seen), (size) => size > 0)
+          const renewed = yield* Queue.take(seen)
+          assertTrue(renewed.endsAt >= endsAt, `${renewed.endsAt}`)
+          strictEqual(renewed.endsAt - renewed.stopsAt, 2_000_000_000n)
+        }
+      }),
+    )
+  })
+}
