@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { DateTime } from "effect"
+import { DateTime, Predicate, Schema } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import * as Answers from "./Answers.js"
 import { sizeOf } from "./Append.js"
@@ -105,12 +105,35 @@ const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): Ag
         outcome: { type: status === "completed" ? "success" : "cancelled" },
       }
 
+const count = Schema.optional(Schema.NonNegativeInt)
+
+/** Tokens by provider and model, as AG-UI counts them. */
+const isUsage = Schema.is(
+  Schema.Array(
+    Schema.Struct({
+      provider: Schema.optional(Schema.String),
+      model: Schema.optional(Schema.String),
+      inputTokens: count,
+      outputTokens: count,
+      totalTokens: count,
+      reasoningTokens: count,
+      cachedInputTokens: count,
+      cacheWriteInputTokens: count,
+    }),
+  ),
+)
+
+/** Usage among the metadata, where it has AG-UI's form, is that of the event. */
+const usageOf = (metadata: Outcome["metadata"]) =>
+  Predicate.isRecord(metadata) && isUsage(metadata["usage"]) ? { usage: metadata["usage"] } : {}
+
 /** What does not fit into an event is told by the run alone. */
 const withTold = (event: AgentEvent.AgentEvent, { metadata, result }: Outcome): AgentEvent.AgentEvent => {
   if (metadata == null && result == null) return event
   const whole: AgentEvent.AgentEvent = {
     ...event,
     ...(result == null || event.type !== "RUN_FINISHED" ? {} : { result }),
+    ...usageOf(metadata),
     ...(metadata == null ? {} : { metadata }),
   }
   return sizeOf(whole) > maxEventBytes ? event : whole

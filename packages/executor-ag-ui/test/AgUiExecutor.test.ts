@@ -193,6 +193,29 @@ describe("what the agent sends", () => {
   }
 
   test(
+    "says what the run has used, also where it fails",
+    Effect.gen(function* () {
+      const usage = [{ provider: "p", model: "m", inputTokens: 3, outputTokens: 4, totalTokens: 7 }]
+      const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
+        begin()
+        await send(
+          started,
+          agent.calls.length === 1 ? finished({ usage }) : { type: "RUN_ERROR", message: "No", usage },
+        )
+      })
+      const executor = yield* Peer.make({ url: agent.url })
+      yield* TestWorker.start(executor.execute)
+      for (const type of ["RUN_FINISHED", "RUN_ERROR"]) {
+        const { runId } = yield* TestRuns.submit()
+        yield* until(TestRuns.getRun(runId), (run) => run.finishedAt !== null)
+        const end = (yield* TestRuns.eventsOf(runId)).at(-1)
+        strictEqual(end?.type, type)
+        deepStrictEqual(end?.["usage"], usage)
+      }
+    }),
+  )
+
+  test(
     "has ids that an attempt before has not used",
     Effect.gen(function* () {
       const agent = yield* Peer.serve(async ({ begin, die, finished, input, send, started }) => {

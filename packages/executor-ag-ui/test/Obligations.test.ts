@@ -1,28 +1,42 @@
-import { assertTrue } from "@effect/vitest/utils"
-import { readFileSync } from "node:fs"
-import { describe, it } from "vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Effect } from "effect"
+import { readFile } from "node:fs/promises"
+import { describe } from "vitest"
+import { test } from "./Runs.js"
+import * as Streams from "./Streams.js"
 
-const document = readFileSync(new URL("../../../docs/ag-ui-consumer.md", import.meta.url), "utf8")
+const read = (path: string) => Effect.promise(() => readFile(new URL(path, import.meta.url), "utf8"))
 
-/** What each row of the tables asks for, and the file and the title of its test. */
-const rows = [...document.matchAll(/^\| (.*?) +\| `(.*?)`: (.*?) +\|$/gm)].map(([, what, file, title]) => ({
-  what: what!,
-  file: file!,
-  title: title!,
-}))
+const document = read("../../../docs/ag-ui-consumer.md")
 
-/** Rows of tables that are neither their head nor the line below it. */
-const count = document.split("\n").filter((line) => /^\| (?!-|The consumer)/.test(line)).length
+/** Each row of the tables, the file and the title of its test among them. */
+const rowsOf = (text: string) =>
+  text
+    .split("\n")
+    .filter((line) => /^\| (?!-|The consumer)/.test(line))
+    .map((line) => ({ line, named: /^\| .*? +\| `(.*?)`: (.*?) +\|$/.exec(line) }))
 
-describe("an obligation of AG-UI on a consumer has the test that the table names", () => {
-  it("in every row", () => {
-    assertTrue(rows.length > 0 && rows.length === count, `${count - rows.length} rows name no test`)
-  })
+describe("the table of what AG-UI asks of a consumer", () => {
+  test(
+    "names in every row a test that exists",
+    Effect.gen(function* () {
+      const untested = yield* Effect.filter(rowsOf(yield* document), ({ named }) =>
+        named === null
+          ? Effect.succeed(true)
+          : Effect.map(read(named[1]!), (text) => !text.includes(`"${named[2]}"`)),
+      )
+      deepStrictEqual(untested, [])
+    }),
+  )
 
-  for (const { file, title, what } of rows) {
-    it(what, () => {
-      const text = readFileSync(new URL(file, import.meta.url), "utf8")
-      assertTrue(text.includes(`"${title}"`), `${file} has no test called: ${title}`)
-    })
-  }
+  test(
+    "has a row for every stream that must be rejected",
+    Effect.gen(function* () {
+      const text = yield* document
+      deepStrictEqual(
+        Object.keys(Streams.rejected).filter((title) => !text.includes(`\`: ${title} `)),
+        [],
+      )
+    }),
+  )
 })
