@@ -47,10 +47,11 @@ class Workers extends Context.Tag("cli/test/Workers")<
             settings,
           ),
           start(
-            ["worker", "--json", ...agents("string", "effect", "stream", "promise")].concat([
-              "--module",
-              path.join(modules, "kinds.ts"),
-            ]),
+            [
+              "worker",
+              "--json",
+              ...agents("string", "effect", "stream", "promise", "generator", "throws"),
+            ].concat(["--module", path.join(modules, "kinds.ts")]),
             settings,
           ),
         ],
@@ -146,6 +147,18 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
       const { code, stdout } = yield* following.ended
       expect(code).toBe(0)
       expect(stdout).toContain("thanks")
+    }),
+  )
+
+  it.scoped("works by an async generator, and logs the stack of what a module throws", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const { ofModule } = yield* Workers
+      const watched = yield* run(["submit", "--agent", "generator", "--watch", "x"], settings)
+      expect(watched.stdout).toContain("from a generator")
+      const failed = yield* run(["submit", "--agent", "throws", "--watch", "x"], settings)
+      expect(failed.code).not.toBe(0)
+      yield* ofModule.errorLine((line) => line.includes("out of paper") && line.includes("kinds.ts"))
     }),
   )
 

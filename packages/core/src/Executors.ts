@@ -6,12 +6,15 @@
  *
  * @since 0.1.0
  */
-import { Chunk, Context, Duration, Effect, Layer, Predicate, Ref, Schema, Stream, Tracer } from "effect"
+import { Context, Duration, Effect, Layer, Ref, Stream, Tracer } from "effect"
 import * as AgentEvent from "./AgentEvent.js"
 import { Claims } from "./Claims.js"
 import type { ProjectPorts } from "./ControlPlane.js"
 import { Conversations } from "./Conversations.js"
-import { AwaitAnswers, type Execute, Executor, ExecutorError, type ExecutorFailure } from "./Executor.js"
+import type { Emit } from "./Emit.js"
+import * as ExecutorOutput from "./ExecutorOutput.js"
+import type { Source } from "./ExecutorOutput.js"
+import { type Execute, Executor, ExecutorError, type ExecutorFailure } from "./Executor.js"
 import { Leases } from "./Leases.js"
 import * as LogState from "./LogState.js"
 import type { ClaimedRun } from "./Run.js"
@@ -19,117 +22,32 @@ import { RunLog } from "./RunLog.js"
 import { Runs } from "./Runs.js"
 import { WorkerRegistry } from "./WorkerRegistry.js"
 
-/** What a function may give for a run: some text, some events, or nothing. */
-export type Output = string | AgentEvent.AgentEvent | ReadonlyArray<AgentEvent.AgentEvent> | void
+export { messageIdOf, type Output, type Source, toFailure } from "./ExecutorOutput.js"
 
 /** An executor that still needs services, beside the ports that come with the run. */
 export interface ExecuteWith<out R> {
   (run: ClaimedRun): Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R>
 }
 
-/**
- * The id of the message that this execution writes: the run's own at its first claim, another at each later one,
- * whether an attempt failed, was handed back or waited before it, so that their halves are not read as one message.
- */
-export const messageIdOf = (run: ClaimedRun): string => {
-  const claim = run.leaseEpoch ?? run.attempt ?? 1
-  return claim <= 1 ? run.messageId : `${run.messageId}-${claim}`
-}
-
-const isAlike = Schema.is(
-  Schema.Union(Schema.Struct(ExecutorError.fields), Schema.Struct(AwaitAnswers.fields)),
-)
-
-/** By what it is, not by its class: a module that a program loads may have its own copy of these classes. */
-const isFailure = (error: unknown): error is ExecutorFailure => isAlike(error)
-
-/** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. */
-export const toFailure = (error: unknown): ExecutorFailure => {
-  if (isFailure(error)) return error
-  const tag = Predicate.hasProperty(error, "_tag") ? error._tag : undefined
-  const message =
-    Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
-      ? error.message
-      : String(error)
-  return new ExecutorError({
-    code: typeof tag === "string" ? tag : error instanceof Error ? error.name : "executor_error",
-    message,
-    cause: error,
-  })
-}
-
-/** Deltas and events as events: runs of strings become one assistant message, closed before an event. */
-const makeText = (run: ClaimedRun) => {
-  const base = messageIdOf(run)
-  let count = 0
-  let open: string | undefined
-
-  const close = (): ReadonlyArray<AgentEvent.AgentEvent> => {
-    const events = open === undefined ? [] : [AgentEvent.textEnd(open)]
-    open = undefined
-    return events
-  }
-  const eventsOf = (output: string | AgentEvent.AgentEvent): ReadonlyArray<AgentEvent.AgentEvent> => {
-    if (typeof output !== "string") return [...close(), output]
-    if (output === "") return []
-    if (open !== undefined) return [AgentEvent.textContent(open, output)]
-    open = count === 0 ? base : `${base}.${count}`
-    count += 1
-    return [AgentEvent.textStart(open), AgentEvent.textContent(open, output)]
-  }
-  return { eventsOf, close }
-}
-
-const ofStream = <E, R>(
-  run: ClaimedRun,
-  stream: Stream.Stream<string | AgentEvent.AgentEvent, E, R>,
-): Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R> => {
-  const text = makeText(run)
-  return stream.pipe(
-    Stream.mapChunks(Chunk.flatMap((output) => Chunk.unsafeFromArray([...text.eventsOf(output)]))),
-    Stream.concat(Stream.suspend(() => Stream.fromIterable(text.close()))),
-    Stream.mapError(toFailure),
-  )
-}
-
-/** All events at once, so that they can go into the log with the outcome. */
-const ofEffect = <E, R>(
-  run: ClaimedRun,
-  effect: Effect.Effect<Output, E, R>,
-): Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R> =>
-  Stream.unwrap(
-    Effect.mapBoth(effect, {
-      onFailure: toFailure,
-      onSuccess: (output) => {
-        const text = makeText(run)
-        const events = outputs(output).flatMap(text.eventsOf)
-        return Stream.fromChunk(Chunk.unsafeFromArray([...events, ...text.close()]))
-      },
-    }),
-  )
-
-const outputs = (output: Output): ReadonlyArray<string | AgentEvent.AgentEvent> => {
-  if (output === undefined) return []
-  if (typeof output === "string") return [output]
-  return Array.isArray(output) ? output : [output as AgentEvent.AgentEvent]
-}
+/** The services that a source needs beside those that `make` provides. */
+export type Needs<S> =
+  S extends Effect.Effect<infer _A, infer _E, infer R>
+    ? Exclude<R, Emit>
+    : S extends Stream.Stream<infer _A, infer _E, infer R>
+      ? R
+      : never
 
 /**
- * An executor from a function that returns an Effect or a Stream. Strings are text of the assistant's message;
- * events pass as they are. Errors of any type become an `ExecutorError` (see `toFailure`).
+ * An executor from a function that returns an Effect, a Stream or an async iterable. Strings are text of the assistant's
+ * message; events pass as they are. Errors of any type become an `ExecutorError` (see `toFailure`).
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make =
-  <E, R>(
-    f: (run: ClaimedRun) => Effect.Effect<Output, E, R> | Stream.Stream<string | AgentEvent.AgentEvent, E, R>,
-  ): ExecuteWith<R> =>
+  <S extends Source>(f: (run: ClaimedRun) => S): ExecuteWith<Needs<S>> =>
   (run) =>
-    Stream.suspend(() => {
-      const result = f(run)
-      return Effect.isEffect(result) ? ofEffect(run, result) : ofStream(run, result)
-    })
+    Stream.suspend(() => ExecutorOutput.events<unknown, Needs<S>>(run, f(run) as Source<unknown, Needs<S>>))
 
 /**
  * The layer of an executor made from a function. The services that the function needs are the layer's, except the ports
@@ -142,9 +60,9 @@ export const make =
  * @since 0.1.0
  * @category layers
  */
-export const layer = <E, R>(
-  f: (run: ClaimedRun) => Effect.Effect<Output, E, R> | Stream.Stream<string | AgentEvent.AgentEvent, E, R>,
-): Layer.Layer<Executor, never, Exclude<R, ProjectPorts>> => layerWith(make(f))
+export const layer = <S extends Source>(
+  f: (run: ClaimedRun) => S,
+): Layer.Layer<Executor, never, Exclude<Needs<S>, ProjectPorts>> => layerWith(make(f))
 
 /** What a run brings itself is not taken from the place where the layer was built. */
 const withoutRunContext = Context.omit(

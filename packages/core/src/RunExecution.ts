@@ -3,7 +3,19 @@
  *
  * @since 0.1.0
  */
-import { Cause, Context, Effect, Exit, Fiber, FiberRef, HashMap, Runtime, RuntimeFlags, Tracer } from "effect"
+import {
+  Cause,
+  Context,
+  Effect,
+  Exit,
+  Fiber,
+  FiberRef,
+  HashMap,
+  Option,
+  Runtime,
+  RuntimeFlags,
+  Tracer,
+} from "effect"
 import type { ProjectPorts } from "./ControlPlane.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import { Executor } from "./Executor.js"
@@ -35,6 +47,15 @@ const makeSpan = (run: ClaimedRun): Effect.Effect<Tracer.Span> => {
           }),
         }),
   })
+}
+
+/** Logs, with its stack, what an executor threw: a defect, or the error that its failure was made from. */
+const logThrown = (cause: Cause.Cause<RunSink.SinkFailure>): Effect.Effect<void> => {
+  const defect = Cause.dieOption(cause)
+  const failure = Option.getOrUndefined(Cause.failureOption(cause))
+  const thrown =
+    failure?._tag === "ExecutorError" ? failure.cause : failure === undefined && Option.getOrUndefined(defect)
+  return thrown instanceof Error ? Effect.logError("The executor threw", Cause.die(thrown)) : Effect.void
 }
 
 /** Who is told how an execution goes on, once each. */
@@ -130,7 +151,8 @@ export const make = Effect.fnUntraced(function* (
     const conclude = (exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<WorkerEvent.WorkerEvent> => {
       execution = exit
       executed()
-      return written(decide(run, options, exit))
+      const write = written(decide(run, options, exit))
+      return Exit.isSuccess(exit) ? write : Effect.zipRight(logThrown(exit.cause), write)
     }
 
     const written = (decision: Decision): Effect.Effect<WorkerEvent.WorkerEvent> => {

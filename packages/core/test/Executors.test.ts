@@ -5,31 +5,9 @@ import * as AgentEvent from "../src/AgentEvent.js"
 import { awaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "../src/Executor.js"
 import * as Executors from "../src/Executors.js"
 import * as MemoryControlPlane from "../src/MemoryControlPlane.js"
-import type { ClaimedRun } from "../src/Run.js"
-import { AgentId, ConversationId, MessageId, RunId } from "../src/Ids.js"
-import { EventId, LeaseEpoch, noTarget, Sequence } from "../src/Run.js"
-
-const claimed = (over: Partial<ClaimedRun> = {}): ClaimedRun => ({
-  runId: RunId.make("run-1"),
-  projectId: null,
-  conversationId: ConversationId.make("00000000-0000-4000-8000-000000000001"),
-  messageId: MessageId.make("00000000-0000-4000-8000-000000000002"),
-  agentId: AgentId.make("echo"),
-  status: "running",
-  snapshot: null,
-  sourceTarget: noTarget,
-  runtimeTarget: noTarget,
-  latestEventId: EventId.make(1),
-  latestSequence: Sequence.make(0),
-  leaseOwner: null,
-  leaseEpoch: null,
-  leaseExpiresAt: null,
-  attempt: 1,
-  maxAttempts: 3,
-  waitedMillis: 0,
-  session: null,
-  ...over,
-})
+import { AgentId } from "../src/Ids.js"
+import { LeaseEpoch } from "../src/Run.js"
+import { claimed } from "./claimed.js"
 
 const collect = (stream: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure>) =>
   Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)

@@ -2,7 +2,7 @@
  * An executor that a user's module exports, TypeScript included.
  */
 import { Options } from "@effect/cli"
-import { Executor, Executors, type Run } from "@runlease/core"
+import { type ControlPlane, Executor, Executors, type Run } from "@runlease/core"
 import { Effect, Layer, Option, Predicate, Stream } from "effect"
 import * as Module from "node:module"
 import { resolve } from "node:path"
@@ -13,8 +13,8 @@ import * as Describe from "../help/Describe.js"
 import * as Way from "./Way.js"
 
 const hint =
-  "Its default export is an executor: a function of the claimed run that gives a string, an Effect, a Stream or a " +
-  "Promise, or a Layer of Executor."
+  "Its default export is an executor: a function of the claimed run that gives a string, a Promise, an async generator, an " +
+  "Effect or a Stream, or a Layer of Executor."
 
 /** TypeScript is an ES module here, in a folder without a package.json too, where Node would take it for CommonJS. */
 const typescriptIsModule = `data:text/javascript,${encodeURIComponent(`
@@ -24,12 +24,16 @@ export const resolve = async (specifier, context, next) => {
   return isScript ? { ...found, format: "module" } : found
 }`)}`
 
-type Given = Effect.Effect<Executors.Output, unknown> | Stream.Stream<string, unknown>
+type Given = Executors.Source<unknown, ControlPlane.ProjectPorts>
+
+const isSource = (given: unknown): given is Given =>
+  Effect.isEffect(given) ||
+  Predicate.hasProperty(given, Stream.StreamTypeId) ||
+  Predicate.hasProperty(given, Symbol.asyncIterator)
 
 /** Whatever a plain function may give, as what an executor is made from. */
 const settle = (given: unknown): Given => {
-  if (Effect.isEffect(given)) return given as Effect.Effect<Executors.Output, unknown>
-  if (Predicate.hasProperty(given, Stream.StreamTypeId)) return given as Stream.Stream<string, unknown>
+  if (isSource(given)) return given
   return Predicate.isPromise(given)
     ? Effect.tryPromise({ try: () => given as Promise<Executors.Output>, catch: (error) => error })
     : Effect.succeed(given as Executors.Output)

@@ -1,0 +1,243 @@
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Chunk, Deferred, Effect, Fiber, HashMap, Logger, Option, Ref, Stream } from "effect"
+import * as AgentEvent from "../src/AgentEvent.js"
+import * as Emit from "../src/Emit.js"
+import { ExecutorError } from "../src/Executor.js"
+import * as Executors from "../src/Executors.js"
+import { AgentId } from "../src/Ids.js"
+import * as MemoryControlPlane from "../src/MemoryControlPlane.js"
+import * as RequestSnapshot from "../src/RequestSnapshot.js"
+import type { ClaimedRun } from "../src/Run.js"
+import { RunLog } from "../src/RunLog.js"
+import { Runs } from "../src/Runs.js"
+import * as Worker from "../src/Worker.js"
+import { claimed } from "./claimed.js"
+
+const message = claimed().messageId
+
+const collect = (execute: Executors.ExecuteWith<never>) =>
+  Effect.map(Stream.runCollect(execute(claimed())), Chunk.toReadonlyArray)
+
+/** The log of a run that a worker has done, without its first event. */
+const logOf = <S extends Executors.Source<unknown, Emit.Emit>>(f: (run: ClaimedRun) => S) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs
+    const log = yield* RunLog
+    const { run } = yield* runs.submit({
+      agentId: AgentId.make("echo"),
+      snapshot: RequestSnapshot.fromText("hi"),
+    })
+    const entries = yield* Stream.runCollect(log.follow({ runId: run.runId }))
+    return Chunk.toReadonlyArray(entries)
+      .map(({ event }) => event)
+      .slice(1)
+  }).pipe(
+    Effect.raceFirst(Worker.run({ drainTimeout: 0 })),
+    Effect.provide([Executors.layer(f), MemoryControlPlane.layer]),
+  )
+
+describe("an Effect that emits", () => {
+  it.effect("adds to one message, which its output ends", () =>
+    Effect.gen(function* () {
+      const step = AgentEvent.stepStarted("look")
+      const execute = Executors.make(() =>
+        Effect.gen(function* () {
+          yield* Emit.text("a")
+          yield* Emit.text("b")
+          yield* Emit.event(step)
+          yield* Emit.text("c")
+          return "d"
+        }),
+      )
+      deepStrictEqual(yield* collect(execute), [
+        AgentEvent.textStart(message),
+        AgentEvent.textContent(message, "a"),
+        AgentEvent.textContent(message, "b"),
+        AgentEvent.textEnd(message),
+        step,
+        AgentEvent.textStart(`${message}.1`),
+        AgentEvent.textContent(`${message}.1`, "c"),
+        AgentEvent.textContent(`${message}.1`, "d"),
+        AgentEvent.textEnd(`${message}.1`),
+      ])
+    }),
+  )
+
+  it.effect("is seen while it works", () =>
+    Effect.gen(function* () {
+      const goOn = yield* Deferred.make<void>()
+      const execute = Executors.make(() => Emit.text("first").pipe(Effect.zipRight(Deferred.await(goOn))))
+      const seen = yield* execute(claimed()).pipe(
+        Stream.tap((event) =>
+          event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(goOn, undefined) : Effect.void,
+        ),
+        Stream.runCount,
+      )
+      strictEqual(seen, 3)
+    }),
+  )
+
+  it.effect("waits while its events are not taken", () =>
+    Effect.gen(function* () {
+      const emitted = yield* Ref.make(0)
+      const gate = yield* Effect.makeLatch(false)
+      const execute = Executors.make(() =>
+        Effect.repeatN(
+          Effect.zipRight(
+            Emit.text("x"),
+            Ref.updateAndGet(emitted, (n) => n + 1),
+          ),
+          9_999,
+        ).pipe(Effect.asVoid),
+      )
+      const fiber = yield* Effect.fork(Stream.runForEach(execute(claimed()), () => gate.await))
+      yield* Effect.repeat(Effect.yieldNow(), { times: 1_000 })
+      const held = yield* Ref.get(emitted)
+      assertTrue(held > 0 && held < 100)
+      yield* gate.open
+      yield* Fiber.join(fiber)
+      strictEqual(yield* Ref.get(emitted), 10_000)
+    }),
+  )
+
+  it.effect("fails after what it emitted", () =>
+    Effect.gen(function* () {
+      const execute = Executors.make(() =>
+        Effect.zipRight(Emit.text("half"), Effect.fail(new Error("no more"))),
+      )
+      const events = yield* Ref.make<ReadonlyArray<string>>([])
+      const error = yield* Stream.runForEach(execute(claimed()), (event) =>
+        Ref.update(events, (before) => [...before, event.type]),
+      ).pipe(Effect.flip)
+      assertTrue(error instanceof ExecutorError)
+      strictEqual(error.message, "no more")
+      deepStrictEqual(yield* Ref.get(events), ["TEXT_MESSAGE_START", "TEXT_MESSAGE_CONTENT"])
+    }),
+  )
+
+  it.effect("is interrupted with its run", () =>
+    Effect.gen(function* () {
+      const started = yield* Deferred.make<void>()
+      const interrupted = yield* Deferred.make<void>()
+      const execute = Executors.make(() =>
+        Deferred.succeed(started, undefined).pipe(
+          Effect.zipRight(Effect.never),
+          Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined)),
+        ),
+      )
+      const fiber = yield* Effect.fork(collect(execute))
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(fiber)
+      yield* Deferred.await(interrupted)
+    }),
+  )
+
+  it.live("writes to the log of its run", () =>
+    Effect.gen(function* () {
+      const events = yield* logOf(() =>
+        Effect.gen(function* () {
+          yield* Emit.text("Hel")
+          yield* Emit.event(AgentEvent.custom("half", 1))
+          return "lo"
+        }),
+      )
+      deepStrictEqual(
+        events.map(({ type }) => type),
+        [
+          "TEXT_MESSAGE_START",
+          "TEXT_MESSAGE_CONTENT",
+          "TEXT_MESSAGE_END",
+          "CUSTOM",
+          "TEXT_MESSAGE_START",
+          "TEXT_MESSAGE_CONTENT",
+          "TEXT_MESSAGE_END",
+          "RUN_FINISHED",
+        ],
+      )
+    }),
+  )
+})
+
+describe("an async generator", () => {
+  it.effect("works as a Stream does", () =>
+    Effect.gen(function* () {
+      const execute = Executors.make(async function* () {
+        yield "a"
+        yield AgentEvent.custom("n", 1)
+        yield "b"
+      })
+      const types = (yield* collect(execute)).map(({ type }) => type)
+      deepStrictEqual(types, [
+        "TEXT_MESSAGE_START",
+        "TEXT_MESSAGE_CONTENT",
+        "TEXT_MESSAGE_END",
+        "CUSTOM",
+        "TEXT_MESSAGE_START",
+        "TEXT_MESSAGE_CONTENT",
+        "TEXT_MESSAGE_END",
+      ])
+    }),
+  )
+
+  it.effect("runs its finally where the run is interrupted", () =>
+    Effect.gen(function* () {
+      let ended = false
+      const execute = Executors.make(async function* () {
+        try {
+          for (;;) yield "x"
+        } finally {
+          ended = true
+        }
+      })
+      yield* Stream.runDrain(Stream.take(execute(claimed()), 3))
+      assertTrue(ended)
+    }),
+  )
+})
+
+describe("what an executor throws", () => {
+  const thrown = new Error("out of paper")
+  const sources: Readonly<Record<string, () => Executors.Source<unknown, never>>> = {
+    "in a Promise": () => Effect.tryPromise({ try: () => Promise.reject(thrown), catch: (error) => error }),
+    "in an async generator": async function* () {
+      yield "half"
+      throw thrown
+    },
+    "at once": () => {
+      throw thrown
+    },
+  }
+  for (const [where, source] of Object.entries(sources)) {
+    it.live(`is in the worker's log with its stack: ${where}`, () =>
+      Effect.gen(function* () {
+        const logged: Array<{ readonly text: string; readonly runId: unknown }> = []
+        const logger = Logger.make<unknown, void>((entry) => {
+          logged.push({
+            text: Logger.stringLogger.log(entry),
+            runId: Option.getOrUndefined(HashMap.get(entry.annotations, "run_id")),
+          })
+        })
+        const events = yield* Effect.provide(logOf(source), Logger.replace(Logger.defaultLogger, logger))
+        strictEqual(events.at(-1)?.type, "RUN_ERROR")
+        const entry = logged.find(({ text }) => text.includes("The executor threw"))
+        assertTrue(entry !== undefined && entry.text.includes("out of paper"))
+        assertTrue(entry.text.includes("Emit.test.ts"))
+        assertTrue(typeof entry.runId === "string")
+      }),
+    )
+  }
+
+  it.live("is not there for a failure of the executor's own", () =>
+    Effect.gen(function* () {
+      const logged: Array<string> = []
+      const logger = Logger.make<unknown, void>((entry) => void logged.push(Logger.stringLogger.log(entry)))
+      const failing = () => Effect.fail(new ExecutorError({ code: "busy", message: "later" }))
+      yield* Effect.provide(logOf(failing), Logger.replace(Logger.defaultLogger, logger))
+      deepStrictEqual(
+        logged.filter((text) => text.includes("The executor threw")),
+        [],
+      )
+    }),
+  )
+})
