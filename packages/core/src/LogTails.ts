@@ -8,7 +8,19 @@
  *
  * @since 0.1.0
  */
-import { Chunk, Data, Deferred, Effect, Exit, FiberId, Option, RcMap, type Scope, Stream } from "effect"
+import {
+  Chunk,
+  Data,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  Option,
+  RcMap,
+  type Scope,
+  Stream,
+} from "effect"
 import * as ControlEvents from "./ControlEvents.js"
 import { closed, type ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
@@ -52,6 +64,9 @@ export interface LogTails<E> {
   readonly follow: (ref: LogRef, after: EventId) => Stream.Stream<LogEntry, E | ControlPlaneUnavailable>
 }
 
+/** How many pages a tail keeps for followers that are further back. */
+const maxPages = 4
+
 /** What a follower takes at once; `ended` when nothing comes after it. */
 interface Taken {
   readonly entries: ReadonlyArray<LogEntry>
@@ -69,6 +84,7 @@ const makeTail = <E>(
   ref: LogRef,
 ): Effect.Effect<Tail<E | ControlPlaneUnavailable>, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const scope = yield* Effect.scope
     const wanted = yield* Effect.makeLatch()
     /** None until the first read, which begins at `start`. */
     let window: LogWindow.LogWindow | undefined
@@ -142,6 +158,25 @@ const makeTail = <E>(
     yield* wakeups.logListener(logKey(ref), hear)
     yield* Effect.forkScoped(Effect.forever(round))
 
+    /** What followers further back have read lately: those that go through a log side by side read it once. */
+    const pages = new Map<number, Fiber.Fiber<LogPage, E | ControlPlaneUnavailable>>()
+
+    const readBack = (position: EventId): Effect.Effect<LogPage, E | ControlPlaneUnavailable> =>
+      Effect.suspend(() => {
+        const reading = pages.get(position)
+        if (reading !== undefined) return Fiber.join(reading)
+        // In the tail's Scope: a follower that leaves takes the page from nobody.
+        return Effect.flatMap(Effect.forkIn(read(ref, position), scope), (started) => {
+          pages.set(position, started)
+          if (pages.size > maxPages) pages.delete(pages.keys().next().value!)
+          started.addObserver((exit) => {
+            const isOfUse = Exit.isSuccess(exit) && exit.value.entries.length > 0
+            if (!isOfUse && pages.get(position) === started) pages.delete(position)
+          })
+          return Fiber.join(started)
+        })
+      })
+
     const after = (position: EventId): Effect.Effect<Taken, E | ControlPlaneUnavailable> =>
       Effect.suspend(() => {
         const entries = window?.after(position)
@@ -150,7 +185,7 @@ const makeTail = <E>(
         }
         if (ended && position >= last()) return Effect.succeed({ entries: [], ended })
         if (window !== undefined && position < window.last()) {
-          return Effect.map(read(ref, position), (page) => ({
+          return Effect.map(readBack(position), (page) => ({
             entries: page.entries,
             ended: page.ended && (page.entries.length === 0 || endOf(page, position) >= page.latest),
           }))

@@ -91,7 +91,10 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
      */
     readonly append: (request: AppendRequest) => Effect.Effect<Appended, AppendError>
 
-    /** Up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first. */
+    /**
+     * Up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first: as many as are
+     * `maxReadBytes` together, but one at least. So a page that is short is not always the last one; an empty one is.
+     */
     readonly read: (options: {
       readonly runId: Ids.RunId
       readonly after?: EventId | undefined
@@ -113,3 +116,12 @@ export const maxEventBytes = 245_760
 export const maxBatch = 100
 export const defaultReadLimit = 100
 export const maxReadLimit = 1000
+
+/** Bytes of a page: the JSON of its events, and `entryBytes` for each of them. */
+export const maxReadBytes = 1024 * 1024
+
+/** Bytes of what is told of an event beside its JSON, about. */
+export const entryBytes = 128
+
+/** As `maxReadBytes`, for what a follower reads at once: each holds what it has read until its client takes it. */
+export const maxFollowBytes = 256 * 1024

@@ -12,10 +12,31 @@ import * as RunReads from "./RunReads.js"
 import { eventId, type RunRow } from "./RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
-const readEntries = ({ sql }: SqlStore, runPk: number, after: number, limit: number) =>
+const entryBytes = String(RunLog.entryBytes)
+
+interface Most {
+  readonly entries: number
+  readonly bytes: number
+}
+
+/**
+ * The entries after a position that are at most so many, and so many bytes, but one at least. Where they end is found event
+ * by event, since a store may read an event whole to tell its size. A log has no gaps.
+ */
+const readEntries = ({ sql }: SqlStore, runPk: number, after: number, most: Most) =>
   Effect.map(
     sql<EventRows.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
-      WHERE run_pk = ${runPk} AND event_id > ${after} ORDER BY event_id LIMIT ${limit} + 0`,
+      WHERE run_pk = ${runPk} AND event_id > ${after} AND event_id <= (
+        WITH RECURSIVE page (event_id, total, entries) AS (
+          SELECT event_id, octet_length(payload) + ${sql.literal(entryBytes)}, 1 FROM events
+          WHERE run_pk = ${runPk} AND event_id = ${after} + 1
+          UNION ALL
+          SELECT e.event_id, p.total + octet_length(e.payload) + ${sql.literal(entryBytes)}, p.entries + 1
+          FROM page p JOIN events e ON e.run_pk = ${runPk} AND e.event_id = p.event_id + 1
+          WHERE p.entries < ${most.entries}
+            AND p.total + octet_length(e.payload) + ${sql.literal(entryBytes)} <= ${most.bytes}
+        ) SELECT MAX(event_id) FROM page
+      ) ORDER BY event_id`,
     EventRows.toPiece,
   )
 
@@ -26,7 +47,10 @@ const readPage = (store: SqlStore, ref: RunReads.RunRef, after: number) =>
       SELECT run_pk, status, latest_event_id FROM runs
       WHERE project_id = ${ref.projectId} AND run_id = ${ref.runId}`
     if (row === undefined) return undefined
-    const piece = yield* readEntries(store, row.run_pk, after, RunLog.maxReadLimit)
+    const piece = yield* readEntries(store, row.run_pk, after, {
+      entries: RunLog.maxReadLimit,
+      bytes: RunLog.maxFollowBytes,
+    })
     return { ...piece, latest: eventId(row.latest_event_id), ended: Run.isTerminal(row.status) }
   })
 
@@ -73,8 +97,11 @@ export const make = (
 
       read: Effect.fn("RunLog.read")(function* ({ runId, after = 0, limit = RunLog.defaultReadLimit }) {
         const row = yield* find("RunLog.read", { projectId, runId })
-        const bounded = Math.min(Math.max(1, limit), RunLog.maxReadLimit)
-        const { entries } = yield* store.read("RunLog.read", readEntries(store, row.run_pk, after, bounded))
+        const most = {
+          entries: Math.min(Math.max(1, limit), RunLog.maxReadLimit),
+          bytes: RunLog.maxReadBytes,
+        }
+        const { entries } = yield* store.read("RunLog.read", readEntries(store, row.run_pk, after, most))
         return entries
       }),
 

@@ -76,6 +76,35 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "reads pages that are bounded in bytes, of one event at least",
+      Effect.gen(function* () {
+        const log = yield* RunLog
+        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        // Four of them and the first event are less than a page, five are more.
+        const large = AgentEvent.custom("large", "\u00e9".repeat(maxEventBytes / 2 - 100))
+        for (let batch = 0; batch < 2; batch++) {
+          yield* TestRuns.append(
+            held,
+            Array.from({ length: 5 }, () => large),
+          )
+        }
+        const pages: Array<ReadonlyArray<number>> = []
+        let after = EventId.make(0)
+        for (;;) {
+          const page = yield* log.read({ runId: held.runId, after, limit: 1000 })
+          if (page.length === 0) break
+          pages.push(page.map(({ eventId }) => eventId))
+          after = page.at(-1)!.eventId
+        }
+        deepStrictEqual(pages, [
+          [1, 2, 3, 4, 5],
+          [6, 7, 8, 9],
+          [10, 11],
+        ])
+      }),
+    )
+
+    test(
       "takes a replay of the whole batch without a second copy",
       Effect.gen(function* () {
         const log = yield* RunLog

@@ -3,6 +3,7 @@
  */
 import { DateTime, Option } from "effect"
 import type { AgentEvent } from "../AgentEvent.js"
+import { sizeOf } from "../Append.js"
 import * as ControlEvents from "../ControlEvents.js"
 import type * as Ids from "../Ids.js"
 import * as LogState from "../LogState.js"
@@ -45,6 +46,7 @@ export const log = (
       event,
       createdAt: step.at,
     })
+    record.sizes.push(sizeOf(event))
   }
   record.logState = LogState.afterAll(record.logState, events)
   update(step, record, { latestEventId, latestSequence })

@@ -13,8 +13,11 @@ import {
   type AppendRequest,
   type CursorMismatch,
   defaultReadLimit,
+  entryBytes,
   type EventRefused,
   type LogEntry,
+  maxFollowBytes,
+  maxReadBytes,
   maxReadLimit,
   type RunLog,
   RunWaiting,
@@ -71,6 +74,22 @@ export const appendTo = (
     }
   })
 
+/** The entries after a position that are at most so many, and so many bytes, but one at least. */
+const pageOf = (
+  { entries, sizes }: State.RunRecord,
+  after: number,
+  most: { readonly entries: number; readonly bytes: number },
+): ReadonlyArray<LogEntry> => {
+  let end = after
+  let bytes = 0
+  while (end < entries.length && end - after < most.entries) {
+    bytes += sizes[end]! + entryBytes
+    if (bytes > most.bytes && end > after) break
+    end += 1
+  }
+  return entries.slice(after, end)
+}
+
 /** The tails of the logs in the state. Their entries are there anyway, so they count for nothing. */
 export const makeTails = (
   state: State.State,
@@ -79,11 +98,11 @@ export const makeTails = (
     wakeups: state.wakeups,
     read: ({ projectId, runId }, after) =>
       Effect.suspend(() =>
-        Either.map(findRun(State.projectOf(state, projectId), runId), ({ entries, run }) => ({
-          entries: entries.slice(after, after + maxReadLimit),
+        Either.map(findRun(State.projectOf(state, projectId), runId), (record) => ({
+          entries: pageOf(record, after, { entries: maxReadLimit, bytes: maxFollowBytes }),
           bytes: 0,
-          latest: run.latestEventId,
-          ended: isTerminal(run.status),
+          latest: record.run.latestEventId,
+          ended: isTerminal(record.run.status),
         })),
       ),
   })
@@ -105,8 +124,11 @@ export const make = (
       ),
     ),
     read: Effect.fn("RunLog.read")(({ runId, after = 0, limit = defaultReadLimit }) =>
-      Either.map(findRun(project, runId), ({ entries }) =>
-        entries.slice(after, after + Math.min(Math.max(1, limit), maxReadLimit)),
+      Either.map(findRun(project, runId), (record) =>
+        pageOf(record, after, {
+          entries: Math.min(Math.max(1, limit), maxReadLimit),
+          bytes: maxReadBytes,
+        }),
       ),
     ),
     follow: ({ runId, after = EventId.make(0) }) => tails.follow({ projectId, runId }, after),

@@ -23,6 +23,8 @@ export interface RunRecord {
   kept: Kept
   /** Event `n` is at index `n - 1`. */
   readonly entries: Array<LogEntry>
+  /** The bytes of each event's JSON. */
+  readonly sizes: Array<number>
   logState: LogState
   /** The attempt that ended without an outcome and is not yet marked in the log. */
   pastAttempt: PastAttempt | null

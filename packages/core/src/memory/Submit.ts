@@ -97,6 +97,7 @@ export const submit = Effect.fnUntraced(function* (
         submission: sent,
         kept: { snapshot: submission.snapshot ?? snapshotOf(conversation), known: {} },
         entries: [],
+        sizes: [],
         logState: LogState.initial,
         pastAttempt: null,
         claimId: null,

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { type HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Chunk, Duration, Effect, Mailbox, Schedule, type Scope, Stream } from "effect"
+import { Duration, Effect, Mailbox, Schedule, type Scope, Stream } from "effect"
 import type { CurrentPrincipal } from "../Principal.js"
 import { Closing } from "./Closing.js"
 import { Revocation } from "./Revocation.js"
@@ -13,7 +13,27 @@ const keepAliveInterval = Duration.seconds(15)
 const comment = ":\n\n"
 
 /** How many writes may wait for a client before what they are made from does. */
-const capacity = 16
+const capacity = 4
+
+/** How many characters one write gathers; an event that is larger is a write of its own. */
+const writeSize = 64 * 1024
+
+/** Gathers what comes one behind the other into writes. */
+const gather = (frames: Iterable<string>): ReadonlyArray<string> => {
+  const writes: Array<string> = []
+  let size = Number.POSITIVE_INFINITY
+  for (const frame of frames) {
+    if (frame === "") continue
+    if (size + frame.length > writeSize) {
+      writes.push(frame)
+      size = frame.length
+    } else {
+      writes[writes.length - 1] += frame
+      size += frame.length
+    }
+  }
+  return writes
+}
 
 /** One event, given as JSON text. That holds no line breaks, so it is one `data` line. */
 export const frame = (json: string, id?: number): string =>
@@ -37,11 +57,11 @@ export const respond = <E>(
     const closing = yield* Closing
     const { revoked } = yield* Revocation
     const encoder = new TextEncoder()
-    const written = yield* Mailbox.make<Uint8Array>(capacity)
-    const write = (text: string) => written.offer(encoder.encode(text))
+    const written = yield* Mailbox.make<string>(capacity)
+    const write = (text: string) => written.offer(text)
     yield* write(comment)
     yield* Effect.raceFirst(
-      Stream.runForEachChunk(frames, (chunk) => write(Chunk.join(chunk, ""))),
+      Stream.runForEachChunk(frames, (chunk) => Effect.forEach(gather(chunk), write, { discard: true })),
       Effect.zipRight(revoked, written.shutdown),
     ).pipe(
       Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
@@ -50,7 +70,12 @@ export const respond = <E>(
     )
     yield* write(comment).pipe(Effect.schedule(Schedule.spaced(keepAliveInterval)), Effect.forkScoped)
     yield* Effect.forkScoped(Effect.zipRight(closing.begun, written.end))
-    return HttpServerResponse.stream(Mailbox.toStream(written), {
+    // One at a time, so that a client which does not read has one write in bytes; its text is shared with other viewers.
+    const bytes = Mailbox.toStream(written).pipe(
+      Stream.rechunk(1),
+      Stream.map((text) => encoder.encode(text)),
+    )
+    return HttpServerResponse.stream(bytes, {
       contentType: "text/event-stream",
       headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" },
     })

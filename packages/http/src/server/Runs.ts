@@ -1,5 +1,15 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Access, ControlEvents, ControlPlane, type Ids, Interrupt, Run, RunLog, Runs } from "@runlease/core"
+import {
+  Access,
+  Append,
+  ControlEvents,
+  ControlPlane,
+  type Ids,
+  Interrupt,
+  Run,
+  RunLog,
+  Runs,
+} from "@runlease/core"
 import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
@@ -23,6 +33,16 @@ interface PageRequest {
 interface LogPage {
   readonly entries: ReadonlyArray<RunLog.LogEntry>
   readonly ended: boolean
+}
+
+/** How many of the entries a page holds, one at least. */
+const fitting = (entries: ReadonlyArray<RunLog.LogEntry>): number => {
+  let bytes = 0
+  const over = entries.findIndex(({ event }) => {
+    bytes += Append.sizeOf(event) + RunLog.entryBytes
+    return bytes > RunLog.maxReadBytes
+  })
+  return over < 0 ? entries.length : Math.max(1, over)
 }
 
 /** Entries, one at least. */
@@ -57,7 +77,10 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           Effect.map(
             Option.match({
               onNone: (): LogPage => ({ entries: [], ended: true }),
-              onSome: (chunk) => pageOf(Chunk.toReadonlyArray(Chunk.take(chunk, limit))),
+              onSome: (chunk) => {
+                const entries = Chunk.toReadonlyArray(Chunk.take(chunk, limit))
+                return pageOf(entries.slice(0, fitting(entries)))
+              },
             }),
           ),
         )
@@ -66,6 +89,16 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       Effect.map(closing.unless(Effect.timeoutOption(pageToCome(ports, options), wait)), (page) =>
         Option.getOrElse(Option.flatten(page), (): LogPage => ({ entries: [], ended: false })),
       )
+
+    /** The event after which the next page begins, when there is one: a page may be short for its bytes. */
+    const nextAfter = (ports: Ports, { limit, runId }: PageRequest, { ended, entries }: LogPage) => {
+      const last = entries.at(-1)
+      if (last === undefined || ended) return Effect.succeed(null)
+      if (entries.length >= limit) return Effect.succeed(String(last.eventId))
+      return Effect.map(Context.get(ports, Runs.Runs).get(runId), ({ latestEventId }) =>
+        latestEventId > last.eventId ? String(last.eventId) : null,
+      )
+    }
 
     return handlers
       .handle("submit", ({ payload }) =>
@@ -98,13 +131,9 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const page = yield* urlParams.wait_seconds
             ? unlessRevoked(pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds)))
             : pageAfter(ports, request)
-          const last = page.entries.at(-1)
           return {
             data: page.entries,
-            page_info: pageInfo(
-              urlParams.after_event_id?.toString(),
-              last === undefined || page.entries.length < limit ? null : String(last.eventId),
-            ),
+            page_info: pageInfo(urlParams.after_event_id?.toString(), yield* nextAfter(ports, request, page)),
             ended: page.ended,
           }
         }).pipe(Effect.mapError(Refusals.of)),
