@@ -13,7 +13,7 @@ const allowed = (text: string): boolean => text === "*" || text === "null" || or
 /** The origins of a flag, which may come several times or with commas; else of the setting. */
 export const option: Options.Options<ReadonlyArray<string>> = Options.text("cors-origin").pipe(
   Options.withDescription(
-    `A page's origin that may call the API from a browser, such as https://app.example.com, or * for any; several by repeating it or with commas; none when absent (${setting})`,
+    `An origin whose pages may call the API, or *; repeatable, or with commas (${setting})`,
   ),
   Options.repeated,
   Options.mapEffect((flags) =>
