@@ -3,7 +3,6 @@ import {
   ActivityMessageSchema,
   AssistantMessageSchema,
   AudioPartSchema,
-  ContextSchema,
   DataSourceSchema,
   DeveloperMessageSchema,
   DocumentPartSchema,
@@ -87,5 +86,3 @@ export const message = (given: Json): ReadonlyArray<Json> => {
 }
 
 export const tool = (given: unknown): unknown => (Predicate.isRecord(given) ? only(given, ToolSchema) : given)
-
-export const context = (given: Json): Json => only(given, ContextSchema)
