@@ -142,6 +142,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
           ["--model", "openai:gpt-4o", "--permission", "deny"],
           "--permission goes with --acp, not with --model",
         ],
+        [
+          ["--command", "true", "--unknown-mode", "refuse"],
+          "--unknown-mode goes with --acp, not with --command",
+        ],
         [["--system", "Be brief."], "--system goes with --model"],
       ] as const
       yield* Effect.forEach(

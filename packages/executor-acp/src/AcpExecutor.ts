@@ -22,6 +22,7 @@ import { Environment } from "@runlease/process"
 import { Deferred, Duration, Effect, Exit, Layer, Mailbox, Option, Stream } from "effect"
 import { resolve } from "node:path"
 import * as Agent from "./internal/Agent.js"
+import * as AskingMode from "./internal/AskingMode.js"
 import * as Ending from "./internal/Ending.js"
 import * as Failure from "./internal/Failure.js"
 import * as Files from "./internal/Files.js"
@@ -60,6 +61,8 @@ export interface Options {
   /** Further variables. The values of Redacted ones are blotted out of logs and failure messages. */
   readonly env?: Environment.Extra
   readonly permission: Permission
+  /** When the agent has no mode that is known to ask, under `ask` and `deny`. Default: `warn`, in the run's log too. */
+  readonly unknownMode?: "warn" | "refuse"
   /** How long a question waits for its answer, 1 second to 365 days; the run then fails. Default: for ever. */
   readonly answerWithin?: Duration.DurationInput
   /** The folder under which each conversation has its working folder, which is kept. */
@@ -98,7 +101,7 @@ const capacity = 64
  * `workRoot`.
  *
  * Fails, as the executor: `command_not_found` and `command_not_executable` (handed back), `command_not_started`;
- * `agent_protocol_version`, `agent_auth_required`, `agent_error`, `agent_protocol_error`, `agent_message_too_large`;
+ * `agent_protocol_version`, `agent_auth_required`, `agent_mode_unknown`, `agent_error`, `agent_protocol_error`, `agent_message_too_large`;
  * `agent_slow`, `agent_exited`, `agent_killed`, `agent_silent`, `work_dir_busy`, `work_dir_unavailable` and
  * `guard_not_started` (retryable); `worktree_failed`; `session_not_recorded`. A run that the agent gives up ends with
  * RUN_ERROR and the code `max_tokens`, `max_turn_requests` or `refusal`.
@@ -188,6 +191,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       },
     }).pipe(Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }))
 
+    const onUnknownMode = (offer: AskingMode.Offer) => {
+      const { event, message } = AskingMode.unknown(name, offer)
+      return options.unknownMode === "refuse"
+        ? Failure.of("agent_mode_unknown", message)
+        : Effect.zipRight(Effect.logWarning(message), emit([event]))
+    }
+
     const opened = Effect.gen(function* () {
       const agreed = yield* Handshake.initialize(agent, name)
       const { capabilities, info } = agreed
@@ -205,7 +215,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         },
         found,
       )
-      const { knows, sessionId } = yield* Handshake.authenticated(
+      const { knows, offer, sessionId } = yield* Handshake.authenticated(
         agent,
         name,
         agreed,
@@ -214,6 +224,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       )
       session = { id: sessionId, agent: info?.name }
       yield* keepTold(Session.toldOf(run))
+      if (options.permission !== "allow") {
+        const asks = yield* AskingMode.enter(agent, info?.name, sessionId, offer)
+        if (!asks) yield* onUnknownMode(offer)
+      }
       return { capabilities, knows, sessionId }
     }).pipe(
       Effect.timeoutFail({

@@ -19,6 +19,12 @@ const options = Describe.grouped("A coding agent", {
     Options.withDescription("The answer when the agent asks; ask, the default, lets the run wait for one"),
     Options.optional,
   ),
+  unknownMode: Options.choice("unknown-mode", ["warn", "refuse"]).pipe(
+    Options.withDescription(
+      "When no mode of the agent is known to ask: warn, the default, or refuse. --permission allow needs none",
+    ),
+    Options.optional,
+  ),
   worktreeOf: Options.text("worktree-of").pipe(
     Options.withDescription("A git repository, of which each conversation gets a worktree"),
     Options.optional,
@@ -34,7 +40,7 @@ export const way = Way.make({
   example: '"opencode acp"',
   options,
   startsProcesses: true,
-  executor: ({ acp, permission, worktreeOf }, processes) =>
+  executor: ({ acp, permission, unknownMode, worktreeOf }, processes) =>
     Option.map(acp, (line) => {
       const { env, grace, passEnv, rest, workRoot } = processes
       const [command, ...args] = [...parseArgsStringToArgv(line), ...rest]
@@ -52,6 +58,7 @@ export const way = Way.make({
               permission: Option.getOrElse(permission, () => "ask" as const),
               workRoot: workRoot ?? defaultWorkRoot,
               killAfter: grace,
+              unknownMode: Option.getOrElse(unknownMode, () => "warn" as const),
               ...(Option.isSome(worktreeOf) ? { worktreeOf: worktreeOf.value } : {}),
             }),
           )

@@ -4,6 +4,7 @@ import { ControlPlaneUnavailable, Executor, Ids, Run, Runs } from "@runlease/cor
 import { type Context, Effect, Option, Predicate, Schedule, Schema } from "effect"
 import * as Failure from "./Failure.js"
 import type { Agent } from "./Agent.js"
+import type * as AskingMode from "./AskingMode.js"
 import type { Knows } from "./Prompt.js"
 
 /** A session that an agent may still have, and whether it is of this run. */
@@ -15,6 +16,7 @@ export interface Earlier {
 export interface Opened {
   readonly sessionId: string
   readonly knows: Knows
+  readonly offer: AskingMode.Offer
 }
 
 /** How many runs of a conversation are looked at for the newest session. */
@@ -110,19 +112,19 @@ export const open = (
   const servers = Array.from(mcpServers)
   const begin = Effect.map(
     agent.request("session/new", { cwd, mcpServers: servers }),
-    ({ sessionId }): Opened => ({ sessionId, knows: "nothing" }),
+    ({ sessionId, ...offer }): Opened => ({ sessionId, knows: "nothing", offer }),
   )
   const canResume = capabilities.sessionCapabilities?.resume != null
   if (Option.isNone(found) || (!canResume && capabilities.loadSession !== true)) return begin
   const { key, knows } = found.value
   const request = { sessionId: key, cwd, mcpServers: servers }
-  const takeUp = canResume
+  const takeUp: Effect.Effect<AskingMode.Offer, Failure.Refused | Executor.ExecutorError> = canResume
     ? agent.request("session/resume", request)
     : Effect.sync(() => replaying(true)).pipe(
         Effect.zipRight(agent.request("session/load", request)),
         Effect.ensuring(Effect.sync(() => replaying(false))),
       )
-  return Effect.as(takeUp, { sessionId: key, knows }).pipe(
+  return Effect.map(takeUp, (offer): Opened => ({ sessionId: key, knows, offer })).pipe(
     Effect.catchTag("Refused", (refused) =>
       Failure.asksForAuthentication(refused)
         ? refused

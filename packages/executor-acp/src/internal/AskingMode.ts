@@ -1,0 +1,130 @@
+/**
+ * The mode in which an agent asks before it acts, chosen from what the agent offers.
+ *
+ * Source: docs/decisions/0029-asking-modes.md
+ */
+import type * as acp from "@agentclientprotocol/sdk"
+import { AgentEvent, Executor } from "@runlease/core"
+import { Effect } from "effect"
+import type { Agent } from "./Agent.js"
+import * as Bounded from "./Bounded.js"
+
+/** The modes and the configuration options that a session opens with. */
+export type Offer = Pick<acp.NewSessionResponse, "configOptions" | "modes">
+
+export interface Mode {
+  /** The configuration option whose value this is; undefined for a session mode. */
+  readonly configId: string | undefined
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  readonly isCurrent: boolean
+}
+
+/** The asking modes of agents whose modes are known, by the name that the agent gives itself. */
+const known: ReadonlyArray<{ readonly agent: RegExp; readonly id: string }> = [
+  { agent: /(^|\/)claude-(agent|code)-acp$/, id: "default" },
+  { agent: /(^|\/)codex-acp$/, id: "read-only" },
+]
+
+/** Words that promise a question before each change. */
+const promises =
+  /\b(asks?|prompts?) (you )?(for (your )?(approval|permission|confirmation)|before)\b|\brequires? (your )?(approval|permission|confirmation)\b|\b(approval|permission|confirmation) (is |are )?(required|needed)\b/
+
+/** Words that limit such a promise or take it back. */
+const exceptions =
+  /\b(auto|automatic|automatically|yolo|bypass\w*|skip\w*|accepts?|never|not?|don'?t|doesn'?t|without|unless|except|only|outside|danger\w*|unsafe|risky|sensitive|destructive|some)\b/
+
+const wordsOf = ({ description, id, name }: Mode): string =>
+  `${id}; ${name}; ${description}`
+    .toLowerCase()
+    .replaceAll("’", "'")
+    .replaceAll(/read[- ]only/g, "readonly")
+
+const describesAsking = (mode: Mode): boolean => {
+  const words = wordsOf(mode)
+  return promises.test(words) && !exceptions.test(words)
+}
+
+/** An option without a category of the protocol's own is one for modes when its name says so. */
+const selectsMode = ({ category, id, name }: acp.SessionConfigOption): boolean =>
+  category === "mode" ||
+  ((category == null || category.startsWith("_")) && /mode|approv|permission/i.test(`${id} ${name}`))
+
+const modesOfOption = (option: acp.SessionConfigOption): ReadonlyArray<Mode> =>
+  option.type !== "select" || !selectsMode(option)
+    ? []
+    : option.options
+        .flatMap((entry) => ("options" in entry ? entry.options : [entry]))
+        .map(({ description, name, value }) => ({
+          configId: option.id,
+          id: value,
+          name,
+          description: description ?? "",
+          isCurrent: value === option.currentValue,
+        }))
+
+const modesOfSession = (state: acp.SessionModeState): ReadonlyArray<Mode> =>
+  state.availableModes.map(({ description, id, name }) => ({
+    configId: undefined,
+    id,
+    name,
+    description: description ?? "",
+    isCurrent: id === state.currentModeId,
+  }))
+
+/** The mode of one selector that asks. */
+const askingOf = (agent: string | undefined, modes: ReadonlyArray<Mode>): ReadonlyArray<Mode> => {
+  const idOfAgent = known.find((entry) => agent !== undefined && entry.agent.test(agent))?.id
+  const byId = modes.filter(({ id }) => id === idOfAgent)
+  const asking = byId.length > 0 ? byId : modes.filter(describesAsking)
+  return asking.toSorted((one, other) => Number(other.isCurrent) - Number(one.isCurrent)).slice(0, 1)
+}
+
+/**
+ * The modes that make an agent ask: one for each configuration option that has one, or else a session mode. None when
+ * no mode can be told to ask.
+ */
+export const choose = (agent: string | undefined, { configOptions, modes }: Offer): ReadonlyArray<Mode> => {
+  const values = (configOptions ?? []).flatMap((option) => askingOf(agent, modesOfOption(option)))
+  return values.length > 0 || modes == null ? values : askingOf(agent, modesOfSession(modes))
+}
+
+/** Puts a session into the modes that make its agent ask. False when the agent has none or does not take them. */
+export const enter = (
+  agent: Agent,
+  agentName: string | undefined,
+  sessionId: string,
+  offer: Offer,
+): Effect.Effect<boolean, Executor.ExecutorError> => {
+  const set = ({ configId, id, isCurrent }: Mode) => {
+    if (isCurrent) return Effect.succeed(true)
+    if (configId === undefined) {
+      return Effect.as(agent.request("session/set_mode", { sessionId, modeId: id }), true)
+    }
+    return Effect.map(
+      agent.request("session/set_config_option", { sessionId, configId, value: id }),
+      ({ configOptions }) =>
+        configOptions.some((option) => option.id === configId && option.currentValue === id),
+    )
+  }
+  const modes = choose(agentName, offer)
+  return Effect.forEach(modes, set).pipe(
+    Effect.map((taken) => taken.length > 0 && taken.every(Boolean)),
+    Effect.catchTag("Refused", (refused) =>
+      Effect.as(Effect.logWarning("The agent does not take the mode that asks", refused.message), false),
+    ),
+  )
+}
+
+/** What a person should know of an agent that cannot be made to ask. */
+export const unknown = (name: string, { configOptions, modes }: Offer) => {
+  const values = (configOptions ?? []).flatMap(modesOfOption)
+  const ids = (values.length > 0 || modes == null ? values : modesOfSession(modes)).map(({ id }) => id)
+  const offered = ids.length === 0 ? "It offers no modes" : `Its modes are ${ids.join(", ").slice(0, 1000)}`
+  const message = `${name} cannot be put into a mode that asks, so it may act without asking. ${offered}. Make it ask by its own settings`
+  return {
+    message,
+    event: AgentEvent.custom("acp.asking_mode_unknown", Bounded.json({ message, modes: ids })),
+  }
+}
