@@ -42,7 +42,7 @@ export type Source<E = unknown, R = unknown> =
  * whether an attempt failed, was handed back or waited before it, so that their halves are not read as one message.
  */
 export const messageIdOf = (run: ClaimedRun): string => {
-  const claim = run.leaseEpoch ?? run.attempt ?? 1
+  const claim = run.leaseEpoch ?? run.attempt
   return claim <= 1 ? run.messageId : `${run.messageId}-${claim}`
 }
 

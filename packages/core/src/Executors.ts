@@ -162,7 +162,7 @@ export const retry =
         message: failure.message,
         retryable,
         ...(retryable && policy.delay !== undefined
-          ? { retryAfter: Duration.decode(policy.delay(run.attempt ?? 1)) }
+          ? { retryAfter: Duration.decode(policy.delay(run.attempt)) }
           : {}),
       })
     })

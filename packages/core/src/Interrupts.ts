@@ -30,8 +30,8 @@ type Asking = Pick<ClaimedRun, "snapshot">
  * @since 0.1.0
  * @category accessors
  */
-export const answerTo = (snapshot: RequestSnapshot | null, id: string): Option.Option<Answer> =>
-  Option.fromNullable(snapshot?.resume?.findLast(({ interruptId }) => interruptId === id))
+export const answerTo = (snapshot: RequestSnapshot, id: string): Option.Option<Answer> =>
+  Option.fromNullable(snapshot.resume?.findLast(({ interruptId }) => interruptId === id))
 
 const toInterrupt = ({ reason = "input_required", ...question }: Question): Interrupt => ({
   ...question,

@@ -77,7 +77,7 @@ export const textOf = (message: SnapshotMessage): string =>
  * @since 0.1.0
  * @category accessors
  */
-export const lastUserText = (snapshot: RequestSnapshot | null): string => {
-  const message = snapshot?.messages.findLast((candidate) => candidate.role === "user")
+export const lastUserText = (snapshot: RequestSnapshot): string => {
+  const message = snapshot.messages.findLast((candidate) => candidate.role === "user")
   return message === undefined ? "" : textOf(message)
 }

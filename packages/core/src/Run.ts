@@ -135,8 +135,10 @@ export type Run = typeof Run.Type
 /**
  * What a worker gets when it claims: the request, the lease, and where the log stands.
  *
- * `leaseEpoch`, `attempt` and `maxAttempts` are null from a control plane that does not tell them. `waitedMillis`
- * is how long, at least, the control plane had held the claim when it gave the run; 0 when it does not tell.
+ * `leaseEpoch` and `maxAttempts` are null from a control plane that does not tell them: its leases are fenced by their
+ * owner alone, and it bounds the attempts itself. `snapshot` and `attempt` are never null: from one that tells none,
+ * the snapshot is empty and the attempt 1. `waitedMillis` is how long, at least, the control plane had held the claim
+ * when it gave the run; 0 when it does not tell.
  *
  * @since 0.1.0
  * @category models
@@ -148,7 +150,7 @@ export const ClaimedRun = Schema.Struct({
   messageId: Ids.MessageId,
   agentId: Ids.AgentId,
   status: RunStatus,
-  snapshot: Schema.NullOr(RequestSnapshot),
+  snapshot: RequestSnapshot,
   sourceTarget: Target,
   runtimeTarget: Target,
   latestEventId: EventId,
@@ -156,7 +158,7 @@ export const ClaimedRun = Schema.Struct({
   leaseOwner: Schema.NullOr(Schema.String),
   leaseEpoch: Schema.NullOr(LeaseEpoch),
   leaseExpiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
-  attempt: Schema.NullOr(Schema.NonNegativeInt),
+  attempt: Schema.NonNegativeInt,
   maxAttempts: Schema.NullOr(Schema.NonNegativeInt),
   waitedMillis: Schema.NonNegativeInt,
   session: Schema.NullOr(WorkerSession),
@@ -164,7 +166,7 @@ export const ClaimedRun = Schema.Struct({
 export type ClaimedRun = typeof ClaimedRun.Type
 
 /** The claim's view of a run. */
-export const toClaimed = (run: Run, snapshot: RequestSnapshot | null): ClaimedRun => ({
+export const toClaimed = (run: Run, snapshot: RequestSnapshot): ClaimedRun => ({
   runId: run.runId,
   projectId: run.projectId,
   conversationId: run.conversationId,

@@ -92,13 +92,12 @@ const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): De
     case "ExecutorError": {
       const error: RunError = { code: failure.code, message: shorten(failure.message) }
       if (failure.handBack === true) return { _tag: "HandBack", error }
-      const attempt = run.attempt ?? 1
-      const attemptsLeft = run.maxAttempts === null || attempt < run.maxAttempts
+      const attemptsLeft = run.maxAttempts === null || run.attempt < run.maxAttempts
       return failure.retryable && attemptsLeft
         ? {
             _tag: "Retry",
             error,
-            delay: failure.retryAfter ?? Duration.decode(options.retryDelay(attempt)),
+            delay: failure.retryAfter ?? Duration.decode(options.retryDelay(run.attempt)),
           }
         : fail(failure.code, failure.message)
     }

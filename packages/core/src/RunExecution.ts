@@ -33,7 +33,7 @@ import type { Resolved } from "./WorkerOptions.js"
 
 /** A span for the run, under the submitter's when the snapshot carries one. */
 const makeSpan = (run: ClaimedRun): Effect.Effect<Tracer.Span> => {
-  const trace = run.snapshot?.traceContext
+  const trace = run.snapshot.traceContext
   return Effect.makeSpan("Worker.execute", {
     attributes: { "runlease.run_id": run.runId },
     captureStackTrace: false,

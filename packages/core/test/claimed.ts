@@ -1,5 +1,6 @@
 /** A claimed run, for executors that no worker runs. */
 import { AgentId, ConversationId, MessageId, RunId } from "../src/Ids.js"
+import * as RequestSnapshot from "../src/RequestSnapshot.js"
 import { type ClaimedRun, EventId, noTarget, Sequence } from "../src/Run.js"
 
 export const claimed = (over: Partial<ClaimedRun> = {}): ClaimedRun => ({
@@ -9,7 +10,7 @@ export const claimed = (over: Partial<ClaimedRun> = {}): ClaimedRun => ({
   messageId: MessageId.make("00000000-0000-4000-8000-000000000002"),
   agentId: AgentId.make("echo"),
   status: "running",
-  snapshot: null,
+  snapshot: RequestSnapshot.empty,
   sourceTarget: noTarget,
   runtimeTarget: noTarget,
   latestEventId: EventId.make(1),

@@ -156,7 +156,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
     const permissions = yield* Permissions.make({
       policy: options.permission,
-      answers: run.snapshot?.resume ?? [],
+      answers: run.snapshot.resume ?? [],
       told: Session.toldOf(run),
       keepTold,
       expiresAfter: options.answerWithin,

@@ -94,9 +94,7 @@ describe("the state that an agent is sent", () => {
             [{ type: "STATE_DELTA", delta: [{ op: "add", path: "/own", value: true }] }],
           ],
           (run) =>
-            run.snapshot === null || run.leaseEpoch === 1
-              ? run
-              : { ...run, snapshot: { ...run.snapshot, state: { count: 7 } } },
+            run.leaseEpoch === 1 ? run : { ...run, snapshot: { ...run.snapshot, state: { count: 7 } } },
         ),
         [{ count: 0 }, { count: 7 }, { count: 7, own: true }],
       )

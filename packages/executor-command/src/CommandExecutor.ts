@@ -3,7 +3,7 @@
  *
  * The program gets one JSON document on stdin, `{run_id, agent_id, conversation_id, attempt, lease_epoch, snapshot,
  * work_dir}`, and in its environment RUNLEASE_RUN_ID, RUNLEASE_AGENT_ID, RUNLEASE_CONVERSATION_ID, RUNLEASE_WORK_DIR,
- * RUNLEASE_ATTEMPT where it is known, and RUNLEASE_PROMPT, the text of the last user message, where that is under
+ * RUNLEASE_ATTEMPT and RUNLEASE_PROMPT, the text of the last user message, where that is under
  * 64 KiB. It need not read any of them. Its stdout is read as fast as the log takes it; its stderr is logged.
  *
  * It runs without a shell, in a working folder of its own that is removed afterwards, and in a process group of its

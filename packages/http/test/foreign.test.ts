@@ -1,6 +1,6 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Leases, Run, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, Leases, RequestSnapshot, Run, RunLog, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Chunk, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { plain } from "./plain.js"
@@ -20,7 +20,8 @@ describe("the client before a server without our additions", () => {
       const claimed = yield* TestRuns.claim(worker, { limit: 5, wait: "1 second" })
       strictEqual(claimed.length, 1)
       strictEqual(claimed[0]!.leaseEpoch, null)
-      strictEqual(claimed[0]!.attempt, null)
+      strictEqual(claimed[0]!.attempt, 1)
+      deepStrictEqual(claimed[0]!.snapshot, RequestSnapshot.empty)
     }),
   )
 

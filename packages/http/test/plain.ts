@@ -30,13 +30,16 @@ const ours = new Set([
   "waiting_expires_at",
 ])
 
+/** What the public API lets be null. */
+const untold = new Set(["config", "request_snapshot"])
+
 const withoutOurs = (value: unknown): unknown =>
   Array.isArray(value)
     ? value.map(withoutOurs)
     : typeof value === "object" && value !== null
       ? Object.fromEntries(
           Object.entries(value).flatMap(([key, inner]) =>
-            key === "config" ? [[key, null]] : ours.has(key) ? [] : [[key, withoutOurs(inner)]],
+            untold.has(key) ? [[key, null]] : ours.has(key) ? [] : [[key, withoutOurs(inner)]],
           ),
         )
       : value

@@ -65,7 +65,7 @@ export const ofRun = (run: Run.ClaimedRun, workDir: string): Values => {
     RUNLEASE_RUN_ID: Option.some(run.runId),
     RUNLEASE_AGENT_ID: Option.some(run.agentId),
     RUNLEASE_CONVERSATION_ID: Option.some(run.conversationId),
-    RUNLEASE_ATTEMPT: Option.map(Option.fromNullable(run.attempt), String),
+    RUNLEASE_ATTEMPT: Option.some(String(run.attempt)),
     RUNLEASE_WORK_DIR: Option.some(workDir),
     RUNLEASE_PROMPT: fits ? Option.some(prompt) : Option.none(),
   })

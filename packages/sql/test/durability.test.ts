@@ -190,7 +190,7 @@ describe("a control plane on an SQLite file", () => {
         strictEqual((yield* runs.resume(runId, [Interrupt.toolResult("call", 1)])).duplicate, false)
         const [again] = yield* claim(workerId)
         deepStrictEqual(
-          again!.snapshot?.messages.map(({ parts }) => parts),
+          again!.snapshot.messages.map(({ parts }) => parts),
           [[{ type: "tool_result", toolCallId: "call", result: 1 }]],
         )
       }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))

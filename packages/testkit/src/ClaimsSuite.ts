@@ -89,7 +89,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* conversations.addMessage(id, { role: "user", parts: [RequestSnapshot.textPart("Later")] })
         const claimed = yield* TestRuns.claimOne(worker)
         deepStrictEqual(
-          claimed.snapshot?.messages.map((each) => ({ id: each.id, role: each.role, parts: each.parts })),
+          claimed.snapshot.messages.map((each) => ({ id: each.id, role: each.role, parts: each.parts })),
           [{ id: message.id, role: "user", parts: [{ type: "text", text: "Hello" }] }],
         )
       }),

@@ -108,9 +108,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual((yield* runs.resume(runId, [yes])).run.status, "pending")
 
         const again = yield* TestRuns.claimOne(worker)
-        deepStrictEqual(again.snapshot?.resume, [found, yes])
+        deepStrictEqual(again.snapshot.resume, [found, yes])
         deepStrictEqual(
-          again.snapshot?.messages.map(({ role, parts }) => ({ role, parts })),
+          again.snapshot.messages.map(({ role, parts }) => ({ role, parts })),
           [
             {
               role: "tool",
@@ -132,8 +132,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(resumed.duplicate, false)
         strictEqual(resumed.run.waiting, null)
         const again = yield* TestRuns.claimOne(worker)
-        deepStrictEqual(again.snapshot?.resume, [yes, declined])
-        deepStrictEqual(again.snapshot?.messages[0]?.parts, [
+        deepStrictEqual(again.snapshot.resume, [yes, declined])
+        deepStrictEqual(again.snapshot.messages[0]?.parts, [
           { type: "tool_result", toolCallId: "call-lookup", result: "cancelled", isError: true },
         ])
       }),
@@ -188,7 +188,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual((yield* runs.resume(runId, [yes, found])).duplicate, false)
         strictEqual((yield* runs.resume(runId, [yes, found])).duplicate, true)
         const again = yield* TestRuns.claimOne(worker)
-        deepStrictEqual(again.snapshot?.resume, [yes, found])
+        deepStrictEqual(again.snapshot.resume, [yes, found])
         yield* TestRuns.complete(again)
         strictEqual((yield* runs.resume(runId, [found])).duplicate, true)
       }),
@@ -206,7 +206,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual((yield* runs.resume(runId, [found])).duplicate, true)
         // Metadata does not tell answers apart, and the first answer stands.
         const { metadata: _metadata, ...first } = found
-        deepStrictEqual((yield* TestRuns.claimOne(worker)).snapshot?.resume, [first])
+        deepStrictEqual((yield* TestRuns.claimOne(worker)).snapshot.resume, [first])
       }),
     )
 

@@ -277,8 +277,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(again.runId, held.runId)
         strictEqual(again.attempt, 1)
         strictEqual(again.leaseEpoch, 2)
-        strictEqual(again.snapshot?.messages.length, 2)
-        const message = again.snapshot?.messages[1]
+        strictEqual(again.snapshot.messages.length, 2)
+        const message = again.snapshot.messages[1]
         strictEqual(message?.role, "tool")
         deepStrictEqual(message?.parts, [{ type: "tool_result", toolCallId: "call", result: { ok: [1] } }])
         deepStrictEqual(yield* TestRuns.typesOf(held.runId), ["RUN_STARTED", "RUN_FINISHED", "RUN_STARTED"])
@@ -295,7 +295,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const held = yield* suspended(worker)
         yield* runs.resume(held.runId, TestRuns.resultOf("call", "No such file", true))
         const again = yield* TestRuns.claimOne(worker)
-        deepStrictEqual(again.snapshot?.messages[1]?.parts, [
+        deepStrictEqual(again.snapshot.messages[1]?.parts, [
           { type: "tool_result", toolCallId: "call", result: "No such file", isError: true },
         ])
       }),
@@ -316,7 +316,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(yield* refusalOf("call", { yes: false }), "NotWaiting")
         strictEqual(yield* refusalOf("other", 1), "NotWaiting")
         const again = yield* TestRuns.claimOne(worker)
-        strictEqual(again.snapshot?.messages.length, 2)
+        strictEqual(again.snapshot.messages.length, 2)
         yield* TestRuns.complete(again)
         strictEqual((yield* runs.resume(held.runId, answer)).duplicate, true)
         strictEqual(yield* refusalOf("call", { yes: false }), "NotWaiting")
@@ -337,7 +337,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* runs.resume(held.runId, TestRuns.resultOf("call-2", 2))
         const third = yield* TestRuns.claimOne(worker)
         deepStrictEqual(
-          third.snapshot?.messages.slice(1).map((message) => message.parts[0]?.["toolCallId"]),
+          third.snapshot.messages.slice(1).map((message) => message.parts[0]?.["toolCallId"]),
           ["call", "call-2"],
         )
       }),

@@ -72,13 +72,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual((yield* runs.submit(submission)).duplicate, false)
         strictEqual((yield* runs.submit(submission)).duplicate, true)
         const claimed = yield* TestRuns.claimOne(worker)
-        deepStrictEqual(claimed.snapshot?.messages[0]?.parts, [textPart(strange)])
-        deepStrictEqual(claimed.snapshot?.context, [value])
+        deepStrictEqual(claimed.snapshot.messages[0]?.parts, [textPart(strange)])
+        deepStrictEqual(claimed.snapshot.context, [value])
 
         yield* leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall("call", strange))
         yield* runs.resume(claimed.runId, TestRuns.resultOf("call", value))
         const resumed = yield* TestRuns.claimOne(worker)
-        deepStrictEqual(resumed.snapshot?.resume?.[0]?.payload, value)
+        deepStrictEqual(resumed.snapshot.resume?.[0]?.payload, value)
 
         const { id } = yield* conversations.create({ metadata: value })
         yield* conversations.addMessage(id, { role: "user", parts: [textPart(strange)], metadata: value })

@@ -88,7 +88,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(resumed.run.waiting, null)
         const again = yield* TestRuns.claimOne(worker)
         deepStrictEqual(
-          again.snapshot?.messages.map(({ parts }) => parts),
+          again.snapshot.messages.map(({ parts }) => parts),
           [[{ type: "tool_result", toolCallId: "call", result: "yes" }]],
         )
         yield* TestClock.adjust("5 seconds")
@@ -161,7 +161,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           expiresAt: null,
         })
         yield* runs.resume(runId, TestRuns.resultOf("call-2", 2))
-        strictEqual((yield* TestRuns.claimOne(worker)).snapshot?.messages.length, 2)
+        strictEqual((yield* TestRuns.claimOne(worker)).snapshot.messages.length, 2)
       }),
     )
   })

@@ -91,8 +91,8 @@ export const of = (
   knows: Knows,
   capabilities: PromptCapabilities,
 ): Array<ContentBlock> => {
-  const [history, latest] = split(run.snapshot?.messages ?? [])
-  const answered = (run.snapshot?.resume ?? []).length > 0
+  const [history, latest] = split(run.snapshot.messages)
+  const answered = (run.snapshot.resume ?? []).length > 0
   const request = blocksOf(latest, capabilities)
   const note = answered ? answeredNote : knows === "run" ? interruptedNote : undefined
   return [

@@ -108,7 +108,7 @@ const toolNames = (tools: ReadonlyArray<unknown>): ReadonlySet<string> =>
  * Fails with `input_not_ag_ui` when the snapshot holds what AG-UI cannot take, such as a tool without a name.
  */
 export const make = Effect.fnUntraced(function* (run: Run.ClaimedRun, asked: Option.Option<Asked>) {
-  const snapshot = run.snapshot ?? RequestSnapshot.empty
+  const { snapshot } = run
   const resume = resumeOf(run, snapshot, asked)
   const continued = continuedFrom(run, asked)
   const messages = continued === undefined ? snapshot.messages : yield* Said.among(run, snapshot.messages)

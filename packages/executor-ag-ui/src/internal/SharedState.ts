@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function* (
   run: Run.ClaimedRun,
   basis: { readonly continued: boolean; readonly of: Basis | undefined },
 ) {
-  const own = run.snapshot?.state ?? {}
+  const own = run.snapshot.state ?? {}
   const digest = yield* digestOf(own)
   if (!basis.continued) return { value: own, basis: { digest, since: 0 } } satisfies SharedState
   const { of = { digest, since: 0 } } = basis

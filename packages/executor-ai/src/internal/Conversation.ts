@@ -42,11 +42,11 @@ const calledIds = (messages: ReadonlyArray<Message>): ReadonlySet<string> =>
 
 /** The ids of the calls that were made already. */
 export const usedIds = (
-  snapshot: RequestSnapshot.RequestSnapshot | null,
+  snapshot: RequestSnapshot.RequestSnapshot,
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
 ): Set<string> =>
   new Set([
-    ...calledIds(snapshot?.messages ?? []),
+    ...calledIds(snapshot.messages),
     ...attempts.flatMap(({ calls }) => calls.map(({ toolCallId }) => toolCallId)),
   ])
 
@@ -111,10 +111,10 @@ const contextText = (entry: unknown): string =>
  */
 export const make = (
   system: string | undefined,
-  snapshot: RequestSnapshot.RequestSnapshot | null,
+  snapshot: RequestSnapshot.RequestSnapshot,
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
 ): Effect.Effect<ReadonlyArray<Prompt.Message>, Executor.ExecutorError> => {
-  const given = snapshot?.messages ?? []
+  const given = snapshot.messages
   const known = calledIds(given)
   const own = attempts.flatMap(({ calls, messages, waited }) =>
     waited && !calls.some(({ toolCallId }) => known.has(toolCallId)) ? messages : [],
@@ -128,7 +128,7 @@ export const make = (
     }
   }
 
-  const context = (snapshot?.context ?? []).map(contextText).filter((line) => line !== "")
+  const context = snapshot.context.map(contextText).filter((line) => line !== "")
   const systems = [
     system ?? "",
     ...messages.flatMap((message) =>

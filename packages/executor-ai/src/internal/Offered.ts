@@ -15,10 +15,10 @@ const decodeClientTools = Schema.decodeUnknown(Schema.Array(ClientTool))
 
 /** The client's tools that no tool of the worker hides. */
 export const clientTools = (
-  snapshot: RequestSnapshot.RequestSnapshot | null,
+  snapshot: RequestSnapshot.RequestSnapshot,
   own: Readonly<Record<string, Tool.Any>>,
 ): Effect.Effect<ReadonlyArray<ClientTool>, Executor.ExecutorError> =>
-  Effect.mapBoth(decodeClientTools(snapshot?.tools ?? []), {
+  Effect.mapBoth(decodeClientTools(snapshot.tools), {
     onSuccess: (tools) => tools.filter(({ name }) => !Object.hasOwn(own, name)),
     onFailure: (error) =>
       new Executor.ExecutorError({

@@ -7,9 +7,9 @@ const Request = Schema.parseJson(
     run_id: Ids.RunId,
     agent_id: Ids.AgentId,
     conversation_id: Ids.ConversationId,
-    attempt: Schema.NullOr(Schema.NonNegativeInt),
+    attempt: Schema.NonNegativeInt,
     lease_epoch: Schema.NullOr(Run.LeaseEpoch),
-    snapshot: Schema.NullOr(RequestSnapshot.RequestSnapshot),
+    snapshot: RequestSnapshot.RequestSnapshot,
     work_dir: Schema.String,
   }),
 )

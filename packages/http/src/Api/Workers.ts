@@ -10,7 +10,7 @@ import { JsonBody } from "../Body.js"
 import { Authorization } from "../Principal.js"
 import * as Refusal from "../Refusal.js"
 import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
-import { ClaimedRun } from "../Wire/ClaimedRun.js"
+import { ClaimedRun, RenewedRun } from "../Wire/ClaimedRun.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { SessionRecord, WorkerSession } from "../Wire/Session.js"
 import { Registration, Worker } from "../Wire/Worker.js"
@@ -64,7 +64,7 @@ export const HeartbeatReply = Schema.Struct({ worker: Worker, token: Schema.Null
 
 export const RevokedTokens = Schema.Struct({ revoked: Schema.Int })
 
-export const Renewed = Schema.Struct({ run: Schema.NullOr(ClaimedRun) })
+export const Renewed = Schema.Struct({ run: Schema.NullOr(RenewedRun) })
 
 const RenewManyOptions = Schema.Struct({
   run_ids: nullish(Schema.Array(Ids.RunId)),

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, Run } from "@runlease/core"
+import { Ids, RequestSnapshot, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { ConversationStatus } from "./RunStatus.js"
@@ -12,65 +12,86 @@ import { Snapshot } from "./Snapshot.js"
 import * as Target from "./Target.js"
 
 /** Every key is there. Those after the targets may be missing from another server. */
-export const ClaimedRun = as<Run.ClaimedRun>()(
-  Schema.Struct({
-    run_id: Ids.RunId,
-    conversation_id: Ids.ConversationId,
-    message_id: Ids.MessageId,
-    project_id: Schema.NullOr(Ids.ProjectId),
-    agent_id: Ids.AgentId,
-    status: ConversationStatus,
-    request_snapshot: Schema.NullOr(Snapshot),
-    latest_event_id: Run.EventId,
-    latest_external_event_sequence: Run.Sequence,
-    lease_owner: Schema.NullOr(Schema.String),
-    lease_expires_at: Schema.NullOr(Timestamp),
-    worker_session: Schema.NullOr(WorkerSession),
-    ...Target.shown,
-    lease_epoch: nullish(Run.LeaseEpoch),
-    attempt: nullish(Schema.NonNegativeInt),
-    max_attempts: nullish(Schema.NonNegativeInt),
-    waited_ms: nullish(Schema.NonNegativeInt),
-  }),
-  {
-    decode: (wire) => ({
-      runId: wire.run_id,
-      conversationId: wire.conversation_id,
-      messageId: wire.message_id,
-      projectId: wire.project_id,
-      agentId: wire.agent_id,
-      status: wire.status,
-      snapshot: wire.request_snapshot,
-      latestEventId: wire.latest_event_id,
-      latestSequence: wire.latest_external_event_sequence,
-      leaseOwner: wire.lease_owner,
-      leaseExpiresAt: wire.lease_expires_at,
-      session: wire.worker_session,
-      sourceTarget: Target.source(wire),
-      runtimeTarget: Target.runtime(wire),
-      leaseEpoch: wire.lease_epoch ?? null,
-      attempt: wire.attempt ?? null,
-      maxAttempts: wire.max_attempts ?? null,
-      waitedMillis: wire.waited_ms ?? 0,
-    }),
-    encode: (run) => ({
-      run_id: run.runId,
-      conversation_id: run.conversationId,
-      message_id: run.messageId,
-      project_id: run.projectId,
-      agent_id: run.agentId,
-      status: run.status,
-      request_snapshot: run.snapshot,
-      latest_event_id: run.latestEventId,
-      latest_external_event_sequence: run.latestSequence,
-      lease_owner: run.leaseOwner,
-      lease_expires_at: run.leaseExpiresAt,
-      worker_session: run.session,
-      ...Target.keys(run),
-      lease_epoch: run.leaseEpoch,
-      attempt: run.attempt,
-      max_attempts: run.maxAttempts,
-      waited_ms: run.waitedMillis,
-    }),
-  },
-).annotations({ identifier: "ClaimedRun" })
+const wire = Schema.Struct({
+  run_id: Ids.RunId,
+  conversation_id: Ids.ConversationId,
+  message_id: Ids.MessageId,
+  project_id: Schema.NullOr(Ids.ProjectId),
+  agent_id: Ids.AgentId,
+  status: ConversationStatus,
+  request_snapshot: Schema.NullOr(Snapshot),
+  latest_event_id: Run.EventId,
+  latest_external_event_sequence: Run.Sequence,
+  lease_owner: Schema.NullOr(Schema.String),
+  lease_expires_at: Schema.NullOr(Timestamp),
+  worker_session: Schema.NullOr(WorkerSession),
+  ...Target.shown,
+  lease_epoch: nullish(Run.LeaseEpoch),
+  attempt: nullish(Schema.NonNegativeInt),
+  max_attempts: nullish(Schema.NonNegativeInt),
+  waited_ms: nullish(Schema.NonNegativeInt),
+})
+
+type Held = Omit<Run.ClaimedRun, "snapshot">
+
+const toHeld = (run: typeof wire.Type): Held => ({
+  runId: run.run_id,
+  conversationId: run.conversation_id,
+  messageId: run.message_id,
+  projectId: run.project_id,
+  agentId: run.agent_id,
+  status: run.status,
+  latestEventId: run.latest_event_id,
+  latestSequence: run.latest_external_event_sequence,
+  leaseOwner: run.lease_owner,
+  leaseExpiresAt: run.lease_expires_at,
+  session: run.worker_session,
+  sourceTarget: Target.source(run),
+  runtimeTarget: Target.runtime(run),
+  leaseEpoch: run.lease_epoch ?? null,
+  attempt: run.attempt ?? 1,
+  maxAttempts: run.max_attempts ?? null,
+  waitedMillis: run.waited_ms ?? 0,
+})
+
+const fromHeld = (run: Held, snapshot: typeof wire.Type.request_snapshot): typeof wire.Type => ({
+  run_id: run.runId,
+  conversation_id: run.conversationId,
+  message_id: run.messageId,
+  project_id: run.projectId,
+  agent_id: run.agentId,
+  status: run.status,
+  request_snapshot: snapshot,
+  latest_event_id: run.latestEventId,
+  latest_external_event_sequence: run.latestSequence,
+  lease_owner: run.leaseOwner,
+  lease_expires_at: run.leaseExpiresAt,
+  worker_session: run.session,
+  ...Target.keys(run),
+  lease_epoch: run.leaseEpoch,
+  attempt: run.attempt,
+  max_attempts: run.maxAttempts,
+  waited_ms: run.waitedMillis,
+})
+
+/**
+ * From a server that tells none, the snapshot is empty and the attempt 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ClaimedRun = as<Run.ClaimedRun>()(wire, {
+  decode: (run) => ({ ...toHeld(run), snapshot: run.request_snapshot ?? RequestSnapshot.empty }),
+  encode: (run) => fromHeld(run, run.snapshot),
+}).annotations({ identifier: "ClaimedRun" })
+
+/**
+ * A run whose lease was renewed. Its snapshot is null: its holder got that when it claimed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RenewedRun = as<Held>()(wire, {
+  decode: toHeld,
+  encode: (run) => fromHeld(run, null),
+}).annotations({ identifier: "RenewedRun" })

@@ -1,5 +1,5 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Access, Leases, Run, Runs, WorkerRegistry } from "@runlease/core"
+import { Access, Leases, RequestSnapshot, Run, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option, Redacted, Schema, Stream } from "effect"
 import { Api } from "../Api.js"
 import { pageInfo } from "../Wire.js"
@@ -69,7 +69,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           })
           if (renewal === undefined || renewal._tag === "Lost") return { run: null }
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
-          return { run: Run.toClaimed(run, null) }
+          return { run: Run.toClaimed(run, RequestSnapshot.empty) }
         }).pipe(Effect.mapError(Refusals.of)),
       )
       .handle("renewMany", ({ path, payload }) =>

@@ -42,7 +42,7 @@ const asker = Executors.make((run) =>
 
 /** Calls a tool of the client, and says what came of it. */
 const caller = Executors.make((run) => {
-  const result = run.snapshot?.messages
+  const result = run.snapshot.messages
     .flatMap(({ parts }) => parts)
     .find((part) => part.type === "tool_result" && part["toolCallId"] === "call-1")
   return result === undefined

@@ -55,7 +55,7 @@ describe("the request of an AG-UI client", () => {
       const { agentId, runId, snapshot } = yield* next
       deepStrictEqual([agentId, runId], ["agent", "r"])
       deepStrictEqual(
-        snapshot?.messages.map(({ id, parts, role }) => [id, role, parts.map(({ type }) => type)]),
+        snapshot.messages.map(({ id, parts, role }) => [id, role, parts.map(({ type }) => type)]),
         [
           ["m0", "system", ["text"]],
           ["m1", "user", ["text", "file"]],
@@ -64,10 +64,10 @@ describe("the request of an AG-UI client", () => {
         ],
       )
       deepStrictEqual(
-        [snapshot?.tools, snapshot?.context, snapshot?.forwardedProps, snapshot?.state],
+        [snapshot.tools, snapshot.context, snapshot.forwardedProps, snapshot.state],
         [tools, context, { a: 1 }, { b: [2] }],
       )
-      deepStrictEqual(snapshot?.traceContext, {
+      deepStrictEqual(snapshot.traceContext, {
         traceId: "a".repeat(32),
         spanId: "b".repeat(16),
         traceFlags: 1,

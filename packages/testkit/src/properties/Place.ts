@@ -113,7 +113,7 @@ export const make = (options: {
         const texts = claimed.map((run) =>
           Seen.claimText({
             run: numberOf(run.runId),
-            attempt: run.attempt ?? -1,
+            attempt: run.attempt,
             epoch: run.leaseEpoch ?? -1,
             event: run.latestEventId,
             sequence: run.latestSequence,

@@ -32,7 +32,7 @@ export const tests = (test: Declare): void => {
       "frees the worker, and goes on with the answer in its snapshot",
       Effect.gen(function* () {
         const worker = yield* start((claimed) => {
-          const answer = claimed.snapshot?.messages
+          const answer = claimed.snapshot.messages
             .flatMap((message) => message.parts)
             .find((part) => part.type === "tool_result")
           return answer === undefined
