@@ -10,6 +10,6 @@ export const submitAndShow = Effect.gen(function* () {
     snapshot: RequestSnapshot.fromText("hello"),
   })
   yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event, eventId }) =>
-    Console.log(eventId, JSON.stringify(event satisfies AgentEvent.AgentEvent)),
+    Console.log(eventId, JSON.stringify(event satisfies AgentEvent.LogEvent)),
   )
 })

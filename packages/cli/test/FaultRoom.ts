@@ -127,7 +127,7 @@ export const termAt = Effect.fnUntraced(function* (cwd: string, runId: string, a
 })
 
 /** Waits for an event of a log. */
-export const logged = ({ log }: Ports, runId: Ids.RunId, test: (event: AgentEvent.AgentEvent) => boolean) =>
+export const logged = ({ log }: Ports, runId: Ids.RunId, test: (event: AgentEvent.LogEvent) => boolean) =>
   log.follow({ runId }).pipe(
     Stream.filter(({ event }) => test(event)),
     Stream.runHead,

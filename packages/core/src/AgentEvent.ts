@@ -1,23 +1,32 @@
 /**
- * Events of a run: AG-UI 1.0, kept open, since a log keeps whatever it was given.
+ * Events of a run. An executor writes those of AG-UI 1.0; a log keeps any event, so that one of a later protocol passes.
  *
  * Source: https://docs.ag-ui.com/concepts/events
  *
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import type { AgentEvent } from "./agui/Events.js"
+
+export * from "./agui/Constructors.js"
+export type * from "./agui/Events.js"
+export type * from "./agui/Messages.js"
 
 /**
- * Any object with a non-empty string `type`. Further keys are kept as they are.
+ * An event as a log keeps it and the wire carries it: any object with a non-empty string `type`. Further keys are kept as
+ * they are. Every `AgentEvent` is one.
  *
  * @since 0.1.0
  * @category models
  */
-export const AgentEvent = Schema.Struct(
+export const LogEvent = Schema.Struct(
   { type: Schema.NonEmptyString },
   { key: Schema.String, value: Schema.Unknown },
 )
-export type AgentEvent = typeof AgentEvent.Type
+export type LogEvent = typeof LogEvent.Type
+
+/** A type that AG-UI 1.0 names. */
+export type EventType = AgentEvent["type"]
 
 /** The fields, beyond `type`, that AG-UI 1.0 demands of each of its event types, and their JSON type. */
 const required = {
@@ -52,10 +61,7 @@ const required = {
   SUBAGENT_ERROR: { subagentRunId: "string", message: "string" },
   RAW: { event: "any" },
   CUSTOM: { name: "string", value: "any" },
-} as const satisfies Record<string, Record<string, "string" | "array" | "object" | "any">>
-
-/** A type that AG-UI 1.0 names. */
-export type EventType = keyof typeof required
+} as const satisfies Record<EventType, Record<string, "string" | "array" | "object" | "any">>
 
 export const eventTypes = Object.keys(required) as ReadonlyArray<EventType>
 
@@ -85,39 +91,5 @@ export const problemOf = (event: unknown): string | undefined => {
 }
 
 /** RUN_FINISHED and RUN_ERROR: only the control plane writes them into a log. */
-export const endsRun = (event: AgentEvent): boolean =>
+export const endsRun = (event: LogEvent): boolean =>
   event.type === "RUN_FINISHED" || event.type === "RUN_ERROR"
-
-export const textStart = (messageId: string, role = "assistant"): AgentEvent => ({
-  type: "TEXT_MESSAGE_START",
-  messageId,
-  role,
-})
-
-export const textContent = (messageId: string, delta: string): AgentEvent => ({
-  type: "TEXT_MESSAGE_CONTENT",
-  messageId,
-  delta,
-})
-
-export const textEnd = (messageId: string): AgentEvent => ({ type: "TEXT_MESSAGE_END", messageId })
-
-export const stepStarted = (stepName: string): AgentEvent => ({ type: "STEP_STARTED", stepName })
-
-export const stepFinished = (stepName: string): AgentEvent => ({ type: "STEP_FINISHED", stepName })
-
-export const toolCallStart = (toolCallId: string, toolCallName: string): AgentEvent => ({
-  type: "TOOL_CALL_START",
-  toolCallId,
-  toolCallName,
-})
-
-export const toolCallArgs = (toolCallId: string, delta: string): AgentEvent => ({
-  type: "TOOL_CALL_ARGS",
-  toolCallId,
-  delta,
-})
-
-export const toolCallEnd = (toolCallId: string): AgentEvent => ({ type: "TOOL_CALL_END", toolCallId })
-
-export const custom = (name: string, value: unknown): AgentEvent => ({ type: "CUSTOM", name, value })

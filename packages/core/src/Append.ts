@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Either } from "effect"
-import type { AgentEvent } from "./AgentEvent.js"
+import type { LogEvent } from "./AgentEvent.js"
 import { endsRun } from "./AgentEvent.js"
 import { equalJson } from "./Json.js"
 import type { AppendRequest, LogEntry } from "./RunLog.js"
@@ -13,7 +13,7 @@ import { CursorMismatch, EventRefused, maxBatch, maxEventBytes } from "./RunLog.
 const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
 /** The size of an event in the log, in bytes of JSON. */
-export const sizeOf = (event: AgentEvent): number => bytesOf(JSON.stringify(event))
+export const sizeOf = (event: LogEvent): number => bytesOf(JSON.stringify(event))
 
 /**
  * The batch as JSON text, or why it is refused.
@@ -22,7 +22,7 @@ export const sizeOf = (event: AgentEvent): number => bytesOf(JSON.stringify(even
  * @category rules
  */
 export const encode = (
-  events: ReadonlyArray<AgentEvent>,
+  events: ReadonlyArray<LogEvent>,
 ): Either.Either<ReadonlyArray<string>, EventRefused> => {
   if (events.length < 1 || events.length > maxBatch) {
     return Either.left(

@@ -35,7 +35,7 @@ export interface PastAttempt {
 /** The name of the CUSTOM event that marks the end of an attempt and the start of the next. */
 export const attemptEventName = "runlease.attempt"
 
-const started = (subject: Subject): AgentEvent.AgentEvent => ({
+const started = (subject: Subject): AgentEvent.LogEvent => ({
   type: "RUN_STARTED",
   threadId: subject.conversationId,
   runId: subject.runId,
@@ -44,7 +44,7 @@ const started = (subject: Subject): AgentEvent.AgentEvent => ({
 const attemptMark = (
   previous: PastAttempt,
   current: { readonly attempt: number; readonly workerId: string } | null,
-): AgentEvent.AgentEvent =>
+): AgentEvent.LogEvent =>
   AgentEvent.custom(attemptEventName, {
     previous: {
       attempt: previous.attempt,
@@ -56,7 +56,7 @@ const attemptMark = (
   })
 
 /** What opens a log that is not open; nothing when it is. */
-export const opening = (subject: Subject, state: LogState.LogState): ReadonlyArray<AgentEvent.AgentEvent> =>
+export const opening = (subject: Subject, state: LogState.LogState): ReadonlyArray<AgentEvent.LogEvent> =>
   state.started ? [] : [started(subject)]
 
 /** At a claim: the start of the log, or the end of the attempt before. */
@@ -65,7 +65,7 @@ export const claimed = (
   state: LogState.LogState,
   previous: PastAttempt | null,
   current: { readonly attempt: number; readonly workerId: string },
-): ReadonlyArray<AgentEvent.AgentEvent> => [
+): ReadonlyArray<AgentEvent.LogEvent> => [
   ...LogState.closings(state),
   ...opening(subject, state),
   ...(previous === null ? [] : [attemptMark(previous, current)]),
@@ -76,7 +76,7 @@ export const suspended = (
   subject: Subject,
   state: LogState.LogState,
   waiting: Waiting,
-): ReadonlyArray<AgentEvent.AgentEvent> => [
+): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
   ...LogState.closings(state),
   {
@@ -91,7 +91,7 @@ export const suspended = (
 ]
 
 /** The event that ends a log, without what the outcome adds to it. */
-const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): AgentEvent.AgentEvent =>
+const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): AgentEvent.LogEvent =>
   status === "failed"
     ? {
         type: "RUN_ERROR",
@@ -128,9 +128,9 @@ const usageOf = (metadata: Outcome["metadata"]) =>
   Predicate.isRecord(metadata) && isUsage(metadata["usage"]) ? { usage: metadata["usage"] } : {}
 
 /** What does not fit into an event is told by the run alone. */
-const withTold = (event: AgentEvent.AgentEvent, { metadata, result }: Outcome): AgentEvent.AgentEvent => {
+const withTold = (event: AgentEvent.LogEvent, { metadata, result }: Outcome): AgentEvent.LogEvent => {
   if (metadata == null && result == null) return event
-  const whole: AgentEvent.AgentEvent = {
+  const whole: AgentEvent.LogEvent = {
     ...event,
     ...(result == null || event.type !== "RUN_FINISHED" ? {} : { result }),
     ...usageOf(metadata),
@@ -145,7 +145,7 @@ export const ended = (
   state: LogState.LogState,
   outcome: Outcome,
   lastAttempt: PastAttempt | null = null,
-): ReadonlyArray<AgentEvent.AgentEvent> => [
+): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
   ...LogState.closings(state),
   ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null)]),

@@ -5,7 +5,7 @@
  */
 import type { Stream } from "effect"
 import { Context, Duration, Schema } from "effect"
-import type { AgentEvent } from "./AgentEvent.js"
+import type { LogEvent } from "./AgentEvent.js"
 import type { ProjectPorts } from "./ControlPlane.js"
 import { Interrupts, ofToolCall } from "./Interrupt.js"
 import type { ClaimedRun } from "./Run.js"
@@ -98,7 +98,7 @@ export const awaitToolResult = (
  * @category models
  */
 export interface Execute {
-  (run: ClaimedRun): Stream.Stream<AgentEvent, ExecutorFailure, ProjectPorts>
+  (run: ClaimedRun): Stream.Stream<LogEvent, ExecutorFailure, ProjectPorts>
 }
 
 export class Executor extends Context.Tag("@runlease/core/Executor")<

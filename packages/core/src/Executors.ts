@@ -26,7 +26,7 @@ export { messageIdOf, type Output, type Source, toFailure } from "./ExecutorOutp
 
 /** An executor that still needs services, beside the ports that come with the run. */
 export interface ExecuteWith<out R> {
-  (run: ClaimedRun): Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R>
+  (run: ClaimedRun): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>
 }
 
 /** The services that a source needs beside those that `make` provides. */

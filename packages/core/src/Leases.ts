@@ -5,7 +5,7 @@
  */
 import type { DateTime, Stream } from "effect"
 import { Context, Duration, Effect } from "effect"
-import type { AgentEvent } from "./AgentEvent.js"
+import type { LogEvent } from "./AgentEvent.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
 import type { Interrupts } from "./Interrupt.js"
@@ -76,7 +76,7 @@ export interface Suspension {
 
 /** The events that a run ends with, 1 to 100 of them, and what the log's latest sequence is before them. */
 export interface LastEvents {
-  readonly events: ReadonlyArray<AgentEvent>
+  readonly events: ReadonlyArray<LogEvent>
   readonly expectedSequence: Sequence
 }
 

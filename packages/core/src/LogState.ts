@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
-import type { AgentEvent } from "./AgentEvent.js"
+import type { LogEvent } from "./AgentEvent.js"
 
 const OpenKind = Schema.Literal("message", "tool", "step", "reasoning", "reasoningMessage", "subagent")
 type OpenKind = typeof OpenKind.Type
@@ -51,7 +51,7 @@ const closes: Record<string, readonly [OpenKind, string]> = {
 
 const itemOf = (
   table: Record<string, readonly [OpenKind, string]>,
-  event: AgentEvent,
+  event: LogEvent,
 ): OpenItem | undefined => {
   if (!Object.hasOwn(table, event.type)) return undefined
   const [kind, field] = table[event.type]!
@@ -64,7 +64,7 @@ const itemOf = (
 const same = (a: OpenItem, b: OpenItem) => a.kind === b.kind && a.id === b.id && a.owner === b.owner
 
 /** Whether `event` opens something that is open already, or closes something that is not. */
-export const misplaced = (state: LogState, event: AgentEvent): boolean => {
+export const misplaced = (state: LogState, event: LogEvent): boolean => {
   const opening = itemOf(opens, event)
   if (opening !== undefined) return state.open.some((item) => same(item, opening))
   const closing = itemOf(closes, event)
@@ -77,7 +77,7 @@ export const misplaced = (state: LogState, event: AgentEvent): boolean => {
  * @since 0.1.0
  * @category folding
  */
-export const next = (state: LogState, event: AgentEvent): LogState => {
+export const next = (state: LogState, event: LogEvent): LogState => {
   if (event.type === "RUN_STARTED") return state.started ? state : { started: true, open: [] }
   if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return initial
   const opening = itemOf(opens, event)
@@ -92,10 +92,10 @@ export const next = (state: LogState, event: AgentEvent): LogState => {
   return index < 0 ? state : { ...state, open: state.open.toSpliced(index, 1) }
 }
 
-export const afterAll = (state: LogState, events: ReadonlyArray<AgentEvent>): LogState =>
+export const afterAll = (state: LogState, events: ReadonlyArray<LogEvent>): LogState =>
   events.reduce(next, state)
 
-const closingOf = (item: OpenItem): AgentEvent => {
+const closingOf = (item: OpenItem): LogEvent => {
   switch (item.kind) {
     case "message":
       return { type: "TEXT_MESSAGE_END", messageId: item.id }
@@ -124,4 +124,4 @@ const closingOf = (item: OpenItem): AgentEvent => {
  * @since 0.1.0
  * @category folding
  */
-export const closings = (state: LogState): ReadonlyArray<AgentEvent> => state.open.map(closingOf).toReversed()
+export const closings = (state: LogState): ReadonlyArray<LogEvent> => state.open.map(closingOf).toReversed()

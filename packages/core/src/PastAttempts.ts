@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Chunk, Effect, Option, Stream } from "effect"
-import type { AgentEvent } from "./AgentEvent.js"
+import type { LogEvent } from "./AgentEvent.js"
 import { attemptEventName } from "./ControlEvents.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type { MessagePart, SnapshotMessage } from "./RequestSnapshot.js"
@@ -79,7 +79,7 @@ const makeReader = () => {
   }
 
   return {
-    read: (event: AgentEvent, ofExecutor: boolean): void => {
+    read: (event: LogEvent, ofExecutor: boolean): void => {
       something = true
       const messageId = text(event["messageId"])
       const toolCallId = text(event["toolCallId"])
@@ -146,7 +146,7 @@ const makeReader = () => {
   }
 }
 
-const interrupts = (event: AgentEvent): boolean => {
+const interrupts = (event: LogEvent): boolean => {
   const outcome = event["outcome"]
   return (
     event.type === "RUN_FINISHED" &&

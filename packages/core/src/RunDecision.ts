@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import { Cause, Duration, Either, Exit, Option, Predicate } from "effect"
-import type { AgentEvent } from "./AgentEvent.js"
+import type { LogEvent } from "./AgentEvent.js"
 import { sizeOf } from "./Append.js"
 import * as Interrupt from "./Interrupt.js"
 import type { Loss } from "./Lease.js"
@@ -53,7 +53,7 @@ const suspend = (waiting: Suspension): Decision => {
 }
 
 /** How the executor's own last event says that the run ends. */
-const ofEvent = (event: AgentEvent): Decision => {
+const ofEvent = (event: LogEvent): Decision => {
   const { metadata, outcome, result } = event
   if (metadata != null && !Predicate.isRecord(metadata)) {
     return fail("bad_event", `${event.type} must have an object in \`metadata\``)

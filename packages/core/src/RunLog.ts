@@ -5,7 +5,7 @@
  */
 import type { DateTime, Effect, Stream } from "effect"
 import { Context, Schema } from "effect"
-import type { AgentEvent } from "./AgentEvent.js"
+import type { LogEvent } from "./AgentEvent.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type * as Ids from "./Ids.js"
 import type { EventId, Fence, LeaseLost, RunEnded, RunNotFound, Sequence } from "./Run.js"
@@ -14,7 +14,7 @@ import type { EventId, Fence, LeaseLost, RunEnded, RunNotFound, Sequence } from 
 export interface LogEntry {
   readonly eventId: EventId
   readonly sequence: Sequence | null
-  readonly event: AgentEvent
+  readonly event: LogEvent
   readonly createdAt: DateTime.Utc
 }
 
@@ -30,7 +30,7 @@ export interface LogEntry {
  */
 export interface AppendRequest {
   readonly runId: Ids.RunId
-  readonly events: ReadonlyArray<AgentEvent>
+  readonly events: ReadonlyArray<LogEvent>
   readonly expectedEventId?: EventId | undefined
   readonly expectedSequence?: Sequence | undefined
   /** Absent for a trusted caller that holds no lease. */

@@ -37,7 +37,7 @@ const maxBatchBytes = 1_048_576
  * @category models
  */
 export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
-  readonly event: AgentEvent.AgentEvent
+  readonly event: AgentEvent.LogEvent
 }> {}
 
 export type SinkFailure = ExecutorFailure | EndedByEvent | LeaseEnded
@@ -60,18 +60,18 @@ const splittable = new Set(["TEXT_MESSAGE_CONTENT", "REASONING_MESSAGE_CONTENT",
 
 /** An event, and at most how many bytes of JSON it is. */
 interface Sized {
-  readonly event: AgentEvent.AgentEvent
+  readonly event: AgentEvent.LogEvent
   readonly bytes: number
 }
 
-const measure = (event: AgentEvent.AgentEvent): Sized => {
+const measure = (event: AgentEvent.LogEvent): Sized => {
   // A UTF-16 unit takes at most three bytes, so most events need no count.
   const most = JSON.stringify(event).length * 3
   return { event, bytes: most <= maxEventBytes ? most : sizeOf(event) }
 }
 
 /** The event as the log can take it: itself, or, where its delta is too long, several with parts of it. */
-const fit = (event: AgentEvent.AgentEvent): ReadonlyArray<Sized> => {
+const fit = (event: AgentEvent.LogEvent): ReadonlyArray<Sized> => {
   const whole = measure(event)
   const delta = event["delta"]
   if (whole.bytes <= maxEventBytes || !splittable.has(event.type) || typeof delta !== "string") return [whole]
@@ -87,7 +87,7 @@ const fit = (event: AgentEvent.AgentEvent): ReadonlyArray<Sized> => {
 }
 
 /** The first of `waiting` that go into one append. */
-const batchOf = (waiting: ReadonlyArray<Sized>): ReadonlyArray<AgentEvent.AgentEvent> => {
+const batchOf = (waiting: ReadonlyArray<Sized>): ReadonlyArray<AgentEvent.LogEvent> => {
   let bytes = 0
   let count = 0
   for (const sized of waiting) {
@@ -118,7 +118,7 @@ export interface RunSink {
    * itself how the run ends. Its last events may not be in the log yet when it ends.
    */
   readonly run: <R>(
-    events: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R>,
+    events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>,
   ) => Effect.Effect<void, SinkFailure, R>
 
   /** Appends what the stream left. */
@@ -170,7 +170,7 @@ export const make = (options: {
   }
 
   /** What is refused is dropped, with all that came after it. An append that is interrupted may have been made. */
-  const append = (events: ReadonlyArray<AgentEvent.AgentEvent>) =>
+  const append = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
     untilHeard(
       log.append({ runId: lease.ref.runId, events, expectedSequence: sequence, fence: lease.ref }),
     ).pipe(
@@ -207,7 +207,7 @@ export const make = (options: {
   )
   let appending: Fiber.RuntimeFiber<void> | undefined
 
-  const accept = (chunk: Chunk.Chunk<AgentEvent.AgentEvent>): Effect.Effect<void, SinkFailure> =>
+  const accept = (chunk: Chunk.Chunk<AgentEvent.LogEvent>): Effect.Effect<void, SinkFailure> =>
     Effect.suspend((): Effect.Effect<void, SinkFailure> => {
       for (const event of chunk) {
         const problem = AgentEvent.problemOf(event)
@@ -245,7 +245,7 @@ export const make = (options: {
   })
 
   return {
-    run: <R>(events: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure, R>) =>
+    run: <R>(events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>) =>
       Effect.scopedWith((scope) =>
         // Pulling takes no fiber of its own, which running a stream does.
         Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {

@@ -9,7 +9,7 @@ import { AgentId } from "../src/Ids.js"
 import { LeaseEpoch } from "../src/Run.js"
 import { claimed } from "./claimed.js"
 
-const collect = (stream: Stream.Stream<AgentEvent.AgentEvent, ExecutorFailure>) =>
+const collect = (stream: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure>) =>
   Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
 
 const failing = (error: ExecutorFailure) => () =>

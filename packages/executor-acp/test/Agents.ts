@@ -118,7 +118,7 @@ export const execute = ({ options }: Pick<Subject, "options">, run = claimed()) 
 /** All events of a run, and how its stream ended. */
 export const outcomeOf = (subject: Pick<Subject, "options">, run = claimed()) =>
   Effect.gen(function* () {
-    const events: Array<AgentEvent.AgentEvent> = []
+    const events: Array<AgentEvent.LogEvent> = []
     const exit = yield* Effect.exit(
       Stream.runForEach(execute(subject, run), (event) => Effect.sync(() => events.push(event))),
     )
@@ -137,7 +137,7 @@ export const failureOf = (subject: Pick<Subject, "options">, run = claimed()) =>
     return { events, error: yield* Schema.decodeUnknown(Schema.instanceOf(Executor.ExecutorError))(error) }
   })
 
-export const textOf = (events: ReadonlyArray<AgentEvent.AgentEvent>) =>
+export const textOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [String(event["delta"])] : [])).join("")
 
 /** Runs until the agent has said so much, and gives the fiber that goes on running. */

@@ -57,7 +57,7 @@ const mebibyte = 1024 * 1024
 const endGrace = Duration.seconds(1)
 
 /** The ids of what the run waits for at its end: interrupts of the agent, and calls of the client's tools. */
-const waitedFor = (event: AgentEvent.AgentEvent) => {
+const waitedFor = (event: AgentEvent.LogEvent) => {
   const { outcome, type } = event
   const interrupts: ReadonlyArray<unknown> =
     type === "RUN_FINISHED" && Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const url = options.url.replaceAll("{agent_id}", encodeURIComponent(agentOf(run)))
     const bytes = yield* Request.send(client, { url, headers, blot, ...limits }, JSON.stringify(body))
 
-    const keepAsked = (event: AgentEvent.AgentEvent) => {
+    const keepAsked = (event: AgentEvent.LogEvent) => {
       const { calls, interrupts } = waitedFor(event)
       return calls.length + interrupts.length === 0
         ? Effect.void

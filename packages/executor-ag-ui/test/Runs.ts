@@ -19,7 +19,7 @@ export const claimed = (input: Partial<Runs.SubmissionInput> = {}) =>
 
 /** What an execution gave, and how it ended. */
 export interface Given {
-  readonly events: ReadonlyArray<AgentEvent.AgentEvent>
+  readonly events: ReadonlyArray<AgentEvent.LogEvent>
   readonly exit: Exit.Exit<void, Executor.ExecutorFailure>
 }
 
@@ -28,7 +28,7 @@ export const execute = (
   run: Run.ClaimedRun,
 ): Effect.Effect<Given, never, ProjectPorts> =>
   Effect.gen(function* () {
-    const events = yield* Ref.make(Chunk.empty<AgentEvent.AgentEvent>())
+    const events = yield* Ref.make(Chunk.empty<AgentEvent.LogEvent>())
     const exit = yield* executor.execute(run).pipe(
       Stream.runForEach((event) => Ref.update(events, Chunk.append(event))),
       Effect.exit,

@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
       },
     }
 
-    const finished = (outcome: object): AgentEvent.AgentEvent => ({
+    const finished = (outcome: AgentEvent.RunOutcome): AgentEvent.AgentEvent => ({
       type: "RUN_FINISHED",
       threadId: run.conversationId,
       runId: run.runId,

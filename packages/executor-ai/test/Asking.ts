@@ -71,7 +71,7 @@ export const executor = <Tools extends Record<string, Tool.Any> = {}>(
 /** What came, and how it ended. */
 export const outcome = (execute: Executor.Execute, run = claimed()) =>
   Effect.gen(function* () {
-    const events: Array<AgentEvent.AgentEvent> = []
+    const events: Array<AgentEvent.LogEvent> = []
     const exit = yield* Effect.either(
       Stream.runForEach(execute(run), (event) => Effect.sync(() => events.push(event))),
     )
@@ -90,10 +90,10 @@ export const failureOf = (execute: Executor.Execute, run = claimed()) =>
     return { events, error: yield* Schema.decodeUnknown(Schema.instanceOf(Executor.ExecutorError))(error) }
   })
 
-export const textOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): string =>
+export const textOf = (events: ReadonlyArray<AgentEvent.LogEvent>): string =>
   events.map((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? String(event["delta"]) : "")).join("")
 
-export const typesOf = (events: ReadonlyArray<AgentEvent.AgentEvent>): ReadonlyArray<string> =>
+export const typesOf = (events: ReadonlyArray<AgentEvent.LogEvent>): ReadonlyArray<string> =>
   events.map((event) => event.type)
 
 /** The ports of a control plane of one's own, for runs that no worker holds. */

@@ -60,7 +60,7 @@ export const untilStatus = (runId: Ids.RunId, status: Run.RunStatus) =>
   )
 
 /** Waits until the log of a run holds such an event. */
-export const untilLogged = (runId: Ids.RunId, is: (event: AgentEvent.AgentEvent) => boolean) =>
+export const untilLogged = (runId: Ids.RunId, is: (event: AgentEvent.LogEvent) => boolean) =>
   Effect.flatMap(RunLog.RunLog, (log) =>
     log.follow({ runId }).pipe(
       Stream.filter(({ event }) => is(event)),

@@ -22,7 +22,7 @@ const read = (text: string, changes: Partial<Output.Options> = {}) =>
 
 const failing = (text: string, changes: Partial<Output.Options> = {}) =>
   Effect.gen(function* () {
-    const seen: Array<AgentEvent.AgentEvent> = []
+    const seen: Array<AgentEvent.LogEvent> = []
     const error = yield* Output.events(chunks(text), { ...options, ...changes }).pipe(
       Stream.runForEach((event) => Effect.sync(() => seen.push(event))),
       Effect.flip,

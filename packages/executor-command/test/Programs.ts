@@ -56,13 +56,13 @@ export const eventsOf = (options: CommandExecutor.Options, run = claimed()) =>
 export const textOf = (options: CommandExecutor.Options, run = claimed()) =>
   Effect.map(eventsOf(options, run), (events) => events.map(delta).join(""))
 
-export const delta = (event: AgentEvent.AgentEvent) =>
+export const delta = (event: AgentEvent.LogEvent) =>
   event.type === "TEXT_MESSAGE_CONTENT" ? String(event["delta"]) : ""
 
 /** What came before a failure, and the failure. */
 export const failureOf = (options: CommandExecutor.Options, run = claimed()) =>
   Effect.gen(function* () {
-    const events: Array<AgentEvent.AgentEvent> = []
+    const events: Array<AgentEvent.LogEvent> = []
     const error = yield* Stream.runForEach(execute(options, run), (event) =>
       Effect.sync(() => events.push(event)),
     ).pipe(Effect.flip)

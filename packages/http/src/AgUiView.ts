@@ -14,7 +14,7 @@ import { type AgentEvent, LogState } from "@runlease/core"
 import { Predicate } from "effect"
 import * as Ownership from "./agui/Ownership.js"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 /** The run that a log is of, by the names that the client has for it. */
 export interface Subject {

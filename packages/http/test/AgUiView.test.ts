@@ -7,7 +7,7 @@ import { FastCheck } from "effect"
 import { from, lastValueFrom, toArray } from "rxjs"
 import * as AgUiView from "../src/AgUiView.js"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 const subject = { runId: "run", threadId: "thread" }
 

@@ -29,7 +29,7 @@ export interface EventRow extends EntryRow {
 
 /** An event that an outsider appends, with its JSON text. */
 export interface External {
-  readonly event: AgentEvent.AgentEvent
+  readonly event: AgentEvent.LogEvent
   readonly payload: string
 }
 
@@ -38,7 +38,7 @@ export const toPiece = (rows: ReadonlyArray<EntryRow>): Wakeups.LogPiece => ({
   entries: rows.map((row) => ({
     eventId: eventId(row.event_id),
     sequence: row.sequence === null ? null : sequence(row.sequence),
-    event: JSON.parse(row.payload) as AgentEvent.AgentEvent,
+    event: JSON.parse(row.payload) as AgentEvent.LogEvent,
     createdAt: instant(row.created_at),
   })),
   bytes: rows.reduce((bytes, { payload }) => bytes + payload.length, 0),

@@ -27,7 +27,7 @@ import {
 
 export interface Move {
   readonly row: RunRow
-  readonly events: ReadonlyArray<AgentEvent.AgentEvent>
+  readonly events: ReadonlyArray<AgentEvent.LogEvent>
 }
 
 /** What a fence is to a run: it holds it, held it until the very end, or neither. */

@@ -155,7 +155,7 @@ const make = (store: SqlStore, commit: GroupCommit.Commit<SqlError>): Begun => {
     }
   }
 
-  const logOwn = (row: RunRow, own: ReadonlyArray<AgentEvent.AgentEvent>): RunRow =>
+  const logOwn = (row: RunRow, own: ReadonlyArray<AgentEvent.LogEvent>): RunRow =>
     log(
       row,
       own.map((event) => ({ event, payload: JSON.stringify(event) })),

@@ -26,7 +26,7 @@ export const everything = Effect.gen(function* () {
     Access.Access,
   ])
   const agentId = Ids.AgentId.make("agent")
-  const event: AgentEvent.AgentEvent = { type: "CUSTOM", name: "n", value: 1 }
+  const event: AgentEvent.LogEvent = { type: "CUSTOM", name: "n", value: 1 }
   const worker = yield* registry.register({ implementationKind: "kind", workerKey: "key" })
   yield* registry.heartbeat(worker.id)
   yield* registry.list()

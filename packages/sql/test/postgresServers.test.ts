@@ -7,7 +7,7 @@ import { SqlControlPlane, StoreTime } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
 const agentId = Ids.AgentId.make("agent")
-const event: AgentEvent.AgentEvent = { type: "CUSTOM", name: "n", value: 1 }
+const event: AgentEvent.LogEvent = { type: "CUSTOM", name: "n", value: 1 }
 
 /** A server's control plane; the test's clock stands still, so nobody polls. */
 const server = (url: Redacted.Redacted) =>

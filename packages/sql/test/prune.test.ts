@@ -25,7 +25,7 @@ const countRows = (filename: string) =>
     )
   }).pipe(Effect.provide(SqliteClient.layer({ filename })))
 
-const chunk: ReadonlyArray<AgentEvent.AgentEvent> = Array.from({ length: 100 }, (_, value) => ({
+const chunk: ReadonlyArray<AgentEvent.LogEvent> = Array.from({ length: 100 }, (_, value) => ({
   type: "CUSTOM",
   name: "n",
   value,

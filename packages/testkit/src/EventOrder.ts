@@ -6,7 +6,7 @@
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as LogState from "@runlease/core/LogState"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 /** For what goes on with something: the start that it needs. */
 const startOf = (event: Event): Event | undefined => {

@@ -323,7 +323,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const leases = yield* Leases
         const held = yield* TestRuns.hold(yield* TestRuns.register())
         const before = yield* TestRuns.getRun(held.runId)
-        const end = (event: AgentEvent.AgentEvent, expectedSequence: Sequence) =>
+        const end = (event: AgentEvent.LogEvent, expectedSequence: Sequence) =>
           TestRuns.verdictOf(
             leases.complete(
               TestRuns.leaseOf(held),

@@ -234,7 +234,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       Effect.gen(function* () {
         const log = yield* RunLog
         const held = yield* TestRuns.hold(yield* TestRuns.register())
-        const refusalOf = (events: ReadonlyArray<AgentEvent.AgentEvent>) =>
+        const refusalOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
           log.append({ runId: held.runId, events, fence: TestRuns.leaseOf(held) }).pipe(
             Effect.match({
               onSuccess: () => Option.none(),

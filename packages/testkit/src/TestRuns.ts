@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { it } from "@effect/vitest"
-import type { AgentEvent } from "@runlease/core/AgentEvent"
+import type { LogEvent } from "@runlease/core/AgentEvent"
 import { type ClaimRequest, Claims } from "@runlease/core/Claims"
 import * as Ids from "@runlease/core/Ids"
 import * as Interrupt from "@runlease/core/Interrupt"
@@ -74,7 +74,7 @@ export const leaseOf = (claimed: ClaimedRun): LeaseRef => ({
 })
 
 /** Appends at the end of the log, as the holder. */
-export const append = (claimed: ClaimedRun, events: ReadonlyArray<AgentEvent>) =>
+export const append = (claimed: ClaimedRun, events: ReadonlyArray<LogEvent>) =>
   Effect.gen(function* () {
     const log = yield* RunLog
     return yield* log.append({ runId: claimed.runId, events, fence: leaseOf(claimed) })
@@ -115,7 +115,7 @@ export const typesOf = (runId: Ids.RunId, after = 0) =>
   Effect.map(eventsOf(runId, after), (events) => events.map((event) => event.type))
 
 /** The type of the outcome in a RUN_FINISHED, when the event is one. */
-export const outcomeOf = (event: AgentEvent | undefined): string | undefined =>
+export const outcomeOf = (event: LogEvent | undefined): string | undefined =>
   event?.type === "RUN_FINISHED" ? (event["outcome"] as { readonly type: string }).type : undefined
 
 /** What became of `effect`: the tag of its error, or `Succeeded`. */

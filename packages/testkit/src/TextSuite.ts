@@ -5,7 +5,7 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import type { AgentEvent } from "@runlease/core/AgentEvent"
+import type { LogEvent } from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import { Leases } from "@runlease/core/Leases"
@@ -35,7 +35,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const log = yield* RunLog
         const worker = yield* TestRuns.register()
         const claimed = yield* TestRuns.hold(worker)
-        const events: ReadonlyArray<AgentEvent> = [
+        const events: ReadonlyArray<LogEvent> = [
           { type: strange, ...value },
           { type: "TEXT_MESSAGE_START", messageId: strange, role: "assistant" },
           { type: "TEXT_MESSAGE_CONTENT", messageId: strange, delta: strange },

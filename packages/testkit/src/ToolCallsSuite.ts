@@ -17,14 +17,14 @@ import { Runs } from "@runlease/core/Runs"
 import { Effect, Fiber, type Layer, Option } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
-const asked = (id: string, toolName: string, args: string): ReadonlyArray<AgentEvent.AgentEvent> => [
+const asked = (id: string, toolName: string, args: string): ReadonlyArray<AgentEvent.LogEvent> => [
   AgentEvent.toolCallStart(id, toolName),
   AgentEvent.toolCallArgs(id, args.slice(0, 3)),
   AgentEvent.toolCallArgs(id, args.slice(3)),
   AgentEvent.toolCallEnd(id),
 ]
 
-const answered = (id: string, content: string, isError = false): AgentEvent.AgentEvent => ({
+const answered = (id: string, content: string, isError = false): AgentEvent.LogEvent => ({
   type: "TOOL_CALL_RESULT",
   messageId: `result-${id}`,
   toolCallId: id,

@@ -3,8 +3,8 @@ import { AgentEvent } from "@runlease/core"
 import * as EventOrder from "../src/EventOrder.js"
 
 const { textContent, textEnd, textStart, toolCallArgs, toolCallEnd, toolCallStart } = AgentEvent
-const started: AgentEvent.AgentEvent = { type: "RUN_STARTED", threadId: "t", runId: "r" }
-const finished: AgentEvent.AgentEvent = { type: "RUN_FINISHED", threadId: "t", runId: "r" }
+const started: AgentEvent.LogEvent = { type: "RUN_STARTED", threadId: "t", runId: "r" }
+const finished: AgentEvent.LogEvent = { type: "RUN_FINISHED", threadId: "t", runId: "r" }
 
 describe("EventOrder", () => {
   it("finds nothing in a valid run, and its text", () => {
@@ -23,7 +23,7 @@ describe("EventOrder", () => {
     expect(EventOrder.textOf(events)).toBe("Hello")
   })
 
-  const broken: ReadonlyArray<readonly [string, ReadonlyArray<AgentEvent.AgentEvent>]> = [
+  const broken: ReadonlyArray<readonly [string, ReadonlyArray<AgentEvent.LogEvent>]> = [
     ["event 1, TEXT_MESSAGE_CONTENT: it goes on with what is not open", [textContent("m", "x")]],
     ["event 1, TEXT_MESSAGE_END: it opens what is open, or closes what is not", [textEnd("m")]],
     [

@@ -2,7 +2,7 @@
  * The moves of a run through its life, each inside one step of the state.
  */
 import { DateTime, Option } from "effect"
-import type { AgentEvent } from "../AgentEvent.js"
+import type { LogEvent } from "../AgentEvent.js"
 import { sizeOf } from "../Append.js"
 import * as ControlEvents from "../ControlEvents.js"
 import type * as Ids from "../Ids.js"
@@ -32,7 +32,7 @@ export const update = (step: Step, record: RunRecord, change: Partial<Run>): voi
 export const log = (
   step: Step,
   record: RunRecord,
-  events: ReadonlyArray<AgentEvent>,
+  events: ReadonlyArray<LogEvent>,
   origin: "own" | "external",
 ): void => {
   if (events.length === 0) return

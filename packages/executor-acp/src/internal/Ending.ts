@@ -1,6 +1,6 @@
 /** How an agent's turn ended, as the event that ends the run. */
 import type { PromptResponse, Usage } from "@agentclientprotocol/sdk"
-import type { AgentEvent, Run } from "@runlease/core"
+import { AgentEvent, type Run } from "@runlease/core"
 
 const gaveUp = {
   max_tokens: "reached the limit of tokens that its model may write",
@@ -33,8 +33,8 @@ export const of = (
   }
   if (Object.hasOwn(gaveUp, stopReason)) {
     const code = stopReason as keyof typeof gaveUp
-    return { type: "RUN_ERROR", code, message: `${name} ${gaveUp[code]}`, metadata }
+    return AgentEvent.runError(`${name} ${gaveUp[code]}`, { code, metadata })
   }
-  const outcome = { type: stopReason === "cancelled" ? "cancelled" : "success" }
-  return { type: "RUN_FINISHED", threadId: run.conversationId, runId: run.runId, outcome, metadata }
+  const outcome = { type: stopReason === "cancelled" ? "cancelled" : "success" } as const
+  return AgentEvent.runFinished(run.conversationId, run.runId, { outcome, metadata })
 }

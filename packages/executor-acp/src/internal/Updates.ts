@@ -18,7 +18,7 @@ export interface Options {
   readonly suffix: string
 }
 
-export type Event = AgentEvent.AgentEvent
+export type Event = AgentEvent.LogEvent
 
 type Events = ReadonlyArray<Event>
 

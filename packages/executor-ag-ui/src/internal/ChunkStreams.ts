@@ -9,7 +9,7 @@
 import type { AgentEvent } from "@runlease/core"
 import { Either } from "effect"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 interface ChunkKind {
   readonly noun: string

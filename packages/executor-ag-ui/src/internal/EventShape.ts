@@ -11,7 +11,7 @@ import { EventSchemas } from "@ag-ui/core/schemas"
 import type { AgentEvent } from "@runlease/core"
 import { Either, Predicate } from "effect"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 const types: ReadonlySet<string> = new Set(Object.values(EventType))
 

@@ -8,7 +8,7 @@ import { type AgentEvent, PastAttempts, type Run } from "@runlease/core"
 import { Effect, Predicate, Stream } from "effect"
 import { readingLog } from "./Failure.js"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 type Kind = "message" | "toolCall"
 
 /** What each type of event begins, and the field with its id. Chunks begin something when they are the first. */

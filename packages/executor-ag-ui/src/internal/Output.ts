@@ -10,10 +10,10 @@ import type * as Sse from "./Sse.js"
 import * as StreamRules from "./StreamRules.js"
 import * as ThinkingEvents from "./ThinkingEvents.js"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 const parse = Schema.decodeUnknownOption(Schema.parseJson(Schema.Unknown))
-const isEvent = Schema.is(AgentEvent.AgentEvent)
+const isEvent = Schema.is(AgentEvent.LogEvent)
 
 export interface Options {
   /** The run that was requested. */

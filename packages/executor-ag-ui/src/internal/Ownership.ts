@@ -8,7 +8,7 @@
 import type { AgentEvent } from "@runlease/core"
 import { Predicate } from "effect"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 export type Kind = "message" | "toolCall" | "reasoning" | "activity"
 

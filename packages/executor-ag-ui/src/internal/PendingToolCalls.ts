@@ -9,7 +9,7 @@
 import type { AgentEvent, Interrupt } from "@runlease/core"
 import { Either, Predicate } from "effect"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 export interface PendingToolCalls {
   /** Takes each event of the run before its end. */

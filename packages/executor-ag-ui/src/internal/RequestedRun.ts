@@ -7,7 +7,7 @@
  */
 import { AgentEvent } from "@runlease/core"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 export interface RequestedRun {
   /** Takes the next event, which keeps the rules, and gives it back where it is of the requested run and does not end it. */

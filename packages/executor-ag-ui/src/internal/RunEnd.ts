@@ -2,7 +2,7 @@
 import { AgentEvent } from "@runlease/core"
 import { Predicate } from "effect"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 /** The agent's usage is the run's, which keeps it among its metadata. */
 export const withUsage = (event: Event): Event => {

@@ -17,7 +17,7 @@ import { Effect, Predicate, Schema, Stream } from "effect"
 import { applyPatch, type Operation } from "rfc6902"
 import { readingLog } from "./Failure.js"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 /** `digest` is that of the client's state, and `since` the event of the log after which the agent changed it. */
 export const Basis = Schema.Struct({ digest: Schema.String, since: Schema.NonNegativeInt })

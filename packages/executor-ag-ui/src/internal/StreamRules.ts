@@ -8,7 +8,7 @@
 import type { AgentEvent } from "@runlease/core"
 import * as Ownership from "./Ownership.js"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 type Action = "opens" | "continues" | "closes"
 

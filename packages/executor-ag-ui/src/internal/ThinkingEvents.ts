@@ -1,7 +1,7 @@
 /** The THINKING events of agents older than 1.0, as the REASONING events that took their place. */
 import type { AgentEvent } from "@runlease/core"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 /** Each event of one stream, THINKING ones as REASONING ones. `prefix` makes the ids of these unique in the thread. */
 export const make = (prefix: string): ((event: Event) => Event) => {

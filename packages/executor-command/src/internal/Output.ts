@@ -20,7 +20,7 @@ interface State {
   readonly next: string | undefined
 }
 
-type Step = Effect.Effect<readonly [State, ReadonlyArray<AgentEvent.AgentEvent>], Executor.ExecutorError>
+type Step = Effect.Effect<readonly [State, ReadonlyArray<AgentEvent.LogEvent>], Executor.ExecutorError>
 
 const refuse = (code: string, message: string) =>
   new Executor.ExecutorError({ code, message, retryable: false })
@@ -37,7 +37,7 @@ const bounded =
 
 const parse = Schema.decodeUnknownOption(Schema.parseJson(Schema.Unknown))
 
-const isEvent = (value: unknown): value is AgentEvent.AgentEvent =>
+const isEvent = (value: unknown): value is AgentEvent.LogEvent =>
   typeof value === "object" && value !== null && typeof (value as { type?: unknown }).type === "string"
 
 const onText = (state: State, text: string): Step => {
@@ -48,13 +48,13 @@ const onText = (state: State, text: string): Step => {
   ])
 }
 
-const close = (state: State): ReadonlyArray<AgentEvent.AgentEvent> =>
+const close = (state: State): ReadonlyArray<AgentEvent.LogEvent> =>
   state.open === undefined ? [] : [AgentEvent.textEnd(state.open)]
 
 const onEvent = (state: State, value: unknown, line: Lines.Line): Step => {
   const problem = AgentEvent.problemOf(value)
   return problem === undefined
-    ? Effect.succeed([{ ...state, open: undefined }, [...close(state), value as AgentEvent.AgentEvent]])
+    ? Effect.succeed([{ ...state, open: undefined }, [...close(state), value as AgentEvent.LogEvent]])
     : Effect.fail(refuse("bad_event", `Line ${line.number} of stdout is not a valid event: ${problem}`))
 }
 
@@ -88,7 +88,7 @@ const onLine = (options: Options, state: State, line: Lines.Line): Step => {
 export const events = <E>(
   bytes: Stream.Stream<Uint8Array, E>,
   options: Options,
-): Stream.Stream<AgentEvent.AgentEvent, E | Executor.ExecutorError> =>
+): Stream.Stream<AgentEvent.LogEvent, E | Executor.ExecutorError> =>
   bytes.pipe(
     bounded(options.maxOutputBytes),
     Lines.split(options.maxLineBytes),

@@ -8,8 +8,8 @@ import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 
 /** Any object; what else it must be is the log's to say. Kept as it is. */
-export const Event: Schema.Schema<AgentEvent.AgentEvent> = Schema.declare(
-  (value: unknown): value is AgentEvent.AgentEvent =>
+export const Event: Schema.Schema<AgentEvent.LogEvent> = Schema.declare(
+  (value: unknown): value is AgentEvent.LogEvent =>
     typeof value === "object" && value !== null && !Array.isArray(value),
   {
     identifier: "Event",

@@ -6,7 +6,7 @@
  */
 import type { AgentEvent } from "@runlease/core"
 
-type Event = AgentEvent.AgentEvent
+type Event = AgentEvent.LogEvent
 
 /** The subagent, or undefined for the run's own agent. */
 type Owner = string | undefined

@@ -1,7 +1,7 @@
 import type { BaseEvent } from "@ag-ui/client"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, Executors, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
+import { AgentEvent, Executor, Executors, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Stream } from "effect"
 import { call } from "../raw.js"
@@ -48,9 +48,9 @@ const caller = Executors.make((run) => {
   return result === undefined
     ? Stream.concat(
         Stream.make(
-          { type: "TOOL_CALL_START", toolCallId: "call-1", toolCallName: "colour" },
-          { type: "TOOL_CALL_ARGS", toolCallId: "call-1", delta: "{}" },
-          { type: "TOOL_CALL_END", toolCallId: "call-1" },
+          AgentEvent.toolCallStart("call-1", "colour"),
+          AgentEvent.toolCallArgs("call-1", "{}"),
+          AgentEvent.toolCallEnd("call-1"),
         ),
         Stream.fail(Executor.awaitToolResult("call-1", "colour")),
       )

@@ -1,7 +1,7 @@
 /** Runs of an executor under test, and waiting for what becomes of them. */
 import { it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import type { AgentEvent } from "@runlease/core/AgentEvent"
+import type { LogEvent } from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { ExecutorError, type ExecutorFailure } from "@runlease/core/Executor"
 import * as MemoryControlPlane from "@runlease/core/MemoryControlPlane"
@@ -39,7 +39,7 @@ export const untilGone = (subject: Subject): Effect.Effect<number> =>
 
 /** A run that is being executed. */
 export interface Execution {
-  readonly events: ReadonlyArray<AgentEvent>
+  readonly events: ReadonlyArray<LogEvent>
   /** Waits until this is the text that has come. */
   readonly said: (text: string) => Effect.Effect<void>
   /** Takes that many events more, where only so many were to be taken. */
@@ -56,7 +56,7 @@ export const start = (
   { takes = Number.POSITIVE_INFINITY }: { readonly takes?: number } = {},
 ): Effect.Effect<Execution, unknown, ProjectPorts | Scope.Scope> =>
   Effect.gen(function* () {
-    const events: Array<AgentEvent> = []
+    const events: Array<LogEvent> = []
     const gate = yield* Effect.makeLatch(true)
     let most = takes
     const worker = yield* TestRuns.register()

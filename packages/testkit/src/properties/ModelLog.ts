@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { AgentEvent } from "@runlease/core/AgentEvent"
+import type { LogEvent } from "@runlease/core/AgentEvent"
 import { attemptEventName } from "@runlease/core/ControlEvents"
 import { canonicalJson } from "@runlease/core/Json"
 import type { LogEntry } from "@runlease/core/RunLog"
@@ -39,12 +39,12 @@ const pairs: Record<string, readonly [string, string]> = {
   TOOL_CALL_START: ["TOOL_CALL_END", "toolCallId"],
 }
 
-const closingOf = (event: AgentEvent): string | undefined => {
+const closingOf = (event: LogEvent): string | undefined => {
   const pair = pairs[event.type]
   return pair === undefined ? undefined : `${pair[0]} ${String(event[pair[1]])}`
 }
 
-const namedAsClosing = (event: AgentEvent): string | undefined => {
+const namedAsClosing = (event: LogEvent): string | undefined => {
   const pair = Object.values(pairs).find(([type]) => type === event.type)
   return pair === undefined ? undefined : `${event.type} ${String(event[pair[1]])}`
 }
@@ -92,7 +92,7 @@ export const ended = (
   return own(ready, ...(last === null ? [] : [markText(last, null)]), outcome)
 }
 
-const appendedOne = (log: ModelLog, event: AgentEvent): ModelLog => {
+const appendedOne = (log: ModelLog, event: LogEvent): ModelLog => {
   const sequence = log.sequence + 1
   const closing = closingOf(event)
   const closes = namedAsClosing(event)
@@ -104,7 +104,7 @@ const appendedOne = (log: ModelLog, event: AgentEvent): ModelLog => {
   }
 }
 
-export const appended = (log: ModelLog, events: ReadonlyArray<AgentEvent>): ModelLog =>
+export const appended = (log: ModelLog, events: ReadonlyArray<LogEvent>): ModelLog =>
   events.length === 0 ? log : events.reduce(appendedOne, opened(log))
 
 /** How many of the batch's events the log holds already after its cursor; undefined when the cursor is wrong. */
@@ -140,7 +140,7 @@ interface Mark {
   }
 }
 
-const ownText = (event: AgentEvent, workerNumber: (id: string) => number): string => {
+const ownText = (event: LogEvent, workerNumber: (id: string) => number): string => {
   switch (event.type) {
     case "RUN_FINISHED":
       return `RUN_FINISHED ${(event["outcome"] as { readonly type: string }).type}`

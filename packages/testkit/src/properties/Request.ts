@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { AgentEvent } from "@runlease/core/AgentEvent"
+import type { LogEvent } from "@runlease/core/AgentEvent"
 import type { TerminalStatus } from "@runlease/core/Run"
 
 /** Who says that it holds the run; a null epoch goes by the owner alone. */
@@ -27,7 +27,7 @@ export interface Append {
   readonly _tag: "Append"
   readonly run: number
   readonly fence: Fence | null
-  readonly events: ReadonlyArray<AgentEvent>
+  readonly events: ReadonlyArray<LogEvent>
   readonly expectedEventId: number | undefined
   readonly expectedSequence: number | undefined
 }

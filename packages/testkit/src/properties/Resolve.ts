@@ -39,11 +39,7 @@ const leaseOf = (
   }
 }
 
-const eventOf = (
-  kind: Command.EventKind,
-  serial: string,
-  open: string | undefined,
-): AgentEvent.AgentEvent => {
+const eventOf = (kind: Command.EventKind, serial: string, open: string | undefined): AgentEvent.LogEvent => {
   switch (kind) {
     case "custom":
       return { ...AgentEvent.custom("test", null), serial }
@@ -81,7 +77,7 @@ const appendOf = (past: Past, command: Command.AppendCommand): Request | undefin
   )
   const copies = after
     .slice(0, withCursor ? command.copied : 0)
-    .map(({ text }) => JSON.parse(text) as AgentEvent.AgentEvent)
+    .map(({ text }) => JSON.parse(text) as AgentEvent.LogEvent)
   const kinds: ReadonlyArray<Command.EventKind> =
     command.fresh.length === 0 && copies.length === 0 ? ["custom"] : command.fresh
   const events = kinds.map((kind, index) => eventOf(kind, `${past.name}.${index + 1}`, log.open.at(-1)))

@@ -24,7 +24,7 @@ export const tests = (test: Declare): void => {
     test(
       "of strange text keep it, and its run ends as any other",
       Effect.gen(function* () {
-        const event: AgentEvent.AgentEvent = { type: strange, [strange]: strange }
+        const event: AgentEvent.LogEvent = { type: strange, [strange]: strange }
         yield* start((claimed) =>
           claimed.agentId === "fails"
             ? Stream.concat(

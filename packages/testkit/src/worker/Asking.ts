@@ -54,7 +54,7 @@ export const tests = (test: Declare): void => {
     test(
       "fails when the result does not arrive within the time that the executor gives it",
       Effect.gen(function* () {
-        const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.AgentEvent => ({
+        const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.LogEvent => ({
           type: "RUN_FINISHED",
           threadId: conversationId,
           runId,

@@ -143,7 +143,7 @@ export const tests = (test: Declare): void => {
     test(
       "ends as its own last event says",
       Effect.gen(function* () {
-        const ends: Record<string, AgentEvent.AgentEvent> = {
+        const ends: Record<string, AgentEvent.LogEvent> = {
           success: { type: "RUN_FINISHED", threadId: "t", runId: "r", outcome: { type: "success" } },
           cancelled: { type: "RUN_FINISHED", threadId: "t", runId: "r", outcome: { type: "cancelled" } },
           error: { type: "RUN_ERROR", message: "no luck", code: "unlucky" },
@@ -182,7 +182,7 @@ export const tests = (test: Declare): void => {
       [
         "an event that AG-UI refuses",
         "bad_event",
-        () => Stream.make({ type: "TEXT_MESSAGE_CONTENT", messageId: 7 } as AgentEvent.AgentEvent),
+        () => Stream.make({ type: "TEXT_MESSAGE_CONTENT", messageId: 7 } as AgentEvent.LogEvent),
       ],
       [
         "an event that is too large",
