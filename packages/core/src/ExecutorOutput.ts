@@ -163,17 +163,14 @@ const ofEffect = <E, R>(
         runtime,
         Effect.provideService(effect, Emit, { emit: (output) => Effect.suspend(() => emit(output)) }),
       )
+      const settle = (exit: Exit.Exit<Output, unknown>): Exit.Exit<Events, ExecutorFailure> =>
+        Exit.mapBoth(exit, { onFailure: toFailure, onSuccess: (output) => ofOutput(run, output) })
+      const done = fiber.unsafePoll()
+      if (done !== null && mailbox === undefined) return settle(done)
       fiber.addObserver((exit) => {
-        const ended = Exit.mapError(exit, toFailure)
-        if (mailbox === undefined) {
-          Deferred.unsafeDone(
-            events,
-            Exit.map(ended, (output) => ofOutput(run, output)),
-          )
-        } else {
-          if (Exit.isSuccess(ended)) last = ended.value
-          mailbox.unsafeDone(Exit.asVoid(ended))
-        }
+        if (mailbox === undefined) return Deferred.unsafeDone(events, settle(exit))
+        if (Exit.isSuccess(exit)) last = exit.value
+        mailbox.unsafeDone(Exit.mapBoth(exit, { onFailure: toFailure, onSuccess: () => {} }))
       })
       return Effect.onInterrupt(Deferred.await(events), () => Fiber.interrupt(fiber))
     }),

@@ -3,7 +3,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, RunLog } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
-import { call } from "./raw.js"
+import { type Answer, call } from "./raw.js"
 import { client, serve } from "./serving.js"
 import { sqlite } from "./sqlite.js"
 
@@ -30,7 +30,7 @@ describe("a log of large events", () => {
       const pages: Array<number> = []
       let next: string | null = "0"
       while (next !== null) {
-        const page = yield* call("GET", `/runs/${run.runId}/events?limit=1000&after_event_id=${next}`)
+        const page: Answer = yield* call("GET", `/runs/${run.runId}/events?limit=1000&after_event_id=${next}`)
         strictEqual(page.status, 200)
         assertTrue(page.text.length <= RunLog.maxReadBytes + 1024, `${page.text.length}`)
         pages.push(page.json.data.length)

@@ -1,13 +1,13 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access, MemoryControlPlane } from "@runlease/core"
-import { Effect, Layer, Ref, TestClock } from "effect"
+import { Context, Effect, Layer, Ref, TestClock } from "effect"
 import { call } from "./raw.js"
 import { serve, Served } from "./serving.js"
 
 const list = "/projects/default/runs"
 
-class Looks extends Effect.Service<Looks>()("test/Looks", { effect: Ref.make(0) }) {}
+class Looks extends Context.Tag("test/Looks")<Looks, Ref.Ref<number>>() {}
 
 /** A store that counts how often it is asked whose a token is. */
 const counting = Layer.effect(
@@ -26,10 +26,16 @@ const counting = Layer.effect(
   }),
 )
 
-const served = serve(
-  Layer.merge(MemoryControlPlane.layer, Layer.provide(counting, MemoryControlPlane.layer)).pipe(
-    Layer.provideMerge(Looks.Default),
+const looks = Layer.effect(Looks, Ref.make(0))
+
+const served = Layer.merge(
+  serve(
+    Layer.merge(
+      MemoryControlPlane.layer,
+      counting.pipe(Layer.provide(MemoryControlPlane.layer), Layer.provide(looks)),
+    ),
   ),
+  looks,
 )
 
 /** How many answers of each status there are for so many tokens, sent at once. */
