@@ -135,7 +135,7 @@ const agent = (script: Script, changes: Partial<AcpExecutor.Options>) =>
 const noted = (subject: Subject, key: string) =>
   Effect.map(subject.notes, (notes) => notes.flatMap((note) => (key in note ? [note[key]] : [])))
 
-const warnings = (events: ReadonlyArray<AgentEvent.AgentEvent>) =>
+const warnings = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.filter(({ name, type }) => type === "CUSTOM" && name === "acp.asking_mode_unknown")
 
 describe("an agent that starts in a mode that asks nothing", () => {
