@@ -28,6 +28,7 @@ import * as Failure from "./internal/Failure.js"
 import * as Files from "./internal/Files.js"
 import * as Handshake from "./internal/Handshake.js"
 import * as Lock from "./internal/Lock.js"
+import * as McpServers from "./internal/McpServers.js"
 import * as Permissions from "./internal/Permissions.js"
 import * as Prompt from "./internal/Prompt.js"
 import * as Session from "./internal/Session.js"
@@ -69,9 +70,9 @@ export interface Options {
   readonly workRoot: string
   /** A git repository: each working folder is a worktree of it, on a branch `runlease/<conversation>`. */
   readonly worktreeOf?: string
-  /** MCP servers that the agent is to connect to. Default: none. */
+  /** MCP servers for the agent. Those of a kind that it does not take are left out, with a warning. Default: none. */
   readonly mcpServers?: ReadonlyArray<acp.McpServer>
-  /** The id of a way to authenticate that needs nobody, for an agent that demands it. Default: none. */
+  /** The id of a way to authenticate without a person or a terminal, for an agent that demands it. Default: none. */
   readonly authMethod?: string
   /** How long the agent has until its session is open. Default: 2 minutes. */
   readonly startWithin?: Duration.DurationInput
@@ -198,6 +199,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         : Effect.zipRight(Effect.logWarning(message), emit([event]))
     }
 
+    const authenticated = (agreed: Handshake.Agreed) =>
+      Handshake.authenticated(agent, name, agreed, options.authMethod)
+
     const opened = Effect.gen(function* () {
       const agreed = yield* Handshake.initialize(agent, name)
       const { capabilities, info } = agreed
@@ -207,7 +211,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         {
           name,
           cwd,
-          mcpServers: options.mcpServers ?? [],
+          mcpServers: yield* McpServers.supported(name, capabilities, options.mcpServers ?? []),
           capabilities,
           replaying: (on) => {
             dropping = on
@@ -215,20 +219,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         },
         found,
       )
-      const { knows, offer, sessionId } = yield* Handshake.authenticated(
-        agent,
-        name,
-        agreed,
-        options.authMethod,
-        open,
-      )
+      const { knows, offer, sessionId } = yield* authenticated(agreed)(open)
       session = { id: sessionId, agent: info?.name }
       yield* keepTold(Session.toldOf(run))
       if (options.permission !== "allow") {
         const asks = yield* AskingMode.enter(agent, info?.name, sessionId, offer)
         if (!asks) yield* onUnknownMode(offer)
       }
-      return { capabilities, knows, sessionId }
+      return { agreed, knows, sessionId }
     }).pipe(
       Effect.timeoutFail({
         duration: startWithin,
@@ -239,14 +237,16 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }),
     )
 
-    const { capabilities, knows, sessionId } = yield* opened.pipe(
+    const { agreed, knows, sessionId } = yield* opened.pipe(
       Effect.catchTag("Refused", (refused) => Failure.ofRefusal(name, refused)),
     )
     const prompted = yield* Deferred.make<acp.PromptResponse, Failure.Refused | Executor.ExecutorError>()
-    const prompt = agent.request("session/prompt", {
-      sessionId,
-      prompt: Prompt.of(run, knows, capabilities.promptCapabilities ?? {}),
-    })
+    const prompt = agent
+      .request("session/prompt", {
+        sessionId,
+        prompt: Prompt.of(run, knows, agreed.capabilities.promptCapabilities ?? {}),
+      })
+      .pipe(authenticated(agreed))
     const scope = yield* Effect.scope
     /** Waits for as long as the agent may take, though a finalizer is not interrupted otherwise. */
     const within = <A>(effect: Effect.Effect<A>) =>
@@ -259,8 +259,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           dropping = true
           yield* events.shutdown
           if (!(yield* Deferred.isDone(prompted))) {
-            yield* agent.notify("session/cancel", { sessionId })
-            yield* permissions.cancel
+            yield* permissions.cancel(agent.notify("session/cancel", { sessionId }))
             yield* within(Effect.exit(Deferred.await(prompted)))
           }
           yield* agent.group.endInput

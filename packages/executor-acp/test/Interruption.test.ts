@@ -81,6 +81,26 @@ describe("an agent whose run is interrupted", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
+  for (const policy of ["allow", "deny", "ask"] as const) {
+    it.live(`has what it asks after that answered with cancelled, under ${policy}`, () =>
+      Effect.gen(function* () {
+        const permission = { title: "t", kind: "edit", rawInput: { a: 1 } }
+        const subject = yield* scripted(
+          { steps: [{ say: "ready" }, { afterCancel: { permission } }] },
+          { permission: policy, cancelGrace: "5 seconds" },
+        )
+        yield* Fiber.interrupt(yield* untilSaid(subject, "ready"))
+        const answers = (yield* subject.notes).filter(
+          (note) => note["method"] === "session/request_permission",
+        )
+        deepStrictEqual(
+          answers.map(({ result }) => result),
+          [{ outcome: { outcome: "cancelled" } }],
+        )
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+    )
+  }
+
   it.live("goes at any moment of its start", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ steps: [{ hang: true }] })

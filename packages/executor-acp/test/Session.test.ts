@@ -1,4 +1,5 @@
 import { Conversations, RequestSnapshot, type Run, Runs } from "@runlease/core"
+import type * as acp from "@agentclientprotocol/sdk"
 import { TestRuns } from "@runlease/testkit"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -135,6 +136,38 @@ describe("the session of an agent", () => {
       strictEqual(find(yield* subject.notes, "new").length, 2)
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
+})
+
+describe("the MCP servers of a session", () => {
+  const servers: ReadonlyArray<acp.McpServer> = [
+    { name: "local", command: "mcp", args: [], env: [] },
+    { type: "http", name: "web", url: "http://127.0.0.1:1/mcp", headers: [] },
+    { type: "sse", name: "events", url: "http://127.0.0.1:1/sse", headers: [] },
+  ]
+  for (const [mcpCapabilities, names] of [
+    [undefined, ["local"]],
+    [{ http: true }, ["local", "web"]],
+    [{ http: false, sse: true }, ["local", "events"]],
+    [{ http: true, sse: true }, ["local", "web", "events"]],
+  ] as const) {
+    it.live(`are ${names.join(", ")} for an agent with ${JSON.stringify(mcpCapabilities)}`, () =>
+      Effect.gen(function* () {
+        const capabilities = { loadSession: true, mcpCapabilities }
+        const subject = yield* scripted({ capabilities, steps: [{ say: "a" }] }, { mcpServers: servers })
+        yield* turns(subject, ...conversation)
+        const notes = yield* subject.notes
+        for (const key of ["new", "load"]) {
+          const sent = find(notes, key).map((params) =>
+            Predicate.isRecord(params) && Array.isArray(params["mcpServers"]) ? params["mcpServers"] : [],
+          )
+          deepStrictEqual(
+            sent.map((all) => all.map(({ name }: acp.McpServer) => name)),
+            [names],
+          )
+        }
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+    )
+  }
 })
 
 describe("a prompt", () => {

@@ -1,4 +1,4 @@
-import { AgentEvent, Run } from "@runlease/core"
+import { AgentEvent, LogState, Run } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect, Schema } from "effect"
@@ -120,6 +120,51 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
+  it.live("has one message for each message id, whatever comes in between", () =>
+    Effect.gen(function* () {
+      const chunk = (kind: string, id: string | undefined, text: string) => ({
+        update: {
+          sessionUpdate: `agent_${kind}_chunk`,
+          ...(id === undefined ? {} : { messageId: id }),
+          content: { type: "text", text },
+        },
+      })
+      const call = (toolCallId: string) => ({
+        update: { sessionUpdate: "tool_call", toolCallId, title: "t", status: "completed" },
+      })
+      const subject = yield* scripted({
+        steps: [
+          chunk("message", "a", "1"),
+          chunk("thought", "a", "2"),
+          call("c1"),
+          chunk("message", "a", "3"),
+          chunk("thought", "a", "4"),
+          chunk("message", "b", "5"),
+          chunk("message", undefined, "6"),
+          call("c2"),
+          chunk("message", undefined, "7"),
+        ],
+      })
+      const events = yield* eventsOf(subject)
+      const texts = (type: string) => {
+        const all = new Map<unknown, string>()
+        for (const event of events) {
+          if (event.type !== type) continue
+          const id = event["messageId"]
+          all.set(id, (all.get(id) ?? "") + String(event["delta"]))
+        }
+        return Array.from(all.values())
+      }
+      deepStrictEqual(texts("TEXT_MESSAGE_CONTENT"), ["13", "5", "6", "7"])
+      deepStrictEqual(texts("REASONING_MESSAGE_CONTENT"), ["24"])
+      const states = events.map((_, index) => LogState.afterAll(LogState.initial, events.slice(0, index)))
+      for (const [index, event] of events.entries()) {
+        assertTrue(!LogState.misplaced(states[index]!, event), JSON.stringify(event))
+      }
+      deepStrictEqual(states.at(-1)!.open, [])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
   for (const stop of ["max_tokens", "max_turn_requests", "refusal"]) {
     it.live(`that stops for ${stop} fails the run with that code`, () =>
       Effect.gen(function* () {
@@ -236,6 +281,36 @@ describe("an agent that fails", () => {
     Effect.gen(function* () {
       const subject = yield* scripted({ auth: true, steps: [{ say: "a" }] }, { authMethod: "key" })
       strictEqual(textOf(yield* eventsOf(subject)), "a")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  const authMethods = [
+    { id: "key", name: "Key" },
+    { id: "login", name: "Log in", type: "terminal" },
+  ]
+  for (const [authMethod, why] of [
+    ["login", "in a terminal"],
+    ["other", "has no way other"],
+  ] as const) {
+    it.live(`for want of a login that a worker can do: ${authMethod}`, () =>
+      Effect.gen(function* () {
+        const subject = yield* scripted({ auth: true, authMethods }, { authMethod })
+        const { error } = yield* failureOf(subject)
+        strictEqual(error.code, "agent_auth_required")
+        assertInclude(error.message, why)
+        assertInclude(error.message, "Key (key)")
+        assertTrue(!(yield* subject.notes).some((note) => "authenticate" in note))
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+    )
+  }
+
+  it.live("for want of a login when it is prompted", () =>
+    Effect.gen(function* () {
+      const script = { authAtPrompt: true, authMethods, steps: [{ say: "a" }] }
+      const { error } = yield* failureOf(yield* scripted(script))
+      strictEqual(error.code, "agent_auth_required")
+      assertInclude(error.message, "Key (key)")
+      strictEqual(textOf(yield* eventsOf(yield* scripted(script, { authMethod: "key" }))), "a")
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 

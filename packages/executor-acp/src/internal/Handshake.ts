@@ -34,26 +34,47 @@ export const initialize = (
           ),
   )
 
-const describe = ({ description, id, name }: AuthMethod): string =>
-  `${name} (${id})${description == null ? "" : `: ${description}`}`
+const isForTerminals = (method: AuthMethod): boolean => "type" in method && method.type === "terminal"
+
+const describe = (method: AuthMethod): string =>
+  `${method.name} (${method.id}${isForTerminals(method) ? ", in a terminal" : ""})${method.description == null ? "" : `: ${method.description}`}`
+
+/** Why the agent cannot be authenticated by `methodId`, as a sentence. */
+const hindrance = (methodId: string | undefined, authMethods: ReadonlyArray<AuthMethod>): string => {
+  if (methodId === undefined) return ""
+  return authMethods.some(({ id }) => id === methodId)
+    ? ` Its way ${methodId} is for a person in a terminal.`
+    : ` It has no way ${methodId}.`
+}
+
+type Failures = Failure.Refused | Executor.ExecutorError
+
+const whenDemanded = <A>(
+  effect: Effect.Effect<A, Failures>,
+  then: (refused: Failure.Refused) => Effect.Effect<A, Failures>,
+): Effect.Effect<A, Failures> =>
+  Effect.catchTag(effect, "Refused", (refused) =>
+    Failure.asksForAuthentication(refused) ? then(refused) : Effect.fail(refused),
+  )
 
 /** Authenticates when the agent demands it, by the method that the options name, and tries once more. */
-export const authenticated = <A>(
-  agent: Agent,
-  name: string,
-  { authMethods }: Agreed,
-  methodId: string | undefined,
-  effect: Effect.Effect<A, Failure.Refused | Executor.ExecutorError>,
-): Effect.Effect<A, Failure.Refused | Executor.ExecutorError> =>
-  Effect.catchIf(
-    effect,
-    (error) => error._tag === "Refused" && Failure.asksForAuthentication(error),
-    (refused) => {
-      if (methodId !== undefined) return Effect.zipRight(agent.request("authenticate", { methodId }), effect)
-      const ways = authMethods.length === 0 ? "it names no way to" : authMethods.map(describe).join("; ")
-      return Failure.of(
+export const authenticated =
+  (agent: Agent, name: string, { authMethods }: Agreed, methodId: string | undefined) =>
+  <A>(effect: Effect.Effect<A, Failures>): Effect.Effect<A, Failures> => {
+    const ways = authMethods.length === 0 ? "it names no way to" : authMethods.map(describe).join("; ")
+    const demand = (refused: Failure.Refused, why: string) =>
+      Failure.of(
         "agent_auth_required",
-        `${name} demands that its user is logged in (${refused.message}). Log in as the worker's user, pass the variables that it reads its key from, or name one of its ways as authMethod: ${ways}`,
+        `${name} demands that its user is logged in (${refused.message}).${why} Log in as the worker's user, pass the variables that it reads its key from, or name one of its ways as authMethod: ${ways}`,
       )
-    },
-  )
+    const method = authMethods.find(({ id }) => id === methodId)
+    if (method === undefined || isForTerminals(method)) {
+      return whenDemanded(effect, (refused) => demand(refused, hindrance(methodId, authMethods)))
+    }
+    return whenDemanded(effect, () =>
+      whenDemanded(
+        Effect.zipRight(agent.request("authenticate", { methodId: method.id }), effect),
+        (refused) => demand(refused, ` Its way ${method.id} did not suffice.`),
+      ),
+    )
+  }

@@ -39,8 +39,11 @@ export interface Permissions {
   ) => Effect.Effect<RequestPermissionResponse>
   /** Fails when the run has to wait for answers. */
   readonly asked: Effect.Effect<never, Executor.ExecutorFailure>
-  /** Answers what is open, and all that comes, with `cancelled`. */
-  readonly cancel: Effect.Effect<void>
+  /**
+   * Answers all questions that come from now on with `cancelled`. Those that are open get the same answer once `notify`
+   * has told the agent of the cancellation.
+   */
+  readonly cancel: (notify: Effect.Effect<void>) => Effect.Effect<void>
 }
 
 /** How long further questions may come that are asked along with the first. */
@@ -108,6 +111,7 @@ export const make = Effect.fnUntraced(function* (
   const asked = yield* Deferred.make<never, Executor.ExecutorFailure>()
   const over = yield* Deferred.make<RequestPermissionResponse>()
   const questions = new Map<string, Interrupt.Interrupt>()
+  let cancelling = false
   const scope = yield* Effect.scope
 
   const suspend = Effect.suspend(() => {
@@ -134,7 +138,7 @@ export const make = Effect.fnUntraced(function* (
           told.add(answer.interruptId)
           yield* options.keepTold(Array.from(told))
         }
-        return selected(option)
+        return cancelling ? cancelled : selected(option)
       }
       const alike = Array.from(questions.keys()).filter((id) => id.startsWith(`${key}.`)).length
       const id = `${key}.${given.length + alike}`
@@ -148,6 +152,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     answer: (request, call) => {
+      if (cancelling) return Effect.succeed(cancelled)
       switch (options.policy) {
         case "allow":
           return Effect.succeed(selected(choose(request.options, "allow")))
@@ -158,6 +163,10 @@ export const make = Effect.fnUntraced(function* (
       }
     },
     asked: Deferred.await(asked),
-    cancel: Effect.asVoid(Deferred.succeed(over, cancelled)),
+    cancel: (notify) =>
+      Effect.suspend(() => {
+        cancelling = true
+        return Effect.zipRight(notify, Deferred.succeed(over, cancelled))
+      }),
   }
 })

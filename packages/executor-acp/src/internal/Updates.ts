@@ -1,8 +1,8 @@
 /**
  * What an agent tells of its work, as AG-UI events.
  *
- * A message and a thought last until something else comes; a tool call ends when its arguments are known, and has its
- * result when it is done. A plan is an activity: it is shown as it moves on, and is no state that a client would send
+ * A message or a thought with a message id lasts until a chunk has another id. Without an id it lasts until something
+ * else comes. A tool call ends when its arguments are known, and has its result when it is done. A plan is an activity: it is shown as it moves on, and is no state that a client would send
  * back. What AG-UI has no event for is CUSTOM, as the agent gave it.
  */
 import { AgentEvent } from "@runlease/core"
@@ -23,6 +23,13 @@ export type Event = AgentEvent.LogEvent
 type Events = ReadonlyArray<Event>
 
 type Kind = "text" | "thought"
+
+interface OpenMessage {
+  readonly kind: Kind
+  readonly id: string
+  /** The agent's own id of the message. */
+  readonly of: string | undefined
+}
 
 export interface Updates {
   /** The events of one `session/update`. */
@@ -59,14 +66,17 @@ const ends = (kind: Kind, id: string): Events =>
 export const make = ({ messageId, suffix }: Options): Updates => {
   const calls = ToolCalls.make(suffix)
   let metadata: Readonly<Record<string, unknown>> = {}
-  let open: { readonly kind: Kind; readonly id: string; readonly of: string | null | undefined } | undefined
+  let open: ReadonlyArray<OpenMessage> = []
   let count = 0
 
-  const closeMessage = (): Events => {
-    const events = open === undefined ? [] : ends(open.kind, open.id)
-    open = undefined
-    return events
+  const close = (ending: (message: OpenMessage) => boolean): Events => {
+    const closing = open.filter(ending)
+    open = open.filter((message) => !ending(message))
+    return closing.flatMap(({ id, kind }) => ends(kind, id))
   }
+
+  /** Ends the message or thought without an id, since something else comes. */
+  const closeUnnamed = () => close(({ of }) => of === undefined)
 
   const onChunk = (kind: Kind, chunk: Update.Chunk): Events => {
     const { content } = chunk
@@ -75,13 +85,13 @@ export const make = ({ messageId, suffix }: Options): Updates => {
     }
     const text = content["text"]
     if (text === "") return []
-    if (open !== undefined && open.kind === kind && open.of === chunk.messageId) {
-      return [delta(kind, open.id, text)]
-    }
-    const closing = closeMessage()
+    const of = chunk.messageId ?? undefined
+    const same = open.find((message) => message.kind === kind && message.of === of)
+    if (same !== undefined) return [delta(kind, same.id, text)]
+    const closing = close((message) => message.of === undefined || message.of !== of)
     const id = count === 0 ? messageId : `${messageId}.${count}`
     count += 1
-    open = { kind, id, of: chunk.messageId }
+    open = [...open, { kind, id, of }]
     return [...closing, ...starts(kind, id), delta(kind, id, text)]
   }
 
@@ -116,7 +126,7 @@ export const make = ({ messageId, suffix }: Options): Updates => {
             return []
           case "tool_call":
           case "tool_call_update":
-            return [...closeMessage(), ...calls.on(known)]
+            return [...closeUnnamed(), ...calls.on(known)]
           case "plan":
             return onPlan(known)
           case "usage_update": {
@@ -131,11 +141,11 @@ export const make = ({ messageId, suffix }: Options): Updates => {
   return {
     on,
     asked: (call) => {
-      const closing = closeMessage()
+      const closing = closeUnnamed()
       const [events, known] = calls.asked(call)
       return [[...closing, ...events], known]
     },
-    close: () => [...closeMessage(), ...calls.close()],
+    close: () => [...close(() => true), ...calls.close()],
     metadata: () => metadata,
   }
 }
