@@ -1,7 +1,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import {
   Executors,
-  Ids,
+  type Ids,
   Interrupts,
   MemoryControlPlane,
   RequestSnapshot,
@@ -39,8 +39,8 @@ const program = Effect.gen(function* () {
   const log = yield* RunLog.RunLog
   for (const amount of [20, 400, 900]) {
     const { run } = yield* runs.submit({
-      publicId: Ids.RunId.make(`refund-${amount}`),
-      agentId: Ids.AgentId.make("refunds"),
+      publicId: `refund-${amount}`,
+      agentId: "refunds",
       snapshot: RequestSnapshot.fromText(String(amount)),
     })
     yield* Console.log(run.runId)

@@ -1,5 +1,5 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AiExecutor, AiModel } from "@runlease/executor-ai"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import * as StandIn from "./StandIn.js"
@@ -26,7 +26,7 @@ const program = Effect.gen(function* () {
     yield* Console.log(`you:   ${question}`)
     messages.push(message("user", question, `user-${messages.length}`))
     const { run } = yield* runs.submit({
-      agentId: Ids.AgentId.make("chat"),
+      agentId: "chat",
       snapshot: { ...RequestSnapshot.empty, messages: [...messages] },
     })
     const answer = yield* log.follow({ runId: run.runId }).pipe(

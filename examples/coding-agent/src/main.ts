@@ -1,6 +1,6 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { type Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AcpExecutor } from "@runlease/executor-acp"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import { fileURLToPath } from "node:url"
@@ -34,7 +34,7 @@ const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
   const { run } = yield* runs.submit({
-    agentId: Ids.AgentId.make("coder"),
+    agentId: "coder",
     snapshot: RequestSnapshot.fromText("Write a greeting to the world into greeting.txt"),
   })
   yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => {

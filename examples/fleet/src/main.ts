@@ -1,6 +1,6 @@
 import { Command, FetchHttpClient } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Ids, RequestSnapshot, RunLog, Runs } from "@runlease/core"
+import { RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { Console, Deferred, Effect, Layer, Redacted, Stream } from "effect"
 import { fileURLToPath } from "node:url"
@@ -42,7 +42,7 @@ const answerOf = Effect.fnUntraced(function* (text: string) {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
   const { run } = yield* runs.submit({
-    agentId: Ids.AgentId.make("task"),
+    agentId: "task",
     snapshot: RequestSnapshot.fromText(text),
   })
   return yield* Stream.runFold(log.follow({ runId: run.runId }), "", (answer, { event }) =>

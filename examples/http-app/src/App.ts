@@ -1,5 +1,5 @@
 import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
-import { Executors, Ids, RequestSnapshot, Runs, Worker } from "@runlease/core"
+import { Executors, RequestSnapshot, Runs, Worker } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
 import { Effect, Layer } from "effect"
@@ -16,8 +16,8 @@ const greet = HttpLayerRouter.use((router) =>
         const { name = "" } = yield* HttpLayerRouter.params
         const { run } = yield* Effect.orDie(
           runs.submit({
-            publicId: Ids.RunId.make(`greet-${name}`),
-            agentId: Ids.AgentId.make("greeter"),
+            publicId: `greet-${name}`,
+            agentId: "greeter",
             snapshot: RequestSnapshot.fromText(name),
           }),
         )

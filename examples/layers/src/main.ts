@@ -1,5 +1,5 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { Console, Effect, Layer, Stream } from "effect"
 import * as Rates from "./Rates.js"
 import * as RatesExecutor from "./RatesExecutor.js"
@@ -10,8 +10,8 @@ const program = Effect.gen(function* () {
   const log = yield* RunLog.RunLog
   for (const currency of ["USD", "GBP", "CHF"]) {
     const { run } = yield* runs.submit({
-      publicId: Ids.RunId.make(currency),
-      agentId: Ids.AgentId.make("rates"),
+      publicId: currency,
+      agentId: "rates",
       snapshot: RequestSnapshot.fromText(currency),
     })
     yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) =>

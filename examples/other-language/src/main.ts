@@ -1,5 +1,5 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { CommandExecutor } from "@runlease/executor-command"
 import { Console, Effect, Layer, Stream } from "effect"
 import { fileURLToPath } from "node:url"
@@ -14,8 +14,8 @@ const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
   const { run } = yield* runs.submit({
-    publicId: Ids.RunId.make("count-1"),
-    agentId: Ids.AgentId.make("counter"),
+    publicId: "count-1",
+    agentId: "counter",
     snapshot: RequestSnapshot.fromText("how many words are in this"),
   })
   yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) =>

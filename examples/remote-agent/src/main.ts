@@ -1,6 +1,6 @@
 import { HttpServer } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
-import { Ids, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AgUiExecutor } from "@runlease/executor-ag-ui"
 import { Config, Console, Effect, Layer, Option, Stream } from "effect"
 import * as StandIn from "./StandIn.js"
@@ -35,8 +35,8 @@ const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
   const { run } = yield* runs.submit({
-    publicId: Ids.RunId.make("count-1"),
-    agentId: Ids.AgentId.make("counter"),
+    publicId: "count-1",
+    agentId: "counter",
     snapshot: RequestSnapshot.fromText("How many letters?"),
   })
   yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event, eventId }) =>

@@ -1,4 +1,4 @@
-import { AgentEvent, Ids, RequestSnapshot, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { Console, Effect, Stream } from "effect"
 
 /** The other side: a run is submitted, and its log printed until it ends. */
@@ -6,7 +6,7 @@ export const submitAndShow = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
   const { run } = yield* runs.submit({
-    agentId: Ids.AgentId.make("echo"),
+    agentId: "echo",
     snapshot: RequestSnapshot.fromText("hello"),
   })
   yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event, eventId }) =>

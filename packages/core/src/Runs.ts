@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Effect } from "effect"
-import { Context, Schema } from "effect"
+import { Context, Effect, Either, ParseResult, Schema } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type { ConversationNotFound } from "./Conversations.js"
 import * as Ids from "./Ids.js"
@@ -48,7 +47,7 @@ export const Submission = Schema.Struct({
 })
 export type Submission = typeof Submission.Type
 
-/** A submission as written by hand: branded ids may be plain strings. They are checked. */
+/** A submission as written by hand: ids may be plain strings. `Runs.submit` checks them. */
 export type SubmissionInput = Omit<typeof Submission.Encoded, "availableAt"> & {
   readonly availableAt?: Submission["availableAt"]
 }
@@ -105,6 +104,33 @@ export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/N
   }
 }
 
+/** The submission has a value that no run can have, in `field`. Nothing was submitted. */
+export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
+  "@runlease/core/InvalidSubmission",
+)("InvalidSubmission", { field: Schema.String, message: Schema.String }) {}
+
+const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
+
+const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> =>
+  Either.mapLeft(validate(input), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const field = issue?.path.map(String).join(".") ?? ""
+    const problem = issue?.message.split("\n")[0] ?? "is malformed"
+    return new InvalidSubmission({ field, message: field === "" ? problem : `${field}: ${problem}` })
+  })
+
+/**
+ * `Runs.submit` of a control plane that takes checked submissions. Every control plane is made with it, so that
+ * they all refuse the same.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const submitChecked = <A, E>(
+  submit: (submission: Submission) => Effect.Effect<A, E>,
+): ((input: SubmissionInput) => Effect.Effect<A, E | InvalidSubmission>) =>
+  Effect.fn("Runs.submit")((input: SubmissionInput) => Effect.flatMap(check(input), submit))
+
 export interface ListRuns extends PageRequest {
   readonly status?: RunStatus | undefined
   readonly agentId?: Ids.AgentId | undefined
@@ -116,10 +142,10 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
   {
     /** Accepts a run, once: the same public id with the same request gives the first run and `duplicate`. */
     readonly submit: (
-      submission: Submission,
+      submission: SubmissionInput,
     ) => Effect.Effect<
       { readonly run: Run; readonly duplicate: boolean },
-      ConversationNotFound | RunNotFound | SubmissionConflict | ControlPlaneUnavailable
+      ConversationNotFound | InvalidSubmission | RunNotFound | SubmissionConflict | ControlPlaneUnavailable
     >
 
     readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneUnavailable>

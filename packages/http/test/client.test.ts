@@ -95,6 +95,28 @@ describe("a client whose control plane does not do its part", () => {
     }).pipe(Effect.provide(store)),
   )
 
+  it.live("is told what of a submission is refused, though it saw nothing wrong with it", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const refused = yield* Effect.flip(runs.submit({ agentId: "agent" }))
+      assertTrue(refused._tag === "InvalidSubmission")
+      deepStrictEqual([refused.field, refused.message], ["request.agent_id", "request.agent_id: is reserved"])
+    }).pipe(
+      Effect.provide(
+        answering(
+          HttpServerResponse.unsafeJson(
+            {
+              error: "invalid_request",
+              detail: "request.agent_id: is reserved",
+              field: "request.agent_id",
+            },
+            { status: 400 },
+          ),
+        ),
+      ),
+    ),
+  )
+
   it.live("names a project that is not there", () =>
     Effect.gen(function* () {
       const { key, url } = yield* Served

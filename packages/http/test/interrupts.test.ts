@@ -1,7 +1,7 @@
 import { EventSchemas, InterruptSchema } from "@ag-ui/core/schemas"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { MemoryControlPlane } from "@runlease/core"
+import { Ids, MemoryControlPlane } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer } from "effect"
 import * as AgUiView from "../src/AgUiView.js"
@@ -63,7 +63,7 @@ describe("interrupts on the wire", () => {
         deepStrictEqual(canonical.json.config.waiting_interrupts, [approval, lookup])
         assertTrue(canonical.json.waiting_reason.includes("Deploy it?"))
 
-        const events = yield* TestRuns.eventsOf(TestRuns.submission({ publicId: runId }).publicId!)
+        const events = yield* TestRuns.eventsOf(Ids.RunId.make(runId))
         const finished = EventSchemas.parse(events.at(-1))
         assertTrue(finished.type === "RUN_FINISHED" && finished.outcome?.type === "interrupt")
         const told = finished.outcome.interrupts.map((interrupt) => InterruptSchema.parse(interrupt))

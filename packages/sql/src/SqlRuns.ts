@@ -13,7 +13,7 @@ import {
   Page,
   type RequestSnapshot,
   Run,
-  type Runs,
+  Runs,
 } from "@runlease/core"
 import { Effect, Either } from "effect"
 import { execute } from "./Execute.js"
@@ -201,7 +201,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
   })
 
   return (projectId) => ({
-    submit: Effect.fn("Runs.submit")((submission) => submit(projectId, submission)),
+    submit: Runs.submitChecked((submission) => submit(projectId, submission)),
 
     get: Effect.fn("Runs.get")(function* (runId) {
       const row = yield* store.read("Runs.get", RunReads.findRun(store, { projectId, runId }))

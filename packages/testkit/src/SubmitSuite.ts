@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
-import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
-import { type ListRuns, Runs } from "@runlease/core/Runs"
+import { type ListRuns, Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { DateTime, Effect, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
@@ -119,6 +119,40 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           )
         }
         strictEqual((yield* runs.list()).items.length, 1)
+      }),
+    )
+
+    test(
+      "submit takes plain strings, and the ids that it gave",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const { run } = yield* runs.submit({ agentId: "writer", publicId: "plain" })
+        strictEqual(run.runId, "plain")
+        const { conversationId, runId } = run
+        const child = yield* runs.submit({ agentId: run.agentId, conversationId, parentRunId: runId })
+        deepStrictEqual([child.run.agentId, child.run.parentRunId], ["writer", "plain"])
+      }),
+    )
+
+    test(
+      "submit refuses what no run can have, and submits nothing",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const wrong: ReadonlyArray<readonly [string, SubmissionInput]> = [
+          ["agentId", { agentId: "" }],
+          ["agentId", { agentId: "a".repeat(129) }],
+          ["publicId", { agentId: "writer", publicId: ".." }],
+          ["conversationId", { agentId: "writer", conversationId: "not a UUID" }],
+          ["parentRunId", { agentId: "writer", parentRunId: "a\nb" }],
+          ["priority", { agentId: "writer", priority: 1001 }],
+        ]
+        for (const [field, submission] of wrong) {
+          const refused = yield* Effect.flip(runs.submit(submission))
+          assertTrue(refused._tag === "InvalidSubmission", `${field}: ${refused._tag}`)
+          strictEqual(refused.field, field)
+          assertTrue(refused.message.startsWith(`${field}: `), refused.message)
+        }
+        deepStrictEqual((yield* runs.list()).items, [])
       }),
     )
 

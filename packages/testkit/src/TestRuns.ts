@@ -11,9 +11,9 @@ import * as Interrupt from "@runlease/core/Interrupt"
 import type { Suspension } from "@runlease/core/Leases"
 import { type ClaimedRun, EventId, type LeaseRef, type Run } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
-import { Runs, Submission, type SubmissionInput } from "@runlease/core/Runs"
+import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { Duration, Effect, Fiber, type Layer, Option, Schema, type Scope, TestClock } from "effect"
+import { Duration, Effect, Fiber, type Layer, Option, type Scope, TestClock } from "effect"
 
 /**
  * Declares tests that each get a control plane of their own from `layer`, under the TestClock.
@@ -37,9 +37,11 @@ export const register = (workerKey = "worker-1", implementationKind = "test") =>
     return worker.id
   })
 
-/** A submission for agent `agent`, checked. */
-export const submission = (input: Partial<SubmissionInput> = {}): Submission =>
-  Schema.decodeUnknownSync(Schema.typeSchema(Submission))({ agentId: "agent", ...input })
+/** A submission for agent `agent`. */
+export const submission = (input: Partial<SubmissionInput> = {}): SubmissionInput => ({
+  agentId: "agent",
+  ...input,
+})
 
 /** Submits a run and gives it. */
 export const submit = (input: Partial<SubmissionInput> = {}) =>

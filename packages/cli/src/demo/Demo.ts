@@ -142,7 +142,7 @@ export const run = Effect.fn("Demo.run")(function* (
 
     const workOn = Effect.fnUntraced(function* (document: Document) {
       const { run: submitted } = yield* runs.submit({
-        agentId: Ids.AgentId.make("outliner"),
+        agentId: "outliner",
         snapshot: RequestSnapshot.fromText(document.path),
       })
       byRun.set(submitted.runId, document)

@@ -5,7 +5,7 @@ import { Effect, Either } from "effect"
 import * as Answers from "../Answers.js"
 import * as Ids from "../Ids.js"
 import { isTerminal, type LeaseLost, type LeaseRef, RunEnded, type RunNotFound } from "../Run.js"
-import type { Runs } from "../Runs.js"
+import { type Runs, submitChecked } from "../Runs.js"
 import type { SessionRecord, WorkerSession } from "../WorkerSession.js"
 import { findRun, leaseLost, pageOf } from "./Lookup.js"
 import * as Moves from "./Moves.js"
@@ -50,7 +50,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
   }
 
   return {
-    submit: Effect.fn("Runs.submit")((submission) => submit(state, projectId, submission)),
+    submit: submitChecked((submission) => submit(state, projectId, submission)),
 
     get: Effect.fn("Runs.get")((runId) => Either.map(findRun(project, runId), ({ run }) => run)),
 

@@ -71,6 +71,9 @@ export const make = (
       if (refused.httpStatus === 409) {
         return new Runs.SubmissionConflict({ publicId: submission.publicId ?? "" })
       }
+      if (refused.body.error === "invalid_request") {
+        return new Runs.InvalidSubmission({ field: refused.body.field ?? "", message: refused.body.detail })
+      }
       if (refused.body.error === "run_not_found") {
         return new Run.RunNotFound({ runId: submission.parentRunId ?? "" })
       }
@@ -80,20 +83,22 @@ export const make = (
     }
 
     return {
-      submit: Effect.fn("Runs.submit")(function* (submission) {
-        const ours = additions ? undefined : ofOurs(submission)
-        if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
-        const { duplicate, run } = yield* transport
-          .request({
-            operation: "Runs.submit",
-            method: "POST",
-            path: "/runs",
-            body: encodeSubmission(submission),
-            success: Submitted,
-          })
-          .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(submitVerdict(submission)(refused))))
-        return { run: yield* views.toRun(run), duplicate: duplicate ?? false }
-      }),
+      submit: Runs.submitChecked(
+        Effect.fnUntraced(function* (submission: Runs.Submission) {
+          const ours = additions ? undefined : ofOurs(submission)
+          if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
+          const { duplicate, run } = yield* transport
+            .request({
+              operation: "Runs.submit",
+              method: "POST",
+              path: "/runs",
+              body: encodeSubmission(submission),
+              success: Submitted,
+            })
+            .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(submitVerdict(submission)(refused))))
+          return { run: yield* views.toRun(run), duplicate: duplicate ?? false }
+        }),
+      ),
 
       get: views.get,
 

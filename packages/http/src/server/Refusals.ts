@@ -33,6 +33,7 @@ export type PortError =
   | RunLog.CursorMismatch
   | RunLog.EventRefused
   | RunLog.RunWaiting
+  | Runs.InvalidSubmission
   | Runs.NotWaiting
   | Runs.SubmissionConflict
   | WorkerRegistry.WorkerNotFound
@@ -87,6 +88,8 @@ export const of: (error: PortError | Refusal.Refusal) => Refusal.Refusal = Match
     ProjectExists: (error) => Refusal.make(409, "project_exists", error.message, { field: "slug" }),
     SubmissionConflict: (error) =>
       Refusal.make(409, "submission_conflict", error.message, { field: "public_id" }),
+    InvalidSubmission: (error) =>
+      Refusal.make(400, "invalid_request", error.message, error.field === "" ? {} : { field: error.field }),
     NotWaiting: (error) =>
       Refusal.make(409, error.answered ? "answered_otherwise" : "not_waiting", error.message, {
         interrupt_id: error.interruptId,
