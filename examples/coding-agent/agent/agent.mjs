@@ -21,7 +21,9 @@ agent({ name: "stand-in" })
   .onRequest("session/new", ({ params }) => {
     const sessionId = `session-${process.pid}`
     folders.set(sessionId, params.cwd)
-    return { sessionId }
+    // A mode that asks, so that `permission: "ask"` finds one.
+    const ask = { id: "ask", name: "Ask", description: "Asks for permission before each edit" }
+    return { sessionId, modes: { currentModeId: ask.id, availableModes: [ask] } }
   })
   .onRequest("session/prompt", async ({ client, params }) => {
     const { sessionId } = params
