@@ -139,12 +139,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const events = yield* Mailbox.make<Updates.Event, Executor.ExecutorFailure>({ capacity })
     // Ids of an earlier attempt name what is in the log already.
     const first = run.latestSequence === 0
-    const updates = Updates.make({
-      messageId: first ? run.messageId : yield* Ids.uuidV7,
-      suffix: first ? "" : `-${run.leaseEpoch ?? mark}`,
-    })
     let session: { readonly id: string; readonly agent: string | undefined } | undefined
     let dropping = false
+    /** Once the run is to wait for answers, only the results of calls that need none are of use. */
+    let onlyCalls = false
+    /** The calls that the agent has asked about and that it may not make yet. */
+    const unanswered = new Set<string>()
 
     const emit = (some: ReadonlyArray<Updates.Event>): Effect.Effect<void> =>
       Effect.asVoid(events.offerAll(dropping ? [] : some))
@@ -164,6 +164,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
     const programs = { ...bounds, env: { ...env, ...Environment.ofRun(run, cwd) } }
     const terminals = yield* Terminals.make({ ...programs, root: cwd, mark })
+    const updates = Updates.make({
+      messageId: first ? run.messageId : yield* Ids.uuidV7,
+      suffix: first ? "" : `-${run.leaseEpoch ?? mark}`,
+      terminalOutput: terminals.outputOf,
+    })
 
     const agent = yield* Agent.start({
       ...programs,
@@ -176,18 +181,24 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       maxMessageBytes,
       onUpdate: (params) =>
         Option.match(Update.notification(params), {
-          onNone: () => emit(updates.on(params)),
+          onNone: () => emit(onlyCalls ? [] : updates.on(params)),
           onSome: ({ sessionId, update }) =>
             session !== undefined && session.id !== sessionId
               ? Effect.void
-              : emit(dropping ? [] : updates.on(update)),
+              : emit(
+                  dropping ? [] : onlyCalls ? updates.onCancelled(update, unanswered) : updates.on(update),
+                ),
         }),
       handlers: {
         ...Files.make(cwd, maxMessageBytes),
-        ...terminals,
+        ...terminals.handlers,
         requestPermission: (request) => {
+          const { toolCallId } = request.toolCall
           const [told, call] = updates.asked(request.toolCall)
-          return Effect.zipRight(emit(told), permissions.answer(request, call))
+          unanswered.add(toolCallId)
+          return Effect.zipRight(emit(told), permissions.answer(request, call)).pipe(
+            Effect.tap(({ outcome }) => outcome.outcome === "selected" && unanswered.delete(toolCallId)),
+          )
         },
       },
     }).pipe(Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }))
@@ -251,17 +262,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     /** Waits for as long as the agent may take, though a finalizer is not interrupted otherwise. */
     const within = <A>(effect: Effect.Effect<A>) =>
       Effect.timeoutOption(Effect.interruptible(effect), cancelGrace)
-    // The answer to a prompt is waited for when nobody wants it any more, since it says that the agent has stopped.
+    /** The answer to the prompt says that the agent has stopped. */
+    const cancel = Effect.gen(function* () {
+      if (yield* Deferred.isDone(prompted)) return
+      yield* permissions.cancel(agent.notify("session/cancel", { sessionId }))
+      yield* within(Effect.exit(Deferred.await(prompted)))
+    })
     yield* Effect.acquireRelease(
       Effect.interruptible(prompt).pipe(Effect.intoDeferred(prompted), Effect.forkIn(scope)),
       () =>
         Effect.gen(function* () {
           dropping = true
           yield* events.shutdown
-          if (!(yield* Deferred.isDone(prompted))) {
-            yield* permissions.cancel(agent.notify("session/cancel", { sessionId }))
-            yield* within(Effect.exit(Deferred.await(prompted)))
-          }
+          yield* cancel
           yield* agent.group.endInput
           yield* within(agent.group.ending)
         }),
@@ -270,6 +283,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     yield* Deferred.await(prompted).pipe(
       Effect.catchTag("Refused", (refused) => Failure.ofRefusal(name, refused)),
       Effect.raceFirst(permissions.asked),
+      Effect.tapErrorTag("AwaitAnswers", () => {
+        onlyCalls = true
+        return cancel
+      }),
       Effect.matchEffect({
         onFailure: (failure) => Effect.zipRight(emit(updates.close()), events.fail(failure)),
         onSuccess: (response) =>

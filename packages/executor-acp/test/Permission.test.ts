@@ -175,4 +175,45 @@ describe("a question", () => {
       assertTrue((yield* outcomes(subject)).length >= 2)
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
+
+  it.live("leaves the results of the calls beside it, and nothing that its cancellation brings about", () =>
+    Effect.gen(function* () {
+      const beside = (status: string, text: string) => ({
+        sessionUpdate: status === "in_progress" ? "tool_call" : "tool_call_update",
+        toolCallId: "beside",
+        title: "Read b",
+        status,
+        ...(text === "" ? {} : { content: [{ type: "content", content: { type: "text", text } }] }),
+      })
+      const subject = yield* scripted(
+        {
+          capabilities: { loadSession: true },
+          steps: [
+            { update: beside("in_progress", "") },
+            {
+              ...ask,
+              onCancelled: [
+                beside("completed", "what b holds"),
+                {
+                  sessionUpdate: "agent_message_chunk",
+                  content: { type: "text", text: "[interrupted]" },
+                },
+              ],
+            },
+          ],
+        },
+        { permission: "ask", cancelGrace: "5 seconds" },
+      )
+      const { runId } = yield* working(subject)
+      yield* asked(subject, runId)
+      const events = yield* TestRuns.eventsOf(runId)
+      deepStrictEqual(
+        events.flatMap((event) =>
+          event.type === "TOOL_CALL_RESULT" ? [[event.toolCallId, event.content]] : [],
+        ),
+        [["beside", "what b holds"]],
+      )
+      strictEqual(yield* logText(runId), "")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
 })

@@ -162,7 +162,7 @@ describe("the MCP servers of a session", () => {
           )
           deepStrictEqual(
             sent.map((all) => all.map(({ name }: acp.McpServer) => name)),
-            [names],
+            [Array.from<string>(names)],
           )
         }
       }).pipe(Effect.scoped, Effect.provide(ports)),

@@ -165,6 +165,65 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
+  const details = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
+    events.flatMap((event) =>
+      event.type === "CUSTOM" && event.name === "acp.tool_call" ? [event.value] : [],
+    )
+  const results = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
+    events.flatMap((event) => (event.type === "TOOL_CALL_RESULT" ? [event.content] : []))
+
+  it.live("tells a new title and kind of a call, and content that is taken back", () =>
+    Effect.gen(function* () {
+      const content = [{ type: "content", content: { type: "text", text: "draft" } }]
+      const more = (fields: object) => ({
+        update: { sessionUpdate: "tool_call_update", toolCallId: "c", ...fields },
+      })
+      const subject = yield* scripted({
+        steps: [
+          {
+            update: { sessionUpdate: "tool_call", toolCallId: "c", title: "Run", kind: "other", content: [] },
+          },
+          more({ title: "Run ls", kind: "execute" }),
+          more({ title: "Run ls", content }),
+          more({ content: [] }),
+          more({ status: "completed" }),
+        ],
+      })
+      const events = yield* eventsOf(subject)
+      deepStrictEqual(details(events), [
+        { toolCallId: "c", title: "Run ls", kind: "execute" },
+        { toolCallId: "c", title: "Run ls", content },
+        { toolCallId: "c", content: [] },
+      ])
+      deepStrictEqual(results(events), [""])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("has what a terminal of a call put out as its result, after its release too", () =>
+    Effect.gen(function* () {
+      const terminal = { command: "printf", args: ["out"] }
+      const shown = (toolCallId: string) => ({ toolCallId, title: "Run", status: "completed" })
+      const subject = yield* scripted({
+        steps: [
+          { terminal, wait: true, shown: shown("held") },
+          { terminal, wait: true, release: true, shown: shown("released") },
+          {
+            update: {
+              sessionUpdate: "tool_call",
+              ...shown("unknown"),
+              content: [{ type: "terminal", terminalId: "t" }],
+            },
+          },
+        ],
+      })
+      deepStrictEqual(results(yield* eventsOf(subject)), [
+        "out",
+        "out",
+        '[{"type":"terminal","terminalId":"t"}]',
+      ])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
   for (const stop of ["max_tokens", "max_turn_requests", "refusal"]) {
     it.live(`that stops for ${stop} fails the run with that code`, () =>
       Effect.gen(function* () {

@@ -41,7 +41,7 @@ export interface Permissions {
   readonly asked: Effect.Effect<never, Executor.ExecutorFailure>
   /**
    * Answers all questions that come from now on with `cancelled`. Those that are open get the same answer once `notify`
-   * has told the agent of the cancellation.
+   * has told the agent of the cancellation. It has no effect the second time.
    */
   readonly cancel: (notify: Effect.Effect<void>) => Effect.Effect<void>
 }
@@ -165,6 +165,7 @@ export const make = Effect.fnUntraced(function* (
     asked: Deferred.await(asked),
     cancel: (notify) =>
       Effect.suspend(() => {
+        if (cancelling) return Effect.void
         cancelling = true
         return Effect.zipRight(notify, Deferred.succeed(over, cancelled))
       }),

@@ -4,6 +4,7 @@ import type * as acp from "@agentclientprotocol/sdk"
 import { Ids } from "@runlease/core"
 import { ProcessGroup } from "@runlease/process"
 import { type Duration, Effect, ExecutionStrategy, Exit, Fiber, Option, Scope, Stream } from "effect"
+import * as Bounded from "./Bounded.js"
 import * as Confinement from "./Confinement.js"
 
 export interface Options {
@@ -60,6 +61,8 @@ const exitOf = ({ code, signal }: ProcessGroup.Ending) => ({ exitCode: code, sig
 export const make = Effect.fnUntraced(function* (options: Options) {
   const parent = yield* Effect.scope
   const terminals = new Map<string, Terminal>()
+  /** The outputs of the latest terminals that were released. */
+  const released = new Map<string, string>()
 
   const find = (id: string): Effect.Effect<Terminal, RequestError> => {
     const terminal = terminals.get(id)
@@ -103,7 +106,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const ending = ({ group, read }: Terminal) => Effect.zipRight(Fiber.join(read), group.ending)
 
-  return {
+  const handlers = {
     createTerminal: (request: acp.CreateTerminalRequest) => Effect.uninterruptible(start(request)),
 
     terminalOutput: ({ terminalId }: acp.TerminalOutputRequest) =>
@@ -125,10 +128,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
     releaseTerminal: ({ terminalId }: acp.ReleaseTerminalRequest) =>
       Effect.gen(function* () {
-        const { scope } = yield* find(terminalId)
+        const { output, scope } = yield* find(terminalId)
         terminals.delete(terminalId)
         yield* Scope.close(scope, Exit.void)
+        released.set(terminalId, Bounded.text(output().output))
+        for (const id of Array.from(released.keys()).slice(0, -maxTerminals)) released.delete(id)
         return {}
       }),
+  }
+
+  return {
+    handlers,
+    /** What a terminal has put out so far, after its release too; undefined for one that is not known. */
+    outputOf: (terminalId: string): string | undefined =>
+      terminals.get(terminalId)?.output().output ?? released.get(terminalId),
   }
 })

@@ -25,32 +25,54 @@ const isEmpty = (value: unknown): boolean =>
   (Array.isArray(value) && value.length === 0) ||
   (Predicate.isRecord(value) && Object.keys(value).length === 0)
 
+/** An empty list takes back the one before it. */
+const takesBack = (value: unknown, before: unknown): boolean =>
+  Array.isArray(value) && value.length === 0 && !isEmpty(before)
+
 /** What an update says, without what it leaves empty: an empty input is one that is still being written. */
-const saidBy = (call: ToolCall): Partial<ToolCall> =>
-  Object.fromEntries(
-    Object.entries(call).filter(([key, value]) => key !== "sessionUpdate" && !isEmpty(value)),
+const saidBy = (call: ToolCall, before: Partial<ToolCall> | undefined): Partial<ToolCall> => {
+  const { content, locations } = before ?? {}
+  const lists: Readonly<Record<string, unknown>> = { content, locations }
+  return Object.fromEntries(
+    Object.entries(call).filter(
+      ([key, value]) => key !== "sessionUpdate" && (!isEmpty(value) || takesBack(value, lists[key])),
+    ),
   )
+}
 
 export const hasInput = (call: Partial<ToolCall>): boolean => !isEmpty(call.rawInput)
 
 const isDone = (status: string | null | undefined): boolean => status === "completed" || status === "failed"
 
-const textOf = (part: Readonly<Record<string, unknown>>): ReadonlyArray<string> => {
-  const content = part["content"]
-  return part["type"] === "content" && Predicate.isRecord(content) && typeof content["text"] === "string"
+/** The output of a terminal of ours. */
+type TerminalOutput = (terminalId: string) => string | undefined
+
+const textOf = (part: Readonly<Record<string, unknown>>, output: TerminalOutput): ReadonlyArray<string> => {
+  const { content, terminalId, type } = part
+  if (type === "terminal" && typeof terminalId === "string") {
+    const text = output(terminalId)
+    return text === undefined ? [] : [text]
+  }
+  return type === "content" && Predicate.isRecord(content) && typeof content["text"] === "string"
     ? [content["text"]]
     : []
 }
 
 /** The result as text: what the agent shows of it, or else what its tool gave. */
-const resultOf = ({ content, rawOutput }: Partial<ToolCall>): string => {
-  const shown = (content ?? []).flatMap(textOf)
+const resultOf = ({ content, rawOutput }: Partial<ToolCall>, output: TerminalOutput): string => {
+  const shown = (content ?? []).flatMap((part) => textOf(part, output))
   if (shown.length > 0) return shown.join("\n")
-  const raw = rawOutput ?? content
+  const raw = rawOutput ?? (isEmpty(content) ? "" : content)
   return typeof raw === "string" ? raw : (JSON.stringify(raw) ?? "")
 }
 
-export const make = (suffix: string) => {
+export interface Options {
+  /** What makes the ids of tool calls differ from those of another attempt; empty at the first. */
+  readonly suffix: string
+  readonly terminalOutput: TerminalOutput
+}
+
+export const make = ({ suffix, terminalOutput }: Options) => {
   const calls = new Map<string, Known>()
 
   const args = (call: Known): readonly [Known, Events] => {
@@ -72,28 +94,34 @@ export const make = (suffix: string) => {
           messageId: `${call.id}-result`,
           toolCallId: call.id,
           role: "tool",
-          content: Bounded.text(resultOf(call.said)),
+          content: Bounded.text(resultOf(call.said, terminalOutput)),
           ...(call.said.status === "failed" ? { isError: true } : {}),
         },
       ],
     ]
   }
 
-  /** What no event of AG-UI has a place for: content, diffs, places in files, the raw output, another input. */
-  const details = (call: Known, said: Partial<ToolCall>): Events => {
+  /**
+   * What no event of AG-UI has a place for: content, diffs, places in files, the raw output, another input, another title
+   * or kind.
+   */
+  const details = (call: Known, said: Partial<ToolCall>, before: Known | undefined): Events => {
     const { content, locations, rawInput, rawOutput, ...rest } = said
     const other =
       call.input !== undefined && rawInput !== undefined && Json.canonicalJson(rawInput) !== call.input
     const more = { content, locations, rawOutput, rawInput: other ? rawInput : undefined }
     const kept = Object.entries(more).filter(([, value]) => value !== undefined)
-    if (kept.length === 0) return []
+    const renamed =
+      before !== undefined &&
+      (["title", "kind", "name"] as const).some((key) => key in said && said[key] !== before.said[key])
+    if (kept.length === 0 && !renamed) return []
     const value = { ...rest, toolCallId: call.id, ...Object.fromEntries(kept) }
     return [AgentEvent.custom("acp.tool_call", Bounded.json(value))]
   }
 
   const take = (update: ToolCall, asked: boolean): readonly [Events, Known] => {
     const before = calls.get(update.toolCallId)
-    const said = saidBy(update)
+    const said = saidBy(update, before?.said)
     const id = before?.id ?? `${update.toolCallId}${suffix}`
     let call: Known = {
       toolCallId: update.toolCallId,
@@ -111,7 +139,7 @@ export const make = (suffix: string) => {
       call = next
       events.push(...more)
     }
-    events.push(...details(call, said))
+    events.push(...details(call, said, before))
     const [next, more] = result(call)
     events.push(...more)
     calls.set(update.toolCallId, next)

@@ -2,8 +2,9 @@
  * What an agent tells of its work, as AG-UI events.
  *
  * A message or a thought with a message id lasts until a chunk has another id. Without an id it lasts until something
- * else comes. A tool call ends when its arguments are known, and has its result when it is done. A plan is an activity: it is shown as it moves on, and is no state that a client would send
- * back. What AG-UI has no event for is CUSTOM, as the agent gave it.
+ * else comes. A tool call ends when its arguments are known, and has its result when it is done. A plan is an activity: it
+ * is shown as it moves on, and is no state that a client would send back. What AG-UI has no event for is CUSTOM, as the
+ * agent gave it.
  */
 import { AgentEvent } from "@runlease/core"
 import { Option, Predicate } from "effect"
@@ -11,11 +12,9 @@ import * as Bounded from "./Bounded.js"
 import * as ToolCalls from "./ToolCalls.js"
 import * as Update from "./Update.js"
 
-export interface Options {
+export interface Options extends ToolCalls.Options {
   /** The id of the first message; each later one has this and a number. */
   readonly messageId: string
-  /** What makes the ids of tool calls differ from those of another attempt; empty at the first. */
-  readonly suffix: string
 }
 
 export type Event = AgentEvent.LogEvent
@@ -34,6 +33,8 @@ interface OpenMessage {
 export interface Updates {
   /** The events of one `session/update`. */
   readonly on: (update: unknown) => Events
+  /** The events of an update that comes after a cancellation: those of tool calls, but for the ones in `excluded`. */
+  readonly onCancelled: (update: unknown, excluded: ReadonlySet<string>) => Events
   /** The events of a tool call that the agent asks about, and the call as it is known now. */
   readonly asked: (call: Update.ToolCall) => readonly [Events, ToolCalls.Known]
   /** The events that end what is open. */
@@ -63,8 +64,8 @@ const ends = (kind: Kind, id: string): Events =>
         { type: "REASONING_END", messageId: id },
       ]
 
-export const make = ({ messageId, suffix }: Options): Updates => {
-  const calls = ToolCalls.make(suffix)
+export const make = ({ messageId, ...options }: Options): Updates => {
+  const calls = ToolCalls.make(options)
   let metadata: Readonly<Record<string, unknown>> = {}
   let open: ReadonlyArray<OpenMessage> = []
   let count = 0
@@ -140,6 +141,14 @@ export const make = ({ messageId, suffix }: Options): Updates => {
 
   return {
     on,
+    onCancelled: (update, excluded) =>
+      Option.match(Update.decode(update), {
+        onNone: () => [],
+        onSome: (known) =>
+          "toolCallId" in known && !excluded.has(known.toolCallId)
+            ? [...closeUnnamed(), ...calls.on(known)]
+            : [],
+      }),
     asked: (call) => {
       const closing = closeUnnamed()
       const [events, known] = calls.asked(call)
