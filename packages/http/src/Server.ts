@@ -31,6 +31,7 @@ import * as RateLimit from "./server/RateLimit.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as Refusals from "./server/Refusals.js"
 import * as Revocation from "./server/Revocation.js"
+import * as StreamTurns from "./server/StreamTurns.js"
 import * as Runs from "./server/Runs.js"
 import * as Workers from "./server/Workers.js"
 
@@ -127,7 +128,13 @@ export const app = <E = never, R = never>({
       refusals,
       leave,
       releaseBodies,
-    ).pipe(Layer.provide([Closing.layer, BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal)])),
+    ).pipe(
+      Layer.provide([
+        Closing.layer,
+        StreamTurns.layer,
+        BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal),
+      ]),
+    ),
   ).pipe(
     Effect.provideService(HttpLayerRouter.RouterConfig, routerConfig),
     Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),

@@ -4,19 +4,23 @@
  * @since 0.1.0
  */
 import { type HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Duration, Effect, Mailbox, Schedule, type Scope, Stream } from "effect"
+import { Duration, Effect, Mailbox, Option, Schedule, type Scope, Stream } from "effect"
 import type { CurrentPrincipal } from "../Principal.js"
 import { Closing } from "./Closing.js"
 import { Revocation } from "./Revocation.js"
+import { StreamTurns } from "./StreamTurns.js"
 
 const keepAliveInterval = Duration.seconds(15)
 const comment = ":\n\n"
 
 /** How many writes may wait for a client before what they are made from does. */
-const capacity = 4
+const capacity = 2
 
 /** How many characters one write gathers; an event that is larger is a write of its own. */
 const writeSize = 64 * 1024
+
+/** From how many characters on a write takes a turn of the event loop. */
+const largeWrite = 16 * 1024
 
 /** Gathers what comes one behind the other into writes. */
 const gather = (frames: Iterable<string>): ReadonlyArray<string> => {
@@ -51,14 +55,16 @@ export const respond = <E>(
 ): Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   never,
-  Closing | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Revocation | Scope.Scope
+  Closing | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Revocation | Scope.Scope | StreamTurns
 > =>
   Effect.gen(function* () {
     const closing = yield* Closing
     const { revoked } = yield* Revocation
+    const turns = yield* StreamTurns
     const encoder = new TextEncoder()
     const written = yield* Mailbox.make<string>(capacity)
-    const write = (text: string) => written.offer(text)
+    const write = (text: string) =>
+      text.length < largeWrite ? written.offer(text) : Effect.zipRight(turns.next, written.offer(text))
     yield* write(comment)
     yield* Effect.raceFirst(
       Stream.runForEachChunk(frames, (chunk) => Effect.forEach(gather(chunk), write, { discard: true })),
@@ -71,9 +77,11 @@ export const respond = <E>(
     yield* write(comment).pipe(Effect.schedule(Schedule.spaced(keepAliveInterval)), Effect.forkScoped)
     yield* Effect.forkScoped(Effect.zipRight(closing.begun, written.end))
     // One at a time, so that a client which does not read has one write in bytes; its text is shared with other viewers.
-    const bytes = Mailbox.toStream(written).pipe(
-      Stream.rechunk(1),
-      Stream.map((text) => encoder.encode(text)),
+    const bytes = Stream.repeatEffectOption(
+      Effect.mapBoth(written.take, {
+        onFailure: () => Option.none(),
+        onSuccess: (text) => encoder.encode(text),
+      }),
     )
     return HttpServerResponse.stream(bytes, {
       contentType: "text/event-stream",
