@@ -224,6 +224,40 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
+  it.live(
+    "has the output of a command that the agent runs itself as its result, from where agents put it",
+    () =>
+      Effect.gen(function* () {
+        const call = (toolCallId: string, fields: object, meta: object) => ({
+          update: { sessionUpdate: "tool_call_update", toolCallId, ...fields, _meta: meta },
+        })
+        const output = (terminal_id: string, data: string) => ({ terminal_id, data })
+        const terminal = (terminalId: string) => ({
+          title: "Run",
+          content: [{ type: "terminal", terminalId }],
+        })
+        const completed = { status: "completed" }
+        const subject = yield* scripted({
+          steps: [
+            call("a", terminal("a"), { terminal_info: { terminal_id: "a", cwd: "/" } }),
+            call("a", {}, { terminal_output_delta: output("a", "one ") }),
+            call("b", terminal("b"), { terminal_output: output("b", "old") }),
+            call("a", {}, { terminal_output_delta: output("a", "two") }),
+            call("a", completed, { terminal_exit: { terminal_id: "a", exit_code: 0 } }),
+            call("b", completed, { terminal_output: output("b", "new") }),
+            call(
+              "c",
+              { ...terminal("c"), ...completed },
+              { terminal_exit: { terminal_id: "c", exit_code: 1 } },
+            ),
+            call("d", { ...terminal("d"), ...completed }, { terminal_output: "none", other: 1 }),
+          ],
+        })
+        const events = yield* eventsOf(subject)
+        deepStrictEqual(results(events), ["one two", "new", "", '[{"type":"terminal","terminalId":"d"}]'])
+      }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
   for (const stop of ["max_tokens", "max_turn_requests", "refusal"]) {
     it.live(`that stops for ${stop} fails the run with that code`, () =>
       Effect.gen(function* () {

@@ -2,6 +2,7 @@
 import { AgentEvent, Json } from "@runlease/core"
 import { Predicate } from "effect"
 import * as Bounded from "./Bounded.js"
+import * as ReportedTerminals from "./ReportedTerminals.js"
 import type { ToolCall } from "./Update.js"
 
 type Events = ReadonlyArray<AgentEvent.AgentEvent>
@@ -35,7 +36,8 @@ const saidBy = (call: ToolCall, before: Partial<ToolCall> | undefined): Partial<
   const lists: Readonly<Record<string, unknown>> = { content, locations }
   return Object.fromEntries(
     Object.entries(call).filter(
-      ([key, value]) => key !== "sessionUpdate" && (!isEmpty(value) || takesBack(value, lists[key])),
+      ([key, value]) =>
+        key !== "sessionUpdate" && key !== "_meta" && (!isEmpty(value) || takesBack(value, lists[key])),
     ),
   )
 }
@@ -44,7 +46,7 @@ export const hasInput = (call: Partial<ToolCall>): boolean => !isEmpty(call.rawI
 
 const isDone = (status: string | null | undefined): boolean => status === "completed" || status === "failed"
 
-/** The output of a terminal of ours. */
+/** The output of a terminal, undefined for one that is not known. */
 type TerminalOutput = (terminalId: string) => string | undefined
 
 const textOf = (part: Readonly<Record<string, unknown>>, output: TerminalOutput): ReadonlyArray<string> => {
@@ -74,6 +76,7 @@ export interface Options {
 
 export const make = ({ suffix, terminalOutput }: Options) => {
   const calls = new Map<string, Known>()
+  const reported = ReportedTerminals.make()
 
   const args = (call: Known): readonly [Known, Events] => {
     if (call.input !== undefined) return [call, []]
@@ -94,7 +97,7 @@ export const make = ({ suffix, terminalOutput }: Options) => {
           messageId: `${call.id}-result`,
           toolCallId: call.id,
           role: "tool",
-          content: Bounded.text(resultOf(call.said, terminalOutput)),
+          content: Bounded.text(resultOf(call.said, (id) => terminalOutput(id) ?? reported.outputOf(id))),
           ...(call.said.status === "failed" ? { isError: true } : {}),
         },
       ],
@@ -120,6 +123,7 @@ export const make = ({ suffix, terminalOutput }: Options) => {
   }
 
   const take = (update: ToolCall, asked: boolean): readonly [Events, Known] => {
+    if (Predicate.isRecord(update._meta)) reported.on(update._meta)
     const before = calls.get(update.toolCallId)
     const said = saidBy(update, before?.said)
     const id = before?.id ?? `${update.toolCallId}${suffix}`

@@ -22,6 +22,7 @@ const ToolCallFields = {
   locations: nullish(Schema.Array(Schema.Unknown)),
   rawInput: Schema.optional(Schema.Unknown),
   rawOutput: Schema.optional(Schema.Unknown),
+  _meta: Schema.optional(Schema.Unknown),
 }
 
 const Chunk = Schema.Struct(ChunkFields)
