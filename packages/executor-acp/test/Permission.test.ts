@@ -216,4 +216,15 @@ describe("a question", () => {
       strictEqual(yield* logText(runId), "")
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
+
+  it.live("that the agent withdraws is not asked", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ steps: [{ withdrawn: edit }, { say: "b" }] }, { permission: "ask" })
+      strictEqual(textOf(yield* eventsOf(subject)), "b")
+      const answers = (yield* subject.notes).flatMap((note) =>
+        "withdrawn" in note ? [note["withdrawn"]] : [],
+      )
+      deepStrictEqual(answers, [-32800])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
 })

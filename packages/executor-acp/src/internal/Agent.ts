@@ -49,11 +49,22 @@ const exitGrace = "2 seconds"
 
 type Run = <A>(effect: Effect.Effect<A>) => Promise<A>
 
+/** Fails when the agent withdraws its request, with the answer that the protocol has for it. */
+const withdrawal = (signal: AbortSignal): Effect.Effect<never, acp.RequestError> =>
+  Effect.async((resume) => {
+    const abort = () => resume(Effect.fail(acp.RequestError.requestCancelled()))
+    if (signal.aborted) return abort()
+    signal.addEventListener("abort", abort, { once: true })
+    return Effect.sync(() => signal.removeEventListener("abort", abort))
+  })
+
 const connect = (handlers: Handlers, wire: Wire.Wire, run: Run): acp.ClientConnection => {
   const answer =
     <P, A>(handler: (params: P) => Effect.Effect<A, acp.RequestError>) =>
-    ({ params }: { readonly params: P }): Promise<A> =>
-      run(Effect.either(handler(params))).then(Either.getOrThrowWith((error) => error))
+    ({ params, signal }: { readonly params: P; readonly signal: AbortSignal }): Promise<A> =>
+      run(Effect.either(Effect.raceFirst(handler(params), withdrawal(signal)))).then(
+        Either.getOrThrowWith((error) => error),
+      )
   return acp
     .client({ name: "runlease" })
     .onRequest("session/request_permission", answer(handlers.requestPermission))

@@ -144,7 +144,8 @@ export const make = Effect.fnUntraced(function* (
       const id = `${key}.${given.length + alike}`
       if (questions.size === 0) yield* Effect.forkIn(Effect.delay(suspend, window), scope)
       questions.set(id, questionOf(id, request, call))
-      return yield* Deferred.await(over)
+      // A question that the agent withdraws is not asked.
+      return yield* Effect.onInterrupt(Deferred.await(over), () => Effect.sync(() => questions.delete(id)))
     }).pipe(
       Effect.catchAll((error) => Effect.zipRight(Deferred.fail(asked, error), Deferred.await(over))),
       Effect.raceFirst(Deferred.await(over)),
