@@ -2,10 +2,10 @@
 import { Tool, Toolkit } from "@effect/ai"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Leases, RunLog, ToolCalls } from "@runlease/core"
+import { Claims, Leases, RunLog, ToolCalls } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, Faults, TestRuns } from "@runlease/testkit"
-import { Deferred, Effect, Exit, Layer, Ref, Schema, Scope } from "effect"
+import { Deferred, Effect, Exit, Layer, Option, Ref, Schema, Scope } from "effect"
 import * as ModelServer from "./ModelServer.js"
 import * as Working from "./Working.js"
 
@@ -54,8 +54,16 @@ const endings = {
   "is cut off": { cut: true },
 } as const
 
-/** The port of leases as a worker has it that can be cut off: what it asks is never heard. */
+/** The ports of a worker that can be cut off: no request of it arrives any more, so it claims nothing either. */
 const cuttable = (isCut: Deferred.Deferred<void>) => ({
+  claims: Faults.over(Claims.Claims, (claims) => ({
+    ...claims,
+    claim: (request) =>
+      Effect.raceFirst(
+        Effect.asSome(claims.claim(request)),
+        Effect.as(Deferred.await(isCut), Option.none()),
+      ).pipe(Effect.flatMap((found) => (Option.isSome(found) ? Effect.succeed(found.value) : Effect.never))),
+  })),
   leases: Faults.over(Leases.Leases, (leases) => {
     const unlessCut = <A, E>(effect: Effect.Effect<A, E>) =>
       Effect.flatMap(Deferred.isDone(isCut), (cut) => (cut ? Effect.never : effect))
@@ -88,9 +96,9 @@ for (const [ending, { cut }] of Object.entries(endings)) {
             index === 0 ? { calls: first } : index === 1 ? { calls: second } : { texts: ["Done."] },
           )
           const isCut = yield* Deferred.make<void>()
-          const { leases, log } = cuttable(isCut)
+          const { claims, leases, log } = cuttable(isCut)
           const ports = yield* Layer.build(controlPlane)
-          const cutPorts = yield* Layer.build(log(leases(Layer.succeedContext(ports))))
+          const cutPorts = yield* Layer.build(claims(log(leases(Layer.succeedContext(ports)))))
           const firstWorker = yield* Scope.make()
           yield* Effect.gen(function* () {
             yield* Working.start(server, { toolkit }, { leaseDuration: "5 seconds" })
