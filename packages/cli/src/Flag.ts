@@ -91,15 +91,13 @@ const longUnits = [
 const unitOf = (amounts: ReadonlyArray<number>) =>
   longUnits.find(([, millis]) => amounts.every((amount) => amount % millis === 0)) ?? longUnits[4]
 
-/** `5 to 300 seconds`: both ends in one unit where that reads well, and each in its own otherwise. */
+/** `5 to 300 seconds`: both ends in one unit where that reads well; else each in its own, as `1m to 365d`. */
 const rangeOf = (from: Duration.DurationInput, to: Duration.DurationInput): string => {
   const [minimum, maximum] = [Duration.toMillis(from), Duration.toMillis(to)]
-  const written = (millis: number, [unit, size]: readonly [string, number]) =>
-    `${millis / size} ${unit}${millis === size ? "" : "s"}`
   const [unit, size] = unitOf([minimum, maximum])
   return minimum === 0 || maximum / size <= 3600
-    ? `${minimum / size} to ${written(maximum, [unit, size])}`
-    : `${written(minimum, unitOf([minimum]))} to ${written(maximum, unitOf([maximum]))}`
+    ? `${minimum / size} to ${maximum / size} ${unit}${maximum === size ? "" : "s"}`
+    : `${Duration.format(minimum)} to ${Duration.format(maximum)}`
 }
 
 /** How to write durations of such a length. */

@@ -150,9 +150,13 @@ export const make = (
       )
       const held = yield* store.read(
         "WorkerRegistry.list",
-        sql<{ readonly lease_owner: string; readonly held: number }>`
+        Effect.flatMap(
+          store.dialect.instant,
+          (now) => sql<{ readonly lease_owner: string; readonly held: number }>`
           SELECT lease_owner, CAST(COUNT(*) AS INTEGER) AS held FROM runs
-          WHERE status = 'running' AND lease_owner IS NOT NULL AND project_id = ${projectId} GROUP BY lease_owner`,
+          WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at > ${now}
+          GROUP BY lease_owner`,
+        ),
       )
       const inFlight = new Map(held.map((row) => [row.lease_owner, row.held]))
       return Paging.pageOf(

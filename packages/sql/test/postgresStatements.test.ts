@@ -1,7 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Conversations, Ids, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { Conversations, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
 import { PostgresPool } from "../src/index.js"
 import * as SqlStore from "../src/SqlStore.js"
@@ -42,31 +42,33 @@ describe("statements on PostgreSQL", () => {
       const read = yield* conversations.get(conversationId)
       strictEqual(read.title, "a\ufffdb\ufffd")
       deepStrictEqual(read.metadata, { text: "a\u0000b" })
-      const { run } = yield* runs.submit({
-        agentId: Ids.AgentId.make("agent"),
-        conversationId,
-        mode: "\u0000\\u0000\udfff",
-        initialStatus: "running",
-      })
-      strictEqual((yield* runs.get(run.runId)).mode, "\ufffd\\u0000\ufffd")
+      const submission = { agentId: "agent", conversationId, initialStatus: "running" } as const
+      const refused = yield* Effect.flip(runs.submit({ ...submission, mode: "\u0000\\u0000\udfff" }))
+      strictEqual(refused._tag, "InvalidSubmission")
+      const { run } = yield* runs.submit({ ...submission, mode: "\\u0000" })
+      strictEqual((yield* runs.get(run.runId)).mode, "\\u0000")
       const event = { type: "CUSTOM", name: "\u0000\\", value: "é\u2028😀\ud800" }
       yield* log.append({ runId: run.runId, events: [event] })
       deepStrictEqual((yield* log.read({ runId: run.runId })).at(-1)?.event, event)
     }).pipe(Effect.provide(PostgresDatabase.layer)),
   )
 
-  it.scoped("give an empty page for a cursor that is none", () =>
+  it.scoped("never get a cursor that no list gave", () =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
       const conversations = yield* Conversations.Conversations
       const registry = yield* WorkerRegistry.WorkerRegistry
       yield* registry.register({ implementationKind: "kind", workerKey: "key" })
-      const { run } = yield* runs.submit({ agentId: Ids.AgentId.make("agent") })
+      const { run } = yield* runs.submit({ agentId: "agent" })
       yield* conversations.addMessage(run.conversationId, { role: "user", parts: [] })
       for (const cursor of ["x", "1.2.3", "1e400", "\u0000"]) {
-        deepStrictEqual((yield* runs.list({ cursor })).items, [])
-        deepStrictEqual((yield* conversations.messages(run.conversationId, { cursor })).items, [])
-        deepStrictEqual((yield* registry.list({ cursor })).items, [])
+        for (const list of [
+          Effect.asVoid(runs.list({ cursor })),
+          Effect.asVoid(conversations.messages(run.conversationId, { cursor })),
+          Effect.asVoid(registry.list({ cursor })),
+        ]) {
+          strictEqual((yield* Effect.flip(list))._tag, "InvalidCursor")
+        }
       }
     }).pipe(Effect.provide(PostgresDatabase.layer)),
   )

@@ -115,6 +115,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         deepStrictEqual(yield* inFlight, [2, 0])
         yield* TestRuns.complete(run!)
         deepStrictEqual(yield* inFlight, [1, 0])
+        yield* TestClock.adjust(TestRuns.leaseDuration)
+        deepStrictEqual(yield* inFlight, [0, 0])
       }),
     )
 

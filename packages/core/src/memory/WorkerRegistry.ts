@@ -21,11 +21,12 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
     return undefined
   }
 
-  /** How many runs each worker holds. */
-  const held = (): ReadonlyMap<string, number> => {
+  /** How many runs each worker holds: a lease that has ended holds none. */
+  const held = (now: number): ReadonlyMap<string, number> => {
     const counts = new Map<string, number>()
     for (const { run } of runs.values()) {
       if (run.status !== "running" || run.lease === null) continue
+      if (DateTime.toEpochMillis(run.lease.expiresAt) <= now) continue
       counts.set(run.lease.owner, (counts.get(run.lease.owner) ?? 0) + 1)
     }
     return counts
@@ -72,7 +73,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
     ),
 
     list: Effect.fn("WorkerRegistry.list")((page) =>
-      Effect.suspend(() => {
+      Effect.flatMap(state.now, (now) => {
         // Reversed first, so that the newest registration leads among equals: the sort is stable.
         const newest = Array.from(workers.values(), (item, index) => ({
           keys: [-heartbeatOf(item), -index],
@@ -80,7 +81,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
         }))
           .toReversed()
           .sort((a, b) => a.keys[0]! - b.keys[0]!)
-        const inFlight = held()
+        const inFlight = held(now)
         return Effect.map(
           pageOf(newest, page, [Number.MIN_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]),
           ({ items, next }) => ({
