@@ -165,7 +165,7 @@ const makeTail = <E>(
       Effect.suspend(() => {
         const reading = pages.get(position)
         if (reading !== undefined) return Fiber.join(reading)
-        // In the tail's Scope: a follower that leaves takes the page from nobody.
+        // In the tail's Scope: other followers keep the page when one leaves.
         return Effect.flatMap(Effect.forkIn(read(ref, position), scope), (started) => {
           pages.set(position, started)
           if (pages.size > maxPages) pages.delete(pages.keys().next().value!)

@@ -120,7 +120,7 @@ export const maxReadLimit = 1000
 /** Bytes of a page: the JSON of its events, and `entryBytes` for each of them. */
 export const maxReadBytes = 1024 * 1024
 
-/** Bytes of what is told of an event beside its JSON, about. */
+/** About how many bytes of an answer belong to an event beside its JSON. */
 export const entryBytes = 128
 
 /** As `maxReadBytes`, for what a follower reads at once: each holds what it has read until its client takes it. */

@@ -48,8 +48,8 @@ const nearest = (name: string, fields: ReadonlyArray<string>): string | undefine
 }
 
 /**
- * What is wrong, as one line without the field's path. An unknown field is told with the field that was likely meant, or
- * with all that there are.
+ * The problem as one line without the field's path. For an unknown field the line names the likely field, or all fields that
+ * exist.
  *
  * @since 0.1.0
  * @category formatting

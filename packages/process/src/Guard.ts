@@ -40,7 +40,7 @@ export const markName = "RUNLEASE_PROCESS_MARK"
 /** How long a tick may take on a busy machine, with its two looks. */
 const slowTickMillis = 2 * tickMillis
 
-/** A mark as a limit of file locks: 48 bits, more than any limit that somebody sets. */
+/** A mark as a limit of file locks: 48 bits, more than any limit in use. */
 const limitOf = (mark: string): number =>
   2 ** 48 + Number.parseInt(createHash("sha256").update(mark).digest("hex").slice(0, 12), 16)
 

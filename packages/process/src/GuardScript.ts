@@ -55,7 +55,7 @@ const scanProgram = `
  * a session of their own, an empty environment nor a title of their own takes it away. It is set once the program runs,
  * on all that carries the other mark by then. The guard takes it off itself, where a run of another worker has started it.
  *
- * A zombie counts as gone: in a container nobody may ever collect it. One look that finds nothing may have missed a
+ * A zombie counts as gone: in a container it may never be collected. One look that finds nothing may have missed a
  * process that forked and exited meanwhile, so it takes two. The timer of a lease ends its own sleep and waits for it, so
  * that it leaves no zombie either.
  */

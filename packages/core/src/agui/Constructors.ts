@@ -30,7 +30,7 @@ export const runError = (
   options?: Options<Events.RunError, "message">,
 ): Events.RunError => ({ type: "RUN_ERROR", message, ...options })
 
-/** The start of a step. Steps are told apart by their names. */
+/** The start of a step. A step is identified by its name. */
 export const stepStarted = (
   stepName: string,
   options?: Options<Events.StepStarted, "stepName">,

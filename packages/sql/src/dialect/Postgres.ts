@@ -34,6 +34,9 @@ const epochMillis = (time: string) => `(extract(epoch from ${time}) * 1000)::big
 /** The instant at which the transaction began, the same in all of its statements. */
 const begun = epochMillis("now()")
 
+/** Whole, as the database keeps instants; a test's clock also stands between two milliseconds. */
+const clockMillis = Effect.map(Clock.currentTimeMillis, Math.floor)
+
 /**
  * A concurrent transaction won: a serialization failure, a deadlock, a key that somebody else inserted meanwhile, or a
  * table that was altered under a prepared statement.
@@ -81,7 +84,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
   // One exchange begins the transaction and tells the time, and the first statements need not wait for its answer.
   const begin = (connection: Connection): Effect.Effect<number, SqlError> =>
     time === "clock"
-      ? Effect.zipRight(say(connection, "BEGIN"), Clock.currentTimeMillis)
+      ? Effect.zipRight(say(connection, "BEGIN"), clockMillis)
       : Effect.map(say(connection, `BEGIN; SELECT ${begun} AS now`), (results) => {
           const [, rows] = results as ReadonlyArray<ReadonlyArray<{ readonly now: number }>>
           return rows![0]!.now
@@ -143,7 +146,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     now: Effect.flatMap(Effect.serviceOption(OpenTransaction), (open) => {
       if (Option.isSome(open)) return open.value.now
       return time === "clock"
-        ? Clock.currentTimeMillis
+        ? clockMillis
         : Effect.map(
             sql<{
               readonly now: number
@@ -151,7 +154,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
             ([row]) => row!.now,
           )
     }),
-    instant: time === "clock" ? Clock.currentTimeMillis : Effect.succeed(sql.literal(begun)),
+    instant: time === "clock" ? clockMillis : Effect.succeed(sql.literal(begun)),
     // Fibers start in their order, and the connection sends what they ask without waiting for answers.
     // One that fails does not stop the others, since they have been sent; those after it fail for its sake.
     together: (effects) =>

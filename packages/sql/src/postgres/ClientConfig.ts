@@ -17,7 +17,7 @@ const answerWithin = (statementTimeout: Duration.DurationInput): number | undefi
     : Duration.toMillis(Duration.sum(statementTimeout, silence))
 
 /**
- * What every session is told. Each statement of the hot path is made for an index, so the planner need not find that
+ * The settings of every session. Each statement of the hot path is made for an index, so the planner need not find that
  * out by statistics, which are wrong in a table that was empty a minute ago; and it is planned once.
  */
 export const sessionSettings = ({
