@@ -5,7 +5,7 @@ import { FileSystem, Path } from "@effect/platform"
 import { NodeStream } from "@effect/platform-node"
 import { Context, Deferred, Effect, Layer, Schema, Stream, SubscriptionRef } from "effect"
 import { spawn } from "node:child_process"
-import { inject } from "vitest"
+import { expect, inject } from "vitest"
 
 /** A process of `runlease` that was started. */
 export interface Running {
@@ -107,6 +107,22 @@ export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, s
 /** Runs `runlease` to its end. */
 export const run = (args: ReadonlyArray<string>, settings: Settings): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(start(args, settings), ({ ended }) => ended))
+
+/** Checks that `runlease worker` refuses each of these flags with that message, and this exit code. */
+export const refuseToWork = (
+  refusals: ReadonlyArray<readonly [flags: ReadonlyArray<string>, message: string]>,
+  exitCode: number,
+  settings: Settings,
+): Effect.Effect<void> =>
+  Effect.forEach(
+    refusals,
+    ([flags, message]) =>
+      Effect.map(run(["worker", ...flags], settings), ({ code, stderr }) => {
+        expect(stderr).toContain(message)
+        expect(code).toBe(exitCode)
+      }),
+    { concurrency: 2, discard: true },
+  )
 
 /** A folder that goes with the Scope. */
 export const folder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())

@@ -1,7 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { folder, json, room, run, start, write } from "./Processes.js"
+import { folder, json, refuseToWork, room, run, start, write } from "./Processes.js"
 
 // Nothing listens on the discard port.
 const nowhere = "http://127.0.0.1:9"
@@ -204,15 +204,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
         [["--module", "./worker.ts", "--pass-env", "HOME"], "--pass-env is for the process that --command"],
         [["--module", "./worker.ts", "--", "more"], '"more" is for the process that --command'],
       ] as const
-      yield* Effect.forEach(
-        refusals,
-        ([flags, message]) =>
-          Effect.map(run(["worker", ...flags], { cwd, env }), ({ code, stderr }) => {
-            expect(stderr).toContain(message)
-            expect(code).toBe(64)
-          }),
-        { concurrency: 2 },
-      )
+      yield* refuseToWork(refusals, 64, { cwd, env })
     }),
   )
 

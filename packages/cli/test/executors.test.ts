@@ -7,7 +7,7 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
-import { folder, has, room, run, start } from "./Processes.js"
+import { folder, has, refuseToWork, room, run, start } from "./Processes.js"
 
 /** The stand-in of the example. */
 const codingAgent = fileURLToPath(new URL("../../../examples/coding-agent/agent/agent.mjs", import.meta.url))
@@ -148,15 +148,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
         ],
         [["--system", "Be brief."], "--system goes with --model"],
       ] as const
-      yield* Effect.forEach(
-        refusals,
-        ([flags, message]) =>
-          Effect.map(run(["worker", ...flags], { cwd, env }), ({ code, stderr }) => {
-            expect(stderr).toContain(message)
-            expect(code).toBe(64)
-          }),
-        { concurrency: 2 },
-      )
+      yield* refuseToWork(refusals, 64, { cwd, env })
     }),
   )
 })

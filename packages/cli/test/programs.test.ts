@@ -2,7 +2,7 @@ import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { folder, has, json, room, run, start, write } from "./Processes.js"
+import { folder, has, json, refuseToWork, room, run, start, write } from "./Processes.js"
 
 const script = Effect.fnUntraced(function* (cwd: string, name: string, mode = 0o755) {
   const fs = yield* FileSystem.FileSystem
@@ -25,15 +25,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the program of a worker
         [["--command", "sh", "--env", "PATH=/nowhere"], "PATH has no such program"],
         [["--acp", "agnet acp"], '--acp: Cannot start "agnet"'],
       ] as const
-      yield* Effect.forEach(
-        refusals,
-        ([flags, message]) =>
-          Effect.map(run(["worker", ...flags], { cwd, env }), ({ code, stderr }) => {
-            expect(stderr).toContain(message)
-            expect(code).toBe(69)
-          }),
-        { concurrency: 2 },
-      )
+      yield* refuseToWork(refusals, 69, { cwd, env })
     }),
   )
 
