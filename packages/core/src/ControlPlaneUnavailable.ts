@@ -46,7 +46,12 @@ export const backoff = (
   first: Duration.DurationInput,
   most: Duration.DurationInput,
 ): Schedule.Schedule<unknown> =>
-  Schedule.exponential(first).pipe(Schedule.union(Schedule.spaced(most)), Schedule.jittered)
+  Schedule.exponential(first).pipe(
+    Schedule.union(Schedule.spaced(most)),
+    Schedule.jittered,
+    // Timers have whole milliseconds, and the clock of a test cannot read a fraction of one.
+    Schedule.modifyDelay((_, delay) => Duration.millis(Math.ceil(Duration.toMillis(delay)))),
+  )
 
 const asked = (error: unknown): Duration.Duration =>
   Duration.millis((error instanceof ControlPlaneUnavailable && error.retryAfterMillis) || 0)

@@ -24,6 +24,7 @@ describe("backoff", () => {
       for (const [index, middle] of [100, 200, 400, 500, 500].entries()) {
         const wait = waits[index]!
         assertTrue(wait >= middle * 0.8 && wait <= middle * 1.2, `wait ${index} took ${wait}`)
+        assertTrue(Number.isInteger(wait), `wait ${index} took ${wait}`)
       }
     }),
   )

@@ -49,7 +49,9 @@ const isStatements = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(code
 /** At once, then soon. */
 const again = Schedule.exponential(Duration.millis(2)).pipe(
   Schedule.jittered,
-  Schedule.modifyDelay((out, delay) => (Duration.toMillis(out) < 4 ? Duration.zero : delay)),
+  Schedule.modifyDelay((out, delay) =>
+    Duration.toMillis(out) < 4 ? Duration.zero : Duration.millis(Math.ceil(Duration.toMillis(delay))),
+  ),
   Schedule.intersect(Schedule.recurs(8)),
 )
 
