@@ -1,6 +1,7 @@
 /** How an agent's turn ended, as the event that ends the run. */
-import type { PromptResponse, Usage } from "@agentclientprotocol/sdk"
+import type { PromptResponse } from "@agentclientprotocol/sdk"
 import { AgentEvent, type Run } from "@runlease/core"
+import { Predicate } from "effect"
 
 const gaveUp = {
   max_tokens: "reached the limit of tokens that its model may write",
@@ -8,12 +9,29 @@ const gaveUp = {
   refusal: "refused to go on",
 } as const
 
-/** Under the names that the usage of a model has. */
-const usageOf = ({ _meta, cachedReadTokens, thoughtTokens, ...usage }: Usage) => ({
-  ...usage,
-  ...(thoughtTokens == null ? {} : { reasoningTokens: thoughtTokens }),
-  ...(cachedReadTokens == null ? {} : { cachedInputTokens: cachedReadTokens }),
-})
+/** The counts of tokens that an agent gives, and the names that they have in the usage of a model. */
+const counts = {
+  inputTokens: "inputTokens",
+  outputTokens: "outputTokens",
+  totalTokens: "totalTokens",
+  thoughtTokens: "reasoningTokens",
+  cachedReadTokens: "cachedInputTokens",
+  cachedWriteTokens: "cachedWriteTokens",
+} as const
+
+/** Version 1 of the protocol has no usage. Agents add it to the answer as the draft has it. */
+type Answer = PromptResponse & { readonly usage?: unknown }
+
+const usageOf = (usage: unknown) =>
+  !Predicate.isRecord(usage)
+    ? {}
+    : {
+        usage: Object.fromEntries(
+          Object.entries(counts).flatMap(([key, name]) =>
+            typeof usage[key] === "number" ? [[name, usage[key]]] : [],
+          ),
+        ),
+      }
 
 /**
  * `end_turn` is success. The three ways to give up are failures that can be told apart; none is retryable, since the
@@ -24,11 +42,11 @@ export const of = (
   run: Run.ClaimedRun,
   name: string,
   sessionId: string,
-  { stopReason, usage }: PromptResponse,
+  { stopReason, usage }: Answer,
   told: Readonly<Record<string, unknown>>,
 ): AgentEvent.AgentEvent => {
   const metadata = {
-    ...(usage == null ? {} : { usage: usageOf(usage) }),
+    ...usageOf(usage),
     acp: { sessionId, stopReason, ...told },
   }
   if (Object.hasOwn(gaveUp, stopReason)) {

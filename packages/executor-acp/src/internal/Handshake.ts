@@ -19,7 +19,11 @@ export const initialize = (
     agent.request("initialize", {
       protocolVersion: PROTOCOL_VERSION,
       clientInfo: { name: "runlease", version: "0.1.0" },
-      clientCapabilities: { fs: { readTextFile: true, writeTextFile: true }, terminal: true },
+      clientCapabilities: {
+        fs: { readTextFile: true, writeTextFile: true },
+        terminal: true,
+        session: { notices: {}, compaction: {} },
+      },
     }),
     ({ agentCapabilities, agentInfo, authMethods, protocolVersion }) =>
       protocolVersion === PROTOCOL_VERSION

@@ -2,11 +2,9 @@
 import type { AgentCapabilities, McpServer } from "@agentclientprotocol/sdk"
 import { Array as Arrays, Effect } from "effect"
 
-/** Every agent takes servers over stdio. Those over ACP would need this client to carry their messages. */
-const takes = ({ mcpCapabilities }: AgentCapabilities, server: McpServer): boolean => {
-  if (!("type" in server)) return true
-  return server.type !== "acp" && mcpCapabilities?.[server.type] === true
-}
+/** Every agent takes servers over stdio. */
+const takes = ({ mcpCapabilities }: AgentCapabilities, server: McpServer): boolean =>
+  !("type" in server) || mcpCapabilities?.[server.type] === true
 
 /** The servers of kinds that the agent declared. The others are left out, with a warning. */
 export const supported = (
