@@ -150,6 +150,11 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
 
     readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneUnavailable>
 
+    /** What the run's next claim gives its worker to do: the request, with the answers of every wait so far. */
+    readonly snapshot: (
+      runId: Ids.RunId,
+    ) => Effect.Effect<RequestSnapshot, RunNotFound | ControlPlaneUnavailable>
+
     /** Newest first. */
     readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, InvalidCursor | ControlPlaneUnavailable>
 

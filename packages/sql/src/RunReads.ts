@@ -55,6 +55,18 @@ export const findRun = (
   )
 }
 
+/** Reads what one run was asked to do, as JSON. */
+export const findSnapshot = (
+  { sql }: SqlStore,
+  { projectId, runId }: RunRef,
+): Effect.Effect<string | undefined, SqlError> =>
+  Effect.map(
+    sql<{ readonly snapshot: string }>`SELECT d.snapshot FROM runs r
+      JOIN run_details d ON d.run_pk = r.run_pk
+      WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`,
+    ([row]) => row?.snapshot,
+  )
+
 /** Reads what the runs' details and, where there may be any, their sessions tell of them, and one column more. */
 export const readDetails = <More extends "submission" | "snapshot" = never>(
   store: SqlStore,

@@ -208,6 +208,13 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
       return row === undefined ? yield* new Run.RunNotFound({ runId }) : toRun(row, row)
     }),
 
+    snapshot: Effect.fn("Runs.snapshot")(function* (runId) {
+      const text = yield* store.read("Runs.snapshot", RunReads.findSnapshot(store, { projectId, runId }))
+      return text === undefined
+        ? yield* new Run.RunNotFound({ runId })
+        : (JSON.parse(text) as RequestSnapshot.RequestSnapshot)
+    }),
+
     list: Effect.fn("Runs.list")((options = {}) =>
       Effect.flatMap(Page.keysOf(options.cursor, [Number.MAX_SAFE_INTEGER]), (before) =>
         store.read("Runs.list", listRuns(store, projectId, options, before)),

@@ -75,6 +75,7 @@ export const everything = Effect.gen(function* () {
   yield* runs.complete(first.runId, { status: "completed", metadata: {} })
   yield* runs.cancel(second.runId)
   yield* runs.get(first.runId)
+  yield* runs.snapshot(first.runId)
   yield* runs.list()
   yield* runs.list({ status: "completed", conversationId: conversation.id })
 

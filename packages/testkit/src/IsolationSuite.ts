@@ -72,6 +72,7 @@ export const suite = (
             )
             return yield* Effect.all([
               TestRuns.verdictOf(runs.get(runId)),
+              TestRuns.verdictOf(runs.snapshot(runId)),
               TestRuns.verdictOf(runs.cancel(runId)),
               TestRuns.verdictOf(runs.complete(runId, { status: "completed" })),
               TestRuns.verdictOf(runs.resume(runId, TestRuns.resultOf("call", 1))),
@@ -90,7 +91,7 @@ export const suite = (
           }),
         )
         deepStrictEqual(verdicts, [
-          ...Array.from({ length: 10 }, () => "RunNotFound"),
+          ...Array.from({ length: 11 }, () => "RunNotFound"),
           "WorkerNotFound",
           "WorkerNotFound",
           "ConversationNotFound",

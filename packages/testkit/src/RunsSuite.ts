@@ -264,6 +264,30 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "snapshot gives what the next claim gives, with the answers so far",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const worker = yield* TestRuns.register()
+        const asked = { ...RequestSnapshot.fromText("Ask me"), state: { open: [1, null] } }
+        const submitted = yield* TestRuns.submit({ snapshot: asked })
+        deepStrictEqual(yield* runs.snapshot(submitted.runId), asked)
+        const held = yield* TestRuns.claimOne(worker)
+        yield* Effect.flatMap(Leases, (leases) =>
+          leases.suspend(TestRuns.leaseOf(held), TestRuns.forToolCall()),
+        )
+        deepStrictEqual(yield* runs.snapshot(held.runId), asked)
+        yield* runs.resume(held.runId, TestRuns.resultOf("call", { found: true }))
+        const answered = yield* runs.snapshot(held.runId)
+        strictEqual(answered.messages.length, 2)
+        const again = yield* TestRuns.claimOne(worker)
+        deepStrictEqual(again.snapshot, answered)
+        yield* TestRuns.complete(again)
+        deepStrictEqual(yield* runs.snapshot(held.runId), answered)
+        strictEqual(yield* TestRuns.verdictOf(runs.snapshot(unknownRun)), "RunNotFound")
+      }),
+    )
+
+    test(
       "resume makes the run runnable with the answer in its snapshot, and attempts count anew",
       Effect.gen(function* () {
         const runs = yield* Runs

@@ -54,6 +54,10 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
 
     get: Effect.fn("Runs.get")((runId) => Either.map(findRun(project, runId), ({ run }) => run)),
 
+    snapshot: Effect.fn("Runs.snapshot")((runId) =>
+      Either.map(findRun(project, runId), ({ kept }) => kept.snapshot),
+    ),
+
     list: Effect.fn("Runs.list")((options = {}) =>
       Effect.suspend(() => {
         const { status, agentId, conversationId } = options

@@ -141,6 +141,7 @@ export const examples: Readonly<Record<string, Example>> = {
     answer: { accepted: true, duplicate: false, run: pending },
   },
   "runs.run": { answer: completed },
+  "runs.snapshot": { answer: { messages: [{ id: "m1", role: "user", parts }], tools: [], context: [] } },
   "runs.events": {
     answer: {
       ...page([

@@ -15,6 +15,7 @@ import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/Choice.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
+import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
 import * as Doc from "./Doc.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
@@ -94,6 +95,19 @@ export const group = HttpApiGroup.make("runs")
       .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(Doc.of("Read a run", "All keys of a run are always there.")),
+  )
+  .add(
+    HttpApiEndpoint.get("snapshot", "/runs/:run_id/snapshot")
+      .setPath(runPath)
+      .addSuccess(Snapshot)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        Doc.of(
+          "Read the request of a run",
+          "(ours) The `request_snapshot` that the next claim of the run gives: what was submitted, and the answers of every wait so far.",
+        ),
+      ),
   )
   .add(
     HttpApiEndpoint.get("events", "/runs/:run_id/events")

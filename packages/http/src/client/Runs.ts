@@ -6,6 +6,7 @@ import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
+import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
 import * as Cursor from "./Cursor.js"
 import { Additions, missing } from "./Additions.js"
@@ -101,6 +102,23 @@ export const make = (
       ),
 
       get: views.get,
+
+      snapshot: Effect.fn("Runs.snapshot")((runId) =>
+        additions
+          ? transport
+              .request({
+                operation: "Runs.snapshot",
+                method: "GET",
+                path: path`/runs/${runId}/snapshot`,
+                success: Snapshot,
+              })
+              .pipe(
+                Effect.catchTag("Refused", (refused) =>
+                  Effect.fail(notFoundOr("Runs.snapshot", runId)(refused)),
+                ),
+              )
+          : missing("Runs.snapshot", "show the request of a run"),
+      ),
 
       list: Effect.fn("Runs.list")(
         function* (options) {

@@ -122,6 +122,12 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           return CanonicalRun.fromRun(yield* runs.get(path.run_id))
         }).pipe(Effect.mapError(Refusals.of)),
       )
+      .handle("snapshot", ({ path }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          return yield* runs.snapshot(path.run_id)
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
       .handle("events", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.ports
