@@ -102,7 +102,7 @@ const capacity = 64
  * `workRoot`.
  *
  * Fails, as the executor: `command_not_found` and `command_not_executable` (handed back), `command_not_started`;
- * `agent_protocol_version`, `agent_auth_required`, `agent_mode_unknown`, `agent_error`, `agent_protocol_error`, `agent_message_too_large`;
+ * `agent_protocol_version`, `agent_auth_required`, `agent_mode_unknown`, `agent_stop_reason_unknown`, `agent_error`, `agent_protocol_error`, `agent_message_too_large`;
  * `agent_slow`, `agent_exited`, `agent_killed`, `agent_silent`, `work_dir_busy`, `work_dir_unavailable` and
  * `guard_not_started` (retryable); `worktree_failed`; `session_not_recorded`. A run that the agent gives up ends with
  * RUN_ERROR and the code `max_tokens`, `max_turn_requests` or `refusal`.

@@ -140,6 +140,13 @@ export const failureOf = (subject: Pick<Subject, "options">, run = claimed()) =>
 export const textOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [String(event["delta"])] : [])).join("")
 
+/** What the log has of tool calls besides their input and result. */
+export const detailsOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
+  events.flatMap((event) => (event.type === "CUSTOM" && event.name === "acp.tool_call" ? [event.value] : []))
+
+export const resultsOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
+  events.flatMap((event) => (event.type === "TOOL_CALL_RESULT" ? [event.content] : []))
+
 /** Runs until the agent has said so much, and gives the fiber that goes on running. */
 export const untilSaid = (subject: Pick<Subject, "options">, text: string, run = claimed()) =>
   Effect.gen(function* () {

@@ -2,7 +2,18 @@ import { AgentEvent, LogState, Run } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect, Schema } from "effect"
-import { claimed, conversationId, eventsOf, failureOf, messageId, ports, scripted, textOf } from "./Agents.js"
+import {
+  claimed,
+  conversationId,
+  detailsOf,
+  eventsOf,
+  failureOf,
+  messageId,
+  ports,
+  resultsOf,
+  scripted,
+  textOf,
+} from "./Agents.js"
 
 const Metadata = Schema.Struct({ acp: Schema.Struct({ sessionId: Schema.String }) })
 
@@ -165,13 +176,6 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  const details = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
-    events.flatMap((event) =>
-      event.type === "CUSTOM" && event.name === "acp.tool_call" ? [event.value] : [],
-    )
-  const results = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
-    events.flatMap((event) => (event.type === "TOOL_CALL_RESULT" ? [event.content] : []))
-
   it.live("tells a new title and kind of a call, and content that is taken back", () =>
     Effect.gen(function* () {
       const content = [{ type: "content", content: { type: "text", text: "draft" } }]
@@ -190,12 +194,12 @@ describe("a turn", () => {
         ],
       })
       const events = yield* eventsOf(subject)
-      deepStrictEqual(details(events), [
+      deepStrictEqual(detailsOf(events), [
         { toolCallId: "c", title: "Run ls", kind: "execute" },
         { toolCallId: "c", title: "Run ls", content },
         { toolCallId: "c", content: [] },
       ])
-      deepStrictEqual(results(events), [""])
+      deepStrictEqual(resultsOf(events), [""])
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
@@ -216,7 +220,7 @@ describe("a turn", () => {
           },
         ],
       })
-      deepStrictEqual(results(yield* eventsOf(subject)), [
+      deepStrictEqual(resultsOf(yield* eventsOf(subject)), [
         "out",
         "out",
         '[{"type":"terminal","terminalId":"t"}]',
@@ -254,7 +258,7 @@ describe("a turn", () => {
           ],
         })
         const events = yield* eventsOf(subject)
-        deepStrictEqual(results(events), ["one two", "new", "", '[{"type":"terminal","terminalId":"d"}]'])
+        deepStrictEqual(resultsOf(events), ["one two", "new", "", '[{"type":"terminal","terminalId":"d"}]'])
       }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 

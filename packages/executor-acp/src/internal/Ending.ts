@@ -9,6 +9,8 @@ const gaveUp = {
   refusal: "refused to go on",
 } as const
 
+const outcomes = { end_turn: { type: "success" }, cancelled: { type: "cancelled" } } as const
+
 /** The counts of tokens that an agent gives, and the names that they have in the usage of a model. */
 const counts = {
   inputTokens: "inputTokens",
@@ -34,9 +36,9 @@ const usageOf = (usage: unknown) =>
       }
 
 /**
- * `end_turn` is success. The three ways to give up are failures that can be told apart; none is retryable, since the
- * same request would end the same way. An agent that was not asked to cancel and says that it was has been told so by
- * somebody else.
+ * `end_turn` is success, and a reason that the protocol does not have is a failure. The three ways to give up are failures
+ * that can be told apart. None is retryable, since the same request would end the same way. If this client did not request
+ * the cancellation of a turn that ends as cancelled, someone else did.
  */
 export const of = (
   run: Run.ClaimedRun,
@@ -53,6 +55,10 @@ export const of = (
     const code = stopReason as keyof typeof gaveUp
     return AgentEvent.runError(`${name} ${gaveUp[code]}`, { code, metadata })
   }
-  const outcome = { type: stopReason === "cancelled" ? "cancelled" : "success" } as const
+  if (!Object.hasOwn(outcomes, stopReason)) {
+    const message = `${name} ended its turn for a reason that the protocol does not have: ${String(stopReason)}`
+    return AgentEvent.runError(message, { code: "agent_stop_reason_unknown", metadata })
+  }
+  const outcome = outcomes[stopReason as keyof typeof outcomes]
   return AgentEvent.runFinished(run.conversationId, run.runId, { outcome, metadata })
 }

@@ -30,7 +30,7 @@ const isEmpty = (value: unknown): boolean =>
 const takesBack = (value: unknown, before: unknown): boolean =>
   Array.isArray(value) && value.length === 0 && !isEmpty(before)
 
-/** What an update says, without what it leaves empty: an empty input is one that is still being written. */
+/** What an update says of the call, without what it leaves empty: an empty input is one that is still being written. */
 const saidBy = (call: ToolCall, before: Partial<ToolCall> | undefined): Partial<ToolCall> => {
   const { content, locations } = before ?? {}
   const lists: Readonly<Record<string, unknown>> = { content, locations }
@@ -105,14 +105,21 @@ export const make = ({ suffix, terminalOutput }: Options) => {
   }
 
   /**
-   * What no event of AG-UI has a place for: content, diffs, places in files, the raw output, another input, another title
-   * or kind.
+   * What no event of AG-UI has a place for: content, diffs, places in files, the raw output, another title or kind, what the
+   * agent adds of its own, and an input that is not that of the arguments. Arguments cannot be taken back, so a call that has
+   * not begun has none yet: its input is told here each time that it changes.
    */
-  const details = (call: Known, said: Partial<ToolCall>, before: Known | undefined): Events => {
+  const details = (
+    call: Known,
+    update: ToolCall,
+    said: Partial<ToolCall>,
+    before: Known | undefined,
+  ): Events => {
     const { content, locations, rawInput, rawOutput, ...rest } = said
-    const other =
-      call.input !== undefined && rawInput !== undefined && Json.canonicalJson(rawInput) !== call.input
-    const more = { content, locations, rawOutput, rawInput: other ? rawInput : undefined }
+    const known = call.input ?? Json.canonicalJson(before?.said.rawInput)
+    const other = rawInput !== undefined && Json.canonicalJson(rawInput) !== known
+    const _meta = isEmpty(update._meta) ? undefined : update._meta
+    const more = { content, locations, rawOutput, rawInput: other ? rawInput : undefined, _meta }
     const kept = Object.entries(more).filter(([, value]) => value !== undefined)
     const renamed =
       before !== undefined &&
@@ -123,7 +130,7 @@ export const make = ({ suffix, terminalOutput }: Options) => {
   }
 
   const take = (update: ToolCall, asked: boolean): readonly [Events, Known] => {
-    if (Predicate.isRecord(update._meta)) reported.on(update._meta)
+    if (update._meta != null) reported.on(update._meta)
     const before = calls.get(update.toolCallId)
     const said = saidBy(update, before?.said)
     const id = before?.id ?? `${update.toolCallId}${suffix}`
@@ -143,7 +150,7 @@ export const make = ({ suffix, terminalOutput }: Options) => {
       call = next
       events.push(...more)
     }
-    events.push(...details(call, said, before))
+    events.push(...details(call, update, said, before))
     const [next, more] = result(call)
     events.push(...more)
     calls.set(update.toolCallId, next)

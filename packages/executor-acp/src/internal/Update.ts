@@ -1,37 +1,69 @@
 /**
  * The updates of a session that have events of their own, read leniently: an agent may leave out what it does not have,
- * put null for it, and add what it likes.
+ * put null for it, and add what it likes. An optional field that is malformed counts as absent, and a malformed item of a
+ * list is left out, as the protocol's schema has it.
  *
  * Source: https://agentclientprotocol.com/protocol/schema
  */
-import { Option, Schema } from "effect"
+import { Either, Option, Predicate, Schema } from "effect"
 
-const nullish = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+const optional = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optional(Schema.NullOr(schema).annotations({ decodingFallback: () => Either.right(null) }))
 
-const Typed = Schema.Struct({ type: Schema.String }, { key: Schema.String, value: Schema.Unknown })
+const Meta = optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 
-const ChunkFields = { content: Typed, messageId: nullish(Schema.String) }
+const open = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  Schema.Struct(fields, { key: Schema.String, value: Schema.Unknown })
+
+/** The items of a list that are well formed. */
+const items = <A, I>(item: Schema.Schema<A, I>) =>
+  Schema.transform(Schema.Array(Schema.Unknown), Schema.Array(Schema.typeSchema(item)), {
+    strict: true,
+    decode: (all) => all.filter(Schema.is(item)),
+    encode: (all) => all,
+  })
+
+const Typed = open({ type: Schema.String })
+type Typed = typeof Typed.Type
+
+/** What content of a type that the protocol knows must have. */
+const requirements: Readonly<Record<string, (content: Typed) => boolean>> = {
+  content: ({ content }) => Schema.is(Typed)(content),
+  diff: ({ newText, path }) => Predicate.isString(path) && Predicate.isString(newText),
+  terminal: ({ terminalId }) => Predicate.isString(terminalId),
+}
+
+const ToolCallContent = Typed.pipe(
+  Schema.filter(
+    (content) => !Object.hasOwn(requirements, content.type) || requirements[content.type]!(content),
+  ),
+)
+
+const ChunkFields = { content: Typed, messageId: optional(Schema.String), _meta: Meta }
 
 const ToolCallFields = {
-  toolCallId: Schema.NonEmptyString,
-  title: nullish(Schema.String),
-  name: nullish(Schema.String),
-  kind: nullish(Schema.String),
-  status: nullish(Schema.String),
-  content: nullish(Schema.Array(Typed)),
-  locations: nullish(Schema.Array(Schema.Unknown)),
+  toolCallId: Schema.String,
+  title: optional(Schema.String),
+  name: optional(Schema.String),
+  kind: optional(Schema.String),
+  status: optional(Schema.String),
+  content: optional(items(ToolCallContent)),
+  locations: optional(items(open({ path: Schema.String }))),
   rawInput: Schema.optional(Schema.Unknown),
   rawOutput: Schema.optional(Schema.Unknown),
-  _meta: Schema.optional(Schema.Unknown),
+  _meta: Meta,
 }
 
 const Chunk = Schema.Struct(ChunkFields)
 export type Chunk = typeof Chunk.Type
 
-export const ToolCall = Schema.Struct(ToolCallFields)
+const ToolCall = Schema.Struct(ToolCallFields)
 export type ToolCall = typeof ToolCall.Type
 
-const Plan = Schema.Struct({ entries: Schema.Array(Schema.Unknown) })
+/** A plan without a list of entries is one without entries. */
+const Plan = Schema.Struct({
+  entries: items(open({ content: Schema.String })).annotations({ decodingFallback: () => Either.right([]) }),
+})
 export type Plan = typeof Plan.Type
 
 const tagged = <const Tag extends string, Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) =>
@@ -44,7 +76,11 @@ const Update = Schema.Union(
   tagged("tool_call", ToolCallFields),
   tagged("tool_call_update", ToolCallFields),
   tagged("plan", Plan.fields),
-  tagged("usage_update", { used: Schema.Number, size: Schema.Number, cost: Schema.optional(Schema.Unknown) }),
+  tagged("usage_update", {
+    used: Schema.Number,
+    size: Schema.Number,
+    cost: optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  }),
 )
 
 export const decode: (update: unknown) => Option.Option<typeof Update.Type> =

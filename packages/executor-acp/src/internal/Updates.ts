@@ -51,10 +51,15 @@ const starts = (kind: Kind, id: string): Events =>
         { type: "REASONING_MESSAGE_START", messageId: id, role: "reasoning" },
       ]
 
-const delta = (kind: Kind, id: string, text: string): AgentEvent.AgentEvent =>
-  kind === "text"
+/** How many bytes of an agent's own additions go with the text of a chunk. */
+const maxMetaBytes = 16_000
+
+const delta = (kind: Kind, id: string, text: string, { _meta }: Update.Chunk): AgentEvent.AgentEvent => ({
+  ...(kind === "text"
     ? AgentEvent.textContent(id, text)
-    : { type: "REASONING_MESSAGE_CONTENT", messageId: id, delta: text }
+    : { type: "REASONING_MESSAGE_CONTENT", messageId: id, delta: text }),
+  ...(_meta == null ? {} : { metadata: { acp: { _meta: Bounded.json(_meta, maxMetaBytes) } } }),
+})
 
 const ends = (kind: Kind, id: string): Events =>
   kind === "text"
@@ -81,19 +86,19 @@ export const make = ({ messageId, ...options }: Options): Updates => {
 
   const onChunk = (kind: Kind, chunk: Update.Chunk): Events => {
     const { content } = chunk
-    if (content.type !== "text" || typeof content["text"] !== "string") {
+    const text = content.type === "text" ? content["text"] : undefined
+    if (text === "" && chunk._meta == null) return []
+    if (typeof text !== "string" || text === "") {
       return [AgentEvent.custom("acp.content", Bounded.json({ kind, ...chunk }))]
     }
-    const text = content["text"]
-    if (text === "") return []
     const of = chunk.messageId ?? undefined
     const same = open.find((message) => message.kind === kind && message.of === of)
-    if (same !== undefined) return [delta(kind, same.id, text)]
+    if (same !== undefined) return [delta(kind, same.id, text, chunk)]
     const closing = close((message) => message.of === undefined || message.of !== of)
     const id = count === 0 ? messageId : `${messageId}.${count}`
     count += 1
     open = [...open, { kind, id, of }]
-    return [...closing, ...starts(kind, id), delta(kind, id, text)]
+    return [...closing, ...starts(kind, id), delta(kind, id, text, chunk)]
   }
 
   const onPlan = ({ entries }: Update.Plan): Events => [
@@ -131,8 +136,8 @@ export const make = ({ messageId, ...options }: Options): Updates => {
           case "plan":
             return onPlan(known)
           case "usage_update": {
-            const { sessionUpdate: _, ...usage } = known
-            metadata = { ...metadata, context: usage }
+            const { cost, size, used } = known
+            metadata = { ...metadata, context: { used, size, ...(cost == null ? {} : { cost }) } }
             return []
           }
         }
