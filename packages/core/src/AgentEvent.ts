@@ -11,6 +11,7 @@ import type { AgentEvent } from "./agui/Events.js"
 export * from "./agui/Constructors.js"
 export type * from "./agui/Events.js"
 export type * from "./agui/Messages.js"
+export * from "./agui/ToolFailure.js"
 
 /**
  * An event as a log keeps it and the wire carries it: any object with a non-empty string `type`. Further keys are kept as

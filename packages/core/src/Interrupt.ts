@@ -77,7 +77,8 @@ export type Answer = typeof Answer.Type
 export type Answers = readonly [Answer, ...ReadonlyArray<Answer>]
 
 /**
- * The result of a tool call that a client does, as an interrupt whose id is the call's.
+ * The result of a tool call that a client does, as an interrupt whose id is the call's. A question about a call, such as
+ * whether it may be made, is none of these: it has no `clientTool`.
  *
  * @since 0.1.0
  * @category constructors
@@ -87,6 +88,7 @@ export const ofToolCall = (toolCallId: string, toolName: string): Interrupt => (
   reason: "tool_call",
   toolCallId,
   toolName,
+  clientTool: true,
 })
 
 /**

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Chunk, Effect, Option, Stream } from "effect"
-import type { LogEvent } from "./AgentEvent.js"
+import { isToolCallFailure, type LogEvent } from "./AgentEvent.js"
 import { attemptEventName } from "./ControlEvents.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type { MessagePart, SnapshotMessage } from "./RequestSnapshot.js"
@@ -106,7 +106,7 @@ const makeReader = () => {
           if (ofExecutor) ended.add(toolCallId)
           return
         case "TOOL_CALL_RESULT": {
-          const result = { content: event["content"], isError: event["isError"] === true }
+          const result = { content: event["content"], isError: isToolCallFailure(event) }
           results.set(toolCallId, result)
           return add("tool", messageId, {
             type: "tool_result",

@@ -64,6 +64,7 @@ const made: { readonly [T in Type]: ReadonlyArray<Extract<AgentEvent.AgentEvent,
       [{ type: "image", source: { type: "url", value: "https://example.com/a.png" } }],
       { role: "tool" },
     ),
+    AgentEvent.toolCallFailure("m", "c", "No such file"),
   ],
   STATE_SNAPSHOT: [AgentEvent.stateSnapshot({ a: 1 }), AgentEvent.stateSnapshot(null, { timestamp: 1 })],
   STATE_DELTA: [
@@ -189,6 +190,16 @@ describe("the constructors of events", () => {
       }
     })
   }
+})
+
+describe("the result of a call that failed", () => {
+  it("is told from others, in older logs too", () => {
+    const result = AgentEvent.toolCallResult("m", "c", "done")
+    expect(AgentEvent.isToolCallFailure(AgentEvent.toolCallFailure("m", "c", "No such file"))).toBe(true)
+    expect(AgentEvent.isToolCallFailure({ ...result, isError: true })).toBe(true)
+    expect(AgentEvent.isToolCallFailure(result)).toBe(false)
+    expect(AgentEvent.isToolCallFailure({ ...result, metadata: { isError: true } })).toBe(false)
+  })
 })
 
 describe("the type of an event", () => {

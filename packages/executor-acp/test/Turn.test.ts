@@ -131,6 +131,16 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
+  it.live("marks the result of a call that failed, in the metadata of its event", () =>
+    Effect.gen(function* () {
+      const call = { sessionUpdate: "tool_call", toolCallId: "c", title: "Read", status: "failed" }
+      const content = [{ type: "content", content: { type: "text", text: "No such file" } }]
+      const events = yield* eventsOf(yield* scripted({ steps: [{ update: { ...call, content } }] }))
+      const result = events.find(({ type }) => type === "TOOL_CALL_RESULT")!
+      deepStrictEqual(result, AgentEvent.toolCallFailure(String(result["messageId"]), "c", "No such file"))
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
   it.live("has one message for each message id, whatever comes in between", () =>
     Effect.gen(function* () {
       const chunk = (kind: string, id: string | undefined, text: string) => ({

@@ -61,15 +61,16 @@ for (const protocol of Asking.protocols) {
             const { runId } = yield* TestRuns.submit({ snapshot })
             const waiting = yield* Working.untilStatus(runId, "waiting")
             deepStrictEqual(
-              waiting.waiting?.interrupts.map(({ id, reason, toolCallId, toolName }) => [
+              waiting.waiting?.interrupts.map(({ clientTool, id, reason, toolCallId, toolName }) => [
                 id,
                 reason,
                 toolCallId,
                 toolName,
+                clientTool,
               ]),
               [
-                ["c1", "tool_call", "c1", "confirm"],
-                ["c2", "tool_call", "c2", "confirm"],
+                ["c1", "tool_call", "c1", "confirm", true],
+                ["c2", "tool_call", "c2", "confirm", true],
               ],
             )
             const before = yield* TestRuns.eventsOf(runId)

@@ -2,7 +2,7 @@
 import { Tool, Toolkit } from "@effect/ai"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { RequestSnapshot } from "@runlease/core"
+import { AgentEvent, RequestSnapshot } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { Context, Effect, Layer, Schema } from "effect"
 import * as Asking from "./Asking.js"
@@ -44,10 +44,10 @@ const services = Layer.mergeAll(handlers, Layer.succeed(Factor, 3), Asking.log)
 
 const call = (name: string, args: unknown, id = `call-${name}`): ModelServer.ToolCall => ({ id, name, args })
 
-const results = (events: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
+const results = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) =>
-    event["type"] === "TOOL_CALL_RESULT"
-      ? [[event["toolCallId"], event["content"], event["isError"] === true]]
+    event.type === "TOOL_CALL_RESULT"
+      ? [[event["toolCallId"], event["content"], AgentEvent.isToolCallFailure(event)]]
       : [],
   )
 
@@ -56,7 +56,7 @@ for (const protocol of Asking.protocols) {
     title: string,
     turns: ReadonlyArray<ModelServer.Turn>,
     check: (asked: {
-      readonly events: ReadonlyArray<Readonly<Record<string, unknown>>>
+      readonly events: ReadonlyArray<AgentEvent.LogEvent>
       readonly requests: ReadonlyArray<ModelServer.Request>
       readonly error:
         | { readonly code: string; readonly message: string; readonly retryable: boolean }
@@ -154,6 +154,7 @@ for (const protocol of Asking.protocols) {
       ({ error, events, requests }) => {
         strictEqual(error, undefined)
         deepStrictEqual(results(events), [["call-find", '{"reason":"no cat here"}', true]])
+        assertTrue(!events.some((event) => "isError" in event))
         assertTrue(JSON.stringify(requests[1]!.body).includes("no cat here"))
       },
     )

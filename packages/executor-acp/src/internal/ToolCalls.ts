@@ -89,17 +89,14 @@ export const make = ({ suffix, terminalOutput }: Options) => {
 
   const result = (call: Known): readonly [Known, Events] => {
     if (call.done || !isDone(call.said.status)) return [call, []]
+    const content = Bounded.text(resultOf(call.said, (id) => terminalOutput(id) ?? reported.outputOf(id)))
+    const messageId = `${call.id}-result`
     return [
       { ...call, done: true },
       [
-        {
-          type: "TOOL_CALL_RESULT",
-          messageId: `${call.id}-result`,
-          toolCallId: call.id,
-          role: "tool",
-          content: Bounded.text(resultOf(call.said, (id) => terminalOutput(id) ?? reported.outputOf(id))),
-          ...(call.said.status === "failed" ? { isError: true } : {}),
-        },
+        call.said.status === "failed"
+          ? AgentEvent.toolCallFailure(messageId, call.id, content)
+          : AgentEvent.toolCallResult(messageId, call.id, content, { role: "tool" }),
       ],
     ]
   }

@@ -3,6 +3,7 @@ import { type AiError, Prompt, type Response, type Tool } from "@effect/ai"
 import { AgentEvent } from "@runlease/core"
 import { Encoding, Option, Schema } from "effect"
 import * as Conversation from "./Conversation.js"
+import * as Results from "./Results.js"
 
 type Part = Response.StreamPart<Record<string, Tool.Any>>
 
@@ -246,14 +247,10 @@ export const make = (ids: {
         return completeCall(part)
       case "tool-result":
         return [
-          {
-            type: "TOOL_CALL_RESULT",
-            messageId: `result-${calls.get(part.id)?.toolCallId ?? part.id}`,
-            toolCallId: calls.get(part.id)?.toolCallId ?? part.id,
-            role: "tool",
+          Results.eventOf(calls.get(part.id)?.toolCallId ?? part.id, {
             content: JSON.stringify(part.encodedResult) ?? "null",
-            ...(part.isFailure ? { isError: true } : {}),
-          },
+            isError: part.isFailure,
+          }),
         ]
       case "source":
         return [

@@ -7,12 +7,11 @@ import * as AiTool from "../AiTool.js"
 import type { Asked } from "./Answer.js"
 import * as Conversation from "./Conversation.js"
 import * as Failure from "./Failure.js"
+import * as Results from "./Results.js"
 
 /** What a call came to, for the model and for the log. */
-export interface Result {
+export interface Result extends Results.Result {
   readonly result: unknown
-  readonly content: string
-  readonly isError: boolean
   /** Whether the call could be made at all. */
   readonly made: boolean
 }
@@ -40,15 +39,6 @@ const uncertain = (toolName: string) =>
 
 /** A call that has no place among those that a worker can make, told to the model. */
 export const refused = (problem: string): Result => fromValue(problem, true, false)
-
-export const eventOf = (toolCallId: string, { content, isError }: Result): AgentEvent.AgentEvent => ({
-  type: "TOOL_CALL_RESULT",
-  messageId: `result-${toolCallId}`,
-  toolCallId,
-  role: "tool",
-  content,
-  ...(isError ? { isError } : {}),
-})
 
 /** A toolkit with its handlers, as an executor calls it: by name, with what the model gave. */
 export interface Handlers {
@@ -143,7 +133,7 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
     const tool = Object.hasOwn(handlers.tools, toolName) ? handlers.tools[toolName] : undefined
     const done = (result: Result): ReadonlyArray<AgentEvent.AgentEvent> => {
       settle(result)
-      return [eventOf(toolCallId, result)]
+      return [Results.eventOf(toolCallId, result)]
     }
     const outcome: Effect.Effect<
       ReadonlyArray<AgentEvent.AgentEvent>,
