@@ -3,16 +3,21 @@
  *
  * What the client would refuse is repaired, or shown as a RAW event, or left out: missing starts are inserted, ends of
  * what is not open and second starts left out, and nothing is open when the run finishes. The run's own events name it
- * as the client knows it.
+ * as the client knows it. What a client older than 1.0 refuses has another form for it.
  *
  * Source: `verifyEvents` of `@ag-ui/client`, whose rules these are.
  *
  * @since 0.1.0
  */
-import { EventSchemas } from "@ag-ui/core/schemas"
+import { EventSchemas, PROTOCOL_VERSION } from "@ag-ui/core/schemas"
 import { type AgentEvent, LogState } from "@runlease/core"
 import { Predicate } from "effect"
+import * as OlderForm from "./agui/OlderForm.js"
 import * as Ownership from "./agui/Ownership.js"
+import * as PartEnd from "./agui/PartEnd.js"
+import type { Peer } from "./agui/Peer.js"
+
+export type { Peer }
 
 type Event = AgentEvent.LogEvent
 
@@ -123,22 +128,41 @@ interface OpenChunk {
   readonly id: string
 }
 
+/** An event of a log as the client takes it. */
+const eventFor: Readonly<Record<Peer, (event: Event) => Event>> = {
+  current: normalize,
+  older: (event) => OlderForm.of(normalize(event)),
+}
+
+/** `toEvent` is `eventFor` of the peer, for a caller that remembers what it gives. */
+export interface Options {
+  readonly peer?: Peer
+  readonly toEvent?: (event: Event) => Event
+}
+
 /**
  * A view of one log: given its events one by one, from the first, it gives what to show for each. It keeps what is open
- * and who owns it, and depends on nothing else. `toEvent` is for whoever remembers what `normalize` gives.
+ * and who owns it, and depends on nothing else.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
   subject: Subject,
-  toEvent: (event: Event) => Event = normalize,
+  { peer = "current", toEvent = eventFor[peer] }: Options = {},
 ): ((event: Event) => ReadonlyArray<Event>) => {
   let state = LogState.initial
   let owners = Ownership.make()
   let openChunk: OpenChunk | undefined
 
-  const runStarted: Event = { type: "RUN_STARTED", threadId: subject.threadId, runId: subject.runId }
+  const partEnd = PartEnd.make(peer)
+
+  const runStarted: Event = {
+    type: "RUN_STARTED",
+    threadId: subject.threadId,
+    runId: subject.runId,
+    protocolVersion: PROTOCOL_VERSION,
+  }
 
   const named = (event: Event): Event =>
     event["threadId"] === subject.threadId && event["runId"] === subject.runId
@@ -147,6 +171,7 @@ export const make = (
 
   const show = (out: Array<Event>, event: Event): void => {
     state = LogState.next(state, event)
+    partEnd.observe(event)
     out.push(event)
   }
 
@@ -171,6 +196,12 @@ export const make = (
       show(out, owners.admit(missing) ?? missing)
     if (LogState.misplaced(state, event)) return
     show(out, owners.admit(event) ?? raw(event))
+  }
+
+  const finish = (out: Array<Event>, given: Event, event: Event): void => {
+    for (const added of partEnd.before(given)) showOwned(out, added)
+    const end = partEnd.of(given, event)
+    show(out, end.type === "RUN_FINISHED" ? named(end) : end)
   }
 
   const chunk = (out: Array<Event>, event: Event, kind: ChunkKind): void => {
@@ -201,7 +232,7 @@ export const make = (
     const event = toEvent(given)
     if (event.type === "RUN_STARTED") {
       closeChunk(out)
-      start(out, named(event))
+      start(out, { ...named(event), protocolVersion: PROTOCOL_VERSION })
       return out
     }
     start(out, runStarted)
@@ -213,7 +244,8 @@ export const make = (
     closeChunk(out)
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
       for (const closing of LogState.closings(state)) show(out, closing)
-      show(out, event.type === "RUN_FINISHED" ? named(event) : event)
+      if (event.type === "RUN_ERROR") show(out, event)
+      else finish(out, given, event)
       return out
     }
     showOwned(out, event)

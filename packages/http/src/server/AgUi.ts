@@ -3,6 +3,7 @@ import { Run, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
+import * as Peer from "../agui/Peer.js"
 import * as Capabilities from "./agui/Capabilities.js"
 import * as Follow from "./agui/Follow.js"
 import * as Resume from "./agui/Resume.js"
@@ -53,6 +54,7 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
             runId,
             from,
             as: { threadId: payload.threadId, runId: payload.runId },
+            peer: Peer.of(payload),
             seen: headers[lastEventIdHeader] ?? 0,
           })),
         })

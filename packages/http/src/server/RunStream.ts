@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import { AgentEvent, type ControlPlaneUnavailable, Run, type RunLog } from "@runlease/core"
-import { Chunk, type Context, Stream } from "effect"
+import { Chunk, type Context, Effect, Stream } from "effect"
 import * as AgUiView from "../AgUiView.js"
+import * as OlderForm from "../agui/OlderForm.js"
 import * as EventStream from "./EventStream.js"
 
 /** Works `of` out once for each object, for as long as the object is there. */
@@ -24,6 +25,7 @@ const once = <A extends object, B>(of: (value: A) => B): ((value: A) => B) => {
 export interface Shown {
   readonly runId: Run.Run["runId"]
   readonly as: AgUiView.Subject
+  readonly peer: AgUiView.Peer
   readonly from?: Run.EventId | undefined
   readonly seen: number
 }
@@ -48,18 +50,42 @@ export interface RunStream {
   ) => ReturnType<typeof EventStream.respond>
 }
 
+/** Warns of what a client older than 1.0 does not see. */
+const warnOfLost = (entries: Chunk.Chunk<RunLog.LogEntry>, { runId, seen }: Shown): Effect.Effect<void> => {
+  const lost = Chunk.reduce(entries, 0, (count, { event, eventId }) =>
+    eventId > seen ? count + OlderForm.lostParts(event) : count,
+  )
+  return Effect.when(
+    Effect.logWarning(
+      `The client of run ${runId} declares no version of AG-UI, so it was sent tool results without ` +
+        `${lost} of their parts, which are no text`,
+    ),
+    () => lost > 0,
+  )
+}
+
 /** All who follow a log get the same objects, so what is worked out for one of them serves the others too. */
 export const make = (): RunStream => {
   const normalize = once(AgUiView.normalize)
+  const olderForm = once(OlderForm.of)
   const json = once((event: object) => JSON.stringify(event))
 
-  const pieces: RunStream["pieces"] = (log, { as, from, runId, seen }) => {
-    const view = AgUiView.make(as, normalize)
+  const toEvent: Readonly<Record<AgUiView.Peer, (event: AgentEvent.LogEvent) => AgentEvent.LogEvent>> = {
+    current: normalize,
+    older: (given) => {
+      const event = normalize(given)
+      return OlderForm.differs(event) ? olderForm(event) : event
+    },
+  }
+
+  const pieces: RunStream["pieces"] = (log, shown) => {
+    const { as, from, peer, runId, seen } = shown
+    const view = AgUiView.make(as, { peer, toEvent: toEvent[peer] })
     /** Only the last event of an entry carries its id, so that a client never skips one. */
     const pieceOf = ({ event, eventId, sequence }: RunLog.LogEntry): Piece => {
-      const shown = view(event)
+      const all = view(event)
       // The view depends on all that went before, so what the client has seen is folded, and not sent.
-      const frames = eventId > seen ? shown : []
+      const frames = eventId > seen ? all : []
       return {
         frames: frames
           .map((one, index) =>
@@ -69,7 +95,13 @@ export const make = (): RunStream => {
         ends: sequence === null && AgentEvent.endsRun(event),
       }
     }
-    return Stream.mapChunks(log.follow({ runId, after: from }), Chunk.map(pieceOf))
+    const entries = log.follow({ runId, after: from })
+    return Stream.mapChunks(
+      peer === "current"
+        ? entries
+        : Stream.mapChunksEffect(entries, (chunk) => Effect.as(warnOfLost(chunk, shown), chunk)),
+      Chunk.map(pieceOf),
+    )
   }
 
   return {
@@ -77,7 +109,7 @@ export const make = (): RunStream => {
     respond: (log, { conversationId, runId }, seen = 0) =>
       EventStream.respond(
         Stream.map(
-          pieces(log, { runId, as: { runId, threadId: conversationId }, seen }),
+          pieces(log, { runId, as: { runId, threadId: conversationId }, peer: "current", seen }),
           ({ frames }) => frames,
         ),
       ),

@@ -1,9 +1,18 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executors, Ids, MemoryControlPlane, type Run, Runs, WorkerRegistry } from "@runlease/core"
+import {
+  Executor,
+  Executors,
+  Ids,
+  Interrupt,
+  MemoryControlPlane,
+  type Run,
+  Runs,
+  WorkerRegistry,
+} from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
-import { Effect, Queue, Schedule } from "effect"
+import { Effect, Queue, Schedule, Stream } from "effect"
 import { maxBytes } from "../../src/Body.js"
 import { type Call, call } from "../raw.js"
 import { connect, echo, tester, untilStatus, whole } from "./HttpAgents.js"
@@ -133,6 +142,24 @@ describe("the request of an AG-UI client", () => {
       }
       const runs = yield* Effect.flatMap(Runs.Runs, (port) => port.list())
       strictEqual(runs.items.length, 1)
+    }),
+  )
+
+  test(
+    "is answered as the version that it declares has it",
+    Effect.gen(function* () {
+      yield* TestWorker.start(
+        Executors.make(() =>
+          Stream.fail(Executor.awaitAnswers([{ ...Interrupt.ofToolCall("c", "colour"), clientTool: true }])),
+        ),
+      )
+      const endOf = (more: object) =>
+        Effect.map(post(input(more)), ({ text }) => JSON.parse(text.trimEnd().split("data: ").at(-1)!))
+      const current = yield* endOf({ runId: "new", threadId: "new", protocolVersion: "1.0" })
+      deepStrictEqual(current.outcome, { type: "success", pendingToolCallIds: ["c"] })
+      const older = yield* endOf({ runId: "old", threadId: "old" })
+      deepStrictEqual([older.type, older.outcome], ["RUN_FINISHED", undefined])
+      strictEqual((yield* TestRuns.getRun(Ids.RunId.make("old"))).status, "waiting")
     }),
   )
 

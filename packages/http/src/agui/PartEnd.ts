@@ -1,0 +1,129 @@
+/**
+ * How one part of a run ends for its client: what of it is the client's to do, and what only looks so.
+ *
+ * A tool call without a result is the client's, as AG-UI has it. So a part that waits for tools of its client ends as a
+ * success, and a call of the agent's own that a dead attempt left behind gets a result.
+ *
+ * Source: docs/decisions/0031-the-view-depends-on-its-client.md
+ *
+ * @since 0.1.0
+ */
+import { type AgentEvent, ControlEvents } from "@runlease/core"
+import { Predicate } from "effect"
+import type { Peer } from "./Peer.js"
+
+type Event = AgentEvent.LogEvent
+
+/** A call without a result. `lapsed`: its attempt has ended. */
+interface Call {
+  readonly subagentRunId: unknown
+  readonly lapsed: boolean
+}
+
+type Interrupt = Readonly<Record<string, unknown>>
+
+export interface PartEnd {
+  /** Takes each event that the client is shown. */
+  readonly observe: (event: Event) => void
+
+  /** What comes before the end, from the RUN_FINISHED of the log. */
+  readonly before: (given: Event) => ReadonlyArray<Event>
+
+  /** The end, from the RUN_FINISHED of the log and what AG-UI takes of it. */
+  readonly of: (given: Event, normalized: Event) => Event
+}
+
+const interruptsOf = ({ outcome }: Event): ReadonlyArray<Interrupt> =>
+  Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
+    ? outcome["interrupts"].filter(Predicate.isRecord)
+    : []
+
+const ofClientTool = ({ clientTool }: Interrupt): boolean => clientTool === true
+
+const callOf = ({ id, toolCallId }: Interrupt): string => String(toolCallId ?? id)
+
+const typeOf = ({ outcome }: Event): unknown => (Predicate.isRecord(outcome) ? outcome["type"] : undefined)
+
+const noResult = (toolCallId: string, { subagentRunId }: Call): Event => ({
+  type: "TOOL_CALL_RESULT",
+  messageId: `runlease-result-${toolCallId}`,
+  toolCallId,
+  role: "tool",
+  content: "This tool call ended without a result",
+  ...(subagentRunId === undefined ? {} : { subagentRunId }),
+})
+
+/** A call that the run waits for, and that no event of it has begun. */
+const begun = (interrupt: Interrupt): ReadonlyArray<Event> => {
+  const toolCallId = callOf(interrupt)
+  const { toolName } = interrupt
+  return [
+    {
+      type: "TOOL_CALL_START",
+      toolCallId,
+      toolCallName: typeof toolName === "string" ? toolName : "unknown",
+    },
+    { type: "TOOL_CALL_END", toolCallId },
+  ]
+}
+
+/** Of one part, from its RUN_STARTED on. */
+export const make = (peer: Peer): PartEnd => {
+  const calls = new Map<string, Call>()
+
+  const observe: PartEnd["observe"] = (event) => {
+    switch (event.type) {
+      case "RUN_STARTED":
+        return calls.clear()
+      case "TOOL_CALL_START": {
+        const id = String(event["toolCallId"])
+        calls.delete(id)
+        calls.set(id, { subagentRunId: event["subagentRunId"], lapsed: false })
+        return
+      }
+      case "TOOL_CALL_RESULT":
+        calls.delete(String(event["toolCallId"]))
+        return
+      case "CUSTOM":
+        if (event["name"] !== ControlEvents.attemptEventName) return
+        for (const [id, call] of calls) calls.set(id, { ...call, lapsed: true })
+    }
+  }
+
+  const before: PartEnd["before"] = (given) => {
+    if (typeOf(given) === "cancelled") return []
+    const interrupts = interruptsOf(given)
+    const asked = new Set(interrupts.map(callOf))
+    const onlyTools = interrupts.length > 0 && interrupts.every(ofClientTool)
+    return [
+      ...[...calls].flatMap(([id, call]) =>
+        !asked.has(id) && (onlyTools || call.lapsed) ? [noResult(id, call)] : [],
+      ),
+      ...interrupts.flatMap((interrupt) =>
+        ofClientTool(interrupt) && !calls.has(callOf(interrupt)) ? begun(interrupt) : [],
+      ),
+    ]
+  }
+
+  const of: PartEnd["of"] = (given, normalized) => {
+    const { outcome: _outcome, ...rest } = normalized
+    if (typeOf(given) === "cancelled") {
+      return peer === "older"
+        ? { type: "RUN_ERROR", code: "cancelled", message: "The run was cancelled" }
+        : normalized
+    }
+    // Some older clients take an explicit success for one without calls of theirs.
+    if (typeOf(given) === "success") return peer === "older" && calls.size > 0 ? rest : normalized
+    const tools = interruptsOf(given).map(ofClientTool)
+    if (!tools.includes(true)) return normalized
+    if (tools.includes(false)) {
+      const interrupts = interruptsOf(normalized).filter((_, index) => !tools[index])
+      return { ...rest, outcome: { type: "interrupt", interrupts } }
+    }
+    return peer === "older"
+      ? rest
+      : { ...rest, outcome: { type: "success", pendingToolCallIds: [...calls.keys()] } }
+  }
+
+  return { observe, before, of }
+}
