@@ -20,6 +20,7 @@ import type * as acp from "@agentclientprotocol/sdk"
 import { Executor, Ids, type Run, Runs } from "@runlease/core"
 import { Environment } from "@runlease/process"
 import { Deferred, Duration, Effect, Exit, Layer, Mailbox, Option, Stream } from "effect"
+import { createHash } from "node:crypto"
 import { resolve } from "node:path"
 import * as Agent from "./internal/Agent.js"
 import * as AskingMode from "./internal/AskingMode.js"
@@ -97,6 +98,10 @@ const mebibyte = 1024 * 1024
 /** How many events wait for the log before the agent does. */
 const capacity = 64
 
+/** What tells the calls of a run from those of other runs: an agent's ids are unique within one of its sessions only. */
+const idOf = ({ runId }: Run.ClaimedRun): string =>
+  createHash("sha256").update(runId).digest("hex").slice(0, 8)
+
 /**
  * An executor that drives an agent for each run. Making it ends what an earlier worker on this machine left under
  * `workRoot`.
@@ -166,7 +171,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const terminals = yield* Terminals.make({ ...programs, root: cwd, mark })
     const updates = Updates.make({
       messageId: first ? run.messageId : yield* Ids.uuidV7,
-      suffix: first ? "" : `-${run.leaseEpoch ?? mark}`,
+      suffix: `-${idOf(run)}${first ? "" : `-${run.leaseEpoch ?? mark}`}`,
       terminalOutput: terminals.outputOf,
     })
 

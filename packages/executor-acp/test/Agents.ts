@@ -140,6 +140,9 @@ export const failureOf = (subject: Pick<Subject, "options">, run = claimed()) =>
 export const textOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [String(event["delta"])] : [])).join("")
 
+/** The id in the log of a tool call of `claimed`, by the agent's id of it. */
+export const callId = (id: string): string => `${id}-4e65d3fb`
+
 /** What the log has of tool calls besides their input and result. */
 export const detailsOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => (event.type === "CUSTOM" && event.name === "acp.tool_call" ? [event.value] : []))

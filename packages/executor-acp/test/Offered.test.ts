@@ -2,7 +2,7 @@ import { AgentEvent } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
-import { eventsOf, ports, scripted, textOf } from "./Agents.js"
+import { callId, eventsOf, ports, scripted, textOf } from "./Agents.js"
 
 describe("a client", () => {
   it.live("offers notices and compaction, and has them in the log as the agent gives them", () =>
@@ -47,7 +47,7 @@ describe("a client", () => {
       const events = yield* eventsOf(subject)
       deepStrictEqual(
         events.filter(({ type }) => type === "TOOL_CALL_START"),
-        [AgentEvent.toolCallStart("c1", "write_file")],
+        [AgentEvent.toolCallStart(callId("c1"), "write_file")],
       )
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )

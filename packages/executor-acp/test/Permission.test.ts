@@ -209,7 +209,7 @@ describe("a question", () => {
       const events = yield* TestRuns.eventsOf(runId)
       deepStrictEqual(
         events.flatMap((event) =>
-          event.type === "TOOL_CALL_RESULT" ? [[event.toolCallId, event.content]] : [],
+          event.type === "TOOL_CALL_RESULT" ? [[event.toolCallId.split("-")[0], event.content]] : [],
         ),
         [["beside", "what b holds"]],
       )

@@ -123,6 +123,27 @@ describe("the session of an agent", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
+  it.live("has ids of calls that are its own, which the log tells from those of other sessions", () =>
+    Effect.gen(function* () {
+      const update = (fields: object) => ({ update: { toolCallId: "call_1", title: "t", ...fields } })
+      const subject = yield* scripted({
+        steps: [
+          update({ sessionUpdate: "tool_call", status: "in_progress", rawInput: { a: 1 } }),
+          update({ sessionUpdate: "tool_call_update", status: "completed", rawOutput: "b" }),
+        ],
+      })
+      const [one, two] = yield* turns(subject, ...conversation)
+      const ids = [one!, two!].map(({ events }) =>
+        events.flatMap(({ toolCallId }) => (typeof toolCallId === "string" ? [toolCallId] : [])),
+      )
+      for (const all of ids) {
+        strictEqual(new Set(all).size, 1)
+        assertTrue(all[0]!.startsWith("call_1-"), all[0])
+      }
+      strictEqual(new Set(ids.flat()).size, 2)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
   it.live("of another agent is left alone", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ capabilities: { loadSession: true } })

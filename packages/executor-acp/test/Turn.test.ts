@@ -3,6 +3,7 @@ import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect, Schema } from "effect"
 import {
+  callId,
   claimed,
   conversationId,
   detailsOf,
@@ -73,6 +74,7 @@ describe("a turn", () => {
       const events = yield* eventsOf(subject)
       const { acp } = yield* Schema.decodeUnknown(Metadata)(events.at(-1)!["metadata"])
       const { sessionId } = acp
+      const c1 = callId("c1")
       deepStrictEqual(events, [
         { type: "REASONING_START", messageId },
         { type: "REASONING_MESSAGE_START", messageId, role: "reasoning" },
@@ -91,24 +93,24 @@ describe("a turn", () => {
           replace: true,
         },
         AgentEvent.textEnd(`${messageId}.1`),
-        AgentEvent.toolCallStart("c1", "Edit a"),
-        AgentEvent.toolCallArgs("c1", '{"path":"/a"}'),
-        AgentEvent.toolCallEnd("c1"),
+        AgentEvent.toolCallStart(c1, "Edit a"),
+        AgentEvent.toolCallArgs(c1, '{"path":"/a"}'),
+        AgentEvent.toolCallEnd(c1),
         AgentEvent.custom("acp.tool_call", {
-          toolCallId: "c1",
+          toolCallId: c1,
           status: "in_progress",
           locations: [{ path: "/a", line: 3 }],
         }),
         AgentEvent.custom("acp.tool_call", {
-          toolCallId: "c1",
+          toolCallId: c1,
           status: "completed",
           content: diff,
           rawOutput: { ok: true },
         }),
         {
           type: "TOOL_CALL_RESULT",
-          messageId: "c1-result",
-          toolCallId: "c1",
+          messageId: `${c1}-result`,
+          toolCallId: c1,
           role: "tool",
           content: '{"ok":true}',
         },
@@ -205,9 +207,9 @@ describe("a turn", () => {
       })
       const events = yield* eventsOf(subject)
       deepStrictEqual(detailsOf(events), [
-        { toolCallId: "c", title: "Run ls", kind: "execute" },
-        { toolCallId: "c", title: "Run ls", content },
-        { toolCallId: "c", content: [] },
+        { toolCallId: callId("c"), title: "Run ls", kind: "execute" },
+        { toolCallId: callId("c"), title: "Run ls", content },
+        { toolCallId: callId("c"), content: [] },
       ])
       deepStrictEqual(resultsOf(events), [""])
     }).pipe(Effect.scoped, Effect.provide(ports)),
@@ -296,7 +298,7 @@ describe("a turn", () => {
       const subject = yield* scripted({ steps: [{ say: "a" }, { update: call }] })
       const events = yield* eventsOf(subject, claimed({ latestSequence: Run.Sequence.make(4) }))
       assertTrue(events[0]!["messageId"] !== messageId)
-      strictEqual(events.find(({ type }) => type === "TOOL_CALL_START")!["toolCallId"], "c-1")
+      strictEqual(events.find(({ type }) => type === "TOOL_CALL_START")!["toolCallId"], `${callId("c")}-1`)
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 

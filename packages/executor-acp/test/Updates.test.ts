@@ -2,7 +2,17 @@ import { AgentEvent } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
-import { detailsOf, eventsOf, messageId, ports, resultsOf, scripted, type Step, textOf } from "./Agents.js"
+import {
+  callId,
+  detailsOf,
+  eventsOf,
+  messageId,
+  ports,
+  resultsOf,
+  scripted,
+  type Step,
+  textOf,
+} from "./Agents.js"
 
 const call = (fields: Step): Step => ({
   update: { sessionUpdate: "tool_call", toolCallId: "c", title: "Run", ...fields },
@@ -25,9 +35,9 @@ describe("an update of a tool call", () => {
         more({ status: "completed", rawOutput: "out" }),
       )
       deepStrictEqual(detailsOf(events), [
-        { toolCallId: "c", title: "ls", kind: "execute", rawInput: { command: "ls" } },
-        { toolCallId: "c", rawInput: { command: "ls -l" } },
-        { toolCallId: "c", status: "completed", rawOutput: "out" },
+        { toolCallId: callId("c"), title: "ls", kind: "execute", rawInput: { command: "ls" } },
+        { toolCallId: callId("c"), rawInput: { command: "ls -l" } },
+        { toolCallId: callId("c"), status: "completed", rawOutput: "out" },
       ])
       deepStrictEqual(
         events.flatMap((event) => (event.type === "TOOL_CALL_ARGS" ? [event["delta"]] : [])),
@@ -74,7 +84,7 @@ describe("an update of a tool call", () => {
       )
       deepStrictEqual(detailsOf(events), [
         {
-          toolCallId: "c",
+          toolCallId: callId("c"),
           title: "Run",
           content: [diff],
           locations: [{ path: "/a", line: 1 }],

@@ -69,7 +69,7 @@ const resultOf = ({ content, rawOutput }: Partial<ToolCall>, output: TerminalOut
 }
 
 export interface Options {
-  /** What makes the ids of tool calls differ from those of another attempt; empty at the first. */
+  /** What makes the ids of tool calls differ from those of other runs and attempts. */
   readonly suffix: string
   readonly terminalOutput: TerminalOutput
 }
