@@ -24,6 +24,7 @@ import { createHash } from "node:crypto"
 import { resolve } from "node:path"
 import * as Agent from "./internal/Agent.js"
 import * as AskingMode from "./internal/AskingMode.js"
+import * as Elicitation from "./internal/Elicitation.js"
 import * as Ending from "./internal/Ending.js"
 import * as Failure from "./internal/Failure.js"
 import * as Files from "./internal/Files.js"
@@ -32,6 +33,7 @@ import * as Lock from "./internal/Lock.js"
 import * as McpServers from "./internal/McpServers.js"
 import * as Permissions from "./internal/Permissions.js"
 import * as Prompt from "./internal/Prompt.js"
+import * as Questions from "./internal/Questions.js"
 import * as Session from "./internal/Session.js"
 import * as Terminals from "./internal/Terminals.js"
 import * as Update from "./internal/Update.js"
@@ -127,6 +129,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const maxMessageBytes = options.maxMessageBytes ?? 8 * mebibyte
   const workRoot = resolve(options.workRoot)
   const name = options.command
+  // Forms are for a person, and only under `ask` there is one.
+  const offersForms = options.permission === "ask"
   const bounds = { killAfter, guardPath }
 
   yield* Lock.reapAll({ ...bounds, folder: WorkFolder.locksOf(workRoot) })
@@ -160,8 +164,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         ? Effect.void
         : record(session.id, { protocol: "acp", agent: session.agent, cwd, told })
 
-    const permissions = yield* Permissions.make({
-      policy: options.permission,
+    const questions = yield* Questions.make({
       answers: run.snapshot.resume ?? [],
       told: Session.toldOf(run),
       keepTold,
@@ -201,9 +204,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           const { toolCallId } = request.toolCall
           const [told, call] = updates.asked(request.toolCall)
           unanswered.add(toolCallId)
-          return Effect.zipRight(emit(told), permissions.answer(request, call)).pipe(
-            Effect.tap(({ outcome }) => outcome.outcome === "selected" && unanswered.delete(toolCallId)),
-          )
+          return Effect.zipRight(
+            emit(told),
+            Permissions.answer(options.permission, questions, request, call),
+          ).pipe(Effect.tap(({ outcome }) => outcome.outcome === "selected" && unanswered.delete(toolCallId)))
+        },
+        createElicitation: (request) => {
+          const toolCallId = "toolCallId" in request ? String(request.toolCallId) : ""
+          unanswered.add(toolCallId)
+          return Elicitation.answer(
+            { offered: offersForms, questions, sessionId: session?.id },
+            request,
+          ).pipe(Effect.tap(({ action }) => action !== "cancel" && unanswered.delete(toolCallId)))
         },
       },
     }).pipe(Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }))
@@ -219,7 +231,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Handshake.authenticated(agent, name, agreed, options.authMethod)
 
     const opened = Effect.gen(function* () {
-      const agreed = yield* Handshake.initialize(agent, name)
+      const agreed = yield* Handshake.initialize(agent, name, offersForms)
       const { capabilities, info } = agreed
       const found = yield* Session.earlier(run, runs)
       const open = Session.open(
@@ -270,7 +282,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     /** The answer to the prompt says that the agent has stopped. */
     const cancel = Effect.gen(function* () {
       if (yield* Deferred.isDone(prompted)) return
-      yield* permissions.cancel(agent.notify("session/cancel", { sessionId }))
+      yield* questions.cancel(agent.notify("session/cancel", { sessionId }))
       yield* within(Effect.exit(Deferred.await(prompted)))
     })
     yield* Effect.acquireRelease(
@@ -287,7 +299,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
     yield* Deferred.await(prompted).pipe(
       Effect.catchTag("Refused", (refused) => Failure.ofRefusal(name, refused)),
-      Effect.raceFirst(permissions.asked),
+      Effect.raceFirst(questions.asked),
       Effect.tapErrorTag("AwaitAnswers", () => {
         onlyCalls = true
         return cancel

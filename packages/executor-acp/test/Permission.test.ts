@@ -1,10 +1,10 @@
-import { type Ids, type Interrupt, RequestSnapshot, Runs, Worker } from "@runlease/core"
-import { AcpExecutor } from "@runlease/executor-acp"
+import { type Ids, type Interrupt, Runs } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
 import { eventsOf, pidsOf, ports, scripted, type Subject, textOf, until } from "./Agents.js"
+import { working } from "./Working.js"
 
 const edit = { title: "Edit a", kind: "edit", rawInput: { path: "/a", text: "x" } }
 const run = { title: "Run ls", kind: "execute", rawInput: { command: "ls" } }
@@ -42,20 +42,6 @@ describe("a permission", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 })
-
-/** A worker that drives the agent, and a run of it. */
-const working = (subject: Subject) =>
-  Effect.gen(function* () {
-    yield* Effect.forkScoped(
-      Effect.scoped(
-        Effect.zipRight(
-          Worker.make({ leaseDuration: "30 seconds", drainTimeout: 0, retryDelay: () => 0 }),
-          Effect.never,
-        ).pipe(Effect.provide(AcpExecutor.layer(subject.options))),
-      ),
-    )
-    return yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("do it") })
-  })
 
 const untilEnded = (runId: Ids.RunId) =>
   until(TestRuns.getRun(runId), ({ status }) => status === "completed" || status === "failed")

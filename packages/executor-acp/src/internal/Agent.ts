@@ -13,6 +13,7 @@ type Handler<M extends acp.ClientRequestMethod> = (
 /** What the agent may ask of its client. */
 export interface Handlers {
   readonly requestPermission: Handler<"session/request_permission">
+  readonly createElicitation: Handler<"elicitation/create">
   readonly readTextFile: Handler<"fs/read_text_file">
   readonly writeTextFile: Handler<"fs/write_text_file">
   readonly createTerminal: Handler<"terminal/create">
@@ -68,6 +69,7 @@ const connect = (handlers: Handlers, wire: Wire.Wire, run: Run): acp.ClientConne
   return acp
     .client({ name: "runlease" })
     .onRequest("session/request_permission", answer(handlers.requestPermission))
+    .onRequest("elicitation/create", answer(handlers.createElicitation))
     .onRequest("fs/read_text_file", answer(handlers.readTextFile))
     .onRequest("fs/write_text_file", answer(handlers.writeTextFile))
     .onRequest("terminal/create", answer(handlers.createTerminal))

@@ -6,7 +6,8 @@ export const maxBytes = 160_000
 const cut = (text: string, max: number): string =>
   text.length <= max ? text : `${text.slice(0, max)}… (${text.length - max} more characters)`
 
-const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? "")
+/** The bytes of a value as JSON. */
+export const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? "")
 
 /** At most `max` bytes of text, and how much is left out. */
 export const text = (value: string, max = maxBytes): string => {

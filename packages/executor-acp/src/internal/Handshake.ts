@@ -14,6 +14,8 @@ export interface Agreed {
 export const initialize = (
   agent: Agent,
   name: string,
+  /** Whether a person can be asked to fill in forms. */
+  offersForms: boolean,
 ): Effect.Effect<Agreed, Failure.Refused | Executor.ExecutorError> =>
   Effect.flatMap(
     agent.request("initialize", {
@@ -23,6 +25,7 @@ export const initialize = (
         fs: { readTextFile: true, writeTextFile: true },
         terminal: true,
         session: { notices: {}, compaction: {} },
+        ...(offersForms ? { elicitation: { form: {} } } : {}),
       },
     }),
     ({ agentCapabilities, agentInfo, authMethods, protocolVersion }) =>

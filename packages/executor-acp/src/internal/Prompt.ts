@@ -83,7 +83,7 @@ const interruptedNote =
   "Your work on the following request was interrupted. Go on from where you were, without doing again what is done."
 
 const answeredNote =
-  "Your work on the following request was interrupted to ask for permission, and the answer is there now. Go on from where you were: make the call that was not done again, exactly as before, and you will get the answer."
+  "Your work on the following request was interrupted to ask a person, and the answer is there now. Go on from where you were: make the call that was not done again, exactly as before, and you will get the answer."
 
 /** The prompt of a run, for a session that knows so much. */
 export const of = (

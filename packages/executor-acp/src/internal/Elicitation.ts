@@ -1,0 +1,99 @@
+/**
+ * Forms that an agent asks a person to fill in. A form is known by its message and its schema.
+ *
+ * Source: https://agentclientprotocol.com/protocol/v1/elicitation
+ */
+import {
+  CreateElicitationRequest,
+  type CreateElicitationResponse,
+  type ElicitationContentValue,
+  type ElicitationFormMode,
+  RequestError,
+} from "@agentclientprotocol/sdk"
+import { Interrupt } from "@runlease/core"
+import { Effect, Option, Predicate } from "effect"
+import * as Bounded from "./Bounded.js"
+import * as Form from "./Form.js"
+import * as Questions from "./Questions.js"
+
+interface FormRequest extends Pick<CreateElicitationRequest, "message"> {
+  readonly requestedSchema: ElicitationFormMode["requestedSchema"]
+}
+
+/** A form is not cut, so the forms of one moment have to fit into an event together. */
+const maxFormBytes = 32 * 1024
+
+const cancelled: CreateElicitationResponse = { action: "cancel" }
+const declined: CreateElicitationResponse = { action: "decline" }
+
+/** A person who does not fill in the form may say so in the words of a permission. */
+const declines = ({ isError, payload, status }: Interrupt.Answer, form: FormRequest): boolean =>
+  status === "cancelled" ||
+  isError === true ||
+  payload === false ||
+  (Predicate.isRecord(payload) &&
+    payload["approved"] === false &&
+    !Object.hasOwn(form.requestedSchema.properties ?? {}, "approved"))
+
+/** A form without required fields may be sent as it is. */
+const valuesOf = ({ payload }: Interrupt.Answer): unknown => payload ?? {}
+
+const replyTo =
+  (form: FormRequest) =>
+  (answer: Interrupt.Answer): Option.Option<CreateElicitationResponse> => {
+    if (declines(answer, form)) return Option.some(declined)
+    const values = valuesOf(answer)
+    return Option.isNone(Form.misfit(form.requestedSchema, values))
+      ? Option.some({ action: "accept", content: values as Record<string, ElicitationContentValue> })
+      : Option.none()
+  }
+
+const interruptOf = (
+  id: string,
+  { message, requestedSchema }: FormRequest,
+  last: Interrupt.Answer | undefined,
+): Interrupt.Interrupt => {
+  const misfit = last === undefined ? Option.none() : Form.misfit(requestedSchema, valuesOf(last))
+  const hint = Option.match(misfit, {
+    onNone: () => "",
+    onSome: (why) => ` (The answer before does not fit the form: ${why})`,
+  })
+  return {
+    id,
+    reason: "input_required",
+    message: `${Bounded.text(message, 4000)}${Bounded.text(hint, 1000)}`,
+    responseSchema: { ...requestedSchema },
+  }
+}
+
+export interface Options {
+  /** Whether forms were offered to the agent. */
+  readonly offered: boolean
+  readonly questions: Questions.Questions
+  readonly sessionId: string | undefined
+}
+
+const invalid = (details: string) => Effect.fail(RequestError.invalidParams({ details }, details))
+
+/** The answer to an agent that asks a person for input. */
+export const answer = (
+  { offered, questions, sessionId }: Options,
+  request: CreateElicitationRequest,
+): Effect.Effect<CreateElicitationResponse, RequestError> => {
+  if (!CreateElicitationRequest.isForm(request) || !offered) {
+    return invalid(`This client does not offer elicitation in the mode ${request.mode}`)
+  }
+  // Before there is a session, no run can wait for a person.
+  if (!("sessionId" in request)) return Effect.succeed(cancelled)
+  if (request.sessionId !== sessionId) return invalid(`There is no session ${request.sessionId}`)
+  const { message, requestedSchema } = request
+  const form = { message, requestedSchema }
+  if (Bounded.sizeOf(form) > maxFormBytes) return invalid(`A form takes at most ${maxFormBytes} bytes`)
+  return questions.ask({
+    key: Questions.keyOf({ form }),
+    interrupt: (id, _maxBytes, last) => interruptOf(id, form, last),
+    reply: replyTo(form),
+    isLasting: () => false,
+    cancelled,
+  })
+}
