@@ -14,6 +14,7 @@ import * as LogState from "./LogState.js"
 import type { RunError, Waiting } from "./Run.js"
 import { type LogEntry, maxEventBytes } from "./RunLog.js"
 import type { Outcome } from "./Runs.js"
+import * as TokenUsage from "./TokenUsage.js"
 
 /** The run a batch is for. */
 export interface Subject {
@@ -79,15 +80,18 @@ export const suspended = (
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
   ...LogState.closings(state),
-  {
-    type: "RUN_FINISHED",
-    threadId: subject.conversationId,
-    runId: subject.runId,
-    outcome: {
-      type: "interrupt",
-      interrupts: waiting.interrupts.map(Interrupt.toEvent),
+  withUsage(
+    {
+      type: "RUN_FINISHED",
+      threadId: subject.conversationId,
+      runId: subject.runId,
+      outcome: {
+        type: "interrupt",
+        interrupts: waiting.interrupts.map(Interrupt.toEvent),
+      },
     },
-  },
+    state,
+  ),
 ]
 
 /** The event that ends a log, without what the outcome adds to it. */
@@ -105,38 +109,28 @@ const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): Ag
         outcome: { type: status === "completed" ? "success" : "cancelled" },
       }
 
-const count = Schema.optional(Schema.NonNegativeInt)
+/** An event with these fields, unless they do not fit. */
+const extended = (event: AgentEvent.LogEvent, fields: object): AgentEvent.LogEvent => {
+  const whole = { ...event, ...fields }
+  return sizeOf(whole) > maxEventBytes ? event : whole
+}
 
-/** Tokens by provider and model, as AG-UI counts them. */
-const isUsage = Schema.is(
-  Schema.Array(
-    Schema.Struct({
-      provider: Schema.optional(Schema.String),
-      model: Schema.optional(Schema.String),
-      inputTokens: count,
-      outputTokens: count,
-      totalTokens: count,
-      reasoningTokens: count,
-      cachedInputTokens: count,
-      cacheWriteInputTokens: count,
-    }),
-  ),
-)
+/** The event that ends a part of a run, with what the log reports of its usage. */
+const withUsage = (event: AgentEvent.LogEvent, { usage }: LogState.LogState): AgentEvent.LogEvent =>
+  usage === undefined ? event : extended(event, { usage })
 
-/** Usage among the metadata, where it has AG-UI's form, is that of the event. */
-const usageOf = (metadata: Outcome["metadata"]) =>
-  Predicate.isRecord(metadata) && isUsage(metadata["usage"]) ? { usage: metadata["usage"] } : {}
+const isUsage = Schema.is(Schema.Array(TokenUsage.TokenUsage))
 
 /** What does not fit into an event is told by the run alone. */
 const withTold = (event: AgentEvent.LogEvent, { metadata, result }: Outcome): AgentEvent.LogEvent => {
   if (metadata == null && result == null) return event
-  const whole: AgentEvent.LogEvent = {
-    ...event,
+  const usage = Predicate.isRecord(metadata) && isUsage(metadata["usage"]) ? metadata["usage"] : undefined
+  return extended(event, {
     ...(result == null || event.type !== "RUN_FINISHED" ? {} : { result }),
-    ...usageOf(metadata),
+    // A remote agent reports no requests, but the sum of what it used.
+    ...(usage === undefined || event["usage"] !== undefined ? {} : { usage }),
     ...(metadata == null ? {} : { metadata }),
-  }
-  return sizeOf(whole) > maxEventBytes ? event : whole
+  })
 }
 
 /** When a run ends: `lastAttempt` is the one that ended it without an outcome of its own, if one did. */
@@ -149,7 +143,7 @@ export const ended = (
   ...opening(subject, state),
   ...LogState.closings(state),
   ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null)]),
-  withTold(end(subject, outcome), outcome),
+  withTold(withUsage(end(subject, outcome), state), outcome),
 ]
 
 /** The outcome of a run whose attempts are used up. */

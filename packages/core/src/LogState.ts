@@ -4,8 +4,9 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
+import * as TokenUsage from "./TokenUsage.js"
 
 const OpenKind = Schema.Literal("message", "tool", "step", "reasoning", "reasoningMessage", "subagent")
 type OpenKind = typeof OpenKind.Type
@@ -20,12 +21,16 @@ type OpenItem = typeof OpenItem.Type
 
 /**
  * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
- * opening.
+ * opening. `usage`: what requests to models used since then, if any did.
  *
  * @since 0.1.0
  * @category models
  */
-export const LogState = Schema.Struct({ started: Schema.Boolean, open: Schema.Array(OpenItem) })
+export const LogState = Schema.Struct({
+  started: Schema.Boolean,
+  open: Schema.Array(OpenItem),
+  usage: Schema.optional(Schema.Array(TokenUsage.TokenUsage)),
+})
 export type LogState = typeof LogState.Type
 
 export const initial: LogState = { started: false, open: [] }
@@ -87,7 +92,12 @@ export const next = (state: LogState, event: LogEvent): LogState => {
       : { ...state, open: [...state.open, opening] }
   }
   const closing = itemOf(closes, event)
-  if (closing === undefined) return state
+  if (closing === undefined) {
+    return Option.match(TokenUsage.fromEvent(event), {
+      onNone: () => state,
+      onSome: (used) => ({ ...state, usage: TokenUsage.add(state.usage ?? [], used) }),
+    })
+  }
   const index = state.open.findIndex((item) => same(item, closing))
   return index < 0 ? state : { ...state, open: state.open.toSpliced(index, 1) }
 }

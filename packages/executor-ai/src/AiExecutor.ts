@@ -17,7 +17,8 @@
  * Expected failures of a handler, and arguments that do not fit, are told to the model. What a tool may do when an earlier
  * attempt had begun it is said by `AiTool.SideEffect`.
  *
- * The run's metadata gets `usage`: tokens over all steps and attempts, the number of steps, the model and why it stopped.
+ * Each step reports its tokens (`TokenUsage` of core), which the event that ends the part of the run sums up. The run's
+ * metadata gets `usage`: tokens over all steps and attempts, the number of steps, the model and why it stopped.
  *
  * @since 0.1.0
  */
@@ -194,10 +195,12 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
     const afterAnswer = (answered: Answer.Answered, broken: boolean): Events => {
       const { calls: asked, content, finish, model: modelName } = answered
       if (finish === undefined && !broken) return Stream.fail(Failure.unfinished(answered.begun))
-      if (finish?.reason === "error")
-        return Stream.fail(Failure.ofErrorPart("the answer ended with an error"))
       const told = finish === undefined ? [] : [Usage.stepOf(modelName, finish)]
       steps.push(...told)
+      const reports = Stream.fromIterable(told.map(Usage.eventOf))
+      if (finish?.reason === "error") {
+        return Stream.concat(reports, Stream.fail(Failure.ofErrorPart("the answer ended with an error")))
+      }
       settledSteps += 1
       if (content.length > 0) messages = [...messages, Prompt.assistantMessage({ content })]
       const goesOn = asked.length > 0 || finish?.reason === "pause"
@@ -208,7 +211,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
           : asked.length > 0
             ? afterCalls(answered)
             : step
-      return Stream.concat(Stream.fromIterable(told.map(Usage.eventOf)), rest)
+      return Stream.concat(reports, rest)
     }
 
     /** One request to the model, and all that follows from its answer. */

@@ -1,47 +1,81 @@
-/** What the steps of a run used, told by an event for each, and summed up. */
+/** What the steps of a run used: a report for each in the log, and their sum for the run's metadata. */
 import type { Response } from "@effect/ai"
-import { AgentEvent, type PastAttempts } from "@runlease/core"
-import { Option, Schema } from "effect"
+import { type AgentEvent, type PastAttempts, TokenUsage } from "@runlease/core"
+import { Option, Predicate, Schema } from "effect"
 
-/** The name of the CUSTOM event that ends each request to the model. */
-const eventName = "runlease.usage"
-
-const Step = Schema.Struct({
-  model: Schema.optional(Schema.String),
-  finishReason: Schema.String,
-  inputTokens: Schema.optional(Schema.Number),
-  outputTokens: Schema.optional(Schema.Number),
-  reasoningTokens: Schema.optional(Schema.Number),
-  cachedInputTokens: Schema.optional(Schema.Number),
-})
+const Step = Schema.Struct({ ...TokenUsage.TokenUsage.fields, finishReason: Schema.String })
 type Step = typeof Step.Type
 
-const counted = ["inputTokens", "outputTokens", "reasoningTokens", "cachedInputTokens"] as const
+const counted = [
+  "inputTokens",
+  "outputTokens",
+  "reasoningTokens",
+  "cachedInputTokens",
+  "cacheWriteInputTokens",
+] as const
 
-export const stepOf = (model: string | undefined, finish: Response.FinishPart): Step => ({
-  ...(model === undefined ? {} : { model }),
-  finishReason: finish.reason,
-  ...Object.fromEntries(
-    counted.flatMap((field) => {
-      const count = finish.usage[field]
-      return count === undefined ? [] : [[field, count]]
-    }),
-  ),
-})
+type Counts = Pick<TokenUsage.TokenUsage, (typeof counted)[number]>
 
-export const eventOf = (step: Step): AgentEvent.AgentEvent => AgentEvent.custom(eventName, step)
+const isCount = Schema.is(Schema.NonNegativeInt)
+
+const countOf = (record: unknown, field: string): number => {
+  const count = Predicate.isRecord(record) ? record[field] : undefined
+  return isCount(count) ? count : 0
+}
+
+/** Anthropic's `input_tokens` leaves out what is read from its cache and written to it. */
+const ofAnthropic = (given: unknown): Counts => {
+  if (!Predicate.isRecord(given) || !isCount(given["input_tokens"])) return {}
+  const { cache_creation_input_tokens: written, cache_read_input_tokens: read } = given
+  return {
+    inputTokens:
+      given["input_tokens"] +
+      countOf(given, "cache_creation_input_tokens") +
+      countOf(given, "cache_read_input_tokens"),
+    ...(isCount(read) ? { cachedInputTokens: read } : {}),
+    ...(isCount(written) ? { cacheWriteInputTokens: written } : {}),
+  }
+}
+
+const known = (counts: Readonly<Record<string, unknown>>): Counts =>
+  Object.fromEntries(counted.flatMap((field) => (isCount(counts[field]) ? [[field, counts[field]]] : [])))
+
+/** A provider puts its own details of an answer's end under its name. */
+export const stepOf = (model: string | undefined, { metadata, reason, usage }: Response.FinishPart): Step => {
+  const [provider] = Object.keys(metadata)
+  const details = metadata["anthropic"]
+  const counts = {
+    ...known({ ...usage }),
+    ...ofAnthropic(Predicate.isRecord(details) ? details["usage"] : undefined),
+  }
+  const { inputTokens, outputTokens } = counts
+  return {
+    ...(provider === undefined ? {} : { provider }),
+    ...(model === undefined ? {} : { model }),
+    finishReason: reason,
+    ...counts,
+    ...(inputTokens === undefined || outputTokens === undefined
+      ? {}
+      : { totalTokens: inputTokens + outputTokens }),
+  }
+}
+
+export const eventOf = ({ finishReason, ...usage }: Step): AgentEvent.AgentEvent =>
+  TokenUsage.toEvent(usage, { finishReason })
 
 const decodeStep = Schema.decodeUnknownOption(Step)
 
 /** The steps that an attempt made, by its log. */
 export const stepsOf = (attempt: PastAttempts.PastAttempt): ReadonlyArray<Step> =>
-  attempt.customs.flatMap(({ name, value }) => (name === eventName ? Option.toArray(decodeStep(value)) : []))
+  attempt.customs.flatMap(({ name, value }) =>
+    name === TokenUsage.eventName ? Option.toArray(decodeStep(value)) : [],
+  )
 
 /** The sum over steps; the model and the finish reason are the last step's. */
 export const sum = (steps: ReadonlyArray<Step>) => {
   const last = steps.at(-1)
   const total = Object.fromEntries(
-    counted.flatMap((field) => {
+    [...counted, "totalTokens" as const].flatMap((field) => {
       const told = steps.flatMap((step) => step[field] ?? [])
       return told.length === 0 ? [] : [[field, told.reduce((a, b) => a + b, 0)]]
     }),

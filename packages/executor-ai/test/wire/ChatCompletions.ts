@@ -30,6 +30,7 @@ export const frames = function* (turn: Turn, { model }: Asked, n: number): Gener
       prompt_tokens: used.input,
       completion_tokens: used.output,
       total_tokens: used.input + used.output,
+      prompt_tokens_details: { cached_tokens: used.cached },
       completion_tokens_details: { reasoning_tokens: used.reasoning },
     }
     yield chunk({ choices: [], usage })

@@ -9,9 +9,9 @@ const event = (type: string, fields: object, delta = false): Frame => ({
 export const frames = function* (turn: Turn, { model }: Asked, n: number): Generator<Frame> {
   const used = usageOf(turn)
   const usage = {
-    input_tokens: used.input,
-    cache_creation_input_tokens: 0,
-    cache_read_input_tokens: 0,
+    input_tokens: used.input - used.cached - used.cacheWrite,
+    cache_creation_input_tokens: used.cacheWrite,
+    cache_read_input_tokens: used.cached,
     output_tokens: 1,
     service_tier: "standard",
   }

@@ -96,7 +96,7 @@ export const frames = function* (turn: Turn, { model, tools = [] }: Asked, n: nu
   const used = usageOf(turn)
   const usage = {
     input_tokens: used.input,
-    input_tokens_details: { cached_tokens: 0 },
+    input_tokens_details: { cached_tokens: used.cached },
     output_tokens: used.output,
     output_tokens_details: { reasoning_tokens: used.reasoning },
     total_tokens: used.input + used.output,

@@ -12,7 +12,14 @@ export interface Turn {
   /** Deltas; they may be without end. */
   readonly texts?: Iterable<string>
   readonly calls?: ReadonlyArray<ToolCall>
-  readonly usage?: { readonly input: number; readonly output: number; readonly reasoning?: number }
+  /** `input` and `output` are totals, the others parts of them. */
+  readonly usage?: {
+    readonly input: number
+    readonly output: number
+    readonly reasoning?: number
+    readonly cached?: number
+    readonly cacheWrite?: number
+  }
   readonly reason?: "stop" | "length" | "content_filter"
   /**
    * What comes after all that: the protocol's end, or a connection that stays open without a word, that is cut, that ends as
@@ -37,7 +44,14 @@ export interface Frame {
 
 export const argsOf = ({ args }: ToolCall): string => (typeof args === "string" ? args : JSON.stringify(args))
 
-export const usageOf = (turn: Turn) => ({ input: 10, output: 5, reasoning: 0, ...turn.usage })
+export const usageOf = (turn: Turn) => ({
+  input: 10,
+  output: 5,
+  reasoning: 0,
+  cached: 0,
+  cacheWrite: 0,
+  ...turn.usage,
+})
 
 /** JSON text as a model gives it, piece by piece. */
 export const pieces = (text: string): ReadonlyArray<string> => text.match(/[\s\S]{1,7}/g) ?? []

@@ -1,0 +1,97 @@
+/**
+ * What requests to models used, in AG-UI's form: one entry for each provider and model.
+ *
+ * `inputTokens` and `outputTokens` are totals: cached, cache-write and reasoning tokens are parts of them, and
+ * `totalTokens` is their sum. An unknown count is absent.
+ *
+ * An executor reports each request in a CUSTOM event of `eventName`, whose value holds one entry. The control plane sums
+ * them up in the event that ends this part of the run: RUN_FINISHED, an interrupt's included, or RUN_ERROR.
+ *
+ * Source: https://docs.ag-ui.com/concepts/events
+ *
+ * @since 0.1.0
+ */
+import { Option, Schema } from "effect"
+import { custom, type LogEvent } from "./AgentEvent.js"
+
+/** The name of the CUSTOM event that reports what one request used. */
+export const eventName = "runlease.usage"
+
+const Count = Schema.optional(Schema.NonNegativeInt)
+const Name = Schema.optional(Schema.String.pipe(Schema.maxLength(256)))
+
+/**
+ * One entry. Further fields of a report are not read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const TokenUsage = Schema.Struct({
+  provider: Name,
+  model: Name,
+  inputTokens: Count,
+  outputTokens: Count,
+  totalTokens: Count,
+  reasoningTokens: Count,
+  cachedInputTokens: Count,
+  cacheWriteInputTokens: Count,
+})
+export type TokenUsage = typeof TokenUsage.Type
+
+/** How many providers and models one part of a run may name; reports of others are not summed up. */
+const maxEntries = 50
+
+const counts = [
+  "inputTokens",
+  "outputTokens",
+  "reasoningTokens",
+  "cachedInputTokens",
+  "cacheWriteInputTokens",
+] as const
+
+const decode = Schema.decodeUnknownOption(TokenUsage)
+
+/** The sum of two entries of one provider and model. */
+const plus = (a: TokenUsage, b: TokenUsage): TokenUsage => {
+  const { model, provider } = a
+  const sums: Partial<Record<(typeof counts)[number], number>> = {}
+  for (const field of counts) {
+    if (a[field] !== undefined || b[field] !== undefined) sums[field] = (a[field] ?? 0) + (b[field] ?? 0)
+  }
+  const { inputTokens, outputTokens } = sums
+  return {
+    ...(provider === undefined ? {} : { provider }),
+    ...(model === undefined ? {} : { model }),
+    ...sums,
+    ...(inputTokens === undefined || outputTokens === undefined
+      ? {}
+      : { totalTokens: inputTokens + outputTokens }),
+  }
+}
+
+/**
+ * Adds an entry to those of its provider and model.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const add = (entries: ReadonlyArray<TokenUsage>, entry: TokenUsage): ReadonlyArray<TokenUsage> => {
+  const index = entries.findIndex(
+    ({ model, provider }) => model === entry.model && provider === entry.provider,
+  )
+  if (index >= 0) return entries.with(index, plus(entries[index]!, entry))
+  return entries.length < maxEntries ? [...entries, plus(entry, {})] : entries
+}
+
+/** What an event reports, if it is a report. */
+export const fromEvent = (event: LogEvent): Option.Option<TokenUsage> =>
+  event.type === "CUSTOM" && event["name"] === eventName ? decode(event["value"]) : Option.none()
+
+/**
+ * The report of one request. `details` are further fields of the value, for readers of the log.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const toEvent = (usage: TokenUsage, details: Readonly<Record<string, unknown>> = {}) =>
+  custom(eventName, { ...usage, ...details })
