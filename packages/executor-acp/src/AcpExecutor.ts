@@ -35,6 +35,7 @@ import * as Permissions from "./internal/Permissions.js"
 import * as Prompt from "./internal/Prompt.js"
 import * as Questions from "./internal/Questions.js"
 import * as Session from "./internal/Session.js"
+import * as SessionRecord from "./internal/SessionRecord.js"
 import * as Terminals from "./internal/Terminals.js"
 import * as Update from "./internal/Update.js"
 import * as Updates from "./internal/Updates.js"
@@ -148,7 +149,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const events = yield* Mailbox.make<Updates.Event, Executor.ExecutorFailure>({ capacity })
     // Ids of an earlier attempt name what is in the log already.
     const first = run.latestSequence === 0
-    let session: { readonly id: string; readonly agent: string | undefined } | undefined
+    let openSession: string | undefined
     let dropping = false
     /** Once the run is to wait for answers, only the results of calls that need none are of use. */
     let onlyCalls = false
@@ -158,16 +159,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const emit = (some: ReadonlyArray<Updates.Event>): Effect.Effect<void> =>
       Effect.asVoid(events.offerAll(dropping ? [] : some))
 
-    const record = Session.recorder(run, runs)
-    const keepTold = (told: ReadonlyArray<string>) =>
-      session === undefined
-        ? Effect.void
-        : record(session.id, { protocol: "acp", agent: session.agent, cwd, told })
+    const record = SessionRecord.make(run, runs)
+    /** Emits what shows, but for CUSTOM events, that the agent works on its prompt. */
+    const emitWork = (some: ReadonlyArray<Updates.Event>) =>
+      some.every(({ type }) => type === "CUSTOM") ? emit(some) : Effect.zipRight(record.begun, emit(some))
 
     const questions = yield* Questions.make({
       answers: run.snapshot.resume ?? [],
-      told: Session.toldOf(run),
-      keepTold,
+      told: record.told,
+      keepTold: record.keepTold,
       expiresAfter: options.answerWithin,
     })
     const programs = { ...bounds, env: { ...env, ...Environment.ofRun(run, cwd) } }
@@ -191,9 +191,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         Option.match(Update.notification(params), {
           onNone: () => emit(onlyCalls ? [] : updates.on(params)),
           onSome: ({ sessionId, update }) =>
-            session !== undefined && session.id !== sessionId
+            openSession !== undefined && openSession !== sessionId
               ? Effect.void
-              : emit(
+              : emitWork(
                   dropping ? [] : onlyCalls ? updates.onCancelled(update, unanswered) : updates.on(update),
                 ),
         }),
@@ -205,7 +205,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           const [told, call] = updates.asked(request.toolCall)
           unanswered.add(toolCallId)
           return Effect.zipRight(
-            emit(told),
+            emitWork(told),
             Permissions.answer(options.permission, questions, request, call),
           ).pipe(Effect.tap(({ outcome }) => outcome.outcome === "selected" && unanswered.delete(toolCallId)))
         },
@@ -213,7 +213,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           const toolCallId = "toolCallId" in request ? String(request.toolCallId) : ""
           unanswered.add(toolCallId)
           return Elicitation.answer(
-            { offered: offersForms, questions, sessionId: session?.id },
+            { offered: offersForms, questions, sessionId: openSession },
             request,
           ).pipe(Effect.tap(({ action }) => action !== "cancel" && unanswered.delete(toolCallId)))
         },
@@ -248,13 +248,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         found,
       )
       const { knows, offer, sessionId } = yield* authenticated(agreed)(open)
-      session = { id: sessionId, agent: info?.name }
-      yield* keepTold(Session.toldOf(run))
+      openSession = sessionId
+      const { kept } = Option.getOrElse(found, () => ({ kept: SessionRecord.nothing }))
+      yield* record.opened(sessionId, { agent: info?.name, cwd }, kept)
       if (options.permission !== "allow") {
         const asks = yield* AskingMode.enter(agent, info?.name, sessionId, offer)
         if (!asks) yield* onUnknownMode(offer)
       }
-      return { agreed, knows, sessionId }
+      return {
+        agreed,
+        sessionId,
+        request: Prompt.of(run, knows, capabilities.promptCapabilities ?? {}, kept.before),
+      }
     }).pipe(
       Effect.timeoutFail({
         duration: startWithin,
@@ -265,16 +270,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }),
     )
 
-    const { agreed, knows, sessionId } = yield* opened.pipe(
+    const { agreed, request, sessionId } = yield* opened.pipe(
       Effect.catchTag("Refused", (refused) => Failure.ofRefusal(name, refused)),
     )
     const prompted = yield* Deferred.make<acp.PromptResponse, Failure.Refused | Executor.ExecutorError>()
-    const prompt = agent
-      .request("session/prompt", {
-        sessionId,
-        prompt: Prompt.of(run, knows, agreed.capabilities.promptCapabilities ?? {}),
-      })
-      .pipe(authenticated(agreed))
+    const prompt = agent.request("session/prompt", { sessionId, prompt: request }).pipe(authenticated(agreed))
     const scope = yield* Effect.scope
     /** Waits for as long as the agent may take, though a finalizer is not interrupted otherwise. */
     const within = <A>(effect: Effect.Effect<A>) =>
@@ -302,12 +302,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.raceFirst(questions.asked),
       Effect.tapErrorTag("AwaitAnswers", () => {
         onlyCalls = true
-        return cancel
+        return Effect.zipRight(record.begun, cancel)
       }),
       Effect.matchEffect({
         onFailure: (failure) => Effect.zipRight(emit(updates.close()), events.fail(failure)),
         onSuccess: (response) =>
-          emit([...updates.close(), Ending.of(run, name, sessionId, response, updates.metadata())]).pipe(
+          emitWork([...updates.close(), Ending.of(run, name, sessionId, response, updates.metadata())]).pipe(
             Effect.zipRight(events.end),
           ),
       }),

@@ -3,7 +3,7 @@ import type * as acp from "@agentclientprotocol/sdk"
 import { TestRuns } from "@runlease/testkit"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Effect, Predicate } from "effect"
+import { Effect, Exit, Predicate } from "effect"
 import { conversationId, eventsOf, outcomeOf, ports, scripted, type Subject, textOf } from "./Agents.js"
 
 const said = (id: string, role: string, text: string) => ({
@@ -155,6 +155,74 @@ describe("the session of an agent", () => {
         yield* TestRuns.complete(run)
       }
       strictEqual(find(yield* subject.notes, "new").length, 2)
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+})
+
+describe("what a session is prompted with", () => {
+  const words = ["first", "second", "third"]
+  /** The snapshots of runs that get a message of the user's each, in a conversation without answers. */
+  const unanswered = words.map((_, last) => ({
+    ...RequestSnapshot.empty,
+    messages: words.slice(0, last + 1).map((text, index) => said(`u${index}`, "user", text)),
+  }))
+
+  it.live("is what is new, in a conversation that has no answers", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ capabilities: { loadSession: true }, steps: [{ say: "a" }] })
+      yield* turns(subject, ...unanswered)
+      deepStrictEqual(promptsOf(yield* subject.notes), [["first"], ["second"], ["third"]])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is the last message again when none is new", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ capabilities: { loadSession: true }, steps: [{ say: "a" }] })
+      yield* turns(subject, unanswered[1]!, unanswered[1]!)
+      deepStrictEqual(promptsOf(yield* subject.notes), [["first", "second"], ["second"]])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is the conversation and what is new, when the session is lost", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({ steps: [{ say: "a" }] })
+      yield* turns(subject, ...unanswered.slice(0, 2))
+      const [first, [transcript, ...rest] = []] = promptsOf(yield* subject.notes)
+      deepStrictEqual(first, ["first"])
+      assertInclude(String(transcript), "user: first")
+      assertTrue(!String(transcript).includes("second"))
+      deepStrictEqual(rest, ["second"])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is the same in the next attempt of a run", () =>
+    Effect.gen(function* () {
+      const capabilities = { loadSession: true }
+      const subject = yield* scripted({ capabilities, steps: [{ say: "a" }, { exit: 1 }] })
+      const [one] = yield* turns(subject, unanswered[0]!)
+      const worker = yield* TestRuns.register("again")
+      const run = yield* TestRuns.hold(worker, { conversationId, snapshot: unanswered[1]! })
+      yield* outcomeOf(subject, run)
+      const { session } = yield* Effect.flatMap(Runs.Runs, (runs) => runs.get(run.runId))
+      yield* outcomeOf(subject, { ...run, session, attempt: 2 })
+      assertTrue(Exit.isFailure(one!.exit))
+      const [first, second, [note, ...rest] = []] = promptsOf(yield* subject.notes)
+      deepStrictEqual([first, second, rest], [["first"], ["second"], ["second"]])
+      assertInclude(String(note), "interrupted")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
+  it.live("is all that its agent has not taken", () =>
+    Effect.gen(function* () {
+      const subject = yield* scripted({
+        capabilities: { loadSession: true },
+        authAtPrompt: true,
+        authMethods: [{ id: "key", name: "Key" }],
+      })
+      yield* turns(subject, unanswered[0]!)
+      yield* turns({ ...subject, options: { ...subject.options, authMethod: "key" } }, unanswered[1]!)
+      const both = ["first", "second"]
+      deepStrictEqual(promptsOf(yield* subject.notes), [["first"], both, both])
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 })

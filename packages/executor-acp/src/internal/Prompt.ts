@@ -1,16 +1,36 @@
 /** What an agent is prompted with, of a run's messages. */
 import type { ContentBlock, PromptCapabilities } from "@agentclientprotocol/sdk"
-import { RequestSnapshot, type Run } from "@runlease/core"
+import { Json, RequestSnapshot, type Run } from "@runlease/core"
+import { createHash } from "node:crypto"
 
 type Message = RequestSnapshot.SnapshotMessage
 
-/** The user's messages since the agent last spoke, and all that was said before them. */
+/** What a message is known by: ids alone may be those of another request of the same client. */
+const fingerprintOf = ({ id, parts, role }: Message): string =>
+  createHash("sha256").update(Json.canonicalJson({ id, role, parts })).digest("hex").slice(0, 32)
+
+const isOfUser = ({ role }: Message): boolean => role === "user"
+
+/** The last message of a run's user, which is the last that its session is prompted with. */
+export const lastOf = ({ snapshot }: Run.ClaimedRun): string | undefined => {
+  const message = snapshot.messages.findLast(isOfUser)
+  return message === undefined ? undefined : fingerprintOf(message)
+}
+
+/**
+ * The user's messages that are new, and all that was said before them. New is what came after the last that a session was
+ * prompted with, and after the agent last spoke. When that leaves none, the last message of the user is asked again.
+ */
 const split = (
   messages: ReadonlyArray<Message>,
+  prompted: string | undefined,
 ): readonly [ReadonlyArray<Message>, ReadonlyArray<Message>] => {
+  const at = (from: number) => [messages.slice(0, from), messages.slice(from).filter(isOfUser)] as const
   const spoke = messages.findLastIndex(({ role }) => role === "assistant")
-  const history = messages.slice(0, spoke + 1)
-  return [history, messages.slice(spoke + 1).filter(({ role }) => role === "user")]
+  const known = messages.findLastIndex((message) => isOfUser(message) && fingerprintOf(message) === prompted)
+  if (known <= spoke) return at(spoke + 1)
+  const isNew = messages.slice(known + 1).some(isOfUser)
+  return at(isNew ? known + 1 : known)
 }
 
 const text = (value: string): ContentBlock => ({ type: "text", text: value })
@@ -85,13 +105,14 @@ const interruptedNote =
 const answeredNote =
   "Your work on the following request was interrupted to ask a person, and the answer is there now. Go on from where you were: make the call that was not done again, exactly as before, and you will get the answer."
 
-/** The prompt of a run, for a session that knows so much. */
+/** The prompt of a run, for a session that knows so much. `prompted` is the last message of the runs before. */
 export const of = (
   run: Run.ClaimedRun,
   knows: Knows,
   capabilities: PromptCapabilities,
+  prompted: string | undefined,
 ): Array<ContentBlock> => {
-  const [history, latest] = split(run.snapshot.messages)
+  const [history, latest] = split(run.snapshot.messages, prompted)
   const answered = (run.snapshot.resume ?? []).length > 0
   const request = blocksOf(latest, capabilities)
   const note = answered ? answeredNote : knows === "run" ? interruptedNote : undefined
