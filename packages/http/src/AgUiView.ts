@@ -9,9 +9,11 @@
  *
  * @since 0.1.0
  */
+import { omitOptionalNulls } from "@ag-ui/core"
 import { EventSchemas, PROTOCOL_VERSION } from "@ag-ui/core/schemas"
-import { type AgentEvent, LogState } from "@runlease/core"
-import { Predicate } from "effect"
+import { type AgentEvent, AgUiChunks, ControlEvents, LogState } from "@runlease/core"
+import { Either, Predicate } from "effect"
+import * as KnownFields from "./agui/KnownFields.js"
 import * as OlderForm from "./agui/OlderForm.js"
 import * as Ownership from "./agui/Ownership.js"
 import * as PartEnd from "./agui/PartEnd.js"
@@ -29,35 +31,43 @@ export interface Subject {
 
 const raw = (event: Event): Event => ({ type: "RAW", event })
 
-const withoutNulls = (event: Event): Event =>
-  Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null)) as Event
+const ourPrefix = "runlease."
 
-/** What is ours in an interrupt goes among its metadata. */
+/** The metadata, with fields of ours under their prefix. */
+const withOurs = (metadata: unknown, fields: Readonly<Record<string, unknown>>) => ({
+  ...(Predicate.isRecord(metadata) ? metadata : {}),
+  ...Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${ourPrefix}${name}`, value])),
+})
+
 const toInterrupt = (interrupt: unknown): unknown => {
   if (!Predicate.isRecord(interrupt) || interrupt["toolName"] === undefined) return interrupt
-  const { clientTool: _clientTool, metadata, toolName, ...rest } = interrupt
-  return { ...rest, metadata: { toolName, ...(Predicate.isRecord(metadata) ? metadata : {}) } }
+  const { metadata, toolName, ...rest } = interrupt
+  return { ...rest, metadata: withOurs(metadata, { toolName }) }
 }
 
-const withInterrupts = (event: Event): Event => {
-  const outcome = event["outcome"]
+/** What is ours and no field of the protocol goes among the metadata. */
+const withOursInMetadata = (event: Event): Event => {
+  const { isError, outcome } = event
+  if (event.type === "TOOL_CALL_RESULT" && isError !== undefined) {
+    return { ...event, metadata: withOurs(event["metadata"], { isError }) }
+  }
   return event.type === "RUN_FINISHED" && Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
     ? { ...event, outcome: { ...outcome, interrupts: outcome["interrupts"].map(toInterrupt) } }
     : event
 }
 
 /**
- * The event as AG-UI 1.0 takes it: optional fields that are null are absent, and what does not fit is RAW.
+ * The event as AG-UI 1.0 has it: optional fields that are null are absent, fields that it does not have are left out, and
+ * what does not fit is RAW.
  *
  * @since 0.1.0
  * @category events
  */
 export const normalize = (given: Event): Event => {
-  const event = withInterrupts(given)
-  // A client refuses this null even where the schema does not know the field.
-  if (event["subagentRunId"] !== null && EventSchemas.safeParse(event).success) return event
-  const bare = withoutNulls(event)
-  return EventSchemas.safeParse(bare).success ? bare : raw(event)
+  const event = withOursInMetadata(given)
+  if (EventSchemas.safeParse(event).success) return KnownFields.of(event)
+  const bare = omitOptionalNulls(event, "Event")
+  return EventSchemas.safeParse(bare).success ? KnownFields.of(bare) : raw(given)
 }
 
 const text = (event: Event, field: string): string | undefined => {
@@ -94,38 +104,19 @@ const startOf = (event: Event): Event | undefined => {
   }
 }
 
-interface ChunkKind {
-  readonly idField: string
-  readonly start: string
-  readonly content: string
-  readonly end: string
-}
-
-const chunkKinds: Readonly<Record<string, ChunkKind>> = {
-  TEXT_MESSAGE_CHUNK: {
-    idField: "messageId",
-    start: "TEXT_MESSAGE_START",
-    content: "TEXT_MESSAGE_CONTENT",
-    end: "TEXT_MESSAGE_END",
-  },
-  TOOL_CALL_CHUNK: {
-    idField: "toolCallId",
-    start: "TOOL_CALL_START",
-    content: "TOOL_CALL_ARGS",
-    end: "TOOL_CALL_END",
-  },
-  REASONING_MESSAGE_CHUNK: {
-    idField: "messageId",
-    start: "REASONING_MESSAGE_START",
-    content: "REASONING_MESSAGE_CONTENT",
-    end: "REASONING_MESSAGE_END",
-  },
-}
-
-/** What chunks have opened: it ends with the first event that is not one more of them. */
-interface OpenChunk {
-  readonly kind: ChunkKind
-  readonly id: string
+/**
+ * The events that a chunk stands for. One that contradicts what is open continues it all the same, without its
+ * contradiction.
+ */
+const expanded = (chunks: AgUiChunks.Lanes, chunk: Event): ReadonlyArray<Event> => {
+  const { name: _name, parentMessageId: _parent, role: _role, toolCallName: _toolName, ...rest } = chunk
+  const { subagentRunId: _owner, ...untagged } = rest
+  const named = chunk["messageId"] !== undefined || chunk["toolCallId"] !== undefined
+  return chunks.expand(chunk).pipe(
+    Either.orElse(() => chunks.expand(named ? untagged : rest)),
+    Either.orElse(() => chunks.expand({ toolCallName: "unknown", ...chunk })),
+    Either.getOrElse(() => [raw(chunk)]),
+  )
 }
 
 /** An event of a log as the client takes it. */
@@ -153,7 +144,7 @@ export const make = (
 ): ((event: Event) => ReadonlyArray<Event>) => {
   let state = LogState.initial
   let owners = Ownership.make()
-  let openChunk: OpenChunk | undefined
+  const chunks = AgUiChunks.make()
 
   const partEnd = PartEnd.make(peer)
 
@@ -182,14 +173,6 @@ export const make = (
     show(out, event)
   }
 
-  const closeChunk = (out: Array<Event>): void => {
-    if (openChunk === undefined) return
-    const { id, kind } = openChunk
-    openChunk = undefined
-    const end: Event = { type: kind.end, [kind.idField]: id }
-    if (!LogState.misplaced(state, end)) show(out, end)
-  }
-
   const showOwned = (out: Array<Event>, event: Event): void => {
     const missing = startOf(event)
     if (missing !== undefined && !LogState.misplaced(state, missing))
@@ -204,44 +187,20 @@ export const make = (
     show(out, end.type === "RUN_FINISHED" ? named(end) : end)
   }
 
-  const chunk = (out: Array<Event>, event: Event, kind: ChunkKind): void => {
-    const given = text(event, kind.idField)
-    const id = given ?? (openChunk?.kind === kind ? openChunk.id : undefined)
-    if (openChunk !== undefined && (openChunk.kind !== kind || openChunk.id !== id)) closeChunk(out)
-    if (id === undefined) return show(out, raw(event))
-    const { delta, type: _, ...rest } = event
-    const opening = normalize(
-      kind.start === "REASONING_MESSAGE_START"
-        ? { role: "reasoning", ...rest, type: kind.start, [kind.idField]: id }
-        : kind.start === "TEXT_MESSAGE_START"
-          ? { role: "assistant", ...rest, type: kind.start, [kind.idField]: id }
-          : { toolCallName: "unknown", ...rest, type: kind.start, [kind.idField]: id },
-    )
-    if (opening.type === "RAW") return show(out, raw(event))
-    if (!LogState.misplaced(state, opening)) {
-      show(out, owners.admit(opening) ?? opening)
-      openChunk = { kind, id }
-    }
-    if (typeof delta === "string" && delta !== "") {
-      showOwned(out, { type: kind.content, [kind.idField]: id, delta, ...tag(event) })
-    }
-  }
-
   return (given) => {
     const out: Array<Event> = []
     const event = toEvent(given)
+    if (event.type !== "RUN_STARTED") start(out, runStarted)
+    if (AgUiChunks.isChunk(event)) {
+      for (const one of expanded(chunks, event)) showOwned(out, one)
+      return out
+    }
+    const closed = event["name"] === ControlEvents.attemptEventName ? chunks.close() : chunks.closedBy(event)
+    for (const end of closed) showOwned(out, end)
     if (event.type === "RUN_STARTED") {
-      closeChunk(out)
       start(out, { ...named(event), protocolVersion: PROTOCOL_VERSION })
       return out
     }
-    start(out, runStarted)
-    const kind = chunkKinds[event.type]
-    if (kind !== undefined) {
-      chunk(out, event, kind)
-      return out
-    }
-    closeChunk(out)
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
       for (const closing of LogState.closings(state)) show(out, closing)
       if (event.type === "RUN_ERROR") show(out, event)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type AgentEvent, ControlEvents, LogState } from "@runlease/core"
+import { AgentEvent, ControlEvents, LogState } from "@runlease/core"
 import { FastCheck } from "effect"
 import { peers, shown, subject, taken, viewOf } from "./agui/Clients.js"
 
@@ -43,7 +43,7 @@ describe("AgUiView", () => {
     ])
     expect(current).toEqual([
       { type: "RUN_STARTED", ...subject, protocolVersion: "1.0" },
-      { ...asked({ ...interrupt, metadata: { a: 1, toolName: "colour" } }), ...subject },
+      { ...asked({ ...interrupt, metadata: { a: 1, "runlease.toolName": "colour" } }), ...subject },
     ])
   })
 
@@ -123,6 +123,119 @@ describe("AgUiView", () => {
     ])
   })
 
+  it("keeps chunks of each agent apart, and closes nothing for what closes nothing", async () => {
+    const ofSubagent = { subagentRunId: "s" }
+    const { current } = await shown(
+      ended([
+        { type: "TEXT_MESSAGE_CHUNK", messageId: "m", delta: "a" },
+        { type: "SUBAGENT_STARTED", subagentRunId: "s", name: "helper" },
+        { type: "TEXT_MESSAGE_CHUNK", messageId: "n", delta: "b", ...ofSubagent },
+        { type: "RAW", event: {} },
+        { type: "UNKNOWN" },
+        { type: "ACTIVITY_SNAPSHOT", messageId: "x", activityType: "t", content: {} },
+        { type: "REASONING_ENCRYPTED_VALUE", subtype: "message", entityId: "m", encryptedValue: "e" },
+        { type: "TEXT_MESSAGE_CHUNK", delta: "c" },
+        { type: "TEXT_MESSAGE_CHUNK", delta: "d", ...ofSubagent },
+        { type: "CUSTOM", name: "x", value: 1 },
+        { type: "TEXT_MESSAGE_CHUNK", delta: "e", ...ofSubagent },
+        { type: "SUBAGENT_FINISHED", ...ofSubagent },
+      ]),
+    )
+    expect(
+      current.flatMap(({ delta, messageId, type }) =>
+        type.startsWith("TEXT") ? [[type, messageId, delta]] : [],
+      ),
+    ).toEqual([
+      ["TEXT_MESSAGE_START", "m", undefined],
+      ["TEXT_MESSAGE_CONTENT", "m", "a"],
+      ["TEXT_MESSAGE_START", "n", undefined],
+      ["TEXT_MESSAGE_CONTENT", "n", "b"],
+      ["TEXT_MESSAGE_CONTENT", "m", "c"],
+      ["TEXT_MESSAGE_CONTENT", "n", "d"],
+      ["TEXT_MESSAGE_END", "m", undefined],
+      ["TEXT_MESSAGE_CONTENT", "n", "e"],
+      ["TEXT_MESSAGE_END", "n", undefined],
+    ])
+    expect(current.filter(({ type }) => type === "RAW")).toHaveLength(2)
+  })
+
+  it("merges the metadata of later chunks into their item", async () => {
+    const { current } = await shown(
+      ended([
+        { type: "TEXT_MESSAGE_CHUNK", messageId: "m", delta: "a", metadata: { a: 1 } },
+        { type: "TEXT_MESSAGE_CHUNK", delta: "b", metadata: { b: 2 } },
+        { type: "TEXT_MESSAGE_CHUNK", metadata: { c: 3 } },
+      ]),
+    )
+    expect(current.flatMap(({ metadata }) => metadata ?? [])).toEqual([
+      { a: 1 },
+      { a: 1 },
+      { b: 2 },
+      { c: 3 },
+    ])
+  })
+
+  it("closes what chunks of an attempt that died left open, of each agent", async () => {
+    const log: ReadonlyArray<Event> = [
+      { type: "SUBAGENT_STARTED", subagentRunId: "s", name: "helper" },
+      { type: "TEXT_MESSAGE_CHUNK", messageId: "n", delta: "b", subagentRunId: "s" },
+      AgentEvent.custom(ControlEvents.attemptEventName, {}),
+    ]
+    expect(typesOf(viewOf(log)).slice(-2)).toEqual(["TEXT_MESSAGE_END", "CUSTOM"])
+  })
+
+  it("continues the item that a chunk contradicts, and begins a tool call without a name", async () => {
+    const { current } = await shown(
+      ended([
+        { type: "TEXT_MESSAGE_CHUNK", messageId: "m", delta: "a" },
+        { type: "TEXT_MESSAGE_CHUNK", messageId: "m", role: "user", delta: "b", subagentRunId: "s" },
+        { type: "TOOL_CALL_CHUNK", toolCallId: "t", delta: "{}" },
+      ]),
+    )
+    expect(
+      current.flatMap(({ delta, messageId }) => (delta === undefined ? [] : [[messageId, delta]])),
+    ).toEqual([
+      ["m", "a"],
+      ["m", "b"],
+      [undefined, "{}"],
+    ])
+    expect(current.find(({ type }) => type === "TOOL_CALL_START")?.["toolCallName"]).toBe("unknown")
+  })
+
+  it("leaves out fields that AG-UI does not have, at any depth", async () => {
+    const part = { type: "text", text: "x" }
+    const operation = { op: "add", path: "/a", value: { extra: 1 } }
+    const { current } = await shown(
+      ended([
+        { type: "TOOL_CALL_START", toolCallId: "t", toolCallName: "look", extra: 1 },
+        { type: "TOOL_CALL_END", toolCallId: "t" },
+        {
+          type: "TOOL_CALL_RESULT",
+          messageId: "r",
+          toolCallId: "t",
+          content: [{ ...part, extra: 1 }],
+          metadata: { kept: 1 },
+          isError: true,
+        },
+        { type: "STATE_DELTA", delta: [operation] },
+        { type: "CUSTOM", name: "x", value: { extra: 1 }, extra: 1 },
+      ]),
+    )
+    expect(current.slice(1, -1)).toEqual([
+      { type: "TOOL_CALL_START", toolCallId: "t", toolCallName: "look" },
+      { type: "TOOL_CALL_END", toolCallId: "t" },
+      {
+        type: "TOOL_CALL_RESULT",
+        messageId: "r",
+        toolCallId: "t",
+        content: [part],
+        metadata: { kept: 1, "runlease.isError": true },
+      },
+      { type: "STATE_DELTA", delta: [operation] },
+      { type: "CUSTOM", name: "x", value: { extra: 1 } },
+    ])
+  })
+
   it("goes on after an interrupt with a new start", async () => {
     const { current: view } = await shown([
       { type: "RUN_STARTED", threadId: "thread", runId: "run" },
@@ -162,6 +275,10 @@ describe("AgUiView", () => {
     any({ type: "TEXT_MESSAGE_END" }, "messageId"),
     any({ type: "TEXT_MESSAGE_CHUNK", delta: "x" }, "messageId"),
     any({ type: "TEXT_MESSAGE_CHUNK", delta: "x" }),
+    any({ type: "TEXT_MESSAGE_CHUNK", delta: "", metadata: { a: 1 } }),
+    any({ type: "TEXT_MESSAGE_CHUNK", role: "user" }, "messageId"),
+    any({ type: "REASONING_MESSAGE_CHUNK", metadata: { a: 1 } }),
+    any({ type: "RAW", event: {} }),
     any({ type: "TOOL_CALL_START", toolCallName: "t" }, "toolCallId"),
     any({ type: "TOOL_CALL_START", toolCallName: "t" }, "toolCallId", "parentMessageId"),
     any({ type: "TOOL_CALL_ARGS", delta: "x" }, "toolCallId"),

@@ -78,7 +78,10 @@ describe("interrupts on the wire", () => {
         const { toolName, ...shown } = finished.outcome.interrupts[1]!
         deepStrictEqual(AgUiView.normalize(events.at(-1)!)["outcome"], {
           type: "interrupt",
-          interrupts: [finished.outcome.interrupts[0], { ...shown, metadata: { toolName } }],
+          interrupts: [
+            finished.outcome.interrupts[0],
+            { ...shown, metadata: { "runlease.toolName": toolName } },
+          ],
         })
       }).pipe(Effect.provide(layer)),
     )

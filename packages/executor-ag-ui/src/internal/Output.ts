@@ -1,7 +1,6 @@
 /** What a remote agent sends, as events of the run. */
-import { AgentEvent, type Executor } from "@runlease/core"
+import { AgentEvent, AgUiChunks, type Executor } from "@runlease/core"
 import { Chunk, type Duration, Effect, Either, Option, Schema, Stream } from "effect"
-import * as ChunkStreams from "./ChunkStreams.js"
 import * as EventShape from "./EventShape.js"
 import { excerpt, final, passing } from "./Failure.js"
 import * as PendingToolCalls from "./PendingToolCalls.js"
@@ -72,7 +71,7 @@ const versionWarnings = (event: Event): ReadonlyArray<string> => {
 /** Reads the items of one stream, in order. */
 const makeReader = (options: Options) => {
   const translate = ThinkingEvents.make(options.runId)
-  const expand = ChunkStreams.make()
+  const chunks = AgUiChunks.make()
   const problemOf = StreamRules.make()
   const requested = RequestedRun.make(options.runId)
   const calls = PendingToolCalls.make(options.clientTools)
@@ -97,7 +96,9 @@ const makeReader = (options: Options) => {
       ...versionWarnings(event),
       ...dropped.map((path) => `The agent sent ${event.type} with an unknown \`${path}\`, which is left out`),
     ]
-    const expanded = expand(event)
+    const expanded = AgUiChunks.isChunk(event)
+      ? chunks.expand(event)
+      : Either.right([...chunks.closedBy(event), event])
     if (Either.isLeft(expanded)) return { events: [], failure: violation(expanded.left) }
 
     const events: Array<Event> = []

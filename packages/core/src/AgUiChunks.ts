@@ -5,11 +5,13 @@
  * at a time; the next item of the lane, or any other event of the same agent, closes it.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/basic/patterns/streaming
+ *
+ * @since 0.1.0
  */
-import type { AgentEvent } from "@runlease/core"
 import { Either } from "effect"
+import type { LogEvent } from "./AgentEvent.js"
 
-type Event = AgentEvent.LogEvent
+type Event = LogEvent
 
 interface ChunkKind {
   readonly noun: string
@@ -84,8 +86,35 @@ const pick = (event: Event, fields: ReadonlyArray<string>): Readonly<Record<stri
 const without = (event: Event, fields: ReadonlyArray<string>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(event).filter(([field]) => !fields.includes(field)))
 
-/** The events that one stands for, in order, or what is wrong with it. Takes events of the schema only. */
-export const make = (): ((event: Event) => Either.Either<ReadonlyArray<Event>, string>) => {
+/**
+ * Whether the event is a chunk.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isChunk = (event: Event): boolean => Object.hasOwn(kinds, event.type)
+
+/** What chunks have open, of one stream. Takes events of the schema only, each of them in order. */
+export interface Lanes {
+  /** The events that a chunk stands for, or what is wrong with it, which changes nothing. */
+  readonly expand: (chunk: Event) => Either.Either<ReadonlyArray<Event>, string>
+
+  /** The ends that come before an event that is no chunk. */
+  readonly closedBy: (event: Event) => ReadonlyArray<Event>
+
+  /** The ends of all that is open. */
+  readonly close: () => ReadonlyArray<Event>
+}
+
+const nothing: ReadonlyArray<Event> = []
+
+/**
+ * Of a stream that has not begun.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): Lanes => {
   const lanes = new Map<Owner, OpenItem>()
 
   const close = (owner: Owner): ReadonlyArray<Event> => {
@@ -125,7 +154,9 @@ export const make = (): ((event: Event) => Either.Either<ReadonlyArray<Event>, s
     return Either.right({ kind, id: String(event[kind.id]), start })
   }
 
-  const expand = (event: Event, kind: ChunkKind): Either.Either<ReadonlyArray<Event>, string> => {
+  const expand: Lanes["expand"] = (event) => {
+    const kind = kinds[event.type]
+    if (kind === undefined) return Either.left(`${event.type} is no chunk`)
     const lane = laneOf(event, kind)
     if (Either.isLeft(lane)) return Either.left(lane.left)
     const owner = lane.right
@@ -166,13 +197,14 @@ export const make = (): ((event: Event) => Either.Either<ReadonlyArray<Event>, s
     return Either.right([...closed, hasContent ? item.start : { ...rest, ...item.start }, ...content])
   }
 
-  return (event) => {
-    const kind = Object.hasOwn(kinds, event.type) ? kinds[event.type] : undefined
-    if (kind !== undefined) return expand(event, kind)
-    if (closesNothing.has(event.type)) return Either.right([event])
-    return Either.right([
-      ...(closesEverything.has(event.type) ? [...lanes.keys()].flatMap(close) : close(ownerOf(event))),
-      event,
-    ])
+  const closeAll = () => [...lanes.keys()].flatMap(close)
+
+  return {
+    expand,
+    closedBy: (event) => {
+      if (lanes.size === 0 || closesNothing.has(event.type)) return nothing
+      return closesEverything.has(event.type) ? closeAll() : close(ownerOf(event))
+    },
+    close: closeAll,
   }
 }

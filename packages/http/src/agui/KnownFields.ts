@@ -1,0 +1,86 @@
+/**
+ * Events with the fields that the schema of AG-UI has, and no others, at any depth.
+ *
+ * Source: `EventSchemas` of `@ag-ui/core`, as JSON Schema.
+ *
+ * @since 0.1.0
+ */
+import { EventSchemas } from "@ag-ui/core/schemas"
+import type { AgentEvent } from "@runlease/core"
+import { Predicate } from "effect"
+import { z } from "zod/v4"
+
+type Event = AgentEvent.LogEvent
+
+/** A value with its known fields: the same value where it has no others. */
+type Prune = (value: unknown) => unknown
+
+type JsonSchema = z.core.JSONSchema.JSONSchema | boolean
+
+const ofObject = (properties: Readonly<Record<string, JsonSchema>>): Prune => {
+  const fields = new Map(Object.entries(properties).map(([name, schema]) => [name, compile(schema)]))
+  return (value) => {
+    if (!Predicate.isRecord(value)) return value
+    let pruned: Record<string, unknown> | undefined
+    for (const name of Object.keys(value)) {
+      const field = fields.get(name)
+      const kept = field === undefined ? value[name] : field(value[name])
+      if (fields.has(name) && kept === value[name]) continue
+      pruned ??= { ...value }
+      if (fields.has(name)) pruned[name] = kept
+      else delete pruned[name]
+    }
+    return pruned ?? value
+  }
+}
+
+const ofArray =
+  (item: Prune): Prune =>
+  (value) => {
+    if (!Array.isArray(value)) return value
+    const pruned = value.map(item)
+    return pruned.every((kept, index) => kept === value[index]) ? value : pruned
+  }
+
+/** Whether the value is of the alternative, by its kind and the fields that have one value alone. */
+const isOf = (schema: JsonSchema, value: unknown): boolean => {
+  if (typeof schema === "boolean") return false
+  const { items, properties } = schema
+  return Array.isArray(value)
+    ? items !== undefined
+    : Predicate.isRecord(value) &&
+        properties !== undefined &&
+        Object.entries(properties).every(
+          ([name, field]) =>
+            typeof field === "boolean" || field.const === undefined || field.const === value[name],
+        )
+}
+
+const ofUnion = (alternatives: ReadonlyArray<JsonSchema>): Prune => {
+  const compiled = alternatives.map((schema) => ({ schema, prune: compile(schema) }))
+  return (value) => compiled.find(({ schema }) => isOf(schema, value))?.prune?.(value) ?? value
+}
+
+/** Undefined where there is nothing to leave out, as in members that the specification leaves open. */
+const compile = (schema: JsonSchema): Prune | undefined => {
+  if (typeof schema === "boolean" || schema["specOpen"] === true) return undefined
+  const { anyOf, items, properties } = schema
+  if (properties !== undefined) return ofObject(properties)
+  const item = items === undefined || Array.isArray(items) ? undefined : compile(items)
+  if (item !== undefined) return ofArray(item)
+  return anyOf?.some((alternative) => compile(alternative) !== undefined) ? ofUnion(anyOf) : undefined
+}
+
+const { anyOf: events = [] } = z.toJSONSchema(EventSchemas, { unrepresentable: "any", io: "input" })
+
+const typeOf = ({ properties }: z.core.JSONSchema.JSONSchema): unknown => {
+  const type = properties?.["type"]
+  return typeof type === "object" ? type.const : undefined
+}
+
+const byType: ReadonlyMap<unknown, Prune | undefined> = new Map(
+  events.map((event) => [typeof event === "object" ? typeOf(event) : undefined, compile(event)]),
+)
+
+/** Takes events that fit the schema. */
+export const of = (event: Event): Event => (byType.get(event.type)?.(event) ?? event) as Event
