@@ -38,6 +38,20 @@ export const asked = ({ expiresAfter, interrupts }: Suspension, now: DateTime.Ut
   return { interrupts: all, answers: [], expiresAt: earliest(all) }
 }
 
+/** The interrupt among these that a name answers: its id, or the tool call that it names. */
+const named = (interrupts: ReadonlyArray<Interrupt>, name: string): Interrupt | undefined =>
+  interrupts.find(({ id }) => id === name) ?? interrupts.find(({ toolCallId }) => toolCallId === name)
+
+/** The interrupts that are still open after these answers. */
+export const leftOpen = (
+  interrupts: ReadonlyArray<Interrupt>,
+  answers: ReadonlyArray<Answer>,
+): ReadonlyArray<Interrupt> =>
+  answers.reduce((left, { interruptId }) => {
+    const interrupt = named(left, interruptId)
+    return interrupt === undefined ? left : left.filter((other) => other !== interrupt)
+  }, interrupts)
+
 /** What is kept beside a run of what it was answered. */
 export interface Kept {
   readonly snapshot: RequestSnapshot
@@ -52,7 +66,8 @@ export interface Answered {
   readonly waiting: Waiting | null
 }
 
-const markOf = (name: string, { isError, payload, status }: Answer): string =>
+/** What tells an answer to that name from another; metadata does not. */
+export const markOf = (name: string, { isError, payload, status }: Answer): string =>
   canonicalJson({
     toolCallId: name,
     result: payload,
@@ -110,8 +125,10 @@ export const take = (
   const messages: Array<SnapshotMessage> = []
   for (const [index, answer] of answers.entries()) {
     const name = answer.interruptId
-    const left = before.filter((interrupt) => !taken.has(interrupt))
-    const interrupt = left.find(({ id }) => id === name) ?? left.find(({ toolCallId }) => toolCallId === name)
+    const interrupt = named(
+      before.filter((other) => !taken.has(other)),
+      name,
+    )
     if (interrupt === undefined) {
       if (marks.get(name) === markOf(name, answer)) continue
       const refused = { runId: run.runId, interruptId: name, open: before.map(({ id }) => id) }
@@ -128,9 +145,11 @@ export const take = (
   if (run.waiting === null || taken.size === 0) {
     return Either.right({ duplicate: true, kept, waiting: run.waiting })
   }
-  const { snapshot } = kept
   const given = Array.from(taken.values())
   const left = before.filter((interrupt) => !taken.has(interrupt))
+  const { protocol, ...rest } = kept.snapshot
+  // The client whose protocol it is was shown the end of its part; what follows is another's, unless it sends it.
+  const snapshot = left.length === 0 || protocol === undefined ? rest : { ...rest, protocol }
   return Either.right({
     duplicate: false,
     kept: {

@@ -32,7 +32,8 @@ export const TraceContext = Schema.Struct({
 /**
  * The request that an executor turns into events. Absent optional fields are absent, never null.
  *
- * `resume`: every answer that this run was given so far, oldest first. One to a tool call is a message as well.
+ * `resume`: every answer that this run was given so far, oldest first. One to a tool call is a message as well. `protocol`:
+ * the protocol of the client that sent this, where its rules say what a later input of the same client means for the run.
  *
  * @since 0.1.0
  * @category models
@@ -45,6 +46,7 @@ export const RequestSnapshot = Schema.Struct({
   /** What the client and the agent share, as the client has it. */
   state: Schema.optional(Schema.Unknown),
   traceContext: Schema.optional(TraceContext),
+  protocol: Schema.optional(Schema.Literal("ag-ui")),
   resume: Schema.optional(Schema.Array(Answer)),
 })
 export type RequestSnapshot = typeof RequestSnapshot.Type

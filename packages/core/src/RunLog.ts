@@ -92,7 +92,7 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
     readonly append: (request: AppendRequest) => Effect.Effect<Appended, AppendError>
 
     /**
-     * Up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first: as many as are
+     * By the id of the run, or of an input that it has taken since: up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first: as many as are
      * `maxReadBytes` together, but one at least. So a page that is short is not always the last one; an empty one is.
      */
     readonly read: (options: {
@@ -102,7 +102,7 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
     }) => Effect.Effect<ReadonlyArray<LogEntry>, RunNotFound | ControlPlaneUnavailable>
 
     /**
-     * Every entry after `after`, those still to come included; ends after the one that ends the run.
+     * By the same ids: every entry after `after`, those still to come included; ends after the one that ends the run.
      * A run that waits keeps its followers.
      */
     readonly follow: (options: {

@@ -6,6 +6,7 @@
 import { Context, Effect, Either, ParseResult, Schema } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type { ConversationNotFound } from "./Conversations.js"
+import type { FollowedUp, FollowUp } from "./FollowUp.js"
 import * as Ids from "./Ids.js"
 import type { Answers } from "./Interrupt.js"
 import { canonicalJson } from "./Json.js"
@@ -62,7 +63,10 @@ export const defaultMaxAttempts = 3
  * @category models
  */
 export const requestText = ({ snapshot, ...submission }: Submission): string =>
-  canonicalJson({ ...submission, snapshot: snapshot && { ...snapshot, traceContext: undefined } })
+  canonicalJson({
+    ...submission,
+    snapshot: snapshot && { ...snapshot, traceContext: undefined, protocol: undefined },
+  })
 
 /** How a run ends. The event that closes its log tells metadata and result, unless that event would be too large. */
 export interface Outcome {
@@ -74,7 +78,7 @@ export interface Outcome {
   readonly result?: unknown
 }
 
-/** That public id names a run with another request. */
+/** That public id names a run with another request, or an input of a run. */
 export class SubmissionConflict extends Schema.TaggedError<SubmissionConflict>(
   "@runlease/core/SubmissionConflict",
 )("SubmissionConflict", { publicId: Schema.String }) {
@@ -148,6 +152,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       ConversationNotFound | InvalidSubmission | RunNotFound | SubmissionConflict | ControlPlaneUnavailable
     >
 
+    /** A run by its id, or by that of an input that it has taken since. So do `snapshot`, `cancel`, `resume` and `complete`. */
     readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneUnavailable>
 
     /** What the run's next claim gives its worker to do: the request, with the answers of every wait so far. */
@@ -178,6 +183,18 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       { readonly duplicate: boolean; readonly run: Run },
       RunNotFound | NotWaiting | ControlPlaneUnavailable
     >
+
+    /**
+     * Gives the run the next input of its client, under a public id of its own, by the rules of `FollowUp`. It is one step:
+     * of two inputs at once, one makes the run go on. The same input under the same id is a duplicate.
+     *
+     * Fails: `SubmissionConflict` when the id names a run, or another input. `NotWaiting` when an answer differs from one
+     * that was given, or names nothing that the run asked and the input holds nothing beside its answers.
+     */
+    readonly followUp: (
+      runId: Ids.RunId,
+      followUp: FollowUp,
+    ) => Effect.Effect<FollowedUp, RunNotFound | NotWaiting | SubmissionConflict | ControlPlaneUnavailable>
 
     /**
      * Ends the run. The first outcome stands: `completed` is false on a run that had ended, and the run is as

@@ -63,6 +63,12 @@ const bodies: Readonly<Record<string, object>> = {
   },
   complete: { status: "failed", metadata: {}, terminal_error_code: "c", terminal_error_message: "m" },
   resume: { type: "tool_result", tool_call_id: "t", result: 1, is_error: false },
+  followUp: {
+    public_id: "p2",
+    resume: [{ interrupt_id: "i", status: "cancelled" }],
+    results: [{ interrupt_id: "t", status: "resolved", payload: 1 }],
+    request_snapshot: { messages: [], tools: [], context: [] },
+  },
   create: {
     id: "00000000-0000-4000-8000-000000000001",
     project_id: "00000000-0000-4000-8000-000000000000",

@@ -18,6 +18,7 @@ import growth from "./migrations/0004_Growth.js"
 import results from "./migrations/0005_Results.js"
 import tokenIssuers from "./migrations/0006_TokenIssuers.js"
 import claimIds from "./migrations/0007_ClaimIds.js"
+import inputs from "./migrations/0008_Inputs.js"
 import { codeOf, unavailable } from "./SqlFailure.js"
 import * as SqlStore from "./SqlStore.js"
 
@@ -43,6 +44,7 @@ export const all: Migrations = {
   "0005_Results": results,
   "0006_TokenIssuers": tokenIssuers,
   "0007_ClaimIds": claimIds,
+  "0008_Inputs": inputs,
 }
 
 /** The migrator dies of a statement that fails; it is the statement's failure that says whether to try again. */

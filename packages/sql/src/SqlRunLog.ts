@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import { type Ids, LogTails, Run, RunLog } from "@runlease/core"
-import { Effect, type Scope } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import * as EventRows from "./EventRows.js"
+import * as InputRows from "./InputRows.js"
 import * as RunAppend from "./RunAppend.js"
 import * as RunBatch from "./RunBatch.js"
 import * as RunReads from "./RunReads.js"
@@ -77,9 +78,9 @@ export const make = (
         }),
     })
 
-    const find = (operation: string, ref: RunReads.RunRef) =>
+    const find = (ref: RunReads.RunRef) =>
       Effect.filterOrFail(
-        store.read(operation, RunReads.findRun(store, ref)),
+        store.read("RunLog.read", RunReads.findRun(store, ref)),
         (row) => row !== undefined,
         () => new Run.RunNotFound({ runId: ref.runId }),
       )
@@ -96,7 +97,7 @@ export const make = (
       append: (request) => append(RunAppend.request(projectId, request)),
 
       read: Effect.fn("RunLog.read")(function* ({ runId, after = 0, limit = RunLog.defaultReadLimit }) {
-        const row = yield* find("RunLog.read", { projectId, runId })
+        const row = yield* InputRows.onNamed(store, "RunLog.read", { projectId, runId }, find)
         const most = {
           entries: Math.min(Math.max(1, limit), RunLog.maxReadLimit),
           bytes: RunLog.maxReadBytes,
@@ -105,6 +106,17 @@ export const make = (
         return entries
       }),
 
-      follow: ({ runId, after = eventId(0) }) => tails.follow({ projectId, runId }, after),
+      follow: ({ runId, after = eventId(0) }) =>
+        tails
+          .follow({ projectId, runId }, after)
+          .pipe(
+            Stream.catchTag("RunNotFound", (error) =>
+              Stream.unwrap(
+                Effect.map(InputRows.runIdOf(store, "RunLog.follow", { projectId, runId }), (named) =>
+                  named === runId ? Stream.fail(error) : tails.follow({ projectId, runId: named }, after),
+                ),
+              ),
+            ),
+          ),
     })
   })

@@ -16,7 +16,8 @@ import {
   Runs,
 } from "@runlease/core"
 import { Effect, Either } from "effect"
-import { execute } from "./Execute.js"
+import * as InputRows from "./InputRows.js"
+import * as KeptAnswers from "./KeptAnswers.js"
 import * as Moves from "./Moves.js"
 import * as Paging from "./Paging.js"
 import * as RunBatch from "./RunBatch.js"
@@ -31,6 +32,7 @@ import {
   toRun,
   waitingOf,
 } from "./RunRow.js"
+import * as SqlFollowUps from "./SqlFollowUps.js"
 import * as SqlSessions from "./SqlSessions.js"
 import type { SqlStore } from "./SqlStore.js"
 import * as SqlSubmit from "./SqlSubmit.js"
@@ -49,12 +51,6 @@ interface Resume {
 interface Resumed {
   readonly duplicate: boolean
   readonly run: Run.Run
-}
-
-interface AnswersRow {
-  readonly run_pk: number
-  readonly snapshot: string
-  readonly answers: string
 }
 
 /** Ends every run of the batch that has not ended. */
@@ -84,27 +80,17 @@ const readRuns = (runs: RunBatch.RunBatch, refs: ReadonlyArray<RunReads.RunRef>)
     },
   )
 
-const keptOf = (snapshot: string, answers: string): Answers.Kept => ({
-  snapshot: JSON.parse(snapshot) as RequestSnapshot.RequestSnapshot,
-  known: JSON.parse(answers) as Answers.Kept["known"],
-})
-
 /** Puts every answer into the snapshot of the run that waits for it. */
 const resumeAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Resume>,
   commit: GroupCommit.Commit<SqlError>,
 ) {
-  const { dialect, sql } = store
   const runs = yield* RunBatch.ofCommit(store, commit)
   const refs = requests.map(({ ref }) => ref)
   const keys = refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])
-  const found = yield* execute(
-    sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
-      FROM ${RunReads.keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
-  )
-  const kept = new Map(found.map(({ answers, run_pk, snapshot }) => [run_pk, keptOf(snapshot, answers)]))
-  const changed = new Set<number>()
+  const kept = yield* KeptAnswers.read(store, keys)
+  const changed = new Map<number, Answers.Kept>()
 
   const resumeOne = ({
     ref,
@@ -118,7 +104,7 @@ const resumeAll = Effect.fnUntraced(function* (
     return Either.map(Answers.take(run, kept.get(row.run_pk)!, answers, messageIds), (answered) => {
       if (!answered.duplicate) {
         kept.set(row.run_pk, answered.kept)
-        changed.add(row.run_pk)
+        changed.set(row.run_pk, answered.kept)
         runs.move(Moves.answered(row, answered.waiting, runs.now))
       }
       return answered.duplicate
@@ -126,17 +112,7 @@ const resumeAll = Effect.fnUntraced(function* (
   }
 
   const verdicts = requests.map(resumeOne)
-  if (changed.size > 0) {
-    const rows = Array.from(changed, (key) => {
-      const { known, snapshot } = kept.get(key)!
-      return { run_pk: key, snapshot: JSON.stringify(snapshot), answers: JSON.stringify(known) }
-    })
-    yield* execute(
-      sql`UPDATE run_details SET snapshot = v.snapshot, answers = v.answers
-        FROM ${dialect.rows({ run_pk: "integer", snapshot: "text", answers: "text" }, rows)} v
-        WHERE run_details.run_pk = v.run_pk`,
-    )
-  }
+  yield* KeptAnswers.write(store, changed)
   const runOf = yield* readRuns(runs, refs)
   return requests.map(({ ref }, index) =>
     Either.map(verdicts[index]!, (duplicate): Resumed => ({ duplicate, run: runOf(ref) })),
@@ -179,6 +155,7 @@ const listRuns = (
  */
 export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs["Type"]) => {
   const submit = SqlSubmit.make(store)
+  const followUp = SqlFollowUps.make(store)
   const recordSession = SqlSessions.make(store)
   const load = (
     requests: ReadonlyArray<{ readonly ref: RunReads.RunRef }>,
@@ -200,20 +177,26 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
     run: (requests, commit) => resumeAll(store, requests, commit),
   })
 
+  const get = (ref: RunReads.RunRef) =>
+    Effect.flatMap(store.read("Runs.get", RunReads.findRun(store, ref)), (row) =>
+      row === undefined ? new Run.RunNotFound({ runId: ref.runId }) : Effect.succeed(toRun(row, row)),
+    )
+
+  const snapshot = (ref: RunReads.RunRef) =>
+    Effect.flatMap(store.read("Runs.snapshot", RunReads.findSnapshot(store, ref)), (text) =>
+      text === undefined
+        ? new Run.RunNotFound({ runId: ref.runId })
+        : Effect.succeed(JSON.parse(text) as RequestSnapshot.RequestSnapshot),
+    )
+
   return (projectId) => ({
     submit: Runs.submitChecked((submission) => submit(projectId, submission)),
 
-    get: Effect.fn("Runs.get")(function* (runId) {
-      const row = yield* store.read("Runs.get", RunReads.findRun(store, { projectId, runId }))
-      return row === undefined ? yield* new Run.RunNotFound({ runId }) : toRun(row, row)
-    }),
+    get: Effect.fn("Runs.get")((runId) => InputRows.onNamed(store, "Runs.get", { projectId, runId }, get)),
 
-    snapshot: Effect.fn("Runs.snapshot")(function* (runId) {
-      const text = yield* store.read("Runs.snapshot", RunReads.findSnapshot(store, { projectId, runId }))
-      return text === undefined
-        ? yield* new Run.RunNotFound({ runId })
-        : (JSON.parse(text) as RequestSnapshot.RequestSnapshot)
-    }),
+    snapshot: Effect.fn("Runs.snapshot")((runId) =>
+      InputRows.onNamed(store, "Runs.snapshot", { projectId, runId }, snapshot),
+    ),
 
     list: Effect.fn("Runs.list")((options = {}) =>
       Effect.flatMap(Page.keysOf(options.cursor, [Number.MAX_SAFE_INTEGER]), (before) =>
@@ -222,7 +205,9 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
     ),
 
     cancel: Effect.fn("Runs.cancel")((runId) =>
-      end({ ref: { projectId, runId }, outcome: { status: "cancelled" }, fence: undefined }).pipe(
+      InputRows.onNamed(store, "Runs.cancel", { projectId, runId }, (ref) =>
+        end({ ref, outcome: { status: "cancelled" }, fence: undefined }),
+      ).pipe(
         Effect.map(({ ended, run }) => ({ cancelled: ended, run })),
         // Only a fence can be lost, and a cancellation has none.
         Effect.catchTag("LeaseLost", Effect.die),
@@ -231,14 +216,22 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
 
     resume: Effect.fn("Runs.resume")(function* (runId, answers) {
       const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
-      return yield* resume({ ref: { projectId, runId }, answers, messageIds })
+      return yield* InputRows.onNamed(store, "Runs.resume", { projectId, runId }, (ref) =>
+        resume({ ref, answers, messageIds }),
+      )
     }),
 
+    followUp: Effect.fn("Runs.followUp")((runId, input) =>
+      InputRows.onNamed(store, "Runs.followUp", { projectId, runId }, (ref) => followUp(ref, input)),
+    ),
+
     complete: Effect.fn("Runs.complete")((runId, outcome, fence) =>
-      Effect.map(end({ ref: { projectId, runId }, outcome, fence }), ({ ended, run }) => ({
-        completed: ended,
-        run,
-      })),
+      Effect.map(
+        InputRows.onNamed(store, "Runs.complete", { projectId, runId }, (ref) =>
+          end({ ref, outcome, fence }),
+        ),
+        ({ ended, run }) => ({ completed: ended, run }),
+      ),
     ),
 
     recordSession: Effect.fn("Runs.recordSession")((lease, record) =>

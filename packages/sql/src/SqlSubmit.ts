@@ -7,6 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Conversations, type GroupCommit, Ids, RequestSnapshot, Run, Runs } from "@runlease/core"
 import { Brand, DateTime, Effect, Either } from "effect"
 import { execute } from "./Execute.js"
+import * as InputRows from "./InputRows.js"
 import * as Lanes from "./Lanes.js"
 import * as ManyRows from "./ManyRows.js"
 import * as RunBatch from "./RunBatch.js"
@@ -158,9 +159,13 @@ const newRow = (
   }
 }
 
-const newDetails = (submission: Runs.Submission, rootRunId: Ids.RunId): DetailRow => ({
+const newDetails = (
+  submission: Runs.Submission,
+  parentRunId: Ids.RunId | null,
+  rootRunId: Ids.RunId,
+): DetailRow => ({
   mode: submission.mode ?? null,
-  parent_run_id: submission.parentRunId ?? null,
+  parent_run_id: parentRunId,
   root_run_id: rootRunId,
   trigger_call: toJson(submission.trigger),
   source_target: toJson(submission.sourceTarget),
@@ -236,11 +241,14 @@ const submitAll = Effect.fnUntraced(function* (
     ...(publicId === undefined ? [] : [{ projectId, runId }]),
     ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
   ])
-  yield* runs.load(named)
+  const inputs = yield* InputRows.loadNamed(store, runs, named)
   // What is known of the named runs, submissions included.
   const known = yield* RunReads.readDetails(
     store,
-    named.flatMap((ref) => runs.find(ref)?.run_pk ?? []),
+    named.flatMap(({ projectId, runId }) => {
+      const ofInput = inputs.get(nameOf(projectId, runId))
+      return runs.find({ projectId, runId: ofInput ?? runId })?.run_pk ?? []
+    }),
     { more: "submission" },
   )
   const conversations = yield* readConversations(store, requests)
@@ -263,6 +271,9 @@ const submitAll = Effect.fnUntraced(function* (
 
   const accept = (request: Request): Either.Either<boolean, Refusal> => {
     const { projectId, runId, conversationId, submission, sent } = request
+    if (inputs.has(nameOf(projectId, runId))) {
+      return Either.left(new Runs.SubmissionConflict({ publicId: runId }))
+    }
     const before = sentFirst(request)
     if (before !== undefined) {
       return before === sent
@@ -270,8 +281,10 @@ const submitAll = Effect.fnUntraced(function* (
         : Either.left(new Runs.SubmissionConflict({ publicId: runId }))
     }
     let rootRunId = runId
+    let parentRunId: Ids.RunId | null = null
     if (submission.parentRunId !== undefined) {
-      const parent = detailsOf({ projectId, runId: submission.parentRunId })
+      parentRunId = inputs.get(nameOf(projectId, submission.parentRunId)) ?? submission.parentRunId
+      const parent = detailsOf({ projectId, runId: parentRunId })
       if (parent === undefined) return Either.left(new Run.RunNotFound({ runId: submission.parentRunId }))
       rootRunId = parent.root_run_id
     }
@@ -286,7 +299,7 @@ const submitAll = Effect.fnUntraced(function* (
     if (lane !== null) busyLanes.add(Lanes.nameOf({ project_id: projectId, lane }))
     accepted.set(nameOf(projectId, runId), {
       row: newRow(request, { lane, behind }, runs.now),
-      details: newDetails(submission, rootRunId),
+      details: newDetails(submission, parentRunId, rootRunId),
       sent,
       snapshot: JSON.stringify(submission.snapshot ?? { ...RequestSnapshot.empty, messages: messages ?? [] }),
     })

@@ -6,6 +6,7 @@ import {
   Ids,
   Interrupt,
   Leases,
+  RequestSnapshot,
   Retention,
   type Run,
   RunLog,
@@ -78,6 +79,22 @@ export const everything = Effect.gen(function* () {
   yield* runs.snapshot(first.runId)
   yield* runs.list()
   yield* runs.list({ status: "completed", conversationId: conversation.id })
+
+  const publicId = Ids.RunId.make("next")
+  yield* runs.submit({ agentId, publicId: "asks", concurrencyKey: null, priority: 10 })
+  const asks = leaseOf(
+    (yield* claims.claim({ workerId: worker.id, limit: 1, leaseDuration: "10 seconds" }))[0]!,
+  )
+  const call = { ...Interrupt.ofToolCall("call", "tool"), clientTool: true }
+  yield* leases.suspend(asks, { interrupts: [call] })
+  yield* runs.followUp(asks.runId, {
+    publicId,
+    resume: [],
+    results: [Interrupt.toolResult("call", 1)],
+    snapshot: RequestSnapshot.fromText("next"),
+  })
+  yield* runs.get(publicId)
+  yield* runs.cancel(publicId)
 
   const long = yield* runs.submit({ agentId, initialStatus: "running" })
   const hundred = Array.makeBy(100, () => event)

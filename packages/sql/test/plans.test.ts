@@ -10,7 +10,7 @@ import * as TempDatabase from "./TempDatabase.js"
 
 /** Reading one of the tables that grow with use from end to end, through an index or not. */
 const scan =
-  /\bSCAN (r|runs|d|run_details|events|e|s|sessions|m|messages|c|conversations|credentials|w|workers)\b/
+  /\bSCAN (r|q|runs|i|inputs|d|run_details|events|e|s|sessions|m|messages|c|conversations|credentials|w|workers)\b/
 
 /** Reading all runs of a project or a conversation. */
 const history = /\bruns_by_(project|conversation)\b|\(project_id=\?\)$/

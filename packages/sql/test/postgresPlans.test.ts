@@ -7,7 +7,7 @@ import { PostgresPool, SqlControlPlane, StoreTime } from "../src/index.js"
 import { everything } from "./Everything.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
-const grown = /^(runs|run_details|events|sessions|messages|conversations|credentials|workers)$/
+const grown = /^(runs|run_details|events|sessions|messages|conversations|credentials|workers|inputs)$/
 
 interface Node {
   readonly "Node Type": string
@@ -50,6 +50,8 @@ const growth = `
   SELECT run_pk, 1, '{}', 0 FROM runs WHERE run_id LIKE 'grown-%';
   INSERT INTO sessions (run_pk, session_id, session_kind, session_key, session_status, session_created_at, session_updated_at)
   SELECT run_pk, run_id, 'kind', 'key', 'active', 0, 0 FROM runs WHERE run_id LIKE 'grown-%' AND run_pk % 10 = 0;
+  INSERT INTO inputs (project_id, public_id, run_pk, since, fingerprint)
+  SELECT project_id, 'input-' || run_pk, run_pk, 1, '' FROM runs WHERE run_id LIKE 'grown-%' AND run_pk % 2 = 0;
   INSERT INTO conversations (id, project_id, created_at, updated_at)
   SELECT 'grown-' || n, p.id, 0, 0 FROM projects p, generate_series(1, 10000) n;
   INSERT INTO messages (conversation_pk, id, role, parts, created_at)

@@ -7,6 +7,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as ClaimsSuite from "./ClaimsSuite.js"
 import * as ConversationsSuite from "./ConversationsSuite.js"
+import * as FollowUpSuite from "./FollowUpSuite.js"
 import * as InterruptsSuite from "./InterruptsSuite.js"
 import * as LeasesSuite from "./LeasesSuite.js"
 import * as PagesSuite from "./PagesSuite.js"
@@ -32,6 +33,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   ToolCallsSuite.suite(name, layer)
   WaitingSuite.suite(name, layer)
   InterruptsSuite.suite(name, layer)
+  FollowUpSuite.suite(name, layer)
   WorkerRegistrySuite.suite(name, layer)
   ConversationsSuite.suite(name, layer)
   PagesSuite.suite(name, layer)

@@ -9,7 +9,9 @@ import { Access } from "@runlease/core/Access"
 import { ControlPlane, type ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
+import * as Interrupt from "@runlease/core/Interrupt"
 import { Leases } from "@runlease/core/Leases"
+import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import * as Retention from "@runlease/core/Retention"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
@@ -127,6 +129,29 @@ export const suite = (
         )
         yield* TestRuns.append(claimed[1]!, [{ type: "CUSTOM", name: "n", value: 1 }])
         deepStrictEqual(yield* TestRuns.typesOf(second.runId), ["RUN_STARTED", "CUSTOM"])
+      }),
+    )
+
+    test(
+      "the ids of later inputs go with their run",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const leases = yield* Leases
+        const held = yield* TestRuns.hold(yield* TestRuns.register(), { publicId: "first" })
+        const call = { ...Interrupt.ofToolCall("call", "ask"), clientTool: true }
+        yield* leases.suspend(TestRuns.leaseOf(held), { interrupts: [call] })
+        const publicId = Ids.RunId.make("second")
+        yield* runs.followUp(held.runId, {
+          publicId,
+          resume: [],
+          results: [Interrupt.toolResult("call", 1)],
+          snapshot: RequestSnapshot.fromText("next"),
+        })
+        const { run } = yield* runs.cancel(publicId)
+        yield* TestClock.adjust("20 seconds")
+        deepStrictEqual(yield* prune(run.projectId), { pruned: 1, more: false })
+        strictEqual(yield* TestRuns.verdictOf(runs.get(publicId)), "RunNotFound")
+        strictEqual((yield* TestRuns.submit({ publicId })).runId, publicId)
       }),
     )
 

@@ -18,6 +18,13 @@ import type { ProjectState, RunRecord } from "./State.js"
 export const findRun = (project: ProjectState, runId: Ids.RunId): Either.Either<RunRecord, RunNotFound> =>
   Either.fromNullable(project.runs.get(runId), () => new RunNotFound({ runId }))
 
+/** A run by its id, or by that of an input that it has taken. */
+export const findNamed = (project: ProjectState, id: Ids.RunId): Either.Either<RunRecord, RunNotFound> =>
+  Either.orElse(findRun(project, id), (error) => {
+    const input = project.inputs.get(id)
+    return input === undefined ? Either.left(error) : findRun(project, input.runId)
+  })
+
 export const leaseLost = (runId: Ids.RunId, fence: Fence): Either.Either<never, LeaseLost> =>
   Either.left(new LeaseLost({ runId, workerId: fence.workerId }))
 

@@ -25,6 +25,10 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
       ({ run: { finishedAt } }) => finishedAt !== null && DateTime.toEpochMillis(finishedAt) <= before,
     )
     const pruned = due.slice(0, limit)
+    const gone = new Set(pruned.map(({ run }) => run.runId))
+    for (const { publicId, runId } of project.inputs.values()) {
+      if (gone.has(runId)) project.inputs.delete(publicId)
+    }
     for (const { run } of pruned) {
       project.runs.delete(run.runId)
       project.thinned.add(run.conversationId)

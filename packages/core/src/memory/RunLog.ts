@@ -1,7 +1,7 @@
 /**
  * The run log over the state in memory.
  */
-import { Effect, Either, type Scope } from "effect"
+import { Effect, Either, type Scope, Stream } from "effect"
 import * as Append from "../Append.js"
 import * as ControlEvents from "../ControlEvents.js"
 import type * as Ids from "../Ids.js"
@@ -22,7 +22,7 @@ import {
   type RunLog,
   RunWaiting,
 } from "../RunLog.js"
-import { findRun, leaseLost } from "./Lookup.js"
+import { findNamed, findRun, leaseLost } from "./Lookup.js"
 import * as Moves from "./Moves.js"
 import * as State from "./State.js"
 
@@ -124,13 +124,18 @@ export const make = (
       ),
     ),
     read: Effect.fn("RunLog.read")(({ runId, after = 0, limit = defaultReadLimit }) =>
-      Either.map(findRun(project, runId), (record) =>
+      Either.map(findNamed(project, runId), (record) =>
         pageOf(record, after, {
           entries: Math.min(Math.max(1, limit), maxReadLimit),
           bytes: maxReadBytes,
         }),
       ),
     ),
-    follow: ({ runId, after = EventId.make(0) }) => tails.follow({ projectId, runId }, after),
+    follow: ({ runId, after = EventId.make(0) }) =>
+      Stream.suspend(() => {
+        // The tail is told by the run's own id when its log grows.
+        const named = Either.map(findNamed(project, runId), ({ run }) => run.runId)
+        return tails.follow({ projectId, runId: Either.getOrElse(named, () => runId) }, after)
+      }),
   }
 }

@@ -3,11 +3,12 @@
  */
 import { Effect, Either } from "effect"
 import * as Answers from "../Answers.js"
+import * as FollowUp from "../FollowUp.js"
 import * as Ids from "../Ids.js"
 import { isTerminal, type LeaseLost, type LeaseRef, RunEnded, type RunNotFound } from "../Run.js"
 import { type Runs, submitChecked } from "../Runs.js"
 import type { SessionRecord, WorkerSession } from "../WorkerSession.js"
-import { findRun, leaseLost, pageOf } from "./Lookup.js"
+import { findNamed, leaseLost, pageOf } from "./Lookup.js"
 import * as Moves from "./Moves.js"
 import * as State from "./State.js"
 import { submit } from "./Submit.js"
@@ -21,7 +22,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
     change: (step: State.Step, record: State.RunRecord) => Either.Either<A, E>,
   ): Effect.Effect<A, E | RunNotFound> =>
     State.step(state, (step) =>
-      Either.flatMap(findRun(project, runId), (record): Either.Either<A, E | RunNotFound> =>
+      Either.flatMap(findNamed(project, runId), (record): Either.Either<A, E | RunNotFound> =>
         change(step, record),
       ),
     )
@@ -52,10 +53,10 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
   return {
     submit: submitChecked((submission) => submit(state, projectId, submission)),
 
-    get: Effect.fn("Runs.get")((runId) => Either.map(findRun(project, runId), ({ run }) => run)),
+    get: Effect.fn("Runs.get")((runId) => Either.map(findNamed(project, runId), ({ run }) => run)),
 
     snapshot: Effect.fn("Runs.snapshot")((runId) =>
-      Either.map(findRun(project, runId), ({ kept }) => kept.snapshot),
+      Either.map(findNamed(project, runId), ({ kept }) => kept.snapshot),
     ),
 
     list: Effect.fn("Runs.list")((options = {}) =>
@@ -98,6 +99,32 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
             return { duplicate, run: record.run }
           },
         )
+      })
+    }),
+
+    followUp: Effect.fn("Runs.followUp")(function* (runId, input) {
+      const messageId = yield* Ids.uuidV7
+      const fingerprint = yield* FollowUp.fingerprintOf(input)
+      return yield* onRun(runId, (step, record) => {
+        Moves.expireWait(step, record)
+        const { kept, run } = record
+        const { publicId } = input
+        const situation: FollowUp.Situation = {
+          run,
+          kept,
+          namesRun: project.runs.has(publicId),
+          named: project.inputs.get(publicId),
+          taken: Array.from(project.inputs.values()).filter((taken) => taken.runId === run.runId),
+        }
+        return Either.map(FollowUp.decide(situation, input, fingerprint, messageId), (decision) => {
+          if ("input" in decision) project.inputs.set(publicId, decision.input)
+          if (decision._tag === "Continue") {
+            record.kept = decision.kept
+            Moves.makePending(step, record, {})
+          }
+          if (decision._tag === "Complete") Moves.end(step, record, { status: "completed" })
+          return FollowUp.resultOf(decision, record.run)
+        })
       })
     }),
 

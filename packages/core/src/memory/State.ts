@@ -7,6 +7,7 @@ import type { PastAttempt } from "../ControlEvents.js"
 import type { Conversation, ConversationMessage } from "../Conversations.js"
 import type * as Ids from "../Ids.js"
 import type { LogState } from "../LogState.js"
+import type { TakenInput } from "../FollowUp.js"
 import type { EventId, LeaseEpoch, Run } from "../Run.js"
 import type { LogEntry } from "../RunLog.js"
 import * as StoreClock from "../StoreClock.js"
@@ -43,6 +44,8 @@ export interface ConversationRecord {
 /** One project's share. Maps and sets are in the order of insertion, which is the order of submission. */
 export interface ProjectState {
   readonly runs: Map<Ids.RunId, RunRecord>
+  /** The inputs that runs have taken since they were submitted, by their public ids. */
+  readonly inputs: Map<Ids.RunId, TakenInput>
   /** The unfinished runs of each lane; the first is the one that may run. */
   readonly lanes: Map<string, Set<RunRecord>>
   readonly pending: Set<RunRecord>
@@ -95,6 +98,7 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
   if (known !== undefined) return known
   const project: ProjectState = {
     runs: new Map(),
+    inputs: new Map(),
     lanes: new Map(),
     pending: new Set(),
     workers: new Map(),

@@ -10,7 +10,7 @@ import * as RequestSnapshot from "../RequestSnapshot.js"
 import { EventId, LeaseEpoch, noTarget, projectTarget, type Run, type RunNotFound, Sequence } from "../Run.js"
 import { defaultMaxAttempts, requestText, type Submission, SubmissionConflict } from "../Runs.js"
 import { newConversation } from "./Conversations.js"
-import { findRun } from "./Lookup.js"
+import { findNamed } from "./Lookup.js"
 import * as Moves from "./Moves.js"
 import * as State from "./State.js"
 
@@ -47,7 +47,7 @@ export const submit = Effect.fnUntraced(function* (
   const enter = (step: State.Step): Either.Either<State.RunRecord, Refusal> =>
     Either.gen(function* () {
       const parent =
-        submission.parentRunId === undefined ? null : yield* findRun(project, submission.parentRunId)
+        submission.parentRunId === undefined ? null : yield* findNamed(project, submission.parentRunId)
       const conversation =
         submission.conversationId === undefined
           ? newConversation(step, projectId, ids.conversation)
@@ -112,6 +112,9 @@ export const submit = Effect.fnUntraced(function* (
     state,
     (step): Either.Either<{ readonly run: Run; readonly duplicate: boolean }, Refusal> => {
       const known = project.runs.get(runId)
+      if (known === undefined && project.inputs.has(runId)) {
+        return Either.left(new SubmissionConflict({ publicId: runId }))
+      }
       if (known === undefined) return Either.map(enter(step), ({ run }) => ({ run, duplicate: false }))
       return known.submission === sent
         ? Either.right({ run: known.run, duplicate: true })

@@ -171,6 +171,20 @@ export const examples: Readonly<Record<string, Example>> = {
     sent: { type: "tool_result", tool_call_id: "approve", result: { approved: true } },
     answer: { accepted: true, duplicate: false, run: pending },
   },
+  "runs.followUp": {
+    sent: {
+      public_id: "report-2",
+      results: [{ interrupt_id: "call-1", status: "resolved", payload: "blue" }],
+      request_snapshot: {
+        messages: [
+          { id: "m1", role: "tool", parts: [{ type: "tool_result", toolCallId: "call-1", result: "blue" }] },
+        ],
+        tools: [],
+        context: [],
+      },
+    },
+    answer: { outcome: "continued", since_event_id: 6, duplicate: false, run: pending },
+  },
   "conversations.create": { sent: { title: "Reports" }, answer: conversation },
   "conversations.conversation": { answer: conversation },
   "conversations.addMessage": { sent: { role: "user", parts, idempotency_key: "first" }, answer: message },

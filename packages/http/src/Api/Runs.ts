@@ -13,6 +13,7 @@ import { strict } from "../Strict.js"
 import { integerText, pageParams, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/Choice.js"
+import { FollowedUp, FollowUp } from "../Wire/FollowUp.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { Snapshot } from "../Wire/Snapshot.js"
@@ -215,6 +216,21 @@ export const group = HttpApiGroup.make("runs")
         Doc.of(
           "Answer what a run waits for",
           "The run goes on when all that it waits for is answered. 409 when it does not wait for that, or was answered otherwise; the same answer again gives `duplicate: true`.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("followUp", "/runs/:run_id/follow-ups")
+      .setPath(runPath)
+      .setPayload(strict(FollowUp))
+      .addSuccess(FollowedUp)
+      .addError(Refusal.Forbidden)
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        Doc.of(
+          "Give a waiting run its client's next input",
+          "(ours) What an AG-UI client's input does to the run that waits in its thread. `resume` answers interrupts, `results` the calls of the client's tools, and with all of them the run goes on with `request_snapshot`, whose messages replace those it had. `public_id` then names the run too. `outcome` is `continued` after event `since_event_id`; `answered` when these answers were given before; `uncovered` when interrupts have no answer, and nothing has changed; `left` when the input is none of this run's and may be submitted as a run of its own. 409 for another input under the same id, or another answer than one given.",
         ),
       ),
   )

@@ -4,6 +4,7 @@ import { CancelledReply, CompletedReply, ResumedReply, Submitted } from "../Api/
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import * as FollowUp from "../Wire/FollowUp.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
@@ -17,6 +18,7 @@ import { path, type Refused, Transport, unexpected } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)
 const encodeSession = Schema.encodeSync(SessionRecord)
+const encodeFollowUp = Schema.encodeSync(FollowUp.FollowUp)
 const encodeAnswers = Schema.encodeSync(WireInterrupt.Answers)
 const CanonicalRuns = pageOf(CanonicalRun)
 
@@ -60,10 +62,10 @@ export const make = (
     const notFoundOr = (operation: string, runId: string) => (refused: Refused) =>
       refused.httpStatus === 404 ? new Run.RunNotFound({ runId }) : unexpected(operation)(refused)
 
-    const notWaiting = (runId: string, [first]: Interrupt.Answers, { body }: Refused) =>
+    const notWaiting = (runId: string, [first]: ReadonlyArray<Interrupt.Answer>, { body }: Refused) =>
       new Runs.NotWaiting({
         runId,
-        interruptId: body.interrupt_id ?? first.interruptId,
+        interruptId: body.interrupt_id ?? first?.interruptId ?? "",
         answered: body.error === "answered_otherwise",
         ...(body.open_interrupt_ids === undefined ? {} : { open: body.open_interrupt_ids }),
       })
@@ -189,6 +191,30 @@ export const make = (
           duplicate: duplicate ?? false,
           run: run === undefined ? yield* views.get(runId) : yield* views.toRun(run),
         }
+      }),
+
+      followUp: Effect.fn("Runs.followUp")(function* (runId, followUp) {
+        if (!additions) return yield* missing("Runs.followUp", "take a later input of a run")
+        const reply = yield* transport
+          .request({
+            operation: "Runs.followUp",
+            method: "POST",
+            path: path`/runs/${runId}/follow-ups`,
+            body: encodeFollowUp(followUp),
+            success: FollowUp.FollowedUp,
+          })
+          .pipe(
+            Effect.catchTag("Refused", (refused) =>
+              Effect.fail(
+                refused.body.error === "submission_conflict"
+                  ? new Runs.SubmissionConflict({ publicId: followUp.publicId })
+                  : refused.httpStatus === 409
+                    ? notWaiting(runId, followUp.resume, refused)
+                    : notFoundOr("Runs.followUp", runId)(refused),
+              ),
+            ),
+          )
+        return FollowUp.fromReply(reply, yield* views.toRun(reply.run))
       }),
 
       complete: Effect.fn("Runs.complete")(function* (runId, outcome, fence) {

@@ -16,6 +16,7 @@ import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as Refusal from "../Refusal.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
+import * as FollowUp from "../Wire/FollowUp.js"
 import * as Caller from "./Caller.js"
 import { Closing } from "./Closing.js"
 import type { Ports } from "./KnownProjects.js"
@@ -206,6 +207,12 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
               : [Interrupt.toolResult(payload.tool_call_id, payload.result, payload.is_error ?? undefined)]
           const { duplicate, run } = yield* runs.resume(path.run_id, answers)
           return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("followUp", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          return FollowUp.toReply(yield* runs.followUp(path.run_id, payload))
         }).pipe(Effect.mapError(Refusals.of)),
       )
   }),

@@ -1,0 +1,254 @@
+/**
+ * The next input of a run's client while the run waits: what it answers, and what it makes of the run. Every store does it
+ * alike.
+ *
+ * Source: docs/decisions/0032-follow-up-inputs.md
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either } from "effect"
+import * as Answers from "./Answers.js"
+import type * as Ids from "./Ids.js"
+import type { Answer } from "./Interrupt.js"
+import { canonicalJson } from "./Json.js"
+import type { RequestSnapshot, SnapshotMessage } from "./RequestSnapshot.js"
+import type { EventId, Run } from "./Run.js"
+import { type NotWaiting, SubmissionConflict } from "./Runs.js"
+
+/**
+ * An input that a client sends to go on.
+ *
+ * `publicId`: the name that the client gives to what follows, unique among the runs and inputs of the project. `resume`:
+ * answers by the ids of interrupts or of tool calls. `results`: those of tool calls that the snapshot's messages tell; what
+ * names no open tool of the client is ignored, since every later input holds the old ones too. `snapshot`: what the run goes
+ * on with, unless it has no messages.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FollowUp {
+  readonly publicId: Ids.RunId
+  readonly resume: ReadonlyArray<Answer>
+  readonly results: ReadonlyArray<Answer>
+  readonly snapshot: RequestSnapshot
+}
+
+/**
+ * What an input has made of a run.
+ *
+ * - `Continued`: all that was open has an answer, and the run goes on after event `since`. A `duplicate` changed nothing.
+ * - `Answered`: the run was given these very answers before, not by an input that is known.
+ * - `Uncovered`: interrupts that are no tools of the client have no answer. Nothing has changed.
+ * - `Left`: the input does not go on with this run and may become a run of its own. A run whose last input came by a
+ *   protocol for which a call of the client's tool ends a run is completed; any other waits on, or had ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FollowedUp =
+  | { readonly _tag: "Continued"; readonly run: Run; readonly since: EventId; readonly duplicate: boolean }
+  | { readonly _tag: "Answered"; readonly run: Run }
+  | { readonly _tag: "Uncovered"; readonly run: Run; readonly open: ReadonlyArray<string> }
+  | { readonly _tag: "Left"; readonly run: Run }
+
+/** An input that a run has taken. */
+export interface TakenInput {
+  readonly runId: Ids.RunId
+  readonly publicId: Ids.RunId
+  readonly since: EventId
+  readonly fingerprint: string
+}
+
+/**
+ * What tells the same input from another, whatever its public id. The trace is another each time.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const fingerprintOf = ({ resume, snapshot }: FollowUp): Effect.Effect<string> =>
+  Effect.map(
+    Effect.promise(() =>
+      globalThis.crypto.subtle.digest(
+        "SHA-256",
+        new TextEncoder().encode(
+          canonicalJson({ resume, snapshot: { ...snapshot, traceContext: undefined } }),
+        ),
+      ),
+    ),
+    (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(""),
+  )
+
+/** A run, and what a store knows of it and of the public id. */
+export interface Situation {
+  readonly run: Pick<Run, "runId" | "status" | "waiting" | "latestEventId">
+  readonly kept: Answers.Kept
+  /** Whether a run has the public id. */
+  readonly namesRun: boolean
+  /** The input that has the public id, of whatever run. */
+  readonly named: TakenInput | undefined
+  /** What the run has taken. */
+  readonly taken: ReadonlyArray<TakenInput>
+}
+
+/**
+ * What a store does: `Continue` makes the run pending with what is `kept` and adds the input; `Repeat` adds the input if it
+ * is `unnamed`; `Complete` ends the run as completed; the rest changes nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Decision =
+  | { readonly _tag: "Continue"; readonly kept: Answers.Kept; readonly input: TakenInput }
+  | { readonly _tag: "Repeat"; readonly input: TakenInput; readonly unnamed: boolean }
+  | { readonly _tag: "Complete" }
+  | { readonly _tag: "Answered" }
+  | { readonly _tag: "Uncovered"; readonly open: ReadonlyArray<string> }
+  | { readonly _tag: "Leave" }
+
+const partIds = ({ parts }: SnapshotMessage, type: "tool_call" | "tool_result"): ReadonlyArray<unknown> =>
+  parts.flatMap((part) => (part.type === type ? [part["toolCallId"]] : []))
+
+/** Puts a result behind the message that holds its call and the results that stand there, or at the end. */
+const insertResult = (
+  messages: ReadonlyArray<SnapshotMessage>,
+  result: SnapshotMessage,
+): ReadonlyArray<SnapshotMessage> => {
+  const [id] = partIds(result, "tool_result")
+  const call = messages.findLastIndex((message) => partIds(message, "tool_call").includes(id))
+  if (call < 0) return [...messages, result]
+  const behind = messages.findIndex(({ role }, index) => index > call && role !== "tool")
+  return behind < 0 ? [...messages, result] : messages.toSpliced(behind, 0, result)
+}
+
+/**
+ * What the run goes on with: the input, and the results that the run was given otherwise, which go before what the client
+ * tells of the same calls. The answers so far are the run's. An input without messages changes nothing.
+ */
+const continued = (
+  { known, snapshot }: Answers.Kept,
+  input: RequestSnapshot,
+  results: ReadonlyArray<Answer>,
+): RequestSnapshot => {
+  const { protocol, traceContext = snapshot.traceContext, ...rest } = input
+  const ofInput = {
+    ...(traceContext === undefined ? {} : { traceContext }),
+    ...(protocol === undefined ? {} : { protocol }),
+  }
+  if (input.messages.length === 0) return { ...snapshot, ...ofInput }
+  const own = snapshot.messages.filter((message) =>
+    partIds(message, "tool_result").some((id) => typeof id === "string" && Object.hasOwn(known, id)),
+  )
+  const messages = own.reduce<ReadonlyArray<SnapshotMessage>>((into, message) => {
+    const [id] = partIds(message, "tool_result")
+    const same = results.some(
+      (result) =>
+        result.interruptId === id && Answers.markOf(result.interruptId, result) === known[result.interruptId],
+    )
+    const told = into.findLastIndex((other) => partIds(other, "tool_result").includes(id))
+    if (told < 0) return insertResult(into, message)
+    return same ? into : into.with(told, { ...into[told]!, parts: message.parts })
+  }, input.messages)
+  const { resume } = snapshot
+  return { ...rest, ...ofInput, messages, ...(resume === undefined ? {} : { resume }) }
+}
+
+/**
+ * Decides what an input makes of a run. `messageId`: of the messages that answers may need, the beginning of their ids.
+ *
+ * Fails: as `Runs.followUp` does.
+ *
+ * @since 0.1.0
+ * @category deciding
+ */
+export const decide = (
+  { kept, named, namesRun, run, taken }: Situation,
+  { publicId, results, resume, snapshot }: FollowUp,
+  fingerprint: string,
+  messageId: string,
+): Either.Either<Decision, NotWaiting | SubmissionConflict> => {
+  const take = (answers: ReadonlyArray<Answer>) => {
+    const [first, ...rest] = answers
+    return first === undefined
+      ? Either.right({ duplicate: true, kept, waiting: run.waiting })
+      : Answers.take(
+          run,
+          kept,
+          [first, ...rest],
+          answers.map((_, index) => (index === 0 ? messageId : `${messageId}.${index}`)),
+        )
+  }
+  if (named !== undefined && named.runId === run.runId && named.fingerprint === fingerprint) {
+    return Either.right({ _tag: "Repeat", input: named, unnamed: false })
+  }
+  if (namesRun || named !== undefined) {
+    const conflict = new SubmissionConflict({ publicId })
+    return Either.flatMap(
+      Either.mapLeft(take(resume), (error) => (error.answered ? error : conflict)),
+      () => Either.left(conflict),
+    )
+  }
+
+  const open = run.waiting === null ? [] : Answers.open(run.waiting)
+  const isAsked = ({ interruptId }: Answer) =>
+    Object.hasOwn(kept.known, interruptId) ||
+    open.some(({ id, toolCallId }) => id === interruptId || toolCallId === interruptId)
+  // An entry for nothing that was asked must not stop the messages beside it.
+  const entries = snapshot.messages.length === 0 ? resume : resume.filter(isAsked)
+  const uncovered = Answers.leftOpen(open, entries)
+  const calls = uncovered.filter(({ clientTool }) => clientTool === true)
+  const given = calls.flatMap((interrupt) => {
+    const result = results.findLast(
+      ({ interruptId }) => interruptId === (interrupt.toolCallId ?? interrupt.id),
+    )
+    return result === undefined ? [] : [{ ...result, interruptId: interrupt.id }]
+  })
+  const input: TakenInput = { runId: run.runId, publicId, since: run.latestEventId, fingerprint }
+
+  return Either.flatMap(take(entries), (answered): Either.Either<Decision, NotWaiting> => {
+    if (answered.duplicate && given.length === 0) {
+      const same = taken.findLast((other) => other.fingerprint === fingerprint)
+      if (same !== undefined) {
+        return Either.right({ _tag: "Repeat", input: { ...same, publicId }, unnamed: true })
+      }
+      if (entries.length > 0) return Either.right({ _tag: "Answered" })
+    }
+    if (run.waiting === null) return Either.right({ _tag: "Leave" })
+    const questions = uncovered.filter((interrupt) => !calls.includes(interrupt))
+    if (questions.length > 0) {
+      return Either.right({ _tag: "Uncovered", open: questions.map(({ id }) => id) })
+    }
+    const missing = Answers.leftOpen(calls, given)
+    const asked = open.some(({ clientTool }) => clientTool !== true)
+    if (missing.length > 0 && !asked) {
+      return Either.right({ _tag: kept.snapshot.protocol === undefined ? "Leave" : "Complete" })
+    }
+    // The questions beside them are answered, so the run goes on: a call without a result is one that the client declines.
+    const declined = missing.map(({ id }): Answer => ({ interruptId: id, status: "cancelled" }))
+    return Either.map(take([...entries, ...given, ...declined]), (all) => ({
+      _tag: "Continue",
+      kept: { ...all.kept, snapshot: continued(all.kept, snapshot, results) },
+      input,
+    }))
+  })
+}
+
+/**
+ * What `Runs.followUp` gives, once a store has done what was decided; `run` is as it is then.
+ *
+ * @since 0.1.0
+ * @category deciding
+ */
+export const resultOf = (decision: Decision, run: Run): FollowedUp => {
+  switch (decision._tag) {
+    case "Continue":
+    case "Repeat":
+      return { _tag: "Continued", run, since: decision.input.since, duplicate: decision._tag === "Repeat" }
+    case "Uncovered":
+      return { _tag: "Uncovered", run, open: decision.open }
+    case "Answered":
+      return { _tag: "Answered", run }
+    case "Complete":
+    case "Leave":
+      return { _tag: "Left", run }
+  }
+}
