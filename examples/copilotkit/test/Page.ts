@@ -1,0 +1,108 @@
+/**
+ * A page without a browser: CopilotKit's core, as its React components use it.
+ */
+import type { AbstractAgent, Interrupt, Message, RunAgentParameters } from "@ag-ui/client"
+import { CopilotKitCore } from "@copilotkit/core"
+import { Data, Effect } from "effect"
+import { z } from "zod"
+
+export class PageError extends Data.TaggedError("PageError")<{
+  readonly code: string
+  readonly message: string
+}> {}
+
+export interface Page {
+  readonly agent: AbstractAgent
+  /** What the page's tool was called with. */
+  readonly accents: ReadonlyArray<string>
+  /** A message of the user, to the end of its answer, the calls of the page's tool included. */
+  readonly say: (content: string) => Effect.Effect<void, PageError>
+  /** The answer to an interrupt, as `useInterrupt` sends it: under the id of the run that asked. */
+  readonly resume: (entries: NonNullable<RunAgentParameters["resume"]>) => Effect.Effect<void, PageError>
+  /** What a page does when it is loaded: the thread so far, and what runs in it, to its end. */
+  readonly connect: Effect.Effect<void, PageError>
+  readonly stop: Effect.Effect<void>
+  /** Waits until the messages are as `test` wants them. */
+  readonly until: (test: (messages: ReadonlyArray<Message>) => boolean) => Effect.Effect<void>
+  readonly interrupts: () => ReadonlyArray<Interrupt>
+  readonly answer: () => unknown
+}
+
+/** The page at a thread. */
+export const open = (runtimeUrl: string, threadId: string): Effect.Effect<Page> =>
+  Effect.sync(() => {
+    const accents: Array<string> = []
+    const core = new CopilotKitCore({
+      runtimeUrl,
+      runtimeTransport: "rest",
+      tools: [
+        {
+          name: "setAccent",
+          description: "Sets the accent colour of the page.",
+          parameters: z.object({ color: z.string() }),
+          handler: async ({ color }) => {
+            accents.push(color)
+            return `${color} it is`
+          },
+        },
+      ],
+    })
+    // Outside a browser the core does not ask the runtime for its agents.
+    const { agent } = core.registerProxiedAgent({ agentId: "chat", runtimeAgentId: "assistant" })
+    agent.threadId = threadId
+
+    let interrupts: ReadonlyArray<Interrupt> = []
+    let askedBy: string | undefined
+    agent.subscribe({
+      onRunStartedEvent: () => {
+        interrupts = []
+      },
+      onRunFinishedEvent: (finished) => {
+        if (finished.outcome !== "interrupt") return
+        interrupts = finished.interrupts
+        askedBy = finished.input.runId
+      },
+    })
+
+    /** The core reports errors to its subscribers; its promises resolve all the same. */
+    const attempt = (action: () => Promise<unknown>) =>
+      Effect.gen(function* () {
+        const errors: Array<PageError> = []
+        const { unsubscribe } = core.subscribe({
+          onError: ({ code, error }) => {
+            errors.push(new PageError({ code, message: error.message }))
+          },
+        })
+        yield* Effect.tryPromise({
+          try: action,
+          catch: (error) => new PageError({ code: "rejected", message: String(error) }),
+        }).pipe(Effect.ensuring(Effect.sync(unsubscribe)))
+        const [error] = errors
+        if (error !== undefined) return yield* error
+      })
+
+    return {
+      agent,
+      accents,
+      say: (content) =>
+        attempt(() => {
+          agent.addMessage({ id: crypto.randomUUID(), role: "user", content })
+          return core.runAgent({ agent })
+        }),
+      resume: (resume) =>
+        attempt(() => core.runAgent({ agent, resume, ...(askedBy === undefined ? {} : { runId: askedBy }) })),
+      connect: attempt(() => core.connectAgent({ agent })),
+      stop: Effect.sync(() => core.stopAgent({ agent })),
+      until: (test) =>
+        Effect.async((resume) => {
+          const check = () => {
+            if (test(agent.messages)) resume(Effect.void)
+          }
+          const { unsubscribe } = agent.subscribe({ onMessagesChanged: check })
+          check()
+          return Effect.sync(unsubscribe)
+        }),
+      interrupts: () => interrupts,
+      answer: () => agent.messages.findLast(({ role }) => role === "assistant")?.content,
+    }
+  })
