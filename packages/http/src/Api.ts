@@ -11,6 +11,7 @@ import * as Examples from "./Api/Examples.js"
 import * as Exchange from "./Api/Exchange.js"
 import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
+import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
 import * as Workers from "./Api/Workers.js"
 import * as Refusal from "./Refusal.js"
@@ -38,6 +39,7 @@ export class Api extends HttpApi.make("runlease")
   .add(Runs.group)
   .add(Conversations.group)
   .add(AgUi.group)
+  .add(Threads.group)
   .add(Workers.group)
   .add(Exchange.group)
   .add(Keys.group)

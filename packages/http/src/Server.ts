@@ -33,6 +33,7 @@ import * as Refusals from "./server/Refusals.js"
 import * as Revocation from "./server/Revocation.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as Runs from "./server/Runs.js"
+import * as Threads from "./server/Threads.js"
 import * as Workers from "./server/Workers.js"
 
 /**
@@ -59,6 +60,7 @@ const handlers = Layer.mergeAll(
   Health.layer,
   Keys.layer,
   Runs.layer,
+  Threads.layer,
   Workers.layer,
 ).pipe(Layer.provide(KnownProjects.layer))
 

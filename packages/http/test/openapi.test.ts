@@ -33,6 +33,7 @@ describe("the description of the API", () => {
       "Runs",
       "Conversations",
       "AG-UI",
+      "Threads",
       "Workers",
       "Exchange",
       "Projects and keys",

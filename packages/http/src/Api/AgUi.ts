@@ -17,8 +17,12 @@ import { lastEventIdHeader } from "./EventStream.js"
 
 const agentPath = Schema.Struct({ agent_id: Ids.NewAgentId })
 
-/** Which workers may claim the run, and whether it outlives the request. */
+/**
+ * Which workers may claim the run, whether it outlives the request, and whether it waits for its turn in a busy thread
+ * or is refused.
+ */
 export const RunParams = Schema.Struct({
+  busy: Schema.optional(Schema.Literal("queue", "refuse")),
   detach: Schema.optional(Schema.BooleanFromString),
   implementation_kind: Schema.optional(WorkerRegistry.Registration.fields.implementationKind),
   worker_key: Schema.optional(WorkerRegistry.Registration.fields.workerKey),
@@ -46,7 +50,7 @@ export const group = HttpApiGroup.make("agUi")
       .annotateContext(
         Doc.of(
           "Run an agent and follow it",
-          "Takes a `RunAgentInput` of AG-UI 1.0 and answers with the events of its run. `threadId` names the conversation, `runId` the run: the same request again follows the same run, after `Last-Event-ID` where that is given. With `resume`, the run of the thread that waits for those answers goes on. The stream ends with RUN_FINISHED, whose outcome may be `interrupt`, or RUN_ERROR. Closing it before cancels the run, unless `detach=true`.",
+          "Takes a `RunAgentInput` of AG-UI 1.0 and answers with the events of its run. `threadId` names the conversation, `runId` the run: the same request again follows the same run, after `Last-Event-ID` where that is given. With `resume`, the run of the thread that waits for those answers goes on. The stream ends with RUN_FINISHED, whose outcome may be `interrupt`, or RUN_ERROR. Closing it before cancels the run, unless `detach=true`. A second run of a thread waits for the first to end, or with `busy=refuse` gets 409 `thread_busy`.",
         ),
       ),
   )

@@ -3,7 +3,11 @@ import { Run, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
+<<<<<<< HEAD
 import * as Peer from "../agui/Peer.js"
+=======
+import * as BusyThread from "./agui/BusyThread.js"
+>>>>>>> 724e332 (Look a thread of an AG-UI client up by its name: messages, state, run, stream, stop, and a refusal where it is busy)
 import * as Capabilities from "./agui/Capabilities.js"
 import * as Follow from "./agui/Follow.js"
 import * as Resume from "./agui/Resume.js"
@@ -23,19 +27,22 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
         const ports = yield* Caller.ports
         const thread = yield* Thread.make(projectId, payload.threadId)
         const agentId = path.agent_id
+        const submitted = Submit.submit(ports, thread, payload, {
+          agentId,
+          implementationKind: urlParams.implementation_kind,
+          workerKey: urlParams.worker_key,
+          traceContext: Option.getOrUndefined(
+            Option.map(HttpTraceContext.w3c(request.headers), ({ sampled, spanId, traceId }) => ({
+              traceId,
+              spanId,
+              traceFlags: sampled ? 1 : 0,
+            })),
+          ),
+        })
         const submit = Effect.map(
-          Submit.submit(ports, thread, payload, {
-            agentId,
-            implementationKind: urlParams.implementation_kind,
-            workerKey: urlParams.worker_key,
-            traceContext: Option.getOrUndefined(
-              Option.map(HttpTraceContext.w3c(request.headers), ({ sampled, spanId, traceId }) => ({
-                traceId,
-                spanId,
-                traceFlags: sampled ? 1 : 0,
-              })),
-            ),
-          }),
+          urlParams.busy === "refuse"
+            ? BusyThread.unlessBusy(ports, thread, payload.runId, submitted)
+            : submitted,
           ({ runId }): Resume.Resumed => ({ runId, from: Run.EventId.make(0) }),
         )
         const begin = Option.match(Resume.answersOf(payload.resume), {

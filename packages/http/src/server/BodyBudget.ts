@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import { type HttpLayerRouter, HttpServerRequest, type HttpServerResponse } from "@effect/platform"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 
 /** Bytes for all callers when the server says nothing. */
 export const defaultTotal = 256 * 1024 * 1024
@@ -35,6 +35,9 @@ export class BodyBudget extends Context.Tag("@runlease/http/server/BodyBudget")<
     /** Takes so many more bytes for the request, or none and says no. */
     readonly take: (taker: Taker, bytes: number) => boolean
 
+    /** Takes so many bytes for as long as the Scope is open, or none and says no: for what answers a caller. */
+    readonly hold: (caller: string, bytes: number) => Effect.Effect<boolean, never, Scope.Scope>
+
     /** Gives back all that the request took. */
     readonly release: (request: HttpServerRequest.HttpServerRequest) => void
   }
@@ -47,34 +50,46 @@ const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): object => so
 export const make = (total: number): BodyBudget["Type"] => {
   const share = Math.floor(total / callers)
   const byCaller = new Map<string, number>()
-  const byRequest = new Map<object, { readonly caller: string; bytes: number }>()
+  const byHolder = new Map<object, { readonly caller: string; bytes: number }>()
   let all = 0
+
+  const take = (holder: object, caller: string, bytes: number): boolean => {
+    const own = byCaller.get(caller) ?? 0
+    if (own + bytes > share || all + bytes > total) return false
+    const held = byHolder.get(holder)
+    if (held === undefined) byHolder.set(holder, { caller, bytes })
+    else held.bytes += bytes
+    byCaller.set(caller, own + bytes)
+    all += bytes
+    return true
+  }
+
+  const release = (holder: object): void => {
+    const held = byHolder.get(holder)
+    if (held === undefined) return
+    byHolder.delete(holder)
+    all -= held.bytes
+    const left = byCaller.get(held.caller)! - held.bytes
+    if (left > 0) byCaller.set(held.caller, left)
+    else byCaller.delete(held.caller)
+  }
 
   return {
     share,
+    take: ({ caller, request }, bytes) => take(sourceOf(request), caller, bytes),
+    release: (request) => release(sourceOf(request)),
 
-    take: ({ caller, request }, bytes) => {
-      const own = byCaller.get(caller) ?? 0
-      if (own + bytes > share || all + bytes > total) return false
-      const source = sourceOf(request)
-      const held = byRequest.get(source)
-      if (held === undefined) byRequest.set(source, { caller, bytes })
-      else held.bytes += bytes
-      byCaller.set(caller, own + bytes)
-      all += bytes
-      return true
-    },
-
-    release: (request) => {
-      const source = sourceOf(request)
-      const held = byRequest.get(source)
-      if (held === undefined) return
-      byRequest.delete(source)
-      all -= held.bytes
-      const left = byCaller.get(held.caller)! - held.bytes
-      if (left > 0) byCaller.set(held.caller, left)
-      else byCaller.delete(held.caller)
-    },
+    hold: (caller, bytes) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const holder = {}
+            return { holder, taken: take(holder, caller, bytes) }
+          }),
+          ({ holder }) => Effect.sync(() => release(holder)),
+        ),
+        ({ taken }) => taken,
+      ),
   }
 }
 

@@ -18,7 +18,7 @@ interface Failure {
 const isUnavailable = ({ _tag }: Failure): boolean => _tag === "ControlPlaneUnavailable"
 
 /** A log that is followed on when the store comes back, since an AG-UI client asks for its events but once. */
-const steady = (log: Context.Tag.Service<RunLog.RunLog>): Context.Tag.Service<RunLog.RunLog> => ({
+export const steady = (log: Context.Tag.Service<RunLog.RunLog>): Context.Tag.Service<RunLog.RunLog> => ({
   ...log,
   follow: ({ after, runId }) =>
     Stream.suspend(() => {

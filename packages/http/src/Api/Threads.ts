@@ -1,0 +1,70 @@
+/**
+ * Threads of AG-UI clients, looked up by the names that the clients have for them.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import { Ids } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../Body.js"
+import { Authorization } from "../Principal.js"
+import * as Refusal from "../Refusal.js"
+import { strict } from "../Strict.js"
+import { nullish, orEmpty } from "../Wire.js"
+import { ThreadView } from "../Wire/ThreadView.js"
+import * as Doc from "./Doc.js"
+import { EventStreamText } from "./EventStream.js"
+
+const threadPath = Schema.Struct({ thread_id: Ids.text(1024) })
+
+const Stop = Schema.Struct({ runId: nullish(Schema.String) })
+
+export const Stopped = Schema.Struct({ stopped: Schema.Boolean, runId: Schema.NullOr(Schema.String) })
+
+export const group = HttpApiGroup.make("threads")
+  .add(
+    HttpApiEndpoint.get("thread", "/threads/:thread_id")
+      .setPath(threadPath)
+      .addSuccess(ThreadView)
+      .addError(Refusal.Forbidden)
+      .annotateContext(
+        Doc.of(
+          "Read a thread",
+          "The messages, the state and the unfinished run of a thread, as a client has them that followed it. A thread without runs is an empty one.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("threadStream", "/threads/:thread_id/stream")
+      .setPath(threadPath)
+      .setUrlParams(Schema.Struct({ protocol_version: Schema.optional(Schema.String) }))
+      .addSuccess(EventStreamText)
+      .addError(Refusal.Forbidden)
+      .annotateContext(
+        Doc.of(
+          "Follow a thread",
+          "First a closed run that restates the thread as STATE_SNAPSHOT and MESSAGES_SNAPSHOT. Then, where a run is unfinished, its events until it ends or waits. To close the stream cancels nothing. `protocol_version` is the version of AG-UI that the client declares in its inputs; without one the stream is for clients older than 1.0.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("stopThread", "/threads/:thread_id/stop")
+      .setPath(threadPath)
+      .setPayload(strict(orEmpty(Stop, {})))
+      .addSuccess(Stopped)
+      .addError(Refusal.Forbidden)
+      .annotateContext(
+        Doc.of(
+          "Stop the run of a thread",
+          "Cancels the run that has its turn, and none behind it. With `runId` only where it is that run. `stopped` is false where nothing was cancelled.",
+        ),
+      ),
+  )
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(
+    OpenApi.annotations({
+      title: "Threads",
+      description: "Threads of AG-UI clients: look one up, come back to it, stop its run.",
+    }),
+  )

@@ -1,0 +1,145 @@
+import { HttpApiBuilder } from "@effect/platform"
+import { Answers, Ids, type Run, RunLog, Runs } from "@runlease/core"
+import { Context, Effect, Stream } from "effect"
+import { Api } from "../Api.js"
+import * as Peer from "../agui/Peer.js"
+import * as AgUiView from "../AgUiView.js"
+import { callerOf, CurrentPrincipal } from "../Principal.js"
+import * as Refusal from "../Refusal.js"
+import type { ThreadStatus, ThreadView } from "../Wire/ThreadView.js"
+import * as Follow from "./agui/Follow.js"
+import * as History from "./agui/History.js"
+import * as Restated from "./agui/Restated.js"
+import * as Thread from "./agui/Thread.js"
+import { BodyBudget } from "./BodyBudget.js"
+import * as Caller from "./Caller.js"
+import * as EventStream from "./EventStream.js"
+import * as Refusals from "./Refusals.js"
+import * as RunStream from "./RunStream.js"
+
+/** How many threads are rebuilt at once: each takes what its inputs do while they are read. */
+const atOnce = 2
+
+/** Up to here an answer is no larger than a page. */
+const uncountedBytes = RunLog.maxReadBytes
+
+const statusOf = (run: Run.Run | undefined): ThreadStatus => {
+  switch (run?.status) {
+    case "running":
+    case "waiting":
+      return run.status
+    case "pending":
+      return "queued"
+    default:
+      return "idle"
+  }
+}
+
+/** What a run waits for: interrupts as a client takes them, and calls of the client's own tools. */
+const waitOf = (run: Run.Run | undefined): Pick<ThreadView, "interrupts" | "pendingToolCallIds"> => {
+  const open = run?.waiting == null ? [] : Answers.open(run.waiting)
+  return {
+    interrupts: AgUiView.interrupts(open.filter(({ clientTool }) => clientTool !== true)),
+    pendingToolCallIds: open.flatMap(({ clientTool, id, toolCallId }) =>
+      clientTool === true ? [toolCallId ?? id] : [],
+    ),
+  }
+}
+
+const tooMuchAtOnce = new Refusal.Refusal({
+  httpStatus: 503,
+  body: { error: "body_memory", detail: "Large threads take all the memory that they may; try again later" },
+  headers: { "retry-after": "1" },
+})
+
+export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
+  Effect.gen(function* () {
+    const budget = yield* BodyBudget
+    const turns = yield* Effect.makeSemaphore(atOnce)
+    const stream = RunStream.make()
+
+    /** Rebuilds a thread; what is larger than a page is counted until it has been sent. */
+    const rebuild = <A, E, R>(read: Effect.Effect<A, E, R>, bytesOf: (value: A) => number) =>
+      Effect.gen(function* () {
+        const caller = callerOf(yield* CurrentPrincipal)
+        const value = yield* turns.withPermits(1)(read)
+        const bytes = bytesOf(value)
+        if (bytes > uncountedBytes && !(yield* budget.hold(caller, bytes))) return yield* tooMuchAtOnce
+        return value
+      })
+
+    const threadOf = (name: string) =>
+      Effect.gen(function* () {
+        const { projectId } = yield* Caller.apiKey
+        return { ports: yield* Caller.ports, thread: yield* Thread.make(projectId, name) }
+      })
+
+    return handlers
+      .handle("thread", ({ path }) =>
+        Effect.gen(function* () {
+          const { ports, thread } = yield* threadOf(path.thread_id)
+          const unfinished = yield* History.unfinished(ports, thread)
+          const { current, queued } = unfinished
+          const folded = yield* rebuild(History.whole(ports, thread, unfinished), ({ bytes }) => bytes)
+          return {
+            threadId: thread.id,
+            status: statusOf(current),
+            runId: current?.runId ?? null,
+            agentId: current?.agentId ?? null,
+            queuedRunIds: queued.map(({ runId }) => runId),
+            messages: folded.messages,
+            omittedMessages: folded.omittedMessages,
+            state: folded.state ?? null,
+            stateOmitted: folded.stateOmitted,
+            ...waitOf(current),
+          }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handleRaw("threadStream", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const { ports, thread } = yield* threadOf(path.thread_id)
+          const unfinished = yield* History.unfinished(ports, thread)
+          const { current } = unfinished
+          const peer = Peer.of({ protocolVersion: urlParams.protocol_version })
+          const { folded, from } = yield* rebuild(
+            History.beforeCurrent(ports, thread, unfinished),
+            (point) => point.folded.bytes,
+          )
+          const restated = Stream.fromIterable(
+            Restated.events({ threadId: thread.id, runId: yield* Ids.uuidV7 }, folded).map((event) =>
+              EventStream.frame(JSON.stringify(AgUiView.formFor[peer](event))),
+            ),
+          )
+          if (current === undefined) return yield* EventStream.respond(restated)
+          const live = stream.pieces(Follow.steady(Context.get(ports, RunLog.RunLog)), {
+            runId: current.runId,
+            as: { threadId: thread.id, runId: current.runId },
+            from,
+            peer,
+            seen: 0,
+          })
+          return yield* EventStream.respond(
+            Stream.concat(
+              restated,
+              live.pipe(
+                Stream.takeUntil(({ ends }) => ends),
+                Stream.map(({ frames }) => frames),
+              ),
+            ),
+          )
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+      .handle("stopThread", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const { ports, thread } = yield* threadOf(path.thread_id)
+          const { current } = yield* History.unfinished(ports, thread)
+          const wanted = payload.runId ?? undefined
+          if (current === undefined || (wanted !== undefined && wanted !== current.runId)) {
+            return { stopped: false, runId: null }
+          }
+          const { cancelled } = yield* Context.get(ports, Runs.Runs).cancel(current.runId)
+          return { stopped: cancelled, runId: current.runId }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
+  }),
+)

@@ -1,0 +1,46 @@
+/**
+ * A thread whose client takes no second run while one is under way.
+ *
+ * @since 0.1.0
+ */
+import { type Ids, type Run, Runs } from "@runlease/core"
+import { Context, Effect } from "effect"
+import * as Refusal from "../../Refusal.js"
+import type { Ports } from "../KnownProjects.js"
+import * as History from "./History.js"
+import type * as Thread from "./Thread.js"
+
+const busy = ({ runId, status }: Run.Run) =>
+  Refusal.make(
+    409,
+    "thread_busy",
+    `Run ${runId} of the thread is ${status}; stop it, or wait for its end, or send the input without busy=refuse`,
+    { field: "threadId", status },
+  )
+
+/**
+ * Accepts a run where no other of the thread is under way, or refuses it. A run that waits for its client is not under
+ * way. Of several that come at once the first is accepted.
+ *
+ * @since 0.1.0
+ * @category submission
+ */
+export const unlessBusy = <E, R>(
+  ports: Ports,
+  thread: Thread.Thread,
+  runId: Ids.RunId,
+  submit: Effect.Effect<Run.Run, E, R>,
+) =>
+  Effect.gen(function* () {
+    const runs = Context.get(ports, Runs.Runs)
+    if (yield* Effect.isSuccess(runs.get(runId))) return yield* submit
+    const { current } = yield* History.unfinished(ports, thread)
+    if (current !== undefined && current.status !== "waiting") return yield* busy(current)
+    const submitted = yield* submit
+    // Another may have come between; the order of submission says which of them was first.
+    const after = yield* History.unfinished(ports, thread)
+    const ahead = after.current
+    if (ahead === undefined || ahead.runId === submitted.runId || ahead.status === "waiting") return submitted
+    yield* runs.cancel(submitted.runId)
+    return yield* busy(ahead)
+  })

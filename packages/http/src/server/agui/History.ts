@@ -1,0 +1,169 @@
+/**
+ * What a thread holds so far, rebuilt from what its runs were asked to do and from their logs.
+ *
+ * An AG-UI client sends its whole history with each run, so the newest run tells most of it. Runs before count as far as
+ * the client did not know their end when it sent the next one.
+ *
+ * @since 0.1.0
+ */
+import { AgentEvent, AgUiMessages, Run, RunLog, Runs } from "@runlease/core"
+import { Array, Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
+import { maxBytes } from "../../Body.js"
+import * as ThreadFold from "../../agui/ThreadFold.js"
+import * as AgUiView from "../../AgUiView.js"
+import type { Ports } from "../KnownProjects.js"
+import * as Thread from "./Thread.js"
+
+/** A client sends its messages back as an input, which can be no larger. */
+const bounds: ThreadFold.Bounds = { maxBytes, maxStateBytes: RunLog.maxReadBytes }
+
+/**
+ * The runs of a thread that have not ended. `current` has its turn: it runs, or waits for answers, or is the next to be
+ * claimed. `queued` come after it, in this order.
+ */
+export interface Unfinished {
+  readonly current: Run.Run | undefined
+  readonly queued: ReadonlyArray<Run.Run>
+}
+
+/** What a thread held before an event of a run, after which the client is to follow the run. */
+export interface Point {
+  readonly folded: ThreadFold.Folded
+  readonly from: Run.EventId
+}
+
+/** Runs of the thread, newest first, as long as `wanted` says so. */
+const takeRuns = Effect.fnUntraced(function* (
+  ports: Ports,
+  { conversationId }: Thread.Thread,
+  filter: Pick<Runs.ListRuns, "status">,
+  wanted: (run: Run.Run, newer: Run.Run | undefined) => boolean,
+) {
+  const runs = Context.get(ports, Runs.Runs)
+  const taken: globalThis.Array<Run.Run> = []
+  let cursor: string | undefined
+  do {
+    const page = yield* runs
+      .list({ ...filter, conversationId, cursor })
+      .pipe(Effect.catchTag("InvalidCursor", Effect.die))
+    for (const run of page.items) {
+      if (!wanted(run, taken.at(-1))) return taken
+      taken.push(run)
+    }
+    cursor = page.next ?? undefined
+  } while (cursor !== undefined)
+  return taken
+})
+
+/**
+ * Finds the runs of a thread that have not ended.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const unfinished = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread) {
+  const held = yield* Effect.forEach(["running", "waiting"] as const, (status) =>
+    Thread.runs(ports, thread, { status, limit: 1 }),
+  )
+  const pending = Array.reverse(yield* takeRuns(ports, thread, { status: "pending" }, () => true))
+  const current = held.flat()[0] ?? pending[0]
+  return {
+    current,
+    queued: pending.filter((run) => run !== current),
+  } satisfies Unfinished
+})
+
+/** Whether the client that sent the newer run cannot have seen the end of this one. */
+const overlaps = ({ finishedAt }: Run.Run, newer: Run.Run | undefined): boolean =>
+  newer === undefined || finishedAt === null || DateTime.greaterThan(finishedAt, newer.createdAt)
+
+/** The runs that tell what a thread holds, oldest first; back to the current one at least. */
+const tellingRuns = Effect.fnUntraced(function* (
+  ports: Ports,
+  thread: Thread.Thread,
+  current: Run.Run | undefined,
+) {
+  let sought = current?.runId
+  return Array.reverse(
+    yield* takeRuns(ports, thread, {}, (run, newer) => {
+      if (!overlaps(run, newer) && sought === undefined) return false
+      if (run.runId === sought) sought = undefined
+      return true
+    }),
+  )
+})
+
+/** All entries of a log so far, a page at a time. */
+const entriesOf = (ports: Ports, runId: Run.Run["runId"]) => {
+  const log = Context.get(ports, RunLog.RunLog)
+  return Stream.paginateChunkEffect(Run.EventId.make(0), (after) =>
+    Effect.map(log.read({ runId, after, limit: RunLog.maxReadLimit }), (entries) => [
+      Chunk.unsafeFromArray(entries),
+      Option.map(Array.last(entries), ({ eventId }) => eventId),
+    ]),
+  )
+}
+
+/** Folds one run, and gives the points where a part of it begins. A run that is not there any more tells nothing. */
+const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFold, { runId }: Run.Run) =>
+  Effect.gen(function* () {
+    const snapshot = yield* Context.get(ports, Runs.Runs).snapshot(runId)
+    fold.input(AgUiMessages.toAgUi(snapshot.messages), snapshot.state)
+    const view = AgUiView.make({ runId, threadId: thread.id })
+    let points: readonly [Point, ...ReadonlyArray<Point>] = [
+      { folded: fold.result(), from: Run.EventId.make(0) },
+    ]
+    yield* Stream.runForEach(entriesOf(ports, runId), ({ event, eventId, sequence }) =>
+      Effect.sync(() => {
+        for (const shown of view(event)) fold.event(shown)
+        if (sequence === null && AgentEvent.endsRun(event)) {
+          points = [points.at(-1)!, { folded: fold.result(), from: eventId }]
+        }
+      }),
+    )
+    return Option.some(points)
+  }).pipe(Effect.catchTag("RunNotFound", () => Effect.succeedNone))
+
+/**
+ * All that a thread holds.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const whole = Effect.fnUntraced(function* (
+  ports: Ports,
+  thread: Thread.Thread,
+  { current }: Unfinished,
+) {
+  const fold = ThreadFold.make(bounds)
+  const runs = yield* tellingRuns(ports, thread, current)
+  yield* Effect.forEach(runs, (run) => foldRun(ports, thread, fold, run), { discard: true })
+  return fold.result()
+})
+
+/**
+ * What a thread held before its current run went on for the last time, or all that it holds where nothing is current.
+ * The part that a waiting run has ended last is still to be shown.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const beforeCurrent = Effect.fnUntraced(function* (
+  ports: Ports,
+  thread: Thread.Thread,
+  unfinished: Unfinished,
+) {
+  const { current } = unfinished
+  if (current === undefined) {
+    return { folded: yield* whole(ports, thread, unfinished), from: Run.EventId.make(0) } satisfies Point
+  }
+  const fold = ThreadFold.make(bounds)
+  const runs = yield* tellingRuns(ports, thread, current)
+  const before = Array.takeWhile(runs, ({ runId }) => runId !== current.runId)
+  yield* Effect.forEach(before, (run) => foldRun(ports, thread, fold, run), { discard: true })
+  const points = yield* foldRun(ports, thread, fold, current)
+  if (Option.isNone(points)) return { folded: fold.result(), from: Run.EventId.make(0) } satisfies Point
+  const [last] = points.value.slice(-1)
+  const { latestEventId, status } = yield* Context.get(ports, Runs.Runs).get(current.runId)
+  return status === "waiting" && latestEventId === last!.from ? points.value.at(-2)! : last!
+})

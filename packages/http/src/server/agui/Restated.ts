@@ -1,0 +1,32 @@
+/**
+ * A thread as one closed run, for a client that comes to it.
+ *
+ * Source: https://docs.ag-ui.com/concepts/serialization
+ *
+ * @since 0.1.0
+ */
+import { PROTOCOL_VERSION } from "@ag-ui/core/schemas"
+import type { AgentEvent } from "@runlease/core"
+import type * as ThreadFold from "../../agui/ThreadFold.js"
+import type * as AgUiView from "../../AgUiView.js"
+
+/**
+ * Snapshots instead of what was streamed: streamed again, a client would append it to what it has. A state that is too
+ * large is not restated.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const events = (
+  subject: AgUiView.Subject,
+  { messages, omittedMessages, state }: ThreadFold.Folded,
+): ReadonlyArray<AgentEvent.LogEvent> => [
+  { type: "RUN_STARTED", ...subject, protocolVersion: PROTOCOL_VERSION },
+  ...(state === undefined ? [] : [{ type: "STATE_SNAPSHOT", snapshot: state }]),
+  {
+    type: "MESSAGES_SNAPSHOT",
+    messages,
+    ...(omittedMessages === 0 ? {} : { metadata: { "runlease.omittedMessages": omittedMessages } }),
+  },
+  { type: "RUN_FINISHED", ...subject },
+]

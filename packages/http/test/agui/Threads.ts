@@ -1,0 +1,296 @@
+import * as Current from "@ag-ui/client"
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Executors, Interrupts, RequestSnapshot } from "@runlease/core"
+import * as TestWorker from "@runlease/testkit/TestWorker"
+import { Effect, Exit, Queue, Scope, Stream } from "effect"
+import { call } from "../raw.js"
+import { Served } from "../serving.js"
+import { connect, statusOf, type Store, tester, typesOf, until, untilStatus, whole } from "./HttpAgents.js"
+
+const look = (threadId: string) =>
+  Effect.map(call("GET", `/threads/${encodeURIComponent(threadId)}`), ({ json }) => json)
+
+const stop = (threadId: string, body?: object) =>
+  Effect.map(
+    call("POST", `/threads/${encodeURIComponent(threadId)}/stop`, body === undefined ? {} : { body }),
+    ({ json }) => json,
+  )
+
+const untilThread = (threadId: string, status: string) =>
+  Effect.repeat(look(threadId), { until: (thread) => thread.status === status })
+
+/** A client that comes to a thread, as a page does that is loaded again. */
+const comeBack = Effect.fnUntraced(function* (threadId: string) {
+  const { key, url } = yield* Served
+  class Agent extends Current.HttpAgent {
+    override connect() {
+      return Current.transformHttpEventStream(
+        Current.runHttpRequest(() =>
+          fetch(`${url}/threads/${encodeURIComponent(threadId)}/stream`, {
+            headers: { authorization: `Bearer ${key}` },
+          }),
+        ),
+      )
+    }
+  }
+  const agent = new Agent({ url, threadId })
+  const events = yield* Queue.unbounded<Current.BaseEvent>()
+  const all: Array<Current.BaseEvent> = []
+  const done = yield* Effect.forkScoped(
+    Effect.promise(() =>
+      agent.connectAgent(
+        {},
+        {
+          onEvent: ({ event }) => {
+            all.push(event)
+            Queue.unsafeOffer(events, event)
+          },
+        },
+      ),
+    ),
+  )
+  return { agent, all, done: done.await, events }
+})
+
+/** The types of the closed run that restates a thread. */
+const restated = ["RUN_STARTED", "STATE_SNAPSHOT", "MESSAGES_SNAPSHOT", "RUN_FINISHED"]
+
+/** A turn with everything that a client keeps, and some of it in pieces. */
+const busy = Executors.make((run) => {
+  const turn = run.snapshot.messages.length
+  const id = (name: string) => `${name}-${turn}`
+  return Stream.make(
+    AgentEvent.stateSnapshot({ turn, list: [1] }),
+    AgentEvent.reasoningStart(id("r")),
+    AgentEvent.reasoningMessageStart(id("r")),
+    AgentEvent.reasoningMessageContent(id("r"), "Let me "),
+    AgentEvent.reasoningMessageContent(id("r"), "think"),
+    AgentEvent.reasoningMessageEnd(id("r")),
+    AgentEvent.reasoningEncryptedValue("message", id("r"), "sealed"),
+    AgentEvent.reasoningEnd(id("r")),
+    AgentEvent.textStart(id("m"), "assistant", { metadata: { a: 1 } }),
+    AgentEvent.textContent(id("m"), "I look "),
+    AgentEvent.textContent(id("m"), "it up"),
+    AgentEvent.textEnd(id("m"), { metadata: { b: 2 } }),
+    AgentEvent.toolCallStart(id("c"), "find", { parentMessageId: id("m") }),
+    AgentEvent.toolCallArgs(id("c"), '{"what":'),
+    AgentEvent.toolCallArgs(id("c"), '"it"}'),
+    AgentEvent.toolCallEnd(id("c")),
+    AgentEvent.reasoningEncryptedValue("tool-call", id("c"), "sealed too"),
+    AgentEvent.toolCallStart(id("d"), "find"),
+    AgentEvent.toolCallEnd(id("d")),
+    AgentEvent.toolCallResult(id("cr"), id("c"), "found"),
+    AgentEvent.toolCallResult(id("dr"), id("d"), [{ type: "text", text: "not found" }]),
+    AgentEvent.stateDelta([
+      { op: "add", path: "/list/-", value: { deep: true } },
+      { op: "copy", from: "/list/1", path: "/copied" },
+    ]),
+    AgentEvent.activitySnapshot(id("a"), "plan", { steps: ["one"] }),
+    AgentEvent.activityDelta(id("a"), "plan", [{ op: "add", path: "/steps/-", value: "two" }]),
+    AgentEvent.textChunk({ messageId: id("n"), delta: "There " }),
+    AgentEvent.textChunk({ delta: "it is" }),
+  )
+})
+
+/** What a thread is, asked for by its name. */
+export const suite = (name: string, store: Store): void => {
+  const test = tester(store)
+
+  describe(`threads of AG-UI clients over ${name}`, () => {
+    test(
+      "hold what a client has that followed them, and a client has that comes to them",
+      Effect.gen(function* () {
+        yield* TestWorker.start(busy)
+        const chat = yield* connect({ threadId: "a thread/ü" })
+        for (const text of ["one", "two", "three"]) {
+          const turn = chat.agent.messages.filter(({ role }) => role !== "activity").length + 1
+          yield* chat.say(text)
+          const thread = yield* look("a thread/ü")
+          // A client sends no activities, so those of earlier turns are in no input.
+          const messages = chat.agent.messages.filter(
+            ({ id, role }) => role !== "activity" || id === `a-${turn}`,
+          )
+          deepStrictEqual(thread.messages, JSON.parse(JSON.stringify(messages)))
+          deepStrictEqual(thread.state, chat.agent.state)
+          deepStrictEqual(
+            [thread.threadId, thread.status, thread.runId, thread.omittedMessages, thread.stateOmitted],
+            ["a thread/ü", "idle", null, 0, false],
+          )
+          const page = yield* comeBack("a thread/ü")
+          yield* page.done
+          deepStrictEqual(typesOf(page.all), restated)
+          deepStrictEqual(page.agent.messages, messages)
+          deepStrictEqual(page.agent.state, chat.agent.state)
+        }
+      }),
+    )
+
+    test(
+      "are empty before their first run",
+      Effect.gen(function* () {
+        const thread = yield* look("nothing yet")
+        deepStrictEqual([thread.status, thread.messages, thread.state], ["idle", [], null])
+        const page = yield* comeBack("nothing yet")
+        yield* page.done
+        deepStrictEqual(typesOf(page.all), ["RUN_STARTED", "MESSAGES_SNAPSHOT", "RUN_FINISHED"])
+        deepStrictEqual(yield* stop("nothing yet"), { stopped: false, runId: null })
+      }),
+    )
+
+    test(
+      "are followed from where their run began, through another worker, to its end",
+      Effect.gen(function* () {
+        const words = yield* Queue.unbounded<string>()
+        const scope = yield* Scope.make()
+        yield* Scope.extend(TestWorker.start(Executors.make(() => Effect.succeed("Hello"))), scope)
+        const chat = yield* connect({ threadId: "t", query: "?detach=true" })
+        yield* chat.say("hi")
+        yield* Scope.close(scope, Exit.void)
+        yield* TestWorker.start(Executors.make(() => Stream.take(Stream.fromQueue(words), 2)))
+        chat.agent.addMessage({ id: "u2", role: "user", content: "count" })
+        const { done, events } = yield* chat.run({ runId: "counting" })
+        yield* Queue.offer(words, "one ")
+        yield* until(events, "TEXT_MESSAGE_CONTENT")
+        const running = yield* look("t")
+        deepStrictEqual([running.status, running.runId, running.agentId], ["running", "counting", "agent"])
+        deepStrictEqual(
+          running.messages.map(({ content }: { content: string }) => content),
+          ["hi", "Hello", "count", "one "],
+        )
+        const page = yield* comeBack("t")
+        yield* until(page.events, "TEXT_MESSAGE_CONTENT")
+        yield* Queue.offer(words, "two")
+        yield* page.done
+        yield* done
+        deepStrictEqual(typesOf(page.all), [
+          ...restated,
+          ...whole.slice(0, 3),
+          ...whole.slice(2),
+        ])
+        deepStrictEqual(page.all.at(-1)?.["runId"], "counting")
+        deepStrictEqual(page.agent.messages, chat.agent.messages)
+        strictEqual((yield* look("t")).status, "idle")
+      }),
+    )
+
+    test(
+      "tell what their run waits for, to whom comes to them, part by part",
+      Effect.gen(function* () {
+        yield* TestWorker.start(
+          Executors.make((run) =>
+            Effect.gen(function* () {
+              const { payload } = yield* Interrupts.ask(run, { id: "where", message: "Where to?" })
+              if (!(yield* Interrupts.approve(run, { id: "sure" }))) return "Not done"
+              return `Gone to ${String(payload)}`
+            }),
+          ),
+        )
+        const chat = yield* connect({ threadId: "t" })
+        yield* chat.say("Go", { runId: "going" })
+        for (const [id, payload] of [
+          ["where", "Mars"],
+          ["sure", { approved: true }],
+        ] as const) {
+          const waiting = yield* look("t")
+          deepStrictEqual([waiting.status, waiting.runId], ["waiting", "going"])
+          deepStrictEqual(waiting.interrupts, JSON.parse(JSON.stringify(chat.agent.pendingInterrupts)))
+          deepStrictEqual(
+            waiting.interrupts.map((one: { id: string }) => one.id),
+            [id],
+          )
+          const page = yield* comeBack("t")
+          yield* page.done
+          deepStrictEqual(page.agent.pendingInterrupts, chat.agent.pendingInterrupts)
+          deepStrictEqual(typesOf(page.all), [
+            ...restated,
+            "RUN_STARTED",
+            "RUN_FINISHED",
+          ])
+          yield* (yield* chat.run({ resume: [{ interruptId: id, status: "resolved", payload }] })).done
+        }
+        strictEqual(chat.answer(), "Gone to Mars")
+        deepStrictEqual((yield* look("t")).messages, JSON.parse(JSON.stringify(chat.agent.messages)))
+      }),
+    )
+
+    test(
+      "stop the run that has its turn, and none behind it",
+      Effect.gen(function* () {
+        const endless = yield* TestWorker.makeEndless
+        yield* TestWorker.start((run) =>
+          RequestSnapshot.lastUserText(run.snapshot) === "endless"
+            ? endless.execute(run)
+            : Executors.make(() => Effect.succeed("done"))(run),
+        )
+        const chat = yield* connect({ threadId: "t", query: "?detach=true" })
+        const behind = yield* connect({ threadId: "t", query: "?detach=true" })
+        chat.agent.addMessage({ id: "u1", role: "user", content: "endless" })
+        const { done } = yield* chat.run({ runId: "r1" })
+        yield* Queue.take(endless.started)
+        behind.agent.addMessage({ id: "u2", role: "user", content: "short" })
+        const second = yield* behind.run({ runId: "r2" })
+        yield* untilStatus("r2", "pending")
+        const thread = yield* look("t")
+        deepStrictEqual([thread.runId, thread.queuedRunIds], ["r1", ["r2"]])
+        deepStrictEqual(
+          thread.messages.map(({ id }: { id: string }) => id),
+          ["u1", "u2"],
+        )
+        deepStrictEqual(yield* stop("t", { runId: "r2" }), { stopped: false, runId: null })
+        deepStrictEqual(yield* stop("t", { runId: "r1" }), { stopped: true, runId: "r1" })
+        yield* done
+        yield* second.done
+        deepStrictEqual([yield* statusOf("r1"), yield* statusOf("r2")], ["cancelled", "completed"])
+        strictEqual(behind.answer(), "done")
+        deepStrictEqual(yield* stop("t"), { stopped: false, runId: null })
+      }),
+    )
+
+    test(
+      "queue a second run, or refuse it where its client says so",
+      Effect.gen(function* () {
+        const endless = yield* TestWorker.makeEndless
+        yield* TestWorker.start(endless.execute)
+        const first = yield* connect({ threadId: "t", query: "?detach=true" })
+        yield* first.run({ runId: "r1" })
+        yield* Queue.take(endless.started)
+        const refusing = yield* connect({ threadId: "t", query: "?busy=refuse" })
+        const refused = yield* Effect.flip(refusing.say("now"))
+        deepStrictEqual([refused.status, refused.payload?.error], [409, "thread_busy"])
+        assertTrue(refused.payload?.detail?.includes("r1") === true)
+        // The run itself, asked for again, is no second one.
+        const again = yield* connect({ threadId: "t", query: "?busy=refuse&detach=true" })
+        const { events } = yield* again.run({ runId: "r1" })
+        yield* until(events, "RUN_STARTED")
+        strictEqual((yield* look("t")).queuedRunIds.length, 0)
+        yield* stop("t")
+        yield* untilThread("t", "idle")
+        yield* TestWorker.start(Executors.make(() => Effect.succeed("fine")))
+      }),
+    )
+
+    test(
+      "accept one of two runs at once, where both are to be refused on a busy thread",
+      Effect.gen(function* () {
+        const endless = yield* TestWorker.makeEndless
+        yield* TestWorker.start(endless.execute)
+        const answers = yield* Effect.forEach(
+          ["a", "b", "c", "d"],
+          (runId) =>
+            Effect.gen(function* () {
+              const chat = yield* connect({ threadId: "t", query: "?busy=refuse&detach=true" })
+              const { done, events } = yield* chat.run({ runId })
+              return yield* Effect.raceFirst(
+                Effect.as(until(events, "RUN_STARTED"), "accepted"),
+                Effect.as(Effect.flip(done), "refused"),
+              )
+            }),
+          { concurrency: "unbounded" },
+        )
+        deepStrictEqual(answers.toSorted(), ["accepted", "refused", "refused", "refused"])
+        strictEqual((yield* look("t")).queuedRunIds.length, 0)
+      }),
+    )
+  })
+}
