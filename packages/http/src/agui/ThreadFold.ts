@@ -168,7 +168,12 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     const name = text(event["toolCallName"])
     const fresh = { id, type: "function", function: { name, arguments: "" } }
     if (byCall.has(id)) {
-      return onCall(id, (call) => withMetadata(withFunction(call, (made) => ({ ...made, ...fresh.function })), event))
+      return onCall(id, (call) =>
+        withMetadata(
+          withFunction(call, (made) => ({ ...made, ...fresh.function })),
+          event,
+        ),
+      )
     }
     const parent = text(event["parentMessageId"])
     const found = byId.get(parent)
@@ -204,7 +209,9 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       event,
     )
     // What a call gave goes before an answer that only let it go on.
-    for (const entry of entries.filter(({ message: one, told }) => !told && one["toolCallId"] === toolCallId)) {
+    for (const entry of entries.filter(
+      ({ message: one, told }) => !told && one["toolCallId"] === toolCallId,
+    )) {
       if (entry.message.role === "tool" && entry.message.id !== id) remove(entry)
     }
     const same = byId.get(id)
@@ -303,7 +310,10 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
           return startCall(event)
         case "TOOL_CALL_ARGS": {
           const delta = text(event["delta"])
-          const longer = (made: Fields): Fields => ({ ...made, arguments: `${text(made["arguments"])}${delta}` })
+          const longer = (made: Fields): Fields => ({
+            ...made,
+            arguments: `${text(made["arguments"])}${delta}`,
+          })
           return onCall(
             text(event["toolCallId"]),
             (call) => withMetadata(withFunction(call, longer), event),

@@ -3,11 +3,8 @@ import { Run, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
-<<<<<<< HEAD
 import * as Peer from "../agui/Peer.js"
-=======
 import * as BusyThread from "./agui/BusyThread.js"
->>>>>>> 724e332 (Look a thread of an AG-UI client up by its name: messages, state, run, stream, stop, and a refusal where it is busy)
 import * as Capabilities from "./agui/Capabilities.js"
 import * as Follow from "./agui/Follow.js"
 import * as Resume from "./agui/Resume.js"

@@ -106,8 +106,8 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
             (point) => point.folded.bytes,
           )
           const restated = Stream.fromIterable(
-            Restated.events({ threadId: thread.id, runId: yield* Ids.uuidV7 }, folded).map((event) =>
-              EventStream.frame(JSON.stringify(AgUiView.formFor[peer](event))),
+            Restated.events({ threadId: thread.id, runId: yield* Ids.uuidV7 }, peer, folded).map((event) =>
+              EventStream.frame(JSON.stringify(event)),
             ),
           )
           if (current === undefined) return yield* EventStream.respond(restated)

@@ -1,11 +1,14 @@
 import * as Current from "@ag-ui/client"
+import * as Older from "@ag-ui/client-0.0.59"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executors, Interrupts, RequestSnapshot } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
-import { Effect, Exit, Queue, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { call } from "../raw.js"
 import { Served } from "../serving.js"
+import type { Peer } from "../../src/AgUiView.js"
+import { peers } from "./Clients.js"
 import { connect, statusOf, type Store, tester, typesOf, until, untilStatus, whole } from "./HttpAgents.js"
 
 const look = (threadId: string) =>
@@ -20,38 +23,69 @@ const stop = (threadId: string, body?: object) =>
 const untilThread = (threadId: string, status: string) =>
   Effect.repeat(look(threadId), { until: (thread) => thread.status === status })
 
-/** A client that comes to a thread, as a page does that is loaded again. */
-const comeBack = Effect.fnUntraced(function* (threadId: string) {
-  const { key, url } = yield* Served
-  class Agent extends Current.HttpAgent {
-    override connect() {
-      return Current.transformHttpEventStream(
-        Current.runHttpRequest(() =>
-          fetch(`${url}/threads/${encodeURIComponent(threadId)}/stream`, {
-            headers: { authorization: `Bearer ${key}` },
-          }),
+/** Where a thread is followed, by a client that declares its version or none. */
+const streamOf = (threadId: string, peer: Peer) =>
+  Effect.map(
+    Served,
+    ({ key, url }) =>
+      () =>
+        fetch(
+          `${url}/threads/${encodeURIComponent(threadId)}/stream${peer === "older" ? "" : "?protocol_version=1.0"}`,
+          { headers: { authorization: `Bearer ${key}` } },
         ),
-      )
+  )
+
+interface Page {
+  readonly agent: { readonly messages: unknown; readonly pendingInterrupts: unknown; readonly state: unknown }
+  readonly follow: (seen: (event: Current.BaseEvent) => void) => Promise<unknown>
+}
+
+/** Clients as `comeBack` has them: `HttpAgent` has no `connect` of its own. */
+const pages: Readonly<Record<Peer, (threadId: string, request: () => Promise<Response>) => Page>> = {
+  current: (threadId, request) => {
+    class Agent extends Current.HttpAgent {
+      override connect() {
+        return Current.transformHttpEventStream(Current.runHttpRequest(request))
+      }
     }
-  }
-  const agent = new Agent({ url, threadId })
+    const agent = new Agent({ url: "unused:", threadId })
+    return { agent, follow: (seen) => agent.connectAgent({}, { onEvent: ({ event }) => seen(event) }) }
+  },
+  older: (threadId, request) => {
+    class Agent extends Older.HttpAgent {
+      override connect() {
+        return Older.transformHttpEventStream(Older.runHttpRequest(request))
+      }
+    }
+    const agent = new Agent({ url: "unused:", threadId })
+    return {
+      agent,
+      follow: (seen) => agent.connectAgent({}, { onEvent: ({ event }) => seen(event as Current.BaseEvent) }),
+    }
+  },
+}
+
+/** A client that comes to a thread, as a page does that is loaded again. */
+const comeBack = Effect.fnUntraced(function* (threadId: string, peer: Peer) {
+  const { agent, follow } = pages[peer](threadId, yield* streamOf(threadId, peer))
   const events = yield* Queue.unbounded<Current.BaseEvent>()
   const all: Array<Current.BaseEvent> = []
   const done = yield* Effect.forkScoped(
     Effect.promise(() =>
-      agent.connectAgent(
-        {},
-        {
-          onEvent: ({ event }) => {
-            all.push(event)
-            Queue.unsafeOffer(events, event)
-          },
-        },
-      ),
+      follow((event) => {
+        all.push(event)
+        Queue.unsafeOffer(events, event)
+      }),
     ),
   )
-  return { agent, all, done: done.await, events }
+  return { agent, all, done: Fiber.join(done), events }
 })
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+/** A result in parts as an older client gets it. */
+const inText = (message: Current.Message): object =>
+  message.role === "tool" && Array.isArray(message.content) ? { ...message, content: "not found" } : message
 
 /** The types of the closed run that restates a thread. */
 const restated = ["RUN_STARTED", "STATE_SNAPSHOT", "MESSAGES_SNAPSHOT", "RUN_FINISHED"]
@@ -111,17 +145,22 @@ export const suite = (name: string, store: Store): void => {
           const messages = chat.agent.messages.filter(
             ({ id, role }) => role !== "activity" || id === `a-${turn}`,
           )
-          deepStrictEqual(thread.messages, JSON.parse(JSON.stringify(messages)))
+          deepStrictEqual(thread.messages, plain(messages))
           deepStrictEqual(thread.state, chat.agent.state)
           deepStrictEqual(
             [thread.threadId, thread.status, thread.runId, thread.omittedMessages, thread.stateOmitted],
             ["a thread/ü", "idle", null, 0, false],
           )
-          const page = yield* comeBack("a thread/ü")
-          yield* page.done
-          deepStrictEqual(typesOf(page.all), restated)
-          deepStrictEqual(page.agent.messages, messages)
-          deepStrictEqual(page.agent.state, chat.agent.state)
+          for (const peer of peers) {
+            const page = yield* comeBack("a thread/ü", peer)
+            yield* page.done
+            deepStrictEqual(typesOf(page.all), restated)
+            deepStrictEqual(
+              plain(page.agent.messages),
+              plain(messages.map(peer === "older" ? inText : (one) => one)),
+            )
+            deepStrictEqual(page.agent.state, chat.agent.state)
+          }
         }
       }),
     )
@@ -131,9 +170,12 @@ export const suite = (name: string, store: Store): void => {
       Effect.gen(function* () {
         const thread = yield* look("nothing yet")
         deepStrictEqual([thread.status, thread.messages, thread.state], ["idle", [], null])
-        const page = yield* comeBack("nothing yet")
-        yield* page.done
-        deepStrictEqual(typesOf(page.all), ["RUN_STARTED", "MESSAGES_SNAPSHOT", "RUN_FINISHED"])
+        for (const peer of peers) {
+          const page = yield* comeBack("nothing yet", peer)
+          yield* page.done
+          deepStrictEqual(typesOf(page.all), ["RUN_STARTED", "MESSAGES_SNAPSHOT", "RUN_FINISHED"])
+          deepStrictEqual(page.agent.messages, [])
+        }
         deepStrictEqual(yield* stop("nothing yet"), { stopped: false, runId: null })
       }),
     )
@@ -158,18 +200,16 @@ export const suite = (name: string, store: Store): void => {
           running.messages.map(({ content }: { content: string }) => content),
           ["hi", "Hello", "count", "one "],
         )
-        const page = yield* comeBack("t")
-        yield* until(page.events, "TEXT_MESSAGE_CONTENT")
+        const followers = yield* Effect.forEach(peers, (peer) => comeBack("t", peer))
+        for (const { events: shown } of followers) yield* until(shown, "TEXT_MESSAGE_CONTENT")
         yield* Queue.offer(words, "two")
-        yield* page.done
         yield* done
-        deepStrictEqual(typesOf(page.all), [
-          ...restated,
-          ...whole.slice(0, 3),
-          ...whole.slice(2),
-        ])
-        deepStrictEqual(page.all.at(-1)?.["runId"], "counting")
-        deepStrictEqual(page.agent.messages, chat.agent.messages)
+        for (const page of followers) {
+          yield* page.done
+          deepStrictEqual(typesOf(page.all), [...restated, ...whole.slice(0, 3), ...whole.slice(2)])
+          deepStrictEqual(page.all.at(-1)?.["runId"], "counting")
+          deepStrictEqual(plain(page.agent.messages), plain(chat.agent.messages))
+        }
         strictEqual((yield* look("t")).status, "idle")
       }),
     )
@@ -194,23 +234,21 @@ export const suite = (name: string, store: Store): void => {
         ] as const) {
           const waiting = yield* look("t")
           deepStrictEqual([waiting.status, waiting.runId], ["waiting", "going"])
-          deepStrictEqual(waiting.interrupts, JSON.parse(JSON.stringify(chat.agent.pendingInterrupts)))
+          deepStrictEqual(waiting.interrupts, plain(chat.agent.pendingInterrupts))
           deepStrictEqual(
             waiting.interrupts.map((one: { id: string }) => one.id),
             [id],
           )
-          const page = yield* comeBack("t")
-          yield* page.done
-          deepStrictEqual(page.agent.pendingInterrupts, chat.agent.pendingInterrupts)
-          deepStrictEqual(typesOf(page.all), [
-            ...restated,
-            "RUN_STARTED",
-            "RUN_FINISHED",
-          ])
+          for (const peer of peers) {
+            const page = yield* comeBack("t", peer)
+            yield* page.done
+            deepStrictEqual(plain(page.agent.pendingInterrupts), waiting.interrupts)
+            deepStrictEqual(typesOf(page.all), [...restated, "RUN_STARTED", "RUN_FINISHED"])
+          }
           yield* (yield* chat.run({ resume: [{ interruptId: id, status: "resolved", payload }] })).done
         }
         strictEqual(chat.answer(), "Gone to Mars")
-        deepStrictEqual((yield* look("t")).messages, JSON.parse(JSON.stringify(chat.agent.messages)))
+        deepStrictEqual((yield* look("t")).messages, plain(chat.agent.messages))
       }),
     )
 

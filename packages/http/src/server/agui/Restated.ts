@@ -7,6 +7,7 @@
  */
 import { PROTOCOL_VERSION } from "@ag-ui/core/schemas"
 import type { AgentEvent } from "@runlease/core"
+import * as OlderForm from "../../agui/OlderForm.js"
 import type * as ThreadFold from "../../agui/ThreadFold.js"
 import type * as AgUiView from "../../AgUiView.js"
 
@@ -19,14 +20,18 @@ import type * as AgUiView from "../../AgUiView.js"
  */
 export const events = (
   subject: AgUiView.Subject,
+  peer: AgUiView.Peer,
   { messages, omittedMessages, state }: ThreadFold.Folded,
-): ReadonlyArray<AgentEvent.LogEvent> => [
-  { type: "RUN_STARTED", ...subject, protocolVersion: PROTOCOL_VERSION },
-  ...(state === undefined ? [] : [{ type: "STATE_SNAPSHOT", snapshot: state }]),
-  {
+): ReadonlyArray<AgentEvent.LogEvent> => {
+  const restated: AgentEvent.LogEvent = {
     type: "MESSAGES_SNAPSHOT",
     messages,
     ...(omittedMessages === 0 ? {} : { metadata: { "runlease.omittedMessages": omittedMessages } }),
-  },
-  { type: "RUN_FINISHED", ...subject },
-]
+  }
+  return [
+    { type: "RUN_STARTED", ...subject, protocolVersion: PROTOCOL_VERSION },
+    ...(state === undefined ? [] : [{ type: "STATE_SNAPSHOT", snapshot: state }]),
+    peer === "older" && OlderForm.differs(restated) ? OlderForm.of(restated) : restated,
+    { type: "RUN_FINISHED", ...subject },
+  ]
+}
