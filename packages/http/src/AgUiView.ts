@@ -11,7 +11,7 @@
  */
 import { omitOptionalNulls } from "@ag-ui/core"
 import { EventSchemas, PROTOCOL_VERSION } from "@ag-ui/core/schemas"
-import { type AgentEvent, AgUiChunks, ControlEvents, Interrupt, LogState } from "@runlease/core"
+import { type AgentEvent, AgUiChunks, ControlEvents, LogState } from "@runlease/core"
 import { Either, Predicate } from "effect"
 import * as KnownFields from "./agui/KnownFields.js"
 import * as OlderForm from "./agui/OlderForm.js"
@@ -22,7 +22,6 @@ import type { Peer } from "./agui/Peer.js"
 export type { Peer }
 
 type Event = AgentEvent.LogEvent
-type Json = Readonly<Record<string, unknown>>
 
 /** The run that a log is of, by the names that the client has for it. */
 export interface Subject {
@@ -70,15 +69,6 @@ export const normalize = (given: Event): Event => {
   const bare = omitOptionalNulls(event, "Event")
   return EventSchemas.safeParse(bare).success ? KnownFields.of(bare) : raw(given)
 }
-
-/**
- * Interrupts as a RUN_FINISHED tells them to a client.
- *
- * @since 0.1.0
- * @category events
- */
-export const interrupts = (given: ReadonlyArray<Interrupt.Interrupt>): ReadonlyArray<Json> =>
-  given.map((interrupt) => toInterrupt(Interrupt.toEvent(interrupt)) as Json)
 
 const text = (event: Event, field: string): string | undefined => {
   const value = event[field]

@@ -1,6 +1,6 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Answers, Ids, type Run, RunLog, Runs } from "@runlease/core"
-import { Context, Effect, Stream } from "effect"
+import { Answers, Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
+import { Context, Effect, Predicate, Stream } from "effect"
 import { Api } from "../Api.js"
 import * as Peer from "../agui/Peer.js"
 import * as AgUiView from "../AgUiView.js"
@@ -35,11 +35,22 @@ const statusOf = (run: Run.Run | undefined): ThreadStatus => {
   }
 }
 
+/** Interrupts as the RUN_FINISHED of a run tells them to its client. */
+const toldInterrupts = (interrupts: ReadonlyArray<Interrupt.Interrupt>): ThreadView["interrupts"] => {
+  const { outcome } = AgUiView.normalize({
+    type: "RUN_FINISHED",
+    threadId: "",
+    runId: "",
+    outcome: { type: "interrupt", interrupts: interrupts.map(Interrupt.toEvent) },
+  })
+  return Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"]) ? outcome["interrupts"] : []
+}
+
 /** What a run waits for: interrupts as a client takes them, and calls of the client's own tools. */
 const waitOf = (run: Run.Run | undefined): Pick<ThreadView, "interrupts" | "pendingToolCallIds"> => {
   const open = run?.waiting == null ? [] : Answers.open(run.waiting)
   return {
-    interrupts: AgUiView.interrupts(open.filter(({ clientTool }) => clientTool !== true)),
+    interrupts: toldInterrupts(open.filter(({ clientTool }) => clientTool !== true)),
     pendingToolCallIds: open.flatMap(({ clientTool, id, toolCallId }) =>
       clientTool === true ? [toolCallId ?? id] : [],
     ),
