@@ -55,29 +55,21 @@ const respond = (response: ServerResponse, answer: Answer, callId: string) => {
   response.end()
 }
 
-/**
- * Serves on a free port of the loopback until the scope closes. `answer` gives the answer to the messages of a request
- * that offers tools; a request that offers none is for a title.
- */
-export const make = (answer: (messages: ReadonlyArray<Message>) => Answer) =>
+export interface Server {
+  readonly url: string
+  readonly close: Effect.Effect<void>
+}
+
+/** Serves on a free port of the loopback until the scope closes. `respond` has the path and the body of a request. */
+export const serve = (respond: (response: ServerResponse, path: string, body: string) => void) =>
   Effect.acquireRelease(
-    Effect.async<{
-      readonly url: string
-      readonly requests: Array<ReadonlyArray<Message>>
-      readonly close: Effect.Effect<void>
-    }>((resume) => {
-      const requests: Array<ReadonlyArray<Message>> = []
+    Effect.async<Server>((resume) => {
       const server = createServer((request, response) => {
         let body = ""
         request.on("data", (data: Buffer) => {
           body += data.toString()
         })
-        request.on("end", () => {
-          const { messages, tools = [] } = JSON.parse(body)
-          if (tools.length === 0) return respond(response, { text: "A title" }, "")
-          requests.push(messages)
-          respond(response, answer(messages), `call_${requests.length}`)
-        })
+        request.on("end", () => respond(response, request.url ?? "", body))
       })
       const close = Effect.async<void>((done) => {
         server.close(() => done(Effect.void))
@@ -85,8 +77,19 @@ export const make = (answer: (messages: ReadonlyArray<Message>) => Answer) =>
       })
       server.listen(0, "127.0.0.1", () => {
         const { port } = server.address() as AddressInfo
-        resume(Effect.succeed({ url: `http://127.0.0.1:${port}/v1`, requests, close }))
+        resume(Effect.succeed({ url: `http://127.0.0.1:${port}`, close }))
       })
     }),
     ({ close }) => close,
   )
+
+/** A model. `answer` gives the answer to the messages of a request that offers tools; a request that offers none is for a title. */
+export const make = (answer: (messages: ReadonlyArray<Message>) => Answer) => {
+  const requests: Array<ReadonlyArray<Message>> = []
+  return serve((response, _path, body) => {
+    const { messages, tools = [] } = JSON.parse(body)
+    if (tools.length === 0) return respond(response, { text: "A title" }, "")
+    requests.push(messages)
+    respond(response, answer(messages), `call_${requests.length}`)
+  }).pipe(Effect.map(({ close, url }) => ({ url: `${url}/v1`, requests, close })))
+}

@@ -1,0 +1,142 @@
+import { FileSystem } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { describe, expect, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import * as CodingAgents from "../../executor-acp/test/CodingAgents.js"
+import type { Answer } from "../../executor-acp/test/ModelServer.js"
+import { folder, has, json, room, run, start } from "./Processes.js"
+
+/** A server with its database, a home of the agent, and its model. */
+const setUp = (agent: CodingAgents.CodingAgent, answer: (body: string) => Answer) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { cwd, env } = yield* room
+    const settings = { cwd, env }
+    const model = yield* agent.model(answer)
+    const variables = yield* agent.environment(yield* folder, model.url)
+    const worker = Effect.gen(function* () {
+      const started = yield* start(
+        [
+          "worker",
+          "--json",
+          "--acp",
+          agent.command,
+          "--permission",
+          "ask",
+          ...Object.entries(variables).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
+        ],
+        settings,
+      )
+      yield* started.line(has({ event: "registered" }))
+      return started
+    })
+    return {
+      worker,
+      cli: (...args: ReadonlyArray<string>) =>
+        Effect.tap(run(args, settings), ({ code, stderr }) =>
+          Effect.sync(() => expect([code, stderr]).toEqual([0, ""])),
+        ),
+      /** What each file of that name holds, in the working folders of all conversations. */
+      contents: (name: string) =>
+        fs.readDirectory(`${cwd}/.runlease/work`, { recursive: true }).pipe(
+          Effect.map((names) => names.filter((file) => file.endsWith(name))),
+          Effect.flatMap(Effect.forEach((file) => fs.readFileString(`${cwd}/.runlease/work/${file}`))),
+        ),
+    }
+  })
+
+/** Writes the file that the request names, twice if need be: the call is made again once it is answered. */
+const writing = (agent: CodingAgents.CodingAgent) => {
+  const counts = new Map<string, number>()
+  return (body: string): Answer => {
+    const [, file = ""] = /Write (\w+\.txt)/.exec(body) ?? []
+    const count = (counts.get(file) ?? 0) + 1
+    counts.set(file, count)
+    return count <= 2 ? agent.write(file, "hello", body) : { text: "It is done." }
+  }
+}
+
+const ended = (runId: string) => (line: string) =>
+  line.startsWith("{") &&
+  json(line)["run_id"] === runId &&
+  ["completed", "failed", "cancelled"].includes(String(json(line)["event"]))
+
+const missing = ({ name }: CodingAgents.CodingAgent) => {
+  process.stderr.write(
+    `${name} is not here, so its tests are left out. node scripts/check-agents.mjs installs it and runs them\n`,
+  )
+  return true
+}
+
+for (const agent of [CodingAgents.claude, CodingAgents.codex]) {
+  describe.skipIf(!agent.isInstalled && missing(agent))(`${agent.name}, under ask`, () => {
+    layer(NodeContext.layer, { excludeTestServices: true })((it) => {
+      it.scoped("writes what is allowed, and not what is refused", () =>
+        Effect.gen(function* () {
+          const { cli, contents, worker } = yield* setUp(agent, writing(agent))
+          const working = yield* worker
+          for (const [id, answer, written] of [
+            ["refused", "--deny", []],
+            ["allowed", "--approve", ["hello"]],
+          ] as const) {
+            yield* cli("submit", "--agent", "coder", "--id", id, `Write ${id}.txt`)
+            yield* working.line(has({ event: "suspended", run_id: id }))
+            expect((yield* cli("runs", "get", id)).stdout).toContain(`${id}.txt`)
+            expect(yield* contents(`${id}.txt`)).toEqual([])
+            yield* cli("resume", id, answer)
+            yield* working.line(ended(id))
+            expect(yield* contents(`${id}.txt`)).toEqual(written)
+          }
+        }),
+      )
+
+      it.scoped("goes on with another worker, where its own was killed with the question open", () =>
+        Effect.gen(function* () {
+          const { cli, contents, worker } = yield* setUp(agent, writing(agent))
+          const first = yield* worker
+          yield* cli("submit", "--agent", "coder", "--id", "killed", "Write killed.txt")
+          yield* first.line(has({ event: "suspended", run_id: "killed" }))
+          yield* first.signal("SIGKILL")
+          yield* first.ended
+          expect(yield* contents("killed.txt")).toEqual([])
+          yield* cli("resume", "killed", "--approve")
+          const second = yield* worker
+          yield* second.line(has({ event: "completed", run_id: "killed" }))
+          expect(yield* contents("killed.txt")).toEqual(["hello"])
+        }),
+      )
+    })
+  })
+}
+
+describe.skipIf(!CodingAgents.claude.isInstalled)("claude-agent-acp, which asks a question", () => {
+  layer(NodeContext.layer, { excludeTestServices: true })((it) => {
+    it.scoped("has its form filled in at the command line", () =>
+      Effect.gen(function* () {
+        const question = {
+          question: "Which colour?",
+          header: "Colour",
+          multiSelect: false,
+          options: [
+            { label: "Red", description: "As fire" },
+            { label: "Blue", description: "As the sea" },
+          ],
+        }
+        let count = 0
+        const { cli, worker } = yield* setUp(CodingAgents.claude, (body) => {
+          count += 1
+          if (count <= 2) return { tool: "AskUserQuestion", input: { questions: [question] } }
+          const chosen = /Which colour\?\\*"=\\*"(\w+)/.exec(body)?.[1]
+          return { text: `It is ${chosen}.` }
+        })
+        const working = yield* worker
+        yield* cli("submit", "--agent", "coder", "--id", "form", "Paint it")
+        yield* working.line(has({ event: "suspended", run_id: "form" }))
+        expect((yield* cli("runs", "get", "form")).stdout).toContain("Which colour?")
+        yield* cli("resume", "form", "--result", '{"question_0":"Blue"}')
+        yield* working.line(has({ event: "completed", run_id: "form" }))
+        expect((yield* cli("watch", "form")).stdout).toContain("It is Blue.")
+      }),
+    )
+  })
+})

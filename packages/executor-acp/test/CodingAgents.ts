@@ -1,0 +1,96 @@
+/**
+ * Agents as npm has them, each in a home of its own, with a model that a test plays.
+ *
+ * They are too large to be dependencies of each checkout: `node scripts/check-agents.mjs` installs them, and runs the tests
+ * that need them.
+ */
+import { Effect, type Scope } from "effect"
+import { existsSync } from "node:fs"
+import { mkdir, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as AnthropicModel from "./AnthropicModel.js"
+import type { Answer, Server } from "./ModelServer.js"
+import * as ResponsesModel from "./ResponsesModel.js"
+
+export interface CodingAgent {
+  readonly name: string
+  readonly command: string
+  readonly isInstalled: boolean
+  /** A model of the kind that it talks to; `answer` has the body of a request. */
+  readonly model: (answer: (body: string) => Answer) => Effect.Effect<Server, never, Scope.Scope>
+  /** Its environment: a home at `root`, where the only model is the one at `url`. */
+  readonly environment: (root: string, url: string) => Effect.Effect<Readonly<Record<string, string>>>
+  /** What its model answers to write `text` into a file of the working folder. */
+  readonly write: (file: string, text: string, body: string) => Answer
+}
+
+const installed = (name: string) => {
+  const command = fileURLToPath(
+    new URL(`../../../node_modules/.cache/agents/node_modules/.bin/${name}`, import.meta.url),
+  )
+  return { name, command, isInstalled: existsSync(command) }
+}
+
+/** What would leave this machine finds nothing. */
+const proxies = {
+  HTTP_PROXY: "http://127.0.0.1:9",
+  HTTPS_PROXY: "http://127.0.0.1:9",
+  NO_PROXY: "127.0.0.1",
+}
+
+const claude: CodingAgent = {
+  ...installed("claude-agent-acp"),
+  model: AnthropicModel.make,
+  environment: (root, url) =>
+    Effect.succeed({
+      HOME: root,
+      ANTHROPIC_BASE_URL: url,
+      ANTHROPIC_API_KEY: "none",
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+      DISABLE_AUTOUPDATER: "1",
+      ...proxies,
+    }),
+  write: (file, text, body) => {
+    const [, folder] = /[Ww]orking directory: ([^\\"]+)/.exec(body) ?? []
+    return { tool: "Write", input: { file_path: join(folder ?? "/nowhere", file), content: text } }
+  },
+}
+
+const codex: CodingAgent = {
+  ...installed("codex-acp"),
+  model: ResponsesModel.make,
+  environment: (root, url) => {
+    const home = join(root, ".codex")
+    const settings = `
+model = "gpt-5.5"
+model_provider = "local"
+
+[model_providers.local]
+name = "Local"
+base_url = "${url}/v1"
+wire_api = "responses"
+requires_openai_auth = false
+
+[analytics]
+enabled = false
+`
+    return Effect.as(
+      Effect.promise(async () => {
+        await mkdir(home)
+        await writeFile(join(home, "config.toml"), settings)
+      }),
+      { HOME: root, CODEX_HOME: home, NO_BROWSER: "1", ...proxies },
+    )
+  },
+  write: (file, text) => ({
+    tool: "exec_command",
+    input: {
+      cmd: `printf %s '${text}' > ${file}`,
+      sandbox_permissions: "require_escalated",
+      justification: `Write ${file}?`,
+    },
+  }),
+}
+
+export { claude, codex }
