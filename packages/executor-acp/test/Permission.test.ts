@@ -195,7 +195,7 @@ describe("a question", () => {
       const events = yield* TestRuns.eventsOf(runId)
       deepStrictEqual(
         events.flatMap((event) =>
-          event.type === "TOOL_CALL_RESULT" ? [[event.toolCallId.split("-")[0], event.content]] : [],
+          event.type === "TOOL_CALL_RESULT" ? [[String(event.toolCallId).split("-")[0], event.content]] : [],
         ),
         [["beside", "what b holds"]],
       )
