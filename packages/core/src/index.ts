@@ -1,5 +1,6 @@
 export * as Access from "./Access.js"
 export * as AgUiChunks from "./AgUiChunks.js"
+export * as AgUiMembers from "./AgUiMembers.js"
 export * as AgUiMessages from "./AgUiMessages.js"
 export * as AgentEvent from "./AgentEvent.js"
 export * as Answers from "./Answers.js"

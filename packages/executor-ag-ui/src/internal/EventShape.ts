@@ -8,7 +8,7 @@
  */
 import { EventType, omitOptionalNulls } from "@ag-ui/core"
 import { EventSchemas } from "@ag-ui/core/schemas"
-import type { AgentEvent } from "@runlease/core"
+import { type AgentEvent, AgUiMembers } from "@runlease/core"
 import { Either, Predicate } from "effect"
 
 type Event = AgentEvent.LogEvent
@@ -18,10 +18,6 @@ const types: ReadonlySet<string> = new Set(Object.values(EventType))
 /** Whether the schema describes events of this type. */
 export const isKnown = ({ type }: Event): boolean => types.has(type)
 
-const parts = new Set(["text", "image", "audio", "video", "document"])
-const sources = new Set(["data", "url", "file"])
-const roles = new Set(["developer", "system", "assistant", "user", "tool", "activity", "reasoning"])
-const operations = new Set(["add", "remove", "replace", "move", "copy", "test"])
 const runOutcomes = new Set(["success", "interrupt", "cancelled"])
 const subagentOutcomes = new Set(["success", "suspended"])
 
@@ -31,39 +27,11 @@ interface Recognized {
   readonly dropped: ReadonlyArray<string>
 }
 
-/** A member of a later version: what is no text there is a wrong value, which the schema rejects. */
-const isUnknown = (member: unknown, field: string, known: ReadonlySet<string>): boolean =>
-  Predicate.isRecord(member) && typeof member[field] === "string" && !known.has(member[field])
-
 const recognize = (event: Event): Recognized => {
-  const dropped: Array<string> = []
-  const drop = (path: string) => {
-    dropped.push(path)
-    return []
-  }
-  const each = (values: unknown, path: string, f: (value: unknown, path: string) => ReadonlyArray<unknown>) =>
-    Array.isArray(values) ? values.flatMap((value: unknown, index) => f(value, `${path}.${index}`)) : values
-  const contentOf = (content: unknown, path: string) =>
-    each(content, path, (part, at) =>
-      isUnknown(part, "type", parts) ||
-      (Predicate.isRecord(part) && isUnknown(part["source"], "type", sources))
-        ? drop(at)
-        : [part],
-    )
-  const patchOf = (patch: unknown, path: string) =>
-    each(patch, path, (operation, at) => (isUnknown(operation, "op", operations) ? drop(at) : [operation]))
-  const messagesOf = (messages: unknown, path: string) =>
-    each(messages, path, (message, at) => {
-      if (isUnknown(message, "role", roles)) return drop(at)
-      return [
-        Predicate.isRecord(message) && Array.isArray(message["content"])
-          ? { ...message, content: contentOf(message["content"], `${at}.content`) }
-          : message,
-      ]
-    })
+  const reader = AgUiMembers.make()
   const outcomeOf = (known: ReadonlySet<string>): Event => {
-    if (!isUnknown(event["outcome"], "type", known)) return event
-    drop("outcome")
+    if (!AgUiMembers.isUnknown(event["outcome"], "type", known)) return event
+    reader.drop("outcome")
     const { outcome: _outcome, ...rest } = event
     return rest
   }
@@ -71,17 +39,17 @@ const recognize = (event: Event): Recognized => {
   const recognized = (): Event => {
     switch (event.type) {
       case "TOOL_CALL_RESULT":
-        return { ...event, content: contentOf(event["content"], "content") }
+        return { ...event, content: reader.content(event["content"], "content") }
       case "MESSAGES_SNAPSHOT":
-        return { ...event, messages: messagesOf(event["messages"], "messages") }
+        return { ...event, messages: reader.messages(event["messages"], "messages") }
       case "STATE_DELTA":
-        return { ...event, delta: patchOf(event["delta"], "delta") }
+        return { ...event, delta: reader.patch(event["delta"], "delta") }
       case "ACTIVITY_DELTA":
-        return { ...event, patch: patchOf(event["patch"], "patch") }
+        return { ...event, patch: reader.patch(event["patch"], "patch") }
       case "RUN_STARTED": {
         const { input } = event
         return Predicate.isRecord(input)
-          ? { ...event, input: { ...input, messages: messagesOf(input["messages"], "input.messages") } }
+          ? { ...event, input: { ...input, messages: reader.messages(input["messages"], "input.messages") } }
           : event
       }
       case "RUN_FINISHED":
@@ -92,7 +60,7 @@ const recognize = (event: Event): Recognized => {
         return event
     }
   }
-  return { event: recognized(), dropped }
+  return { event: recognized(), dropped: reader.dropped }
 }
 
 /**

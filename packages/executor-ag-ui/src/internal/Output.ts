@@ -1,5 +1,5 @@
 /** What a remote agent sends, as events of the run. */
-import { AgentEvent, AgUiChunks, type Executor } from "@runlease/core"
+import { AgentEvent, AgUiChunks, AgUiMembers, type Executor } from "@runlease/core"
 import { Chunk, type Duration, Effect, Either, Option, Schema, Stream } from "effect"
 import * as EventShape from "./EventShape.js"
 import { excerpt, final, passing } from "./Failure.js"
@@ -59,11 +59,9 @@ const eventOf = (
     : malformed(AgentEvent.problemOf(value.value) ?? "it is no event")
 }
 
-const protocolVersion = /^1\.[01]$/
-
 const versionWarnings = (event: Event): ReadonlyArray<string> => {
   const version = event["protocolVersion"]
-  return event.type !== "RUN_STARTED" || version === undefined || protocolVersion.test(String(version))
+  return event.type !== "RUN_STARTED" || version === undefined || AgUiMembers.isKnownVersion(String(version))
     ? []
     : [`The agent speaks AG-UI ${excerpt(String(version), 20)}, of which this executor may not know all`]
 }

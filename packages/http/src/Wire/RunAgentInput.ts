@@ -3,14 +3,17 @@
  *
  * @since 0.1.0
  */
-import { omitOptionalNulls } from "@ag-ui/core"
 import { RunAgentInputSchema } from "@ag-ui/core/schemas"
 import { Ids } from "@runlease/core"
 import { ParseResult, Schema } from "effect"
 import { z } from "zod/v4"
+import * as Leniency from "../agui/Leniency.js"
 
-/** `runId` is the public id of the run, so it is one. */
-export type RunAgentInput = z.output<typeof RunAgentInputSchema> & { readonly runId: Ids.RunId }
+/** `runId` is the public id of the run, so it is one. `warnings` is what our log should say of the input. */
+export type RunAgentInput = z.output<typeof RunAgentInputSchema> & {
+  readonly runId: Ids.RunId
+  readonly warnings: ReadonlyArray<string>
+}
 
 const ownRules = Schema.Struct({ threadId: Ids.text(1024), runId: Ids.NewRunId })
 
@@ -37,7 +40,8 @@ const { $schema: _, ...jsonSchema } = z.toJSONSchema(RunAgentInputSchema, {
 })
 
 /**
- * By the schema of the protocol itself; what it does not name is kept. Optional fields that are null count as absent.
+ * By the schema of the protocol itself; fields that it does not name are kept. Optional fields that are null count as
+ * absent. Parts and messages that it does not name are left out.
  *
  * Source: `RunAgentInputSchema` of `@ag-ui/core`.
  *
@@ -48,7 +52,8 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
   [],
   {
     decode: () => (value, options, ast) => {
-      const parsed = RunAgentInputSchema.safeParse(omitOptionalNulls(value, "RunAgentInput"))
+      const { input: lenient, warnings } = Leniency.of(value)
+      const parsed = RunAgentInputSchema.safeParse(lenient)
       if (!parsed.success) {
         const { path, says } = problemOf(parsed.error.issues)
         const [first, ...rest] = path
@@ -61,6 +66,7 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
       return ParseResult.map(ParseResult.validate(ownRules)(input, options), ({ runId }) => ({
         ...input,
         runId,
+        warnings,
       }))
     },
     encode: () => ParseResult.succeed,

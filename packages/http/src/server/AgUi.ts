@@ -22,6 +22,9 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
       Effect.gen(function* () {
         const { projectId } = yield* Caller.apiKey
         const ports = yield* Caller.ports
+        yield* Effect.forEach(payload.warnings, (warning) =>
+          Effect.logWarning(`Run ${payload.runId}: ${warning}`),
+        )
         const thread = yield* Thread.make(projectId, payload.threadId)
         const agentId = path.agent_id
         const submitted = Submit.submit(ports, thread, payload, {

@@ -5,13 +5,42 @@ import { type AgentStateMutation, type BaseEvent, HttpAgent, type RunAgentParame
 import { it } from "@effect/vitest"
 import { type Access, ControlPlane, Ids, RequestSnapshot, Executors, type Run } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Data, Effect, Fiber, Layer, Option, Queue, Schedule, type Scope } from "effect"
+import {
+  Context,
+  Data,
+  Effect,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Option,
+  Queue,
+  Schedule,
+  type Scope,
+} from "effect"
 import { serve, Served } from "../serving.js"
 
 export type Store = Layer.Layer<ControlPlane.ControlPlane | Access.Access, unknown>
 
+/** What the server warns of, oldest first. */
+class Warnings extends Context.Tag("test/Warnings")<Warnings, Array<string>>() {
+  static readonly layer = Layer.unwrapEffect(
+    Effect.sync(() => {
+      const told: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === LogLevel.Warning) told.push([message].flat().map(String).join(" "))
+      })
+      return Layer.merge(Layer.succeed(Warnings, told), Logger.add(logger))
+    }),
+  )
+}
+
+/** The warnings since the last look. */
+export const warnings = Effect.map(Warnings, (told): ReadonlyArray<string> => told.splice(0))
+
 /** A server over a store, and the ports of its project, which are the worker's. */
-export const served = (store: Store) => Layer.provideMerge(ControlPlane.layerProject(), serve(store))
+export const served = (store: Store) =>
+  Layer.provideMerge(ControlPlane.layerProject(), serve(store)).pipe(Layer.provideMerge(Warnings.layer))
 
 /** Declares tests that each get a server of their own. */
 export const tester =

@@ -9,13 +9,15 @@ import {
   type Run,
   Runs,
   WorkerRegistry,
+  AgentEvent,
+  AgUiMessages,
 } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Queue, Schedule, Stream } from "effect"
 import { maxBytes } from "../../src/Body.js"
 import { type Call, call } from "../raw.js"
-import { connect, echo, tester, untilStatus, whole } from "./HttpAgents.js"
+import { connect, echo, tester, untilStatus, warnings, whole } from "./HttpAgents.js"
 
 const test = tester(MemoryControlPlane.layer)
 
@@ -90,6 +92,76 @@ describe("the request of an AG-UI client", () => {
   )
 
   test(
+    "is served without what AG-UI 1.0 does not have, and a warning says so",
+    Effect.gen(function* () {
+      const next = yield* keeper
+      const text = { type: "text", text: "hello" }
+      const messages = [
+        { id: "m0", role: "king", content: "obey" },
+        user([
+          { type: "hologram", of: "it" },
+          { type: "image", source: { type: "moon", value: "x" } },
+          { ...text, later: true },
+        ]),
+        { id: "m2", role: "tool", toolCallId: "c", content: [{ type: "hologram" }, text] },
+      ]
+      yield* post(input({ messages, protocolVersion: "2.0-draft" }))
+      const { snapshot } = yield* next
+      deepStrictEqual(AgUiMessages.toAgUi(snapshot.messages), [
+        user([{ ...text, later: true }]),
+        { id: "m2", role: "tool", toolCallId: "c", content: [text] },
+      ])
+      const places = ["messages.0", "messages.1.content.0", "messages.1.content.1", "messages.2.content.0"]
+      deepStrictEqual(yield* warnings, [
+        'Run r: the client speaks version "2.0-draft" of AG-UI, of which this server may not know all',
+        "Run r: the client sent 4 messages or parts that AG-UI 1.0 does not have, which are left out: " +
+          places.join(", "),
+      ])
+    }),
+  )
+
+  test(
+    "may hold binary parts, as clients older than 1.0 write them",
+    Effect.gen(function* () {
+      const next = yield* keeper
+      const content = [
+        { type: "binary", mimeType: "image/png", data: "AAAA", filename: "a.png" },
+        { type: "binary", mimeType: "application/pdf", url: "https://example.org/a.pdf" },
+        { type: "binary", mimeType: "text/plain", id: "f1", url: null },
+      ]
+      yield* post(input({ messages: [user(content)] }))
+      const [message] = AgUiMessages.toAgUi((yield* next).snapshot.messages)
+      deepStrictEqual(message?.["content"], [
+        {
+          type: "image",
+          source: { type: "data", value: "AAAA", mimeType: "image/png" },
+          metadata: { filename: "a.png" },
+        },
+        {
+          type: "document",
+          source: { type: "url", value: "https://example.org/a.pdf", mimeType: "application/pdf" },
+        },
+        { type: "document", source: { type: "file", value: "f1", mimeType: "text/plain" } },
+      ])
+      deepStrictEqual(yield* warnings, [])
+    }),
+  )
+
+  test(
+    "is served as its version or as the one before, by a newer client too",
+    Effect.gen(function* () {
+      yield* TestWorker.start(echo)
+      for (const protocolVersion of ["1.1", "1.0", "later", ""]) {
+        const { text } = yield* post(
+          input({ runId: `of ${protocolVersion}`, protocolVersion, messages: [user("hello")] }),
+        )
+        assertTrue(text.includes('"protocolVersion":"1.0"') && text.includes("You said: hello"))
+      }
+      strictEqual((yield* warnings).length, 2)
+    }),
+  )
+
+  test(
     "names the conversation by its thread, within the project",
     Effect.gen(function* () {
       yield* keeper
@@ -160,6 +232,32 @@ describe("the request of an AG-UI client", () => {
       const older = yield* endOf({ runId: "old", threadId: "old" })
       deepStrictEqual([older.type, older.outcome], ["RUN_FINISHED", undefined])
       strictEqual((yield* TestRuns.getRun(Ids.RunId.make("old"))).status, "waiting")
+    }),
+  )
+
+  test(
+    "is answered without what a client of no version refuses, and a warning says so",
+    Effect.gen(function* () {
+      const content: ReadonlyArray<AgentEvent.ContentPart> = [
+        { type: "text", text: "a picture" },
+        { type: "image", source: { type: "url", value: "https://example.org/a.png" } },
+      ]
+      yield* TestWorker.start(
+        Executors.make(() =>
+          Stream.make(AgentEvent.toolCallStart("c", "look"), AgentEvent.toolCallEnd("c"), {
+            ...AgentEvent.toolCallResult("c", "c-result", ""),
+            content,
+          }),
+        ),
+      )
+      const current = yield* post(input({ runId: "new", protocolVersion: "1.0" }))
+      assertTrue(current.text.includes(JSON.stringify(content)))
+      deepStrictEqual(yield* warnings, [])
+      const older = yield* post(input({ runId: "old" }))
+      assertTrue(older.text.includes('"content":"a picture"'))
+      deepStrictEqual(yield* warnings, [
+        "The client of run old declares no version of AG-UI, so it was sent tool results without 1 of their parts, which are no text",
+      ])
     }),
   )
 
@@ -262,7 +360,7 @@ describe("the request of an AG-UI client", () => {
         [yield* post(input({ threadId: long })), 400, "invalid_request", "threadId"],
         [yield* post(input({ messages: {} })), 400, "invalid_request", "messages"],
         [
-          yield* post(input({ messages: [{ id: "m", role: "king", content: "" }] })),
+          yield* post(input({ messages: [{ id: "m", role: 5, content: "" }] })),
           400,
           "invalid_request",
           "messages.0.role",
@@ -274,6 +372,13 @@ describe("the request of an AG-UI client", () => {
           "invalid_request",
           "messages.0.content.0.text",
         ],
+        [
+          yield* post(input({ messages: [user([{ type: "image", source: { type: "url", value: 5 } }])] })),
+          400,
+          "invalid_request",
+          "messages.0.content.0.source.value",
+        ],
+        [yield* post(input({ protocolVersion: 1 })), 400, "invalid_request", "protocolVersion"],
         [yield* post(input({ tools: [{ name: "n" }] })), 400, "invalid_request", "tools.0.description"],
         [
           yield* post(input({ resume: [{ interruptId: "i", status: "maybe" }] })),
