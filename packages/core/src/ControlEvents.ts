@@ -133,6 +133,28 @@ const withTold = (event: AgentEvent.LogEvent, { metadata, result }: Outcome): Ag
   })
 }
 
+/** The result of a tool call that a cancellation leaves without one. `owner` is its subagent. */
+export const cancelledCall = ({
+  id,
+  owner,
+}: {
+  readonly id: string
+  readonly owner?: string | undefined
+}): AgentEvent.AgentEvent => ({
+  ...AgentEvent.toolCallFailure(`runlease-result-${id}`, id, "This tool call was cancelled"),
+  ...(owner === undefined ? {} : { subagentRunId: owner }),
+})
+
+/** Closes what is open when a run is cancelled: each tool call without a result gets one that says so. */
+const cancellations = (state: LogState.LogState): ReadonlyArray<AgentEvent.LogEvent> => [
+  ...(state.unanswered ?? []).map(cancelledCall),
+  ...LogState.closings(state).flatMap((closing) =>
+    closing.type === "TOOL_CALL_END"
+      ? [closing, cancelledCall({ id: String(closing["toolCallId"]) })]
+      : [closing],
+  ),
+]
+
 /** When a run ends: `lastAttempt` is the one that ended it without an outcome of its own, if one did. */
 export const ended = (
   subject: Subject,
@@ -141,7 +163,7 @@ export const ended = (
   lastAttempt: PastAttempt | null = null,
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
-  ...LogState.closings(state),
+  ...(outcome.status === "cancelled" ? cancellations(state) : LogState.closings(state)),
   ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null)]),
   withTold(withUsage(end(subject, outcome), state), outcome),
 ]

@@ -19,9 +19,16 @@ const OpenItem = Schema.Struct({
 })
 type OpenItem = typeof OpenItem.Type
 
+/** A tool call that has ended and has no result. `owner` is its subagent. */
+const Unanswered = Schema.Struct({ id: Schema.String, owner: Schema.optional(Schema.String) })
+type Unanswered = typeof Unanswered.Type
+
+/** How many calls without a result are kept, the latest: an executor may never give one. */
+const maxUnanswered = 100
+
 /**
  * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
- * opening. `usage`: what requests to models used since then, if any did.
+ * opening. `usage`: what requests to models used since then, if any did. `unanswered`: the calls without a result, if any.
  *
  * @since 0.1.0
  * @category models
@@ -30,6 +37,7 @@ export const LogState = Schema.Struct({
   started: Schema.Boolean,
   open: Schema.Array(OpenItem),
   usage: Schema.optional(Schema.Array(TokenUsage.TokenUsage)),
+  unanswered: Schema.optional(Schema.Array(Unanswered)),
 })
 export type LogState = typeof LogState.Type
 
@@ -76,6 +84,21 @@ export const misplaced = (state: LogState, event: LogEvent): boolean => {
   return closing !== undefined && !state.open.some((item) => same(item, closing))
 }
 
+const withUnanswered = (
+  { unanswered: _unanswered, ...state }: LogState,
+  calls: ReadonlyArray<Unanswered>,
+): LogState => (calls.length === 0 ? state : { ...state, unanswered: calls.slice(-maxUnanswered) })
+
+const answered = (state: LogState, id: unknown): LogState => {
+  const { unanswered } = state
+  return unanswered?.some((call) => call.id === id) === true
+    ? withUnanswered(
+        state,
+        unanswered.filter((call) => call.id !== id),
+      )
+    : state
+}
+
 /**
  * The state after one more event. An event that opens and closes nothing gives the same object back.
  *
@@ -91,6 +114,7 @@ export const next = (state: LogState, event: LogEvent): LogState => {
       ? state
       : { ...state, open: [...state.open, opening] }
   }
+  if (event.type === "TOOL_CALL_RESULT") return answered(state, event["toolCallId"])
   const closing = itemOf(closes, event)
   if (closing === undefined) {
     return Option.match(TokenUsage.fromEvent(event), {
@@ -99,7 +123,12 @@ export const next = (state: LogState, event: LogEvent): LogState => {
     })
   }
   const index = state.open.findIndex((item) => same(item, closing))
-  return index < 0 ? state : { ...state, open: state.open.toSpliced(index, 1) }
+  if (index < 0) return state
+  const closed = { ...state, open: state.open.toSpliced(index, 1) }
+  if (closing.kind !== "tool") return closed
+  const owner = event["subagentRunId"]
+  const call = typeof owner === "string" ? { id: closing.id, owner } : { id: closing.id }
+  return withUnanswered(closed, [...(state.unanswered ?? []), call])
 }
 
 export const afterAll = (state: LogState, events: ReadonlyArray<LogEvent>): LogState =>

@@ -305,7 +305,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         return Effect.zipRight(record.begun, cancel)
       }),
       Effect.matchEffect({
-        onFailure: (failure) => Effect.zipRight(emit(updates.close()), events.fail(failure)),
+        onFailure: (failure) =>
+          Effect.zipRight(
+            emit([...(onlyCalls ? updates.cancelCalls(unanswered) : []), ...updates.close()]),
+            events.fail(failure),
+          ),
         onSuccess: (response) =>
           emitWork([...updates.close(), Ending.of(run, name, sessionId, response, updates.metadata())]).pipe(
             Effect.zipRight(events.end),

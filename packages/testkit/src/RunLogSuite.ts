@@ -405,6 +405,37 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "marks the tool calls that a cancellation leaves without a result",
+      Effect.gen(function* () {
+        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        const call = (id: string) => [AgentEvent.toolCallStart(id, "search"), AgentEvent.toolCallEnd(id)]
+        yield* TestRuns.append(held, [
+          ...call("answered"),
+          AgentEvent.toolCallResult("answer", "answered", "found"),
+          ...call("running"),
+          AgentEvent.toolCallStart("written", "search"),
+        ])
+        const { latestEventId } = yield* TestRuns.getRun(held.runId)
+        const runs = yield* Runs
+        yield* runs.cancel(held.runId)
+        const closings = yield* TestRuns.eventsOf(held.runId, latestEventId)
+        deepStrictEqual(
+          closings.map(({ toolCallId, type }) => [type, toolCallId]),
+          [
+            ["TOOL_CALL_RESULT", "running"],
+            ["TOOL_CALL_END", "written"],
+            ["TOOL_CALL_RESULT", "written"],
+            ["RUN_FINISHED", undefined],
+          ],
+        )
+        for (const event of closings.filter(({ type }) => type === "TOOL_CALL_RESULT")) {
+          assertTrue(AgentEvent.isToolCallFailure(event))
+          strictEqual(event["content"], "This tool call was cancelled")
+        }
+      }),
+    )
+
+    test(
       "closes what is open before the end",
       Effect.gen(function* () {
         const held = yield* TestRuns.hold(yield* TestRuns.register())

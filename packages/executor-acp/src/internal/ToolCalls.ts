@@ -1,5 +1,5 @@
 /** The tool calls of an agent, each put together from all that was said of it. */
-import { AgentEvent, Json } from "@runlease/core"
+import { AgentEvent, ControlEvents, Json } from "@runlease/core"
 import { Predicate } from "effect"
 import * as Bounded from "./Bounded.js"
 import * as ReportedTerminals from "./ReportedTerminals.js"
@@ -162,6 +162,14 @@ export const make = ({ suffix, terminalOutput }: Options) => {
       const { status: _, ...question } = update
       return take(before === undefined ? question : { ...question, title: before.said.title }, true)
     },
+    /** The results of calls that the agent has not done, and does not do since it is cancelled. */
+    cancel: (excluded: ReadonlySet<string>): Events =>
+      Array.from(calls.values()).flatMap((call) => {
+        if (call.done || excluded.has(call.toolCallId)) return []
+        const [next, events] = args(call)
+        calls.set(call.toolCallId, { ...next, done: true })
+        return [...events, ControlEvents.cancelledCall(call)]
+      }),
     /** Ends the calls whose arguments never came. */
     close: (): Events =>
       Array.from(calls.values()).flatMap((call) => {

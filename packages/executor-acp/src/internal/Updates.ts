@@ -37,6 +37,8 @@ export interface Updates {
   readonly onCancelled: (update: unknown, excluded: ReadonlySet<string>) => Events
   /** The events of a tool call that the agent asks about, and the call as it is known now. */
   readonly asked: (call: Update.ToolCall) => readonly [Events, ToolCalls.Known]
+  /** The results of the calls that a cancellation leaves undone, but for the ones in `excluded`. */
+  readonly cancelCalls: (excluded: ReadonlySet<string>) => Events
   /** The events that end what is open. */
   readonly close: () => Events
   /** The latest `usage_update`, and the title that the agent gave its session. */
@@ -159,6 +161,7 @@ export const make = ({ messageId, ...options }: Options): Updates => {
       const [events, known] = calls.asked(call)
       return [[...closing, ...events], known]
     },
+    cancelCalls: calls.cancel,
     close: () => [...close(() => true), ...calls.close()],
     metadata: () => metadata,
   }

@@ -16,12 +16,16 @@ export interface Entry {
   readonly text: string
 }
 
-/** `open` holds the closings of what is open, in the order of opening. */
+/**
+ * `open` holds the closings of what is open, in the order of opening. `calls` are the results that a cancellation would give
+ * to the calls that have ended without one.
+ */
 export interface ModelLog {
   readonly entries: ReadonlyArray<Entry>
   readonly sequence: number
   readonly started: boolean
   readonly open: ReadonlyArray<string>
+  readonly calls: ReadonlyArray<string>
 }
 
 export interface PastAttempt {
@@ -30,7 +34,7 @@ export interface PastAttempt {
   readonly ended: "lease_expired" | "released" | "retry"
 }
 
-export const empty: ModelLog = { entries: [], sequence: 0, started: false, open: [] }
+export const empty: ModelLog = { entries: [], sequence: 0, started: false, open: [], calls: [] }
 
 /** For each type that opens something, the type that closes it and the field that both name it by. */
 const pairs: Record<string, readonly [string, string]> = {
@@ -54,7 +58,24 @@ const own = (log: ModelLog, ...texts: ReadonlyArray<string>): ModelLog => ({
   entries: [...log.entries, ...texts.map((text) => ({ sequence: null, text }))],
 })
 
-const closed = (log: ModelLog): ModelLog => ({ ...own(log, ...log.open.toReversed()), open: [] })
+/** The result that a cancellation gives to the call that `closing` ends, if it ends one. */
+const resultAfter = (closing: string): ReadonlyArray<string> =>
+  closing.startsWith("TOOL_CALL_END ") ? [closing.replace("TOOL_CALL_END", "TOOL_CALL_RESULT")] : []
+
+const closed = (log: ModelLog): ModelLog => {
+  const closings = log.open.toReversed()
+  return { ...own(log, ...closings), open: [], calls: [...log.calls, ...closings.flatMap(resultAfter)] }
+}
+
+const cancelled = (log: ModelLog): ModelLog => ({
+  ...own(
+    log,
+    ...log.calls,
+    ...log.open.toReversed().flatMap((closing) => [closing, ...resultAfter(closing)]),
+  ),
+  open: [],
+  calls: [],
+})
 
 export const opened = (log: ModelLog): ModelLog =>
   log.started ? log : { ...own(log, "RUN_STARTED"), started: true }
@@ -78,6 +99,7 @@ export const claimed = (
 export const suspended = (log: ModelLog): ModelLog => ({
   ...own(closed(opened(log)), "RUN_FINISHED interrupt"),
   started: false,
+  calls: [],
 })
 
 export const ended = (
@@ -86,7 +108,7 @@ export const ended = (
   error: string | null,
   last: PastAttempt | null,
 ): ModelLog => {
-  const ready = closed(opened(log))
+  const ready = (status === "cancelled" ? cancelled : closed)(opened(log))
   const outcome =
     status === "failed" ? `RUN_ERROR ${error}` : `RUN_FINISHED ${status === "completed" ? "success" : status}`
   return own(ready, ...(last === null ? [] : [markText(last, null)]), outcome)
@@ -96,9 +118,11 @@ const appendedOne = (log: ModelLog, event: LogEvent): ModelLog => {
   const sequence = log.sequence + 1
   const closing = closingOf(event)
   const closes = namedAsClosing(event)
+  const ended = closes !== undefined && log.open.includes(closes) ? resultAfter(closes) : []
   return {
     ...log,
     sequence,
+    calls: [...log.calls, ...ended],
     entries: [...log.entries, { sequence, text: canonicalJson(event) }],
     open: closing === undefined ? log.open.filter((each) => each !== closes) : [...log.open, closing],
   }
@@ -154,6 +178,8 @@ const ownText = (event: LogEvent, workerNumber: (id: string) => number): string 
         attempt === undefined ? null : { attempt, worker: workerNumber(worker_id ?? "") },
       )
     }
+    case "TOOL_CALL_RESULT":
+      return `TOOL_CALL_RESULT ${String(event["toolCallId"])}`
     default:
       return namedAsClosing(event) ?? event.type
   }
