@@ -7,10 +7,13 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
-import { folder, has, refuseToWork, room, run, start } from "./Processes.js"
+import { folder, has, refuseToWork, room, run, start, write } from "./Processes.js"
 
 /** The stand-in of the example. */
 const codingAgent = fileURLToPath(new URL("../../../examples/coding-agent/agent/agent.mjs", import.meta.url))
+
+/** One that does as a script says. */
+const scriptedAgent = fileURLToPath(new URL("../../executor-acp/test/fixtures/agent.mjs", import.meta.url))
 
 /** A server on loopback, and its URL. */
 const serving = (answer: RequestListener) =>
@@ -129,6 +132,35 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
     }),
   )
 
+  it.scoped("is a coding agent that demands a login, which a flag names", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const script = yield* write(
+        cwd,
+        "script.json",
+        JSON.stringify({ auth: true, steps: [{ say: "I am in." }] }),
+      )
+      const line = `${process.execPath} ${scriptedAgent} token ${script}`
+      for (const [flags, id, text] of [
+        [[], "out", "name one of its ways as authMethod: Key (key)"],
+        [["--auth-method", "key"], "in", "I am in."],
+      ] as const) {
+        const worker = yield* start(["worker", "--json", "--acp", line, ...flags], { cwd, env })
+        yield* worker.line(has({ event: "registered" }))
+        const { stderr, stdout } = yield* run(
+          ["submit", "--agent", "coder", "--id", id, "--watch", "hello"],
+          {
+            cwd,
+            env,
+          },
+        )
+        expect(stdout + stderr).toContain(text)
+        yield* worker.signal("SIGTERM")
+        yield* worker.ended
+      }
+    }),
+  )
+
   it.scoped("is said to be unknown, or to lack a key", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
@@ -146,6 +178,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
           ["--command", "true", "--unknown-mode", "refuse"],
           "--unknown-mode goes with --acp, not with --command",
         ],
+        [["--command", "true", "--auth-method", "key"], "--auth-method goes with --acp, not with --command"],
         [["--system", "Be brief."], "--system goes with --model"],
       ] as const
       yield* refuseToWork(refusals, 64, { cwd, env })

@@ -65,7 +65,7 @@ export const pidsOf = (token: string) =>
 
 /** Looks until it is so. */
 export const until = <A, E, R>(look: Effect.Effect<A, E, R>, is: (value: A) => boolean) =>
-  look.pipe(Effect.delay("20 millis"), Effect.repeat({ until: is }), Effect.timeout("20 seconds"))
+  look.pipe(Effect.delay("20 millis"), Effect.repeat({ until: is }), Effect.timeout("100 seconds"))
 
 export interface Subject {
   readonly options: AcpExecutor.Options

@@ -25,6 +25,10 @@ const options = Describe.grouped("A coding agent", {
     ),
     Options.optional,
   ),
+  authMethod: Options.text("auth-method").pipe(
+    Options.withDescription("The id of the agent's way to log in, where it demands one, such as api-key"),
+    Options.optional,
+  ),
   worktreeOf: Options.text("worktree-of").pipe(
     Options.withDescription("A git repository, of which each conversation gets a worktree"),
     Options.optional,
@@ -40,7 +44,7 @@ export const way = Way.make({
   example: '"opencode acp"',
   options,
   startsProcesses: true,
-  executor: ({ acp, permission, unknownMode, worktreeOf }, processes) =>
+  executor: ({ acp, authMethod, permission, unknownMode, worktreeOf }, processes) =>
     Option.map(acp, (line) => {
       const { env, grace, passEnv, rest, workRoot } = processes
       const [command, ...args] = [...parseArgsStringToArgv(line), ...rest]
@@ -59,6 +63,7 @@ export const way = Way.make({
               workRoot: workRoot ?? defaultWorkRoot,
               killAfter: grace,
               unknownMode: Option.getOrElse(unknownMode, () => "warn" as const),
+              ...(Option.isSome(authMethod) ? { authMethod: authMethod.value } : {}),
               ...(Option.isSome(worktreeOf) ? { worktreeOf: worktreeOf.value } : {}),
             }),
           )
