@@ -8,6 +8,7 @@
  * | `toolCalls` | `tool_call` parts: `toolCallId`, `toolName`, `args` (the JSON text as given) |
  * | a tool message | a `tool_result` part: `toolCallId`, `result`, `isError` and `error` when it failed |
  * | reasoning, activity | a `reasoning` part: `text`; an `activity` part: `activityType`, `content` |
+ * | `encryptedValue` | that of the `reasoning`, `text` or `tool_call` part |
  *
  * What one side has no place for is in the message's `metadata` under `runlease`, and comes back from there.
  *

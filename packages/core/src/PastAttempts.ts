@@ -38,8 +38,8 @@ export interface LoggedCall {
  * conversation, or it died or was handed back, and what it said is void.
  *
  * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, and tool messages, whose parts
- * are `tool_result`. A part has the `encryptedValue` that the log gives its message or call. `customs` are the
- * executor's own CUSTOM events.
+ * are `tool_result`. A part has the `encryptedValue` that the log gives its message or call. `messageIds` are the ids that
+ * AG-UI clients know these messages by. `customs` are the executor's own CUSTOM events.
  *
  * @since 0.1.0
  * @category models
@@ -47,6 +47,7 @@ export interface LoggedCall {
 export interface PastAttempt {
   readonly waited: boolean
   readonly messages: ReadonlyArray<SnapshotMessage>
+  readonly messageIds: ReadonlySet<string>
   readonly calls: ReadonlyArray<LoggedCall>
   readonly customs: ReadonlyArray<{ readonly name: string; readonly value: unknown }>
 }
@@ -58,12 +59,14 @@ const makeReader = () => {
   const messages: Array<{ id: string; role: string; parts: Array<Record<string, unknown> & MessagePart> }> =
     []
   const parts = new Map<string, Record<string, unknown> & MessagePart>()
+  const messageIds = new Set<string>()
   const ended = new Set<string>()
   const results = new Map<string, LoggedResult>()
   const customs: Array<{ readonly name: string; readonly value: unknown }> = []
   let something = false
 
   const add = (role: string, id: string, part: Record<string, unknown> & MessagePart) => {
+    if (part.type !== "tool_call") messageIds.add(id)
     const last = messages.at(-1)
     if (last?.role === role) last.parts.push(part)
     else messages.push({ id, role, parts: [part] })
@@ -128,6 +131,7 @@ const makeReader = () => {
     end: (waited: boolean): PastAttempt => ({
       waited,
       messages,
+      messageIds,
       customs,
       calls: messages.flatMap((message) =>
         message.parts.flatMap((part) => {

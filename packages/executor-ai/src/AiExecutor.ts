@@ -14,6 +14,8 @@
  * when the model calls some of them, and all of the worker's are done, the run waits with an interrupt for each, and goes
  * on with their results. A tool of the worker hides one of the client that has its name.
  *
+ * What the model cannot use, such as a file of a type that it does not take, is left out with a warning.
+ *
  * Expected failures of a handler, and arguments that do not fit, are told to the model. What a tool may do when an earlier
  * attempt had begun it is said by `AiTool.SideEffect`.
  *
@@ -22,7 +24,7 @@
  *
  * @since 0.1.0
  */
-import { type AiError, LanguageModel, Prompt, type Tool, type Toolkit } from "@effect/ai"
+import { type AiError, LanguageModel, Model, Prompt, type Tool, type Toolkit } from "@effect/ai"
 import {
   AgentEvent,
   type ControlPlane,
@@ -39,6 +41,8 @@ import * as Answer from "./internal/Answer.js"
 import * as Conversation from "./internal/Conversation.js"
 import * as Failure from "./internal/Failure.js"
 import * as Offered from "./internal/Offered.js"
+import * as Results from "./internal/Results.js"
+import * as Unsupported from "./internal/Unsupported.js"
 import * as Usage from "./internal/Usage.js"
 import * as WorkerCalls from "./internal/WorkerCalls.js"
 
@@ -77,7 +81,7 @@ export type Needs<Tools extends Record<string, Tool.Any>> =
  * Fails, as the executor. Retryable: `model_rate_limited`, `model_unavailable`, `model_unreachable`, `model_timeout`,
  * `model_stream_broken`, each after what the server asks to wait. Not: `model_unauthorized`, `model_forbidden`,
  * `model_not_found`, `model_request_refused`, `model_quota_exhausted`, `model_input_unsupported`,
- * `model_output_malformed`, `model_output_too_large`, `step_limit`, `tool_arguments_malformed`, `tool_defect`, `bad_tools`, `bad_part`. Either:
+ * `model_output_malformed`, `model_output_too_large`, `step_limit`, `tool_arguments_malformed`, `tool_defect`, `bad_tools`. Either:
  * `model_error`, as the provider said.
  *
  * @since 0.1.0
@@ -87,6 +91,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
   options: Options<Tools> = {},
 ) {
   const model = yield* LanguageModel.LanguageModel
+  const provider = Option.getOrUndefined(yield* Effect.serviceOption(Model.ProviderName))
   const handlers =
     options.toolkit === undefined
       ? WorkerCalls.none
@@ -110,7 +115,12 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
     const perform = WorkerCalls.make({ run, handlers })
     const calls = ToolCalls.after(attempts)
 
-    let messages = yield* Conversation.make(options.system, run.snapshot, attempts)
+    let messages: ReadonlyArray<Prompt.Message> = yield* Conversation.make({
+      system: options.system,
+      provider,
+      snapshot: run.snapshot,
+      attempts,
+    })
     const used = Conversation.usedIds(run.snapshot, attempts)
     const steps = attempts.flatMap(Usage.stepsOf)
     // What dead attempts used is paid for as well, but their steps are made anew.
@@ -218,12 +228,28 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
     const step: Events = Stream.suspend(() => {
       const answer = Answer.make(ids)
       let broken = false
+      let replaced = false
       const prompt = Prompt.fromMessages(messages)
       const parts =
         toolkit === undefined
           ? model.streamText({ prompt })
           : model.streamText({ prompt, toolkit, disableToolCallResolution: true })
       const failed = (error: AiError.AiError): Events => {
+        const reduced = answer.end().begun ? Option.none() : Unsupported.reduce(messages, error)
+        if (Option.isSome(reduced)) {
+          messages = reduced.value.messages
+          replaced = true
+          return Stream.concat(
+            Stream.drain(
+              Stream.fromEffect(
+                Effect.logWarning("The model does not take these files, so it is asked without them").pipe(
+                  Effect.annotateLogs({ left_out: reduced.value.leftOut, reason: error.message }),
+                ),
+              ),
+            ),
+            step,
+          )
+        }
         const salvaged = answer.salvage(error)
         if (salvaged === undefined) return Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
         broken = true
@@ -243,11 +269,11 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
           return error === undefined ? Effect.succeed(events) : Effect.fail(Failure.ofErrorPart(error.error))
         }),
         Stream.catchAll((error) => (error._tag === "ExecutorError" ? Stream.fail(error) : failed(error))),
-        Stream.concat(Stream.suspend(() => afterAnswer(answer.end(), broken))),
+        Stream.concat(Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer.end(), broken)))),
       )
     })
 
-    return step
+    return Stream.concat(Stream.fromIterable(Results.ofDeadAttempts(attempts)), step)
   })
 
   return Executor.Executor.of({ execute: (run) => Stream.unwrap(start(run)) })

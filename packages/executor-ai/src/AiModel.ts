@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { LanguageModel } from "@effect/ai"
+import { type LanguageModel, Model } from "@effect/ai"
 import { AnthropicClient, AnthropicLanguageModel } from "@effect/ai-anthropic"
 import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
 import { FetchHttpClient, type HttpClient } from "@effect/platform"
@@ -104,27 +104,35 @@ const anthropicClient = (baseUrl: string | undefined) =>
 export const fromName = (
   name: string,
   { baseUrl, maxOutputTokens }: Options = {},
-): Layer.Layer<LanguageModel.LanguageModel, UnknownModel | ConfigError.ConfigError> => {
+): Layer.Layer<LanguageModel.LanguageModel | Model.ProviderName, UnknownModel | ConfigError.ConfigError> => {
   const [, provider = "", model = ""] = /^([^:]+):(.+)$/.exec(name) ?? []
+  const named = Layer.succeed(Model.ProviderName, provider)
   switch (provider) {
     case "openai":
       return OpenAiLanguageModel.layer({
         model,
         config: {
           strict: false,
+          // Of the ids that OpenAI gives to the files that it keeps.
+          fileIdPrefixes: ["file-"],
           ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
         },
-      }).pipe(Layer.provide(openAiClient(baseUrl)), Layer.provide(FetchHttpClient.layer))
+      }).pipe(Layer.provide(openAiClient(baseUrl)), Layer.provide(FetchHttpClient.layer), Layer.merge(named))
     case "openai-chat":
       return ChatCompletions.layer({ model, maxTokens: maxOutputTokens }).pipe(
         Layer.provide(openAiClient(baseUrl)),
         Layer.provide(FetchHttpClient.layer),
+        Layer.merge(named),
       )
     case "anthropic":
       return AnthropicLanguageModel.layer({
         model,
         config: maxOutputTokens === undefined ? {} : { max_tokens: maxOutputTokens },
-      }).pipe(Layer.provide(anthropicClient(baseUrl)), Layer.provide(FetchHttpClient.layer))
+      }).pipe(
+        Layer.provide(anthropicClient(baseUrl)),
+        Layer.provide(FetchHttpClient.layer),
+        Layer.merge(named),
+      )
     default:
       return Layer.fail(new UnknownModel({ name }))
   }

@@ -64,6 +64,25 @@ for (const protocol of Asking.protocols) {
       }).pipe(Effect.provide(Asking.log)),
     )
 
+    if (protocol !== "completions") {
+      it.scopedLive("reasons in secret alone: the message that holds it is opened and closed", () =>
+        Effect.gen(function* () {
+          const server = yield* ModelServer.make(ModelServer.inTurn({ reasoning: [], texts: ["42"] }))
+          const { execute } = yield* Asking.executor(protocol, server)
+          const events = yield* Asking.eventsOf(execute)
+          deepStrictEqual(Asking.typesOf(events).slice(0, 6), [
+            "REASONING_START",
+            "REASONING_MESSAGE_START",
+            "REASONING_MESSAGE_END",
+            "REASONING_ENCRYPTED_VALUE",
+            "REASONING_END",
+            "TEXT_MESSAGE_START",
+          ])
+          strictEqual(events[3]!["entityId"], events[1]!["messageId"])
+        }).pipe(Effect.provide(Asking.log)),
+      )
+    }
+
     for (const reason of ["length", "content_filter"] as const) {
       it.scopedLive(`is done when it stops for ${reason}, which the metadata tells`, () =>
         Effect.gen(function* () {

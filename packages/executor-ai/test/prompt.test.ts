@@ -1,8 +1,8 @@
 /** What of a request's snapshot a model is told. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { RequestSnapshot } from "@runlease/core"
-import { Effect } from "effect"
+import { type AgentEvent, AgUiMessages, RequestSnapshot } from "@runlease/core"
+import { Effect, Logger, LogLevel, Predicate } from "effect"
 import * as Asking from "./Asking.js"
 import * as ModelServer from "./ModelServer.js"
 
@@ -34,14 +34,41 @@ const asked = (
     return server.requests[0]!.body
   }).pipe(Effect.provide(Asking.log))
 
-const refused = (protocol: ModelServer.Protocol, messages: ReadonlyArray<Message>) =>
-  Effect.gen(function* () {
-    const server = yield* ModelServer.make(ModelServer.inTurn({ texts: ["ok"] }))
-    const { execute } = yield* Asking.executor(protocol, server)
-    const { error } = yield* Asking.failureOf(execute, Asking.claimed({ snapshot: snapshot(messages) }))
-    strictEqual(server.requests.length, 0)
-    return error
-  }).pipe(Effect.provide(Asking.log))
+/** What an effect gives, and the warnings that it logs. */
+const withWarnings = <A extends object, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const warnings: Array<unknown> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (logLevel === LogLevel.Warning) warnings.push(message)
+    })
+    return Effect.map(
+      Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger)),
+      (given): A & { readonly warnings: ReadonlyArray<unknown> } => ({ ...given, warnings }),
+    )
+  })
+
+const isRecord = Predicate.isRecord
+
+/** The results of calls that a request tells, in the form of its protocol. */
+const resultsOf = (protocol: ModelServer.Protocol, body: Record<string, unknown>): ReadonlyArray<unknown> => {
+  const items = [body["input"] ?? body["messages"]].flat().filter(isRecord)
+  switch (protocol) {
+    case "responses":
+      return items.flatMap(({ output, type }) => (type === "function_call_output" ? [decoded(output)] : []))
+    case "messages":
+      return items
+        .flatMap(({ content }) => (Array.isArray(content) ? content.filter(isRecord) : []))
+        .flatMap(({ content, type }) => (type === "tool_result" ? [decoded(content)] : []))
+    case "completions":
+      return items.flatMap(({ content, role }) => (role === "tool" ? [content] : []))
+  }
+}
+
+/** These two have results as JSON. */
+const decoded = (json: unknown): unknown => {
+  const value: unknown = JSON.parse(String(json))
+  return typeof value === "string" ? value : JSON.stringify(value)
+}
 
 const text = (content: string) => [RequestSnapshot.textPart(content)]
 
@@ -144,22 +171,121 @@ for (const protocol of Asking.protocols) {
       }),
     )
 
-    it.scopedLive("does without nothing: media that it cannot hold fail the run", () =>
+    it.scopedLive("leaves out what the model cannot use, with a warning, and keeps the rest", () =>
       Effect.gen(function* () {
-        const video = { type: "video", source: { type: "data", value: "AAAA", mimeType: "video/mp4" } }
-        const unsupported = yield* refused(protocol, [{ role: "user", parts: [...text("See"), video] }])
-        strictEqual(unsupported.code, "model_input_unsupported")
-        strictEqual(unsupported.retryable, false)
-        assertTrue(unsupported.message.includes("video/mp4"), unsupported.message)
-        for (const part of [
+        const parts: ReadonlyArray<RequestSnapshot.MessagePart> = [
+          { type: "video", source: { type: "data", value: "AAAA", mimeType: "video/mp4" } },
           { type: "image" },
           { type: "file", data: "no base64!", mediaType: "image/png" },
           { type: "file", url: "not a url", mediaType: "image/png" },
           { type: "file", url: "data:image/png;base64,%%%" },
-        ]) {
-          const error = yield* refused(protocol, [{ role: "user", parts: [part] }])
-          strictEqual(error.code, "bad_part")
+          { type: "file", mediaType: "image/png", fileId: "file-of-nobody" },
+          { type: "file", mediaType: "image/png", fileId: "file-of-another", provider: "google" },
+          { type: "hologram", source: { type: "data", value: "AAAA" } },
+        ]
+        const image = { type: "image", source: { type: "data", value: png, mimeType: "image/png" } }
+        for (const part of parts) {
+          const { body, warnings } = yield* Effect.all({
+            body: asked(protocol, [{ role: "user", parts: [...text("See"), part, image, ...text("this")] }]),
+          }).pipe(withWarnings)
+          inOrder(body, ["See", png, "this"])
+          assertTrue(!JSON.stringify(body).includes("file-of-"))
+          strictEqual(warnings.length, 1, JSON.stringify(part))
         }
+        const { body, warnings } = yield* Effect.all({
+          body: asked(protocol, [
+            { role: "user", parts: [{ type: "image" }] },
+            { role: "narrator", parts: text("Once") },
+            { role: "user", parts: text("Hello") },
+          ]),
+        }).pipe(withWarnings)
+        assertTrue(!JSON.stringify(body).includes("Once"))
+        inOrder(body, ["Hello"])
+        strictEqual(warnings.length, 1)
+      }),
+    )
+
+    it.scopedLive("leaves out files that the model's server refuses", () =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make(({ body }) =>
+          JSON.stringify(body).includes(png)
+            ? { status: 400, error: { type: "invalid_request_error", message: "Could not process image" } }
+            : { texts: ["ok"] },
+        )
+        const { execute } = yield* Asking.executor(protocol, server)
+        const image = { type: "image", source: { type: "data", value: png, mimeType: "image/png" } }
+        const messages = [{ role: "user", parts: [...text("See"), image] }]
+        const events = yield* Asking.eventsOf(execute, Asking.claimed({ snapshot: snapshot(messages) }))
+        strictEqual(Asking.textOf(events), "ok")
+        strictEqual(server.requests.length, 2)
+      }).pipe(Effect.provide(Asking.log)),
+    )
+
+    it.scopedLive("tells what tools said: why they failed, the text of parts, and nothing of the rest", () =>
+      Effect.gen(function* () {
+        const image = { type: "image", source: { type: "data", value: png, mimeType: "image/png" } }
+        const call = (id: string) => ({ type: "tool_call", toolCallId: id, toolName: "look", args: "{}" })
+        const result = (id: string, fields: object): Message => ({
+          role: "tool",
+          parts: [{ type: "tool_result", toolCallId: id, ...fields }],
+        })
+        const body = yield* asked(protocol, [
+          { role: "user", parts: text("Look") },
+          { role: "assistant", parts: ["a", "b", "c", "d", "e"].map(call) },
+          result("a", { result: "", isError: true, error: "The page is gone" }),
+          result("b", { result: "half", isError: true, error: "It broke" }),
+          result("c", { result: [...text("A red"), image, ...text("dot")] }),
+          result("d", { result: [image] }),
+          result("e", { result: [{ type: "apple" }, 1] }),
+        ])
+        const told = resultsOf(protocol, body)
+        deepStrictEqual(told, [
+          "The page is gone",
+          "It broke\nhalf",
+          "A red\ndot",
+          "",
+          '[{"type":"apple"},1]',
+        ])
+        assertTrue(!JSON.stringify(body).includes(png))
+      }),
+    )
+
+    it.scopedLive("gives the model back what it reasoned in secret, and only what its provider wrote", () =>
+      Effect.gen(function* () {
+        const secret = (options: object) => JSON.stringify(options)
+        const secrets = {
+          responses: secret({ openai: { itemId: "rs_1", encryptedContent: "secret-1" } }),
+          messages: secret({ anthropic: { type: "thinking", signature: "signature-1" } }),
+          completions: secret({ other: { a: 1 } }),
+        }
+        const history = (encryptedValue: string): ReadonlyArray<AgentEvent.Message> => [
+          { id: "u1", role: "user", content: "How many?" },
+          { id: "r1", role: "reasoning", content: "I count", encryptedValue },
+          {
+            id: "a1",
+            role: "assistant",
+            content: "Counting.",
+            toolCalls: [{ id: "t1", type: "function", function: { name: "count", arguments: "{}" } }],
+          },
+          { id: "o1", role: "tool", toolCallId: "t1", content: "7" },
+          { id: "r2", role: "reasoning", content: "of no answer", encryptedValue },
+          { id: "u2", role: "user", content: "Sure?" },
+        ]
+        const bodyOf = (encryptedValue: string) =>
+          asked(protocol, AgUiMessages.fromAgUi(history(encryptedValue)))
+        const own = yield* bodyOf(secrets[protocol])
+        if (protocol === "completions") assertTrue(!JSON.stringify(own).includes("I count"))
+        else {
+          const mark = protocol === "responses" ? "secret-1" : "signature-1"
+          inOrder(own["input"] ?? own["messages"], ["How many?", "I count", "Counting.", "Sure?"])
+          strictEqual(JSON.stringify(own).split(mark).length, 2)
+        }
+        for (const foreign of Object.values(secrets).filter((one) => one !== secrets[protocol])) {
+          const body = yield* bodyOf(foreign)
+          assertTrue(!JSON.stringify(body).includes("I count"))
+          inOrder(body["input"] ?? body["messages"], ["How many?", "Counting.", "Sure?"])
+        }
+        yield* bodyOf("of another agent")
       }),
     )
 

@@ -2,7 +2,7 @@
 import { Tool, Toolkit } from "@effect/ai"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, Leases, RunLog, ToolCalls } from "@runlease/core"
+import { type AgentEvent, Claims, Leases, RunLog, ToolCalls } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, Faults, TestRuns } from "@runlease/testkit"
 import { Deferred, Effect, Exit, Layer, Option, Ref, Schema, Scope } from "effect"
@@ -53,6 +53,17 @@ const endings = {
   "is drained": { cut: false },
   "is cut off": { cut: true },
 } as const
+
+/** The calls that a client would take for its own. */
+const unanswered = (events: ReadonlyArray<AgentEvent.LogEvent>) => {
+  const idsOf = (type: string) =>
+    events.flatMap((event) => (event.type === type ? [event["toolCallId"]] : []))
+  const answered = idsOf("TOOL_CALL_RESULT")
+  return [
+    ...idsOf("TOOL_CALL_START").filter((id) => !answered.includes(id)),
+    ...answered.filter((id, index) => answered.indexOf(id) !== index),
+  ]
+}
 
 /** The ports of a worker that can be cut off: no request of it arrives any more, so it claims nothing either. */
 const cuttable = (isCut: Deferred.Deferred<void>) => ({
@@ -121,6 +132,7 @@ for (const [ending, { cut }] of Object.entries(endings)) {
             yield* Scope.close(firstWorker, Exit.void)
             const events = yield* TestRuns.eventsOf(runId)
             deepStrictEqual(EventOrder.violations(events, { ended: true }), [])
+            deepStrictEqual(unanswered(events), [])
             return { made: yield* made, events, requests: server.requests, runId }
           }).pipe(Effect.provide(layer), Effect.provide(ports))
         })
@@ -247,6 +259,7 @@ describe("a call that is made at most once", () => {
         deepStrictEqual((yield* made).length, 1)
         const events = yield* TestRuns.eventsOf(runId)
         assertTrue(!events.some((event) => event["name"] === ToolCalls.uncertainEventName))
+        deepStrictEqual(unanswered(events), [])
       }).pipe(Effect.provide(Layer.merge(layer, Working.controlPlanes["memory"]!)))
     }),
   )

@@ -14,8 +14,12 @@ export type Message = Json & { readonly id: string; readonly role: string; reado
 const isPart = (value: unknown): value is MessagePart =>
   isRecord(value) && typeof value["type"] === "string" && value["type"] !== ""
 
-const text = (value: unknown): ReadonlyArray<MessagePart> =>
-  typeof value === "string" ? [{ type: "text", text: value }] : []
+/** What only the provider of the model can read. */
+const encrypted = ({ encryptedValue }: Json): Json =>
+  optional("encryptedValue", typeof encryptedValue === "string" ? encryptedValue : undefined)
+
+const text = (value: unknown, message: Json = {}): ReadonlyArray<MessagePart> =>
+  typeof value === "string" ? [{ type: "text", text: value, ...encrypted(message) }] : []
 
 const toolCallPart = (call: unknown): ReadonlyArray<MessagePart> => {
   if (!isRecord(call) || !isRecord(call["function"])) return []
@@ -34,7 +38,7 @@ const partsOf = (message: Message): ReadonlyArray<MessagePart> => {
   const { content, toolCalls } = message
   switch (message.role) {
     case "assistant":
-      return [...text(content), ...(Array.isArray(toolCalls) ? toolCalls.flatMap(toolCallPart) : [])]
+      return [...text(content, message), ...(Array.isArray(toolCalls) ? toolCalls.flatMap(toolCallPart) : [])]
     case "tool":
       return [
         {
@@ -47,7 +51,7 @@ const partsOf = (message: Message): ReadonlyArray<MessagePart> => {
     case "activity":
       return [{ type: "activity", activityType: message["activityType"], content }]
     case "reasoning":
-      return [{ type: "reasoning", text: content }]
+      return [{ type: "reasoning", text: content, ...encrypted(message) }]
     default:
       return Array.isArray(content) ? content.filter(isPart).map(fromContent) : text(content)
   }
@@ -78,10 +82,7 @@ const toolCallOf = (part: MessagePart): Json => ({
   id: part["toolCallId"],
   type: "function",
   function: { name: asText(part["toolName"]), arguments: asText(part["args"]) },
-  ...optional(
-    "encryptedValue",
-    typeof part["encryptedValue"] === "string" ? part["encryptedValue"] : undefined,
-  ),
+  ...encrypted(part),
   ...optional("metadata", isRecord(part["metadata"]) ? part["metadata"] : undefined),
 })
 
@@ -164,16 +165,17 @@ const messageOf = (id: string, { parts, role }: Segment): Json => {
     case "tool_result":
       return toolMessage(part!)
     case "reasoning_part":
-      return { role: "reasoning", content: part!["text"] }
+      return { role: "reasoning", content: part!["text"], ...encrypted(part!) }
     case "activity_part":
       return { role: "activity", activityType: part!["activityType"], content: part!["content"] }
     case "user":
       return { role, content: userContent(parts) }
     case "assistant": {
       const calls = parts.filter(({ type }) => type === "tool_call").map(toolCallOf)
+      const said = parts.find(({ type }) => type === "text")
       return {
         role,
-        ...(parts.length > calls.length ? { content: joined(parts) } : {}),
+        ...(said === undefined ? {} : { content: joined(parts), ...encrypted(said) }),
         ...(calls.length === 0 ? {} : { toolCalls: calls }),
       }
     }

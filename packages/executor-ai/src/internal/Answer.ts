@@ -57,6 +57,7 @@ interface Call {
   params: unknown
   options: Options
   complete: boolean
+  answered: boolean
   problem: string | undefined
 }
 
@@ -147,16 +148,20 @@ export const make = (ids: {
     ]
   }
 
+  /** Reasoning without text is opened here, so that what only the provider can read has a message. */
   const closeSaid = (item: Said): ReadonlyArray<AgentEvent.AgentEvent> => {
     const { messageId, options } = item
-    const wasOpen = item.open
-    item.open = false
     if (item.kind === "text") {
+      const wasOpen = item.open
+      item.open = false
       return wasOpen ? [AgentEvent.textEnd(messageId), ...remember("message", messageId, options)] : []
     }
-    if (!wasOpen && isEmpty(options)) return []
+    if (!item.open && isEmpty(options)) return []
+    const opening = opened(item)
+    item.open = false
     return [
-      wasOpen ? { type: "REASONING_MESSAGE_END", messageId } : { type: "REASONING_START", messageId },
+      ...opening,
+      { type: "REASONING_MESSAGE_END", messageId },
       ...remember("message", messageId, options),
       { type: "REASONING_END", messageId },
     ]
@@ -185,11 +190,13 @@ export const make = (ids: {
       params: {},
       options: {},
       complete: false,
+      answered: false,
       problem: undefined,
     }
     calls.set(id, call)
     items.push(call)
-    const parent = items.findLast(({ kind }) => kind === "text")
+    // A call after more reasoning is of a message of its own, so that a client keeps the order.
+    const parent = items.findLast(({ kind }) => kind !== "call")
     return [
       {
         ...AgentEvent.toolCallStart(call.toolCallId, toolName),
@@ -245,13 +252,12 @@ export const make = (ids: {
         return []
       case "tool-call":
         return completeCall(part)
-      case "tool-result":
-        return [
-          Results.eventOf(calls.get(part.id)?.toolCallId ?? part.id, {
-            content: JSON.stringify(part.encodedResult) ?? "null",
-            isError: part.isFailure,
-          }),
-        ]
+      case "tool-result": {
+        const call = calls.get(part.id)
+        if (call !== undefined) call.answered = true
+        const result = { content: JSON.stringify(part.encodedResult) ?? "null", isError: part.isFailure }
+        return [Results.eventOf(call?.toolCallId ?? part.id, result)]
+      }
       case "source":
         return [
           AgentEvent.custom("runlease.source", {
@@ -272,7 +278,10 @@ export const make = (ids: {
         return []
       case "finish":
         finish = part
-        return items.flatMap((item) => (item.kind !== "call" && item.open ? closeSaid(item) : []))
+        return items.flatMap((item) => {
+          if (item.kind !== "call") return item.open ? closeSaid(item) : []
+          return item.byProvider && !item.answered ? [Results.ofProvider(item.toolCallId)] : []
+        })
       case "error":
         error = part
         return []

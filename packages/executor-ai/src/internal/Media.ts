@@ -1,6 +1,6 @@
 /** Files and images of a snapshot as the model is given them. */
 import { Prompt } from "@effect/ai"
-import { Executor, type RequestSnapshot } from "@runlease/core"
+import type { RequestSnapshot } from "@runlease/core"
 import { Either, Encoding, Option, Predicate } from "effect"
 
 const types = new Set(["file", "image", "document", "audio", "video", "binary"])
@@ -9,7 +9,7 @@ const types = new Set(["file", "image", "document", "audio", "video", "binary"])
 export const isMedia = (part: RequestSnapshot.MessagePart): boolean => types.has(part.type)
 
 const refuse = (part: RequestSnapshot.MessagePart, why: string) =>
-  Either.left(new Executor.ExecutorError({ code: "bad_part", message: `A part of type ${part.type} ${why}` }))
+  Either.left(`a part of type ${part.type} that ${why}`)
 
 const firstText = (...values: ReadonlyArray<unknown>): string | undefined =>
   values.find((value): value is string => typeof value === "string" && value !== "")
@@ -24,13 +24,32 @@ const ofBytes = (mediaType: string, fileName: string | undefined, bytes: Uint8Ar
       })
     : Prompt.filePart({ mediaType, fileName, data: bytes })
 
+/** The ids of files that OpenAI keeps. Its module alone takes the id of a file. */
+const isOpenAiFile = /^file-/
+
+/** A file that a provider keeps, for a model of that provider. */
+const ofHandle = (
+  part: RequestSnapshot.MessagePart,
+  fileId: string,
+  keeper: string | undefined,
+  provider: string | undefined,
+) => {
+  if (keeper !== provider || provider !== "openai" || !isOpenAiFile.test(fileId)) {
+    return refuse(part, `names a file of ${keeper ?? "an unknown provider"}, which this model cannot read`)
+  }
+  const mediaType = firstText(part["mediaType"]) ?? (part.type === "image" ? "image/*" : "application/pdf")
+  return Either.right(Prompt.filePart({ mediaType, data: fileId }))
+}
+
 /**
  * The media of a part: `{source: {type: "url" | "data", value, mimeType}}` as AG-UI has it, or `url` or `data` (base64) and
- * `mediaType` beside `type`. A `data:` URL is data.
+ * `mediaType` beside `type`. A `data:` URL is data. `fileId` names a file that `provider` keeps. Fails: with why no model
+ * can use it, as the end of a sentence.
  */
 export const ofPart = (
   part: RequestSnapshot.MessagePart,
-): Either.Either<Prompt.TextPart | Prompt.FilePart, Executor.ExecutorError> => {
+  provider: string | undefined,
+): Either.Either<Prompt.TextPart | Prompt.FilePart, string> => {
   const source = Predicate.isRecord(part["source"]) ? part["source"] : {}
   const kind = source["type"]
   const fileName = firstText(part["filename"], part["fileName"], part["name"])
@@ -44,6 +63,7 @@ export const ofPart = (
   const mediaType = told ?? (part.type === "image" ? "image/*" : "application/octet-stream")
   const data = firstText(kind === "data" ? source["value"] : undefined, part["data"])
   const url = firstText(kind === "url" ? source["value"] : undefined, part["url"])
+  const fileId = firstText(kind === "file" ? source["value"] : undefined, part["fileId"])
   const inline = dataUrl.exec(url ?? data ?? "")
   if (inline !== null) {
     const [, type, parameters = "", body = ""] = inline
@@ -63,6 +83,9 @@ export const ofPart = (
       onLeft: () => refuse(part, "holds data that is not base64"),
       onRight: (decoded) => Either.right(ofBytes(mediaType, fileName, decoded)),
     })
+  }
+  if (url === undefined && fileId !== undefined) {
+    return ofHandle(part, fileId, firstText(source["provider"], part["provider"]), provider)
   }
   if (url === undefined) return refuse(part, "holds neither a url nor data")
   return Option.match(Option.liftThrowable((text: string) => new URL(text))(url), {

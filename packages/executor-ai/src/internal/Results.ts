@@ -1,5 +1,5 @@
-/** The results of calls as events. */
-import { AgentEvent } from "@runlease/core"
+/** The results of calls as events. A client takes a call without one for its own. */
+import { AgentEvent, type PastAttempts } from "@runlease/core"
 
 /** What the client and the log are told of a call. */
 export interface Result {
@@ -13,3 +13,32 @@ export const eventOf = (toolCallId: string, { content, isError }: Result): Agent
   isError
     ? AgentEvent.toolCallFailure(messageIdOf(toolCallId), toolCallId, content)
     : AgentEvent.toolCallResult(messageIdOf(toolCallId), toolCallId, content, { role: "tool" })
+
+/** A call that the provider makes itself, and whose result it keeps to itself. */
+export const ofProvider = (toolCallId: string): AgentEvent.AgentEvent =>
+  eventOf(toolCallId, { content: "The provider told no result of this call.", isError: false })
+
+/** The results of calls that attempts had begun which died, and that no attempt since has answered. */
+export const ofDeadAttempts = (
+  attempts: ReadonlyArray<PastAttempts.PastAttempt>,
+): ReadonlyArray<AgentEvent.AgentEvent> => {
+  const answered = new Set(
+    attempts.flatMap(({ messages }) =>
+      messages.flatMap(({ parts }) =>
+        parts.flatMap((part) => (part.type === "tool_result" ? [part["toolCallId"]] : [])),
+      ),
+    ),
+  )
+  return attempts.flatMap(({ calls, waited }) =>
+    calls.flatMap(({ toolCallId }) =>
+      waited || answered.has(toolCallId)
+        ? []
+        : [
+            eventOf(toolCallId, {
+              content: "The attempt that began this call ended before its result was recorded.",
+              isError: true,
+            }),
+          ],
+    ),
+  )
+}

@@ -5,9 +5,9 @@ import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
 import type { Asked } from "./Answer.js"
-import * as Conversation from "./Conversation.js"
 import * as Failure from "./Failure.js"
 import * as Results from "./Results.js"
+import * as ToolContent from "./ToolContent.js"
 
 /** What a call came to, for the model and for the log. */
 export interface Result extends Results.Result {
@@ -147,7 +147,7 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
         Reuse: ({ result: { content, isError } }) =>
           Effect.succeed(
             done({
-              result: Conversation.resultOf(content),
+              result: ToolContent.ofText(content),
               content: contentOf(content),
               isError,
               made: true,
