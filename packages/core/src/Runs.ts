@@ -6,7 +6,7 @@
 import { Context, Effect, Either, ParseResult, Schema } from "effect"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import type { ConversationNotFound } from "./Conversations.js"
-import type { FollowedUp, FollowUp } from "./FollowUp.js"
+import type { FollowUp, FollowedUp, TakenInput } from "./FollowUp.js"
 import * as Ids from "./Ids.js"
 import type { Answers } from "./Interrupt.js"
 import { canonicalJson } from "./Json.js"
@@ -195,6 +195,14 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       runId: Ids.RunId,
       followUp: FollowUp,
     ) => Effect.Effect<FollowedUp, RunNotFound | NotWaiting | SubmissionConflict | ControlPlaneUnavailable>
+
+    /**
+     * The inputs that a run has taken since it was submitted, oldest first, each with the event after which the run went on
+     * with it. A run that does not exist has taken none.
+     */
+    readonly inputs: (
+      runId: Ids.RunId,
+    ) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, ControlPlaneUnavailable>
 
     /**
      * Ends the run. The first outcome stands: `completed` is false on a run that had ended, and the run is as

@@ -85,6 +85,15 @@ export const read = Effect.fnUntraced(function* (
   }
 })
 
+/** What one run has taken, to look at it only. */
+export const ofRun = ({ sql }: SqlStore, { projectId, runId }: RunRef) =>
+  Effect.map(
+    sql<Pick<InputRow, "public_id" | "since">>`SELECT i.public_id, i.since FROM runs r
+      JOIN inputs i ON i.run_pk = r.run_pk
+      WHERE r.project_id = ${projectId} AND r.run_id = ${runId} ORDER BY i.since, i.public_id`,
+    Array.map(({ public_id, since }) => ({ publicId: public_id, since: eventId(since) })),
+  )
+
 const findRunId = (
   { sql }: SqlStore,
   { projectId, runId }: RunRef,

@@ -198,6 +198,10 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
       InputRows.onNamed(store, "Runs.snapshot", { projectId, runId }, snapshot),
     ),
 
+    inputs: Effect.fn("Runs.inputs")((runId) =>
+      store.read("Runs.inputs", InputRows.ofRun(store, { projectId, runId })),
+    ),
+
     list: Effect.fn("Runs.list")((options = {}) =>
       Effect.flatMap(Page.keysOf(options.cursor, [Number.MAX_SAFE_INTEGER]), (before) =>
         store.read("Runs.list", listRuns(store, projectId, options, before)),

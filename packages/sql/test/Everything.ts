@@ -87,6 +87,7 @@ export const everything = Effect.gen(function* () {
   )
   const call = { ...Interrupt.ofToolCall("call", "tool"), clientTool: true }
   yield* leases.suspend(asks, { interrupts: [call] })
+  yield* runs.inputs(asks.runId)
   yield* runs.followUp(asks.runId, {
     publicId,
     resume: [],

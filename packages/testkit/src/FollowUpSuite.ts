@@ -79,6 +79,8 @@ const input = (
   ),
 })
 
+const inputsOf = (runId: Ids.RunId) => Effect.flatMap(Runs, (runs) => runs.inputs(runId))
+
 /** Submits a run as a client of that protocol does, claims it and suspends it for these. */
 const asking = (
   publicId: string,
@@ -150,7 +152,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             forwardedProps: { p: 1 },
           },
         )
+        deepStrictEqual(yield* inputsOf(held.runId), [])
         strictEqual(yield* follow(held.runId, next), `Continued after ${latestEventId}`)
+        deepStrictEqual(yield* inputsOf(held.runId), [{ publicId: id("second"), since: latestEventId }])
+        deepStrictEqual(yield* inputsOf(id("unknown")), [])
         strictEqual(yield* status(held.runId), "pending")
 
         const again = yield* TestRuns.claimOne(worker)

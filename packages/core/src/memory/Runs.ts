@@ -128,6 +128,14 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
       })
     }),
 
+    inputs: Effect.fn("Runs.inputs")((runId) =>
+      Effect.sync(() =>
+        Array.from(project.inputs.values())
+          .filter((input) => input.runId === runId)
+          .map(({ publicId, since }) => ({ publicId, since })),
+      ),
+    ),
+
     complete: Effect.fn("Runs.complete")((runId, outcome, fence) =>
       onRun(runId, (step, record) => {
         if (fence !== undefined && Moves.standing(step, record, fence)._tag === "Lost") {

@@ -171,6 +171,7 @@ export const examples: Readonly<Record<string, Example>> = {
     sent: { type: "tool_result", tool_call_id: "approve", result: { approved: true } },
     answer: { accepted: true, duplicate: false, run: pending },
   },
+  "runs.inputs": { answer: { data: [{ public_id: "report-2", since_event_id: 6 }] } },
   "runs.followUp": {
     sent: {
       public_id: "report-2",

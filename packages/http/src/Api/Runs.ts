@@ -13,7 +13,7 @@ import { strict } from "../Strict.js"
 import { integerText, pageParams, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/Choice.js"
-import { FollowedUp, FollowUp } from "../Wire/FollowUp.js"
+import { FollowedUp, FollowUp, TakenInput } from "../Wire/FollowUp.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
 import { Snapshot } from "../Wire/Snapshot.js"
@@ -39,6 +39,8 @@ export const LogPage = Schema.Struct({
   page_info: PageInfo,
   ended: Schema.optional(Schema.Boolean),
 })
+
+export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
 
 export const Outcome = Schema.Struct({
   status: Run.TerminalStatus,
@@ -231,6 +233,18 @@ export const group = HttpApiGroup.make("runs")
         Doc.of(
           "Give a waiting run its client's next input",
           "(ours) What an AG-UI client's input does to the run that waits in its thread. `resume` answers interrupts, `results` the calls of the client's tools, and with all of them the run goes on with `request_snapshot`, whose messages replace those it had. `public_id` then names the run too. `outcome` is `continued` after event `since_event_id`; `answered` when these answers were given before; `uncovered` when interrupts have no answer, and nothing has changed; `left` when the input is none of this run's and may be submitted as a run of its own. 409 for another input under the same id, or another answer than one given.",
+        ),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("inputs", "/runs/:run_id/follow-ups")
+      .setPath(runPath)
+      .addSuccess(TakenInputs)
+      .addError(Refusal.Forbidden)
+      .annotateContext(
+        Doc.of(
+          "List a run's later inputs",
+          "(ours) The follow-ups that the run has taken, oldest first, each with the event after which the run went on with it.",
         ),
       ),
   )

@@ -33,6 +33,15 @@ export const FollowUp = as<Core.FollowUp>()(
   },
 ).annotations({ identifier: "FollowUp" })
 
+/** An input that a run has taken: its name, and the event after which the run went on. */
+export const TakenInput = as<Pick<Core.TakenInput, "publicId" | "since">>()(
+  Schema.Struct({ public_id: Ids.RunId, since_event_id: Run.EventId }),
+  {
+    decode: ({ public_id, since_event_id }) => ({ publicId: public_id, since: since_event_id }),
+    encode: ({ publicId, since }) => ({ public_id: publicId, since_event_id: since }),
+  },
+)
+
 const reply = <Outcome extends string, Fields extends Schema.Struct.Fields>(
   outcome: Outcome,
   fields: Fields,

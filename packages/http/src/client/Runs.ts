@@ -1,6 +1,6 @@
 import { Conversations, type Interrupt, Run, Runs } from "@runlease/core"
 import { type Context, Effect, Option, Schema } from "effect"
-import { CancelledReply, CompletedReply, ResumedReply, Submitted } from "../Api/Runs.js"
+import { CancelledReply, CompletedReply, ResumedReply, Submitted, TakenInputs } from "../Api/Runs.js"
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
@@ -215,6 +215,19 @@ export const make = (
             ),
           )
         return FollowUp.fromReply(reply, yield* views.toRun(reply.run))
+      }),
+
+      inputs: Effect.fn("Runs.inputs")(function* (runId) {
+        if (!additions) return []
+        const { data } = yield* transport
+          .request({
+            operation: "Runs.inputs",
+            method: "GET",
+            path: path`/runs/${runId}/follow-ups`,
+            success: TakenInputs,
+          })
+          .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("Runs.inputs")(refused))))
+        return data
       }),
 
       complete: Effect.fn("Runs.complete")(function* (runId, outcome, fence) {

@@ -209,6 +209,12 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
         }).pipe(Effect.mapError(Refusals.of)),
       )
+      .handle("inputs", ({ path }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          return { data: yield* runs.inputs(path.run_id) }
+        }).pipe(Effect.mapError(Refusals.of)),
+      )
       .handle("followUp", ({ path, payload }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)

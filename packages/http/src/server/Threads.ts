@@ -90,12 +90,12 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
         Effect.gen(function* () {
           const { ports, thread } = yield* threadOf(path.thread_id)
           const unfinished = yield* History.unfinished(ports, thread)
-          const { current, queued } = unfinished
+          const { clientRunId, current, queued } = unfinished
           const folded = yield* rebuild(History.whole(ports, thread, unfinished), ({ bytes }) => bytes)
           return {
             threadId: thread.id,
             status: statusOf(current),
-            runId: current?.runId ?? null,
+            runId: clientRunId ?? null,
             agentId: current?.agentId ?? null,
             queuedRunIds: queued.map(({ runId }) => runId),
             messages: folded.messages,
@@ -110,7 +110,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
         Effect.gen(function* () {
           const { ports, thread } = yield* threadOf(path.thread_id)
           const unfinished = yield* History.unfinished(ports, thread)
-          const { current } = unfinished
+          const { clientRunId, current } = unfinished
           const peer = Peer.of({ protocolVersion: urlParams.protocol_version })
           const { folded, from } = yield* rebuild(
             History.beforeCurrent(ports, thread, unfinished),
@@ -124,7 +124,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
           if (current === undefined) return yield* EventStream.respond(restated)
           const live = stream.pieces(Follow.steady(Context.get(ports, RunLog.RunLog)), {
             runId: current.runId,
-            as: { threadId: thread.id, runId: current.runId },
+            as: { threadId: thread.id, runId: clientRunId ?? current.runId },
             from,
             peer,
             seen: 0,
@@ -143,13 +143,12 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
       .handle("stopThread", ({ path, payload }) =>
         Effect.gen(function* () {
           const { ports, thread } = yield* threadOf(path.thread_id)
-          const { current } = yield* History.unfinished(ports, thread)
-          const wanted = payload.runId ?? undefined
-          if (current === undefined || (wanted !== undefined && wanted !== current.runId)) {
+          const { clientRunId, current } = yield* History.unfinished(ports, thread)
+          if (current === undefined || (payload.runId ?? clientRunId) !== clientRunId) {
             return { stopped: false, runId: null }
           }
           const { cancelled } = yield* Context.get(ports, Runs.Runs).cancel(current.runId)
-          return { stopped: cancelled, runId: current.runId }
+          return { stopped: cancelled, runId: clientRunId ?? null }
         }).pipe(Effect.mapError(Refusals.of)),
       )
   }),

@@ -25,11 +25,11 @@ const busy = ({ runId, status }: Run.Run) =>
  * @since 0.1.0
  * @category submission
  */
-export const unlessBusy = <E, R>(
+export const unlessBusy = <A extends { readonly runId: Ids.RunId }, E, R>(
   ports: Ports,
   thread: Thread.Thread,
   runId: Ids.RunId,
-  submit: Effect.Effect<Run.Run, E, R>,
+  submit: Effect.Effect<A, E, R>,
 ) =>
   Effect.gen(function* () {
     const runs = Context.get(ports, Runs.Runs)

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { AgentEvent, AgUiMessages, Run, RunLog, Runs } from "@runlease/core"
+import { AgentEvent, AgUiMessages, type Ids, Run, RunLog, Runs } from "@runlease/core"
 import { Array, Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
 import { maxBytes } from "../../Body.js"
 import * as ThreadFold from "../../agui/ThreadFold.js"
@@ -23,6 +23,8 @@ const bounds: ThreadFold.Bounds = { maxBytes, maxStateBytes: RunLog.maxReadBytes
  */
 export interface Unfinished {
   readonly current: Run.Run | undefined
+  /** The current run as its client knows it: by the input that it has taken last. */
+  readonly clientRunId: Ids.RunId | undefined
   readonly queued: ReadonlyArray<Run.Run>
 }
 
@@ -67,8 +69,10 @@ export const unfinished = Effect.fnUntraced(function* (ports: Ports, thread: Thr
   )
   const pending = Array.reverse(yield* takeRuns(ports, thread, { status: "pending" }, () => true))
   const current = held.flat()[0] ?? pending[0]
+  const inputs = current === undefined ? [] : yield* Context.get(ports, Runs.Runs).inputs(current.runId)
   return {
     current,
+    clientRunId: inputs.at(-1)?.publicId ?? current?.runId,
     queued: pending.filter((run) => run !== current),
   } satisfies Unfinished
 })
