@@ -8,6 +8,7 @@ import { Ids } from "@runlease/core"
 import { ParseResult, Schema } from "effect"
 import { z } from "zod/v4"
 import * as Leniency from "../agui/Leniency.js"
+import * as ThreadNames from "../agui/ThreadNames.js"
 
 /** `runId` is the public id of the run, so it is one. `warnings` is what our log should say of the input. */
 export type RunAgentInput = z.output<typeof RunAgentInputSchema> & {
@@ -34,7 +35,11 @@ const problemOf = (
   return inner.length === 0 ? { path, says: "must be one that AG-UI 1.0 names" } : problemOf(inner, path)
 }
 
-const { $schema: _, ...jsonSchema } = z.toJSONSchema(RunAgentInputSchema, {
+const {
+  $schema: _,
+  required = [],
+  ...jsonSchema
+} = z.toJSONSchema(RunAgentInputSchema, {
   unrepresentable: "any",
   io: "input",
 })
@@ -42,6 +47,8 @@ const { $schema: _, ...jsonSchema } = z.toJSONSchema(RunAgentInputSchema, {
 /**
  * By the schema of the protocol itself; fields that it does not name are kept. Optional fields that are null count as
  * absent. Parts and messages that it does not name are left out.
+ *
+ * An input without `threadId` is in a thread of its own.
  *
  * Source: `RunAgentInputSchema` of `@ag-ui/core`.
  *
@@ -51,7 +58,8 @@ const { $schema: _, ...jsonSchema } = z.toJSONSchema(RunAgentInputSchema, {
 export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.declare(
   [],
   {
-    decode: () => (value, options, ast) => {
+    decode: () => (given, options, ast) => {
+      const value = ThreadNames.named(given)
       const { input: lenient, warnings } = Leniency.of(value)
       const parsed = RunAgentInputSchema.safeParse(lenient)
       if (!parsed.success) {
@@ -71,5 +79,8 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
     },
     encode: () => ParseResult.succeed,
   },
-  { identifier: "RunAgentInput", jsonSchema },
+  {
+    identifier: "RunAgentInput",
+    jsonSchema: { ...jsonSchema, required: required.filter((name) => name !== "threadId") },
+  },
 )

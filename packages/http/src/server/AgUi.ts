@@ -3,6 +3,7 @@ import { Run, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
+import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
 import * as BusyThread from "./agui/BusyThread.js"
 import * as Capabilities from "./agui/Capabilities.js"
@@ -25,7 +26,7 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
         yield* Effect.forEach(payload.warnings, (warning) =>
           Effect.logWarning(`Run ${payload.runId}: ${warning}`),
         )
-        const thread = yield* Thread.make(projectId, payload.threadId)
+        const thread = yield* Thread.make(projectId, ThreadNames.nameOf(payload))
         const agentId = path.agent_id
         const submitted = Submit.submit(ports, thread, payload, {
           agentId,

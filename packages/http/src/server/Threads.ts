@@ -2,6 +2,7 @@ import { HttpApiBuilder } from "@effect/platform"
 import { Answers, Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Predicate, Stream } from "effect"
 import { Api } from "../Api.js"
+import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
 import * as AgUiView from "../AgUiView.js"
 import { callerOf, CurrentPrincipal } from "../Principal.js"
@@ -57,6 +58,13 @@ const waitOf = (run: Run.Run | undefined): Pick<ThreadView, "interrupts" | "pend
   }
 }
 
+const unnamed = Refusal.make(
+  400,
+  "thread_unnamed",
+  `${ThreadNames.placeholder} is what a client says that names no thread; give your thread a name of its own`,
+  { field: "thread_id" },
+)
+
 const tooMuchAtOnce = new Refusal.Refusal({
   httpStatus: 503,
   body: { error: "body_memory", detail: "Large threads take all the memory that they may; try again later" },
@@ -82,6 +90,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
     const threadOf = (name: string) =>
       Effect.gen(function* () {
         const { projectId } = yield* Caller.apiKey
+        if (name === ThreadNames.placeholder) return yield* unnamed
         return { ports: yield* Caller.ports, thread: yield* Thread.make(projectId, name) }
       })
 
