@@ -26,11 +26,18 @@ describe("the tool calls that are not done", () => {
   it.live("are marked as cancelled when a user cancels the run", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({
-        steps: [call("done", "completed"), call("running", "in_progress"), call("next", "pending"), { hang: true }],
+        steps: [
+          call("done", "completed"),
+          call("running", "in_progress"),
+          call("next", "pending"),
+          { hang: true },
+        ],
       })
       const { runId } = yield* working(subject)
       yield* until(TestRuns.eventsOf(runId), (events) =>
-        events.some((event) => event.type === "TOOL_CALL_START" && String(event["toolCallId"]).startsWith("next")),
+        events.some(
+          (event) => event.type === "TOOL_CALL_START" && String(event["toolCallId"]).startsWith("next"),
+        ),
       )
       yield* Effect.flatMap(Runs.Runs, (runs) => runs.cancel(runId))
       deepStrictEqual(yield* resultsOf(runId), [["done", false, ""], cancelled("running"), cancelled("next")])
