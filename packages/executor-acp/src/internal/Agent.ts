@@ -2,7 +2,7 @@
 import * as acp from "@agentclientprotocol/sdk"
 import { Executor } from "@runlease/core"
 import { Diagnostics, ProcessGroup } from "@runlease/process"
-import { Deferred, Effect, Either, Fiber, FiberSet, Option, type Scope } from "effect"
+import { Deferred, Effect, Either, Fiber, FiberSet, Option, Predicate, type Scope } from "effect"
 import * as Failure from "./Failure.js"
 import * as Wire from "./Wire.js"
 
@@ -118,7 +118,11 @@ export const start = Effect.fn("AcpExecutor.start")(function* (
     down,
     request: (method, params) =>
       Effect.tryPromise({
-        try: () => connection.agent.request(method, params),
+        // What is no object counts as one without fields.
+        try: () =>
+          connection.agent
+            .request(method, params)
+            .then((answer) => (Predicate.isRecord(answer) ? answer : ({} as typeof answer))),
         catch: (error) => error,
       }).pipe(
         Effect.catchAll((error): Effect.Effect<never, Failure.Refused | Executor.ExecutorError> => {

@@ -5,9 +5,10 @@
  */
 import type * as acp from "@agentclientprotocol/sdk"
 import { AgentEvent, Executor } from "@runlease/core"
-import { Effect } from "effect"
+import { Effect, Predicate } from "effect"
 import type { Agent } from "./Agent.js"
 import * as Bounded from "./Bounded.js"
+import * as Lenient from "./Lenient.js"
 
 /** The modes and the configuration options that a session opens with. */
 export type Offer = Pick<acp.NewSessionResponse, "configOptions" | "modes">
@@ -49,13 +50,20 @@ const describesAsking = (mode: Mode): boolean => {
 /** An option without a category of the protocol's own is one for modes when its name says so. */
 const selectsMode = ({ category, id, name }: acp.SessionConfigOption): boolean =>
   category === "mode" ||
-  ((category == null || category.startsWith("_")) && /mode|approv|permission/i.test(`${id} ${name}`))
+  ((typeof category !== "string" || category.startsWith("_")) &&
+    /mode|approv|permission/i.test(`${id} ${name}`))
+
+const optionsOf = (offer: Offer) => Lenient.items(offer.configOptions, Lenient.hasTexts("id", "name", "type"))
+
+const isValue = Lenient.hasTexts("value", "name")
 
 const modesOfOption = (option: acp.SessionConfigOption): ReadonlyArray<Mode> =>
   option.type !== "select" || !selectsMode(option)
     ? []
-    : option.options
-        .flatMap((entry) => ("options" in entry ? entry.options : [entry]))
+    : Lenient.items<(typeof option.options)[number]>(option.options, Predicate.isRecord)
+        .flatMap((entry) =>
+          "options" in entry ? Lenient.items(entry.options, isValue) : isValue(entry) ? [entry] : [],
+        )
         .map(({ description, name, value }) => ({
           configId: option.id,
           id: value,
@@ -65,7 +73,7 @@ const modesOfOption = (option: acp.SessionConfigOption): ReadonlyArray<Mode> =>
         }))
 
 const modesOfSession = (state: acp.SessionModeState): ReadonlyArray<Mode> =>
-  state.availableModes.map(({ description, id, name }) => ({
+  Lenient.items(state.availableModes, Lenient.hasTexts("id", "name")).map(({ description, id, name }) => ({
     configId: undefined,
     id,
     name,
@@ -85,8 +93,9 @@ const askingOf = (agent: string | undefined, modes: ReadonlyArray<Mode>): Readon
  * The modes that make an agent ask: one for each configuration option that has one, or else a session mode. None when
  * no mode can be told to ask.
  */
-export const choose = (agent: string | undefined, { configOptions, modes }: Offer): ReadonlyArray<Mode> => {
-  const values = (configOptions ?? []).flatMap((option) => askingOf(agent, modesOfOption(option)))
+export const choose = (agent: string | undefined, offer: Offer): ReadonlyArray<Mode> => {
+  const { modes } = offer
+  const values = optionsOf(offer).flatMap((option) => askingOf(agent, modesOfOption(option)))
   return values.length > 0 || modes == null ? values : askingOf(agent, modesOfSession(modes))
 }
 
@@ -104,8 +113,7 @@ export const enter = (
     }
     return Effect.map(
       agent.request("session/set_config_option", { sessionId, configId, value: id }),
-      ({ configOptions }) =>
-        configOptions.some((option) => option.id === configId && option.currentValue === id),
+      (offer) => optionsOf(offer).some((option) => option.id === configId && option.currentValue === id),
     )
   }
   const modes = choose(agentName, offer)
@@ -118,8 +126,9 @@ export const enter = (
 }
 
 /** What a person should know of an agent that cannot be made to ask. */
-export const unknown = (name: string, { configOptions, modes }: Offer) => {
-  const values = (configOptions ?? []).flatMap(modesOfOption)
+export const unknown = (name: string, offer: Offer) => {
+  const { modes } = offer
+  const values = optionsOf(offer).flatMap(modesOfOption)
   const ids = (values.length > 0 || modes == null ? values : modesOfSession(modes)).map(({ id }) => id)
   const offered = ids.length === 0 ? "It offers no modes" : `Its modes are ${ids.join(", ").slice(0, 1000)}`
   const message = `${name} cannot be put into a mode that asks, so it may act without asking. ${offered}. Make it ask by its own settings`

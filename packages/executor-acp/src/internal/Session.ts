@@ -68,9 +68,12 @@ export const open = (
   found: Option.Option<Earlier>,
 ): Effect.Effect<Opened, Failure.Refused | Executor.ExecutorError> => {
   const servers = Array.from(mcpServers)
-  const begin = Effect.map(
+  const begin = Effect.flatMap(
     agent.request("session/new", { cwd, mcpServers: servers }),
-    ({ sessionId, ...offer }): Opened => ({ sessionId, knows: "nothing", offer }),
+    ({ sessionId, ...offer }): Effect.Effect<Opened, Executor.ExecutorError> =>
+      typeof sessionId === "string"
+        ? Effect.succeed({ sessionId, knows: "nothing", offer })
+        : Failure.of("agent_protocol_error", `${name} answered session/new without the id of a session`),
   )
   const canResume = capabilities.sessionCapabilities?.resume != null
   if (Option.isNone(found) || (!canResume && capabilities.loadSession !== true)) return begin
