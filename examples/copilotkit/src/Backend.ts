@@ -3,7 +3,7 @@ import { Deferred, Effect, Ref, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import type * as Runtime from "./runtime.js"
+import type * as RunleaseRunner from "./RunleaseRunner.js"
 
 const require = createRequire(import.meta.url)
 const loader = pathToFileURL(require.resolve("tsx")).href
@@ -44,7 +44,7 @@ const start = Effect.fnUntraced(function* (
 })
 
 /** What a page needs of the other side. */
-export interface Backend extends Runtime.Backend {
+export interface Backend extends RunleaseRunner.Options {
   /** As when its machine loses power: nothing is handed back. */
   readonly killWorker: Effect.Effect<void>
 }

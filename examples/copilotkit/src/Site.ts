@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http"
 import { fileURLToPath } from "node:url"
 import { createServer as createVite } from "vite"
 import type * as Backend from "./Backend.js"
+import type * as RunleaseRunner from "./RunleaseRunner.js"
 import * as Runtime from "./runtime.js"
 
 /** A server on loopback, on a free port when it is 0, that ends with the Scope. */
@@ -26,7 +27,7 @@ const urlOf = (server: Server): string => {
 }
 
 /** CopilotKit's runtime alone; gives the address that a page names as `runtimeUrl`. */
-export const runtime = (backend: Runtime.Backend) =>
+export const runtime = (backend: RunleaseRunner.Options) =>
   Effect.map(listen(0), (server) => {
     server.on("request", Runtime.listener(backend))
     return `${urlOf(server)}${Runtime.basePath}`

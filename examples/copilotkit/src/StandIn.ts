@@ -11,7 +11,8 @@ const Request = Schema.Struct({
 })
 type Request = typeof Request.Type
 
-const story =
+/** The longest answer. */
+export const story =
   "A worker takes a run and holds it under a lease. It writes down each word as it comes, and each word is safe. " +
   "One day the worker is killed in the middle of a sentence. Its lease runs out, another worker takes the run, and " +
   "begins the answer anew. The page that waits for it notices a pause, and the end of the story comes all the same."

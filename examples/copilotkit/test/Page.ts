@@ -3,7 +3,7 @@
  */
 import type { AbstractAgent, Interrupt, Message, RunAgentParameters } from "@ag-ui/client"
 import { CopilotKitCore } from "@copilotkit/core"
-import { Data, Effect } from "effect"
+import { Data, Effect, type Scope } from "effect"
 import { z } from "zod"
 
 export class PageError extends Data.TaggedError("PageError")<{
@@ -24,13 +24,19 @@ export interface Page {
   readonly stop: Effect.Effect<void>
   /** Waits until the messages are as `test` wants them. */
   readonly until: (test: (messages: ReadonlyArray<Message>) => boolean) => Effect.Effect<void>
+  /** Waits until a message says this. */
+  readonly shows: (text: string) => Effect.Effect<void>
   readonly interrupts: () => ReadonlyArray<Interrupt>
   readonly answer: () => unknown
 }
 
-/** The page at a thread. */
-export const open = (runtimeUrl: string, threadId: string): Effect.Effect<Page> =>
-  Effect.sync(() => {
+/** The page at a thread, which is closed with the Scope. `setAccent` is what its tool does beside noting the colour. */
+export const open = (
+  runtimeUrl: string,
+  threadId: string,
+  setAccent: (color: string) => Promise<string> = async (color) => `${color} it is`,
+): Effect.Effect<Page, never, Scope.Scope> =>
+  Effect.gen(function* () {
     const accents: Array<string> = []
     const core = new CopilotKitCore({
       runtimeUrl,
@@ -42,7 +48,7 @@ export const open = (runtimeUrl: string, threadId: string): Effect.Effect<Page> 
           parameters: z.object({ color: z.string() }),
           handler: async ({ color }) => {
             accents.push(color)
-            return `${color} it is`
+            return setAccent(color)
           },
         },
       ],
@@ -50,6 +56,7 @@ export const open = (runtimeUrl: string, threadId: string): Effect.Effect<Page> 
     // Outside a browser the core does not ask the runtime for its agents.
     const { agent } = core.registerProxiedAgent({ agentId: "chat", runtimeAgentId: "assistant" })
     agent.threadId = threadId
+    yield* Effect.addFinalizer(() => Effect.sync(() => agent.abortController.abort()))
 
     let interrupts: ReadonlyArray<Interrupt> = []
     let askedBy: string | undefined
@@ -81,6 +88,16 @@ export const open = (runtimeUrl: string, threadId: string): Effect.Effect<Page> 
         if (error !== undefined) return yield* error
       })
 
+    const until: Page["until"] = (test) =>
+      Effect.async((resume) => {
+        const check = () => {
+          if (test(agent.messages)) resume(Effect.void)
+        }
+        const { unsubscribe } = agent.subscribe({ onMessagesChanged: check })
+        check()
+        return Effect.sync(unsubscribe)
+      })
+
     return {
       agent,
       accents,
@@ -93,15 +110,11 @@ export const open = (runtimeUrl: string, threadId: string): Effect.Effect<Page> 
         attempt(() => core.runAgent({ agent, resume, ...(askedBy === undefined ? {} : { runId: askedBy }) })),
       connect: attempt(() => core.connectAgent({ agent })),
       stop: Effect.sync(() => core.stopAgent({ agent })),
-      until: (test) =>
-        Effect.async((resume) => {
-          const check = () => {
-            if (test(agent.messages)) resume(Effect.void)
-          }
-          const { unsubscribe } = agent.subscribe({ onMessagesChanged: check })
-          check()
-          return Effect.sync(unsubscribe)
-        }),
+      until,
+      shows: (text) =>
+        until((messages) =>
+          messages.some(({ content }) => typeof content === "string" && content.includes(text)),
+        ),
       interrupts: () => interrupts,
       answer: () => agent.messages.findLast(({ role }) => role === "assistant")?.content,
     }

@@ -1,9 +1,21 @@
 import { expect, layer } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
+import { story } from "../src/StandIn.js"
 import * as Page from "./Page.js"
 import * as Stack from "./Stack.js"
 
 const opened = Effect.flatMap(Stack.runtime, (url) => Page.open(url, crypto.randomUUID()))
+
+const roles = (page: Page.Page) => page.agent.messages.map(({ role }) => role)
+
+/** The thread takes another message, and the model sees what was said before. */
+const goesOn = (page: Page.Page) =>
+  Effect.gen(function* () {
+    const before = page.agent.messages.length
+    yield* page.say("hello")
+    expect(roles(page).slice(before)).toEqual(["user", "assistant"])
+    expect(page.answer()).toMatch(/^I have read \d+ messages, and have nothing to add\.$/)
+  })
 
 layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
   "CopilotKit's core and runtime",
@@ -13,6 +25,7 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         const page = yield* opened
         yield* page.say("hello")
         expect(page.answer()).toBe("I have read 2 messages, and have nothing to add.")
+        yield* goesOn(page)
       }),
     )
 
@@ -22,12 +35,11 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         const page = yield* opened
         yield* pace.limit(10)
         const told = yield* Effect.fork(page.say("Tell a story"))
-        yield* page.until((messages) => messages.some(({ content }) => String(content).includes("holds it")))
+        yield* page.shows("holds it")
         yield* page.stop
         yield* Fiber.join(told)
         yield* pace.free
-        yield* page.say("hello")
-        expect(page.answer()).toMatch(/^I have read/)
+        yield* goesOn(page)
       }),
     )
 
@@ -40,8 +52,60 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         ])
         yield* page.resume([{ interruptId: "refund", status: "resolved", payload: { approved: true } }])
         expect(page.answer()).toBe("Refunded 400 EUR.")
-        yield* page.say("hello")
-        expect(page.answer()).toMatch(/^I have read/)
+        yield* goesOn(page)
+      }),
+    )
+
+    it.scoped("ask again on a page that is loaded while the run waits", () =>
+      Effect.gen(function* () {
+        const url = yield* Stack.runtime
+        const threadId = crypto.randomUUID()
+        yield* Effect.flatMap(Page.open(url, threadId), (page) => page.say("Refund 400 EUR"))
+        const page = yield* Page.open(url, threadId)
+        yield* page.connect
+        expect(page.interrupts().map(({ id }) => id)).toEqual(["refund"])
+        yield* page.resume([{ interruptId: "refund", status: "cancelled" }])
+        expect(page.answer()).toBe("Kept the 400 EUR.")
+        yield* goesOn(page)
+      }),
+    )
+
+    it.scoped("show the rest of an answer after a reload, by a runtime that was started again", () =>
+      Effect.gen(function* () {
+        const { pace } = yield* Stack.Stack
+        const threadId = crypto.randomUUID()
+        const first = yield* Scope.make()
+        yield* pace.limit(10)
+        yield* Effect.gen(function* () {
+          const page = yield* Page.open(yield* Stack.runtime, threadId)
+          yield* Effect.fork(page.say("Tell a story"))
+          yield* page.shows("holds it")
+        }).pipe(Scope.extend(first))
+        yield* Scope.close(first, Exit.void)
+
+        const page = yield* Page.open(yield* Stack.runtime, threadId)
+        const shown = yield* Effect.fork(page.connect)
+        yield* page.shows("holds it")
+        yield* pace.free
+        yield* Fiber.join(shown)
+        expect(roles(page)).toEqual(["user", "assistant"])
+        expect(page.answer()).toBe(story)
+        yield* goesOn(page)
+      }),
+    )
+
+    it.scoped("show the answer of another worker when the first is killed in the middle of it", () =>
+      Effect.gen(function* () {
+        const { backend, pace } = yield* Stack.Stack
+        const page = yield* opened
+        yield* pace.limit(10)
+        const told = yield* Effect.fork(page.say("Tell a story"))
+        yield* page.shows("holds it")
+        yield* backend.killWorker
+        yield* pace.free
+        yield* Fiber.join(told)
+        expect(page.answer()).toBe(story)
+        yield* goesOn(page)
       }),
     )
   },

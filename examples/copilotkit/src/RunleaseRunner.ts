@@ -1,0 +1,97 @@
+import {
+  type AbstractAgent,
+  type BaseEvent,
+  EventType,
+  type RunAgentInput,
+  runHttpRequest,
+  transformHttpEventStream,
+} from "@ag-ui/client"
+import { AgentRunner } from "@copilotkit/runtime/v2"
+import { Observable } from "rxjs"
+
+/** Where `runlease serve` is, and a key of a project there. */
+export interface Options {
+  readonly url: string
+  readonly apiKey: string
+}
+
+interface ThreadRequest {
+  readonly threadId: string
+}
+
+/**
+ * Runs, follows and stops threads where they are durable: at Runlease. It holds nothing itself, so it may be started
+ * again, or be one of many, and a page finds its thread all the same.
+ *
+ * Its agents are `HttpAgent`s at `/ag-ui/{agent_id}?detach=true&busy=refuse`: a run goes on when its page or this process
+ * goes away, and a thread in which one is under way takes no second one, as CopilotKit expects.
+ */
+export class RunleaseRunner extends AgentRunner {
+  constructor(readonly options: Options) {
+    super()
+  }
+
+  run({ agent, input }: { readonly agent: AbstractAgent; readonly input: RunAgentInput }) {
+    return new Observable<BaseEvent>((subscriber) => {
+      const { resume, ...rest } = input
+      agent
+        .runAgent(resume === undefined ? rest : { ...rest, resume }, {
+          onEvent: ({ event }) => subscriber.next(event),
+        })
+        .catch((error: unknown) => subscriber.next(runError(error)))
+        .finally(() => subscriber.complete())
+      // Closes the stream alone.
+      return () => agent.abortRun()
+    })
+  }
+
+  connect({ threadId }: ThreadRequest) {
+    return new Observable<BaseEvent>((subscriber) => {
+      const closed = new AbortController()
+      const events = transformHttpEventStream(
+        runHttpRequest(() => this.request(threadId, "/stream", { signal: closed.signal })),
+      )
+      subscriber.add(
+        events.subscribe({
+          next: (event) => subscriber.next(event),
+          complete: () => subscriber.complete(),
+          error: (error: unknown) => subscriber.error(error),
+        }),
+      )
+      return () => closed.abort()
+    })
+  }
+
+  async isRunning({ threadId }: ThreadRequest) {
+    const { status } = await this.answer<{ status: string }>(threadId, "")
+    return status === "running" || status === "queued"
+  }
+
+  async stop({ runId, threadId }: ThreadRequest & { readonly runId?: string }) {
+    const { stopped } = await this.answer<{ stopped: boolean }>(threadId, "/stop", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ runId }),
+    })
+    return stopped
+  }
+
+  private request(threadId: string, path: string, { headers, ...init }: RequestInit = {}) {
+    const { apiKey, url } = this.options
+    return fetch(`${url}/threads/${encodeURIComponent(threadId)}${path}`, {
+      ...init,
+      headers: { ...headers, Authorization: `Bearer ${apiKey}` },
+    })
+  }
+
+  private async answer<A>(threadId: string, path: string, init?: RequestInit): Promise<A> {
+    const response = await this.request(threadId, path, init)
+    if (!response.ok) throw new Error(`${response.url}: ${response.status} ${await response.text()}`)
+    return response.json() as Promise<A>
+  }
+}
+
+const runError = (error: unknown) => ({
+  type: EventType.RUN_ERROR,
+  message: error instanceof Error ? error.message : String(error),
+})
