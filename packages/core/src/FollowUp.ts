@@ -128,6 +128,7 @@ const continued = (
   { known, snapshot }: Answers.Kept,
   input: RequestSnapshot,
   results: ReadonlyArray<Answer>,
+  since: EventId,
 ): RequestSnapshot => {
   const { protocol, traceContext = snapshot.traceContext, ...rest } = input
   const ofInput = {
@@ -144,12 +145,12 @@ const continued = (
       (result) =>
         result.interruptId === id && Answers.markOf(result.interruptId, result) === known[result.interruptId],
     )
-    const told = into.findLastIndex((other) => partIds(other, "tool_result").includes(id))
-    if (told < 0) return insertResult(into, message)
-    return same ? into : into.with(told, { ...into[told]!, parts: message.parts })
+    const toldAt = into.findLastIndex((other) => partIds(other, "tool_result").includes(id))
+    if (toldAt < 0) return insertResult(into, message)
+    return same ? into : into.with(toldAt, { ...into[toldAt]!, parts: message.parts })
   }, input.messages)
   const { resume } = snapshot
-  return { ...rest, ...ofInput, messages, ...(resume === undefined ? {} : { resume }) }
+  return { ...rest, ...ofInput, asOf: since, messages, ...(resume === undefined ? {} : { resume }) }
 }
 
 /**
@@ -226,7 +227,7 @@ export const decide = (
     const declined = missing.map(({ id }): Answer => ({ interruptId: id, status: "cancelled" }))
     return Either.map(take([...entries, ...given, ...declined]), (all) => ({
       _tag: "Continue",
-      kept: { ...all.kept, snapshot: continued(all.kept, snapshot, results) },
+      kept: { ...all.kept, snapshot: continued(all.kept, snapshot, results, run.latestEventId) },
       input,
     }))
   })

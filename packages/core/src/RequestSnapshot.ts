@@ -34,6 +34,8 @@ export const TraceContext = Schema.Struct({
  *
  * `resume`: every answer that this run was given so far, oldest first. One to a tool call is a message as well. `protocol`:
  * the protocol of the client that sent this, where its rules say what a later input of the same client means for the run.
+ * `asOf`: the event of the log up to which the messages tell what happened, where they came after the run had begun. Executors are
+ * given neither.
  *
  * @since 0.1.0
  * @category models
@@ -47,11 +49,19 @@ export const RequestSnapshot = Schema.Struct({
   state: Schema.optional(Schema.Unknown),
   traceContext: Schema.optional(TraceContext),
   protocol: Schema.optional(Schema.Literal("ag-ui")),
+  asOf: Schema.optional(Schema.NonNegativeInt),
   resume: Schema.optional(Schema.Array(Answer)),
 })
 export type RequestSnapshot = typeof RequestSnapshot.Type
 
 export const empty: RequestSnapshot = { messages: [], tools: [], context: [] }
+
+/** The request as an executor is given it. */
+export const forExecutor = (snapshot: RequestSnapshot): RequestSnapshot => {
+  if (snapshot.protocol === undefined && snapshot.asOf === undefined) return snapshot
+  const { asOf: _asOf, protocol: _protocol, ...rest } = snapshot
+  return rest
+}
 
 /** A text part. */
 export const textPart = (text: string): MessagePart => ({ type: "text", text })

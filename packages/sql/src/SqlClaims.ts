@@ -11,7 +11,7 @@ import {
   Claims,
   type GroupCommit,
   type Ids,
-  type RequestSnapshot,
+  RequestSnapshot,
   type Run,
   Waiting,
   type Wakeups,
@@ -106,7 +106,7 @@ const claimAll = Effect.fnUntraced(function* (
         anew: taken.has(request),
         runs: rowsOf(request).map((row) => {
           const told = details.get(row.run_pk)!
-          return toClaimed(row, told, JSON.parse(told.snapshot) as RequestSnapshot.RequestSnapshot)
+          return toClaimed(row, told, RequestSnapshot.forExecutor(JSON.parse(told.snapshot)))
         }),
       }),
     )

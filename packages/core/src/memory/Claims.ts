@@ -4,6 +4,7 @@
 import { DateTime, Duration, Effect, Either } from "effect"
 import type { ClaimRequest, Claims } from "../Claims.js"
 import type * as Ids from "../Ids.js"
+import { forExecutor } from "../RequestSnapshot.js"
 import { type ClaimedRun, toClaimed } from "../Run.js"
 import * as Waiting from "../Waiting.js"
 import type { Route } from "../Wakeups.js"
@@ -72,7 +73,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type
       Moves.sweep(step)
       const again = repeated(step, request)
       const given = again.length > 0 ? again : claimAnew(step, request, accepts)
-      const runs = given.map((record) => toClaimed(record.run, record.kept.snapshot))
+      const runs = given.map((record) => toClaimed(record.run, forExecutor(record.kept.snapshot)))
       return Either.right({ runs, taken: again.length > 0 ? [] : runs })
     })
 

@@ -1,15 +1,13 @@
 import { HttpApiBuilder, HttpTraceContext } from "@effect/platform"
-import { Run, WorkerRegistry } from "@runlease/core"
+import { WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
-import * as BusyThread from "./agui/BusyThread.js"
+import * as Begin from "./agui/Begin.js"
 import * as Capabilities from "./agui/Capabilities.js"
 import * as Follow from "./agui/Follow.js"
-import * as Resume from "./agui/Resume.js"
-import * as Submit from "./agui/Submit.js"
 import * as Thread from "./agui/Thread.js"
 import * as Caller from "./Caller.js"
 import * as Refusals from "./Refusals.js"
@@ -27,9 +25,8 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
           Effect.logWarning(`Run ${payload.runId}: ${warning}`),
         )
         const thread = yield* Thread.make(projectId, ThreadNames.nameOf(payload))
-        const agentId = path.agent_id
-        const submitted = Submit.submit(ports, thread, payload, {
-          agentId,
+        const begin = Begin.begin(ports, thread, payload, {
+          agentId: path.agent_id,
           implementationKind: urlParams.implementation_kind,
           workerKey: urlParams.worker_key,
           traceContext: Option.getOrUndefined(
@@ -39,20 +36,7 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
               traceFlags: sampled ? 1 : 0,
             })),
           ),
-        })
-        const submit = Effect.map(
-          urlParams.busy === "refuse"
-            ? BusyThread.unlessBusy(ports, thread, payload.runId, submitted)
-            : submitted,
-          ({ runId }): Resume.Resumed => ({ runId, from: Run.EventId.make(0) }),
-        )
-        const begin = Option.match(Resume.answersOf(payload.resume), {
-          onNone: () => submit,
-          onSome: (answers) =>
-            Effect.flatMap(
-              Resume.resume(ports, thread, agentId, answers),
-              Option.match({ onNone: () => submit, onSome: Effect.succeed }),
-            ),
+          refusesBusy: urlParams.busy === "refuse",
         })
         return yield* Follow.respond({
           ports,

@@ -97,10 +97,10 @@ const tellingRuns = Effect.fnUntraced(function* (
   )
 })
 
-/** All entries of a log so far, a page at a time. */
-const entriesOf = (ports: Ports, runId: Run.Run["runId"]) => {
+/** All entries of a log after an event, a page at a time. */
+const entriesOf = (ports: Ports, runId: Run.Run["runId"], since: Run.EventId) => {
   const log = Context.get(ports, RunLog.RunLog)
-  return Stream.paginateChunkEffect(Run.EventId.make(0), (after) =>
+  return Stream.paginateChunkEffect(since, (after) =>
     Effect.map(log.read({ runId, after, limit: RunLog.maxReadLimit }), (entries) => [
       Chunk.unsafeFromArray(entries),
       Option.map(Array.last(entries), ({ eventId }) => eventId),
@@ -114,10 +114,10 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
     const snapshot = yield* Context.get(ports, Runs.Runs).snapshot(runId)
     fold.input(AgUiMessages.toAgUi(snapshot.messages), snapshot.state)
     const view = AgUiView.make({ runId, threadId: thread.id })
-    let points: readonly [Point, ...ReadonlyArray<Point>] = [
-      { folded: fold.result(), from: Run.EventId.make(0) },
-    ]
-    yield* Stream.runForEach(entriesOf(ports, runId), ({ event, eventId, sequence }) =>
+    // An input that the run has taken since tells what was before it; nothing is open there.
+    const since = Run.EventId.make(snapshot.asOf ?? 0)
+    let points: readonly [Point, ...ReadonlyArray<Point>] = [{ folded: fold.result(), from: since }]
+    yield* Stream.runForEach(entriesOf(ports, runId, since), ({ event, eventId, sequence }) =>
       Effect.sync(() => {
         for (const shown of view(event)) fold.event(shown)
         if (sequence === null && AgentEvent.endsRun(event)) {

@@ -1,27 +1,25 @@
 /**
- * A run of a thread that goes on with the answers it waited for.
+ * A run of a thread that goes on with the next input of its client.
+ *
+ * Source: docs/decisions/0032-follow-up-inputs.md
  *
  * @since 0.1.0
  */
-import { type Ids, Interrupt, Run, RunLog, Runs } from "@runlease/core"
+import {
+  Answers,
+  type ControlPlaneUnavailable,
+  type FollowUp,
+  type Ids,
+  Interrupt,
+  RequestSnapshot,
+  Run,
+  RunLog,
+  Runs,
+} from "@runlease/core"
 import { Array, Chunk, Context, Effect, Either, Option, Predicate, Stream } from "effect"
 import * as Refusal from "../../Refusal.js"
-import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
 import type { Ports } from "../KnownProjects.js"
 import * as Thread from "./Thread.js"
-
-type Entries = NonNullable<RunAgentInput["resume"]>
-
-/** The answers of an input, if it holds any. */
-export const answersOf = (entries: Entries = []): Option.Option<Interrupt.Answers> => {
-  const answers = entries.map(({ interruptId, metadata, payload, status }): Interrupt.Answer => ({
-    interruptId,
-    status,
-    ...(payload === undefined ? {} : { payload }),
-    ...(metadata == null ? {} : { metadata }),
-  }))
-  return Array.isNonEmptyArray(answers) ? Option.some(answers) : Option.none()
-}
 
 const refuse = (detail: string) => Refusal.make(409, "not_waiting", detail, { field: "resume" })
 
@@ -45,18 +43,112 @@ const askedAt = (ports: Ports, runId: Ids.RunId, ids: ReadonlyArray<string>) => 
   ).pipe(Stream.runFold(Run.EventId.make(0), (at, entry) => (asks(entry, ids) ? entry.eventId : at)))
 }
 
-/** The run, and the event after which it goes on with these answers. */
+/** The run, and the event after which the input's part of it begins. */
 export interface Resumed {
   readonly runId: Ids.RunId
   readonly from: Run.EventId
 }
 
+const namesOf = (answers: ReadonlyArray<Interrupt.Answer>) => answers.map(({ interruptId }) => interruptId)
+
+const answersOne =
+  ({ results, resume }: FollowUp.FollowUp) =>
+  ({ waiting }: Run.Run): boolean => {
+    const open = waiting === null ? [] : Answers.open(waiting)
+    const isNamed = (interrupt: Interrupt.Interrupt, answers: ReadonlyArray<Interrupt.Answer>) =>
+      answers.some(({ interruptId }) => interruptId === interrupt.id || interruptId === interrupt.toolCallId)
+    return open.some(
+      (interrupt) =>
+        isNamed(interrupt, resume) || (interrupt.clientTool === true && isNamed(interrupt, results)),
+    )
+  }
+
+const threadWaiting = (open: ReadonlyArray<string>, runs: ReadonlyArray<Run.Run>) =>
+  Refusal.make(
+    409,
+    "thread_waiting",
+    "The thread waits for answers: send `resume` with an entry, resolved or cancelled, for each of " +
+      `${open.join(", ")}; or cancel run ${runs.map(({ runId }) => runId).join(", ")}`,
+    { field: "resume" },
+  )
+
+/** What the port gave, as the part that the client is shown; none when the input is not the run's. */
+const shown = (
+  ports: Ports,
+  asked: Run.Run,
+  input: FollowUp.FollowUp,
+  result: FollowUp.FollowedUp,
+): Effect.Effect<
+  Option.Option<Resumed>,
+  Refusal.Refusal | Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable
+> => {
+  const { runId } = result.run
+  const ids = namesOf(input.resume)
+  switch (result._tag) {
+    case "Continued":
+      return Effect.succeedSome({ runId, from: result.since })
+    case "Answered":
+      return Effect.map(askedAt(ports, runId, ids), (from) => Option.some({ runId, from }))
+    case "Uncovered":
+      return ids.length > 0 && answersOne(input)(asked)
+        ? refuse(`\`resume\` must answer all that the run waits for; missing: ${result.open.join(", ")}`)
+        : threadWaiting(result.open, [asked])
+    case "Left":
+      return Effect.succeedNone
+  }
+}
+
+/** Lets an input be a run of its own whose entries are for nothing that was asked, unless it says nothing else. */
+const admitUnasked = (
+  agentId: Ids.AgentId,
+  { resume, snapshot }: FollowUp.FollowUp,
+): Effect.Effect<void, Refusal.Refusal> =>
+  snapshot.messages.length > 0 || resume.every(({ status }) => status === "cancelled")
+    ? Effect.void
+    : refuse(`No run of agent ${agentId} in this thread waits for an answer to ${namesOf(resume).join(", ")}`)
+
+/** Gives the input to a run. */
+const offer = (ports: Ports, agentId: Ids.AgentId, run: Run.Run, input: FollowUp.FollowUp) =>
+  Context.get(ports, Runs.Runs)
+    .followUp(run.runId, input)
+    .pipe(
+      Effect.flatMap((result) => shown(ports, run, input, result)),
+      Effect.catchTag("NotWaiting", (error): Effect.Effect<Option.Option<Resumed>, Refusal.Refusal> => {
+        const ids = namesOf(input.resume)
+        return error.answered || error.open?.some((id) => ids.includes(id))
+          ? refuse(error.message)
+          : Effect.as(admitUnasked(agentId, input), Option.none())
+      }),
+    )
+
+/** An input that answers nothing: to a run that waits for tools of its client it says that no result will come. */
+const silence = (input: FollowUp.FollowUp): FollowUp.FollowUp => ({
+  ...input,
+  resume: [],
+  results: [],
+  snapshot: RequestSnapshot.empty,
+})
+
+/** Gives the input to the run whose earlier input has its id: the same again finds its part of the run. */
+export const repeat = (
+  ports: Ports,
+  { conversationId }: Thread.Thread,
+  agentId: Ids.AgentId,
+  run: Run.Run,
+  input: FollowUp.FollowUp,
+) =>
+  run.agentId === agentId && run.conversationId === conversationId
+    ? offer(ports, agentId, run, input)
+    : new Runs.SubmissionConflict({ publicId: input.publicId })
+
 /**
- * Gives the run of the thread that waits for these answers all that it waits for. Answers that the thread's last run has
- * had before find that run again.
+ * Gives the run of the thread that asks for them the answers of an input, and has it go on with the input.
  *
- * None when there is nothing to answer: to cancel what nobody waits for, as when it has expired, asks for nothing. Fails:
- * with a refusal when an answer is missing, is for something else, or differs from one that was given.
+ * None when the input is to become a run of its own: no run of the thread waits for what it holds. Runs that waited for
+ * tools of their client are completed then, unless they were submitted otherwise.
+ *
+ * Fails: with a refusal when an answer is missing, differs from one that was given, or is for nothing that was asked and the
+ * input says nothing else.
  *
  * @since 0.1.0
  * @category answering
@@ -65,33 +157,26 @@ export const resume = Effect.fnUntraced(function* (
   ports: Ports,
   thread: Thread.Thread,
   agentId: Ids.AgentId,
-  answers: Interrupt.Answers,
+  waiting: ReadonlyArray<Run.Run>,
+  input: FollowUp.FollowUp,
+  mayBeRepeated: boolean,
 ) {
-  const ids = answers.map(({ interruptId }) => interruptId)
-  const nothing = answers.every(({ status }) => status === "cancelled")
-    ? Effect.succeedNone
-    : refuse(`No run of agent ${agentId} in this thread waits for an answer to ${ids.join(", ")}`)
-
-  const waiting = yield* Thread.runs(ports, thread, { agentId, status: "waiting" })
-  const asking = waiting.find((run) => Thread.openIds(run).some((id) => ids.includes(id)))
-  const missing = asking === undefined ? [] : Array.difference(Thread.openIds(asking), ids)
-  if (missing.length > 0) {
-    return yield* refuse(`\`resume\` must answer all that the run waits for; missing: ${missing.join(", ")}`)
-  }
+  const asking = waiting.find((run) => run.agentId === agentId && answersOne(input)(run))
   // Interrupts of different runs may have the same id, so those of older runs are not looked at.
-  const run = asking ?? (yield* Thread.runs(ports, thread, { agentId, limit: 1 }))[0]
-  if (run === undefined) return yield* nothing
-  return yield* Context.get(ports, Runs.Runs)
-    .resume(run.runId, answers)
-    .pipe(
-      Effect.flatMap(({ duplicate, run: { latestEventId, runId } }) =>
-        Effect.map(
-          duplicate ? askedAt(ports, runId, ids) : Effect.succeed(latestEventId),
-          (from): Option.Option<Resumed> => Option.some({ runId, from }),
-        ),
-      ),
-      Effect.catchTag("NotWaiting", (error) =>
-        error.answered || error.open?.some((id) => ids.includes(id)) ? refuse(error.message) : nothing,
-      ),
+  const run =
+    asking ?? (mayBeRepeated ? (yield* Thread.runs(ports, thread, { agentId, limit: 1 }))[0] : undefined)
+  if (run === undefined) yield* admitUnasked(agentId, input)
+  const resumed = run === undefined ? Option.none<Resumed>() : yield* offer(ports, agentId, run, input)
+  if (Option.isSome(resumed)) return resumed
+
+  const others = waiting.filter(({ runId }) => runId !== run?.runId)
+  const questions = others.flatMap((other) => Thread.questionIds(other))
+  if (questions.length > 0) {
+    return yield* threadWaiting(
+      questions,
+      others.filter((other) => Thread.questionIds(other).length > 0),
     )
+  }
+  yield* Effect.forEach(others, (other) => offer(ports, agentId, other, silence(input)), { discard: true })
+  return Option.none<Resumed>()
 })

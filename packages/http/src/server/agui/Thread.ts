@@ -42,9 +42,11 @@ export const make = (projectId: Ids.ProjectId, id: string): Effect.Effect<Thread
         (digest) => ({ id, conversationId: Ids.ConversationId.make(uuidOf(new Uint8Array(digest))) }),
       )
 
-/** The interrupts of a run that have no answer. */
-export const openIds = ({ waiting }: Run.Run): ReadonlyArray<string> =>
-  waiting === null ? [] : Answers.open(waiting).map(({ id }) => id)
+/** The interrupts of a run that have no answer and are no tools of its client. */
+export const questionIds = ({ waiting }: Run.Run): ReadonlyArray<string> =>
+  waiting === null
+    ? []
+    : Answers.open(waiting).flatMap(({ clientTool, id }) => (clientTool === true ? [] : [id]))
 
 /** Runs of the thread, newest first. */
 export const runs = (

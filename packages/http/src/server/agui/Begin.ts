@@ -1,0 +1,76 @@
+/**
+ * What an input begins: a run, or the next part of a run that waited for its client.
+ *
+ * @since 0.1.0
+ */
+import { Run, type Runs } from "@runlease/core"
+import { Effect, Option } from "effect"
+import * as Refusal from "../../Refusal.js"
+import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
+import type { Ports } from "../KnownProjects.js"
+import * as BusyThread from "./BusyThread.js"
+import * as Input from "./Input.js"
+import * as Resume from "./Resume.js"
+import * as Submit from "./Submit.js"
+import * as Thread from "./Thread.js"
+
+const conflict = ({ publicId }: Runs.SubmissionConflict) =>
+  Refusal.make(
+    409,
+    "submission_conflict",
+    `Run ${publicId} exists with another input; choose another runId`,
+    { field: "runId" },
+  )
+
+/** How the input becomes a run. `refusesBusy`: only where no other run of the thread is under way. */
+export interface Options extends Input.Routing {
+  readonly refusesBusy: boolean
+}
+
+/**
+ * Begins what the input asks for, once: the same input again under its id finds what it began.
+ *
+ * Fails: with a refusal when the id is that of another input, or the input leaves a question of the thread without an answer.
+ *
+ * @since 0.1.0
+ * @category submission
+ */
+export const begin = Effect.fnUntraced(
+  function* (ports: Ports, thread: Thread.Thread, input: RunAgentInput, options: Options) {
+    const { agentId, refusesBusy } = options
+    const followUp = Input.followUpOf(input, options)
+    const mayBeRepeated = Input.mayBeRepeated(input)
+    const submitted = Submit.submit(ports, thread, input, options)
+    const submit = Effect.map(
+      refusesBusy ? BusyThread.unlessBusy(ports, thread, input.runId, submitted) : submitted,
+      ({ runId }): Resume.Resumed => ({
+        runId,
+        from: Run.EventId.make(0),
+      }),
+    )
+    /** What has the id already; none when nothing has, or the run that it names is to be found by submitting it again. */
+    const known = Effect.map(
+      Submit.find(ports, input.runId),
+      Option.map((run) =>
+        run.runId === input.runId
+          ? submit
+          : Effect.flatMap(
+              Resume.repeat(ports, thread, agentId, run, followUp),
+              Option.match({ onNone: () => submit, onSome: Effect.succeed }),
+            ),
+      ),
+    )
+
+    const waiting = yield* Thread.runs(ports, thread, { status: "waiting" })
+    if (waiting.length > 0 || mayBeRepeated) {
+      const found = yield* known
+      if (Option.isSome(found)) return yield* found.value
+      const resumed = yield* Resume.resume(ports, thread, agentId, waiting, followUp, mayBeRepeated)
+      if (Option.isSome(resumed)) return resumed.value
+    }
+    return yield* Effect.catchTag(submit, "SubmissionConflict", (error) =>
+      Effect.flatMap(known, Option.match({ onNone: () => Effect.fail(error), onSome: (found) => found })),
+    )
+  },
+  Effect.catchTag("SubmissionConflict", conflict),
+)

@@ -1,0 +1,73 @@
+/**
+ * What an AG-UI client sends, as what a run is given.
+ *
+ * @since 0.1.0
+ */
+import { AgUiMessages, type FollowUp, type Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
+import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
+
+/** What the request says beside its input. */
+export interface Routing {
+  readonly agentId: Ids.AgentId
+  readonly implementationKind: string | undefined
+  readonly workerKey: string | undefined
+  readonly traceContext: typeof RequestSnapshot.TraceContext.Type | undefined
+}
+
+/** What a run is asked. */
+export const snapshotOf = (
+  { context, forwardedProps, messages, state, tools }: RunAgentInput,
+  { traceContext }: Routing,
+): RequestSnapshot.RequestSnapshot => ({
+  messages: AgUiMessages.fromAgUi(messages),
+  tools,
+  context,
+  ...(forwardedProps === undefined ? {} : { forwardedProps }),
+  ...(state === undefined ? {} : { state }),
+  ...(traceContext === undefined ? {} : { traceContext }),
+  protocol: "ag-ui",
+})
+
+const entriesOf = ({ resume }: RunAgentInput): ReadonlyArray<Interrupt.Answer> =>
+  (resume ?? []).map(({ interruptId, metadata, payload, status }) => ({
+    interruptId,
+    status,
+    ...(payload === undefined ? {} : { payload }),
+    ...(metadata == null ? {} : { metadata }),
+  }))
+
+type Message = RunAgentInput["messages"][number]
+
+const calls = (message: Message, id: string): boolean =>
+  message.role === "assistant" && (message.toolCalls ?? []).some((call) => call.id === id)
+
+/** The results that stand behind their calls: an agent may use the id of a call again. What a failure says is its result. */
+const resultsOf = ({ messages }: RunAgentInput): ReadonlyArray<Interrupt.Answer> =>
+  messages.flatMap((message, index): ReadonlyArray<Interrupt.Answer> => {
+    if (message.role !== "tool") return []
+    const { content, error, metadata, toolCallId } = message
+    if (messages.findLastIndex((other) => calls(other, toolCallId)) > index) return []
+    return [
+      {
+        interruptId: toolCallId,
+        status: "resolved",
+        payload: error ?? content,
+        ...(error === undefined ? {} : { isError: true }),
+        ...(metadata == null ? {} : { metadata }),
+      },
+    ]
+  })
+
+/** Whether the input may go on with a run though none of its thread waits, as when it is sent again. */
+export const mayBeRepeated = ({ messages, resume = [] }: RunAgentInput): boolean =>
+  resume.length > 0 ||
+  messages.findLastIndex(({ role }) => role === "tool") >
+    messages.findLastIndex(({ role }) => role === "assistant")
+
+/** The input as what goes on with a run. */
+export const followUpOf = (input: RunAgentInput, routing: Routing): FollowUp.FollowUp => ({
+  publicId: input.runId,
+  resume: entriesOf(input),
+  results: resultsOf(input),
+  snapshot: snapshotOf(input, routing),
+})
