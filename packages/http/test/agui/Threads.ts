@@ -228,12 +228,12 @@ export const suite = (name: string, store: Store): void => {
         )
         const chat = yield* connect({ threadId: "t" })
         yield* chat.say("Go", { runId: "going" })
-        for (const [id, payload] of [
-          ["where", "Mars"],
-          ["sure", { approved: true }],
+        for (const [runId, id, payload] of [
+          ["going", "where", "Mars"],
+          ["where-told", "sure", { approved: true }],
         ] as const) {
           const waiting = yield* look("t")
-          deepStrictEqual([waiting.status, waiting.runId], ["waiting", "going"])
+          deepStrictEqual([waiting.status, waiting.runId], ["waiting", runId])
           deepStrictEqual(waiting.interrupts, plain(chat.agent.pendingInterrupts))
           deepStrictEqual(
             waiting.interrupts.map((one: { id: string }) => one.id),
@@ -245,7 +245,10 @@ export const suite = (name: string, store: Store): void => {
             deepStrictEqual(plain(page.agent.pendingInterrupts), waiting.interrupts)
             deepStrictEqual(typesOf(page.all), [...restated, "RUN_STARTED", "RUN_FINISHED"])
           }
-          yield* (yield* chat.run({ resume: [{ interruptId: id, status: "resolved", payload }] })).done
+          yield* (yield* chat.run({
+            runId: `${id}-told`,
+            resume: [{ interruptId: id, status: "resolved", payload }],
+          })).done
         }
         strictEqual(chat.answer(), "Gone to Mars")
         deepStrictEqual((yield* look("t")).messages, plain(chat.agent.messages))
