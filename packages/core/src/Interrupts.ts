@@ -76,7 +76,8 @@ export const ask = (
 ): Effect.Effect<Answer, AwaitAnswers> =>
   Effect.map(askAll(run, [question], { expiresAfter }), ([answer]) => answer!)
 
-const approvalSchema = {
+/** The JSON Schema of the answer to whether something is approved. */
+export const approvalSchema = {
   type: "object",
   properties: { approved: { type: "boolean" } },
   required: ["approved"],

@@ -6,7 +6,8 @@
  *
  * @since 0.1.0
  */
-import { Data, Effect, Option, Schema, Stream } from "effect"
+import { Data, Effect, Option, Predicate, Schema, Stream } from "effect"
+import type { LogEvent } from "./AgentEvent.js"
 import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
 import { canonicalJson } from "./Json.js"
 import type { LoggedCall, LoggedResult, PastAttempt } from "./PastAttempts.js"
@@ -26,6 +27,12 @@ export type SideEffect = typeof SideEffect.Type
 
 /** The name of the CUSTOM event that says of which call nobody knows whether it was made. */
 export const uncertainEventName = "runlease.tool_uncertain"
+
+/**
+ * The name of the CUSTOM event that says that a call of an earlier part of the run is about to be made, such as one that had
+ * to be approved: its value holds the `toolCallId`.
+ */
+export const begunEventName = "runlease.tool_begun"
 
 /** A call as an agent asks for it; `args` is JSON text. */
 export interface AskedCall {
@@ -173,8 +180,19 @@ export const after = (attempts: ReadonlyArray<PastAttempt>): Calls => {
   }
 }
 
+const begins = (event: LogEvent, toolCallId: string): boolean => {
+  if (event.type === "TOOL_CALL_END") return event["toolCallId"] === toolCallId
+  const { name, type, value } = event
+  return (
+    type === "CUSTOM" &&
+    name === begunEventName &&
+    Predicate.isRecord(value) &&
+    value["toolCallId"] === toolCallId
+  )
+}
+
 /**
- * Waits until the log holds the end of the call's arguments. Only then may an `atMostOnce` call be made, since from then
+ * Waits until the log holds the end of the call's arguments, or that it is about to be made. Only then may an `atMostOnce` call be made, since from then
  * on any later attempt finds that it was begun.
  *
  * It waits for ever for a run that ends meanwhile, whose executor is interrupted.
@@ -188,7 +206,7 @@ export const committed = (
 ): Effect.Effect<void, RunNotFound | ControlPlaneUnavailable, RunLog> =>
   Effect.flatMap(RunLog, (log) =>
     log.follow({ runId: run.runId, after: run.latestEventId }).pipe(
-      Stream.filter(({ event }) => event.type === "TOOL_CALL_END" && event["toolCallId"] === toolCallId),
+      Stream.filter(({ event }) => begins(event, toolCallId)),
       Stream.runHead,
       Effect.flatMap(Option.match({ onNone: () => Effect.never, onSome: () => Effect.void })),
     ),

@@ -31,6 +31,7 @@ import {
   Executor,
   Interrupt,
   PastAttempts,
+  type RequestSnapshot,
   type Run,
   RunSink,
   ToolCalls,
@@ -38,10 +39,12 @@ import {
 import { Cause, Chunk, Duration, Effect, Layer, Option, Stream } from "effect"
 import type * as AiTool from "./AiTool.js"
 import * as Answer from "./internal/Answer.js"
+import * as Approvals from "./internal/Approvals.js"
 import * as Conversation from "./internal/Conversation.js"
 import * as Failure from "./internal/Failure.js"
 import * as Offered from "./internal/Offered.js"
 import * as Results from "./internal/Results.js"
+import * as UniqueIds from "./internal/UniqueIds.js"
 import * as Unsupported from "./internal/Unsupported.js"
 import * as Usage from "./internal/Usage.js"
 import * as WorkerCalls from "./internal/WorkerCalls.js"
@@ -112,36 +115,17 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
     const client = yield* Offered.clientTools(run.snapshot, handlers.tools)
     const clientNames = new Set(client.map(({ name }) => name))
     const toolkit = Offered.offer(handlers.tools, client)
-    const perform = WorkerCalls.make({ run, handlers })
+    const workerCalls = WorkerCalls.make({ run, handlers })
     const calls = ToolCalls.after(attempts)
+    const concurrency = options.toolConcurrency ?? 4
 
-    let messages: ReadonlyArray<Prompt.Message> = yield* Conversation.make({
-      system: options.system,
-      provider,
-      snapshot: run.snapshot,
-      attempts,
-    })
-    const used = Conversation.usedIds(run.snapshot, attempts)
+    let messages: ReadonlyArray<Prompt.Message> = []
     const steps = attempts.flatMap(Usage.stepsOf)
     // What dead attempts used is paid for as well, but their steps are made anew.
     let settledSteps = attempts.filter(({ waited }) => waited).flatMap(Usage.stepsOf).length
     let malformedSteps = 0
-    let messageCount = 0
 
-    const ids = {
-      // No earlier attempt has written where this one found the log, so no message has its id.
-      nextMessageId: () => {
-        const base = run.latestSequence === 0 ? run.messageId : `${run.messageId}-${run.latestEventId}`
-        messageCount += 1
-        return messageCount === 1 ? base : `${base}.${messageCount - 1}`
-      },
-      freshCallId: (given: string) => {
-        let id = given === "" ? "call" : given
-        for (let n = 2; used.has(id); n++) id = `${given === "" ? "call" : given}-${n}`
-        used.add(id)
-        return id
-      },
-    }
+    const ids = UniqueIds.make(run, attempts)
 
     const finished = (outcome: AgentEvent.RunOutcome): AgentEvent.AgentEvent => ({
       type: "RUN_FINISHED",
@@ -155,14 +139,16 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
     const afterCalls = (answered: Answer.Answered): Events => {
       const results = new Map<string, WorkerCalls.Result>()
       const waiting = answered.calls.filter(
-        ({ problem, toolName }) => problem === undefined && clientNames.has(toolName),
+        ({ problem, toolName }) =>
+          problem === undefined &&
+          (clientNames.has(toolName) || Approvals.isNeeded(handlers.tools, toolName)),
       )
       // In the order in which the model asked, which tells equal calls apart.
       const taken = answered.calls.map((asked) => ({ asked, taken: calls.take(asked) }))
       const performed = Stream.fromIterable(taken.filter(({ asked }) => !waiting.includes(asked))).pipe(
         Stream.flatMap(
-          (call) => perform(call.asked, call.taken, (result) => results.set(call.asked.toolCallId, result)),
-          { concurrency: options.toolConcurrency ?? 4 },
+          (call) => workerCalls.perform(call.asked, call.taken, (id, result) => results.set(id, result)),
+          { concurrency },
         ),
       )
       return performed.pipe(
@@ -171,8 +157,10 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
         ),
         Stream.concat(
           Stream.suspend((): Events => {
-            const [first, ...rest] = waiting.map(({ toolCallId, toolName }) =>
-              Interrupt.ofToolCall(toolCallId, toolName),
+            const [first, ...rest] = waiting.map((asked) =>
+              clientNames.has(asked.toolName)
+                ? Interrupt.ofToolCall(asked.toolCallId, asked.toolName)
+                : Approvals.interruptOf(asked),
             )
             if (first !== undefined) {
               return Stream.fail(Executor.awaitAnswers([first, ...rest], options.answerWithin))
@@ -273,7 +261,38 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
       )
     })
 
-    return Stream.concat(Stream.fromIterable(Results.ofDeadAttempts(attempts)), step)
+    /** What earlier parts have left to do, before the model is asked. */
+    const approved = Stream.suspend((): Events => {
+      const settled = new Map<string, RequestSnapshot.MessagePart>()
+      return Stream.fromIterable(Approvals.decided(handlers.tools, run.snapshot, attempts)).pipe(
+        Stream.flatMap(
+          (call) =>
+            workerCalls.decide(call, (toolCallId, { content: result, isError }) =>
+              settled.set(toolCallId, { type: "tool_result", toolCallId, result, isError }),
+            ),
+          { concurrency },
+        ),
+        Stream.concat(
+          Stream.unwrap(
+            Effect.map(
+              Conversation.make({
+                system: options.system,
+                provider,
+                snapshot: run.snapshot,
+                attempts,
+                settled,
+              }),
+              (made) => {
+                messages = made
+                return step
+              },
+            ),
+          ),
+        ),
+      )
+    })
+
+    return Stream.concat(Stream.fromIterable(Results.ofDeadAttempts(attempts)), approved)
   })
 
   return Executor.Executor.of({ execute: (run) => Stream.unwrap(start(run)) })

@@ -30,6 +30,23 @@ export class SideEffect extends Context.Reference<SideEffect>()("@runlease/execu
   defaultValue: (): ToolCalls.SideEffect | undefined => undefined,
 }) {}
 
+/**
+ * Whether a call of the tool must be approved, as an annotation. The run then waits, after the other calls of the step, with
+ * an interrupt of reason `tool_call` that names the call; the call is made when the answer is `true` or
+ * `{ approved: true }`, and any other answer is told to the model. Default: no.
+ *
+ * ```ts
+ * const Deploy = Tool.make("deploy", { parameters: { to: Schema.String } }).annotate(AiTool.NeedsApproval, true)
+ * ```
+ *
+ * @since 0.1.0
+ * @category annotations
+ */
+export class NeedsApproval extends Context.Reference<NeedsApproval>()(
+  "@runlease/executor-ai/AiTool/NeedsApproval",
+  { defaultValue: (): boolean => false },
+) {}
+
 /** The side effect that a tool is taken to have. */
 export const sideEffectOf = (tool: Tool.Any): ToolCalls.SideEffect => {
   const declared = Context.get(tool.annotations, SideEffect)

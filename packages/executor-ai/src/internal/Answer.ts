@@ -4,6 +4,7 @@ import { AgentEvent } from "@runlease/core"
 import { Encoding, Option, Schema } from "effect"
 import * as Conversation from "./Conversation.js"
 import * as Results from "./Results.js"
+import type { UniqueIds } from "./UniqueIds.js"
 
 type Part = Response.StreamPart<Record<string, Tool.Any>>
 
@@ -78,11 +79,8 @@ const problemOf = (args: string): string =>
     ? `The arguments are not valid JSON: ${args.slice(0, 500)}`
     : "There is no such tool, or its arguments are not a JSON object."
 
-/** Reads one answer. `nextMessageId` and `freshCallId` give ids that are the run's alone. */
-export const make = (ids: {
-  readonly nextMessageId: () => string
-  readonly freshCallId: (given: string) => string
-}): Answer => {
+/** Reads one answer. */
+export const make = (ids: UniqueIds): Answer => {
   const items: Array<Said | Call> = []
   const said = new Map<string, Said>()
   const calls = new Map<string, Call>()

@@ -29,16 +29,6 @@ export const paramsOf = (args: unknown): Record<string, unknown> => {
   return Predicate.isRecord(parsed) ? parsed : {}
 }
 
-/** The ids of the calls that were made already. */
-export const usedIds = (
-  snapshot: RequestSnapshot.RequestSnapshot,
-  attempts: ReadonlyArray<PastAttempts.PastAttempt>,
-): Set<string> =>
-  new Set([
-    ...History.calledIds(snapshot.messages),
-    ...attempts.flatMap(({ calls }) => calls.map(({ toolCallId }) => toolCallId)),
-  ])
-
 /** What the model cannot be told is reported to `drop`. */
 type Drop = (what: string) => void
 
@@ -167,9 +157,12 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly provider: string | undefined
   readonly snapshot: RequestSnapshot.RequestSnapshot
   readonly attempts: ReadonlyArray<PastAttempts.PastAttempt>
+  /** The results of calls of earlier parts that this attempt has made. */
+  readonly settled: ReadonlyMap<string, Part>
 }) {
-  const { attempts, provider, snapshot, system } = options
-  const { messages, results, voidCalls } = History.make(snapshot.messages, attempts)
+  const { attempts, provider, settled, snapshot, system } = options
+  const { messages, results: past, voidCalls } = History.make(snapshot.messages, attempts)
+  const results = new Map([...past, ...settled])
   const called = History.calledIds(messages)
   const dropped: Array<string> = []
   const drop: Drop = (what) => dropped.push(what)

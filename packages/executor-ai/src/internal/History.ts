@@ -55,7 +55,7 @@ export const make = (
     ...(message === undefined || isLogged.some((is) => is(message)) ? [] : [message]),
   ])
   const results = new Map<string, RequestSnapshot.MessagePart>()
-  for (const { parts } of [...given, ...own.flatMap((attempt) => attempt.messages)]) {
+  for (const { parts } of [...given, ...attempts.flatMap((attempt) => attempt.messages)]) {
     for (const part of parts) if (part.type === "tool_result") results.set(String(part["toolCallId"]), part)
   }
   const called = calledIds(messages)

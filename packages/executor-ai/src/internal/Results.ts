@@ -18,27 +18,25 @@ export const eventOf = (toolCallId: string, { content, isError }: Result): Agent
 export const ofProvider = (toolCallId: string): AgentEvent.AgentEvent =>
   eventOf(toolCallId, { content: "The provider told no result of this call.", isError: false })
 
-/** The results of calls that attempts had begun which died, and that no attempt since has answered. */
-export const ofDeadAttempts = (
-  attempts: ReadonlyArray<PastAttempts.PastAttempt>,
-): ReadonlyArray<AgentEvent.AgentEvent> => {
-  const answered = new Set(
+/** The calls that have a result in the log. */
+export const answeredIds = (attempts: ReadonlyArray<PastAttempts.PastAttempt>): ReadonlySet<unknown> =>
+  new Set(
     attempts.flatMap(({ messages }) =>
       messages.flatMap(({ parts }) =>
         parts.flatMap((part) => (part.type === "tool_result" ? [part["toolCallId"]] : [])),
       ),
     ),
   )
+
+/** The results of calls that attempts had begun which died, and that no attempt since has answered. */
+export const ofDeadAttempts = (
+  attempts: ReadonlyArray<PastAttempts.PastAttempt>,
+): ReadonlyArray<AgentEvent.AgentEvent> => {
+  const answered = answeredIds(attempts)
+  const content = "The attempt that began this call ended before its result was recorded."
   return attempts.flatMap(({ calls, waited }) =>
     calls.flatMap(({ toolCallId }) =>
-      waited || answered.has(toolCallId)
-        ? []
-        : [
-            eventOf(toolCallId, {
-              content: "The attempt that began this call ended before its result was recorded.",
-              isError: true,
-            }),
-          ],
+      waited || answered.has(toolCallId) ? [] : [eventOf(toolCallId, { content, isError: true })],
     ),
   )
 }

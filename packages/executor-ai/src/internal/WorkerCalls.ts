@@ -5,6 +5,7 @@ import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
 import type { Asked } from "./Answer.js"
+import * as Approvals from "./Approvals.js"
 import * as Failure from "./Failure.js"
 import * as Results from "./Results.js"
 import * as ToolContent from "./ToolContent.js"
@@ -94,6 +95,13 @@ const untilHeard = <A, E, R>(
   effect: Effect.Effect<A, E | ControlPlaneUnavailable.ControlPlaneUnavailable, R>,
 ) => RunSink.untilHeard(effect)
 
+/** Takes the result of a call. */
+export type Settle = (toolCallId: string, result: Result) => void
+
+type Events = ReadonlyArray<AgentEvent.AgentEvent>
+
+type Calls = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorError, ControlPlane.ProjectPorts>
+
 /** Makes the calls of one attempt. */
 export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers: Handlers }) => {
   const { handlers, run } = options
@@ -123,48 +131,64 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
     return yield* Effect.interrupt
   })
 
-  /** The events of a call, from the end of its arguments to its result, which is given to `settle` as well. */
-  return (
-    asked: Asked,
-    taken: ToolCalls.Taken,
-    settle: (result: Result) => void,
-  ): Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorError, ControlPlane.ProjectPorts> => {
-    const { toolCallId, toolName } = asked
-    const tool = Object.hasOwn(handlers.tools, toolName) ? handlers.tools[toolName] : undefined
-    const done = (result: Result): ReadonlyArray<AgentEvent.AgentEvent> => {
-      settle(result)
-      return [Results.eventOf(toolCallId, result)]
-    }
-    const outcome: Effect.Effect<
-      ReadonlyArray<AgentEvent.AgentEvent>,
-      Executor.ExecutorError,
-      ControlPlane.ProjectPorts
-    > = Effect.suspend(() => {
-      if (asked.problem !== undefined) return Effect.succeed(done(refused(asked.problem)))
-      if (tool === undefined) return Effect.succeed(done(refused(`There is no tool ${toolName}`)))
-      return ToolCalls.Verdict.$match(taken.verdict(AiTool.sideEffectOf(tool)), {
-        Execute: () => Effect.map(execute(tool, asked, taken.ordinal), done),
-        Reuse: ({ result: { content, isError } }) =>
-          Effect.succeed(
-            done({
-              result: ToolContent.ofText(content),
-              content: contentOf(content),
-              isError,
-              made: true,
-            }),
-          ),
-        Uncertain: ({ call }) =>
-          Effect.succeed([
-            AgentEvent.custom(ToolCalls.uncertainEventName, {
-              toolCallId,
-              toolName,
-              args: call.args,
-              begunAs: call.toolCallId,
-            }),
-            ...done(uncertain(toolName)),
-          ]),
-      })
-    })
-    return Stream.concat(Stream.make(AgentEvent.toolCallEnd(toolCallId)), Stream.fromIterableEffect(outcome))
+  const toolOf = (name: string) => (Object.hasOwn(handlers.tools, name) ? handlers.tools[name] : undefined)
+
+  const settled = (toolCallId: string, result: Result, settle: Settle): Events => {
+    settle(toolCallId, result)
+    return [Results.eventOf(toolCallId, result)]
+  }
+
+  const unsure = ({ toolCallId, toolName }: Asked, begun: ToolCalls.AskedCall, begunAs: string): Events => [
+    AgentEvent.custom(ToolCalls.uncertainEventName, { toolCallId, toolName, args: begun.args, begunAs }),
+  ]
+
+  return {
+    /** The events of a call, from the end of its arguments to its result, which is given to `settle` as well. */
+    perform: (asked: Asked, taken: ToolCalls.Taken, settle: Settle): Calls => {
+      const { toolCallId, toolName } = asked
+      const tool = toolOf(toolName)
+      const done = (result: Result) => settled(toolCallId, result, settle)
+      const outcome = Effect.suspend(
+        (): Effect.Effect<Events, Executor.ExecutorError, ControlPlane.ProjectPorts> => {
+          if (asked.problem !== undefined) return Effect.succeed(done(refused(asked.problem)))
+          if (tool === undefined) return Effect.succeed(done(refused(`There is no tool ${toolName}`)))
+          return ToolCalls.Verdict.$match(taken.verdict(AiTool.sideEffectOf(tool)), {
+            Execute: () => Effect.map(execute(tool, asked, taken.ordinal), done),
+            Reuse: ({ result: { content, isError } }) =>
+              Effect.succeed(
+                done({
+                  result: ToolContent.ofText(content),
+                  content: contentOf(content),
+                  isError,
+                  made: true,
+                }),
+              ),
+            Uncertain: ({ call }) =>
+              Effect.succeed([...unsure(asked, call, call.toolCallId), ...done(uncertain(toolName))]),
+          })
+        },
+      )
+      return Stream.concat(
+        Stream.make(AgentEvent.toolCallEnd(toolCallId)),
+        Stream.fromIterableEffect(outcome),
+      )
+    },
+
+    /** The events of a call that an earlier part of the run asked to be approved. */
+    decide: (call: Approvals.Decided, settle: Settle): Calls => {
+      const { approved, begun, ordinal, ...asked } = call
+      const { toolCallId, toolName } = asked
+      const tool = toolOf(toolName)
+      const done = (result: Result) => settled(toolCallId, result, settle)
+      if (!approved) return Stream.fromIterable(done(fromValue(Approvals.declined, true)))
+      if (tool === undefined) return Stream.fromIterable(done(refused(`There is no tool ${toolName}`)))
+      if (begun && AiTool.sideEffectOf(tool) === "atMostOnce") {
+        return Stream.fromIterable([...unsure(asked, asked, toolCallId), ...done(uncertain(toolName))])
+      }
+      return Stream.concat(
+        Stream.make(AgentEvent.custom(ToolCalls.begunEventName, { toolCallId })),
+        Stream.fromIterableEffect(Effect.map(execute(tool, asked, ordinal), done)),
+      )
+    },
   }
 }

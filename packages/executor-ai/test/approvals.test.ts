@@ -1,0 +1,129 @@
+/** Calls that somebody must approve. */
+import { Tool, Toolkit } from "@effect/ai"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, type Interrupt, RequestSnapshot, ToolCalls } from "@runlease/core"
+import { AiTool } from "@runlease/executor-ai"
+import { EventOrder, TestRuns } from "@runlease/testkit"
+import { Deferred, Effect, Exit, Layer, Ref, Schema, Scope } from "effect"
+import * as Asking from "./Asking.js"
+import * as ModelServer from "./ModelServer.js"
+import * as Working from "./Working.js"
+
+const toolkit = Toolkit.make(
+  Tool.make("look", { parameters: { at: Schema.String }, success: Schema.String }),
+  Tool.make("deploy", {
+    parameters: { to: Schema.String },
+    success: Schema.String,
+    dependencies: [AiTool.CurrentCall],
+  }).annotate(AiTool.NeedsApproval, true),
+)
+
+/** What was called, by which key. A deployment to `nowhere` never comes back. */
+const tools = Effect.gen(function* () {
+  const made = yield* Ref.make<ReadonlyArray<string>>([])
+  const stuck = yield* Deferred.make<void>()
+  const layer = toolkit.toLayer({
+    look: ({ at }) =>
+      Effect.as(
+        Ref.update(made, (all) => [...all, "look"]),
+        `at ${at}`,
+      ),
+    deploy: ({ to }) =>
+      Effect.gen(function* () {
+        const { toolCallId } = yield* AiTool.CurrentCall
+        yield* Ref.update(made, (all) => [...all, toolCallId])
+        if (to === "nowhere") {
+          yield* Deferred.succeed(stuck, undefined)
+          return yield* Effect.never
+        }
+        return `deployed to ${to}`
+      }),
+  })
+  return { layer, made: Ref.get(made), stuck: Deferred.await(stuck) }
+})
+
+const deploy = (to: string): ModelServer.ToolCall => ({ id: "d", name: "deploy", args: { to } })
+
+const answer = (payload: unknown): Interrupt.Answers => [{ interruptId: "d", status: "resolved", payload }]
+
+const results = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
+  events.flatMap((event) =>
+    event.type === "TOOL_CALL_RESULT"
+      ? [[event["toolCallId"], event["content"], AgentEvent.isToolCallFailure(event)]]
+      : [],
+  )
+
+for (const protocol of Asking.protocols) {
+  for (const [name, controlPlane] of Object.entries(Working.controlPlanes)) {
+    describe(`calls to be approved (${protocol}, ${name})`, () => {
+      for (const [what, payload, told, failed] of [
+        ["made once approved", { approved: true }, "deployed to production", false],
+        ["not made otherwise", { approved: false }, "not approved", true],
+      ] as const) {
+        it.scopedLive(`are asked for beside other calls, and ${what}`, () =>
+          Effect.gen(function* () {
+            const { layer, made } = yield* tools
+            const server = yield* ModelServer.make(
+              ModelServer.inTurn(
+                { calls: [deploy("production"), { id: "l", name: "look", args: { at: "home" } }] },
+                { texts: ["Done."] },
+              ),
+            )
+            yield* Effect.gen(function* () {
+              yield* Working.start(server, { toolkit }, {}, protocol)
+              const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Deploy") })
+              const { waiting } = yield* Working.untilStatus(runId, "waiting")
+              const [interrupt, ...others] = waiting!.interrupts
+              deepStrictEqual(others, [])
+              deepStrictEqual(
+                [interrupt.reason, interrupt.toolCallId, interrupt.toolName, interrupt.clientTool],
+                ["tool_call", "d", "deploy", undefined],
+              )
+              deepStrictEqual(yield* made, ["look"])
+              yield* Working.answer(runId, answer(payload))
+              yield* Working.untilStatus(runId, "completed")
+              deepStrictEqual(yield* made, failed ? ["look"] : ["look", "d"])
+              const events = yield* TestRuns.eventsOf(runId)
+              const [look, deployed, ...more] = results(events)
+              deepStrictEqual(look, ["l", "at home", false])
+              deepStrictEqual([deployed![0], deployed![2], more], ["d", failed, []])
+              assertTrue(String(deployed![1]).includes(told))
+              const asked = JSON.stringify(server.requests[1]!.body)
+              assertTrue(asked.includes(told) && asked.includes("at home"))
+              assertTrue(!asked.includes('approved\\":'), asked)
+              strictEqual(server.requests.length, 2)
+            }).pipe(Effect.provide(Layer.merge(layer, controlPlane)))
+          }),
+        )
+      }
+
+      it.scopedLive("are not made again when the attempt that made them died", () =>
+        Effect.gen(function* () {
+          const { layer, made, stuck } = yield* tools
+          const server = yield* ModelServer.make(
+            ModelServer.inTurn({ calls: [deploy("nowhere")] }, { texts: ["Done."] }),
+          )
+          yield* Effect.gen(function* () {
+            const first = yield* Scope.make()
+            yield* Scope.extend(Working.start(server, { toolkit }, {}, protocol), first)
+            const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Deploy") })
+            yield* Working.untilStatus(runId, "waiting")
+            yield* Working.answer(runId, answer(true))
+            yield* stuck
+            yield* Scope.close(first, Exit.void)
+            yield* Working.start(server, { toolkit }, {}, protocol)
+            yield* Working.untilStatus(runId, "completed")
+            deepStrictEqual(yield* made, ["d"])
+            const events = yield* TestRuns.eventsOf(runId)
+            strictEqual(events.filter((event) => event["name"] === ToolCalls.uncertainEventName).length, 1)
+            strictEqual(results(events).length, 1)
+            assertTrue(JSON.stringify(server.requests[1]!.body).includes("uncertain"))
+            const part = events.slice(events.findIndex(({ type }) => type === "RUN_FINISHED") + 1)
+            deepStrictEqual(EventOrder.violations(part, { ended: true }), [])
+          }).pipe(Effect.provide(Layer.merge(layer, controlPlane)))
+        }),
+      )
+    })
+  }
+}
