@@ -1,4 +1,3 @@
-import type { BaseEvent } from "@ag-ui/client"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, Executors, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
@@ -6,6 +5,7 @@ import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Stream } from "effect"
 import { call } from "../raw.js"
 import {
+  type BaseEvent,
   connect,
   idsOf,
   statusOf,
@@ -14,6 +14,7 @@ import {
   typesOf,
   until,
   untilStatus,
+  type Version,
   whole,
 } from "./HttpAgents.js"
 
@@ -66,14 +67,14 @@ const resolved = (interruptId: string, payload: unknown) => ({
 const cancelled = (interruptId: string) => ({ interruptId, status: "cancelled" as const })
 
 /** A run that waits, and what its client is told. */
-export const suite = (name: string, store: Store): void => {
-  const test = tester(store)
+export const suite = (name: string, store: Store, version: Version): void => {
+  const test = tester(store, version)
 
   /** The same as the client sent, by plain `fetch`. */
   const post = (body: object, query = "") => call("POST", `/ag-ui/agent${query}`, { body })
   const input = (more: object) => ({ threadId: "t", messages: [], tools: [], context: [], ...more })
 
-  describe(`answers of an AG-UI client over ${name}`, () => {
+  describe(`answers of an AG-UI client over ${name}, with ${version.name}`, () => {
     test(
       "make the run go on, under the run id that brings them, as often as it asks",
       Effect.gen(function* () {
@@ -120,7 +121,7 @@ export const suite = (name: string, store: Store): void => {
           const { events } = yield* chat.say("Which colour?", {
             tools: [{ name: "colour", description: "A colour", parameters: {} }],
           })
-          deepStrictEqual(outcomeOf(events), ["success"])
+          deepStrictEqual(outcomeOf(events), [version.declares ? "success" : undefined])
           yield* (yield* chat.run({ resume: [entry] })).done
           strictEqual(chat.answer(), said)
         }
@@ -232,9 +233,11 @@ export const suite = (name: string, store: Store): void => {
         yield* chat.say("ask", { runId: "asks" })
         yield* untilStatus("asks", "failed")
         const late = yield* Effect.flip(chat.say("go on", { resume: [resolved("q", 1)] }))
-        assertTrue(late.message.includes("can no longer be answered"))
-        yield* chat.say("go on", { resume: [cancelled("q")] })
-        strictEqual(chat.answer(), "Said")
+        assertTrue(late.message.includes(version.declares ? "can no longer be answered" : "expired"))
+        // 0.0.59 sends nothing any more, until its page is loaded again.
+        const next = version.declares ? chat : yield* connect({ threadId: chat.agent.threadId })
+        yield* next.say("go on", { resume: [cancelled("q")] })
+        strictEqual(next.answer(), "Said")
       }),
     )
 

@@ -1,7 +1,8 @@
 /**
- * The AG-UI client as front ends have it, its verification on, against a server of the contract.
+ * The AG-UI clients as front ends have them, their verification on, against a server of the contract.
  */
-import { type AgentStateMutation, type BaseEvent, HttpAgent, type RunAgentParameters } from "@ag-ui/client"
+import * as current from "@ag-ui/client"
+import * as older from "@ag-ui/client-0.0.59"
 import { it } from "@effect/vitest"
 import { type Access, ControlPlane, Ids, RequestSnapshot, Executors, type Run } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
@@ -22,6 +23,95 @@ import { serve, Served } from "../serving.js"
 
 export type Store = Layer.Layer<ControlPlane.ControlPlane | Access.Access, unknown>
 
+/** An event as a client hands it on. */
+export interface BaseEvent {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+/** A message as a client keeps it. */
+export interface Message {
+  readonly id: string
+  readonly role: string
+  readonly content?: unknown
+}
+
+/** What the clients of all versions have in common. */
+interface HttpAgent {
+  readonly messages: ReadonlyArray<Message>
+  readonly state: unknown
+  readonly threadId: string
+  readonly pendingInterrupts: ReadonlyArray<unknown>
+  addMessage(message: { id: string; role: "user"; content: string }): void
+  abortRun(): void
+}
+
+interface Listener {
+  readonly onEvent: (event: BaseEvent) => void
+  readonly onFailure: (error: Error) => void
+}
+
+interface Client {
+  readonly agent: HttpAgent
+  readonly run: (parameters: current.RunAgentParameters, listener: Listener) => Promise<unknown>
+}
+
+/** A client by its version. */
+export interface Version {
+  readonly name: string
+  /** Whether it declares its version. */
+  readonly declares: boolean
+  readonly make: (config: current.HttpAgentConfig & older.HttpAgentConfig) => Client
+}
+
+/** Without it the client writes the error to the console. */
+const handled: current.AgentStateMutation & older.AgentStateMutation = { stopPropagation: true }
+
+/** 1.0, and the version that declares none, which CopilotKit and assistant-ui pin. */
+export const versions: ReadonlyArray<Version> = [
+  {
+    name: "client 1.0",
+    declares: true,
+    make: (config) => {
+      const agent = new current.HttpAgent(config)
+      return {
+        agent,
+        run: (parameters, { onEvent, onFailure }) =>
+          agent.runAgent(parameters, {
+            onEvent: ({ event }) => onEvent(event),
+            onRunFailed: ({ error }) => {
+              onFailure(error)
+              return handled
+            },
+          }),
+      }
+    },
+  },
+  {
+    name: "client 0.0.59",
+    declares: false,
+    make: (config) => {
+      const agent = new older.HttpAgent(config)
+      return {
+        agent,
+        run: (parameters, { onEvent, onFailure }) =>
+          agent.runAgent(parameters, {
+            onEvent: ({ event }) => onEvent(event),
+            onRunFailed: ({ error }) => {
+              onFailure(error)
+              return handled
+            },
+          }),
+      }
+    },
+  },
+]
+
+/** The client that tests connect with. */
+export class Connecting extends Context.Reference<Connecting>()("test/Connecting", {
+  defaultValue: () => versions[0]!,
+}) {}
+
 /** What the server warns of, oldest first. */
 class Warnings extends Context.Tag("test/Warnings")<Warnings, Array<string>>() {
   static readonly layer = Layer.unwrapEffect(
@@ -39,17 +129,20 @@ class Warnings extends Context.Tag("test/Warnings")<Warnings, Array<string>>() {
 export const warnings = Effect.map(Warnings, (told): ReadonlyArray<string> => told.splice(0))
 
 /** A server over a store, and the ports of its project, which are the worker's. */
-export const served = (store: Store) =>
-  Layer.provideMerge(ControlPlane.layerProject(), serve(store)).pipe(Layer.provideMerge(Warnings.layer))
+export const served = (store: Store, version?: Version) =>
+  Layer.provideMerge(ControlPlane.layerProject(), serve(store)).pipe(
+    Layer.provideMerge(Warnings.layer),
+    version === undefined ? (layer) => layer : Layer.merge(Layer.succeed(Connecting, version)),
+  )
 
 /** Declares tests that each get a server of their own. */
 export const tester =
-  (store: Store) =>
+  (store: Store, version?: Version) =>
   <A, E>(
     title: string,
     body: Effect.Effect<A, E, Scope.Scope | Layer.Layer.Success<ReturnType<typeof served>>>,
   ): void =>
-    it.live(title, () => body.pipe(Effect.scoped, Effect.provide(served(store))))
+    it.live(title, () => body.pipe(Effect.scoped, Effect.provide(served(store, version))))
 
 /** What the client told its caller instead of a result. */
 export class Refused extends Data.TaggedError("Refused")<{
@@ -67,46 +160,43 @@ export interface Options {
 
 /** A conversation with an agent. */
 export const connect = ({ agentId = "agent", headers, query = "", threadId }: Options = {}) =>
-  Effect.map(Served, ({ key, url }) => {
-    const agent = new HttpAgent({
+  Effect.map(Effect.all([Served, Connecting]), ([{ key, url }, { make }]) => {
+    const client = make({
       url: `${url}/ag-ui/${agentId}${query}`,
       headers: { authorization: `Bearer ${key}`, ...headers },
       ...(threadId === undefined ? {} : { threadId }),
     })
+    const { agent } = client
     return {
       agent,
-      run: (parameters: RunAgentParameters = {}) => run(agent, parameters),
+      run: (parameters: current.RunAgentParameters = {}) => run(client, parameters),
       /** One run, from a user's message to its end. */
-      say: (content: string, parameters: RunAgentParameters = {}) =>
+      say: (content: string, parameters: current.RunAgentParameters = {}) =>
         Effect.suspend(() => {
           agent.addMessage({ id: crypto.randomUUID(), role: "user", content })
-          return Effect.flatMap(run(agent, parameters), ({ done }) => done)
+          return Effect.flatMap(run(client, parameters), ({ done }) => done)
         }),
       answer: () => agent.messages.findLast(({ role }) => role === "assistant")?.content,
     }
   })
 
-/** Without it the client writes the error to the console. */
-const handled: AgentStateMutation = { stopPropagation: true }
-
 const refused = (error: Error & { readonly status?: number; readonly payload?: Refused["payload"] }) =>
   new Refused({ status: error.status, payload: error.payload, message: error.message })
 
 /** One run: its events in `events` as they come, and how it was `done`. */
-export const run = Effect.fnUntraced(function* (agent: HttpAgent, parameters: RunAgentParameters = {}) {
+export const run = Effect.fnUntraced(function* (client: Client, parameters: current.RunAgentParameters = {}) {
   const events = yield* Queue.unbounded<BaseEvent>()
   const all: Array<BaseEvent> = []
   let failed: Error | undefined
   const done = yield* Effect.tryPromise({
     try: () =>
-      agent.runAgent(parameters, {
-        onEvent: ({ event }) => {
+      client.run(parameters, {
+        onEvent: (event) => {
           all.push(event)
           Queue.unsafeOffer(events, event)
         },
-        onRunFailed: ({ error }) => {
+        onFailure: (error) => {
           failed = error
-          return handled
         },
       }),
     catch: (error) => refused(error as Error),

@@ -9,7 +9,17 @@ import { call } from "../raw.js"
 import { Served } from "../serving.js"
 import type { Peer } from "../../src/AgUiView.js"
 import { peers } from "./Clients.js"
-import { connect, statusOf, type Store, tester, typesOf, until, untilStatus, whole } from "./HttpAgents.js"
+import {
+  connect,
+  type Message,
+  statusOf,
+  type Store,
+  tester,
+  typesOf,
+  until,
+  untilStatus,
+  whole,
+} from "./HttpAgents.js"
 
 const look = (threadId: string) =>
   Effect.map(call("GET", `/threads/${encodeURIComponent(threadId)}`), ({ json }) => json)
@@ -84,7 +94,7 @@ const comeBack = Effect.fnUntraced(function* (threadId: string, peer: Peer) {
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 /** A result in parts as an older client gets it. */
-const inText = (message: Current.Message): object =>
+const inText = (message: Message): object =>
   message.role === "tool" && Array.isArray(message.content) ? { ...message, content: "not found" } : message
 
 /** The types of the closed run that restates a thread. */

@@ -14,14 +14,15 @@ import {
   typesOf,
   until,
   untilStatus,
+  type Version,
   whole,
 } from "./HttpAgents.js"
 
 /** One run after another, beside another, and broken off. */
-export const suite = (name: string, store: Store): void => {
-  const test = tester(store)
+export const suite = (name: string, store: Store, version: Version): void => {
+  const test = tester(store, version)
 
-  describe(`runs of an AG-UI client over ${name}`, () => {
+  describe(`runs of an AG-UI client over ${name}, with ${version.name}`, () => {
     test(
       "show the client's own ids, for turn after turn of one thread",
       Effect.gen(function* () {

@@ -13,7 +13,17 @@ import * as Faults from "@runlease/testkit/Faults"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Context, Effect, Exit, Layer, Queue, Ref, Scope, Stream } from "effect"
 import { serve } from "../serving.js"
-import { connect, statusOf, tester, typesOf, until, untilStatus, whole } from "./HttpAgents.js"
+import {
+  connect,
+  Connecting,
+  statusOf,
+  tester,
+  typesOf,
+  until,
+  untilStatus,
+  versions,
+  whole,
+} from "./HttpAgents.js"
 
 const down = new ControlPlaneUnavailable.ControlPlaneUnavailable({ operation: "test", message: "unplugged" })
 
@@ -52,8 +62,8 @@ const stubborn = Layer.unwrapEffect(
   ),
 )
 
-describe("the stream of an AG-UI client", () => {
-  tester(forgetful)(
+describe.each(versions)("the stream of an AG-UI $name", (version) => {
+  tester(forgetful, version)(
     "goes on when the store comes back",
     Effect.gen(function* () {
       yield* TestWorker.start(Executors.make(() => Stream.make("a", AgentEvent.stepStarted("s"), "b")))
@@ -69,7 +79,7 @@ describe("the stream of an AG-UI client", () => {
     }),
   )
 
-  tester(stubborn)(
+  tester(stubborn, version)(
     "cancels its run when it is closed, though the store is away for a moment",
     Effect.gen(function* () {
       const chat = yield* connect()
@@ -106,6 +116,7 @@ describe("the stream of an AG-UI client", () => {
       yield* untilStatus("r", "cancelled")
     }).pipe(
       Effect.scoped,
+      Effect.provideService(Connecting, version),
       Effect.provide(Layer.provideMerge(ControlPlane.layerProject(), MemoryControlPlane.layer)),
     ),
   )

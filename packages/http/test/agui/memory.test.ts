@@ -1,10 +1,13 @@
 import { MemoryControlPlane } from "@runlease/core"
 import * as Answers from "./Answers.js"
+import { versions } from "./HttpAgents.js"
 import * as Threads from "./Threads.js"
 import * as FollowUps from "./FollowUps.js"
 import * as Turns from "./Turns.js"
 
-Turns.suite("memory", MemoryControlPlane.layer)
-Answers.suite("memory", MemoryControlPlane.layer)
+for (const version of versions) {
+  Turns.suite("memory", MemoryControlPlane.layer, version)
+  Answers.suite("memory", MemoryControlPlane.layer, version)
+}
 Threads.suite("memory", MemoryControlPlane.layer)
 FollowUps.suite("memory", MemoryControlPlane.layer)

@@ -2,12 +2,15 @@ import { SqlControlPlane } from "@runlease/sql"
 import { Effect } from "effect"
 import { filename, sqlite } from "../sqlite.js"
 import * as Answers from "./Answers.js"
+import { versions } from "./HttpAgents.js"
 import * as Threads from "./Threads.js"
 import * as FollowUps from "./FollowUps.js"
 import * as Turns from "./Turns.js"
 
-Turns.suite("SQLite", sqlite)
-Answers.suite("SQLite", sqlite)
+for (const version of versions) {
+  Turns.suite("SQLite", sqlite, version)
+  Answers.suite("SQLite", sqlite, version)
+}
 Threads.suite("SQLite", sqlite)
 FollowUps.suite("SQLite", sqlite)
 FollowUps.restart(
