@@ -139,7 +139,10 @@ describe("a turn", () => {
       const content = [{ type: "content", content: { type: "text", text: "No such file" } }]
       const events = yield* eventsOf(yield* scripted({ steps: [{ update: { ...call, content } }] }))
       const result = events.find(({ type }) => type === "TOOL_CALL_RESULT")!
-      deepStrictEqual(result, AgentEvent.toolCallFailure(String(result["messageId"]), "c", "No such file"))
+      deepStrictEqual(
+        result,
+        AgentEvent.toolCallFailure(String(result["messageId"]), callId("c"), "No such file"),
+      )
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 

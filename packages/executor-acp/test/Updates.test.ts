@@ -1,6 +1,6 @@
-import { AgentEvent } from "@runlease/core"
+import { AgentEvent, LogState } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
-import { assertInclude, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
 import {
   callId,
@@ -107,6 +107,27 @@ describe("a chunk", () => {
   const chunk = (fields: Step): Step => ({
     update: { sessionUpdate: "agent_message_chunk", content: { type: "text", text: "a" }, ...fields },
   })
+
+  it.live("goes on with the message that has its id, though another came in between", () =>
+    Effect.gen(function* () {
+      const events = yield* eventsOfSteps(
+        chunk({ messageId: "a" }),
+        chunk({ messageId: "b" }),
+        chunk({ messageId: "a" }),
+        chunk({ messageId: "b", sessionUpdate: "agent_thought_chunk" }),
+        chunk({ messageId: "a" }),
+      )
+      const second = `${messageId}.1`
+      deepStrictEqual(
+        events.flatMap(({ messageId, type }) => (type.endsWith("_MESSAGE_CONTENT") ? [messageId] : [])),
+        [messageId, second, messageId, `${messageId}.2`, messageId],
+      )
+      for (const [index, event] of events.entries()) {
+        const state = LogState.afterAll(LogState.initial, events.slice(0, index))
+        assertTrue(!LogState.misplaced(state, event), JSON.stringify(event))
+      }
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
 
   it.live("keeps its _meta with its text, and without a text too", () =>
     Effect.gen(function* () {

@@ -1,10 +1,10 @@
 /**
  * What an agent tells of its work, as AG-UI events.
  *
- * A message or a thought with a message id lasts until a chunk has another id. Without an id it lasts until something
- * else comes. A tool call ends when its arguments are known, and has its result when it is done. A plan is an activity: it
- * is shown as it moves on, and is no state that a client would send back. What AG-UI has no event for is CUSTOM, as the
- * agent gave it.
+ * A message or a thought with a message id lasts until a chunk has another id, and is begun again when its id comes back.
+ * Without an id it lasts until something else comes. A tool call ends when its arguments are known, and has its result when it
+ * is done. A plan is an activity: it is shown as it moves on, and is no state that a client would send back. What AG-UI has no
+ * event for is CUSTOM, as the agent gave it.
  */
 import { AgentEvent } from "@runlease/core"
 import { Option, Predicate } from "effect"
@@ -75,6 +75,8 @@ export const make = ({ messageId, ...options }: Options): Updates => {
   const calls = ToolCalls.make(options)
   let metadata: Readonly<Record<string, unknown>> = {}
   let open: ReadonlyArray<OpenMessage> = []
+  /** The ids of the messages that the agent gave one. */
+  const named = new Map<string, string>()
   let count = 0
 
   const close = (ending: (message: OpenMessage) => boolean): Events => {
@@ -85,6 +87,17 @@ export const make = ({ messageId, ...options }: Options): Updates => {
 
   /** Ends the message or thought without an id, since something else comes. */
   const closeUnnamed = () => close(({ of }) => of === undefined)
+
+  /** An id of its own for each message, and the same again for one that was begun before. */
+  const idOf = (kind: Kind, of: string | undefined): string => {
+    const key = `${kind} ${of}`
+    const known = of === undefined ? undefined : named.get(key)
+    if (known !== undefined) return known
+    const id = count === 0 ? messageId : `${messageId}.${count}`
+    count += 1
+    if (of !== undefined) named.set(key, id)
+    return id
+  }
 
   const onChunk = (kind: Kind, chunk: Update.Chunk): Events => {
     const { content } = chunk
@@ -97,8 +110,7 @@ export const make = ({ messageId, ...options }: Options): Updates => {
     const same = open.find((message) => message.kind === kind && message.of === of)
     if (same !== undefined) return [delta(kind, same.id, text, chunk)]
     const closing = close((message) => message.of === undefined || message.of !== of)
-    const id = count === 0 ? messageId : `${messageId}.${count}`
-    count += 1
+    const id = idOf(kind, of)
     open = [...open, { kind, id, of }]
     return [...closing, ...starts(kind, id), delta(kind, id, text, chunk)]
   }
