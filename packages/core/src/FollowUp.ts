@@ -91,14 +91,19 @@ export interface Situation {
 }
 
 /**
- * What a store does: `Continue` makes the run pending with what is `kept` and adds the input; `Repeat` adds the input if it
- * is `unnamed`; `Complete` ends the run as completed; the rest changes nothing.
+ * What a store does: `Continue` makes the run pending with what is `kept`; it and `Repeat` add the input if it is
+ * `unnamed`, that is, if its id names nothing yet; `Complete` ends the run as completed; the rest changes nothing.
  *
  * @since 0.1.0
  * @category models
  */
 export type Decision =
-  | { readonly _tag: "Continue"; readonly kept: Answers.Kept; readonly input: TakenInput }
+  | {
+      readonly _tag: "Continue"
+      readonly kept: Answers.Kept
+      readonly input: TakenInput
+      readonly unnamed: boolean
+    }
   | { readonly _tag: "Repeat"; readonly input: TakenInput; readonly unnamed: boolean }
   | { readonly _tag: "Complete" }
   | { readonly _tag: "Answered" }
@@ -181,7 +186,14 @@ export const decide = (
   if (named !== undefined && named.runId === run.runId && named.fingerprint === fingerprint) {
     return Either.right({ _tag: "Repeat", input: named, unnamed: false })
   }
-  if (namesRun || named !== undefined) {
+  const open = run.waiting === null ? [] : Answers.open(run.waiting)
+  const isAsked = ({ interruptId }: Answer) =>
+    Object.hasOwn(kept.known, interruptId) ||
+    open.some(({ id, toolCallId }) => id === interruptId || toolCallId === interruptId)
+  // Clients such as CopilotKit answer a question under the id of the part that asked it, which the id goes on to name.
+  const answersItself = (publicId === run.runId || named?.runId === run.runId) && resume.some(isAsked)
+  const unnamed = !namesRun && named === undefined
+  if (!unnamed && !answersItself) {
     const conflict = new SubmissionConflict({ publicId })
     return Either.flatMap(
       Either.mapLeft(take(resume), (error) => (error.answered ? error : conflict)),
@@ -189,10 +201,6 @@ export const decide = (
     )
   }
 
-  const open = run.waiting === null ? [] : Answers.open(run.waiting)
-  const isAsked = ({ interruptId }: Answer) =>
-    Object.hasOwn(kept.known, interruptId) ||
-    open.some(({ id, toolCallId }) => id === interruptId || toolCallId === interruptId)
   // An entry for nothing that was asked must not stop the messages beside it.
   const entries = snapshot.messages.length === 0 ? resume : resume.filter(isAsked)
   const uncovered = Answers.leftOpen(open, entries)
@@ -209,7 +217,7 @@ export const decide = (
     if (answered.duplicate && given.length === 0) {
       const same = taken.findLast((other) => other.fingerprint === fingerprint)
       if (same !== undefined) {
-        return Either.right({ _tag: "Repeat", input: { ...same, publicId }, unnamed: true })
+        return Either.right({ _tag: "Repeat", input: { ...same, publicId }, unnamed })
       }
       if (entries.length > 0) return Either.right({ _tag: "Answered" })
     }
@@ -229,6 +237,7 @@ export const decide = (
       _tag: "Continue",
       kept: { ...all.kept, snapshot: continued(all.kept, snapshot, results, run.latestEventId) },
       input,
+      unnamed,
     }))
   })
 }

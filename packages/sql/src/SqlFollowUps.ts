@@ -66,7 +66,7 @@ const followUpAll = Effect.fnUntraced(function* (
       ],
     }
     return Either.map(FollowUp.decide(situation, followUp, fingerprint, messageId), (decision) => {
-      if (decision._tag === "Continue" || (decision._tag === "Repeat" && decision.unnamed)) {
+      if ("input" in decision && decision.unnamed) {
         named.set(name, decision.input)
         added.push({ projectId: ref.projectId, runPk: row.run_pk, input: decision.input })
       }

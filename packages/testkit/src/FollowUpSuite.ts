@@ -281,6 +281,35 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "answer a question under the id of the part that asked it, which goes on to name that part",
+      Effect.gen(function* () {
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        const held = yield* asking("first", [approval], { worker })
+        const answered = input("first", {}, { resume: [yes] })
+        assertTrue((yield* follow(held.runId, answered)).startsWith("Continued"))
+        strictEqual(yield* follow(held.runId, answered), "Answered pending")
+        deepStrictEqual(yield* inputsOf(held.runId), [])
+
+        const second = yield* TestRuns.claimOne(worker)
+        yield* leases.suspend(TestRuns.leaseOf(second), { interrupts: [clientCall("a")] })
+        assertTrue((yield* follow(held.runId, input("second", { a: 1 }))).startsWith("Continued"))
+        const named = yield* inputsOf(held.runId)
+
+        const third = yield* TestRuns.claimOne(worker)
+        yield* leases.suspend(TestRuns.leaseOf(third), { interrupts: [{ ...approval, id: "once more" }] })
+        const again = { ...yes, interruptId: "once more" }
+        const other = input("second", { a: 1 }, { resume: [{ ...yes, interruptId: "unknown" }] })
+        strictEqual(yield* follow(held.runId, other), "SubmissionConflict")
+        assertTrue(
+          (yield* follow(held.runId, input("second", { a: 1 }, { resume: [again] }))).startsWith("Continued"),
+        )
+        deepStrictEqual(yield* inputsOf(held.runId), named)
+        strictEqual((yield* follow(held.runId, input("second", { a: 1 }))).startsWith("Again"), true)
+      }),
+    )
+
+    test(
       "race for a run, which one of them has",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()

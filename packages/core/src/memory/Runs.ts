@@ -117,7 +117,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
           taken: Array.from(project.inputs.values()).filter((taken) => taken.runId === run.runId),
         }
         return Either.map(FollowUp.decide(situation, input, fingerprint, messageId), (decision) => {
-          if ("input" in decision) project.inputs.set(publicId, decision.input)
+          if ("input" in decision && decision.unnamed) project.inputs.set(publicId, decision.input)
           if (decision._tag === "Continue") {
             record.kept = decision.kept
             Moves.makePending(step, record, {})

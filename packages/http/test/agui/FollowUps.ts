@@ -8,6 +8,7 @@ import {
   Executors,
   Ids,
   Interrupt,
+  Interrupts,
   Leases,
   RequestSnapshot,
   Runs,
@@ -125,6 +126,12 @@ const outcomeOf = ({ text }: Answer): unknown => {
   return JSON.parse(last).outcome
 }
 
+const interruptsIn = (answer: Answer): ReadonlyArray<unknown> => {
+  const outcome = outcomeOf(answer)
+  const interrupts = Predicate.isRecord(outcome) ? outcome["interrupts"] : undefined
+  return Array.isArray(interrupts) ? interrupts.map(({ id }) => id) : []
+}
+
 const textOf = ({ text }: Answer) =>
   Array.from(text.matchAll(/"delta":"((?:[^"\\]|\\.)*)"/g), ([, delta]) => JSON.parse(`"${delta}"`)).join("")
 
@@ -236,6 +243,32 @@ export const suite = (name: string, store: Store): void => {
           thread.json.messages.map((message: { readonly role: string }) => message.role),
           ["user", "assistant", "tool", "tool", "assistant"],
         )
+      }),
+    )
+
+    test(
+      "and answers to its questions may come under the id of the part that asked, as CopilotKit sends them",
+      Effect.gen(function* () {
+        yield* TestWorker.start(
+          Executors.make((run) =>
+            Effect.gen(function* () {
+              const [one, two] = [
+                yield* Interrupts.approve(run, { id: "one" }),
+                yield* Interrupts.approve(run, { id: "two" }),
+              ]
+              return `one ${one}, two ${two}`
+            }),
+          ),
+        )
+        const answer = (interruptId: string) => ({ resume: [{ ...yes, interruptId }] })
+        const asked = yield* post(first)
+        const once = yield* post({ ...first, ...answer("one") })
+        deepStrictEqual(interruptsIn(once), ["two"])
+        const twice = yield* post({ ...first, ...answer("two") })
+        strictEqual(textOf(twice), "one true, two true")
+        strictEqual((yield* post({ ...first, ...answer("two") })).text, twice.text)
+        strictEqual((yield* post(first)).text, asked.text)
+        deepStrictEqual(yield* runs, [["first", "completed"]])
       }),
     )
 

@@ -52,7 +52,7 @@ export const begin = Effect.fnUntraced(
     const known = Effect.map(
       Submit.find(ports, input.runId),
       Option.map((run) =>
-        run.runId === input.runId
+        run.runId === input.runId && followUp.resume.length === 0
           ? submit
           : Effect.flatMap(
               Resume.repeat(ports, thread, agentId, run, followUp),
