@@ -1,5 +1,5 @@
 import { expect, layer } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { story } from "../src/StandIn.js"
 import * as Page from "./Page.js"
 import * as Stack from "./Stack.js"
@@ -29,6 +29,38 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
       }),
     )
 
+    it.scoped("call a tool of the page, and the thread goes on", () =>
+      Effect.gen(function* () {
+        const page = yield* opened
+        yield* page.say("Make it teal")
+        expect(page.accents).toEqual(["teal"])
+        expect(roles(page)).toEqual(["user", "assistant", "tool", "assistant"])
+        expect(page.answer()).toBe("Done. The page says: teal it is")
+        yield* goesOn(page)
+        yield* page.say("Now crimson")
+        expect(page.accents).toEqual(["teal", "crimson"])
+        expect(page.answer()).toBe("Done. The page says: crimson it is")
+      }),
+    )
+
+    it.scoped("go on with a thread whose page left a tool without a result", () =>
+      Effect.gen(function* () {
+        const url = yield* Stack.runtime
+        const threadId = crypto.randomUUID()
+        const called = yield* Deferred.make<void>()
+        const left = yield* Page.open(url, threadId, () => {
+          Deferred.unsafeDone(called, Effect.void)
+          return new Promise(() => {})
+        })
+        yield* Effect.fork(left.say("Make it teal"))
+        yield* Deferred.await(called)
+        const page = yield* Page.open(url, threadId)
+        yield* page.connect
+        expect(roles(page)).toEqual(["user", "assistant"])
+        yield* goesOn(page)
+      }),
+    )
+
     it.scoped("stop an answer, and the thread goes on", () =>
       Effect.gen(function* () {
         const { pace } = yield* Stack.Stack
@@ -36,6 +68,21 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         yield* pace.limit(10)
         const told = yield* Effect.fork(page.say("Tell a story"))
         yield* page.shows("holds it")
+        yield* page.stop
+        yield* Fiber.join(told)
+        yield* pace.free
+        yield* goesOn(page)
+      }),
+    )
+
+    it.scoped("stop the answer that follows a tool of the page", () =>
+      Effect.gen(function* () {
+        const { pace } = yield* Stack.Stack
+        const page = yield* opened
+        // Three for the call, two words of the answer.
+        yield* pace.limit(5)
+        const told = yield* Effect.fork(page.say("Make it teal"))
+        yield* page.shows("Done.")
         yield* page.stop
         yield* Fiber.join(told)
         yield* pace.free
