@@ -140,3 +140,26 @@ describe.skipIf(!CodingAgents.claude.isInstalled)("claude-agent-acp, which asks 
     )
   })
 })
+
+describe.skipIf(!CodingAgents.codex.isInstalled)("codex-acp, whose model asks for nothing", () => {
+  layer(NodeContext.layer, { excludeTestServices: true })((it) => {
+    it.scoped("writes nothing under ask, since its mode is read-only", () =>
+      Effect.gen(function* () {
+        let count = 0
+        const { cli, contents, worker } = yield* setUp(CodingAgents.codex, () => {
+          count += 1
+          return count === 1
+            ? { tool: "exec_command", input: { cmd: "printf hello > unasked.txt; echo tried" } }
+            : { text: "It is done." }
+        })
+        const working = yield* worker
+        yield* cli("submit", "--agent", "coder", "--id", "unasked", "Write it")
+        yield* working.line(
+          (line) => ended("unasked")(line) || has({ event: "suspended", run_id: "unasked" })(line),
+        )
+        expect(yield* contents("unasked.txt")).toEqual([])
+        expect((yield* cli("watch", "unasked", "--json")).stdout).toContain("printf hello > unasked.txt")
+      }),
+    )
+  })
+})
