@@ -45,16 +45,13 @@ const setUp = (agent: CodingAgents.CodingAgent, answer: (body: string) => Answer
     }
   })
 
-/** Writes the file that the request names, twice if need be: the call is made again once it is answered. */
-const writing = (agent: CodingAgents.CodingAgent) => {
-  const counts = new Map<string, number>()
-  return (body: string): Answer => {
+/** Writes the file that the request names, and makes the call again when the run goes on. */
+const writing =
+  (agent: CodingAgents.CodingAgent) =>
+  (body: string): Answer => {
     const [, file = ""] = /Write (\w+\.txt)/.exec(body) ?? []
-    const count = (counts.get(file) ?? 0) + 1
-    counts.set(file, count)
-    return count <= 2 ? agent.write(file, "hello", body) : { text: "It is done." }
+    return agent.hasResult(body) ? { text: "It is done." } : agent.write(file, "hello", body)
   }
-}
 
 const ended = (runId: string) => (line: string) =>
   line.startsWith("{") &&
@@ -122,10 +119,10 @@ describe.skipIf(!CodingAgents.claude.isInstalled)("claude-agent-acp, which asks 
             { label: "Blue", description: "As the sea" },
           ],
         }
-        let count = 0
         const { cli, worker } = yield* setUp(CodingAgents.claude, (body) => {
-          count += 1
-          if (count <= 2) return { tool: "AskUserQuestion", input: { questions: [question] } }
+          if (!CodingAgents.claude.hasResult(body)) {
+            return { tool: "AskUserQuestion", input: { questions: [question] } }
+          }
           const chosen = /Which colour\?\\*"=\\*"(\w+)/.exec(body)?.[1]
           return { text: `It is ${chosen}.` }
         })
@@ -145,13 +142,11 @@ describe.skipIf(!CodingAgents.codex.isInstalled)("codex-acp, whose model asks fo
   layer(NodeContext.layer, { excludeTestServices: true })((it) => {
     it.scoped("writes nothing under ask, since its mode is read-only", () =>
       Effect.gen(function* () {
-        let count = 0
-        const { cli, contents, worker } = yield* setUp(CodingAgents.codex, () => {
-          count += 1
-          return count === 1
-            ? { tool: "exec_command", input: { cmd: "printf hello > unasked.txt; echo tried" } }
-            : { text: "It is done." }
-        })
+        const { cli, contents, worker } = yield* setUp(CodingAgents.codex, (body) =>
+          CodingAgents.codex.hasResult(body)
+            ? { text: "It is done." }
+            : { tool: "exec_command", input: { cmd: "printf hello > unasked.txt" } },
+        )
         const working = yield* worker
         yield* cli("submit", "--agent", "coder", "--id", "unasked", "Write it")
         yield* working.line(

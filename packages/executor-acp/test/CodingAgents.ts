@@ -21,6 +21,8 @@ export interface CodingAgent {
   readonly model: (answer: (body: string) => Answer) => Effect.Effect<Server, never, Scope.Scope>
   /** Its environment: a home at `root`, where the only model is the one at `url`. */
   readonly environment: (root: string, url: string) => Effect.Effect<Readonly<Record<string, string>>>
+  /** Whether the last thing that its model is told is the result of a call. */
+  readonly hasResult: (body: string) => boolean
   /** What its model answers to write `text` into a file of the working folder. */
   readonly write: (file: string, text: string, body: string) => Answer
 }
@@ -51,6 +53,11 @@ const claude: CodingAgent = {
       DISABLE_AUTOUPDATER: "1",
       ...proxies,
     }),
+  hasResult: (body) => {
+    const messages: ReadonlyArray<{ role: string; content: unknown }> = JSON.parse(body).messages
+    const content = messages.findLast(({ role }) => role === "user")?.content
+    return Array.isArray(content) && content.at(-1)?.type === "tool_result"
+  },
   write: (file, text, body) => {
     const [, folder] = /[Ww]orking directory: ([^\\"]+)/.exec(body) ?? []
     return { tool: "Write", input: { file_path: join(folder ?? "/nowhere", file), content: text } }
@@ -82,6 +89,11 @@ enabled = false
       }),
       { HOME: root, CODEX_HOME: home, NO_BROWSER: "1", ...proxies },
     )
+  },
+  hasResult: (body) => {
+    const items: ReadonlyArray<{ type: string; role?: string }> = JSON.parse(body).input
+    const last = items.findLast(({ role, type }) => role === "user" || type === "function_call_output")
+    return last?.type === "function_call_output"
   },
   write: (file, text) => ({
     tool: "exec_command",
