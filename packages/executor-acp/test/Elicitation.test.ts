@@ -177,6 +177,14 @@ describe("an agent", () => {
     )
   }
 
+  it.live("that tells of a page which was never asked for is passed over", () =>
+    Effect.gen(function* () {
+      const told = { jsonrpc: "2.0", method: "elicitation/complete", params: { elicitationId: "e1" } }
+      const subject = yield* scripted({ steps: [{ raw: `${JSON.stringify(told)}\n` }, { say: "a" }] })
+      strictEqual(textOf(yield* eventsOf(subject)), "a")
+    }).pipe(Effect.scoped, Effect.provide(ports)),
+  )
+
   it.live("that asks outside of a session hears that nothing was chosen", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ elicitAtNew: form, steps: [{ say: "a" }] }, { permission: "ask" })
