@@ -3,7 +3,7 @@
  *
  * Each run starts the agent's program in its conversation's working folder, goes on with the conversation's session where
  * the agent can (`session/resume` or `session/load`, by the key that `Runs.recordSession` keeps) and else with a new one
- * that is told the conversation, and prompts it with what the user said since the agent last spoke. What it does comes as
+ * that is told the conversation, and prompts it with what the user said that is new to it. What it does comes as
  * AG-UI events; what it asks of its client is done within the working folder.
  *
  * With the permission `ask`, a question of the agent's suspends the run (docs/decisions/0016-acp-permissions.md). The

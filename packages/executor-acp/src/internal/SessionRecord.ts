@@ -91,13 +91,17 @@ export const make = (run: Run.ClaimedRun, runs: Context.Tag.Service<typeof Runs.
   const requested = Prompt.lastOf(run)
   let session: { readonly key: string; readonly facts: Readonly<Record<string, unknown>> } | undefined
   let kept = run.session === null ? nothing : keptOf(run.session)
+  // One at a time, so that no older state is written after a newer one.
+  const one = Effect.unsafeMakeSemaphore(1)
   const keep = (changes: Partial<Kept>) =>
-    Effect.suspend(() => {
-      kept = { ...kept, ...changes }
-      return session === undefined
-        ? Effect.void
-        : write(session.key, { protocol: "acp", ...session.facts, ...kept })
-    })
+    one.withPermits(1)(
+      Effect.suspend(() => {
+        kept = { ...kept, ...changes }
+        return session === undefined
+          ? Effect.void
+          : write(session.key, { protocol: "acp", ...session.facts, ...kept })
+      }),
+    )
   return {
     told: kept.told,
     opened: (key, facts, before) =>
