@@ -9,10 +9,12 @@ import { mergeMetadata } from "@ag-ui/core"
 import type { AgentEvent, AgUiMessages } from "@runlease/core"
 import { Predicate } from "effect"
 import * as JsonPatch from "./JsonPatch.js"
+import * as ThreadMessages from "./ThreadMessages.js"
 
 type Event = AgentEvent.LogEvent
 type Message = AgUiMessages.Message
 type Fields = Readonly<Record<string, unknown>>
+type Entry = ThreadMessages.Entry
 
 /**
  * The newest messages, oldest first, and how many before them are left out. `state` is undefined where no run had any,
@@ -40,17 +42,7 @@ export interface Bounds {
   readonly maxStateBytes: number
 }
 
-/** A message at its place. `told`: by the log of a run; another only restated what its client has. */
-interface Entry {
-  message: Message
-  told: boolean
-  bytes: number
-}
-
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
-
-const callsOf = ({ toolCalls }: Message): ReadonlyArray<Fields> =>
-  Array.isArray(toolCalls) ? toolCalls.filter(Predicate.isRecord) : []
 
 const tagOf = ({ subagentRunId }: Event): Fields => (subagentRunId == null ? {} : { subagentRunId })
 
@@ -59,6 +51,19 @@ const withMetadata = <A extends Fields>(item: A, { metadata }: Event): A =>
     ? { ...item, metadata: mergeMetadata(item["metadata"] as Fields | undefined, metadata) }
     : item
 
+/** The call with other arguments, and another name where one is given. */
+const withArguments = (call: Fields, change: (given: string) => string, name?: string): Fields => {
+  const made = Predicate.isRecord(call["function"]) ? call["function"] : {}
+  return {
+    ...call,
+    function: {
+      ...made,
+      ...(name === undefined ? {} : { name }),
+      arguments: change(text(made["arguments"])),
+    },
+  }
+}
+
 /**
  * An empty thread.
  *
@@ -66,62 +71,25 @@ const withMetadata = <A extends Fields>(item: A, { metadata }: Event): A =>
  * @category constructors
  */
 export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
-  let entries: Array<Entry> = []
-  let byId = new Map<string, Entry>()
-  let byCall = new Map<string, Entry>()
-  let bytes = 0
-  let omittedMessages = 0
+  const thread = ThreadMessages.make(maxBytes)
+  const { add, byCall, byId, replace } = thread
   let state: JsonPatch.Sized | undefined
   let stateOmitted = false
 
-  const grow = (entry: Entry, more: number): void => {
-    entry.bytes += more
-    bytes += more
-    while (bytes > maxBytes && entries.length > 0) {
-      const first = entries.shift()!
-      bytes -= first.bytes
-      omittedMessages += 1
-      if (byId.get(first.message.id) === first) byId.delete(first.message.id)
-      for (const { id } of callsOf(first.message)) byCall.delete(text(id))
-    }
-  }
-
-  const add = (message: Message, told: boolean, at = entries.length): Entry => {
-    const entry: Entry = { message, told, bytes: 0 }
-    entries.splice(at, 0, entry)
-    byId.set(message.id, entry)
-    for (const { id } of callsOf(message)) byCall.set(text(id), entry)
-    grow(entry, JsonPatch.sizeOf(message))
-    return entry
-  }
-
-  const remove = (entry: Entry): void => {
-    entries.splice(entries.indexOf(entry), 1)
-    bytes -= entry.bytes
-    if (byId.get(entry.message.id) === entry) byId.delete(entry.message.id)
-  }
-
-  const replace = (entry: Entry, message: Message): void => {
-    entry.message = message
-    for (const { id } of callsOf(message)) byCall.set(text(id), entry)
-    grow(entry, JsonPatch.sizeOf(message) - entry.bytes)
-  }
-
-  /** The place behind the message of a call, and behind the results that are there. */
-  const placeAfter = (call: Entry): number => {
-    let at = entries.indexOf(call) + 1
-    while (entries[at]?.message.role === "tool") at += 1
-    return at
-  }
-
   /** What a log tells anew begins anew, at the place where its client has restated it. */
   const tell = (id: string, fresh: Message): Entry => {
-    const entry = byId.get(id)
+    const entry = byId(id)
     if (entry === undefined) return add(fresh, true)
-    if (!entry.told) {
-      entry.told = true
-      replace(entry, { ...entry.message, ...(entry.message["content"] === undefined ? {} : { content: "" }) })
-    }
+    if (entry.told) return entry
+    entry.told = true
+    const { content, toolCalls } = entry.message
+    replace(entry, {
+      ...entry.message,
+      ...(content === undefined ? {} : { content: "" }),
+      ...(toolCalls === undefined
+        ? {}
+        : { toolCalls: ThreadMessages.callsOf(entry.message).map((call) => withArguments(call, () => "")) }),
+    })
     return entry
   }
 
@@ -133,50 +101,39 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   }
 
   const append = (event: Event): void => {
-    const entry = byId.get(text(event["messageId"]))
+    const entry = byId(text(event["messageId"]))
     if (entry === undefined || entry.message.role === "activity") return
     const delta = text(event["delta"])
-    entry.message = withMetadata(
-      { ...entry.message, content: `${text(entry.message["content"])}${delta}` },
-      event,
-    )
-    grow(entry, delta.length)
+    const content = `${text(entry.message["content"])}${delta}`
+    replace(entry, withMetadata({ ...entry.message, content }, event), delta.length)
   }
 
   const end = (event: Event): void => {
-    const entry = byId.get(text(event["messageId"]))
+    const entry = byId(text(event["messageId"]))
     if (entry !== undefined && Predicate.isRecord(event["metadata"]))
       replace(entry, withMetadata(entry.message, event))
   }
 
   const onCall = (toolCallId: string, change: (call: Fields) => Fields, more?: number): void => {
-    const entry = byCall.get(toolCallId)
+    const entry = byCall(toolCallId)
     if (entry === undefined) return
-    const toolCalls = callsOf(entry.message).map((call) => (call["id"] === toolCallId ? change(call) : call))
-    if (more === undefined) return replace(entry, { ...entry.message, toolCalls })
-    entry.message = { ...entry.message, toolCalls }
-    grow(entry, more)
+    const toolCalls = ThreadMessages.callsOf(entry.message).map((call) =>
+      call["id"] === toolCallId ? change(call) : call,
+    )
+    replace(entry, { ...entry.message, toolCalls }, more)
   }
-
-  const withFunction = (call: Fields, change: (made: Fields) => Fields): Fields => ({
-    ...call,
-    function: change(Predicate.isRecord(call["function"]) ? call["function"] : {}),
-  })
 
   const startCall = (event: Event): void => {
     const id = text(event["toolCallId"])
     const name = text(event["toolCallName"])
     const fresh = { id, type: "function", function: { name, arguments: "" } }
-    if (byCall.has(id)) {
-      return onCall(id, (call) =>
-        withMetadata(
-          withFunction(call, (made) => ({ ...made, ...fresh.function })),
-          event,
-        ),
-      )
+    const known = byCall(id)
+    if (known !== undefined) {
+      const begin = (given: string): string => (known.told ? given : "")
+      return onCall(id, (call) => withMetadata(withArguments(call, begin, name), event))
     }
     const parent = text(event["parentMessageId"])
-    const found = byId.get(parent)
+    const found = byId(parent)
     const owner =
       found?.message.role === "assistant"
         ? found
@@ -189,16 +146,17 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
             },
             true,
           )
-    replace(owner, { ...owner.message, toolCalls: [...callsOf(owner.message), withMetadata(fresh, event)] })
+    replace(owner, {
+      ...owner.message,
+      toolCalls: [...ThreadMessages.callsOf(owner.message), withMetadata(fresh, event)],
+    })
     // An answer may stand in the input before the call that it answers is told.
-    const early = entries.filter(
-      ({ message, told }) => !told && message.role === "tool" && message["toolCallId"] === id,
-    )
-    for (const entry of early) {
-      if (entries.indexOf(entry) > entries.indexOf(owner)) continue
-      entries.splice(entries.indexOf(entry), 1)
-      entries.splice(placeAfter(owner), 0, entry)
-    }
+    const at = thread.all().indexOf(owner)
+    const early = thread
+      .all()
+      .slice(0, at)
+      .filter(({ message, told }) => !told && message.role === "tool" && message["toolCallId"] === id)
+    for (const entry of early) thread.move(entry, owner)
   }
 
   const result = (event: Event): void => {
@@ -209,25 +167,24 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       event,
     )
     // What a call gave goes before an answer that only let it go on.
-    for (const entry of entries.filter(
-      ({ message: one, told }) => !told && one["toolCallId"] === toolCallId,
-    )) {
-      if (entry.message.role === "tool" && entry.message.id !== id) remove(entry)
-    }
-    const same = byId.get(id)
+    const stale = thread
+      .all()
+      .filter(({ message: one, told }) => !told && one.role === "tool" && one["toolCallId"] === toolCallId)
+    for (const entry of stale) if (entry.message.id !== id) thread.remove(entry)
+    const same = byId(id)
     if (same !== undefined) {
       same.told = true
       return replace(same, message)
     }
-    const call = byCall.get(toolCallId)
-    add(message, true, call === undefined ? entries.length : placeAfter(call))
+    const call = byCall(toolCallId)
+    add(message, true, call === undefined ? undefined : thread.placeAfter(call))
   }
 
   const encrypted = (event: Event): void => {
     const id = text(event["entityId"])
     const encryptedValue = event["encryptedValue"]
     if (event["subtype"] === "tool-call") return onCall(id, (call) => ({ ...call, encryptedValue }))
-    const entry = byId.get(id) ?? add({ id, role: "reasoning", content: "", ...tagOf(event) }, true)
+    const entry = byId(id) ?? add({ id, role: "reasoning", content: "", ...tagOf(event) }, true)
     if (entry.message.role !== "activity") replace(entry, { ...entry.message, encryptedValue })
   }
 
@@ -238,13 +195,13 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       { id, role: "activity", activityType, content, ...tagOf(event) } as Message,
       event,
     )
-    const entry = byId.get(id)
+    const entry = byId(id)
     if (entry === undefined) add(message, true)
     else if (event["replace"] !== false) replace(entry, message)
   }
 
   const activityDelta = (event: Event): void => {
-    const entry = byId.get(text(event["messageId"]))
+    const entry = byId(text(event["messageId"]))
     if (entry?.message.role !== "activity") return
     const content = { value: entry.message["content"], bytes: entry.bytes }
     const changed = JsonPatch.apply(content, event["patch"], maxBytes)
@@ -257,17 +214,14 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     const roles = new Set(given.map(({ role }) => role))
     const stays = ({ message }: Entry): boolean =>
       (message.role === "activity" || message.role === "reasoning") && !roles.has(message.role)
-    const before = entries
+    const before = thread.all()
     const known = new Set(before.map(({ message }) => message.id))
     const restated = new Map(given.map((message) => [text(message["id"]), message as unknown as Message]))
     const kept = before.flatMap((entry) => {
       const message = restated.get(entry.message.id) ?? (stays(entry) ? entry.message : undefined)
       return message === undefined ? [] : [message]
     })
-    entries = []
-    byId = new Map()
-    byCall = new Map()
-    bytes = 0
+    thread.clear()
     for (const message of kept) add(message, true)
     for (const [id, message] of restated) if (!known.has(id)) add(message, true)
   }
@@ -287,7 +241,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   return {
     input: (messages, given) => {
       for (const message of messages) {
-        const entry = byId.get(message.id)
+        const entry = byId(message.id)
         if (entry === undefined) add(message, false)
         else if (!entry.told) replace(entry, message)
       }
@@ -310,13 +264,10 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
           return startCall(event)
         case "TOOL_CALL_ARGS": {
           const delta = text(event["delta"])
-          const longer = (made: Fields): Fields => ({
-            ...made,
-            arguments: `${text(made["arguments"])}${delta}`,
-          })
+          const longer = (given: string): string => `${given}${delta}`
           return onCall(
             text(event["toolCallId"]),
-            (call) => withMetadata(withFunction(call, longer), event),
+            (call) => withMetadata(withArguments(call, longer), event),
             delta.length,
           )
         }
@@ -344,11 +295,11 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     },
 
     result: () => ({
-      messages: entries.map(({ message }) => message),
-      omittedMessages,
+      messages: thread.all().map(({ message }) => message),
+      omittedMessages: thread.omitted(),
       state: state?.value,
       stateOmitted,
-      bytes: bytes + (state?.bytes ?? 0),
+      bytes: thread.bytes() + (state?.bytes ?? 0),
     }),
   }
 }

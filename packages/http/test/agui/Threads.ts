@@ -2,7 +2,7 @@ import * as Current from "@ag-ui/client"
 import * as Older from "@ag-ui/client-0.0.59"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executors, Interrupts, RequestSnapshot } from "@runlease/core"
+import { AgentEvent, Executor, Executors, Interrupts, RequestSnapshot } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { call } from "../raw.js"
@@ -262,6 +262,68 @@ export const suite = (name: string, store: Store): void => {
         }
         strictEqual(chat.answer(), "Gone to Mars")
         deepStrictEqual((yield* look("t")).messages, plain(chat.agent.messages))
+      }),
+    )
+
+    test(
+      "name their run by the input that it has taken last, and tell the calls that it waits for",
+      Effect.gen(function* () {
+        yield* TestWorker.start(
+          Executors.make((run) => {
+            const results = run.snapshot.messages.flatMap(({ parts }) =>
+              parts.filter(({ type }) => type === "tool_result"),
+            )
+            const id = `call-${results.length}`
+            return results.length === 2
+              ? Stream.make("Done")
+              : Stream.concat(
+                  Stream.make(AgentEvent.toolCallStart(id, "colour"), AgentEvent.toolCallEnd(id)),
+                  Stream.fail(Executor.awaitToolResult(id, "colour")),
+                )
+          }),
+        )
+        const chat = yield* connect({ threadId: "t" })
+        const tools = [{ name: "colour", description: "A colour", parameters: { type: "object" } }]
+        yield* chat.say("Which?", { runId: "first", tools })
+        for (const [index, runId] of ["first", "second"].entries()) {
+          const waiting = yield* look("t")
+          deepStrictEqual(
+            [waiting.status, waiting.runId, waiting.pendingToolCallIds, waiting.interrupts],
+            ["waiting", runId, [`call-${index}`], []],
+          )
+          deepStrictEqual(waiting.messages, plain(chat.agent.messages))
+          for (const peer of peers) {
+            const page = yield* comeBack("t", peer)
+            yield* page.done
+            strictEqual(page.all.at(-1)?.["runId"], runId)
+            deepStrictEqual(plain(page.agent.messages), waiting.messages)
+          }
+          deepStrictEqual(yield* stop("t", { runId: "another" }), { stopped: false, runId: null })
+          const toolCallId = `call-${index}`
+          chat.agent.addMessage({ id: `result-${index}`, role: "tool", toolCallId, content: "blue" })
+          yield* (yield* chat.run({ runId: index === 0 ? "second" : "third", tools })).done
+        }
+        strictEqual(chat.answer(), "Done")
+        const done = yield* look("t")
+        deepStrictEqual([done.status, done.messages], ["idle", plain(chat.agent.messages)])
+      }),
+    )
+
+    test(
+      "are for an API key of their project",
+      Effect.gen(function* () {
+        const { json } = yield* call("POST", "/agent-workers/projects/default/workers", {
+          body: { implementation_kind: "kind", worker_key: "w" },
+        })
+        for (const [method, path] of [
+          ["GET", "/threads/t"],
+          ["GET", "/threads/t/stream"],
+          ["POST", "/threads/t/stop"],
+        ] as const) {
+          strictEqual((yield* call(method, path, { token: null })).status, 401)
+          strictEqual((yield* call(method, path, { token: json.token })).status, 403)
+        }
+        deepStrictEqual((yield* call("GET", `/threads/${"x".repeat(1025)}`)).status, 400)
       }),
     )
 

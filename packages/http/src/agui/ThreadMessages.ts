@@ -1,0 +1,125 @@
+/**
+ * The messages of a thread while it is folded: found by their ids and by the tool calls that they hold, and bounded in bytes.
+ *
+ * @since 0.1.0
+ */
+import type { AgUiMessages } from "@runlease/core"
+import { Predicate } from "effect"
+import * as JsonPatch from "./JsonPatch.js"
+
+type Message = AgUiMessages.Message
+
+/** A message at its place. `told`: by the log of a run; another only restated what its client has. */
+export interface Entry {
+  message: Message
+  told: boolean
+  bytes: number
+}
+
+export interface ThreadMessages {
+  readonly byId: (id: string) => Entry | undefined
+  /** The message that holds a tool call. */
+  readonly byCall: (toolCallId: string) => Entry | undefined
+  readonly all: () => ReadonlyArray<Entry>
+  /** About how many bytes they take, and how many messages were left out for that. */
+  readonly bytes: () => number
+  readonly omitted: () => number
+  /** Adds a message, at the end where no place is given. */
+  readonly add: (message: Message, told: boolean, at?: number) => Entry
+  readonly remove: (entry: Entry) => void
+  /** Gives the message of an entry; `more` is by how many bytes it has grown, where that is known. */
+  readonly replace: (entry: Entry, message: Message, more?: number) => void
+  /** The place behind the message of a call, and behind the results that stand there. */
+  readonly placeAfter: (call: Entry) => number
+  readonly move: (entry: Entry, behind: Entry) => void
+  readonly clear: () => void
+}
+
+/** The tool calls that a message holds. */
+export const callsOf = ({ toolCalls }: Message): ReadonlyArray<Readonly<Record<string, unknown>>> =>
+  Array.isArray(toolCalls) ? toolCalls.filter(Predicate.isRecord) : []
+
+/**
+ * No messages. Of more than `maxBytes` the oldest are left out.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (maxBytes: number): ThreadMessages => {
+  let entries: Array<Entry> = []
+  let ids = new Map<string, Entry>()
+  let calls = new Map<string, Entry>()
+  let bytes = 0
+  let omitted = 0
+
+  const index = (entry: Entry): void => {
+    ids.set(entry.message.id, entry)
+    for (const { id } of callsOf(entry.message)) calls.set(String(id), entry)
+  }
+
+  const forget = (entry: Entry): void => {
+    if (ids.get(entry.message.id) === entry) ids.delete(entry.message.id)
+    for (const { id } of callsOf(entry.message)) {
+      if (calls.get(String(id)) === entry) calls.delete(String(id))
+    }
+  }
+
+  const grow = (entry: Entry, more: number): void => {
+    entry.bytes += more
+    bytes += more
+    while (bytes > maxBytes && entries.length > 0) {
+      const oldest = entries.shift()!
+      forget(oldest)
+      bytes -= oldest.bytes
+      omitted += 1
+    }
+  }
+
+  const placeAfter = (call: Entry): number => {
+    let at = entries.indexOf(call) + 1
+    while (entries[at]?.message.role === "tool") at += 1
+    return at
+  }
+
+  return {
+    byId: (id) => ids.get(id),
+    byCall: (toolCallId) => calls.get(toolCallId),
+    all: () => entries,
+    bytes: () => bytes,
+    omitted: () => omitted,
+
+    add: (message, told, at = entries.length) => {
+      const entry: Entry = { message, told, bytes: 0 }
+      entries.splice(at, 0, entry)
+      index(entry)
+      grow(entry, JsonPatch.sizeOf(message))
+      return entry
+    },
+
+    remove: (entry) => {
+      entries.splice(entries.indexOf(entry), 1)
+      forget(entry)
+      bytes -= entry.bytes
+    },
+
+    replace: (entry, message, more) => {
+      entry.message = message
+      if (more === undefined) index(entry)
+      grow(entry, more ?? JsonPatch.sizeOf(message) - entry.bytes)
+    },
+
+    placeAfter,
+
+    move: (entry, behind) => {
+      entries.splice(entries.indexOf(entry), 1)
+      entries.splice(placeAfter(behind), 0, entry)
+    },
+
+    clear: () => {
+      entries = []
+      ids = new Map()
+      calls = new Map()
+      bytes = 0
+    },
+  }
+}

@@ -1,0 +1,162 @@
+import { describe, expect, it } from "@effect/vitest"
+import { AgentEvent } from "@runlease/core"
+import * as JsonPatch from "../../src/agui/JsonPatch.js"
+import * as ThreadFold from "../../src/agui/ThreadFold.js"
+
+const bounds = { maxBytes: 10_000, maxStateBytes: 1000 }
+
+type Event = Parameters<ThreadFold.ThreadFold["event"]>[0]
+type Message = Parameters<ThreadFold.ThreadFold["input"]>[0][number]
+
+const fold = (
+  input: ReadonlyArray<Message>,
+  events: ReadonlyArray<Event>,
+  state?: unknown,
+): ThreadFold.Folded => {
+  const thread = ThreadFold.make(bounds)
+  thread.input(input, state)
+  for (const event of events) thread.event(event)
+  return thread.result()
+}
+
+const user = (id: string, content = id): Message => ({ id, role: "user", content })
+const result = (id: string, toolCallId: string, content: string): Message => ({
+  id,
+  role: "tool",
+  toolCallId,
+  content,
+})
+const calling = (id: string, args = "{}", name = "find") => ({
+  id,
+  type: "function",
+  function: { name, arguments: args },
+})
+
+describe("what a thread holds", () => {
+  it("has what the input restates of the log once, at its place and as the log tells it", () => {
+    const { messages } = fold(
+      [
+        user("u1"),
+        { id: "m", role: "assistant", content: "hal", toolCalls: [calling("c", '{"a"')] },
+        result("t", "c", "blue"),
+        user("u2"),
+      ],
+      [
+        AgentEvent.textStart("m"),
+        AgentEvent.textContent("m", "half "),
+        AgentEvent.textContent("m", "and half"),
+        AgentEvent.textEnd("m"),
+        AgentEvent.toolCallStart("c", "find", { parentMessageId: "m" }),
+        AgentEvent.toolCallArgs("c", '{"a":'),
+        AgentEvent.toolCallArgs("c", "1}"),
+        AgentEvent.toolCallEnd("c"),
+        AgentEvent.textStart("n"),
+        AgentEvent.textContent("n", "Blue"),
+      ],
+    )
+    expect(messages).toEqual([
+      user("u1"),
+      { id: "m", role: "assistant", content: "half and half", toolCalls: [calling("c", '{"a":1}')] },
+      result("t", "c", "blue"),
+      user("u2"),
+      { id: "n", role: "assistant", content: "Blue" },
+    ])
+  })
+
+  it("has answers behind the calls that they answer, until the log tells what the call gave", () => {
+    const call = [AgentEvent.toolCallStart("c", "find"), AgentEvent.toolCallEnd("c")]
+    const input = [user("u"), result("answer", "c", "approved")]
+    const message = { id: "c", role: "assistant", toolCalls: [calling("c", "")] }
+    expect(fold(input, call).messages).toEqual([user("u"), message, result("answer", "c", "approved")])
+    expect(fold(input, [...call, AgentEvent.toolCallResult("r", "c", "found")]).messages).toEqual([
+      user("u"),
+      message,
+      result("r", "c", "found"),
+    ])
+  })
+
+  it("has what a snapshot of the log has, and activities that it does not speak of", () => {
+    const { messages } = fold(
+      [user("u1"), user("u2")],
+      [
+        AgentEvent.activitySnapshot("a", "plan", { steps: [] }),
+        AgentEvent.messagesSnapshot([user("u2", "changed"), user("u3")]),
+      ],
+    )
+    expect(messages).toEqual([
+      user("u2", "changed"),
+      { id: "a", role: "activity", activityType: "plan", content: { steps: [] } },
+      user("u3"),
+    ])
+  })
+
+  it("has sealed reasoning, though nothing opened its message", () => {
+    const { messages } = fold([], [AgentEvent.reasoningEncryptedValue("message", "r", "sealed")])
+    expect(messages).toEqual([{ id: "r", role: "reasoning", content: "", encryptedValue: "sealed" }])
+  })
+
+  it("keeps the newest messages within its bound, and counts the others", () => {
+    const large = "x".repeat(3000)
+    const { bytes, messages, omittedMessages } = fold(
+      [user("u1", large), user("u2", large), user("u3", large)],
+      [AgentEvent.textStart("m"), AgentEvent.textContent("m", large), AgentEvent.textContent("m", "y")],
+    )
+    expect(messages.map(({ id }) => id)).toEqual(["u2", "u3", "m"])
+    expect(omittedMessages).toBe(1)
+    expect(bytes).toBeLessThanOrEqual(bounds.maxBytes)
+    const alone = fold([user("u1", "x".repeat(20_000))], [AgentEvent.textStart("m")])
+    expect([alone.messages.map(({ id }) => id), alone.omittedMessages]).toEqual([["m"], 1])
+  })
+
+  it("has a state within its bound, or says that it has left it out, until there is another", () => {
+    const doubling = AgentEvent.stateDelta([
+      { op: "copy", from: "/a", path: "/b" },
+      { op: "copy", from: "", path: "/a" },
+    ])
+    const exploding = Array.from({ length: 60 }, () => doubling)
+    expect(fold([], [doubling], { a: 1 }).state).toEqual({ a: { a: 1, b: 1 }, b: 1 })
+    const left = fold([], exploding, { a: 1 })
+    expect([left.state, left.stateOmitted]).toEqual([undefined, true])
+    const again = fold([], [...exploding, AgentEvent.stateSnapshot({ c: 1 })], { a: 1 })
+    expect([again.state, again.stateOmitted]).toEqual([{ c: 1 }, false])
+    expect(fold([], [], { a: "x".repeat(2000) }).stateOmitted).toBe(true)
+  })
+})
+
+describe("a patch", () => {
+  const given = { list: [1], deep: { a: 1 } }
+  const apply = (patch: unknown, value: unknown = given) =>
+    JsonPatch.apply({ value, bytes: JsonPatch.sizeOf(value) }, patch, 1000)?.value
+
+  it("changes a copy, and all or nothing", () => {
+    const before = structuredClone(given)
+    expect(
+      apply([
+        { op: "add", path: "/list/-", value: 2 },
+        { op: "move", from: "/deep/a", path: "/b" },
+      ]),
+    ).toEqual({ list: [1, 2], deep: {}, b: 1 })
+    const failing = [
+      { op: "add", path: "/list/-", value: 2 },
+      { op: "test", path: "/deep/a", value: 9 },
+    ]
+    expect(apply(failing)).toBe(given)
+    expect(given).toEqual(before)
+    expect(apply([{ op: "replace", path: "", value: 5 }])).toBe(5)
+  })
+
+  it("that is none changes nothing", () => {
+    const none = [
+      "x",
+      { op: "add" },
+      [null],
+      [{ op: "jump", path: "/a" }],
+      [{ op: "add", path: 1, value: 1 }],
+      [{ op: "copy", path: "/a" }],
+      [{ op: "add", path: "no pointer", value: 1 }],
+    ]
+    for (const patch of none) expect(apply(patch)).toBe(given)
+    apply([{ op: "add", path: "/__proto__/polluted", value: 1 }])
+    expect(({} as Record<string, unknown>)["polluted"]).toBe(undefined)
+  })
+})
