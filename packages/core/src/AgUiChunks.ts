@@ -92,7 +92,8 @@ const without = (event: Event, fields: ReadonlyArray<string>): Readonly<Record<s
  * @since 0.1.0
  * @category guards
  */
-export const isChunk = (event: Event): boolean => Object.hasOwn(kinds, event.type)
+export const isChunk = ({ type }: Event): boolean =>
+  type === "TEXT_MESSAGE_CHUNK" || type === "TOOL_CALL_CHUNK" || type === "REASONING_MESSAGE_CHUNK"
 
 /** What chunks have open, of one stream. Takes events of the schema only, each of them in order. */
 export interface Lanes {

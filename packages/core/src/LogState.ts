@@ -117,6 +117,7 @@ export const next = (state: LogState, event: LogEvent): LogState => {
   if (event.type === "TOOL_CALL_RESULT") return answered(state, event["toolCallId"])
   const closing = itemOf(closes, event)
   if (closing === undefined) {
+    if (event.type !== "CUSTOM") return state
     return Option.match(TokenUsage.fromEvent(event), {
       onNone: () => state,
       onSome: (used) => ({ ...state, usage: TokenUsage.add(state.usage ?? [], used) }),

@@ -120,7 +120,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return bytes.pipe(
       Sse.decode(maxEventBytes),
       Output.events({ runId: body.runId, clientTools, maxEventBytes, endGrace, blot }),
-      Stream.map(RunEnd.withUsage),
+      Stream.mapConcat(RunEnd.withUsage),
       Stream.map(names.translate),
       Stream.tap(keepAsked),
     )

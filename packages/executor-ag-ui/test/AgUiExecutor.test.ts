@@ -193,21 +193,26 @@ describe("what the agent sends", () => {
   }
 
   test(
-    "says what the run has used, also where it fails",
+    "says what the run has used, also where it fails or waits",
     Effect.gen(function* () {
       const usage = [{ provider: "p", model: "m", inputTokens: 3, outputTokens: 4, totalTokens: 7 }]
       const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
         begin()
-        await send(
-          started,
-          agent.calls.length === 1 ? finished({ usage }) : { type: "RUN_ERROR", message: "No", usage },
-        )
+        const ends = [
+          finished({ usage }),
+          { type: "RUN_ERROR", message: "No", usage },
+          finished({
+            usage,
+            outcome: { type: "interrupt", interrupts: [{ id: "i", reason: "confirmation" }] },
+          }),
+        ]
+        await send(started, ends[agent.calls.length - 1]!)
       })
       const executor = yield* Peer.make({ url: agent.url })
       yield* TestWorker.start(executor.execute)
-      for (const type of ["RUN_FINISHED", "RUN_ERROR"]) {
+      for (const type of ["RUN_FINISHED", "RUN_ERROR", "RUN_FINISHED"]) {
         const { runId } = yield* TestRuns.submit()
-        yield* until(TestRuns.getRun(runId), (run) => run.finishedAt !== null)
+        yield* until(TestRuns.getRun(runId), (run) => run.finishedAt !== null || run.status === "waiting")
         const end = (yield* TestRuns.eventsOf(runId)).at(-1)
         strictEqual(end?.type, type)
         deepStrictEqual(end?.["usage"], usage)

@@ -47,11 +47,13 @@ const toInterrupt = (interrupt: unknown): unknown => {
 
 /** What is ours and no field of the protocol goes among the metadata. */
 const withOursInMetadata = (event: Event): Event => {
-  const { isError, outcome } = event
-  if (event.type === "TOOL_CALL_RESULT" && isError !== undefined) {
-    return { ...event, metadata: withOurs(event["metadata"], { isError }) }
+  if (event.type === "TOOL_CALL_RESULT") {
+    const { isError, metadata } = event
+    return isError === undefined ? event : { ...event, metadata: withOurs(metadata, { isError }) }
   }
-  return event.type === "RUN_FINISHED" && Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
+  if (event.type !== "RUN_FINISHED") return event
+  const { outcome } = event
+  return Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
     ? { ...event, outcome: { ...outcome, interrupts: outcome["interrupts"].map(toInterrupt) } }
     : event
 }
@@ -195,8 +197,8 @@ export const make = (
       for (const one of expanded(chunks, event)) showOwned(out, one)
       return out
     }
-    const closed = event["name"] === ControlEvents.attemptEventName ? chunks.close() : chunks.closedBy(event)
-    for (const end of closed) showOwned(out, end)
+    const takenOver = event.type === "CUSTOM" && event["name"] === ControlEvents.attemptEventName
+    for (const end of takenOver ? chunks.close() : chunks.closedBy(event)) showOwned(out, end)
     if (event.type === "RUN_STARTED") {
       start(out, { ...named(event), protocolVersion: PROTOCOL_VERSION })
       return out

@@ -17,18 +17,21 @@ type Prune = (value: unknown) => unknown
 
 type JsonSchema = z.core.JSONSchema.JSONSchema | boolean
 
+const whole: Prune = (value) => value
+
 const ofObject = (properties: Readonly<Record<string, JsonSchema>>): Prune => {
-  const fields = new Map(Object.entries(properties).map(([name, schema]) => [name, compile(schema)]))
+  const fields = new Map(Object.entries(properties).map(([name, schema]) => [name, compile(schema) ?? whole]))
   return (value) => {
     if (!Predicate.isRecord(value)) return value
     let pruned: Record<string, unknown> | undefined
     for (const name of Object.keys(value)) {
       const field = fields.get(name)
-      const kept = field === undefined ? value[name] : field(value[name])
-      if (fields.has(name) && kept === value[name]) continue
+      if (field === whole) continue
+      const kept = field?.(value[name])
+      if (field !== undefined && kept === value[name]) continue
       pruned ??= { ...value }
-      if (fields.has(name)) pruned[name] = kept
-      else delete pruned[name]
+      if (field === undefined) delete pruned[name]
+      else pruned[name] = kept
     }
     return pruned ?? value
   }

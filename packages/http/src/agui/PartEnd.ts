@@ -67,6 +67,15 @@ const begun = (interrupt: Interrupt): ReadonlyArray<Event> => {
   ]
 }
 
+/** A stop, as an error: an older client takes no outcome for it. */
+const stopped = ({ metadata, usage }: Readonly<Record<string, unknown>>): Event => ({
+  type: "RUN_ERROR",
+  code: "cancelled",
+  message: "The run was cancelled",
+  ...(metadata === undefined ? {} : { metadata }),
+  ...(usage === undefined ? {} : { usage }),
+})
+
 /** Of one part, from its RUN_STARTED on. */
 export const make = (peer: Peer): PartEnd => {
   const calls = new Map<string, Call>()
@@ -107,11 +116,7 @@ export const make = (peer: Peer): PartEnd => {
 
   const of: PartEnd["of"] = (given, normalized) => {
     const { outcome: _outcome, ...rest } = normalized
-    if (typeOf(given) === "cancelled") {
-      return peer === "older"
-        ? { type: "RUN_ERROR", code: "cancelled", message: "The run was cancelled" }
-        : normalized
-    }
+    if (typeOf(given) === "cancelled") return peer === "older" ? stopped(rest) : normalized
     // Some older clients take an explicit success for one without calls of theirs.
     if (typeOf(given) === "success") return peer === "older" && calls.size > 0 ? rest : normalized
     const tools = interruptsOf(given).map(ofClientTool)

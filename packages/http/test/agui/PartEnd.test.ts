@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type AgentEvent, ControlEvents, Interrupt, LogState, type Run } from "@runlease/core"
+import { AgentEvent, ControlEvents, Interrupt, LogState, type Run, TokenUsage } from "@runlease/core"
 import { shown, subject } from "./Clients.js"
 
 type Event = AgentEvent.LogEvent
@@ -138,6 +138,33 @@ describe("the end of a part", () => {
     expect(outcomeOf(older)).toBe(undefined)
     const told = await shown(ended([...call("a"), result("a")], "completed"))
     expect(outcomeOf(told.older)).toEqual({ type: "success" })
+  })
+
+  it("says what this part used, by provider and model, however it ends", async () => {
+    const reports = (inputTokens: number): ReadonlyArray<Event> => [
+      TokenUsage.toEvent({ provider: "p", model: "a", inputTokens, outputTokens: 1 }),
+      { ...TokenUsage.toEvent({ provider: "p", model: "a", inputTokens }), subagentRunId: "s" },
+      TokenUsage.toEvent({ provider: "p", model: "b", inputTokens, cachedInputTokens: 1 }),
+    ]
+    const used = (inputTokens: number) => [
+      {
+        provider: "p",
+        model: "a",
+        inputTokens: 2 * inputTokens,
+        outputTokens: 1,
+        totalTokens: 2 * inputTokens + 1,
+      },
+      { provider: "p", model: "b", inputTokens, cachedInputTokens: 1 },
+    ]
+    const first = waiting([...reports(5), ...call("a")], [clientTool("a")])
+    const second: ReadonlyArray<Event> = [{ type: "RUN_STARTED", ...subject }, ...reports(7)]
+    for (const status of ["completed", "failed", "cancelled"] as const) {
+      const views = await shown([...first, ...ended(second, status)])
+      for (const view of [views.current, views.older]) {
+        expect(view.filter(AgentEvent.endsRun).map(({ usage }) => usage)).toEqual([used(5), used(7)])
+      }
+    }
+    expect((await shown(ended([], "completed"))).current.at(-1)).not.toHaveProperty("usage")
   })
 
   it("of a run that was stopped is an error before 1.0", async () => {
