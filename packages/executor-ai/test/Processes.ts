@@ -1,0 +1,80 @@
+/** `runlease` in processes of its own: a server on a SQLite file, and workers that are killed. */
+import { Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const bin = fileURLToPath(new URL("../../cli/src/bin.ts", import.meta.url))
+const agent = fileURLToPath(new URL("fixtures/pages-agent.ts", import.meta.url))
+
+const kill = (child: ChildProcess) =>
+  Effect.async<void>((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+    child.kill("SIGKILL")
+  })
+
+/** Starts `runlease`, and gives the first line of `--json` that has this field. It is killed with the Scope. */
+const start = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  field: string,
+) {
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn(process.execPath, ["--import", "tsx", bin, ...args, "--json"], {
+        // Nothing of the surroundings, so that no setting of theirs is read.
+        env: { PATH: process.env["PATH"]!, HOME: env["HOME"]!, NO_COLOR: "1", ...env },
+        stdio: ["ignore", "pipe", "inherit"],
+      }),
+    ),
+    kill,
+  )
+  const line = yield* Effect.async<Record<string, unknown>, Error>((resume) => {
+    let text = ""
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk
+      const found = text
+        .split("\n")
+        .slice(0, -1)
+        .find((one) => one.includes(`"${field}"`))
+      if (found !== undefined) resume(Effect.succeed(JSON.parse(found) as Record<string, unknown>))
+    })
+    child.once("exit", (code) =>
+      resume(Effect.fail(new Error(`runlease ${args.join(" ")} ended with ${code}: ${text}`))),
+    )
+  })
+  return { line, kill: kill(child) }
+})
+
+export interface Settings {
+  readonly folder: string
+  readonly apiKey: string
+}
+
+/** A server on a free port; gives its address. */
+export const server = ({ apiKey, folder }: Settings) =>
+  Effect.map(
+    start(
+      ["serve", "--port", "0", "--database", `sqlite:${folder}/runs.sqlite`],
+      { RUNLEASE_API_KEY: apiKey, HOME: folder },
+      "url",
+    ),
+    ({ line }) => String(line["url"]),
+  )
+
+/** A worker of that server whose model is at `model`, once it is registered. */
+export const worker = (
+  { apiKey, folder }: Settings,
+  { model, notes, url }: { readonly model: string; readonly notes: string; readonly url: string },
+) =>
+  start(
+    ["worker", "--module", agent, "--agent", "agent", "--lease", "5s"],
+    {
+      RUNLEASE_URL: url,
+      RUNLEASE_API_KEY: apiKey,
+      HOME: folder,
+      NOTES: notes,
+      MODEL_URL: model,
+    },
+    "worker_id",
+  )

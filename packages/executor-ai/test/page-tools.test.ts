@@ -1,0 +1,130 @@
+/** A page with tools of its own, an agent with a tool and an approval, and a worker that is killed at each pause. */
+import { describe, it } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Effect } from "effect"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as ModelServer from "./ModelServer.js"
+import * as PageClient from "./PageClient.js"
+import * as Processes from "./Processes.js"
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-pages-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true })),
+)
+
+const call = (id: string, name: string, args: object = {}): ModelServer.ToolCall => ({ id, name, args })
+
+const turns: ReadonlyArray<ModelServer.Turn> = [
+  {
+    reasoning: ["The page knows more"],
+    texts: ["Let me see."],
+    calls: [
+      call("page-1", "locate"),
+      call("server-1", "charge", { what: "Ann" }),
+      call("approval-1", "deploy", { what: "it" }),
+      call("page-2", "confirm"),
+    ],
+  },
+  { texts: ["Once more."], calls: [call("page-3", "locate")] },
+  { texts: ["All done."] },
+  { texts: ["You are welcome."] },
+]
+
+/** The ids of calls and results in what the model is asked, in order, and what the results say. */
+const toolsOf = (body: Readonly<Record<string, unknown>>) =>
+  (Array.isArray(body["input"]) ? body["input"] : []).flatMap((item: Readonly<Record<string, unknown>>) =>
+    item["type"] === "function_call"
+      ? [item["call_id"]]
+      : item["type"] === "function_call_output"
+        ? [`${String(item["call_id"])}: ${String(JSON.parse(String(item["output"])))}`]
+        : [],
+  )
+
+describe("an agent with tools of the page, a tool and an approval in one turn", () => {
+  for (const version of PageClient.versions) {
+    it.scopedLive(
+      `goes on though its worker is killed at each pause (@ag-ui/client ${version})`,
+      () =>
+        Effect.gen(function* () {
+          const model = yield* ModelServer.make(ModelServer.inTurn(...turns))
+          const settings = { folder: yield* folder, apiKey: "rlk_pages" }
+          const notes = join(settings.folder, "notes")
+          const url = yield* Processes.server(settings)
+          const startWorker = Processes.worker(settings, { url, notes, model: model.url })
+          const page = PageClient.make(version, { url, apiKey: settings.apiKey })
+
+          const first = yield* startWorker
+          yield* page.say("Deploy it for Ann")
+          const asked = yield* page.run()
+          // The approval is the interrupt, and the page's tools are calls without a result.
+          strictEqual(asked.type, "RUN_FINISHED")
+          const { interrupts, type } = asked.outcome as {
+            readonly type: string
+            readonly interrupts: ReadonlyArray<Readonly<Record<string, unknown>>>
+          }
+          deepStrictEqual(
+            [type, ...interrupts.map(({ id, reason, toolCallId }) => [id, reason, toolCallId])],
+            ["interrupt", ["approval-1", "tool_call", "approval-1"]],
+          )
+          deepStrictEqual(yield* page.pending, [
+            { id: "page-1", name: "locate" },
+            { id: "approval-1", name: "deploy" },
+            { id: "page-2", name: "confirm" },
+          ])
+          yield* first.kill
+
+          const second = yield* startWorker
+          yield* page.result("page-1", "in Rome")
+          yield* page.result("page-2", "yes, please")
+          const waiting = yield* page.run([
+            { interruptId: "approval-1", status: "resolved", payload: { approved: true } },
+          ])
+          strictEqual(waiting.type, "RUN_FINISHED")
+          deepStrictEqual(
+            waiting.outcome,
+            version === "1.0.0" ? { type: "success", pendingToolCallIds: ["page-3"] } : undefined,
+          )
+          deepStrictEqual(yield* page.pending, [{ id: "page-3", name: "locate" }])
+          deepStrictEqual(toolsOf(model.requests[1]!.body), [
+            "page-1",
+            "server-1",
+            "approval-1",
+            "page-2",
+            "page-1: in Rome",
+            "server-1: charge Ann: done",
+            "approval-1: deploy it: done",
+            "page-2: yes, please",
+          ])
+          assertTrue(JSON.stringify(model.requests[1]!.body).includes("secret-1"))
+          yield* second.kill
+
+          const third = yield* startWorker
+          yield* page.result("page-3", "still in Rome")
+          const done = yield* page.run()
+          deepStrictEqual(done, { type: "RUN_FINISHED", outcome: { type: "success" } })
+          strictEqual(yield* page.said, "All done.")
+          deepStrictEqual(toolsOf(model.requests[2]!.body).slice(-2), ["page-3", "page-3: still in Rome"])
+          yield* third.kill
+
+          yield* startWorker
+          yield* page.say("Thank you")
+          const thanked = yield* page.run()
+          strictEqual(thanked.type, "RUN_FINISHED")
+          strictEqual(yield* page.said, "You are welcome.")
+          deepStrictEqual(yield* page.pending, [])
+          strictEqual(model.requests.length, 4)
+          // A new run has all of it from its client: what its provider wrote in secret, too, where the client keeps it.
+          const history = JSON.stringify(model.requests[3]!.body)
+          for (const part of ["in Rome", "charge Ann: done", "yes, please", "still in Rome", "Thank you"]) {
+            assertTrue(history.includes(part), part)
+          }
+
+          const calls = yield* Effect.promise(() => readFile(notes, "utf8"))
+          deepStrictEqual(calls.trim().split("\n").toSorted(), ["charge Ann", "deploy it"])
+        }),
+      240_000,
+    )
+  }
+})
