@@ -1,6 +1,9 @@
 import {
   CopilotChat,
+  type Message,
+  useAgent,
   useConfigureSuggestions,
+  useDefaultRenderTool,
   useFrontendTool,
   useInterrupt,
 } from "@copilotkit/react-core/v2"
@@ -15,6 +18,13 @@ const orders = [
   { id: "1042", customer: "Brian", total: 900 },
   { id: "1043", customer: "Chen", total: 400 },
 ]
+
+/** The call that an approval is about, as the model made it. */
+const callOf = (messages: ReadonlyArray<Message>, toolCallId: string | undefined): string => {
+  const calls = messages.flatMap((message) => (message.role === "assistant" ? (message.toolCalls ?? []) : []))
+  const call = calls.find(({ id }) => id === toolCallId)
+  return call === undefined ? "" : `${call.function.name} ${call.function.arguments}`
+}
 
 export const App = ({ threadId }: { threadId: string }) => {
   const [accent, setAccent] = useState("steelblue")
@@ -31,11 +41,19 @@ export const App = ({ threadId }: { threadId: string }) => {
     },
   })
 
-  // What a run asks a person before it goes on.
+  // A card for each call, of the page's tools and of the worker's.
+  useDefaultRenderTool()
+
+  // What a run asks a person before it goes on, here whether a tool of the worker may be called.
+  const { agent } = useAgent({ agentId })
   useInterrupt({
     agentId,
     render: ({ interrupt, resolve }) => (
-      <Approval question={interrupt?.message ?? "Go on?"} onAnswer={(approved) => resolve({ approved })} />
+      <Approval
+        question={interrupt?.message ?? "Go on?"}
+        call={callOf(agent.messages, interrupt?.toolCallId)}
+        onAnswer={(approved) => resolve({ approved })}
+      />
     ),
   })
 

@@ -26,15 +26,20 @@ interface Answer {
   readonly call?: { readonly name: string; readonly arguments: string }
 }
 
-/** Knows colours, one story, and how many messages it was sent. */
+/** Knows colours, refunds, one story, and how many messages it was sent. */
 const answerTo = ({ messages, tools = [] }: Request): Answer => {
   const asked = messages.findLast(({ role }) => role === "user")
   const result = messages.at(-1)
   const text = asked === undefined ? "" : textOf(asked)
-  if (result?.role === "tool") return { text: `Done. The page says: ${textOf(result)}` }
+  if (result?.role === "tool") return { text: `What came of it: ${textOf(result)}` }
+  const has = (name: string) => tools.some((tool) => tool.function.name === name)
   const color = /\b(teal|crimson|indigo|orange|green)\b/i.exec(text)?.[0].toLowerCase()
-  if (color !== undefined && tools.some((tool) => tool.function.name === "setAccent")) {
+  if (color !== undefined && has("setAccent")) {
     return { call: { name: "setAccent", arguments: JSON.stringify({ color }) } }
+  }
+  const euros = /refund (\d+)/i.exec(text)?.[1]
+  if (euros !== undefined && has("refund")) {
+    return { call: { name: "refund", arguments: JSON.stringify({ euros: Number(euros) }) } }
   }
   if (/story/i.test(text)) return { text: story }
   return { text: `I have read ${messages.length} messages, and have nothing to add.` }

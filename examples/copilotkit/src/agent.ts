@@ -1,6 +1,6 @@
-import { Executor, Executors, Interrupts, RequestSnapshot } from "@runlease/core"
-import { AiExecutor, AiModel } from "@runlease/executor-ai"
-import { Config, Effect, Layer, Option } from "effect"
+import { Tool, Toolkit } from "@effect/ai"
+import { AiExecutor, AiModel, AiTool } from "@runlease/executor-ai"
+import { Config, Effect, Layer, Option, Schema } from "effect"
 
 /** The model that MODEL names, at MODEL_BASE_URL where it is not the provider's own. */
 const model = Layer.unwrapEffect(
@@ -14,23 +14,20 @@ const model = Layer.unwrapEffect(
   }),
 )
 
-/** Pays back what a person agrees to. While the person thinks, no worker holds the run. */
-const refund = Executors.make((run) =>
-  Effect.gen(function* () {
-    const amount = /\d+/.exec(RequestSnapshot.lastUserText(run.snapshot))?.[0] ?? "0"
-    const yes = yield* Interrupts.approve(run, { id: "refund", message: `Refund ${amount} EUR?` })
-    return yes ? `Refunded ${amount} EUR.` : `Kept the ${amount} EUR.`
-  }),
-)
+/** A tool of the worker's own. A person must approve each call; meanwhile the run waits, and no worker holds it. */
+const Refund = Tool.make("refund", {
+  description: "Pays money back to the customer.",
+  parameters: { euros: Schema.Int },
+  success: Schema.String,
+}).annotate(AiTool.NeedsApproval, true)
 
-/** The executor of `runlease worker --module`. */
-export default Layer.effect(
-  Executor.Executor,
-  Effect.gen(function* () {
-    const chat = yield* AiExecutor.make({ system: "You answer in one short sentence." })
-    return {
-      execute: (run) =>
-        /refund/i.test(RequestSnapshot.lastUserText(run.snapshot)) ? refund(run) : chat.execute(run),
-    }
-  }),
-).pipe(Layer.provide(model))
+const toolkit = Toolkit.make(Refund)
+
+/** The executor of `runlease worker --module`. The tools of the page come with each request. */
+export default AiExecutor.layer({
+  system: "You help at an order desk, in one short sentence.",
+  toolkit,
+}).pipe(
+  Layer.provide(toolkit.toLayer({ refund: ({ euros }) => Effect.succeed(`${euros} EUR are on their way`) })),
+  Layer.provide(model),
+)

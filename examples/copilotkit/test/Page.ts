@@ -1,8 +1,8 @@
 /**
  * A page without a browser: CopilotKit's core, as its React components use it.
  */
-import type { AbstractAgent, Interrupt, Message, RunAgentParameters } from "@ag-ui/client"
-import { CopilotKitCore } from "@copilotkit/core"
+import type { AbstractAgent, Interrupt, Message } from "@ag-ui/client"
+import { CopilotKitCore, ɵInterruptState as InterruptState } from "@copilotkit/core"
 import { Data, Effect, type Scope } from "effect"
 import { z } from "zod"
 
@@ -17,8 +17,8 @@ export interface Page {
   readonly accents: ReadonlyArray<string>
   /** A message of the user, to the end of its answer, the calls of the page's tool included. */
   readonly say: (content: string) => Effect.Effect<void, PageError>
-  /** The answer to an interrupt, as `useInterrupt` sends it: under the id of the run that asked. */
-  readonly resume: (entries: NonNullable<RunAgentParameters["resume"]>) => Effect.Effect<void, PageError>
+  /** The answer to the one interrupt that is open, as the hook `useInterrupt` sends it. */
+  readonly respond: (approved: boolean) => Effect.Effect<void, PageError>
   /** What a page does when it is loaded: the thread so far, and what runs in it, to its end. */
   readonly connect: Effect.Effect<void, PageError>
   readonly stop: Effect.Effect<void>
@@ -58,15 +58,18 @@ export const open = (
     agent.threadId = threadId
     yield* Effect.addFinalizer(() => Effect.sync(() => agent.abortController.abort()))
 
+    const state = new InterruptState()
     let interrupts: ReadonlyArray<Interrupt> = []
-    let askedBy: string | undefined
+    let askedBy = ""
     agent.subscribe({
       onRunStartedEvent: () => {
         interrupts = []
+        state.clear()
       },
       onRunFinishedEvent: (finished) => {
         if (finished.outcome !== "interrupt") return
         interrupts = finished.interrupts
+        state.setStandard(finished.interrupts)
         askedBy = finished.input.runId
       },
     })
@@ -106,8 +109,16 @@ export const open = (
           agent.addMessage({ id: crypto.randomUUID(), role: "user", content })
           return core.runAgent({ agent })
         }),
-      resume: (resume) =>
-        attempt(() => core.runAgent({ agent, resume, ...(askedBy === undefined ? {} : { runId: askedBy }) })),
+      respond: (approved) =>
+        attempt(async () => {
+          const decision = state.resolve({ approved })
+          if (decision.kind !== "resume") throw new Error(`There is no answer to send: ${decision.kind}`)
+          for (const { content, toolCallId } of decision.toolResults) {
+            agent.addMessage({ id: crypto.randomUUID(), role: "tool", toolCallId, content })
+          }
+          // Under the id of the run that asked, as the hook does.
+          await core.runAgent({ agent, resume: decision.resume, runId: askedBy })
+        }),
       connect: attempt(() => core.connectAgent({ agent })),
       stop: Effect.sync(() => core.stopAgent({ agent })),
       until,

@@ -35,11 +35,11 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         yield* page.say("Make it teal")
         expect(page.accents).toEqual(["teal"])
         expect(roles(page)).toEqual(["user", "assistant", "tool", "assistant"])
-        expect(page.answer()).toBe("Done. The page says: teal it is")
+        expect(page.answer()).toBe("What came of it: teal it is")
         yield* goesOn(page)
         yield* page.say("Now crimson")
         expect(page.accents).toEqual(["teal", "crimson"])
-        expect(page.answer()).toBe("Done. The page says: crimson it is")
+        expect(page.answer()).toBe("What came of it: crimson it is")
       }),
     )
 
@@ -82,7 +82,7 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         // Three for the call, two words of the answer.
         yield* pace.limit(5)
         const told = yield* Effect.fork(page.say("Make it teal"))
-        yield* page.shows("Done.")
+        yield* page.shows("What")
         yield* page.stop
         yield* Fiber.join(told)
         yield* pace.free
@@ -94,11 +94,11 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
       Effect.gen(function* () {
         const page = yield* opened
         yield* page.say("Refund 400 EUR")
-        expect(page.interrupts().map(({ id, message }) => [id, message])).toEqual([
-          ["refund", "Refund 400 EUR?"],
+        expect(page.interrupts().map(({ message, reason }) => [reason, message])).toEqual([
+          ["tool_call", "May refund be called?"],
         ])
-        yield* page.resume([{ interruptId: "refund", status: "resolved", payload: { approved: true } }])
-        expect(page.answer()).toBe("Refunded 400 EUR.")
+        yield* page.respond(true)
+        expect(page.answer()).toBe("What came of it: 400 EUR are on their way")
         yield* goesOn(page)
       }),
     )
@@ -110,9 +110,9 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         yield* Effect.flatMap(Page.open(url, threadId), (page) => page.say("Refund 400 EUR"))
         const page = yield* Page.open(url, threadId)
         yield* page.connect
-        expect(page.interrupts().map(({ id }) => id)).toEqual(["refund"])
-        yield* page.resume([{ interruptId: "refund", status: "cancelled" }])
-        expect(page.answer()).toBe("Kept the 400 EUR.")
+        expect(page.interrupts().length).toBe(1)
+        yield* page.respond(false)
+        expect(page.answer()).toBe("What came of it: This call was not approved, so it was not made.")
         yield* goesOn(page)
       }),
     )
@@ -152,6 +152,8 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         yield* pace.free
         yield* Fiber.join(told)
         expect(page.answer()).toBe(story)
+        // What the first worker said stays, as the page has shown it.
+        expect(roles(page)).toEqual(["user", "assistant", "assistant"])
         yield* goesOn(page)
       }),
     )

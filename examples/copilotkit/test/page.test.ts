@@ -14,14 +14,18 @@ if (!Browser.isInstalled) console.log("The tests of the page are skipped: there 
 layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })("the page in Chromium", (it) => {
   const test = it.scoped.skipIf(!Browser.isInstalled)
 
-  test("shows an answer, and an approval, and asks for nothing beyond this machine", () =>
+  test("shows an answer, a tool of the page and an approval, and asks for nothing beyond this machine", () =>
     Effect.gen(function* () {
       const tab = yield* opened
       yield* Browser.say(tab, "hello")
       yield* Browser.shows(tab, "I have read 2 messages, and have nothing to add.")
+      yield* Browser.say(tab, "Make it teal")
+      yield* Browser.shows(tab, "What came of it: teal it is")
+      const style = yield* tab.use((page) => page.locator(".desk").getAttribute("style"))
+      expect(style).toBe("--desk-accent: teal;")
       yield* Browser.say(tab, "Refund 400 EUR")
       yield* tab.use((page) => page.getByRole("button", { name: "Approve" }).click())
-      yield* Browser.shows(tab, "Refunded 400 EUR.")
+      yield* Browser.shows(tab, "What came of it: 400 EUR are on their way")
       expect(tab.requests.filter((url) => !/^(http|ws):\/\/127\.0\.0\.1:|^data:|^blob:/.test(url))).toEqual(
         [],
       )
