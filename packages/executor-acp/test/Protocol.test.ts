@@ -30,11 +30,11 @@ const Message = Schema.Struct({
   error: Schema.optional(Schema.Unknown),
 })
 
+const decodeMessage = Schema.decode(Schema.parseJson(Message), { onExcessProperty: "error" })
+
 /** The messages that the client sent its agent; fails for what is none. */
 const messagesOf = (subject: Subject) =>
-  Effect.flatMap(linesOf(subject), (lines) =>
-    Effect.forEach(lines, Schema.decode(Schema.parseJson(Message), { onExcessProperty: "error" })),
-  )
+  Effect.flatMap(linesOf(subject), (lines) => Effect.forEach(lines, (line) => decodeMessage(line)))
 
 const traced = (script: Script = {}) => scripted({ trace: true, steps: [{ say: "a" }], ...script })
 
