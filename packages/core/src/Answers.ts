@@ -66,8 +66,7 @@ export interface Answered {
   readonly waiting: Waiting | null
 }
 
-/** What tells an answer to that name from another; metadata does not. */
-export const markOf = (name: string, { isError, payload, status }: Answer): string =>
+const markOf = (name: string, { isError, payload, status }: Answer): string =>
   canonicalJson({
     toolCallId: name,
     result: payload,

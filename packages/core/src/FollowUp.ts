@@ -126,13 +126,13 @@ const insertResult = (
 }
 
 /**
- * What the run goes on with: the input, and the results that the run was given otherwise, which go before what the client
- * tells of the same calls. The answers so far are the run's. An input without messages changes nothing.
+ * What the run goes on with: the input, and the results that the run was given otherwise. Of the calls in `ours` these go before
+ * what the client tells. The answers so far are the run's. An input without messages changes nothing.
  */
 const continued = (
   { known, snapshot }: Answers.Kept,
   input: RequestSnapshot,
-  results: ReadonlyArray<Answer>,
+  ours: ReadonlySet<unknown>,
   since: EventId,
 ): RequestSnapshot => {
   const { protocol, traceContext = snapshot.traceContext, ...rest } = input
@@ -146,13 +146,9 @@ const continued = (
   )
   const messages = own.reduce<ReadonlyArray<SnapshotMessage>>((into, message) => {
     const [id] = partIds(message, "tool_result")
-    const same = results.some(
-      (result) =>
-        result.interruptId === id && Answers.markOf(result.interruptId, result) === known[result.interruptId],
-    )
     const toldAt = into.findLastIndex((other) => partIds(other, "tool_result").includes(id))
     if (toldAt < 0) return insertResult(into, message)
-    return same ? into : into.with(toldAt, { ...into[toldAt]!, parts: message.parts })
+    return ours.has(id) ? into.with(toldAt, { ...into[toldAt]!, parts: message.parts }) : into
   }, input.messages)
   const { resume } = snapshot
   return { ...rest, ...ofInput, asOf: since, messages, ...(resume === undefined ? {} : { resume }) }
@@ -231,11 +227,19 @@ export const decide = (
     if (missing.length > 0 && !asked) {
       return Either.right({ _tag: kept.snapshot.protocol === undefined ? "Leave" : "Complete" })
     }
+    // Calls of the client that were answered otherwise, before or by an entry.
+    const ours = new Set(
+      run.waiting.interrupts.flatMap((interrupt) =>
+        calls.includes(interrupt) || (interrupt.clientTool !== true && !open.includes(interrupt))
+          ? []
+          : [interrupt.toolCallId],
+      ),
+    )
     // The questions beside them are answered, so the run goes on: a call without a result is one that the client declines.
     const declined = missing.map(({ id }): Answer => ({ interruptId: id, status: "cancelled" }))
     return Either.map(take([...entries, ...given, ...declined]), (all) => ({
       _tag: "Continue",
-      kept: { ...all.kept, snapshot: continued(all.kept, snapshot, results, run.latestEventId) },
+      kept: { ...all.kept, snapshot: continued(all.kept, snapshot, ours, run.latestEventId) },
       input,
       unnamed,
     }))

@@ -222,6 +222,22 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "leave alone what the agent itself told of a call that needed a yes",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        const held = yield* asking("first", [{ ...approval, toolCallId: "a" }], { worker })
+        yield* runs.resume(held.runId, [yes])
+        const again = yield* TestRuns.claimOne(worker)
+        yield* leases.suspend(TestRuns.leaseOf(again), { interrupts: [clientCall("b")] })
+        yield* follow(held.runId, input("second", { a: "done", b: 2 }))
+        const { snapshot } = yield* TestRuns.claimOne(worker)
+        deepStrictEqual(linesOf(snapshot).slice(2), ['tool: "done"', "tool: 2"])
+      }),
+    )
+
+    test(
       "name the run, which is read, followed, cancelled and answered by their ids",
       Effect.gen(function* () {
         const runs = yield* Runs
@@ -306,6 +322,22 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         )
         deepStrictEqual(yield* inputsOf(held.runId), named)
         strictEqual((yield* follow(held.runId, input("second", { a: 1 }))).startsWith("Again"), true)
+      }),
+    )
+
+    test(
+      "stay with their run when the worker that went on with them dies",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const held = yield* asking("first", [clientCall("a")], { worker })
+        yield* follow(held.runId, input("second", { a: 1 }, { more: [said("m2", "and then?")] }))
+        const lost = yield* TestRuns.claimOne(worker)
+        yield* TestRuns.lapse
+        const again = yield* TestRuns.claimOne(yield* TestRuns.register("other"))
+        deepStrictEqual([again.runId, again.attempt, again.snapshot], [held.runId, 2, lost.snapshot])
+        strictEqual(yield* TestRuns.verdictOf(TestRuns.append(lost, [{ type: "X" }])), "LeaseLost")
+        yield* TestRuns.complete(again)
+        strictEqual(yield* status(id("second")), "completed")
       }),
     )
 

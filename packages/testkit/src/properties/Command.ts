@@ -49,6 +49,14 @@ export type Single =
       /** Whether everything else that is open is answered with it. */
       readonly all: boolean
     }
+  | {
+      readonly _tag: "FollowUp"
+      readonly which: number
+      readonly input: number
+      readonly result: number
+      /** Which of the open calls have a result. */
+      readonly calls: "all" | "first" | "none"
+    }
   | AppendCommand
   | { readonly _tag: "Renew"; readonly leases: ReadonlyArray<LeaseCommand>; readonly duration: number }
   | {
@@ -106,6 +114,7 @@ const submit: fc.Arbitrary<Single> = fc.record({
   maxAttempts: fc.constantFrom(2, 1, 3),
   availableAt: fc.constantFrom(null, null, null, 20_000),
   driven: rarely,
+  ofClient: fc.boolean(),
 })
 
 const claim: fc.Arbitrary<Single> = fc.record({
@@ -161,6 +170,16 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
       call: maybeCall,
       result: fc.nat(1),
       all: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      _tag: fc.constant("FollowUp"),
+      which,
+      input: fc.nat(2),
+      result: fc.nat(1),
+      calls: fc.constantFrom<"all" | "first" | "none">("all", "all", "first", "none"),
     }),
   },
   { weight: 1, arbitrary: fc.record({ _tag: fc.constant("Cancel"), which }) },

@@ -27,6 +27,10 @@ export interface Run {
   /** What is open. */
   readonly waiting: ReadonlyArray<Seen.Waiting>
   readonly answers: Readonly<Record<string, number>>
+  /** Whether its last input came from a client to which a call of its tools ends a run. */
+  readonly ofClient: boolean
+  /** The later inputs that it has taken. */
+  readonly inputs: ReadonlyArray<{ readonly input: number; readonly sent: string; readonly since: number }>
   /** The attempt that ended without an outcome and has no mark in the log yet. */
   readonly past: ModelLog.PastAttempt | null
   readonly session: string | null
@@ -205,6 +209,8 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     lastHolder: null,
     waiting: [],
     answers: {},
+    ofClient: request.ofClient,
+    inputs: [],
     past: null,
     session: null,
     error: null,
@@ -237,9 +243,48 @@ const resume = (run: Run, given: ReadonlyArray<Answered>): readonly [Run, string
     return run.answers[first.call] === first.result ? resume(run, others) : [run, "NotWaiting"]
   }
   const answers = { ...run.answers, [first.call]: first.result }
-  const status = waiting.length === 0 ? "pending" : run.status
-  const [after, verdict] = resume({ ...run, status, waiting, answers }, others)
+  const goesOn = waiting.length === 0
+  const status = goesOn ? "pending" : run.status
+  const ofClient = run.ofClient && !goesOn
+  const [after, verdict] = resume({ ...run, status, waiting, answers, ofClient }, others)
   return verdict === "NotWaiting" ? [run, verdict] : [after, "Resumed"]
+}
+
+/** An input goes on with a run that waits for nothing but what it tells; else it is another run's. */
+const followUp = (
+  state: State,
+  run: Run,
+  { answers, input }: Extract<Request, { _tag: "FollowUp" }>,
+): readonly [Run, string] => {
+  const sent = JSON.stringify(answers)
+  const named = state.runs.flatMap(({ inputs, run: number }) =>
+    inputs.flatMap((taken) => (taken.input === input ? [{ ...taken, run: number }] : [])),
+  )[0]
+  if (named !== undefined) {
+    const same = named.run === run.run && named.sent === sent
+    return [run, same ? `Again after ${named.since}` : "SubmissionConflict"]
+  }
+  const given = answers.filter(({ call }) => run.waiting.some((open) => open.call === call))
+  const before = run.inputs.findLast((taken) => taken.sent === sent)
+  if (given.length === 0 && before !== undefined) {
+    return [{ ...run, inputs: [...run.inputs, { ...before, input }] }, `Again after ${before.since}`]
+  }
+  if (run.status !== "waiting") return [run, `Left ${run.status}`]
+  if (given.length < run.waiting.length) {
+    return run.ofClient ? [end(state, run, "completed", null), "Left completed"] : [run, "Left waiting"]
+  }
+  const since = run.log.entries.length
+  return [
+    {
+      ...run,
+      status: "pending",
+      waiting: [],
+      answers: { ...run.answers, ...Object.fromEntries(given.map(({ call, result }) => [call, result])) },
+      ofClient: true,
+      inputs: [...run.inputs, { input, sent, since }],
+    },
+    `Continued after ${since}`,
+  ]
 }
 
 type OfRun = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" }>
@@ -283,6 +328,9 @@ const onRun = (state: State, run: Run, request: OfRun): readonly [Run, string] =
     case "Resume":
       if (isOverdue(state, run)) return onRun(state, sweep(state, run), request)
       return resume(run, request.answers)
+    case "FollowUp":
+      if (isOverdue(state, run)) return onRun(state, sweep(state, run), request)
+      return followUp(state, run, request)
     case "Cancel":
       if (isTerminal(run.status)) return [run, "Ended before"]
       return [end(state, run, "cancelled", null), "Cancelled"]

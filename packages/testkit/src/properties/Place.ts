@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import * as Answers from "@runlease/core/Answers"
+import type { FollowUp } from "@runlease/core/FollowUp"
+import { empty, fromText } from "@runlease/core/RequestSnapshot"
 import { Claims } from "@runlease/core/Claims"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { AgentId, RunId, type WorkerId } from "@runlease/core/Ids"
@@ -22,7 +24,7 @@ import { type Outcome, Runs, type Submission } from "@runlease/core/Runs"
 import { DateTime, Effect } from "effect"
 import type { JumpClock } from "../JumpClock.js"
 import * as ModelLog from "./ModelLog.js"
-import { type Fence, instant, type Request, runName } from "./Request.js"
+import { type Fence, inputName, instant, type Request, runName } from "./Request.js"
 import * as Seen from "./Seen.js"
 
 export interface Place {
@@ -92,6 +94,14 @@ export const make = (options: {
       ? {}
       : { availableAt: DateTime.unsafeMake(origin + request.availableAt) }),
     ...(request.driven ? { initialStatus: "running" } : {}),
+    ...(request.ofClient ? { snapshot: { ...empty, protocol: "ag-ui" } } : {}),
+  })
+
+  const followUpOf = ({ answers, input }: Extract<Request, { _tag: "FollowUp" }>): FollowUp => ({
+    publicId: RunId.make(`${name}-${inputName(input)}`),
+    resume: [],
+    results: answers.map(({ call, result }) => Interrupt.toolResult(call, result)),
+    snapshot: { ...fromText(JSON.stringify(answers)), protocol: "ag-ui" },
   })
 
   const asked = Effect.fnUntraced(function* (
@@ -162,6 +172,12 @@ export const make = (options: {
         )
         const { duplicate } = yield* runs.resume(runIdOf(request.run), [first!, ...others])
         return duplicate ? "Duplicate" : "Resumed"
+      }
+      case "FollowUp": {
+        const result = yield* runs.followUp(runIdOf(request.run), followUpOf(request))
+        return result._tag === "Continued"
+          ? `${result.duplicate ? "Again" : "Continued"} after ${result.since}`
+          : `${result._tag} ${result.run.status}`
       }
       case "Cancel": {
         const { cancelled } = yield* runs.cancel(runIdOf(request.run))

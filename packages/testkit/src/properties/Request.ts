@@ -21,6 +21,8 @@ export interface Submit {
   readonly availableAt: number | null
   /** Somebody else drives the run: it is never claimed. */
   readonly driven: boolean
+  /** The client's protocol has a call of its tools end a run. */
+  readonly ofClient: boolean
 }
 
 export interface Append {
@@ -69,6 +71,13 @@ export type Request =
       readonly expiresAfter: number | null
     }
   | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<Answered> }
+  /** The next input of the run's client, by the number of its name. */
+  | {
+      readonly _tag: "FollowUp"
+      readonly run: number
+      readonly input: number
+      readonly answers: ReadonlyArray<Answered>
+    }
   | { readonly _tag: "Cancel"; readonly run: number }
   | {
       readonly _tag: "Complete"
@@ -80,6 +89,8 @@ export type Request =
   | { readonly _tag: "Pass"; readonly millis: number }
 
 export const runName = (run: number): string => `run-${run + 1}`
+
+export const inputName = (input: number): string => `input-${input + 1}`
 
 export const workerName = (worker: number): string => `worker-${worker + 1}`
 
@@ -111,6 +122,7 @@ export const describe = (request: Request): string => {
         `${request.maxAttempts} attempts`,
         ...(request.availableAt === null ? [] : [`not before ${instant(request.availableAt)}`]),
         ...(request.driven ? ["driven by somebody else"] : []),
+        ...(request.ofClient ? ["by a client"] : []),
       ].join(", ")
     case "Claim":
       return `${workerName(request.worker)} claims up to ${request.limit} for ${instant(request.lease)}`
@@ -134,6 +146,12 @@ export const describe = (request: Request): string => {
       return `somebody resumes ${runName(request.run)} with ${request.answers
         .map(({ call, result }) => `${call} = ${result}`)
         .join(", ")}`
+    case "FollowUp":
+      return `the client of ${runName(request.run)} sends ${inputName(request.input)} with ${
+        request.answers.length === 0
+          ? "no answers"
+          : request.answers.map(({ call, result }) => `${call} = ${result}`).join(", ")
+      }`
     case "Cancel":
       return `somebody cancels ${runName(request.run)}`
     case "Complete":

@@ -138,6 +138,19 @@ export const resolve = (past: Past, command: Command.Single): Request | undefine
         answers: [call, ...others].map((each) => ({ call: each, result: command.result })),
       }
     }
+    case "FollowUp": {
+      const waiting = past.state.runs.filter(({ status }) => status === "waiting")
+      const run = anyOf(waiting.length === 0 ? past.state.runs : waiting, command.which)
+      const { answers = {}, waiting: open = [] } = Model.find(past.state, run) ?? {}
+      const calls = open.length === 0 ? Object.keys(answers) : open.map(({ call }) => call)
+      const count = command.calls === "all" ? calls.length : command.calls === "first" ? 1 : 0
+      return {
+        _tag: "FollowUp",
+        run,
+        input: command.input,
+        answers: calls.slice(0, count).map((call) => ({ call, result: command.result })),
+      }
+    }
     case "Append":
       return appendOf(past, command)
     case "Renew": {
