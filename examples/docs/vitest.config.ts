@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     name: "example-docs",
     include: ["test/**/*.test.ts"],
-    // Each program of the page is a process of its own.
-    testTimeout: 100_000,
-    hookTimeout: 100_000,
+    // The compiler reads the libraries of three front ends, and each program is a process of its own.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 })
