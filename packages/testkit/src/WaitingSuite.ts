@@ -70,6 +70,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             reason: "tool_call",
             toolCallId: "call",
             toolName: "ask",
+            clientTool: true,
             expiresAt: "1970-01-01T00:00:10.000Z",
           },
         ])

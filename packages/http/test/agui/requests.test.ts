@@ -121,6 +121,25 @@ describe("the request of an AG-UI client", () => {
   )
 
   test(
+    "keeps the encrypted reasoning of its history",
+    Effect.gen(function* () {
+      const next = yield* keeper
+      const messages = [
+        user("hello"),
+        { id: "r", role: "reasoning", content: "Hm", encryptedValue: "e1" },
+        { id: "a", role: "assistant", content: "Hello", encryptedValue: "e2" },
+      ]
+      yield* post(input({ messages }))
+      const { snapshot } = yield* next
+      deepStrictEqual(AgUiMessages.toAgUi(snapshot.messages), messages)
+      deepStrictEqual(
+        snapshot.messages.map(({ parts }) => parts.map(({ encryptedValue }) => encryptedValue)),
+        [[undefined], ["e1"], ["e2"]],
+      )
+    }),
+  )
+
+  test(
     "may hold binary parts, as clients older than 1.0 write them",
     Effect.gen(function* () {
       const next = yield* keeper
