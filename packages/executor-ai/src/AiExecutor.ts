@@ -227,16 +227,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
         if (Option.isSome(reduced)) {
           messages = reduced.value.messages
           replaced = true
-          return Stream.concat(
-            Stream.drain(
-              Stream.fromEffect(
-                Effect.logWarning("The model does not take these files, so it is asked without them").pipe(
-                  Effect.annotateLogs({ left_out: reduced.value.leftOut, reason: error.message }),
-                ),
-              ),
-            ),
-            step,
-          )
+          return Stream.unwrap(Effect.as(reduced.value.warning, step))
         }
         const salvaged = answer.salvage(error)
         if (salvaged === undefined) return Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))

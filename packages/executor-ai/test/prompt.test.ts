@@ -289,6 +289,19 @@ for (const protocol of Asking.protocols) {
       }),
     )
 
+    if (protocol === "responses") {
+      it.scopedLive("names a file that its provider keeps", () =>
+        Effect.gen(function* () {
+          const source = { type: "file" as const, value: "file-1", provider: "openai" }
+          const [message] = AgUiMessages.fromAgUi([
+            { id: "u1", role: "user", content: [{ type: "image", source }] },
+          ])
+          const body = yield* asked(protocol, [message!])
+          assertTrue(JSON.stringify(body).includes('"file_id":"file-1"'), JSON.stringify(body))
+        }),
+      )
+    }
+
     it.scopedLive("may be nothing but what the executor says", () =>
       Effect.gen(function* () {
         const body = yield* asked(protocol, [])

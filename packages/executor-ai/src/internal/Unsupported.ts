@@ -1,6 +1,6 @@
 /** Files that a model does not take: they are left out, so that they do not fail its run. */
 import { type AiError, Prompt } from "@effect/ai"
-import { Option } from "effect"
+import { Effect, Option } from "effect"
 
 /** What a server answers to a request that holds what it does not take. */
 const refusals = new Set([400, 413, 415, 422])
@@ -13,8 +13,8 @@ const complaint = (error: AiError.AiError): string | undefined => {
 
 export interface Reduced {
   readonly messages: ReadonlyArray<Prompt.Message>
-  /** The media types of the files that are left out. */
-  readonly leftOut: ReadonlyArray<string>
+  /** Says what is left out. */
+  readonly warning: Effect.Effect<void>
 }
 
 /**
@@ -33,7 +33,12 @@ export const reduce = (
   const named = files.filter(({ mediaType }) => why.includes(mediaType))
   const out = new Set<Prompt.UserMessagePart>(named.length > 0 ? named : files)
   return Option.some({
-    leftOut: Array.from(out, (part) => (part.type === "file" ? part.mediaType : part.type)),
+    warning: Effect.logWarning("The model does not take these files, so it is asked without them").pipe(
+      Effect.annotateLogs({
+        left_out: Array.from(out, (part) => (part.type === "file" ? part.mediaType : part.type)),
+        reason: error.message,
+      }),
+    ),
     messages: messages.flatMap((message) => {
       if (message.role !== "user" || !message.content.some((part) => out.has(part))) return [message]
       const content = message.content.filter((part) => !out.has(part))
