@@ -145,7 +145,7 @@ describe.skipIf(!CodingAgents.codex.isInstalled)("codex-acp, whose model asks fo
         const { cli, contents, worker } = yield* setUp(CodingAgents.codex, (body) =>
           CodingAgents.codex.hasResult(body)
             ? { text: "It is done." }
-            : { tool: "exec_command", input: { cmd: "printf hello > unasked.txt" } },
+            : { tool: "exec_command", input: { cmd: "printf hello > unasked.txt; echo tried" } },
         )
         const working = yield* worker
         yield* cli("submit", "--agent", "coder", "--id", "unasked", "Write it")
