@@ -4,6 +4,7 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   AgentEvent,
+  type ControlPlane,
   Executor,
   Executors,
   Ids,
@@ -184,7 +185,7 @@ export const suite = (name: string, store: Store): void => {
             headers: { authorization: `Bearer ${key}` },
           })
           const run = (runId: string, more: object = {}) =>
-            Effect.promise(() => agent.runAgent({ runId, tools, ...more }))
+            Effect.promise(async () => void (await agent.runAgent({ runId, tools, ...more })))
           agent.addMessage({ id: "m1", role: "user", content: "go" })
           yield* run("first")
           strictEqual(yield* statusOf("first"), "waiting")
