@@ -36,6 +36,7 @@ const bodies: Readonly<Record<string, object>> = {
   exchange: { operations: [{ operation: "claim", limit: 1 }] },
   renew: { lease_duration_seconds: 60 },
   renewMany: { run_ids: ["r"], leases: [{ run_id: "r", lease_epoch: 1 }], lease_duration_seconds: 60 },
+  stopThread: { runId: "r" },
   release: { reason: "r", delay_seconds: 1, count_attempt: true },
   suspend: { tool_call_id: "t", tool_name: "n", expires_in_seconds: 1 },
   session: { session_key: "s", status: "active", metadata: {} },
@@ -397,6 +398,7 @@ describe("hostile input", () => {
           conversation_id: run.owner.id,
           key_id: "00000000-0000-4000-8000-000000000000",
           agent_id: "nobody",
+          thread_id: "nobody",
         }
         for (const { method, name, path } of endpoints) {
           assertTrue(method === "GET" || withoutBody.has(name) || name in bodies, `${name} has no body here`)

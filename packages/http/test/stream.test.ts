@@ -110,8 +110,11 @@ describe("the event stream", () => {
       const runs = yield* Runs.Runs
       yield* runs.resume(run.runId, TestRuns.resultOf("t", 1))
       yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
-      deepStrictEqual(Array.from(yield* Queue.takeN(seen, 4)), [
+      deepStrictEqual(Array.from(yield* Queue.takeN(seen, 6)), [
         "RUN_STARTED",
+        // The call of the client, which no event of the run began.
+        "TOOL_CALL_START",
+        "TOOL_CALL_END",
         "RUN_FINISHED",
         "RUN_STARTED",
         "RUN_FINISHED",
