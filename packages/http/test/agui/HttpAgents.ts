@@ -42,7 +42,11 @@ interface HttpAgent {
   readonly state: unknown
   readonly threadId: string
   readonly pendingInterrupts: ReadonlyArray<unknown>
-  addMessage(message: { id: string; role: "user"; content: string }): void
+  addMessage(
+    message:
+      | { id: string; role: "user"; content: string }
+      | { id: string; role: "tool"; toolCallId: string; content: string },
+  ): void
   abortRun(): void
 }
 

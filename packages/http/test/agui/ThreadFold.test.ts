@@ -19,10 +19,10 @@ const fold = (
   return thread.result()
 }
 
-const user = (id: string, content = id): Message => ({ id, role: "user", content })
-const result = (id: string, toolCallId: string, content: string): Message => ({
+const user = (id: string, content = id) => ({ id, role: "user" as const, content })
+const result = (id: string, toolCallId: string, content: string) => ({
   id,
-  role: "tool",
+  role: "tool" as const,
   toolCallId,
   content,
 })

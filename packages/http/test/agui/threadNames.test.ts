@@ -2,7 +2,7 @@ import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executors, Interrupts, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
-import { Effect, Queue } from "effect"
+import { Effect, Predicate, Queue } from "effect"
 import { call } from "../raw.js"
 import { connect, echo, statusOf, tester, untilStatus } from "./HttpAgents.js"
 
@@ -65,7 +65,8 @@ describe("a thread without a name", () => {
       const ben = yield* connect({ threadId: "main" })
       const { events } = yield* ben.say("short")
       strictEqual(events[0]?.["threadId"], "main")
-      strictEqual(events.at(-1)?.["outcome"]?.["type"], "interrupt")
+      const outcome = events.at(-1)?.["outcome"]
+      strictEqual(Predicate.isRecord(outcome) && outcome["type"], "interrupt")
       strictEqual(yield* statusOf("long"), "running")
       // The next input of one history finds what the one before has begun.
       yield* (yield* ben.run({
