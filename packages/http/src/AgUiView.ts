@@ -17,9 +17,9 @@ import * as KnownFields from "./agui/KnownFields.js"
 import * as OlderForm from "./agui/OlderForm.js"
 import * as Ownership from "./agui/Ownership.js"
 import * as PartEnd from "./agui/PartEnd.js"
-import type { Peer } from "./agui/Peer.js"
+import type { Peer, Viewer } from "./agui/Peer.js"
 
-export type { Peer }
+export type { Peer, Viewer }
 
 type Event = AgentEvent.LogEvent
 
@@ -122,14 +122,15 @@ const expanded = (chunks: AgUiChunks.Lanes, chunk: Event): ReadonlyArray<Event> 
 }
 
 /** An event of a log as the client takes it. */
-const eventFor: Readonly<Record<Peer, (event: Event) => Event>> = {
+const eventFor: Readonly<Record<Viewer, (event: Event) => Event>> = {
   current: normalize,
+  durable: normalize,
   older: (event) => OlderForm.of(normalize(event)),
 }
 
 /** `toEvent` is `eventFor` of the peer, for a caller that remembers what it gives. */
 export interface Options {
-  readonly peer?: Peer
+  readonly peer?: Viewer
   readonly toEvent?: (event: Event) => Event
 }
 

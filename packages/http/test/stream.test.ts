@@ -1,4 +1,4 @@
-import { describe, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Leases, MemoryControlPlane, Run, RunLog, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
@@ -110,16 +110,24 @@ describe("the event stream", () => {
       const runs = yield* Runs.Runs
       yield* runs.resume(run.runId, TestRuns.resultOf("t", 1))
       yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
-      deepStrictEqual(Array.from(yield* Queue.takeN(seen, 6)), [
+      deepStrictEqual(Array.from(yield* Queue.takeN(seen, 4)), [
         "RUN_STARTED",
-        // The call of the client, which no event of the run began.
-        "TOOL_CALL_START",
-        "TOOL_CALL_END",
         "RUN_FINISHED",
         "RUN_STARTED",
         "RUN_FINISHED",
       ])
     }).pipe(Effect.scoped, Effect.provide(both)),
+  )
+
+  it.live("has what the run waits for as an interrupt, for a tool of the client too", () =>
+    Effect.gen(function* () {
+      const run = yield* TestRuns.hold(yield* TestRuns.register())
+      const leases = yield* Leases.Leases
+      yield* leases.suspend(TestRuns.leaseOf(run), TestRuns.forToolCall("t", "ask"))
+      const [, end] = yield* Stream.runCollect(Stream.take(frames(streamPath(run)), 2))
+      const outcome = { type: "interrupt", interrupts: [{ id: "t", reason: "tool_call", toolCallId: "t" }] }
+      expect(end?.event).toMatchObject({ type: "RUN_FINISHED", outcome })
+    }).pipe(Effect.provide(both)),
   )
 
   it.live("tells a worker what was cancelled", () =>

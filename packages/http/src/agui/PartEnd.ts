@@ -10,7 +10,7 @@
  */
 import { type AgentEvent, ControlEvents } from "@runlease/core"
 import { Predicate } from "effect"
-import type { Peer } from "./Peer.js"
+import type { Viewer } from "./Peer.js"
 
 type Event = AgentEvent.LogEvent
 
@@ -76,8 +76,12 @@ const stopped = ({ metadata, usage }: Readonly<Record<string, unknown>>): Event 
   ...(usage === undefined ? {} : { usage }),
 })
 
+/** Of the durable run, as the log has it. */
+const ofLog: PartEnd = { observe: () => {}, before: () => [], of: (_given, normalized) => normalized }
+
 /** Of one part, from its RUN_STARTED on. */
-export const make = (peer: Peer): PartEnd => {
+export const make = (peer: Viewer): PartEnd => {
+  if (peer === "durable") return ofLog
   const calls = new Map<string, Call>()
 
   const observe: PartEnd["observe"] = (event) => {

@@ -1,5 +1,5 @@
 /**
- * What a client of AG-UI declares of itself, which decides how some events look for it.
+ * The client that a stream is for, which decides how some events look.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/basic/versioning
  *
@@ -12,6 +12,9 @@
  */
 export type Peer = "older" | "current"
 
-/** What the input of a run declares. */
+/** `durable` follows the run itself by the API of runs, so all that the run waits for is an interrupt. */
+export type Viewer = Peer | "durable"
+
+/** The peer that the input of an AG-UI run declares. */
 export const of = ({ protocolVersion }: { readonly protocolVersion?: string | undefined }): Peer =>
   protocolVersion === undefined ? "older" : "current"

@@ -25,7 +25,7 @@ const once = <A extends object, B>(of: (value: A) => B): ((value: A) => B) => {
 export interface Shown {
   readonly runId: Run.Run["runId"]
   readonly as: AgUiView.Subject
-  readonly peer: AgUiView.Peer
+  readonly peer: AgUiView.Viewer
   readonly from?: Run.EventId | undefined
   readonly seen: number
 }
@@ -70,8 +70,9 @@ export const make = (): RunStream => {
   const olderForm = once(OlderForm.of)
   const json = once((event: object) => JSON.stringify(event))
 
-  const toEvent: Readonly<Record<AgUiView.Peer, (event: AgentEvent.LogEvent) => AgentEvent.LogEvent>> = {
+  const toEvent: Readonly<Record<AgUiView.Viewer, (event: AgentEvent.LogEvent) => AgentEvent.LogEvent>> = {
     current: normalize,
+    durable: normalize,
     older: (given) => {
       const event = normalize(given)
       return OlderForm.differs(event) ? olderForm(event) : event
@@ -97,9 +98,9 @@ export const make = (): RunStream => {
     }
     const entries = log.follow({ runId, after: from })
     return Stream.mapChunks(
-      peer === "current"
-        ? entries
-        : Stream.mapChunksEffect(entries, (chunk) => Effect.as(warnOfLost(chunk, shown), chunk)),
+      peer === "older"
+        ? Stream.mapChunksEffect(entries, (chunk) => Effect.as(warnOfLost(chunk, shown), chunk))
+        : entries,
       Chunk.map(pieceOf),
     )
   }
@@ -109,7 +110,7 @@ export const make = (): RunStream => {
     respond: (log, { conversationId, runId }, seen = 0) =>
       EventStream.respond(
         Stream.map(
-          pieces(log, { runId, as: { runId, threadId: conversationId }, peer: "current", seen }),
+          pieces(log, { runId, as: { runId, threadId: conversationId }, peer: "durable", seen }),
           ({ frames }) => frames,
         ),
       ),
