@@ -49,11 +49,14 @@ const daemon = (before: string) => `
   until ps -A -ww -o args= | grep -q "^daemon $1"; do :; done
   echo ready; wait; sleep "$1"; :`
 
+/** Waits for the guard's second mark, which comes right after the start: a daemon has what its program has by then. */
+const branded = "until grep -q '^Max file locks  *[0-9]' /proc/$$/limits; do :; done"
+
 describe("a daemon that set a title of its own", () => {
   it.live("is ended with its run", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
-      const fiber = yield* untilReady(sh(daemon(""), seconds))
+      const fiber = yield* untilReady(sh(`${branded}; ${daemon("")}`, seconds))
       const [pid] = yield* pidsOf(`daemon ${seconds}`)
       const environ = yield* Effect.promise(() => readFile(`/proc/${pid}/environ`, "utf8"))
       strictEqual(environ.includes("RUNLEASE_PROCESS_MARK"), false)
@@ -65,7 +68,6 @@ describe("a daemon that set a title of its own", () => {
   it.live("and dropped its environment is ended when the program exits", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
-      const branded = "until grep -q '^Max file locks  *[0-9]' /proc/$$/limits; do :; done"
       const script = `${branded}; ${daemon('env -i PATH="$PATH"').replace(/echo ready[^]*$/, "echo done")}`
       deepStrictEqual(yield* linesOf(sh(script, seconds)), ["done"])
       deepStrictEqual(yield* pidsOf(seconds), [])

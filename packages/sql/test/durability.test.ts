@@ -106,6 +106,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Results" },
         { name: "TokenIssuers" },
         { name: "ClaimIds" },
+        { name: "Inputs" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])
@@ -132,6 +133,7 @@ describe("a control plane on an SQLite file", () => {
           "ALTER TABLE credentials DROP COLUMN issued_by",
           "DROP INDEX runs_by_claim",
           "ALTER TABLE runs DROP COLUMN claim_id",
+          "DROP TABLE inputs",
           "DELETE FROM runlease_migrations WHERE migration_id > 1",
         ]) {
           yield* sql.unsafe(statement)

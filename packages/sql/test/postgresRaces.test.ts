@@ -72,6 +72,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Results" },
           { name: "TokenIssuers" },
           { name: "ClaimIds" },
+          { name: "Inputs" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
