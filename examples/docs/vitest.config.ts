@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
+  // The component of a page has no import of React.
+  esbuild: { jsx: "automatic" },
   test: {
     name: "example-docs",
     include: ["test/**/*.test.ts"],

@@ -44,23 +44,26 @@ const assistant = Executors.make((run) => {
     : Effect.succeed(`Done: ${String(result["result"])}`)
 })
 
-/** Starts both in the Scope; gives what the programs of the page need in their environment. */
-export const start = Effect.gen(function* () {
-  const store = yield* Layer.build(MemoryControlPlane.layer)
-  const http = yield* Layer.build(
-    Server.layer.pipe(
-      Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
-      Layer.provide(Layer.succeedContext(store)),
-    ),
-  )
-  const url = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), http)
-  const key = yield* Effect.gen(function* () {
-    const access = yield* Access.Access
-    const project = yield* access.getProject("default")
-    return yield* access.createKey({ projectId: project.id, name: "docs", admin: false })
-  }).pipe(Effect.provide(store))
-  yield* TestWorker.start(assistant).pipe(
-    Effect.provide(Layer.provide(ControlPlane.layerProject(), Layer.succeedContext(store))),
-  )
-  return { RUNLEASE_URL: url, RUNLEASE_API_KEY: Redacted.value(key.token) }
-})
+/** Starts both in the Scope, with this agent; gives what the programs of the page need in their environment. */
+export const startWith = <R>(agent: Executors.ExecuteWith<R>) =>
+  Effect.gen(function* () {
+    const store = yield* Layer.build(MemoryControlPlane.layer)
+    const http = yield* Layer.build(
+      Server.layer.pipe(
+        Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+        Layer.provide(Layer.succeedContext(store)),
+      ),
+    )
+    const url = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), http)
+    const key = yield* Effect.gen(function* () {
+      const access = yield* Access.Access
+      const project = yield* access.getProject("default")
+      return yield* access.createKey({ projectId: project.id, name: "docs", admin: false })
+    }).pipe(Effect.provide(store))
+    yield* TestWorker.start(agent).pipe(
+      Effect.provide(Layer.provide(ControlPlane.layerProject(), Layer.succeedContext(store))),
+    )
+    return { RUNLEASE_URL: url, RUNLEASE_API_KEY: Redacted.value(key.token) }
+  })
+
+export const start = startWith(assistant)
