@@ -41,7 +41,13 @@ export type TokenUsage = typeof TokenUsage.Type
 /** How many providers and models one part of a run may name; reports of others are not summed up. */
 const maxEntries = 50
 
-const counts = [
+/**
+ * The counts that add up by themselves: `totalTokens` is made of them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const counts = [
   "inputTokens",
   "outputTokens",
   "reasoningTokens",

@@ -1,4 +1,4 @@
-/** Calls that somebody must approve before they are made, in a later part of the run. */
+/** Calls that a person must approve before they are made, in a later part of the run. */
 import type { Tool } from "@effect/ai"
 import {
   type Interrupt,

@@ -176,7 +176,7 @@ export const make = Effect.fnUntraced(function* (options: {
     context.length === 0 ? "" : `Context:\n${context.join("\n")}`,
   ].filter((content) => content !== "")
 
-  /** A result whose call nobody told is still something that the model should know. */
+  /** The model should know a result whose call is in no message, too. */
   const orphan = (part: Part): ReadonlyArray<Prompt.Message> => {
     const id = textOf(part["toolCallId"])
     if (part.type !== "tool_result" || called.has(id) || voidCalls.has(id)) return []

@@ -6,15 +6,7 @@ import { Option, Predicate, Schema } from "effect"
 const Step = Schema.Struct({ ...TokenUsage.TokenUsage.fields, finishReason: Schema.String })
 type Step = typeof Step.Type
 
-const counted = [
-  "inputTokens",
-  "outputTokens",
-  "reasoningTokens",
-  "cachedInputTokens",
-  "cacheWriteInputTokens",
-] as const
-
-type Counts = Pick<TokenUsage.TokenUsage, (typeof counted)[number]>
+type Counts = Pick<TokenUsage.TokenUsage, (typeof TokenUsage.counts)[number]>
 
 const isCount = Schema.is(Schema.NonNegativeInt)
 
@@ -38,7 +30,9 @@ const ofAnthropic = (given: unknown): Counts => {
 }
 
 const known = (counts: Readonly<Record<string, unknown>>): Counts =>
-  Object.fromEntries(counted.flatMap((field) => (isCount(counts[field]) ? [[field, counts[field]]] : [])))
+  Object.fromEntries(
+    TokenUsage.counts.flatMap((field) => (isCount(counts[field]) ? [[field, counts[field]]] : [])),
+  )
 
 /** A provider puts its own details of an answer's end under its name. */
 export const stepOf = (model: string | undefined, { metadata, reason, usage }: Response.FinishPart): Step => {
@@ -75,7 +69,7 @@ export const stepsOf = (attempt: PastAttempts.PastAttempt): ReadonlyArray<Step> 
 export const sum = (steps: ReadonlyArray<Step>) => {
   const last = steps.at(-1)
   const total = Object.fromEntries(
-    [...counted, "totalTokens" as const].flatMap((field) => {
+    [...TokenUsage.counts, "totalTokens" as const].flatMap((field) => {
       const told = steps.flatMap((step) => step[field] ?? [])
       return told.length === 0 ? [] : [[field, told.reduce((a, b) => a + b, 0)]]
     }),
