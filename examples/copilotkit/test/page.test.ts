@@ -9,6 +9,16 @@ const opened = Effect.gen(function* () {
   return yield* Browser.open(yield* Site.make(backend, 0))
 })
 
+/** A page whose agent tells a story, which stays in the middle of it until it is free. */
+const inTheMiddle = Effect.gen(function* () {
+  const { pace } = yield* Stack.Stack
+  const tab = yield* opened
+  yield* pace.limit(10)
+  yield* Browser.say(tab, "Tell me a story")
+  yield* Browser.shows(tab, /holds it/)
+  return { pace, tab }
+})
+
 if (!Browser.isInstalled) console.log("The tests of the page are skipped: there is no Chromium here.")
 
 layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })("the page in Chromium", (it) => {
@@ -34,11 +44,7 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })("the pag
 
   test("goes on when the worker is killed in the middle of an answer", () =>
     Effect.gen(function* () {
-      const { pace } = yield* Stack.Stack
-      const tab = yield* opened
-      yield* pace.limit(10)
-      yield* Browser.say(tab, "Tell me a story")
-      yield* Browser.shows(tab, /holds it/)
+      const { pace, tab } = yield* inTheMiddle
       yield* tab.use((page) => page.getByRole("button", { name: "Kill the worker" }).click())
       yield* pace.free
       yield* Browser.shows(tab, /comes all the same/)
@@ -46,11 +52,7 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })("the pag
 
   test("shows the whole answer when it is reloaded in the middle of it", () =>
     Effect.gen(function* () {
-      const { pace } = yield* Stack.Stack
-      const tab = yield* opened
-      yield* pace.limit(10)
-      yield* Browser.say(tab, "Tell me a story")
-      yield* Browser.shows(tab, /holds it/)
+      const { pace, tab } = yield* inTheMiddle
       yield* tab.use((page) => page.reload())
       yield* Browser.shows(tab, /holds it/)
       yield* pace.free

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { FollowUp, type GroupCommit, Ids, Run, type Runs } from "@runlease/core"
+import { type Answers, FollowUp, type GroupCommit, Ids, Run, type Runs } from "@runlease/core"
 import { Effect, Either } from "effect"
 import { execute } from "./Execute.js"
 import * as InputRows from "./InputRows.js"
@@ -41,7 +41,7 @@ const followUpAll = Effect.fnUntraced(function* (
   const keys = requests.flatMap(({ ref }) => runs.find(ref)?.run_pk ?? [])
   const kept = yield* KeptAnswers.read(store, keys)
   const { named, taken } = yield* InputRows.read(store, requests.map(publicRef), keys)
-  const changed = new Map<number, ReturnType<typeof kept.get> & {}>()
+  const changed = new Map<number, Answers.Kept>()
   const added: Array<InputRows.NewInput> = []
 
   const followUpOne = (request: Request): Either.Either<FollowUp.Decision, Refusal> => {

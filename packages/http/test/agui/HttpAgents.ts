@@ -71,6 +71,15 @@ export interface Version {
 /** Without it the client writes the error to the console. */
 const handled: current.AgentStateMutation & older.AgentStateMutation = { stopPropagation: true }
 
+/** The listener as clients of every version take it. */
+const subscriber = ({ onEvent, onFailure }: Listener) => ({
+  onEvent: ({ event }: { readonly event: BaseEvent }) => onEvent(event),
+  onRunFailed: ({ error }: { readonly error: Error }) => {
+    onFailure(error)
+    return handled
+  },
+})
+
 /** 1.0, and the version that declares none, which CopilotKit and assistant-ui pin. */
 export const versions: ReadonlyArray<Version> = [
   {
@@ -78,17 +87,7 @@ export const versions: ReadonlyArray<Version> = [
     declares: true,
     make: (config) => {
       const agent = new current.HttpAgent(config)
-      return {
-        agent,
-        run: (parameters, { onEvent, onFailure }) =>
-          agent.runAgent(parameters, {
-            onEvent: ({ event }) => onEvent(event),
-            onRunFailed: ({ error }) => {
-              onFailure(error)
-              return handled
-            },
-          }),
-      }
+      return { agent, run: (parameters, listener) => agent.runAgent(parameters, subscriber(listener)) }
     },
   },
   {
@@ -96,17 +95,7 @@ export const versions: ReadonlyArray<Version> = [
     declares: false,
     make: (config) => {
       const agent = new older.HttpAgent(config)
-      return {
-        agent,
-        run: (parameters, { onEvent, onFailure }) =>
-          agent.runAgent(parameters, {
-            onEvent: ({ event }) => onEvent(event),
-            onRunFailed: ({ error }) => {
-              onFailure(error)
-              return handled
-            },
-          }),
-      }
+      return { agent, run: (parameters, listener) => agent.runAgent(parameters, subscriber(listener)) }
     },
   },
 ]
