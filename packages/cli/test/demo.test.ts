@@ -58,6 +58,11 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
       const [, apiKey] = /export RUNLEASE_API_KEY=(\S+)/.exec(stdout)!
       const [, database] = /serve --database (\S+)/.exec(stdout)!
       const [, taken] = /runs events (\S+)/.exec(stdout)!
+      // The guard of the killed worker removes its folders in its own time.
+      yield* leftIn(temporary).pipe(
+        Effect.repeat({ until: (left) => left.length <= 1, schedule: Schedule.spaced("50 millis") }),
+        Effect.timeout("30 seconds"),
+      )
       expect(yield* leftIn(temporary)).toHaveLength(1)
       const server = yield* start(["serve", "--json", "--port", "0", "--database", database!], {
         cwd,

@@ -105,14 +105,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const retryableExitCodes = options.retryableExitCodes ?? [75]
 
   const start = Effect.fn("CommandExecutor.start")(function* (run: Run.ClaimedRun) {
-    const workDir = yield* WorkDir.make(options.workRoot)
+    const workDir = yield* WorkDir.newPath(options.workRoot)
     const program = yield* ProcessGroup.make({
       command,
       args: options.args ?? [],
       cwd: workDir,
       env: { ...env, ...Environment.ofRun(run, workDir) },
       input: yield* Request.encode(run, workDir),
-      removes: workDir,
+      workDir,
       killAfter,
       guardPath,
     })

@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import type { Writable } from "node:stream"
 import * as Guard from "./Guard.js"
 import * as Pipe from "./Pipe.js"
+import * as WorkDir from "./WorkDir.js"
 
 /**
  * What to start, and what goes when it ends.
@@ -24,8 +25,8 @@ export interface Options {
   readonly env: Readonly<Record<string, string>>
   /** All that the program reads from its stdin; when absent, stdin stays open for `write`. */
   readonly input?: string | undefined
-  /** A folder that is removed once no process is left. */
-  readonly removes?: string | undefined
+  /** A folder that is made before the program starts, and removed once no process is left. */
+  readonly workDir?: string | undefined
   /** The grace between TERM and KILL. */
   readonly killAfter: Duration.Duration
   /** Where the guard finds the programs that it uses. */
@@ -147,7 +148,7 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
  * program is ended with the lease of its run too, also while the worker is stopped.
  *
  * Fails: `command_not_found` and `command_not_executable`, which hand the run back, `command_not_started`,
- * `guard_not_started`.
+ * `guard_not_started`, `work_dir_unavailable`.
  *
  * @since 0.1.0
  * @category constructors
@@ -159,9 +160,11 @@ export const make = Effect.fnUntraced(function* (
   const guard = yield* Guard.make({
     mark,
     killAfter: options.killAfter,
-    removes: options.removes,
+    removes: options.workDir,
     path: options.guardPath,
   })
+  // The guard is there first: it removes the folder of a worker that is killed right after it was made.
+  if (options.workDir !== undefined) yield* WorkDir.make(options.workDir)
   const { follow } = yield* LeaseDeadline.LeaseDeadline
   const clock = yield* Effect.clock
   yield* Effect.acquireRelease(

@@ -25,14 +25,14 @@ export const sh = (script: string, ...args: ReadonlyArray<string>): Program => (
 
 export const start = (program: Program, options: Partial<ProcessGroup.Options> = {}) =>
   Effect.gen(function* () {
-    const workDir = yield* WorkDir.make(program.workRoot)
+    const workDir = yield* WorkDir.newPath(program.workRoot)
     return yield* ProcessGroup.make({
       command: program.command,
       args: program.args ?? [],
       cwd: workDir,
       env: { PATH: process.env["PATH"] ?? "" },
       input: "",
-      removes: workDir,
+      workDir,
       killAfter: Duration.decode(program.killAfter ?? "5 seconds"),
       guardPath: process.env["PATH"] ?? "",
       ...options,

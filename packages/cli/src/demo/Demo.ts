@@ -116,14 +116,13 @@ export const run = Effect.fn("Demo.run")(function* (
   options: { readonly keep: boolean },
 ) {
   const path = yield* Path.Path
-  // The server makes the folder, so that its guard is there before there is anything to remove.
   const folder = path.join(tmpdir(), `runlease-demo-${yield* Ids.uuidV7}`)
   const database = path.join(folder, "runs.sqlite")
   const apiKey = yield* Token.generate("rlk")
   const url = yield* Fleet.startServer({
     database,
     apiKey,
-    removes: options.keep ? Option.none() : Option.some(folder),
+    workDir: options.keep ? Option.none() : Option.some(folder),
   })
   const workers = yield* Effect.forEach(
     workerNames,

@@ -25,8 +25,8 @@ const inherited = Effect.sync(() =>
 interface Spawn {
   readonly args: ReadonlyArray<string>
   readonly apiKey: Redacted.Redacted
-  /** A folder that goes with the process. */
-  readonly removes?: string | undefined
+  /** A folder that is made for the process and removed with it. */
+  readonly workDir?: string | undefined
 }
 
 /** Starts this program anew with other arguments, and gives the process and the JSON lines that it writes. */
@@ -44,7 +44,7 @@ const spawn = Effect.fnUntraced(function* (
     cwd: process.cwd(),
     env: { ...env, RUNLEASE_API_KEY: Redacted.value(options.apiKey) },
     input: "",
-    removes: options.removes,
+    workDir: options.workDir,
     killAfter: Duration.seconds(2),
     guardPath: env["PATH"] ?? "",
   })
@@ -78,11 +78,12 @@ const first = <A, I>(name: string, lines: Stream.Stream<unknown>, line: Schema.S
     )
   })
 
-/** A control plane on a SQLite file, whose folder it makes, and a free loopback port; gives its URL. */
+/** A control plane on a SQLite file and a free loopback port; gives its URL. */
 export const startServer = Effect.fn("Fleet.startServer")(function* (options: {
   readonly database: string
   readonly apiKey: Redacted.Redacted
-  readonly removes: Option.Option<string>
+  /** A folder that goes with the server. */
+  readonly workDir: Option.Option<string>
 }) {
   const { lines } = yield* spawn({
     args: [
@@ -96,7 +97,7 @@ export const startServer = Effect.fn("Fleet.startServer")(function* (options: {
       `sqlite:${options.database}`,
     ],
     apiKey: options.apiKey,
-    removes: Option.getOrUndefined(options.removes),
+    workDir: Option.getOrUndefined(options.workDir),
   })
   const { url } = yield* first("The server", lines, Schema.Struct({ url: Schema.String }))
   return url
