@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config"
+import projects from "./vitest.workspace.js"
 
 export default defineConfig({
   test: {
-    projects: ["packages/*", "examples", "examples/testing", "examples/copilotkit", "examples/docs"],
+    projects,
     // As many files at once as there are cores; vitest itself leaves one of them idle.
     maxWorkers: "100%",
   },

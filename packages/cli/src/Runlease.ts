@@ -7,14 +7,14 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Refusal from "@runlease/http/Refusal"
 import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicate } from "effect"
-import * as Commands from "./Commands.js"
-import { CommandFailure, ExitCode, QuietExit } from "./ExitCode.js"
+import * as Commands from "./commands/Commands.js"
+import { CommandFailure, ExitCode, QuietExit } from "./output/ExitCode.js"
 import * as CommandLine from "./help/CommandLine.js"
 import * as CommandTree from "./help/CommandTree.js"
 import * as HelpText from "./help/HelpText.js"
 import * as Overview from "./help/Overview.js"
-import * as Output from "./Output.js"
-import * as Settings from "./Settings.js"
+import * as Output from "./output/Output.js"
+import * as Settings from "./input/Settings.js"
 
 /** A server or a worker that is asked to stop has done its work; any other command has not. */
 export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>

@@ -2,9 +2,9 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, JSONSchema } from "effect"
 import schema from "../assets/runlease.schema.json" with { type: "json" }
-import * as Commands from "../src/Commands.js"
+import * as Commands from "../src/commands/Commands.js"
 import * as CommandTree from "../src/help/CommandTree.js"
-import { SettingsFile } from "../src/SettingsFile.js"
+import { SettingsFile } from "../src/input/SettingsFile.js"
 import { folder, run, write } from "./Processes.js"
 
 const settingsOf = (tree: CommandTree.CommandTree): ReadonlyArray<string> => [

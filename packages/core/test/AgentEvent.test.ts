@@ -2,9 +2,9 @@ import { EventType, type AGUIEvent } from "@ag-ui/core"
 import { EventSchemas } from "@ag-ui/core/schemas"
 import { describe, expect, it } from "@effect/vitest"
 import type { Effect, Stream } from "effect"
-import * as AgentEvent from "../src/AgentEvent.js"
-import type * as Emit from "../src/Emit.js"
-import type { Output, Source } from "../src/ExecutorOutput.js"
+import * as AgentEvent from "../src/model/AgentEvent.js"
+import type * as Emit from "../src/executor/Emit.js"
+import type { Output, Source } from "../src/executor/ExecutorOutput.js"
 
 type Type = AgentEvent.EventType
 

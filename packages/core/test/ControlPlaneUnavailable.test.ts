@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Clock, Duration, Effect, Fiber, Schedule, TestClock } from "effect"
-import { backoff, ControlPlaneUnavailable, heeding } from "../src/ControlPlaneUnavailable.js"
+import { backoff, ControlPlaneUnavailable, heeding } from "../src/ports/ControlPlaneUnavailable.js"
 
 const unavailable = (retryAfterMillis?: number) =>
   new ControlPlaneUnavailable({

@@ -1,12 +1,12 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Ref, Stream, TestClock } from "effect"
-import * as AgentEvent from "../src/AgentEvent.js"
-import { awaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "../src/Executor.js"
-import * as Executors from "../src/Executors.js"
-import * as MemoryControlPlane from "../src/MemoryControlPlane.js"
-import { AgentId } from "../src/Ids.js"
-import { LeaseEpoch } from "../src/Run.js"
+import * as AgentEvent from "../src/model/AgentEvent.js"
+import { awaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "../src/executor/Executor.js"
+import * as Executors from "../src/executor/Executors.js"
+import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
+import { AgentId } from "../src/model/Ids.js"
+import { LeaseEpoch } from "../src/model/Run.js"
 import { claimed } from "./claimed.js"
 
 const collect = (stream: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure>) =>

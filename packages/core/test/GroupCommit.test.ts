@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Deferred, Effect, Either, Exit, Fiber, Scope } from "effect"
-import { ControlPlaneUnavailable } from "../src/ControlPlaneUnavailable.js"
-import * as GroupCommit from "../src/GroupCommit.js"
+import { ControlPlaneUnavailable } from "../src/ports/ControlPlaneUnavailable.js"
+import * as GroupCommit from "../src/store/GroupCommit.js"
 
 /** A writer whose commits are recorded, and wait at `gate` while it is closed. */
 const makeWriter = (options: { readonly maxBatch?: number } = {}) =>

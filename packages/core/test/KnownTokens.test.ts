@@ -1,8 +1,8 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
 import { Duration, Effect, Option, Redacted, TestClock } from "effect"
-import type { Access } from "../src/Access.js"
-import * as KnownTokens from "../src/KnownTokens.js"
+import type { Access } from "../src/ports/Access.js"
+import * as TokenCache from "../src/store/TokenCache.js"
 import * as MemoryAccess from "../src/memory/Access.js"
 import * as State from "../src/memory/State.js"
 import * as MemoryWorkerRegistry from "../src/memory/WorkerRegistry.js"
@@ -26,8 +26,8 @@ const twoServers = Effect.gen(function* () {
     authenticate: (token) =>
       Effect.suspend(() => access.authenticate(token).pipe(Effect.tap(() => (asked += 1)))),
   }
-  const here = KnownTokens.remembering(counted)
-  const there = KnownTokens.remembering(counted)
+  const here = TokenCache.remembering(counted)
+  const there = TokenCache.remembering(counted)
   const { key, token } = yield* here.createKey({ projectId: project.id, name: "key" })
   return { here, there, project, workerId, key, token, asked: () => asked }
 })
@@ -41,7 +41,7 @@ describe("a token that is known again", () => {
       const { asked, here, token } = yield* twoServers
       yield* Effect.replicateEffect(isValid(here, token), 10)
       strictEqual(asked(), 1)
-      yield* TestClock.adjust(KnownTokens.timeToLive)
+      yield* TestClock.adjust(TokenCache.timeToLive)
       assertTrue(yield* isValid(here, token))
       strictEqual(asked(), 2)
     }),
@@ -54,7 +54,7 @@ describe("a token that is known again", () => {
       yield* isValid(there, token)
       yield* here.revokeKey(project.id, key.id)
       strictEqual(yield* isValid(here, token), false)
-      yield* TestClock.adjust(Duration.subtract(KnownTokens.timeToLive, "1 millis"))
+      yield* TestClock.adjust(Duration.subtract(TokenCache.timeToLive, "1 millis"))
       assertTrue(yield* isValid(there, token))
       yield* TestClock.adjust("1 millis")
       strictEqual(yield* isValid(there, token), false)
@@ -78,7 +78,7 @@ describe("a token that is known again", () => {
     Effect.gen(function* () {
       const { access: store, project } = yield* makeStore
       const { key, token } = yield* store.createKey({ projectId: project.id, name: "key" })
-      const access: Access["Type"] = KnownTokens.remembering({
+      const access: Access["Type"] = TokenCache.remembering({
         ...store,
         authenticate: (asked) =>
           Effect.zipLeft(

@@ -13,12 +13,12 @@ import {
   TestClock,
   TestContext,
 } from "effect"
-import { ControlPlaneUnavailable } from "../src/ControlPlaneUnavailable.js"
-import * as Ids from "../src/Ids.js"
-import * as LogTails from "../src/LogTails.js"
-import { EventId, Sequence } from "../src/Run.js"
-import type { LogEntry } from "../src/RunLog.js"
-import * as Wakeups from "../src/Wakeups.js"
+import { ControlPlaneUnavailable } from "../src/ports/ControlPlaneUnavailable.js"
+import * as Ids from "../src/model/Ids.js"
+import * as LogTails from "../src/store/LogTails.js"
+import { EventId, Sequence } from "../src/model/Run.js"
+import type { LogEntry } from "../src/ports/RunLog.js"
+import * as Wakeups from "../src/store/Wakeups.js"
 
 const ref = {
   projectId: Ids.ProjectId.make("3f2a2c66-5b9c-4d51-9b0a-6f0f8f5d9a10"),

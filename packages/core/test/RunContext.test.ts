@@ -2,12 +2,12 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Context, Deferred, Effect, Layer, Option } from "effect"
-import * as Executors from "../src/Executors.js"
-import { AgentId } from "../src/Ids.js"
-import * as MemoryControlPlane from "../src/MemoryControlPlane.js"
-import * as RequestSnapshot from "../src/RequestSnapshot.js"
-import { Runs } from "../src/Runs.js"
-import * as Worker from "../src/Worker.js"
+import * as Executors from "../src/executor/Executors.js"
+import { AgentId } from "../src/model/Ids.js"
+import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
+import * as RequestSnapshot from "../src/model/RequestSnapshot.js"
+import { Runs } from "../src/ports/Runs.js"
+import * as Worker from "../src/worker/Worker.js"
 
 class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Option } from "effect"
-import * as AgentEvent from "../src/AgentEvent.js"
-import * as LogState from "../src/LogState.js"
-import * as TokenUsage from "../src/TokenUsage.js"
+import * as AgentEvent from "../src/model/AgentEvent.js"
+import * as LogState from "../src/rules/LogState.js"
+import * as TokenUsage from "../src/model/TokenUsage.js"
 
 const report = (value: unknown) => AgentEvent.custom(TokenUsage.eventName, value)
 

@@ -1,7 +1,7 @@
 /** A claimed run, for executors that no worker runs. */
-import { AgentId, ConversationId, MessageId, RunId } from "../src/Ids.js"
-import * as RequestSnapshot from "../src/RequestSnapshot.js"
-import { type ClaimedRun, EventId, noTarget, Sequence } from "../src/Run.js"
+import { AgentId, ConversationId, MessageId, RunId } from "../src/model/Ids.js"
+import * as RequestSnapshot from "../src/model/RequestSnapshot.js"
+import { type ClaimedRun, EventId, noTarget, Sequence } from "../src/model/Run.js"
 
 export const claimed = (over: Partial<ClaimedRun> = {}): ClaimedRun => ({
   runId: RunId.make("run-1"),

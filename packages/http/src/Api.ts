@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { HttpApi, OpenApi } from "@effect/platform"
+import { HttpApi, type HttpApiClient, OpenApi } from "@effect/platform"
 import { Struct } from "effect"
 import * as AgUi from "./Api/AgUi.js"
 import * as Conversations from "./Api/Conversations.js"
@@ -14,7 +14,7 @@ import * as Keys from "./Api/Keys.js"
 import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
 import * as Workers from "./Api/Workers.js"
-import * as Refusal from "./Refusal.js"
+import * as Refusal from "./contract/Refusal.js"
 
 /** The schemas that HttpApi brings for a body that does not fit, where this API has its one refusal. */
 const brought = ["HttpApiDecodeError", "Issue", "PropertyKey"]
@@ -55,3 +55,14 @@ export class Api extends HttpApi.make("runlease")
       transform: described,
     }),
   ) {}
+
+/**
+ * A client of every endpoint, as `HttpApiClient.make(Api.Api)` gives it.
+ *
+ * @since 0.1.0
+ * @category api
+ */
+export type Client =
+  typeof Api extends HttpApi.HttpApi<infer _Id, infer Groups, infer E, infer _R>
+    ? HttpApiClient.Client<Groups, E, never>
+    : never

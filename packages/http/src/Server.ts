@@ -15,17 +15,17 @@ import {
 import type { Access } from "@runlease/core"
 import { type Duration, Effect, Layer } from "effect"
 import { Api } from "./Api.js"
-import * as Authentication from "./Authentication.js"
+import * as Authentication from "./contract/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Authenticate from "./server/Authenticate.js"
 import * as BodyBudget from "./server/BodyBudget.js"
-import * as Closing from "./server/Closing.js"
+import * as Shutdown from "./server/Shutdown.js"
 import * as Conversations from "./server/Conversations.js"
 import * as Cors from "./server/Cors.js"
 import * as Exchange from "./server/Exchange.js"
 import * as Health from "./server/Health.js"
 import * as Keys from "./server/Keys.js"
-import * as KnownProjects from "./server/KnownProjects.js"
+import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as RateLimit from "./server/RateLimit.js"
 import * as ReadBody from "./server/ReadBody.js"
@@ -62,7 +62,7 @@ const handlers = Layer.mergeAll(
   Runs.layer,
   Threads.layer,
   Workers.layer,
-).pipe(Layer.provide(KnownProjects.layer))
+).pipe(Layer.provide(ProjectPortsCache.layer))
 
 /** What runs before every handler, and what says whether a caller may go on. */
 const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<E, R>) => {
@@ -104,7 +104,7 @@ const description = (url: string) => {
 
 const refusals = HttpLayerRouter.middleware(Refusals.respond, { global: true })
 
-const leave = HttpLayerRouter.middleware(Closing.leave, { global: true })
+const leave = HttpLayerRouter.middleware(Shutdown.leave, { global: true })
 
 const releaseBodies = HttpLayerRouter.middleware(BodyBudget.releaseAfter, { global: true })
 
@@ -132,7 +132,7 @@ export const app = <E = never, R = never>({
       releaseBodies,
     ).pipe(
       Layer.provide([
-        Closing.layer,
+        Shutdown.layer,
         StreamTurns.layer,
         BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal),
       ]),

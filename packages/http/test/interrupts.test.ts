@@ -4,7 +4,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Ids, MemoryControlPlane } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer } from "effect"
-import * as AgUiView from "../src/AgUiView.js"
+import * as AgUiView from "../src/agui/AgUiView.js"
 import { call } from "./raw.js"
 import { client, serve } from "./serving.js"
 

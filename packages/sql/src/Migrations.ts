@@ -19,8 +19,8 @@ import results from "./migrations/0005_Results.js"
 import tokenIssuers from "./migrations/0006_TokenIssuers.js"
 import claimIds from "./migrations/0007_ClaimIds.js"
 import inputs from "./migrations/0008_Inputs.js"
-import { codeOf, unavailable } from "./SqlFailure.js"
-import * as SqlStore from "./SqlStore.js"
+import { codeOf, unavailable } from "./dialect/SqlFailure.js"
+import * as SqlStore from "./batch/SqlStore.js"
 
 /**
  * Migrations by number and name.

@@ -11,7 +11,7 @@ import {
   ControlPlaneUnavailable,
   Conversations,
   type Ids,
-  KnownTokens,
+  TokenCache,
   Leases,
   RunLog,
   Runs,
@@ -19,20 +19,20 @@ import {
 } from "@runlease/core"
 import { Config, type ConfigError, Context, Effect, Layer, type Scope } from "effect"
 import * as Migrations from "./Migrations.js"
-import * as PostgresPool from "./PostgresPool.js"
-import * as PostgresWakeups from "./PostgresWakeups.js"
-import * as Prune from "./Prune.js"
-import * as SqlAccess from "./SqlAccess.js"
-import * as SqlClaims from "./SqlClaims.js"
-import * as SqlConversations from "./SqlConversations.js"
-import * as SqlFailure from "./SqlFailure.js"
-import * as SqlLeases from "./SqlLeases.js"
-import * as SqlRunLog from "./SqlRunLog.js"
-import * as SqlRuns from "./SqlRuns.js"
-import * as SqlStore from "./SqlStore.js"
-import * as SqlWorkerRegistry from "./SqlWorkerRegistry.js"
-import * as SqliteFile from "./SqliteFile.js"
-import * as Sweep from "./Sweep.js"
+import * as PostgresPool from "./postgres/PostgresPool.js"
+import * as PostgresWakeups from "./postgres/PostgresWakeups.js"
+import * as Prune from "./ports/Prune.js"
+import * as SqlAccess from "./ports/SqlAccess.js"
+import * as SqlClaims from "./ports/SqlClaims.js"
+import * as SqlConversations from "./ports/SqlConversations.js"
+import * as SqlFailure from "./dialect/SqlFailure.js"
+import * as SqlLeases from "./ports/SqlLeases.js"
+import * as SqlRunLog from "./ports/SqlRunLog.js"
+import * as SqlRuns from "./ports/SqlRuns.js"
+import * as SqlStore from "./batch/SqlStore.js"
+import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
+import * as SqliteFile from "./sqlite/SqliteFile.js"
+import * as Sweep from "./batch/Sweep.js"
 
 type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts
 
@@ -70,7 +70,7 @@ const makePorts = (store: SqlStore.SqlStore) =>
 /** The control plane over tables that are up to date, woken by other servers through `link`. */
 const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[0]) {
   const store = yield* SqlStore.make(link)
-  const access = KnownTokens.remembering(SqlAccess.make(store))
+  const access = TokenCache.remembering(SqlAccess.make(store))
   yield* access
     .createProject(ControlPlane.defaultProject)
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Ids, Run } from "@runlease/core"
 import { Option } from "effect"
-import * as WakeupMessage from "../src/WakeupMessage.js"
+import * as WakeupMessage from "../src/postgres/WakeupMessage.js"
 
 const route = { projectId: "p", implementationKind: null, workerKey: null, agentId: "a" }
 

@@ -20,7 +20,7 @@ import { Context, DateTime, Effect, Either, Exit, Layer, Scope, TestClock } from
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { SqlControlPlane } from "../src/index.js"
-import * as SqliteFile from "../src/SqliteFile.js"
+import * as SqliteFile from "../src/sqlite/SqliteFile.js"
 import * as TempDatabase from "./TempDatabase.js"
 
 const agentId = Ids.AgentId.make("agent")

@@ -4,7 +4,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access, Claims, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Either, Exit, Layer, Option, Ref, type Redacted } from "effect"
 import { PostgresPool, SqlControlPlane } from "../src/index.js"
-import * as SqlStore from "../src/SqlStore.js"
+import * as SqlStore from "../src/batch/SqlStore.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
 const agentId = Ids.AgentId.make("agent")

@@ -4,7 +4,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Conversations, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
 import { PostgresPool } from "../src/index.js"
-import * as SqlStore from "../src/SqlStore.js"
+import * as SqlStore from "../src/batch/SqlStore.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
 describe("statements on PostgreSQL", () => {

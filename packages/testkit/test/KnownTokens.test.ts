@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
-import { Access, KnownTokens, MemoryControlPlane } from "@runlease/core"
+import { Access, TokenCache, MemoryControlPlane } from "@runlease/core"
 import { Duration, Effect, Option } from "effect"
 import * as JumpClock from "../src/JumpClock.js"
 
@@ -10,14 +10,14 @@ describe("a token that is known", () => {
       const clock = yield* JumpClock.make
       yield* Effect.gen(function* () {
         const store = yield* Access.Access
-        const elsewhere = KnownTokens.remembering(store)
+        const elsewhere = TokenCache.remembering(store)
         const project = yield* store.getProject("default")
         const { key, token } = yield* store.createKey({ projectId: project.id, name: "key" })
         const isValid = Effect.map(elsewhere.authenticate(token), Option.isSome)
         assertTrue(yield* isValid)
         yield* store.revokeKey(project.id, key.id)
         yield* clock.setWall(-3_600_000)
-        yield* clock.jump(Duration.toMillis(KnownTokens.timeToLive))
+        yield* clock.jump(Duration.toMillis(TokenCache.timeToLive))
         strictEqual(yield* isValid, false)
       }).pipe(Effect.provide(MemoryControlPlane.layer), Effect.withClock(clock))
     }),

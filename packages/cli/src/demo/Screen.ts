@@ -2,7 +2,7 @@
  * What the demonstration prints: a line for each run, which grows on a terminal while the run goes on.
  */
 import { Effect } from "effect"
-import type { Paint } from "../Output.js"
+import type { Paint } from "../output/Output.js"
 import type { Progress, Stage } from "./Demo.js"
 import type { Document } from "./Documents.js"
 

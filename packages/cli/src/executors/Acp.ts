@@ -5,10 +5,10 @@ import { Options } from "@effect/cli"
 import { AcpExecutor } from "@runlease/executor-acp"
 import { Effect, Option } from "effect"
 import { parseArgsStringToArgv } from "string-argv"
-import { usage } from "../ExitCode.js"
+import { usage } from "../output/ExitCode.js"
 import * as ProgramCheck from "./ProgramCheck.js"
 import * as Describe from "../help/Describe.js"
-import * as Way from "./Way.js"
+import * as ExecutorFlag from "./ExecutorFlag.js"
 
 const options = Describe.grouped("A coding agent", {
   acp: Options.text("acp").pipe(
@@ -39,7 +39,7 @@ const options = Describe.grouped("A coding agent", {
 const defaultWorkRoot = ".runlease/work"
 
 /** `--acp "opencode acp"` */
-export const way = Way.make({
+export const way = ExecutorFlag.make({
   flag: "--acp",
   example: '"opencode acp"',
   options,

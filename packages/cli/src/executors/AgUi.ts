@@ -4,9 +4,9 @@
 import { Options } from "@effect/cli"
 import { AgUiExecutor } from "@runlease/executor-ag-ui"
 import { Config, Effect, HashMap, Option, Redacted } from "effect"
-import * as Flag from "../Flag.js"
+import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
-import * as Way from "./Way.js"
+import * as ExecutorFlag from "./ExecutorFlag.js"
 
 const options = Describe.grouped("A remote agent", {
   agUi: Flag.httpUrl("ag-ui").pipe(
@@ -22,7 +22,7 @@ const options = Describe.grouped("A remote agent", {
 const authorization = Config.option(Config.redacted("RUNLEASE_AG_UI_AUTHORIZATION"))
 
 /** `--ag-ui URL` */
-export const way = Way.make({
+export const way = ExecutorFlag.make({
   flag: "--ag-ui",
   example: "https://agents.example.com/{agent_id}",
   options,

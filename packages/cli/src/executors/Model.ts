@@ -3,10 +3,10 @@
  */
 import { Options } from "@effect/cli"
 import { Effect, Layer, Option } from "effect"
-import { usage } from "../ExitCode.js"
-import * as Flag from "../Flag.js"
+import { usage } from "../output/ExitCode.js"
+import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
-import * as Way from "./Way.js"
+import * as ExecutorFlag from "./ExecutorFlag.js"
 
 const options = Describe.grouped("A language model", {
   model: Options.text("model").pipe(
@@ -30,7 +30,7 @@ const hint =
   "--model openai-chat:llama3 --model-base-url http://127.0.0.1:11434/v1"
 
 /** `--model openai:gpt-4o` */
-export const way = Way.make({
+export const way = ExecutorFlag.make({
   flag: "--model",
   example: "openai:gpt-4o",
   options,

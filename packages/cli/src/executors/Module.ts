@@ -8,9 +8,9 @@ import * as Module from "node:module"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { register } from "tsx/esm/api"
-import { CommandFailure, ExitCode } from "../ExitCode.js"
+import { CommandFailure, ExitCode } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
-import * as Way from "./Way.js"
+import * as ExecutorFlag from "./ExecutorFlag.js"
 
 const hint =
   "Its default export is an executor: a function of the claimed run that gives a string, a Promise, an async generator, an " +
@@ -79,7 +79,7 @@ const options = Describe.grouped("A module", {
 })
 
 /** `--module ./my-worker.ts` */
-export const way = Way.make({
+export const way = ExecutorFlag.make({
   flag: "--module",
   example: "./my-worker.ts",
   options,

@@ -6,7 +6,7 @@ import { CommandExecutor } from "@runlease/executor-command"
 import { Effect, Option } from "effect"
 import * as ProgramCheck from "./ProgramCheck.js"
 import * as Describe from "../help/Describe.js"
-import * as Way from "./Way.js"
+import * as ExecutorFlag from "./ExecutorFlag.js"
 
 const options = Describe.grouped("A program for each run", {
   command: Options.text("command").pipe(
@@ -28,7 +28,7 @@ const options = Describe.grouped("A program for each run", {
 })
 
 /** `--command PROGRAM` */
-export const way = Way.make({
+export const way = ExecutorFlag.make({
   flag: "--command",
   example: "PROGRAM",
   options,

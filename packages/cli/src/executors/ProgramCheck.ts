@@ -4,8 +4,8 @@
 import { ProgramPath } from "@runlease/process"
 import { Config, Effect } from "effect"
 import { existsSync } from "node:fs"
-import { CommandFailure, ExitCode } from "../ExitCode.js"
-import type { Processes } from "./Way.js"
+import { CommandFailure, ExitCode } from "../output/ExitCode.js"
+import type { Processes } from "./ExecutorFlag.js"
 
 const hintOf = (flag: string, { command, reason }: ProgramPath.ProgramUnusable): string => {
   if (reason === "not_executable") return `Make it an executable file: chmod +x ${command}`

@@ -3,7 +3,7 @@
  * flag, and all that follows it, to the arguments of the command, which are the arguments of a worker's program.
  */
 import { Either, LogLevel } from "effect"
-import { type CommandFailure, usage } from "../ExitCode.js"
+import { type CommandFailure, usage } from "../output/ExitCode.js"
 import type { CommandTree, Flag } from "./CommandTree.js"
 import { didYouMean } from "./Suggestion.js"
 

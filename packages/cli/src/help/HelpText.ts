@@ -3,7 +3,7 @@
  */
 import type { HelpDoc } from "@effect/cli"
 import { Duration, Option } from "effect"
-import type { Paint } from "../Output.js"
+import type { Paint } from "../output/Output.js"
 import type { Argument, CommandTree, Flag } from "./CommandTree.js"
 import { textOf } from "./CommandTree.js"
 import { exitCodeHelp } from "./Overview.js"

@@ -11,11 +11,11 @@ import {
   type Project,
   ProjectExists,
   ProjectNotFound,
-} from "../Access.js"
-import { defaultProject } from "../ControlPlane.js"
-import * as Ids from "../Ids.js"
-import * as Token from "../Token.js"
-import { WorkerNotFound } from "../WorkerRegistry.js"
+} from "../ports/Access.js"
+import { defaultProject } from "../ports/ControlPlane.js"
+import * as Ids from "../model/Ids.js"
+import * as Token from "../model/Token.js"
+import { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as State from "./State.js"
 
 /** How many of a worker's tokens are valid at once. */

@@ -2,13 +2,13 @@
  * Claims over the state in memory.
  */
 import { DateTime, Duration, Effect, Either } from "effect"
-import type { ClaimRequest, Claims } from "../Claims.js"
-import type * as Ids from "../Ids.js"
-import { forExecutor } from "../RequestSnapshot.js"
-import { type ClaimedRun, toClaimed } from "../Run.js"
-import * as Waiting from "../Waiting.js"
-import type { Route } from "../Wakeups.js"
-import { type RegisteredWorker, WorkerNotFound } from "../WorkerRegistry.js"
+import type { ClaimRequest, Claims } from "../ports/Claims.js"
+import type * as Ids from "../model/Ids.js"
+import { forExecutor } from "../model/RequestSnapshot.js"
+import { type ClaimedRun, toClaimed } from "../model/Run.js"
+import * as LongPoll from "../store/LongPoll.js"
+import type { Route } from "../store/Wakeups.js"
+import { type RegisteredWorker, WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as Moves from "./Moves.js"
 import * as State from "./State.js"
 
@@ -101,7 +101,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type
       if (worker === undefined) return yield* new WorkerNotFound({ workerId: request.workerId })
       const accepts = acceptor(worker, request)
       let taken: ReadonlyArray<ClaimedRun> = []
-      return yield* Waiting.claimWithin({
+      return yield* LongPoll.claimWithin({
         claimNow: claimNow(request, accepts).pipe(
           Effect.map((given) => {
             taken = given.taken

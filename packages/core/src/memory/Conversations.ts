@@ -7,8 +7,8 @@ import {
   ConversationNotFound,
   type Conversations,
   type NewConversation,
-} from "../Conversations.js"
-import * as Ids from "../Ids.js"
+} from "../ports/Conversations.js"
+import * as Ids from "../model/Ids.js"
 import { pageOf } from "./Lookup.js"
 import * as State from "./State.js"
 

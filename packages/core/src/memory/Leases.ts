@@ -2,10 +2,10 @@
  * Leases over the state in memory.
  */
 import { DateTime, Duration, Effect, Either } from "effect"
-import * as Answers from "../Answers.js"
-import type * as Ids from "../Ids.js"
-import type { Leases, Renewal, RenewRequest } from "../Leases.js"
-import { type LeaseLost, type LeaseRecord, type LeaseRef, RunNotFound } from "../Run.js"
+import * as ResumeRules from "../rules/ResumeRules.js"
+import type * as Ids from "../model/Ids.js"
+import type { Leases, Renewal, RenewRequest } from "../ports/Leases.js"
+import { type LeaseLost, type LeaseRecord, type LeaseRef, RunNotFound } from "../model/Run.js"
 import { findRun, leaseLost } from "./Lookup.js"
 import * as Moves from "./Moves.js"
 import { appendTo } from "./RunLog.js"
@@ -81,7 +81,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type
       ),
     ),
     suspend: Effect.fn("Leases.suspend")((lease, suspension) =>
-      holding(lease, (step, record) => Moves.suspend(step, record, Answers.asked(suspension, step.at))),
+      holding(lease, (step, record) => Moves.suspend(step, record, ResumeRules.asked(suspension, step.at))),
     ),
     signals: (workerId) => state.wakeups.signals(workerId),
   }

@@ -2,7 +2,7 @@
  * Finding a run, and paging through what was found.
  */
 import { Either } from "effect"
-import type * as Ids from "../Ids.js"
+import type * as Ids from "../model/Ids.js"
 import {
   cursorOf,
   defaultLimit,
@@ -11,8 +11,8 @@ import {
   maxLimit,
   type Page,
   type PageRequest,
-} from "../Page.js"
-import { type Fence, LeaseLost, RunNotFound } from "../Run.js"
+} from "../model/Page.js"
+import { type Fence, LeaseLost, RunNotFound } from "../model/Run.js"
 import type { ProjectState, RunRecord } from "./State.js"
 
 export const findRun = (project: ProjectState, runId: Ids.RunId): Either.Either<RunRecord, RunNotFound> =>

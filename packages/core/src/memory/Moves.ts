@@ -2,11 +2,11 @@
  * The moves of a run through its life, each inside one step of the state.
  */
 import { DateTime, Option } from "effect"
-import type { LogEvent } from "../AgentEvent.js"
-import { sizeOf } from "../Append.js"
-import * as ControlEvents from "../ControlEvents.js"
-import type * as Ids from "../Ids.js"
-import * as LogState from "../LogState.js"
+import type { LogEvent } from "../model/AgentEvent.js"
+import { sizeOf } from "../rules/AppendRules.js"
+import * as ControlEvents from "../rules/ControlEvents.js"
+import type * as Ids from "../model/Ids.js"
+import * as LogState from "../rules/LogState.js"
 import {
   EventId,
   type Fence,
@@ -18,9 +18,9 @@ import {
   Sequence,
   type TerminalStatus,
   type Waiting,
-} from "../Run.js"
-import type { Outcome } from "../Runs.js"
-import { logKey, type Route } from "../Wakeups.js"
+} from "../model/Run.js"
+import type { Outcome } from "../ports/Runs.js"
+import { logKey, type Route } from "../store/Wakeups.js"
 import { projectOf, type RunRecord, type Step } from "./State.js"
 
 /** Changes some of what is known of the run. */

@@ -2,7 +2,7 @@
  * Pruning over the state in memory.
  */
 import { DateTime, Duration, type Effect, Either } from "effect"
-import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ControlPlane.js"
+import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ports/ControlPlane.js"
 import * as State from "./State.js"
 
 /** Deletes the conversations that pruning left without runs and that nobody touched since `before`. */

@@ -2,11 +2,11 @@
  * The run log over the state in memory.
  */
 import { Effect, Either, type Scope, Stream } from "effect"
-import * as Append from "../Append.js"
-import * as ControlEvents from "../ControlEvents.js"
-import type * as Ids from "../Ids.js"
-import * as LogTails from "../LogTails.js"
-import { EventId, isTerminal, RunEnded, type RunNotFound } from "../Run.js"
+import * as AppendRules from "../rules/AppendRules.js"
+import * as ControlEvents from "../rules/ControlEvents.js"
+import type * as Ids from "../model/Ids.js"
+import * as LogTails from "../store/LogTails.js"
+import { EventId, isTerminal, RunEnded, type RunNotFound } from "../model/Run.js"
 import {
   type AppendError,
   type Appended,
@@ -21,7 +21,7 @@ import {
   maxReadLimit,
   type RunLog,
   RunWaiting,
-} from "../RunLog.js"
+} from "../ports/RunLog.js"
 import { findNamed, findRun, leaseLost } from "./Lookup.js"
 import * as Moves from "./Moves.js"
 import * as State from "./State.js"
@@ -58,10 +58,10 @@ export const appendTo = (
   request: AppendRequest,
 ): Either.Either<Appended, EventRefused | CursorMismatch> =>
   Either.gen(function* () {
-    yield* Append.encode(request.events)
-    const known = Append.atEnd(request, record.run)
+    yield* AppendRules.encode(request.events)
+    const known = AppendRules.atEnd(request, record.run)
       ? 0
-      : yield* Append.alreadyThere(request, record.run, tailOf(record, request))
+      : yield* AppendRules.alreadyThere(request, record.run, tailOf(record, request))
     const added = request.events.slice(known)
     if (added.length > 0) {
       Moves.log(step, record, ControlEvents.opening(record.run, record.logState), "own")

@@ -2,12 +2,12 @@
  * Runs over the state in memory.
  */
 import { Effect, Either } from "effect"
-import * as Answers from "../Answers.js"
-import * as FollowUp from "../FollowUp.js"
-import * as Ids from "../Ids.js"
-import { isTerminal, type LeaseLost, type LeaseRef, RunEnded, type RunNotFound } from "../Run.js"
-import { type Runs, submitChecked } from "../Runs.js"
-import type { SessionRecord, WorkerSession } from "../WorkerSession.js"
+import * as ResumeRules from "../rules/ResumeRules.js"
+import * as FollowUpRules from "../rules/FollowUpRules.js"
+import * as Ids from "../model/Ids.js"
+import { isTerminal, type LeaseLost, type LeaseRef, RunEnded, type RunNotFound } from "../model/Run.js"
+import { type Runs, submitChecked } from "../ports/Runs.js"
+import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
 import { findNamed, leaseLost, pageOf } from "./Lookup.js"
 import * as Moves from "./Moves.js"
 import * as State from "./State.js"
@@ -92,7 +92,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
       return yield* onRun(runId, (step, record) => {
         Moves.expireWait(step, record)
         return Either.map(
-          Answers.take(record.run, record.kept, answers, messageIds),
+          ResumeRules.take(record.run, record.kept, answers, messageIds),
           ({ duplicate, kept, waiting }) => {
             record.kept = kept
             if (!duplicate) Moves.answered(step, record, waiting)
@@ -104,26 +104,26 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
 
     followUp: Effect.fn("Runs.followUp")(function* (runId, input) {
       const messageId = yield* Ids.uuidV7
-      const fingerprint = yield* FollowUp.fingerprintOf(input)
+      const fingerprint = yield* FollowUpRules.fingerprintOf(input)
       return yield* onRun(runId, (step, record) => {
         Moves.expireWait(step, record)
         const { kept, run } = record
         const { publicId } = input
-        const situation: FollowUp.Situation = {
+        const situation: FollowUpRules.Situation = {
           run,
           kept,
           namesRun: project.runs.has(publicId),
           named: project.inputs.get(publicId),
           taken: Array.from(project.inputs.values()).filter((taken) => taken.runId === run.runId),
         }
-        return Either.map(FollowUp.decide(situation, input, fingerprint, messageId), (decision) => {
+        return Either.map(FollowUpRules.decide(situation, input, fingerprint, messageId), (decision) => {
           if ("input" in decision && decision.unnamed) project.inputs.set(publicId, decision.input)
           if (decision._tag === "Continue") {
             record.kept = decision.kept
             Moves.makePending(step, record, {})
           }
           if (decision._tag === "Complete") Moves.end(step, record, { status: "completed" })
-          return FollowUp.resultOf(decision, record.run)
+          return FollowUpRules.resultOf(decision, record.run)
         })
       })
     }),

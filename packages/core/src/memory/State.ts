@@ -2,17 +2,17 @@
  * What the in-memory control plane remembers, and the one way to change it.
  */
 import { DateTime, Effect, type Either } from "effect"
-import type { Kept } from "../Answers.js"
-import type { PastAttempt } from "../ControlEvents.js"
-import type { Conversation, ConversationMessage } from "../Conversations.js"
-import type * as Ids from "../Ids.js"
-import type { LogState } from "../LogState.js"
-import type { TakenInput } from "../FollowUp.js"
-import type { EventId, LeaseEpoch, Run } from "../Run.js"
-import type { LogEntry } from "../RunLog.js"
-import * as StoreClock from "../StoreClock.js"
-import * as Wakeups from "../Wakeups.js"
-import type { RegisteredWorker } from "../WorkerRegistry.js"
+import type { Kept } from "../rules/ResumeRules.js"
+import type { PastAttempt } from "../rules/ControlEvents.js"
+import type { Conversation, ConversationMessage } from "../ports/Conversations.js"
+import type * as Ids from "../model/Ids.js"
+import type { LogState } from "../rules/LogState.js"
+import type { TakenInput } from "../ports/FollowUp.js"
+import type { EventId, LeaseEpoch, Run } from "../model/Run.js"
+import type { LogEntry } from "../ports/RunLog.js"
+import * as StoreClock from "../store/StoreClock.js"
+import * as Wakeups from "../store/Wakeups.js"
+import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
 /** A run and everything that is kept beside it. */
 export interface RunRecord {

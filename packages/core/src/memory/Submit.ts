@@ -2,13 +2,21 @@
  * How a submission becomes a run.
  */
 import { DateTime, Effect, Either } from "effect"
-import * as ControlEvents from "../ControlEvents.js"
-import { ConversationNotFound } from "../Conversations.js"
-import * as Ids from "../Ids.js"
-import * as LogState from "../LogState.js"
-import * as RequestSnapshot from "../RequestSnapshot.js"
-import { EventId, LeaseEpoch, noTarget, projectTarget, type Run, type RunNotFound, Sequence } from "../Run.js"
-import { defaultMaxAttempts, requestText, type Submission, SubmissionConflict } from "../Runs.js"
+import * as ControlEvents from "../rules/ControlEvents.js"
+import { ConversationNotFound } from "../ports/Conversations.js"
+import * as Ids from "../model/Ids.js"
+import * as LogState from "../rules/LogState.js"
+import * as RequestSnapshot from "../model/RequestSnapshot.js"
+import {
+  EventId,
+  LeaseEpoch,
+  noTarget,
+  projectTarget,
+  type Run,
+  type RunNotFound,
+  Sequence,
+} from "../model/Run.js"
+import { defaultMaxAttempts, requestText, type Submission, SubmissionConflict } from "../ports/Runs.js"
 import { newConversation } from "./Conversations.js"
 import { findNamed } from "./Lookup.js"
 import * as Moves from "./Moves.js"

@@ -2,8 +2,13 @@
  * The worker registry over the state in memory.
  */
 import { DateTime, Effect, Either } from "effect"
-import * as Ids from "../Ids.js"
-import { nextStatus, type RegisteredWorker, WorkerNotFound, type WorkerRegistry } from "../WorkerRegistry.js"
+import * as Ids from "../model/Ids.js"
+import {
+  nextStatus,
+  type RegisteredWorker,
+  WorkerNotFound,
+  type WorkerRegistry,
+} from "../ports/WorkerRegistry.js"
 import { pageOf } from "./Lookup.js"
 import * as State from "./State.js"
 

@@ -5,7 +5,7 @@
  */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
-import * as Refusal from "../Refusal.js"
+import * as Refusal from "../contract/Refusal.js"
 import * as Doc from "./Doc.js"
 
 const Healthy = Schema.Struct({ status: Schema.Literal("ok") })

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Answers, Ids, type Run } from "@runlease/core"
+import { ResumeRules, Ids, type Run } from "@runlease/core"
 import { DateTime, Schema } from "effect"
 import { Timestamp } from "../Wire.js"
 import { ConversationRun } from "./ConversationRun.js"
@@ -69,7 +69,7 @@ const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConfig = Schema.encodeSync(ConversationRun)
 
 const reasonOf = (waiting: Run.Waiting): string => {
-  const wanted = Answers.open(waiting).map(({ id, message, toolName }) =>
+  const wanted = ResumeRules.open(waiting).map(({ id, message, toolName }) =>
     toolName === undefined ? `an answer to ${message ?? id}` : `the result of ${toolName}`,
   )
   return (

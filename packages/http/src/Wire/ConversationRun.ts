@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Answers, Ids, Interrupt, Run } from "@runlease/core"
+import { ResumeRules, Ids, Interrupt, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import * as Wire from "./Interrupt.js"
@@ -94,7 +94,7 @@ const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
 
 /** The first that is open, in the words of one who knows tool calls alone. */
 const toolCallOf = (waiting: Run.Waiting | null) => {
-  const first = waiting === null ? undefined : Answers.open(waiting)[0]
+  const first = waiting === null ? undefined : ResumeRules.open(waiting)[0]
   return {
     waiting_tool_call_id: first === undefined ? null : (first.toolCallId ?? first.id),
     waiting_tool_name: first === undefined ? null : (first.toolName ?? first.reason),

@@ -6,7 +6,7 @@
 import type { Ids, Run } from "@runlease/core"
 import { Context, Effect, Redacted } from "effect"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
-import { Additions } from "./Additions.js"
+import { Additions } from "./Extensions.js"
 
 /** How a request says who it is for. */
 export interface Credential {

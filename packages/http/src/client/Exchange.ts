@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import { ControlPlaneUnavailable as Unavailable, Finalizing, type Ids } from "@runlease/core"
+import { ControlPlaneUnavailable as Unavailable, Detached, type Ids } from "@runlease/core"
 import { Clock, Context, Effect, Either, FiberSet, type Schema, Scope } from "effect"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
-import { Additions } from "./Additions.js"
+import { Additions } from "./Extensions.js"
 import * as Batches from "./Batches.js"
 import { Credentials } from "./Credentials.js"
 import { lacks, path, read, refusal, type Refused, Transport } from "./Transport.js"
@@ -115,7 +115,7 @@ export const make: Effect.Effect<
   const undo = yield* FiberSet.runtime(undoing)<never>()
   yield* Effect.addFinalizer(() =>
     // A network does not wait for anybody's Clock: this one is always real.
-    Finalizing.apart(Effect.timeoutOption(FiberSet.awaitEmpty(undoing), farewell)).pipe(
+    Detached.apart(Effect.timeoutOption(FiberSet.awaitEmpty(undoing), farewell)).pipe(
       Effect.withClock(Clock.make()),
     ),
   )

@@ -14,7 +14,7 @@ import {
   WorkerRegistry as WorkerRegistryPort,
 } from "@runlease/core"
 import { Layer, type Redacted } from "effect"
-import { Additions } from "./Additions.js"
+import { Additions } from "./Extensions.js"
 import * as Claims from "./Claims.js"
 import * as Conversations from "./Conversations.js"
 import * as Credentials from "./Credentials.js"
@@ -22,7 +22,7 @@ import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
-import * as RunViews from "./RunViews.js"
+import * as RunLookup from "./RunLookup.js"
 import * as Transport from "./Transport.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
 
@@ -33,7 +33,7 @@ export const layer = (options: {
   readonly additions: boolean
 }): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => {
   const shared = Layer.merge(
-    Layer.effect(RunViews.RunViews, RunViews.make),
+    Layer.effect(RunLookup.RunViews, RunLookup.make),
     Layer.scoped(Exchange.Exchange, Exchange.make),
   ).pipe(
     Layer.provideMerge(Layer.effect(Credentials.Credentials, Credentials.make)),

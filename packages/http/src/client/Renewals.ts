@@ -6,7 +6,7 @@
 import { Leases } from "@runlease/core"
 import { Array, type Context, DateTime, Effect, Ref } from "effect"
 import { maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
-import { Additions } from "./Additions.js"
+import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
 import { lacks, path, Transport, unexpected } from "./Transport.js"

@@ -3,11 +3,11 @@ import { Chunk, type Context, Duration, Effect, Option, Random, Schema, Stream }
 import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/Runs.js"
 import * as Refusals from "../server/Refusals.js"
-import { Additions } from "./Additions.js"
+import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { eventsVerdict } from "./EventsVerdict.js"
 import { Exchange, kind } from "./Exchange.js"
-import { RunViews } from "./RunViews.js"
+import { RunViews } from "./RunLookup.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
 
 const append = kind("RunLog.append", Replies.append)

@@ -10,10 +10,10 @@ import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
 import * as Cursor from "./Cursor.js"
-import { Additions, missing } from "./Additions.js"
+import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { outcomeBody } from "./OutcomeBody.js"
-import { RunViews } from "./RunViews.js"
+import { RunViews } from "./RunLookup.js"
 import { path, type Refused, Transport, unexpected } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)

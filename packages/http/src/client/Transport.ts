@@ -25,8 +25,8 @@ import {
   type Redacted,
   Schema,
 } from "effect"
-import * as Refusal from "../Refusal.js"
-import * as Unreachable from "../Unreachable.js"
+import * as Refusal from "../contract/Refusal.js"
+import * as Unreachable from "./Unreachable.js"
 
 /** The server will not do this, and says why. What it means is for the port to say. */
 export class Refused extends Data.TaggedError("Refused")<{

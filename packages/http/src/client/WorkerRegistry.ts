@@ -5,7 +5,7 @@ import { HeartbeatReply, Registered } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { Registration, Worker } from "../Wire/Worker.js"
 import * as Cursor from "./Cursor.js"
-import { Additions, missing } from "./Additions.js"
+import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { path, Transport, unexpected } from "./Transport.js"
 

@@ -5,9 +5,9 @@
  */
 import { HttpServerRequest } from "@effect/platform"
 import { Effect, Layer, Option } from "effect"
-import { Authentication } from "../Authentication.js"
-import { Authorization } from "../Principal.js"
-import type * as Refusal from "../Refusal.js"
+import { Authentication } from "../contract/Authentication.js"
+import { Authorization } from "../contract/Principal.js"
+import type * as Refusal from "../contract/Refusal.js"
 import { RateLimit } from "./RateLimit.js"
 import * as Refusals from "./Refusals.js"
 

@@ -6,9 +6,9 @@
 import { Access, type Ids, Run, Runs } from "@runlease/core"
 import { Context, Effect } from "effect"
 import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
-import { CurrentPrincipal } from "../Principal.js"
-import * as Refusal from "../Refusal.js"
-import { KnownProjects, type Ports } from "./KnownProjects.js"
+import { CurrentPrincipal } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
+import { KnownProjects, type Ports } from "./ProjectPortsCache.js"
 import * as Refusals from "./Refusals.js"
 
 const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)

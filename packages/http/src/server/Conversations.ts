@@ -3,17 +3,17 @@ import { Access, Conversations, Run, RunLog, Runs } from "@runlease/core"
 import { Context, Effect } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
-import { CurrentPrincipal } from "../Principal.js"
+import { CurrentPrincipal } from "../contract/Principal.js"
 import { pageInfo } from "../Wire.js"
 import * as Caller from "./Caller.js"
-import * as Operations from "./Operations.js"
+import * as WorkerOperations from "./WorkerOperations.js"
 import * as Refusals from "./Refusals.js"
-import * as RunPlaces from "./RunPlaces.js"
+import * as RunConversations from "./RunConversations.js"
 import * as RunStream from "./RunStream.js"
 
 export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
   Effect.gen(function* () {
-    const places = yield* RunPlaces.make
+    const places = yield* RunConversations.make
     const stream = RunStream.make()
 
     return handlers
@@ -64,7 +64,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           const ports = yield* Caller.anyone
           const fence = yield* Caller.fence(ports, path.run_id, headers)
           return {
-            ...(yield* Operations.append(ports, path.run_id, payload, fence)),
+            ...(yield* WorkerOperations.append(ports, path.run_id, payload, fence)),
             run: yield* Context.get(ports, Runs.Runs).get(path.run_id),
           }
         }).pipe(Effect.mapError(Refusals.of)),

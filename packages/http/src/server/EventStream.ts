@@ -5,8 +5,8 @@
  */
 import { type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Duration, Effect, Mailbox, Option, Schedule, type Scope, Stream } from "effect"
-import type { CurrentPrincipal } from "../Principal.js"
-import { Closing } from "./Closing.js"
+import type { CurrentPrincipal } from "../contract/Principal.js"
+import { Closing } from "./Shutdown.js"
 import { Revocation } from "./Revocation.js"
 import { StreamTurns } from "./StreamTurns.js"
 

@@ -8,11 +8,11 @@ import type { Ids } from "@runlease/core"
 import { Effect, Either, Schema } from "effect"
 import { Api } from "../Api.js"
 import { type Answer, Operation, Replies } from "../Api/Exchange.js"
-import type * as Refusal from "../Refusal.js"
+import type * as Refusal from "../contract/Refusal.js"
 import { choice } from "../Wire/Choice.js"
 import * as Caller from "./Caller.js"
-import type { Ports } from "./KnownProjects.js"
-import * as Operations from "./Operations.js"
+import type { Ports } from "./ProjectPortsCache.js"
+import * as WorkerOperations from "./WorkerOperations.js"
 import * as Refusals from "./Refusals.js"
 
 const decode = Schema.decodeUnknownEither(choice("operation", Operation))
@@ -29,18 +29,18 @@ const perform = (
   operation: Operation,
 ): Effect.Effect<unknown, Refusals.PortError> => {
   if (operation.operation === "claim") {
-    return Effect.map(Operations.claim(ports, workerId, operation), (runs) => encodeClaimed({ runs }))
+    return Effect.map(WorkerOperations.claim(ports, workerId, operation), (runs) => encodeClaimed({ runs }))
   }
   const lease = { workerId, runId: operation.run_id, epoch: operation.lease_epoch ?? null }
   switch (operation.operation) {
     case "append":
-      return Operations.append(ports, lease.runId, operation, lease)
+      return WorkerOperations.append(ports, lease.runId, operation, lease)
     case "complete":
-      return Operations.complete(ports, lease, operation)
+      return WorkerOperations.complete(ports, lease, operation)
     case "release":
-      return Operations.release(ports, lease, operation)
+      return WorkerOperations.release(ports, lease, operation)
     case "suspend":
-      return Operations.suspend(ports, lease, operation)
+      return WorkerOperations.suspend(ports, lease, operation)
   }
 }
 

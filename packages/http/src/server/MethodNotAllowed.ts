@@ -6,7 +6,7 @@
 import { HttpApi, HttpLayerRouter } from "@effect/platform"
 import { Effect } from "effect"
 import { Api } from "../Api.js"
-import * as Refusal from "../Refusal.js"
+import * as Refusal from "../contract/Refusal.js"
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 

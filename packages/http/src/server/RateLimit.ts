@@ -5,8 +5,8 @@
  */
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
-import { callerOf } from "../Principal.js"
-import type * as Refusal from "../Refusal.js"
+import { callerOf } from "../contract/Principal.js"
+import type * as Refusal from "../contract/Refusal.js"
 import * as Buckets from "./Buckets.js"
 import * as Refusals from "./Refusals.js"
 

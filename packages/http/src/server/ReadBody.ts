@@ -5,9 +5,9 @@
  */
 import { HttpServerRequest } from "@effect/platform"
 import { Clock, Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { JsonBody, maxBytes, maxDepth } from "../Body.js"
-import { callerOf, CurrentPrincipal } from "../Principal.js"
-import * as Refusal from "../Refusal.js"
+import { JsonBody, maxBytes, maxDepth } from "../contract/Body.js"
+import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
 import { BodyBudget, type Taker } from "./BodyBudget.js"
 import * as JsonMeasure from "./JsonMeasure.js"
 

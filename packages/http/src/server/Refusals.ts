@@ -15,8 +15,8 @@ import type {
   WorkerRegistry,
 } from "@runlease/core"
 import { Cause, Effect, Match, Option, ParseResult, Predicate } from "effect"
-import * as Refusal from "../Refusal.js"
-import * as Strict from "../Strict.js"
+import * as Refusal from "../contract/Refusal.js"
+import * as Strict from "../contract/Strict.js"
 
 /** What the ports can fail with. */
 export type PortError =

@@ -7,9 +7,9 @@
 import { HttpServerRequest } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer, Option, Random } from "effect"
-import { Authentication } from "../Authentication.js"
-import { callerOf, CurrentPrincipal } from "../Principal.js"
-import type { Refusal } from "../Refusal.js"
+import { Authentication } from "../contract/Authentication.js"
+import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
+import type { Refusal } from "../contract/Refusal.js"
 import { unauthorized } from "./Authenticate.js"
 
 type Request = CurrentPrincipal | HttpServerRequest.HttpServerRequest

@@ -5,7 +5,7 @@
  */
 import { AgentEvent, type ControlPlaneUnavailable, Run, type RunLog } from "@runlease/core"
 import { Chunk, type Context, Effect, Stream } from "effect"
-import * as AgUiView from "../AgUiView.js"
+import * as AgUiView from "../agui/AgUiView.js"
 import * as OlderForm from "../agui/OlderForm.js"
 import * as EventStream from "./EventStream.js"
 

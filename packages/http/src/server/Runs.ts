@@ -1,7 +1,7 @@
 import { HttpApiBuilder } from "@effect/platform"
 import {
   Access,
-  Append,
+  AppendRules,
   ControlEvents,
   ControlPlane,
   type Ids,
@@ -13,14 +13,14 @@ import {
 import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
-import * as Refusal from "../Refusal.js"
+import * as Refusal from "../contract/Refusal.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import * as Caller from "./Caller.js"
-import { Closing } from "./Closing.js"
-import type { Ports } from "./KnownProjects.js"
-import * as Operations from "./Operations.js"
+import { Closing } from "./Shutdown.js"
+import type { Ports } from "./ProjectPortsCache.js"
+import * as WorkerOperations from "./WorkerOperations.js"
 import * as Refusals from "./Refusals.js"
 import { Revocation } from "./Revocation.js"
 import * as RunStream from "./RunStream.js"
@@ -40,7 +40,7 @@ interface LogPage {
 const fitting = (entries: ReadonlyArray<RunLog.LogEntry>): number => {
   let bytes = 0
   const over = entries.findIndex(({ event }) => {
-    bytes += Append.sizeOf(event) + RunLog.entryBytes
+    bytes += AppendRules.sizeOf(event) + RunLog.entryBytes
     return bytes > RunLog.maxReadBytes
   })
   return over < 0 ? entries.length : Math.max(1, over)
@@ -185,7 +185,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const fence = yield* Caller.fence(ports, path.run_id, headers)
           const { completed, run } = yield* Context.get(ports, Runs.Runs).complete(
             path.run_id,
-            Operations.outcomeOf(payload),
+            WorkerOperations.outcomeOf(payload),
             fence,
           )
           return { completed, run: CanonicalRun.fromRun(run) }

@@ -1,12 +1,12 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Answers, Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
+import { ResumeRules, Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
 import { Context, Effect, Predicate, Stream } from "effect"
 import { Api } from "../Api.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
-import * as AgUiView from "../AgUiView.js"
-import { callerOf, CurrentPrincipal } from "../Principal.js"
-import * as Refusal from "../Refusal.js"
+import * as AgUiView from "../agui/AgUiView.js"
+import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
 import type { ThreadStatus, ThreadView } from "../Wire/ThreadView.js"
 import * as Follow from "./agui/Follow.js"
 import * as History from "./agui/History.js"
@@ -49,7 +49,7 @@ const toldInterrupts = (interrupts: ReadonlyArray<Interrupt.Interrupt>): ThreadV
 
 /** What a run waits for: interrupts as a client takes them, and calls of the client's own tools. */
 const waitOf = (run: Run.Run | undefined): Pick<ThreadView, "interrupts" | "pendingToolCallIds"> => {
-  const open = run?.waiting == null ? [] : Answers.open(run.waiting)
+  const open = run?.waiting == null ? [] : ResumeRules.open(run.waiting)
   return {
     interrupts: toldInterrupts(open.filter(({ clientTool }) => clientTool !== true)),
     pendingToolCallIds: open.flatMap(({ clientTool, id, toolCallId }) =>

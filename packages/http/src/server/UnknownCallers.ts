@@ -9,7 +9,7 @@
 import type { HttpServerRequest } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Clock, Effect, Option } from "effect"
-import type * as Refusal from "../Refusal.js"
+import type * as Refusal from "../contract/Refusal.js"
 import * as Buckets from "./Buckets.js"
 import * as Refusals from "./Refusals.js"
 

@@ -4,9 +4,9 @@ import { Context, Effect, Option, Redacted, Schema, Stream } from "effect"
 import { Api } from "../Api.js"
 import { pageInfo } from "../Wire.js"
 import * as Caller from "./Caller.js"
-import { Closing } from "./Closing.js"
+import { Closing } from "./Shutdown.js"
 import * as EventStream from "./EventStream.js"
-import * as Operations from "./Operations.js"
+import * as WorkerOperations from "./WorkerOperations.js"
 import * as Refusals from "./Refusals.js"
 import { Revocation } from "./Revocation.js"
 
@@ -53,7 +53,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       .handle("claim", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const claiming = closing.unless(Operations.claim(ports, path.worker_id, payload))
+          const claiming = closing.unless(WorkerOperations.claim(ports, path.worker_id, payload))
           const claimed = yield* payload.wait_seconds ? unlessRevoked(claiming) : claiming
           const runs = Option.getOrElse(claimed, () => [])
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }
@@ -65,7 +65,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const [renewal] = yield* Context.get(ports, Leases.Leases).renew({
             workerId: path.worker_id,
             leases: [{ runId: path.run_id, epoch: Caller.epochOf(headers) }],
-            leaseDuration: Operations.leaseOf(payload),
+            leaseDuration: WorkerOperations.leaseOf(payload),
           })
           if (renewal === undefined || renewal._tag === "Lost") return { run: null }
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
@@ -82,7 +82,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const renewals = yield* Context.get(ports, Leases.Leases).renew({
             workerId: path.worker_id,
             leases,
-            leaseDuration: Operations.leaseOf(payload),
+            leaseDuration: WorkerOperations.leaseOf(payload),
           })
           return { leases: renewals.map(toWire) }
         }).pipe(Effect.mapError(Refusals.of)),
@@ -91,14 +91,14 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
           const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
-          return yield* Operations.release(ports, lease, payload)
+          return yield* WorkerOperations.release(ports, lease, payload)
         }).pipe(Effect.mapError(Refusals.of)),
       )
       .handle("suspend", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
           const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
-          return yield* Operations.suspend(ports, lease, payload)
+          return yield* WorkerOperations.suspend(ports, lease, payload)
         }).pipe(Effect.mapError(Refusals.of)),
       )
       .handle("session", ({ headers, path, payload }) =>

@@ -7,7 +7,7 @@ import { EventSchemas } from "@ag-ui/core/schemas"
 import { expect } from "@effect/vitest"
 import type { AgentEvent } from "@runlease/core"
 import { from, lastValueFrom, toArray } from "rxjs"
-import * as AgUiView from "../../src/AgUiView.js"
+import * as AgUiView from "../../src/agui/AgUiView.js"
 
 type Event = AgentEvent.LogEvent
 

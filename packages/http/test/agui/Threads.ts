@@ -7,7 +7,7 @@ import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { call } from "../raw.js"
 import { Served } from "../serving.js"
-import type { Peer } from "../../src/AgUiView.js"
+import type { Peer } from "../../src/agui/AgUiView.js"
 import { peers } from "./Clients.js"
 import {
   connect,

@@ -15,7 +15,7 @@ import {
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Queue, Schedule, Stream } from "effect"
-import { maxBytes } from "../../src/Body.js"
+import { maxBytes } from "../../src/contract/Body.js"
 import { type Call, call } from "../raw.js"
 import { connect, echo, tester, untilStatus, warnings, whole } from "./HttpAgents.js"
 

@@ -6,7 +6,7 @@
  */
 import { Duration, Redacted } from "effect"
 import * as Pg from "pg"
-import type { Options } from "../PostgresPool.js"
+import type { Options } from "./PostgresPool.js"
 
 /** A network that swallows everything is noticed this long after the server should have said that time is up. */
 const silence = Duration.seconds(5)

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Pg from "pg"
-import { storable } from "../dialect/PostgresText.js"
+import { storable } from "./PostgresText.js"
 
 /** How many statements a connection prepares; further ones are parsed each time. */
 const maxPrepared = 500

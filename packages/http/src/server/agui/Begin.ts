@@ -5,9 +5,9 @@
  */
 import { Run, type Runs } from "@runlease/core"
 import { Effect, Option } from "effect"
-import * as Refusal from "../../Refusal.js"
+import * as Refusal from "../../contract/Refusal.js"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
-import type { Ports } from "../KnownProjects.js"
+import type { Ports } from "../ProjectPortsCache.js"
 import * as BusyThread from "./BusyThread.js"
 import * as Input from "./Input.js"
 import * as Resume from "./Resume.js"

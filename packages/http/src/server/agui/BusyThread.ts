@@ -5,8 +5,8 @@
  */
 import { type Ids, type Run, Runs } from "@runlease/core"
 import { Context, Effect } from "effect"
-import * as Refusal from "../../Refusal.js"
-import type { Ports } from "../KnownProjects.js"
+import * as Refusal from "../../contract/Refusal.js"
+import type { Ports } from "../ProjectPortsCache.js"
 import * as History from "./History.js"
 import type * as Thread from "./Thread.js"
 

@@ -5,9 +5,9 @@
  */
 import { type Ids, RunLog, Runs } from "@runlease/core"
 import { Chunk, Context, Effect, Option, Schedule, Stream } from "effect"
-import { Closing } from "../Closing.js"
+import { Closing } from "../Shutdown.js"
 import * as EventStream from "../EventStream.js"
-import type { Ports } from "../KnownProjects.js"
+import type { Ports } from "../ProjectPortsCache.js"
 import { Revocation } from "../Revocation.js"
 import type * as RunStream from "../RunStream.js"
 

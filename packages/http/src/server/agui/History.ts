@@ -8,10 +8,10 @@
  */
 import { AgentEvent, AgUiMessages, type Ids, Run, RunLog, Runs } from "@runlease/core"
 import { Array, Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
-import { maxBytes } from "../../Body.js"
+import { maxBytes } from "../../contract/Body.js"
 import * as ThreadFold from "../../agui/ThreadFold.js"
-import * as AgUiView from "../../AgUiView.js"
-import type { Ports } from "../KnownProjects.js"
+import * as AgUiView from "../../agui/AgUiView.js"
+import type { Ports } from "../ProjectPortsCache.js"
 import * as Thread from "./Thread.js"
 
 /** A client sends its messages back as an input, which can be no larger. */

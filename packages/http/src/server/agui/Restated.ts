@@ -9,7 +9,7 @@ import { PROTOCOL_VERSION } from "@ag-ui/core/schemas"
 import type { AgentEvent } from "@runlease/core"
 import * as OlderForm from "../../agui/OlderForm.js"
 import type * as ThreadFold from "../../agui/ThreadFold.js"
-import type * as AgUiView from "../../AgUiView.js"
+import type * as AgUiView from "../../agui/AgUiView.js"
 
 /**
  * Snapshots instead of what was streamed: streamed again, a client would append it to what it has. A state that is too

@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import {
-  Answers,
+  ResumeRules,
   type ControlPlaneUnavailable,
   type FollowUp,
   type Ids,
@@ -17,8 +17,8 @@ import {
   Runs,
 } from "@runlease/core"
 import { Array, Chunk, Context, Effect, Either, Option, Predicate, Stream } from "effect"
-import * as Refusal from "../../Refusal.js"
-import type { Ports } from "../KnownProjects.js"
+import * as Refusal from "../../contract/Refusal.js"
+import type { Ports } from "../ProjectPortsCache.js"
 import * as Thread from "./Thread.js"
 
 const refuse = (detail: string) => Refusal.make(409, "not_waiting", detail, { field: "resume" })
@@ -54,7 +54,7 @@ const namesOf = (answers: ReadonlyArray<Interrupt.Answer>) => answers.map(({ int
 const answersOne =
   ({ results, resume }: FollowUp.FollowUp) =>
   ({ waiting }: Run.Run): boolean => {
-    const open = waiting === null ? [] : Answers.open(waiting)
+    const open = waiting === null ? [] : ResumeRules.open(waiting)
     const isNamed = (interrupt: Interrupt.Interrupt, answers: ReadonlyArray<Interrupt.Answer>) =>
       answers.some(({ interruptId }) => interruptId === interrupt.id || interruptId === interrupt.toolCallId)
     return open.some(

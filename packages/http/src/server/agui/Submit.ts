@@ -6,7 +6,7 @@
 import { type ControlPlaneUnavailable, Conversations, Ids, type Run, Runs } from "@runlease/core"
 import { Context, Effect, Option, Schema } from "effect"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
-import type { Ports } from "../KnownProjects.js"
+import type { Ports } from "../ProjectPortsCache.js"
 import * as Input from "./Input.js"
 import type * as Thread from "./Thread.js"
 

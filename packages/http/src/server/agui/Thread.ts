@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
-import { Answers, Ids, type Run, Runs } from "@runlease/core"
+import { ResumeRules, Ids, type Run, Runs } from "@runlease/core"
 import { Context, Effect, Schema } from "effect"
-import type { Ports } from "../KnownProjects.js"
+import type { Ports } from "../ProjectPortsCache.js"
 
 /** `id` is the client's own. */
 export interface Thread {
@@ -46,7 +46,7 @@ export const make = (projectId: Ids.ProjectId, id: string): Effect.Effect<Thread
 export const questionIds = ({ waiting }: Run.Run): ReadonlyArray<string> =>
   waiting === null
     ? []
-    : Answers.open(waiting).flatMap(({ clientTool, id }) => (clientTool === true ? [] : [id]))
+    : ResumeRules.open(waiting).flatMap(({ clientTool, id }) => (clientTool === true ? [] : [id]))
 
 /** Runs of the thread, newest first. */
 export const runs = (

@@ -1,0 +1,81 @@
+/**
+ * Following a run to its end on the terminal.
+ */
+import { Run, RunLog, Runs } from "@runlease/core"
+import { Console, Effect, FiberHandle, Predicate, Ref, Schedule, Stream } from "effect"
+import { ExitCode, QuietExit } from "../output/ExitCode.js"
+import * as Output from "../output/Output.js"
+import * as RunLines from "../output/RunLines.js"
+import * as Unclaimed from "./Unclaimed.js"
+import * as Waits from "./Waits.js"
+
+const exitCodes: Readonly<Record<Run.TerminalStatus, number>> = {
+  completed: ExitCode.ok,
+  failed: ExitCode.runFailed,
+  cancelled: ExitCode.runCancelled,
+}
+
+const write = (text: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    process.stdout.write(text)
+  })
+
+/** As long as a server that is started again may take. */
+const whileAway = Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(60)))
+
+const interrupts = ({ event }: RunLog.LogEntry): boolean =>
+  event.type === "RUN_FINISHED" &&
+  Predicate.hasProperty(event["outcome"], "type") &&
+  event["outcome"].type === "interrupt"
+
+/**
+ * Shows the events after `after` as they come; the exit code says how the run ended. Says why a run does not begin, and
+ * shows what one that waits asks, which it asks on a terminal. Interrupting it leaves the run alone. A server that goes
+ * away is waited for; that it was there at all is for the caller to know.
+ */
+export const follow = Effect.fnUntraced(function* (options: {
+  readonly runId: Run.Run["runId"]
+  readonly after: number
+  readonly json: boolean
+}) {
+  const log = yield* RunLog.RunLog
+  const runs = yield* Runs.Runs
+  const paint = yield* Output.paint
+  const shown = yield* Ref.make(Run.EventId.make(options.after))
+  const waits = yield* FiberHandle.make()
+  // A question is withdrawn when the run goes on: the answer came from elsewhere, or the wait has ended.
+  const showWait = options.json
+    ? Effect.void
+    : FiberHandle.run(waits, Effect.ignore(Waits.show(options.runId)))
+  yield* Effect.forkScoped(Unclaimed.explain(options.runId))
+  const toTheEnd = Stream.unwrap(
+    Effect.map(Ref.get(shown), (after) => log.follow({ runId: options.runId, after })),
+  ).pipe(
+    Stream.runForEach((entry) =>
+      Effect.zipRight(
+        options.json
+          ? Output.json({ event_id: entry.eventId, event: entry.event })
+          : write(RunLines.ofEvent(entry, paint)),
+        Ref.set(shown, entry.eventId),
+      ).pipe(Effect.zipRight(interrupts(entry) ? showWait : FiberHandle.clear(waits))),
+    ),
+    Effect.zipRight(runs.get(options.runId)),
+  )
+  const before = yield* runs.get(options.runId)
+  if (before.latestEventId <= options.after) yield* showWait
+  const run = yield* toTheEnd.pipe(
+    Effect.retry({
+      schedule: whileAway,
+      while: (error) => error._tag === "ControlPlaneUnavailable" && error.retryable,
+    }),
+    Effect.onInterrupt(() =>
+      Effect.flatMap(Ref.get(shown), (after) =>
+        Console.error(
+          `\nThe run goes on. To follow it again: runlease watch ${options.runId} --after ${after}`,
+        ),
+      ),
+    ),
+  )
+  const exitCode = Run.isTerminal(run.status) ? exitCodes[run.status] : ExitCode.error
+  return exitCode === ExitCode.ok ? undefined : yield* new QuietExit({ exitCode })
+}, Effect.scoped)

@@ -1,0 +1,94 @@
+/**
+ * `runlease keys`: the API keys of a project, for an admin key.
+ */
+import { Args, Command, Options } from "@effect/cli"
+import { Ids } from "@runlease/core"
+import { Console, DateTime, Effect } from "effect"
+import * as ApiClient from "../input/ApiClient.js"
+import * as Describe from "../help/Describe.js"
+import * as Output from "../output/Output.js"
+import * as Settings from "../input/Settings.js"
+import * as PositionalText from "../input/PositionalText.js"
+
+const common = { connection: Settings.connection, json: Settings.json }
+
+const create = Command.make(
+  "create",
+  {
+    ...common,
+    admin: Options.boolean("admin").pipe(
+      Options.withDescription("Let the key manage projects and keys as well"),
+    ),
+    name: PositionalText.make("name", "What the key is for"),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const client = yield* ApiClient.make(options.connection)
+      const { key, token } = yield* client.keys.createKey({
+        path: { project_reference: options.connection.project },
+        payload: { name: options.name, admin: options.admin },
+      })
+      yield* options.json
+        ? Output.json({ id: key.id, name: key.name, admin: key.admin, token })
+        : Console.log(`Key ${key.id}, shown only now:\n  export RUNLEASE_API_KEY=${token}`)
+    }).pipe(ApiClient.speaking(options.connection)),
+).pipe(
+  Describe.command("Create an API key and show it once.", [
+    "runlease keys create ci",
+    "runlease keys create operator --admin",
+  ]),
+)
+
+const list = Command.make("list", common, (options) =>
+  Effect.gen(function* () {
+    const client = yield* ApiClient.make(options.connection)
+    const { data } = yield* client.keys.keys({ path: { project_reference: options.connection.project } })
+    const paint = yield* Output.paint
+    if (options.json) {
+      return yield* Effect.forEach(
+        data,
+        ({ admin, createdAt, id, name, revokedAt }) =>
+          Output.json({ id, name, admin, created_at: createdAt, revoked: revokedAt !== null }),
+        { discard: true },
+      )
+    }
+    yield* Console.log(
+      Output.table(
+        ["KEY", "NAME", "ADMIN", "CREATED", "STATUS"],
+        data.map((key) => [
+          key.id,
+          key.name,
+          key.admin ? "yes" : "no",
+          DateTime.formatIso(key.createdAt).slice(0, 19).replace("T", " "),
+          key.revokedAt === null ? "valid" : "revoked",
+        ]),
+        paint,
+      ),
+    )
+  }).pipe(ApiClient.speaking(options.connection)),
+).pipe(Describe.command("List the project's API keys, never their tokens."))
+
+const revoke = Command.make(
+  "revoke",
+  {
+    ...common,
+    id: PositionalText.make("key-id", "The key's id, as keys list shows it").pipe(Args.withSchema(Ids.KeyId)),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const client = yield* ApiClient.make(options.connection)
+      const { key } = yield* client.keys.revokeKey({
+        path: { project_reference: options.connection.project, key_id: options.id },
+      })
+      yield* options.json ? Output.json({ id: key.id, revoked: true }) : Console.log(`Revoked ${key.id}`)
+    }).pipe(ApiClient.speaking(options.connection)),
+).pipe(
+  Describe.command("Revoke an API key for good, with the tokens of the workers that it registered.", [
+    "runlease keys revoke KEY-ID",
+  ]),
+)
+
+export const command = Command.make("keys").pipe(
+  Describe.command("Manage a project's API keys, with an admin key."),
+  Command.withSubcommands([create, list, revoke]),
+)

@@ -1,0 +1,137 @@
+/**
+ * `runlease resume`: answering what a run waits for.
+ */
+import { Command, Options } from "@effect/cli"
+import { type Ids, type Interrupt, Run, Runs } from "@runlease/core"
+import { Console, Effect, Option, Schema } from "effect"
+import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
+import * as Describe from "../help/Describe.js"
+import * as Output from "../output/Output.js"
+import { runId } from "../input/RunIdArgument.js"
+import * as RunLines from "../output/RunLines.js"
+import * as Settings from "../input/Settings.js"
+
+const decodeJson = Schema.decodeUnknown(Schema.parseJson())
+
+interface Given {
+  readonly approve: boolean
+  readonly deny: boolean
+  readonly error: boolean
+  readonly result: Option.Option<string>
+  readonly text: Option.Option<string>
+}
+
+const choices = "--approve, --deny, --result JSON or --text TEXT"
+
+/** The payload that the flags name, of which there is to be one. */
+const payloadOf = ({ approve, deny, error, result, text }: Given): Effect.Effect<unknown, CommandFailure> => {
+  const given = [
+    ...(approve ? [Effect.succeed({ approved: true })] : []),
+    ...(deny ? [Effect.succeed({ approved: false })] : []),
+    ...Option.toArray(text).map(Effect.succeed),
+    ...Option.toArray(result).map((json) =>
+      Effect.mapError(decodeJson(json), () =>
+        usage(`--result is not JSON: ${json.slice(0, 80)}`, `For plain text say: --text ${quoted(json)}`),
+      ),
+    ),
+  ]
+  const [first, ...others] = given
+  if (first === undefined) return usage("There is no answer", `Give one of ${choices}.`)
+  if (others.length > 0) return usage("There are several answers", `Give only one of ${choices}.`)
+  return error && (approve || deny)
+    ? usage("--error goes with --result or --text", "It says that a tool call failed.")
+    : first
+}
+
+const quoted = (text: string): string => `'${text.slice(0, 80).replaceAll("'", `'\\''`)}'`
+
+/** What is open, as lines to choose from. */
+const openLines = (open: ReadonlyArray<Interrupt.Interrupt>): string =>
+  open
+    .map((interrupt) => `  --interrupt ${quoted(interrupt.id)}  ${RunLines.questionOf(interrupt)}`)
+    .join("\n")
+
+/** The interrupt that is meant where none is named: the only one. */
+const onlyOf = (run: Run.Run): Effect.Effect<string, CommandFailure> => {
+  const open = RunLines.openOf(run)
+  const [first, ...others] = open
+  if (first === undefined) {
+    return new CommandFailure({
+      message: `${run.runId} waits for nothing: it is ${run.status}`,
+      hint: Run.isTerminal(run.status)
+        ? `See what it did with: runlease watch ${run.runId}`
+        : `Follow it with: runlease watch ${run.runId}`,
+      exitCode: ExitCode.error,
+    })
+  }
+  return others.length === 0
+    ? Effect.succeed(first.id)
+    : usage(`${run.runId} waits for ${open.length} answers; say which this is`, openLines(open))
+}
+
+const refused = (runId: Ids.RunId, error: Runs.NotWaiting): CommandFailure =>
+  new CommandFailure({
+    message: error.message,
+    hint: error.answered
+      ? `The first answer stands. See the run with: runlease runs get ${runId}`
+      : `See what it waits for with: runlease runs get ${runId}`,
+    exitCode: ExitCode.error,
+  })
+
+const leftLine = (run: Run.Run): string => {
+  const open = RunLines.openOf(run)
+  return open.length === 0
+    ? `${run.runId} goes on`
+    : `${run.runId} has that answer and waits for ${open.length} more:\n${openLines(open)}`
+}
+
+export const command = Command.make(
+  "resume",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    interrupt: Options.text("interrupt").pipe(
+      // A tool call is named by its own id as well.
+      Options.withAlias("tool-call"),
+      Options.withDescription(
+        "What is answered, by its id or its tool call's; the only one that is open when left out",
+      ),
+      Options.optional,
+    ),
+    approve: Options.boolean("approve").pipe(Options.withDescription('Say yes: {"approved": true}')),
+    deny: Options.boolean("deny").pipe(Options.withDescription('Say no: {"approved": false}')),
+    result: Options.text("result").pipe(
+      Options.withDescription("The answer or the tool call's result, as JSON"),
+      Options.optional,
+    ),
+    text: Options.text("text").pipe(Options.withDescription("The answer, as plain text"), Options.optional),
+    error: Options.boolean("error").pipe(Options.withDescription("The result says that the call failed")),
+    runId,
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const payload = yield* payloadOf(options)
+      const runs = yield* Runs.Runs
+      const interruptId = yield* Option.match(options.interrupt, {
+        onNone: () => Effect.flatMap(runs.get(options.runId), onlyOf),
+        onSome: Effect.succeed,
+      })
+      const answer: Interrupt.Answer = {
+        interruptId,
+        status: "resolved",
+        payload,
+        ...(options.error ? { isError: true } : {}),
+      }
+      const { duplicate, run } = yield* runs
+        .resume(options.runId, [answer])
+        .pipe(Effect.catchTag("NotWaiting", (error) => refused(options.runId, error)))
+      yield* options.json
+        ? Output.json({ accepted: true, duplicate, ...RunLines.toJson(run) })
+        : Console.log(duplicate ? `${run.runId} had that answer` : leftLine(run))
+    }).pipe(Settings.withClient(options.connection)),
+).pipe(
+  Describe.command("Answer what a waiting run asks; runs get shows it.", [
+    "runlease resume my-run --approve",
+    "runlease resume my-run --text 'Use the second one'",
+  ]),
+)

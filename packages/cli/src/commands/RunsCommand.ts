@@ -1,0 +1,151 @@
+/**
+ * `runlease runs`: looking at runs, cancelling and resuming them.
+ */
+import { Command, Options } from "@effect/cli"
+import { Ids, Run, RunLog, Runs } from "@runlease/core"
+import { Chunk, Console, DateTime, Duration, Effect, Option, Stream } from "effect"
+import * as ApiClient from "../input/ApiClient.js"
+import { ExitCode, QuietExit } from "../output/ExitCode.js"
+import * as Flag from "../input/Flag.js"
+import * as Describe from "../help/Describe.js"
+import * as Output from "../output/Output.js"
+import * as ResumeCommand from "./ResumeCommand.js"
+import { runId } from "../input/RunIdArgument.js"
+import * as RunLines from "../output/RunLines.js"
+import * as Settings from "../input/Settings.js"
+
+const common = { connection: Settings.connection, json: Settings.json }
+
+const show = (json: boolean, runs: ReadonlyArray<Run.Run>) =>
+  json
+    ? Effect.forEach(runs, (run) => Output.json(RunLines.toJson(run)), { discard: true })
+    : Effect.flatMap(Output.paint, (paint) =>
+        Console.log(
+          Output.table(
+            RunLines.headings,
+            runs.map((run) => RunLines.toRow(run, paint)),
+            paint,
+          ),
+        ),
+      )
+
+const list = Command.make(
+  "list",
+  {
+    ...common,
+    status: Options.choice("status", Run.RunStatus.literals).pipe(
+      Options.withDescription("Only runs of this status"),
+      Options.optional,
+    ),
+    agent: Options.text("agent").pipe(
+      Options.withSchema(Ids.AgentId),
+      Options.withDescription("Only this agent's runs"),
+      Options.optional,
+    ),
+    limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
+      Options.withDescription("How many, 1 to 100"),
+      Options.withDefault(20),
+    ),
+    cursor: Options.text("cursor").pipe(
+      Options.withDescription("Where the page before ended, as it said"),
+      Options.optional,
+    ),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const page = yield* runs.list({
+        status: Option.getOrUndefined(options.status),
+        agentId: Option.getOrUndefined(options.agent),
+        cursor: Option.getOrUndefined(options.cursor),
+        limit: options.limit,
+      })
+      if (page.items.length === 0 && !options.json) return yield* Console.log("No runs")
+      yield* show(options.json, page.items)
+      if (page.next !== null) yield* Console.error(`More with --cursor ${page.next}`)
+    }).pipe(Settings.withClient(options.connection)),
+).pipe(Describe.command("List runs, newest first.", ["runlease runs list --status failed --agent reviewer"]))
+
+const get = Command.make("get", { ...common, runId }, (options) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs.Runs
+    const run = yield* runs.get(options.runId)
+    const now = yield* DateTime.now
+    yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(RunLines.toText(run, now))
+  }).pipe(Settings.withClient(options.connection)),
+).pipe(Describe.command("Show one run: its holder and for how long, and what it asks while it waits."))
+
+const cancel = Command.make("cancel", { ...common, runId }, (options) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs.Runs
+    const { cancelled, run } = yield* runs.cancel(options.runId)
+    yield* options.json
+      ? Output.json({ cancelled, ...RunLines.toJson(run) })
+      : Console.log(cancelled ? `Cancelled ${run.runId}` : `${run.runId} had ended: ${run.status}`)
+    if (!cancelled) yield* new QuietExit({ exitCode: ExitCode.error })
+  }).pipe(Settings.withClient(options.connection)),
+).pipe(
+  Describe.command(
+    "Cancel a run, also while a worker works on it. Exits with 1 when it had ended already and nothing changed.",
+  ),
+)
+
+const events = Command.make("events", { ...common, runId }, (options) =>
+  Effect.gen(function* () {
+    const log = yield* RunLog.RunLog
+    const paint = yield* Output.paint
+    yield* Stream.paginateChunkEffect(Run.EventId.make(0), (after) =>
+      Effect.map(log.read({ runId: options.runId, after, limit: 1000 }), (entries) => [
+        Chunk.unsafeFromArray(entries),
+        Option.fromNullable(entries.at(-1)?.eventId),
+      ]),
+    ).pipe(
+      Stream.runForEach((entry) =>
+        options.json
+          ? Output.json({ event_id: entry.eventId, event: entry.event })
+          : Console.log(`${paint("dim", String(entry.eventId).padStart(6))}  ${JSON.stringify(entry.event)}`),
+      ),
+    )
+  }).pipe(Settings.withClient(options.connection)),
+).pipe(Describe.command("Print a run's log as it is now."))
+
+const prune = Command.make(
+  "prune",
+  {
+    ...common,
+    olderThan: Flag.duration("older-than", { minimum: "0 seconds", maximum: "36500 days" }).pipe(
+      Options.withDescription("How long ago a run must have finished, such as 30d"),
+    ),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const client = yield* ApiClient.make(options.connection)
+      const path = { project_reference: options.connection.project }
+      const payload = { older_than_seconds: Duration.toSeconds(options.olderThan), limit: 1000 }
+      let total = 0
+      let told = 0
+      let more = true
+      while (more) {
+        const step = yield* client.runs.prune({ path, payload })
+        total += step.pruned
+        more = step.more
+        if (more && total >= told + 1000) {
+          told = total
+          yield* Console.error(`${total} deleted so far`)
+        }
+      }
+      yield* options.json
+        ? Output.json({ pruned: total })
+        : Console.log(total === 1 ? "Deleted 1 run" : `Deleted ${total} runs`)
+    }).pipe(ApiClient.speaking(options.connection)),
+).pipe(
+  Describe.command(
+    "Delete runs that finished long ago, with their logs, and conversations left without runs. Needs an admin key.",
+    ["runlease runs prune --older-than 30d"],
+  ),
+)
+
+export const command = Command.make("runs").pipe(
+  Describe.command("Look at runs, cancel them, answer what they wait for, delete old ones."),
+  Command.withSubcommands([list, get, events, cancel, ResumeCommand.command, prune]),
+)

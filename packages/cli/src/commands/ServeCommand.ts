@@ -1,0 +1,206 @@
+/**
+ * `runlease serve`: the control plane on one machine.
+ */
+import { Command, Options } from "@effect/cli"
+import { FileSystem, HttpServer, Path } from "@effect/platform"
+import { Retention } from "@runlease/core"
+import { Server } from "@runlease/http"
+import { PostgresPool, SqlControlPlane } from "@runlease/sql"
+import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
+import * as CorsOrigins from "../input/CorsOrigins.js"
+import * as Database from "../input/Database.js"
+import { CommandFailure, ExitCode } from "../output/ExitCode.js"
+import * as Flag from "../input/Flag.js"
+import * as Describe from "../help/Describe.js"
+import * as InitialKey from "../input/InitialKey.js"
+import * as HttpListener from "./HttpListener.js"
+import * as Output from "../output/Output.js"
+import * as Settings from "../input/Settings.js"
+
+const host = Options.text("host").pipe(
+  Options.withDescription("The address to listen on"),
+  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_HOST")),
+  Options.withDefault("127.0.0.1"),
+)
+
+const port = Flag.whole("port", { minimum: 0, maximum: 65_535, setting: "RUNLEASE_PORT" }).pipe(
+  Options.withDescription("The port to listen on, 0 for a free one"),
+  Options.withDefault(4400),
+)
+
+const durable = Options.choice("synchronous", ["normal", "full"]).pipe(
+  Options.withDescription("For SQLite: full also survives a loss of power, and waits for the disk"),
+  Options.withDefault("normal" as const),
+)
+
+const keepFinished = Flag.duration("keep-finished", {
+  minimum: "1 minute",
+  maximum: "36500 days",
+  setting: "RUNLEASE_KEEP_FINISHED",
+}).pipe(
+  Options.withDescription("How long finished runs are kept, such as 30d; for ever when absent"),
+  Options.optional,
+)
+
+const rateLimit = Flag.whole("rate-limit", {
+  minimum: 0,
+  maximum: 1_000_000,
+  setting: "RUNLEASE_RATE_LIMIT",
+}).pipe(
+  Options.withDescription("Requests a second of each API key and each worker, 0 for no limit"),
+  Options.withDefault(5000),
+)
+
+const bodyMemory = Flag.whole("body-memory", {
+  minimum: 64,
+  maximum: 1_048_576,
+  setting: "RUNLEASE_BODY_MEMORY",
+}).pipe(
+  Options.withDescription("MiB of all request bodies at once, a quarter for each key and worker"),
+  Options.withDefault(256),
+)
+
+/** Makes the folder that a file is in, for its owner alone. */
+const makeFolder = Effect.fnUntraced(function* (filename: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* Effect.mapError(
+    fs.makeDirectory(path.dirname(path.resolve(filename)), { recursive: true, mode: 0o700 }),
+    (error) =>
+      new CommandFailure({
+        message: `The folder of ${filename} cannot be made: ${error.message}`,
+        hint: "Name a file in a folder that you may write to with --database sqlite:PATH.",
+        exitCode: ExitCode.unavailable,
+      }),
+  )
+})
+
+/** The control plane on the database; `synchronous` is for a file. */
+const controlPlane = (database: Database.Sqlite | Database.Postgres, synchronous: "normal" | "full") =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
+      if (database._tag === "Postgres") {
+        const { shown, url } = database
+        const limits = yield* PostgresPool.limits
+        return yield* Effect.catchTag(
+          Layer.build(SqlControlPlane.layerPostgres({ url, ...limits })),
+          "ControlPlaneUnavailable",
+          ({ message }) =>
+            new CommandFailure({
+              message: `${message} (${shown})`,
+              hint: "Check that PostgreSQL runs there and that --database or RUNLEASE_DATABASE names it.",
+              exitCode: ExitCode.unavailable,
+            }),
+        )
+      }
+      const { filename } = database
+      yield* makeFolder(filename)
+      return yield* Layer.build(SqlControlPlane.layerSqlite({ filename, synchronous }))
+    }),
+  )
+
+/** The flag that lets a command on this machine reach the server, where it would look elsewhere without it. */
+const urlFlag = (url: string): string => {
+  const reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+  return reachable === Settings.defaultUrl ? "" : ` --url ${reachable}`
+}
+
+const urlOf = (address: HttpServer.Address): string =>
+  address._tag === "TcpAddress"
+    ? `http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`
+    : address.path
+
+/** Says where the server is, and shows `key`, which is new. */
+const announce = (
+  options: { readonly json: boolean; readonly database: string },
+  key: Option.Option<Redacted.Redacted>,
+) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const { address } = yield* HttpServer.HttpServer
+      const url = urlOf(address)
+      if (options.json) {
+        return yield* Output.json({
+          url,
+          database: options.database,
+          ...(Option.isSome(key) ? { api_key: Redacted.value(key.value) } : {}),
+        })
+      }
+      const paint = yield* Output.paint
+      yield* Console.log(
+        [
+          `${paint("bold", "Runlease")} listens on ${paint("cyan", url)}`,
+          `  database  ${options.database}`,
+          `  API docs  ${url}/docs`,
+          ...(Option.isSome(key)
+            ? [
+                "",
+                "The first API key of project default, shown only now:",
+                `  export RUNLEASE_API_KEY=${Redacted.value(key.value)}`,
+              ]
+            : []),
+          "",
+          "Next, in other terminals:",
+          `  runlease worker${urlFlag(url)} --command printenv -- RUNLEASE_PROMPT`,
+          `  runlease submit${urlFlag(url)} --agent echo --watch hello`,
+        ].join("\n"),
+      )
+    }),
+  )
+
+export const command = Command.make(
+  "serve",
+  {
+    host,
+    port,
+    database: Database.option,
+    synchronous: durable,
+    keepFinished,
+    rateLimit,
+    bodyMemory,
+    corsOrigins: CorsOrigins.option,
+    json: Settings.json,
+  },
+  Effect.fnUntraced(function* (options) {
+    const database = yield* Database.parse(options.database)
+    const listening = HttpListener.layer(options).pipe(
+      Layer.mapError(
+        (error) =>
+          new CommandFailure({
+            message: `Cannot listen on ${options.host}:${options.port}: ${String(error.cause instanceof Error ? error.cause.message : error.cause)}`,
+            hint: "Choose another with --port, or --port 0 for a free one.",
+            exitCode: ExitCode.error,
+          }),
+      ),
+    )
+    const server = Server.layerWith({
+      rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
+      bodyMemory: options.bodyMemory * 1024 * 1024,
+      corsOrigins: options.corsOrigins,
+    })
+    const retention = Option.match(options.keepFinished, {
+      onNone: () => Layer.empty,
+      onSome: (time) => Retention.layer({ keepFinished: time }),
+    })
+    // It serves once its key is stored, and says so once it serves.
+    const serving = Layer.unwrapEffect(
+      Effect.map(InitialKey.make, (key) =>
+        announce({ json: options.json, database: database.shown }, key).pipe(Layer.provideMerge(server)),
+      ),
+    )
+    yield* Layer.merge(serving, retention).pipe(
+      Layer.provide(controlPlane(database, options.synchronous)),
+      Layer.provide(listening),
+      Layer.launch,
+    )
+  }),
+).pipe(
+  Describe.command(
+    "Run the control plane: the HTTP API over runs in one SQLite file, or in a PostgreSQL database that any number of servers share. RUNLEASE_API_KEY sets the first key of project default; without it one is made and shown once. SIGTERM ends the server gracefully.",
+    [
+      "runlease serve",
+      "runlease serve --port 4400 --database sqlite:.runlease/runlease.sqlite",
+      "RUNLEASE_DATABASE=postgres://me:secret@host/runlease runlease serve",
+    ],
+  ),
+)

@@ -1,0 +1,181 @@
+/**
+ * `runlease submit`: one run from text, a file or stdin, or many from JSON lines.
+ */
+import { Args, Command, Options } from "@effect/cli"
+import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { Clock, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
+import { readFile } from "node:fs/promises"
+import { text as readAll } from "node:stream/consumers"
+import { type CommandFailure, usage } from "../output/ExitCode.js"
+import * as Flag from "../input/Flag.js"
+import { follow } from "./Follow.js"
+import * as Describe from "../help/Describe.js"
+import * as Output from "../output/Output.js"
+import * as RunLines from "../output/RunLines.js"
+import * as Settings from "../input/Settings.js"
+import * as SubmissionLines from "../input/SubmissionLines.js"
+import * as PositionalText from "../input/PositionalText.js"
+
+/** How many of many are on their way at once. */
+const inFlight = 16
+
+const options = {
+  connection: Settings.connection,
+  agent: Options.text("agent").pipe(
+    Options.withSchema(Ids.AgentId),
+    Options.withDescription("Which agent the run is for"),
+    Options.optional,
+  ),
+  file: Options.text("file").pipe(
+    Options.withDescription("Read the text from this file; - is stdin"),
+    Options.optional,
+  ),
+  jsonl: Options.text("jsonl").pipe(
+    Options.withDescription(
+      "Submit many from this file: a JSON object a line with text, agent, public_id, …; - is stdin",
+    ),
+    Options.optional,
+  ),
+  id: Options.text("id").pipe(
+    Options.withSchema(Ids.RunId),
+    Options.withDescription("The run's id; submitting it again with the same request changes nothing"),
+    Options.optional,
+  ),
+  conversation: Options.text("conversation").pipe(
+    Options.withSchema(Ids.ConversationId),
+    Options.withDescription("The conversation it belongs to; a new one when absent"),
+    Options.optional,
+  ),
+  priority: Flag.whole("priority", { minimum: -1000, maximum: 1000 }).pipe(
+    Options.withDescription("-1000 to 1000, higher first"),
+    Options.optional,
+  ),
+  maxAttempts: Flag.whole("max-attempts", { minimum: 1, maximum: 100 }).pipe(
+    Options.withDescription("How many attempts it has, 1 to 100"),
+    Options.optional,
+  ),
+  availableIn: Flag.duration("available-in", { minimum: 0, maximum: "3650 days" }).pipe(
+    Options.withDescription("How long until it may be claimed"),
+    Options.optional,
+  ),
+  kind: Options.text("kind").pipe(
+    Options.withDescription("Only for workers of this implementation kind"),
+    Options.optional,
+  ),
+  key: Options.text("key").pipe(
+    Options.withDescription("Only for the worker with this key"),
+    Options.optional,
+  ),
+  watch: Options.boolean("watch").pipe(
+    Options.withDescription("Follow it, as runlease watch does; the exit code says how it ended"),
+  ),
+  json: Settings.json,
+  text: Args.optional(
+    PositionalText.make(
+      "text",
+      "What to say to the agent; - reads stdin; a text that begins with a dash goes after --",
+    ),
+  ),
+}
+
+type Parsed = Command.Command.ParseConfig<typeof options>
+
+const read = (file: string): Effect.Effect<string, CommandFailure> =>
+  Effect.tryPromise({
+    try: () => (file === "-" ? readAll(process.stdin) : readFile(file, "utf8")),
+    catch: (error) =>
+      usage(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`),
+  })
+
+const sourceOf = (parsed: Parsed): Effect.Effect<string, CommandFailure> => {
+  if (Option.isSome(parsed.file) && Option.isSome(parsed.text)) {
+    return Effect.fail(usage("Both a text and --file were given"))
+  }
+  if (Option.isSome(parsed.file)) return read(parsed.file.value)
+  return Option.match(parsed.text, {
+    onNone: () =>
+      Effect.fail(usage("There is no text to submit", "Give a TEXT, --file FILE, or - for stdin.")),
+    onSome: (text) => (text === "-" ? read("-") : Effect.succeed(text)),
+  })
+}
+
+/** An option as a field that is there or not. */
+const field = <K extends string, A>(name: K, value: Option.Option<A>) =>
+  Option.match(value, { onNone: () => ({}), onSome: (some) => ({ [name]: some }) as { [_ in K]: A } })
+
+const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) {
+  const agentId = yield* Option.match(parsed.agent, {
+    onNone: () => Effect.fail(usage("No agent was named", "Name it with --agent ID.")),
+    onSome: Effect.succeed,
+  })
+  const now = yield* Clock.currentTimeMillis
+  const submission: Runs.Submission = {
+    agentId,
+    snapshot: RequestSnapshot.fromText(text),
+    ...field("publicId", parsed.id),
+    ...field("conversationId", parsed.conversation),
+    ...field("priority", parsed.priority),
+    ...field("maxAttempts", parsed.maxAttempts),
+    ...field("implementationKind", parsed.kind),
+    ...field("workerKey", parsed.key),
+    ...field(
+      "availableAt",
+      Option.map(parsed.availableIn, (wait) => DateTime.unsafeMake(now + Duration.toMillis(wait))),
+    ),
+  }
+  return submission
+})
+
+/** A submission goes to the project of its key. This fails when the connection names another project. */
+const checkProject = Effect.flatMap(Runs.Runs, (runs) => runs.list({ limit: 1 }))
+
+const one = Effect.fnUntraced(function* (parsed: Parsed) {
+  const runs = yield* Runs.Runs
+  const submission = yield* submissionOf(parsed, yield* sourceOf(parsed))
+  yield* checkProject
+  const { duplicate, run } = yield* runs.submit(submission)
+  if (parsed.json) yield* Output.json({ duplicate, ...RunLines.toJson(run) })
+  else yield* Console.log(run.runId)
+  if (parsed.watch) yield* follow({ runId: run.runId, after: 0, json: parsed.json })
+})
+
+const many = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
+  const runs = yield* Runs.Runs
+  const submissions = yield* SubmissionLines.parse(yield* read(file), Option.getOrUndefined(parsed.agent))
+  yield* checkProject
+  const sent = yield* Ref.make(0)
+  const terminal = process.stderr.isTTY === true
+  yield* Effect.forEach(
+    submissions,
+    (submission) =>
+      Effect.gen(function* () {
+        const { duplicate, run } = yield* runs.submit(submission)
+        yield* parsed.json ? Output.json({ duplicate, ...RunLines.toJson(run) }) : Console.log(run.runId)
+        const count = yield* Ref.updateAndGet(sent, (n) => n + 1)
+        if (terminal) process.stderr.write(`\r${count} of ${submissions.length} submitted`)
+      }),
+    { concurrency: inFlight, discard: true },
+  ).pipe(
+    Effect.onError(() =>
+      Effect.flatMap(Ref.get(sent), (count) =>
+        Console.error(
+          `${count} of ${submissions.length} were submitted. Runs with a public_id can be submitted again safely.`,
+        ),
+      ),
+    ),
+  )
+  if (terminal) process.stderr.write("\n")
+})
+
+export const command = Command.make("submit", options, (parsed) =>
+  Option.match(parsed.jsonl, {
+    onNone: () => one(parsed),
+    onSome: (file) => many(parsed, file),
+  }).pipe(Settings.withClient(parsed.connection)),
+).pipe(
+  Describe.command("Submit a run and print its id.", [
+    "runlease submit --agent echo hello",
+    "git diff | runlease submit --agent reviewer --watch -",
+    "runlease submit --jsonl runs.jsonl",
+  ]),
+)

@@ -1,0 +1,149 @@
+/**
+ * `runlease worker`: claims runs and works on them.
+ */
+import { Command, Options } from "@effect/cli"
+import { type ControlPlane, type Executor, Executors, Worker, type WorkerOptions } from "@runlease/core"
+import { Clock, Console, Duration, Effect, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { hostname } from "node:os"
+import * as ExecutorFlags from "../executors/ExecutorFlags.js"
+import type { ExecutorLayer } from "../executors/ExecutorFlag.js"
+import * as Flag from "../input/Flag.js"
+import * as Describe from "../help/Describe.js"
+import * as Output from "../output/Output.js"
+import * as ProgramStderr from "../output/ProgramStderr.js"
+import * as Settings from "../input/Settings.js"
+import * as TakeOver from "./TakeOver.js"
+import * as WorkerLines from "../output/WorkerLines.js"
+
+const options = {
+  executor: ExecutorFlags.options,
+  ...Describe.grouped("Claiming", {
+    agent: Options.text("agent").pipe(
+      Options.withDescription("Claim only this agent's runs, repeatable; any agent's when absent"),
+      Options.repeated,
+    ),
+    concurrency: Flag.whole("concurrency", {
+      minimum: 1,
+      maximum: 10_000,
+      setting: "RUNLEASE_CONCURRENCY",
+    }).pipe(Options.withDescription("How many runs to work on at once"), Options.withDefault(10)),
+    lease: Flag.duration("lease", {
+      minimum: "5 seconds",
+      maximum: "300 seconds",
+      setting: "RUNLEASE_LEASE",
+    }).pipe(
+      Options.withDescription("How long a lease lasts, 5s to 300s: what a crash costs at most"),
+      Options.withDefault(Duration.seconds(60)),
+    ),
+    timeout: Flag.duration("timeout", { minimum: "1 millis", maximum: "30 days" }).pipe(
+      Options.withDescription("Fail a run that takes longer than this; no limit when absent"),
+      Options.optional,
+    ),
+    drainTimeout: Flag.duration("drain-timeout", { minimum: 0, maximum: "1 days" }).pipe(
+      Options.withDescription("How long runs may go on after SIGTERM before they are handed back"),
+      Options.withDefault(Duration.seconds(10)),
+    ),
+  }),
+  ...Describe.grouped("This worker", {
+    kind: Options.text("kind").pipe(
+      Options.withDescription("This worker's implementation kind; runs may ask for one"),
+      Options.withDefault("runlease"),
+    ),
+    key: Options.text("key").pipe(
+      Options.withDescription("This worker's key, kept over restarts; host and process when absent"),
+      Options.optional,
+    ),
+    takeOver: Options.boolean("take-over").pipe(
+      Options.withDescription("Start with --key although a worker with that key lives, which evicts it"),
+    ),
+    name: Options.text("name").pipe(Options.withDescription("A name for people"), Options.optional),
+    json: Settings.json,
+  }),
+  connection: Settings.connection,
+  rest: ExecutorFlags.args,
+}
+
+const withTimeout = (executor: ExecutorLayer, timeout: Option.Option<Duration.Duration>): ExecutorLayer =>
+  Option.match(timeout, {
+    onNone: () => executor,
+    onSome: (limit) =>
+      Layer.unwrapEffect(
+        Effect.map(Executors.current, (execute) => Executors.layerWith(Executors.timeout(limit)(execute))),
+      ).pipe(Layer.provide(executor)),
+  })
+
+/** The shape of a worker key leaves no room for other characters. */
+const processKey = Effect.sync(() =>
+  `${hostname().replaceAll(/[^a-zA-Z0-9_.:-]/g, "-")}:${process.pid}`.slice(-128),
+)
+
+/** Starts a worker, tells what it does until it ends, and drains it when interrupted. */
+const work = (
+  workerOptions: WorkerOptions.WorkerOptions,
+  tell: (fields: Parameters<typeof WorkerLines.toJson>[0]) => Effect.Effect<void>,
+): Effect.Effect<never, Worker.WorkerError, Executor.Executor | ControlPlane.ProjectPorts> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const life = yield* Scope.make()
+      const worker = yield* Scope.extend(Worker.make(workerOptions), life)
+      const telling = yield* Effect.forkScoped(Stream.runForEach(worker.events, tell))
+      // The drain is told too, so the telling ends after it.
+      return yield* Effect.onExit(worker.failed, (exit) =>
+        Effect.zipRight(Scope.close(life, exit), Fiber.await(telling)),
+      )
+    }),
+  )
+
+export const command = Command.make(
+  "worker",
+  options,
+  Effect.fnUntraced(function* (parsed) {
+    const executor = withTimeout(
+      yield* ExecutorFlags.executorOf(parsed.executor, parsed.rest),
+      parsed.timeout,
+    )
+    const paint = yield* Output.paint
+    const lineOf = (time: Date, text: string, fields: Record<string, unknown>) =>
+      parsed.json
+        ? JSON.stringify({ time: time.toISOString(), ...fields })
+        : `${paint("dim", time.toTimeString().slice(0, 8))}  ${text}`
+    const tell = (event: Parameters<typeof WorkerLines.toJson>[0]) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Console.log(lineOf(new Date(now), WorkerLines.toText(event, paint), WorkerLines.toJson(event))),
+      )
+    const workerOptions: WorkerOptions.WorkerOptions = {
+      implementationKind: parsed.kind,
+      workerKey: Option.getOrElse(parsed.key, () => undefined) ?? (yield* processKey),
+      displayName: Option.getOrUndefined(parsed.name),
+      concurrency: parsed.concurrency,
+      agentIds: parsed.agent,
+      leaseDuration: parsed.lease,
+      drainTimeout: parsed.drainTimeout,
+      // The program has its own grace; what ends it needs a moment more.
+      interruptGrace: Duration.sum(parsed.executor.grace, "2 seconds"),
+    }
+    const unlessLiving =
+      Option.isSome(parsed.key) && !parsed.takeOver
+        ? TakeOver.refuse(parsed.kind, parsed.key.value)
+        : Effect.void
+    return yield* Effect.zipRight(unlessLiving, work(workerOptions, tell)).pipe(
+      Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
+      Effect.retry({ while: (error) => error._tag === "WorkerNotFound" }),
+      Effect.provide(executor),
+      Effect.provide(Settings.client(parsed.connection)),
+      ProgramStderr.printed((line) =>
+        lineOf(line.time, WorkerLines.ofStderr(line, paint), WorkerLines.ofStderrJson(line)),
+      ),
+    )
+  }),
+).pipe(
+  Describe.command(
+    "Claim runs and work on them until SIGTERM, which lets runs finish for a while and hands back the rest. Give one of --command, --module, --model, --acp and --ag-ui.",
+    [
+      "runlease worker --command ./agent.sh",
+      "runlease worker --command python3 -- agent.py --fast",
+      "runlease worker --module ./my-worker.ts --agent echo",
+      'runlease worker --acp "opencode acp" --worktree-of .',
+    ],
+  ),
+)

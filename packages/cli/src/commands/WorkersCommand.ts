@@ -1,0 +1,105 @@
+/**
+ * `runlease workers`: who is registered, and the end of their tokens.
+ */
+import { Args, Command } from "@effect/cli"
+import { Ids, WorkerRegistry, WorkerState } from "@runlease/core"
+import { Console, DateTime, Effect } from "effect"
+import * as ApiClient from "../input/ApiClient.js"
+import * as Describe from "../help/Describe.js"
+import * as Output from "../output/Output.js"
+import * as Settings from "../input/Settings.js"
+import * as WorkerLines from "../output/WorkerLines.js"
+import * as PositionalText from "../input/PositionalText.js"
+
+const instant = (value: DateTime.Utc | null) => (value === null ? null : DateTime.formatIso(value))
+
+const colours: Readonly<Record<WorkerState.WorkerState, Parameters<Output.Paint>[0]>> = {
+  working: "green",
+  idle: "cyan",
+  draining: "yellow",
+  silent: "red",
+  gone: "dim",
+}
+
+const list = Command.make("list", { connection: Settings.connection, json: Settings.json }, (options) =>
+  Effect.gen(function* () {
+    const registry = yield* WorkerRegistry.WorkerRegistry
+    const { items } = yield* registry.list({ limit: 100 })
+    const paint = yield* Output.paint
+    const now = yield* DateTime.now
+    if (options.json) {
+      return yield* Effect.forEach(
+        items,
+        (worker) =>
+          Output.json({
+            worker_id: worker.id,
+            implementation_kind: worker.implementationKind,
+            worker_key: worker.workerKey,
+            display_name: worker.displayName,
+            status: worker.status,
+            state: WorkerState.of(worker, now),
+            in_flight: worker.inFlight,
+            last_heartbeat_at: instant(worker.lastHeartbeatAt),
+            last_contact_at: instant(WorkerState.lastContact(worker)),
+          }),
+        { discard: true },
+      )
+    }
+    if (items.length === 0) return yield* Console.log("No workers")
+    yield* Console.log(
+      Output.table(
+        ["WORKER", "KIND", "KEY", "NAME", "STATE", "RUNS", "LAST CONTACT"],
+        items.map((worker) => {
+          const state = WorkerState.of(worker, now)
+          return [
+            worker.id,
+            worker.implementationKind,
+            worker.workerKey,
+            worker.displayName ?? "",
+            // Padded before it is painted: a table counts what a terminal does not show.
+            paint(colours[state], state.padEnd(8)),
+            worker.inFlight === null ? "" : String(worker.inFlight),
+            WorkerLines.contact(worker, now),
+          ]
+        }),
+        paint,
+      ),
+    )
+  }).pipe(Settings.withClient(options.connection)),
+).pipe(
+  Describe.command(
+    "List the project's workers, newest heartbeat first, at most 100. A worker is working, idle, draining, silent (no contact for 75 s) or gone (ended, or no contact for 5 min).",
+  ),
+)
+
+const revoke = Command.make(
+  "revoke",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    id: PositionalText.make("worker-id", "The worker's id, as workers list shows it").pipe(
+      Args.withSchema(Ids.WorkerId),
+    ),
+  },
+  ({ connection, id, json }) =>
+    Effect.gen(function* () {
+      const client = yield* ApiClient.make(connection)
+      const { revoked } = yield* client.workers.revokeTokens({ path: { worker_id: id } })
+      if (json) return yield* Output.json({ worker_id: id, revoked })
+      yield* Console.log(
+        revoked === 0
+          ? `Worker ${id} has no valid token`
+          : `Revoked the tokens of worker ${id}; its runs go to others when their leases lapse`,
+      )
+    }).pipe(ApiClient.speaking(connection)),
+).pipe(
+  Describe.command(
+    "Revoke the tokens of a worker, which stops it. To keep it from registering again, revoke its API key too.",
+    ["runlease workers revoke WORKER-ID"],
+  ),
+)
+
+export const command = Command.make("workers").pipe(
+  Describe.command("Look at the project's workers, and stop them."),
+  Command.withSubcommands([list, revoke]),
+)

@@ -1,0 +1,117 @@
+/**
+ * The one way of working on runs that the flags choose.
+ */
+import { Args, type Command, Options } from "@effect/cli"
+import { Duration, Effect, HashMap, Option } from "effect"
+import { type CommandFailure, usage } from "../output/ExitCode.js"
+import * as Flag from "../input/Flag.js"
+import * as Describe from "../help/Describe.js"
+import * as Acp from "./Acp.js"
+import * as AgUi from "./AgUi.js"
+import * as Model from "./Model.js"
+import * as Module from "./Module.js"
+import * as Program from "./Program.js"
+import * as ExecutorFlag from "./ExecutorFlag.js"
+
+/** For the processes that a worker starts, whichever way starts them. */
+const processes = Describe.grouped("The process of a program or a coding agent", {
+  env: Options.keyValueMap("env").pipe(
+    Options.withDescription("A variable for it, repeatable"),
+    Options.optional,
+  ),
+  passEnv: Options.text("pass-env").pipe(
+    Options.withDescription("A variable of this environment that it sees as well, repeatable"),
+    Options.repeated,
+  ),
+  workRoot: Options.text("work-root").pipe(
+    Options.withDescription("The folder under which each run has its working folder"),
+    Options.optional,
+  ),
+})
+
+export const options = {
+  program: Program.way.options,
+  module: Module.way.options,
+  model: Model.way.options,
+  acp: Acp.way.options,
+  agUi: AgUi.way.options,
+  processes,
+  grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
+    Options.withDescription("The time between TERM and KILL when it is interrupted"),
+    Options.withDefault(Duration.seconds(5)),
+    Describe.inGroup("The process of a program or a coding agent"),
+  ),
+}
+
+export const args = Args.text({ name: "argument" }).pipe(
+  Args.withDescription("Arguments of the program, after --"),
+  Args.repeated,
+)
+
+type Parsed = Command.Command.ParseConfig<typeof options>
+
+const list = new Intl.ListFormat("en", { type: "conjunction" })
+const choices = new Intl.ListFormat("en", { type: "disjunction" })
+
+/**
+ * The executor that the flags describe; `rest` are the arguments after `--`. Exactly one way is chosen, and no flag is
+ * given that says nothing of it.
+ */
+export const executorOf = (
+  parsed: Parsed,
+  rest: ReadonlyArray<string>,
+): Effect.Effect<ExecutorFlag.ExecutorLayer, CommandFailure> => {
+  const { env, passEnv, workRoot } = parsed.processes
+  const shared: ExecutorFlag.Processes = {
+    rest,
+    env: Option.match(env, {
+      onNone: () => ({}),
+      onSome: (variables) => Object.fromEntries(HashMap.toEntries(variables)),
+    }),
+    passEnv,
+    workRoot: Option.getOrUndefined(workRoot),
+    grace: parsed.grace,
+  }
+  const candidates = [
+    Program.way.read(parsed.program, shared),
+    Module.way.read(parsed.module, shared),
+    Model.way.read(parsed.model, shared),
+    Acp.way.read(parsed.acp, shared),
+    AgUi.way.read(parsed.agUi, shared),
+  ]
+  const chosen = candidates.filter(({ executor }) => Option.isSome(executor))
+  const [first] = chosen
+  if (first === undefined || Option.isNone(first.executor)) {
+    const stray = candidates.find(({ given }) => given.length > 0)
+    const ways = choices.format(candidates.map(({ example, flag }) => `${flag} ${example}`))
+    return Effect.fail(
+      stray === undefined
+        ? usage("Nothing says how to work on a run", `Give ${ways}; see runlease worker --help.`)
+        : usage(
+            `${list.format(stray.given)} goes with ${stray.flag}, which is not given`,
+            `Give ${stray.flag} ${stray.example} as well.`,
+          ),
+    )
+  }
+  if (chosen.length > 1) {
+    const flags = list.format(chosen.map(({ flag }) => flag))
+    return Effect.fail(usage(`${flags} exclude each other`, "A worker works in one way; start one for each."))
+  }
+  const other = candidates.find((candidate) => candidate !== first && candidate.given.length > 0)
+  if (other !== undefined) {
+    return Effect.fail(usage(`${list.format(other.given)} goes with ${other.flag}, not with ${first.flag}`))
+  }
+  const ofProcesses = [
+    ...ExecutorFlag.given(parsed.processes),
+    ...(rest.length > 0 ? [JSON.stringify(rest[0])] : []),
+  ]
+  if (!first.startsProcesses && ofProcesses.length > 0) {
+    const flags = choices.format(
+      candidates.filter(({ startsProcesses }) => startsProcesses).map(({ flag }) => flag),
+    )
+    return Effect.fail(
+      usage(`${list.format(ofProcesses)} is for the process that ${flags} starts; ${first.flag} starts none`),
+    )
+  }
+  return first.executor.value
+}

@@ -1,0 +1,52 @@
+/**
+ * The flag that names where runs are kept.
+ */
+import { Options } from "@effect/cli"
+import { Config, Effect, Redacted } from "effect"
+import { type CommandFailure, usage } from "../output/ExitCode.js"
+
+export interface Sqlite {
+  readonly _tag: "Sqlite"
+  readonly filename: string
+  /** How to name it without what is secret in it. */
+  readonly shown: string
+}
+
+export interface Postgres {
+  readonly _tag: "Postgres"
+  readonly url: Redacted.Redacted
+  readonly shown: string
+}
+
+export const option = Options.text("database").pipe(
+  Options.withDescription("sqlite:PATH or postgres://USER@HOST/NAME"),
+  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_DATABASE")),
+  Options.withDefault("sqlite:.runlease/runlease.sqlite"),
+)
+
+const unknown = (setting: string): CommandFailure =>
+  usage(
+    `The database ${JSON.stringify(setting.replace(/:.*/s, ":…"))} is not one that this version keeps runs in`,
+    "Name a file as sqlite:PATH, such as sqlite:.runlease/runlease.sqlite, or a PostgreSQL database as postgres://USER@HOST/NAME.",
+  )
+
+const postgres = (setting: string): Effect.Effect<Postgres, CommandFailure> =>
+  URL.canParse(setting)
+    ? Effect.sync(() => {
+        const { host, pathname } = new URL(setting)
+        return {
+          _tag: "Postgres",
+          url: Redacted.make(setting),
+          shown: `postgres://${host}${pathname}`,
+        } as const
+      })
+    : Effect.fail(unknown(setting))
+
+/** The database that a setting names. */
+export const parse = (setting: string): Effect.Effect<Sqlite | Postgres, CommandFailure> => {
+  if (/^postgres(ql)?:\/\//.test(setting)) return postgres(setting)
+  const filename = setting.startsWith("sqlite:") ? setting.slice("sqlite:".length) : ""
+  return filename === ""
+    ? Effect.fail(unknown(setting))
+    : Effect.succeed({ _tag: "Sqlite", filename, shown: setting })
+}

@@ -1,0 +1,146 @@
+/**
+ * Where settings come from: a flag, else the environment, else a file.
+ *
+ * The file is `runlease.json` in the working folder, or the one that `--config FILE` names; `SettingsFile` has its keys.
+ */
+import { Options } from "@effect/cli"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { ControlPlaneUnavailable } from "@runlease/core"
+import * as Client from "@runlease/http/Client"
+import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"
+import { readFileSync } from "node:fs"
+import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
+import * as Flag from "./Flag.js"
+import * as Describe from "../help/Describe.js"
+import * as SettingsFile from "./SettingsFile.js"
+
+const defaultFile = "runlease.json"
+
+const readFile = (
+  name: string,
+  required: boolean,
+): Effect.Effect<ReadonlyMap<string, string>, CommandFailure> =>
+  Effect.try({
+    try: () => readFileSync(name, "utf8"),
+    catch: (error) => error as NodeJS.ErrnoException,
+  }).pipe(
+    Effect.matchEffect({
+      onFailure: (error) =>
+        error.code === "ENOENT" && !required
+          ? Effect.succeed(new Map<string, string>())
+          : Effect.fail(usage(`The settings in ${name} cannot be read: ${error.message}`)),
+      onSuccess: (text) => SettingsFile.parse(name, text),
+    }),
+  )
+
+/** Splits `--config FILE` from the other arguments. */
+const configFlag = (args: ReadonlyArray<string>) => {
+  const end = args.indexOf("--")
+  const index = args.findIndex(
+    (arg, at) => (end < 0 || at < end) && (arg === "--config" || arg.startsWith("--config=")),
+  )
+  if (index < 0) return { file: undefined, rest: args }
+  const arg = args[index]!
+  return arg === "--config"
+    ? { file: args[index + 1], rest: args.toSpliced(index, 2) }
+    : { file: arg.slice("--config=".length), rest: args.toSpliced(index, 1) }
+}
+
+/**
+ * The provider of settings that flags fall back to, and the arguments that are left.
+ */
+export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
+  const { file, rest } = configFlag(args)
+  const named = file ?? (yield* Effect.orDie(Config.withDefault(Config.string("RUNLEASE_CONFIG"), "")))
+  const path = named === "" ? defaultFile : named
+  const environment = ConfigProvider.fromEnv()
+  const settings = new Map<string, string>()
+  for (const [key, value] of yield* readFile(path, named !== "")) {
+    const setting = `RUNLEASE_${key.toUpperCase()}`
+    // What the environment says goes first, and with it where that was said.
+    if (yield* Effect.isSuccess(environment.load(Config.string(setting)))) continue
+    settings.set(setting, value).set(Flag.sourceOf(setting), `${key} in ${path}`)
+  }
+  const provider = ConfigProvider.orElse(environment, () => ConfigProvider.fromMap(settings))
+  return { provider, args: rest }
+})
+
+/** Where a command looks for the control plane when no setting names it. */
+export const defaultUrl = "http://127.0.0.1:4400"
+
+const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
+  Options.withDescription("The control plane"),
+  Options.withDefault(defaultUrl),
+)
+
+const apiKey = Options.redacted("api-key").pipe(
+  Options.withDescription("An API key of the project; the variable keeps it off the command line"),
+  Options.withFallbackConfig(Config.redacted("RUNLEASE_API_KEY")),
+  Options.optional,
+)
+
+const project = Options.text("project").pipe(
+  Options.withDescription("The project, by slug or id"),
+  Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_PROJECT")),
+  Options.withDefault("default"),
+)
+
+/** How a command reaches its control plane. */
+export const connection = Describe.inGroup("Control plane")(Options.all({ url, apiKey, project }))
+
+export type Connection = {
+  readonly url: string
+  readonly apiKey: Option.Option<Redacted.Redacted>
+  readonly project: string
+}
+
+/** The key to speak with, which must be there. */
+export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacted, CommandFailure> =>
+  Option.match(settings.apiKey, {
+    onNone: () =>
+      Effect.fail(
+        usage(
+          "No API key was given",
+          "Set RUNLEASE_API_KEY, or api_key in runlease.json; `runlease serve` shows the first key once.",
+        ),
+      ),
+    onSome: Effect.succeed,
+  })
+
+/** The ports over the connection. */
+export const client = (settings: Connection) =>
+  Layer.unwrapEffect(
+    Effect.map(requireKey(settings), (token) =>
+      Client.layer({ baseUrl: settings.url, token, project: settings.project }),
+    ),
+  ).pipe(Layer.provide(NodeHttpClient.layerUndici))
+
+/** The URL without what may be secret in it. */
+const shown = (url: string): string => {
+  const { host, pathname, protocol } = new URL(url)
+  return `${protocol}//${host}${pathname === "/" ? "" : pathname}`
+}
+
+/** How a command says that nobody answers there. */
+export const unreachable = (settings: Connection, message: string): CommandFailure =>
+  new CommandFailure({
+    message: message.includes(new URL(settings.url).origin) ? message : `${message} (${shown(settings.url)})`,
+    hint: "Check that the server runs there; --url or RUNLEASE_URL names another.",
+    exitCode: ExitCode.unavailable,
+  })
+
+/** Gives an effect the ports over the connection; a control plane that does not answer is named. */
+export const withClient =
+  (settings: Connection) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    effect.pipe(
+      Effect.provide(client(settings)),
+      Effect.mapError((error) =>
+        error instanceof ControlPlaneUnavailable.ControlPlaneUnavailable && error.retryable
+          ? unreachable(settings, error.message)
+          : error,
+      ),
+    )
+
+/** JSON lines instead of text for people. */
+export const json = Options.boolean("json").pipe(Options.withDescription("Print JSON lines, for machines"))

@@ -1,0 +1,86 @@
+/**
+ * Submissions as JSON lines: one run a line, checked before the first is sent.
+ */
+import { Ids, RequestSnapshot, Runs } from "@runlease/core"
+import { Strict } from "@runlease/http"
+import { Either, ParseResult, Schema } from "effect"
+import { type CommandFailure, usage } from "../output/ExitCode.js"
+
+/** A line. `text` is short for one user message; `agent` is the command's when absent. */
+const Line = Schema.Struct({
+  agent: Schema.optional(Ids.AgentId),
+  text: Schema.optional(Schema.String),
+  messages: Schema.optional(Schema.Array(RequestSnapshot.SnapshotMessage)),
+  public_id: Schema.optional(Ids.RunId),
+  conversation_id: Schema.optional(Ids.ConversationId),
+  implementation_kind: Schema.optional(Schema.String),
+  worker_key: Schema.optional(Schema.String),
+  priority: Runs.Submission.fields.priority,
+  max_attempts: Runs.Submission.fields.maxAttempts,
+  concurrency_key: Runs.Submission.fields.concurrencyKey,
+})
+
+const decode = Schema.decodeUnknownEither(Schema.parseJson(Line), { onExcessProperty: "error" })
+
+const defined = <A extends Record<string, unknown>>(fields: A) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submission => ({
+  agentId,
+  ...defined({
+    publicId: line.public_id,
+    conversationId: line.conversation_id,
+    implementationKind: line.implementation_kind,
+    workerKey: line.worker_key,
+    priority: line.priority,
+    maxAttempts: line.max_attempts,
+    concurrencyKey: line.concurrency_key,
+    snapshot:
+      line.messages === undefined
+        ? line.text === undefined
+          ? undefined
+          : RequestSnapshot.fromText(line.text)
+        : { ...RequestSnapshot.empty, messages: line.messages },
+  }),
+})
+
+/**
+ * Every submission of the text, or what is wrong with each line that is not one. `agent` is whom lines are for that
+ * do not say.
+ */
+export const parse = (
+  text: string,
+  agent: Ids.AgentId | undefined,
+): Either.Either<ReadonlyArray<Runs.Submission>, CommandFailure> => {
+  const submissions: Array<Runs.Submission> = []
+  const problems: Array<string> = []
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue
+    const where = `line ${index + 1}`
+    const parsed = decode(line)
+    if (Either.isLeft(parsed)) {
+      const [issue] = ParseResult.ArrayFormatter.formatErrorSync(parsed.left)
+      const field = issue!.path.map(String).join(".")
+      problems.push(`${where}: ${field === "" ? "" : `${field}: `}${Strict.sentence(issue!)}`)
+      continue
+    }
+    const agentId = parsed.right.agent ?? agent
+    if (agentId === undefined) problems.push(`${where}: agent: is missing, and --agent was not given`)
+    else submissions.push(submissionOf(parsed.right, agentId))
+  }
+  if (problems.length > 0) {
+    const shown = problems.slice(0, 20)
+    return Either.left(
+      usage(
+        [
+          ...shown,
+          ...(problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : []),
+        ].join("\n"),
+        "Nothing was submitted. Mend these lines and run it again.",
+      ),
+    )
+  }
+  return submissions.length === 0
+    ? Either.left(usage("There is nothing to submit", "Give one JSON object a line."))
+    : Either.right(submissions)
+}

@@ -1,0 +1,36 @@
+/**
+ * What the commands print: lines and tables for people, JSON lines for machines.
+ */
+import { Config, Console, Effect } from "effect"
+import { styleText } from "node:util"
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Styles text, or leaves it as it is where nobody sees colours. */
+export type Paint = (style: Style, text: string) => string
+
+/** Colours on a terminal, unless NO_COLOR is set. */
+export const paint: Effect.Effect<Paint> = Effect.map(
+  Effect.orDie(Config.withDefault(Config.string("NO_COLOR"), "")),
+  (noColor) => (process.stdout.isTTY && noColor === "" ? styleText : (_style, text) => text),
+)
+
+/** One JSON value on a line of its own. */
+export const json = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value))
+
+/** Columns as wide as their widest cell, the last as it is. */
+export const table = (
+  headings: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  paintWith: Paint,
+): string => {
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => (row[column] ?? "").length)),
+  )
+  const line = (cells: ReadonlyArray<string>) =>
+    cells
+      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column]!)))
+      .join("  ")
+      .trimEnd()
+  return [paintWith("bold", line(headings)), ...rows.map(line)].join("\n")
+}

@@ -1,0 +1,135 @@
+/**
+ * Runs and their events, as lines for people and as JSON for machines.
+ */
+import { ResumeRules, type Interrupt, type Run, type RunLog } from "@runlease/core"
+import { DateTime } from "effect"
+import type { Paint } from "./Output.js"
+
+const instant = (value: DateTime.Utc | null): string | null =>
+  value === null ? null : DateTime.formatIso(value)
+
+/** What the run waits for. */
+export const openOf = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
+  waiting === null ? [] : ResumeRules.open(waiting)
+
+/** What is asked, in words. */
+export const questionOf = ({ expiresAt, message, reason, toolName }: Interrupt.Interrupt): string =>
+  (message ?? (toolName === undefined ? reason : `the result of ${toolName}`)) +
+  (expiresAt === undefined ? "" : ` (until ${DateTime.formatIso(expiresAt)})`)
+
+const toOpenJson = (interrupt: Interrupt.Interrupt) => ({
+  id: interrupt.id,
+  reason: interrupt.reason,
+  message: interrupt.message,
+  tool_call_id: interrupt.toolCallId,
+  tool_name: interrupt.toolName,
+  response_schema: interrupt.responseSchema,
+  expires_at: interrupt.expiresAt && DateTime.formatIso(interrupt.expiresAt),
+  metadata: interrupt.metadata,
+})
+
+/** The run as the fields of a JSON line. */
+export const toJson = (run: Run.Run) => ({
+  run_id: run.runId,
+  agent_id: run.agentId,
+  status: run.status,
+  conversation_id: run.conversationId,
+  created_at: instant(run.createdAt),
+  started_at: instant(run.startedAt),
+  finished_at: instant(run.finishedAt),
+  attempt: run.attempt,
+  max_attempts: run.maxAttempts,
+  held_by: run.lease?.owner ?? null,
+  lease_expires_at: instant(run.lease?.expiresAt ?? null),
+  waiting_for:
+    openOf(run).length === 0
+      ? null
+      : openOf(run)
+          .map(({ id }) => id)
+          .join(", "),
+  waiting_until: instant(run.waiting?.expiresAt ?? null),
+  open: run.waiting === null ? null : openOf(run).map(toOpenJson),
+  error: run.error,
+  metadata: run.metadata,
+  result: run.result,
+})
+
+const leaseLine = (lease: Run.LeaseRecord | null, now: DateTime.Utc): string | null => {
+  if (lease === null) return null
+  const left = Math.ceil((lease.expiresAt.epochMillis - now.epochMillis) / 1000)
+  return left > 0 ? `expires in ${left}s` : `expired ${-left}s ago`
+}
+
+/** The run as lines of what there is to tell at `now`, and how to answer what it asks. */
+export const toText = (run: Run.Run, now: DateTime.Utc): string => {
+  const { attempt, held_by, lease_expires_at: _, max_attempts, open: __, ...fields } = toJson(run)
+  const lines = Object.entries({
+    ...fields,
+    attempt: attempt === 0 ? null : `${attempt} of ${max_attempts}`,
+    "held by": held_by,
+    lease: leaseLine(run.lease, now),
+  })
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => `${key.padEnd(16)}${typeof value === "string" ? value : JSON.stringify(value)}`)
+  const open = openOf(run)
+  if (open.length === 0) return lines.join("\n")
+  const which = open.length === 1 ? "" : ` --interrupt ${open[0]!.id}`
+  return [
+    ...lines,
+    "",
+    "It asks:",
+    ...open.map((interrupt) => `  ${interrupt.id}  ${questionOf(interrupt)}`),
+    `Answer with: runlease resume ${run.runId}${which} (--approve | --deny | --result JSON | --text TEXT)`,
+  ].join("\n")
+}
+
+const colours: Readonly<Record<Run.RunStatus, Parameters<Paint>[0]>> = {
+  pending: "dim",
+  running: "cyan",
+  waiting: "yellow",
+  completed: "green",
+  failed: "red",
+  cancelled: "yellow",
+}
+
+export const headings = ["RUN", "AGENT", "CREATED", "TOOK", "STATUS"]
+
+const took = (run: Run.Run): string =>
+  run.startedAt === null || run.finishedAt === null
+    ? ""
+    : `${((run.finishedAt.epochMillis - run.startedAt.epochMillis) / 1000).toFixed(2)}s`
+
+/** The run as a row below `headings`. */
+export const toRow = (run: Run.Run, paint: Paint): ReadonlyArray<string> => [
+  run.runId,
+  run.agentId,
+  DateTime.formatIso(run.createdAt).slice(0, 19).replace("T", " "),
+  took(run),
+  paint(colours[run.status], run.status) + (run.error === null ? "" : `  ${run.error.message}`),
+]
+
+/** An event as text to be written as it is: deltas without a line end, anything else as a line. */
+export const ofEvent = (entry: RunLog.LogEntry, paint: Paint): string => {
+  const { event } = entry
+  const field = (name: string) => (typeof event[name] === "string" ? event[name] : "")
+  switch (event.type) {
+    case "TEXT_MESSAGE_CONTENT":
+    case "TEXT_MESSAGE_CHUNK":
+      return field("delta")
+    case "TEXT_MESSAGE_START":
+      return ""
+    case "TEXT_MESSAGE_END":
+      return "\n"
+    default: {
+      const about =
+        field("stepName") ||
+        field("toolCallName") ||
+        field("toolCallId") ||
+        field("message") ||
+        field("name") ||
+        ((event["outcome"] as { readonly type?: string } | undefined)?.type ?? "")
+      const value = event.type === "CUSTOM" ? ` ${JSON.stringify(event["value"])}` : ""
+      return `${paint("dim", `· ${event.type.toLowerCase()}${about === "" ? "" : ` ${about}`}${value}`)}\n`
+    }
+  }
+}

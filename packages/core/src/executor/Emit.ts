@@ -1,0 +1,50 @@
+/**
+ * Output of an executor's Effect while it works: text of the assistant's message, and events.
+ *
+ * ```ts
+ * Executors.make((run) =>
+ *   Effect.gen(function* () {
+ *     yield* Emit.text("Looking … ")
+ *     yield* Emit.event(AgentEvent.stepStarted("look"))
+ *     return yield* look(run)
+ *   }),
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { Context, Effect } from "effect"
+import type { AgentEvent } from "../model/AgentEvent.js"
+
+/**
+ * Where the output of one run goes. `Executors.make` provides it to the Effect of each run.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Emit extends Context.Tag("@runlease/core/Emit")<
+  Emit,
+  {
+    /** Waits for a place while the log of the run takes no more. What is emitted after the run's end is dropped. */
+    readonly emit: (output: string | AgentEvent) => Effect.Effect<void>
+  }
+>() {}
+
+const emit = (output: string | AgentEvent): Effect.Effect<void, never, Emit> =>
+  Effect.flatMap(Emit, (service) => service.emit(output))
+
+/**
+ * Adds text to the assistant's message, which is opened where none is open.
+ *
+ * @since 0.1.0
+ * @category output
+ */
+export const text = (delta: string): Effect.Effect<void, never, Emit> => emit(delta)
+
+/**
+ * Emits an event as it is. An assistant's message that is open is closed before it.
+ *
+ * @since 0.1.0
+ * @category output
+ */
+export const event = (agentEvent: AgentEvent): Effect.Effect<void, never, Emit> => emit(agentEvent)

@@ -1,0 +1,221 @@
+/**
+ * Making executors from functions, and combining them.
+ *
+ * An executor is a function from a claimed run to a stream of events, so a combinator is a function from
+ * one to another.
+ *
+ * @since 0.1.0
+ */
+import { Context, Duration, Effect, Layer, Ref, Stream, Tracer } from "effect"
+import * as AgentEvent from "../model/AgentEvent.js"
+import { Claims } from "../ports/Claims.js"
+import type { ProjectPorts } from "../ports/ControlPlane.js"
+import { Conversations } from "../ports/Conversations.js"
+import type { Emit } from "./Emit.js"
+import * as ExecutorOutput from "./ExecutorOutput.js"
+import type { Source } from "./ExecutorOutput.js"
+import { type Execute, Executor, ExecutorError, type ExecutorFailure } from "./Executor.js"
+import { Leases } from "../ports/Leases.js"
+import * as LogState from "../rules/LogState.js"
+import type { ClaimedRun } from "../model/Run.js"
+import { RunLog } from "../ports/RunLog.js"
+import { Runs } from "../ports/Runs.js"
+import { WorkerRegistry } from "../ports/WorkerRegistry.js"
+
+export { messageIdOf, type Output, type Source, toFailure } from "./ExecutorOutput.js"
+
+/** An executor that still needs services, beside the ports that come with the run. */
+export interface ExecuteWith<out R> {
+  (run: ClaimedRun): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>
+}
+
+/** The services that a source needs beside those that `make` provides. */
+export type Needs<S> =
+  S extends Effect.Effect<infer _A, infer _E, infer R>
+    ? Exclude<R, Emit>
+    : S extends Stream.Stream<infer _A, infer _E, infer R>
+      ? R
+      : never
+
+/**
+ * An executor from a function that returns an Effect, a Stream or an async iterable. Strings are text of the assistant's
+ * message; events pass as they are. Errors of any type become an `ExecutorError` (see `toFailure`).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make =
+  <S extends Source>(f: (run: ClaimedRun) => S): ExecuteWith<Needs<S>> =>
+  (run) =>
+    Stream.suspend(() => ExecutorOutput.events<unknown, Needs<S>>(run, f(run) as Source<unknown, Needs<S>>))
+
+/**
+ * The layer of an executor made from a function. The services that the function needs are the layer's, except the ports
+ * of the control plane, which come with the run.
+ *
+ * ```ts
+ * Executors.layer((run) => Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <S extends Source>(
+  f: (run: ClaimedRun) => S,
+): Layer.Layer<Executor, never, Exclude<Needs<S>, ProjectPorts>> => layerWith(make(f))
+
+/** What a run brings itself is not taken from the place where the layer was built. */
+const withoutRunContext = Context.omit(
+  Claims,
+  Conversations,
+  Leases,
+  RunLog,
+  Runs,
+  WorkerRegistry,
+  Tracer.ParentSpan,
+)
+
+/**
+ * The layer of an executor that is made or combined already.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = <R>(
+  execute: ExecuteWith<R>,
+): Layer.Layer<Executor, never, Exclude<R, ProjectPorts>> =>
+  Layer.effect(
+    Executor,
+    Effect.map(Effect.context<Exclude<R, ProjectPorts>>(), (context) => {
+      const services = withoutRunContext(context)
+      return {
+        execute: (run: ClaimedRun) =>
+          Stream.mapInputContext(
+            execute(run),
+            (ofRun: Context.Context<ProjectPorts>) => Context.merge(ofRun, services) as Context.Context<R>,
+          ),
+      }
+    }),
+  )
+
+/**
+ * Chooses by the run's agent id. A run of an agent that is not there fails with code `unknown_agent`; a worker that
+ * claims only `Object.keys(routes)` never gets one.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const route =
+  <R>(routes: Readonly<Record<string, ExecuteWith<R>>>): ExecuteWith<R> =>
+  (run) =>
+    Object.hasOwn(routes, run.agentId)
+      ? routes[run.agentId]!(run)
+      : Stream.fail(
+          new ExecutorError({
+            code: "unknown_agent",
+            message: `This worker has no executor for agent ${run.agentId}; it has ${Object.keys(routes).join(", ")}`,
+          }),
+        )
+
+/**
+ * Fails the run with code `executor_timeout` when the whole of it takes longer than `duration`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const timeout =
+  (duration: Duration.DurationInput) =>
+  <R>(execute: ExecuteWith<R>): ExecuteWith<R> =>
+  (run) =>
+    Stream.interruptWhen(
+      execute(run),
+      Effect.delay(
+        Effect.fail(
+          new ExecutorError({
+            code: "executor_timeout",
+            message: `The executor did not end within ${Duration.format(duration)}`,
+          }),
+        ),
+        duration,
+      ),
+    )
+
+/**
+ * Says which failures are retryable, and after how long by the number of the attempt that failed (1 is the
+ * first). Waiting for answers is not a failure and passes.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const retry =
+  (policy: {
+    readonly while?: ((error: ExecutorError) => boolean) | undefined
+    readonly delay?: ((attempt: number) => Duration.DurationInput) | undefined
+  }) =>
+  <R>(execute: ExecuteWith<R>): ExecuteWith<R> =>
+  (run) =>
+    Stream.mapError(execute(run), (failure) => {
+      if (failure._tag === "AwaitAnswers") return failure
+      const retryable = policy.while?.(failure) ?? true
+      return new ExecutorError({
+        ...failure,
+        message: failure.message,
+        retryable,
+        ...(retryable && policy.delay !== undefined
+          ? { retryAfter: Duration.decode(policy.delay(run.attempt)) }
+          : {}),
+      })
+    })
+
+/**
+ * Goes on with `other` where this one fails, in the same attempt. What the first left open is closed, and a CUSTOM
+ * event `runlease.fallback` tells its code and message.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const fallback =
+  <R2>(other: ExecuteWith<R2>) =>
+  <R>(execute: ExecuteWith<R>): ExecuteWith<R | R2> =>
+  (run) =>
+    Stream.unwrap(
+      Effect.map(Ref.make(LogState.initial), (state) =>
+        execute(run).pipe(
+          Stream.tap((event) => Ref.update(state, (before) => LogState.next(before, event))),
+          Stream.catchTag("ExecutorError", (error) =>
+            Stream.unwrap(
+              Effect.map(Ref.get(state), (before) =>
+                Stream.fromIterable([
+                  ...LogState.closings(before),
+                  AgentEvent.custom("runlease.fallback", { code: error.code, message: error.message }),
+                ]).pipe(Stream.concat(other(run))),
+              ),
+            ),
+          ),
+        ),
+      ),
+    )
+
+/**
+ * Lets at most `permits` runs into the executor at once; the others wait, under their lease.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const limit =
+  (permits: number) =>
+  <R>(execute: ExecuteWith<R>): Effect.Effect<ExecuteWith<R>> =>
+    Effect.map(
+      Effect.makeSemaphore(permits),
+      (semaphore): ExecuteWith<R> =>
+        (run) =>
+          Stream.acquireRelease(semaphore.take(1), () => semaphore.release(1)).pipe(
+            Stream.flatMap(() => execute(run)),
+          ),
+    )
+
+/** The executor of the context as a function, for combining. */
+export const current: Effect.Effect<Execute, never, Executor> = Effect.map(
+  Executor,
+  (service) => service.execute,
+)

@@ -1,0 +1,225 @@
+/**
+ * What the attempts before this one left in a run's log: what they said, and which tool calls they had begun.
+ *
+ * @since 0.1.0
+ */
+import { Chunk, Effect, Option, Stream } from "effect"
+import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
+import { attemptEventName } from "../rules/ControlEvents.js"
+import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
+import type { ClaimedRun, RunNotFound } from "../model/Run.js"
+import { EventId } from "../model/Run.js"
+import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
+
+/** The result of a tool call as the log has it. */
+export interface LoggedResult {
+  readonly content: unknown
+  readonly isError: boolean
+}
+
+/**
+ * A tool call in the log. `args` is JSON as the agent gave it, and may be broken off unless `ended`, which says that the
+ * executor itself, and not the control plane after its death, had ended the call's arguments.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LoggedCall {
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly args: string
+  readonly ended: boolean
+  readonly result: Option.Option<LoggedResult>
+}
+
+/**
+ * One attempt, from its claim until it ended without an outcome: it `waited` for answers and so has its place in the
+ * conversation, or it died or was handed back, and what it said is void.
+ *
+ * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, and tool messages, whose parts
+ * are `tool_result`. A part has the `encryptedValue` that the log gives its message or call. `messageIds` are the ids that
+ * AG-UI clients know these messages by. `customs` are the executor's own CUSTOM events.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PastAttempt {
+  readonly waited: boolean
+  readonly messages: ReadonlyArray<SnapshotMessage>
+  readonly messageIds: ReadonlySet<string>
+  readonly calls: ReadonlyArray<LoggedCall>
+  readonly customs: ReadonlyArray<{ readonly name: string; readonly value: unknown }>
+}
+
+const text = (value: unknown): string => (typeof value === "string" ? value : "")
+
+/** An attempt as it is read. */
+const makeReader = () => {
+  const messages: Array<{ id: string; role: string; parts: Array<Record<string, unknown> & MessagePart> }> =
+    []
+  const parts = new Map<string, Record<string, unknown> & MessagePart>()
+  const messageIds = new Set<string>()
+  const ended = new Set<string>()
+  const results = new Map<string, LoggedResult>()
+  const customs: Array<{ readonly name: string; readonly value: unknown }> = []
+  let something = false
+
+  const add = (role: string, id: string, part: Record<string, unknown> & MessagePart) => {
+    if (part.type !== "tool_call") messageIds.add(id)
+    const last = messages.at(-1)
+    if (last?.role === role) last.parts.push(part)
+    else messages.push({ id, role, parts: [part] })
+  }
+  const open = (kind: string, id: string, part: Record<string, unknown> & MessagePart) => {
+    if (parts.has(`${kind} ${id}`)) return
+    parts.set(`${kind} ${id}`, part)
+    add("assistant", id, part)
+  }
+  const extend = (kind: string, id: string, field: string, delta: unknown) => {
+    const part = parts.get(`${kind} ${id}`)
+    if (part !== undefined) part[field] = text(part[field]) + text(delta)
+  }
+
+  return {
+    read: (event: LogEvent, ofExecutor: boolean): void => {
+      something = true
+      const messageId = text(event["messageId"])
+      const toolCallId = text(event["toolCallId"])
+      switch (event.type) {
+        case "TEXT_MESSAGE_START":
+          return open("message", messageId, { type: "text", text: "" })
+        case "TEXT_MESSAGE_CONTENT":
+          return extend("message", messageId, "text", event["delta"])
+        case "REASONING_START":
+        case "REASONING_MESSAGE_START":
+          return open("message", messageId, { type: "reasoning", text: "" })
+        case "REASONING_MESSAGE_CONTENT":
+          return extend("message", messageId, "text", event["delta"])
+        case "TOOL_CALL_START":
+          return open("tool-call", toolCallId, {
+            type: "tool_call",
+            toolCallId,
+            toolName: text(event["toolCallName"]),
+            args: "",
+          })
+        case "TOOL_CALL_ARGS":
+          return extend("tool-call", toolCallId, "args", event["delta"])
+        case "TOOL_CALL_END":
+          if (ofExecutor) ended.add(toolCallId)
+          return
+        case "TOOL_CALL_RESULT": {
+          const result = { content: event["content"], isError: isToolCallFailure(event) }
+          results.set(toolCallId, result)
+          return add("tool", messageId, {
+            type: "tool_result",
+            toolCallId,
+            result: result.content,
+            ...(result.isError ? { isError: true } : {}),
+          })
+        }
+        case "REASONING_ENCRYPTED_VALUE": {
+          const part = parts.get(`${text(event["subtype"])} ${text(event["entityId"])}`)
+          if (part !== undefined) part["encryptedValue"] = event["encryptedValue"]
+          return
+        }
+        case "CUSTOM":
+          if (ofExecutor) customs.push({ name: text(event["name"]), value: event["value"] })
+      }
+    },
+    isEmpty: () => !something,
+    end: (waited: boolean): PastAttempt => ({
+      waited,
+      messages,
+      messageIds,
+      customs,
+      calls: messages.flatMap((message) =>
+        message.parts.flatMap((part) => {
+          if (part.type !== "tool_call") return []
+          const toolCallId = text(part["toolCallId"])
+          return {
+            toolCallId,
+            toolName: text(part["toolName"]),
+            args: text(part["args"]),
+            ended: ended.has(toolCallId),
+            result: Option.fromNullable(results.get(toolCallId)),
+          }
+        }),
+      ),
+    }),
+  }
+}
+
+const interrupts = (event: LogEvent): boolean => {
+  const outcome = event["outcome"]
+  return (
+    event.type === "RUN_FINISHED" &&
+    typeof outcome === "object" &&
+    outcome !== null &&
+    "type" in outcome &&
+    outcome.type === "interrupt"
+  )
+}
+
+/**
+ * The log as it was when the run was claimed, oldest first.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const entries = (
+  run: ClaimedRun,
+): Stream.Stream<LogEntry, RunNotFound | ControlPlaneUnavailable, RunLog> =>
+  Stream.unwrap(
+    Effect.map(RunLog, (log) =>
+      Stream.paginateChunkEffect(EventId.make(0), (after) =>
+        Effect.map(log.read({ runId: run.runId, after, limit: maxReadLimit }), (page) => {
+          const last = page.at(-1)
+          return [
+            Chunk.fromIterable(page),
+            last === undefined || last.eventId >= run.latestEventId
+              ? Option.none()
+              : Option.some(last.eventId),
+          ]
+        }),
+      ),
+    ),
+  ).pipe(Stream.takeWhile((entry) => entry.eventId <= run.latestEventId))
+
+/**
+ * The attempts before this one, oldest first. A run in whose log no executor has written costs no read.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read = (
+  run: ClaimedRun,
+): Effect.Effect<ReadonlyArray<PastAttempt>, RunNotFound | ControlPlaneUnavailable, RunLog> =>
+  run.latestSequence === 0
+    ? Effect.succeed([])
+    : Effect.suspend(() => {
+        const attempts: Array<PastAttempt> = []
+        let reader = makeReader()
+        // A control plane that tells no sequences tells none of an event that it never writes itself either.
+        let unsequenced = false
+        const close = (waited: boolean) => {
+          if (!reader.isEmpty()) attempts.push(reader.end(waited))
+          reader = makeReader()
+        }
+        return entries(run).pipe(
+          Stream.runForEach(({ event, sequence }) =>
+            Effect.sync(() => {
+              if (sequence === null && event.type === "CUSTOM" && event["name"] === attemptEventName) {
+                return close(false)
+              }
+              if (interrupts(event)) return close(true)
+              if (sequence === null && event.type === "TOOL_CALL_START") unsequenced = true
+              if (event.type !== "RUN_STARTED") reader.read(event, sequence !== null || unsequenced)
+            }),
+          ),
+          Effect.map(() => {
+            close(false)
+            return attempts
+          }),
+        )
+      })

@@ -1,0 +1,168 @@
+/**
+ * The port of who may do what: projects, API keys, worker tokens.
+ *
+ * @since 0.1.0
+ */
+import type { Effect, Option, Redacted } from "effect"
+import { Context, Schema } from "effect"
+import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import * as Ids from "../model/Ids.js"
+import type { WorkerNotFound } from "./WorkerRegistry.js"
+
+export const Project = Schema.Struct({
+  id: Ids.ProjectId,
+  slug: Schema.String,
+  createdAt: Schema.DateTimeUtcFromNumber,
+})
+export type Project = typeof Project.Type
+
+export const ProjectSlug = Schema.String.pipe(
+  Schema.pattern(/^[a-z0-9][a-z0-9-]{0,62}$/, {
+    message: () => "must be 1 to 63 lower-case letters, digits or -, and start with a letter or digit",
+  }),
+)
+
+/** An API key as it may be shown: never its token, of which only a digest is stored. */
+export const ApiKey = Schema.Struct({
+  id: Ids.KeyId,
+  projectId: Ids.ProjectId,
+  name: Schema.String,
+  admin: Schema.Boolean,
+  createdAt: Schema.DateTimeUtcFromNumber,
+  revokedAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+})
+export type ApiKey = typeof ApiKey.Type
+
+/**
+ * Who a token is. A worker may do its own work; an API key everything in its project; an admin key also
+ * manages projects and keys.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Principal =
+  | {
+      readonly _tag: "ApiKey"
+      readonly keyId: Ids.KeyId
+      readonly projectId: Ids.ProjectId
+      readonly admin: boolean
+    }
+  | { readonly _tag: "Worker"; readonly workerId: Ids.WorkerId; readonly projectId: Ids.ProjectId }
+
+/** No project has that slug or id. */
+export class ProjectNotFound extends Schema.TaggedError<ProjectNotFound>("@runlease/core/ProjectNotFound")(
+  "ProjectNotFound",
+  { reference: Schema.String },
+) {
+  override get message() {
+    return `Project ${this.reference} does not exist`
+  }
+}
+
+/** A project with that slug exists. */
+export class ProjectExists extends Schema.TaggedError<ProjectExists>("@runlease/core/ProjectExists")(
+  "ProjectExists",
+  { slug: Schema.String },
+) {
+  override get message() {
+    return `Project ${this.slug} exists`
+  }
+}
+
+/** No API key of that project has that id. */
+export class KeyNotFound extends Schema.TaggedError<KeyNotFound>("@runlease/core/KeyNotFound")(
+  "KeyNotFound",
+  {
+    keyId: Schema.String,
+  },
+) {
+  override get message() {
+    return `API key ${this.keyId} does not exist`
+  }
+}
+
+/**
+ * The API key was revoked, which is for good: its token never becomes valid again, and it issues no tokens.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/KeyRevoked")("KeyRevoked", {
+  keyId: Schema.String,
+}) {
+  override get message() {
+    return `API key ${this.keyId} was revoked; use another key`
+  }
+}
+
+export class Access extends Context.Tag("@runlease/core/Access")<
+  Access,
+  {
+    readonly createProject: (slug: string) => Effect.Effect<Project, ProjectExists | ControlPlaneUnavailable>
+
+    /** By slug or id. Project `default` always exists. */
+    readonly getProject: (
+      reference: string,
+    ) => Effect.Effect<Project, ProjectNotFound | ControlPlaneUnavailable>
+
+    readonly listProjects: Effect.Effect<ReadonlyArray<Project>, ControlPlaneUnavailable>
+
+    /**
+     * Makes an API key; its token is in the answer and nowhere else. With `token` the caller chooses it; the token
+     * of an existing key gives that key.
+     *
+     * Fails: `KeyRevoked` when the chosen token is that of a revoked key.
+     */
+    readonly createKey: (options: {
+      readonly projectId: Ids.ProjectId
+      readonly name: string
+      readonly admin?: boolean | undefined
+      readonly token?: Redacted.Redacted | undefined
+    }) => Effect.Effect<
+      { readonly key: ApiKey; readonly token: Redacted.Redacted },
+      ProjectNotFound | KeyRevoked | ControlPlaneUnavailable
+    >
+
+    /** Revoked ones too, newest first. */
+    readonly listKeys: (
+      projectId: Ids.ProjectId,
+    ) => Effect.Effect<ReadonlyArray<ApiKey>, ControlPlaneUnavailable>
+
+    /**
+     * Refuses its token from now on, and with it the tokens of workers that it issued. Revoking again changes
+     * nothing.
+     */
+    readonly revokeKey: (
+      projectId: Ids.ProjectId,
+      keyId: Ids.KeyId,
+    ) => Effect.Effect<ApiKey, KeyNotFound | ControlPlaneUnavailable>
+
+    /**
+     * Makes a new token for a worker. Its two newest stay valid, so that the process it replaces can still drain;
+     * older ones are revoked. `issuedBy` is the API key that registers the worker: the token ends with it. An
+     * application that authenticates by itself may have no such key, or one that this store does not know.
+     *
+     * Fails: `KeyRevoked` when `issuedBy` is revoked.
+     * Source: docs/decisions/0019-revocation.md
+     */
+    readonly issueWorkerToken: (options: {
+      readonly projectId: Ids.ProjectId
+      readonly workerId: Ids.WorkerId
+      readonly issuedBy?: Ids.KeyId | undefined
+    }) => Effect.Effect<Redacted.Redacted, KeyRevoked | ControlPlaneUnavailable>
+
+    /**
+     * Refuses every token that the worker has now, and gives how many of them were valid. Its leases stay until they
+     * lapse, since it can renew none. A valid API key may register it again.
+     */
+    readonly revokeWorkerTokens: (worker: {
+      readonly projectId: Ids.ProjectId
+      readonly workerId: Ids.WorkerId
+    }) => Effect.Effect<number, WorkerNotFound | ControlPlaneUnavailable>
+
+    /** The principal of a token, in a time that does not depend on how much of it is right. */
+    readonly authenticate: (
+      token: Redacted.Redacted,
+    ) => Effect.Effect<Option.Option<Principal>, ControlPlaneUnavailable>
+  }
+>() {}

@@ -1,0 +1,52 @@
+/**
+ * The port where a worker gets its work.
+ *
+ * @since 0.1.0
+ */
+import type { Duration, Effect } from "effect"
+import { Context } from "effect"
+import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type * as Ids from "../model/Ids.js"
+import type { ClaimedRun } from "../model/Run.js"
+import type { WorkerNotFound } from "./WorkerRegistry.js"
+
+/**
+ * Units: `leaseDuration` 5 to 300 seconds; `limit` 1 to 100; `wait` 0 to 30 seconds, zero when absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ClaimRequest {
+  readonly workerId: Ids.WorkerId
+  readonly limit: number
+  readonly leaseDuration: Duration.DurationInput
+  /** How long to hold the request until a run is runnable. */
+  readonly wait?: Duration.DurationInput | undefined
+  /** Claim only runs of these agents; absent or empty claims those of any. */
+  readonly agentIds?: ReadonlyArray<Ids.AgentId> | undefined
+  /** Names this claim, so that it can be sent again when its answer is lost. A claim without an id gives other runs. */
+  readonly claimId?: Ids.ClaimId | undefined
+}
+
+export class Claims extends Context.Tag("@runlease/core/Claims")<
+  Claims,
+  {
+    /**
+     * Takes up to `limit` runnable runs under a lease, highest priority first, then oldest.
+     *
+     * A run is runnable when it is pending, its `availableAt` has come, no earlier run of its lane is
+     * unfinished, and it names no other kind or key than the worker's. Each claim grows the run's epoch
+     * and attempt by one. A lapsed lease counts as runnable while attempts are left. Returns an empty
+     * array when none became runnable within `wait`.
+     *
+     * A claim that the same worker repeats with the same `claimId` gives the runs that this id gave before and whose
+     * leases are still held, with the same epochs and attempts; the leases then last `leaseDuration` from now. Where
+     * the id gave nothing, or none of its leases is held any more, the repeat claims anew.
+     *
+     * Source: docs/decisions/0022-claim-ids.md
+     */
+    readonly claim: (
+      request: ClaimRequest,
+    ) => Effect.Effect<ReadonlyArray<ClaimedRun>, WorkerNotFound | ControlPlaneUnavailable>
+  }
+>() {}

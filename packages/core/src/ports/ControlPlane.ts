@@ -1,0 +1,83 @@
+/**
+ * The control plane seen from a server: every project's ports, and whether the store is up.
+ *
+ * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`) are each
+ * bound to one project, so that ids of another project do not exist for whoever holds them.
+ *
+ * @since 0.1.0
+ */
+import { Context, type Duration, Effect, Layer } from "effect"
+import { Access, type ProjectNotFound } from "./Access.js"
+import type { Claims } from "./Claims.js"
+import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { Conversations } from "./Conversations.js"
+import type * as Ids from "../model/Ids.js"
+import type { Leases } from "./Leases.js"
+import type { RunLog } from "./RunLog.js"
+import type { Runs } from "./Runs.js"
+import type { WorkerRegistry } from "./WorkerRegistry.js"
+
+/** Every port of one project. */
+export type ProjectPorts = Claims | Conversations | Leases | RunLog | Runs | WorkerRegistry
+
+/**
+ * Which finished runs are to be deleted, and how many at most.
+ *
+ * Units: `olderThan` is the time since they finished, by the store's clock. `limit` 1 to 1000, 100 when absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PruneRequest {
+  readonly projectId: Ids.ProjectId
+  readonly olderThan: Duration.DurationInput
+  readonly limit?: number | undefined
+}
+
+/** `more`: there is more to prune. It may be true with nothing `pruned`, where a long log goes in parts. */
+export interface Pruned {
+  readonly pruned: number
+  readonly more: boolean
+}
+
+export const defaultPruneLimit = 100
+export const maxPruneLimit = 1000
+
+export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
+  ControlPlane,
+  {
+    /** The ports of one project. Cheap: made for each request. */
+    readonly project: (projectId: Ids.ProjectId) => Context.Context<ProjectPorts>
+
+    /**
+     * Deletes some finished runs that are old enough, with their events, details and sessions, in one small commit;
+     * then conversations that have lost their last run this way and are as old themselves. A public id that was
+     * pruned may be used again.
+     */
+    readonly prune: (request: PruneRequest) => Effect.Effect<Pruned, ControlPlaneUnavailable>
+
+    /** Succeeds when the store answers. */
+    readonly ready: Effect.Effect<void, ControlPlaneUnavailable>
+  }
+>() {}
+
+/** The slug of the project that always exists. */
+export const defaultProject = "default"
+
+/**
+ * The ports of one project, by slug or id.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerProject = (
+  reference: string = defaultProject,
+): Layer.Layer<ProjectPorts, ProjectNotFound | ControlPlaneUnavailable, ControlPlane | Access> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const controlPlane = yield* ControlPlane
+      const access = yield* Access
+      const project = yield* access.getProject(reference)
+      return controlPlane.project(project.id)
+    }),
+  )

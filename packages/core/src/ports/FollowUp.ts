@@ -1,0 +1,55 @@
+/**
+ * The next input of a run's client while the run waits, and what it makes of the run.
+ *
+ * Source: docs/decisions/0032-follow-up-inputs.md
+ *
+ * @since 0.1.0
+ */
+import type * as Ids from "../model/Ids.js"
+import type { Answer } from "../model/Interrupt.js"
+import type { RequestSnapshot } from "../model/RequestSnapshot.js"
+import type { EventId, Run } from "../model/Run.js"
+
+/**
+ * An input that a client sends to go on.
+ *
+ * `publicId`: the name that the client gives to what follows, unique among the runs and inputs of the project. `resume`:
+ * answers by the ids of interrupts or of tool calls. `results`: those of tool calls that the snapshot's messages tell; what
+ * names no open tool of the client is ignored, since every later input holds the old ones too. `snapshot`: what the run goes
+ * on with, unless it has no messages.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FollowUp {
+  readonly publicId: Ids.RunId
+  readonly resume: ReadonlyArray<Answer>
+  readonly results: ReadonlyArray<Answer>
+  readonly snapshot: RequestSnapshot
+}
+
+/**
+ * What an input has made of a run.
+ *
+ * - `Continued`: all that was open has an answer, and the run goes on after event `since`. A `duplicate` changed nothing.
+ * - `Answered`: the run was given these very answers before, not by an input that is known.
+ * - `Uncovered`: interrupts that are no tools of the client have no answer. Nothing has changed.
+ * - `Left`: the input does not go on with this run and may become a run of its own. A run whose last input came by a
+ *   protocol for which a call of the client's tool ends a run is completed; any other waits on, or had ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FollowedUp =
+  | { readonly _tag: "Continued"; readonly run: Run; readonly since: EventId; readonly duplicate: boolean }
+  | { readonly _tag: "Answered"; readonly run: Run }
+  | { readonly _tag: "Uncovered"; readonly run: Run; readonly open: ReadonlyArray<string> }
+  | { readonly _tag: "Left"; readonly run: Run }
+
+/** An input that a run has taken. */
+export interface TakenInput {
+  readonly runId: Ids.RunId
+  readonly publicId: Ids.RunId
+  readonly since: EventId
+  readonly fingerprint: string
+}

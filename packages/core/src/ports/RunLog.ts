@@ -1,0 +1,127 @@
+/**
+ * The port of a run's log: AG-UI events, appended under a cursor, read and followed.
+ *
+ * @since 0.1.0
+ */
+import type { DateTime, Effect, Stream } from "effect"
+import { Context, Schema } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type * as Ids from "../model/Ids.js"
+import type { EventId, Fence, LeaseLost, RunEnded, RunNotFound, Sequence } from "../model/Run.js"
+
+/** One event of the log. `sequence` is null for the control plane's own events. */
+export interface LogEntry {
+  readonly eventId: EventId
+  readonly sequence: Sequence | null
+  readonly event: LogEvent
+  readonly createdAt: DateTime.Utc
+}
+
+/**
+ * Units: 1 to 100 `events`, each at most 245,760 bytes of JSON.
+ *
+ * `expectedEventId` and `expectedSequence` say what the log's latest are before this batch; both must
+ * hold when both are given. With one of them the append is idempotent: a batch that is already there,
+ * or whose beginning is, succeeds and adds only what is missing. With neither, it always adds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AppendRequest {
+  readonly runId: Ids.RunId
+  readonly events: ReadonlyArray<LogEvent>
+  readonly expectedEventId?: EventId | undefined
+  readonly expectedSequence?: Sequence | undefined
+  /** Absent for a trusted caller that holds no lease. */
+  readonly fence?: Fence | undefined
+}
+
+/** Where the log is after it; `appendedCount` is how many events were new. */
+export interface Appended {
+  readonly latestEventId: EventId
+  readonly latestSequence: Sequence
+  readonly appendedCount: number
+}
+
+/** The log is not where the caller thought it was; nothing was appended. */
+export class CursorMismatch extends Schema.TaggedError<CursorMismatch>("@runlease/core/CursorMismatch")(
+  "CursorMismatch",
+  { runId: Schema.String, latestEventId: Schema.Number, latestSequence: Schema.Number },
+) {
+  override get message() {
+    return `The log of run ${this.runId} is at event ${this.latestEventId}, sequence ${this.latestSequence}`
+  }
+}
+
+/** The run is suspended for a tool result and takes no events until it is resumed and claimed. */
+export class RunWaiting extends Schema.TaggedError<RunWaiting>("@runlease/core/RunWaiting")("RunWaiting", {
+  runId: Schema.String,
+}) {
+  override get message() {
+    return `Run ${this.runId} is waiting for a tool result`
+  }
+}
+
+/** The event at `index` of the batch cannot be logged; nothing of the batch was. */
+export class EventRefused extends Schema.TaggedError<EventRefused>("@runlease/core/EventRefused")(
+  "EventRefused",
+  {
+    index: Schema.Number,
+    reason: Schema.Literal("malformed", "too_large", "terminal", "batch_size"),
+    message: Schema.String,
+  },
+) {}
+
+export type AppendError =
+  | RunNotFound
+  | LeaseLost
+  | RunEnded
+  | RunWaiting
+  | CursorMismatch
+  | EventRefused
+  | ControlPlaneUnavailable
+
+export class RunLog extends Context.Tag("@runlease/core/RunLog")<
+  RunLog,
+  {
+    /**
+     * Appends a batch, all or nothing. Checks go in this order: the run, the fence, whether it has ended,
+     * whether it waits, the events, the cursor.
+     */
+    readonly append: (request: AppendRequest) => Effect.Effect<Appended, AppendError>
+
+    /**
+     * By the id of the run, or of an input that it has taken since: up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first: as many as are
+     * `maxReadBytes` together, but one at least. So a page that is short is not always the last one; an empty one is.
+     */
+    readonly read: (options: {
+      readonly runId: Ids.RunId
+      readonly after?: EventId | undefined
+      readonly limit?: number | undefined
+    }) => Effect.Effect<ReadonlyArray<LogEntry>, RunNotFound | ControlPlaneUnavailable>
+
+    /**
+     * By the same ids: every entry after `after`, those still to come included; ends after the one that ends the run.
+     * A run that waits keeps its followers.
+     */
+    readonly follow: (options: {
+      readonly runId: Ids.RunId
+      readonly after?: EventId | undefined
+    }) => Stream.Stream<LogEntry, RunNotFound | ControlPlaneUnavailable>
+  }
+>() {}
+
+export const maxEventBytes = 245_760
+export const maxBatch = 100
+export const defaultReadLimit = 100
+export const maxReadLimit = 1000
+
+/** Bytes of a page: the JSON of its events, and `entryBytes` for each of them. */
+export const maxReadBytes = 1024 * 1024
+
+/** About how many bytes of an answer belong to an event beside its JSON. */
+export const entryBytes = 128
+
+/** As `maxReadBytes`, for what a follower reads at once: each holds what it has read until its client takes it. */
+export const maxFollowBytes = 256 * 1024

@@ -1,0 +1,110 @@
+/**
+ * The port where workers make themselves known.
+ *
+ * @since 0.1.0
+ */
+import type { Effect } from "effect"
+import { Context, Schema } from "effect"
+import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import * as Ids from "../model/Ids.js"
+import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
+
+/**
+ * A worker to be registered. Two with the same `implementationKind` and `workerKey` in one project
+ * are the same worker.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Registration = Schema.Struct({
+  implementationKind: Schema.String.pipe(
+    Schema.pattern(/^[a-zA-Z0-9_-]{1,64}$/, {
+      message: () => "must be 1 to 64 letters, digits, - or _",
+    }),
+  ),
+  workerKey: Schema.String.pipe(
+    Schema.pattern(/^[a-zA-Z0-9_.:-]{1,128}$/, {
+      message: () => "must be 1 to 128 letters, digits, or any of _ . : -",
+    }),
+  ),
+  implementationDisplayName: Schema.optional(Ids.text(128)),
+  displayName: Schema.optional(Schema.NullOr(Ids.text(128))),
+  metadata: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+})
+export type Registration = typeof Registration.Type
+
+/**
+ * What a worker says of itself: it works, it shuts down and claims no more, it has ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const WorkerStatus = Schema.Literal("active", "draining", "ended")
+export type WorkerStatus = typeof WorkerStatus.Type
+
+/**
+ * The status of a worker that says `next`. Only one that drains ends: where another process has registered under the
+ * same key since, the end of the process before it is not the worker's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const nextStatus = (current: string, next: WorkerStatus | undefined): string =>
+  next === undefined || (next === "ended" && current !== "draining") ? current : next
+
+/**
+ * A registered worker. `status` is a `WorkerStatus`, or what another control plane says. `inFlight` is how many runs it
+ * holds, where `list` gave the worker and the control plane counts them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const RegisteredWorker = Schema.Struct({
+  id: Ids.WorkerId,
+  projectId: Ids.ProjectId,
+  implementationKind: Schema.String,
+  implementationDisplayName: Schema.NullOr(Schema.String),
+  workerKey: Schema.String,
+  status: Schema.String,
+  displayName: Schema.NullOr(Schema.String),
+  metadata: Schema.Unknown,
+  inFlight: Schema.NullOr(Schema.NonNegativeInt),
+  createdAt: Schema.DateTimeUtcFromNumber,
+  updatedAt: Schema.DateTimeUtcFromNumber,
+  lastHeartbeatAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+})
+export type RegisteredWorker = typeof RegisteredWorker.Type
+
+/** No worker of this project has that id. */
+export class WorkerNotFound extends Schema.TaggedError<WorkerNotFound>("@runlease/core/WorkerNotFound")(
+  "WorkerNotFound",
+  { workerId: Schema.String },
+) {
+  override get message() {
+    return `Worker ${this.workerId} does not exist; register it again`
+  }
+}
+
+export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")<
+  WorkerRegistry,
+  {
+    /** Makes a worker known, or finds the one with the same kind and key; its names and metadata are renewed. */
+    readonly register: (
+      registration: Registration,
+    ) => Effect.Effect<RegisteredWorker, ControlPlaneUnavailable>
+
+    /**
+     * Says that the worker lives, and its `status` where that is given. Leases do not depend on it. A registration makes
+     * the worker active, and it ends only after it has drained (`nextStatus`).
+     */
+    readonly heartbeat: (
+      workerId: Ids.WorkerId,
+      status?: WorkerStatus,
+    ) => Effect.Effect<RegisteredWorker, WorkerNotFound | ControlPlaneUnavailable>
+
+    /** The workers of the project, newest heartbeat first, with the runs that each holds counted. */
+    readonly list: (
+      page?: PageRequest,
+    ) => Effect.Effect<Page<RegisteredWorker>, InvalidCursor | ControlPlaneUnavailable>
+  }
+>() {}

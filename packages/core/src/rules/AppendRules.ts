@@ -1,0 +1,110 @@
+/**
+ * The rules of an append, shared by every store: what may enter a log, and what of a batch is new.
+ *
+ * @since 0.1.0
+ */
+import { Either } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import { endsRun } from "../model/AgentEvent.js"
+import { equalJson } from "../model/Json.js"
+import type { AppendRequest, LogEntry } from "../ports/RunLog.js"
+import { CursorMismatch, EventRefused, maxBatch, maxEventBytes } from "../ports/RunLog.js"
+
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length
+
+/** The size of an event in the log, in bytes of JSON. */
+export const sizeOf = (event: LogEvent): number => bytesOf(JSON.stringify(event))
+
+/**
+ * The batch as JSON text, or why it is refused.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const encode = (
+  events: ReadonlyArray<LogEvent>,
+): Either.Either<ReadonlyArray<string>, EventRefused> => {
+  if (events.length < 1 || events.length > maxBatch) {
+    return Either.left(
+      new EventRefused({
+        index: 0,
+        reason: "batch_size",
+        message: `events must hold 1 to ${maxBatch} events, this holds ${events.length}`,
+      }),
+    )
+  }
+  const texts: Array<string> = []
+  for (const [index, event] of events.entries()) {
+    if (typeof event.type !== "string" || event.type === "") {
+      return Either.left(
+        new EventRefused({
+          index,
+          reason: "malformed",
+          message: `events[${index}].type must be a non-empty string`,
+        }),
+      )
+    }
+    if (endsRun(event)) {
+      return Either.left(
+        new EventRefused({
+          index,
+          reason: "terminal",
+          message: `events[${index}] is ${event.type}, which only completing the run writes`,
+        }),
+      )
+    }
+    const text = JSON.stringify(event)
+    // A UTF-16 unit takes at most three bytes, so most events need no count.
+    if (text.length * 3 > maxEventBytes && bytesOf(text) > maxEventBytes) {
+      return Either.left(
+        new EventRefused({
+          index,
+          reason: "too_large",
+          message: `events[${index}] payload must be less than ${maxEventBytes} bytes of JSON`,
+        }),
+      )
+    }
+    texts.push(text)
+  }
+  return Either.right(texts)
+}
+
+/** Where a log stands. */
+export interface Position {
+  readonly latestEventId: number
+  readonly latestSequence: number
+}
+
+/** Whether the cursor of the request names the log's end, so that the whole batch is new. */
+export const atEnd = (request: AppendRequest, position: Position): boolean =>
+  (request.expectedEventId === undefined || request.expectedEventId === position.latestEventId) &&
+  (request.expectedSequence === undefined || request.expectedSequence === position.latestSequence)
+
+/**
+ * How many events at the beginning of the batch the log holds already, given `tail`: the outsiders' entries
+ * after the request's cursor, oldest first. A batch that differs from the tail, or a tail longer than the
+ * batch, is a mismatch.
+ *
+ * Only asked when the cursor is not at the end.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const alreadyThere = (
+  request: AppendRequest,
+  position: Position,
+  tail: ReadonlyArray<Pick<LogEntry, "event" | "sequence">>,
+): Either.Either<number, CursorMismatch> => {
+  const mismatch = Either.left(new CursorMismatch({ runId: request.runId, ...position }))
+  const ahead =
+    (request.expectedEventId ?? 0) > position.latestEventId ||
+    (request.expectedSequence ?? 0) > position.latestSequence
+  if (ahead || tail.length === 0 || tail.length > request.events.length) return mismatch
+  // Both cursors, when given, must name the same place.
+  if (request.expectedSequence !== undefined && tail[0]!.sequence !== request.expectedSequence + 1) {
+    return mismatch
+  }
+  return tail.every((entry, index) => equalJson(entry.event, request.events[index]))
+    ? Either.right(tail.length)
+    : mismatch
+}

@@ -1,0 +1,207 @@
+/**
+ * The events that the control plane writes into a log, so that it reads as valid AG-UI whatever died.
+ *
+ * Every function gives the whole batch for its occasion, closings of what was open included.
+ *
+ * @since 0.1.0
+ */
+import { DateTime, Predicate, Schema } from "effect"
+import * as AgentEvent from "../model/AgentEvent.js"
+import * as ResumeRules from "./ResumeRules.js"
+import { sizeOf } from "./AppendRules.js"
+import * as Interrupt from "../model/Interrupt.js"
+import * as LogState from "./LogState.js"
+import type { RunError, Waiting } from "../model/Run.js"
+import { type LogEntry, maxEventBytes } from "../ports/RunLog.js"
+import type { Outcome } from "../ports/Runs.js"
+import * as TokenUsage from "../model/TokenUsage.js"
+
+/** The run a batch is for. */
+export interface Subject {
+  readonly runId: string
+  readonly conversationId: string
+}
+
+/** How an attempt ended that gave no outcome. */
+export type AttemptEnd = "lease_expired" | "released" | "retry"
+
+/** An attempt that ended without an outcome; `reason` is the holder's own sentence. */
+export interface PastAttempt {
+  readonly attempt: number
+  readonly workerId: string
+  readonly ended: AttemptEnd
+  readonly reason: string | null
+}
+
+/** The name of the CUSTOM event that marks the end of an attempt and the start of the next. */
+export const attemptEventName = "runlease.attempt"
+
+const started = (subject: Subject): AgentEvent.LogEvent => ({
+  type: "RUN_STARTED",
+  threadId: subject.conversationId,
+  runId: subject.runId,
+})
+
+const attemptMark = (
+  previous: PastAttempt,
+  current: { readonly attempt: number; readonly workerId: string } | null,
+): AgentEvent.LogEvent =>
+  AgentEvent.custom(attemptEventName, {
+    previous: {
+      attempt: previous.attempt,
+      worker_id: previous.workerId,
+      ended: previous.ended,
+      ...(previous.reason === null ? {} : { reason: previous.reason }),
+    },
+    ...(current === null ? {} : { attempt: current.attempt, worker_id: current.workerId }),
+  })
+
+/** What opens a log that is not open; nothing when it is. */
+export const opening = (subject: Subject, state: LogState.LogState): ReadonlyArray<AgentEvent.LogEvent> =>
+  state.started ? [] : [started(subject)]
+
+/** At a claim: the start of the log, or the end of the attempt before. */
+export const claimed = (
+  subject: Subject,
+  state: LogState.LogState,
+  previous: PastAttempt | null,
+  current: { readonly attempt: number; readonly workerId: string },
+): ReadonlyArray<AgentEvent.LogEvent> => [
+  ...LogState.closings(state),
+  ...opening(subject, state),
+  ...(previous === null ? [] : [attemptMark(previous, current)]),
+]
+
+/** When a run is suspended until it is answered. */
+export const suspended = (
+  subject: Subject,
+  state: LogState.LogState,
+  waiting: Waiting,
+): ReadonlyArray<AgentEvent.LogEvent> => [
+  ...opening(subject, state),
+  ...LogState.closings(state),
+  withUsage(
+    {
+      type: "RUN_FINISHED",
+      threadId: subject.conversationId,
+      runId: subject.runId,
+      outcome: {
+        type: "interrupt",
+        interrupts: waiting.interrupts.map(Interrupt.toEvent),
+      },
+    },
+    state,
+  ),
+]
+
+/** The event that ends a log, without what the outcome adds to it. */
+const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): AgentEvent.LogEvent =>
+  status === "failed"
+    ? {
+        type: "RUN_ERROR",
+        message: error?.message ?? "The run failed",
+        ...(error?.code == null ? {} : { code: error.code }),
+      }
+    : {
+        type: "RUN_FINISHED",
+        threadId: conversationId,
+        runId,
+        outcome: { type: status === "completed" ? "success" : "cancelled" },
+      }
+
+/** An event with these fields, unless they do not fit. */
+const extended = (event: AgentEvent.LogEvent, fields: object): AgentEvent.LogEvent => {
+  const whole = { ...event, ...fields }
+  return sizeOf(whole) > maxEventBytes ? event : whole
+}
+
+/** The event that ends a part of a run, with what the log reports of its usage. */
+const withUsage = (event: AgentEvent.LogEvent, { usage }: LogState.LogState): AgentEvent.LogEvent =>
+  usage === undefined ? event : extended(event, { usage })
+
+const isUsage = Schema.is(Schema.Array(TokenUsage.TokenUsage))
+
+/** What does not fit into an event is told by the run alone. */
+const withTold = (event: AgentEvent.LogEvent, { metadata, result }: Outcome): AgentEvent.LogEvent => {
+  if (metadata == null && result == null) return event
+  const usage = Predicate.isRecord(metadata) && isUsage(metadata["usage"]) ? metadata["usage"] : undefined
+  return extended(event, {
+    ...(result == null || event.type !== "RUN_FINISHED" ? {} : { result }),
+    // A remote agent reports no requests, but the sum of what it used.
+    ...(usage === undefined || event["usage"] !== undefined ? {} : { usage }),
+    ...(metadata == null ? {} : { metadata }),
+  })
+}
+
+/** The result of a tool call that a cancellation leaves without one. `owner` is its subagent. */
+export const cancelledCall = ({
+  id,
+  owner,
+}: {
+  readonly id: string
+  readonly owner?: string | undefined
+}): AgentEvent.AgentEvent => ({
+  ...AgentEvent.toolCallFailure(`runlease-result-${id}`, id, "This tool call was cancelled"),
+  ...(owner === undefined ? {} : { subagentRunId: owner }),
+})
+
+/** Closes what is open when a run is cancelled: each tool call without a result gets one that says so. */
+const cancellations = (state: LogState.LogState): ReadonlyArray<AgentEvent.LogEvent> => [
+  ...(state.unanswered ?? []).map(cancelledCall),
+  ...LogState.closings(state).flatMap((closing) =>
+    closing.type === "TOOL_CALL_END"
+      ? [closing, cancelledCall({ id: String(closing["toolCallId"]) })]
+      : [closing],
+  ),
+]
+
+/** When a run ends: `lastAttempt` is the one that ended it without an outcome of its own, if one did. */
+export const ended = (
+  subject: Subject,
+  state: LogState.LogState,
+  outcome: Outcome,
+  lastAttempt: PastAttempt | null = null,
+): ReadonlyArray<AgentEvent.LogEvent> => [
+  ...opening(subject, state),
+  ...(outcome.status === "cancelled" ? cancellations(state) : LogState.closings(state)),
+  ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null)]),
+  withTold(withUsage(end(subject, outcome), state), outcome),
+]
+
+/** The outcome of a run whose attempts are used up. */
+export const attemptsExhausted = (maxAttempts: number, last: PastAttempt): RunError => ({
+  code: "attempts_exhausted",
+  message:
+    `The run ended without an outcome in all of its ${maxAttempts} attempts; ` +
+    (last.ended === "lease_expired"
+      ? `the last was by worker ${last.workerId}, whose lease expired`
+      : `the last was handed back by worker ${last.workerId}${last.reason === null ? "" : `: ${last.reason}`}`),
+})
+
+const wanted = ({ id, toolCallId, toolName }: Interrupt.Interrupt): string =>
+  toolName === undefined ? `An answer to ${id}` : `The result of ${toolName} (tool call ${toolCallId ?? id})`
+
+/** The outcome of a run that was not answered in time. */
+export const waitExpired = (waiting: Waiting): RunError => {
+  const late = ResumeRules.open(waiting).find(
+    ({ expiresAt }) =>
+      expiresAt !== undefined &&
+      waiting.expiresAt !== null &&
+      expiresAt.epochMillis === waiting.expiresAt.epochMillis,
+  )
+  return {
+    code: "wait_expired",
+    message:
+      `${wanted(late ?? waiting.interrupts[0])} did not arrive` +
+      (waiting.expiresAt === null ? "" : ` by ${DateTime.formatIso(waiting.expiresAt)}`),
+  }
+}
+
+/** Whether this is the entry that ends a log: after it nothing follows. An interrupt is not the end. */
+export const endsLog = (entry: Pick<LogEntry, "event" | "sequence">): boolean => {
+  if (entry.sequence !== null) return false
+  if (entry.event.type === "RUN_ERROR") return true
+  if (entry.event.type !== "RUN_FINISHED") return false
+  const outcome = entry.event["outcome"] as { readonly type?: unknown } | undefined
+  return outcome?.type !== "interrupt"
+}

@@ -1,0 +1,223 @@
+/**
+ * What the next input of a run's client answers, and what it makes of the run. Every store does it alike.
+ *
+ * Source: docs/decisions/0032-follow-up-inputs.md
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either } from "effect"
+import type { Answer } from "../model/Interrupt.js"
+import { canonicalJson } from "../model/Json.js"
+import type { RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.js"
+import type { EventId, Run } from "../model/Run.js"
+import type { FollowedUp, FollowUp, TakenInput } from "../ports/FollowUp.js"
+import { type NotWaiting, SubmissionConflict } from "../ports/Runs.js"
+import * as ResumeRules from "./ResumeRules.js"
+
+/**
+ * What tells the same input from another, whatever its public id. The trace is another each time.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const fingerprintOf = ({ resume, snapshot }: FollowUp): Effect.Effect<string> =>
+  Effect.map(
+    Effect.promise(() =>
+      globalThis.crypto.subtle.digest(
+        "SHA-256",
+        new TextEncoder().encode(
+          canonicalJson({ resume, snapshot: { ...snapshot, traceContext: undefined } }),
+        ),
+      ),
+    ),
+    (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(""),
+  )
+
+/** A run, and what a store knows of it and of the public id. */
+export interface Situation {
+  readonly run: Pick<Run, "runId" | "status" | "waiting" | "latestEventId">
+  readonly kept: ResumeRules.Kept
+  /** Whether a run has the public id. */
+  readonly namesRun: boolean
+  /** The input that has the public id, of whatever run. */
+  readonly named: TakenInput | undefined
+  /** What the run has taken. */
+  readonly taken: ReadonlyArray<TakenInput>
+}
+
+/**
+ * What a store does: `Continue` makes the run pending with what is `kept`; it and `Repeat` add the input if it is
+ * `unnamed`, that is, if its id names nothing yet; `Complete` ends the run as completed; the rest changes nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Decision =
+  | {
+      readonly _tag: "Continue"
+      readonly kept: ResumeRules.Kept
+      readonly input: TakenInput
+      readonly unnamed: boolean
+    }
+  | { readonly _tag: "Repeat"; readonly input: TakenInput; readonly unnamed: boolean }
+  | { readonly _tag: "Complete" }
+  | { readonly _tag: "Answered" }
+  | { readonly _tag: "Uncovered"; readonly open: ReadonlyArray<string> }
+  | { readonly _tag: "Leave" }
+
+const partIds = ({ parts }: SnapshotMessage, type: "tool_call" | "tool_result"): ReadonlyArray<unknown> =>
+  parts.flatMap((part) => (part.type === type ? [part["toolCallId"]] : []))
+
+/** Puts a result behind the message that holds its call and the results that stand there, or at the end. */
+const insertResult = (
+  messages: ReadonlyArray<SnapshotMessage>,
+  result: SnapshotMessage,
+): ReadonlyArray<SnapshotMessage> => {
+  const [id] = partIds(result, "tool_result")
+  const call = messages.findLastIndex((message) => partIds(message, "tool_call").includes(id))
+  if (call < 0) return [...messages, result]
+  const behind = messages.findIndex(({ role }, index) => index > call && role !== "tool")
+  return behind < 0 ? [...messages, result] : messages.toSpliced(behind, 0, result)
+}
+
+/**
+ * What the run goes on with: the input, and the results that the run was given otherwise. Of the calls in `ours` these go before
+ * what the client tells. The answers so far are the run's. An input without messages changes nothing.
+ */
+const continued = (
+  { known, snapshot }: ResumeRules.Kept,
+  input: RequestSnapshot,
+  ours: ReadonlySet<unknown>,
+  since: EventId,
+): RequestSnapshot => {
+  const { protocol, traceContext = snapshot.traceContext, ...rest } = input
+  const ofInput = {
+    ...(traceContext === undefined ? {} : { traceContext }),
+    ...(protocol === undefined ? {} : { protocol }),
+  }
+  if (input.messages.length === 0) return { ...snapshot, ...ofInput }
+  const own = snapshot.messages.filter((message) =>
+    partIds(message, "tool_result").some((id) => typeof id === "string" && Object.hasOwn(known, id)),
+  )
+  const messages = own.reduce<ReadonlyArray<SnapshotMessage>>((into, message) => {
+    const [id] = partIds(message, "tool_result")
+    const toldAt = into.findLastIndex((other) => partIds(other, "tool_result").includes(id))
+    if (toldAt < 0) return insertResult(into, message)
+    return ours.has(id) ? into.with(toldAt, { ...into[toldAt]!, parts: message.parts }) : into
+  }, input.messages)
+  const { resume } = snapshot
+  return { ...rest, ...ofInput, asOf: since, messages, ...(resume === undefined ? {} : { resume }) }
+}
+
+/**
+ * Decides what an input makes of a run. `messageId`: of the messages that answers may need, the beginning of their ids.
+ *
+ * Fails: as `Runs.followUp` does.
+ *
+ * @since 0.1.0
+ * @category deciding
+ */
+export const decide = (
+  { kept, named, namesRun, run, taken }: Situation,
+  { publicId, results, resume, snapshot }: FollowUp,
+  fingerprint: string,
+  messageId: string,
+): Either.Either<Decision, NotWaiting | SubmissionConflict> => {
+  const take = (answers: ReadonlyArray<Answer>) => {
+    const [first, ...rest] = answers
+    return first === undefined
+      ? Either.right({ duplicate: true, kept, waiting: run.waiting })
+      : ResumeRules.take(
+          run,
+          kept,
+          [first, ...rest],
+          answers.map((_, index) => (index === 0 ? messageId : `${messageId}.${index}`)),
+        )
+  }
+  if (named !== undefined && named.runId === run.runId && named.fingerprint === fingerprint) {
+    return Either.right({ _tag: "Repeat", input: named, unnamed: false })
+  }
+  const open = run.waiting === null ? [] : ResumeRules.open(run.waiting)
+  const isAsked = ({ interruptId }: Answer) =>
+    Object.hasOwn(kept.known, interruptId) ||
+    open.some(({ id, toolCallId }) => id === interruptId || toolCallId === interruptId)
+  // Clients such as CopilotKit answer a question under the id of the part that asked it, which the id goes on to name.
+  const answersItself = (publicId === run.runId || named?.runId === run.runId) && resume.some(isAsked)
+  const unnamed = !namesRun && named === undefined
+  if (!unnamed && !answersItself) {
+    const conflict = new SubmissionConflict({ publicId })
+    return Either.flatMap(
+      Either.mapLeft(take(resume), (error) => (error.answered ? error : conflict)),
+      () => Either.left(conflict),
+    )
+  }
+
+  // An entry for nothing that was asked must not stop the messages beside it.
+  const entries = snapshot.messages.length === 0 ? resume : resume.filter(isAsked)
+  const uncovered = ResumeRules.leftOpen(open, entries)
+  const calls = uncovered.filter(({ clientTool }) => clientTool === true)
+  const given = calls.flatMap((interrupt) => {
+    const result = results.findLast(
+      ({ interruptId }) => interruptId === (interrupt.toolCallId ?? interrupt.id),
+    )
+    return result === undefined ? [] : [{ ...result, interruptId: interrupt.id }]
+  })
+  const input: TakenInput = { runId: run.runId, publicId, since: run.latestEventId, fingerprint }
+
+  return Either.flatMap(take(entries), (answered): Either.Either<Decision, NotWaiting> => {
+    if (answered.duplicate && given.length === 0) {
+      const same = taken.findLast((other) => other.fingerprint === fingerprint)
+      if (same !== undefined) {
+        return Either.right({ _tag: "Repeat", input: { ...same, publicId }, unnamed })
+      }
+      if (entries.length > 0) return Either.right({ _tag: "Answered" })
+    }
+    if (run.waiting === null) return Either.right({ _tag: "Leave" })
+    const questions = uncovered.filter((interrupt) => !calls.includes(interrupt))
+    if (questions.length > 0) {
+      return Either.right({ _tag: "Uncovered", open: questions.map(({ id }) => id) })
+    }
+    const missing = ResumeRules.leftOpen(calls, given)
+    const asked = open.some(({ clientTool }) => clientTool !== true)
+    if (missing.length > 0 && !asked) {
+      return Either.right({ _tag: kept.snapshot.protocol === undefined ? "Leave" : "Complete" })
+    }
+    // Calls of the client that were answered otherwise, before or by an entry.
+    const ours = new Set(
+      run.waiting.interrupts.flatMap((interrupt) =>
+        calls.includes(interrupt) || (interrupt.clientTool !== true && !open.includes(interrupt))
+          ? []
+          : [interrupt.toolCallId],
+      ),
+    )
+    // The questions beside them are answered, so the run goes on: a call without a result is one that the client declines.
+    const declined = missing.map(({ id }): Answer => ({ interruptId: id, status: "cancelled" }))
+    return Either.map(take([...entries, ...given, ...declined]), (all) => ({
+      _tag: "Continue",
+      kept: { ...all.kept, snapshot: continued(all.kept, snapshot, ours, run.latestEventId) },
+      input,
+      unnamed,
+    }))
+  })
+}
+
+/**
+ * What `Runs.followUp` gives, once a store has done what was decided; `run` is as it is then.
+ *
+ * @since 0.1.0
+ * @category deciding
+ */
+export const resultOf = (decision: Decision, run: Run): FollowedUp => {
+  switch (decision._tag) {
+    case "Continue":
+    case "Repeat":
+      return { _tag: "Continued", run, since: decision.input.since, duplicate: decision._tag === "Repeat" }
+    case "Uncovered":
+      return { _tag: "Uncovered", run, open: decision.open }
+    case "Answered":
+      return { _tag: "Answered", run }
+    case "Complete":
+    case "Leave":
+      return { _tag: "Left", run }
+  }
+}

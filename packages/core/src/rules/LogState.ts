@@ -1,0 +1,167 @@
+/**
+ * What a log has open: kept beside the log as it grows, so that whoever ends or takes over a run can close
+ * it without reading the log again.
+ *
+ * @since 0.1.0
+ */
+import { Option, Schema } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import * as TokenUsage from "../model/TokenUsage.js"
+
+const OpenKind = Schema.Literal("message", "tool", "step", "reasoning", "reasoningMessage", "subagent")
+type OpenKind = typeof OpenKind.Type
+
+/** `owner` is the subagent that a step belongs to; only its owner may finish it. */
+const OpenItem = Schema.Struct({
+  kind: OpenKind,
+  id: Schema.String,
+  owner: Schema.optional(Schema.String),
+})
+type OpenItem = typeof OpenItem.Type
+
+/** A tool call that has ended and has no result. `owner` is its subagent. */
+const Unanswered = Schema.Struct({ id: Schema.String, owner: Schema.optional(Schema.String) })
+type Unanswered = typeof Unanswered.Type
+
+/** How many calls without a result are kept, the latest: an executor may never give one. */
+const maxUnanswered = 100
+
+/**
+ * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
+ * opening. `usage`: what requests to models used since then, if any did. `unanswered`: the calls without a result, if any.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const LogState = Schema.Struct({
+  started: Schema.Boolean,
+  open: Schema.Array(OpenItem),
+  usage: Schema.optional(Schema.Array(TokenUsage.TokenUsage)),
+  unanswered: Schema.optional(Schema.Array(Unanswered)),
+})
+export type LogState = typeof LogState.Type
+
+export const initial: LogState = { started: false, open: [] }
+
+const opens: Record<string, readonly [OpenKind, string]> = {
+  TEXT_MESSAGE_START: ["message", "messageId"],
+  TOOL_CALL_START: ["tool", "toolCallId"],
+  STEP_STARTED: ["step", "stepName"],
+  REASONING_START: ["reasoning", "messageId"],
+  REASONING_MESSAGE_START: ["reasoningMessage", "messageId"],
+  SUBAGENT_STARTED: ["subagent", "subagentRunId"],
+}
+
+const closes: Record<string, readonly [OpenKind, string]> = {
+  TEXT_MESSAGE_END: ["message", "messageId"],
+  TOOL_CALL_END: ["tool", "toolCallId"],
+  STEP_FINISHED: ["step", "stepName"],
+  REASONING_END: ["reasoning", "messageId"],
+  REASONING_MESSAGE_END: ["reasoningMessage", "messageId"],
+  SUBAGENT_FINISHED: ["subagent", "subagentRunId"],
+  SUBAGENT_ERROR: ["subagent", "subagentRunId"],
+}
+
+const itemOf = (
+  table: Record<string, readonly [OpenKind, string]>,
+  event: LogEvent,
+): OpenItem | undefined => {
+  if (!Object.hasOwn(table, event.type)) return undefined
+  const [kind, field] = table[event.type]!
+  const id = event[field]
+  if (typeof id !== "string") return undefined
+  const owner = event["subagentRunId"]
+  return kind === "step" && typeof owner === "string" ? { kind, id, owner } : { kind, id }
+}
+
+const same = (a: OpenItem, b: OpenItem) => a.kind === b.kind && a.id === b.id && a.owner === b.owner
+
+/** Whether `event` opens something that is open already, or closes something that is not. */
+export const misplaced = (state: LogState, event: LogEvent): boolean => {
+  const opening = itemOf(opens, event)
+  if (opening !== undefined) return state.open.some((item) => same(item, opening))
+  const closing = itemOf(closes, event)
+  return closing !== undefined && !state.open.some((item) => same(item, closing))
+}
+
+const withUnanswered = (
+  { unanswered: _unanswered, ...state }: LogState,
+  calls: ReadonlyArray<Unanswered>,
+): LogState => (calls.length === 0 ? state : { ...state, unanswered: calls.slice(-maxUnanswered) })
+
+const answered = (state: LogState, id: unknown): LogState => {
+  const { unanswered } = state
+  return unanswered?.some((call) => call.id === id) === true
+    ? withUnanswered(
+        state,
+        unanswered.filter((call) => call.id !== id),
+      )
+    : state
+}
+
+/**
+ * The state after one more event. An event that opens and closes nothing gives the same object back.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const next = (state: LogState, event: LogEvent): LogState => {
+  if (event.type === "RUN_STARTED") return state.started ? state : { started: true, open: [] }
+  if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return initial
+  const opening = itemOf(opens, event)
+  if (opening !== undefined) {
+    return state.open.some((item) => same(item, opening))
+      ? state
+      : { ...state, open: [...state.open, opening] }
+  }
+  if (event.type === "TOOL_CALL_RESULT") return answered(state, event["toolCallId"])
+  const closing = itemOf(closes, event)
+  if (closing === undefined) {
+    if (event.type !== "CUSTOM") return state
+    return Option.match(TokenUsage.fromEvent(event), {
+      onNone: () => state,
+      onSome: (used) => ({ ...state, usage: TokenUsage.add(state.usage ?? [], used) }),
+    })
+  }
+  const index = state.open.findIndex((item) => same(item, closing))
+  if (index < 0) return state
+  const closed = { ...state, open: state.open.toSpliced(index, 1) }
+  if (closing.kind !== "tool") return closed
+  const owner = event["subagentRunId"]
+  const call = typeof owner === "string" ? { id: closing.id, owner } : { id: closing.id }
+  return withUnanswered(closed, [...(state.unanswered ?? []), call])
+}
+
+export const afterAll = (state: LogState, events: ReadonlyArray<LogEvent>): LogState =>
+  events.reduce(next, state)
+
+const closingOf = (item: OpenItem): LogEvent => {
+  switch (item.kind) {
+    case "message":
+      return { type: "TEXT_MESSAGE_END", messageId: item.id }
+    case "tool":
+      return { type: "TOOL_CALL_END", toolCallId: item.id }
+    case "step":
+      return item.owner === undefined
+        ? { type: "STEP_FINISHED", stepName: item.id }
+        : { type: "STEP_FINISHED", stepName: item.id, subagentRunId: item.owner }
+    case "reasoning":
+      return { type: "REASONING_END", messageId: item.id }
+    case "reasoningMessage":
+      return { type: "REASONING_MESSAGE_END", messageId: item.id }
+    case "subagent":
+      return {
+        type: "SUBAGENT_ERROR",
+        subagentRunId: item.id,
+        message: "The attempt ended before this subagent did",
+      }
+  }
+}
+
+/**
+ * The events that close all that is open, last opened first.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const closings = (state: LogState): ReadonlyArray<LogEvent> => state.open.map(closingOf).toReversed()

@@ -1,0 +1,167 @@
+/**
+ * A run that waits: what it is asked, and what answers make of it. Every store does it alike.
+ *
+ * @since 0.1.0
+ */
+import { DateTime, Either } from "effect"
+import type { Answer, Answers, Interrupt } from "../model/Interrupt.js"
+import { canonicalJson } from "../model/Json.js"
+import type { Suspension } from "../ports/Leases.js"
+import type { RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.js"
+import type { Run, Waiting } from "../model/Run.js"
+import { NotWaiting } from "../ports/Runs.js"
+
+/** The interrupts that have no answer yet. */
+export const open = ({ answers, interrupts }: Waiting): ReadonlyArray<Interrupt> =>
+  interrupts.filter(({ id }) => answers.every(({ interruptId }) => interruptId !== id))
+
+const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
+  interrupts.reduce<DateTime.Utc | null>(
+    (first, { expiresAt }) =>
+      expiresAt === undefined ? first : first === null ? expiresAt : DateTime.min(first, expiresAt),
+    null,
+  )
+
+/**
+ * What a suspended run waits for. `expiresAfter` is the time of those that name none of their own.
+ *
+ * @since 0.1.0
+ * @category waiting
+ */
+export const asked = ({ expiresAfter, interrupts }: Suspension, now: DateTime.Utc): Waiting => {
+  const [first, ...others] = interrupts
+  const timed = (interrupt: Interrupt): Interrupt =>
+    expiresAfter === undefined || interrupt.expiresAt !== undefined
+      ? interrupt
+      : { ...interrupt, expiresAt: DateTime.addDuration(now, expiresAfter) }
+  const all: Waiting["interrupts"] = [timed(first), ...others.map(timed)]
+  return { interrupts: all, answers: [], expiresAt: earliest(all) }
+}
+
+/** The interrupt among these that a name answers: its id, or the tool call that it names. */
+const named = (interrupts: ReadonlyArray<Interrupt>, name: string): Interrupt | undefined =>
+  interrupts.find(({ id }) => id === name) ?? interrupts.find(({ toolCallId }) => toolCallId === name)
+
+/** The interrupts that are still open after these answers. */
+export const leftOpen = (
+  interrupts: ReadonlyArray<Interrupt>,
+  answers: ReadonlyArray<Answer>,
+): ReadonlyArray<Interrupt> =>
+  answers.reduce((left, { interruptId }) => {
+    const interrupt = named(left, interruptId)
+    return interrupt === undefined ? left : left.filter((other) => other !== interrupt)
+  }, interrupts)
+
+/** What is kept beside a run of what it was answered. */
+export interface Kept {
+  readonly snapshot: RequestSnapshot
+  /** By the name that was answered, what tells the same answer when it comes again. */
+  readonly known: Readonly<Record<string, string>>
+}
+
+/** A run after answers: `waiting` is null once nothing is open. A `duplicate` changes nothing. */
+export interface Answered {
+  readonly duplicate: boolean
+  readonly kept: Kept
+  readonly waiting: Waiting | null
+}
+
+const markOf = (name: string, { isError, payload, status }: Answer): string =>
+  canonicalJson({
+    toolCallId: name,
+    result: payload,
+    isError,
+    ...(status === "cancelled" ? { status } : {}),
+  })
+
+/** What an answer to a tool call says to a model: that nobody gave a result is an error. */
+const toolMessage = (
+  id: string,
+  toolCallId: string,
+  { isError, payload, status }: Answer,
+): SnapshotMessage => {
+  const failed = status === "cancelled" ? true : isError
+  return {
+    id,
+    role: "tool",
+    parts: [
+      {
+        type: "tool_result",
+        toolCallId,
+        result: payload ?? (status === "cancelled" ? "cancelled" : null),
+        ...(failed === undefined ? {} : { isError: failed }),
+      },
+    ],
+  }
+}
+
+const withoutUndefined = ({ interruptId, isError, metadata, payload, status }: Answer): Answer => ({
+  interruptId,
+  status,
+  ...(payload === undefined ? {} : { payload }),
+  ...(isError === undefined ? {} : { isError }),
+  ...(metadata === undefined ? {} : { metadata }),
+})
+
+/**
+ * Takes answers, all of them or none. An interrupt answers to its id, and to the tool call that it names.
+ *
+ * `messageIds`: one for each answer. Fails: `NotWaiting` when one is for nothing that is open, unless it is the same
+ * that was taken for it before.
+ *
+ * @since 0.1.0
+ * @category answering
+ */
+export const take = (
+  run: Pick<Run, "runId" | "status" | "waiting">,
+  kept: Kept,
+  answers: Answers,
+  messageIds: ReadonlyArray<string>,
+): Either.Either<Answered, NotWaiting> => {
+  const before: ReadonlyArray<Interrupt> = run.waiting === null ? [] : open(run.waiting)
+  const taken = new Map<Interrupt, Answer>()
+  const marks = new Map(Object.entries(kept.known))
+  const messages: Array<SnapshotMessage> = []
+  for (const [index, answer] of answers.entries()) {
+    const name = answer.interruptId
+    const interrupt = named(
+      before.filter((other) => !taken.has(other)),
+      name,
+    )
+    if (interrupt === undefined) {
+      if (marks.get(name) === markOf(name, answer)) continue
+      const refused = { runId: run.runId, interruptId: name, open: before.map(({ id }) => id) }
+      return Either.left(new NotWaiting({ ...refused, answered: marks.has(name) }))
+    }
+    const { id, toolCallId } = interrupt
+    const own = withoutUndefined({ ...answer, interruptId: id })
+    taken.set(interrupt, own)
+    marks.set(id, markOf(id, own))
+    if (toolCallId === undefined) continue
+    marks.set(toolCallId, markOf(toolCallId, own))
+    messages.push(toolMessage(messageIds[index]!, toolCallId, own))
+  }
+  if (run.waiting === null || taken.size === 0) {
+    return Either.right({ duplicate: true, kept, waiting: run.waiting })
+  }
+  const given = Array.from(taken.values())
+  const left = before.filter((interrupt) => !taken.has(interrupt))
+  const { protocol, ...rest } = kept.snapshot
+  // The client whose protocol it is was shown the end of its part; what follows is another's, unless it sends it.
+  const snapshot = left.length === 0 || protocol === undefined ? rest : { ...rest, protocol }
+  return Either.right({
+    duplicate: false,
+    kept: {
+      snapshot: {
+        ...snapshot,
+        messages: [...snapshot.messages, ...messages],
+        resume: [...(snapshot.resume ?? []), ...given],
+      },
+      known: Object.fromEntries(marks),
+    },
+    waiting:
+      left.length === 0
+        ? null
+        : { ...run.waiting, answers: [...run.waiting.answers, ...given], expiresAt: earliest(left) },
+  })
+}

@@ -1,0 +1,236 @@
+/**
+ * The tails of the logs that are followed: read from the store once, however many follow them.
+ *
+ * A log's tail is there for as long as somebody follows it. What is appended comes with the wake-up where that is at
+ * hand; only what did not is read. Every follower has a position of its own and takes at its own pace, so that none
+ * holds up another and nothing is kept for it: one that is further back than the tail reaches reads by itself until
+ * it is not.
+ *
+ * @since 0.1.0
+ */
+import {
+  Chunk,
+  Data,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  Option,
+  RcMap,
+  type Scope,
+  Stream,
+} from "effect"
+import * as ControlEvents from "../rules/ControlEvents.js"
+import { closed, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type * as Ids from "../model/Ids.js"
+import * as LogWindow from "./LogWindow.js"
+import { EventId } from "../model/Run.js"
+import type { LogEntry } from "../ports/RunLog.js"
+import { slowPoll } from "./LongPoll.js"
+import { type LogGrowth, logKey, type LogPiece, type Wakeups } from "./Wakeups.js"
+
+/** A run and its project. */
+export interface LogRef {
+  readonly projectId: Ids.ProjectId
+  readonly runId: Ids.RunId
+}
+
+/**
+ * Some entries of a log. `latest` is the run's last event and `ended` whether it has ended, both as they were before
+ * the entries were read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LogPage extends LogPiece {
+  readonly latest: EventId
+  readonly ended: boolean
+}
+
+/**
+ * `read` gives the oldest entries after a position.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<E> {
+  readonly wakeups: Wakeups
+  readonly read: (ref: LogRef, after: EventId) => Effect.Effect<LogPage, E | ControlPlaneUnavailable>
+}
+
+export interface LogTails<E> {
+  /** Every entry after `after`, those still to come included, until the log has ended. */
+  readonly follow: (ref: LogRef, after: EventId) => Stream.Stream<LogEntry, E | ControlPlaneUnavailable>
+}
+
+/** How many pages a tail keeps for followers that are further back. */
+const maxPages = 4
+
+/** What a follower takes at once; `ended` when nothing comes after it. */
+interface Taken {
+  readonly entries: ReadonlyArray<LogEntry>
+  readonly ended: boolean
+}
+
+interface Tail<E> {
+  readonly after: (position: EventId) => Effect.Effect<Taken, E>
+}
+
+const endOf = ({ entries }: LogPiece, otherwise: number): number => entries.at(-1)?.eventId ?? otherwise
+
+const makeTail = <E>(
+  { read, wakeups }: Options<E>,
+  ref: LogRef,
+): Effect.Effect<Tail<E | ControlPlaneUnavailable>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const wanted = yield* Effect.makeLatch()
+    /** None until the first read, which begins at `start`. */
+    let window: LogWindow.LogWindow | undefined
+    let start = 0
+    /** The last event that the log is known to have; infinite when nobody knows. */
+    let latest = Number.POSITIVE_INFINITY
+    let ended = false
+    /** What came of itself since the last slow poll tells that nothing was missed before. */
+    let heard = false
+    /** Whoever has all that the window holds waits for this. */
+    let grown: Deferred.Deferred<void, E | ControlPlaneUnavailable> | undefined
+
+    const last = (): number => window?.last() ?? -1
+
+    const tell = (exit: Exit.Exit<void, E | ControlPlaneUnavailable>): void => {
+      const told = grown
+      grown = undefined
+      if (told !== undefined) Deferred.unsafeDone(told, exit)
+    }
+
+    const want = (): void => {
+      if (latest > last() && grown !== undefined) wanted.unsafeOpen()
+    }
+
+    const hear = (growth: LogGrowth): void => {
+      latest = Math.max(latest, growth.latest ?? Number.POSITIVE_INFINITY)
+      if (window === undefined || latest <= last()) return
+      const piece = growth.piece?.()
+      const begins = piece?.entries[0]
+      if (piece !== undefined && begins !== undefined && window.add(begins.eventId - 1, piece)) {
+        heard = true
+        ended = ControlEvents.endsLog(piece.entries.at(-1)!)
+        tell(Exit.void)
+      }
+      want()
+    }
+
+    const readOn = Effect.suspend(() => {
+      const after = EventId.make(window?.last() ?? start)
+      latest = -1
+      return Effect.matchCause(read(ref, after), {
+        onFailure: (cause) => {
+          latest = Number.POSITIVE_INFINITY
+          tell(Exit.failCause(cause))
+        },
+        onSuccess: (page) => {
+          const before = { last: last(), ended }
+          latest = Math.max(latest, page.latest)
+          // It begins no more than a page before the end; whoever is further back reads by itself.
+          window ??= LogWindow.make(
+            endOf(page, after) < page.latest ? page.latest : Math.min(after, page.latest),
+          )
+          window.add(after, page)
+          ended = page.ended && (page.latest <= last() || page.entries.length === 0)
+          if (last() > before.last || ended !== before.ended) tell(Exit.void)
+        },
+      })
+    })
+
+    const round = Effect.gen(function* () {
+      const asked = yield* Effect.timeoutOption(wanted.await, slowPoll)
+      wanted.unsafeClose()
+      if (Option.isNone(asked)) {
+        if (!heard) latest = Number.POSITIVE_INFINITY
+        heard = false
+      }
+      if (latest > last() && grown !== undefined) yield* readOn
+    })
+
+    yield* Effect.addFinalizer(() => Effect.sync(() => tell(Exit.fail(closed("RunLog.follow")))))
+    yield* wakeups.logListener(logKey(ref), hear)
+    yield* Effect.forkScoped(Effect.forever(round))
+
+    /** What followers further back have read lately: those that go through a log side by side read it once. */
+    const pages = new Map<number, Fiber.Fiber<LogPage, E | ControlPlaneUnavailable>>()
+
+    const readBack = (position: EventId): Effect.Effect<LogPage, E | ControlPlaneUnavailable> =>
+      Effect.suspend(() => {
+        const reading = pages.get(position)
+        if (reading !== undefined) return Fiber.join(reading)
+        // In the tail's Scope: other followers keep the page when one leaves.
+        return Effect.flatMap(Effect.forkIn(read(ref, position), scope), (started) => {
+          pages.set(position, started)
+          if (pages.size > maxPages) pages.delete(pages.keys().next().value!)
+          started.addObserver((exit) => {
+            const isOfUse = Exit.isSuccess(exit) && exit.value.entries.length > 0
+            if (!isOfUse && pages.get(position) === started) pages.delete(position)
+          })
+          return Fiber.join(started)
+        })
+      })
+
+    const after = (position: EventId): Effect.Effect<Taken, E | ControlPlaneUnavailable> =>
+      Effect.suspend(() => {
+        const entries = window?.after(position)
+        if (entries !== undefined && entries.length > 0) {
+          return Effect.succeed({ entries, ended: ended && entries.at(-1)!.eventId === last() })
+        }
+        if (ended && position >= last()) return Effect.succeed({ entries: [], ended })
+        if (window !== undefined && position < window.last()) {
+          return Effect.map(readBack(position), (page) => ({
+            entries: page.entries,
+            ended: page.ended && (page.entries.length === 0 || endOf(page, position) >= page.latest),
+          }))
+        }
+        if (window === undefined && grown === undefined) start = position
+        grown ??= Deferred.unsafeMake(FiberId.none)
+        if (position > last()) latest = Number.POSITIVE_INFINITY
+        want()
+        return Effect.zipRight(Deferred.await(grown), after(position))
+      })
+
+    return { after }
+  })
+
+/**
+ * The tails of all logs that are followed, until the Scope closes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E>(options: Options<E>): Effect.Effect<LogTails<E>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const tails = yield* RcMap.make({ lookup: (ref: LogRef) => makeTail(options, ref) })
+    let open = true
+    yield* Effect.addFinalizer(() => Effect.sync(() => void (open = false)))
+
+    return {
+      follow: ({ projectId, runId }, after) =>
+        Stream.unwrapScoped(
+          Effect.suspend(() =>
+            open ? RcMap.get(tails, Data.struct({ projectId, runId })) : closed("RunLog.follow"),
+          ).pipe(
+            Effect.map((tail) =>
+              Stream.paginateChunkEffect(after, (position) =>
+                Effect.map(
+                  tail.after(position),
+                  ({ ended, entries }) =>
+                    [
+                      Chunk.unsafeFromArray(entries),
+                      ended ? Option.none() : Option.some(entries.at(-1)?.eventId ?? position),
+                    ] as const,
+                ),
+              ),
+            ),
+          ),
+        ),
+    }
+  })

@@ -1,0 +1,116 @@
+/**
+ * What is asked of the control plane for a run, by how its execution ended: an outcome, a hand-back, a suspension, or,
+ * once the lease is lost, nothing at all.
+ *
+ * @since 0.1.0
+ */
+import { Cause, Duration, Either, Exit, Option, Predicate } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import { sizeOf } from "../rules/AppendRules.js"
+import * as Interrupt from "../model/Interrupt.js"
+import type { Loss } from "./Lease.js"
+import type { Suspension } from "../ports/Leases.js"
+import type { ClaimedRun, RunError, TerminalStatus } from "../model/Run.js"
+import { maxEventBytes } from "../ports/RunLog.js"
+import type { SinkFailure } from "./RunSink.js"
+import type { Outcome } from "../ports/Runs.js"
+import type { Resolved } from "./WorkerOptions.js"
+
+/** What the end of an execution asks the control plane for. */
+export type Decision =
+  | { readonly _tag: "End"; readonly outcome: Outcome }
+  | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
+  | { readonly _tag: "Suspend"; readonly waiting: Suspension }
+  | { readonly _tag: "HandBack"; readonly error: RunError | null }
+  | { readonly _tag: "LeaveAlone"; readonly reason: Loss }
+
+const end = (status: TerminalStatus, told: Pick<Outcome, "metadata" | "result"> = {}): Decision => ({
+  _tag: "End",
+  outcome: { status, ...told },
+})
+
+const fail = (code: string | null, message: string, told: Pick<Outcome, "metadata"> = {}): Decision => ({
+  _tag: "End",
+  outcome: { status: "failed", error: { code, message: shorten(message) }, ...told },
+})
+
+const maxMessage = 4_000
+
+/** What an event of interrupts holds beside them, in bytes at most: ids, names, and the instants of their expiry. */
+const margin = 8_192
+
+const shorten = (message: string): string =>
+  message.length <= maxMessage ? message : `${message.slice(0, maxMessage)}…`
+
+const text = (value: unknown): string | null => (typeof value === "string" ? value : null)
+
+/** Waits for these, unless the log could not tell them. */
+const suspend = (waiting: Suspension): Decision => {
+  const bytes = sizeOf({ type: "RUN_FINISHED", interrupts: waiting.interrupts.map(Interrupt.toEvent) })
+  return bytes + margin > maxEventBytes
+    ? fail("event_too_large", `What the run asks is ${bytes} bytes of JSON; an event holds ${maxEventBytes}`)
+    : { _tag: "Suspend", waiting }
+}
+
+/** How the executor's own last event says that the run ends. */
+const ofEvent = (event: LogEvent): Decision => {
+  const { metadata, outcome, result } = event
+  if (metadata != null && !Predicate.isRecord(metadata)) {
+    return fail("bad_event", `${event.type} must have an object in \`metadata\``)
+  }
+  const bytes = sizeOf(event)
+  if (bytes > maxEventBytes) {
+    return fail("event_too_large", `${event.type} is ${bytes} bytes of JSON; an event holds ${maxEventBytes}`)
+  }
+  const told = metadata == null ? {} : { metadata }
+  if (event.type === "RUN_ERROR") {
+    return fail(text(event["code"]), text(event["message"]) ?? "The executor reported an error", told)
+  }
+  const type = Predicate.isRecord(outcome) ? outcome["type"] : undefined
+  if (Predicate.isRecord(outcome) && type === "interrupt") {
+    return Either.match(Interrupt.fromEvent(outcome["interrupts"]), {
+      onLeft: (problem) => fail("bad_event", problem),
+      onRight: (interrupts) => suspend({ interrupts }),
+    })
+  }
+  return end(type === "cancelled" ? "cancelled" : "completed", {
+    ...told,
+    ...(result == null ? {} : { result }),
+  })
+}
+
+const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): Decision => {
+  switch (failure._tag) {
+    case "LeaseEnded":
+      return failure.reason === "Drained"
+        ? { _tag: "HandBack", error: null }
+        : { _tag: "LeaveAlone", reason: failure.reason }
+    case "EndedByEvent":
+      return ofEvent(failure.event)
+    case "AwaitAnswers":
+      return suspend({ interrupts: failure.interrupts, expiresAfter: failure.expiresAfter })
+    case "ExecutorError": {
+      const error: RunError = { code: failure.code, message: shorten(failure.message) }
+      if (failure.handBack === true) return { _tag: "HandBack", error }
+      const attemptsLeft = run.maxAttempts === null || run.attempt < run.maxAttempts
+      return failure.retryable && attemptsLeft
+        ? {
+            _tag: "Retry",
+            error,
+            delay: failure.retryAfter ?? Duration.decode(options.retryDelay(run.attempt)),
+          }
+        : fail(failure.code, failure.message)
+    }
+  }
+}
+
+/** What becomes of a run whose execution ended like this. */
+export const decide = (run: ClaimedRun, options: Resolved, exit: Exit.Exit<void, SinkFailure>): Decision =>
+  Exit.match(exit, {
+    onSuccess: () => end("completed"),
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onSome: (failure) => ofFailure(run, options, failure),
+        onNone: () => fail("executor_defect", Cause.pretty(cause)),
+      }),
+  })

@@ -1,0 +1,42 @@
+/**
+ * What a worker does, told as it happens.
+ *
+ * @since 0.1.0
+ */
+import type { Duration } from "effect"
+import { Data } from "effect"
+import type { Loss } from "./Lease.js"
+import type { Suspension } from "../ports/Leases.js"
+import type { ClaimedRun, RunError } from "../model/Run.js"
+import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
+
+/**
+ * `Ended`: the run has its outcome, `recorded` false when another outcome came first. `Retrying`: handed back
+ * after a retryable failure. `Released`: handed back unfinished, attempt not counted, with the `error` of
+ * an executor that could not start it, or null in a drain. `LeaseEnded`: the run was left alone because its lease ended first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WorkerEvent = Data.TaggedEnum<{
+  Registered: { readonly worker: RegisteredWorker }
+  Claimed: { readonly run: ClaimedRun }
+  Ended: {
+    readonly run: ClaimedRun
+    readonly status: "completed" | "failed" | "cancelled"
+    readonly error: RunError | null
+    readonly recorded: boolean
+  }
+  Retrying: { readonly run: ClaimedRun; readonly error: RunError; readonly delay: Duration.Duration }
+  Suspended: { readonly run: ClaimedRun; readonly waiting: Suspension }
+  Released: { readonly run: ClaimedRun; readonly error: RunError | null }
+  LeaseEnded: { readonly run: ClaimedRun; readonly reason: Loss }
+  Draining: { readonly inFlight: number }
+}>
+
+export const { Registered, Claimed, Ended, Retrying, Suspended, Released, Draining, $match } =
+  Data.taggedEnum<WorkerEvent>()
+
+/** The event of a run whose lease ended before it did. */
+export const leaseEnded = (run: ClaimedRun, reason: Loss): WorkerEvent =>
+  Data.taggedEnum<WorkerEvent>().LeaseEnded({ run, reason })

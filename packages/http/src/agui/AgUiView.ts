@@ -1,0 +1,216 @@
+/**
+ * A run's log as an AG-UI 1.0 client takes it, whatever the log holds.
+ *
+ * What the client would refuse is repaired, or shown as a RAW event, or left out: missing starts are inserted, ends of
+ * what is not open and second starts left out, and nothing is open when the run finishes. The run's own events name it
+ * as the client knows it. What a client older than 1.0 refuses has another form for it.
+ *
+ * Source: `verifyEvents` of `@ag-ui/client`, whose rules these are.
+ *
+ * @since 0.1.0
+ */
+import { omitOptionalNulls } from "@ag-ui/core"
+import { EventSchemas, PROTOCOL_VERSION } from "@ag-ui/core/schemas"
+import { type AgentEvent, AgUiChunks, ControlEvents, LogState } from "@runlease/core"
+import { Either, Predicate } from "effect"
+import * as KnownFields from "./KnownFields.js"
+import * as OlderForm from "./OlderForm.js"
+import * as Ownership from "./Ownership.js"
+import * as PartEnd from "./PartEnd.js"
+import type { Peer, Viewer } from "./Peer.js"
+
+export type { Peer, Viewer }
+
+type Event = AgentEvent.LogEvent
+
+/** The run that a log is of, by the names that the client has for it. */
+export interface Subject {
+  readonly runId: string
+  readonly threadId: string
+}
+
+const raw = (event: Event): Event => ({ type: "RAW", event })
+
+const ourPrefix = "runlease."
+
+/** The metadata, with fields of ours under their prefix. */
+const withOurs = (metadata: unknown, fields: Readonly<Record<string, unknown>>) => ({
+  ...(Predicate.isRecord(metadata) ? metadata : {}),
+  ...Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${ourPrefix}${name}`, value])),
+})
+
+const toInterrupt = (interrupt: unknown): unknown => {
+  if (!Predicate.isRecord(interrupt) || interrupt["toolName"] === undefined) return interrupt
+  const { metadata, toolName, ...rest } = interrupt
+  return { ...rest, metadata: withOurs(metadata, { toolName }) }
+}
+
+/** What is ours and no field of the protocol goes among the metadata. */
+const withOursInMetadata = (event: Event): Event => {
+  if (event.type === "TOOL_CALL_RESULT") {
+    const { isError, metadata } = event
+    return isError === undefined ? event : { ...event, metadata: withOurs(metadata, { isError }) }
+  }
+  if (event.type !== "RUN_FINISHED") return event
+  const { outcome } = event
+  return Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
+    ? { ...event, outcome: { ...outcome, interrupts: outcome["interrupts"].map(toInterrupt) } }
+    : event
+}
+
+/**
+ * The event as AG-UI 1.0 has it: optional fields that are null are absent, fields that it does not have are left out, and
+ * what does not fit is RAW.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const normalize = (given: Event): Event => {
+  const event = withOursInMetadata(given)
+  if (EventSchemas.safeParse(event).success) return KnownFields.of(event)
+  const bare = omitOptionalNulls(event, "Event")
+  return EventSchemas.safeParse(bare).success ? KnownFields.of(bare) : raw(given)
+}
+
+const text = (event: Event, field: string): string | undefined => {
+  const value = event[field]
+  return typeof value === "string" ? value : undefined
+}
+
+const tag = (event: Event): { readonly subagentRunId?: string } => {
+  const subagentRunId = text(event, "subagentRunId")
+  return subagentRunId === undefined ? {} : { subagentRunId }
+}
+
+/** For what continues something: the start that must have come before it. */
+const startOf = (event: Event): Event | undefined => {
+  switch (event.type) {
+    case "TEXT_MESSAGE_CONTENT":
+      return { type: "TEXT_MESSAGE_START", messageId: event["messageId"], role: "assistant", ...tag(event) }
+    case "TOOL_CALL_ARGS":
+      return {
+        type: "TOOL_CALL_START",
+        toolCallId: event["toolCallId"],
+        toolCallName: text(event, "toolCallName") ?? "unknown",
+        ...tag(event),
+      }
+    case "REASONING_MESSAGE_CONTENT":
+      return {
+        type: "REASONING_MESSAGE_START",
+        messageId: event["messageId"],
+        role: "reasoning",
+        ...tag(event),
+      }
+    default:
+      return undefined
+  }
+}
+
+/**
+ * The events that a chunk stands for. One that contradicts what is open continues it all the same, without its
+ * contradiction.
+ */
+const expanded = (chunks: AgUiChunks.Lanes, chunk: Event): ReadonlyArray<Event> => {
+  const { name: _name, parentMessageId: _parent, role: _role, toolCallName: _toolName, ...rest } = chunk
+  const { subagentRunId: _owner, ...untagged } = rest
+  const named = chunk["messageId"] !== undefined || chunk["toolCallId"] !== undefined
+  return chunks.expand(chunk).pipe(
+    Either.orElse(() => chunks.expand(named ? untagged : rest)),
+    Either.orElse(() => chunks.expand({ toolCallName: "unknown", ...chunk })),
+    Either.getOrElse(() => [raw(chunk)]),
+  )
+}
+
+/** An event of a log as the client takes it. */
+const eventFor: Readonly<Record<Viewer, (event: Event) => Event>> = {
+  current: normalize,
+  durable: normalize,
+  older: (event) => OlderForm.of(normalize(event)),
+}
+
+/** `toEvent` is `eventFor` of the peer, for a caller that remembers what it gives. */
+export interface Options {
+  readonly peer?: Viewer
+  readonly toEvent?: (event: Event) => Event
+}
+
+/**
+ * A view of one log: given its events one by one, from the first, it gives what to show for each. It keeps what is open
+ * and who owns it, and depends on nothing else.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  subject: Subject,
+  { peer = "current", toEvent = eventFor[peer] }: Options = {},
+): ((event: Event) => ReadonlyArray<Event>) => {
+  let state = LogState.initial
+  let owners = Ownership.make()
+  const chunks = AgUiChunks.make()
+
+  const partEnd = PartEnd.make(peer)
+
+  const runStarted: Event = {
+    type: "RUN_STARTED",
+    threadId: subject.threadId,
+    runId: subject.runId,
+    protocolVersion: PROTOCOL_VERSION,
+  }
+
+  const named = (event: Event): Event =>
+    event["threadId"] === subject.threadId && event["runId"] === subject.runId
+      ? event
+      : { ...event, threadId: subject.threadId, runId: subject.runId }
+
+  const show = (out: Array<Event>, event: Event): void => {
+    state = LogState.next(state, event)
+    partEnd.observe(event)
+    out.push(event)
+  }
+
+  const start = (out: Array<Event>, event: Event): void => {
+    if (state.started) return
+    owners = Ownership.make()
+    owners.seed(event)
+    show(out, event)
+  }
+
+  const showOwned = (out: Array<Event>, event: Event): void => {
+    const missing = startOf(event)
+    if (missing !== undefined && !LogState.misplaced(state, missing))
+      show(out, owners.admit(missing) ?? missing)
+    if (LogState.misplaced(state, event)) return
+    show(out, owners.admit(event) ?? raw(event))
+  }
+
+  const finish = (out: Array<Event>, given: Event, event: Event): void => {
+    for (const added of partEnd.before(given)) showOwned(out, added)
+    const end = partEnd.of(given, event)
+    show(out, end.type === "RUN_FINISHED" ? named(end) : end)
+  }
+
+  return (given) => {
+    const out: Array<Event> = []
+    const event = toEvent(given)
+    if (event.type !== "RUN_STARTED") start(out, runStarted)
+    if (AgUiChunks.isChunk(event)) {
+      for (const one of expanded(chunks, event)) showOwned(out, one)
+      return out
+    }
+    const takenOver = event.type === "CUSTOM" && event["name"] === ControlEvents.attemptEventName
+    for (const end of takenOver ? chunks.close() : chunks.closedBy(event)) showOwned(out, end)
+    if (event.type === "RUN_STARTED") {
+      start(out, { ...named(event), protocolVersion: PROTOCOL_VERSION })
+      return out
+    }
+    if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
+      for (const closing of LogState.closings(state)) show(out, closing)
+      if (event.type === "RUN_ERROR") show(out, event)
+      else finish(out, given, event)
+      return out
+    }
+    showOwned(out, event)
+    return out
+  }
+}

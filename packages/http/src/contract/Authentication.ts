@@ -1,0 +1,67 @@
+/**
+ * Who sends a request: by its token, or as the application that serves the contract knows it.
+ *
+ * @since 0.1.0
+ */
+import type { HttpServerRequest } from "@effect/platform"
+import { Access } from "@runlease/core"
+import { Context, Effect, Layer, Option, Redacted } from "effect"
+import type { Refusal } from "./Refusal.js"
+import * as Refusals from "../server/Refusals.js"
+import * as UnknownCallers from "../server/UnknownCallers.js"
+
+/**
+ * Whom the server takes the sender of a request for; nobody is answered 401.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Authentication extends Context.Tag("@runlease/http/Authentication")<
+  Authentication,
+  {
+    readonly identify: (
+      request: HttpServerRequest.HttpServerRequest,
+    ) => Effect.Effect<Option.Option<Access.Principal>, Refusal>
+  }
+>() {}
+
+const bearer = /^bearer +(\S+)$/i
+
+/** The token of a request: a bearer token, or an API key in a header of its own. */
+const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Option.Option<string> => {
+  const authorization = headers["authorization"]
+  const token = authorization === undefined ? headers["x-api-key"] : bearer.exec(authorization)?.[1]
+  return token === undefined || token === "" ? Option.none() : Option.some(token)
+}
+
+/**
+ * By the tokens that the control plane gave out; each address may try a limited number of others. Another authentication
+ * falls back to this one for its workers, whose tokens come from here when they register.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Context.Tag.Service<Authentication>, never, Access.Access> = Effect.gen(
+  function* () {
+    const access = yield* Access.Access
+    const unknownCallers = yield* UnknownCallers.make
+    return {
+      identify: (request) =>
+        Option.match(tokenOf(request), {
+          onNone: () => Effect.succeedNone,
+          onSome: (token) =>
+            unknownCallers.limit(
+              request,
+              token,
+              Effect.mapError(access.authenticate(Redacted.make(token)), Refusals.of),
+            ),
+        }),
+    }
+  },
+)
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Authentication, never, Access.Access> = Layer.effect(Authentication, make)

@@ -1,0 +1,74 @@
+/**
+ * The one shape of every refusal.
+ *
+ * @since 0.1.0
+ */
+import { HttpApiSchema } from "@effect/platform"
+import { Data, Schema } from "effect"
+import { as } from "../Wire.js"
+
+/**
+ * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
+ * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, or what it waits for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Body = Schema.Struct({
+  error: Schema.String,
+  detail: Schema.String,
+  field: Schema.optional(Schema.String),
+  latest_event_id: Schema.optional(Schema.Number),
+  latest_external_event_sequence: Schema.optional(Schema.Number),
+  status: Schema.optional(Schema.String),
+  interrupt_id: Schema.optional(Schema.String),
+  open_interrupt_ids: Schema.optional(Schema.Array(Schema.String)),
+}).annotations({ identifier: "Refusal" })
+export type Body = typeof Body.Type
+
+/**
+ * A request that is not done.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Refusal extends Data.TaggedError("Refusal")<{
+  readonly httpStatus: number
+  readonly body: Body
+  readonly headers?: Readonly<Record<string, string>>
+}> {
+  override get message() {
+    return this.body.detail
+  }
+}
+
+export const make = (
+  httpStatus: number,
+  error: string,
+  detail: string,
+  rest: Omit<Body, "error" | "detail"> = {},
+): Refusal => new Refusal({ httpStatus, body: { error, detail, ...rest } })
+
+const documented = (httpStatus: number, description: string) =>
+  as<Refusal>()(Body, {
+    decode: (body) => new Refusal({ httpStatus, body }),
+    encode: (refusal) => refusal.body,
+  }).annotations(HttpApiSchema.annotations({ status: httpStatus, description }))
+
+export const BadRequest = documented(400, "The request is malformed, or a value in it is out of range")
+export const Unauthorized = documented(401, "There is no token, or it is nobody's")
+export const Forbidden = documented(403, "The token is right, but not for this, or the lease is not held")
+export const NotFound = documented(404, "There is no such thing in the caller's project")
+export const Conflict = documented(409, "Something else is there already, or the run is not in that state")
+export const Timeout = documented(408, "The body did not arrive in time")
+export const TooLarge = documented(413, "The body is too large")
+export const UnsupportedMediaType = documented(415, "The body is not JSON")
+export const Unprocessable = documented(422, "The request is well-formed, but not one that this server does")
+export const TooMany = documented(
+  429,
+  "The caller sends too many requests; `Retry-After` says when to ask again",
+)
+export const Unavailable = documented(
+  503,
+  "The store is down, or the bodies of requests take all the memory that they may; `Retry-After` says when to ask again",
+)

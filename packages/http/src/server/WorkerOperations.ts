@@ -1,0 +1,97 @@
+/**
+ * What a worker asks for, in the names of the wire, over the ports of its project. Endpoints and exchanges do the same.
+ *
+ * @since 0.1.0
+ */
+import { Claims, type Ids, Interrupt, Leases, type Run, RunLog, type Runs } from "@runlease/core"
+import { Context, Duration, Effect } from "effect"
+import type { Append } from "../Api/Conversations.js"
+import type { Operation } from "../Api/Exchange.js"
+import type { Outcome } from "../Api/Runs.js"
+import {
+  type ClaimOptions,
+  defaultLeaseSeconds,
+  type ReleaseOptions,
+  type Suspension,
+} from "../Api/Workers.js"
+import type { Ports } from "./ProjectPortsCache.js"
+
+export const leaseOf = (payload: { readonly lease_duration_seconds?: number | null | undefined }) =>
+  Duration.seconds(payload.lease_duration_seconds ?? defaultLeaseSeconds)
+
+export const claim = (ports: Ports, workerId: Ids.WorkerId, payload: typeof ClaimOptions.Type) =>
+  Context.get(ports, Claims.Claims).claim({
+    workerId,
+    limit: payload.limit ?? 1,
+    leaseDuration: leaseOf(payload),
+    wait: Duration.seconds(payload.wait_seconds ?? 0),
+    agentIds: payload.agent_ids ?? undefined,
+    claimId: payload.claim_id ?? undefined,
+  })
+
+export const append = (
+  ports: Ports,
+  runId: Ids.RunId,
+  payload: typeof Append.Type,
+  fence: Run.Fence | undefined,
+) =>
+  Effect.map(
+    Context.get(ports, RunLog.RunLog).append({
+      runId,
+      events: payload.events,
+      expectedEventId: payload.expected_previous_event_id ?? undefined,
+      expectedSequence: payload.expected_previous_external_event_sequence ?? undefined,
+      fence,
+    }),
+    ({ appendedCount, latestEventId, latestSequence }) => ({
+      latest_event_id: latestEventId,
+      latest_external_event_sequence: latestSequence,
+      appended_count: appendedCount,
+    }),
+  )
+
+export const outcomeOf = (payload: typeof Outcome.Type): Runs.Outcome => {
+  const message = payload.terminal_error_message ?? payload.terminal_error_code
+  return {
+    status: payload.status,
+    error: message == null ? undefined : { code: payload.terminal_error_code ?? null, message },
+    metadata: payload.metadata,
+    ...(payload.result === undefined ? {} : { result: payload.result }),
+  }
+}
+
+export const complete = (
+  ports: Ports,
+  lease: Run.LeaseRef,
+  payload: Extract<Operation, { readonly operation: "complete" }>,
+) =>
+  Context.get(ports, Leases.Leases).complete(
+    lease,
+    outcomeOf(payload),
+    payload.last && {
+      events: payload.last.events,
+      expectedSequence: payload.last.expected_previous_external_event_sequence,
+    },
+  )
+
+export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof ReleaseOptions.Type) =>
+  Effect.as(
+    Context.get(ports, Leases.Leases).release(lease, {
+      reason: payload.reason ?? undefined,
+      delay: Duration.seconds(payload.delay_seconds ?? 0),
+      countAttempt: payload.count_attempt ?? false,
+    }),
+    { released: true as const },
+  )
+
+export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspension.Type) =>
+  Effect.as(
+    Context.get(ports, Leases.Leases).suspend(lease, {
+      interrupts: payload.interrupts ?? [
+        Interrupt.ofToolCall(payload.tool_call_id ?? "", payload.tool_name ?? ""),
+      ],
+      expiresAfter:
+        payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
+    }),
+    { suspended: true as const },
+  )

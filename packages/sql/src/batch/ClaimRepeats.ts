@@ -1,0 +1,94 @@
+/**
+ * Claims that are sent again: what the same id gave the same worker before, and is still held.
+ *
+ * Source: docs/decisions/0022-claim-ids.md
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
+import { Effect } from "effect"
+import { order, type Request } from "./ClaimRequest.js"
+import type { Candidate } from "../dialect/Dialect.js"
+import * as Moves from "./Moves.js"
+import type * as RunBatch from "./RunBatch.js"
+import type { RunRow } from "../rows/RunRow.js"
+import type { SqlStore } from "./SqlStore.js"
+
+/** The probe of the first request; those of the others go down from there. */
+const firstProbe = -2
+
+/** The request whose id gave the candidate, when that is how it was found. */
+export const requestOf = (requests: ReadonlyArray<Request>, { probe }: Candidate): Request | undefined =>
+  probe <= firstProbe ? requests[firstProbe - probe] : undefined
+
+/** Selects what `others` selects, and what the ids of the requests gave: one more index probe for each. */
+export const select = ({ sql }: SqlStore, requests: ReadonlyArray<Request>, others: Fragment): Fragment => {
+  const repeats = requests.flatMap(({ claimId, workerId }, index) =>
+    claimId === null
+      ? []
+      : [
+          sql`SELECT ${sql.literal(String(firstProbe - index))} AS probe, run_pk FROM runs
+            WHERE status = 'running' AND claim_id = ${claimId} AND lease_owner = ${workerId}`,
+        ],
+  )
+  return repeats.length === 0 ? others : sql`${sql.join(" UNION ALL ", false)([others, ...repeats])}`
+}
+
+/**
+ * Renews what was given, and gives it. The lease of a repeat ends later than that of the claim, so that the answers of both
+ * are told apart.
+ *
+ * @since 0.1.0
+ * @category repeating
+ */
+export const renew = (runs: RunBatch.RunBatch, request: Request, given: ReadonlyArray<RunRow>) =>
+  given.map((row) =>
+    runs.move(Moves.renew(row, Math.max(runs.now + request.lease, (row.lease_expires_at ?? 0) + 1))),
+  )
+
+/**
+ * What each request that repeats a claim gets: the runs that the claim gave, read again and locked. A request that is not
+ * among them claims anew.
+ *
+ * @since 0.1.0
+ * @category repeating
+ */
+export const giveAgain = (
+  runs: RunBatch.RunBatch,
+  given: ReadonlyMap<Request, ReadonlyArray<Candidate>>,
+): Effect.Effect<Map<Request, ReadonlyArray<RunRow>>, SqlError> => {
+  if (given.size === 0) return Effect.succeed(new Map())
+  const refOf = ({ project_id, run_id }: RunRow) => ({ projectId: project_id, runId: run_id })
+  return Effect.map(runs.load([...given.values()].flat().map(refOf)), () => {
+    const repeats = new Map<Request, ReadonlyArray<RunRow>>()
+    for (const [request, candidates] of given) {
+      const fence = { workerId: request.workerId, epoch: null }
+      const held = candidates.toSorted(order).flatMap((candidate) => {
+        const row = runs.find(refOf(candidate))
+        const isHeld = row?.claim_id === request.claimId && Moves.standing(row, fence, runs.now) === "held"
+        return isHeld ? [row] : []
+      })
+      if (held.length > 0) repeats.set(request, renew(runs, request, held))
+    }
+    return repeats
+  })
+}
+
+const nameOf = ({ claimId, workerId }: Request): string => `${workerId} ${claimId}`
+
+/** The requests of one commit that claim anew: those whose id is new, and the others, each with the one it repeats. */
+export const apart = (
+  requests: ReadonlyArray<Request>,
+): { readonly first: ReadonlyArray<Request>; readonly repeats: ReadonlyMap<Request, Request> } => {
+  const named = new Map<string, Request>()
+  const repeats = new Map<Request, Request>()
+  const first = requests.filter((request) => {
+    if (request.claimId === null) return true
+    const before = named.get(nameOf(request))
+    if (before === undefined) named.set(nameOf(request), request)
+    else repeats.set(request, before)
+    return before === undefined
+  })
+  return { first, repeats }
+}

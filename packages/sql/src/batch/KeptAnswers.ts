@@ -1,0 +1,48 @@
+/**
+ * What a run goes on with, and the answers that it was given.
+ *
+ * @since 0.1.0
+ */
+import type { ResumeRules, RequestSnapshot } from "@runlease/core"
+import { Effect } from "effect"
+import { execute } from "../dialect/ExecuteStatement.js"
+import { keyRows } from "./RunQueries.js"
+import type { SqlStore } from "./SqlStore.js"
+
+interface AnswersRow {
+  readonly run_pk: number
+  readonly snapshot: string
+  readonly answers: string
+}
+
+const toKept = ({ answers, snapshot }: AnswersRow): ResumeRules.Kept => ({
+  snapshot: JSON.parse(snapshot) as RequestSnapshot.RequestSnapshot,
+  known: JSON.parse(answers) as ResumeRules.Kept["known"],
+})
+
+/** Reads it for runs that are locked, by their keys. */
+export const read = (store: SqlStore, keys: ReadonlyArray<number>) =>
+  Effect.map(
+    execute(
+      store.sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
+        FROM ${keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
+    ),
+    (found) => new Map(found.map((row) => [row.run_pk, toKept(row)])),
+  )
+
+/** Writes it, by the keys of the runs. */
+export const write = ({ dialect, sql }: SqlStore, changed: ReadonlyMap<number, ResumeRules.Kept>) =>
+  changed.size === 0
+    ? Effect.void
+    : execute(
+        sql`UPDATE run_details SET snapshot = v.snapshot, answers = v.answers
+          FROM ${dialect.rows(
+            { run_pk: "integer", snapshot: "text", answers: "text" },
+            Array.from(changed, ([run_pk, { known, snapshot }]) => ({
+              run_pk,
+              snapshot: JSON.stringify(snapshot),
+              answers: JSON.stringify(known),
+            })),
+          )} v
+          WHERE run_details.run_pk = v.run_pk`,
+      )

@@ -1,0 +1,139 @@
+/**
+ * Deleting finished runs, and the conversations left without any, a bounded number of rows at a time.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import { ControlPlane } from "@runlease/core"
+import { Duration, Effect, Either } from "effect"
+import { keyRows } from "../batch/RunQueries.js"
+import { Gate } from "../rows/RunRow.js"
+import type { SqlStore } from "../batch/SqlStore.js"
+
+/** How many events or messages one commit deletes: a few milliseconds, which is what a claim may have to wait. */
+const rowsPerCommit = 2000
+
+interface Finished {
+  readonly run_pk: number
+  readonly conversation_id: string
+  readonly latest_event_id: number
+}
+
+interface Batch {
+  readonly projectId: string
+  /** Runs that finished by then, and conversations that nobody touched since. */
+  readonly before: number
+  readonly limit: number
+}
+
+/** An id that no outsider can name, since theirs have no control characters. */
+const hiddenId = (key: number): string => `\u0001${key}`
+
+/** Deletes the last events of a log that is too long for one commit, and hides its run meanwhile. */
+const shorten = ({ sql }: SqlStore, { latest_event_id, run_pk }: Finished) =>
+  Effect.gen(function* () {
+    const left = latest_event_id - rowsPerCommit
+    yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)}, gate = ${Gate.pruned}, latest_event_id = ${left}
+      WHERE run_pk = ${run_pk}`
+    yield* sql`DELETE FROM inputs WHERE run_pk = ${run_pk}`
+    yield* sql`DELETE FROM events WHERE run_pk = ${run_pk} AND event_id > ${left}`
+  })
+
+const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Finished>) =>
+  Effect.gen(function* () {
+    const { sql, dialect } = store
+    const keys = keyRows(
+      store,
+      runs.map(({ run_pk }) => run_pk),
+    )
+    for (const table of ["events", "sessions", "inputs", "run_details", "runs"]) {
+      yield* sql`DELETE FROM ${sql(table)} WHERE run_pk IN (SELECT run_pk FROM ${keys} v)`
+    }
+    const ids = Array.from(new Set(runs.map(({ conversation_id }) => conversation_id)), (id) => ({ id }))
+    yield* sql`UPDATE conversations SET runless = 1
+      WHERE project_id = ${projectId} AND id IN (SELECT id FROM ${dialect.rows({ id: "text" }, ids)} v)
+      AND NOT EXISTS (
+        SELECT 1 FROM runs r WHERE r.conversation_id = conversations.id AND r.project_id = ${projectId}
+      )`
+  })
+
+const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, { before, limit, projectId }: Batch) {
+  const { dialect, sql } = store
+  const due = yield* sql<Finished>`SELECT r.run_pk, r.conversation_id, r.latest_event_id FROM runs r
+    WHERE r.project_id = ${projectId} AND r.finished_at <= ${before}
+    ORDER BY r.finished_at LIMIT ${limit + 1} ${dialect.lockFree("r")}`
+  let room = rowsPerCommit
+  const whole = due.slice(0, limit)
+  const end = whole.findIndex(({ latest_event_id }) => (room -= latest_event_id) < 0)
+  const runs = end < 0 ? whole : whole.slice(0, end)
+  if (runs.length > 0) yield* deleteRuns(store, projectId, runs)
+  else if (due[0] !== undefined) yield* shorten(store, due[0])
+  return { pruned: runs.length, more: due.length > runs.length }
+})
+
+/** Whether there are more. */
+const pruneConversations = Effect.fnUntraced(function* (
+  store: SqlStore,
+  { before, limit, projectId }: Batch,
+) {
+  const { dialect, sql } = store
+  const found = yield* sql<{ readonly conversation_pk: number }>`SELECT c.conversation_pk FROM conversations c
+    WHERE c.project_id = ${projectId} AND c.runless = 1 AND c.updated_at <= ${before}
+    ORDER BY c.updated_at LIMIT ${limit + 1} ${dialect.lockFree("c")}`
+  if (found.length === 0) return false
+  const due = found.slice(0, limit).map(({ conversation_pk }) => conversation_pk)
+  // Asked once they are locked: from then on nobody submits to them.
+  const used = new Set(
+    (yield* sql<{ readonly conversation_pk: number }>`
+      SELECT c.conversation_pk FROM ${keyRows(store, due)} v JOIN conversations c ON c.conversation_pk = v.run_pk
+      WHERE EXISTS (SELECT 1 FROM runs r WHERE r.conversation_id = c.id AND r.project_id = ${projectId})`).map(
+      ({ conversation_pk }) => conversation_pk,
+    ),
+  )
+  const inUse = keyRows(store, used)
+  const unused = keyRows(
+    store,
+    due.filter((key) => !used.has(key)),
+  )
+  yield* sql`UPDATE conversations SET runless = 0 WHERE conversation_pk IN (SELECT run_pk FROM ${inUse} v)`
+  const messages = yield* sql`DELETE FROM messages WHERE message_pk IN (
+      SELECT m.message_pk FROM ${unused} v JOIN messages m ON m.conversation_pk = v.run_pk LIMIT ${rowsPerCommit}
+    ) RETURNING message_pk`
+  if (messages.length < rowsPerCommit) {
+    yield* sql`DELETE FROM conversations WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
+    return found.length > due.length
+  }
+  // Half a conversation exists for nobody.
+  yield* sql`UPDATE conversations SET id = ${hiddenId(0)} || conversation_pk
+    WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
+  return true
+})
+
+const pruneOne = (
+  store: SqlStore,
+  request: ControlPlane.PruneRequest,
+): Effect.Effect<Either.Either<ControlPlane.Pruned>, SqlError> =>
+  Effect.gen(function* () {
+    const batch: Batch = {
+      projectId: request.projectId,
+      before: (yield* store.dialect.now) - Duration.toMillis(request.olderThan),
+      limit: Math.min(
+        Math.max(1, request.limit ?? ControlPlane.defaultPruneLimit),
+        ControlPlane.maxPruneLimit,
+      ),
+    }
+    const { more, pruned } = yield* pruneRuns(store, batch)
+    return Either.right({ pruned, more: more || (yield* pruneConversations(store, batch)) })
+  })
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (store: SqlStore): ControlPlane.ControlPlane["Type"]["prune"] => {
+  const prune = store.writer.operation<ControlPlane.PruneRequest, ControlPlane.Pruned>({
+    name: "ControlPlane.prune",
+    run: (requests) => Effect.forEach(requests, (request) => pruneOne(store, request)),
+  })
+  return Effect.fn("ControlPlane.prune")((request) => prune(request))
+}

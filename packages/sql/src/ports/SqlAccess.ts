@@ -1,0 +1,252 @@
+/**
+ * Access on SQL. Of a token only its digest is stored.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import { Access, Ids, Token, WorkerRegistry } from "@runlease/core"
+import { DateTime, Effect, Either, Option } from "effect"
+import type { SqlStore } from "../batch/SqlStore.js"
+
+/** How many of a worker's tokens are valid at once. */
+const tokensPerWorker = 2
+
+interface ProjectRow {
+  readonly id: Ids.ProjectId
+  readonly slug: string
+  readonly created_at: number
+}
+
+interface CredentialRow {
+  readonly id: Ids.KeyId
+  readonly project_id: Ids.ProjectId
+  readonly worker_id: Ids.WorkerId | null
+  readonly name: string | null
+  readonly admin: number
+  readonly digest: string
+  readonly created_at: number
+  readonly revoked_at: number | null
+}
+
+const toProject = ({ id, slug, created_at }: ProjectRow): Access.Project => ({
+  id,
+  slug,
+  createdAt: DateTime.unsafeMake(created_at),
+})
+
+const toKey = (row: CredentialRow): Access.ApiKey => ({
+  id: row.id,
+  projectId: row.project_id,
+  name: row.name ?? "",
+  admin: row.admin === 1,
+  createdAt: DateTime.unsafeMake(row.created_at),
+  revokedAt: row.revoked_at === null ? null : DateTime.unsafeMake(row.revoked_at),
+})
+
+const toPrincipal = (row: CredentialRow): Access.Principal =>
+  row.worker_id === null
+    ? { _tag: "ApiKey", keyId: row.id, projectId: row.project_id, admin: row.admin === 1 }
+    : { _tag: "Worker", workerId: row.worker_id, projectId: row.project_id }
+
+interface NewKey {
+  readonly id: string
+  readonly projectId: Ids.ProjectId
+  readonly name: string
+  readonly admin: boolean
+  readonly digest: string
+}
+
+interface WorkerRef {
+  readonly projectId: Ids.ProjectId
+  readonly workerId: Ids.WorkerId
+}
+
+interface NewWorkerToken extends WorkerRef {
+  readonly id: string
+  readonly digest: string
+  readonly issuedBy: Ids.KeyId | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (store: SqlStore): Access.Access["Type"] => {
+  const { sql, dialect, writer } = store
+
+  /** An operation whose requests are rare, so that each is its own statements. */
+  const each = <Request, A, E = never>(
+    name: string,
+    run: (request: Request, now: number) => Effect.Effect<Either.Either<A, E>, SqlError>,
+  ) =>
+    writer.operation<Request, A, E>({
+      name,
+      run: (requests) =>
+        Effect.flatMap(dialect.now, (now) => Effect.forEach(requests, (request) => run(request, now))),
+    })
+
+  const findProject = (reference: string) =>
+    Effect.map(
+      sql<ProjectRow>`SELECT id, slug, created_at FROM projects WHERE id = ${reference}
+        UNION ALL SELECT id, slug, created_at FROM projects WHERE slug = ${reference}`,
+      ([row]) => row,
+    )
+
+  const createProject = each<
+    { readonly id: string; readonly slug: string },
+    Access.Project,
+    Access.ProjectExists
+  >("Access.createProject", ({ id, slug }, now) =>
+    Effect.map(
+      sql<ProjectRow>`INSERT INTO projects ${sql.insert({ id, slug, created_at: now })}
+        ON CONFLICT (slug) DO NOTHING RETURNING id, slug, created_at`,
+      ([row]) =>
+        row === undefined ? Either.left(new Access.ProjectExists({ slug })) : Either.right(toProject(row)),
+    ),
+  )
+
+  const createKey = each<NewKey, Access.ApiKey, Access.ProjectNotFound | Access.KeyRevoked>(
+    "Access.createKey",
+    Effect.fnUntraced(function* ({ id, projectId, name, admin, digest }, now) {
+      const project = yield* findProject(projectId)
+      if (project?.id !== projectId) {
+        return Either.left(new Access.ProjectNotFound({ reference: projectId }))
+      }
+      const [row] = yield* sql<CredentialRow>`INSERT INTO credentials ${sql.insert({
+        id,
+        project_id: projectId,
+        worker_id: null,
+        name,
+        admin: admin ? 1 : 0,
+        lookup: Token.lookup(digest),
+        digest,
+        created_at: now,
+        revoked_at: null,
+      })} ON CONFLICT (digest) DO UPDATE SET revoked_at = credentials.revoked_at RETURNING *`
+      const key = toKey(row!)
+      return key.revokedAt === null
+        ? Either.right(key)
+        : Either.left(new Access.KeyRevoked({ keyId: key.id }))
+    }),
+  )
+
+  const revokeKey = each<
+    { readonly projectId: Ids.ProjectId; readonly keyId: Ids.KeyId },
+    Access.ApiKey,
+    Access.KeyNotFound
+  >(
+    "Access.revokeKey",
+    Effect.fnUntraced(function* ({ projectId, keyId }, now) {
+      const [row] = yield* sql<CredentialRow>`UPDATE credentials SET revoked_at = COALESCE(revoked_at, ${now})
+        WHERE id = ${keyId} AND project_id = ${projectId} AND worker_id IS NULL RETURNING *`
+      if (row === undefined) return Either.left(new Access.KeyNotFound({ keyId }))
+      // Its row is locked by now, so that no token of it can come after this.
+      yield* sql`UPDATE credentials SET revoked_at = ${now} WHERE issued_by = ${keyId} AND revoked_at IS NULL`
+      return Either.right(toKey(row))
+    }),
+  )
+
+  /** Whether the key is revoked. Its row stays locked, so that it is not revoked before the commit. */
+  const isRevoked = (keyId: Ids.KeyId) =>
+    Effect.map(
+      sql<Pick<CredentialRow, "revoked_at">>`SELECT revoked_at FROM credentials
+        WHERE id = ${keyId} ${dialect.lock("credentials", "id")}`,
+      ([row]) => row !== undefined && row.revoked_at !== null,
+    )
+
+  const issueWorkerToken = each<NewWorkerToken, void, Access.KeyRevoked>(
+    "Access.issueWorkerToken",
+    Effect.fnUntraced(function* ({ id, projectId, workerId, digest, issuedBy }, now) {
+      if (issuedBy !== undefined && (yield* isRevoked(issuedBy))) {
+        return Either.left(new Access.KeyRevoked({ keyId: issuedBy }))
+      }
+      yield* sql`INSERT INTO credentials ${sql.insert({
+        id,
+        project_id: projectId,
+        worker_id: workerId,
+        name: null,
+        admin: 0,
+        lookup: Token.lookup(digest),
+        digest,
+        created_at: now,
+        revoked_at: null,
+        issued_by: issuedBy ?? null,
+      })}`
+      yield* sql`DELETE FROM credentials WHERE worker_id = ${workerId} AND credential_pk NOT IN (
+        SELECT credential_pk FROM credentials WHERE worker_id = ${workerId}
+        ORDER BY credential_pk DESC LIMIT ${tokensPerWorker}
+      )`
+      return Either.void
+    }),
+  )
+
+  const revokeWorkerTokens = each<WorkerRef, number, WorkerRegistry.WorkerNotFound>(
+    "Access.revokeWorkerTokens",
+    Effect.fnUntraced(function* ({ projectId, workerId }, now) {
+      const found = yield* sql`SELECT 1 FROM workers WHERE id = ${workerId} AND project_id = ${projectId}`
+      if (found.length === 0) return Either.left(new WorkerRegistry.WorkerNotFound({ workerId }))
+      const revoked = yield* sql`UPDATE credentials SET revoked_at = ${now}
+        WHERE worker_id = ${workerId} AND revoked_at IS NULL RETURNING credential_pk`
+      return Either.right(revoked.length)
+    }),
+  )
+
+  return {
+    createProject: Effect.fn("Access.createProject")(function* (slug) {
+      return yield* createProject({ id: yield* Ids.uuidV7, slug })
+    }),
+
+    getProject: Effect.fn("Access.getProject")(function* (reference) {
+      const row = yield* store.read("Access.getProject", findProject(reference))
+      return row === undefined ? yield* new Access.ProjectNotFound({ reference }) : toProject(row)
+    }),
+
+    listProjects: Effect.map(
+      store.read(
+        "Access.listProjects",
+        sql<ProjectRow>`SELECT id, slug, created_at FROM projects ORDER BY project_pk`,
+      ),
+      (rows) => rows.map(toProject),
+    ).pipe(Effect.withSpan("Access.listProjects")),
+
+    createKey: Effect.fn("Access.createKey")(function* ({ projectId, name, admin = false, token }) {
+      const secret = token ?? (yield* Token.generate("rlk"))
+      const digest = yield* Token.digest(secret)
+      const key = yield* createKey({ id: yield* Ids.uuidV7, projectId, name, admin, digest })
+      return { key, token: secret }
+    }),
+
+    listKeys: Effect.fn("Access.listKeys")((projectId) =>
+      Effect.map(
+        store.read(
+          "Access.listKeys",
+          sql<CredentialRow>`SELECT * FROM credentials
+            WHERE project_id = ${projectId} AND worker_id IS NULL ORDER BY credential_pk DESC`,
+        ),
+        (rows) => rows.map(toKey),
+      ),
+    ),
+
+    revokeKey: Effect.fn("Access.revokeKey")((projectId, keyId) => revokeKey({ projectId, keyId })),
+
+    issueWorkerToken: Effect.fn("Access.issueWorkerToken")(function* ({ projectId, workerId, issuedBy }) {
+      const token = yield* Token.generate("rlw")
+      const digest = yield* Token.digest(token)
+      yield* issueWorkerToken({ id: yield* Ids.uuidV7, projectId, workerId, digest, issuedBy })
+      return token
+    }),
+
+    revokeWorkerTokens: Effect.fn("Access.revokeWorkerTokens")((worker) => revokeWorkerTokens(worker)),
+
+    // The index tells of a part of the digest alone; the rest is compared in constant time.
+    authenticate: Effect.fn("Access.authenticate")(function* (token) {
+      const digest = yield* Token.digest(token)
+      const rows = yield* store.read(
+        "Access.authenticate",
+        sql<CredentialRow>`SELECT * FROM credentials
+          WHERE lookup = ${Token.lookup(digest)} AND revoked_at IS NULL`,
+      )
+      return Option.map(Option.fromNullable(rows.find((row) => Token.equal(row.digest, digest))), toPrincipal)
+    }),
+  }
+}

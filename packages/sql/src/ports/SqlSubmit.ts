@@ -1,0 +1,345 @@
+/**
+ * Submissions on SQL: how many become runs in one commit.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import { Conversations, type GroupCommit, Ids, RequestSnapshot, Run, Runs } from "@runlease/core"
+import { Brand, DateTime, Effect, Either } from "effect"
+import { execute } from "../dialect/ExecuteStatement.js"
+import * as InputRows from "../batch/InputRows.js"
+import * as LaneQueries from "../batch/LaneQueries.js"
+import * as BulkStatements from "../dialect/BulkStatements.js"
+import * as RunBatch from "../batch/RunBatch.js"
+import * as RunQueries from "../batch/RunQueries.js"
+import {
+  type DetailRow,
+  detailColumns,
+  fromJson,
+  Gate,
+  gateOf,
+  type RunRow,
+  runColumns,
+  toJson,
+  toRun,
+} from "../rows/RunRow.js"
+import type { SqlStore } from "../batch/SqlStore.js"
+
+interface Request {
+  readonly projectId: Ids.ProjectId
+  readonly submission: Runs.Submission
+  /** The submission as it was sent, to be compared with another of the same public id. */
+  readonly sent: string
+  readonly runId: Ids.RunId
+  readonly messageId: Ids.MessageId
+  /** The conversation it names, or a new one. */
+  readonly conversationId: Ids.ConversationId
+}
+
+type Refusal = Conversations.ConversationNotFound | Run.RunNotFound | Runs.SubmissionConflict
+type Submitted = { readonly run: Run.Run; readonly duplicate: boolean }
+
+/** A run that is accepted but has no key yet. */
+interface Accepted {
+  readonly row: RunRow
+  readonly details: DetailRow
+  readonly sent: string
+  readonly snapshot: string
+}
+
+interface MessageRow {
+  readonly project_id: string
+  readonly conversation_id: string
+  readonly id: string | null
+  readonly role: string
+  readonly parts: string
+  readonly metadata: string | null
+  readonly created_at: number
+}
+
+const newRunId = Brand.nominal<Ids.RunId>()
+const newMessageId = Brand.nominal<Ids.MessageId>()
+const newConversationId = Brand.nominal<Ids.ConversationId>()
+
+const nameOf = (projectId: string, id: string): string => `${projectId}/${id}`
+
+const snapshotMessage = (row: MessageRow & { readonly id: string }): RequestSnapshot.SnapshotMessage => ({
+  id: row.id,
+  role: row.role,
+  parts: fromJson<RequestSnapshot.SnapshotMessage["parts"]>(row.parts) ?? [],
+  ...(row.metadata === null ? {} : { metadata: fromJson(row.metadata) }),
+  createdAt: DateTime.formatIso(DateTime.unsafeMake(row.created_at)),
+})
+
+/** The named conversations that exist, each with its messages where a submission needs them. */
+const readConversations = Effect.fnUntraced(function* (
+  { sql, dialect }: SqlStore,
+  requests: ReadonlyArray<Request>,
+) {
+  const found = new Map<string, Array<RequestSnapshot.SnapshotMessage>>()
+  const named = requests.filter(({ submission }) => submission.conversationId !== undefined)
+  if (named.length === 0) return found
+  const wanted = new Map<string, { project_id: string; id: string; whole: number }>()
+  for (const { projectId, conversationId, submission } of named) {
+    const name = nameOf(projectId, conversationId)
+    const whole = submission.snapshot === undefined || wanted.get(name)?.whole === 1 ? 1 : 0
+    wanted.set(name, { project_id: projectId, id: conversationId, whole })
+  }
+  const rows = yield* execute(sql<MessageRow>`
+    SELECT c.project_id, c.id AS conversation_id, m.id, m.role, m.parts, m.metadata, m.created_at
+    FROM ${dialect.rows({ project_id: "text", id: "text", whole: "integer" }, [...wanted.values()])} v
+    JOIN conversations c ON c.project_id = v.project_id AND c.id = v.id
+    LEFT JOIN messages m ON m.conversation_pk = c.conversation_pk AND v.whole = 1
+    ORDER BY m.message_pk ${dialect.keep("c")}`)
+  for (const row of rows) {
+    const name = nameOf(row.project_id, row.conversation_id)
+    const messages = found.get(name) ?? []
+    found.set(name, messages)
+    if (row.id !== null) messages.push(snapshotMessage({ ...row, id: row.id }))
+  }
+  return found
+})
+
+/** The lanes of these submissions that hold an unfinished run, and will until these are in it too. */
+const readBusyLanes = (store: SqlStore, requests: ReadonlyArray<Request>) =>
+  LaneQueries.readBusy(
+    store,
+    requests.flatMap((request) => {
+      const lane = laneOf(request)
+      const { concurrencyKey, conversationId } = request.submission
+      // Nobody else knows of a conversation that is new.
+      return lane === null || (concurrencyKey === undefined && conversationId === undefined)
+        ? []
+        : [{ project_id: request.projectId, lane }]
+    }),
+  )
+
+const laneOf = ({ submission, conversationId }: Request): string | null =>
+  submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
+
+const newRow = (
+  { projectId, submission, runId, messageId, conversationId }: Request,
+  place: { readonly lane: string | null; readonly behind: boolean },
+  now: number,
+): RunRow => {
+  const driven = submission.initialStatus === "running"
+  const availableAt =
+    submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt)
+  return {
+    run_pk: 0,
+    project_id: projectId,
+    run_id: runId,
+    conversation_id: conversationId,
+    message_id: messageId,
+    agent_id: submission.agentId,
+    implementation_kind: submission.implementationKind ?? null,
+    worker_key: submission.workerKey ?? null,
+    lane: place.lane,
+    priority: submission.priority ?? 0,
+    max_attempts: submission.maxAttempts ?? Runs.defaultMaxAttempts,
+    created_at: now,
+    latest_event_id: 0,
+    latest_sequence: 0,
+    log_state: null,
+    updated_at: now,
+    status: driven ? "running" : "pending",
+    gate: place.behind ? Gate.behind : gateOf({ available_at: availableAt, created_at: now }, now),
+    available_at: availableAt,
+    attempt: 0,
+    lease_owner: null,
+    lease_epoch: 0,
+    claim_id: null,
+    lease_expires_at: null,
+    past_attempt: null,
+    waiting: null,
+    waiting_expires_at: null,
+    error: null,
+    started_at: driven ? now : null,
+    finished_at: null,
+  }
+}
+
+const newDetails = (
+  submission: Runs.Submission,
+  parentRunId: Ids.RunId | null,
+  rootRunId: Ids.RunId,
+): DetailRow => ({
+  mode: submission.mode ?? null,
+  parent_run_id: parentRunId,
+  root_run_id: rootRunId,
+  trigger_call: toJson(submission.trigger),
+  source_target: toJson(submission.sourceTarget),
+  runtime_target: toJson(submission.runtimeTarget),
+  metadata: null,
+  result: null,
+})
+
+const detailInsertColumns = {
+  run_pk: "integer",
+  ...detailColumns,
+  answers: "text",
+  submission: "text",
+  snapshot: "text",
+} as const
+
+const conversationColumns = {
+  id: "text",
+  project_id: "text",
+  created_at: "integer",
+  updated_at: "integer",
+} as const
+
+/** Inserts the runs in the order given and tells each its key. */
+const insert = Effect.fnUntraced(function* (
+  store: SqlStore,
+  accepted: ReadonlyArray<Accepted>,
+  newConversations: ReadonlyArray<{ readonly id: string; readonly project_id: string }>,
+  now: number,
+) {
+  const keys = yield* execute(
+    BulkStatements.insert<typeof runColumns, Pick<RunRow, "run_pk" | "project_id" | "run_id">>(
+      store,
+      "runs",
+      runColumns,
+      accepted.map(({ row }) => row),
+      "RETURNING run_pk, project_id, run_id",
+    ),
+  )
+  const keyOf = new Map(keys.map((key) => [nameOf(key.project_id, key.run_id), key.run_pk]))
+  const rows = accepted.map(({ row }): RunRow => ({
+    ...row,
+    run_pk: keyOf.get(nameOf(row.project_id, row.run_id))!,
+  }))
+  const details = accepted.map(({ details, sent, snapshot }, index) => ({
+    ...details,
+    run_pk: rows[index]!.run_pk,
+    answers: "{}",
+    submission: sent,
+    snapshot,
+  }))
+  const conversations = newConversations.map((conversation) => ({
+    ...conversation,
+    created_at: now,
+    updated_at: now,
+  }))
+  yield* store.dialect.write([
+    BulkStatements.insert(store, "run_details", detailInsertColumns, details),
+    ...(conversations.length === 0
+      ? []
+      : [BulkStatements.insert(store, "conversations", conversationColumns, conversations)]),
+  ])
+  return rows
+})
+
+const submitAll = Effect.fnUntraced(function* (
+  store: SqlStore,
+  requests: ReadonlyArray<Request>,
+  commit: GroupCommit.Commit<SqlError>,
+) {
+  const runs = yield* RunBatch.ofCommit(store, commit)
+  const named = requests.flatMap(({ projectId, runId, submission: { publicId, parentRunId } }) => [
+    ...(publicId === undefined ? [] : [{ projectId, runId }]),
+    ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
+  ])
+  const inputs = yield* InputRows.loadNamed(store, runs, named)
+  // What is known of the named runs, submissions included.
+  const known = yield* RunQueries.readDetails(
+    store,
+    named.flatMap(({ projectId, runId }) => {
+      const ofInput = inputs.get(nameOf(projectId, runId))
+      return runs.find({ projectId, runId: ofInput ?? runId })?.run_pk ?? []
+    }),
+    { more: "submission" },
+  )
+  const conversations = yield* readConversations(store, requests)
+  const busyLanes = yield* readBusyLanes(store, requests)
+  const accepted = new Map<string, Accepted>()
+  const newConversations: Array<{ readonly id: string; readonly project_id: string }> = []
+
+  /** The details of a run that is there already, or that this commit has accepted so far. */
+  const detailsOf = (ref: RunQueries.RunRef): DetailRow | undefined => {
+    const row = runs.find(ref)
+    return row === undefined ? accepted.get(nameOf(ref.projectId, ref.runId))?.details : known.get(row.run_pk)
+  }
+
+  const sentFirst = (ref: RunQueries.RunRef): string | undefined => {
+    const row = runs.find(ref)
+    return row === undefined
+      ? accepted.get(nameOf(ref.projectId, ref.runId))?.sent
+      : known.get(row.run_pk)?.submission
+  }
+
+  const accept = (request: Request): Either.Either<boolean, Refusal> => {
+    const { projectId, runId, conversationId, submission, sent } = request
+    if (inputs.has(nameOf(projectId, runId))) {
+      return Either.left(new Runs.SubmissionConflict({ publicId: runId }))
+    }
+    const before = sentFirst(request)
+    if (before !== undefined) {
+      return before === sent
+        ? Either.right(true)
+        : Either.left(new Runs.SubmissionConflict({ publicId: runId }))
+    }
+    let rootRunId = runId
+    let parentRunId: Ids.RunId | null = null
+    if (submission.parentRunId !== undefined) {
+      parentRunId = inputs.get(nameOf(projectId, submission.parentRunId)) ?? submission.parentRunId
+      const parent = detailsOf({ projectId, runId: parentRunId })
+      if (parent === undefined) return Either.left(new Run.RunNotFound({ runId: submission.parentRunId }))
+      rootRunId = parent.root_run_id
+    }
+    const messages = conversations.get(nameOf(projectId, conversationId))
+    if (submission.conversationId === undefined) {
+      newConversations.push({ id: conversationId, project_id: projectId })
+    } else if (messages === undefined) {
+      return Either.left(new Conversations.ConversationNotFound({ conversationId }))
+    }
+    const lane = laneOf(request)
+    const behind = lane !== null && busyLanes.has(LaneQueries.nameOf({ project_id: projectId, lane }))
+    if (lane !== null) busyLanes.add(LaneQueries.nameOf({ project_id: projectId, lane }))
+    accepted.set(nameOf(projectId, runId), {
+      row: newRow(request, { lane, behind }, runs.now),
+      details: newDetails(submission, parentRunId, rootRunId),
+      sent,
+      snapshot: JSON.stringify(submission.snapshot ?? { ...RequestSnapshot.empty, messages: messages ?? [] }),
+    })
+    return Either.right(false)
+  }
+
+  const verdicts = requests.map(accept)
+  if (accepted.size > 0) {
+    const rows = yield* insert(store, [...accepted.values()], newConversations, runs.now)
+    for (const row of rows) runs.enter(row)
+  }
+  return requests.map((request, index) =>
+    Either.map(verdicts[index]!, (duplicate): Submitted => {
+      const row = runs.find(request)!
+      const details =
+        accepted.get(nameOf(request.projectId, request.runId))?.details ?? known.get(row.run_pk)!
+      return { duplicate, run: toRun(row, details) }
+    }),
+  )
+})
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (store: SqlStore) => {
+  const submit = store.writer.operation<Request, Submitted, Refusal>({
+    name: "Runs.submit",
+    run: (requests, commit): Effect.Effect<ReadonlyArray<Either.Either<Submitted, Refusal>>, SqlError> =>
+      submitAll(store, requests, commit),
+  })
+
+  return Effect.fnUntraced(function* (projectId: Ids.ProjectId, submission: Runs.Submission) {
+    return yield* submit({
+      projectId,
+      submission,
+      sent: submission.publicId === undefined ? "" : Runs.requestText(submission),
+      runId: submission.publicId ?? newRunId(yield* Ids.uuidV7),
+      messageId: newMessageId(yield* Ids.uuidV7),
+      conversationId: submission.conversationId ?? newConversationId(yield* Ids.uuidV7),
+    })
+  })
+}

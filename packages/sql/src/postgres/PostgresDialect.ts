@@ -1,0 +1,225 @@
+/**
+ * PostgreSQL: any number of writers, so rows are locked before they are read to be written.
+ *
+ * Transactions read what is committed at each statement. What a statement finds may have moved on by the time
+ * its lock is there; PostgreSQL then looks at the row again, but not at what was joined to it.
+ *
+ * @since 0.1.0
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import { SqlError } from "@effect/sql/SqlError"
+import { Array, Clock, Context, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
+import type { Columns, RowOf } from "../rows/Columns.js"
+import type { Candidate, Dialect, Probe } from "../dialect/Dialect.js"
+import { execute, select } from "../dialect/ExecuteStatement.js"
+import { runNames, selectedRun } from "../rows/RunRow.js"
+import { codeOf } from "../dialect/SqlFailure.js"
+import type { StoreTime } from "../dialect/StoreTime.js"
+import { storableJson } from "./PostgresText.js"
+
+/** The transaction of a commit, which has been sent for, and may have begun. */
+class OpenTransaction extends Context.Tag("@runlease/sql/OpenTransaction")<
+  OpenTransaction,
+  {
+    /** The instant that it goes by. */
+    readonly now: Effect.Effect<number, SqlError>
+    /** Whether its end has been sent, with what it ends with. */
+    ended: boolean
+  }
+>() {}
+
+const epochMillis = (time: string) => `(extract(epoch from ${time}) * 1000)::bigint`
+
+/** The instant at which the transaction began, the same in all of its statements. */
+const begun = epochMillis("now()")
+
+/** Whole, as the database keeps instants; a test's clock also stands between two milliseconds. */
+const clockMillis = Effect.map(Clock.currentTimeMillis, Math.floor)
+
+/**
+ * A concurrent transaction won: a serialization failure, a deadlock, a key that somebody else inserted meanwhile, or a
+ * table that was altered under a prepared statement.
+ */
+const isContention = (error: SqlError): boolean => /^(40001|40P01|23505|0A000)$/.test(codeOf(error))
+
+/** Values that do not fit, constraints, limits, and whatever else a statement itself is refused for. */
+const isStatements = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(codeOf(error))
+
+/** At once, then soon. */
+const again = Schedule.exponential(Duration.millis(2)).pipe(
+  Schedule.jittered,
+  Schedule.modifyDelay((out, delay) =>
+    Duration.toMillis(out) < 4 ? Duration.zero : Duration.millis(Math.ceil(Duration.toMillis(delay))),
+  ),
+  Schedule.intersect(Schedule.recurs(8)),
+)
+
+const say = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
+  connection.executeUnprepared(statement, [], undefined)
+
+/**
+ * The migrator looks for its own table in a way that would end the transaction. A table that somebody else uses is not
+ * waited for long: whoever comes after this would wait as well.
+ */
+const beginMigration = `
+  SET LOCAL statement_timeout = 0;
+  SET LOCAL lock_timeout = 0;
+  SELECT pg_advisory_xact_lock(hashtextextended('runlease_migrations', 0));
+  SET LOCAL lock_timeout = 10000;
+  CREATE TABLE IF NOT EXISTS runlease_migrations (
+    migration_id integer PRIMARY KEY,
+    created_at timestamp with time zone NOT NULL DEFAULT now(),
+    name text NOT NULL
+  )`
+
+/** How many SELECTs one statement joins: a plan for more takes long to make. */
+const selectsPerStatement = 100
+
+const types = { integer: "bigint", text: "text" } as const
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
+  // One exchange begins the transaction and tells the time, and the first statements need not wait for its answer.
+  const begin = (connection: Connection): Effect.Effect<number, SqlError> =>
+    time === "clock"
+      ? Effect.zipRight(say(connection, "BEGIN"), clockMillis)
+      : Effect.map(say(connection, `BEGIN; SELECT ${begun} AS now`), (results) => {
+          const [, rows] = results as ReadonlyArray<ReadonlyArray<{ readonly now: number }>>
+          return rows![0]!.now
+        })
+
+  const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const connection = yield* sql.reserve
+          const beginning = yield* Effect.fork(begin(connection))
+          // A fiber starts when the one that forked it pauses, and no statement may be sent before it has.
+          yield* Effect.yieldNow()
+          const open = { now: Fiber.join(beginning), ended: false }
+          const exit = yield* effect.pipe(
+            Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
+            Effect.provideService(OpenTransaction, open),
+            restore,
+            Effect.exit,
+          )
+          yield* Fiber.await(beginning)
+          if (!open.ended) {
+            // A connection that is gone has rolled back already.
+            yield* Exit.isSuccess(exit)
+              ? say(connection, "COMMIT")
+              : Effect.ignore(say(connection, "ROLLBACK"))
+          }
+          return yield* exit
+        }),
+      ),
+    )
+
+  const rows = <C extends Columns>(columns: C, values: ReadonlyArray<RowOf<C>>) => {
+    const names = Object.keys(columns)
+    const json = storableJson(values.map((row) => Object.fromEntries(names.map((name) => [name, row[name]]))))
+    return sql`(SELECT * FROM json_to_recordset(${json}::json) AS t(${sql.literal(
+      names.map((name) => `${name} ${types[columns[name]!]}`).join(", "),
+    )}))`
+  }
+
+  const columns = sql.literal(selectedRun)
+
+  // Kind and key are the same in all that a probe finds, but PostgreSQL takes the index for sorted only where an order
+  // names what it compares with IS NULL.
+  const probe = ({ agentId, key, kind, projectId, wanted }: Probe, index: number) => {
+    const equals = (column: string, value: string | null) =>
+      value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
+    return sql`SELECT * FROM (
+      SELECT ${sql.literal(String(index))} AS probe, ${columns} FROM runs r
+      WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = ${projectId}
+        ${agentId === null ? sql.literal("") : sql`AND r.agent_id = ${agentId}`}
+        AND ${equals("r.implementation_kind", kind)} AND ${equals("r.worker_key", key)}
+      ORDER BY r.implementation_kind, r.worker_key, r.priority DESC, r.run_pk
+      LIMIT ${wanted} FOR UPDATE OF r SKIP LOCKED
+    ) ${sql.literal(`probe_${index}`)}`
+  }
+
+  return {
+    now: Effect.flatMap(Effect.serviceOption(OpenTransaction), (open) => {
+      if (Option.isSome(open)) return open.value.now
+      return time === "clock"
+        ? clockMillis
+        : Effect.map(
+            sql<{
+              readonly now: number
+            }>`SELECT ${sql.literal(epochMillis("clock_timestamp()"))} AS now`,
+            ([row]) => row!.now,
+          )
+    }),
+    instant: time === "clock" ? clockMillis : Effect.succeed(sql.literal(begun)),
+    // Fibers start in their order, and the connection sends what they ask without waiting for answers.
+    // One that fails does not stop the others, since they have been sent; those after it fail for its sake.
+    together: (effects) =>
+      Effect.flatMap(
+        Effect.forEach(effects, Effect.exit, { concurrency: "unbounded" }),
+        (exits) => exits.find(Exit.isFailure) ?? Effect.void,
+      ),
+    // After a failed statement, PostgreSQL takes a COMMIT for a ROLLBACK.
+    commit: Effect.flatMap(
+      Effect.all([
+        Effect.serviceOption(OpenTransaction),
+        Effect.serviceOption(SqlClient.TransactionConnection),
+      ]),
+      ([open, connection]) => {
+        if (Option.isNone(open) || Option.isNone(connection)) return Effect.void
+        open.value.ended = true
+        return Effect.asVoid(say(connection.value[0], "COMMIT"))
+      },
+    ),
+    transact: (effect) =>
+      Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
+        Option.isSome(open)
+          ? effect
+          : Effect.retry(own(effect), {
+              schedule: again,
+              while: (error) => error instanceof SqlError && isContention(error),
+            }),
+      ),
+    beginMigration: sql.unsafe(beginMigration).pipe(Effect.asVoid),
+    blames: isStatements,
+    // Statements are waited for without blocking anybody, so requests arrive while a commit is in flight.
+    gather: Effect.yieldNow(),
+    rows,
+    lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
+    lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),
+    keep: (alias) => sql.literal(`FOR KEY SHARE OF ${alias}`),
+    lockNames: (names) =>
+      names.length === 0
+        ? Effect.void
+        : Effect.asVoid(sql`SELECT pg_advisory_xact_lock(key) FROM (
+            SELECT DISTINCT hashtextextended(name, 0) AS key
+            FROM ${rows(
+              { name: "text" },
+              names.map((name) => ({ name })),
+            )} v ORDER BY key
+          ) AS locks`),
+    // All see the database as it was before any of them.
+    write: (statements) => {
+      const [only] = statements
+      if (only === undefined) return Effect.void
+      const parts = statements.map((statement, index) => sql`${sql.literal(`w${index}`)} AS (${statement})`)
+      return Effect.asVoid(
+        statements.length === 1 ? execute(only) : execute(sql`WITH ${sql.csv(parts)} SELECT 1`),
+      )
+    },
+    runnable: (probes, more) => {
+      const others = sql`SELECT m.probe, ${columns} FROM (${more}) m JOIN runs r ON r.run_pk = m.run_pk`
+      return Effect.map(
+        Effect.forEach(Array.chunksOf([others, ...probes.map(probe)], selectsPerStatement), (some) =>
+          select(["probe", ...runNames], sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
+        ),
+        (found) => found.flat(),
+      )
+    },
+  }
+}

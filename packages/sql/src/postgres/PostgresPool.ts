@@ -1,0 +1,96 @@
+/**
+ * Connections to PostgreSQL as a control plane needs them.
+ *
+ * @since 0.1.0
+ */
+import { PgClient } from "@effect/sql-pg"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
+import { Config, Duration, Effect, Layer, Redacted } from "effect"
+import * as Pg from "pg"
+import { clientConfig, sessionSettings } from "./ClientConfig.js"
+import * as PreparedStatements from "./PreparedStatements.js"
+
+/**
+ * `url`: such as `postgres://user:password@host:5432/database?sslmode=require`. `maxConnections`: 10 when absent, without the
+ * one that listens for wake-ups; the control plane writes over one of them and reads over the others.
+ *
+ * `connectTimeout`: how long to wait for a connection, 5 seconds when absent. `statementTimeout`: how long a statement may
+ * take, 30 seconds; `lockTimeout`: how long it may wait for somebody's lock, 2 seconds. `idleInTransactionTimeout`: how
+ * long the database waits for the next statement of a transaction before it takes its locks away, 10 seconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly url: Redacted.Redacted
+  readonly maxConnections?: number | undefined
+  readonly connectTimeout?: Duration.DurationInput | undefined
+  readonly statementTimeout?: Duration.DurationInput | undefined
+  readonly lockTimeout?: Duration.DurationInput | undefined
+  readonly idleInTransactionTimeout?: Duration.DurationInput | undefined
+}
+
+const setting = <A>(of: (name: string) => Config.Config<A>, name: string) =>
+  Config.withDefault(of(`RUNLEASE_POSTGRES_${name}`), undefined)
+
+/**
+ * All but `url`, from `RUNLEASE_POSTGRES_MAX_CONNECTIONS`, `…_CONNECT_TIMEOUT`, `…_STATEMENT_TIMEOUT`, `…_LOCK_TIMEOUT`
+ * and `…_IDLE_IN_TRANSACTION_TIMEOUT`; durations such as `30 seconds`.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const limits: Config.Config<Omit<Options, "url">> = Config.all({
+  maxConnections: setting(Config.integer, "MAX_CONNECTIONS"),
+  connectTimeout: setting(Config.duration, "CONNECT_TIMEOUT"),
+  statementTimeout: setting(Config.duration, "STATEMENT_TIMEOUT"),
+  lockTimeout: setting(Config.duration, "LOCK_TIMEOUT"),
+  idleInTransactionTimeout: setting(Config.duration, "IDLE_IN_TRANSACTION_TIMEOUT"),
+})
+
+/**
+ * `url` from `DATABASE_URL`, and the limits.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<Options> = Config.map(
+  Config.all([Config.redacted("DATABASE_URL"), limits]),
+  ([url, rest]) => ({ url, ...rest }),
+)
+
+/** Opens a pool; no connection is made before the first statement. */
+const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
+  Effect.try({
+    // The URL is read when a client is made.
+    try: () => new Pg.Client(clientConfig(options)),
+    catch: () => new SqlError({ cause: new Error("The URL is not understood"), message: "PostgreSQL" }),
+  }).pipe(
+    Effect.map(() => {
+      const pool = new Pg.Pool({
+        ...clientConfig(options),
+        max: options.maxConnections ?? 10,
+        onConnect: (client) => {
+          PreparedStatements.enable(client)
+          return client.query(sessionSettings(options))
+        },
+      })
+      // A connection that fails while nobody uses it is replaced when somebody needs one.
+      pool.on("error", () => {})
+      return pool
+    }),
+  )
+
+/**
+ * A pool of connections, closed with the Scope. It connects when it is first used.
+ *
+ * Fails: `SqlError` when the URL is not understood.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<SqlClient, SqlError> =>
+  PgClient.layerFromPool({
+    acquire: Effect.acquireRelease(acquire(options), (pool) => Effect.promise(() => pool.end())),
+  })

@@ -1,0 +1,136 @@
+/**
+ * SQLite: one writer at a time, so nothing needs a lock of its own.
+ *
+ * @since 0.1.0
+ */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Array, Effect, Exit, Option } from "effect"
+import type { Columns, RowOf } from "../rows/Columns.js"
+import type { Candidate, Dialect, Probe } from "../dialect/Dialect.js"
+import { execute, select } from "../dialect/ExecuteStatement.js"
+import { runNames, selectedRun } from "../rows/RunRow.js"
+import { codeOf } from "../dialect/SqlFailure.js"
+
+/**
+ * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the
+ * lock's holder may be another control plane of this very thread, so it is short.
+ */
+export const busyTimeout = 10
+
+/** How often to ask for the write lock: some ten seconds in all. */
+const attempts = 1000
+
+/** How many SELECTs one statement joins: a compound has a limit. */
+const selectsPerStatement = 100
+
+/** Lets everything else in the process have its turn, timers and sockets included. */
+const turn = Effect.async<void>((resume) => {
+  const handle = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(handle))
+})
+
+const isBusy = (error: SqlError): boolean => codeOf(error).startsWith("SQLITE_BUSY")
+
+const run = (connection: Connection, statement: string): Effect.Effect<void, SqlError> =>
+  Effect.asVoid(connection.execute(statement, [], undefined))
+
+/**
+ * `now` is the store's time.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dialect => {
+  // Takes the write lock at once: a transaction that reads first and is refused the lock later cannot wait for it.
+  // Only the turns between may be interrupted: past BEGIN the transaction has to be ended.
+  const begin = (connection: Connection, pause: Effect.Effect<void>): Effect.Effect<void, SqlError> => {
+    const once = run(connection, "BEGIN IMMEDIATE")
+    const again = Effect.retry(Effect.zipRight(pause, once), {
+      times: attempts,
+      while: (error) => isBusy(error),
+    })
+    return Effect.catchAll(once, (error) => (isBusy(error) ? again : error))
+  }
+
+  const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const connection = yield* sql.reserve
+          yield* begin(connection, restore(turn))
+          const exit = yield* effect.pipe(
+            Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
+            restore,
+            Effect.exit,
+          )
+          // A failed statement may have undone the transaction already; then there is nothing to roll back.
+          const rollback = Effect.ignore(run(connection, "ROLLBACK"))
+          if (Exit.isSuccess(exit)) {
+            yield* Effect.tapError(run(connection, "COMMIT"), () => rollback)
+          } else {
+            yield* rollback
+          }
+          return yield* exit
+        }),
+      ),
+    )
+
+  // SQLite plans a statement anew whenever it is run with a bare parameter as its limit, or one that a partial index
+  // may depend on.
+  const probe = (look: Probe, index: number) => {
+    const equals = (column: string, value: string | null) =>
+      value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
+    return sql`SELECT * FROM (
+      SELECT ${sql.literal(String(index))} AS probe, run_pk FROM runs
+      WHERE status = 'pending' AND gate = 0 AND project_id = ${look.projectId}
+        ${look.agentId === null ? sql.literal("") : sql`AND agent_id = ${look.agentId}`}
+        AND ${equals("implementation_kind", look.kind)} AND ${equals("worker_key", look.key)}
+      ORDER BY priority DESC, run_pk LIMIT ${look.wanted} + 0
+    )`
+  }
+
+  return {
+    now,
+    instant: now,
+    together: (effects) => Effect.all(effects, { discard: true }),
+    commit: Effect.void,
+    transact: (effect) =>
+      Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
+        Option.isSome(open) ? effect : own(effect),
+      ),
+    beginMigration: Effect.void,
+    blames: () => true,
+    // The driver blocks the thread, so nobody can ask while a commit is in flight: who has sent by now is heard first.
+    gather: turn,
+    rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => {
+      const names = Object.keys(columns)
+      const cells = (row: RowOf<C>) => names.map((name) => row[name])
+      // Each `->>` parses its row anew, and a bare value not at all.
+      const values = names.length === 1 ? rows.flatMap(cells) : rows.map(cells)
+      const listed =
+        names.length === 1
+          ? `value AS ${names.join()}`
+          : names.map((name, index) => `value ->> ${index} AS ${name}`).join(", ")
+      return sql`(SELECT ${sql.literal(listed)} FROM json_each(${JSON.stringify(values)}))`
+    },
+    write: (statements) => Effect.forEach(statements, execute, { discard: true }),
+    lock: () => sql.literal(""),
+    lockFree: () => sql.literal(""),
+    keep: () => sql.literal(""),
+    lockNames: () => Effect.void,
+    // Whole rows only of those that are found: what a limit is put on is copied.
+    runnable: (probes, more) =>
+      Effect.map(
+        Effect.forEach(Array.chunksOf([more, ...probes.map(probe)], selectsPerStatement), (some) =>
+          select(
+            ["probe", ...runNames],
+            sql<Candidate>`SELECT p.probe, ${sql.literal(selectedRun)}
+                FROM (${sql.join(" UNION ALL ", false)(some)}) p CROSS JOIN runs r ON r.run_pk = p.run_pk`,
+          ),
+        ),
+        (found) => found.flat(),
+      ),
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Opening an SQLite file as a control plane needs it.
+ *
+ * @since 0.1.0
+ */
+import { SqliteClient } from "@effect/sql-sqlite-node"
+import * as SqlClient from "@effect/sql/SqlClient"
+import { Effect, Layer, Option, Schema } from "effect"
+import * as fs from "node:fs"
+import { busyTimeout } from "./SqliteDialect.js"
+import * as SqliteFileCheck from "../dialect/SqliteFileCheck.js"
+
+/**
+ * `filename`: a path whose folder exists, or `:memory:`. `synchronous`: `normal` when absent, which survives a
+ * crash of the process; `full` also survives a loss of power, and waits for the disk at every commit.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly filename: string
+  readonly synchronous?: "normal" | "full" | undefined
+}
+
+/**
+ * The file cannot be used as a database.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SqliteFileUnusable extends Schema.TaggedError<SqliteFileUnusable>(
+  "@runlease/sql/SqliteFileUnusable",
+)("SqliteFileUnusable", {
+  filename: Schema.String,
+  reason: Schema.Literal("missing_folder", "not_writable", "not_a_database", "other"),
+  cause: Schema.Defect,
+}) {
+  override get message() {
+    const said = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    switch (this.reason) {
+      case "missing_folder":
+        return `${this.filename} cannot be opened: its folder does not exist`
+      case "not_writable":
+        return `${this.filename} cannot be opened for writing: ${said}`
+      case "not_a_database":
+        return `${this.filename} is not an SQLite database, or is damaged: ${said}`
+      case "other":
+        return `${this.filename} cannot be opened: ${said}`
+    }
+  }
+}
+
+const reasonOf = (error: Error): SqliteFileUnusable["reason"] => {
+  if (error.message.includes("directory does not exist")) return "missing_folder"
+  const code = "code" in error ? String(error.code) : ""
+  if (/^SQLITE_(NOTADB|CORRUPT|FORMAT)/.test(code)) return "not_a_database"
+  if (/^SQLITE_(CANTOPEN|READONLY|PERM|AUTH|IOERR|FULL)/.test(code)) return "not_writable"
+  return "other"
+}
+
+const unusable = (filename: string) => (cause: unknown) =>
+  new SqliteFileUnusable({ filename, reason: cause instanceof Error ? reasonOf(cause) : "other", cause })
+
+/** The file as it is, with the driver's own settings. */
+export const client = (
+  config: SqliteClient.SqliteClientConfig,
+): Layer.Layer<SqlClient.SqlClient, SqliteFileUnusable> =>
+  SqliteClient.layer(config).pipe(
+    Layer.orDie,
+    Layer.build,
+    // The driver throws what is wrong with the file.
+    Effect.catchSomeDefect((defect) =>
+      defect instanceof Error ? Option.some(unusable(config.filename)(defect)) : Option.none(),
+    ),
+    Layer.scopedContext,
+  )
+
+/**
+ * Makes the file before SQLite does, for its owner alone; its -wal and -shm get the same mode. A file that exists keeps
+ * its mode, since its owner may have opened it to a group. It is never opened here: closing it would drop the locks that
+ * another connection of this process holds.
+ */
+const keepPrivate = Effect.fnUntraced(function* (filename: string) {
+  // Where this fails the file exists, or SQLite says what is wrong with it.
+  yield* Effect.ignore(Effect.try(() => fs.closeSync(fs.openSync(filename, "wx", 0o600))))
+  const mode = yield* Effect.orElseSucceed(
+    Effect.try(() => fs.statSync(filename).mode),
+    () => 0,
+  )
+  if ((mode & 0o007) === 0) return
+  yield* Effect.logWarning(
+    `${filename} can be read by every user of this machine; keep it to its owner with: chmod 600 ${filename}*`,
+  )
+})
+
+/**
+ * Opens the file, which is made when absent, for its owner alone, and watches that it stays where it is.
+ *
+ * Fails: `SqliteFileUnusable` says what is wrong with it.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = ({
+  filename,
+  synchronous = "normal",
+}: Options): Layer.Layer<SqlClient.SqlClient, SqliteFileUnusable> => {
+  const settings = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql.unsafe(`PRAGMA synchronous = ${synchronous}`)
+      yield* sql.unsafe(`PRAGMA busy_timeout = ${busyTimeout}`)
+      yield* sql.unsafe("PRAGMA foreign_keys = ON")
+      // The first read makes the -wal file.
+      yield* sql`SELECT 1 FROM sqlite_master LIMIT 1`
+    }).pipe(Effect.mapError(({ cause }) => unusable(filename)(cause))),
+  )
+  const opened = Layer.provideMerge(settings, client({ filename }))
+  if (filename === ":memory:") return opened
+  return Layer.scoped(SqliteFileCheck.SqliteFileCheck, SqliteFileCheck.make(filename)).pipe(
+    Layer.provideMerge(opened),
+    Layer.provide(Layer.effectDiscard(keepPrivate(filename))),
+  )
+}
