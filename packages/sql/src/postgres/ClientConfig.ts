@@ -6,7 +6,7 @@
  */
 import { Duration, Redacted } from "effect"
 import * as Pg from "pg"
-import type { Options } from "./PostgresPool.js"
+import type { ConnectionOptions } from "./ConnectionOptions.js"
 
 /** A network that swallows everything is noticed this long after the server should have said that time is up. */
 const silence = Duration.seconds(5)
@@ -24,7 +24,7 @@ export const sessionSettings = ({
   idleInTransactionTimeout = "10 seconds",
   lockTimeout = "2 seconds",
   statementTimeout = "30 seconds",
-}: Options): string =>
+}: ConnectionOptions): string =>
   Object.entries({
     statement_timeout: Duration.toMillis(statementTimeout),
     lock_timeout: Duration.toMillis(lockTimeout),
@@ -54,7 +54,7 @@ const types: Pg.CustomTypesConfig = {
 }
 
 /** How a client connects. A statement that gets no answer in time takes its connection with it. */
-export const clientConfig = (options: Options): Pg.ClientConfig => ({
+export const clientConfig = (options: ConnectionOptions): Pg.ClientConfig => ({
   connectionString: Redacted.value(options.url),
   connectionTimeoutMillis: Duration.toMillis(options.connectTimeout ?? "5 seconds"),
   query_timeout: answerWithin(options.statementTimeout ?? "30 seconds"),

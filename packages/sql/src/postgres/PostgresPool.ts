@@ -6,29 +6,21 @@
 import { PgClient } from "@effect/sql-pg"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import { Config, Duration, Effect, Layer, Redacted } from "effect"
+import { Config, Effect, Layer } from "effect"
 import * as Pg from "pg"
 import { clientConfig, sessionSettings } from "./ClientConfig.js"
+import type { ConnectionOptions } from "./ConnectionOptions.js"
 import * as PreparedStatements from "./PreparedStatements.js"
 
 /**
- * `url`: such as `postgres://user:password@host:5432/database?sslmode=require`. `maxConnections`: 10 when absent, without the
- * one that listens for wake-ups; the control plane writes over one of them and reads over the others.
- *
- * `connectTimeout`: how long to wait for a connection, 5 seconds when absent. `statementTimeout`: how long a statement may
- * take, 30 seconds; `lockTimeout`: how long it may wait for somebody's lock, 2 seconds. `idleInTransactionTimeout`: how
- * long the database waits for the next statement of a transaction before it takes its locks away, 10 seconds.
+ * `maxConnections`: 10 when absent, without the one that listens for wake-ups. The control plane writes over one of them and
+ * reads over the others.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  readonly url: Redacted.Redacted
+export interface Options extends ConnectionOptions {
   readonly maxConnections?: number | undefined
-  readonly connectTimeout?: Duration.DurationInput | undefined
-  readonly statementTimeout?: Duration.DurationInput | undefined
-  readonly lockTimeout?: Duration.DurationInput | undefined
-  readonly idleInTransactionTimeout?: Duration.DurationInput | undefined
 }
 
 const setting = <A>(of: (name: string) => Config.Config<A>, name: string) =>
@@ -76,7 +68,7 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
           return client.query(sessionSettings(options))
         },
       })
-      // A connection that fails while nobody uses it is replaced when somebody needs one.
+      // The pool replaces an idle connection that fails when one is needed.
       pool.on("error", () => {})
       return pool
     }),
