@@ -5,12 +5,13 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Exit } from "effect"
 import { interruptedExitCode, main } from "./Runlease.js"
 
-// The streams are written out before the process ends: its exit does not wait for a pipe.
+// Waits for both streams to flush: `process.exit` does not wait for a pipe.
 const exitWhenWritten = (code: number) =>
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
 
-// The reader of the output may go first, as `head` does, and a terminal may be closed. Either ends the command as SIGTERM
-// does, once: a worker drains. A signal that is sent for real would end it at once while it drains.
+// The reader of the output may close it first, as `head` does, or the terminal may close. Both end the command as one
+// SIGTERM does, so a worker drains. A real second signal would end the process during the drain, so the event is emitted
+// instead.
 const terminate = () => void process.emit("SIGTERM", "SIGTERM")
 
 /** Runs the command line of this process, and ends the process with its exit code. */

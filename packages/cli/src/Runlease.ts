@@ -1,5 +1,5 @@
 /**
- * The `runlease` command: its subcommands, and how its failures are told.
+ * The `runlease` command: its subcommands, and how its failures are printed.
  */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
@@ -16,14 +16,17 @@ import * as Overview from "./help/Overview.js"
 import * as Output from "./output/Output.js"
 import * as Settings from "./input/Settings.js"
 
-/** A server or a worker that is asked to stop has done its work; any other command has not. */
+/**
+ * The exit code after an interruption: success for a server or a worker, which run until a signal ends them, and 130 for
+ * any other command, which did not finish.
+ */
 export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
   argv[2] === "serve" || argv[2] === "worker" ? ExitCode.ok : ExitCode.interrupted
 
 const unavailableHint = "Check that the server runs and that --url or RUNLEASE_URL names it."
 const refusedHint = "Check RUNLEASE_API_KEY; an admin key lists keys with: runlease keys list"
 
-/** What went wrong, in words: every failure that a command can end with. */
+/** Turns any error of a command into a message, a hint and an exit code. */
 const failureOf = (error: unknown): CommandFailure => {
   if (error instanceof CommandFailure) return error
   if (Predicate.isTagged(error, "ControlPlaneUnavailable") && Predicate.hasProperty(error, "message")) {
@@ -53,12 +56,12 @@ const failureOf = (error: unknown): CommandFailure => {
   return new CommandFailure({ message, exitCode: ExitCode.error })
 }
 
-const tell = (failure: CommandFailure): Effect.Effect<void> =>
+const print = (failure: CommandFailure): Effect.Effect<void> =>
   Console.error(
     [`Error: ${failure.message}`, ...(failure.hint === undefined ? [] : [failure.hint])].join("\n"),
   )
 
-/** The exit code of a cause, its failure told unless there is nothing to tell. */
+/** The exit code of a cause. Prints the failure, unless it is already printed or has no message. */
 const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
   Option.match(Cause.failureOption(cause), {
     onNone: () =>
@@ -70,24 +73,24 @@ const exitCodeOf = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
           ),
     onSome: (error) => {
       if (error instanceof QuietExit) return Effect.succeed(error.exitCode)
-      // What is wrong with the arguments is told already, with the usage.
+      // `@effect/cli` already printed the validation error.
       if (ValidationError.isValidationError(error)) return Effect.succeed(ExitCode.usage)
       const failure = failureOf(error)
-      return Effect.as(tell(failure), failure.exitCode)
+      return Effect.as(print(failure), failure.exitCode)
     },
   })
 
-/** Runs the command that `args` name; `started` is the runtime and the script. */
-const run = Effect.fnUntraced(function* (started: ReadonlyArray<string>, args: ReadonlyArray<string>) {
+/** Runs the command that `args` name. `prefix` is the first two entries of `argv`: the runtime and the script. */
+const run = Effect.fnUntraced(function* (prefix: ReadonlyArray<string>, args: ReadonlyArray<string>) {
   const command = yield* Commands.load(args)
   const line = yield* CommandLine.read(CommandTree.of(command), args)
-  if (line.asks === "version") return yield* Console.log(Overview.version)
+  if (line.builtIn === "version") return yield* Console.log(Overview.version)
   const isGroup = line.path.at(-1)!.subcommands.length > 0 && line.args.length === line.path.length - 1
-  if (line.asks === "help" || isGroup) {
+  if (line.builtIn === "help" || isGroup) {
     return yield* Console.log(HelpText.of(line.path, yield* Output.paint))
   }
   return yield* Command.run(command, { name: "Runlease", version: Overview.version })([
-    ...started,
+    ...prefix,
     ...line.args,
   ])
 })

@@ -3,7 +3,7 @@ import { expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { from, lastValueFrom, toArray } from "rxjs"
 
-/** What an AG-UI client takes as a whole run: its own verifier lets every event through, to the end. */
+/** Checks that the verifier of the AG-UI client accepts every event, to the end of the run. */
 export const verify = (events: ReadonlyArray<Readonly<Record<string, unknown>>>) =>
   Effect.map(
     Effect.promise(() =>

@@ -1,6 +1,6 @@
 /**
- * What the tests of faults share: a client of a server's ports, programs that tell what happens to them, and what a
- * log has to be whatever happened.
+ * Helpers of the fault tests: a client of a server's ports, programs that report signals and progress, and the checks
+ * that every log passes after any fault.
  */
 import { FetchHttpClient, FileSystem, Path } from "@effect/platform"
 import { expect } from "@effect/vitest"
@@ -11,10 +11,10 @@ import { execFileSync } from "node:child_process"
 import * as AgUi from "./AgUi.js"
 import { has, json, type Running, start, write } from "./Processes.js"
 
-/** What a client of a server needs. */
+/** The environment variables of a client. */
 export type Env = Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>>
 
-/** The ports of runs and logs, over a server. */
+/** The ports of runs and logs, over HTTP. */
 export const connect = Effect.fnUntraced(function* (env: Env) {
   const ports = yield* Layer.build(
     Client.layer({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
@@ -26,7 +26,7 @@ export const connect = Effect.fnUntraced(function* (env: Env) {
 
 export type Ports = Effect.Effect.Success<ReturnType<typeof connect>>
 
-/** Submits a run, and gives its id. */
+/** Submits a run and returns its id. */
 export const submit = (
   { runs }: Ports,
   runId: string,
@@ -39,11 +39,11 @@ export const submit = (
   )
 }
 
-/** Asks until the answer passes. */
-export const until = <A, E, R>(ask: Effect.Effect<A, E, R>, passes: (answer: A) => boolean) =>
-  Effect.repeat(ask, { until: passes, schedule: Schedule.spaced("5 millis") }).pipe(Effect.zipRight(ask))
+/** Repeats `query` until its result passes. */
+export const until = <A, E, R>(query: Effect.Effect<A, E, R>, passes: (result: A) => boolean) =>
+  Effect.repeat(query, { until: passes, schedule: Schedule.spaced("5 millis") }).pipe(Effect.zipRight(query))
 
-/** A worker that was registered, with a module of Node as its program. */
+/** Starts a worker with a Node module as its program, and waits until it is registered. */
 export const startWorker = Effect.fnUntraced(function* (
   settings: { readonly cwd: string; readonly env: Env },
   program: string,
@@ -67,14 +67,14 @@ export const startWorker = Effect.fnUntraced(function* (
   return { ...worker, workerId: String(registered["worker_id"]) as Ids.WorkerId }
 })
 
-/** Lets the programs of a folder come to their end. */
+/** Lets the programs of a folder end. */
 export const go = Effect.fnUntraced(function* (cwd: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   yield* fs.writeFileString(path.join(cwd, "go"), "")
 })
 
-/** Waits until a worker tells this of a run. */
+/** Waits until a worker prints this event of a run. */
 export const eventOf = (worker: Running, event: string, runId: string) =>
   Effect.map(worker.line(has({ event, run_id: runId })), (line) => {
     const fields = json(line)
@@ -82,9 +82,9 @@ export const eventOf = (worker: Running, event: string, runId: string) =>
   })
 
 /**
- * Writes a program that counts aloud, `run/attempt/1` first, and tells of TERM in a file of its folder. It counts
- * every `every` ms up to `upTo`, an expression over `attempt`, or until there is a file `go`. `children`: it starts
- * two that ignore TERM, one of them in a session of its own.
+ * Writes a program that logs a count every `every` ms, `run/attempt/1` first, and records a TERM in a file of its
+ * folder. It ends at `upTo`, an expression over `attempt`, or when a file `go` exists. With `children` it starts two
+ * processes that ignore TERM, one of them in a session of its own.
  */
 export const counter = (
   cwd: string,
@@ -98,7 +98,7 @@ import { existsSync, writeFileSync } from "node:fs"
 import { setTimeout } from "node:timers/promises"
 const { RUNLEASE_RUN_ID: run, RUNLEASE_ATTEMPT, DIR } = process.env
 const attempt = Number(RUNLEASE_ATTEMPT)
-const say = (name, value) => process.stdout.write(JSON.stringify({ type: "CUSTOM", name, value }) + "\\n")
+const emit = (name, value) => process.stdout.write(JSON.stringify({ type: "CUSTOM", name, value }) + "\\n")
 process.on("SIGTERM", () => {
   writeFileSync(\`\${DIR}/term-\${run}-\${attempt}\`, String(Date.now()), { flag: "wx" })
   process.exit(1)
@@ -106,15 +106,15 @@ process.on("SIGTERM", () => {
 const sleepers = ${options.children === true}
   ? [false, true].map((detached) => spawn("sh", ["-c", "trap '' TERM; sleep 600 & wait"], { detached, stdio: "ignore" }).pid)
   : []
-say("begun", [process.pid, ...sleepers])
+emit("begun", [process.pid, ...sleepers])
 for (let n = 1; n <= (${options.upTo ?? "Infinity"}) && !existsSync(\`\${DIR}/go\`); n++) {
-  say("count", \`\${run}/\${attempt}/\${n}\`)
+  emit("count", \`\${run}/\${attempt}/\${n}\`)
   await setTimeout(${options.every})
 }
 `,
   )
 
-/** When the program of an attempt got TERM, waited for; milliseconds. */
+/** Waits until the program of an attempt gets TERM. Returns that instant, in milliseconds. */
 export const termAt = Effect.fnUntraced(function* (cwd: string, runId: string, attempt: number) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -126,7 +126,7 @@ export const termAt = Effect.fnUntraced(function* (cwd: string, runId: string, a
   return Number(text)
 })
 
-/** Waits for an event of a log. */
+/** Waits for the first event of a log that passes. */
 export const logged = ({ log }: Ports, runId: Ids.RunId, test: (event: AgentEvent.LogEvent) => boolean) =>
   log.follow({ runId }).pipe(
     Stream.filter(({ event }) => test(event)),
@@ -135,14 +135,14 @@ export const logged = ({ log }: Ports, runId: Ids.RunId, test: (event: AgentEven
     Effect.map(({ event }) => event),
   )
 
-/** The processes of the program of a run, which says so once its TERM is heard. */
+/** Waits until the program of a run handles TERM. Returns its processes. */
 export const begun = (ports: Ports, runId: Ids.RunId) =>
   Effect.map(
     logged(ports, runId, ({ name }) => name === "begun"),
     (event) => event["value"] as ReadonlyArray<number>,
   )
 
-/** Those of these processes that are listed and not yet dead. */
+/** The processes among `pids` that still run; a zombie does not count. */
 export const alive = (pids: ReadonlyArray<number>) =>
   Effect.sync(() => {
     const listed = execFileSync("ps", ["-A", "-o", "pid=,stat="], { encoding: "utf8" })
@@ -154,7 +154,7 @@ export const alive = (pids: ReadonlyArray<number>) =>
     )
   })
 
-/** The log of a run that ended: numbered without a gap, one end, valid AG-UI; and what its programs counted. */
+/** Checks the log of an ended run: no gap in the numbers, one end, valid AG-UI. Returns the log and its counts. */
 export const wholeLog = Effect.fnUntraced(function* ({ log }: Ports, runId: Ids.RunId) {
   const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(log.follow({ runId })))
   expect(entries.map(({ eventId }) => eventId)).toEqual(entries.map((_, index) => index + 1))
@@ -168,6 +168,6 @@ export const wholeLog = Effect.fnUntraced(function* ({ log }: Ports, runId: Ids.
   return { entries, counted }
 })
 
-/** What one attempt counts. */
+/** The counts of one attempt. */
 export const counts = (runId: string, attempt: number, upTo: number) =>
   Array.from({ length: upTo }, (_, index) => `${runId}/${attempt}/${index + 1}`)

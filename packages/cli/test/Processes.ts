@@ -1,5 +1,5 @@
 /**
- * The command as people start it: a process of its own in a folder of its own.
+ * Runs the command as a user does: as a separate process in a folder of its own.
  */
 import { FileSystem, Path } from "@effect/platform"
 import { NodeStream } from "@effect/platform-node"
@@ -7,18 +7,18 @@ import { Context, Deferred, Effect, Layer, Schema, Stream, SubscriptionRef } fro
 import { spawn } from "node:child_process"
 import { expect, inject } from "vitest"
 
-/** A process of `runlease` that was started. */
+/** A running process of `runlease`. */
 export interface Running {
   readonly pid: number
-  /** The first line of stdout that passes, waited for. Fails when the process ends without it. */
+  /** Waits for the first line of stdout that passes. Fails when the process ends without it. */
   readonly line: (test: (line: string) => boolean) => Effect.Effect<string, Error>
-  /** As `line`, on stderr. */
+  /** Like `line`, on stderr. */
   readonly errorLine: (test: (line: string) => boolean) => Effect.Effect<string, Error>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly ended: Effect.Effect<Ended>
 }
 
-/** How a process ended, and all that it wrote. `code` is null after a signal. */
+/** The exit code of a process and its whole output. `code` is null after a signal. */
 export interface Ended {
   readonly code: number | null
   readonly stdout: string
@@ -29,18 +29,18 @@ export interface Settings {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
-  /** What Node runs as the command; the bundle when absent. */
+  /** The arguments of Node that start the command; the bundle when absent. */
   readonly program?: ReadonlyArray<string>
 }
 
 const firstLine = (text: string, test: (line: string) => boolean): string | undefined =>
   text.split("\n").slice(0, -1).find(test)
 
-/** Starts `runlease`; what is left of it is killed with the Scope. */
+/** Starts `runlease`. Closing the Scope kills it. */
 export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, settings: Settings) {
   const child = spawn(process.execPath, [...(settings.program ?? [inject("runlease")]), ...args], {
     cwd: settings.cwd,
-    // Nothing of the surroundings, so that no setting of theirs is read.
+    // No other variables of this process, so that the command reads none of its settings.
     env: { PATH: process.env["PATH"]!, HOME: settings.cwd, NO_COLOR: "1", ...settings.env },
     stdio: "pipe",
   })
@@ -124,10 +124,10 @@ export const refuseToWork = (
     { concurrency: 2, discard: true },
   )
 
-/** A folder that goes with the Scope. */
+/** A temporary folder, removed with the Scope. */
 export const folder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
 
-/** Writes a file of a folder, and gives its path. */
+/** Writes a file into a folder and returns its path. */
 export const write = Effect.fnUntraced(function* (cwd: string, name: string, text: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -138,7 +138,7 @@ export const write = Effect.fnUntraced(function* (cwd: string, name: string, tex
 
 const Json = Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 
-/** A JSON line. */
+/** Parses a JSON line. */
 export const json = Schema.decodeUnknownSync(Json)
 
 /** The JSON lines of an output. */
@@ -157,7 +157,7 @@ export const has =
     return Object.entries(expected).every(([key, value]) => actual[key] === value)
   }
 
-/** A server on a free port and a database of its own, and the environment that its clients need. */
+/** Starts a server on a free port with a database of its own. Returns it with the environment of its clients. */
 export const serve = Effect.fnUntraced(function* (cwd: string) {
   const server = yield* start(["serve", "--port", "0", "--json"], { cwd })
   const ready = json(yield* server.line(() => true))
@@ -165,10 +165,10 @@ export const serve = Effect.fnUntraced(function* (cwd: string) {
   return { server, ready, env }
 })
 
-/** A folder of its own, a server in it, and what its clients need. */
-export const room = Effect.flatMap(folder, (cwd) => Effect.map(serve(cwd), (served) => ({ cwd, ...served })))
+/** A folder, a server in it, and the environment of its clients. */
+export const room = Effect.flatMap(folder, (cwd) => Effect.map(serve(cwd), (parts) => ({ cwd, ...parts })))
 
-/** A room that the tests of a file share. */
+/** A server that all tests of a file share. */
 export class Served extends Context.Tag("cli/test/Served")<
   Served,
   { readonly cwd: string; readonly env: Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>> }

@@ -1,36 +1,36 @@
 /**
- * Networks that fail: what stands between a worker and its server.
+ * Networks that fail: proxies between a worker and its server.
  */
 import { Effect } from "effect"
 import { createServer as createHttpServer, request } from "node:http"
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
 
-const listening = (server: Server) =>
+const listen = (server: Server) =>
   Effect.async<string>((resume) => {
     server.listen(0, "127.0.0.1", () =>
       resume(Effect.succeed(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)),
     )
   })
 
-/** A network whose bytes can be held back (nothing answers), cut (nothing connects) and healed. */
+/** A TCP proxy that can be paused (nothing answers), cut (nothing connects) and healed. */
 export const network = Effect.fnUntraced(function* (target: string) {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
   let state: "open" | "paused" | "cut" = "open"
-  const keep = (socket: Socket) => {
+  const track = (socket: Socket) => {
     sockets.add(socket)
     socket.on("close", () => sockets.delete(socket)).on("error", () => socket.destroy())
     return socket
   }
-  const join = (client: Socket) => {
-    const upstream = keep(connect(Number(port), hostname))
+  const forward = (client: Socket) => {
+    const upstream = track(connect(Number(port), hostname))
     client.on("close", () => upstream.destroy()).pipe(upstream)
     upstream.on("close", () => client.destroy()).pipe(client)
   }
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     if (state === "cut") socket.destroy()
-    else if (state === "paused") keep(socket)
-    else join(keep(socket))
+    else if (state === "paused") track(socket)
+    else forward(track(socket))
   })
   const drop = Effect.sync(() => sockets.forEach((socket) => socket.destroy()))
   yield* Effect.addFinalizer(() =>
@@ -39,33 +39,33 @@ export const network = Effect.fnUntraced(function* (target: string) {
       Effect.sync(() => server.close()),
     ),
   )
-  const url = yield* listening(server)
+  const url = yield* listen(server)
   const enter = (next: typeof state) => Effect.sync(() => void (state = next))
   return {
     url,
-    /** What is on its way stays there; what connects is never answered. */
+    /** Bytes in flight stay there, and new connections get no answer. */
     pause: Effect.zipRight(
       enter("paused"),
       Effect.sync(() => sockets.forEach((socket) => socket.unpipe().pause())),
     ),
-    /** Every connection ends, and none is made. */
+    /** Closes every connection and refuses new ones. */
     cut: Effect.zipRight(enter("cut"), drop),
-    /** Connections are made again; those from before are gone. */
+    /** Accepts connections again, after closing the old ones. */
     heal: Effect.zipRight(drop, enter("open")),
   }
 })
 
 /**
- * A gateway: `404` answers a request itself, `cut` lets the server do what was asked and drops its answer, `pass`
- * does nothing.
+ * An HTTP proxy. For each request `fate` decides: `pass` forwards it, `404` answers it without the server, `cut` forwards
+ * it and drops the server's answer.
  */
 export const gateway = Effect.fnUntraced(function* (
   target: string,
   fate: (method: string, path: string) => "pass" | "404" | "cut",
 ) {
   const server = createHttpServer((incoming, outgoing) => {
-    const what = fate(incoming.method!, incoming.url!)
-    if (what === "404") {
+    const decision = fate(incoming.method!, incoming.url!)
+    if (decision === "404") {
       outgoing.writeHead(404).end()
       return
     }
@@ -73,7 +73,7 @@ export const gateway = Effect.fnUntraced(function* (
       new URL(incoming.url!, target),
       { method: incoming.method, headers: incoming.headers },
       (answer) => {
-        if (what === "cut") {
+        if (decision === "cut") {
           answer.resume().on("end", () => outgoing.destroy())
           return
         }
@@ -91,5 +91,5 @@ export const gateway = Effect.fnUntraced(function* (
       server.closeAllConnections()
     }),
   )
-  return { url: yield* listening(server) }
+  return { url: yield* listen(server) }
 })

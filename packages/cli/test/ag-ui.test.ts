@@ -11,7 +11,7 @@ const chatting = fileURLToPath(new URL("fixtures/chatting.ts", import.meta.url))
 
 const runId = Ids.RunId.make("run-1")
 
-/** A program that says words: without end at the first attempt, five at the others. */
+/** A program that prints words: endlessly in the first attempt, five in the others. */
 const talker = (cwd: string) =>
   write(
     cwd,
@@ -25,10 +25,10 @@ for (let n = 1; attempt === 1 || n <= 5; n++) {
 `,
   )
 
-/** An AG-UI client, and what it hears as it comes. */
+/** An AG-UI client, and a queue of the events that it receives. */
 const agentOf = (env: Env, threadId: string) =>
-  Effect.map(Queue.unbounded<BaseEvent>(), (heard) => ({
-    heard,
+  Effect.map(Queue.unbounded<BaseEvent>(), (received) => ({
+    received,
     agent: new HttpAgent({
       url: `${env.RUNLEASE_URL}/ag-ui/talker`,
       headers: { authorization: `Bearer ${env.RUNLEASE_API_KEY}` },
@@ -36,7 +36,7 @@ const agentOf = (env: Env, threadId: string) =>
     }),
   }))
 
-/** One turn of a client: what its last message says, or how the run failed, and what it is asked. */
+/** One turn of a client: the text of its last message, the failures of the run, and its pending interrupts. */
 const turn = (agent: HttpAgent, more: Parameters<HttpAgent["runAgent"]>[0] = {}) =>
   Effect.gen(function* () {
     const failures: Array<unknown> = []
@@ -46,9 +46,9 @@ const turn = (agent: HttpAgent, more: Parameters<HttpAgent["runAgent"]>[0] = {})
       }),
     )
     return {
-      said: agent.messages.at(-1)?.content,
+      answer: agent.messages.at(-1)?.content,
       failures,
-      asked: agent.pendingInterrupts.map(({ id, message }) => [id, message]),
+      interrupts: agent.pendingInterrupts.map(({ id, message }) => [id, message]),
     }
   })
 
@@ -61,45 +61,47 @@ const say = (agent: HttpAgent, content: string) =>
 layer(NodeContext.layer, { excludeTestServices: true })(
   "an AG-UI client of a server and its workers",
   (it) => {
-    it.scoped("talks turn by turn, in eight threads at once, hears of failures and is asked", () =>
-      Effect.gen(function* () {
-        const { cwd, env } = yield* room
-        const worker = yield* start(["worker", "--json", "--module", chatting], { cwd, env })
-        yield* worker.line(has({ event: "registered" }))
-        yield* Effect.forEach(
-          Array.from({ length: 8 }, (_, index) => `thread ${index}`),
-          (threadId) =>
-            Effect.gen(function* () {
-              const { agent } = yield* agentOf(env, threadId)
-              for (const n of [1, 2, 3]) {
-                expect(yield* say(agent, `hello ${n} of ${threadId}`)).toEqual({
-                  said: `${n}: hello ${n} of ${threadId}`,
-                  failures: [],
-                  asked: [],
-                })
-              }
-            }),
-          { concurrency: "unbounded" },
-        )
+    it.scoped(
+      "holds turn-by-turn conversations in eight threads at once, and receives failures and interrupts",
+      () =>
+        Effect.gen(function* () {
+          const { cwd, env } = yield* room
+          const worker = yield* start(["worker", "--json", "--module", chatting], { cwd, env })
+          yield* worker.line(has({ event: "registered" }))
+          yield* Effect.forEach(
+            Array.from({ length: 8 }, (_, index) => `thread ${index}`),
+            (threadId) =>
+              Effect.gen(function* () {
+                const { agent } = yield* agentOf(env, threadId)
+                for (const n of [1, 2, 3]) {
+                  expect(yield* say(agent, `hello ${n} of ${threadId}`)).toEqual({
+                    answer: `${n}: hello ${n} of ${threadId}`,
+                    failures: [],
+                    interrupts: [],
+                  })
+                }
+              }),
+            { concurrency: "unbounded" },
+          )
 
-        const { agent } = yield* agentOf(env, "another")
-        expect((yield* say(agent, "Fail")).failures).toEqual([["told_to", "As you wish"]])
-        expect((yield* say(agent, "Deploy")).asked).toEqual([["deploy", "Deploy it?"]])
-        const resumed = yield* turn(agent, {
-          resume: [{ interruptId: "deploy", status: "resolved", payload: { approved: true } }],
-        })
-        expect(resumed).toEqual({ said: "Deployed", failures: [], asked: [] })
-        expect((yield* say(agent, "And now?")).said).toBe("3: And now?")
-      }),
+          const { agent } = yield* agentOf(env, "another")
+          expect((yield* say(agent, "Fail")).failures).toEqual([["requested", "As you wish"]])
+          expect((yield* say(agent, "Deploy")).interrupts).toEqual([["deploy", "Deploy it?"]])
+          const resumed = yield* turn(agent, {
+            resume: [{ interruptId: "deploy", status: "resolved", payload: { approved: true } }],
+          })
+          expect(resumed).toEqual({ answer: "Deployed", failures: [], interrupts: [] })
+          expect((yield* say(agent, "And now?")).answer).toBe("3: And now?")
+        }),
     )
 
-    it.scoped("hears one whole run when the worker is killed in the middle of its answer", () =>
+    it.scoped("receives one whole run when the worker is killed in the middle of its answer", () =>
       Effect.gen(function* () {
         const { cwd, env } = yield* room
         const settings = { cwd, env }
         const program = yield* talker(cwd)
         const first = yield* startWorker(settings, program, "--lease", "5s")
-        const { agent, heard } = yield* agentOf(env, "Anna's thread")
+        const { agent, received } = yield* agentOf(env, "Anna's thread")
         agent.addMessage({ id: "m1", role: "user", content: "Talk" })
         const all: Array<BaseEvent> = []
         const running = yield* Effect.forkScoped(
@@ -109,21 +111,21 @@ layer(NodeContext.layer, { excludeTestServices: true })(
               {
                 onEvent: ({ event }) => {
                   all.push(event)
-                  Queue.unsafeOffer(heard, event)
+                  Queue.unsafeOffer(received, event)
                 },
               },
             ),
           ),
         )
         yield* Effect.repeatN(
-          Effect.repeat(Queue.take(heard), { until: ({ type }) => type === "TEXT_MESSAGE_CONTENT" }),
+          Effect.repeat(Queue.take(received), { until: ({ type }) => type === "TEXT_MESSAGE_CONTENT" }),
           2,
         )
         const second = yield* startWorker(settings, program, "--lease", "5s")
         const killedAt = yield* Clock.currentTimeMillis
         yield* first.signal("SIGKILL")
         expect(yield* eventOf(second, "claimed", runId)).toMatchObject({ attempt: 2 })
-        yield* Effect.repeat(Queue.take(heard), { until: ({ type }) => type === "CUSTOM" })
+        yield* Effect.repeat(Queue.take(received), { until: ({ type }) => type === "CUSTOM" })
         const pause = (yield* Clock.currentTimeMillis) - killedAt
         yield* Fiber.join(running)
 
@@ -140,7 +142,7 @@ layer(NodeContext.layer, { excludeTestServices: true })(
         expect(broken?.slice(0, 3)).toEqual(["word 1/1", "word 1/2", "word 1/3"])
         expect(whole).toEqual([1, 2, 3, 4, 5].map((n) => `word 2/${n}`))
         yield* Console.log(
-          `worker killed: its AG-UI client heard nothing for ${pause} ms, with a lease of 5 s`,
+          `worker killed: its AG-UI client received nothing for ${pause} ms, with a lease of 5 s`,
         )
       }),
     )

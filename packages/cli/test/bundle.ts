@@ -1,5 +1,5 @@
 /**
- * The command as one file, made once for all tests: a process starts from it in a fifth of the time that its sources
+ * Bundles the command into one file, once for all tests. A process starts from it in a fifth of the time that the sources
  * take.
  */
 import { build, type Plugin } from "esbuild"
@@ -11,12 +11,12 @@ import type { TestProject } from "vitest/node"
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** The file that Node runs as the command. */
+    /** The path of the bundled command. */
     readonly runlease: string
   }
 }
 
-/** What has files of its own beside its code stays where it is. */
+/** Packages that read files beside their code are not bundled. */
 const apart: Plugin = {
   name: "apart",
   setup: ({ onResolve, resolve }) =>
@@ -40,7 +40,7 @@ export default async (project: TestProject) => {
     platform: "node",
     target: "node20",
     format: "esm",
-    // For the packages that are CommonJS.
+    // CommonJS packages in the bundle need `require`.
     banner: {
       js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },

@@ -6,7 +6,7 @@ import * as CodingAgents from "../../executor-acp/test/CodingAgents.js"
 import type { Answer } from "../../executor-acp/test/ModelServer.js"
 import { folder, has, json, room, run, start } from "./Processes.js"
 
-/** A server with its database, a home of the agent, and its model. */
+/** A server with its database, a home folder for the agent, and its model. */
 const setUp = (agent: CodingAgents.CodingAgent, answer: (body: string) => Answer) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -36,7 +36,7 @@ const setUp = (agent: CodingAgents.CodingAgent, answer: (body: string) => Answer
         Effect.tap(run(args, settings), ({ code, stderr }) =>
           Effect.sync(() => expect([code, stderr]).toEqual([0, ""])),
         ),
-      /** What each file of that name holds, in the working folders of all conversations. */
+      /** The contents of each file of that name, in the working folders of all conversations. */
       contents: (name: string) =>
         fs.readDirectory(`${cwd}/.runlease/work`, { recursive: true }).pipe(
           Effect.map((names) => names.filter((file) => file.endsWith(name))),
@@ -45,7 +45,7 @@ const setUp = (agent: CodingAgents.CodingAgent, answer: (body: string) => Answer
     }
   })
 
-/** Writes the file that the request names, and makes the call again when the run goes on. */
+/** A model that writes the file that the request names, and repeats the call when the run goes on. */
 const writing =
   (agent: CodingAgents.CodingAgent) =>
   (body: string): Answer => {
@@ -68,7 +68,7 @@ const missing = ({ name }: CodingAgents.CodingAgent) => {
 for (const agent of [CodingAgents.claude, CodingAgents.codex]) {
   describe.skipIf(!agent.isInstalled && missing(agent))(`${agent.name}, under ask`, () => {
     layer(NodeContext.layer, { excludeTestServices: true })((it) => {
-      it.scoped("writes what is allowed, and not what is refused", () =>
+      it.scoped("writes an allowed file, and not a denied one", () =>
         Effect.gen(function* () {
           const { cli, contents, worker } = yield* setUp(agent, writing(agent))
           const working = yield* worker
@@ -87,7 +87,7 @@ for (const agent of [CodingAgents.claude, CodingAgents.codex]) {
         }),
       )
 
-      it.scoped("goes on with another worker, where its own was killed with the question open", () =>
+      it.scoped("goes on with another worker after its own was killed with an open question", () =>
         Effect.gen(function* () {
           const { cli, contents, worker } = yield* setUp(agent, writing(agent))
           const first = yield* worker
@@ -108,7 +108,7 @@ for (const agent of [CodingAgents.claude, CodingAgents.codex]) {
 
 describe.skipIf(!CodingAgents.claude.isInstalled)("claude-agent-acp, which asks a question", () => {
   layer(NodeContext.layer, { excludeTestServices: true })((it) => {
-    it.scoped("has its form filled in at the command line", () =>
+    it.scoped("has its form answered at the command line", () =>
       Effect.gen(function* () {
         const question = {
           question: "Which colour?",
@@ -140,7 +140,7 @@ describe.skipIf(!CodingAgents.claude.isInstalled)("claude-agent-acp, which asks 
 
 describe.skipIf(!CodingAgents.codex.isInstalled)("codex-acp, whose model asks for nothing", () => {
   layer(NodeContext.layer, { excludeTestServices: true })((it) => {
-    it.scoped("writes nothing under ask, since its mode is read-only", () =>
+    it.scoped("writes nothing with --permission ask, since its mode is read-only", () =>
       Effect.gen(function* () {
         const { cli, contents, worker } = yield* setUp(CodingAgents.codex, (body) =>
           CodingAgents.codex.hasResult(body)

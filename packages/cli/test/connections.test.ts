@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net"
 import { until } from "./FaultRoom.js"
 import { folder, serve } from "./Processes.js"
 
-/** A connection to a server, what came over it, and whether it is closed. */
+/** A connection to a server, the text received on it, and whether it is closed. */
 const open = (url: string) =>
   Effect.map(
     Effect.acquireRelease(
@@ -23,7 +23,7 @@ const open = (url: string) =>
     },
   )
 
-/** Whether nobody listens there any more. */
+/** Whether connections to the port are refused. */
 const deaf = (url: string) =>
   Effect.async<boolean>((resume) => {
     const socket = connect(Number(new URL(url).port), "127.0.0.1", () => {
@@ -34,13 +34,13 @@ const deaf = (url: string) =>
   })
 
 layer(NodeContext.layer, { excludeTestServices: true })("a server that ends", (it) => {
-  it.scoped("refuses what still comes on an open connection, and waits for no silent one", () =>
+  it.scoped("refuses requests that still arrive on an open connection, and waits for no silent one", () =>
     Effect.gen(function* () {
       const { env, server } = yield* serve(yield* folder)
       const half = yield* open(env.RUNLEASE_URL)
       const silent = yield* open(env.RUNLEASE_URL)
       for (const { send } of [half, silent]) yield* send("GET /healthz HTTP/1.1\r\nhost: here\r\n")
-      // The server has what was sent before once it answers what was sent after.
+      // The server has received the earlier request when it answers the later one.
       const whole = yield* open(env.RUNLEASE_URL)
       yield* whole.send("GET /healthz HTTP/1.1\r\nhost: here\r\n\r\n")
       yield* until(

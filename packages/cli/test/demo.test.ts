@@ -6,19 +6,19 @@ import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { folder, json, jsonLines, run, start, write } from "./Processes.js"
 
-/** From its sources, since the agent is a file beside them. */
+/** Runs from the sources, since the agent is a file beside them. */
 const program = [
   "--import",
   pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href,
   fileURLToPath(new URL("../src/bin.ts", import.meta.url)),
 ]
 
-/** The command lines of the processes that run, other than zombies. */
+/** The command lines of all running processes, without zombies. */
 const processes = Effect.map(Command.lines(Command.make("ps", "-eo", "stat=,args=")), (lines) =>
   lines.filter((line) => !line.startsWith("Z")),
 )
 
-/** A folder with documents, and a folder for what the demonstration leaves. */
+/** A folder with documents, and a temporary folder for the demonstration. */
 const stage = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -31,14 +31,14 @@ const stage = Effect.gen(function* () {
   return { cwd, temporary, settings: { cwd, env: { TMPDIR: temporary }, program } }
 })
 
-/** What the demonstration and its workers have put into a folder; the loader of TypeScript has a cache there too. */
+/** The entries of a folder that come from the demonstration and its workers, without the cache of the TypeScript loader. */
 const leftIn = (temporary: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) =>
     Effect.map(fs.readDirectory(temporary), (names) => names.filter((name) => name.startsWith("runlease-"))),
   )
 
 layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it) => {
-  it.scoped("takes over what the killed worker held, by the store, and keeps its database on request", () =>
+  it.scoped("takes over the runs that the killed worker held, and leaves its database with --keep", () =>
     Effect.gen(function* () {
       const { cwd, settings, temporary } = yield* stage
       const { code, stderr, stdout } = yield* run(["demo", "--keep"], settings)
@@ -58,7 +58,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
       const [, apiKey] = /export RUNLEASE_API_KEY=(\S+)/.exec(stdout)!
       const [, database] = /serve --database (\S+)/.exec(stdout)!
       const [, taken] = /runs events (\S+)/.exec(stdout)!
-      // The guard of the killed worker removes its folders in its own time.
+      // The guard of the killed worker removes its folders a moment later.
       yield* leftIn(temporary).pipe(
         Effect.repeat({ until: (left) => left.length <= 1, schedule: Schedule.spaced("50 millis") }),
         Effect.timeout("30 seconds"),
@@ -77,7 +77,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
     }),
   )
 
-  it.scoped("leaves no process and no folder when it is killed, hung up or interrupted", () =>
+  it.scoped("leaves no process and no folder after SIGKILL, SIGHUP or SIGINT", () =>
     Effect.gen(function* () {
       const { cwd, settings, temporary } = yield* stage
       for (const signal of ["SIGKILL", "SIGHUP", "SIGINT"] as const) {

@@ -6,8 +6,8 @@ import { folder, json, refuseToWork, room, run, start, write } from "./Processes
 // Nothing listens on the discard port.
 const nowhere = "http://127.0.0.1:9"
 
-layer(NodeContext.layer, { excludeTestServices: true })("what the command says when it cannot", (it) => {
-  it.scoped("names the setting, its source and what is allowed", () =>
+layer(NodeContext.layer, { excludeTestServices: true })("the errors of the command", (it) => {
+  it.scoped("name the setting, its source and the allowed values", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const flag = yield* run(["serve", "--port", "65536"], { cwd })
@@ -28,7 +28,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("names what kinds of database there are, and no secret of the one it refuses", () =>
+  it.scoped("name the kinds of databases, and no secret of an unsupported one", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const refused = yield* run(["serve", "--database", "mysql://me:hunter2@host/db"], { cwd })
@@ -38,7 +38,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("names the line and the field of a submission that has no meaning", () =>
+  it.scoped("name the line and the field of an invalid submission", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       yield* write(cwd, "runs.jsonl", `{"text": "one"}\n{"text": "two", "maxAttempts": 2}\n`)
@@ -49,7 +49,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("names the project that a key is for, where another was named", () =>
+  it.scoped("name the project of the key when the command names another project", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const wrong = ["--project", "nope", "--agent", "a"]
@@ -61,7 +61,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("refuses an origin that no browser sends", () =>
+  it.scoped("refuse an origin that no browser sends", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const refused = yield* run(
@@ -74,7 +74,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("says that a file is not a database, and that a folder cannot be made", () =>
+  it.scoped("say that a file is not a database, and that a folder cannot be made", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       yield* write(cwd, "notes.sqlite", "these are notes, not tables\n".repeat(200))
@@ -84,7 +84,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
       expect(corrupt.stderr).toMatch(/not an SQLite database|damaged/)
       expect(corrupt.stderr).not.toMatch(/\n\s+at /)
 
-      // A file where the folder would be: not even root may write there.
+      // A file in the place of the folder: not even root can write there.
       const blocked = yield* run(["serve", "--port", "0", "--database", "sqlite:notes.sqlite/a.sqlite"], {
         cwd,
       })
@@ -94,7 +94,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("says that a port is taken", () =>
+  it.scoped("say that a port is in use", () =>
     Effect.gen(function* () {
       const { cwd, ready } = yield* room
       const { port } = new URL(String(ready["url"]))
@@ -106,7 +106,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("tells a missing key, a refused key and a server that is not there apart", () =>
+  it.scoped("distinguish a missing key, a refused key and an unreachable server", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const wrong = { ...env, RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
@@ -133,7 +133,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("names the server that it cannot reach, and why", () =>
+  it.scoped("name the unreachable server and the reason", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const unknown = "http://no-such-host.invalid:4400"
@@ -171,7 +171,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("refuses flags that it does not know, and programs that are not there", () =>
+  it.scoped("refuse unknown flags, and programs that do not exist", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
@@ -192,7 +192,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("refuses flags that do not say in one way how to work on a run", () =>
+  it.scoped("refuse flags that select no executor, or more than one", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
@@ -208,7 +208,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
     }),
   )
 
-  it.scoped("keeps trying to reach a server that is not there yet, until it is told to stop", () =>
+  it.scoped("a worker retries while its server is unreachable, until SIGTERM", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const worker = yield* start(["worker", "--command", "cat"], {
@@ -224,7 +224,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what the command says w
 })
 
 layer(NodeContext.layer, { excludeTestServices: true })("settings", (it) => {
-  it.scoped("a flag goes before the environment, and that before the file", () =>
+  it.scoped("a flag overrides the environment, which overrides the file", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       yield* write(
@@ -246,7 +246,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("settings", (it) => {
     }),
   )
 
-  it.scoped("a file that is not understood is named", () =>
+  it.scoped("an invalid file is named", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       yield* write(cwd, "runlease.json", "{ url: 1 ")
@@ -256,7 +256,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("settings", (it) => {
     }),
   )
 
-  it.scoped("the key of the environment is the first key, and is not shown", () =>
+  it.scoped("the key of the environment becomes the first key, and is not shown", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { RUNLEASE_API_KEY: "rlk_chosen_by_whoever_runs_it" }

@@ -9,13 +9,13 @@ import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { folder, has, refuseToWork, room, run, start, write } from "./Processes.js"
 
-/** The stand-in of the example. */
+/** The ACP agent of the example. */
 const codingAgent = fileURLToPath(new URL("../../../examples/coding-agent/agent/agent.mjs", import.meta.url))
 
-/** One that does as a script says. */
+/** An ACP agent that follows a script. */
 const scriptedAgent = fileURLToPath(new URL("../../executor-acp/test/fixtures/agent.mjs", import.meta.url))
 
-/** A server on loopback, and its URL. */
+/** Starts a server on loopback and returns its URL. */
 const serving = (answer: RequestListener) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -29,7 +29,7 @@ const serving = (answer: RequestListener) =>
 const sse = (events: ReadonlyArray<object | string>): string =>
   events.map((event) => `data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`).join("")
 
-/** Speaks chat completions: says which key it was given, what it was told first, and what it was asked. */
+/** A chat completions server that answers with the key, the system prompt and the question of the request. */
 const model: RequestListener = async (request, response) => {
   const { messages } = JSON.parse(await text(request))
   const base = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1_750_000_000, model: "tiny" }
@@ -42,7 +42,7 @@ const model: RequestListener = async (request, response) => {
   response.end(sse([choice({ role: "assistant", content }, null), choice({}, "stop"), "[DONE]"]))
 }
 
-/** Speaks AG-UI: says where it was asked, with which headers, and what. */
+/** An AG-UI server that answers with the path, the headers and the text of the request. */
 const agent: RequestListener = async (request, response) => {
   const { messages, runId, threadId } = JSON.parse(await text(request))
   const { authorization, "x-team": team } = request.headers
@@ -59,8 +59,8 @@ const agent: RequestListener = async (request, response) => {
   )
 }
 
-layer(NodeContext.layer, { excludeTestServices: true })("what a worker works with", (it) => {
-  it.scoped("is a model", () =>
+layer(NodeContext.layer, { excludeTestServices: true })("the executor of a worker", (it) => {
+  it.scoped("can be a model", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const url = yield* serving(model)
@@ -90,7 +90,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
     }),
   )
 
-  it.scoped("is a remote agent", () =>
+  it.scoped("can be a remote agent", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const url = yield* serving(agent)
@@ -112,27 +112,29 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
     }),
   )
 
-  it.scoped("is a coding agent, which asks before it writes, and whose command line has quotes", () =>
-    Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const { cwd, env } = yield* room
-      const settings = { cwd, env }
-      yield* fs.symlink(codingAgent, `${cwd}/an agent.mjs`)
-      const line = `'${process.execPath}' "${cwd}/an agent.mjs"`
-      const worker = yield* start(["worker", "--json", "--acp", line, "--", "more"], settings)
-      yield* worker.line(has({ event: "registered" }))
-      const submitted = yield* run(["submit", "--agent", "coder", "--id", "edit", "write it"], settings)
-      expect(submitted.code).toBe(0)
-      yield* worker.line(has({ event: "suspended", run_id: "edit" }))
-      const answered = yield* run(["resume", "edit", "--approve"], settings)
-      expect(answered.stderr).toBe("")
-      yield* worker.line(has({ event: "completed", run_id: "edit" }))
-      const files = yield* fs.readDirectory(`${cwd}/.runlease/work`, { recursive: true })
-      expect(files.filter((file) => file.endsWith("greeting.txt"))).toHaveLength(1)
-    }),
+  it.scoped(
+    "can be a coding agent that requests permission before it writes, with quotes in its command line",
+    () =>
+      Effect.gen(function* () {
+        const fs = yield* FileSystem.FileSystem
+        const { cwd, env } = yield* room
+        const settings = { cwd, env }
+        yield* fs.symlink(codingAgent, `${cwd}/an agent.mjs`)
+        const line = `'${process.execPath}' "${cwd}/an agent.mjs"`
+        const worker = yield* start(["worker", "--json", "--acp", line, "--", "more"], settings)
+        yield* worker.line(has({ event: "registered" }))
+        const submitted = yield* run(["submit", "--agent", "coder", "--id", "edit", "write it"], settings)
+        expect(submitted.code).toBe(0)
+        yield* worker.line(has({ event: "suspended", run_id: "edit" }))
+        const answered = yield* run(["resume", "edit", "--approve"], settings)
+        expect(answered.stderr).toBe("")
+        yield* worker.line(has({ event: "completed", run_id: "edit" }))
+        const files = yield* fs.readDirectory(`${cwd}/.runlease/work`, { recursive: true })
+        expect(files.filter((file) => file.endsWith("greeting.txt"))).toHaveLength(1)
+      }),
   )
 
-  it.scoped("is a coding agent that demands a login, which a flag names", () =>
+  it.scoped("can be a coding agent that requires the login that --auth-method names", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const script = yield* write(
@@ -161,7 +163,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("what a worker works wit
     }),
   )
 
-  it.scoped("is said to be unknown, or to lack a key", () =>
+  it.scoped("is refused when the model is unknown or its key is missing", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }

@@ -19,8 +19,8 @@ import { room } from "./Processes.js"
 import { gateway } from "./Proxies.js"
 
 /**
- * From the acknowledgement of a cancel to the program's TERM, in milliseconds. The program has said all that it will
- * by then: a refused append would tell the worker of the cancel too.
+ * The time from the acknowledgement of a cancel to the program's TERM, in milliseconds. The program has written all of
+ * its output by then, since a refused append would also notify the worker of the cancel.
  */
 const latency = Effect.fnUntraced(function* (cwd: string, ports: Ports, runId: Ids.RunId) {
   yield* logged(ports, runId, ({ name }) => name === "count")
@@ -30,7 +30,7 @@ const latency = Effect.fnUntraced(function* (cwd: string, ports: Ports, runId: I
 })
 
 layer(NodeContext.layer, { excludeTestServices: true })("a cancel", (it) => {
-  it.scoped("reaches a running program within 100 ms, and ends all that it started", () =>
+  it.scoped("reaches a running program within 100 ms, and ends all processes that it started", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const ports = yield* connect(env)
@@ -52,19 +52,19 @@ layer(NodeContext.layer, { excludeTestServices: true })("a cancel", (it) => {
           }),
       )
       yield* Console.log(`cancel to TERM: ${latencies.join(", ")} ms`)
-      // The soonest: what else a machine does delays some of them, and makes none sooner.
+      // The minimum: other load of the machine delays some of them, and makes none faster.
       expect(Math.min(...latencies)).toBeLessThan(100)
     }),
   )
 
-  it.scoped("reaches it with the next renewal where the server has no signals", () =>
+  it.scoped("reaches it with the next renewal when the server sends no signals", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const ports = yield* connect(env)
-      const asked: Array<string> = []
+      const signalRequests: Array<string> = []
       const { url } = yield* gateway(env.RUNLEASE_URL, (_, path) => {
         if (!path.includes("/signals")) return "pass"
-        asked.push(path)
+        signalRequests.push(path)
         return "404"
       })
       const program = yield* counter(cwd, { every: 3_600_000, children: true })
@@ -86,7 +86,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a cancel", (it) => {
           return millis
         }),
       )
-      expect(asked).not.toEqual([])
+      expect(signalRequests).not.toEqual([])
       yield* Console.log(
         `cancel to TERM without signals: ${latencies.join(", ")} ms, with a renewal every 2000 ms`,
       )

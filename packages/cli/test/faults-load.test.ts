@@ -7,7 +7,7 @@ import { jsonLines, room } from "./Processes.js"
 const size = 200
 const kills = 5
 
-/** How many runs are completed. */
+/** The number of completed runs. */
 const completedCount = ({ runs }: Ports) =>
   Effect.map(
     Effect.iterate(
@@ -56,9 +56,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers killed at rando
       yield* until(completedCount(ports), (count) => count === size)
       const millis = (yield* Clock.currentTimeMillis) - startedAt
       yield* Effect.forEach(working, (worker) => worker.signal("SIGTERM"), { discard: true })
-      const told = yield* Effect.forEach(all, ({ ended }) => Effect.map(ended, ({ stdout }) => stdout))
-      // A line may be cut where its worker was killed.
-      const recorded = told
+      const outputs = yield* Effect.forEach(all, ({ ended }) => Effect.map(ended, ({ stdout }) => stdout))
+      // The last line of a killed worker may be incomplete.
+      const recorded = outputs
         .flatMap((stdout) => jsonLines(stdout.slice(0, stdout.lastIndexOf("\n") + 1)))
         .flatMap((fields) =>
           fields["event"] === "completed" && fields["recorded"] === true ? [String(fields["run_id"])] : [],

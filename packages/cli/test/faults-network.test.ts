@@ -65,13 +65,13 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
     )
   }
 
-  it.scoped("that loses answers doubles nothing, where the server has no exchanges", () =>
+  it.scoped("that loses answers duplicates nothing, with a server without exchanges", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const ports = yield* connect(env)
       const lost = { events: 0, complete: 0 }
       const seen = { events: 0, complete: 0 }
-      // Every third append and the first complete are done, and nobody hears of it.
+      // Every third append and the first complete happen, and their answers are lost.
       const { url } = yield* gateway(env.RUNLEASE_URL, (method, path) => {
         if (path.endsWith("/exchange")) return "404"
         const what = /\/(events|complete)$/.exec(path)?.[1] as keyof typeof lost | undefined
@@ -90,14 +90,14 @@ layer(NodeContext.layer, { excludeTestServices: true })("a network", (it) => {
     }),
   )
 
-  it.scoped("that loses answers to exchanges doubles nothing", () =>
+  it.scoped("that loses answers to exchanges duplicates nothing", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const ports = yield* connect(env)
       let losing = false
       let seen = 0
       let lost = 0
-      // Once the run is held, every third exchange is done and nobody hears of it.
+      // After the claim, every third exchange happens, and its answer is lost.
       const { url } = yield* gateway(env.RUNLEASE_URL, (_, path) => {
         if (!losing || !path.endsWith("/exchange") || seen++ % 3 !== 0) return "pass"
         lost++

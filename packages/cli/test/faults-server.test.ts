@@ -17,7 +17,7 @@ import {
 import { room, start } from "./Processes.js"
 
 layer(NodeContext.layer, { excludeTestServices: true })("a server killed under load", (it) => {
-  it.scoped("has all that it acknowledged when it is back, and its workers go on", () =>
+  it.scoped("has everything that it acknowledged after a restart, and its workers go on", () =>
     Effect.gen(function* () {
       const { cwd, env, server } = yield* room
       const settings = { cwd, env }
@@ -39,7 +39,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server killed under l
           while: () => true,
           body: (n) =>
             Effect.gen(function* () {
-              const runId = yield* submit(ports, `${name}-${n}`, { agent: "nobody" })
+              const runId = yield* submit(ports, `${name}-${n}`, { agent: "unclaimed" })
               submitted.add(runId)
               for (const sequence of [1, 2, 3]) {
                 yield* ports.log.append({
@@ -80,13 +80,13 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server killed under l
             )
             const sure = counts(runId, 0, appended.get(runId) ?? 0)
             expect(events.slice(0, sure.length)).toEqual(sure)
-            // At most the one whose answer was lost is there beside them.
+            // At most one more run exists: the one whose answer was lost.
             expect(events.length - sure.length).toBeLessThanOrEqual(1)
           }),
         { concurrency: 4 },
       )
 
-      // A worker that is back appends again, under the lease it had.
+      // A reconnected worker appends again, under its old lease.
       const back = yield* Effect.forEach(
         held,
         (runId) =>

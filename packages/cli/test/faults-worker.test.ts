@@ -32,7 +32,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a worker stopped past i
       yield* first.signal("SIGSTOP")
       const claimed = yield* eventOf(second, "claimed", runId)
       expect(claimed).toMatchObject({ attempt: 2 })
-      // Its guard ended the program with the lease, before the next attempt began.
+      // Its guard ended the program when the lease ended, before the next attempt began.
       expect(yield* alive(processes)).toEqual([])
       const ended = yield* termAt(cwd, runId, 1)
       expect(ended).toBeLessThan(claimed.at)
@@ -52,7 +52,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a worker stopped past i
       expect(after.entries).toEqual(before.entries)
       expect(after.counted.filter((count) => count.startsWith("run-1/2/"))).toEqual(counts(runId, 2, 5))
 
-      // It is a worker like any other again.
+      // The worker claims runs again.
       yield* second.signal("SIGTERM")
       yield* second.ended
       const next = yield* submit(ports, "run-2")

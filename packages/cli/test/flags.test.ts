@@ -6,7 +6,7 @@ import { folder, has, json, room, run, start } from "./Processes.js"
 const env = { RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
 
 layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
-  it.scoped("that a command does not have are refused, with the one that was meant", () =>
+  it.scoped("that a command does not have are refused, with a suggestion", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const refusals = [
@@ -44,7 +44,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("flags", (it) => {
     }),
   )
 
-  it.scoped("keep their values, whatever these look like, and flags after -- are the program's", () =>
+  it.scoped("take any value, even one with a dash, and flags after -- go to the program", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const settings = { cwd, env }

@@ -24,7 +24,7 @@ type Note = typeof Note.Type
 
 const decodeNote = Schema.decodeSync(Schema.parseJson(Note))
 
-/** A server on the database, on a free port or on the one it had. */
+/** Starts a server on the database, on a free port or on a given one. */
 const startServer = Effect.fnUntraced(function* (cwd: string, database: string, port = "0") {
   const process = yield* start(["serve", "--port", port, "--json"], {
     cwd,
@@ -44,7 +44,7 @@ const startWorker = Effect.fnUntraced(function* (cwd: string, url: string, key: 
   return { process, url, id: String(registered["worker_id"]) }
 })
 
-/** The runs that a worker began and has not ended. */
+/** The runs that a worker began and has not yet ended. */
 const heldBy = (worker: string, notes: ReadonlyArray<Note>) =>
   notes.filter(
     (note) =>
@@ -53,7 +53,7 @@ const heldBy = (worker: string, notes: ReadonlyArray<Note>) =>
       !notes.some(({ epoch, run, what }) => what === "ended" && run === note.run && epoch === note.epoch),
   )
 
-/** What a version to come may do to the tables while this one works: it adds, and takes nothing away. */
+/** What a later version may do to the tables while this version runs: it adds, and removes nothing. */
 const nextMigration = Effect.gen(function* () {
   const sql = yield* SqlClient
   yield* sql`ALTER TABLE credentials ADD COLUMN next TEXT`
@@ -66,7 +66,7 @@ const nextMigration = Effect.gen(function* () {
   yield* sql`CREATE TABLE nexts (run_pk BIGINT PRIMARY KEY REFERENCES runs (run_pk))`
 })
 
-/** Migrates as a server of that version does when it starts. */
+/** Migrates the database as a server of the later version does when it starts. */
 const migrateToNext = (database: string) =>
   Migrations.run({ ...Migrations.all, "9999_Next": nextMigration }).pipe(
     Effect.provide(
@@ -128,15 +128,15 @@ layer(NodeContext.layer, { excludeTestServices: true })("a fleet on one database
             ),
           )
 
-        // A slot that is free asks again, and a run takes half a second: unless asking takes as long, the slot is
-        // busy for more than half the time, so that no worker does less than half of what another does.
+        // A free slot claims again, and a run takes half a second. Unless a claim takes as long, each slot is busy for
+        // more than half the time, so that no worker completes less than half of the runs of another.
         const share = Object.values(Array.groupBy(yield* fed(360), ({ worker }) => worker)).map(
           (own) => own.length,
         )
         expect(share).toHaveLength(workers.length)
         expect(Math.min(...share) * 2).toBeGreaterThanOrEqual(Math.max(...share))
 
-        // A server dies, and with it a worker of each of the others while they hold runs.
+        // One server is killed, and one worker of each other server, while the workers hold runs.
         const live = [ports[0]!, ports[2]!]
         const victims = [workers[0]!, workers[8]!]
         const feeding = yield* Effect.fork(feed(100, live))
@@ -150,7 +150,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a fleet on one database
         yield* servers[1]!.process.signal("SIGKILL")
         yield* servers[1]!.process.ended
         yield* Fiber.join(feeding)
-        // The others go on, and the workers of the dead server too once it is back.
+        // The others go on; the workers of the killed server go on when it is back.
         const begins = (of: ReadonlyArray<{ readonly id: string }>, since: number) =>
           Effect.repeat(Effect.zipRight(feed(5, live), notes), {
             until: Array.some(
@@ -164,7 +164,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a fleet on one database
         const restarted = yield* startServer(cwd, database, servers[1]!.port)
         yield* begins(workers.slice(4, 8), restarted.readyAt)
 
-        // The next version's tables, under the servers of this one; then each server is replaced under load.
+        // Migrates to the next version's tables under the servers of this one, then replaces each server under load.
         yield* Effect.all([migrateToNext(database), fed(60)], all)
         yield* fed(20)
         for (const [index, { port, process }] of [servers[0]!, restarted, servers[2]!].entries()) {
@@ -183,7 +183,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a fleet on one database
           expect(entries.at(-1)!.event).toMatchObject({ type: "RUN_FINISHED", outcome: { type: "success" } })
         }
 
-        // Nobody begins on a run before whoever had it has stopped.
+        // No worker begins a run before its former holder has stopped.
         const ofRun = Array.groupBy(yield* notes, ({ run }) => run)
         let takenOver = 0
         for (const runId of runIds) {

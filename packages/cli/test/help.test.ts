@@ -3,7 +3,7 @@ import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { folder, run } from "./Processes.js"
 
-/** The line that a flag has. */
+/** The help line of a flag. */
 const lineOf = (help: string, flag: string) =>
   help.split("\n").find((line) => new RegExp(`^ +${flag}( |$)`).test(line)) ?? ""
 
@@ -27,7 +27,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
     }),
   )
 
-  it.scoped("is there for every command, in each way to ask, without codes for colours", () =>
+  it.scoped("exists for every command, in each form of the request, without colour codes", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const commands = [
@@ -46,12 +46,12 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
         commands,
         (command) =>
           Effect.gen(function* () {
-            // Colours are for a terminal, also where NO_COLOR does not forbid them.
-            const asked = yield* run(["help", ...command], { cwd, env: { NO_COLOR: "" } })
-            expect(asked.stdout).toContain(`  runlease ${command.join(" ")} [flags]`)
-            expect(asked.stdout).not.toContain("\u001B")
-            expect(asked.code).toBe(0)
-            expect((yield* run([...command, "-h"], { cwd })).stdout).toBe(asked.stdout)
+            // stdout is no terminal, so there are no colours even without NO_COLOR.
+            const requested = yield* run(["help", ...command], { cwd, env: { NO_COLOR: "" } })
+            expect(requested.stdout).toContain(`  runlease ${command.join(" ")} [flags]`)
+            expect(requested.stdout).not.toContain("\u001B")
+            expect(requested.code).toBe(0)
+            expect((yield* run([...command, "-h"], { cwd })).stdout).toBe(requested.stdout)
           }),
         { concurrency: 2 },
       )
@@ -61,7 +61,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
     }),
   )
 
-  it.scoped("says what a duration may be, in the terms of its flag", () =>
+  it.scoped("describes the form of a duration in the units of its flag", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { code, stderr } = yield* run(["worker", "--command", "cat", "--lease", "1h"], { cwd })

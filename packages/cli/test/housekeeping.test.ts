@@ -8,9 +8,9 @@ import { SqlControlPlane, SqliteFile } from "@runlease/sql"
 import { Effect, Layer, Redacted } from "effect"
 import { has, json, run, Served, start, write } from "./Processes.js"
 
-const agentId = Ids.AgentId.make("nobody")
+const agentId = Ids.AgentId.make("unclaimed")
 
-/** Asks at first, and then says what the request on its stdin tells of the answer. */
+/** A program that first ends in an interrupt, and after the resume prints the answer from its request. */
 const program = `
 request=$(cat)
 case "$request" in
@@ -22,7 +22,7 @@ esac
 layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestServices: true })(
   "housekeeping",
   (it) => {
-    it.scoped("shows until when a run waits, answers it, and prunes it once it has finished", () =>
+    it.scoped("shows the deadline of a waiting run, answers it, and prunes it after it finished", () =>
       Effect.gen(function* () {
         const settings = yield* Served
         const file = yield* write(settings.cwd, "asking.sh", program)
@@ -35,7 +35,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         yield* worker.line(has({ event: "suspended" }))
         const waiting = json((yield* run(["runs", "get", "asking", "--json"], settings)).stdout)
         expect(waiting).toMatchObject({ status: "waiting", waiting_for: "call-1" })
-        // A year at most.
+        // The deadline is at most a year away.
         expect(Date.parse(String(waiting["waiting_until"]))).toBeGreaterThan(Date.now())
         const shown = yield* run(["runs", "get", "asking"], settings)
         expect(shown.stdout).toContain(`waiting_until   ${String(waiting["waiting_until"])}`)
@@ -65,7 +65,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
     )
 
     it.scoped(
-      "a back-up taken under load opens, is sound, and holds every run acknowledged before it began",
+      "a backup under load is a sound database with every run that was acknowledged before it began",
       () =>
         Effect.gen(function* () {
           const settings = yield* Served
@@ -90,7 +90,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           yield* enough.await
           const before = Array.from(acknowledged)
           const ended = yield* run(["backup", "copy.sqlite", "--json"], settings)
-          // The load went on meanwhile.
+          // The load continued during the backup.
           expect(acknowledged.size).toBeGreaterThan(before.length)
           expect(ended.stderr).toBe("")
           expect(ended.code).toBe(0)

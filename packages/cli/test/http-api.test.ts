@@ -12,35 +12,35 @@ const page = new URL("../../../docs/http-api.md", import.meta.url)
 
 interface Step {
   readonly command: string
-  /** A part of the answer. */
+  /** A part of the expected answer. */
   readonly answer: unknown
 }
 
-/** The commands of the page, each with the answer that stands below it. */
+/** The commands of the page, each with the answer below it. */
 const stepsOf = (text: string): ReadonlyArray<Step> =>
   Array.from(
     text.matchAll(/```sh\n((?:(?!```)[\s\S])*)```\s*```json\n([\s\S]*?)```/g),
     ([, command, answer]): Step => ({ command: command!, answer: JSON.parse(answer!) }),
   )
 
-/** The last JSON value that a command printed: a body, or the data of an event. */
+/** The last JSON value in the output of a command: a body, or the data of an event. */
 const lastJson = (stdout: string): unknown => {
   const line = stdout
     .trim()
     .split("\n")
     .at(-1)!
     .replace(/^data: /, "")
-  // The answers of commands in a row follow each other without a break.
+  // The answers of consecutive commands follow each other without a line break.
   return JSON.parse(line.slice(line.lastIndexOf("}{") + 1))
 }
 
 layer(NodeContext.layer, { excludeTestServices: true })("the page about the HTTP API", (it) => {
-  it.scoped("shows commands that answer as it says", () =>
+  it.scoped("shows commands with the answers that they have", () =>
     Effect.gen(function* () {
       const { env } = yield* room
       const text = yield* Effect.promise(() => readFile(page, "utf8"))
       const steps = stepsOf(text)
-      // All but the settings, which the room gives.
+      // All commands but the settings, which come from `room`.
       expect(steps.length).toBe(text.match(/```sh/g)!.length - 1)
       for (const { answer, command } of steps) {
         const { stdout } = yield* Effect.promise(() =>

@@ -7,7 +7,7 @@ import { has, room, start } from "./Processes.js"
 layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServices: true })(
   "a server whose database file is deleted",
   (it) => {
-    it.scoped("answers 503 and says why, is not ready, and holds its worker up", () =>
+    it.scoped("answers 503 with the reason, is not ready, and delays its worker", () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
         const { cwd, env, server } = yield* room

@@ -7,12 +7,12 @@ import * as Opencode from "../../executor-acp/test/Opencode.js"
 import { folder, has, room, run, start } from "./Processes.js"
 
 layer(NodeContext.layer, { excludeTestServices: true })("opencode as a worker's agent", (it) => {
-  it.scoped("edits a file of its working folder once a person has said yes at the command line", () =>
+  it.scoped("edits a file of its working folder after an approval at the command line", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const { cwd, env } = yield* room
       const settings = { cwd, env }
-      // It writes by a path in its working folder, whose name is the conversation's.
+      // It writes to a path in its working folder, which has the name of the conversation.
       const model = yield* ModelServer.make((messages) => {
         const last = messages.at(-1)!
         return last.role === "tool" && !String(last.content).includes("abort")
@@ -41,8 +41,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("opencode as a worker's 
         names.filter((name) => name.endsWith("hello.txt")),
       )
       expect(yield* files).toEqual([])
-      const asked = yield* run(["runs", "get", "edit"], settings)
-      expect(asked.stdout).toContain("hello.txt")
+      const waiting = yield* run(["runs", "get", "edit"], settings)
+      expect(waiting.stdout).toContain("hello.txt")
       const answered = yield* run(["resume", "edit", "--approve"], settings)
       expect(answered.stderr).toBe("")
       expect(answered.code).toBe(0)

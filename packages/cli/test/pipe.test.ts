@@ -5,8 +5,8 @@ import { spawn } from "node:child_process"
 import { inject } from "vitest"
 import { room, run } from "./Processes.js"
 
-layer(NodeContext.layer, { excludeTestServices: true })("output that nobody reads any more", (it) => {
-  it.scoped("ends a worker as SIGTERM does, without a word", () =>
+layer(NodeContext.layer, { excludeTestServices: true })("output whose reader has closed it", (it) => {
+  it.scoped("ends a worker as SIGTERM does, without a message", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const piped = spawn(
@@ -21,12 +21,12 @@ layer(NodeContext.layer, { excludeTestServices: true })("output that nobody read
       })
       const closed = Effect.async<void>((resume) => void piped.once("close", () => resume(Effect.void)))
       const ended = yield* Effect.forkScoped(closed)
-      // The first line is read, and the next has no reader.
+      // The reader takes the first line and closes the pipe.
       yield* Effect.async<void>((resume) => void piped.stdout.once("data", () => resume(Effect.void)))
       yield* run(["submit", "--agent", "any", "--id", "one", "hello"], { cwd, env })
       yield* ended.await
       expect(stderr).toBe("")
-      // What it held it has ended, or handed back for somebody else.
+      // The worker ended its run, or handed it back.
       const { stdout } = yield* run(["runs", "get", "one", "--json"], { cwd, env })
       expect(["completed", "pending"]).toContain(JSON.parse(stdout).status)
     }),

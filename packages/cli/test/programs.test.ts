@@ -29,7 +29,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the program of a worker
     }),
   )
 
-  it.scoped("may vanish: its runs are handed back, not failed, and go on once it is there again", () =>
+  it.scoped("may disappear: its runs are handed back, not failed, and go on when it is back", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const { cwd, env } = yield* room

@@ -19,7 +19,7 @@ class Worker extends Context.Tag("cli/test/Worker")<Worker, Running>() {
   )
 }
 
-/** Submits a run and waits until it asks. */
+/** Submits a run and waits until it has an open interrupt. */
 const asking = (agent: string, id: string) =>
   Effect.gen(function* () {
     const settings = yield* Served
@@ -32,7 +32,7 @@ const asking = (agent: string, id: string) =>
 layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(NodeContext.layer)), {
   excludeTestServices: true,
 })("a run that asks", (it) => {
-  it.scoped("is shown with its question and how to answer, and goes on with a yes", () =>
+  it.scoped("is shown with its question and the command to answer it, and goes on after a yes", () =>
     Effect.gen(function* () {
       const { settings, worker } = yield* asking("approving", "one")
       const shown = yield* run(["runs", "get", "one"], settings)
@@ -57,7 +57,7 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
     }),
   )
 
-  it.scoped("goes on with a no", () =>
+  it.scoped("goes on after a no", () =>
     Effect.gen(function* () {
       const { settings } = yield* asking("approving", "refused")
       expect((yield* run(["resume", "refused", "--deny"], settings)).code).toBe(0)
@@ -65,7 +65,7 @@ layer(Worker.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(Nod
     }),
   )
 
-  it.scoped("is told which answer is meant where it asks for several, and goes on with the last", () =>
+  it.scoped("needs the interrupt's id when several are open, and goes on after the last answer", () =>
     Effect.gen(function* () {
       const { settings } = yield* asking("asking", "two")
       const got = json((yield* run(["runs", "get", "two", "--json"], settings)).stdout)

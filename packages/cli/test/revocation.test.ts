@@ -3,7 +3,7 @@ import { expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { has, json, room, run, start } from "./Processes.js"
 
-/** What a program does that is still at work when its worker is refused. */
+/** A program that still runs when its worker is refused. */
 const sleeping = ["--command", "sh", "--", "-c", "echo begun; exec sleep 60"]
 
 layer(NodeContext.layer, { excludeTestServices: true })("a worker whose token is revoked", (it) => {
@@ -36,7 +36,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a worker whose token is
     }),
   )
 
-  it.scoped("with the key that registered it stops, and cannot start again", () =>
+  it.scoped("together with the key that registered it stops, and cannot start again", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const key = json((yield* run(["keys", "create", "lost", "--json"], { cwd, env })).stdout)

@@ -5,21 +5,21 @@ import { Context, Effect, Layer } from "effect"
 import { fileURLToPath } from "node:url"
 import { has, json, jsonLines, run, type Running, Served, start, write } from "./Processes.js"
 
-/** Does what the agent's name says. */
+/** A program with one behaviour per agent name. */
 const program = `
 case "$RUNLEASE_AGENT_ID" in
   failing) echo "out of paper" >&2; exit 4 ;;
   endless) sleep 100000 & echo "$! $$" > "$SHARED/pids"; echo begun; wait ;;
   asking)
-    if [ -e "$SHARED/asked" ]; then echo thanks; exit; fi
-    touch "$SHARED/asked"
+    if [ -e "$SHARED/interrupted" ]; then echo thanks; exit; fi
+    touch "$SHARED/interrupted"
     echo '{"type":"RUN_FINISHED","threadId":"t","runId":"r","outcome":{"type":"interrupt","interrupts":[{"id":"call-1","reason":"approve"}]}}' ;;
 esac
 `
 
 const modules = fileURLToPath(new URL("fixtures", import.meta.url))
 
-/** A worker of programs and a worker of a module, for agents of their own. */
+/** A worker with a program and a worker with a module, each for its own agents. */
 class Workers extends Context.Tag("cli/test/Workers")<
   Workers,
   { readonly ofProgram: Running; readonly ofModule: Running }
@@ -64,7 +64,7 @@ class Workers extends Context.Tag("cli/test/Workers")<
   )
 }
 
-/** Those of the processes that run: one that has ended may stay a zombie where nobody collects it. */
+/** The processes among these that run. An ended process may stay a zombie until its parent collects it. */
 const running = (pids: ReadonlyArray<number>) =>
   Command.make("ps", "-o", "pid=,stat=", "-p", pids.join(",")).pipe(
     Command.lines,
@@ -79,7 +79,7 @@ const running = (pids: ReadonlyArray<number>) =>
 layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(NodeContext.layer)), {
   excludeTestServices: true,
 })("a run", (it) => {
-  it.scoped("that fails is followed to exit code 2, and says why", () =>
+  it.scoped("that fails is followed to exit code 2, with its error", () =>
     Effect.gen(function* () {
       const settings = yield* Served
       const { code, stdout } = yield* run(["submit", "--agent", "failing", "--watch", "print"], settings)
@@ -88,7 +88,7 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
     }),
   )
 
-  it.scoped("goes on when who watched it leaves, and its processes end when it is cancelled", () =>
+  it.scoped("goes on when its viewer leaves, and its processes end when it is cancelled", () =>
     Effect.gen(function* () {
       const settings = yield* Served
       const { ofProgram } = yield* Workers
@@ -119,7 +119,7 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
     }),
   )
 
-  it.scoped("waits for an answer, takes it as JSON once, and ends", () =>
+  it.scoped("waits for an answer, accepts one JSON answer, and ends", () =>
     Effect.gen(function* () {
       const settings = yield* Served
       const { ofProgram } = yield* Workers
@@ -150,7 +150,7 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
     }),
   )
 
-  it.scoped("works by an async generator, and logs the stack of what a module throws", () =>
+  it.scoped("executes an async generator, and logs the stack of an error that a module throws", () =>
     Effect.gen(function* () {
       const settings = yield* Served
       const { ofModule } = yield* Workers
@@ -162,33 +162,35 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
     }),
   )
 
-  it.scoped("is worked on by a module's function, whatever it gives, and comes from stdin with others", () =>
-    Effect.gen(function* () {
-      const settings = yield* Served
-      const { ofModule } = yield* Workers
-      const names = ["string", "effect", "stream", "promise"]
-      const stdin = names
-        .map((name) => JSON.stringify({ agent: name, text: "x", public_id: name }))
-        .join("\n")
-      const submit = ["submit", "--jsonl", "-", "--json"]
-      const first = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
-      expect(first.map(({ run_id }) => run_id).sort()).toEqual([...names].sort())
-      expect(first.map(({ duplicate }) => duplicate)).toEqual([false, false, false, false])
-      for (const name of names) yield* ofModule.line(has({ event: "completed", run_id: name }))
+  it.scoped(
+    "is executed by a module's function with any kind of output, and is submitted from stdin with others",
+    () =>
+      Effect.gen(function* () {
+        const settings = yield* Served
+        const { ofModule } = yield* Workers
+        const names = ["string", "effect", "stream", "promise"]
+        const stdin = names
+          .map((name) => JSON.stringify({ agent: name, text: "x", public_id: name }))
+          .join("\n")
+        const submit = ["submit", "--jsonl", "-", "--json"]
+        const first = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
+        expect(first.map(({ run_id }) => run_id).sort()).toEqual([...names].sort())
+        expect(first.map(({ duplicate }) => duplicate)).toEqual([false, false, false, false])
+        for (const name of names) yield* ofModule.line(has({ event: "completed", run_id: name }))
 
-      const again = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
-      expect(again.map(({ duplicate }) => duplicate)).toEqual([true, true, true, true])
-      const watched = yield* Effect.forEach(names, (name) => run(["watch", name], settings), {
-        concurrency: 2,
-      })
-      for (const [index, name] of names.entries()) {
-        expect(watched[index]!.stdout).toContain(`from a ${name}\n`)
-        expect(watched[index]!.code).toBe(0)
-      }
-    }),
+        const again = jsonLines((yield* run(submit, { ...settings, stdin })).stdout)
+        expect(again.map(({ duplicate }) => duplicate)).toEqual([true, true, true, true])
+        const watched = yield* Effect.forEach(names, (name) => run(["watch", name], settings), {
+          concurrency: 2,
+        })
+        for (const [index, name] of names.entries()) {
+          expect(watched[index]!.stdout).toContain(`from a ${name}\n`)
+          expect(watched[index]!.code).toBe(0)
+        }
+      }),
   )
 
-  it.scoped("is worked on by no module that cannot", () =>
+  it.scoped("is not executed by a module without an executor", () =>
     Effect.gen(function* () {
       const settings = yield* Served
       const path = yield* Path.Path

@@ -13,7 +13,7 @@ const settingsOf = (tree: CommandTree.CommandTree): ReadonlyArray<string> => [
 ]
 
 layer(NodeContext.layer, { excludeTestServices: true })("a settings file", (it) => {
-  it.effect("has the JSON schema that is shipped", () =>
+  it.effect("has the published JSON schema", () =>
     Effect.sync(() => expect(JSON.parse(JSON.stringify(JSONSchema.make(SettingsFile)))).toEqual(schema)),
   )
 
@@ -26,7 +26,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a settings file", (it) 
     }),
   )
 
-  it.scoped("is refused with a key that it does not know, with the one that was meant", () =>
+  it.scoped("is refused with an unknown key, with a suggestion", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const refused = (content: unknown) =>

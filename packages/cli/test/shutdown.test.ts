@@ -6,7 +6,7 @@ import * as AgUi from "./AgUi.js"
 import { has, json, room, run, type Running, start } from "./Processes.js"
 import { gateway } from "./Proxies.js"
 
-/** A program that says something and then waits for a file. */
+/** A program that prints a line and then waits for a file. */
 const patient = [
   "--command",
   "sh",
@@ -39,7 +39,7 @@ const go = Effect.fnUntraced(function* (cwd: string) {
   yield* fs.writeFileString(path.join(cwd, "go"), "")
 })
 
-/** The events of a run as its AG-UI stream has them, each with its id when it has one. */
+/** The events of a run from its AG-UI stream, each with its id if it has one. */
 const streamed = Effect.fnUntraced(function* (
   env: { readonly RUNLEASE_URL: string; readonly RUNLEASE_API_KEY: string },
   runId: string,
@@ -64,7 +64,7 @@ const streamed = Effect.fnUntraced(function* (
 })
 
 layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServices: true })(
-  "an end",
+  "a shutdown",
   (it) => {
     it.scoped("of a worker hands its runs back at once, attempts not counted", () =>
       Effect.gen(function* () {
@@ -85,7 +85,7 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
             return timeOf(claimed) - timeOf(released)
           }),
         )
-        // The soonest: what else a machine does delays one of them, and makes none sooner.
+        // The minimum: other load of the machine delays some of them, and makes none faster.
         expect(Math.min(...waits)).toBeLessThan(1_000)
         expect((yield* first.ended).code).toBe(0)
 
@@ -116,12 +116,12 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
         yield* hasty.signal("SIGINT")
         yield* hasty.line(has({ event: "draining", in_flight: 1 }))
         yield* hasty.signal("SIGINT")
-        // The signal itself ends it then, with no code of its own.
+        // The second signal itself ends the process, so there is no exit code.
         expect((yield* hasty.ended).code).toBe(null)
       }),
     )
 
-    it.scoped("of a server leaves its runs to go on when it is back", () =>
+    it.scoped("of a server does not end its runs, which go on when it is back", () =>
       Effect.gen(function* () {
         const { cwd, env, server } = yield* room
         const settings = { cwd, env }
@@ -146,18 +146,18 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
       }),
     )
 
-    it.scoped("of a server before a run has begun leaves who watches it to wait", () =>
+    it.scoped("of a server before a run has begun lets its viewer wait", () =>
       Effect.gen(function* () {
         const { cwd, env, server } = yield* room
         const settings = { cwd, env }
         yield* run(["submit", "--agent", "a", "--id", "run-1", "x"], settings)
-        const asked = yield* Effect.makeLatch()
+        const requested = yield* Effect.makeLatch()
         const { url } = yield* gateway(env.RUNLEASE_URL, (_, path) => {
-          if (path.includes("/events")) asked.unsafeOpen()
+          if (path.includes("/events")) requested.unsafeOpen()
           return "pass"
         })
         const watching = yield* start(["watch", "run-1"], { cwd, env: { ...env, RUNLEASE_URL: url } })
-        yield* asked.await
+        yield* requested.await
 
         yield* server.signal("SIGKILL")
         yield* server.ended
@@ -169,7 +169,7 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
       }),
     )
 
-    it.scoped("of a worker by SIGKILL costs a lease, and the log still reads as one", () =>
+    it.scoped("of a worker by SIGKILL costs one lease, and the log reads as one whole run", () =>
       Effect.gen(function* () {
         const { cwd, env } = yield* room
         const settings = { cwd, env }
@@ -195,7 +195,7 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
         const events = yield* streamed(env, "run-1", conversationId)
         const ids = events.flatMap(({ id }) => (id === undefined ? [] : [Number(id)]))
         expect(ids).toEqual(Array.from(new Set(ids)).sort((a, b) => a - b))
-        // Wherever a reader left off, what it has and what it gets are the whole.
+        // A reader that resumes after any event gets the rest of the log.
         for (const id of ids) {
           const had = events.slice(0, events.findIndex((entry) => entry.id === String(id)) + 1)
           const got = yield* streamed(env, "run-1", conversationId, { "last-event-id": String(id) })

@@ -13,7 +13,7 @@ import { folder, has, json, run, serve, start } from "./Processes.js"
 
 const apiKey = "rlk_start"
 
-/** A port that is free, for a server that is asked before it says where it is. */
+/** A free port, for requests to a server before it prints its address. */
 const freePort = Effect.async<number>((resume) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
     const address = server.address()
@@ -21,7 +21,7 @@ const freePort = Effect.async<number>((resume) => {
   })
 })
 
-/** The status of a request with the key, 0 while nothing listens. */
+/** The status of a request with the key; 0 while nothing listens. */
 const statusOf = (port: number, path: string) =>
   Effect.promise(async () => {
     try {
@@ -41,20 +41,20 @@ const untilReady = (port: number) =>
     schedule: Schedule.spaced("2 millis"),
   })
 
-/** Holds the write lock of a file from now on; `release` lets it go. */
+/** Takes the write lock of a file; `release` releases it. */
 const lock = (filename: string) =>
   Effect.gen(function* () {
     const locker = fileURLToPath(new URL("../../sql/test/fixtures/locker.mjs", import.meta.url))
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => spawn(process.execPath, [locker, filename], { stdio: ["pipe", "pipe", "inherit"] })),
-      (held) => Effect.sync(() => held.kill("SIGKILL")),
+      (holder) => Effect.sync(() => holder.kill("SIGKILL")),
     )
     yield* Effect.promise(() => once(child.stdout, "data"))
     return Effect.sync(() => child.stdin.end())
   })
 
 layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", (it) => {
-  it.scoped("takes its key from the moment that it is ready, however many start on one empty database", () =>
+  it.scoped("accepts its key when it is ready, even if several servers start on one empty database", () =>
     Effect.gen(function* () {
       const database = yield* TestDatabase.make
       const cwd = yield* folder
@@ -76,7 +76,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
     }),
   )
 
-  it.scoped("is not ready while its key waits to be stored", () =>
+  it.scoped("is not ready before its key is stored", () =>
     Effect.gen(function* () {
       const database = yield* TestDatabase.make
       const cwd = yield* folder
@@ -117,7 +117,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
     }),
   )
 
-  it.scoped("is waited for by a worker that was there before", () =>
+  it.scoped("serves a worker that started before it", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const port = yield* freePort
@@ -130,7 +130,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
   )
 
   it.scoped(
-    "waits for a PostgreSQL that recovers, says so, lives and is not ready meanwhile, and can be stopped",
+    "waits for a PostgreSQL that recovers, logs that, is live and not ready meanwhile, and can be stopped",
     () =>
       Effect.gen(function* () {
         const postgres = yield* TestServer.make()
@@ -157,7 +157,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
       }),
   )
 
-  it.scoped("says that nothing listens where PostgreSQL should be, and ends", () =>
+  it.scoped("reports that nothing listens at the address of PostgreSQL, and ends", () =>
     Effect.gen(function* () {
       const port = yield* freePort
       const ended = yield* run(["serve", "--port", "0"], {
@@ -169,7 +169,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
     }),
   )
 
-  it.scoped("waits for an SQLite file that another process has locked, says so, and can be stopped", () =>
+  it.scoped("waits for an SQLite file that another process has locked, logs that, and can be stopped", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const { server } = yield* serve(cwd)
@@ -188,7 +188,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
     }),
   )
 
-  it.scoped("says that RUNLEASE_API_KEY is a revoked key and what to do, and serves other keys", () =>
+  it.scoped("reports that RUNLEASE_API_KEY is a revoked key with a hint, and serves other keys", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const env = { RUNLEASE_API_KEY: apiKey }

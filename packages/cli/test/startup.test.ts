@@ -7,7 +7,7 @@ import * as Overview from "../src/help/Overview.js"
 import { folder, run } from "./Processes.js"
 import { NodeContext } from "@effect/platform-node"
 
-/** What a source of the command loads before it runs, packages by their names. */
+/** The modules that a source of the command imports statically; packages by name. */
 const loadedBy = (source: string) =>
   Effect.promise(async () => {
     const entry = fileURLToPath(new URL(`../src/${source}`, import.meta.url))
@@ -33,18 +33,18 @@ const loadedBy = (source: string) =>
     return Array.from(loaded).filter((name) => !name.startsWith("node:"))
   })
 
-it.effect("answers for its version without loading a package", () =>
+it.effect("prints its version without loading a package", () =>
   Effect.gen(function* () {
     expect((yield* loadedBy("bin.ts")).sort()).toEqual(["src/bin.ts", "src/help/Overview.ts"])
   }),
 )
 
-it.effect("loads no subcommand before the arguments name it", () =>
+it.effect("loads no subcommand that the arguments do not name", () =>
   Effect.gen(function* () {
     const loaded = yield* loadedBy("Process.ts")
     expect(loaded).toContain("src/Runlease.ts")
     expect(loaded.filter((name) => name.endsWith("Command.ts"))).toEqual([])
-    // Their indexes load a server and every client.
+    // The indexes of these packages load a server and every client.
     expect(loaded).not.toContain("@runlease/http")
     expect(loaded).not.toContain("@effect/platform-node")
   }),

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { folder, has, json, room, run, start } from "./Processes.js"
 
 layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
-  it.scoped("that is closed drains a worker and ends a server, as SIGTERM does", () =>
+  it.scoped("that closes drains a worker and ends a server, as SIGTERM does", () =>
     Effect.gen(function* () {
       const { cwd, env, server } = yield* room
       const settings = { cwd, env }
@@ -22,7 +22,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
     }),
   )
 
-  it.scoped("shows what a program writes to stderr as lines of the worker", () =>
+  it.scoped("shows the stderr of a program as lines of the worker", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const settings = { cwd, env }
@@ -48,7 +48,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a terminal", (it) => {
     }),
   )
 
-  it.scoped("gets commands to go on with that reach the server that printed them", () =>
+  it.scoped("shows next commands that reach the server that printed them", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
       const server = yield* start(["serve", "--port", "0"], { cwd })

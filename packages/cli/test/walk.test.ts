@@ -9,7 +9,7 @@ import { folder, has, json, jsonLines, room, run, serve, start, write } from "./
 const says = ["--command", "sh", "--", "-c", 'printf "You said: %s\\n" "$RUNLEASE_PROMPT"']
 
 layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
-  it.scoped("serves, works, submits, watches, and shows what there was", () =>
+  it.scoped("serves, works, submits, watches, and shows finished runs", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const { cwd, env, ready, server } = yield* room
@@ -39,7 +39,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
             ...settings,
             stdin: "from a pipe",
           }),
-          run(["submit", "--agent", "nobody", "--id", "third", "--json", "wait for me"], settings),
+          run(["submit", "--agent", "unclaimed", "--id", "third", "--json", "wait for me"], settings),
           run(["workers", "list", "--json"], settings),
         ],
         { concurrency: 2 },
@@ -74,7 +74,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
       expect(follow.code).toBe(3)
       expect(json(got.stdout)).toMatchObject({ run_id: "second", agent_id: "echo", status: "completed" })
       expect(jsonLines(listed.stdout).map(({ run_id }) => run_id)).toEqual(["second", "first"])
-      expect(table.stdout).toMatch(/third +nobody/)
+      expect(table.stdout).toMatch(/third +unclaimed/)
       expect(jsonLines(events2.stdout).length).toBeGreaterThan(3)
 
       yield* Effect.all([worker.signal("SIGTERM"), server.signal("SIGTERM")])
@@ -83,12 +83,15 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
       expect(stopped.code).toBe(0)
       expect(stopped.stderr).not.toContain(env.RUNLEASE_API_KEY)
 
-      // The key was shown once.
+      // A restarted server does not show the key again.
       const next = yield* start(["serve", "--port", "0", "--json"], { cwd })
       const second = json(yield* next.line(() => true))
       expect(Object.keys(second).sort()).toEqual(["database", "url"])
-      const kept = yield* run(["runs", "get", "first", "--json", "--url", String(second["url"])], settings)
-      expect(json(kept.stdout)).toMatchObject({ status: "completed" })
+      const finished = yield* run(
+        ["runs", "get", "first", "--json", "--url", String(second["url"])],
+        settings,
+      )
+      expect(json(finished.stdout)).toMatchObject({ status: "completed" })
     }),
   )
 
@@ -102,7 +105,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
     }),
   )
 
-  it.scoped("makes keys, shows each once, and revokes them", () =>
+  it.scoped("creates keys, shows each once, and revokes them", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const settings = { cwd, env }
@@ -131,7 +134,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const settings = { cwd, env }
-      // Types that only TypeScript knows, and no package of its own.
+      // Syntax that only TypeScript has, in a folder without a package.json.
       yield* write(
         cwd,
         "worker.ts",
@@ -166,7 +169,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
       const path = yield* Path.Path
       const { env } = yield* serve(cwd)
       const settings = { cwd, env }
-      // As installed beside the command: the same packages, found from the module's own folder.
+      // The module resolves the same packages from its own folder, as if installed beside the command.
       yield* fs.makeDirectory(path.join(cwd, "node_modules", "@runlease"), { recursive: true })
       for (const name of ["effect", "@runlease/core"]) {
         const installed = path.join(import.meta.dirname, "..", "node_modules", name)

@@ -8,11 +8,11 @@ import { has, room, run, start } from "./Processes.js"
 
 const asking = (path: Path.Path) => ["--module", path.join(import.meta.dirname, "fixtures", "asking.ts")]
 
-/** Copies between its own stdin and stdout and a terminal on which a command runs. */
+/** Runs a command on a pseudo-terminal, connected to its own stdin and stdout. */
 const onTerminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 
 layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
-  it.scoped("names the run at once, and says what to start when no worker takes it", () =>
+  it.scoped("prints the run's id at once, and which worker to start when no worker claims it", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const settings = { cwd, env }
@@ -20,12 +20,12 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
       yield* other.line(has({ event: "registered" }))
       const watching = yield* start(["submit", "--agent", "mine", "--id", "run-1", "--watch", "x"], settings)
       expect(yield* watching.line(() => true)).toBe("run-1")
-      const said = yield* watching.errorLine(() => true)
-      expect(said).toBe(
+      const message = yield* watching.errorLine(() => true)
+      expect(message).toBe(
         "No worker that takes runs of agent mine is working. Start one with: runlease worker --agent mine --command PROGRAM",
       )
       const again = yield* start(["watch", "run-1"], settings)
-      expect(yield* again.errorLine(() => true)).toBe(said)
+      expect(yield* again.errorLine(() => true)).toBe(message)
       const kind = yield* start(["submit", "--agent", "other", "--kind", "special", "--watch", "x"], settings)
       expect(yield* kind.errorLine(() => true)).toContain("worker --agent other --kind special --command")
 
@@ -34,7 +34,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
     }),
   )
 
-  it.scoped("shows what a run asks as runs get does, and goes on with the answer of another", () =>
+  it.scoped("shows an open question as runs get does, and goes on after an answer from elsewhere", () =>
     Effect.gen(function* () {
       const path = yield* Path.Path
       const { cwd, env } = yield* room
@@ -55,7 +55,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("watching", (it) => {
     }),
   )
 
-  it.scoped("asks on a terminal, and resumes the run with what is typed", () =>
+  it.scoped("prompts on a terminal, and resumes the run with the typed answer", () =>
     Effect.gen(function* () {
       const path = yield* Path.Path
       const { cwd, env } = yield* room

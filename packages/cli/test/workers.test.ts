@@ -23,7 +23,7 @@ const stateOf = (settings: Settings, workerId: string) =>
   )
 
 layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
-  it.scoped("are listed as idle, working, draining and gone, and runs get says who holds the run", () =>
+  it.scoped("are listed as idle, working, draining and gone, and runs get shows the holder of the run", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const { cwd, env } = yield* room
@@ -64,7 +64,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
     }),
   )
 
-  it.scoped("with one key: the second starts once the first drains or is taken over", () =>
+  it.scoped("with one key: the second starts when the first drains, or with --take-over", () =>
     Effect.gen(function* () {
       const { cwd, env } = yield* room
       const settings = { cwd, env }
@@ -73,7 +73,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       expect(refused.code).toBe(1)
       expect(refused.stderr).toContain(first.id)
       expect(refused.stderr).toContain("--take-over")
-      // Another kind is another worker.
+      // The same key with another kind is another worker.
       const other = yield* startWorker(settings, "--key", "one", "--kind", "other")
       expect(other.id).not.toBe(first.id)
       const second = yield* startWorker(settings, "--key", "one", "--take-over", "--drain-timeout", "1m")

@@ -1,5 +1,5 @@
 /**
- * `runlease backup`: a copy of the database while the server uses it.
+ * `runlease backup`: copies the database while the server uses it.
  */
 import { Command } from "@effect/cli"
 import { SqliteBackup } from "@runlease/sql"
@@ -9,14 +9,14 @@ import { usage } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
-import * as PositionalText from "../input/PositionalText.js"
+import { positionalText } from "../input/PositionalText.js"
 
 export const command = Command.make(
   "backup",
   {
     database: Database.option,
     json: Settings.json,
-    file: PositionalText.make("file", "The copy to write; it must not exist"),
+    file: positionalText("file", "The copy to write; it must not exist"),
   },
   (options) =>
     Effect.gen(function* () {

@@ -1,5 +1,5 @@
 /**
- * The subcommands of `runlease`, each loaded when it is needed.
+ * The subcommands of `runlease`, each loaded on demand.
  */
 import * as Command from "@effect/cli/Command"
 import { Effect } from "effect"

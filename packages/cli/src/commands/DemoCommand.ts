@@ -1,5 +1,5 @@
 /**
- * `runlease demo`: the main job on real documents, with a worker killed half-way.
+ * `runlease demo`: works on real documents, and kills a worker half-way.
  */
 import { Command, Options } from "@effect/cli"
 import { Console, Effect } from "effect"
@@ -25,7 +25,7 @@ const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
-/** How to call this command again: in a clone it is not on the PATH. */
+/** How to run this command again. In a clone it is not on the PATH. */
 const self = Effect.sync(() =>
   process.argv[1]?.endsWith(".ts") === true ? "npx pnpm@10 runlease" : "runlease",
 )
@@ -63,37 +63,37 @@ const tableOf = (summary: Summary, paint: Output.Paint): string => {
   )
 }
 
-/** Commands to go on with. */
+/** Commands to try next. `keptDemo` is the database that `--keep` leaves behind. */
 const nextSteps = (
   runlease: string,
-  kept: { readonly database: string; readonly apiKey: string; readonly run: string | null } | null,
+  keptDemo: { readonly database: string; readonly apiKey: string; readonly run: string | null } | null,
 ): string => {
   const lines =
-    kept === null
+    keptDemo === null
       ? [
           ["demo --keep", "the same, and the database stays to be looked at"],
           ["serve", "a control plane of your own; it prints the commands for a worker and a run"],
           ["worker --help", "other agents: any program, a function, a language model, a coding agent"],
         ]
       : [
-          [`serve --database sqlite:${kept.database}`, "serves it again"],
+          [`serve --database sqlite:${keptDemo.database}`, "serves it again"],
           ["runs list", "its runs, in another terminal"],
-          ...(kept.run === null
+          ...(keptDemo.run === null
             ? []
             : [
-                [`runs events ${kept.run}`, "the log of a run that two workers have worked on"],
-                [`watch ${kept.run}`, "the same, as text"],
+                [`runs events ${keptDemo.run}`, "the log of a run that two workers have worked on"],
+                [`watch ${keptDemo.run}`, "the same, as text"],
               ]),
         ]
   const width = Math.max(...lines.map(([command]) => command!.length))
   return [
-    ...(kept === null
+    ...(keptDemo === null
       ? ["Next:"]
       : [
-          `The database is kept: ${kept.database}. To look at it:`,
-          `  export RUNLEASE_API_KEY=${kept.apiKey}`,
+          `The database is kept: ${keptDemo.database}. To look at it:`,
+          `  export RUNLEASE_API_KEY=${keptDemo.apiKey}`,
         ]),
-    ...lines.map(([command, what]) => `  ${runlease} ${command!.padEnd(width)}  # ${what}`),
+    ...lines.map(([command, comment]) => `  ${runlease} ${command!.padEnd(width)}  # ${comment}`),
   ].join("\n")
 }
 
@@ -104,7 +104,7 @@ export const command = Command.make(
     const paint = yield* Output.paint
     const documents = yield* Documents.find(options.folder)
     if (!options.json) yield* Console.log(introduction(documents, paint))
-    const stage = options.json
+    const display = options.json
       ? Screen.silent
       : Screen.make({
           documents,
@@ -113,7 +113,7 @@ export const command = Command.make(
           write: (text) => Effect.sync(() => void process.stdout.write(text)),
         })
     const { apiKey, database, summary } = yield* Effect.scoped(
-      Demo.run(documents, stage, { keep: options.keep }),
+      Demo.run(documents, display, { keep: options.keep }),
     )
     if (options.json) yield* Output.json(options.keep ? { ...summary, database, api_key: apiKey } : summary)
     else yield* Console.log(`\n${tableOf(summary, paint)}\n`)

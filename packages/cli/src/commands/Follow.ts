@@ -1,5 +1,5 @@
 /**
- * Following a run to its end on the terminal.
+ * Follows a run to its end on the terminal.
  */
 import { Run, RunLog, Runs } from "@runlease/core"
 import { Console, Effect, FiberHandle, Predicate, Ref, Schedule, Stream } from "effect"
@@ -20,18 +20,21 @@ const write = (text: string): Effect.Effect<void> =>
     process.stdout.write(text)
   })
 
-/** As long as a server that is started again may take. */
-const whileAway = Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(60)))
+/** Retries for a minute, which is long enough for a server to restart. */
+const reconnect = Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(60)))
 
-const interrupts = ({ event }: RunLog.LogEntry): boolean =>
+const endsInInterrupt = ({ event }: RunLog.LogEntry): boolean =>
   event.type === "RUN_FINISHED" &&
   Predicate.hasProperty(event["outcome"], "type") &&
   event["outcome"].type === "interrupt"
 
 /**
- * Shows the events after `after` as they come; the exit code says how the run ended. Says why a run does not begin, and
- * shows what one that waits asks, which it asks on a terminal. Interrupting it leaves the run alone. A server that goes
- * away is waited for; that it was there at all is for the caller to know.
+ * Prints the events after event id `after` as they arrive, and ends when the run ends. The exit code is the run's outcome.
+ *
+ * Explains on stderr why a pending run does not start. Shows the questions of a waiting run, and prompts for the answers
+ * on a terminal. An interruption leaves the run unchanged.
+ *
+ * A server that restarts gets a minute to come back. Callers check first that the server was reachable at all.
  */
 export const follow = Effect.fnUntraced(function* (options: {
   readonly runId: Run.Run["runId"]
@@ -43,12 +46,12 @@ export const follow = Effect.fnUntraced(function* (options: {
   const paint = yield* Output.paint
   const shown = yield* Ref.make(Run.EventId.make(options.after))
   const waits = yield* FiberHandle.make()
-  // A question is withdrawn when the run goes on: the answer came from elsewhere, or the wait has ended.
+  // A prompt is withdrawn when the run goes on: the answer came from elsewhere, or the wait ended.
   const showWait = options.json
     ? Effect.void
     : FiberHandle.run(waits, Effect.ignore(Waits.show(options.runId)))
   yield* Effect.forkScoped(Unclaimed.explain(options.runId))
-  const toTheEnd = Stream.unwrap(
+  const untilEnd = Stream.unwrap(
     Effect.map(Ref.get(shown), (after) => log.follow({ runId: options.runId, after })),
   ).pipe(
     Stream.runForEach((entry) =>
@@ -57,15 +60,15 @@ export const follow = Effect.fnUntraced(function* (options: {
           ? Output.json({ event_id: entry.eventId, event: entry.event })
           : write(RunLines.ofEvent(entry, paint)),
         Ref.set(shown, entry.eventId),
-      ).pipe(Effect.zipRight(interrupts(entry) ? showWait : FiberHandle.clear(waits))),
+      ).pipe(Effect.zipRight(endsInInterrupt(entry) ? showWait : FiberHandle.clear(waits))),
     ),
     Effect.zipRight(runs.get(options.runId)),
   )
   const before = yield* runs.get(options.runId)
   if (before.latestEventId <= options.after) yield* showWait
-  const run = yield* toTheEnd.pipe(
+  const run = yield* untilEnd.pipe(
     Effect.retry({
-      schedule: whileAway,
+      schedule: reconnect,
       while: (error) => error._tag === "ControlPlaneUnavailable" && error.retryable,
     }),
     Effect.onInterrupt(() =>

@@ -1,16 +1,16 @@
 /**
- * The HTTP server of `runlease serve`: it keeps connections open between requests, and ends when it is told to, whatever
- * its clients do.
+ * The HTTP server of `runlease serve`. It keeps connections open between requests, and closes within a bounded time
+ * whatever its clients do.
  */
 import type { ServeError } from "@effect/platform/HttpServerError"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Duration, Effect, Layer } from "effect"
 import { createServer, type Server, type ServerResponse } from "node:http"
 
-/** A client that uses a connection again must not find it closed: longer than any claim waits. */
+/** Longer than any claim waits, so that a client that reuses a connection does not find it closed. */
 const keepAlive = Duration.seconds(65)
 
-/** How long a connection on which a request is under way may keep a server that ends. */
+/** How long a server that ends waits for connections with a request in progress. */
 const grace = Duration.seconds(5)
 
 const answer = (response: ServerResponse, status: number, body: object): void => {
@@ -22,26 +22,30 @@ const answer = (response: ServerResponse, status: number, body: object): void =>
   response.end(JSON.stringify(body))
 }
 
-/** Answers for itself before and after the control plane is served. */
+/**
+ * Answers requests before the control plane listens and after it stops: 503 with `Retry-After`, and 200 on `/healthz`
+ * during start-up.
+ */
 const answerUnserved = (server: Server): void => {
   let served = false
   server.on("request", ({ url }, response) => {
     if (server.listenerCount("request") > 1) return
     if (!served && url === "/healthz") return answer(response, 200, { status: "ok" })
-    const doing = served ? "shutting down" : "starting up"
-    answer(response, 503, { error: "unavailable", detail: `The server is ${doing}; try again` })
+    const phase = served ? "shutting down" : "starting up"
+    answer(response, 503, { error: "unavailable", detail: `The server is ${phase}; try again` })
   })
   server.on("newListener", (event) => {
     if (event === "request") served = true
   })
 }
 
-/** Where to listen. */
+/** The address to listen on; port 0 picks a free one. */
 export interface Options {
   readonly host: string
   readonly port: number
 }
 
+/** The HTTP server, listening. Fails with `ServeError` when the address is not free. */
 export const layer = (
   options: Options,
 ): Layer.Layer<Layer.Layer.Success<ReturnType<typeof NodeHttpServer.layer>>, ServeError> =>
@@ -49,8 +53,8 @@ export const layer = (
     Effect.sync(() => {
       const server = createServer({ keepAliveTimeout: Duration.toMillis(keepAlive) })
       answerUnserved(server)
-      // Runs before the server is closed, which waits for every connection.
-      const ending = Layer.scopedDiscard(
+      // This finalizer runs before the one that closes the server, which waits for every connection.
+      const shutdown = Layer.scopedDiscard(
         Effect.addFinalizer(() =>
           Effect.sync(() => {
             server.keepAliveTimeout = 1
@@ -58,6 +62,6 @@ export const layer = (
           }),
         ),
       )
-      return ending.pipe(Layer.provideMerge(NodeHttpServer.layer(() => server, options)))
+      return shutdown.pipe(Layer.provideMerge(NodeHttpServer.layer(() => server, options)))
     }),
   )

@@ -1,5 +1,5 @@
 /**
- * `runlease keys`: the API keys of a project, for an admin key.
+ * `runlease keys`: manages a project's API keys. It needs an admin key.
  */
 import { Args, Command, Options } from "@effect/cli"
 import { Ids } from "@runlease/core"
@@ -8,7 +8,7 @@ import * as ApiClient from "../input/ApiClient.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
-import * as PositionalText from "../input/PositionalText.js"
+import { positionalText } from "../input/PositionalText.js"
 
 const common = { connection: Settings.connection, json: Settings.json }
 
@@ -19,7 +19,7 @@ const create = Command.make(
     admin: Options.boolean("admin").pipe(
       Options.withDescription("Let the key manage projects and keys as well"),
     ),
-    name: PositionalText.make("name", "What the key is for"),
+    name: positionalText("name", "What the key is for"),
   },
   (options) =>
     Effect.gen(function* () {
@@ -31,7 +31,7 @@ const create = Command.make(
       yield* options.json
         ? Output.json({ id: key.id, name: key.name, admin: key.admin, token })
         : Console.log(`Key ${key.id}, shown only now:\n  export RUNLEASE_API_KEY=${token}`)
-    }).pipe(ApiClient.speaking(options.connection)),
+    }).pipe(ApiClient.provideHttpClient(options.connection)),
 ).pipe(
   Describe.command("Create an API key and show it once.", [
     "runlease keys create ci",
@@ -65,14 +65,14 @@ const list = Command.make("list", common, (options) =>
         paint,
       ),
     )
-  }).pipe(ApiClient.speaking(options.connection)),
+  }).pipe(ApiClient.provideHttpClient(options.connection)),
 ).pipe(Describe.command("List the project's API keys, never their tokens."))
 
 const revoke = Command.make(
   "revoke",
   {
     ...common,
-    id: PositionalText.make("key-id", "The key's id, as keys list shows it").pipe(Args.withSchema(Ids.KeyId)),
+    id: positionalText("key-id", "The key's id, as keys list shows it").pipe(Args.withSchema(Ids.KeyId)),
   },
   (options) =>
     Effect.gen(function* () {
@@ -81,7 +81,7 @@ const revoke = Command.make(
         path: { project_reference: options.connection.project, key_id: options.id },
       })
       yield* options.json ? Output.json({ id: key.id, revoked: true }) : Console.log(`Revoked ${key.id}`)
-    }).pipe(ApiClient.speaking(options.connection)),
+    }).pipe(ApiClient.provideHttpClient(options.connection)),
 ).pipe(
   Describe.command("Revoke an API key for good, with the tokens of the workers that it registered.", [
     "runlease keys revoke KEY-ID",

@@ -1,5 +1,5 @@
 /**
- * `runlease resume`: answering what a run waits for.
+ * `runlease resume`: answers an interrupt of a waiting run.
  */
 import { Command, Options } from "@effect/cli"
 import { type Ids, type Interrupt, Run, Runs } from "@runlease/core"
@@ -7,13 +7,13 @@ import { Console, Effect, Option, Schema } from "effect"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
-import { runId } from "../input/RunIdArgument.js"
+import { runId } from "../input/PositionalText.js"
 import * as RunLines from "../output/RunLines.js"
 import * as Settings from "../input/Settings.js"
 
 const decodeJson = Schema.decodeUnknown(Schema.parseJson())
 
-interface Given {
+interface AnswerFlags {
   readonly approve: boolean
   readonly deny: boolean
   readonly error: boolean
@@ -23,9 +23,15 @@ interface Given {
 
 const choices = "--approve, --deny, --result JSON or --text TEXT"
 
-/** The payload that the flags name, of which there is to be one. */
-const payloadOf = ({ approve, deny, error, result, text }: Given): Effect.Effect<unknown, CommandFailure> => {
-  const given = [
+/** The payload of the one answer flag. Fails when there is none, or more than one. */
+const payloadOf = ({
+  approve,
+  deny,
+  error,
+  result,
+  text,
+}: AnswerFlags): Effect.Effect<unknown, CommandFailure> => {
+  const payloads = [
     ...(approve ? [Effect.succeed({ approved: true })] : []),
     ...(deny ? [Effect.succeed({ approved: false })] : []),
     ...Option.toArray(text).map(Effect.succeed),
@@ -35,7 +41,7 @@ const payloadOf = ({ approve, deny, error, result, text }: Given): Effect.Effect
       ),
     ),
   ]
-  const [first, ...others] = given
+  const [first, ...others] = payloads
   if (first === undefined) return usage("There is no answer", `Give one of ${choices}.`)
   if (others.length > 0) return usage("There are several answers", `Give only one of ${choices}.`)
   return error && (approve || deny)
@@ -45,15 +51,15 @@ const payloadOf = ({ approve, deny, error, result, text }: Given): Effect.Effect
 
 const quoted = (text: string): string => `'${text.slice(0, 80).replaceAll("'", `'\\''`)}'`
 
-/** What is open, as lines to choose from. */
+/** The open interrupts, one line each, as flags to choose from. */
 const openLines = (open: ReadonlyArray<Interrupt.Interrupt>): string =>
   open
     .map((interrupt) => `  --interrupt ${quoted(interrupt.id)}  ${RunLines.questionOf(interrupt)}`)
     .join("\n")
 
-/** The interrupt that is meant where none is named: the only one. */
-const onlyOf = (run: Run.Run): Effect.Effect<string, CommandFailure> => {
-  const open = RunLines.openOf(run)
+/** The id of the only open interrupt, for a command that names none. */
+const onlyInterruptId = (run: Run.Run): Effect.Effect<string, CommandFailure> => {
+  const open = RunLines.openInterrupts(run)
   const [first, ...others] = open
   if (first === undefined) {
     return new CommandFailure({
@@ -78,8 +84,8 @@ const refused = (runId: Ids.RunId, error: Runs.NotWaiting): CommandFailure =>
     exitCode: ExitCode.error,
   })
 
-const leftLine = (run: Run.Run): string => {
-  const open = RunLines.openOf(run)
+const resultLine = (run: Run.Run): string => {
+  const open = RunLines.openInterrupts(run)
   return open.length === 0
     ? `${run.runId} goes on`
     : `${run.runId} has that answer and waits for ${open.length} more:\n${openLines(open)}`
@@ -91,7 +97,7 @@ export const command = Command.make(
     connection: Settings.connection,
     json: Settings.json,
     interrupt: Options.text("interrupt").pipe(
-      // A tool call is named by its own id as well.
+      // An interrupt of a tool call can also be named by the id of the call.
       Options.withAlias("tool-call"),
       Options.withDescription(
         "What is answered, by its id or its tool call's; the only one that is open when left out",
@@ -113,7 +119,7 @@ export const command = Command.make(
       const payload = yield* payloadOf(options)
       const runs = yield* Runs.Runs
       const interruptId = yield* Option.match(options.interrupt, {
-        onNone: () => Effect.flatMap(runs.get(options.runId), onlyOf),
+        onNone: () => Effect.flatMap(runs.get(options.runId), onlyInterruptId),
         onSome: Effect.succeed,
       })
       const answer: Interrupt.Answer = {
@@ -127,7 +133,7 @@ export const command = Command.make(
         .pipe(Effect.catchTag("NotWaiting", (error) => refused(options.runId, error)))
       yield* options.json
         ? Output.json({ accepted: true, duplicate, ...RunLines.toJson(run) })
-        : Console.log(duplicate ? `${run.runId} had that answer` : leftLine(run))
+        : Console.log(duplicate ? `${run.runId} had that answer` : resultLine(run))
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command("Answer what a waiting run asks; runs get shows it.", [

@@ -1,5 +1,5 @@
 /**
- * `runlease runs`: looking at runs, cancelling and resuming them.
+ * `runlease runs`: lists, shows, cancels, resumes and prunes runs.
  */
 import { Command, Options } from "@effect/cli"
 import { Ids, Run, RunLog, Runs } from "@runlease/core"
@@ -10,7 +10,7 @@ import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import * as ResumeCommand from "./ResumeCommand.js"
-import { runId } from "../input/RunIdArgument.js"
+import { runId } from "../input/PositionalText.js"
 import * as RunLines from "../output/RunLines.js"
 import * as Settings from "../input/Settings.js"
 
@@ -123,21 +123,21 @@ const prune = Command.make(
       const path = { project_reference: options.connection.project }
       const payload = { older_than_seconds: Duration.toSeconds(options.olderThan), limit: 1000 }
       let total = 0
-      let told = 0
+      let reported = 0
       let more = true
       while (more) {
         const step = yield* client.runs.prune({ path, payload })
         total += step.pruned
         more = step.more
-        if (more && total >= told + 1000) {
-          told = total
+        if (more && total >= reported + 1000) {
+          reported = total
           yield* Console.error(`${total} deleted so far`)
         }
       }
       yield* options.json
         ? Output.json({ pruned: total })
         : Console.log(total === 1 ? "Deleted 1 run" : `Deleted ${total} runs`)
-    }).pipe(ApiClient.speaking(options.connection)),
+    }).pipe(ApiClient.provideHttpClient(options.connection)),
 ).pipe(
   Describe.command(
     "Delete runs that finished long ago, with their logs, and conversations left without runs. Needs an admin key.",

@@ -1,5 +1,5 @@
 /**
- * `runlease serve`: the control plane on one machine.
+ * `runlease serve`: runs the control plane on this machine.
  */
 import { Command, Options } from "@effect/cli"
 import { FileSystem, HttpServer, Path } from "@effect/platform"
@@ -28,7 +28,7 @@ const port = Flag.whole("port", { minimum: 0, maximum: 65_535, setting: "RUNLEAS
   Options.withDefault(4400),
 )
 
-const durable = Options.choice("synchronous", ["normal", "full"]).pipe(
+const synchronous = Options.choice("synchronous", ["normal", "full"]).pipe(
   Options.withDescription("For SQLite: full also survives a loss of power, and waits for the disk"),
   Options.withDefault("normal" as const),
 )
@@ -60,7 +60,7 @@ const bodyMemory = Flag.whole("body-memory", {
   Options.withDefault(256),
 )
 
-/** Makes the folder that a file is in, for its owner alone. */
+/** Makes the folder of a file, readable by its owner only. */
 const makeFolder = Effect.fnUntraced(function* (filename: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -75,7 +75,7 @@ const makeFolder = Effect.fnUntraced(function* (filename: string) {
   )
 })
 
-/** The control plane on the database; `synchronous` is for a file. */
+/** The control plane on the database. `synchronous` applies to SQLite only. */
 const controlPlane = (database: Database.Sqlite | Database.Postgres, synchronous: "normal" | "full") =>
   Layer.scopedContext(
     Effect.gen(function* () {
@@ -99,7 +99,7 @@ const controlPlane = (database: Database.Sqlite | Database.Postgres, synchronous
     }),
   )
 
-/** The flag that lets a command on this machine reach the server, where it would look elsewhere without it. */
+/** The `--url` flag for commands on this machine; empty when the default URL already reaches the server. */
 const urlFlag = (url: string): string => {
   const reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
   return reachable === Settings.defaultUrl ? "" : ` --url ${reachable}`
@@ -110,7 +110,7 @@ const urlOf = (address: HttpServer.Address): string =>
     ? `http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`
     : address.path
 
-/** Says where the server is, and shows `key`, which is new. */
+/** Prints where the server listens, and `key` if the server made one. */
 const announce = (
   options: { readonly json: boolean; readonly database: string },
   key: Option.Option<Redacted.Redacted>,
@@ -154,7 +154,7 @@ export const command = Command.make(
     host,
     port,
     database: Database.option,
-    synchronous: durable,
+    synchronous,
     keepFinished,
     rateLimit,
     bodyMemory,
@@ -163,7 +163,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(function* (options) {
     const database = yield* Database.parse(options.database)
-    const listening = HttpListener.layer(options).pipe(
+    const listener = HttpListener.layer(options).pipe(
       Layer.mapError(
         (error) =>
           new CommandFailure({
@@ -182,7 +182,7 @@ export const command = Command.make(
       onNone: () => Layer.empty,
       onSome: (time) => Retention.layer({ keepFinished: time }),
     })
-    // It serves once its key is stored, and says so once it serves.
+    // The server answers only after its key is stored, and prints its address only after it answers.
     const serving = Layer.unwrapEffect(
       Effect.map(InitialKey.make, (key) =>
         announce({ json: options.json, database: database.shown }, key).pipe(Layer.provideMerge(server)),
@@ -190,7 +190,7 @@ export const command = Command.make(
     )
     yield* Layer.merge(serving, retention).pipe(
       Layer.provide(controlPlane(database, options.synchronous)),
-      Layer.provide(listening),
+      Layer.provide(listener),
       Layer.launch,
     )
   }),

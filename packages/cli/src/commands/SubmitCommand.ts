@@ -1,5 +1,5 @@
 /**
- * `runlease submit`: one run from text, a file or stdin, or many from JSON lines.
+ * `runlease submit`: submits one run from text, a file or stdin, or many from JSON lines.
  */
 import { Args, Command, Options } from "@effect/cli"
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
@@ -14,9 +14,9 @@ import * as Output from "../output/Output.js"
 import * as RunLines from "../output/RunLines.js"
 import * as Settings from "../input/Settings.js"
 import * as SubmissionLines from "../input/SubmissionLines.js"
-import * as PositionalText from "../input/PositionalText.js"
+import { positionalText } from "../input/PositionalText.js"
 
-/** How many of many are on their way at once. */
+/** How many submissions of `--jsonl` are in flight at once. */
 const inFlight = 16
 
 const options = {
@@ -71,7 +71,7 @@ const options = {
   ),
   json: Settings.json,
   text: Args.optional(
-    PositionalText.make(
+    positionalText(
       "text",
       "What to say to the agent; - reads stdin; a text that begins with a dash goes after --",
     ),
@@ -99,7 +99,7 @@ const sourceOf = (parsed: Parsed): Effect.Effect<string, CommandFailure> => {
   })
 }
 
-/** An option as a field that is there or not. */
+/** A record with the field `name` if `value` is present; else an empty record. */
 const field = <K extends string, A>(name: K, value: Option.Option<A>) =>
   Option.match(value, { onNone: () => ({}), onSome: (some) => ({ [name]: some }) as { [_ in K]: A } })
 
@@ -126,10 +126,10 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) 
   return submission
 })
 
-/** A submission goes to the project of its key. This fails when the connection names another project. */
+/** Fails when the connection names another project than that of its key, which receives the submissions. */
 const checkProject = Effect.flatMap(Runs.Runs, (runs) => runs.list({ limit: 1 }))
 
-const one = Effect.fnUntraced(function* (parsed: Parsed) {
+const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
   const runs = yield* Runs.Runs
   const submission = yield* submissionOf(parsed, yield* sourceOf(parsed))
   yield* checkProject
@@ -139,7 +139,7 @@ const one = Effect.fnUntraced(function* (parsed: Parsed) {
   if (parsed.watch) yield* follow({ runId: run.runId, after: 0, json: parsed.json })
 })
 
-const many = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
+const submitMany = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
   const runs = yield* Runs.Runs
   const submissions = yield* SubmissionLines.parse(yield* read(file), Option.getOrUndefined(parsed.agent))
   yield* checkProject
@@ -169,8 +169,8 @@ const many = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
 
 export const command = Command.make("submit", options, (parsed) =>
   Option.match(parsed.jsonl, {
-    onNone: () => one(parsed),
-    onSome: (file) => many(parsed, file),
+    onNone: () => submitOne(parsed),
+    onSome: (file) => submitMany(parsed, file),
   }).pipe(Settings.withClient(parsed.connection)),
 ).pipe(
   Describe.command("Submit a run and print its id.", [

@@ -1,14 +1,17 @@
 /**
- * Why a run that is watched does not begin.
+ * Explains why a watched run does not start.
  */
 import { type Ids, type Run, Runs, WorkerRegistry, WorkerState } from "@runlease/core"
 import { Console, DateTime, Effect, Predicate } from "effect"
 
-/** How long a run may stay pending before that is worth a word. */
-const patience = "5 seconds"
+/** How long a run may stay pending before the command explains why. */
+const explainAfter = "5 seconds"
 
-/** Whether a worker claims runs of that kind, key and agent; `agent_ids` are in its metadata where it claims only some. */
-const takes =
+/**
+ * Whether an active worker claims runs of that kind, key and agent. A worker that claims only some agents lists them in
+ * `metadata.agent_ids`.
+ */
+const canClaim =
   (run: Run.Run, now: DateTime.Utc) =>
   (worker: WorkerRegistry.RegisteredWorker): boolean => {
     const state = WorkerState.of(worker, now)
@@ -22,7 +25,7 @@ const takes =
     )
   }
 
-const startOne = ({ agentId, implementationKind, workerKey }: Run.Run): string =>
+const startCommand = ({ agentId, implementationKind, workerKey }: Run.Run): string =>
   [
     `runlease worker --agent ${agentId}`,
     ...(implementationKind === null ? [] : [`--kind ${implementationKind}`]),
@@ -38,15 +41,15 @@ const reasonOf = (
   if (DateTime.greaterThan(run.availableAt, now)) {
     return `Run ${run.runId} may be claimed from ${DateTime.formatIso(run.availableAt)} on.`
   }
-  const suited = workers.filter(takes(run, now))
-  return suited.length === 0
-    ? `No worker that takes runs of agent ${run.agentId} is working. Start one with: ${startOne(run)}`
-    : `Run ${run.runId} waits for a slot of ${suited.length === 1 ? "the worker" : `one of the ${suited.length} workers`} that may take it, or for an earlier run of its conversation.`
+  const candidates = workers.filter(canClaim(run, now))
+  return candidates.length === 0
+    ? `No worker that takes runs of agent ${run.agentId} is working. Start one with: ${startCommand(run)}`
+    : `Run ${run.runId} waits for a slot of ${candidates.length === 1 ? "the worker" : `one of the ${candidates.length} workers`} that may take it, or for an earlier run of its conversation.`
 }
 
-/** Says on stderr, once, why the run is still pending after a few seconds; says nothing where it is not. */
+/** Prints on stderr, once, why a run is still pending after five seconds. Prints nothing for any other run. */
 export const explain = Effect.fnUntraced(function* (runId: Ids.RunId) {
-  yield* Effect.sleep(patience)
+  yield* Effect.sleep(explainAfter)
   const runs = yield* Runs.Runs
   const registry = yield* WorkerRegistry.WorkerRegistry
   const run = yield* runs.get(runId)

@@ -1,5 +1,5 @@
 /**
- * A run that waits while it is watched: what it asks is shown, and asked on a terminal.
+ * Shows the interrupts of a watched run that waits, and prompts for the answers on a terminal.
  */
 import type { ControlPlaneUnavailable, Ids, Interrupt } from "@runlease/core"
 import { Run, Runs } from "@runlease/core"
@@ -9,11 +9,11 @@ import * as RunLines from "../output/RunLines.js"
 
 const parseJson = Schema.decodeOption(Schema.parseJson())
 
-/** Whether there is a person to ask. */
-const isAsked = Effect.sync(() => process.stdin.isTTY === true && process.stdout.isTTY === true)
+/** Whether stdin and stdout are a terminal, so that a prompt reaches a person. */
+const isInteractive = Effect.sync(() => process.stdin.isTTY === true && process.stdout.isTTY === true)
 
-/** A line that is typed. The terminal itself edits it, so that Ctrl-C still interrupts the command. */
-const ask = (question: string): Effect.Effect<string> =>
+/** Reads one typed line. The terminal itself edits it, so that Ctrl-C still interrupts the command. */
+const prompt = (question: string): Effect.Effect<string> =>
   Effect.async((resume) => {
     const lines = createInterface({ input: process.stdin, output: process.stdout, terminal: false })
     lines.question(question, (line) => {
@@ -23,7 +23,7 @@ const ask = (question: string): Effect.Effect<string> =>
     return Effect.sync(() => lines.close())
   })
 
-/** The answer that a line means: yes, no, JSON, or the text itself. */
+/** The payload that a typed line stands for: yes, no, JSON, or the text itself. */
 const payloadOf = (line: string): unknown => {
   const text = line.trim()
   if (/^(y|yes)$/i.test(text)) return { approved: true }
@@ -32,9 +32,9 @@ const payloadOf = (line: string): unknown => {
   return json._tag === "Some" ? json.value : text
 }
 
-const askFor = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interrupt.Interrupt) {
+const answer = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interrupt.Interrupt) {
   const runs = yield* Runs.Runs
-  const line = yield* ask(
+  const line = yield* prompt(
     `\n${RunLines.questionOf(interrupt)}\nAnswer with y, n, JSON or text; an empty line leaves it to others: `,
   )
   if (line.trim() === "") return
@@ -43,7 +43,7 @@ const askFor = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interru
     .pipe(Effect.catchTag("NotWaiting", ({ message }) => Console.error(message)))
 })
 
-/** Shows what a run waits for, if it does, as `runs get` does; on a terminal asks for the answers and sends them. */
+/** Prints a waiting run as `runs get` does. On a terminal it then prompts for each answer and sends it. */
 export const show = Effect.fnUntraced(function* (
   runId: Ids.RunId,
 ): Effect.fn.Return<void, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable, Runs.Runs> {
@@ -51,6 +51,8 @@ export const show = Effect.fnUntraced(function* (
   const run = yield* runs.get(runId)
   if (run.status !== "waiting") return
   yield* Console.log(`\n${RunLines.toText(run, yield* DateTime.now)}`)
-  if (!(yield* isAsked)) return
-  yield* Effect.forEach(RunLines.openOf(run), (interrupt) => askFor(runId, interrupt), { discard: true })
+  if (!(yield* isInteractive)) return
+  yield* Effect.forEach(RunLines.openInterrupts(run), (interrupt) => answer(runId, interrupt), {
+    discard: true,
+  })
 })

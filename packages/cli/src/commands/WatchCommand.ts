@@ -1,5 +1,5 @@
 /**
- * `runlease watch`: a run's events as they come.
+ * `runlease watch`: prints a run's events as they arrive.
  */
 import { Command, Options } from "@effect/cli"
 import { Runs } from "@runlease/core"
@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import * as Flag from "../input/Flag.js"
 import { follow } from "./Follow.js"
 import * as Describe from "../help/Describe.js"
-import { runId } from "../input/RunIdArgument.js"
+import { runId } from "../input/PositionalText.js"
 import * as Settings from "../input/Settings.js"
 
 const after = Flag.whole("after", { minimum: 0, maximum: Number.MAX_SAFE_INTEGER }).pipe(
@@ -20,7 +20,7 @@ export const command = Command.make(
   { connection: Settings.connection, after, json: Settings.json, runId },
   (options) =>
     Runs.Runs.pipe(
-      // A server that was never there is not waited for.
+      // Fails at once when the server is not reachable; `follow` alone would retry for a minute.
       Effect.flatMap((runs) => runs.get(options.runId)),
       Effect.zipRight(follow(options)),
       Settings.withClient(options.connection),

@@ -1,8 +1,15 @@
 /**
- * `runlease worker`: claims runs and works on them.
+ * `runlease worker`: claims runs and executes them.
  */
 import { Command, Options } from "@effect/cli"
-import { type ControlPlane, type Executor, Executors, Worker, type WorkerOptions } from "@runlease/core"
+import {
+  type ControlPlane,
+  type Executor,
+  Executors,
+  Worker,
+  type WorkerEvent,
+  type WorkerOptions,
+} from "@runlease/core"
 import { Clock, Console, Duration, Effect, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { hostname } from "node:os"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
@@ -72,24 +79,24 @@ const withTimeout = (executor: ExecutorLayer, timeout: Option.Option<Duration.Du
       ).pipe(Layer.provide(executor)),
   })
 
-/** The shape of a worker key leaves no room for other characters. */
+/** A worker key of this host and process. Worker keys allow only these characters. */
 const processKey = Effect.sync(() =>
   `${hostname().replaceAll(/[^a-zA-Z0-9_.:-]/g, "-")}:${process.pid}`.slice(-128),
 )
 
-/** Starts a worker, tells what it does until it ends, and drains it when interrupted. */
+/** Starts a worker and prints its events until it fails; drains it when interrupted. */
 const work = (
   workerOptions: WorkerOptions.WorkerOptions,
-  tell: (fields: Parameters<typeof WorkerLines.toJson>[0]) => Effect.Effect<void>,
+  print: (event: WorkerEvent.WorkerEvent) => Effect.Effect<void>,
 ): Effect.Effect<never, Worker.WorkerError, Executor.Executor | ControlPlane.ProjectPorts> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const life = yield* Scope.make()
-      const worker = yield* Scope.extend(Worker.make(workerOptions), life)
-      const telling = yield* Effect.forkScoped(Stream.runForEach(worker.events, tell))
-      // The drain is told too, so the telling ends after it.
+      const workerScope = yield* Scope.make()
+      const worker = yield* Scope.extend(Worker.make(workerOptions), workerScope)
+      const printing = yield* Effect.forkScoped(Stream.runForEach(worker.events, print))
+      // The drain has events too, so the printing fiber ends after it.
       return yield* Effect.onExit(worker.failed, (exit) =>
-        Effect.zipRight(Scope.close(life, exit), Fiber.await(telling)),
+        Effect.zipRight(Scope.close(workerScope, exit), Fiber.await(printing)),
       )
     }),
   )
@@ -107,7 +114,7 @@ export const command = Command.make(
       parsed.json
         ? JSON.stringify({ time: time.toISOString(), ...fields })
         : `${paint("dim", time.toTimeString().slice(0, 8))}  ${text}`
-    const tell = (event: Parameters<typeof WorkerLines.toJson>[0]) =>
+    const print = (event: WorkerEvent.WorkerEvent) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Console.log(lineOf(new Date(now), WorkerLines.toText(event, paint), WorkerLines.toJson(event))),
       )
@@ -119,14 +126,14 @@ export const command = Command.make(
       agentIds: parsed.agent,
       leaseDuration: parsed.lease,
       drainTimeout: parsed.drainTimeout,
-      // The program has its own grace; what ends it needs a moment more.
+      // The program gets `grace` to end; the executor needs a moment more to stop it.
       interruptGrace: Duration.sum(parsed.executor.grace, "2 seconds"),
     }
-    const unlessLiving =
+    const refuseDuplicate =
       Option.isSome(parsed.key) && !parsed.takeOver
         ? TakeOver.refuse(parsed.kind, parsed.key.value)
         : Effect.void
-    return yield* Effect.zipRight(unlessLiving, work(workerOptions, tell)).pipe(
+    return yield* Effect.zipRight(refuseDuplicate, work(workerOptions, print)).pipe(
       Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
       Effect.retry({ while: (error) => error._tag === "WorkerNotFound" }),
       Effect.provide(executor),

@@ -1,5 +1,5 @@
 /**
- * `runlease workers`: who is registered, and the end of their tokens.
+ * `runlease workers`: lists the registered workers, and revokes their tokens.
  */
 import { Args, Command } from "@effect/cli"
 import { Ids, WorkerRegistry, WorkerState } from "@runlease/core"
@@ -9,7 +9,7 @@ import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 import * as WorkerLines from "../output/WorkerLines.js"
-import * as PositionalText from "../input/PositionalText.js"
+import { positionalText } from "../input/PositionalText.js"
 
 const instant = (value: DateTime.Utc | null) => (value === null ? null : DateTime.formatIso(value))
 
@@ -56,7 +56,7 @@ const list = Command.make("list", { connection: Settings.connection, json: Setti
             worker.implementationKind,
             worker.workerKey,
             worker.displayName ?? "",
-            // Padded before it is painted: a table counts what a terminal does not show.
+            // Padded before it is painted, since the table counts the colour codes too.
             paint(colours[state], state.padEnd(8)),
             worker.inFlight === null ? "" : String(worker.inFlight),
             WorkerLines.contact(worker, now),
@@ -77,7 +77,7 @@ const revoke = Command.make(
   {
     connection: Settings.connection,
     json: Settings.json,
-    id: PositionalText.make("worker-id", "The worker's id, as workers list shows it").pipe(
+    id: positionalText("worker-id", "The worker's id, as workers list shows it").pipe(
       Args.withSchema(Ids.WorkerId),
     ),
   },
@@ -91,7 +91,7 @@ const revoke = Command.make(
           ? `Worker ${id} has no valid token`
           : `Revoked the tokens of worker ${id}; its runs go to others when their leases lapse`,
       )
-    }).pipe(ApiClient.speaking(connection)),
+    }).pipe(ApiClient.provideHttpClient(connection)),
 ).pipe(
   Describe.command(
     "Revoke the tokens of a worker, which stops it. To keep it from registering again, revoke its API key too.",

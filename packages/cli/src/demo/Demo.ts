@@ -16,10 +16,10 @@ const concurrency = 3
 const workerNames = ["A", "B"] as const
 const leaseSeconds = 5
 
-/** What works on the runs: a program in awk. */
+/** The agent: a program in awk. */
 export const program = fileURLToPath(new URL("../../assets/outline.awk", import.meta.url))
 
-/** A document that a worker works on, and the headings that have arrived so far. */
+/** A document whose run is in progress, and the headings that have arrived so far. */
 export interface Progress {
   readonly document: Document
   /** The name of the worker that holds its run. */
@@ -27,8 +27,8 @@ export interface Progress {
   readonly headings: ReadonlyArray<string>
 }
 
-/** What the demonstration shows while it goes on. */
-export interface Stage {
+/** Shows the demonstration while it goes on. */
+export interface Display {
   readonly started: (fleet: {
     readonly url: string
     readonly database: string
@@ -37,11 +37,11 @@ export interface Stage {
   readonly progress: (progress: Progress) => Effect.Effect<void>
   readonly takenOver: (progress: Progress) => Effect.Effect<void>
   readonly finished: (progress: Progress, done: number) => Effect.Effect<void>
-  /** The runs that the store says it held. */
+  /** `held`: the documents whose runs the killed worker held, by the store. */
   readonly killed: (worker: Fleet.WorkerProcess, held: ReadonlyArray<Document>) => Effect.Effect<void>
 }
 
-/** Slow enough to be watched and interrupted: the whole work takes some fifteen seconds. */
+/** Seconds for each heading: slow enough to watch and to interrupt, some fifteen seconds in all. */
 const paceOf = (documents: ReadonlyArray<Document>): string => {
   const headings = documents.reduce((sum, document) => sum + document.headings, 0)
   return Math.min(1, (15 * concurrency * workerNames.length) / Math.max(1, headings)).toFixed(3)
@@ -52,7 +52,7 @@ const workerArgs = (documents: ReadonlyArray<Document>) =>
     .split(" ")
     .concat(["--command", "awk", "--", "-f", program])
 
-/** The runs that each worker holds, as the store has it. */
+/** The runs that each worker holds, by the store. */
 const heldRuns = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const { items } = yield* runs.list({ status: "running", limit: 100 })
@@ -60,7 +60,7 @@ const heldRuns = Effect.gen(function* () {
     items.flatMap(({ lease, runId }) => (lease?.owner === worker.workerId ? [runId] : []))
 })
 
-/** Waits until a worker holds runs, and gives the one that holds most. */
+/** Waits until a worker holds runs, and returns the one that holds most. */
 const busiest = (workers: ReadonlyArray<Fleet.WorkerProcess>) =>
   Effect.map(heldRuns, (heldBy) =>
     workers
@@ -72,12 +72,12 @@ const busiest = (workers: ReadonlyArray<Fleet.WorkerProcess>) =>
     Effect.map(({ worker }) => worker),
   )
 
-/** Follows a run to its end, and shows what arrives. */
+/** Follows a run to its end, and shows its headings as they arrive. */
 const followRun = Effect.fnUntraced(function* (
   runId: Ids.RunId,
   document: Document,
   nameOf: (workerId: string | undefined) => string,
-  stage: Stage,
+  display: Display,
 ) {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
@@ -92,14 +92,14 @@ const followRun = Effect.fnUntraced(function* (
       const { worker_id } = event["value"] as { readonly worker_id?: string }
       return Effect.flatMap(
         Ref.updateAndGet(progress, () => ({ document, worker: nameOf(worker_id), headings: [] })),
-        stage.takenOver,
+        display.takenOver,
       )
     }
     if (event.type === "TEXT_MESSAGE_CONTENT") {
       const heading = String(event["delta"]).trim().replace(/^#+ /, "")
       return Effect.flatMap(
         Ref.updateAndGet(progress, (before) => ({ ...before, headings: [...before.headings, heading] })),
-        stage.progress,
+        display.progress,
       )
     }
     return Effect.void
@@ -108,11 +108,12 @@ const followRun = Effect.fnUntraced(function* (
 })
 
 /**
- * Runs everything and reports what the store then holds. The database goes with the processes, unless it is kept.
+ * Runs the whole demonstration, then reports from the store. The database is removed with the processes, unless `keep`
+ * is set.
  */
 export const run = Effect.fn("Demo.run")(function* (
   documents: ReadonlyArray<Document>,
-  stage: Stage,
+  display: Display,
   options: { readonly keep: boolean },
 ) {
   const path = yield* Path.Path
@@ -131,7 +132,7 @@ export const run = Effect.fn("Demo.run")(function* (
   )
   const nameOf = (workerId: string | undefined) =>
     workers.find((worker) => worker.workerId === workerId)?.name ?? "?"
-  yield* stage.started({ url, database, workers })
+  yield* display.started({ url, database, workers })
 
   const work = Effect.gen(function* () {
     const runs = yield* Runs.Runs
@@ -139,40 +140,40 @@ export const run = Effect.fn("Demo.run")(function* (
     const halfWay = yield* Deferred.make<void>()
     const byRun = new Map<string, Document>()
 
-    const workOn = Effect.fnUntraced(function* (document: Document) {
+    const processDocument = Effect.fnUntraced(function* (document: Document) {
       const { run: submitted } = yield* runs.submit({
         agentId: "outliner",
         snapshot: RequestSnapshot.fromText(document.path),
       })
       byRun.set(submitted.runId, document)
-      const progress = yield* followRun(submitted.runId, document, nameOf, stage)
+      const progress = yield* followRun(submitted.runId, document, nameOf, display)
       const count = yield* Ref.updateAndGet(done, (n) => n + 1)
-      yield* stage.finished(progress, count)
+      yield* display.finished(progress, count)
       if (count >= Math.floor(documents.length / 2)) yield* Deferred.succeed(halfWay, undefined)
       return { runId: submitted.runId, document }
     })
 
-    const killing = yield* Effect.fork(
+    const killer = yield* Effect.fork(
       Effect.gen(function* () {
         if (documents.length > 1) yield* Deferred.await(halfWay)
         const worker = yield* busiest(workers)
         const killedAt = yield* Clock.currentTimeMillis
         yield* worker.kill
-        // What it had sent before is committed by the time of the second answer.
+        // Requests that the worker sent before its death are committed by the time of the second answer.
         const held = (yield* Effect.zipRight(heldRuns, heldRuns))(worker)
-        yield* stage.killed(
+        yield* display.killed(
           worker,
           held.flatMap((runId) => byRun.get(runId) ?? []),
         )
         return { at: killedAt, workerId: worker.workerId, held: held.length }
       }),
     )
-    // A run is submitted as soon as a slot is free for it, so its pick-up is the control plane's own time.
-    const expected = yield* Effect.forEach(documents, workOn, {
+    // Each run is submitted when a slot is free for it, so that the pick-up measures the control plane alone.
+    const expected = yield* Effect.forEach(documents, processDocument, {
       concurrency: concurrency * workerNames.length,
     })
-    // Where every run was done before the kill, there was nothing to kill for.
-    const kill = yield* Effect.map(Fiber.interrupt(killing), (exit) =>
+    // The kill did not happen when all runs were done before it.
+    const kill = yield* Effect.map(Fiber.interrupt(killer), (exit) =>
       exit._tag === "Success" ? exit.value : null,
     )
 

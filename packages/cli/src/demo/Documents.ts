@@ -1,12 +1,12 @@
 /**
- * The real documents that the demonstration works on.
+ * The Markdown documents that the demonstration works on.
  */
 import { FileSystem, Path } from "@effect/platform"
 import { Data, Effect } from "effect"
 
 /** A document, and the figures that the agent should find in it. */
 export interface Document {
-  /** Relative to the folder, as people know it. */
+  /** The path relative to the folder, for people. */
   readonly name: string
   readonly path: string
   readonly lines: number
@@ -18,8 +18,8 @@ export class NoDocuments extends Data.TaggedError("NoDocuments")<{ readonly mess
 
 const skipped = new Set(["node_modules", "dist"])
 
-/** More documents than this take longer than a demonstration should. */
-const most = 60
+/** The most documents of a demonstration, so that it stays short. */
+const limit = 60
 
 const figuresOf = (text: string): Pick<Document, "lines" | "headings"> => {
   const lines = text.split("\n")
@@ -34,8 +34,8 @@ const figuresOf = (text: string): Pick<Document, "lines" | "headings"> => {
 }
 
 /**
- * The Markdown documents below a folder, hidden folders and dependencies left out, in order of name, at most
- * `most` of them.
+ * The Markdown documents below a folder, ordered by name, at most `limit` of them. Hidden folders and dependencies are
+ * skipped.
  */
 export const find = Effect.fn("Documents.find")(function* (folder: string) {
   const fs = yield* FileSystem.FileSystem
@@ -68,7 +68,7 @@ export const find = Effect.fn("Documents.find")(function* (folder: string) {
       message: `There is no Markdown document below ${root}; name another folder with --folder`,
     })
   }
-  return yield* Effect.forEach(all.slice(0, most), (name) =>
+  return yield* Effect.forEach(all.slice(0, limit), (name) =>
     Effect.map(
       Effect.mapError(
         fs.readFileString(path.join(root, name)),

@@ -1,8 +1,8 @@
 /**
  * The processes of the demonstration: this same program, started as a server and as workers.
  *
- * Each is under a guard of `@runlease/process`, which ends it when the demonstration ends, by SIGKILL even, and removes
- * the folder of the database once the server is gone.
+ * A guard of `@runlease/process` watches each process. It ends the process when the demonstration ends, even by SIGKILL,
+ * and removes the folder of the database after the server ended.
  */
 import type { Executor } from "@runlease/core"
 import { ProcessGroup } from "@runlease/process"
@@ -13,7 +13,7 @@ export class FleetError extends Data.TaggedError("FleetError")<{ readonly messag
 
 const parse = Schema.decodeOption(Schema.parseJson())
 
-/** The environment of this process without the settings of Runlease, which are for other servers. */
+/** The environment of this process without the settings of Runlease, which name other servers. */
 const inherited = Effect.sync(() =>
   Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
@@ -25,11 +25,11 @@ const inherited = Effect.sync(() =>
 interface Spawn {
   readonly args: ReadonlyArray<string>
   readonly apiKey: Redacted.Redacted
-  /** A folder that is made for the process and removed with it. */
+  /** A folder that is made for the process and removed after it. */
   readonly workDir?: string | undefined
 }
 
-/** Starts this program anew with other arguments, and gives the process and the JSON lines that it writes. */
+/** Starts this program with other arguments. Returns the process and the JSON lines that it writes. */
 const spawn = Effect.fnUntraced(function* (
   options: Spawn,
 ): Effect.fn.Return<
@@ -60,7 +60,7 @@ const spawn = Effect.fnUntraced(function* (
   return { group, lines }
 })
 
-/** The first of the lines that `line` decodes; the others are read and dropped, so that the pipe never fills. */
+/** The first line that `line` decodes. The others are read and dropped, so that the pipe never fills. */
 const first = <A, I>(name: string, lines: Stream.Stream<unknown>, line: Schema.Schema<A, I>) =>
   Effect.gen(function* () {
     const found = yield* Deferred.make<A, FleetError>()
@@ -78,11 +78,11 @@ const first = <A, I>(name: string, lines: Stream.Stream<unknown>, line: Schema.S
     )
   })
 
-/** A control plane on a SQLite file and a free loopback port; gives its URL. */
+/** Starts a control plane on a SQLite file and a free loopback port. Returns its URL. */
 export const startServer = Effect.fn("Fleet.startServer")(function* (options: {
   readonly database: string
   readonly apiKey: Redacted.Redacted
-  /** A folder that goes with the server. */
+  /** A folder to remove after the server. */
   readonly workDir: Option.Option<string>
 }) {
   const { lines } = yield* spawn({
@@ -108,11 +108,11 @@ export interface WorkerProcess {
   readonly name: string
   readonly workerId: string
   readonly pid: number
-  /** Ends it with SIGKILL, without a drain, and waits until it is gone. */
+  /** Sends SIGKILL, so that there is no drain, and waits until the process has ended. */
   readonly kill: Effect.Effect<void>
 }
 
-/** A worker process that works with a program. */
+/** Starts a worker process, and waits until it is registered. */
 export const startWorker = Effect.fn("Fleet.startWorker")(function* (options: {
   readonly name: string
   readonly url: string

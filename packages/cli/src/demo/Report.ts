@@ -1,17 +1,17 @@
 /**
- * What the demonstration shows at its end, computed from the store alone: each run and each event of its log.
+ * The result of the demonstration, computed from the store alone: each run and each event of its log.
  */
 import { ControlEvents, type Page, type Run, RunLog, Runs } from "@runlease/core"
 import { Chunk, Effect, Option, Stream } from "effect"
 import type { Document } from "./Documents.js"
 
-/** A run as it must be found in the store. */
+/** A run that must be in the store. */
 export interface Expected {
   readonly runId: Run.Run["runId"]
   readonly document: Document
 }
 
-/** One finished run, as the store has it. */
+/** One finished run, by the store. */
 export interface RunReport {
   readonly runId: Run.Run["runId"]
   readonly document: Document
@@ -22,7 +22,7 @@ export interface RunReport {
   readonly pickUp: number
   /** When a later attempt took over, in milliseconds since the epoch, with the worker that lost it. */
   readonly takenOver: { readonly at: number; readonly from: string } | null
-  /** What is not as it must be, each a sentence. */
+  /** What is wrong with the run, each a sentence. */
   readonly problems: ReadonlyArray<string>
 }
 
@@ -32,7 +32,7 @@ interface Mark {
 
 const figuresEvent = "document.figures"
 
-/** A run's whole log, which has ended. */
+/** Reads the whole log of a run that has ended. */
 const readLog = (runId: Run.Run["runId"]) =>
   Effect.flatMap(RunLog.RunLog, (log) =>
     Effect.map(Stream.runCollect(log.follow({ runId })), (entries) => Array.from(entries)),
@@ -44,34 +44,34 @@ const problemsOf = (
   entries: ReadonlyArray<RunLog.LogEntry>,
 ): ReadonlyArray<string> => {
   const problems: Array<string> = []
-  const must = (holds: boolean, sentence: string) => {
-    if (!holds) problems.push(`${document.name}: ${sentence}`)
+  const check = (passes: boolean, sentence: string) => {
+    if (!passes) problems.push(`${document.name}: ${sentence}`)
   }
   const lastMark = entries.findLastIndex((entry) => entry.event["name"] === ControlEvents.attemptEventName)
   const finalAttempt = entries.slice(lastMark + 1)
   const figures = finalAttempt.filter((entry) => entry.event["name"] === figuresEvent)
-  const said = figures[0]?.event["value"] as { lines?: unknown; headings?: unknown } | undefined
+  const reported = figures[0]?.event["value"] as { lines?: unknown; headings?: unknown } | undefined
   const headings = finalAttempt.filter((entry) => entry.event.type === "TEXT_MESSAGE_CONTENT")
 
-  must(
+  check(
     run.status === "completed",
     `ended as ${run.status}${run.error === null ? "" : `: ${run.error.message}`}`,
   )
-  must(
+  check(
     entries.every((entry, index) => entry.eventId === index + 1),
     "its log has a gap or an event twice",
   )
-  must(entries.filter(ControlEvents.endsLog).length === 1, "its log does not end exactly once")
-  must(figures.length === 1, `the figures are there ${figures.length} times`)
-  must(
-    said?.lines === document.lines && said?.headings === document.headings,
+  check(entries.filter(ControlEvents.endsLog).length === 1, "its log does not end exactly once")
+  check(figures.length === 1, `the figures are there ${figures.length} times`)
+  check(
+    reported?.lines === document.lines && reported?.headings === document.headings,
     "the figures are not those of the document",
   )
-  must(headings.length === document.headings, "the outline has lost or doubled a heading")
+  check(headings.length === document.headings, "the outline has lost or doubled a heading")
   return problems
 }
 
-/** Looks one run up in the store. */
+/** Reports on one run from the store. */
 export const ofRun = Effect.fn("Report.ofRun")(function* ({ document, runId }: Expected) {
   const runs = yield* Runs.Runs
   const run = yield* runs.get(runId)
@@ -95,21 +95,21 @@ export const ofRun = Effect.fn("Report.ofRun")(function* ({ document, runId }: E
   return report
 })
 
-/** The value below which the share `q` of the values lies. */
+/** The quantile `q` of the values, `q` between 0 and 1. */
 const quantile = (values: ReadonlyArray<number>, q: number): number => {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
 }
 
-/** A page as a stream takes it: its items, and where the next begins. */
+/** A page in the form that `Stream.paginateChunkEffect` takes: its items, and where the next page begins. */
 export const nextPage = <A>({ items, next }: Page.Page<A>) =>
   [Chunk.unsafeFromArray(items), Option.fromNullable(next)] as const
 
-/** The figures of all runs together. `stored` is how many runs the store holds in all. */
+/** Sums up all runs. `stored` is the number of runs in the store. */
 export const summary = (found: {
   readonly reports: ReadonlyArray<RunReport>
   readonly stored: number
-  /** The kill of a worker, and how many runs it held then; null where there was none. */
+  /** The kill of a worker, and how many runs it held then; null without a kill. */
   readonly kill: { readonly at: number; readonly workerId: string; readonly held: number } | null
 }) => {
   const { kill, reports, stored } = found

@@ -1,9 +1,9 @@
 /**
- * What the demonstration prints: a line for each run, which grows on a terminal while the run goes on.
+ * Prints the demonstration: a line for each run, which grows on a terminal while the run goes on.
  */
 import { Effect } from "effect"
 import type { Paint } from "../output/Output.js"
-import type { Progress, Stage } from "./Demo.js"
+import type { Display, Progress } from "./Demo.js"
 import type { Document } from "./Documents.js"
 
 export interface Options {
@@ -14,20 +14,20 @@ export interface Options {
   readonly write: (text: string) => Effect.Effect<void>
 }
 
-/** How wide a line is where there is no terminal. */
+/** The width of a line when stdout is not a terminal. */
 const pipedColumns = 110
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
-/** The headings in `width` columns: as many of the last as fit while they arrive, of the first once all are there. */
+/** The headings within `width` columns: the first or the last ones, as many as fit. */
 const outline = (headings: ReadonlyArray<string>, width: number, from: "first" | "last"): string => {
   const text = headings.join(" › ")
   if (text.length <= width) return text
   return from === "first" ? `${text.slice(0, width - 1)}…` : `…${text.slice(text.length - width + 1)}`
 }
 
-/** A stage that prints. On a terminal the runs that go on are the last lines, written anew with each heading. */
-export const make = ({ columns, documents, paint, write }: Options): Stage => {
+/** A display that prints. On a terminal the runs in progress are the last lines, which each heading rewrites. */
+export const make = ({ columns, documents, paint, write }: Options): Display => {
   const width = Math.max(40, (columns ?? pipedColumns) - 1)
   const nameWidth = Math.min(34, Math.max(...documents.map(({ name }) => name.length)))
   const active = new Map<Document, Progress>()
@@ -37,13 +37,13 @@ export const make = ({ columns, documents, paint, write }: Options): Stage => {
     (document.name.length > nameWidth ? `…${document.name.slice(1 - nameWidth)}` : document.name).padEnd(
       nameWidth,
     )
-  const goingOn = ({ document, headings, worker }: Progress) =>
+  const progressLine = ({ document, headings, worker }: Progress) =>
     `  ${worker}  ${name(document)}  ${paint("cyan", outline(headings, width - nameWidth - 7, "last"))}`
 
-  /** Puts lines above those of the runs that go on. */
+  /** Prints lines above those of the runs in progress. */
   const show = (...lines: ReadonlyArray<string>) =>
     Effect.suspend(() => {
-      const below = columns === undefined ? [] : Array.from(active.values(), goingOn)
+      const below = columns === undefined ? [] : Array.from(active.values(), progressLine)
       const up = live === 0 ? "" : `\u001B[${live}A\u001B[0J`
       live = below.length
       return write(up + [...lines, ...below].map((line) => `${line}\n`).join(""))
@@ -90,8 +90,8 @@ export const make = ({ columns, documents, paint, write }: Options): Stage => {
   }
 }
 
-/** A stage on which nothing is shown. */
-export const silent: Stage = {
+/** A display that prints nothing. */
+export const silent: Display = {
   started: () => Effect.void,
   progress: () => Effect.void,
   takenOver: () => Effect.void,

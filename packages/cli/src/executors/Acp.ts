@@ -35,11 +35,11 @@ const options = Describe.grouped("A coding agent", {
   ),
 })
 
-/** Where conversations have their working folders, which are kept, unless --work-root says. */
+/** Where conversations have their working folders, which stay, when `--work-root` is absent. */
 const defaultWorkRoot = ".runlease/work"
 
 /** `--acp "opencode acp"` */
-export const way = ExecutorFlag.make({
+export const flag = ExecutorFlag.make({
   flag: "--acp",
   example: '"opencode acp"',
   options,

@@ -22,7 +22,7 @@ const options = Describe.grouped("A remote agent", {
 const authorization = Config.option(Config.redacted("RUNLEASE_AG_UI_AUTHORIZATION"))
 
 /** `--ag-ui URL` */
-export const way = ExecutorFlag.make({
+export const flag = ExecutorFlag.make({
   flag: "--ag-ui",
   example: "https://agents.example.com/{agent_id}",
   options,

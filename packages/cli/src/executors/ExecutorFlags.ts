@@ -1,5 +1,5 @@
 /**
- * The one way of working on runs that the flags choose.
+ * All kinds of executors, and the one that the flags select.
  */
 import { Args, type Command, Options } from "@effect/cli"
 import { Duration, Effect, HashMap, Option } from "effect"
@@ -13,7 +13,7 @@ import * as Module from "./Module.js"
 import * as Program from "./Program.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
 
-/** For the processes that a worker starts, whichever way starts them. */
+/** Flags for the processes that a worker starts, shared by `--command` and `--acp`. */
 const processes = Describe.grouped("The process of a program or a coding agent", {
   env: Options.keyValueMap("env").pipe(
     Options.withDescription("A variable for it, repeatable"),
@@ -29,12 +29,13 @@ const processes = Describe.grouped("The process of a program or a coding agent",
   ),
 })
 
+/** The flags of every kind of executor. */
 export const options = {
-  program: Program.way.options,
-  module: Module.way.options,
-  model: Model.way.options,
-  acp: Acp.way.options,
-  agUi: AgUi.way.options,
+  program: Program.flag.options,
+  module: Module.flag.options,
+  model: Model.flag.options,
+  acp: Acp.flag.options,
+  agUi: AgUi.flag.options,
   processes,
   grace: Flag.duration("grace", { minimum: 0, maximum: "1 hours" }).pipe(
     Options.withDescription("The time between TERM and KILL when it is interrupted"),
@@ -43,6 +44,7 @@ export const options = {
   ),
 }
 
+/** The arguments after `--`, for the program. */
 export const args = Args.text({ name: "argument" }).pipe(
   Args.withDescription("Arguments of the program, after --"),
   Args.repeated,
@@ -50,12 +52,12 @@ export const args = Args.text({ name: "argument" }).pipe(
 
 type Parsed = Command.Command.ParseConfig<typeof options>
 
-const list = new Intl.ListFormat("en", { type: "conjunction" })
-const choices = new Intl.ListFormat("en", { type: "disjunction" })
+const conjunction = new Intl.ListFormat("en", { type: "conjunction" })
+const disjunction = new Intl.ListFormat("en", { type: "disjunction" })
 
 /**
- * The executor that the flags describe; `rest` are the arguments after `--`. Exactly one way is chosen, and no flag is
- * given that says nothing of it.
+ * The executor that the flags describe; `rest` are the arguments after `--`. Fails unless exactly one kind is selected, or
+ * when a flag of another kind is given.
  */
 export const executorOf = (
   parsed: Parsed,
@@ -73,44 +75,48 @@ export const executorOf = (
     grace: parsed.grace,
   }
   const candidates = [
-    Program.way.read(parsed.program, shared),
-    Module.way.read(parsed.module, shared),
-    Model.way.read(parsed.model, shared),
-    Acp.way.read(parsed.acp, shared),
-    AgUi.way.read(parsed.agUi, shared),
+    Program.flag.read(parsed.program, shared),
+    Module.flag.read(parsed.module, shared),
+    Model.flag.read(parsed.model, shared),
+    Acp.flag.read(parsed.acp, shared),
+    AgUi.flag.read(parsed.agUi, shared),
   ]
-  const chosen = candidates.filter(({ executor }) => Option.isSome(executor))
-  const [first] = chosen
+  const selected = candidates.filter(({ executor }) => Option.isSome(executor))
+  const [first] = selected
   if (first === undefined || Option.isNone(first.executor)) {
     const stray = candidates.find(({ given }) => given.length > 0)
-    const ways = choices.format(candidates.map(({ example, flag }) => `${flag} ${example}`))
+    const examples = disjunction.format(candidates.map(({ example, flag }) => `${flag} ${example}`))
     return Effect.fail(
       stray === undefined
-        ? usage("Nothing says how to work on a run", `Give ${ways}; see runlease worker --help.`)
+        ? usage("Nothing says how to work on a run", `Give ${examples}; see runlease worker --help.`)
         : usage(
-            `${list.format(stray.given)} goes with ${stray.flag}, which is not given`,
+            `${conjunction.format(stray.given)} goes with ${stray.flag}, which is not given`,
             `Give ${stray.flag} ${stray.example} as well.`,
           ),
     )
   }
-  if (chosen.length > 1) {
-    const flags = list.format(chosen.map(({ flag }) => flag))
+  if (selected.length > 1) {
+    const flags = conjunction.format(selected.map(({ flag }) => flag))
     return Effect.fail(usage(`${flags} exclude each other`, "A worker works in one way; start one for each."))
   }
   const other = candidates.find((candidate) => candidate !== first && candidate.given.length > 0)
   if (other !== undefined) {
-    return Effect.fail(usage(`${list.format(other.given)} goes with ${other.flag}, not with ${first.flag}`))
+    return Effect.fail(
+      usage(`${conjunction.format(other.given)} goes with ${other.flag}, not with ${first.flag}`),
+    )
   }
-  const ofProcesses = [
+  const processArguments = [
     ...ExecutorFlag.given(parsed.processes),
     ...(rest.length > 0 ? [JSON.stringify(rest[0])] : []),
   ]
-  if (!first.startsProcesses && ofProcesses.length > 0) {
-    const flags = choices.format(
+  if (!first.startsProcesses && processArguments.length > 0) {
+    const flags = disjunction.format(
       candidates.filter(({ startsProcesses }) => startsProcesses).map(({ flag }) => flag),
     )
     return Effect.fail(
-      usage(`${list.format(ofProcesses)} is for the process that ${flags} starts; ${first.flag} starts none`),
+      usage(
+        `${conjunction.format(processArguments)} is for the process that ${flags} starts; ${first.flag} starts none`,
+      ),
     )
   }
   return first.executor.value

@@ -22,7 +22,7 @@ const options = Describe.grouped("A language model", {
   system: Options.text("system").pipe(Options.withDescription("The system prompt"), Options.optional),
 })
 
-/** Loaded only for a worker that asks a model, since the providers' modules are large. */
+/** Loaded only for a worker that uses a model, since the providers' modules are large. */
 const modules = Effect.promise(() => import("@runlease/executor-ai"))
 
 const hint =
@@ -30,7 +30,7 @@ const hint =
   "--model openai-chat:llama3 --model-base-url http://127.0.0.1:11434/v1"
 
 /** `--model openai:gpt-4o` */
-export const way = ExecutorFlag.make({
+export const flag = ExecutorFlag.make({
   flag: "--model",
   example: "openai:gpt-4o",
   options,

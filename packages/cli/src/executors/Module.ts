@@ -16,7 +16,7 @@ const hint =
   "Its default export is an executor: a function of the claimed run that gives a string, a Promise, an async generator, an " +
   "Effect or a Stream, or a Layer of Executor."
 
-/** TypeScript is an ES module here, in a folder without a package.json too, where Node would take it for CommonJS. */
+/** Loads TypeScript as ES modules even in a folder without a package.json, where Node assumes CommonJS. */
 const typescriptIsModule = `data:text/javascript,${encodeURIComponent(`
 export const resolve = async (specifier, context, next) => {
   const found = await next(specifier, context)
@@ -24,15 +24,15 @@ export const resolve = async (specifier, context, next) => {
   return isScript ? { ...found, format: "module" } : found
 }`)}`
 
-type Given = Executors.Source<unknown, ControlPlane.ProjectPorts>
+type ModuleOutput = Executors.Source<unknown, ControlPlane.ProjectPorts>
 
-const isSource = (given: unknown): given is Given =>
+const isSource = (given: unknown): given is ModuleOutput =>
   Effect.isEffect(given) ||
   Predicate.hasProperty(given, Stream.StreamTypeId) ||
   Predicate.hasProperty(given, Symbol.asyncIterator)
 
-/** Whatever a plain function may give, as what an executor is made from. */
-const settle = (given: unknown): Given => {
+/** Converts what a plain function returns, which may be a Promise, to a source of an executor's output. */
+const sourceOf = (given: unknown): ModuleOutput => {
   if (isSource(given)) return given
   return Predicate.isPromise(given)
     ? Effect.tryPromise({ try: () => given as Promise<Executors.Output>, catch: (error) => error })
@@ -62,7 +62,7 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
     const exported = Predicate.hasProperty(module, "default") ? module.default : undefined
     if (Layer.isLayer(exported)) return exported as Layer.Layer<Executor.Executor>
     if (Predicate.isFunction(exported)) {
-      return Executors.layer((run: Run.ClaimedRun) => settle(exported(run)))
+      return Executors.layer((run: Run.ClaimedRun) => sourceOf(exported(run)))
     }
     return yield* new CommandFailure({
       message: `The module ${path} exports no executor as its default`,
@@ -79,7 +79,7 @@ const options = Describe.grouped("A module", {
 })
 
 /** `--module ./my-worker.ts` */
-export const way = ExecutorFlag.make({
+export const flag = ExecutorFlag.make({
   flag: "--module",
   example: "./my-worker.ts",
   options,

@@ -1,5 +1,5 @@
 /**
- * A program for each run.
+ * A program that is started for each run.
  */
 import { Options } from "@effect/cli"
 import { CommandExecutor } from "@runlease/executor-command"
@@ -28,7 +28,7 @@ const options = Describe.grouped("A program for each run", {
 })
 
 /** `--command PROGRAM` */
-export const way = ExecutorFlag.make({
+export const flag = ExecutorFlag.make({
   flag: "--command",
   example: "PROGRAM",
   options,

@@ -1,5 +1,5 @@
 /**
- * The program of a worker, looked up before the worker claims a run.
+ * Finds the program of a worker before the worker claims a run.
  */
 import { ProgramPath } from "@runlease/process"
 import { Config, Effect } from "effect"
@@ -18,7 +18,7 @@ const hintOf = (flag: string, { command, reason }: ProgramPath.ProgramUnusable):
     : "PATH has no such program. Install it, check its spelling, or give its path, such as ./agent.sh."
 }
 
-/** Fails, with what to do, where the program that `flag` names cannot be started. */
+/** Fails with a hint when the program that `flag` names cannot be started. */
 export const check = Effect.fnUntraced(function* (flag: string, command: string, { env }: Processes) {
   const path = env["PATH"] ?? (yield* Effect.orElseSucceed(Config.string("PATH"), () => undefined))
   yield* Effect.mapError(

@@ -1,13 +1,13 @@
 /**
- * A command line, checked against what its command takes before `@effect/cli` parses it. The parser hands an unknown
- * flag, and all that follows it, to the arguments of the command, which are the arguments of a worker's program.
+ * Checks a command line against the flags of its command before `@effect/cli` parses it. The parser would take an unknown
+ * flag, and all that follows it, as arguments of the command, which `runlease worker` passes to its program.
  */
 import { Either, LogLevel } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 import type { CommandTree, Flag } from "./CommandTree.js"
 import { didYouMean } from "./Suggestion.js"
 
-/** The flags that every command has, with the values that they take; none for a switch. */
+/** The flags that every command has, with their allowed values; none for a switch. */
 const builtIns: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["--help", []],
   ["-h", []],
@@ -22,11 +22,11 @@ export interface CommandLine {
   /** The command that the line names, from the outermost one. */
   readonly path: ReadonlyArray<CommandTree>
   readonly args: ReadonlyArray<string>
-  /** What is wanted instead of the command's work. */
-  readonly asks: "help" | "version" | undefined
+  /** The built-in flag that replaces the command's work. */
+  readonly builtIn: "help" | "version" | undefined
 }
 
-/** Text such as `-5` or `- a list` is an argument. */
+/** Whether an argument is a flag. Text such as `-5` or `- a list` is not. */
 const looksLikeFlag = (arg: string): boolean => arg.startsWith("--") || /^-[A-Za-z]/.test(arg)
 
 const namesOf = (flag: Flag): ReadonlyArray<string> => [flag.name, ...flag.aliases]
@@ -48,8 +48,8 @@ const unknownFlag = (path: ReadonlyArray<CommandTree>, name: string): CommandFai
 }
 
 /**
- * The command that `args` name and its arguments in order. Fails for what looks like a flag before `--` and is none of
- * the command's, and for a command that does not exist.
+ * The command that `args` name, with its arguments in order. Fails for an unknown flag before `--`, and for a command
+ * that does not exist.
  */
 export const read = (
   root: CommandTree,
@@ -58,7 +58,7 @@ export const read = (
   const end = args.indexOf("--")
   const [before, after] = end < 0 ? [args, []] : [args.slice(0, end), args.slice(end + 1)]
   const path = [root]
-  const ofEveryCommand: Array<string> = []
+  const builtInArgs: Array<string> = []
   const flags: Array<string> = []
   const positional: Array<string> = []
   for (let index = 0; index < before.length; index++) {
@@ -81,12 +81,12 @@ export const read = (
     const flag = command.flags.find((one) => namesOf(one).includes(name))
     const choices = builtIns.get(name)
     if (flag === undefined && choices === undefined) return Either.left(unknownFlag(path, written))
-    const into = flag === undefined ? ofEveryCommand : flags
+    const into = flag === undefined ? builtInArgs : flags
     if (flag === undefined ? choices?.length === 0 : flag.value === undefined) {
       into.push(arg)
       continue
     }
-    // A value may begin with a dash: the flag takes what follows it.
+    // A value may begin with a dash: the flag always takes the next argument.
     const value = equals < 0 ? before[++index] : arg.slice(equals + 1)
     if (value === undefined) return Either.left(usage(`${name} needs a value`, helpOf(path)))
     if (flag === undefined && !choices!.includes(value.toLowerCase())) {
@@ -95,13 +95,13 @@ export const read = (
     into.push(name, value)
   }
   const last = [...positional, ...after]
-  const asksForHelp = ofEveryCommand.some((flag) => flag === "--help" || flag === "-h")
+  const wantsHelp = builtInArgs.some((flag) => flag === "--help" || flag === "-h")
   return Either.right({
     path,
-    asks: asksForHelp ? "help" : ofEveryCommand.includes("--version") ? "version" : undefined,
+    builtIn: wantsHelp ? "help" : builtInArgs.includes("--version") ? "version" : undefined,
     args: [
       ...path.slice(1).map(({ name }) => name),
-      ...ofEveryCommand,
+      ...builtInArgs,
       ...flags,
       ...(last.length > 0 ? ["--", ...last] : []),
     ],

@@ -1,6 +1,6 @@
 /**
- * What `@effect/cli` knows of a command, as plain values: its flags, arguments and subcommands. The library shows its
- * tree only as finished help, so this module reads the nodes themselves; its version is pinned exactly.
+ * A command of `@effect/cli` as plain values: its flags, arguments and subcommands. The library exposes its tree only as
+ * finished help, so this module reads the internal nodes; the library's version is pinned exactly.
  */
 import type { Command, HelpDoc } from "@effect/cli"
 import * as Doc from "@effect/cli/HelpDoc"
@@ -9,20 +9,20 @@ import { Option } from "effect"
 
 /** A flag of a command. */
 export interface Flag {
-  /** With its dashes. */
+  /** The name, with its dashes. */
   readonly name: string
   /** Its other names, with their dashes. */
   readonly aliases: ReadonlyArray<string>
-  /** What its value is, such as `TEXT`; undefined for a switch. */
+  /** The form of its value, such as `TEXT`; undefined for a switch. */
   readonly value: string | undefined
   readonly description: string
-  /** None where it has no default. */
+  /** The default; none when the flag has no default. */
   readonly fallback: Option.Option<unknown>
   /** The settings that it falls back to. */
   readonly settings: ReadonlyArray<string>
   readonly required: boolean
   readonly repeatable: boolean
-  /** The heading that it goes under, where `Describe.inGroup` names one. */
+  /** The heading of its section of the help, from `Describe.inGroup`. */
   readonly group: string | undefined
 }
 
@@ -34,7 +34,7 @@ export interface Argument {
   readonly repeatable: boolean
 }
 
-/** A command, with those below it. */
+/** A command with its subcommands. */
 export interface CommandTree {
   readonly name: string
   readonly description: HelpDoc.HelpDoc
@@ -63,7 +63,7 @@ type PrimitiveNode =
   | { readonly _tag: "Choice"; readonly alternatives: ReadonlyArray<readonly [string, unknown]> }
   | { readonly _tag: "Bool" | "Text" | "Redacted" | "Integer" | "Float" | "Path" }
 
-/** A `Config`, of which only the names matter. */
+/** A `Config` node; only its names matter here. */
 interface ConfigNode {
   readonly _tag: string
   readonly name?: string
@@ -120,7 +120,7 @@ const settingsOf = (node: ConfigNode | undefined): ReadonlyArray<string> => {
   if (node === undefined) return []
   if (node._tag === "Nested") return node.name === undefined ? [] : [node.name]
   const names = [node.config, node.original, node.first, node.left, node.right].flatMap(settingsOf)
-  // Beside the value of a setting of a file stands where it comes from, which is none of the user's settings.
+  // A name with a space is the source of a file's setting (`Flag.sourceOf`), not a setting of the user.
   return names.filter((name) => !name.includes(" "))
 }
 

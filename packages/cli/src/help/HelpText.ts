@@ -10,7 +10,7 @@ import { exitCodeHelp } from "./Overview.js"
 
 const width = 100
 
-/** A paragraph in lines of at most `width`. */
+/** Breaks a paragraph into lines of at most `width` characters. */
 const wrap = (text: string): string => {
   const lines = [""]
   for (const word of text.split(" ")) {
@@ -21,7 +21,7 @@ const wrap = (text: string): string => {
   return lines.join("\n")
 }
 
-/** What `Describe.command` puts together. */
+/** Takes apart what `Describe.command` builds: the summary and the examples. */
 const partsOf = (
   doc: HelpDoc.HelpDoc,
 ): { readonly summary: string; readonly examples: ReadonlyArray<string> } => {
@@ -37,7 +37,7 @@ const partsOf = (
   }
 }
 
-/** Lines of two columns. */
+/** Formats rows as lines of two columns. */
 const columns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
   const first = Math.min(30, Math.max(...rows.map(([left]) => left.length)))
   return rows.map(([left, right]) => `  ${left.padEnd(first)}  ${right}`.trimEnd())
@@ -52,7 +52,7 @@ const defaultOf = ({ fallback }: Flag): ReadonlyArray<string> =>
     },
   })
 
-/** Many choices stand in the description instead. */
+/** The most characters of a list of choices beside its flag; a longer list goes into the description. */
 const maxChoices = 22
 
 const flagRow = (flag: Flag): readonly [string, string] => {
@@ -72,7 +72,7 @@ const usageOf = (arg: Argument): string => {
   return arg.required ? name : `[${name}]`
 }
 
-/** The flags under their headings; those without one come first. */
+/** The flags grouped by heading; those without one come first. */
 const groupsOf = (flags: ReadonlyArray<Flag>): ReadonlyArray<readonly [string, ReadonlyArray<Flag>]> => {
   const groups = new Map<string, Array<Flag>>([["Flags", []]])
   for (const flag of flags) {

@@ -1,9 +1,9 @@
 /**
- * What the command answers about itself as a whole. It needs nothing else, so that the answer takes no longer than Node
- * takes to start.
+ * The version and the general help. This module imports nothing, so that the answer takes no longer than Node takes to
+ * start.
  */
 
-/** The version of the package, which its test compares. */
+/** The version of the package; a test compares it with package.json. */
 export const version = "0.1.0"
 
 /** Printed below the help of every command. */
@@ -31,7 +31,7 @@ in this folder, or the file that --config FILE names. --log-level debug tells mo
 ${exitCodeHelp}
 `
 
-/** The answer to arguments that ask for the version or for help on no command; undefined for all others. */
+/** The answer to arguments that request the version or the general help; undefined for all others. */
 export const answer = (args: ReadonlyArray<string>): string | undefined => {
   const [first, ...others] = args
   if (first === undefined) return overview

@@ -1,10 +1,10 @@
 /**
- * The name that a mistyped one is likely to be.
+ * Suggests the name that a mistyped one is likely to be.
  */
 import { levensteinDistance } from "@effect/cli/AutoCorrect"
 import { defaultConfig } from "@effect/cli/CliConfig"
 
-/** The nearest of the names, or undefined where none is near. */
+/** The nearest of the names, or undefined when none is near. */
 const nearest = (name: string, names: Iterable<string>): string | undefined => {
   let best: string | undefined
   let least = Math.floor(name.length / 3) + 1
@@ -18,7 +18,7 @@ const nearest = (name: string, names: Iterable<string>): string | undefined => {
   return best
 }
 
-/** `. Did you mean X?`, or nothing. */
+/** `. Did you mean X?`, or the empty text. */
 export const didYouMean = (name: string, names: Iterable<string>): string => {
   const candidate = nearest(name, names)
   return candidate === undefined ? "" : `. Did you mean ${candidate}?`

@@ -1,5 +1,5 @@
 /**
- * The whole API, for the commands that need more of it than the ports of a project.
+ * A client of the whole API, for commands that need more than the ports of a project.
  */
 import { HttpApiClient, HttpClient, HttpClientError, HttpClientRequest } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import type { CommandFailure } from "../output/ExitCode.js"
 import * as Settings from "./Settings.js"
 
-/** The whole API, spoken with the key of the connection. */
+/** A client that sends the key of the connection. Fails when the connection has no key. */
 export const make = (
   connection: Settings.Connection,
 ): Effect.Effect<Api.Client, CommandFailure, HttpClient.HttpClient> =>
@@ -19,8 +19,8 @@ export const make = (
     }),
   )
 
-/** Gives an effect what it needs to speak, and says where nobody answers. */
-export const speaking =
+/** Provides the HTTP client. An unreachable server becomes a `CommandFailure` that names its URL. */
+export const provideHttpClient =
   (connection: Settings.Connection) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     effect.pipe(

@@ -8,9 +8,9 @@ const setting = "RUNLEASE_CORS_ORIGIN"
 
 const origin = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,]+$/i
 
-const allowed = (text: string): boolean => text === "*" || text === "null" || origin.test(text)
+const isAllowed = (text: string): boolean => text === "*" || text === "null" || origin.test(text)
 
-/** The origins of a flag, which may come several times or with commas; else of the setting. */
+/** The origins of the flag, which may be repeated or contain commas; else those of the setting. */
 export const option: Options.Options<ReadonlyArray<string>> = Options.text("cors-origin").pipe(
   Options.withDescription(
     `An origin whose pages may call the API, or *; repeatable, or with commas (${setting})`,
@@ -18,12 +18,12 @@ export const option: Options.Options<ReadonlyArray<string>> = Options.text("cors
   Options.repeated,
   Options.mapEffect((flags) =>
     Effect.gen(function* () {
-      const given =
+      const texts =
         flags.length > 0
           ? flags
           : [yield* Effect.orElseSucceed(Config.withDefault(Config.string(setting), ""), () => "")]
-      const origins = given.flatMap((text) => text.split(",")).map((text) => text.trim())
-      const wrong = origins.find((text) => text !== "" && !allowed(text))
+      const origins = texts.flatMap((text) => text.split(",")).map((text) => text.trim())
+      const wrong = origins.find((text) => text !== "" && !isAllowed(text))
       if (wrong !== undefined) {
         return yield* Effect.fail(
           ValidationError.invalidValue(

@@ -1,5 +1,5 @@
 /**
- * The flag that names where runs are kept.
+ * `--database`: the database that stores the runs.
  */
 import { Options } from "@effect/cli"
 import { Config, Effect, Redacted } from "effect"
@@ -8,7 +8,7 @@ import { type CommandFailure, usage } from "../output/ExitCode.js"
 export interface Sqlite {
   readonly _tag: "Sqlite"
   readonly filename: string
-  /** How to name it without what is secret in it. */
+  /** Its name for messages, without secrets. */
   readonly shown: string
 }
 
@@ -24,7 +24,7 @@ export const option = Options.text("database").pipe(
   Options.withDefault("sqlite:.runlease/runlease.sqlite"),
 )
 
-const unknown = (setting: string): CommandFailure =>
+const unsupported = (setting: string): CommandFailure =>
   usage(
     `The database ${JSON.stringify(setting.replace(/:.*/s, ":…"))} is not one that this version keeps runs in`,
     "Name a file as sqlite:PATH, such as sqlite:.runlease/runlease.sqlite, or a PostgreSQL database as postgres://USER@HOST/NAME.",
@@ -40,13 +40,13 @@ const postgres = (setting: string): Effect.Effect<Postgres, CommandFailure> =>
           shown: `postgres://${host}${pathname}`,
         } as const
       })
-    : Effect.fail(unknown(setting))
+    : Effect.fail(unsupported(setting))
 
-/** The database that a setting names. */
+/** The database that a setting names. Fails for any other scheme than `sqlite:` and `postgres:`. */
 export const parse = (setting: string): Effect.Effect<Sqlite | Postgres, CommandFailure> => {
   if (/^postgres(ql)?:\/\//.test(setting)) return postgres(setting)
   const filename = setting.startsWith("sqlite:") ? setting.slice("sqlite:".length) : ""
   return filename === ""
-    ? Effect.fail(unknown(setting))
+    ? Effect.fail(unsupported(setting))
     : Effect.succeed({ _tag: "Sqlite", filename, shown: setting })
 }

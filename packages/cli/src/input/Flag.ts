@@ -1,6 +1,6 @@
 /**
- * Flags whose values have a form: a number or a duration within bounds, a URL. What is wrong with a value is said in
- * one line that names the flag, or the setting it came from, and what is allowed.
+ * Flags with checked values: a number or a duration within bounds, a URL. The error of a wrong value is one line that
+ * names the flag, or the setting that the value comes from, and what is allowed.
  */
 import { HelpDoc, Options, ValidationError } from "@effect/cli"
 import { Config, Duration, Effect, Option } from "effect"
@@ -12,28 +12,28 @@ interface Bounds<A> {
   readonly setting?: string
 }
 
-/** Where a setting's source is kept beside its value, for those that do not come from the environment. */
+/** The key that holds the source of a setting, for settings that do not come from the environment. */
 export const sourceOf = (setting: string): string => `${setting} source`
 
-/** A value as it was given, and how to call the place. */
-interface Given {
+/** The text of a value, and the name of its flag or setting for messages. */
+interface SourceText {
   readonly label: string
   readonly text: string
 }
 
-/** A flag, or the setting that it falls back to, whose text `parse` understands. */
-const formed = <A>(
+/** A flag whose text `parse` accepts; it falls back to `setting`. */
+const checked = <A>(
   name: string,
   value: string,
   setting: string | undefined,
   allowed: string,
   parse: (text: string) => Option.Option<A>,
 ): Options.Options<A> => {
-  const flag = Options.map(Options.withPseudoName(Options.text(name), value), (text): Given => ({
+  const flag = Options.map(Options.withPseudoName(Options.text(name), value), (text): SourceText => ({
     label: `--${name}`,
     text,
   }))
-  const given =
+  const source =
     setting === undefined
       ? flag
       : Options.withFallbackConfig(
@@ -43,7 +43,7 @@ const formed = <A>(
             text: Config.string(setting),
           }),
         )
-  return Options.mapEffect(given, ({ label, text }) =>
+  return Options.mapEffect(source, ({ label, text }) =>
     Option.match(parse(text), {
       onNone: () =>
         Effect.fail(
@@ -54,10 +54,10 @@ const formed = <A>(
   )
 }
 
-/** A whole number. */
+/** A flag for a whole number within bounds, both included. */
 export const whole = (name: string, bounds: Bounds<number>): Options.Options<number> => {
   const { maximum, minimum, setting } = bounds
-  return formed(name, "N", setting, `a whole number, ${minimum} to ${maximum}`, (text) => {
+  return checked(name, "N", setting, `a whole number, ${minimum} to ${maximum}`, (text) => {
     const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN
     return value >= minimum && value <= maximum ? Option.some(value) : Option.none()
   })
@@ -87,11 +87,11 @@ const longUnits = [
   ["millisecond", 1],
 ] as const
 
-/** The longest unit that divides every one of the amounts. */
+/** The longest unit that divides all amounts. */
 const unitOf = (amounts: ReadonlyArray<number>) =>
   longUnits.find(([, millis]) => amounts.every((amount) => amount % millis === 0)) ?? longUnits[4]
 
-/** `5 to 300 seconds`: both ends in one unit where that reads well; else each in its own, as `1m to 365d`. */
+/** Both bounds in one unit where that reads well, as `5 to 300 seconds`; else each in its own, as `1m to 365d`. */
 const rangeOf = (from: Duration.DurationInput, to: Duration.DurationInput): string => {
   const [minimum, maximum] = [Duration.toMillis(from), Duration.toMillis(to)]
   const [unit, size] = unitOf([minimum, maximum])
@@ -100,26 +100,26 @@ const rangeOf = (from: Duration.DurationInput, to: Duration.DurationInput): stri
     : `${Duration.format(minimum)} to ${Duration.format(maximum)}`
 }
 
-/** How to write durations of such a length. */
+/** Examples of how to write durations up to `maximum`. */
 const formOf = (maximum: Duration.DurationInput): string => {
   if (Duration.lessThanOrEqualTo(maximum, "1 hour")) return "as 30s or 5m"
   return "as 500ms, 30s, 5m, 1h or 30d"
 }
 
-/** A duration: `90`, which is seconds, `500ms`, `30s`, `5m`, `1h`, `30d`. */
+/** A flag for a duration within bounds: `500ms`, `30s`, `5m`, `1h`, `30d`; a plain number is seconds. */
 export const duration = (
   name: string,
   bounds: Bounds<Duration.DurationInput>,
 ): Options.Options<Duration.Duration> => {
   const { maximum, minimum, setting } = bounds
   const allowed = `${rangeOf(minimum, maximum)}, written ${formOf(maximum)}`
-  return formed(name, "TIME", setting, allowed, (text) =>
+  return checked(name, "TIME", setting, allowed, (text) =>
     Option.filter(parseDuration(text), Duration.between({ minimum, maximum })),
   )
 }
 
-/** The URL of an HTTP server. */
+/** A flag for the URL of an HTTP server. */
 export const httpUrl = (name: string, setting?: string): Options.Options<string> =>
-  formed(name, "URL", setting, "a URL that begins with http:// or https://", (text) =>
+  checked(name, "URL", setting, "a URL that begins with http:// or https://", (text) =>
     /^https?:\/\/[^/]/.test(text) && URL.canParse(text) ? Option.some(text) : Option.none(),
   )

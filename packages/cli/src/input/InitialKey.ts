@@ -1,12 +1,12 @@
 /**
- * The API key that a server has before it serves.
+ * The API key that a server stores before it answers requests.
  */
 import { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
 import { Config, Effect, Option, type Redacted } from "effect"
 
 const name = "RUNLEASE_API_KEY"
 
-const sayRevoked = ({ keyId }: Access.KeyRevoked) =>
+const warnRevoked = ({ keyId }: Access.KeyRevoked) =>
   Effect.logWarning(
     `${name} is the API key ${keyId}, which was revoked for good, so requests with it are refused. ` +
       "Set it to a new value, which becomes an admin key when the server starts again, or unset it and use a key that is valid.",
@@ -15,11 +15,11 @@ const sayRevoked = ({ keyId }: Access.KeyRevoked) =>
 const store = Effect.gen(function* () {
   const access = yield* Access.Access
   const { id: projectId } = yield* access.getProject(ControlPlane.defaultProject)
-  const given = yield* Config.option(Config.redacted(name))
-  if (Option.isSome(given)) {
+  const configured = yield* Config.option(Config.redacted(name))
+  if (Option.isSome(configured)) {
     yield* access
-      .createKey({ projectId, name, admin: true, token: given.value })
-      .pipe(Effect.catchTag("KeyRevoked", sayRevoked))
+      .createKey({ projectId, name, admin: true, token: configured.value })
+      .pipe(Effect.catchTag("KeyRevoked", warnRevoked))
     return Option.none<Redacted.Redacted>()
   }
   const keys = yield* access.listKeys(projectId)
@@ -29,8 +29,8 @@ const store = Effect.gen(function* () {
 })
 
 /**
- * Stores the key that the environment brings, or makes one where project `default` has no valid key; gives the one that
- * it made, to be shown once. Waits for a database that is away for a moment.
+ * Stores the key of `RUNLEASE_API_KEY`, or makes one when project `default` has no valid key. Returns a key that it made,
+ * to be shown once. Retries while the database is unavailable.
  */
 export const make = store.pipe(
   Effect.tapErrorTag("ControlPlaneUnavailable", ({ message, retryable }) =>

@@ -1,5 +1,5 @@
 /**
- * Where settings come from: a flag, else the environment, else a file.
+ * The settings of the commands: from a flag, else from the environment, else from a file.
  *
  * The file is `runlease.json` in the working folder, or the one that `--config FILE` names; `SettingsFile` has its keys.
  */
@@ -47,7 +47,7 @@ const configFlag = (args: ReadonlyArray<string>) => {
 }
 
 /**
- * The provider of settings that flags fall back to, and the arguments that are left.
+ * The provider of the settings that flags fall back to, and the arguments without `--config`.
  */
 export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const { file, rest } = configFlag(args)
@@ -57,7 +57,7 @@ export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   const settings = new Map<string, string>()
   for (const [key, value] of yield* readFile(path, named !== "")) {
     const setting = `RUNLEASE_${key.toUpperCase()}`
-    // What the environment says goes first, and with it where that was said.
+    // The environment goes first; then the source of the file's setting does not apply either.
     if (yield* Effect.isSuccess(environment.load(Config.string(setting)))) continue
     settings.set(setting, value).set(Flag.sourceOf(setting), `${key} in ${path}`)
   }
@@ -65,7 +65,7 @@ export const load = Effect.fnUntraced(function* (args: ReadonlyArray<string>) {
   return { provider, args: rest }
 })
 
-/** Where a command looks for the control plane when no setting names it. */
+/** The URL of the control plane when no setting names one. */
 export const defaultUrl = "http://127.0.0.1:4400"
 
 const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
@@ -85,7 +85,7 @@ const project = Options.text("project").pipe(
   Options.withDefault("default"),
 )
 
-/** How a command reaches its control plane. */
+/** The flags that name the control plane and the key for it. */
 export const connection = Describe.inGroup("Control plane")(Options.all({ url, apiKey, project }))
 
 export type Connection = {
@@ -94,7 +94,7 @@ export type Connection = {
   readonly project: string
 }
 
-/** The key to speak with, which must be there. */
+/** The API key of the connection. Fails with a hint when there is none. */
 export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacted, CommandFailure> =>
   Option.match(settings.apiKey, {
     onNone: () =>
@@ -107,7 +107,7 @@ export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacte
     onSome: Effect.succeed,
   })
 
-/** The ports over the connection. */
+/** The ports of the project over HTTP. Fails when the connection has no key. */
 export const client = (settings: Connection) =>
   Layer.unwrapEffect(
     Effect.map(requireKey(settings), (token) =>
@@ -115,13 +115,13 @@ export const client = (settings: Connection) =>
     ),
   ).pipe(Layer.provide(NodeHttpClient.layerUndici))
 
-/** The URL without what may be secret in it. */
+/** The URL without user, password and query. */
 const shown = (url: string): string => {
   const { host, pathname, protocol } = new URL(url)
   return `${protocol}//${host}${pathname === "/" ? "" : pathname}`
 }
 
-/** How a command says that nobody answers there. */
+/** The failure of a command whose control plane does not answer. */
 export const unreachable = (settings: Connection, message: string): CommandFailure =>
   new CommandFailure({
     message: message.includes(new URL(settings.url).origin) ? message : `${message} (${shown(settings.url)})`,
@@ -129,7 +129,7 @@ export const unreachable = (settings: Connection, message: string): CommandFailu
     exitCode: ExitCode.unavailable,
   })
 
-/** Gives an effect the ports over the connection; a control plane that does not answer is named. */
+/** Provides the ports over the connection. An unreachable control plane becomes a `CommandFailure` that names its URL. */
 export const withClient =
   (settings: Connection) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -142,5 +142,5 @@ export const withClient =
       ),
     )
 
-/** JSON lines instead of text for people. */
+/** `--json`: JSON lines instead of text for people. */
 export const json = Options.boolean("json").pipe(Options.withDescription("Print JSON lines, for machines"))

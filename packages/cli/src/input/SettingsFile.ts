@@ -1,5 +1,5 @@
 /**
- * What a settings file may hold: `runlease.json`, or the file that `--config FILE` names. The JSON schema of it is
+ * The contents of a settings file: `runlease.json`, or the file that `--config FILE` names. Its JSON schema is
  * `runlease.schema.json` in the package's `assets`.
  */
 import { Either, ParseResult, Schema } from "effect"
@@ -11,7 +11,7 @@ const text = (description: string) => Schema.optional(Schema.String.annotations(
 const whole = (description: string, minimum: number, maximum: number) =>
   Schema.optional(Schema.Int.pipe(Schema.between(minimum, maximum)).annotations({ description }))
 
-/** Its keys are the names of the variables without `RUNLEASE_`, in lower case. */
+/** The keys are the names of the environment variables without `RUNLEASE_`, in lower case. */
 export const SettingsFile = Schema.Struct({
   $schema: text("Where the JSON schema of this file is, for an editor."),
   url: text("The control plane that commands speak with, such as http://127.0.0.1:4400."),
@@ -64,8 +64,8 @@ const example =
 const isValue = Schema.is(Schema.Union(Schema.String, Schema.Number, Schema.Boolean))
 
 /**
- * The settings in the text of a file, by key. A value may be a text where the schema has a number: the flag that reads it
- * checks it, and names the file.
+ * Parses the text of a settings file to its values by key. A text is accepted where the schema has a number: the flag that
+ * reads the value checks it, and names the file in its error.
  */
 export const parse = (
   name: string,

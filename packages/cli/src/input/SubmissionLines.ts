@@ -1,12 +1,12 @@
 /**
- * Submissions as JSON lines: one run a line, checked before the first is sent.
+ * Submissions as JSON lines: one run a line. All lines are checked before the first is sent.
  */
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
 import { Strict } from "@runlease/http"
 import { Either, ParseResult, Schema } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 
-/** A line. `text` is short for one user message; `agent` is the command's when absent. */
+/** One line. `text` is short for one user message; `agent` defaults to that of the command. */
 const Line = Schema.Struct({
   agent: Schema.optional(Ids.AgentId),
   text: Schema.optional(Schema.String),
@@ -45,8 +45,7 @@ const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submis
 })
 
 /**
- * Every submission of the text, or what is wrong with each line that is not one. `agent` is whom lines are for that
- * do not say.
+ * Parses every line to a submission. Fails with the problem of each wrong line. `agent` applies to lines without one.
  */
 export const parse = (
   text: string,

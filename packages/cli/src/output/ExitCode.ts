@@ -1,36 +1,37 @@
 /**
- * What the command's exit codes mean to a script, and the failure that carries one.
+ * The exit codes of the command, and the failure that carries one.
  */
 import { Data } from "effect"
 
 export const ExitCode = {
-  /** Done; for a run that was followed: completed. */
+  /** Success; for a followed run: completed. */
   ok: 0,
-  /** It did not work. */
+  /** Any other failure. */
   error: 1,
-  /** The run that was followed failed. */
+  /** The followed run failed. */
   runFailed: 2,
-  /** The run that was followed was cancelled. */
+  /** The followed run was cancelled. */
   runCancelled: 3,
   /** The command was misused: an unknown flag, a value out of range, a bad file. */
   usage: 64,
   /** The control plane or its database cannot be reached, or the program of a worker cannot be started. */
   unavailable: 69,
-  /** The key was refused. */
+  /** The server refused the key. */
   refused: 77,
-  /** Interrupted. */
+  /** The command was interrupted. */
   interrupted: 130,
 } as const
 
-/** What happened, what to do about it, and what a script is told. */
+/** A failure with what to print, what to do about it, and the exit code. */
 export class CommandFailure extends Data.TaggedError("CommandFailure")<{
   readonly message: string
   readonly hint?: string
   readonly exitCode: number
 }> {}
 
+/** A failure for a misused command. */
 export const usage = (message: string, hint?: string): CommandFailure =>
   new CommandFailure({ message, exitCode: ExitCode.usage, ...(hint === undefined ? {} : { hint }) })
 
-/** A command that did its work, whose result a script reads from the exit code; nothing is printed for it. */
+/** A command that did its work and reports its result by the exit code alone; nothing is printed for it. */
 export class QuietExit extends Data.TaggedError("QuietExit")<{ readonly exitCode: number }> {}

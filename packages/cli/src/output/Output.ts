@@ -1,12 +1,12 @@
 /**
- * What the commands print: lines and tables for people, JSON lines for machines.
+ * Output of the commands: tables for people, JSON lines for machines.
  */
 import { Config, Console, Effect } from "effect"
 import { styleText } from "node:util"
 
 type Style = Parameters<typeof styleText>[0]
 
-/** Styles text, or leaves it as it is where nobody sees colours. */
+/** Styles text, or returns it unchanged when the output shows no colours. */
 export type Paint = (style: Style, text: string) => string
 
 /** Colours on a terminal, unless NO_COLOR is set. */
@@ -18,7 +18,7 @@ export const paint: Effect.Effect<Paint> = Effect.map(
 /** One JSON value on a line of its own. */
 export const json = (value: unknown): Effect.Effect<void> => Console.log(JSON.stringify(value))
 
-/** Columns as wide as their widest cell, the last as it is. */
+/** Formats rows as columns. Each column is as wide as its widest cell; the last is not padded. */
 export const table = (
   headings: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string>>,

@@ -1,5 +1,5 @@
 /**
- * What the programs of a worker write to stderr, as lines of the worker's own output.
+ * Prints the stderr of a worker's programs as lines of the worker's own output.
  */
 import { Diagnostics } from "@runlease/process"
 import { Array, Effect, FiberRef, HashMap, HashSet, Logger, Option } from "effect"
@@ -25,8 +25,8 @@ const lineOf = ({ annotations, date, message }: Logger.Logger.Options<unknown>):
 }
 
 /**
- * Prints the lines of stderr that an effect logs as `format` shows them, on stdout; every other entry of its log goes
- * where it went.
+ * Prints on stdout, formatted by `format`, the log entries of an effect that are lines of a program's stderr. All other
+ * entries stay with their loggers.
  */
 export const printed =
   (format: (line: Line) => string) =>

@@ -1,5 +1,5 @@
 /**
- * Runs and their events, as lines for people and as JSON for machines.
+ * Formats runs and their events, as lines for people and as JSON for machines.
  */
 import { ResumeRules, type Interrupt, type Run, type RunLog } from "@runlease/core"
 import { DateTime } from "effect"
@@ -8,16 +8,16 @@ import type { Paint } from "./Output.js"
 const instant = (value: DateTime.Utc | null): string | null =>
   value === null ? null : DateTime.formatIso(value)
 
-/** What the run waits for. */
-export const openOf = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
+/** The open interrupts of a run; none unless it waits. */
+export const openInterrupts = ({ waiting }: Run.Run): ReadonlyArray<Interrupt.Interrupt> =>
   waiting === null ? [] : ResumeRules.open(waiting)
 
-/** What is asked, in words. */
+/** The question of an interrupt, with its deadline. */
 export const questionOf = ({ expiresAt, message, reason, toolName }: Interrupt.Interrupt): string =>
   (message ?? (toolName === undefined ? reason : `the result of ${toolName}`)) +
   (expiresAt === undefined ? "" : ` (until ${DateTime.formatIso(expiresAt)})`)
 
-const toOpenJson = (interrupt: Interrupt.Interrupt) => ({
+const interruptJson = (interrupt: Interrupt.Interrupt) => ({
   id: interrupt.id,
   reason: interrupt.reason,
   message: interrupt.message,
@@ -42,13 +42,13 @@ export const toJson = (run: Run.Run) => ({
   held_by: run.lease?.owner ?? null,
   lease_expires_at: instant(run.lease?.expiresAt ?? null),
   waiting_for:
-    openOf(run).length === 0
+    openInterrupts(run).length === 0
       ? null
-      : openOf(run)
+      : openInterrupts(run)
           .map(({ id }) => id)
           .join(", "),
   waiting_until: instant(run.waiting?.expiresAt ?? null),
-  open: run.waiting === null ? null : openOf(run).map(toOpenJson),
+  open: run.waiting === null ? null : openInterrupts(run).map(interruptJson),
   error: run.error,
   metadata: run.metadata,
   result: run.result,
@@ -60,7 +60,7 @@ const leaseLine = (lease: Run.LeaseRecord | null, now: DateTime.Utc): string | n
   return left > 0 ? `expires in ${left}s` : `expired ${-left}s ago`
 }
 
-/** The run as lines of what there is to tell at `now`, and how to answer what it asks. */
+/** The fields of the run as lines, its lease relative to `now`, and how to answer its open interrupts. */
 export const toText = (run: Run.Run, now: DateTime.Utc): string => {
   const { attempt, held_by, lease_expires_at: _, max_attempts, open: __, ...fields } = toJson(run)
   const lines = Object.entries({
@@ -71,7 +71,7 @@ export const toText = (run: Run.Run, now: DateTime.Utc): string => {
   })
     .filter(([, value]) => value !== null)
     .map(([key, value]) => `${key.padEnd(16)}${typeof value === "string" ? value : JSON.stringify(value)}`)
-  const open = openOf(run)
+  const open = openInterrupts(run)
   if (open.length === 0) return lines.join("\n")
   const which = open.length === 1 ? "" : ` --interrupt ${open[0]!.id}`
   return [
@@ -92,6 +92,7 @@ const colours: Readonly<Record<Run.RunStatus, Parameters<Paint>[0]>> = {
   cancelled: "yellow",
 }
 
+/** The headings of `toRow`. */
 export const headings = ["RUN", "AGENT", "CREATED", "TOOK", "STATUS"]
 
 const took = (run: Run.Run): string =>
@@ -108,7 +109,7 @@ export const toRow = (run: Run.Run, paint: Paint): ReadonlyArray<string> => [
   paint(colours[run.status], run.status) + (run.error === null ? "" : `  ${run.error.message}`),
 ]
 
-/** An event as text to be written as it is: deltas without a line end, anything else as a line. */
+/** An event as text to write unchanged: deltas without a line end, anything else as a line. */
 export const ofEvent = (entry: RunLog.LogEntry, paint: Paint): string => {
   const { event } = entry
   const field = (name: string) => (typeof event[name] === "string" ? event[name] : "")

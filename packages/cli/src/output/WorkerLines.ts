@@ -1,5 +1,5 @@
 /**
- * What `runlease worker` tells of its worker: a line for people, a JSON object for machines.
+ * Formats the events of a worker: a line for people, a JSON object for machines.
  */
 import { type Interrupt, type Run, type WorkerEvent, type WorkerRegistry, WorkerState } from "@runlease/core"
 import { type DateTime, Duration } from "effect"
@@ -42,12 +42,12 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
   }
 }
 
-const asked = ({ id, toolName }: Interrupt.Interrupt): string =>
+const labelOf = ({ id, toolName }: Interrupt.Interrupt): string =>
   toolName === undefined ? id : `${toolName} (${id})`
 
 /** The event as a line. */
 export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
-  const line = (run: Run.ClaimedRun, what: string) => `${paint("dim", run.runId)}  ${run.agentId}  ${what}`
+  const line = (run: Run.ClaimedRun, text: string) => `${paint("dim", run.runId)}  ${run.agentId}  ${text}`
   switch (event._tag) {
     case "Registered":
       return `Worker ${event.worker.id} waits for runs`
@@ -66,7 +66,7 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
         paint("yellow", `again in ${Duration.format(event.delay)}: ${event.error.message}`),
       )
     case "Suspended":
-      return line(event.run, `waits for ${event.waiting.interrupts.map(asked).join(", ")}`)
+      return line(event.run, `waits for ${event.waiting.interrupts.map(labelOf).join(", ")}`)
     case "Released":
       return line(
         event.run,
