@@ -15,7 +15,7 @@ import {
 import type { Access } from "@runlease/core"
 import { type Duration, Effect, Layer } from "effect"
 import { Api } from "./Api.js"
-import * as Authentication from "./contract/Authentication.js"
+import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Authenticate from "./server/Authenticate.js"
 import * as BodyBudget from "./server/BodyBudget.js"
@@ -29,7 +29,7 @@ import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as RateLimit from "./server/RateLimit.js"
 import * as ReadBody from "./server/ReadBody.js"
-import * as Refusals from "./server/Refusals.js"
+import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as Revocation from "./server/Revocation.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as Runs from "./server/Runs.js"
@@ -102,7 +102,7 @@ const description = (url: string) => {
   )
 }
 
-const refusals = HttpLayerRouter.middleware(Refusals.respond, { global: true })
+const refusals = HttpLayerRouter.middleware(ErrorResponse.respond, { global: true })
 
 const leave = HttpLayerRouter.middleware(Shutdown.leave, { global: true })
 

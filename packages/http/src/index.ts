@@ -1,6 +1,6 @@
 export * as AgUiView from "./agui/AgUiView.js"
 export * as Api from "./Api.js"
-export * as Authentication from "./contract/Authentication.js"
+export * as Authentication from "./server/Authentication.js"
 export * as Client from "./Client.js"
 export * as Principal from "./contract/Principal.js"
 export * as Refusal from "./contract/Refusal.js"

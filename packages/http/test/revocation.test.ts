@@ -4,7 +4,7 @@ import { Access, type Ids, MemoryControlPlane, type Run, Runs } from "@runlease/
 import { SqlControlPlane } from "@runlease/sql"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Context, Duration, Effect, Layer, Option, Redacted, Stream, TestClock } from "effect"
-import * as Authentication from "../src/contract/Authentication.js"
+import * as Authentication from "../src/server/Authentication.js"
 import * as Refusal from "../src/contract/Refusal.js"
 import { call } from "./raw.js"
 import { serve, Served } from "./serving.js"

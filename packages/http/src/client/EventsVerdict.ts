@@ -1,5 +1,5 @@
 import { type Ids, RunLog } from "@runlease/core"
-import * as Refusals from "../server/Refusals.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import type { Refused } from "./Transport.js"
 
 const refusedReason = (body: Refused["body"]): RunLog.EventRefused["reason"] | undefined => {
@@ -25,7 +25,7 @@ export const eventsVerdict = (
   const { latest_event_id: latestEventId, latest_external_event_sequence: latestSequence } = body
   // Another server does not tell where the log is.
   if (
-    body.detail === Refusals.details.cursorMismatch &&
+    body.detail === Verdicts.details.cursorMismatch &&
     latestEventId !== undefined &&
     latestSequence !== undefined
   ) {

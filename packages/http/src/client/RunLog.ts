@@ -2,7 +2,7 @@ import { ControlEvents, type Ids, Run, RunLog } from "@runlease/core"
 import { Chunk, type Context, Duration, Effect, Option, Random, Schema, Stream } from "effect"
 import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/Runs.js"
-import * as Refusals from "../server/Refusals.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { eventsVerdict } from "./EventsVerdict.js"
@@ -46,8 +46,8 @@ export const make: Effect.Effect<
     if (httpStatus === 403 && fence !== undefined) {
       return yield* new Run.LeaseLost({ runId, workerId: fence.workerId })
     }
-    if (body.detail === Refusals.details.waiting) return yield* new RunLog.RunWaiting({ runId })
-    if (body.detail === Refusals.details.terminal) {
+    if (body.detail === Verdicts.details.waiting) return yield* new RunLog.RunWaiting({ runId })
+    if (body.detail === Verdicts.details.ended) {
       const told = decodeStatus(body.status)
       if (Option.isSome(told)) return yield* new Run.RunEnded({ runId, status: told.value })
       const { status } = yield* views.get(runId)
@@ -55,7 +55,7 @@ export const make: Effect.Effect<
     }
     const ofEvents = eventsVerdict(runId, refused)
     if (ofEvents !== undefined) return yield* ofEvents
-    if (body.detail === Refusals.details.cursorMismatch) {
+    if (body.detail === Verdicts.details.cursorMismatch) {
       const run = yield* views.get(runId)
       return yield* new RunLog.CursorMismatch({
         runId,

@@ -49,6 +49,26 @@ export const make = (
   rest: Omit<Body, "error" | "detail"> = {},
 ): Refusal => new Refusal({ httpStatus, body: { error, detail, ...rest } })
 
+/** The header of a refusal whose token is missing or not valid. */
+export const challenge = { "www-authenticate": "Bearer" } as const
+
+/** A request whose token is not valid. */
+export const unauthorized = (detail: string): Refusal =>
+  new Refusal({ httpStatus: 401, body: { error: "unauthorized", detail }, headers: challenge })
+
+/** A request over a limit, and how long the client must wait. */
+export const tooMany = (detail: string, waitMillis: number): Refusal =>
+  new Refusal({
+    httpStatus: 429,
+    body: { error: "too_many_requests", detail },
+    headers: retryAfter(waitMillis),
+  })
+
+/** The header that says when to try again: whole seconds, at least one. */
+export const retryAfter = (waitMillis: number): { readonly "retry-after": string } => ({
+  "retry-after": String(Math.max(1, Math.ceil(waitMillis / 1000))),
+})
+
 const documented = (httpStatus: number, description: string) =>
   as<Refusal>()(Body, {
     decode: (body) => new Refusal({ httpStatus, body }),

@@ -5,12 +5,12 @@ import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Begin from "./agui/Begin.js"
 import * as Capabilities from "./agui/Capabilities.js"
 import * as Follow from "./agui/Follow.js"
 import * as Thread from "./agui/Thread.js"
 import * as Caller from "./Caller.js"
-import * as Refusals from "./Refusals.js"
 import * as RunStream from "./RunStream.js"
 
 export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
@@ -50,13 +50,13 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
             seen: headers[lastEventIdHeader] ?? 0,
           })),
         })
-      }).pipe(Effect.mapError(Refusals.of)),
+      }).pipe(Effect.mapError(Verdicts.encode)),
     )
     .handle("capabilities", ({ path }) =>
       Effect.gen(function* () {
         const registry = Context.get(yield* Caller.ports, WorkerRegistry.WorkerRegistry)
         const workers = yield* registry.list({ limit: 100 })
         return Capabilities.of(path.agent_id, workers.items)
-      }).pipe(Effect.mapError(Refusals.of)),
+      }).pipe(Effect.mapError(Verdicts.encode)),
     )
 })

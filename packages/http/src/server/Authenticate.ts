@@ -5,15 +5,14 @@
  */
 import { HttpServerRequest } from "@effect/platform"
 import { Effect, Layer, Option } from "effect"
-import { Authentication } from "../contract/Authentication.js"
+import { Authentication } from "./Authentication.js"
 import { Authorization } from "../contract/Principal.js"
-import type * as Refusal from "../contract/Refusal.js"
+import * as Refusal from "../contract/Refusal.js"
 import { RateLimit } from "./RateLimit.js"
-import * as Refusals from "./Refusals.js"
 
 /** The refusal of a request that has no token, or one that is not valid. */
 export const unauthorized = ({ headers }: HttpServerRequest.HttpServerRequest) =>
-  Refusals.unauthorized(
+  Refusal.unauthorized(
     headers["authorization"] === undefined && headers["x-api-key"] === undefined
       ? "Send a token: Authorization: Bearer <token>"
       : "The token is not valid, or was revoked",

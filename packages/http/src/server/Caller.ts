@@ -8,8 +8,8 @@ import { Context, Effect } from "effect"
 import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { KnownProjects, type Ports } from "./ProjectPortsCache.js"
-import * as Refusals from "./Refusals.js"
 
 const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)
 
@@ -42,10 +42,10 @@ export const project = Effect.fnUntraced(function* (reference: string) {
   const access = yield* Access.Access
   const found = yield* access.getProject(reference).pipe(
     Effect.catchTag("ProjectNotFound", () => Effect.succeed(undefined)),
-    Effect.mapError(Refusals.of),
+    Effect.mapError(Verdicts.encode),
   )
   if (found?.id !== key.projectId) {
-    const own = yield* Effect.mapError(access.getProject(key.projectId), Refusals.of)
+    const own = yield* Effect.mapError(access.getProject(key.projectId), Verdicts.encode)
     return yield* Refusal.make(
       404,
       "project_not_found",

@@ -5,9 +5,9 @@ import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import { pageInfo } from "../Wire.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import * as WorkerOperations from "./WorkerOperations.js"
-import * as Refusals from "./Refusals.js"
 import * as RunConversations from "./RunConversations.js"
 import * as RunStream from "./RunStream.js"
 
@@ -29,33 +29,33 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
             title: payload.title,
             metadata: payload.metadata,
           })
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("conversation", ({ path }) =>
         Effect.gen(function* () {
           const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
           return yield* conversations.get(path.conversation_id)
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("addMessage", ({ path, payload }) =>
         Effect.gen(function* () {
           const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
           return yield* conversations.addMessage(path.conversation_id, payload)
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("messages", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const conversations = Context.get(yield* Caller.ports, Conversations.Conversations)
           const page = yield* conversations.messages(path.conversation_id, urlParams)
           return { data: page.items, page_info: pageInfo(urlParams.cursor, page.next) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("conversationRun", ({ path }) =>
         Effect.gen(function* () {
           const { projectId } = yield* Caller.apiKey
           yield* places.check(projectId, path.conversation_id, path.run_id)
           return yield* Context.get(yield* Caller.ports, Runs.Runs).get(path.run_id)
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("append", ({ headers, path, payload }) =>
         Effect.gen(function* () {
@@ -67,7 +67,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
             ...(yield* WorkerOperations.append(ports, path.run_id, payload, fence)),
             run: yield* Context.get(ports, Runs.Runs).get(path.run_id),
           }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handleRaw("stream", ({ headers, path }) =>
         Effect.gen(function* () {
@@ -77,7 +77,7 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
             return yield* new Run.RunNotFound({ runId: path.run_id })
           }
           return yield* stream.respond(Context.get(ports, RunLog.RunLog), run, headers[lastEventIdHeader])
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
   }),
 )

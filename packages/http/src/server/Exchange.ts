@@ -10,10 +10,11 @@ import { Api } from "../Api.js"
 import { type Answer, Operation, Replies } from "../Api/Exchange.js"
 import type * as Refusal from "../contract/Refusal.js"
 import { choice } from "../Wire/Choice.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import type { Ports } from "./ProjectPortsCache.js"
 import * as WorkerOperations from "./WorkerOperations.js"
-import * as Refusals from "./Refusals.js"
+import * as ErrorResponse from "./ErrorResponse.js"
 
 const decode = Schema.decodeUnknownEither(choice("operation", Operation))
 const encodeClaimed = Schema.encodeSync(Replies.claim)
@@ -27,7 +28,7 @@ const perform = (
   ports: Ports,
   workerId: Ids.WorkerId,
   operation: Operation,
-): Effect.Effect<unknown, Refusals.PortError> => {
+): Effect.Effect<unknown, Verdicts.PortError> => {
   if (operation.operation === "claim") {
     return Effect.map(WorkerOperations.claim(ports, workerId, operation), (runs) => encodeClaimed({ runs }))
   }
@@ -47,11 +48,11 @@ const perform = (
 /** Whatever becomes of one operation is its own answer. */
 const answer = (ports: Ports, workerId: Ids.WorkerId, sent: unknown): Effect.Effect<Answer> =>
   Either.match(decode(sent), {
-    onLeft: (error) => Effect.succeed(refused(Refusals.ofParse(error))),
+    onLeft: (error) => Effect.succeed(refused(ErrorResponse.ofParse(error))),
     onRight: (operation) =>
-      Effect.matchCauseEffect(Effect.mapError(perform(ports, workerId, operation), Refusals.of), {
+      Effect.matchCauseEffect(Effect.mapError(perform(ports, workerId, operation), Verdicts.encode), {
         onSuccess: (body) => Effect.succeed({ status: 200, body }),
-        onFailure: (cause) => Effect.map(Refusals.ofCause(cause), refused),
+        onFailure: (cause) => Effect.map(ErrorResponse.ofCause(cause), refused),
       }),
   })
 

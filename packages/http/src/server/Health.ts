@@ -2,7 +2,7 @@ import { HttpApiBuilder } from "@effect/platform"
 import { ControlPlane } from "@runlease/core"
 import { Effect } from "effect"
 import { Api } from "../Api.js"
-import * as Refusals from "./Refusals.js"
+import * as Verdicts from "../contract/Verdicts.js"
 
 const ok = { status: "ok" } as const
 
@@ -10,6 +10,6 @@ export const layer = HttpApiBuilder.group(Api, "health", (handlers) =>
   Effect.map(ControlPlane.ControlPlane, (controlPlane) =>
     handlers
       .handle("healthz", () => Effect.succeed(ok))
-      .handle("readyz", () => Effect.as(Effect.mapError(controlPlane.ready, Refusals.of), ok)),
+      .handle("readyz", () => Effect.as(Effect.mapError(controlPlane.ready, Verdicts.encode), ok)),
   ),
 )

@@ -2,8 +2,8 @@ import { HttpApiBuilder } from "@effect/platform"
 import { Access } from "@runlease/core"
 import { Effect, Redacted } from "effect"
 import { Api } from "../Api.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
-import * as Refusals from "./Refusals.js"
 
 export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
   Effect.gen(function* () {
@@ -12,12 +12,12 @@ export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
     const create = Effect.fn("Server.createProject")(function* (slug: string) {
       yield* Caller.admin
       return yield* access.createProject(slug)
-    }, Effect.mapError(Refusals.of))
+    }, Effect.mapError(Verdicts.encode))
 
     const list = Effect.gen(function* () {
       yield* Caller.admin
       return { data: yield* access.listProjects }
-    }).pipe(Effect.mapError(Refusals.of))
+    }).pipe(Effect.mapError(Verdicts.encode))
 
     const createKey = Effect.fn("Server.createKey")(function* (
       reference: string,
@@ -27,13 +27,13 @@ export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
       const project = yield* access.getProject(reference)
       const { key, token } = yield* access.createKey({ projectId: project.id, ...options })
       return { key, token: Redacted.value(token) }
-    }, Effect.mapError(Refusals.of))
+    }, Effect.mapError(Verdicts.encode))
 
     const listKeys = Effect.fn("Server.listKeys")(function* (reference: string) {
       yield* Caller.admin
       const project = yield* access.getProject(reference)
       return { data: yield* access.listKeys(project.id) }
-    }, Effect.mapError(Refusals.of))
+    }, Effect.mapError(Verdicts.encode))
 
     const revokeKey = Effect.fn("Server.revokeKey")(function* (
       reference: string,
@@ -42,7 +42,7 @@ export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
       yield* Caller.admin
       const project = yield* access.getProject(reference)
       return { key: yield* access.revokeKey(project.id, keyId) }
-    }, Effect.mapError(Refusals.of))
+    }, Effect.mapError(Verdicts.encode))
 
     return handlers
       .handle("createProject", ({ payload }) => create(payload.slug))

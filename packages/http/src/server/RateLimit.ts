@@ -6,9 +6,8 @@
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
 import { callerOf } from "../contract/Principal.js"
-import type * as Refusal from "../contract/Refusal.js"
+import * as Refusal from "../contract/Refusal.js"
 import * as Buckets from "./Buckets.js"
-import * as Refusals from "./Refusals.js"
 
 export class RateLimit extends Context.Tag("@runlease/http/server/RateLimit")<
   RateLimit,
@@ -26,7 +25,7 @@ export const layer = (perSecond: number): Layer.Layer<RateLimit> =>
         return {
           take: (principal) =>
             Effect.flatMap(buckets.take(callerOf(principal)), (wait) =>
-              wait > 0 ? Effect.fail(Refusals.tooMany(tooMany, wait)) : Effect.void,
+              wait > 0 ? Effect.fail(Refusal.tooMany(tooMany, wait)) : Effect.void,
             ),
         }
       })

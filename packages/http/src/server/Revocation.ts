@@ -7,7 +7,7 @@
 import { HttpServerRequest } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer, Option, Random } from "effect"
-import { Authentication } from "../contract/Authentication.js"
+import { Authentication } from "./Authentication.js"
 import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
 import type { Refusal } from "../contract/Refusal.js"
 import { unauthorized } from "./Authenticate.js"

@@ -17,11 +17,11 @@ import * as Refusal from "../contract/Refusal.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import * as FollowUp from "../Wire/FollowUp.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import { Closing } from "./Shutdown.js"
 import type { Ports } from "./ProjectPortsCache.js"
 import * as WorkerOperations from "./WorkerOperations.js"
-import * as Refusals from "./Refusals.js"
 import { Revocation } from "./Revocation.js"
 import * as RunStream from "./RunStream.js"
 
@@ -115,19 +115,19 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           const { duplicate, run } = yield* runs.submit(payload)
           return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("run", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           return CanonicalRun.fromRun(yield* runs.get(path.run_id))
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("snapshot", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           return yield* runs.snapshot(path.run_id)
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("events", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -143,14 +143,14 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             page_info: pageInfo(urlParams.after_event_id?.toString(), yield* nextAfter(ports, request, page)),
             ended: page.ended,
           }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handleRaw("stream", ({ headers, path }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.ports
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
           return yield* stream.respond(Context.get(ports, RunLog.RunLog), run, headers[lastEventIdHeader])
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("list", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -166,7 +166,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             data: page.items.map(CanonicalRun.fromRun),
             page_info: pageInfo(urlParams.cursor, page.next),
           }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("prune", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -177,7 +177,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             olderThan: Duration.seconds(payload.older_than_seconds),
             limit: payload.limit ?? undefined,
           })
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("complete", ({ headers, path, payload }) =>
         Effect.gen(function* () {
@@ -189,14 +189,14 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             fence,
           )
           return { completed, run: CanonicalRun.fromRun(run) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("cancel", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           const { cancelled, run } = yield* runs.cancel(path.run_id)
           return { cancelled, run: CanonicalRun.fromRun(run) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("resume", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -207,19 +207,19 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
               : [Interrupt.toolResult(payload.tool_call_id, payload.result, payload.is_error ?? undefined)]
           const { duplicate, run } = yield* runs.resume(path.run_id, answers)
           return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("inputs", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           return { data: yield* runs.inputs(path.run_id) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("followUp", ({ path, payload }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
           return FollowUp.toReply(yield* runs.followUp(path.run_id, payload))
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
   }),
 )

@@ -8,6 +8,7 @@ import * as AgUiView from "../agui/AgUiView.js"
 import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import type { ThreadStatus, ThreadView } from "../Wire/ThreadView.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Follow from "./agui/Follow.js"
 import * as History from "./agui/History.js"
 import * as Restated from "./agui/Restated.js"
@@ -15,7 +16,6 @@ import * as Thread from "./agui/Thread.js"
 import { BodyBudget } from "./BodyBudget.js"
 import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
-import * as Refusals from "./Refusals.js"
 import * as RunStream from "./RunStream.js"
 
 /** How many threads are rebuilt at once: each takes what its inputs do while they are read. */
@@ -113,7 +113,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
             stateOmitted: folded.stateOmitted,
             ...waitOf(current),
           }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handleRaw("threadStream", ({ path, urlParams }) =>
         Effect.gen(function* () {
@@ -147,7 +147,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
               ),
             ),
           )
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("stopThread", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -158,7 +158,7 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
           }
           const { cancelled } = yield* Context.get(ports, Runs.Runs).cancel(current.runId)
           return { stopped: cancelled, runId: clientRunId ?? null }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
   }),
 )

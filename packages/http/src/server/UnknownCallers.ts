@@ -9,9 +9,8 @@
 import type { HttpServerRequest } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Clock, Effect, Option } from "effect"
-import type * as Refusal from "../contract/Refusal.js"
+import * as Refusal from "../contract/Refusal.js"
 import * as Buckets from "./Buckets.js"
-import * as Refusals from "./Refusals.js"
 
 /** Tokens that an address may try at once. */
 const size = 100
@@ -83,7 +82,7 @@ export const make: Effect.Effect<UnknownCallers> = Effect.sync(() => {
     )
 
   const refuse = (wait: number): Effect.Effect<never, Refusal.Refusal> =>
-    Effect.fail(Refusals.tooMany(tooMany, wait)).pipe(Effect.delay(delay), Effect.withClock(networkClock))
+    Effect.fail(Refusal.tooMany(tooMany, wait)).pipe(Effect.delay(delay), Effect.withClock(networkClock))
 
   return {
     limit: <E>(request: HttpServerRequest.HttpServerRequest, token: string, look: Look<E>) =>

@@ -3,11 +3,11 @@ import { Access, Leases, RequestSnapshot, Run, Runs, WorkerRegistry } from "@run
 import { Context, Effect, Option, Redacted, Schema, Stream } from "effect"
 import { Api } from "../Api.js"
 import { pageInfo } from "../Wire.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import { Closing } from "./Shutdown.js"
 import * as EventStream from "./EventStream.js"
 import * as WorkerOperations from "./WorkerOperations.js"
-import * as Refusals from "./Refusals.js"
 import { Revocation } from "./Revocation.js"
 
 const statusOf = Schema.decodeUnknownOption(WorkerRegistry.WorkerStatus)
@@ -25,20 +25,20 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const worker = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).register(payload)
           const token = yield* access.issueWorkerToken({ projectId, workerId: worker.id, issuedBy: keyId })
           return { worker, token: Redacted.value(token) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("workers", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).list(urlParams)
           return { data: page.items, page_info: pageInfo(urlParams.cursor, page.next) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("revokeTokens", ({ path }) =>
         Effect.gen(function* () {
           const { projectId } = yield* Caller.apiKey
           return { revoked: yield* access.revokeWorkerTokens({ projectId, workerId: path.worker_id }) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("heartbeat", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -48,7 +48,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
             Option.getOrUndefined(statusOf(payload.status)),
           )
           return { worker, token: null }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("claim", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -57,7 +57,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const claimed = yield* payload.wait_seconds ? unlessRevoked(claiming) : claiming
           const runs = Option.getOrElse(claimed, () => [])
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("renew", ({ headers, path, payload }) =>
         Effect.gen(function* () {
@@ -70,7 +70,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           if (renewal === undefined || renewal._tag === "Lost") return { run: null }
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
           return { run: Run.toClaimed(run, RequestSnapshot.empty) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("renewMany", ({ path, payload }) =>
         Effect.gen(function* () {
@@ -85,21 +85,21 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
             leaseDuration: WorkerOperations.leaseOf(payload),
           })
           return { leases: renewals.map(toWire) }
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("release", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
           const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
           return yield* WorkerOperations.release(ports, lease, payload)
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("suspend", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
           const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
           return yield* WorkerOperations.suspend(ports, lease, payload)
-        }).pipe(Effect.mapError(Refusals.of)),
+        }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("session", ({ headers, path, payload }) =>
         Effect.gen(function* () {
@@ -109,10 +109,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
             payload,
           )
           return { session }
-        }).pipe(
-          Effect.catchTag("RunEnded", (error) => Effect.fail(Refusals.ended(error))),
-          Effect.mapError(Refusals.of),
-        ),
+        }).pipe(Effect.mapError((error) => Verdicts.encode(error, "session"))),
       )
       .handleRaw("signals", ({ path }) =>
         Effect.gen(function* () {

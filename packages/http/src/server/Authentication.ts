@@ -6,9 +6,9 @@
 import type { HttpServerRequest } from "@effect/platform"
 import { Access } from "@runlease/core"
 import { Context, Effect, Layer, Option, Redacted } from "effect"
-import type { Refusal } from "./Refusal.js"
-import * as Refusals from "../server/Refusals.js"
-import * as UnknownCallers from "../server/UnknownCallers.js"
+import type { Refusal } from "../contract/Refusal.js"
+import * as Verdicts from "../contract/Verdicts.js"
+import * as UnknownCallers from "./UnknownCallers.js"
 
 /**
  * Whom the server takes the sender of a request for; nobody is answered 401.
@@ -53,7 +53,7 @@ export const make: Effect.Effect<Context.Tag.Service<Authentication>, never, Acc
             unknownCallers.limit(
               request,
               token,
-              Effect.mapError(access.authenticate(Redacted.make(token)), Refusals.of),
+              Effect.mapError(access.authenticate(Redacted.make(token)), Verdicts.encode),
             ),
         }),
     }

@@ -1,0 +1,79 @@
+/**
+ * Answers a request that failed: whatever the failure is, the response is a refusal.
+ *
+ * @since 0.1.0
+ */
+import { type HttpApiError, HttpServerResponse } from "@effect/platform"
+import { Cause, Effect, Option, ParseResult, Predicate } from "effect"
+import * as Refusal from "../contract/Refusal.js"
+import * as Strict from "../contract/Strict.js"
+
+const maxDetail = 600
+
+const ofIssues = (issues: HttpApiError.HttpApiDecodeError["issues"]): Refusal.Refusal => {
+  const issue = issues[0]
+  const field = issue?.path.map(String).join(".") ?? ""
+  const said = issue === undefined ? "The request is malformed" : Strict.sentence(issue)
+  const sentence = field === "" ? said : `${field}: ${said}`
+  return Refusal.make(
+    400,
+    "invalid_request",
+    sentence.length > maxDetail ? `${sentence.slice(0, maxDetail)}…` : sentence,
+    field === "" ? {} : { field },
+  )
+}
+
+/** What is read in a body and does not fit. */
+export const ofParse = (error: ParseResult.ParseError): Refusal.Refusal =>
+  ofIssues(ParseResult.ArrayFormatter.formatErrorSync(error))
+
+const ofFailure = (error: unknown): Refusal.Refusal | undefined => {
+  if (error instanceof Refusal.Refusal) return error
+  if (Predicate.isTagged(error, "HttpApiDecodeError"))
+    return ofIssues((error as HttpApiError.HttpApiDecodeError).issues)
+  if (Predicate.isTagged(error, "RouteNotFound")) {
+    return Refusal.make(404, "not_found", "There is nothing at this address")
+  }
+  // The only request errors are those of reading a body.
+  if (Predicate.isTagged(error, "RequestError")) {
+    return Refusal.make(400, "invalid_json", "The body is not valid JSON", { field: "body" })
+  }
+  return undefined
+}
+
+const toResponse = (refusal: Refusal.Refusal): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.unsafeJson(refusal.body, {
+    status: refusal.httpStatus,
+    ...(refusal.headers === undefined ? {} : { headers: refusal.headers }),
+  })
+
+const internal = Refusal.make(500, "internal", "The server has a fault; its log says more")
+
+/**
+ * The refusal that stands for whatever went wrong. A defect is logged and told as nothing but a fault; an interruption
+ * stays one.
+ *
+ * @since 0.1.0
+ * @category refusals
+ */
+export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<Refusal.Refusal> => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+  const found = Option.orElse(Option.flatMapNullable(Cause.failureOption(cause), ofFailure), () =>
+    Option.flatMapNullable(Cause.dieOption(cause), ofFailure),
+  )
+  return Option.match(found, {
+    onSome: Effect.succeed,
+    onNone: () => Effect.as(Effect.logError("A request could not be handled", cause), internal),
+  })
+}
+
+/**
+ * Answers whatever went wrong with a refusal, so that nothing of `E` is left.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const respond = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R> =>
+  Effect.catchAllCause(app, (cause) => Effect.map(ofCause(cause), toResponse))

@@ -1,0 +1,193 @@
+import { describe, expect, it } from "@effect/vitest"
+import {
+  Access,
+  ControlPlaneUnavailable as Unavailable,
+  Conversations,
+  Page,
+  Run,
+  RunLog,
+  Runs,
+  WorkerRegistry,
+} from "@runlease/core"
+import * as Verdicts from "../src/contract/Verdicts.js"
+
+const runId = "run-1"
+const workerId = "worker-1"
+
+/** Every error of the ports with its status, code, detail, and what else its refusal has. */
+const wire: ReadonlyArray<
+  readonly [error: Verdicts.PortError, status: number, code: string, detail: string, rest?: object]
+> = [
+  [
+    new Access.KeyNotFound({ keyId: "key-1" }),
+    404,
+    "key_not_found",
+    "API key key-1 does not exist",
+    { field: "key_id" },
+  ],
+  [
+    new Access.KeyRevoked({ keyId: "key-1" }),
+    401,
+    "unauthorized",
+    "API key key-1 was revoked; use another key",
+  ],
+  [
+    new Access.ProjectExists({ slug: "shop" }),
+    409,
+    "project_exists",
+    "Project shop exists",
+    { field: "slug" },
+  ],
+  [
+    new Access.ProjectNotFound({ reference: "shop" }),
+    404,
+    "project_not_found",
+    "Project shop does not exist",
+    { field: "project_reference" },
+  ],
+  [
+    new Conversations.ConversationNotFound({ conversationId: "conversation-1" }),
+    404,
+    "conversation_not_found",
+    "Conversation conversation-1 does not exist",
+    { field: "conversation_id" },
+  ],
+  [
+    new Page.InvalidCursor({ cursor: "1.2" }),
+    400,
+    "invalid_cursor",
+    "The cursor is not one that this list gave; leave it out to begin with the first page",
+    { field: "cursor" },
+  ],
+  [
+    new Run.LeaseLost({ runId, workerId }),
+    403,
+    "lease_lost",
+    "Worker worker-1 does not hold the lease of run run-1",
+  ],
+  [
+    new Run.RunEnded({ runId, status: "failed" }),
+    400,
+    "run_ended",
+    "Cannot append external events to a terminal run",
+    { status: "failed" },
+  ],
+  [new Run.RunNotFound({ runId }), 404, "run_not_found", "Run run-1 does not exist", { field: "run_id" }],
+  [
+    new RunLog.CursorMismatch({ runId, latestEventId: 7, latestSequence: 3 }),
+    400,
+    "cursor_mismatch",
+    "External run event cursor mismatch",
+    { latest_event_id: 7, latest_external_event_sequence: 3 },
+  ],
+  [
+    new RunLog.EventRefused({ index: 2, reason: "malformed", message: "no type" }),
+    400,
+    "event_malformed",
+    "no type",
+    { field: "events.2" },
+  ],
+  [
+    new RunLog.EventRefused({ index: 2, reason: "too_large", message: "too large" }),
+    400,
+    "event_too_large",
+    "too large",
+    { field: "events.2" },
+  ],
+  [
+    new RunLog.EventRefused({ index: 1, reason: "terminal", message: "ends the run" }),
+    400,
+    "event_terminal",
+    "ends the run",
+    { field: "events.1" },
+  ],
+  [
+    new RunLog.EventRefused({ index: 0, reason: "batch_size", message: "too many" }),
+    400,
+    "event_batch_size",
+    "too many",
+    { field: "events" },
+  ],
+  [
+    new RunLog.RunWaiting({ runId }),
+    400,
+    "run_waiting",
+    "Cannot append external events while the run is waiting for a tool result",
+  ],
+  [
+    new Runs.InvalidSubmission({ field: "priority", message: "too high" }),
+    400,
+    "invalid_request",
+    "too high",
+    { field: "priority" },
+  ],
+  [new Runs.InvalidSubmission({ field: "", message: "malformed" }), 400, "invalid_request", "malformed"],
+  [
+    new Runs.NotWaiting({ runId, interruptId: "call-1", answered: false, open: ["call-2", "call-3"] }),
+    409,
+    "not_waiting",
+    "Run run-1 is not waiting for an answer to call-1; it waits for call-2, call-3",
+    { interrupt_id: "call-1", open_interrupt_ids: ["call-2", "call-3"] },
+  ],
+  [
+    new Runs.NotWaiting({ runId, interruptId: "call-1", answered: true }),
+    409,
+    "answered_otherwise",
+    "Run run-1 was given another answer to call-1",
+    { interrupt_id: "call-1" },
+  ],
+  [
+    new Runs.SubmissionConflict({ publicId: "report-1" }),
+    409,
+    "submission_conflict",
+    "Run report-1 exists with another request; choose another public id",
+    { field: "public_id" },
+  ],
+  [
+    new WorkerRegistry.WorkerNotFound({ workerId }),
+    404,
+    "worker_not_found",
+    "Worker worker-1 does not exist; register it again",
+    { field: "worker_id" },
+  ],
+  [
+    new Unavailable.ControlPlaneUnavailable({ operation: "Runs.get", message: "secret-host is down" }),
+    503,
+    "unavailable",
+    "The control plane is not available now; try again later",
+  ],
+]
+
+describe("the codec of verdicts", () => {
+  it("gives every error of the ports its status, code and detail", () => {
+    for (const [error, status, code, detail, rest] of wire) {
+      const { body, httpStatus } = Verdicts.encode(error)
+      expect([httpStatus, body]).toEqual([status, { error: code, detail, ...rest }])
+    }
+  })
+
+  it("says that a run has ended by another status where a session is recorded", () => {
+    const { body, httpStatus } = Verdicts.encode(new Run.RunEnded({ runId, status: "failed" }), "session")
+    expect([httpStatus, body]).toEqual([
+      409,
+      { error: "run_ended", detail: "Run run-1 has ended: failed", status: "failed" },
+    ])
+  })
+
+  it("adds the header that asks for a token, and the one that says when to try again", () => {
+    const headersOf = (error: Verdicts.PortError) => Verdicts.encode(error).headers
+    expect(headersOf(new Access.KeyRevoked({ keyId: "key-1" }))).toEqual({ "www-authenticate": "Bearer" })
+    expect(
+      headersOf(new Unavailable.ControlPlaneUnavailable({ operation: "Runs.get", message: "down" })),
+    ).toEqual({ "retry-after": "1" })
+    expect(
+      headersOf(
+        new Unavailable.ControlPlaneUnavailable({
+          operation: "Runs.get",
+          message: "down",
+          retryAfterMillis: 2500,
+        }),
+      ),
+    ).toEqual({ "retry-after": "3" })
+  })
+})
