@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Clock, Duration, Effect, Fiber, Schedule, TestClock } from "effect"
-import { backoff, ControlPlaneUnavailable, heeding } from "../src/ports/ControlPlaneUnavailable.js"
+import { backoff, ControlPlaneUnavailable, withRetryAfter } from "../src/ports/ControlPlaneUnavailable.js"
 
 const unavailable = (retryAfterMillis?: number) =>
   new ControlPlaneUnavailable({
@@ -30,8 +30,8 @@ describe("backoff", () => {
   )
 })
 
-describe("heeding", () => {
-  it.effect("waits as much longer as each answer asked for", () =>
+describe("withRetryAfter", () => {
+  it.effect("waits longer by `retryAfterMillis` of each error", () =>
     Effect.gen(function* () {
       const tries: Array<number> = []
       const answers = [unavailable(3000), unavailable(), unavailable(1000)]
@@ -39,7 +39,7 @@ describe("heeding", () => {
         tries.push(yield* Clock.currentTimeMillis)
         const answer = answers[tries.length - 1]
         if (answer !== undefined) return yield* answer
-      }).pipe(Effect.retry(heeding(Schedule.spaced("100 millis"))), Effect.fork)
+      }).pipe(Effect.retry(withRetryAfter(Schedule.spaced("100 millis"))), Effect.fork)
       yield* TestClock.adjust(Duration.seconds(10))
       assertTrue((yield* Fiber.join(fiber)) === undefined)
       deepStrictEqual(tries, [0, 3100, 3200, 4300])

@@ -28,12 +28,12 @@ import { type AiError, LanguageModel, Model, Prompt, type Tool, type Toolkit } f
 import {
   AgentEvent,
   type ControlPlane,
+  ControlPlaneUnavailable,
   Executor,
   Interrupt,
   PastAttempts,
   type RequestSnapshot,
   type Run,
-  RunSink,
   ToolCalls,
 } from "@runlease/core"
 import { Cause, Chunk, Duration, Effect, Layer, Option, Stream } from "effect"
@@ -109,7 +109,7 @@ export const make = Effect.fnUntraced(function* <Tools extends Record<string, To
   const idleTimeout = Duration.decode(options.idleTimeout ?? "5 minutes")
 
   const start = Effect.fnUntraced(function* (run: Run.ClaimedRun) {
-    const attempts = yield* RunSink.untilHeard(PastAttempts.read(run)).pipe(
+    const attempts = yield* ControlPlaneUnavailable.retryUnavailable(PastAttempts.read(run)).pipe(
       Effect.mapError(Failure.ofControlPlane),
     )
     const client = yield* Offered.clientTools(run.snapshot, handlers.tools)

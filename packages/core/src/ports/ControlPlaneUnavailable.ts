@@ -53,23 +53,27 @@ export const backoff = (
     Schedule.modifyDelay((_, delay) => Duration.millis(Math.ceil(Duration.toMillis(delay)))),
   )
 
-const asked = (error: unknown): Duration.Duration =>
+const retryAfter = (error: unknown): Duration.Duration =>
   Duration.millis((error instanceof ControlPlaneUnavailable && error.retryAfterMillis) || 0)
 
 /**
- * The schedule, later by what the control plane asked for, where the error that it is fed with says so.
+ * Adds `retryAfterMillis` of the error that the schedule is fed with, if it has one, to each delay.
  *
  * @since 0.1.0
  * @category scheduling
  */
-export const heeding = <Out, In, R>(schedule: Schedule.Schedule<Out, In, R>): Schedule.Schedule<In, In, R> =>
-  Schedule.modifyDelay(Schedule.passthrough(schedule), (error, delay) => Duration.sum(delay, asked(error)))
+export const withRetryAfter = <Out, In, R>(
+  schedule: Schedule.Schedule<Out, In, R>,
+): Schedule.Schedule<In, In, R> =>
+  Schedule.modifyDelay(Schedule.passthrough(schedule), (error, delay) =>
+    Duration.sum(delay, retryAfter(error)),
+  )
 
-const mayPass = (error: unknown): error is ControlPlaneUnavailable =>
+const isTransient = (error: unknown): error is ControlPlaneUnavailable =>
   error instanceof ControlPlaneUnavailable && error.retryable
 
 /**
- * Tries again, when `schedule` says, for as long as the control plane is unavailable and that may pass.
+ * Retries by `schedule` for as long as the effect fails with a `ControlPlaneUnavailable` that is retryable.
  *
  * @since 0.1.0
  * @category scheduling
@@ -77,13 +81,24 @@ const mayPass = (error: unknown): error is ControlPlaneUnavailable =>
 export const untilAvailable =
   <Out>(schedule: Schedule.Schedule<Out, unknown>) =>
   <A, E, R>(effect: Effect.Effect<A, E | ControlPlaneUnavailable, R>) =>
-    // The first attempt, which mostly is the last, is spared the cost of a schedule.
-    Effect.catchIf(effect, mayPass, (error) => {
+    // The schedule is only built when the first attempt fails, which is rare.
+    Effect.catchIf(effect, isTransient, (error) => {
       let next: typeof effect = Effect.fail(error)
       const attempts = Effect.suspend(() => {
         const attempt = next
         next = effect
         return attempt
       })
-      return Effect.retry(attempts, { schedule, while: mayPass })
+      return Effect.retry(attempts, { schedule, while: isTransient })
     })
+
+/**
+ * Retries while the control plane is unavailable, for operations under a lease: the run is interrupted when its lease
+ * ends, so no other bound is needed.
+ *
+ * Waits 50 milliseconds, doubled up to 2 seconds, and longer where the control plane asks for it.
+ *
+ * @since 0.1.0
+ * @category scheduling
+ */
+export const retryUnavailable = untilAvailable(withRetryAfter(backoff("50 millis", "2 seconds")))

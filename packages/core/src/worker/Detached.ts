@@ -1,16 +1,16 @@
 /**
- * Finalizers that wait for others, but not for ever.
+ * Work of a finalizer that can be timed out.
  *
  * @since 0.1.0
  */
 import { Effect, Fiber } from "effect"
 
 /**
- * Runs an effect so that it can be timed out even where a finalizer runs it. The finalizing fiber may be interrupted
- * already, and in such a fiber whatever is interruptible ends at once; so the effect has a fiber of its own.
+ * Runs an effect in a fiber of its own, interruptibly, and waits for it. The fiber that runs a finalizer may already be
+ * interrupted, and then everything interruptible in it ends at once, a timeout included; the fiber made here is not.
  *
  * @since 0.1.0
  * @category finalizing
  */
-export const apart = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const detached = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.fork(Effect.interruptible(effect)), Fiber.join)

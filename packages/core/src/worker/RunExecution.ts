@@ -17,9 +17,9 @@ import {
   Tracer,
 } from "effect"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
-import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import { type ControlPlaneUnavailable, retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import { Executor } from "../executor/Executor.js"
-import { apart } from "./Detached.js"
+import { detached } from "./Detached.js"
 import type { Lease } from "./Lease.js"
 import { LeaseDeadline } from "../executor/LeaseDeadline.js"
 import { Leases } from "../ports/Leases.js"
@@ -142,7 +142,7 @@ export const make = Effect.fnUntraced(function* (
       // A drain lets a write go on, since its outcome is decided.
       if (stopped === undefined || (drained && !executing)) return
       const ended = Effect.timeoutOption(Effect.disconnect(Fiber.interrupt(stopped)), options.interruptGrace)
-      become(Effect.flatMap(Effect.uninterruptible(apart(ended)), () => conclude(Exit.fail(failure))))
+      become(Effect.flatMap(Effect.uninterruptible(detached(ended)), () => conclude(Exit.fail(failure))))
     }
 
     const forgetLease = lease.onEnd(stop)
@@ -190,9 +190,7 @@ export const make = Effect.fnUntraced(function* (
               Effect.as(leases.release(lease.ref, { reason }), WorkerEvent.Released({ run, error })),
             )
           }
-          return RunSink.untilHeard(
-            leases.release(lease.ref, { reason: "the worker is shutting down" }),
-          ).pipe(
+          return retryUnavailable(leases.release(lease.ref, { reason: "the worker is shutting down" })).pipe(
             Effect.timeout(options.interruptGrace),
             Effect.match({
               onSuccess: () => WorkerEvent.Released({ run, error }),
@@ -214,14 +212,14 @@ export const make = Effect.fnUntraced(function* (
     ): Effect.Effect<WorkerEvent.WorkerEvent> =>
       Effect.matchEffect(sink.flush, {
         onFailure: (failure) => conclude(Exit.fail(failure)),
-        onSuccess: () => Effect.catchAll(RunSink.untilHeard(write), lost),
+        onSuccess: () => Effect.catchAll(retryUnavailable(write), lost),
       })
 
     const end = (outcome: Outcome): Effect.Effect<WorkerEvent.WorkerEvent> =>
       Effect.matchEffect(sink.flushBefore, {
         onFailure: (failure) => conclude(Exit.fail(failure)),
         onSuccess: (last) =>
-          Effect.matchEffect(RunSink.untilHeard(leases.complete(lease.ref, outcome, last)), {
+          Effect.matchEffect(retryUnavailable(leases.complete(lease.ref, outcome, last)), {
             onFailure: (refused) =>
               refused._tag === "EventRefused" || refused._tag === "CursorMismatch"
                 ? conclude(Exit.fail(RunSink.refusal(refused)))

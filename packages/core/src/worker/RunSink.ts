@@ -9,7 +9,7 @@
 import { Channel, type Chunk, Data, type Duration, Effect, Either, Fiber, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import { sizeOf } from "../rules/AppendRules.js"
-import { backoff, heeding, untilAvailable } from "../ports/ControlPlaneUnavailable.js"
+import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import { ExecutorError, type ExecutorFailure } from "../executor/Executor.js"
 import { type Lease, LeaseEnded, type Loss } from "./Lease.js"
 import type { LastEvents } from "../ports/Leases.js"
@@ -98,9 +98,6 @@ const batchOf = (waiting: ReadonlyArray<Sized>): ReadonlyArray<AgentEvent.LogEve
   return waiting.slice(0, count).map(({ event }) => event)
 }
 
-/** Tries again for as long as the lease lets it, no sooner than asked. */
-export const untilHeard = untilAvailable(heeding(backoff("50 millis", "2 seconds")))
-
 /**
  * Events that the log does not take, as the executor's failure.
  *
@@ -171,7 +168,7 @@ export const make = (options: {
 
   /** What is refused is dropped, with all that came after it. An append that is interrupted may have been made. */
   const append = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
-    untilHeard(
+    retryUnavailable(
       log.append({ runId: lease.ref.runId, events, expectedSequence: sequence, fence: lease.ref }),
     ).pipe(
       Effect.tapBoth({

@@ -7,11 +7,11 @@
 import type { Scope } from "effect"
 import { Cause, Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Random, Stream } from "effect"
 import { Claims } from "../ports/Claims.js"
-import { backoff, type ControlPlaneUnavailable, heeding } from "../ports/ControlPlaneUnavailable.js"
+import { backoff, type ControlPlaneUnavailable, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import type { Executor } from "../executor/Executor.js"
 import * as EventFeed from "./EventFeed.js"
-import { apart } from "./Detached.js"
+import { detached } from "./Detached.js"
 import * as Ids from "../model/Ids.js"
 import * as Lease from "./Lease.js"
 import { Leases } from "../ports/Leases.js"
@@ -41,7 +41,7 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
   }
 >() {}
 
-const patience = heeding(backoff("200 millis", "5 seconds"))
+const patience = withRetryAfter(backoff("200 millis", "5 seconds"))
 
 const transient = (error: WorkerError): boolean => error._tag === "ControlPlaneUnavailable" && error.retryable
 
@@ -223,7 +223,7 @@ export const make = Effect.fnUntraced(function* (
   // The Scope closes in the reverse order: claiming stops, then the drain, and only then what a held run lives on.
   yield* Effect.forkScoped(failing(Effect.forever(heartbeat)))
   yield* Effect.forkScoped(failing(heed))
-  yield* Effect.addFinalizer(() => apart(drain))
+  yield* Effect.addFinalizer(() => detached(drain))
   yield* Effect.forkScoped(failing(Effect.forever(untilHeard(claimRound))))
 
   return {

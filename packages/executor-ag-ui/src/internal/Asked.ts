@@ -2,7 +2,7 @@
  * What the remote agent asked last: kept as the run's session, so that whoever takes the run up again knows which
  * answers are the agent's, and by what names.
  */
-import { Ids, type Run, Runs, RunSink } from "@runlease/core"
+import { ControlPlaneUnavailable, Ids, type Run, Runs } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
 import { final } from "./Failure.js"
 import * as SharedState from "./SharedState.js"
@@ -35,7 +35,7 @@ export const record = Effect.fn("AgUiExecutor.recordSession")(function* (run: Ru
   const owner = Schema.decodeUnknownOption(Ids.WorkerId)(run.leaseOwner)
   if (Option.isNone(owner)) return
   const lease: Run.LeaseRef = { runId: run.runId, workerId: owner.value, epoch: run.leaseEpoch }
-  yield* RunSink.untilHeard(
+  yield* ControlPlaneUnavailable.retryUnavailable(
     runs.recordSession(lease, {
       sessionKey: run.conversationId,
       status: "active",

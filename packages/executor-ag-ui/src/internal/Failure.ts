@@ -1,5 +1,5 @@
 /** How a run fails whose remote agent does not do it. */
-import { type ControlPlaneUnavailable, Executor, type Run, RunSink } from "@runlease/core"
+import { ControlPlaneUnavailable, Executor, type Run } from "@runlease/core"
 import { type Duration, Effect } from "effect"
 
 const maxMessage = 2000
@@ -25,7 +25,9 @@ export const passing = (
 export const readingLog = <A, R>(
   read: Effect.Effect<A, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable, R>,
 ): Effect.Effect<A, Executor.ExecutorError, R> =>
-  Effect.mapError(RunSink.untilHeard(read), ({ message }) => passing("log_not_read", message))
+  Effect.mapError(ControlPlaneUnavailable.retryUnavailable(read), ({ message }) =>
+    passing("log_not_read", message),
+  )
 
 /** A text with none of these in it. */
 export const blotted =

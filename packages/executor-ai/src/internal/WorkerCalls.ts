@@ -1,6 +1,6 @@
 /** The calls that a worker makes itself: each at most as often as its tool allows, whatever attempt had begun it. */
 import { AiError, Tool, type Toolkit } from "@effect/ai"
-import { AgentEvent, ControlPlaneUnavailable, Executor, RunSink, ToolCalls } from "@runlease/core"
+import { AgentEvent, ControlPlaneUnavailable, Executor, ToolCalls } from "@runlease/core"
 import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
@@ -91,10 +91,6 @@ const ofFailure = (tool: Tool.Any, error: unknown): Effect.Effect<Result, Execut
   return Effect.succeed(fromValue(encodeFailure(tool, error), true))
 }
 
-const untilHeard = <A, E, R>(
-  effect: Effect.Effect<A, E | ControlPlaneUnavailable.ControlPlaneUnavailable, R>,
-) => RunSink.untilHeard(effect)
-
 /** Takes the result of a call. */
 export type Settle = (toolCallId: string, result: Result) => void
 
@@ -112,7 +108,7 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
     ordinal: number,
   ): Effect.fn.Return<Result, Executor.ExecutorError, ControlPlane.ProjectPorts> {
     if (AiTool.sideEffectOf(tool) === "atMostOnce") {
-      yield* untilHeard(ToolCalls.committed(run, asked.toolCallId)).pipe(
+      yield* ControlPlaneUnavailable.retryUnavailable(ToolCalls.committed(run, asked.toolCallId)).pipe(
         Effect.mapError(Failure.ofControlPlane),
       )
     }

@@ -115,7 +115,7 @@ export const make: Effect.Effect<
   const undo = yield* FiberSet.runtime(undoing)<never>()
   yield* Effect.addFinalizer(() =>
     // A network does not wait for anybody's Clock: this one is always real.
-    Detached.apart(Effect.timeoutOption(FiberSet.awaitEmpty(undoing), farewell)).pipe(
+    Detached.detached(Effect.timeoutOption(FiberSet.awaitEmpty(undoing), farewell)).pipe(
       Effect.withClock(Clock.make()),
     ),
   )
