@@ -1,15 +1,18 @@
 /**
  * Claims over the state in memory.
  */
-import { DateTime, Duration, Effect, Either } from "effect"
+import { Duration, Effect, Either } from "effect"
 import type { ClaimRequest, Claims } from "../ports/Claims.js"
 import type * as Ids from "../model/Ids.js"
 import { forExecutor } from "../model/RequestSnapshot.js"
-import { type ClaimedRun, toClaimed } from "../model/Run.js"
+import type { ClaimedRun } from "../model/Run.js"
+import { toClaimed } from "../rules/RunState.js"
+import { isRunnable } from "../rules/Transition.js"
+import * as Transitions from "../rules/Transitions.js"
 import * as LongPoll from "../store/LongPoll.js"
 import type { Route } from "../store/Wakeups.js"
 import { type RegisteredWorker, WorkerNotFound } from "../ports/WorkerRegistry.js"
-import * as Moves from "./Moves.js"
+import { apply, sweep } from "./RunRecords.js"
 import * as State from "./State.js"
 
 /** Whether a run with this route may go to this worker under this request. */
@@ -23,9 +26,9 @@ const acceptor = (worker: RegisteredWorker, request: ClaimRequest) => {
 }
 
 const byPreference = (a: State.RunRecord, b: State.RunRecord): number =>
-  b.run.priority - a.run.priority || a.order - b.order
+  b.state.spec.priority - a.state.spec.priority || a.order - b.order
 
-/** What a claim gives, and what of it was taken for this very request and not for the one that it repeats. */
+/** The runs that a claim gives. `taken`: those of them that it does not owe to the claim that it repeats. */
 interface Given {
   readonly runs: ReadonlyArray<ClaimedRun>
   readonly taken: ReadonlyArray<ClaimedRun>
@@ -34,15 +37,22 @@ interface Given {
 export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type"] => {
   const project = State.projectOf(state, projectId)
 
-  /** What a claim with the same id gave this worker, as far as it is still held. */
-  const repeated = (step: State.Step, request: ClaimRequest): ReadonlyArray<State.RunRecord> => {
-    const { claimId, leaseDuration, workerId } = request
-    if (claimId === undefined) return []
+  const claimOf = ({ claimId, leaseDuration, workerId }: ClaimRequest): Transitions.Claim => ({
+    workerId,
+    claimId: claimId ?? null,
+    leaseMillis: Duration.toMillis(leaseDuration),
+  })
+
+  /** The runs that an earlier claim with the same id gave and that its worker still holds. */
+  const claimAgain = (step: State.Step, request: ClaimRequest): ReadonlyArray<State.RunRecord> => {
+    if (request.claimId === undefined) return []
+    const claim = claimOf(request)
     const given: Array<State.RunRecord> = []
-    for (const record of state.leased) {
-      const { lease, projectId: owner } = record.run
-      if (record.claimId !== claimId || owner !== projectId || lease?.owner !== workerId) continue
-      Moves.takeAgain(step, record, lease, Duration.toMillis(leaseDuration))
+    for (const record of step.state.timed) {
+      if (record.state.spec.projectId !== projectId) continue
+      const again = Transitions.claimAgain(record.state, claim, step.now)
+      if (again === undefined) continue
+      apply(step, record, again)
       given.push(record)
     }
     return given.sort(byPreference)
@@ -53,44 +63,40 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type
     request: ClaimRequest,
     accepts: (route: Route) => boolean,
   ): ReadonlyArray<State.RunRecord> => {
+    const claim = claimOf(request)
     const runnable: Array<State.RunRecord> = []
     for (const record of project.pending) {
-      if (accepts(record.run) && Moves.isRunnable(step, record)) runnable.push(record)
+      if (accepts(record.state.spec) && isRunnable(record.state)) runnable.push(record)
     }
     const taken = runnable.sort(byPreference).slice(0, request.limit)
-    for (const record of taken) {
-      Moves.take(step, record, {
-        workerId: request.workerId,
-        claimId: request.claimId ?? null,
-        millis: Duration.toMillis(request.leaseDuration),
-      })
-    }
+    for (const record of taken) apply(step, record, Transitions.claim(record.state, claim, step.now))
     return taken
   }
 
   const claimNow = (request: ClaimRequest, accepts: (route: Route) => boolean): Effect.Effect<Given> =>
     State.step(state, (step) => {
-      Moves.sweep(step)
-      const again = repeated(step, request)
+      sweep(step)
+      const again = claimAgain(step, request)
       const given = again.length > 0 ? again : claimAnew(step, request, accepts)
-      const runs = given.map((record) => toClaimed(record.run, forExecutor(record.kept.snapshot)))
+      const runs = given.map((record) =>
+        toClaimed(record.state, record.details, forExecutor(record.resume.snapshot)),
+      )
       return Either.right({ runs, taken: again.length > 0 ? [] : runs })
     })
 
-  /** Hands back what was taken for a caller that is gone, unless a repeat of the claim has given it since. */
-  const handBack = (taken: ReadonlyArray<ClaimedRun>): Effect.Effect<void> =>
+  /** Hands back the runs of a caller that is gone. */
+  const handBack = (request: ClaimRequest, taken: ReadonlyArray<ClaimedRun>): Effect.Effect<void> =>
     State.step(state, (step) => {
       for (const { runId, leaseEpoch, leaseExpiresAt } of taken) {
         const record = project.runs.get(runId)
-        const lease = record?.run.lease
-        if (record === undefined || !lease || lease.epoch !== leaseEpoch) continue
-        if (leaseExpiresAt === null || !DateTime.Equivalence(lease.expiresAt, leaseExpiresAt)) continue
-        Moves.endAttempt(step, record, lease, {
-          ended: "released",
-          reason: "The claim was interrupted",
-          counted: false,
-          delayMillis: 0,
-        })
+        if (record === undefined || leaseExpiresAt === null) continue
+        const abandoned = Transitions.abandonClaim(
+          record.state,
+          { workerId: request.workerId, epoch: leaseEpoch },
+          leaseExpiresAt.epochMillis,
+          step.now,
+        )
+        if (abandoned !== undefined) apply(step, record, abandoned)
       }
       return Either.void
     })
@@ -111,7 +117,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type
         ),
         wait: request.wait ?? Duration.zero,
         waiter: state.wakeups.runnableWaiter(accepts),
-      }).pipe(Effect.onInterrupt(() => handBack(taken)))
+      }).pipe(Effect.onInterrupt(() => handBack(request, taken)))
     }),
   }
 }

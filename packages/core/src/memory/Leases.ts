@@ -2,13 +2,17 @@
  * Leases over the state in memory.
  */
 import { DateTime, Duration, Effect, Either } from "effect"
-import * as ResumeRules from "../rules/ResumeRules.js"
 import type * as Ids from "../model/Ids.js"
 import type { Leases, Renewal, RenewRequest } from "../ports/Leases.js"
-import { type LeaseLost, type LeaseRecord, type LeaseRef, RunNotFound } from "../model/Run.js"
+import type { LeaseLost, LeaseRef, RunNotFound } from "../model/Run.js"
+import { admits } from "../rules/Fencing.js"
+import type { RunState } from "../rules/RunState.js"
+import type { Transition } from "../rules/Transition.js"
+import * as Transitions from "../rules/Transitions.js"
+import { suspend } from "../rules/WaitTransitions.js"
 import { findRun, leaseLost } from "./Lookup.js"
-import * as Moves from "./Moves.js"
 import { appendTo } from "./RunLog.js"
+import { apply, applyEnd } from "./RunRecords.js"
 import * as State from "./State.js"
 
 export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type"] => {
@@ -16,37 +20,33 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type
 
   const renewOne = (
     step: State.Step,
-    request: RenewRequest,
+    { leaseDuration, workerId }: RenewRequest,
     { runId, epoch }: RenewRequest["leases"][number],
   ): Renewal => {
     const record = project.runs.get(runId)
     if (record === undefined) return { _tag: "Lost", runId }
-    const standing = Moves.standing(step, record, { workerId: request.workerId, epoch })
-    switch (standing._tag) {
-      case "Held": {
-        const expiresAt = DateTime.unsafeMake(step.now + Duration.toMillis(request.leaseDuration))
-        Moves.update(step, record, { lease: { ...standing.lease, expiresAt } })
-        return { _tag: "Held", runId, expiresAt }
-      }
-      case "Ended":
-        return { _tag: standing.status === "cancelled" ? "Cancelled" : "Lost", runId }
-      case "Lost":
-        return { _tag: "Lost", runId }
-    }
+    const millis = Duration.toMillis(leaseDuration)
+    return Either.match(Transitions.renew(record.state, { workerId, epoch }, millis, step.now), {
+      onLeft: (refusal): Renewal => ({
+        _tag: refusal._tag === "RunEnded" && refusal.status === "cancelled" ? "Cancelled" : "Lost",
+        runId,
+      }),
+      onRight: (renewed): Renewal => {
+        apply(step, record, renewed)
+        return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(step.now + millis) }
+      },
+    })
   }
 
-  /** A step on a run that the caller must hold. */
-  const holding = (
-    lease: LeaseRef,
-    change: (step: State.Step, record: State.RunRecord, held: LeaseRecord) => void,
+  /** A transition that only the holder may make. */
+  const ofHolder = (
+    { runId }: LeaseRef,
+    make: (state: RunState, now: number) => Either.Either<Transition, LeaseLost>,
   ): Effect.Effect<void, LeaseLost | RunNotFound> =>
     State.step(state, (step) =>
-      Either.flatMap(findRun(project, lease.runId), (record): Either.Either<void, LeaseLost> => {
-        const standing = Moves.standing(step, record, lease)
-        return standing._tag === "Held"
-          ? Either.right(change(step, record, standing.lease))
-          : leaseLost(lease.runId, lease)
-      }),
+      Either.flatMap(findRun(project, runId), (record) =>
+        Either.map(make(record.state, step.now), (made) => apply(step, record, made)),
+      ),
     )
 
   return {
@@ -56,32 +56,27 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type
       ),
     ),
     release: Effect.fn("Leases.release")((lease, release = {}) =>
-      holding(lease, (step, record, held) => {
-        const counted = release.countAttempt ?? false
-        Moves.endAttempt(step, record, held, {
-          ended: counted ? "retry" : "released",
-          reason: release.reason ?? null,
-          counted,
-          delayMillis: Duration.toMillis(release.delay ?? Duration.zero),
-        })
-      }),
+      ofHolder(lease, (run, now) => Transitions.release(run, lease, release, now)),
     ),
     complete: Effect.fn("Leases.complete")((lease, outcome, last) =>
       State.step(state, (step) =>
         Either.gen(function* () {
           const { runId } = lease
           const record = yield* findRun(project, runId)
-          const standing = Moves.standing(step, record, lease)
-          if (standing._tag === "Lost") return yield* leaseLost(runId, lease)
-          if (standing._tag === "Ended") return { completed: false }
+          const admitted = admits(record.state, lease, step.now)
+          if (Either.isLeft(admitted)) {
+            if (admitted.left._tag === "RunEnded") return { completed: false }
+            return yield* leaseLost(runId, lease)
+          }
           if (last !== undefined) yield* appendTo(step, record, { runId, ...last })
-          Moves.end(step, record, outcome)
-          return { completed: true }
+          const ended = Transitions.end(record.state, lease, outcome, step.now)
+          if (Either.isRight(ended)) applyEnd(step, record, outcome, ended.right)
+          return { completed: Either.isRight(ended) }
         }),
       ),
     ),
     suspend: Effect.fn("Leases.suspend")((lease, suspension) =>
-      holding(lease, (step, record) => Moves.suspend(step, record, ResumeRules.asked(suspension, step.at))),
+      ofHolder(lease, (run, now) => suspend(run, lease, suspension, now)),
     ),
     signals: (workerId) => state.wakeups.signals(workerId),
   }

@@ -18,7 +18,7 @@ import * as MemoryClaims from "./Claims.js"
 import * as MemoryConversations from "./Conversations.js"
 import * as MemoryLeases from "./Leases.js"
 import { prune } from "./Prune.js"
-import * as Moves from "./Moves.js"
+import { nextDue, sweep } from "./RunRecords.js"
 import * as MemoryRunLog from "./RunLog.js"
 import * as MemoryRuns from "./Runs.js"
 import * as State from "./State.js"
@@ -46,8 +46,8 @@ const portsOf = (
 const sweeper = (state: State.State): Effect.Effect<never> =>
   Effect.gen(function* () {
     const due = yield* State.step(state, (step) => {
-      Moves.sweep(step)
-      return Either.right(Moves.nextDue(step))
+      sweep(step)
+      return Either.right(nextDue(step))
     })
     const now = yield* state.now
     const until = Option.match(due, { onNone: () => slowPoll, onSome: (at) => Duration.millis(at - now) })

@@ -7,7 +7,7 @@ import * as State from "./State.js"
 
 /** Deletes the conversations that pruning left without runs and that nobody touched since `before`. */
 const pruneConversations = (project: State.ProjectState, before: number): void => {
-  const used = new Set(Array.from(project.runs.values(), ({ run }) => run.conversationId))
+  const used = new Set(Array.from(project.runs.values(), ({ state: run }) => run.spec.conversationId))
   for (const id of project.thinned) {
     const updatedAt = project.conversations.get(id)?.conversation.updatedAt
     if (!used.has(id) && updatedAt !== undefined && DateTime.toEpochMillis(updatedAt) > before) continue
@@ -22,16 +22,16 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
     const before = now - Duration.toMillis(request.olderThan)
     const limit = Math.min(Math.max(1, request.limit ?? defaultPruneLimit), maxPruneLimit)
     const due = Array.from(project.runs.values()).filter(
-      ({ run: { finishedAt } }) => finishedAt !== null && DateTime.toEpochMillis(finishedAt) <= before,
+      ({ state: { finishedAt } }) => finishedAt !== null && finishedAt <= before,
     )
     const pruned = due.slice(0, limit)
-    const gone = new Set(pruned.map(({ run }) => run.runId))
+    const gone = new Set(pruned.map(({ state: { spec } }) => spec.runId))
     for (const { publicId, runId } of project.inputs.values()) {
       if (gone.has(runId)) project.inputs.delete(publicId)
     }
-    for (const { run } of pruned) {
-      project.runs.delete(run.runId)
-      project.thinned.add(run.conversationId)
+    for (const { state: run } of pruned) {
+      project.runs.delete(run.spec.runId)
+      project.thinned.add(run.spec.conversationId)
     }
     const more = due.length > pruned.length
     if (!more) pruneConversations(project, before)

@@ -3,12 +3,12 @@
  */
 import { Effect, Either, type Scope, Stream } from "effect"
 import * as AppendRules from "../rules/AppendRules.js"
-import * as ControlEvents from "../rules/ControlEvents.js"
+import { admits } from "../rules/Fencing.js"
+import * as Transitions from "../rules/Transitions.js"
 import type * as Ids from "../model/Ids.js"
 import * as LogTails from "../store/LogTails.js"
-import { EventId, isTerminal, RunEnded, type RunNotFound } from "../model/Run.js"
+import { EventId, isTerminal, type RunNotFound } from "../model/Run.js"
 import {
-  type AppendError,
   type Appended,
   type AppendRequest,
   type CursorMismatch,
@@ -20,27 +20,10 @@ import {
   maxReadBytes,
   maxReadLimit,
   type RunLog,
-  RunWaiting,
 } from "../ports/RunLog.js"
-import { findNamed, findRun, leaseLost } from "./Lookup.js"
-import * as Moves from "./Moves.js"
+import { findNamed, findRun } from "./Lookup.js"
+import { apply } from "./RunRecords.js"
 import * as State from "./State.js"
-
-/** Whether the run takes events from this caller. */
-const admit = (
-  step: State.Step,
-  record: State.RunRecord,
-  { fence }: AppendRequest,
-): Either.Either<void, AppendError> => {
-  const { runId, status } = record.run
-  if (fence !== undefined) {
-    const standing = Moves.standing(step, record, fence)
-    if (standing._tag === "Lost") return leaseLost(runId, fence)
-  }
-  if (isTerminal(status)) return Either.left(new RunEnded({ runId, status }))
-  if (status === "waiting") return Either.left(new RunWaiting({ runId }))
-  return Either.void
-}
 
 /** The outsiders' entries after the request's cursor. */
 const tailOf = (record: State.RunRecord, request: AppendRequest): ReadonlyArray<LogEntry> =>
@@ -51,25 +34,22 @@ const tailOf = (record: State.RunRecord, request: AppendRequest): ReadonlyArray<
         sequence !== null && (request.expectedEventId !== undefined || sequence > request.expectedSequence!),
     )
 
-/** What follows once the run takes events from this caller. */
+/** Appends to a run that takes events from this caller. */
 export const appendTo = (
   step: State.Step,
   record: State.RunRecord,
   request: AppendRequest,
 ): Either.Either<Appended, EventRefused | CursorMismatch> =>
   Either.gen(function* () {
-    yield* AppendRules.encode(request.events)
-    const known = AppendRules.atEnd(request, record.run)
+    const texts = yield* AppendRules.encode(request.events)
+    const there = AppendRules.atEnd(request, record.state)
       ? 0
-      : yield* AppendRules.alreadyThere(request, record.run, tailOf(record, request))
-    const added = request.events.slice(known)
-    if (added.length > 0) {
-      Moves.log(step, record, ControlEvents.opening(record.run, record.logState), "own")
-      Moves.log(step, record, added, "external")
-    }
+      : yield* AppendRules.alreadyThere(request, record.state, tailOf(record, request))
+    const added = request.events.slice(there).map((event, index) => ({ event, text: texts[there + index]! }))
+    if (added.length > 0) apply(step, record, Transitions.append(record.state, added, step.now))
     return {
-      latestEventId: record.run.latestEventId,
-      latestSequence: record.run.latestSequence,
+      latestEventId: record.state.latestEventId,
+      latestSequence: record.state.latestSequence,
       appendedCount: added.length,
     }
   })
@@ -101,8 +81,8 @@ export const makeTails = (
         Either.map(findRun(State.projectOf(state, projectId), runId), (record) => ({
           entries: pageOf(record, after, { entries: maxReadLimit, bytes: maxFollowBytes }),
           bytes: 0,
-          latest: record.run.latestEventId,
-          ended: isTerminal(record.run.status),
+          latest: record.state.latestEventId,
+          ended: isTerminal(record.state.status),
         })),
       ),
   })
@@ -118,7 +98,7 @@ export const make = (
       State.step(state, (step) =>
         Either.gen(function* () {
           const record = yield* findRun(project, request.runId)
-          yield* admit(step, record, request)
+          yield* admits(record.state, request.fence, step.now)
           return yield* appendTo(step, record, request)
         }),
       ),
@@ -134,7 +114,7 @@ export const make = (
     follow: ({ runId, after = EventId.make(0) }) =>
       Stream.suspend(() => {
         // The tail is told by the run's own id when its log grows.
-        const named = Either.map(findNamed(project, runId), ({ run }) => run.runId)
+        const named = Either.map(findNamed(project, runId), (record) => record.state.spec.runId)
         return tails.follow({ projectId, runId: Either.getOrElse(named, () => runId) }, after)
       }),
   }

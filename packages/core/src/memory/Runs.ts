@@ -2,14 +2,16 @@
  * Runs over the state in memory.
  */
 import { Effect, Either } from "effect"
-import * as ResumeRules from "../rules/ResumeRules.js"
+import { checkFence } from "../rules/Fencing.js"
+import * as Transitions from "../rules/Transitions.js"
+import * as WaitTransitions from "../rules/WaitTransitions.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import * as Ids from "../model/Ids.js"
-import { isTerminal, type LeaseLost, type LeaseRef, RunEnded, type RunNotFound } from "../model/Run.js"
-import { type Runs, submitChecked } from "../ports/Runs.js"
+import type { Fence, LeaseLost, LeaseRef, Run, RunEnded, RunNotFound } from "../model/Run.js"
+import { type Outcome, type Runs, submitChecked } from "../ports/Runs.js"
 import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
-import { findNamed, leaseLost, pageOf } from "./Lookup.js"
-import * as Moves from "./Moves.js"
+import { findNamed, pageOf } from "./Lookup.js"
+import { apply, applyEnd } from "./RunRecords.js"
 import * as State from "./State.js"
 import { submit } from "./Submit.js"
 
@@ -27,18 +29,23 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
       ),
     )
 
+  const expireWait = (step: State.Step, record: State.RunRecord): void => {
+    const expired = WaitTransitions.expireWait(record.state, step.now)
+    if (expired !== undefined) apply(step, record, expired)
+  }
+
   const sessionOf = (
     step: State.Step,
-    { run }: State.RunRecord,
+    { details, state: { spec } }: State.RunRecord,
     lease: LeaseRef,
     record: SessionRecord,
     newId: Ids.SessionId,
   ): WorkerSession => {
-    const before = run.session
+    const before = details.session
     const status = record.status ?? before?.status ?? "active"
     return {
       id: before?.id ?? newId,
-      runId: run.runId,
+      runId: spec.runId,
       implementationKind: project.workers.get(lease.workerId)?.implementationKind ?? "",
       workerId: lease.workerId,
       sessionKey: record.sessionKey,
@@ -50,13 +57,26 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
     }
   }
 
+  /** Ends a run; false when it had ended before. */
+  const end = (
+    step: State.Step,
+    record: State.RunRecord,
+    outcome: Outcome,
+    fence?: Fence,
+  ): Either.Either<{ readonly ended: boolean; readonly run: Run }, LeaseLost> => {
+    const ended = Transitions.end(record.state, fence, outcome, step.now)
+    if (Either.isRight(ended)) applyEnd(step, record, outcome, ended.right)
+    else if (ended.left._tag === "LeaseLost") return Either.left(ended.left)
+    return Either.right({ ended: Either.isRight(ended), run: State.runOf(record) })
+  }
+
   return {
     submit: submitChecked((submission) => submit(state, projectId, submission)),
 
-    get: Effect.fn("Runs.get")((runId) => Either.map(findNamed(project, runId), ({ run }) => run)),
+    get: Effect.fn("Runs.get")((runId) => Either.map(findNamed(project, runId), State.runOf)),
 
     snapshot: Effect.fn("Runs.snapshot")((runId) =>
-      Either.map(findNamed(project, runId), ({ kept }) => kept.snapshot),
+      Either.map(findNamed(project, runId), ({ resume }) => resume.snapshot),
     ),
 
     list: Effect.fn("Runs.list")((options = {}) =>
@@ -64,14 +84,14 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
         const { status, agentId, conversationId } = options
         const runs = Array.from(project.runs.values())
           .filter(
-            ({ run }) =>
-              (status === undefined || run.status === status) &&
-              (agentId === undefined || run.agentId === agentId) &&
-              (conversationId === undefined || run.conversationId === conversationId),
+            ({ state: { spec, status: current } }) =>
+              (status === undefined || current === status) &&
+              (agentId === undefined || spec.agentId === agentId) &&
+              (conversationId === undefined || spec.conversationId === conversationId),
           )
           .toReversed()
         return pageOf(
-          runs.map(({ order, run }) => ({ keys: [-order], item: run })),
+          runs.map((record) => ({ keys: [-record.order], item: State.runOf(record) })),
           options,
           [Number.MIN_SAFE_INTEGER],
         )
@@ -79,24 +99,27 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
     ),
 
     cancel: Effect.fn("Runs.cancel")((runId) =>
-      onRun(runId, (step, record) => {
-        const { status } = record.run
-        if (isTerminal(status)) return Either.right({ cancelled: false, run: record.run })
-        Moves.cancel(step, record)
-        return Either.right({ cancelled: true, run: record.run })
-      }),
+      onRun(runId, (step, record) =>
+        Either.map(end(step, record, { status: "cancelled" }), ({ ended, run }) => ({
+          cancelled: ended,
+          run,
+        })),
+      ).pipe(
+        // Only a fence can be lost, and a cancellation has none.
+        Effect.catchTag("LeaseLost", Effect.die),
+      ),
     ),
 
     resume: Effect.fn("Runs.resume")(function* (runId, answers) {
       const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
       return yield* onRun(runId, (step, record) => {
-        Moves.expireWait(step, record)
+        expireWait(step, record)
         return Either.map(
-          ResumeRules.take(record.run, record.kept, answers, messageIds),
-          ({ duplicate, kept, waiting }) => {
-            record.kept = kept
-            if (!duplicate) Moves.answered(step, record, waiting)
-            return { duplicate, run: record.run }
+          WaitTransitions.resume(record.state, record.resume, answers, messageIds, step.now),
+          ({ record: resume, transition }) => {
+            record.resume = resume
+            if (transition !== undefined) apply(step, record, transition)
+            return { duplicate: transition === undefined, run: State.runOf(record) }
           },
         )
       })
@@ -106,24 +129,22 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
       const messageId = yield* Ids.uuidV7
       const fingerprint = yield* FollowUpRules.fingerprintOf(input)
       return yield* onRun(runId, (step, record) => {
-        Moves.expireWait(step, record)
-        const { kept, run } = record
+        expireWait(step, record)
+        const { resume, state } = record
         const { publicId } = input
         const situation: FollowUpRules.Situation = {
-          run,
-          kept,
+          run: { runId: state.spec.runId, waiting: state.waiting, latestEventId: state.latestEventId },
+          record: resume,
           namesRun: project.runs.has(publicId),
           named: project.inputs.get(publicId),
-          taken: Array.from(project.inputs.values()).filter((taken) => taken.runId === run.runId),
+          taken: Array.from(project.inputs.values()).filter((taken) => taken.runId === state.spec.runId),
         }
         return Either.map(FollowUpRules.decide(situation, input, fingerprint, messageId), (decision) => {
           if ("input" in decision && decision.unnamed) project.inputs.set(publicId, decision.input)
-          if (decision._tag === "Continue") {
-            record.kept = decision.kept
-            Moves.makePending(step, record, {})
-          }
-          if (decision._tag === "Complete") Moves.end(step, record, { status: "completed" })
-          return FollowUpRules.resultOf(decision, record.run)
+          if (decision._tag === "Continue") record.resume = decision.record
+          const transition = WaitTransitions.followUp(state, decision, step.now)
+          if (transition !== undefined) apply(step, record, transition)
+          return FollowUpRules.resultOf(decision, State.runOf(record))
         })
       })
     }),
@@ -137,34 +158,20 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
     ),
 
     complete: Effect.fn("Runs.complete")((runId, outcome, fence) =>
-      onRun(runId, (step, record) => {
-        if (fence !== undefined && Moves.standing(step, record, fence)._tag === "Lost") {
-          return leaseLost(runId, fence)
-        }
-        if (isTerminal(record.run.status)) return Either.right({ completed: false, run: record.run })
-        const byHolder = fence !== undefined
-        if (outcome.status === "cancelled" && !byHolder) Moves.cancel(step, record, outcome)
-        else Moves.end(step, record, outcome)
-        return Either.right({ completed: true, run: record.run })
-      }),
+      onRun(runId, (step, record) =>
+        Either.map(end(step, record, outcome, fence), ({ ended, run }) => ({ completed: ended, run })),
+      ),
     ),
 
     recordSession: Effect.fn("Runs.recordSession")(function* (lease, session) {
       const newId = Ids.SessionId.make(yield* Ids.uuidV7)
-      return yield* onRun(lease.runId, (step, record): Either.Either<WorkerSession, LeaseLost | RunEnded> => {
-        const standing = Moves.standing(step, record, lease)
-        switch (standing._tag) {
-          case "Held": {
-            const recorded = sessionOf(step, record, lease, session, newId)
-            Moves.update(step, record, { session: recorded })
-            return Either.right(recorded)
-          }
-          case "Ended":
-            return Either.left(new RunEnded({ runId: lease.runId, status: standing.status }))
-          case "Lost":
-            return leaseLost(lease.runId, lease)
-        }
-      })
+      return yield* onRun(lease.runId, (step, record): Either.Either<WorkerSession, LeaseLost | RunEnded> =>
+        Either.map(checkFence(record.state, lease, step.now), () => {
+          const recorded = sessionOf(step, record, lease, session, newId)
+          record.details = { ...record.details, session: recorded }
+          return recorded
+        }),
+      )
     }),
   }
 }

@@ -2,38 +2,34 @@
  * What the in-memory control plane remembers, and the one way to change it.
  */
 import { DateTime, Effect, type Either } from "effect"
-import type { Kept } from "../rules/ResumeRules.js"
-import type { PastAttempt } from "../rules/ControlEvents.js"
+import type { ResumeRecord } from "../rules/ResumeRules.js"
+import { type RunDetails, type RunState, toRun } from "../rules/RunState.js"
 import type { Conversation, ConversationMessage } from "../ports/Conversations.js"
 import type * as Ids from "../model/Ids.js"
-import type { LogState } from "../rules/LogState.js"
 import type { TakenInput } from "../ports/FollowUp.js"
-import type { EventId, LeaseEpoch, Run } from "../model/Run.js"
+import type { EventId, Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import * as StoreClock from "../store/StoreClock.js"
 import * as Wakeups from "../store/Wakeups.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
-/** A run and everything that is kept beside it. */
+/** A run, its log and what is stored beside it. */
 export interface RunRecord {
-  run: Run
+  state: RunState
+  details: RunDetails
   /** Grows with each submission of the project: the age among runs of one priority. */
   readonly order: number
   /** The submission as it was sent, as canonical JSON. */
   readonly submission: string
-  kept: Kept
+  resume: ResumeRecord
   /** Event `n` is at index `n - 1`. */
   readonly entries: Array<LogEntry>
   /** The bytes of each event's JSON. */
   readonly sizes: Array<number>
-  logState: LogState
-  /** The attempt that ended without an outcome and is not yet marked in the log. */
-  pastAttempt: PastAttempt | null
-  /** The id of the claim that gave the run last, when it had one. */
-  claimId: Ids.ClaimId | null
-  /** Who held the run when it ended. */
-  lastHolder: { readonly workerId: Ids.WorkerId; readonly epoch: LeaseEpoch } | null
 }
+
+/** The run as its clients see it. */
+export const runOf = ({ details, state }: RunRecord): Run => toRun(state, details)
 
 export interface ConversationRecord {
   conversation: Conversation
@@ -73,12 +69,8 @@ export interface State {
   readonly now: Effect.Effect<number>
   readonly wakeups: Wakeups.Wakeups
   readonly projects: Map<Ids.ProjectId, ProjectState>
-  /** Runs under a lease, lapsed ones included until the next sweep. */
-  readonly leased: Set<RunRecord>
-  /** Pending runs whose time had not come at the last sweep. */
-  readonly delayed: Set<RunRecord>
-  /** Waiting runs whose wait expires. */
-  readonly expiring: Set<RunRecord>
+  /** Runs that time alone changes: under a lease, delayed, or waiting for answers until some time. */
+  readonly timed: Set<RunRecord>
 }
 
 export const make: Effect.Effect<State> = Effect.map(
@@ -87,9 +79,7 @@ export const make: Effect.Effect<State> = Effect.map(
     now,
     wakeups,
     projects: new Map(),
-    leased: new Set(),
-    delayed: new Set(),
-    expiring: new Set(),
+    timed: new Set(),
   }),
 )
 

@@ -2,24 +2,15 @@
  * How a submission becomes a run.
  */
 import { DateTime, Effect, Either } from "effect"
-import * as ControlEvents from "../rules/ControlEvents.js"
+import * as Transitions from "../rules/Transitions.js"
 import { ConversationNotFound } from "../ports/Conversations.js"
 import * as Ids from "../model/Ids.js"
-import * as LogState from "../rules/LogState.js"
 import * as RequestSnapshot from "../model/RequestSnapshot.js"
-import {
-  EventId,
-  LeaseEpoch,
-  noTarget,
-  projectTarget,
-  type Run,
-  type RunNotFound,
-  Sequence,
-} from "../model/Run.js"
+import { noTarget, projectTarget, type Run, type RunNotFound } from "../model/Run.js"
 import { defaultMaxAttempts, requestText, type Submission, SubmissionConflict } from "../ports/Runs.js"
 import { newConversation } from "./Conversations.js"
 import { findNamed } from "./Lookup.js"
-import * as Moves from "./Moves.js"
+import { add } from "./RunRecords.js"
 import * as State from "./State.js"
 
 /** The ids that a new run may need, made before its step. */
@@ -64,55 +55,48 @@ export const submit = Effect.fnUntraced(function* (
               () => new ConversationNotFound({ conversationId: submission.conversationId! }),
             )
       const conversationId = conversation.conversation.id
-      const driven = submission.initialStatus === "running"
-      const run: Run = {
-        runId,
-        projectId,
-        conversationId,
-        messageId: ids.message,
-        agentId: submission.agentId,
-        status: driven ? "running" : "pending",
-        mode: submission.mode ?? null,
-        parentRunId: parent?.run.runId ?? null,
-        rootRunId: parent?.run.rootRunId ?? runId,
-        trigger: submission.trigger ?? null,
-        implementationKind: submission.implementationKind ?? null,
-        workerKey: submission.workerKey ?? null,
-        sourceTarget: submission.sourceTarget ?? projectTarget,
-        runtimeTarget: submission.runtimeTarget ?? noTarget,
-        priority: submission.priority ?? 0,
-        concurrencyKey: submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey,
-        attempt: 0,
-        maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
-        latestEventId: EventId.make(0),
-        latestSequence: Sequence.make(0),
-        lease: null,
-        leaseEpoch: LeaseEpoch.make(0),
-        waiting: null,
-        session: null,
-        error: null,
-        metadata: null,
-        result: null,
-        createdAt: step.at,
-        updatedAt: step.at,
-        availableAt: submission.availableAt ?? step.at,
-        startedAt: driven ? step.at : null,
-        finishedAt: null,
-      }
+      const lane = submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
+      const submitted = Transitions.submit(
+        {
+          projectId,
+          runId,
+          conversationId,
+          messageId: ids.message,
+          agentId: submission.agentId,
+          implementationKind: submission.implementationKind ?? null,
+          workerKey: submission.workerKey ?? null,
+          lane,
+          priority: submission.priority ?? 0,
+          maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
+          createdAt: step.now,
+        },
+        {
+          driven: submission.initialStatus === "running",
+          behind: lane !== null && project.lanes.has(lane),
+          availableAt: submission.availableAt?.epochMillis ?? step.now,
+        },
+        step.now,
+      )
       const record: State.RunRecord = {
-        run,
+        state: submitted.state,
+        details: {
+          mode: submission.mode ?? null,
+          parentRunId: parent?.state.spec.runId ?? null,
+          rootRunId: parent?.details.rootRunId ?? runId,
+          trigger: submission.trigger ?? null,
+          sourceTarget: submission.sourceTarget ?? projectTarget,
+          runtimeTarget: submission.runtimeTarget ?? noTarget,
+          session: null,
+          metadata: null,
+          result: null,
+        },
         order: project.submitted++,
         submission: sent,
-        kept: { snapshot: submission.snapshot ?? snapshotOf(conversation), known: {} },
+        resume: { snapshot: submission.snapshot ?? snapshotOf(conversation), answers: {} },
         entries: [],
         sizes: [],
-        logState: LogState.initial,
-        pastAttempt: null,
-        claimId: null,
-        lastHolder: null,
       }
-      Moves.enter(step, record)
-      if (driven) Moves.log(step, record, ControlEvents.opening(run, record.logState), "own")
+      add(step, record, submitted)
       return record
     })
 
@@ -123,9 +107,10 @@ export const submit = Effect.fnUntraced(function* (
       if (known === undefined && project.inputs.has(runId)) {
         return Either.left(new SubmissionConflict({ publicId: runId }))
       }
-      if (known === undefined) return Either.map(enter(step), ({ run }) => ({ run, duplicate: false }))
+      if (known === undefined)
+        return Either.map(enter(step), (record) => ({ run: State.runOf(record), duplicate: false }))
       return known.submission === sent
-        ? Either.right({ run: known.run, duplicate: true })
+        ? Either.right({ run: State.runOf(known), duplicate: true })
         : Either.left(new SubmissionConflict({ publicId: runId }))
     },
   )

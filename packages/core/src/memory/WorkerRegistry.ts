@@ -26,13 +26,12 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
     return undefined
   }
 
-  /** How many runs each worker holds: a lease that has ended holds none. */
+  /** How many runs each worker holds; a lapsed lease holds none. */
   const held = (now: number): ReadonlyMap<string, number> => {
     const counts = new Map<string, number>()
-    for (const { run } of runs.values()) {
-      if (run.status !== "running" || run.lease === null) continue
-      if (DateTime.toEpochMillis(run.lease.expiresAt) <= now) continue
-      counts.set(run.lease.owner, (counts.get(run.lease.owner) ?? 0) + 1)
+    for (const { state: run } of runs.values()) {
+      if (run.status !== "running" || run.holder === null || run.holder.expiresAt <= now) continue
+      counts.set(run.holder.workerId, (counts.get(run.holder.workerId) ?? 0) + 1)
     }
     return counts
   }

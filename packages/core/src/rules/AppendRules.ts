@@ -10,7 +10,8 @@ import { equalJson } from "../model/Json.js"
 import type { AppendRequest, LogEntry } from "../ports/RunLog.js"
 import { CursorMismatch, EventRefused, maxBatch, maxEventBytes } from "../ports/RunLog.js"
 
-const bytesOf = (text: string): number => new TextEncoder().encode(text).length
+/** The length of a text in bytes of UTF-8. */
+export const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
 /** The size of an event in the log, in bytes of JSON. */
 export const sizeOf = (event: LogEvent): number => bytesOf(JSON.stringify(event))

@@ -35,8 +35,8 @@ export const fingerprintOf = ({ resume, snapshot }: FollowUp): Effect.Effect<str
 
 /** A run, and what a store knows of it and of the public id. */
 export interface Situation {
-  readonly run: Pick<Run, "runId" | "status" | "waiting" | "latestEventId">
-  readonly kept: ResumeRules.Kept
+  readonly run: Pick<Run, "runId" | "waiting" | "latestEventId">
+  readonly record: ResumeRules.ResumeRecord
   /** Whether a run has the public id. */
   readonly namesRun: boolean
   /** The input that has the public id, of whatever run. */
@@ -46,7 +46,7 @@ export interface Situation {
 }
 
 /**
- * What a store does: `Continue` makes the run pending with what is `kept`; it and `Repeat` add the input if it is
+ * What a store does: `Continue` makes the run pending with what is `record`; it and `Repeat` add the input if it is
  * `unnamed`, that is, if its id names nothing yet; `Complete` ends the run as completed; the rest changes nothing.
  *
  * @since 0.1.0
@@ -55,7 +55,7 @@ export interface Situation {
 export type Decision =
   | {
       readonly _tag: "Continue"
-      readonly kept: ResumeRules.Kept
+      readonly record: ResumeRules.ResumeRecord
       readonly input: TakenInput
       readonly unnamed: boolean
     }
@@ -85,7 +85,7 @@ const insertResult = (
  * what the client tells. The answers so far are the run's. An input without messages changes nothing.
  */
 const continued = (
-  { known, snapshot }: ResumeRules.Kept,
+  { answers, snapshot }: ResumeRules.ResumeRecord,
   input: RequestSnapshot,
   ours: ReadonlySet<unknown>,
   since: EventId,
@@ -97,7 +97,7 @@ const continued = (
   }
   if (input.messages.length === 0) return { ...snapshot, ...ofInput }
   const own = snapshot.messages.filter((message) =>
-    partIds(message, "tool_result").some((id) => typeof id === "string" && Object.hasOwn(known, id)),
+    partIds(message, "tool_result").some((id) => typeof id === "string" && Object.hasOwn(answers, id)),
   )
   const messages = own.reduce<ReadonlyArray<SnapshotMessage>>((into, message) => {
     const [id] = partIds(message, "tool_result")
@@ -118,7 +118,7 @@ const continued = (
  * @category deciding
  */
 export const decide = (
-  { kept, named, namesRun, run, taken }: Situation,
+  { record, named, namesRun, run, taken }: Situation,
   { publicId, results, resume, snapshot }: FollowUp,
   fingerprint: string,
   messageId: string,
@@ -126,10 +126,10 @@ export const decide = (
   const take = (answers: ReadonlyArray<Answer>) => {
     const [first, ...rest] = answers
     return first === undefined
-      ? Either.right({ duplicate: true, kept, waiting: run.waiting })
-      : ResumeRules.take(
+      ? Either.right({ duplicate: true, record, waiting: run.waiting })
+      : ResumeRules.applyAnswers(
           run,
-          kept,
+          record,
           [first, ...rest],
           answers.map((_, index) => (index === 0 ? messageId : `${messageId}.${index}`)),
         )
@@ -139,7 +139,7 @@ export const decide = (
   }
   const open = run.waiting === null ? [] : ResumeRules.open(run.waiting)
   const isAsked = ({ interruptId }: Answer) =>
-    Object.hasOwn(kept.known, interruptId) ||
+    Object.hasOwn(record.answers, interruptId) ||
     open.some(({ id, toolCallId }) => id === interruptId || toolCallId === interruptId)
   // Clients such as CopilotKit answer a question under the id of the part that asked it, which the id goes on to name.
   const answersItself = (publicId === run.runId || named?.runId === run.runId) && resume.some(isAsked)
@@ -180,7 +180,7 @@ export const decide = (
     const missing = ResumeRules.leftOpen(calls, given)
     const asked = open.some(({ clientTool }) => clientTool !== true)
     if (missing.length > 0 && !asked) {
-      return Either.right({ _tag: kept.snapshot.protocol === undefined ? "Leave" : "Complete" })
+      return Either.right({ _tag: record.snapshot.protocol === undefined ? "Leave" : "Complete" })
     }
     // Calls of the client that were answered otherwise, before or by an entry.
     const ours = new Set(
@@ -194,7 +194,7 @@ export const decide = (
     const declined = missing.map(({ id }): Answer => ({ interruptId: id, status: "cancelled" }))
     return Either.map(take([...entries, ...given, ...declined]), (all) => ({
       _tag: "Continue",
-      kept: { ...all.kept, snapshot: continued(all.kept, snapshot, ours, run.latestEventId) },
+      record: { ...all.record, snapshot: continued(all.record, snapshot, ours, run.latestEventId) },
       input,
       unnamed,
     }))

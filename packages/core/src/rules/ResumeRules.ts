@@ -1,5 +1,5 @@
 /**
- * A run that waits: what it is asked, and what answers make of it. Every store does it alike.
+ * A run that waits: its interrupts, and what answers make of it. All stores share these rules.
  *
  * @since 0.1.0
  */
@@ -23,12 +23,12 @@ const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
   )
 
 /**
- * What a suspended run waits for. `expiresAfter` is the time of those that name none of their own.
+ * The wait of a run that is suspended. `expiresAfter` is for interrupts that have no `expiresAt` of their own.
  *
  * @since 0.1.0
  * @category waiting
  */
-export const asked = ({ expiresAfter, interrupts }: Suspension, now: DateTime.Utc): Waiting => {
+export const waitingFor = ({ expiresAfter, interrupts }: Suspension, now: DateTime.Utc): Waiting => {
   const [first, ...others] = interrupts
   const timed = (interrupt: Interrupt): Interrupt =>
     expiresAfter === undefined || interrupt.expiresAt !== undefined
@@ -52,17 +52,17 @@ export const leftOpen = (
     return interrupt === undefined ? left : left.filter((other) => other !== interrupt)
   }, interrupts)
 
-/** What is kept beside a run of what it was answered. */
-export interface Kept {
+/** What is stored beside a run for its next claim, and to recognise answers that come again. */
+export interface ResumeRecord {
   readonly snapshot: RequestSnapshot
-  /** By the name that was answered, what tells the same answer when it comes again. */
-  readonly known: Readonly<Record<string, string>>
+  /** The fingerprint of each answer so far, by the id of its interrupt and by that of its tool call. */
+  readonly answers: Readonly<Record<string, string>>
 }
 
 /** A run after answers: `waiting` is null once nothing is open. A `duplicate` changes nothing. */
 export interface Answered {
   readonly duplicate: boolean
-  readonly kept: Kept
+  readonly record: ResumeRecord
   readonly waiting: Waiting | null
 }
 
@@ -74,7 +74,7 @@ const markOf = (name: string, { isError, payload, status }: Answer): string =>
     ...(status === "cancelled" ? { status } : {}),
   })
 
-/** What an answer to a tool call says to a model: that nobody gave a result is an error. */
+/** An answer to a tool call as the model reads it; a declined call is an error. */
 const toolMessage = (
   id: string,
   toolCallId: string,
@@ -104,23 +104,23 @@ const withoutUndefined = ({ interruptId, isError, metadata, payload, status }: A
 })
 
 /**
- * Takes answers, all of them or none. An interrupt answers to its id, and to the tool call that it names.
+ * Applies answers, all of them or none. An answer names an interrupt by its id or by its tool call.
  *
- * `messageIds`: one for each answer. Fails: `NotWaiting` when one is for nothing that is open, unless it is the same
- * that was taken for it before.
+ * `messageIds`: one for each answer. Fails: `NotWaiting` when an answer names nothing that is open, unless the run has the
+ * same answer already.
  *
  * @since 0.1.0
  * @category answering
  */
-export const take = (
-  run: Pick<Run, "runId" | "status" | "waiting">,
-  kept: Kept,
+export const applyAnswers = (
+  run: Pick<Run, "runId" | "waiting">,
+  record: ResumeRecord,
   answers: Answers,
   messageIds: ReadonlyArray<string>,
 ): Either.Either<Answered, NotWaiting> => {
   const before: ReadonlyArray<Interrupt> = run.waiting === null ? [] : open(run.waiting)
   const taken = new Map<Interrupt, Answer>()
-  const marks = new Map(Object.entries(kept.known))
+  const marks = new Map(Object.entries(record.answers))
   const messages: Array<SnapshotMessage> = []
   for (const [index, answer] of answers.entries()) {
     const name = answer.interruptId
@@ -142,22 +142,22 @@ export const take = (
     messages.push(toolMessage(messageIds[index]!, toolCallId, own))
   }
   if (run.waiting === null || taken.size === 0) {
-    return Either.right({ duplicate: true, kept, waiting: run.waiting })
+    return Either.right({ duplicate: true, record, waiting: run.waiting })
   }
   const given = Array.from(taken.values())
   const left = before.filter((interrupt) => !taken.has(interrupt))
-  const { protocol, ...rest } = kept.snapshot
-  // The client whose protocol it is was shown the end of its part; what follows is another's, unless it sends it.
+  const { protocol, ...rest } = record.snapshot
+  // The client of this protocol has seen its part of the run end; the rest belongs to it only if it sends the next input.
   const snapshot = left.length === 0 || protocol === undefined ? rest : { ...rest, protocol }
   return Either.right({
     duplicate: false,
-    kept: {
+    record: {
       snapshot: {
         ...snapshot,
         messages: [...snapshot.messages, ...messages],
         resume: [...(snapshot.resume ?? []), ...given],
       },
-      known: Object.fromEntries(marks),
+      answers: Object.fromEntries(marks),
     },
     waiting:
       left.length === 0

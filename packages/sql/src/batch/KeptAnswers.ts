@@ -15,9 +15,9 @@ interface AnswersRow {
   readonly answers: string
 }
 
-const toKept = ({ answers, snapshot }: AnswersRow): ResumeRules.Kept => ({
+const toKept = ({ answers, snapshot }: AnswersRow): ResumeRules.ResumeRecord => ({
   snapshot: JSON.parse(snapshot) as RequestSnapshot.RequestSnapshot,
-  known: JSON.parse(answers) as ResumeRules.Kept["known"],
+  answers: JSON.parse(answers) as ResumeRules.ResumeRecord["answers"],
 })
 
 /** Reads it for runs that are locked, by their keys. */
@@ -31,17 +31,17 @@ export const read = (store: SqlStore, keys: ReadonlyArray<number>) =>
   )
 
 /** Writes it, by the keys of the runs. */
-export const write = ({ dialect, sql }: SqlStore, changed: ReadonlyMap<number, ResumeRules.Kept>) =>
+export const write = ({ dialect, sql }: SqlStore, changed: ReadonlyMap<number, ResumeRules.ResumeRecord>) =>
   changed.size === 0
     ? Effect.void
     : execute(
         sql`UPDATE run_details SET snapshot = v.snapshot, answers = v.answers
           FROM ${dialect.rows(
             { run_pk: "integer", snapshot: "text", answers: "text" },
-            Array.from(changed, ([run_pk, { known, snapshot }]) => ({
+            Array.from(changed, ([run_pk, { answers, snapshot }]) => ({
               run_pk,
               snapshot: JSON.stringify(snapshot),
-              answers: JSON.stringify(known),
+              answers: JSON.stringify(answers),
             })),
           )} v
           WHERE run_details.run_pk = v.run_pk`,

@@ -178,7 +178,7 @@ export const release = (
 
 /** The run waits until it is answered; its attempts count anew from there. */
 export const suspend = (row: RunRow, suspension: Leases.Suspension, now: number): Move => {
-  const waiting = ResumeRules.asked(suspension, instant(now))
+  const waiting = ResumeRules.waitingFor(suspension, instant(now))
   return {
     row: {
       ...row,

@@ -49,7 +49,7 @@ const followUpAll = Effect.fnUntraced(function* (
   const keys = requests.flatMap(({ ref }) => runs.find(ref)?.run_pk ?? [])
   const kept = yield* KeptAnswers.read(store, keys)
   const { named, taken } = yield* InputRows.read(store, requests.map(publicRef), keys)
-  const changed = new Map<number, ResumeRules.Kept>()
+  const changed = new Map<number, ResumeRules.ResumeRecord>()
   const added: Array<InputRows.NewInput> = []
 
   const followUpOne = (request: Request): Either.Either<FollowUpRules.Decision, Refusal> => {
@@ -61,11 +61,10 @@ const followUpAll = Effect.fnUntraced(function* (
     const situation: FollowUpRules.Situation = {
       run: {
         runId: row.run_id,
-        status: row.status,
         waiting: waitingOf(row),
         latestEventId: eventId(row.latest_event_id),
       },
-      kept: kept.get(row.run_pk)!,
+      record: kept.get(row.run_pk)!,
       namesRun: runs.find(publicRef(request)) !== undefined,
       named: named.get(name),
       taken: [
@@ -79,8 +78,8 @@ const followUpAll = Effect.fnUntraced(function* (
         added.push({ projectId: ref.projectId, runPk: row.run_pk, input: decision.input })
       }
       if (decision._tag === "Continue") {
-        kept.set(row.run_pk, decision.kept)
-        changed.set(row.run_pk, decision.kept)
+        kept.set(row.run_pk, decision.record)
+        changed.set(row.run_pk, decision.record)
         runs.move(Moves.answered(row, null, runs.now))
       }
       if (decision._tag === "Complete") {

@@ -90,7 +90,7 @@ const resumeAll = Effect.fnUntraced(function* (
   const refs = requests.map(({ ref }) => ref)
   const keys = refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])
   const kept = yield* KeptAnswers.read(store, keys)
-  const changed = new Map<number, ResumeRules.Kept>()
+  const changed = new Map<number, ResumeRules.ResumeRecord>()
 
   const resumeOne = ({
     ref,
@@ -100,15 +100,18 @@ const resumeAll = Effect.fnUntraced(function* (
     const found = runs.find(ref)
     if (found === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
     const row = Moves.waitIsOver(found, runs.now) ? runs.move(Moves.expireWait(found, runs.now)) : found
-    const run = { runId: row.run_id, status: row.status, waiting: waitingOf(row) }
-    return Either.map(ResumeRules.take(run, kept.get(row.run_pk)!, answers, messageIds), (answered) => {
-      if (!answered.duplicate) {
-        kept.set(row.run_pk, answered.kept)
-        changed.set(row.run_pk, answered.kept)
-        runs.move(Moves.answered(row, answered.waiting, runs.now))
-      }
-      return answered.duplicate
-    })
+    const run = { runId: row.run_id, waiting: waitingOf(row) }
+    return Either.map(
+      ResumeRules.applyAnswers(run, kept.get(row.run_pk)!, answers, messageIds),
+      (answered) => {
+        if (!answered.duplicate) {
+          kept.set(row.run_pk, answered.record)
+          changed.set(row.run_pk, answered.record)
+          runs.move(Moves.answered(row, answered.waiting, runs.now))
+        }
+        return answered.duplicate
+      },
+    )
   }
 
   const verdicts = requests.map(resumeOne)

@@ -1,0 +1,70 @@
+/**
+ * Who may change a run: its holder, named by a fence, or a trusted caller.
+ *
+ * Units: `now` is in milliseconds since the epoch.
+ * Source: docs/decisions/0003-fencing-and-the-local-deadline.md
+ *
+ * @since 0.1.0
+ */
+import { Either } from "effect"
+import { type Fence, isTerminal, LeaseLost, RunEnded } from "../model/Run.js"
+import { RunWaiting } from "../ports/RunLog.js"
+import type { RunState } from "./RunState.js"
+import type { Transition } from "./Transition.js"
+
+/**
+ * Whether a fence names the holder of the run. `RunEnded`: it was the holder when the run ended.
+ *
+ * @since 0.1.0
+ * @category fencing
+ */
+export const checkFence = (
+  { finishedAt, holder, leaseEpoch, spec, status }: RunState,
+  fence: Fence,
+  now: number,
+): Either.Either<void, LeaseLost | RunEnded> => {
+  if (holder?.workerId === fence.workerId && (fence.epoch === null || fence.epoch === leaseEpoch)) {
+    if (isTerminal(status)) {
+      // A lease that had lapsed did not hold the run when it ended.
+      if ((finishedAt ?? now) < holder.expiresAt) {
+        return Either.left(new RunEnded({ runId: spec.runId, status }))
+      }
+    } else if (status === "running" && now < holder.expiresAt) return Either.void
+  }
+  return Either.left(new LeaseLost({ runId: spec.runId, workerId: fence.workerId }))
+}
+
+/** Makes a transition that only the holder may make; a run that has ended has no holder. */
+export const whileHeld = (
+  state: RunState,
+  fence: Fence,
+  now: number,
+  make: () => Transition,
+): Either.Either<Transition, LeaseLost> => {
+  const held = checkFence(state, fence, now)
+  if (Either.isRight(held)) return Either.right(make())
+  const { left } = held
+  return Either.left(
+    left._tag === "LeaseLost" ? left : new LeaseLost({ runId: left.runId, workerId: fence.workerId }),
+  )
+}
+
+/**
+ * Whether the run takes events from this caller; one without a fence is trusted.
+ *
+ * @since 0.1.0
+ * @category fencing
+ */
+export const admits = (
+  state: RunState,
+  fence: Fence | undefined,
+  now: number,
+): Either.Either<void, LeaseLost | RunEnded | RunWaiting> => {
+  const { runId } = state.spec
+  if (fence !== undefined) {
+    const held = checkFence(state, fence, now)
+    if (Either.isLeft(held)) return held
+  }
+  if (isTerminal(state.status)) return Either.left(new RunEnded({ runId, status: state.status }))
+  return state.status === "waiting" ? Either.left(new RunWaiting({ runId })) : Either.void
+}

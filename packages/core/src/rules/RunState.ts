@@ -1,0 +1,193 @@
+/**
+ * A run as the rules and the stores see it: what its submission fixes, where it is in its life, and what is stored beside it.
+ *
+ * @since 0.1.0
+ */
+import { DateTime } from "effect"
+import type * as Ids from "../model/Ids.js"
+import type { RequestSnapshot } from "../model/RequestSnapshot.js"
+import type {
+  ClaimedRun,
+  EventId,
+  LeaseEpoch,
+  LeaseRecord,
+  Run,
+  RunError,
+  RunStatus,
+  Sequence,
+  Waiting,
+} from "../model/Run.js"
+import type { PastAttempt } from "./ControlEvents.js"
+import type { LogState } from "./LogState.js"
+
+/**
+ * What the submission of a run fixes for good. Instants are milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunSpec {
+  readonly projectId: Ids.ProjectId
+  readonly runId: Ids.RunId
+  readonly conversationId: Ids.ConversationId
+  readonly messageId: Ids.MessageId
+  readonly agentId: Ids.AgentId
+  readonly implementationKind: string | null
+  readonly workerKey: string | null
+  /** Runs of one lane go one after the other; null is a lane of its own. */
+  readonly lane: string | null
+  readonly priority: number
+  readonly maxAttempts: number
+  readonly createdAt: number
+}
+
+/**
+ * What a pending run waits for: `runnable`, nothing but a claim; `delayed`, its `availableAt`; `behind`, the runs before it in
+ * its lane. Only `behind` means something for a run that is not pending.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Gate = "runnable" | "delayed" | "behind"
+
+/** The worker that the lease of a run belongs to. */
+export interface Holder {
+  readonly workerId: Ids.WorkerId
+  readonly expiresAt: number
+  /** The id of the claim that gave the run, where it has one. */
+  readonly claimId: Ids.ClaimId | null
+}
+
+/**
+ * Where a run is in its life: all that transitions read and change. Instants are milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunState {
+  readonly spec: RunSpec
+  readonly status: RunStatus
+  readonly gate: Gate
+  readonly availableAt: number
+  readonly attempt: number
+  readonly leaseEpoch: LeaseEpoch
+  /** Stays when the run ends, so that its last holder learns how. */
+  readonly holder: Holder | null
+  /** The attempt that ended without an outcome and is not yet marked in the log. */
+  readonly pastAttempt: PastAttempt | null
+  readonly waiting: Waiting | null
+  readonly error: RunError | null
+  readonly log: LogState
+  readonly latestEventId: EventId
+  readonly latestSequence: Sequence
+  readonly updatedAt: number
+  readonly startedAt: number | null
+  readonly finishedAt: number | null
+}
+
+/**
+ * What clients see of a run beside its state; no transition reads it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunDetails = Pick<
+  Run,
+  | "mode"
+  | "parentRunId"
+  | "rootRunId"
+  | "trigger"
+  | "sourceTarget"
+  | "runtimeTarget"
+  | "session"
+  | "metadata"
+  | "result"
+>
+
+const instantOrNull = (millis: number | null): DateTime.Utc | null =>
+  millis === null ? null : DateTime.unsafeMake(millis)
+
+/** The lease of a run that has one, lapsed or not. */
+export const leaseOf = ({ holder, leaseEpoch, status }: RunState): LeaseRecord | null =>
+  status === "running" && holder !== null
+    ? { owner: holder.workerId, epoch: leaseEpoch, expiresAt: DateTime.unsafeMake(holder.expiresAt) }
+    : null
+
+/**
+ * The run as its clients see it.
+ *
+ * @since 0.1.0
+ * @category views
+ */
+export const toRun = (state: RunState, details: RunDetails): Run => {
+  const { spec } = state
+  return {
+    runId: spec.runId,
+    projectId: spec.projectId,
+    conversationId: spec.conversationId,
+    messageId: spec.messageId,
+    agentId: spec.agentId,
+    status: state.status,
+    mode: details.mode,
+    parentRunId: details.parentRunId,
+    rootRunId: details.rootRunId,
+    trigger: details.trigger,
+    implementationKind: spec.implementationKind,
+    workerKey: spec.workerKey,
+    sourceTarget: details.sourceTarget,
+    runtimeTarget: details.runtimeTarget,
+    priority: spec.priority,
+    concurrencyKey: spec.lane,
+    attempt: state.attempt,
+    maxAttempts: spec.maxAttempts,
+    latestEventId: state.latestEventId,
+    latestSequence: state.latestSequence,
+    lease: leaseOf(state),
+    leaseEpoch: state.leaseEpoch,
+    waiting: state.waiting,
+    session: details.session,
+    error: state.error,
+    metadata: details.metadata,
+    result: details.result,
+    createdAt: DateTime.unsafeMake(spec.createdAt),
+    updatedAt: DateTime.unsafeMake(state.updatedAt),
+    availableAt: DateTime.unsafeMake(state.availableAt),
+    startedAt: instantOrNull(state.startedAt),
+    finishedAt: instantOrNull(state.finishedAt),
+  }
+}
+
+/**
+ * The run as its claim gives it to a worker.
+ *
+ * @since 0.1.0
+ * @category views
+ */
+export const toClaimed = (
+  state: RunState,
+  { session, ...targets }: Pick<RunDetails, "sourceTarget" | "runtimeTarget" | "session">,
+  snapshot: RequestSnapshot,
+): ClaimedRun => {
+  const { spec } = state
+  const lease = leaseOf(state)
+  return {
+    runId: spec.runId,
+    projectId: spec.projectId,
+    conversationId: spec.conversationId,
+    messageId: spec.messageId,
+    agentId: spec.agentId,
+    status: state.status,
+    snapshot,
+    sourceTarget: targets.sourceTarget,
+    runtimeTarget: targets.runtimeTarget,
+    latestEventId: state.latestEventId,
+    latestSequence: state.latestSequence,
+    leaseOwner: lease?.owner ?? null,
+    leaseEpoch: state.leaseEpoch,
+    leaseExpiresAt: lease?.expiresAt ?? null,
+    attempt: state.attempt,
+    maxAttempts: spec.maxAttempts,
+    waitedMillis: 0,
+    session,
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * What a transition of a run is, and the steps that several of them share.
+ *
+ * Units: `now` is in milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ */
+import { Brand } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import type * as Ids from "../model/Ids.js"
+import type { EventId, LeaseEpoch, RunError, Sequence } from "../model/Run.js"
+import type { LogEntry } from "../ports/RunLog.js"
+import type { Outcome } from "../ports/Runs.js"
+import * as ControlEvents from "./ControlEvents.js"
+import * as LogState from "./LogState.js"
+import type { Gate, RunState } from "./RunState.js"
+
+/** An event and its JSON, which is written once. */
+export interface EncodedEvent {
+  readonly event: LogEvent
+  readonly text: string
+}
+
+/** An entry for the log, created when its transition is. */
+export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
+
+/**
+ * What a transition means beyond its run.
+ *
+ * - `Runnable`: a worker may claim the run from now on.
+ * - `LaneFreed`: the run was the first of its lane, so the next one may `advance`.
+ * - `HolderCancelled`: this worker executes a run that was cancelled.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Consequence =
+  | { readonly _tag: "Runnable" }
+  | { readonly _tag: "LaneFreed"; readonly lane: string }
+  | { readonly _tag: "HolderCancelled"; readonly workerId: Ids.WorkerId }
+
+/**
+ * The state after a step of a run's life, the entries that its log gets with it, and the consequences.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Transition {
+  readonly state: RunState
+  readonly entries: ReadonlyArray<NewEntry>
+  readonly consequences: ReadonlyArray<Consequence>
+}
+
+// These numbers grow by one from numbers that were checked.
+export const eventId = Brand.nominal<EventId>()
+export const sequence = Brand.nominal<Sequence>()
+export const leaseEpoch = Brand.nominal<LeaseEpoch>()
+
+export const nothing: ReadonlyArray<never> = []
+export const runnable: ReadonlyArray<Consequence> = [{ _tag: "Runnable" }]
+
+/** Changes the state and adds events of the control plane's own to its log. */
+export const transition = (
+  before: RunState,
+  change: Partial<RunState>,
+  now: number,
+  events: ReadonlyArray<LogEvent> = nothing,
+  consequences: ReadonlyArray<Consequence> = nothing,
+): Transition => {
+  if (events.length === 0) {
+    return { state: { ...before, ...change, updatedAt: now }, entries: nothing, consequences }
+  }
+  const { latestEventId } = before
+  return {
+    state: {
+      ...before,
+      ...change,
+      log: LogState.afterAll(before.log, events),
+      latestEventId: eventId(latestEventId + events.length),
+      updatedAt: now,
+    },
+    entries: events.map((event, index) => ({
+      eventId: eventId(latestEventId + index + 1),
+      sequence: null,
+      event,
+      text: JSON.stringify(event),
+    })),
+    consequences,
+  }
+}
+
+/** Whether a claim may take the run. */
+export const isRunnable = ({ gate, status }: Pick<RunState, "gate" | "status">): boolean =>
+  status === "pending" && gate === "runnable"
+
+/**
+ * The gate of a pending run that is behind no other. A run that was submitted without a delay has none, also where the
+ * clock was set back since.
+ */
+export const gateOf = (availableAt: number, createdAt: number, now: number): Gate =>
+  availableAt > now && availableAt > createdAt ? "delayed" : "runnable"
+
+/** When a run that was claimed may be claimed again: its time had come, also where the clock was set back since. */
+export const undelayed = ({ availableAt }: RunState, now: number): number => Math.min(availableAt, now)
+
+/** A run that was claimed, or whose delay is over, waits for a claim. It is the first of its lane. */
+export const pend = (
+  before: RunState,
+  change: Partial<RunState>,
+  availableAt: number,
+  now: number,
+): Transition => {
+  const gate = gateOf(availableAt, before.spec.createdAt, now)
+  return transition(
+    before,
+    { ...change, status: "pending", gate, availableAt, holder: null, waiting: null },
+    now,
+    nothing,
+    gate === "runnable" ? runnable : nothing,
+  )
+}
+
+/** The only way into a terminal status. */
+export const finish = (
+  before: RunState,
+  outcome: Outcome,
+  now: number,
+  lastAttempt: ControlEvents.PastAttempt | null = null,
+  consequences: ReadonlyArray<Consequence> = nothing,
+): Transition => {
+  const { gate, log, spec } = before
+  return transition(
+    before,
+    {
+      status: outcome.status,
+      pastAttempt: null,
+      waiting: null,
+      error: outcome.error ?? null,
+      finishedAt: now,
+    },
+    now,
+    ControlEvents.ended(spec, log, outcome, lastAttempt),
+    // The first of a lane goes on when one behind it ends.
+    spec.lane === null || gate === "behind"
+      ? consequences
+      : [...consequences, { _tag: "LaneFreed", lane: spec.lane }],
+  )
+}
+
+export const fail = (
+  before: RunState,
+  error: RunError,
+  now: number,
+  lastAttempt: ControlEvents.PastAttempt | null = null,
+): Transition => finish(before, { status: "failed", error }, now, lastAttempt)
+
+/** An attempt ends without an outcome: the run is pending again or, with no attempts left, failed. */
+export const endAttempt = (
+  before: RunState,
+  how: {
+    readonly ended: ControlEvents.AttemptEnd
+    readonly reason: string | null
+    readonly counted: boolean
+    readonly availableAt: number
+  },
+  now: number,
+): Transition => {
+  const { attempt, holder, spec } = before
+  const past: ControlEvents.PastAttempt = {
+    attempt,
+    workerId: holder?.workerId ?? "",
+    ended: how.ended,
+    reason: how.reason,
+  }
+  if (how.counted && attempt >= spec.maxAttempts) {
+    return fail(before, ControlEvents.attemptsExhausted(spec.maxAttempts, past), now, past)
+  }
+  const change = { attempt: how.counted ? attempt : attempt - 1, pastAttempt: past }
+  return pend(before, change, how.availableAt, now)
+}

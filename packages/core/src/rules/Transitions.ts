@@ -1,0 +1,292 @@
+/**
+ * The state machine of a run: each function takes a state, an input and the store's time, and gives the state after it, or a
+ * refusal. All stores use it, so every rule of a run's life is in one place; those of a run that waits are in `WaitTransitions`.
+ *
+ * Units: `now` is in milliseconds since the epoch.
+ * Source: docs/state-machine.md, docs/decisions/0038-one-state-machine.md
+ *
+ * @since 0.1.0
+ */
+import { Duration, Either } from "effect"
+import type * as Ids from "../model/Ids.js"
+import { type Fence, isTerminal, type LeaseLost, RunEnded } from "../model/Run.js"
+import type { Release } from "../ports/Leases.js"
+import type { Outcome } from "../ports/Runs.js"
+import * as ControlEvents from "./ControlEvents.js"
+import { checkFence, whileHeld } from "./Fencing.js"
+import * as LogState from "./LogState.js"
+import type { RunSpec, RunState } from "./RunState.js"
+import {
+  type Consequence,
+  type EncodedEvent,
+  endAttempt,
+  eventId,
+  finish,
+  gateOf,
+  isRunnable,
+  leaseEpoch,
+  type NewEntry,
+  nothing,
+  pend,
+  runnable,
+  sequence,
+  transition,
+  type Transition,
+  undelayed,
+} from "./Transition.js"
+import { expireWait } from "./WaitTransitions.js"
+
+/**
+ * How a new run begins. `driven`: somebody else executes it, so it is running and no worker claims it. `behind`: an unfinished
+ * run has its lane.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Start {
+  readonly driven: boolean
+  readonly behind: boolean
+  readonly availableAt: number
+}
+
+/**
+ * @since 0.1.0
+ * @category transitions
+ */
+export const submit = (spec: RunSpec, { availableAt, behind, driven }: Start, now: number): Transition => {
+  const state: RunState = {
+    spec,
+    status: driven ? "running" : "pending",
+    gate: behind ? "behind" : gateOf(availableAt, spec.createdAt, now),
+    availableAt,
+    attempt: 0,
+    leaseEpoch: leaseEpoch(0),
+    holder: null,
+    pastAttempt: null,
+    waiting: null,
+    error: null,
+    log: LogState.initial,
+    latestEventId: eventId(0),
+    latestSequence: sequence(0),
+    updatedAt: now,
+    startedAt: driven ? now : null,
+    finishedAt: null,
+  }
+  if (driven) return transition(state, {}, now, ControlEvents.opening(spec, state.log))
+  return { state, entries: nothing, consequences: isRunnable(state) ? runnable : nothing }
+}
+
+/** A claim that takes runs. */
+export interface Claim {
+  readonly workerId: Ids.WorkerId
+  readonly claimId: Ids.ClaimId | null
+  readonly leaseMillis: number
+}
+
+/**
+ * Gives a runnable run to a worker. The log is told of the attempt before, if one ended without an outcome.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const claim = (
+  state: RunState,
+  { claimId, leaseMillis, workerId }: Claim,
+  now: number,
+): Transition => {
+  const attempt = state.attempt + 1
+  return transition(
+    state,
+    {
+      status: "running",
+      attempt,
+      leaseEpoch: leaseEpoch(state.leaseEpoch + 1),
+      holder: { workerId, expiresAt: now + leaseMillis, claimId },
+      pastAttempt: null,
+      startedAt: state.startedAt ?? now,
+    },
+    now,
+    ControlEvents.claimed(state.spec, state.log, state.pastAttempt, { attempt, workerId }),
+  )
+}
+
+/**
+ * Gives the run once more by a claim that its holder repeats; undefined when this claim does not hold it. The lease ends later
+ * than before, so that the answers to both claims can be told apart.
+ *
+ * Source: docs/decisions/0022-claim-ids.md
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const claimAgain = (state: RunState, claim: Claim, now: number): Transition | undefined => {
+  const { holder, status } = state
+  if (status !== "running" || holder === null || claim.claimId === null) return undefined
+  if (holder.claimId !== claim.claimId || holder.workerId !== claim.workerId) return undefined
+  if (holder.expiresAt <= now) return undefined
+  const expiresAt = Math.max(now + claim.leaseMillis, holder.expiresAt + 1)
+  return transition(state, { holder: { ...holder, expiresAt } }, now)
+}
+
+/**
+ * Takes a run back from a claim whose caller is gone; undefined when the claim does not hold it, or when a repeat of the claim
+ * has given it since. `expiresAt` is the end of the lease that the claim gave.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const abandonClaim = (
+  state: RunState,
+  fence: Fence,
+  expiresAt: number,
+  now: number,
+): Transition | undefined => {
+  if (state.holder?.expiresAt !== expiresAt || Either.isLeft(checkFence(state, fence, now))) return undefined
+  const reason = "the claim's caller was gone"
+  return endAttempt(
+    state,
+    { ended: "released", reason, counted: false, availableAt: undelayed(state, now) },
+    now,
+  )
+}
+
+/**
+ * @since 0.1.0
+ * @category transitions
+ */
+export const renew = (
+  state: RunState,
+  fence: Fence,
+  leaseMillis: number,
+  now: number,
+): Either.Either<Transition, LeaseLost | RunEnded> =>
+  Either.map(checkFence(state, fence, now), () =>
+    transition(state, { holder: state.holder && { ...state.holder, expiresAt: now + leaseMillis } }, now),
+  )
+
+/**
+ * Adds events to the log, which it opens first if need be. `AppendRules` says which events are new.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const append = (state: RunState, events: ReadonlyArray<EncodedEvent>, now: number): Transition => {
+  const { entries, state: opened } = transition(state, {}, now, ControlEvents.opening(state.spec, state.log))
+  const { latestEventId, latestSequence, log } = opened
+  const added = events.map(({ event, text }, index): NewEntry => ({
+    eventId: eventId(latestEventId + index + 1),
+    sequence: sequence(latestSequence + index + 1),
+    event,
+    text,
+  }))
+  return {
+    state: {
+      ...opened,
+      latestEventId: eventId(latestEventId + added.length),
+      latestSequence: sequence(latestSequence + added.length),
+      log: added.reduce((after, { event }) => LogState.next(after, event), log),
+    },
+    entries: entries.length === 0 ? added : [...entries, ...added],
+    consequences: nothing,
+  }
+}
+
+/**
+ * Ends the run and its log. The first outcome stands: `RunEnded` when there is one. A caller without a fence is trusted, and
+ * the holder of a run that it cancels has to stop.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const end = (
+  state: RunState,
+  fence: Fence | undefined,
+  outcome: Outcome,
+  now: number,
+): Either.Either<Transition, LeaseLost | RunEnded> => {
+  const { holder, spec, status } = state
+  if (fence !== undefined) {
+    return Either.map(checkFence(state, fence, now), () => finish(state, outcome, now))
+  }
+  if (isTerminal(status)) return Either.left(new RunEnded({ runId: spec.runId, status }))
+  const cancelled: ReadonlyArray<Consequence> =
+    outcome.status === "cancelled" && status === "running" && holder !== null
+      ? [{ _tag: "HolderCancelled", workerId: holder.workerId }]
+      : nothing
+  return Either.right(finish(state, outcome, now, null, cancelled))
+}
+
+/**
+ * Hands the run back.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const release = (
+  state: RunState,
+  fence: Fence,
+  { countAttempt = false, delay = Duration.zero, reason }: Release,
+  now: number,
+): Either.Either<Transition, LeaseLost> =>
+  whileHeld(state, fence, now, () => {
+    const millis = Duration.toMillis(delay)
+    return endAttempt(
+      state,
+      {
+        ended: countAttempt ? "retry" : "released",
+        reason: reason ?? null,
+        counted: countAttempt,
+        availableAt: millis > 0 ? now + millis : undelayed(state, now),
+      },
+      now,
+    )
+  })
+
+/** When time alone changes the run next: its lease lapses, its wait expires or its delay ends; null for never. */
+export const dueAt = ({ availableAt, gate, holder, status, waiting }: RunState): number | null => {
+  switch (status) {
+    case "running":
+      return holder?.expiresAt ?? null
+    case "waiting":
+      return waiting?.expiresAt?.epochMillis ?? null
+    case "pending":
+      return gate === "delayed" ? availableAt : null
+    default:
+      return null
+  }
+}
+
+/**
+ * What time has made of the run: a lease has lapsed, a wait has expired or a delay has ended; undefined when nothing has.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const due = (state: RunState, now: number): Transition | undefined => {
+  const at = dueAt(state)
+  if (at === null || at > now) return undefined
+  switch (state.status) {
+    case "running":
+      return endAttempt(
+        state,
+        { ended: "lease_expired", reason: null, counted: true, availableAt: undelayed(state, now) },
+        now,
+      )
+    case "waiting":
+      return expireWait(state, now)
+    default:
+      return pend(state, {}, state.availableAt, now)
+  }
+}
+
+/**
+ * Lets a run go that has become the first of its lane; undefined when it was before, or has ended.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const advance = (state: RunState, now: number): Transition | undefined => {
+  if (state.gate !== "behind" || state.finishedAt !== null) return undefined
+  const after: RunState = { ...state, gate: gateOf(state.availableAt, state.spec.createdAt, now) }
+  return { state: after, entries: nothing, consequences: isRunnable(after) ? runnable : nothing }
+}

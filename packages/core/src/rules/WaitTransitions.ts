@@ -1,0 +1,108 @@
+/**
+ * The part of the state machine in which a run waits for answers.
+ *
+ * Units: `now` is in milliseconds since the epoch.
+ * Source: docs/decisions/0014-interrupts.md, docs/decisions/0032-follow-up-inputs.md
+ *
+ * @since 0.1.0
+ */
+import { DateTime, Either } from "effect"
+import type { Answers } from "../model/Interrupt.js"
+import { type Fence, isTerminal, type LeaseLost } from "../model/Run.js"
+import type { Suspension } from "../ports/Leases.js"
+import type { NotWaiting } from "../ports/Runs.js"
+import * as ControlEvents from "./ControlEvents.js"
+import { whileHeld } from "./Fencing.js"
+import type * as FollowUpRules from "./FollowUpRules.js"
+import * as ResumeRules from "./ResumeRules.js"
+import type { RunState } from "./RunState.js"
+import { fail, finish, pend, transition, type Transition, undelayed } from "./Transition.js"
+
+/**
+ * The run waits for answers, and counts its attempts anew after them.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const suspend = (
+  state: RunState,
+  fence: Fence,
+  suspension: Suspension,
+  now: number,
+): Either.Either<Transition, LeaseLost> =>
+  whileHeld(state, fence, now, () => {
+    const waiting = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
+    return transition(
+      state,
+      { status: "waiting", attempt: 0, waiting, holder: null },
+      now,
+      ControlEvents.suspended(state.spec, state.log, waiting),
+    )
+  })
+
+/** A run after answers; without a transition they were given before. */
+export interface Resumed {
+  readonly transition: Transition | undefined
+  readonly record: ResumeRules.ResumeRecord
+}
+
+/**
+ * Gives answers to a run that waits, all of them or none. Once nothing is open, the run is pending again.
+ *
+ * `messageIds`: one for each answer. Fails: as `ResumeRules.applyAnswers`.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const resume = (
+  state: RunState,
+  record: ResumeRules.ResumeRecord,
+  answers: Answers,
+  messageIds: ReadonlyArray<string>,
+  now: number,
+): Either.Either<Resumed, NotWaiting> => {
+  const { spec, waiting } = state
+  const run = { runId: spec.runId, waiting }
+  return Either.map(ResumeRules.applyAnswers(run, record, answers, messageIds), (answered): Resumed => {
+    if (answered.duplicate) return { transition: undefined, record }
+    return {
+      transition:
+        answered.waiting === null ? goOn(state, now) : transition(state, { waiting: answered.waiting }, now),
+      record: answered.record,
+    }
+  })
+}
+
+/** All that the run waited for has an answer. */
+const goOn = (state: RunState, now: number): Transition => pend(state, {}, undelayed(state, now), now)
+
+/**
+ * What the next input of a client makes of the run; undefined when it changes nothing.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const followUp = (
+  state: RunState,
+  { _tag }: FollowUpRules.Decision,
+  now: number,
+): Transition | undefined => {
+  if (_tag === "Continue") return goOn(state, now)
+  return _tag === "Complete" && !isTerminal(state.status)
+    ? finish(state, { status: "completed" }, now)
+    : undefined
+}
+
+/**
+ * Fails a run that got no answer in time; undefined when it still waits, or does not wait.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const expireWait = (state: RunState, now: number): Transition | undefined => {
+  const { status, waiting } = state
+  const expiresAt = waiting?.expiresAt ?? null
+  return status === "waiting" && waiting !== null && expiresAt !== null && expiresAt.epochMillis <= now
+    ? fail(state, ControlEvents.waitExpired(waiting), now)
+    : undefined
+}
