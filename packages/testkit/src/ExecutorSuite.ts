@@ -1,16 +1,16 @@
 /**
- * What every executor must do, whatever its peer does: say what the peer says and no more, be interrupted, be held back,
- * refuse what no run can have, and leave nothing.
+ * The contract of every executor: it passes its peer's output on unchanged, stops when interrupted, applies
+ * back-pressure, refuses invalid output, and releases what it acquired.
  *
  * @since 0.1.0
  */
 import { describe } from "@effect/vitest"
-import * as Leaving from "./executor/Leaving.js"
-import * as Refusing from "./executor/Refusing.js"
-import * as Speaking from "./executor/Speaking.js"
-import * as Stopping from "./executor/Stopping.js"
+import * as Cleanup from "./executor/Cleanup.js"
+import * as Refusals from "./executor/Refusals.js"
+import * as Output from "./executor/Output.js"
+import * as Interruption from "./executor/Interruption.js"
 import type { Make } from "./executor/Subject.js"
-import * as Working from "./executor/Working.js"
+import * as Attempts from "./executor/Attempts.js"
 
 export {
   type Behaviour,
@@ -23,22 +23,22 @@ export {
   SaysThenHangs,
   type Subject,
 } from "./executor/Subject.js"
-export type { Resources } from "./executor/Leaving.js"
+export type { Resources } from "./executor/Cleanup.js"
 
 /**
- * Declares the tests of an executor, by the real clock. `make` is asked for a subject by each test, whose runs are those
- * of a control plane in memory that the test has for itself. `resources` counts what else runs must give back, such
- * as open descriptors or temporary folders.
+ * Declares the tests of an executor, by the real clock. Each test makes one subject with `make`; its runs come from a
+ * control plane in memory that belongs to the test. `resources` counts what else a run must release, such as open
+ * descriptors or temporary folders.
  *
  * @since 0.1.0
  * @category suites
  */
-export const suite = (name: string, make: Make, resources: Leaving.Resources = {}): void => {
+export const suite = (name: string, make: Make, resources: Cleanup.Resources = {}): void => {
   describe(`Executor (${name})`, () => {
-    Speaking.tests(make)
-    Stopping.tests(make)
-    Refusing.tests(make)
-    Leaving.tests(make, resources)
-    Working.tests(make)
+    Output.tests(make)
+    Interruption.tests(make)
+    Refusals.tests(make)
+    Cleanup.tests(make, resources)
+    Attempts.tests(make)
   })
 }

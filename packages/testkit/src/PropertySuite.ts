@@ -1,6 +1,6 @@
 /**
- * What every control plane must do whatever happens in whatever order: histories of commands by several workers,
- * made by chance, carried out over a real store and compared with a model of `docs/state-machine.md`.
+ * Property test of a control plane: runs random histories of several workers over a real store and compares every
+ * verdict with a model of `docs/state-machine.md`.
  *
  * @since 0.1.0
  */
@@ -22,12 +22,12 @@ import {
 import * as JumpClock from "./JumpClock.js"
 import * as Command from "./properties/Command.js"
 import * as History from "./properties/History.js"
-import * as Place from "./properties/Place.js"
+import * as SystemUnderTest from "./properties/SystemUnderTest.js"
 import * as TestRuns from "./TestRuns.js"
 
 /**
- * `Kept`: how many histories and requests went as the model does, and how often each sort of request got each
- * verdict. `Broken`: the shortest history found that does not.
+ * `Kept`: all histories agree with the model; counts the histories, the requests, and each verdict of each kind of
+ * request. `Broken`: the shortest history found that does not agree.
  *
  * @since 0.1.0
  * @category models
@@ -45,19 +45,19 @@ export type Report =
       readonly shrinks: number
       readonly lines: ReadonlyArray<string>
       readonly reason: string
-      /** What `RUNLEASE_REPLAY` takes to run this history alone. */
+      /** The value of `RUNLEASE_REPLAY` that runs this history alone. */
       readonly replay: string
     }
 
-/** `runs` is how many histories. */
+/** `runs` is the number of histories. */
 export interface Options {
   readonly runs: number
 }
 
-/** How long the histories may take, and the search for a shorter one with them. */
+/** The time limit of all histories together, including the search for a shorter one. */
 const timeLimit = Duration.minutes(4)
 
-/** Where fast-check begins, when this is to be a replay. */
+/** The seed and path of the history to replay, from `RUNLEASE_REPLAY`. */
 const replay = Config.option(
   Config.mapOrFail(Config.string("RUNLEASE_REPLAY"), (text) => {
     const [, seed, path] = /^(-?\d+)\/([\d:]+)$/.exec(text) ?? []
@@ -73,7 +73,7 @@ const failureOf = (cause: Cause.Cause<History.HistoryFailed>): History.HistoryFa
     () => new History.HistoryFailed({ lines: [], reason: Cause.pretty(cause) }),
   )
 
-/** Every way to leave one request out, the last first. */
+/** All histories with one request less, the last request removed first. */
 const withoutOne = (commands: Command.Commands): ReadonlyArray<Command.Commands> =>
   commands
     .flatMap((command, at) =>
@@ -83,27 +83,27 @@ const withoutOne = (commands: Command.Commands): ReadonlyArray<Command.Commands>
     )
     .toReversed()
 
-/** Leaves out every request that the failure does not need: fast-check leaves out only the first ones of a list. */
+/** Removes every request that the failure does not need; fast-check only removes a prefix of a list. */
 const shorten = <R>(
-  carryOut: (commands: Command.Commands) => Effect.Effect<unknown, History.HistoryFailed, R>,
+  execute: (commands: Command.Commands) => Effect.Effect<unknown, History.HistoryFailed, R>,
   commands: Command.Commands,
   failed: History.HistoryFailed,
 ): Effect.Effect<History.HistoryFailed, never, R> =>
   Effect.gen(function* () {
     for (const fewer of withoutOne(commands)) {
-      const outcome = yield* Effect.either(carryOut(fewer))
-      if (Either.isLeft(outcome)) return yield* shorten(carryOut, fewer, outcome.left)
+      const outcome = yield* Effect.either(execute(fewer))
+      if (Either.isLeft(outcome)) return yield* shorten(execute, fewer, outcome.left)
     }
     return failed
   })
 
-/** The sort of a verdict: its first word, without what differs from one history to another. */
-const sortOf = ({ request, verdict }: History.Asked): string =>
+/** The kind of a request and the first word of its verdict, which do not vary between histories. */
+const kindOf = ({ request, verdict }: History.Exchange): string =>
   `${request._tag} ${/^run-\d/.test(verdict) ? "some" : verdict.split(/[ ,]/)[0]}`
 
 /**
- * Carries out `runs` histories over one store that is built once. Histories do not meet: each has runs, lanes and
- * an agent of its own.
+ * Executes `runs` histories over one store that is built once. Histories are independent: each has runs, lanes and an
+ * agent of its own.
  *
  * @since 0.1.0
  * @category running
@@ -125,17 +125,17 @@ export const check = <E>(
       const verdicts = new Map<string, number>()
       let histories = 0
       let requests = 0
-      const carryOut = (commands: Command.Commands) =>
+      const execute = (commands: Command.Commands) =>
         Effect.suspend(() => {
           histories += 1
-          const place = Place.make({ name: `history${histories}`, clock, workers })
-          return Effect.sandbox(History.run(place, commands))
+          const system = SystemUnderTest.make({ name: `history${histories}`, clock, workers })
+          return Effect.sandbox(History.run(system, commands))
         }).pipe(Effect.mapError(failureOf))
       const property = fc.asyncProperty(Command.commands, async (commands) => {
-        const outcome = await Runtime.runPromise(runtime)(Effect.either(carryOut(commands)))
+        const outcome = await Runtime.runPromise(runtime)(Effect.either(execute(commands)))
         if (Either.isLeft(outcome)) throw outcome.left
         requests += outcome.right.length
-        for (const sort of outcome.right.map(sortOf)) verdicts.set(sort, (verdicts.get(sort) ?? 0) + 1)
+        for (const kind of outcome.right.map(kindOf)) verdicts.set(kind, (verdicts.get(kind) ?? 0) + 1)
       })
       const details = yield* Effect.promise(() =>
         fc.check(property, {
@@ -149,8 +149,11 @@ export const check = <E>(
       const found =
         details.errorInstance instanceof History.HistoryFailed
           ? details.errorInstance
-          : new History.HistoryFailed({ lines: [], reason: `not done in ${Duration.format(timeLimit)}` })
-      const { lines, reason } = yield* shorten(carryOut, details.counterexample?.[0] ?? [], found)
+          : new History.HistoryFailed({
+              lines: [],
+              reason: `not finished after ${Duration.format(timeLimit)}`,
+            })
+      const { lines, reason } = yield* shorten(execute, details.counterexample?.[0] ?? [], found)
       return {
         _tag: "Broken",
         histories: details.numRuns,
@@ -163,7 +166,7 @@ export const check = <E>(
   })
 
 /**
- * The report for people.
+ * The report as text for a console.
  *
  * @since 0.1.0
  * @category running
@@ -171,11 +174,11 @@ export const check = <E>(
 export const show = (name: string, report: Report): string => {
   if (report._tag === "Kept") {
     const { histories, requests, verdicts } = report
-    return `${name}: ${histories} interleavings of ${requests} requests went as the model does, ${verdicts.size} sorts of answers`
+    return `${name}: ${histories} interleavings of ${requests} requests agree with the model, ${verdicts.size} kinds of verdicts`
   }
   const { histories, lines, reason, replay, shrinks } = report
   return [
-    `${name}: history ${histories} does not go as the model does; shrunk ${shrinks} times:`,
+    `${name}: history ${histories} differs from the model; shrunk ${shrinks} times:`,
     "",
     ...lines,
     `     ${reason}`,
@@ -185,8 +188,8 @@ export const show = (name: string, report: Report): string => {
 }
 
 /**
- * Declares the test that `runs` histories over the store of `layer` go as the model does. `layer` gives a fresh,
- * empty project whose time is the Clock's.
+ * Declares the test that `runs` histories over the store of `layer` agree with the model. `layer` builds a fresh,
+ * empty project whose time is Effect's Clock.
  *
  * ```ts
  * PropertySuite.suite("memory", MemoryControlPlane.layer, { runs: 1000 })
@@ -198,7 +201,7 @@ export const show = (name: string, report: Report): string => {
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>, options: Options): void => {
   describe(`Properties (${name})`, () => {
     it.live(
-      `${options.runs} interleavings go as the model does`,
+      `${options.runs} interleavings agree with the model`,
       () =>
         Effect.gen(function* () {
           const [took, report] = yield* Effect.timed(check(layer, options))

@@ -1,4 +1,4 @@
-/** Runs of an executor under test, and waiting for what becomes of them. */
+/** Starts runs of the executor under test, waits for a state, and checks how they end. */
 import { it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { LogEvent } from "@runlease/core/AgentEvent"
@@ -10,55 +10,55 @@ import * as EventOrder from "../EventOrder.js"
 import * as TestRuns from "../TestRuns.js"
 import type { Subject } from "./Subject.js"
 
-/** Much longer than anything here takes, also where many tests share a machine. */
-const patience = Duration.seconds(30)
+/** Much longer than any step takes, even on a busy machine. */
+const timeLimit = Duration.seconds(30)
 
-/** Declares a test by the real clock, which peers live by, over a control plane of its own in memory. */
+/** Declares a test by the real clock, as peers do real I/O, over a control plane of its own in memory. */
 export const test = <A, E>(title: string, body: Effect.Effect<A, E, ProjectPorts | Scope.Scope>): void =>
   it.live(title, () => body.pipe(Effect.scoped, Effect.provide(MemoryControlPlane.layer)), 120_000)
 
-/** Dies, saying what was waited for, when `effect` takes far too long. */
-export const soon =
-  (what: string) =>
+/** Dies and names the awaited state when `effect` takes far too long. */
+export const inTime =
+  (state: string) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.timeoutFailCause(effect, {
-      duration: patience,
-      onTimeout: () => Cause.die(new Error(`After ${Duration.format(patience)} still not: ${what}`)),
+      duration: timeLimit,
+      onTimeout: () => Cause.die(new Error(`After ${Duration.format(timeLimit)} still not: ${state}`)),
     })
 
-/** Looks until it is so. */
+/** Repeats `look` until its value satisfies `is`. */
 export const until = <A, E, R>(
-  what: string,
+  state: string,
   look: Effect.Effect<A, E, R>,
   is: (value: A) => boolean,
-): Effect.Effect<A, E, R> => look.pipe(Effect.delay("10 millis"), Effect.repeat({ until: is }), soon(what))
+): Effect.Effect<A, E, R> => look.pipe(Effect.delay("10 millis"), Effect.repeat({ until: is }), inTime(state))
 
-/** Waits until no peer is at work. */
-export const untilGone = (subject: Subject): Effect.Effect<number> =>
-  until("no peer is at work", subject.alive, (alive) => alive === 0)
+/** Waits until no peer is running. */
+export const untilNoPeer = (subject: Subject): Effect.Effect<number> =>
+  until("no peer is running", subject.alive, (alive) => alive === 0)
 
 /** A run that is being executed. */
 export interface Execution {
   readonly events: ReadonlyArray<LogEvent>
-  /** Waits until this is the text that has come. */
-  readonly said: (text: string) => Effect.Effect<void>
-  /** Takes that many events more, where only so many were to be taken. */
-  readonly take: (more: number) => Effect.Effect<void>
-  /** How it ended by itself. */
-  readonly ended: Effect.Effect<Exit.Exit<void, ExecutorFailure>>
-  /** How it ended when it was interrupted. */
+  /** Waits until the text so far equals `text`. */
+  readonly untilText: (text: string) => Effect.Effect<void>
+  /** Consumes `more` further events, for an execution that started with a limit. */
+  readonly consume: (more: number) => Effect.Effect<void>
+  /** Waits for the execution to end by itself. */
+  readonly exit: Effect.Effect<Exit.Exit<void, ExecutorFailure>>
+  /** Interrupts the execution and waits for its end. */
   readonly interrupt: Effect.Effect<Exit.Exit<void, ExecutorFailure>>
 }
 
-/** Executes a run, and takes its events; only `takes` of them until it is asked to take more. */
+/** Executes a run and consumes its events: all, or the first `limit` of them until `consume` raises the limit. */
 export const start = (
   { execute }: Subject,
-  { takes = Number.POSITIVE_INFINITY }: { readonly takes?: number } = {},
+  { limit = Number.POSITIVE_INFINITY }: { readonly limit?: number } = {},
 ): Effect.Effect<Execution, unknown, ProjectPorts | Scope.Scope> =>
   Effect.gen(function* () {
     const events: Array<LogEvent> = []
     const gate = yield* Effect.makeLatch(true)
-    let most = takes
+    let most = limit
     const worker = yield* TestRuns.register()
     yield* TestRuns.submit()
     const run = yield* TestRuns.claimOne(worker, { leaseDuration: "300 seconds" })
@@ -74,35 +74,35 @@ export const start = (
     const count = Effect.sync(() => events.length)
     return {
       events,
-      said: (text) => {
+      untilText: (text) => {
         const look = Effect.sync(() => EventOrder.textOf(events))
         return Effect.asVoid(until(`the text is ${JSON.stringify(text)}`, look, (now) => now === text))
       },
-      take: (more) =>
+      consume: (more) =>
         Effect.suspend(() => {
           most = events.length + more
           gate.unsafeOpen()
-          return Effect.asVoid(until(`${most} events have come`, count, (now) => now >= most))
+          return Effect.asVoid(until(`${most} events arrived`, count, (now) => now >= most))
         }),
-      ended: soon("the execution has ended")(Fiber.await(fiber)),
-      interrupt: soon("the execution is interrupted")(Fiber.interrupt(fiber)),
+      exit: inTime("the execution has ended")(Fiber.await(fiber)),
+      interrupt: inTime("the execution is interrupted")(Fiber.interrupt(fiber)),
     }
   })
 
-/** That it has ended well, having said `text`. */
-export const succeeded = (execution: Execution, text: string): Effect.Effect<void> =>
-  Effect.map(execution.ended, (exit) => {
+/** Checks that the execution ends without a failure and its whole text is `text`. */
+export const assertSucceeded = (execution: Execution, text: string): Effect.Effect<void> =>
+  Effect.map(execution.exit, (exit) => {
     deepStrictEqual(exit, Exit.void)
     deepStrictEqual(EventOrder.violations(execution.events, { ended: true }), [])
     strictEqual(EventOrder.textOf(execution.events), text)
   })
 
-/** That it has failed as an executor does, and not as a bug does, having said `text`; gives the failure. */
-export const failed = (execution: Execution, text: string): Effect.Effect<ExecutorError> =>
-  Effect.map(execution.ended, (exit) => {
+/** Checks that the execution ends with an `ExecutorError` after exactly `text`, and returns the error. */
+export const assertFailed = (execution: Execution, text: string): Effect.Effect<ExecutorError> =>
+  Effect.map(execution.exit, (exit) => {
     const failure = Exit.isFailure(exit) ? Cause.failureOption(exit.cause) : Option.none()
     if (Option.isNone(failure) || !(failure.value instanceof ExecutorError)) {
-      throw new Error(`This is no ExecutorError: ${String(exit)}`)
+      throw new Error(`The execution did not end with an ExecutorError: ${String(exit)}`)
     }
     deepStrictEqual(EventOrder.violations(execution.events, { ended: false }), [])
     strictEqual(EventOrder.textOf(execution.events), text)

@@ -1,4 +1,4 @@
-/** What the suite of executors asks of whoever runs it. */
+/** What a caller of the executor suite provides: an executor whose peer behaves as the test requires. */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { Execute } from "@runlease/core/Executor"
 import { Data, type Effect, type Scope } from "effect"
@@ -6,10 +6,12 @@ import { Data, type Effect, type Scope } from "effect"
 /**
  * What the peer of an executor (its program, model, remote agent) does in a test.
  *
- * `Says`: these deltas of text, then a good end. `SaysThenHangs`: it never ends by itself, and goes on when it is
- * asked politely to stop, where that can be. `SaysThenCrashes`: it dies in the middle of its protocol. `Floods`: deltas
- * without end, as fast as they are taken. `Huge`: one piece of output of that many bytes, more than the executor's limit.
- * `Malformed`: something that is not its protocol.
+ * - `Says`: writes these deltas of text and ends successfully.
+ * - `SaysThenHangs`: writes them, never ends by itself, and ignores a polite request to stop if its protocol has one.
+ * - `SaysThenCrashes`: writes them and dies in the middle of a message of its protocol.
+ * - `Floods`: writes deltas without end, as fast as the executor reads them.
+ * - `Huge`: writes one piece of output of that many bytes, more than the executor's limit.
+ * - `Malformed`: writes output that is not valid in its protocol.
  *
  * @since 0.1.0
  * @category models
@@ -29,8 +31,8 @@ export { Floods, Huge, Malformed, Says, SaysThenCrashes, SaysThenHangs }
 /**
  * An executor whose peers all behave in one way.
  *
- * `produced`: how many deltas its peers have written so far. `alive`: how many peers are at work for a run: processes,
- * requests that have not ended.
+ * `produced` is the number of deltas that its peers have written so far. `alive` is the number of peers that run now:
+ * processes, or requests that have not ended.
  *
  * @since 0.1.0
  * @category models
@@ -41,7 +43,7 @@ export interface Subject {
   readonly alive: Effect.Effect<number>
 }
 
-/** Makes a subject, for a test. The runs that it executes are of the ports that are there. */
+/** Makes a subject for one test. Its runs come from the `ProjectPorts` in the context. */
 export interface Make {
   (behaviour: Behaviour): Effect.Effect<Subject, unknown, Scope.Scope | ProjectPorts>
 }

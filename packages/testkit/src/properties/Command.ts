@@ -1,6 +1,6 @@
 /**
- * Commands as fast-check makes and shrinks them: they name leases and cursors by where they are ("the latest lease
- * given", "two before the end"), so that one still means something when those before it are gone.
+ * Commands that fast-check generates and shrinks. They refer to leases and cursors by position ("the latest lease",
+ * "two before the end"), so a command keeps its meaning after the commands before it are removed.
  *
  * @since 0.1.0
  */
@@ -11,14 +11,14 @@ import type { Request } from "./Request.js"
 export const runs = 4
 export const workers = 4
 
-/** One of the leases given so far, counted from the latest, as its holder shows it or somebody else. */
+/** A lease granted so far, counted back from the latest, and the fence that the request shows for it. */
 export interface LeaseCommand {
   readonly back: number
   readonly as: "holder" | "without epoch" | "another"
 }
 
-/** Something that a run waits for, and for how long; null is for ever. */
-export interface AskedCommand {
+/** A call that a run waits for, and for how long; null is for ever. */
+export interface PendingCallCommand {
   readonly call: string
   readonly expiresAfter: number | null
 }
@@ -29,9 +29,9 @@ export interface AppendCommand {
   readonly _tag: "Append"
   readonly lease: LeaseCommand
   readonly trusted: boolean
-  /** How many of the outsiders' events the cursor is before the end; -1 is past it. */
+  /** How many appended events the cursor is before the end; -1 is past it. */
   readonly back: number
-  /** How many events are copied from the log after the cursor. */
+  /** How many of the events after the cursor the batch repeats. */
   readonly copied: number
   readonly fresh: ReadonlyArray<EventKind>
   readonly cursor: "sequence" | "event" | "both" | "none"
@@ -43,10 +43,10 @@ export type Single =
   | {
       readonly _tag: "Resume"
       readonly which: number
-      /** Null is what the run waits for. */
+      /** Null is the first call that the run waits for. */
       readonly call: string | null
       readonly result: number
-      /** Whether everything else that is open is answered with it. */
+      /** Whether the request answers all other open calls too. */
       readonly all: boolean
     }
   | {
@@ -54,7 +54,7 @@ export type Single =
       readonly which: number
       readonly input: number
       readonly result: number
-      /** Which of the open calls have a result. */
+      /** Which of the open calls the input has a result for. */
       readonly calls: "all" | "first" | "none"
     }
   | AppendCommand
@@ -68,7 +68,7 @@ export type Single =
   | {
       readonly _tag: "Suspend"
       readonly lease: LeaseCommand
-      readonly asked: ReadonlyArray<AskedCommand>
+      readonly calls: ReadonlyArray<PendingCallCommand>
     }
   | {
       readonly _tag: "Complete"
@@ -79,7 +79,7 @@ export type Single =
   | { readonly _tag: "Session"; readonly lease: LeaseCommand; readonly key: string }
   | { readonly _tag: "Pass"; readonly until: number | "lapse" | "before a lapse" }
 
-/** Several single ones are sent at once. */
+/** The requests of one command are sent concurrently. */
 export type Command = ReadonlyArray<Single>
 
 export type Commands = ReadonlyArray<Command>
@@ -90,17 +90,17 @@ const lease: fc.Arbitrary<LeaseCommand> = fc.record({
 })
 const run = fc.nat(runs - 1)
 const which = fc.nat(runs * 3)
-// The first ones work most, so that they often get again what they had.
+// The first workers claim most often, so a worker often claims a run that it had before.
 const worker = fc.constantFrom(0, 0, 0, 0, 1, 1, 2, 3)
 const duration = fc.constantFrom(30_000, 10_000)
 const patience = fc.constantFrom(null, null, 20_000)
 const one = fc.record({ call: fc.constantFrom("call-1", "call-2"), expiresAfter: patience })
-const two = fc.tuple(patience, patience).map(([first, second]): ReadonlyArray<AskedCommand> => [
+const two = fc.tuple(patience, patience).map(([first, second]): ReadonlyArray<PendingCallCommand> => [
   { call: "call-1", expiresAfter: first },
   { call: "call-2", expiresAfter: second },
 ])
-const asked = fc.oneof(
-  one.map((only): ReadonlyArray<AskedCommand> => [only]),
+const pendingCalls = fc.oneof(
+  one.map((only): ReadonlyArray<PendingCallCommand> => [only]),
   two,
 )
 const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")
@@ -159,7 +159,7 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
     arbitrary: fc.record({
       _tag: fc.constant("Suspend"),
       lease,
-      asked,
+      calls: pendingCalls,
     }),
   },
   {
@@ -221,11 +221,11 @@ const single = fc.oneof({ weight: 1, arbitrary: submit }, ...others)
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: single.map((only) => [only]) },
   { weight: 1, arbitrary: fc.array(single, { minLength: 2, maxLength: 3 }) },
-  // Appends contend most.
+  // Appends are the most contended requests.
   { weight: 1, arbitrary: fc.tuple(append, fc.oneof(append, single)) },
 )
 
-/** Some submissions, then anything. */
+/** Some submissions, then any commands. */
 export const commands: fc.Arbitrary<Commands> = fc
   .tuple(
     fc.array(submit, { minLength: 1, maxLength: 3 }),

@@ -1,6 +1,6 @@
 /**
- * A history: commands carried out one after another or at once, each answer and what is seen after it compared
- * with the model, until every run has ended.
+ * A history: executes commands in order, some concurrently, and compares each verdict and the state after it with
+ * the model, until every run has ended.
  *
  * @since 0.1.0
  */
@@ -10,24 +10,26 @@ import { Clock, Data, Effect } from "effect"
 import * as Command from "./Command.js"
 import * as LogInvariants from "./LogInvariants.js"
 import * as Model from "./Model.js"
-import type { Place } from "./Place.js"
+import * as ModelClaims from "./ModelClaims.js"
+import * as ModelState from "./ModelState.js"
+import type { SystemUnderTest } from "./SystemUnderTest.js"
 import { describe, type Request, runName } from "./Request.js"
 import * as Resolve from "./Resolve.js"
 
-/** The control plane did what the model does not allow. `lines` is what was done, and the answers. */
+/** The control plane did what the model does not allow. `lines` lists the requests with their verdicts. */
 export class HistoryFailed extends Data.TaggedError("HistoryFailed")<{
   readonly lines: ReadonlyArray<string>
   readonly reason: string
 }> {}
 
-/** A request and its answer. */
-export interface Asked {
+/** A request and its verdict. */
+export interface Exchange {
   readonly request: Request
   readonly verdict: string
 }
 
-/** The leases that a claim gave. */
-const claimedIn = ({ request, verdict }: Asked): ReadonlyArray<Resolve.Given> =>
+/** The leases that a claim granted; none for another request. */
+const leasesIn = ({ request, verdict }: Exchange): ReadonlyArray<Resolve.GrantedLease> =>
   request._tag !== "Claim"
     ? []
     : Array.from(verdict.matchAll(/run-(\d+) attempt \d+ epoch (\d+)/g), ([, run, epoch]) => ({
@@ -36,55 +38,57 @@ const claimedIn = ({ request, verdict }: Asked): ReadonlyArray<Resolve.Given> =>
         epoch: Number(epoch),
       }))
 
-/** The claims among the requests, in groups of two and more. */
-const claimGroups = (asked: ReadonlyArray<Asked>): ReadonlyArray<ReadonlyArray<Asked>> => {
-  const claims = asked.filter(({ request }) => request._tag === "Claim")
-  const groups: Array<ReadonlyArray<Asked>> = [[]]
+/** Every group of two or more of the claims. */
+const claimGroups = (exchanges: ReadonlyArray<Exchange>): ReadonlyArray<ReadonlyArray<Exchange>> => {
+  const claims = exchanges.filter(({ request }) => request._tag === "Claim")
+  const groups: Array<ReadonlyArray<Exchange>> = [[]]
   for (const claim of claims) groups.push(...groups.map((group) => [...group, claim]))
   return groups.filter(({ length }) => length > 1)
 }
 
 /**
- * Every state that the model may be in when these requests, sent at once, got these verdicts: they took effect in
- * some order, each all at once, with sweeps before and after any of them. Claims may be answered together.
+ * Every state that the model may be in after these concurrent exchanges. The requests take effect in some order, each
+ * atomically, with sweeps before and after any of them. A store may answer several claims together.
  */
 const explain = (
-  states: ReadonlyArray<Model.State>,
-  asked: ReadonlyArray<Asked>,
-): ReadonlyArray<Model.State> => {
-  const swept = states.flatMap(Model.sweeps)
-  if (asked.length === 0) return swept
+  states: ReadonlyArray<ModelState.State>,
+  exchanges: ReadonlyArray<Exchange>,
+): ReadonlyArray<ModelState.State> => {
+  const swept = states.flatMap(ModelState.sweeps)
+  if (exchanges.length === 0) return swept
   return swept.flatMap((state) => [
-    ...asked.flatMap((one) => {
+    ...exchanges.flatMap((one) => {
       const [after, expected] = Model.step(state, one.request)
-      return expected === one.verdict ? explain([after], without(asked, [one])) : []
+      return expected === one.verdict ? explain([after], without(exchanges, [one])) : []
     }),
-    ...claimGroups(asked).flatMap((group) => {
-      const [after, expected] = Model.claimTogether(
+    ...claimGroups(exchanges).flatMap((group) => {
+      const [after, expected] = ModelClaims.claimTogether(
         state,
         group.flatMap((each) =>
           each.request._tag === "Claim"
-            ? [{ request: each.request, got: claimedIn(each).map(({ run }) => run) }]
+            ? [{ request: each.request, granted: leasesIn(each).map(({ run }) => run) }]
             : [],
         ),
       )
       return group.every(({ verdict }, index) => expected[index] === verdict)
-        ? explain([after], without(asked, group))
+        ? explain([after], without(exchanges, group))
         : []
     }),
   ])
 }
 
-const without = (asked: ReadonlyArray<Asked>, some: ReadonlyArray<Asked>): ReadonlyArray<Asked> =>
-  asked.filter((each) => !some.includes(each))
+const without = (
+  exchanges: ReadonlyArray<Exchange>,
+  removed: ReadonlyArray<Exchange>,
+): ReadonlyArray<Exchange> => exchanges.filter((each) => !removed.includes(each))
 
-const distinct = (states: ReadonlyArray<Model.State>): ReadonlyArray<Model.State> =>
+const distinct = (states: ReadonlyArray<ModelState.State>): ReadonlyArray<ModelState.State> =>
   states.length < 2
     ? states
     : Array.from(new Map(states.map((state) => [JSON.stringify(state), state])).values())
 
-/** The runs to look at afterwards. What a claim says of a run leaves nothing to look at. */
-const touched = ({ request }: Asked): ReadonlyArray<number> => {
+/** The runs to observe afterwards. The verdict of a claim already contains all of its runs' state. */
+const runsToObserve = ({ request }: Exchange): ReadonlyArray<number> => {
   switch (request._tag) {
     case "Pass":
     case "Claim":
@@ -98,14 +102,14 @@ const touched = ({ request }: Asked): ReadonlyArray<number> => {
 
 const claimAll: Request = { _tag: "Claim", worker: 0, limit: Command.runs, lease: 30_000 }
 
-/** What ends the runs that have not ended yet, by the model. */
-const nextToEnd = (state: Model.State, run: Model.Run): Request => {
+/** The request that brings this run closer to its end. */
+const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
   const { run: number, waiting } = run
   switch (run.status) {
     case "waiting":
       return { _tag: "Resume", run: number, answers: waiting.map(({ call }) => ({ call, result: 0 })) }
     case "running": {
-      if (Model.isLapsed(state, run)) return claimAll
+      if (ModelState.isLapsed(state, run)) return claimAll
       const fence = run.lease === null ? null : { worker: run.lease.worker, epoch: run.epoch }
       return { _tag: "Complete", run: number, fence, status: "completed" }
     }
@@ -114,54 +118,54 @@ const nextToEnd = (state: Model.State, run: Model.Run): Request => {
   }
 }
 
-/** How long a history may take, which is real time's to say: a store that never answers breaks it too. */
-const patience = Effect.sleep("10 seconds").pipe(Effect.withClock(Clock.make()))
+/** The limit of a history in real time, so that a store that never answers fails the test. */
+const timeLimit = Effect.sleep("10 seconds").pipe(Effect.withClock(Clock.make()))
 
-/** How many requests it takes at most to end all runs. */
-const endings = Command.runs * 6
+/** The largest number of requests that ending all runs takes. */
+const maxEndingRequests = Command.runs * 6
 
 /**
- * Carries the commands out, ends every run and reads every log. Gives the verdicts with the kinds of their requests.
+ * Executes the commands, ends every run and checks every log. Returns all requests with their verdicts.
  *
  * @since 0.1.0
  * @category running
  */
 export const run = (
-  place: Place,
+  system: SystemUnderTest,
   commands: Command.Commands,
-): Effect.Effect<ReadonlyArray<Asked>, HistoryFailed, ProjectPorts> =>
+): Effect.Effect<ReadonlyArray<Exchange>, HistoryFailed, ProjectPorts> =>
   Effect.suspend(() => {
     const lines: Array<string> = []
     return Effect.raceFirst(
-      carryOutAll(place, commands, lines),
-      Effect.flatMap(patience, () => new HistoryFailed({ lines, reason: "no answer, after 10 s in all" })),
+      executeAll(system, commands, lines),
+      Effect.flatMap(timeLimit, () => new HistoryFailed({ lines, reason: "no answer, after 10 s in all" })),
     )
   })
 
-const carryOutAll = (place: Place, commands: Command.Commands, lines: Array<string>) =>
+const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: Array<string>) =>
   Effect.gen(function* () {
-    let states: ReadonlyArray<Model.State> = [Model.initial]
-    const given: Array<Resolve.Given> = []
-    const done: Array<Asked> = []
+    let states: ReadonlyArray<ModelState.State> = [ModelState.initial]
+    const leases: Array<Resolve.GrantedLease> = []
+    const done: Array<Exchange> = []
     const fail = (reason: string) => new HistoryFailed({ lines: [...lines], reason })
 
-    const carryOut = Effect.fnUntraced(function* (requests: ReadonlyArray<Request>) {
+    const execute = Effect.fnUntraced(function* (requests: ReadonlyArray<Request>) {
       const firstLine = lines.length
       for (const [index, request] of requests.entries()) {
         const number = index === 0 ? `${done.length + 1}.` : "&"
         lines.push(`${number.padStart(4)} ${describe(request)}`)
       }
-      const asked = yield* Effect.forEach(
+      const exchanges = yield* Effect.forEach(
         requests,
-        (request) => Effect.map(place.ask(request), (verdict): Asked => ({ request, verdict })),
+        (request) => Effect.map(system.send(request), (verdict): Exchange => ({ request, verdict })),
         { concurrency: "unbounded" },
       )
-      for (const [index, { verdict }] of asked.entries()) lines[firstLine + index] += ` -> ${verdict}`
-      done.push(...asked)
-      let explained = explain(states, asked)
+      for (const [index, { verdict }] of exchanges.entries()) lines[firstLine + index] += ` -> ${verdict}`
+      done.push(...exchanges)
+      let explained = explain(states, exchanges)
       if (explained.length === 0) {
         const expected = new Set(
-          states.flatMap(Model.sweeps).map((state) => Model.step(state, requests[0]!)[1]),
+          states.flatMap(ModelState.sweeps).map((state) => Model.step(state, requests[0]!)[1]),
         )
         return yield* fail(
           requests.length === 1
@@ -169,42 +173,44 @@ const carryOutAll = (place: Place, commands: Command.Commands, lines: Array<stri
             : "no order of these requests gives these answers",
         )
       }
-      for (const number of new Set(asked.flatMap(touched))) {
-        const seen = yield* place.look(number)
-        const fitting = explained.filter((state) => Model.look(state, number) === seen)
+      for (const number of new Set(exchanges.flatMap(runsToObserve))) {
+        const observed = yield* system.observe(number)
+        const fitting = explained.filter((state) => Model.observe(state, number) === observed)
         if (fitting.length === 0) {
-          const expected = new Set(explained.map((state) => Model.look(state, number)))
-          return yield* fail(`${runName(number)} is ${seen}; expected ${Array.from(expected).join(" or ")}`)
+          const expected = new Set(explained.map((state) => Model.observe(state, number)))
+          return yield* fail(
+            `${runName(number)} is ${observed}; expected ${Array.from(expected).join(" or ")}`,
+          )
         }
         explained = fitting
       }
       states = distinct(explained)
-      for (const each of asked.flatMap(claimedIn)) {
-        if (given.some(({ epoch, run }) => run === each.run && epoch >= each.epoch)) {
-          return yield* fail(`epoch ${each.epoch} of ${runName(each.run)} was given before`)
+      for (const each of exchanges.flatMap(leasesIn)) {
+        if (leases.some(({ epoch, run }) => run === each.run && epoch >= each.epoch)) {
+          return yield* fail(`epoch ${each.epoch} of ${runName(each.run)} was granted before`)
         }
-        given.push(each)
+        leases.push(each)
       }
     })
 
     for (const [index, command] of commands.entries()) {
-      const requests = command.flatMap((single, place) => {
-        const name = `${index + 1}${command.length === 1 ? "" : String.fromCharCode(97 + place)}`
-        return Resolve.resolve({ state: states[0]!, given, name }, single) ?? []
+      const requests = command.flatMap((single, position) => {
+        const name = `${index + 1}${command.length === 1 ? "" : String.fromCharCode(97 + position)}`
+        return Resolve.resolve({ state: states[0]!, leases, name }, single) ?? []
       })
-      if (requests.length > 0) yield* carryOut(requests)
+      if (requests.length > 0) yield* execute(requests)
     }
-    for (let round = 0; round < endings; round++) {
+    for (let round = 0; round < maxEndingRequests; round++) {
       const state = states[0]!
       const next = state.runs.find(({ status }) => !isTerminal(status))
       if (next === undefined) break
-      yield* carryOut([nextToEnd(state, next)])
+      yield* execute([nextToEnd(state, next)])
     }
     const state = states[0]!
     for (const { log, run, status } of state.runs) {
       if (!isTerminal(status)) return yield* fail(`${runName(run)} cannot be ended: it is ${status}`)
-      const entries = yield* Effect.mapError(place.log(run), fail)
-      const found = entries.map(place.read)
+      const entries = yield* Effect.mapError(system.readLog(run), fail)
+      const found = entries.map(system.toModelEntry)
       const differs = Array.from(
         { length: Math.max(found.length, log.entries.length) },
         (_, index) => index,

@@ -1,5 +1,5 @@
 /**
- * What is true of every log, whatever happened to its run.
+ * Invariants of every log, independent of what happened to its run.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { endsLog } from "@runlease/core/ControlEvents"
 import type { LogEntry } from "@runlease/core/RunLog"
 
 /**
- * The sentences that the log of a run that has ended breaks; none when all is well.
+ * The invariants that the log of an ended run violates, as sentences; empty for a valid log.
  *
  * @since 0.1.0
  * @category checking
@@ -26,10 +26,13 @@ export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<stri
   const external = entries.filter(({ sequence }) => sequence !== null)
   must(
     external.every(({ sequence }, index) => sequence === index + 1),
-    "the outsiders' events, and they alone, have the steps of the sequence",
+    "only appended events have a sequence, which begins at 1 and has no gap",
   )
   must(entries[0]?.event.type === "RUN_STARTED", "the first event is RUN_STARTED")
-  must(entries.findIndex(endsLog) === entries.length - 1, "there is one end, and nothing comes after it")
+  must(
+    entries.findIndex(endsLog) === entries.length - 1,
+    "there is exactly one end, and it is the last event",
+  )
   let state = LogState.initial
   let betweenRuns = false
   let open = 0
@@ -41,6 +44,6 @@ export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<stri
   must(!betweenRuns, "every event lies between a start and an end")
   must(open === 0, "nothing is open at an end")
   const texts = external.map(({ event }) => canonicalJson(event))
-  must(new Set(texts).size === texts.length, "no event of an outsider is there twice")
+  must(new Set(texts).size === texts.length, "no appended event is there twice")
   return broken
 }

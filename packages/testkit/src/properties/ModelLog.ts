@@ -1,6 +1,6 @@
 /**
- * A run's log as the model has it: what outsiders appended word for word, and the control plane's own events in
- * a few words.
+ * A run's log in the model. Appended events are stored as canonical JSON; the control plane's own events are
+ * abbreviated.
  *
  * @since 0.1.0
  */
@@ -10,15 +10,15 @@ import { canonicalJson } from "@runlease/core/Json"
 import type { LogEntry } from "@runlease/core/RunLog"
 import { type Append, workerName } from "./Request.js"
 
-/** `sequence` is null for the control plane's own. */
+/** `sequence` is null for the control plane's own events. */
 export interface Entry {
   readonly sequence: number | null
   readonly text: string
 }
 
 /**
- * `open` holds the closings of what is open, in the order of opening. `calls` are the results that a cancellation would give
- * to the calls that have ended without one.
+ * `open` lists the closing events of everything open, in the order of opening. `calls` lists the results that a
+ * cancellation would add for the calls that have ended without a result.
  */
 export interface ModelLog {
   readonly entries: ReadonlyArray<Entry>
@@ -36,7 +36,7 @@ export interface PastAttempt {
 
 export const empty: ModelLog = { entries: [], sequence: 0, started: false, open: [], calls: [] }
 
-/** For each type that opens something, the type that closes it and the field that both name it by. */
+/** For each opening type: its closing type and the field that identifies the pair. */
 const pairs: Record<string, readonly [string, string]> = {
   STEP_STARTED: ["STEP_FINISHED", "stepName"],
   TEXT_MESSAGE_START: ["TEXT_MESSAGE_END", "messageId"],
@@ -48,27 +48,34 @@ const closingOf = (event: LogEvent): string | undefined => {
   return pair === undefined ? undefined : `${pair[0]} ${String(event[pair[1]])}`
 }
 
-const namedAsClosing = (event: LogEvent): string | undefined => {
+const closingName = (event: LogEvent): string | undefined => {
   const pair = Object.values(pairs).find(([type]) => type === event.type)
   return pair === undefined ? undefined : `${event.type} ${String(event[pair[1]])}`
 }
 
-const own = (log: ModelLog, ...texts: ReadonlyArray<string>): ModelLog => ({
+/** Appends events of the control plane, which have no sequence. */
+const addControlEvents = (log: ModelLog, ...texts: ReadonlyArray<string>): ModelLog => ({
   ...log,
   entries: [...log.entries, ...texts.map((text) => ({ sequence: null, text }))],
 })
 
-/** The result that a cancellation gives to the call that `closing` ends, if it ends one. */
+/** The result that a cancellation adds after `closing`, if `closing` ends a tool call. */
 const resultAfter = (closing: string): ReadonlyArray<string> =>
   closing.startsWith("TOOL_CALL_END ") ? [closing.replace("TOOL_CALL_END", "TOOL_CALL_RESULT")] : []
 
-const closed = (log: ModelLog): ModelLog => {
+/** Closes everything open, the innermost first. */
+const closeOpen = (log: ModelLog): ModelLog => {
   const closings = log.open.toReversed()
-  return { ...own(log, ...closings), open: [], calls: [...log.calls, ...closings.flatMap(resultAfter)] }
+  return {
+    ...addControlEvents(log, ...closings),
+    open: [],
+    calls: [...log.calls, ...closings.flatMap(resultAfter)],
+  }
 }
 
-const cancelled = (log: ModelLog): ModelLog => ({
-  ...own(
+/** As `closeOpen`, and gives every call without a result the result of a cancellation. */
+const closeCancelled = (log: ModelLog): ModelLog => ({
+  ...addControlEvents(
     log,
     ...log.calls,
     ...log.open.toReversed().flatMap((closing) => [closing, ...resultAfter(closing)]),
@@ -77,8 +84,8 @@ const cancelled = (log: ModelLog): ModelLog => ({
   calls: [],
 })
 
-export const opened = (log: ModelLog): ModelLog =>
-  log.started ? log : { ...own(log, "RUN_STARTED"), started: true }
+export const start = (log: ModelLog): ModelLog =>
+  log.started ? log : { ...addControlEvents(log, "RUN_STARTED"), started: true }
 
 const markText = (
   { attempt, ended, worker }: PastAttempt,
@@ -87,52 +94,52 @@ const markText = (
   `attempt ${attempt} by ${workerName(worker)}: ${ended}` +
   (next === null ? "" : `, then ${next.attempt} by ${workerName(next.worker)}`)
 
-export const claimed = (
+export const claim = (
   log: ModelLog,
   past: PastAttempt | null,
   next: { readonly attempt: number; readonly worker: number },
 ): ModelLog => {
-  const ready = opened(closed(log))
-  return past === null ? ready : own(ready, markText(past, next))
+  const ready = start(closeOpen(log))
+  return past === null ? ready : addControlEvents(ready, markText(past, next))
 }
 
-export const suspended = (log: ModelLog): ModelLog => ({
-  ...own(closed(opened(log)), "RUN_FINISHED interrupt"),
+export const suspend = (log: ModelLog): ModelLog => ({
+  ...addControlEvents(closeOpen(start(log)), "RUN_FINISHED interrupt"),
   started: false,
   calls: [],
 })
 
-export const ended = (
+export const end = (
   log: ModelLog,
   status: "completed" | "failed" | "cancelled",
   error: string | null,
   last: PastAttempt | null,
 ): ModelLog => {
-  const ready = (status === "cancelled" ? cancelled : closed)(opened(log))
+  const ready = (status === "cancelled" ? closeCancelled : closeOpen)(start(log))
   const outcome =
     status === "failed" ? `RUN_ERROR ${error}` : `RUN_FINISHED ${status === "completed" ? "success" : status}`
-  return own(ready, ...(last === null ? [] : [markText(last, null)]), outcome)
+  return addControlEvents(ready, ...(last === null ? [] : [markText(last, null)]), outcome)
 }
 
-const appendedOne = (log: ModelLog, event: LogEvent): ModelLog => {
+const appendOne = (log: ModelLog, event: LogEvent): ModelLog => {
   const sequence = log.sequence + 1
   const closing = closingOf(event)
-  const closes = namedAsClosing(event)
-  const ended = closes !== undefined && log.open.includes(closes) ? resultAfter(closes) : []
+  const closes = closingName(event)
+  const results = closes !== undefined && log.open.includes(closes) ? resultAfter(closes) : []
   return {
     ...log,
     sequence,
-    calls: [...log.calls, ...ended],
+    calls: [...log.calls, ...results],
     entries: [...log.entries, { sequence, text: canonicalJson(event) }],
     open: closing === undefined ? log.open.filter((each) => each !== closes) : [...log.open, closing],
   }
 }
 
-export const appended = (log: ModelLog, events: ReadonlyArray<LogEvent>): ModelLog =>
-  events.length === 0 ? log : events.reduce(appendedOne, opened(log))
+export const append = (log: ModelLog, events: ReadonlyArray<LogEvent>): ModelLog =>
+  events.length === 0 ? log : events.reduce(appendOne, start(log))
 
-/** How many of the batch's events the log holds already after its cursor; undefined when the cursor is wrong. */
-export const alreadyThere = (log: ModelLog, request: Append): number | undefined => {
+/** How many events of the batch the log already has after the cursor; undefined when the cursor is wrong. */
+export const countDuplicates = (log: ModelLog, request: Append): number | undefined => {
   const { events, expectedEventId: id, expectedSequence: sequence } = request
   const latest = log.entries.length
   if ((id ?? latest) === latest && (sequence ?? log.sequence) === log.sequence) return 0
@@ -145,13 +152,13 @@ export const alreadyThere = (log: ModelLog, request: Append): number | undefined
   return after.every(({ text }, index) => text === canonicalJson(events[index])) ? after.length : undefined
 }
 
-/** An entry of a store's log, in the words of the model. `workerNumber` finds a worker by its id. */
-export const read = (
+/** Converts an entry of a store's log to an entry of the model. `workerNumber` finds a worker by its id. */
+export const fromLogEntry = (
   { event, sequence }: Pick<LogEntry, "event" | "sequence">,
   workerNumber: (id: string) => number,
 ): Entry => {
   if (sequence !== null) return { sequence, text: canonicalJson(event) }
-  return { sequence, text: ownText(event, workerNumber) }
+  return { sequence, text: controlText(event, workerNumber) }
 }
 
 interface Mark {
@@ -164,7 +171,8 @@ interface Mark {
   }
 }
 
-const ownText = (event: LogEvent, workerNumber: (id: string) => number): string => {
+/** The abbreviation of an event of the control plane. */
+const controlText = (event: LogEvent, workerNumber: (id: string) => number): string => {
   switch (event.type) {
     case "RUN_FINISHED":
       return `RUN_FINISHED ${(event["outcome"] as { readonly type: string }).type}`
@@ -181,6 +189,6 @@ const ownText = (event: LogEvent, workerNumber: (id: string) => number): string 
     case "TOOL_CALL_RESULT":
       return `TOOL_CALL_RESULT ${String(event["toolCallId"])}`
     default:
-      return namedAsClosing(event) ?? event.type
+      return closingName(event) ?? event.type
   }
 }

@@ -1,12 +1,12 @@
 /**
- * What a history asks of a control plane: runs and workers by number, instants in milliseconds from its beginning.
+ * The requests of a history. Runs and workers are numbers; instants are milliseconds since its beginning.
  *
  * @since 0.1.0
  */
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import type { TerminalStatus } from "@runlease/core/Run"
 
-/** Who says that it holds the run; a null epoch goes by the owner alone. */
+/** The fence that a request carries; a null epoch means that only the owner is compared. */
 export interface Fence {
   readonly worker: number
   readonly epoch: number | null
@@ -19,9 +19,9 @@ export interface Submit {
   readonly priority: number
   readonly maxAttempts: number
   readonly availableAt: number | null
-  /** Somebody else drives the run: it is never claimed. */
+  /** The run is driven by its submitter, so it is never claimed. */
   readonly driven: boolean
-  /** The client's protocol has a call of its tools end a run. */
+  /** The client's protocol ends a run when the agent calls one of the client's tools. */
   readonly ofClient: boolean
 }
 
@@ -34,13 +34,14 @@ export interface Append {
   readonly expectedSequence: number | undefined
 }
 
-/** Something that a run waits for, and until when if it says so itself. */
-export interface Asked {
+/** A tool call that a suspended run waits for. The run fails at `until` without its result; null is never. */
+export interface PendingCall {
   readonly call: string
   readonly until: number | null
 }
 
-export interface Answered {
+/** The result of a pending call. */
+export interface CallResult {
   readonly call: string
   readonly result: number
 }
@@ -66,17 +67,17 @@ export type Request =
       readonly _tag: "Suspend"
       readonly run: number
       readonly fence: Fence
-      readonly asked: ReadonlyArray<Asked>
-      /** How long those may take that do not say; null is for ever. */
+      readonly calls: ReadonlyArray<PendingCall>
+      /** How long the calls without an `until` of their own may take; null is for ever. */
       readonly expiresAfter: number | null
     }
-  | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<Answered> }
+  | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<CallResult> }
   /** The next input of the run's client, by the number of its name. */
   | {
       readonly _tag: "FollowUp"
       readonly run: number
       readonly input: number
-      readonly answers: ReadonlyArray<Answered>
+      readonly answers: ReadonlyArray<CallResult>
     }
   | { readonly _tag: "Cancel"; readonly run: number }
   | {
@@ -98,7 +99,7 @@ export const instant = (millis: number): string => `${millis / 1000} s`
 
 const by = (fence: Fence | null): string =>
   fence === null
-    ? "somebody trusted"
+    ? "a trusted caller"
     : fence.epoch === null
       ? `${workerName(fence.worker)} (no epoch)`
       : `${workerName(fence.worker)} (epoch ${fence.epoch})`
@@ -121,7 +122,7 @@ export const describe = (request: Request): string => {
         `priority ${request.priority}`,
         `${request.maxAttempts} attempts`,
         ...(request.availableAt === null ? [] : [`not before ${instant(request.availableAt)}`]),
-        ...(request.driven ? ["driven by somebody else"] : []),
+        ...(request.driven ? ["driven by its submitter"] : []),
         ...(request.ofClient ? ["by a client"] : []),
       ].join(", ")
     case "Claim":
@@ -135,15 +136,15 @@ export const describe = (request: Request): string => {
         .map((event) => `${event.type} ${String(event["serial"])}`)
         .join(", ")}`
     case "Release":
-      return `${by(request.fence)} hands ${runName(request.run)} back, ${
+      return `${by(request.fence)} releases ${runName(request.run)}, ${
         request.counted ? "attempt counted" : "attempt not counted"
       }${request.delay === 0 ? "" : `, for ${instant(request.delay)}`}`
     case "Suspend":
-      return `${by(request.fence)} suspends ${runName(request.run)} for ${request.asked
+      return `${by(request.fence)} suspends ${runName(request.run)} for ${request.calls
         .map(({ call, until }) => call + (until === null ? "" : ` (until ${instant(until)})`))
         .join(", ")}${request.expiresAfter === null ? "" : `, ${instant(request.expiresAfter)} at most`}`
     case "Resume":
-      return `somebody resumes ${runName(request.run)} with ${request.answers
+      return `a client resumes ${runName(request.run)} with ${request.answers
         .map(({ call, result }) => `${call} = ${result}`)
         .join(", ")}`
     case "FollowUp":
@@ -153,7 +154,7 @@ export const describe = (request: Request): string => {
           : request.answers.map(({ call, result }) => `${call} = ${result}`).join(", ")
       }`
     case "Cancel":
-      return `somebody cancels ${runName(request.run)}`
+      return `a client cancels ${runName(request.run)}`
     case "Complete":
       return `${by(request.fence)} ends ${runName(request.run)} as ${request.status}`
     case "Session":

@@ -1,35 +1,36 @@
 /**
- * What a command asks for in the state that the history has come to.
+ * Turns a command into the request that it stands for in the current state of a history.
  *
  * @since 0.1.0
  */
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Command from "./Command.js"
-import * as Model from "./Model.js"
+import * as ModelState from "./ModelState.js"
 import type { Fence, Request } from "./Request.js"
 
-/** A lease that was given: its run, who got it, and under which epoch. */
-export interface Given {
+/** A lease that a claim granted. */
+export interface GrantedLease {
   readonly run: number
   readonly worker: number
   readonly epoch: number
 }
 
-export interface Past {
-  readonly state: Model.State
-  /** In the order given. */
-  readonly given: ReadonlyArray<Given>
-  /** Names the command, so that every event is one of a kind. */
+/** What the history has done so far. */
+export interface Progress {
+  readonly state: ModelState.State
+  /** In the order of the claims. */
+  readonly leases: ReadonlyArray<GrantedLease>
+  /** Identifies the command, so that every event is unique. */
   readonly name: string
 }
 
 const leaseOf = (
-  past: Past,
+  progress: Progress,
   { as, back }: Command.LeaseCommand,
 ): { run: number; fence: Fence } | undefined => {
-  const given = past.given.at(-1 - (back % Math.max(1, past.given.length)))
-  if (given === undefined) return undefined
-  const { epoch, run, worker } = given
+  const granted = progress.leases.at(-1 - (back % Math.max(1, progress.leases.length)))
+  if (granted === undefined) return undefined
+  const { epoch, run, worker } = granted
   return {
     run,
     fence: {
@@ -65,10 +66,10 @@ const eventOf = (kind: Command.EventKind, serial: string, open: string | undefin
   }
 }
 
-const appendOf = (past: Past, command: Command.AppendCommand): Request | undefined => {
-  const held = leaseOf(past, command.lease)
-  const run = held === undefined ? undefined : Model.find(past.state, held.run)
-  if (held === undefined || run === undefined) return undefined
+const appendOf = (progress: Progress, command: Command.AppendCommand): Request | undefined => {
+  const lease = leaseOf(progress, command.lease)
+  const run = lease === undefined ? undefined : ModelState.find(progress.state, lease.run)
+  if (lease === undefined || run === undefined) return undefined
   const { log } = run
   const withCursor = command.cursor !== "none"
   const sequence = Math.max(0, log.sequence - (withCursor ? command.back : 0))
@@ -80,56 +81,57 @@ const appendOf = (past: Past, command: Command.AppendCommand): Request | undefin
     .map(({ text }) => JSON.parse(text) as AgentEvent.LogEvent)
   const kinds: ReadonlyArray<Command.EventKind> =
     command.fresh.length === 0 && copies.length === 0 ? ["custom"] : command.fresh
-  const events = kinds.map((kind, index) => eventOf(kind, `${past.name}.${index + 1}`, log.open.at(-1)))
+  const events = kinds.map((kind, index) => eventOf(kind, `${progress.name}.${index + 1}`, log.open.at(-1)))
   const first = after[0]
   const id = first === undefined ? log.entries.length + sequence - log.sequence : first.id - 1
   return {
     _tag: "Append",
-    run: held.run,
-    fence: command.trusted ? null : held.fence,
+    run: lease.run,
+    fence: command.trusted ? null : lease.fence,
     events: [...copies, ...events],
     expectedEventId: command.cursor === "event" || command.cursor === "both" ? id : undefined,
     expectedSequence: command.cursor === "sequence" || command.cursor === "both" ? sequence : undefined,
   }
 }
 
-/** One of the runs that are there, or now and then one that may not be. */
-const anyOf = (found: ReadonlyArray<Model.Run>, which: number): number =>
-  (which === Command.runs * 3 ? undefined : found[which % Math.max(1, found.length)]?.run) ?? Command.runs - 1
+/** One of these runs, or occasionally one that may not exist. */
+const pickRun = (candidates: ReadonlyArray<ModelState.Run>, which: number): number =>
+  (which === Command.runs * 3 ? undefined : candidates[which % Math.max(1, candidates.length)]?.run) ??
+  Command.runs - 1
 
-/** A time that all have is told once, by its length; another by its end. */
-const askedOf = ({ now }: Model.State, asked: ReadonlyArray<Command.AskedCommand>) => {
-  const [first] = asked
-  const alike = asked.every(({ expiresAfter }) => expiresAfter === first?.expiresAfter)
+/** A duration that all calls share becomes the `expiresAfter` of the suspension; others become an `until` per call. */
+const pendingCallsOf = ({ now }: ModelState.State, calls: ReadonlyArray<Command.PendingCallCommand>) => {
+  const [first] = calls
+  const equal = calls.every(({ expiresAfter }) => expiresAfter === first?.expiresAfter)
   return {
-    asked: asked.map(({ call, expiresAfter }) => ({
+    calls: calls.map(({ call, expiresAfter }) => ({
       call,
-      until: alike || expiresAfter === null ? null : now + expiresAfter,
+      until: equal || expiresAfter === null ? null : now + expiresAfter,
     })),
-    expiresAfter: alike ? (first?.expiresAfter ?? null) : null,
+    expiresAfter: equal ? (first?.expiresAfter ?? null) : null,
   }
 }
 
-/** How long until the next lease lapses or wait ends, or a second when none will. */
-const untilLapse = ({ now, runs }: Model.State): number => {
+/** Milliseconds until the next lease lapses or the next wait expires; 1000 without either. */
+const untilLapse = ({ now, runs }: ModelState.State): number => {
   const ends = runs
     .flatMap(({ lease, waiting }) => [lease?.until, ...waiting.map(({ until }) => until)])
     .filter((until): until is number => until != null && until > now)
   return ends.length === 0 ? 1000 : Math.min(...ends) - now
 }
 
-/** What the command asks for now; undefined when it means nothing yet. */
-export const resolve = (past: Past, command: Command.Single): Request | undefined => {
+/** The request that the command stands for now; undefined when there is no lease or run to apply it to. */
+export const resolve = (progress: Progress, command: Command.Single): Request | undefined => {
   switch (command._tag) {
     case "Submit":
     case "Claim":
       return command
     case "Cancel":
-      return { _tag: "Cancel", run: anyOf(past.state.runs, command.which) }
+      return { _tag: "Cancel", run: pickRun(progress.state.runs, command.which) }
     case "Resume": {
-      const waiting = past.state.runs.filter(({ status }) => status === "waiting")
-      const run = anyOf(waiting.length === 0 ? past.state.runs : waiting, command.which)
-      const { answers = {}, waiting: open = [] } = Model.find(past.state, run) ?? {}
+      const waiting = progress.state.runs.filter(({ status }) => status === "waiting")
+      const run = pickRun(waiting.length === 0 ? progress.state.runs : waiting, command.which)
+      const { answers = {}, waiting: open = [] } = ModelState.find(progress.state, run) ?? {}
       const call = command.call ?? open[0]?.call ?? Object.keys(answers)[0] ?? "call-1"
       const others = command.all ? open.map((each) => each.call).filter((each) => each !== call) : []
       return {
@@ -139,9 +141,9 @@ export const resolve = (past: Past, command: Command.Single): Request | undefine
       }
     }
     case "FollowUp": {
-      const waiting = past.state.runs.filter(({ status }) => status === "waiting")
-      const run = anyOf(waiting.length === 0 ? past.state.runs : waiting, command.which)
-      const { answers = {}, waiting: open = [] } = Model.find(past.state, run) ?? {}
+      const waiting = progress.state.runs.filter(({ status }) => status === "waiting")
+      const run = pickRun(waiting.length === 0 ? progress.state.runs : waiting, command.which)
+      const { answers = {}, waiting: open = [] } = ModelState.find(progress.state, run) ?? {}
       const calls = open.length === 0 ? Object.keys(answers) : open.map(({ call }) => call)
       const count = command.calls === "all" ? calls.length : command.calls === "first" ? 1 : 0
       return {
@@ -152,9 +154,9 @@ export const resolve = (past: Past, command: Command.Single): Request | undefine
       }
     }
     case "Append":
-      return appendOf(past, command)
+      return appendOf(progress, command)
     case "Renew": {
-      const leases = command.leases.flatMap((each) => leaseOf(past, each) ?? [])
+      const leases = command.leases.flatMap((each) => leaseOf(progress, each) ?? [])
       const first = leases[0]
       if (first === undefined) return undefined
       const { worker } = first.fence
@@ -171,17 +173,17 @@ export const resolve = (past: Past, command: Command.Single): Request | undefine
         millis:
           typeof command.until === "number"
             ? command.until
-            : untilLapse(past.state) - (command.until === "lapse" ? 0 : 1),
+            : untilLapse(progress.state) - (command.until === "lapse" ? 0 : 1),
       }
     default: {
-      const held = leaseOf(past, command.lease)
-      if (held === undefined) return undefined
-      const { fence, run } = held
+      const lease = leaseOf(progress, command.lease)
+      if (lease === undefined) return undefined
+      const { fence, run } = lease
       switch (command._tag) {
         case "Release":
           return { _tag: "Release", run, fence, counted: command.counted, delay: command.delay }
         case "Suspend":
-          return { _tag: "Suspend", run, fence, ...askedOf(past.state, command.asked) }
+          return { _tag: "Suspend", run, fence, ...pendingCallsOf(progress.state, command.calls) }
         case "Complete":
           return { _tag: "Complete", run, fence: command.trusted ? null : fence, status: command.status }
         case "Session":

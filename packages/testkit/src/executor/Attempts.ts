@@ -1,4 +1,4 @@
-/** The part of the executors' suite on an executor in a worker. */
+/** Executor suite: attempts, cancellation and drain of an executor inside a worker. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as Executors from "@runlease/core/Executors"
@@ -9,17 +9,17 @@ import { Chunk, Effect, Exit, Scope, Stream } from "effect"
 import * as EventOrder from "../EventOrder.js"
 import * as TestRuns from "../TestRuns.js"
 import * as TestWorker from "../TestWorker.js"
-import { soon, test, until, untilGone } from "./Execution.js"
+import { inTime, test, until, untilNoPeer } from "./Execution.js"
 import { type Make, Says, SaysThenCrashes, SaysThenHangs } from "./Subject.js"
 
-/** The events of a run's log as they come, to its end. */
+/** Follows a run's log to its end. */
 const follow = (runId: Ids.RunId) =>
   Stream.unwrap(Effect.map(RunLog, (log) => Stream.map(log.follow({ runId }), ({ event }) => event)))
 
-/** The whole log of a run, once it has ended: it is valid, and this is its text. */
-const wholeLog = (runId: Ids.RunId, text: string) =>
+/** Waits for the end of a run and checks that its log is valid and has exactly this text. */
+const assertLog = (runId: Ids.RunId, text: string) =>
   Stream.runCollect(follow(runId)).pipe(
-    soon("the run has ended"),
+    inTime("the run has ended"),
     Effect.map(Chunk.toReadonlyArray),
     Effect.tap((events) => {
       deepStrictEqual(EventOrder.violations(events, { ended: true }), [])
@@ -27,14 +27,14 @@ const wholeLog = (runId: Ids.RunId, text: string) =>
     }),
   )
 
-/** Waits until a run's log has this text. */
-const untilSaid = (runId: Ids.RunId, text: string) =>
+/** Waits until the text of a run's log equals `text`. */
+const untilText = (runId: Ids.RunId, text: string) =>
   Stream.runHead(
     follow(runId).pipe(
-      Stream.scan("", (said, event) => said + EventOrder.textOf([event])),
-      Stream.filter((said) => said === text),
+      Stream.scan("", (written, event) => written + EventOrder.textOf([event])),
+      Stream.filter((written) => written === text),
     ),
-  ).pipe(soon(`the log says ${text}`))
+  ).pipe(inTime(`the log has the text ${text}`))
 
 export const tests = (make: Make): void => {
   const texts = ["one ", "two ", "three"]
@@ -42,15 +42,17 @@ export const tests = (make: Make): void => {
 
   describe("in a worker", () => {
     test(
-      "a run whose peer died is done by the next attempt, in a log that is valid",
+      "a run whose peer crashed completes in the next attempt, with a valid log",
       Effect.gen(function* () {
         const crashing = yield* make(SaysThenCrashes({ texts }))
-        const saying = yield* make(Says({ texts }))
+        const succeeding = yield* make(Says({ texts }))
         yield* TestWorker.start(
-          Executors.retry({ delay: () => 0 })((run) => (run.attempt === 1 ? crashing : saying).execute(run)),
+          Executors.retry({ delay: () => 0 })((run) =>
+            (run.attempt === 1 ? crashing : succeeding).execute(run),
+          ),
         )
         const { runId } = yield* TestRuns.submit()
-        yield* wholeLog(runId, text + text)
+        yield* assertLog(runId, text + text)
         const run = yield* TestRuns.getRun(runId)
         strictEqual(run.status, "completed")
         strictEqual(run.attempt, 2)
@@ -58,12 +60,12 @@ export const tests = (make: Make): void => {
     )
 
     test(
-      "a run whose peer dies each time fails in the end, with the executor's code",
+      "a run whose peer crashes in every attempt fails with the executor's code",
       Effect.gen(function* () {
         const crashing = yield* make(SaysThenCrashes({ texts }))
         yield* TestWorker.start(Executors.retry({ delay: () => 0 })(crashing.execute))
         const { runId } = yield* TestRuns.submit({ maxAttempts: 2 })
-        yield* wholeLog(runId, text + text)
+        yield* assertLog(runId, text + text)
         const run = yield* TestRuns.getRun(runId)
         strictEqual(run.status, "failed")
         strictEqual((run.error?.code ?? "") === "" || run.error?.code === "executor_defect", false)
@@ -71,32 +73,32 @@ export const tests = (make: Make): void => {
     )
 
     test(
-      "the cancellation of a run ends its peer",
+      "cancelling a run ends its peer",
       Effect.gen(function* () {
         const hanging = yield* make(SaysThenHangs({ texts }))
         yield* TestWorker.start(hanging.execute, { leaseDuration: "5 seconds" })
         const { runId } = yield* TestRuns.submit()
-        yield* untilSaid(runId, text)
+        yield* untilText(runId, text)
         const runs = yield* Runs
         yield* runs.cancel(runId)
-        yield* untilGone(hanging)
-        yield* wholeLog(runId, text)
+        yield* untilNoPeer(hanging)
+        yield* assertLog(runId, text)
         strictEqual((yield* TestRuns.getRun(runId)).status, "cancelled")
       }),
     )
 
     test(
-      "the end of the worker hands its run back, and ends its peer",
+      "closing the worker releases its run and ends its peer",
       Effect.gen(function* () {
         const hanging = yield* make(SaysThenHangs({ texts }))
         const scope = yield* Scope.make()
         yield* Scope.extend(TestWorker.start(hanging.execute), scope)
         const { runId } = yield* TestRuns.submit()
-        yield* untilSaid(runId, text)
-        yield* soon("the worker has drained")(Scope.close(scope, Exit.void))
-        yield* untilGone(hanging)
+        yield* untilText(runId, text)
+        yield* inTime("the worker has drained")(Scope.close(scope, Exit.void))
+        yield* untilNoPeer(hanging)
         const run = yield* until(
-          "the run is handed back",
+          "the run is released",
           TestRuns.getRun(runId),
           (now) => now.status === "pending",
         )

@@ -1,7 +1,7 @@
-/** The part of the executors' suite on what runs leave behind: nothing. */
+/** Executor suite: a run releases its peer and every counted resource, however it ends. */
 import { describe } from "@effect/vitest"
 import { Effect, Record } from "effect"
-import { type Execution, start, test, until, untilGone } from "./Execution.js"
+import { type Execution, start, test, until, untilNoPeer } from "./Execution.js"
 import {
   type Behaviour,
   type Make,
@@ -12,23 +12,23 @@ import {
   type Subject,
 } from "./Subject.js"
 
-/** Counts of what runs take and must give back, by name. */
+/** Counters of the resources that a run must release, by name. */
 export interface Resources {
   readonly [name: string]: Effect.Effect<number>
 }
 
-/** One turn of the event loop, in which a peer may get on. */
+/** One turn of the event loop, in which a peer may make progress. */
 const turn = Effect.sleep(0)
 
 const texts = ["one ", "two"]
 
-/** A run from its start to the end of its peer. */
-const runOf = (subject: Subject, what: (execution: Execution) => Effect.Effect<unknown>) =>
-  Effect.scoped(Effect.flatMap(start(subject), what)).pipe(Effect.zipRight(untilGone(subject)))
+/** Starts a run, applies `step`, and waits until no peer is running. */
+const runOf = (subject: Subject, step: (execution: Execution) => Effect.Effect<unknown>) =>
+  Effect.scoped(Effect.flatMap(start(subject), step)).pipe(Effect.zipRight(untilNoPeer(subject)))
 
 export const tests = (make: Make, resources: Resources): void => {
-  /** Executes one run, which may make what all share, and then more, which must leave no more than that. */
-  const leavesNothing = <E, R>(first: Effect.Effect<unknown, E, R>, more: Effect.Effect<unknown, E, R>) =>
+  /** Runs `first`, which may create what all runs share, and checks that `more` leaves no further resource. */
+  const assertNoLeak = <E, R>(first: Effect.Effect<unknown, E, R>, more: Effect.Effect<unknown, E, R>) =>
     Effect.gen(function* () {
       yield* first
       const before = yield* Effect.all(resources)
@@ -40,32 +40,32 @@ export const tests = (make: Make, resources: Resources): void => {
 
   const hangs = SaysThenHangs({ texts })
   const interrupted = (execution: Execution) =>
-    Effect.zipRight(execution.said(texts.join("")), execution.interrupt)
+    Effect.zipRight(execution.untilText(texts.join("")), execution.interrupt)
   const cases: ReadonlyArray<readonly [string, Behaviour, (execution: Execution) => Effect.Effect<unknown>]> =
     [
-      ["that end well", Says({ texts }), ({ ended }) => ended],
+      ["that succeed", Says({ texts }), ({ exit }) => exit],
       ["that are interrupted", hangs, interrupted],
-      ["whose peer dies", SaysThenCrashes({ texts }), ({ ended }) => ended],
-      ["whose peer is not understood", Malformed(), ({ ended }) => ended],
+      ["whose peer crashes", SaysThenCrashes({ texts }), ({ exit }) => exit],
+      ["whose peer sends malformed output", Malformed(), ({ exit }) => exit],
     ]
 
-  describe("nothing is left", () => {
-    for (const [which, behaviour, what] of cases) {
+  describe("no resource leaks", () => {
+    for (const [which, behaviour, step] of cases) {
       test(
-        `by ten runs ${which}`,
+        `from ten runs ${which}`,
         Effect.flatMap(make(behaviour), (subject) => {
-          const one = runOf(subject, what)
-          return leavesNothing(one, Effect.replicateEffect(one, 10))
+          const one = runOf(subject, step)
+          return assertNoLeak(one, Effect.replicateEffect(one, 10))
         }),
       )
     }
 
     test(
-      "by runs that are interrupted at any moment",
+      "from runs that are interrupted at any moment",
       Effect.flatMap(make(hangs), (subject) => {
         const after = (turns: number) =>
           runOf(subject, ({ interrupt }) => Effect.zipRight(Effect.replicateEffect(turn, turns), interrupt))
-        return leavesNothing(
+        return assertNoLeak(
           runOf(subject, interrupted),
           Effect.forEach([0, 1, 2, 3, 5, 8, 13, 21, 34, 55], after),
         )

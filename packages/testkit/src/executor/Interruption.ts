@@ -1,12 +1,12 @@
-/** The part of the executors' suite on interruption and back-pressure. */
+/** Executor suite: interruption and back-pressure. */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Effect, Exit } from "effect"
 import * as EventOrder from "../EventOrder.js"
-import { start, test, until, untilGone } from "./Execution.js"
+import { start, test, until, untilNoPeer } from "./Execution.js"
 import { Floods, type Make, SaysThenHangs } from "./Subject.js"
 
-/** Waits until nothing is added for half a second, by a peer that would add thousands, and gives what there is. */
+/** Waits until the count stands still for half a second, in which the peer would add thousands, and returns it. */
 const untilStill = (produced: Effect.Effect<number>) =>
   Effect.suspend(() => {
     let last = -1
@@ -15,7 +15,7 @@ const untilStill = (produced: Effect.Effect<number>) =>
       still = now === last ? still + 1 : 0
       last = now
     })
-    return until("the peer is held", look, () => still === 50)
+    return until("the peer is paused", look, () => still === 50)
   })
 
 export const tests = (make: Make): void => {
@@ -23,46 +23,46 @@ export const tests = (make: Make): void => {
 
   describe("an execution that is interrupted", () => {
     test(
-      "in the middle of what its peer says ends soon, and its peer with it",
+      "in the middle of the output ends soon, and its peer ends with it",
       Effect.gen(function* () {
         const subject = yield* make(SaysThenHangs({ texts }))
         const execution = yield* start(subject)
-        yield* execution.said(texts.join(""))
-        assertTrue((yield* subject.alive) > 0, "no peer is at work in the middle of a run")
+        yield* execution.untilText(texts.join(""))
+        assertTrue((yield* subject.alive) > 0, "no peer is running in the middle of a run")
         assertTrue(Exit.isInterrupted(yield* execution.interrupt))
-        yield* untilGone(subject)
+        yield* untilNoPeer(subject)
         deepStrictEqual(EventOrder.violations(execution.events, { ended: false }), [])
       }),
     )
 
     test(
-      "beside others leaves those alone",
+      "leaves other executions running",
       Effect.gen(function* () {
         const subject = yield* make(SaysThenHangs({ texts }))
         const [first, second] = yield* Effect.all([start(subject), start(subject)])
-        yield* Effect.forEach([first, second], ({ said }) => said(texts.join("")))
+        yield* Effect.forEach([first, second], ({ untilText }) => untilText(texts.join("")))
         const both = yield* subject.alive
         yield* first.interrupt
-        yield* until("one peer is at work", subject.alive, (alive) => alive > 0 && alive < both)
+        yield* until("one peer is running", subject.alive, (alive) => alive > 0 && alive < both)
         yield* second.interrupt
-        yield* untilGone(subject)
+        yield* untilNoPeer(subject)
       }),
     )
   })
 
-  describe("a peer that never stops talking", () => {
+  describe("a peer that writes without end", () => {
     test(
-      "is held while nobody takes what it says, goes on, and is ended",
+      "pauses while its output is not consumed, continues, and ends when interrupted",
       Effect.gen(function* () {
         const subject = yield* make(Floods())
-        const execution = yield* start(subject, { takes: 1 })
-        yield* execution.take(100)
-        const held = yield* untilStill(subject.produced)
-        const more = Effect.zipRight(execution.take(1000), subject.produced)
-        yield* until("the peer goes on", more, (produced) => produced > held)
+        const execution = yield* start(subject, { limit: 1 })
+        yield* execution.consume(100)
+        const paused = yield* untilStill(subject.produced)
+        const more = Effect.zipRight(execution.consume(1000), subject.produced)
+        yield* until("the peer continues", more, (produced) => produced > paused)
         yield* untilStill(subject.produced)
         assertTrue(Exit.isInterrupted(yield* execution.interrupt))
-        yield* untilGone(subject)
+        yield* untilNoPeer(subject)
         deepStrictEqual(EventOrder.violations(execution.events, { ended: false }), [])
       }),
     )

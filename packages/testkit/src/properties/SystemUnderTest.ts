@@ -1,5 +1,5 @@
 /**
- * Where a history happens: a control plane, its workers, and names that no other history uses.
+ * The control plane that a history runs against, with its workers and with names that no other history uses.
  *
  * @since 0.1.0
  */
@@ -24,17 +24,17 @@ import { type Outcome, Runs, type Submission } from "@runlease/core/Runs"
 import { DateTime, Effect } from "effect"
 import type { JumpClock } from "../JumpClock.js"
 import * as ModelLog from "./ModelLog.js"
-import { type Fence, inputName, instant, type Request, runName } from "./Request.js"
-import * as Seen from "./Seen.js"
+import { type Fence, inputName, instant, type PendingCall, type Request, runName } from "./Request.js"
+import * as Observation from "./Observation.js"
 
-export interface Place {
-  /** Makes a request and gives the verdict in the words of the model. */
-  readonly ask: (request: Request) => Effect.Effect<string, never, ProjectPorts>
-  /** What is to be seen of a run. */
-  readonly look: (run: number) => Effect.Effect<string, never, ProjectPorts>
-  readonly log: (run: number) => Effect.Effect<ReadonlyArray<LogEntry>, string, ProjectPorts>
-  /** An entry of the log in the words of the model. */
-  readonly read: (entry: LogEntry) => ModelLog.Entry
+export interface SystemUnderTest {
+  /** Sends a request and returns the verdict in the format of the model. */
+  readonly send: (request: Request) => Effect.Effect<string, never, ProjectPorts>
+  /** The observable state of a run, as `Observation.format` writes it. */
+  readonly observe: (run: number) => Effect.Effect<string, never, ProjectPorts>
+  readonly readLog: (run: number) => Effect.Effect<ReadonlyArray<LogEntry>, string, ProjectPorts>
+  /** Converts a log entry to the model's. */
+  readonly toModelEntry: (entry: LogEntry) => ModelLog.Entry
 }
 
 interface Failure {
@@ -42,14 +42,15 @@ interface Failure {
   readonly message: string
 }
 
-/** An error in the words of the model, which knows nothing of stores that do not answer. */
-const refusal = ({ _tag, message }: Failure): string =>
+/** The verdict of an error. The model has no unavailable store, so that one keeps its message. */
+const verdictOf = ({ _tag, message }: Failure): string =>
   _tag === "ControlPlaneUnavailable" ? `${_tag}: ${message}` : _tag
 
-const longest = 1000
+/** More than the longest log of a history. */
+const maxEntries = 1000
 
 /**
- * `name` is of letters and digits; the clock's instant is where the history begins.
+ * `name` consists of letters and digits. The history begins at the current instant of the clock.
  *
  * @since 0.1.0
  * @category constructors
@@ -58,7 +59,7 @@ export const make = (options: {
   readonly name: string
   readonly clock: JumpClock
   readonly workers: ReadonlyArray<WorkerId>
-}): Place => {
+}): SystemUnderTest => {
   const { clock, name, workers } = options
   const origin = clock.unsafeCurrentTimeMillis()
   const agentId = AgentId.make(name)
@@ -76,8 +77,8 @@ export const make = (options: {
     ...fenceOf(fence),
   })
 
-  const suspensionOf = ({ asked, expiresAfter }: Extract<Request, { _tag: "Suspend" }>): Suspension => {
-    const [first, ...others] = asked.map(({ call, until }) => ({
+  const suspensionOf = ({ calls, expiresAfter }: Extract<Request, { _tag: "Suspend" }>): Suspension => {
+    const [first, ...others] = calls.map(({ call, until }) => ({
       ...Interrupt.ofToolCall(call, "ask"),
       ...(until === null ? {} : { expiresAt: DateTime.unsafeMake(origin + until) }),
     }))
@@ -104,7 +105,7 @@ export const make = (options: {
     snapshot: { ...fromText(JSON.stringify(answers)), protocol: "ag-ui" },
   })
 
-  const asked = Effect.fnUntraced(function* (
+  const send = Effect.fnUntraced(function* (
     request: Request,
   ): Effect.fn.Return<string, Failure, ProjectPorts> {
     const claims = yield* Claims
@@ -121,7 +122,7 @@ export const make = (options: {
         const workerId = workers[request.worker]!
         const claimed = yield* claims.claim({ workerId, limit, leaseDuration, agentIds: [agentId] })
         const texts = claimed.map((run) =>
-          Seen.claimText({
+          Observation.formatClaim({
             run: numberOf(run.runId),
             attempt: run.attempt,
             epoch: run.leaseEpoch ?? -1,
@@ -187,9 +188,9 @@ export const make = (options: {
         const { fence, run, status } = request
         const outcome: Outcome = {
           status,
-          ...(status === "failed" ? { error: { code: "told", message: "It failed" } } : {}),
+          ...(status === "failed" ? { error: { code: "reported", message: "It failed" } } : {}),
         }
-        // A holder has two ways to end its run, and both are one in the model.
+        // The model has one operation for the two ways in which a holder completes its run.
         const { completed } =
           fence !== null && status === "completed"
             ? yield* leases.complete(leaseOf({ fence, run }), outcome)
@@ -205,10 +206,10 @@ export const make = (options: {
     }
   })
 
-  const seenLease = (lease: LeaseRecord | null) =>
+  const observeLease = (lease: LeaseRecord | null) =>
     lease === null ? null : { worker: workerNumber(lease.owner), until: sinceOrigin(lease.expiresAt) }
 
-  const seenWaiting = (waiting: Run["waiting"]): ReadonlyArray<Seen.Waiting> =>
+  const pendingCalls = (waiting: Run["waiting"]): ReadonlyArray<PendingCall> =>
     waiting === null
       ? []
       : Answers.open(waiting).map(({ expiresAt, id }) => ({
@@ -216,13 +217,13 @@ export const make = (options: {
           until: expiresAt === undefined ? null : sinceOrigin(expiresAt),
         }))
 
-  const seen = (run: Run): string =>
-    Seen.text({
+  const observe = (run: Run): string =>
+    Observation.format({
       status: run.status,
       attempt: run.attempt,
       epoch: run.leaseEpoch,
-      lease: seenLease(run.lease),
-      waiting: seenWaiting(run.waiting),
+      lease: observeLease(run.lease),
+      waiting: pendingCalls(run.waiting),
       session: run.session?.sessionKey ?? null,
       error: run.error?.code ?? null,
       event: run.latestEventId,
@@ -230,19 +231,19 @@ export const make = (options: {
     })
 
   return {
-    ask: (request) =>
-      asked(request).pipe(
-        Effect.catchAll((error) => Effect.succeed(refusal(error))),
+    send: (request) =>
+      send(request).pipe(
+        Effect.catchAll((error) => Effect.succeed(verdictOf(error))),
         Effect.catchAllDefect((defect) => Effect.succeed(`a defect: ${String(defect)}`)),
       ),
-    look: (run) =>
+    observe: (run) =>
       Effect.flatMap(Runs, (runs) =>
-        Effect.match(runs.get(runIdOf(run)), { onFailure: refusal, onSuccess: seen }),
+        Effect.match(runs.get(runIdOf(run)), { onFailure: verdictOf, onSuccess: observe }),
       ),
-    log: (run) =>
+    readLog: (run) =>
       Effect.flatMap(RunLog, (log) =>
-        Effect.mapError(log.read({ runId: runIdOf(run), limit: longest }), refusal),
+        Effect.mapError(log.read({ runId: runIdOf(run), limit: maxEntries }), verdictOf),
       ),
-    read: (entry) => ModelLog.read(entry, workerNumber),
+    toModelEntry: (entry) => ModelLog.fromLogEntry(entry, workerNumber),
   }
 }

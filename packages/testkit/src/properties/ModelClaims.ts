@@ -1,0 +1,73 @@
+/**
+ * Claims in the model: the runs that a claim takes, alone or in one commit with other claims.
+ *
+ * @since 0.1.0
+ */
+import * as ModelLog from "./ModelLog.js"
+import { isRunnable, replaceRun, type Run, type State, sweepAll } from "./ModelState.js"
+import * as Observation from "./Observation.js"
+import type { Request } from "./Request.js"
+
+export type Claim = Extract<Request, { _tag: "Claim" }>
+
+/** The runs that a claim may take, in the order in which it takes them. */
+const runnable = (state: State): ReadonlyArray<Run> =>
+  state.runs.filter((run) => isRunnable(state, run)).sort((a, b) => b.priority - a.priority)
+
+const startAttempt = (state: State, run: Run, { lease, worker }: Claim): Run => {
+  const attempt = run.attempt + 1
+  return {
+    ...run,
+    status: "running",
+    attempt,
+    epoch: run.epoch + 1,
+    lease: { worker, until: state.now + lease },
+    past: null,
+    log: ModelLog.claim(run.log, run.past, { attempt, worker }),
+  }
+}
+
+const formatClaims = (taken: ReadonlyArray<Run>): string =>
+  taken.length === 0 ? "nothing" : taken.map(formatClaim).join("; ")
+
+export const claim = (state: State, request: Claim): readonly [State, string] => {
+  const swept = sweepAll(state)
+  const taken = runnable(swept)
+    .slice(0, request.limit)
+    .map((run) => startAttempt(swept, run, request))
+  return [taken.reduce(replaceRun, swept), formatClaims(taken)]
+}
+
+/**
+ * Claims that a store answers together. They share the best runs for their limits together, as their verdicts say,
+ * and none gets more than its own limit. No verdicts are returned when the shares do not add up.
+ */
+export const claimTogether = (
+  state: State,
+  claims: ReadonlyArray<{ readonly request: Claim; readonly granted: ReadonlyArray<number> }>,
+): readonly [State, ReadonlyArray<string>] => {
+  const swept = sweepAll(state)
+  const limit = claims.reduce((sum, { request }) => sum + request.limit, 0)
+  const best = runnable(swept).slice(0, limit)
+  const shares = claims.map(({ granted, request }) =>
+    best
+      .filter(({ run }) => granted.includes(run))
+      .slice(0, request.limit)
+      .map((run) => startAttempt(swept, run, request)),
+  )
+  const taken = shares.flat()
+  // The claims leave none of the best runs over.
+  return taken.length === best.length
+    ? [taken.reduce(replaceRun, swept), shares.map(formatClaims)]
+    : [state, []]
+}
+
+const formatClaim = (run: Run): string =>
+  Observation.formatClaim({
+    run: run.run,
+    attempt: run.attempt,
+    epoch: run.epoch,
+    event: run.log.entries.length,
+    sequence: run.log.sequence,
+    until: run.lease?.until ?? 0,
+  })

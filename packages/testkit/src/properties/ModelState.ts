@@ -1,0 +1,128 @@
+/**
+ * The state of the model: its runs, their leases and lanes, how an attempt ends, and what a sweep changes.
+ *
+ * @since 0.1.0
+ */
+import { isTerminal, type RunStatus } from "@runlease/core/Run"
+import * as ModelLog from "./ModelLog.js"
+import type { Fence, PendingCall } from "./Request.js"
+
+export interface Run {
+  readonly run: number
+  /** The submission as JSON, to distinguish a repeated submission from a conflicting one. */
+  readonly submission: string
+  readonly lane: string | null
+  readonly priority: number
+  readonly maxAttempts: number
+  readonly availableAt: number
+  readonly status: RunStatus
+  readonly attempt: number
+  readonly epoch: number
+  /** A lapsed lease stays until a sweep removes it. */
+  readonly lease: { readonly worker: number; readonly until: number } | null
+  /** The worker that held the run when it ended. */
+  readonly lastHolder: number | null
+  /** The calls that have no answer yet. */
+  readonly waiting: ReadonlyArray<PendingCall>
+  readonly answers: Readonly<Record<string, number>>
+  /** Whether the last input came from a client whose protocol ends a run at a call of the client's tools. */
+  readonly ofClient: boolean
+  /** The follow-up inputs that the run has accepted, with their answers as JSON. */
+  readonly inputs: ReadonlyArray<{ readonly input: number; readonly answers: string; readonly since: number }>
+  /** The attempt that ended without an outcome and has no mark in the log yet. */
+  readonly past: ModelLog.PastAttempt | null
+  readonly session: string | null
+  readonly error: string | null
+  readonly log: ModelLog.ModelLog
+}
+
+/** `runs` are in the order of submission. */
+export interface State {
+  readonly now: number
+  readonly runs: ReadonlyArray<Run>
+}
+
+export const initial: State = { now: 0, runs: [] }
+
+export const find = (state: State, run: number): Run | undefined =>
+  state.runs.find((each) => each.run === run)
+
+export const replaceRun = (state: State, changed: Run): State => ({
+  ...state,
+  runs: state.runs.map((run) => (run.run === changed.run ? changed : run)),
+})
+
+export const isLapsed = (state: State, { lease }: Run): boolean => lease !== null && lease.until <= state.now
+
+export const isOverdue = (state: State, { waiting }: Run): boolean =>
+  waiting.some(({ until }) => until !== null && until <= state.now)
+
+export const isRunnable = (state: State, run: Run): boolean =>
+  run.status === "pending" &&
+  run.availableAt <= state.now &&
+  (run.lane === null ||
+    state.runs.find(({ lane, status }) => lane === run.lane && !isTerminal(status)) === run)
+
+/** Whether the fence holds the run, held it when it ended, or neither. */
+export const standingOf = (state: State, run: Run, { epoch, worker }: Fence): "held" | "ended" | "lost" => {
+  if (epoch !== null && epoch !== run.epoch) return "lost"
+  if (run.lease?.worker === worker && !isLapsed(state, run)) return "held"
+  return isTerminal(run.status) && run.lastHolder === worker ? "ended" : "lost"
+}
+
+export const end = (
+  state: State,
+  run: Run,
+  status: "completed" | "failed" | "cancelled",
+  error: string | null,
+  last: ModelLog.PastAttempt | null = null,
+): Run => ({
+  ...run,
+  status,
+  error,
+  lease: null,
+  waiting: [],
+  past: null,
+  // A worker whose lease had lapsed did not hold the run.
+  lastHolder: run.lease === null || isLapsed(state, run) ? null : run.lease.worker,
+  log: ModelLog.end(run.log, status, error, last),
+})
+
+export const endAttempt = (
+  state: State,
+  run: Run,
+  ended: ModelLog.PastAttempt["ended"],
+  availableAt = run.availableAt,
+): Run => {
+  const past = { attempt: run.attempt, worker: run.lease?.worker ?? -1, ended }
+  const counted = ended !== "released"
+  if (counted && run.attempt >= run.maxAttempts) return end(state, run, "failed", "attempts_exhausted", past)
+  return {
+    ...run,
+    status: "pending",
+    attempt: counted ? run.attempt : run.attempt - 1,
+    availableAt,
+    lease: null,
+    past,
+  }
+}
+
+/** The run after a sweep, which ends lapsed leases and overdue waits. */
+export const sweep = (state: State, run: Run): Run =>
+  isLapsed(state, run)
+    ? endAttempt(state, run, "lease_expired")
+    : isOverdue(state, run)
+      ? end(state, run, "failed", "wait_expired")
+      : run
+
+/** Every state that sweeps may reach from this one: a sweep may notice what is due at any later time. */
+export const sweeps = (state: State): ReadonlyArray<State> =>
+  state.runs.reduce<ReadonlyArray<State>>(
+    (states, run) => {
+      const swept = sweep(state, run)
+      return swept === run ? states : states.flatMap((each) => [each, replaceRun(each, swept)])
+    },
+    [state],
+  )
+
+export const sweepAll = (state: State): State => sweeps(state).at(-1)!

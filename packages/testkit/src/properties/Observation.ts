@@ -1,0 +1,49 @@
+/**
+ * What a caller can observe of a run, in the model or in a store, as text that is compared.
+ *
+ * @since 0.1.0
+ */
+import type { RunStatus } from "@runlease/core/Run"
+import { instant, type PendingCall, runName, workerName } from "./Request.js"
+
+/** The observable state of one run. */
+export interface Observation {
+  readonly status: RunStatus
+  readonly attempt: number
+  readonly epoch: number
+  readonly lease: { readonly worker: number; readonly until: number } | null
+  /** The calls that have no answer yet. */
+  readonly waiting: ReadonlyArray<PendingCall>
+  readonly session: string | null
+  readonly error: string | null
+  readonly event: number
+  readonly sequence: number
+}
+
+const untilText = (until: number | null): string => (until === null ? "for ever" : `until ${instant(until)}`)
+
+/** One line of text. */
+export const format = (observation: Observation): string =>
+  [
+    `${observation.status} at event ${observation.event} sequence ${observation.sequence}`,
+    `attempt ${observation.attempt}`,
+    `epoch ${observation.epoch}`,
+    ...(observation.lease === null
+      ? []
+      : [`held by ${workerName(observation.lease.worker)} until ${instant(observation.lease.until)}`]),
+    ...observation.waiting.map(({ call, until }) => `waiting for ${call} ${untilText(until)}`),
+    ...(observation.session === null ? [] : [`session ${observation.session}`]),
+    ...(observation.error === null ? [] : [`error ${observation.error}`]),
+  ].join(", ")
+
+/** One claimed run, as part of the verdict of a claim. */
+export const formatClaim = (claimed: {
+  readonly run: number
+  readonly attempt: number
+  readonly epoch: number
+  readonly event: number
+  readonly sequence: number
+  readonly until: number
+}): string =>
+  `${runName(claimed.run)} attempt ${claimed.attempt} epoch ${claimed.epoch} ` +
+  `at event ${claimed.event} sequence ${claimed.sequence} until ${instant(claimed.until)}`
