@@ -16,14 +16,24 @@ import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Duration, Effect, Fiber, type Layer, Option, type Scope, TestClock } from "effect"
 
 /**
- * Declares tests that each get a control plane of their own from `layer`, under the TestClock.
+ * Declares one test whose body uses the services `R`.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export interface Test<R> {
+  <A, E>(title: string, body: Effect.Effect<A, E, R | Scope.Scope>): void
+}
+
+/**
+ * Declares tests under the TestClock. Each test builds a control plane of its own from `layer`.
  *
  * @since 0.1.0
  * @category running
  */
 export const tester =
-  <R, E>(layer: Layer.Layer<R, E>) =>
-  <A, E2>(title: string, body: Effect.Effect<A, E2, R | Scope.Scope>): void =>
+  <R, E>(layer: Layer.Layer<R, E>): Test<R> =>
+  (title, body) =>
     it.effect(title, () => body.pipe(Effect.scoped, Effect.provide(layer)))
 
 /** How long the leases of `claim` last. */

@@ -1,0 +1,129 @@
+/** RunLog suite: what a log accepts and stores, and the pages that it returns. */
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as AgentEvent from "@runlease/core/AgentEvent"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as Ids from "@runlease/core/Ids"
+import { EventId } from "@runlease/core/Run"
+import { maxBatch, maxEventBytes, RunLog } from "@runlease/core/RunLog"
+import { Effect, Option } from "effect"
+import * as TestRuns from "../TestRuns.js"
+
+const event = (value: number) => AgentEvent.custom("test", value)
+const unknownRun = Ids.RunId.make("unknown")
+
+/** Declares the tests in the suite of the caller. */
+export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
+  test(
+    "append numbers the events and stores them unchanged",
+    Effect.gen(function* () {
+      const log = yield* RunLog
+      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const foreign = { type: "SOMETHING_ELSE", nested: { list: [1, null, "é\u2028"], empty: {} } }
+      const appended = yield* TestRuns.append(held, [event(1), foreign])
+      strictEqual(appended.latestEventId, 3)
+      strictEqual(appended.latestSequence, 2)
+      strictEqual(appended.appendedCount, 2)
+      const entries = yield* log.read({ runId: held.runId })
+      deepStrictEqual(
+        entries.map((entry) => [entry.eventId, entry.sequence]),
+        [
+          [1, null],
+          [2, 1],
+          [3, 2],
+        ],
+      )
+      deepStrictEqual(entries[2]?.event, foreign)
+      const run = yield* TestRuns.getRun(held.runId)
+      strictEqual(run.latestEventId, 3)
+      strictEqual(run.latestSequence, 2)
+    }),
+  )
+
+  test(
+    "read returns a page after an event",
+    Effect.gen(function* () {
+      const log = yield* RunLog
+      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.append(held, [event(1), event(2), event(3), event(4)])
+      const page = yield* log.read({ runId: held.runId, after: EventId.make(2), limit: 2 })
+      deepStrictEqual(
+        page.map((entry) => entry.event["value"]),
+        [2, 3],
+      )
+      deepStrictEqual(yield* log.read({ runId: held.runId, after: EventId.make(5) }), [])
+      strictEqual(yield* TestRuns.verdictOf(log.read({ runId: unknownRun })), "RunNotFound")
+    }),
+  )
+
+  test(
+    "read limits a page in bytes, and a page has at least one event",
+    Effect.gen(function* () {
+      const log = yield* RunLog
+      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      // Four of them and the first event are less than a page, five are more.
+      const large = AgentEvent.custom("large", "\u00e9".repeat(maxEventBytes / 2 - 100))
+      for (let batch = 0; batch < 2; batch++) {
+        yield* TestRuns.append(
+          held,
+          Array.from({ length: 5 }, () => large),
+        )
+      }
+      const pages: Array<ReadonlyArray<number>> = []
+      let after = EventId.make(0)
+      for (;;) {
+        const page = yield* log.read({ runId: held.runId, after, limit: 1000 })
+        if (page.length === 0) break
+        pages.push(page.map(({ eventId }) => eventId))
+        after = page.at(-1)!.eventId
+      }
+      deepStrictEqual(pages, [
+        [1, 2, 3, 4, 5],
+        [6, 7, 8, 9],
+        [10, 11],
+      ])
+    }),
+  )
+
+  test(
+    "append refuses a whole batch for one invalid event",
+    Effect.gen(function* () {
+      const log = yield* RunLog
+      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const refusalOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
+        log.append({ runId: held.runId, events, fence: TestRuns.leaseOf(held) }).pipe(
+          Effect.match({
+            onSuccess: () => Option.none(),
+            onFailure: (error) => Option.some({ tag: error._tag, message: error.message }),
+          }),
+          Effect.map((refusal) => {
+            assertTrue(Option.isSome(refusal))
+            strictEqual(refusal.value.tag, "EventRefused")
+            return refusal.value.message
+          }),
+        )
+      yield* refusalOf([event(1), { type: "RUN_FINISHED", threadId: "t", runId: "r" }])
+      yield* refusalOf([{ type: "RUN_ERROR", message: "No" }])
+      yield* refusalOf([event(1), { type: "" }])
+      yield* refusalOf([])
+      yield* refusalOf(Array.from({ length: maxBatch + 1 }, (_, index) => event(index)))
+      const message = yield* refusalOf([
+        event(1),
+        AgentEvent.textContent("m", "\u20ac".repeat(maxEventBytes / 3)),
+      ])
+      assertTrue(message.includes("payload must be less than"), message)
+      deepStrictEqual(yield* TestRuns.typesOf(held.runId), ["RUN_STARTED"])
+    }),
+  )
+
+  test(
+    "append accepts the largest batch, and an event just under the size limit",
+    Effect.gen(function* () {
+      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const batch = Array.from({ length: maxBatch }, (_, index) => event(index))
+      strictEqual((yield* TestRuns.append(held, batch)).appendedCount, maxBatch)
+      const large = AgentEvent.textContent("m", "x".repeat(maxEventBytes - 100))
+      strictEqual((yield* TestRuns.append(held, [large])).appendedCount, 1)
+      deepStrictEqual((yield* TestRuns.eventsOf(held.runId, maxBatch + 1))[0], large)
+    }),
+  )
+}

@@ -1,0 +1,199 @@
+/** Runs suite: how a run is cancelled and completed. */
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import * as Ids from "@runlease/core/Ids"
+import { Runs } from "@runlease/core/Runs"
+import { Effect } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { suspendedRun } from "./Resume.js"
+
+const unknownRun = Ids.RunId.make("unknown")
+
+/** Declares the tests in the suite of the caller. */
+export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
+  test(
+    "cancel ends a pending, a running and a waiting run at once, and closes the log",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const waiting = yield* suspendedRun(worker)
+      const running = yield* TestRuns.hold(worker)
+      const pending = yield* TestRuns.submit()
+      for (const { runId } of [waiting, running, pending]) {
+        const answer = yield* runs.cancel(runId)
+        strictEqual(answer.cancelled, true)
+        strictEqual(answer.run.status, "cancelled")
+        const events = yield* TestRuns.eventsOf(runId)
+        strictEqual(TestRuns.outcomeOf(events.at(-1)), "cancelled")
+        const again = yield* runs.cancel(runId)
+        strictEqual(again.cancelled, false)
+        strictEqual((yield* TestRuns.eventsOf(runId)).length, events.length)
+      }
+      deepStrictEqual(yield* TestRuns.claim(worker), [])
+      strictEqual(yield* TestRuns.verdictOf(runs.cancel(unknownRun)), "RunNotFound")
+    }),
+  )
+
+  test(
+    "cancel does not change a run that has ended",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.complete(held)
+      const answer = yield* runs.cancel(held.runId)
+      strictEqual(answer.cancelled, false)
+      strictEqual(answer.run.status, "completed")
+    }),
+  )
+
+  test(
+    "complete stores the outcome and closes the log",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const good = yield* TestRuns.hold(worker)
+      const done = yield* runs.complete(
+        good.runId,
+        { status: "completed", metadata: { tokens: 12 } },
+        TestRuns.leaseOf(good),
+      )
+      strictEqual(done.completed, true)
+      strictEqual(done.run.status, "completed")
+      const found = yield* runs.get(good.runId)
+      deepStrictEqual(found.metadata, { tokens: 12 })
+      assertTrue(found.finishedAt !== null)
+      strictEqual(TestRuns.outcomeOf((yield* TestRuns.eventsOf(good.runId)).at(-1)), "success")
+
+      const bad = yield* TestRuns.hold(worker)
+      const error = { code: "model_refused", message: "The model refused" }
+      yield* runs.complete(bad.runId, { status: "failed", error }, TestRuns.leaseOf(bad))
+      const failed = yield* runs.get(bad.runId)
+      strictEqual(failed.status, "failed")
+      deepStrictEqual(failed.error, error)
+      deepStrictEqual((yield* TestRuns.eventsOf(bad.runId)).at(-1), { type: "RUN_ERROR", ...error })
+    }),
+  )
+
+  test(
+    "concurrent completions each store their own result and metadata, in the run and in its log",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const outcomes = [
+        { metadata: { tokens: 1 } },
+        { result: { answer: [42] } },
+        { metadata: { tokens: 2 }, result: "text" },
+        {},
+        { metadata: { large: "m".repeat(250_000) }, result: false },
+      ]
+      const held = yield* Effect.forEach(outcomes, () => TestRuns.hold(worker))
+      yield* Effect.forEach(
+        held,
+        ({ runId }, index) => runs.complete(runId, { status: "completed", ...outcomes[index] }),
+        { concurrency: "unbounded" },
+      )
+      for (const [index, { conversationId, runId }] of held.entries()) {
+        const { metadata, result } = yield* runs.get(runId)
+        deepStrictEqual({ metadata, result }, { metadata: null, result: null, ...outcomes[index] })
+        deepStrictEqual((yield* TestRuns.eventsOf(runId)).at(-1), {
+          type: "RUN_FINISHED",
+          threadId: conversationId,
+          runId,
+          outcome: { type: "success" },
+          // Metadata that is too large for an event is in the run alone.
+          ...(index === 4 ? {} : outcomes[index]),
+        })
+      }
+    }),
+  )
+
+  test(
+    "complete takes the first outcome; a later one, even from the holder, changes nothing",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const fence = TestRuns.leaseOf(held)
+      yield* runs.complete(held.runId, { status: "completed" }, fence)
+      const length = (yield* TestRuns.eventsOf(held.runId)).length
+      for (const by of [fence, undefined]) {
+        const error = { code: null, message: "Late" }
+        const answer = yield* runs.complete(
+          held.runId,
+          { status: "failed", error, metadata: { late: true } },
+          by,
+        )
+        strictEqual(answer.completed, false)
+        strictEqual(answer.run.status, "completed")
+      }
+      const run = yield* runs.get(held.runId)
+      strictEqual(run.error, null)
+      strictEqual(run.metadata, null)
+      strictEqual((yield* TestRuns.eventsOf(held.runId)).length, length)
+    }),
+  )
+
+  test(
+    "complete by the holder of a cancelled run returns the cancelled run",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* runs.cancel(held.runId)
+      const answer = yield* TestRuns.complete(held)
+      strictEqual(answer.completed, false)
+      strictEqual(answer.run.status, "cancelled")
+    }),
+  )
+
+  test(
+    "complete without a fence succeeds for any run",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const driven = yield* TestRuns.submit({ initialStatus: "running" })
+      const pending = yield* TestRuns.submit()
+      const held = yield* TestRuns.hold(yield* TestRuns.register(), { priority: 1 })
+      for (const { runId } of [driven, pending, held]) {
+        strictEqual((yield* runs.complete(runId, { status: "completed" })).completed, true)
+      }
+      deepStrictEqual(yield* TestRuns.typesOf(pending.runId), ["RUN_STARTED", "RUN_FINISHED"])
+      strictEqual(
+        yield* TestRuns.verdictOf(runs.complete(unknownRun, { status: "completed" })),
+        "RunNotFound",
+      )
+    }),
+  )
+
+  test(
+    "a former holder can neither complete nor record a session",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const former = yield* TestRuns.hold(worker)
+      const refused = Effect.gen(function* () {
+        strictEqual(yield* TestRuns.verdictOf(TestRuns.complete(former)), "LeaseLost")
+        const session = runs.recordSession(TestRuns.leaseOf(former), { sessionKey: "stale" })
+        strictEqual(yield* TestRuns.verdictOf(session), "LeaseLost")
+      })
+      yield* TestRuns.lapse
+      yield* refused
+      const current = yield* TestRuns.claimOne(worker)
+      yield* refused
+      strictEqual(current.session, null)
+      strictEqual((yield* TestRuns.complete(current)).completed, true)
+      yield* refused
+    }),
+  )
+
+  test(
+    "a worker whose lease lapsed before the run ended was not its last holder",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const former = yield* TestRuns.hold(worker, { maxAttempts: 1 })
+      const lease = TestRuns.leaseOf(former)
+      yield* TestRuns.lapse
+      yield* TestRuns.eventually(TestRuns.getRun(former.runId), ({ status }) => status === "failed")
+      strictEqual(yield* TestRuns.verdictOf(TestRuns.complete(former)), "LeaseLost")
+      strictEqual(yield* TestRuns.verdictOf(runs.recordSession(lease, { sessionKey: "s" })), "LeaseLost")
+    }),
+  )
+}
