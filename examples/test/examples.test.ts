@@ -8,8 +8,8 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-/** What differs from one run of an example to the next. */
-const settled = (output: string): ReadonlyArray<string> =>
+/** Replaces the values that differ from one start of an example to the next. */
+const normalized = (output: string): ReadonlyArray<string> =>
   output
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "<id>")
     .replaceAll(/ did \d+/g, " did some")
@@ -20,7 +20,7 @@ const settled = (output: string): ReadonlyArray<string> =>
 
 const outputOf = (readme: string): string => /```text\n(.*?)```/s.exec(readme)?.[1] ?? ""
 
-/** Those whose output is a program's own; the others are tests and run as such. */
+/** The examples that print their own output; the others run as tests. */
 const examples = [
   "six-lines",
   "layers",
@@ -42,7 +42,7 @@ describe("every example prints what its README shows", () => {
           const fs = yield* FileSystem.FileSystem
           const path = yield* Path.Path
           const folder = path.join(root, name)
-          // In a folder of its own, since an example may leave a file.
+          // Started in a temporary folder, since an example may write a file.
           const cwd = yield* fs.makeTempDirectoryScoped()
           const child = yield* Command.start(
             Command.make(process.execPath, "--import", loader, path.join(folder, "src/main.ts")).pipe(
@@ -51,8 +51,8 @@ describe("every example prints what its README shows", () => {
             ),
           )
           const output = yield* Stream.mkString(Stream.decodeText(child.stdout))
-          expect(settled(output)).toEqual(
-            settled(outputOf(yield* fs.readFileString(path.join(folder, "README.md")))),
+          expect(normalized(output)).toEqual(
+            normalized(outputOf(yield* fs.readFileString(path.join(folder, "README.md")))),
           )
           expect(yield* child.exitCode).toBe(0)
         }).pipe(Effect.provide(NodeContext.layer)),

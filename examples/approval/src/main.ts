@@ -11,19 +11,19 @@ import {
 } from "@runlease/core"
 import { Console, Effect, Layer, Stream } from "effect"
 
-/** Pays back what is asked for; what is much needs a person's yes. */
+/** Refunds the requested amount. More than 100 EUR needs a person's approval. */
 const refunds = Executors.layer((run) =>
   Effect.gen(function* () {
     const amount = Number(RequestSnapshot.lastUserText(run.snapshot))
     if (amount > 100) {
       const yes = yield* Interrupts.approve(run, { id: "refund", message: `Refund ${amount} EUR?` })
-      if (!yes) return `Nobody wants to refund ${amount} EUR.`
+      if (!yes) return `The refund of ${amount} EUR is denied.`
     }
     return `Refunded ${amount} EUR.`
   }),
 )
 
-/** Says yes up to 500. A person would do so from the command line, over HTTP, or in an AG-UI front end. */
+/** Approves up to 500 EUR. A person would answer from the command line, over HTTP, or in an AG-UI front end. */
 const person = Effect.fnUntraced(function* (runId: Ids.RunId, amount: number) {
   const runs = yield* Runs.Runs
   const { waiting } = yield* runs.get(runId)
@@ -44,7 +44,7 @@ const program = Effect.gen(function* () {
       snapshot: RequestSnapshot.fromText(String(amount)),
     })
     yield* Console.log(run.runId)
-    // A run that waits has come to an end, so to speak, and its log goes on when it is answered.
+    // A run that waits writes RUN_FINISHED with an interrupt; its log continues after the answer.
     yield* Stream.runForEach(log.follow({ runId: run.runId }), ({ event }) => {
       switch (event.type) {
         case "RUN_FINISHED":

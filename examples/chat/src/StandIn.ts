@@ -4,11 +4,11 @@ import { AiModel } from "@runlease/executor-ai"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { createServer } from "node:http"
 
-const Asked = Schema.Struct({
+const Request = Schema.Struct({
   messages: Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.Unknown })),
 })
 
-/** The answer, word by word, as OpenAI's chat completions stream it. */
+/** The answer, word by word, as a stream of OpenAI's chat completions. */
 const chunksOf = (answer: string): ReadonlyArray<string> => {
   const chunk = (choices: ReadonlyArray<object>, usage?: object) =>
     JSON.stringify({
@@ -30,9 +30,9 @@ const chunksOf = (answer: string): ReadonlyArray<string> => {
   ]
 }
 
-/** Knows no more than how many messages it was sent. */
+/** Answers with the number of messages in the request. */
 const answer = Effect.gen(function* () {
-  const { messages } = yield* HttpServerRequest.schemaBodyJson(Asked)
+  const { messages } = yield* HttpServerRequest.schemaBodyJson(Request)
   const text = `I have read ${messages.length} messages, and have nothing to add.`
   return HttpServerResponse.stream(
     Stream.encodeText(Stream.fromIterable(chunksOf(text).map((data) => `data: ${data}\n\n`))),
@@ -40,7 +40,7 @@ const answer = Effect.gen(function* () {
   )
 })
 
-/** A model that is a server on loopback, which speaks the protocol of real ones. */
+/** A stand-in for a model: a server on loopback with the protocol of a real one. */
 export const model = Layer.unwrapEffect(
   HttpServer.addressFormattedWith((url) =>
     Effect.succeed(AiModel.fromName("openai-chat:stand-in", { baseUrl: `${url}/v1` })),

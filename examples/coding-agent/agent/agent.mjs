@@ -1,4 +1,4 @@
-// A coding agent without a model: it always wants to write the same file, and asks before it does.
+// A coding agent without a model: it always writes the same file, and requests permission first.
 import { agent, ndJsonStream } from "@agentclientprotocol/sdk"
 import { join } from "node:path"
 import { Readable, Writable } from "node:stream"
@@ -21,7 +21,7 @@ agent({ name: "stand-in" })
   .onRequest("session/new", ({ params }) => {
     const sessionId = `session-${process.pid}`
     folders.set(sessionId, params.cwd)
-    // A mode that asks, so that `permission: "ask"` finds one.
+    // A mode that requests permission, so that `permission: "ask"` finds one.
     const ask = { id: "ask", name: "Ask", description: "Asks for permission before each edit" }
     return { sessionId, modes: { currentModeId: ask.id, availableModes: [ask] } }
   })

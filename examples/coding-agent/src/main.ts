@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 
 const standIn = [process.execPath, fileURLToPath(new URL("../agent/agent.mjs", import.meta.url))]
 
-/** The agent that AGENT starts, such as `opencode acp`, or one that needs no model. */
+/** The agent that AGENT names, such as `opencode acp`; else one that needs no model. */
 const executor = Layer.unwrapEffect(
   Effect.map(Config.option(Config.string("AGENT")), (line) => {
     const [command = "", ...args] = Option.match(line, {
@@ -19,7 +19,7 @@ const executor = Layer.unwrapEffect(
   }),
 )
 
-/** Reads what the agent wants to do, and lets it. */
+/** Prints each permission request of the agent, and grants it. */
 const person = Effect.fnUntraced(function* (runId: Ids.RunId) {
   const runs = yield* Runs.Runs
   const { waiting } = yield* runs.get(runId)

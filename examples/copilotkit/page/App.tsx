@@ -19,7 +19,7 @@ const orders = [
   { id: "1043", customer: "Chen", total: 400 },
 ]
 
-/** The call that an approval is about, as the model made it. */
+/** The tool call that needs the approval. */
 const callOf = (messages: ReadonlyArray<Message>, toolCallId: string | undefined): string => {
   const calls = messages.flatMap((message) => (message.role === "assistant" ? (message.toolCalls ?? []) : []))
   const call = calls.find(({ id }) => id === toolCallId)
@@ -29,7 +29,7 @@ const callOf = (messages: ReadonlyArray<Message>, toolCallId: string | undefined
 export const App = ({ threadId }: { threadId: string }) => {
   const [accent, setAccent] = useState("steelblue")
 
-  // A tool of the page: the model calls it, the browser does it, and the answer goes on with its result.
+  // A tool of the page: the model calls it, the browser executes it, and the answer goes on with its result.
   useFrontendTool({
     agentId,
     name: "setAccent",
@@ -44,7 +44,7 @@ export const App = ({ threadId }: { threadId: string }) => {
   // A card for each call, of the page's tools and of the worker's.
   useDefaultRenderTool()
 
-  // What a run asks a person before it goes on, here whether a tool of the worker may be called.
+  // An interrupt of the run: here the approval of a call of the worker's tool.
   const { agent } = useAgent({ agentId })
   useInterrupt({
     agentId,

@@ -4,7 +4,7 @@ import { createRoot } from "react-dom/client"
 import { App } from "./App.js"
 import "./style.css"
 
-/** The thread is in the address, so that a reload, or another window, shows the same one. */
+/** The address contains the thread's id, so that a reload, or another window, shows the same thread. */
 const threadOfAddress = (): string => {
   const address = new URL(location.href)
   const threadId = address.searchParams.get("thread") ?? crypto.randomUUID()

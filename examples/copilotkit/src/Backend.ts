@@ -10,12 +10,12 @@ const loader = pathToFileURL(require.resolve("tsx")).href
 const runlease = require.resolve("@runlease/cli/bin")
 const agent = fileURLToPath(new URL("agent.ts", import.meta.url))
 
-/** A line of `--json`: where the server is, or what the worker did. */
+/** A line of `--json`: the URL of the server, or an event of the worker. */
 const Line = Schema.parseJson(
   Schema.Struct({ url: Schema.optional(Schema.String), event: Schema.optional(Schema.String) }),
 )
 
-/** `runlease` with these arguments; it ends with the Scope. `line` is the first one that is awaited. */
+/** Starts `runlease` with these arguments; it ends with the Scope. `line` waits for a line of its output. */
 const start = Effect.fnUntraced(function* (
   args: readonly [string, ...ReadonlyArray<string>],
   env: Record<string, string>,
@@ -43,13 +43,13 @@ const start = Effect.fnUntraced(function* (
   return { child, line }
 })
 
-/** What a page needs of the other side. */
+/** The running backend of a page. */
 export interface Backend extends RunleaseRunner.Options {
-  /** As when its machine loses power: nothing is handed back. */
+  /** Kills the worker as a loss of power would: it hands nothing back. */
   readonly killWorker: Effect.Effect<void>
 }
 
-/** `runlease serve` on a free port, and one `runlease worker`, after whose end another one starts. */
+/** Starts `runlease serve` on a free port, and one `runlease worker`, which restarts when it ends. */
 export const make = Effect.fnUntraced(function* (options: {
   readonly folder: string
   readonly model: { readonly name: string; readonly baseUrl?: string }
@@ -63,7 +63,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const url = server.line.url!
 
   const startWorker = start(
-    // A short lease: what a killed worker held is taken over after 5 seconds.
+    // A short lease: the runs of a killed worker are taken over after 5 seconds.
     ["worker", "--module", agent, "--agent", "assistant", "--lease", "5s"],
     {
       RUNLEASE_URL: url,
@@ -84,6 +84,6 @@ export const make = Effect.fnUntraced(function* (options: {
     ),
   )
   const killWorker = Effect.flatMap(Ref.get(worker), (child) => child.kill("SIGKILL"))
-  // One that has ended already cannot be killed.
+  // The process may have ended already.
   return { url, apiKey, killWorker: Effect.ignore(killWorker) } satisfies Backend
 })

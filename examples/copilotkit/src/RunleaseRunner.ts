@@ -9,7 +9,7 @@ import {
 import { AgentRunner } from "@copilotkit/runtime/v2"
 import { Observable } from "rxjs"
 
-/** Where `runlease serve` is, and a key of a project there. */
+/** The URL of `runlease serve`, and an API key of a project there. */
 export interface Options {
   readonly url: string
   readonly apiKey: string
@@ -20,11 +20,11 @@ interface ThreadRequest {
 }
 
 /**
- * Runs, follows and stops threads where they are durable: at Runlease. It holds nothing itself, so it may be started
- * again, or be one of many, and a page finds its thread all the same.
+ * Runs, follows and stops threads at Runlease, where they are durable. It has no state itself, so that it can restart, or
+ * be one of many, and a page still finds its thread.
  *
- * Its agents are `HttpAgent`s at `/ag-ui/{agent_id}?detach=true&busy=refuse`: a run goes on when its page or this process
- * goes away, and a thread in which one is under way takes no second one, as CopilotKit expects.
+ * Its agents are `HttpAgent`s at `/ag-ui/{agent_id}?detach=true&busy=refuse`. With `detach` a run goes on when its page or
+ * this process ends; with `busy=refuse` a thread with a run in progress refuses a second one, as CopilotKit expects.
  */
 export class RunleaseRunner extends AgentRunner {
   constructor(readonly options: Options) {
@@ -40,7 +40,7 @@ export class RunleaseRunner extends AgentRunner {
         })
         .catch((error: unknown) => subscriber.next(runError(error)))
         .finally(() => subscriber.complete())
-      // Closes the stream alone.
+      // Closes only the stream; the run goes on.
       return () => agent.abortRun()
     })
   }

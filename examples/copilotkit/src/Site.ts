@@ -6,7 +6,7 @@ import type * as Backend from "./Backend.js"
 import type * as RunleaseRunner from "./RunleaseRunner.js"
 import * as Runtime from "./runtime.js"
 
-/** A server on loopback, on a free port when it is 0, that ends with the Scope. */
+/** Starts a server on loopback that ends with the Scope; port 0 picks a free one. */
 const listen = (port: number) =>
   Effect.acquireRelease(
     Effect.async<Server, Error>((resume) => {
@@ -26,14 +26,14 @@ const urlOf = (server: Server): string => {
   return `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
 }
 
-/** CopilotKit's runtime alone; gives the address that a page names as `runtimeUrl`. */
+/** Serves CopilotKit's runtime alone. Returns the `runtimeUrl` of a page. */
 export const runtime = (backend: RunleaseRunner.Options) =>
   Effect.map(listen(0), (server) => {
     server.on("request", Runtime.listener(backend))
     return `${urlOf(server)}${Runtime.basePath}`
   })
 
-/** Compiles the page when it is asked for; its socket, by which it reloads changed sources, is the server's. */
+/** Compiles the page on request. The socket that reloads changed sources belongs to the server. */
 const vite = (server: Server) =>
   Effect.acquireRelease(
     Effect.promise(() =>
@@ -47,7 +47,7 @@ const vite = (server: Server) =>
     (vite) => Effect.promise(() => vite.close()),
   )
 
-/** The page, CopilotKit's runtime beside it, and a request that kills the worker; gives the page's address. */
+/** Serves the page, CopilotKit's runtime, and a request that kills the worker. Returns the address of the page. */
 export const make = Effect.fnUntraced(function* (backend: Backend.Backend, port: number) {
   const server = yield* listen(port)
   const { middlewares } = yield* vite(server)

@@ -11,7 +11,7 @@ const Request = Schema.Struct({
 })
 type Request = typeof Request.Type
 
-/** The longest answer. */
+/** The longest answer of the stand-in. */
 export const story =
   "A worker takes a run and holds it under a lease. It writes down each word as it comes, and each word is safe. " +
   "One day the worker is killed in the middle of a sentence. Its lease runs out, another worker takes the run, and " +
@@ -26,11 +26,11 @@ interface Answer {
   readonly call?: { readonly name: string; readonly arguments: string }
 }
 
-/** Knows colours, refunds, one story, and how many messages it was sent. */
+/** Answers requests for colours, refunds and a story; else with the number of messages in the request. */
 const answerTo = ({ messages, tools = [] }: Request): Answer => {
-  const asked = messages.findLast(({ role }) => role === "user")
+  const question = messages.findLast(({ role }) => role === "user")
   const result = messages.at(-1)
-  const text = asked === undefined ? "" : textOf(asked)
+  const text = question === undefined ? "" : textOf(question)
   if (result?.role === "tool") return { text: `What came of it: ${textOf(result)}` }
   const has = (name: string) => tools.some((tool) => tool.function.name === name)
   const color = /\b(teal|crimson|indigo|orange|green)\b/i.exec(text)?.[0].toLowerCase()
@@ -45,7 +45,7 @@ const answerTo = ({ messages, tools = [] }: Request): Answer => {
   return { text: `I have read ${messages.length} messages, and have nothing to add.` }
 }
 
-/** The answer, word by word, as OpenAI's chat completions stream it. */
+/** The answer, word by word, as a stream of OpenAI's chat completions. */
 const chunksOf = ({ call, text }: Answer, id: string): ReadonlyArray<string> => {
   const chunk = (delta: object, finish: string | null = null) =>
     JSON.stringify({
@@ -55,9 +55,9 @@ const chunksOf = ({ call, text }: Answer, id: string): ReadonlyArray<string> => 
       model: "stand-in",
       choices: [{ index: 0, delta, finish_reason: finish }],
     })
-  const said = (text ?? "").split(/(?<= )/).map((content) => chunk({ role: "assistant", content }))
+  const words = (text ?? "").split(/(?<= )/).map((content) => chunk({ role: "assistant", content }))
   return call === undefined
-    ? [...said, chunk({}, "stop"), "[DONE]"]
+    ? [...words, chunk({}, "stop"), "[DONE]"]
     : [
         chunk({ role: "assistant", tool_calls: [{ index: 0, id, type: "function", function: call }] }),
         chunk({}, "tool_calls"),
@@ -75,7 +75,7 @@ const answer = (pace: Effect.Effect<void>) =>
     return HttpServerResponse.stream(Stream.encodeText(frames), { contentType: "text/event-stream" })
   })
 
-/** A model that is a server on loopback, which speaks the protocol of real ones; `pace` comes before each word. */
+/** A stand-in for a model: a server on loopback with the protocol of a real one. It runs `pace` before each word. */
 export const layer = (pace: Effect.Effect<void>) =>
   HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.post("/v1/chat/completions", answer(pace)))).pipe(
     Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),

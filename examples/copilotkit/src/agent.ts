@@ -2,7 +2,7 @@ import { Tool, Toolkit } from "@effect/ai"
 import { AiExecutor, AiModel, AiTool } from "@runlease/executor-ai"
 import { Config, Effect, Layer, Option, Schema } from "effect"
 
-/** The model that MODEL names, at MODEL_BASE_URL where it is not the provider's own. */
+/** The model that MODEL names, at MODEL_BASE_URL if that is set. */
 const model = Layer.unwrapEffect(
   Effect.gen(function* () {
     const name = yield* Config.string("MODEL")
@@ -14,7 +14,7 @@ const model = Layer.unwrapEffect(
   }),
 )
 
-/** A tool of the worker's own. A person must approve each call; meanwhile the run waits, and no worker holds it. */
+/** A tool of the worker. A person must approve each call; meanwhile the run waits, and no worker holds it. */
 const Refund = Tool.make("refund", {
   description: "Pays money back to the customer.",
   parameters: { euros: Schema.Int },

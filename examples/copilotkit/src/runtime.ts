@@ -1,14 +1,14 @@
-// First, since what follows reads it as it is loaded.
+// Imported first, since the modules below read the setting when they load.
 import "./telemetry.js"
 import { HttpAgent } from "@ag-ui/client"
 import { CopilotRuntime } from "@copilotkit/runtime/v2"
 import { createCopilotNodeListener } from "@copilotkit/runtime/v2/node"
 import * as RunleaseRunner from "./RunleaseRunner.js"
 
-/** Where the page finds the runtime. */
+/** The path of the runtime. */
 export const basePath = "/api/copilotkit"
 
-/** CopilotKit's runtime, as a request listener of Node. The key of the project stays on this side. */
+/** CopilotKit's runtime, as a request listener of Node. The API key stays on this side. */
 export const listener = ({ apiKey, url }: RunleaseRunner.Options) =>
   createCopilotNodeListener({
     basePath,

@@ -1,2 +1,2 @@
-/** CopilotKit's runtime sends what it does to its makers unless this is set before it is loaded. */
+/** Turns off CopilotKit's telemetry, which must happen before the runtime loads. */
 process.env["COPILOTKIT_TELEMETRY_DISABLED"] = "true"

@@ -8,23 +8,23 @@ const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
 export const isInstalled = existsSync(executablePath)
 
 export interface Tab {
-  /** Does something in the browser. */
+  /** Executes code in the browser. */
   readonly use: <A>(action: (page: Page) => Promise<A>) => Effect.Effect<A>
-  /** Every address that the page asked for, and every error that it did not catch. */
+  /** Every address that the page requested, and every uncaught error. */
   readonly requests: ReadonlyArray<string>
   readonly errors: ReadonlyArray<string>
 }
 
-/** A browser with one page, that ends with the Scope. */
+/** A browser with one page, closed with the Scope. */
 export const open = (url: string) =>
   Effect.gen(function* () {
     const browser = yield* Effect.acquireRelease(
-      // As root, as in a container, Chromium has no sandbox.
+      // Chromium has no sandbox as root, as in a container.
       Effect.promise(() => chromium.launch({ executablePath, args: ["--no-sandbox"] })),
       (browser) => Effect.promise(() => browser.close()),
     )
     const page = yield* Effect.promise(() => browser.newPage({ viewport: { width: 1100, height: 760 } }))
-    // The first page has Vite compile CopilotKit.
+    // Vite compiles CopilotKit for the first page.
     page.setDefaultTimeout(90_000)
     const requests: Array<string> = []
     const errors: Array<string> = []

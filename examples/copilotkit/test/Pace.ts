@@ -1,10 +1,10 @@
 import { Effect, Ref, type Scope } from "effect"
 
-/** How many words the stand-in model may say. */
+/** Limits the number of words that the stand-in model sends. */
 export interface Pace {
-  /** Waits for a word's turn. */
+  /** Waits until the next word is allowed. */
   readonly turn: Effect.Effect<void>
-  /** From now on so many words, and then no more until it is free, as it is when the Scope closes. */
+  /** Allows `n` more words, then none until it is unlimited again, at the latest when the Scope closes. */
   readonly limit: (words: number) => Effect.Effect<void, never, Scope.Scope>
   readonly free: Effect.Effect<void>
 }

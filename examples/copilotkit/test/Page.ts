@@ -1,5 +1,5 @@
 /**
- * A page without a browser: CopilotKit's core, as its React components use it.
+ * A page without a browser: uses CopilotKit's core as its React components do.
  */
 import type { AbstractAgent, Interrupt, Message } from "@ag-ui/client"
 import { CopilotKitCore, ɵInterruptState as InterruptState } from "@copilotkit/core"
@@ -13,24 +13,24 @@ export class PageError extends Data.TaggedError("PageError")<{
 
 export interface Page {
   readonly agent: AbstractAgent
-  /** What the page's tool was called with. */
+  /** The arguments of the calls of the page's tool. */
   readonly accents: ReadonlyArray<string>
-  /** A message of the user, to the end of its answer, the calls of the page's tool included. */
+  /** Sends a user message and waits for the end of the answer, including the calls of the page's tool. */
   readonly say: (content: string) => Effect.Effect<void, PageError>
-  /** The answer to the one interrupt that is open, as the hook `useInterrupt` sends it. */
+  /** Answers the one open interrupt, as the hook `useInterrupt` does. */
   readonly respond: (approved: boolean) => Effect.Effect<void, PageError>
-  /** What a page does when it is loaded: the thread so far, and what runs in it, to its end. */
+  /** Loads the page: the thread so far, and its run in progress, to the end. */
   readonly connect: Effect.Effect<void, PageError>
   readonly stop: Effect.Effect<void>
-  /** Waits until the messages are as `test` wants them. */
+  /** Waits until the messages pass `test`. */
   readonly until: (test: (messages: ReadonlyArray<Message>) => boolean) => Effect.Effect<void>
-  /** Waits until a message says this. */
+  /** Waits until a message contains this text. */
   readonly shows: (text: string) => Effect.Effect<void>
   readonly interrupts: () => ReadonlyArray<Interrupt>
   readonly answer: () => unknown
 }
 
-/** The page at a thread, which is closed with the Scope. `setAccent` is what its tool does beside noting the colour. */
+/** Opens the page at a thread; the Scope closes it. The page's tool records the colour and runs `setAccent`. */
 export const open = (
   runtimeUrl: string,
   threadId: string,
@@ -53,7 +53,7 @@ export const open = (
         },
       ],
     })
-    // Outside a browser the core does not ask the runtime for its agents.
+    // Outside a browser the core does not request its agents from the runtime.
     const { agent } = core.registerProxiedAgent({ agentId: "chat", runtimeAgentId: "assistant" })
     agent.threadId = threadId
     yield* Effect.addFinalizer(() => Effect.sync(() => agent.abortController.abort()))
@@ -74,7 +74,7 @@ export const open = (
       },
     })
 
-    /** The core reports errors to its subscribers; its promises resolve all the same. */
+    /** The core reports errors to its subscribers only; its promises resolve anyway. */
     const attempt = (action: () => Promise<unknown>) =>
       Effect.gen(function* () {
         const errors: Array<PageError> = []
@@ -116,7 +116,7 @@ export const open = (
           for (const { content, toolCallId } of decision.toolResults) {
             agent.addMessage({ id: crypto.randomUUID(), role: "tool", toolCallId, content })
           }
-          // Under the id of the run that asked, as the hook does.
+          // Sent with the id of the interrupted run, as the hook does.
           await core.runAgent({ agent, resume: decision.resume, runId: askedBy })
         }),
       connect: attempt(() => core.connectAgent({ agent })),

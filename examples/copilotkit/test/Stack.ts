@@ -1,5 +1,5 @@
 /**
- * The processes of the example, with a model whose pace a test sets.
+ * The processes of the example, with a stand-in model whose pace the test controls.
  */
 import { FileSystem, HttpServer } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
@@ -32,5 +32,5 @@ export const layer = Layer.scoped(
   }),
 ).pipe(Layer.provide(NodeContext.layer), Layer.orDie)
 
-/** A runtime of its own, which ends with the Scope; gives its address. */
+/** Starts a separate runtime, which ends with the Scope. Returns its address. */
 export const runtime = Effect.flatMap(Stack, ({ backend }) => Site.runtime(backend))

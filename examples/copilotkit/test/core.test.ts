@@ -8,7 +8,7 @@ const opened = Effect.flatMap(Stack.runtime, (url) => Page.open(url, crypto.rand
 
 const roles = (page: Page.Page) => page.agent.messages.map(({ role }) => role)
 
-/** The thread takes another message, and the model sees what was said before. */
+/** Checks that the thread accepts another message, and that the model receives the earlier ones. */
 const goesOn = (page: Page.Page) =>
   Effect.gen(function* () {
     const before = page.agent.messages.length
@@ -66,10 +66,10 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         const { pace } = yield* Stack.Stack
         const page = yield* opened
         yield* pace.limit(10)
-        const told = yield* Effect.fork(page.say("Tell a story"))
+        const story = yield* Effect.fork(page.say("Tell a story"))
         yield* page.shows("holds it")
         yield* page.stop
-        yield* Fiber.join(told)
+        yield* Fiber.join(story)
         yield* pace.free
         yield* goesOn(page)
       }),
@@ -79,12 +79,12 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
       Effect.gen(function* () {
         const { pace } = yield* Stack.Stack
         const page = yield* opened
-        // Three for the call, two words of the answer.
+        // Three chunks for the call, and two words of the answer.
         yield* pace.limit(5)
-        const told = yield* Effect.fork(page.say("Make it teal"))
+        const story = yield* Effect.fork(page.say("Make it teal"))
         yield* page.shows("What")
         yield* page.stop
-        yield* Fiber.join(told)
+        yield* Fiber.join(story)
         yield* pace.free
         yield* goesOn(page)
       }),
@@ -103,7 +103,7 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
       }),
     )
 
-    it.scoped("ask again on a page that is loaded while the run waits", () =>
+    it.scoped("show the question again on a page that loads while the run waits", () =>
       Effect.gen(function* () {
         const url = yield* Stack.runtime
         const threadId = crypto.randomUUID()
@@ -117,7 +117,7 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
       }),
     )
 
-    it.scoped("show the rest of an answer after a reload, by a runtime that was started again", () =>
+    it.scoped("show the rest of an answer after a reload, from a restarted runtime", () =>
       Effect.gen(function* () {
         const { pace } = yield* Stack.Stack
         const threadId = crypto.randomUUID()
@@ -141,18 +141,18 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
       }),
     )
 
-    it.scoped("show the answer of another worker when the first is killed in the middle of it", () =>
+    it.scoped("show the answer of another worker when the first is killed half-way", () =>
       Effect.gen(function* () {
         const { backend, pace } = yield* Stack.Stack
         const page = yield* opened
         yield* pace.limit(10)
-        const told = yield* Effect.fork(page.say("Tell a story"))
+        const story = yield* Effect.fork(page.say("Tell a story"))
         yield* page.shows("holds it")
         yield* backend.killWorker
         yield* pace.free
-        yield* Fiber.join(told)
+        yield* Fiber.join(story)
         expect(page.answer()).toBe(story)
-        // What the first worker said stays, as the page has shown it.
+        // The text of the first worker stays, as the page showed it.
         expect(roles(page)).toEqual(["user", "assistant", "assistant"])
         yield* goesOn(page)
       }),

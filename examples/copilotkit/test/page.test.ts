@@ -9,7 +9,7 @@ const opened = Effect.gen(function* () {
   return yield* Browser.open(yield* Site.make(backend, 0))
 })
 
-/** A page whose agent tells a story, which stays in the middle of it until it is free. */
+/** Opens a page whose agent tells a story and pauses in the middle until the pace is unlimited. */
 const inTheMiddle = Effect.gen(function* () {
   const { pace } = yield* Stack.Stack
   const tab = yield* opened

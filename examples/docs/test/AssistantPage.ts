@@ -1,5 +1,5 @@
 /**
- * A page of assistant-ui without a browser: the component of docs/ag-ui.md, at the route of the same page.
+ * A page of assistant-ui without a browser: the component and the route of docs/ag-ui.md.
  */
 import { HttpApp, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -16,7 +16,7 @@ import { create, type ReactTestInstance } from "react-test-renderer"
 import { vi } from "vitest"
 import * as Code from "./Code.js"
 
-/** What the page sent to an agent. */
+/** A request of the page to an agent. */
 interface Input {
   readonly threadId: string
   readonly runId: string
@@ -28,13 +28,13 @@ interface Assistant {
   readonly Questions: ComponentType
 }
 
-/** The code of the page of docs, and the server that has its route. */
+/** The component of docs/ag-ui.md, and a server with its route. */
 export class Site extends Context.Tag("example-docs/Site")<
   Site,
   Assistant & { readonly inputs: ReadonlyArray<Input> }
 >() {}
 
-/** In front of a server with the worker that the settings lead to. */
+/** Serves the page and its route in front of the Runlease server of the settings. */
 export const layer = <E, R>(settings: Effect.Effect<Readonly<Record<string, string>>, E, R>) =>
   Layer.scoped(
     Site,
@@ -71,7 +71,7 @@ export const layer = <E, R>(settings: Effect.Effect<Readonly<Record<string, stri
       )
       const url = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), http)
 
-      // A browser completes what begins with a slash.
+      // A browser completes URLs that begin with a slash.
       const page = yield* written("assistant-page", ["Assistant.tsx"], (text) =>
         text
           .replaceAll("/runlease/", `${url}/runlease/`)
@@ -88,24 +88,24 @@ type Thread = ReturnType<ThreadRuntime["getState"]>
 
 export interface Page {
   readonly thread: ThreadRuntime
-  /** What this thread sent so far, by all its pages. */
+  /** All requests of this thread so far, from every page. */
   readonly inputs: () => ReadonlyArray<Input>
-  /** Waits until the thread is as `test` wants it. */
+  /** Waits until the thread passes `test`. */
   readonly until: (test: (thread: Thread) => boolean) => Effect.Effect<void>
-  /** Does this, and waits for the end of the answer that comes of it; gives its text. */
+  /** Executes an action, waits for the end of the answer, and returns its text. */
   readonly answer: (action: () => void) => Effect.Effect<string>
-  /** The buttons of the questions that the page shows. */
+  /** The buttons of the open questions. */
   readonly buttons: () => ReadonlyArray<ReactTestInstance>
 }
 
-/** The text of the last message, which is empty where that is a call. */
+/** The text of the last message; empty when that is a tool call. */
 export const lastText = ({ messages }: Thread): string =>
   messages
     .at(-1)
     ?.content.map((part) => (part.type === "text" ? part.text : ""))
     .join("") ?? ""
 
-/** The page at a thread, loaded, which is closed with the Scope. */
+/** Opens the page at a thread and waits until it is loaded; the Scope closes it. */
 export const open = (
   threadId: string,
   tools: ReadonlyArray<Tool> = [],

@@ -1,17 +1,17 @@
 /**
- * The code of a page of docs, as files that can be run and checked.
+ * Reads the code blocks of a page of docs as files to run and to compile.
  */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import ts from "typescript"
 
 export interface Block {
   readonly language: string
-  /** Its first line says it, in a comment. */
+  /** The file name, from a comment in the first line. */
   readonly name: string | undefined
   readonly text: string
 }
 
-/** Every block of code of a page. */
+/** All code blocks of a page. */
 export const blocksOf = (page: string): ReadonlyArray<Block> =>
   Array.from(page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm), ([, language, text]) => ({
     language: language!,
@@ -21,7 +21,7 @@ export const blocksOf = (page: string): ReadonlyArray<Block> =>
 
 export const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), "utf8")
 
-/** Writes files into a new folder beside `node_modules`, so that they find what is installed; gives its path. */
+/** Writes files into a new folder beside `node_modules`, so that their imports resolve. Returns its path. */
 export const write = async (folder: string, files: Readonly<Record<string, string>>): Promise<string> => {
   const place = new URL(`../.code/${folder}/`, import.meta.url)
   await rm(place, { recursive: true, force: true })
@@ -42,7 +42,7 @@ const options: ts.CompilerOptions = {
   types: ["node"],
 }
 
-/** What the compiler has to say of these files. */
+/** The errors of the compiler in these files. */
 export const problemsOf = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
   ts
     .getPreEmitDiagnostics(ts.createProgram(files, options))

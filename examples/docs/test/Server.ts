@@ -1,5 +1,5 @@
 /**
- * A server with a worker, whose agent can do what the page is about.
+ * A server and a worker, with the agents that docs/ag-ui.md uses.
  */
 import { HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -44,7 +44,7 @@ const assistant = Executors.make((run) => {
     : Effect.succeed(`Done: ${String(result["result"])}`)
 })
 
-/** Starts both in the Scope, with this agent; gives what the programs of the page need in their environment. */
+/** Starts both in the Scope, with this agent. Returns the environment of the page's programs. */
 export const startWith = <R>(agent: Executors.ExecuteWith<R>) =>
   Effect.gen(function* () {
     const store = yield* Layer.build(MemoryControlPlane.layer)

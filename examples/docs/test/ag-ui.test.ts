@@ -11,7 +11,7 @@ const page = await Code.read("../../../docs/ag-ui.md")
 const runner = await Code.read("../../copilotkit/src/RunleaseRunner.ts")
 const blocks = Code.blocksOf(page)
 
-/** The programs of the page, each with what it prints last. */
+/** The programs of the page, each with its last line of output. */
 const programs: Readonly<Record<string, string>> = {
   "hello.ts": "[ 'You said: hello' ]",
   "tools.ts": "Done: teal it is",
@@ -19,7 +19,7 @@ const programs: Readonly<Record<string, string>> = {
   "come-back.ts": "[ 'hello', 'You said: hello' ]",
 }
 
-/** What is for the libraries of a page, which pin a version of the client. */
+/** The files for UI libraries, which pin a version of the client. */
 const forPages = ["runtime.ts", "Copilot.tsx", "Assistant.tsx"]
 
 const files = Object.fromEntries(

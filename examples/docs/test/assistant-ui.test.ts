@@ -4,11 +4,11 @@ import { Effect, Stream } from "effect"
 import * as AssistantPage from "./AssistantPage.js"
 import * as Server from "./Server.js"
 
-/** A message as a line: its text, the calls in it, what came of one. */
+/** A message as one line: its text, its tool calls, or the result of one. */
 const lineOf = ({ parts, role }: RequestSnapshot.SnapshotMessage) =>
   [role, ...parts.flatMap(({ result, text, toolName }) => [text, toolName, result]).filter(Boolean)].join(" ")
 
-/** Has a colour set or chosen by the page, asks before a refund, tells a story without an end. Else says what it was sent. */
+/** An agent that sets or chooses a colour with the page's tools, requests approval for a refund, or tells an endless story. Otherwise it answers with its messages. */
 const assistant = Executors.make((run) => {
   const { messages } = run.snapshot
   const text = RequestSnapshot.lastUserText(run.snapshot)
@@ -50,7 +50,7 @@ const open = (threadId: string) => AssistantPage.open(threadId, tools)
 
 const say = (page: AssistantPage.Page, text: string) => page.answer(() => page.thread.append(text))
 
-/** Shows the tool that the user is to do. */
+/** Shows the tool that the user executes. */
 const asksToChoose = (page: AssistantPage.Page) =>
   Effect.gen(function* () {
     page.thread.append("Choose a colour")
@@ -104,20 +104,20 @@ layer(AssistantPage.layer(Server.startWith(assistant)), { excludeTestServices: t
       }),
     )
 
-    it.scoped("does a tool of the page, and sends its result in a run of its own", () =>
+    it.scoped("executes a tool of the page, and sends its result in a run of its own", () =>
       Effect.gen(function* () {
         const threadId = crypto.randomUUID()
         const page = yield* open(threadId)
         expect(yield* say(page, "Make it teal")).toBe("Done: teal it is")
         expect(page.inputs().map(({ messages }) => messages.at(-1)?.role)).toEqual(["user", "tool"])
         expect(new Set(page.inputs().map(({ runId }) => runId)).size).toBe(2)
-        const said = "user Make it teal; assistant setAccent; tool teal it is; assistant Done: teal it is"
-        expect(yield* say(page, "hello")).toBe(`${said}; user hello`)
-        expect(yield* say(yield* open(threadId), "again")).toContain(`${said}; user hello; assistant`)
+        const before = "user Make it teal; assistant setAccent; tool teal it is; assistant Done: teal it is"
+        expect(yield* say(page, "hello")).toBe(`${before}; user hello`)
+        expect(yield* say(yield* open(threadId), "again")).toContain(`${before}; user hello; assistant`)
       }),
     )
 
-    it.scoped("has the user do a tool", () =>
+    it.scoped("lets the user execute a tool", () =>
       Effect.gen(function* () {
         const page = yield* open(crypto.randomUUID())
         yield* asksToChoose(page)
@@ -130,7 +130,7 @@ layer(AssistantPage.layer(Server.startWith(assistant)), { excludeTestServices: t
       }),
     )
 
-    it.scoped("goes on with a thread whose user left a tool undone", () =>
+    it.scoped("goes on with a thread whose user left a tool without a result", () =>
       Effect.gen(function* () {
         const page = yield* open(crypto.randomUUID())
         yield* asksToChoose(page)
@@ -157,7 +157,7 @@ layer(AssistantPage.layer(Server.startWith(assistant)), { excludeTestServices: t
       }),
     )
 
-    it.scoped("shows after a reload what there is of an answer", () =>
+    it.scoped("shows the answer so far after a reload", () =>
       Effect.gen(function* () {
         const threadId = crypto.randomUUID()
         const page = yield* open(threadId)
@@ -169,7 +169,7 @@ layer(AssistantPage.layer(Server.startWith(assistant)), { excludeTestServices: t
       }),
     )
 
-    it.scoped("asks for an approval", () =>
+    it.scoped("requests an approval", () =>
       Effect.gen(function* () {
         const page = yield* open(crypto.randomUUID())
         yield* asksToApprove(page)
@@ -181,7 +181,7 @@ layer(AssistantPage.layer(Server.startWith(assistant)), { excludeTestServices: t
       }),
     )
 
-    it.scoped("asks again after a reload", () =>
+    it.scoped("requests it again after a reload", () =>
       Effect.gen(function* () {
         const threadId = crypto.randomUUID()
         yield* asksToApprove(yield* open(threadId))

@@ -6,13 +6,13 @@ import { SqlControlPlane } from "@runlease/sql"
 import { Config, Context, Effect, Layer, Option, Redacted } from "effect"
 import { createServer } from "node:http"
 
-/** Where the fleet's control plane is. */
+/** The URL and the key of the fleet's control plane. */
 export class Remote extends Context.Tag("example/Remote")<
   Remote,
   { readonly url: string; readonly key: Redacted.Redacted; readonly project: string }
 >() {}
 
-/** A stand-in on a free loopback port, for a run without a server: what `runlease serve` does. */
+/** A control plane on a free loopback port, like `runlease serve`, for a start without a server. */
 const standIn = Layer.effect(
   Remote,
   Effect.gen(function* () {
@@ -32,7 +32,7 @@ const standIn = Layer.effect(
   Layer.provide(SqlControlPlane.layerSqlite({ filename: ":memory:" })),
 )
 
-/** The server that RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT name, else the stand-in. */
+/** The server that RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT name; else the control plane of this process. */
 export const layer = Layer.unwrapEffect(
   Effect.gen(function* () {
     const url = yield* Config.option(Config.string("RUNLEASE_URL"))

@@ -9,7 +9,7 @@ import * as ControlPlane from "./ControlPlane.js"
 const names = ["ada", "brian", "chen"]
 const workerProgram = fileURLToPath(new URL("worker.ts", import.meta.url))
 
-/** A worker process that waits for runs; it ends, and drains, with the Scope. */
+/** Starts a worker process and waits until it is ready. Closing the Scope drains and ends it. */
 const startWorker = Effect.fnUntraced(function* (name: string, remote: ControlPlane.Remote["Type"]) {
   const worker = yield* Command.make(process.execPath, ...process.execArgv, workerProgram).pipe(
     Command.env({
@@ -21,7 +21,7 @@ const startWorker = Effect.fnUntraced(function* (name: string, remote: ControlPl
     Command.stderr("inherit"),
     Command.start,
   )
-  // `Worker.run` logs one line once the worker is registered; a worker that cannot start ends without it.
+  // `Worker.run` logs one line when the worker is registered; a worker that cannot start ends without it.
   const started = yield* Deferred.make<void>()
   yield* worker.stdout.pipe(
     Stream.decodeText(),
@@ -37,7 +37,7 @@ const startWorker = Effect.fnUntraced(function* (name: string, remote: ControlPl
   )
 })
 
-/** What the run's message says when it has ended. */
+/** The text of the run's message, after the run has ended. */
 const answerOf = Effect.fnUntraced(function* (text: string) {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog

@@ -4,7 +4,7 @@ import { Executors, RequestSnapshot, Worker } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { Config, Effect, Layer } from "effect"
 
-/** One worker process. Where the control plane is, the environment says. */
+/** One worker process. The environment names the control plane. */
 const agent = Executors.layer((run) =>
   Effect.gen(function* () {
     const name = yield* Config.string("WORKER_NAME")

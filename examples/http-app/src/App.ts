@@ -5,7 +5,7 @@ import { SqlControlPlane } from "@runlease/sql"
 import { Effect, Layer } from "effect"
 import * as Users from "./Users.js"
 
-/** A route of the application itself, which submits a run and does not wait for it. */
+/** A route of the application. It submits a run and does not wait for it. */
 const greet = HttpLayerRouter.use((router) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs

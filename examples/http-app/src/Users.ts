@@ -2,10 +2,10 @@ import { Access, ControlPlane, Ids } from "@runlease/core"
 import { Authentication } from "@runlease/http"
 import { Effect, Layer, Option } from "effect"
 
-/** The application's own idea of who sends a request: here a header, in yours a session. */
+/** The users of the application, by a header; your application may use a session. */
 const users: Readonly<Record<string, string>> = { ada: "01a21019-0000-7000-8000-0000000000ad" }
 
-/** The application's users may do everything in project `default`. Workers keep the tokens that they were given. */
+/** Users of the application may do everything in project `default`. Workers authenticate by their own tokens. */
 export const authentication = Layer.effect(
   Authentication.Authentication,
   Effect.gen(function* () {

@@ -7,7 +7,7 @@ import * as App from "./App.js"
 const Greeted = Schema.Struct({ run: Schema.String })
 const Conversation = Schema.Struct({ owner: Schema.Struct({ id: Schema.String }) })
 
-/** Somebody who uses the application from outside. */
+/** Sends requests to the application from outside. */
 const visit = Effect.gen(function* () {
   const { address } = yield* HttpServer.HttpServer
   const url = `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`
@@ -17,8 +17,8 @@ const visit = Effect.gen(function* () {
   const { run } = yield* Schema.decodeUnknown(Greeted)(yield* greeted.json)
   yield* Console.log(`POST /greetings/world: ${greeted.status}, ${run}`)
 
-  const nobody = yield* HttpClient.get(`${url}/agents/runs/${run}`)
-  yield* Console.log(`GET /agents/runs/${run} as nobody: ${nobody.status}`)
+  const anonymous = yield* HttpClient.get(`${url}/agents/runs/${run}`)
+  yield* Console.log(`GET /agents/runs/${run} without a user: ${anonymous.status}`)
 
   const found = yield* HttpClient.get(`${url}/agents/runs/${run}`, { headers })
   const { owner } = yield* Schema.decodeUnknown(Conversation)(yield* found.json)

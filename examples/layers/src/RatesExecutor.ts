@@ -2,8 +2,8 @@ import { AgentEvent, Executors, RequestSnapshot } from "@runlease/core"
 import { Effect, pipe, Stream } from "effect"
 import { Rates } from "./Rates.js"
 
-/** Tells a rate, with a step around the question. Its errors and its need of Rates are inferred. */
-const tell = Executors.make((run) => {
+/** Answers with a rate, in a step of its own. Its errors and its requirement `Rates` are inferred. */
+const quote = Executors.make((run) => {
   const currency = RequestSnapshot.lastUserText(run.snapshot)
   return Stream.make(AgentEvent.stepStarted("ask the bank")).pipe(
     Stream.concat(
@@ -18,10 +18,10 @@ const tell = Executors.make((run) => {
   )
 })
 
-/** The same with a limit on time, and another attempt a second after the bank was closed. */
+/** The same executor with a time limit, and a retry one second after `BankClosed`. */
 export const layer = Executors.layerWith(
   pipe(
-    tell,
+    quote,
     Executors.timeout("1 minute"),
     Executors.retry({ while: (error) => error.code === "BankClosed", delay: () => "1 second" }),
   ),

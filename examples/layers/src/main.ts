@@ -4,7 +4,7 @@ import { Console, Effect, Layer, Stream } from "effect"
 import * as Rates from "./Rates.js"
 import * as RatesExecutor from "./RatesExecutor.js"
 
-/** The application asks for runs and watches its worker; it cannot tell which store is behind the ports. */
+/** Submits runs and prints their texts. The ports hide which store is behind them. */
 const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
@@ -20,7 +20,7 @@ const program = Effect.gen(function* () {
   }
 })
 
-/** Tells what the worker does, for as long as it lives; that a run has ended is told by its log. */
+/** Prints the events of the worker while it runs. It skips `Ended`, since the log already shows the end of a run. */
 const watching = Layer.scopedDiscard(
   Effect.forkScoped(
     Stream.runForEach(Worker.events, (event) =>

@@ -4,7 +4,7 @@ import { CommandExecutor } from "@runlease/executor-command"
 import { Console, Effect, Layer, Stream } from "effect"
 import { fileURLToPath } from "node:url"
 
-/** No shell, a working folder per run, an environment of named variables, and nothing left behind. */
+/** Runs awk without a shell, in a folder per run, with named variables only; its processes end with the run. */
 const executor = CommandExecutor.layer({
   command: "awk",
   args: ["-f", fileURLToPath(new URL("../agent/count.awk", import.meta.url))],

@@ -10,7 +10,7 @@ const Input = Schema.Struct({
   messages: Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.String })),
 })
 
-/** Counts the letters of what it is asked, as AG-UI has it. */
+/** Counts the letters of the last message, and answers with AG-UI events. */
 const answer = Effect.gen(function* () {
   const { messages, runId, threadId } = yield* HttpServerRequest.schemaBodyJson(Input)
   const letters = (messages.at(-1)?.content ?? "").replaceAll(/\P{L}/gu, "").length
@@ -30,7 +30,7 @@ const answer = Effect.gen(function* () {
   )
 })
 
-/** An agent on loopback; the address is its URL. */
+/** Serves the agent on loopback; the server's address is its URL. */
 export const agent = HttpServer.serve(HttpRouter.empty.pipe(HttpRouter.post("/", answer))).pipe(
   Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
 )

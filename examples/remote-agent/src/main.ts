@@ -9,7 +9,7 @@ const standIn = Layer.unwrapEffect(
   HttpServer.addressFormattedWith((url) => Effect.succeed(AgUiExecutor.layer({ url }))),
 ).pipe(Layer.provide(StandIn.agent))
 
-/** The agent at AGENT_URL, to which AGENT_AUTHORIZATION opens; or one that needs no key. */
+/** The agent at AGENT_URL, with the header AGENT_AUTHORIZATION; else the stand-in, which needs no key. */
 const executor = Layer.unwrapEffect(
   Effect.map(
     Effect.all([

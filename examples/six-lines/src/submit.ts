@@ -1,7 +1,7 @@
 import { AgentEvent, RequestSnapshot, RunLog, Runs } from "@runlease/core"
 import { Console, Effect, Stream } from "effect"
 
-/** The other side: a run is submitted, and its log printed until it ends. */
+/** Submits a run, and prints its log until it ends. */
 export const submitAndShow = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog

@@ -1,7 +1,7 @@
 import { AgentEvent, Executors } from "@runlease/core"
 import { Effect, Stream } from "effect"
 
-/** An executor of your own: it takes four minutes, in two steps, and says what it found. */
+/** An executor that takes four minutes, in two steps, and returns its result as text. */
 export const execute = Executors.make(() =>
   Stream.make("sources", "draft").pipe(
     Stream.flatMap((step) =>

@@ -4,13 +4,13 @@ import { Faults, TestRuns } from "@runlease/testkit"
 import { Effect, Layer } from "effect"
 import * as Researcher from "../src/Researcher.js"
 
-/** A worker with the executor under test, over a control plane in memory; both live by the test's clock. */
+/** A worker with the executor under test, over a control plane in memory; both use the test's clock. */
 const worker = Worker.layer({ leaseDuration: "1 minute", drainTimeout: 0 }).pipe(
   Layer.provide(Executors.layerWith(Researcher.execute)),
 )
 const healthy = worker.pipe(Layer.provideMerge(MemoryControlPlane.layer))
 
-/** The same, where no renewal is ever answered. */
+/** The same worker, where no renewal gets an answer. */
 const cutOff = worker.pipe(
   Layer.provideMerge(
     MemoryControlPlane.layer.pipe(
