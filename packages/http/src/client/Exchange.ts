@@ -3,11 +3,10 @@
  *
  * @since 0.1.0
  */
-import { ControlPlaneUnavailable as Unavailable, Detached, type Ids } from "@runlease/core"
-import { Clock, Context, Effect, Either, FiberSet, type Schema, Scope } from "effect"
+import { BatchQueue, ControlPlaneUnavailable as Unavailable, Detached, type Ids } from "@runlease/core"
+import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope } from "effect"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
 import { Additions } from "./Extensions.js"
-import * as Batches from "./Batches.js"
 import { Credentials } from "./Credentials.js"
 import { lacks, path, read, refusal, type Refused, Transport } from "./Transport.js"
 
@@ -41,14 +40,14 @@ export interface Operation<A> {
   readonly kind: Kind<A>
   readonly workerId: Ids.WorkerId
   readonly sent: typeof Sent.Encoded
-  /** Undoes what nobody is there to take, its caller being gone. */
+  /** Undoes an answer whose caller has gone. */
   readonly onAbandoned?: ((answer: A) => Effect.Effect<void>) | undefined
 }
 
 export class Exchange extends Context.Tag("@runlease/http/client/Exchange")<
   Exchange,
   {
-    /** Does an operation with the worker's next exchange; `otherwise` where the server has none. */
+    /** Sends an operation with the worker's next exchange; runs `otherwise` where the server has none. */
     readonly perform: <A, E>(
       operation: Operation<A>,
       otherwise: Effect.Effect<A, E>,
@@ -56,20 +55,22 @@ export class Exchange extends Context.Tag("@runlease/http/client/Exchange")<
   }
 >() {}
 
-/** How many exchanges of a worker are under way at most. */
-const underWay = 2
+/** The largest number of exchanges of one worker in flight: while one is answered, the next one is made. */
+const inFlight = 2
 
-/** How many characters of operations go into one exchange. */
+/** The largest number of characters of operations in one exchange. */
 const maxLength = 1_048_576
 
-/** How long what is abandoned may take to be undone when the client closes. */
-const farewell = "1 second"
+/** How long the client waits at its close until abandoned answers are undone. */
+const undoWithin = "1 second"
 
 interface Item {
   readonly name: string
   readonly text: string
   readonly onAbandoned: (answer: Answer) => void
 }
+
+type Queue = BatchQueue.BatchQueue<Item, Exit.Exit<Answer, Failure>>
 
 const fitting = (items: ReadonlyArray<Item>): number => {
   let length = 0
@@ -99,7 +100,9 @@ const named = (
     ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
   })
 
-const closed = ({ name }: Item) => Unavailable.closed(name)
+/** A closed queue and a cut exchange fail alike. */
+const failed = ({ name }: Item, cause: Cause.Cause<Failure> | "closed"): Exit.Exit<Answer, Failure> =>
+  cause === "closed" ? Exit.fail(Unavailable.closed(name)) : Exit.failCause(cause)
 
 export const make: Effect.Effect<
   Context.Tag.Service<Exchange>,
@@ -114,8 +117,8 @@ export const make: Effect.Effect<
   const undoing = yield* FiberSet.make()
   const undo = yield* FiberSet.runtime(undoing)<never>()
   yield* Effect.addFinalizer(() =>
-    // A network does not wait for anybody's Clock: this one is always real.
-    Detached.detached(Effect.timeoutOption(FiberSet.awaitEmpty(undoing), farewell)).pipe(
+    // The network runs in real time, whatever the Clock is.
+    Detached.detached(Effect.timeoutOption(FiberSet.awaitEmpty(undoing), undoWithin)).pipe(
       Effect.withClock(Clock.make()),
     ),
   )
@@ -130,27 +133,31 @@ export const make: Effect.Effect<
       text: `{"operations":[${items.map(({ text }) => text).join(",")}]}`,
       success: Answers,
     })
-    return answers.length === items.length ? answers : yield* mismatched()
+    if (answers.length !== items.length) return yield* mismatched()
+    return { verdicts: answers.map((answer) => Exit.succeed(answer)), after: Effect.void }
   })
 
-  // A worker's operations share the worker's token, so each worker has exchanges of its own.
-  const sending = new Map<Ids.WorkerId, (item: Item) => Effect.Effect<Answer, Failure>>()
-  const sendBy = (workerId: Ids.WorkerId, item: Item): Effect.Effect<Answer, Failure> => {
-    const known = sending.get(workerId)
-    if (known !== undefined) return known(item)
-    return Batches.make({
-      send: (items: ReadonlyArray<Item>) => send(workerId, items),
+  // An exchange is sent with the token of its worker, so each worker has a queue of its own.
+  const queues = new Map<Ids.WorkerId, Queue>()
+  const makeQueue = (workerId: Ids.WorkerId): Effect.Effect<Queue> =>
+    BatchQueue.make<Item, Exit.Exit<Answer, Failure>, Failure>({
+      send: (items) => send(workerId, items),
       fitting,
-      underWay,
-      closed,
-      onAbandoned: (abandoned, answer) => abandoned.onAbandoned(answer),
+      inFlight,
+      gather: Effect.yieldNow(),
+      isolates: () => false,
+      cut: true,
+      failed,
+      abandoned: (item, exit) => Effect.sync(() => Exit.map(exit, item.onAbandoned)),
     }).pipe(
       Scope.extend(scope),
-      Effect.flatMap((made) => {
-        sending.set(workerId, made)
-        return made(item)
-      }),
+      Effect.tap((queue) => Effect.sync(() => queues.set(workerId, queue))),
     )
+
+  const sendBy = (workerId: Ids.WorkerId, item: Item): Effect.Effect<Answer, Failure> => {
+    const queue = queues.get(workerId)
+    if (queue === undefined) return Effect.flatMap(makeQueue(workerId), () => sendBy(workerId, item))
+    return Effect.async((resume) => queue.add(item, resume))
   }
 
   return {
