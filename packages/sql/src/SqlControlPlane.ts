@@ -76,11 +76,13 @@ const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlSto
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
   yield* Sweep.shortenLeases(store)
   yield* Effect.forkScoped(Sweep.sweeper(store))
-  return Context.make(ControlPlane.ControlPlane, {
-    project: yield* makePorts(store),
-    prune: Prune.make(store),
-    ready: store.ready,
-  }).pipe(Context.add(Access.Access, access))
+  return ControlPlane.traced(
+    Context.make(ControlPlane.ControlPlane, {
+      project: yield* makePorts(store),
+      prune: Prune.make(store),
+      ready: store.ready,
+    }).pipe(Context.add(Access.Access, access)),
+  )
 })
 
 /**

@@ -11,10 +11,11 @@ import * as InterruptionSuite from "./InterruptionSuite.js"
 import * as IsolationSuite from "./IsolationSuite.js"
 import * as ProjectPortsSuite from "./ProjectPortsSuite.js"
 import * as PruneSuite from "./PruneSuite.js"
+import * as TracingSuite from "./TracingSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, of the walls between projects, of pruning, and of interrupted calls. `layer` gives a fresh, empty
- * control plane each time it is built, with the ports of one of its projects.
+ * Declares the tests of all ports, of `Access`, of the walls between projects, of pruning, of interrupted calls, and of
+ * spans. `layer` gives a fresh, empty control plane each time it is built, with the ports of one of its projects.
  *
  * ```ts
  * ControlPlaneSuite.suite("memory", MemoryControlPlane.layer)
@@ -32,4 +33,5 @@ export const suite = (
   IsolationSuite.suite(name, layer)
   PruneSuite.suite(name, layer)
   InterruptionSuite.suite(name, layer)
+  TracingSuite.suiteStore(name, layer)
 }

@@ -15,6 +15,7 @@ import * as RunLogSuite from "./RunLogSuite.js"
 import * as RunsSuite from "./RunsSuite.js"
 import * as TextSuite from "./TextSuite.js"
 import * as ToolCallsSuite from "./ToolCallsSuite.js"
+import * as TracingSuite from "./TracingSuite.js"
 import * as WaitingSuite from "./WaitingSuite.js"
 import * as WorkerRegistrySuite from "./WorkerRegistrySuite.js"
 
@@ -37,4 +38,5 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   WorkerRegistrySuite.suite(name, layer)
   ConversationsSuite.suite(name, layer)
   PagesSuite.suite(name, layer)
+  TracingSuite.suite(name, layer)
 }

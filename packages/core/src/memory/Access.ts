@@ -63,23 +63,22 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
   projects.set(first.id, first)
 
   return {
-    createProject: Effect.fn("Access.createProject")(function* (slug) {
+    createProject: Effect.fnUntraced(function* (slug) {
       const project = yield* newProject(slug)
       if (findProject(slug) !== undefined) return yield* new ProjectExists({ slug })
       projects.set(project.id, project)
       return project
     }),
 
-    getProject: Effect.fn("Access.getProject")((reference) =>
+    getProject: (reference) =>
       Effect.suspend(() => {
         const project = findProject(reference)
         return project === undefined ? new ProjectNotFound({ reference }) : Effect.succeed(project)
       }),
-    ),
 
     listProjects: Effect.sync(() => Array.from(projects.values())),
 
-    createKey: Effect.fn("Access.createKey")(function* ({ projectId, name, admin = false, token }) {
+    createKey: Effect.fnUntraced(function* ({ projectId, name, admin = false, token }) {
       const secret = token ?? (yield* Token.generate("rlk"))
       const digest = yield* Token.digest(secret)
       const id = Ids.KeyId.make(yield* Ids.uuidV7)
@@ -91,15 +90,14 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       return { key, token: secret }
     }),
 
-    listKeys: Effect.fn("Access.listKeys")((projectId) =>
+    listKeys: (projectId) =>
       Effect.sync(() =>
         Array.from(keys.values())
           .filter((key) => key.projectId === projectId)
           .toReversed(),
       ),
-    ),
 
-    revokeKey: Effect.fn("Access.revokeKey")(function* (projectId, keyId) {
+    revokeKey: Effect.fnUntraced(function* (projectId, keyId) {
       const revokedAt = yield* now
       const found = findKey(keyId)
       if (found?.[1].projectId !== projectId) return yield* new KeyNotFound({ keyId })
@@ -110,7 +108,7 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       return revoked
     }),
 
-    issueWorkerToken: Effect.fn("Access.issueWorkerToken")(function* ({ projectId, workerId, issuedBy }) {
+    issueWorkerToken: Effect.fnUntraced(function* ({ projectId, workerId, issuedBy }) {
       const token = yield* Token.generate("rlw")
       const digest = yield* Token.digest(token)
       const issuer = issuedBy && findKey(issuedBy)?.[1]
@@ -121,16 +119,15 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       return token
     }),
 
-    revokeWorkerTokens: Effect.fn("Access.revokeWorkerTokens")(({ projectId, workerId }) =>
+    revokeWorkerTokens: ({ projectId, workerId }) =>
       Effect.suspend(() =>
         State.projectOf(state, projectId).workers.has(workerId)
           ? Effect.succeed(revokeTokens((issued) => issued.workerId === workerId))
           : new WorkerNotFound({ workerId }),
       ),
-    ),
 
     // The maps are keyed by digest: how long a look-up takes tells of the digest, and nothing of the token.
-    authenticate: Effect.fn("Access.authenticate")(function* (token) {
+    authenticate: Effect.fnUntraced(function* (token) {
       const digest = yield* Token.digest(token)
       const key = keys.get(digest)
       if (key !== undefined && key.revokedAt === null) {

@@ -102,7 +102,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Claims["Type
     })
 
   return {
-    claim: Effect.fn("Claims.claim")(function* (request) {
+    claim: Effect.fnUntraced(function* (request) {
       const worker = project.workers.get(request.workerId)
       if (worker === undefined) return yield* new WorkerNotFound({ workerId: request.workerId })
       const accepts = acceptor(worker, request)

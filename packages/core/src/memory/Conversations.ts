@@ -42,7 +42,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
     Either.fromNullable(conversations.get(id), () => new ConversationNotFound({ conversationId: id }))
 
   return {
-    create: Effect.fn("Conversations.create")(function* (given = {}) {
+    create: Effect.fnUntraced(function* (given = {}) {
       const id = given.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
       return yield* State.step(state, (step) => {
         const record = conversations.get(id) ?? newConversation(step, projectId, id, given)
@@ -50,9 +50,9 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
       })
     }),
 
-    get: Effect.fn("Conversations.get")((id) => Either.map(find(id), ({ conversation }) => conversation)),
+    get: (id) => Either.map(find(id), ({ conversation }) => conversation),
 
-    addMessage: Effect.fn("Conversations.addMessage")(function* (conversationId, given) {
+    addMessage: Effect.fnUntraced(function* (conversationId, given) {
       const id = Ids.MessageId.make(yield* Ids.uuidV7)
       return yield* State.step(state, ({ at }) =>
         Either.map(find(conversationId), (record) => {
@@ -76,7 +76,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
       )
     }),
 
-    messages: Effect.fn("Conversations.messages")((conversationId, page) =>
+    messages: (conversationId, page) =>
       Either.flatMap(find(conversationId), ({ messages }) =>
         pageOf(
           messages.map((item, index) => ({ keys: [index], item })),
@@ -84,6 +84,5 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
           [-1],
         ),
       ),
-    ),
   }
 }

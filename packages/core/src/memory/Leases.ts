@@ -50,15 +50,13 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type
     )
 
   return {
-    renew: Effect.fn("Leases.renew")((request) =>
+    renew: (request) =>
       State.step(state, (step) =>
         Either.right(request.leases.map((lease) => renewOne(step, request, lease))),
       ),
-    ),
-    release: Effect.fn("Leases.release")((lease, release = {}) =>
+    release: (lease, release = {}) =>
       ofHolder(lease, (run, now) => Transitions.release(run, lease, release, now)),
-    ),
-    complete: Effect.fn("Leases.complete")((lease, outcome, last) =>
+    complete: (lease, outcome, last) =>
       State.step(state, (step) =>
         Either.gen(function* () {
           const { runId } = lease
@@ -74,10 +72,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Leases["Type
           return { completed: Either.isRight(ended) }
         }),
       ),
-    ),
-    suspend: Effect.fn("Leases.suspend")((lease, suspension) =>
-      ofHolder(lease, (run, now) => suspend(run, lease, suspension, now)),
-    ),
+    suspend: (lease, suspension) => ofHolder(lease, (run, now) => suspend(run, lease, suspension, now)),
     signals: (workerId) => state.wakeups.signals(workerId),
   }
 }

@@ -69,11 +69,13 @@ export const make: Effect.Effect<
   const tails = yield* MemoryRunLog.makeTails(state)
   const access = TokenCache.remembering(yield* MemoryAccess.make(state))
   yield* Effect.forkScoped(sweeper(state))
-  return Context.make(ControlPlane.ControlPlane, {
-    project: (projectId) => portsOf(state, tails, projectId),
-    prune: Effect.fn("ControlPlane.prune")((request) => prune(state, request)),
-    ready: Effect.void,
-  }).pipe(Context.add(Access, access))
+  return ControlPlane.traced(
+    Context.make(ControlPlane.ControlPlane, {
+      project: (projectId) => portsOf(state, tails, projectId),
+      prune: (request) => prune(state, request),
+      ready: Effect.void,
+    }).pipe(Context.add(Access, access)),
+  )
 })
 
 /**

@@ -94,7 +94,7 @@ export const make = (
 ): RunLog["Type"] => {
   const project = State.projectOf(state, projectId)
   return {
-    append: Effect.fn("RunLog.append")((request) =>
+    append: (request) =>
       State.step(state, (step) =>
         Either.gen(function* () {
           const record = yield* findRun(project, request.runId)
@@ -102,15 +102,13 @@ export const make = (
           return yield* appendTo(step, record, request)
         }),
       ),
-    ),
-    read: Effect.fn("RunLog.read")(({ runId, after = 0, limit = defaultReadLimit }) =>
+    read: ({ runId, after = 0, limit = defaultReadLimit }) =>
       Either.map(findNamed(project, runId), (record) =>
         pageOf(record, after, {
           entries: Math.min(Math.max(1, limit), maxReadLimit),
           bytes: maxReadBytes,
         }),
       ),
-    ),
     follow: ({ runId, after = EventId.make(0) }) =>
       Stream.suspend(() => {
         // The tail is told by the run's own id when its log grows.

@@ -73,13 +73,11 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
   return {
     submit: submitChecked((submission) => submit(state, projectId, submission)),
 
-    get: Effect.fn("Runs.get")((runId) => Either.map(findNamed(project, runId), State.runOf)),
+    get: (runId) => Either.map(findNamed(project, runId), State.runOf),
 
-    snapshot: Effect.fn("Runs.snapshot")((runId) =>
-      Either.map(findNamed(project, runId), ({ resume }) => resume.snapshot),
-    ),
+    snapshot: (runId) => Either.map(findNamed(project, runId), ({ resume }) => resume.snapshot),
 
-    list: Effect.fn("Runs.list")((options = {}) =>
+    list: (options = {}) =>
       Effect.suspend(() => {
         const { status, agentId, conversationId } = options
         const runs = Array.from(project.runs.values())
@@ -96,9 +94,8 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
           [Number.MIN_SAFE_INTEGER],
         )
       }),
-    ),
 
-    cancel: Effect.fn("Runs.cancel")((runId) =>
+    cancel: (runId) =>
       onRun(runId, (step, record) =>
         Either.map(end(step, record, { status: "cancelled" }), ({ ended, run }) => ({
           cancelled: ended,
@@ -108,9 +105,8 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
         // Only a fence can be lost, and a cancellation has none.
         Effect.catchTag("LeaseLost", Effect.die),
       ),
-    ),
 
-    resume: Effect.fn("Runs.resume")(function* (runId, answers) {
+    resume: Effect.fnUntraced(function* (runId, answers) {
       const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
       return yield* onRun(runId, (step, record) => {
         expireWait(step, record)
@@ -125,7 +121,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
       })
     }),
 
-    followUp: Effect.fn("Runs.followUp")(function* (runId, input) {
+    followUp: Effect.fnUntraced(function* (runId, input) {
       const messageId = yield* Ids.uuidV7
       const fingerprint = yield* FollowUpRules.fingerprintOf(input)
       return yield* onRun(runId, (step, record) => {
@@ -149,21 +145,19 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Runs["Type"]
       })
     }),
 
-    inputs: Effect.fn("Runs.inputs")((runId) =>
+    inputs: (runId) =>
       Effect.sync(() =>
         Array.from(project.inputs.values())
           .filter((input) => input.runId === runId)
           .map(({ publicId, since }) => ({ publicId, since })),
       ),
-    ),
 
-    complete: Effect.fn("Runs.complete")((runId, outcome, fence) =>
+    complete: (runId, outcome, fence) =>
       onRun(runId, (step, record) =>
         Either.map(end(step, record, outcome, fence), ({ ended, run }) => ({ completed: ended, run })),
       ),
-    ),
 
-    recordSession: Effect.fn("Runs.recordSession")(function* (lease, session) {
+    recordSession: Effect.fnUntraced(function* (lease, session) {
       const newId = Ids.SessionId.make(yield* Ids.uuidV7)
       return yield* onRun(lease.runId, (step, record): Either.Either<WorkerSession, LeaseLost | RunEnded> =>
         Either.map(checkFence(record.state, lease, step.now), () => {

@@ -37,7 +37,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
   }
 
   return {
-    register: Effect.fn("WorkerRegistry.register")(function* (registration) {
+    register: Effect.fnUntraced(function* (registration) {
       const newId = Ids.WorkerId.make(yield* Ids.uuidV7)
       return yield* State.step(state, ({ at }) => {
         const { implementationKind, workerKey } = registration
@@ -61,7 +61,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
       })
     }),
 
-    heartbeat: Effect.fn("WorkerRegistry.heartbeat")((workerId, status) =>
+    heartbeat: (workerId, status) =>
       State.step(state, ({ at }) => {
         const worker = workers.get(workerId)
         if (worker === undefined) return Either.left(new WorkerNotFound({ workerId }))
@@ -74,9 +74,8 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
         workers.set(workerId, alive)
         return Either.right(alive)
       }),
-    ),
 
-    list: Effect.fn("WorkerRegistry.list")((page) =>
+    list: (page) =>
       Effect.flatMap(state.now, (now) => {
         // Reversed first, so that the newest registration leads among equals: the sort is stable.
         const newest = Array.from(workers.values(), (item, index) => ({
@@ -96,6 +95,5 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
           }),
         )
       }),
-    ),
   }
 }

@@ -138,10 +138,12 @@ const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmiss
  * @since 0.1.0
  * @category constructors
  */
-export const submitChecked = <A, E>(
-  submit: (submission: Submission) => Effect.Effect<A, E>,
-): ((input: SubmissionInput) => Effect.Effect<A, E | InvalidSubmission>) =>
-  Effect.fn("Runs.submit")((input: SubmissionInput) => Effect.flatMap(check(input), submit))
+export const submitChecked =
+  <A, E>(
+    submit: (submission: Submission) => Effect.Effect<A, E>,
+  ): ((input: SubmissionInput) => Effect.Effect<A, E | InvalidSubmission>) =>
+  (input: SubmissionInput) =>
+    Effect.flatMap(check(input), submit)
 
 export interface ListRuns extends PageRequest {
   readonly status?: RunStatus | undefined

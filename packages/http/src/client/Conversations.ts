@@ -31,7 +31,7 @@ export const make: Effect.Effect<
       : unexpected(operation)(refused)
 
   return {
-    create: Effect.fn("Conversations.create")(
+    create: Effect.fnUntraced(
       function* (conversation) {
         return yield* transport.request({
           operation: "Conversations.create",
@@ -44,7 +44,7 @@ export const make: Effect.Effect<
       Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("Conversations.create")(refused))),
     ),
 
-    get: Effect.fn("Conversations.get")((conversationId) =>
+    get: (conversationId) =>
       transport
         .request({
           operation: "Conversations.get",
@@ -57,9 +57,8 @@ export const make: Effect.Effect<
             Effect.fail(notFoundOr("Conversations.get", conversationId)(refused)),
           ),
         ),
-    ),
 
-    addMessage: Effect.fn("Conversations.addMessage")(function* (conversationId, message) {
+    addMessage: Effect.fnUntraced(function* (conversationId, message) {
       const added = yield* transport
         .request({
           operation: "Conversations.addMessage",
@@ -85,7 +84,7 @@ export const make: Effect.Effect<
       }))
     }),
 
-    messages: Effect.fn("Conversations.messages")(function* (conversationId, page) {
+    messages: Effect.fnUntraced(function* (conversationId, page) {
       const { data, page_info } = yield* transport
         .request({
           operation: "Conversations.messages",

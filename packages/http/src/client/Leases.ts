@@ -125,7 +125,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     renew,
 
-    release: Effect.fn("Leases.release")(function* (lease, release) {
+    release: Effect.fnUntraced(function* (lease, release) {
       // Without a way to hand back, the lease lapses by itself.
       if (!additions) return
       yield* exchange
@@ -168,7 +168,7 @@ export const make = Effect.fnUntraced(function* (
           ),
         ),
 
-    suspend: Effect.fn("Leases.suspend")(function* (lease, suspension) {
+    suspend: Effect.fnUntraced(function* (lease, suspension) {
       if (!additions) return yield* missing("Leases.suspend", "suspend a run until it is answered")
       yield* exchange
         .perform(

@@ -6,7 +6,7 @@
 import type { HttpClient } from "@effect/platform"
 import {
   Claims as ClaimsPort,
-  type ControlPlane,
+  ControlPlane,
   Conversations as ConversationsPort,
   Leases as LeasesPort,
   RunLog as RunLogPort,
@@ -51,5 +51,5 @@ export const layer = (options: {
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
-  ).pipe(Layer.provide(shared))
+  ).pipe(Layer.provide(shared), Layer.map(ControlPlane.tracedPorts))
 }

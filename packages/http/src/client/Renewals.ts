@@ -87,7 +87,7 @@ export const make: Effect.Effect<
       { concurrency: 8 },
     )
 
-  return Effect.fn("Leases.renew")(function* (request) {
+  return Effect.fnUntraced(function* (request) {
     if (request.leases.length === 0) return []
     if (!(yield* Ref.get(renewsMany))) return yield* renewEach(request)
     return yield* renewAll(request).pipe(

@@ -155,7 +155,7 @@ export const make: Effect.Effect<
       }
     }),
 
-    read: Effect.fn("RunLog.read")((options) => Effect.map(page(options), ({ data }) => data)),
+    read: (options) => Effect.map(page(options), ({ data }) => data),
 
     follow: ({ after, runId }) =>
       Stream.paginateChunkEffect(after ?? Run.EventId.make(0), (position) =>

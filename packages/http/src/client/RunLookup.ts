@@ -91,7 +91,7 @@ export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport
 
   return {
     toRun,
-    get: Effect.fn("Runs.get")((runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun)),
+    get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
     conversationOf: (runId) => places.get(runId),
     learn: (runId, conversationId) => places.set(runId, conversationId),
     forget: (runId) => places.invalidate(runId),

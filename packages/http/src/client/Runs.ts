@@ -105,7 +105,7 @@ export const make = (
 
       get: views.get,
 
-      snapshot: Effect.fn("Runs.snapshot")((runId) =>
+      snapshot: (runId) =>
         additions
           ? transport
               .request({
@@ -120,9 +120,8 @@ export const make = (
                 ),
               )
           : missing("Runs.snapshot", "show the request of a run"),
-      ),
 
-      list: Effect.fn("Runs.list")(
+      list: Effect.fnUntraced(
         function* (options) {
           const { data, page_info } = yield* transport.request({
             operation: "Runs.list",
@@ -151,7 +150,7 @@ export const make = (
           }),
       ),
 
-      cancel: Effect.fn("Runs.cancel")(function* (runId) {
+      cancel: Effect.fnUntraced(function* (runId) {
         const { cancelled, run } = yield* transport
           .request({
             operation: "Runs.cancel",
@@ -165,7 +164,7 @@ export const make = (
         return { cancelled, run: yield* views.toRun(run) }
       }),
 
-      resume: Effect.fn("Runs.resume")(function* (runId, answers) {
+      resume: Effect.fnUntraced(function* (runId, answers) {
         const body = resumeBody(answers)
         if (body.type === "interrupts" && !additions) {
           return yield* missing("Runs.resume", "take anything but the result of one tool call")
@@ -193,7 +192,7 @@ export const make = (
         }
       }),
 
-      followUp: Effect.fn("Runs.followUp")(function* (runId, followUp) {
+      followUp: Effect.fnUntraced(function* (runId, followUp) {
         if (!additions) return yield* missing("Runs.followUp", "take a later input of a run")
         const reply = yield* transport
           .request({
@@ -217,7 +216,7 @@ export const make = (
         return FollowUp.fromReply(reply, yield* views.toRun(reply.run))
       }),
 
-      inputs: Effect.fn("Runs.inputs")(function* (runId) {
+      inputs: Effect.fnUntraced(function* (runId) {
         if (!additions) return []
         const { data } = yield* transport
           .request({
@@ -230,7 +229,7 @@ export const make = (
         return data
       }),
 
-      complete: Effect.fn("Runs.complete")(function* (runId, outcome, fence) {
+      complete: Effect.fnUntraced(function* (runId, outcome, fence) {
         const credential = yield* credentials.fenced(fence)
         const { completed, run } = yield* transport
           .request({
@@ -253,7 +252,7 @@ export const make = (
         return { completed, run: yield* views.toRun(run) }
       }),
 
-      recordSession: Effect.fn("Runs.recordSession")(function* (lease, record) {
+      recordSession: Effect.fnUntraced(function* (lease, record) {
         const credential = yield* credentials.fenced(lease)
         const { session } = yield* transport
           .request({

@@ -21,7 +21,7 @@ export const make = (
     const additions = yield* Additions
 
     return {
-      register: Effect.fn("WorkerRegistry.register")(
+      register: Effect.fnUntraced(
         function* (registration) {
           const { token, worker } = yield* transport.request({
             operation: "WorkerRegistry.register",
@@ -36,7 +36,7 @@ export const make = (
         Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("WorkerRegistry.register")(refused))),
       ),
 
-      heartbeat: Effect.fn("WorkerRegistry.heartbeat")(function* (workerId, status) {
+      heartbeat: Effect.fnUntraced(function* (workerId, status) {
         const credential = yield* credentials.of(workerId)
         const { token, worker } = yield* transport
           .request({
@@ -60,7 +60,7 @@ export const make = (
         return worker
       }),
 
-      list: Effect.fn("WorkerRegistry.list")(
+      list: Effect.fnUntraced(
         function* (page) {
           if (!additions) return yield* missing("WorkerRegistry.list", "list its workers")
           const { data, page_info } = yield* transport.request({

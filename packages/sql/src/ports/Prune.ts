@@ -130,10 +130,8 @@ const pruneOne = (
  * @since 0.1.0
  * @category constructors
  */
-export const make = (store: SqlStore): ControlPlane.ControlPlane["Type"]["prune"] => {
-  const prune = store.writer.operation<ControlPlane.PruneRequest, ControlPlane.Pruned>({
+export const make = (store: SqlStore): ControlPlane.ControlPlane["Type"]["prune"] =>
+  store.writer.operation<ControlPlane.PruneRequest, ControlPlane.Pruned>({
     name: "ControlPlane.prune",
     run: (requests) => Effect.forEach(requests, (request) => pruneOne(store, request)),
   })
-  return Effect.fn("ControlPlane.prune")((request) => prune(request))
-}

@@ -192,11 +192,11 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
   )
 
   return {
-    createProject: Effect.fn("Access.createProject")(function* (slug) {
+    createProject: Effect.fnUntraced(function* (slug) {
       return yield* createProject({ id: yield* Ids.uuidV7, slug })
     }),
 
-    getProject: Effect.fn("Access.getProject")(function* (reference) {
+    getProject: Effect.fnUntraced(function* (reference) {
       const row = yield* store.read("Access.getProject", findProject(reference))
       return row === undefined ? yield* new Access.ProjectNotFound({ reference }) : toProject(row)
     }),
@@ -207,16 +207,16 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
         sql<ProjectRow>`SELECT id, slug, created_at FROM projects ORDER BY project_pk`,
       ),
       (rows) => rows.map(toProject),
-    ).pipe(Effect.withSpan("Access.listProjects")),
+    ),
 
-    createKey: Effect.fn("Access.createKey")(function* ({ projectId, name, admin = false, token }) {
+    createKey: Effect.fnUntraced(function* ({ projectId, name, admin = false, token }) {
       const secret = token ?? (yield* Token.generate("rlk"))
       const digest = yield* Token.digest(secret)
       const key = yield* createKey({ id: yield* Ids.uuidV7, projectId, name, admin, digest })
       return { key, token: secret }
     }),
 
-    listKeys: Effect.fn("Access.listKeys")((projectId) =>
+    listKeys: (projectId) =>
       Effect.map(
         store.read(
           "Access.listKeys",
@@ -225,21 +225,20 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
         ),
         (rows) => rows.map(toKey),
       ),
-    ),
 
-    revokeKey: Effect.fn("Access.revokeKey")((projectId, keyId) => revokeKey({ projectId, keyId })),
+    revokeKey: (projectId, keyId) => revokeKey({ projectId, keyId }),
 
-    issueWorkerToken: Effect.fn("Access.issueWorkerToken")(function* ({ projectId, workerId, issuedBy }) {
+    issueWorkerToken: Effect.fnUntraced(function* ({ projectId, workerId, issuedBy }) {
       const token = yield* Token.generate("rlw")
       const digest = yield* Token.digest(token)
       yield* issueWorkerToken({ id: yield* Ids.uuidV7, projectId, workerId, digest, issuedBy })
       return token
     }),
 
-    revokeWorkerTokens: Effect.fn("Access.revokeWorkerTokens")((worker) => revokeWorkerTokens(worker)),
+    revokeWorkerTokens: (worker) => revokeWorkerTokens(worker),
 
     // The index tells of a part of the digest alone; the rest is compared in constant time.
-    authenticate: Effect.fn("Access.authenticate")(function* (token) {
+    authenticate: Effect.fnUntraced(function* (token) {
       const digest = yield* Token.digest(token)
       const rows = yield* store.read(
         "Access.authenticate",

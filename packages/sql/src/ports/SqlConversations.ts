@@ -141,20 +141,18 @@ export const make = (
     )
 
   return (projectId) => ({
-    create: Effect.fn("Conversations.create")(function* (given = {}) {
+    create: Effect.fnUntraced(function* (given = {}) {
       const id = given.id ?? Ids.ConversationId.make(yield* Ids.uuidV7)
       return yield* create({ projectId, id, given })
     }),
 
-    get: Effect.fn("Conversations.get")((id) =>
-      Effect.map(get("Conversations.get", projectId, id), toConversation),
-    ),
+    get: (id) => Effect.map(get("Conversations.get", projectId, id), toConversation),
 
-    addMessage: Effect.fn("Conversations.addMessage")(function* (conversationId, message) {
+    addMessage: Effect.fnUntraced(function* (conversationId, message) {
       return yield* addMessage({ projectId, conversationId, id: yield* Ids.uuidV7, message })
     }),
 
-    messages: Effect.fn("Conversations.messages")(function* (conversationId, page) {
+    messages: Effect.fnUntraced(function* (conversationId, page) {
       const { conversation_pk } = yield* get("Conversations.messages", projectId, conversationId)
       const limit = KeysetPage.limitOf(page)
       const [after] = yield* Page.keysOf(page?.cursor, [0])

@@ -142,14 +142,14 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
   return (projectId) => ({
     renew: (request) => renew({ projectId, request }),
 
-    release: Effect.fn("Leases.release")((lease, release = {}) => {
+    release: (lease, release = {}) => {
       const how = {
         reason: release.reason ?? null,
         delay: Duration.toMillis(release.delay ?? Duration.zero),
         counted: release.countAttempt ?? false,
       }
       return moveHeld({ projectId, lease, move: (row, now) => Moves.release(row, how, now) })
-    }),
+    },
 
     complete: (lease, outcome, last) =>
       complete({
@@ -159,9 +159,8 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
         last: last && RunAppend.request(projectId, { runId: lease.runId, fence: lease, ...last }),
       }),
 
-    suspend: Effect.fn("Leases.suspend")((lease, suspension) =>
+    suspend: (lease, suspension) =>
       moveHeld({ projectId, lease, move: (row, now) => Moves.suspend(row, suspension, now) }),
-    ),
 
     signals: (workerId) => wakeups.signals(workerId),
   })

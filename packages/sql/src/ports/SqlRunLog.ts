@@ -96,7 +96,7 @@ export const make = (
     return (projectId) => ({
       append: (request) => append(RunAppend.request(projectId, request)),
 
-      read: Effect.fn("RunLog.read")(function* ({ runId, after = 0, limit = RunLog.defaultReadLimit }) {
+      read: Effect.fnUntraced(function* ({ runId, after = 0, limit = RunLog.defaultReadLimit }) {
         const row = yield* InputRows.onNamed(store, "RunLog.read", { projectId, runId }, find)
         const most = {
           entries: Math.min(Math.max(1, limit), RunLog.maxReadLimit),

@@ -195,23 +195,18 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
   return (projectId) => ({
     submit: Runs.submitChecked((submission) => submit(projectId, submission)),
 
-    get: Effect.fn("Runs.get")((runId) => InputRows.onNamed(store, "Runs.get", { projectId, runId }, get)),
+    get: (runId) => InputRows.onNamed(store, "Runs.get", { projectId, runId }, get),
 
-    snapshot: Effect.fn("Runs.snapshot")((runId) =>
-      InputRows.onNamed(store, "Runs.snapshot", { projectId, runId }, snapshot),
-    ),
+    snapshot: (runId) => InputRows.onNamed(store, "Runs.snapshot", { projectId, runId }, snapshot),
 
-    inputs: Effect.fn("Runs.inputs")((runId) =>
-      store.read("Runs.inputs", InputRows.ofRun(store, { projectId, runId })),
-    ),
+    inputs: (runId) => store.read("Runs.inputs", InputRows.ofRun(store, { projectId, runId })),
 
-    list: Effect.fn("Runs.list")((options = {}) =>
+    list: (options = {}) =>
       Effect.flatMap(Page.keysOf(options.cursor, [Number.MAX_SAFE_INTEGER]), (before) =>
         store.read("Runs.list", listRuns(store, projectId, options, before)),
       ),
-    ),
 
-    cancel: Effect.fn("Runs.cancel")((runId) =>
+    cancel: (runId) =>
       InputRows.onNamed(store, "Runs.cancel", { projectId, runId }, (ref) =>
         end({ ref, outcome: { status: "cancelled" }, fence: undefined }),
       ).pipe(
@@ -219,30 +214,25 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
         // Only a fence can be lost, and a cancellation has none.
         Effect.catchTag("LeaseLost", Effect.die),
       ),
-    ),
 
-    resume: Effect.fn("Runs.resume")(function* (runId, answers) {
+    resume: Effect.fnUntraced(function* (runId, answers) {
       const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
       return yield* InputRows.onNamed(store, "Runs.resume", { projectId, runId }, (ref) =>
         resume({ ref, answers, messageIds }),
       )
     }),
 
-    followUp: Effect.fn("Runs.followUp")((runId, input) =>
+    followUp: (runId, input) =>
       InputRows.onNamed(store, "Runs.followUp", { projectId, runId }, (ref) => followUp(ref, input)),
-    ),
 
-    complete: Effect.fn("Runs.complete")((runId, outcome, fence) =>
+    complete: (runId, outcome, fence) =>
       Effect.map(
         InputRows.onNamed(store, "Runs.complete", { projectId, runId }, (ref) =>
           end({ ref, outcome, fence }),
         ),
         ({ ended, run }) => ({ completed: ended, run }),
       ),
-    ),
 
-    recordSession: Effect.fn("Runs.recordSession")((lease, record) =>
-      recordSession(projectId, lease, record),
-    ),
+    recordSession: (lease, record) => recordSession(projectId, lease, record),
   })
 }

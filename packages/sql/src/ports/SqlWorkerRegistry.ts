@@ -129,15 +129,13 @@ export const make = (
   })
 
   return (projectId) => ({
-    register: Effect.fn("WorkerRegistry.register")(function* (registration) {
+    register: Effect.fnUntraced(function* (registration) {
       return yield* register({ projectId, newId: yield* Ids.uuidV7, registration })
     }),
 
-    heartbeat: Effect.fn("WorkerRegistry.heartbeat")((workerId, status) =>
-      heartbeat({ projectId, workerId, status }),
-    ),
+    heartbeat: (workerId, status) => heartbeat({ projectId, workerId, status }),
 
-    list: Effect.fn("WorkerRegistry.list")(function* (page) {
+    list: Effect.fnUntraced(function* (page) {
       const limit = KeysetPage.limitOf(page)
       const first = Number.MAX_SAFE_INTEGER
       const [beat, key] = yield* Page.keysOf(page?.cursor, [first, first])

@@ -1,0 +1,206 @@
+/**
+ * The spans of the ports' methods, which are the same for every control plane.
+ *
+ * @since 0.1.0
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Access } from "@runlease/core/Access"
+import * as AgentEvent from "@runlease/core/AgentEvent"
+import { Claims } from "@runlease/core/Claims"
+import { ControlPlane, type ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
+import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import { RunLog } from "@runlease/core/RunLog"
+import { Runs } from "@runlease/core/Runs"
+import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import { Effect, type Layer, Option, Tracer } from "effect"
+import * as TestRuns from "./TestRuns.js"
+
+/** A call, the name of its span, and the span's attributes. */
+type Call = readonly [name: string, call: Effect.Effect<unknown, unknown>, attributes: object]
+
+const isOfPort = /^(Access|Claims|ControlPlane|Conversations|Leases|RunLog|Runs|WorkerRegistry)\./
+
+/** Makes each call with a tracer, and gives the spans of ports that it made: name, attributes, and whether it ended. */
+const spansOf = (calls: ReadonlyArray<Call>) =>
+  Effect.gen(function* () {
+    const spans: Array<Tracer.Span> = []
+    const native = yield* Effect.tracer
+    const tracer = Tracer.make({
+      span: (name, ...rest) => {
+        const span = native.span(name, ...rest)
+        if (isOfPort.test(name)) spans.push(span)
+        return span
+      },
+      context: (body, fiber) => native.context(body, fiber),
+    })
+    for (const [, call] of calls) yield* Effect.exit(Effect.withTracer(call, tracer))
+    return spans.map(({ attributes, name, status }) => [name, Object.fromEntries(attributes), status._tag])
+  })
+
+const expected = (calls: ReadonlyArray<Call>) =>
+  calls.map(([name, , attributes]) => [name, attributes, "Ended"])
+
+/** The names of the methods of ports, but for those that give a stream, which have no span. */
+const methodsOf = (ports: Readonly<Record<string, object>>) =>
+  Object.entries(ports)
+    .flatMap(([port, service]) => Object.keys(service).map((method) => `${port}.${method}`))
+    .filter((name) => name !== "Leases.signals" && name !== "RunLog.follow")
+    .sort()
+
+const namesOf = (calls: ReadonlyArray<Call>) => Array.from(new Set(calls.map(([name]) => name))).sort()
+
+/**
+ * Declares the tests of the spans of a project's ports.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Spans (${name})`, () => {
+    test(
+      "each method of a project's ports has a span of its name, with the ids of its request",
+      Effect.gen(function* () {
+        const claims = yield* Claims
+        const conversations = yield* Conversations
+        const leases = yield* Leases
+        const runLog = yield* RunLog
+        const runs = yield* Runs
+        const workers = yield* WorkerRegistry
+        const workerId = yield* TestRuns.register()
+        const lease = TestRuns.leaseOf(yield* TestRuns.hold(workerId))
+        const { runId } = lease
+        const conversationId = (yield* conversations.create()).id
+        const events = [AgentEvent.custom("test", 1)]
+        const input = {
+          publicId: Ids.RunId.make("input"),
+          resume: [],
+          results: [],
+          snapshot: RequestSnapshot.empty,
+        }
+        const ofRun = { "runlease.run_id": runId }
+        const ofWorker = { "runlease.worker_id": workerId }
+        const ofConversation = { "runlease.conversation_id": conversationId }
+        const ofLease = { ...ofRun, ...ofWorker }
+        const registration = { implementationKind: "test", workerKey: "one" }
+        const calls: ReadonlyArray<Call> = [
+          ["WorkerRegistry.register", workers.register(registration), {}],
+          ["WorkerRegistry.heartbeat", workers.heartbeat(workerId), ofWorker],
+          ["WorkerRegistry.list", workers.list(), {}],
+          ["Runs.submit", runs.submit({ agentId: "a", publicId: "named" }), { "runlease.run_id": "named" }],
+          ["Runs.submit", runs.submit({ agentId: "a", initialStatus: "running" }), {}],
+          ["Runs.get", runs.get(runId), ofRun],
+          ["Runs.snapshot", runs.snapshot(runId), ofRun],
+          ["Runs.list", runs.list(), {}],
+          ["Runs.resume", runs.resume(runId, TestRuns.resultOf("call", 1)), ofRun],
+          ["Runs.followUp", runs.followUp(runId, input), ofRun],
+          ["Runs.inputs", runs.inputs(runId), ofRun],
+          ["Runs.recordSession", runs.recordSession(lease, { sessionKey: "one" }), ofLease],
+          ["RunLog.append", runLog.append({ runId, events }), ofRun],
+          ["RunLog.append", runLog.append({ runId, events, fence: lease }), ofLease],
+          ["RunLog.read", runLog.read({ runId }), ofRun],
+          [
+            "Leases.renew",
+            leases.renew({ workerId, leases: [lease], leaseDuration: "30 seconds" }),
+            ofWorker,
+          ],
+          ["Leases.suspend", leases.suspend(lease, TestRuns.forToolCall()), ofLease],
+          ["Leases.release", leases.release(lease), ofLease],
+          ["Leases.complete", leases.complete(lease, { status: "completed" }), ofLease],
+          ["Runs.complete", runs.complete(runId, { status: "completed" }, lease), ofLease],
+          ["Runs.complete", runs.complete(runId, { status: "completed" }), ofRun],
+          ["Runs.cancel", runs.cancel(runId), ofRun],
+          ["Claims.claim", claims.claim({ workerId, limit: 1, leaseDuration: "30 seconds" }), ofWorker],
+          ["Conversations.create", conversations.create(), {}],
+          ["Conversations.get", conversations.get(conversationId), ofConversation],
+          [
+            "Conversations.addMessage",
+            conversations.addMessage(conversationId, { role: "user", parts: [] }),
+            ofConversation,
+          ],
+          ["Conversations.messages", conversations.messages(conversationId), ofConversation],
+        ]
+        deepStrictEqual(yield* spansOf(calls), expected(calls))
+        deepStrictEqual(
+          namesOf(calls),
+          methodsOf({
+            Claims: claims,
+            Conversations: conversations,
+            Leases: leases,
+            RunLog: runLog,
+            Runs: runs,
+            WorkerRegistry: workers,
+          }),
+        )
+      }),
+    )
+  })
+}
+
+/**
+ * Declares the tests of the spans of `Access` and `ControlPlane`.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suiteStore = (
+  name: string,
+  layer: Layer.Layer<ProjectPorts | ControlPlane | Access, unknown>,
+): void => {
+  const test = TestRuns.tester(layer)
+
+  describe(`Spans of the store (${name})`, () => {
+    test(
+      "each method of the store has a span of its name, and none has a token",
+      Effect.gen(function* () {
+        const access = yield* Access
+        const controlPlane = yield* ControlPlane
+        const { id: projectId } = yield* access.getProject("default")
+        const { key, token } = yield* access.createKey({ projectId, name: "test" })
+        const workerId = yield* TestRuns.register()
+        const ofWorker = { "runlease.worker_id": workerId }
+        const calls: ReadonlyArray<Call> = [
+          ["Access.createProject", access.createProject("second"), {}],
+          ["Access.getProject", access.getProject("default"), {}],
+          ["Access.listProjects", access.listProjects, {}],
+          ["Access.createKey", access.createKey({ projectId, name: "other" }), {}],
+          ["Access.listKeys", access.listKeys(projectId), {}],
+          ["Access.authenticate", access.authenticate(token), {}],
+          ["Access.issueWorkerToken", access.issueWorkerToken({ projectId, workerId }), ofWorker],
+          ["Access.revokeWorkerTokens", access.revokeWorkerTokens({ projectId, workerId }), ofWorker],
+          ["Access.revokeKey", access.revokeKey(projectId, key.id), {}],
+          ["ControlPlane.prune", controlPlane.prune({ projectId, olderThan: "1 day" }), {}],
+          ["ControlPlane.ready", controlPlane.ready, {}],
+        ]
+        deepStrictEqual(yield* spansOf(calls), expected(calls))
+        const { prune, ready } = controlPlane
+        deepStrictEqual(namesOf(calls), methodsOf({ Access: access, ControlPlane: { prune, ready } }))
+      }),
+    )
+
+    test(
+      "a span is the child of its caller's",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const parents: Array<unknown> = []
+        const native = yield* Effect.tracer
+        const tracer = Tracer.make({
+          span: (name, parent, ...rest) => {
+            if (name === "Runs.list") parents.push(Option.getOrUndefined(parent)?.spanId)
+            return native.span(name, parent, ...rest)
+          },
+          context: (body, fiber) => native.context(body, fiber),
+        })
+        const parent = yield* Effect.useSpan("caller", (span) =>
+          Effect.as(Effect.withParentSpan(runs.list(), span), span.spanId),
+        ).pipe(Effect.withTracer(tracer))
+        deepStrictEqual(parents, [parent])
+      }),
+    )
+  })
+}
