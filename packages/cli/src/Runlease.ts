@@ -19,6 +19,9 @@ import * as Settings from "./input/Settings.js"
 /**
  * The exit code after an interruption: success for a server or a worker, which run until a signal ends them, and 130 for
  * any other command, which did not finish.
+ *
+ * @since 0.1.0
+ * @category exit codes
  */
 export const interruptedExitCode = (argv: ReadonlyArray<string>): number =>
   argv[2] === "serve" || argv[2] === "worker" ? ExitCode.ok : ExitCode.interrupted
@@ -96,7 +99,12 @@ const run = Effect.fnUntraced(function* (prefix: ReadonlyArray<string>, args: Re
 })
 
 /**
- * Runs the command line `argv` and gives the exit code.
+ * Runs the command line `argv`, whose first two entries are the runtime and the script. Returns the exit code.
+ *
+ * Prints every failure on stderr, so it fails with no error.
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
   Settings.load(argv.slice(2)).pipe(

@@ -47,7 +47,7 @@ const list = Command.make(
       Options.withDefault(20),
     ),
     cursor: Options.text("cursor").pipe(
-      Options.withDescription("Where the page before ended, as it said"),
+      Options.withDescription("Where the previous page ended, as it printed"),
       Options.optional,
     ),
   },

@@ -6,6 +6,7 @@ import type { Paint } from "../output/Output.js"
 import type { Display, Progress } from "./Demo.js"
 import type { Document } from "./Documents.js"
 
+/** The options of `make`. */
 export interface Options {
   readonly documents: ReadonlyArray<Document>
   readonly paint: Paint

@@ -27,7 +27,7 @@ export interface Candidate {
   readonly example: string
   readonly startsProcesses: boolean
   /** Those of its flags that are on the command line. */
-  readonly given: ReadonlyArray<string>
+  readonly presentFlags: ReadonlyArray<string>
   /** Present when the flag that selects it is on the command line. */
   readonly executor: Option.Option<Effect.Effect<ExecutorLayer, CommandFailure>>
 }
@@ -36,13 +36,13 @@ interface Flags {
   readonly [name: string]: Options.Options<unknown>
 }
 
-const isGiven = (value: unknown): boolean =>
+const isPresent = (value: unknown): boolean =>
   Option.isOption(value) ? Option.isSome(value) : Array.isArray(value) && value.length > 0
 
 /** The names of the flags that are on the command line. */
-export const given = (parsed: object): ReadonlyArray<string> =>
+export const presentFlags = (parsed: object): ReadonlyArray<string> =>
   Object.entries(parsed)
-    .filter(([, value]) => isGiven(value))
+    .filter(([, value]) => isPresent(value))
     .map(([name]) => `--${name.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`)
 
 /**
@@ -61,7 +61,7 @@ export const make = <F extends Flags>(definition: {
     flag: definition.flag,
     example: definition.example,
     startsProcesses: definition.startsProcesses ?? false,
-    given: given(parsed),
+    presentFlags: presentFlags(parsed),
     executor: definition.executor(parsed, processes),
   }),
 })

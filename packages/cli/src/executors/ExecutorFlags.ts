@@ -84,13 +84,13 @@ export const executorOf = (
   const selected = candidates.filter(({ executor }) => Option.isSome(executor))
   const [first] = selected
   if (first === undefined || Option.isNone(first.executor)) {
-    const stray = candidates.find(({ given }) => given.length > 0)
+    const stray = candidates.find(({ presentFlags }) => presentFlags.length > 0)
     const examples = disjunction.format(candidates.map(({ example, flag }) => `${flag} ${example}`))
     return Effect.fail(
       stray === undefined
         ? usage("Nothing says how to work on a run", `Give ${examples}; see runlease worker --help.`)
         : usage(
-            `${conjunction.format(stray.given)} goes with ${stray.flag}, which is not given`,
+            `${conjunction.format(stray.presentFlags)} goes with ${stray.flag}, which is not given`,
             `Give ${stray.flag} ${stray.example} as well.`,
           ),
     )
@@ -99,14 +99,14 @@ export const executorOf = (
     const flags = conjunction.format(selected.map(({ flag }) => flag))
     return Effect.fail(usage(`${flags} exclude each other`, "A worker works in one way; start one for each."))
   }
-  const other = candidates.find((candidate) => candidate !== first && candidate.given.length > 0)
+  const other = candidates.find((candidate) => candidate !== first && candidate.presentFlags.length > 0)
   if (other !== undefined) {
     return Effect.fail(
-      usage(`${conjunction.format(other.given)} goes with ${other.flag}, not with ${first.flag}`),
+      usage(`${conjunction.format(other.presentFlags)} goes with ${other.flag}, not with ${first.flag}`),
     )
   }
   const processArguments = [
-    ...ExecutorFlag.given(parsed.processes),
+    ...ExecutorFlag.presentFlags(parsed.processes),
     ...(rest.length > 0 ? [JSON.stringify(rest[0])] : []),
   ]
   if (!first.startsProcesses && processArguments.length > 0) {

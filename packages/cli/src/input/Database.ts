@@ -5,6 +5,7 @@ import { Options } from "@effect/cli"
 import { Config, Effect, Redacted } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 
+/** A SQLite file. */
 export interface Sqlite {
   readonly _tag: "Sqlite"
   readonly filename: string
@@ -12,12 +13,14 @@ export interface Sqlite {
   readonly shown: string
 }
 
+/** A PostgreSQL database. */
 export interface Postgres {
   readonly _tag: "Postgres"
   readonly url: Redacted.Redacted
   readonly shown: string
 }
 
+/** The flag. */
 export const option = Options.text("database").pipe(
   Options.withDescription("sqlite:PATH or postgres://USER@HOST/NAME"),
   Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_DATABASE")),

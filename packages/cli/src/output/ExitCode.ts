@@ -3,6 +3,7 @@
  */
 import { Data } from "effect"
 
+/** The exit codes. */
 export const ExitCode = {
   /** Success; for a followed run: completed. */
   ok: 0,
