@@ -1,38 +1,78 @@
 /**
- * When the lease of a run ends, for executors that start what outlives the worker's attention, such as processes.
+ * The deadline of a run's lease, for executors that start work which can outlive the worker, such as processes.
  *
  * @since 0.1.0
  */
 import { Context, Effect, Stream } from "effect"
 
 /**
- * The deadline of a lease, in nanoseconds of the monotonic clock of the worker. Each renewal gives a later one.
+ * The deadline of a lease, in nanoseconds of the worker's monotonic clock. Each renewal sets a later one.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Deadline {
-  /** When the worker stops the run, if the lease is not renewed before. */
+  /** When the worker stops the run, unless the lease is renewed before. */
   readonly stopsAt: bigint
   /** When the control plane may give the run to another worker. */
   readonly endsAt: bigint
 }
 
 /**
- * The deadline of the run that the fiber executes. Outside a worker there is none, and `follow` calls nothing.
+ * A deadline that renewals move.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MovingDeadline {
+  readonly current: () => Deadline
+
+  /** Sets the deadline and calls its followers. */
+  readonly set: (deadline: Deadline) => void
+
+  /** Calls `listener` with the current deadline and with each later one, until the returned function is called. */
+  readonly follow: (listener: (deadline: Deadline) => void) => () => void
+}
+
+/**
+ * Makes a deadline that can be moved.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const unsafeMake = (first: Deadline): MovingDeadline => {
+  let current = first
+  // Most executors follow no deadline.
+  let followers: Set<(deadline: Deadline) => void> | undefined
+  return {
+    current: () => current,
+    set: (deadline) => {
+      current = deadline
+      if (followers !== undefined) for (const follower of followers) follower(deadline)
+    },
+    follow: (listener) => {
+      const set = (followers ??= new Set())
+      set.add(listener)
+      listener(current)
+      return () => void set.delete(listener)
+    },
+  }
+}
+
+/**
+ * The deadline of the run that the fiber executes. Outside a worker there is none, and `follow` never calls its
+ * listener.
  *
  * @since 0.1.0
  * @category services
  */
 export class LeaseDeadline extends Context.Reference<LeaseDeadline>()("@runlease/core/LeaseDeadline", {
-  defaultValue: (): {
-    /** Calls `listener` with the deadline of now, and with each later one until what it gives is called. */
-    readonly follow: (listener: (deadline: Deadline) => void) => () => void
-  } => ({ follow: () => () => {} }),
+  defaultValue: (): Pick<MovingDeadline, "follow"> => ({ follow: () => () => {} }),
 }) {}
 
 /**
- * The deadline of now, then the newest after each renewal. It does not end with the lease: the run is interrupted then.
+ * The current deadline, then the latest one after each renewal. The stream does not end with the lease: the run is
+ * interrupted then.
  *
  * @since 0.1.0
  * @category observing
@@ -43,7 +83,7 @@ export const changes: Stream.Stream<Deadline> = Stream.unwrap(
       (emit) =>
         Effect.acquireRelease(
           Effect.sync(() => follow((deadline) => emit.single(deadline))),
-          (leave) => Effect.sync(leave),
+          (unfollow) => Effect.sync(unfollow),
         ),
       { bufferSize: 1, strategy: "sliding" },
     ),

@@ -1,36 +1,36 @@
 /**
- * What is told to whoever listens, and once more to who comes a little later.
+ * A feed of events that replays the last ones to a new listener.
  *
  * @since 0.1.0
  */
 import { Effect, Exit, Mailbox, Stream } from "effect"
 
-/** Telling costs next to nothing where nobody listens. */
-export interface Feed<A> {
-  readonly tell: (message: A) => void
+export interface EventFeed<A> {
+  /** Costs next to nothing when there are no listeners. */
+  readonly publish: (event: A) => void
 
-  /** Nothing more is told. */
+  /** Ends the feed and the streams of its listeners. */
   readonly end: () => void
 
-  /** What was told last and what will be, until the end. */
-  readonly messages: Stream.Stream<A>
+  /** The last events, then new ones until the feed ends. */
+  readonly events: Stream.Stream<A>
 }
 
 /**
- * `replay`: how many of the last messages a new listener gets. `capacity`: how many messages a slow listener may be
- * behind before it loses the oldest.
+ * Units: `replay` is how many of the last events a new listener gets. `capacity` is how many events a slow listener may
+ * be behind before it loses the oldest.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = <A>(options: { readonly replay: number; readonly capacity: number }): Feed<A> => {
+export const make = <A>(options: { readonly replay: number; readonly capacity: number }): EventFeed<A> => {
   const last: Array<A> = []
   const listeners = new Set<Mailbox.Mailbox<A>>()
   let ended = false
 
   const listener = Effect.acquireRelease(
     Effect.map(Mailbox.make<A>({ capacity: options.capacity, strategy: "sliding" }), (mailbox) => {
-      for (const message of last) mailbox.unsafeOffer(message)
+      for (const event of last) mailbox.unsafeOffer(event)
       if (ended) mailbox.unsafeDone(Exit.void)
       else listeners.add(mailbox)
       return mailbox
@@ -39,15 +39,15 @@ export const make = <A>(options: { readonly replay: number; readonly capacity: n
   )
 
   return {
-    tell: (message) => {
-      last.push(message)
+    publish: (event) => {
+      last.push(event)
       if (last.length > options.replay) last.shift()
-      for (const mailbox of listeners) mailbox.unsafeOffer(message)
+      for (const mailbox of listeners) mailbox.unsafeOffer(event)
     },
     end: () => {
       ended = true
       for (const mailbox of listeners) mailbox.unsafeDone(Exit.void)
     },
-    messages: Stream.unwrapScoped(Effect.map(listener, Mailbox.toStream)),
+    events: Stream.unwrapScoped(Effect.map(listener, Mailbox.toStream)),
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What is asked of the control plane for a run, by how its execution ended: an outcome, a hand-back, a suspension, or,
- * once the lease is lost, nothing at all.
+ * Decides what is written for a run when its execution has ended: an outcome, a hand-back, a suspension, or, after the
+ * lease is lost, nothing.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,12 @@ import type { SinkFailure } from "./RunSink.js"
 import type { Outcome } from "../ports/Runs.js"
 import type { Resolved } from "./WorkerOptions.js"
 
-/** What the end of an execution asks the control plane for. */
+/**
+ * What the worker writes to the control plane.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Decision =
   | { readonly _tag: "End"; readonly outcome: Outcome }
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
@@ -24,19 +29,19 @@ export type Decision =
   | { readonly _tag: "HandBack"; readonly error: RunError | null }
   | { readonly _tag: "LeaveAlone"; readonly reason: Loss }
 
-const end = (status: TerminalStatus, told: Pick<Outcome, "metadata" | "result"> = {}): Decision => ({
+const end = (status: TerminalStatus, rest: Pick<Outcome, "metadata" | "result"> = {}): Decision => ({
   _tag: "End",
-  outcome: { status, ...told },
+  outcome: { status, ...rest },
 })
 
-const fail = (code: string | null, message: string, told: Pick<Outcome, "metadata"> = {}): Decision => ({
+const fail = (code: string | null, message: string, rest: Pick<Outcome, "metadata"> = {}): Decision => ({
   _tag: "End",
-  outcome: { status: "failed", error: { code, message: shorten(message) }, ...told },
+  outcome: { status: "failed", error: { code, message: shorten(message) }, ...rest },
 })
 
 const maxMessage = 4_000
 
-/** What an event of interrupts holds beside them, in bytes at most: ids, names, and the instants of their expiry. */
+/** The most bytes that an event of interrupts has beside them: ids, names, and expiry times. */
 const margin = 8_192
 
 const shorten = (message: string): string =>
@@ -44,7 +49,7 @@ const shorten = (message: string): string =>
 
 const text = (value: unknown): string | null => (typeof value === "string" ? value : null)
 
-/** Waits for these, unless the log could not tell them. */
+/** Suspends for the interrupts, unless they are too large for an event of the log. */
 const suspend = (waiting: Suspension): Decision => {
   const bytes = sizeOf({ type: "RUN_FINISHED", interrupts: waiting.interrupts.map(Interrupt.toEvent) })
   return bytes + margin > maxEventBytes
@@ -52,7 +57,7 @@ const suspend = (waiting: Suspension): Decision => {
     : { _tag: "Suspend", waiting }
 }
 
-/** How the executor's own last event says that the run ends. */
+/** Decides by the executor's own RUN_FINISHED or RUN_ERROR. */
 const ofEvent = (event: LogEvent): Decision => {
   const { metadata, outcome, result } = event
   if (metadata != null && !Predicate.isRecord(metadata)) {
@@ -62,9 +67,9 @@ const ofEvent = (event: LogEvent): Decision => {
   if (bytes > maxEventBytes) {
     return fail("event_too_large", `${event.type} is ${bytes} bytes of JSON; an event holds ${maxEventBytes}`)
   }
-  const told = metadata == null ? {} : { metadata }
+  const rest = metadata == null ? {} : { metadata }
   if (event.type === "RUN_ERROR") {
-    return fail(text(event["code"]), text(event["message"]) ?? "The executor reported an error", told)
+    return fail(text(event["code"]), text(event["message"]) ?? "The executor reported an error", rest)
   }
   const type = Predicate.isRecord(outcome) ? outcome["type"] : undefined
   if (Predicate.isRecord(outcome) && type === "interrupt") {
@@ -74,7 +79,7 @@ const ofEvent = (event: LogEvent): Decision => {
     })
   }
   return end(type === "cancelled" ? "cancelled" : "completed", {
-    ...told,
+    ...rest,
     ...(result == null ? {} : { result }),
   })
 }
@@ -104,7 +109,12 @@ const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): De
   }
 }
 
-/** What becomes of a run whose execution ended like this. */
+/**
+ * Decides by how the execution ended. A run whose stream ended without a failure is completed.
+ *
+ * @since 0.1.0
+ * @category deciding
+ */
 export const decide = (run: ClaimedRun, options: Resolved, exit: Exit.Exit<void, SinkFailure>): Decision =>
   Exit.match(exit, {
     onSuccess: () => end("completed"),

@@ -1,8 +1,8 @@
 /**
- * Turns an executor's stream into appends to the run's log.
+ * Appends the events of an executor's stream to the log of its run.
  *
- * The first event goes at once; those that come while an append is in flight, or within `linger` after it, go
- * together in the next. The stream is pulled no faster than the log takes it.
+ * The first event is appended at once. Events that come during an append, or within `linger` after it, are appended
+ * together. The stream is pulled no faster than the log takes its events.
  *
  * @since 0.1.0
  */
@@ -24,14 +24,14 @@ import {
   type RunLog,
 } from "../ports/RunLog.js"
 
-/** How many events may wait for the log before the executor does. */
+/** How many events may wait for the log before the executor waits too. */
 const capacity = 256
 
-/** How many bytes of events go into one append, the first event whatever its size. */
+/** The most bytes of events in one append, unless its first event alone is larger. */
 const maxBatchBytes = 1_048_576
 
 /**
- * How a stream ended by an event of its own: RUN_FINISHED or RUN_ERROR, which only the control plane writes.
+ * The stream ended the run by an event of its own: RUN_FINISHED or RUN_ERROR, which only the control plane writes.
  *
  * @since 0.1.0
  * @category models
@@ -40,11 +40,12 @@ export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
   readonly event: AgentEvent.LogEvent
 }> {}
 
+/** Why the execution of a run ended before its stream did. */
 export type SinkFailure = ExecutorFailure | EndedByEvent | LeaseEnded
 
 const refused = (code: string, message: string) => new ExecutorError({ code, message })
 
-/** The longest head of `text` whose JSON fits into `bytes`, never between the halves of a surrogate pair. */
+/** The longest prefix of `text` whose JSON fits into `bytes`. Never splits a surrogate pair. */
 const headOf = (text: string, bytes: number): string => {
   let size = 0
   let end = 0
@@ -58,19 +59,19 @@ const headOf = (text: string, bytes: number): string => {
 
 const splittable = new Set(["TEXT_MESSAGE_CONTENT", "REASONING_MESSAGE_CONTENT", "TOOL_CALL_ARGS"])
 
-/** An event, and at most how many bytes of JSON it is. */
+/** An event, and an upper bound of its bytes as JSON. */
 interface Sized {
   readonly event: AgentEvent.LogEvent
   readonly bytes: number
 }
 
 const measure = (event: AgentEvent.LogEvent): Sized => {
-  // A UTF-16 unit takes at most three bytes, so most events need no count.
-  const most = JSON.stringify(event).length * 3
-  return { event, bytes: most <= maxEventBytes ? most : sizeOf(event) }
+  // A UTF-16 unit is at most three bytes, so the exact size of most events is not needed.
+  const bound = JSON.stringify(event).length * 3
+  return { event, bytes: bound <= maxEventBytes ? bound : sizeOf(event) }
 }
 
-/** The event as the log can take it: itself, or, where its delta is too long, several with parts of it. */
+/** The event itself, or, when its delta is too long for the log, several events with parts of the delta. */
 const fit = (event: AgentEvent.LogEvent): ReadonlyArray<Sized> => {
   const whole = measure(event)
   const delta = event["delta"]
@@ -86,7 +87,7 @@ const fit = (event: AgentEvent.LogEvent): ReadonlyArray<Sized> => {
   return parts
 }
 
-/** The first of `waiting` that go into one append. */
+/** The first events of `waiting` that fit into one append. */
 const batchOf = (waiting: ReadonlyArray<Sized>): ReadonlyArray<AgentEvent.LogEvent> => {
   let bytes = 0
   let count = 0
@@ -99,7 +100,7 @@ const batchOf = (waiting: ReadonlyArray<Sized>): ReadonlyArray<AgentEvent.LogEve
 }
 
 /**
- * Events that the log does not take, as the executor's failure.
+ * The executor's failure when the log refuses its events.
  *
  * @since 0.1.0
  * @category errors
@@ -109,25 +110,29 @@ export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
     ? refused(error.reason === "too_large" ? "event_too_large" : "bad_event", error.message)
     : refused("log_conflict", `Somebody else appended to the log of this run: ${error.message}`)
 
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export interface RunSink {
   /**
-   * Runs a stream into the log. Fails with what the stream fails with, and with `EndedByEvent` when the stream says
-   * itself how the run ends. Its last events may not be in the log yet when it ends.
+   * Runs a stream into the log. The last events may still wait for `flush` or `flushBefore` when it ends.
+   *
+   * Fails: with the failure of the stream, or with `EndedByEvent` when the stream ends the run by an event.
    */
   readonly run: <R>(
     events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>,
   ) => Effect.Effect<void, SinkFailure, R>
 
-  /** Appends what the stream left. */
+  /** Appends the events that wait. */
   readonly flush: Effect.Effect<void, ExecutorFailure | LeaseEnded>
 
-  /** The same but for the very last events, which it gives, for the outcome to take along. */
+  /** Appends the events that wait except the last batch, and returns that batch, which is written with the outcome. */
   readonly flushBefore: Effect.Effect<LastEvents | undefined, ExecutorFailure | LeaseEnded>
 }
 
 /**
- * A sink for the events of one run. An append begins with the first events that are there, and those that come
- * meanwhile go into the next. `stop` is called when the log refuses them while the stream goes on.
+ * Makes the sink of one run. `stop` is called when the log refuses an append while the stream is running.
  *
  * Units: `linger` is the least time between two appends of a run.
  *
@@ -137,19 +142,19 @@ export interface RunSink {
 export const make = (options: {
   readonly log: RunLog["Type"]
   readonly claimed: ClaimedRun
-  readonly lease: Lease
+  readonly lease: Pick<Lease, "ref" | "end">
   readonly linger: Duration.DurationInput
   readonly stop: (failure: SinkFailure) => void
 }): RunSink => {
   const { lease, log } = options
-  // What is not known to be in the log, oldest first, and the log's sequence before it.
+  // The events that are not confirmed to be in the log, oldest first, and the log's sequence before them.
   let waiting: Array<Sized> = []
   let sequence = options.claimed.latestSequence
   const some = Effect.unsafeMakeLatch(false)
   const room = Effect.unsafeMakeLatch(true)
   const idle = Effect.unsafeMakeLatch(true)
 
-  const over = (reason: Loss) =>
+  const endLease = (reason: Loss) =>
     Effect.zipRight(lease.end(reason), new LeaseEnded({ runId: lease.ref.runId, reason }))
 
   const verdict = (error: AppendError): Effect.Effect<never, ExecutorFailure | LeaseEnded> => {
@@ -160,13 +165,13 @@ export const make = (options: {
       case "ControlPlaneUnavailable":
         return refused("log_refused", error.message)
       case "RunEnded":
-        return over(error.status === "cancelled" ? "Cancelled" : "Lost")
+        return endLease(error.status === "cancelled" ? "Cancelled" : "Lost")
       default:
-        return over("Lost")
+        return endLease("Lost")
     }
   }
 
-  /** What is refused is dropped, with all that came after it. An append that is interrupted may have been made. */
+  /** Drops refused events with all events after them. An interrupted append may have been made, so it drops none. */
   const append = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
     retryUnavailable(
       log.append({ runId: lease.ref.runId, events, expectedSequence: sequence, fence: lease.ref }),
@@ -188,7 +193,7 @@ export const make = (options: {
     if (waiting.length === 0) some.unsafeClose()
   }
 
-  // A stream that ends at once leaves its events to the outcome: so this starts a turn later.
+  // Starts a turn later, so that the events of a stream that ends at once are written with the outcome.
   const appender = Effect.yieldNow().pipe(
     Effect.zipRight(some.await),
     Effect.zipRight(idle.close),
@@ -197,7 +202,7 @@ export const make = (options: {
     Effect.zipRight(Effect.sleep(options.linger)),
     Effect.forever,
     Effect.catchAllDefect((defect) => refused("log_refused", `The log failed: ${String(defect)}`)),
-    // The end of the lease stops the executor by itself.
+    // When the lease has ended, the executor is being stopped already.
     Effect.catchAll((failure) =>
       failure._tag === "LeaseEnded" ? Effect.void : Effect.sync(() => options.stop(failure)),
     ),
@@ -244,7 +249,7 @@ export const make = (options: {
   return {
     run: <R>(events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>) =>
       Effect.scopedWith((scope) =>
-        // Pulling takes no fiber of its own, which running a stream does.
+        // Pulling needs no fiber of its own; running a stream does.
         Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {
           const next: Effect.Effect<void, SinkFailure, R> = Effect.flatMap(pull, (pulled) =>
             Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,

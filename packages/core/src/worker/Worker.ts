@@ -1,80 +1,72 @@
 /**
- * A worker: registers, claims as many runs as it has free slots, works on each in a Scope of its own, and drains
- * when its own Scope closes.
+ * A worker: registers, claims as many runs as it has free slots, executes each under its lease, and drains when its
+ * Scope closes.
  *
  * @since 0.1.0
  */
-import type { Scope } from "effect"
-import { Cause, Clock, Context, Deferred, Duration, Effect, Fiber, Layer, Random, Stream } from "effect"
-import { Claims } from "../ports/Claims.js"
-import { backoff, type ControlPlaneUnavailable, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
-import type { ProjectPorts } from "../ports/ControlPlane.js"
+import { Cause, Context, Deferred, Effect, Fiber, Layer, type Scope, Stream } from "effect"
 import type { Executor } from "../executor/Executor.js"
-import * as EventFeed from "./EventFeed.js"
-import { detached } from "./Detached.js"
 import * as Ids from "../model/Ids.js"
-import * as Lease from "./Lease.js"
-import { Leases } from "../ports/Leases.js"
 import type { ClaimedRun } from "../model/Run.js"
-import * as RunExecution from "./RunExecution.js"
+import type { ProjectPorts } from "../ports/ControlPlane.js"
+import { backoff, type ControlPlaneUnavailable, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
+import { Leases } from "../ports/Leases.js"
+import {
+  type RegisteredWorker,
+  type WorkerNotFound,
+  WorkerRegistry,
+  type WorkerStatus,
+} from "../ports/WorkerRegistry.js"
+import * as ClaimLoop from "./ClaimLoop.js"
+import { detached } from "./Detached.js"
+import * as EventFeed from "./EventFeed.js"
+import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import { resolve, type WorkerOptions } from "./WorkerOptions.js"
-import type { RegisteredWorker, WorkerNotFound, WorkerStatus } from "../ports/WorkerRegistry.js"
-import { WorkerRegistry } from "../ports/WorkerRegistry.js"
 
-/** Why a worker cannot go on: its control plane refused it, or does not know it any more. */
+/** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
 export type WorkerError = ControlPlaneUnavailable | WorkerNotFound
 
+/**
+ * A worker that runs.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Worker extends Context.Tag("@runlease/core/Worker")<
   Worker,
   {
     readonly registered: RegisteredWorker
 
-    /** What the worker did last, 64 events at most, and what it does until it has drained; a slow reader loses the oldest. */
+    /** The last 64 events, then new ones until the worker has drained. A slow reader loses the oldest. */
     readonly events: Stream.Stream<WorkerEvent.WorkerEvent>
 
-    /** The runs it holds now. */
+    /** The runs that the worker holds now. */
     readonly inFlight: Effect.Effect<ReadonlyArray<ClaimedRun>>
 
-    /** Fails when the worker cannot go on; never ends otherwise. */
+    /** Fails when the worker cannot go on. Never ends otherwise. */
     readonly failed: Effect.Effect<never, WorkerError>
   }
 >() {}
 
 const patience = withRetryAfter(backoff("200 millis", "5 seconds"))
 
-const transient = (error: WorkerError): boolean => error._tag === "ControlPlaneUnavailable" && error.retryable
+const isTransient = (error: WorkerError): boolean =>
+  error._tag === "ControlPlaneUnavailable" && error.retryable
 
-/** Tries again, saying so, until the control plane answers. */
-const untilHeard = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Effect<A, WorkerError, R> =>
+/** Retries while the control plane is unavailable, and logs each failure. */
+const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Effect<A, WorkerError, R> =>
   effect.pipe(
     Effect.tapError((error) =>
-      transient(error) ? Effect.logWarning(`${error.message}; trying again`) : Effect.void,
+      isTransient(error) ? Effect.logWarning(`${error.message}; trying again`) : Effect.void,
     ),
-    Effect.retry({ schedule: patience, while: transient }),
+    Effect.retry({ schedule: patience, while: isTransient }),
   )
-
-/** How long a worker whose executor could not start `rounds` times in a row waits before it claims again. */
-const pauseAfter = (rounds: number): Duration.Duration =>
-  Duration.min(Duration.seconds(2 ** (rounds - 1)), "30 seconds")
-
-/** Give or take a fifth, so that workers started together do not poll together. */
-const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration> =>
-  Effect.map(Random.nextRange(0.8, 1.2), (factor) =>
-    Duration.millis(Math.round(Duration.toMillis(duration) * factor)),
-  )
-
-/** A run that the worker holds, until what became of it is written. */
-interface Held {
-  readonly run: ClaimedRun
-  readonly lease: Lease.Lease
-  abandon: Effect.Effect<void>
-}
 
 /**
- * Starts a worker in the Scope. It is registered when this ends; its fibers belong to the Scope, and closing it
- * drains: nothing more is claimed, runs may go on for `drainTimeout`, then executors are interrupted and their
- * runs handed back at once, attempts not counted.
+ * Starts a worker in the Scope. It is registered when this ends. Its fibers belong to the Scope, and closing the Scope
+ * drains it: the worker claims no more, runs may go on for `drainTimeout`, then their executors are interrupted and the
+ * runs handed back at once with their attempts not counted.
  *
  * @since 0.1.0
  * @category constructors
@@ -84,14 +76,13 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Context.Tag.Service<Worker>, WorkerError, Executor | ProjectPorts | Scope.Scope> {
   const options = resolve(workerOptions)
   const registry = yield* WorkerRegistry
-  const claims = yield* Claims
   const leases = yield* Leases
-  const events = yield* Effect.acquireRelease(
+  const feed = yield* Effect.acquireRelease(
     Effect.sync(() => EventFeed.make<WorkerEvent.WorkerEvent>({ replay: 64, capacity: 1024 })),
-    (feed) => Effect.sync(feed.end),
+    ({ end }) => Effect.sync(end),
   )
 
-  const registered = yield* untilHeard(
+  const registered = yield* retryLogged(
     registry.register({
       implementationKind: options.implementationKind,
       workerKey: workerOptions.workerKey ?? (yield* Ids.uuidV7),
@@ -102,140 +93,69 @@ export const make = Effect.fnUntraced(function* (
           : { agent_ids: options.agentIds, ...workerOptions.metadata },
     }),
   )
-  events.tell(WorkerEvent.Registered({ worker: registered }))
-  const workerId = registered.id
+  feed.publish(WorkerEvent.Registered({ worker: registered }))
 
-  const keeper = yield* Lease.makeKeeper({ workerId, leaseDuration: options.leaseDuration })
-  const execute = yield* RunExecution.make(options)
-  const failure = yield* Deferred.make<never, WorkerError>()
-  const held = new Set<Held>()
-  const nothingHeld = yield* Effect.makeLatch(true)
-  const slotFreed = yield* Effect.makeLatch(false)
-  let executing = 0
-  let couldNotStart = false
-  let failedStarts = 0
-
-  /** A slot is free once its executor has ended; outcomes that wait to be written take as many runs again at most. */
-  const freeSlots = () => Math.min(options.concurrency - executing, 2 * options.concurrency - held.size)
-
-  const work = Effect.fnUntraced(function* (run: ClaimedRun, sentAt: bigint) {
-    const lease = keeper.keep(run, sentAt)
-    const entry: Held = { run, lease, abandon: Effect.void }
-    held.add(entry)
-    nothingHeld.unsafeClose()
-    executing += 1
-    events.tell(WorkerEvent.Claimed({ run }))
-    entry.abandon = yield* execute(run, lease, {
-      executed: () => {
-        executing -= 1
-        slotFreed.unsafeOpen()
-      },
-      ended: (event) => {
-        keeper.drop(lease)
-        if (event._tag !== "Released") failedStarts = 0
-        else if (event.error !== null) couldNotStart = true
-        held.delete(entry)
-        slotFreed.unsafeOpen()
-        if (held.size === 0) nothingHeld.unsafeOpen()
-        // Told when it is held no more, so that a listener who looks finds it gone.
-        events.tell(event)
-      },
-    })
+  const startPause = ClaimLoop.makeStartPause()
+  const records = yield* RunRecords.make(options, {
+    id: registered.id,
+    publish: (event) => {
+      startPause.observe(event)
+      feed.publish(event)
+    },
   })
-
-  // A claim whose answer does not come is sent again with the same id, and gives what it gave before.
-  let claimId: Ids.ClaimId | undefined
-
-  // From the answer of a claim to the start of its runs nothing can interrupt, so no claimed run is forgotten.
-  const claimRound = Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      if (couldNotStart) {
-        couldNotStart = false
-        failedStarts += 1
-        yield* restore(Effect.flatMap(jittered(pauseAfter(failedStarts)), Effect.sleep))
-      }
-      yield* slotFreed.close
-      const free = freeSlots()
-      if (free <= 0) return yield* restore(slotFreed.await)
-      claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
-      const sentAt = yield* Clock.currentTimeNanos
-      const claimed = yield* restore(
-        claims.claim({
-          workerId,
-          limit: Math.min(free, 100),
-          leaseDuration: options.leaseDuration,
-          wait: options.claimWait,
-          agentIds: options.agentIds,
-          claimId,
-        }),
-      )
-      claimId = undefined
-      yield* Effect.forEach(claimed, (run) => work(run, sentAt), { discard: true })
-      // A control plane that cannot wait answers at once; then the waiting is done here.
-      const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)
-      if (claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {
-        yield* restore(Effect.flatMap(jittered(options.pollInterval), Effect.sleep))
-      }
-    }),
-  )
+  const claimRound = yield* ClaimLoop.make(options, { id: registered.id, records, startPause })
 
   let draining = false
-  // Another process may have registered under the same key to take over, so one that drains says so once.
+  // A draining worker announces that once only: another process may take over under the same key meanwhile.
   const heartbeat = Effect.delay(
-    Effect.suspend(() => registry.heartbeat(workerId, draining ? undefined : "active")).pipe(
-      Effect.catchIf(transient, (error) => Effect.logWarning(`Heartbeat failed: ${error.message}`)),
+    Effect.suspend(() => registry.heartbeat(registered.id, draining ? undefined : "active")).pipe(
+      Effect.catchIf(isTransient, (error) => Effect.logWarning(`Heartbeat failed: ${error.message}`)),
     ),
     options.heartbeatInterval,
   )
   const announce = (status: WorkerStatus) =>
-    registry.heartbeat(workerId, status).pipe(Effect.timeout("2 seconds"), Effect.ignore)
-  const heed = leases.signals(workerId).pipe(
+    registry.heartbeat(registered.id, status).pipe(Effect.timeout("2 seconds"), Effect.ignore)
+  const followSignals = leases.signals(registered.id).pipe(
     Stream.runForEach((signal) =>
-      Effect.forEach(
-        Array.from(held).filter(({ run }) => run.runId === signal.runId),
-        ({ lease }) => lease.end(signal._tag),
-        { discard: true },
-      ),
+      Effect.sync(() => {
+        for (const record of records.all()) {
+          if (record.run.runId === signal.runId) records.endLease(record, signal._tag)
+        }
+      }),
     ),
-    Effect.retry({ schedule: patience, while: transient }),
+    Effect.retry({ schedule: patience, while: isTransient }),
   )
   const drain = Effect.gen(function* () {
-    events.tell(WorkerEvent.Draining({ inFlight: held.size }))
+    feed.publish(WorkerEvent.Draining({ inFlight: records.all().length }))
     draining = true
     const announced = yield* Effect.fork(announce("draining"))
-    yield* Effect.timeoutOption(nothingHeld.await, options.drainTimeout)
-    yield* Effect.forEach(Array.from(held), ({ lease }) => lease.end("Drained"), { discard: true })
-    // An executor's finalizers, and then the hand-back, each have the grace.
-    yield* Effect.timeoutOption(
-      nothingHeld.await,
-      Duration.sum(Duration.times(options.interruptGrace, 2), "1 second"),
-    )
-    yield* Effect.forEach(Array.from(held), ({ abandon }) => abandon, { discard: true })
+    yield* records.drain
     yield* Fiber.join(announced)
     yield* announce("ended")
   })
-  // Where one of the worker's fibers ends, the worker does, for the same reason.
+  // When one of the worker's fibers fails, the worker fails for the same reason.
+  const failure = yield* Deferred.make<never, WorkerError>()
   const failing = <R>(effect: Effect.Effect<unknown, WorkerError, R>) =>
     Effect.onError(effect, (cause) =>
       Cause.isInterruptedOnly(cause) ? Effect.void : Deferred.failCause(failure, cause),
     )
 
-  // The Scope closes in the reverse order: claiming stops, then the drain, and only then what a held run lives on.
+  // The Scope closes in reverse order: the claims stop, then the records drain, then renewals, signals and heartbeats end.
   yield* Effect.forkScoped(failing(Effect.forever(heartbeat)))
-  yield* Effect.forkScoped(failing(heed))
+  yield* Effect.forkScoped(failing(followSignals))
   yield* Effect.addFinalizer(() => detached(drain))
-  yield* Effect.forkScoped(failing(Effect.forever(untilHeard(claimRound))))
+  yield* Effect.forkScoped(failing(Effect.forever(retryLogged(claimRound))))
 
   return {
     registered,
-    events: events.messages,
-    inFlight: Effect.sync(() => Array.from(held, ({ run }) => run)),
+    events: feed.events,
+    inFlight: Effect.sync(() => records.all().map(({ run }) => run)),
     failed: Deferred.await(failure),
   }
 })
 
 /**
- * What the worker of the context did last, and does.
+ * The events of the worker in the context: the last 64, then new ones until it has drained.
  *
  * @since 0.1.0
  * @category observing
@@ -245,7 +165,7 @@ export const events: Stream.Stream<WorkerEvent.WorkerEvent, never, Worker> = Str
 )
 
 /**
- * The runs that the worker of the context holds: now, and after each change.
+ * The runs that the worker in the context holds: now, and after each change.
  *
  * @since 0.1.0
  * @category observing
@@ -259,7 +179,7 @@ export const inFlight: Stream.Stream<ReadonlyArray<ClaimedRun>, never, Worker> =
   ),
 )
 
-/** Says that a worker waits for runs: one that has nothing to do is silent otherwise. */
+/** Logs that the worker waits for runs, since an idle worker logs nothing else. */
 const logStart = ({ registered }: Context.Tag.Service<Worker>, options: WorkerOptions) => {
   const { agentIds, concurrency } = resolve(options)
   const agents = agentIds.length === 0 ? "any agent" : agentIds.join(", ")
@@ -267,8 +187,8 @@ const logStart = ({ registered }: Context.Tag.Service<Worker>, options: WorkerOp
 }
 
 /**
- * Runs a worker until it is interrupted, which drains it, or until it cannot go on. A control plane that has
- * forgotten the worker is registered with anew. Logs one line when the worker has registered.
+ * Runs a worker until it cannot go on or is interrupted, which drains it. Registers again when the control plane no
+ * longer has its registration. Logs one line when it has registered.
  *
  * @since 0.1.0
  * @category running
@@ -286,7 +206,7 @@ export const run = (
   )
 
 /**
- * A worker for as long as the layer is there.
+ * A worker that runs for as long as the layer lives.
  *
  * @since 0.1.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * What a worker does, told as it happens.
+ * The events of a worker.
  *
  * @since 0.1.0
  */
@@ -11,9 +11,10 @@ import type { ClaimedRun, RunError } from "../model/Run.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
 /**
- * `Ended`: the run has its outcome, `recorded` false when another outcome came first. `Retrying`: handed back
- * after a retryable failure. `Released`: handed back unfinished, attempt not counted, with the `error` of
- * an executor that could not start it, or null in a drain. `LeaseEnded`: the run was left alone because its lease ended first.
+ * `Ended`: the run has its outcome; `recorded` is false when another outcome came first. `Retrying`: the run was handed
+ * back after a retryable failure. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
+ * is that of an executor that could not start it, or null in a drain. `LeaseEnded`: the lease ended before the run did,
+ * and the worker left the run alone.
  *
  * @since 0.1.0
  * @category models
@@ -37,6 +38,11 @@ export type WorkerEvent = Data.TaggedEnum<{
 export const { Registered, Claimed, Ended, Retrying, Suspended, Released, Draining, $match } =
   Data.taggedEnum<WorkerEvent>()
 
-/** The event of a run whose lease ended before it did. */
+/**
+ * The event of a run whose lease ended before the run did.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const leaseEnded = (run: ClaimedRun, reason: Loss): WorkerEvent =>
   Data.taggedEnum<WorkerEvent>().LeaseEnded({ run, reason })

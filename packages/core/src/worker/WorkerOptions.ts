@@ -1,5 +1,5 @@
 /**
- * The settings of a worker, each with a default that suits an agent run of minutes.
+ * The settings of a worker. The defaults suit agent runs of some minutes.
  *
  * @since 0.1.0
  */
@@ -8,38 +8,43 @@ import type * as Ids from "../model/Ids.js"
 import { maxLeaseDuration } from "../ports/Leases.js"
 
 /**
+ * The settings of a worker; all are optional.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface WorkerOptions {
-  /** What sort of worker this is; runs may ask for a kind. `runlease` when absent. */
+  /** The kind of worker, which a run may name as its target. `runlease` when absent. */
   readonly implementationKind?: string | undefined
-  /** This worker's name among its kind, kept over restarts; a random one when absent. */
+  /** The name of this worker among its kind, the same after a restart. A random name when absent. */
   readonly workerKey?: string | undefined
   readonly displayName?: string | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
-  /** How many runs it works on at once, 1 or more; 10 when absent. */
+  /** How many runs are executed at once, 1 or more. 10 when absent. */
   readonly concurrency?: number | undefined
-  /** Which agents' runs it claims; any when absent. The registration has them as `agent_ids` in its metadata. */
+  /** The agents whose runs are claimed; any agent when absent. The registration has them in `metadata.agent_ids`. */
   readonly agentIds?: ReadonlyArray<string> | undefined
-  /** 5 to 300 seconds; 60 seconds when absent. The time a crashed worker's runs are idle at most. */
+  /** 5 to 300 seconds; 60 seconds when absent. The runs of a crashed worker are idle for no longer than this. */
   readonly leaseDuration?: Duration.DurationInput | undefined
   /**
-   * How long a claim waits in the control plane for a run, 0 to 30 seconds; 20 seconds, but at most half of the lease,
-   * when absent. A worker that stalls is then no longer waited for when its leases lapse, so that its runs go to others.
+   * How long a claim waits in the control plane for a run, 0 to 30 seconds. 20 seconds when absent, but at most half of
+   * the lease: the claim of a stalled worker then ends before its leases lapse, so its runs go to other workers.
    */
   readonly claimWait?: Duration.DurationInput | undefined
-  /** How long to wait between claims where the control plane does not, give or take a fifth; 1 second when absent. */
+  /** The pause between claims when the control plane does not wait, varied by a fifth. 1 second when absent. */
   readonly pollInterval?: Duration.DurationInput | undefined
-  /** 30 seconds when absent. */
+  /** The pause between two heartbeats. 30 seconds when absent. */
   readonly heartbeatInterval?: Duration.DurationInput | undefined
-  /** The least time between two appends of a run; 10 milliseconds when absent. */
+  /** The least time between two appends of a run. 10 milliseconds when absent. */
   readonly appendLinger?: Duration.DurationInput | undefined
-  /** How long runs may go on when the worker shuts down; 10 seconds when absent. */
+  /** How long runs may go on when the worker shuts down. 10 seconds when absent. */
   readonly drainTimeout?: Duration.DurationInput | undefined
-  /** How long an interrupted executor's finalizers are waited for; 5 seconds when absent. */
+  /** How long the worker waits for an interrupted executor to end. 5 seconds when absent. */
   readonly interruptGrace?: Duration.DurationInput | undefined
-  /** How long after a retryable failure of attempt `n` the run is runnable again, where the error does not say. */
+  /**
+   * How long after a retryable failure of attempt `n` the run is runnable again, unless the error has a `retryAfter`. One
+   * second doubled with each attempt, at most five minutes, when absent.
+   */
   readonly retryDelay?: ((attempt: number) => Duration.DurationInput) | undefined
 }
 
@@ -47,7 +52,12 @@ export interface WorkerOptions {
 const exponentialDelay = (attempt: number): Duration.Duration =>
   Duration.min(Duration.seconds(2 ** Math.max(0, attempt - 1)), Duration.minutes(5))
 
-/** The options with every default filled in. */
+/**
+ * Fills in the defaults and bounds the durations.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
 export const resolve = (options: WorkerOptions) => {
   const leaseDuration = Duration.clamp(options.leaseDuration ?? "60 seconds", {
     minimum: "5 seconds",
@@ -74,5 +84,10 @@ export const resolve = (options: WorkerOptions) => {
   }
 }
 
-/** Options with nothing left to decide. */
+/**
+ * Options with all defaults filled in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export type Resolved = ReturnType<typeof resolve>

@@ -136,5 +136,63 @@ export const tests = (test: Declare): void => {
       }),
       Faults.over(Leases.Leases, (leases) => ({ ...leases, complete: () => Effect.never })),
     )
+
+    test(
+      "ends when an executor ignores its interruption, and hands its run back",
+      Effect.gen(function* () {
+        const started = yield* Deferred.make<void>()
+        const finish = yield* Deferred.make<void>()
+        const scope = yield* Scope.make()
+        const stubborn = Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(finish))
+        yield* Effect.gen(function* () {
+          yield* start(() => Stream.execute(Effect.uninterruptible(stubborn)), {
+            drainTimeout: "10 seconds",
+            interruptGrace: "5 seconds",
+          }).pipe(Scope.extend(scope))
+          const { runId } = yield* submit()
+          yield* Deferred.await(started)
+          const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+          yield* TestRuns.settle
+          yield* TestClock.adjust("10 seconds")
+          yield* TestRuns.settle
+          strictEqual(closing.unsafePoll(), null)
+          yield* TestClock.adjust("5 seconds")
+          yield* Fiber.join(closing)
+          const back = yield* run(runId)
+          strictEqual(back.status, "pending")
+          strictEqual(back.attempt, 0)
+        }).pipe(Effect.ensuring(Deferred.succeed(finish, undefined)))
+      }),
+    )
+
+    const written = Effect.unsafeMakeLatch(false)
+    test(
+      "ends when the write of an outcome ignores its interruption",
+      Effect.gen(function* () {
+        yield* written.close
+        const executed = yield* Deferred.make<void>()
+        const scope = yield* Scope.make()
+        yield* start(
+          Executors.make(() => Effect.asVoid(Deferred.succeed(executed, undefined))),
+          { drainTimeout: "10 seconds", interruptGrace: "5 seconds" },
+        ).pipe(Scope.extend(scope))
+        const { runId } = yield* submit()
+        yield* Deferred.await(executed)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestRuns.settle
+        yield* TestClock.adjust("10 seconds")
+        yield* TestRuns.settle
+        yield* TestClock.adjust("11 seconds")
+        yield* TestRuns.settle
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(closing)
+        strictEqual((yield* run(runId)).status, "running")
+      }).pipe(Effect.ensuring(written.open)),
+      Faults.over(Leases.Leases, (leases) => ({
+        ...leases,
+        complete: (...ended) =>
+          Effect.zipRight(Effect.uninterruptible(written.await), leases.complete(...ended)),
+      })),
+    )
   })
 }

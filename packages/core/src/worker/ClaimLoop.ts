@@ -1,0 +1,114 @@
+/**
+ * How a worker claims runs: as many as it has free slots, again and again.
+ *
+ * @since 0.1.0
+ */
+import { Clock, Duration, Effect, Random } from "effect"
+import * as Ids from "../model/Ids.js"
+import { Claims } from "../ports/Claims.js"
+import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { WorkerNotFound } from "../ports/WorkerRegistry.js"
+import type { RunRecords } from "./RunRecords.js"
+import type { WorkerEvent } from "./WorkerEvent.js"
+import type { Resolved } from "./WorkerOptions.js"
+
+/** The most runs that one claim takes. */
+const maxClaim = 100
+
+/** Varies a duration by a fifth, so that workers started together do not poll together. */
+const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration> =>
+  Effect.map(Random.nextRange(0.8, 1.2), (factor) =>
+    Duration.millis(Math.round(Duration.toMillis(duration) * factor)),
+  )
+
+/**
+ * A pause before the next claim while executors cannot start their runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StartPause {
+  /** Takes note of how a run ended. */
+  readonly observe: (event: WorkerEvent) => void
+
+  /** Sleeps if a run was handed back by its executor since the last call: 1 second, doubled up to 30 seconds. */
+  readonly sleep: Effect.Effect<void>
+}
+
+/**
+ * Makes the pause of a worker, which starts at one second.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeStartPause = (): StartPause => {
+  let failed = false
+  let rounds = 0
+  return {
+    observe: (event) => {
+      switch (event._tag) {
+        case "Released":
+          if (event.error !== null) failed = true
+          return
+        case "Ended":
+        case "Retrying":
+        case "Suspended":
+        case "LeaseEnded":
+          rounds = 0
+      }
+    },
+    sleep: Effect.suspend(() => {
+      if (!failed) return Effect.void
+      failed = false
+      rounds += 1
+      return Effect.flatMap(
+        jittered(Duration.min(Duration.seconds(2 ** (rounds - 1)), "30 seconds")),
+        Effect.sleep,
+      )
+    }),
+  }
+}
+
+/**
+ * Makes one round: waits for a free slot, claims, and starts the runs. A worker repeats it for ever.
+ *
+ * Fails: a round that fails may be repeated; its claim is sent again with the same id, so a lost answer loses no run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (
+  options: Resolved,
+  worker: { readonly id: Ids.WorkerId; readonly records: RunRecords; readonly startPause: StartPause },
+): Effect.fn.Return<Effect.Effect<void, ControlPlaneUnavailable | WorkerNotFound>, never, Claims> {
+  const claims = yield* Claims
+  const { records } = worker
+  // The id of a claim that has no answer yet.
+  let claimId: Ids.ClaimId | undefined
+
+  // Nothing can interrupt between the answer of a claim and the start of its runs, so no claimed run is forgotten.
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      yield* restore(Effect.zipRight(records.awaitSlot, worker.startPause.sleep))
+      claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
+      const sentAt = yield* Clock.currentTimeNanos
+      const claimed = yield* restore(
+        claims.claim({
+          workerId: worker.id,
+          limit: Math.min(records.freeSlots(), maxClaim),
+          leaseDuration: options.leaseDuration,
+          wait: options.claimWait,
+          agentIds: options.agentIds,
+          claimId,
+        }),
+      )
+      claimId = undefined
+      yield* Effect.forEach(claimed, (run) => records.start(run, sentAt), { discard: true })
+      // A control plane that cannot wait answers at once, and then the worker waits.
+      const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)
+      if (claimed.length === 0 && Duration.lessThan(waited, options.pollInterval)) {
+        yield* restore(Effect.flatMap(jittered(options.pollInterval), Effect.sleep))
+      }
+    }),
+  )
+})

@@ -1,0 +1,46 @@
+/**
+ * A run that the worker has claimed, and how far it is with it.
+ *
+ * ```
+ * Executing --> Writing --> Ended
+ *     |            ^  |       ^
+ *     v            |  +-------+  its lease ends
+ *  Stopping -------+
+ * ```
+ *
+ * A run that is executing or stopping holds a slot of the worker.
+ *
+ * @since 0.1.0
+ */
+import type { Fiber, Tracer } from "effect"
+import type { ClaimedRun } from "../model/Run.js"
+import type { RenewedLease } from "./LeaseRenewal.js"
+import type { Decision } from "./RunDecision.js"
+import type { RunSink, SinkFailure } from "./RunSink.js"
+import type { WorkerEvent } from "./WorkerEvent.js"
+
+/**
+ * `Executing`: the fiber runs the executor, and goes on to write. `Stopping`: the fiber waits, at most for the grace,
+ * until the interrupted executor has ended. `Writing`: the fiber writes the decision to the control plane. `Ended`: no
+ * fiber works on the run, save for an executor that ignores its interruption.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunState =
+  | { readonly _tag: "Executing"; readonly fiber: Fiber.RuntimeFiber<void> }
+  | { readonly _tag: "Stopping"; readonly failure: SinkFailure; readonly fiber: Fiber.RuntimeFiber<void> }
+  | { readonly _tag: "Writing"; readonly decision: Decision; readonly fiber: Fiber.RuntimeFiber<void> }
+  | { readonly _tag: "Ended"; readonly event: WorkerEvent }
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunRecord {
+  readonly run: ClaimedRun
+  readonly lease: RenewedLease
+  readonly sink: RunSink
+  readonly span: Tracer.Span
+  state: RunState
+}

@@ -1,0 +1,219 @@
+/**
+ * The runs that a worker has claimed, as records that move from state to state.
+ *
+ * Each record has one fiber at a time. The Scope of the worker owns them through `drain`, which its finalizer runs:
+ * nothing else ends the fibers of the runs.
+ *
+ * @since 0.1.0
+ */
+import { Cause, Duration, Effect, Exit, Fiber, FiberId, Option, type Scope } from "effect"
+import type { Executor } from "../executor/Executor.js"
+import type * as Ids from "../model/Ids.js"
+import type { ClaimedRun } from "../model/Run.js"
+import type { ProjectPorts } from "../ports/ControlPlane.js"
+import { Leases } from "../ports/Leases.js"
+import { RunLog } from "../ports/RunLog.js"
+import { LeaseEnded, type Loss } from "./Lease.js"
+import * as LeaseRenewal from "./LeaseRenewal.js"
+import { decide } from "./RunDecision.js"
+import * as RunExecution from "./RunExecution.js"
+import type { RunRecord, RunState } from "./RunRecord.js"
+import * as RunSink from "./RunSink.js"
+import * as RunWrite from "./RunWrite.js"
+import * as WorkerEvent from "./WorkerEvent.js"
+import type { Resolved } from "./WorkerOptions.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunRecords {
+  /**
+   * Starts the executor of a claimed run and renews its lease.
+   *
+   * Units: `sentAt` is when the claim was sent, in nanoseconds of the monotonic clock.
+   */
+  readonly start: (run: ClaimedRun, sentAt: bigint) => Effect.Effect<void>
+
+  /**
+   * Ends the lease of a run from this side: interrupts its executor, or a write that can no longer succeed. A drain
+   * lets a write go on, since its decision is made.
+   */
+  readonly endLease: (record: RunRecord, reason: Loss) => void
+
+  /**
+   * How many runs may be claimed now. A run holds a slot until its executor has ended; runs that wait for their write
+   * are as many as the slots at most.
+   */
+  readonly freeSlots: () => number
+
+  /** Waits until at least one slot is free. */
+  readonly awaitSlot: Effect.Effect<void>
+
+  readonly all: () => ReadonlyArray<RunRecord>
+
+  /**
+   * Waits `drainTimeout` for the runs to end, then interrupts their executors and hands the runs back, and at last
+   * leaves what has not ended, such as an executor that ignores its interruption.
+   */
+  readonly drain: Effect.Effect<void>
+}
+
+/** How long `drain` waits for the fibers that it interrupts last. */
+const lastWait = Duration.seconds(1)
+
+const holdsSlot = ({ _tag }: RunState): boolean => _tag === "Executing" || _tag === "Stopping"
+
+/**
+ * Makes the records of a worker. Their leases are renewed by fibers of the Scope, so `drain` must run before it closes.
+ * `publish` gets an event when a run starts and when it has ended.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (
+  options: Resolved,
+  worker: { readonly id: Ids.WorkerId; readonly publish: (event: WorkerEvent.WorkerEvent) => void },
+): Effect.fn.Return<RunRecords, never, Executor | ProjectPorts | Scope.Scope> {
+  const leases = yield* Leases
+  const log = yield* RunLog
+  const clock = yield* Effect.clock
+  const execution = yield* RunExecution.make
+  const renewal = yield* LeaseRenewal.make({ workerId: worker.id, leaseDuration: options.leaseDuration })
+  const write = RunWrite.make(leases, options)
+
+  const records = new Set<RunRecord>()
+  const idle = yield* Effect.makeLatch(true)
+  const slotFreed = yield* Effect.makeLatch(false)
+  let occupied = 0
+
+  const freeSlots = () => Math.min(options.concurrency - occupied, 2 * options.concurrency - records.size)
+
+  const move = (record: RunRecord, state: RunState): void => {
+    if (holdsSlot(record.state) && !holdsSlot(state)) {
+      occupied -= 1
+      slotFreed.unsafeOpen()
+    }
+    record.state = state
+  }
+
+  const end = (
+    record: RunRecord,
+    event: WorkerEvent.WorkerEvent,
+    exit: Exit.Exit<void, RunSink.SinkFailure>,
+  ): void => {
+    if (record.state._tag === "Ended") return
+    move(record, { _tag: "Ended", event })
+    renewal.remove(record.lease)
+    records.delete(record)
+    record.span.end(clock.unsafeCurrentTimeNanos(), exit)
+    slotFreed.unsafeOpen()
+    if (records.size === 0) idle.unsafeOpen()
+    // The event comes last, so that its listeners find the run gone.
+    worker.publish(event)
+  }
+
+  /** Decides by the end of the execution and writes, in the fiber of the record. */
+  const conclude = (record: RunRecord, exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<void> =>
+    Effect.matchCauseEffect(
+      Effect.suspend(() => {
+        if (record.state._tag === "Ended") return Effect.succeed(record.state.event)
+        const decision = decide(record.run, options, exit)
+        move(record, { _tag: "Writing", decision, fiber: record.state.fiber })
+        const written = write(record, decision)
+        return Exit.isSuccess(exit) ? written : Effect.zipRight(RunExecution.logThrown(exit.cause), written)
+      }),
+      {
+        onSuccess: (event) => Effect.sync(() => end(record, event, exit)),
+        onFailure: (cause) =>
+          Option.match(Cause.failureOption(cause), {
+            onSome: (failure) => conclude(record, Exit.fail(failure)),
+            onNone: () => Effect.sync(() => end(record, WorkerEvent.leaseEnded(record.run, "Lost"), exit)),
+          }),
+      },
+    )
+
+  const executed = (record: RunRecord, exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<void> =>
+    record.state._tag === "Executing" ? conclude(record, exit) : Effect.void
+
+  /** Waits for the executor, which is interrupted, and concludes with the failure that then stands. */
+  const stopping = (record: RunRecord, executing: Fiber.RuntimeFiber<void>): Effect.Effect<void> =>
+    Effect.zipRight(
+      Effect.timeoutOption(Fiber.await(executing), options.interruptGrace),
+      Effect.suspend(() =>
+        record.state._tag === "Stopping" ? conclude(record, Exit.fail(record.state.failure)) : Effect.void,
+      ),
+    )
+
+  const stop = (record: RunRecord, failure: RunSink.SinkFailure): void => {
+    const { state } = record
+    switch (state._tag) {
+      case "Executing": {
+        state.fiber.unsafeInterruptAsFork(FiberId.none)
+        const fiber = execution.fork(record, stopping(record, state.fiber))
+        return move(record, { _tag: "Stopping", failure, fiber })
+      }
+      case "Stopping":
+        // Nothing else matters once the lease has ended.
+        if (state.failure._tag !== "LeaseEnded") move(record, { ...state, failure })
+        return
+      case "Writing":
+        if (failure._tag !== "LeaseEnded" || failure.reason === "Drained") return
+        state.fiber.unsafeInterruptAsFork(FiberId.none)
+        return end(record, WorkerEvent.leaseEnded(record.run, failure.reason), Exit.fail(failure))
+      case "Ended":
+        return
+    }
+  }
+
+  const endLease = (record: RunRecord, reason: Loss): void =>
+    stop(record, new LeaseEnded({ runId: record.run.runId, reason }))
+
+  const start = (run: ClaimedRun, sentAt: bigint): Effect.Effect<void> =>
+    Effect.map(RunExecution.makeSpan(run), (span) => {
+      const lease = renewal.add(run, sentAt, (reason) => endLease(record, reason))
+      const sink = RunSink.make({
+        log,
+        claimed: run,
+        lease: { ref: lease.ref, end: (reason) => Effect.sync(() => endLease(record, reason)) },
+        linger: options.appendLinger,
+        stop: (failure) => stop(record, failure),
+      })
+      const work = Effect.matchCauseEffect(
+        Effect.suspend(() => execution.execute(record)),
+        {
+          onSuccess: () => executed(record, Exit.void),
+          onFailure: (cause) => executed(record, Exit.failCause(cause)),
+        },
+      )
+      const fiber = execution.fork({ run, lease, span }, work)
+      const record: RunRecord = { run, lease, sink, span, state: { _tag: "Executing", fiber } }
+      records.add(record)
+      occupied += 1
+      idle.unsafeClose()
+      worker.publish(WorkerEvent.Claimed({ run }))
+    })
+
+  const awaitSlot: Effect.Effect<void> = Effect.suspend(() => {
+    if (freeSlots() > 0) return Effect.void
+    slotFreed.unsafeClose()
+    return Effect.zipRight(slotFreed.await, awaitSlot)
+  })
+
+  const drain = Effect.gen(function* () {
+    yield* Effect.timeoutOption(idle.await, options.drainTimeout)
+    for (const record of records) endLease(record, "Drained")
+    // The finalizers of the executor have the grace, and so has the hand-back.
+    yield* Effect.timeoutOption(
+      idle.await,
+      Duration.sum(Duration.times(options.interruptGrace, 2), "1 second"),
+    )
+    const left = Array.from(records)
+    if (left.length === 0) return
+    const fibers = left.flatMap(({ state }) => (state._tag === "Ended" ? [] : [state.fiber]))
+    yield* Effect.timeoutOption(Effect.disconnect(Fiber.interruptAll(fibers)), lastWait)
+    for (const record of left) end(record, WorkerEvent.leaseEnded(record.run, "Drained"), Exit.void)
+  })
+
+  return { start, endLease, freeSlots, awaitSlot, all: () => Array.from(records), drain }
+})

@@ -1,0 +1,104 @@
+/**
+ * Writes to the control plane what was decided for a run.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import { type ControlPlaneUnavailable, retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { Leases } from "../ports/Leases.js"
+import type { Outcome } from "../ports/Runs.js"
+import type { RunError } from "../model/Run.js"
+import type { Decision } from "./RunDecision.js"
+import type { RunRecord } from "./RunRecord.js"
+import { refusal, type SinkFailure } from "./RunSink.js"
+import * as WorkerEvent from "./WorkerEvent.js"
+import type { Resolved } from "./WorkerOptions.js"
+
+const reasonOf = (error: RunError): string => `${error.code ?? "error"}: ${error.message}`
+
+/**
+ * Writes a decision, after the events that the executor left, and returns what has become of the run.
+ *
+ * Fails when the log does not take those events, and the run needs another decision.
+ *
+ * @since 0.1.0
+ * @category execution
+ */
+export const make =
+  (leases: Leases["Type"], options: Resolved) =>
+  (record: RunRecord, decision: Decision): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> => {
+    const { lease, run, sink } = record
+
+    // A refusal by the store means that another worker has the run.
+    const lost = () => Effect.succeed(WorkerEvent.leaseEnded(run, "Lost"))
+
+    const afterEvents = <E extends { readonly _tag: string }>(
+      write: Effect.Effect<WorkerEvent.WorkerEvent, E | ControlPlaneUnavailable>,
+    ): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> =>
+      Effect.zipRight(sink.flush, Effect.catchAll(retryUnavailable(write), lost))
+
+    const end = (outcome: Outcome): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> =>
+      Effect.flatMap(sink.flushBefore, (last) =>
+        Effect.matchEffect(retryUnavailable(leases.complete(lease.ref, outcome, last)), {
+          onFailure: (error) =>
+            error._tag === "EventRefused" || error._tag === "CursorMismatch" ? refusal(error) : lost(),
+          onSuccess: ({ completed }) =>
+            Effect.succeed(
+              WorkerEvent.Ended({
+                run,
+                status: outcome.status,
+                error: outcome.error ?? null,
+                recorded: completed,
+              }),
+            ),
+        }),
+      )
+
+    switch (decision._tag) {
+      case "End":
+        return end(decision.outcome)
+      case "Retry": {
+        const { delay, error } = decision
+        return afterEvents(
+          Effect.as(
+            leases.release(lease.ref, { reason: reasonOf(error), delay, countAttempt: true }),
+            WorkerEvent.Retrying({ run, error, delay }),
+          ),
+        )
+      }
+      case "Suspend": {
+        const { waiting } = decision
+        // The next attempt of a run that cannot be suspended would come to the same point, so the run fails.
+        return Effect.zipRight(
+          sink.flush,
+          Effect.matchEffect(retryUnavailable(leases.suspend(lease.ref, waiting)), {
+            onFailure: (error) =>
+              error._tag === "ControlPlaneUnavailable"
+                ? end({ status: "failed", error: { code: "suspend_refused", message: error.message } })
+                : lost(),
+            onSuccess: () => Effect.succeed(WorkerEvent.Suspended({ run, waiting })),
+          }),
+        )
+      }
+      case "HandBack": {
+        const { error } = decision
+        if (error !== null) {
+          return afterEvents(
+            Effect.as(
+              leases.release(lease.ref, { reason: reasonOf(error) }),
+              WorkerEvent.Released({ run, error }),
+            ),
+          )
+        }
+        return retryUnavailable(leases.release(lease.ref, { reason: "the worker is shutting down" })).pipe(
+          Effect.timeout(options.interruptGrace),
+          Effect.match({
+            onSuccess: () => WorkerEvent.Released({ run, error }),
+            onFailure: () => WorkerEvent.leaseEnded(run, "Drained"),
+          }),
+        )
+      }
+      case "LeaveAlone":
+        return Effect.succeed(WorkerEvent.leaseEnded(run, decision.reason))
+    }
+  }
