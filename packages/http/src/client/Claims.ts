@@ -1,6 +1,7 @@
 import type { Claims as Port, Ids, Run } from "@runlease/core"
 import { WorkerRegistry } from "@runlease/core"
 import { type Context, Duration, Effect, Schema } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import { Replies } from "../Api/Exchange.js"
 import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
 import { Additions, missing } from "./Extensions.js"
@@ -8,7 +9,7 @@ import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
 import { RunViews } from "./RunLookup.js"
-import { path, Transport, unexpected } from "./Transport.js"
+import { path, Transport } from "./Transport.js"
 
 const operation = "Claims.claim"
 
@@ -103,11 +104,11 @@ export const make: Effect.Effect<
         return claimed
       },
       (claiming, { workerId }) =>
-        Effect.catchTag(claiming, "Refused", (refused) =>
+        Effect.catchTag(claiming, "Refusal", (refusal) =>
           Effect.fail(
-            refused.httpStatus === 404
+            refusal.httpStatus === 404
               ? new WorkerRegistry.WorkerNotFound({ workerId })
-              : unexpected(operation)(refused),
+              : ControlPlaneErrors.decode(operation)(refusal),
           ),
         ),
     ),

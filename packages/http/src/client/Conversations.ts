@@ -1,9 +1,11 @@
 import { Conversations } from "@runlease/core"
 import { type Context, DateTime, Effect, Option, Schema } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import type * as Refusal from "../contract/Refusal.js"
 import { pageOf } from "../Wire.js"
 import { Conversation, Message, NewMessage } from "../Wire/Conversation.js"
 import * as Cursor from "./Cursor.js"
-import { path, type Refused, Transport, unexpected } from "./Transport.js"
+import { path, Transport } from "./Transport.js"
 
 const encodeMessage = Schema.encodeSync(NewMessage)
 const decodeMessage = Schema.decodeUnknownOption(Message)
@@ -25,10 +27,10 @@ export const make: Effect.Effect<
 > = Effect.gen(function* () {
   const transport = yield* Transport
 
-  const notFoundOr = (operation: string, conversationId: string) => (refused: Refused) =>
-    refused.httpStatus === 404
+  const notFoundOr = (operation: string, conversationId: string) => (refusal: Refusal.Refusal) =>
+    refusal.httpStatus === 404
       ? new Conversations.ConversationNotFound({ conversationId })
-      : unexpected(operation)(refused)
+      : ControlPlaneErrors.decode(operation)(refusal)
 
   return {
     create: Effect.fnUntraced(
@@ -41,7 +43,9 @@ export const make: Effect.Effect<
           success: Conversation,
         })
       },
-      Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("Conversations.create")(refused))),
+      Effect.catchTag("Refusal", (refusal) =>
+        Effect.fail(ControlPlaneErrors.decode("Conversations.create")(refusal)),
+      ),
     ),
 
     get: (conversationId) =>
@@ -53,8 +57,8 @@ export const make: Effect.Effect<
           success: Conversation,
         })
         .pipe(
-          Effect.catchTag("Refused", (refused) =>
-            Effect.fail(notFoundOr("Conversations.get", conversationId)(refused)),
+          Effect.catchTag("Refusal", (refusal) =>
+            Effect.fail(notFoundOr("Conversations.get", conversationId)(refusal)),
           ),
         ),
 
@@ -68,8 +72,8 @@ export const make: Effect.Effect<
           success: Added,
         })
         .pipe(
-          Effect.catchTag("Refused", (refused) =>
-            Effect.fail(notFoundOr("Conversations.addMessage", conversationId)(refused)),
+          Effect.catchTag("Refusal", (refusal) =>
+            Effect.fail(notFoundOr("Conversations.addMessage", conversationId)(refusal)),
           ),
         )
       const createdAt = yield* DateTime.now
@@ -94,8 +98,8 @@ export const make: Effect.Effect<
           success: Messages,
         })
         .pipe(
-          Effect.catchTag("Refused", (refused) =>
-            Effect.fail(Cursor.verdict(page, notFoundOr("Conversations.messages", conversationId))(refused)),
+          Effect.catchTag("Refusal", (refusal) =>
+            Effect.fail(Cursor.verdict(page, notFoundOr("Conversations.messages", conversationId))(refusal)),
           ),
         )
       return { items: data, next: page_info.next }

@@ -1,8 +1,8 @@
+import type * as Refusal from "../contract/Refusal.js"
 import { type Ids, RunLog } from "@runlease/core"
-import * as Verdicts from "../contract/Verdicts.js"
-import type { Refused } from "./Transport.js"
+import * as Verdicts from "../contract/VerdictTable.js"
 
-const refusedReason = (body: Refused["body"]): RunLog.EventRefused["reason"] | undefined => {
+const reasonOf = (body: Refusal.Body): RunLog.EventRefused["reason"] | undefined => {
   switch (body.error) {
     case "event_malformed":
       return "malformed"
@@ -20,7 +20,7 @@ const refusedReason = (body: Refused["body"]): RunLog.EventRefused["reason"] | u
 /** What a refusal says of the events that were sent, or of the cursor that came with them. */
 export const eventsVerdict = (
   runId: Ids.RunId,
-  { body }: Refused,
+  { body }: Refusal.Refusal,
 ): RunLog.CursorMismatch | RunLog.EventRefused | undefined => {
   const { latest_event_id: latestEventId, latest_external_event_sequence: latestSequence } = body
   // Another server does not tell where the log is.
@@ -31,7 +31,7 @@ export const eventsVerdict = (
   ) {
     return new RunLog.CursorMismatch({ runId, latestEventId, latestSequence })
   }
-  const reason = refusedReason(body)
+  const reason = reasonOf(body)
   if (reason === undefined) return undefined
   const index = Number(/\d+/.exec(body.field ?? "")?.[0] ?? 0)
   return new RunLog.EventRefused({ index, reason, message: body.detail })

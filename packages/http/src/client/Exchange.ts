@@ -5,12 +5,13 @@
  */
 import { BatchQueue, ControlPlaneUnavailable as Unavailable, Detached, type Ids } from "@runlease/core"
 import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope } from "effect"
+import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
 import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import { lacks, path, read, refusal, type Refused, Transport } from "./Transport.js"
+import { lacks, path, read, failureOf, Transport } from "./Transport.js"
 
-type Failure = Refused | Unavailable.ControlPlaneUnavailable
+type Failure = Refusal.Refusal | Unavailable.ControlPlaneUnavailable
 
 /** One sort of operation: how it is named in errors, and how its answer is read. */
 export interface Kind<A> {
@@ -27,10 +28,10 @@ export const kind = <A, I>(name: string, success: Schema.Schema<A, I>): Kind<A> 
       status >= 200 && status < 300
         ? readBody(body)
         : Either.left(
-            refusal(name, {
+            failureOf(name, {
               status,
               body,
-              retryAfterMillis: retry_after === undefined ? undefined : retry_after * 1000,
+              ...(retry_after === undefined ? {} : { headers: { "retry-after": String(retry_after) } }),
             }),
           ),
   }

@@ -1,6 +1,8 @@
 import { type Ids, Interrupt, Json, Leases, Run } from "@runlease/core"
 import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { type Context, Duration, Effect, Schema, Stream } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
 import { maxExpirySeconds } from "../Api/Workers.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
@@ -14,7 +16,7 @@ import { Exchange, kind } from "./Exchange.js"
 import { jsonEvents } from "./JsonEvents.js"
 import { outcomeBody } from "./OutcomeBody.js"
 import * as Renewals from "./Renewals.js"
-import { lacks, path, type Refused, Transport, unexpected } from "./Transport.js"
+import { lacks, path, Transport } from "./Transport.js"
 
 /** How long to wait, within what the server takes. */
 const expirySeconds = (duration: Duration.DurationInput): number =>
@@ -48,12 +50,12 @@ const suspendBody = ({ expiresAfter, interrupts }: Leases.Suspension) => {
     : { interrupts: encodeInterrupts(interrupts), ...expires }
 }
 
-const verdict = (operation: string, lease: Run.LeaseRef) => (refused: Refused) =>
-  refused.body.error === "run_not_found"
+const verdict = (operation: string, lease: Run.LeaseRef) => (refusal: Refusal.Refusal) =>
+  refusal.body.error === "run_not_found"
     ? new Run.RunNotFound({ runId: lease.runId })
-    : refused.httpStatus === 403
+    : refusal.httpStatus === 403
       ? new Run.LeaseLost({ runId: lease.runId, workerId: lease.workerId })
-      : unexpected(operation)(refused)
+      : ControlPlaneErrors.decode(operation)(refusal)
 
 export const make = Effect.fnUntraced(function* (
   project: string,
@@ -117,8 +119,8 @@ export const make = Effect.fnUntraced(function* (
           }),
         ),
       ),
-      Stream.catchTag("Refused", (refused) =>
-        lacks(refused) ? Stream.never : Stream.fail(unexpected("Leases.signals")(refused)),
+      Stream.catchTag("Refusal", (refusal) =>
+        lacks(refusal) ? Stream.never : Stream.fail(ControlPlaneErrors.decode("Leases.signals")(refusal)),
       ),
     )
 
@@ -138,8 +140,8 @@ export const make = Effect.fnUntraced(function* (
           releaseByItself(lease, release),
         )
         .pipe(
-          Effect.catchTag("Refused", (refused) =>
-            lacks(refused) ? Effect.void : Effect.fail(verdict("Leases.release", lease)(refused)),
+          Effect.catchTag("Refusal", (refusal) =>
+            lacks(refusal) ? Effect.void : Effect.fail(verdict("Leases.release", lease)(refusal)),
           ),
         )
     }),
@@ -163,8 +165,8 @@ export const make = Effect.fnUntraced(function* (
           Effect.suspend(() => completeInSteps(lease, outcome, last)),
         )
         .pipe(
-          Effect.catchTag("Refused", (refused) =>
-            Effect.fail(eventsVerdict(lease.runId, refused) ?? verdict("Leases.complete", lease)(refused)),
+          Effect.catchTag("Refusal", (refusal) =>
+            Effect.fail(eventsVerdict(lease.runId, refusal) ?? verdict("Leases.complete", lease)(refusal)),
           ),
         ),
 
@@ -179,7 +181,7 @@ export const make = Effect.fnUntraced(function* (
           },
           suspendByItself(lease, suspension),
         )
-        .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(verdict("Leases.suspend", lease)(refused))))
+        .pipe(Effect.catchTag("Refusal", (refusal) => Effect.fail(verdict("Leases.suspend", lease)(refusal))))
     }),
 
     signals: (workerId) => (additions ? signalsOf(workerId) : Stream.never),

@@ -5,11 +5,12 @@
  */
 import { Leases } from "@runlease/core"
 import { Array, type Context, DateTime, Effect, Ref } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import { maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
 import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { leaseSeconds } from "./LeaseSeconds.js"
-import { lacks, path, Transport, unexpected } from "./Transport.js"
+import { lacks, path, Transport } from "./Transport.js"
 
 export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>["renew"],
@@ -78,10 +79,10 @@ export const make: Effect.Effect<
       request.leases,
       (lease) =>
         renewOne(request, lease).pipe(
-          Effect.catchTag("Refused", (refused) =>
-            [403, 404, 409].includes(refused.httpStatus)
+          Effect.catchTag("Refusal", (refusal) =>
+            [403, 404, 409].includes(refusal.httpStatus)
               ? Effect.succeed<Leases.Renewal>({ _tag: "Lost", runId: lease.runId })
-              : Effect.fail(unexpected("Leases.renew")(refused)),
+              : Effect.fail(ControlPlaneErrors.decode("Leases.renew")(refusal)),
           ),
         ),
       { concurrency: 8 },
@@ -91,10 +92,10 @@ export const make: Effect.Effect<
     if (request.leases.length === 0) return []
     if (!(yield* Ref.get(renewsMany))) return yield* renewEach(request)
     return yield* renewAll(request).pipe(
-      Effect.catchTag("Refused", (refused) =>
-        lacks(refused)
+      Effect.catchTag("Refusal", (refusal) =>
+        lacks(refusal)
           ? Effect.zipRight(Ref.set(renewsMany, false), renewEach(request))
-          : Effect.fail(unexpected("Leases.renew")(refused)),
+          : Effect.fail(ControlPlaneErrors.decode("Leases.renew")(refusal)),
       ),
     )
   })

@@ -1,14 +1,16 @@
 import { ControlEvents, type Ids, Run, RunLog } from "@runlease/core"
 import { Chunk, type Context, Duration, Effect, Option, Random, Schema, Stream } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/Runs.js"
-import * as Verdicts from "../contract/Verdicts.js"
+import * as Verdicts from "../contract/VerdictTable.js"
 import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { eventsVerdict } from "./EventsVerdict.js"
 import { Exchange, kind } from "./Exchange.js"
 import { RunViews } from "./RunLookup.js"
-import { path, type Refused, Transport, unexpected } from "./Transport.js"
+import { path, Transport } from "./Transport.js"
 
 const append = kind("RunLog.append", Replies.append)
 
@@ -36,9 +38,9 @@ export const make: Effect.Effect<
 
   const verdict = Effect.fnUntraced(function* (
     { fence, runId }: RunLog.AppendRequest,
-    refused: Refused,
+    refusal: Refusal.Refusal,
   ): Effect.fn.Return<never, RunLog.AppendError> {
-    const { body, httpStatus } = refused
+    const { body, httpStatus } = refusal
     if (httpStatus === 404) {
       yield* views.forget(runId)
       return yield* new Run.RunNotFound({ runId })
@@ -53,7 +55,7 @@ export const make: Effect.Effect<
       const { status } = yield* views.get(runId)
       return yield* new Run.RunEnded({ runId, status: Run.isTerminal(status) ? status : "completed" })
     }
-    const ofEvents = eventsVerdict(runId, refused)
+    const ofEvents = eventsVerdict(runId, refusal)
     if (ofEvents !== undefined) return yield* ofEvents
     if (body.detail === Verdicts.details.cursorMismatch) {
       const run = yield* views.get(runId)
@@ -63,7 +65,7 @@ export const make: Effect.Effect<
         latestSequence: run.latestSequence,
       })
     }
-    return yield* unexpected("RunLog.append")(refused)
+    return yield* ControlPlaneErrors.decode("RunLog.append")(refusal)
   })
 
   const appendByItself = Effect.fnUntraced(function* (request: RunLog.AppendRequest) {
@@ -116,11 +118,11 @@ export const make: Effect.Effect<
         wait: options.wait,
       })
       .pipe(
-        Effect.catchTag("Refused", (refused) =>
+        Effect.catchTag("Refusal", (refusal) =>
           Effect.fail(
-            refused.httpStatus === 404
+            refusal.httpStatus === 404
               ? new Run.RunNotFound({ runId: options.runId })
-              : unexpected("RunLog.read")(refused),
+              : ControlPlaneErrors.decode("RunLog.read")(refusal),
           ),
         ),
       )
@@ -145,8 +147,8 @@ export const make: Effect.Effect<
 
   return {
     append: Effect.fnUntraced(function* (request) {
-      const reply = yield* Effect.catchTag(appended(request), "Refused", (refused) =>
-        verdict(request, refused),
+      const reply = yield* Effect.catchTag(appended(request), "Refusal", (refusal) =>
+        verdict(request, refusal),
       )
       return {
         latestEventId: reply.latest_event_id,

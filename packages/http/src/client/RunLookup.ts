@@ -5,9 +5,10 @@
  */
 import { type ControlPlaneUnavailable as Unavailable, Ids, Run } from "@runlease/core"
 import { Cache, Context, Duration, Effect, Exit, Option, Schema } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
-import { path, Transport, unexpected } from "./Transport.js"
+import { path, Transport } from "./Transport.js"
 
 type Failure = Run.RunNotFound | Unavailable.ControlPlaneUnavailable
 
@@ -42,9 +43,11 @@ export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport
         success: CanonicalRun.CanonicalRun,
       })
       .pipe(
-        Effect.catchTag("Refused", (refused) =>
+        Effect.catchTag("Refusal", (refusal) =>
           Effect.fail(
-            refused.httpStatus === 404 ? new Run.RunNotFound({ runId }) : unexpected("Runs.get")(refused),
+            refusal.httpStatus === 404
+              ? new Run.RunNotFound({ runId })
+              : ControlPlaneErrors.decode("Runs.get")(refusal),
           ),
         ),
       )
@@ -73,11 +76,11 @@ export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport
         success: ConversationRun,
       })
       .pipe(
-        Effect.catchTag("Refused", (refused) =>
+        Effect.catchTag("Refusal", (refusal) =>
           Effect.fail(
-            refused.httpStatus === 404
+            refusal.httpStatus === 404
               ? new Run.RunNotFound({ runId: run.run_id })
-              : unexpected("Runs.get")(refused),
+              : ControlPlaneErrors.decode("Runs.get")(refusal),
           ),
         ),
       )

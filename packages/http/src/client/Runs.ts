@@ -1,5 +1,7 @@
 import { Conversations, type Interrupt, Run, Runs } from "@runlease/core"
 import { type Context, Effect, Option, Schema } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import type * as Refusal from "../contract/Refusal.js"
 import { CancelledReply, CompletedReply, ResumedReply, Submitted, TakenInputs } from "../Api/Runs.js"
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
@@ -14,7 +16,7 @@ import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { outcomeBody } from "./OutcomeBody.js"
 import { RunViews } from "./RunLookup.js"
-import { path, type Refused, Transport, unexpected } from "./Transport.js"
+import { path, Transport } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)
 const encodeSession = Schema.encodeSync(SessionRecord)
@@ -59,10 +61,12 @@ export const make = (
     const views = yield* RunViews
     const additions = yield* Additions
 
-    const notFoundOr = (operation: string, runId: string) => (refused: Refused) =>
-      refused.httpStatus === 404 ? new Run.RunNotFound({ runId }) : unexpected(operation)(refused)
+    const notFoundOr = (operation: string, runId: string) => (refusal: Refusal.Refusal) =>
+      refusal.httpStatus === 404
+        ? new Run.RunNotFound({ runId })
+        : ControlPlaneErrors.decode(operation)(refusal)
 
-    const notWaiting = (runId: string, [first]: ReadonlyArray<Interrupt.Answer>, { body }: Refused) =>
+    const notWaiting = (runId: string, [first]: ReadonlyArray<Interrupt.Answer>, { body }: Refusal.Refusal) =>
       new Runs.NotWaiting({
         runId,
         interruptId: body.interrupt_id ?? first?.interruptId ?? "",
@@ -70,19 +74,19 @@ export const make = (
         ...(body.open_interrupt_ids === undefined ? {} : { open: body.open_interrupt_ids }),
       })
 
-    const submitVerdict = (submission: Runs.Submission) => (refused: Refused) => {
-      if (refused.httpStatus === 409) {
+    const submitVerdict = (submission: Runs.Submission) => (refusal: Refusal.Refusal) => {
+      if (refusal.httpStatus === 409) {
         return new Runs.SubmissionConflict({ publicId: submission.publicId ?? "" })
       }
-      if (refused.body.error === "invalid_request") {
-        return new Runs.InvalidSubmission({ field: refused.body.field ?? "", message: refused.body.detail })
+      if (refusal.body.error === "invalid_request") {
+        return new Runs.InvalidSubmission({ field: refusal.body.field ?? "", message: refusal.body.detail })
       }
-      if (refused.body.error === "run_not_found") {
+      if (refusal.body.error === "run_not_found") {
         return new Run.RunNotFound({ runId: submission.parentRunId ?? "" })
       }
-      return refused.httpStatus === 404 && submission.conversationId !== undefined
+      return refusal.httpStatus === 404 && submission.conversationId !== undefined
         ? new Conversations.ConversationNotFound({ conversationId: submission.conversationId })
-        : unexpected("Runs.submit")(refused)
+        : ControlPlaneErrors.decode("Runs.submit")(refusal)
     }
 
     return {
@@ -98,7 +102,7 @@ export const make = (
               body: encodeSubmission(submission),
               success: Submitted,
             })
-            .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(submitVerdict(submission)(refused))))
+            .pipe(Effect.catchTag("Refusal", (refusal) => Effect.fail(submitVerdict(submission)(refusal))))
           return { run: yield* views.toRun(run), duplicate: duplicate ?? false }
         }),
       ),
@@ -115,8 +119,8 @@ export const make = (
                 success: Snapshot,
               })
               .pipe(
-                Effect.catchTag("Refused", (refused) =>
-                  Effect.fail(notFoundOr("Runs.snapshot", runId)(refused)),
+                Effect.catchTag("Refusal", (refusal) =>
+                  Effect.fail(notFoundOr("Runs.snapshot", runId)(refusal)),
                 ),
               )
           : missing("Runs.snapshot", "show the request of a run"),
@@ -145,7 +149,8 @@ export const make = (
         },
         (list, options) =>
           Effect.catchTags(list, {
-            Refused: (refused) => Effect.fail(Cursor.verdict(options, unexpected("Runs.list"))(refused)),
+            Refusal: (refusal) =>
+              Effect.fail(Cursor.verdict(options, ControlPlaneErrors.decode("Runs.list"))(refusal)),
             RunNotFound: (error) => Effect.die(error),
           }),
       ),
@@ -159,7 +164,7 @@ export const make = (
             success: CancelledReply,
           })
           .pipe(
-            Effect.catchTag("Refused", (refused) => Effect.fail(notFoundOr("Runs.cancel", runId)(refused))),
+            Effect.catchTag("Refusal", (refusal) => Effect.fail(notFoundOr("Runs.cancel", runId)(refusal))),
           )
         return { cancelled, run: yield* views.toRun(run) }
       }),
@@ -178,11 +183,11 @@ export const make = (
             success: ResumedReply,
           })
           .pipe(
-            Effect.catchTag("Refused", (refused) =>
+            Effect.catchTag("Refusal", (refusal) =>
               Effect.fail(
-                refused.httpStatus === 409
-                  ? notWaiting(runId, answers, refused)
-                  : notFoundOr("Runs.resume", runId)(refused),
+                refusal.httpStatus === 409
+                  ? notWaiting(runId, answers, refusal)
+                  : notFoundOr("Runs.resume", runId)(refusal),
               ),
             ),
           )
@@ -203,13 +208,13 @@ export const make = (
             success: FollowUp.FollowedUp,
           })
           .pipe(
-            Effect.catchTag("Refused", (refused) =>
+            Effect.catchTag("Refusal", (refusal) =>
               Effect.fail(
-                refused.body.error === "submission_conflict"
+                refusal.body.error === "submission_conflict"
                   ? new Runs.SubmissionConflict({ publicId: followUp.publicId })
-                  : refused.httpStatus === 409
-                    ? notWaiting(runId, followUp.resume, refused)
-                    : notFoundOr("Runs.followUp", runId)(refused),
+                  : refusal.httpStatus === 409
+                    ? notWaiting(runId, followUp.resume, refusal)
+                    : notFoundOr("Runs.followUp", runId)(refusal),
               ),
             ),
           )
@@ -225,7 +230,11 @@ export const make = (
             path: path`/runs/${runId}/follow-ups`,
             success: TakenInputs,
           })
-          .pipe(Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("Runs.inputs")(refused))))
+          .pipe(
+            Effect.catchTag("Refusal", (refusal) =>
+              Effect.fail(ControlPlaneErrors.decode("Runs.inputs")(refusal)),
+            ),
+          )
         return data
       }),
 
@@ -241,11 +250,11 @@ export const make = (
             success: CompletedReply,
           })
           .pipe(
-            Effect.catchTag("Refused", (refused) =>
+            Effect.catchTag("Refusal", (refusal) =>
               Effect.fail(
-                refused.httpStatus === 403 && fence !== undefined
+                refusal.httpStatus === 403 && fence !== undefined
                   ? new Run.LeaseLost({ runId, workerId: fence.workerId })
-                  : notFoundOr("Runs.complete", runId)(refused),
+                  : notFoundOr("Runs.complete", runId)(refusal),
               ),
             ),
           )
@@ -264,14 +273,14 @@ export const make = (
             success: SessionReply,
           })
           .pipe(
-            Effect.catchTag("Refused", (refused) => {
-              const status = endedStatus(refused.body.status)
+            Effect.catchTag("Refusal", (refusal) => {
+              const status = endedStatus(refusal.body.status)
               return Effect.fail(
                 Option.isSome(status)
                   ? new Run.RunEnded({ runId: lease.runId, status: status.value })
-                  : refused.httpStatus === 403
+                  : refusal.httpStatus === 403
                     ? new Run.LeaseLost({ runId: lease.runId, workerId: lease.workerId })
-                    : notFoundOr("Runs.recordSession", lease.runId)(refused),
+                    : notFoundOr("Runs.recordSession", lease.runId)(refusal),
               )
             }),
           )

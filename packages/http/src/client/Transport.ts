@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import {
-  type Headers,
   HttpClient,
   type HttpClientError,
   HttpClientRequest,
@@ -15,7 +14,6 @@ import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import {
   Clock,
   Context,
-  Data,
   Duration,
   Effect,
   Either,
@@ -25,14 +23,9 @@ import {
   type Redacted,
   Schema,
 } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Unreachable from "./Unreachable.js"
-
-/** The server will not do this, and says why. What it means is for the port to say. */
-export class Refused extends Data.TaggedError("Refused")<{
-  readonly httpStatus: number
-  readonly body: Refusal.Body
-}> {}
 
 export interface Request<A, I> {
   /** The port's method, for errors. */
@@ -56,12 +49,15 @@ export class Transport extends Context.Tag("@runlease/http/client/Transport")<
   {
     readonly request: <A, I>(
       request: Request<A, I>,
-    ) => Effect.Effect<A, Refused | Unavailable.ControlPlaneUnavailable>
+    ) => Effect.Effect<A, Refusal.Refusal | Unavailable.ControlPlaneUnavailable>
 
     /** The response itself, its body unread, for as long as the Scope is open. */
     readonly open: (
       request: Omit<Request<never, never>, "success">,
-    ) => Effect.Effect<HttpClientResponse.HttpClientResponse, Refused | Unavailable.ControlPlaneUnavailable>
+    ) => Effect.Effect<
+      HttpClientResponse.HttpClientResponse,
+      Refusal.Refusal | Unavailable.ControlPlaneUnavailable
+    >
   }
 >() {}
 
@@ -80,15 +76,10 @@ const unreachable =
       message: Unreachable.message(error),
     })
 
-const retryAfterOf = (headers: Headers.Headers): number | undefined => {
-  const seconds = Number(headers["retry-after"])
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined
-}
-
 const decodeRefusal = Schema.decodeUnknownOption(Refusal.Body)
 const decodeDetail = Schema.decodeUnknownOption(Schema.Struct({ detail: Schema.String }))
 
-const refusalOf = (status: number, json: unknown): Refusal.Body =>
+const bodyOf = (status: number, json: unknown): Refusal.Body =>
   Option.getOrElse(decodeRefusal(json), () => ({
     error: "unknown",
     detail: Option.match(decodeDetail(json), {
@@ -97,54 +88,31 @@ const refusalOf = (status: number, json: unknown): Refusal.Body =>
     }),
   }))
 
-const isRetryable = (status: number): boolean => status >= 500 || status === 429 || status === 408
-
-/** What an answer with that status and body refuses. */
-export const refusal = (
+/** The failure of an operation that was answered with that status and body. */
+export const failureOf = (
   operation: string,
-  answer: { readonly status: number; readonly body: unknown; readonly retryAfterMillis: number | undefined },
-): Refused | Unavailable.ControlPlaneUnavailable => {
-  const { retryAfterMillis, status } = answer
-  const body = refusalOf(status, answer.body)
-  return isRetryable(status)
-    ? new Unavailable.ControlPlaneUnavailable({
-        operation,
-        message: body.detail,
-        ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
-      })
-    : new Refused({ httpStatus: status, body })
+  answer: {
+    readonly status: number
+    readonly body: unknown
+    readonly headers?: Readonly<Record<string, string>>
+  },
+): Refusal.Refusal | Unavailable.ControlPlaneUnavailable => {
+  const { body, headers = {}, status } = answer
+  const refusal = new Refusal.Refusal({ httpStatus: status, body: bodyOf(status, body), headers })
+  return ControlPlaneErrors.isRetryable(refusal) ? ControlPlaneErrors.decode(operation)(refusal) : refusal
 }
 
 const refuse = (
   operation: string,
   { headers, json, status }: HttpClientResponse.HttpClientResponse,
-): Effect.Effect<never, Refused | Unavailable.ControlPlaneUnavailable> =>
+): Effect.Effect<never, Refusal.Refusal | Unavailable.ControlPlaneUnavailable> =>
   Effect.flatMap(Effect.option(json), (body) =>
-    Effect.fail(
-      refusal(operation, { status, body: Option.getOrNull(body), retryAfterMillis: retryAfterOf(headers) }),
-    ),
+    Effect.fail(failureOf(operation, { status, body: Option.getOrNull(body), headers })),
   )
 
-/** What a refusal is that no verdict of the port stands for: the same request would be refused again. */
-export const unexpected =
-  (operation: string) =>
-  (refused: Refused): Unavailable.ControlPlaneUnavailable =>
-    new Unavailable.ControlPlaneUnavailable({
-      operation,
-      retryable: false,
-      message:
-        refused.httpStatus === 401
-          ? `The token was refused; check the API key, and that neither it nor the worker was revoked (${refused.body.detail})`
-          : refused.httpStatus === 403
-            ? `The token is not enough for this; check that the API key is of this project (${refused.body.detail})`
-            : refused.httpStatus === 404 || refused.httpStatus === 405
-              ? `The control plane has no such thing; check its URL and the project (${refused.body.detail})`
-              : `The control plane refused the request: ${refused.body.detail}`,
-    })
-
 /** What another server answers where it lacks one of our additions. */
-export const lacks = (refused: Refused): boolean =>
-  (refused.httpStatus === 404 || refused.httpStatus === 405) && refused.body.error !== "run_not_found"
+export const lacks = (refusal: Refusal.Refusal): boolean =>
+  (refusal.httpStatus === 404 || refusal.httpStatus === 405) && refusal.body.error !== "run_not_found"
 
 /** What a successful answer says, read by its schema. */
 export const read = <A, I>(

@@ -1,13 +1,14 @@
 import type { WorkerRegistry as Port } from "@runlease/core"
 import { WorkerRegistry } from "@runlease/core"
 import { type Context, Effect, Schema } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import { HeartbeatReply, Registered } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { Registration, Worker } from "../Wire/Worker.js"
 import * as Cursor from "./Cursor.js"
 import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import { path, Transport, unexpected } from "./Transport.js"
+import { path, Transport } from "./Transport.js"
 
 const encodeRegistration = Schema.encodeSync(Registration)
 const Workers = pageOf(Worker)
@@ -33,7 +34,9 @@ export const make = (
           yield* credentials.keep(worker.id, token)
           return worker
         },
-        Effect.catchTag("Refused", (refused) => Effect.fail(unexpected("WorkerRegistry.register")(refused))),
+        Effect.catchTag("Refusal", (refusal) =>
+          Effect.fail(ControlPlaneErrors.decode("WorkerRegistry.register")(refusal)),
+        ),
       ),
 
       heartbeat: Effect.fnUntraced(function* (workerId, status) {
@@ -48,11 +51,11 @@ export const make = (
             success: HeartbeatReply,
           })
           .pipe(
-            Effect.catchTag("Refused", (refused) =>
+            Effect.catchTag("Refusal", (refusal) =>
               Effect.fail(
-                refused.httpStatus === 404
+                refusal.httpStatus === 404
                   ? new WorkerRegistry.WorkerNotFound({ workerId })
-                  : unexpected("WorkerRegistry.heartbeat")(refused),
+                  : ControlPlaneErrors.decode("WorkerRegistry.heartbeat")(refusal),
               ),
             ),
           )
@@ -73,8 +76,8 @@ export const make = (
           return { items: data, next: page_info.next }
         },
         (list, page) =>
-          Effect.catchTag(list, "Refused", (refused) =>
-            Effect.fail(Cursor.verdict(page, unexpected("WorkerRegistry.list"))(refused)),
+          Effect.catchTag(list, "Refusal", (refusal) =>
+            Effect.fail(Cursor.verdict(page, ControlPlaneErrors.decode("WorkerRegistry.list"))(refusal)),
           ),
       ),
     }

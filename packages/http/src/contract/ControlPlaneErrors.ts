@@ -16,3 +16,45 @@ export const encode = (error: Unavailable.ControlPlaneUnavailable): Refusal.Refu
     },
     headers: Refusal.retryAfter(error.retryAfterMillis ?? 1000),
   })
+
+const explain = ({ body, httpStatus }: Refusal.Refusal): string => {
+  switch (httpStatus) {
+    case 401:
+      return `The token was refused; check the API key, and that neither it nor the worker was revoked (${body.detail})`
+    case 403:
+      return `The token is not enough for this; check that the API key is of this project (${body.detail})`
+    case 404:
+    case 405:
+      return `The control plane has no such thing; check its URL and the project (${body.detail})`
+    default:
+      return `The control plane refused the request: ${body.detail}`
+  }
+}
+
+const retryAfterOf = ({ headers }: Refusal.Refusal): number | undefined => {
+  const seconds = Number(headers?.["retry-after"])
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined
+}
+
+/** Whether the same request may succeed later. */
+export const isRetryable = ({ httpStatus }: Refusal.Refusal): boolean =>
+  httpStatus >= 500 || httpStatus === 429 || httpStatus === 408
+
+/** The failure of an operation whose refusal stands for no verdict. */
+export const decode =
+  (operation: string) =>
+  (refusal: Refusal.Refusal): Unavailable.ControlPlaneUnavailable => {
+    if (!isRetryable(refusal)) {
+      return new Unavailable.ControlPlaneUnavailable({
+        operation,
+        retryable: false,
+        message: explain(refusal),
+      })
+    }
+    const retryAfterMillis = retryAfterOf(refusal)
+    return new Unavailable.ControlPlaneUnavailable({
+      operation,
+      message: refusal.body.detail,
+      ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+    })
+  }

@@ -1,0 +1,234 @@
+/**
+ * The table of verdicts: how each error of the ports becomes a refusal, and how a refusal is read as that error.
+ *
+ * @since 0.1.0
+ */
+import { type Access, Conversations, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { Effect, Option, Schema } from "effect"
+import * as Refusal from "./Refusal.js"
+
+/** Every error of the ports, but for the failures of the control plane itself. */
+export type VerdictError =
+  | Access.KeyNotFound
+  | Access.KeyRevoked
+  | Access.ProjectExists
+  | Access.ProjectNotFound
+  | Conversations.ConversationNotFound
+  | Page.InvalidCursor
+  | Run.LeaseLost
+  | Run.RunEnded
+  | Run.RunNotFound
+  | RunLog.CursorMismatch
+  | RunLog.EventRefused
+  | RunLog.RunWaiting
+  | Runs.InvalidSubmission
+  | Runs.NotWaiting
+  | Runs.SubmissionConflict
+  | WorkerRegistry.WorkerNotFound
+
+export type Tag = VerdictError["_tag"]
+
+export type ErrorOf<T extends Tag> = Extract<VerdictError, { readonly _tag: T }>
+
+/** Other servers send these texts without a code, and their clients compare them. */
+export const details = {
+  cursorMismatch: "External run event cursor mismatch",
+  ended: "Cannot append external events to a terminal run",
+  waiting: "Cannot append external events while the run is waiting for a tool result",
+} as const
+
+/**
+ * What the caller of a port sent. A refusal does not repeat it, and the error needs it.
+ *
+ * `readRun` reads the run, for servers whose refusal does not say how the run ended or where its log is.
+ */
+export interface About<E = never> {
+  readonly runId?: string | undefined
+  readonly workerId?: string | undefined
+  readonly conversationId?: string | undefined
+  readonly publicId?: string | undefined
+  readonly interruptId?: string | undefined
+  readonly cursor?: string | undefined
+  readonly readRun?: Effect.Effect<Run.Run, E> | undefined
+}
+
+export interface Verdict<A> {
+  readonly status: number
+  readonly codes: ReadonlyArray<string>
+  readonly headers?: Refusal.Refusal["headers"]
+  readonly encode: (error: A) => Refusal.Body
+
+  /** Whether a detail that comes without one of our codes stands for this error. */
+  readonly matches?: (detail: string) => boolean
+
+  /** Absent where no port of a client has the error; undefined where the body does not say enough. */
+  readonly decode?: <E>(body: Refusal.Body, about: About<E>) => Effect.Effect<A, E> | undefined
+}
+
+const decodeReason = Schema.decodeUnknownOption(RunLog.EventRefused.fields.reason)
+const decodeStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
+
+export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
+  KeyNotFound: {
+    status: 404,
+    codes: ["key_not_found"],
+    encode: ({ message }) => ({ error: "key_not_found", detail: message, field: "key_id" }),
+  },
+  KeyRevoked: {
+    status: 401,
+    codes: [],
+    headers: Refusal.challenge,
+    encode: ({ message }) => ({ error: "unauthorized", detail: message }),
+  },
+  ProjectExists: {
+    status: 409,
+    codes: ["project_exists"],
+    encode: ({ message }) => ({ error: "project_exists", detail: message, field: "slug" }),
+  },
+  ProjectNotFound: {
+    status: 404,
+    codes: ["project_not_found"],
+    encode: ({ message }) => ({ error: "project_not_found", detail: message, field: "project_reference" }),
+  },
+  ConversationNotFound: {
+    status: 404,
+    codes: ["conversation_not_found"],
+    encode: ({ message }) => ({ error: "conversation_not_found", detail: message, field: "conversation_id" }),
+    decode: (_, { conversationId }) =>
+      conversationId === undefined
+        ? undefined
+        : Effect.succeed(new Conversations.ConversationNotFound({ conversationId })),
+  },
+  RunNotFound: {
+    status: 404,
+    codes: ["run_not_found"],
+    encode: ({ message }) => ({ error: "run_not_found", detail: message, field: "run_id" }),
+    decode: (_, { runId = "" }) => Effect.succeed(new Run.RunNotFound({ runId })),
+  },
+  WorkerNotFound: {
+    status: 404,
+    codes: ["worker_not_found"],
+    encode: ({ message }) => ({ error: "worker_not_found", detail: message, field: "worker_id" }),
+    decode: (_, { workerId = "" }) => Effect.succeed(new WorkerRegistry.WorkerNotFound({ workerId })),
+  },
+  InvalidCursor: {
+    status: 400,
+    codes: ["invalid_cursor"],
+    encode: ({ message }) => ({ error: "invalid_cursor", detail: message, field: "cursor" }),
+    decode: (_, { cursor }) =>
+      cursor === undefined ? undefined : Effect.succeed(new Page.InvalidCursor({ cursor })),
+  },
+  InvalidSubmission: {
+    status: 400,
+    codes: ["invalid_request"],
+    encode: ({ field, message }) => ({
+      error: "invalid_request",
+      detail: message,
+      ...(field === "" ? {} : { field }),
+    }),
+    decode: ({ detail, field = "" }) =>
+      Effect.succeed(new Runs.InvalidSubmission({ field, message: detail })),
+  },
+  SubmissionConflict: {
+    status: 409,
+    codes: ["submission_conflict"],
+    encode: ({ message }) => ({ error: "submission_conflict", detail: message, field: "public_id" }),
+    decode: (_, { publicId = "" }) => Effect.succeed(new Runs.SubmissionConflict({ publicId })),
+  },
+  NotWaiting: {
+    status: 409,
+    codes: ["not_waiting", "answered_otherwise"],
+    encode: ({ answered, interruptId, message, open }) => ({
+      error: answered ? "answered_otherwise" : "not_waiting",
+      detail: message,
+      interrupt_id: interruptId,
+      ...(open === undefined ? {} : { open_interrupt_ids: open }),
+    }),
+    decode: ({ error, interrupt_id, open_interrupt_ids: open }, { interruptId = "", runId = "" }) =>
+      Effect.succeed(
+        new Runs.NotWaiting({
+          runId,
+          interruptId: interrupt_id ?? interruptId,
+          answered: error === "answered_otherwise",
+          ...(open === undefined ? {} : { open }),
+        }),
+      ),
+  },
+  LeaseLost: {
+    status: 403,
+    codes: ["lease_lost"],
+    encode: ({ message }) => ({ error: "lease_lost", detail: message }),
+    decode: (_, { runId = "", workerId }) =>
+      workerId === undefined ? undefined : Effect.succeed(new Run.LeaseLost({ runId, workerId })),
+  },
+  RunEnded: {
+    status: 400,
+    codes: ["run_ended"],
+    matches: (detail) => detail === details.ended,
+    encode: ({ status }) => ({ error: "run_ended", detail: details.ended, status }),
+    decode: (body, { readRun, runId = "" }) =>
+      Option.match(decodeStatus(body.status), {
+        onSome: (status) => Effect.succeed(new Run.RunEnded({ runId, status })),
+        onNone: () =>
+          readRun &&
+          Effect.map(
+            readRun,
+            ({ status }) =>
+              new Run.RunEnded({ runId, status: Run.isTerminal(status) ? status : "completed" }),
+          ),
+      }),
+  },
+  RunWaiting: {
+    status: 400,
+    codes: ["run_waiting"],
+    matches: (detail) => detail === details.waiting,
+    encode: () => ({ error: "run_waiting", detail: details.waiting }),
+    decode: (_, { runId = "" }) => Effect.succeed(new RunLog.RunWaiting({ runId })),
+  },
+  CursorMismatch: {
+    status: 400,
+    codes: ["cursor_mismatch"],
+    matches: (detail) => detail === details.cursorMismatch,
+    encode: ({ latestEventId, latestSequence }) => ({
+      error: "cursor_mismatch",
+      detail: details.cursorMismatch,
+      latest_event_id: latestEventId,
+      latest_external_event_sequence: latestSequence,
+    }),
+    decode: (
+      { latest_event_id: latestEventId, latest_external_event_sequence: latestSequence },
+      { readRun, runId = "" },
+    ) =>
+      latestEventId !== undefined && latestSequence !== undefined
+        ? Effect.succeed(new RunLog.CursorMismatch({ runId, latestEventId, latestSequence }))
+        : readRun &&
+          Effect.map(
+            readRun,
+            (run) =>
+              new RunLog.CursorMismatch({
+                runId,
+                latestEventId: run.latestEventId,
+                latestSequence: run.latestSequence,
+              }),
+          ),
+  },
+  EventRefused: {
+    status: 400,
+    codes: ["event_malformed", "event_too_large", "event_terminal", "event_batch_size"],
+    matches: (detail) => detail.includes("payload must be less than"),
+    encode: ({ index, message, reason }) => ({
+      error: `event_${reason}`,
+      detail: message,
+      field: reason === "batch_size" ? "events" : `events.${index}`,
+    }),
+    decode: ({ detail, error, field = "" }) =>
+      Effect.succeed(
+        new RunLog.EventRefused({
+          index: Number(/\d+/.exec(field)?.[0] ?? 0),
+          // Other servers say no more than that an event is too large.
+          reason: Option.getOrElse(decodeReason(error.replace(/^event_/, "")), () => "too_large" as const),
+          message: detail,
+        }),
+      ),
+  },
+}
