@@ -1,13 +1,11 @@
 import { ControlEvents, type Ids, Run, RunLog } from "@runlease/core"
-import { Chunk, type Context, Duration, Effect, Option, Random, Schema, Stream } from "effect"
-import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import { Chunk, type Context, Duration, Effect, Option, Random, Stream } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/Runs.js"
-import * as Verdicts from "../contract/VerdictTable.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import { eventsVerdict } from "./EventsVerdict.js"
 import { Exchange, kind } from "./Exchange.js"
 import { RunViews } from "./RunLookup.js"
 import { path, Transport } from "./Transport.js"
@@ -16,8 +14,6 @@ const append = kind("RunLog.append", Replies.append)
 
 const followWait = Duration.seconds(20)
 const pollInterval = Duration.seconds(1)
-
-const decodeStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
 
 const bodyOf = ({ events, expectedEventId, expectedSequence }: RunLog.AppendRequest) => ({
   events,
@@ -36,37 +32,12 @@ export const make: Effect.Effect<
   const additions = yield* Additions
   const views = yield* RunViews
 
-  const verdict = Effect.fnUntraced(function* (
-    { fence, runId }: RunLog.AppendRequest,
-    refusal: Refusal.Refusal,
-  ): Effect.fn.Return<never, RunLog.AppendError> {
-    const { body, httpStatus } = refusal
-    if (httpStatus === 404) {
-      yield* views.forget(runId)
-      return yield* new Run.RunNotFound({ runId })
-    }
-    if (httpStatus === 403 && fence !== undefined) {
-      return yield* new Run.LeaseLost({ runId, workerId: fence.workerId })
-    }
-    if (body.detail === Verdicts.details.waiting) return yield* new RunLog.RunWaiting({ runId })
-    if (body.detail === Verdicts.details.ended) {
-      const told = decodeStatus(body.status)
-      if (Option.isSome(told)) return yield* new Run.RunEnded({ runId, status: told.value })
-      const { status } = yield* views.get(runId)
-      return yield* new Run.RunEnded({ runId, status: Run.isTerminal(status) ? status : "completed" })
-    }
-    const ofEvents = eventsVerdict(runId, refusal)
-    if (ofEvents !== undefined) return yield* ofEvents
-    if (body.detail === Verdicts.details.cursorMismatch) {
-      const run = yield* views.get(runId)
-      return yield* new RunLog.CursorMismatch({
-        runId,
-        latestEventId: run.latestEventId,
-        latestSequence: run.latestSequence,
-      })
-    }
-    return yield* ControlPlaneErrors.decode("RunLog.append")(refusal)
-  })
+  const appendFailure = ({ fence, runId }: RunLog.AppendRequest, refusal: Refusal.Refusal) =>
+    Verdicts.decode(
+      "RunLog.append",
+      ["RunNotFound", "LeaseLost", "RunWaiting", "RunEnded", "EventRefused", "CursorMismatch"],
+      { runId, workerId: fence?.workerId, readRun: views.get(runId) },
+    )(refusal).pipe(Effect.tapErrorTag("RunNotFound", () => views.forget(runId)))
 
   const appendByItself = Effect.fnUntraced(function* (request: RunLog.AppendRequest) {
     const conversationId = yield* views.conversationOf(request.runId)
@@ -118,13 +89,7 @@ export const make: Effect.Effect<
         wait: options.wait,
       })
       .pipe(
-        Effect.catchTag("Refusal", (refusal) =>
-          Effect.fail(
-            refusal.httpStatus === 404
-              ? new Run.RunNotFound({ runId: options.runId })
-              : ControlPlaneErrors.decode("RunLog.read")(refusal),
-          ),
-        ),
+        Effect.catchTag("Refusal", Verdicts.decode("RunLog.read", ["RunNotFound"], { runId: options.runId })),
       )
 
   /** Some more of the log. A server that does not say whether it has ended is asked for the run, and not in a hurry. */
@@ -148,7 +113,7 @@ export const make: Effect.Effect<
   return {
     append: Effect.fnUntraced(function* (request) {
       const reply = yield* Effect.catchTag(appended(request), "Refusal", (refusal) =>
-        verdict(request, refusal),
+        appendFailure(request, refusal),
       )
       return {
         latestEventId: reply.latest_event_id,
