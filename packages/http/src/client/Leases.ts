@@ -2,7 +2,7 @@ import { type Ids, Interrupt, Json, Leases, Run } from "@runlease/core"
 import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { type Context, Duration, Effect, Schema, Stream } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
-import type * as Refusal from "../contract/Refusal.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
 import { maxExpirySeconds } from "../Api/Workers.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
@@ -11,7 +11,6 @@ import { Credentials } from "./Credentials.js"
 import type { RunViews } from "./RunLookup.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
-import { eventsVerdict } from "./EventsVerdict.js"
 import { Exchange, kind } from "./Exchange.js"
 import { jsonEvents } from "./JsonEvents.js"
 import { outcomeBody } from "./OutcomeBody.js"
@@ -50,12 +49,7 @@ const suspendBody = ({ expiresAfter, interrupts }: Leases.Suspension) => {
     : { interrupts: encodeInterrupts(interrupts), ...expires }
 }
 
-const verdict = (operation: string, lease: Run.LeaseRef) => (refusal: Refusal.Refusal) =>
-  refusal.body.error === "run_not_found"
-    ? new Run.RunNotFound({ runId: lease.runId })
-    : refusal.httpStatus === 403
-      ? new Run.LeaseLost({ runId: lease.runId, workerId: lease.workerId })
-      : ControlPlaneErrors.decode(operation)(refusal)
+const aboutLease = ({ runId, workerId }: Run.LeaseRef) => ({ runId, workerId })
 
 export const make = Effect.fnUntraced(function* (
   project: string,
@@ -141,7 +135,9 @@ export const make = Effect.fnUntraced(function* (
         )
         .pipe(
           Effect.catchTag("Refusal", (refusal) =>
-            lacks(refusal) ? Effect.void : Effect.fail(verdict("Leases.release", lease)(refusal)),
+            lacks(refusal)
+              ? Effect.void
+              : Verdicts.decode("Leases.release", ["RunNotFound", "LeaseLost"], aboutLease(lease))(refusal),
           ),
         )
     }),
@@ -165,8 +161,13 @@ export const make = Effect.fnUntraced(function* (
           Effect.suspend(() => completeInSteps(lease, outcome, last)),
         )
         .pipe(
-          Effect.catchTag("Refusal", (refusal) =>
-            Effect.fail(eventsVerdict(lease.runId, refusal) ?? verdict("Leases.complete", lease)(refusal)),
+          Effect.catchTag(
+            "Refusal",
+            Verdicts.decode(
+              "Leases.complete",
+              ["RunNotFound", "LeaseLost", "EventRefused", "CursorMismatch"],
+              aboutLease(lease),
+            ),
           ),
         ),
 
@@ -181,7 +182,13 @@ export const make = Effect.fnUntraced(function* (
           },
           suspendByItself(lease, suspension),
         )
-        .pipe(Effect.catchTag("Refusal", (refusal) => Effect.fail(verdict("Leases.suspend", lease)(refusal))))
+        .pipe(
+          Effect.catchTag("Refusal", (refusal) =>
+            lacks(refusal)
+              ? Effect.fail(ControlPlaneErrors.decode("Leases.suspend")(refusal))
+              : Verdicts.decode("Leases.suspend", ["RunNotFound", "LeaseLost"], aboutLease(lease))(refusal),
+          ),
+        )
     }),
 
     signals: (workerId) => (additions ? signalsOf(workerId) : Stream.never),

@@ -31,7 +31,7 @@ export type Tag = VerdictError["_tag"]
 export type ErrorOf<T extends Tag> = Extract<VerdictError, { readonly _tag: T }>
 
 /** Other servers send these texts without a code, and their clients compare them. */
-export const details = {
+const details = {
   cursorMismatch: "External run event cursor mismatch",
   ended: "Cannot append external events to a terminal run",
   waiting: "Cannot append external events while the run is waiting for a tool result",
