@@ -1,14 +1,20 @@
 import { describe, expect, it } from "@effect/vitest"
+import { assertEquals, deepStrictEqual } from "@effect/vitest/utils"
 import {
   Access,
   ControlPlaneUnavailable as Unavailable,
   Conversations,
+  MemoryControlPlane,
   Page,
   Run,
   RunLog,
   Runs,
   WorkerRegistry,
 } from "@runlease/core"
+import * as TestRuns from "@runlease/testkit/TestRuns"
+import { Effect } from "effect"
+import * as Refusal from "../src/contract/Refusal.js"
+import type { Tag } from "../src/contract/VerdictTable.js"
 import * as Verdicts from "../src/contract/Verdicts.js"
 
 const runId = "run-1"
@@ -158,6 +164,44 @@ const wire: ReadonlyArray<
   ],
 ]
 
+const appendErrors = [
+  "RunNotFound",
+  "LeaseLost",
+  "RunEnded",
+  "RunWaiting",
+  "CursorMismatch",
+  "EventRefused",
+] as const
+
+const about = {
+  runId,
+  workerId,
+  conversationId: "conversation-1",
+  publicId: "report-1",
+  interruptId: "call-1",
+  cursor: "1.2",
+}
+
+/** What each method of the ports can fail with, apart from the control plane that does not answer. */
+const calls: ReadonlyArray<{ readonly operation: string; readonly expected: ReadonlyArray<Tag> }> = [
+  { operation: "Claims.claim", expected: ["WorkerNotFound"] },
+  { operation: "Conversations.get", expected: ["ConversationNotFound"] },
+  { operation: "Conversations.messages", expected: ["ConversationNotFound", "InvalidCursor"] },
+  { operation: "Leases.release", expected: ["RunNotFound", "LeaseLost"] },
+  { operation: "Leases.complete", expected: ["RunNotFound", "LeaseLost", "EventRefused", "CursorMismatch"] },
+  { operation: "RunLog.append", expected: appendErrors },
+  {
+    operation: "Runs.submit",
+    expected: ["SubmissionConflict", "InvalidSubmission", "ConversationNotFound", "RunNotFound"],
+  },
+  { operation: "Runs.get", expected: ["RunNotFound"] },
+  { operation: "Runs.list", expected: ["InvalidCursor"] },
+  { operation: "Runs.resume", expected: ["NotWaiting", "RunNotFound"] },
+  { operation: "Runs.followUp", expected: ["NotWaiting", "SubmissionConflict", "RunNotFound"] },
+  { operation: "Runs.complete", expected: ["LeaseLost", "RunNotFound"] },
+  { operation: "Runs.recordSession", expected: ["RunEnded", "LeaseLost", "RunNotFound"] },
+]
+
 describe("the codec of verdicts", () => {
   it("gives every error of the ports its status, code and detail", () => {
     for (const [error, status, code, detail, rest] of wire) {
@@ -190,4 +234,87 @@ describe("the codec of verdicts", () => {
       ),
     ).toEqual({ "retry-after": "3" })
   })
+
+  for (const { expected, operation } of calls) {
+    it.effect(`reads what ${operation} can fail with as the error that was written`, () =>
+      Effect.gen(function* () {
+        const errors = wire.map(([error]) => error).filter(({ _tag }) => expected.some((tag) => tag === _tag))
+        for (const error of errors) {
+          const refusal = Verdicts.encode(error, operation === "Runs.recordSession" ? "session" : undefined)
+          deepStrictEqual(yield* Effect.flip(Verdicts.decode(operation, expected, about)(refusal)), error)
+        }
+        deepStrictEqual(new Set(errors.map(({ _tag }) => _tag)), new Set<string>(expected))
+      }),
+    )
+  }
+
+  it("has every error, of which only those of Access are never read", () => {
+    const access: ReadonlyArray<string> = ["KeyNotFound", "KeyRevoked", "ProjectExists", "ProjectNotFound"]
+    const read: ReadonlyArray<string> = calls.flatMap(({ expected }) => expected)
+    const written = wire.map(([{ _tag }]) => _tag).filter((tag) => tag !== "ControlPlaneUnavailable")
+    expect(new Set(read.concat(access))).toEqual(new Set<string>(written))
+  })
+
+  it.effect("reads the errors that other servers send without a code, by their detail", () =>
+    Effect.gen(function* () {
+      const run = yield* TestRuns.submit()
+      const read = (detail: string, body: Partial<Refusal.Body> = {}) =>
+        Effect.flip(
+          Verdicts.decode("RunLog.append", appendErrors, {
+            runId,
+            workerId,
+            readRun: Effect.succeed(run),
+          })(Refusal.make(400, "ERROR", detail, body)),
+        )
+      const mismatch = yield* read("External run event cursor mismatch")
+      deepStrictEqual(
+        [mismatch._tag, "latestSequence" in mismatch && mismatch.latestSequence],
+        ["CursorMismatch", 0],
+      )
+      assertEquals(
+        yield* read("Cannot append external events to a terminal run", { status: "cancelled" }),
+        new Run.RunEnded({ runId, status: "cancelled" }),
+      )
+      assertEquals(
+        yield* read("Cannot append external events to a terminal run"),
+        new Run.RunEnded({ runId, status: "completed" }),
+      )
+      assertEquals(
+        yield* read("Cannot append external events while the run is waiting for a tool result"),
+        new RunLog.RunWaiting({ runId }),
+      )
+      const large = "External run event payload must be less than 1 MB"
+      assertEquals(
+        yield* read(large),
+        new RunLog.EventRefused({ index: 0, reason: "too_large", message: large }),
+      )
+    }).pipe(Effect.provide(MemoryControlPlane.layer)),
+  )
+
+  it.effect("reads a refusal without a code or a detail that is known by its status", () =>
+    Effect.gen(function* () {
+      const read = (httpStatus: number, about: { readonly workerId?: string } = { workerId }) =>
+        Effect.flip(
+          Verdicts.decode("RunLog.append", appendErrors, { runId, ...about })(
+            Refusal.make(httpStatus, "ERROR", "no"),
+          ),
+        )
+      assertEquals(yield* read(404), new Run.RunNotFound({ runId }))
+      assertEquals(yield* read(403), new Run.LeaseLost({ runId, workerId }))
+      // Without a lease there is none to lose, and 400 can mean any of them.
+      for (const unknown of [yield* read(403, {}), yield* read(400), yield* read(409)]) {
+        deepStrictEqual(
+          [unknown._tag, "retryable" in unknown && unknown.retryable],
+          ["ControlPlaneUnavailable", false],
+        )
+      }
+      const conflict = yield* Effect.flip(
+        Verdicts.decode("Runs.followUp", ["NotWaiting", "SubmissionConflict"], {
+          runId,
+          interruptId: "call-1",
+        })(Refusal.make(409, "ERROR", "no")),
+      )
+      assertEquals(conflict, new Runs.NotWaiting({ runId, interruptId: "call-1", answered: false }))
+    }),
+  )
 })

@@ -1,7 +1,6 @@
 import type { Claims as Port, Ids, Run } from "@runlease/core"
-import { WorkerRegistry } from "@runlease/core"
 import { type Context, Duration, Effect, Schema } from "effect"
-import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
 import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
 import { Additions, missing } from "./Extensions.js"
@@ -104,13 +103,7 @@ export const make: Effect.Effect<
         return claimed
       },
       (claiming, { workerId }) =>
-        Effect.catchTag(claiming, "Refusal", (refusal) =>
-          Effect.fail(
-            refusal.httpStatus === 404
-              ? new WorkerRegistry.WorkerNotFound({ workerId })
-              : ControlPlaneErrors.decode(operation)(refusal),
-          ),
-        ),
+        Effect.catchTag(claiming, "Refusal", Verdicts.decode(operation, ["WorkerNotFound"], { workerId })),
     ),
   }
 })

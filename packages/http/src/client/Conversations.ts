@@ -1,10 +1,9 @@
 import { Conversations } from "@runlease/core"
 import { type Context, DateTime, Effect, Option, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
-import type * as Refusal from "../contract/Refusal.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { pageOf } from "../Wire.js"
 import { Conversation, Message, NewMessage } from "../Wire/Conversation.js"
-import * as Cursor from "./Cursor.js"
 import { path, Transport } from "./Transport.js"
 
 const encodeMessage = Schema.encodeSync(NewMessage)
@@ -26,11 +25,6 @@ export const make: Effect.Effect<
   Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
-
-  const notFoundOr = (operation: string, conversationId: string) => (refusal: Refusal.Refusal) =>
-    refusal.httpStatus === 404
-      ? new Conversations.ConversationNotFound({ conversationId })
-      : ControlPlaneErrors.decode(operation)(refusal)
 
   return {
     create: Effect.fnUntraced(
@@ -57,8 +51,9 @@ export const make: Effect.Effect<
           success: Conversation,
         })
         .pipe(
-          Effect.catchTag("Refusal", (refusal) =>
-            Effect.fail(notFoundOr("Conversations.get", conversationId)(refusal)),
+          Effect.catchTag(
+            "Refusal",
+            Verdicts.decode("Conversations.get", ["ConversationNotFound"], { conversationId }),
           ),
         ),
 
@@ -72,8 +67,9 @@ export const make: Effect.Effect<
           success: Added,
         })
         .pipe(
-          Effect.catchTag("Refusal", (refusal) =>
-            Effect.fail(notFoundOr("Conversations.addMessage", conversationId)(refusal)),
+          Effect.catchTag(
+            "Refusal",
+            Verdicts.decode("Conversations.addMessage", ["ConversationNotFound"], { conversationId }),
           ),
         )
       const createdAt = yield* DateTime.now
@@ -98,8 +94,12 @@ export const make: Effect.Effect<
           success: Messages,
         })
         .pipe(
-          Effect.catchTag("Refusal", (refusal) =>
-            Effect.fail(Cursor.verdict(page, notFoundOr("Conversations.messages", conversationId))(refusal)),
+          Effect.catchTag(
+            "Refusal",
+            Verdicts.decode("Conversations.messages", ["ConversationNotFound", "InvalidCursor"], {
+              conversationId,
+              cursor: page?.cursor,
+            }),
           ),
         )
       return { items: data, next: page_info.next }

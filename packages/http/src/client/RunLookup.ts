@@ -5,7 +5,7 @@
  */
 import { type ControlPlaneUnavailable as Unavailable, Ids, Run } from "@runlease/core"
 import { Cache, Context, Duration, Effect, Exit, Option, Schema } from "effect"
-import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
 import { path, Transport } from "./Transport.js"
@@ -42,15 +42,7 @@ export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport
         path: path`/runs/${runId}`,
         success: CanonicalRun.CanonicalRun,
       })
-      .pipe(
-        Effect.catchTag("Refusal", (refusal) =>
-          Effect.fail(
-            refusal.httpStatus === 404
-              ? new Run.RunNotFound({ runId })
-              : ControlPlaneErrors.decode("Runs.get")(refusal),
-          ),
-        ),
-      )
+      .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.get", ["RunNotFound"], { runId })))
 
   const conversationIn = (
     run: CanonicalRun.CanonicalRun,
@@ -75,15 +67,7 @@ export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport
         path: path`/conversations/${conversationId}/runs/${run.run_id}`,
         success: ConversationRun,
       })
-      .pipe(
-        Effect.catchTag("Refusal", (refusal) =>
-          Effect.fail(
-            refusal.httpStatus === 404
-              ? new Run.RunNotFound({ runId: run.run_id })
-              : ControlPlaneErrors.decode("Runs.get")(refusal),
-          ),
-        ),
-      )
+      .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.get", ["RunNotFound"], { runId: run.run_id })))
   })
 
   const toRun = (run: CanonicalRun.CanonicalRun) =>

@@ -1,7 +1,7 @@
-import { Conversations, type Interrupt, Run, Runs } from "@runlease/core"
-import { type Context, Effect, Option, Schema } from "effect"
+import { type Interrupt, type Run, Runs } from "@runlease/core"
+import { type Context, Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
-import type * as Refusal from "../contract/Refusal.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { CancelledReply, CompletedReply, ResumedReply, Submitted, TakenInputs } from "../Api/Runs.js"
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
@@ -11,7 +11,6 @@ import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
-import * as Cursor from "./Cursor.js"
 import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { outcomeBody } from "./OutcomeBody.js"
@@ -23,8 +22,6 @@ const encodeSession = Schema.encodeSync(SessionRecord)
 const encodeFollowUp = Schema.encodeSync(FollowUp.FollowUp)
 const encodeAnswers = Schema.encodeSync(WireInterrupt.Answers)
 const CanonicalRuns = pageOf(CanonicalRun)
-
-const endedStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
 
 /** What is asked of a run beyond the public API, if anything is. */
 const ofOurs = (submission: Runs.Submission): string | undefined => {
@@ -61,34 +58,6 @@ export const make = (
     const views = yield* RunViews
     const additions = yield* Additions
 
-    const notFoundOr = (operation: string, runId: string) => (refusal: Refusal.Refusal) =>
-      refusal.httpStatus === 404
-        ? new Run.RunNotFound({ runId })
-        : ControlPlaneErrors.decode(operation)(refusal)
-
-    const notWaiting = (runId: string, [first]: ReadonlyArray<Interrupt.Answer>, { body }: Refusal.Refusal) =>
-      new Runs.NotWaiting({
-        runId,
-        interruptId: body.interrupt_id ?? first?.interruptId ?? "",
-        answered: body.error === "answered_otherwise",
-        ...(body.open_interrupt_ids === undefined ? {} : { open: body.open_interrupt_ids }),
-      })
-
-    const submitVerdict = (submission: Runs.Submission) => (refusal: Refusal.Refusal) => {
-      if (refusal.httpStatus === 409) {
-        return new Runs.SubmissionConflict({ publicId: submission.publicId ?? "" })
-      }
-      if (refusal.body.error === "invalid_request") {
-        return new Runs.InvalidSubmission({ field: refusal.body.field ?? "", message: refusal.body.detail })
-      }
-      if (refusal.body.error === "run_not_found") {
-        return new Run.RunNotFound({ runId: submission.parentRunId ?? "" })
-      }
-      return refusal.httpStatus === 404 && submission.conversationId !== undefined
-        ? new Conversations.ConversationNotFound({ conversationId: submission.conversationId })
-        : ControlPlaneErrors.decode("Runs.submit")(refusal)
-    }
-
     return {
       submit: Runs.submitChecked(
         Effect.fnUntraced(function* (submission: Runs.Submission) {
@@ -102,7 +71,20 @@ export const make = (
               body: encodeSubmission(submission),
               success: Submitted,
             })
-            .pipe(Effect.catchTag("Refusal", (refusal) => Effect.fail(submitVerdict(submission)(refusal))))
+            .pipe(
+              Effect.catchTag(
+                "Refusal",
+                Verdicts.decode(
+                  "Runs.submit",
+                  ["SubmissionConflict", "InvalidSubmission", "ConversationNotFound", "RunNotFound"],
+                  {
+                    publicId: submission.publicId,
+                    conversationId: submission.conversationId,
+                    runId: submission.parentRunId,
+                  },
+                ),
+              ),
+            )
           return { run: yield* views.toRun(run), duplicate: duplicate ?? false }
         }),
       ),
@@ -118,11 +100,7 @@ export const make = (
                 path: path`/runs/${runId}/snapshot`,
                 success: Snapshot,
               })
-              .pipe(
-                Effect.catchTag("Refusal", (refusal) =>
-                  Effect.fail(notFoundOr("Runs.snapshot", runId)(refusal)),
-                ),
-              )
+              .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.snapshot", ["RunNotFound"], { runId })))
           : missing("Runs.snapshot", "show the request of a run"),
 
       list: Effect.fnUntraced(
@@ -149,8 +127,7 @@ export const make = (
         },
         (list, options) =>
           Effect.catchTags(list, {
-            Refusal: (refusal) =>
-              Effect.fail(Cursor.verdict(options, ControlPlaneErrors.decode("Runs.list"))(refusal)),
+            Refusal: Verdicts.decode("Runs.list", ["InvalidCursor"], { cursor: options?.cursor }),
             RunNotFound: (error) => Effect.die(error),
           }),
       ),
@@ -163,9 +140,7 @@ export const make = (
             path: path`/runs/${runId}/cancel`,
             success: CancelledReply,
           })
-          .pipe(
-            Effect.catchTag("Refusal", (refusal) => Effect.fail(notFoundOr("Runs.cancel", runId)(refusal))),
-          )
+          .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.cancel", ["RunNotFound"], { runId })))
         return { cancelled, run: yield* views.toRun(run) }
       }),
 
@@ -183,12 +158,12 @@ export const make = (
             success: ResumedReply,
           })
           .pipe(
-            Effect.catchTag("Refusal", (refusal) =>
-              Effect.fail(
-                refusal.httpStatus === 409
-                  ? notWaiting(runId, answers, refusal)
-                  : notFoundOr("Runs.resume", runId)(refusal),
-              ),
+            Effect.catchTag(
+              "Refusal",
+              Verdicts.decode("Runs.resume", ["NotWaiting", "RunNotFound"], {
+                runId,
+                interruptId: answers[0].interruptId,
+              }),
             ),
           )
         return {
@@ -208,14 +183,13 @@ export const make = (
             success: FollowUp.FollowedUp,
           })
           .pipe(
-            Effect.catchTag("Refusal", (refusal) =>
-              Effect.fail(
-                refusal.body.error === "submission_conflict"
-                  ? new Runs.SubmissionConflict({ publicId: followUp.publicId })
-                  : refusal.httpStatus === 409
-                    ? notWaiting(runId, followUp.resume, refusal)
-                    : notFoundOr("Runs.followUp", runId)(refusal),
-              ),
+            Effect.catchTag(
+              "Refusal",
+              Verdicts.decode("Runs.followUp", ["NotWaiting", "SubmissionConflict", "RunNotFound"], {
+                runId,
+                publicId: followUp.publicId,
+                interruptId: followUp.resume[0]?.interruptId,
+              }),
             ),
           )
         return FollowUp.fromReply(reply, yield* views.toRun(reply.run))
@@ -250,12 +224,12 @@ export const make = (
             success: CompletedReply,
           })
           .pipe(
-            Effect.catchTag("Refusal", (refusal) =>
-              Effect.fail(
-                refusal.httpStatus === 403 && fence !== undefined
-                  ? new Run.LeaseLost({ runId, workerId: fence.workerId })
-                  : notFoundOr("Runs.complete", runId)(refusal),
-              ),
+            Effect.catchTag(
+              "Refusal",
+              Verdicts.decode("Runs.complete", ["LeaseLost", "RunNotFound"], {
+                runId,
+                workerId: fence?.workerId,
+              }),
             ),
           )
         return { completed, run: yield* views.toRun(run) }
@@ -273,16 +247,13 @@ export const make = (
             success: SessionReply,
           })
           .pipe(
-            Effect.catchTag("Refusal", (refusal) => {
-              const status = endedStatus(refusal.body.status)
-              return Effect.fail(
-                Option.isSome(status)
-                  ? new Run.RunEnded({ runId: lease.runId, status: status.value })
-                  : refusal.httpStatus === 403
-                    ? new Run.LeaseLost({ runId: lease.runId, workerId: lease.workerId })
-                    : notFoundOr("Runs.recordSession", lease.runId)(refusal),
-              )
-            }),
+            Effect.catchTag(
+              "Refusal",
+              Verdicts.decode("Runs.recordSession", ["RunEnded", "LeaseLost", "RunNotFound"], {
+                runId: lease.runId,
+                workerId: lease.workerId,
+              }),
+            ),
           )
         return session
       }),

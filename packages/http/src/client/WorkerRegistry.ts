@@ -1,11 +1,10 @@
 import type { WorkerRegistry as Port } from "@runlease/core"
-import { WorkerRegistry } from "@runlease/core"
 import { type Context, Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import * as Verdicts from "../contract/Verdicts.js"
 import { HeartbeatReply, Registered } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { Registration, Worker } from "../Wire/Worker.js"
-import * as Cursor from "./Cursor.js"
 import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { path, Transport } from "./Transport.js"
@@ -51,12 +50,9 @@ export const make = (
             success: HeartbeatReply,
           })
           .pipe(
-            Effect.catchTag("Refusal", (refusal) =>
-              Effect.fail(
-                refusal.httpStatus === 404
-                  ? new WorkerRegistry.WorkerNotFound({ workerId })
-                  : ControlPlaneErrors.decode("WorkerRegistry.heartbeat")(refusal),
-              ),
+            Effect.catchTag(
+              "Refusal",
+              Verdicts.decode("WorkerRegistry.heartbeat", ["WorkerNotFound"], { workerId }),
             ),
           )
         if (token !== null) yield* credentials.keep(workerId, token)
@@ -76,8 +72,10 @@ export const make = (
           return { items: data, next: page_info.next }
         },
         (list, page) =>
-          Effect.catchTag(list, "Refusal", (refusal) =>
-            Effect.fail(Cursor.verdict(page, ControlPlaneErrors.decode("WorkerRegistry.list"))(refusal)),
+          Effect.catchTag(
+            list,
+            "Refusal",
+            Verdicts.decode("WorkerRegistry.list", ["InvalidCursor"], { cursor: page?.cursor }),
           ),
       ),
     }
