@@ -20,7 +20,7 @@ import tokenIssuers from "./migrations/0006_TokenIssuers.js"
 import claimIds from "./migrations/0007_ClaimIds.js"
 import inputs from "./migrations/0008_Inputs.js"
 import { codeOf, unavailable } from "./dialect/SqlFailure.js"
-import * as SqlStore from "./batch/SqlStore.js"
+import * as SqlDialect from "./SqlDialect.js"
 
 /**
  * Migrations by number and name.
@@ -83,7 +83,7 @@ export const run = (
   migrations: Migrations,
 ): Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable, SqlClient.SqlClient> =>
   Effect.gen(function* () {
-    const dialect = yield* SqlStore.dialectOf(yield* SqlClient.SqlClient)
+    const dialect = yield* SqlDialect.dialectOf(yield* SqlClient.SqlClient)
     const migrated = Migrator.make({})({
       loader: Migrator.fromRecord(migrations),
       table: "runlease_migrations",

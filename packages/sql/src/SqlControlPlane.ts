@@ -25,6 +25,7 @@ import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
 import * as SqlClaims from "./ports/SqlClaims.js"
 import * as SqlConversations from "./ports/SqlConversations.js"
+import * as SqlDialect from "./SqlDialect.js"
 import * as SqlFailure from "./dialect/SqlFailure.js"
 import * as SqlLeases from "./ports/SqlLeases.js"
 import * as SqlRunLog from "./ports/SqlRunLog.js"
@@ -32,7 +33,7 @@ import * as SqlRuns from "./ports/SqlRuns.js"
 import * as SqlStore from "./batch/SqlStore.js"
 import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
 import * as SqliteFile from "./sqlite/SqliteFile.js"
-import * as Sweep from "./batch/Sweep.js"
+import * as Sweeper from "./ports/Sweeper.js"
 
 type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts
 
@@ -68,14 +69,15 @@ const makePorts = (store: SqlStore.SqlStore) =>
   })
 
 /** The control plane over tables that are up to date, woken by other servers through `link`. */
-const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[0]) {
-  const store = yield* SqlStore.make(link)
+const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[1]) {
+  const sql = (yield* SqlClient.SqlClient).withoutTransforms()
+  const store = yield* SqlStore.make({ sql, dialect: yield* SqlDialect.dialectOf(sql) }, link)
   const access = TokenCache.remembering(SqlAccess.make(store))
   yield* access
     .createProject(ControlPlane.defaultProject)
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
-  yield* Sweep.shortenLeases(store)
-  yield* Effect.forkScoped(Sweep.sweeper(store))
+  yield* Sweeper.shortenLeases(store)
+  yield* Effect.forkScoped(Sweeper.sweeper(store))
   return ControlPlane.traced(
     Context.make(ControlPlane.ControlPlane, {
       project: yield* makePorts(store),

@@ -4,7 +4,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access, Claims, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Either, Exit, Layer, Option, Ref, type Redacted } from "effect"
 import { PostgresPool, SqlControlPlane } from "../src/index.js"
-import * as SqlStore from "../src/batch/SqlStore.js"
+import * as SqlDialect from "../src/SqlDialect.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
 const agentId = Ids.AgentId.make("agent")
@@ -213,7 +213,7 @@ describe("a transaction on PostgreSQL", () => {
       const url = yield* PostgresDatabase.url
       const context = yield* Layer.build(PostgresPool.layer({ url }))
       const sql = Context.get(context, SqlClient.SqlClient)
-      const dialect = yield* SqlStore.dialectOf(sql)
+      const dialect = yield* SqlDialect.dialectOf(sql)
       yield* sql`CREATE TABLE two (id bigint PRIMARY KEY, times bigint NOT NULL)`
       yield* sql`INSERT INTO two VALUES (1, 0), (2, 0)`
       const bothBegun = yield* Effect.makeLatch()
@@ -241,7 +241,7 @@ describe("a transaction on PostgreSQL", () => {
     Effect.gen(function* () {
       const context = yield* Layer.build(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
       const sql = Context.get(context, SqlClient.SqlClient)
-      const dialect = yield* SqlStore.dialectOf(sql)
+      const dialect = yield* SqlDialect.dialectOf(sql)
       yield* sql`CREATE TABLE numbers (n bigint PRIMARY KEY)`
       const add = (n: string) => Effect.asVoid(sql`INSERT INTO numbers VALUES (${n})`)
       const ending = (...numbers: ReadonlyArray<string>) =>
@@ -258,7 +258,7 @@ describe("a transaction on PostgreSQL", () => {
     Effect.gen(function* () {
       const context = yield* Layer.build(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
       const sql = Context.get(context, SqlClient.SqlClient)
-      const dialect = yield* SqlStore.dialectOf(sql)
+      const dialect = yield* SqlDialect.dialectOf(sql)
       const attempts = yield* Ref.make(0)
       const exit = yield* Effect.exit(
         dialect.transact(

@@ -4,7 +4,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Conversations, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
 import { PostgresPool } from "../src/index.js"
-import * as SqlStore from "../src/batch/SqlStore.js"
+import * as SqlDialect from "../src/SqlDialect.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
 describe("statements on PostgreSQL", () => {
@@ -13,7 +13,7 @@ describe("statements on PostgreSQL", () => {
       const url = yield* PostgresDatabase.url
       const context = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
       const sql = Context.get(context, SqlClient.SqlClient)
-      const dialect = yield* SqlStore.dialectOf(sql)
+      const dialect = yield* SqlDialect.dialectOf(sql)
       yield* sql`CREATE TABLE t (id bigint)`
       const all = sql`SELECT * FROM t WHERE id = ${1}`
       yield* sql`INSERT INTO t VALUES (1)`

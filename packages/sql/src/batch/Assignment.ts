@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import { order, type Request } from "./ClaimRequest.js"
-import type { Found } from "./ClaimSearch.js"
+import { type Found, order, type Request } from "./ClaimRequest.js"
 import type { Candidate } from "../dialect/Dialect.js"
 
 export interface Assignment {

@@ -9,11 +9,10 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import { Effect } from "effect"
 import { order, type Request } from "./ClaimRequest.js"
-import type { Candidate } from "../dialect/Dialect.js"
+import type { Candidate, Database } from "../dialect/Dialect.js"
 import * as Moves from "./Moves.js"
 import type * as RunBatch from "./RunBatch.js"
 import type { RunRow } from "../rows/RunRow.js"
-import type { SqlStore } from "./SqlStore.js"
 
 /** The probe of the first request; those of the others go down from there. */
 const firstProbe = -2
@@ -23,7 +22,7 @@ export const requestOf = (requests: ReadonlyArray<Request>, { probe }: Candidate
   probe <= firstProbe ? requests[firstProbe - probe] : undefined
 
 /** Selects what `others` selects, and what the ids of the requests gave: one more index probe for each. */
-export const select = ({ sql }: SqlStore, requests: ReadonlyArray<Request>, others: Fragment): Fragment => {
+export const select = ({ sql }: Database, requests: ReadonlyArray<Request>, others: Fragment): Fragment => {
   const repeats = requests.flatMap(({ claimId, workerId }, index) =>
     claimId === null
       ? []

@@ -1,5 +1,5 @@
 /**
- * A claim as the store works with it, and which run it takes first.
+ * The claims of a commit, and the runs that are found for them.
  *
  * @since 0.1.0
  */
@@ -17,6 +17,16 @@ export interface Request {
   readonly limit: number
   /** In milliseconds. */
   readonly lease: number
+}
+
+/** What the search of a commit finds for its claims. */
+export interface Found {
+  /** The keys of runs whose lease has lapsed, whose wait has expired or whose delay is over. */
+  readonly due: ReadonlyArray<number>
+  /** For each request, the runs that its probes find, best first: as many as all requests of a probe could take. */
+  readonly runnable: ReadonlyMap<Request, ReadonlyArray<ReadonlyArray<Candidate>>>
+  /** For each request that repeats a claim, the runs of that claim. */
+  readonly given: ReadonlyMap<Request, ReadonlyArray<Candidate>>
 }
 
 /** Best first. */

@@ -1,24 +1,13 @@
 /**
- * What the claims of a commit may take: one search of the database for all of them.
+ * The search for the runs that the claims of a commit may take: one search for all of them.
  *
  * @since 0.1.0
  */
 import { Array, Effect } from "effect"
 import * as ClaimRepeats from "./ClaimRepeats.js"
-import { order, type Request } from "./ClaimRequest.js"
-import type { Candidate, Probe } from "../dialect/Dialect.js"
-import type { SqlStore } from "./SqlStore.js"
-import * as Sweep from "./Sweep.js"
-
-/** What a search finds. */
-export interface Found {
-  /** Leases that have lapsed, waits that have expired and delays that are over. */
-  readonly due: ReadonlyArray<number>
-  /** For each request, the runs that its probes find, best first: as many as all requests of a probe could take. */
-  readonly runnable: ReadonlyMap<Request, ReadonlyArray<ReadonlyArray<Candidate>>>
-  /** For each request that repeats a claim, the runs that the claim gave. */
-  readonly given: ReadonlyMap<Request, ReadonlyArray<Candidate>>
-}
+import { type Found, order, type Request } from "./ClaimRequest.js"
+import type { Candidate, Database, Probe } from "../dialect/Dialect.js"
+import * as DueRuns from "./DueRuns.js"
 
 const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Omit<Probe, "wanted">> => {
   const agents = agentIds.length === 0 ? [null] : Array.dedupe(agentIds)
@@ -34,7 +23,7 @@ const probesOf = ({ projectId, kind, key, agentIds }: Request): ReadonlyArray<Om
  * @since 0.1.0
  * @category searching
  */
-export const search = Effect.fnUntraced(function* (store: SqlStore, requests: ReadonlyArray<Request>) {
+export const search = Effect.fnUntraced(function* (database: Database, requests: ReadonlyArray<Request>) {
   const probes = new Map<string, { readonly probe: Probe; readonly found: Array<Candidate> }>()
   const runnable = new Map(
     requests.map((request) => [
@@ -52,14 +41,14 @@ export const search = Effect.fnUntraced(function* (store: SqlStore, requests: Re
   const entries = Array.fromIterable(probes.values())
   const due: Array<number> = []
   const given = new Map<Request, Array<Candidate>>()
-  const candidates = yield* store.dialect.runnable(
+  const candidates = yield* database.dialect.runnable(
     entries.map(({ probe }) => probe),
-    ClaimRepeats.select(store, requests, Sweep.selectDue(store, yield* store.dialect.instant)),
+    ClaimRepeats.select(database, requests, DueRuns.selectDue(database, yield* database.dialect.instant)),
   )
   for (const candidate of candidates) {
     const repeat = ClaimRepeats.requestOf(requests, candidate)
     if (repeat !== undefined) given.set(repeat, [...(given.get(repeat) ?? []), candidate])
-    else if (candidate.probe === Sweep.dueProbe) due.push(candidate.run_pk)
+    else if (candidate.probe === DueRuns.dueProbe) due.push(candidate.run_pk)
     else entries[candidate.probe]!.found.push(candidate)
   }
   for (const { found } of entries) found.sort(order)

@@ -149,7 +149,7 @@ export const loadNamed = (
     (found) => {
       const named = new Map<string, Ids.RunId>()
       for (const { asked, ...row } of found) {
-        runs.know(row)
+        runs.add(row)
         if (asked !== row.run_id) named.set(`${row.project_id}/${asked}`, row.run_id)
       }
       return named

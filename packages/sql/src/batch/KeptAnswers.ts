@@ -7,7 +7,7 @@ import type { ResumeRules, RequestSnapshot } from "@runlease/core"
 import { Effect } from "effect"
 import { execute } from "../dialect/ExecuteStatement.js"
 import { keyRows } from "./RunQueries.js"
-import type { SqlStore } from "./SqlStore.js"
+import type { Database } from "../dialect/Dialect.js"
 
 interface AnswersRow {
   readonly run_pk: number
@@ -21,17 +21,17 @@ const toKept = ({ answers, snapshot }: AnswersRow): ResumeRules.ResumeRecord => 
 })
 
 /** Reads it for runs that are locked, by their keys. */
-export const read = (store: SqlStore, keys: ReadonlyArray<number>) =>
+export const read = (database: Database, keys: ReadonlyArray<number>) =>
   Effect.map(
     execute(
-      store.sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
-        FROM ${keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
+      database.sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
+        FROM ${keyRows(database, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
     ),
     (found) => new Map(found.map((row) => [row.run_pk, toKept(row)])),
   )
 
 /** Writes it, by the keys of the runs. */
-export const write = ({ dialect, sql }: SqlStore, changed: ReadonlyMap<number, ResumeRules.ResumeRecord>) =>
+export const write = ({ dialect, sql }: Database, changed: ReadonlyMap<number, ResumeRules.ResumeRecord>) =>
   changed.size === 0
     ? Effect.void
     : execute(

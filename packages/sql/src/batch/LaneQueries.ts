@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import { Gate, gateOf, movingColumns, type RunRow } from "../rows/RunRow.js"
-import type { SqlStore } from "./SqlStore.js"
+import type { Database } from "../dialect/Dialect.js"
 
 export interface Lane {
   readonly project_id: string
@@ -45,12 +45,12 @@ type FirstRow = Pick<RunRow, (typeof firstNames)[number]>
  * run that is first.
  */
 export const release = (
-  store: SqlStore,
+  database: Database,
   lanes: ReadonlyArray<Lane>,
   now: number,
 ): Effect.Effect<ReadonlyArray<FirstRow>, SqlError> =>
   Effect.gen(function* () {
-    const { dialect, sql } = store
+    const { dialect, sql } = database
     const all: Array<FirstRow> = []
     let left = lanes
     while (left.length > 0) {
@@ -68,7 +68,7 @@ export const release = (
         .filter((row) => row.finished_at === null && row.gate === Gate.behind)
         .map((row) => ({ ...row, gate: gateOf(row, now) }))
       if (released.length > 0) {
-        yield* execute(BulkStatements.update(store, "runs", movingColumns, ["gate"], released))
+        yield* execute(BulkStatements.update(database, "runs", movingColumns, ["gate"], released))
       }
       all.push(...released)
       left = first.filter(({ finished_at }) => finished_at !== null)
@@ -78,7 +78,7 @@ export const release = (
 
 /** The names of those lanes that hold an unfinished run, which stays unfinished, and the lanes as they are, until the commit. */
 export const readBusy = (
-  { dialect, sql }: SqlStore,
+  { dialect, sql }: Database,
   lanes: ReadonlyArray<Lane>,
 ): Effect.Effect<Set<string>, SqlError> =>
   Effect.gen(function* () {

@@ -11,7 +11,7 @@ import { execute } from "../dialect/ExecuteStatement.js"
 import * as Moves from "./Moves.js"
 import type * as RunBatch from "./RunBatch.js"
 import { eventId, type RunRow, sequence } from "../rows/RunRow.js"
-import type { SqlStore } from "./SqlStore.js"
+import type { Database } from "../dialect/Dialect.js"
 
 export interface Request {
   readonly projectId: Ids.ProjectId
@@ -34,7 +34,7 @@ export const request = (projectId: Ids.ProjectId, append: RunLog.AppendRequest):
  * The outsiders' entries after the request's cursor, one more than its batch at most. An event's id is never
  * below its sequence, so the sequence bounds the id too.
  */
-const readTail = ({ sql }: SqlStore, runPk: number, append: RunLog.AppendRequest) =>
+const readTail = ({ sql }: Database, runPk: number, append: RunLog.AppendRequest) =>
   Effect.map(
     execute(
       sql<EventRows.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
@@ -78,7 +78,7 @@ const add = (
 
 /** Appends to a loaded run. Events that may be there already are compared with what the log holds. */
 export const append = (
-  store: SqlStore,
+  database: Database,
   runs: RunBatch.RunBatch,
   asked: Request,
 ): Effect.Effect<Verdict, SqlError> => {
@@ -93,7 +93,7 @@ export const append = (
   if (AppendRules.atEnd(append, position))
     return Effect.succeed(Either.right(add(runs, row, events, payloads, 0)))
   // What this commit has appended so far is part of the log.
-  return Effect.map(Effect.zipRight(runs.flush, readTail(store, row.run_pk, append)), (tail) =>
+  return Effect.map(Effect.zipRight(runs.flush, readTail(database, row.run_pk, append)), (tail) =>
     Either.map(AppendRules.alreadyThere(append, position, tail), (known) =>
       add(runs, row, events, payloads, known),
     ),

@@ -1,15 +1,13 @@
 /**
- * Ending a run of the batch, by whoever may.
+ * Ending a run of the batch, by its holder or by a trusted caller.
  *
  * @since 0.1.0
  */
-import type { SqlError } from "@effect/sql/SqlError"
-import { type GroupCommit, Run, type Runs } from "@runlease/core"
+import { Run, type Runs, type Wakeups } from "@runlease/core"
 import { Either } from "effect"
 import * as Moves from "./Moves.js"
 import type * as RunBatch from "./RunBatch.js"
 import type * as RunQueries from "./RunQueries.js"
-import type { SqlStore } from "./SqlStore.js"
 
 export interface Request {
   readonly ref: RunQueries.RunRef
@@ -18,11 +16,10 @@ export interface Request {
   readonly fence: Run.Fence | undefined
 }
 
-/** Ends a loaded run; false when it had ended before. The holder of one that is cancelled is told. */
+/** Ends a run of the batch; false when it had ended before. The holder of a cancelled run is signalled. */
 export const end = (
-  { wakeups }: SqlStore,
+  wakeups: Wakeups.Wakeups,
   runs: RunBatch.RunBatch,
-  commit: GroupCommit.Commit<SqlError>,
   { fence, outcome, ref }: Request,
 ): Either.Either<boolean, Run.RunNotFound | Run.LeaseLost> => {
   const { runId } = ref
@@ -38,7 +35,7 @@ export const end = (
     row.status === "running" &&
     row.lease_owner !== null
   ) {
-    commit.after(wakeups.signal(row.lease_owner, { _tag: "Cancelled", runId }))
+    runs.afterwards(wakeups.signal(row.lease_owner, { _tag: "Cancelled", runId }))
   }
   runs.describe(row, outcome)
   runs.move(Moves.end(row, outcome, runs.now))

@@ -1,5 +1,5 @@
 /**
- * Reading runs, and what their details and sessions tell of them.
+ * Queries for runs, their details and their sessions.
  *
  * @since 0.1.0
  */
@@ -12,12 +12,13 @@ import {
   detailNames,
   type DetailRow,
   listed,
+  runNames,
   type RunRow,
   selectedDetails,
   selectedRun,
   sessionNames,
 } from "../rows/RunRow.js"
-import type { SqlStore } from "./SqlStore.js"
+import type { Database } from "../dialect/Dialect.js"
 
 export interface RunRef {
   readonly projectId: Ids.ProjectId
@@ -27,25 +28,51 @@ export interface RunRef {
 const refColumns = { project_id: "text", run_id: "text" } as const
 const keyColumns = { run_pk: "integer" } as const
 /** Names of runs as a table. */
-export const refRows = (store: SqlStore, refs: ReadonlyArray<RunRef>): Fragment =>
-  store.dialect.rows(
+export const refRows = (database: Database, refs: ReadonlyArray<RunRef>): Fragment =>
+  database.dialect.rows(
     refColumns,
     refs.map(({ projectId, runId }) => ({ project_id: projectId, run_id: runId })),
   )
 
 /** Run keys as a table. */
-export const keyRows = (store: SqlStore, keys: Iterable<number>): Fragment =>
-  store.dialect.rows(
+export const keyRows = (database: Database, keys: Iterable<number>): Fragment =>
+  database.dialect.rows(
     keyColumns,
     Array.from(keys, (run_pk) => ({ run_pk })),
   )
 
-/** Reads one run, to look at it only. */
+/** Reads the named runs that exist, and locks them. */
+export const lockRuns = (
+  database: Database,
+  refs: ReadonlyArray<RunRef>,
+): Effect.Effect<ReadonlyArray<RunRow>, SqlError> => {
+  const { dialect, sql } = database
+  return select(
+    runNames,
+    sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${refRows(database, refs)} v
+      JOIN runs r ON r.project_id = v.project_id AND r.run_id = v.run_id ${dialect.lock("r", "r.run_pk")}`,
+  )
+}
+
+/** Reads runs by key and locks them, without those that another transaction is writing. */
+export const lockFreeRuns = (
+  database: Database,
+  keys: Iterable<number>,
+): Effect.Effect<ReadonlyArray<RunRow>, SqlError> => {
+  const { dialect, sql } = database
+  return select(
+    runNames,
+    sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${keyRows(database, keys)} v
+      JOIN runs r ON r.run_pk = v.run_pk ${dialect.lockFree("r")}`,
+  )
+}
+
+/** Reads one run without locking it. */
 export const findRun = (
-  store: SqlStore,
+  database: Database,
   ref: RunRef,
 ): Effect.Effect<(RunRow & DetailRow) | undefined, SqlError> => {
-  const { sql } = store
+  const { sql } = database
   return Effect.map(
     sql<RunRow & DetailRow>`SELECT ${sql.literal(`${selectedRun}, ${selectedDetails}`)} FROM runs r
       JOIN run_details d ON d.run_pk = r.run_pk
@@ -55,9 +82,9 @@ export const findRun = (
   )
 }
 
-/** Reads what one run was asked to do, as JSON. */
+/** Reads the snapshot of one run, as JSON. */
 export const findSnapshot = (
-  { sql }: SqlStore,
+  { sql }: Database,
   { projectId, runId }: RunRef,
 ): Effect.Effect<string | undefined, SqlError> =>
   Effect.map(
@@ -67,18 +94,30 @@ export const findSnapshot = (
     ([row]) => row?.snapshot,
   )
 
-/** Reads what the runs' details and, where there may be any, their sessions tell of them, and one column more. */
-export const readDetails = <More extends "submission" | "snapshot" = never>(
-  store: SqlStore,
+/** The wider column of `run_details` that is read with the others. */
+export type WideColumn = "submission" | "snapshot"
+
+/** A row of `run_details` with a session, if there is one, and with a wider column. */
+export type DetailsWith<More extends WideColumn> = DetailRow & { readonly [K in More]: string }
+
+/** How details are read: their sessions unless `sessions` is false, and one wider column. */
+export interface DetailOptions<More extends WideColumn> {
+  readonly sessions?: boolean
+  readonly more?: More
+}
+
+/** Reads details by the keys of their runs. */
+export const readDetails = <More extends WideColumn = never>(
+  database: Database,
   keys: ReadonlyArray<number>,
-  options: { readonly sessions?: boolean; readonly more?: More } = {},
-): Effect.Effect<ReadonlyMap<number, DetailRow & { readonly [K in More]: string }>, SqlError> => {
+  options: DetailOptions<More> = {},
+): Effect.Effect<ReadonlyMap<number, DetailsWith<More>>, SqlError> => {
   if (keys.length === 0) return Effect.succeed(new Map())
-  const { sql } = store
+  const { sql } = database
   const { more, sessions = true } = options
   const names = ["run_pk" as const, ...detailNames, ...(more === undefined ? [] : [more])]
-  const from = sql`FROM ${keyRows(store, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`
-  type Row = DetailRow & { readonly [K in More]: string } & { readonly run_pk: number }
+  const from = sql`FROM ${keyRows(database, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`
+  type Row = DetailsWith<More> & { readonly run_pk: number }
   const rows = sessions
     ? select<Row>(
         [...names, ...sessionNames],

@@ -1,46 +1,64 @@
 /**
- * What every part of the control plane works with: the database, its dialect, the shared writer and the wake-ups.
+ * What every part of the control plane works with: the database, its dialect, the queue of its commits and the wake-ups.
  *
  * @since 0.1.0
  */
-import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { type ControlPlaneUnavailable, GroupCommit, StoreClock, Wakeups } from "@runlease/core"
+import { CommitQueue, type ControlPlaneUnavailable, Wakeups } from "@runlease/core"
 import { Effect, type Scope } from "effect"
-import type { Dialect } from "../dialect/Dialect.js"
-import * as PostgresDialect from "../postgres/PostgresDialect.js"
-import * as SqliteDialect from "../sqlite/SqliteDialect.js"
-import type { Begun } from "./RunBatch.js"
+import type { Database } from "../dialect/Dialect.js"
 import * as SqlFailure from "../dialect/SqlFailure.js"
 import { SqliteFileCheck } from "../dialect/SqliteFileCheck.js"
-import { StoreTime } from "../dialect/StoreTime.js"
+import type { RunRow } from "../rows/RunRow.js"
+import type { Found, Request } from "./ClaimRequest.js"
+import * as ClaimSearch from "./ClaimSearch.js"
+import * as RunBatch from "./RunBatch.js"
+import * as RunQueries from "./RunQueries.js"
 
-export interface SqlStore {
-  readonly sql: SqlClient.SqlClient
-  readonly dialect: Dialect
+export interface SqlStore extends Database {
   readonly wakeups: Wakeups.Wakeups
   /** Every write goes through it; it refuses them while the file of the database is not in its place. */
-  readonly writer: GroupCommit.GroupCommit<SqlError>
-  /** What each commit that is under way has read and moved. */
-  readonly batches: WeakMap<GroupCommit.Commit<SqlError>, Begun>
-  /** Whether the store answers, and writes would be kept. */
+  readonly writer: CommitQueue.CommitQueue<Request, RunBatch.RunBatch, SqlError>
+  /** Whether the store answers, and writes would be durable. */
   readonly ready: Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable>
-  /** A read, whose failure says that the store did not answer. */
+  /** Runs a read outside of a commit; its failure says that the store did not answer. */
   readonly read: <A>(
     operation: string,
     effect: Effect.Effect<A, SqlError>,
   ) => Effect.Effect<A, ControlPlaneUnavailable.ControlPlaneUnavailable>
 }
 
-/** The dialect of the database behind `sql`. */
-export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
-  Effect.flatMap(StoreTime, (time) =>
-    sql.onDialectOrElse({
-      sqlite: () => Effect.map(StoreClock.make, (now) => SqliteDialect.make(sql, now)),
-      pg: () => Effect.succeed(PostgresDialect.make(sql, time)),
-      orElse: () => Effect.dieMessage("@runlease/sql speaks SQLite and PostgreSQL; this is another database"),
-    }),
-  )
+const nothing: Found = { due: [], runnable: new Map(), given: new Map() }
+
+/** Reads the runs and searches for the claims of a commit, in one exchange where the database can. */
+const begin =
+  (database: Database, wakeups: Wakeups.Wakeups) =>
+  (refs: ReadonlyArray<RunQueries.RunRef>, claims: ReadonlyArray<Request>) =>
+    Effect.suspend(() => {
+      const { dialect } = database
+      let rows: ReadonlyArray<RunRow> = []
+      let found = nothing
+      const reads: Array<Effect.Effect<void, SqlError>> = []
+      if (refs.length > 0) {
+        reads.push(
+          Effect.map(RunQueries.lockRuns(database, refs), (read) => {
+            rows = read
+          }),
+        )
+      }
+      if (claims.length > 0) {
+        reads.push(
+          Effect.map(ClaimSearch.search(database, claims), (read) => {
+            found = read
+          }),
+        )
+      }
+      // The first statements do not wait for the instant, which the beginning of the transaction gives.
+      return Effect.map(
+        reads.length === 0 ? dialect.now : Effect.zipRight(dialect.together(reads), dialect.now),
+        (now) => RunBatch.make({ database, wakeups, now, rows, found }),
+      )
+    })
 
 /**
  * `link` connects the wake-ups of this process with those of other servers.
@@ -49,18 +67,20 @@ export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
  * @category constructors
  */
 export const make = (
+  database: Database,
   link: (local: Wakeups.Wakeups) => Effect.Effect<Wakeups.Wakeups, never, Scope.Scope>,
-): Effect.Effect<SqlStore, never, SqlClient.SqlClient | Scope.Scope> =>
+): Effect.Effect<SqlStore, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const sql = (yield* SqlClient.SqlClient).withoutTransforms()
-    const dialect = yield* dialectOf(sql)
+    const { dialect, sql } = database
     const { inPlace } = yield* SqliteFileCheck
     const wakeups = yield* Effect.flatMap(Wakeups.make, link)
-    const writer = yield* GroupCommit.make<SqlError>({
+    const writer = yield* CommitQueue.make<Request, RunBatch.RunBatch, SqlError>({
       transact: (effect) => Effect.zipRight(inPlace, dialect.transact(effect)),
+      begin: begin(database, wakeups),
+      finish: ({ finish }) => finish,
+      after: ({ after }) => after,
       gather: dialect.gather,
       isolates: dialect.blames,
-      together: dialect.together,
       unavailable: SqlFailure.unavailable,
     })
     const read: SqlStore["read"] = (operation, effect) =>
@@ -70,7 +90,6 @@ export const make = (
       dialect,
       wakeups,
       writer,
-      batches: new WeakMap(),
       read,
       ready: Effect.asVoid(read("ready", Effect.zipRight(inPlace, sql`SELECT 1`))),
     }

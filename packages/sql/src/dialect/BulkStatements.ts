@@ -1,66 +1,66 @@
 /**
- * Statements that write many rows, of which there is one at least: a value that is alike in all of them is a parameter of its own, and the rest
- * are columns of a table `v`.
+ * Bulk INSERT and UPDATE of one row or more. Columns that are equal in every row become scalar parameters; the rest come
+ * from a table `v`.
  *
  * @since 0.1.0
  */
 import type { Statement } from "@effect/sql/Statement"
 import type { Columns, RowOf } from "../rows/Columns.js"
-import type { SqlStore } from "../batch/SqlStore.js"
+import type { Database } from "./Dialect.js"
 
 const types = { integer: "BIGINT", text: "TEXT" } as const
 
 const split = (columns: Columns, names: ReadonlyArray<string>, rows: ReadonlyArray<unknown>) => {
   const plain = rows as ReadonlyArray<RowOf<Columns>>
   const [first] = plain
-  const apart = names.filter((name) => plain.some((row) => row[name] !== first![name]))
+  const differing = names.filter((name) => plain.some((row) => row[name] !== first![name]))
   return {
     plain,
-    alike: names.flatMap((name) => (apart.includes(name) ? [] : [[name, first![name]!] as const])),
-    apart,
-    columns: Object.fromEntries(apart.map((name) => [name, columns[name]!])),
+    equal: names.flatMap((name) => (differing.includes(name) ? [] : [[name, first![name]!] as const])),
+    differing,
+    columns: Object.fromEntries(differing.map((name) => [name, columns[name]!])),
   }
 }
 
-/** Inserts the rows and gives the columns that `returning` names; its keys are in the order of the rows. */
+/** Inserts the rows in their order, which is the order of their keys. `returning` is the statement's RETURNING clause. */
 export const insert = <C extends Columns, A extends object>(
-  { dialect, sql }: SqlStore,
+  { dialect, sql }: Database,
   table: string,
   columns: C,
   rows: ReadonlyArray<RowOf<C>>,
   returning = "",
 ): Statement<A> => {
-  const { alike, apart, columns: columnsApart, plain } = split(columns, Object.keys(columns), rows)
-  const names = [...alike.map(([name]) => name), ...apart].join(", ")
+  const { equal, differing, columns: differingColumns, plain } = split(columns, Object.keys(columns), rows)
+  const names = [...equal.map(([name]) => name), ...differing].join(", ")
   const values = [
-    ...alike.map(([name, value]) => sql`CAST(${value} AS ${sql.literal(types[columns[name]!])})`),
-    ...apart.map((name) => sql.literal(`v.${name}`)),
+    ...equal.map(([name, value]) => sql`CAST(${value} AS ${sql.literal(types[columns[name]!])})`),
+    ...differing.map((name) => sql.literal(`v.${name}`)),
   ]
-  const ordered = returning !== "" || apart.length === 0
+  const ordered = returning !== "" || differing.length === 0
   const source = ordered
     ? dialect.rows(
-        { ...columnsApart, position: "integer" },
+        { ...differingColumns, position: "integer" },
         plain.map((row, position) => ({ ...row, position })),
       )
-    : dialect.rows(columnsApart, plain)
+    : dialect.rows(differingColumns, plain)
   return sql<A>`INSERT INTO ${sql.literal(`${table} (${names})`)} SELECT ${sql.csv(values)} FROM ${source} v
     ${sql.literal(ordered ? `ORDER BY v.position ${returning}` : "")}`
 }
 
-/** Sets the columns that `names` names in the rows given. */
+/** Sets the columns `names` of these rows. */
 export const update = <C extends Columns, Name extends keyof C & string>(
-  { dialect, sql }: SqlStore,
+  { dialect, sql }: Database,
   table: string,
   columns: C,
   names: ReadonlyArray<Name>,
   rows: ReadonlyArray<RowOf<Pick<C, Name> & { readonly run_pk: "integer" }>>,
 ): Statement<object> => {
-  const { alike, apart, columns: columnsApart, plain } = split(columns, names, rows)
+  const { equal, differing, columns: differingColumns, plain } = split(columns, names, rows)
   const assignments = [
-    ...alike.map(([name, value]) => sql`${sql.literal(name)} = ${value}`),
-    ...apart.map((name) => sql.literal(`${name} = v.${name}`)),
+    ...equal.map(([name, value]) => sql`${sql.literal(name)} = ${value}`),
+    ...differing.map((name) => sql.literal(`${name} = v.${name}`)),
   ]
   return sql<object>`UPDATE ${sql.literal(table)} SET ${sql.csv(assignments)}
-    FROM ${dialect.rows({ run_pk: "integer", ...columnsApart }, plain)} v
+    FROM ${dialect.rows({ run_pk: "integer", ...differingColumns }, plain)} v
     WHERE ${sql.literal(table)}.run_pk = v.run_pk`
 }

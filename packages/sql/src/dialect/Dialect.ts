@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import type { Effect } from "effect"
@@ -85,4 +86,15 @@ export interface Dialect {
     probes: ReadonlyArray<Probe>,
     more: Fragment,
   ) => Effect.Effect<ReadonlyArray<Candidate>, SqlError>
+}
+
+/**
+ * A database, and how it differs from others.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Database {
+  readonly sql: SqlClient.SqlClient
+  readonly dialect: Dialect
 }

@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane } from "@runlease/core"
-import { Duration, Effect, Either } from "effect"
+import { Duration, Effect, Either, Function } from "effect"
 import { keyRows } from "../batch/RunQueries.js"
 import { Gate } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
@@ -112,11 +112,12 @@ const pruneConversations = Effect.fnUntraced(function* (
 const pruneOne = (
   store: SqlStore,
   request: ControlPlane.PruneRequest,
+  now: number,
 ): Effect.Effect<Either.Either<ControlPlane.Pruned>, SqlError> =>
   Effect.gen(function* () {
     const batch: Batch = {
       projectId: request.projectId,
-      before: (yield* store.dialect.now) - Duration.toMillis(request.olderThan),
+      before: now - Duration.toMillis(request.olderThan),
       limit: Math.min(
         Math.max(1, request.limit ?? ControlPlane.defaultPruneLimit),
         ControlPlane.maxPruneLimit,
@@ -131,7 +132,8 @@ const pruneOne = (
  * @category constructors
  */
 export const make = (store: SqlStore): ControlPlane.ControlPlane["Type"]["prune"] =>
-  store.writer.operation<ControlPlane.PruneRequest, ControlPlane.Pruned>({
+  store.writer.operation<ControlPlane.PruneRequest, ControlPlane.Pruned, ControlPlane.Pruned>({
     name: "ControlPlane.prune",
-    run: (requests) => Effect.forEach(requests, (request) => pruneOne(store, request)),
+    decide: (requests, { now }) => Effect.forEach(requests, (request) => pruneOne(store, request, now)),
+    answer: Function.identity,
   })

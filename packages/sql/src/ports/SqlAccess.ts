@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Access, Ids, Token, WorkerRegistry } from "@runlease/core"
-import { DateTime, Effect, Either, Option } from "effect"
+import { DateTime, Effect, Either, Function, Option } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 /** How many of a worker's tokens are valid at once. */
@@ -79,10 +79,10 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
     name: string,
     run: (request: Request, now: number) => Effect.Effect<Either.Either<A, E>, SqlError>,
   ) =>
-    writer.operation<Request, A, E>({
+    writer.operation<Request, A, A, E>({
       name,
-      run: (requests) =>
-        Effect.flatMap(dialect.now, (now) => Effect.forEach(requests, (request) => run(request, now))),
+      decide: (requests, { now }) => Effect.forEach(requests, (request) => run(request, now)),
+      answer: Function.identity,
     })
 
   const findProject = (reference: string) =>

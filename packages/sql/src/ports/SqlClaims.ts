@@ -6,10 +6,8 @@
  *
  * @since 0.1.0
  */
-import type { SqlError } from "@effect/sql/SqlError"
 import {
   Claims,
-  type GroupCommit,
   type Ids,
   RequestSnapshot,
   type Run,
@@ -17,21 +15,26 @@ import {
   type Wakeups,
   WorkerRegistry,
 } from "@runlease/core"
-import { Cache, Duration, Effect, Either, Exit, Iterable } from "effect"
+import { Cache, Duration, Effect, Either, Exit, Function, Iterable } from "effect"
 import * as Assignment from "../batch/Assignment.js"
 import * as ClaimRepeats from "../batch/ClaimRepeats.js"
-import type { Request } from "../batch/ClaimRequest.js"
+import type { Found, Request } from "../batch/ClaimRequest.js"
 import * as ClaimSearch from "../batch/ClaimSearch.js"
 import * as Moves from "../batch/Moves.js"
 import * as RunBatch from "../batch/RunBatch.js"
 import * as RunQueries from "../batch/RunQueries.js"
 import { type RunRow, toClaimed } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
-import * as Sweep from "../batch/Sweep.js"
+import * as DueRuns from "../batch/DueRuns.js"
 
-type Details = Effect.Effect.Success<ReturnType<typeof RunQueries.readDetails<"snapshot">>>
+/** The runs that a claim takes, or that a repeated claim is given again. */
+interface Decision {
+  readonly rows: ReadonlyArray<RunRow>
+  readonly details: ReadonlyMap<number, RunQueries.DetailsWith<"snapshot">>
+  /** Whether the runs were taken for this very request, and not for the one that it repeats. */
+  readonly anew: boolean
+}
 
-/** What a claim gives, and whether it was taken for this very request and not for the one that it repeats. */
 interface Given {
   readonly runs: ReadonlyArray<Run.ClaimedRun>
   readonly anew: boolean
@@ -42,30 +45,30 @@ const refOf = ({ project_id, run_id }: RunRow): RunQueries.RunRef => ({
   runId: run_id,
 })
 
-/** Whether this commit has meanwhile changed a run that was found runnable, so that it may hide one that still is. */
+/** Whether this commit has changed a run since it was found runnable: another run may be runnable in its place. */
 const isStale = (runs: RunBatch.RunBatch, assigned: ReadonlyMap<number, Assignment.Assignment>): boolean =>
   Iterable.some(assigned.values(), ({ candidate }) => {
     const row = runs.find(refOf(candidate))
     return row !== undefined && !RunBatch.isRunnable(row)
   })
 
-/** Takes what is runnable; gives the runs of each request in its own order of preference. */
+/** Claims runnable runs, for each request in its order of preference. */
 const takeAnew = Effect.fnUntraced(function* (
   store: SqlStore,
   runs: RunBatch.RunBatch,
   requests: ReadonlyArray<Request>,
-  found: ClaimSearch.Found,
+  found: Found,
 ) {
   let assigned = Assignment.assign(requests, found)
   if (found.due.length > 0 || isStale(runs, assigned)) {
-    // What was due, and may be runnable by now, goes by its age and priority too.
-    yield* Sweep.moveDue(runs, found.due)
+    // A run that was due may be runnable now, and takes its turn by age and priority too.
+    yield* DueRuns.moveDue(runs, found.due)
     yield* runs.flush
     assigned = Assignment.assign(requests, yield* ClaimSearch.search(store, requests))
   }
   const taken = new Map<Request, Array<RunRow>>(requests.map((request) => [request, []]))
   for (const { candidate, request } of assigned.values()) {
-    const row = runs.know(candidate)
+    const row = runs.add(candidate)
     if (!RunBatch.isRunnable(row)) continue
     const { claimId, lease, workerId } = request
     taken
@@ -78,10 +81,9 @@ const takeAnew = Effect.fnUntraced(function* (
 const claimAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Request>,
-  commit: GroupCommit.Commit<SqlError>,
-  found: ClaimSearch.Found,
+  runs: RunBatch.RunBatch,
 ) {
-  const runs = yield* RunBatch.ofCommit(store, commit)
+  const { found } = runs
   const again = yield* ClaimRepeats.giveAgain(runs, found.given)
   const { first, repeats } = ClaimRepeats.apart(requests.filter((request) => !again.has(request)))
   const taken = yield* takeAnew(store, runs, first, found)
@@ -92,38 +94,23 @@ const claimAll = Effect.fnUntraced(function* (
   const given = new Map(requests.flatMap(rowsOf).map((row) => [row.run_pk, row]))
   // A session is recorded by a holder, so a run that is claimed for the first time has none.
   const sessions = again.size > 0 || Iterable.some(given.values(), ({ lease_epoch }) => lease_epoch > 1)
-  let details: Details = new Map()
-  if (given.size > 0) {
-    runs.alongside(
-      Effect.map(RunQueries.readDetails(store, [...given.keys()], { more: "snapshot", sessions }), (read) => {
-        details = read
-      }),
-    )
-  }
-  return () =>
-    requests.map((request): Either.Either<Given> =>
-      Either.right({
-        anew: taken.has(request),
-        runs: rowsOf(request).map((row) => {
-          const told = details.get(row.run_pk)!
-          return toClaimed(row, told, RequestSnapshot.forExecutor(JSON.parse(told.snapshot)))
-        }),
-      }),
-    )
+  const details = runs.late([...given.keys()], { more: "snapshot", sessions })
+  return requests.map((request) => Either.right({ rows: rowsOf(request), details, anew: taken.has(request) }))
 })
+
+const claimedRuns = ({ details, rows }: Decision): ReadonlyArray<Run.ClaimedRun> =>
+  rows.map((row) => {
+    const detail = details.get(row.run_pk)!
+    return toClaimed(row, detail, RequestSnapshot.forExecutor(JSON.parse(detail.snapshot)))
+  })
 
 interface Abandoned {
   readonly request: Request
   readonly taken: ReadonlyArray<Run.ClaimedRun>
 }
 
-/** Hands back what was claimed for a caller that is gone; what it no longer holds, or a repeat has given since, is left alone. */
-const handBackAll = Effect.fnUntraced(function* (
-  store: SqlStore,
-  requests: ReadonlyArray<Abandoned>,
-  commit: GroupCommit.Commit<SqlError>,
-) {
-  const runs = yield* RunBatch.ofCommit(store, commit)
+/** Hands back the runs of a claim whose caller has gone, unless they were lost or a repeat was given them since. */
+const handBackAll = (requests: ReadonlyArray<Abandoned>, runs: RunBatch.RunBatch) => {
   for (const { request, taken } of requests) {
     for (const { leaseEpoch, leaseExpiresAt, runId } of taken) {
       const row = runs.find({ projectId: request.projectId, runId })
@@ -135,7 +122,7 @@ const handBackAll = Effect.fnUntraced(function* (
     }
   }
   return requests.map((): Either.Either<void> => Either.void)
-})
+}
 
 const accepts =
   ({ projectId, kind, key, agentIds }: Request) =>
@@ -145,7 +132,7 @@ const accepts =
     (route.workerKey === null || route.workerKey === key) &&
     (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
 
-/** Who a worker is; that never changes, so it is read once. */
+/** The project, kind and key of a worker, which never change, so they are read once. */
 const makeWorkers = (store: SqlStore) =>
   Cache.makeWith({
     capacity: 10_000,
@@ -170,28 +157,20 @@ export const make = Effect.fnUntraced(function* (store: SqlStore) {
   const { writer, wakeups } = store
   const workers = yield* makeWorkers(store)
 
-  const searches = new WeakMap<GroupCommit.Commit<SqlError>, ClaimSearch.Found>()
-
-  const handBack = writer.operation<Abandoned, void>({
+  const handBack = writer.operation<Abandoned, void, void>({
     name: "Claims.handBack",
-    load: (requests, commit) =>
-      RunBatch.load(
-        store,
-        commit,
-        requests.flatMap(({ request: { projectId }, taken }) =>
-          taken.map(({ runId }) => ({ projectId, runId })),
-        ),
-      ),
-    run: (requests, commit) => handBackAll(store, requests, commit),
+    refs: ({ request: { projectId }, taken }) => taken.map(({ runId }) => ({ projectId, runId })),
+    decide: (requests, runs) => Effect.sync(() => handBackAll(requests, runs)),
+    answer: Function.identity,
   })
 
-  const claimNow = writer.operation<Request, Given>({
+  const claimNow = writer.operation<Request, Decision, Given>({
     name: "Claims.claim",
-    load: (requests, commit) =>
-      Effect.map(ClaimSearch.search(store, requests), (found) => void searches.set(commit, found)),
-    run: (requests, commit) => claimAll(store, requests, commit, searches.get(commit)!),
+    probes: (request) => [request],
+    decide: (requests, runs) => claimAll(store, requests, runs),
+    answer: (decision) => ({ runs: claimedRuns(decision), anew: decision.anew }),
     // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.
-    onAbandoned: (request, { anew, runs }) =>
+    abandoned: (request, { anew, runs }) =>
       anew && runs.length > 0 ? Effect.ignoreLogged(handBack({ request, taken: runs })) : Effect.void,
   })
 

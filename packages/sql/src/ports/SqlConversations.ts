@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Conversations, Ids, Page } from "@runlease/core"
-import { DateTime, Effect, Either } from "effect"
+import { DateTime, Effect, Either, Function } from "effect"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import { fromJson, toJson } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
@@ -70,7 +70,7 @@ interface Add {
 export const make = (
   store: SqlStore,
 ): ((projectId: Ids.ProjectId) => Conversations.Conversations["Type"]) => {
-  const { sql, dialect, writer } = store
+  const { sql, writer } = store
 
   const find = (projectId: Ids.ProjectId, id: Ids.ConversationId) =>
     Effect.map(
@@ -91,10 +91,10 @@ export const make = (
     return Either.right(toConversation(row!))
   })
 
-  const create = writer.operation<Create, Conversations.Conversation>({
+  const create = writer.operation<Create, Conversations.Conversation, Conversations.Conversation>({
     name: "Conversations.create",
-    run: (requests) =>
-      Effect.flatMap(dialect.now, (now) => Effect.forEach(requests, (request) => createOne(request, now))),
+    decide: (requests, { now }) => Effect.forEach(requests, (request) => createOne(request, now)),
+    answer: Function.identity,
   })
 
   const addOne = Effect.fnUntraced(function* ({ projectId, conversationId, id, message }: Add, now: number) {
@@ -126,11 +126,12 @@ export const make = (
   const addMessage = writer.operation<
     Add,
     Conversations.ConversationMessage,
+    Conversations.ConversationMessage,
     Conversations.ConversationNotFound
   >({
     name: "Conversations.addMessage",
-    run: (requests) =>
-      Effect.flatMap(dialect.now, (now) => Effect.forEach(requests, (request) => addOne(request, now))),
+    decide: (requests, { now }) => Effect.forEach(requests, (request) => addOne(request, now)),
+    answer: Function.identity,
   })
 
   const get = (operation: string, projectId: Ids.ProjectId, conversationId: Ids.ConversationId) =>

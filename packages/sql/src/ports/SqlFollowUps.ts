@@ -3,25 +3,16 @@
  *
  * @since 0.1.0
  */
-import type { SqlError } from "@effect/sql/SqlError"
-import {
-  type ResumeRules,
-  type FollowUp,
-  FollowUpRules,
-  type GroupCommit,
-  Ids,
-  Run,
-  type Runs,
-} from "@runlease/core"
+import { type ResumeRules, type FollowUp, FollowUpRules, Ids, Run, type Runs } from "@runlease/core"
 import { Effect, Either } from "effect"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as InputRows from "../batch/InputRows.js"
 import * as KeptAnswers from "../batch/KeptAnswers.js"
 import * as Moves from "../batch/Moves.js"
-import * as RunBatch from "../batch/RunBatch.js"
+import type * as RunBatch from "../batch/RunBatch.js"
 import * as RunEnd from "../batch/RunEnd.js"
 import type { RunRef } from "../batch/RunQueries.js"
-import { eventId, toRun, waitingOf } from "../rows/RunRow.js"
+import { type DetailRow, eventId, type RunRow, toRun, waitingOf } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 interface Request {
@@ -33,6 +24,12 @@ interface Request {
 
 type Refusal = Run.RunNotFound | Runs.NotWaiting | Runs.SubmissionConflict
 
+interface Decision {
+  readonly decision: FollowUpRules.Decision
+  readonly row: RunRow
+  readonly details: ReadonlyMap<number, DetailRow>
+}
+
 const publicRef = ({ followUp, ref }: Request): RunRef => ({
   projectId: ref.projectId,
   runId: followUp.publicId,
@@ -43,16 +40,17 @@ const nameOf = ({ projectId, runId }: RunRef): string => `${projectId}/${runId}`
 const followUpAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Request>,
-  commit: GroupCommit.Commit<SqlError>,
+  runs: RunBatch.RunBatch,
 ) {
-  const runs = yield* RunBatch.ofCommit(store, commit)
   const keys = requests.flatMap(({ ref }) => runs.find(ref)?.run_pk ?? [])
   const kept = yield* KeptAnswers.read(store, keys)
   const { named, taken } = yield* InputRows.read(store, requests.map(publicRef), keys)
   const changed = new Map<number, ResumeRules.ResumeRecord>()
   const added: Array<InputRows.NewInput> = []
 
-  const followUpOne = (request: Request): Either.Either<FollowUpRules.Decision, Refusal> => {
+  const details = runs.late(keys)
+
+  const followUpOne = (request: Request): Either.Either<Decision, Refusal> => {
     const { fingerprint, followUp, messageId, ref } = request
     const found = runs.find(ref)
     if (found === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
@@ -83,22 +81,16 @@ const followUpAll = Effect.fnUntraced(function* (
         runs.move(Moves.answered(row, null, runs.now))
       }
       if (decision._tag === "Complete") {
-        RunEnd.end(store, runs, commit, { ref, outcome: { status: "completed" }, fence: undefined })
+        RunEnd.end(store.wakeups, runs, { ref, outcome: { status: "completed" }, fence: undefined })
       }
-      return decision
+      return { decision, row: runs.find(ref)!, details }
     })
   }
 
   const verdicts = requests.map(followUpOne)
   yield* KeptAnswers.write(store, changed)
   if (added.length > 0) yield* execute(InputRows.insert(store, added))
-  const details = yield* runs.details(keys)
-  return requests.map(({ ref }, index) =>
-    Either.map(verdicts[index]!, (decision) => {
-      const row = runs.find(ref)!
-      return FollowUpRules.resultOf(decision, toRun(row, details.get(row.run_pk)!))
-    }),
-  )
+  return verdicts
 })
 
 /**
@@ -106,15 +98,12 @@ const followUpAll = Effect.fnUntraced(function* (
  * @category constructors
  */
 export const make = (store: SqlStore) => {
-  const send = store.writer.operation<Request, FollowUp.FollowedUp, Refusal>({
+  const send = store.writer.operation<Request, Decision, FollowUp.FollowedUp, Refusal>({
     name: "Runs.followUp",
-    load: (requests, commit) =>
-      RunBatch.load(
-        store,
-        commit,
-        requests.flatMap((request) => [request.ref, publicRef(request)]),
-      ),
-    run: (requests, commit) => followUpAll(store, requests, commit),
+    refs: (request) => [request.ref, publicRef(request)],
+    decide: (requests, runs) => followUpAll(store, requests, runs),
+    answer: ({ decision, details, row }) =>
+      FollowUpRules.resultOf(decision, toRun(row, details.get(row.run_pk)!)),
   })
 
   return Effect.fnUntraced(function* (ref: RunRef, followUp: FollowUp.FollowUp) {

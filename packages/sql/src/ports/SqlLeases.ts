@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type GroupCommit, type Ids, type Leases, Run, type RunLog, type Runs } from "@runlease/core"
-import { DateTime, Duration, Effect, Either } from "effect"
+import { type Ids, type Leases, Run, type RunLog, type Runs } from "@runlease/core"
+import { DateTime, Duration, Effect, Either, Function } from "effect"
 import * as Moves from "../batch/Moves.js"
 import * as RunAppend from "../batch/RunAppend.js"
-import * as RunBatch from "../batch/RunBatch.js"
+import type * as RunBatch from "../batch/RunBatch.js"
 import * as RunEnd from "../batch/RunEnd.js"
 import type { RunRow } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
@@ -27,24 +27,23 @@ interface Complete {
 
 type CompleteRefusal = Run.LeaseLost | Run.RunNotFound | RunLog.CursorMismatch | RunLog.EventRefused
 
-/** A move of a run that only its holder may make. */
+/** A move that only the holder of a run may make. */
 interface HolderMove {
   readonly projectId: Ids.ProjectId
   readonly lease: Run.LeaseRef
   readonly move: (row: RunRow, now: number) => Moves.Move
 }
 
-/** Ends a run with its last events; when they are refused, it goes on. */
+/** Ends a run with its last events. A run whose events are refused does not end. */
 const completeOne = (
   store: SqlStore,
   runs: RunBatch.RunBatch,
-  commit: GroupCommit.Commit<SqlError>,
   { last, lease, outcome, projectId }: Complete,
 ): Effect.Effect<Either.Either<Leases.Completed, CompleteRefusal>, SqlError> => {
   const { runId, workerId } = lease
   const end = (): Either.Either<Leases.Completed, CompleteRefusal> =>
     Either.map(
-      RunEnd.end(store, runs, commit, { ref: { projectId, runId }, outcome, fence: lease }),
+      RunEnd.end(store.wakeups, runs, { ref: { projectId, runId }, outcome, fence: lease }),
       (completed) => ({ completed }),
     )
   if (last === undefined) return Effect.succeed(end())
@@ -63,80 +62,68 @@ const completeOne = (
 export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Leases["Type"]) => {
   const { writer, wakeups } = store
 
-  const renew = writer.operation<Renew, ReadonlyArray<Leases.Renewal>>({
+  const renewOne = (
+    { projectId, request }: Renew,
+    { runId, epoch }: Leases.RenewRequest["leases"][number],
+    runs: RunBatch.RunBatch,
+  ): Leases.Renewal => {
+    const row = runs.find({ projectId, runId })
+    if (row === undefined) return { _tag: "Lost", runId }
+    switch (Moves.standing(row, { workerId: request.workerId, epoch }, runs.now)) {
+      case "held": {
+        const expiresAt = runs.now + Duration.toMillis(request.leaseDuration)
+        runs.move(Moves.renew(row, expiresAt))
+        return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(expiresAt) }
+      }
+      case "ended":
+        return { _tag: row.status === "cancelled" ? "Cancelled" : "Lost", runId }
+      case "lost":
+        return { _tag: "Lost", runId }
+    }
+  }
+
+  const renew = writer.operation<Renew, ReadonlyArray<Leases.Renewal>, ReadonlyArray<Leases.Renewal>>({
     name: "Leases.renew",
-    load: (requests, commit) =>
-      RunBatch.load(
-        store,
-        commit,
-        requests.flatMap(({ projectId, request }) =>
-          request.leases.map(({ runId }) => ({ projectId, runId })),
+    refs: ({ projectId, request }) => request.leases.map(({ runId }) => ({ projectId, runId })),
+    decide: (requests, runs) =>
+      Effect.sync(() =>
+        requests.map((renewal) =>
+          Either.right(renewal.request.leases.map((lease) => renewOne(renewal, lease, runs))),
         ),
       ),
-    run: (requests, commit) =>
-      Effect.gen(function* () {
-        const runs = yield* RunBatch.ofCommit(store, commit)
-        const renewOne = (
-          { projectId, request }: Renew,
-          { runId, epoch }: Leases.RenewRequest["leases"][number],
-        ): Leases.Renewal => {
-          const row = runs.find({ projectId, runId })
-          if (row === undefined) return { _tag: "Lost", runId }
-          switch (Moves.standing(row, { workerId: request.workerId, epoch }, runs.now)) {
-            case "held": {
-              const expiresAt = runs.now + Duration.toMillis(request.leaseDuration)
-              runs.move(Moves.renew(row, expiresAt))
-              return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(expiresAt) }
-            }
-            case "ended":
-              return { _tag: row.status === "cancelled" ? "Cancelled" : "Lost", runId }
-            case "lost":
-              return { _tag: "Lost", runId }
-          }
-        }
-        return requests.map((renewal) =>
-          Either.right(renewal.request.leases.map((lease) => renewOne(renewal, lease))),
-        )
-      }),
+    answer: Function.identity,
   })
 
-  const loadHeld = (
-    requests: ReadonlyArray<Pick<Complete, "projectId" | "lease">>,
-    commit: GroupCommit.Commit<SqlError>,
-  ) =>
-    RunBatch.load(
-      store,
-      commit,
-      requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })),
-    )
+  const refs = ({ lease: { runId }, projectId }: Pick<Complete, "projectId" | "lease">) => [
+    { projectId, runId },
+  ]
 
-  const complete = writer.operation<Complete, Leases.Completed, CompleteRefusal>({
+  const complete = writer.operation<Complete, Leases.Completed, Leases.Completed, CompleteRefusal>({
     name: "Leases.complete",
-    load: loadHeld,
-    run: (requests, commit) =>
-      Effect.gen(function* () {
-        const runs = yield* RunBatch.ofCommit(store, commit)
-        return yield* Effect.forEach(requests, (request) => completeOne(store, runs, commit, request))
-      }),
+    refs,
+    decide: (requests, runs) => Effect.forEach(requests, (request) => completeOne(store, runs, request)),
+    answer: Function.identity,
   })
 
-  const moveHeld = writer.operation<HolderMove, void, Run.LeaseLost | Run.RunNotFound>({
+  const moveOne = (
+    { projectId, lease, move }: HolderMove,
+    runs: RunBatch.RunBatch,
+  ): Either.Either<void, Run.LeaseLost | Run.RunNotFound> => {
+    const { runId, workerId } = lease
+    const row = runs.find({ projectId, runId })
+    if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
+    if (Moves.standing(row, lease, runs.now) !== "held") {
+      return Either.left(new Run.LeaseLost({ runId, workerId }))
+    }
+    runs.move(move(row, runs.now))
+    return Either.void
+  }
+
+  const moveByHolder = writer.operation<HolderMove, void, void, Run.LeaseLost | Run.RunNotFound>({
     name: "Leases.move",
-    load: loadHeld,
-    run: (requests, commit) =>
-      Effect.gen(function* () {
-        const runs = yield* RunBatch.ofCommit(store, commit)
-        return requests.map(({ projectId, lease, move }) => {
-          const { runId, workerId } = lease
-          const row = runs.find({ projectId, runId })
-          if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
-          if (Moves.standing(row, lease, runs.now) !== "held") {
-            return Either.left(new Run.LeaseLost({ runId, workerId }))
-          }
-          runs.move(move(row, runs.now))
-          return Either.void
-        })
-      }),
+    refs,
+    decide: (requests, runs) => Effect.sync(() => requests.map((request) => moveOne(request, runs))),
+    answer: Function.identity,
   })
 
   return (projectId) => ({
@@ -148,7 +135,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
         delay: Duration.toMillis(release.delay ?? Duration.zero),
         counted: release.countAttempt ?? false,
       }
-      return moveHeld({ projectId, lease, move: (row, now) => Moves.release(row, how, now) })
+      return moveByHolder({ projectId, lease, move: (row, now) => Moves.release(row, how, now) })
     },
 
     complete: (lease, outcome, last) =>
@@ -160,7 +147,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
       }),
 
     suspend: (lease, suspension) =>
-      moveHeld({ projectId, lease, move: (row, now) => Moves.suspend(row, suspension, now) }),
+      moveByHolder({ projectId, lease, move: (row, now) => Moves.suspend(row, suspension, now) }),
 
     signals: (workerId) => wakeups.signals(workerId),
   })

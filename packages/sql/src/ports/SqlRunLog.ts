@@ -4,11 +4,10 @@
  * @since 0.1.0
  */
 import { type Ids, LogTails, Run, RunLog } from "@runlease/core"
-import { Effect, type Scope, Stream } from "effect"
+import { Effect, Function, type Scope, Stream } from "effect"
 import * as EventRows from "../rows/EventRows.js"
 import * as InputRows from "../batch/InputRows.js"
 import * as RunAppend from "../batch/RunAppend.js"
-import * as RunBatch from "../batch/RunBatch.js"
 import * as RunQueries from "../batch/RunQueries.js"
 import { eventId, type RunRow } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
@@ -63,19 +62,17 @@ export const make = (
   store: SqlStore,
 ): Effect.Effect<(projectId: Ids.ProjectId) => RunLog.RunLog["Type"], never, Scope.Scope> =>
   Effect.gen(function* () {
-    const append = store.writer.operation<RunAppend.Request, RunLog.Appended, RunAppend.Refusal>({
+    const append = store.writer.operation<
+      RunAppend.Request,
+      RunLog.Appended,
+      RunLog.Appended,
+      RunAppend.Refusal
+    >({
       name: "RunLog.append",
-      load: (requests, commit) =>
-        RunBatch.load(
-          store,
-          commit,
-          requests.map(({ projectId, append: { runId } }) => ({ projectId, runId })),
-        ),
-      run: (requests, commit) =>
-        Effect.gen(function* () {
-          const runs = yield* RunBatch.ofCommit(store, commit)
-          return yield* Effect.forEach(requests, (request) => RunAppend.append(store, runs, request))
-        }),
+      refs: ({ append: { runId }, projectId }) => [{ projectId, runId }],
+      decide: (requests, runs) =>
+        Effect.forEach(requests, (request) => RunAppend.append(store, runs, request)),
+      answer: Function.identity,
     })
 
     const find = (ref: RunQueries.RunRef) =>

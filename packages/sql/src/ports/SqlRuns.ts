@@ -3,24 +3,14 @@
  *
  * @since 0.1.0
  */
-import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import {
-  ResumeRules,
-  type GroupCommit,
-  Ids,
-  type Interrupt,
-  Page,
-  type RequestSnapshot,
-  Run,
-  Runs,
-} from "@runlease/core"
+import { ResumeRules, Ids, type Interrupt, Page, type RequestSnapshot, Run, Runs } from "@runlease/core"
 import { Effect, Either } from "effect"
 import * as InputRows from "../batch/InputRows.js"
 import * as KeptAnswers from "../batch/KeptAnswers.js"
 import * as Moves from "../batch/Moves.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import * as RunBatch from "../batch/RunBatch.js"
+import type * as RunBatch from "../batch/RunBatch.js"
 import * as RunQueries from "../batch/RunQueries.js"
 import * as RunEnd from "../batch/RunEnd.js"
 import {
@@ -37,58 +27,60 @@ import * as SqlSessions from "./SqlSessions.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 import * as SqlSubmit from "./SqlSubmit.js"
 
-interface Ended {
-  readonly ended: boolean
-  readonly run: Run.Run
-}
-
 interface Resume {
   readonly ref: RunQueries.RunRef
   readonly answers: Interrupt.Answers
   readonly messageIds: ReadonlyArray<string>
 }
 
-interface Resumed {
-  readonly duplicate: boolean
+/** Whether an operation changed a run, and the run after it. */
+interface Decision {
+  readonly changed: boolean
+  readonly row: RunRow
+  readonly details: ReadonlyMap<number, DetailRow>
+}
+
+interface Answer {
+  readonly changed: boolean
   readonly run: Run.Run
 }
 
-/** Ends every run of the batch that has not ended. */
-const endAll = Effect.fnUntraced(function* (
-  store: SqlStore,
-  requests: ReadonlyArray<RunEnd.Request>,
-  commit: GroupCommit.Commit<SqlError>,
-) {
-  const runs = yield* RunBatch.ofCommit(store, commit)
-  const verdicts = requests.map((request) => RunEnd.end(store, runs, commit, request))
-  const runOf = yield* readRuns(
-    runs,
-    requests.map(({ ref }) => ref),
-  )
-  return requests.map(({ ref }, index) =>
-    Either.map(verdicts[index]!, (ended): Ended => ({ ended, run: runOf(ref) })),
-  )
+const answer = ({ changed, details, row }: Decision): Answer => ({
+  changed,
+  run: toRun(row, details.get(row.run_pk)!),
 })
 
-/** Gives the loaded ones of these runs as they are after the moves so far. */
-const readRuns = (runs: RunBatch.RunBatch, refs: ReadonlyArray<RunQueries.RunRef>) =>
-  Effect.map(
-    runs.details(refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])),
-    (details) => (ref: RunQueries.RunRef) => {
-      const row = runs.find(ref)!
-      return toRun(row, details.get(row.run_pk)!)
-    },
+const keysOf = (runs: RunBatch.RunBatch, refs: ReadonlyArray<RunQueries.RunRef>): ReadonlyArray<number> =>
+  refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])
+
+/** Ends every run that has not ended. */
+const endAll = ({ wakeups }: SqlStore, requests: ReadonlyArray<RunEnd.Request>, runs: RunBatch.RunBatch) => {
+  const details = runs.late(
+    keysOf(
+      runs,
+      requests.map(({ ref }) => ref),
+    ),
   )
+  return requests.map((request) =>
+    Either.map(RunEnd.end(wakeups, runs, request), (changed): Decision => ({
+      changed,
+      row: runs.find(request.ref)!,
+      details,
+    })),
+  )
+}
 
 /** Puts every answer into the snapshot of the run that waits for it. */
 const resumeAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Resume>,
-  commit: GroupCommit.Commit<SqlError>,
+  runs: RunBatch.RunBatch,
 ) {
-  const runs = yield* RunBatch.ofCommit(store, commit)
-  const refs = requests.map(({ ref }) => ref)
-  const keys = refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])
+  const keys = keysOf(
+    runs,
+    requests.map(({ ref }) => ref),
+  )
+  const details = runs.late(keys)
   const kept = yield* KeptAnswers.read(store, keys)
   const changed = new Map<number, ResumeRules.ResumeRecord>()
 
@@ -96,7 +88,7 @@ const resumeAll = Effect.fnUntraced(function* (
     ref,
     answers,
     messageIds,
-  }: Resume): Either.Either<boolean, Run.RunNotFound | Runs.NotWaiting> => {
+  }: Resume): Either.Either<Decision, Run.RunNotFound | Runs.NotWaiting> => {
     const found = runs.find(ref)
     if (found === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
     const row = Moves.waitIsOver(found, runs.now) ? runs.move(Moves.expireWait(found, runs.now)) : found
@@ -109,17 +101,14 @@ const resumeAll = Effect.fnUntraced(function* (
           changed.set(row.run_pk, answered.record)
           runs.move(Moves.answered(row, answered.waiting, runs.now))
         }
-        return answered.duplicate
+        return { changed: !answered.duplicate, row: runs.find(ref)!, details }
       },
     )
   }
 
   const verdicts = requests.map(resumeOne)
   yield* KeptAnswers.write(store, changed)
-  const runOf = yield* readRuns(runs, refs)
-  return requests.map(({ ref }, index) =>
-    Either.map(verdicts[index]!, (duplicate): Resumed => ({ duplicate, run: runOf(ref) })),
-  )
+  return verdicts
 })
 
 const listRuns = (
@@ -160,24 +149,18 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
   const submit = SqlSubmit.make(store)
   const followUp = SqlFollowUps.make(store)
   const recordSession = SqlSessions.make(store)
-  const load = (
-    requests: ReadonlyArray<{ readonly ref: RunQueries.RunRef }>,
-    commit: GroupCommit.Commit<SqlError>,
-  ) =>
-    RunBatch.load(
-      store,
-      commit,
-      requests.map(({ ref }) => ref),
-    )
-  const end = store.writer.operation<RunEnd.Request, Ended, Run.RunNotFound | Run.LeaseLost>({
+  const refs = ({ ref }: { readonly ref: RunQueries.RunRef }) => [ref]
+  const end = store.writer.operation<RunEnd.Request, Decision, Answer, Run.RunNotFound | Run.LeaseLost>({
     name: "Runs.end",
-    load,
-    run: (requests, commit) => endAll(store, requests, commit),
+    refs,
+    decide: (requests, runs) => Effect.sync(() => endAll(store, requests, runs)),
+    answer,
   })
-  const resume = store.writer.operation<Resume, Resumed, Run.RunNotFound | Runs.NotWaiting>({
+  const resume = store.writer.operation<Resume, Decision, Answer, Run.RunNotFound | Runs.NotWaiting>({
     name: "Runs.resume",
-    load,
-    run: (requests, commit) => resumeAll(store, requests, commit),
+    refs,
+    decide: (requests, runs) => resumeAll(store, requests, runs),
+    answer,
   })
 
   const get = (ref: RunQueries.RunRef) =>
@@ -210,16 +193,17 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
       InputRows.onNamed(store, "Runs.cancel", { projectId, runId }, (ref) =>
         end({ ref, outcome: { status: "cancelled" }, fence: undefined }),
       ).pipe(
-        Effect.map(({ ended, run }) => ({ cancelled: ended, run })),
+        Effect.map(({ changed, run }) => ({ cancelled: changed, run })),
         // Only a fence can be lost, and a cancellation has none.
         Effect.catchTag("LeaseLost", Effect.die),
       ),
 
     resume: Effect.fnUntraced(function* (runId, answers) {
       const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
-      return yield* InputRows.onNamed(store, "Runs.resume", { projectId, runId }, (ref) =>
+      const { changed, run } = yield* InputRows.onNamed(store, "Runs.resume", { projectId, runId }, (ref) =>
         resume({ ref, answers, messageIds }),
       )
+      return { duplicate: !changed, run }
     }),
 
     followUp: (runId, input) =>
@@ -230,7 +214,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
         InputRows.onNamed(store, "Runs.complete", { projectId, runId }, (ref) =>
           end({ ref, outcome, fence }),
         ),
-        ({ ended, run }) => ({ completed: ended, run }),
+        ({ changed, run }) => ({ completed: changed, run }),
       ),
 
     recordSession: (lease, record) => recordSession(projectId, lease, record),

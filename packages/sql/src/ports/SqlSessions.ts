@@ -4,9 +4,8 @@
  * @since 0.1.0
  */
 import { Ids, Run, type WorkerSession } from "@runlease/core"
-import { Effect, Either } from "effect"
+import { Effect, Either, Function } from "effect"
 import * as Moves from "../batch/Moves.js"
-import * as RunBatch from "../batch/RunBatch.js"
 import * as RunQueries from "../batch/RunQueries.js"
 import { type SessionRow, sessionColumns, sessionOf, toJson } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
@@ -29,77 +28,74 @@ const columns = { run_pk: "integer", ...sessionColumns } as const
 export const make = (store: SqlStore) => {
   const { sql, dialect, writer } = store
 
-  const record = writer.operation<Request, WorkerSession.WorkerSession, Refusal>({
-    name: "Runs.recordSession",
-    load: (requests, commit) =>
-      RunBatch.load(
-        store,
-        commit,
-        requests.map(({ projectId, lease: { runId } }) => ({ projectId, runId })),
-      ),
-    run: (requests, commit) =>
-      Effect.gen(function* () {
-        const runs = yield* RunBatch.ofCommit(store, commit)
-        const sessions = yield* RunQueries.readDetails(
-          store,
-          requests.flatMap(
-            ({ projectId, lease: { runId } }) => runs.find({ projectId, runId })?.run_pk ?? [],
-          ),
-        )
-        const workers = yield* sql<{ readonly id: string; readonly implementation_kind: string }>`
+  const record = writer.operation<Request, WorkerSession.WorkerSession, WorkerSession.WorkerSession, Refusal>(
+    {
+      name: "Runs.recordSession",
+      refs: ({ lease: { runId }, projectId }) => [{ projectId, runId }],
+      decide: (requests, runs) =>
+        Effect.gen(function* () {
+          const sessions = yield* RunQueries.readDetails(
+            store,
+            requests.flatMap(
+              ({ projectId, lease: { runId } }) => runs.find({ projectId, runId })?.run_pk ?? [],
+            ),
+          )
+          const workers = yield* sql<{ readonly id: string; readonly implementation_kind: string }>`
           SELECT w.id, w.implementation_kind
           FROM ${dialect.rows(
             { id: "text" },
             requests.map(({ lease }) => ({ id: lease.workerId })),
           )} v JOIN workers w ON w.id = v.id`
-        const kinds = new Map(workers.map(({ id, implementation_kind }) => [id, implementation_kind]))
-        const recorded = new Map<number, SessionRow & { readonly run_pk: number }>()
+          const kinds = new Map(workers.map(({ id, implementation_kind }) => [id, implementation_kind]))
+          const recorded = new Map<number, SessionRow & { readonly run_pk: number }>()
 
-        const recordOne = ({
-          projectId,
-          lease,
-          record,
-          newId,
-        }: Request): Either.Either<WorkerSession.WorkerSession, Refusal> => {
-          const { runId, workerId } = lease
-          const row = runs.find({ projectId, runId })
-          if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
-          const standing = Moves.standing(row, lease, runs.now)
-          if (standing === "ended" && Run.isTerminal(row.status)) {
-            return Either.left(new Run.RunEnded({ runId, status: row.status }))
+          const recordOne = ({
+            projectId,
+            lease,
+            record,
+            newId,
+          }: Request): Either.Either<WorkerSession.WorkerSession, Refusal> => {
+            const { runId, workerId } = lease
+            const row = runs.find({ projectId, runId })
+            if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
+            const standing = Moves.standing(row, lease, runs.now)
+            if (standing === "ended" && Run.isTerminal(row.status)) {
+              return Either.left(new Run.RunEnded({ runId, status: row.status }))
+            }
+            if (standing !== "held") return Either.left(new Run.LeaseLost({ runId, workerId }))
+            const before: Partial<SessionRow> = recorded.get(row.run_pk) ?? sessions.get(row.run_pk)!
+            const status = record.status ?? before.session_status ?? "active"
+            const session: SessionRow & { readonly run_pk: number } = {
+              run_pk: row.run_pk,
+              session_id: before.session_id ?? newId,
+              session_kind: kinds.get(workerId) ?? "",
+              session_worker_id: workerId,
+              session_key: record.sessionKey,
+              session_status: status,
+              session_metadata:
+                record.metadata === undefined ? (before.session_metadata ?? null) : toJson(record.metadata),
+              session_created_at: before.session_created_at ?? runs.now,
+              session_updated_at: runs.now,
+              session_ended_at: status === "active" ? null : runs.now,
+            }
+            recorded.set(row.run_pk, session)
+            return Either.right(sessionOf(runId, session)!)
           }
-          if (standing !== "held") return Either.left(new Run.LeaseLost({ runId, workerId }))
-          const before: Partial<SessionRow> = recorded.get(row.run_pk) ?? sessions.get(row.run_pk)!
-          const status = record.status ?? before.session_status ?? "active"
-          const session: SessionRow & { readonly run_pk: number } = {
-            run_pk: row.run_pk,
-            session_id: before.session_id ?? newId,
-            session_kind: kinds.get(workerId) ?? "",
-            session_worker_id: workerId,
-            session_key: record.sessionKey,
-            session_status: status,
-            session_metadata:
-              record.metadata === undefined ? (before.session_metadata ?? null) : toJson(record.metadata),
-            session_created_at: before.session_created_at ?? runs.now,
-            session_updated_at: runs.now,
-            session_ended_at: status === "active" ? null : runs.now,
-          }
-          recorded.set(row.run_pk, session)
-          return Either.right(sessionOf(runId, session)!)
-        }
 
-        const verdicts = requests.map(recordOne)
-        if (recorded.size > 0) {
-          const names = Object.keys(columns)
-          // SQLite needs the WHERE to tell the upsert's ON from a join's.
-          yield* sql`INSERT INTO sessions (${sql.csv(names)})
+          const verdicts = requests.map(recordOne)
+          if (recorded.size > 0) {
+            const names = Object.keys(columns)
+            // SQLite needs the WHERE to tell the upsert's ON from a join's.
+            yield* sql`INSERT INTO sessions (${sql.csv(names)})
             SELECT ${sql.csv(names)} FROM ${dialect.rows(columns, [...recorded.values()])} v WHERE TRUE
             ON CONFLICT (run_pk) DO UPDATE SET
               ${sql.csv(Object.keys(sessionColumns).map((name) => `${name} = excluded.${name}`))}`
-        }
-        return verdicts
-      }),
-  })
+          }
+          return verdicts
+        }),
+      answer: Function.identity,
+    },
+  )
 
   return (projectId: Ids.ProjectId, lease: Run.LeaseRef, given: WorkerSession.SessionRecord) =>
     Effect.flatMap(Ids.uuidV7, (id) =>

@@ -3,14 +3,13 @@
  *
  * @since 0.1.0
  */
-import type { SqlError } from "@effect/sql/SqlError"
-import { Conversations, type GroupCommit, Ids, RequestSnapshot, Run, Runs } from "@runlease/core"
+import { Conversations, Ids, RequestSnapshot, Run, Runs } from "@runlease/core"
 import { Brand, DateTime, Effect, Either } from "effect"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as InputRows from "../batch/InputRows.js"
 import * as LaneQueries from "../batch/LaneQueries.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
-import * as RunBatch from "../batch/RunBatch.js"
+import type * as RunBatch from "../batch/RunBatch.js"
 import * as RunQueries from "../batch/RunQueries.js"
 import {
   type DetailRow,
@@ -37,7 +36,14 @@ interface Request {
 }
 
 type Refusal = Conversations.ConversationNotFound | Run.RunNotFound | Runs.SubmissionConflict
+
 type Submitted = { readonly run: Run.Run; readonly duplicate: boolean }
+
+interface Decision {
+  readonly row: RunRow
+  readonly details: DetailRow
+  readonly duplicate: boolean
+}
 
 /** A run that is accepted but has no key yet. */
 interface Accepted {
@@ -234,9 +240,8 @@ const insert = Effect.fnUntraced(function* (
 const submitAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Request>,
-  commit: GroupCommit.Commit<SqlError>,
+  runs: RunBatch.RunBatch,
 ) {
-  const runs = yield* RunBatch.ofCommit(store, commit)
   const named = requests.flatMap(({ projectId, runId, submission: { publicId, parentRunId } }) => [
     ...(publicId === undefined ? [] : [{ projectId, runId }]),
     ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
@@ -309,14 +314,14 @@ const submitAll = Effect.fnUntraced(function* (
   const verdicts = requests.map(accept)
   if (accepted.size > 0) {
     const rows = yield* insert(store, [...accepted.values()], newConversations, runs.now)
-    for (const row of rows) runs.enter(row)
+    for (const row of rows) runs.insert(row)
   }
   return requests.map((request, index) =>
-    Either.map(verdicts[index]!, (duplicate): Submitted => {
+    Either.map(verdicts[index]!, (duplicate): Decision => {
       const row = runs.find(request)!
       const details =
         accepted.get(nameOf(request.projectId, request.runId))?.details ?? known.get(row.run_pk)!
-      return { duplicate, run: toRun(row, details) }
+      return { duplicate, row, details }
     }),
   )
 })
@@ -326,10 +331,10 @@ const submitAll = Effect.fnUntraced(function* (
  * @category constructors
  */
 export const make = (store: SqlStore) => {
-  const submit = store.writer.operation<Request, Submitted, Refusal>({
+  const submit = store.writer.operation<Request, Decision, Submitted, Refusal>({
     name: "Runs.submit",
-    run: (requests, commit): Effect.Effect<ReadonlyArray<Either.Either<Submitted, Refusal>>, SqlError> =>
-      submitAll(store, requests, commit),
+    decide: (requests, runs) => submitAll(store, requests, runs),
+    answer: ({ details, duplicate, row }) => ({ duplicate, run: toRun(row, details) }),
   })
 
   return Effect.fnUntraced(function* (projectId: Ids.ProjectId, submission: Runs.Submission) {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Ids, Page, WorkerRegistry } from "@runlease/core"
-import { DateTime, Effect, Either } from "effect"
+import { DateTime, Effect, Either, Function } from "effect"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import { fromJson, toJson } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
@@ -96,21 +96,25 @@ export const make = (
       ([row]) => Either.right(toWorker(row!)),
     )
 
-  const register = writer.operation<Register, WorkerRegistry.RegisteredWorker>({
+  const register = writer.operation<
+    Register,
+    WorkerRegistry.RegisteredWorker,
+    WorkerRegistry.RegisteredWorker
+  >({
     name: "WorkerRegistry.register",
-    run: (requests) =>
-      Effect.flatMap(dialect.now, (now) => Effect.forEach(requests, (request) => registerOne(request, now))),
+    decide: (requests, { now }) => Effect.forEach(requests, (request) => registerOne(request, now)),
+    answer: Function.identity,
   })
 
   const heartbeat = writer.operation<
     Heartbeat,
     WorkerRegistry.RegisteredWorker,
+    WorkerRegistry.RegisteredWorker,
     WorkerRegistry.WorkerNotFound
   >({
     name: "WorkerRegistry.heartbeat",
-    run: (requests) =>
+    decide: (requests, { now }) =>
       Effect.gen(function* () {
-        const now = yield* dialect.now
         // As `WorkerRegistry.nextStatus` has it.
         const rows = yield* sql<WorkerRow>`UPDATE workers SET last_heartbeat_at = ${now}, updated_at = ${now},
             status = CASE WHEN v.next_status IS NULL OR (v.next_status = 'ended' AND workers.status <> 'draining')
@@ -126,6 +130,7 @@ export const make = (
             : Either.right(toWorker(row))
         })
       }),
+    answer: Function.identity,
   })
 
   return (projectId) => ({

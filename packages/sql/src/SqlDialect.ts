@@ -1,0 +1,27 @@
+/**
+ * Which dialect a database has.
+ *
+ * @since 0.1.0
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import { StoreClock } from "@runlease/core"
+import { Effect } from "effect"
+import type { Dialect } from "./dialect/Dialect.js"
+import { StoreTime } from "./dialect/StoreTime.js"
+import * as PostgresDialect from "./postgres/PostgresDialect.js"
+import * as SqliteDialect from "./sqlite/SqliteDialect.js"
+
+/**
+ * The dialect of the database behind `sql`. Dies for a database that is neither SQLite nor PostgreSQL.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
+  Effect.flatMap(StoreTime, (time) =>
+    sql.onDialectOrElse({
+      sqlite: () => Effect.map(StoreClock.make, (now) => SqliteDialect.make(sql, now)),
+      pg: () => Effect.succeed(PostgresDialect.make(sql, time)),
+      orElse: () => Effect.dieMessage("@runlease/sql speaks SQLite and PostgreSQL; this is another database"),
+    }),
+  )
