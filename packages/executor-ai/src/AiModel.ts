@@ -1,5 +1,5 @@
 /**
- * Models by name, such as a command line has them.
+ * Language models by name, for a command line or a setting.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import { FetchHttpClient, type HttpClient } from "@effect/platform"
 import { Config, type ConfigError, Effect, Layer, Option, type Redacted, Schema, Stream } from "effect"
 import * as ChatCompletions from "./ChatCompletions.js"
 
-/** No provider has that name, or no model is named. */
+/** The name has no supported provider, or no model. */
 export class UnknownModel extends Schema.TaggedError<UnknownModel>("@runlease/executor-ai/UnknownModel")(
   "UnknownModel",
   { name: Schema.String },
@@ -24,16 +24,18 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>("@runlease/ex
 }
 
 /**
- * Units: `maxOutputTokens` is the most that one answer may have: the provider's own limit when absent, but 4096 for
- * Anthropic, whose API demands one.
+ * The address of the API, and a bound on answers.
+ *
+ * Units: `maxOutputTokens` bounds the tokens of one answer. When absent, the provider's own limit applies; for Anthropic,
+ * whose API demands a limit, it is 4096.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * Where the API is, with its version where it has one, such as `http://localhost:11434/v1`. Default: OPENAI_BASE_URL or
-   * ANTHROPIC_BASE_URL where it is set, and else the provider's own.
+   * The URL of the API with its version, if it has one, such as `http://localhost:11434/v1`. Default: OPENAI_BASE_URL or
+   * ANTHROPIC_BASE_URL if it is set, else the provider's own URL.
    */
   readonly baseUrl?: string | undefined
   readonly maxOutputTokens?: number | undefined
@@ -41,8 +43,8 @@ export interface Options {
 
 type OpenAi = OpenAiClient.Service
 
-/** What the provider's module passes over: an answer that failed, and a refusal to answer. */
-const attentive = (client: OpenAi): OpenAi => ({
+/** Adds what the provider's module ignores: a failed response becomes an error, a refusal becomes text. */
+const withFailures = (client: OpenAi): OpenAi => ({
   ...client,
   createResponseStream: (request) =>
     Stream.map(client.createResponseStream(request), (event) => {
@@ -62,7 +64,7 @@ const attentive = (client: OpenAi): OpenAi => ({
     }),
 })
 
-/** Where the API is and what opens it. A server of one's own may have no key. */
+/** The URL of the API and its key. The key is optional when a URL is configured. */
 const access = (prefix: "OPENAI" | "ANTHROPIC", baseUrl: string | undefined) =>
   Effect.gen(function* () {
     const configured = yield* Config.option(Config.string(`${prefix}_BASE_URL`))
@@ -78,23 +80,25 @@ const openAiClient = (
 ): Layer.Layer<OpenAiClient.OpenAiClient, ConfigError.ConfigError, HttpClient.HttpClient> =>
   Layer.scoped(
     OpenAiClient.OpenAiClient,
-    Effect.flatMap(access("OPENAI", baseUrl), (options) => Effect.map(OpenAiClient.make(options), attentive)),
+    Effect.flatMap(access("OPENAI", baseUrl), (options) =>
+      Effect.map(OpenAiClient.make(options), withFailures),
+    ),
   )
 
 const anthropicClient = (baseUrl: string | undefined) =>
   Layer.unwrapEffect(
     Effect.map(access("ANTHROPIC", baseUrl), ({ apiKey, apiUrl }) =>
-      // Its paths begin with the version.
+      // The paths of Anthropic's client begin with the version.
       AnthropicClient.layer({ apiKey, apiUrl: apiUrl?.replace(/\/v1$/, "") }),
     ),
   )
 
 /**
- * The model of that name: `openai:<model>` through the Responses API, `anthropic:<model>`, or `openai-chat:<model>` through
- * chat completions, which servers that are compatible with OpenAI speak.
+ * Provides the model of a name: `openai:<model>` through the Responses API, `anthropic:<model>`, or `openai-chat:<model>`
+ * through chat completions, for servers that are compatible with OpenAI.
  *
- * Keys are read from the Config: OPENAI_API_KEY and ANTHROPIC_API_KEY. One is needed where no `baseUrl` is given.
- * Tools are described to OpenAI as not `strict`, since most JSON schemas are not.
+ * The keys come from the Config: OPENAI_API_KEY and ANTHROPIC_API_KEY. A key is required unless `baseUrl` or its variable
+ * is set. OpenAI gets the tools as not `strict`, since most JSON schemas are not.
  *
  * Fails: `UnknownModel`; `ConfigError` without a key.
  *
@@ -113,7 +117,7 @@ export const fromName = (
         model,
         config: {
           strict: false,
-          // Of the ids that OpenAI gives to the files that it keeps.
+          // The ids of files in the storage of OpenAI begin with this.
           fileIdPrefixes: ["file-"],
           ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
         },

@@ -1,5 +1,5 @@
 /**
- * What a tool of a worker says of its side effects, and what its handler is told of the call.
+ * Annotations of a worker's tools, and the current call as a service for their handlers.
  *
  * ```ts
  * const Charge = Tool.make("charge", {
@@ -20,8 +20,8 @@ import type { Run, ToolCalls } from "@runlease/core"
 import { Context } from "effect"
 
 /**
- * The side effect of a tool, as an annotation. A tool without it is `pure` when it is annotated as `Tool.Readonly`,
- * `idempotent` when as `Tool.Idempotent`, and else `atMostOnce`.
+ * The side effect of a tool, as an annotation. Without it, a tool is `pure` if it has the annotation `Tool.Readonly`,
+ * `idempotent` if it has `Tool.Idempotent`, and `atMostOnce` otherwise.
  *
  * @since 0.1.0
  * @category annotations
@@ -31,9 +31,9 @@ export class SideEffect extends Context.Reference<SideEffect>()("@runlease/execu
 }) {}
 
 /**
- * Whether a call of the tool must be approved, as an annotation. The run then waits, after the other calls of the step, with
- * an interrupt of reason `tool_call` that names the call; the call is made when the answer is `true` or
- * `{ approved: true }`, and any other answer is told to the model. Default: no.
+ * Whether a person must approve a call of the tool, as an annotation. After the other calls of the step the run waits with
+ * an interrupt of reason `tool_call` that names the call. The worker makes the call if the answer is `true` or
+ * `{ approved: true }`. After any other answer the model receives a refusal. Default: no.
  *
  * ```ts
  * const Deploy = Tool.make("deploy", { parameters: { to: Schema.String } }).annotate(AiTool.NeedsApproval, true)
@@ -47,7 +47,7 @@ export class NeedsApproval extends Context.Reference<NeedsApproval>()(
   { defaultValue: (): boolean => false },
 ) {}
 
-/** The side effect that a tool is taken to have. */
+/** The side effect of a tool by its annotations, `atMostOnce` without any. */
 export const sideEffectOf = (tool: Tool.Any): ToolCalls.SideEffect => {
   const declared = Context.get(tool.annotations, SideEffect)
   if (declared !== undefined) return declared
@@ -56,8 +56,8 @@ export const sideEffectOf = (tool: Tool.Any): ToolCalls.SideEffect => {
 }
 
 /**
- * The call that a handler makes, for a tool that names it among its `dependencies`. `key` is the same in every attempt of
- * the run, and no other call has it: an idempotency key for what the handler talks to.
+ * The current call, for the handler of a tool that lists this tag in its `dependencies`. `key` is the same in every attempt
+ * of the run and different for every other call, so a handler can use it as an idempotency key.
  *
  * @since 0.1.0
  * @category services

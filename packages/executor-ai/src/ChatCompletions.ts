@@ -1,7 +1,7 @@
 /**
- * A language model behind the API for chat completions, which most servers of models speak that call themselves compatible
- * with OpenAI (llama.cpp, vLLM, Ollama, LM Studio and many more). OpenAI's own models are better asked through
- * `@effect/ai-openai`, whose model speaks the Responses API alone; its client is used here as well.
+ * A language model behind the API for chat completions. Servers that are compatible with OpenAI speak it: llama.cpp, vLLM,
+ * Ollama, LM Studio and many more. For OpenAI's own models prefer `@effect/ai-openai`, which speaks the Responses API. This
+ * module uses the client of that package.
  *
  * Source: https://platform.openai.com/docs/api-reference/chat/streaming
  *
@@ -15,7 +15,9 @@ import * as ChatAnswer from "./internal/ChatAnswer.js"
 import * as ChatRequest from "./internal/ChatRequest.js"
 
 /**
- * Units: `maxTokens` is the most that one answer may have, what the server takes when absent.
+ * The model's name on its server, and a bound on its answers.
+ *
+ * Units: `maxTokens` bounds the tokens of one answer. When absent, the server's default applies.
  *
  * @since 0.1.0
  * @category models
@@ -25,7 +27,7 @@ export interface Options {
   readonly maxTokens?: number | undefined
 }
 
-/** The whole of an answer, for whoever does not want it as it comes. */
+/** Collects a streamed answer, for `generateText`. */
 const collect = (
   stream: Stream.Stream<Response.StreamPartEncoded, AiError.AiError>,
 ): Effect.Effect<Array<Response.PartEncoded>, AiError.AiError> =>
@@ -48,7 +50,7 @@ const collect = (
   })
 
 /**
- * A model of the server that the client of the context talks to. It streams always.
+ * A model on the server of the context's client. It always streams, also for `generateText`.
  *
  * @since 0.1.0
  * @category constructors
@@ -56,8 +58,8 @@ const collect = (
 export const make = Effect.fnUntraced(function* (options: Options) {
   const client = yield* OpenAiClient.OpenAiClient
 
-  const answer = (asked: LanguageModel.ProviderOptions) =>
-    Effect.map(ChatRequest.make(options, asked), (body) =>
+  const answer = (request: LanguageModel.ProviderOptions) =>
+    Effect.map(ChatRequest.make(options, request), (body) =>
       ChatAnswer.parts(
         client.streamRequest(
           HttpClientRequest.post("/chat/completions", { body: HttpBody.unsafeJson(body) }),
@@ -68,12 +70,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   return yield* LanguageModel.make({
     streamText: answer,
-    generateText: (asked) => collect(answer(asked)),
+    generateText: (request) => collect(answer(request)),
   })
 })
 
 /**
- * The model of the context, through chat completions.
+ * Provides the language model through chat completions.
  *
  * @since 0.1.0
  * @category layers

@@ -37,7 +37,7 @@ export type Protocol = "responses" | "messages" | "completions"
 export interface ModelServer {
   /** With the version, as `AiModel.fromName` takes it. */
   readonly url: string
-  /** What it was asked so far. */
+  /** The requests so far. */
   readonly requests: ReadonlyArray<Request>
   /** How many requests have not ended. */
   readonly open: Effect.Effect<number>
@@ -59,7 +59,7 @@ const readBody = async (request: Http.IncomingMessage) => {
   return JSON.parse(text) as Record<string, unknown>
 }
 
-/** Until it takes more, or is gone. */
+/** Waits until the connection accepts more data, or closes. */
 const drained = (outgoing: Http.ServerResponse) =>
   new Promise<void>((resolve) => {
     const done = () => {
@@ -69,7 +69,7 @@ const drained = (outgoing: Http.ServerResponse) =>
     outgoing.on("drain", done).on("close", done)
   })
 
-/** Answers each request by what the script says of it, for as long as the Scope is open. */
+/** A server that answers each request as the script says, while the Scope is open. */
 export const make = (
   script: (request: Request) => Turn | Plain,
 ): Effect.Effect<ModelServer, never, Scope.Scope> =>
@@ -87,12 +87,12 @@ export const make = (
       requests.push(request)
       const says = script(request)
       if ("status" in says) {
-        const told =
+        const content =
           says.error === undefined
             ? says.body
             : JSON.stringify(wire.errorBody(says.error.type, says.error.message))
         const type = says.error === undefined ? "text/html" : "application/json"
-        return outgoing.writeHead(says.status, { "content-type": type, ...says.headers }).end(told)
+        return outgoing.writeHead(says.status, { "content-type": type, ...says.headers }).end(content)
       }
       outgoing.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" }).flushHeaders()
       for (const frame of wire.frames(says, body, request.index + 1)) {

@@ -1,4 +1,4 @@
-/** A page with tools of its own, whose client is one of those that pages have today. */
+/** A page with its own tools, over each version of `@ag-ui/client` that pages use today. */
 import * as current from "@ag-ui/client"
 import * as older from "@ag-ui/client-0.0.59"
 import { Effect } from "effect"
@@ -15,13 +15,13 @@ interface Answer {
   readonly payload?: unknown
 }
 
-/** How one run ended for the client. */
-export interface Ended {
+/** The event that ended a run, as the client saw it. */
+export interface RunEnd {
   readonly type: string
   readonly outcome: unknown
 }
 
-/** The calls among its messages that have no result among them: what its client takes for the page's to do. */
+/** A call without a result among the page's messages. The client expects the page to make it. */
 export interface PendingCall {
   readonly id: string
   readonly name: string
@@ -42,7 +42,7 @@ export type Version = keyof typeof clients
 
 export const versions = Object.keys(clients) as ReadonlyArray<Version>
 
-/** A thread of its own. */
+/** A page with a new thread. */
 export const make = (version: Version, { apiKey, url }: Options) => {
   const agent = clients[version]({
     url: `${url}/ag-ui/agent`,
@@ -50,14 +50,14 @@ export const make = (version: Version, { apiKey, url }: Options) => {
     threadId: randomUUID(),
   })
   return {
-    say: (content: string) =>
+    addUserMessage: (content: string) =>
       Effect.sync(() => agent.addMessage({ id: randomUUID(), role: "user", content })),
-    result: (toolCallId: string, content: string) =>
+    addResult: (toolCallId: string, content: string) =>
       Effect.sync(() => agent.addMessage({ id: randomUUID(), role: "tool", toolCallId, content })),
-    /** One run, to its end. */
+    /** Runs the agent once, until the run ends. */
     run: (resume: Array<Answer> = []) =>
-      Effect.promise(async (): Promise<Ended> => {
-        let ended: Ended = { type: "none", outcome: undefined }
+      Effect.promise(async (): Promise<RunEnd> => {
+        let ended: RunEnd = { type: "none", outcome: undefined }
         const parameters = { tools, ...(resume.length === 0 ? {} : { resume }) }
         const onEvent = ({ event }: { readonly event: { readonly type: string } }) => {
           if (event.type !== "RUN_FINISHED" && event.type !== "RUN_ERROR") return
@@ -78,6 +78,6 @@ export const make = (version: Version, { apiKey, url }: Options) => {
           : [],
       )
     }),
-    said: Effect.sync(() => agent.messages.findLast(({ role }) => role === "assistant")?.content),
+    lastAnswer: Effect.sync(() => agent.messages.findLast(({ role }) => role === "assistant")?.content),
   }
 }

@@ -1,4 +1,4 @@
-/** `runlease` in processes of its own: a server on a SQLite file, and workers that are killed. */
+/** Starts `runlease` in separate processes: a server on a SQLite file, and workers that tests kill. */
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -13,7 +13,7 @@ const kill = (child: ChildProcess) =>
     child.kill("SIGKILL")
   })
 
-/** Starts `runlease`, and gives the first line of `--json` that has this field. It is killed with the Scope. */
+/** Starts `runlease`, and gives the first line of `--json` that has `field`. The Scope kills it. */
 const start = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
@@ -22,7 +22,7 @@ const start = Effect.fnUntraced(function* (
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
       spawn(process.execPath, ["--import", "tsx", bin, ...args, "--json"], {
-        // Nothing of the surroundings, so that no setting of theirs is read.
+        // The environment is minimal, so that no setting of the machine is read.
         env: { PATH: process.env["PATH"]!, HOME: env["HOME"]!, NO_COLOR: "1", ...env },
         stdio: ["ignore", "pipe", "inherit"],
       }),
@@ -51,7 +51,7 @@ export interface Settings {
   readonly apiKey: string
 }
 
-/** A server on a free port; gives its address. */
+/** A server on a free port. Gives its URL. */
 export const server = ({ apiKey, folder }: Settings) =>
   Effect.map(
     start(
@@ -62,7 +62,7 @@ export const server = ({ apiKey, folder }: Settings) =>
     ({ line }) => String(line["url"]),
   )
 
-/** A worker of that server whose model is at `model`, once it is registered. */
+/** A worker of that server, once it is registered. Its model is at `model`. */
 export const worker = (
   { apiKey, folder }: Settings,
   { model, notes, url }: { readonly model: string; readonly notes: string; readonly url: string },

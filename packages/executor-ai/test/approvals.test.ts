@@ -1,4 +1,4 @@
-/** Calls that somebody must approve. */
+/** Calls that require an approval. */
 import { Tool, Toolkit } from "@effect/ai"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -6,9 +6,9 @@ import { AgentEvent, type Interrupt, RequestSnapshot, ToolCalls } from "@runleas
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, TestRuns } from "@runlease/testkit"
 import { Deferred, Effect, Exit, Layer, Ref, Schema, Scope } from "effect"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
-import * as Working from "./Working.js"
+import * as ModelWorkers from "./ModelWorkers.js"
 
 const toolkit = Toolkit.make(
   Tool.make("look", { parameters: { at: Schema.String }, success: Schema.String }),
@@ -54,14 +54,14 @@ const results = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
       : [],
   )
 
-for (const protocol of Asking.protocols) {
-  for (const [name, controlPlane] of Object.entries(Working.controlPlanes)) {
+for (const protocol of ModelRuns.protocols) {
+  for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
     describe(`calls to be approved (${protocol}, ${name})`, () => {
-      for (const [what, payload, told, failed] of [
+      for (const [effect, payload, message, failed] of [
         ["made once approved", { approved: true }, "deployed to production", false],
         ["not made otherwise", { approved: false }, "not approved", true],
       ] as const) {
-        it.scopedLive(`are asked for beside other calls, and ${what}`, () =>
+        it.scopedLive(`wait while other calls are made, and are ${effect}`, () =>
           Effect.gen(function* () {
             const { layer, made } = yield* tools
             const server = yield* ModelServer.make(
@@ -71,9 +71,9 @@ for (const protocol of Asking.protocols) {
               ),
             )
             yield* Effect.gen(function* () {
-              yield* Working.start(server, { toolkit }, {}, protocol)
+              yield* ModelWorkers.start(server, { toolkit }, {}, protocol)
               const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Deploy") })
-              const { waiting } = yield* Working.untilStatus(runId, "waiting")
+              const { waiting } = yield* ModelWorkers.untilStatus(runId, "waiting")
               const [interrupt, ...others] = waiting!.interrupts
               deepStrictEqual(others, [])
               deepStrictEqual(
@@ -81,17 +81,17 @@ for (const protocol of Asking.protocols) {
                 ["tool_call", "d", "deploy", undefined],
               )
               deepStrictEqual(yield* made, ["look"])
-              yield* Working.answer(runId, answer(payload))
-              yield* Working.untilStatus(runId, "completed")
+              yield* ModelWorkers.answer(runId, answer(payload))
+              yield* ModelWorkers.untilStatus(runId, "completed")
               deepStrictEqual(yield* made, failed ? ["look"] : ["look", "d"])
               const events = yield* TestRuns.eventsOf(runId)
               const [look, deployed, ...more] = results(events)
               deepStrictEqual(look, ["l", "at home", false])
               deepStrictEqual([deployed![0], deployed![2], more], ["d", failed, []])
-              assertTrue(String(deployed![1]).includes(told))
-              const asked = JSON.stringify(server.requests[1]!.body)
-              assertTrue(asked.includes(told) && asked.includes("at home"))
-              assertTrue(!asked.includes('approved\\":'), asked)
+              assertTrue(String(deployed![1]).includes(message))
+              const second = JSON.stringify(server.requests[1]!.body)
+              assertTrue(second.includes(message) && second.includes("at home"))
+              assertTrue(!second.includes('approved\\":'), second)
               strictEqual(server.requests.length, 2)
             }).pipe(Effect.provide(Layer.merge(layer, controlPlane)))
           }),
@@ -106,14 +106,14 @@ for (const protocol of Asking.protocols) {
           )
           yield* Effect.gen(function* () {
             const first = yield* Scope.make()
-            yield* Scope.extend(Working.start(server, { toolkit }, {}, protocol), first)
+            yield* Scope.extend(ModelWorkers.start(server, { toolkit }, {}, protocol), first)
             const { runId } = yield* TestRuns.submit({ snapshot: RequestSnapshot.fromText("Deploy") })
-            yield* Working.untilStatus(runId, "waiting")
-            yield* Working.answer(runId, answer(true))
+            yield* ModelWorkers.untilStatus(runId, "waiting")
+            yield* ModelWorkers.answer(runId, answer(true))
             yield* stuck
             yield* Scope.close(first, Exit.void)
-            yield* Working.start(server, { toolkit }, {}, protocol)
-            yield* Working.untilStatus(runId, "completed")
+            yield* ModelWorkers.start(server, { toolkit }, {}, protocol)
+            yield* ModelWorkers.untilStatus(runId, "completed")
             deepStrictEqual(yield* made, ["d"])
             const events = yield* TestRuns.eventsOf(runId)
             strictEqual(events.filter((event) => event["name"] === ToolCalls.uncertainEventName).length, 1)

@@ -6,9 +6,9 @@ import { Interrupt, RequestSnapshot } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, TestRuns } from "@runlease/testkit"
 import { Effect, Layer, Schema } from "effect"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
-import * as Working from "./Working.js"
+import * as ModelWorkers from "./ModelWorkers.js"
 
 const toolkit = Toolkit.make(
   Tool.make("add", {
@@ -35,8 +35,8 @@ const ask = (id: string, question: string): ModelServer.ToolCall => ({
   args: { question },
 })
 
-for (const protocol of Asking.protocols) {
-  for (const [name, controlPlane] of Object.entries(Working.controlPlanes)) {
+for (const protocol of ModelRuns.protocols) {
+  for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
     describe(`tools of the client (${protocol}, ${name})`, () => {
       it.scopedLive(
         "are waited for, each, after those of the worker; then the model goes on, on any worker",
@@ -57,9 +57,9 @@ for (const protocol of Asking.protocols) {
                 { texts: ["Done."] },
               ),
             )
-            yield* Working.start(server, { toolkit }, {}, protocol)
+            yield* ModelWorkers.start(server, { toolkit }, {}, protocol)
             const { runId } = yield* TestRuns.submit({ snapshot })
-            const waiting = yield* Working.untilStatus(runId, "waiting")
+            const waiting = yield* ModelWorkers.untilStatus(runId, "waiting")
             deepStrictEqual(
               waiting.waiting?.interrupts.map(({ clientTool, id, reason, toolCallId, toolName }) => [
                 id,
@@ -79,17 +79,17 @@ for (const protocol of Asking.protocols) {
             assertTrue(offered.includes("Asks the user") && offered.includes("question"))
             assertTrue(!offered.includes("in the browser"))
 
-            yield* Working.answer(runId, [
+            yield* ModelWorkers.answer(runId, [
               Interrupt.toolResult("c1", { yes: true }),
               Interrupt.toolResult("c2", "nope", true),
             ])
-            const again = yield* Working.untilStatus(runId, "waiting")
+            const again = yield* ModelWorkers.untilStatus(runId, "waiting")
             // The model gave an id again, and the call another.
             strictEqual(again.waiting?.interrupts[0]?.id, "c1-2")
-            yield* Working.answer(runId, [{ interruptId: "c1-2", status: "cancelled" }])
-            const done = yield* Working.untilStatus(runId, "completed")
+            yield* ModelWorkers.answer(runId, [{ interruptId: "c1-2", status: "cancelled" }])
+            const done = yield* ModelWorkers.untilStatus(runId, "completed")
 
-            // What the model was told in the end: all of it, each result after its call, in order.
+            // The last request holds the whole conversation, each result after its call, in order.
             const last = JSON.stringify(server.requests[2]!.body)
             const parts = [
               "Do it",
@@ -109,7 +109,7 @@ for (const protocol of Asking.protocols) {
               assertTrue(next > at, `${part} is not after what comes before it in ${last}`)
               at = next
             }
-            // A provider that must be given back what it said in secret gets it from the log.
+            // A provider that demands its encrypted reasoning back gets it from the log.
             if (protocol !== "completions") {
               assertTrue(last.includes(protocol === "responses" ? "secret-1" : "signature-1"), last)
             }
@@ -133,13 +133,13 @@ for (const protocol of Asking.protocols) {
 }
 
 describe("tools of the client", () => {
-  it.scopedLive("are waited for no longer than the executor says", () =>
+  it.scopedLive("let the run wait no longer than `answerWithin`", () =>
     Effect.gen(function* () {
       const server = yield* ModelServer.make(ModelServer.inTurn({ calls: [ask("c1", "Really?")] }))
-      yield* Working.start(server, { answerWithin: "1 second" })
+      yield* ModelWorkers.start(server, { answerWithin: "1 second" })
       const { runId } = yield* TestRuns.submit({ snapshot })
-      const run = yield* Working.untilStatus(runId, "failed")
+      const run = yield* ModelWorkers.untilStatus(runId, "failed")
       strictEqual(run.error?.code, "wait_expired")
-    }).pipe(Effect.provide(Working.controlPlanes["memory"]!)),
+    }).pipe(Effect.provide(ModelWorkers.controlPlanes["memory"]!)),
   )
 })

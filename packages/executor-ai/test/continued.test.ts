@@ -12,9 +12,9 @@ import {
 } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Ref, Stream } from "effect"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
-import * as Working from "./Working.js"
+import * as ModelWorkers from "./ModelWorkers.js"
 
 const tools = [
   { name: "confirm", description: "Asks the user", parameters: { type: "object", properties: {} } },
@@ -53,17 +53,17 @@ const clientMessages = (events: ReadonlyArray<AgentEvent.LogEvent>): ReadonlyArr
   ]
 }
 
-for (const protocol of Asking.protocols) {
-  for (const [name, controlPlane] of Object.entries(Working.controlPlanes)) {
+for (const protocol of ModelRuns.protocols) {
+  for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
     describe(`a continued run (${protocol}, ${name})`, () => {
-      /** Waits for the page, gets the client's input in place of its own, and gives what the model is asked then. */
+      /** Runs until the page must answer, continues with the client's own messages, and gives the last request. */
       const continued = (
         turns: ReadonlyArray<ModelServer.Turn>,
         inputOf: (events: ReadonlyArray<AgentEvent.LogEvent>) => ReadonlyArray<AgentEvent.Message>,
       ) =>
         Effect.gen(function* () {
           const server = yield* ModelServer.make(ModelServer.inTurn(...turns))
-          const { execute } = yield* Asking.executor(protocol, server)
+          const { execute } = yield* ModelRuns.executor(protocol, server)
           const input = yield* Ref.make<ReadonlyArray<RequestSnapshot.SnapshotMessage>>([])
           const replacing: Executor.Execute = (run) =>
             Stream.unwrap(
@@ -77,16 +77,16 @@ for (const protocol of Asking.protocols) {
           const { runId } = yield* TestRuns.submit({
             snapshot: { ...RequestSnapshot.fromText("Do it", "u1"), tools },
           })
-          const waiting = yield* Working.untilStatus(runId, "waiting")
+          const waiting = yield* ModelWorkers.untilStatus(runId, "waiting")
           const events = yield* TestRuns.eventsOf(runId)
           yield* Ref.set(input, AgUiMessages.fromAgUi([user("u1", "Do it"), ...inputOf(events)]))
           const [first, ...others] = waiting.waiting!.interrupts.map(({ id }) =>
             Interrupt.toolResult(id, "by resume"),
           )
-          yield* Working.answer(runId, [first!, ...others])
-          yield* Working.untilStatus(runId, "completed")
+          yield* ModelWorkers.answer(runId, [first!, ...others])
+          yield* ModelWorkers.untilStatus(runId, "completed")
           const { body } = server.requests.at(-1)!
-          return { asked: JSON.stringify(body["input"] ?? body["messages"]), requests: server.requests }
+          return { request: JSON.stringify(body["input"] ?? body["messages"]), requests: server.requests }
         }).pipe(Effect.provide(controlPlane))
 
       const inOrder = (json: string, parts: ReadonlyArray<string>) => {
@@ -94,7 +94,7 @@ for (const protocol of Asking.protocols) {
         for (const part of parts) {
           const next = json.indexOf(part, at + 1)
           assertTrue(next > at, `${part} is not after what comes before it in ${json}`)
-          strictEqual(json.split(part).length, 2, `${part} is not there once in ${json}`)
+          strictEqual(json.split(part).length, 2, `${part} does not occur exactly once in ${json}`)
           at = next
         }
       }
@@ -114,46 +114,48 @@ for (const protocol of Asking.protocols) {
 
       for (const [title, inputOf] of Object.entries({
         "its turns once, from the log": clientMessages,
-        "its turns from the log, where the client has them by other ids": (
+        "its turns from the log, where the client stores them under other ids": (
           events: ReadonlyArray<AgentEvent.LogEvent>,
         ) => clientMessages(events).map((message) => ({ ...message, id: `own-${message.id}` })),
-        "its turns from the log, where the client has not kept them": () => [],
+        "its turns from the log, where the client does not store them": () => [],
       })) {
-        it.scopedLive(`has ${title}, and what its client says behind the results`, () =>
+        it.scopedLive(`has ${title}, and the client's later messages behind the results`, () =>
           Effect.gen(function* () {
-            const { asked } = yield* continued([turn, { texts: ["Done."] }], (events) => [
+            const { request } = yield* continued([turn, { texts: ["Done."] }], (events) => [
               ...inputOf(events),
               result,
               user("u2", "And hurry"),
             ])
-            inOrder(asked, ["Do it", ...secret, "First I ask.", "from the page", "And hurry"])
-            assertTrue(!asked.includes("by resume"))
+            inOrder(request, ["Do it", ...secret, "First I ask.", "from the page", "And hurry"])
+            assertTrue(!request.includes("by resume"))
           }),
         )
       }
 
-      it.scopedLive("tells the model of a call that has no result, and nothing of an attempt that died", () =>
-        Effect.gen(function* () {
-          const { asked, requests } = yield* continued(
-            [
-              { texts: ["Void."], calls: [{ id: "void", name: "confirm", args: {} }], ending: "short" },
-              { ...turn, calls: [...turn.calls!, { id: "c2", name: "confirm", args: {} }] },
-              { texts: ["Done."] },
-            ],
-            (events) => [
-              ...clientMessages(events),
-              { id: "o0", role: "tool", toolCallId: "void", content: "no result", error: "no result" },
-              result,
-            ],
-          )
-          strictEqual(requests.length, 3)
-          const second = secret.map((text) => text.replace("1", "2"))
-          inOrder(asked, ["Do it", ...second, "First I ask.", "from the page", "No result of this call"])
-          deepStrictEqual(
-            ["Void.", "no result", '"void"'].filter((text) => asked.includes(text)),
-            [],
-          )
-        }),
+      it.scopedLive(
+        "shows the model that a call has no result, and hides the calls of an attempt that died",
+        () =>
+          Effect.gen(function* () {
+            const { request, requests } = yield* continued(
+              [
+                { texts: ["Void."], calls: [{ id: "void", name: "confirm", args: {} }], ending: "short" },
+                { ...turn, calls: [...turn.calls!, { id: "c2", name: "confirm", args: {} }] },
+                { texts: ["Done."] },
+              ],
+              (events) => [
+                ...clientMessages(events),
+                { id: "o0", role: "tool", toolCallId: "void", content: "no result", error: "no result" },
+                result,
+              ],
+            )
+            strictEqual(requests.length, 3)
+            const second = secret.map((text) => text.replace("1", "2"))
+            inOrder(request, ["Do it", ...second, "First I ask.", "from the page", "No result of this call"])
+            deepStrictEqual(
+              ["Void.", "no result", '"void"'].filter((text) => request.includes(text)),
+              [],
+            )
+          }),
       )
     })
   }

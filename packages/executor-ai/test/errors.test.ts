@@ -4,7 +4,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AiModel } from "@runlease/executor-ai"
 import { Deferred, Duration, Effect, Fiber, Layer, Runtime, Stream } from "effect"
 import * as Net from "node:net"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
 
 const status = (code: number, type: string, headers: Readonly<Record<string, string>> = {}) => ({
@@ -54,14 +54,14 @@ const refusals: ReadonlyArray<{
   },
 ]
 
-for (const protocol of Asking.protocols) {
+for (const protocol of ModelRuns.protocols) {
   describe(`a model's server (${protocol})`, () => {
-    it.scopedLive("that refuses is told apart from one that is in trouble", () =>
+    it.scopedLive("makes a refusal a final failure, and an outage a retryable one", () =>
       Effect.gen(function* () {
         for (const { after, answer, code, retryable } of refusals) {
           const server = yield* ModelServer.make(() => answer)
-          const { execute } = yield* Asking.executor(protocol, server)
-          const { error, events } = yield* Asking.failureOf(execute)
+          const { execute } = yield* ModelRuns.executor(protocol, server)
+          const { error, events } = yield* ModelRuns.failureOf(execute)
           deepStrictEqual(events, [])
           strictEqual(error.code, code)
           strictEqual(error.retryable, retryable)
@@ -70,38 +70,38 @@ for (const protocol of Asking.protocols) {
           assertTrue(!error.message.includes("sk-"))
           strictEqual(server.requests.length, 1)
         }
-      }).pipe(Effect.provide(Asking.log)),
+      }).pipe(Effect.provide(ModelRuns.log)),
     )
 
-    it.scopedLive("that asks to wait until a date is waited for", () =>
+    it.scopedLive("can request a delay until a date", () =>
       Effect.gen(function* () {
         const date = new Date(Date.now() + 60_000).toUTCString()
         const server = yield* ModelServer.make(() => status(503, "api_error", { "retry-after": date }))
-        const { execute } = yield* Asking.executor(protocol, server)
-        const { error } = yield* Asking.failureOf(execute)
+        const { execute } = yield* ModelRuns.executor(protocol, server)
+        const { error } = yield* ModelRuns.failureOf(execute)
         const seconds = Duration.toSeconds(error.retryAfter!)
         assertTrue(seconds > 30 && seconds <= 60)
-      }).pipe(Effect.provide(Asking.log)),
+      }).pipe(Effect.provide(ModelRuns.log)),
     )
 
     for (const ending of ["cut", "short"] as const) {
-      it.scopedLive(`whose answer is ${ending} is tried again, and what came is kept`, () =>
+      it.scopedLive(`whose answer is ${ending} is tried again, and the events before that stay`, () =>
         Effect.gen(function* () {
-          const said = yield* Deferred.make<void>()
+          const arrived = yield* Deferred.make<void>()
           const until = yield* Effect.map(Effect.runtime(), (runtime) =>
-            Runtime.runPromise(runtime)(Deferred.await(said)),
+            Runtime.runPromise(runtime)(Deferred.await(arrived)),
           )
           const server = yield* ModelServer.make(() => ({ texts: ["Hel", "lo"], ending, until }))
-          const { execute } = yield* Asking.executor(protocol, server)
-          const { error, events } = yield* Asking.failureOf((run) =>
+          const { execute } = yield* ModelRuns.executor(protocol, server)
+          const { error, events } = yield* ModelRuns.failureOf((run) =>
             Stream.tap(execute(run), (event) =>
-              event["delta"] === "lo" ? Deferred.succeed(said, undefined) : Effect.void,
+              event["delta"] === "lo" ? Deferred.succeed(arrived, undefined) : Effect.void,
             ),
           )
-          strictEqual(Asking.textOf(events), "Hello")
+          strictEqual(ModelRuns.textOf(events), "Hello")
           strictEqual(error.code, "model_stream_broken")
           strictEqual(error.retryable, true)
-        }).pipe(Effect.provide(Asking.log)),
+        }).pipe(Effect.provide(ModelRuns.log)),
       )
     }
 
@@ -109,55 +109,55 @@ for (const protocol of Asking.protocols) {
       it.scopedLive(`that reports an ${ending} in the middle is tried again`, () =>
         Effect.gen(function* () {
           const server = yield* ModelServer.make(() => ({ texts: ["Hello"], ending }))
-          const { execute } = yield* Asking.executor(protocol, server)
-          const { error } = yield* Asking.failureOf(execute)
+          const { execute } = yield* ModelRuns.executor(protocol, server)
+          const { error } = yield* ModelRuns.failureOf(execute)
           strictEqual(error.code, "model_error")
           strictEqual(error.retryable, true)
           assertTrue(error.message.includes("The model is in trouble"), error.message)
-        }).pipe(Effect.provide(Asking.log)),
+        }).pipe(Effect.provide(ModelRuns.log)),
       )
     }
 
-    it.scopedLive("that sends a line without end is not read to its end", () =>
+    it.scopedLive("is not read on when it sends a line without end", () =>
       Effect.gen(function* () {
         const body = `data: ${"x".repeat(40 * 1024 * 1024)}`
         const headers = { "content-type": "text/event-stream" }
         const server = yield* ModelServer.make(() => ({ status: 200, headers, body }))
-        const { execute } = yield* Asking.executor(protocol, server)
-        const { error } = yield* Asking.failureOf(execute)
+        const { execute } = yield* ModelRuns.executor(protocol, server)
+        const { error } = yield* ModelRuns.failureOf(execute)
         strictEqual(error.code, "model_output_malformed")
         assertTrue(error.message.includes("maximum size"), error.message)
-      }).pipe(Effect.provide(Asking.log)),
+      }).pipe(Effect.provide(ModelRuns.log)),
     )
 
-    it.scopedLive("that falls silent is tried again", () =>
+    it.scopedLive("that sends nothing for too long is tried again", () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make(() => ({ texts: ["Hello"], ending: "hang" }))
-        const { execute } = yield* Asking.executor(protocol, server, { idleTimeout: "300 millis" })
-        const { error, events } = yield* Asking.failureOf(execute)
-        strictEqual(Asking.textOf(events), "Hello")
+        const { execute } = yield* ModelRuns.executor(protocol, server, { idleTimeout: "300 millis" })
+        const { error, events } = yield* ModelRuns.failureOf(execute)
+        strictEqual(ModelRuns.textOf(events), "Hello")
         strictEqual(error.code, "model_timeout")
         strictEqual(error.retryable, true)
         yield* Effect.repeat(Effect.delay(server.open, "10 millis"), { until: (open) => open === 0 })
-      }).pipe(Effect.provide(Asking.log), Effect.timeout("20 seconds")),
+      }).pipe(Effect.provide(ModelRuns.log), Effect.timeout("20 seconds")),
     )
 
     it.scopedLive("loses its request when the run is interrupted", () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make(() => ({ texts: ["Hello"], ending: "hang" }))
-        const { execute } = yield* Asking.executor(protocol, server)
-        const said = yield* Deferred.make<void>()
-        const fiber = yield* Stream.runForEach(execute(Asking.claimed()), (event) =>
-          event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(said, undefined) : Effect.void,
+        const { execute } = yield* ModelRuns.executor(protocol, server)
+        const arrived = yield* Deferred.make<void>()
+        const fiber = yield* Stream.runForEach(execute(ModelRuns.claimed()), (event) =>
+          event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(arrived, undefined) : Effect.void,
         ).pipe(Effect.fork)
-        yield* Deferred.await(said)
+        yield* Deferred.await(arrived)
         strictEqual(yield* server.open, 1)
         yield* Fiber.interrupt(fiber)
         yield* Effect.repeat(Effect.delay(server.open, "10 millis"), { until: (open) => open === 0 })
-      }).pipe(Effect.provide(Asking.log), Effect.timeout("20 seconds")),
+      }).pipe(Effect.provide(ModelRuns.log), Effect.timeout("20 seconds")),
     )
 
-    it.scopedLive("that is not there is unreachable", () =>
+    it.scopedLive("that does not listen is unreachable", () =>
       Effect.gen(function* () {
         // A port that was free a moment ago.
         const port = yield* Effect.async<number>((resume) => {
@@ -166,26 +166,26 @@ for (const protocol of Asking.protocols) {
             server.close(() => resume(Effect.succeed(address.port)))
           })
         })
-        const { execute } = yield* Asking.executor(protocol, { url: `http://127.0.0.1:${port}/v1` })
-        const { error } = yield* Asking.failureOf(execute)
+        const { execute } = yield* ModelRuns.executor(protocol, { url: `http://127.0.0.1:${port}/v1` })
+        const { error } = yield* ModelRuns.failureOf(execute)
         strictEqual(error.code, "model_unreachable")
         strictEqual(error.retryable, true)
-      }).pipe(Effect.provide(Asking.log)),
+      }).pipe(Effect.provide(ModelRuns.log)),
     )
   })
 }
 
 describe("a model's name", () => {
-  it.scopedLive("that no provider has is refused", () =>
+  it.scopedLive("without a supported provider is refused", () =>
     Effect.gen(function* () {
-      for (const name of ["", "gpt-5", "nobody:gpt-5", "openai:", ":gpt-5"]) {
+      for (const name of ["", "gpt-5", "unsupported:gpt-5", "openai:", ":gpt-5"]) {
         const error = yield* Effect.flip(Layer.build(AiModel.fromName(name)))
         strictEqual(error._tag, "UnknownModel")
       }
     }),
   )
 
-  it.scopedLive("needs the key of its provider, but not for a server of one's own", () =>
+  it.scopedLive("requires the key of its provider, unless a base URL is given", () =>
     Effect.gen(function* () {
       for (const name of ["openai:gpt-5", "openai-chat:gpt-5", "anthropic:claude"]) {
         const error = yield* Effect.flip(Layer.build(AiModel.fromName(name)))

@@ -11,7 +11,7 @@ import { readdir } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import * as Working from "./Working.js"
+import * as ModelWorkers from "./ModelWorkers.js"
 
 const runs = 200
 
@@ -62,7 +62,7 @@ describe.runIf(process.platform === "linux")("many runs at once", () => {
     "leave nothing",
     () =>
       Effect.gen(function* () {
-        yield* Working.start({ url: yield* server }, { toolkit }, { concurrency })
+        yield* ModelWorkers.start({ url: yield* server }, { toolkit }, { concurrency })
         const port = yield* Runs.Runs
         const figures = []
         for (let round = 0; round < rounds; round++) {
@@ -70,11 +70,11 @@ describe.runIf(process.platform === "linux")("many runs at once", () => {
             TestRuns.submit({ snapshot: RequestSnapshot.fromText("Add") }),
             runs,
           )
-          for (const { runId } of submitted) yield* Working.untilStatus(runId, "completed")
+          for (const { runId } of submitted) yield* ModelWorkers.untilStatus(runId, "completed")
           figures.push(yield* measure)
         }
         strictEqual((yield* port.list({ status: "failed" })).items.length, 0)
-        // The first round makes what all share: compiled code, connections that are kept for a while.
+        // The first round allocates what all rounds share: compiled code and pooled connections.
         const first = figures[0]!
         const last = figures.at(-1)!
         assertTrue(last.heap - first.heap < 15, `the heap grew from ${first.heap} to ${last.heap} MB`)
@@ -82,7 +82,7 @@ describe.runIf(process.platform === "linux")("many runs at once", () => {
           last.descriptors <= first.descriptors + 10,
           `${first.descriptors} fds became ${last.descriptors}`,
         )
-      }).pipe(Effect.provide(Layer.merge(handlers, Working.controlPlanes["SQLite"]!))),
+      }).pipe(Effect.provide(Layer.merge(handlers, ModelWorkers.controlPlanes["SQLite"]!))),
     180_000,
   )
 })

@@ -32,7 +32,7 @@ const turns: ReadonlyArray<ModelServer.Turn> = [
   { texts: ["You are welcome."] },
 ]
 
-/** The ids of calls and results in what the model is asked, in order, and what the results say. */
+/** The ids of calls, and the ids and contents of results, in the order of a request to the model. */
 const toolsOf = (body: Readonly<Record<string, unknown>>) =>
   (Array.isArray(body["input"]) ? body["input"] : []).flatMap((item: Readonly<Record<string, unknown>>) =>
     item["type"] === "function_call"
@@ -45,7 +45,7 @@ const toolsOf = (body: Readonly<Record<string, unknown>>) =>
 describe("an agent with tools of the page, a tool and an approval in one turn", () => {
   for (const version of PageClient.versions) {
     it.scopedLive(
-      `goes on though its worker is killed at each pause (@ag-ui/client ${version})`,
+      `continues after its worker is killed at each pause (@ag-ui/client ${version})`,
       () =>
         Effect.gen(function* () {
           const model = yield* ModelServer.make(ModelServer.inTurn(...turns))
@@ -56,11 +56,11 @@ describe("an agent with tools of the page, a tool and an approval in one turn", 
           const page = PageClient.make(version, { url, apiKey: settings.apiKey })
 
           const first = yield* startWorker
-          yield* page.say("Deploy it for Ann")
-          const asked = yield* page.run()
-          // The approval is the interrupt, and the page's tools are calls without a result.
-          strictEqual(asked.type, "RUN_FINISHED")
-          const { interrupts, type } = asked.outcome as {
+          yield* page.addUserMessage("Deploy it for Ann")
+          const paused = yield* page.run()
+          // The approval is an interrupt. The page's tools are calls without a result.
+          strictEqual(paused.type, "RUN_FINISHED")
+          const { interrupts, type } = paused.outcome as {
             readonly type: string
             readonly interrupts: ReadonlyArray<Readonly<Record<string, unknown>>>
           }
@@ -76,8 +76,8 @@ describe("an agent with tools of the page, a tool and an approval in one turn", 
           yield* first.kill
 
           const second = yield* startWorker
-          yield* page.result("page-1", "in Rome")
-          yield* page.result("page-2", "yes, please")
+          yield* page.addResult("page-1", "in Rome")
+          yield* page.addResult("page-2", "yes, please")
           const waiting = yield* page.run([
             { interruptId: "approval-1", status: "resolved", payload: { approved: true } },
           ])
@@ -101,21 +101,21 @@ describe("an agent with tools of the page, a tool and an approval in one turn", 
           yield* second.kill
 
           const third = yield* startWorker
-          yield* page.result("page-3", "still in Rome")
+          yield* page.addResult("page-3", "still in Rome")
           const done = yield* page.run()
           deepStrictEqual(done, { type: "RUN_FINISHED", outcome: { type: "success" } })
-          strictEqual(yield* page.said, "All done.")
+          strictEqual(yield* page.lastAnswer, "All done.")
           deepStrictEqual(toolsOf(model.requests[2]!.body).slice(-2), ["page-3", "page-3: still in Rome"])
           yield* third.kill
 
           yield* startWorker
-          yield* page.say("Thank you")
+          yield* page.addUserMessage("Thank you")
           const thanked = yield* page.run()
           strictEqual(thanked.type, "RUN_FINISHED")
-          strictEqual(yield* page.said, "You are welcome.")
+          strictEqual(yield* page.lastAnswer, "You are welcome.")
           deepStrictEqual(yield* page.pending, [])
           strictEqual(model.requests.length, 4)
-          // A new run has all of it from its client: what its provider wrote in secret, too, where the client keeps it.
+          // A new run gets the whole conversation from its client, with the encrypted reasoning if the client stores it.
           const history = JSON.stringify(model.requests[3]!.body)
           for (const part of ["in Rome", "charge Ann: done", "yes, please", "still in Rome", "Thank you"]) {
             assertTrue(history.includes(part), part)

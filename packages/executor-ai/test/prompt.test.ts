@@ -1,9 +1,9 @@
-/** What of a request's snapshot a model is told. */
+/** The prompt that a model gets for a request's snapshot. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { type AgentEvent, AgUiMessages, RequestSnapshot } from "@runlease/core"
 import { Effect, Logger, LogLevel, Predicate } from "effect"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
 
 /** A red dot. */
@@ -21,20 +21,20 @@ const snapshot = (
   ...changes,
 })
 
-/** What the model is asked for a snapshot. */
-const asked = (
+/** The body of the first request to the model for a snapshot. */
+const requestFor = (
   protocol: ModelServer.Protocol,
   messages: ReadonlyArray<Message>,
   changes?: Partial<RequestSnapshot.RequestSnapshot>,
 ) =>
   Effect.gen(function* () {
     const server = yield* ModelServer.make(ModelServer.inTurn({ texts: ["ok"] }))
-    const { execute } = yield* Asking.executor(protocol, server, { system: "Own." })
-    yield* Asking.eventsOf(execute, Asking.claimed({ snapshot: snapshot(messages, changes) }))
+    const { execute } = yield* ModelRuns.executor(protocol, server, { system: "Own." })
+    yield* ModelRuns.eventsOf(execute, ModelRuns.claimed({ snapshot: snapshot(messages, changes) }))
     return server.requests[0]!.body
-  }).pipe(Effect.provide(Asking.log))
+  }).pipe(Effect.provide(ModelRuns.log))
 
-/** What an effect gives, and the warnings that it logs. */
+/** The result of an effect, with the warnings that it logs. */
 const withWarnings = <A extends object, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const warnings: Array<unknown> = []
@@ -49,7 +49,7 @@ const withWarnings = <A extends object, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 const isRecord = Predicate.isRecord
 
-/** The results of calls that a request tells, in the form of its protocol. */
+/** The results of calls in a request, which has the form of its protocol. */
 const resultsOf = (protocol: ModelServer.Protocol, body: Record<string, unknown>): ReadonlyArray<unknown> => {
   const items = [body["input"] ?? body["messages"]].flat().filter(isRecord)
   switch (protocol) {
@@ -98,16 +98,16 @@ const conversation: ReadonlyArray<Message> = [
   { role: "user", parts: text("Hurry!") },
   { role: "tool", parts: [{ type: "tool_result", toolCallId: "t2", result: '{"sky":"grey"}' }] },
   { role: "tool", parts: [{ type: "tool_result", toolCallId: "t1", result: { sky: "blue" } }] },
-  { role: "tool", parts: [{ type: "tool_result", toolCallId: "lost", result: "of nobody" }] },
+  { role: "tool", parts: [{ type: "tool_result", toolCallId: "lost", result: "of no call" }] },
   { role: "activity", parts: text("not for the model") },
   { role: "assistant", parts: text("") },
 ]
 
-for (const protocol of Asking.protocols) {
+for (const protocol of ModelRuns.protocols) {
   describe(`the prompt (${protocol})`, () => {
     it.scopedLive("is the whole conversation, each result right after its call", () =>
       Effect.gen(function* () {
-        const body = yield* asked(protocol, conversation, {
+        const body = yield* requestFor(protocol, conversation, {
           context: [{ description: "page", value: "/home" }],
         })
         const json = JSON.stringify(body)
@@ -121,7 +121,7 @@ for (const protocol of Asking.protocols) {
           '{\\"sky\\":\\"grey\\"}',
           "No result of this call",
           "Hurry!",
-          "of nobody",
+          "of no call",
         ])
         for (const system of ["Own.", "Be kind.", "page: /home"]) assertTrue(json.includes(system), system)
         assertTrue(!json.includes("not for the model"))
@@ -138,14 +138,14 @@ for (const protocol of Asking.protocols) {
           { type: "binary", mimeType: "image/png", data: png },
         ]
         for (const form of forms) {
-          const body = yield* asked(protocol, [{ role: "user", parts: [...text("What is it?"), form] }])
+          const body = yield* requestFor(protocol, [{ role: "user", parts: [...text("What is it?"), form] }])
           inOrder(body, ["What is it?", png])
           assertTrue(JSON.stringify(body).includes("image/png"))
         }
         const location = "https://images.example/dot.png"
         const byUrl = { type: "image", source: { type: "url", value: location } }
         assertTrue(
-          JSON.stringify(yield* asked(protocol, [{ role: "user", parts: [byUrl] }])).includes(location),
+          JSON.stringify(yield* requestFor(protocol, [{ role: "user", parts: [byUrl] }])).includes(location),
         )
       }),
     )
@@ -153,7 +153,7 @@ for (const protocol of Asking.protocols) {
     it.scopedLive("holds a text file as text and a PDF as a file", () =>
       Effect.gen(function* () {
         const pdf = Buffer.from("%PDF-1.4").toString("base64")
-        const body = yield* asked(protocol, [
+        const body = yield* requestFor(protocol, [
           {
             role: "user",
             parts: [
@@ -171,7 +171,7 @@ for (const protocol of Asking.protocols) {
       }),
     )
 
-    it.scopedLive("leaves out what the model cannot use, with a warning, and keeps the rest", () =>
+    it.scopedLive("leaves out content that the model cannot use, with a warning", () =>
       Effect.gen(function* () {
         const parts: ReadonlyArray<RequestSnapshot.MessagePart> = [
           { type: "video", source: { type: "data", value: "AAAA", mimeType: "video/mp4" } },
@@ -179,21 +179,23 @@ for (const protocol of Asking.protocols) {
           { type: "file", data: "no base64!", mediaType: "image/png" },
           { type: "file", url: "not a url", mediaType: "image/png" },
           { type: "file", url: "data:image/png;base64,%%%" },
-          { type: "file", mediaType: "image/png", fileId: "file-of-nobody" },
+          { type: "file", mediaType: "image/png", fileId: "file-of-none" },
           { type: "file", mediaType: "image/png", fileId: "file-of-another", provider: "google" },
           { type: "hologram", source: { type: "data", value: "AAAA" } },
         ]
         const image = { type: "image", source: { type: "data", value: png, mimeType: "image/png" } }
         for (const part of parts) {
           const { body, warnings } = yield* Effect.all({
-            body: asked(protocol, [{ role: "user", parts: [...text("See"), part, image, ...text("this")] }]),
+            body: requestFor(protocol, [
+              { role: "user", parts: [...text("See"), part, image, ...text("this")] },
+            ]),
           }).pipe(withWarnings)
           inOrder(body, ["See", png, "this"])
           assertTrue(!JSON.stringify(body).includes("file-of-"))
           strictEqual(warnings.length, 1, JSON.stringify(part))
         }
         const { body, warnings } = yield* Effect.all({
-          body: asked(protocol, [
+          body: requestFor(protocol, [
             { role: "user", parts: [{ type: "image" }] },
             { role: "narrator", parts: text("Once") },
             { role: "user", parts: text("Hello") },
@@ -212,16 +214,16 @@ for (const protocol of Asking.protocols) {
             ? { status: 400, error: { type: "invalid_request_error", message: "Could not process image" } }
             : { texts: ["ok"] },
         )
-        const { execute } = yield* Asking.executor(protocol, server)
+        const { execute } = yield* ModelRuns.executor(protocol, server)
         const image = { type: "image", source: { type: "data", value: png, mimeType: "image/png" } }
         const messages = [{ role: "user", parts: [...text("See"), image] }]
-        const events = yield* Asking.eventsOf(execute, Asking.claimed({ snapshot: snapshot(messages) }))
-        strictEqual(Asking.textOf(events), "ok")
+        const events = yield* ModelRuns.eventsOf(execute, ModelRuns.claimed({ snapshot: snapshot(messages) }))
+        strictEqual(ModelRuns.textOf(events), "ok")
         strictEqual(server.requests.length, 2)
-      }).pipe(Effect.provide(Asking.log)),
+      }).pipe(Effect.provide(ModelRuns.log)),
     )
 
-    it.scopedLive("tells what tools said: why they failed, the text of parts, and nothing of the rest", () =>
+    it.scopedLive("holds the errors and texts of tool results, and no other parts", () =>
       Effect.gen(function* () {
         const image = { type: "image", source: { type: "data", value: png, mimeType: "image/png" } }
         const call = (id: string) => ({ type: "tool_call", toolCallId: id, toolName: "look", args: "{}" })
@@ -229,7 +231,7 @@ for (const protocol of Asking.protocols) {
           role: "tool",
           parts: [{ type: "tool_result", toolCallId: id, ...fields }],
         })
-        const body = yield* asked(protocol, [
+        const body = yield* requestFor(protocol, [
           { role: "user", parts: text("Look") },
           { role: "assistant", parts: ["a", "b", "c", "d", "e"].map(call) },
           result("a", { result: "", isError: true, error: "The page is gone" }),
@@ -238,8 +240,7 @@ for (const protocol of Asking.protocols) {
           result("d", { result: [image] }),
           result("e", { result: [{ type: "apple" }, 1] }),
         ])
-        const told = resultsOf(protocol, body)
-        deepStrictEqual(told, [
+        deepStrictEqual(resultsOf(protocol, body), [
           "The page is gone",
           "It broke\nhalf",
           "A red\ndot",
@@ -250,7 +251,7 @@ for (const protocol of Asking.protocols) {
       }),
     )
 
-    it.scopedLive("gives the model back what it reasoned in secret, and only what its provider wrote", () =>
+    it.scopedLive("returns encrypted reasoning to the provider that wrote it, and to no other", () =>
       Effect.gen(function* () {
         const secret = (options: object) => JSON.stringify(options)
         const secrets = {
@@ -272,7 +273,7 @@ for (const protocol of Asking.protocols) {
           { id: "u2", role: "user", content: "Sure?" },
         ]
         const bodyOf = (encryptedValue: string) =>
-          asked(protocol, AgUiMessages.fromAgUi(history(encryptedValue)))
+          requestFor(protocol, AgUiMessages.fromAgUi(history(encryptedValue)))
         const own = yield* bodyOf(secrets[protocol])
         if (protocol === "completions") assertTrue(!JSON.stringify(own).includes("I count"))
         else {
@@ -290,21 +291,21 @@ for (const protocol of Asking.protocols) {
     )
 
     if (protocol === "responses") {
-      it.scopedLive("names a file that its provider keeps", () =>
+      it.scopedLive("names a file in the storage of its provider", () =>
         Effect.gen(function* () {
           const source = { type: "file" as const, value: "file-1", provider: "openai" }
           const [message] = AgUiMessages.fromAgUi([
             { id: "u1", role: "user", content: [{ type: "image", source }] },
           ])
-          const body = yield* asked(protocol, [message!])
+          const body = yield* requestFor(protocol, [message!])
           assertTrue(JSON.stringify(body).includes('"file_id":"file-1"'), JSON.stringify(body))
         }),
       )
     }
 
-    it.scopedLive("may be nothing but what the executor says", () =>
+    it.scopedLive("is only the system message when the request has no messages", () =>
       Effect.gen(function* () {
-        const body = yield* asked(protocol, [])
+        const body = yield* requestFor(protocol, [])
         assertTrue(JSON.stringify(body).includes("Own."))
         const { tools } = { tools: undefined, ...body }
         deepStrictEqual(tools, undefined)

@@ -7,7 +7,7 @@ import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, Faults, TestRuns } from "@runlease/testkit"
 import { Deferred, Effect, Exit, Layer, Option, Ref, Schema, Scope } from "effect"
 import * as ModelServer from "./ModelServer.js"
-import * as Working from "./Working.js"
+import * as ModelWorkers from "./ModelWorkers.js"
 
 const parameters = { sum: Schema.Int }
 const success = Schema.String
@@ -48,13 +48,13 @@ const tools = (hanging: string) =>
 
 const call = (name: string, id: string, args: unknown = { sum: 1 }) => ({ id, name, args })
 
-/** How an attempt ends that gives no outcome: its worker drains, or nobody hears of it any more. */
+/** How an attempt can end without an outcome: its worker drains, or its worker cannot reach the control plane. */
 const endings = {
   "is drained": { cut: false },
   "is cut off": { cut: true },
 } as const
 
-/** The calls that a client would take for its own. */
+/** Calls without exactly one result. A client would make those without a result itself. */
 const unanswered = (events: ReadonlyArray<AgentEvent.LogEvent>) => {
   const idsOf = (type: string) =>
     events.flatMap((event) => (event.type === type ? [event["toolCallId"]] : []))
@@ -65,7 +65,7 @@ const unanswered = (events: ReadonlyArray<AgentEvent.LogEvent>) => {
   ]
 }
 
-/** The ports of a worker that can be cut off: no request of it arrives any more, so it claims nothing either. */
+/** Ports that can be cut: then no request of the worker arrives, so it does not claim runs either. */
 const cuttable = (isCut: Deferred.Deferred<void>) => ({
   claims: Faults.over(Claims.Claims, (claims) => ({
     ...claims,
@@ -93,9 +93,9 @@ const cuttable = (isCut: Deferred.Deferred<void>) => ({
 })
 
 for (const [ending, { cut }] of Object.entries(endings)) {
-  for (const [name, controlPlane] of Object.entries(Working.controlPlanes)) {
+  for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
     describe(`calls of an attempt whose worker ${ending} (${name})`, () => {
-      /** Runs a first attempt until `hanging` hangs, ends it like that, and lets a second worker go on. */
+      /** Runs a first attempt until `hanging` hangs and ends it. A second worker then continues the run. */
       const twice = (
         hanging: string,
         first: ReadonlyArray<ModelServer.ToolCall>,
@@ -112,23 +112,23 @@ for (const [ending, { cut }] of Object.entries(endings)) {
           const cutPorts = yield* Layer.build(claims(log(leases(Layer.succeedContext(ports)))))
           const firstWorker = yield* Scope.make()
           yield* Effect.gen(function* () {
-            yield* Working.start(server, { toolkit }, { leaseDuration: "5 seconds" })
+            yield* ModelWorkers.start(server, { toolkit }, { leaseDuration: "5 seconds" })
           }).pipe(Effect.provide(layer), Effect.provide(cutPorts), Scope.extend(firstWorker))
           return yield* Effect.gen(function* () {
             const { runId } = yield* TestRuns.submit()
             yield* stuck
-            // What ran beside the call that hangs is in the log.
-            const others = first.filter((asked) => asked.name !== hanging)
+            // The results of the other calls are in the log.
+            const others = first.filter(({ name }) => name !== hanging)
             yield* Effect.forEach(others, ({ id }) =>
-              Working.untilLogged(
+              ModelWorkers.untilLogged(
                 runId,
                 (event) => event.type === "TOOL_CALL_RESULT" && event["toolCallId"] === id,
               ),
             )
             if (cut) yield* Deferred.succeed(isCut, undefined)
             else yield* Scope.close(firstWorker, Exit.void)
-            yield* Working.start(server, { toolkit })
-            yield* Working.untilStatus(runId, "completed")
+            yield* ModelWorkers.start(server, { toolkit })
+            yield* ModelWorkers.untilStatus(runId, "completed")
             yield* Scope.close(firstWorker, Exit.void)
             const events = yield* TestRuns.eventsOf(runId)
             deepStrictEqual(EventOrder.violations(events, { ended: true }), [])
@@ -157,13 +157,13 @@ for (const [ending, { cut }] of Object.entries(endings)) {
             uncertain.map(({ value }) => value),
             [{ toolCallId: "b", toolName: "pay", args: '{"sum":1}', begunAs: "a" }],
           )
-          const told = JSON.stringify(requests[2]!.body)
-          assertTrue(told.includes("uncertain"), told)
+          const third = JSON.stringify(requests[2]!.body)
+          assertTrue(third.includes("uncertain"), third)
         }),
       )
 
       test(
-        "are made when they are others than those begun",
+        "are made when they differ from those that were begun",
         Effect.gen(function* () {
           const { events, made } = yield* twice("pay", [call("pay", "a")], [call("pay", "b", { sum: 2 })])
           deepStrictEqual(
@@ -176,14 +176,14 @@ for (const [ending, { cut }] of Object.entries(endings)) {
       )
 
       test(
-        "keep the results that were recorded, but for those that are pure",
+        "reuse their recorded results, except for pure calls",
         Effect.gen(function* () {
-          const asked = (prefix: string) => [
+          const calls = (prefix: string) => [
             call("look", `${prefix}-look`),
             call("put", `${prefix}-put`),
             call("pay", `${prefix}-pay`),
           ]
-          const { events, made } = yield* twice("stay", [...asked("a"), call("stay", "a-stay")], asked("b"))
+          const { events, made } = yield* twice("stay", [...calls("a"), call("stay", "a-stay")], calls("b"))
           deepStrictEqual(made.map(([tool]) => tool).toSorted(), ["look", "look", "pay", "put", "stay"])
           const results = events.flatMap((event) =>
             event.type === "TOOL_CALL_RESULT" ? [[event["toolCallId"], event["content"]]] : [],
@@ -215,8 +215,8 @@ describe("a call that is made at most once", () => {
       )
       const gate = yield* Effect.makeLatch(false)
       const reached = yield* Deferred.make<void>()
-      const ports = yield* Layer.build(Working.controlPlanes["memory"]!)
-      const held = Faults.over(RunLog.RunLog, (log) => ({
+      const ports = yield* Layer.build(ModelWorkers.controlPlanes["memory"]!)
+      const delayed = Faults.over(RunLog.RunLog, (log) => ({
         ...log,
         append: (request) =>
           request.events.some(({ type }) => type === "TOOL_CALL_END")
@@ -227,22 +227,22 @@ describe("a call that is made at most once", () => {
             : log.append(request),
       }))
       yield* Effect.gen(function* () {
-        yield* Working.start(server, { toolkit })
-      }).pipe(Effect.provide(layer), Effect.provide(held(Layer.succeedContext(ports))))
+        yield* ModelWorkers.start(server, { toolkit })
+      }).pipe(Effect.provide(layer), Effect.provide(delayed(Layer.succeedContext(ports))))
       yield* Effect.gen(function* () {
         const { runId } = yield* TestRuns.submit()
         yield* Deferred.await(reached)
-        // A moment for whatever would not wait.
+        // Gives a call that does not wait the time to run.
         yield* Effect.replicateEffect(Effect.sleep(0), 100, { discard: true })
         deepStrictEqual(yield* made, [])
         yield* gate.open
-        yield* Working.untilStatus(runId, "completed")
+        yield* ModelWorkers.untilStatus(runId, "completed")
         strictEqual((yield* made).length, 1)
       }).pipe(Effect.provide(ports))
     }),
   )
 
-  it.scopedLive("was not begun when the answer that asks for it was cut off", () =>
+  it.scopedLive("was not begun if the answer that requests it was cut off", () =>
     Effect.gen(function* () {
       const { layer, made } = yield* tools("none")
       const server = yield* ModelServer.make(
@@ -253,14 +253,14 @@ describe("a call that is made at most once", () => {
         ),
       )
       yield* Effect.gen(function* () {
-        yield* Working.start(server, { toolkit })
+        yield* ModelWorkers.start(server, { toolkit })
         const { runId } = yield* TestRuns.submit()
-        yield* Working.untilStatus(runId, "completed")
+        yield* ModelWorkers.untilStatus(runId, "completed")
         deepStrictEqual((yield* made).length, 1)
         const events = yield* TestRuns.eventsOf(runId)
         assertTrue(!events.some((event) => event["name"] === ToolCalls.uncertainEventName))
         deepStrictEqual(unanswered(events), [])
-      }).pipe(Effect.provide(Layer.merge(layer, Working.controlPlanes["memory"]!)))
+      }).pipe(Effect.provide(Layer.merge(layer, ModelWorkers.controlPlanes["memory"]!)))
     }),
   )
 })

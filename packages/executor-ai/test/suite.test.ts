@@ -1,7 +1,7 @@
 import { ExecutorSuite } from "@runlease/testkit"
 import { Effect, Match, Stream } from "effect"
 import { readdir } from "node:fs/promises"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
 
 const flood = function* () {
@@ -34,11 +34,11 @@ const make =
   (protocol: ModelServer.Protocol): Parameters<typeof ExecutorSuite.suite>[1] =>
   (behaviour) =>
     Effect.gen(function* () {
-      // A connection that is cut loses what nobody has read from it, so a peer dies once all it said has been read.
+      // A cut connection loses unread data, so the peer dies after all of its output has been read.
       const reading = new Set<() => void>()
       const turn = turnOf(() => new Promise<void>((resolve) => reading.add(resolve)))
       const server = yield* ModelServer.make(() => turn(behaviour))
-      const { execute } = yield* Asking.executor(protocol, server)
+      const { execute } = yield* ModelRuns.executor(protocol, server)
       const all = "texts" in behaviour ? behaviour.texts.join("") : undefined
       return {
         execute: (run) =>
@@ -46,7 +46,7 @@ const make =
             let text = ""
             return Stream.tap(execute(run), (event) =>
               Effect.sync(() => {
-                text += Asking.textOf([event])
+                text += ModelRuns.textOf([event])
                 if (text !== all) return
                 for (const read of reading) read()
                 reading.clear()
@@ -63,7 +63,7 @@ const descriptors = Effect.map(
   (names) => names.length,
 )
 
-for (const protocol of Asking.protocols) {
+for (const protocol of ModelRuns.protocols) {
   ExecutorSuite.suite(
     `model, ${protocol}`,
     make(protocol),

@@ -5,7 +5,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, RequestSnapshot } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { Context, Effect, Layer, Schema } from "effect"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
 
 class Factor extends Context.Tag("test/Factor")<Factor, number>() {}
@@ -40,7 +40,7 @@ const handlers = toolkit.toLayer({
     ),
 })
 
-const services = Layer.mergeAll(handlers, Layer.succeed(Factor, 3), Asking.log)
+const services = Layer.mergeAll(handlers, Layer.succeed(Factor, 3), ModelRuns.log)
 
 const call = (name: string, args: unknown, id = `call-${name}`): ModelServer.ToolCall => ({ id, name, args })
 
@@ -51,11 +51,11 @@ const results = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
       : [],
   )
 
-for (const protocol of Asking.protocols) {
+for (const protocol of ModelRuns.protocols) {
   const test = (
     title: string,
     turns: ReadonlyArray<ModelServer.Turn>,
-    check: (asked: {
+    check: (outcome: {
       readonly events: ReadonlyArray<AgentEvent.LogEvent>
       readonly requests: ReadonlyArray<ModelServer.Request>
       readonly error:
@@ -67,8 +67,8 @@ for (const protocol of Asking.protocols) {
     it.scopedLive(title, () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make(ModelServer.inTurn(...turns))
-        const { execute } = yield* Asking.executor(protocol, server, { toolkit, ...options })
-        const { events, exit } = yield* Asking.outcome(execute)
+        const { execute } = yield* ModelRuns.executor(protocol, server, { toolkit, ...options })
+        const { events, exit } = yield* ModelRuns.outcome(execute)
         const error = exit._tag === "Left" && exit.left._tag === "ExecutorError" ? exit.left : undefined
         check({ events, requests: server.requests, error })
       }).pipe(Effect.provide(services)),
@@ -76,7 +76,7 @@ for (const protocol of Asking.protocols) {
 
   describe(`tools of a worker (${protocol})`, () => {
     test(
-      "are described to the model, called, and their results told to it",
+      "are described to the model and called, and their results go into the next request",
       [
         { texts: ["I add."], calls: [call("add", { a: 1, b: 2 })], usage: { input: 10, output: 4 } },
         { texts: ["It is 3."], usage: { input: 20, output: 6 } },
@@ -144,7 +144,7 @@ for (const protocol of Asking.protocols) {
           ["z", '{"at":"1970-01-01T00:00:00.000Z"}', false],
         ])
         strictEqual(requests.length, 3)
-        strictEqual(Asking.textOf(events as ReadonlyArray<never>), "done")
+        strictEqual(ModelRuns.textOf(events as ReadonlyArray<never>), "done")
       },
     )
 
@@ -167,7 +167,7 @@ for (const protocol of Asking.protocols) {
     })
 
     test(
-      "have the services that they need, and know the call",
+      "get the services that they require, and the current call",
       [{ calls: [call("scale", "{}")] }, { texts: ["ok"] }],
       ({ error, events }) => {
         strictEqual(error, undefined)
@@ -175,25 +175,25 @@ for (const protocol of Asking.protocols) {
       },
     )
 
-    for (const [what, asked, told] of [
+    for (const [problem, malformed, message] of [
       ["do not fit", call("add", { a: "one" }), "do not fit"],
       ["are no JSON", call("add", '{"a": 1, '), "not valid JSON"],
       ["are no object", call("add", "[1,2]"), ""],
       ["are for a tool that is not there", call("multiply", { a: 1 }), "no such tool"],
     ] as const) {
       test(
-        `tell the model when its arguments ${what}`,
+        `report to the model that its arguments ${problem}`,
         [
-          { texts: ["Let me see."], calls: [asked] },
+          { texts: ["Let me see."], calls: [malformed] },
           { calls: [call("add", { a: 1, b: 2 }, "again")] },
           { texts: ["3"] },
         ],
         ({ error, events, requests }) => {
           strictEqual(error, undefined)
           const [first, second] = results(events)
-          strictEqual(first![0], asked.id)
+          strictEqual(first![0], malformed.id)
           strictEqual(first![2], true)
-          assertTrue(String(first![1]).includes(told), String(first![1]))
+          assertTrue(String(first![1]).includes(message), String(first![1]))
           deepStrictEqual(second, ["again", "3", false])
           strictEqual(requests.length, 3)
         },
@@ -216,15 +216,15 @@ for (const protocol of Asking.protocols) {
         strictEqual(error?.code, "step_limit")
         strictEqual(error?.retryable, false)
         strictEqual(requests.length, 4)
-        // The calls of the last step have no step that could learn of them.
+        // No step follows the last one, so its calls are not made.
         strictEqual(results(events).length, 3)
-        // A model that uses an id again gets another.
+        // An id that the model uses again is replaced.
         strictEqual(new Set(results(events).map(([id]) => id)).size, 3)
       },
       { maxSteps: 4 },
     )
 
-    it.scopedLive("are given back to the model with what it reasoned", () =>
+    it.scopedLive("go back to the model together with its reasoning", () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make(
           ModelServer.inTurn(
@@ -232,20 +232,20 @@ for (const protocol of Asking.protocols) {
             { texts: ["3"] },
           ),
         )
-        const { execute } = yield* Asking.executor(protocol, server, { toolkit })
-        yield* Asking.eventsOf(execute)
+        const { execute } = yield* ModelRuns.executor(protocol, server, { toolkit })
+        yield* ModelRuns.eventsOf(execute)
         const second = JSON.stringify(server.requests[1]!.body)
         const expected = { responses: "secret-1", messages: "signature-1", completions: "call-add" }
         assertTrue(second.includes(expected[protocol]), second)
       }).pipe(Effect.provide(services)),
     )
 
-    it.scopedLive("that the request brings in another form are refused", () =>
+    it.scopedLive("of the request that do not have the form of AG-UI are refused", () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make(ModelServer.inTurn({ texts: ["ok"] }))
-        const { execute } = yield* Asking.executor(protocol, server)
+        const { execute } = yield* ModelRuns.executor(protocol, server)
         const snapshot = { ...RequestSnapshot.fromText("hi"), tools: [{ nome: "x" }] }
-        const { error } = yield* Asking.failureOf(execute, Asking.claimed({ snapshot }))
+        const { error } = yield* ModelRuns.failureOf(execute, ModelRuns.claimed({ snapshot }))
         strictEqual(error.code, "bad_tools")
         strictEqual(server.requests.length, 0)
       }).pipe(Effect.provide(services)),

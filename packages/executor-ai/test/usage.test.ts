@@ -6,9 +6,9 @@ import { Interrupt, RequestSnapshot } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer, Schema } from "effect"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import * as ModelServer from "./ModelServer.js"
-import * as Working from "./Working.js"
+import * as ModelWorkers from "./ModelWorkers.js"
 
 const toolkit = Toolkit.make(
   Tool.make("look", { parameters: { at: Schema.String }, success: Schema.String }).annotate(
@@ -42,39 +42,44 @@ const ends = (runId: Parameters<typeof TestRuns.eventsOf>[0]) =>
     events.filter(({ type }) => type === "RUN_FINISHED" || type === "RUN_ERROR"),
   )
 
-for (const protocol of Asking.protocols) {
-  for (const [name, controlPlane] of Object.entries(Working.controlPlanes)) {
+for (const protocol of ModelRuns.protocols) {
+  for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
     describe(`usage (${protocol}, ${name})`, () => {
-      it.scopedLive("is that of each part of the run, also where it waits; the metadata has the whole", () =>
-        Effect.gen(function* () {
-          const server = yield* ModelServer.make(
-            ModelServer.inTurn(
-              { calls: [{ id: "a", name: "look", args: { at: "here" } }], usage },
-              { calls: [{ id: "b", name: "confirm", args: {} }], usage },
-              { texts: ["Done."], usage },
-            ),
-          )
-          yield* Working.start(server, { toolkit }, {}, protocol)
-          const { runId } = yield* TestRuns.submit({ snapshot })
-          yield* Working.untilStatus(runId, "waiting")
-          yield* Working.answer(runId, [Interrupt.toolResult("b", "yes")])
-          const run = yield* Working.untilStatus(runId, "completed")
-          const once = { inputTokens: 100, outputTokens: 10, totalTokens: 110, ...expected[protocol] }
-          const twice = Object.fromEntries(
-            Object.entries(once).map(([key, value]) => [key, typeof value === "number" ? value * 2 : value]),
-          )
-          deepStrictEqual(
-            (yield* ends(runId)).map((event) => event["usage"]),
-            [[twice], [once]],
-          )
-          const whole = (run.metadata as { readonly usage: Record<string, unknown> }).usage
-          strictEqual(whole["inputTokens"], 300)
-          strictEqual(whole["totalTokens"], 330)
-          strictEqual(whole["steps"], 3)
-        }).pipe(Effect.provide(Layer.mergeAll(handlers, controlPlane))),
+      it.scopedLive(
+        "is reported for each part of the run, also before a wait, and summed in the metadata",
+        () =>
+          Effect.gen(function* () {
+            const server = yield* ModelServer.make(
+              ModelServer.inTurn(
+                { calls: [{ id: "a", name: "look", args: { at: "here" } }], usage },
+                { calls: [{ id: "b", name: "confirm", args: {} }], usage },
+                { texts: ["Done."], usage },
+              ),
+            )
+            yield* ModelWorkers.start(server, { toolkit }, {}, protocol)
+            const { runId } = yield* TestRuns.submit({ snapshot })
+            yield* ModelWorkers.untilStatus(runId, "waiting")
+            yield* ModelWorkers.answer(runId, [Interrupt.toolResult("b", "yes")])
+            const run = yield* ModelWorkers.untilStatus(runId, "completed")
+            const once = { inputTokens: 100, outputTokens: 10, totalTokens: 110, ...expected[protocol] }
+            const twice = Object.fromEntries(
+              Object.entries(once).map(([key, value]) => [
+                key,
+                typeof value === "number" ? value * 2 : value,
+              ]),
+            )
+            deepStrictEqual(
+              (yield* ends(runId)).map((event) => event["usage"]),
+              [[twice], [once]],
+            )
+            const whole = (run.metadata as { readonly usage: Record<string, unknown> }).usage
+            strictEqual(whole["inputTokens"], 300)
+            strictEqual(whole["totalTokens"], 330)
+            strictEqual(whole["steps"], 3)
+          }).pipe(Effect.provide(Layer.mergeAll(handlers, controlPlane))),
       )
 
-      it.scopedLive("is told of a run that fails, and absent of one that used nothing", () =>
+      it.scopedLive("is reported for a run that fails, and absent if the run used no tokens", () =>
         Effect.gen(function* () {
           const server = yield* ModelServer.make(
             ModelServer.inTurn(
@@ -82,16 +87,16 @@ for (const protocol of Asking.protocols) {
               { status: 401, error: { type: "invalid_request_error", message: "No such key" } },
             ),
           )
-          yield* Working.start(server, { toolkit }, {}, protocol)
+          yield* ModelWorkers.start(server, { toolkit }, {}, protocol)
           const used = yield* TestRuns.submit({ snapshot })
-          yield* Working.untilStatus(used.runId, "failed")
+          yield* ModelWorkers.untilStatus(used.runId, "failed")
           const once = { inputTokens: 100, outputTokens: 10, totalTokens: 110, ...expected[protocol] }
           deepStrictEqual(
             (yield* ends(used.runId)).map((event) => [event.type, event["usage"]]),
             [["RUN_ERROR", [once]]],
           )
           const unused = yield* TestRuns.submit({ snapshot })
-          yield* Working.untilStatus(unused.runId, "failed")
+          yield* ModelWorkers.untilStatus(unused.runId, "failed")
           deepStrictEqual(
             (yield* ends(unused.runId)).map((event) => "usage" in event),
             [false],

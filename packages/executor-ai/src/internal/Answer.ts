@@ -1,200 +1,97 @@
-/** One answer of a model: its parts as AG-UI events, and what of it goes into the next request. */
-import { type AiError, Prompt, type Response, type Tool } from "@effect/ai"
+/** Reads one answer of a model: its parts become AG-UI events, and its content becomes part of the next request. */
+import { type AiError, type Prompt, type Response, type Tool } from "@effect/ai"
 import { AgentEvent } from "@runlease/core"
-import { Encoding, Option, Schema } from "effect"
-import * as Conversation from "./Conversation.js"
-import * as Results from "./Results.js"
+import { Encoding, Option } from "effect"
+import * as ContentBlock from "./ContentBlock.js"
+import * as ProviderOptions from "./ProviderOptions.js"
+import * as RequestedCall from "./RequestedCall.js"
+import * as ToolResults from "./ToolResults.js"
 import type { UniqueIds } from "./UniqueIds.js"
 
 type Part = Response.StreamPart<Record<string, Tool.Any>>
 
-type Options = Prompt.ProviderOptions
+type Events = ReadonlyArray<AgentEvent.AgentEvent>
 
-/** A call that the model asks for. `problem` says why it cannot be made. */
-export interface Asked {
-  readonly toolCallId: string
-  readonly toolName: string
-  readonly args: string
-  readonly params: unknown
-  readonly problem: string | undefined
-}
+type Options = ProviderOptions.ProviderOptions
 
-/** What an answer came to. `finish` is absent when it was cut off, `begun` says whether there was any of it. */
-export interface Answered {
+/** A whole answer. `finish` is absent when the answer was cut off. `begun` is false when no part arrived. */
+export interface Summary {
   readonly begun: boolean
   readonly finish: Response.FinishPart | undefined
   readonly model: string | undefined
   readonly content: ReadonlyArray<Prompt.AssistantMessagePart>
-  readonly calls: ReadonlyArray<Asked>
+  readonly calls: ReadonlyArray<RequestedCall.RequestedCall>
 }
 
 export interface Answer {
   /** The events of a part. */
-  readonly read: (part: Part) => ReadonlyArray<AgentEvent.AgentEvent>
-  /** An error that the provider sent as a part, once it did. */
+  readonly read: (part: Part) => Events
+  /** The error part that the provider sent, if any. */
   readonly error: () => Response.ErrorPart | undefined
   /**
-   * Makes what it can of an answer that broke off in a call that nobody can make, such as one with arguments that are no
-   * JSON: the call, with its problem. Undefined when that is not where it broke off.
+   * Repairs an answer that broke off in a call that cannot be made, such as one whose arguments are not JSON. The call then
+   * carries its problem. Undefined when the answer broke off elsewhere.
    */
-  readonly salvage: (error: AiError.AiError) => ReadonlyArray<AgentEvent.AgentEvent> | undefined
-  readonly end: () => Answered
+  readonly salvage: (error: AiError.AiError) => Events | undefined
+  readonly summary: () => Summary
 }
-
-interface Said {
-  readonly kind: "text" | "reasoning"
-  readonly messageId: string
-  text: string
-  options: Options
-  open: boolean
-}
-
-interface Call {
-  readonly kind: "call"
-  readonly toolCallId: string
-  readonly toolName: string
-  readonly byProvider: boolean
-  args: string
-  params: unknown
-  options: Options
-  complete: boolean
-  answered: boolean
-  problem: string | undefined
-}
-
-const merged = (a: Options, b: Options): Options => {
-  const all: Record<string, Options[string]> = { ...a }
-  for (const [provider, fields] of Object.entries(b)) {
-    if (fields !== undefined) all[provider] = { ...all[provider], ...fields }
-  }
-  return all
-}
-
-const isEmpty = (options: Options) => Object.values(options).every((fields) => fields === undefined)
-
-const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
-
-const problemOf = (args: string): string =>
-  Option.isNone(parseJson(args))
-    ? `The arguments are not valid JSON: ${args.slice(0, 500)}`
-    : "There is no such tool, or its arguments are not a JSON object."
 
 /** Reads one answer. */
 export const make = (ids: UniqueIds): Answer => {
-  const items: Array<Said | Call> = []
-  const said = new Map<string, Said>()
-  const calls = new Map<string, Call>()
+  const blocks: Array<ContentBlock.ContentBlock | RequestedCall.CallBlock> = []
+  const openBlocks = new Map<string, ContentBlock.ContentBlock>()
+  const calls = new Map<string, RequestedCall.CallBlock>()
   let begun = false
   let finish: Response.FinishPart | undefined
   let error: Response.ErrorPart | undefined
   let model: string | undefined
 
-  const reasoned = () => items.some(({ kind, options }) => kind === "reasoning" && !isEmpty(options))
+  const hasReasoned = () =>
+    blocks.some(({ kind, options }) => kind === "reasoning" && !ProviderOptions.isEmpty(options))
 
-  /** What the provider must be given back with what its model said, where it had reasoned. */
-  const remember = (
-    subtype: "message" | "tool-call",
-    entityId: string,
-    options: Options,
-  ): ReadonlyArray<AgentEvent.AgentEvent> =>
-    isEmpty(options) || !reasoned()
+  /** Providers demand their options back only in a turn that has reasoned. */
+  const recordOptions = (subtype: "message" | "tool-call", entityId: string, options: Options): Events =>
+    ProviderOptions.isEmpty(options) || !hasReasoned()
       ? []
-      : [
-          {
-            type: "REASONING_ENCRYPTED_VALUE",
-            subtype,
-            entityId,
-            encryptedValue: Conversation.encodeOptions(options),
-          },
-        ]
+      : [ProviderOptions.toEvent(subtype, entityId, options)]
 
-  const start = (kind: Said["kind"], id: string, options: Options): ReadonlyArray<AgentEvent.AgentEvent> => {
-    const item: Said = { kind, messageId: ids.nextMessageId(), text: "", options, open: false }
-    said.set(`${kind} ${id}`, item)
-    items.push(item)
-    return []
+  const startBlock = (
+    kind: ContentBlock.ContentBlock["kind"],
+    id: string,
+    options: Options,
+  ): ContentBlock.ContentBlock => {
+    const block = ContentBlock.make(kind, ids.nextMessageId(), options)
+    openBlocks.set(`${kind} ${id}`, block)
+    blocks.push(block)
+    return block
   }
 
-  /** A message is opened by the first of its text, so that none is empty. */
-  const opened = (item: Said): ReadonlyArray<AgentEvent.AgentEvent> => {
-    if (item.open) return []
-    item.open = true
-    return item.kind === "text"
-      ? [AgentEvent.textStart(item.messageId)]
-      : [
-          { type: "REASONING_START", messageId: item.messageId },
-          { type: "REASONING_MESSAGE_START", messageId: item.messageId, role: "reasoning" },
-        ]
-  }
-
-  const extend = (
-    kind: Said["kind"],
+  const extendBlock = (
+    kind: ContentBlock.ContentBlock["kind"],
     id: string,
     delta: string,
     options: Options,
-  ): ReadonlyArray<AgentEvent.AgentEvent> => {
-    if (!said.has(`${kind} ${id}`)) start(kind, id, {})
-    const item = said.get(`${kind} ${id}`)!
-    item.options = merged(item.options, options)
-    if (delta === "") return []
-    item.text += delta
-    return [
-      ...opened(item),
-      kind === "text"
-        ? AgentEvent.textContent(item.messageId, delta)
-        : { type: "REASONING_MESSAGE_CONTENT", messageId: item.messageId, delta },
-    ]
-  }
+  ): Events =>
+    ContentBlock.extend(openBlocks.get(`${kind} ${id}`) ?? startBlock(kind, id, {}), delta, options)
 
-  /** Reasoning without text is opened here, so that what only the provider can read has a message. */
-  const closeSaid = (item: Said): ReadonlyArray<AgentEvent.AgentEvent> => {
-    const { messageId, options } = item
-    if (item.kind === "text") {
-      const wasOpen = item.open
-      item.open = false
-      return wasOpen ? [AgentEvent.textEnd(messageId), ...remember("message", messageId, options)] : []
-    }
-    if (!item.open && isEmpty(options)) return []
-    const opening = opened(item)
-    item.open = false
-    return [
-      ...opening,
-      { type: "REASONING_MESSAGE_END", messageId },
-      ...remember("message", messageId, options),
-      { type: "REASONING_END", messageId },
-    ]
-  }
+  const closeBlock = (block: ContentBlock.ContentBlock): Events =>
+    ContentBlock.close(block, ({ messageId, options }) => recordOptions("message", messageId, options))
 
-  const stop = (kind: Said["kind"], id: string, options: Options): ReadonlyArray<AgentEvent.AgentEvent> => {
+  const endBlock = (kind: ContentBlock.ContentBlock["kind"], id: string, options: Options): Events => {
     const key = `${kind} ${id}`
-    const item = said.get(key)
-    if (item === undefined) return []
-    said.delete(key)
-    item.options = merged(item.options, options)
-    return closeSaid(item)
+    const block = openBlocks.get(key)
+    if (block === undefined) return []
+    openBlocks.delete(key)
+    block.options = ProviderOptions.merge(block.options, options)
+    return closeBlock(block)
   }
 
-  const startCall = (
-    id: string,
-    toolName: string,
-    byProvider: boolean,
-  ): ReadonlyArray<AgentEvent.AgentEvent> => {
-    const call: Call = {
-      kind: "call",
-      toolCallId: ids.freshCallId(id),
-      toolName,
-      byProvider,
-      args: "",
-      params: {},
-      options: {},
-      complete: false,
-      answered: false,
-      problem: undefined,
-    }
+  const startCall = (id: string, toolName: string, byProvider: boolean): Events => {
+    const call = RequestedCall.make(ids.freshCallId(id), toolName, byProvider)
     calls.set(id, call)
-    items.push(call)
-    // A call after more reasoning is of a message of its own, so that a client keeps the order.
-    const parent = items.findLast(({ kind }) => kind !== "call")
+    blocks.push(call)
+    // A call that follows more reasoning starts a message of its own, so that a client preserves the order.
+    const parent = blocks.findLast((block) => block.kind !== "call")
     return [
       {
         ...AgentEvent.toolCallStart(call.toolCallId, toolName),
@@ -203,59 +100,70 @@ export const make = (ids: UniqueIds): Answer => {
     ]
   }
 
-  const extendCall = (call: Call, delta: string): ReadonlyArray<AgentEvent.AgentEvent> => {
+  const extendCall = (call: RequestedCall.CallBlock, delta: string): Events => {
     if (delta === "") return []
     call.args += delta
     return [AgentEvent.toolCallArgs(call.toolCallId, delta)]
   }
 
-  const completeCall = (
-    part: Extract<Part, { readonly type: "tool-call" }>,
-  ): ReadonlyArray<AgentEvent.AgentEvent> => {
+  const completeCall = (part: Extract<Part, { readonly type: "tool-call" }>): Events => {
     const events = calls.has(part.id) ? [] : [...startCall(part.id, part.name, part.providerExecuted)]
     const call = calls.get(part.id)!
     call.options = part.metadata
     call.params = part.params
-    // Arguments that were not streamed.
+    // The provider did not stream the arguments.
     if (call.args === "") events.push(...extendCall(call, JSON.stringify(part.params) ?? "{}"))
     if (call.byProvider) events.push(AgentEvent.toolCallEnd(call.toolCallId))
-    events.push(...remember("tool-call", call.toolCallId, call.options))
+    events.push(...recordOptions("tool-call", call.toolCallId, call.options))
     call.complete = true
     return events
   }
 
-  const read = (part: Part): ReadonlyArray<AgentEvent.AgentEvent> => {
+  const readResult = (part: Extract<Part, { readonly type: "tool-result" }>): Events => {
+    const call = calls.get(part.id)
+    if (call !== undefined) call.answered = true
+    const result = { content: JSON.stringify(part.encodedResult) ?? "null", isError: part.isFailure }
+    return [ToolResults.eventOf(call?.toolCallId ?? part.id, result)]
+  }
+
+  const readFinish = (part: Response.FinishPart): Events => {
+    finish = part
+    return blocks.flatMap((block) => {
+      if (block.kind !== "call") return block.open ? closeBlock(block) : []
+      return block.byProvider && !block.answered ? [ToolResults.ofProvider(block.toolCallId)] : []
+    })
+  }
+
+  const read = (part: Part): Events => {
     begun = true
     switch (part.type) {
       case "text-start":
-        return start("text", part.id, part.metadata)
+        startBlock("text", part.id, part.metadata)
+        return []
       case "text-delta":
-        return extend("text", part.id, part.delta, part.metadata)
+        return extendBlock("text", part.id, part.delta, part.metadata)
       case "text-end":
-        return stop("text", part.id, part.metadata)
+        return endBlock("text", part.id, part.metadata)
       case "reasoning-start":
-        return start("reasoning", part.id, part.metadata)
+        startBlock("reasoning", part.id, part.metadata)
+        return []
       case "reasoning-delta":
-        return extend("reasoning", part.id, part.delta, part.metadata)
+        return extendBlock("reasoning", part.id, part.delta, part.metadata)
       case "reasoning-end":
-        return stop("reasoning", part.id, part.metadata)
+        return endBlock("reasoning", part.id, part.metadata)
       case "tool-params-start":
         return startCall(part.id, part.name, part.providerExecuted)
       case "tool-params-delta": {
         const call = calls.get(part.id)
         return call === undefined ? [] : extendCall(call, part.delta)
       }
-      // Whoever makes the call ends its arguments, when it is about to.
+      // TOOL_CALL_END is written when the call is about to be made.
       case "tool-params-end":
         return []
       case "tool-call":
         return completeCall(part)
-      case "tool-result": {
-        const call = calls.get(part.id)
-        if (call !== undefined) call.answered = true
-        const result = { content: JSON.stringify(part.encodedResult) ?? "null", isError: part.isFailure }
-        return [Results.eventOf(call?.toolCallId ?? part.id, result)]
-      }
+      case "tool-result":
+        return readResult(part)
       case "source":
         return [
           AgentEvent.custom("runlease.source", {
@@ -275,63 +183,33 @@ export const make = (ids: UniqueIds): Answer => {
         model = Option.getOrElse(part.modelId, () => model)
         return []
       case "finish":
-        finish = part
-        return items.flatMap((item) => {
-          if (item.kind !== "call") return item.open ? closeSaid(item) : []
-          return item.byProvider && !item.answered ? [Results.ofProvider(item.toolCallId)] : []
-        })
+        return readFinish(part)
       case "error":
         error = part
         return []
     }
   }
 
-  const salvage = (failed: AiError.AiError): ReadonlyArray<AgentEvent.AgentEvent> | undefined => {
+  const salvage = (failed: AiError.AiError): Events | undefined => {
     if (failed._tag !== "MalformedOutput") return undefined
-    const unmade = items.filter((item): item is Call => item.kind === "call" && !item.complete)
-    if (unmade.length === 0) return undefined
-    for (const call of unmade) call.problem = problemOf(call.args)
-    return items.flatMap((item) => (item.kind !== "call" && item.open ? closeSaid(item) : []))
+    const incomplete = blocks.flatMap((block) => (block.kind === "call" && !block.complete ? [block] : []))
+    if (incomplete.length === 0) return undefined
+    for (const call of incomplete) call.problem = RequestedCall.problemOf(call.args)
+    return blocks.flatMap((block) => (block.kind !== "call" && block.open ? closeBlock(block) : []))
   }
 
   return {
     read,
     error: () => error,
     salvage,
-    end: () => ({
+    summary: () => ({
       begun,
       finish,
       model,
-      content: items.flatMap((item): ReadonlyArray<Prompt.AssistantMessagePart> => {
-        if (item.kind === "call") {
-          if (item.byProvider) return []
-          return [
-            Prompt.toolCallPart({
-              id: item.toolCallId,
-              name: item.toolName,
-              params: Conversation.paramsOf(item.params),
-              providerExecuted: false,
-              options: item.options,
-            }),
-          ]
-        }
-        if (item.kind === "reasoning")
-          return [Prompt.reasoningPart({ text: item.text, options: item.options })]
-        return item.text === "" ? [] : [Prompt.textPart({ text: item.text, options: item.options })]
-      }),
-      calls: items.flatMap((item) =>
-        item.kind === "call" && !item.byProvider
-          ? [
-              {
-                toolCallId: item.toolCallId,
-                toolName: item.toolName,
-                args: item.args,
-                params: item.params,
-                problem: item.problem,
-              },
-            ]
-          : [],
+      content: blocks.flatMap((block) =>
+        block.kind === "call" ? RequestedCall.toPrompt(block) : ContentBlock.toPrompt(block),
       ),
+      calls: blocks.flatMap((block) => (block.kind === "call" ? RequestedCall.toRequested(block) : [])),
     }),
   }
 }

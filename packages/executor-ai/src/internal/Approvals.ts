@@ -9,28 +9,27 @@ import {
 } from "@runlease/core"
 import { Context, Option, Predicate } from "effect"
 import * as AiTool from "../AiTool.js"
-import type { Asked } from "./Answer.js"
-import * as Conversation from "./Conversation.js"
-import * as Results from "./Results.js"
+import * as RequestedCall from "./RequestedCall.js"
+import * as ToolResults from "./ToolResults.js"
 
 /** Tools by name. */
 type Tools = Readonly<Record<string, Tool.Any>>
 
-/** A call that was answered. `begun`: an attempt that died was about to make it. */
-export interface Decided extends Asked {
+/** A call with the answer of a person. `begun`: an attempt that died was about to make it. */
+export interface Decision extends RequestedCall.RequestedCall {
   readonly ordinal: number
   readonly approved: boolean
   readonly begun: boolean
 }
 
-/** What the model is told of a call that is not approved. */
+/** The result of a call that is not approved, for the model. */
 export const declined = "This call was not approved, so it was not made."
 
 export const isNeeded = (tools: Tools, name: string): boolean =>
   Object.hasOwn(tools, name) && Context.get(tools[name]!.annotations, AiTool.NeedsApproval)
 
-/** The question, which names its call but is no call of the client's. */
-export const interruptOf = ({ toolCallId, toolName }: Asked): Interrupt.Interrupt => ({
+/** The question whether to make the call. The interrupt names the call, but the client does not make it. */
+export const interruptOf = ({ toolCallId, toolName }: RequestedCall.RequestedCall): Interrupt.Interrupt => ({
   id: toolCallId,
   reason: "tool_call",
   message: `May ${toolName} be called?`,
@@ -47,13 +46,13 @@ const isBegun = (attempts: ReadonlyArray<PastAttempts.PastAttempt>, toolCallId: 
     ),
   )
 
-/** The calls of parts that waited which have an answer and no result yet, in order. */
-export const decided = (
+/** The calls of earlier parts that wait for approval and have no result yet, in order, with their answers. */
+export const decisions = (
   tools: Tools,
   snapshot: RequestSnapshot.RequestSnapshot,
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
-): ReadonlyArray<Decided> => {
-  const answered = Results.answeredIds(attempts)
+): ReadonlyArray<Decision> => {
+  const answered = ToolResults.answeredIds(attempts)
   const counter = ToolCalls.after([])
   return attempts
     .filter(({ waited }) => waited)
@@ -67,7 +66,7 @@ export const decided = (
         toolCallId,
         toolName,
         args,
-        params: Conversation.paramsOf(args),
+        params: RequestedCall.paramsOf(args),
         problem: undefined,
         ordinal,
         approved: Option.exists(answer, Interrupts.approved),

@@ -1,4 +1,4 @@
-/** The chunks of a streamed chat completion as the parts of an answer. */
+/** Converts the chunks of a streamed chat completion to the parts of an answer. */
 import { AiError, type Response, Tool } from "@effect/ai"
 import { DateTime, Effect, Schema, Stream } from "effect"
 
@@ -13,7 +13,7 @@ const ToolCallDelta = Schema.Struct({
 const Delta = Schema.Struct({
   content: optional(Schema.String),
   refusal: optional(Schema.String),
-  // Not in OpenAI's API; servers of reasoning models have one or the other.
+  // OpenAI's API has neither field. Servers of reasoning models use one of them.
   reasoning_content: optional(Schema.String),
   reasoning: optional(Schema.String),
   tool_calls: optional(Schema.Array(ToolCallDelta)),
@@ -27,7 +27,7 @@ const Usage = Schema.Struct({
   completion_tokens_details: optional(Schema.Struct({ reasoning_tokens: optional(Schema.Number) })),
 })
 
-/** What servers that call themselves compatible agree on: little is demanded, and what else there is passes. */
+/** The fields that compatible servers share. Few are required, and other fields are accepted. */
 export const Chunk = Schema.Union(
   Schema.Struct({
     error: Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })),
@@ -74,7 +74,7 @@ const makeReader = () => {
     return parts
   }
 
-  const say = (kind: "text" | "reasoning", delta: string | undefined): ReadonlyArray<Part> => {
+  const extend = (kind: "text" | "reasoning", delta: string | undefined): ReadonlyArray<Part> => {
     if (delta === undefined || delta === "") return []
     const parts: Array<Part> = []
     if (open !== kind) {
@@ -123,9 +123,9 @@ const makeReader = () => {
     usage = chunk.usage ?? usage
     const choice = chunk.choices[0]
     parts.push(
-      ...say("reasoning", choice?.delta?.reasoning_content ?? choice?.delta?.reasoning),
-      ...say("text", choice?.delta?.content),
-      ...say("text", choice?.delta?.refusal),
+      ...extend("reasoning", choice?.delta?.reasoning_content ?? choice?.delta?.reasoning),
+      ...extend("text", choice?.delta?.content),
+      ...extend("text", choice?.delta?.refusal),
       ...(choice?.delta?.tool_calls ?? []).flatMap(callPart),
     )
     finishReason = choice?.finish_reason ?? finishReason
@@ -150,7 +150,7 @@ const makeReader = () => {
       ],
     )
 
-  /** The calls and the end; an answer that was cut off has neither. */
+  /** The calls and the finish part. An answer that was cut off has neither. */
   const end: Effect.Effect<ReadonlyArray<Part>, AiError.MalformedOutput> = Effect.suspend(() => {
     if (finishReason === undefined) return Effect.succeed([])
     const reason = calls.length > 0 && finishReason === "stop" ? "tool_calls" : finishReason
@@ -174,7 +174,7 @@ const makeReader = () => {
   return { read, end }
 }
 
-/** The parts of the answer whose chunks these are. */
+/** The parts of the answer. Fails with `MalformedOutput` when the arguments of a call are not JSON. */
 export const parts = <E>(chunks: Stream.Stream<Chunk, E>): Stream.Stream<Part, E | AiError.MalformedOutput> =>
   Stream.suspend(() => {
     const reader = makeReader()

@@ -1,4 +1,4 @@
-/** A prompt and its tools as the body of a request for a chat completion. */
+/** Encodes a prompt and its tools as the body of a request for a chat completion. */
 import { AiError, type LanguageModel, type Prompt, Tool } from "@effect/ai"
 import { Effect, Either, Encoding } from "effect"
 
@@ -125,20 +125,20 @@ const responseFormatOf = (format: LanguageModel.ProviderOptions["responseFormat"
         },
       }
 
-/** The body of the request. What a chat completion cannot hold is refused. */
+/** The body of the request. Fails with `MalformedInput` for content that a chat completion cannot hold. */
 export const make = (
   options: { readonly model: string; readonly maxTokens?: number | undefined },
-  asked: LanguageModel.ProviderOptions,
+  request: LanguageModel.ProviderOptions,
 ): Effect.Effect<object, AiError.MalformedInput> =>
   Either.gen(function* () {
-    const messages = yield* Either.all(asked.prompt.content.map(messagesOf))
-    const tools = yield* Either.all(asked.tools.map(toolOf))
+    const messages = yield* Either.all(request.prompt.content.map(messagesOf))
+    const tools = yield* Either.all(request.tools.map(toolOf))
     return {
       model: options.model,
       messages: messages.flat(),
-      ...(tools.length === 0 ? {} : { tools, tool_choice: toolChoiceOf(asked.toolChoice) }),
+      ...(tools.length === 0 ? {} : { tools, tool_choice: toolChoiceOf(request.toolChoice) }),
       ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),
-      ...responseFormatOf(asked.responseFormat),
+      ...responseFormatOf(request.responseFormat),
       stream: true,
       stream_options: { include_usage: true },
     }

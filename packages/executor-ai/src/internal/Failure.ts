@@ -1,4 +1,4 @@
-/** What went wrong with a model, as the failure of an executor: a code, a sentence, and whether to try again. */
+/** Converts the errors of a model to failures of the executor: a code, a sentence, and whether to try again. */
 import type { AiError } from "@effect/ai"
 import { Executor } from "@runlease/core"
 import { Clock, Duration, Effect, Option, Predicate, Schema } from "effect"
@@ -6,30 +6,32 @@ import { Clock, Duration, Effect, Option, Predicate, Schema } from "effect"
 const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
 const parseDate = Schema.decodeUnknownOption(Schema.Date)
 
-const maxTold = 1000
+const maxMessage = 1000
 
-const shorten = (text: string): string => (text.length <= maxTold ? text : `${text.slice(0, maxTold)}…`)
+const shorten = (text: string): string => (text.length <= maxMessage ? text : `${text.slice(0, maxMessage)}…`)
 
-/** What an error that a provider sends says of itself. */
-interface Told {
+/** The type and the message in the error of a provider. Each is empty when absent. */
+interface ProviderError {
   readonly type: string
   readonly message: string
 }
 
-const toldBy = (value: unknown): Told => {
+const providerErrorOf = (value: unknown): ProviderError => {
   if (!Predicate.isRecord(value)) return { type: "", message: typeof value === "string" ? value : "" }
   const inner = Predicate.isRecord(value["error"]) ? value["error"] : value
   const texts = (...fields: ReadonlyArray<string>) =>
     fields.flatMap((field) => (typeof inner[field] === "string" ? [inner[field]] : []))
-  // The type of an error event of OpenAI is `error`, and its code says what it is.
+  // An error event of OpenAI has the type `error` and says more in its code.
   return {
     type: texts("code", "type").find((type) => type !== "error") ?? "",
     message: texts("message")[0] ?? (typeof value["error"] === "string" ? value["error"] : ""),
   }
 }
 
-const toldByBody = (body: string | undefined): Told =>
-  body === undefined ? { type: "", message: "" } : toldBy(Option.getOrElse(parseJson(body), () => body))
+const providerErrorOfBody = (body: string | undefined): ProviderError =>
+  body === undefined
+    ? { type: "", message: "" }
+    : providerErrorOf(Option.getOrElse(parseJson(body), () => body))
 
 const codes: Readonly<Record<number, string>> = {
   401: "model_unauthorized",
@@ -39,10 +41,11 @@ const codes: Readonly<Record<number, string>> = {
   429: "model_rate_limited",
 }
 
-/** An account without money does not get any by waiting. */
-const isExhausted = ({ type }: Told): boolean => type === "insufficient_quota" || type === "billing_error"
+/** Waiting does not refill an account. */
+const isExhausted = ({ type }: ProviderError): boolean =>
+  type === "insufficient_quota" || type === "billing_error"
 
-/** What a server asks to wait, in milliseconds, seconds or as a date. */
+/** The delay that a server requests, in milliseconds, in seconds or as a date. */
 const retryAfterOf = (
   headers: Readonly<Record<string, string>>,
 ): Effect.Effect<Duration.Duration | undefined> =>
@@ -76,18 +79,23 @@ const failure = (
     ...(options.cause === undefined ? {} : { cause: options.cause }),
   })
 
-const broken = (why: string, cause?: unknown) =>
-  failure("model_stream_broken", `The model's answer was cut off: ${why}`, { retryable: true, cause })
+const broken = (reason: string, cause?: unknown) =>
+  failure("model_stream_broken", `The model's answer was cut off: ${reason}`, { retryable: true, cause })
 
-const malformed = (why: string, cause?: unknown) =>
-  failure("model_output_malformed", `The model's server gave what cannot be understood: ${why}`, { cause })
+const malformed = (reason: string, cause?: unknown) =>
+  failure(
+    "model_output_malformed",
+    `The model's server sent an answer that cannot be understood: ${reason}`,
+    { cause },
+  )
 
 const ofResponse = (error: AiError.HttpResponseError): Effect.Effect<Executor.ExecutorError> => {
   if (error.reason !== "StatusCode") return Effect.succeed(broken(error.description ?? error.reason, error))
   const { headers, status } = error.response
-  const told = toldByBody(error.body)
-  const message = `The model's server answered ${status}${told.message === "" ? "" : `: ${told.message}`}`
-  if (status === 429 && isExhausted(told)) {
+  const provided = providerErrorOfBody(error.body)
+  const detail = provided.message
+  const message = `The model's server answered ${status}${detail === "" ? "" : `: ${detail}`}`
+  if (status === 429 && isExhausted(provided)) {
     return Effect.succeed(failure("model_quota_exhausted", message, { cause: error }))
   }
   const retryable = status === 408 || status === 429 || status >= 500
@@ -97,10 +105,10 @@ const ofResponse = (error: AiError.HttpResponseError): Effect.Effect<Executor.Ex
   )
 }
 
-const whatever = (error: AiError.MalformedInput | AiError.MalformedOutput | AiError.UnknownError): string =>
+const describe = (error: AiError.MalformedInput | AiError.MalformedOutput | AiError.UnknownError): string =>
   error.description ?? (error.cause instanceof Error ? error.cause.message : error.message)
 
-/** An error of a provider. */
+/** An error of the provider's module. */
 export const ofAiError = (error: AiError.AiError): Effect.Effect<Executor.ExecutorError> => {
   switch (error._tag) {
     case "HttpRequestError":
@@ -115,49 +123,49 @@ export const ofAiError = (error: AiError.AiError): Effect.Effect<Executor.Execut
     case "HttpResponseError":
       return ofResponse(error)
     case "MalformedInput":
-      return Effect.succeed(failure("model_input_unsupported", whatever(error), { cause: error }))
+      return Effect.succeed(failure("model_input_unsupported", describe(error), { cause: error }))
     case "MalformedOutput":
-      return Effect.succeed(malformed(whatever(error), error))
+      return Effect.succeed(malformed(describe(error), error))
     case "UnknownError":
-      return Effect.succeed(failure("model_error", whatever(error), { cause: error }))
+      return Effect.succeed(failure("model_error", describe(error), { cause: error }))
   }
 }
 
-/** What a provider's error in the middle of an answer says of trying again. */
-const passing = /overloaded|rate_limit|api_error|server_error|unavailable|timeout|vector_store_timeout/
+/** The types of errors in the middle of an answer that another attempt may avoid. */
+const retryableTypes = /overloaded|rate_limit|api_error|server_error|unavailable|timeout|vector_store_timeout/
 
 /** An error that the provider sent in the middle of its answer. */
 export const ofErrorPart = (error: unknown): Executor.ExecutorError => {
-  const told = toldBy(error)
-  const code = told.type.includes("rate_limit") ? "model_rate_limited" : "model_error"
-  const message = told.message === "" ? (JSON.stringify(error) ?? "") : told.message
-  return failure(code, `The model's server reported ${told.type || "an error"}: ${message}`, {
-    retryable: passing.test(told.type),
+  const { message: detail, type } = providerErrorOf(error)
+  const code = type.includes("rate_limit") ? "model_rate_limited" : "model_error"
+  const message = detail === "" ? (JSON.stringify(error) ?? "") : detail
+  return failure(code, `The model's server reported ${type || "an error"}: ${message}`, {
+    retryable: retryableTypes.test(type),
     cause: error,
   })
 }
 
-/** A provider's module that cannot cope with what it was sent. */
+/** A defect of the provider's module, which means that it could not read an answer. */
 export const ofDefect = (defect: unknown): Executor.ExecutorError =>
   malformed(defect instanceof Error ? defect.message : String(defect), defect)
 
 /** An answer that ended before it was complete, or without having begun. */
 export const unfinished = (begun: boolean): Executor.ExecutorError =>
-  begun ? broken("it ended before it was complete") : malformed("it holds nothing of an answer")
+  begun ? broken("it ended before it was complete") : malformed("it is empty")
 
-/** The most that one part of an answer may say at once, in UTF-16 units. */
+/** The longest part of an answer, in UTF-16 units. */
 export const maxPart = 4 * 1024 * 1024
 
 export const tooLarge: Executor.ExecutorError = failure(
   "model_output_too_large",
-  `The model said more than ${maxPart} characters at once`,
+  `The model sent more than ${maxPart} characters at once`,
 )
 
 export const timedOut = (duration: Duration.Duration): Executor.ExecutorError =>
-  failure("model_timeout", `The model said nothing for ${Duration.format(duration)}`, { retryable: true })
+  failure("model_timeout", `The model sent nothing for ${Duration.format(duration)}`, { retryable: true })
 
 export const stepLimit = (maxSteps: number): Executor.ExecutorError =>
-  failure("step_limit", `The model wants to go on after ${maxSteps} steps, which is the limit`)
+  failure("step_limit", `The model wants to continue after ${maxSteps} steps, which is the limit`)
 
 export const argumentsMalformed = (count: number): Executor.ExecutorError =>
   failure(
@@ -174,7 +182,7 @@ export const toolDefect = (toolName: string, defect: unknown): Executor.Executor
     },
   )
 
-/** A port that does not answer, or knows nothing of the run. */
+/** A port that is unavailable or does not find the run. */
 export const ofControlPlane = (error: {
   readonly _tag: string
   readonly message: string

@@ -1,9 +1,12 @@
-/** The messages that a request brings and those that the log of its run has, as one history. */
+/** Merges the messages of a request and those in the log of its run into one history. */
 import type { PastAttempts, RequestSnapshot } from "@runlease/core"
 
 type Message = RequestSnapshot.SnapshotMessage
 
-/** `results`: by call, with those of the log before those of the request. `voidCalls`: calls of attempts that died. */
+/**
+ * `results`: by call id. A result in the log replaces one in the request. `voidCalls`: calls of attempts that died, which
+ * no message holds.
+ */
 export interface History {
   readonly messages: ReadonlyArray<Message>
   readonly results: ReadonlyMap<string, RequestSnapshot.MessagePart>
@@ -18,12 +21,12 @@ const callIds = (
     parts.flatMap((part) => (part.type === type ? String(part["toolCallId"]) : [])),
   )
 
-/** The ids of the calls that these messages hold. */
+/** The ids of the calls in these messages. */
 export const calledIds = (messages: ReadonlyArray<Message>): ReadonlySet<string> =>
   new Set(callIds(messages, "tool_call"))
 
-/** Whether an attempt wrote the message: a client keeps its id, or that of one of its calls. */
-const isOf = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
+/** Whether an attempt wrote the message. A client preserves the id of the message or of one of its calls. */
+const isWrittenBy = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
   const called = new Set(calls.map(({ toolCallId }) => toolCallId))
   return (message: Message): boolean =>
     (message.role === "assistant" || message.role === "reasoning") &&
@@ -31,8 +34,8 @@ const isOf = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
 }
 
 /**
- * The turns of this run come from its log, where the request has them or else before the results of their calls. What
- * attempts said that died is void, also where the client has kept it.
+ * The turns of this run come from its log. A turn stands where the request has it, or else before the results of its
+ * calls. Messages of attempts that died are void, even if the client still sends them.
  */
 export const make = (
   given: ReadonlyArray<Message>,
@@ -42,14 +45,14 @@ export const make = (
   const own = attempts.filter(({ waited }) => waited)
   for (const attempt of own) {
     const called = new Set(attempt.calls.map(({ toolCallId }) => toolCallId))
-    const there = given.findIndex(isOf(attempt))
+    const there = given.findIndex(isWrittenBy(attempt))
     const answered = given.findIndex((message) =>
       callIds([message], "tool_result").some((id) => called.has(id)),
     )
     const at = there >= 0 ? there : answered >= 0 ? answered : given.length
     places.set(at, [...(places.get(at) ?? []), ...attempt.messages])
   }
-  const isLogged = attempts.map(isOf)
+  const isLogged = attempts.map(isWrittenBy)
   const messages = [...given, undefined].flatMap((message, index) => [
     ...(places.get(index) ?? []),
     ...(message === undefined || isLogged.some((is) => is(message)) ? [] : [message]),

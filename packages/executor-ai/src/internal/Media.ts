@@ -1,4 +1,4 @@
-/** Files and images of a snapshot as the model is given them. */
+/** Converts files and images of a snapshot to parts of a prompt. */
 import { Prompt } from "@effect/ai"
 import type { RequestSnapshot } from "@runlease/core"
 import { Either, Encoding, Option, Predicate } from "effect"
@@ -16,7 +16,7 @@ const firstText = (...values: ReadonlyArray<unknown>): string | undefined =>
 
 const dataUrl = /^data:([^;,]*)(;[^,]*)?,([\s\S]*)$/
 
-/** Plain text is text to every model, whatever files it takes. */
+/** Every model reads plain text, even one that takes no files. */
 const ofBytes = (mediaType: string, fileName: string | undefined, bytes: Uint8Array) =>
   mediaType.startsWith("text/") || mediaType === "application/json"
     ? Prompt.textPart({
@@ -24,27 +24,27 @@ const ofBytes = (mediaType: string, fileName: string | undefined, bytes: Uint8Ar
       })
     : Prompt.filePart({ mediaType, fileName, data: bytes })
 
-/** The ids of files that OpenAI keeps. Its module alone takes the id of a file. */
+/** The ids of files in the storage of OpenAI. Only the module of OpenAI accepts the id of a file. */
 const isOpenAiFile = /^file-/
 
-/** A file that a provider keeps, for a model of that provider. */
+/** A file in the storage of a provider, for a model of that provider. */
 const ofHandle = (
   part: RequestSnapshot.MessagePart,
   fileId: string,
-  keeper: string | undefined,
+  storedBy: string | undefined,
   provider: string | undefined,
 ) => {
-  if (keeper !== provider || provider !== "openai" || !isOpenAiFile.test(fileId)) {
-    return refuse(part, `names a file of ${keeper ?? "an unknown provider"}, which this model cannot read`)
+  if (storedBy !== provider || provider !== "openai" || !isOpenAiFile.test(fileId)) {
+    return refuse(part, `names a file of ${storedBy ?? "an unknown provider"}, which this model cannot read`)
   }
   const mediaType = firstText(part["mediaType"]) ?? (part.type === "image" ? "image/*" : "application/pdf")
   return Either.right(Prompt.filePart({ mediaType, data: fileId }))
 }
 
 /**
- * The media of a part: `{source: {type: "url" | "data", value, mimeType}}` as AG-UI has it, or `url` or `data` (base64) and
- * `mediaType` beside `type`. A `data:` URL is data. `fileId` names a file that `provider` keeps. Fails: with why no model
- * can use it, as the end of a sentence.
+ * The media of a part. AG-UI writes `{source: {type: "url" | "data", value, mimeType}}`. Other clients write `url` or
+ * `data` (base64), and `mediaType`, beside `type`. A `data:` URL counts as data. `fileId` names a file in the storage of
+ * `provider`. Fails with the reason why no model can use the part, as the end of a sentence.
  */
 export const ofPart = (
   part: RequestSnapshot.MessagePart,
@@ -53,14 +53,14 @@ export const ofPart = (
   const source = Predicate.isRecord(part["source"]) ? part["source"] : {}
   const kind = source["type"]
   const fileName = firstText(part["filename"], part["fileName"], part["name"])
-  const told = firstText(
+  const declared = firstText(
     source["mimeType"],
     source["mediaType"],
     part["mediaType"],
     part["mimeType"],
     part["mime_type"],
   )
-  const mediaType = told ?? (part.type === "image" ? "image/*" : "application/octet-stream")
+  const mediaType = declared ?? (part.type === "image" ? "image/*" : "application/octet-stream")
   const data = firstText(kind === "data" ? source["value"] : undefined, part["data"])
   const url = firstText(kind === "url" ? source["value"] : undefined, part["url"])
   const fileId = firstText(kind === "file" ? source["value"] : undefined, part["fileId"])

@@ -1,9 +1,9 @@
-/** What a model reads of the result of a call. */
+/** Converts the result of a tool call to a value for the model. */
 import type { RequestSnapshot } from "@runlease/core"
 import { Option, Predicate, Schema } from "effect"
 import * as Media from "./Media.js"
 
-/** The value for the model, and the kinds of the parts that it cannot use. */
+/** `dropped`: the types of the parts that the model cannot use. */
 export interface ToolContent {
   readonly result: unknown
   readonly isFailure: boolean
@@ -12,8 +12,8 @@ export interface ToolContent {
 
 const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
 
-/** A result that is JSON text is told as what it says, so that it is not encoded twice. */
-export const ofText = (content: unknown): unknown => {
+/** Parses a result that is JSON text, so that it is not encoded twice. */
+export const fromText = (content: unknown): unknown => {
   if (typeof content !== "string" || !/^\s*[[{]/.test(content)) return content
   return Option.getOrElse(parseJson(content), () => content)
 }
@@ -25,18 +25,18 @@ const isPart = (value: unknown): value is Part =>
 
 const isText = (part: Part): boolean => part.type === "text" && typeof part["text"] === "string"
 
-/** Parts as AG-UI has them, and no list that a tool gave. */
+/** Whether a result is a list of AG-UI parts, and not a list that a tool returned. */
 const isContent = (result: unknown): result is ReadonlyArray<Part> =>
   Array.isArray(result) &&
   result.every(isPart) &&
   (result.length === 0 || result.some((part) => isText(part) || (Media.isMedia(part) && "source" in part)))
 
-/** `error` marks a failure and says what the model must read; what else there is follows it. */
+/** `error` marks a failure. The model reads it first, then the rest of the result. */
 export const make = ({ error, isError, result }: Part): ToolContent => {
   const parts = isContent(result) ? result : undefined
   const value =
     parts === undefined
-      ? (ofText(result) ?? null)
+      ? (fromText(result) ?? null)
       : parts.flatMap((part) => (isText(part) ? String(part["text"]) : [])).join("\n")
   const dropped = (parts ?? []).flatMap((part) => (isText(part) ? [] : part.type))
   if (typeof error !== "string") return { result: value, isFailure: isError === true, dropped }

@@ -1,11 +1,11 @@
-/** Ids of messages and calls that are those of one attempt alone. */
+/** Ids of messages and calls that no other attempt of the run uses. */
 import type { PastAttempts, Run } from "@runlease/core"
 import * as History from "./History.js"
 
 export interface UniqueIds {
   readonly nextMessageId: () => string
-  /** The id that the model gives to a call, unless another call of the run has it. */
-  readonly freshCallId: (given: string) => string
+  /** The model's id of a call, with a number when another call of the run has that id. */
+  readonly freshCallId: (modelId: string) => string
 }
 
 export const make = (run: Run.ClaimedRun, attempts: ReadonlyArray<PastAttempts.PastAttempt>): UniqueIds => {
@@ -15,15 +15,16 @@ export const make = (run: Run.ClaimedRun, attempts: ReadonlyArray<PastAttempts.P
   ])
   let messageCount = 0
   return {
-    // No earlier attempt has written where this one found the log, so no message has its id.
+    // `latestEventId` is where this attempt found the log, so no message of an earlier attempt has this id.
     nextMessageId: () => {
       const base = run.latestSequence === 0 ? run.messageId : `${run.messageId}-${run.latestEventId}`
       messageCount += 1
       return messageCount === 1 ? base : `${base}.${messageCount - 1}`
     },
-    freshCallId: (given) => {
-      let id = given === "" ? "call" : given
-      for (let n = 2; used.has(id); n++) id = `${given === "" ? "call" : given}-${n}`
+    freshCallId: (modelId) => {
+      const base = modelId === "" ? "call" : modelId
+      let id = base
+      for (let n = 2; used.has(id); n++) id = `${base}-${n}`
       used.add(id)
       return id
     },

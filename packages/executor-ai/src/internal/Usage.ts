@@ -1,4 +1,4 @@
-/** What the steps of a run used: a report for each in the log, and their sum for the run's metadata. */
+/** Token usage: one report per step in the log, and their sum in the run's metadata. */
 import type { Response } from "@effect/ai"
 import { type AgentEvent, type PastAttempts, TokenUsage } from "@runlease/core"
 import { Option, Predicate, Schema } from "effect"
@@ -15,7 +15,7 @@ const countOf = (record: unknown, field: string): number => {
   return isCount(count) ? count : 0
 }
 
-/** Anthropic's `input_tokens` leaves out what is read from its cache and written to it. */
+/** Anthropic's `input_tokens` does not count the tokens that its cache reads and writes. */
 const ofAnthropic = (given: unknown): Counts => {
   if (!Predicate.isRecord(given) || !isCount(given["input_tokens"])) return {}
   const { cache_creation_input_tokens: written, cache_read_input_tokens: read } = given
@@ -29,17 +29,17 @@ const ofAnthropic = (given: unknown): Counts => {
   }
 }
 
-const known = (counts: Readonly<Record<string, unknown>>): Counts =>
+const validCounts = (counts: Readonly<Record<string, unknown>>): Counts =>
   Object.fromEntries(
     TokenUsage.counts.flatMap((field) => (isCount(counts[field]) ? [[field, counts[field]]] : [])),
   )
 
-/** A provider puts its own details of an answer's end under its name. */
+/** The report of a step. The end of an answer carries details under the name of its provider. */
 export const stepOf = (model: string | undefined, { metadata, reason, usage }: Response.FinishPart): Step => {
   const [provider] = Object.keys(metadata)
   const details = metadata["anthropic"]
   const counts = {
-    ...known({ ...usage }),
+    ...validCounts({ ...usage }),
     ...ofAnthropic(Predicate.isRecord(details) ? details["usage"] : undefined),
   }
   const { inputTokens, outputTokens } = counts
@@ -59,19 +59,19 @@ export const eventOf = ({ finishReason, ...usage }: Step): AgentEvent.AgentEvent
 
 const decodeStep = Schema.decodeUnknownOption(Step)
 
-/** The steps that an attempt made, by its log. */
+/** The steps that the log of an attempt reports. */
 export const stepsOf = (attempt: PastAttempts.PastAttempt): ReadonlyArray<Step> =>
   attempt.customs.flatMap(({ name, value }) =>
     name === TokenUsage.eventName ? Option.toArray(decodeStep(value)) : [],
   )
 
-/** The sum over steps; the model and the finish reason are the last step's. */
+/** The sum over steps. The model and the finish reason are those of the last step. */
 export const sum = (steps: ReadonlyArray<Step>) => {
   const last = steps.at(-1)
   const total = Object.fromEntries(
     [...TokenUsage.counts, "totalTokens" as const].flatMap((field) => {
-      const told = steps.flatMap((step) => step[field] ?? [])
-      return told.length === 0 ? [] : [[field, told.reduce((a, b) => a + b, 0)]]
+      const reported = steps.flatMap((step) => step[field] ?? [])
+      return reported.length === 0 ? [] : [[field, reported.reduce((a, b) => a + b, 0)]]
     }),
   )
   return { ...last, ...total, steps: steps.length }

@@ -1,23 +1,23 @@
-/** The calls that a worker makes itself: each at most as often as its tool allows, whatever attempt had begun it. */
+/** Makes the calls of a worker's tools, each at most as often as its tool allows over all attempts. */
 import { AiError, Tool, type Toolkit } from "@effect/ai"
 import { AgentEvent, ControlPlaneUnavailable, Executor, ToolCalls } from "@runlease/core"
 import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
-import type { Asked } from "./Answer.js"
 import * as Approvals from "./Approvals.js"
 import * as Failure from "./Failure.js"
-import * as Results from "./Results.js"
+import type { RequestedCall } from "./RequestedCall.js"
+import * as ToolResults from "./ToolResults.js"
 import * as ToolContent from "./ToolContent.js"
 
-/** What a call came to, for the model and for the log. */
-export interface Result extends Results.Result {
+/** The result of a call: `result` for the model, `content` for the log. */
+export interface Result extends ToolResults.Result {
   readonly result: unknown
-  /** Whether the call could be made at all. */
+  /** False when the call cannot be made, such as one with malformed arguments. */
   readonly made: boolean
 }
 
-/** The largest result that has a place in the log, in UTF-16 units, of which none takes more than three bytes. */
+/** The largest result in the log, in UTF-16 units. A unit takes at most three bytes. */
 const maxContent = 80_000
 
 const contentOf = (result: unknown): string =>
@@ -28,20 +28,20 @@ const fromValue = (value: unknown, isError: boolean, made = true): Result => {
   const content = contentOf(result)
   return content.length <= maxContent
     ? { result, content, isError, made }
-    : fromValue(`The result is too large to be told: ${content.length} characters.`, true)
+    : fromValue(`The result is too large to be shown: ${content.length} characters.`, true)
 }
 
 const uncertain = (toolName: string) =>
   fromValue(
-    `It is uncertain whether this call of ${toolName} was made: an earlier attempt had begun it, and its result is not known. ` +
+    `It is uncertain whether this call of ${toolName} was made: an earlier attempt had begun it, and its result was not recorded. ` +
       "It was not made again. Do not repeat it; find out, or ask, what became of it.",
     true,
   )
 
-/** A call that has no place among those that a worker can make, told to the model. */
+/** The result of a call that the worker cannot make. */
 export const refused = (problem: string): Result => fromValue(problem, true, false)
 
-/** A toolkit with its handlers, as an executor calls it: by name, with what the model gave. */
+/** A toolkit with its handlers, called by name with the parameters of the model. */
 export interface Handlers {
   readonly tools: Readonly<Record<string, Tool.Any>>
   readonly handle: (
@@ -55,7 +55,7 @@ export const none: Handlers = {
   handle: (toolName) => Effect.dieMessage(`There is no tool ${toolName}`),
 }
 
-/** The handlers of a toolkit, with the services that they need. */
+/** The handlers of a toolkit with the services that they require. */
 export const fromToolkit = <Tools extends Record<string, Tool.Any>>(
   toolkit: Toolkit.WithHandler<Tools>,
   context: Context.Context<
@@ -77,7 +77,7 @@ const encodeFailure = (tool: Tool.Any, error: unknown): unknown =>
     () => (Predicate.hasProperty(error, "message") ? error.message : String(error)),
   )
 
-/** What a handler's failure is: the model's to know, or the end of the run. */
+/** The model receives the expected failure of a handler, or what is wrong with its arguments. Other errors end the run. */
 const ofFailure = (tool: Tool.Any, error: unknown): Effect.Effect<Result, Executor.ExecutorError> => {
   if (AiError.isAiError(error) && Predicate.hasProperty(error, "module") && error.module === "Toolkit") {
     return error._tag === "MalformedOutput"
@@ -91,7 +91,7 @@ const ofFailure = (tool: Tool.Any, error: unknown): Effect.Effect<Result, Execut
   return Effect.succeed(fromValue(encodeFailure(tool, error), true))
 }
 
-/** Takes the result of a call. */
+/** Receives the result of a call. */
 export type Settle = (toolCallId: string, result: Result) => void
 
 type Events = ReadonlyArray<AgentEvent.AgentEvent>
@@ -104,21 +104,18 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
 
   const execute = Effect.fnUntraced(function* (
     tool: Tool.Any,
-    asked: Asked,
+    call: RequestedCall,
     ordinal: number,
   ): Effect.fn.Return<Result, Executor.ExecutorError, ControlPlane.ProjectPorts> {
     if (AiTool.sideEffectOf(tool) === "atMostOnce") {
-      yield* ControlPlaneUnavailable.retryUnavailable(ToolCalls.committed(run, asked.toolCallId)).pipe(
+      yield* ControlPlaneUnavailable.retryUnavailable(ToolCalls.committed(run, call.toolCallId)).pipe(
         Effect.mapError(Failure.ofControlPlane),
       )
     }
-    const key = yield* ToolCalls.keyOf(run, { ...asked, ordinal })
+    const key = yield* ToolCalls.keyOf(run, { ...call, ordinal })
     const exit = yield* handlers
-      .handle(tool.name, asked.params)
-      .pipe(
-        Effect.provideService(AiTool.CurrentCall, { run, toolCallId: asked.toolCallId, key }),
-        Effect.exit,
-      )
+      .handle(tool.name, call.params)
+      .pipe(Effect.provideService(AiTool.CurrentCall, { run, toolCallId: call.toolCallId, key }), Effect.exit)
     if (Exit.isSuccess(exit)) return fromValue(exit.value.encodedResult, exit.value.isFailure)
     const failed = Cause.failureOption(exit.cause)
     if (Option.isSome(failed)) return yield* ofFailure(tool, failed.value)
@@ -129,38 +126,45 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
 
   const toolOf = (name: string) => (Object.hasOwn(handlers.tools, name) ? handlers.tools[name] : undefined)
 
-  const settled = (toolCallId: string, result: Result, settle: Settle): Events => {
+  const settleWith = (toolCallId: string, result: Result, settle: Settle): Events => {
     settle(toolCallId, result)
-    return [Results.eventOf(toolCallId, result)]
+    return [ToolResults.eventOf(toolCallId, result)]
   }
 
-  const unsure = ({ toolCallId, toolName }: Asked, begun: ToolCalls.AskedCall, begunAs: string): Events => [
+  const uncertainEvents = (
+    { toolCallId, toolName }: RequestedCall,
+    begun: ToolCalls.AskedCall,
+    begunAs: string,
+  ): Events => [
     AgentEvent.custom(ToolCalls.uncertainEventName, { toolCallId, toolName, args: begun.args, begunAs }),
   ]
 
   return {
-    /** The events of a call, from the end of its arguments to its result, which is given to `settle` as well. */
-    perform: (asked: Asked, taken: ToolCalls.Taken, settle: Settle): Calls => {
-      const { toolCallId, toolName } = asked
+    /** Makes a call. Its events begin with the end of the arguments. `settle` receives the result. */
+    perform: (call: RequestedCall, count: ToolCalls.Taken, settle: Settle): Calls => {
+      const { problem, toolCallId, toolName } = call
       const tool = toolOf(toolName)
-      const done = (result: Result) => settled(toolCallId, result, settle)
+      const done = (result: Result) => settleWith(toolCallId, result, settle)
       const outcome = Effect.suspend(
         (): Effect.Effect<Events, Executor.ExecutorError, ControlPlane.ProjectPorts> => {
-          if (asked.problem !== undefined) return Effect.succeed(done(refused(asked.problem)))
+          if (problem !== undefined) return Effect.succeed(done(refused(problem)))
           if (tool === undefined) return Effect.succeed(done(refused(`There is no tool ${toolName}`)))
-          return ToolCalls.Verdict.$match(taken.verdict(AiTool.sideEffectOf(tool)), {
-            Execute: () => Effect.map(execute(tool, asked, taken.ordinal), done),
+          return ToolCalls.Verdict.$match(count.verdict(AiTool.sideEffectOf(tool)), {
+            Execute: () => Effect.map(execute(tool, call, count.ordinal), done),
             Reuse: ({ result: { content, isError } }) =>
               Effect.succeed(
                 done({
-                  result: ToolContent.ofText(content),
+                  result: ToolContent.fromText(content),
                   content: contentOf(content),
                   isError,
                   made: true,
                 }),
               ),
-            Uncertain: ({ call }) =>
-              Effect.succeed([...unsure(asked, call, call.toolCallId), ...done(uncertain(toolName))]),
+            Uncertain: ({ call: begun }) =>
+              Effect.succeed([
+                ...uncertainEvents(call, begun, begun.toolCallId),
+                ...done(uncertain(toolName)),
+              ]),
           })
         },
       )
@@ -170,20 +174,20 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
       )
     },
 
-    /** The events of a call that an earlier part of the run asked to be approved. */
-    decide: (call: Approvals.Decided, settle: Settle): Calls => {
-      const { approved, begun, ordinal, ...asked } = call
-      const { toolCallId, toolName } = asked
+    /** Settles a call of an earlier part of the run, now that a person has approved or declined it. */
+    settle: (decision: Approvals.Decision, settle: Settle): Calls => {
+      const { approved, begun, ordinal, ...call } = decision
+      const { toolCallId, toolName } = call
       const tool = toolOf(toolName)
-      const done = (result: Result) => settled(toolCallId, result, settle)
+      const done = (result: Result) => settleWith(toolCallId, result, settle)
       if (!approved) return Stream.fromIterable(done(fromValue(Approvals.declined, true)))
       if (tool === undefined) return Stream.fromIterable(done(refused(`There is no tool ${toolName}`)))
       if (begun && AiTool.sideEffectOf(tool) === "atMostOnce") {
-        return Stream.fromIterable([...unsure(asked, asked, toolCallId), ...done(uncertain(toolName))])
+        return Stream.fromIterable([...uncertainEvents(call, call, toolCallId), ...done(uncertain(toolName))])
       }
       return Stream.concat(
         Stream.make(AgentEvent.custom(ToolCalls.begunEventName, { toolCallId })),
-        Stream.fromIterableEffect(Effect.map(execute(tool, asked, ordinal), done)),
+        Stream.fromIterableEffect(Effect.map(execute(tool, call, ordinal), done)),
       )
     },
   }

@@ -1,7 +1,7 @@
 /** OpenAI's chat completions, streamed: https://platform.openai.com/docs/api-reference/chat-streaming */
-import { argsOf, type Asked, type Frame, pieces, type Turn, usageOf } from "./Turn.js"
+import { argsOf, type RequestBody, type Frame, pieces, type Turn, usageOf } from "./Turn.js"
 
-export const frames = function* (turn: Turn, { model }: Asked, n: number): Generator<Frame> {
+export const frames = function* (turn: Turn, { model }: RequestBody, n: number): Generator<Frame> {
   const base = { id: `chatcmpl-${n}`, object: "chat.completion.chunk", created: 1_750_000_000, model }
   const chunk = (fields: object, isDelta = false): Frame => ({
     data: `data: ${JSON.stringify({ ...base, ...fields })}\n\n`,

@@ -1,12 +1,12 @@
 /** Anthropic's Messages API, streamed: https://docs.anthropic.com/en/docs/build-with-claude/streaming */
-import { argsOf, type Asked, type Frame, pieces, type Turn, usageOf } from "./Turn.js"
+import { argsOf, type RequestBody, type Frame, pieces, type Turn, usageOf } from "./Turn.js"
 
 const event = (type: string, fields: object, delta = false): Frame => ({
   data: `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`,
   delta,
 })
 
-export const frames = function* (turn: Turn, { model }: Asked, n: number): Generator<Frame> {
+export const frames = function* (turn: Turn, { model }: RequestBody, n: number): Generator<Frame> {
   const used = usageOf(turn)
   const usage = {
     input_tokens: used.input - used.cached - used.cacheWrite,

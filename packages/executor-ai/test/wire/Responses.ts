@@ -1,7 +1,11 @@
 /** OpenAI's Responses API, streamed: https://platform.openai.com/docs/api-reference/responses-streaming */
-import { argsOf, type Asked, type Frame, pieces, type Turn, usageOf } from "./Turn.js"
+import { argsOf, type RequestBody, type Frame, pieces, type Turn, usageOf } from "./Turn.js"
 
-export const frames = function* (turn: Turn, { model, tools = [] }: Asked, n: number): Generator<Frame> {
+export const frames = function* (
+  turn: Turn,
+  { model, tools = [] }: RequestBody,
+  n: number,
+): Generator<Frame> {
   const output: Array<unknown> = []
   const base = {
     id: `resp_${n}`,

@@ -22,21 +22,21 @@ export interface Turn {
   }
   readonly reason?: "stop" | "length" | "content_filter"
   /**
-   * What comes after all that: the protocol's end, or a connection that stays open without a word, that is cut, that ends as
-   * if all were well, or an error or a failure that the protocol has a message for.
+   * How the answer ends: `good` as the protocol says, `hang` with an open and silent connection, `cut` with a broken
+   * connection, `short` with a normal end of the connection, `error` and `failed` with such a message of the protocol.
    */
   readonly ending?: "good" | "hang" | "cut" | "short" | "error" | "failed"
-  /** What it waits for before the end. A connection that is cut loses what has not been read from it. */
+  /** The answer waits for this before its end. A cut connection loses unread data. */
   readonly until?: Promise<unknown>
 }
 
-/** What an answer repeats of its request. */
-export interface Asked {
+/** The fields of a request that its answer repeats. */
+export interface RequestBody {
   readonly model?: unknown
   readonly tools?: unknown
 }
 
-/** A frame of an event stream; `delta` says that it carries some of the text. */
+/** A frame of an event stream. `delta`: whether it carries text. */
 export interface Frame {
   readonly data: string
   readonly delta: boolean
@@ -53,5 +53,5 @@ export const usageOf = (turn: Turn) => ({
   ...turn.usage,
 })
 
-/** JSON text as a model gives it, piece by piece. */
+/** Splits JSON text into pieces, as a model streams it. */
 export const pieces = (text: string): ReadonlyArray<string> => text.match(/[\s\S]{1,7}/g) ?? []

@@ -1,7 +1,7 @@
-/** The results of calls as events. A client takes a call without one for its own. */
+/** The results of tool calls as events. A client makes a call itself if it sees no result. */
 import { AgentEvent, type PastAttempts } from "@runlease/core"
 
-/** What the client and the log are told of a call. */
+/** The result of a call, as the log and the client show it. */
 export interface Result {
   readonly content: string
   readonly isError: boolean
@@ -14,11 +14,11 @@ export const eventOf = (toolCallId: string, { content, isError }: Result): Agent
     ? AgentEvent.toolCallFailure(messageIdOf(toolCallId), toolCallId, content)
     : AgentEvent.toolCallResult(messageIdOf(toolCallId), toolCallId, content, { role: "tool" })
 
-/** A call that the provider makes itself, and whose result it keeps to itself. */
+/** The result of a call that the provider makes itself without sending a result. */
 export const ofProvider = (toolCallId: string): AgentEvent.AgentEvent =>
-  eventOf(toolCallId, { content: "The provider told no result of this call.", isError: false })
+  eventOf(toolCallId, { content: "The provider sent no result of this call.", isError: false })
 
-/** The calls that have a result in the log. */
+/** The ids of calls that have a result in the log. */
 export const answeredIds = (attempts: ReadonlyArray<PastAttempts.PastAttempt>): ReadonlySet<unknown> =>
   new Set(
     attempts.flatMap(({ messages }) =>
@@ -28,7 +28,7 @@ export const answeredIds = (attempts: ReadonlyArray<PastAttempts.PastAttempt>): 
     ),
   )
 
-/** The results of calls that attempts had begun which died, and that no attempt since has answered. */
+/** Results for the calls of dead attempts that have none in the log. */
 export const ofDeadAttempts = (
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
 ): ReadonlyArray<AgentEvent.AgentEvent> => {

@@ -1,4 +1,4 @@
-/** Runs of models that the stand-in server plays, through each of the providers. */
+/** Runs of an `AiExecutor` over the stand-in model server, through each provider. */
 import { AiExecutor, AiModel } from "@runlease/executor-ai"
 import type { Tool } from "@effect/ai"
 import {
@@ -39,7 +39,7 @@ export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun =
   ...changes,
 })
 
-/** The names of the providers, each with the protocol that it speaks. */
+/** The name of a model for each protocol. */
 export const providers: Readonly<Record<ModelServer.Protocol, string>> = {
   responses: "openai:gpt-test",
   messages: "anthropic:claude-test",
@@ -57,18 +57,18 @@ export const keys = Layer.setConfigProvider(
   ),
 )
 
-/** The model that a server plays, through the provider of that protocol. */
+/** The model of a stand-in server, through the provider of that protocol. */
 export const model = (protocol: ModelServer.Protocol, server: { readonly url: string }) =>
   AiModel.fromName(providers[protocol], { baseUrl: server.url }).pipe(Layer.provide(keys))
 
-/** An executor that asks that model, over whatever log there is. */
+/** An executor over that model. */
 export const executor = <Tools extends Record<string, Tool.Any> = {}>(
   protocol: ModelServer.Protocol,
   server: { readonly url: string },
   options: AiExecutor.Options<Tools> = {},
 ) => AiExecutor.make(options).pipe(Effect.provide(model(protocol, server)))
 
-/** What came, and how it ended. */
+/** The events of a run, and how its stream ended. */
 export const outcome = (execute: Executor.Execute, run = claimed()) =>
   Effect.gen(function* () {
     const events: Array<AgentEvent.LogEvent> = []
@@ -82,7 +82,7 @@ export const outcome = (execute: Executor.Execute, run = claimed()) =>
 export const eventsOf = (execute: Executor.Execute, run = claimed()) =>
   Effect.map(Stream.runCollect(execute(run)), Chunk.toReadonlyArray)
 
-/** What came before a failure, and the failure. */
+/** The failure of a run, and the events before it. */
 export const failureOf = (execute: Executor.Execute, run = claimed()) =>
   Effect.gen(function* () {
     const { events, exit } = yield* outcome(execute, run)
@@ -96,5 +96,5 @@ export const textOf = (events: ReadonlyArray<AgentEvent.LogEvent>): string =>
 export const typesOf = (events: ReadonlyArray<AgentEvent.LogEvent>): ReadonlyArray<string> =>
   events.map((event) => event.type)
 
-/** The ports of a control plane of one's own, for runs that no worker holds. */
+/** The ports of a new control plane, for runs without a worker. */
 export const log: Layer.Layer<ControlPlane.ProjectPorts> = MemoryControlPlane.layer

@@ -1,4 +1,4 @@
-/** The tools that a model is offered: the worker's own and the client's, both described by JSON schema alone. */
+/** The tools of a request to the model: those of the worker and those of the client, described by JSON schema. */
 import { Tool, Toolkit } from "@effect/ai"
 import { Executor, type RequestSnapshot } from "@runlease/core"
 import { Effect, Schema } from "effect"
@@ -28,8 +28,8 @@ export const clientTools = (
   })
 
 /**
- * Any object passes: what a model gives that does not fit the tool is reported back to it where the call is made, and must
- * not end the model's whole answer.
+ * Accepts any object as arguments. Arguments that do not fit must not end the whole answer: the call fails later and the
+ * model receives the error.
  */
 const open = (jsonSchema: object) =>
   Schema.Struct({}, { key: Schema.String, value: Schema.Unknown }).annotations({ jsonSchema })
@@ -46,8 +46,8 @@ const openOf = (tool: Tool.Any): Tool.Any =>
         Tool.getJsonSchemaFromSchemaAst(tool.parametersSchema.ast),
       )
 
-/** What a request to the model names, or undefined where there are no tools. */
-export const offer = (
+/** The tools as a request to the model takes them. Undefined when there are none. */
+export const toolkit = (
   own: Readonly<Record<string, Tool.Any>>,
   client: ReadonlyArray<ClientTool>,
 ): Toolkit.WithHandler<Record<string, Tool.Any>> | undefined => {

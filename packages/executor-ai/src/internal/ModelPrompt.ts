@@ -1,35 +1,21 @@
-/** What was said so far, as the prompt of a model. */
+/** Builds the prompt of a model from the conversation so far. */
 import { Prompt } from "@effect/ai"
 import { type PastAttempts, RequestSnapshot } from "@runlease/core"
-import { Effect, Either, Option, Predicate, Schema } from "effect"
+import { Effect, Either, Predicate } from "effect"
 import * as History from "./History.js"
 import * as Media from "./Media.js"
+import * as ProviderOptions from "./ProviderOptions.js"
+import * as RequestedCall from "./RequestedCall.js"
 import * as ToolContent from "./ToolContent.js"
 
 type Message = RequestSnapshot.SnapshotMessage
 type Part = RequestSnapshot.MessagePart
 
-const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
-
-const ProviderOptions = Schema.parseJson(Prompt.ProviderOptions)
-const decodeOptions = Schema.decodeUnknownOption(ProviderOptions)
-
-/** What a provider needs to recognize what its model said, as text that only it can read. */
-export const encodeOptions = Schema.encodeSync(ProviderOptions)
-
-const optionsOf = (part: Part) => ({
-  options: Option.getOrElse(decodeOptions(part["encryptedValue"]), () => ({})),
-})
+const optionsOf = (part: Part) => ({ options: ProviderOptions.decode(part["encryptedValue"]) })
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : "")
 
-/** The arguments of a call as an object, which providers demand. */
-export const paramsOf = (args: unknown): Record<string, unknown> => {
-  const parsed = typeof args === "string" ? Option.getOrUndefined(parseJson(args)) : args
-  return Predicate.isRecord(parsed) ? parsed : {}
-}
-
-/** What the model cannot be told is reported to `drop`. */
+/** Reports content that the model cannot use. */
 type Drop = (what: string) => void
 
 const assistantPart = (part: Part, drop: Drop): ReadonlyArray<Prompt.AssistantMessagePart> => {
@@ -44,7 +30,7 @@ const assistantPart = (part: Part, drop: Drop): ReadonlyArray<Prompt.AssistantMe
         Prompt.toolCallPart({
           id: textOf(part["toolCallId"]),
           name: textOf(part["toolName"]),
-          params: paramsOf(part["args"]),
+          params: RequestedCall.paramsOf(part["args"]),
           providerExecuted: false,
           ...optionsOf(part),
         }),
@@ -52,7 +38,7 @@ const assistantPart = (part: Part, drop: Drop): ReadonlyArray<Prompt.AssistantMe
     case "tool_result":
       return []
     default:
-      drop(`a part of type ${part.type} that an assistant said`)
+      drop(`a part of type ${part.type} in a message of the assistant`)
       return []
   }
 }
@@ -68,8 +54,8 @@ const userPart = (
     ? Media.ofPart(part, provider)
     : Either.left(`a part of the unknown type ${part.type}`)
   return Either.match(media, {
-    onLeft: (why) => {
-      drop(why)
+    onLeft: (reason) => {
+      drop(reason)
       return []
     },
     onRight: (made) => [made],
@@ -78,7 +64,7 @@ const userPart = (
 
 const unanswered = { result: "No result of this call was recorded.", isFailure: true, dropped: [] }
 
-/** Each call with its result right after it, as providers demand, wherever the result was told. */
+/** The results of a message's calls. Providers demand them right after their calls, wherever the history has them. */
 const resultsFor = (
   parts: ReadonlyArray<Prompt.AssistantMessagePart>,
   results: ReadonlyMap<string, Part>,
@@ -86,33 +72,30 @@ const resultsFor = (
 ): ReadonlyArray<Prompt.Message> => {
   const content = parts.flatMap((part) => {
     if (part.type !== "tool-call") return []
-    const told = results.get(part.id)
-    const { dropped, isFailure, result } = told === undefined ? unanswered : ToolContent.make(told)
+    const recorded = results.get(part.id)
+    const { dropped, isFailure, result } = recorded === undefined ? unanswered : ToolContent.make(recorded)
     for (const kind of dropped) drop(`a part of type ${kind} in the result of tool call ${part.id}`)
     return Prompt.toolResultPart({ id: part.id, name: part.name, providerExecuted: false, isFailure, result })
   })
   return content.length === 0 ? [] : [Prompt.toolMessage({ content })]
 }
 
-/** What the client tells beside its messages, such as what its user looks at. */
+/** A piece of context that the client adds to its messages, such as the page that its user views. */
 const contextText = (entry: unknown): string =>
   Predicate.isRecord(entry) && typeof entry["value"] === "string"
     ? `${textOf(entry["description"])}: ${entry["value"]}`
     : (JSON.stringify(entry) ?? "")
 
-const isReasoned = ({ options }: Prompt.ReasoningPart): boolean =>
-  Object.values(options).some((fields) => fields !== undefined)
-
 /**
- * One turn of the model. Providers refuse reasoning that nothing follows, and what they marked as reasoned without the
- * reasoning.
+ * One turn of the model. Providers refuse reasoning at the end of a turn. They also refuse the options of text and calls
+ * without the reasoning that these belong to.
  */
 const turnOf = (
   parts: ReadonlyArray<Prompt.AssistantMessagePart>,
 ): ReadonlyArray<Prompt.AssistantMessagePart> => {
   const end = parts.findLastIndex(({ type }) => type !== "reasoning")
   const turn = parts.slice(0, end + 1)
-  if (turn.some((part) => part.type === "reasoning" && isReasoned(part))) return turn
+  if (turn.some((part) => part.type === "reasoning" && !ProviderOptions.isEmpty(part.options))) return turn
   return turn.map((part) =>
     part.type === "text"
       ? Prompt.textPart({ text: part.text })
@@ -122,13 +105,13 @@ const turnOf = (
   )
 }
 
-const isModel = ({ role }: Message): boolean => role === "assistant" || role === "reasoning"
+const isOfModel = ({ role }: Message): boolean => role === "assistant" || role === "reasoning"
 
-const holdsMore = ({ parts, role }: Message): boolean =>
+const continuesTurn = ({ parts, role }: Message): boolean =>
   role === "reasoning" || parts.some(({ type }) => type === "tool_call")
 
-/** Messages in groups, of which each makes one: a client has a turn that reasons and calls tools as several. */
-const grouped = (messages: ReadonlyArray<Message>): ReadonlyArray<ReadonlyArray<Message>> => {
+/** Groups the messages of one turn. A client stores a turn that reasons and calls tools as several messages. */
+const groupTurns = (messages: ReadonlyArray<Message>): ReadonlyArray<ReadonlyArray<Message>> => {
   const groups: Array<Array<Message>> = []
   for (const message of messages) {
     const last = groups.at(-1)
@@ -136,9 +119,9 @@ const grouped = (messages: ReadonlyArray<Message>): ReadonlyArray<ReadonlyArray<
     if (
       last !== undefined &&
       before !== undefined &&
-      isModel(message) &&
-      isModel(before) &&
-      holdsMore(before)
+      isOfModel(message) &&
+      isOfModel(before) &&
+      continuesTurn(before)
     ) {
       last.push(message)
     } else groups.push([message])
@@ -147,17 +130,16 @@ const grouped = (messages: ReadonlyArray<Message>): ReadonlyArray<ReadonlyArray<
 }
 
 /**
- * The prompt of a run: what the request holds, and what its own attempts said before they waited for answers. Whatever
- * is told to the model as its system comes first. What no model can use is left out, with a warning.
- *
- * `provider` is the model's, if it is known.
+ * The prompt of a run: the messages of the request and the turns of the run's own earlier parts. System messages come
+ * first. Content that no model can use is left out with a warning.
  */
 export const make = Effect.fnUntraced(function* (options: {
   readonly system: string | undefined
+  /** The name of the model's provider, where it is available. */
   readonly provider: string | undefined
   readonly snapshot: RequestSnapshot.RequestSnapshot
   readonly attempts: ReadonlyArray<PastAttempts.PastAttempt>
-  /** The results of calls of earlier parts that this attempt has made. */
+  /** The results of calls that an earlier part requested and this attempt made. */
   readonly settled: ReadonlyMap<string, Part>
 }) {
   const { attempts, provider, settled, snapshot, system } = options
@@ -176,8 +158,8 @@ export const make = Effect.fnUntraced(function* (options: {
     context.length === 0 ? "" : `Context:\n${context.join("\n")}`,
   ].filter((content) => content !== "")
 
-  /** The model should know a result whose call is in no message, too. */
-  const orphan = (part: Part): ReadonlyArray<Prompt.Message> => {
+  /** A result whose call is in no message becomes a message of the user, so that the model sees it. */
+  const orphanResult = (part: Part): ReadonlyArray<Prompt.Message> => {
     const id = textOf(part["toolCallId"])
     if (part.type !== "tool_result" || called.has(id) || voidCalls.has(id)) return []
     const { result } = ToolContent.make(part)
@@ -185,7 +167,7 @@ export const make = Effect.fnUntraced(function* (options: {
     return [Prompt.userMessage({ content: [Prompt.textPart({ text })] })]
   }
 
-  const said = (group: ReadonlyArray<Message>): ReadonlyArray<Prompt.Message> => {
+  const promptOf = (group: ReadonlyArray<Message>): ReadonlyArray<Prompt.Message> => {
     const [message] = group
     if (message === undefined) return []
     switch (message.role) {
@@ -198,7 +180,7 @@ export const make = Effect.fnUntraced(function* (options: {
         return [Prompt.assistantMessage({ content }), ...resultsFor(content, results, drop)]
       }
       case "tool":
-        return message.parts.flatMap(orphan)
+        return message.parts.flatMap(orphanResult)
       case "user": {
         const content = message.parts.flatMap((part) => userPart(part, provider, drop))
         return content.length === 0 ? [] : [Prompt.userMessage({ content })]
@@ -213,9 +195,9 @@ export const make = Effect.fnUntraced(function* (options: {
     }
   }
 
-  const turns = grouped(messages).flatMap(said)
+  const turns = groupTurns(messages).flatMap(promptOf)
   if (dropped.length > 0) {
-    yield* Effect.logWarning("The model is not told what it cannot use").pipe(
+    yield* Effect.logWarning("The prompt leaves out content that the model cannot use").pipe(
       Effect.annotateLogs({ left_out: dropped }),
     )
   }

@@ -1,4 +1,4 @@
-/** Workers that ask a model, over a control plane of their own. */
+/** Workers over a stand-in model server, each with its own control plane. */
 import type { Tool } from "@effect/ai"
 import {
   type AgentEvent,
@@ -19,7 +19,7 @@ import { Effect, Layer, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Asking from "./Asking.js"
+import * as ModelRuns from "./ModelRuns.js"
 import type * as ModelServer from "./ModelServer.js"
 
 const sqlite = Layer.unwrapScoped(
@@ -32,20 +32,20 @@ const sqlite = Layer.unwrapScoped(
   ),
 )
 
-/** The control planes that such tests run over. */
+/** The control planes that the tests run over. */
 export const controlPlanes: Readonly<Record<string, Layer.Layer<ControlPlane.ProjectPorts, unknown>>> = {
   memory: MemoryControlPlane.layer,
   SQLite: sqlite,
 }
 
-/** A worker that asks the model that a server plays. */
+/** A worker whose agent is the model of a stand-in server. */
 export const start = <Tools extends Record<string, Tool.Any> = {}>(
   server: { readonly url: string },
   options: AiExecutor.Options<Tools> = {},
   workerOptions: WorkerOptions.WorkerOptions = {},
   protocol: ModelServer.Protocol = "responses",
 ) =>
-  Effect.flatMap(Asking.executor(protocol, server, options), ({ execute }) =>
+  Effect.flatMap(ModelRuns.executor(protocol, server, options), ({ execute }) =>
     Worker.make({ drainTimeout: 0, interruptGrace: "2 seconds", retryDelay: () => 0, ...workerOptions }).pipe(
       Effect.provide(Executors.layerWith(execute)),
     ),
@@ -59,7 +59,7 @@ export const untilStatus = (runId: Ids.RunId, status: Run.RunStatus) =>
     Effect.timeout("20 seconds"),
   )
 
-/** Waits until the log of a run holds such an event. */
+/** Waits until the log of a run holds an event that `is` accepts. */
 export const untilLogged = (runId: Ids.RunId, is: (event: AgentEvent.LogEvent) => boolean) =>
   Effect.flatMap(RunLog.RunLog, (log) =>
     log.follow({ runId }).pipe(

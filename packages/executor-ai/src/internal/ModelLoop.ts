@@ -1,0 +1,206 @@
+/** The steps of a run: a request to the model, the calls of its answer, and the next request with their results. */
+import { type AiError, type LanguageModel, Prompt } from "@effect/ai"
+import {
+  AgentEvent,
+  type ControlPlane,
+  ControlPlaneUnavailable,
+  Executor,
+  Interrupt,
+  PastAttempts,
+  type RequestSnapshot,
+  type Run,
+  ToolCalls,
+} from "@runlease/core"
+import { type Duration, Effect, Option, Stream } from "effect"
+import * as Answer from "./Answer.js"
+import * as Approvals from "./Approvals.js"
+import * as Failure from "./Failure.js"
+import * as ModelPrompt from "./ModelPrompt.js"
+import * as ModelRequest from "./ModelRequest.js"
+import * as OfferedTools from "./OfferedTools.js"
+import * as ToolResults from "./ToolResults.js"
+import * as UniqueIds from "./UniqueIds.js"
+import * as UnsupportedFiles from "./UnsupportedFiles.js"
+import * as Usage from "./Usage.js"
+import * as WorkerCalls from "./WorkerCalls.js"
+
+/** The options of `AiExecutor`, with their defaults, the model and the handlers. */
+export interface Options {
+  readonly model: LanguageModel.Service
+  /** The name of the model's provider, where it is available. */
+  readonly provider: string | undefined
+  readonly handlers: WorkerCalls.Handlers
+  readonly system: string | undefined
+  readonly maxSteps: number
+  readonly toolConcurrency: number
+  readonly maxMalformedSteps: number
+  readonly idleTimeout: Duration.Duration
+  readonly answerWithin: Duration.DurationInput | undefined
+}
+
+type Events = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorFailure, ControlPlane.ProjectPorts>
+
+const resultMessage = (
+  calls: Answer.Summary["calls"],
+  results: ReadonlyMap<string, WorkerCalls.Result>,
+): Prompt.Message =>
+  Prompt.toolMessage({
+    content: calls.map(({ toolCallId, toolName }) => {
+      const { isError, result } = results.get(toolCallId)!
+      return Prompt.toolResultPart({
+        id: toolCallId,
+        name: toolName,
+        isFailure: isError,
+        result,
+        providerExecuted: false,
+      })
+    }),
+  })
+
+/** Starts the loop of a run. The result is the stream of the run's events. */
+export const make = (options: Options) =>
+  Effect.fnUntraced(function* (run: Run.ClaimedRun) {
+    const { handlers, maxMalformedSteps, maxSteps, toolConcurrency: concurrency } = options
+    const attempts = yield* ControlPlaneUnavailable.retryUnavailable(PastAttempts.read(run)).pipe(
+      Effect.mapError(Failure.ofControlPlane),
+    )
+    const client = yield* OfferedTools.clientTools(run.snapshot, handlers.tools)
+    const clientNames = new Set(client.map(({ name }) => name))
+    const toolkit = OfferedTools.toolkit(handlers.tools, client)
+    const workerCalls = WorkerCalls.make({ run, handlers })
+    const counter = ToolCalls.after(attempts)
+    const ids = UniqueIds.make(run, attempts)
+
+    let messages: ReadonlyArray<Prompt.Message> = []
+    const steps = attempts.flatMap(Usage.stepsOf)
+    // The usage of dead attempts counts, since it is paid for. Their steps do not count, since they are made again.
+    let settledSteps = attempts.filter(({ waited }) => waited).flatMap(Usage.stepsOf).length
+    let malformedSteps = 0
+
+    const finished: Events = Stream.suspend(() =>
+      Stream.make<[AgentEvent.AgentEvent]>({
+        type: "RUN_FINISHED",
+        threadId: run.conversationId,
+        runId: run.runId,
+        outcome: { type: "success" },
+        metadata: { usage: Usage.sum(steps) },
+      }),
+    )
+
+    /** Makes the calls of a step. Then the run waits for the client, or the next step starts. */
+    const makeCalls = ({ calls }: Answer.Summary): Events => {
+      const results = new Map<string, WorkerCalls.Result>()
+      const waiting = calls.filter(
+        ({ problem, toolName }) =>
+          problem === undefined &&
+          (clientNames.has(toolName) || Approvals.isNeeded(handlers.tools, toolName)),
+      )
+      // Equal calls differ by their order, so all are counted in the order of the answer.
+      const counted = calls.map((call) => ({ call, count: counter.take(call) }))
+      const performed = Stream.fromIterable(counted.filter(({ call }) => !waiting.includes(call))).pipe(
+        Stream.flatMap(
+          ({ call, count }) => workerCalls.perform(call, count, (id, result) => results.set(id, result)),
+          { concurrency },
+        ),
+      )
+      const next = Stream.suspend((): Events => {
+        const [first, ...rest] = waiting.map((call) =>
+          clientNames.has(call.toolName)
+            ? Interrupt.ofToolCall(call.toolCallId, call.toolName)
+            : Approvals.interruptOf(call),
+        )
+        if (first !== undefined) {
+          return Stream.fail(Executor.awaitAnswers([first, ...rest], options.answerWithin))
+        }
+        malformedSteps = Array.from(results.values()).some(({ made }) => made) ? 0 : malformedSteps + 1
+        if (malformedSteps >= maxMalformedSteps) {
+          return Stream.fail(Failure.argumentsMalformed(malformedSteps))
+        }
+        messages = [...messages, resultMessage(calls, results)]
+        return step
+      })
+      return performed.pipe(
+        Stream.concat(
+          Stream.fromIterable(waiting.map(({ toolCallId }) => AgentEvent.toolCallEnd(toolCallId))),
+        ),
+        Stream.concat(next),
+      )
+    }
+
+    const afterAnswer = (answer: Answer.Summary, salvaged: boolean): Events => {
+      const { calls, content, finish, model } = answer
+      if (finish === undefined && !salvaged) return Stream.fail(Failure.unfinished(answer.begun))
+      const reported = finish === undefined ? [] : [Usage.stepOf(model, finish)]
+      steps.push(...reported)
+      const reports = Stream.fromIterable(reported.map(Usage.eventOf))
+      if (finish?.reason === "error") {
+        return Stream.concat(reports, Stream.fail(Failure.ofErrorPart("the answer ended with an error")))
+      }
+      settledSteps += 1
+      if (content.length > 0) messages = [...messages, Prompt.assistantMessage({ content })]
+      const continues = calls.length > 0 || finish?.reason === "pause"
+      const rest = !continues
+        ? finished
+        : settledSteps >= maxSteps
+          ? Stream.fail(Failure.stepLimit(maxSteps))
+          : calls.length > 0
+            ? makeCalls(answer)
+            : step
+      return Stream.concat(reports, rest)
+    }
+
+    const step: Events = Stream.suspend(() => {
+      const answer = Answer.make(ids)
+      let salvaged = false
+      let replaced = false
+      const onAiError = (error: AiError.AiError): Events => {
+        const reduced = answer.summary().begun ? Option.none() : UnsupportedFiles.remove(messages, error)
+        if (Option.isSome(reduced)) {
+          messages = reduced.value.messages
+          replaced = true
+          return Stream.unwrap(Effect.as(reduced.value.warning, step))
+        }
+        const events = answer.salvage(error)
+        if (events === undefined) return Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
+        salvaged = true
+        return Stream.fromIterable(events)
+      }
+      const { idleTimeout, model } = options
+      return ModelRequest.send({ model, messages, toolkit, idleTimeout }, answer).pipe(
+        Stream.catchAll((error) => (error._tag === "ExecutorError" ? Stream.fail(error) : onAiError(error))),
+        Stream.concat(
+          Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer.summary(), salvaged))),
+        ),
+      )
+    })
+
+    /** Settles the calls that earlier parts left open, before the first request to the model. */
+    const settleAndStep = Stream.suspend((): Events => {
+      const settled = new Map<string, RequestSnapshot.MessagePart>()
+      const decisions = Stream.fromIterable(Approvals.decisions(handlers.tools, run.snapshot, attempts)).pipe(
+        Stream.flatMap(
+          (decision) =>
+            workerCalls.settle(decision, (toolCallId, { content: result, isError }) =>
+              settled.set(toolCallId, { type: "tool_result", toolCallId, result, isError }),
+            ),
+          { concurrency },
+        ),
+      )
+      const prompt = Effect.suspend(() =>
+        ModelPrompt.make({
+          system: options.system,
+          provider: options.provider,
+          snapshot: run.snapshot,
+          attempts,
+          settled,
+        }),
+      )
+      const firstStep = Effect.map(prompt, (made) => {
+        messages = made
+        return step
+      })
+      return Stream.concat(decisions, Stream.unwrap(firstStep))
+    })
+
+    return Stream.concat(Stream.fromIterable(ToolResults.ofDeadAttempts(attempts)), settleAndStep)
+  })
