@@ -1,54 +1,57 @@
 /**
- * A remote AG-UI agent as an executor: the run's snapshot is its input, its events are the run's.
+ * Runs a remote AG-UI agent as an executor. The run's snapshot is the agent's input, and the agent's events become the
+ * run's events.
  *
- * Messages go as `AgUiMessages.toAgUi` says them. The conversation is the agent's thread; its run has the run's id at the
- * first claim and another at each later one. RUN_STARTED is dropped. Ids are kept, but for those by which an earlier
- * attempt had begun something else. RUN_FINISHED ends the run as its outcome says: the agent's interrupts are the run's,
- * and so are the calls that it leaves to its client's tools. When all are answered the agent is asked to go on, with the
- * answers to its interrupts, the results of the calls, and the state that it left behind. RUN_ERROR fails it with its code and message.
+ * `AgUiMessages.toAgUi` converts the messages. The conversation is the agent's thread. The agent's run has the run's id at
+ * the first claim and a new id at each later claim.
  *
- * The stream must keep the rules of AG-UI 1.0: one that breaks them is not repaired, and fails the run. What the protocol does
- * not describe, such as an event of a later version, passes.
+ * RUN_STARTED is dropped. Ids stay the same, except where an earlier attempt used an id for something else. RUN_FINISHED
+ * ends the run with its outcome: the run waits for the agent's interrupts and for the calls of its client's tools. Once all
+ * have answers, the agent gets a new request with the answers, the results of the calls, and the state that it left.
+ * RUN_ERROR fails the run with its code and message.
  *
- * The event stream is read as fast as the log takes it. When the run is interrupted the request is closed.
+ * The stream must follow the rules of AG-UI 1.0. A stream that breaks one fails the run and is not repaired. Events and
+ * fields that the protocol does not describe, such as those of a later version, are accepted.
+ *
+ * The executor reads the event stream as fast as the log accepts events. It closes the request when the run is interrupted.
  *
  * @since 0.1.0
  */
 import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { type AgentEvent, Executor, type Run } from "@runlease/core"
 import { Duration, Effect, Layer, Predicate, Redacted, Stream } from "effect"
-import * as Asked from "./internal/Asked.js"
-import { blotted, withMessage } from "./internal/Failure.js"
+import { mapMessage, redactor } from "./internal/Failure.js"
 import * as Input from "./internal/Input.js"
-import * as Names from "./internal/Names.js"
+import * as UniqueIds from "./internal/UniqueIds.js"
 import * as Output from "./internal/Output.js"
+import * as PendingInterrupts from "./internal/PendingInterrupts.js"
 import * as Request from "./internal/Request.js"
 import * as RunEnd from "./internal/RunEnd.js"
 import * as Sse from "./internal/Sse.js"
 
 /**
- * Which agent runs, and within what bounds.
+ * The address of the agent, the headers of its requests, and the limits of a run.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** Where the agent takes its input. `{agent_id}` stands for the agent's name there. */
+  /** The URL of the agent. `{agent_id}` stands for the agent's name on that server. */
   readonly url: string
-  /** The agent's name there. Default: the run's agent id. */
+  /** The agent's name on that server. Default: the run's agent id. */
   readonly agentOf?: (run: Run.ClaimedRun) => string
-  /** Further headers. The values of Redacted ones are blotted out of traces and failure messages. */
+  /** Further headers. Traces and failure messages do not show Redacted values. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>>
-  /** How long the agent may take to begin its answer. Default: 2 minutes. */
+  /** The longest wait for the first byte of the response. Default: 2 minutes. */
   readonly responseTimeout?: Duration.DurationInput
   /**
-   * How long the agent may send nothing, not even a comment, while it is waited for. Default: 2 minutes. Node's `fetch`
-   * itself gives up after 5, so more than that takes another HttpClient.
+   * The longest silence of the event stream, without even a comment. Default: 2 minutes. Node's `fetch` gives up after 5
+   * minutes, so a longer limit requires another HttpClient.
    */
   readonly idleTimeout?: Duration.DurationInput
-  /** The most data of one event. Default: 1 MiB. */
+  /** The largest data of one event. Default: 1 MiB. */
   readonly maxEventBytes?: number
-  /** The most that the agent may send for a run. Default: 64 MiB. */
+  /** The most bytes that the agent may send for a run. Default: 64 MiB. */
   readonly maxOutputBytes?: number
 }
 
@@ -56,8 +59,8 @@ const mebibyte = 1024 * 1024
 
 const endGrace = Duration.seconds(1)
 
-/** The ids of what the run waits for at its end: interrupts of the agent, and calls of the client's tools. */
-const waitedFor = (event: AgentEvent.LogEvent) => {
+/** The ids of the interrupts and of the client's calls that the run waits for after this event. */
+const pendingIdsOf = (event: AgentEvent.LogEvent) => {
   const { outcome, type } = event
   const interrupts: ReadonlyArray<unknown> =
     type === "RUN_FINISHED" && Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"])
@@ -73,13 +76,13 @@ const waitedFor = (event: AgentEvent.LogEvent) => {
 }
 
 /**
- * An executor that has each run done by a remote agent.
+ * An executor that sends each run to a remote agent.
  *
- * Fails, as the executor, with these codes. Retryable: `connection_refused`, `unreachable`, `response_timeout`, `stalled`,
- * `stream_ended_early` (it broke off, or ended without RUN_FINISHED or RUN_ERROR), `log_not_read`, and `http_N` for 408, 429,
- * 500, 502, 503 and 504, after what `Retry-After` says, an hour at most. Not retryable: any other `http_N`, `invalid_url`,
- * `not_event_stream`, `bad_event` (what is no event at all), `ag_ui_protocol_violation`, `event_too_large`, `output_too_large`,
- * `input_not_ag_ui`, `session_not_recorded`.
+ * Its runs fail with these codes. Retryable: `connection_refused`, `unreachable`, `response_timeout`, `stalled`,
+ * `stream_ended_early` (the stream broke off, or ended without RUN_FINISHED or RUN_ERROR), `log_not_read`, and `http_N` for
+ * 408, 429, 500, 502, 503 and 504, after the delay of `Retry-After`, an hour at most. Not retryable: any other `http_N`,
+ * `invalid_url`, `not_event_stream`, `bad_event` (the data is no event), `ag_ui_protocol_violation`, `event_too_large`,
+ * `output_too_large`, `input_not_ag_ui`, `session_not_recorded`.
  *
  * @since 0.1.0
  * @category constructors
@@ -94,45 +97,45 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     idleTimeout: Duration.decode(options.idleTimeout ?? "2 minutes"),
     maxOutputBytes: options.maxOutputBytes ?? 64 * mebibyte,
   }
-  const blot = blotted(
+  const redact = redactor(
     Object.values(headers).flatMap((value) => (Redacted.isRedacted(value) ? [Redacted.value(value)] : [])),
   )
 
   const start = Effect.fn("AgUiExecutor.start")(function* (run: Run.ClaimedRun) {
-    const asked = Asked.of(run)
-    const { body, clientTools, continued, stateBasis } = yield* Input.make(run, asked)
-    const names = yield* Names.make(run, continued?.names ?? {})
+    const pending = PendingInterrupts.of(run)
+    const { body, clientTools, continued, stateBasis } = yield* Input.make(run, pending)
+    const ids = yield* UniqueIds.make(run, continued?.names ?? {})
     const url = options.url.replaceAll("{agent_id}", encodeURIComponent(agentOf(run)))
-    const bytes = yield* Request.send(client, { url, headers, blot, ...limits }, JSON.stringify(body))
+    const bytes = yield* Request.send(client, { url, headers, redact, ...limits }, JSON.stringify(body))
 
-    const keepAsked = (event: AgentEvent.LogEvent) => {
-      const { calls, interrupts } = waitedFor(event)
+    const recordPending = (event: AgentEvent.LogEvent) => {
+      const { calls, interrupts } = pendingIdsOf(event)
       return calls.length + interrupts.length === 0
         ? Effect.void
-        : Asked.record(run, {
+        : PendingInterrupts.record(run, {
             runId: body.runId,
             interrupts,
             calls,
-            names: names.toolCalls(),
+            names: ids.toolCalls(),
             state: stateBasis,
           })
     }
     return bytes.pipe(
       Sse.decode(maxEventBytes),
-      Output.events({ runId: body.runId, clientTools, maxEventBytes, endGrace, blot }),
+      Output.events({ runId: body.runId, clientTools, maxEventBytes, endGrace, redact }),
       Stream.mapConcat(RunEnd.withUsage),
-      Stream.map(names.translate),
-      Stream.tap(keepAsked),
+      Stream.map(ids.translate),
+      Stream.tap(recordPending),
     )
   })
 
   return Executor.Executor.of({
-    execute: (run) => Stream.unwrapScoped(start(run)).pipe(Stream.mapError(withMessage(blot))),
+    execute: (run) => Stream.unwrapScoped(start(run)).pipe(Stream.mapError(mapMessage(redact))),
   })
 })
 
 /**
- * The executor of a worker whose runs are done by a remote agent, over the HttpClient that is there.
+ * Provides a worker with an executor over a remote agent, which it reaches through the HttpClient of the context.
  *
  * @since 0.1.0
  * @category layers
@@ -143,7 +146,7 @@ export const layerWithClient = (
   Layer.effect(Executor.Executor, make(options))
 
 /**
- * The executor of a worker whose runs are done by a remote agent, over `fetch`.
+ * Provides a worker with an executor over a remote agent, which it reaches through `fetch`.
  *
  * ```ts
  * const agent = AgUiExecutor.layer({ url: "https://agents.example.com/ag-ui/{agent_id}" })

@@ -16,7 +16,7 @@ const say = (messageId: string, delta: string): ReadonlyArray<Peer.Event> => [
   { type: "TEXT_MESSAGE_END", messageId },
 ]
 
-/** An agent that says hello and is done. */
+/** An agent that sends one message and ends. */
 const polite = Peer.serve(async ({ begin, finished, response, send, started }) => {
   begin()
   await send(started, ...say("m", "Hello"), finished())
@@ -48,9 +48,9 @@ const snapshot: RequestSnapshot.RequestSnapshot = {
   state: { count: 2 },
 }
 
-describe("what the agent is sent", () => {
+describe("the request to the agent", () => {
   test(
-    "is the run's snapshot as AG-UI has it",
+    "is the run's snapshot in the form of AG-UI",
     Effect.gen(function* () {
       const agent = yield* polite
       const executor = yield* Peer.make({
@@ -100,7 +100,7 @@ describe("what the agent is sent", () => {
   )
 
   test(
-    "names the agent as it is called there",
+    "has the agent's name on its server",
     Effect.gen(function* () {
       const agent = yield* polite
       const executor = yield* Peer.make({
@@ -113,9 +113,9 @@ describe("what the agent is sent", () => {
   )
 })
 
-describe("what the agent sends", () => {
+describe("the events of the agent", () => {
   test(
-    "comes through as it is, but for its start",
+    "reach the log unchanged, except for RUN_STARTED",
     Effect.gen(function* () {
       const sent: ReadonlyArray<Peer.Event> = [
         { type: "STEP_STARTED", stepName: "s" },
@@ -131,7 +131,7 @@ describe("what the agent sends", () => {
         { type: "TOOL_CALL_RESULT", messageId: "r", toolCallId: "c", content: "a dot" },
         { type: "REASONING_ENCRYPTED_VALUE", subtype: "message", entityId: "m", encryptedValue: "x" },
         { type: "MESSAGES_SNAPSHOT", messages: [{ id: "m", role: "assistant", content: "Hello" }] },
-        { type: "X_OWN", kept: { as: "it is" } },
+        { type: "X_OWN", value: { as: "it is" } },
         { type: "STEP_FINISHED", stepName: "s" },
       ]
       const finish = { outcome: { type: "success", pendingToolCallIds: [] }, result: { ok: true } }
@@ -155,7 +155,7 @@ describe("what the agent sends", () => {
         },
       ])
       assertTrue(exit._tag === "Success")
-      // The agent left its stream open; its run has ended all the same.
+      // The agent leaves its stream open, but its run has ended.
       yield* until(Effect.sync(agent.open), (open) => open === 0)
     }),
   )
@@ -176,7 +176,7 @@ describe("what the agent sends", () => {
     ],
   ] as const) {
     test(
-      `ends the run: ${what}`,
+      `end the run: ${what}`,
       Effect.gen(function* () {
         const agent = yield* Peer.serve(async (call) => {
           call.begin()
@@ -193,7 +193,7 @@ describe("what the agent sends", () => {
   }
 
   test(
-    "says what the run has used, also where it fails or waits",
+    "report the run's usage, also when it fails or waits",
     Effect.gen(function* () {
       const usage = [{ provider: "p", model: "m", inputTokens: 3, outputTokens: 4, totalTokens: 7 }]
       const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
@@ -221,7 +221,7 @@ describe("what the agent sends", () => {
   )
 
   test(
-    "has ids that an attempt before has not used",
+    "get ids that no earlier attempt has used",
     Effect.gen(function* () {
       const agent = yield* Peer.serve(async ({ begin, die, finished, input, send, started }) => {
         begin()
@@ -265,7 +265,7 @@ describe("what the agent sends", () => {
 })
 
 describe("a slow reader", () => {
-  it.effect("is not taken for a slow agent", () =>
+  it.effect("does not make its agent time out", () =>
     Effect.gen(function* () {
       const agent = yield* polite
       const executor = yield* Peer.make({
@@ -309,7 +309,7 @@ describe("an interruption", () => {
 
 describe("the layer", () => {
   test(
-    "goes over fetch",
+    "uses fetch",
     Effect.gen(function* () {
       const agent = yield* polite
       const run = yield* claimed()
@@ -321,7 +321,7 @@ describe("the layer", () => {
   )
 
   test(
-    "goes over the client that it is given",
+    "uses the HttpClient of the context",
     Effect.gen(function* () {
       const agent = yield* polite
       const run = yield* claimed()

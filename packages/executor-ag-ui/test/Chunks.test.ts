@@ -4,7 +4,7 @@ import { describe } from "vitest"
 import * as Peer from "./Peer.js"
 import { claimed, execute, test } from "./Runs.js"
 
-/** What the run's log gets of these, but for the end. */
+/** The events of the log for this stream, without the end of the run. */
 const logged = (...sent: ReadonlyArray<Peer.Event>) =>
   Effect.gen(function* () {
     const agent = yield* Peer.serve(async ({ begin, finished, response, send, started }) => {
@@ -20,7 +20,7 @@ const logged = (...sent: ReadonlyArray<Peer.Event>) =>
 
 describe("chunks become", () => {
   test(
-    "a start, its contents and an end, with all that they say",
+    "a start, contents and an end, with all fields",
     Effect.gen(function* () {
       const { events } = yield* logged(
         { type: "TEXT_MESSAGE_CHUNK", messageId: "m", name: "Ann", metadata: { a: 1 } },
@@ -39,7 +39,7 @@ describe("chunks become", () => {
   )
 
   test(
-    "items of their own for each agent, whatever comes in between",
+    "separate items for each agent, also when interleaved",
     Effect.gen(function* () {
       const ofSubagent = { subagentRunId: "sub" }
       const { events } = yield* logged(
@@ -68,7 +68,7 @@ describe("chunks become", () => {
 
 describe("thinking of an older agent", () => {
   test(
-    "is reasoning, under ids that no other run has",
+    "becomes reasoning, with ids that no other run has",
     Effect.gen(function* () {
       const { events, run } = yield* logged(
         { type: "THINKING_START", title: "Let me see" },

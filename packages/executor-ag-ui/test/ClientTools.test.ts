@@ -24,7 +24,7 @@ const snapshot: RequestSnapshot.RequestSnapshot = {
   tools: [{ name: "locate", description: "", parameters: {} }],
 }
 
-/** A run of an agent that first sends these and ends like this, and is content with what comes back. */
+/** Runs an agent that sends these events and this end, and succeeds after the next request. */
 const runOf = (
   sent: ReadonlyArray<Peer.Event>,
   outcome: unknown,
@@ -61,7 +61,7 @@ const pendingOf = (toolCallId: string) => ({
 
 describe("calls that an agent leaves to its client", () => {
   test(
-    "are what the run waits for, and their results are messages of the next request",
+    "make the run wait, and their results are messages of the next request",
     Effect.gen(function* () {
       const { agent, run, runId } = yield* runOf(
         [...call("a", "locate"), ...call("b", "look"), result("b"), ...call("c", "locate")],
@@ -97,7 +97,7 @@ describe("calls that an agent leaves to its client", () => {
   )
 
   test(
-    "are those without a result whose tool the request offers, where the agent lists none",
+    "are those without a result whose tool is in the request, if the agent lists none",
     Effect.gen(function* () {
       const { run } = yield* runOf(
         [...call("a", "locate"), ...call("b", "look"), ...call("c", "locate"), result("c")],
@@ -109,7 +109,7 @@ describe("calls that an agent leaves to its client", () => {
   )
 
   test(
-    "are none where the agent's own tools have no results",
+    "do not include calls of the agent's own tools",
     Effect.gen(function* () {
       const { run } = yield* runOf(call("b", "look"), undefined, hasEnded)
       strictEqual(run.status, "completed")
@@ -117,7 +117,7 @@ describe("calls that an agent leaves to its client", () => {
   )
 
   test(
-    "are none of those that an interrupt is about",
+    "do not include a call that an interrupt names",
     Effect.gen(function* () {
       const approval = { id: "approve", reason: "tool_call", toolCallId: "b" }
       const { agent, run, runId } = yield* runOf(
@@ -145,7 +145,7 @@ describe("calls that an agent leaves to its client", () => {
     ["has answered", [...call("a", "locate"), result("a")]],
   ] as const) {
     test(
-      `break the protocol where the run ${what} one of them`,
+      `break the protocol, if the run ${what} one of them`,
       Effect.gen(function* () {
         const { run } = yield* runOf(sent, { type: "success", pendingToolCallIds: ["a"] }, hasEnded)
         strictEqual(run.status, "failed")
@@ -154,7 +154,7 @@ describe("calls that an agent leaves to its client", () => {
   }
 
   test(
-    "wait by the name that the log has for them",
+    "wait under their ids of the log",
     Effect.gen(function* () {
       const agent = yield* Peer.serve(async ({ begin, finished, response, send, started }) => {
         begin()
@@ -166,11 +166,11 @@ describe("calls that an agent leaves to its client", () => {
       const executor = yield* Peer.make({ url: agent.url })
       yield* TestWorker.start(executor.execute)
       const { runId } = yield* TestRuns.submit({ snapshot })
-      const asked = (id: string) =>
+      const untilPending = (id: string) =>
         until(TestRuns.getRun(runId), ({ waiting }) => waiting?.interrupts[0].id === id)
-      yield* asked("a")
+      yield* untilPending("a")
       yield* Effect.flatMap(Runs.Runs, (runs) => runs.resume(runId, [Interrupt.toolResult("a", 1)]))
-      yield* asked("a-2")
+      yield* untilPending("a-2")
       yield* answer(runId, Interrupt.toolResult("a-2", 2))
       deepStrictEqual(
         agent.calls[2]?.input.messages.flatMap((message) =>

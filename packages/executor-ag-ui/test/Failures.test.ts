@@ -12,7 +12,7 @@ const failed = (options: AgUiExecutor.Options) =>
     return { failure: failureOf(given), types: given.events.map(({ type }) => type) }
   })
 
-/** What an agent does, and how its run fails for it. */
+/** The behaviour of an agent, and the failure of its run. */
 interface Case {
   readonly answer: (call: Peer.Call) => unknown
   readonly code: string
@@ -39,38 +39,38 @@ const sending =
 const text: Peer.Event = { type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant" }
 
 const cases: Readonly<Record<string, Case>> = {
-  "refuses what it was sent": {
+  "refuses the request": {
     answer: refusing(422, JSON.stringify({ error: { message: "messages.0: no such role" } })),
     code: "http_422",
     retryable: false,
     message: "The agent answered 422: messages.0: no such role",
   },
-  "refuses who asks": {
+  "refuses the credentials": {
     answer: refusing(401, "  Who\n are you?"),
     code: "http_401",
     retryable: false,
     message: "The agent answered 401: Who are you?",
   },
-  "says nothing of why it refuses": {
+  "refuses without a reason": {
     answer: refusing(500, ""),
     code: "http_500",
     retryable: true,
     message: "The agent answered 500",
   },
-  "says too much of why it refuses": {
+  "refuses with a long reason": {
     answer: refusing(502, "x".repeat(10_000_000)),
     code: "http_502",
     retryable: true,
     message: `The agent answered 502: ${"x".repeat(2000)}…`,
   },
-  "answers with something else": {
+  "answers with another content type": {
     answer: refusing(200, "<html>Sign in</html>", { "content-type": "text/html; charset=utf-8" }),
     code: "not_event_stream",
     retryable: false,
     message:
       "The agent answered with text/html; charset=utf-8, not with an event stream: <html>Sign in</html>",
   },
-  "answers with nothing": {
+  "answers without a body": {
     answer: refusing(204, ""),
     code: "not_event_stream",
     retryable: false,
@@ -205,7 +205,7 @@ const cases: Readonly<Record<string, Case>> = {
     retryable: true,
     message: "The agent cannot be reached: ",
   },
-  "sends nothing any more": {
+  "stops sending": {
     answer: async ({ begin, send, started }) => {
       begin()
       await send(started, text)
@@ -248,7 +248,7 @@ describe("a run whose agent", () => {
   }
 
   test(
-    "is not there fails with connection_refused",
+    "does not listen fails with connection_refused",
     Effect.gen(function* () {
       const { failure } = yield* failed({ url: yield* Peer.nowhere })
       strictEqual(failure.code, "connection_refused")
@@ -273,7 +273,7 @@ describe("a run whose agent", () => {
     ["far too long", () => "999999999", 3_600_000, 3_600_000],
   ] as const) {
     test(
-      `is too busy is tried again after what it says: ${what}`,
+      `is too busy is tried again after its delay: ${what}`,
       Effect.gen(function* () {
         for (const status of [429, 503]) {
           const agent = yield* Peer.serve(refusing(status, "busy", { "retry-after": header() }))
@@ -288,7 +288,7 @@ describe("a run whose agent", () => {
   }
 
   test(
-    "is asked what AG-UI cannot say fails with input_not_ag_ui, and is not asked",
+    "cannot take the request fails with input_not_ag_ui, and gets no request",
     Effect.gen(function* () {
       const agent = yield* Peer.serve(() => undefined)
       const executor = yield* Peer.make({ url: agent.url })
@@ -304,10 +304,10 @@ describe("a run whose agent", () => {
 
   for (const [what, before, shown] of [
     ["", "not with ", "not with <redacted>"],
-    [", where its words are cut too", "x".repeat(1995), `${"x".repeat(1995)}<reda…`],
+    [", also when the message is cut", "x".repeat(1995), `${"x".repeat(1995)}<reda…`],
   ] as const) {
     test(
-      `repeats a secret does not have it repeated${what}`,
+      `repeats a secret fails with a message without the secret${what}`,
       Effect.gen(function* () {
         const agent = yield* Peer.serve(({ request, response }) =>
           response.writeHead(403).end(`${before}${request.headers.authorization}`),

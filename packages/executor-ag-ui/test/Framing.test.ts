@@ -7,13 +7,13 @@ import { claimed, execute, failureOf, test } from "./Runs.js"
 const started = '{"type":"RUN_STARTED","threadId":"t","runId":"r"}'
 const finished = '{"type":"RUN_FINISHED","threadId":"t","runId":"r"}'
 
-/** The stream with the id of the run that was requested. */
+/** The stream with the id of the requested run. */
 const answering = (call: Peer.Call, stream: string) =>
   stream.replaceAll('"r"', JSON.stringify(call.input.runId))
 const custom = (value: unknown) => ({ type: "CUSTOM", name: "n", value })
 const text = "wörld 🌍\u2028"
 
-/** Event streams that the standard allows, of a CUSTOM event with the text and then the end. */
+/** Event streams that the standard allows, each with one CUSTOM event and the end. */
 const streams: Readonly<Record<string, string>> = {
   "lines ended by LF": `data: ${started}\n\ndata: ${JSON.stringify(custom(text))}\n\ndata: ${finished}\n\n`,
   "lines ended by CR and LF": `data: ${started}\r\n\r\ndata: ${JSON.stringify(custom(text))}\r\n\r\ndata: ${finished}\r\n\r\n`,
@@ -22,7 +22,7 @@ const streams: Readonly<Record<string, string>> = {
   "comments, names, ids and blank lines": `:\n\n: keep\ndata: ${started}\n\n\n\nevent: x\nid: 1\nretry: 5\ndata: ${JSON.stringify(custom(text))}\n:in it\n\ndata: ${finished}\n\n`,
   "data in several lines": `data: ${started}\n\ndata: {"type":"CUSTOM",\ndata: "name":"n",\r\ndata:"value":${JSON.stringify(text)}}\r\n\r\ndata: ${finished}\n\n`,
   "no blank line at its end": `data: ${started}\n\ndata: ${JSON.stringify(custom(text))}\n\ndata: ${finished}`,
-  "a null where AG-UI 1.0 wants nothing": `data: ${started}\n\ndata: ${JSON.stringify({ ...custom(text), subagentRunId: null })}\n\ndata: ${finished}\n\n`,
+  "a null for an absent field of AG-UI 1.0": `data: ${started}\n\ndata: ${JSON.stringify({ ...custom(text), subagentRunId: null })}\n\ndata: ${finished}\n\n`,
 }
 
 const pieces: Readonly<Record<string, (bytes: Buffer) => ReadonlyArray<Buffer>>> = {
@@ -30,7 +30,7 @@ const pieces: Readonly<Record<string, (bytes: Buffer) => ReadonlyArray<Buffer>>>
   "byte by byte": (bytes) => [...bytes].map((byte) => Buffer.of(byte)),
 }
 
-/** Writes each piece in a turn of its own, so that they arrive as they are. */
+/** Writes each piece in a separate turn of the event loop, so that the pieces arrive unmerged. */
 const writeApart = async ({ response, write }: Peer.Call, parts: ReadonlyArray<Buffer>) => {
   response.socket?.setNoDelay(true)
   for (const part of parts) {
@@ -88,7 +88,7 @@ describe("the limit of an event", () => {
     })
 
   test(
-    "is what its data may have, and no byte more",
+    "counts the bytes of its data exactly",
     Effect.gen(function* () {
       strictEqual((yield* run(ofSize(limit))).exit._tag, "Success")
       strictEqual(failureOf(yield* run(ofSize(limit + 1))).code, "event_too_large")

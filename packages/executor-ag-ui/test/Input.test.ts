@@ -5,7 +5,7 @@ import { describe } from "vitest"
 import * as Peer from "./Peer.js"
 import { claimed, execute, test } from "./Runs.js"
 
-/** The request that an agent gets for this run. */
+/** The request to an agent for this run. */
 const sent = (input: Partial<Runs.SubmissionInput>) =>
   Effect.gen(function* () {
     const agent = yield* Peer.serve(async ({ begin, finished, response, send, started }) => {
@@ -21,7 +21,7 @@ const sent = (input: Partial<Runs.SubmissionInput>) =>
 
 describe("the request to an agent", () => {
   test(
-    "has no activities, and nothing that AG-UI does not know",
+    "has no activities, and only fields of AG-UI",
     Effect.gen(function* () {
       const snapshot: RequestSnapshot.RequestSnapshot = {
         messages: [
@@ -54,7 +54,7 @@ describe("the request to an agent", () => {
   )
 
   test(
-    "has a parent run where another run spawned this one",
+    "names the parent run, if another run spawned this one",
     Effect.gen(function* () {
       const parent = yield* claimed()
       const { parentRunId, protocolVersion } = yield* sent({ parentRunId: parent.runId })

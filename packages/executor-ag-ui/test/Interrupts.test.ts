@@ -20,7 +20,7 @@ const untilStatus = (runId: Ids.RunId, status: string) =>
 const resume = (runId: Ids.RunId, ...answers: Interrupt.Answers) =>
   Effect.flatMap(Runs.Runs, (runs) => runs.resume(runId, answers))
 
-/** An agent that asks for two things, then for one, and each time calls a tool by the same id. */
+/** An agent that raises two interrupts, then one, and each time calls a tool with the same id. */
 const asking = Peer.serve(async ({ begin, finished, input, send, started }) => {
   begin()
   await send(started)
@@ -42,7 +42,7 @@ const asking = Peer.serve(async ({ begin, finished, input, send, started }) => {
 
 describe("an agent's interrupts", () => {
   test(
-    "are the run's, and the agent is resumed with the answers to them",
+    "become the run's, and the next request has their answers",
     Effect.gen(function* () {
       const agent = yield* asking
       const executor = yield* Peer.make({ url: agent.url })
@@ -77,7 +77,7 @@ describe("an agent's interrupts", () => {
         TestRuns.getRun(runId),
         ({ waiting }) => waiting?.interrupts[0].id === "colour",
       )
-      // The run has a call of that name already.
+      // The run already has a call with that id.
       deepStrictEqual(
         second.waiting?.interrupts.map(({ id, toolCallId }) => [id, toolCallId]),
         [
@@ -98,7 +98,7 @@ describe("an agent's interrupts", () => {
           runId: input.runId,
           parentRunId: input.parentRunId,
           resume: input.resume,
-          // A result comes right behind the turn whose call it answers, though nobody but the agent told of that.
+          // A result comes right behind the agent's turn with its call, which is in the log only.
           tools: input.messages.flatMap((message) =>
             message.role === "tool"
               ? [[message.toolCallId, message.content]]
@@ -135,7 +135,7 @@ describe("an agent's interrupts", () => {
               { interruptId: "colour", status: "cancelled" },
               { interruptId: "again", status: "resolved", payload: "twice" },
             ],
-            // The agent knows both calls by the name that it gave them.
+            // The agent gets its own id for both calls.
             tools: [
               ["c", "look"],
               ["c", '{"found":1}'],
@@ -149,7 +149,7 @@ describe("an agent's interrupts", () => {
   )
 
   test(
-    "are answered again where the attempt that resumed the agent died",
+    "are answered again, if the attempt that resumed the agent died",
     Effect.gen(function* () {
       const agent = yield* Peer.serve(async ({ begin, die, finished, input, send, started }) => {
         begin()
@@ -177,7 +177,7 @@ describe("an agent's interrupts", () => {
   )
 
   test(
-    "are not what somebody else asked of the same run",
+    "do not include interrupts that another part of the worker raised",
     Effect.gen(function* () {
       const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
         begin()
@@ -198,7 +198,7 @@ describe("an agent's interrupts", () => {
   )
 
   test(
-    "fail the run when there are none",
+    "fail the run, if their list is empty",
     Effect.gen(function* () {
       const agent = yield* Peer.serve(async ({ begin, finished, send, started }) => {
         begin()

@@ -9,14 +9,14 @@ const read = (path: string) => Effect.promise(() => readFile(new URL(path, impor
 
 const document = read("../../../docs/ag-ui-consumer.md")
 
-/** Each row of the tables, the file and the title of its test among them. */
+/** The rows of the tables, each with the file and the title of its test. */
 const rowsOf = (text: string) =>
   text
     .split("\n")
     .filter((line) => /^\| (?!-|The consumer)/.test(line))
     .map((line) => ({ line, named: /^\| .*? +\| `(.*?)`: (.*?) +\|$/.exec(line) }))
 
-describe("the table of what AG-UI asks of a consumer", () => {
+describe("the table of AG-UI's rules for a consumer", () => {
   test(
     "names in every row a test that exists",
     Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** Real AG-UI agents on loopback, for tests. */
+/** Real AG-UI agents on the loopback interface. */
 import type { BaseEvent, RunAgentInput } from "@ag-ui/core"
 import { RunAgentInputSchema } from "@ag-ui/core/schemas"
 import { EventEncoder } from "@ag-ui/encoder"
@@ -12,7 +12,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
 
-/** An event as a server writes it, checked by nobody. */
+/** An unchecked event, as a server writes it. */
 export type Event = { readonly type: string } & Readonly<Record<string, unknown>>
 
 const encoder = new EventEncoder()
@@ -31,7 +31,7 @@ export interface Call {
   /** Sends events, and waits until the connection takes more. */
   readonly send: (...events: ReadonlyArray<Event>) => Promise<void>
   readonly write: (bytes: string | Uint8Array) => Promise<void>
-  /** Breaks the connection off, once what was written has gone out. */
+  /** Breaks the connection after the data that is written so far. */
   readonly die: () => void
   readonly started: Event
   readonly finished: (more?: Readonly<Record<string, unknown>>) => Event
@@ -44,7 +44,7 @@ export interface Agent {
   readonly open: () => number
 }
 
-/** Where nothing listens. */
+/** A URL where no server listens. */
 export const nowhere: Effect.Effect<string> = Effect.promise(async () => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -54,7 +54,7 @@ export const nowhere: Effect.Effect<string> = Effect.promise(async () => {
   return `http://127.0.0.1:${port}/`
 })
 
-/** A server whose agent does this with each request. */
+/** A server that answers each request with `answer`. */
 export const serve = (answer: (call: Call) => unknown): Effect.Effect<Agent, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -66,15 +66,15 @@ export const serve = (answer: (call: Call) => unknown): Effect.Effect<Agent, nev
           open -= 1
         })
         response.on("error", () => response.destroy())
-        let goOn = () => {}
-        for (const event of ["drain", "close"]) response.on(event, () => goOn())
+        let resume = () => {}
+        for (const event of ["drain", "close"]) response.on(event, () => resume())
         void text(request)
           .then((body) => {
             const parsed = RunAgentInputSchema.safeParse(JSON.parse(body))
             const input = parsed.data as RunAgentInput
             const write = async (bytes: string | Uint8Array) => {
               if (response.destroyed) throw new Error("closed")
-              if (!response.write(bytes)) await new Promise<void>((resolve) => (goOn = resolve))
+              if (!response.write(bytes)) await new Promise<void>((resolve) => (resume = resolve))
             }
             const call: Call = {
               request,
@@ -166,7 +166,7 @@ const behave = async (behaviour: ExecutorSuite.Behaviour, call: Call, onProduced
   }
 }
 
-/** A subject for the suite of executors: an agent that behaves in one way, and an executor of its runs. */
+/** A subject for the suite of executors: an executor over an agent with this behaviour. */
 export const subject = (
   behaviour: ExecutorSuite.Behaviour,
 ): Effect.Effect<ExecutorSuite.Subject, never, Scope.Scope | ProjectPorts> =>

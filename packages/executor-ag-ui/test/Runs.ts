@@ -1,4 +1,4 @@
-/** Runs of an executor, in a control plane of the test's own. */
+/** Runs of an executor, each test with its own control plane. */
 import { it } from "@effect/vitest"
 import type { AgentEvent, Executor, Run, Runs } from "@runlease/core"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
@@ -17,8 +17,8 @@ export const claimed = (input: Partial<Runs.SubmissionInput> = {}) =>
     return yield* TestRuns.claimOne(worker, { leaseDuration: "300 seconds" })
   })
 
-/** What an execution gave, and how it ended. */
-export interface Given {
+/** The events of an execution, and its exit. */
+export interface Execution {
   readonly events: ReadonlyArray<AgentEvent.LogEvent>
   readonly exit: Exit.Exit<void, Executor.ExecutorFailure>
 }
@@ -26,7 +26,7 @@ export interface Given {
 export const execute = (
   executor: Executor.Executor["Type"],
   run: Run.ClaimedRun,
-): Effect.Effect<Given, never, ProjectPorts> =>
+): Effect.Effect<Execution, never, ProjectPorts> =>
   Effect.gen(function* () {
     const events = yield* Ref.make(Chunk.empty<AgentEvent.LogEvent>())
     const exit = yield* executor.execute(run).pipe(
@@ -36,13 +36,13 @@ export const execute = (
     return { events: Chunk.toReadonlyArray(yield* Ref.get(events)), exit }
   })
 
-/** The executor's failure, as what tells failures apart. */
-export const failureOf = ({ exit }: Given) => {
+/** The `ExecutorError` that the execution failed with. */
+export const failureOf = ({ exit }: Execution) => {
   const failure = exit._tag === "Failure" ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
   if (failure?._tag !== "ExecutorError") throw new Error(`This is no ExecutorError: ${String(exit)}`)
   return failure
 }
 
-/** Looks until it is so. */
+/** Repeats `look` until `is` accepts its value. */
 export const until = <A, E, R>(look: Effect.Effect<A, E, R>, is: (value: A) => boolean) =>
   look.pipe(Effect.delay("5 millis"), Effect.repeat({ until: is }), Effect.timeout("30 seconds"))

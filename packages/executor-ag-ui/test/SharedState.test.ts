@@ -8,7 +8,7 @@ import { test, until } from "./Runs.js"
 
 const snapshot = { messages: [], tools: [], context: [], state: { count: 0 } }
 
-/** The states that an agent is sent which asks twice, and what each of its requests sends before. */
+/** The states in the requests to an agent that interrupts twice. `parts`: the events of each of its parts. */
 const statesOf = (
   parts: ReadonlyArray<ReadonlyArray<Peer.Event> | "dies">,
   seen: (run: Run.ClaimedRun) => Run.ClaimedRun = (run) => run,
@@ -44,15 +44,15 @@ const statesOf = (
     return agent.calls.map(({ input }) => input.state)
   })
 
-describe("the state that an agent is sent", () => {
+describe("the state in the request", () => {
   test(
-    "is what its last part left behind",
+    "is the state that the last part left",
     Effect.gen(function* () {
       deepStrictEqual(
         yield* statesOf([
           [
             { type: "STATE_DELTA", delta: [{ op: "replace", path: "/count", value: 1 }] },
-            // Applied as a whole, or not at all.
+            // A patch applies as a whole or not at all.
             {
               type: "STATE_DELTA",
               delta: [
@@ -73,7 +73,7 @@ describe("the state that an agent is sent", () => {
   )
 
   test(
-    "has nothing of an attempt that died",
+    "has no changes of an attempt that died",
     Effect.gen(function* () {
       deepStrictEqual(yield* statesOf([[{ type: "STATE_SNAPSHOT", snapshot: { count: 1 } }], "dies", []]), [
         { count: 0 },
@@ -85,7 +85,7 @@ describe("the state that an agent is sent", () => {
   )
 
   test(
-    "is the client's where the client has changed it since",
+    "is the client's, if the client has changed it since",
     Effect.gen(function* () {
       deepStrictEqual(
         yield* statesOf(

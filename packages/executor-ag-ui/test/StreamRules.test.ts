@@ -11,19 +11,19 @@ const serving = ({ events }: Streams.Case) =>
   Peer.serve(async ({ begin, input, response, write }) => {
     const { runId, threadId } = input
     begin()
-    // Not by AG-UI's encoder, which mends what it sends.
+    // AG-UI's encoder would repair the events.
     for (const event of events({ threadId, runId })) await write(`data: ${JSON.stringify(event)}\n\n`)
     response.end()
   })
 
-const taken = (stream: Streams.Case) =>
+const accept = (stream: Streams.Case) =>
   Effect.gen(function* () {
     const agent = yield* serving(stream)
     const executor = yield* Peer.make({ url: agent.url })
     return yield* execute(executor, yield* claimed())
   })
 
-/** The reference client, which keeps why it rejected a stream and prints nothing of it. */
+/** The reference client. It stores the reason of a rejection and prints nothing. */
 class Client extends HttpAgent {
   rejection: string | undefined
   protected override onError(_input: RunAgentInput, error: Error) {
@@ -32,23 +32,23 @@ class Client extends HttpAgent {
   }
 }
 
-/** Why the reference client rejects the stream, if it does. RUN_ERROR is the agent's failure, not the stream's. */
+/** The reason of the reference client's rejection, if any. RUN_ERROR is a failure of the agent, not of the stream. */
 const rejectionByClient = (stream: Streams.Case) =>
   Effect.gen(function* () {
     const { url } = yield* serving(stream)
     const agent = new Client({ url, threadId: "thread" })
-    let told = false
-    const onRunErrorEvent = () => void (told = true)
+    let failed = false
+    const onRunErrorEvent = () => void (failed = true)
     yield* Effect.promise(() => agent.runAgent({ runId: "run" }, { onRunErrorEvent }))
-    return told ? undefined : agent.rejection
+    return failed ? undefined : agent.rejection
   })
 
-describe("a stream is taken with", () => {
+describe("a stream is accepted with", () => {
   for (const [what, stream] of Object.entries(Streams.accepted)) {
     test(
       what,
       Effect.gen(function* () {
-        const { events, exit } = yield* taken(stream)
+        const { events, exit } = yield* accept(stream)
         strictEqual(exit._tag, "Success")
         deepStrictEqual(
           events.map(({ type }) => type),
@@ -65,7 +65,7 @@ describe("a stream is rejected for", () => {
     test(
       what,
       Effect.gen(function* () {
-        const given = yield* taken(stream)
+        const given = yield* accept(stream)
         const failure = failureOf(given)
         strictEqual(failure.code, "ag_ui_protocol_violation")
         strictEqual(failure.retryable, false)

@@ -1,13 +1,13 @@
 /**
- * Streams that AG-UI 1.0 lets a consumer take, and streams that it must reject: one for each rule of the specification.
+ * Streams that a consumer of AG-UI 1.0 may accept, and streams that it must reject, one for each rule of the specification.
  *
- * They are written after the rules of the specification, with the reference client as the judge (`StreamRules.test.ts`).
+ * The reference client must agree with each verdict (`StreamRules.test.ts`).
  *
  * Source: https://docs.ag-ui.com/spec/1.0
  */
 import type { Event } from "./Peer.js"
 
-/** The thread and the run that are requested. */
+/** The ids of the requested thread and run. */
 export interface Requested {
   readonly threadId: string
   readonly runId: string
@@ -24,7 +24,7 @@ export interface Accepted extends Case {
 }
 
 export interface Rejected extends Case {
-  /** What the failure says of the rule. */
+  /** Text that the failure's message contains. */
   readonly problem: string
 }
 
@@ -229,19 +229,19 @@ export const accepted: Readonly<Record<string, Accepted>> = {
       "RUN_FINISHED",
     ],
   },
-  "an event of a type that the protocol does not know": {
-    events: run({ type: "X_LATER", kept: { as: "it is" } }),
+  "an event of an unknown type": {
+    events: run({ type: "X_LATER", value: { as: "it is" } }),
     types: ["X_LATER", "RUN_FINISHED"],
   },
-  "a property that the protocol does not know": {
+  "an unknown property": {
     events: run(...text("m", "Hello", { later: true })),
     types: [...textTypes, "RUN_FINISHED"],
   },
-  "an outcome that the protocol does not know": {
+  "an unknown outcome": {
     events: run.ending({ outcome: { type: "postponed" } }),
     types: ["RUN_FINISHED"],
   },
-  "a part of a result and a role of a message that the protocol does not know": {
+  "an unknown part of a result and an unknown role of a message": {
     events: run(
       ...call("c"),
       {
@@ -258,7 +258,7 @@ export const accepted: Readonly<Record<string, Accepted>> = {
     ),
     types: [...callTypes, "TOOL_CALL_RESULT", "MESSAGES_SNAPSHOT", "RUN_FINISHED"],
   },
-  "a version that is newer": {
+  "a newer version": {
     events: (requested) => [started(requested, { protocolVersion: "1.7" }), finished(requested)],
     types: ["RUN_FINISHED"],
   },
@@ -475,11 +475,11 @@ export const rejected: Readonly<Record<string, Rejected>> = {
     ),
     problem: "TEXT_MESSAGE_CHUNK has no `messageId`, and several agents have a message open",
   },
-  "a known field of the wrong type": {
+  "a field of the wrong type": {
     events: run({ type: "TEXT_MESSAGE_START", messageId: 7 }),
     problem: "TEXT_MESSAGE_START has a wrong value in `messageId`",
   },
-  "a known field that is missing": {
+  "a missing field": {
     events: run(
       { type: "TEXT_MESSAGE_START", messageId: "m" },
       { type: "TEXT_MESSAGE_CONTENT", messageId: "m" },
@@ -506,11 +506,11 @@ export const rejected: Readonly<Record<string, Rejected>> = {
     events: run.ending({ outcome: [] }),
     problem: "RUN_FINISHED has a wrong value in `outcome",
   },
-  "an interrupt of nothing": {
+  "an interrupt outcome without interrupts": {
     events: run.ending({ outcome: { type: "interrupt", interrupts: [] } }),
     problem: "RUN_FINISHED has a wrong value in `outcome.interrupts`",
   },
-  "a count of tokens that is no count": {
+  "a negative count of tokens": {
     events: run.ending({ usage: [{ inputTokens: -1 }] }),
     problem: "RUN_FINISHED has a wrong value in `usage.0.inputTokens`",
   },

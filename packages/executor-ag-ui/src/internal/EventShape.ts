@@ -1,8 +1,8 @@
 /**
- * The shape of a remote agent's events: AG-UI's schema, with what it does not describe left in peace.
+ * Checks a remote agent's events against AG-UI's schema and accepts what the schema does not describe.
  *
- * An unknown type, an unknown property and an unknown member of a union come from a newer peer. A known field with a wrong
- * value is a fault of the peer.
+ * An unknown type, property or member of a union comes from a newer peer. A wrong value in a field of the schema is a fault
+ * of the peer.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/basic/processing
  */
@@ -16,27 +16,27 @@ type Event = AgentEvent.LogEvent
 const types: ReadonlySet<string> = new Set(Object.values(EventType))
 
 /** Whether the schema describes events of this type. */
-export const isKnown = ({ type }: Event): boolean => types.has(type)
+export const isDescribed = ({ type }: Event): boolean => types.has(type)
 
 const runOutcomes = new Set(["success", "interrupt", "cancelled"])
 const subagentOutcomes = new Set(["success", "suspended"])
 
-/** An event without the members that the schema does not name, and where they stood. */
-interface Recognized {
+/** An event without unknown members of unions. `dropped`: the paths of those members. */
+interface CheckedEvent {
   readonly event: Event
   readonly dropped: ReadonlyArray<string>
 }
 
-const recognize = (event: Event): Recognized => {
+const dropUnknown = (event: Event): CheckedEvent => {
   const reader = AgUiMembers.make()
-  const outcomeOf = (known: ReadonlySet<string>): Event => {
-    if (!AgUiMembers.isUnknown(event["outcome"], "type", known)) return event
+  const outcomeOf = (types: ReadonlySet<string>): Event => {
+    if (!AgUiMembers.isUnknown(event["outcome"], "type", types)) return event
     reader.drop("outcome")
     const { outcome: _outcome, ...rest } = event
     return rest
   }
 
-  const recognized = (): Event => {
+  const cleaned = (): Event => {
     switch (event.type) {
       case "TOOL_CALL_RESULT":
         return { ...event, content: reader.content(event["content"], "content") }
@@ -60,20 +60,20 @@ const recognize = (event: Event): Recognized => {
         return event
     }
   }
-  return { event: recognized(), dropped: reader.dropped }
+  return { event: cleaned(), dropped: reader.dropped }
 }
 
 /**
- * The event as the schema has it, or what is wrong with it. `nulls`: an optional field that is null is absent, as agents
- * older than 1.0 write it.
+ * The checked event, or the reason why the schema rejects it. `nulls`: null means absent in an optional field, as in agents
+ * older than 1.0.
  */
 export const check = (
   given: Event,
   { nulls }: { readonly nulls: boolean },
-): Either.Either<Recognized, string> => {
-  const recognized = recognize(nulls ? omitOptionalNulls(given, "Event") : given)
-  const parsed = EventSchemas.safeParse(recognized.event)
-  if (parsed.success) return Either.right(recognized)
+): Either.Either<CheckedEvent, string> => {
+  const checked = dropUnknown(nulls ? omitOptionalNulls(given, "Event") : given)
+  const parsed = EventSchemas.safeParse(checked.event)
+  if (parsed.success) return Either.right(checked)
   const [issue] = parsed.error.issues
   const path = issue?.path.map(String).join(".") ?? ""
   return Either.left(`${given.type} has a wrong value in \`${path}\`: ${issue?.message ?? "invalid"}`)

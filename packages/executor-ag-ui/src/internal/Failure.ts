@@ -1,42 +1,42 @@
-/** How a run fails whose remote agent does not do it. */
+/** The failures of a run by a remote agent. */
 import { ControlPlaneUnavailable, Executor, type Run } from "@runlease/core"
 import { type Duration, Effect } from "effect"
 
 const maxMessage = 2000
 
-/** The beginning of a text that came from outside, in one line. What is cut may be half a secret: blot those out before. */
+/** The beginning of a foreign text, in one line. Redact secrets first, since the cut may leave half of one. */
 export const excerpt = (text: string, max = maxMessage): string => {
   const line = text.replaceAll(/\s+/g, " ").trim()
   return line.length <= max ? line : `${line.slice(0, max)}…`
 }
 
-/** Another attempt would come to the same. */
-export const final = (code: string, message: string): Executor.ExecutorError =>
+/** A failure that another attempt would repeat. */
+export const permanent = (code: string, message: string): Executor.ExecutorError =>
   new Executor.ExecutorError({ code, message, retryable: false })
 
-/** Another attempt may do better. */
-export const passing = (
+/** A failure that another attempt may avoid. */
+export const retryable = (
   code: string,
   message: string,
   retryAfter?: Duration.DurationInput,
 ): Executor.ExecutorError => Executor.retryable(code, message, retryAfter)
 
-/** What is read of the run's own log, for as long as its lease lets it; that it cannot be read is nobody's fault. */
+/** Reads the run's own log. While the control plane is unavailable it retries, for as long as the lease lasts. */
 export const readingLog = <A, R>(
   read: Effect.Effect<A, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable, R>,
 ): Effect.Effect<A, Executor.ExecutorError, R> =>
   Effect.mapError(ControlPlaneUnavailable.retryUnavailable(read), ({ message }) =>
-    passing("log_not_read", message),
+    retryable("log_not_read", message),
   )
 
-/** A text with none of these in it. */
-export const blotted =
+/** A function that replaces each secret in a text. */
+export const redactor =
   (secrets: ReadonlyArray<string>) =>
   (text: string): string =>
     secrets.reduce((rest, secret) => (secret === "" ? rest : rest.replaceAll(secret, "<redacted>")), text)
 
-/** The same failure, its message changed. */
-export const withMessage =
+/** Changes the message of a failure. */
+export const mapMessage =
   (change: (message: string) => string) =>
   (error: Executor.ExecutorError): Executor.ExecutorError =>
     new Executor.ExecutorError({ ...error, message: change(error.message) })

@@ -1,28 +1,28 @@
-/** What a remote agent is asked to do: the run's snapshot as AG-UI's RunAgentInput. */
+/** Converts the run's snapshot to AG-UI's RunAgentInput, the request to a remote agent. */
 import { PROTOCOL_VERSION, RunAgentInputSchema } from "@ag-ui/core/schemas"
 import { AgUiMessages, Ids, Interrupts, RequestSnapshot, type Run, Runs } from "@runlease/core"
 import { Effect, Option, Predicate } from "effect"
-import type { Asked } from "./Asked.js"
-import { excerpt, final } from "./Failure.js"
+import type { PendingInterrupts } from "./PendingInterrupts.js"
+import { excerpt, permanent } from "./Failure.js"
 import * as OutgoingShape from "./OutgoingShape.js"
-import * as Said from "./Said.js"
+import * as PriorTurns from "./PriorTurns.js"
 import * as SharedState from "./SharedState.js"
 
-/** A tool as AG-UI has it: with a description, be it empty. */
+/** A tool of AG-UI, which demands a description. The default is empty. */
 const toolOf = (tool: unknown): unknown =>
   OutgoingShape.tool(Predicate.isRecord(tool) ? { ...tool, description: tool["description"] ?? "" } : tool)
 
 const asText = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
-/** A piece of context as AG-UI has it: a description, and a text. What is of another form is a text as JSON. */
+/** A piece of context of AG-UI: a description and a text. Other values become JSON text. */
 const contextOf = (entry: unknown): unknown =>
   Predicate.isRecord(entry) && entry["value"] !== undefined
     ? { description: asText(entry["description"] ?? ""), value: asText(entry["value"]) }
     : { description: "", value: asText(entry) }
 
-/** The message with the ids that the agent knows. */
+/** The message with the agent's own ids of tool calls. */
 const messageOf =
-  (names: Asked["names"]) =>
+  (names: PendingInterrupts["names"]) =>
   (message: AgUiMessages.Message): ReadonlyArray<Record<string, unknown>> =>
     OutgoingShape.message({
       ...message,
@@ -40,15 +40,15 @@ const messageOf =
         : {}),
     })
 
-/** The answers to what the agent asked last. */
+/** The answers to the agent's last interrupts. */
 const resumeOf = (
   run: Run.ClaimedRun,
   snapshot: RequestSnapshot.RequestSnapshot,
-  asked: Option.Option<Asked>,
+  pending: Option.Option<PendingInterrupts>,
 ): ReadonlyArray<Record<string, unknown>> => {
-  const ids = Option.match(asked, {
+  const ids = Option.match(pending, {
     onSome: ({ interrupts }) => interrupts,
-    // Where a run's holder is not told, what was asked could not be kept.
+    // If the control plane names no holder, the session could not be recorded, so all answers go to the agent.
     onNone: () =>
       run.leaseOwner === null
         ? [...new Set((snapshot.resume ?? []).map(({ interruptId }) => interruptId))]
@@ -72,23 +72,26 @@ const resumeOf = (
 }
 
 /**
- * The run's id at its first claim, and another at each later one: an agent may take the same id for the same run, and
- * answer nothing.
+ * The run's id at its first claim, and a new id at each later claim. An agent may treat an id that it has seen as a finished
+ * run, and send nothing.
  */
 const runIdOf = (run: Run.ClaimedRun): Effect.Effect<string> =>
   run.leaseEpoch === null
     ? Effect.map(Ids.uuidV7, (unique) => `${run.runId}.${unique}`)
     : Effect.succeed(run.leaseEpoch <= 1 ? run.runId : `${run.runId}.${run.leaseEpoch}`)
 
-/** The part of the run that it goes on from: its last, once something of what that waited for has an answer. */
-const continuedFrom = (run: Run.ClaimedRun, asked: Option.Option<Asked>): Asked | undefined =>
+/** The part of the run that this one continues: the last, if any of its interrupts or calls has an answer. */
+const continuedFrom = (
+  run: Run.ClaimedRun,
+  pending: Option.Option<PendingInterrupts>,
+): PendingInterrupts | undefined =>
   Option.getOrUndefined(
-    Option.filter(asked, ({ calls, interrupts }) =>
+    Option.filter(pending, ({ calls, interrupts }) =>
       [...interrupts, ...calls].some((id) => Option.isSome(Interrupts.answerTo(run.snapshot, id))),
     ),
   )
 
-/** The run that spawned this one. A control plane that does not say has none. */
+/** The run that spawned this one. Null if the control plane does not answer. */
 const spawningRun = (run: Run.ClaimedRun) =>
   Effect.flatMap(Runs.Runs, (runs) => runs.get(run.runId)).pipe(
     Effect.map(({ parentRunId }) => parentRunId),
@@ -103,15 +106,20 @@ const toolNames = (tools: ReadonlyArray<unknown>): ReadonlySet<string> =>
   )
 
 /**
- * What the agent is sent, the part of the run that it goes on from, and what the run keeps of both.
+ * The body of the request, the part of the run that it continues, the names of the client's tools, and the basis of the
+ * state.
  *
- * Fails with `input_not_ag_ui` when the snapshot holds what AG-UI cannot take, such as a tool without a name.
+ * Fails with `input_not_ag_ui` when the snapshot does not fit AG-UI, such as with a tool without a name.
  */
-export const make = Effect.fnUntraced(function* (run: Run.ClaimedRun, asked: Option.Option<Asked>) {
+export const make = Effect.fnUntraced(function* (
+  run: Run.ClaimedRun,
+  pending: Option.Option<PendingInterrupts>,
+) {
   const { snapshot } = run
-  const resume = resumeOf(run, snapshot, asked)
-  const continued = continuedFrom(run, asked)
-  const messages = continued === undefined ? snapshot.messages : yield* Said.among(run, snapshot.messages)
+  const resume = resumeOf(run, snapshot, pending)
+  const continued = continuedFrom(run, pending)
+  const messages =
+    continued === undefined ? snapshot.messages : yield* PriorTurns.addTo(run, snapshot.messages)
   const state = yield* SharedState.make(run, { continued: continued !== undefined, of: continued?.state })
   const parentRunId = yield* spawningRun(run)
   const parsed = RunAgentInputSchema.safeParse({
@@ -119,7 +127,7 @@ export const make = Effect.fnUntraced(function* (run: Run.ClaimedRun, asked: Opt
     runId: yield* runIdOf(run),
     protocolVersion: PROTOCOL_VERSION,
     ...(parentRunId === null ? {} : { parentRunId }),
-    // Agents older than 1.0 ask for all of these.
+    // Agents older than 1.0 demand all of these fields.
     state: state.value,
     messages: AgUiMessages.toAgUi(messages).flatMap(messageOf(continued?.names ?? {})),
     tools: snapshot.tools.map(toolOf),
@@ -133,7 +141,7 @@ export const make = Effect.fnUntraced(function* (run: Run.ClaimedRun, asked: Opt
   }
   const [issue] = parsed.error.issues
   const where = issue?.path.map(String).join(".") ?? ""
-  return yield* final(
+  return yield* permanent(
     "input_not_ag_ui",
     `The request cannot be sent to an AG-UI agent: ${excerpt(`${where}: ${issue?.message ?? "invalid"}`)}`,
   )

@@ -1,4 +1,4 @@
-/** What the schema of AG-UI has a place for: nothing else is sent to an agent, which may refuse it. */
+/** Removes fields that the schema of AG-UI does not have, since an agent may refuse them. */
 import {
   ActivityMessageSchema,
   AssistantMessageSchema,
@@ -26,8 +26,8 @@ interface ObjectSchema {
   readonly shape: object
 }
 
-/** The fields of the record that the schema describes and that are not null. */
-const only = (record: Json, schema: ObjectSchema): Json =>
+/** The fields that the schema describes and that are not null. */
+const pickFields = (record: Json, schema: ObjectSchema): Json =>
   Object.fromEntries(
     Object.entries(record).filter(([key, value]) => value !== null && Object.hasOwn(schema.shape, key)),
   )
@@ -60,24 +60,24 @@ const partOf = (part: unknown): ReadonlyArray<unknown> => {
   const schema = variant(parts, part["type"])
   if (schema === undefined) return []
   const { source } = part
-  if (!Predicate.isRecord(source)) return [only(part, schema)]
+  if (!Predicate.isRecord(source)) return [pickFields(part, schema)]
   const ofSource = variant(sources, source["type"])
-  return ofSource === undefined ? [] : [{ ...only(part, schema), source: only(source, ofSource) }]
+  return ofSource === undefined ? [] : [{ ...pickFields(part, schema), source: pickFields(source, ofSource) }]
 }
 
-/** A message, or nothing where it is an activity, which the front end keeps for itself. */
+/** The message, or nothing if it is an activity, which is for the front end only. */
 export const message = (given: Json): ReadonlyArray<Json> => {
   const schema = variant(messages, given["role"])
   if (schema === undefined || given["role"] === "activity") return []
   const { content, toolCalls } = given
   return [
     {
-      ...only(given, schema),
+      ...pickFields(given, schema),
       ...(Array.isArray(content) ? { content: content.flatMap(partOf) } : {}),
       ...(Array.isArray(toolCalls)
         ? {
             toolCalls: toolCalls.map((call: unknown) =>
-              Predicate.isRecord(call) ? only(call, ToolCallSchema) : call,
+              Predicate.isRecord(call) ? pickFields(call, ToolCallSchema) : call,
             ),
           }
         : {}),
@@ -85,4 +85,5 @@ export const message = (given: Json): ReadonlyArray<Json> => {
   ]
 }
 
-export const tool = (given: unknown): unknown => (Predicate.isRecord(given) ? only(given, ToolSchema) : given)
+export const tool = (given: unknown): unknown =>
+  Predicate.isRecord(given) ? pickFields(given, ToolSchema) : given

@@ -1,8 +1,8 @@
-/** What a remote agent sends, as events of the run. */
+/** Converts the event stream of a remote agent to events of the run. */
 import { AgentEvent, AgUiChunks, AgUiMembers, type Executor } from "@runlease/core"
 import { Chunk, type Duration, Effect, Either, Option, Schema, Stream } from "effect"
 import * as EventShape from "./EventShape.js"
-import { excerpt, final, passing } from "./Failure.js"
+import { excerpt, permanent, retryable } from "./Failure.js"
 import * as PendingToolCalls from "./PendingToolCalls.js"
 import * as RequestedRun from "./RequestedRun.js"
 import type * as Sse from "./Sse.js"
@@ -20,39 +20,39 @@ export interface Options {
   /** The names of the tools that the request offers. */
   readonly clientTools: ReadonlySet<string>
   readonly maxEventBytes: number
-  /** How long a stream may stay open after the end of the run, in case that RUN_ERROR takes the end back. */
+  /** How long the stream may stay open after RUN_FINISHED, since a RUN_ERROR may still replace it. */
   readonly endGrace: Duration.Duration
-  /** Blots secrets out. */
-  readonly blot: (text: string) => string
+  /** Removes secrets from a text. */
+  readonly redact: (text: string) => string
 }
 
-const endedEarly = passing(
+const endedEarly = retryable(
   "stream_ended_early",
   "The agent's event stream ended before RUN_FINISHED or RUN_ERROR",
 )
 
-/** What an item of the stream gives: events of the run, or the failure of the run, and what is worth a warning. */
-interface Received {
+/** The events of the run in one item of the stream, the failure that the item causes, and warnings for the log. */
+interface ItemResult {
   readonly events: ReadonlyArray<Event>
   readonly failure?: Executor.ExecutorError
   readonly warnings?: ReadonlyArray<string>
 }
 
 const eventOf = (
-  { blot, maxEventBytes }: Options,
+  { maxEventBytes, redact }: Options,
   item: Sse.Item,
 ): Either.Either<Event | undefined, Executor.ExecutorError> => {
   if (item._tag === "TooLarge") {
     const message = `The agent sent an event of more than ${maxEventBytes} bytes, the limit here`
-    return Either.left(final("event_too_large", message))
+    return Either.left(permanent("event_too_large", message))
   }
   const { data, ended } = item
   const malformed = (problem: string) =>
     Either.left(
-      final("bad_event", `The agent sent a malformed event: ${problem}: ${excerpt(blot(data), 200)}`),
+      permanent("bad_event", `The agent sent a malformed event: ${problem}: ${excerpt(redact(data), 200)}`),
     )
   const value = parse(data)
-  // The end of the stream tells of one that was cut off.
+  // The last event may be cut off. The end of the stream then reports the failure.
   if (Option.isNone(value)) return ended ? Either.right(undefined) : malformed("it is not JSON")
   return isEvent(value.value)
     ? Either.right(value.value)
@@ -77,19 +77,19 @@ const makeReader = (options: Options) => {
   let old = true
 
   const violation = (problem: string): Executor.ExecutorError =>
-    final("ag_ui_protocol_violation", `The agent broke the AG-UI protocol: ${excerpt(problem)}`)
+    permanent("ag_ui_protocol_violation", `The agent broke the AG-UI protocol: ${excerpt(problem)}`)
 
-  const receive = (item: Sse.Item): Received => {
+  const receive = (item: Sse.Item): ItemResult => {
     const parsed = eventOf(options, item)
     if (Either.isLeft(parsed)) return { events: [], failure: parsed.left }
     if (parsed.right === undefined) return { events: [] }
     const given = translate(parsed.right)
-    if (!EventShape.isKnown(given)) return { events: requested.take(given) }
+    if (!EventShape.isDescribed(given)) return { events: requested.take(given) }
 
     if (given.type === "RUN_STARTED") old = given["protocolVersion"] == null
-    const shaped = EventShape.check(given, { nulls: old })
-    if (Either.isLeft(shaped)) return { events: [], failure: violation(shaped.left) }
-    const { dropped, event } = shaped.right
+    const checked = EventShape.check(given, { nulls: old })
+    if (Either.isLeft(checked)) return { events: [], failure: violation(checked.left) }
+    const { dropped, event } = checked.right
     const warnings = [
       ...versionWarnings(event),
       ...dropped.map((path) => `The agent sent ${event.type} with an unknown \`${path}\`, which is left out`),
@@ -103,15 +103,15 @@ const makeReader = (options: Options) => {
     for (const one of expanded.right) {
       const problem = problemOf(one)
       if (problem !== undefined) return { events, failure: violation(problem), warnings }
-      const taken = requested.take(one)
-      for (const event of taken) calls.observe(event)
-      events.push(...taken)
+      const accepted = requested.take(one)
+      for (const event of accepted) calls.observe(event)
+      events.push(...accepted)
       if (requested.isSettled()) break
     }
     return { events, warnings }
   }
 
-  /** What the end of the stream makes of the run. */
+  /** The end of the run, at the end of the stream. */
   const end = (): Either.Either<Event, Executor.ExecutorError> => {
     const event = requested.end()
     if (event !== undefined) return Either.mapLeft(calls.end(event), violation)
@@ -127,8 +127,8 @@ const makeReader = (options: Options) => {
 }
 
 /**
- * The events of the requested run, its end the last. RUN_STARTED is the control plane's to write. What came before a
- * failure is emitted before it.
+ * The events of the requested run. Its end comes last. RUN_STARTED is left out, since the control plane writes its own. The
+ * events before a failure are emitted first.
  */
 export const events =
   (options: Options) =>
@@ -178,7 +178,7 @@ export const events =
               onSuccess: read,
             })
           }
-          // The run has its end: a stream that breaks off or stays open afterwards takes nothing from it.
+          // The run has its end. It does not matter whether the stream then breaks off or stays open.
           return Effect.matchEffect(
             requested.end()?.type === "RUN_FINISHED"
               ? Effect.timeoutOption(pull, options.endGrace)

@@ -1,7 +1,7 @@
 /**
- * To which agent of a run each message, tool call, reasoning and activity belongs: the parent, or one of its subagents.
+ * Tracks the owner of each message, tool call, reasoning and activity of a run: the parent agent or one of its subagents.
  *
- * What continues something may leave its agent out, and must not name another.
+ * An event that continues one of them may leave the owner out, but must not name another.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/events/subagents
  */
@@ -19,7 +19,7 @@ const nouns: Readonly<Record<Kind, string>> = {
   activity: "activity",
 }
 
-/** Absent is the parent agent. */
+/** The id of a subagent. Undefined for the parent agent. */
 type Owner = string | undefined
 
 interface Reference {
@@ -33,7 +33,7 @@ const kindOfRole = (role: unknown): Kind =>
   role === "reasoning" ? "reasoning" : role === "activity" ? "activity" : "message"
 
 export interface Ownership {
-  /** Records what the event opens or restates, and says what it contradicts. */
+  /** Records the owner that the event states. Returns the contradiction, if there is one. */
   readonly check: (event: Event) => string | undefined
 }
 
@@ -57,7 +57,7 @@ export const make = (): Ownership => {
     if (!owners[kind].has(id)) owners[kind].set(id, text(event["subagentRunId"]) ?? inherited)
     return disagreement(event, { id, kind })
   }
-  /** An encrypted value of a message may be that of its reasoning. */
+  /** The encrypted value of a message may belong to its reasoning. */
   const ofEncrypted = (event: Event): Reference => {
     const id = String(event["entityId"])
     if (event["subtype"] === "tool-call") return { kind: "toolCall", id }

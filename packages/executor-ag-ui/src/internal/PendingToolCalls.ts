@@ -1,8 +1,8 @@
 /**
- * The tool calls that a remote agent leaves to its client, which is the run's: the run waits for their results.
+ * The tool calls that a remote agent leaves to its client. The run waits for their results.
  *
- * An agent of 1.0 may list them in `outcome.pendingToolCallIds`. From others they are the calls without a result whose tool
- * the request offers.
+ * An agent of 1.0 may list them in `outcome.pendingToolCallIds`. Without that list they are the calls that have no result
+ * and whose tool is in the request.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/events/tool-calls
  */
@@ -12,16 +12,16 @@ import { Either, Predicate } from "effect"
 type Event = AgentEvent.LogEvent
 
 export interface PendingToolCalls {
-  /** Takes each event of the run before its end. */
+  /** Reads each event of the run before its end. */
   readonly observe: (event: Event) => void
-  /** The RUN_FINISHED with which our run waits for the pending calls, if any are; or what is wrong with the list of them. */
+  /** The end of the run, with an interrupt for each pending call. Left: the problem with the agent's list of calls. */
   readonly end: (event: Event) => Either.Either<Event, string>
 }
 
 const interruptsOf = (outcome: unknown): ReadonlyArray<unknown> =>
   Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"]) ? outcome["interrupts"] : []
 
-/** `clientTools`: the names of the tools that the request offers. */
+/** `clientTools`: the names of the tools in the request. */
 export const make = (clientTools: ReadonlySet<string>): PendingToolCalls => {
   const unanswered = new Map<string, string>()
 

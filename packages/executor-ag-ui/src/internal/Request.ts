@@ -1,4 +1,4 @@
-/** One request to a remote agent, up to the bytes of its event stream. */
+/** Sends one request to a remote agent and gives the bytes of its event stream. */
 import {
   Headers,
   HttpBody,
@@ -8,7 +8,7 @@ import {
 } from "@effect/platform"
 import type { HttpClientError } from "@effect/platform/HttpClientError"
 import { Clock, Duration, Effect, Option, Predicate, Redacted, type Scope, Stream } from "effect"
-import { excerpt, final, passing } from "./Failure.js"
+import { excerpt, permanent, retryable } from "./Failure.js"
 
 export interface Options {
   readonly url: string
@@ -16,17 +16,17 @@ export interface Options {
   readonly responseTimeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
   readonly maxOutputBytes: number
-  /** Blots secrets out. */
-  readonly blot: (text: string) => string
+  /** Removes secrets from a text. */
+  readonly redact: (text: string) => string
 }
 
-/** What refuses a request for now, not for what it asks. */
-const passingStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
+/** Statuses that do not depend on the content of the request. */
+const retryableStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 
-/** A server may ask for any time; a run does not wait longer than this on its word. */
+/** The longest delay that a server may impose on a run. */
 const maxRetryAfter = Duration.hours(1)
 
-/** How much of a refusal is read, for its message. */
+/** How much of a refusal's body is read for the message. */
 const maxDetailBytes = 16_384
 
 const describe = (error: unknown): string => {
@@ -47,19 +47,19 @@ const isRefused = (error: unknown): boolean =>
 
 const unreachable = (error: HttpClientError) => {
   if (error._tag === "RequestError" && error.reason === "InvalidUrl") {
-    return final("invalid_url", `The agent's URL is not valid: ${excerpt(describe(error.cause))}`)
+    return permanent("invalid_url", `The agent's URL is not valid: ${excerpt(describe(error.cause))}`)
   }
-  return passing(
+  return retryable(
     isRefused(error.cause) ? "connection_refused" : "unreachable",
     `The agent cannot be reached: ${excerpt(describe(error.cause) || error.message)}`,
   )
 }
 
-const broken = (error: HttpClientError) =>
-  passing("stream_ended_early", `The agent's event stream broke off: ${excerpt(describe(error.cause))}`)
+const brokenOff = (error: HttpClientError) =>
+  retryable("stream_ended_early", `The agent's event stream broke off: ${excerpt(describe(error.cause))}`)
 
-/** The first bytes of a body as text; what cannot be read says nothing. */
-const beginning = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
+/** The first bytes of a body as text. Empty if the body cannot be read. */
+const readBeginning = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string> =>
   response.stream.pipe(
     Stream.mapAccum(0, (seen, chunk) => [
       seen + chunk.length,
@@ -72,7 +72,7 @@ const beginning = (response: HttpClientResponse.HttpClientResponse): Effect.Effe
     Effect.orElseSucceed(() => ""),
   )
 
-/** What a refusal says for people, where it is JSON of one of the usual forms, and else all of it. */
+/** The message in a refusal: a usual field of a JSON body, or else the whole body. */
 const detailOf = (body: string): string => {
   const parsed = Option.getOrUndefined(
     Option.liftThrowable((text: string): unknown => JSON.parse(text))(body),
@@ -86,7 +86,7 @@ const detailOf = (body: string): string => {
   return excerpt(find(parsed) ?? body)
 }
 
-/** Seconds, or a date of HTTP. */
+/** The header has seconds or an HTTP date. */
 const retryAfterOf = (header: string | undefined): Effect.Effect<Duration.Duration | undefined> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     if (header === undefined) return undefined
@@ -96,31 +96,32 @@ const retryAfterOf = (header: string | undefined): Effect.Effect<Duration.Durati
       : Duration.min(Duration.millis(Math.max(0, millis)), maxRetryAfter)
   })
 
-const refused = (response: HttpClientResponse.HttpClientResponse, { blot }: Options) =>
+const failRefused = (response: HttpClientResponse.HttpClientResponse, { redact }: Options) =>
   Effect.gen(function* () {
-    const detail = detailOf(blot(yield* beginning(response)))
+    const detail = detailOf(redact(yield* readBeginning(response)))
     const message = `The agent answered ${response.status}${detail === "" ? "" : `: ${detail}`}`
     const code = `http_${response.status}`
-    return yield* passingStatuses.has(response.status)
-      ? passing(code, message, yield* retryAfterOf(response.headers["retry-after"]))
-      : final(code, message)
+    return yield* retryableStatuses.has(response.status)
+      ? retryable(code, message, yield* retryAfterOf(response.headers["retry-after"]))
+      : permanent(code, message)
   })
 
 const isEventStream = (contentType: string | undefined): boolean =>
   contentType?.split(";")[0]?.trim().toLowerCase() === "text/event-stream"
 
-const otherwise = (response: HttpClientResponse.HttpClientResponse, { blot }: Options) =>
-  Effect.flatMap(beginning(response), (body) =>
-    final(
+const failOtherType = (response: HttpClientResponse.HttpClientResponse, { redact }: Options) =>
+  Effect.flatMap(readBeginning(response), (body) =>
+    permanent(
       "not_event_stream",
       `The agent answered with ${response.headers["content-type"] ?? "no content type"}, not with an event stream` +
-        (body === "" ? "" : `: ${excerpt(blot(body), 500)}`),
+        (body === "" ? "" : `: ${excerpt(redact(body), 500)}`),
     ),
   )
 
 /**
- * Sends `body` and gives what is streamed back. The request lives as long as the Scope: when that closes, so does the
- * connection.
+ * Sends `body` and streams the bytes of the response. The connection closes with the Scope.
+ *
+ * Fails, as the executor, with the codes of `AgUiExecutor` for addresses, statuses, timeouts and sizes.
  */
 export const send = (
   client: HttpClient.HttpClient.With<HttpClientError, Scope.Scope>,
@@ -147,19 +148,19 @@ export const send = (
       Effect.timeoutFail({
         duration: options.responseTimeout,
         onTimeout: () =>
-          passing(
+          retryable(
             "response_timeout",
             `The agent did not answer within ${Duration.format(options.responseTimeout)}`,
           ),
       }),
     )
-    if (response.status < 200 || response.status >= 300) return yield* refused(response, options)
-    if (!isEventStream(response.headers["content-type"])) return yield* otherwise(response, options)
+    if (response.status < 200 || response.status >= 300) return yield* failRefused(response, options)
+    if (!isEventStream(response.headers["content-type"])) return yield* failOtherType(response, options)
     return response.stream.pipe(
-      Stream.mapError(broken),
+      Stream.mapError(brokenOff),
       Stream.timeoutFail(
         () =>
-          passing(
+          retryable(
             "stalled",
             `The agent sent nothing for ${Duration.format(options.idleTimeout)} and was given up`,
           ),
@@ -168,7 +169,7 @@ export const send = (
       Stream.mapAccumEffect(0, (seen, chunk) => {
         const total = seen + chunk.length
         return total > options.maxOutputBytes
-          ? final("output_too_large", `The agent sent more than ${options.maxOutputBytes} bytes`)
+          ? permanent("output_too_large", `The agent sent more than ${options.maxOutputBytes} bytes`)
           : Effect.succeed([total, chunk] as const)
       }),
     )

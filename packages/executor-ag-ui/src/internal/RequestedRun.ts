@@ -1,7 +1,8 @@
 /**
- * The run that was requested, among those of a stream: older runs of the thread may come before it.
+ * Selects the requested run from a stream, which may replay older runs of the thread first.
  *
- * Its end is its own RUN_FINISHED or RUN_ERROR. A RUN_ERROR outside of it is the end where no RUN_STARTED comes after it.
+ * The run ends with its own RUN_FINISHED or RUN_ERROR. A RUN_ERROR outside of the run ends it too, unless a RUN_STARTED
+ * follows.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/events/lifecycle
  */
@@ -10,15 +11,15 @@ import { AgentEvent } from "@runlease/core"
 type Event = AgentEvent.LogEvent
 
 export interface RequestedRun {
-  /** Takes the next event, which keeps the rules, and gives it back where it is of the requested run and does not end it. */
+  /** Reads the next event, which follows the rules. Returns it if it belongs to the requested run and does not end it. */
   readonly take: (event: Event) => ReadonlyArray<Event>
-  /** How the requested run ends, unless more of the stream says otherwise. */
+  /** The end of the requested run so far. A later event may replace it. */
   readonly end: () => Event | undefined
-  /** Whether nothing that follows can change the end. */
+  /** Whether no later event can change the end. */
   readonly isSettled: () => boolean
-  /** The run that the stream is in, or was in last. */
+  /** The id of the latest run in the stream. */
   readonly current: () => string | undefined
-  /** Whether the stream is in a run. */
+  /** Whether that run is still open. */
   readonly isActive: () => boolean
 }
 
@@ -32,7 +33,7 @@ export const make = (runId: string): RequestedRun => {
     take: (event) => {
       if (settled) return []
       if (event.type === "RUN_STARTED") {
-        // The requested run has ended before, or an older run failed.
+        // Either the requested run has ended, or an older run failed.
         if (end?.type === "RUN_FINISHED") settled = true
         else end = undefined
         current = String(event["runId"])

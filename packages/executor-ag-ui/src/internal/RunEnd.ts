@@ -1,4 +1,4 @@
-/** The event that ends a remote agent's run, as the one that ends ours. */
+/** Converts the end of a remote agent's run to the end of this run. */
 import { AgentEvent, TokenUsage } from "@runlease/core"
 import { Predicate } from "effect"
 
@@ -7,7 +7,7 @@ type Event = AgentEvent.LogEvent
 const isInterrupt = ({ outcome }: Event): boolean =>
   Predicate.isRecord(outcome) && outcome["type"] === "interrupt"
 
-/** The agent's usage is the run's, which keeps it among its metadata. A run that waits has none yet, so it reports it. */
+/** Moves the agent's usage into the run's metadata. A run that waits has no metadata yet, so an event reports it. */
 export const withUsage = (event: Event): ReadonlyArray<Event> => {
   const { metadata, usage } = event
   if (!AgentEvent.endsRun(event) || !Array.isArray(usage)) return [event]

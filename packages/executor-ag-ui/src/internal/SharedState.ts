@@ -1,6 +1,6 @@
 /**
- * The state that an agent and its client share, over the parts of a run: what a part left behind is the next part's, unless
- * the client has changed its own since.
+ * The state that an agent and its client share. The next part of a run gets the state that the last part left, unless the
+ * client has changed its own state since.
  *
  * Source: https://docs.ag-ui.com/spec/1.0/events/state
  */
@@ -19,7 +19,7 @@ import { readingLog } from "./Failure.js"
 
 type Event = AgentEvent.LogEvent
 
-/** `digest` is that of the client's state, and `since` the event of the log after which the agent changed it. */
+/** `digest`: of the client's state. `since`: the id of the log's event after which the agent's changes begin. */
 export const Basis = Schema.Struct({ digest: Schema.String, since: Schema.NonNegativeInt })
 export type Basis = typeof Basis.Type
 
@@ -36,10 +36,10 @@ const digestOf = (state: unknown): Effect.Effect<string> =>
     (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(""),
   )
 
-/** The state after all operations, or as it was where one of them cannot be applied. */
-const patched = (state: unknown, operations: unknown): unknown => {
+/** The state after all operations. Unchanged if one of them cannot be applied. */
+const applyOperations = (state: unknown, operations: unknown): unknown => {
   if (!Array.isArray(operations)) return state
-  // The whole state may be replaced too, so it is a field of something.
+  // An operation may replace the whole state, so the state is a field of a document.
   const document = { state: structuredClone(state) }
   const within = (operation: Operation): Operation => ({
     ...operation,
@@ -53,27 +53,28 @@ const patched = (state: unknown, operations: unknown): unknown => {
 const isInterrupt = ({ outcome, type }: Event): boolean =>
   type === "RUN_FINISHED" && Predicate.isRecord(outcome) && outcome["type"] === "interrupt"
 
-/** What the parts that waited made of the client's state. What an attempt did that died is void. */
-const leftBehind = (
+/** The state that the parts that waited left. Changes of attempts that died are void. */
+const readState = (
   run: Run.ClaimedRun,
   initial: unknown,
   since: number,
 ): Effect.Effect<unknown, Executor.ExecutorError, RunLog.RunLog> =>
   PastAttempts.entries(run).pipe(
     Stream.filter(({ eventId }) => eventId > since),
-    Stream.runFold({ kept: initial, state: initial }, (found, { event, sequence }) => {
-      if (isInterrupt(event)) return { ...found, kept: found.state }
+    Stream.runFold({ settled: initial, state: initial }, (found, { event, sequence }) => {
+      if (isInterrupt(event)) return { ...found, settled: found.state }
       if (event.type === "STATE_SNAPSHOT") return { ...found, state: event["snapshot"] }
-      if (event.type === "STATE_DELTA") return { ...found, state: patched(found.state, event["delta"]) }
+      if (event.type === "STATE_DELTA")
+        return { ...found, state: applyOperations(found.state, event["delta"]) }
       return sequence === null && event["name"] === ControlEvents.attemptEventName
-        ? { ...found, state: found.kept }
+        ? { ...found, state: found.settled }
         : found
     }),
-    Effect.map(({ kept }) => kept),
+    Effect.map(({ settled }) => settled),
     readingLog,
   )
 
-/** The state that the agent is sent. `basis`: of the part that it goes on from. */
+/** The state for the next request. `basis`: of the part that the request continues. */
 export const make = Effect.fnUntraced(function* (
   run: Run.ClaimedRun,
   basis: { readonly continued: boolean; readonly of: Basis | undefined },
@@ -83,6 +84,6 @@ export const make = Effect.fnUntraced(function* (
   if (!basis.continued) return { value: own, basis: { digest, since: 0 } } satisfies SharedState
   const { of = { digest, since: 0 } } = basis
   return of.digest === digest
-    ? { value: yield* leftBehind(run, own, of.since), basis: of }
+    ? { value: yield* readState(run, own, of.since), basis: of }
     : { value: own, basis: { digest, since: run.latestEventId } }
 })

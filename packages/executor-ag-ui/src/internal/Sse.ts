@@ -1,20 +1,20 @@
-/** Server-sent events as they come, in whatever pieces, each of bounded size. */
+/** Decodes server-sent events of bounded size from chunks of any size. */
 import { Stream } from "effect"
 import { createParser } from "eventsource-parser"
 
 /**
- * The data of one event. `ended` says that it is the last and that no empty line came after it, so that it may be cut
- * off. `tooLarge` takes the place of an event over the limit; nothing comes after it.
+ * The data of one event. `ended`: the stream ended without an empty line after the event, so the event may be cut off.
+ * `TooLarge` replaces an event over the limit and is the last item.
  */
 export type Item =
   | { readonly _tag: "Data"; readonly data: string; readonly ended: boolean }
   | { readonly _tag: "TooLarge" }
 
-/** What a line of an event may hold beside its data. */
+/** The bytes of a line beside its data. */
 const framing = "data: \r\n".length
 
 /**
- * The events of a stream of bytes. Bytes that are no UTF-8 become U+FFFD, as the standard says.
+ * The events of a stream of bytes. Bytes that are not UTF-8 become U+FFFD, as the standard demands.
  *
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
@@ -32,7 +32,7 @@ export const decode =
         over = true
       }
       const parser = createParser({
-        // Counts UTF-16 units, of which a text has no more than bytes; what is whole is measured exactly.
+        // The parser counts UTF-16 units, which are never more than the bytes. `onEvent` measures whole events exactly.
         maxBufferSize: maxEventBytes + framing,
         onEvent: ({ data }) => {
           if (over) return
@@ -45,9 +45,9 @@ export const decode =
       })
       const feed = (text: string): ReadonlyArray<Item> => {
         if (!over) parser.feed(text)
-        const taken = items
+        const decoded = items
         items = []
-        return taken
+        return decoded
       }
 
       return Stream.concat(

@@ -1,7 +1,7 @@
 /**
- * The order that AG-UI demands of a stream: when a run begins and ends, and what is open in between.
+ * Checks the order of events that AG-UI demands: the start and end of a run, and the items that are open in between.
  *
- * A stream that breaks a rule is not repaired: what the agent meant cannot be known.
+ * A stream that breaks a rule is not repaired, since the agent's intent is unclear.
  *
  * Sources: https://docs.ag-ui.com/spec/1.0/events/lifecycle, https://docs.ag-ui.com/spec/1.0/basic/patterns/streaming
  */
@@ -50,7 +50,7 @@ const rules: ReadonlyMap<string, Rule> = new Map([
   }),
 ])
 
-/** What one run has open. */
+/** The open items of one run. */
 const makeRun = (runId: string) => {
   const open = new Map<string, string>()
   const subagents = new Set<string>()
@@ -69,7 +69,7 @@ const makeRun = (runId: string) => {
 
   return {
     runId,
-    /** What is wrong with an event inside the run. */
+    /** The problem with an event inside the run, if any. */
     inside: (event: Event): string | undefined => {
       const rule = rules.get(event.type)
       if (rule !== undefined) {
@@ -94,7 +94,7 @@ const makeRun = (runId: string) => {
   }
 }
 
-/** Says of each event of a stream, in order, what is wrong with it. Takes events of the schema only. */
+/** A function that returns the problem with the next event of a stream. The events must pass the schema. */
 export const make = (): ((event: Event) => string | undefined) => {
   let state: "empty" | "running" | "finished" | "failed" = "empty"
   let run = makeRun("")

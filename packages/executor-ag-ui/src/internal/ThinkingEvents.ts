@@ -1,9 +1,9 @@
-/** The THINKING events of agents older than 1.0, as the REASONING events that took their place. */
+/** Converts the THINKING events of agents older than 1.0 to the REASONING events of 1.0. */
 import type { AgentEvent } from "@runlease/core"
 
 type Event = AgentEvent.LogEvent
 
-/** Each event of one stream, THINKING ones as REASONING ones. `prefix` makes the ids of these unique in the thread. */
+/** Converts the events of one stream. `prefix` makes the ids of REASONING events unique in the thread. */
 export const make = (prefix: string): ((event: Event) => Event) => {
   let count = 0
   let span = `${prefix}-thinking`

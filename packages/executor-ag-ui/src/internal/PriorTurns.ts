@@ -1,6 +1,6 @@
 /**
- * What the agent itself said in a run before it waited for answers: it may keep nothing, and a result without its call
- * would tell it nothing.
+ * The agent's own turns in this run, before the run waited for answers. The agent may store no history, and it cannot use a
+ * result without its call.
  */
 import { type Executor, PastAttempts, type RequestSnapshot, type Run, type RunLog } from "@runlease/core"
 import { Effect } from "effect"
@@ -15,14 +15,14 @@ const callsOf = (messages: ReadonlyArray<Message>, type: "tool_call" | "tool_res
     ),
   )
 
-/** Each turn that waited goes behind the request, and the results of its calls right behind it. */
-const woven = (
+/** Puts each turn that waited behind the request, and the results of its calls right behind the turn. */
+const merge = (
   messages: ReadonlyArray<Message>,
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
 ): ReadonlyArray<Message> => {
-  const known = callsOf(messages, "tool_call")
+  const requested = callsOf(messages, "tool_call")
   const turns = attempts
-    .filter(({ calls, waited }) => waited && !calls.some(({ toolCallId }) => known.has(toolCallId)))
+    .filter(({ calls, waited }) => waited && !calls.some(({ toolCallId }) => requested.has(toolCallId)))
     .map((attempt) => {
       const ids = new Set<unknown>(attempt.calls.map(({ toolCallId }) => toolCallId))
       const results = messages.filter(
@@ -35,9 +35,9 @@ const woven = (
   return [...messages.filter((message) => !placed.has(message)), ...turns.flat()]
 }
 
-/** The messages of the request with what the agent has said since. */
-export const among = (
+/** The messages of the request together with the agent's turns since. */
+export const addTo = (
   run: Run.ClaimedRun,
   messages: ReadonlyArray<Message>,
 ): Effect.Effect<ReadonlyArray<Message>, Executor.ExecutorError, RunLog.RunLog> =>
-  Effect.map(readingLog(PastAttempts.read(run)), (attempts) => woven(messages, attempts))
+  Effect.map(readingLog(PastAttempts.read(run)), (attempts) => merge(messages, attempts))
