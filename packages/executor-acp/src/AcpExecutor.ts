@@ -25,7 +25,7 @@ import { resolve } from "node:path"
 import * as Agent from "./internal/Agent.js"
 import * as AskingMode from "./internal/AskingMode.js"
 import * as Elicitation from "./internal/Elicitation.js"
-import * as Ending from "./internal/Ending.js"
+import * as StopReason from "./internal/StopReason.js"
 import * as Failure from "./internal/Failure.js"
 import * as Files from "./internal/Files.js"
 import * as Handshake from "./internal/Handshake.js"
@@ -37,8 +37,8 @@ import * as Questions from "./internal/Questions.js"
 import * as Session from "./internal/Session.js"
 import * as SessionRecord from "./internal/SessionRecord.js"
 import * as Terminals from "./internal/Terminals.js"
-import * as Update from "./internal/Update.js"
-import * as Updates from "./internal/Updates.js"
+import * as SessionUpdate from "./internal/SessionUpdate.js"
+import * as UpdateEvents from "./internal/UpdateEvents.js"
 import * as WorkFolder from "./internal/WorkFolder.js"
 
 /**
@@ -146,7 +146,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const runs = yield* Runs.Runs
     const mark = yield* Ids.uuidV7
     const cwd = yield* folders.use(run.conversationId, mark)
-    const events = yield* Mailbox.make<Updates.Event, Executor.ExecutorFailure>({ capacity })
+    const events = yield* Mailbox.make<UpdateEvents.Event, Executor.ExecutorFailure>({ capacity })
     // Ids of an earlier attempt name what is in the log already.
     const first = run.latestSequence === 0
     let openSession: string | undefined
@@ -156,12 +156,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     /** The calls that the agent has asked about and that it may not make yet. */
     const unanswered = new Set<string>()
 
-    const emit = (some: ReadonlyArray<Updates.Event>): Effect.Effect<void> =>
+    const emit = (some: ReadonlyArray<UpdateEvents.Event>): Effect.Effect<void> =>
       Effect.asVoid(events.offerAll(dropping ? [] : some))
 
     const record = SessionRecord.make(run, runs)
     /** Emits what shows, but for CUSTOM events, that the agent works on its prompt. */
-    const emitWork = (some: ReadonlyArray<Updates.Event>) =>
+    const emitWork = (some: ReadonlyArray<UpdateEvents.Event>) =>
       some.every(({ type }) => type === "CUSTOM") ? emit(some) : Effect.zipRight(record.begun, emit(some))
 
     const questions = yield* Questions.make({
@@ -172,7 +172,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
     const programs = { ...bounds, env: { ...env, ...Environment.ofRun(run, cwd) } }
     const terminals = yield* Terminals.make({ ...programs, root: cwd, mark })
-    const updates = Updates.make({
+    const updates = UpdateEvents.make({
       messageId: first ? run.messageId : yield* Ids.uuidV7,
       suffix: `-${idOf(run)}${first ? "" : `-${run.leaseEpoch ?? mark}`}`,
       terminalOutput: terminals.outputOf,
@@ -188,7 +188,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       secrets: Environment.secrets(extra),
       maxMessageBytes,
       onUpdate: (params) =>
-        Option.match(Update.notification(params), {
+        Option.match(SessionUpdate.notification(params), {
           onNone: () => emit(onlyCalls ? [] : updates.on(params)),
           onSome: ({ sessionId, update }) =>
             openSession !== undefined && openSession !== sessionId
@@ -311,7 +311,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
             events.fail(failure),
           ),
         onSuccess: (response) =>
-          emitWork([...updates.close(), Ending.of(run, name, sessionId, response, updates.metadata())]).pipe(
+          emitWork([...updates.close(), StopReason.of(run, name, sessionId, response, updates.metadata())]).pipe(
             Effect.zipRight(events.end),
           ),
       }),

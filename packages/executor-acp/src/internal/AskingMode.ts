@@ -7,8 +7,8 @@ import type * as acp from "@agentclientprotocol/sdk"
 import { AgentEvent, Executor } from "@runlease/core"
 import { Effect, Predicate } from "effect"
 import type { Agent } from "./Agent.js"
-import * as Bounded from "./Bounded.js"
-import * as Lenient from "./Lenient.js"
+import * as Truncation from "./Truncation.js"
+import * as WellFormed from "./WellFormed.js"
 
 /** The modes and the configuration options that a session opens with. */
 export type Offer = Pick<acp.NewSessionResponse, "configOptions" | "modes">
@@ -53,16 +53,16 @@ const selectsMode = ({ category, id, name }: acp.SessionConfigOption): boolean =
   ((typeof category !== "string" || category.startsWith("_")) &&
     /mode|approv|permission/i.test(`${id} ${name}`))
 
-const optionsOf = (offer: Offer) => Lenient.items(offer.configOptions, Lenient.hasTexts("id", "name", "type"))
+const optionsOf = (offer: Offer) => WellFormed.items(offer.configOptions, WellFormed.hasTexts("id", "name", "type"))
 
-const isValue = Lenient.hasTexts("value", "name")
+const isValue = WellFormed.hasTexts("value", "name")
 
 const modesOfOption = (option: acp.SessionConfigOption): ReadonlyArray<Mode> =>
   option.type !== "select" || !selectsMode(option)
     ? []
-    : Lenient.items<(typeof option.options)[number]>(option.options, Predicate.isRecord)
+    : WellFormed.items<(typeof option.options)[number]>(option.options, Predicate.isRecord)
         .flatMap((entry) =>
-          "options" in entry ? Lenient.items(entry.options, isValue) : isValue(entry) ? [entry] : [],
+          "options" in entry ? WellFormed.items(entry.options, isValue) : isValue(entry) ? [entry] : [],
         )
         .map(({ description, name, value }) => ({
           configId: option.id,
@@ -73,7 +73,7 @@ const modesOfOption = (option: acp.SessionConfigOption): ReadonlyArray<Mode> =>
         }))
 
 const modesOfSession = (state: acp.SessionModeState): ReadonlyArray<Mode> =>
-  Lenient.items(state.availableModes, Lenient.hasTexts("id", "name")).map(({ description, id, name }) => ({
+  WellFormed.items(state.availableModes, WellFormed.hasTexts("id", "name")).map(({ description, id, name }) => ({
     configId: undefined,
     id,
     name,
@@ -134,6 +134,6 @@ export const unknown = (name: string, offer: Offer) => {
   const message = `${name} cannot be put into a mode that asks, so it may act without asking. ${offered}. Make it ask by its own settings`
   return {
     message,
-    event: AgentEvent.custom("acp.asking_mode_unknown", Bounded.json({ message, modes: ids })),
+    event: AgentEvent.custom("acp.asking_mode_unknown", Truncation.json({ message, modes: ids })),
   }
 }

@@ -12,7 +12,7 @@ import {
 } from "@agentclientprotocol/sdk"
 import { Interrupt } from "@runlease/core"
 import { Effect, Option, Predicate } from "effect"
-import * as Bounded from "./Bounded.js"
+import * as Truncation from "./Truncation.js"
 import * as Form from "./Form.js"
 import * as Questions from "./Questions.js"
 
@@ -61,7 +61,7 @@ const interruptOf = (
   return {
     id,
     reason: "input_required",
-    message: `${Bounded.text(message, 4000)}${Bounded.text(hint, 1000)}`,
+    message: `${Truncation.text(message, 4000)}${Truncation.text(hint, 1000)}`,
     responseSchema: { ...requestedSchema },
   }
 }
@@ -88,7 +88,7 @@ export const answer = (
   if (request.sessionId !== sessionId) return invalid(`There is no session ${request.sessionId}`)
   const { message, requestedSchema } = request
   const form = { message, requestedSchema }
-  if (Bounded.sizeOf(form) > maxFormBytes) return invalid(`A form takes at most ${maxFormBytes} bytes`)
+  if (Truncation.sizeOf(form) > maxFormBytes) return invalid(`A form takes at most ${maxFormBytes} bytes`)
   return questions.ask({
     key: Questions.keyOf({ form }),
     interrupt: (id, _maxBytes, last) => interruptOf(id, form, last),

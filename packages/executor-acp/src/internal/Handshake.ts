@@ -4,7 +4,7 @@ import { Executor } from "@runlease/core"
 import { Effect } from "effect"
 import type { Agent } from "./Agent.js"
 import * as Failure from "./Failure.js"
-import * as Lenient from "./Lenient.js"
+import * as WellFormed from "./WellFormed.js"
 
 export interface Agreed {
   readonly capabilities: AgentCapabilities
@@ -33,8 +33,8 @@ export const initialize = (
       protocolVersion === PROTOCOL_VERSION
         ? Effect.succeed({
             capabilities: agentCapabilities ?? {},
-            info: Lenient.hasTexts("name")(agentInfo) ? (agentInfo ?? undefined) : undefined,
-            authMethods: Lenient.items(authMethods, Lenient.hasTexts("id", "name")),
+            info: WellFormed.hasTexts("name")(agentInfo) ? (agentInfo ?? undefined) : undefined,
+            authMethods: WellFormed.items(authMethods, WellFormed.hasTexts("id", "name")),
           })
         : Failure.of(
             "agent_protocol_version",

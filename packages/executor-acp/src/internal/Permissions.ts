@@ -11,7 +11,7 @@ import type {
 } from "@agentclientprotocol/sdk"
 import { Interrupt, Interrupts } from "@runlease/core"
 import { Effect, Option, Predicate } from "effect"
-import * as Bounded from "./Bounded.js"
+import * as Truncation from "./Truncation.js"
 import * as Questions from "./Questions.js"
 import * as ToolCalls from "./ToolCalls.js"
 
@@ -60,7 +60,7 @@ const interruptOf = (
   return {
     id,
     reason: "confirmation",
-    message: Bounded.text(what === tool ? `Allow ${what}?` : `Allow ${tool}: ${what}?`, 4000),
+    message: Truncation.text(what === tool ? `Allow ${what}?` : `Allow ${tool}: ${what}?`, 4000),
     toolName: tool.slice(0, 256),
     responseSchema: {
       type: "object",
@@ -70,7 +70,7 @@ const interruptOf = (
       },
       anyOf: [{ required: ["optionId"] }, { required: ["approved"] }],
     },
-    metadata: { options, toolCall: Bounded.json({ ...toolCall, toolCallId: call.id }, maxBytes) },
+    metadata: { options, toolCall: Truncation.json({ ...toolCall, toolCallId: call.id }, maxBytes) },
   }
 }
 

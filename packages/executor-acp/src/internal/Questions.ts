@@ -10,7 +10,7 @@
 import { Executor, Interrupt, Json } from "@runlease/core"
 import { Deferred, Duration, Effect, Option, type Scope } from "effect"
 import { createHash } from "node:crypto"
-import * as Bounded from "./Bounded.js"
+import * as Truncation from "./Truncation.js"
 
 export interface Options {
   /** The answers that the run was given. */
@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
 
   const suspend = Effect.suspend(() => {
-    const maxBytes = Math.floor(Bounded.maxBytes / open.size)
+    const maxBytes = Math.floor(Truncation.maxBytes / open.size)
     const [first, ...others] = Array.from(open.values())
       .slice(0, Interrupt.maxInterrupts)
       .map((interrupt) => interrupt(maxBytes))

@@ -3,7 +3,7 @@
  * codex-acp share the keys, which the protocol leaves to agents.
  */
 import { Option, Schema } from "effect"
-import * as Bounded from "./Bounded.js"
+import * as Truncation from "./Truncation.js"
 
 const Report = Schema.Struct({ terminal_id: Schema.String, data: Schema.optional(Schema.String) })
 
@@ -17,7 +17,7 @@ export const make = () => {
       onNone: () => undefined,
       onSome: ({ data = "", terminal_id }) => {
         const before = appends ? (outputs.get(terminal_id) ?? "") : ""
-        outputs.set(terminal_id, `${before}${data}`.slice(-Bounded.maxBytes))
+        outputs.set(terminal_id, `${before}${data}`.slice(-Truncation.maxBytes))
       },
     })
 

@@ -4,7 +4,7 @@ import type * as acp from "@agentclientprotocol/sdk"
 import { Ids } from "@runlease/core"
 import { ProcessGroup } from "@runlease/process"
 import { type Duration, Effect, ExecutionStrategy, Exit, Fiber, Option, Scope, Stream } from "effect"
-import * as Bounded from "./Bounded.js"
+import * as Truncation from "./Truncation.js"
 import * as Confinement from "./Confinement.js"
 
 export interface Options {
@@ -131,7 +131,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         const { output, scope } = yield* find(terminalId)
         terminals.delete(terminalId)
         yield* Scope.close(scope, Exit.void)
-        released.set(terminalId, Bounded.text(output().output))
+        released.set(terminalId, Truncation.text(output().output))
         for (const id of Array.from(released.keys()).slice(0, -maxTerminals)) released.delete(id)
         return {}
       }),

@@ -1,9 +1,9 @@
 /** The tool calls of an agent, each put together from all that was said of it. */
 import { AgentEvent, ControlEvents, Json } from "@runlease/core"
 import { Predicate } from "effect"
-import * as Bounded from "./Bounded.js"
+import * as Truncation from "./Truncation.js"
 import * as ReportedTerminals from "./ReportedTerminals.js"
-import type { ToolCall } from "./Update.js"
+import type { ToolCall } from "./SessionUpdate.js"
 
 type Events = ReadonlyArray<AgentEvent.AgentEvent>
 
@@ -80,7 +80,7 @@ export const make = ({ suffix, terminalOutput }: Options) => {
 
   const args = (call: Known): readonly [Known, Events] => {
     if (call.input !== undefined) return [call, []]
-    const text = hasInput(call.said) ? JSON.stringify(Bounded.json(call.said.rawInput)) : "{}"
+    const text = hasInput(call.said) ? JSON.stringify(Truncation.json(call.said.rawInput)) : "{}"
     return [
       { ...call, input: Json.canonicalJson(call.said.rawInput) },
       [AgentEvent.toolCallArgs(call.id, text), AgentEvent.toolCallEnd(call.id)],
@@ -89,7 +89,7 @@ export const make = ({ suffix, terminalOutput }: Options) => {
 
   const result = (call: Known): readonly [Known, Events] => {
     if (call.done || !isDone(call.said.status)) return [call, []]
-    const content = Bounded.text(resultOf(call.said, (id) => terminalOutput(id) ?? reported.outputOf(id)))
+    const content = Truncation.text(resultOf(call.said, (id) => terminalOutput(id) ?? reported.outputOf(id)))
     const messageId = `${call.id}-result`
     return [
       { ...call, done: true },
@@ -123,7 +123,7 @@ export const make = ({ suffix, terminalOutput }: Options) => {
       (["title", "kind", "name"] as const).some((key) => key in said && said[key] !== before.said[key])
     if (kept.length === 0 && !renamed) return []
     const value = { ...rest, toolCallId: call.id, ...Object.fromEntries(kept) }
-    return [AgentEvent.custom("acp.tool_call", Bounded.json(value))]
+    return [AgentEvent.custom("acp.tool_call", Truncation.json(value))]
   }
 
   const take = (update: ToolCall, asked: boolean): readonly [Events, Known] => {

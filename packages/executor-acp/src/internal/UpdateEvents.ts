@@ -8,9 +8,9 @@
  */
 import { AgentEvent } from "@runlease/core"
 import { Option, Predicate } from "effect"
-import * as Bounded from "./Bounded.js"
+import * as Truncation from "./Truncation.js"
 import * as ToolCalls from "./ToolCalls.js"
-import * as Update from "./Update.js"
+import * as SessionUpdate from "./SessionUpdate.js"
 
 export interface Options extends ToolCalls.Options {
   /** The id of the first message; each later one has this and a number. */
@@ -36,7 +36,7 @@ export interface Updates {
   /** The events of an update that comes after a cancellation: those of tool calls, but for the ones in `excluded`. */
   readonly onCancelled: (update: unknown, excluded: ReadonlySet<string>) => Events
   /** The events of a tool call that the agent asks about, and the call as it is known now. */
-  readonly asked: (call: Update.ToolCall) => readonly [Events, ToolCalls.Known]
+  readonly asked: (call: SessionUpdate.ToolCall) => readonly [Events, ToolCalls.Known]
   /** The results of the calls that a cancellation leaves undone, but for the ones in `excluded`. */
   readonly cancelCalls: (excluded: ReadonlySet<string>) => Events
   /** The events that end what is open. */
@@ -56,11 +56,11 @@ const starts = (kind: Kind, id: string): Events =>
 /** How many bytes of an agent's own additions go with the text of a chunk. */
 const maxMetaBytes = 16_000
 
-const delta = (kind: Kind, id: string, text: string, { _meta }: Update.Chunk): AgentEvent.AgentEvent => ({
+const delta = (kind: Kind, id: string, text: string, { _meta }: SessionUpdate.Chunk): AgentEvent.AgentEvent => ({
   ...(kind === "text"
     ? AgentEvent.textContent(id, text)
     : { type: "REASONING_MESSAGE_CONTENT", messageId: id, delta: text }),
-  ...(_meta == null ? {} : { metadata: { acp: { _meta: Bounded.json(_meta, maxMetaBytes) } } }),
+  ...(_meta == null ? {} : { metadata: { acp: { _meta: Truncation.json(_meta, maxMetaBytes) } } }),
 })
 
 const ends = (kind: Kind, id: string): Events =>
@@ -99,12 +99,12 @@ export const make = ({ messageId, ...options }: Options): Updates => {
     return id
   }
 
-  const onChunk = (kind: Kind, chunk: Update.Chunk): Events => {
+  const onChunk = (kind: Kind, chunk: SessionUpdate.Chunk): Events => {
     const { content } = chunk
     const text = content.type === "text" ? content["text"] : undefined
     if (text === "" && chunk._meta == null) return []
     if (typeof text !== "string" || text === "") {
-      return [AgentEvent.custom("acp.content", Bounded.json({ kind, ...chunk }))]
+      return [AgentEvent.custom("acp.content", Truncation.json({ kind, ...chunk }))]
     }
     const of = chunk.messageId ?? undefined
     const same = open.find((message) => message.kind === kind && message.of === of)
@@ -115,12 +115,12 @@ export const make = ({ messageId, ...options }: Options): Updates => {
     return [...closing, ...starts(kind, id), delta(kind, id, text, chunk)]
   }
 
-  const onPlan = ({ entries }: Update.Plan): Events => [
+  const onPlan = ({ entries }: SessionUpdate.Plan): Events => [
     {
       type: "ACTIVITY_SNAPSHOT",
       messageId: `${messageId}-plan`,
       activityType: "PLAN",
-      content: Bounded.json({ entries }),
+      content: Truncation.json({ entries }),
       replace: true,
     },
   ]
@@ -129,11 +129,11 @@ export const make = ({ messageId, ...options }: Options): Updates => {
     const { sessionUpdate, ...value } = Predicate.isRecord(update)
       ? update
       : { sessionUpdate: "unknown", update }
-    return [AgentEvent.custom(`acp.${String(sessionUpdate)}`, Bounded.json(value))]
+    return [AgentEvent.custom(`acp.${String(sessionUpdate)}`, Truncation.json(value))]
   }
 
   const on = (update: unknown): Events =>
-    Option.match(Update.decode(update), {
+    Option.match(SessionUpdate.decode(update), {
       onNone: () => onOther(update),
       onSome: (known) => {
         switch (known.sessionUpdate) {
@@ -161,7 +161,7 @@ export const make = ({ messageId, ...options }: Options): Updates => {
   return {
     on,
     onCancelled: (update, excluded) =>
-      Option.match(Update.decode(update), {
+      Option.match(SessionUpdate.decode(update), {
         onNone: () => [],
         onSome: (known) =>
           "toolCallId" in known && !excluded.has(known.toolCallId)
