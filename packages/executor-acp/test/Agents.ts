@@ -1,4 +1,4 @@
-/** Scripted agents as real processes, runs of them, and what they left. */
+/** Runs scripted agents as real processes, and reads their notes. */
 import { AcpExecutor } from "@runlease/executor-acp"
 import { type AgentEvent, Executor, Ids, MemoryControlPlane, RequestSnapshot, Run } from "@runlease/core"
 import { Chunk, Deferred, Effect, Exit, Random, Schema, Stream } from "effect"
@@ -63,7 +63,7 @@ export const pidsOf = (token: string) =>
     lines.filter((line) => line.includes(token)).map((line) => Number.parseInt(line, 10)),
   )
 
-/** Looks until it is so. */
+/** Repeats `look` until `is` accepts its value. */
 export const until = <A, E, R>(look: Effect.Effect<A, E, R>, is: (value: A) => boolean) =>
   look.pipe(Effect.delay("20 millis"), Effect.repeat({ until: is }), Effect.timeout("100 seconds"))
 
@@ -71,13 +71,13 @@ export interface Subject {
   readonly options: AcpExecutor.Options
   readonly token: string
   readonly workRoot: string
-  /** What the agent's processes have noted. */
+  /** The notes of the agent's processes. */
   readonly notes: Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>>
   readonly alive: Effect.Effect<number>
   readonly produced: Effect.Effect<number>
 }
 
-/** An agent that does as the script says, in a work root of its own. */
+/** An agent that follows the script, with its own work root. */
 export const scripted = (script: Script, changes: Partial<AcpExecutor.Options> = {}) =>
   Effect.gen(function* () {
     const root = yield* folder
@@ -129,7 +129,7 @@ export const outcomeOf = (subject: Pick<Subject, "options">, run = claimed()) =>
 export const eventsOf = (subject: Pick<Subject, "options">, run = claimed()) =>
   Effect.map(Stream.runCollect(execute(subject, run)), Chunk.toReadonlyArray)
 
-/** What came before a failure, and the failure. */
+/** The failure of a run, and the events before it. */
 export const failureOf = (subject: Pick<Subject, "options">, run = claimed()) =>
   Effect.gen(function* () {
     const { events, exit } = yield* outcomeOf(subject, run)
@@ -140,31 +140,31 @@ export const failureOf = (subject: Pick<Subject, "options">, run = claimed()) =>
 export const textOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [String(event["delta"])] : [])).join("")
 
-/** The id in the log of a tool call of `claimed`, by the agent's id of it. */
+/** The log's id of a tool call of `claimed`, by the agent's own id. */
 export const callId = (id: string): string => `${id}-4e65d3fb`
 
-/** What the log has of tool calls besides their input and result. */
+/** The details of tool calls in the log, beside their input and result. */
 export const detailsOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => (event.type === "CUSTOM" && event.name === "acp.tool_call" ? [event.value] : []))
 
 export const resultsOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
   events.flatMap((event) => (event.type === "TOOL_CALL_RESULT" ? [event.content] : []))
 
-/** Runs until the agent has said so much, and gives the fiber that goes on running. */
-export const untilSaid = (subject: Pick<Subject, "options">, text: string, run = claimed()) =>
+/** Runs until the agent has sent this text, and gives the fiber, which runs on. */
+export const untilText = (subject: Pick<Subject, "options">, text: string, run = claimed()) =>
   Effect.gen(function* () {
-    const said = yield* Deferred.make<void, Executor.ExecutorFailure>()
+    const arrived = yield* Deferred.make<void, Executor.ExecutorFailure>()
     let all = ""
     const fiber = yield* Stream.runForEach(execute(subject, run), (event) => {
       all += textOf([event])
-      return all.includes(text) ? Deferred.succeed(said, undefined) : Effect.void
+      return all.includes(text) ? Deferred.succeed(arrived, undefined) : Effect.void
     }).pipe(
-      Effect.onExit((exit) => Deferred.done(said, Exit.asVoid(exit))),
+      Effect.onExit((exit) => Deferred.done(arrived, Exit.asVoid(exit))),
       Effect.forkScoped,
     )
-    yield* Deferred.await(said)
+    yield* Deferred.await(arrived)
     return fiber
   })
 
-/** The control plane that runs are recorded in. */
+/** The control plane of the runs. */
 export const ports = MemoryControlPlane.layer

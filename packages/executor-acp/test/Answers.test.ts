@@ -4,13 +4,10 @@ import { Effect } from "effect"
 import * as AskingMode from "../src/internal/AskingMode.js"
 import { eventsOf, failureOf, ports, type Script, scripted, textOf } from "./Agents.js"
 
-/** Lists and fields that are not what the protocol has. */
+/** Lists and fields of a wrong type. */
 const malformed: ReadonlyArray<readonly [string, Script]> = [
   ["no capabilities", { initialized: { agentCapabilities: null, agentInfo: null, authMethods: null } }],
-  [
-    "what are no capabilities",
-    { initialized: { agentCapabilities: "all", agentInfo: 1, authMethods: "key" } },
-  ],
+  ["invalid capabilities", { initialized: { agentCapabilities: "all", agentInfo: 1, authMethods: "key" } }],
   [
     "capabilities of the wrong type",
     {
@@ -20,7 +17,7 @@ const malformed: ReadonlyArray<readonly [string, Script]> = [
       },
     },
   ],
-  ["what are no modes and options", { offer: { modes: "ask", configOptions: "mode" } }],
+  ["invalid modes and options", { offer: { modes: "ask", configOptions: "mode" } }],
   [
     "malformed modes and options",
     {
@@ -34,7 +31,7 @@ const malformed: ReadonlyArray<readonly [string, Script]> = [
 
 describe("an answer of the agent", () => {
   for (const [title, script] of malformed) {
-    it.live(`with ${title} counts as without them`, () =>
+    it.live(`with ${title} is read as without them`, () =>
       Effect.gen(function* () {
         const subject = yield* scripted({ steps: [{ say: "a" }], ...script }, { permission: "deny" })
         strictEqual(textOf(yield* eventsOf(subject)), "a")
@@ -42,7 +39,7 @@ describe("an answer of the agent", () => {
     )
   }
 
-  it.live("that names ways to log in has those that are well formed", () =>
+  it.live("may list login methods, of which malformed ones are left out", () =>
     Effect.gen(function* () {
       const authMethods = [null, { id: 1, name: "One" }, { id: "key", name: "Key" }]
       const { error } = yield* failureOf(yield* scripted({ auth: true, initialized: { authMethods } }))
@@ -72,7 +69,7 @@ describe("an answer of the agent", () => {
 })
 
 describe("a question of the agent", () => {
-  it.live("is answered though an optional field of it is malformed", () =>
+  it.live("gets an answer although an optional field is malformed", () =>
     Effect.gen(function* () {
       const toolCall = { toolCallId: "c", kind: 1, status: [], content: [null], locations: "x", _meta: 2 }
       const options = [{ optionId: "once", kind: "allow_once", name: "Once", _meta: 3 }]
@@ -93,14 +90,14 @@ describe("the configuration options of a session", () => {
   const chosen = (...configOptions: ReadonlyArray<object>) =>
     AskingMode.choose(undefined, JSON.parse(JSON.stringify({ configOptions }))).map(({ id }) => id)
 
-  it("have a category that helps, whether it is missing or known", () => {
+  it("are found with a missing, a known or an unknown category", () => {
     for (const category of [undefined, null, "mode", "_own", 1]) {
       expect([category, chosen({ ...option, category })]).toEqual([category, ["careful"]])
     }
     expect(chosen({ ...option, category: "model" })).toEqual([])
   })
 
-  it("are left alone where their type is not known", () => {
+  it("do not change if their type is unknown", () => {
     expect(chosen({ ...option, type: "slider" })).toEqual([])
     expect(chosen({ ...option, type: "slider" }, option)).toEqual(["careful"])
   })

@@ -1,4 +1,4 @@
-/** A model behind the wire format of Anthropic's messages, streamed, that does what a script says. */
+/** A scripted model behind the streamed wire format of Anthropic's messages. */
 import type { ServerResponse } from "node:http"
 import type { Answer } from "./ModelServer.js"
 import * as ModelServer from "./ModelServer.js"
@@ -44,7 +44,7 @@ const respond = (response: ServerResponse, answer: Answer, n: number) => {
   response.end()
 }
 
-/** `answer` gives the answer to the body of a request that offers tools; a request that offers none is for a title. */
+/** `answer` answers the body of a request with tools. A request without tools is for a title. */
 export const make = (answer: (body: string) => Answer) => {
   let count = 0
   return ModelServer.serve((response, path, body) => {

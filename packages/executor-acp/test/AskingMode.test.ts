@@ -54,7 +54,7 @@ const chosen = (offer: AskingMode.Offer, agent?: string) =>
     configId === undefined ? id : `${configId}=${id}`,
   )
 
-describe("the mode that asks", () => {
+describe("the asking mode", () => {
   it("is the one that the words of a mode describe", () => {
     expect(chosen(modes(claude, "auto"))).toEqual(["default"])
     expect(chosen(modes(codex, "agent"))).toEqual(["read-only"])
@@ -89,14 +89,14 @@ describe("the mode that asks", () => {
     expect(chosen({ modes: null, configOptions: null })).toEqual([])
   })
 
-  it("is known by its id for agents that are known, whatever its words", () => {
+  it("is chosen by its id for agents with known modes", () => {
     const plain = (all: ReadonlyArray<ReturnType<typeof mode>>) => all.map(({ id }) => mode(id))
     expect(chosen(modes(plain(claude), "auto"), "@agentclientprotocol/claude-agent-acp")).toEqual(["default"])
     expect(chosen(modes(plain(codex), "agent"), "@agentclientprotocol/codex-acp")).toEqual(["read-only"])
     expect(chosen(modes(plain(claude), "auto"), "another")).toEqual([])
   })
 
-  it("is a value of a configuration option, where the agent has one for modes", () => {
+  it("is a value of a configuration option, if the agent has one for modes", () => {
     expect(chosen({ ...modes(claude, "auto"), configOptions: [option(claude, "auto")] })).toEqual([
       "mode=default",
     ])
@@ -110,12 +110,12 @@ describe("the mode that asks", () => {
     ).toEqual(["approval_policy=read-only"])
   })
 
-  it("is a session mode, where no configuration option has it", () => {
+  it("is a session mode, if no configuration option has it", () => {
     const model = option([mode("m", "Asks before making changes")], "m", { id: "model", category: "model" })
     expect(chosen({ ...modes(claude, "auto"), configOptions: [model] })).toEqual(["default"])
   })
 
-  it("is one of each option that has one, and the present one before others", () => {
+  it("is one of each option that has one, and the current one if it asks", () => {
     const approval = option(codex, "agent", { id: "approval", category: "_own" })
     expect(chosen({ configOptions: [option(claude, "auto"), approval] })).toEqual([
       "mode=default",
@@ -154,7 +154,7 @@ describe("an agent that starts in a mode that asks nothing", () => {
     )
   }
 
-  it.live("suspends the run at what it asks", () =>
+  it.live("suspends the run with its first question", () =>
     Effect.gen(function* () {
       const subject = yield* agent(modes(claude, "auto"), { permission: "ask" })
       const failure = yield* Effect.flip(eventsOf(subject))
@@ -162,7 +162,7 @@ describe("an agent that starts in a mode that asks nothing", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is left alone when all is allowed", () =>
+  it.live("does not change its mode under allow", () =>
     Effect.gen(function* () {
       const subject = yield* agent(modes(claude, "auto"), { permission: "allow" })
       const events = yield* eventsOf(subject)
@@ -172,7 +172,7 @@ describe("an agent that starts in a mode that asks nothing", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is left alone where it is in one that asks", () =>
+  it.live("does not change a mode that asks", () =>
     Effect.gen(function* () {
       const subject = yield* agent(modes(claude, "default"), { permission: "deny" })
       strictEqual(textOf(yield* eventsOf(subject)), "[no]")
@@ -184,13 +184,13 @@ describe("an agent that starts in a mode that asks nothing", () => {
 describe("an agent that cannot be put into a mode that asks", () => {
   const unable: ReadonlyArray<readonly [string, Script]> = [
     ["offers none", {}],
-    ["offers none that can be told", modes([mode("build"), mode("plan")], "build")],
+    ["offers none that promises to ask", modes([mode("build"), mode("plan")], "build")],
     ["refuses the mode", { ...modes(claude, "auto"), failMode: true }],
     ["refuses the option", { configOptions: [option(claude, "auto")], failMode: true }],
-    ["keeps its option", { configOptions: [option(claude, "auto")], keepMode: true }],
+    ["does not change its option", { configOptions: [option(claude, "auto")], keepMode: true }],
   ]
   for (const [title, script] of unable) {
-    it.live(`because it ${title} says so at the start of the run, or is refused`, () =>
+    it.live(`because it ${title} causes a warning at the start of the run, or a failure`, () =>
       Effect.gen(function* () {
         const events = yield* eventsOf(yield* agent(script, { permission: "deny" }))
         strictEqual(warnings(events).length, 1)

@@ -4,13 +4,13 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
 import { ports, scripted, type Step, until } from "./Agents.js"
-import { working } from "./Working.js"
+import { startRun } from "./AgentWorkers.js"
 
 const call = (toolCallId: string, status: string): Step => ({
   update: { sessionUpdate: "tool_call", toolCallId, title: "Run", status, rawInput: { a: 1 } },
 })
 
-/** The agent's ids of calls that have a result, and whether they failed and why. */
+/** The agent's ids of calls with a result, with the failure if there is one. */
 const resultsOf = (runId: Ids.RunId) =>
   Effect.map(TestRuns.eventsOf(runId), (events) =>
     events.flatMap((event) =>
@@ -22,7 +22,7 @@ const resultsOf = (runId: Ids.RunId) =>
 
 const cancelled = (toolCallId: string) => [toolCallId, true, "This tool call was cancelled"]
 
-describe("the tool calls that are not done", () => {
+describe("unfinished tool calls", () => {
   it.live("are marked as cancelled when a user cancels the run", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({
@@ -33,7 +33,7 @@ describe("the tool calls that are not done", () => {
           { hang: true },
         ],
       })
-      const { runId } = yield* working(subject)
+      const { runId } = yield* startRun(subject)
       yield* until(TestRuns.eventsOf(runId), (events) =>
         events.some(
           (event) => event.type === "TOOL_CALL_START" && String(event["toolCallId"]).startsWith("next"),
@@ -45,7 +45,7 @@ describe("the tool calls that are not done", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("are marked as cancelled when the run waits for an answer, but for those in question", () =>
+  it.live("are marked as cancelled when the run waits for an answer, except for those in question", () =>
     Effect.gen(function* () {
       const permission = { title: "Edit a", kind: "edit", rawInput: { path: "/a" } }
       const subject = yield* scripted(
@@ -55,7 +55,7 @@ describe("the tool calls that are not done", () => {
         },
         { permission: "ask" },
       )
-      const { runId } = yield* working(subject)
+      const { runId } = yield* startRun(subject)
       yield* until(TestRuns.getRun(runId), ({ status }) => status === "waiting")
       deepStrictEqual(yield* resultsOf(runId), [cancelled("running"), cancelled("next")])
       assertTrue((yield* TestRuns.typesOf(runId)).at(-1) === "RUN_FINISHED")

@@ -10,7 +10,7 @@ const request = (method: string, params: Step): Step => ({ request: { method, pa
 const read = (path: string, more: Step = {}) => request("fs/read_text_file", { path, ...more })
 const write = (path: string, content: string) => request("fs/write_text_file", { path, content })
 
-/** What came of the agent's requests to its client, as results and as messages of errors. */
+/** The replies to the agent's requests: results, and the messages of errors. */
 const answers = (subject: Subject) =>
   Effect.gen(function* () {
     yield* eventsOf(subject)
@@ -48,7 +48,7 @@ describe("files", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("are in the working folder, however they are named", () =>
+  it.live("are in the working folder, for every form of path", () =>
     Effect.gen(function* () {
       const outside = yield* folder
       const subject = yield* scripted({
@@ -85,7 +85,7 @@ describe("files", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("are files, there, and of a size", () =>
+  it.live("are regular files that exist and are not too large", () =>
     Effect.gen(function* () {
       const subject = yield* scripted(
         {
@@ -111,7 +111,7 @@ describe("files", () => {
 })
 
 describe("terminals", () => {
-  it.live("run a program or a line of shell, and tell how it ended", () =>
+  it.live("run a program or a line of shell, and report how it ended", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({
         steps: [
@@ -145,7 +145,7 @@ describe("terminals", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("keep the end of what they write, in whole characters", () =>
+  it.live("store the end of their output, in whole characters", () =>
     Effect.gen(function* () {
       const terminal = { command: "for i in $(seq 1 20000); do echo é; done", outputByteLimit: 10 }
       const all = yield* answers(yield* scripted({ steps: [{ terminal, wait: true, output: true }] }))
@@ -171,7 +171,7 @@ describe("terminals", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("are killed when asked, and with the run", () =>
+  it.live("are killed on request, and with the run", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({
         steps: [
@@ -199,7 +199,7 @@ describe("a worktree", () => {
       encoding: "utf8",
     })
 
-  it.live("of a repository is made for each conversation, and kept", () =>
+  it.live("of a repository is made for each conversation, and stays", () =>
     Effect.gen(function* () {
       const repository = yield* folder
       git(repository, "init", "-q")

@@ -1,8 +1,7 @@
 /**
- * Agents as npm has them, each in a home of its own, with a model that a test plays.
+ * Agents from npm, each with its own home and a stand-in model.
  *
- * They are too large to be dependencies of each checkout: `node scripts/check-agents.mjs` installs them, and runs the tests
- * that need them.
+ * They are too large to be dependencies. `node scripts/check-agents.mjs` installs them and runs their tests.
  */
 import { Effect, type Scope } from "effect"
 import { existsSync } from "node:fs"
@@ -17,13 +16,13 @@ export interface CodingAgent {
   readonly name: string
   readonly command: string
   readonly isInstalled: boolean
-  /** A model of the kind that it talks to; `answer` has the body of a request. */
+  /** A stand-in model with the agent's wire format. `answer` gets the body of a request. */
   readonly model: (answer: (body: string) => Answer) => Effect.Effect<Server, never, Scope.Scope>
-  /** Its environment: a home at `root`, where the only model is the one at `url`. */
+  /** The agent's environment: a home at `root` with one model, at `url`. */
   readonly environment: (root: string, url: string) => Effect.Effect<Readonly<Record<string, string>>>
-  /** Whether the last thing that its model is told is the result of a call. */
+  /** Whether a request to the model ends with the result of a call. */
   readonly hasResult: (body: string) => boolean
-  /** What its model answers to write `text` into a file of the working folder. */
+  /** The model's answer that writes `text` into a file of the working folder. */
   readonly write: (file: string, text: string, body: string) => Answer
 }
 
@@ -34,7 +33,7 @@ const installed = (name: string) => {
   return { name, command, isInstalled: existsSync(command) }
 }
 
-/** What would leave this machine finds nothing. */
+/** Requests to other machines fail. */
 const proxies = {
   HTTP_PROXY: "http://127.0.0.1:9",
   HTTPS_PROXY: "http://127.0.0.1:9",

@@ -6,7 +6,7 @@ import { assertInclude, deepStrictEqual, strictEqual } from "@effect/vitest/util
 import { Effect, Option } from "effect"
 import * as Form from "../src/internal/Form.js"
 import { eventsOf, pidsOf, ports, type Script, scripted, type Subject, textOf, until } from "./Agents.js"
-import { working } from "./Working.js"
+import { startRun } from "./AgentWorkers.js"
 
 const schema = {
   type: "object",
@@ -22,8 +22,8 @@ const form = { message: "Which colour?", requestedSchema: schema }
 const agent = (step: Readonly<Record<string, unknown>>, script: Script = {}) =>
   scripted({ capabilities: { loadSession: true }, steps: [step], ...script }, { permission: "ask" })
 
-/** What the run asks, once it waits for something else than `before`; by then no process of its agent is left. */
-const asked = (subject: Subject, runId: Ids.RunId, before?: string) =>
+/** The interrupt that the run waits for, once it is not `before` and no process of the agent is left. */
+const untilWaiting = (subject: Subject, runId: Ids.RunId, before?: string) =>
   Effect.gen(function* () {
     const [interrupt, ...others] = yield* until(
       Effect.map(TestRuns.getRun(runId), ({ waiting }) => waiting?.interrupts ?? []),
@@ -37,7 +37,7 @@ const asked = (subject: Subject, runId: Ids.RunId, before?: string) =>
 const answer = (runId: Ids.RunId, { id }: Interrupt.Interrupt, payload: unknown) =>
   Effect.flatMap(Runs.Runs, (runs) => runs.resume(runId, [{ interruptId: id, status: "resolved", payload }]))
 
-const saidAtTheEnd = (runId: Ids.RunId) =>
+const textAtTheEnd = (runId: Ids.RunId) =>
   until(TestRuns.getRun(runId), ({ status }) => status === "completed" || status === "failed").pipe(
     Effect.zipRight(Effect.map(TestRuns.eventsOf(runId), textOf)),
   )
@@ -46,17 +46,17 @@ const noted = (subject: Subject) =>
   Effect.map(subject.notes, (notes) => notes.filter(({ method }) => method === "elicitation/create"))
 
 describe("a form", () => {
-  it.live("is an interrupt with its schema, and its values reach the agent in another process", () =>
+  it.live("becomes an interrupt with its schema, and its values reach the agent in another process", () =>
     Effect.gen(function* () {
       const subject = yield* agent({ elicit: form })
-      const { runId } = yield* working(subject)
-      const interrupt = yield* asked(subject, runId)
+      const { runId } = yield* startRun(subject)
+      const interrupt = yield* untilWaiting(subject, runId)
       strictEqual(interrupt.reason, "input_required")
       strictEqual(interrupt.message, "Which colour?")
       deepStrictEqual(interrupt.responseSchema, schema)
       strictEqual(interrupt.toolCallId, undefined)
       yield* answer(runId, interrupt, { colour: "red" })
-      strictEqual(yield* saidAtTheEnd(runId), '[accept {"colour":"red"}]')
+      strictEqual(yield* textAtTheEnd(runId), '[accept {"colour":"red"}]')
       const began = (yield* subject.notes).filter((note) => "started" in note)
       strictEqual(began.length, 2)
       deepStrictEqual(
@@ -66,17 +66,17 @@ describe("a form", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("leaves its tool call open for the process that has the answer", () =>
+  it.live("leaves its tool call open for the process that gets the answer", () =>
     Effect.gen(function* () {
       const subject = yield* agent({ elicit: form, inCall: true })
-      const { runId } = yield* working(subject)
-      const interrupt = yield* asked(subject, runId)
+      const { runId } = yield* startRun(subject)
+      const interrupt = yield* untilWaiting(subject, runId)
       const results = Effect.map(TestRuns.eventsOf(runId), (events) =>
         events.filter(({ type }) => type === "TOOL_CALL_RESULT"),
       )
       deepStrictEqual(yield* results, [])
       yield* answer(runId, interrupt, { colour: "red" })
-      yield* saidAtTheEnd(runId)
+      yield* textAtTheEnd(runId)
       strictEqual((yield* results).length, 1)
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
@@ -85,30 +85,30 @@ describe("a form", () => {
     ["declines to answer", { status: "cancelled" }],
     ["says no", { status: "resolved", payload: { approved: false } }],
   ] as const) {
-    it.live(`is declined where the person ${title}`, () =>
+    it.live(`is declined if the person ${title}`, () =>
       Effect.gen(function* () {
         const subject = yield* agent({ elicit: form })
-        const { runId } = yield* working(subject)
-        const { id } = yield* asked(subject, runId)
+        const { runId } = yield* startRun(subject)
+        const { id } = yield* untilWaiting(subject, runId)
         const runs = yield* Runs.Runs
         yield* runs.resume(runId, [{ interruptId: id, ...given }])
-        strictEqual(yield* saidAtTheEnd(runId), "[decline undefined]")
+        strictEqual(yield* textAtTheEnd(runId), "[decline undefined]")
       }).pipe(Effect.scoped, Effect.provide(ports)),
     )
   }
 
-  it.live("is asked again where the answer does not fit, with the reason", () =>
+  it.live("becomes another interrupt if the answer does not fit, with the reason", () =>
     Effect.gen(function* () {
       const subject = yield* agent({ elicit: form })
-      const { runId } = yield* working(subject)
-      const first = yield* asked(subject, runId)
+      const { runId } = yield* startRun(subject)
+      const first = yield* untilWaiting(subject, runId)
       yield* answer(runId, first, { colour: "green" })
-      const second = yield* asked(subject, runId, first.id)
+      const second = yield* untilWaiting(subject, runId, first.id)
       assertInclude(second.message!, "Which colour?")
       assertInclude(second.message!, "colour")
       assertInclude(second.message!, "red")
       yield* answer(runId, second, { colour: "blue" })
-      strictEqual(yield* saidAtTheEnd(runId), '[accept {"colour":"blue"}]')
+      strictEqual(yield* textAtTheEnd(runId), '[accept {"colour":"blue"}]')
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
@@ -119,7 +119,7 @@ describe("a form", () => {
         elicit: form,
         permission: { title: "Edit a", kind: "edit" },
       })
-      const { runId } = yield* working(subject)
+      const { runId } = yield* startRun(subject)
       const { waiting } = yield* until(TestRuns.getRun(runId), ({ status }) => status === "waiting")
       deepStrictEqual(waiting!.interrupts.map(({ reason }) => reason).toSorted(), [
         "confirmation",
@@ -146,16 +146,16 @@ const refusals = (
   )
 
 describe("an elicitation is refused as invalid", () => {
-  refusals("of a session that is not there", { ...form, sessionId: "another" })
-  refusals("by a page of the web", {
+  refusals("of an unknown session", { ...form, sessionId: "another" })
+  refusals("for a web page", {
     mode: "url",
     message: "Log in",
     elicitationId: "e1",
     url: "https://agent.example/login",
   })
-  refusals("in a mode that is not known", { ...form, mode: "_voice" })
+  refusals("in an unknown mode", { ...form, mode: "_voice" })
   refusals("that is no form", { message: "Which colour?" })
-  refusals("that is too large to be asked", { ...form, message: "x".repeat(40_000) })
+  refusals("that is too large for an interrupt", { ...form, message: "x".repeat(40_000) })
   for (const permission of ["allow", "deny"] as const) {
     refusals(`under ${permission}, where forms are not offered`, form, { permission })
   }
@@ -177,15 +177,15 @@ describe("an agent", () => {
     )
   }
 
-  it.live("that tells of a page which was never asked for is passed over", () =>
+  it.live("that completes an unknown page is ignored", () =>
     Effect.gen(function* () {
-      const told = { jsonrpc: "2.0", method: "elicitation/complete", params: { elicitationId: "e1" } }
-      const subject = yield* scripted({ steps: [{ raw: `${JSON.stringify(told)}\n` }, { say: "a" }] })
+      const completion = { jsonrpc: "2.0", method: "elicitation/complete", params: { elicitationId: "e1" } }
+      const subject = yield* scripted({ steps: [{ raw: `${JSON.stringify(completion)}\n` }, { say: "a" }] })
       strictEqual(textOf(yield* eventsOf(subject)), "a")
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("that asks outside of a session hears that nothing was chosen", () =>
+  it.live("that sends a form outside of a session gets a cancel", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ elicitAtNew: form, steps: [{ say: "a" }] }, { permission: "ask" })
       strictEqual(textOf(yield* eventsOf(subject)), "a")
@@ -201,7 +201,7 @@ describe("the values of a form", () => {
   const fits = (property: Readonly<Record<string, unknown>> & { readonly type: string }, value: unknown) =>
     Option.isNone(Form.misfit({ properties: { field: property }, required: ["field"] }, { field: value }))
 
-  it("fit where each is of its kind, within its bounds", () => {
+  it("fit if each is of its kind and within its bounds", () => {
     expect(fits({ type: "string", minLength: 2, maxLength: 3 }, "ab")).toBe(true)
     expect(fits({ type: "string", oneOf: [{ const: "a", title: "A" }] }, "a")).toBe(true)
     expect(fits({ type: "number", minimum: 0.5 }, 0.5)).toBe(true)
@@ -213,7 +213,7 @@ describe("the values of a form", () => {
     expect(Option.isNone(Form.misfit({ properties: { a: { type: "string" } } }, {}))).toBe(true)
   })
 
-  it("do not fit where one is not", () => {
+  it("do not fit if one of them is not", () => {
     expect(fits({ type: "string", minLength: 2 }, "a")).toBe(false)
     expect(fits({ type: "string", maxLength: 2 }, "abc")).toBe(false)
     expect(fits({ type: "string", enum: ["a"] }, "b")).toBe(false)

@@ -21,7 +21,7 @@ import {
   type Subject,
   textOf,
   until,
-  untilSaid,
+  untilText,
 } from "./Agents.js"
 
 const lockOf = (subject: Subject) => join(subject.workRoot, ".locks", conversationId)
@@ -29,17 +29,17 @@ const lockOf = (subject: Subject) => join(subject.workRoot, ".locks", conversati
 const has = (subject: Subject, key: string) =>
   Effect.map(subject.notes, (notes) => notes.some((note) => key in note))
 
-/** A line of shell that heeds no TERM, and by which its processes are found. */
+/** A line of shell that ignores TERM. Its processes are found by this text. */
 const stubborn = Effect.map(Random.nextIntBetween(0, 1_000_000_000), (n) => {
   const loop = `while :; do sleep 1.${n}; done`
   return [`trap '' TERM; ${loop}`, loop] as const
 })
 
 describe("an agent whose run is interrupted", () => {
-  it.live("is asked to cancel, then its stdin ends, and it exits by itself", () =>
+  it.live("gets a cancel, then the end of its stdin, and exits", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ steps: [{ say: "ready" }, { hang: true }] })
-      const fiber = yield* untilSaid(subject, "ready")
+      const fiber = yield* untilText(subject, "ready")
       assertTrue((yield* subject.alive) > 0)
       assertTrue(existsSync(lockOf(subject)))
       const [time, exit] = yield* Effect.timed(Fiber.interrupt(fiber))
@@ -52,14 +52,14 @@ describe("an agent whose run is interrupted", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is killed when it heeds nothing, with the commands that it has started", () =>
+  it.live("is killed if it ignores all of that, with the commands that it has started", () =>
     Effect.gen(function* () {
       const [command, loop] = yield* stubborn
       const subject = yield* scripted({
         stubborn: true,
         steps: [{ terminal: { command } }, { say: "ready" }, { hang: true }],
       })
-      const fiber = yield* untilSaid(subject, "ready")
+      const fiber = yield* untilText(subject, "ready")
       strictEqual((yield* pidsOf(loop)).length > 0, true)
       yield* Fiber.interrupt(fiber)
       strictEqual(yield* subject.alive, 0)
@@ -67,11 +67,11 @@ describe("an agent whose run is interrupted", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("has its questions answered with cancelled", () =>
+  it.live("gets the reply cancelled to its open questions", () =>
     Effect.gen(function* () {
       const permission = { title: "t", kind: "edit", rawInput: { a: 1 } }
       const subject = yield* scripted({ steps: [{ say: "ready" }, { permission }] }, { permission: "ask" })
-      yield* Effect.flip(untilSaid(subject, "never"))
+      yield* Effect.flip(untilText(subject, "never"))
       const answers = (yield* subject.notes).filter((note) => note["method"] === "session/request_permission")
       deepStrictEqual(
         answers.map(({ result }) => result),
@@ -82,14 +82,14 @@ describe("an agent whose run is interrupted", () => {
   )
 
   for (const policy of ["allow", "deny", "ask"] as const) {
-    it.live(`has what it asks after that answered with cancelled, under ${policy}`, () =>
+    it.live(`gets the reply cancelled to later questions, under ${policy}`, () =>
       Effect.gen(function* () {
         const permission = { title: "t", kind: "edit", rawInput: { a: 1 } }
         const subject = yield* scripted(
           { steps: [{ say: "ready" }, { afterCancel: { permission } }] },
           { permission: policy, cancelGrace: "5 seconds" },
         )
-        yield* Fiber.interrupt(yield* untilSaid(subject, "ready"))
+        yield* Fiber.interrupt(yield* untilText(subject, "ready"))
         const answers = (yield* subject.notes).filter(
           (note) => note["method"] === "session/request_permission",
         )
@@ -101,7 +101,7 @@ describe("an agent whose run is interrupted", () => {
     )
   }
 
-  it.live("goes at any moment of its start", () =>
+  it.live("ends at any moment of its start", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ steps: [{ hang: true }] })
       for (const state of ["started", "initialize", "new", "prompt"]) {
@@ -117,10 +117,10 @@ describe("an agent whose run is interrupted", () => {
 })
 
 describe("a working folder", () => {
-  it.live("is for one run at a time", () =>
+  it.live("is used by one run at a time", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ steps: [{ say: "ready" }, { hang: true }] })
-      const fiber = yield* untilSaid(subject, "ready")
+      const fiber = yield* untilText(subject, "ready")
       const { error } = yield* failureOf(subject)
       strictEqual(error.code, "work_dir_busy")
       strictEqual(error.retryable, true)
@@ -128,18 +128,18 @@ describe("a working folder", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is free for the next run as soon as the one before has gone", () =>
+  it.live("is free for the next run as soon as the agent before it has ended", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ steps: [{ say: "ready" }, { hang: true }] })
-      const first = yield* untilSaid(subject, "ready")
-      const second = yield* Effect.fork(untilSaid(subject, "ready"))
+      const first = yield* untilText(subject, "ready")
+      const second = yield* Effect.fork(untilText(subject, "ready"))
       yield* Fiber.interrupt(first)
       yield* Fiber.interrupt(yield* Fiber.join(second))
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 })
 
-/** A worker process that drives the agent until it has said `ready`. */
+/** A worker process that runs the agent until the agent has sent `ready`. */
 const worker = (subject: Subject) =>
   Effect.gen(function* () {
     const args = ["--import", "tsx", fixture("worker.ts"), JSON.stringify(subject.options)]
@@ -158,7 +158,7 @@ describe("a worker that is killed", () => {
     steps: [{ terminal: { command } }, { say: "ready" }, { hang: true }],
   })
 
-  it.live("leaves nothing, and its folder to the next", () =>
+  it.live("leaves no process, and its folder is free for the next", () =>
     Effect.gen(function* () {
       const [command, loop] = yield* stubborn
       const subject = yield* scripted(scriptOf(command))
@@ -168,13 +168,13 @@ describe("a worker that is killed", () => {
       yield* Effect.promise(() => exited)
       yield* until(pidsOf(subject.token), (pids) => pids.length === 0)
       yield* until(pidsOf(loop), (pids) => pids.length === 0)
-      // The lock of a dead worker holds nobody up.
-      const next = yield* untilSaid(subject, "ready", claimed())
+      // The lock of a dead worker does not block the next run.
+      const next = yield* untilText(subject, "ready", claimed())
       yield* Fiber.interrupt(next)
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("together with its guards leaves what the next start ends", () =>
+  it.live("together with its guards leaves processes that the next start ends", () =>
     Effect.gen(function* () {
       const [command, loop] = yield* stubborn
       const subject = yield* scripted(scriptOf(command))
@@ -197,8 +197,8 @@ describe("a worker that is killed", () => {
   )
 })
 
-describe("an agent that is let go", () => {
-  it.live("has been heard to its end", () =>
+describe("an agent that is cancelled", () => {
+  it.live("has all of its updates in the log", () =>
     Effect.gen(function* () {
       const texts = Array.from({ length: 500 }, (_, n) => `${n} `)
       const subject = yield* scripted({ steps: texts.map((say) => ({ say })) })

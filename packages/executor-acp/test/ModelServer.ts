@@ -1,4 +1,4 @@
-/** A model behind the wire format of chat completions, streamed, that does what a script says. */
+/** A scripted model behind the streamed wire format of chat completions. */
 import { Effect } from "effect"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -8,7 +8,7 @@ interface Message {
   readonly content?: unknown
 }
 
-/** What the model answers: text, a tool call, or text that does not end. */
+/** An answer of the model: text, a tool call, or text that does not end. */
 export type Answer =
   | { readonly text: string }
   | { readonly tool: string; readonly input: Readonly<Record<string, unknown>> }
@@ -60,7 +60,7 @@ export interface Server {
   readonly close: Effect.Effect<void>
 }
 
-/** Serves on a free port of the loopback until the scope closes. `respond` has the path and the body of a request. */
+/** Serves on a free port of the loopback interface until the Scope closes. `respond` gets the path and the body. */
 export const serve = (respond: (response: ServerResponse, path: string, body: string) => void) =>
   Effect.acquireRelease(
     Effect.async<Server>((resume) => {
@@ -83,7 +83,7 @@ export const serve = (respond: (response: ServerResponse, path: string, body: st
     ({ close }) => close,
   )
 
-/** A model. `answer` gives the answer to the messages of a request that offers tools; a request that offers none is for a title. */
+/** A model. `answer` answers the messages of a request with tools. A request without tools is for a title. */
 export const make = (answer: (messages: ReadonlyArray<Message>) => Answer) => {
   const requests: Array<ReadonlyArray<Message>> = []
   return serve((response, _path, body) => {

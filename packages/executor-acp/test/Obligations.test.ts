@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises"
 
 const read = (path: string) => Effect.promise(() => readFile(new URL(path, import.meta.url), "utf8"))
 
-/** Each row of the tables, the file and the title of its test among them. */
+/** The rows of the tables, each with the file and the title of its test. */
 const rowsOf = (text: string) =>
   text
     .split("\n")
@@ -28,7 +28,7 @@ const hasTest = (file: string, title: string): boolean => {
   )
 }
 
-describe("the table of what the Agent Client Protocol asks of a client", () => {
+describe("the table of the Agent Client Protocol's rules for a client", () => {
   it.effect("names in every row a test that exists", () =>
     Effect.gen(function* () {
       const rows = rowsOf(yield* read("../../../docs/acp-client.md"))
@@ -44,10 +44,10 @@ describe("the table of what the Agent Client Protocol asks of a client", () => {
     }),
   )
 
-  it("tells a test that does not exist from one that does", () => {
-    const file = 'it("is so", …)\nit(`is ${what} of ${whom}`, …)'
+  it("finds tests that exist, and no others", () => {
+    const file = 'it("is so", …)\nit(`is ${part} of ${whole}`, …)'
     expect(
-      ["is so", "is … of …", "is", "is …", "is ${what} of ${whom}"].map((title) => hasTest(file, title)),
+      ["is so", "is … of …", "is", "is …", "is ${part} of ${whole}"].map((title) => hasTest(file, title)),
     ).toEqual([true, true, false, false, false])
   })
 })

@@ -1,16 +1,16 @@
-/** opencode, a real agent, in a home of its own, with one model that a test plays. */
+/** opencode, a real agent, with its own home and one stand-in model. */
 import { Effect } from "effect"
 import { writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 
-/** The program itself, which its package of this platform holds. */
+/** The program in the package for this platform. */
 export const binary = join(
   dirname(createRequire(import.meta.url).resolve("opencode-linux-x64/package.json")),
   "bin/opencode",
 )
 
-/** Its environment: a home at `root`, where the only model is the one at `url`, and it asks before it edits. */
+/** Its environment: a home at `root` with one model, at `url`. It asks before it edits. */
 export const environment = (root: string, url: string) => {
   const config = join(root, "opencode.json")
   const provider = {
@@ -44,7 +44,7 @@ export const environment = (root: string, url: string) => {
       OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
       OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
       OPENCODE_DISABLE_MODELS_FETCH: "1",
-      // What would leave this machine finds nobody there.
+      // Requests to other machines fail.
       HTTP_PROXY: "http://127.0.0.1:9",
       HTTPS_PROXY: "http://127.0.0.1:9",
       NO_PROXY: "127.0.0.1",

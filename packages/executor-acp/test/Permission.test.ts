@@ -4,7 +4,7 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
 import { eventsOf, pidsOf, ports, scripted, type Subject, textOf, until } from "./Agents.js"
-import { working } from "./Working.js"
+import { startRun } from "./AgentWorkers.js"
 
 const edit = { title: "Edit a", kind: "edit", rawInput: { path: "/a", text: "x" } }
 const run = { title: "Run ls", kind: "execute", rawInput: { command: "ls" } }
@@ -18,7 +18,7 @@ const outcomes = (subject: Subject) =>
 const selected = (optionId: string) => ({ outcome: { outcome: "selected", optionId } })
 
 describe("a permission", () => {
-  it.live("is given by policy, as narrowly as can be", () =>
+  it.live("is given by policy, with the narrowest option", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ steps: [ask] }, { permission: "allow" })
       strictEqual(textOf(yield* eventsOf(subject)), "[once]")
@@ -33,7 +33,7 @@ describe("a permission", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("that no option gives is cancelled", () =>
+  it.live("without an option for it is cancelled", () =>
     Effect.gen(function* () {
       const options = [{ optionId: "no", kind: "reject_once", name: "No" }]
       const subject = yield* scripted({ steps: [{ ...ask, options }] }, { permission: "allow" })
@@ -46,8 +46,8 @@ describe("a permission", () => {
 const untilEnded = (runId: Ids.RunId) =>
   until(TestRuns.getRun(runId), ({ status }) => status === "completed" || status === "failed")
 
-/** Waits until the run asks, and gives what it asks; by then no process of its agent is left. */
-const asked = (subject: Subject, runId: Ids.RunId) =>
+/** The interrupts that the run waits for, once no process of the agent is left. */
+const untilWaiting = (subject: Subject, runId: Ids.RunId) =>
   Effect.gen(function* () {
     const { waiting } = yield* until(TestRuns.getRun(runId), ({ status }) => status === "waiting")
     yield* until(pidsOf(subject.token), (pids) => pids.length === 0)
@@ -69,11 +69,11 @@ const logText = (runId: Ids.RunId) => Effect.map(TestRuns.eventsOf(runId), textO
 
 describe("a question", () => {
   for (const capabilities of [{ loadSession: true }, { sessionCapabilities: { resume: {} } }, {}]) {
-    it.live(`is answered in another process, of an agent with ${JSON.stringify(capabilities)}`, () =>
+    it.live(`gets its answer in another process, of an agent with ${JSON.stringify(capabilities)}`, () =>
       Effect.gen(function* () {
         const subject = yield* scripted({ capabilities, steps: [ask] }, { permission: "ask" })
-        const { runId } = yield* working(subject)
-        const [interrupt, ...others] = yield* asked(subject, runId)
+        const { runId } = yield* startRun(subject)
+        const [interrupt, ...others] = yield* untilWaiting(subject, runId)
         deepStrictEqual(others, [])
         strictEqual(interrupt!.reason, "confirmation")
         strictEqual(interrupt!.message, "Allow Edit a?")
@@ -94,14 +94,14 @@ describe("a question", () => {
     )
   }
 
-  it.live("is asked with the others of its moment, and all are answered at once or one by one", () =>
+  it.live("waits together with others of the same time, which are answered at once or one by one", () =>
     Effect.gen(function* () {
       const subject = yield* scripted(
         { capabilities: { loadSession: true }, steps: [askBoth] },
         { permission: "ask" },
       )
-      const { runId } = yield* working(subject)
-      const [first, second] = yield* asked(subject, runId)
+      const { runId } = yield* startRun(subject)
+      const [first, second] = yield* untilWaiting(subject, runId)
       yield* answer(runId, resolved(first, { approved: true }))
       strictEqual((yield* TestRuns.getRun(runId)).status, "waiting")
       yield* answer(runId, resolved(second, false))
@@ -110,14 +110,14 @@ describe("a question", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("about the same call is another one each time, and an answer is told once", () =>
+  it.live("about the same call is a new one each time, and an answer counts once", () =>
     Effect.gen(function* () {
       const subject = yield* scripted(
         { capabilities: { loadSession: true }, steps: [ask, ask] },
         { permission: "ask" },
       )
-      const { runId } = yield* working(subject)
-      const [first] = yield* asked(subject, runId)
+      const { runId } = yield* startRun(subject)
+      const [first] = yield* untilWaiting(subject, runId)
       yield* answer(runId, resolved(first, { optionId: "once" }))
       const [second] = yield* until(
         Effect.map(TestRuns.getRun(runId), ({ waiting }) => waiting?.interrupts ?? []),
@@ -129,28 +129,28 @@ describe("a question", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("that is answered for always is answered as often as it comes", () =>
+  it.live("with an answer for always gets that answer each time", () =>
     Effect.gen(function* () {
       const subject = yield* scripted(
         { capabilities: { loadSession: true }, steps: [ask, ask] },
         { permission: "ask" },
       )
-      const { runId } = yield* working(subject)
-      const [first] = yield* asked(subject, runId)
+      const { runId } = yield* startRun(subject)
+      const [first] = yield* untilWaiting(subject, runId)
       yield* answer(runId, resolved(first, "always"))
       yield* untilEnded(runId)
       strictEqual(yield* logText(runId), "[always][always]")
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("that whoever was asked declines is denied, and so is an answer that says nothing", () =>
+  it.live("is denied if the person declines, or if the answer has no meaning", () =>
     Effect.gen(function* () {
       const subject = yield* scripted(
         { capabilities: { loadSession: true }, steps: [askBoth] },
         { permission: "ask" },
       )
-      const { runId } = yield* working(subject)
-      const [first, second] = yield* asked(subject, runId)
+      const { runId } = yield* startRun(subject)
+      const [first, second] = yield* untilWaiting(subject, runId)
       yield* answer(
         runId,
         { interruptId: first!.id, status: "cancelled" },
@@ -162,7 +162,7 @@ describe("a question", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("leaves the results of the calls beside it, and nothing that its cancellation brings about", () =>
+  it.live("logs the results of other calls, and no events that the cancellation causes", () =>
     Effect.gen(function* () {
       const beside = (status: string, text: string) => ({
         sessionUpdate: status === "in_progress" ? "tool_call" : "tool_call_update",
@@ -190,8 +190,8 @@ describe("a question", () => {
         },
         { permission: "ask", cancelGrace: "5 seconds" },
       )
-      const { runId } = yield* working(subject)
-      yield* asked(subject, runId)
+      const { runId } = yield* startRun(subject)
+      yield* untilWaiting(subject, runId)
       const events = yield* TestRuns.eventsOf(runId)
       deepStrictEqual(
         events.flatMap((event) =>
@@ -203,7 +203,7 @@ describe("a question", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("that the agent withdraws is not asked", () =>
+  it.live("that the agent withdraws does not suspend the run", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ steps: [{ withdrawn: edit }, { say: "b" }] }, { permission: "ask" })
       strictEqual(textOf(yield* eventsOf(subject)), "b")

@@ -3,13 +3,13 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect, Fiber, Schema } from "effect"
 import { isAbsolute } from "node:path"
-import { claimed, eventsOf, ports, type Script, scripted, type Subject, textOf, untilSaid } from "./Agents.js"
+import { claimed, eventsOf, ports, type Script, scripted, type Subject, textOf, untilText } from "./Agents.js"
 
 const Received = Schema.Struct({ received: Schema.StringFromBase64 })
 
 const isReceived = Schema.is(Schema.Struct({ received: Schema.String }))
 
-/** The lines that the client wrote to its agent. */
+/** The lines from the client to its agent. */
 const linesOf = (subject: Subject) =>
   Effect.gen(function* () {
     const notes = (yield* subject.notes).filter((note) => isReceived(note))
@@ -32,7 +32,7 @@ const Message = Schema.Struct({
 
 const decodeMessage = Schema.decode(Schema.parseJson(Message), { onExcessProperty: "error" })
 
-/** The messages that the client sent its agent; fails for what is none. */
+/** The messages from the client to its agent. Fails for any other line. */
 const messagesOf = (subject: Subject) =>
   Effect.flatMap(linesOf(subject), (lines) => Effect.forEach(lines, (line) => decodeMessage(line)))
 
@@ -42,7 +42,7 @@ const methodsOf = (messages: ReadonlyArray<typeof Message.Type>) =>
   messages.flatMap(({ method }) => (method === undefined ? [] : [method]))
 
 describe("a client's messages", () => {
-  it.live("begin with its version, its name and what it can do", () =>
+  it.live("begin with its version, its name and its capabilities", () =>
     Effect.gen(function* () {
       const subject = yield* traced()
       yield* eventsOf(subject)
@@ -64,7 +64,7 @@ describe("a client's messages", () => {
   it.live("have the protocol's fields and no others, and an absolute path", () =>
     Effect.gen(function* () {
       const subject = yield* traced({ steps: [{ say: "ready" }, { hang: true }] })
-      yield* Fiber.interrupt(yield* untilSaid(subject, "ready"))
+      yield* Fiber.interrupt(yield* untilText(subject, "ready"))
       const [, open, prompt, cancel, ...rest] = yield* messagesOf(subject)
       const { cwd, ...others } = open!.params!
       assertTrue(isAbsolute(String(cwd)))
@@ -77,7 +77,7 @@ describe("a client's messages", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("are a line of JSON each, whatever text they hold", () =>
+  it.live("are one line of JSON each, with any text", () =>
     Effect.gen(function* () {
       const text = 'a\nb\r\n\u2028"é😀\u0000'
       const subject = yield* traced()
@@ -119,7 +119,7 @@ describe("a client's messages", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("ask an agent for nothing that it has not declared", () =>
+  it.live("request nothing that the agent has not declared", () =>
     Effect.gen(function* () {
       const subject = yield* traced({
         authMethods: [{ id: "key", name: "Key" }],

@@ -1,4 +1,4 @@
-/** A model behind the wire format of OpenAI's responses, streamed, that does what a script says. */
+/** A scripted model behind the streamed wire format of OpenAI's responses. */
 import type { ServerResponse } from "node:http"
 import type { Answer } from "./ModelServer.js"
 import * as ModelServer from "./ModelServer.js"
@@ -42,7 +42,7 @@ const respond = (response: ServerResponse, answer: Answer, n: number) => {
   response.end()
 }
 
-/** `answer` gives the answer to the body of a request. */
+/** `answer` answers the body of a request. */
 export const make = (answer: (body: string) => Answer) => {
   let count = 0
   return ModelServer.serve((response, path, body) => {

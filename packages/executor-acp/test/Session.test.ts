@@ -6,7 +6,7 @@ import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect
 import { Effect, Exit, Predicate } from "effect"
 import { conversationId, eventsOf, outcomeOf, ports, scripted, type Subject, textOf } from "./Agents.js"
 
-const said = (id: string, role: string, text: string) => ({
+const message = (id: string, role: string, text: string) => ({
   id,
   role,
   parts: [RequestSnapshot.textPart(text)],
@@ -36,10 +36,10 @@ const conversation = [
   {
     ...RequestSnapshot.empty,
     messages: [
-      said("1", "user", "first"),
-      said("2", "assistant", "answer"),
-      said("3", "user", "second"),
-      said("4", "user", "third"),
+      message("1", "user", "first"),
+      message("2", "assistant", "answer"),
+      message("3", "user", "second"),
+      message("4", "user", "third"),
     ],
   },
 ]
@@ -77,7 +77,7 @@ describe("the session of an agent", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is loaded where it cannot be resumed, and what it replays is not logged again", () =>
+  it.live("is loaded if it cannot be resumed, and its replay is not logged again", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ capabilities: { loadSession: true }, history, steps: [{ say: "a" }] })
       const [, two] = yield* turns(subject, ...conversation)
@@ -88,9 +88,9 @@ describe("the session of an agent", () => {
 
   for (const [how, capabilities, failLoad] of [
     ["cannot be loaded", { loadSession: true }, true],
-    ["cannot be taken up by its agent", {}, false],
+    ["cannot be continued by its agent", {}, false],
   ] as const) {
-    it.live(`that ${how} gives way to a new one, which is told the conversation`, () =>
+    it.live(`that ${how} is replaced by a new one, whose prompt has the conversation`, () =>
       Effect.gen(function* () {
         const subject = yield* scripted({ capabilities, failLoad, steps: [{ say: "a" }] })
         const [, two] = yield* turns(subject, ...conversation)
@@ -105,7 +105,7 @@ describe("the session of an agent", () => {
     )
   }
 
-  it.live("of the run itself is gone on with by its next attempt", () =>
+  it.live("of the run itself is continued by its next attempt", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({
         capabilities: { loadSession: true },
@@ -123,7 +123,7 @@ describe("the session of an agent", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("has ids of calls that are its own, which the log tells from those of other sessions", () =>
+  it.live("has its own ids of calls, which differ in the log from those of other sessions", () =>
     Effect.gen(function* () {
       const update = (fields: object) => ({ update: { toolCallId: "call_1", title: "t", ...fields } })
       const subject = yield* scripted({
@@ -144,7 +144,7 @@ describe("the session of an agent", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("of another agent is left alone", () =>
+  it.live("of another agent is not used", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ capabilities: { loadSession: true } })
       const worker = yield* TestRuns.register()
@@ -159,15 +159,15 @@ describe("the session of an agent", () => {
   )
 })
 
-describe("what a session is prompted with", () => {
+describe("the prompt of a session", () => {
   const words = ["first", "second", "third"]
-  /** The snapshots of runs that get a message of the user's each, in a conversation without answers. */
+  /** The snapshots of runs with one more message of the user each, in a conversation without answers. */
   const unanswered = words.map((_, last) => ({
     ...RequestSnapshot.empty,
-    messages: words.slice(0, last + 1).map((text, index) => said(`u${index}`, "user", text)),
+    messages: words.slice(0, last + 1).map((text, index) => message(`u${index}`, "user", text)),
   }))
 
-  it.live("is what is new, in a conversation that has no answers", () =>
+  it.live("is the new messages, in a conversation without answers", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ capabilities: { loadSession: true }, steps: [{ say: "a" }] })
       yield* turns(subject, ...unanswered)
@@ -175,7 +175,7 @@ describe("what a session is prompted with", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is the last message again when none is new", () =>
+  it.live("is the last message again if none is new", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ capabilities: { loadSession: true }, steps: [{ say: "a" }] })
       yield* turns(subject, unanswered[1]!, unanswered[1]!)
@@ -183,7 +183,7 @@ describe("what a session is prompted with", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is the conversation and what is new, when the session is lost", () =>
+  it.live("is the conversation and the new messages, if the session is lost", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ steps: [{ say: "a" }] })
       yield* turns(subject, ...unanswered.slice(0, 2))
@@ -212,7 +212,7 @@ describe("what a session is prompted with", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is all that its agent has not taken", () =>
+  it.live("is all that the agent has not accepted", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({
         capabilities: { loadSession: true },
@@ -275,7 +275,7 @@ describe("a prompt", () => {
       return find(yield* subject.notes, "prompt")[0]
     })
 
-  it.live("has what the agent can take", () =>
+  it.live("has content in forms that the agent supports", () =>
     Effect.gen(function* () {
       deepStrictEqual(yield* prompted({ image: true, embeddedContext: true }), [
         { type: "text", text: "look" },
@@ -286,7 +286,7 @@ describe("a prompt", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("says what the agent cannot take", () =>
+  it.live("describes content that the agent does not support", () =>
     Effect.gen(function* () {
       deepStrictEqual(yield* prompted({}), [
         { type: "text", text: "look" },
@@ -299,7 +299,7 @@ describe("a prompt", () => {
 })
 
 describe("the working folder", () => {
-  it.live("is the conversation's, kept between its runs, and no other's", () =>
+  it.live("belongs to one conversation and stays between its runs", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({})
       yield* turns(subject, ...conversation)

@@ -27,7 +27,7 @@ const finished = (metadata: Record<string, unknown>) => ({
 })
 
 describe("a turn", () => {
-  it.live("comes as events", () =>
+  it.live("becomes events", () =>
     Effect.gen(function* () {
       const call = { toolCallId: "c1", title: "Edit a", kind: "edit" }
       const diff = [{ type: "diff", path: "/a", oldText: "x", newText: "y" }]
@@ -133,7 +133,7 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("marks the result of a call that failed, in the metadata of its event", () =>
+  it.live("marks the result of a failed call in the metadata of its event", () =>
     Effect.gen(function* () {
       const call = { sessionUpdate: "tool_call", toolCallId: "c", title: "Read", status: "failed" }
       const content = [{ type: "content", content: { type: "text", text: "No such file" } }]
@@ -146,7 +146,7 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("has one message for each message id, whatever comes in between", () =>
+  it.live("has one message for each message id, also when interleaved", () =>
     Effect.gen(function* () {
       const chunk = (kind: string, id: string | undefined, text: string) => ({
         update: {
@@ -191,7 +191,7 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("tells a new title and kind of a call, and content that is taken back", () =>
+  it.live("shows a new title and kind of a call, and removed content", () =>
     Effect.gen(function* () {
       const content = [{ type: "content", content: { type: "text", text: "draft" } }]
       const more = (fields: object) => ({
@@ -218,13 +218,13 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("has what a terminal of a call put out as its result, after its release too", () =>
+  it.live("takes the output of a call's terminal as its result, also after the release", () =>
     Effect.gen(function* () {
       const terminal = { command: "printf", args: ["out"] }
       const shown = (toolCallId: string) => ({ toolCallId, title: "Run", status: "completed" })
       const subject = yield* scripted({
         steps: [
-          { terminal, wait: true, shown: shown("held") },
+          { terminal, wait: true, shown: shown("open") },
           { terminal, wait: true, release: true, shown: shown("released") },
           {
             update: {
@@ -243,38 +243,36 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live(
-    "has the output of a command that the agent runs itself as its result, from where agents put it",
-    () =>
-      Effect.gen(function* () {
-        const call = (toolCallId: string, fields: object, meta: object) => ({
-          update: { sessionUpdate: "tool_call_update", toolCallId, ...fields, _meta: meta },
-        })
-        const output = (terminal_id: string, data: string) => ({ terminal_id, data })
-        const terminal = (terminalId: string) => ({
-          title: "Run",
-          content: [{ type: "terminal", terminalId }],
-        })
-        const completed = { status: "completed" }
-        const subject = yield* scripted({
-          steps: [
-            call("a", terminal("a"), { terminal_info: { terminal_id: "a", cwd: "/" } }),
-            call("a", {}, { terminal_output_delta: output("a", "one ") }),
-            call("b", terminal("b"), { terminal_output: output("b", "old") }),
-            call("a", {}, { terminal_output_delta: output("a", "two") }),
-            call("a", completed, { terminal_exit: { terminal_id: "a", exit_code: 0 } }),
-            call("b", completed, { terminal_output: output("b", "new") }),
-            call(
-              "c",
-              { ...terminal("c"), ...completed },
-              { terminal_exit: { terminal_id: "c", exit_code: 1 } },
-            ),
-            call("d", { ...terminal("d"), ...completed }, { terminal_output: "none", other: 1 }),
-          ],
-        })
-        const events = yield* eventsOf(subject)
-        deepStrictEqual(resultsOf(events), ["one two", "new", "", '[{"type":"terminal","terminalId":"d"}]'])
-      }).pipe(Effect.scoped, Effect.provide(ports)),
+  it.live("takes the result of a command that the agent runs itself from the agents' own fields", () =>
+    Effect.gen(function* () {
+      const call = (toolCallId: string, fields: object, meta: object) => ({
+        update: { sessionUpdate: "tool_call_update", toolCallId, ...fields, _meta: meta },
+      })
+      const output = (terminal_id: string, data: string) => ({ terminal_id, data })
+      const terminal = (terminalId: string) => ({
+        title: "Run",
+        content: [{ type: "terminal", terminalId }],
+      })
+      const completed = { status: "completed" }
+      const subject = yield* scripted({
+        steps: [
+          call("a", terminal("a"), { terminal_info: { terminal_id: "a", cwd: "/" } }),
+          call("a", {}, { terminal_output_delta: output("a", "one ") }),
+          call("b", terminal("b"), { terminal_output: output("b", "old") }),
+          call("a", {}, { terminal_output_delta: output("a", "two") }),
+          call("a", completed, { terminal_exit: { terminal_id: "a", exit_code: 0 } }),
+          call("b", completed, { terminal_output: output("b", "new") }),
+          call(
+            "c",
+            { ...terminal("c"), ...completed },
+            { terminal_exit: { terminal_id: "c", exit_code: 1 } },
+          ),
+          call("d", { ...terminal("d"), ...completed }, { terminal_output: "none", other: 1 }),
+        ],
+      })
+      const events = yield* eventsOf(subject)
+      deepStrictEqual(resultsOf(events), ["one two", "new", "", '[{"type":"terminal","terminalId":"d"}]'])
+    }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
   for (const stop of ["max_tokens", "max_turn_requests", "refusal"]) {
@@ -288,14 +286,14 @@ describe("a turn", () => {
     )
   }
 
-  it.live("that the agent calls cancelled is", () =>
+  it.live("that the agent reports as cancelled ends the run as cancelled", () =>
     Effect.gen(function* () {
       const events = yield* eventsOf(yield* scripted({ steps: [{ stop: "cancelled" }] }))
       deepStrictEqual(events.at(-1)!["outcome"], { type: "cancelled" })
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("has ids of its own when an earlier attempt has written", () =>
+  it.live("has new ids after an earlier attempt", () =>
     Effect.gen(function* () {
       const call = { sessionUpdate: "tool_call", toolCallId: "c", title: "t", status: "completed" }
       const subject = yield* scripted({ steps: [{ say: "a" }, { update: call }] })
@@ -305,7 +303,7 @@ describe("a turn", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("cuts what no event can hold, and fails for no size of a result", () =>
+  it.live("truncates data that is too large for an event, and never fails for the size of a result", () =>
     Effect.gen(function* () {
       const text = "é".repeat(300_000)
       const content = [{ type: "content", content: { type: "text", text } }]
@@ -354,7 +352,7 @@ describe("an agent that fails", () => {
   failing("at session/new", { crash: "session" }, "agent_exited", "exited with code 9")
   failing("in a turn", { steps: [{ say: "a" }, { exit: 3 }], stderr: "why" }, "agent_exited", "why")
   failing("by a signal", { steps: [{ say: "a" }, { signal: "SIGKILL" }] }, "agent_killed", "SIGKILL")
-  failing("by an error of its own", { refuse: "no model" }, "agent_error", "no model", "session/prompt")
+  failing("with an error of its own", { refuse: "no model" }, "agent_error", "no model", "session/prompt")
   failing("with another version", { version: 7 }, "agent_protocol_version", "version 7")
   failing("for want of a login", { auth: true }, "agent_auth_required", "scripted login", "authMethod")
   failing(
@@ -363,7 +361,7 @@ describe("an agent that fails", () => {
     "agent_message_too_large",
   )
   failing(
-    "with what is not its protocol",
+    "with output that is not its protocol",
     { banner: Array.from({ length: 20 }, () => "usage: agent [options]") },
     "agent_protocol_error",
     "usage: agent",
@@ -389,7 +387,7 @@ describe("an agent that fails", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is none when the options say how to log in", () =>
+  it.live("is not one that can log in with the method of the options", () =>
     Effect.gen(function* () {
       const subject = yield* scripted({ auth: true, steps: [{ say: "a" }] }, { authMethod: "key" })
       strictEqual(textOf(yield* eventsOf(subject)), "a")
@@ -402,9 +400,9 @@ describe("an agent that fails", () => {
   ]
   for (const [authMethod, why] of [
     ["login", "in a terminal"],
-    ["other", "has no way other"],
+    ["other", "has no method other"],
   ] as const) {
-    it.live(`for want of a login that a worker can do: ${authMethod}`, () =>
+    it.live(`for want of a method that a worker can use: ${authMethod}`, () =>
       Effect.gen(function* () {
         const subject = yield* scripted({ auth: true, authMethods }, { authMethod })
         const { error } = yield* failureOf(subject)
@@ -416,7 +414,7 @@ describe("an agent that fails", () => {
     )
   }
 
-  it.live("for want of a login when it is prompted", () =>
+  it.live("for want of a login at the prompt", () =>
     Effect.gen(function* () {
       const script = { authAtPrompt: true, authMethods, steps: [{ say: "a" }] }
       const { error } = yield* failureOf(yield* scripted(script))

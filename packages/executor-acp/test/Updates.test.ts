@@ -24,7 +24,7 @@ const more = (fields: Step): Step => ({
 const eventsOfSteps = (...steps: ReadonlyArray<Step>) => Effect.flatMap(scripted({ steps }), eventsOf)
 
 describe("an update of a tool call", () => {
-  it.live("tells the input as it is refined, and gives it as the arguments when the call begins", () =>
+  it.live("shows each change of the input, and the final one as the arguments when the call begins", () =>
     Effect.gen(function* () {
       const events = yield* eventsOfSteps(
         call({ status: "pending", rawInput: {} }),
@@ -46,7 +46,7 @@ describe("an update of a tool call", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("keeps what agents put into its _meta", () =>
+  it.live("shows the _meta that agents add to it", () =>
     Effect.gen(function* () {
       const started = { terminal_info: { terminal_id: "c" } }
       const delta = { terminal_output_delta: { terminal_id: "c", data: "." } }
@@ -64,7 +64,7 @@ describe("an update of a tool call", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is taken without what is malformed in it", () =>
+  it.live("is read without its malformed parts", () =>
     Effect.gen(function* () {
       const diff = { type: "diff", path: "/a", newText: "y" }
       const events = yield* eventsOfSteps(
@@ -95,7 +95,7 @@ describe("an update of a tool call", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("that names no call is kept as it is", () =>
+  it.live("without a call becomes a CUSTOM event", () =>
     Effect.gen(function* () {
       const events = yield* eventsOfSteps({ update: { sessionUpdate: "tool_call", title: "t" } })
       deepStrictEqual(events[0], AgentEvent.custom("acp.tool_call", { title: "t" }))
@@ -108,7 +108,7 @@ describe("a chunk", () => {
     update: { sessionUpdate: "agent_message_chunk", content: { type: "text", text: "a" }, ...fields },
   })
 
-  it.live("goes on with the message that has its id, though another came in between", () =>
+  it.live("continues the message with its id, although another came in between", () =>
     Effect.gen(function* () {
       const events = yield* eventsOfSteps(
         chunk({ messageId: "a" }),
@@ -129,7 +129,7 @@ describe("a chunk", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("keeps its _meta with its text, and without a text too", () =>
+  it.live("shows its _meta, with or without a text", () =>
     Effect.gen(function* () {
       const _meta = { source: "x" }
       const empty = { content: { type: "text", text: "" } }
@@ -147,7 +147,7 @@ describe("a chunk", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("is taken without what is malformed in it", () =>
+  it.live("is read without its malformed parts", () =>
     Effect.gen(function* () {
       const events = yield* eventsOfSteps(chunk({ messageId: 1, _meta: [] }))
       deepStrictEqual(events[1], AgentEvent.textContent(messageId, "a"))
@@ -156,7 +156,7 @@ describe("a chunk", () => {
 })
 
 describe("a plan and the usage", () => {
-  it.live("are taken without what is malformed in them", () =>
+  it.live("are read without their malformed parts", () =>
     Effect.gen(function* () {
       const entry = { content: "think", priority: "high", status: "pending" }
       const events = yield* eventsOfSteps(

@@ -7,7 +7,7 @@ import { Effect, Fiber } from "effect"
 import { existsSync } from "node:fs"
 import { mkdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { folder, pidsOf, ports, textOf, until, untilSaid } from "./Agents.js"
+import { folder, pidsOf, ports, textOf, until, untilText } from "./Agents.js"
 import * as ModelServer from "./ModelServer.js"
 import * as Opencode from "./Opencode.js"
 
@@ -29,7 +29,7 @@ const opencode = (url: string, permission: AcpExecutor.Permission) =>
 const processes = pidsOf(`${Opencode.binary} acp`)
 
 describe("opencode", () => {
-  it.live("edits a file once somebody has allowed it", () =>
+  it.live("edits a file once a person has allowed it", () =>
     Effect.gen(function* () {
       let cwd = ""
       const model = yield* ModelServer.make((messages) => {
@@ -80,18 +80,18 @@ describe("opencode", () => {
         results.map(({ content }) => content),
         ["Wrote file successfully."],
       )
-      // The session that was prompted first has gone on: the model was sent what it said there.
+      // The first session continues: the request to the model has its earlier output.
       const roles = model.requests.at(-1)!.map(({ role }) => role)
       deepStrictEqual(roles, ["system", "user", "assistant", "tool", "user", "assistant", "tool"])
       yield* until(processes, (pids) => pids.length === 0)
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("leaves no process when it is cancelled in the middle", () =>
+  it.live("leaves no process when it is cancelled during its turn", () =>
     Effect.gen(function* () {
       const model = yield* ModelServer.make(() => ({ begins: "Let me think" }))
       const options = yield* opencode(model.url, "allow")
-      const fiber = yield* untilSaid({ options }, "Let me think")
+      const fiber = yield* untilText({ options }, "Let me think")
       assertTrue((yield* processes).length > 0)
       yield* Fiber.interrupt(fiber)
       deepStrictEqual(yield* processes, [])

@@ -1,4 +1,4 @@
-/** An agent's process and the connection with it. */
+/** Starts an agent's process and connects to it. */
 import * as acp from "@agentclientprotocol/sdk"
 import { Executor } from "@runlease/core"
 import { Diagnostics, ProcessGroup } from "@runlease/process"
@@ -10,7 +10,7 @@ type Handler<M extends acp.ClientRequestMethod> = (
   params: acp.ClientRequestParamsByMethod[M],
 ) => Effect.Effect<acp.ClientRequestResponsesByMethod[M], acp.RequestError>
 
-/** What the agent may ask of its client. */
+/** The requests that the agent may send to its client. */
 export interface Handlers {
   readonly requestPermission: Handler<"session/request_permission">
   readonly createElicitation: Handler<"elicitation/create">
@@ -35,22 +35,22 @@ export interface Agent {
   readonly request: <M extends acp.AgentRequestMethod>(
     method: M,
     params: acp.AgentRequestParamsByMethod[M],
-  ) => Effect.Effect<acp.AgentRequestResponsesByMethod[M], Failure.Refused | Executor.ExecutorError>
+  ) => Effect.Effect<acp.AgentRequestResponsesByMethod[M], Failure.RequestRefused | Executor.ExecutorError>
   readonly notify: <M extends acp.AgentNotificationMethod>(
     method: M,
     params: acp.AgentNotificationParamsByMethod[M],
   ) => Effect.Effect<void>
-  /** Fails once the agent has ended, or says what is not its protocol; what it said before has been taken. */
+  /** Fails once the agent has ended or has broken the protocol, after all of its earlier messages. */
   readonly down: Effect.Effect<never, Executor.ExecutorError>
   readonly group: ProcessGroup.ProcessGroup
 }
 
-/** How long an agent that has closed its stdout has until it exits. */
+/** How long an agent may run on after it has closed its stdout. */
 const exitGrace = "2 seconds"
 
 type Run = <A>(effect: Effect.Effect<A>) => Promise<A>
 
-/** Fails when the agent withdraws its request, with the answer that the protocol has for it. */
+/** Fails with the protocol's error when the agent withdraws its request. */
 const withdrawal = (signal: AbortSignal): Effect.Effect<never, acp.RequestError> =>
   Effect.async((resume) => {
     const abort = () => resume(Effect.fail(acp.RequestError.requestCancelled()))
@@ -80,7 +80,7 @@ const connect = (handlers: Handlers, wire: Wire.Wire, run: Run): acp.ClientConne
     .connect(wire.stream)
 }
 
-/** Starts an agent. When the scope closes, its process group ends as `ProcessGroup` says. */
+/** Starts an agent. The Scope ends its process group, as `ProcessGroup` describes. */
 export const start = Effect.fn("AcpExecutor.start")(function* (
   options: Options,
 ): Effect.fn.Return<Agent, Executor.ExecutorError, Scope.Scope> {
@@ -118,22 +118,22 @@ export const start = Effect.fn("AcpExecutor.start")(function* (
     down,
     request: (method, params) =>
       Effect.tryPromise({
-        // What is no object counts as one without fields.
+        // An answer that is no object counts as an empty object.
         try: () =>
           connection.agent
             .request(method, params)
             .then((answer) => (Predicate.isRecord(answer) ? answer : ({} as typeof answer))),
         catch: (error) => error,
       }).pipe(
-        Effect.catchAll((error): Effect.Effect<never, Failure.Refused | Executor.ExecutorError> => {
+        Effect.catchAll((error): Effect.Effect<never, Failure.RequestRefused | Executor.ExecutorError> => {
           if (error instanceof acp.RequestError) {
             const { code, data, message } = error
-            return new Failure.Refused({ method, code, message, data })
+            return new Failure.RequestRefused({ method, code, message, data })
           }
-          // Without a connection there is nothing to add to why it went down.
+          // Without a connection, the reason is why the agent went down.
           if (connection.signal.aborted) return down
-          const what = `${name} answered ${method} with what is no answer to it`
-          return Failure.of("agent_protocol_error", what, { cause: error })
+          const message = `${name} sent an invalid answer to ${method}`
+          return Failure.of("agent_protocol_error", message, { cause: error })
         }),
         Effect.raceFirst(down),
       ),

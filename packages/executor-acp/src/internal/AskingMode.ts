@@ -1,5 +1,5 @@
 /**
- * The mode in which an agent asks before it acts, chosen from what the agent offers.
+ * Chooses the mode in which an agent asks before it acts, from the modes that the agent offers.
  *
  * Source: docs/decisions/0029-asking-modes.md
  */
@@ -10,11 +10,11 @@ import type { Agent } from "./Agent.js"
 import * as Truncation from "./Truncation.js"
 import * as WellFormed from "./WellFormed.js"
 
-/** The modes and the configuration options that a session opens with. */
+/** The modes and the configuration options of a new session. */
 export type Offer = Pick<acp.NewSessionResponse, "configOptions" | "modes">
 
 export interface Mode {
-  /** The configuration option whose value this is; undefined for a session mode. */
+  /** The configuration option that has this value. Undefined for a session mode. */
   readonly configId: string | undefined
   readonly id: string
   readonly name: string
@@ -22,8 +22,8 @@ export interface Mode {
   readonly isCurrent: boolean
 }
 
-/** The asking modes of agents whose modes are known, by the name that the agent gives itself. */
-const known: ReadonlyArray<{ readonly agent: RegExp; readonly id: string }> = [
+/** The asking modes of some agents, by the agent's own name. */
+const askingModes: ReadonlyArray<{ readonly agent: RegExp; readonly id: string }> = [
   { agent: /(^|\/)claude-(agent|code)-acp$/, id: "default" },
   { agent: /(^|\/)codex-acp$/, id: "read-only" },
 ]
@@ -47,13 +47,14 @@ const describesAsking = (mode: Mode): boolean => {
   return promises.test(words) && !exceptions.test(words)
 }
 
-/** An option without a category of the protocol's own is one for modes when its name says so. */
+/** Whether an option selects a mode: by its category, or by its name if it has no category of the protocol. */
 const selectsMode = ({ category, id, name }: acp.SessionConfigOption): boolean =>
   category === "mode" ||
   ((typeof category !== "string" || category.startsWith("_")) &&
     /mode|approv|permission/i.test(`${id} ${name}`))
 
-const optionsOf = (offer: Offer) => WellFormed.items(offer.configOptions, WellFormed.hasTexts("id", "name", "type"))
+const optionsOf = (offer: Offer) =>
+  WellFormed.items(offer.configOptions, WellFormed.hasTexts("id", "name", "type"))
 
 const isValue = WellFormed.hasTexts("value", "name")
 
@@ -73,33 +74,35 @@ const modesOfOption = (option: acp.SessionConfigOption): ReadonlyArray<Mode> =>
         }))
 
 const modesOfSession = (state: acp.SessionModeState): ReadonlyArray<Mode> =>
-  WellFormed.items(state.availableModes, WellFormed.hasTexts("id", "name")).map(({ description, id, name }) => ({
-    configId: undefined,
-    id,
-    name,
-    description: description ?? "",
-    isCurrent: id === state.currentModeId,
-  }))
+  WellFormed.items(state.availableModes, WellFormed.hasTexts("id", "name")).map(
+    ({ description, id, name }) => ({
+      configId: undefined,
+      id,
+      name,
+      description: description ?? "",
+      isCurrent: id === state.currentModeId,
+    }),
+  )
 
-/** The mode of one selector that asks. */
-const askingOf = (agent: string | undefined, modes: ReadonlyArray<Mode>): ReadonlyArray<Mode> => {
-  const idOfAgent = known.find((entry) => agent !== undefined && entry.agent.test(agent))?.id
+/** The asking mode of one selector, if it has one. */
+const askingModeOf = (agent: string | undefined, modes: ReadonlyArray<Mode>): ReadonlyArray<Mode> => {
+  const idOfAgent = askingModes.find((entry) => agent !== undefined && entry.agent.test(agent))?.id
   const byId = modes.filter(({ id }) => id === idOfAgent)
   const asking = byId.length > 0 ? byId : modes.filter(describesAsking)
   return asking.toSorted((one, other) => Number(other.isCurrent) - Number(one.isCurrent)).slice(0, 1)
 }
 
 /**
- * The modes that make an agent ask: one for each configuration option that has one, or else a session mode. None when
- * no mode can be told to ask.
+ * The modes that make an agent ask: one for each configuration option that has one, or else a session mode. Empty when no
+ * mode promises to ask.
  */
 export const choose = (agent: string | undefined, offer: Offer): ReadonlyArray<Mode> => {
   const { modes } = offer
-  const values = optionsOf(offer).flatMap((option) => askingOf(agent, modesOfOption(option)))
-  return values.length > 0 || modes == null ? values : askingOf(agent, modesOfSession(modes))
+  const values = optionsOf(offer).flatMap((option) => askingModeOf(agent, modesOfOption(option)))
+  return values.length > 0 || modes == null ? values : askingModeOf(agent, modesOfSession(modes))
 }
 
-/** Puts a session into the modes that make its agent ask. False when the agent has none or does not take them. */
+/** Puts a session into the asking modes of its agent. False if the agent has none or refuses them. */
 export const enter = (
   agent: Agent,
   agentName: string | undefined,
@@ -118,20 +121,21 @@ export const enter = (
   }
   const modes = choose(agentName, offer)
   return Effect.forEach(modes, set).pipe(
-    Effect.map((taken) => taken.length > 0 && taken.every(Boolean)),
-    Effect.catchTag("Refused", (refused) =>
-      Effect.as(Effect.logWarning("The agent does not take the mode that asks", refused.message), false),
+    Effect.map((results) => results.length > 0 && results.every(Boolean)),
+    Effect.catchTag("RequestRefused", (refused) =>
+      Effect.as(Effect.logWarning("The agent refuses its asking mode", refused.message), false),
     ),
   )
 }
 
-/** What a person should know of an agent that cannot be made to ask. */
-export const unknown = (name: string, offer: Offer) => {
+/** A message, and an event for the run's log, about an agent without a recognized asking mode. */
+export const describeUnknown = (name: string, offer: Offer) => {
   const { modes } = offer
   const values = optionsOf(offer).flatMap(modesOfOption)
   const ids = (values.length > 0 || modes == null ? values : modesOfSession(modes)).map(({ id }) => id)
-  const offered = ids.length === 0 ? "It offers no modes" : `Its modes are ${ids.join(", ").slice(0, 1000)}`
-  const message = `${name} cannot be put into a mode that asks, so it may act without asking. ${offered}. Make it ask by its own settings`
+  const offeredModes =
+    ids.length === 0 ? "It offers no modes" : `Its modes are ${ids.join(", ").slice(0, 1000)}`
+  const message = `${name} cannot be put into a mode that asks, so it may act without asking. ${offeredModes}. Make it ask by its own settings`
   return {
     message,
     event: AgentEvent.custom("acp.asking_mode_unknown", Truncation.json({ message, modes: ids })),

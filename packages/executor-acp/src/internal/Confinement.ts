@@ -1,9 +1,9 @@
 /**
- * Paths that an agent names, within its working folder.
+ * Confines the paths of an agent's requests to its working folder.
  *
- * Every link on the way is followed before a path is judged, the last component included, so a link that leads out is
- * refused like the path that it leads to. An agent's own processes are not held by this: they have the rights of the
- * worker's user, and a sandbox around the worker is what bounds those.
+ * All links of a path are followed before the check, also the last component, so a link out of the folder is refused. This
+ * does not confine the agent's own processes, which have the rights of the worker's user. A sandbox around the worker can
+ * confine those.
  */
 import { RequestError } from "@agentclientprotocol/sdk"
 import { Effect } from "effect"
@@ -15,18 +15,18 @@ export const refuse = (message: string): RequestError =>
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "unknown"
 
-/** A failure of the file system, in the words of its code and without what is outside. */
+/** An error of the file system. The message has its code only, so that it reveals nothing outside the folder. */
 export const failed = (path: string, error: unknown): RequestError => {
   const code = codeOf(error)
   return code === "ENOENT" ? RequestError.resourceNotFound(path) : refuse(`${path}: ${code}`)
 }
 
 const within = (root: string, path: string): boolean => {
-  const way = relative(root, path)
-  return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way))
+  const rest = relative(root, path)
+  return rest === "" || (rest !== ".." && !rest.startsWith(`..${sep}`) && !isAbsolute(rest))
 }
 
-/** Where a path leads; what of its end does not exist is taken as it is, but for a link that leads nowhere. */
+/** The real path. Trailing components need not exist, but a link to a missing path is refused. */
 const follow = async (path: string): Promise<string> => {
   try {
     return await realpath(path)
@@ -46,7 +46,7 @@ const exists = async (path: string): Promise<boolean> => {
   }
 }
 
-/** The real path of what an agent names, which is `root` or in it. `root` is a real path itself. */
+/** The real path of an agent's path. Fails unless it is in `root`, which must be a real path. */
 export const resolve = (root: string, path: string): Effect.Effect<string, RequestError> =>
   Effect.gen(function* () {
     if (!isAbsolute(path)) return yield* Effect.fail(refuse(`${path} is not an absolute path`))
@@ -58,6 +58,6 @@ export const resolve = (root: string, path: string): Effect.Effect<string, Reque
     return within(root, real)
       ? real
       : yield* Effect.fail(
-          refuse(`${path} is outside of the working folder ${root}; only what is in it can be reached`),
+          refuse(`${path} is outside of the working folder ${root}; only files in it can be reached`),
         )
   })

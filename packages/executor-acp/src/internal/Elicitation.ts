@@ -1,5 +1,5 @@
 /**
- * Forms that an agent asks a person to fill in. A form is known by its message and its schema.
+ * Forms that an agent shows to a person. The message and the schema identify a form.
  *
  * Source: https://agentclientprotocol.com/protocol/v1/elicitation
  */
@@ -20,14 +20,14 @@ interface FormRequest extends Pick<CreateElicitationRequest, "message"> {
   readonly requestedSchema: ElicitationFormMode["requestedSchema"]
 }
 
-/** A form is not cut, so the forms of one moment have to fit into an event together. */
+/** A form is never truncated, so all forms that are open at once must fit into one event. */
 const maxFormBytes = 32 * 1024
 
 const cancelled: CreateElicitationResponse = { action: "cancel" }
 const declined: CreateElicitationResponse = { action: "decline" }
 
-/** A person who does not fill in the form may say so in the words of a permission. */
-const declines = ({ isError, payload, status }: Interrupt.Answer, form: FormRequest): boolean =>
+/** Whether an answer declines the form. A person may decline in the form of a permission. */
+const isDeclined = ({ isError, payload, status }: Interrupt.Answer, form: FormRequest): boolean =>
   status === "cancelled" ||
   isError === true ||
   payload === false ||
@@ -35,13 +35,13 @@ const declines = ({ isError, payload, status }: Interrupt.Answer, form: FormRequ
     payload["approved"] === false &&
     !Object.hasOwn(form.requestedSchema.properties ?? {}, "approved"))
 
-/** A form without required fields may be sent as it is. */
+/** The values of the form. A form without required fields accepts an empty answer. */
 const valuesOf = ({ payload }: Interrupt.Answer): unknown => payload ?? {}
 
 const replyTo =
   (form: FormRequest) =>
   (answer: Interrupt.Answer): Option.Option<CreateElicitationResponse> => {
-    if (declines(answer, form)) return Option.some(declined)
+    if (isDeclined(answer, form)) return Option.some(declined)
     const values = valuesOf(answer)
     return Option.isNone(Form.misfit(form.requestedSchema, values))
       ? Option.some({ action: "accept", content: values as Record<string, ElicitationContentValue> })
@@ -56,7 +56,7 @@ const interruptOf = (
   const misfit = last === undefined ? Option.none() : Form.misfit(requestedSchema, valuesOf(last))
   const hint = Option.match(misfit, {
     onNone: () => "",
-    onSome: (why) => ` (The answer before does not fit the form: ${why})`,
+    onSome: (reason) => ` (The answer before does not fit the form: ${reason})`,
   })
   return {
     id,
@@ -67,7 +67,7 @@ const interruptOf = (
 }
 
 export interface Options {
-  /** Whether forms were offered to the agent. */
+  /** Whether the handshake offered forms to the agent. */
   readonly offered: boolean
   readonly questions: Questions.Questions
   readonly sessionId: string | undefined
@@ -75,7 +75,7 @@ export interface Options {
 
 const invalid = (details: string) => Effect.fail(RequestError.invalidParams({ details }, details))
 
-/** The answer to an agent that asks a person for input. */
+/** Replies to an agent that requests input from a person. */
 export const answer = (
   { offered, questions, sessionId }: Options,
   request: CreateElicitationRequest,
@@ -83,7 +83,7 @@ export const answer = (
   if (!CreateElicitationRequest.isForm(request) || !offered) {
     return invalid(`This client does not offer elicitation in the mode ${request.mode}`)
   }
-  // Before there is a session, no run can wait for a person.
+  // A run cannot wait for a person before the session is open.
   if (!("sessionId" in request)) return Effect.succeed(cancelled)
   if (request.sessionId !== sessionId) return invalid(`There is no session ${request.sessionId}`)
   const { message, requestedSchema } = request

@@ -1,10 +1,10 @@
-/** Why an agent could not do a run. */
+/** The failures of a run by an agent. */
 import { RequestError } from "@agentclientprotocol/sdk"
 import { Executor } from "@runlease/core"
 import { Data } from "effect"
 
-/** The agent answered a request with an error of its own. */
-export class Refused extends Data.TaggedError("Refused")<{
+/** The agent answered a request with an error. */
+export class RequestRefused extends Data.TaggedError("RequestRefused")<{
   readonly method: string
   readonly code: number
   readonly message: string
@@ -13,7 +13,7 @@ export class Refused extends Data.TaggedError("Refused")<{
 
 const authRequired = RequestError.authRequired().code
 
-export const asksForAuthentication = (refused: Refused): boolean => refused.code === authRequired
+export const asksForAuthentication = (refused: RequestRefused): boolean => refused.code === authRequired
 
 export const of = (code: string, message: string, options: { retryable?: boolean; cause?: unknown } = {}) =>
   new Executor.ExecutorError({ code, message, retryable: options.retryable ?? false, cause: options.cause })
@@ -24,6 +24,6 @@ const dataText = (data: unknown): string => {
   return text === "{}" ? "" : `: ${text.slice(0, 2000)}`
 }
 
-/** An answer that ends the run. */
-export const ofRefusal = (command: string, { code, data, message, method }: Refused) =>
+/** The failure of a run whose agent refused a request. */
+export const ofRefusal = (command: string, { code, data, message, method }: RequestRefused) =>
   of("agent_error", `${command} refused ${method} (${code}): ${message.slice(0, 2000)}${dataText(data)}`)

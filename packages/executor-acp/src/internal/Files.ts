@@ -1,4 +1,4 @@
-/** The files that an agent reads and writes through its client. */
+/** Serves an agent's requests to read and write files in its working folder. */
 import type {
   ReadTextFileRequest,
   ReadTextFileResponse,
@@ -12,7 +12,7 @@ import { type FileHandle, mkdir, open } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Confinement from "./Confinement.js"
 
-/** A path is judged before it is opened, so what became a link meanwhile is not followed; nor is a pipe waited for. */
+/** A path that became a link after its check is not followed, and opening a pipe does not block. */
 const flags = constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 const withFile = <A>(
@@ -40,7 +40,7 @@ const withFile = <A>(
     (file) => Effect.ignore(Effect.tryPromise(() => file.close())),
   )
 
-/** The lines from `line` on, counted from 1, at most `limit` of them. */
+/** At most `limit` lines, from `line` on, which counts from 1. */
 const slice = (text: string, line: number | null | undefined, limit: number | null | undefined): string => {
   if (line == null && limit == null) return text
   const lines = text.split(/(?<=\n)/)
@@ -69,7 +69,7 @@ export const make = (root: string, maxBytes: number) => ({
         catch: (error) => Confinement.failed(request.path, error),
       })
       yield* withFile(path, constants.O_WRONLY | constants.O_CREAT, async (file) => {
-        // Only a file is emptied: what the path names is known once it is open.
+        // The open descriptor is a regular file, so truncation is safe.
         await file.truncate(0)
         await file.writeFile(request.content)
       })

@@ -1,7 +1,7 @@
 /**
- * Whether values fit the form that an agent asks for.
+ * Checks values against the schema of a form.
  *
- * Patterns and formats are left to the agent, which validates the values again.
+ * The agent validates the values again, so patterns and formats are left to it.
  *
  * Source: https://agentclientprotocol.com/protocol/v1/elicitation
  */
@@ -24,7 +24,7 @@ const itemsOf = (items: MultiSelectItems): Schema.Schema<string> => {
   return MultiSelectItems.isTitled(items) ? stringOf(items.anyOf.map((item) => item.const)) : Schema.String
 }
 
-/** A field of a kind that is not known takes any value, as the agent knows what it asked for. */
+/** The schema of a field. A field of an unknown kind accepts any value, since the agent validates it. */
 const fieldOf = (property: ElicitationPropertySchema): Schema.Schema.AnyNoContext => {
   if (ElicitationPropertySchema.isString(property)) {
     const { enum: values, maxLength, minLength, oneOf } = property
@@ -50,7 +50,7 @@ const fieldOf = (property: ElicitationPropertySchema): Schema.Schema.AnyNoContex
 
 type Field = Schema.Schema.AnyNoContext | Schema.optional<Schema.Schema.AnyNoContext>
 
-/** Why values do not fit a form, as a sentence. */
+/** The reason why values do not fit a form, as a sentence. */
 export const misfit = (
   { properties, required }: ElicitationSchema,
   values: unknown,

@@ -1,4 +1,4 @@
-/** What is settled with an agent before it has a session. */
+/** The handshake with an agent, and its authentication, before it has a session. */
 import { type AgentCapabilities, type AuthMethod, PROTOCOL_VERSION } from "@agentclientprotocol/sdk"
 import { Executor } from "@runlease/core"
 import { Effect } from "effect"
@@ -6,7 +6,7 @@ import type { Agent } from "./Agent.js"
 import * as Failure from "./Failure.js"
 import * as WellFormed from "./WellFormed.js"
 
-export interface Agreed {
+export interface Agreement {
   readonly capabilities: AgentCapabilities
   readonly info: { readonly name: string; readonly version: string } | undefined
   readonly authMethods: ReadonlyArray<AuthMethod>
@@ -15,9 +15,9 @@ export interface Agreed {
 export const initialize = (
   agent: Agent,
   name: string,
-  /** Whether a person can be asked to fill in forms. */
+  /** Whether a person can fill in forms. */
   offersForms: boolean,
-): Effect.Effect<Agreed, Failure.Refused | Executor.ExecutorError> =>
+): Effect.Effect<Agreement, Failure.RequestRefused | Executor.ExecutorError> =>
   Effect.flatMap(
     agent.request("initialize", {
       protocolVersion: PROTOCOL_VERSION,
@@ -47,42 +47,48 @@ const isForTerminals = (method: AuthMethod): boolean => "type" in method && meth
 const describe = (method: AuthMethod): string =>
   `${method.name} (${method.id}${isForTerminals(method) ? ", in a terminal" : ""})${method.description == null ? "" : `: ${method.description}`}`
 
-/** Why the agent cannot be authenticated by `methodId`, as a sentence. */
+/** The reason why the method `methodId` cannot be used, as a sentence. */
 const hindrance = (methodId: string | undefined, authMethods: ReadonlyArray<AuthMethod>): string => {
   if (methodId === undefined) return ""
   return authMethods.some(({ id }) => id === methodId)
-    ? ` Its way ${methodId} is for a person in a terminal.`
-    : ` It has no way ${methodId}.`
+    ? ` Its method ${methodId} is for a person in a terminal.`
+    : ` It has no method ${methodId}.`
 }
 
-type Failures = Failure.Refused | Executor.ExecutorError
+type Failures = Failure.RequestRefused | Executor.ExecutorError
 
-const whenDemanded = <A>(
+const onDemand = <A>(
   effect: Effect.Effect<A, Failures>,
-  then: (refused: Failure.Refused) => Effect.Effect<A, Failures>,
+  then: (refused: Failure.RequestRefused) => Effect.Effect<A, Failures>,
 ): Effect.Effect<A, Failures> =>
-  Effect.catchTag(effect, "Refused", (refused) =>
+  Effect.catchTag(effect, "RequestRefused", (refused) =>
     Failure.asksForAuthentication(refused) ? then(refused) : Effect.fail(refused),
   )
 
-/** Authenticates when the agent demands it, by the method that the options name, and tries once more. */
-export const authenticated =
-  (agent: Agent, name: string, { authMethods }: Agreed, methodId: string | undefined) =>
-  <A>(effect: Effect.Effect<A, Failures>): Effect.Effect<A, Failures> => {
-    const ways = authMethods.length === 0 ? "it names no way to" : authMethods.map(describe).join("; ")
-    const demand = (refused: Failure.Refused, why: string) =>
+/** Runs a request. If the agent demands authentication, authenticates with the method of the options and tries once more. */
+export type WithAuthentication = <A>(effect: Effect.Effect<A, Failures>) => Effect.Effect<A, Failures>
+
+export const withAuthentication =
+  (
+    agent: Agent,
+    name: string,
+    { authMethods }: Agreement,
+    methodId: string | undefined,
+  ): WithAuthentication =>
+  (effect) => {
+    const methods = authMethods.length === 0 ? "it offers none" : authMethods.map(describe).join("; ")
+    const demand = (refused: Failure.RequestRefused, reason: string) =>
       Failure.of(
         "agent_auth_required",
-        `${name} demands that its user is logged in (${refused.message}).${why} Log in as the worker's user, pass the variables that it reads its key from, or name one of its ways as authMethod: ${ways}`,
+        `${name} demands that its user is logged in (${refused.message}).${reason} Log in as the worker's user, pass the variables that it reads its key from, or name one of its methods as authMethod: ${methods}`,
       )
     const method = authMethods.find(({ id }) => id === methodId)
     if (method === undefined || isForTerminals(method)) {
-      return whenDemanded(effect, (refused) => demand(refused, hindrance(methodId, authMethods)))
+      return onDemand(effect, (refused) => demand(refused, hindrance(methodId, authMethods)))
     }
-    return whenDemanded(effect, () =>
-      whenDemanded(
-        Effect.zipRight(agent.request("authenticate", { methodId: method.id }), effect),
-        (refused) => demand(refused, ` Its way ${method.id} did not suffice.`),
+    return onDemand(effect, () =>
+      onDemand(Effect.zipRight(agent.request("authenticate", { methodId: method.id }), effect), (refused) =>
+        demand(refused, ` Its method ${method.id} did not suffice.`),
       ),
     )
   }

@@ -1,9 +1,9 @@
 /**
- * Who uses a working folder, written in a file beside it.
+ * Locks a working folder with a file beside it.
  *
- * A lock names the process that holds it and the mark of what that process has started. One whose holder is dead is
- * taken over, after all that carries the mark has been ended. A holder on another machine cannot be looked at: it keeps
- * its lock by touching it.
+ * A lock names the process that holds it and the mark of the processes that this one started. When the holder is dead,
+ * another process ends all processes with the mark and takes the lock. A process cannot check a holder on another machine,
+ * so each holder touches its lock at intervals.
  */
 import { Executor, Ids } from "@runlease/core"
 import { Guard } from "@runlease/process"
@@ -18,7 +18,7 @@ const Holder = Schema.parseJson(
     host: Schema.String,
     boot: Schema.String,
     pid: Schema.Int,
-    /** When that process started, in the kernel's own count; empty where there is no /proc. */
+    /** The start time of that process, in the kernel's ticks. Empty without /proc. */
     start: Schema.String,
     mark: Schema.String,
   }),
@@ -26,7 +26,7 @@ const Holder = Schema.parseJson(
 type Holder = typeof Holder.Type
 
 export interface Options {
-  /** Where the locks are. */
+  /** The folder of the locks. */
   readonly folder: string
   readonly killAfter: Duration.Duration
   readonly guardPath: string
@@ -43,10 +43,10 @@ const read = (path: string): Effect.Effect<string> =>
   )
 
 const startOf = (pid: number): Effect.Effect<string> =>
-  // The name of the program, in parentheses, may hold anything; the start is the 20th field after it.
+  // The program's name is in parentheses and may contain any character. The start is the 20th field after it.
   Effect.map(read(`/proc/${pid}/stat`), (text) => text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "")
 
-const here = Effect.gen(function* () {
+const self = Effect.gen(function* () {
   const boot = yield* read("/proc/sys/kernel/random/boot_id")
   return { host: hostname(), boot: boot.trim(), pid: process.pid, start: yield* startOf(process.pid) }
 })
@@ -59,19 +59,19 @@ const exists = (pid: number): Effect.Effect<boolean> =>
 
 const isAlive = (path: string, holder: Holder): Effect.Effect<boolean> =>
   Effect.gen(function* () {
-    const self = yield* here
-    if (holder.host !== self.host) {
+    const own = yield* self
+    if (holder.host !== own.host) {
       const touched = yield* Effect.option(Effect.tryPromise(() => stat(path)))
       const age =
         (yield* Clock.currentTimeMillis) -
         Option.match(touched, { onNone: () => 0, onSome: (s) => s.mtimeMs })
       return age < Duration.toMillis(staleAfter)
     }
-    if (holder.boot !== self.boot || !(yield* exists(holder.pid))) return false
+    if (holder.boot !== own.boot || !(yield* exists(holder.pid))) return false
     return holder.start === (yield* startOf(holder.pid))
   })
 
-class Busy extends Schema.TaggedError<Busy>()("Busy", {}) {}
+class LockBusy extends Schema.TaggedError<LockBusy>()("LockBusy", {}) {}
 
 const unavailable = (cause: unknown) =>
   Failure.of(
@@ -85,37 +85,37 @@ const unavailable = (cause: unknown) =>
 
 const fs = <A>(run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: (error) => error })
 
-/** Ends what a dead holder left and removes its lock. */
+/** Ends the processes of a dead holder and removes its lock. */
 const reap = (options: Options, path: string, text: string, holder: Holder) =>
   Effect.gen(function* () {
-    yield* Effect.logWarning(`Ending what process ${holder.pid} left behind`)
+    yield* Effect.logWarning(`Ending the processes that process ${holder.pid} left running`)
     yield* Effect.scoped(
       Guard.make({ mark: holder.mark, killAfter: options.killAfter, path: options.guardPath }),
     )
-    // Whoever moves the lock is the one to remove it; one that was taken anew meanwhile goes back.
+    // The process that moves the lock removes it. A lock that was taken in the meantime goes back.
     const moved = `${path}.${yield* Ids.uuidV7}`
     yield* fs(() => rename(path, moved))
     if ((yield* read(moved)) !== text) yield* Effect.ignore(fs(() => link(moved, path)))
     yield* fs(() => rm(moved, { force: true }))
   })
 
-/** Takes over from a dead holder; fails with `Busy` where there is one alive. */
+/** Frees the lock of a dead holder. Fails with `LockBusy` if the holder is alive. */
 const free = (options: Options, path: string) =>
   Effect.gen(function* () {
     const text = yield* read(path)
     const holder = Schema.decodeUnknownOption(Holder)(text)
     if (Option.isSome(holder)) {
-      if (yield* isAlive(path, holder.value)) return yield* new Busy()
+      if (yield* isAlive(path, holder.value)) return yield* new LockBusy()
       yield* reap(options, path, text, holder.value)
     } else if (text !== "") {
       yield* fs(() => rm(path, { force: true }))
     }
   })
 
-/** A name that this call alone uses, since a lock appears with all that it says or not at all. */
+/** Takes the lock. A link from a temporary file makes the lock appear with its whole content. */
 const take = (options: Options, path: string, mark: string) =>
   Effect.gen(function* () {
-    const text = yield* Schema.encode(Holder)({ ...(yield* here), mark })
+    const text = yield* Schema.encode(Holder)({ ...(yield* self), mark })
     const own = `${path}.${yield* Ids.uuidV7}`
     const linked = fs(() => writeFile(own, text)).pipe(
       Effect.zipRight(fs(() => link(own, path))),
@@ -129,7 +129,7 @@ const take = (options: Options, path: string, mark: string) =>
   })
 
 /**
- * Holds the lock `name` for as long as the scope is open. A holder that is about to end is waited for.
+ * Holds the lock `name` until the Scope closes. Waits up to 15 seconds for another holder to end.
  *
  * Fails: `work_dir_busy` and `work_dir_unavailable`, both retryable.
  */
@@ -144,28 +144,28 @@ export const hold = (
       fs(() => mkdir(options.folder, { recursive: true })),
       unavailable,
     )
-    let held = false
+    let taken = false
     yield* Effect.addFinalizer(() =>
-      held ? Effect.ignore(fs(() => rm(path, { force: true }))) : Effect.void,
+      taken ? Effect.ignore(fs(() => rm(path, { force: true }))) : Effect.void,
     )
     const taking = Effect.zipRight(
       take(options, path, mark),
       Effect.sync(() => {
-        held = true
+        taken = true
       }),
     )
     yield* Effect.uninterruptible(taking).pipe(
-      Effect.mapError((error): Busy | Executor.ExecutorError => {
+      Effect.mapError((error): LockBusy | Executor.ExecutorError => {
         const { code } = error as NodeJS.ErrnoException
-        if (error instanceof Busy || code === "EEXIST" || code === "ENOENT") return new Busy()
+        if (error instanceof LockBusy || code === "EEXIST" || code === "ENOENT") return new LockBusy()
         return error instanceof Executor.ExecutorError ? error : unavailable(error)
       }),
       Effect.retry({
-        while: (error) => error instanceof Busy,
+        while: (error) => error instanceof LockBusy,
         schedule: Schedule.spaced("100 millis").pipe(Schedule.upTo(patience)),
       }),
       Effect.mapError((error) =>
-        error instanceof Busy
+        error instanceof LockBusy
           ? Failure.of("work_dir_busy", `Another run uses the working folder; ${path} says which process`, {
               retryable: true,
             })
@@ -178,7 +178,7 @@ export const hold = (
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(touchEvery), touch)))
   })
 
-/** Ends what dead holders have left behind, of every lock that is there. */
+/** Frees all locks of dead holders, and ends the processes that these left running. */
 export const reapAll = (options: Options): Effect.Effect<void> =>
   Effect.gen(function* () {
     const names = yield* Effect.orElseSucceed(

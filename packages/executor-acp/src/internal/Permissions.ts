@@ -1,6 +1,5 @@
 /**
- * What an agent is allowed to do. A question of permission is about a call, which is known by the name of its tool and its
- * input.
+ * Replies to an agent's requests for permission. The name of the tool and its input identify the call.
  *
  * Source: docs/decisions/0016-acp-permissions.md
  */
@@ -15,7 +14,7 @@ import * as Truncation from "./Truncation.js"
 import * as Questions from "./Questions.js"
 import * as ToolCalls from "./ToolCalls.js"
 
-/** What is said to an agent that asks. */
+/** The reply to a request for permission. */
 export type Policy = "allow" | "deny" | "ask"
 
 const cancelled: RequestPermissionResponse = { outcome: { outcome: "cancelled" } }
@@ -23,16 +22,16 @@ const cancelled: RequestPermissionResponse = { outcome: { outcome: "cancelled" }
 const selected = (option: PermissionOption | undefined): RequestPermissionResponse =>
   option === undefined ? cancelled : { outcome: { outcome: "selected", optionId: option.optionId } }
 
-/** The narrowest option that says so. */
+/** The narrowest option with this answer. */
 const choose = (options: ReadonlyArray<PermissionOption>, answer: "allow" | "reject") =>
   options.find(({ kind }) => kind === `${answer}_once`) ??
   options.find(({ kind }) => kind === `${answer}_always`)
 
-const keyOf = ({ said }: ToolCalls.Known): string => {
-  const { kind, name, rawInput, title } = said
+const keyOf = ({ fields }: ToolCalls.CallState): string => {
+  const { kind, name, rawInput, title } = fields
   return Questions.keyOf({
     tool: name ?? kind ?? null,
-    input: ToolCalls.hasInput(said) ? rawInput : (title ?? null),
+    input: ToolCalls.hasInput(fields) ? rawInput : (title ?? null),
   })
 }
 
@@ -42,8 +41,8 @@ const optionIdOf = (payload: unknown): unknown => {
   return optionId ?? (Predicate.isRecord(outcome) ? outcome["optionId"] : undefined)
 }
 
-/** The option that an answer means: the one that it names, or by whether it approves. */
-const meant = (answer: Interrupt.Answer, options: ReadonlyArray<PermissionOption>) => {
+/** The option that an answer selects: the one that it names, or one that matches whether it approves. */
+const selectOption = (answer: Interrupt.Answer, options: ReadonlyArray<PermissionOption>) => {
   if (answer.status === "cancelled") return choose(options, "reject")
   const named = options.find(({ optionId }) => optionId === optionIdOf(answer.payload))
   return named ?? choose(options, Interrupts.approved(answer) ? "allow" : "reject")
@@ -53,14 +52,14 @@ const interruptOf = (
   id: string,
   maxBytes: number,
   { options, toolCall }: RequestPermissionRequest,
-  call: ToolCalls.Known,
+  call: ToolCalls.CallState,
 ): Interrupt.Interrupt => {
-  const tool = ToolCalls.nameOf(call.said)
-  const what = toolCall.title ?? tool
+  const tool = ToolCalls.nameOf(call.fields)
+  const subject = toolCall.title ?? tool
   return {
     id,
     reason: "confirmation",
-    message: Truncation.text(what === tool ? `Allow ${what}?` : `Allow ${tool}: ${what}?`, 4000),
+    message: Truncation.text(subject === tool ? `Allow ${subject}?` : `Allow ${tool}: ${subject}?`, 4000),
     toolName: tool.slice(0, 256),
     responseSchema: {
       type: "object",
@@ -74,12 +73,12 @@ const interruptOf = (
   }
 }
 
-/** The answer to an agent that asks whether it may make a call. */
+/** Replies to an agent that requests permission for a call. */
 export const answer = (
   policy: Policy,
   questions: Questions.Questions,
   request: RequestPermissionRequest,
-  call: ToolCalls.Known,
+  call: ToolCalls.CallState,
 ): Effect.Effect<RequestPermissionResponse> => {
   if (questions.isCancelled()) return Effect.succeed(cancelled)
   switch (policy) {
@@ -92,7 +91,7 @@ export const answer = (
         questions.ask<PermissionOption | undefined>({
           key: keyOf(call),
           interrupt: (id, maxBytes) => interruptOf(id, maxBytes, request, call),
-          reply: (given) => Option.some(meant(given, request.options)),
+          reply: (given) => Option.some(selectOption(given, request.options)),
           isLasting: (option) => option?.kind.endsWith("_always") === true,
           cancelled: undefined,
         }),

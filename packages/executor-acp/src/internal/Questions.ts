@@ -1,9 +1,9 @@
 /**
- * What an agent asks a person.
+ * The questions of an agent to a person.
  *
- * A question lives in a process that does not outlast the wait for its answer. So an answer is for what is asked and not for the
- * request: the key of a question is the same in whatever process asks it, under whatever id. An interrupt's id is the key and a
- * count, since the same may be asked again.
+ * The agent's process ends before the answer arrives, and a new process asks again. So an answer belongs to the content of a
+ * question and not to a request. The key of a question depends on its content only. The id of its interrupt is the key with
+ * a count, since an agent may repeat a question.
  *
  * Source: docs/decisions/0016-acp-permissions.md
  */
@@ -13,26 +13,26 @@ import { createHash } from "node:crypto"
 import * as Truncation from "./Truncation.js"
 
 export interface Options {
-  /** The answers that the run was given. */
+  /** The answers in the run's request. */
   readonly answers: ReadonlyArray<Interrupt.Answer>
-  /** The ids of those that an earlier attempt has told the agent. */
-  readonly told: ReadonlyArray<string>
-  /** Keeps for later attempts which answers have been told; done before the agent hears one. */
-  readonly keepTold: (ids: ReadonlyArray<string>) => Effect.Effect<void, Executor.ExecutorError>
+  /** The ids of the answers that the agent has received in an earlier attempt. */
+  readonly delivered: ReadonlyArray<string>
+  /** Records the ids of received answers for later attempts. It runs before the agent receives an answer. */
+  readonly recordDelivered: (ids: ReadonlyArray<string>) => Effect.Effect<void, Executor.ExecutorError>
   readonly expiresAfter?: Duration.DurationInput | undefined
 }
 
 export interface Question<A> {
   readonly key: string
-  /** The interrupt, whose parts of any size take at most `maxBytes`. `last`: the latest answer, which is no reply. */
+  /** The interrupt. Its variable parts take at most `maxBytes`. `last`: the latest answer, if it is no valid reply. */
   readonly interrupt: (
     id: string,
     maxBytes: number,
     last: Interrupt.Answer | undefined,
   ) => Interrupt.Interrupt
-  /** The reply that an answer means. None: the question is asked again. */
+  /** The reply in an answer. None if the answer is not valid, so that the question is repeated. */
   readonly reply: (answer: Interrupt.Answer) => Option.Option<A>
-  /** Whether a reply is given as often as the agent asks. */
+  /** Whether a reply also answers later questions with the same key. */
   readonly isLasting: (reply: A) => boolean
   /** The reply once the turn is cancelled. */
   readonly cancelled: A
@@ -40,29 +40,29 @@ export interface Question<A> {
 
 export interface Questions {
   readonly ask: <A>(question: Question<A>) => Effect.Effect<A>
-  /** Fails when the run has to wait for answers. */
-  readonly asked: Effect.Effect<never, Executor.ExecutorFailure>
+  /** Fails with `AwaitAnswers` when the run must wait for answers. */
+  readonly suspension: Effect.Effect<never, Executor.ExecutorFailure>
   /** Whether the turn is cancelled. */
   readonly isCancelled: () => boolean
   /**
-   * Answers all questions that come from now on as cancelled. Those that are open get the same answer once `notify`
-   * has told the agent of the cancellation. It has no effect the second time.
+   * Replies `cancelled` to all later questions, and to the open ones once `notify` has cancelled the agent's turn. A second
+   * call has no effect.
    */
   readonly cancel: (notify: Effect.Effect<void>) => Effect.Effect<void>
 }
 
-/** How long further questions may come that are asked along with the first. */
+/** How long the run waits for further questions after the first. */
 const window = "250 millis"
 
-/** The key of a question that is told from others by `what`. */
-export const keyOf = (what: unknown): string =>
-  createHash("sha256").update(Json.canonicalJson(what)).digest("hex").slice(0, 32)
+/** The key of a question with this content. */
+export const keyOf = (content: unknown): string =>
+  createHash("sha256").update(Json.canonicalJson(content)).digest("hex").slice(0, 32)
 
 export const make = Effect.fnUntraced(function* (
   options: Options,
 ): Effect.fn.Return<Questions, never, Scope.Scope> {
-  const told = new Set(options.told)
-  const asked = yield* Deferred.make<never, Executor.ExecutorFailure>()
+  const delivered = new Set(options.delivered)
+  const suspension = yield* Deferred.make<never, Executor.ExecutorFailure>()
   const over = yield* Deferred.make<void>()
   const open = new Map<string, (maxBytes: number) => Interrupt.Interrupt>()
   let cancelled = false
@@ -75,31 +75,35 @@ export const make = Effect.fnUntraced(function* (
       .map((interrupt) => interrupt(maxBytes))
     return first === undefined
       ? Effect.void
-      : Deferred.fail(asked, Executor.awaitAnswers([first, ...others], options.expiresAfter))
+      : Deferred.fail(suspension, Executor.awaitAnswers([first, ...others], options.expiresAfter))
   })
 
   const answered = Effect.fnUntraced(function* <A>({ isLasting, key, reply, ...question }: Question<A>) {
     const given = options.answers.filter(({ interruptId }) => interruptId.startsWith(`${key}.`))
     const [found] = given.flatMap((answer) =>
-      told.has(answer.interruptId)
+      delivered.has(answer.interruptId)
         ? []
-        : Option.toArray(Option.map(reply(answer), (says) => ({ answer, says }))),
+        : Option.toArray(Option.map(reply(answer), (value) => ({ answer, value }))),
     )
     if (found !== undefined) {
-      if (!isLasting(found.says)) {
-        told.add(found.answer.interruptId)
-        yield* options.keepTold(Array.from(told))
+      if (!isLasting(found.value)) {
+        delivered.add(found.answer.interruptId)
+        yield* options.recordDelivered(Array.from(delivered))
       }
-      return cancelled ? question.cancelled : found.says
+      return cancelled ? question.cancelled : found.value
     }
     const alike = Array.from(open.keys()).filter((id) => id.startsWith(`${key}.`)).length
     const id = `${key}.${given.length + alike}`
     const last = given.at(-1)
     if (open.size === 0) yield* Effect.forkIn(Effect.delay(suspend, window), scope)
     open.set(id, (maxBytes) =>
-      question.interrupt(id, maxBytes, last === undefined || told.has(last.interruptId) ? undefined : last),
+      question.interrupt(
+        id,
+        maxBytes,
+        last === undefined || delivered.has(last.interruptId) ? undefined : last,
+      ),
     )
-    // A question that the agent withdraws is not asked.
+    // The run does not wait for a question that the agent withdraws.
     yield* Effect.onInterrupt(Deferred.await(over), () => Effect.sync(() => open.delete(id)))
     return question.cancelled
   })
@@ -110,11 +114,11 @@ export const make = Effect.fnUntraced(function* (
       return cancelled
         ? Effect.succeed(question.cancelled)
         : answered(question).pipe(
-            Effect.catchAll((error) => Effect.zipRight(Deferred.fail(asked, error), ended)),
+            Effect.catchAll((error) => Effect.zipRight(Deferred.fail(suspension, error), ended)),
             Effect.raceFirst(ended),
           )
     },
-    asked: Deferred.await(asked),
+    suspension: Deferred.await(suspension),
     isCancelled: () => cancelled,
     cancel: (notify) =>
       Effect.suspend(() => {

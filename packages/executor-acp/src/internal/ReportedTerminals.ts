@@ -1,6 +1,6 @@
 /**
- * The output of commands that an agent runs itself. It reports them in `_meta` of its tool calls: claude-agent-acp and
- * codex-acp share the keys, which the protocol leaves to agents.
+ * The output of commands that an agent runs itself and reports in `_meta` of its tool calls. The protocol does not define
+ * the keys; claude-agent-acp and codex-acp use the same ones.
  */
 import { Option, Schema } from "effect"
 import * as Truncation from "./Truncation.js"
@@ -22,12 +22,12 @@ export const make = () => {
     })
 
   return {
-    /** Takes what the `_meta` of a tool call reports. */
+    /** Reads the reports in the `_meta` of a tool call. */
     on: (meta: Readonly<Record<string, unknown>>): void => {
       if ("terminal_output" in meta) take(meta["terminal_output"], false)
       for (const key of ["terminal_info", "terminal_output_delta", "terminal_exit"]) take(meta[key], true)
     },
-    /** The last of what a terminal has put out; undefined for one that no tool call reported. */
+    /** The end of a terminal's output. Undefined if no tool call reported the terminal. */
     outputOf: (terminalId: string): string | undefined => outputs.get(terminalId),
   }
 }

@@ -1,39 +1,38 @@
-/** What a run keeps of its agent's session, for its own attempts to come and for the runs after it. */
+/** Records the agent's session under the run's lease, for later attempts and for later runs of the conversation. */
 import { ControlPlaneUnavailable, Executor, Ids, Run, Runs, type WorkerSession } from "@runlease/core"
 import { type Context, Effect, Option, Schedule, Schema } from "effect"
 import * as Failure from "./Failure.js"
 import * as Prompt from "./Prompt.js"
 
-/** What is kept of a session for the attempts and runs to come. */
-export interface Kept {
-  /** The answers that it has been told. */
-  readonly told: ReadonlyArray<string>
-  /** The last message that the runs before have prompted, by `Prompt.lastOf`. */
-  readonly before: string | undefined
-  /** The last that was prompted: that of this run once its agent has begun. */
-  readonly upTo: string | undefined
-}
-
-export const nothing: Kept = { told: [], before: undefined, upTo: undefined }
-
-const Metadata = Schema.Struct({
-  told: Schema.optionalWith(Schema.Array(Schema.String), { default: () => [] }),
-  before: Schema.optional(Schema.String),
-  upTo: Schema.optional(Schema.String),
+/**
+ * The part of a session's metadata that later attempts and runs read. The keys of its stored form do not change.
+ *
+ * `deliveredAnswers`: the ids of the answers that the agent has received. `promptedBefore`: the last message that earlier
+ * runs prompted, by `Prompt.lastOf`. `promptedUpTo`: the last message that was prompted, of this run once the agent has
+ * begun.
+ */
+const SessionMetadata = Schema.Struct({
+  deliveredAnswers: Schema.optionalWith(Schema.Array(Schema.String), { default: () => [] }).pipe(
+    Schema.fromKey("told"),
+  ),
+  promptedBefore: Schema.optional(Schema.String).pipe(Schema.fromKey("before")),
+  promptedUpTo: Schema.optional(Schema.String).pipe(Schema.fromKey("upTo")),
 })
+export type SessionMetadata = typeof SessionMetadata.Type
 
-const decode = Schema.decodeUnknownOption(Metadata)
+export const empty: SessionMetadata = { deliveredAnswers: [] }
 
-export const keptOf = ({ metadata }: WorkerSession.WorkerSession): Kept => ({
-  ...nothing,
-  ...Option.getOrElse(decode(metadata), () => ({})),
-})
+const decode = Schema.decodeUnknownOption(SessionMetadata)
+const encode = Schema.encodeSync(SessionMetadata)
+
+export const metadataOf = ({ metadata }: WorkerSession.WorkerSession): SessionMetadata =>
+  Option.getOrElse(decode(metadata), () => empty)
 
 /**
- * Writes what is kept of a session under the run's lease. A control plane that is away for a moment is asked again; without
- * a lease there is nothing to keep it under, and no later run to go on with it.
+ * Writes the session under the run's lease, and retries while the control plane is unavailable. Without a lease it only
+ * warns, since no later run could find the session.
  */
-const recorder = (
+const makeWrite = (
   run: Run.ClaimedRun,
   runs: Context.Tag.Service<typeof Runs.Runs>,
 ): ((
@@ -73,47 +72,52 @@ const recorder = (
 }
 
 export interface SessionRecord {
-  /** The answers that the session of this run has been told. */
-  readonly told: ReadonlyArray<string>
-  /** Keeps a session that was opened, with facts of it and what was kept before. */
+  /** The ids of the answers that the agent had received when the run was claimed. */
+  readonly deliveredAnswers: ReadonlyArray<string>
+  /** Records an open session, with facts about it and the metadata of the session before. */
   readonly opened: (
     sessionKey: string,
     facts: Readonly<Record<string, unknown>>,
-    before: Kept,
+    earlier: SessionMetadata,
   ) => Effect.Effect<void, Executor.ExecutorError>
-  readonly keepTold: (told: ReadonlyArray<string>) => Effect.Effect<void, Executor.ExecutorError>
-  /** Keeps that the agent has begun on the request, so that no later run prompts it again. */
+  /** Records the ids of all answers that the agent has received. */
+  readonly recordDelivered: (ids: ReadonlyArray<string>) => Effect.Effect<void, Executor.ExecutorError>
+  /** Records that the agent has begun on the request, so that no later run prompts it again. */
   readonly begun: Effect.Effect<void>
 }
 
 export const make = (run: Run.ClaimedRun, runs: Context.Tag.Service<typeof Runs.Runs>): SessionRecord => {
-  const write = recorder(run, runs)
+  const write = makeWrite(run, runs)
   const requested = Prompt.lastOf(run)
   let session: { readonly key: string; readonly facts: Readonly<Record<string, unknown>> } | undefined
-  let kept = run.session === null ? nothing : keptOf(run.session)
-  // One at a time, so that no older state is written after a newer one.
+  let current = run.session === null ? empty : metadataOf(run.session)
+  // Writes go one at a time, so that an older state never replaces a newer one.
   const one = Effect.unsafeMakeSemaphore(1)
-  const keep = (changes: Partial<Kept>) =>
+  const update = (changes: Partial<SessionMetadata>) =>
     one.withPermits(1)(
       Effect.suspend(() => {
-        kept = { ...kept, ...changes }
+        current = { ...current, ...changes }
         return session === undefined
           ? Effect.void
-          : write(session.key, { protocol: "acp", ...session.facts, ...kept })
+          : write(session.key, { protocol: "acp", ...session.facts, ...encode(current) })
       }),
     )
   return {
-    told: kept.told,
-    opened: (key, facts, before) =>
+    deliveredAnswers: current.deliveredAnswers,
+    opened: (key, facts, earlier) =>
       Effect.suspend(() => {
         session = { key, facts }
-        return keep(before)
+        return update({ promptedBefore: undefined, promptedUpTo: undefined, ...earlier })
       }),
-    keepTold: (told) => keep({ told }),
+    recordDelivered: (deliveredAnswers) => update({ deliveredAnswers }),
     begun: Effect.suspend(() =>
-      requested === undefined || kept.upTo === requested ? Effect.void : keep({ upTo: requested }),
+      requested === undefined || current.promptedUpTo === requested
+        ? Effect.void
+        : update({ promptedUpTo: requested }),
     ).pipe(
-      Effect.catchAll((error) => Effect.logWarning("Cannot keep what the agent was prompted with", error)),
+      Effect.catchAll((error) =>
+        Effect.logWarning("Cannot record the message that the agent was prompted with", error),
+      ),
     ),
   }
 }

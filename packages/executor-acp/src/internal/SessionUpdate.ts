@@ -1,7 +1,8 @@
 /**
- * The updates of a session that have events of their own, read leniently: an agent may leave out what it does not have,
- * put null for it, and add what it likes. An optional field that is malformed counts as absent, and a malformed item of a
- * list is left out, as the protocol's schema has it.
+ * Decodes the updates of a session that have their own events.
+ *
+ * Decoding is lenient, as in the protocol's schema. An optional field may be absent, null or malformed, which all count as
+ * absent. A malformed item of a list is left out. Further fields are accepted.
  *
  * Source: https://agentclientprotocol.com/protocol/schema
  */
@@ -15,7 +16,7 @@ const Meta = optional(Schema.Record({ key: Schema.String, value: Schema.Unknown 
 const open = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct(fields, { key: Schema.String, value: Schema.Unknown })
 
-/** The items of a list that are well formed. */
+/** A list without its malformed items. */
 const items = <A, I>(item: Schema.Schema<A, I>) =>
   Schema.transform(Schema.Array(Schema.Unknown), Schema.Array(Schema.typeSchema(item)), {
     strict: true,
@@ -26,7 +27,7 @@ const items = <A, I>(item: Schema.Schema<A, I>) =>
 const Typed = open({ type: Schema.String })
 type Typed = typeof Typed.Type
 
-/** What content of a type that the protocol knows must have. */
+/** The required fields of each content type of the protocol. */
 const requirements: Readonly<Record<string, (content: Typed) => boolean>> = {
   content: ({ content }) => Schema.is(Typed)(content),
   diff: ({ newText, path }) => Predicate.isString(path) && Predicate.isString(newText),
@@ -60,7 +61,7 @@ export type Chunk = typeof Chunk.Type
 const ToolCall = Schema.Struct(ToolCallFields)
 export type ToolCall = typeof ToolCall.Type
 
-/** A plan without a list of entries is one without entries. */
+/** A plan. A missing or malformed list of entries counts as empty. */
 const Plan = Schema.Struct({
   entries: items(open({ content: Schema.String })).annotations({ decodingFallback: () => Either.right([]) }),
 })
@@ -88,6 +89,6 @@ export const decode: (update: unknown) => Option.Option<typeof Update.Type> =
 
 const Notification = Schema.Struct({ sessionId: Schema.String, update: Schema.Unknown })
 
-/** Whose update it is, and the update. */
+/** The session's id, and the update. */
 export const notification: (params: unknown) => Option.Option<typeof Notification.Type> =
   Schema.decodeUnknownOption(Notification)

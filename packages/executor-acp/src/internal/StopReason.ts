@@ -1,9 +1,9 @@
-/** How an agent's turn ended, as the event that ends the run. */
+/** Converts the stop reason of an agent's turn to the event that ends the run. */
 import type { PromptResponse } from "@agentclientprotocol/sdk"
 import { AgentEvent, type Run } from "@runlease/core"
 import { Predicate } from "effect"
 
-const gaveUp = {
+const failures = {
   max_tokens: "reached the limit of tokens that its model may write",
   max_turn_requests: "reached the limit of requests to its model in one turn",
   refusal: "refused to go on",
@@ -11,7 +11,7 @@ const gaveUp = {
 
 const outcomes = { end_turn: { type: "success" }, cancelled: { type: "cancelled" } } as const
 
-/** The counts of tokens that an agent gives, and the names that they have in the usage of a model. */
+/** The agent's names of token counts, each with its name in `usage`. */
 const counts = {
   inputTokens: "inputTokens",
   outputTokens: "outputTokens",
@@ -21,7 +21,7 @@ const counts = {
   cachedWriteTokens: "cachedWriteTokens",
 } as const
 
-/** Version 1 of the protocol has no usage. Agents add it to the answer as the draft has it. */
+/** Version 1 of the protocol has no usage. Agents add it in the form of the draft. */
 type Answer = PromptResponse & { readonly usage?: unknown }
 
 const usageOf = (usage: unknown) =>
@@ -36,24 +36,24 @@ const usageOf = (usage: unknown) =>
       }
 
 /**
- * `end_turn` is success, and a reason that the protocol does not have is a failure. The three ways to give up are failures
- * that can be told apart. None is retryable, since the same request would end the same way. If this client did not request
- * the cancellation of a turn that ends as cancelled, someone else did.
+ * The end of the run. `end_turn` is a success. The three reasons to give up are failures, each with its own code, and an
+ * unknown reason is a failure too. None is retryable, since the same request would end the same way. `cancelled` is a
+ * cancellation by someone else, since this executor ignores the response after its own. `details` go into the metadata.
  */
-export const of = (
+export const toEvent = (
   run: Run.ClaimedRun,
   name: string,
   sessionId: string,
   { stopReason, usage }: Answer,
-  told: Readonly<Record<string, unknown>>,
+  details: Readonly<Record<string, unknown>>,
 ): AgentEvent.AgentEvent => {
   const metadata = {
     ...usageOf(usage),
-    acp: { sessionId, stopReason, ...told },
+    acp: { sessionId, stopReason, ...details },
   }
-  if (Object.hasOwn(gaveUp, stopReason)) {
-    const code = stopReason as keyof typeof gaveUp
-    return AgentEvent.runError(`${name} ${gaveUp[code]}`, { code, metadata })
+  if (Object.hasOwn(failures, stopReason)) {
+    const code = stopReason as keyof typeof failures
+    return AgentEvent.runError(`${name} ${failures[code]}`, { code, metadata })
   }
   if (!Object.hasOwn(outcomes, stopReason)) {
     const message = `${name} ended its turn for a reason that the protocol does not have: ${String(stopReason)}`

@@ -1,4 +1,4 @@
-/** The commands that an agent runs through its client: each a process group of its own, under the run. */
+/** Runs the commands of an agent's requests, each in its own process group. They end with the run. */
 import { RequestError } from "@agentclientprotocol/sdk"
 import type * as acp from "@agentclientprotocol/sdk"
 import { Ids } from "@runlease/core"
@@ -12,7 +12,7 @@ export interface Options {
   readonly env: Readonly<Record<string, string>>
   readonly killAfter: Duration.Duration
   readonly guardPath: string
-  /** What the marks of its processes begin with. */
+  /** The prefix of the marks of its processes. */
   readonly mark: string
 }
 
@@ -20,14 +20,14 @@ interface Terminal {
   readonly group: ProcessGroup.ProcessGroup
   readonly scope: Scope.CloseableScope
   readonly output: () => Pick<acp.TerminalOutputResponse, "output" | "truncated">
-  /** Ends once all that the command wrote has been read. */
+  /** Ends once all output of the command has been read. */
   readonly read: Fiber.Fiber<void>
 }
 
 const maxTerminals = 32
 const maxOutputBytes = 1024 * 1024
 
-/** The last `limit` bytes that were written, beginning with a whole character. */
+/** Stores the last `limit` bytes of an output, from a character boundary on. */
 const makeTail = (limit: number) => {
   let chunks: Array<Uint8Array> = []
   let size = 0
@@ -44,15 +44,15 @@ const makeTail = (limit: number) => {
       size += chunk.length
       if (size <= limit * 2 && chunks.length < 1024) return
       truncated ||= size > limit
-      const kept = whole()
-      chunks = [kept]
-      size = kept.length
+      const tail = whole()
+      chunks = [tail]
+      size = tail.length
     },
     output: () => ({ output: whole().toString("utf8"), truncated: truncated || size > limit }),
   }
 }
 
-/** Without arguments a command is a line for the shell, which is how agents give what their model wrote. */
+/** A command without arguments is a line for the shell, since agents pass on what their model wrote. */
 const programOf = ({ args, command }: acp.CreateTerminalRequest) =>
   args === undefined || args.length === 0 ? { command: "/bin/sh", args: ["-c", command] } : { command, args }
 
@@ -61,7 +61,7 @@ const exitOf = ({ code, signal }: ProcessGroup.Ending) => ({ exitCode: code, sig
 export const make = Effect.fnUntraced(function* (options: Options) {
   const parent = yield* Effect.scope
   const terminals = new Map<string, Terminal>()
-  /** The outputs of the latest terminals that were released. */
+  /** The outputs of the terminals that were released last. */
   const released = new Map<string, string>()
 
   const find = (id: string): Effect.Effect<Terminal, RequestError> => {
@@ -139,7 +139,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   return {
     handlers,
-    /** What a terminal has put out so far, after its release too; undefined for one that is not known. */
+    /** The output of a terminal so far, also after its release. Undefined for an unknown terminal. */
     outputOf: (terminalId: string): string | undefined =>
       terminals.get(terminalId)?.output().output ?? released.get(terminalId),
   }

@@ -1,4 +1,4 @@
-/** The tool calls of an agent, each put together from all that was said of it. */
+/** The tool calls of an agent. Each is assembled from all of its updates. */
 import { AgentEvent, ControlEvents, Json } from "@runlease/core"
 import { Predicate } from "effect"
 import * as Truncation from "./Truncation.js"
@@ -7,14 +7,15 @@ import type { ToolCall } from "./SessionUpdate.js"
 
 type Events = ReadonlyArray<AgentEvent.AgentEvent>
 
-/** A call as it is known: what was said last of each thing. */
-export interface Known {
+/** The state of a call. */
+export interface CallState {
   readonly toolCallId: string
   /** The id of the call in the log. */
   readonly id: string
-  readonly said: Partial<ToolCall>
-  /** The input that the log has, as canonical JSON; undefined while the call is open. */
-  readonly input: string | undefined
+  /** The latest value of each field. */
+  readonly fields: Partial<ToolCall>
+  /** The input in the log, as canonical JSON. Undefined while the arguments are open. */
+  readonly loggedInput: string | undefined
   readonly done: boolean
 }
 
@@ -26,18 +27,18 @@ const isEmpty = (value: unknown): boolean =>
   (Array.isArray(value) && value.length === 0) ||
   (Predicate.isRecord(value) && Object.keys(value).length === 0)
 
-/** An empty list takes back the one before it. */
-const takesBack = (value: unknown, before: unknown): boolean =>
+/** An empty list removes an earlier list. */
+const removesList = (value: unknown, before: unknown): boolean =>
   Array.isArray(value) && value.length === 0 && !isEmpty(before)
 
-/** What an update says of the call, without what it leaves empty: an empty input is one that is still being written. */
-const saidBy = (call: ToolCall, before: Partial<ToolCall> | undefined): Partial<ToolCall> => {
+/** The fields of an update without empty ones. The agent is still writing an input that is empty. */
+const fieldsOf = (call: ToolCall, before: Partial<ToolCall> | undefined): Partial<ToolCall> => {
   const { content, locations } = before ?? {}
   const lists: Readonly<Record<string, unknown>> = { content, locations }
   return Object.fromEntries(
     Object.entries(call).filter(
       ([key, value]) =>
-        key !== "sessionUpdate" && key !== "_meta" && (!isEmpty(value) || takesBack(value, lists[key])),
+        key !== "sessionUpdate" && key !== "_meta" && (!isEmpty(value) || removesList(value, lists[key])),
     ),
   )
 }
@@ -46,7 +47,7 @@ export const hasInput = (call: Partial<ToolCall>): boolean => !isEmpty(call.rawI
 
 const isDone = (status: string | null | undefined): boolean => status === "completed" || status === "failed"
 
-/** The output of a terminal, undefined for one that is not known. */
+/** The output of a terminal. Undefined for an unknown terminal. */
 type TerminalOutput = (terminalId: string) => string | undefined
 
 const textOf = (part: Readonly<Record<string, unknown>>, output: TerminalOutput): ReadonlyArray<string> => {
@@ -60,7 +61,7 @@ const textOf = (part: Readonly<Record<string, unknown>>, output: TerminalOutput)
     : []
 }
 
-/** The result as text: what the agent shows of it, or else what its tool gave. */
+/** The result as text: the content that the agent shows, or else the raw output of its tool. */
 const resultOf = ({ content, rawOutput }: Partial<ToolCall>, output: TerminalOutput): string => {
   const shown = (content ?? []).flatMap((part) => textOf(part, output))
   if (shown.length > 0) return shown.join("\n")
@@ -69,32 +70,34 @@ const resultOf = ({ content, rawOutput }: Partial<ToolCall>, output: TerminalOut
 }
 
 export interface Options {
-  /** What makes the ids of tool calls differ from those of other runs and attempts. */
+  /** Makes the ids of tool calls differ from those of other runs and attempts. */
   readonly suffix: string
   readonly terminalOutput: TerminalOutput
 }
 
 export const make = ({ suffix, terminalOutput }: Options) => {
-  const calls = new Map<string, Known>()
+  const calls = new Map<string, CallState>()
   const reported = ReportedTerminals.make()
 
-  const args = (call: Known): readonly [Known, Events] => {
-    if (call.input !== undefined) return [call, []]
-    const text = hasInput(call.said) ? JSON.stringify(Truncation.json(call.said.rawInput)) : "{}"
+  const endArguments = (call: CallState): readonly [CallState, Events] => {
+    if (call.loggedInput !== undefined) return [call, []]
+    const text = hasInput(call.fields) ? JSON.stringify(Truncation.json(call.fields.rawInput)) : "{}"
     return [
-      { ...call, input: Json.canonicalJson(call.said.rawInput) },
+      { ...call, loggedInput: Json.canonicalJson(call.fields.rawInput) },
       [AgentEvent.toolCallArgs(call.id, text), AgentEvent.toolCallEnd(call.id)],
     ]
   }
 
-  const result = (call: Known): readonly [Known, Events] => {
-    if (call.done || !isDone(call.said.status)) return [call, []]
-    const content = Truncation.text(resultOf(call.said, (id) => terminalOutput(id) ?? reported.outputOf(id)))
+  const addResult = (call: CallState): readonly [CallState, Events] => {
+    if (call.done || !isDone(call.fields.status)) return [call, []]
+    const content = Truncation.text(
+      resultOf(call.fields, (id) => terminalOutput(id) ?? reported.outputOf(id)),
+    )
     const messageId = `${call.id}-result`
     return [
       { ...call, done: true },
       [
-        call.said.status === "failed"
+        call.fields.status === "failed"
           ? AgentEvent.toolCallFailure(messageId, call.id, content)
           : AgentEvent.toolCallResult(messageId, call.id, content, { role: "tool" }),
       ],
@@ -102,78 +105,79 @@ export const make = ({ suffix, terminalOutput }: Options) => {
   }
 
   /**
-   * What no event of AG-UI has a place for: content, diffs, places in files, the raw output, another title or kind, what the
-   * agent adds of its own, and an input that is not that of the arguments. Arguments cannot be taken back, so a call that has
-   * not begun has none yet: its input is told here each time that it changes.
+   * A CUSTOM event with the fields that AG-UI's own events do not have: content, diffs, locations in files, the raw output, a
+   * new title or kind, the agent's extensions, and an input that differs from the logged arguments. Arguments in the log
+   * cannot be changed, so until the call begins, each change of its input comes here.
    */
   const details = (
-    call: Known,
+    call: CallState,
     update: ToolCall,
-    said: Partial<ToolCall>,
-    before: Known | undefined,
+    fields: Partial<ToolCall>,
+    before: CallState | undefined,
   ): Events => {
-    const { content, locations, rawInput, rawOutput, ...rest } = said
-    const known = call.input ?? Json.canonicalJson(before?.said.rawInput)
-    const other = rawInput !== undefined && Json.canonicalJson(rawInput) !== known
+    const { content, locations, rawInput, rawOutput, ...rest } = fields
+    const logged = call.loggedInput ?? Json.canonicalJson(before?.fields.rawInput)
+    const other = rawInput !== undefined && Json.canonicalJson(rawInput) !== logged
     const _meta = isEmpty(update._meta) ? undefined : update._meta
     const more = { content, locations, rawOutput, rawInput: other ? rawInput : undefined, _meta }
-    const kept = Object.entries(more).filter(([, value]) => value !== undefined)
+    const present = Object.entries(more).filter(([, value]) => value !== undefined)
     const renamed =
       before !== undefined &&
-      (["title", "kind", "name"] as const).some((key) => key in said && said[key] !== before.said[key])
-    if (kept.length === 0 && !renamed) return []
-    const value = { ...rest, toolCallId: call.id, ...Object.fromEntries(kept) }
+      (["title", "kind", "name"] as const).some((key) => key in fields && fields[key] !== before.fields[key])
+    if (present.length === 0 && !renamed) return []
+    const value = { ...rest, toolCallId: call.id, ...Object.fromEntries(present) }
     return [AgentEvent.custom("acp.tool_call", Truncation.json(value))]
   }
 
-  const take = (update: ToolCall, asked: boolean): readonly [Events, Known] => {
+  const apply = (update: ToolCall, needsPermission: boolean): readonly [Events, CallState] => {
     if (update._meta != null) reported.on(update._meta)
     const before = calls.get(update.toolCallId)
-    const said = saidBy(update, before?.said)
+    const fields = fieldsOf(update, before?.fields)
     const id = before?.id ?? `${update.toolCallId}${suffix}`
-    let call: Known = {
+    let call: CallState = {
       toolCallId: update.toolCallId,
       id,
-      said: { ...before?.said, ...said },
-      input: before?.input,
+      fields: { ...before?.fields, ...fields },
+      loggedInput: before?.loggedInput,
       done: before?.done ?? false,
     }
     const events: Array<AgentEvent.AgentEvent> =
-      before === undefined ? [AgentEvent.toolCallStart(id, nameOf(call.said))] : []
-    const { status } = call.said
-    const begun = asked || status === "in_progress" || isDone(status)
-    if (begun && (asked || hasInput(call.said) || isDone(status))) {
-      const [next, more] = args(call)
+      before === undefined ? [AgentEvent.toolCallStart(id, nameOf(call.fields))] : []
+    const { status } = call.fields
+    const begun = needsPermission || status === "in_progress" || isDone(status)
+    if (begun && (needsPermission || hasInput(call.fields) || isDone(status))) {
+      const [next, more] = endArguments(call)
       call = next
       events.push(...more)
     }
-    events.push(...details(call, update, said, before))
-    const [next, more] = result(call)
+    events.push(...details(call, update, fields, before))
+    const [next, more] = addResult(call)
     events.push(...more)
     calls.set(update.toolCallId, next)
     return [events, next]
   }
 
   return {
-    on: (update: ToolCall): Events => take(update, false)[0],
-    asked: (update: ToolCall) => {
-      // A question of permission tells the call in words of its own, and nothing of how far it is.
+    on: (update: ToolCall): Events => apply(update, false)[0],
+    /** The events of a call that needs permission, and its state. */
+    onPermissionRequest: (update: ToolCall) => {
+      // A request for permission has a title of its own, and its status says nothing about the progress of the call.
       const before = calls.get(update.toolCallId)
       const { status: _, ...question } = update
-      return take(before === undefined ? question : { ...question, title: before.said.title }, true)
+      return apply(before === undefined ? question : { ...question, title: before.fields.title }, true)
     },
-    /** The results of calls that the agent has not done, and does not do since it is cancelled. */
+    /** The results of unfinished calls, which the cancelled agent will not finish. */
     cancel: (excluded: ReadonlySet<string>): Events =>
       Array.from(calls.values()).flatMap((call) => {
         if (call.done || excluded.has(call.toolCallId)) return []
-        const [next, events] = args(call)
+        const [next, events] = endArguments(call)
         calls.set(call.toolCallId, { ...next, done: true })
         return [...events, ControlEvents.cancelledCall(call)]
       }),
-    /** Ends the calls whose arguments never came. */
+    /** Ends the calls whose arguments are still open. */
     close: (): Events =>
       Array.from(calls.values()).flatMap((call) => {
-        const [next, events] = args(call)
+        const [next, events] = endArguments(call)
         calls.set(call.toolCallId, next)
         return events
       }),

@@ -1,10 +1,10 @@
 /**
- * What an agent tells of its work, as AG-UI events.
+ * Converts the updates of an agent's session to AG-UI events.
  *
- * A message or a thought with a message id lasts until a chunk has another id, and is begun again when its id comes back.
- * Without an id it lasts until something else comes. A tool call ends when its arguments are known, and has its result when it
- * is done. A plan is an activity: it is shown as it moves on, and is no state that a client would send back. What AG-UI has no
- * event for is CUSTOM, as the agent gave it.
+ * A message or thought with an id ends when a chunk has another id, and starts again when its id returns. One without an id
+ * ends at the next update of another kind. A tool call ends when its arguments are complete, and gets its result when it is
+ * done. A plan becomes an activity and not a state, since a client would send a state back. An update without an AG-UI event
+ * becomes a CUSTOM event with the agent's data.
  */
 import { AgentEvent } from "@runlease/core"
 import { Option, Predicate } from "effect"
@@ -13,7 +13,7 @@ import * as ToolCalls from "./ToolCalls.js"
 import * as SessionUpdate from "./SessionUpdate.js"
 
 export interface Options extends ToolCalls.Options {
-  /** The id of the first message; each later one has this and a number. */
+  /** The id of the first message. Each later message has this id and a number. */
   readonly messageId: string
 }
 
@@ -30,18 +30,18 @@ interface OpenMessage {
   readonly of: string | undefined
 }
 
-export interface Updates {
+export interface UpdateEvents {
   /** The events of one `session/update`. */
   readonly on: (update: unknown) => Events
-  /** The events of an update that comes after a cancellation: those of tool calls, but for the ones in `excluded`. */
+  /** The events of an update after a cancellation: only those of tool calls that are not in `excluded`. */
   readonly onCancelled: (update: unknown, excluded: ReadonlySet<string>) => Events
-  /** The events of a tool call that the agent asks about, and the call as it is known now. */
-  readonly asked: (call: SessionUpdate.ToolCall) => readonly [Events, ToolCalls.Known]
-  /** The results of the calls that a cancellation leaves undone, but for the ones in `excluded`. */
+  /** The events of a tool call that needs permission, and its state. */
+  readonly onPermissionRequest: (call: SessionUpdate.ToolCall) => readonly [Events, ToolCalls.CallState]
+  /** The results of calls that a cancellation leaves unfinished, except for those in `excluded`. */
   readonly cancelCalls: (excluded: ReadonlySet<string>) => Events
-  /** The events that end what is open. */
+  /** The events that end all open items. */
   readonly close: () => Events
-  /** The latest `usage_update`, and the title that the agent gave its session. */
+  /** The latest `usage_update`. */
   readonly metadata: () => Readonly<Record<string, unknown>>
 }
 
@@ -53,10 +53,15 @@ const starts = (kind: Kind, id: string): Events =>
         { type: "REASONING_MESSAGE_START", messageId: id, role: "reasoning" },
       ]
 
-/** How many bytes of an agent's own additions go with the text of a chunk. */
+/** The largest `_meta` of a chunk, in bytes. */
 const maxMetaBytes = 16_000
 
-const delta = (kind: Kind, id: string, text: string, { _meta }: SessionUpdate.Chunk): AgentEvent.AgentEvent => ({
+const delta = (
+  kind: Kind,
+  id: string,
+  text: string,
+  { _meta }: SessionUpdate.Chunk,
+): AgentEvent.AgentEvent => ({
   ...(kind === "text"
     ? AgentEvent.textContent(id, text)
     : { type: "REASONING_MESSAGE_CONTENT", messageId: id, delta: text }),
@@ -71,12 +76,12 @@ const ends = (kind: Kind, id: string): Events =>
         { type: "REASONING_END", messageId: id },
       ]
 
-export const make = ({ messageId, ...options }: Options): Updates => {
+export const make = ({ messageId, ...options }: Options): UpdateEvents => {
   const calls = ToolCalls.make(options)
   let metadata: Readonly<Record<string, unknown>> = {}
   let open: ReadonlyArray<OpenMessage> = []
-  /** The ids of the messages that the agent gave one. */
-  const named = new Map<string, string>()
+  /** The log's ids of messages that have an id of the agent. */
+  const idsByKey = new Map<string, string>()
   let count = 0
 
   const close = (ending: (message: OpenMessage) => boolean): Events => {
@@ -85,17 +90,17 @@ export const make = ({ messageId, ...options }: Options): Updates => {
     return closing.flatMap(({ id, kind }) => ends(kind, id))
   }
 
-  /** Ends the message or thought without an id, since something else comes. */
+  /** Ends the message or thought without an id. */
   const closeUnnamed = () => close(({ of }) => of === undefined)
 
-  /** An id of its own for each message, and the same again for one that was begun before. */
+  /** The log's id of a message. A message that starts again has the same id. */
   const idOf = (kind: Kind, of: string | undefined): string => {
     const key = `${kind} ${of}`
-    const known = of === undefined ? undefined : named.get(key)
-    if (known !== undefined) return known
+    const existing = of === undefined ? undefined : idsByKey.get(key)
+    if (existing !== undefined) return existing
     const id = count === 0 ? messageId : `${messageId}.${count}`
     count += 1
-    if (of !== undefined) named.set(key, id)
+    if (of !== undefined) idsByKey.set(key, id)
     return id
   }
 
@@ -135,22 +140,22 @@ export const make = ({ messageId, ...options }: Options): Updates => {
   const on = (update: unknown): Events =>
     Option.match(SessionUpdate.decode(update), {
       onNone: () => onOther(update),
-      onSome: (known) => {
-        switch (known.sessionUpdate) {
+      onSome: (decoded) => {
+        switch (decoded.sessionUpdate) {
           case "agent_message_chunk":
-            return onChunk("text", known)
+            return onChunk("text", decoded)
           case "agent_thought_chunk":
-            return onChunk("thought", known)
+            return onChunk("thought", decoded)
           case "user_message_chunk":
-            // The run's own request, which its conversation has.
+            // The conversation already holds the run's own request.
             return []
           case "tool_call":
           case "tool_call_update":
-            return [...closeUnnamed(), ...calls.on(known)]
+            return [...closeUnnamed(), ...calls.on(decoded)]
           case "plan":
-            return onPlan(known)
+            return onPlan(decoded)
           case "usage_update": {
-            const { cost, size, used } = known
+            const { cost, size, used } = decoded
             metadata = { ...metadata, context: { used, size, ...(cost == null ? {} : { cost }) } }
             return []
           }
@@ -163,15 +168,15 @@ export const make = ({ messageId, ...options }: Options): Updates => {
     onCancelled: (update, excluded) =>
       Option.match(SessionUpdate.decode(update), {
         onNone: () => [],
-        onSome: (known) =>
-          "toolCallId" in known && !excluded.has(known.toolCallId)
-            ? [...closeUnnamed(), ...calls.on(known)]
+        onSome: (decoded) =>
+          "toolCallId" in decoded && !excluded.has(decoded.toolCallId)
+            ? [...closeUnnamed(), ...calls.on(decoded)]
             : [],
       }),
-    asked: (call) => {
+    onPermissionRequest: (call) => {
       const closing = closeUnnamed()
-      const [events, known] = calls.asked(call)
-      return [[...closing, ...events], known]
+      const [events, state] = calls.onPermissionRequest(call)
+      return [[...closing, ...events], state]
     },
     cancelCalls: calls.cancel,
     close: () => [...close(() => true), ...calls.close()],

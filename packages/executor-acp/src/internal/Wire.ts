@@ -1,9 +1,9 @@
 /**
- * An agent's stdin and stdout as the SDK's stream of messages.
+ * Connects an agent's stdin and stdout to the SDK's stream of messages.
  *
- * Messages are read one at a time, each once the one before is dealt with: the SDK takes all it can get, so whoever
- * takes no events holds the agent here. Updates of a session are taken off here too, since the SDK does not wait for
- * their handlers and leaves out the kinds that it does not know.
+ * The SDK reads without limit, so this module reads one message at a time, after the one before is handled. A slow log then
+ * slows the agent down. Session updates are handled here, since the SDK does not wait for their handlers and drops kinds
+ * that it does not know.
  */
 import type { AnyMessage, Stream as AcpStream } from "@agentclientprotocol/sdk"
 import { Executor } from "@runlease/core"
@@ -14,17 +14,17 @@ import * as Failure from "./Failure.js"
 export interface Options {
   readonly command: string
   readonly maxMessageBytes: number
-  /** Takes the parameters of a `session/update`; the next message is read when it is done. */
+  /** Handles the parameters of a `session/update`. The next message is read when it is done. */
   readonly onUpdate: (params: unknown) => Effect.Effect<void>
 }
 
 export interface Wire {
   readonly stream: AcpStream
-  /** Done when the agent's stdout has ended and all of it was taken; failed when what came was not the protocol. */
+  /** Succeeds when all of the agent's stdout is handled. Fails when the output was not the protocol. */
   readonly ended: Deferred.Deferred<void, Executor.ExecutorError>
 }
 
-/** How many lines that are no message are passed over: banners and warnings of what starts the agent. */
+/** How many lines that are no message are skipped, such as banners and warnings. */
 const maxNoise = 16
 
 const parse = Schema.decodeUnknownOption(Schema.parseJson(Schema.Unknown))
@@ -58,17 +58,17 @@ export const make = Effect.fnUntraced(function* (
 
   const onNoise = (line: Lines.Line): Effect.Effect<void, Option.Option<Executor.ExecutorError>> => {
     noise += 1
-    const shown = JSON.stringify(line.text.slice(0, 200))
+    const excerpt = JSON.stringify(line.text.slice(0, 200))
     return noise > maxNoise
       ? Effect.fail(
           Option.some(
             Failure.of(
               "agent_protocol_error",
-              `${options.command} writes to stdout what is not the Agent Client Protocol, such as ${shown}; check that its arguments make it speak ACP`,
+              `${options.command} writes lines to stdout that are not the Agent Client Protocol, such as ${excerpt}; check that its arguments make it speak ACP`,
             ),
           ),
         )
-      : Effect.logWarning(`${options.command} wrote a line that is no message: ${shown}`)
+      : Effect.logWarning(`${options.command} wrote a line that is no message: ${excerpt}`)
   }
 
   const next: Effect.Effect<AnyMessage, Option.Option<Executor.ExecutorError>> = Effect.gen(function* () {

@@ -1,6 +1,6 @@
 /**
- * A working folder for each conversation, kept between its runs: `workRoot/<conversation>`, with the locks beside them
- * in `workRoot/.locks`.
+ * The working folder of a conversation, `workRoot/<conversation>`. It stays between runs. The locks are in
+ * `workRoot/.locks`.
  */
 import { Executor, type Ids } from "@runlease/core"
 import { Effect, type Scope } from "effect"
@@ -12,7 +12,7 @@ import * as Lock from "./Lock.js"
 
 export interface Options extends Omit<Lock.Options, "folder"> {
   readonly workRoot: string
-  /** A repository of which each folder is a worktree. */
+  /** The repository of the worktrees, if each folder is a worktree. */
   readonly worktreeOf: string | undefined
   readonly env: Readonly<Record<string, string>>
 }
@@ -53,13 +53,13 @@ const git = (options: Options, repository: string, ...args: ReadonlyArray<string
 
 const exists = (path: string): Effect.Effect<boolean> => Effect.isSuccess(Effect.tryPromise(() => stat(path)))
 
-/** One worktree at a time is added to a repository: git locks what they share, and does not wait. */
+/** Adds a worktree. Callers add one at a time, since git fails when another process holds its lock. */
 const addWorktree = (options: Options, repository: string, folder: string, name: string) =>
   Effect.gen(function* () {
     if (yield* exists(join(folder, ".git"))) return
     const branch = `runlease/${name}`
     yield* git(options, repository, "worktree", "prune")
-    const known = yield* Effect.isSuccess(
+    const branchExists = yield* Effect.isSuccess(
       git(options, repository, "rev-parse", "--verify", "--quiet", `refs/heads/${branch}`),
     )
     yield* git(
@@ -67,19 +67,23 @@ const addWorktree = (options: Options, repository: string, folder: string, name:
       repository,
       "worktree",
       "add",
-      ...(known ? [folder, branch] : ["-b", branch, folder, "HEAD"]),
+      ...(branchExists ? [folder, branch] : ["-b", branch, folder, "HEAD"]),
     )
   })
 
-export const make = Effect.fnUntraced(function* (options: Options) {
+export interface WorkFolder {
+  /** The real path of a conversation's folder, which stays locked until the Scope closes. */
+  readonly use: (
+    conversationId: Ids.ConversationId,
+    mark: string,
+  ) => Effect.Effect<string, Executor.ExecutorError, Scope.Scope>
+}
+
+export const make = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<WorkFolder> {
   const { workRoot, worktreeOf } = options
   const one = yield* Effect.makeSemaphore(1)
 
-  /** The folder of a conversation, real and locked until the scope closes. */
-  const use = (
-    conversationId: Ids.ConversationId,
-    mark: string,
-  ): Effect.Effect<string, Executor.ExecutorError, Scope.Scope> =>
+  const use: WorkFolder["use"] = (conversationId, mark) =>
     Effect.gen(function* () {
       const folder = join(workRoot, conversationId)
       yield* Lock.hold({ ...options, folder: locksOf(workRoot) }, conversationId, mark)

@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { callId, eventsOf, ports, scripted, textOf } from "./Agents.js"
 
 describe("a client", () => {
-  it.live("offers notices and compaction, and has them in the log as the agent gives them", () =>
+  it.live("offers notices and compaction, and logs them unchanged", () =>
     Effect.gen(function* () {
       const notice = {
         severity: "warning",
@@ -38,7 +38,7 @@ describe("a client", () => {
     }).pipe(Effect.scoped, Effect.provide(ports)),
   )
 
-  it.live("calls a tool by its name, where the agent gives one", () =>
+  it.live("logs the name of a tool, if the agent sends one", () =>
     Effect.gen(function* () {
       const call = { toolCallId: "c1", title: "Edit a", kind: "edit", name: "write_file" }
       const subject = yield* scripted({

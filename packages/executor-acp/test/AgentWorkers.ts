@@ -4,8 +4,8 @@ import { TestRuns } from "@runlease/testkit"
 import { Effect } from "effect"
 import type { Subject } from "./Agents.js"
 
-/** A worker that drives the agent, and a run of it. */
-export const working = ({ options }: Pick<Subject, "options">) =>
+/** Starts a worker for the agent, and submits a run. */
+export const startRun = ({ options }: Pick<Subject, "options">) =>
   Effect.gen(function* () {
     yield* Effect.forkScoped(
       Effect.scoped(

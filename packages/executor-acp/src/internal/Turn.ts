@@ -1,0 +1,168 @@
+/** One turn of an agent, which does one run: from its process over its session and prompt to the end of the turn. */
+import type * as acp from "@agentclientprotocol/sdk"
+import { type AgentEvent, Executor, Ids, type Run, Runs } from "@runlease/core"
+import { Environment } from "@runlease/process"
+import { Deferred, type Duration, Effect, Exit, Mailbox } from "effect"
+import { createHash } from "node:crypto"
+import * as Agent from "./Agent.js"
+import * as Elicitation from "./Elicitation.js"
+import * as Failure from "./Failure.js"
+import * as Files from "./Files.js"
+import * as Permissions from "./Permissions.js"
+import * as Questions from "./Questions.js"
+import * as SessionRecord from "./SessionRecord.js"
+import * as SessionStart from "./SessionStart.js"
+import * as StopReason from "./StopReason.js"
+import * as Terminals from "./Terminals.js"
+import * as TurnOutput from "./TurnOutput.js"
+import * as UpdateEvents from "./UpdateEvents.js"
+import type * as WorkFolder from "./WorkFolder.js"
+
+/** The options of `AcpExecutor`, with their defaults and with paths and the environment resolved. */
+export interface Settings extends SessionStart.Settings {
+  readonly command: string
+  readonly args: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string>>
+  readonly secrets: ReadonlyArray<string>
+  readonly folders: WorkFolder.WorkFolder
+  readonly answerWithin: Duration.DurationInput | undefined
+  readonly cancelGrace: Duration.Duration
+  readonly killAfter: Duration.Duration
+  readonly guardPath: string
+  readonly maxMessageBytes: number
+}
+
+/** How many events wait for the log before the agent must wait. */
+const capacity = 64
+
+/** A suffix for the ids of a run's calls. An agent's own ids are unique within one of its sessions only. */
+const suffixOf = ({ runId }: Run.ClaimedRun): string =>
+  createHash("sha256").update(runId).digest("hex").slice(0, 8)
+
+/** The replies to the agent's requests for permission and for input. */
+const personHandlers = (
+  settings: Settings,
+  questions: Questions.Questions,
+  output: TurnOutput.TurnOutput,
+): Pick<Agent.Handlers, "createElicitation" | "requestPermission"> => ({
+  requestPermission: (request) =>
+    Effect.flatMap(output.onPermissionRequest(request.toolCall), (call) =>
+      Permissions.answer(settings.permission, questions, request, call),
+    ).pipe(
+      Effect.tap(({ outcome }) =>
+        outcome.outcome === "selected"
+          ? Effect.sync(() => output.decide(request.toolCall.toolCallId))
+          : Effect.void,
+      ),
+    ),
+  createElicitation: (request) => {
+    const toolCallId = "toolCallId" in request ? String(request.toolCallId) : ""
+    output.addUndecided(toolCallId)
+    const offered = SessionStart.offersForms(settings)
+    return Elicitation.answer({ offered, questions, sessionId: output.sessionId() }, request).pipe(
+      Effect.tap(({ action }) =>
+        action === "cancel" ? Effect.void : Effect.sync(() => output.decide(toolCallId)),
+      ),
+    )
+  },
+})
+
+/** Starts the turn of a run. The result is the stream of the run's events. The Scope ends the agent. */
+export const make = (settings: Settings) =>
+  Effect.fn("AcpExecutor.run")(function* (run: Run.ClaimedRun) {
+    const { cancelGrace, guardPath, killAfter, maxMessageBytes, name } = settings
+    const runs = yield* Runs.Runs
+    const mark = yield* Ids.uuidV7
+    const cwd = yield* settings.folders.use(run.conversationId, mark)
+    const mailbox = yield* Mailbox.make<AgentEvent.LogEvent, Executor.ExecutorFailure>({ capacity })
+    // The log already holds the ids of earlier attempts.
+    const isFirst = run.latestSequence === 0
+
+    const record = SessionRecord.make(run, runs)
+    const questions = yield* Questions.make({
+      answers: run.snapshot.resume ?? [],
+      delivered: record.deliveredAnswers,
+      recordDelivered: record.recordDelivered,
+      expiresAfter: settings.answerWithin,
+    })
+    const env = { ...settings.env, ...Environment.ofRun(run, cwd) }
+    const programs = { killAfter, guardPath, env }
+    const terminals = yield* Terminals.make({ ...programs, root: cwd, mark })
+    const updates = UpdateEvents.make({
+      messageId: isFirst ? run.messageId : yield* Ids.uuidV7,
+      suffix: `-${suffixOf(run)}${isFirst ? "" : `-${run.leaseEpoch ?? mark}`}`,
+      terminalOutput: terminals.outputOf,
+    })
+    const output = TurnOutput.make({ mailbox, record, updates })
+
+    const agent = yield* Agent.start({
+      ...programs,
+      command: settings.command,
+      args: settings.args,
+      cwd,
+      mark,
+      name,
+      secrets: settings.secrets,
+      maxMessageBytes,
+      onUpdate: output.onUpdate,
+      handlers: {
+        ...Files.make(cwd, maxMessageBytes),
+        ...terminals.handlers,
+        ...personHandlers(settings, questions, output),
+      },
+    }).pipe(Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }))
+
+    const session = yield* SessionStart.make(settings, agent, { run, runs, cwd, record, output })
+    const { prompt, sessionId, withAuthentication } = session
+    const response = yield* Deferred.make<
+      acp.PromptResponse,
+      Failure.RequestRefused | Executor.ExecutorError
+    >()
+    const scope = yield* Effect.scope
+    /** Waits at most `cancelGrace`. A finalizer is uninterruptible, so the wait itself must be interruptible. */
+    const waitFor = <A>(effect: Effect.Effect<A>) =>
+      Effect.timeoutOption(Effect.interruptible(effect), cancelGrace)
+    /** Cancels the turn. The response to the prompt shows that the agent has stopped. */
+    const cancel = Effect.gen(function* () {
+      if (yield* Deferred.isDone(response)) return
+      yield* questions.cancel(agent.notify("session/cancel", { sessionId }))
+      yield* waitFor(Effect.exit(Deferred.await(response)))
+    })
+    yield* Effect.acquireRelease(
+      Effect.interruptible(
+        agent.request("session/prompt", { sessionId, prompt }).pipe(withAuthentication),
+      ).pipe(Effect.intoDeferred(response), Effect.forkIn(scope)),
+      () =>
+        Effect.gen(function* () {
+          output.drop(true)
+          yield* mailbox.shutdown
+          yield* cancel
+          yield* agent.group.endInput
+          yield* waitFor(agent.group.ending)
+        }),
+    )
+
+    yield* Deferred.await(response).pipe(
+      Effect.catchTag("RequestRefused", (refused) => Failure.ofRefusal(name, refused)),
+      Effect.raceFirst(questions.suspension),
+      Effect.tapErrorTag("AwaitAnswers", () => {
+        output.cancel()
+        return Effect.zipRight(record.begun, cancel)
+      }),
+      Effect.matchEffect({
+        onFailure: (failure) => Effect.zipRight(output.emit(output.close()), mailbox.fail(failure)),
+        onSuccess: (result) =>
+          output
+            .emitWork([
+              ...output.close(),
+              StopReason.toEvent(run, name, sessionId, result, updates.metadata()),
+            ])
+            .pipe(Effect.zipRight(mailbox.end)),
+      }),
+      Effect.onExit((exit) =>
+        Exit.isFailure(exit) ? mailbox.done(Exit.failCause(exit.cause)) : Effect.void,
+      ),
+      Effect.forkScoped,
+    )
+    return Mailbox.toStream(mailbox)
+  })
