@@ -1,18 +1,17 @@
 /**
- * Any program as an executor: the request on its stdin, events or plain text on its stdout.
+ * Runs any program as an executor. The program reads the request from stdin and writes events or plain text to stdout.
  *
- * The program gets one JSON document on stdin, `{run_id, agent_id, conversation_id, attempt, lease_epoch, snapshot,
- * work_dir}`, and in its environment RUNLEASE_RUN_ID, RUNLEASE_AGENT_ID, RUNLEASE_CONVERSATION_ID, RUNLEASE_WORK_DIR,
- * RUNLEASE_ATTEMPT and RUNLEASE_PROMPT, the text of the last user message, where that is under
- * 64 KiB. It need not read any of them. Its stdout is read as fast as the log takes it; its stderr is logged.
+ * The program gets one JSON document on stdin: `{run_id, agent_id, conversation_id, attempt, lease_epoch, snapshot,
+ * work_dir}`. Its environment has RUNLEASE_RUN_ID, RUNLEASE_AGENT_ID, RUNLEASE_CONVERSATION_ID, RUNLEASE_WORK_DIR,
+ * RUNLEASE_ATTEMPT and RUNLEASE_PROMPT, the text of the last user message if that is under 64 KiB. The program need not read
+ * any of them. The executor reads stdout as fast as the log accepts events, and logs stderr.
  *
- * It runs without a shell, in a working folder of its own that is removed afterwards, and in a process group of its
- * own. When it exits, when the run is interrupted and when the worker dies, whatever it has started is ended:
- * TERM, then KILL. While the worker is stopped, it is ended with the lease. On Linux that includes children that made a
- * session of their own; `Guard` of @runlease/process says which processes are beyond reach. This takes a POSIX system with
- * /bin/sh.
+ * The program runs without a shell, in its own process group and its own working folder, which is removed afterwards. When
+ * the program exits, the run is interrupted or the worker dies, all of its processes get TERM, and KILL after that. While the
+ * worker is stopped, they end with the lease. On Linux this includes children in their own session. `Guard` of
+ * @runlease/process lists the processes that are out of reach. The executor requires a POSIX system with /bin/sh.
  *
- * Its stdout and stderr are sockets, so a program writes to them by descriptor (`>&2`), not by path (`/dev/stderr`).
+ * Stdout and stderr are sockets, so a program writes to them by descriptor (`>&2`), not by path (`/dev/stderr`).
  *
  * @since 0.1.0
  */
@@ -24,39 +23,39 @@ import * as Output from "./internal/Output.js"
 import * as Request from "./internal/Request.js"
 
 /**
- * Which program runs, and within what bounds.
+ * The program, its environment, and the limits of its output.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** A name to be found on PATH, or a path; a relative path is relative to the worker's folder. */
+  /** A name on PATH, or a path. A relative path starts at the worker's folder. */
   readonly command: string
-  /** Passed as they are. The program starts in its working folder, so paths are best absolute. Default: none. */
+  /** Passed unchanged. The program starts in its working folder, so use absolute paths. Default: none. */
   readonly args?: ReadonlyArray<string>
-  /** Which variables of the worker's environment the program sees. Default: `defaultPassEnv`. */
+  /** The variables of the worker's environment that the program gets. Default: `defaultPassEnv`. */
   readonly passEnv?: ReadonlyArray<string>
-  /** Further variables. The values of Redacted ones are blotted out of logs and failure messages. */
+  /** Further variables. Logs and failure messages do not show Redacted values. */
   readonly env?: Environment.Extra
-  /** The folder under which each run gets its working folder. Default: the system's temporary folder. */
+  /** The folder for the working folders of runs. Default: the system's temporary folder. */
   readonly workRoot?: string
   /**
-   * How stdout reads: `events` is one AG-UI event a line, `text` is plain text, and in `auto` a line that is a JSON
-   * object with a string `type` is an event and any other line is text. Default: `auto`.
+   * The format of stdout. `events`: one AG-UI event per line. `text`: plain text. `auto`: a line that is a JSON object with a
+   * string `type` is an event, and any other line is text. Default: `auto`.
    */
   readonly format?: Output.Format
   /** The longest line of stdout. Default: 1 MiB. */
   readonly maxLineBytes?: number
-  /** The most that a run may write to stdout. Default: 64 MiB. */
+  /** The most bytes that a run may write to stdout. Default: 64 MiB. */
   readonly maxOutputBytes?: number
   /** The grace between TERM and KILL. Default: 5 seconds. */
   readonly killAfter?: Duration.DurationInput
-  /** Exit codes with which the run is handed back for another attempt. Default: 75, EX_TEMPFAIL. */
+  /** The exit codes that lead to another attempt. Default: 75, EX_TEMPFAIL. */
   readonly retryableExitCodes?: ReadonlyArray<number>
 }
 
 /**
- * Enough to find programs, a home, a locale and a time zone; nothing that is likely to be a secret.
+ * Variables for programs, the home folder, the locale and the time zone. None of them usually holds a secret.
  *
  * @since 0.1.0
  * @category constants
@@ -65,7 +64,7 @@ export const defaultPassEnv: ReadonlyArray<string> = Environment.defaultNames
 
 const mebibyte = 1024 * 1024
 
-/** Why a program that ended this way has not done its run, or undefined when it has. */
+/** The failure of a run whose program ended this way. Undefined for exit code 0. */
 const failureOf = (
   command: string,
   ending: ProcessGroup.Ending,
@@ -73,23 +72,23 @@ const failureOf = (
   stderr: string,
 ): Executor.ExecutorError | undefined => {
   if (ending.code === 0) return undefined
-  const [code, what] =
+  const [code, summary] =
     ending.code === null
       ? [`signal_${ending.signal}`, `was ended by ${ending.signal}`]
       : [`exit_${ending.code}`, `exited with code ${ending.code}`]
   return new Executor.ExecutorError({
     code,
-    message: `${command} ${what}${stderr === "" ? "" : `; the end of its stderr:\n${stderr}`}`,
+    message: `${command} ${summary}${stderr === "" ? "" : `; the end of its stderr:\n${stderr}`}`,
     retryable: ending.code === null || retryableExitCodes.includes(ending.code),
   })
 }
 
 /**
- * An executor that runs a program for each run.
+ * An executor that starts a program for each run.
  *
- * Fails, as the executor: `exit_N` (retryable when listed), `signal_S` (retryable), `command_not_found`
- * and `command_not_executable` (handed back), `command_not_started`, `bad_event`, `output_line_too_long`, `output_too_large`, and
- * `work_dir_unavailable` and `guard_not_started` (retryable).
+ * Its runs fail with these codes. `command_not_found` and `command_not_executable` hand the run back. Retryable: `exit_N` if
+ * N is listed, `signal_S`, `work_dir_unavailable`, `guard_not_started`. Not retryable: any other `exit_N`,
+ * `command_not_started` (unless a resource is short), `bad_event`, `output_line_too_long`, `output_too_large`.
  *
  * @since 0.1.0
  * @category constructors
@@ -129,7 +128,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       format: options.format ?? "auto",
       maxLineBytes: options.maxLineBytes ?? mebibyte,
       maxOutputBytes: options.maxOutputBytes ?? 64 * mebibyte,
-      // Text of an earlier attempt has the id that the run was given, and an id names one message.
+      // The run's message id may name the text of an earlier attempt already.
       messageId: run.latestSequence === 0 ? run.messageId : undefined,
     }).pipe(Stream.concat(Stream.execute(outcome)))
   })
@@ -138,7 +137,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 /**
- * The executor of a worker that runs a program for each run.
+ * Provides a worker with an executor that starts a program for each run.
  *
  * ```ts
  * const agent = CommandExecutor.layer({ command: "printenv", args: ["RUNLEASE_PROMPT"] })

@@ -37,12 +37,12 @@ describe("a program that succeeds", () => {
           work_dir: request["work_dir"],
         }),
         AgentEvent.stepFinished("é"),
-        { type: "X_OWN", kept: { as: "it is" } },
+        { type: "X_OWN", value: { as: "it is" } },
       ])
     }),
   )
 
-  it.live("answers with text in the message that the run is to produce", () =>
+  it.live("answers with text in the message with the run's message id", () =>
     Effect.gen(function* () {
       const executor = yield* Executor.Executor
       const events = yield* Stream.runCollect(executeBy(executor))
@@ -61,7 +61,7 @@ describe("a program that succeeds", () => {
     ),
   )
 
-  it.live("opens a new message when an earlier attempt has written", () =>
+  it.live("opens a new message after an earlier attempt", () =>
     Effect.gen(function* () {
       const [start] = yield* eventsOf(sh("echo again"), claimed({ latestSequence: Run.Sequence.make(4) }))
       strictEqual(start!.type, "TEXT_MESSAGE_START")
@@ -77,7 +77,7 @@ describe("a program that succeeds", () => {
     }),
   )
 
-  it.live("writes all it wrote before it exited, and nothing is lost to a slow reader", () =>
+  it.live("loses no output at its exit, also with a slow reader", () =>
     Effect.gen(function* () {
       const executor = yield* CommandExecutor.make(sh("seq 1 20000"))
       const lines = yield* executeBy(executor).pipe(
@@ -89,7 +89,7 @@ describe("a program that succeeds", () => {
     }),
   )
 
-  it.live("may say nothing", () =>
+  it.live("may write no output", () =>
     Effect.gen(function* () {
       deepStrictEqual(yield* eventsOf({ command: "true" }), [])
     }),
@@ -107,7 +107,7 @@ describe("a program that fails", () => {
     }),
   )
 
-  it.live("is retried for the codes that ask for it", () =>
+  it.live("is retried for the listed exit codes", () =>
     Effect.gen(function* () {
       const temporary = yield* failureOf(sh("exit 75"))
       strictEqual(temporary.error.code, "exit_75")
@@ -125,7 +125,7 @@ describe("a program that fails", () => {
     }),
   )
 
-  it.live("says what to check when it cannot start", () =>
+  it.live("fails with advice when it cannot start", () =>
     Effect.gen(function* () {
       const missing = yield* failureOf({ command: "no-such-program-of-runlease" })
       strictEqual(missing.error.code, "command_not_found")
@@ -141,7 +141,7 @@ describe("a program that fails", () => {
     }),
   )
 
-  it.live("keeps only the end of a long stderr", () =>
+  it.live("reports only the end of a long stderr", () =>
     Effect.gen(function* () {
       const { error } = yield* failureOf(sh("seq 1 20000 >&2; exit 1"))
       assertTrue(error.message.endsWith("19999\n20000"))
@@ -166,8 +166,8 @@ describe("a program that fails", () => {
   )
 })
 
-describe("what a program is given", () => {
-  it.live("is what the options name of the worker's environment, and no more", () =>
+describe("the environment of a program", () => {
+  it.live("has only those variables of the worker that the options name", () =>
     Effect.gen(function* () {
       yield* Effect.acquireRelease(
         Effect.sync(() => {
@@ -209,7 +209,7 @@ describe("what a program is given", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("holds no prompt that a variable cannot hold", () =>
+  it.live("has no prompt that does not fit into a variable", () =>
     Effect.gen(function* () {
       const show = sh('echo "${RUNLEASE_PROMPT-none}" | wc -c')
       const length = (text: string) =>
@@ -220,7 +220,7 @@ describe("what a program is given", () => {
     }),
   )
 
-  it.live("reaches it as it is, past no shell", () =>
+  it.live("and its arguments pass no shell", () =>
     Effect.gen(function* () {
       const args = ["$(echo run)", "; echo run", "`echo run`", "*", "a\nb"]
       const text = yield* textOf({ command: "printf", args: ["<%s>", ...args] })
@@ -230,7 +230,7 @@ describe("what a program is given", () => {
     }),
   )
 
-  it.live("includes a working folder that is gone afterwards", () =>
+  it.live("includes a working folder that is removed afterwards", () =>
     Effect.gen(function* () {
       const root = yield* folder
       const workRoot = join(root, "made", "on demand")
@@ -255,7 +255,7 @@ describe("what a program is given", () => {
 })
 
 describe("stderr", () => {
-  it.live("is logged by line under the run, with secrets blotted out", () =>
+  it.live("is logged by line under the run, without secrets", () =>
     Effect.gen(function* () {
       const logged: Array<string> = []
       const logger = Logger.make(({ annotations, message }) => {

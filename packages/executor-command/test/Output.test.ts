@@ -45,7 +45,7 @@ describe("Output", () => {
     }),
   )
 
-  it.effect("ends the message before an event, and gives the next one an id of its own", () =>
+  it.effect("ends the message before an event, and gives the next message a new id", () =>
     Effect.gen(function* () {
       const events = yield* read('one\n{"type":"CUSTOM","name":"n","value":1}\n\n{"type":"X"}\ntwo\n')
       const id = String(events.at(-1)!["messageId"])
@@ -63,7 +63,7 @@ describe("Output", () => {
     }),
   )
 
-  it.effect("takes in auto as text what is no event", () =>
+  it.effect("reads lines that are no event as text in format auto", () =>
     Effect.gen(function* () {
       const text = '{"type":1}\n{"a":"b"}\n["type"]\n{oops\nnull\n'
       const events = yield* read(text)
@@ -71,7 +71,7 @@ describe("Output", () => {
     }),
   )
 
-  it.effect("takes all as text when told so", () =>
+  it.effect("reads all lines as text in format text", () =>
     Effect.gen(function* () {
       deepStrictEqual(yield* read('{"type":"X"}', { format: "text" }), [
         textStart("m"),
@@ -81,7 +81,7 @@ describe("Output", () => {
     }),
   )
 
-  it.effect("refuses what is no event when told that all is", () =>
+  it.effect("refuses lines that are no event in format events", () =>
     Effect.gen(function* () {
       deepStrictEqual(yield* read('\n{"type":"X"}\n', { format: "events" }), [{ type: "X" }])
       const text = yield* failing('{"type":"X"}\noops\n', { format: "events" })
@@ -92,7 +92,7 @@ describe("Output", () => {
     }),
   )
 
-  it.effect("refuses a bad event by its line, after what came before it", () =>
+  it.effect("refuses a bad event with its line number, after the events before it", () =>
     Effect.gen(function* () {
       const { seen, error } = yield* failing(
         '{"type":"STEP_STARTED","stepName":"s"}\n{"type":"STEP_FINISHED"}\n',
@@ -107,7 +107,7 @@ describe("Output", () => {
     }),
   )
 
-  it.effect("passes the end of the run through", () =>
+  it.effect("passes the end of the run on", () =>
     Effect.gen(function* () {
       const end = { type: "RUN_ERROR", message: "no" }
       deepStrictEqual(yield* read(JSON.stringify(end)), [end])

@@ -1,4 +1,4 @@
-/** Runs of real programs. */
+/** Runs real programs as runs of the executor. */
 import { CommandExecutor } from "@runlease/executor-command"
 import { AgentEvent, Executor, Ids, MemoryControlPlane, RequestSnapshot, Run } from "@runlease/core"
 import { Chunk, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
@@ -35,13 +35,13 @@ export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun =
 
 export const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 
-/** A shell program; `args` are its $1 and on. */
+/** A shell program. `args` are $1 and the following. */
 export const sh = (script: string, ...args: ReadonlyArray<string>) => ({
   command: "sh",
   args: ["-c", script, "program", ...args],
 })
 
-/** The events of a run, over a control plane of its own. */
+/** The events of a run, with its own control plane. */
 export const executeBy = (executor: Executor.Executor["Type"], run = claimed()) =>
   Stream.provideLayer(executor.execute(run), MemoryControlPlane.layer)
 
@@ -59,7 +59,7 @@ export const textOf = (options: CommandExecutor.Options, run = claimed()) =>
 export const delta = (event: AgentEvent.LogEvent) =>
   event.type === "TEXT_MESSAGE_CONTENT" ? String(event["delta"]) : ""
 
-/** What came before a failure, and the failure. */
+/** The failure of a run, and the events before it. */
 export const failureOf = (options: CommandExecutor.Options, run = claimed()) =>
   Effect.gen(function* () {
     const events: Array<AgentEvent.LogEvent> = []
@@ -69,7 +69,7 @@ export const failureOf = (options: CommandExecutor.Options, run = claimed()) =>
     return { events, error: yield* Schema.decodeUnknown(Schema.instanceOf(Executor.ExecutorError))(error) }
   })
 
-/** Runs until the program has written a line that says `ready`, and gives the fiber that goes on running. */
+/** Runs until the program has written the line `ready`, and gives the fiber, which runs on. */
 export const untilReady = (options: CommandExecutor.Options, run = claimed()) =>
   Effect.gen(function* () {
     const ready = yield* Deferred.make<void, Executor.ExecutorFailure>()
@@ -86,7 +86,7 @@ export const untilReady = (options: CommandExecutor.Options, run = claimed()) =>
 export const interrupted = (options: CommandExecutor.Options, run = claimed()) =>
   Effect.flatMap(untilReady(options, run), Fiber.interrupt)
 
-/** A folder that is removed when the scope closes. */
+/** A new folder, which the Scope removes. */
 export const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-test-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true })),

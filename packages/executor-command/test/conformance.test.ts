@@ -13,7 +13,7 @@ import { fixture, folder } from "./Programs.js"
 const workRoot = join(tmpdir(), `runlease-conformance-${process.pid}`)
 afterAll(() => rm(workRoot, { recursive: true, force: true }))
 
-/** How many entries a folder has; none where it is not. */
+/** The number of entries of a folder. 0 if it does not exist. */
 const count = (path: string) =>
   Effect.promise(() =>
     readdir(path).then(
@@ -22,7 +22,7 @@ const count = (path: string) =>
     ),
   )
 
-/** How many processes have `token` in their command line. */
+/** The number of processes with `token` in their command line. */
 const processes = (token: string) =>
   Effect.map(
     Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "args="])),

@@ -1,4 +1,4 @@
-/** Many programs at once: nothing is left of them, and the worker's memory does not grow. */
+/** Runs many programs at once. Afterwards no process is left, and the worker's memory has not grown. */
 import { CommandExecutor } from "@runlease/executor-command"
 import { Ids, MemoryControlPlane, RunLog, Runs, Worker } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
@@ -33,7 +33,7 @@ const measure = Effect.gen(function* () {
   }
 })
 
-/** The command lines that hold the token. */
+/** The command lines that contain the token. */
 const processes = (token: string) =>
   Effect.map(
     Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "args="])),
@@ -45,7 +45,7 @@ const untilEnded = (runId: Ids.RunId) =>
 
 describe.runIf(process.platform === "linux")("many programs at once", () => {
   it.scopedLive(
-    "leave nothing",
+    "leave no process, file or descriptor",
     () =>
       Effect.gen(function* () {
         const root = yield* Effect.acquireRelease(
@@ -59,7 +59,7 @@ describe.runIf(process.platform === "linux")("many programs at once", () => {
           Effect.provide(
             CommandExecutor.layer({
               command: "sh",
-              // A child that is not waited for, a file, and a hundred lines.
+              // Each program leaves a child and a file, and writes a hundred lines.
               args: [
                 "-c",
                 "sleep 600 & echo x > file; i=0; while [ $i -lt 100 ]; do echo line; i=$((i+1)); done",
@@ -83,7 +83,7 @@ describe.runIf(process.platform === "linux")("many programs at once", () => {
         deepStrictEqual(yield* Effect.promise(() => readdir(workRoot)), [])
         const first = figures[0]!
         const last = figures.at(-1)!
-        // The logs of the runs themselves are kept in memory here.
+        // The memory control plane stores the logs of the runs.
         assertTrue(last.heap - first.heap < 40, `the heap grew from ${first.heap} to ${last.heap} MB`)
         assertTrue(
           last.descriptors <= first.descriptors + 10,

@@ -1,5 +1,5 @@
 /**
- * What a program writes to its stderr: log lines, and the last of them for the message of a failure.
+ * Logs a program's stderr, and gives its end for the message of a failure.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ const append = (tail: Tail, text: string): Tail => {
 }
 
 /**
- * The annotation of log entries that are lines of a program's stderr: `stream=stderr`.
+ * The annotation of log entries from a program's stderr: `stream=stderr`.
  *
  * @since 0.1.0
  * @category logging
@@ -35,8 +35,8 @@ const append = (tail: Tail, text: string): Tail => {
 export const annotation = { stream: "stderr" } as const
 
 /**
- * Logs each line with `annotation` and gives the last 4 KiB of them. A longer line is logged in pieces. The values of
- * `secrets` are blotted out of both, since a failure's message is read by people who may not see them.
+ * Logs each line with `annotation` and gives the last 4 KiB. A line over 8 KiB is logged in pieces. Both omit the values of
+ * `secrets`, since more people may read a failure's message.
  *
  * @since 0.1.0
  * @category logging

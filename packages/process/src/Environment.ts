@@ -1,5 +1,5 @@
 /**
- * What a program sees of the worker's environment, and what it is told of its run.
+ * The environment of a program: variables of the worker, and the RUNLEASE_* variables of its run.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { Config, ConfigProvider, Effect, Option, Record, Redacted } from "effect
 export type Values = Readonly<Record<string, string>>
 
 /**
- * The names that a program gets by default: enough to find programs, a home, a locale and a clock.
+ * The names of the default variables, for programs, the home folder, the locale and the time zone.
  *
  * @since 0.1.0
  * @category constants
@@ -17,7 +17,7 @@ export type Values = Readonly<Record<string, string>>
 export const defaultNames: ReadonlyArray<string> = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"]
 
 /**
- * The worker's own variables of these names; those that are not set are left out.
+ * The worker's own variables with these names. Unset variables are left out.
  *
  * @since 0.1.0
  * @category environment
@@ -27,7 +27,7 @@ export const inherit = (names: ReadonlyArray<string>): Effect.Effect<Values> =>
     Effect.map(Effect.option(Config.string(name)), (value) => [name, value] as const),
   ).pipe(
     Effect.map((entries) => Record.getSomes(Record.fromEntries(entries))),
-    // The environment of the process itself, whatever provider the application reads its own settings from.
+    // The environment of the process, even if the application configures another provider.
     Effect.withConfigProvider(ConfigProvider.fromEnv()),
   )
 
@@ -38,7 +38,7 @@ export const reveal: (extra: Extra) => Values = Record.map((value) =>
 )
 
 /**
- * The values that nobody is to read.
+ * The values that logs and messages must not show.
  *
  * @since 0.1.0
  * @category environment
@@ -48,7 +48,7 @@ export const secrets = (extra: Extra): ReadonlyArray<string> =>
     typeof value === "string" || Redacted.value(value) === "" ? [] : [Redacted.value(value)],
   )
 
-/** Longer prompts are on stdin alone: a system bounds what it takes as one variable. */
+/** A longer prompt is on stdin only, since systems limit the size of a variable. */
 const maxPromptBytes = 64 * 1024
 
 /**

@@ -1,22 +1,22 @@
 /**
- * The process that ends what a run has started.
+ * The guard process, which ends the processes of a run.
  *
- * A guard is a small shell process in a session of its own. It holds a pipe from the worker and does nothing
- * until that pipe closes: because the run is over, or because the worker has died, of SIGKILL even. Then it
- * ends every process of the run, and exits when none is left. So there is one way in which the processes of a run
- * end, whatever happened. The working folder goes with them, since a dead worker cannot remove it.
+ * A guard is a small shell process in its own session. It reads a pipe from the worker and waits until the pipe closes, which
+ * happens at the end of the run and at the death of the worker, even by SIGKILL. Then it ends every process of the run, and
+ * exits when none is left. So the processes of a run always end in the same way. The guard also removes the working folder,
+ * since a dead worker cannot.
  *
- * The guard holds the deadline of the run's lease too. A worker that is stopped (SIGSTOP, a debugger, a machine that swaps)
- * cannot stop its run; the guard sends TERM when half of the worker's margin is left, and KILL when the lease ends.
+ * The guard enforces the deadline of the run's lease too. A stopped worker (SIGSTOP, a debugger, a machine that swaps) cannot
+ * stop its run. The guard sends TERM when half of the worker's margin is left, and KILL when the lease ends.
  *
- * The processes of a run are those in the session or the process group of its program and, on Linux, those that
- * carry one of its two marks: a variable in their environment, and, where util-linux's `prlimit` is installed, a resource
- * limit. The variable finds a child that made a session of its own; the limit finds one that dropped its environment or
- * wrote its title over it as well. Beyond reach are processes that run as another user, that change the limit
- * of file locks, and that dropped their environment before the limit was set, in the first milliseconds of the program.
- * Where there is no /proc, the processes of a run are those in the process group.
+ * The processes of a run are those in the session or the process group of its program. On Linux they are also those with one
+ * of its two marks: a variable in their environment, and a resource limit if util-linux's `prlimit` is installed. The
+ * variable finds a child in its own session. The limit also finds a child that dropped its environment or wrote its title
+ * over it. Out of reach are processes of another user, processes that change the limit of file locks, and processes that
+ * drop their environment in the first milliseconds of the program, before the limit is set. Without /proc, the processes of
+ * a run are those in the process group.
  *
- * No process is sent a signal for its pid alone: it must have started when the process did that was found.
+ * A pid may be reused, so the guard signals a process only if its start time is the one that was found.
  *
  * Source: docs/decisions/0023-the-guard-holds-the-deadline.md
  *
@@ -37,18 +37,18 @@ import { script, tickMillis } from "./GuardScript.js"
  */
 export const markName = "RUNLEASE_PROCESS_MARK"
 
-/** How long a tick may take on a busy machine, with its two looks. */
+/** How long a tick with its two scans may take on a busy machine. */
 const slowTickMillis = 2 * tickMillis
 
-/** A mark as a limit of file locks: 48 bits, more than any limit in use. */
+/** The mark as a limit of file locks: above 2^48, which no other limit reaches. */
 const limitOf = (mark: string): number =>
   2 ** 48 + Number.parseInt(createHash("sha256").update(mark).digest("hex").slice(0, 12), 16)
 
-/** When a process started, in the kernel's own count; empty where there is no /proc. */
+/** The start time of a process in the kernel's ticks. Empty without /proc. */
 const startOf = (pid: number): string => {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8")
-    // The name of the program, in parentheses, may hold anything; the start is the 20th field after it.
+    // The program's name is in parentheses and may contain any character. The start is the 20th field after it.
     return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? ""
   } catch {
     return ""
@@ -56,22 +56,22 @@ const startOf = (pid: number): string => {
 }
 
 export interface Guard {
-  /** Names the program's pid; call it in the turn in which the program is spawned. */
+  /** Sends the program's pid to the guard. Call it in the turn that spawns the program. */
   readonly watch: (pid: number) => void
-  /** Holds this deadline instead of the one before; `now` is an instant of the same clock. */
+  /** Replaces the deadline. `now` is an instant of the same clock. */
   readonly hold: (deadline: LeaseDeadline.Deadline, now: bigint) => void
-  /** Ends the processes of the run; `gone` is done when none is left. */
+  /** Ends the processes of the run. `gone` is done when none is left. */
   readonly end: () => void
   readonly gone: Deferred.Deferred<void>
 }
 
 export interface Options {
-  /** The value of the variable that marks the run's processes. Processes whose mark begins with it are its own too. */
+  /** The value of the variable that marks the run's processes. It also covers all marks that begin with it. */
   readonly mark: string
   readonly killAfter: Duration.Duration
-  /** A folder that is removed once no process is left. */
+  /** A folder to remove once no process is left. */
   readonly removes?: string | undefined
-  /** Where the guard finds the programs that it uses. */
+  /** The PATH for the programs of the guard. */
   readonly path: string
 }
 
@@ -120,12 +120,12 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
         Deferred.unsafeDone(started, Exit.fail(failed(cause)))
         Deferred.unsafeDone(gone, Exit.void)
       })
-      // A guard that was killed itself leaves its run unguarded, so the run goes down with it.
+      // A killed guard leaves its run unguarded, so the run must end too.
       child.on("exit", (code) => {
         if (code !== 0 && leader !== undefined) killGroup(leader)
         Deferred.unsafeDone(gone, Exit.void)
       })
-      // A guard that is gone cannot be written to, and needs nothing.
+      // Writing to a guard that has exited fails, which does not matter.
       child.stdin?.on("error", () => {})
       return {
         watch: (pid: number) => {
@@ -134,7 +134,7 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
         },
         hold: ({ endsAt, stopsAt }: LeaseDeadline.Deadline, now: bigint) => {
           if (!child.stdin?.writable) return
-          // A worker that lives stops its run at `stopsAt`; from there on half of the time is its own.
+          // A running worker stops its run at `stopsAt`, and has half of the margin for that.
           const halfMillis = Number(endsAt - stopsAt) / 2e6
           const leftMillis = Math.max(0, Number(endsAt - now) / 1e6 - halfMillis)
           const ticks = Math.max(1, Math.floor(halfMillis / slowTickMillis))
@@ -150,8 +150,8 @@ const start = (options: Options): Effect.Effect<Guard, Executor.ExecutorError> =
   })
 
 /**
- * A guard that ends its run, and waits until that is done, when the scope closes. One that watches no program ends
- * what carries the mark, where there is a /proc: what a run left behind whose worker and guard are both gone.
+ * A guard that ends its run when the Scope closes, and waits until no process is left. A guard without a program ends the
+ * processes with the mark, if there is a /proc: those of a run whose worker and guard are both dead.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,23 +1,23 @@
 /**
- * What a guard does, as a program of the POSIX shell and its usual company.
+ * The guard's program, for a POSIX shell and common tools.
  *
  * @since 0.1.0
  */
 
-/** How long the guard sleeps between two looks, at least. */
+/** The shortest sleep of the guard between two scans, in milliseconds. */
 export const tickMillis = 50
 
-/** How long the guard goes on sending KILL before it gives up on processes that the kernel does not end. */
+/** For how many ticks the guard sends KILL, before it gives up on processes that the kernel does not end. */
 const killTicks = 40
 
 /**
- * Prints the processes of the run, `pid start` each, and `-leader start` where one is in the group of the program. `leader`
- * and `started` are the program's, `find` prints the names of files under /proc/PID of those that carry a mark.
+ * Prints the processes of the run as `pid start`, and `-leader start` if one is in the group of the program. `leader` and
+ * `started` are the program's pid and start. `find` prints the names of files under /proc/PID of processes with a mark.
  *
- * The name of a program in `stat` may hold spaces, parentheses and newlines, so the fields are those after the last
- * parenthesis of the last line, and the pid is that of the file. The start of a process is read before its mark is looked
- * for. A session and a group keep their number from being given to a new process for as long as anyone is in them: where
- * the program's pid is another process by now, its session is too.
+ * The name of a program in `stat` may contain spaces, parentheses and newlines. So the fields are those after the last
+ * parenthesis of the last line, and the pid comes from the name of the file. The start of a process is read before its mark.
+ * The number of a session or a group is not reused while a process is in it. If another process has the program's pid, its
+ * session is a new one too.
  */
 const scanProgram = `
   BEGIN {
@@ -46,18 +46,19 @@ const scanProgram = `
   }`
 
 /**
- * $1 the mark as a pattern of grep, $2 the mark as a limit, $3 the ticks of grace between TERM and KILL, $4 a folder to remove, or empty.
+ * The guard. $1: the mark as a pattern of grep. $2: the mark as a limit. $3: the ticks between TERM and KILL. $4: a folder
+ * to remove, or empty.
  *
- * Lines on stdin: `pid PID START`, the program, which leads its session and its group; and `lease SECONDS TICKS`, after how
- * long the lease is about to end, and the grace then. Its end is the end of the run.
+ * Lines on stdin: `pid PID START` names the program, which leads its session and its group. `lease SECONDS TICKS` gives the
+ * time until the lease is about to end, and the grace at that time. The end of stdin is the end of the run.
  *
- * A limit that no process needs (`RLIMIT_LOCKS`, which the kernel does not use) is a mark too: children inherit it, and neither
- * a session of their own, an empty environment nor a title of their own takes it away. It is set once the program runs,
- * on all that carries the other mark by then. The guard takes it off itself, where a run of another worker has started it.
+ * The limit of file locks is a mark too, since the kernel does not use `RLIMIT_LOCKS`. Children inherit it, and neither a new
+ * session, an empty environment nor a title removes it. It is set once the program runs, on all processes with the other
+ * mark. The guard removes it from itself, since a run of another worker may have started the guard.
  *
- * A zombie counts as gone: in a container it may never be collected. One look that finds nothing may have missed a
- * process that forked and exited meanwhile, so it takes two. The timer of a lease ends its own sleep and waits for it, so
- * that it leaves no zombie either.
+ * A zombie counts as gone, since in a container it may never be collected. One empty scan may have missed a process that
+ * forked and exited in the meantime, so two are necessary. The timer of a lease ends its own sleep and waits for it, so that
+ * it leaves no zombie either.
  */
 export const script = `
 trap '' HUP INT TERM
@@ -84,11 +85,11 @@ start_of() {
   start=\${20-}
 }
 send() {
-  echo "$found" | while read -r pid known; do
-    if [ -z "$known" ]; then kill -s "$1" -- "$pid"
+  echo "$found" | while read -r pid begun; do
+    if [ -z "$begun" ]; then kill -s "$1" -- "$pid"
     elif [ "$pid" != "-$leader" ]; then
-      start_of "$pid" && [ "$start" = "$known" ] && kill -s "$1" -- "$pid"
-    elif [ "$1" = KILL ] && { ! start_of "$leader" || [ "$start" = "$known" ]; }; then
+      start_of "$pid" && [ "$start" = "$begun" ] && kill -s "$1" -- "$pid"
+    elif [ "$1" = KILL ] && { ! start_of "$leader" || [ "$start" = "$begun" ]; }; then
       kill -s KILL -- "$pid"
     fi
   done

@@ -1,13 +1,13 @@
 /**
- * Bytes into lines of bounded length.
+ * Splits bytes into lines of bounded length.
  *
  * @since 0.1.0
  */
 import { Stream } from "effect"
 
 /**
- * A line, or a piece of one. `number` counts lines from 1. `end` says what ended it: a newline (which `text`
- * leaves out, with the carriage return before it), the length limit, or the end of the input.
+ * A line, or a piece of one. `number` counts lines from 1. `end` is the reason for its end: a newline (which `text` omits,
+ * with a carriage return before it), the length limit, or the end of the input.
  *
  * @since 0.1.0
  * @category models
@@ -21,7 +21,7 @@ export interface Line {
 const newline = 10
 
 /**
- * Lines of at most `maxBytes`; a longer one comes in pieces, so that no more than that is ever held.
+ * Lines of at most `maxBytes`. A longer line comes in pieces, so memory stays bounded.
  *
  * @since 0.1.0
  * @category lines

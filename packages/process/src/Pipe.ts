@@ -1,26 +1,25 @@
 /**
- * A child's output pipe as a Stream that reads only what is pulled.
+ * A child's output pipe as a Stream that reads only on demand.
  *
  * @since 0.1.0
  */
 import { Deferred, Effect, Option, Stream } from "effect"
 import type { Readable } from "node:stream"
 
-/** The next turn of the event loop, before which it has polled its pipes once. */
+/** The next turn of the event loop. The loop polls its pipes once before it. */
 const nextTurn = Effect.async<void>((resume) => {
   const immediate = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(immediate))
 })
 
-/** More than a pipe holds. What a process that got away adds to it does not keep a run from its end. */
+/** More than a pipe holds. An escaped process that goes on writing must not delay the end of the run. */
 const maxLeftBytes = 1024 * 1024
 
 /**
- * Pulls from `readable` until it ends; or, once `gone` is done, until there is nothing to read, since a process
- * that got away may hold the pipe open for ever.
+ * Reads from `readable` until it ends. Once `gone` is done, it reads only what is there, since an escaped process may leave
+ * the pipe open for ever.
  *
- * It is to be called in the turn in which the child is spawned: Node.js drops the unread output of a child that
- * has exited unless something listens.
+ * Call it in the turn that spawns the child: Node.js drops the unread output of an exited child unless there is a listener.
  *
  * @since 0.1.0
  * @category streams
@@ -39,7 +38,7 @@ export const read = (readable: Readable, gone: Deferred.Deferred<void>): Stream.
     while (true) {
       const last = yield* Deferred.isDone(gone)
       if (left <= 0) return yield* Effect.fail(Option.none<never>())
-      // A read that finds nothing asks for more, which is there after two turns if it is there at all.
+      // An empty read requests more data. If there is any, it arrives within two turns.
       const chunk =
         (yield* available) ??
         (last ? yield* Effect.zipRight(nextTurn, nextTurn).pipe(Effect.zipRight(available)) : null)

@@ -1,5 +1,5 @@
 /**
- * A program that runs as the leader of a process group, under a guard that ends them all.
+ * Runs a program as the leader of a process group, under a guard that ends the whole group.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import * as Pipe from "./Pipe.js"
 import * as WorkDir from "./WorkDir.js"
 
 /**
- * What to start, and what goes when it ends.
+ * The program to start, and the folder to remove at its end.
  *
  * @since 0.1.0
  * @category models
@@ -20,44 +20,44 @@ import * as WorkDir from "./WorkDir.js"
 export interface Options {
   readonly command: string
   readonly args: ReadonlyArray<string>
-  /** The folder that the program starts in. */
+  /** The working folder of the program. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
-  /** All that the program reads from its stdin; when absent, stdin stays open for `write`. */
+  /** The whole stdin of the program. When absent, stdin stays open for `write`. */
   readonly input?: string | undefined
-  /** A folder that is made before the program starts, and removed once no process is left. */
+  /** A folder to create before the program starts, and to remove once no process is left. */
   readonly workDir?: string | undefined
   /** The grace between TERM and KILL. */
   readonly killAfter: Duration.Duration
-  /** Where the guard finds the programs that it uses. */
+  /** The PATH for the programs of the guard. */
   readonly guardPath: string
-  /** What marks its processes, no prefix of another group's unless that is to end with this one. Default: a new UUID. */
+  /** The mark of its processes. A group whose mark begins with this one ends together with it. Default: a new UUID. */
   readonly mark?: string | undefined
 }
 
-/** How a program ended: with a code of its own, or by a signal; one of them is not null. */
+/** How a program ended: with an exit code or by a signal. One of them is not null. */
 export interface Ending {
   readonly code: number | null
   readonly signal: string | null
 }
 
 /**
- * A program that has started.
+ * A running program.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ProcessGroup {
-  /** The program's own, which leads the group. */
+  /** The pid of the program, which leads the group. */
   readonly pid: number
   readonly stdout: Stream.Stream<Uint8Array>
   readonly stderr: Stream.Stream<Uint8Array>
   readonly ending: Effect.Effect<Ending>
-  /** Writes to stdin and waits until the system has taken it; what a program does not read any more is dropped. */
+  /** Writes to stdin and waits until the system has accepted it. Data for a closed stdin is dropped. */
   readonly write: (text: string) => Effect.Effect<void>
   /** Ends stdin. */
   readonly endInput: Effect.Effect<void>
-  /** Ends the processes of the group, as the scope does, without waiting for it. */
+  /** Ends the processes of the group, as the Scope does, but without waiting for them. */
   readonly end: Effect.Effect<void>
 }
 
@@ -116,7 +116,7 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
           stdio: "pipe",
         })
         child.on("error", fail)
-        // Without a pid there is no child and there are no pipes, only the error to come.
+        // Without a pid there is no child and no pipe. The error event follows.
         if (child.pid === undefined) return
         guard.watch(child.pid)
         const group: ProcessGroup = {
@@ -143,9 +143,9 @@ const start = (options: Options, mark: string, guard: Guard.Guard) =>
   })
 
 /**
- * Starts a program. When the scope closes, its processes get TERM, then KILL after `killAfter`, and the scope waits
- * until none is left; the same happens as soon as the program exits, for those that it left behind. In a worker the
- * program is ended with the lease of its run too, also while the worker is stopped.
+ * Starts a program. When the Scope closes, its processes get TERM, then KILL after `killAfter`, and the Scope waits until
+ * none is left. When the program exits, its remaining processes end in the same way. In a worker the program also ends with
+ * the lease of its run, even while the worker is stopped.
  *
  * Fails: `command_not_found` and `command_not_executable`, which hand the run back, `command_not_started`,
  * `guard_not_started`, `work_dir_unavailable`.
@@ -163,13 +163,13 @@ export const make = Effect.fnUntraced(function* (
     removes: options.workDir,
     path: options.guardPath,
   })
-  // The guard is there first: it removes the folder of a worker that is killed right after it was made.
+  // The guard starts first, so that it removes the folder even if the worker is killed right after creating it.
   if (options.workDir !== undefined) yield* WorkDir.make(options.workDir)
   const { follow } = yield* LeaseDeadline.LeaseDeadline
   const clock = yield* Effect.clock
   yield* Effect.acquireRelease(
     Effect.sync(() => follow((deadline) => guard.hold(deadline, clock.unsafeCurrentTimeNanos()))),
-    (leave) => Effect.sync(leave),
+    (unfollow) => Effect.sync(unfollow),
   )
   const [, group] = yield* Effect.acquireRelease(start(options, mark, guard), ([child]) =>
     Effect.sync(guard.end).pipe(

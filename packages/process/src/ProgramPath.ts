@@ -1,5 +1,5 @@
 /**
- * Where a program is, found as the system finds it when it starts one.
+ * Finds the file of a program as the system does when it starts one.
  *
  * @since 0.1.0
  */
@@ -7,11 +7,11 @@ import { Data, Effect } from "effect"
 import { accessSync, constants, statSync } from "node:fs"
 import { delimiter, resolve } from "node:path"
 
-/** Where programs are looked for without PATH. */
+/** The search path without PATH. */
 const systemPath = "/usr/local/bin:/bin:/usr/bin"
 
 /**
- * A program that cannot be started: there is none, or what is there cannot be executed.
+ * The program does not exist, or its file is not executable.
  *
  * @since 0.1.0
  * @category errors
@@ -21,8 +21,8 @@ export class ProgramUnusable extends Data.TaggedError("ProgramUnusable")<{
   readonly reason: "not_found" | "not_executable"
 }> {
   override get message() {
-    const what = this.reason === "not_found" ? "it is not found" : "it is not an executable file"
-    return `Cannot start ${JSON.stringify(this.command)}: ${what}`
+    const problem = this.reason === "not_found" ? "it is not found" : "it is not an executable file"
+    return `Cannot start ${JSON.stringify(this.command)}: ${problem}`
   }
 }
 
@@ -41,7 +41,9 @@ const stateOf = (file: string): "executable" | ProgramUnusable["reason"] => {
 }
 
 /**
- * The file of `command`: a path, relative to the working folder, or a name that is in a folder of `path`.
+ * The file of `command`: a path that starts at the working folder, or a name in one of the folders of `path`.
+ *
+ * Fails: `ProgramUnusable` with the reason.
  *
  * @since 0.1.0
  * @category lookup

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 
 /**
- * The path of a folder that does not exist yet, under `root`, absolute.
+ * The absolute path of a new folder under `root`. The folder does not exist yet.
  *
  * @since 0.1.0
  * @category constructors
@@ -20,7 +20,7 @@ export const newPath = (root: string = tmpdir()): Effect.Effect<string> =>
   Effect.sync(() => join(resolve(root), `runlease-${randomUUID()}`))
 
 /**
- * A new folder at `path`, private to this user, removed with all it holds when the scope closes.
+ * Creates a folder at `path`, private to this user. The Scope removes it with its content.
  *
  * Fails: `work_dir_unavailable` (retryable).
  *

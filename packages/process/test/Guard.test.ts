@@ -7,7 +7,7 @@ import { once } from "node:events"
 import { readFile } from "node:fs/promises"
 import { interrupted, linesOf, pidsOf, sh, start, uniqueSeconds, untilCount, untilReady } from "./Programs.js"
 
-/** A process that is nothing to any run. */
+/** A process that belongs to no run. */
 const bystander = Effect.acquireRelease(
   Effect.map(uniqueSeconds, (seconds) => spawn("sleep", [seconds], { stdio: "ignore", detached: true })),
   (child) =>
@@ -18,7 +18,7 @@ const bystander = Effect.acquireRelease(
     }),
 )
 
-/** The names under which a process looks, in `stat`, like `$2` being of its session; then it stays. */
+/** A process that changes its name, so that its `stat` seems to have `$2` in its session. It does not end by itself. */
 const forger = (name: string) => `printf '${name}' "$2" > /proc/$$/comm; echo ready; sleep "$1"; :`
 
 describe("the name of a program", () => {
@@ -27,13 +27,13 @@ describe("the name of a program", () => {
     ["a newline and a parenthesis", ")\\n%s (a) S"],
     ["parentheses and spaces", "a) %s (b) Z 1"],
   ] as const) {
-    it.live(`that holds ${what} is not taken for the line of another process`, () =>
+    it.live(`with ${what} is not read as the line of another process`, () =>
       Effect.gen(function* () {
         const other = yield* bystander
         const seconds = yield* uniqueSeconds
         yield* interrupted(sh(forger(name), seconds, String(other.pid)))
         deepStrictEqual(yield* pidsOf(seconds), [])
-        // A second run, so that a signal on its way has arrived.
+        // A second run takes longer than a signal.
         yield* linesOf(sh("echo done"))
         deepStrictEqual([other.exitCode, other.signalCode], [null, null])
       }).pipe(Effect.scoped),
@@ -41,7 +41,7 @@ describe("the name of a program", () => {
   }
 })
 
-/** A daemon in a session of its own, nobody's child, whose title is where its environment was. */
+/** A daemon in its own session, without a parent. Its title has overwritten its environment. */
 const daemon = (before: string) => `
   ${before} perl -MPOSIX -e '
     fork and exit; POSIX::setsid(); fork and exit; open STDOUT, ">", "/dev/null"; open STDERR, ">", "/dev/null";
@@ -49,10 +49,10 @@ const daemon = (before: string) => `
   until ps -A -ww -o args= | grep -q "^daemon $1"; do :; done
   echo ready; wait; sleep "$1"; :`
 
-/** Waits for the guard's second mark, which comes right after the start: a daemon has what its program has by then. */
+/** Waits for the guard's second mark on the program. A daemon that starts afterwards inherits it. */
 const branded = "until grep -q '^Max file locks  *[0-9]' /proc/$$/limits; do :; done"
 
-describe("a daemon that set a title of its own", () => {
+describe("a daemon that set its own title", () => {
   it.live("is ended with its run", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
@@ -75,7 +75,7 @@ describe("a daemon that set a title of its own", () => {
   )
 })
 
-/** What `follow` of a lease that ends `millis` from now gives, with a margin of half a second; `renew` gives another. */
+/** A lease that ends `millis` from now, with a margin of half a second. `renew` sends another deadline. */
 const deadlineIn = (millis: number) =>
   Effect.map(Clock.currentTimeNanos, (now): LeaseDeadline.Deadline => {
     const endsAt = now + BigInt(millis) * 1_000_000n
@@ -85,7 +85,7 @@ const deadlineIn = (millis: number) =>
 describe("the deadline of a lease", () => {
   const stubborn = `trap '' TERM; echo ready; while :; do sleep 0.05; done`
 
-  it.live("ends a program that nobody stops, with KILL where TERM is ignored", () =>
+  it.live("ends a program that the worker does not stop, with KILL if it ignores TERM", () =>
     Effect.gen(function* () {
       const token = yield* uniqueSeconds
       const first = yield* deadlineIn(1500)
@@ -121,7 +121,7 @@ describe("the deadline of a lease", () => {
       const last = yield* deadlineIn(3000)
       for (const millis of [1000, 100_000_000, 1000]) renew(yield* deadlineIn(millis))
       renew(last)
-      // The timers of the deadlines before are gone.
+      // The timers of earlier deadlines have ended.
       yield* untilCount("sleep 99999.", 0)
       deepStrictEqual(yield* group.ending, { code: null, signal: "SIGKILL" })
       const early = last.stopsAt - (yield* Clock.currentTimeNanos)

@@ -7,7 +7,7 @@ const chunks = (...parts: ReadonlyArray<string | Uint8Array>) =>
   Stream.fromIterable(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part)))
 
 describe("Lines", () => {
-  it.effect("gives the same lines wherever the chunks are cut", () =>
+  it.effect("gives the same lines for every split into chunks", () =>
     Effect.gen(function* () {
       const bytes = Buffer.from("é\r\n\n€uro 😀\nlast")
       for (let cut = 0; cut <= bytes.length; cut++) {
@@ -26,7 +26,7 @@ describe("Lines", () => {
     }),
   )
 
-  it.effect("takes a line of the limit whole, and a longer one in pieces", () =>
+  it.effect("gives a line of the maximum length whole, and a longer one in pieces", () =>
     Effect.gen(function* () {
       const lines = yield* chunks("1234\n12", "345", "6789\nx\n").pipe(Lines.split(4), Stream.runCollect)
       deepStrictEqual(
@@ -36,7 +36,7 @@ describe("Lines", () => {
     }),
   )
 
-  it.effect("has no line in no input", () =>
+  it.effect("gives no line for an empty input", () =>
     Effect.gen(function* () {
       strictEqual(yield* Stream.runCount(Lines.split(4)(Stream.empty)), 0)
     }),

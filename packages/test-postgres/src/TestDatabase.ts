@@ -1,5 +1,5 @@
 /**
- * A database of one's own on the server that the tests share.
+ * Creates a database for one test on the shared server.
  */
 import { Effect, type Scope } from "effect"
 import { randomBytes } from "node:crypto"
@@ -18,18 +18,18 @@ const command = (url: string, statement: string): Effect.Effect<void> =>
     }
   })
 
-/** The URL of a new, empty database on the server behind `url`, which goes with the Scope. */
+/** The URL of a new, empty database on the server of `url`. The Scope drops it. */
 export const makeOn = (url: string): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.gen(function* () {
       const name = `runlease_${randomBytes(8).toString("hex")}`
       yield* command(url, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
-      const own = new URL(url)
-      own.pathname = `/${name}`
-      return own.href
+      const created = new URL(url)
+      created.pathname = `/${name}`
+      return created.href
     }),
-    (own) => command(url, `DROP DATABASE IF EXISTS ${new URL(own).pathname.slice(1)} WITH (FORCE)`),
+    (created) => command(url, `DROP DATABASE IF EXISTS ${new URL(created).pathname.slice(1)} WITH (FORCE)`),
   )
 
-/** The same on the server of `vitestSetup`. */
+/** The URL of a new, empty database on the server of `vitestSetup`. The Scope drops it. */
 export const make: Effect.Effect<string, never, Scope.Scope> = Effect.suspend(() => makeOn(inject(urlKey)))

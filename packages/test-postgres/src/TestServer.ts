@@ -1,5 +1,5 @@
 /**
- * A PostgreSQL server of one's own, which goes with the Scope, and with the process whatever becomes of it.
+ * Starts a PostgreSQL server. It ends with the Scope, and with the process even if that is killed.
  */
 import { Data, Effect, Fiber, Schedule, type Scope } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
@@ -12,16 +12,16 @@ import * as readline from "node:readline"
 import { promisify } from "node:util"
 import * as Binaries from "./Binaries.js"
 
-/** The server did not start; `said` is what it said. */
-export class ServerNotStarted extends Data.TaggedError("ServerNotStarted")<{ readonly said: string }> {
+/** The server did not start. `output`: the end of its stderr. */
+export class ServerNotStarted extends Data.TaggedError("ServerNotStarted")<{ readonly output: string }> {
   override get message() {
-    return `PostgreSQL did not start: ${this.said}`
+    return `PostgreSQL did not start: ${this.output}`
   }
 }
 
 /**
- * `fsync`: false when absent, which survives a kill of the server but no loss of power. `settings`: further ones, such
- * as `["max_connections=20"]`.
+ * `fsync`: default false, which survives a kill of the server but no loss of power. `settings`: further settings, such as
+ * `["max_connections=20"]`.
  */
 export interface Options {
   readonly fsync?: boolean | undefined
@@ -34,19 +34,19 @@ export interface TestServer {
   readonly port: number
   /** Starts the server again after it was killed, on the same port. */
   readonly start: Effect.Effect<void, ServerNotStarted>
-  /** Starts it again in a recovery that lasts until `finish`: until then it refuses connections. `ready`: once it takes them. */
+  /** Starts it again in a recovery, which refuses connections until `finish`. `ready` waits until it accepts them. */
   readonly recover: Effect.Effect<
     { readonly finish: Effect.Effect<void>; readonly ready: Effect.Effect<void, ServerNotStarted> },
     never,
     Scope.Scope
   >
-  /** Sends the signal to the server and waits for its end: SIGKILL, or SIGINT to end it in good order. */
+  /** Sends a signal to the server and waits for its end. SIGINT is a fast, clean shutdown. */
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
 }
 
 /**
- * Runs the server until it ends. When this script's input ends, the process that wants the server is gone: then the
- * server is ended and its folder removed.
+ * Runs the server until it ends. The end of this script's input means that the process that started it is dead: then the
+ * script ends the server and removes its folder.
  */
 const guard = `
 folder=$1; shift
@@ -66,7 +66,7 @@ const freePort = Effect.async<number>((resume) => {
   })
 })
 
-/** A folder that `as` owns and can reach. */
+/** A folder that the user `as` owns and can reach. */
 const makeFolder = (as: Binaries.Runner) =>
   Effect.sync(() => {
     const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "runlease-postgres-"))
@@ -92,10 +92,10 @@ const initialise = (bin: string, data: string, as: Binaries.Runner) =>
         ],
         { ...as, cwd: "/", env: environment },
       ),
-    catch: (error) => new ServerNotStarted({ said: String(error) }),
+    catch: (error) => new ServerNotStarted({ output: String(error) }),
   })
 
-/** A new cluster with its server. */
+/** Creates a cluster and starts its server. */
 export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNotStarted, Scope.Scope> =>
   Effect.gen(function* () {
     const as = yield* Binaries.runner
@@ -140,14 +140,14 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
           ],
           { ...as, cwd: "/", env: environment, detached: true, stdio: ["pipe", "pipe", "pipe"] },
         )
-        const said: Array<string> = []
+        const lines: Array<string> = []
         let pid = 0
         readline.createInterface(child.stdout).on("line", (line) => {
           pid = Number(line)
         })
         readline.createInterface(child.stderr).on("line", (line) => {
-          said.push(line)
-          said.splice(0, said.length - 20)
+          lines.push(line)
+          lines.splice(0, lines.length - 20)
           if (line.includes("ready to accept connections")) {
             running = { guard: child, pid }
             resume(Effect.void)
@@ -155,11 +155,11 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
         })
         child.once("exit", () => {
           if (running?.guard === child) running = undefined
-          resume(new ServerNotStarted({ said: said.join("\n") }))
+          resume(new ServerNotStarted({ output: lines.join("\n") }))
         })
       })
 
-    // Somebody else may take the port before the server does.
+    // Another process may take the port before the server does.
     const port = yield* Effect.retry(
       Effect.flatMap(freePort, (free) => Effect.as(startOn(free), free)),
       Schedule.recurs(4),
@@ -170,7 +170,7 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
       start: startOn(port),
       recover: Effect.gen(function* () {
         const finished = path.join(folder, "finished")
-        // It asks this command for the log of an archive, and is in recovery until it has an answer.
+        // The server runs this command to get the archived log, and stays in recovery until the command fails.
         const restore = `while [ ! -e ${finished} ]; do sleep 0.05; done; false`
         fs.rmSync(finished, { force: true })
         fs.writeFileSync(path.join(data, "recovery.signal"), "")

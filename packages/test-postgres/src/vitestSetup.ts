@@ -1,6 +1,6 @@
 /**
- * Names a PostgreSQL server to all test files of a project: the one of `DATABASE_URL`, or one of its own that ends with
- * the run. For `globalSetup` in a vitest.config.ts.
+ * Provides all test files of a project with a PostgreSQL server: the one of `DATABASE_URL`, or a new one that ends with the
+ * test run. For `globalSetup` in a vitest.config.ts.
  */
 import { Effect, Exit, Scope } from "effect"
 import type { TestProject } from "vitest/node"

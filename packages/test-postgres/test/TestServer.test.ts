@@ -9,10 +9,10 @@ import { fileURLToPath } from "node:url"
 import * as Pg from "pg"
 import * as TestServer from "../src/TestServer.js"
 
-const ask = (url: string, statement: string) =>
+const query = (url: string, statement: string) =>
   Effect.tryPromise(async () => {
     const client = new Pg.Client({ connectionString: url })
-    // The server may end at any moment; the query that is asked tells of it.
+    // The server may end at any moment. The query reports that.
     client.on("error", () => {})
     await client.connect()
     try {
@@ -23,17 +23,17 @@ const ask = (url: string, statement: string) =>
   })
 
 describe("TestServer", () => {
-  it.live("keeps what is committed when it is killed, and leaves nothing behind", () =>
+  it.live("preserves commits when it is killed, and leaves no process or folder", () =>
     Effect.gen(function* () {
       const folder = yield* Effect.scoped(
         Effect.gen(function* () {
           const server = yield* TestServer.make()
-          yield* ask(server.url, "CREATE TABLE kept AS SELECT 1 AS one")
+          yield* query(server.url, "CREATE TABLE numbers AS SELECT 1 AS one")
           yield* server.kill("SIGKILL")
-          assertTrue((yield* Effect.either(ask(server.url, "SELECT 1")))._tag === "Left")
+          assertTrue((yield* Effect.either(query(server.url, "SELECT 1")))._tag === "Left")
           yield* server.start
-          deepStrictEqual(yield* ask(server.url, "SELECT one FROM kept"), [{ one: 1 }])
-          const [row] = yield* ask(server.url, "SHOW data_directory")
+          deepStrictEqual(yield* query(server.url, "SELECT one FROM numbers"), [{ one: 1 }])
+          const [row] = yield* query(server.url, "SHOW data_directory")
           return (row as { readonly data_directory: string }).data_directory
         }),
       )
@@ -41,7 +41,7 @@ describe("TestServer", () => {
     }),
   )
 
-  it.live("ends when the process that wants it is killed", () =>
+  it.live("ends when the process that started it is killed", () =>
     Effect.gen(function* () {
       const child = spawn(
         process.execPath,
@@ -49,9 +49,9 @@ describe("TestServer", () => {
         { stdio: ["ignore", "pipe", "inherit"] },
       )
       const [url] = (yield* Effect.promise(() => once(child.stdout, "data"))).map(String)
-      deepStrictEqual(yield* ask(url!.trim(), "SELECT 1 AS one"), [{ one: 1 }])
+      deepStrictEqual(yield* query(url!.trim(), "SELECT 1 AS one"), [{ one: 1 }])
       child.kill("SIGKILL")
-      yield* Effect.repeat(Effect.isSuccess(ask(url!.trim(), "SELECT 1")), { while: (answers) => answers })
+      yield* Effect.repeat(Effect.isSuccess(query(url!.trim(), "SELECT 1")), { while: (answers) => answers })
     }),
   )
 })

@@ -1,4 +1,4 @@
-/** What a program writes to its stdout, as events of the run. */
+/** Converts a program's stdout to events of the run. */
 import { AgentEvent, Executor, Ids } from "@runlease/core"
 import { Lines } from "@runlease/process"
 import { Effect, Option, Schema, Stream } from "effect"
@@ -10,11 +10,11 @@ export interface Options {
   readonly format: Format
   readonly maxLineBytes: number
   readonly maxOutputBytes: number
-  /** The id of the first text message; later ones, and the first when this is undefined, get a new id. */
+  /** The id of the first text message. Later messages get new ids, and so does the first if this is undefined. */
   readonly messageId: string | undefined
 }
 
-/** The message that is open, and the id that the next one takes. */
+/** The id of the open message, and the id for the next message if it is given. */
 interface State {
   readonly open: string | undefined
   readonly next: string | undefined
@@ -22,16 +22,16 @@ interface State {
 
 type Step = Effect.Effect<readonly [State, ReadonlyArray<AgentEvent.LogEvent>], Executor.ExecutorError>
 
-const refuse = (code: string, message: string) =>
+const failWith = (code: string, message: string) =>
   new Executor.ExecutorError({ code, message, retryable: false })
 
-const bounded =
+const limitBytes =
   (maxBytes: number) =>
   <E>(bytes: Stream.Stream<Uint8Array, E>) =>
     Stream.mapAccumEffect(bytes, 0, (seen, chunk) => {
       const total = seen + chunk.length
       return total > maxBytes
-        ? Effect.fail(refuse("output_too_large", `The program wrote more than ${maxBytes} bytes to stdout`))
+        ? Effect.fail(failWith("output_too_large", `The program wrote more than ${maxBytes} bytes to stdout`))
         : Effect.succeed([total, chunk] as const)
     })
 
@@ -55,13 +55,13 @@ const onEvent = (state: State, value: unknown, line: Lines.Line): Step => {
   const problem = AgentEvent.problemOf(value)
   return problem === undefined
     ? Effect.succeed([{ ...state, open: undefined }, [...close(state), value as AgentEvent.LogEvent]])
-    : Effect.fail(refuse("bad_event", `Line ${line.number} of stdout is not a valid event: ${problem}`))
+    : Effect.fail(failWith("bad_event", `Line ${line.number} of stdout is not a valid event: ${problem}`))
 }
 
 const onLine = (options: Options, state: State, line: Lines.Line): Step => {
   if (line.end === "limit") {
     const message = `Line ${line.number} of stdout is longer than ${options.maxLineBytes} bytes`
-    return Effect.fail(refuse("output_line_too_long", message))
+    return Effect.fail(failWith("output_line_too_long", message))
   }
   const text = line.end === "newline" ? `${line.text}\n` : line.text
   if (options.format === "text") return onText(state, text)
@@ -69,11 +69,11 @@ const onLine = (options: Options, state: State, line: Lines.Line): Step => {
   if (options.format === "events") {
     if (blank) return Effect.succeed([state, []])
     return Option.match(parse(line.text), {
-      onNone: () => Effect.fail(refuse("bad_event", `Line ${line.number} of stdout is not JSON`)),
+      onNone: () => Effect.fail(failWith("bad_event", `Line ${line.number} of stdout is not JSON`)),
       onSome: (value) => onEvent(state, value, line),
     })
   }
-  // A blank line between events is spacing, within text it is text.
+  // A blank line is text inside a message, and spacing between events.
   if (blank && state.open === undefined) return Effect.succeed([state, []])
   const value = line.text.trimStart().startsWith("{") ? parse(line.text) : Option.none()
   return Option.isSome(value) && isEvent(value.value)
@@ -82,15 +82,15 @@ const onLine = (options: Options, state: State, line: Lines.Line): Step => {
 }
 
 /**
- * The events in a program's output. Lines of text become the deltas of one message, which ends before the next
- * event and at the end of the output; what came before a bad line is emitted before the failure.
+ * The events in a program's output. Lines of text become the deltas of one message, which ends before the next event and at
+ * the end of the output. The events before a bad line are emitted before the failure.
  */
 export const events = <E>(
   bytes: Stream.Stream<Uint8Array, E>,
   options: Options,
 ): Stream.Stream<AgentEvent.LogEvent, E | Executor.ExecutorError> =>
   bytes.pipe(
-    bounded(options.maxOutputBytes),
+    limitBytes(options.maxOutputBytes),
     Lines.split(options.maxLineBytes),
     Stream.map(Option.some),
     Stream.concat(Stream.succeed(Option.none<Lines.Line>())),

@@ -23,5 +23,5 @@ export const encode = (run: Run.ClaimedRun, workDir: string): Effect.Effect<stri
     lease_epoch: run.leaseEpoch,
     snapshot: run.snapshot,
     work_dir: workDir,
-    // A claimed run has been decoded from JSON, so it encodes.
+    // A claimed run was decoded from JSON, so encoding cannot fail.
   }).pipe(Effect.orDie)
