@@ -1,5 +1,5 @@
 /**
- * What every `Access` must do: know projects, keys and worker tokens, and refuse revoked ones for good.
+ * What every `Access` must do: manage projects, keys and worker tokens, and refuse a revoked token for ever.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ export const suite = (
 
   describe(`Access (${name})`, () => {
     test(
-      "project default exists, and others are made once",
+      "project `default` exists, and each other project is created once",
       Effect.gen(function* () {
         const access = yield* Access
         const first = yield* access.getProject("default")
@@ -48,7 +48,7 @@ export const suite = (
     )
 
     test(
-      "a key's token is that key, until it is revoked",
+      "the token of a key authenticates the key until it is revoked",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
@@ -72,7 +72,7 @@ export const suite = (
     )
 
     test(
-      "a token that is incomplete, or none at all, is refused",
+      "an incomplete or empty token is refused",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
@@ -86,7 +86,7 @@ export const suite = (
     )
 
     test(
-      "a token of the caller's choice is one key, however often it is given, and stays revoked once it is",
+      "a token that the caller chooses belongs to one key, and stays revoked after its revocation",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
@@ -109,7 +109,7 @@ export const suite = (
     )
 
     test(
-      "keys are listed newest first, revoked ones too, without their tokens",
+      "the list of keys has the newest first, includes revoked keys, and has no tokens",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
@@ -162,31 +162,31 @@ export const suite = (
     )
 
     test(
-      "a key takes the tokens of the workers that it registered with it, and no others",
+      "revoking a key revokes the worker tokens that it issued, and no others",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
         const { key } = yield* access.createKey({ projectId: project.id, name: "lost" })
-        const kept = yield* access.createKey({ projectId: project.id, name: "kept" })
+        const valid = yield* access.createKey({ projectId: project.id, name: "valid" })
         const workerId = yield* TestRuns.register()
         const otherId = yield* TestRuns.register("other")
         const issue = (to: Ids.WorkerId, issuedBy?: Ids.KeyId) =>
           access.issueWorkerToken({ projectId: project.id, workerId: to, issuedBy })
         const tokens = [
           yield* issue(workerId, key.id),
-          yield* issue(workerId, kept.key.id),
+          yield* issue(workerId, valid.key.id),
           yield* issue(otherId, key.id),
           yield* issue(otherId),
         ]
         deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Worker", "Worker", "Worker", "Worker"])
         yield* access.revokeKey(project.id, key.id)
         deepStrictEqual(yield* Effect.forEach(tokens, tagOf), ["Refused", "Worker", "Refused", "Worker"])
-        strictEqual(yield* tagOf(kept.token), "ApiKey")
+        strictEqual(yield* tagOf(valid.token), "ApiKey")
       }),
     )
 
     test(
-      "a revoked key issues no worker token, and a key that the store does not know does",
+      "a revoked key issues no worker token, while a key that the store does not have does",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
@@ -202,7 +202,7 @@ export const suite = (
     )
 
     test(
-      "the tokens of one worker are revoked, until it registers again",
+      "revoking the tokens of a worker lasts until the worker gets a new one",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")
@@ -219,7 +219,7 @@ export const suite = (
     )
 
     test(
-      "the tokens of a worker that does not exist in the project are not revoked",
+      "revoking the tokens of a worker of another project is refused",
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.getProject("default")

@@ -1,5 +1,5 @@
 /**
- * What a repeated claim must do: give what the claim gave, for as long as that is held, and otherwise claim anew.
+ * What a repeated claim must do: return the runs of the first claim while the worker holds them, else claim new runs.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,7 @@ import * as TestRuns from "./TestRuns.js"
 
 const claimId = Ids.ClaimId.make("claim-1")
 
-/** What a repeat leaves as it was. */
+/** The parts of the lease that a repeat does not change. */
 const leasesOf = (claimed: ReadonlyArray<ClaimedRun>) =>
   claimed.map(({ attempt, leaseEpoch, leaseOwner, runId }) => ({ attempt, leaseEpoch, leaseOwner, runId }))
 
@@ -24,7 +24,7 @@ const expiriesOf = (claimed: ReadonlyArray<ClaimedRun>) =>
   claimed.map(({ leaseExpiresAt }) => DateTime.toEpochMillis(leaseExpiresAt!))
 
 /**
- * Declares the tests of claims that are sent again; part of `ClaimsSuite`.
+ * Declares the tests of repeated claims; part of `ClaimsSuite`.
  *
  * @since 0.1.0
  * @category suites
@@ -32,9 +32,9 @@ const expiriesOf = (claimed: ReadonlyArray<ClaimedRun>) =>
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 
-  describe(`Claims that are sent again (${name})`, () => {
+  describe(`Repeated claims (${name})`, () => {
     test(
-      "give the same run under the same lease, which lasts from the repeat on",
+      "return the same run under the same lease, renewed from the repeat",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         yield* TestRuns.submit({ publicId: "first", maxAttempts: 1 })
@@ -46,7 +46,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         deepStrictEqual(leasesOf(again), leasesOf(claimed))
         deepStrictEqual(again[0]!.snapshot, claimed[0]!.snapshot)
         deepStrictEqual(expiriesOf(again), [50_000])
-        // Past the end of the lease that was given first.
+        // Past the end of the first lease.
         yield* TestClock.adjust("20 seconds")
         strictEqual((yield* TestRuns.complete(again[0]!)).completed, true)
         deepStrictEqual(yield* TestRuns.typesOf(again[0]!.runId), ["RUN_STARTED", "RUN_FINISHED"])
@@ -54,7 +54,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "give all runs of a batch, best first",
+      "return all runs of a batch, the best first",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         yield* TestRuns.submit({ publicId: "low", priority: -1 })
@@ -69,7 +69,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "give what is still held of a batch",
+      "return the runs of a batch that the worker still holds",
       Effect.gen(function* () {
         const leases = yield* Leases
         const worker = yield* TestRuns.register()
@@ -84,7 +84,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "claim anew once nothing of what they gave is held",
+      "claim a new run once the worker holds none of the first",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         yield* TestRuns.submit({ publicId: "first" })
@@ -99,7 +99,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "give nothing of another worker, another claim, or a claim without an id",
+      "return no run of another worker, of another claim, or of a claim without an id",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const other = yield* TestRuns.register("other")
@@ -115,7 +115,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "forget the id of a claim when the worker claims the run again without one",
+      "return nothing after the worker claimed the run again without an id",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         yield* TestRuns.submit()
@@ -127,7 +127,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "give one run to a claim and its repeat that arrive together",
+      "return one run when the claim and its repeat arrive together",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         yield* TestRuns.submit({ publicId: "first" })
@@ -140,7 +140,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "end a wait with the run that the claim gave",
+      "end a wait with the run of the first claim",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const waiting = yield* TestRuns.start(TestRuns.claim(worker, { claimId, wait: "20 seconds" }))

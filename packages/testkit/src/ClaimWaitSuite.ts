@@ -1,5 +1,5 @@
 /**
- * What a claim that waits must do: end as soon as there is a run, and not before its time without one.
+ * What a waiting claim must do: end as soon as a run is claimable, and otherwise at the end of its wait.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import { DateTime, Effect, Fiber, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 /**
- * Declares the tests of claims that wait; part of `ClaimsSuite`.
+ * Declares the tests of waiting claims; part of `ClaimsSuite`.
  *
  * @since 0.1.0
  * @category suites
@@ -19,14 +19,14 @@ import * as TestRuns from "./TestRuns.js"
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
   const test = TestRuns.tester(layer)
 
-  describe(`Claims that wait (${name})`, () => {
+  describe(`Waiting claims (${name})`, () => {
     test(
-      "with a wait, is woken by a submission",
+      "end at a submission",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const waiting = yield* TestRuns.start(TestRuns.claim(worker, { wait: "20 seconds" }))
         const { runId } = yield* TestRuns.submit()
-        // No time passes: a poll would not find it.
+        // No time passes, so a poll would not find the run.
         const claimed = yield* Fiber.join(waiting)
         deepStrictEqual(
           claimed.map((run) => run.runId),
@@ -36,7 +36,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "with a wait, is woken by the end of the run before in the lane",
+      "end when the run ahead in the lane ends",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const other = yield* TestRuns.register("other")
@@ -49,7 +49,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "with a wait, is woken by a run that is handed back",
+      "end when a run is released",
       Effect.gen(function* () {
         const leases = yield* Leases
         const worker = yield* TestRuns.register()
@@ -62,7 +62,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "with a wait, gets a run whose time comes",
+      "end when a delayed run becomes available",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const { runId } = yield* TestRuns.submit({ availableAt: DateTime.unsafeMake(3_000) })
@@ -72,7 +72,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "with a wait, gets a run whose lease lapses",
+      "end when a lease lapses",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const other = yield* TestRuns.register("other")
@@ -84,18 +84,18 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "with a wait, gives nothing when nothing came",
+      "are empty after their wait without a run",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const waiting = yield* TestRuns.start(TestRuns.claim(worker, { wait: "5 seconds" }))
-        // Not for this worker, so it does not end the wait.
+        // The run is for another kind of worker, so it does not end the wait.
         yield* TestRuns.submit({ implementationKind: "other" })
         deepStrictEqual(yield* TestRuns.joinAdvancing(waiting), [])
       }),
     )
 
     test(
-      "with a wait, one run ends the wait of one worker",
+      "end one by one: each run ends the wait of one worker",
       Effect.gen(function* () {
         const first = yield* TestRuns.register("first")
         const second = yield* TestRuns.register("second")
@@ -109,13 +109,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a wait that is interrupted takes nothing with it",
+      "take no run after their interruption",
       Effect.gen(function* () {
         const first = yield* TestRuns.register("first")
         const second = yield* TestRuns.register("second")
-        const gone = yield* TestRuns.start(TestRuns.claim(first, { wait: "20 seconds" }))
+        const interrupted = yield* TestRuns.start(TestRuns.claim(first, { wait: "20 seconds" }))
         const waiting = yield* TestRuns.start(TestRuns.claim(second, { wait: "20 seconds" }))
-        yield* Fiber.interrupt(gone)
+        yield* Fiber.interrupt(interrupted)
         yield* TestRuns.settle
         const { runId } = yield* TestRuns.submit()
         const claimed = yield* TestRuns.joinAdvancing(waiting)

@@ -1,5 +1,5 @@
 /**
- * Every suite over one control plane.
+ * Every suite of a store: its ports, access, projects, pruning, interruption and spans.
  *
  * @since 0.1.0
  */
@@ -14,8 +14,8 @@ import * as PruneSuite from "./PruneSuite.js"
 import * as TracingSuite from "./TracingSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, of the walls between projects, of pruning, of interrupted calls, and of
- * spans. `layer` gives a fresh, empty control plane each time it is built, with the ports of one of its projects.
+ * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of interrupted calls, and of
+ * spans. Each build of `layer` makes a fresh, empty control plane and provides the ports of one of its projects.
  *
  * ```ts
  * ControlPlaneSuite.suite("memory", MemoryControlPlane.layer)

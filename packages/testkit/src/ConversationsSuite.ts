@@ -1,5 +1,5 @@
 /**
- * What every `Conversations` must do.
+ * What every `Conversations` must do: create conversations once and store their messages in order.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Conversations (${name})`, () => {
     test(
-      "create makes a conversation, and get gives it",
+      "create makes a conversation, and get returns it",
       Effect.gen(function* () {
         const conversations = yield* Conversations
         const made = yield* conversations.create({ title: "Trip", metadata: { tag: "x" } })
@@ -38,7 +38,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "create with an id that exists gives the one that is there",
+      "create with an existing id returns the existing conversation",
       Effect.gen(function* () {
         const conversations = yield* Conversations
         const id = Ids.ConversationId.make(yield* Ids.uuidV7)
@@ -49,7 +49,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "addMessage keeps messages as given, oldest first, page by page",
+      "addMessage stores messages unchanged, and messages lists them by page, the oldest first",
       Effect.gen(function* () {
         const conversations = yield* Conversations
         const { id } = yield* conversations.create()
@@ -72,7 +72,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "addMessage with a key that was used gives the first message",
+      "addMessage with a used idempotency key returns the first message",
       Effect.gen(function* () {
         const conversations = yield* Conversations
         const { id } = yield* conversations.create()
@@ -93,7 +93,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a conversation that does not exist is refused",
+      "an unknown conversation is refused",
       Effect.gen(function* () {
         const conversations = yield* Conversations
         const id = Ids.ConversationId.make(yield* Ids.uuidV7)

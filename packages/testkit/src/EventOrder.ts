@@ -1,5 +1,5 @@
 /**
- * What AG-UI says of the order of a run's events, for whoever writes them.
+ * Checks the order of a run's events against the rules of AG-UI.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as LogState from "@runlease/core/LogState"
 
 type Event = AgentEvent.LogEvent
 
-/** For what goes on with something: the start that it needs. */
+/** The start event that a content event needs before it. */
 const startOf = (event: Event): Event | undefined => {
   switch (event.type) {
     case "TEXT_MESSAGE_CONTENT":
@@ -22,8 +22,8 @@ const startOf = (event: Event): Event | undefined => {
   }
 }
 
-/** What an event begins that no later event may begin again, since the id names one thing. */
-const begun = (event: Event): string | undefined => {
+/** The message or tool call that a start event creates; its id may start only once. */
+const startedId = (event: Event): string | undefined => {
   switch (event.type) {
     case "TEXT_MESSAGE_START":
       return `message ${String(event["messageId"])}`
@@ -35,8 +35,8 @@ const begun = (event: Event): string | undefined => {
 }
 
 /**
- * The sentences that a run's events break, in their order; none when all is well. The events are an executor's or
- * a whole log; `ended` says that no more will come, so that nothing may be open.
+ * The rules that a run's events violate, as sentences in the order of the events; empty for valid events. The events
+ * are an executor's or a whole log. With `ended` no more events follow, so nothing may be open.
  *
  * @since 0.1.0
  * @category checking
@@ -58,7 +58,7 @@ export const violations = (
     if (LogState.misplaced(state, event)) say("it opens what is open, or closes what is not")
     const start = startOf(event)
     if (start !== undefined && !LogState.misplaced(state, start)) say("it goes on with what is not open")
-    const id = begun(event)
+    const id = startedId(event)
     if (id !== undefined) {
       if (seen.has(id)) say(`${id} began before`)
       seen.add(id)
@@ -73,7 +73,7 @@ export const violations = (
   return broken
 }
 
-/** The text of the assistant's messages, whole. */
+/** The text of all messages, concatenated. */
 export const textOf = (events: ReadonlyArray<Event>): string =>
   events
     .filter(({ type }) => type === "TEXT_MESSAGE_CONTENT" || type === "TEXT_MESSAGE_CHUNK")

@@ -1,12 +1,12 @@
 /**
- * Making a port misbehave: a real implementation with something put in its way.
+ * Faults: a real implementation of a port with one of its methods replaced.
  *
  * @since 0.1.0
  */
 import { Context, Layer } from "effect"
 
 /**
- * The same layer with one of its services changed by `change`.
+ * The same layer with one of its services replaced by `change` of it.
  *
  * ```ts
  * Faults.over(Leases.Leases, (leases) => ({ ...leases, renew: () => Effect.never }))(layer)

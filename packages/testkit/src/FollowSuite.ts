@@ -1,5 +1,5 @@
 /**
- * What following a log must do: give every entry once, through all that happens to the run, and end with it.
+ * What following a log must do: emit every entry once, across takeovers and waits, and end with the run.
  *
  * @since 0.1.0
  */
@@ -17,8 +17,8 @@ import * as TestRuns from "./TestRuns.js"
 
 const unknownRun = Ids.RunId.make("unknown")
 
-/** Follows a log into a queue, from a fiber that is waiting once this ends. */
-const followed = (runId: Ids.RunId, after = 0) =>
+/** Follows a log into a queue. The fiber waits for entries when this returns. */
+const startFollower = (runId: Ids.RunId, after = 0) =>
   Effect.gen(function* () {
     const log = yield* RunLog
     const entries = yield* Queue.unbounded<LogEntry>()
@@ -29,7 +29,7 @@ const followed = (runId: Ids.RunId, after = 0) =>
     )
     return {
       fiber,
-      /** The types of the next `count` entries, waited for. */
+      /** Waits for the next `count` entries and returns their types. */
       next: (count: number) =>
         Effect.map(Queue.takeN(entries, count), (taken) =>
           Chunk.toArray(taken).map(({ event }) => event.type),
@@ -48,16 +48,18 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`RunLog.follow (${name})`, () => {
     test(
-      "follow gives a log that has ended, from the start, the middle and the end",
+      "follow emits a log that has ended, from the start, the middle and the end",
       Effect.gen(function* () {
         const log = yield* RunLog
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
-        yield* TestRuns.append(held, [AgentEvent.custom("test", 1)])
-        yield* TestRuns.complete(held)
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        yield* TestRuns.append(claimed, [AgentEvent.custom("test", 1)])
+        yield* TestRuns.complete(claimed)
         const idsAfter = (after: number | undefined) =>
           log
             .follow(
-              after === undefined ? { runId: held.runId } : { runId: held.runId, after: EventId.make(after) },
+              after === undefined
+                ? { runId: claimed.runId }
+                : { runId: claimed.runId, after: EventId.make(after) },
             )
             .pipe(
               Stream.map((entry) => entry.eventId),
@@ -71,17 +73,17 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "follow gives events as they come and ends with the run",
+      "follow emits events as they arrive and ends with the run",
       Effect.gen(function* () {
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
-        const all = yield* followed(held.runId)
-        const rest = yield* followed(held.runId, 1)
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        const all = yield* startFollower(claimed.runId)
+        const rest = yield* startFollower(claimed.runId, 1)
         deepStrictEqual(yield* all.next(1), ["RUN_STARTED"])
-        yield* TestRuns.append(held, [AgentEvent.stepStarted("plan")])
+        yield* TestRuns.append(claimed, [AgentEvent.stepStarted("plan")])
         deepStrictEqual(yield* all.next(1), ["STEP_STARTED"])
         deepStrictEqual(yield* rest.next(1), ["STEP_STARTED"])
-        yield* TestRuns.append(held, [AgentEvent.stepFinished("plan")])
-        yield* TestRuns.complete(held)
+        yield* TestRuns.append(claimed, [AgentEvent.stepFinished("plan")])
+        yield* TestRuns.complete(claimed)
         deepStrictEqual(yield* all.next(2), ["STEP_FINISHED", "RUN_FINISHED"])
         deepStrictEqual(yield* rest.next(2), ["STEP_FINISHED", "RUN_FINISHED"])
         yield* Fiber.join(all.fiber)
@@ -90,12 +92,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "follow goes through a takeover",
+      "follow continues across a takeover",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const held = yield* TestRuns.hold(worker)
-        const all = yield* followed(held.runId)
-        yield* TestRuns.append(held, [AgentEvent.textStart("m")])
+        const claimed = yield* TestRuns.hold(worker)
+        const all = yield* startFollower(claimed.runId)
+        yield* TestRuns.append(claimed, [AgentEvent.textStart("m")])
         deepStrictEqual(yield* all.next(2), ["RUN_STARTED", "TEXT_MESSAGE_START"])
         yield* TestRuns.lapse
         const again = yield* TestRuns.claimOne(worker)
@@ -107,16 +109,16 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "follow stays with a run that is pending, and one that waits",
+      "follow continues while a run is pending and while it waits",
       Effect.gen(function* () {
         const leases = yield* Leases
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
         const { runId } = yield* TestRuns.submit()
-        const all = yield* followed(runId)
-        const held = yield* TestRuns.claimOne(worker)
+        const all = yield* startFollower(runId)
+        const claimed = yield* TestRuns.claimOne(worker)
         deepStrictEqual(yield* all.next(1), ["RUN_STARTED"])
-        yield* leases.suspend(TestRuns.leaseOf(held), TestRuns.forToolCall())
+        yield* leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall())
         deepStrictEqual(yield* all.next(1), ["RUN_FINISHED"])
         yield* runs.resume(runId, TestRuns.resultOf("call", 1))
         yield* TestRuns.claimOne(worker)
@@ -128,15 +130,15 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a follower that is slow holds up nobody, and misses nothing",
+      "a slow follower delays no other follower and misses no entry",
       Effect.gen(function* () {
         const log = yield* RunLog
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
-        const quick = yield* followed(held.runId)
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        const quick = yield* startFollower(claimed.runId)
         const gate = yield* Effect.makeLatch()
         const slow: Array<number> = []
         const fiber = yield* TestRuns.start(
-          Stream.runForEach(log.follow({ runId: held.runId }), ({ eventId }) =>
+          Stream.runForEach(log.follow({ runId: claimed.runId }), ({ eventId }) =>
             Effect.zipRight(
               gate.await,
               Effect.sync(() => slow.push(eventId)),
@@ -146,13 +148,13 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         deepStrictEqual(yield* quick.next(1), ["RUN_STARTED"])
         const events = Array.from({ length: 10 }, (_, n) => AgentEvent.custom("large", `${n}`.repeat(50_000)))
         for (let batch = 0; batch < 3; batch++) {
-          yield* TestRuns.append(held, events)
+          yield* TestRuns.append(claimed, events)
           deepStrictEqual(
             yield* quick.next(10),
             events.map(({ type }) => type),
           )
         }
-        yield* TestRuns.complete(held)
+        yield* TestRuns.complete(claimed)
         yield* Fiber.join(quick.fiber)
         deepStrictEqual(slow, [])
         yield* gate.open
@@ -165,7 +167,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "follow of a run that does not exist says so",
+      "follow fails for a run that does not exist",
       Effect.gen(function* () {
         const log = yield* RunLog
         strictEqual(

@@ -1,5 +1,5 @@
 /**
- * What a store promises to callers that go away: they take nothing with them.
+ * What a store guarantees when a caller is interrupted: no run is lost with the caller.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ import { Effect, Exit, Fiber, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 /**
- * Declares the tests of interrupted calls. Only for a store in the caller's process: over a network the answer may
- * be lost with the caller, and then the lease has to lapse.
+ * Declares the tests of interrupted calls. They apply to a store in the caller's process. Over a network the response
+ * may be lost with the caller, and then the lease has to lapse.
  *
  * @since 0.1.0
  * @category suites
@@ -23,16 +23,18 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Interruption (${name})`, () => {
     test(
-      "a claim interrupted at any moment either has its run or leaves it, uncounted, to others",
+      "a claim interrupted at any moment either returns its run or releases it without counting the attempt",
       Effect.gen(function* () {
         const first = yield* TestRuns.register("first")
         const second = yield* TestRuns.register("second")
         for (let yields = 0; yields < 12; yields++) {
           const { runId } = yield* TestRuns.submit()
-          // Longer than `eventually` looks, so that a lapse does not hide a run that was taken along.
-          const gone = yield* Effect.forkScoped(TestRuns.claim(first, { leaseDuration: "300 seconds" }))
+          // Longer than `eventually` waits, so that a lapse does not hide a lost run.
+          const interrupted = yield* Effect.forkScoped(
+            TestRuns.claim(first, { leaseDuration: "300 seconds" }),
+          )
           yield* Effect.repeatN(Effect.yieldNow(), yields)
-          const exit = yield* Fiber.interrupt(gone)
+          const exit = yield* Fiber.interrupt(interrupted)
           const [claimed] = Exit.isSuccess(exit)
             ? exit.value
             : yield* TestRuns.eventually(TestRuns.claim(second), (found) => found.length > 0)
@@ -44,16 +46,16 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a claim that is repeated while it is interrupted leaves its run with the repeat",
+      "a claim repeated during its interruption leaves its run with the repeat",
       Effect.gen(function* () {
         const leases = yield* Leases
         const worker = yield* TestRuns.register()
         for (let yields = 0; yields < 12; yields++) {
           const { runId } = yield* TestRuns.submit()
           const claim = TestRuns.claim(worker, { claimId: Ids.ClaimId.make(`claim-${yields}`) })
-          const gone = yield* Effect.forkScoped(claim)
+          const interrupted = yield* Effect.forkScoped(claim)
           yield* Effect.repeatN(Effect.yieldNow(), yields)
-          const interruption = yield* Effect.forkScoped(Fiber.interrupt(gone))
+          const interruption = yield* Effect.forkScoped(Fiber.interrupt(interrupted))
           const claimed = yield* TestRuns.eventually(claim, (found) => found.length > 0, { step: "1 millis" })
           yield* Fiber.join(interruption)
           yield* TestRuns.settle

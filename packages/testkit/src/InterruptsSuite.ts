@@ -1,5 +1,5 @@
 /**
- * What a run that asks must do: tell it whole, keep answers until it has all, and refuse what it did not ask.
+ * What a run with interrupts must do: record them in full, collect answers until all are there, and refuse others.
  *
  * @since 0.1.0
  */
@@ -41,16 +41,16 @@ const found: Interrupt.Answer = {
   metadata: { device: { name: "phone" }, tags: [null] },
 }
 
-/** Claims a new run and suspends it for these. */
-const asking = (
+/** Claims a new run and suspends it for the interrupts. */
+const waitingRun = (
   interrupts: Interrupt.Interrupts,
   { expiresAfter, worker }: { readonly expiresAfter?: "10 seconds"; readonly worker?: Ids.WorkerId } = {},
 ) =>
   Effect.gen(function* () {
     const leases = yield* Leases
-    const held = yield* TestRuns.hold(worker ?? (yield* TestRuns.register()))
-    yield* leases.suspend(TestRuns.leaseOf(held), { interrupts, expiresAfter })
-    return held
+    const claimed = yield* TestRuns.hold(worker ?? (yield* TestRuns.register()))
+    yield* leases.suspend(TestRuns.leaseOf(claimed), { interrupts, expiresAfter })
+    return claimed
   })
 
 const refusalOf = (runId: Ids.RunId, ...answers: Interrupt.Answers) =>
@@ -63,7 +63,7 @@ const refusalOf = (runId: Ids.RunId, ...answers: Interrupt.Answers) =>
   })
 
 /**
- * Declares the tests of runs that ask.
+ * Declares the tests of interrupts and their answers.
  *
  * @since 0.1.0
  * @category suites
@@ -73,10 +73,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Interrupts (${name})`, () => {
     test(
-      "the log and the run tell all that is asked, with nothing lost",
+      "the log and the run contain the interrupts in full",
       Effect.gen(function* () {
         const timed = { ...lookup, expiresAt: at(3_600_000) }
-        const { runId } = yield* asking([approval, timed])
+        const { runId } = yield* waitingRun([approval, timed])
         const run = yield* TestRuns.getRun(runId)
         deepStrictEqual(run.waiting, {
           interrupts: [approval, timed],
@@ -92,11 +92,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "an answer is kept until the last is there, and all are in the next claim's snapshot",
+      "answers are stored until the last one, and the next claim's snapshot contains all",
       Effect.gen(function* () {
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
-        const { runId } = yield* asking([approval, lookup], { worker })
+        const { runId } = yield* waitingRun([approval, lookup], { worker })
         const first = yield* runs.resume(runId, [found])
         strictEqual(first.run.status, "waiting")
         deepStrictEqual(first.run.waiting, {
@@ -122,11 +122,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "several answers may come at once, and a declined one says so",
+      "one request may contain several answers, some of them declined",
       Effect.gen(function* () {
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
-        const { runId } = yield* asking([approval, lookup], { worker })
+        const { runId } = yield* waitingRun([approval, lookup], { worker })
         const declined: Interrupt.Answer = { interruptId: "lookup", status: "cancelled" }
         const resumed = yield* runs.resume(runId, [yes, declined])
         strictEqual(resumed.duplicate, false)
@@ -140,10 +140,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a refusal says which interrupts are open, and nothing of what was sent with it is kept",
+      "a refusal names the open interrupts and stores no answer of its request",
       Effect.gen(function* () {
         const runs = yield* Runs
-        const { runId } = yield* asking([approval, lookup])
+        const { runId } = yield* waitingRun([approval, lookup])
         const wrong: Interrupt.Answer = { ...yes, interruptId: "other" }
         deepStrictEqual(yield* refusalOf(runId, yes, wrong), {
           answered: false,
@@ -166,10 +166,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "two answers to one interrupt in one request are refused, unless they are the same",
+      "two different answers to one interrupt in one request are refused",
       Effect.gen(function* () {
         const runs = yield* Runs
-        const { runId } = yield* asking([approval])
+        const { runId } = yield* waitingRun([approval])
         const no = { ...yes, payload: { approved: false } }
         strictEqual((yield* refusalOf(runId, yes, no)).answered, true)
         strictEqual((yield* TestRuns.getRun(runId)).status, "waiting")
@@ -178,11 +178,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "the same answers again are a duplicate, before the last and after, and change nothing",
+      "repeated answers are duplicates and change nothing, before the last answer and after it",
       Effect.gen(function* () {
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
-        const { runId } = yield* asking([approval, lookup], { worker })
+        const { runId } = yield* waitingRun([approval, lookup], { worker })
         yield* runs.resume(runId, [yes])
         strictEqual((yield* runs.resume(runId, [yes])).duplicate, true)
         strictEqual((yield* runs.resume(runId, [yes, found])).duplicate, false)
@@ -195,26 +195,26 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "an interrupt answers to the tool call that it names",
+      "an answer may name the tool call of its interrupt",
       Effect.gen(function* () {
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
-        const { runId } = yield* asking([lookup], { worker })
+        const { runId } = yield* waitingRun([lookup], { worker })
         const byCall = TestRuns.resultOf("call-lookup", [1, 2])
         yield* runs.resume(runId, byCall)
         strictEqual((yield* runs.resume(runId, byCall)).duplicate, true)
         strictEqual((yield* runs.resume(runId, [found])).duplicate, true)
-        // Metadata does not tell answers apart, and the first answer stands.
+        // Answers that differ in metadata alone are equal, and the first one stays.
         const { metadata: _metadata, ...first } = found
         deepStrictEqual((yield* TestRuns.claimOne(worker)).snapshot.resume, [first])
       }),
     )
 
     test(
-      "the first open interrupt that expires fails the run, and one that is answered does not",
+      "an open interrupt that expires fails the run, and an answered one does not",
       Effect.gen(function* () {
         const runs = yield* Runs
-        const { runId } = yield* asking([
+        const { runId } = yield* waitingRun([
           { ...approval, expiresAt: at(10_000) },
           { ...lookup, expiresAt: at(20_000) },
           { ...approval, id: "open" },
@@ -233,10 +233,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a run is not failed by an expiry that it was answered before, when the rest has all the time",
+      "an answered interrupt does not fail the run when the others never expire",
       Effect.gen(function* () {
         const runs = yield* Runs
-        const { runId } = yield* asking([{ ...approval, expiresAt: at(10_000) }, lookup])
+        const { runId } = yield* waitingRun([{ ...approval, expiresAt: at(10_000) }, lookup])
         yield* runs.resume(runId, [yes])
         strictEqual((yield* TestRuns.getRun(runId)).waiting?.expiresAt, null)
         yield* TestClock.adjust("1 minute")

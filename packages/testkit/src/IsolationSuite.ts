@@ -1,5 +1,5 @@
 /**
- * The walls between projects: what is in one does not exist in another.
+ * Isolation of projects: the data of one project does not exist in another.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, Fiber, type Layer, Stream } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
-/** Runs `effect` in another project than that of the layer. */
+/** Runs `effect` in another project than the layer's. */
 const elsewhere = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const access = yield* Access
@@ -28,7 +28,7 @@ const elsewhere = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 /**
- * Declares the tests of the walls between projects, and that the store says when it is ready.
+ * Declares the tests of the isolation of projects and of `ControlPlane.ready`.
  *
  * @since 0.1.0
  * @category suites
@@ -49,10 +49,10 @@ export const suite = (
       "a project's runs, workers and conversations do not exist in another",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const held = yield* TestRuns.hold(worker)
+        const claimed = yield* TestRuns.hold(worker)
         yield* TestRuns.submit()
-        const lease = TestRuns.leaseOf(held)
-        const { runId, conversationId } = held
+        const lease = TestRuns.leaseOf(claimed)
+        const { runId, conversationId } = claimed
         const verdicts = yield* elsewhere(
           Effect.gen(function* () {
             const runs = yield* Runs

@@ -1,8 +1,8 @@
 /**
- * A Clock that stands still until it is told to jump, for tests that jump often.
+ * A Clock that stands still until a test calls `jump`, for tests that jump often.
  *
- * A jump takes no real time: whoever sleeps past it is woken, and nobody waits for what they then do. So a test
- * under this Clock sees a store between the instant that something is due and the sweep that notices.
+ * A jump takes no real time. It wakes the sleepers that are due and does not wait for what they do next, so a test sees
+ * a store between the instant at which something is due and the sweep that notices it.
  *
  * @since 0.1.0
  */
@@ -13,10 +13,10 @@ import { Clock, Duration, Effect } from "effect"
  * @category models
  */
 export interface JumpClock extends Clock.Clock {
-  /** Moves time on by so many milliseconds, and wakes the sleepers whose time has come, earliest first. */
+  /** Advances the time by so many milliseconds and wakes the sleepers that are due, the earliest first. */
   readonly jump: (millis: number) => Effect.Effect<void>
 
-  /** Sets the wall clock to an instant, as an operator may: no time passes, and the nanoseconds stay as they are. */
+  /** Sets the wall clock, as an operator may. No time passes, and the monotonic nanoseconds do not change. */
   readonly setWall: (instant: number) => Effect.Effect<void>
 }
 
@@ -33,7 +33,7 @@ interface Sleeper {
  */
 export const make: Effect.Effect<JumpClock> = Effect.sync(() => {
   let now = 0
-  /** How far the wall clock is ahead. */
+  /** Milliseconds by which the wall clock is ahead of the elapsed time. */
   let ahead = 0
   const sleepers = new Set<Sleeper>()
   const nanos = () => BigInt(now) * 1_000_000n

@@ -1,5 +1,5 @@
 /**
- * What the lists of every control plane must do page by page.
+ * What the paged lists of every control plane must do.
  *
  * @since 0.1.0
  */
@@ -37,7 +37,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Pages (${name})`, () => {
     test(
-      "refuse a cursor that their list did not give",
+      "refuse a cursor that the list did not return",
       Effect.gen(function* () {
         const runs = yield* Runs
         const registry = yield* WorkerRegistry
@@ -57,7 +57,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "go on after an item that has left the list meanwhile",
+      "continue after an item that has left the list",
       Effect.gen(function* () {
         const runs = yield* Runs
         const submitted = yield* Effect.replicateEffect(TestRuns.submit(), 4)

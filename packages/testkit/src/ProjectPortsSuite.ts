@@ -1,5 +1,5 @@
 /**
- * The suites of the six ports of a project, for a control plane that is seen from outside, such as over HTTP.
+ * The suites of the six ports of a project. They use nothing else, so they also test a control plane behind HTTP.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What pruning must delete, and what it must leave alone.
+ * What pruning must delete, and what it must not change.
  *
  * @since 0.1.0
  */
@@ -51,7 +51,7 @@ export const suite = (
 
   describe(`Pruning (${name})`, () => {
     test(
-      "deletes what finished long enough ago, with its log, and nothing else",
+      "deletes the runs that finished long enough ago, with their logs, and nothing else",
       Effect.gen(function* () {
         const runs = yield* Runs
         const log = yield* RunLog
@@ -64,7 +64,7 @@ export const suite = (
         const { projectId } = yield* runs.get(old.runId)
         const waiting = yield* TestRuns.hold(worker)
         yield* leases.suspend(TestRuns.leaseOf(waiting), TestRuns.forToolCall())
-        const held = yield* TestRuns.hold(worker)
+        const running = yield* TestRuns.hold(worker)
         const pending = yield* TestRuns.submit()
         yield* TestClock.adjust("10 seconds")
         const young = yield* finish()
@@ -77,11 +77,11 @@ export const suite = (
         strictEqual(yield* TestRuns.verdictOf(log.read({ runId: old.runId })), "RunNotFound")
         deepStrictEqual(
           new Set(yield* idsLeft),
-          new Set([waiting.runId, held.runId, pending.runId, young.runId]),
+          new Set([waiting.runId, running.runId, pending.runId, young.runId]),
         )
         strictEqual((yield* TestRuns.typesOf(young.runId)).length, 2)
         deepStrictEqual(yield* prune(projectId), { pruned: 0, more: false })
-        // What was left goes on.
+        // The remaining runs continue.
         yield* runs.resume(waiting.runId, TestRuns.resultOf("call", 1))
         const claimed = yield* TestRuns.claim(worker, { limit: 10 })
         deepStrictEqual(
@@ -92,7 +92,7 @@ export const suite = (
     )
 
     test(
-      "takes no more at once than it is asked to, oldest first",
+      "deletes at most `limit` runs, the oldest first",
       Effect.gen(function* () {
         const conversations = yield* Conversations
         const { id: conversationId } = yield* conversations.create()
@@ -111,7 +111,7 @@ export const suite = (
     )
 
     test(
-      "a public id that was pruned may be used again, for a run with a log of its own",
+      "a pruned public id may be used again, for a run with a new log",
       Effect.gen(function* () {
         const publicId = "again"
         const first = yield* finish({ publicId })
@@ -133,15 +133,15 @@ export const suite = (
     )
 
     test(
-      "the ids of later inputs go with their run",
+      "the ids of follow-up inputs are deleted with their run",
       Effect.gen(function* () {
         const runs = yield* Runs
         const leases = yield* Leases
-        const held = yield* TestRuns.hold(yield* TestRuns.register(), { publicId: "first" })
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register(), { publicId: "first" })
         const call = { ...Interrupt.ofToolCall("call", "ask"), clientTool: true }
-        yield* leases.suspend(TestRuns.leaseOf(held), { interrupts: [call] })
+        yield* leases.suspend(TestRuns.leaseOf(claimed), { interrupts: [call] })
         const publicId = Ids.RunId.make("second")
-        yield* runs.followUp(held.runId, {
+        yield* runs.followUp(claimed.runId, {
           publicId,
           resume: [],
           results: [Interrupt.toolResult("call", 1)],
@@ -156,32 +156,32 @@ export const suite = (
     )
 
     test(
-      "conversations go with their last run, once they are old enough themselves",
+      "a conversation is deleted with its last run, if it is old enough itself",
       Effect.gen(function* () {
         const conversations = yield* Conversations
         const runs = yield* Runs
         const exists = (id: Ids.ConversationId) => TestRuns.verdictOf(conversations.get(id))
         const create = Effect.map(conversations.create(), ({ id }) => id)
         const unused = yield* create
-        const [old, kept, touched] = yield* Effect.all([create, create, create])
-        const said = { role: "user", parts: [] } as const
-        yield* conversations.addMessage(old, said)
+        const [old, used, touched] = yield* Effect.all([create, create, create])
+        const message = { role: "user", parts: [] } as const
+        yield* conversations.addMessage(old, message)
         const { projectId } = yield* finish({ conversationId: old })
-        yield* finish({ conversationId: kept })
-        yield* TestRuns.submit({ conversationId: kept })
+        yield* finish({ conversationId: used })
+        yield* TestRuns.submit({ conversationId: used })
         yield* finish({ conversationId: touched })
         yield* TestClock.adjust("10 seconds")
-        yield* conversations.addMessage(touched, said)
+        yield* conversations.addMessage(touched, message)
         yield* TestClock.adjust("10 seconds")
         deepStrictEqual(yield* prune(projectId), { pruned: 3, more: false })
-        deepStrictEqual(yield* Effect.forEach([unused, old, kept, touched], exists), [
+        deepStrictEqual(yield* Effect.forEach([unused, old, used, touched], exists), [
           "Succeeded",
           "ConversationNotFound",
           "Succeeded",
           "Succeeded",
         ])
         strictEqual((yield* conversations.messages(touched)).items.length, 1)
-        // It has runs again, so it stays; and goes when they are gone.
+        // The conversation has a run again, so it stays until that run is deleted.
         const last = yield* finish({ conversationId: touched })
         yield* TestClock.adjust("19 seconds")
         deepStrictEqual(yield* prune(projectId), { pruned: 0, more: false })
@@ -193,12 +193,12 @@ export const suite = (
           "ConversationNotFound",
         )
         strictEqual(yield* TestRuns.verdictOf(runs.get(last.runId)), "RunNotFound")
-        strictEqual(yield* exists(kept), "Succeeded")
+        strictEqual(yield* exists(used), "Succeeded")
       }),
     )
 
     test(
-      "leaves the runs of other projects alone",
+      "does not delete runs of other projects",
       Effect.gen(function* () {
         const access = yield* Access
         const controlPlane = yield* ControlPlane
@@ -213,7 +213,7 @@ export const suite = (
     )
 
     test(
-      "goes on by itself in every project where runs are kept for a time",
+      "runs by itself in every project under a retention policy",
       Effect.gen(function* () {
         const access = yield* Access
         const controlPlane = yield* ControlPlane
@@ -227,14 +227,14 @@ export const suite = (
         const second = yield* finish()
         yield* TestRuns.settle
         strictEqual((yield* runs.get(first.runId)).status, "cancelled")
-        const gone = (of: Runs["Type"], runId: Ids.RunId) =>
+        const untilDeleted = (of: Runs["Type"], runId: Ids.RunId) =>
           TestRuns.eventually(TestRuns.verdictOf(of.get(runId)), (verdict) => verdict === "RunNotFound")
         yield* TestClock.adjust("1 second")
-        yield* gone(runs, first.runId)
-        yield* gone(otherRuns, theirs.runId)
+        yield* untilDeleted(runs, first.runId)
+        yield* untilDeleted(otherRuns, theirs.runId)
         strictEqual((yield* runs.get(second.runId)).status, "cancelled")
         yield* TestClock.adjust("10 seconds")
-        yield* gone(runs, second.runId)
+        yield* untilDeleted(runs, second.runId)
       }),
     )
   })

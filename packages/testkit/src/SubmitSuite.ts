@@ -1,5 +1,5 @@
 /**
- * What submitting and listing runs must do: accept each once, and show all of them.
+ * What submitting and listing runs must do: accept each submission once and list every run.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Runs.submit (${name})`, () => {
     test(
-      "submit accepts a run, and get gives it",
+      "submit accepts a run, and get returns it",
       Effect.gen(function* () {
         const runs = yield* Runs
         const conversations = yield* Conversations
@@ -49,7 +49,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "submit of the same request under the same public id gives the first run, whatever became of it",
+      "submit of the same request under the same public id returns the first run in any state",
       Effect.gen(function* () {
         const runs = yield* Runs
         const conversations = yield* Conversations
@@ -68,8 +68,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const traceContext = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1 }
         const traced = { ...request, snapshot: { ...RequestSnapshot.fromText("Hello"), traceContext } }
         strictEqual((yield* runs.submit(traced)).duplicate, true)
-        const held = yield* TestRuns.claimOne(yield* TestRuns.register())
-        yield* TestRuns.complete(held)
+        const claimed = yield* TestRuns.claimOne(yield* TestRuns.register())
+        yield* TestRuns.complete(claimed)
         const third = yield* runs.submit(request)
         strictEqual(third.duplicate, true)
         strictEqual(third.run.status, "completed")
@@ -89,7 +89,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "submit of one public id from many sides at once accepts one run",
+      "concurrent submissions of one public id accept one run",
       Effect.gen(function* () {
         const runs = yield* Runs
         const conversations = yield* Conversations
@@ -123,7 +123,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "submit takes plain strings, and the ids that it gave",
+      "submit accepts plain strings, and the ids that it returned",
       Effect.gen(function* () {
         const runs = yield* Runs
         const { run } = yield* runs.submit({ agentId: "writer", publicId: "plain" })
@@ -135,7 +135,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "submit refuses what no run can have, and submits nothing",
+      "submit refuses invalid fields, and submits nothing",
       Effect.gen(function* () {
         const runs = yield* Runs
         const wrong: ReadonlyArray<readonly [string, SubmissionInput]> = [
@@ -174,7 +174,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "submit keeps the family of a run",
+      "submit stores the parent and the root of a run",
       Effect.gen(function* () {
         const root = yield* TestRuns.submit()
         const child = yield* TestRuns.submit({ parentRunId: root.runId })
@@ -185,24 +185,24 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "list gives the newest first, page by page, each once",
+      "list returns every run once, by page, the newest first",
       Effect.gen(function* () {
         const runs = yield* Runs
         for (let index = 0; index < 7; index++) yield* TestRuns.submit({ publicId: `run-${index}` })
-        const seen: Array<string> = []
+        const listed: Array<string> = []
         const sizes: Array<number> = []
         let cursor: string | null | undefined
         while (cursor !== null) {
           const page = yield* runs.list(cursor === undefined ? { limit: 3 } : { limit: 3, cursor })
-          seen.push(...page.items.map((run) => run.runId))
+          listed.push(...page.items.map((run) => run.runId))
           sizes.push(page.items.length)
           cursor = page.next
-          // A run that comes while the list is read does not move the pages.
+          // A run submitted between two pages does not shift them.
           if (sizes.length === 1) yield* TestRuns.submit({ publicId: "late" })
         }
         deepStrictEqual(sizes, [3, 3, 1])
         deepStrictEqual(
-          seen,
+          listed,
           [6, 5, 4, 3, 2, 1, 0].map((index) => `run-${index}`),
         )
       }),

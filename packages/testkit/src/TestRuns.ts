@@ -1,5 +1,5 @@
 /**
- * Small steps that the suites share: a worker, a run, a claim, a look at the log, and waiting for a state.
+ * Steps that the suites share: register a worker, submit and claim a run, read its log, and wait for a state.
  *
  * @since 0.1.0
  */
@@ -36,10 +36,10 @@ export const tester =
   (title, body) =>
     it.effect(title, () => body.pipe(Effect.scoped, Effect.provide(layer)))
 
-/** How long the leases of `claim` last. */
+/** The duration of the leases that `claim` requests. */
 export const leaseDuration: Duration.DurationInput = "30 seconds"
 
-/** Registers a worker and gives its id. */
+/** Registers a worker and returns its id. */
 export const register = (workerKey = "worker-1", implementationKind = "test") =>
   Effect.gen(function* () {
     const registry = yield* WorkerRegistry
@@ -53,7 +53,7 @@ export const submission = (input: Partial<SubmissionInput> = {}): SubmissionInpu
   ...input,
 })
 
-/** Submits a run and gives it. */
+/** Submits a run and returns it. */
 export const submit = (input: Partial<SubmissionInput> = {}) =>
   Effect.gen(function* () {
     const runs = yield* Runs
@@ -61,14 +61,14 @@ export const submit = (input: Partial<SubmissionInput> = {}) =>
     return run
   })
 
-/** Claims, by default one run. */
+/** Claims up to `limit` runs, by default one. */
 export const claim = (workerId: Ids.WorkerId, options: Partial<ClaimRequest> = {}) =>
   Effect.gen(function* () {
     const claims = yield* Claims
     return yield* claims.claim({ workerId, limit: 1, leaseDuration, ...options })
   })
 
-/** Claims the next run, which must be there. */
+/** Claims the next run, and dies when there is none. */
 export const claimOne = (workerId: Ids.WorkerId, options: Partial<ClaimRequest> = {}) =>
   Effect.flatMap(claim(workerId, options), ([first]) =>
     first === undefined ? Effect.dieMessage("No run was runnable") : Effect.succeed(first),
@@ -78,7 +78,7 @@ export const claimOne = (workerId: Ids.WorkerId, options: Partial<ClaimRequest> 
 export const hold = (workerId: Ids.WorkerId, input: Partial<SubmissionInput> = {}) =>
   Effect.zipRight(submit(input), claimOne(workerId))
 
-/** The lease that a claim gave. */
+/** The lease of a claimed run. */
 export const leaseOf = (claimed: ClaimedRun): LeaseRef => ({
   runId: claimed.runId,
   workerId: Ids.WorkerId.make(claimed.leaseOwner ?? ""),
@@ -92,21 +92,21 @@ export const append = (claimed: ClaimedRun, events: ReadonlyArray<LogEvent>) =>
     return yield* log.append({ runId: claimed.runId, events, fence: leaseOf(claimed) })
   })
 
-/** Ends the run as completed, as the holder. */
+/** Completes the run, as the holder. */
 export const complete = (claimed: ClaimedRun) =>
   Effect.gen(function* () {
     const runs = yield* Runs
     return yield* runs.complete(claimed.runId, { status: "completed" }, leaseOf(claimed))
   })
 
-/** A suspension for the result of a tool call. */
+/** A suspension that waits for the result of one tool call. */
 export const forToolCall = (
   toolCallId = "call",
   toolName = "ask",
   expiresAfter?: Duration.DurationInput,
 ): Suspension => ({ interrupts: [Interrupt.ofToolCall(toolCallId, toolName)], expiresAfter })
 
-/** The result of a tool call, as all the answers that are given. */
+/** The result of a tool call as the only answer of a resume. */
 export const resultOf = (toolCallId: string, result: unknown, isError?: boolean): Interrupt.Answers => [
   Interrupt.toolResult(toolCallId, result, isError),
 ]
@@ -130,25 +130,25 @@ export const typesOf = (runId: Ids.RunId, after = 0) =>
 export const outcomeOf = (event: LogEvent | undefined): string | undefined =>
   event?.type === "RUN_FINISHED" ? (event["outcome"] as { readonly type: string }).type : undefined
 
-/** What became of `effect`: the tag of its error, or `Succeeded`. */
+/** The tag of the error of `effect`, or `Succeeded`. */
 export const verdictOf = <A, E extends { readonly _tag: string }, R>(
   effect: Effect.Effect<A, E, R>,
 ): Effect.Effect<string, never, R> =>
   Effect.match(effect, { onSuccess: () => "Succeeded", onFailure: (error) => error._tag })
 
-/** A few exchanges with the control plane, so that what was forked before reaches its wait. */
+/** Calls the control plane a few times, so that fibers forked before reach their wait. */
 export const settle = Effect.gen(function* () {
   const runs = yield* Runs
   yield* Effect.repeatN(Effect.zipRight(Effect.yieldNow(), runs.list({ limit: 1 })), 9)
 })
 
-/** Forks `effect` in the Scope of the test and lets it reach its wait. */
+/** Forks `effect` in the Scope of the test and gives it time to reach its wait. */
 export const start = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
 ): Effect.Effect<Fiber.RuntimeFiber<A, E>, unknown, R | Runs | Scope.Scope> =>
   Effect.zipLeft(Effect.forkScoped(effect), settle)
 
-/** Moves time on in steps of a second until the fiber is done. */
+/** Advances the TestClock in steps of a second until the fiber is done. */
 export const joinAdvancing = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<A, unknown, Runs> =>
   Effect.gen(function* () {
     for (let round = 0; round < 120; round++) {
@@ -160,7 +160,7 @@ export const joinAdvancing = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Eff
   })
 
 /**
- * Looks again and again, a `step` of test time apart, until `predicate` says yes, or dies once `within` has passed.
+ * Repeats `look` every `step` of test time until `predicate` accepts its value, and dies after `within`.
  *
  * Units: `step` is a second and `within` two minutes of test time when absent.
  */
@@ -183,7 +183,7 @@ export const eventually = <A, E, R>(
       yield* settle
     }
     return yield* Effect.dieMessage(
-      `The state awaited did not come within ${Duration.format(within)} of test time`,
+      `The awaited state did not occur within ${Duration.format(within)} of test time`,
     )
   })
 
@@ -197,5 +197,5 @@ export const untilFailed = (runId: Ids.RunId) =>
     }),
   )
 
-/** Lets the leases that `claim` gave lapse. */
+/** Lets the leases of `claim` lapse. */
 export const lapse = TestClock.adjust(leaseDuration)

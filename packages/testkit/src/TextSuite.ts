@@ -1,5 +1,5 @@
 /**
- * What every control plane must keep of text that a database column cannot hold: NUL, and half of a surrogate pair.
+ * Text that a database column cannot store, NUL and half of a surrogate pair, passes through every control plane.
  *
  * @since 0.1.0
  */
@@ -15,11 +15,11 @@ import { Runs } from "@runlease/core/Runs"
 import { Effect, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
-/** Half of a pair where a model's tokens cut an emoji, and NUL where a program's output is binary. */
+/** Models emit half of a surrogate pair when tokens cut an emoji; programs emit NUL in binary output. */
 export const strange = "cut \ud83d, \udfff and \u0000"
 
 /**
- * Declares the tests of strange text in JSON: events, messages, answers, metadata, results, errors.
+ * Declares the tests of such text in events, messages, answers, metadata, results and errors.
  *
  * @since 0.1.0
  * @category suites
@@ -30,7 +30,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`strange text (${name})`, () => {
     test(
-      "in events is kept, also when they are appended again, or closed for a holder that died",
+      "in events is stored, recognised in a repeated append, and used when a dead attempt is closed",
       Effect.gen(function* () {
         const log = yield* RunLog
         const worker = yield* TestRuns.register()
@@ -61,7 +61,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "in a request, a message and an answer reaches the worker as it is",
+      "in a request, a message and an answer reaches the worker unchanged",
       Effect.gen(function* () {
         const runs = yield* Runs
         const leases = yield* Leases
@@ -90,7 +90,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "in an outcome is kept",
+      "in an outcome is stored unchanged",
       Effect.gen(function* () {
         const runs = yield* Runs
         const worker = yield* TestRuns.register()

@@ -1,5 +1,5 @@
 /**
- * What every log must tell of the tool calls that a dead attempt had begun.
+ * What an attempt can read from the log about the tool calls of the attempts before it.
  *
  * @since 0.1.0
  */
@@ -17,14 +17,14 @@ import { Runs } from "@runlease/core/Runs"
 import { Effect, Fiber, type Layer, Option } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
-const asked = (id: string, toolName: string, args: string): ReadonlyArray<AgentEvent.LogEvent> => [
+const callEvents = (id: string, toolName: string, args: string): ReadonlyArray<AgentEvent.LogEvent> => [
   AgentEvent.toolCallStart(id, toolName),
   AgentEvent.toolCallArgs(id, args.slice(0, 3)),
   AgentEvent.toolCallArgs(id, args.slice(3)),
   AgentEvent.toolCallEnd(id),
 ]
 
-const answered = (id: string, content: string, isError = false): AgentEvent.LogEvent => ({
+const resultEvent = (id: string, content: string, isError = false): AgentEvent.LogEvent => ({
   type: "TOOL_CALL_RESULT",
   messageId: `result-${id}`,
   toolCallId: id,
@@ -32,14 +32,14 @@ const answered = (id: string, content: string, isError = false): AgentEvent.LogE
   ...(isError ? { isError } : {}),
 })
 
-const say = (id: string, delta: string) => [
+const textEvents = (id: string, delta: string) => [
   AgentEvent.textStart(id),
   AgentEvent.textContent(id, delta),
   AgentEvent.textEnd(id),
 ]
 
-/** The holder dies: its lease lapses, and the run is claimed anew. */
-const again = (worker: Ids.WorkerId) => Effect.zipRight(TestRuns.lapse, TestRuns.claimOne(worker))
+/** The next attempt after the holder died: its lease lapses and the worker claims the run again. */
+const nextAttempt = (worker: Ids.WorkerId) => Effect.zipRight(TestRuns.lapse, TestRuns.claimOne(worker))
 
 const verdicts = (run: ClaimedRun, toolName: string, args: string) =>
   Effect.map(PastAttempts.read(run), (attempts) => {
@@ -58,22 +58,22 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Tool calls (${name})`, () => {
     test(
-      "a first attempt finds nothing begun, and executes",
+      "a first attempt finds no earlier call and executes",
       Effect.gen(function* () {
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
-        deepStrictEqual(yield* ToolCalls.begunBefore(held), [])
-        deepStrictEqual(yield* verdicts(held, "charge", "{}"), ["Execute", "Execute", "Execute"])
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        deepStrictEqual(yield* ToolCalls.begunBefore(claimed), [])
+        deepStrictEqual(yield* verdicts(claimed, "charge", "{}"), ["Execute", "Execute", "Execute"])
       }),
     )
 
     test(
-      "a call that a dead attempt had begun without a result is uncertain, under whatever id and order of keys",
+      "a call that a dead attempt began without a result is uncertain, under any id and order of keys",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const dead = yield* TestRuns.hold(worker)
-        yield* TestRuns.append(dead, asked("a", "charge", '{"to":"me","sum":1}'))
-        const held = yield* again(worker)
-        deepStrictEqual(yield* ToolCalls.begunBefore(held), [
+        yield* TestRuns.append(dead, callEvents("a", "charge", '{"to":"me","sum":1}'))
+        const claimed = yield* nextAttempt(worker)
+        deepStrictEqual(yield* ToolCalls.begunBefore(claimed), [
           {
             toolCallId: "a",
             toolName: "charge",
@@ -84,39 +84,39 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           },
         ])
         const same = '{ "sum": 1, "to": "me" }'
-        deepStrictEqual(yield* verdicts(held, "charge", same), ["Execute", "Execute", "Uncertain"])
-        deepStrictEqual(yield* verdicts(held, "charge", '{"sum":2,"to":"me"}'), [
+        deepStrictEqual(yield* verdicts(claimed, "charge", same), ["Execute", "Execute", "Uncertain"])
+        deepStrictEqual(yield* verdicts(claimed, "charge", '{"sum":2,"to":"me"}'), [
           "Execute",
           "Execute",
           "Execute",
         ])
-        deepStrictEqual(yield* verdicts(held, "refund", same), ["Execute", "Execute", "Execute"])
+        deepStrictEqual(yield* verdicts(claimed, "refund", same), ["Execute", "Execute", "Execute"])
       }),
     )
 
     test(
-      "a call whose beginning its executor had not ended was not made, though the control plane closed it",
+      "a call whose arguments the executor did not finish was not made, although the control plane closed it",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const dead = yield* TestRuns.hold(worker)
-        yield* TestRuns.append(dead, asked("a", "charge", '{"sum":1}').slice(0, -1))
-        const held = yield* again(worker)
-        assertTrue((yield* TestRuns.typesOf(held.runId)).includes("TOOL_CALL_END"))
-        const [call] = yield* ToolCalls.begunBefore(held)
+        yield* TestRuns.append(dead, callEvents("a", "charge", '{"sum":1}').slice(0, -1))
+        const claimed = yield* nextAttempt(worker)
+        assertTrue((yield* TestRuns.typesOf(claimed.runId)).includes("TOOL_CALL_END"))
+        const [call] = yield* ToolCalls.begunBefore(claimed)
         strictEqual(call?.ended, false)
-        deepStrictEqual(yield* verdicts(held, "charge", '{"sum":1}'), ["Execute", "Execute", "Execute"])
+        deepStrictEqual(yield* verdicts(claimed, "charge", '{"sum":1}'), ["Execute", "Execute", "Execute"])
       }),
     )
 
     test(
-      "a result that was recorded is used again, and stays so when the next attempt dies as well",
+      "a recorded result is reused, also after a further attempt died",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const dead = yield* TestRuns.hold(worker)
-        yield* TestRuns.append(dead, [...asked("a", "charge", '{"sum":1}'), answered("a", "paid")])
-        const second = yield* again(worker)
-        yield* TestRuns.append(second, asked("b", "charge", '{"sum":1}'))
-        const third = yield* again(worker)
+        yield* TestRuns.append(dead, [...callEvents("a", "charge", '{"sum":1}'), resultEvent("a", "paid")])
+        const second = yield* nextAttempt(worker)
+        yield* TestRuns.append(second, callEvents("b", "charge", '{"sum":1}'))
+        const third = yield* nextAttempt(worker)
         deepStrictEqual(yield* verdicts(third, "charge", '{"sum":1}'), ["Execute", "Reuse", "Reuse"])
         const verdict = ToolCalls.after(yield* PastAttempts.read(third))
           .take({ toolName: "charge", args: '{"sum":1}' })
@@ -126,29 +126,29 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "what one attempt had begun is known to all later ones, though those between did not ask for it",
+      "a call of one attempt is visible to all later attempts, even if those between did not repeat it",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const dead = yield* TestRuns.hold(worker)
-        yield* TestRuns.append(dead, asked("a", "charge", "{}"))
-        const second = yield* again(worker)
-        yield* TestRuns.append(second, say("m", "hm"))
-        const third = yield* again(worker)
+        yield* TestRuns.append(dead, callEvents("a", "charge", "{}"))
+        const second = yield* nextAttempt(worker)
+        yield* TestRuns.append(second, textEvents("m", "hm"))
+        const third = yield* nextAttempt(worker)
         deepStrictEqual(yield* verdicts(third, "charge", ""), ["Execute", "Execute", "Uncertain"])
       }),
     )
 
     test(
-      "equal calls are told apart by their order",
+      "equal calls are distinguished by their order",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
         const dead = yield* TestRuns.hold(worker)
         yield* TestRuns.append(dead, [
-          ...asked("a", "charge", "{}"),
-          answered("a", "first"),
-          ...asked("b", "charge", "{}"),
+          ...callEvents("a", "charge", "{}"),
+          resultEvent("a", "first"),
+          ...callEvents("b", "charge", "{}"),
         ])
-        const calls = ToolCalls.after(yield* PastAttempts.read(yield* again(worker)))
+        const calls = ToolCalls.after(yield* PastAttempts.read(yield* nextAttempt(worker)))
         const tags = [1, 2, 3].map((ordinal) => {
           const taken = calls.take({ toolName: "charge", args: "{}" })
           strictEqual(taken.ordinal, ordinal)
@@ -159,25 +159,25 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a call before a wait is settled: it counts, and is not asked for again",
+      "a call before a wait is settled: it counts, and a later attempt does not repeat it",
       Effect.gen(function* () {
         const leases = yield* Leases
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
         const waiting = yield* TestRuns.hold(worker)
         yield* TestRuns.append(waiting, [
-          ...say("m", "I ask"),
-          ...asked("a", "charge", "{}"),
-          answered("a", "first"),
-          ...asked("c", "ask", "{}"),
+          ...textEvents("m", "I ask"),
+          ...callEvents("a", "charge", "{}"),
+          resultEvent("a", "first"),
+          ...callEvents("c", "ask", "{}"),
         ])
         yield* leases.suspend(TestRuns.leaseOf(waiting), {
           interrupts: [ofToolCall("c", "ask")],
         })
         yield* runs.resume(waiting.runId, [toolResult("c", "yes")])
-        const held = yield* TestRuns.claimOne(worker)
-        deepStrictEqual(yield* ToolCalls.begunBefore(held), [])
-        const attempts = yield* PastAttempts.read(held)
+        const claimed = yield* TestRuns.claimOne(worker)
+        deepStrictEqual(yield* ToolCalls.begunBefore(claimed), [])
+        const attempts = yield* PastAttempts.read(claimed)
         const taken = ToolCalls.after(attempts).take({ toolName: "charge", args: "{}" })
         strictEqual(taken.ordinal, 2)
         strictEqual(taken.verdict("atMostOnce")._tag, "Execute")
@@ -201,53 +201,53 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a wait does not make what a dead attempt had begun safe to do",
+      "a call of a dead attempt stays uncertain after a wait",
       Effect.gen(function* () {
         const leases = yield* Leases
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
         const dead = yield* TestRuns.hold(worker)
-        yield* TestRuns.append(dead, asked("a", "charge", "{}"))
-        const waiting = yield* again(worker)
-        yield* TestRuns.append(waiting, asked("c", "ask", "{}"))
+        yield* TestRuns.append(dead, callEvents("a", "charge", "{}"))
+        const waiting = yield* nextAttempt(worker)
+        yield* TestRuns.append(waiting, callEvents("c", "ask", "{}"))
         yield* leases.suspend(TestRuns.leaseOf(waiting), {
           interrupts: [ofToolCall("c", "ask")],
         })
         yield* runs.resume(waiting.runId, [toolResult("c", "yes")])
-        const held = yield* TestRuns.claimOne(worker)
-        strictEqual((yield* ToolCalls.begunBefore(held)).length, 1)
-        deepStrictEqual(yield* verdicts(held, "charge", "{}"), ["Execute", "Execute", "Uncertain"])
+        const claimed = yield* TestRuns.claimOne(worker)
+        strictEqual((yield* ToolCalls.begunBefore(claimed)).length, 1)
+        deepStrictEqual(yield* verdicts(claimed, "charge", "{}"), ["Execute", "Execute", "Uncertain"])
       }),
     )
 
     test(
-      "the beginning of a call is committed once the log holds its end",
+      "a call is committed once the log has its TOOL_CALL_END",
       Effect.gen(function* () {
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
-        const [start, ...rest] = asked("a", "charge", "{}")
-        yield* TestRuns.append(held, [start!])
-        const waiting = yield* TestRuns.start(ToolCalls.committed(held, "a"))
-        yield* TestRuns.append(held, asked("b", "charge", "{}"))
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        const [start, ...rest] = callEvents("a", "charge", "{}")
+        yield* TestRuns.append(claimed, [start!])
+        const waiting = yield* TestRuns.start(ToolCalls.committed(claimed, "a"))
+        yield* TestRuns.append(claimed, callEvents("b", "charge", "{}"))
         yield* TestRuns.settle
         assertTrue(Option.isNone(yield* Fiber.poll(waiting)))
-        yield* TestRuns.append(held, rest)
+        yield* TestRuns.append(claimed, rest)
         yield* TestRuns.joinAdvancing(waiting)
       }),
     )
 
     test(
-      "a call has one key in all attempts, which no other call has",
+      "a call has the same unique key in all attempts",
       Effect.gen(function* () {
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
         const call = { toolName: "charge", args: '{"a":1,"b":2}', ordinal: 1 }
-        const key = yield* ToolCalls.keyOf(held, call)
+        const key = yield* ToolCalls.keyOf(claimed, call)
         assertTrue(/^[0-9a-f]{64}$/.test(key))
-        strictEqual(yield* ToolCalls.keyOf(held, { ...call, args: '{ "b": 2, "a": 1 }' }), key)
+        strictEqual(yield* ToolCalls.keyOf(claimed, { ...call, args: '{ "b": 2, "a": 1 }' }), key)
         const others = yield* Effect.all([
-          ToolCalls.keyOf(held, { ...call, ordinal: 2 }),
-          ToolCalls.keyOf(held, { ...call, args: "{}" }),
-          ToolCalls.keyOf(held, { ...call, toolName: "refund" }),
-          ToolCalls.keyOf({ ...held, runId: (yield* TestRuns.submit()).runId }, call),
+          ToolCalls.keyOf(claimed, { ...call, ordinal: 2 }),
+          ToolCalls.keyOf(claimed, { ...call, args: "{}" }),
+          ToolCalls.keyOf(claimed, { ...call, toolName: "refund" }),
+          ToolCalls.keyOf({ ...claimed, runId: (yield* TestRuns.submit()).runId }, call),
         ])
         strictEqual(new Set([key, ...others]).size, 5)
       }),

@@ -1,5 +1,5 @@
 /**
- * What a wait for an answer must do when its time is limited.
+ * What a wait with a time limit must do.
  *
  * @since 0.1.0
  */
@@ -18,12 +18,12 @@ const answer = TestRuns.resultOf("call", "yes")
 const at = (millis: number) => DateTime.unsafeMake(millis)
 
 /** Claims a new run and suspends it for ten seconds. */
-const suspended = (worker: Ids.WorkerId, input: Partial<SubmissionInput> = {}) =>
+const suspendedRun = (worker: Ids.WorkerId, input: Partial<SubmissionInput> = {}) =>
   Effect.gen(function* () {
     const leases = yield* Leases
-    const held = yield* TestRuns.hold(worker, input)
-    yield* leases.suspend(TestRuns.leaseOf(held), TestRuns.forToolCall("call", "ask", "10 seconds"))
-    return held
+    const claimed = yield* TestRuns.hold(worker, input)
+    yield* leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall("call", "ask", "10 seconds"))
+    return claimed
   })
 
 /**
@@ -37,9 +37,9 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Waiting (${name})`, () => {
     test(
-      "a wait ends at its very moment: the run fails, its log closed and its error naming the tool",
+      "an expired wait fails the run at that moment, closes its log, and names the tool in the error",
       Effect.gen(function* () {
-        const { runId } = yield* suspended(yield* TestRuns.register())
+        const { runId } = yield* suspendedRun(yield* TestRuns.register())
         const { waiting } = yield* TestRuns.getRun(runId)
         deepStrictEqual(waiting, {
           interrupts: [{ ...Interrupt.ofToolCall("call", "ask"), expiresAt: at(10_000) }],
@@ -52,7 +52,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
         yield* TestClock.adjust("1 millis")
         const run = yield* TestRuns.untilFailed(runId)
-        // By a store that asks another process, time may have moved on before it could.
+        // A store in another process may notice the expiry a little later.
         const finishedAt = run.finishedAt?.epochMillis ?? 0
         assertTrue(finishedAt >= 10_000 && finishedAt <= 10_100)
         strictEqual(run.waiting, null)
@@ -79,11 +79,11 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "an answer at the last moment is in the next claim's snapshot, and the wait is over",
+      "an answer just before the expiry ends the wait and is in the next claim's snapshot",
       Effect.gen(function* () {
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
-        const { runId } = yield* suspended(worker)
+        const { runId } = yield* suspendedRun(worker)
         yield* TestClock.adjust("9999 millis")
         const resumed = yield* runs.resume(runId, answer)
         strictEqual(resumed.run.waiting, null)
@@ -101,10 +101,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "an answer at the moment of expiry or later is refused, and changes nothing",
+      "an answer at the expiry or later is refused, and changes nothing",
       Effect.gen(function* () {
         const runs = yield* Runs
-        const { runId } = yield* suspended(yield* TestRuns.register())
+        const { runId } = yield* suspendedRun(yield* TestRuns.register())
         yield* TestClock.adjust("10 seconds")
         strictEqual(yield* TestRuns.verdictOf(runs.resume(runId, answer)), "NotWaiting")
         const run = yield* TestRuns.untilFailed(runId)
@@ -115,10 +115,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a run cancelled while it waits stays cancelled when its wait would have expired",
+      "a run cancelled while it waits stays cancelled after the expiry",
       Effect.gen(function* () {
         const runs = yield* Runs
-        const { runId } = yield* suspended(yield* TestRuns.register())
+        const { runId } = yield* suspendedRun(yield* TestRuns.register())
         yield* TestClock.adjust("5 seconds")
         const { cancelled, run } = yield* runs.cancel(runId)
         strictEqual(cancelled, true)
@@ -130,10 +130,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "the lane stays held while a run waits, and goes on once the wait has expired",
+      "a waiting run blocks its lane until the wait expires",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const first = yield* suspended(worker, { concurrencyKey: "lane" })
+        const first = yield* suspendedRun(worker, { concurrencyKey: "lane" })
         const second = yield* TestRuns.submit({ concurrencyKey: "lane" })
         yield* TestClock.adjust("9999 millis")
         deepStrictEqual(yield* TestRuns.claim(worker), [])
@@ -144,12 +144,12 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "a second wait of the same run has a time of its own, or none",
+      "a second wait of the same run has its own time limit, or none",
       Effect.gen(function* () {
         const leases = yield* Leases
         const runs = yield* Runs
         const worker = yield* TestRuns.register()
-        const { runId } = yield* suspended(worker)
+        const { runId } = yield* suspendedRun(worker)
         yield* runs.resume(runId, answer)
         const again = yield* TestRuns.claimOne(worker)
         yield* leases.suspend(TestRuns.leaseOf(again), TestRuns.forToolCall("call-2"))

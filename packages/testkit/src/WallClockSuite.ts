@@ -1,5 +1,5 @@
 /**
- * What every store that goes by Effect's Clock must do when the wall clock is set: go on by the monotonic clock.
+ * What a store on Effect's Clock must do when the wall clock is set: measure time by the monotonic clock.
  *
  * @since 0.1.0
  */
@@ -16,8 +16,8 @@ const hour = Duration.toMillis("1 hour")
 const lease = Duration.toMillis(TestRuns.leaseDuration)
 
 /**
- * Declares the tests. `layer` gives a fresh, empty control plane each time it is built, under a Clock whose wall time is
- * set forth and back while its nanoseconds go on.
+ * Declares the tests. Each build of `layer` makes a fresh, empty control plane. The tests set the wall time of the Clock
+ * back and forward while its nanoseconds continue.
  *
  * ```ts
  * WallClockSuite.suite("memory", MemoryControlPlane.layer)
@@ -46,56 +46,56 @@ export const suite = (
       }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger))),
     )
 
-  describe(`A wall clock that is set (${name})`, () => {
-    for (const [way, wall] of [
+  describe(`Setting the wall clock (${name})`, () => {
+    for (const [direction, wall] of [
       ["back", 2 * hour],
-      ["forth", 4 * hour],
+      ["forward", 4 * hour],
     ] as const) {
-      test(`${way}, neither ends a lease nor makes it longer`, (clock) =>
+      test(`${direction} neither shortens nor extends a lease`, (clock) =>
         Effect.gen(function* () {
-          const held = yield* TestRuns.hold(yield* TestRuns.register())
+          const claimed = yield* TestRuns.hold(yield* TestRuns.register())
           const other = yield* TestRuns.register("other")
           yield* clock.jump(lease - 1000)
           yield* clock.setWall(wall)
           deepStrictEqual(yield* TestRuns.claim(other), [])
           yield* clock.jump(1000)
-          strictEqual((yield* TestRuns.claimOne(other)).runId, held.runId)
+          strictEqual((yield* TestRuns.claimOne(other)).runId, claimed.runId)
         }))
 
-      test(`${way}, neither shortens a renewal nor makes it longer`, (clock) =>
+      test(`${direction} neither shortens nor extends a renewed lease`, (clock) =>
         Effect.gen(function* () {
           const worker = yield* TestRuns.register()
-          const held = yield* TestRuns.hold(worker)
+          const claimed = yield* TestRuns.hold(worker)
           const other = yield* TestRuns.register("other")
           yield* clock.setWall(wall)
           yield* clock.jump(lease - 1000)
           const leases = yield* Leases
           const [renewal] = yield* leases.renew({
             workerId: worker,
-            leases: [TestRuns.leaseOf(held)],
+            leases: [TestRuns.leaseOf(claimed)],
             leaseDuration: TestRuns.leaseDuration,
           })
           strictEqual(renewal?._tag, "Held")
           yield* clock.jump(lease - 1000)
           deepStrictEqual(yield* TestRuns.claim(other), [])
           yield* clock.jump(1000)
-          strictEqual((yield* TestRuns.claimOne(other)).runId, held.runId)
+          strictEqual((yield* TestRuns.claimOne(other)).runId, claimed.runId)
         }))
 
-      test(`${way}, leaves a delay as long as it was`, (clock) =>
+      test(`${direction} does not change a delay`, (clock) =>
         Effect.gen(function* () {
           const worker = yield* TestRuns.register()
-          const held = yield* TestRuns.hold(worker)
+          const claimed = yield* TestRuns.hold(worker)
           const leases = yield* Leases
-          yield* leases.release(TestRuns.leaseOf(held), { delay: "10 seconds" })
+          yield* leases.release(TestRuns.leaseOf(claimed), { delay: "10 seconds" })
           yield* clock.setWall(wall)
           deepStrictEqual(yield* TestRuns.claim(worker), [])
           yield* clock.jump(10_000)
-          strictEqual((yield* TestRuns.claimOne(worker)).runId, held.runId)
+          strictEqual((yield* TestRuns.claimOne(worker)).runId, claimed.runId)
         }))
     }
 
-    test("leaves the times of what happens in the order in which it happens", (clock) =>
+    test("leaves timestamps in the order of events", (clock) =>
       Effect.gen(function* () {
         const access = yield* Access
         const project = yield* access.createProject("first")
@@ -108,7 +108,7 @@ export const suite = (
         strictEqual(DateTime.distance(project.createdAt, key.createdAt), 1000)
       }))
 
-    test("is logged once for each time that it is set by more than a second", (clock) =>
+    test("is logged once for each change of more than a second", (clock) =>
       Effect.gen(function* () {
         const look = Effect.zipRight(TestRuns.submit(), TestRuns.settle)
         yield* clock.setWall(3 * hour + 900)

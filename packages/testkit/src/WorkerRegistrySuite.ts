@@ -1,5 +1,5 @@
 /**
- * What every `WorkerRegistry` must do.
+ * What every `WorkerRegistry` must do: register each worker once, record heartbeats, and list workers with their runs.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`WorkerRegistry (${name})`, () => {
     test(
-      "register makes a worker known",
+      "register adds a worker to the list",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
         const worker = yield* registry.register({
@@ -44,7 +44,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "register again gives the same worker, with its names and metadata renewed",
+      "register again returns the same worker with its new name and metadata",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
         const registration = { implementationKind: "special", workerKey: "one" }
@@ -60,7 +60,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "register of one worker from many sides at once makes one",
+      "concurrent registrations of one worker make one",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
         const ids = yield* Effect.forEach(Array.from({ length: 10 }), () => TestRuns.register(), {
@@ -72,7 +72,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "heartbeat keeps the time, and refuses a worker that is not there",
+      "heartbeat stores the time, and refuses an unknown worker",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
         const worker = yield* TestRuns.register()
@@ -86,7 +86,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "heartbeat takes a status, and a worker that does not drain does not end",
+      "heartbeat sets a status, and a worker ends only after draining",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
         const worker = yield* TestRuns.register()
@@ -121,7 +121,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
-      "list gives the newest heartbeat first, page by page",
+      "list returns workers by page, the newest heartbeat first",
       Effect.gen(function* () {
         const registry = yield* WorkerRegistry
         const ids: Array<Ids.WorkerId> = []

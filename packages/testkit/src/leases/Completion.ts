@@ -15,27 +15,27 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "complete ends the run with its last events, once",
     Effect.gen(function* () {
       const leases = yield* Leases
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* TestRuns.append(held, [AgentEvent.textStart("m")])
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.append(claimed, [AgentEvent.textStart("m")])
       const end = leases.complete(
-        TestRuns.leaseOf(held),
-        { status: "failed", error: { code: "told", message: "It failed" } },
+        TestRuns.leaseOf(claimed),
+        { status: "failed", error: { code: "reported", message: "It failed" } },
         { events: [AgentEvent.textContent("m", "a")], expectedSequence: Sequence.make(1) },
       )
       deepStrictEqual(yield* end, { completed: true })
-      const run = yield* TestRuns.getRun(held.runId)
+      const run = yield* TestRuns.getRun(claimed.runId)
       strictEqual(run.status, "failed")
       strictEqual(run.latestSequence, 2)
-      deepStrictEqual(run.error, { code: "told", message: "It failed" })
+      deepStrictEqual(run.error, { code: "reported", message: "It failed" })
       deepStrictEqual(yield* end, { completed: false })
-      deepStrictEqual(yield* TestRuns.typesOf(held.runId), [
+      deepStrictEqual(yield* TestRuns.typesOf(claimed.runId), [
         "RUN_STARTED",
         "TEXT_MESSAGE_START",
         "TEXT_MESSAGE_CONTENT",
         "TEXT_MESSAGE_END",
         "RUN_ERROR",
       ])
-      deepStrictEqual(yield* TestRuns.getRun(held.runId), run)
+      deepStrictEqual(yield* TestRuns.getRun(claimed.runId), run)
     }),
   )
 
@@ -43,15 +43,15 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "complete without events ends the run and stores the metadata of the outcome",
     Effect.gen(function* () {
       const leases = yield* Leases
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const metadata = { tokens: 7 }
-      deepStrictEqual(yield* leases.complete(TestRuns.leaseOf(held), { status: "completed", metadata }), {
+      deepStrictEqual(yield* leases.complete(TestRuns.leaseOf(claimed), { status: "completed", metadata }), {
         completed: true,
       })
-      const run = yield* TestRuns.getRun(held.runId)
+      const run = yield* TestRuns.getRun(claimed.runId)
       strictEqual(run.status, "completed")
       deepStrictEqual(run.metadata, metadata)
-      deepStrictEqual(yield* TestRuns.typesOf(held.runId), ["RUN_STARTED", "RUN_FINISHED"])
+      deepStrictEqual(yield* TestRuns.typesOf(claimed.runId), ["RUN_STARTED", "RUN_FINISHED"])
     }),
   )
 
@@ -59,19 +59,19 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "complete appends only the events that the log does not have yet",
     Effect.gen(function* () {
       const leases = yield* Leases
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const [first, second] = [AgentEvent.custom("n", 1), AgentEvent.custom("n", 2)]
-      yield* TestRuns.append(held, [first])
+      yield* TestRuns.append(claimed, [first])
       deepStrictEqual(
         yield* leases.complete(
-          TestRuns.leaseOf(held),
+          TestRuns.leaseOf(claimed),
           { status: "completed" },
-          { events: [first, second], expectedSequence: held.latestSequence },
+          { events: [first, second], expectedSequence: claimed.latestSequence },
         ),
         { completed: true },
       )
       deepStrictEqual(
-        (yield* TestRuns.eventsOf(held.runId)).flatMap((event) => event["value"] ?? []),
+        (yield* TestRuns.eventsOf(claimed.runId)).flatMap((event) => event["value"] ?? []),
         [1, 2],
       )
     }),
@@ -81,21 +81,21 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "complete with events that the log refuses changes nothing",
     Effect.gen(function* () {
       const leases = yield* Leases
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      const before = yield* TestRuns.getRun(held.runId)
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const before = yield* TestRuns.getRun(claimed.runId)
       const end = (event: AgentEvent.LogEvent, expectedSequence: Sequence) =>
         TestRuns.verdictOf(
           leases.complete(
-            TestRuns.leaseOf(held),
+            TestRuns.leaseOf(claimed),
             { status: "completed" },
             { events: [event], expectedSequence },
           ),
         )
       const good = AgentEvent.custom("n", 1)
-      strictEqual(yield* end({ type: "RUN_FINISHED" }, held.latestSequence), "EventRefused")
-      strictEqual(yield* end(good, Sequence.make(held.latestSequence + 1)), "CursorMismatch")
-      deepStrictEqual(yield* TestRuns.getRun(held.runId), before)
-      strictEqual(yield* end(good, held.latestSequence), "Succeeded")
+      strictEqual(yield* end({ type: "RUN_FINISHED" }, claimed.latestSequence), "EventRefused")
+      strictEqual(yield* end(good, Sequence.make(claimed.latestSequence + 1)), "CursorMismatch")
+      deepStrictEqual(yield* TestRuns.getRun(claimed.runId), before)
+      strictEqual(yield* end(good, claimed.latestSequence), "Succeeded")
     }),
   )
 

@@ -15,12 +15,12 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "another worker can neither release nor suspend",
     Effect.gen(function* () {
       const leases = yield* Leases
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      const thief = { ...TestRuns.leaseOf(held), workerId: yield* TestRuns.register("thief") }
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const thief = { ...TestRuns.leaseOf(claimed), workerId: yield* TestRuns.register("thief") }
       strictEqual(yield* TestRuns.verdictOf(leases.release(thief)), "LeaseLost")
       const waiting = TestRuns.forToolCall()
       strictEqual(yield* TestRuns.verdictOf(leases.suspend(thief, waiting)), "LeaseLost")
-      strictEqual((yield* renew(held))._tag, "Held")
+      strictEqual((yield* renew(claimed))._tag, "Held")
     }),
   )
 
@@ -44,14 +44,14 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const leases = yield* Leases
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker, { maxAttempts: 1 })
-      yield* leases.release(TestRuns.leaseOf(held), { reason: "The worker is shutting down" })
-      strictEqual((yield* TestRuns.getRun(held.runId)).status, "pending")
-      strictEqual((yield* renew(held))._tag, "Lost")
+      const claimed = yield* TestRuns.hold(worker, { maxAttempts: 1 })
+      yield* leases.release(TestRuns.leaseOf(claimed), { reason: "The worker is shutting down" })
+      strictEqual((yield* TestRuns.getRun(claimed.runId)).status, "pending")
+      strictEqual((yield* renew(claimed))._tag, "Lost")
       const again = yield* TestRuns.claimOne(worker)
       strictEqual(again.attempt, 1)
       strictEqual(again.leaseEpoch, 2)
-      const mark = (yield* TestRuns.eventsOf(held.runId, held.latestEventId))[0]
+      const mark = (yield* TestRuns.eventsOf(claimed.runId, claimed.latestEventId))[0]
       strictEqual(mark?.["name"], "runlease.attempt")
       deepStrictEqual(mark?.["value"], {
         previous: {
@@ -71,8 +71,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const leases = yield* Leases
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker)
-      yield* leases.release(TestRuns.leaseOf(held), { delay: "10 seconds", countAttempt: true })
+      const claimed = yield* TestRuns.hold(worker)
+      yield* leases.release(TestRuns.leaseOf(claimed), { delay: "10 seconds", countAttempt: true })
       yield* TestClock.adjust("9 seconds")
       deepStrictEqual(yield* TestRuns.claim(worker), [])
       yield* TestClock.adjust("1 second")
@@ -85,13 +85,13 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const leases = yield* Leases
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker, { maxAttempts: 1 })
-      yield* TestRuns.append(held, [AgentEvent.textStart("m")])
-      yield* leases.release(TestRuns.leaseOf(held), { reason: "The model is down", countAttempt: true })
-      const run = yield* TestRuns.getRun(held.runId)
+      const claimed = yield* TestRuns.hold(worker, { maxAttempts: 1 })
+      yield* TestRuns.append(claimed, [AgentEvent.textStart("m")])
+      yield* leases.release(TestRuns.leaseOf(claimed), { reason: "The model is down", countAttempt: true })
+      const run = yield* TestRuns.getRun(claimed.runId)
       strictEqual(run.status, "failed")
       strictEqual(run.error?.code, "attempts_exhausted")
-      deepStrictEqual(yield* TestRuns.typesOf(held.runId), [
+      deepStrictEqual(yield* TestRuns.typesOf(claimed.runId), [
         "RUN_STARTED",
         "TEXT_MESSAGE_START",
         "TEXT_MESSAGE_END",
@@ -106,20 +106,20 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const leases = yield* Leases
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker)
-      yield* TestRuns.append(held, [AgentEvent.toolCallStart("call", "ask")])
-      yield* leases.suspend(TestRuns.leaseOf(held), TestRuns.forToolCall())
-      const run = yield* TestRuns.getRun(held.runId)
+      const claimed = yield* TestRuns.hold(worker)
+      yield* TestRuns.append(claimed, [AgentEvent.toolCallStart("call", "ask")])
+      yield* leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall())
+      const run = yield* TestRuns.getRun(claimed.runId)
       strictEqual(run.status, "waiting")
       deepStrictEqual(run.waiting, {
         interrupts: [Interrupt.ofToolCall("call", "ask")],
         answers: [],
         expiresAt: null,
       })
-      strictEqual((yield* renew(held))._tag, "Lost")
+      strictEqual((yield* renew(claimed))._tag, "Lost")
       yield* TestClock.adjust("1 minute")
       deepStrictEqual(yield* TestRuns.claim(worker), [])
-      const events = yield* TestRuns.eventsOf(held.runId, 2)
+      const events = yield* TestRuns.eventsOf(claimed.runId, 2)
       deepStrictEqual(
         events.map((event) => event.type),
         ["TOOL_CALL_END", "RUN_FINISHED"],

@@ -26,14 +26,14 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "renew extends the lease from now",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker)
+      const claimed = yield* TestRuns.hold(worker)
       yield* TestClock.adjust("20 seconds")
-      const renewal = yield* renew(held)
+      const renewal = yield* renew(claimed)
       strictEqual(renewal._tag, "Held")
       strictEqual(renewal._tag === "Held" && DateTime.toEpochMillis(renewal.expiresAt), 50_000)
       yield* TestClock.adjust("29 seconds")
       deepStrictEqual(yield* TestRuns.claim(worker), [])
-      strictEqual((yield* renew(held))._tag, "Held")
+      strictEqual((yield* renew(claimed))._tag, "Held")
     }),
   )
 
@@ -45,15 +45,15 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const worker = yield* TestRuns.register()
       const other = yield* TestRuns.register("other")
       const cancelled = yield* TestRuns.hold(worker)
-      const held = yield* TestRuns.hold(worker)
+      const claimed = yield* TestRuns.hold(worker)
       const theirs = yield* TestRuns.hold(other)
       const finished = yield* TestRuns.hold(worker)
       yield* runs.cancel(cancelled.runId)
       yield* TestRuns.complete(finished)
-      const unknown = { runId: Ids.RunId.make("unknown"), leaseEpoch: held.leaseEpoch }
+      const unknown = { runId: Ids.RunId.make("unknown"), leaseEpoch: claimed.leaseEpoch }
       const renewals = yield* leases.renew({
         workerId: worker,
-        leases: [cancelled, theirs, unknown, held, finished].map(({ runId, leaseEpoch }) => ({
+        leases: [cancelled, theirs, unknown, claimed, finished].map(({ runId, leaseEpoch }) => ({
           runId,
           epoch: leaseEpoch,
         })),
@@ -65,7 +65,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
           ["Cancelled", cancelled.runId],
           ["Lost", theirs.runId],
           ["Lost", unknown.runId],
-          ["Held", held.runId],
+          ["Held", claimed.runId],
           ["Lost", finished.runId],
         ],
       )
@@ -84,11 +84,11 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "renew without an epoch compares the owner alone",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker)
-      strictEqual((yield* renew(held, null))._tag, "Held")
+      const claimed = yield* TestRuns.hold(worker)
+      strictEqual((yield* renew(claimed, null))._tag, "Held")
       yield* TestRuns.lapse
       yield* TestRuns.claimOne(yield* TestRuns.register("other"))
-      strictEqual((yield* renew(held, null))._tag, "Lost")
+      strictEqual((yield* renew(claimed, null))._tag, "Lost")
     }),
   )
 
@@ -96,9 +96,9 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "renew does not restore a lapsed lease",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker)
+      const claimed = yield* TestRuns.hold(worker)
       yield* TestRuns.lapse
-      strictEqual((yield* renew(held))._tag, "Lost")
+      strictEqual((yield* renew(claimed))._tag, "Lost")
       strictEqual((yield* TestRuns.claimOne(worker)).attempt, 2)
     }),
   )
@@ -126,16 +126,16 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const leases = yield* Leases
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker)
+      const claimed = yield* TestRuns.hold(worker)
       const signals = yield* Queue.unbounded<{ readonly _tag: string; readonly runId: string }>()
       yield* TestRuns.start(
         Stream.runForEach(leases.signals(worker), (signal) => Queue.offer(signals, signal)),
       )
-      yield* runs.cancel(held.runId)
+      yield* runs.cancel(claimed.runId)
       const signal = yield* Queue.take(signals)
-      deepStrictEqual([signal._tag, signal.runId], ["Cancelled", held.runId])
-      strictEqual((yield* renew(held))._tag, "Cancelled")
-      strictEqual((yield* renew(held, null))._tag, "Cancelled")
+      deepStrictEqual([signal._tag, signal.runId], ["Cancelled", claimed.runId])
+      strictEqual((yield* renew(claimed))._tag, "Cancelled")
+      strictEqual((yield* renew(claimed, null))._tag, "Cancelled")
     }),
   )
 

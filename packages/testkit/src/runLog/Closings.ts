@@ -13,8 +13,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const other = yield* TestRuns.register("other")
-      const held = yield* TestRuns.hold(worker)
-      yield* TestRuns.append(held, [
+      const claimed = yield* TestRuns.hold(worker)
+      yield* TestRuns.append(claimed, [
         AgentEvent.stepStarted("closed"),
         AgentEvent.stepFinished("closed"),
         AgentEvent.stepStarted("plan"),
@@ -25,10 +25,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         AgentEvent.textContent("m", "Hel"),
         AgentEvent.toolCallStart("call", "search"),
       ])
-      const { latestEventId } = yield* TestRuns.getRun(held.runId)
+      const { latestEventId } = yield* TestRuns.getRun(claimed.runId)
       yield* TestRuns.lapse
       const again = yield* TestRuns.claimOne(other)
-      const closings = yield* TestRuns.eventsOf(held.runId, latestEventId)
+      const closings = yield* TestRuns.eventsOf(claimed.runId, latestEventId)
       deepStrictEqual(
         closings.map((each) => each.type),
         [
@@ -59,18 +59,18 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "a cancellation adds a failed result to each tool call without one",
     Effect.gen(function* () {
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const call = (id: string) => [AgentEvent.toolCallStart(id, "search"), AgentEvent.toolCallEnd(id)]
-      yield* TestRuns.append(held, [
+      yield* TestRuns.append(claimed, [
         ...call("answered"),
         AgentEvent.toolCallResult("answer", "answered", "found"),
         ...call("running"),
         AgentEvent.toolCallStart("written", "search"),
       ])
-      const { latestEventId } = yield* TestRuns.getRun(held.runId)
+      const { latestEventId } = yield* TestRuns.getRun(claimed.runId)
       const runs = yield* Runs
-      yield* runs.cancel(held.runId)
-      const closings = yield* TestRuns.eventsOf(held.runId, latestEventId)
+      yield* runs.cancel(claimed.runId)
+      const closings = yield* TestRuns.eventsOf(claimed.runId, latestEventId)
       deepStrictEqual(
         closings.map(({ toolCallId, type }) => [type, toolCallId]),
         [
@@ -90,10 +90,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "the end of a run closes what is open",
     Effect.gen(function* () {
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* TestRuns.append(held, [AgentEvent.stepStarted("plan"), AgentEvent.textStart("m")])
-      yield* TestRuns.complete(held)
-      deepStrictEqual(yield* TestRuns.typesOf(held.runId, 3), [
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.append(claimed, [AgentEvent.stepStarted("plan"), AgentEvent.textStart("m")])
+      yield* TestRuns.complete(claimed)
+      deepStrictEqual(yield* TestRuns.typesOf(claimed.runId, 3), [
         "TEXT_MESSAGE_END",
         "STEP_FINISHED",
         "RUN_FINISHED",

@@ -19,17 +19,17 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "append of a repeated batch adds nothing",
     Effect.gen(function* () {
       const log = yield* RunLog
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      const fence = TestRuns.leaseOf(held)
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const fence = TestRuns.leaseOf(claimed)
       const bySequence = {
-        runId: held.runId,
+        runId: claimed.runId,
         events: [event(1), event(2)],
         expectedSequence: Sequence.make(0),
         fence,
       }
       strictEqual((yield* log.append(bySequence)).appendedCount, 2)
       const byEvent = {
-        runId: held.runId,
+        runId: claimed.runId,
         events: [event(1), event(2)],
         expectedEventId: EventId.make(1),
         fence,
@@ -46,7 +46,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         strictEqual(again.latestEventId, 3)
         strictEqual(again.latestSequence, 2)
       }
-      strictEqual((yield* TestRuns.eventsOf(held.runId)).length, 3)
+      strictEqual((yield* TestRuns.eventsOf(claimed.runId)).length, 3)
     }),
   )
 
@@ -54,18 +54,18 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "append adds only the rest of a batch that has begun",
     Effect.gen(function* () {
       const log = yield* RunLog
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* TestRuns.append(held, [event(1), event(2)])
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.append(claimed, [event(1), event(2)])
       const appended = yield* log.append({
-        runId: held.runId,
+        runId: claimed.runId,
         events: [event(1), event(2), event(3)],
         expectedSequence: Sequence.make(0),
-        fence: TestRuns.leaseOf(held),
+        fence: TestRuns.leaseOf(claimed),
       })
       strictEqual(appended.appendedCount, 1)
       strictEqual(appended.latestSequence, 3)
       deepStrictEqual(
-        (yield* TestRuns.eventsOf(held.runId, 1)).map((each) => each["value"]),
+        (yield* TestRuns.eventsOf(claimed.runId, 1)).map((each) => each["value"]),
         [1, 2, 3],
       )
       // The same from the middle of the log, by either cursor.
@@ -74,8 +74,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         [5, { expectedEventId: EventId.make(3) }],
       ] as const) {
         const events = Array.from({ length: value - 2 }, (_, index) => event(index + 3))
-        const fence = TestRuns.leaseOf(held)
-        const more = yield* log.append({ runId: held.runId, events, fence, ...cursor })
+        const fence = TestRuns.leaseOf(claimed)
+        const more = yield* log.append({ runId: claimed.runId, events, fence, ...cursor })
         strictEqual(more.appendedCount, 1)
         strictEqual<number>(more.latestSequence, value)
       }
@@ -85,9 +85,9 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "append refuses a cursor that is not the end of the log",
     Effect.gen(function* () {
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* TestRuns.append(held, [event(1), event(2)])
-      const base = { runId: held.runId, events: [event(3)], fence: TestRuns.leaseOf(held) }
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.append(claimed, [event(1), event(2)])
+      const base = { runId: claimed.runId, events: [event(3)], fence: TestRuns.leaseOf(claimed) }
       const refused: ReadonlyArray<Partial<AppendRequest>> = [
         { expectedSequence: Sequence.make(3) },
         { expectedSequence: Sequence.make(1) },
@@ -104,7 +104,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       for (const request of refused) {
         strictEqual(yield* verdictOf({ ...base, ...request }), "CursorMismatch", JSON.stringify(request))
       }
-      strictEqual((yield* TestRuns.eventsOf(held.runId)).length, 3)
+      strictEqual((yield* TestRuns.eventsOf(claimed.runId)).length, 3)
       const right = { expectedEventId: EventId.make(3), expectedSequence: Sequence.make(2) }
       strictEqual(yield* verdictOf({ ...base, ...right }), "Succeeded")
     }),
@@ -113,30 +113,30 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
     "one of many concurrent appends at one cursor succeeds",
     Effect.gen(function* () {
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const verdicts = yield* Effect.forEach(
         Array.from({ length: 10 }, (_, index) => index),
         (index) =>
           verdictOf({
-            runId: held.runId,
+            runId: claimed.runId,
             events: [event(index)],
             expectedSequence: Sequence.make(0),
-            fence: TestRuns.leaseOf(held),
+            fence: TestRuns.leaseOf(claimed),
           }),
         { concurrency: "unbounded" },
       )
       strictEqual(verdicts.filter((verdict) => verdict === "Succeeded").length, 1)
       strictEqual(verdicts.filter((verdict) => verdict === "CursorMismatch").length, 9)
-      strictEqual((yield* TestRuns.eventsOf(held.runId)).length, 2)
+      strictEqual((yield* TestRuns.eventsOf(claimed.runId)).length, 2)
     }),
   )
 
   test(
     "append without a cursor always adds",
     Effect.gen(function* () {
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* TestRuns.append(held, [event(1)])
-      strictEqual((yield* TestRuns.append(held, [event(1)])).latestSequence, 2)
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.append(claimed, [event(1)])
+      strictEqual((yield* TestRuns.append(claimed, [event(1)])).latestSequence, 2)
     }),
   )
 }

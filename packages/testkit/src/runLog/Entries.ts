@@ -17,13 +17,13 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "append numbers the events and stores them unchanged",
     Effect.gen(function* () {
       const log = yield* RunLog
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const foreign = { type: "SOMETHING_ELSE", nested: { list: [1, null, "é\u2028"], empty: {} } }
-      const appended = yield* TestRuns.append(held, [event(1), foreign])
+      const appended = yield* TestRuns.append(claimed, [event(1), foreign])
       strictEqual(appended.latestEventId, 3)
       strictEqual(appended.latestSequence, 2)
       strictEqual(appended.appendedCount, 2)
-      const entries = yield* log.read({ runId: held.runId })
+      const entries = yield* log.read({ runId: claimed.runId })
       deepStrictEqual(
         entries.map((entry) => [entry.eventId, entry.sequence]),
         [
@@ -33,7 +33,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         ],
       )
       deepStrictEqual(entries[2]?.event, foreign)
-      const run = yield* TestRuns.getRun(held.runId)
+      const run = yield* TestRuns.getRun(claimed.runId)
       strictEqual(run.latestEventId, 3)
       strictEqual(run.latestSequence, 2)
     }),
@@ -43,14 +43,14 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "read returns a page after an event",
     Effect.gen(function* () {
       const log = yield* RunLog
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* TestRuns.append(held, [event(1), event(2), event(3), event(4)])
-      const page = yield* log.read({ runId: held.runId, after: EventId.make(2), limit: 2 })
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.append(claimed, [event(1), event(2), event(3), event(4)])
+      const page = yield* log.read({ runId: claimed.runId, after: EventId.make(2), limit: 2 })
       deepStrictEqual(
         page.map((entry) => entry.event["value"]),
         [2, 3],
       )
-      deepStrictEqual(yield* log.read({ runId: held.runId, after: EventId.make(5) }), [])
+      deepStrictEqual(yield* log.read({ runId: claimed.runId, after: EventId.make(5) }), [])
       strictEqual(yield* TestRuns.verdictOf(log.read({ runId: unknownRun })), "RunNotFound")
     }),
   )
@@ -59,19 +59,19 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "read limits a page in bytes, and a page has at least one event",
     Effect.gen(function* () {
       const log = yield* RunLog
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       // Four of them and the first event are less than a page, five are more.
       const large = AgentEvent.custom("large", "\u00e9".repeat(maxEventBytes / 2 - 100))
       for (let batch = 0; batch < 2; batch++) {
         yield* TestRuns.append(
-          held,
+          claimed,
           Array.from({ length: 5 }, () => large),
         )
       }
       const pages: Array<ReadonlyArray<number>> = []
       let after = EventId.make(0)
       for (;;) {
-        const page = yield* log.read({ runId: held.runId, after, limit: 1000 })
+        const page = yield* log.read({ runId: claimed.runId, after, limit: 1000 })
         if (page.length === 0) break
         pages.push(page.map(({ eventId }) => eventId))
         after = page.at(-1)!.eventId
@@ -88,9 +88,9 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "append refuses a whole batch for one invalid event",
     Effect.gen(function* () {
       const log = yield* RunLog
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const refusalOf = (events: ReadonlyArray<AgentEvent.LogEvent>) =>
-        log.append({ runId: held.runId, events, fence: TestRuns.leaseOf(held) }).pipe(
+        log.append({ runId: claimed.runId, events, fence: TestRuns.leaseOf(claimed) }).pipe(
           Effect.match({
             onSuccess: () => Option.none(),
             onFailure: (error) => Option.some({ tag: error._tag, message: error.message }),
@@ -111,19 +111,19 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         AgentEvent.textContent("m", "\u20ac".repeat(maxEventBytes / 3)),
       ])
       assertTrue(message.includes("payload must be less than"), message)
-      deepStrictEqual(yield* TestRuns.typesOf(held.runId), ["RUN_STARTED"])
+      deepStrictEqual(yield* TestRuns.typesOf(claimed.runId), ["RUN_STARTED"])
     }),
   )
 
   test(
     "append accepts the largest batch, and an event just under the size limit",
     Effect.gen(function* () {
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
       const batch = Array.from({ length: maxBatch }, (_, index) => event(index))
-      strictEqual((yield* TestRuns.append(held, batch)).appendedCount, maxBatch)
+      strictEqual((yield* TestRuns.append(claimed, batch)).appendedCount, maxBatch)
       const large = AgentEvent.textContent("m", "x".repeat(maxEventBytes - 100))
-      strictEqual((yield* TestRuns.append(held, [large])).appendedCount, 1)
-      deepStrictEqual((yield* TestRuns.eventsOf(held.runId, maxBatch + 1))[0], large)
+      strictEqual((yield* TestRuns.append(claimed, [large])).appendedCount, 1)
+      deepStrictEqual((yield* TestRuns.eventsOf(claimed.runId, maxBatch + 1))[0], large)
     }),
   )
 }

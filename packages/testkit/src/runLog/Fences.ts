@@ -38,8 +38,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "a fence without an epoch compares the owner alone",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
-      const held = yield* TestRuns.hold(worker)
-      const request = { runId: held.runId, events: [event(1)], fence: { workerId: worker, epoch: null } }
+      const claimed = yield* TestRuns.hold(worker)
+      const request = { runId: claimed.runId, events: [event(1)], fence: { workerId: worker, epoch: null } }
       strictEqual(yield* verdictOf(request), "Succeeded")
       const fence = { workerId: yield* TestRuns.register("other"), epoch: null }
       strictEqual(yield* verdictOf({ ...request, fence }), "LeaseLost")
@@ -54,10 +54,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const worker = yield* TestRuns.register()
       const other = yield* TestRuns.register("other")
       const bad = { events: [{ type: "" }], expectedSequence: Sequence.make(7) }
-      const held = yield* TestRuns.hold(worker)
-      const fence = TestRuns.leaseOf(held)
+      const claimed = yield* TestRuns.hold(worker)
+      const fence = TestRuns.leaseOf(claimed)
       const stranger = { ...fence, workerId: other }
-      const { runId } = held
+      const { runId } = claimed
       strictEqual(yield* verdictOf({ ...bad, runId: unknownRun, fence }), "RunNotFound")
       strictEqual(yield* verdictOf({ ...bad, runId, fence: stranger }), "LeaseLost")
       strictEqual(yield* verdictOf({ ...bad, runId, fence }), "EventRefused")
@@ -78,9 +78,9 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
       const other = yield* TestRuns.register("other")
-      const held = yield* TestRuns.hold(worker)
-      const request = { runId: held.runId, events: [event(1)], fence: TestRuns.leaseOf(held) }
-      yield* runs.cancel(held.runId)
+      const claimed = yield* TestRuns.hold(worker)
+      const request = { runId: claimed.runId, events: [event(1)], fence: TestRuns.leaseOf(claimed) }
+      yield* runs.cancel(claimed.runId)
       strictEqual(yield* verdictOf(request), "RunEnded")
       strictEqual(yield* verdictOf({ ...request, fence: { ...request.fence, workerId: other } }), "LeaseLost")
     }),

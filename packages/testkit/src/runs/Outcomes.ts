@@ -38,9 +38,9 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "cancel does not change a run that has ended",
     Effect.gen(function* () {
       const runs = yield* Runs
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* TestRuns.complete(held)
-      const answer = yield* runs.cancel(held.runId)
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* TestRuns.complete(claimed)
+      const answer = yield* runs.cancel(claimed.runId)
       strictEqual(answer.cancelled, false)
       strictEqual(answer.run.status, "completed")
     }),
@@ -86,13 +86,13 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         {},
         { metadata: { large: "m".repeat(250_000) }, result: false },
       ]
-      const held = yield* Effect.forEach(outcomes, () => TestRuns.hold(worker))
+      const claimed = yield* Effect.forEach(outcomes, () => TestRuns.hold(worker))
       yield* Effect.forEach(
-        held,
+        claimed,
         ({ runId }, index) => runs.complete(runId, { status: "completed", ...outcomes[index] }),
         { concurrency: "unbounded" },
       )
-      for (const [index, { conversationId, runId }] of held.entries()) {
+      for (const [index, { conversationId, runId }] of claimed.entries()) {
         const { metadata, result } = yield* runs.get(runId)
         deepStrictEqual({ metadata, result }, { metadata: null, result: null, ...outcomes[index] })
         deepStrictEqual((yield* TestRuns.eventsOf(runId)).at(-1), {
@@ -111,24 +111,24 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "complete takes the first outcome; a later one, even from the holder, changes nothing",
     Effect.gen(function* () {
       const runs = yield* Runs
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      const fence = TestRuns.leaseOf(held)
-      yield* runs.complete(held.runId, { status: "completed" }, fence)
-      const length = (yield* TestRuns.eventsOf(held.runId)).length
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const fence = TestRuns.leaseOf(claimed)
+      yield* runs.complete(claimed.runId, { status: "completed" }, fence)
+      const length = (yield* TestRuns.eventsOf(claimed.runId)).length
       for (const by of [fence, undefined]) {
         const error = { code: null, message: "Late" }
         const answer = yield* runs.complete(
-          held.runId,
+          claimed.runId,
           { status: "failed", error, metadata: { late: true } },
           by,
         )
         strictEqual(answer.completed, false)
         strictEqual(answer.run.status, "completed")
       }
-      const run = yield* runs.get(held.runId)
+      const run = yield* runs.get(claimed.runId)
       strictEqual(run.error, null)
       strictEqual(run.metadata, null)
-      strictEqual((yield* TestRuns.eventsOf(held.runId)).length, length)
+      strictEqual((yield* TestRuns.eventsOf(claimed.runId)).length, length)
     }),
   )
 
@@ -136,9 +136,9 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "complete by the holder of a cancelled run returns the cancelled run",
     Effect.gen(function* () {
       const runs = yield* Runs
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      yield* runs.cancel(held.runId)
-      const answer = yield* TestRuns.complete(held)
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      yield* runs.cancel(claimed.runId)
+      const answer = yield* TestRuns.complete(claimed)
       strictEqual(answer.completed, false)
       strictEqual(answer.run.status, "cancelled")
     }),
@@ -150,8 +150,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const runs = yield* Runs
       const driven = yield* TestRuns.submit({ initialStatus: "running" })
       const pending = yield* TestRuns.submit()
-      const held = yield* TestRuns.hold(yield* TestRuns.register(), { priority: 1 })
-      for (const { runId } of [driven, pending, held]) {
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register(), { priority: 1 })
+      for (const { runId } of [driven, pending, claimed]) {
         strictEqual((yield* runs.complete(runId, { status: "completed" })).completed, true)
       }
       deepStrictEqual(yield* TestRuns.typesOf(pending.runId), ["RUN_STARTED", "RUN_FINISHED"])

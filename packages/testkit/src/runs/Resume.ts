@@ -14,9 +14,9 @@ const unknownRun = Ids.RunId.make("unknown")
 export const suspendedRun = (worker: Ids.WorkerId) =>
   Effect.gen(function* () {
     const leases = yield* Leases
-    const held = yield* TestRuns.hold(worker, { snapshot: RequestSnapshot.fromText("Ask me") })
-    yield* leases.suspend(TestRuns.leaseOf(held), TestRuns.forToolCall())
-    return held
+    const claimed = yield* TestRuns.hold(worker, { snapshot: RequestSnapshot.fromText("Ask me") })
+    yield* leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall())
+    return claimed
   })
 
 /** Declares the tests in the suite of the caller. */
@@ -26,21 +26,21 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
-      const asked = { ...RequestSnapshot.fromText("Ask me"), state: { open: [1, null] } }
-      const submitted = yield* TestRuns.submit({ snapshot: asked })
-      deepStrictEqual(yield* runs.snapshot(submitted.runId), asked)
-      const held = yield* TestRuns.claimOne(worker)
+      const snapshot = { ...RequestSnapshot.fromText("Ask me"), state: { open: [1, null] } }
+      const submitted = yield* TestRuns.submit({ snapshot })
+      deepStrictEqual(yield* runs.snapshot(submitted.runId), snapshot)
+      const claimed = yield* TestRuns.claimOne(worker)
       yield* Effect.flatMap(Leases, (leases) =>
-        leases.suspend(TestRuns.leaseOf(held), TestRuns.forToolCall()),
+        leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall()),
       )
-      deepStrictEqual(yield* runs.snapshot(held.runId), asked)
-      yield* runs.resume(held.runId, TestRuns.resultOf("call", { found: true }))
-      const answered = yield* runs.snapshot(held.runId)
+      deepStrictEqual(yield* runs.snapshot(claimed.runId), snapshot)
+      yield* runs.resume(claimed.runId, TestRuns.resultOf("call", { found: true }))
+      const answered = yield* runs.snapshot(claimed.runId)
       strictEqual(answered.messages.length, 2)
       const again = yield* TestRuns.claimOne(worker)
       deepStrictEqual(again.snapshot, answered)
       yield* TestRuns.complete(again)
-      deepStrictEqual(yield* runs.snapshot(held.runId), answered)
+      deepStrictEqual(yield* runs.snapshot(claimed.runId), answered)
       strictEqual(yield* TestRuns.verdictOf(runs.snapshot(unknownRun)), "RunNotFound")
     }),
   )
@@ -50,22 +50,22 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
-      const held = yield* suspendedRun(worker)
-      const answer = yield* runs.resume(held.runId, TestRuns.resultOf("call", { ok: [1] }))
+      const claimed = yield* suspendedRun(worker)
+      const answer = yield* runs.resume(claimed.runId, TestRuns.resultOf("call", { ok: [1] }))
       strictEqual(answer.duplicate, false)
       strictEqual(answer.run.status, "pending")
       strictEqual(answer.run.waiting, null)
       const again = yield* TestRuns.claimOne(worker)
-      strictEqual(again.runId, held.runId)
+      strictEqual(again.runId, claimed.runId)
       strictEqual(again.attempt, 1)
       strictEqual(again.leaseEpoch, 2)
       strictEqual(again.snapshot.messages.length, 2)
       const message = again.snapshot.messages[1]
       strictEqual(message?.role, "tool")
       deepStrictEqual(message?.parts, [{ type: "tool_result", toolCallId: "call", result: { ok: [1] } }])
-      deepStrictEqual(yield* TestRuns.typesOf(held.runId), ["RUN_STARTED", "RUN_FINISHED", "RUN_STARTED"])
+      deepStrictEqual(yield* TestRuns.typesOf(claimed.runId), ["RUN_STARTED", "RUN_FINISHED", "RUN_STARTED"])
       yield* TestRuns.complete(again)
-      strictEqual((yield* runs.get(held.runId)).status, "completed")
+      strictEqual((yield* runs.get(claimed.runId)).status, "completed")
     }),
   )
 
@@ -74,8 +74,8 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
-      const held = yield* suspendedRun(worker)
-      yield* runs.resume(held.runId, TestRuns.resultOf("call", "No such file", true))
+      const claimed = yield* suspendedRun(worker)
+      yield* runs.resume(claimed.runId, TestRuns.resultOf("call", "No such file", true))
       const again = yield* TestRuns.claimOne(worker)
       deepStrictEqual(again.snapshot.messages[1]?.parts, [
         { type: "tool_result", toolCallId: "call", result: "No such file", isError: true },
@@ -88,19 +88,19 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
-      const held = yield* suspendedRun(worker)
+      const claimed = yield* suspendedRun(worker)
       const answer = TestRuns.resultOf("call", { yes: true })
       const refusalOf = (toolCallId: string, result: unknown) =>
-        TestRuns.verdictOf(runs.resume(held.runId, TestRuns.resultOf(toolCallId, result)))
+        TestRuns.verdictOf(runs.resume(claimed.runId, TestRuns.resultOf(toolCallId, result)))
       strictEqual(yield* refusalOf("other", 1), "NotWaiting")
-      yield* runs.resume(held.runId, answer)
-      strictEqual((yield* runs.resume(held.runId, answer)).duplicate, true)
+      yield* runs.resume(claimed.runId, answer)
+      strictEqual((yield* runs.resume(claimed.runId, answer)).duplicate, true)
       strictEqual(yield* refusalOf("call", { yes: false }), "NotWaiting")
       strictEqual(yield* refusalOf("other", 1), "NotWaiting")
       const again = yield* TestRuns.claimOne(worker)
       strictEqual(again.snapshot.messages.length, 2)
       yield* TestRuns.complete(again)
-      strictEqual((yield* runs.resume(held.runId, answer)).duplicate, true)
+      strictEqual((yield* runs.resume(claimed.runId, answer)).duplicate, true)
       strictEqual(yield* refusalOf("call", { yes: false }), "NotWaiting")
       strictEqual(yield* TestRuns.verdictOf(runs.resume(unknownRun, answer)), "RunNotFound")
     }),
@@ -112,11 +112,11 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const runs = yield* Runs
       const leases = yield* Leases
       const worker = yield* TestRuns.register()
-      const held = yield* suspendedRun(worker)
-      yield* runs.resume(held.runId, TestRuns.resultOf("call", 1))
+      const claimed = yield* suspendedRun(worker)
+      yield* runs.resume(claimed.runId, TestRuns.resultOf("call", 1))
       const again = yield* TestRuns.claimOne(worker)
       yield* leases.suspend(TestRuns.leaseOf(again), TestRuns.forToolCall("call-2", "ask"))
-      yield* runs.resume(held.runId, TestRuns.resultOf("call-2", 2))
+      yield* runs.resume(claimed.runId, TestRuns.resultOf("call-2", 2))
       const third = yield* TestRuns.claimOne(worker)
       deepStrictEqual(
         third.snapshot.messages.slice(1).map((message) => message.parts[0]?.["toolCallId"]),

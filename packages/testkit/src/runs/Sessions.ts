@@ -15,10 +15,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const runs = yield* Runs
       const worker = yield* TestRuns.register("worker-1", "special")
-      const held = yield* TestRuns.hold(worker)
-      const lease = TestRuns.leaseOf(held)
+      const claimed = yield* TestRuns.hold(worker)
+      const lease = TestRuns.leaseOf(claimed)
       const first = yield* runs.recordSession(lease, { sessionKey: "s-1", metadata: { path: "/tmp" } })
-      strictEqual(first.runId, held.runId)
+      strictEqual(first.runId, claimed.runId)
       strictEqual(first.implementationKind, "special")
       strictEqual(first.workerId, worker)
       strictEqual(first.status, "active")
@@ -40,9 +40,9 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "recordSession refuses a run that has ended or does not exist",
     Effect.gen(function* () {
       const runs = yield* Runs
-      const held = yield* TestRuns.hold(yield* TestRuns.register())
-      const lease = TestRuns.leaseOf(held)
-      yield* runs.cancel(held.runId)
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const lease = TestRuns.leaseOf(claimed)
+      yield* runs.cancel(claimed.runId)
       strictEqual(yield* TestRuns.verdictOf(runs.recordSession(lease, { sessionKey: "s" })), "RunEnded")
       const unknown = { ...lease, runId: unknownRun }
       strictEqual(yield* TestRuns.verdictOf(runs.recordSession(unknown, { sessionKey: "s" })), "RunNotFound")
