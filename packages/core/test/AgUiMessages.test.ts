@@ -8,17 +8,17 @@ type SnapshotMessage = RequestSnapshot.SnapshotMessage
 
 const { fromAgUi, toAgUi } = AgUiMessages
 
-/** What is wrong with them as messages of AG-UI 1.0. */
+/** The violations of AG-UI 1.0 in these messages. */
 const problems = (messages: ReadonlyArray<Message>) =>
   messages.flatMap((message) => MessageSchema.safeParse(message).error?.issues ?? [])
 
 const text = FastCheck.oneof(FastCheck.string(), FastCheck.constantFrom("", "Grüße 👋", '{"a":1}', "data:x"))
 
-/** JSON as it is after a way over the wire: no undefined, no -0. */
+/** JSON after serialization: no undefined, no -0. */
 const json = FastCheck.jsonValue({ maxDepth: 2 }).map((value) => JSON.parse(JSON.stringify(value)) as unknown)
 const anything = json.filter((value) => value !== null)
 const record = FastCheck.dictionary(FastCheck.constantFrom("a", "filename", "runlease", "agUi"), json)
-/** What looks like ours and is not, or was and is not any more. */
+/** Values that look like our own metadata and are not, or no longer are. */
 const imitation: FastCheck.Arbitrary<Record<string, unknown>> = FastCheck.letrec((tie) => ({
   fields: FastCheck.dictionary(
     FastCheck.constantFrom("parts", "content", "metadata", "id", "role", "createdAt"),
@@ -181,7 +181,7 @@ const assistant = (...parts: SnapshotMessage["parts"]): SnapshotMessage => ({
 })
 
 describe("AgUiMessages", () => {
-  it("gives every message that AG-UI allows back as it was", () => {
+  it("converts every AG-UI message to a snapshot and back unchanged", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.array(message, { maxLength: 5 }), (messages) => {
         expect(problems(messages)).toEqual([])
@@ -193,7 +193,7 @@ describe("AgUiMessages", () => {
     )
   })
 
-  it("gives every message of a snapshot back as it was", () => {
+  it("converts every snapshot message to AG-UI and back unchanged", () => {
     FastCheck.assert(
       FastCheck.property(
         FastCheck.array(snapshotMessageWith(FastCheck.oneof(metadata, json)), { maxLength: 3 }),
@@ -205,7 +205,7 @@ describe("AgUiMessages", () => {
     )
   })
 
-  it("makes valid AG-UI of whatever parts there are", () => {
+  it("makes valid AG-UI of any parts", () => {
     const foreign = FastCheck.oneof(json, FastCheck.dictionary(FastCheck.constantFrom("a", "filename"), json))
     FastCheck.assert(
       FastCheck.property(snapshotMessageWith(foreign), (message) => {
@@ -215,7 +215,7 @@ describe("AgUiMessages", () => {
     )
   })
 
-  it("says plain messages plainly", () => {
+  it("converts plain messages without extra metadata", () => {
     expect(
       fromAgUi([
         { id: "1", role: "system", content: "Be brief" },
@@ -255,7 +255,7 @@ describe("AgUiMessages", () => {
     ])
   })
 
-  it("gives files as parts of one form", () => {
+  it("converts files of every form to file parts", () => {
     const [message] = fromAgUi([
       {
         id: "1",
@@ -281,7 +281,7 @@ describe("AgUiMessages", () => {
     expect(message?.metadata).toBeUndefined()
   })
 
-  it("makes several messages of one that has the results of tools in between", () => {
+  it("splits a message with tool results in the middle into several", () => {
     const message = assistant(
       { type: "step-start" },
       { type: "reasoning", text: "hm" },
@@ -292,7 +292,7 @@ describe("AgUiMessages", () => {
     )
     const messages = toAgUi([message])
     expect(problems(messages)).toEqual([])
-    expect(messages.map((said) => ({ ...said, metadata: undefined }))).toEqual([
+    expect(messages.map((message) => ({ ...message, metadata: undefined }))).toEqual([
       { id: "m", role: "reasoning", content: "hm" },
       {
         id: "m.1",
@@ -304,13 +304,13 @@ describe("AgUiMessages", () => {
       { id: "m.3", role: "assistant", content: "Found one" },
     ])
     expect(fromAgUi(messages)).toEqual([message])
-    // A message of the group is gone: the others stand for themselves.
+    // Without one message of the group, the others are converted each by itself.
     const cut = fromAgUi(messages.slice(0, -1))
     expect(cut.map(({ role }) => role)).toEqual(["reasoning", "assistant", "tool"])
     expect(toAgUi(cut)).toEqual(messages.slice(0, -1))
   })
 
-  it("keeps what AG-UI 1.0 has no place for", () => {
+  it("preserves fields that AG-UI 1.0 does not have", () => {
     const written: ReadonlyArray<SnapshotMessage> = [
       { id: "1", role: "user", parts: [{ type: "text", text: "Hi" }], createdAt: "2026-01-01T00:00:00Z" },
       { id: "2", role: "critic", parts: [{ type: "text", text: "No" }], metadata: "of a kind of its own" },
@@ -328,7 +328,7 @@ describe("AgUiMessages", () => {
     expect(toAgUi(fromAgUi(legacy))).toEqual(legacy)
   })
 
-  it("keeps metadata that only looks like ours, however deep", () => {
+  it("preserves metadata that only looks like ours, at any depth", () => {
     let metadata: unknown = {}
     for (let depth = 0; depth < 200; depth++) {
       metadata = { runlease: { snapshot: { count: 1, fields: { metadata } } } }

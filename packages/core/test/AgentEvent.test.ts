@@ -8,7 +8,7 @@ import type { Output, Source } from "../src/executor/ExecutorOutput.js"
 
 type Type = AgentEvent.EventType
 
-/** The event of each type with its required fields, and with its optional ones as well. */
+/** The event of each type, with its required fields alone and with its optional fields. */
 const made: { readonly [T in Type]: ReadonlyArray<Extract<AgentEvent.AgentEvent, { readonly type: T }>> } = {
   RUN_STARTED: [
     AgentEvent.runStarted("t", "r"),
@@ -141,7 +141,7 @@ const made: { readonly [T in Type]: ReadonlyArray<Extract<AgentEvent.AgentEvent,
   CUSTOM: [AgentEvent.custom("n", 1), AgentEvent.custom("n", null, { timestamp: 1 })],
 }
 
-/** A type with everything in it read-only, and the members of an enum as the strings that they are. */
+/** A type with all fields read-only and enums as their strings. */
 type Plain<T> = T extends string
   ? `${T}`
   : T extends (infer Item)[]
@@ -150,7 +150,7 @@ type Plain<T> = T extends string
       ? { readonly [K in keyof T]: unknown extends T[K] ? unknown : Plain<T[K]> }
       : T
 
-/** A type with every optional field in it required, so that a field that one side lacks tells. */
+/** A type with every optional field required, so that a field missing on one side is a type error. */
 type Filled<T> = T extends string
   ? T
   : T extends ReadonlyArray<infer Item>
@@ -161,7 +161,7 @@ type Filled<T> = T extends string
 
 type Assignable<From, To> = [From] extends [To] ? true : false
 
-/** What `switch` sees of an event of this type. */
+/** The type that `switch` narrows an event of this type to. */
 const textOf = (event: AgentEvent.AgentEvent): string | undefined => {
   switch (event.type) {
     case "TEXT_MESSAGE_CONTENT":
@@ -182,7 +182,7 @@ describe("the constructors of events", () => {
   })
 
   for (const [type, events] of Object.entries(made)) {
-    it(`make a ${type} that AG-UI takes as it is`, () => {
+    it(`make a ${type} that AG-UI accepts unchanged`, () => {
       for (const event of events) {
         expect(event.type).toBe(type)
         expect(EventSchemas.parse(event)).toStrictEqual(event)
@@ -193,7 +193,7 @@ describe("the constructors of events", () => {
 })
 
 describe("the result of a call that failed", () => {
-  it("is told from others, in older logs too", () => {
+  it("is recognised, in older logs too", () => {
     const result = AgentEvent.toolCallResult("m", "c", "done")
     expect(AgentEvent.isToolCallFailure(AgentEvent.toolCallFailure("m", "c", "No such file"))).toBe(true)
     expect(AgentEvent.isToolCallFailure({ ...result, isError: true })).toBe(true)
@@ -203,7 +203,7 @@ describe("the result of a call that failed", () => {
 })
 
 describe("the type of an event", () => {
-  it("is that of AG-UI, field by field", () => {
+  it("equals the type of AG-UI, field by field", () => {
     const same: readonly [
       Assignable<AgentEvent.AgentEvent, Plain<AGUIEvent>>,
       Assignable<Plain<AGUIEvent>, AgentEvent.AgentEvent>,
@@ -214,13 +214,13 @@ describe("the type of an event", () => {
     expect(same).toStrictEqual([true, true, true, true, true])
   })
 
-  it("is told by `type`", () => {
+  it("is narrowed by `type`", () => {
     expect(textOf(AgentEvent.textContent("m", "a"))).toBe("a")
     expect(textOf(made.RUN_FINISHED[1]!)).toBe("confirmation")
     expect(textOf(made.TOOL_CALL_RESULT[1]!)).toBe("image")
   })
 
-  it("is demanded of what an executor gives and emits", () => {
+  it("is required of the events that an executor returns and emits", () => {
     type Unknown = { readonly type: "TEXT_MESAGE_START"; readonly messageId: string }
     type Incomplete = { readonly type: "TEXT_MESSAGE_START" }
     const refused: readonly [

@@ -11,7 +11,7 @@ const unavailable = (retryAfterMillis?: number) =>
   })
 
 describe("backoff", () => {
-  it.effect("waits twice as long each time, within its bound, give or take a fifth", () =>
+  it.effect("doubles the wait up to its limit, with a jitter of one fifth", () =>
     Effect.gen(function* () {
       const tries: Array<number> = []
       const fiber = yield* Effect.gen(function* () {

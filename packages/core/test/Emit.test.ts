@@ -19,7 +19,7 @@ const message = claimed().messageId
 const collect = (execute: Executors.ExecuteWith<never>) =>
   Effect.map(Stream.runCollect(execute(claimed())), Chunk.toReadonlyArray)
 
-/** The log of a run that a worker has done, without its first event. */
+/** Runs `f` in a worker and returns the log of the run without its first event. */
 const logOf = <S extends Executors.Source<unknown, Emit.Emit>>(f: (run: ClaimedRun) => S) =>
   Effect.gen(function* () {
     const runs = yield* Runs
@@ -38,7 +38,7 @@ const logOf = <S extends Executors.Source<unknown, Emit.Emit>>(f: (run: ClaimedR
   )
 
 describe("an Effect that emits", () => {
-  it.effect("adds to one message, which its output ends", () =>
+  it.effect("writes one message, which its output completes", () =>
     Effect.gen(function* () {
       const step = AgentEvent.stepStarted("look")
       const execute = Executors.make(() =>
@@ -64,21 +64,21 @@ describe("an Effect that emits", () => {
     }),
   )
 
-  it.effect("is seen while it works", () =>
+  it.effect("shows events while it still runs", () =>
     Effect.gen(function* () {
-      const goOn = yield* Deferred.make<void>()
-      const execute = Executors.make(() => Emit.text("first").pipe(Effect.zipRight(Deferred.await(goOn))))
-      const seen = yield* execute(claimed()).pipe(
+      const gate = yield* Deferred.make<void>()
+      const execute = Executors.make(() => Emit.text("first").pipe(Effect.zipRight(Deferred.await(gate))))
+      const count = yield* execute(claimed()).pipe(
         Stream.tap((event) =>
-          event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(goOn, undefined) : Effect.void,
+          event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(gate, undefined) : Effect.void,
         ),
         Stream.runCount,
       )
-      strictEqual(seen, 3)
+      strictEqual(count, 3)
     }),
   )
 
-  it.effect("waits while its events are not taken", () =>
+  it.effect("waits while its events are not consumed", () =>
     Effect.gen(function* () {
       const emitted = yield* Ref.make(0)
       const gate = yield* Effect.makeLatch(false)
@@ -93,15 +93,15 @@ describe("an Effect that emits", () => {
       )
       const fiber = yield* Effect.fork(Stream.runForEach(execute(claimed()), () => gate.await))
       yield* Effect.repeat(Effect.yieldNow(), { times: 1_000 })
-      const held = yield* Ref.get(emitted)
-      assertTrue(held > 0 && held < 100)
+      const buffered = yield* Ref.get(emitted)
+      assertTrue(buffered > 0 && buffered < 100)
       yield* gate.open
       yield* Fiber.join(fiber)
       strictEqual(yield* Ref.get(emitted), 10_000)
     }),
   )
 
-  it.effect("fails after what it emitted", () =>
+  it.effect("fails after the events that it emitted", () =>
     Effect.gen(function* () {
       const execute = Executors.make(() =>
         Effect.zipRight(Emit.text("half"), Effect.fail(new Error("no more"))),
@@ -160,7 +160,7 @@ describe("an Effect that emits", () => {
 })
 
 describe("an async generator", () => {
-  it.effect("works as a Stream does", () =>
+  it.effect("behaves like a Stream", () =>
     Effect.gen(function* () {
       const execute = Executors.make(async function* () {
         yield "a"
@@ -180,7 +180,7 @@ describe("an async generator", () => {
     }),
   )
 
-  it.effect("runs its finally where the run is interrupted", () =>
+  it.effect("runs its finally block when the run is interrupted", () =>
     Effect.gen(function* () {
       let ended = false
       const execute = Executors.make(async function* () {
@@ -196,7 +196,7 @@ describe("an async generator", () => {
   )
 })
 
-describe("what an executor throws", () => {
+describe("an exception in an executor", () => {
   const thrown = new Error("out of paper")
   const sources: Readonly<Record<string, () => Executors.Source<unknown, never>>> = {
     "in a Promise": () => Effect.tryPromise({ try: () => Promise.reject(thrown), catch: (error) => error }),
@@ -204,12 +204,12 @@ describe("what an executor throws", () => {
       yield "half"
       throw thrown
     },
-    "at once": () => {
+    "in the function itself": () => {
       throw thrown
     },
   }
   for (const [where, source] of Object.entries(sources)) {
-    it.live(`is in the worker's log with its stack: ${where}`, () =>
+    it.live(`is logged by the worker with its stack: ${where}`, () =>
       Effect.gen(function* () {
         const logged: Array<{ readonly text: string; readonly runId: unknown }> = []
         const logger = Logger.make<unknown, void>((entry) => {
@@ -228,7 +228,7 @@ describe("what an executor throws", () => {
     )
   }
 
-  it.live("is not there for a failure of the executor's own", () =>
+  it.live("is not logged for an ExecutorError", () =>
     Effect.gen(function* () {
       const logged: Array<string> = []
       const logger = Logger.make<unknown, void>((entry) => void logged.push(Logger.stringLogger.log(entry)))

@@ -18,7 +18,7 @@ const failing = (error: ExecutorFailure) => () =>
 const message = claimed().messageId
 
 describe("Executors.make", () => {
-  it.effect("makes one message of a string", () =>
+  it.effect("makes one message from a string", () =>
     Effect.gen(function* () {
       deepStrictEqual(yield* collect(Executors.make(() => Effect.succeed("hello"))(claimed())), [
         AgentEvent.textStart(message),
@@ -44,7 +44,7 @@ describe("Executors.make", () => {
     }),
   )
 
-  it.effect("gives nothing for nothing, and events as they are", () =>
+  it.effect("emits nothing for void, and events unchanged", () =>
     Effect.gen(function* () {
       deepStrictEqual(yield* collect(Executors.make(() => Effect.void)(claimed())), [])
       const event = AgentEvent.custom("n", 1)
@@ -52,7 +52,7 @@ describe("Executors.make", () => {
     }),
   )
 
-  it.effect("writes another message at a later claim", () =>
+  it.effect("uses another message id at a later claim", () =>
     Effect.gen(function* () {
       const [first] = yield* collect(Executors.make(() => Effect.succeed("x"))(claimed({ attempt: 2 })))
       deepStrictEqual(first, AgentEvent.textStart(`${message}-2`))
@@ -62,7 +62,7 @@ describe("Executors.make", () => {
     }),
   )
 
-  it.effect("turns any error into an executor's", () =>
+  it.effect("converts any error to an ExecutorError", () =>
     Effect.gen(function* () {
       const tagged = yield* Effect.flip(
         collect(Executors.make(() => Effect.fail({ _tag: "QuotaSpent", message: "no more" }))(claimed())),
@@ -74,7 +74,7 @@ describe("Executors.make", () => {
     }),
   )
 
-  it.effect("takes the services of the layer that provides them", () =>
+  it.effect("uses the services that its layer provides", () =>
     Effect.gen(function* () {
       class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
       const layer = Executors.layer(() => Greeting).pipe(Layer.provide(Layer.succeed(Greeting, "hi")))
@@ -92,19 +92,19 @@ describe("Executors combinators", () => {
     Effect.gen(function* () {
       const route = Executors.route({ echo: Executors.make(() => Effect.succeed("echo")) })
       strictEqual((yield* collect(route(claimed()))).length, 3)
-      for (const agentId of ["nobody", "constructor"]) {
+      for (const agentId of ["unknown", "constructor"]) {
         const failure = yield* Effect.flip(collect(route(claimed({ agentId: AgentId.make(agentId) }))))
         assertTrue(failure._tag === "ExecutorError" && failure.code === "unknown_agent")
       }
     }),
   )
 
-  it.effect("time out an executor that never ends, after what it gave", () =>
+  it.effect("time out an executor that never ends, after its events", () =>
     Effect.gen(function* () {
-      const seen = yield* Ref.make(0)
+      const emitted = yield* Ref.make(0)
       const never = () => Stream.concat(Stream.make(AgentEvent.stepStarted("s")), Stream.never)
       const fiber = yield* Executors.timeout("10 minutes")(never)(claimed()).pipe(
-        Stream.runForEach(() => Ref.update(seen, (n) => n + 1)),
+        Stream.runForEach(() => Ref.update(emitted, (n) => n + 1)),
         Effect.fork,
       )
       yield* TestClock.adjust("9 minutes")
@@ -112,11 +112,11 @@ describe("Executors combinators", () => {
       yield* TestClock.adjust("1 minute")
       const failure = yield* Effect.flip(Fiber.join(fiber))
       assertTrue(failure._tag === "ExecutorError" && failure.code === "executor_timeout")
-      strictEqual(yield* Ref.get(seen), 1)
+      strictEqual(yield* Ref.get(emitted), 1)
     }),
   )
 
-  it.effect("say what is retryable and when", () =>
+  it.effect("mark a failure as retryable, with a delay", () =>
     Effect.gen(function* () {
       const retry = Executors.retry({
         while: (error) => error.code === "busy",
@@ -137,7 +137,7 @@ describe("Executors combinators", () => {
     }),
   )
 
-  it.effect("fall back, closing what the first left open", () =>
+  it.effect("fall back after closing what the first executor left open", () =>
     Effect.gen(function* () {
       const both = Executors.fallback(Executors.make(() => Effect.succeed("second")))(
         failing(new ExecutorError({ code: "down", message: "off" })),
@@ -150,7 +150,7 @@ describe("Executors combinators", () => {
     }),
   )
 
-  it.effect("do not take waiting for a failure", () =>
+  it.effect("do not treat a wait as a failure", () =>
     Effect.gen(function* () {
       const waiting = failing(awaitToolResult("t", "ask"))
       for (const execute of [
@@ -162,9 +162,9 @@ describe("Executors combinators", () => {
     }),
   )
 
-  it.effect("know a failure by what it is, where a module has its own copy of core", () =>
+  it.effect("recognise failures of another copy of core", () =>
     Effect.gen(function* () {
-      // As a class of another copy: the same fields, another constructor.
+      // An error class of another copy has the same fields and another constructor.
       const copyOf = (error: ExecutorFailure): unknown => ({ ...error, message: error.message })
       const down = new ExecutorError({ code: "down", message: "off", retryable: true })
       const failed = yield* Effect.flip(collect(Executors.make(() => Effect.fail(copyOf(down)))(claimed())))
@@ -175,7 +175,7 @@ describe("Executors combinators", () => {
     }),
   )
 
-  it.effect("limit how many run at once, and free the place of one that is interrupted", () =>
+  it.effect("limit concurrent executions, and free the slot of an interrupted one", () =>
     Effect.gen(function* () {
       const running = yield* Ref.make(0)
       const limited = yield* Executors.limit(2)(() =>

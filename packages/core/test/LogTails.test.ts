@@ -32,7 +32,7 @@ const entryOf = (id: number, type: string): LogEntry => ({
   createdAt: DateTime.unsafeMake(0),
 })
 
-/** A log whose reads are counted, at most `pageSize` entries each, and whose growth is told as the test says. */
+/** A log that counts its reads, returns `pageSize` entries a read, and announces its growth when the test does. */
 const makeLog = Effect.gen(function* () {
   const wakeups = yield* Wakeups.make
   const entries: Array<LogEntry> = []
@@ -52,12 +52,12 @@ const makeLog = Effect.gen(function* () {
           latest: EventId.make(entries.length),
           ended: ended(),
         }
-        // Others go on while the answer is on its way.
+        // Other fibers run while the response is in flight.
         return Effect.as(Effect.repeatN(Effect.yieldNow(), 3), answer)
       }),
   }).pipe(Scope.extend(scope))
 
-  /** Adds entries, and gives what a commit would tell of them. */
+  /** Adds entries and returns the growth that a commit would announce. */
   const add = (count: number, type = "CUSTOM", bytes = 10): Wakeups.LogGrowth => {
     const added = Array.from({ length: count }, (_, index) => entryOf(entries.length + index + 1, type))
     entries.push(...added)
@@ -88,7 +88,7 @@ const makeLog = Effect.gen(function* () {
   return { state, entries, tails, scope, add, tell, follow, all: wakeups.all }
 })
 
-/** Lets every fiber come to its wait: nothing here waits for anything but other fibers and the clock. */
+/** Lets every fiber reach its wait; fibers here wait only for other fibers and the clock. */
 const settle = Effect.repeatN(Effect.yieldNow(), 50)
 
 const keysOnly = ({ log }: Wakeups.LogGrowth): Wakeups.LogGrowth => ({ log })
@@ -97,7 +97,7 @@ const upTo = (last: number, after = 0) =>
   Array.from({ length: last - after }, (_, index) => after + index + 1)
 
 describe("LogTails", () => {
-  it.scoped("reads what was there once for all, and of what a commit tells nothing", () =>
+  it.scoped("reads existing entries once for all followers, and announced entries not at all", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       log.add(3)
@@ -113,7 +113,7 @@ describe("LogTails", () => {
     }),
   )
 
-  it.scoped("reads once for all what another server appended", () =>
+  it.scoped("reads the entries of another server once for all followers", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       const followers = yield* Effect.all(Array.from({ length: 100 }, () => log.follow()))
@@ -124,7 +124,7 @@ describe("LogTails", () => {
     }),
   )
 
-  it.scoped("looks by itself when a wake-up is lost, and only when nothing comes", () =>
+  it.scoped("polls when a wake-up is lost, and only when no entry arrives", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       const { next } = yield* log.follow()
@@ -142,7 +142,7 @@ describe("LogTails", () => {
     }),
   )
 
-  it.scoped("takes no growth twice, and fills a gap by reading", () =>
+  it.scoped("ignores repeated growth, and fills a gap by reading", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       const { next, seen } = yield* log.follow()
@@ -157,7 +157,7 @@ describe("LogTails", () => {
     }),
   )
 
-  it.scoped("lets one that is far back read by itself until it is with the others", () =>
+  it.scoped("lets a follower far behind read by itself until it reaches the others", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       log.state.pageSize = 10
@@ -174,7 +174,7 @@ describe("LogTails", () => {
     }),
   )
 
-  it.scoped("keeps little for one that is slow, which holds up nobody and misses nothing", () =>
+  it.scoped("buffers little for a slow follower, which delays no other and misses nothing", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       const quick = yield* log.follow()
@@ -203,7 +203,7 @@ describe("LogTails", () => {
     }),
   )
 
-  it.scoped("fails all followers with the store, and begins again with the next", () =>
+  it.scoped("fails all followers when the store fails, and starts again with the next follower", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       const first = yield* log.follow()
@@ -220,20 +220,22 @@ describe("LogTails", () => {
     }),
   )
 
-  it.scoped("one that begins after the end of the log gets what is to come, and disturbs nobody", () =>
-    Effect.gen(function* () {
-      const log = yield* makeLog
-      log.add(2)
-      const ahead = yield* log.follow(4)
-      const usual = yield* log.follow()
-      deepStrictEqual(yield* usual.next(2), [1, 2])
-      yield* log.tell(log.add(3))
-      deepStrictEqual(yield* usual.next(3), [3, 4, 5])
-      deepStrictEqual(yield* ahead.next(1), [5])
-    }),
+  it.scoped(
+    "a follower that starts after the end of the log gets later entries and does not affect others",
+    () =>
+      Effect.gen(function* () {
+        const log = yield* makeLog
+        log.add(2)
+        const ahead = yield* log.follow(4)
+        const usual = yield* log.follow()
+        deepStrictEqual(yield* usual.next(2), [1, 2])
+        yield* log.tell(log.add(3))
+        deepStrictEqual(yield* usual.next(3), [3, 4, 5])
+        deepStrictEqual(yield* ahead.next(1), [5])
+      }),
   )
 
-  it.scoped("looks when all may have been missed", () =>
+  it.scoped("reads when any wake-up may have been missed", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       const { next } = yield* log.follow()
@@ -243,7 +245,7 @@ describe("LogTails", () => {
     }),
   )
 
-  it.scoped("is gone with its last follower, and with the control plane", () =>
+  it.scoped("ends with its last follower, and with the control plane", () =>
     Effect.gen(function* () {
       const log = yield* makeLog
       const first = yield* log.follow()
@@ -261,7 +263,7 @@ describe("LogTails", () => {
     }),
   )
 
-  it("drops nothing, doubles nothing and keeps the order, however a log grows and is told of", async () => {
+  it("drops no entry, repeats none and preserves the order, for any growth and any announcements", async () => {
     await FastCheck.assert(
       FastCheck.asyncProperty(
         FastCheck.array(
@@ -270,7 +272,7 @@ describe("LogTails", () => {
             FastCheck.record({ yields: FastCheck.integer({ min: 1, max: 40 }) }),
             FastCheck.record({
               add: FastCheck.integer({ min: 1, max: 7 }),
-              told: FastCheck.constantFrom("piece", "key", "late", "twice", "never"),
+              announced: FastCheck.constantFrom("piece", "key", "late", "twice", "never"),
               bytes: FastCheck.constantFrom(10, 100_000),
             }),
           ),
@@ -303,10 +305,10 @@ describe("LogTails", () => {
                 continue
               }
               const growth = log.add(step.add, "CUSTOM", step.bytes)
-              if (step.told === "piece") yield* log.tell(growth)
-              if (step.told === "key") yield* log.tell(keysOnly(growth))
-              if (step.told === "twice") yield* log.tell(growth, growth)
-              if (step.told === "late") late.push(growth)
+              if (step.announced === "piece") yield* log.tell(growth)
+              if (step.announced === "key") yield* log.tell(keysOnly(growth))
+              if (step.announced === "twice") yield* log.tell(growth, growth)
+              if (step.announced === "late") late.push(growth)
               else yield* log.tell(...late.splice(0).toReversed())
             }
             yield* log.tell(log.add(1, "RUN_FINISHED"))

@@ -1,4 +1,4 @@
-/** What an executor finds in its context: the run's own, and what its layer was given. */
+/** The context of an executor: the ports of its run and the services of its layer. */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Context, Deferred, Effect, Layer, Option } from "effect"
@@ -11,16 +11,16 @@ import * as Worker from "../src/worker/Worker.js"
 
 class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
 
-interface Found {
+interface Observation {
   readonly status: string
   readonly greeting: string
   readonly parent: string | undefined
 }
 
-/** What an executor found whose layer was built with `agentNeeds`, in a worker over a control plane of its own. */
-const found = (agentNeeds: Layer.Layer<Greeting>) =>
+/** The context of an executor whose layer was built with `agentNeeds`, in a worker over a control plane of its own. */
+const observe = (agentNeeds: Layer.Layer<Greeting>) =>
   Effect.gen(function* () {
-    const seen = yield* Deferred.make<Found, unknown>()
+    const observed = yield* Deferred.make<Observation, unknown>()
     const agent = Executors.layer((run) =>
       Effect.gen(function* () {
         const runs = yield* Runs
@@ -31,12 +31,12 @@ const found = (agentNeeds: Layer.Layer<Greeting>) =>
           greeting: yield* Greeting,
           parent: Option.getOrUndefined(Option.map(span, (parent) => ("name" in parent ? parent.name : ""))),
         }
-      }).pipe(Effect.intoDeferred(seen), Effect.asVoid),
+      }).pipe(Effect.intoDeferred(observed), Effect.asVoid),
     )
     const submitted = Effect.gen(function* () {
       const runs = yield* Runs
       yield* runs.submit({ agentId: AgentId.make("echo"), snapshot: RequestSnapshot.fromText("hi") })
-      return yield* Deferred.await(seen)
+      return yield* Deferred.await(observed)
     })
     return yield* Worker.run().pipe(
       Effect.race(submitted),
@@ -45,12 +45,12 @@ const found = (agentNeeds: Layer.Layer<Greeting>) =>
     )
   })
 
-const expected: Found = { status: "running", greeting: "the layer's", parent: "Worker.execute" }
+const expected: Observation = { status: "running", greeting: "the layer's", parent: "Worker.execute" }
 
 describe("the context of an executor", () => {
   it.live("has the ports of the run, and the services of the layer", () =>
     Effect.gen(function* () {
-      deepStrictEqual(yield* found(Layer.succeed(Greeting, "the layer's")), expected)
+      deepStrictEqual(yield* observe(Layer.succeed(Greeting, "the layer's")), expected)
     }),
   )
 
@@ -60,8 +60,8 @@ describe("the context of an executor", () => {
         Layer.succeed(Greeting, "the layer's"),
         Layer.fresh(MemoryControlPlane.layer),
       )
-      strictEqual((yield* found(elsewhere)).status, "running")
-      deepStrictEqual(yield* Effect.withSpan(found(elsewhere), "built here"), expected)
+      strictEqual((yield* observe(elsewhere)).status, "running")
+      deepStrictEqual(yield* Effect.withSpan(observe(elsewhere), "built here"), expected)
     }),
   )
 })

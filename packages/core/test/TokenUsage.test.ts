@@ -40,7 +40,7 @@ describe("the usage of a part of a run", () => {
     ])
   })
 
-  it("holds no report that is none, and no more than 50 entries", () => {
+  it("ignores invalid reports, and has at most 50 entries", () => {
     expect(afterReports(null, "much", { inputTokens: -1 }, { inputTokens: 1.5 }, { model: 1 })).toBe(
       undefined,
     )
@@ -49,7 +49,7 @@ describe("the usage of a part of a run", () => {
     expect(Option.isNone(TokenUsage.fromEvent(AgentEvent.custom("other", { inputTokens: 1 })))).toBe(true)
   })
 
-  it("begins anew with each part", () => {
+  it("starts again with each part", () => {
     const events = [
       report({ inputTokens: 1 }),
       AgentEvent.runFinished("t", "r"),

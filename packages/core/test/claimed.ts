@@ -1,4 +1,4 @@
-/** A claimed run, for executors that no worker runs. */
+/** A claimed run for executors that run without a worker. */
 import { AgentId, ConversationId, MessageId, RunId } from "../src/model/Ids.js"
 import * as RequestSnapshot from "../src/model/RequestSnapshot.js"
 import { type ClaimedRun, EventId, noTarget, Sequence } from "../src/model/Run.js"

@@ -15,7 +15,7 @@ import {
 } from "@runlease/core"
 import { Array, DateTime, Effect, TestClock } from "effect"
 
-/** Every port, used in every way that has statements of its own. */
+/** Calls every method of every port, in each variant that has its own statements. */
 export const everything = Effect.gen(function* () {
   const [registry, runs, claims, leases, log, conversations, access] = yield* Effect.all([
     WorkerRegistry.WorkerRegistry,
@@ -56,19 +56,19 @@ export const everything = Effect.gen(function* () {
     claimId: Ids.ClaimId.make("claim"),
   } as const
   yield* claims.claim(named)
-  const held = leaseOf((yield* claims.claim(named))[0]!)
-  yield* leases.renew({ workerId: worker.id, leases: [held], leaseDuration: "10 seconds" })
-  yield* log.append({ runId: held.runId, events: [event], fence: held })
-  const { latestEventId, latestSequence } = yield* log.append({ runId: held.runId, events: [event] })
-  yield* log.append({ runId: held.runId, events: [event, event], expectedEventId: latestEventId })
-  yield* log.append({ runId: held.runId, events: [event, event], expectedSequence: latestSequence })
-  yield* log.read({ runId: held.runId })
-  yield* runs.recordSession(held, { sessionKey: "session" })
-  yield* leases.suspend(held, {
+  const lease = leaseOf((yield* claims.claim(named))[0]!)
+  yield* leases.renew({ workerId: worker.id, leases: [lease], leaseDuration: "10 seconds" })
+  yield* log.append({ runId: lease.runId, events: [event], fence: lease })
+  const { latestEventId, latestSequence } = yield* log.append({ runId: lease.runId, events: [event] })
+  yield* log.append({ runId: lease.runId, events: [event, event], expectedEventId: latestEventId })
+  yield* log.append({ runId: lease.runId, events: [event, event], expectedSequence: latestSequence })
+  yield* log.read({ runId: lease.runId })
+  yield* runs.recordSession(lease, { sessionKey: "session" })
+  yield* leases.suspend(lease, {
     interrupts: [Interrupt.ofToolCall("call", "tool")],
     expiresAfter: "1 hour",
   })
-  yield* runs.resume(held.runId, [Interrupt.toolResult("call", 1)])
+  yield* runs.resume(lease.runId, [Interrupt.toolResult("call", 1)])
   yield* leases.release(leaseOf((yield* claim([agentId]))[0]!))
   yield* claim()
   yield* TestClock.adjust("20 seconds")

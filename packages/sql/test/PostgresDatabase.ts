@@ -4,15 +4,15 @@ import { Effect, Layer, Redacted } from "effect"
 import * as Pg from "pg"
 import { SqlControlPlane, StoreTime } from "../src/index.js"
 
-/** The URL of a database of its own that goes with the Scope. */
+/** The URL of a new database, which the Scope drops. */
 export const url = Effect.map(TestDatabase.make, (made) => Redacted.make(made))
 
-/** A control plane on a database of its own, by the test's Clock. */
+/** A control plane on a new database, by the test's Clock. */
 export const layer = Layer.unwrapScoped(
   Effect.map(url, (made) => SqlControlPlane.layerPostgres({ url: made })),
 ).pipe(Layer.provide(Layer.succeed(StoreTime.StoreTime, "clock")))
 
-/** What a connection of its own is answered. */
+/** Runs a statement on a connection of its own. */
 export const ask = <A>(database: Redacted.Redacted, statement: string): Effect.Effect<ReadonlyArray<A>> =>
   Effect.promise(async () => {
     const client = new Pg.Client({ connectionString: Redacted.value(database) })
@@ -24,11 +24,11 @@ export const ask = <A>(database: Redacted.Redacted, statement: string): Effect.E
     }
   })
 
-/** Lets sockets and other processes have their turn, whatever clock the test goes by. */
+/** Waits a moment of real time, so that sockets and other processes make progress. */
 export const breath = Effect.async<void>((resume) => {
   const handle = setTimeout(() => resume(Effect.void), 20)
   return Effect.sync(() => clearTimeout(handle))
 })
 
-/** Prunes whatever has finished. */
+/** Prunes every finished run. */
 export const pruneAll = (projectId: Ids.ProjectId) => Retention.pruneAll({ projectId, olderThan: 0 })

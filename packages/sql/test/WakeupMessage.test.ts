@@ -5,8 +5,8 @@ import * as WakeupMessage from "../src/postgres/WakeupMessage.js"
 
 const route = { projectId: "p", implementationKind: null, workerKey: null, agentId: "a" }
 
-describe("what servers tell each other", () => {
-  it("says what is alike once, with how many there were and how far a log is", () => {
+describe("wake-up messages between servers", () => {
+  it("list equal wake-ups once, with their count and the latest event of a log", () => {
     const outbox = WakeupMessage.makeOutbox()
     outbox.runnable([route, { ...route, agentId: "b" }, route])
     outbox.grew([{ log: "p/r", latest: Run.EventId.make(3) }])
@@ -26,7 +26,7 @@ describe("what servers tell each other", () => {
     expect(outbox.take("me")).toEqual([])
   })
 
-  it("fits into notifications, whatever is in it, and reads as it was written", () => {
+  it("fit into notifications with any content, and decode to what was encoded", () => {
     const outbox = WakeupMessage.makeOutbox()
     const logs = Array.from({ length: 1000 }, (_, index) => `${"é\u2028😀".repeat(30)}/${index}`)
     outbox.grew(logs.map((log) => ({ log })))
@@ -37,7 +37,7 @@ describe("what servers tell each other", () => {
     expect(read.map(([, log]) => log)).toEqual(logs)
   })
 
-  it("tells everybody to look where it is too much, or too long", () => {
+  it("become a wake-up of all when they are too many or too long", () => {
     const outbox = WakeupMessage.makeOutbox()
     outbox.grew(Array.from({ length: 2001 }, (_, index) => ({ log: String(index) })))
     expect(outbox.take("me")).toEqual([{ from: "me", all: true }])

@@ -16,7 +16,7 @@ const turn = Effect.async<void>((resume) => {
 })
 
 describe("claims of one commit", () => {
-  it.effect("take turns at what is there, best first", () =>
+  it.effect("take turns at the runnable runs, the best first", () =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
       const claims = yield* Claims.Claims
@@ -36,28 +36,26 @@ describe("claims of one commit", () => {
     }).pipe(Effect.provide(TempDatabase.layer)),
   )
 
-  it.effect(
-    "share it as well when each arrives in a turn of the event loop of its own, as from a socket",
-    () =>
-      Effect.gen(function* () {
-        const runs = yield* Runs.Runs
-        const claims = yield* Claims.Claims
-        const workers = yield* Effect.forEach(["one", "two"], register)
-        yield* Effect.repeatN(runs.submit({ agentId: agent(0) }), 3)
-        const taken = yield* Effect.forEach(
-          workers,
-          ({ id }) =>
-            Effect.zipRight(turn, claims.claim({ workerId: id, limit: 4, leaseDuration: "30 seconds" })),
-          { concurrency: "unbounded" },
-        )
-        deepStrictEqual(
-          taken.map((claimed) => claimed.length),
-          [2, 2],
-        )
-      }).pipe(Effect.provide(TempDatabase.layer)),
+  it.effect("share the runs also when each arrives in its own turn of the event loop, as from a socket", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const claims = yield* Claims.Claims
+      const workers = yield* Effect.forEach(["one", "two"], register)
+      yield* Effect.repeatN(runs.submit({ agentId: agent(0) }), 3)
+      const taken = yield* Effect.forEach(
+        workers,
+        ({ id }) =>
+          Effect.zipRight(turn, claims.claim({ workerId: id, limit: 4, leaseDuration: "30 seconds" })),
+        { concurrency: "unbounded" },
+      )
+      deepStrictEqual(
+        taken.map((claimed) => claimed.length),
+        [2, 2],
+      )
+    }).pipe(Effect.provide(TempDatabase.layer)),
   )
 
-  it.effect("give each the best of what it may take, in the order they came", () =>
+  it.effect("give each the best run that it may take, in the order of the requests", () =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
       const claims = yield* Claims.Claims
@@ -69,7 +67,7 @@ describe("claims of one commit", () => {
         ({ id }) => claims.claim({ workerId: id, limit: 1, leaseDuration: "30 seconds" }),
         { concurrency: "unbounded" },
       )
-      // "two" came first and took the older; its own run stays for its next claim.
+      // "two" arrived first and took the older run; its own run stays for its next claim.
       deepStrictEqual(
         taken.map((claimed) => claimed.map(({ runId }) => runId as string)),
         [["any"], []],
@@ -77,7 +75,7 @@ describe("claims of one commit", () => {
     }).pipe(Effect.provide(TempDatabase.layer)),
   )
 
-  it.effect("look for as many agents as they name", () =>
+  it.effect("may name many agents", () =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
       const claims = yield* Claims.Claims

@@ -28,12 +28,12 @@ const agentId = Ids.AgentId.make("agent")
 const open = (filename: string, synchronous?: "normal" | "full") =>
   Layer.build(SqlControlPlane.layerSqlite({ filename, synchronous }))
 
-/** Lets everything else in the process have its turn. */
+/** Lets other fibers and I/O of the process make progress. */
 const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Registers a worker that is the same in every control plane of the file. */
+/** Registers the same worker in every control plane of the file. */
 const register = Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
   registry.register({ implementationKind: "kind", workerKey: "key" }),
 )
@@ -42,7 +42,7 @@ const claim = (workerId: Ids.WorkerId, limit = 10) =>
   Effect.flatMap(Claims.Claims, (claims) => claims.claim({ workerId, limit, leaseDuration: "30 seconds" }))
 
 describe("a control plane on an SQLite file", () => {
-  it.scoped("keeps everything when it is closed and opened again, and a lease goes on", () =>
+  it.scoped("preserves everything when it is closed and opened again, and a lease continues", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       const before = yield* Effect.gen(function* () {
@@ -50,15 +50,19 @@ describe("a control plane on an SQLite file", () => {
         const log = yield* RunLog.RunLog
         const worker = yield* register
         yield* runs.submit({ agentId, publicId: Ids.RunId.make("held") })
-        const [held] = yield* claim(worker.id)
-        const fence = { workerId: worker.id, epoch: held!.leaseEpoch }
+        const [claimed] = yield* claim(worker.id)
+        const fence = { workerId: worker.id, epoch: claimed!.leaseEpoch }
         yield* log.append({
-          runId: held!.runId,
+          runId: claimed!.runId,
           events: [{ type: "CUSTOM", name: "n", value: "é\u0000" }],
           fence,
         })
         yield* runs.submit({ agentId, publicId: Ids.RunId.make("left") })
-        return { fence, run: yield* runs.get(held!.runId), entries: yield* log.read({ runId: held!.runId }) }
+        return {
+          fence,
+          run: yield* runs.get(claimed!.runId),
+          entries: yield* log.read({ runId: claimed!.runId }),
+        }
       }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
 
       yield* Effect.gen(function* () {
@@ -75,9 +79,9 @@ describe("a control plane on an SQLite file", () => {
           leaseDuration: "60 seconds",
         })
         strictEqual(renewals[0]!._tag, "Held")
-        const claimed = yield* claim(workerId)
+        const next = yield* claim(workerId)
         deepStrictEqual(
-          claimed.map((run) => run.runId),
+          next.map((run) => run.runId),
           ["left"],
         )
         const ended = yield* runs.complete(runId, { status: "completed" }, before.fence)
@@ -86,7 +90,7 @@ describe("a control plane on an SQLite file", () => {
     }),
   )
 
-  it.scoped("migrates once, however often and from however many sides it is opened", () =>
+  it.scoped("migrates once, also when several control planes open it repeatedly", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       yield* Effect.all(
@@ -113,7 +117,7 @@ describe("a control plane on an SQLite file", () => {
     }),
   )
 
-  it.scoped("brings a file of the first version up to date, with what it holds", () =>
+  it.scoped("migrates a file of the first version with its data", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       const run = yield* Effect.flatMap(Runs.Runs, (runs) => runs.submit({ agentId })).pipe(
@@ -144,8 +148,8 @@ describe("a control plane on an SQLite file", () => {
         const runs = yield* Runs.Runs
         deepStrictEqual(yield* runs.get(run.runId), run)
         const { id: workerId } = yield* register
-        const [held] = yield* claim(workerId)
-        const fence = { runId: run.runId, workerId, epoch: held!.leaseEpoch }
+        const [claimed] = yield* claim(workerId)
+        const fence = { runId: run.runId, workerId, epoch: claimed!.leaseEpoch }
         yield* leases.suspend(fence, {
           interrupts: [Interrupt.ofToolCall("call", "ask")],
           expiresAfter: "1 minute",
@@ -155,7 +159,7 @@ describe("a control plane on an SQLite file", () => {
     }),
   )
 
-  it.scoped("reads what the version before wrote of a waiting run, and takes its answer again", () =>
+  it.scoped("reads a waiting run of the previous version, and accepts a repeated answer", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       const runId = Ids.RunId.make("old")
@@ -164,8 +168,8 @@ describe("a control plane on an SQLite file", () => {
         const runs = yield* Runs.Runs
         const { id } = yield* register
         yield* runs.submit({ agentId, publicId: runId })
-        const [held] = yield* claim(id)
-        const lease = { runId, workerId: id, epoch: held!.leaseEpoch }
+        const [claimed] = yield* claim(id)
+        const lease = { runId, workerId: id, epoch: claimed!.leaseEpoch }
         yield* leases.suspend(lease, {
           interrupts: [Interrupt.ofToolCall("call", "ask")],
           expiresAfter: "1 hour",
@@ -199,7 +203,7 @@ describe("a control plane on an SQLite file", () => {
     }),
   )
 
-  it.scoped("keeps a run that waits over a restart and an hour, for another worker with its session", () =>
+  it.scoped("preserves a waiting run and its session across a restart and an hour, for another worker", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       const runId = Ids.RunId.make("waiting")
@@ -229,7 +233,7 @@ describe("a control plane on an SQLite file", () => {
           ),
         )
 
-      const asked = yield* Effect.gen(function* () {
+      const suspended = yield* Effect.gen(function* () {
         yield* (yield* Runs.Runs).submit({ agentId, publicId: runId })
         yield* working("first")
         return yield* untilStatus("waiting")
@@ -239,7 +243,7 @@ describe("a control plane on an SQLite file", () => {
 
       yield* Effect.gen(function* () {
         const runs = yield* Runs.Runs
-        deepStrictEqual(yield* runs.get(runId), asked)
+        deepStrictEqual(yield* runs.get(runId), suspended)
         yield* runs.resume(runId, [
           { interruptId: "deploy", status: "resolved", payload: { approved: true } },
         ])
@@ -254,7 +258,7 @@ describe("a control plane on an SQLite file", () => {
     }),
   )
 
-  it.scoped("gives each run to one claimer, over two control planes on the same file", () =>
+  it.scoped("gives each run to one claimer of two control planes on the same file", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       const [first, second] = yield* Effect.all([open(filename), open(filename)])
@@ -306,7 +310,7 @@ describe("a control plane on an SQLite file", () => {
     }),
   )
 
-  it.scoped("refuses what the database refuses, and nothing that is in one commit with it", () =>
+  it.scoped("refuses a request that the database refuses, and no other of the same commit", () =>
     Effect.gen(function* () {
       const context = yield* open(yield* TempDatabase.filename)
       const nowhere = Context.get(context, ControlPlane.ControlPlane).project(
@@ -325,7 +329,7 @@ describe("a control plane on an SQLite file", () => {
     }),
   )
 
-  it.scoped("fails what comes after it was closed, and at once", () =>
+  it.scoped("fails every request after its close at once", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       const scope = yield* Scope.make()
@@ -353,19 +357,19 @@ describe("a control plane on an SQLite file", () => {
       }),
     )
 
-  unusable("says that the folder is missing", "missing_folder", (folder) =>
+  unusable("reports a missing folder", "missing_folder", (folder) =>
     path.join(folder, "nowhere", "runlease.db"),
   )
 
-  unusable("says that the file cannot be written", "not_writable", (folder) => folder)
+  unusable("reports a file that is not writable", "not_writable", (folder) => folder)
 
-  unusable("says that the file is no database", "not_a_database", (folder) => {
+  unusable("reports a file that is not a database", "not_a_database", (folder) => {
     const filename = path.join(folder, "runlease.db")
     fs.writeFileSync(filename, "This is a letter, and no database at all.".repeat(200))
     return filename
   })
 
-  it.scoped("says that the database is somebody else's", () =>
+  it.scoped("reports a database of another program", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE runs (id TEXT)`).pipe(
@@ -373,7 +377,7 @@ describe("a control plane on an SQLite file", () => {
       )
       const error = yield* Effect.flip(open(filename))
       strictEqual(error._tag, "ControlPlaneUnavailable")
-      // Nothing of the migration is left behind.
+      // The migration leaves nothing behind.
       const tables = yield* Effect.flatMap(
         SqlClient.SqlClient,
         (sql) => sql<{ readonly name: string }>`SELECT name FROM sqlite_master WHERE type = 'table'`,

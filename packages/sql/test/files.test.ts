@@ -9,7 +9,7 @@ import * as TempDatabase from "./TempDatabase.js"
 
 const submit = Effect.flatMap(Runs.Runs, (runs) => runs.submit({ agentId: Ids.AgentId.make("agent") }))
 
-/** Who may do what with each file of a folder. */
+/** The permissions of each file of a folder. */
 const modesIn = (folder: string) =>
   Object.fromEntries(
     fs
@@ -17,7 +17,7 @@ const modesIn = (folder: string) =>
       .map((name) => [name, (fs.statSync(path.join(folder, name)).mode & 0o777).toString(8)]),
   )
 
-/** What was logged meanwhile. */
+/** Runs the effect and returns the messages that it logs. */
 const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const lines: Array<string> = []
@@ -26,7 +26,7 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("the files of a database", () => {
-  it.scoped("are for their owner alone", () =>
+  it.scoped("are readable by their owner alone", () =>
     Effect.gen(function* () {
       const folder = yield* TempDatabase.folder
       yield* Effect.gen(function* () {
@@ -36,7 +36,7 @@ describe("the files of a database", () => {
     }),
   )
 
-  it.scoped("keep the mode that they have, and are told of when everybody may read them", () =>
+  it.scoped("keep their mode, and a warning is logged when every user may read them", () =>
     Effect.gen(function* () {
       const folder = yield* TempDatabase.folder
       const filename = path.join(folder, "runs.db")

@@ -6,7 +6,7 @@ import { Statement } from "@effect/sql"
 import { Array, Effect, Fiber, Option, Stream } from "effect"
 import * as TempDatabase from "./TempDatabase.js"
 
-/** Runs `body` over a database of its own, and counts how often entries of logs are read from it. */
+/** Runs `body` over a new database and counts the reads of log entries. */
 const counted = <A, E, R>(body: (reads: () => number) => Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     let reads = 0
@@ -34,20 +34,20 @@ const followed = (runId: Ids.RunId) =>
   })
 
 describe("a thousand followers of one log", () => {
-  it.effect("read it from the database once, and what this server commits not at all", () =>
+  it.effect("read it from the database once, and never read what this server commits", () =>
     counted((reads) =>
       Effect.gen(function* () {
-        const held = yield* TestRuns.hold(yield* TestRuns.register())
-        yield* TestRuns.append(held, [AgentEvent.custom("test", 0)])
-        const followers = yield* Effect.all(Array.makeBy(1000, () => followed(held.runId)))
+        const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        yield* TestRuns.append(claimed, [AgentEvent.custom("test", 0)])
+        const followers = yield* Effect.all(Array.makeBy(1000, () => followed(claimed.runId)))
         yield* TestRuns.settle
         deepStrictEqual(
           followers.map(({ seen }) => seen.length),
           Array.replicate(2, 1000),
         )
         strictEqual(reads(), 1)
-        for (let n = 1; n <= 20; n++) yield* TestRuns.append(held, [AgentEvent.custom("test", n)])
-        yield* TestRuns.complete(held)
+        for (let n = 1; n <= 20; n++) yield* TestRuns.append(claimed, [AgentEvent.custom("test", n)])
+        yield* TestRuns.complete(claimed)
         for (const { fiber, seen } of followers) {
           yield* Fiber.join(fiber)
           deepStrictEqual(seen, Array.range(1, 23))

@@ -9,7 +9,7 @@ import * as TempDatabase from "./TempDatabase.js"
 const submit = Effect.flatMap(Runs.Runs, (runs) => runs.submit({ agentId: Ids.AgentId.make("agent") }))
 const ready = Effect.flatMap(ControlPlane.ControlPlane, (controlPlane) => controlPlane.ready)
 
-/** Looks until the control plane is ready, or is not any more. */
+/** Repeats until the control plane is ready, or until it is not. */
 const untilReady = (is: boolean) =>
   Effect.repeat(Effect.isSuccess(ready), {
     until: (now) => now === is,
@@ -22,8 +22,8 @@ const refusal = Effect.flatMap(Effect.flip(submit), (error) =>
     : Effect.dieMessage(`Refused with ${error._tag}`),
 )
 
-/** Declares a test that takes the file away under a control plane, which must refuse writes and go on reading. */
-const refuses = (title: string, takeAway: (filename: string) => void) =>
+/** Declares a test that removes the file under a control plane, which must refuse writes and still read. */
+const refuses = (title: string, remove: (filename: string) => void) =>
   it.scopedLive(title, () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
@@ -31,7 +31,7 @@ const refuses = (title: string, takeAway: (filename: string) => void) =>
         const runs = yield* Runs.Runs
         const { run } = yield* submit
         yield* ready
-        takeAway(filename)
+        remove(filename)
         yield* untilReady(false)
         const error = yield* refusal
         assertTrue(error.message.startsWith(`The database file ${filename}`))
@@ -43,27 +43,28 @@ const refuses = (title: string, takeAway: (filename: string) => void) =>
     }),
   )
 
-describe("a control plane whose file is taken away", () => {
-  refuses("by deleting it refuses writes and is not ready", (filename) => fs.rmSync(filename))
+describe("a control plane whose file is removed", () => {
+  refuses("by deletion refuses writes and is not ready", (filename) => fs.rmSync(filename))
 
-  refuses("by deleting all that belongs to it refuses writes and is not ready", (filename) => {
+  refuses("by deletion with its -wal and -shm files refuses writes and is not ready", (filename) => {
     for (const end of ["", "-wal", "-shm"]) fs.rmSync(`${filename}${end}`)
   })
 
-  refuses("with its folder refuses writes and is not ready", (filename) =>
+  refuses("by a rename of its folder refuses writes and is not ready", (filename) =>
     fs.renameSync(filename.replace(/\/[^/]+$/, ""), `${filename.replace(/\/[^/]+$/, "")}-away`),
   )
 
-  refuses("by putting another one in its place refuses writes and is not ready", (filename) => {
+  refuses("by replacement with a copy refuses writes and is not ready", (filename) => {
     fs.copyFileSync(filename, `${filename}.copy`)
     fs.renameSync(`${filename}.copy`, filename)
   })
 
-  refuses("by deleting its -wal, where the last commits are, refuses writes and is not ready", (filename) =>
-    fs.rmSync(`${filename}-wal`),
+  refuses(
+    "by deletion of its -wal, which has the last commits, refuses writes and is not ready",
+    (filename) => fs.rmSync(`${filename}-wal`),
   )
 
-  it.scopedLive("and put back goes on, with all that it had", () =>
+  it.scopedLive("and restored continues with all its data", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       yield* Effect.gen(function* () {
@@ -89,7 +90,7 @@ describe("a control plane whose file is taken away", () => {
     }),
   )
 
-  it.scopedLive("is told from one that is still there under the name of a link", () =>
+  it.scopedLive("under a link is ready while the link points to the same file", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       const link = `${filename}.link`
@@ -107,7 +108,7 @@ describe("a control plane whose file is taken away", () => {
     }),
   )
 
-  it.scopedLive("has none in memory", () =>
+  it.scopedLive("in memory has no file to lose", () =>
     Effect.gen(function* () {
       yield* submit
       yield* ready

@@ -6,7 +6,7 @@ import { Migrations, PostgresPool } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
 describe("migrations under servers that write", () => {
-  it.scopedLive("are made again when they lose a deadlock", () =>
+  it.scopedLive("are retried when they lose a deadlock", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
       const pool = PostgresPool.layer({ url, lockTimeout: "1 minute" })
@@ -17,7 +17,7 @@ describe("migrations under servers that write", () => {
       const next = Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         made += 1
-        // Of those in a deadlock the one that looks first gives in.
+        // In a deadlock, the session that detects it first is aborted.
         yield* sql`SET LOCAL deadlock_timeout = '2s'`
         yield* sql`ALTER TABLE runs ADD COLUMN next TEXT`
         yield* Deferred.await(locked)

@@ -8,23 +8,23 @@ import { SqlControlPlane } from "../src/index.js"
 import { everything } from "./Everything.js"
 import * as TempDatabase from "./TempDatabase.js"
 
-/** Reading one of the tables that grow with use from end to end, through an index or not. */
+/** A full scan of a table that grows with use, with or without an index. */
 const scan =
   /\bSCAN (r|q|runs|i|inputs|d|run_details|events|e|s|sessions|m|messages|c|conversations|credentials|w|workers)\b/
 
-/** Reading all runs of a project or a conversation. */
+/** A scan of all runs of a project or a conversation. */
 const history = /\bruns_by_(project|conversation)\b|\(project_id=\?\)$/
 
 /**
- * A list of runs may; whoever asks for the existence of one stops at the first; and the plan of a new project names its
- * foreign keys' check, for runs that it cannot have.
+ * A list of runs may read history. A check for existence stops at the first row. The plan of a new project names the
+ * check of its foreign keys, although a new project has no runs.
  */
 const mayReadHistory = (statement: string, step: string): boolean =>
   statement.includes("ORDER BY r.run_pk DESC") ||
   (step.includes("runs_by_conversation") && /EXISTS \(\s*SELECT 1 FROM runs r WHERE /.test(statement)) ||
   statement.startsWith("INSERT INTO projects")
 
-/** What is to be found without looking at anything else, and the index that does it. */
+/** The lookups that must use an index, with the index that serves each. */
 const indexes = [
   "runs_runnable (project_id=? AND implementation_kind=? AND worker_key=?)",
   "runs_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=?)",
@@ -39,10 +39,10 @@ const indexes = [
 ]
 
 describe("query plans", () => {
-  it.scoped("no statement reads more of a growing table than it gives", () =>
+  it.scoped("no statement reads more rows of a growing table than it returns", () =>
     Effect.gen(function* () {
       const file = yield* TempDatabase.filename
-      // Migrations may take their time.
+      // Migrations are exempt.
       yield* Effect.scoped(Layer.build(SqlControlPlane.layerSqlite({ filename: file })))
       const statements = new Map<string, ReadonlyArray<unknown>>()
       const record = Statement.setTransformer((statement) =>

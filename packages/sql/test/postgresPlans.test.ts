@@ -18,7 +18,7 @@ interface Node {
   readonly Plans?: ReadonlyArray<Node>
 }
 
-/** The nodes of a plan, without those that give the first row of an index and no more. */
+/** The nodes of a plan, without those that return only the first row of an index. */
 const nodesOf = (node: Node): ReadonlyArray<Node> => [
   node,
   ...(node.Plans ?? [])
@@ -28,16 +28,16 @@ const nodesOf = (node: Node): ReadonlyArray<Node> => [
     .flatMap(nodesOf),
 ]
 
-/** Keys are listed by an operator, among all that workers of the project have. */
+/** Only an operator lists keys, so that statement may read all credentials of the project. */
 const mayReadAll = (text: string): boolean => /FROM credentials\s+WHERE project_id/.test(text)
 
-/** A table that grows is read through an index, and only where the index says. */
+/** A growing table must be read through an index, with a condition on that index. */
 const readsAll = (node: Node): boolean =>
   grown.test(node["Relation Name"] ?? "") &&
   /Scan/.test(node["Node Type"]) &&
   node["Index Cond"] === undefined
 
-/** What many runs lie behind: as many finished as pending, each with what belongs to it. */
+/** A database with many runs, half of them finished, each with its dependent rows. */
 const growth = `
   INSERT INTO runs (project_id, run_id, conversation_id, message_id, agent_id, lane, priority, status, gate,
     available_at, attempt, max_attempts, lease_epoch, latest_event_id, latest_sequence, created_at, updated_at, finished_at)
@@ -70,12 +70,12 @@ const literal = (value: unknown): string =>
       : `'${String(value).replaceAll("'", "''")}'`
 
 describe("query plans of PostgreSQL", () => {
-  it.scoped("no statement reads more of a growing table than it gives, with plans that know no values", () =>
+  it.scoped("no statement reads more rows of a growing table than it returns, under generic plans", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
       const clock = Layer.succeed(StoreTime.StoreTime, "clock")
       const layer = Layer.provide(SqlControlPlane.layerPostgres({ url }), clock)
-      // Migrations may take their time.
+      // Migrations are exempt.
       yield* Effect.scoped(Layer.build(layer))
       const statements = new Map<string, ReadonlyArray<unknown>>()
       const record = Statement.setTransformer((statement) =>

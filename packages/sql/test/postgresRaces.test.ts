@@ -23,11 +23,11 @@ type Plane = Effect.Effect.Success<ReturnType<typeof server>>
 const register = (plane: Plane, workerKey: string) =>
   Context.get(plane, WorkerRegistry.WorkerRegistry).register({ implementationKind: "kind", workerKey })
 
-/** Claims and ends runs, telling what it holds, until `done` says so. */
+/** Claims and ends runs until `done` is true, and reports each start and end. */
 const work = (
   plane: Plane,
   workerKey: string,
-  on: { readonly held: (runId: string) => void; readonly ended: (runId: string) => void },
+  on: { readonly started: (runId: string) => void; readonly ended: (runId: string) => void },
   done: Effect.Effect<boolean>,
 ) =>
   Effect.gen(function* () {
@@ -44,7 +44,7 @@ const work = (
         wait: "200 millis",
       })
       for (const { leaseEpoch: epoch, runId } of taken) {
-        on.held(runId)
+        on.started(runId)
         yield* Effect.yieldNow()
         turn += 1
         on.ended(runId)
@@ -55,7 +55,7 @@ const work = (
   })
 
 describe("servers that work on one PostgreSQL database at once", () => {
-  it.scopedLive("migrate it once, however many start on an empty one", () =>
+  it.scopedLive("migrate an empty database once when many start together", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
       yield* Effect.all(
@@ -79,7 +79,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
     }),
   )
 
-  it.scopedLive("leave no token of a key that one revokes while others register workers with it", () =>
+  it.scopedLive("leave no valid worker token of a key that is revoked during registrations", () =>
     Effect.gen(function* () {
       const { planes } = yield* servers(3)
       const [first, ...others] = planes
@@ -106,7 +106,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
     }),
   )
 
-  it.scopedLive("accept one public id once, from wherever it comes", () =>
+  it.scopedLive("accept one public id once, from any server", () =>
     Effect.gen(function* () {
       const { planes } = yield* servers(3)
       const ids = Array.from({ length: 40 }, (_, index) => Ids.RunId.make(`run-${index}`))
@@ -121,7 +121,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
   )
 
   it.scopedLive(
-    "never let two runs of a lane overlap, and forget none that is behind another",
+    "never let two runs of a lane overlap, and lose no run that waits behind another",
     () =>
       Effect.gen(function* () {
         const { planes } = yield* servers(3)
@@ -132,7 +132,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
         const submitted = yield* Ref.make(false)
         const left = new Set<string>()
         const on = {
-          held: (runId: string) => {
+          started: (runId: string) => {
             const lane = laneOf.get(runId)!
             const other = running.get(lane)
             if (other !== undefined) overlaps.push(`${lane}: ${other} and ${runId}`)
@@ -150,7 +150,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
               laneOf.set(publicId, lane)
               yield* runs.submit({ agentId, publicId, concurrencyKey: lane })
               left.add(publicId)
-              // Some are cancelled from another server, most of them while they are behind others.
+              // Some runs are cancelled from another server, most of them while they wait behind others.
               if (index % 5 !== 0) return
               const { cancelled } = yield* Context.get(planes[(index + 1) % 3]!, Runs.Runs).cancel(publicId)
               if (cancelled) on.ended(publicId)
@@ -180,7 +180,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
     60_000,
   )
 
-  it.scopedLive("prune at once without counting a run twice", () =>
+  it.scopedLive("prune concurrently without counting a run twice", () =>
     Effect.gen(function* () {
       const { planes, url } = yield* servers(3)
       const runs = Context.get(planes[0]!, Runs.Runs)
@@ -208,7 +208,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
 })
 
 describe("a transaction on PostgreSQL", () => {
-  it.scopedLive("is done again when a concurrent one wins", () =>
+  it.scopedLive("is retried when a concurrent one wins", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
       const context = yield* Layer.build(PostgresPool.layer({ url }))
@@ -218,7 +218,7 @@ describe("a transaction on PostgreSQL", () => {
       yield* sql`INSERT INTO two VALUES (1, 0), (2, 0)`
       const bothBegun = yield* Effect.makeLatch()
       const attempts = yield* Ref.make(0)
-      /** Takes the rows in this order, and the second only when both have their first. */
+      /** Locks the rows in this order, and the second only once both transactions have their first. */
       const inOrder = (ids: readonly [number, number]) =>
         dialect.transact(
           Effect.gen(function* () {
@@ -237,7 +237,7 @@ describe("a transaction on PostgreSQL", () => {
     }),
   )
 
-  it.scopedLive("that ends with what fails commits nothing, though its end was sent along", () =>
+  it.scopedLive("whose last statement fails commits nothing, although COMMIT was pipelined", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
       const sql = Context.get(context, SqlClient.SqlClient)
@@ -254,7 +254,7 @@ describe("a transaction on PostgreSQL", () => {
     }),
   )
 
-  it.scopedLive("is given up when it is spoilt again and again", () =>
+  it.scopedLive("fails after repeated serialization failures", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
       const sql = Context.get(context, SqlClient.SqlClient)

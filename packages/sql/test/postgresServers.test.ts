@@ -9,7 +9,7 @@ import * as PostgresDatabase from "./PostgresDatabase.js"
 const agentId = Ids.AgentId.make("agent")
 const event: AgentEvent.LogEvent = { type: "CUSTOM", name: "n", value: 1 }
 
-/** A server's control plane; the test's clock stands still, so nobody polls. */
+/** A server's control plane; the test's clock stands still, so nothing polls. */
 const server = (url: Redacted.Redacted) =>
   Layer.build(
     Layer.provide(
@@ -26,7 +26,7 @@ const register = Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
   registry.register({ implementationKind: "kind", workerKey: "key" }),
 )
 
-/** The backends that listen for wake-ups of this database. */
+/** The database sessions that listen for wake-ups. */
 const listeners = (url: Redacted.Redacted) =>
   Effect.map(
     PostgresDatabase.ask<{ readonly pid: number }>(
@@ -37,14 +37,14 @@ const listeners = (url: Redacted.Redacted) =>
     (rows) => rows.map(({ pid }) => pid),
   )
 
-/** Looks until it is so, in real time: what is waited for is another process's doing. */
+/** Repeats until the condition is true, in real time, as another process causes it. */
 const until = <A, E, R>(look: Effect.Effect<A, E, R>, so: (value: A) => boolean): Effect.Effect<A, E, R> =>
   Effect.flatMap(look, (value) =>
     so(value) ? Effect.succeed(value) : Effect.zipRight(PostgresDatabase.breath, until(look, so)),
   )
 
 describe("two servers on one PostgreSQL database", () => {
-  it.scoped("answer a claim that waits on one with what is submitted to the other", () =>
+  it.scoped("answer a waiting claim on one with a run submitted to the other", () =>
     Effect.gen(function* () {
       const { a, b } = yield* two
       const worker = yield* Effect.provide(register, a)
@@ -65,7 +65,7 @@ describe("two servers on one PostgreSQL database", () => {
     }),
   )
 
-  it.scoped("tell a worker on one of a cancellation on the other", () =>
+  it.scoped("signal a cancellation on one to a worker on the other", () =>
     Effect.gen(function* () {
       const { a, b } = yield* two
       const worker = yield* Effect.provide(register, a)
@@ -83,7 +83,7 @@ describe("two servers on one PostgreSQL database", () => {
     }),
   )
 
-  it.scoped("show a follower on one what is appended on the other, until the end", () =>
+  it.scoped("send a follower on one the entries appended on the other, until the end", () =>
     Effect.gen(function* () {
       const { a, b } = yield* two
       const { run } = yield* Context.get(a, Runs.Runs).submit({ agentId, initialStatus: "running" })
@@ -102,7 +102,7 @@ describe("two servers on one PostgreSQL database", () => {
     }),
   )
 
-  it.scoped("go on when the connection that listens is ended, and wake whoever waited meanwhile", () =>
+  it.scoped("reconnect when the listening connection ends, and wake the requests that waited meanwhile", () =>
     Effect.gen(function* () {
       const { a, b, url } = yield* two
       const worker = yield* Effect.provide(register, a)

@@ -8,7 +8,7 @@ import * as SqlDialect from "../src/SqlDialect.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
 describe("statements on PostgreSQL", () => {
-  it.scopedLive("are prepared anew when a table of theirs is altered, in a transaction too", () =>
+  it.scopedLive("are prepared again after their table is altered, also in a transaction", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
       const context = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
@@ -30,30 +30,32 @@ describe("statements on PostgreSQL", () => {
     }),
   )
 
-  it.scoped("hold any text: what PostgreSQL cannot hold becomes a replacement, and stays in JSON", () =>
-    Effect.gen(function* () {
-      const conversations = yield* Conversations.Conversations
-      const runs = yield* Runs.Runs
-      const log = yield* RunLog.RunLog
-      const { id: conversationId } = yield* conversations.create({
-        title: "a\u0000b\ud800",
-        metadata: { text: "a\u0000b" },
-      })
-      const read = yield* conversations.get(conversationId)
-      strictEqual(read.title, "a\ufffdb\ufffd")
-      deepStrictEqual(read.metadata, { text: "a\u0000b" })
-      const submission = { agentId: "agent", conversationId, initialStatus: "running" } as const
-      const refused = yield* Effect.flip(runs.submit({ ...submission, mode: "\u0000\\u0000\udfff" }))
-      strictEqual(refused._tag, "InvalidSubmission")
-      const { run } = yield* runs.submit({ ...submission, mode: "\\u0000" })
-      strictEqual((yield* runs.get(run.runId)).mode, "\\u0000")
-      const event = { type: "CUSTOM", name: "\u0000\\", value: "é\u2028😀\ud800" }
-      yield* log.append({ runId: run.runId, events: [event] })
-      deepStrictEqual((yield* log.read({ runId: run.runId })).at(-1)?.event, event)
-    }).pipe(Effect.provide(PostgresDatabase.layer)),
+  it.scoped(
+    "accept any text: characters that PostgreSQL cannot store are replaced, and preserved in JSON",
+    () =>
+      Effect.gen(function* () {
+        const conversations = yield* Conversations.Conversations
+        const runs = yield* Runs.Runs
+        const log = yield* RunLog.RunLog
+        const { id: conversationId } = yield* conversations.create({
+          title: "a\u0000b\ud800",
+          metadata: { text: "a\u0000b" },
+        })
+        const read = yield* conversations.get(conversationId)
+        strictEqual(read.title, "a\ufffdb\ufffd")
+        deepStrictEqual(read.metadata, { text: "a\u0000b" })
+        const submission = { agentId: "agent", conversationId, initialStatus: "running" } as const
+        const refused = yield* Effect.flip(runs.submit({ ...submission, mode: "\u0000\\u0000\udfff" }))
+        strictEqual(refused._tag, "InvalidSubmission")
+        const { run } = yield* runs.submit({ ...submission, mode: "\\u0000" })
+        strictEqual((yield* runs.get(run.runId)).mode, "\\u0000")
+        const event = { type: "CUSTOM", name: "\u0000\\", value: "é\u2028😀\ud800" }
+        yield* log.append({ runId: run.runId, events: [event] })
+        deepStrictEqual((yield* log.read({ runId: run.runId })).at(-1)?.event, event)
+      }).pipe(Effect.provide(PostgresDatabase.layer)),
   )
 
-  it.scoped("never get a cursor that no list gave", () =>
+  it.scoped("never receive a cursor that no list returned", () =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
       const conversations = yield* Conversations.Conversations

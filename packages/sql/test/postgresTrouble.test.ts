@@ -28,12 +28,12 @@ const refusal = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       : Effect.dieMessage(`Refused with ${String(error)}`),
   )
 
-/** Asks again until there is an answer: what is waited for is another process. */
+/** Retries until the call succeeds, in real time, as another process must recover. */
 const untilAnswered = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, never, R> =>
   Effect.catchAll(effect, () => Effect.zipRight(PostgresDatabase.breath, untilAnswered(effect)))
 
-/** Whether every one of these runs has the log that it says it has. */
-const sound = (ids: Iterable<Ids.RunId>) =>
+/** Checks that the log of each run has as many entries as its run says. */
+const assertConsistent = (ids: Iterable<Ids.RunId>) =>
   Effect.gen(function* () {
     const runs = yield* Runs.Runs
     const log = yield* RunLog.RunLog
@@ -46,7 +46,7 @@ const sound = (ids: Iterable<Ids.RunId>) =>
 describe("a PostgreSQL server in trouble", () => {
   for (const signal of ["SIGKILL", "SIGINT"] as const) {
     it.scopedLive(
-      `that is ended by ${signal} refuses everything, is not ready, and has all that it acknowledged when it is back`,
+      `stopped by ${signal} refuses every request, is not ready, and has all acknowledged data after its restart`,
       () =>
         Effect.gen(function* () {
           const postgres = yield* TestServer.make()
@@ -68,9 +68,9 @@ describe("a PostgreSQL server in trouble", () => {
               else yield* Ref.update(refused, (count) => count + 1)
             })
             const workOne = Effect.gen(function* () {
-              const [held] = yield* claims.claim({ workerId, limit: 1, leaseDuration: "5 minutes" })
-              if (held === undefined) return
-              const { leaseEpoch: epoch, runId } = held
+              const [claimed] = yield* claims.claim({ workerId, limit: 1, leaseDuration: "5 minutes" })
+              if (claimed === undefined) return
+              const { leaseEpoch: epoch, runId } = claimed
               yield* runs.complete(runId, { status: "completed" }, { workerId, epoch })
               completed.add(runId)
             }).pipe(Effect.ignore)
@@ -92,17 +92,17 @@ describe("a PostgreSQL server in trouble", () => {
 
             yield* postgres.start
             yield* untilAnswered(ready)
-            yield* sound(acknowledged)
+            yield* assertConsistent(acknowledged)
             for (const runId of completed) strictEqual((yield* runs.get(runId)).status, "completed")
             const { run } = yield* submit
-            yield* sound([run.runId])
+            yield* assertConsistent([run.runId])
           }).pipe(Effect.provide(SqlControlPlane.layerPostgres({ url })))
         }),
       60_000,
     )
   }
 
-  it.scopedLive("whose row is locked by somebody else gives up on it, and goes on with the others", () =>
+  it.scopedLive("with a row locked by another session gives up on that row, and continues with others", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
       yield* Effect.gen(function* () {
@@ -127,11 +127,11 @@ describe("a PostgreSQL server in trouble", () => {
   )
 
   it.scopedLive(
-    "behind a network that swallows everything is given up, and found again once the network is back",
+    "behind a network that drops all packets times out, and answers again once the network is back",
     () =>
       Effect.gen(function* () {
         const direct = new URL(Redacted.value(yield* PostgresDatabase.url))
-        let swallows = false
+        let drops = false
         const sockets = new Set<net.Socket>()
         const proxy = net.createServer((client) => {
           const upstream = net.connect(Number(direct.port), direct.hostname)
@@ -140,7 +140,7 @@ describe("a PostgreSQL server in trouble", () => {
             [upstream, client],
           ] as const) {
             sockets.add(from)
-            from.on("data", (chunk) => void (swallows || to.write(chunk)))
+            from.on("data", (chunk) => void (drops || to.write(chunk)))
             from.on("error", () => to.destroy())
             from.on("close", () => to.destroy())
           }
@@ -159,10 +159,10 @@ describe("a PostgreSQL server in trouble", () => {
         through.port = String(typeof address === "object" && address !== null ? address.port : 0)
         yield* Effect.gen(function* () {
           yield* submit
-          swallows = true
+          drops = true
           const [write, read] = yield* Effect.all([refusal(submit), refusal(ready)], { concurrency: 2 })
           assertTrue(write.retryable && read.retryable)
-          swallows = false
+          drops = false
           yield* untilAnswered(submit)
           yield* untilAnswered(ready)
         }).pipe(
@@ -180,7 +180,7 @@ describe("a PostgreSQL server in trouble", () => {
     60_000,
   )
 
-  it.scopedLive("that cannot be reached, or has no such database, says so when it is opened", () =>
+  it.scopedLive("that is unreachable, or lacks the database, is reported when the control plane opens", () =>
     Effect.gen(function* () {
       const url = new URL(Redacted.value(yield* PostgresDatabase.url))
       const opened = (how: (url: URL) => void) => {
@@ -188,8 +188,8 @@ describe("a PostgreSQL server in trouble", () => {
         how(other)
         return refusal(Layer.build(SqlControlPlane.layerPostgres({ url: Redacted.make(other.href) })))
       }
-      const nobody = yield* opened((other) => (other.port = "1"))
-      assertTrue(nobody.message.startsWith("The database did not answer"))
+      const unreachable = yield* opened((other) => (other.port = "1"))
+      assertTrue(unreachable.message.startsWith("The database did not answer"))
       const missing = yield* opened((other) => (other.pathname = "/nowhere"))
       assertTrue(missing.message.startsWith("The database does not let us in"))
       const unreadable = yield* refusal(

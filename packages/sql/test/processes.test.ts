@@ -11,7 +11,7 @@ import * as TempDatabase from "./TempDatabase.js"
 
 const claimer = fileURLToPath(new URL("fixtures/claimer.ts", import.meta.url))
 
-/** Another process that claims from the file; it is killed with the Scope at the latest. */
+/** Another process that claims from the file. The Scope kills it at the latest. */
 const startClaimer = (filename: string) =>
   Effect.acquireRelease(
     Effect.sync(() =>
@@ -23,7 +23,7 @@ const startClaimer = (filename: string) =>
   )
 
 describe("two processes on one SQLite file", () => {
-  it.live("never claim one run twice, and lose nothing when one is killed", () =>
+  it.live("never claim a run twice, and lose no data when one is killed", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       yield* Effect.gen(function* () {
@@ -41,7 +41,7 @@ describe("two processes on one SQLite file", () => {
         const lines = Stream.fromAsyncIterable(readline.createInterface(child.stdout), String)
         const killed = once(child, "exit")
 
-        // Both claim at once until the child has told of 40 runs; then it is killed at whatever it does.
+        // Both claim concurrently until the child has reported 40 runs; then it is killed at an arbitrary moment.
         const own = new Set<string>()
         const claimOwn = Effect.map(
           claims.claim({ workerId: worker.id, limit: 1, leaseDuration: "5 minutes" }),
@@ -49,7 +49,7 @@ describe("two processes on one SQLite file", () => {
             for (const { runId } of claimed) own.add(runId)
           },
         )
-        const told = new Set<string>(
+        const reported = new Set<string>(
           Chunk.toReadonlyArray(
             yield* lines.pipe(
               Stream.tap(() => claimOwn),
@@ -61,28 +61,28 @@ describe("two processes on one SQLite file", () => {
         child.kill("SIGKILL")
         yield* Effect.promise(() => killed)
 
-        strictEqual(told.size, 40)
+        strictEqual(reported.size, 40)
         assertTrue(own.size > 0)
         deepStrictEqual(
-          [...told].filter((runId) => own.has(runId)),
+          [...reported].filter((runId) => own.has(runId)),
           [],
         )
         let lost = 0
         for (const { run } of submitted) {
           const current = yield* runs.get(run.runId)
           const entries = yield* log.read({ runId: run.runId })
-          // What the child was told is there, and whatever it was at when it died is there as a whole or not at all.
+          // The acknowledged writes of the child are there, and its last transaction is there as a whole or not at all.
           deepStrictEqual(
             entries.map(({ eventId }) => Number(eventId)),
             entries.map((_, index) => index + 1),
           )
           strictEqual(Number(current.latestEventId), entries.length)
-          if (told.has(run.runId)) strictEqual(entries.at(-1)?.event["value"], run.runId)
+          if (reported.has(run.runId)) strictEqual(entries.at(-1)?.event["value"], run.runId)
           if (own.has(run.runId)) strictEqual(current.lease?.owner, worker.id)
           assertTrue(current.leaseEpoch <= 1)
           if (current.lease !== null && current.lease.owner !== worker.id) lost += 1
         }
-        // The file goes on: all but what the dead process held is claimed by the living one.
+        // The file stays usable: the parent claims all runs but those that the dead process held.
         yield* Effect.repeat(claimOwn, { until: () => own.size + lost === submitted.length, times: 400 })
         strictEqual(own.size + lost, submitted.length)
       }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))

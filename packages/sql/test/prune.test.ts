@@ -13,7 +13,7 @@ const publicId = Ids.RunId.make("long")
 
 const tables = ["runs", "run_details", "sessions", "events", "conversations", "messages"] as const
 
-/** How many rows each table has, seen by a connection of its own. */
+/** The number of rows of each table, read by a connection of its own. */
 const countRows = (filename: string) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -32,42 +32,44 @@ const chunk: ReadonlyArray<AgentEvent.LogEvent> = Array.from({ length: 100 }, (_
 }))
 
 describe("pruning an SQLite file", () => {
-  it.scopedLive("deletes a long log in parts, while its run exists for nobody, also after a restart", () =>
-    Effect.gen(function* () {
-      const filename = yield* TempDatabase.filename
-      const projectId = yield* Effect.gen(function* () {
-        const runs = yield* Runs.Runs
-        const log = yield* RunLog.RunLog
-        const controlPlane = yield* ControlPlane.ControlPlane
-        const conversations = yield* Conversations.Conversations
-        const { id: conversationId } = yield* conversations.create()
-        yield* conversations.addMessage(conversationId, { role: "user", parts: [] })
-        const { run } = yield* runs.submit({ agentId, publicId, conversationId, initialStatus: "running" })
-        yield* Effect.repeatN(log.append({ runId: publicId, events: chunk }), 49)
-        yield* runs.complete(publicId, { status: "completed" })
-        const pruned = yield* controlPlane.prune({ projectId: run.projectId, olderThan: 0 })
-        deepStrictEqual(pruned, { pruned: 0, more: true })
-        return run.projectId
-      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-      const [, , , events] = yield* countRows(filename)
-      strictEqual(events, 5002 - 2000)
+  it.scopedLive(
+    "deletes a long log in parts, during which its run is not visible, also after a restart",
+    () =>
+      Effect.gen(function* () {
+        const filename = yield* TempDatabase.filename
+        const projectId = yield* Effect.gen(function* () {
+          const runs = yield* Runs.Runs
+          const log = yield* RunLog.RunLog
+          const controlPlane = yield* ControlPlane.ControlPlane
+          const conversations = yield* Conversations.Conversations
+          const { id: conversationId } = yield* conversations.create()
+          yield* conversations.addMessage(conversationId, { role: "user", parts: [] })
+          const { run } = yield* runs.submit({ agentId, publicId, conversationId, initialStatus: "running" })
+          yield* Effect.repeatN(log.append({ runId: publicId, events: chunk }), 49)
+          yield* runs.complete(publicId, { status: "completed" })
+          const pruned = yield* controlPlane.prune({ projectId: run.projectId, olderThan: 0 })
+          deepStrictEqual(pruned, { pruned: 0, more: true })
+          return run.projectId
+        }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+        const [, , , events] = yield* countRows(filename)
+        strictEqual(events, 5002 - 2000)
 
-      yield* Effect.gen(function* () {
-        const runs = yield* Runs.Runs
-        const log = yield* RunLog.RunLog
-        strictEqual(yield* TestRuns.verdictOf(runs.get(publicId)), "RunNotFound")
-        strictEqual(yield* TestRuns.verdictOf(log.read({ runId: publicId })), "RunNotFound")
-        deepStrictEqual((yield* runs.list()).items, [])
-        const { duplicate } = yield* runs.submit({ agentId, publicId })
-        assertTrue(!duplicate)
-        strictEqual(yield* Retention.pruneAll({ projectId, olderThan: 0 }), 1)
-        strictEqual((yield* runs.get(publicId)).status, "pending")
-      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-      deepStrictEqual(yield* countRows(filename), [1, 1, 0, 0, 1, 0])
-    }),
+        yield* Effect.gen(function* () {
+          const runs = yield* Runs.Runs
+          const log = yield* RunLog.RunLog
+          strictEqual(yield* TestRuns.verdictOf(runs.get(publicId)), "RunNotFound")
+          strictEqual(yield* TestRuns.verdictOf(log.read({ runId: publicId })), "RunNotFound")
+          deepStrictEqual((yield* runs.list()).items, [])
+          const { duplicate } = yield* runs.submit({ agentId, publicId })
+          assertTrue(!duplicate)
+          strictEqual(yield* Retention.pruneAll({ projectId, olderThan: 0 }), 1)
+          strictEqual((yield* runs.get(publicId)).status, "pending")
+        }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+        deepStrictEqual(yield* countRows(filename), [1, 1, 0, 0, 1, 0])
+      }),
   )
 
-  it.scopedLive("deletes a long conversation in parts, and it exists for nobody meanwhile", () =>
+  it.scopedLive("deletes a long conversation in parts, during which it is not visible", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       yield* Effect.gen(function* () {

@@ -8,7 +8,7 @@ import * as TempDatabase from "./TempDatabase.js"
 
 const hour = Duration.toMillis("1 hour")
 
-/** Opens one file again and again under one clock, at first two hours after the epoch. */
+/** Opens one file repeatedly under one clock, which starts two hours after the epoch. */
 const makeFile = Effect.gen(function* () {
   const filename = yield* TempDatabase.filename
   const clock = yield* JumpClock.make
@@ -18,27 +18,25 @@ const makeFile = Effect.gen(function* () {
   return { clock, opened }
 })
 
-describe("a file that is opened again after the wall clock was set back", () => {
-  it.scopedLive(
-    "lets the leases that it holds lapse within the longest lease, and their runs go at once then",
-    () =>
-      Effect.gen(function* () {
-        const { clock, opened } = yield* makeFile
-        const held = yield* opened(Effect.flatMap(TestRuns.register(), TestRuns.hold))
-        yield* clock.setWall(hour)
-        yield* opened(
-          Effect.gen(function* () {
-            const other = yield* TestRuns.register("other")
-            yield* clock.jump(Duration.toMillis("5 minutes") - 1)
-            deepStrictEqual(yield* TestRuns.claim(other), [])
-            yield* clock.jump(1)
-            strictEqual((yield* TestRuns.claimOne(other)).runId, held.runId)
-          }),
-        )
-      }),
+describe("a file reopened after the wall clock was set back", () => {
+  it.scopedLive("lets its leases lapse within the longest lease, and then their runs are claimable", () =>
+    Effect.gen(function* () {
+      const { clock, opened } = yield* makeFile
+      const claimed = yield* opened(Effect.flatMap(TestRuns.register(), TestRuns.hold))
+      yield* clock.setWall(hour)
+      yield* opened(
+        Effect.gen(function* () {
+          const other = yield* TestRuns.register("other")
+          yield* clock.jump(Duration.toMillis("5 minutes") - 1)
+          deepStrictEqual(yield* TestRuns.claim(other), [])
+          yield* clock.jump(1)
+          strictEqual((yield* TestRuns.claimOne(other)).runId, claimed.runId)
+        }),
+      )
+    }),
   )
 
-  it.scopedLive("lets the next run of a lane go as soon as the one before it has ended", () =>
+  it.scopedLive("frees a lane as soon as its run has ended", () =>
     Effect.gen(function* () {
       const { clock, opened } = yield* makeFile
       const [first, second] = yield* opened(
@@ -51,22 +49,22 @@ describe("a file that is opened again after the wall clock was set back", () => 
       yield* opened(
         Effect.gen(function* () {
           const worker = yield* TestRuns.register()
-          const held = yield* TestRuns.claimOne(worker)
-          strictEqual(held.runId, first.runId)
-          yield* TestRuns.complete(held)
+          const claimed = yield* TestRuns.claimOne(worker)
+          strictEqual(claimed.runId, first.runId)
+          yield* TestRuns.complete(claimed)
           strictEqual((yield* TestRuns.claimOne(worker)).runId, second.runId)
         }),
       )
     }),
   )
 
-  it.scopedLive("leaves a worker that is alive its lease", () =>
+  it.scopedLive("does not take the lease of a live worker", () =>
     Effect.gen(function* () {
       const { clock, opened } = yield* makeFile
-      const { held, worker } = yield* opened(
+      const { claimed, worker } = yield* opened(
         Effect.gen(function* () {
           const worker = yield* TestRuns.register()
-          return { worker, held: yield* TestRuns.hold(worker) }
+          return { worker, claimed: yield* TestRuns.hold(worker) }
         }),
       )
       yield* clock.setWall(hour)
@@ -75,13 +73,13 @@ describe("a file that is opened again after the wall clock was set back", () => 
           const leases = yield* Leases.Leases
           const [renewal] = yield* leases.renew({
             workerId: worker,
-            leases: [TestRuns.leaseOf(held)],
+            leases: [TestRuns.leaseOf(claimed)],
             leaseDuration: TestRuns.leaseDuration,
           })
           strictEqual(renewal?._tag, "Held")
           const other = yield* TestRuns.register("other")
           yield* clock.jump(Duration.toMillis(TestRuns.leaseDuration))
-          strictEqual((yield* TestRuns.claimOne(other)).runId, held.runId)
+          strictEqual((yield* TestRuns.claimOne(other)).runId, claimed.runId)
         }),
       )
     }),

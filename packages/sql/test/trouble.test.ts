@@ -18,7 +18,7 @@ const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, impo
 
 const submit = Effect.flatMap(Runs.Runs, (runs) => runs.submit({ agentId }))
 
-/** What `effect` was refused with, which must say that the control plane is unavailable. */
+/** The error of `effect`, which must be `ControlPlaneUnavailable`. */
 const refusal = <A, R>(effect: Effect.Effect<A, { readonly _tag: string }, R>) =>
   Effect.flatMap(Effect.flip(effect), (error) =>
     error instanceof ControlPlaneUnavailable.ControlPlaneUnavailable
@@ -26,7 +26,7 @@ const refusal = <A, R>(effect: Effect.Effect<A, { readonly _tag: string }, R>) =
       : Effect.dieMessage(`Refused with ${error._tag}`),
   )
 
-/** All runs, each of which must have the log that it says it has. */
+/** All runs; checks that the log of each has as many entries as its run says. */
 const soundRuns = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
@@ -43,13 +43,13 @@ const soundRuns = Effect.gen(function* () {
   return ids.toReversed()
 })
 
-/** A control plane, and the connection that it uses. */
+/** A control plane and its connection. */
 const opened = (filename: string) =>
   SqlControlPlane.layer.pipe(Layer.provideMerge(SqliteFile.layer({ filename })))
 
 describe("a database in trouble", () => {
   it.scopedLive(
-    "that another process locks for long refuses writes, reads on, and is itself again afterwards",
+    "locked by another process refuses writes, still reads, and recovers afterwards",
     () =>
       Effect.gen(function* () {
         const filename = yield* TempDatabase.filename
@@ -79,62 +79,64 @@ describe("a database in trouble", () => {
     60_000,
   )
 
-  it.scopedLive("that is full refuses whole requests, keeps the others, and goes on once there is room", () =>
-    Effect.gen(function* () {
-      const filename = yield* TempDatabase.filename
-      yield* Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        const log = yield* RunLog.RunLog
-        const runs = yield* Runs.Runs
-        const runId = Ids.RunId.make("driven")
-        yield* runs.submit({ agentId, publicId: runId, initialStatus: "running" })
-        const append = log.append({
-          runId,
-          events: Array.from({ length: 3 }, () => ({ type: "CUSTOM", name: "n", value: "x".repeat(3000) })),
-        })
-        const [size] = yield* sql<{ readonly page_count: number }>`PRAGMA page_count`
-        yield* sql.unsafe(`PRAGMA max_page_count = ${size!.page_count + 20}`)
-        const acknowledged: Array<string> = [runId]
-        let events = 1
-        let error: ControlPlaneUnavailable.ControlPlaneUnavailable | undefined
-        while (error === undefined) {
-          // Many in one commit, of which those that fit are kept.
-          const [submitted, appended] = yield* Effect.all(
-            [
-              Effect.all([submit, submit, submit].map(Effect.either), { concurrency: 3 }),
-              Effect.either(append),
-            ],
-            { concurrency: 2 },
-          )
-          for (const verdict of submitted) {
-            if (Either.isRight(verdict)) acknowledged.push(verdict.right.run.runId)
-            else if (verdict.left._tag === "ControlPlaneUnavailable") error = verdict.left
-          }
-          if (Either.isRight(appended)) events += appended.right.appendedCount
-          else if (appended.left._tag === "ControlPlaneUnavailable") error = appended.left
-        }
-        assertTrue(error.message.startsWith("There is no room left for the database"))
-        assertTrue(error.retryable)
-        deepStrictEqual(new Set(yield* soundRuns), new Set(acknowledged))
-        strictEqual(Number((yield* runs.get(runId)).latestEventId), events)
-
-        yield* sql.unsafe("PRAGMA max_page_count = 1073741823")
-        acknowledged.push((yield* submit).run.runId)
-        events += (yield* append).appendedCount
-        deepStrictEqual(new Set(yield* soundRuns), new Set(acknowledged))
-        strictEqual(Number((yield* runs.get(runId)).latestEventId), events)
-      }).pipe(Effect.provide(opened(filename)))
-    }),
-  )
-
   it.scopedLive(
-    "whose disk refuses a write tells so, without losing what it acknowledged",
+    "that is full refuses whole requests, stores the others, and continues once there is room",
     () =>
       Effect.gen(function* () {
         const filename = yield* TempDatabase.filename
-        // Made first, so that the limit is met in the middle of the work.
+        yield* Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const log = yield* RunLog.RunLog
+          const runs = yield* Runs.Runs
+          const runId = Ids.RunId.make("driven")
+          yield* runs.submit({ agentId, publicId: runId, initialStatus: "running" })
+          const append = log.append({
+            runId,
+            events: Array.from({ length: 3 }, () => ({ type: "CUSTOM", name: "n", value: "x".repeat(3000) })),
+          })
+          const [size] = yield* sql<{ readonly page_count: number }>`PRAGMA page_count`
+          yield* sql.unsafe(`PRAGMA max_page_count = ${size!.page_count + 20}`)
+          const acknowledged: Array<string> = [runId]
+          let events = 1
+          let error: ControlPlaneUnavailable.ControlPlaneUnavailable | undefined
+          while (error === undefined) {
+            // Many requests in one commit; those that fit are stored.
+            const [submitted, appended] = yield* Effect.all(
+              [
+                Effect.all([submit, submit, submit].map(Effect.either), { concurrency: 3 }),
+                Effect.either(append),
+              ],
+              { concurrency: 2 },
+            )
+            for (const verdict of submitted) {
+              if (Either.isRight(verdict)) acknowledged.push(verdict.right.run.runId)
+              else if (verdict.left._tag === "ControlPlaneUnavailable") error = verdict.left
+            }
+            if (Either.isRight(appended)) events += appended.right.appendedCount
+            else if (appended.left._tag === "ControlPlaneUnavailable") error = appended.left
+          }
+          assertTrue(error.message.startsWith("There is no room left for the database"))
+          assertTrue(error.retryable)
+          deepStrictEqual(new Set(yield* soundRuns), new Set(acknowledged))
+          strictEqual(Number((yield* runs.get(runId)).latestEventId), events)
+
+          yield* sql.unsafe("PRAGMA max_page_count = 1073741823")
+          acknowledged.push((yield* submit).run.runId)
+          events += (yield* append).appendedCount
+          deepStrictEqual(new Set(yield* soundRuns), new Set(acknowledged))
+          strictEqual(Number((yield* runs.get(runId)).latestEventId), events)
+        }).pipe(Effect.provide(opened(filename)))
+      }),
+  )
+
+  it.scopedLive(
+    "whose disk refuses a write reports it, and loses no acknowledged data",
+    () =>
+      Effect.gen(function* () {
+        const filename = yield* TempDatabase.filename
+        // The file exists first, so that the limit is reached in the middle of the work.
         yield* Effect.scoped(Layer.build(SqlControlPlane.layerSqlite({ filename })))
-        // A file that grows over the limit is refused at whatever write that is.
+        // Any write that grows the file beyond the limit is refused.
         const child = yield* Effect.acquireRelease(
           Effect.sync(() =>
             spawn(
@@ -153,9 +155,9 @@ describe("a database in trouble", () => {
         )
         const exit = once(child, "exit")
         const lines = yield* Effect.promise(async () => {
-          const told: Array<string> = []
-          for await (const line of readline.createInterface(child.stdout)) told.push(line)
-          return told
+          const lines: Array<string> = []
+          for await (const line of readline.createInterface(child.stdout)) lines.push(line)
+          return lines
         })
         deepStrictEqual(yield* Effect.promise(() => exit), [0, null])
         strictEqual(lines.at(-1), "holds 1")
@@ -171,7 +173,7 @@ describe("a database in trouble", () => {
     60_000,
   )
 
-  /** A database with a run, closed, of which `damage` overwrites some bytes. */
+  /** A closed database with one run, some bytes of which `damage` overwrites. */
   const damaged = (
     damage: (rootOf: (table: string) => number, pageSize: number) => readonly [number, number],
   ) =>
@@ -197,7 +199,7 @@ describe("a database in trouble", () => {
       return { filename, runId: run.runId }
     })
 
-  it.scopedLive("that is damaged at its beginning says so when it is opened", () =>
+  it.scopedLive("damaged at its beginning is reported when it opens", () =>
     Effect.gen(function* () {
       const { filename } = yield* damaged((_, pageSize) => [100, pageSize - 100])
       const error = yield* Effect.flip(Layer.build(SqlControlPlane.layerSqlite({ filename })))
@@ -205,7 +207,7 @@ describe("a database in trouble", () => {
     }),
   )
 
-  it.scopedLive("that is damaged somewhere says so where it is used, and serves what is sound", () =>
+  it.scopedLive("damaged in one page reports it where that page is read, and serves the rest", () =>
     Effect.gen(function* () {
       const { filename, runId } = yield* damaged((rootOf, pageSize) => [
         (rootOf("events") - 1) * pageSize,

@@ -24,7 +24,7 @@ type Call = readonly [name: string, call: Effect.Effect<unknown, unknown>, attri
 
 const isOfPort = /^(Access|Claims|ControlPlane|Conversations|Leases|RunLog|Runs|WorkerRegistry)\./
 
-/** Makes each call with a tracer, and gives the spans of ports that it made: name, attributes, and whether it ended. */
+/** Makes each call with a tracer, and returns the spans of the ports: name, attributes and status. */
 const spansOf = (calls: ReadonlyArray<Call>) =>
   Effect.gen(function* () {
     const spans: Array<Tracer.Span> = []
@@ -44,7 +44,7 @@ const spansOf = (calls: ReadonlyArray<Call>) =>
 const expected = (calls: ReadonlyArray<Call>) =>
   calls.map(([name, , attributes]) => [name, attributes, "Ended"])
 
-/** The names of the methods of ports, but for those that give a stream, which have no span. */
+/** The names of the ports' methods, except those that return a stream, which have no span. */
 const methodsOf = (ports: Readonly<Record<string, object>>) =>
   Object.entries(ports)
     .flatMap(([port, service]) => Object.keys(service).map((method) => `${port}.${method}`))

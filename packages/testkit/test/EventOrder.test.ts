@@ -7,7 +7,7 @@ const started: AgentEvent.LogEvent = { type: "RUN_STARTED", threadId: "t", runId
 const finished: AgentEvent.LogEvent = { type: "RUN_FINISHED", threadId: "t", runId: "r" }
 
 describe("EventOrder", () => {
-  it("finds nothing in a valid run, and its text", () => {
+  it("finds no violation in a valid run, and returns its text", () => {
     const events = [
       started,
       textStart("m"),
@@ -45,7 +45,7 @@ describe("EventOrder", () => {
     })
   }
 
-  it("lets things be open while more may come", () => {
+  it("allows open messages while more events may follow", () => {
     expect(EventOrder.violations([textStart("m")], { ended: false })).toEqual([])
   })
 })

@@ -4,7 +4,7 @@ import { Clock, Effect, Fiber } from "effect"
 import * as JumpClock from "../src/JumpClock.js"
 
 describe("JumpClock", () => {
-  it.live("stands still, and wakes those whose time has come, earliest first", () =>
+  it.live("stands still, and wakes the sleepers that are due, the earliest first", () =>
     Effect.gen(function* () {
       const clock = yield* JumpClock.make
       const woken: Array<number> = []

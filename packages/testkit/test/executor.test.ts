@@ -30,7 +30,7 @@ const linesOf = (
   }
 }
 
-/** A function as an executor, whose peer speaks in lines of JSON. */
+/** An executor made from a function; its peer writes lines of JSON. */
 ExecutorSuite.suite("Executors.make", (behaviour) =>
   Effect.sync(() => {
     let alive = 0

@@ -18,12 +18,12 @@ const releaseCounts = Faults.over(Leases.Leases, (leases) => ({
   release: (lease, release) => leases.release(lease, { ...release, countAttempt: true }),
 }))
 
-/** Looks whether the append is right, lets others go, and then appends whatever has become of the run. */
+/** Checks the append, yields to other fibers, and then appends without a check. */
 const appendCheckedBefore = (layer: Ports): Ports =>
   Layer.map(layer, (context) => {
     const log = Context.get(context, RunLog.RunLog)
     const runs = Context.get(context, Runs.Runs)
-    const isRight = (run: Run.Run, request: RunLog.AppendRequest): boolean =>
+    const isValid = (run: Run.Run, request: RunLog.AppendRequest): boolean =>
       run.status === "running" &&
       run.lease !== null &&
       run.lease.owner === request.fence?.workerId &&
@@ -35,14 +35,14 @@ const appendCheckedBefore = (layer: Ports): Ports =>
       append: (request) =>
         Effect.gen(function* () {
           const run = yield* runs.get(request.runId)
-          if (!isRight(run, request)) return yield* log.append(request)
+          if (!isValid(run, request)) return yield* log.append(request)
           yield* Effect.yieldNow()
           return yield* log.append({ runId: request.runId, events: request.events })
         }),
     })
   })
 
-/** A history that shows the fault, which is short, and the same again when it is replayed. */
+/** Checks that a short history shows the fault, and that its replay shows the same history. */
 const finds = (title: string, fault: (layer: Ports) => Ports) =>
   it.live(`finds ${title}`, () =>
     Effect.gen(function* () {
@@ -62,7 +62,7 @@ const finds = (title: string, fault: (layer: Ports) => Ports) =>
     }),
   )
 
-describe("Properties, over faults", () => {
+describe("Properties over faults", () => {
   finds("a renewal that ignores the epoch", renewByOwnerAlone)
   finds("a release that counts the attempt", releaseCounts)
   finds("an append that is checked outside its transaction", appendCheckedBefore)

@@ -4,8 +4,8 @@ import { Access, TokenCache, MemoryControlPlane } from "@runlease/core"
 import { Duration, Effect, Option } from "effect"
 import * as JumpClock from "../src/JumpClock.js"
 
-describe("a token that is known", () => {
-  it.live("is not known for longer when the wall clock is set back", () =>
+describe("a cached token", () => {
+  it.live("expires on time when the wall clock is set back", () =>
     Effect.gen(function* () {
       const clock = yield* JumpClock.make
       yield* Effect.gen(function* () {

@@ -17,51 +17,53 @@ const makeStore = Effect.gen(function* () {
   return { access, project, workerId: worker.id }
 })
 
-/** One store behind two servers, and how often it was asked whose a token is. */
+/** One store behind two servers, and a count of its calls of `authenticate`. */
 const twoServers = Effect.gen(function* () {
   const { access, project, workerId } = yield* makeStore
-  let asked = 0
+  let calls = 0
   const counted: Access["Type"] = {
     ...access,
     authenticate: (token) =>
-      Effect.suspend(() => access.authenticate(token).pipe(Effect.tap(() => (asked += 1)))),
+      Effect.suspend(() => access.authenticate(token).pipe(Effect.tap(() => (calls += 1)))),
   }
   const here = TokenCache.remembering(counted)
   const there = TokenCache.remembering(counted)
   const { key, token } = yield* here.createKey({ projectId: project.id, name: "key" })
-  return { here, there, project, workerId, key, token, asked: () => asked }
+  return { here, there, project, workerId, key, token, calls: () => calls }
 })
 
 const isValid = (access: Access["Type"], token: Redacted.Redacted) =>
   Effect.map(access.authenticate(token), Option.isSome)
 
-describe("a token that is known again", () => {
-  it.effect("is not asked for until its time is over", () =>
+describe("a cached token", () => {
+  it.effect("is not authenticated again until it expires from the cache", () =>
     Effect.gen(function* () {
-      const { asked, here, token } = yield* twoServers
+      const { calls, here, token } = yield* twoServers
       yield* Effect.replicateEffect(isValid(here, token), 10)
-      strictEqual(asked(), 1)
+      strictEqual(calls(), 1)
       yield* TestClock.adjust(TokenCache.timeToLive)
       assertTrue(yield* isValid(here, token))
-      strictEqual(asked(), 2)
+      strictEqual(calls(), 2)
     }),
   )
 
-  it.effect("is nobody's at once where it was revoked, and elsewhere when its time is over", () =>
-    Effect.gen(function* () {
-      const { here, key, project, there, token } = yield* twoServers
-      yield* isValid(here, token)
-      yield* isValid(there, token)
-      yield* here.revokeKey(project.id, key.id)
-      strictEqual(yield* isValid(here, token), false)
-      yield* TestClock.adjust(Duration.subtract(TokenCache.timeToLive, "1 millis"))
-      assertTrue(yield* isValid(there, token))
-      yield* TestClock.adjust("1 millis")
-      strictEqual(yield* isValid(there, token), false)
-    }),
+  it.effect(
+    "is refused at once on the server that revoked it, and on others when it expires from the cache",
+    () =>
+      Effect.gen(function* () {
+        const { here, key, project, there, token } = yield* twoServers
+        yield* isValid(here, token)
+        yield* isValid(there, token)
+        yield* here.revokeKey(project.id, key.id)
+        strictEqual(yield* isValid(here, token), false)
+        yield* TestClock.adjust(Duration.subtract(TokenCache.timeToLive, "1 millis"))
+        assertTrue(yield* isValid(there, token))
+        yield* TestClock.adjust("1 millis")
+        strictEqual(yield* isValid(there, token), false)
+      }),
   )
 
-  it.effect("is nobody's at once when newer ones of its worker took its place", () =>
+  it.effect("is refused at once when two newer tokens of its worker replaced it", () =>
     Effect.gen(function* () {
       const { here, project, workerId } = yield* twoServers
       const issue = here.issueWorkerToken({ projectId: project.id, workerId })
@@ -74,15 +76,15 @@ describe("a token that is known again", () => {
     }),
   )
 
-  it.effect("is not known when it was revoked while the store was asked", () =>
+  it.effect("is not cached when it is revoked during its authentication", () =>
     Effect.gen(function* () {
       const { access: store, project } = yield* makeStore
       const { key, token } = yield* store.createKey({ projectId: project.id, name: "key" })
       const access: Access["Type"] = TokenCache.remembering({
         ...store,
-        authenticate: (asked) =>
+        authenticate: (presented) =>
           Effect.zipLeft(
-            store.authenticate(asked),
+            store.authenticate(presented),
             Effect.suspend(() => access.revokeKey(project.id, key.id)).pipe(Effect.orDie),
           ),
       })
@@ -91,17 +93,17 @@ describe("a token that is known again", () => {
     }),
   )
 
-  it.effect("is asked for each time while it is refused, so that it is valid once its key is created", () =>
+  it.effect("is not cached while it is refused, so it is valid once its key is created", () =>
     Effect.gen(function* () {
       const { here, project } = yield* twoServers
-      const token = Redacted.make("of a key to come")
+      const token = Redacted.make("of a later key")
       strictEqual(yield* isValid(here, token), false)
-      yield* here.createKey({ projectId: project.id, name: "came", token })
+      yield* here.createKey({ projectId: project.id, name: "later", token })
       assertTrue(yield* isValid(here, token))
     }),
   )
 
-  it.effect("is refused at once where the tokens of its worker were revoked", () =>
+  it.effect("is refused at once on the server that revoked the tokens of its worker", () =>
     Effect.gen(function* () {
       const { here, project, workerId } = yield* twoServers
       const token = yield* here.issueWorkerToken({ projectId: project.id, workerId })
