@@ -1,4 +1,4 @@
-/** Runs that are in a store already, written by SQL since submitting them is not what is measured. */
+/** Fills a store with runs by SQL, as submissions are not part of the measurement. */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import * as Postgres from "./Postgres.js"
@@ -11,13 +11,13 @@ export interface Load {
 }
 
 const snapshot = JSON.stringify(submission.snapshot)
-const sent = JSON.stringify(submission)
+const submissionJson = JSON.stringify(submission)
 
-/** What differs from database to database. */
+/** The SQL that differs between the databases. */
 interface Syntax {
-  /** A table `numbers (n)` from one number to another. */
+  /** A table `numbers (n)` of the integers from `from` to `to`. */
   readonly numbers: (from: number, to: number) => string
-  /** Of the n-th run: an id of a kind, in order of time as the store's own are. */
+  /** An id of the n-th run, ordered by time like the store's own; `kind` keeps ids of different columns apart. */
   readonly id: (kind: number) => string
   readonly overriding: string
 }
@@ -38,7 +38,7 @@ const postgres: Syntax = {
 
 const text = (value: string): string => `'${value.replaceAll("'", "''")}'`
 
-/** The rows of finished runs, then those of pending ones, after the run that is the last so far. */
+/** Inserts the finished runs and then the pending ones, numbered after the last existing run. */
 const statements = (
   { id, numbers, overriding }: Syntax,
   { finished = 0, pending }: Load,
@@ -58,7 +58,7 @@ const statements = (
         CASE WHEN ${isFinished} THEN 'completed' ELSE 'pending' END, 0, ${now}, 0, 3, 0, 0, 0, ${now}, ${now},
         CASE WHEN ${isFinished} THEN ${now} END ${from}`,
     `INSERT INTO run_details (run_pk, root_run_id, answers, submission, snapshot)
-      SELECT n, ${id(1)}, '{}', ${text(sent)}, ${text(snapshot)} ${from}`,
+      SELECT n, ${id(1)}, '{}', ${text(submissionJson)}, ${text(snapshot)} ${from}`,
   ]
 }
 
@@ -92,6 +92,6 @@ const fillPostgres = (url: string, load: Load) =>
     await Postgres.tidy(client)
   })
 
-/** Adds to the tables of a store: first what is finished, then what is pending. */
+/** Adds the finished and then the pending runs of `load` to a store. */
 export const fill = (store: StoreOptions, load: Load): Effect.Effect<void> =>
   store._tag === "Sqlite" ? fillSqlite(store.filename, load) : fillPostgres(store.url, load)

@@ -1,4 +1,4 @@
-/** The figures as bars in SVG: a block for each part, in it bars that can be compared drawn to the longest of them. */
+/** The figures as bars in SVG: one block per part. Comparable bars share the scale of the longest. */
 import type { Figure, Part } from "./Figures.js"
 import { number } from "./Table.js"
 
@@ -15,7 +15,7 @@ const peers = /graphile-worker|pg-boss|BullMQ|plainjob/
 const colorOf = (name: string): string =>
   peers.test(name) ? "#d97706" : name.includes("by hand") ? "#94a3b8" : "#2563eb"
 
-/** Of one unit and, where a name begins with it, of one database; Redis stands beside PostgreSQL. */
+/** Comparable figures have the same unit and the same database in their names; Redis counts as PostgreSQL. */
 const kindOf = ({ name, unit }: Figure): string =>
   `${unit} ${/^(.*?)[:,] /.exec(name)?.[1]?.replace("Redis", "PostgreSQL")}`
 

@@ -1,4 +1,4 @@
-/** Programs of the benchmark in processes of their own, asked over the IPC channel. */
+/** Programs of the benchmark in separate processes, called over the IPC channel. */
 import { Effect, Queue, type Scope } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -9,28 +9,28 @@ export interface Memory {
   readonly heapUsed: number
 }
 
-/** What every child answers. */
+/** The calls that every child serves. */
 export interface Common {
-  /** Microseconds of CPU so far, of all its threads. */
-  readonly cpu: { readonly asked: null; readonly answer: number }
-  /** After a collection. */
-  readonly memory: { readonly asked: null; readonly answer: Memory }
-  readonly profileStart: { readonly asked: null; readonly answer: null }
-  readonly profileStop: { readonly asked: null; readonly answer: Profile.Profile }
+  /** Microseconds of CPU that all threads have used so far. */
+  readonly cpu: { readonly input: null; readonly output: number }
+  /** Memory after a garbage collection. */
+  readonly memory: { readonly input: null; readonly output: Memory }
+  readonly profileStart: { readonly input: null; readonly output: null }
+  readonly profileStop: { readonly input: null; readonly output: Profile.Profile }
 }
 
-/** Questions by name, each with what is sent and what comes back. */
-export type Questions = Readonly<Record<string, { readonly asked: unknown; readonly answer: unknown }>>
+/** Calls by name, each with its input and output. */
+export type Calls = Readonly<Record<string, { readonly input: unknown; readonly output: unknown }>>
 
 export interface Child<Ready, Q> {
   readonly ready: Ready
-  readonly ask: <K extends keyof (Q & Common) & string>(
-    question: K,
-    ...asked: (Q & Common)[K] extends { readonly asked: infer A } ? (A extends null ? [] : [asked: A]) : never
-  ) => Effect.Effect<(Q & Common)[K] extends { readonly answer: infer A } ? A : never>
+  readonly call: <K extends keyof (Q & Common) & string>(
+    name: K,
+    ...input: (Q & Common)[K] extends { readonly input: infer A } ? (A extends null ? [] : [input: A]) : never
+  ) => Effect.Effect<(Q & Common)[K] extends { readonly output: infer A } ? A : never>
 }
 
-const answerOf = (child: ChildProcess) =>
+const outputOf = (child: ChildProcess) =>
   Effect.async<unknown>((resume) => {
     const failed = (code: number | null) =>
       resume(Effect.dieMessage(`A process of the benchmark ended with ${code}`))
@@ -41,7 +41,7 @@ const answerOf = (child: ChildProcess) =>
     })
   })
 
-/** Starts a program of this folder; it is killed when the Scope closes. */
+/** Starts a program of this folder. The Scope kills it. */
 export const start = <Ready, Q = Common>(
   program: string,
   options: unknown,
@@ -56,16 +56,16 @@ export const start = <Ready, Q = Common>(
       ),
       (started) => Effect.sync(() => started.kill("SIGKILL")),
     )
-    const ready = (yield* answerOf(child)) as Ready
-    const ask = (question: string, asked: unknown = null) =>
+    const ready = (yield* outputOf(child)) as Ready
+    const call = (name: string, input: unknown = null) =>
       Effect.zipRight(
-        Effect.sync(() => child.send({ question, asked })),
-        answerOf(child),
+        Effect.sync(() => child.send({ name, input })),
+        outputOf(child),
       )
-    return { ready, ask: ask as Child<Ready, Q>["ask"] }
+    return { ready, call: call as Child<Ready, Q>["call"] }
   })
 
-/** The options that the child was started with. */
+/** In the child: the options of `start`. */
 export const options = <A>(): A => JSON.parse(process.argv[2] ?? "null") as A
 
 export const memory: Effect.Effect<Memory> = Effect.sync(() => {
@@ -80,36 +80,36 @@ const cpu: Effect.Effect<number> = Effect.sync(() => {
   return system + user
 })
 
-type Answers<Q extends Questions> = {
-  readonly [K in keyof Q]: (asked: Q[K]["asked"]) => Effect.Effect<Q[K]["answer"], unknown>
+type Handlers<Q extends Calls> = {
+  readonly [K in keyof Q]: (input: Q[K]["input"]) => Effect.Effect<Q[K]["output"], unknown>
 }
 
-interface Asked {
-  readonly question: string
-  readonly asked: unknown
+interface Call {
+  readonly name: string
+  readonly input: unknown
 }
 
-/** In the child: says that it is ready, and answers until it is killed. */
-export const answer = <Q extends Questions>(ready: unknown, answers: Answers<Q>) =>
+/** In the child: reports that it is ready, and serves calls until it is killed. */
+export const serve = <Q extends Calls>(ready: unknown, handlers: Handlers<Q>) =>
   Effect.gen(function* () {
     const profile = yield* Profile.make
-    const all: Readonly<Record<string, (asked: never) => Effect.Effect<unknown, unknown>>> = {
+    const all: Readonly<Record<string, (input: never) => Effect.Effect<unknown, unknown>>> = {
       cpu: () => cpu,
       memory: () => memory,
       profileStart: () => profile.start,
       profileStop: () => profile.stop,
-      ...answers,
+      ...handlers,
     }
-    const questions = yield* Queue.unbounded<Asked>()
+    const calls = yield* Queue.unbounded<Call>()
     const send = (message: unknown) => Effect.sync(() => process.send?.(message))
-    process.on("message", (asked: Asked) => questions.unsafeOffer(asked))
-    // Whoever started it is gone.
+    process.on("message", (call: Call) => calls.unsafeOffer(call))
+    // The parent has ended.
     process.on("disconnect", () => process.exit())
     yield* send(ready)
-    return yield* Queue.take(questions).pipe(
+    return yield* Queue.take(calls).pipe(
       Effect.flatMap(
-        ({ asked, question }) =>
-          all[question]?.(asked as never) ?? Effect.dieMessage(`Nothing answers ${question}`),
+        ({ input, name }) =>
+          all[name]?.(input as never) ?? Effect.dieMessage(`There is no handler of ${name}`),
       ),
       Effect.flatMap(send),
       Effect.forever,

@@ -1,4 +1,4 @@
-/** Who takes part in what is measured side by side, and how. */
+/** Starts the contenders of the comparisons. */
 import { Effect, Option, type Scope } from "effect"
 import * as Backlog from "./Backlog.js"
 import * as Child from "./Child.js"
@@ -31,7 +31,7 @@ export const runlease = (backend: Backend, load?: Backlog.Load) =>
     return yield* start("Runlease", { store } satisfies Runlease)
   })
 
-/** Its server and its worker each in a process of their own. */
+/** Server and worker in separate processes. */
 export const runleaseOverNetwork = (backend: Backend) =>
   Effect.gen(function* () {
     const store = yield* storeOf(backend, "served")
@@ -60,7 +60,7 @@ export const pgBoss = Effect.flatMap(Machine.database("boss"), (url) =>
   start("PgBoss", { url } satisfies PgBoss),
 )
 
-/** Absent where there is no Redis. */
+/** Null on a machine without Redis. */
 export const bullMq = (fsync: Fsync) =>
   Effect.gen(function* () {
     const port = yield* (yield* Machine.Machine).redis(fsync)

@@ -1,12 +1,12 @@
-/** What is measured, in one shape for tables, chart and targets. */
+/** The figures of the benchmark, as tables, chart and targets use them. */
 import type { Summary } from "./Statistics.js"
 
 export interface Figure {
   readonly name: string
   readonly unit: string
-  /** Absent where the machine lacks what it takes. */
+  /** Null when the machine lacks the software. */
   readonly value: Summary | null
-  /** The figure that it is put beside. */
+  /** The name of the figure that it is compared with. */
   readonly beside?: string | undefined
 }
 

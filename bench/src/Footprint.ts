@@ -1,4 +1,4 @@
-/** The floors write what the store writes, or there is nothing to compare. */
+/** Checks that the baseline writes the same rows as the store, as the comparison assumes. */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { start } from "./contenders/Contender.js"
@@ -7,8 +7,8 @@ import type { SqliteOptions } from "./Stores.js"
 
 const runs = 60
 
-/** Rows in each table, and which columns are filled. */
-const of = ({ filename }: SqliteOptions): Effect.Effect<string> =>
+/** The number of rows and the filled columns of each table. */
+const footprintOf = ({ filename }: SqliteOptions): Effect.Effect<string> =>
   Effect.acquireUseRelease(
     Effect.sync(() => new Sqlite(filename, { readonly: true })),
     (database) =>
@@ -30,20 +30,20 @@ const of = ({ filename }: SqliteOptions): Effect.Effect<string> =>
     (database) => Effect.sync(() => database.close()),
   )
 
-/** What so many runs leave behind that a contender has worked through. */
-const left = (program: string, options: object) =>
+/** The footprint of `runs` runs that a contender has executed. */
+const footprintAfter = (program: string, options: object) =>
   Effect.gen(function* () {
     const store = yield* Machine.sqlite(`footprint-${program}`, "normal")
     const contender = yield* start(program, { ...options, store })
-    yield* contender.ask("fill", runs)
-    yield* contender.ask("drain", runs)
-    return yield* of(store)
+    yield* contender.call("fill", runs)
+    yield* contender.call("drain", runs)
+    return yield* footprintOf(store)
   }).pipe(Effect.scoped)
 
-/** Dies when runs that are worked through by hand leave other rows or columns behind than ours. */
+/** Dies when the baseline leaves other rows or columns than Runlease. */
 export const check = Effect.gen(function* () {
-  const written = yield* left("ByHand", { batch: 50 })
-  const stored = yield* left("Runlease", {})
+  const written = yield* footprintAfter("ByHand", { batch: 50 })
+  const stored = yield* footprintAfter("Runlease", {})
   if (stored !== written) {
     return yield* Effect.dieMessage(`The rows by hand differ from the store's:\n${written}\n\n${stored}`)
   }

@@ -1,4 +1,4 @@
-/** A port of the loopback interface that nobody listens on. */
+/** A free port of the loopback interface. */
 import { Effect } from "effect"
 import { type AddressInfo, createServer } from "node:net"
 

@@ -1,4 +1,4 @@
-/** What the benchmark runs on: a folder, a PostgreSQL server, and Redis servers where there is Redis; each started once it is asked for. */
+/** The resources of the benchmark: a folder, a PostgreSQL server, and Redis servers if installed. Each starts on first use. */
 import { Context, Effect, Layer, Option, Scope } from "effect"
 import * as Postgres from "./Postgres.js"
 import * as Redis from "./Redis.js"
@@ -30,11 +30,11 @@ const make = Effect.gen(function* () {
 
 export const layer = Layer.scoped(Machine, make)
 
-/** A new database for a store or a peer, gone when the Scope closes. */
+/** A new database for a store or a peer. The Scope drops it. */
 export const database = (name: string) =>
   Effect.flatMap(Machine, ({ postgres }) => Effect.flatMap(postgres, (url) => Postgres.database(url, name)))
 
-/** A new store with its tables, gone when the Scope closes. */
+/** A new store with its tables, removed with the folder. */
 export const sqlite = (name: string, synchronous: Stores.Synchronous) =>
   Effect.flatMap(Machine, ({ folder }) =>
     prepared({ _tag: "Sqlite", filename: `${folder}/${name}.sqlite`, synchronous }),

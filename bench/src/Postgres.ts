@@ -1,11 +1,11 @@
-/** The PostgreSQL server that is measured on, and databases of it that live as long as a Scope. */
+/** The PostgreSQL server of the benchmark, and databases that a Scope drops. */
 import * as TestServer from "@runlease/test-postgres/TestServer"
 import { Config, Effect, Option, Redacted, type Scope } from "effect"
 import { Client } from "pg"
 
 export type { Client }
 
-/** A connection for as long as the Scope. */
+/** A connection that the Scope closes. */
 export const client = (url: string): Effect.Effect<Client, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
@@ -16,17 +16,17 @@ export const client = (url: string): Effect.Effect<Client, never, Scope.Scope> =
     (connected) => Effect.promise(() => connected.end()),
   )
 
-/** With a connection of its own. */
+/** Runs `use` with a new connection. */
 export const withClient = <A>(url: string, use: (client: Client) => Promise<A>): Effect.Effect<A> =>
   Effect.scoped(Effect.flatMap(client(url), (connected) => Effect.promise(() => use(connected))))
 
-/** What a server does by itself after a while, so that it does not do it while something is measured. */
+/** Does the server's maintenance now, so that it does not happen during a measurement. */
 export const tidy = async (connected: Client): Promise<void> => {
   await connected.query("VACUUM ANALYZE")
   await connected.query("CHECKPOINT")
 }
 
-/** The URL of a server: what DATABASE_URL says, or one that survives a loss of power and lives as long as the Scope. */
+/** The URL of the server: DATABASE_URL, or a new server with `fsync` that the Scope stops. */
 export const server = Effect.gen(function* () {
   const given = yield* Config.option(Config.redacted("DATABASE_URL"))
   return Option.isSome(given) ? Redacted.value(given.value) : (yield* TestServer.make({ fsync: true })).url
@@ -41,7 +41,7 @@ const version = async (connected: Client): Promise<string> => {
 
 export const versionOf = (url: string): Effect.Effect<string> => withClient(url, version)
 
-/** A new database of the server, dropped when the Scope closes. */
+/** A new database of the server. The Scope drops it. */
 export const database = (serverUrl: string, name: string): Effect.Effect<string, never, Scope.Scope> => {
   const full = `runlease_bench_${name}_${process.pid}`
   const execute = (statement: string) => withClient(serverUrl, (connected) => connected.query(statement))

@@ -1,14 +1,14 @@
-/** Where this process spends its CPU: samples of the profiler, grouped by whose code they fall into. */
+/** Where this process spends its CPU: samples of the profiler, grouped by the package of the code. */
 import { Effect, type Scope } from "effect"
 import { type Profiler, Session } from "node:inspector/promises"
 
 export interface Group {
   readonly name: string
-  /** In milliseconds, of this code itself. */
+  /** Milliseconds in this code, without its callees. */
   readonly self: number
 }
 
-/** The same samples by whose code they fall into, and by function. Both from most to least. */
+/** The same samples by owner of the code and by function, in descending order. */
 export interface Profile {
   readonly owners: ReadonlyArray<Group>
   readonly functions: ReadonlyArray<Group>
@@ -16,7 +16,7 @@ export interface Profile {
 
 type Node = Profiler.ProfileNode
 
-/** In order: the first that fits says whose a frame is. */
+/** The first pattern that matches the URL of a frame names its owner. */
 const owners: ReadonlyArray<readonly [pattern: RegExp, name: string]> = [
   [/packages\/(\w[\w-]*)\/(?:src|dist)\/(.+)\.[jt]s$/, "ours: $1/$2"],
   [/\/bench\/src\//, "this benchmark"],
@@ -42,7 +42,7 @@ const special: ReadonlyMap<string, string> = new Map([
 
 const json = new Set(["parse", "stringify"])
 
-/** Native code has no file: it is its caller's. That of SQLite is called by its client. */
+/** Native code has no file, so its caller is the owner; SQLite itself counts as its client. */
 const ownerOf = (node: Node, parentOf: ReadonlyMap<number, Node>): string => {
   const { functionName, url } = node.callFrame
   const named = special.get(functionName)

@@ -1,4 +1,4 @@
-/** Redis servers of this benchmark's own, where the machine has Redis. */
+/** Redis servers for this benchmark, if the machine has Redis. */
 import { Effect, Option, type Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdir } from "node:fs/promises"
@@ -8,12 +8,12 @@ import { freePort } from "./FreePort.js"
 
 export type Fsync = "always" | "everysec"
 
-/** Absent without a `redis-server`. */
+/** None without a `redis-server`. */
 export const version: Effect.Effect<Option.Option<string>> = Effect.sync(() =>
   Option.fromNullable(/v=(\S+)/.exec(spawnSync("redis-server", ["--version"]).stdout?.toString() ?? "")?.[1]),
 )
 
-const answers = (port: number): Promise<boolean> =>
+const isUp = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1")
     socket.once("connect", () => socket.write("PING\r\n"))
@@ -31,7 +31,7 @@ const exited = (server: ChildProcess): Promise<void> =>
     server.kill("SIGKILL")
   })
 
-/** The port of a server that logs every change, for as long as the Scope. */
+/** Starts a server with an append-only file and returns its port. The Scope stops it. */
 export const server = (folder: string, fsync: Fsync): Effect.Effect<number, never, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
@@ -50,7 +50,7 @@ export const server = (folder: string, fsync: Fsync): Effect.Effect<number, neve
     )
     yield* Effect.repeat(
       Effect.delay(
-        Effect.promise(() => answers(port)),
+        Effect.promise(() => isUp(port)),
         "20 millis",
       ),
       { until: (up) => up },

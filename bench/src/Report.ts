@@ -1,4 +1,4 @@
-/** What was measured, as tables. */
+/** The figures and verdicts as tables. */
 import type { Figure, Part } from "./Figures.js"
 import { number, ratio, render, spread } from "./Table.js"
 import type { Verdict } from "./Targets.js"

@@ -1,7 +1,7 @@
-/** Contenders take turns, so that what the machine does meanwhile falls on all of them alike. */
+/** Contenders take turns, so that other load of the machine affects all of them equally. */
 import { Clock, Effect } from "effect"
 
-/** Milliseconds that are enough for the last run to end and for whoever looks for the next to wait for it. */
+/** Milliseconds within which the last run ends and its worker waits for the next. */
 export const settled = 25
 
 /** Milliseconds of the monotonic clock, with their fraction. */
@@ -24,7 +24,7 @@ export interface Samples<A> {
   readonly samples: ReadonlyArray<A>
 }
 
-/** A sample of everybody in each round; the first round warms up and is dropped. */
+/** Takes one sample of each contender a round; the first round warms up and is dropped. */
 export const interleave = <A, E, R>(
   turns: ReadonlyArray<Turn<A, E, R>>,
   rounds: number,
@@ -32,7 +32,7 @@ export const interleave = <A, E, R>(
   Effect.gen(function* () {
     const samples = new Map<string, Array<A>>(turns.map(({ name }) => [name, []]))
     for (let round = 0; round <= rounds; round += 1) {
-      // Whoever goes first in one round goes last in the next.
+      // The first contender of one round is the last of the next.
       const order = turns.map((_, index) => turns[(index + round) % turns.length]!)
       for (const { name, sample } of order) {
         const value = yield* sample

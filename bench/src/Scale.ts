@@ -1,20 +1,20 @@
-/** How much of everything is measured. */
+/** The sizes of the measurements. */
 import { Context } from "effect"
 
 export interface Sizes {
   readonly rounds: number
   /** No-op runs in one sample. */
   readonly runs: number
-  /** Small deltas of each of the runs that stream at once. */
+  /** Small deltas of each concurrently streaming run. */
   readonly deltas: number
   readonly pickUps: number
-  /** In seconds, for which deltas are followed to their readers. */
+  /** Duration of the streaming measurement, in seconds. */
   readonly streaming: number
   /** Rows of a large backlog, or of a long history. */
   readonly backlog: number
   readonly claims: number
   readonly leases: number
-  /** In seconds; a worker renews at a third of it. */
+  /** Lease duration in seconds; a worker renews after a third of it. */
   readonly lease: number
   readonly inFlight: number
 }

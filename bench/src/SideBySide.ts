@@ -1,4 +1,4 @@
-/** Takes one sample after another of everybody who takes part. */
+/** Measures the same work with several contenders in turns. */
 import { Effect } from "effect"
 import type { Contender } from "./contenders/Contender.js"
 import type { Figure } from "./Figures.js"
@@ -8,26 +8,26 @@ import { type Summary, summarize } from "./Statistics.js"
 
 export interface Entry<R> {
   readonly name: string
-  /** Starts it; null when the machine lacks what it takes. */
+  /** Starts the contender; null when the machine lacks its software. */
   readonly contender: Effect.Effect<Contender | null, unknown, R>
-  /** The figure that it is put beside. */
+  /** The name of the figure that it is compared with. */
   readonly beside?: string
 }
 
 export interface Measure<A> {
   readonly unit: string
   readonly sample: (contender: Contender) => Effect.Effect<A, unknown>
-  /** The figures of all samples, by what is added to the contender's name. */
+  /** The figures of all samples, by the suffix of the contender's name. */
   readonly summarize: (samples: ReadonlyArray<A>) => Readonly<Record<string, Summary>>
 }
 
-/** A rate a second. */
+/** A rate per second. */
 export const rate = (
   unit: string,
   sample: (contender: Contender) => Effect.Effect<number, unknown>,
 ): Measure<number> => ({ unit, sample, summarize: (samples) => ({ "": summarize(samples) }) })
 
-/** The figures of all entries, in their order. */
+/** Measures all entries and returns their figures in order. */
 export const measure = <A, R>(entries: ReadonlyArray<Entry<R>>, { sample, summarize, unit }: Measure<A>) =>
   Effect.gen(function* () {
     const { rounds } = yield* Scale

@@ -1,4 +1,4 @@
-/** What a handful of noisy samples says. */
+/** Statistics of a few noisy samples. */
 
 export const quantile = (values: ReadonlyArray<number>, q: number): number => {
   const sorted = [...values].sort((a, b) => a - b)
@@ -7,7 +7,7 @@ export const quantile = (values: ReadonlyArray<number>, q: number): number => {
 
 export const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
 
-/** A figure of several rounds. */
+/** The summary of one figure over several rounds. */
 export interface Summary {
   readonly median: number
   readonly lowest: number

@@ -1,4 +1,4 @@
-/** The control planes that are measured: in this process, and behind HTTP in one of its own. */
+/** The measured control planes: in this process, and behind HTTP in a separate one. */
 import { FileSystem } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import type { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
@@ -23,10 +23,10 @@ export interface PostgresOptions {
   readonly url: string
 }
 
-/** Where a store keeps its runs. */
+/** The database of a store. */
 export type StoreOptions = SqliteOptions | PostgresOptions
 
-/** A folder on the disk of this checkout, since a folder of the system's may be in memory. */
+/** A folder on the disk of this checkout, as the system's temporary folder may be in memory. */
 export const folder = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const parent = new URL("../.data/", import.meta.url).pathname
@@ -53,7 +53,7 @@ export interface Served {
 
 export const server = (options: StoreOptions) => Child.start<Served>("server.ts", options)
 
-/** With the HTTP client that `runlease worker` has. */
+/** The HTTP client of `runlease worker`. */
 export const client = ({ url, key }: Served) =>
   Layer.build(
     Client.layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(NodeHttpClient.layerUndici)),

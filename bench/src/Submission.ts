@@ -1,4 +1,4 @@
-/** What is submitted everywhere in this benchmark. */
+/** The submission of every run in this benchmark. */
 import { Ids, RequestSnapshot, type Runs } from "@runlease/core"
 
 export const submission: Runs.Submission = {

@@ -1,14 +1,14 @@
-/** Tables in Markdown, so that what is printed can be pasted. */
+/** Tables in Markdown. */
 import type { Summary } from "./Statistics.js"
 
 export const number = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString("en-US") : value >= 10 ? value.toFixed(1) : value.toFixed(2)
 
-/** The median, and in brackets the range. */
+/** The median, with the range in brackets. */
 export const spread = ({ median, lowest, highest }: Summary): string =>
   `${number(median)} (${number(lowest)}–${number(highest)})`
 
-export const ratio = (value: number, floor: number): string => `${(value / floor).toFixed(2)}×`
+export const ratio = (value: number, baseline: number): string => `${(value / baseline).toFixed(2)}×`
 
 export const render = (
   title: string,

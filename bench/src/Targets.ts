@@ -1,11 +1,11 @@
-/** What is to be reached, and whether it was. */
+/** The targets of the figures, and whether they are met. */
 import type { Part } from "./Figures.js"
 
 interface Target {
   readonly work: string
   readonly part: string
   readonly figure: string
-  /** The figure that it is divided by, if any. */
+  /** The figure that divides it, if any. */
   readonly beside?: string
   readonly atLeast?: number
   readonly atMost?: number
@@ -14,7 +14,7 @@ interface Target {
 
 export interface Verdict {
   readonly work: string
-  /** What is compared: a figure, or one divided by another. */
+  /** A figure, or the ratio of two figures. */
   readonly figure: string
   readonly value: number | null
   readonly reach: string
@@ -110,7 +110,7 @@ const targets = (many: string): ReadonlyArray<Target> => [
   })),
 ]
 
-/** Of the parts that were measured. `many` is how many runs a long backlog has, as its figures say it. */
+/** The verdicts of the measured parts. `many` is the size of the long backlog, formatted as in its figures. */
 export const verdicts = (
   parts: Readonly<Record<string, Part | null>>,
   many: string,

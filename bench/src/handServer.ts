@@ -1,4 +1,4 @@
-/** The floor on SQLite behind `node:http`. */
+/** The baseline on SQLite behind `node:http`. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
 import * as Child from "./Child.js"
@@ -8,7 +8,7 @@ import type { SqliteOptions } from "./Stores.js"
 
 Sqlite.open(Child.options<SqliteOptions>()).pipe(
   Effect.flatMap(Network.serve),
-  Effect.flatMap((url) => Child.answer(url, {})),
+  Effect.flatMap((url) => Child.serve(url, {})),
   Effect.scoped,
   NodeRuntime.runMain,
 )

@@ -1,4 +1,4 @@
-/** A worker over the network that keeps what it claims: its executor says nothing and never ends. */
+/** A worker over the network that holds every run: its executor emits nothing and never ends. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Executor, Worker } from "@runlease/core"
 import { Effect, Stream } from "effect"
@@ -13,8 +13,8 @@ export interface Options {
   readonly lease: number
 }
 
-/** How many runs it holds. */
-export type Questions = { readonly inFlight: { readonly asked: null; readonly answer: number } }
+/** The number of runs that it holds. */
+export type Calls = { readonly inFlight: { readonly input: null; readonly output: number } }
 
 const { agent, concurrency, lease, served } = Child.options<Options>()
 
@@ -27,7 +27,7 @@ const hold = Effect.gen(function* () {
     leaseDuration: `${lease} seconds`,
   }).pipe(Effect.provide(ports), Effect.provideService(Executor.Executor, { execute: () => Stream.never }))
   return yield* Effect.raceFirst(
-    Child.answer<Questions>(null, {
+    Child.serve<Calls>(null, {
       inFlight: () => Effect.map(worker.inFlight, (runs) => runs.length),
     }),
     worker.failed,

@@ -1,6 +1,6 @@
 /**
- * Measures everything, prints tables, and writes results.json and chart.svg. `--quick` takes less of everything, `--only`
- * some of its parts; either writes results-part.json and chart-part.svg.
+ * Runs all measurements, prints tables, and writes results.json and chart.svg. `--quick` uses small sizes, `--only`
+ * selects parts; either writes results-part.json and chart-part.svg.
  */
 import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"

@@ -1,4 +1,4 @@
-/** Prints where the time of a no-op run goes: in process, and with worker and server in processes of their own. */
+/** Prints where a no-op run spends its CPU: in one process, and with worker and server in separate processes. */
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 import type * as Child from "./Child.js"
@@ -17,7 +17,7 @@ interface Profiled {
   readonly profile: Profile.Profile
   readonly runs: number
   readonly perSecond: number
-  /** Microseconds that the process spent meanwhile. */
+  /** Microseconds of CPU of the process during the drain. */
   readonly cpu: number
 }
 
@@ -29,7 +29,7 @@ const show = ({ cpu, perSecond, profile, runs, title }: Profiled) => {
   const row = (name: string, self: number) => [
     name,
     `${((self * 100) / total).toFixed(1)}%`,
-    // A sample lasts longer than its share of the CPU where others want it too.
+    // A sample may last longer than its CPU time when other processes compete for the CPU.
     ((self * cpu) / total / runs).toFixed(1),
   ]
   const ours = busy.filter(({ name }) => name.startsWith("ours:"))
@@ -62,7 +62,7 @@ const show = ({ cpu, perSecond, profile, runs, title }: Profiled) => {
 
 const runs = Number(process.argv.find((argument) => argument.startsWith("--runs="))?.slice(7) ?? 10_000)
 
-/** Each process in a drain of its own, after one that warms up. */
+/** Profiles each process in a drain of its own, after a warm-up drain. */
 const profiled = (
   title: string,
   store: Stores.StoreOptions,
@@ -71,15 +71,15 @@ const profiled = (
 ) =>
   Effect.gen(function* () {
     const worker = yield* start("Runlease", { store, ...(served && { served }) } satisfies Options)
-    const drain = Effect.zipRight(worker.ask("fill", runs), worker.ask("drain", runs))
+    const drain = Effect.zipRight(worker.call("fill", runs), worker.call("drain", runs))
     yield* drain
     for (const [who, child] of Object.entries({ worker, ...others })) {
-      yield* worker.ask("fill", runs)
-      yield* child.ask("profileStart")
-      const before = yield* child.ask("cpu")
-      const perSecond = yield* worker.ask("drain", runs)
-      const cpu = (yield* child.ask("cpu")) - before
-      const profile = yield* child.ask("profileStop")
+      yield* worker.call("fill", runs)
+      yield* child.call("profileStart")
+      const before = yield* child.call("cpu")
+      const perSecond = yield* worker.call("drain", runs)
+      const cpu = (yield* child.call("cpu")) - before
+      const profile = yield* child.call("profileStop")
       yield* show({ title: `${title}, ${who}`, perSecond, profile, runs, cpu })
     }
   })

@@ -1,4 +1,4 @@
-/** Readers of runs' event streams, as browsers are: one response for each run, read until it ends. */
+/** Reads the event streams of runs like browsers: one response per run, until its end. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
 import { Agent, get, type IncomingMessage } from "node:http"
@@ -11,26 +11,26 @@ export interface Followed {
   readonly runId: string
 }
 
-export interface Seen {
-  /** From a delta's production until it was read, in milliseconds. */
+export interface Latencies {
+  /** Milliseconds from the production of a delta to its reading. */
   readonly p50: number
   readonly p99: number
-  /** Deltas that did not come exactly once and in their order. */
+  /** Deltas that did not arrive exactly once and in order. */
   readonly dropped: number
 }
 
-export type Questions = {
-  /** Opens the streams; answers once all have begun. */
-  readonly open: { readonly asked: ReadonlyArray<Followed>; readonly answer: null }
-  /** Once all have ended: what was seen of so many deltas in each. */
-  readonly seen: { readonly asked: number; readonly answer: Seen }
+export type Calls = {
+  /** Opens the streams and returns once all have started. */
+  readonly open: { readonly input: ReadonlyArray<Followed>; readonly output: null }
+  /** Waits for all streams to end; returns the latencies of so many deltas in each. */
+  readonly latencies: { readonly input: number; readonly output: Latencies }
 }
 
 const { key, url } = Child.options<Served>()
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity })
 
 interface Log {
-  /** When each delta was produced, in the order in which they came. */
+  /** The production time of each delta, in the order of arrival. */
   readonly times: Array<number>
   readonly latencies: Array<number>
   lastEventId: string
@@ -48,7 +48,7 @@ const take = (log: Log, line: string, now: number): void => {
   log.latencies.push((now - producedAt) / 1e6)
 }
 
-/** A response up to its end. */
+/** Reads a response to its end. */
 const read = (log: Log, response: IncomingMessage): Promise<void> =>
   new Promise((resolve) => {
     let rest = ""
@@ -77,7 +77,7 @@ interface Reading {
   readonly ended: Promise<void>
 }
 
-/** As an `EventSource` does: where a response ends before the run does, the next goes on after the last event. */
+/** Like an `EventSource`: when a response ends before its run, the next continues after the last event. */
 const follow = (followed: Followed): Reading => {
   const log: Log = { times: [], latencies: [], lastEventId: "0", ended: false }
   let begin = () => {}
@@ -98,14 +98,14 @@ const follow = (followed: Followed): Reading => {
 
 let readings: ReadonlyArray<Reading> = []
 
-Child.answer<Questions>(null, {
+Child.serve<Calls>(null, {
   open: (followed) =>
     Effect.promise(async () => {
       readings = followed.map(follow)
       await Promise.all(readings.map(({ begun, ended }) => Promise.race([begun, ended])))
       return null
     }),
-  seen: (deltas) =>
+  latencies: (deltas) =>
     Effect.promise(async () => {
       await Promise.all(readings.map(({ ended }) => ended))
       const logs = readings.map(({ log }) => log)

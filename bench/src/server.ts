@@ -1,4 +1,4 @@
-/** The control plane behind HTTP, as `runlease serve` has it, on a free loopback port. */
+/** The control plane behind HTTP, as in `runlease serve`, on a free loopback port. */
 import { HttpServer } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Access, ControlPlane } from "@runlease/core"
@@ -13,7 +13,7 @@ const serve = Effect.gen(function* () {
   const access = yield* Access.Access
   const { id } = yield* access.getProject(ControlPlane.defaultProject)
   const { token } = yield* access.createKey({ projectId: id, name: "bench", admin: true })
-  return yield* Child.answer(
+  return yield* Child.serve(
     {
       url: `http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}`,
       key: Redacted.value(token),

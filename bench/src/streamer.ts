@@ -1,9 +1,9 @@
-/** A worker over the network whose runs say what time it is, again and again. */
+/** A worker over the network whose runs repeatedly emit the current time. */
 import { NodeRuntime } from "@effect/platform-node"
 import { AgentEvent } from "@runlease/core"
 import { Effect, Schedule, Stream } from "effect"
 import * as Child from "./Child.js"
-import * as Draining from "./Draining.js"
+import * as DrainRate from "./DrainRate.js"
 import * as Stores from "./Stores.js"
 
 export interface Streams {
@@ -13,8 +13,8 @@ export interface Streams {
   readonly pace: number
 }
 
-/** Streams so many runs to their ends. */
-export type Questions = { readonly stream: { readonly asked: Streams; readonly answer: null } }
+/** Executes so many streaming runs to their ends. */
+export type Calls = { readonly stream: { readonly input: Streams; readonly output: null } }
 
 /** The monotonic clock of the machine, which all processes share, in nanoseconds. */
 const time = Effect.sync(() => AgentEvent.textContent("message-1", String(process.hrtime.bigint())))
@@ -32,17 +32,17 @@ const events = ({ deltas, pace }: Streams) =>
 
 Stores.client(Child.options<Stores.Served>()).pipe(
   Effect.flatMap((ports) =>
-    Child.answer<Questions>(null, {
+    Child.serve<Calls>(null, {
       stream: (streams) => {
         let index = 0
-        // Runs are claimed together; their deltas come at times of their own.
+        // Runs are claimed together, and each has its own phase.
         const phased = Stream.suspend(() => {
           index += 1
           const phase = (index * 7) % streams.pace
           return Stream.drain(Stream.fromEffect(Effect.sleep(phase))).pipe(Stream.concat(events(streams)))
         })
         return Effect.as(
-          Draining.perSecond(ports, { runs: streams.runs, concurrency: streams.runs, events: phased }),
+          DrainRate.perSecond(ports, { runs: streams.runs, concurrency: streams.runs, events: phased }),
           null,
         )
       },

@@ -2,7 +2,7 @@
 import { Queue, Worker } from "bullmq"
 import { Effect } from "effect"
 import { concurrency, main } from "./Contender.js"
-import * as Drained from "./Drained.js"
+import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
   readonly port: number
@@ -37,7 +37,7 @@ main<Options>(({ port }) =>
           return null
         }),
       drain: (count) =>
-        Drained.perSecond(
+        PeerTiming.perSecond(
           {
             work,
             left: async () => {
@@ -47,7 +47,7 @@ main<Options>(({ port }) =>
           },
           count,
         ),
-      pickUps: (count) => Drained.pickUps(work, () => queue.add("job", {}), count),
+      pickUps: (count) => PeerTiming.pickUps(work, () => queue.add("job", {}), count),
     }
   }),
 )

@@ -1,4 +1,4 @@
-/** The floors: the same rows by hand, on a connection to the store or, when `url` is given, over the network. */
+/** The baseline: writes the same rows by hand, on a connection to the store or, with `url`, over the network. */
 import { Effect } from "effect"
 import * as Backlog from "../Backlog.js"
 import type { Hand } from "../hand/Hand.js"
@@ -11,7 +11,7 @@ import { main, type Streams } from "./Contender.js"
 export interface Options {
   readonly store: StoreOptions
   readonly url?: string
-  /** How many runs, or events, to a commit. */
+  /** Runs or events per commit. */
   readonly batch: number
 }
 
@@ -27,14 +27,14 @@ const drain = ({ claim, complete }: Hand, batch: number, count: number) =>
   })
 
 const stream = async ({ append, claim, complete }: Hand, batch: number, { deltas, runs }: Streams) => {
-  const held = await claim(runs)
+  const claimed = await claim(runs)
   const total = runs * deltas
-  // The runs take turns, as streams do that come at the same pace.
-  const mentions = Array.from({ length: total }, (_, index) => held[index % runs]!)
+  // The runs take turns, like streams of the same pace.
+  const mentions = Array.from({ length: total }, (_, index) => claimed[index % runs]!)
   const rate = await perSecond(total, async () => {
     for (let done = 0; done < total; done += batch) await append(mentions.slice(done, done + batch))
   })
-  await complete(held)
+  await complete(claimed)
   return rate
 }
 

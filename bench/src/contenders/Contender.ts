@@ -1,9 +1,9 @@
-/** What takes part in the comparison: each in a process of its own, so that none suffers from another's heap. */
+/** The systems that are compared. Each runs in its own process, so their heaps do not affect each other. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, type Scope } from "effect"
 import * as Child from "../Child.js"
 
-/** The concurrency that every worker is given. */
+/** The concurrency of every worker. */
 export const concurrency = 24
 
 export interface Streams {
@@ -11,39 +11,37 @@ export interface Streams {
   readonly deltas: number
 }
 
-/** What a contender is asked to do. Times are in milliseconds. */
-export type Questions = {
-  /** Puts so many no-op runs in. */
-  readonly fill: { readonly asked: number; readonly answer: null }
-  /** Works through so many of them until the last is durably done; how many a second. */
-  readonly drain: { readonly asked: number; readonly answer: number }
-  /** So many, one after another: from the acknowledgement of a submission until an idle worker has started it. */
-  readonly pickUps: { readonly asked: number; readonly answer: ReadonlyArray<number> }
-  /** So many claims of one run each; how long each took. */
-  readonly claims: { readonly asked: number; readonly answer: ReadonlyArray<number> }
-  /** Runs that stream small deltas, all at once; how many events a second are in their logs. */
-  readonly stream: { readonly asked: Streams; readonly answer: number }
+/** The calls of a contender. Times are in milliseconds. */
+export type Calls = {
+  /** Adds so many no-op runs. */
+  readonly fill: { readonly input: number; readonly output: null }
+  /** Executes so many runs until the last is durably done; returns runs per second. */
+  readonly drain: { readonly input: number; readonly output: number }
+  /** Submits so many runs one after another; the times from each acknowledgement to its start by an idle worker. */
+  readonly pickUps: { readonly input: number; readonly output: ReadonlyArray<number> }
+  /** Makes so many claims of one run each; the time of each. */
+  readonly claims: { readonly input: number; readonly output: ReadonlyArray<number> }
+  /** Executes runs that stream small deltas concurrently; returns logged events per second. */
+  readonly stream: { readonly input: Streams; readonly output: number }
 }
 
-/** Only what it takes part in. */
+/** The calls that a contender supports. */
 export type Abilities = {
-  readonly [K in keyof Questions]?: (
-    asked: Questions[K]["asked"],
-  ) => Effect.Effect<Questions[K]["answer"], unknown>
+  readonly [K in keyof Calls]?: (input: Calls[K]["input"]) => Effect.Effect<Calls[K]["output"], unknown>
 }
 
-export type Contender = Child.Child<null, Questions>
+export type Contender = Child.Child<null, Calls>
 
 /** In the parent: starts a program of this folder. */
 export const start = (program: string, options: unknown): Effect.Effect<Contender, never, Scope.Scope> =>
-  Child.start<null, Questions>(`contenders/${program}.ts`, options)
+  Child.start<null, Calls>(`contenders/${program}.ts`, options)
 
-/** In the child: takes part. */
+/** In the child: serves the calls. */
 export const main = <Options>(
   make: (options: Options) => Effect.Effect<Abilities, unknown, Scope.Scope>,
 ): void =>
   Effect.suspend(() => make(Child.options<Options>())).pipe(
-    Effect.flatMap((abilities) => Child.answer<Questions>(null, abilities as Required<Abilities>)),
+    Effect.flatMap((abilities) => Child.serve<Calls>(null, abilities as Required<Abilities>)),
     Effect.scoped,
     NodeRuntime.runMain,
   )

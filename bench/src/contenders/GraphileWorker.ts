@@ -3,13 +3,13 @@ import { Effect } from "effect"
 import { Logger, makeWorkerUtils, run } from "graphile-worker"
 import * as Postgres from "../Postgres.js"
 import { concurrency, main } from "./Contender.js"
-import * as Drained from "./Drained.js"
+import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
   readonly url: string
-  /** How many jobs it fetches at once; 0 for one at a time. */
+  /** Jobs per fetch; 0 for one at a time. */
   readonly localQueue: number
-  /** Whether completions that come together are written together. */
+  /** Whether concurrent completions are written together. */
   readonly batched: boolean
 }
 
@@ -48,7 +48,7 @@ main<Options>(({ batched, localQueue, url }) =>
           return null
         }),
       drain: (count) =>
-        Drained.perSecond(
+        PeerTiming.perSecond(
           {
             work,
             left: async () => {
@@ -60,7 +60,7 @@ main<Options>(({ batched, localQueue, url }) =>
           },
           count,
         ),
-      pickUps: (count) => Drained.pickUps(work, () => utils.addJob("bench", {}), count),
+      pickUps: (count) => PeerTiming.pickUps(work, () => utils.addJob("bench", {}), count),
     }
   }),
 )

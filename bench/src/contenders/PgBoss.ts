@@ -1,9 +1,9 @@
-/** pg-boss: two fetchers of 500 that go on at once as long as they come back full, and woken by NOTIFY when idle. */
+/** pg-boss: two fetchers of 500 that fetch again at once after a full batch, and that NOTIFY wakes when idle. */
 import { Effect } from "effect"
 import { PgBoss } from "pg-boss"
 import * as Postgres from "../Postgres.js"
 import { main } from "./Contender.js"
-import * as Drained from "./Drained.js"
+import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
   readonly url: string
@@ -48,7 +48,7 @@ main<Options>(({ url }) =>
           return null
         }),
       drain: (count) =>
-        Drained.perSecond(
+        PeerTiming.perSecond(
           {
             work: workWith({ batchSize, localConcurrency: 2 }),
             left: async () => {
@@ -62,7 +62,11 @@ main<Options>(({ url }) =>
           count,
         ),
       pickUps: (count) =>
-        Drained.pickUps(workWith({ batchSize: 1, localConcurrency: 1 }), () => boss.send(queue, {}), count),
+        PeerTiming.pickUps(
+          workWith({ batchSize: 1, localConcurrency: 1 }),
+          () => boss.send(queue, {}),
+          count,
+        ),
     }
   }),
 )

@@ -1,10 +1,10 @@
-/** plainjob on better-sqlite3, which works on one job after another. */
+/** plainjob on better-sqlite3, which executes one job after another. */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { better, defineQueue, defineWorker, JobStatus } from "plainjob"
 import type { SqliteOptions } from "../Stores.js"
 import { main } from "./Contender.js"
-import * as Drained from "./Drained.js"
+import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
   readonly store: SqliteOptions
@@ -20,7 +20,7 @@ main<Options>(({ store }) =>
       Effect.sync(() => defineQueue({ connection: better(database), logger: silent })),
       (made) => Effect.sync(() => made.close()),
     )
-    // The queue sets NORMAL.
+    // `defineQueue` sets NORMAL.
     database.pragma(`synchronous = ${store.synchronous}`)
     return {
       fill: (count) =>
@@ -33,7 +33,7 @@ main<Options>(({ store }) =>
           return null
         }),
       drain: (count) =>
-        Drained.perSecond(
+        PeerTiming.perSecond(
           {
             work: async (handled) => {
               const worker = defineWorker(type, () => handled(), { queue, logger: silent, pollIntervall: 1 })

@@ -1,8 +1,8 @@
-/** A worker of ours over a store in its process, or, when `served` is given, over the network. */
+/** A Runlease worker over a store in its process or, with `served`, over the network. */
 import { AgentEvent, Claims, Executor, Runs, Worker, WorkerRegistry } from "@runlease/core"
 import { Context, Deferred, Effect, Stream } from "effect"
 import * as Backlog from "../Backlog.js"
-import * as Draining from "../Draining.js"
+import * as DrainRate from "../DrainRate.js"
 import * as Rounds from "../Rounds.js"
 import * as Stores from "../Stores.js"
 import { submission } from "../Submission.js"
@@ -15,7 +15,7 @@ export interface Options {
 
 const delta = AgentEvent.textContent("message-1", "word ")
 
-/** Each delta comes by itself, as from a model. */
+/** Each delta is a chunk of its own, as from a model. */
 const streaming = (deltas: number) =>
   Stream.make(AgentEvent.textStart("message-1")).pipe(
     Stream.concat(
@@ -74,14 +74,14 @@ main<Options>(({ served, store }) =>
     const ports = served === undefined ? yield* Stores.local(store) : yield* Stores.client(served)
     return {
       fill: (pending) => Effect.as(Backlog.fill(store, { pending }), null),
-      drain: (runs) => Draining.perSecond(ports, { runs, concurrency, events: Stream.empty }),
+      drain: (runs) => DrainRate.perSecond(ports, { runs, concurrency, events: Stream.empty }),
       pickUps: (count) => pickUps(ports, count),
       claims: (count) => claims(ports, count),
       stream: ({ deltas, runs }) =>
         Effect.zipRight(
           Backlog.fill(store, { pending: runs }),
           Effect.map(
-            Draining.perSecond(ports, { runs, concurrency: runs, events: streaming(deltas) }),
+            DrainRate.perSecond(ports, { runs, concurrency: runs, events: streaming(deltas) }),
             (perSecond) => perSecond * (deltas + 2),
           ),
         ),

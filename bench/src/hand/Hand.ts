@@ -1,11 +1,11 @@
-/** What a floor does: what a worker has written of its runs, and nothing else. */
-import type { Held } from "./Rows.js"
+/** The steps of a baseline: the writes of a worker, and nothing else. */
+import type { ClaimedRow } from "./Rows.js"
 
-type Answer<A> = A | Promise<A>
+type Result<A> = A | Promise<A>
 
 export interface Hand {
-  readonly claim: (limit: number) => Answer<ReadonlyArray<Held>>
-  readonly complete: (runs: ReadonlyArray<Held>) => Answer<unknown>
+  readonly claim: (limit: number) => Result<ReadonlyArray<ClaimedRow>>
+  readonly complete: (runs: ReadonlyArray<ClaimedRow>) => Result<unknown>
   /** One event for each mention of a run. */
-  readonly append: (mentions: ReadonlyArray<Held>) => Answer<unknown>
+  readonly append: (mentions: ReadonlyArray<ClaimedRow>) => Result<unknown>
 }

@@ -1,13 +1,13 @@
 /**
- * What runs leave behind in PostgreSQL, written by hand: one prepared statement for each step of a batch, on one
- * connection of `pg`, into the tables and indexes of the real store, with none of its checks.
+ * The baseline on PostgreSQL: one prepared statement for each step of a batch, on one connection of `pg`, into the
+ * tables and indexes of the real store, without its checks.
  */
 import { Effect } from "effect"
 import * as Postgres from "../Postgres.js"
 import type { Hand } from "./Hand.js"
-import { begun, delta, ended, type Held, runFinished, workerId } from "./Rows.js"
+import { begun, delta, ended, type ClaimedRow, runFinished, workerId } from "./Rows.js"
 
-/** Plans that go along the indexes, made once, as ours are. */
+/** Generic plans that use the indexes, like those of the store. */
 const settings = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
   SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off`
 
@@ -56,8 +56,8 @@ const appendEvents = `
   JOIN grown ON grown.run_pk = e.run_pk`
 
 const connect = (client: Postgres.Client, project: string): Hand => {
-  const claim = async (limit: number): Promise<ReadonlyArray<Held>> => {
-    const { rows } = await client.query<Held>({
+  const claim = async (limit: number): Promise<ReadonlyArray<ClaimedRow>> => {
+    const { rows } = await client.query<ClaimedRow>({
       name: "claim",
       text: claimRuns,
       values: [project, limit, workerId, Date.now(), begun],
@@ -66,14 +66,14 @@ const connect = (client: Postgres.Client, project: string): Hand => {
     return rows
   }
 
-  const complete = (runs: ReadonlyArray<Held>) =>
+  const complete = (runs: ReadonlyArray<ClaimedRow>) =>
     client.query({
       name: "complete",
       text: completeRuns,
       values: [runs.map((run) => run.run_pk), runs.map(runFinished), workerId, Date.now(), ended],
     })
 
-  const append = (mentions: ReadonlyArray<Held>) => {
+  const append = (mentions: ReadonlyArray<ClaimedRow>) => {
     const counts = new Map<number, number>()
     const places = mentions.map(({ run_pk }) => {
       const place = (counts.get(run_pk) ?? 0) + 1
@@ -98,7 +98,7 @@ const connect = (client: Postgres.Client, project: string): Hand => {
   return { append, claim, complete }
 }
 
-/** A connection to a database that has the tables already, for as long as the Scope. */
+/** Opens a connection to a database with the store's tables. The Scope closes it. */
 export const open = (url: string) =>
   Effect.gen(function* () {
     const client = yield* Postgres.client(url)

@@ -1,23 +1,23 @@
-/** What the floors write by hand, on whichever database. */
+/** The rows that the baselines write, on either database. */
 
 export const workerId = "01900000-0000-7000-8000-000000000001"
 
-/** `runs.log_state` of a log that has begun, and of one that has ended: nothing is open in it. */
+/** `runs.log_state` of a started and of an ended log in which nothing is open. */
 export const begun = JSON.stringify({ started: true, open: [] })
 export const ended = JSON.stringify({ started: false, open: [] })
 
-/** A run as it is claimed. */
-export interface Held {
+/** The row that a claim returns. */
+export interface ClaimedRow {
   readonly run_pk: number
   readonly run_id: string
   readonly conversation_id: string
   readonly snapshot: string
 }
 
-export const runStarted = (run: Held): string =>
+export const runStarted = (run: ClaimedRow): string =>
   JSON.stringify({ type: "RUN_STARTED", threadId: run.conversation_id, runId: run.run_id })
 
-export const runFinished = (run: Held): string =>
+export const runFinished = (run: ClaimedRow): string =>
   JSON.stringify({
     type: "RUN_FINISHED",
     threadId: run.conversation_id,

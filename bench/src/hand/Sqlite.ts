@@ -1,12 +1,12 @@
 /**
- * What runs leave behind in SQLite, written by hand: prepared statements on better-sqlite3, into the tables and
- * indexes of the real store, with none of its checks.
+ * The baseline on SQLite: prepared statements on better-sqlite3, into the tables and indexes of the real store,
+ * without its checks.
  */
 import Sqlite from "better-sqlite3"
 import { Effect, type Scope } from "effect"
 import type { SqliteOptions } from "../Stores.js"
 import type { Hand } from "./Hand.js"
-import { begun, delta, ended, type Held, runFinished, runStarted, workerId } from "./Rows.js"
+import { begun, delta, ended, type ClaimedRow, runFinished, runStarted, workerId } from "./Rows.js"
 
 const connect = ({ filename, synchronous }: SqliteOptions) => {
   const database = new Sqlite(filename)
@@ -37,9 +37,9 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
 
-  const claim = database.transaction((limit: number): ReadonlyArray<Held> => {
+  const claim = database.transaction((limit: number): ReadonlyArray<ClaimedRow> => {
     const now = Date.now()
-    const found = findRunnable.all(project, limit) as ReadonlyArray<Held>
+    const found = findRunnable.all(project, limit) as ReadonlyArray<ClaimedRow>
     for (const run of found) {
       JSON.parse(run.snapshot)
       lease.run(workerId, now + 60_000, now, now, begun, run.run_pk)
@@ -48,7 +48,7 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
     return found
   })
 
-  const complete = database.transaction((runs: ReadonlyArray<Held>) => {
+  const complete = database.transaction((runs: ReadonlyArray<ClaimedRow>) => {
     const now = Date.now()
     for (const run of runs) {
       const eventId = end.get(now, now, ended, project, run.run_id, workerId)
@@ -56,9 +56,9 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
     }
   })
 
-  const append = database.transaction((mentions: ReadonlyArray<Held>) => {
+  const append = database.transaction((mentions: ReadonlyArray<ClaimedRow>) => {
     const now = Date.now()
-    const counts = new Map<Held, number>()
+    const counts = new Map<ClaimedRow, number>()
     for (const run of mentions) counts.set(run, (counts.get(run) ?? 0) + 1)
     for (const [run, count] of counts) {
       const latest = grow.get(count, count, now, run.run_pk, workerId) as {
@@ -85,7 +85,7 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
   } satisfies Hand & { readonly close: () => void }
 }
 
-/** A connection to a file that has the tables already, for as long as the Scope. */
+/** Opens a file with the store's tables. The Scope closes it. */
 export const open = (store: SqliteOptions): Effect.Effect<Hand, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => connect(store)),

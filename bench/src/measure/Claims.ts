@@ -1,4 +1,4 @@
-/** How long a claim takes with few runs, very many pending ones, and very many finished ones. */
+/** The time of a claim with few runs, many pending runs, and many finished runs. */
 import { Effect } from "effect"
 import type { Load } from "../Backlog.js"
 import * as Contenders from "../Contenders.js"
@@ -24,7 +24,7 @@ export const measure = Effect.gen(function* () {
   const entries = [...entriesOf("SQLite normal", backlog), ...entriesOf("PostgreSQL", backlog)]
   const figures = yield* SideBySide.measure(entries, {
     unit: "ms",
-    sample: (contender) => contender.ask("claims", claims),
+    sample: (contender) => contender.call("claims", claims),
     summarize: (samples: ReadonlyArray<ReadonlyArray<number>>) => ({
       ", p50": summarize(samples.map((times) => quantile(times, 0.5))),
       ", p99": summarize(samples.map((times) => quantile(times, 0.99))),

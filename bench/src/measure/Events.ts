@@ -8,10 +8,10 @@ const runs = 64
 const batch = 100
 
 const pair = (backend: Contenders.Backend) => {
-  const floor = `${backend}: by hand, ${batch} to a commit`
+  const baseline = `${backend}: by hand, ${batch} to a commit`
   return [
-    { name: floor, contender: Contenders.byHand(backend, batch) },
-    { name: `${backend}: Runlease`, contender: Contenders.runlease(backend), beside: floor },
+    { name: baseline, contender: Contenders.byHand(backend, batch) },
+    { name: `${backend}: Runlease`, contender: Contenders.runlease(backend), beside: baseline },
   ]
 }
 
@@ -28,7 +28,7 @@ const entries = [
 
 export const measure = Effect.gen(function* () {
   const { deltas } = yield* Scale
-  const rate = SideBySide.rate("events/s", (contender) => contender.ask("stream", { runs, deltas }))
+  const rate = SideBySide.rate("events/s", (contender) => contender.call("stream", { runs, deltas }))
   return {
     title: `Events per second into the logs of ${runs} runs`,
     figures: yield* SideBySide.measure(entries, rate),

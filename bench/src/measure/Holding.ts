@@ -1,23 +1,25 @@
-/** What runs in flight cost while nothing happens: memory, and the CPU of keeping their leases. */
+/** The cost of idle runs in flight: memory, and the CPU of renewing their leases. */
 import Sqlite from "better-sqlite3"
 import { Duration, Effect, Schedule } from "effect"
 import * as Backlog from "../Backlog.js"
 import * as Child from "../Child.js"
 import { once } from "../Figures.js"
-import type { Options, Questions } from "../holder.js"
+import type { Options, Calls } from "../holder.js"
 import * as Machine from "../Machine.js"
 import * as Rounds from "../Rounds.js"
 import { Scale } from "../Scale.js"
 import * as Stores from "../Stores.js"
 import { submission } from "../Submission.js"
 
-type Holder = Child.Child<null, Questions>
+type Holder = Child.Child<null, Calls>
 
 const untilHeld = (holder: Holder, count: number) =>
-  Effect.repeat(Effect.delay(holder.ask("inFlight"), "100 millis"), { until: (held) => held >= count })
+  Effect.repeat(Effect.delay(holder.call("inFlight"), "100 millis"), {
+    until: (inFlight) => inFlight >= count,
+  })
 
-/** How much of its lease the run that waits longest for its renewal has used up. */
-const oldest = (filename: string, leaseMillis: number) =>
+/** The used part of the lease that is closest to its end. */
+const oldestLease = (filename: string, leaseMillis: number) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => new Sqlite(filename, { readonly: true })),
@@ -38,7 +40,7 @@ export const measure = Effect.gen(function* () {
   const store = yield* Machine.sqlite("held", "normal")
   const server = yield* Stores.server(store)
   const startHolder = (agent: string) =>
-    Child.start<null, Questions>("holder.ts", {
+    Child.start<null, Calls>("holder.ts", {
       served: server.ready,
       agent,
       concurrency: leases,
@@ -47,23 +49,23 @@ export const measure = Effect.gen(function* () {
   const idle = yield* startHolder("idle")
   const holder = yield* startHolder(submission.agentId)
 
-  // The code paths of a run are compiled before the memory of an idle worker is taken.
+  // A few runs compile the code paths before the memory of an idle worker is measured.
   const few = 20
-  // The server does not know of rows that are written behind its back, and looks by itself after a while.
+  // The server gets no wake-up for rows written directly, and finds them when it polls.
   const holdUpTo = (count: number, more: number) =>
     Effect.zipRight(Backlog.fill(store, { pending: more }), untilHeld(holder, count))
   yield* holdUpTo(few, few)
-  const before = yield* holder.ask("memory")
+  const before = yield* holder.call("memory")
   yield* holdUpTo(few + inFlight, inFlight)
-  const after = yield* holder.ask("memory")
+  const after = yield* holder.call("memory")
 
   yield* holdUpTo(leases, leases - inFlight - few)
   // The first renewals compile their code.
   yield* Effect.sleep(Duration.seconds(lease / 2))
-  const cpus = Effect.all({ idle: idle.ask("cpu"), holder: holder.ask("cpu"), server: server.ask("cpu") })
+  const cpus = Effect.all({ idle: idle.call("cpu"), holder: holder.call("cpu"), server: server.call("cpu") })
   const cpuBefore = yield* cpus
   let latest = 0
-  const watched = Effect.map(yield* oldest(store.filename, lease * 1000), (used) => {
+  const watched = Effect.map(yield* oldestLease(store.filename, lease * 1000), (used) => {
     latest = Math.max(latest, used)
   })
   // Two renewals of everything.
@@ -71,11 +73,13 @@ export const measure = Effect.gen(function* () {
     Effect.repeat(watched, Schedule.upTo(Schedule.spaced("100 millis"), Duration.seconds((2 * lease) / 3))),
   )
   const cpuAfter = yield* cpus
-  const held = yield* holder.ask("inFlight")
-  if (held !== leases) return yield* Effect.dieMessage(`The worker lost ${leases - held} of its leases`)
+  const remaining = yield* holder.call("inFlight")
+  if (remaining !== leases)
+    return yield* Effect.dieMessage(`The worker lost ${leases - remaining} of its leases`)
 
-  // A microsecond of a millisecond is a tenth of a percent.
-  const percent = (who: keyof typeof cpuAfter) => once((cpuAfter[who] - cpuBefore[who]) / millis / 10)
+  // One microsecond per millisecond is a tenth of a percent.
+  const percent = (process: keyof typeof cpuAfter) =>
+    once((cpuAfter[process] - cpuBefore[process]) / millis / 10)
   const megabytes = (what: keyof Child.Memory) => once((after[what] - before[what]) / 2 ** 20)
   return {
     title: `${leases.toLocaleString("en-US")} leases of ${lease} s held over the network; memory of ${inFlight.toLocaleString("en-US")} runs`,

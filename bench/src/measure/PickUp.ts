@@ -1,4 +1,4 @@
-/** From the acknowledgement of a submission until an idle worker's executor has started. */
+/** The time from the acknowledgement of a submission to the start of its execution by an idle worker. */
 import { Effect } from "effect"
 import * as Contenders from "../Contenders.js"
 import { Scale } from "../Scale.js"
@@ -28,7 +28,7 @@ export const measure = Effect.gen(function* () {
   const { pickUps } = yield* Scale
   const figures = yield* SideBySide.measure(entries, {
     unit: "ms",
-    sample: (contender) => contender.ask("pickUps", pickUps),
+    sample: (contender) => contender.call("pickUps", pickUps),
     summarize: (samples: ReadonlyArray<ReadonlyArray<number>>) => ({
       ", p50": summarize(samples.map((times) => quantile(times, 0.5))),
       ", p99": summarize(samples.map((times) => quantile(times, 0.99))),

@@ -1,4 +1,4 @@
-/** Runs, or jobs, with nothing to do: how many a second a worker of concurrency 24 works through. */
+/** No-op runs or jobs per second of one worker with concurrency 24. */
 import { Effect } from "effect"
 import * as Contenders from "../Contenders.js"
 import * as Footprint from "../Footprint.js"
@@ -8,11 +8,11 @@ import * as SideBySide from "../SideBySide.js"
 const batch = 50
 
 const own = (backend: Contenders.Backend) => {
-  const floor = `${backend}: by hand, ${batch} to a commit`
+  const baseline = `${backend}: by hand, ${batch} to a commit`
   return [
-    { name: floor, contender: Contenders.byHand(backend, batch) },
-    { name: `${backend}: by hand, one by one`, contender: Contenders.byHand(backend, 1), beside: floor },
-    { name: `${backend}: Runlease`, contender: Contenders.runlease(backend), beside: floor },
+    { name: baseline, contender: Contenders.byHand(backend, batch) },
+    { name: `${backend}: by hand, one by one`, contender: Contenders.byHand(backend, 1), beside: baseline },
+    { name: `${backend}: Runlease`, contender: Contenders.runlease(backend), beside: baseline },
   ]
 }
 
@@ -62,7 +62,7 @@ export const measure = Effect.gen(function* () {
   const { runs } = yield* Scale
   yield* Footprint.check
   const rate = SideBySide.rate("runs/s", (contender) =>
-    Effect.zipRight(contender.ask("fill", runs), contender.ask("drain", runs)),
+    Effect.zipRight(contender.call("fill", runs), contender.call("drain", runs)),
   )
   return { title: "No-op runs per second", figures: yield* SideBySide.measure(entries, rate) }
 }).pipe(Effect.scoped)

@@ -1,15 +1,15 @@
-/** How the peers are timed: a worker is started over what waits, and stopped when nothing is left to be done. */
+/** Times the peers: starts a worker over a backlog and stops it when the backlog is empty. */
 import { Effect, Schedule } from "effect"
 import * as Rounds from "../Rounds.js"
 
 export interface Peer {
-  /** Starts to work; `handled` is called once for each job. Gives how to stop. */
+  /** Starts a worker that calls `handled` once for each job; returns a function that stops it. */
   readonly work: (handled: () => void) => Promise<() => Promise<void>>
-  /** How many jobs are not durably done. */
+  /** The number of jobs that are not durably done. */
   readonly left: () => Promise<number>
 }
 
-/** Works through `count` jobs; gives how many a second, up to when the last is durably done. */
+/** Executes `count` jobs until the last is durably done; returns jobs per second. */
 export const perSecond = ({ left, work }: Peer, count: number): Effect.Effect<number> =>
   Effect.gen(function* () {
     let handled = 0
@@ -28,7 +28,7 @@ export const perSecond = ({ left, work }: Peer, count: number): Effect.Effect<nu
     return (count * 1000) / (endedAt - startedAt)
   })
 
-/** One job after another to an idle worker; from the acknowledgement of each until it is started, in milliseconds. */
+/** Submits jobs one after another to an idle worker; the milliseconds from each acknowledgement to its start. */
 export const pickUps = (
   work: (started: () => void) => Promise<() => Promise<void>>,
   submit: () => Promise<unknown>,

@@ -1,4 +1,4 @@
-/** A worker that works through what has been submitted. */
+/** The rate at which a worker executes a backlog. */
 import { type AgentEvent, Executor, Runs, Worker } from "@runlease/core"
 import { Context, Deferred, Effect, Schedule, Stream } from "effect"
 import * as Rounds from "./Rounds.js"
@@ -7,11 +7,11 @@ import type * as Stores from "./Stores.js"
 export interface Options {
   readonly runs: number
   readonly concurrency: number
-  /** What each run says. */
+  /** The events of each run. */
   readonly events: Stream.Stream<AgentEvent.AgentEvent>
 }
 
-/** Until all the runs have been claimed, started and ended; gives how many of them that is per second. */
+/** Runs a worker until all runs have ended; returns runs per second. */
 export const perSecond = (ports: Stores.Ports, { concurrency, events, runs: count }: Options) =>
   Effect.gen(function* () {
     let started = 0
@@ -31,7 +31,7 @@ export const perSecond = (ports: Stores.Ports, { concurrency, events, runs: coun
         )
         yield* Effect.raceFirst(Deferred.await(allStarted), worker.failed)
         yield* Effect.repeat(worker.inFlight, {
-          until: (held) => held.length === 0,
+          until: (runs) => runs.length === 0,
           schedule: Schedule.spaced("1 millis"),
         })
       }),
