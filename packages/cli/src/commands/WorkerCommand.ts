@@ -57,7 +57,7 @@ const options = {
       Options.withDefault("runlease"),
     ),
     key: Options.text("key").pipe(
-      Options.withDescription("This worker's key, kept over restarts; host and process when absent"),
+      Options.withDescription("This worker's key, the same over restarts; host and process when absent"),
       Options.optional,
     ),
     takeOver: Options.boolean("take-over").pipe(

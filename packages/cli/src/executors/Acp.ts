@@ -21,7 +21,7 @@ const options = Describe.grouped("A coding agent", {
   ),
   unknownMode: Options.choice("unknown-mode", ["warn", "refuse"]).pipe(
     Options.withDescription(
-      "When no mode of the agent is known to ask: warn, the default, or refuse. --permission allow needs none",
+      "When no mode of the agent is recognized as one that asks: warn, the default, or refuse. --permission allow needs none",
     ),
     Options.optional,
   ),

@@ -42,7 +42,7 @@ export const flag = ExecutorFlag.make({
           Layer.mapError((error) =>
             error._tag === "UnknownModel"
               ? usage(error.message)
-              : usage(`The model ${name} cannot be asked: its key is not set`, hint),
+              : usage(`The model ${name} cannot be used: its key is not set`, hint),
           ),
         ),
       ),
