@@ -1,7 +1,7 @@
 /** The measured control planes: in this process, and behind HTTP in a separate one. */
 import { FileSystem } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
-import type { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
+import type { Access, ControlPlane, ControlPlaneError } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { SqlControlPlane, type SqliteFile } from "@runlease/sql"
 import { type Context, Effect, Layer, Redacted } from "effect"
@@ -38,7 +38,7 @@ export const layer = (
   options: StoreOptions,
 ): Layer.Layer<
   ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts,
-  ControlPlaneUnavailable.ControlPlaneUnavailable | SqliteFile.SqliteFileUnusable
+  ControlPlaneError.ControlPlaneError | SqliteFile.SqliteFileUnusable
 > =>
   options._tag === "Sqlite"
     ? SqlControlPlane.layerSqlite(options)

@@ -5,6 +5,7 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
+import { isControlPlaneError } from "@runlease/core/ControlPlaneError"
 import * as Refusal from "@runlease/http/Refusal"
 import { Cause, Console, Effect, Exit, Layer, Logger, LogLevel, Option, Predicate } from "effect"
 import * as Commands from "./commands/Commands.js"
@@ -32,12 +33,11 @@ const refusedHint = "Check RUNLEASE_API_KEY; an admin key lists keys with: runle
 /** Turns any error of a command into a message, a hint and an exit code. */
 const failureOf = (error: unknown): CommandFailure => {
   if (error instanceof CommandFailure) return error
-  if (Predicate.isTagged(error, "ControlPlaneUnavailable") && Predicate.hasProperty(error, "message")) {
-    const retryable = Predicate.hasProperty(error, "retryable") && error.retryable === true
+  if (isControlPlaneError(error)) {
     return new CommandFailure({
-      message: String(error.message),
-      hint: retryable ? unavailableHint : refusedHint,
-      exitCode: retryable ? ExitCode.unavailable : ExitCode.refused,
+      message: error.message,
+      hint: error.retryable ? unavailableHint : refusedHint,
+      exitCode: error.retryable ? ExitCode.unavailable : ExitCode.refused,
     })
   }
   if (Predicate.isTagged(error, "SqliteFileUnusable") && Predicate.hasProperty(error, "message")) {

@@ -25,7 +25,7 @@ export interface ClientOptions {
  *
  * Units: an answer is awaited for 10 seconds, a claim that waits for as much longer.
  * Fails: never as a layer. A server that cannot be reached, is overloaded or answers 5xx is `ControlPlaneUnavailable`;
- * a token that is refused is one that is not retryable.
+ * a token that it refuses is `ControlPlaneRefused`; an operation that it lacks is `ControlPlaneUnsupported`.
  *
  * @since 0.1.0
  * @category layers

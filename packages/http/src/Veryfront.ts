@@ -30,7 +30,7 @@ const publicUrl = "https://api.veryfront.com"
  * The six ports of a project.
  *
  * Fails: as those of `Client.layer`. What this API cannot do, such as to suspend a run, to claim by agent, or to submit
- * with a priority, is `ControlPlaneUnavailable` that is not retryable.
+ * with a priority, is `ControlPlaneUnsupported`.
  *
  * @since 0.1.0
  * @category layers

@@ -36,21 +36,21 @@ const at = (baseUrl: string, token = "secret-token", project = "default") =>
 const unavailable = (
   title: string,
   layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>,
-  expected: { readonly retryable: boolean; readonly retryAfterMillis?: number; readonly says: string },
+  expected: { readonly retryAfterMillis?: number; readonly says: string },
 ) =>
   it.live(title, () =>
     Effect.gen(function* () {
       const error = yield* getFails
       assertTrue(error._tag === "ControlPlaneUnavailable")
       strictEqual(error.operation, "Runs.get")
-      strictEqual(error.retryable, expected.retryable)
+      strictEqual(error.retryable, true)
       strictEqual(error.retryAfterMillis, expected.retryAfterMillis)
       assertTrue(error.message.includes(expected.says), error.message)
     }).pipe(Effect.provide(layer)),
   )
 
 describe("a client whose control plane does not do its part", () => {
-  unavailable("cannot reach it", at("http://127.0.0.1:1"), { retryable: true, says: "could not be reached" })
+  unavailable("cannot reach it", at("http://127.0.0.1:1"), { says: "could not be reached" })
 
   unavailable(
     "is told to come again later",
@@ -60,26 +60,25 @@ describe("a client whose control plane does not do its part", () => {
         { status: 503, headers: { "retry-after": "7" } },
       ),
     ),
-    { retryable: true, retryAfterMillis: 7000, says: "The store is down" },
+    { retryAfterMillis: 7000, says: "The store is down" },
   )
 
   unavailable(
     "asks too often",
     answering(HttpServerResponse.text("slow down", { status: 429, headers: { "retry-after": "2" } })),
-    { retryable: true, retryAfterMillis: 2000, says: "429" },
+    { retryAfterMillis: 2000, says: "429" },
   )
 
-  unavailable(
-    "gets an answer from something else",
-    answering(HttpServerResponse.unsafeJson({ hello: "world" })),
-    {
-      retryable: false,
-      says: "not what this client knows",
-    },
+  it.live("gets an answer from something else", () =>
+    Effect.gen(function* () {
+      const error = yield* getFails
+      assertTrue(error._tag === "ControlPlaneUnsupported")
+      deepStrictEqual([error.operation, error.retryable], ["Runs.get", false])
+      assertTrue(error.message.includes("not what this client knows"), error.message)
+    }).pipe(Effect.provide(answering(HttpServerResponse.unsafeJson({ hello: "world" })))),
   )
 
   unavailable("gets no JSON", answering(HttpServerResponse.html("<p>hello</p>")), {
-    retryable: true,
     says: "not JSON",
   })
 
@@ -87,7 +86,7 @@ describe("a client whose control plane does not do its part", () => {
     Effect.gen(function* () {
       const { url } = yield* Served
       const error = yield* Effect.provide(getFails, at(url))
-      assertTrue(error._tag === "ControlPlaneUnavailable")
+      assertTrue(error._tag === "ControlPlaneRefused")
       strictEqual(error.retryable, false)
       assertTrue(error.message.includes("check the API key"))
       assertTrue(!Inspectable.toStringUnknown(error).includes("secret-token"))

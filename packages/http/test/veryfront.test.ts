@@ -263,7 +263,7 @@ describe("over the public API alone", () => {
       )
       deepStrictEqual(
         refused.map((error) => [error._tag, "retryable" in error && error.retryable]),
-        refused.map(() => ["ControlPlaneUnavailable", false]),
+        refused.map(() => ["ControlPlaneUnsupported", false]),
       )
     }))
 

@@ -8,7 +8,7 @@ import {
   Access,
   Claims,
   ControlPlane,
-  ControlPlaneUnavailable,
+  ControlPlaneError,
   Conversations,
   type Ids,
   TokenCache,
@@ -44,11 +44,8 @@ type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPor
  * @since 0.1.0
  * @category migrations
  */
-export const migrate: Effect.Effect<
-  void,
-  ControlPlaneUnavailable.ControlPlaneUnavailable,
-  SqlClient.SqlClient
-> = Migrations.run(Migrations.all)
+export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
+  Migrations.run(Migrations.all)
 
 const makePorts = (store: SqlStore.SqlStore) =>
   Effect.gen(function* () {
@@ -96,14 +93,14 @@ const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlSto
  */
 export const make: Effect.Effect<
   Context.Context<ControlPlane.ControlPlane | Access.Access>,
-  ControlPlaneUnavailable.ControlPlaneUnavailable,
+  ControlPlaneError.ControlPlaneError,
   SqlClient.SqlClient | Scope.Scope
 > = Effect.zipRight(migrate, makeMigrated(Effect.succeed))
 
 const withDefaultProject = <R>(
   constructed: Effect.Effect<
     Context.Context<ControlPlane.ControlPlane | Access.Access>,
-    ControlPlaneUnavailable.ControlPlaneUnavailable,
+    ControlPlaneError.ControlPlaneError,
     R
   >,
 ) =>
@@ -121,7 +118,7 @@ const withDefaultProject = <R>(
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable, SqlClient.SqlClient> =
+export const layer: Layer.Layer<Ports, ControlPlaneError.ControlPlaneError, SqlClient.SqlClient> =
   withDefaultProject(make)
 
 /**
@@ -134,7 +131,7 @@ export const layer: Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnava
  */
 export const layerSqlite = (
   options: SqliteFile.Options,
-): Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable | SqliteFile.SqliteFileUnusable> =>
+): Layer.Layer<Ports, ControlPlaneError.ControlPlaneError | SqliteFile.SqliteFileUnusable> =>
   layer.pipe(Layer.provide(SqliteFile.layer(options)))
 
 /**
@@ -148,7 +145,7 @@ export const layerSqlite = (
  */
 export const layerPostgres = (
   options: PostgresPool.Options,
-): Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable> => {
+): Layer.Layer<Ports, ControlPlaneError.ControlPlaneError> => {
   const pool = (how: PostgresPool.Options) =>
     Layer.mapError(PostgresPool.layer(how), (error) => SqlFailure.unavailable("connect", error))
   const migrated = Effect.provide(migrate, pool({ ...options, maxConnections: 1, statementTimeout: 0 }))
@@ -171,5 +168,5 @@ export const layerPostgres = (
  */
 export const layerPostgresConfig = (
   options: Config.Config.Wrap<PostgresPool.Options>,
-): Layer.Layer<Ports, ControlPlaneUnavailable.ControlPlaneUnavailable | ConfigError.ConfigError> =>
+): Layer.Layer<Ports, ControlPlaneError.ControlPlaneError | ConfigError.ConfigError> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layerPostgres))

@@ -1,7 +1,7 @@
 /**
  * Follows a run to its end on the terminal.
  */
-import { Run, RunLog, Runs } from "@runlease/core"
+import { ControlPlaneError, Run, RunLog, Runs } from "@runlease/core"
 import { Console, Effect, FiberHandle, Predicate, Ref, Schedule, Stream } from "effect"
 import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Output from "../output/Output.js"
@@ -69,7 +69,7 @@ export const follow = Effect.fnUntraced(function* (options: {
   const run = yield* untilEnd.pipe(
     Effect.retry({
       schedule: reconnect,
-      while: (error) => error._tag === "ControlPlaneUnavailable" && error.retryable,
+      while: (error) => ControlPlaneError.isControlPlaneError(error) && error.retryable,
     }),
     Effect.onInterrupt(() =>
       Effect.flatMap(Ref.get(shown), (after) =>

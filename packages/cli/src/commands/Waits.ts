@@ -1,7 +1,7 @@
 /**
  * Shows the interrupts of a watched run that waits, and prompts for the answers on a terminal.
  */
-import type { ControlPlaneUnavailable, Ids, Interrupt } from "@runlease/core"
+import type { ControlPlaneError, Ids, Interrupt } from "@runlease/core"
 import { Run, Runs } from "@runlease/core"
 import { Console, DateTime, Effect, Schema } from "effect"
 import { createInterface } from "node:readline"
@@ -46,7 +46,7 @@ const answer = Effect.fnUntraced(function* (runId: Ids.RunId, interrupt: Interru
 /** Prints a waiting run as `runs get` does. On a terminal it then prompts for each answer and sends it. */
 export const show = Effect.fnUntraced(function* (
   runId: Ids.RunId,
-): Effect.fn.Return<void, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable, Runs.Runs> {
+): Effect.fn.Return<void, Run.RunNotFound | ControlPlaneError.ControlPlaneError, Runs.Runs> {
   const runs = yield* Runs.Runs
   const run = yield* runs.get(runId)
   if (run.status !== "waiting") return

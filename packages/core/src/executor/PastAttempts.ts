@@ -6,7 +6,7 @@
 import { Chunk, Effect, Option, Stream } from "effect"
 import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
 import { attemptEventName } from "../rules/ControlEvents.js"
-import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import { EventId } from "../model/Run.js"
@@ -167,9 +167,7 @@ const interrupts = (event: LogEvent): boolean => {
  * @since 0.1.0
  * @category reading
  */
-export const entries = (
-  run: ClaimedRun,
-): Stream.Stream<LogEntry, RunNotFound | ControlPlaneUnavailable, RunLog> =>
+export const entries = (run: ClaimedRun): Stream.Stream<LogEntry, RunNotFound | ControlPlaneError, RunLog> =>
   Stream.unwrap(
     Effect.map(RunLog, (log) =>
       Stream.paginateChunkEffect(EventId.make(0), (after) =>
@@ -194,7 +192,7 @@ export const entries = (
  */
 export const read = (
   run: ClaimedRun,
-): Effect.Effect<ReadonlyArray<PastAttempt>, RunNotFound | ControlPlaneUnavailable, RunLog> =>
+): Effect.Effect<ReadonlyArray<PastAttempt>, RunNotFound | ControlPlaneError, RunLog> =>
   run.latestSequence === 0
     ? Effect.succeed([])
     : Effect.suspend(() => {

@@ -8,7 +8,7 @@
  */
 import { Data, Effect, Option, Predicate, Schema, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
-import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { canonicalJson } from "../model/Json.js"
 import type { LoggedCall, LoggedResult, PastAttempt } from "./PastAttempts.js"
 import * as PastAttempts from "./PastAttempts.js"
@@ -102,7 +102,7 @@ const fold = (attempts: ReadonlyArray<PastAttempt>) => {
  */
 export const begunBefore = (
   run: ClaimedRun,
-): Effect.Effect<ReadonlyArray<BegunCall>, RunNotFound | ControlPlaneUnavailable, RunLog> =>
+): Effect.Effect<ReadonlyArray<BegunCall>, RunNotFound | ControlPlaneError, RunLog> =>
   Effect.map(PastAttempts.read(run), (attempts) => {
     const { begun, settled } = fold(attempts)
     return Array.from(begun.values()).filter((call) => call.ordinal > settled.count(call))
@@ -203,7 +203,7 @@ const begins = (event: LogEvent, toolCallId: string): boolean => {
 export const committed = (
   run: ClaimedRun,
   toolCallId: string,
-): Effect.Effect<void, RunNotFound | ControlPlaneUnavailable, RunLog> =>
+): Effect.Effect<void, RunNotFound | ControlPlaneError, RunLog> =>
   Effect.flatMap(RunLog, (log) =>
     log.follow({ runId: run.runId, after: run.latestEventId }).pipe(
       Stream.filter(({ event }) => begins(event, toolCallId)),

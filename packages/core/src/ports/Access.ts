@@ -5,7 +5,7 @@
  */
 import type { Effect, Option, Redacted } from "effect"
 import { Context, Schema } from "effect"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
 import type { WorkerNotFound } from "./WorkerRegistry.js"
 
@@ -98,14 +98,12 @@ export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/K
 export class Access extends Context.Tag("@runlease/core/Access")<
   Access,
   {
-    readonly createProject: (slug: string) => Effect.Effect<Project, ProjectExists | ControlPlaneUnavailable>
+    readonly createProject: (slug: string) => Effect.Effect<Project, ProjectExists | ControlPlaneError>
 
     /** By slug or id. Project `default` always exists. */
-    readonly getProject: (
-      reference: string,
-    ) => Effect.Effect<Project, ProjectNotFound | ControlPlaneUnavailable>
+    readonly getProject: (reference: string) => Effect.Effect<Project, ProjectNotFound | ControlPlaneError>
 
-    readonly listProjects: Effect.Effect<ReadonlyArray<Project>, ControlPlaneUnavailable>
+    readonly listProjects: Effect.Effect<ReadonlyArray<Project>, ControlPlaneError>
 
     /**
      * Makes an API key; its token is in the answer and nowhere else. With `token` the caller chooses it; the token
@@ -120,13 +118,11 @@ export class Access extends Context.Tag("@runlease/core/Access")<
       readonly token?: Redacted.Redacted | undefined
     }) => Effect.Effect<
       { readonly key: ApiKey; readonly token: Redacted.Redacted },
-      ProjectNotFound | KeyRevoked | ControlPlaneUnavailable
+      ProjectNotFound | KeyRevoked | ControlPlaneError
     >
 
     /** Revoked ones too, newest first. */
-    readonly listKeys: (
-      projectId: Ids.ProjectId,
-    ) => Effect.Effect<ReadonlyArray<ApiKey>, ControlPlaneUnavailable>
+    readonly listKeys: (projectId: Ids.ProjectId) => Effect.Effect<ReadonlyArray<ApiKey>, ControlPlaneError>
 
     /**
      * Refuses its token from now on, and with it the tokens of workers that it issued. Revoking again changes
@@ -135,7 +131,7 @@ export class Access extends Context.Tag("@runlease/core/Access")<
     readonly revokeKey: (
       projectId: Ids.ProjectId,
       keyId: Ids.KeyId,
-    ) => Effect.Effect<ApiKey, KeyNotFound | ControlPlaneUnavailable>
+    ) => Effect.Effect<ApiKey, KeyNotFound | ControlPlaneError>
 
     /**
      * Makes a new token for a worker. Its two newest stay valid, so that the process it replaces can still drain;
@@ -149,7 +145,7 @@ export class Access extends Context.Tag("@runlease/core/Access")<
       readonly projectId: Ids.ProjectId
       readonly workerId: Ids.WorkerId
       readonly issuedBy?: Ids.KeyId | undefined
-    }) => Effect.Effect<Redacted.Redacted, KeyRevoked | ControlPlaneUnavailable>
+    }) => Effect.Effect<Redacted.Redacted, KeyRevoked | ControlPlaneError>
 
     /**
      * Refuses every token that the worker has now, and gives how many of them were valid. Its leases stay until they
@@ -158,11 +154,11 @@ export class Access extends Context.Tag("@runlease/core/Access")<
     readonly revokeWorkerTokens: (worker: {
       readonly projectId: Ids.ProjectId
       readonly workerId: Ids.WorkerId
-    }) => Effect.Effect<number, WorkerNotFound | ControlPlaneUnavailable>
+    }) => Effect.Effect<number, WorkerNotFound | ControlPlaneError>
 
     /** The principal of a token, in a time that does not depend on how much of it is right. */
     readonly authenticate: (
       token: Redacted.Redacted,
-    ) => Effect.Effect<Option.Option<Principal>, ControlPlaneUnavailable>
+    ) => Effect.Effect<Option.Option<Principal>, ControlPlaneError>
   }
 >() {}

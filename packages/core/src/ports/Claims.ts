@@ -5,7 +5,7 @@
  */
 import type { Duration, Effect } from "effect"
 import { Context } from "effect"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { WorkerNotFound } from "./WorkerRegistry.js"
@@ -47,6 +47,6 @@ export class Claims extends Context.Tag("@runlease/core/Claims")<
      */
     readonly claim: (
       request: ClaimRequest,
-    ) => Effect.Effect<ReadonlyArray<ClaimedRun>, WorkerNotFound | ControlPlaneUnavailable>
+    ) => Effect.Effect<ReadonlyArray<ClaimedRun>, WorkerNotFound | ControlPlaneError>
   }
 >() {}

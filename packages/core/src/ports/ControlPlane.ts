@@ -9,7 +9,7 @@
 import { Context, type Duration, Effect, Layer } from "effect"
 import { Access, type ProjectNotFound } from "./Access.js"
 import { Claims } from "./Claims.js"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
 import { Conversations } from "./Conversations.js"
 import type * as Ids from "../model/Ids.js"
 import { Leases } from "./Leases.js"
@@ -55,10 +55,10 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
      * then conversations that have lost their last run this way and are as old themselves. A public id that was
      * pruned may be used again.
      */
-    readonly prune: (request: PruneRequest) => Effect.Effect<Pruned, ControlPlaneUnavailable>
+    readonly prune: (request: PruneRequest) => Effect.Effect<Pruned, ControlPlaneError>
 
     /** Succeeds when the store answers. */
-    readonly ready: Effect.Effect<void, ControlPlaneUnavailable>
+    readonly ready: Effect.Effect<void, ControlPlaneError>
   }
 >() {}
 
@@ -108,7 +108,7 @@ export const defaultProject = "default"
  */
 export const layerProject = (
   reference: string = defaultProject,
-): Layer.Layer<ProjectPorts, ProjectNotFound | ControlPlaneUnavailable, ControlPlane | Access> =>
+): Layer.Layer<ProjectPorts, ProjectNotFound | ControlPlaneError, ControlPlane | Access> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const controlPlane = yield* ControlPlane

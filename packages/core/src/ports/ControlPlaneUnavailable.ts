@@ -1,17 +1,17 @@
 /**
- * The one failure that is not a verdict.
+ * The failure of a control plane that does not answer, and how its callers try again.
  *
  * @since 0.1.0
  */
 import { Duration, Effect, Schedule, Schema } from "effect"
 
 /**
- * The control plane did not answer: its store is down, it cannot be reached, or it refused to talk.
- * Says nothing of who owns a run: a caller that holds a lease keeps it until its own deadline.
+ * The control plane did not answer: its store is down, or it cannot be reached. It says nothing of who owns a run: a
+ * caller that holds a lease keeps it until its own deadline.
  *
- * `retryable` is false where the same request can never succeed, such as with a revoked key.
- * `message` may name hosts and files; `detail` is what a server may say of it to its clients, when it says more than that
- * the control plane is unavailable. `retryAfterMillis` is what the control plane asked for, when it did.
+ * `retryable` is false where the control plane does not come back, for example once it is closed or its database is
+ * damaged. `message` may name hosts and files. `detail` is the text that a server may send to its clients.
+ * `retryAfterMillis` is the wait that the control plane asks for, where it asks for one.
  *
  * @since 0.1.0
  * @category errors

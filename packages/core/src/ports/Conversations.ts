@@ -5,7 +5,7 @@
  */
 import type { Effect } from "effect"
 import { Context, Schema } from "effect"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import { MessagePart } from "../model/RequestSnapshot.js"
@@ -61,24 +61,21 @@ export class Conversations extends Context.Tag("@runlease/core/Conversations")<
   Conversations,
   {
     /** Creates a conversation; an id that exists in the project gives the one that is there. */
-    readonly create: (conversation?: NewConversation) => Effect.Effect<Conversation, ControlPlaneUnavailable>
+    readonly create: (conversation?: NewConversation) => Effect.Effect<Conversation, ControlPlaneError>
 
     readonly get: (
       conversationId: Ids.ConversationId,
-    ) => Effect.Effect<Conversation, ConversationNotFound | ControlPlaneUnavailable>
+    ) => Effect.Effect<Conversation, ConversationNotFound | ControlPlaneError>
 
     readonly addMessage: (
       conversationId: Ids.ConversationId,
       message: NewMessage,
-    ) => Effect.Effect<ConversationMessage, ConversationNotFound | ControlPlaneUnavailable>
+    ) => Effect.Effect<ConversationMessage, ConversationNotFound | ControlPlaneError>
 
     /** Oldest first. */
     readonly messages: (
       conversationId: Ids.ConversationId,
       page?: PageRequest,
-    ) => Effect.Effect<
-      Page<ConversationMessage>,
-      ConversationNotFound | InvalidCursor | ControlPlaneUnavailable
-    >
+    ) => Effect.Effect<Page<ConversationMessage>, ConversationNotFound | InvalidCursor | ControlPlaneError>
   }
 >() {}

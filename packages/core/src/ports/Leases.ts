@@ -6,7 +6,7 @@
 import type { DateTime, Stream } from "effect"
 import { Context, Duration, Effect } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { Interrupts } from "../model/Interrupt.js"
 import { LeaseLost, type LeaseRef, type RunNotFound, type Sequence } from "../model/Run.js"
@@ -95,13 +95,13 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
   Leases,
   {
     /** Renews all the named leases in one exchange; one answer for each, in the order asked. */
-    readonly renew: (request: RenewRequest) => Effect.Effect<ReadonlyArray<Renewal>, ControlPlaneUnavailable>
+    readonly renew: (request: RenewRequest) => Effect.Effect<ReadonlyArray<Renewal>, ControlPlaneError>
 
     /** Hands a run back: pending again, attempt not counted unless asked. */
     readonly release: (
       lease: LeaseRef,
       release?: Release,
-    ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneUnavailable>
+    ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneError>
 
     /**
      * Ends a run with its last events, in one commit. A refusal of the events leaves the run as it was; as in an
@@ -111,10 +111,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
       lease: LeaseRef,
       outcome: Outcome,
       last?: LastEvents,
-    ) => Effect.Effect<
-      Completed,
-      LeaseLost | RunNotFound | CursorMismatch | EventRefused | ControlPlaneUnavailable
-    >
+    ) => Effect.Effect<Completed, LeaseLost | RunNotFound | CursorMismatch | EventRefused | ControlPlaneError>
 
     /**
      * Frees the run until all of its interrupts are answered by `Runs.resume`. Attempts are counted anew after
@@ -124,13 +121,13 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     readonly suspend: (
       lease: LeaseRef,
       suspension: Suspension,
-    ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneUnavailable>
+    ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneError>
 
     /**
      * Cancellations of runs held by this worker, as they happen. Never ends by itself; a control plane
      * that has no signals gives a stream that stays silent.
      */
-    readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneUnavailable>
+    readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneError>
   }
 >() {}
 

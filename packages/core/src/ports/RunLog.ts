@@ -6,7 +6,7 @@
 import type { DateTime, Effect, Stream } from "effect"
 import { Context, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { EventId, Fence, LeaseLost, RunEnded, RunNotFound, Sequence } from "../model/Run.js"
 
@@ -80,7 +80,7 @@ export type AppendError =
   | RunWaiting
   | CursorMismatch
   | EventRefused
-  | ControlPlaneUnavailable
+  | ControlPlaneError
 
 export class RunLog extends Context.Tag("@runlease/core/RunLog")<
   RunLog,
@@ -99,7 +99,7 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
       readonly runId: Ids.RunId
       readonly after?: EventId | undefined
       readonly limit?: number | undefined
-    }) => Effect.Effect<ReadonlyArray<LogEntry>, RunNotFound | ControlPlaneUnavailable>
+    }) => Effect.Effect<ReadonlyArray<LogEntry>, RunNotFound | ControlPlaneError>
 
     /**
      * By the same ids: every entry after `after`, those still to come included; ends after the one that ends the run.
@@ -108,7 +108,7 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
     readonly follow: (options: {
       readonly runId: Ids.RunId
       readonly after?: EventId | undefined
-    }) => Stream.Stream<LogEntry, RunNotFound | ControlPlaneUnavailable>
+    }) => Stream.Stream<LogEntry, RunNotFound | ControlPlaneError>
   }
 >() {}
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Context, Effect, Either, ParseResult, Schema } from "effect"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { ConversationNotFound } from "./Conversations.js"
 import type { FollowUp, FollowedUp, TakenInput } from "./FollowUp.js"
 import * as Ids from "../model/Ids.js"
@@ -159,27 +159,22 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       submission: SubmissionInput,
     ) => Effect.Effect<
       { readonly run: Run; readonly duplicate: boolean },
-      ConversationNotFound | InvalidSubmission | RunNotFound | SubmissionConflict | ControlPlaneUnavailable
+      ConversationNotFound | InvalidSubmission | RunNotFound | SubmissionConflict | ControlPlaneError
     >
 
     /** A run by its id, or by that of an input that it has taken since. So do `snapshot`, `cancel`, `resume` and `complete`. */
-    readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneUnavailable>
+    readonly get: (runId: Ids.RunId) => Effect.Effect<Run, RunNotFound | ControlPlaneError>
 
     /** What the run's next claim gives its worker to do: the request, with the answers of every wait so far. */
-    readonly snapshot: (
-      runId: Ids.RunId,
-    ) => Effect.Effect<RequestSnapshot, RunNotFound | ControlPlaneUnavailable>
+    readonly snapshot: (runId: Ids.RunId) => Effect.Effect<RequestSnapshot, RunNotFound | ControlPlaneError>
 
     /** Newest first. */
-    readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, InvalidCursor | ControlPlaneUnavailable>
+    readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, InvalidCursor | ControlPlaneError>
 
     /** Ends the run as cancelled, whoever holds it. `cancelled` is false when it had ended before. */
     readonly cancel: (
       runId: Ids.RunId,
-    ) => Effect.Effect<
-      { readonly cancelled: boolean; readonly run: Run },
-      RunNotFound | ControlPlaneUnavailable
-    >
+    ) => Effect.Effect<{ readonly cancelled: boolean; readonly run: Run }, RunNotFound | ControlPlaneError>
 
     /**
      * Answers what a waiting run is suspended for, all of `answers` or none. Answers are kept until nothing is open;
@@ -191,7 +186,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       answers: Answers,
     ) => Effect.Effect<
       { readonly duplicate: boolean; readonly run: Run },
-      RunNotFound | NotWaiting | ControlPlaneUnavailable
+      RunNotFound | NotWaiting | ControlPlaneError
     >
 
     /**
@@ -204,7 +199,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     readonly followUp: (
       runId: Ids.RunId,
       followUp: FollowUp,
-    ) => Effect.Effect<FollowedUp, RunNotFound | NotWaiting | SubmissionConflict | ControlPlaneUnavailable>
+    ) => Effect.Effect<FollowedUp, RunNotFound | NotWaiting | SubmissionConflict | ControlPlaneError>
 
     /**
      * The inputs that a run has taken since it was submitted, oldest first, each with the event after which the run went on
@@ -212,7 +207,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      */
     readonly inputs: (
       runId: Ids.RunId,
-    ) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, ControlPlaneUnavailable>
+    ) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, ControlPlaneError>
 
     /**
      * Ends the run. The first outcome stands: `completed` is false on a run that had ended, and the run is as
@@ -224,13 +219,13 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
       fence?: Fence,
     ) => Effect.Effect<
       { readonly completed: boolean; readonly run: Run },
-      RunNotFound | LeaseLost | ControlPlaneUnavailable
+      RunNotFound | LeaseLost | ControlPlaneError
     >
 
     /** Records or updates the worker session of a held run. */
     readonly recordSession: (
       lease: LeaseRef,
       record: SessionRecord,
-    ) => Effect.Effect<WorkerSession, RunNotFound | LeaseLost | RunEnded | ControlPlaneUnavailable>
+    ) => Effect.Effect<WorkerSession, RunNotFound | LeaseLost | RunEnded | ControlPlaneError>
   }
 >() {}

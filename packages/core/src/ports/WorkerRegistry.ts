@@ -5,7 +5,7 @@
  */
 import type { Effect } from "effect"
 import { Context, Schema } from "effect"
-import type { ControlPlaneUnavailable } from "./ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 
@@ -89,9 +89,7 @@ export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")
   WorkerRegistry,
   {
     /** Makes a worker known, or finds the one with the same kind and key; its names and metadata are renewed. */
-    readonly register: (
-      registration: Registration,
-    ) => Effect.Effect<RegisteredWorker, ControlPlaneUnavailable>
+    readonly register: (registration: Registration) => Effect.Effect<RegisteredWorker, ControlPlaneError>
 
     /**
      * Says that the worker lives, and its `status` where that is given. Leases do not depend on it. A registration makes
@@ -100,11 +98,11 @@ export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")
     readonly heartbeat: (
       workerId: Ids.WorkerId,
       status?: WorkerStatus,
-    ) => Effect.Effect<RegisteredWorker, WorkerNotFound | ControlPlaneUnavailable>
+    ) => Effect.Effect<RegisteredWorker, WorkerNotFound | ControlPlaneError>
 
     /** The workers of the project, newest heartbeat first, with the runs that each holds counted. */
     readonly list: (
       page?: PageRequest,
-    ) => Effect.Effect<Page<RegisteredWorker>, InvalidCursor | ControlPlaneUnavailable>
+    ) => Effect.Effect<Page<RegisteredWorker>, InvalidCursor | ControlPlaneError>
   }
 >() {}

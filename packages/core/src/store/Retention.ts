@@ -6,7 +6,7 @@
 import { Duration, Effect, Layer } from "effect"
 import { Access } from "../ports/Access.js"
 import { ControlPlane, type PruneRequest } from "../ports/ControlPlane.js"
-import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 
 /** Between two commits, so that whoever claims or appends goes first. */
 const pause = Duration.millis(10)
@@ -21,7 +21,7 @@ const pause = Duration.millis(10)
  */
 export const pruneAll = Effect.fn("Retention.pruneAll")(function* (
   request: Omit<PruneRequest, "limit">,
-): Effect.fn.Return<number, ControlPlaneUnavailable, ControlPlane> {
+): Effect.fn.Return<number, ControlPlaneError, ControlPlane> {
   const controlPlane = yield* ControlPlane
   let { more, pruned } = yield* controlPlane.prune(request)
   while (more) {

@@ -6,7 +6,7 @@
 import { Clock, Duration, Effect, Random } from "effect"
 import * as Ids from "../model/Ids.js"
 import { Claims } from "../ports/Claims.js"
-import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import type { RunRecords } from "./RunRecords.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
@@ -80,7 +80,7 @@ export const makeStartPause = (): StartPause => {
 export const make = Effect.fnUntraced(function* (
   options: Resolved,
   worker: { readonly id: Ids.WorkerId; readonly records: RunRecords; readonly startPause: StartPause },
-): Effect.fn.Return<Effect.Effect<void, ControlPlaneUnavailable | WorkerNotFound>, never, Claims> {
+): Effect.fn.Return<Effect.Effect<void, ControlPlaneError | WorkerNotFound>, never, Claims> {
   const claims = yield* Claims
   const { records } = worker
   // The id of a claim that has no answer yet.

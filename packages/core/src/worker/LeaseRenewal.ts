@@ -11,7 +11,8 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/LeaseDeadline.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
-import { backoff, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
+import { backoff } from "../ports/ControlPlaneUnavailable.js"
 import { Leases, type Renewal } from "../ports/Leases.js"
 
 /**
@@ -91,7 +92,7 @@ export const make = Effect.fnUntraced(function* (options: {
     else entry.onEnd(renewal?._tag === "Cancelled" ? "Cancelled" : "Lost")
   }
 
-  const renewAll: Effect.Effect<void, ControlPlaneUnavailable> = Effect.gen(function* () {
+  const renewAll: Effect.Effect<void, ControlPlaneError> = Effect.gen(function* () {
     const renewing = Array.from(entries)
     if (renewing.length === 0) return
     const sentAt = yield* Clock.currentTimeNanos

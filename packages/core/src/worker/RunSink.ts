@@ -162,7 +162,9 @@ export const make = (options: {
       case "EventRefused":
       case "CursorMismatch":
         return refusal(error)
+      case "ControlPlaneRefused":
       case "ControlPlaneUnavailable":
+      case "ControlPlaneUnsupported":
         return refused("log_refused", error.message)
       case "RunEnded":
         return endLease(error.status === "cancelled" ? "Cancelled" : "Lost")

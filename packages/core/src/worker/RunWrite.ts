@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import { Effect } from "effect"
-import { type ControlPlaneUnavailable, retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
+import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { Leases } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
 import type { RunError } from "../model/Run.js"
@@ -33,7 +34,7 @@ export const make =
     const lost = () => Effect.succeed(WorkerEvent.leaseEnded(run, "Lost"))
 
     const afterEvents = <E extends { readonly _tag: string }>(
-      write: Effect.Effect<WorkerEvent.WorkerEvent, E | ControlPlaneUnavailable>,
+      write: Effect.Effect<WorkerEvent.WorkerEvent, E | ControlPlaneError>,
     ): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> =>
       Effect.zipRight(sink.flush, Effect.catchAll(retryUnavailable(write), lost))
 
@@ -73,7 +74,7 @@ export const make =
           sink.flush,
           Effect.matchEffect(retryUnavailable(leases.suspend(lease.ref, waiting)), {
             onFailure: (error) =>
-              error._tag === "ControlPlaneUnavailable"
+              isControlPlaneError(error)
                 ? end({ status: "failed", error: { code: "suspend_refused", message: error.message } })
                 : lost(),
             onSuccess: () => Effect.succeed(WorkerEvent.Suspended({ run, waiting })),

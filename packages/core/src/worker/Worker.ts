@@ -9,7 +9,8 @@ import type { Executor } from "../executor/Executor.js"
 import * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
-import { backoff, type ControlPlaneUnavailable, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
+import { backoff, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
 import {
   type RegisteredWorker,
@@ -25,7 +26,7 @@ import * as WorkerEvent from "./WorkerEvent.js"
 import { resolve, type WorkerOptions } from "./WorkerOptions.js"
 
 /** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
-export type WorkerError = ControlPlaneUnavailable | WorkerNotFound
+export type WorkerError = ControlPlaneError | WorkerNotFound
 
 /**
  * A worker that runs.
@@ -195,7 +196,7 @@ const logStart = ({ registered }: Context.Tag.Service<Worker>, options: WorkerOp
  */
 export const run = (
   options: WorkerOptions = {},
-): Effect.Effect<never, ControlPlaneUnavailable, Executor | ProjectPorts> =>
+): Effect.Effect<never, ControlPlaneError, Executor | ProjectPorts> =>
   make(options).pipe(
     Effect.tap((worker) => logStart(worker, options)),
     Effect.flatMap((worker) => worker.failed),

@@ -1,5 +1,5 @@
 /** Records the agent's session under the run's lease, for later attempts and for later runs of the conversation. */
-import { ControlPlaneUnavailable, Executor, Ids, Run, Runs, type WorkerSession } from "@runlease/core"
+import { ControlPlaneError, Executor, Ids, Run, Runs, type WorkerSession } from "@runlease/core"
 import { type Context, Effect, Option, Schedule, Schema } from "effect"
 import * as Failure from "./Failure.js"
 import * as Prompt from "./Prompt.js"
@@ -52,7 +52,7 @@ const makeWrite = (
           )
           .pipe(
             Effect.retry({
-              while: (error) => error._tag === "ControlPlaneUnavailable" && error.retryable,
+              while: (error) => ControlPlaneError.isControlPlaneError(error) && error.retryable,
               schedule: Schedule.exponential("100 millis").pipe(Schedule.intersect(Schedule.recurs(6))),
             }),
             Effect.asVoid,
@@ -61,8 +61,7 @@ const makeWrite = (
                 "session_not_recorded",
                 `The session of the agent cannot be recorded: ${error.message}`,
                 {
-                  retryable:
-                    error instanceof ControlPlaneUnavailable.ControlPlaneUnavailable && error.retryable,
+                  retryable: ControlPlaneError.isControlPlaneError(error) && error.retryable,
                   cause: error,
                 },
               ),

@@ -1,5 +1,5 @@
 /** The failures of a run by a remote agent. */
-import { ControlPlaneUnavailable, Executor, type Run } from "@runlease/core"
+import { type ControlPlaneError, ControlPlaneUnavailable, Executor, type Run } from "@runlease/core"
 import { type Duration, Effect } from "effect"
 
 const maxMessage = 2000
@@ -23,7 +23,7 @@ export const retryable = (
 
 /** Reads the run's own log. While the control plane is unavailable it retries, for as long as the lease lasts. */
 export const readingLog = <A, R>(
-  read: Effect.Effect<A, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable, R>,
+  read: Effect.Effect<A, Run.RunNotFound | ControlPlaneError.ControlPlaneError, R>,
 ): Effect.Effect<A, Executor.ExecutorError, R> =>
   Effect.mapError(ControlPlaneUnavailable.retryUnavailable(read), ({ message }) =>
     retryable("log_not_read", message),

@@ -2,7 +2,7 @@
  * The interrupts and calls that a remote agent waits for. The run's session stores them, so that the next attempt knows
  * which answers belong to the agent, and the agent's own ids.
  */
-import { ControlPlaneUnavailable, Ids, type Run, Runs } from "@runlease/core"
+import { ControlPlaneError, ControlPlaneUnavailable, Ids, type Run, Runs } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
 import { permanent } from "./Failure.js"
 import * as SharedState from "./SharedState.js"
@@ -45,11 +45,10 @@ export const record = Effect.fn("AgUiExecutor.recordSession")(function* (
       metadata: { agUi: pending },
     }),
   ).pipe(
-    Effect.catchTags({
-      RunNotFound: () => Effect.void,
-      LeaseLost: () => Effect.void,
-      RunEnded: () => Effect.void,
-      ControlPlaneUnavailable: ({ message }) => permanent("session_not_recorded", message),
-    }),
+    Effect.catchAll((error) =>
+      ControlPlaneError.isControlPlaneError(error)
+        ? permanent("session_not_recorded", error.message)
+        : Effect.void,
+    ),
   )
 })

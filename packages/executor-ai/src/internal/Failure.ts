@@ -1,6 +1,6 @@
 /** Converts the errors of a model to failures of the executor: a code, a sentence, and whether to try again. */
 import type { AiError } from "@effect/ai"
-import { Executor } from "@runlease/core"
+import { type ControlPlaneError, Executor, type Run } from "@runlease/core"
 import { Clock, Duration, Effect, Option, Predicate, Schema } from "effect"
 
 const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
@@ -183,12 +183,9 @@ export const toolDefect = (toolName: string, defect: unknown): Executor.Executor
   )
 
 /** A port that is unavailable or does not find the run. */
-export const ofControlPlane = (error: {
-  readonly _tag: string
-  readonly message: string
-}): Executor.ExecutorError =>
-  failure(
-    error._tag === "ControlPlaneUnavailable" ? "control_plane_unavailable" : "run_not_found",
-    error.message,
-    { retryable: error._tag === "ControlPlaneUnavailable", cause: error },
-  )
+export const ofControlPlane = (
+  error: ControlPlaneError.ControlPlaneError | Run.RunNotFound,
+): Executor.ExecutorError =>
+  error._tag === "RunNotFound"
+    ? failure("run_not_found", error.message, { cause: error })
+    : failure("control_plane_unavailable", error.message, { retryable: true, cause: error })

@@ -3,7 +3,13 @@
  *
  * @since 0.1.0
  */
-import { BatchQueue, ControlPlaneUnavailable as Unavailable, Detached, type Ids } from "@runlease/core"
+import {
+  BatchQueue,
+  ControlPlaneError,
+  ControlPlaneUnavailable as Unavailable,
+  Detached,
+  type Ids,
+} from "@runlease/core"
 import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
@@ -11,7 +17,7 @@ import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { lacks, path, read, failureOf, Transport } from "./Transport.js"
 
-type Failure = Refusal.Refusal | Unavailable.ControlPlaneUnavailable
+type Failure = Refusal.Refusal | ControlPlaneError.ControlPlaneError
 
 /** One sort of operation: how it is named in errors, and how its answer is read. */
 export interface Kind<A> {
@@ -83,23 +89,33 @@ const fitting = (items: ReadonlyArray<Item>): number => {
 }
 
 const mismatched = () =>
-  new Unavailable.ControlPlaneUnavailable({
+  new ControlPlaneError.ControlPlaneUnsupported({
     operation: "Exchange.perform",
-    retryable: false,
     message: "The control plane's answers are not as many as it was asked for",
   })
 
 /** The failure of an exchange is that of each of its operations. */
 const named = (
   operation: string,
-  { message, retryable, retryAfterMillis }: Unavailable.ControlPlaneUnavailable,
-) =>
-  new Unavailable.ControlPlaneUnavailable({
-    operation,
-    message,
-    retryable,
-    ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
-  })
+  error: ControlPlaneError.ControlPlaneError,
+): ControlPlaneError.ControlPlaneError => {
+  const { message } = error
+  switch (error._tag) {
+    case "ControlPlaneRefused":
+      return new ControlPlaneError.ControlPlaneRefused({ operation, message })
+    case "ControlPlaneUnsupported":
+      return new ControlPlaneError.ControlPlaneUnsupported({ operation, message })
+    case "ControlPlaneUnavailable": {
+      const { retryable, retryAfterMillis } = error
+      return new Unavailable.ControlPlaneUnavailable({
+        operation,
+        message,
+        retryable,
+        ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }),
+      })
+    }
+  }
+}
 
 /** A closed queue and a cut exchange fail alike. */
 const failed = ({ name }: Item, cause: Cause.Cause<Failure> | "closed"): Exit.Exit<Answer, Failure> =>
@@ -177,7 +193,7 @@ export const make: Effect.Effect<
         return Effect.matchEffect(sendBy(workerId, item), {
           onSuccess: kind.read,
           onFailure: (failure): Effect.Effect<A, E | Failure> => {
-            if (failure._tag === "ControlPlaneUnavailable") return Effect.fail(named(kind.name, failure))
+            if (failure._tag !== "Refusal") return Effect.fail(named(kind.name, failure))
             if (!lacks(failure)) return Effect.fail(failure)
             available = false
             return otherwise

@@ -3,15 +3,14 @@
  *
  * @since 0.1.0
  */
-import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
+import { ControlPlaneError } from "@runlease/core"
 import { Context } from "effect"
 
 export class Additions extends Context.Tag("@runlease/http/client/Additions")<Additions, boolean>() {}
 
 /** What cannot be asked of a server without our additions. */
 export const missing = (operation: string, what: string) =>
-  new Unavailable.ControlPlaneUnavailable({
+  new ControlPlaneError.ControlPlaneUnsupported({
     operation,
-    retryable: false,
     message: `This control plane cannot ${what}`,
   })

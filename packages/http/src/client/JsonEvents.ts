@@ -1,5 +1,5 @@
 import type { HttpClientResponse } from "@effect/platform"
-import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
+import { type ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import { Option, Stream } from "effect"
 import { Schema } from "effect"
 
@@ -9,7 +9,7 @@ const parse = Schema.decodeOption(Schema.parseJson())
 export const jsonEvents = (
   operation: string,
   response: HttpClientResponse.HttpClientResponse,
-): Stream.Stream<unknown, Unavailable.ControlPlaneUnavailable> =>
+): Stream.Stream<unknown, ControlPlaneError.ControlPlaneError> =>
   response.stream.pipe(
     Stream.mapError(
       (error) =>

@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import { type ControlPlaneUnavailable as Unavailable, Ids, Run } from "@runlease/core"
+import { type ControlPlaneError, Ids, Run } from "@runlease/core"
 import { Cache, Context, Duration, Effect, Exit, Option, Schema } from "effect"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
 import { path, Transport } from "./Transport.js"
 
-type Failure = Run.RunNotFound | Unavailable.ControlPlaneUnavailable
+type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 
 export class RunViews extends Context.Tag("@runlease/http/client/RunViews")<
   RunViews,

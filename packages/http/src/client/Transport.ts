@@ -10,7 +10,7 @@ import {
   type HttpClientResponse,
   type HttpMethod,
 } from "@effect/platform"
-import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
+import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import {
   Clock,
   Context,
@@ -49,14 +49,14 @@ export class Transport extends Context.Tag("@runlease/http/client/Transport")<
   {
     readonly request: <A, I>(
       request: Request<A, I>,
-    ) => Effect.Effect<A, Refusal.Refusal | Unavailable.ControlPlaneUnavailable>
+    ) => Effect.Effect<A, Refusal.Refusal | ControlPlaneError.ControlPlaneError>
 
     /** The response itself, its body unread, for as long as the Scope is open. */
     readonly open: (
       request: Omit<Request<never, never>, "success">,
     ) => Effect.Effect<
       HttpClientResponse.HttpClientResponse,
-      Refusal.Refusal | Unavailable.ControlPlaneUnavailable
+      Refusal.Refusal | ControlPlaneError.ControlPlaneError
     >
   }
 >() {}
@@ -96,7 +96,7 @@ export const failureOf = (
     readonly body: unknown
     readonly headers?: Readonly<Record<string, string>>
   },
-): Refusal.Refusal | Unavailable.ControlPlaneUnavailable => {
+): Refusal.Refusal | ControlPlaneError.ControlPlaneError => {
   const { body, headers = {}, status } = answer
   const refusal = new Refusal.Refusal({ httpStatus: status, body: bodyOf(status, body), headers })
   return ControlPlaneErrors.isRetryable(refusal) ? ControlPlaneErrors.decode(operation)(refusal) : refusal
@@ -105,7 +105,7 @@ export const failureOf = (
 const refuse = (
   operation: string,
   { headers, json, status }: HttpClientResponse.HttpClientResponse,
-): Effect.Effect<never, Refusal.Refusal | Unavailable.ControlPlaneUnavailable> =>
+): Effect.Effect<never, Refusal.Refusal | ControlPlaneError.ControlPlaneError> =>
   Effect.flatMap(Effect.option(json), (body) =>
     Effect.fail(failureOf(operation, { status, body: Option.getOrNull(body), headers })),
   )
@@ -118,15 +118,14 @@ export const lacks = (refusal: Refusal.Refusal): boolean =>
 export const read = <A, I>(
   operation: string,
   success: Schema.Schema<A, I>,
-): ((json: unknown) => Either.Either<A, Unavailable.ControlPlaneUnavailable>) => {
+): ((json: unknown) => Either.Either<A, ControlPlaneError.ControlPlaneUnsupported>) => {
   const decode = Schema.decodeUnknownEither(success)
   return (json) => Either.mapLeft(decode(json), (error) => misunderstood(operation, error))
 }
 
 const misunderstood = (operation: string, error: ParseResult.ParseError) =>
-  new Unavailable.ControlPlaneUnavailable({
+  new ControlPlaneError.ControlPlaneUnsupported({
     operation,
-    retryable: false,
     message: `The control plane's answer is not what this client knows: ${ParseResult.ArrayFormatter.formatErrorSync(
       error,
     )

@@ -3,19 +3,25 @@
  *
  * @since 0.1.0
  */
-import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
+import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runlease/core"
 import * as Refusal from "./Refusal.js"
 
-/** The refusal of a failure. Only `detail` goes to clients: `message` may name hosts and files. */
-export const encode = (error: Unavailable.ControlPlaneUnavailable): Refusal.Refusal =>
-  new Refusal.Refusal({
+/**
+ * The refusal of a failure. All three are 503: a client of this server can only try later. Only `detail` goes to clients:
+ * `message` may name hosts and files.
+ */
+export const encode = (error: ControlPlaneError.ControlPlaneError): Refusal.Refusal => {
+  const { detail, retryAfterMillis } =
+    error._tag === "ControlPlaneUnavailable" ? error : { detail: undefined, retryAfterMillis: undefined }
+  return new Refusal.Refusal({
     httpStatus: 503,
     body: {
       error: "unavailable",
-      detail: error.detail ?? "The control plane is not available now; try again later",
+      detail: detail ?? "The control plane is not available now; try again later",
     },
-    headers: Refusal.retryAfter(error.retryAfterMillis ?? 1000),
+    headers: Refusal.retryAfter(retryAfterMillis ?? 1000),
   })
+}
 
 const explain = ({ body, httpStatus }: Refusal.Refusal): string => {
   switch (httpStatus) {
@@ -43,13 +49,9 @@ export const isRetryable = ({ httpStatus }: Refusal.Refusal): boolean =>
 /** The failure of an operation whose refusal stands for no verdict. */
 export const decode =
   (operation: string) =>
-  (refusal: Refusal.Refusal): Unavailable.ControlPlaneUnavailable => {
+  (refusal: Refusal.Refusal): ControlPlaneError.ControlPlaneRefused | Unavailable.ControlPlaneUnavailable => {
     if (!isRetryable(refusal)) {
-      return new Unavailable.ControlPlaneUnavailable({
-        operation,
-        retryable: false,
-        message: explain(refusal),
-      })
+      return new ControlPlaneError.ControlPlaneRefused({ operation, message: explain(refusal) })
     }
     const retryAfterMillis = retryAfterOf(refusal)
     return new Unavailable.ControlPlaneUnavailable({

@@ -6,14 +6,14 @@
  *
  * @since 0.1.0
  */
-import type { ControlPlaneUnavailable } from "@runlease/core"
+import { ControlPlaneError } from "@runlease/core"
 import { Effect } from "effect"
 import * as ControlPlaneErrors from "./ControlPlaneErrors.js"
 import * as Refusal from "./Refusal.js"
 import { type About, type ErrorOf, type Tag, type VerdictError, verdicts } from "./VerdictTable.js"
 
 /** Every error that a port can fail with. */
-export type PortError = VerdictError | ControlPlaneUnavailable.ControlPlaneUnavailable
+export type PortError = VerdictError | ControlPlaneError.ControlPlaneError
 
 const encodeVerdict = <T extends Tag>(tag: T, error: ErrorOf<T>): Refusal.Refusal => {
   const { encode, headers, status } = verdicts[tag]
@@ -33,7 +33,7 @@ const encodeVerdict = <T extends Tag>(tag: T, error: ErrorOf<T>): Refusal.Refusa
  */
 export const encode = (error: PortError | Refusal.Refusal, endpoint?: "session"): Refusal.Refusal => {
   if (error._tag === "Refusal") return error
-  if (error._tag === "ControlPlaneUnavailable") return ControlPlaneErrors.encode(error)
+  if (ControlPlaneError.isControlPlaneError(error)) return ControlPlaneErrors.encode(error)
   if (error._tag === "RunEnded" && endpoint === "session") {
     return Refusal.make(409, "run_ended", error.message, { status: error.status })
   }
@@ -53,17 +53,14 @@ const tagOf = <T extends Tag>(
  * Fails with the error that a refusal stands for. The code decides; else a detail that other servers send, who have no
  * codes; else the status, by the first of the expected errors that has it.
  *
- * Fails: one of the `expected` errors; `ControlPlaneUnavailable`, not retryable, where the refusal stands for none of
- * them; and what `readRun` fails with.
+ * Fails: one of the `expected` errors; a `ControlPlaneError` where the refusal stands for none of them; and what `readRun` fails with.
  *
  * @since 0.1.0
  * @category decoding
  */
 export const decode =
   <T extends Tag, E = never>(operation: string, expected: ReadonlyArray<T>, about: About<E>) =>
-  (
-    refusal: Refusal.Refusal,
-  ): Effect.Effect<never, ErrorOf<T> | E | ControlPlaneUnavailable.ControlPlaneUnavailable> => {
+  (refusal: Refusal.Refusal): Effect.Effect<never, ErrorOf<T> | E | ControlPlaneError.ControlPlaneError> => {
     const tag = tagOf(expected, refusal)
     const error = tag === undefined ? undefined : verdicts[tag].decode?.(refusal.body, about)
     return error === undefined

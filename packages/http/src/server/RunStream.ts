@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { AgentEvent, type ControlPlaneUnavailable, Run, type RunLog } from "@runlease/core"
+import { AgentEvent, type ControlPlaneError, Run, type RunLog } from "@runlease/core"
 import { Chunk, type Context, Effect, Stream } from "effect"
 import * as AgUiView from "../agui/AgUiView.js"
 import * as OlderForm from "../agui/OlderForm.js"
@@ -40,7 +40,7 @@ export interface RunStream {
   readonly pieces: (
     log: Context.Tag.Service<RunLog.RunLog>,
     shown: Shown,
-  ) => Stream.Stream<Piece, Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable>
+  ) => Stream.Stream<Piece, Run.RunNotFound | ControlPlaneError.ControlPlaneError>
 
   /** Answers with all of a run after event `seen`. */
   readonly respond: (

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { AppendRules, type Ids, Run, RunLog } from "@runlease/core"
+import { AppendRules, type ControlPlaneError, type Ids, Run, RunLog } from "@runlease/core"
 import { Effect, Either } from "effect"
 import * as EventRows from "../rows/EventRows.js"
 import { execute } from "../dialect/ExecuteStatement.js"
@@ -20,7 +20,7 @@ export interface Request {
   readonly encoded: Either.Either<ReadonlyArray<string>, RunLog.EventRefused>
 }
 
-export type Refusal = Exclude<RunLog.AppendError, { readonly _tag: "ControlPlaneUnavailable" }>
+export type Refusal = Exclude<RunLog.AppendError, ControlPlaneError.ControlPlaneError>
 
 type Verdict = Either.Either<RunLog.Appended, Refusal>
 

@@ -3,15 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  AgentEvent,
-  ControlPlaneUnavailable,
-  Executors,
-  Lease,
-  Leases,
-  Runs,
-  WorkerRegistry,
-} from "@runlease/core"
+import { AgentEvent, ControlPlaneError, Executors, Lease, Leases, Runs, WorkerRegistry } from "@runlease/core"
 import {
   Clock,
   Deferred,
@@ -196,11 +188,7 @@ export const tests = (test: Declare): void => {
 
   describe("a worker that is refused for good", () => {
     const refused = (operation: string) =>
-      new ControlPlaneUnavailable.ControlPlaneUnavailable({
-        operation,
-        message: "The token was revoked",
-        retryable: false,
-      })
+      new ControlPlaneError.ControlPlaneRefused({ operation, message: "The token was revoked" })
 
     test(
       "cannot go on, also when it is too busy to claim",

@@ -7,7 +7,7 @@
  */
 import {
   ResumeRules,
-  type ControlPlaneUnavailable,
+  type ControlPlaneError,
   type FollowUp,
   type Ids,
   Interrupt,
@@ -80,7 +80,7 @@ const shown = (
   result: FollowUp.FollowedUp,
 ): Effect.Effect<
   Option.Option<Resumed>,
-  Refusal.Refusal | Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable
+  Refusal.Refusal | Run.RunNotFound | ControlPlaneError.ControlPlaneError
 > => {
   const { runId } = result.run
   const ids = namesOf(input.resume)

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type ControlPlaneUnavailable, Conversations, Ids, type Run, Runs } from "@runlease/core"
+import { type ControlPlaneError, Conversations, Ids, type Run, Runs } from "@runlease/core"
 import { Context, Effect, Option, Schema } from "effect"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
 import type { Ports } from "../ProjectPortsCache.js"
@@ -14,7 +14,7 @@ import type * as Thread from "./Thread.js"
 export const find = (
   ports: Ports,
   runId: string,
-): Effect.Effect<Option.Option<Run.Run>, ControlPlaneUnavailable.ControlPlaneUnavailable> =>
+): Effect.Effect<Option.Option<Run.Run>, ControlPlaneError.ControlPlaneError> =>
   Schema.is(Ids.RunId)(runId)
     ? Effect.catchTag(
         Effect.asSome(Context.get(ports, Runs.Runs).get(runId)),
