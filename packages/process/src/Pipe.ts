@@ -12,11 +12,11 @@ const nextTurn = Effect.async<void>((resume) => {
   return Effect.sync(() => clearImmediate(immediate))
 })
 
-/** More than a pipe holds. An escaped process that goes on writing must not delay the end of the run. */
+/** More than a pipe holds. An escaped process that continues to write must not delay the end of the run. */
 const maxLeftBytes = 1024 * 1024
 
 /**
- * Reads from `readable` until it ends. Once `gone` is done, it reads only what is there, since an escaped process may leave
+ * Reads from `readable` until it ends. Once `gone` is done, it reads only the available data, since an escaped process may leave
  * the pipe open for ever.
  *
  * Call it in the turn that spawns the child: Node.js drops the unread output of an exited child unless there is a listener.

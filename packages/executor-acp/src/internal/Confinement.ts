@@ -16,7 +16,7 @@ export const refuse = (message: string): RequestError =>
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? "unknown"
 
 /** An error of the file system. The message has its code only, so that it reveals nothing outside the folder. */
-export const failed = (path: string, error: unknown): RequestError => {
+export const fileError = (path: string, error: unknown): RequestError => {
   const code = codeOf(error)
   return code === "ENOENT" ? RequestError.resourceNotFound(path) : refuse(`${path}: ${code}`)
 }
@@ -53,7 +53,7 @@ export const resolve = (root: string, path: string): Effect.Effect<string, Reque
     if (path.includes("\0")) return yield* Effect.fail(refuse("A path has no NUL character"))
     const real = yield* Effect.tryPromise({
       try: () => follow(normalize(path)),
-      catch: (error) => (error instanceof RequestError ? error : failed(path, error)),
+      catch: (error) => (error instanceof RequestError ? error : fileError(path, error)),
     })
     return within(root, real)
       ? real

@@ -23,18 +23,18 @@ const withFile = <A>(
   Effect.acquireUseRelease(
     Effect.tryPromise({
       try: () => open(path, mode | flags, 0o666),
-      catch: (error) => Confinement.failed(path, error),
+      catch: (error) => Confinement.fileError(path, error),
     }),
     (file) =>
       Effect.gen(function* () {
         const stat = yield* Effect.tryPromise({
           try: () => file.stat(),
-          catch: (error) => Confinement.failed(path, error),
+          catch: (error) => Confinement.fileError(path, error),
         })
         if (!stat.isFile()) return yield* Effect.fail(Confinement.refuse(`${path} is not a file`))
         return yield* Effect.tryPromise({
           try: () => use(file),
-          catch: (error) => Confinement.failed(path, error),
+          catch: (error) => Confinement.fileError(path, error),
         })
       }),
     (file) => Effect.ignore(Effect.tryPromise(() => file.close())),
@@ -66,7 +66,7 @@ export const make = (root: string, maxBytes: number) => ({
       const path = yield* Confinement.resolve(root, request.path)
       yield* Effect.tryPromise({
         try: () => mkdir(dirname(path), { recursive: true }),
-        catch: (error) => Confinement.failed(request.path, error),
+        catch: (error) => Confinement.fileError(request.path, error),
       })
       yield* withFile(path, constants.O_WRONLY | constants.O_CREAT, async (file) => {
         // The open descriptor is a regular file, so truncation is safe.

@@ -7,7 +7,7 @@ const supports = ({ mcpCapabilities }: AgentCapabilities, server: McpServer): bo
   !("type" in server) || mcpCapabilities?.[server.type] === true
 
 /** The servers of a supported kind. The others are left out with a warning. */
-export const supported = (
+export const selectSupported = (
   name: string,
   capabilities: AgentCapabilities,
   servers: ReadonlyArray<McpServer>,

@@ -74,7 +74,7 @@ export interface SessionRecord {
   /** The ids of the answers that the agent had received when the run was claimed. */
   readonly deliveredAnswers: ReadonlyArray<string>
   /** Records an open session, with facts about it and the metadata of the session before. */
-  readonly opened: (
+  readonly recordOpened: (
     sessionKey: string,
     facts: Readonly<Record<string, unknown>>,
     earlier: SessionMetadata,
@@ -82,7 +82,7 @@ export interface SessionRecord {
   /** Records the ids of all answers that the agent has received. */
   readonly recordDelivered: (ids: ReadonlyArray<string>) => Effect.Effect<void, Executor.ExecutorError>
   /** Records that the agent has begun on the request, so that no later run prompts it again. */
-  readonly begun: Effect.Effect<void>
+  readonly recordBegun: Effect.Effect<void>
 }
 
 export const make = (run: Run.ClaimedRun, runs: Context.Tag.Service<typeof Runs.Runs>): SessionRecord => {
@@ -103,13 +103,13 @@ export const make = (run: Run.ClaimedRun, runs: Context.Tag.Service<typeof Runs.
     )
   return {
     deliveredAnswers: current.deliveredAnswers,
-    opened: (key, facts, earlier) =>
+    recordOpened: (key, facts, earlier) =>
       Effect.suspend(() => {
         session = { key, facts }
         return update({ promptedBefore: undefined, promptedUpTo: undefined, ...earlier })
       }),
     recordDelivered: (deliveredAnswers) => update({ deliveredAnswers }),
-    begun: Effect.suspend(() =>
+    recordBegun: Effect.suspend(() =>
       requested === undefined || current.promptedUpTo === requested
         ? Effect.void
         : update({ promptedUpTo: requested }),

@@ -37,7 +37,7 @@ export interface StartedSession {
   readonly withAuthentication: Handshake.WithAuthentication
 }
 
-/** Forms need a person, who is there under `ask` only. */
+/** Forms need a person. Only `ask` lets a run wait for one. */
 export const offersForms = ({ permission }: Pick<Settings, "permission">): boolean => permission === "ask"
 
 /** Warns about an agent without an asking mode, or fails the run. */
@@ -63,7 +63,7 @@ const open = Effect.fnUntraced(function* (
     {
       name,
       cwd,
-      mcpServers: yield* McpServers.supported(name, capabilities, mcpServers),
+      mcpServers: yield* McpServers.selectSupported(name, capabilities, mcpServers),
       capabilities,
       replaying: output.drop,
     },
@@ -72,7 +72,7 @@ const open = Effect.fnUntraced(function* (
   const { knowledge, offer, sessionId } = yield* withAuthentication(session)
   output.openSession(sessionId)
   const { metadata } = Option.getOrElse(earlier, () => ({ metadata: SessionRecord.empty }))
-  yield* record.opened(sessionId, { agent: info?.name, cwd }, metadata)
+  yield* record.recordOpened(sessionId, { agent: info?.name, cwd }, metadata)
   if (permission !== "allow") {
     const asks = yield* AskingMode.enter(agent, info?.name, sessionId, offer)
     if (!asks) yield* onUnknownMode(settings, offer, output)
@@ -88,7 +88,7 @@ const open = Effect.fnUntraced(function* (
 /**
  * Starts the session of a run.
  *
- * Fails: `agent_slow` after `startWithin`, the codes of authentication and asking modes, and whatever ends the agent.
+ * Fails: `agent_slow` after `startWithin`, the codes of authentication and asking modes, and those of an agent that ends early.
  */
 export const make = (
   settings: Settings,

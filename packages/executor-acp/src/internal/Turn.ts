@@ -147,7 +147,7 @@ export const make = (settings: Settings) =>
       Effect.raceFirst(questions.suspension),
       Effect.tapErrorTag("AwaitAnswers", () => {
         output.cancel()
-        return Effect.zipRight(record.begun, cancel)
+        return Effect.zipRight(record.recordBegun, cancel)
       }),
       Effect.matchEffect({
         onFailure: (failure) => Effect.zipRight(output.emit(output.close()), mailbox.fail(failure)),

@@ -49,7 +49,9 @@ export const make = ({ mailbox, record, updates }: Options): TurnOutput => {
     Effect.asVoid(mailbox.offerAll(dropping ? [] : events))
   /** A CUSTOM event alone does not show that the agent works on its prompt. */
   const emitWork = (events: Events) =>
-    events.every(({ type }) => type === "CUSTOM") ? emit(events) : Effect.zipRight(record.begun, emit(events))
+    events.every(({ type }) => type === "CUSTOM")
+      ? emit(events)
+      : Effect.zipRight(record.recordBegun, emit(events))
 
   const eventsOf = (update: unknown): Events => {
     if (dropping) return []

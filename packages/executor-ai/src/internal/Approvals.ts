@@ -23,7 +23,7 @@ export interface Decision extends RequestedCall.RequestedCall {
 }
 
 /** The result of a call that is not approved, for the model. */
-export const declined = "This call was not approved, so it was not made."
+export const declineMessage = "This call was not approved, so it was not made."
 
 export const isNeeded = (tools: Tools, name: string): boolean =>
   Object.hasOwn(tools, name) && Context.get(tools[name]!.annotations, AiTool.NeedsApproval)

@@ -39,7 +39,7 @@ const uncertain = (toolName: string) =>
   )
 
 /** The result of a call that the worker cannot make. */
-export const refused = (problem: string): Result => fromValue(problem, true, false)
+export const refusal = (problem: string): Result => fromValue(problem, true, false)
 
 /** A toolkit with its handlers, called by name with the parameters of the model. */
 export interface Handlers {
@@ -77,12 +77,12 @@ const encodeFailure = (tool: Tool.Any, error: unknown): unknown =>
     () => (Predicate.hasProperty(error, "message") ? error.message : String(error)),
   )
 
-/** The model receives the expected failure of a handler, or what is wrong with its arguments. Other errors end the run. */
+/** The model receives the expected failure of a handler, or the error of its arguments. Other errors end the run. */
 const ofFailure = (tool: Tool.Any, error: unknown): Effect.Effect<Result, Executor.ExecutorError> => {
   if (AiError.isAiError(error) && Predicate.hasProperty(error, "module") && error.module === "Toolkit") {
     return error._tag === "MalformedOutput"
       ? Effect.succeed(
-          refused(
+          refusal(
             `The arguments do not fit ${tool.name}: ${Predicate.hasProperty(error.cause, "message") ? String(error.cause.message) : (error.description ?? "")}`,
           ),
         )
@@ -92,7 +92,7 @@ const ofFailure = (tool: Tool.Any, error: unknown): Effect.Effect<Result, Execut
 }
 
 /** Receives the result of a call. */
-export type Settle = (toolCallId: string, result: Result) => void
+export type OnResult = (toolCallId: string, result: Result) => void
 
 type Events = ReadonlyArray<AgentEvent.AgentEvent>
 
@@ -126,8 +126,8 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
 
   const toolOf = (name: string) => (Object.hasOwn(handlers.tools, name) ? handlers.tools[name] : undefined)
 
-  const settleWith = (toolCallId: string, result: Result, settle: Settle): Events => {
-    settle(toolCallId, result)
+  const report = (toolCallId: string, result: Result, onResult: OnResult): Events => {
+    onResult(toolCallId, result)
     return [ToolResults.eventOf(toolCallId, result)]
   }
 
@@ -140,15 +140,15 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
   ]
 
   return {
-    /** Makes a call. Its events begin with the end of the arguments. `settle` receives the result. */
-    perform: (call: RequestedCall, count: ToolCalls.Taken, settle: Settle): Calls => {
+    /** Makes a call. Its events begin with the end of the arguments. `onResult` receives the result. */
+    perform: (call: RequestedCall, count: ToolCalls.Taken, onResult: OnResult): Calls => {
       const { problem, toolCallId, toolName } = call
       const tool = toolOf(toolName)
-      const done = (result: Result) => settleWith(toolCallId, result, settle)
+      const done = (result: Result) => report(toolCallId, result, onResult)
       const outcome = Effect.suspend(
         (): Effect.Effect<Events, Executor.ExecutorError, ControlPlane.ProjectPorts> => {
-          if (problem !== undefined) return Effect.succeed(done(refused(problem)))
-          if (tool === undefined) return Effect.succeed(done(refused(`There is no tool ${toolName}`)))
+          if (problem !== undefined) return Effect.succeed(done(refusal(problem)))
+          if (tool === undefined) return Effect.succeed(done(refusal(`There is no tool ${toolName}`)))
           return ToolCalls.Verdict.$match(count.verdict(AiTool.sideEffectOf(tool)), {
             Execute: () => Effect.map(execute(tool, call, count.ordinal), done),
             Reuse: ({ result: { content, isError } }) =>
@@ -175,13 +175,13 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
     },
 
     /** Settles a call of an earlier part of the run, now that a person has approved or declined it. */
-    settle: (decision: Approvals.Decision, settle: Settle): Calls => {
+    settle: (decision: Approvals.Decision, onResult: OnResult): Calls => {
       const { approved, begun, ordinal, ...call } = decision
       const { toolCallId, toolName } = call
       const tool = toolOf(toolName)
-      const done = (result: Result) => settleWith(toolCallId, result, settle)
-      if (!approved) return Stream.fromIterable(done(fromValue(Approvals.declined, true)))
-      if (tool === undefined) return Stream.fromIterable(done(refused(`There is no tool ${toolName}`)))
+      const done = (result: Result) => report(toolCallId, result, onResult)
+      if (!approved) return Stream.fromIterable(done(fromValue(Approvals.declineMessage, true)))
+      if (tool === undefined) return Stream.fromIterable(done(refusal(`There is no tool ${toolName}`)))
       if (begun && AiTool.sideEffectOf(tool) === "atMostOnce") {
         return Stream.fromIterable([...uncertainEvents(call, call, toolCallId), ...done(uncertain(toolName))])
       }
