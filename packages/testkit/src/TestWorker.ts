@@ -1,5 +1,5 @@
 /**
- * Workers under test, and small steps that the tests of one share.
+ * Workers under test, and steps that their tests share.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ import * as TestRuns from "./TestRuns.js"
 
 type Ports = ControlPlane.ProjectPorts
 
-/** Declares a test over the ports of the suite, or over those ports changed. */
+/** Declares a test over the ports of the suite, which `change` may replace. */
 export interface Declare {
   <A, E>(
     title: string,
@@ -30,7 +30,7 @@ export interface Declare {
   ): void
 }
 
-/** Each test gets ports of its own, under the test's clock. */
+/** Gives each test its own ports, driven by the TestClock. */
 export const declare =
   (layer: Layer.Layer<Ports, unknown>): Declare =>
   (title, effect, change = (ports) => ports) =>
@@ -38,7 +38,7 @@ export const declare =
 
 export const lease = Duration.seconds(30)
 
-/** Waits for a state by looking: every look is a port call, which lets everything else go on. */
+/** Repeats `effect` until its value satisfies `is`. It must call a port, which lets other fibers run. */
 export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   is: (a: A) => boolean,
@@ -55,13 +55,13 @@ export const log = (runId: Run.Run["runId"]) => TestRuns.eventsOf(runId)
 export const submit = (input: Partial<Runs.SubmissionInput> = {}) =>
   TestRuns.submit({ snapshot: RequestSnapshot.fromText("hi"), ...input })
 
-/** A worker with this executor, in the test's scope; at its end it waits for nothing, since no time passes then. */
+/** Starts a worker in the test's Scope. It drains at once when the Scope closes, since no time passes then. */
 export const start = <R>(execute: Executors.ExecuteWith<R>, options: WorkerOptions.WorkerOptions = {}) =>
   Worker.make({ leaseDuration: lease, drainTimeout: 0, ...options }).pipe(
     Effect.provide(Executors.layerWith(execute)),
   )
 
-/** An executor that says when it started and when its finalizer ran, and never ends by itself. */
+/** An executor that never ends by itself, with queues of the runs that it started and finalized. */
 export const makeEndless = Effect.gen(function* () {
   const started = yield* Queue.unbounded<Run.ClaimedRun>()
   const finalized = yield* Queue.unbounded<Run.ClaimedRun>()
@@ -75,7 +75,7 @@ export const makeEndless = Effect.gen(function* () {
 export const unavailable = (operation: string) =>
   new ControlPlaneUnavailable.ControlPlaneUnavailable({ operation, message: "unplugged" })
 
-/** Claims that give a first answer and no second. */
+/** Claims of which only the first is answered. */
 export const claimOnce = Layer.effect(
   Claims.Claims,
   Effect.gen(function* () {
@@ -87,7 +87,7 @@ export const claimOnce = Layer.effect(
   }),
 )
 
-/** The events of a worker from now on, in a queue. */
+/** A queue of the worker's last events and those to come. */
 export const listen = (worker: Worker.Worker["Type"]) =>
   Effect.gen(function* () {
     const queue = yield* Queue.unbounded<WorkerEvent.WorkerEvent>()

@@ -1,5 +1,5 @@
 /**
- * The worker's suite: what it does with the runs it holds, over any control plane.
+ * The conformance suite of the worker over any control plane.
  *
  * @since 0.1.0
  */
@@ -7,16 +7,17 @@ import { describe } from "@effect/vitest"
 import type { ControlPlane } from "@runlease/core"
 import type { Layer } from "effect"
 import { declare } from "./TestWorker.js"
-import * as Appending from "./worker/Appending.js"
-import * as Asking from "./worker/Asking.js"
-import * as Claiming from "./worker/Claiming.js"
+import * as Appends from "./worker/Appends.js"
+import * as Cancellation from "./worker/Cancellation.js"
+import * as Claims from "./worker/Claims.js"
 import * as Deadlines from "./worker/Deadlines.js"
-import * as Draining from "./worker/Draining.js"
-import * as Ending from "./worker/Ending.js"
-import * as Leasing from "./worker/Leasing.js"
+import * as Drain from "./worker/Drain.js"
+import * as Interrupts from "./worker/Interrupts.js"
+import * as Leases from "./worker/Leases.js"
+import * as Outcomes from "./worker/Outcomes.js"
 
 /**
- * Runs the suite over a layer of the project ports, made anew for each test and driven by the test's clock.
+ * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
  *
  * @since 0.1.0
  * @category suites
@@ -24,12 +25,13 @@ import * as Leasing from "./worker/Leasing.js"
 export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts, unknown>): void => {
   const test = declare(layer)
   describe(`Worker over ${name}`, () => {
-    Ending.tests(test)
-    Asking.tests(test)
-    Claiming.tests(test)
-    Leasing.tests(test)
+    Outcomes.tests(test)
+    Interrupts.tests(test)
+    Claims.tests(test)
+    Leases.tests(test)
+    Cancellation.tests(test)
     Deadlines.tests(test)
-    Draining.tests(test)
-    Appending.tests(test)
+    Drain.tests(test)
+    Appends.tests(test)
   })
 }

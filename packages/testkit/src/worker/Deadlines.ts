@@ -1,5 +1,5 @@
 /**
- * The part of the worker's suite on the deadline that an executor can follow.
+ * Tests of the deadline that an executor can follow.
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
@@ -10,16 +10,16 @@ import { type Declare, start, submit, until } from "../TestWorker.js"
 export const tests = (test: Declare): void => {
   describe("the deadline of a lease", () => {
     test(
-      "is told to the executor, and again with each renewal",
+      "reaches the executor, and again with each renewal",
       Effect.gen(function* () {
-        const seen = yield* Queue.unbounded<LeaseDeadline.Deadline>()
+        const deadlines = yield* Queue.unbounded<LeaseDeadline.Deadline>()
         yield* start(
           Executors.make(() =>
-            Stream.runForEach(LeaseDeadline.changes, (deadline) => Queue.offer(seen, deadline)),
+            Stream.runForEach(LeaseDeadline.changes, (deadline) => Queue.offer(deadlines, deadline)),
           ),
         )
         yield* submit()
-        const first = yield* Queue.take(seen)
+        const first = yield* Queue.take(deadlines)
         strictEqual(first.endsAt - first.stopsAt, 2_000_000_000n)
         strictEqual(first.endsAt, 30_000_000_000n)
         for (const [seconds, endsAt] of [
@@ -27,8 +27,8 @@ export const tests = (test: Declare): void => {
           [20, 50_000_000_000n],
         ] as const) {
           yield* TestClock.setTime(seconds * 1000)
-          yield* until(Queue.size(seen), (size) => size > 0)
-          const renewed = yield* Queue.take(seen)
+          yield* until(Queue.size(deadlines), (size) => size > 0)
+          const renewed = yield* Queue.take(deadlines)
           assertTrue(renewed.endsAt >= endsAt, `${renewed.endsAt}`)
           strictEqual(renewed.endsAt - renewed.stopsAt, 2_000_000_000n)
         }

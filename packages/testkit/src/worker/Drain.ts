@@ -1,5 +1,5 @@
 /**
- * The part of the worker's suite on what a worker tells, and how it stops.
+ * Tests of a worker that is observed, and of its drain.
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -10,23 +10,23 @@ import * as TestRuns from "../TestRuns.js"
 import { type Declare, lease, until, run, untilStatus, submit, start, makeEndless } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
-  describe("a worker that is watched", () => {
+  describe("a worker that is observed", () => {
     test(
-      "tells what it holds, now and after each change",
+      "has a stream of its runs, now and after each change",
       Effect.gen(function* () {
         const finish = yield* Deferred.make<void>()
         const worker = yield* start(Executors.make(() => Deferred.await(finish)))
-        const held = yield* Queue.unbounded<number>()
+        const counts = yield* Queue.unbounded<number>()
         yield* Worker.inFlight.pipe(
-          Stream.runForEach((runs) => Queue.offer(held, runs.length)),
+          Stream.runForEach((runs) => Queue.offer(counts, runs.length)),
           Effect.provideService(Worker.Worker, worker),
           Effect.forkScoped,
         )
-        strictEqual(yield* Queue.take(held), 0)
+        strictEqual(yield* Queue.take(counts), 0)
         const { runId } = yield* submit()
-        yield* until(Queue.take(held), (count) => count === 1)
+        yield* until(Queue.take(counts), (count) => count === 1)
         yield* Deferred.succeed(finish, undefined)
-        yield* until(Queue.take(held), (count) => count === 0)
+        yield* until(Queue.take(counts), (count) => count === 0)
         strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
       }),
     )
@@ -34,7 +34,7 @@ export const tests = (test: Declare): void => {
 
   describe("a drain", () => {
     test(
-      "lets runs finish that do so in time, and claims no more",
+      "lets runs finish in time, and claims no more",
       Effect.gen(function* () {
         const started = yield* Deferred.make<void>()
         const finish = yield* Deferred.make<void>()
@@ -58,7 +58,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "happens too when the fiber that runs the worker is interrupted, as by a signal to the process",
+      "starts when the fiber that runs the worker is interrupted, as by a signal to the process",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         const running = yield* Worker.run({ leaseDuration: lease, drainTimeout: "10 seconds" }).pipe(
@@ -80,12 +80,12 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "hands back at once what does not finish, with the attempt not counted",
+      "hands back at once the runs that do not finish, with their attempts not counted",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         const scope = yield* Scope.make()
         const worker = yield* start(endless.execute, { drainTimeout: "10 seconds" }).pipe(Scope.extend(scope))
-        const told = yield* Effect.fork(Stream.runCollect(worker.events))
+        const events = yield* Effect.fork(Stream.runCollect(worker.events))
         const { runId } = yield* submit()
         yield* Queue.take(endless.started)
         const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
@@ -94,7 +94,7 @@ export const tests = (test: Declare): void => {
         strictEqual((yield* run(runId)).status, "running")
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(closing)
-        deepStrictEqual(Array.from(yield* Fiber.join(told), (event) => event._tag).slice(-2), [
+        deepStrictEqual(Array.from(yield* Fiber.join(events), (event) => event._tag).slice(-2), [
           "Draining",
           "Released",
         ])
@@ -108,20 +108,20 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "does not wait for ever for an outcome that the control plane does not take",
+      "ends when the control plane does not answer the write of an outcome",
       Effect.gen(function* () {
         const scope = yield* Scope.make()
-        const asked = yield* Deferred.make<void>()
+        const executed = yield* Deferred.make<void>()
         const worker = yield* start(
-          Executors.make(() => Deferred.succeed(asked, undefined).pipe(Effect.asVoid)),
+          Executors.make(() => Deferred.succeed(executed, undefined).pipe(Effect.asVoid)),
           {
             drainTimeout: "10 seconds",
             interruptGrace: "5 seconds",
           },
         ).pipe(Scope.extend(scope))
-        const told = yield* Effect.fork(Stream.runCollect(worker.events))
+        const events = yield* Effect.fork(Stream.runCollect(worker.events))
         const { runId } = yield* submit()
-        yield* Deferred.await(asked)
+        yield* Deferred.await(executed)
         const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
         yield* TestRuns.settle
         yield* TestClock.adjust("10 seconds")
@@ -130,7 +130,7 @@ export const tests = (test: Declare): void => {
         strictEqual(closing.unsafePoll(), null)
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(closing)
-        const last = Array.from(yield* Fiber.join(told)).at(-1)
+        const last = Array.from(yield* Fiber.join(events)).at(-1)
         strictEqual(last?._tag === "LeaseEnded" && last.reason, "Drained")
         strictEqual((yield* run(runId)).status, "running")
       }),

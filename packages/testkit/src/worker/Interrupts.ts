@@ -1,5 +1,5 @@
 /**
- * The part of the worker's suite on executors that ask, and go on with the answer.
+ * Tests of executors that interrupt their run and go on with the answers.
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -8,13 +8,13 @@ import { Effect, Exit, Scope, Stream, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, log, run, start, submit, until, untilStatus } from "../TestWorker.js"
 
-/** The text that a run said. */
-const said = (runId: Run.Run["runId"]) =>
+/** The text deltas in the log of a run. */
+const textOf = (runId: Run.Run["runId"]) =>
   Effect.map(log(runId), (events) =>
     events.flatMap((event) => (event.type === "TEXT_MESSAGE_CONTENT" ? [event["delta"]] : [])),
   )
 
-/** An executor whose own last event is this RUN_FINISHED. */
+/** An executor whose only event is a RUN_FINISHED with these fields. */
 const finishing =
   (rest: Readonly<Record<string, unknown>>): Executor.Execute =>
   ({ conversationId, runId }) =>
@@ -37,22 +37,21 @@ export const tests = (test: Declare): void => {
             .find((part) => part.type === "tool_result")
           return answer === undefined
             ? Stream.fail(Executor.awaitToolResult("call-1", "ask"))
-            : Executors.make(() => Effect.succeed(`you said ${String(answer["result"])}`))(claimed)
+            : Executors.make(() => Effect.succeed(`the answer is ${String(answer["result"])}`))(claimed)
         })
         const { runId } = yield* submit()
         const waiting = yield* untilStatus(runId, "waiting")
         deepStrictEqual(waiting.waiting?.interrupts, [Interrupt.ofToolCall("call-1", "ask")])
-        yield* until(worker.inFlight, (held) => held.length === 0)
+        yield* until(worker.inFlight, ({ length }) => length === 0)
         const runs = yield* Runs.Runs
         yield* runs.resume(runId, TestRuns.resultOf("call-1", "yes"))
         yield* untilStatus(runId, "completed")
-        const said = (yield* log(runId)).find((event) => event.type === "TEXT_MESSAGE_CONTENT")
-        strictEqual(said?.["delta"], "you said yes")
+        deepStrictEqual(yield* textOf(runId), ["the answer is yes"])
       }),
     )
 
     test(
-      "fails when the result does not arrive within the time that the executor gives it",
+      "fails when the result does not arrive within the time that the executor set",
       Effect.gen(function* () {
         const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.LogEvent => ({
           type: "RUN_FINISHED",
@@ -64,17 +63,17 @@ export const tests = (test: Declare): void => {
           },
         })
         yield* start((claimed) =>
-          claimed.agentId === "asks"
+          claimed.agentId === "awaits"
             ? Stream.fail(Executor.awaitToolResult("call-1", "ask", "10 seconds"))
             : Stream.make(interrupt(claimed)),
         )
-        const asks = yield* submit({ agentId: "asks" })
+        const awaits = yield* submit({ agentId: "awaits" })
         const interrupts = yield* submit({ agentId: "interrupts" })
         const endOf = (run: Run.Run) => run.waiting?.expiresAt?.epochMillis
-        strictEqual(endOf(yield* untilStatus(asks.runId, "waiting")), 10_000)
+        strictEqual(endOf(yield* untilStatus(awaits.runId, "waiting")), 10_000)
         strictEqual(endOf(yield* untilStatus(interrupts.runId, "waiting")), 20_000)
         yield* TestClock.adjust("10 seconds")
-        strictEqual((yield* untilStatus(asks.runId, "failed")).error?.code, "wait_expired")
+        strictEqual((yield* untilStatus(awaits.runId, "failed")).error?.code, "wait_expired")
         strictEqual((yield* run(interrupts.runId)).status, "waiting")
         yield* TestClock.adjust("10 seconds")
         strictEqual((yield* untilStatus(interrupts.runId, "failed")).error?.code, "wait_expired")
@@ -82,7 +81,7 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a run that asks somebody", () => {
+  describe("a run that asks a question", () => {
     const deploying = Executors.make((claimed) =>
       Effect.map(Interrupts.approve(claimed, { id: "deploy", message: "Deploy?" }), (yes) =>
         yes ? "deployed" : "left alone",
@@ -90,13 +89,13 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "goes on with a yes or with a no, its worker free meanwhile",
+      "goes on with a yes or a no, and leaves its worker free until then",
       Effect.gen(function* () {
         const worker = yield* start(deploying, { concurrency: 1 })
         const runs = yield* Runs.Runs
         const first = yield* submit()
-        const asked = yield* untilStatus(first.runId, "waiting")
-        deepStrictEqual(asked.waiting?.interrupts, [
+        const waiting = yield* untilStatus(first.runId, "waiting")
+        deepStrictEqual(waiting.waiting?.interrupts, [
           {
             id: "deploy",
             reason: "confirmation",
@@ -110,18 +109,18 @@ export const tests = (test: Declare): void => {
         ])
         const second = yield* submit()
         yield* untilStatus(second.runId, "waiting")
-        yield* until(worker.inFlight, (held) => held.length === 0)
+        yield* until(worker.inFlight, ({ length }) => length === 0)
         yield* runs.resume(first.runId, [resolved("deploy", { approved: true })])
         yield* runs.resume(second.runId, [{ interruptId: "deploy", status: "cancelled" }])
         yield* untilStatus(first.runId, "completed")
         yield* untilStatus(second.runId, "completed")
-        deepStrictEqual(yield* said(first.runId), ["deployed"])
-        deepStrictEqual(yield* said(second.runId), ["left alone"])
+        deepStrictEqual(yield* textOf(first.runId), ["deployed"])
+        deepStrictEqual(yield* textOf(second.runId), ["left alone"])
       }),
     )
 
     test(
-      "one thing after the other, or several at once, has every answer in the end",
+      "may ask one question after another, or several at once, and gets every answer",
       Effect.gen(function* () {
         yield* start(
           Executors.make((claimed) =>
@@ -144,12 +143,12 @@ export const tests = (test: Declare): void => {
         yield* runs.resume(runId, [resolved("colour", "red")])
         yield* runs.resume(runId, [resolved("size", 3)])
         yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["Ann 3 red"])
+        deepStrictEqual(yield* textOf(runId), ["Ann 3 red"])
       }),
     )
 
     test(
-      "goes on with another worker after a while, with the session that the first recorded",
+      "goes on in another worker, with the session that the first worker recorded",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         const executing = (name: string) =>
@@ -174,12 +173,12 @@ export const tests = (test: Declare): void => {
           Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
           (current) => current.status === "completed",
         )
-        deepStrictEqual(yield* said(runId), ["second goes on with the session of first: yes"])
+        deepStrictEqual(yield* textOf(runId), ["second goes on with the session of first: yes"])
       }),
     )
   })
 
-  describe("a RUN_FINISHED of the executor's own", () => {
+  describe("a RUN_FINISHED by the executor", () => {
     test(
       "suspends the run for all of its interrupts",
       Effect.gen(function* () {
@@ -233,7 +232,7 @@ export const tests = (test: Declare): void => {
     }
 
     test(
-      "that asks more than an event holds fails the run",
+      "with more interrupts than fit into an event fails the run",
       Effect.gen(function* () {
         const interrupts = [{ id: "a", reason: "x", message: "m".repeat(245_000) }]
         yield* start(finishing({ outcome: { type: "interrupt", interrupts } }))
@@ -243,25 +242,25 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "gives the run its result and metadata, which the log tells too",
+      "gives the run its result and metadata, which are in the log too",
       Effect.gen(function* () {
-        const told = { result: { answer: 42 }, metadata: { tokens: 7 } }
-        yield* start(finishing({ outcome: { type: "success" }, ...told }))
+        const extra = { result: { answer: 42 }, metadata: { tokens: 7 } }
+        yield* start(finishing({ outcome: { type: "success" }, ...extra }))
         const { conversationId, runId } = yield* submit()
         const { metadata, result } = yield* untilStatus(runId, "completed")
-        deepStrictEqual({ result, metadata }, told)
+        deepStrictEqual({ result, metadata }, extra)
         deepStrictEqual((yield* log(runId)).at(-1), {
           type: "RUN_FINISHED",
           threadId: conversationId,
           runId,
           outcome: { type: "success" },
-          ...told,
+          ...extra,
         })
       }),
     )
 
     test(
-      "or a RUN_ERROR keeps its metadata",
+      "or a RUN_ERROR gives the run its metadata",
       Effect.gen(function* () {
         yield* start(() =>
           Stream.make({ type: "RUN_ERROR", message: "no", code: "nope", metadata: { tokens: 7 } }),

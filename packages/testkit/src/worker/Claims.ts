@@ -1,5 +1,5 @@
 /**
- * The part of the worker's suite on claims whose answers are lost.
+ * Tests of claims whose answers are lost.
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -7,7 +7,7 @@ import { Claims, Executors } from "@runlease/core"
 import { Array, Effect, Layer, Ref, TestClock } from "effect"
 import { type Declare, log, run, start, submit, unavailable, until, untilStatus } from "../TestWorker.js"
 
-/** Claims whose first answer with runs is lost. The ids of all claims are kept in `sent`. */
+/** Claims whose first answer with runs is lost. Records the ids of all claims in `sent`. */
 const losing = (sent: Ref.Ref<ReadonlyArray<string | undefined>>) =>
   Layer.effect(
     Claims.Claims,
@@ -36,7 +36,7 @@ export const tests = (test: Declare): void => {
         const first = yield* submit({ maxAttempts: 1 })
         const second = yield* submit({ maxAttempts: 1 })
         yield* start(Executors.make(() => Effect.void))
-        // A look at the store each time, so that time does not run ahead of a store that is another process.
+        // Each step reads the store, so that time does not run ahead of a store in another process.
         yield* until(
           Effect.zipRight(TestClock.adjust("100 millis"), Effect.zipRight(run(first.runId), Ref.get(sent))),
           ({ length }) => length > 1,
@@ -55,7 +55,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "is followed by claims with ids of their own",
+      "is followed by claims with new ids",
       Effect.gen(function* () {
         yield* Ref.set(sent, [])
         yield* start(Executors.make(() => Effect.void))
@@ -67,7 +67,7 @@ export const tests = (test: Declare): void => {
           )
         }
         const ids = yield* Ref.get(sent)
-        // One of them was sent twice.
+        // One claim was sent twice.
         strictEqual(new Set(ids).size, ids.length - 1)
         strictEqual(ids.includes(undefined), false)
       }),

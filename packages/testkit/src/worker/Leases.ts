@@ -1,5 +1,5 @@
 /**
- * The part of the worker's suite on leases kept, lost and cancelled.
+ * Tests of leases: renewal, loss, and a lease without a worker.
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -10,12 +10,12 @@ import {
   Duration,
   Effect,
   Exit,
+  Fiber,
   Layer,
   Queue,
   Scope,
   Stream,
   TestClock,
-  Fiber,
 } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
@@ -36,7 +36,7 @@ export const tests = (test: Declare): void => {
   describe("leases", () => {
     const renewals: Array<number> = []
     test(
-      "are renewed all in one request at a third of their length",
+      "are all renewed in one request at a third of their length",
       Effect.gen(function* () {
         renewals.length = 0
         const endless = yield* makeEndless
@@ -58,14 +58,14 @@ export const tests = (test: Declare): void => {
       }),
       Faults.over(Leases.Leases, (leases) => ({
         ...leases,
-        // Counted once answered: the next is due a third of the lease after that.
+        // Counted after the answer, since the next renewal is due a third of the lease after it.
         renew: (request) =>
           Effect.tap(leases.renew(request), () => Effect.sync(() => renewals.push(request.leases.length))),
       })),
     )
 
     test(
-      "keep a run for many times their length",
+      "are renewed for many times their length",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         yield* start(endless.execute)
@@ -80,11 +80,11 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "count from when the run was given, however long the claim had waited for it",
+      "count from when the run was claimed, however long the claim had waited for it",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         yield* start(endless.execute, { leaseDuration: "5 seconds", claimWait: "20 seconds" })
-        // In steps, so that a claim held by the control plane looks again meanwhile.
+        // In steps, so that a claim that waits in the control plane looks again in between.
         yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), 7)
         const { runId } = yield* submit()
         yield* Queue.take(endless.started)
@@ -97,17 +97,17 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "that cannot be renewed end here before they end in the store, and nothing more is written",
+      "end in the worker before they end in the store when they cannot be renewed, and nothing more is written",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         const worker = yield* start(endless.execute)
-        const told = yield* listen(worker)
+        const events = yield* listen(worker)
         const { runId } = yield* submit()
         yield* Queue.take(endless.started)
         const before = yield* run(runId)
         yield* TestClock.adjust(Duration.seconds(29))
         yield* Queue.take(endless.finalized)
-        const ended = yield* until(Queue.take(told), (event) => event._tag === "LeaseEnded")
+        const ended = yield* until(Queue.take(events), (event) => event._tag === "LeaseEnded")
         assertTrue(ended._tag === "LeaseEnded" && ended.reason === "Expired")
         const after = yield* run(runId)
         strictEqual(after.status, "running")
@@ -120,7 +120,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "that get no answer at all end by the local deadline too",
+      "end by the local deadline when a renewal has no answer",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         yield* start(endless.execute)
@@ -133,7 +133,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "that lapse hand the run to another worker, and the first can do nothing to it",
+      "that lapse leave the run to another worker, and the first cannot write to it any more",
       Effect.gen(function* () {
         const reached = yield* Deferred.make<void>()
         const stale = yield* Scope.make()
@@ -186,12 +186,12 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a worker that is refused for good", () => {
+  describe("a worker that the control plane refuses", () => {
     const refused = (operation: string) =>
       new ControlPlaneError.ControlPlaneRefused({ operation, message: "The token was revoked" })
 
     test(
-      "cannot go on, also when it is too busy to claim",
+      "fails, also when it is too busy to claim",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         const worker = yield* start(endless.execute, { concurrency: 1 })
@@ -210,7 +210,7 @@ export const tests = (test: Declare): void => {
 
     let renewals = 0
     test(
-      "does not ask for a renewal again before the next is due",
+      "does not repeat a renewal before the next is due",
       Effect.gen(function* () {
         renewals = 0
         const endless = yield* makeEndless
@@ -231,15 +231,15 @@ export const tests = (test: Declare): void => {
     )
   })
 
-  describe("a lease held without a worker", () => {
+  describe("a lease without a worker", () => {
     test(
-      "is renewed for as long as its Scope is open, and ends what it guards when the run is cancelled",
+      "is renewed while its Scope is open, and interrupts the guarded effect when the run is cancelled",
       Effect.gen(function* () {
         const workerId = yield* TestRuns.register()
         const claimed = yield* TestRuns.hold(workerId)
         const sentAt = yield* Clock.currentTimeNanos
-        const held = yield* Lease.hold(claimed, { workerId, leaseDuration: "30 seconds", sentAt })
-        const guarded = yield* Effect.fork(Effect.flip(held.guard(Effect.never)))
+        const lease = yield* Lease.hold(claimed, { workerId, leaseDuration: "30 seconds", sentAt })
+        const guarded = yield* Effect.fork(Effect.flip(lease.guard(Effect.never)))
         yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("10 seconds"), run(claimed.runId)), 8)
         strictEqual((yield* run(claimed.runId)).attempt, 1)
         strictEqual(guarded.unsafePoll(), null)
@@ -247,66 +247,6 @@ export const tests = (test: Declare): void => {
         yield* runs.cancel(claimed.runId)
         yield* TestClock.adjust("10 seconds")
         strictEqual((yield* Fiber.join(guarded)).reason, "Cancelled")
-      }),
-    )
-  })
-
-  describe("a cancelled run", () => {
-    test(
-      "interrupts its executor by a signal, without waiting for a renewal",
-      Effect.gen(function* () {
-        const endless = yield* makeEndless
-        const worker = yield* start(endless.execute)
-        const told = yield* listen(worker)
-        const { runId } = yield* submit()
-        yield* Queue.take(endless.started)
-        const runs = yield* Runs.Runs
-        yield* runs.cancel(runId)
-        yield* Queue.take(endless.finalized)
-        const ended = yield* until(Queue.take(told), (event) => event._tag === "LeaseEnded")
-        assertTrue(ended._tag === "LeaseEnded" && ended.reason === "Cancelled")
-        strictEqual((yield* run(runId)).status, "cancelled")
-      }),
-    )
-
-    test(
-      "interrupts its executor at the next renewal where there are no signals",
-      Effect.gen(function* () {
-        const endless = yield* makeEndless
-        yield* start(endless.execute)
-        const { runId } = yield* submit()
-        yield* Queue.take(endless.started)
-        const runs = yield* Runs.Runs
-        yield* runs.cancel(runId)
-        strictEqual(yield* Queue.size(endless.finalized), 0)
-        yield* TestClock.adjust(Duration.seconds(10))
-        yield* Queue.take(endless.finalized)
-        const events = yield* log(runId)
-        deepStrictEqual(events.at(-1)?.["outcome"], { type: "cancelled" })
-      }),
-      Faults.over(Leases.Leases, (leases) => ({ ...leases, signals: () => Stream.never })),
-    )
-
-    test(
-      "leaves the worker after a bounded grace when a finalizer hangs",
-      Effect.gen(function* () {
-        const started = yield* Deferred.make<void>()
-        const hung = yield* Deferred.make<void>()
-        const worker = yield* start(
-          () =>
-            Stream.execute(Effect.zipRight(Deferred.succeed(started, undefined), Effect.never)).pipe(
-              Stream.ensuring(Effect.zipRight(Deferred.succeed(hung, undefined), Effect.never)),
-            ),
-          { interruptGrace: "5 seconds", concurrency: 1 },
-        )
-        const { runId } = yield* submit()
-        yield* Deferred.await(started)
-        const runs = yield* Runs.Runs
-        yield* runs.cancel(runId)
-        yield* Deferred.await(hung)
-        strictEqual((yield* worker.inFlight).length, 1)
-        yield* TestClock.adjust("5 seconds")
-        yield* until(worker.inFlight, (held) => held.length === 0)
       }),
     )
   })

@@ -1,5 +1,5 @@
 /**
- * The part of the worker's suite on appends: repeated, split, held back.
+ * Tests of the worker's appends: retries, refusals, split deltas, back-pressure.
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -22,7 +22,7 @@ import {
 export const tests = (test: Declare): void => {
   describe("appends", () => {
     test(
-      "of strange text keep it, and its run ends as any other",
+      "keep strange text, and the run ends like any other",
       Effect.gen(function* () {
         const event: AgentEvent.LogEvent = { type: strange, [strange]: strange }
         yield* start((claimed) =>
@@ -33,12 +33,12 @@ export const tests = (test: Declare): void => {
               )
             : Stream.make(event, AgentEvent.textContent(strange, strange)),
         )
-        const said = yield* submit({ agentId: "says" })
+        const emitted = yield* submit({ agentId: "emits" })
         const failed = yield* submit({ agentId: "fails" })
-        yield* untilStatus(said.runId, "completed")
+        yield* untilStatus(emitted.runId, "completed")
         const { error } = yield* untilStatus(failed.runId, "failed")
         deepStrictEqual(error, { code: strange, message: strange })
-        deepStrictEqual((yield* log(said.runId)).slice(1, 3), [
+        deepStrictEqual((yield* log(emitted.runId)).slice(1, 3), [
           event,
           AgentEvent.textContent(strange, strange),
         ])
@@ -46,11 +46,11 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    let failNext = true
+    let loseNext = true
     test(
-      "whose answer is lost are repeated and add nothing twice",
+      "are sent again when an answer is lost, and add nothing twice",
       Effect.gen(function* () {
-        failNext = true
+        loseNext = true
         yield* start(Executors.make(() => Stream.make("a", "b", "c")))
         const { runId } = yield* submit()
         const done = yield* until(
@@ -69,15 +69,15 @@ export const tests = (test: Declare): void => {
         ...runLog,
         append: (request) =>
           Effect.flatMap(runLog.append(request), (appended) => {
-            if (!failNext) return Effect.succeed(appended)
-            failNext = false
+            if (!loseNext) return Effect.succeed(appended)
+            loseNext = false
             return Effect.fail(unavailable("RunLog.append"))
           }),
       })),
     )
 
     test(
-      "that the log refuses stop the executor and fail the run",
+      "stop the executor and fail the run when the log refuses them",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         yield* start((claimed) =>
@@ -99,7 +99,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "that die stop the executor and fail the run",
+      "stop the executor and fail the run when they die",
       Effect.gen(function* () {
         const endless = yield* makeEndless
         yield* start((claimed) =>
@@ -113,7 +113,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "come before the outcome of an executor that dies",
+      "are written before the outcome of an executor that dies",
       Effect.gen(function* () {
         yield* start(() =>
           Stream.concat(Stream.make(AgentEvent.textStart("m")), Stream.execute(Effect.yieldNow())).pipe(
@@ -149,7 +149,7 @@ export const tests = (test: Declare): void => {
 
     const gate = Effect.unsafeMakeLatch(false)
     test(
-      "hold the executor back when the log is slow",
+      "slow the executor down when the log is slow",
       Effect.gen(function* () {
         yield* gate.close
         const produced = yield* Ref.make(0)
@@ -161,10 +161,10 @@ export const tests = (test: Declare): void => {
           ),
         )
         const { runId } = yield* submit()
-        let seen = -1
+        let before = -1
         yield* until(Ref.get(produced), (n) => {
-          const settled = n > 0 && n === seen
-          seen = n
+          const settled = n > 0 && n === before
+          before = n
           return settled
         })
         assertTrue((yield* Ref.get(produced)) < 1000)
