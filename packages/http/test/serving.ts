@@ -18,7 +18,7 @@ export class Served extends Context.Tag("test/Served")<
   { readonly url: string; readonly key: string }
 >() {}
 
-/** Whatever server there is, with a key of its store. */
+/** The address of the server in the context, with a key of its store. */
 export const served = Layer.effect(
   Served,
   Effect.gen(function* () {
@@ -41,19 +41,31 @@ const withoutExchange = HttpLayerRouter.middleware(
   { global: true },
 )
 
+/**
+ * An HTTP server on a port of the loopback interface. It ends the connections that clients keep alive when it closes:
+ * Node.js waits for them, four seconds for a client of its own.
+ */
+const nodeServer = () =>
+  Layer.suspend(() => {
+    const server = createServer()
+    return Layer.scopedDiscard(
+      Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())),
+    ).pipe(Layer.provideMerge(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" })))
+  })
+
 /** The contract over a store, on a port of the loopback interface, in the runtime of the test. */
 export const serve = <E>(
   store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>,
   options: Server.ServerOptions = {},
 ) =>
   served.pipe(
-    // Under a clock that stands still a limit per second would be one for ever.
+    // The TestClock stands still, so a limit per second would last for ever.
     Layer.provideMerge(Server.layerWith({ rateLimit: Infinity, ...options })),
-    Layer.provideMerge(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+    Layer.provideMerge(nodeServer()),
     Layer.provideMerge(store),
   )
 
-/** The contract without exchanges, as a server has it that does not know them. */
+/** The contract of a server without exchanges. */
 export const serveWithoutExchange = <E>(store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>) =>
   served.pipe(
     Layer.provide(
@@ -62,11 +74,11 @@ export const serveWithoutExchange = <E>(store: Layer.Layer<ControlPlane.ControlP
         disableListenLog: true,
       }),
     ),
-    Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
+    Layer.provide(nodeServer()),
     Layer.provide(store),
   )
 
-/** The ports of project `default`, as a client of the server has them. */
+/** The ports of project `default`, of a client of the server. */
 export const client = Layer.unwrapEffect(
   Effect.map(Served, ({ key, url }) => Client.layer({ baseUrl: `${url}/`, token: Redacted.make(key) })),
 ).pipe(Layer.provide(FetchHttpClient.layer))
