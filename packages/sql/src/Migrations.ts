@@ -1,5 +1,5 @@
 /**
- * Bringing a database's tables up to date.
+ * Migrations of a database's tables.
  *
  * Servers of the version before go on while this one migrates, so a migration only adds, and it may lose a deadlock
  * against them: then all of it is done again.
@@ -31,7 +31,7 @@ import * as SqlDialect from "./SqlDialect.js"
 export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, SqlClient.SqlClient>>>
 
 /**
- * All there are.
+ * All migrations.
  *
  * @since 0.1.0
  * @category migrations
@@ -47,7 +47,7 @@ export const all: Migrations = {
   "0008_Inputs": inputs,
 }
 
-/** The migrator dies of a statement that fails; it is the statement's failure that says whether to try again. */
+/** The migrator dies when a statement fails; the failure of that statement decides whether to try again. */
 const failureOf = (
   defect: unknown,
 ): Option.Option<Effect.Effect<never, SqlError | Migrator.MigrationError>> => {
@@ -55,7 +55,7 @@ const failureOf = (
   return Option.some(Effect.fail(defect.cause instanceof SqlError ? defect.cause : defect))
 }
 
-/** PostgreSQL starts up or recovers; or another process holds the lock of an SQLite file, as its own migration does. */
+/** PostgreSQL starts up or recovers; or another process holds the lock of an SQLite file, perhaps to migrate it too. */
 const passes = (error: SqlError | Migrator.MigrationError): boolean =>
   /^(57P03|SQLITE_BUSY)/.test(codeOf(error))
 
@@ -73,7 +73,7 @@ const waiting = <A, R>(
   )
 
 /**
- * Makes the migrations that the database has not seen, in one transaction. Running it again, or from several processes
+ * Runs the migrations that are new to the database, in one transaction. Running it again, or from several processes
  * at once, changes nothing. Waits for a database that is starting up or locked.
  *
  * @since 0.1.0

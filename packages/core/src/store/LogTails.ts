@@ -1,10 +1,9 @@
 /**
- * The tails of the logs that are followed: read from the store once, however many follow them.
+ * The tails of followed logs, which are read from the store once for all of their followers.
  *
- * A log's tail is there for as long as somebody follows it. What is appended comes with the wake-up where that is at
- * hand; only what did not is read. Every follower has a position of its own and takes at its own pace, so that none
- * holds up another and nothing is kept for it: one that is further back than the tail reaches reads by itself until
- * it is not.
+ * A tail exists while its log has followers. A wake-up carries the new entries if it can, and the tail reads the others
+ * from the store. Every follower has its own position and pace, so no follower delays another and nothing is stored for
+ * it. A follower that is further back than the tail reaches reads pages of its own until it catches up.
  *
  * @since 0.1.0
  */
@@ -49,7 +48,7 @@ export interface LogPage extends LogPiece {
 }
 
 /**
- * `read` gives the oldest entries after a position.
+ * `read` returns the oldest entries after a position.
  *
  * @since 0.1.0
  * @category models
@@ -60,21 +59,21 @@ export interface Options<E> {
 }
 
 export interface LogTails<E> {
-  /** Every entry after `after`, those still to come included, until the log has ended. */
+  /** Every entry after `after`, including later ones, until the log has ended. */
   readonly follow: (ref: LogRef, after: EventId) => Stream.Stream<LogEntry, E | ControlPlaneUnavailable>
 }
 
-/** How many pages a tail keeps for followers that are further back. */
+/** The number of pages that a tail stores for followers that are further back. */
 const maxPages = 4
 
-/** What a follower takes at once; `ended` when nothing comes after it. */
-interface Taken {
+/** The entries that a follower takes at once; `ended` when no entry comes after them. */
+interface NextEntries {
   readonly entries: ReadonlyArray<LogEntry>
   readonly ended: boolean
 }
 
 interface Tail<E> {
-  readonly after: (position: EventId) => Effect.Effect<Taken, E>
+  readonly after: (position: EventId) => Effect.Effect<NextEntries, E>
 }
 
 const endOf = ({ entries }: LogPiece, otherwise: number): number => entries.at(-1)?.eventId ?? otherwise
@@ -86,38 +85,38 @@ const makeTail = <E>(
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const wanted = yield* Effect.makeLatch()
-    /** None until the first read, which begins at `start`. */
+    /** Undefined until the first read, which begins at `start`. */
     let window: LogWindow.LogWindow | undefined
     let start = 0
-    /** The last event that the log is known to have; infinite when nobody knows. */
+    /** The last event of the log as far as the tail knows; infinite when it does not know. */
     let latest = Number.POSITIVE_INFINITY
     let ended = false
-    /** What came of itself since the last slow poll tells that nothing was missed before. */
-    let heard = false
-    /** Whoever has all that the window holds waits for this. */
+    /** Whether a wake-up has carried entries since the last slow poll, which shows that none was lost before. */
+    let wokenWithEntries = false
+    /** Followers that have all entries of the window wait for this. */
     let grown: Deferred.Deferred<void, E | ControlPlaneUnavailable> | undefined
 
     const last = (): number => window?.last() ?? -1
 
-    const tell = (exit: Exit.Exit<void, E | ControlPlaneUnavailable>): void => {
-      const told = grown
+    const wakeFollowers = (exit: Exit.Exit<void, E | ControlPlaneUnavailable>): void => {
+      const waiting = grown
       grown = undefined
-      if (told !== undefined) Deferred.unsafeDone(told, exit)
+      if (waiting !== undefined) Deferred.unsafeDone(waiting, exit)
     }
 
     const want = (): void => {
       if (latest > last() && grown !== undefined) wanted.unsafeOpen()
     }
 
-    const hear = (growth: LogGrowth): void => {
+    const onGrowth = (growth: LogGrowth): void => {
       latest = Math.max(latest, growth.latest ?? Number.POSITIVE_INFINITY)
       if (window === undefined || latest <= last()) return
       const piece = growth.piece?.()
       const begins = piece?.entries[0]
       if (piece !== undefined && begins !== undefined && window.add(begins.eventId - 1, piece)) {
-        heard = true
+        wokenWithEntries = true
         ended = ControlEvents.endsLog(piece.entries.at(-1)!)
-        tell(Exit.void)
+        wakeFollowers(Exit.void)
       }
       want()
     }
@@ -128,56 +127,56 @@ const makeTail = <E>(
       return Effect.matchCause(read(ref, after), {
         onFailure: (cause) => {
           latest = Number.POSITIVE_INFINITY
-          tell(Exit.failCause(cause))
+          wakeFollowers(Exit.failCause(cause))
         },
         onSuccess: (page) => {
           const before = { last: last(), ended }
           latest = Math.max(latest, page.latest)
-          // It begins no more than a page before the end; whoever is further back reads by itself.
+          // It begins at most one page before the end; followers further back read by themselves.
           window ??= LogWindow.make(
             endOf(page, after) < page.latest ? page.latest : Math.min(after, page.latest),
           )
           window.add(after, page)
           ended = page.ended && (page.latest <= last() || page.entries.length === 0)
-          if (last() > before.last || ended !== before.ended) tell(Exit.void)
+          if (last() > before.last || ended !== before.ended) wakeFollowers(Exit.void)
         },
       })
     })
 
     const round = Effect.gen(function* () {
-      const asked = yield* Effect.timeoutOption(wanted.await, slowPoll)
+      const woken = yield* Effect.timeoutOption(wanted.await, slowPoll)
       wanted.unsafeClose()
-      if (Option.isNone(asked)) {
-        if (!heard) latest = Number.POSITIVE_INFINITY
-        heard = false
+      if (Option.isNone(woken)) {
+        if (!wokenWithEntries) latest = Number.POSITIVE_INFINITY
+        wokenWithEntries = false
       }
       if (latest > last() && grown !== undefined) yield* readOn
     })
 
-    yield* Effect.addFinalizer(() => Effect.sync(() => tell(Exit.fail(closed("RunLog.follow")))))
-    yield* wakeups.logListener(logKey(ref), hear)
+    yield* Effect.addFinalizer(() => Effect.sync(() => wakeFollowers(Exit.fail(closed("RunLog.follow")))))
+    yield* wakeups.logListener(logKey(ref), onGrowth)
     yield* Effect.forkScoped(Effect.forever(round))
 
-    /** What followers further back have read lately: those that go through a log side by side read it once. */
+    /** The latest pages that followers further back have read: followers that read a log side by side read it once. */
     const pages = new Map<number, Fiber.Fiber<LogPage, E | ControlPlaneUnavailable>>()
 
     const readBack = (position: EventId): Effect.Effect<LogPage, E | ControlPlaneUnavailable> =>
       Effect.suspend(() => {
         const reading = pages.get(position)
         if (reading !== undefined) return Fiber.join(reading)
-        // In the tail's Scope: other followers keep the page when one leaves.
+        // In the tail's Scope, since other followers may still use the page when this one leaves.
         return Effect.flatMap(Effect.forkIn(read(ref, position), scope), (started) => {
           pages.set(position, started)
           if (pages.size > maxPages) pages.delete(pages.keys().next().value!)
           started.addObserver((exit) => {
-            const isOfUse = Exit.isSuccess(exit) && exit.value.entries.length > 0
-            if (!isOfUse && pages.get(position) === started) pages.delete(position)
+            const isUsable = Exit.isSuccess(exit) && exit.value.entries.length > 0
+            if (!isUsable && pages.get(position) === started) pages.delete(position)
           })
           return Fiber.join(started)
         })
       })
 
-    const after = (position: EventId): Effect.Effect<Taken, E | ControlPlaneUnavailable> =>
+    const after = (position: EventId): Effect.Effect<NextEntries, E | ControlPlaneUnavailable> =>
       Effect.suspend(() => {
         const entries = window?.after(position)
         if (entries !== undefined && entries.length > 0) {
@@ -201,7 +200,7 @@ const makeTail = <E>(
   })
 
 /**
- * The tails of all logs that are followed, until the Scope closes.
+ * Makes the tails of all followed logs, until the Scope closes.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,15 +1,15 @@
 /**
- * The last entries of a log, as many as fit: what those who follow it share.
+ * The last entries of a log, as many as fit, which its followers share.
  *
  * @since 0.1.0
  */
 import type { LogEntry } from "../ports/RunLog.js"
 import type { LogPiece } from "./Wakeups.js"
 
-/** How much a window holds before it lets go of its oldest pieces; the newest stays, whatever its size. */
+/** The size of a window. It drops its oldest pieces to stay below, but never the newest one, whatever its size. */
 const maxBytes = 256 * 1024
 
-/** What an entry takes in memory beside its JSON, roughly. */
+/** The rough size of an entry in memory beside its JSON. */
 const entryBytes = 256
 
 /**
@@ -24,20 +24,20 @@ export interface LogWindow {
   readonly after: (position: number) => ReadonlyArray<LogEntry> | undefined
 
   /**
-   * Adds what is new of a piece, in whose log nothing lies between `position` and its first entry. False when nothing
-   * is new, or when entries before `position` are missing.
+   * Adds the new entries of a piece, whose first entry follows `position` in the log. False when it has no new entries,
+   * or when the window lacks entries before `position`.
    */
   readonly add: (position: number, piece: LogPiece) => boolean
 }
 
-interface Held extends LogPiece {
+interface WindowPiece extends LogPiece {
   /** The position that its first entry follows. */
   readonly start: number
 }
 
 const sizeOf = ({ bytes, entries }: LogPiece): number => bytes + entries.length * entryBytes
 
-const entriesAfter = ({ entries, start }: Held, position: number): ReadonlyArray<LogEntry> =>
+const entriesAfter = ({ entries, start }: WindowPiece, position: number): ReadonlyArray<LogEntry> =>
   start === position ? entries : entries.filter(({ eventId }) => eventId > position)
 
 /**
@@ -47,7 +47,7 @@ const entriesAfter = ({ entries, start }: Held, position: number): ReadonlyArray
  * @category constructors
  */
 export const make = (start: number): LogWindow => {
-  const pieces: Array<Held> = []
+  const pieces: Array<WindowPiece> = []
   let first = start
   let last = start
   let size = 0
@@ -67,7 +67,7 @@ export const make = (start: number): LogWindow => {
 
     add: (position, { bytes, entries }) => {
       if (position > last) return false
-      const added: Held = {
+      const added: WindowPiece = {
         start: last,
         entries: entriesAfter({ start: position, entries, bytes }, last),
         bytes,

@@ -1,5 +1,5 @@
 /**
- * Waiting that every store does alike: a claim held until a run is runnable.
+ * Long polls: a claim that waits until a run is runnable.
  *
  * @since 0.1.0
  */
@@ -7,15 +7,15 @@ import type { Scope } from "effect"
 import { Clock, Duration, Effect, Option } from "effect"
 import type { ClaimedRun } from "../model/Run.js"
 
-/** How long to go without a wake-up before looking anyway. */
+/** The longest time without a wake-up until a waiter polls. */
 export const slowPoll = Duration.seconds(1)
 
 /**
- * Claims now and, while that gives nothing, again at each wake-up until `wait` has passed.
+ * Claims now and, while that returns no run, again at each wake-up until `wait` has passed.
  *
- * The waiter is there before the claim looks, so a run that becomes runnable in between is not missed. What is
- * claimed says how long it waited until the look that found it, on the monotonic clock and rounded down, since the
- * holder counts its lease from then.
+ * The waiter starts before the claim searches, so a run that becomes runnable in between is not missed. `waitedMillis` is
+ * the time until the search that found the run, on the monotonic clock and rounded down, since the holder counts its
+ * lease from then.
  *
  * @since 0.1.0
  * @category waiting

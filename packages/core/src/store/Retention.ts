@@ -1,5 +1,5 @@
 /**
- * How long finished runs are kept.
+ * Deleting finished runs after a while.
  *
  * @since 0.1.0
  */
@@ -8,13 +8,13 @@ import { Access } from "../ports/Access.js"
 import { ControlPlane, type PruneRequest } from "../ports/ControlPlane.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 
-/** Between two commits, so that whoever claims or appends goes first. */
+/** The time between two commits, so that waiting claims and appends go first. */
 const pause = Duration.millis(10)
 
 /**
- * Prunes a project in small commits until nothing that is old enough is left; gives how many runs it deleted.
+ * Prunes a project in small commits until no run is old enough; returns the number of runs that it deleted.
  *
- * Fails: `ControlPlaneUnavailable`; what was deleted before it stays deleted.
+ * Fails: `ControlPlaneUnavailable`; runs that were deleted before stay deleted.
  *
  * @since 0.1.0
  * @category pruning
@@ -33,13 +33,13 @@ export const pruneAll = Effect.fn("Retention.pruneAll")(function* (
   return pruned
 })
 
-/** A tenth of the time that runs are kept, but at least a second and at most an hour. */
+/** A tenth of the retention time, but at least a second and at most an hour. */
 const intervalOf = (keepFinished: Duration.Duration): Duration.Duration =>
   Duration.clamp(Duration.times(keepFinished, 0.1), { minimum: "1 second", maximum: "1 hour" })
 
 /**
- * Keeps finished runs of every project for `keepFinished` and then deletes them, for as long as the layer lives. A store
- * that does not answer is asked again at the next round.
+ * Deletes the runs of every project once they have been finished for `keepFinished`, for as long as the layer lives. A
+ * round that fails is tried again at the next one.
  *
  * Source: docs/decisions/0008-pruning.md
  *

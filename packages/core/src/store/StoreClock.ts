@@ -8,7 +8,7 @@
  */
 import { Clock, Effect } from "effect"
 
-/** How far, in milliseconds, the wall clock may leave the store's time before the log says so. */
+/** The difference, in milliseconds, between the wall clock and the store's time that is not logged. */
 const tolerance = 1000
 
 const nanosPerMilli = 1_000_000n
@@ -16,8 +16,8 @@ const nanosPerMilli = 1_000_000n
 const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos() / nanosPerMilli)
 
 /**
- * Starts a store's clock, and gives what reads it, in milliseconds since the epoch. Reading it logs once each time that
- * the wall clock was set by more than a second.
+ * Starts a store's clock, and returns the effect that reads it in milliseconds since the epoch. Reading it logs each time
+ * that the wall clock was set by more than a second.
  *
  * @since 0.1.0
  * @category constructors
@@ -25,7 +25,7 @@ const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurre
 export const make: Effect.Effect<Effect.Effect<number>> = Effect.clockWith((opening) =>
   Effect.sync(() => {
     const base = opening.unsafeCurrentTimeMillis() - monotonicMillis(opening)
-    /** How far the wall clock is ahead of the store's time, as the log knows it. */
+    /** How far the wall clock was ahead of the store's time when that was logged last. */
     let logged = 0
 
     const seconds = (millis: number) => `${Math.round(Math.abs(millis) / 1000)} s`

@@ -1,35 +1,35 @@
 /**
- * Access that knows a token again for a while, so that not every request asks the store whose it is.
+ * Access that remembers valid tokens for a while, so that most requests do not read them from the store.
  *
  * @since 0.1.0
  */
 import { Duration, Effect, Option, Redacted } from "effect"
 import type { Access, Principal } from "../ports/Access.js"
 
-/** How long a token is known, and so how long a revocation by another server of the store takes to count here. */
+/** How long a token is remembered, which is also the longest time until a revocation by another server takes effect here. */
 export const timeToLive = Duration.seconds(5)
 
 const timeToLiveNanos = Duration.unsafeToNanos(timeToLive)
 
-/** How many tokens are known at once. */
+/** The largest number of remembered tokens. */
 const capacity = 10_000
 
-interface Known {
+interface Remembered {
   readonly principal: Option.Some<Principal>
-  /** On the monotonic clock, in nanoseconds: a wall clock that is set back keeps no revoked token valid. */
+  /** On the monotonic clock, in nanoseconds, so setting the wall clock back does not prolong a revoked token. */
   readonly until: bigint
 }
 
 /**
- * The same access, which knows the tokens that it found again. What it revokes is refused at once. A token that is refused
- * is looked up each time, so that a new one is valid at once too.
+ * The same access, which remembers the valid tokens that it found. A token that it revokes is refused at once. An invalid
+ * token is looked up each time, so a new token is valid at once too.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const remembering = (access: Access["Type"]): Access["Type"] => {
-  // A whole token is found by its hash or not at all, so the time that it takes tells nothing of a part.
-  const known = new Map<string, Known>()
+  // A whole token is found by its hash or not at all, so the time of a look-up reveals no part of it.
+  const remembered = new Map<string, Remembered>()
   let revocations = 0
 
   const revoking = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -37,17 +37,17 @@ export const remembering = (access: Access["Type"]): Access["Type"] => {
       effect,
       Effect.sync(() => {
         revocations += 1
-        known.clear()
+        remembered.clear()
       }),
     )
 
   const look = Effect.fnUntraced(function* (token: Redacted.Redacted, now: bigint) {
     const before = revocations
     const principal = yield* access.authenticate(token)
-    // What was found while something was revoked may be that.
+    // A token that was found during a revocation may be the revoked one.
     if (Option.isSome(principal) && revocations === before) {
-      if (known.size >= capacity) known.clear()
-      known.set(Redacted.value(token), { principal, until: now + timeToLiveNanos })
+      if (remembered.size >= capacity) remembered.clear()
+      remembered.set(Redacted.value(token), { principal, until: now + timeToLiveNanos })
     }
     return principal
   })
@@ -60,7 +60,7 @@ export const remembering = (access: Access["Type"]): Access["Type"] => {
     authenticate: (token) =>
       Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeNanos()
-        const found = known.get(Redacted.value(token))
+        const found = remembered.get(Redacted.value(token))
         return found !== undefined && now < found.until ? Effect.succeed(found.principal) : look(token, now)
       }),
   }

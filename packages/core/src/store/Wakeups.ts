@@ -1,7 +1,7 @@
 /**
- * In-process wake-ups: who waits for a run to become runnable, for a log to grow, for a cancellation.
+ * In-process wake-ups of callers that wait for a runnable run, for the growth of a log or for a cancellation.
  *
- * A wake-up only makes things faster. Whoever waits also polls slowly, since one may be lost.
+ * A wake-up only makes waiting shorter. It may be lost, so every waiter also polls slowly.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import type { LeaseSignal } from "../ports/Leases.js"
 import type { EventId, Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
 
-/** What a runnable run asks of its worker. */
+/** The project of a runnable run, and the workers that it accepts. */
 export interface Route {
   readonly projectId: string
   readonly implementationKind: string | null
@@ -22,15 +22,15 @@ export interface Route {
 /** Names a run's log among those of all projects. */
 export const logKey = (run: Pick<Run, "projectId" | "runId">): string => `${run.projectId}/${run.runId}`
 
-/** Entries of a log, one behind the other, and how many bytes of JSON they are. */
+/** Successive entries of a log, and their size in bytes of JSON. */
 export interface LogPiece {
   readonly entries: ReadonlyArray<LogEntry>
   readonly bytes: number
 }
 
 /**
- * A log that grew. `latest` is its last event now, where that is known. `piece` is what it grew by, where that is at
- * hand; it is made only when somebody follows the log.
+ * A log that grew. `latest` is its last event, if the wake-up has it. `piece` makes the new entries, if the wake-up has
+ * them; it is called only when the log is followed.
  */
 export interface LogGrowth {
   readonly log: string
@@ -40,26 +40,26 @@ export interface LogGrowth {
 
 export interface Wakeups {
   /**
-   * Starts to wait for a run that `accepts` says yes to; the effect it gives ends when one became runnable. One run
-   * wakes one waiter. A wake-up that came but was not awaited is passed on when the Scope closes.
+   * Starts to wait for a run that `accepts` returns true for; the effect that it returns ends when such a run became
+   * runnable. One run wakes one waiter. A wake-up that came but was not awaited is passed on when the Scope closes.
    */
   readonly runnableWaiter: (
     accepts: (route: Route) => boolean,
   ) => Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
 
-  /** These runs became runnable. */
+  /** Wakes a waiter for each of these runs, which became runnable. */
   readonly runnable: (routes: Iterable<Route>) => Effect.Effect<void>
 
-  /** Tells `listener` how one log grows, until the Scope closes. */
+  /** Calls `listener` each time that one log grows, until the Scope closes. */
   readonly logListener: (
     log: string,
     listener: (growth: LogGrowth) => void,
   ) => Effect.Effect<void, never, Scope.Scope>
 
-  /** These logs grew. */
+  /** Wakes the followers of these logs, which grew. */
   readonly logsGrew: (growths: Iterable<LogGrowth>) => Effect.Effect<void>
 
-  /** Wake-ups may have been lost: whoever waits for a run or a log looks for itself. */
+  /** Wakes all waiters and followers, since wake-ups may have been lost. */
   readonly all: Effect.Effect<void>
 
   /** The signals for one worker from now on. */
@@ -75,7 +75,7 @@ interface Waiter {
   awaited: boolean
 }
 
-/** Listeners by key; a key is there only while somebody listens. */
+/** Listeners by key; a key without listeners is removed. */
 const makeRegistry = <A>() => {
   const byKey = new Map<string, Set<A>>()
   return {
@@ -135,7 +135,7 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
       })
     })
 
-  const tell = (growths: Iterable<LogGrowth>): void => {
+  const notify = (growths: Iterable<LogGrowth>): void => {
     for (const growth of growths) for (const listener of logs.of(growth.log)) listener(growth)
   }
 
@@ -143,9 +143,9 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
     runnableWaiter,
     runnable: (routes) => Effect.forEach(routes, wakeFirst, { discard: true }),
     logListener: logs.join,
-    logsGrew: (growths) => Effect.sync(() => tell(growths)),
+    logsGrew: (growths) => Effect.sync(() => notify(growths)),
     all: Effect.suspend(() => {
-      tell(Array.from(logs.keys(), (log) => ({ log })))
+      notify(Array.from(logs.keys(), (log) => ({ log })))
       const woken = [...waiters]
       waiters.clear()
       return Effect.forEach(woken, (waiter) => Deferred.succeed(waiter.woken, undefined), { discard: true })

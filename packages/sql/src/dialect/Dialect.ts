@@ -1,5 +1,5 @@
 /**
- * Where databases differ. A statement is written once; what it cannot say alike everywhere, it asks of this.
+ * The differences between databases. Each statement is written once, and takes the parts that differ from here.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import type { Effect } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRow } from "../rows/RunRow.js"
 
-/** One place in the index of runnable runs, and how many runs are wanted from it. */
+/** A search in the index of runnable runs, for at most `wanted` runs. */
 export interface Probe {
   readonly projectId: string
   readonly kind: string | null
@@ -30,57 +30,56 @@ export interface Candidate extends RunRow {
  * @category models
  */
 export interface Dialect {
-  /** The store's clock, in milliseconds since the epoch; one instant within one transaction. */
+  /** The store's time, in milliseconds since the epoch; one instant within one transaction. */
   readonly now: Effect.Effect<number, SqlError>
 
-  /** The same instant for a statement, which need not wait until it is known here. */
+  /** The same instant as a part of a statement, which does not wait for its value. */
   readonly instant: Effect.Effect<Fragment | number>
 
   /**
-   * Runs an effect as one write transaction, or inside the one that is open. Where a concurrent transaction won, it
-   * is run again.
+   * Runs an effect as one write transaction, or inside the open one. When a concurrent transaction wins, it runs again.
    */
   readonly transact: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 
-  /** Runs effects of which each asks the database once, in their order, and in one exchange where it can. */
+  /** Runs effects of one statement each in their order, in one exchange where the database can. */
   readonly together: (effects: ReadonlyArray<Effect.Effect<void, SqlError>>) => Effect.Effect<void, SqlError>
 
   /**
-   * For the last of `together`: commits what the others wrote, with them where it can. After it nothing may be asked in the
-   * transaction. Where one of the others has failed, nothing is committed.
+   * The last effect of `together`: commits in the same exchange where the database can. No statement may follow it in the
+   * transaction. If one of the others has failed, nothing is committed.
    */
   readonly commit: Effect.Effect<void, SqlError>
 
   /** Begins the transaction of the migrations: one process at a time, however long they take. */
   readonly beginMigration: Effect.Effect<void, SqlError>
 
-  /** Whether a failed transaction may be one request's fault, so that the others of its commit succeed without it. */
+  /** Whether one request may have caused the failure of a transaction, so that the others succeed without it. */
   readonly blames: (error: SqlError) => boolean
 
-  /** What a commit waits for before it takes its requests, so that all who are about to ask share it. */
+  /** Runs before a commit takes its requests, so that callers that are about to send one share it. */
   readonly gather: Effect.Effect<void>
 
-  /** Any number of rows as one parameter: a table to select from or join, so that the statement's text stays the same. */
+  /** Any number of rows as one parameter: a table to select from or join. The text of the statement stays the same. */
   readonly rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => Fragment
 
-  /** Runs statements that write, none of which reads or writes what another has written, in one exchange where it can. */
+  /** Runs writes that do not depend on each other, in one exchange where the database can. */
   readonly write: (statements: ReadonlyArray<Statement<object>>) => Effect.Effect<void, SqlError>
 
-  /** Ends a SELECT whose rows of `alias` are to be written, in the order of `key`: waits for whoever writes them. */
+  /** Ends a SELECT that locks its rows of `alias` for writing, in the order of `key`: waits for other transactions. */
   readonly lock: (alias: string, key: string) => Fragment
 
-  /** Like `lock`, but leaves out rows that somebody else is writing. */
+  /** Like `lock`, but skips rows that another transaction is writing. */
   readonly lockFree: (alias: string) => Fragment
 
-  /** Ends a SELECT whose rows of `alias` nobody may delete before the transaction ends. */
+  /** Ends a SELECT whose rows of `alias` cannot be deleted before the transaction ends. */
   readonly keep: (alias: string) => Fragment
 
-  /** Until the transaction ends, nobody else gets past this with one of these names. */
+  /** Locks names until the transaction ends: another transaction waits here for those it shares. */
   readonly lockNames: (names: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
 
   /**
-   * What each probe finds, best first, without runs that somebody else is writing; and the runs that `more` selects as
-   * candidates, all in one exchange where it can.
+   * The runs that each probe finds, best first, without those that another transaction is writing; and the runs that
+   * `more` selects as candidates.
    */
   readonly runnable: (
     probes: ReadonlyArray<Probe>,

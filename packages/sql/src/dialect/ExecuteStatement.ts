@@ -9,7 +9,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { currentTransformer, type Statement } from "@effect/sql/Statement"
 import { Context, Effect, Option } from "effect"
 
-/** Runs a statement on the connection of the open transaction, or in its own way where somebody transforms statements. */
+/** Runs a statement on the connection of the open transaction, or as it is where a transformer of statements is set. */
 const onConnection = <A extends object>(
   statement: Statement<A>,
   run: (
@@ -25,13 +25,13 @@ const onConnection = <A extends object>(
     return run(open.value[0], text, parameters)
   })
 
-/** Runs a statement of a commit at once, with no span and no scope of its own: a commit makes about ten of them. */
+/** Runs a statement of a commit without a span or a scope of its own: a commit runs about ten of them. */
 export const execute = <A extends object>(
   statement: Statement<A>,
 ): Effect.Effect<ReadonlyArray<A>, SqlError> =>
   onConnection(statement, (connection, text, parameters) => connection.execute(text, parameters, undefined))
 
-/** The same for a SELECT of exactly these columns: their bare values cost the driver half as much as named ones. */
+/** The same for a SELECT of exactly these columns: rows of bare values cost the driver half as much as objects. */
 export const select = <A extends object>(
   columns: ReadonlyArray<keyof A>,
   statement: Statement<A>,

@@ -1,5 +1,5 @@
 /**
- * What a failed statement says of the database.
+ * Failures of statements as failures of the control plane.
  *
  * @since 0.1.0
  */
@@ -8,11 +8,11 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlaneUnavailable } from "@runlease/core"
 import { SqliteFileLost } from "./SqliteFileCheck.js"
 
-/** The code that the database gives a failure, empty when there is none. */
+/** The database's code of a failure, empty when there is none. */
 export const codeOf = ({ cause }: SqlError | MigrationError): string =>
   cause instanceof Error && "code" in cause ? String(cause.code) : ""
 
-/** What is wrong with the database where its own code tells, and whether trying again may help. */
+/** Troubles of the database by its codes; `passes` when trying again may help. */
 const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; readonly passes: boolean }> = [
   { code: /^SQLITE_BUSY/, is: "The database is locked by another process", passes: true },
   { code: /^SQLITE_FULL/, is: "There is no room left for the database", passes: true },
@@ -30,7 +30,7 @@ const troubles: ReadonlyArray<{ readonly code: RegExp; readonly is: string; read
   { code: /^(28|3D)/, is: "The database does not let us in", passes: true },
 ]
 
-/** What a caller is told of a failed statement. */
+/** The error that a caller gets for a failed statement. */
 export const unavailable = (
   operation: string,
   error: SqlError | MigrationError,
@@ -41,7 +41,7 @@ export const unavailable = (
     return new ControlPlaneUnavailable.ControlPlaneUnavailable({ operation, message, detail, cause: error })
   }
   const code = codeOf(error)
-  const trouble = troubles.find((known) => known.code.test(code))
+  const trouble = troubles.find((trouble) => trouble.code.test(code))
   return new ControlPlaneUnavailable.ControlPlaneUnavailable({
     operation,
     message: `${trouble?.is ?? "The database did not answer"}: ${cause instanceof Error ? cause.message : error.message}`,

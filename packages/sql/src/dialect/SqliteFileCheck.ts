@@ -27,7 +27,7 @@ export class SqliteFileLost extends Data.TaggedError("SqliteFileLost")<{ readonl
 }
 
 /**
- * Says whether the file of the database is in its place; a database without a file always is.
+ * Checks that the file of the database is in its place. A database without a file always passes.
  *
  * @since 0.1.0
  * @category references
@@ -36,7 +36,7 @@ export class SqliteFileCheck extends Context.Reference<SqliteFileCheck>()("@runl
   defaultValue: (): { readonly inPlace: Effect.Effect<void, SqlError> } => ({ inPlace: Effect.void }),
 }) {}
 
-/** How often to look: a loss is noticed within a second, and a commit never looks itself. */
+/** The interval of the checks, so that a loss is noticed within a second. A commit does not check by itself. */
 const interval = Duration.millis(500)
 
 const attempt = <A>(look: () => A): A | undefined => {
@@ -47,7 +47,7 @@ const attempt = <A>(look: () => A): A | undefined => {
   }
 }
 
-/** What a name leads to now, undefined where that cannot be said. */
+/** The file that a name leads to now; undefined when it cannot be read. */
 const identityOf = (name: string): string | undefined =>
   attempt(() => {
     const { dev, ino } = fs.statSync(name, { bigint: true })

@@ -1,13 +1,13 @@
 /**
- * Whose time leases go by.
+ * The clock of leases and delays.
  *
  * @since 0.1.0
  */
 import { Context } from "effect"
 
 /**
- * On PostgreSQL the database's, which all servers share, unless a test that moves time on says that it is Effect's
- * Clock. SQLite always goes by the Clock, as `StoreClock` reads it.
+ * On PostgreSQL it is the database's clock, which all servers share, unless a test sets Effect's Clock. SQLite always uses
+ * Effect's Clock, as `StoreClock` reads it.
  *
  * @since 0.1.0
  * @category references

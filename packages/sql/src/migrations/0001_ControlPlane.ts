@@ -2,8 +2,8 @@
  * Projects, credentials, workers, conversations, runs and their logs.
  *
  * `runs` is narrow and hot: a claim reads it through partial indexes that hold only what may be claimed, what is
- * delayed, and what is leased, so neither the backlog nor finished history is in its way. What a run was asked
- * is in `run_details`, what it said in `events`.
+ * delayed, and what is leased, so neither the backlog nor finished history is in its way. The input of a run is in
+ * `run_details`, and its events are in `events`.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"

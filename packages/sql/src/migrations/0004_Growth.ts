@@ -1,7 +1,7 @@
 /**
  * How PostgreSQL's tables grow: rows of `runs` and `run_details` have room for their next versions beside them, and the
  * tables that change with every run are vacuumed by how many rows have changed, not by which part of a long history.
- * Who writes a row of `events`, `run_details` or `sessions` has locked its run, so nothing is checked for each row.
+ * A transaction that writes a row of `events`, `run_details` or `sessions` has locked its run, so rows need no checks.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"

@@ -10,7 +10,7 @@ import { keyRows } from "../batch/RunQueries.js"
 import { Gate } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
-/** How many events or messages one commit deletes: a few milliseconds, which is what a claim may have to wait. */
+/** The number of events or messages that one commit deletes: a claim may wait a few milliseconds for it. */
 const rowsPerCommit = 2000
 
 interface Finished {
@@ -21,12 +21,12 @@ interface Finished {
 
 interface Batch {
   readonly projectId: string
-  /** Runs that finished by then, and conversations that nobody touched since. */
+  /** Runs that finished by then, and conversations that have not changed since. */
   readonly before: number
   readonly limit: number
 }
 
-/** An id that no outsider can name, since theirs have no control characters. */
+/** An id that no caller can name, since ids of callers have no control characters. */
 const hiddenId = (key: number): string => `\u0001${key}`
 
 /** Deletes the last events of a log that is too long for one commit, and hides its run meanwhile. */
@@ -71,7 +71,7 @@ const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, { before, limit,
   return { pruned: runs.length, more: due.length > runs.length }
 })
 
-/** Whether there are more. */
+/** Returns whether there are more. */
 const pruneConversations = Effect.fnUntraced(function* (
   store: SqlStore,
   { before, limit, projectId }: Batch,
@@ -82,7 +82,7 @@ const pruneConversations = Effect.fnUntraced(function* (
     ORDER BY c.updated_at LIMIT ${limit + 1} ${dialect.lockFree("c")}`
   if (found.length === 0) return false
   const due = found.slice(0, limit).map(({ conversation_pk }) => conversation_pk)
-  // Asked once they are locked: from then on nobody submits to them.
+  // Read once they are locked, since no run can be submitted to them from then on.
   const used = new Set(
     (yield* sql<{ readonly conversation_pk: number }>`
       SELECT c.conversation_pk FROM ${keyRows(store, due)} v JOIN conversations c ON c.conversation_pk = v.run_pk
@@ -103,7 +103,7 @@ const pruneConversations = Effect.fnUntraced(function* (
     yield* sql`DELETE FROM conversations WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
     return found.length > due.length
   }
-  // Half a conversation exists for nobody.
+  // A conversation that is deleted in part is hidden from everyone.
   yield* sql`UPDATE conversations SET id = ${hiddenId(0)} || conversation_pk
     WHERE conversation_pk IN (SELECT run_pk FROM ${unused} v)`
   return true

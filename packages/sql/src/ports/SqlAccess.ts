@@ -1,5 +1,5 @@
 /**
- * Access on SQL. Of a token only its digest is stored.
+ * Access on SQL. Only the digest of a token is stored.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import { Access, Ids, Token, WorkerRegistry } from "@runlease/core"
 import { DateTime, Effect, Either, Function, Option } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 
-/** How many of a worker's tokens are valid at once. */
+/** The number of tokens of one worker that are valid at once. */
 const tokensPerWorker = 2
 
 interface ProjectRow {
@@ -74,7 +74,7 @@ interface NewWorkerToken extends WorkerRef {
 export const make = (store: SqlStore): Access.Access["Type"] => {
   const { sql, dialect, writer } = store
 
-  /** An operation whose requests are rare, so that each is its own statements. */
+  /** An operation whose requests are rare, so each request runs statements of its own. */
   const each = <Request, A, E = never>(
     name: string,
     run: (request: Request, now: number) => Effect.Effect<Either.Either<A, E>, SqlError>,
@@ -140,13 +140,13 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
       const [row] = yield* sql<CredentialRow>`UPDATE credentials SET revoked_at = COALESCE(revoked_at, ${now})
         WHERE id = ${keyId} AND project_id = ${projectId} AND worker_id IS NULL RETURNING *`
       if (row === undefined) return Either.left(new Access.KeyNotFound({ keyId }))
-      // Its row is locked by now, so that no token of it can come after this.
+      // The row of the key is locked, so no token of it can be issued after this.
       yield* sql`UPDATE credentials SET revoked_at = ${now} WHERE issued_by = ${keyId} AND revoked_at IS NULL`
       return Either.right(toKey(row))
     }),
   )
 
-  /** Whether the key is revoked. Its row stays locked, so that it is not revoked before the commit. */
+  /** Whether the key is revoked. Its row stays locked, so it cannot be revoked before the commit. */
   const isRevoked = (keyId: Ids.KeyId) =>
     Effect.map(
       sql<Pick<CredentialRow, "revoked_at">>`SELECT revoked_at FROM credentials
@@ -237,7 +237,7 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
 
     revokeWorkerTokens: (worker) => revokeWorkerTokens(worker),
 
-    // The index tells of a part of the digest alone; the rest is compared in constant time.
+    // The index has only a part of the digest; the rest is compared in constant time.
     authenticate: Effect.fnUntraced(function* (token) {
       const digest = yield* Token.digest(token)
       const rows = yield* store.read(

@@ -8,7 +8,7 @@ import { Duration, Redacted } from "effect"
 import * as Pg from "pg"
 import type { ConnectionOptions } from "./ConnectionOptions.js"
 
-/** A network that swallows everything is noticed this long after the server should have said that time is up. */
+/** The time after the statement timeout until a client gives up on a network that drops everything. */
 const silence = Duration.seconds(5)
 
 const answerWithin = (statementTimeout: Duration.DurationInput): number | undefined =>

@@ -1,8 +1,8 @@
 /**
  * PostgreSQL: any number of writers, so rows are locked before they are read to be written.
  *
- * Transactions read what is committed at each statement. What a statement finds may have moved on by the time
- * its lock is there; PostgreSQL then looks at the row again, but not at what was joined to it.
+ * Each statement of a transaction reads what is committed when it starts. A row that it finds may have changed until it is
+ * locked; PostgreSQL then reads the row again, but not the rows that were joined to it.
  *
  * @since 0.1.0
  */
@@ -18,13 +18,13 @@ import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
 import { storableJson } from "./PostgresText.js"
 
-/** The transaction of a commit, which has been sent for, and may have begun. */
+/** The transaction of a commit, whose BEGIN has been sent. */
 class OpenTransaction extends Context.Tag("@runlease/sql/OpenTransaction")<
   OpenTransaction,
   {
-    /** The instant that it goes by. */
+    /** The instant of the transaction. */
     readonly now: Effect.Effect<number, SqlError>
-    /** Whether its end has been sent, with what it ends with. */
+    /** Whether its COMMIT has been sent with its last statements. */
     ended: boolean
   }
 >() {}
@@ -34,17 +34,17 @@ const epochMillis = (time: string) => `(extract(epoch from ${time}) * 1000)::big
 /** The instant at which the transaction began, the same in all of its statements. */
 const begun = epochMillis("now()")
 
-/** Whole, as the database keeps instants; a test's clock also stands between two milliseconds. */
+/** In whole milliseconds, as the database stores instants; the clock of a test may be between two. */
 const clockMillis = Effect.map(Clock.currentTimeMillis, Math.floor)
 
 /**
- * A concurrent transaction won: a serialization failure, a deadlock, a key that somebody else inserted meanwhile, or a
- * table that was altered under a prepared statement.
+ * A concurrent transaction won: a serialization failure, a deadlock, a key that another transaction inserted meanwhile, or
+ * a table that was altered under a prepared statement.
  */
 const isContention = (error: SqlError): boolean => /^(40001|40P01|23505|0A000)$/.test(codeOf(error))
 
-/** Values that do not fit, constraints, limits, and whatever else a statement itself is refused for. */
-const isStatements = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(codeOf(error))
+/** Failures of the statement itself: values that do not fit, constraints, limits. */
+const isStatementFailure = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(codeOf(error))
 
 /** At once, then soon. */
 const again = Schedule.exponential(Duration.millis(2)).pipe(
@@ -55,12 +55,12 @@ const again = Schedule.exponential(Duration.millis(2)).pipe(
   Schedule.intersect(Schedule.recurs(8)),
 )
 
-const say = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
+const run = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<unknown>, SqlError> =>
   connection.executeUnprepared(statement, [], undefined)
 
 /**
- * The migrator looks for its own table in a way that would end the transaction. A table that somebody else uses is not
- * waited for long: whoever comes after this would wait as well.
+ * The migrator checks for its own table in a way that would end the transaction, so the table is made first. The wait for
+ * a table in use is short, since later statements on that table wait behind this one.
  */
 const beginMigration = `
   SET LOCAL statement_timeout = 0;
@@ -73,7 +73,7 @@ const beginMigration = `
     name text NOT NULL
   )`
 
-/** How many SELECTs one statement joins: a plan for more takes long to make. */
+/** The largest number of SELECTs in one statement: planning more takes long. */
 const selectsPerStatement = 100
 
 const types = { integer: "bigint", text: "text" } as const
@@ -83,11 +83,11 @@ const types = { integer: "bigint", text: "text" } as const
  * @category constructors
  */
 export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
-  // One exchange begins the transaction and tells the time, and the first statements need not wait for its answer.
+  // One exchange begins the transaction and reads the time. The first statements do not wait for its answer.
   const begin = (connection: Connection): Effect.Effect<number, SqlError> =>
     time === "clock"
-      ? Effect.zipRight(say(connection, "BEGIN"), clockMillis)
-      : Effect.map(say(connection, `BEGIN; SELECT ${begun} AS now`), (results) => {
+      ? Effect.zipRight(run(connection, "BEGIN"), clockMillis)
+      : Effect.map(run(connection, `BEGIN; SELECT ${begun} AS now`), (results) => {
           const [, rows] = results as ReadonlyArray<ReadonlyArray<{ readonly now: number }>>
           return rows![0]!.now
         })
@@ -98,7 +98,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
         Effect.gen(function* () {
           const connection = yield* sql.reserve
           const beginning = yield* Effect.fork(begin(connection))
-          // A fiber starts when the one that forked it pauses, and no statement may be sent before it has.
+          // A fiber starts when its parent yields, and no statement may be sent before BEGIN.
           yield* Effect.yieldNow()
           const open = { now: Fiber.join(beginning), ended: false }
           const exit = yield* effect.pipe(
@@ -111,8 +111,8 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
           if (!open.ended) {
             // A connection that is gone has rolled back already.
             yield* Exit.isSuccess(exit)
-              ? say(connection, "COMMIT")
-              : Effect.ignore(say(connection, "ROLLBACK"))
+              ? run(connection, "COMMIT")
+              : Effect.ignore(run(connection, "ROLLBACK"))
           }
           return yield* exit
         }),
@@ -129,8 +129,8 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
 
   const columns = sql.literal(selectedRun)
 
-  // Kind and key are the same in all that a probe finds, but PostgreSQL takes the index for sorted only where an order
-  // names what it compares with IS NULL.
+  // All rows that a probe finds have the same kind and key, but PostgreSQL uses the order of the index only where ORDER BY
+  // names the columns that are compared with IS NULL.
   const probe = ({ agentId, key, kind, projectId, wanted }: Probe, index: number) => {
     const equals = (column: string, value: string | null) =>
       value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
@@ -157,14 +157,14 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
           )
     }),
     instant: time === "clock" ? clockMillis : Effect.succeed(sql.literal(begun)),
-    // Fibers start in their order, and the connection sends what they ask without waiting for answers.
-    // One that fails does not stop the others, since they have been sent; those after it fail for its sake.
+    // Fibers start in their order, and the connection sends their statements without waiting for answers. A failure does
+    // not stop the others, since they have been sent; the statements after it fail in the database.
     together: (effects) =>
       Effect.flatMap(
         Effect.forEach(effects, Effect.exit, { concurrency: "unbounded" }),
         (exits) => exits.find(Exit.isFailure) ?? Effect.void,
       ),
-    // After a failed statement, PostgreSQL takes a COMMIT for a ROLLBACK.
+    // After a failed statement, PostgreSQL treats COMMIT as ROLLBACK.
     commit: Effect.flatMap(
       Effect.all([
         Effect.serviceOption(OpenTransaction),
@@ -173,7 +173,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       ([open, connection]) => {
         if (Option.isNone(open) || Option.isNone(connection)) return Effect.void
         open.value.ended = true
-        return Effect.asVoid(say(connection.value[0], "COMMIT"))
+        return Effect.asVoid(run(connection.value[0], "COMMIT"))
       },
     ),
     transact: (effect) =>
@@ -186,8 +186,8 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
             }),
       ),
     beginMigration: sql.unsafe(beginMigration).pipe(Effect.asVoid),
-    blames: isStatements,
-    // Statements are waited for without blocking anybody, so requests arrive while a commit is in flight.
+    blames: isStatementFailure,
+    // The driver does not block the thread, so requests arrive while a commit is in flight.
     gather: Effect.yieldNow(),
     rows,
     lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
@@ -203,7 +203,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
               names.map((name) => ({ name })),
             )} v ORDER BY key
           ) AS locks`),
-    // All see the database as it was before any of them.
+    // All of them see the database as it was before the first.
     write: (statements) => {
       const [only] = statements
       if (only === undefined) return Effect.void

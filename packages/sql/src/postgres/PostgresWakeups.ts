@@ -1,8 +1,8 @@
 /**
  * Wake-ups between the servers that share a PostgreSQL database, by LISTEN and NOTIFY over a connection of their own.
  *
- * They are told right after the commit, not in it: a transaction that notifies keeps all others that do from
- * committing until it is on the disk. A server that is alone tells nothing.
+ * They are sent right after the commit, not in it: a transaction that notifies blocks the commits of all others that
+ * notify until it is on the disk. A server that is alone sends none.
  *
  * Source: docs/decisions/0013-postgresql.md
  *
@@ -17,18 +17,18 @@ import * as WakeupMessage from "./WakeupMessage.js"
 
 const channel = "runlease_wakeups"
 
-/** Who listens holds this lock, shared, so that each can count the others. */
+/** Every server that listens holds this lock, shared, so that each can count the others. */
 const listenersLock = 0x72_6c_77_75
 
-/** How often to look whether the connection lives and who else listens. */
-const lookInterval = Duration.seconds(15)
+/** The interval at which a server checks its connection and counts the others. */
+const checkInterval = Duration.seconds(15)
 
 class ConnectionLost extends Data.TaggedError("ConnectionLost")<{ readonly cause: unknown }> {}
 
-/** A connection that listens; `heard` is what it hears, and `lost` fails once it is gone. */
+/** A connection that listens; `received` has its notifications, and `lost` fails once the connection is gone. */
 const connect = (options: PostgresPool.Options) =>
   Effect.gen(function* () {
-    const heard = yield* Queue.unbounded<string>()
+    const received = yield* Queue.unbounded<string>()
     const lost = Deferred.unsafeMake<never, ConnectionLost>(FiberId.none)
     const end = (cause: unknown) => Deferred.unsafeDone(lost, new ConnectionLost({ cause }))
     const client = yield* Effect.acquireRelease(
@@ -38,9 +38,9 @@ const connect = (options: PostgresPool.Options) =>
     client.on("error", end)
     client.on("end", () => end(new Error("The connection ended")))
     client.on("notification", ({ payload }) => {
-      if (payload !== undefined) Queue.unsafeOffer(heard, payload)
+      if (payload !== undefined) Queue.unsafeOffer(received, payload)
     })
-    const ask = (text: string, values: ReadonlyArray<unknown> = []) =>
+    const query = (text: string, values: ReadonlyArray<unknown> = []) =>
       Effect.tryPromise({
         try: async () => (await client.query(text, [...values])).rows as ReadonlyArray<unknown>,
         catch: (cause) => new ConnectionLost({ cause }),
@@ -49,15 +49,14 @@ const connect = (options: PostgresPool.Options) =>
       try: () => client.connect(),
       catch: (cause) => new ConnectionLost({ cause }),
     })
-    return { ask, heard, lost }
+    return { query, received, lost }
   })
 
 /**
- * The wake-ups of this process, told to the other servers of the database too, and those of the others told here, for
- * as long as the Scope is open. It connects by itself, and again whenever its connection is lost; then whoever waits
- * looks for himself.
+ * Sends the wake-ups of this process to the other servers of the database, and receives theirs, for as long as the Scope
+ * is open. It connects again whenever its connection is lost, and then wakes all waiters.
  *
- * It is there when the first connection is, or has failed.
+ * Returns once the first connection is open or has failed.
  *
  * @since 0.1.0
  * @category constructors
@@ -69,13 +68,13 @@ export const link = (
   Effect.gen(function* () {
     const self = yield* Ids.uuidV7
     const outbox = WakeupMessage.makeOutbox()
-    const something = yield* Effect.makeLatch()
-    const tried = yield* Deferred.make<void>()
+    const pending = yield* Effect.makeLatch()
+    const attempted = yield* Deferred.make<void>()
     /** Unknown while there is no connection. */
     let others: number | undefined
-    let lossTold = false
+    let lossLogged = false
 
-    const told = ({ all, items = [] }: WakeupMessage.WakeupMessage): Effect.Effect<void> =>
+    const receive = ({ all, items = [] }: WakeupMessage.WakeupMessage): Effect.Effect<void> =>
       Effect.suspend(() => {
         if (all === true) return local.all
         return Effect.forEach(
@@ -104,10 +103,10 @@ export const link = (
       })
 
     const session = Effect.gen(function* () {
-      const { ask, heard, lost } = yield* connect(options)
+      const { query, received, lost } = yield* connect(options)
 
-      const lookWhoListens = Effect.map(
-        ask(
+      const countOthers = Effect.map(
+        query(
           `SELECT count(DISTINCT pid)::int AS others FROM pg_locks WHERE locktype = 'advisory' AND classid = 0
             AND objid = $1 AND objsubid = 1 AND pid <> pg_backend_pid()
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
@@ -118,35 +117,35 @@ export const link = (
         },
       )
       const send = (message: WakeupMessage.WakeupMessage) =>
-        ask("SELECT pg_notify($1, $2)", [channel, WakeupMessage.encode(message)])
+        query("SELECT pg_notify($1, $2)", [channel, WakeupMessage.encode(message)])
 
-      const sendAll = something.await.pipe(
-        Effect.zipRight(something.close),
+      const sendAll = pending.await.pipe(
+        Effect.zipRight(pending.close),
         Effect.zipRight(Effect.suspend(() => Effect.forEach(outbox.take(self), send, { discard: true }))),
         Effect.forever,
       )
-      const hear = Effect.flatMap(Queue.take(heard), (payload) =>
+      const receiveAll = Effect.flatMap(Queue.take(received), (payload) =>
         Option.match(WakeupMessage.decode(payload), {
-          // Of a later version.
+          // A message of a later version.
           onNone: () => local.all,
           onSome: (message) => {
             if (message.from === self) return Effect.void
-            return message.joined === true ? lookWhoListens : told(message)
+            return message.joined === true ? countOthers : receive(message)
           },
         }),
       ).pipe(Effect.forever)
 
-      yield* ask(`LISTEN ${channel}`)
-      yield* ask("SELECT pg_advisory_lock_shared($1)", [listenersLock])
-      yield* lookWhoListens
+      yield* query(`LISTEN ${channel}`)
+      yield* query("SELECT pg_advisory_lock_shared($1)", [listenersLock])
+      yield* countOthers
       yield* local.all
       yield* send({ from: self, joined: true })
-      yield* Deferred.succeed(tried, undefined)
-      lossTold = false
-      const look = Effect.forever(Effect.zipRight(Effect.sleep(lookInterval), lookWhoListens))
+      yield* Deferred.succeed(attempted, undefined)
+      lossLogged = false
+      const check = Effect.forever(Effect.zipRight(Effect.sleep(checkInterval), countOthers))
       yield* Effect.raceFirst(
         Deferred.await(lost),
-        Effect.all([sendAll, hear, look], { concurrency: "unbounded" }),
+        Effect.all([sendAll, receiveAll, check], { concurrency: "unbounded" }),
       )
     }).pipe(
       Effect.scoped,
@@ -157,29 +156,29 @@ export const link = (
       ),
     )
 
-    // At once, then ever later.
+    // At once, then after longer and longer pauses.
     const again = Schedule.recurs(1).pipe(
       Schedule.andThen(ControlPlaneUnavailable.backoff("100 millis", "5 seconds")),
       Schedule.resetAfter("1 minute"),
     )
-    const tellLoss = Effect.fnUntraced(function* ({ cause }: ConnectionLost) {
-      yield* Deferred.succeed(tried, undefined)
-      if (lossTold) return
-      lossTold = true
+    const logLoss = Effect.fnUntraced(function* ({ cause }: ConnectionLost) {
+      yield* Deferred.succeed(attempted, undefined)
+      if (lossLogged) return
+      lossLogged = true
       yield* Effect.logWarning(
-        "The connection for wake-ups is lost; until it is back, whoever waits polls",
+        "The connection for wake-ups is lost; until it is back, waiting claims and followers poll",
         cause,
       )
     })
-    yield* session.pipe(Effect.tapError(tellLoss), Effect.retry(again), Effect.forkScoped)
-    yield* Deferred.await(tried)
+    yield* session.pipe(Effect.tapError(logLoss), Effect.retry(again), Effect.forkScoped)
+    yield* Deferred.await(attempted)
 
-    /** While the connection is away, the others are to look for themselves once it is back. */
-    const tell = (put: (outbox: WakeupMessage.Outbox) => void): Effect.Effect<void> =>
+    /** Puts wake-ups into the outbox, unless there is no other server. */
+    const send = (put: (outbox: WakeupMessage.Outbox) => void): Effect.Effect<void> =>
       Effect.suspend(() => {
         if (others === 0) return Effect.void
         put(outbox)
-        return something.open
+        return pending.open
       })
 
     return {
@@ -188,7 +187,7 @@ export const link = (
         Effect.suspend(() => {
           const all = [...routes]
           return Effect.zipRight(
-            tell(({ runnable }) => runnable(all)),
+            send(({ runnable }) => runnable(all)),
             local.runnable(all),
           )
         }),
@@ -196,13 +195,13 @@ export const link = (
         Effect.suspend(() => {
           const all = [...growths]
           return Effect.zipRight(
-            tell(({ grew }) => grew(all)),
+            send(({ grew }) => grew(all)),
             local.logsGrew(all),
           )
         }),
       signal: (workerId, signal) =>
         Effect.zipRight(
-          tell(({ cancelled }) => cancelled(workerId, signal.runId)),
+          send(({ cancelled }) => cancelled(workerId, signal.runId)),
           local.signal(workerId, signal),
         ),
     }

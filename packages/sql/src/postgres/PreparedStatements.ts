@@ -6,21 +6,21 @@
 import type * as Pg from "pg"
 import { storable } from "./PostgresText.js"
 
-/** How many statements a connection prepares; further ones are parsed each time. */
+/** The largest number of statements that a connection prepares; further ones are parsed each time. */
 const maxPrepared = 500
 
-/** How many statements that were asked once a connection remembers. */
+/** The largest number of statements that a connection has run once and remembers. */
 const maxSeen = 5000
 
-/** Gives a statement a name when it is asked for the second time. */
+/** Names a statement when it runs for the second time. */
 const makeNames = () => {
   const names = new Map<string, string>()
   const seen = new Set<string>()
   let count = 0
   return {
     of: (text: string): string | undefined => {
-      const known = names.get(text)
-      if (known !== undefined || names.size >= maxPrepared) return known
+      const named = names.get(text)
+      if (named !== undefined || names.size >= maxPrepared) return named
       if (!seen.has(text)) {
         if (seen.size >= maxSeen) seen.clear()
         seen.add(text)
@@ -52,22 +52,22 @@ const hasValues = (query: unknown): query is Query =>
   Array.isArray(query.values) &&
   query.values.length > 0
 
-/** Has the client prepare what it is asked with parameters, and send text that PostgreSQL can hold. */
+/** Makes the client prepare statements that have parameters, and send only text that PostgreSQL can store. */
 export const enable = (client: Pg.ClientBase): void => {
   const query = client.query.bind(client) as (...args: ReadonlyArray<unknown>) => unknown
   const names = makeNames()
-  const ask = (asked: Query, callback: Callback): unknown =>
+  const prepared = (statement: Query, callback: Callback): unknown =>
     query(
       {
-        ...asked,
-        name: names.of(asked.text),
-        values: asked.values.map((value) => (typeof value === "string" ? storable(value) : value)),
+        ...statement,
+        name: names.of(statement.text),
+        values: statement.values.map((value) => (typeof value === "string" ? storable(value) : value)),
       },
       (error: Parameters<Callback>[0], result: unknown) => {
-        // A table of it was altered since it was prepared, so it is prepared anew; a transaction has to begin anew too.
+        // One of its tables was altered since it was prepared, so it is prepared again; a transaction has to begin again too.
         if (error?.routine === "RevalidateCachedQuery") {
-          names.forget(asked.text)
-          if (client.getTransactionStatus() === "I") return void ask(asked, callback)
+          names.forget(statement.text)
+          if (client.getTransactionStatus() === "I") return void prepared(statement, callback)
         }
         return callback(error, result)
       },
@@ -75,10 +75,10 @@ export const enable = (client: Pg.ClientBase): void => {
   Object.assign(client, {
     query: (...args: ReadonlyArray<unknown>): unknown => {
       const [first, second, third] = args
-      const asked = typeof first === "string" ? { text: first, values: second } : first
+      const statement = typeof first === "string" ? { text: first, values: second } : first
       const callback = typeof first === "string" ? third : second
-      return hasValues(asked) && typeof callback === "function"
-        ? ask(asked, callback as Callback)
+      return hasValues(statement) && typeof callback === "function"
+        ? prepared(statement, callback as Callback)
         : query(...args)
     },
   })

@@ -1,21 +1,21 @@
 /**
- * Wake-ups as the servers of one database tell them to each other.
+ * Wake-ups as the servers of one database send them to each other.
  *
  * @since 0.1.0
  */
 import { Ids, Run, type Wakeups } from "@runlease/core"
 import { Schema } from "effect"
 
-/** A notification holds fewer than 8,000 bytes; this leaves room for what is around the items. */
+/** The largest size of the items of a message: a notification has fewer than 8,000 bytes, and a message has more than its items. */
 const maxBytes = 7000
 
-/** When more has gathered, everybody looks for himself. */
+/** With more items than this, a message wakes all waiters instead. */
 const maxItems = 2000
 
 const NullableText = Schema.NullOr(Schema.String)
 
 const Item = Schema.Union(
-  /** So many runs became runnable: project, kind, key, agent, count. */
+  /** A number of runs became runnable: project, kind, key, agent, count. */
   Schema.Tuple(
     Schema.Literal("r"),
     Schema.String,
@@ -24,7 +24,7 @@ const Item = Schema.Union(
     Schema.String,
     Schema.Positive,
   ),
-  /** A log grew, up to this event where that is known. */
+  /** A log grew, up to this event unless it is null. */
   Schema.Tuple(Schema.Literal("l"), Schema.String, Schema.NullOr(Run.EventId)),
   /** A worker's run was cancelled. */
   Schema.Tuple(Schema.Literal("c"), Schema.String, Ids.RunId),
@@ -32,8 +32,8 @@ const Item = Schema.Union(
 type Item = typeof Item.Type
 
 /**
- * `from`: who says it. `joined`: a server has begun to listen. `all`: something was left out, so everybody is to look
- * for himself.
+ * `from` is the server that sends the message. `joined` says that it has begun to listen. `all` says that wake-ups were
+ * left out, so all waiters must poll.
  *
  * @since 0.1.0
  * @category models
@@ -49,14 +49,14 @@ export type WakeupMessage = typeof WakeupMessage.Type
 export const encode = (message: WakeupMessage): string => JSON.stringify(message)
 export const decode = Schema.decodeUnknownOption(Schema.parseJson(WakeupMessage))
 
-/** What is to be told, gathered until it can be: what is alike is told once. */
+/** Wake-ups that wait to be sent; equal ones are sent once. */
 export interface Outbox {
   readonly runnable: (routes: Iterable<Wakeups.Route>) => void
   readonly grew: (growths: Iterable<Wakeups.LogGrowth>) => void
   readonly cancelled: (workerId: string, runId: Ids.RunId) => void
-  /** Everything is told by telling all to look. */
+  /** Replaces all wake-ups by one that wakes all waiters. */
   readonly all: () => void
-  /** The messages that tell it, each small enough; the outbox is empty then. */
+  /** Empties the outbox into messages, each of which is small enough. */
   readonly take: (from: string) => ReadonlyArray<WakeupMessage>
 }
 

@@ -1,5 +1,5 @@
 /**
- * A back-up of an SQLite file while others use it.
+ * Back-ups of an SQLite file that is in use.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import { Effect, Schema } from "effect"
 import * as SqliteFile from "./SqliteFile.js"
 
 /**
- * There is no back-up; whatever was there before is as it was.
+ * The back-up failed. The destination is as it was before.
  *
  * @since 0.1.0
  * @category errors
@@ -23,7 +23,7 @@ export class SqliteBackupFailed extends Schema.TaggedError<SqliteBackupFailed>(
 const reasonOf = (error: SqlError | PlatformError | SqliteFile.SqliteFileUnusable): string =>
   error._tag === "SqlError" && error.cause instanceof Error ? error.cause.message : error.message
 
-/** Reads a file that others may be writing, and never writes it. */
+/** Reads a file that other processes may be writing, and never writes it. */
 const reading = <A>(filename: string, read: (sql: SqlClient.SqlClient) => Effect.Effect<A, SqlError>) =>
   Effect.flatMap(SqlClient.SqlClient, read).pipe(
     Effect.provide(SqliteFile.client({ filename, readonly: true, disableWAL: true })),
@@ -31,11 +31,11 @@ const reading = <A>(filename: string, read: (sql: SqlClient.SqlClient) => Effect
 
 /**
  * Copies the database as it is at one moment, and checks the copy. `destination` appears when it is whole and on the
- * disk; it must not be there before. Everybody else goes on meanwhile, but the caller's thread is blocked, so a server
- * leaves this to a process of its own.
+ * disk; it must not exist before. Other processes go on meanwhile, but the caller's thread is blocked, so a server runs
+ * this in a process of its own.
  *
  * Units: `bytes` is the size of the copy.
- * Fails: `SqliteBackupFailed` says why.
+ * Fails: `SqliteBackupFailed`, with the reason.
  *
  * @since 0.1.0
  * @category back-up
@@ -53,7 +53,7 @@ export const write = Effect.fn("SqliteBackup.write")(function* (options: {
     if (!(yield* fs.exists(filename))) return yield* failed(`${filename} does not exist`)
     if (yield* fs.exists(destination)) return yield* failed(`${destination} exists; name another file`)
     yield* fs.remove(partial, { force: true })
-    // For its owner alone before anything is in it.
+    // The file is private to its owner before it has contents.
     yield* fs.writeFile(partial, new Uint8Array(), { flag: "wx", mode: 0o600 })
     yield* reading(filename, (sql) => sql`VACUUM INTO ${partial}`)
     const [check] = yield* reading(

@@ -14,18 +14,18 @@ import { runNames, selectedRun } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 
 /**
- * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the
- * lock's holder may be another control plane of this very thread, so it is short.
+ * How long a statement waits for a lock, in milliseconds. The driver blocks the thread meanwhile, and the lock's holder
+ * may be another control plane of this thread, so it is short.
  */
 export const busyTimeout = 10
 
-/** How often to ask for the write lock: some ten seconds in all. */
+/** The number of attempts to get the write lock: some ten seconds in all. */
 const attempts = 1000
 
-/** How many SELECTs one statement joins: a compound has a limit. */
+/** The largest number of SELECTs in one statement: SQLite limits compounds. */
 const selectsPerStatement = 100
 
-/** Lets everything else in the process have its turn, timers and sockets included. */
+/** Waits one turn of the event loop, in which timers and sockets run. */
 const turn = Effect.async<void>((resume) => {
   const handle = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(handle))
@@ -43,8 +43,8 @@ const run = (connection: Connection, statement: string): Effect.Effect<void, Sql
  * @category constructors
  */
 export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dialect => {
-  // Takes the write lock at once: a transaction that reads first and is refused the lock later cannot wait for it.
-  // Only the turns between may be interrupted: past BEGIN the transaction has to be ended.
+  // BEGIN takes the write lock: a transaction that reads first and is refused the lock later cannot wait for it.
+  // Only the turns between attempts are interruptible, since a transaction that has begun must be ended.
   const begin = (connection: Connection, pause: Effect.Effect<void>): Effect.Effect<void, SqlError> => {
     const once = run(connection, "BEGIN IMMEDIATE")
     const again = Effect.retry(Effect.zipRight(pause, once), {
@@ -65,7 +65,7 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
             restore,
             Effect.exit,
           )
-          // A failed statement may have undone the transaction already; then there is nothing to roll back.
+          // A failed statement may have undone the transaction already; then the ROLLBACK fails.
           const rollback = Effect.ignore(run(connection, "ROLLBACK"))
           if (Exit.isSuccess(exit)) {
             yield* Effect.tapError(run(connection, "COMMIT"), () => rollback)
@@ -77,8 +77,8 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
       ),
     )
 
-  // SQLite plans a statement anew whenever it is run with a bare parameter as its limit, or one that a partial index
-  // may depend on.
+  // SQLite plans a statement again at each run when its LIMIT is a bare parameter, or when a partial index may depend on a
+  // parameter.
   const probe = (look: Probe, index: number) => {
     const equals = (column: string, value: string | null) =>
       value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
@@ -102,12 +102,12 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
       ),
     beginMigration: Effect.void,
     blames: () => true,
-    // The driver blocks the thread, so nobody can ask while a commit is in flight: who has sent by now is heard first.
+    // The driver blocks the thread, so no request arrives while a commit is in flight: sockets with data are read first.
     gather: turn,
     rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => {
       const names = Object.keys(columns)
       const cells = (row: RowOf<C>) => names.map((name) => row[name])
-      // Each `->>` parses its row anew, and a bare value not at all.
+      // Each `->>` parses its row again; a bare value is not parsed.
       const values = names.length === 1 ? rows.flatMap(cells) : rows.map(cells)
       const listed =
         names.length === 1
@@ -120,7 +120,7 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
     lockFree: () => sql.literal(""),
     keep: () => sql.literal(""),
     lockNames: () => Effect.void,
-    // Whole rows only of those that are found: what a limit is put on is copied.
+    // Only found runs are read whole, since SQLite copies the rows that it limits.
     runnable: (probes, more) =>
       Effect.map(
         Effect.forEach(Array.chunksOf([more, ...probes.map(probe)], selectsPerStatement), (some) =>

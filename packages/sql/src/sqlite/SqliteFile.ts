@@ -36,16 +36,16 @@ export class SqliteFileUnusable extends Schema.TaggedError<SqliteFileUnusable>(
   cause: Schema.Defect,
 }) {
   override get message() {
-    const said = this.cause instanceof Error ? this.cause.message : String(this.cause)
+    const reason = this.cause instanceof Error ? this.cause.message : String(this.cause)
     switch (this.reason) {
       case "missing_folder":
         return `${this.filename} cannot be opened: its folder does not exist`
       case "not_writable":
-        return `${this.filename} cannot be opened for writing: ${said}`
+        return `${this.filename} cannot be opened for writing: ${reason}`
       case "not_a_database":
-        return `${this.filename} is not an SQLite database, or is damaged: ${said}`
+        return `${this.filename} is not an SQLite database, or is damaged: ${reason}`
       case "other":
-        return `${this.filename} cannot be opened: ${said}`
+        return `${this.filename} cannot be opened: ${reason}`
     }
   }
 }
@@ -68,7 +68,7 @@ export const client = (
   SqliteClient.layer(config).pipe(
     Layer.orDie,
     Layer.build,
-    // The driver throws what is wrong with the file.
+    // The driver throws when the file is unusable.
     Effect.catchSomeDefect((defect) =>
       defect instanceof Error ? Option.some(unusable(config.filename)(defect)) : Option.none(),
     ),
@@ -81,7 +81,7 @@ export const client = (
  * another connection of this process holds.
  */
 const keepPrivate = Effect.fnUntraced(function* (filename: string) {
-  // Where this fails the file exists, or SQLite says what is wrong with it.
+  // If this fails, the file exists, or SQLite fails with the reason.
   yield* Effect.ignore(Effect.try(() => fs.closeSync(fs.openSync(filename, "wx", 0o600))))
   const mode = yield* Effect.orElseSucceed(
     Effect.try(() => fs.statSync(filename).mode),
@@ -96,7 +96,7 @@ const keepPrivate = Effect.fnUntraced(function* (filename: string) {
 /**
  * Opens the file, which is made when absent, for its owner alone, and watches that it stays where it is.
  *
- * Fails: `SqliteFileUnusable` says what is wrong with it.
+ * Fails: `SqliteFileUnusable`, with the reason.
  *
  * @since 0.1.0
  * @category layers
