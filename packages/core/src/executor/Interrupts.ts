@@ -1,8 +1,8 @@
 /**
- * Asking, and going on with the answer: what an executor needs to let somebody decide.
+ * Questions of an executor that a person or a program answers while the run is suspended.
  *
- * An executor runs again from its beginning when it is answered, so what it asks is named: the same id finds the answer
- * that was given to it.
+ * The executor runs again from its beginning when the answers are there, so each question has an id, by which the executor
+ * finds its answer.
  *
  * @since 0.1.0
  */
@@ -12,20 +12,32 @@ import type { Answer, Interrupt } from "../model/Interrupt.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../model/Run.js"
 
-/** What is asked. `reason` is `input_required` when absent. */
+/**
+ * A question, which becomes an interrupt of the run. `reason` is `input_required` when absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Question extends Omit<Interrupt, "reason"> {
   readonly reason?: string | undefined
 }
 
-/** Units: `expiresAfter` 1 second to 365 days from when the run is suspended; it waits for ever when absent. */
+/**
+ * How long the run waits for answers.
+ *
+ * Units: `expiresAfter` is 1 second to 365 days from when the run is suspended; the run waits for ever when absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Patience {
   readonly expiresAfter?: Duration.DurationInput | undefined
 }
 
-type Asking = Pick<ClaimedRun, "snapshot">
+type RunWithAnswers = Pick<ClaimedRun, "snapshot">
 
 /**
- * The answer that was given to an interrupt, the last one when it was asked more than once.
+ * The answer to an interrupt; the last one when the interrupt was answered more than once.
  *
  * @since 0.1.0
  * @category accessors
@@ -39,44 +51,51 @@ const toInterrupt = ({ reason = "input_required", ...question }: Question): Inte
 })
 
 /**
- * The answers to several questions, in their order. All that have none are asked at once; the run goes on when it has
- * all of them.
+ * The answers to several questions, in their order. The questions without an answer suspend the run, which goes on
+ * when all of them are answered.
+ *
+ * Fails: `AwaitAnswers` while an answer is missing, which suspends the run. Do not catch it.
  *
  * @since 0.1.0
  * @category asking
  */
 export const askAll = (
-  run: Asking,
+  run: RunWithAnswers,
   questions: ReadonlyArray<Question>,
   { expiresAfter }: Patience = {},
 ): Effect.Effect<ReadonlyArray<Answer>, AwaitAnswers> =>
   Effect.suspend(() => {
-    const found = questions.map(({ id }) => answerTo(run.snapshot, id))
-    const [first, ...others] = questions.filter((_, index) => Option.isNone(found[index]!)).map(toInterrupt)
+    const answers = questions.map(({ id }) => answerTo(run.snapshot, id))
+    const [first, ...others] = questions.filter((_, index) => Option.isNone(answers[index]!)).map(toInterrupt)
     return first === undefined
-      ? Effect.succeed(found.flatMap(Option.toArray))
+      ? Effect.succeed(answers.flatMap(Option.toArray))
       : Effect.fail(awaitAnswers([first, ...others], expiresAfter))
   })
 
 /**
- * The answer to a question: the run is suspended until somebody gives it, and finds it here when it goes on.
+ * The answer to a question. The run is suspended until it has the answer, and then runs again and finds it here.
  *
  * ```ts
  * const { payload } = yield* Interrupts.ask(run, { id: "colour", message: "Which colour?" })
  * ```
  *
- * Fails: `AwaitAnswers` while there is none, which suspends the run and is not to be caught.
+ * Fails: `AwaitAnswers` while there is no answer, which suspends the run. Do not catch it.
  *
  * @since 0.1.0
  * @category asking
  */
 export const ask = (
-  run: Asking,
+  run: RunWithAnswers,
   { expiresAfter, ...question }: Question & Patience,
 ): Effect.Effect<Answer, AwaitAnswers> =>
   Effect.map(askAll(run, [question], { expiresAfter }), ([answer]) => answer!)
 
-/** The JSON Schema of the answer to whether something is approved. */
+/**
+ * The JSON Schema of an answer that approves or not.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const approvalSchema = {
   type: "object",
   properties: { approved: { type: "boolean" } },
@@ -84,7 +103,7 @@ export const approvalSchema = {
 }
 
 /**
- * Whether an answer is a yes: `true` or `{ approved: true }`. Anything else is a no.
+ * Whether an answer approves: it is `true` or `{ approved: true }`. Any other answer does not.
  *
  * @since 0.1.0
  * @category accessors
@@ -95,7 +114,7 @@ export const approved = ({ isError, payload, status }: Answer): boolean =>
   (payload === true || (Predicate.isRecord(payload) && payload["approved"] === true))
 
 /**
- * Whether somebody says yes.
+ * Asks for an approval, and returns whether it was given.
  *
  * ```ts
  * if (yield* Interrupts.approve(run, { id: "deploy", message: "Deploy to production?" })) yield* deploy
@@ -104,5 +123,8 @@ export const approved = ({ isError, payload, status }: Answer): boolean =>
  * @since 0.1.0
  * @category asking
  */
-export const approve = (run: Asking, question: Question & Patience): Effect.Effect<boolean, AwaitAnswers> =>
+export const approve = (
+  run: RunWithAnswers,
+  question: Question & Patience,
+): Effect.Effect<boolean, AwaitAnswers> =>
   Effect.map(ask(run, { reason: "confirmation", responseSchema: approvalSchema, ...question }), approved)

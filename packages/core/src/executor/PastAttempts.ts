@@ -1,5 +1,5 @@
 /**
- * What the attempts before this one left in a run's log: what they said, and which tool calls they had begun.
+ * The earlier attempts of a run, read from its log: their messages, and the tool calls that they began.
  *
  * @since 0.1.0
  */
@@ -12,15 +12,20 @@ import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import { EventId } from "../model/Run.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
 
-/** The result of a tool call as the log has it. */
+/**
+ * The result of a tool call in the log.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface LoggedResult {
   readonly content: unknown
   readonly isError: boolean
 }
 
 /**
- * A tool call in the log. `args` is JSON as the agent gave it, and may be broken off unless `ended`, which says that the
- * executor itself, and not the control plane after its death, had ended the call's arguments.
+ * A tool call in the log. `args` is JSON text as the agent wrote it. `ended` is true when the executor itself ended the
+ * arguments; when it is false, the control plane ended them after the attempt died, and `args` may be incomplete.
  *
  * @since 0.1.0
  * @category models
@@ -34,12 +39,12 @@ export interface LoggedCall {
 }
 
 /**
- * One attempt, from its claim until it ended without an outcome: it `waited` for answers and so has its place in the
- * conversation, or it died or was handed back, and what it said is void.
+ * An attempt that ended without an outcome. When `waited` is true, it was suspended for answers, and its messages are part
+ * of the conversation. Otherwise it died or was handed back, and its messages are void.
  *
  * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, and tool messages, whose parts
- * are `tool_result`. A part has the `encryptedValue` that the log gives its message or call. `messageIds` are the ids that
- * AG-UI clients know these messages by. `customs` are the executor's own CUSTOM events.
+ * are `tool_result`. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
+ * these messages in AG-UI. `customs` are the executor's own CUSTOM events.
  *
  * @since 0.1.0
  * @category models
@@ -54,7 +59,7 @@ export interface PastAttempt {
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
-/** An attempt as it is read. */
+/** Builds one attempt from the events of the log. */
 const makeReader = () => {
   const messages: Array<{ id: string; role: string; parts: Array<Record<string, unknown> & MessagePart> }> =
     []
@@ -63,7 +68,7 @@ const makeReader = () => {
   const ended = new Set<string>()
   const results = new Map<string, LoggedResult>()
   const customs: Array<{ readonly name: string; readonly value: unknown }> = []
-  let something = false
+  let empty = true
 
   const add = (role: string, id: string, part: Record<string, unknown> & MessagePart) => {
     if (part.type !== "tool_call") messageIds.add(id)
@@ -83,7 +88,7 @@ const makeReader = () => {
 
   return {
     read: (event: LogEvent, ofExecutor: boolean): void => {
-      something = true
+      empty = false
       const messageId = text(event["messageId"])
       const toolCallId = text(event["toolCallId"])
       switch (event.type) {
@@ -127,7 +132,7 @@ const makeReader = () => {
           if (ofExecutor) customs.push({ name: text(event["name"]), value: event["value"] })
       }
     },
-    isEmpty: () => !something,
+    isEmpty: () => empty,
     end: (waited: boolean): PastAttempt => ({
       waited,
       messages,
@@ -162,7 +167,7 @@ const interrupts = (event: LogEvent): boolean => {
 }
 
 /**
- * The log as it was when the run was claimed, oldest first.
+ * The entries that the log had when the run was claimed, oldest first.
  *
  * @since 0.1.0
  * @category reading
@@ -185,7 +190,7 @@ export const entries = (run: ClaimedRun): Stream.Stream<LogEntry, RunNotFound | 
   ).pipe(Stream.takeWhile((entry) => entry.eventId <= run.latestEventId))
 
 /**
- * The attempts before this one, oldest first. A run in whose log no executor has written costs no read.
+ * The attempts before this one, oldest first. Reads nothing when the log has no event of an executor.
  *
  * @since 0.1.0
  * @category reading
@@ -198,7 +203,7 @@ export const read = (
     : Effect.suspend(() => {
         const attempts: Array<PastAttempt> = []
         let reader = makeReader()
-        // A control plane that tells no sequences tells none of an event that it never writes itself either.
+        // Control planes may omit sequences. Only executors write TOOL_CALL_START, so one without a sequence shows that.
         let unsequenced = false
         const close = (waited: boolean) => {
           if (!reader.isEmpty()) attempts.push(reader.end(waited))

@@ -1,8 +1,8 @@
 /**
- * Tool calls and their side effects: what may be done again when an attempt died in the middle of them.
+ * Decides which tool calls may be executed again after an attempt died in the middle of them.
  *
- * A model may give the same call another id in the next attempt, so calls of two attempts are the same when they have the
- * same tool, the same arguments whatever the order of their keys, and the same ordinal among such calls of the run.
+ * A model may give the same call another id in the next attempt. So calls of two attempts are the same when they have the
+ * same tool, the same arguments in any order of keys, and the same ordinal among such calls of the run.
  *
  * @since 0.1.0
  */
@@ -16,8 +16,8 @@ import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import { RunLog } from "../ports/RunLog.js"
 
 /**
- * What a call does to the world. `pure`: nothing, so it may be made any number of times. `idempotent`: the same with the
- * same key, however often it is made. `atMostOnce`: something that must not be done twice.
+ * The side effect of a call. `pure`: none, so the call may be executed any number of times. `idempotent`: the same for the
+ * same key, however often the call is executed. `atMostOnce`: one that must not happen twice.
  *
  * @since 0.1.0
  * @category models
@@ -25,29 +25,47 @@ import { RunLog } from "../ports/RunLog.js"
 export const SideEffect = Schema.Literal("pure", "idempotent", "atMostOnce")
 export type SideEffect = typeof SideEffect.Type
 
-/** The name of the CUSTOM event that says of which call nobody knows whether it was made. */
+/**
+ * The name of the CUSTOM event for a call of which it is uncertain whether it was executed.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
 export const uncertainEventName = "runlease.tool_uncertain"
 
 /**
- * The name of the CUSTOM event that says that a call of an earlier part of the run is about to be made, such as one that had
- * to be approved: its value holds the `toolCallId`.
+ * The name of the CUSTOM event before a call of an earlier part of the run is executed, such as one that had to be approved.
+ * Its value has the `toolCallId`.
+ *
+ * @since 0.1.0
+ * @category constants
  */
 export const begunEventName = "runlease.tool_begun"
 
-/** A call as an agent asks for it; `args` is JSON text. */
+/**
+ * A call as an agent requests it. `args` is JSON text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface AskedCall {
   readonly toolName: string
   readonly args: string
 }
 
-/** A call that dead attempts had begun. `ordinal` counts, from 1, the same calls of the run. */
+/**
+ * A call that a dead attempt began. `ordinal` numbers the same calls of the run, from 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface BegunCall extends LoggedCall {
   readonly ordinal: number
 }
 
 const parsed = Schema.decodeUnknownOption(Schema.parseJson())
 
-/** What is the same for calls that ask for the same. */
+/** A text that is equal for calls with the same tool and arguments. */
 const signatureOf = ({ args, toolName }: AskedCall): string => {
   const given = args.trim() === "" ? Option.some<unknown>({}) : parsed(args)
   return `${toolName} ${Option.match(given, { onNone: () => args, onSome: canonicalJson })}`
@@ -70,8 +88,8 @@ const makeCounter = (counts: ReadonlyMap<string, number> = new Map()) => {
 const keyOfCall = (call: AskedCall, ordinal: number): string => `${ordinal} ${signatureOf(call)}`
 
 /**
- * Of the same call in several dead attempts the one that tells most: with a result, or else ended. Calls of attempts that
- * waited for answers are settled, and only count.
+ * Keeps one call of those that several dead attempts began: one with a result, or else one that ended. Calls of attempts
+ * that waited for answers are settled, and only count for the ordinals.
  */
 const fold = (attempts: ReadonlyArray<PastAttempt>) => {
   const begun = new Map<string, BegunCall>()
@@ -83,19 +101,19 @@ const fold = (attempts: ReadonlyArray<PastAttempt>) => {
       if (attempt.waited) continue
       const key = keyOfCall(call, ordinal)
       const before = begun.get(key)
-      const tellsMore =
+      const isBetter =
         before === undefined ||
         (Option.isNone(before.result) && (Option.isSome(call.result) || (call.ended && !before.ended)))
-      if (tellsMore) begun.set(key, { ...call, ordinal })
+      if (isBetter) begun.set(key, { ...call, ordinal })
     }
-    // A settled call takes its ordinal, so that what a dead attempt had begun of it is not asked for again.
+    // A settled call uses up its ordinal, so the same call of a dead attempt no longer counts as begun.
     if (attempt.waited) settled = counter
   }
   return { begun, settled }
 }
 
 /**
- * The calls that dead attempts of this run had begun, and that no attempt has settled since.
+ * The calls that dead attempts of this run began and that no attempt has settled since.
  *
  * @since 0.1.0
  * @category reading
@@ -129,8 +147,8 @@ export const keyOf = (
   )
 
 /**
- * What to do with a call. `Execute`: make it. `Reuse`: take the result that a dead attempt recorded. `Uncertain`: a dead
- * attempt had begun `call` and left no result, so it must not be made, and nobody knows whether it was.
+ * The decision on a call. `Execute`: execute it. `Reuse`: use the result that a dead attempt recorded. `Uncertain`: a dead
+ * attempt began `call` and left no result, so it may have been executed and must not be executed again.
  *
  * @since 0.1.0
  * @category models
@@ -142,19 +160,29 @@ export type Verdict = Data.TaggedEnum<{
 }>
 export const Verdict = Data.taggedEnum<Verdict>()
 
-/** A call of this attempt: its ordinal, and what a dead attempt did of it. */
+/**
+ * A call of this attempt, with its ordinal and the decision on it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Taken {
   readonly ordinal: number
   readonly verdict: (sideEffect: SideEffect) => Verdict
 }
 
-/** The calls of an attempt, in the order in which its agent asks for them. */
+/**
+ * The calls of an attempt, to be taken in the order in which its agent requests them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Calls {
   readonly take: (call: AskedCall) => Taken
 }
 
 /**
- * Starts to count the calls of an attempt after what the attempts before it did.
+ * Numbers the calls of an attempt after those of the attempts before it.
  *
  * @since 0.1.0
  * @category constructors
@@ -192,10 +220,10 @@ const begins = (event: LogEvent, toolCallId: string): boolean => {
 }
 
 /**
- * Waits until the log holds the end of the call's arguments, or that it is about to be made. Only then may an `atMostOnce` call be made, since from then
- * on any later attempt finds that it was begun.
+ * Waits until the log has the end of the call's arguments, or the event that the call begins. An `atMostOnce` call may only
+ * be executed after that, since every later attempt then finds that it began.
  *
- * It waits for ever for a run that ends meanwhile, whose executor is interrupted.
+ * Never ends when the run ends first, since its executor is interrupted then.
  *
  * @since 0.1.0
  * @category waiting
