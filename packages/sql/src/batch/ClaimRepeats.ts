@@ -1,5 +1,5 @@
 /**
- * Claims that are sent again: what the same id gave the same worker before, and is still held.
+ * Claims that are sent again with their id: each gets the runs that the id gave and that its worker still holds.
  *
  * Source: docs/decisions/0022-claim-ids.md
  *
@@ -7,12 +7,13 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
+import { Transitions } from "@runlease/core"
 import { Effect } from "effect"
 import { order, type Request } from "./ClaimRequest.js"
-import type { Candidate, Database } from "../dialect/Dialect.js"
-import * as Moves from "./Moves.js"
 import type * as RunBatch from "./RunBatch.js"
+import type { StoredRun } from "../rows/RunCodec.js"
 import type { RunRow } from "../rows/RunRow.js"
+import type { Candidate, Database } from "../dialect/Dialect.js"
 
 /** The probe of the first request; those of the others go down from there. */
 const firstProbe = -2
@@ -34,21 +35,31 @@ export const select = ({ sql }: Database, requests: ReadonlyArray<Request>, othe
   return repeats.length === 0 ? others : sql`${sql.join(" UNION ALL ", false)([others, ...repeats])}`
 }
 
+/** The claim of a request, as transitions take it. */
+export const claimOf = ({ claimId, lease, workerId }: Request): Transitions.Claim => ({
+  workerId,
+  claimId,
+  leaseMillis: lease,
+})
+
 /**
- * Renews what was given, and gives it. The lease of a repeat ends later than that of the claim, so that the answers of both
- * are told apart.
+ * Gives the runs of the claim that the request repeats, as far as it still holds them.
  *
  * @since 0.1.0
  * @category repeating
  */
-export const renew = (runs: RunBatch.RunBatch, request: Request, given: ReadonlyArray<RunRow>) =>
-  given.map((row) =>
-    runs.move(Moves.renew(row, Math.max(runs.now + request.lease, (row.lease_expires_at ?? 0) + 1))),
-  )
+export const claimAgain = (
+  runs: RunBatch.RunBatch,
+  request: Request,
+  given: ReadonlyArray<StoredRun>,
+): ReadonlyArray<StoredRun> =>
+  given.flatMap((run) => {
+    const again = Transitions.claimAgain(run.state, claimOf(request), runs.now)
+    return again === undefined ? [] : [runs.apply(run, again)]
+  })
 
 /**
- * What each request that repeats a claim gets: the runs that the claim gave, read again and locked. A request that is not
- * among them claims anew.
+ * The runs of each request that repeats a claim, read again and locked. A request without any claims anew.
  *
  * @since 0.1.0
  * @category repeating
@@ -56,19 +67,15 @@ export const renew = (runs: RunBatch.RunBatch, request: Request, given: Readonly
 export const giveAgain = (
   runs: RunBatch.RunBatch,
   given: ReadonlyMap<Request, ReadonlyArray<Candidate>>,
-): Effect.Effect<Map<Request, ReadonlyArray<RunRow>>, SqlError> => {
+): Effect.Effect<Map<Request, ReadonlyArray<StoredRun>>, SqlError> => {
   if (given.size === 0) return Effect.succeed(new Map())
   const refOf = ({ project_id, run_id }: RunRow) => ({ projectId: project_id, runId: run_id })
   return Effect.map(runs.load([...given.values()].flat().map(refOf)), () => {
-    const repeats = new Map<Request, ReadonlyArray<RunRow>>()
+    const repeats = new Map<Request, ReadonlyArray<StoredRun>>()
     for (const [request, candidates] of given) {
-      const fence = { workerId: request.workerId, epoch: null }
-      const held = candidates.toSorted(order).flatMap((candidate) => {
-        const row = runs.find(refOf(candidate))
-        const isHeld = row?.claim_id === request.claimId && Moves.standing(row, fence, runs.now) === "held"
-        return isHeld ? [row] : []
-      })
-      if (held.length > 0) repeats.set(request, renew(runs, request, held))
+      const found = candidates.toSorted(order).flatMap((candidate) => runs.find(refOf(candidate)) ?? [])
+      const held = claimAgain(runs, request, found)
+      if (held.length > 0) repeats.set(request, held)
     }
     return repeats
   })

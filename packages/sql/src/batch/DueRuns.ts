@@ -4,25 +4,14 @@
  * @since 0.1.0
  */
 import type { Fragment } from "@effect/sql/Statement"
+import { Transitions } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import { Gate, type RunRow } from "../rows/RunRow.js"
-import * as Moves from "./Moves.js"
+import { Gate } from "../rows/RunRow.js"
 import type * as RunBatch from "./RunBatch.js"
 
 /** The largest number of lapsed leases, of expired waits and of ended delays in one commit. */
 const mostOfEach = 200
-
-/** The move of a run that is still due: another control plane may have moved it since it was found. */
-const dueMove = (row: RunRow, now: number): Moves.Move | undefined => {
-  if (row.status === "running" && row.lease_expires_at !== null && row.lease_expires_at <= now) {
-    return Moves.lapse(row, now)
-  }
-  if (Moves.waitIsOver(row, now)) return Moves.expireWait(row, now)
-  return row.status === "pending" && row.gate === Gate.delayed && row.available_at <= now
-    ? Moves.resume(row, now)
-    : undefined
-}
 
 /** The probe of a candidate that is due, and that no probe found. */
 export const dueProbe = -1
@@ -46,15 +35,16 @@ export const selectDue = ({ sql }: Database, now: Fragment | number): Fragment =
     ) delayed`
 }
 
-/**
- * Moves the runs that are due: a lapsed one is pending again, or failed; one that waited too long fails; one whose delay
- * is over becomes runnable. Returns their number.
- */
+/** Applies what time has made of these runs. Returns the number of those that are still due. */
 export const moveDue = Effect.fnUntraced(function* (runs: RunBatch.RunBatch, keys: ReadonlyArray<number>) {
   if (keys.length === 0) return 0
-  const rows = yield* runs.loadFree(keys)
-  const moves = rows.flatMap((row) => dueMove(row, runs.now) ?? [])
-  for (const move of moves) runs.move(move)
+  let moved = 0
+  for (const run of yield* runs.loadFree(keys)) {
+    const due = Transitions.due(run.state, runs.now)
+    if (due === undefined) continue
+    runs.apply(run, due)
+    moved += 1
+  }
   yield* runs.flush
-  return moves.length
+  return moved
 })

@@ -11,7 +11,8 @@ import { execute, select } from "../dialect/ExecuteStatement.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { RunBatch } from "./RunBatch.js"
 import { keyRows, refRows, type RunRef } from "./RunQueries.js"
-import { eventId, runNames, type RunRow, selectedRun } from "../rows/RunRow.js"
+import { eventId } from "../rows/RunCodec.js"
+import { runNames, type RunRow, selectedRun } from "../rows/RunRow.js"
 import type { SqlStore } from "./SqlStore.js"
 
 const columns = {

@@ -5,9 +5,11 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
-import { execute } from "../dialect/ExecuteStatement.js"
+import { type Transition, Transitions } from "@runlease/core"
+import { execute, select } from "../dialect/ExecuteStatement.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
-import { Gate, gateOf, movingColumns, type RunRow } from "../rows/RunRow.js"
+import { type StoredRun, toStored } from "../rows/RunCodec.js"
+import { Gate, movingColumns, runNames, type RunRow, selectedRun } from "../rows/RunRow.js"
 import type { Database } from "../dialect/Dialect.js"
 
 export interface Lane {
@@ -19,59 +21,57 @@ const laneColumns = { project_id: "text", lane: "text" } as const
 
 export const nameOf = ({ lane, project_id }: Lane): string => `${project_id}/${lane}`
 
-/** A run that was behind the last of its lane. */
-const firstNames = [
-  "run_pk",
-  "project_id",
-  "run_id",
-  "status",
-  "gate",
-  "created_at",
-  "available_at",
-  "finished_at",
-  "implementation_kind",
-  "worker_key",
-  "agent_id",
-] as const
-
-const firstColumns = firstNames.map((name) => `r.${name}`).join(", ")
-
-/** What is to be known of the first run of a lane. */
-type FirstRow = Pick<RunRow, (typeof firstNames)[number]>
+/** A run that has become the first of its lane, as the transition has made it. */
+interface Advanced {
+  readonly row: RunRow
+  readonly run: StoredRun
+  readonly transition: Transition.Transition
+}
 
 /**
- * Lets the first unfinished run of each lane go, and gives those that were behind another until now. Who is first is
- * known only once it is locked: it may have ended meanwhile, and whoever ends a run that is behind leaves the lane to the
- * run that is first.
+ * Lets the first unfinished run of each lane go, and gives those that were behind another until now. A run is certain to be
+ * the first only once it is locked: until then it may end, and the end of a run that is behind another does not free the lane.
  */
 export const release = (
   database: Database,
   lanes: ReadonlyArray<Lane>,
   now: number,
-): Effect.Effect<ReadonlyArray<FirstRow>, SqlError> =>
+): Effect.Effect<ReadonlyArray<Advanced>, SqlError> =>
   Effect.gen(function* () {
     const { dialect, sql } = database
-    const all: Array<FirstRow> = []
+    const all: Array<Advanced> = []
     let left = lanes
     while (left.length > 0) {
-      const first = yield* execute(
-        sql<
-          FirstRow & Lane
-        >`SELECT r.lane, ${sql.literal(firstColumns)} FROM ${dialect.rows(laneColumns, left)} v CROSS JOIN runs r
+      const first = yield* select(
+        runNames,
+        sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${dialect.rows(laneColumns, left)} v CROSS JOIN runs r
           WHERE r.run_pk = (
             SELECT f.run_pk FROM runs f
             WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
             ORDER BY f.run_pk LIMIT 1
           ) ${dialect.lock("r", "r.run_pk")}`,
       )
-      const released = first
-        .filter((row) => row.finished_at === null && row.gate === Gate.behind)
-        .map((row) => ({ ...row, gate: gateOf(row, now) }))
-      if (released.length > 0) {
-        yield* execute(BulkStatements.update(database, "runs", movingColumns, ["gate"], released))
+      const advanced = first.flatMap((row): ReadonlyArray<Advanced> => {
+        const { key, state } = toStored(row)
+        const transition = Transitions.advance(state, now)
+        return transition === undefined
+          ? []
+          : [
+              {
+                row: { ...row, gate: Gate[transition.state.gate] },
+                run: { key, state: transition.state },
+                transition,
+              },
+            ]
+      })
+      if (advanced.length > 0) {
+        const rows = advanced.map(({ row }) => row)
+        yield* execute(BulkStatements.update(database, "runs", movingColumns, ["gate"], rows))
       }
-      all.push(...released)
-      left = first.filter(({ finished_at }) => finished_at !== null)
+      all.push(...advanced)
+      left = first.flatMap(({ finished_at, lane, project_id }) =>
+        finished_at === null || lane === null ? [] : [{ project_id, lane }],
+      )
     }
     return all
   })

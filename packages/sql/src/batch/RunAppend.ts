@@ -4,13 +4,20 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { AppendRules, type ControlPlaneError, type Ids, Run, RunLog } from "@runlease/core"
+import {
+  AppendRules,
+  type ControlPlaneError,
+  Fencing,
+  type Ids,
+  Run,
+  type RunLog,
+  Transitions,
+} from "@runlease/core"
 import { Effect, Either } from "effect"
 import * as EventRows from "../rows/EventRows.js"
 import { execute } from "../dialect/ExecuteStatement.js"
-import * as Moves from "./Moves.js"
 import type * as RunBatch from "./RunBatch.js"
-import { eventId, type RunRow, sequence } from "../rows/RunRow.js"
+import type { StoredRun } from "../rows/RunCodec.js"
 import type { Database } from "../dialect/Dialect.js"
 
 export interface Request {
@@ -45,57 +52,45 @@ const readTail = ({ sql }: Database, runPk: number, append: RunLog.AppendRequest
     (rows) => EventRows.toPiece(rows).entries,
   )
 
-/** Whether the run takes events from this caller, and the events if so. */
-const admit = (
-  row: RunRow,
-  { append: { fence, runId }, encoded }: Request,
-  now: number,
-): Either.Either<ReadonlyArray<string>, Refusal> => {
-  if (fence !== undefined && Moves.standing(row, fence, now) === "lost") {
-    return Either.left(new Run.LeaseLost({ runId, workerId: fence.workerId }))
-  }
-  if (Run.isTerminal(row.status)) return Either.left(new Run.RunEnded({ runId, status: row.status }))
-  if (row.status === "waiting") return Either.left(new RunLog.RunWaiting({ runId }))
-  return encoded
-}
-
 /** Adds those events that the log does not hold already. */
 const add = (
   runs: RunBatch.RunBatch,
-  row: RunRow,
-  events: RunLog.AppendRequest["events"],
-  payloads: ReadonlyArray<string>,
-  known: number,
+  run: StoredRun,
+  { append: { events } }: Request,
+  texts: ReadonlyArray<string>,
+  there: number,
 ): RunLog.Appended => {
-  const added = events.slice(known).map((event, index) => ({ event, payload: payloads[known + index]! }))
-  const after = added.length === 0 ? row : runs.append(row, added)
+  const added = events.slice(there).map((event, index) => ({ event, text: texts[there + index]! }))
+  const { state } = added.length === 0 ? run : runs.apply(run, Transitions.append(run.state, added, runs.now))
   return {
-    latestEventId: eventId(after.latest_event_id),
-    latestSequence: sequence(after.latest_sequence),
+    latestEventId: state.latestEventId,
+    latestSequence: state.latestSequence,
     appendedCount: added.length,
   }
 }
 
-/** Appends to a loaded run. Events that may be there already are compared with what the log holds. */
+/** Appends to a loaded run. Events that may be there already are compared with those of the log. */
 export const append = (
   database: Database,
   runs: RunBatch.RunBatch,
-  asked: Request,
+  request: Request,
 ): Effect.Effect<Verdict, SqlError> => {
-  const { append, projectId } = asked
-  const { events, runId } = append
-  const row = runs.find({ projectId, runId })
-  if (row === undefined) return Effect.succeed(Either.left(new Run.RunNotFound({ runId })))
-  const admitted = admit(row, asked, runs.now)
+  const { append, encoded, projectId } = request
+  const { fence, runId } = append
+  const run = runs.find({ projectId, runId })
+  if (run === undefined) return Effect.succeed(Either.left(new Run.RunNotFound({ runId })))
+  const admitted = Fencing.admits(run.state, fence, runs.now)
   if (Either.isLeft(admitted)) return Effect.succeed(Either.left(admitted.left))
-  const payloads = admitted.right
-  const position = { latestEventId: row.latest_event_id, latestSequence: row.latest_sequence }
-  if (AppendRules.atEnd(append, position))
-    return Effect.succeed(Either.right(add(runs, row, events, payloads, 0)))
+  if (Either.isLeft(encoded)) return Effect.succeed(Either.left(encoded.left))
+  const texts = encoded.right
+  const position = { latestEventId: run.state.latestEventId, latestSequence: run.state.latestSequence }
+  if (AppendRules.atEnd(append, position)) {
+    return Effect.succeed(Either.right(add(runs, run, request, texts, 0)))
+  }
   // What this commit has appended so far is part of the log.
-  return Effect.map(Effect.zipRight(runs.flush, readTail(database, row.run_pk, append)), (tail) =>
-    Either.map(AppendRules.alreadyThere(append, position, tail), (known) =>
-      add(runs, row, events, payloads, known),
+  return Effect.map(Effect.zipRight(runs.flush, readTail(database, run.key, append)), (tail) =>
+    Either.map(AppendRules.alreadyThere(append, position, tail), (there) =>
+      add(runs, run, request, texts, there),
     ),
   )
 }

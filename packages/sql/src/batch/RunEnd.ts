@@ -3,9 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Run, type Runs, type Wakeups } from "@runlease/core"
+import { Run, type Runs, Transitions } from "@runlease/core"
 import { Either } from "effect"
-import * as Moves from "./Moves.js"
 import type * as RunBatch from "./RunBatch.js"
 import type * as RunQueries from "./RunQueries.js"
 
@@ -16,28 +15,18 @@ export interface Request {
   readonly fence: Run.Fence | undefined
 }
 
-/** Ends a run of the batch; false when it had ended before. The holder of a cancelled run is signalled. */
+/** Ends a loaded run; false when it had ended before. */
 export const end = (
-  wakeups: Wakeups.Wakeups,
   runs: RunBatch.RunBatch,
   { fence, outcome, ref }: Request,
 ): Either.Either<boolean, Run.RunNotFound | Run.LeaseLost> => {
-  const { runId } = ref
-  const row = runs.find(ref)
-  if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
-  if (fence !== undefined && Moves.standing(row, fence, runs.now) === "lost") {
-    return Either.left(new Run.LeaseLost({ runId, workerId: fence.workerId }))
+  const run = runs.find(ref)
+  if (run === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
+  const ended = Transitions.end(run.state, fence, outcome, runs.now)
+  if (Either.isLeft(ended)) {
+    return ended.left._tag === "RunEnded" ? Either.right(false) : Either.left(ended.left)
   }
-  if (Run.isTerminal(row.status)) return Either.right(false)
-  if (
-    outcome.status === "cancelled" &&
-    fence === undefined &&
-    row.status === "running" &&
-    row.lease_owner !== null
-  ) {
-    runs.afterwards(wakeups.signal(row.lease_owner, { _tag: "Cancelled", runId }))
-  }
-  runs.describe(row, outcome)
-  runs.move(Moves.end(row, outcome, runs.now))
+  runs.describe(run, outcome)
+  runs.apply(run, ended.right)
   return Either.right(true)
 }

@@ -7,24 +7,31 @@ import type { Statement } from "@effect/sql/Statement"
 import type { Runs } from "@runlease/core"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
-import { type MovingColumn, movingColumns, type RunRow, toJson } from "../rows/RunRow.js"
+import { changedRow, type StoredRun, toJson } from "../rows/RunCodec.js"
+import { type MovingColumn, movingColumns, type RunRow } from "../rows/RunRow.js"
 
-/** A run as the database holds it, and as it is now. */
+/** A run of a commit: its row and its state in the database, and the run as it is now. */
 export interface Change {
-  readonly stored: RunRow
-  readonly row: RunRow
+  row: RunRow
+  stored: StoredRun
+  run: StoredRun
 }
 
 const movingNames = Object.keys(movingColumns) as ReadonlyArray<MovingColumn>
 
-/** One statement for all runs in which the same columns have changed, so that no other index is touched. */
+/**
+ * One statement for all runs in which the same columns have changed, so that no other index is touched. The rows of the
+ * changes are the new ones from here on.
+ */
 export const updateRuns = (
   database: Database,
   changes: Iterable<Change>,
 ): ReadonlyArray<Statement<object>> => {
   const byNames = new Map<string, { readonly names: Array<MovingColumn>; readonly rows: Array<RunRow> }>()
-  for (const { row, stored } of changes) {
-    const names = movingNames.filter((name) => row[name] !== stored[name])
+  for (const change of changes) {
+    const row = changedRow(change.row, change.stored.state, change.run.state)
+    const names = movingNames.filter((name) => row[name] !== change.row[name])
+    change.row = row
     const key = names.join()
     const group = byNames.get(key)
     if (group !== undefined) group.rows.push(row)

@@ -12,6 +12,9 @@ import {
   RequestSnapshot,
   type Run,
   LongPoll,
+  RunState,
+  Transition,
+  Transitions,
   type Wakeups,
   WorkerRegistry,
 } from "@runlease/core"
@@ -20,16 +23,15 @@ import * as Assignment from "../batch/Assignment.js"
 import * as ClaimRepeats from "../batch/ClaimRepeats.js"
 import type { Found, Request } from "../batch/ClaimRequest.js"
 import * as ClaimSearch from "../batch/ClaimSearch.js"
-import * as Moves from "../batch/Moves.js"
-import * as RunBatch from "../batch/RunBatch.js"
-import * as RunQueries from "../batch/RunQueries.js"
-import { type RunRow, toClaimed } from "../rows/RunRow.js"
+import type * as RunBatch from "../batch/RunBatch.js"
+import type * as RunQueries from "../batch/RunQueries.js"
+import { claimDetails, type StoredRun } from "../rows/RunCodec.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 import * as DueRuns from "../batch/DueRuns.js"
 
 /** The runs that a claim takes, or that a repeated claim is given again. */
 interface Decision {
-  readonly rows: ReadonlyArray<RunRow>
+  readonly claimed: ReadonlyArray<StoredRun>
   readonly details: ReadonlyMap<number, RunQueries.DetailsWith<"snapshot">>
   /** Whether the runs were taken for this very request, and not for the one that it repeats. */
   readonly anew: boolean
@@ -40,16 +42,11 @@ interface Given {
   readonly anew: boolean
 }
 
-const refOf = ({ project_id, run_id }: RunRow): RunQueries.RunRef => ({
-  projectId: project_id,
-  runId: run_id,
-})
-
 /** Whether this commit has changed a run since it was found runnable: another run may be runnable in its place. */
 const isStale = (runs: RunBatch.RunBatch, assigned: ReadonlyMap<number, Assignment.Assignment>): boolean =>
-  Iterable.some(assigned.values(), ({ candidate }) => {
-    const row = runs.find(refOf(candidate))
-    return row !== undefined && !RunBatch.isRunnable(row)
+  Iterable.some(assigned.values(), ({ candidate: { project_id, run_id } }) => {
+    const run = runs.find({ projectId: project_id, runId: run_id })
+    return run !== undefined && !Transition.isRunnable(run.state)
   })
 
 /** Claims runnable runs, for each request in its order of preference. */
@@ -66,14 +63,12 @@ const takeAnew = Effect.fnUntraced(function* (
     yield* runs.flush
     assigned = Assignment.assign(requests, yield* ClaimSearch.search(store, requests))
   }
-  const taken = new Map<Request, Array<RunRow>>(requests.map((request) => [request, []]))
+  const taken = new Map<Request, Array<StoredRun>>(requests.map((request) => [request, []]))
   for (const { candidate, request } of assigned.values()) {
-    const row = runs.add(candidate)
-    if (!RunBatch.isRunnable(row)) continue
-    const { claimId, lease, workerId } = request
-    taken
-      .get(request)!
-      .push(runs.move(Moves.claim(row, { workerId, claimId, expiresAt: runs.now + lease }, runs.now)))
+    const run = runs.add(candidate)
+    if (!Transition.isRunnable(run.state)) continue
+    const claimed = Transitions.claim(run.state, ClaimRepeats.claimOf(request), runs.now)
+    taken.get(request)!.push(runs.apply(run, claimed))
   }
   return taken
 })
@@ -88,20 +83,26 @@ const claimAll = Effect.fnUntraced(function* (
   const { first, repeats } = ClaimRepeats.apart(requests.filter((request) => !again.has(request)))
   const taken = yield* takeAnew(store, runs, first, found)
   for (const [request, before] of repeats) {
-    again.set(request, ClaimRepeats.renew(runs, request, taken.get(before)!))
+    again.set(request, ClaimRepeats.claimAgain(runs, request, taken.get(before)!))
   }
-  const rowsOf = (request: Request) => taken.get(request) ?? again.get(request)!
-  const given = new Map(requests.flatMap(rowsOf).map((row) => [row.run_pk, row]))
+  const runsOf = (request: Request) => taken.get(request) ?? again.get(request)!
+  const given = new Map(requests.flatMap(runsOf).map((run) => [run.key, run]))
   // A session is recorded by a holder, so a run that is claimed for the first time has none.
-  const sessions = again.size > 0 || Iterable.some(given.values(), ({ lease_epoch }) => lease_epoch > 1)
+  const sessions = again.size > 0 || Iterable.some(given.values(), ({ state }) => state.leaseEpoch > 1)
   const details = runs.late([...given.keys()], { more: "snapshot", sessions })
-  return requests.map((request) => Either.right({ rows: rowsOf(request), details, anew: taken.has(request) }))
+  return requests.map((request) =>
+    Either.right({ claimed: runsOf(request), details, anew: taken.has(request) }),
+  )
 })
 
-const claimedRuns = ({ details, rows }: Decision): ReadonlyArray<Run.ClaimedRun> =>
-  rows.map((row) => {
-    const detail = details.get(row.run_pk)!
-    return toClaimed(row, detail, RequestSnapshot.forExecutor(JSON.parse(detail.snapshot)))
+const claimedRuns = ({ claimed, details }: Decision): ReadonlyArray<Run.ClaimedRun> =>
+  claimed.map(({ key, state }) => {
+    const row = details.get(key)!
+    return RunState.toClaimed(
+      state,
+      claimDetails(state.spec.runId, row),
+      RequestSnapshot.forExecutor(JSON.parse(row.snapshot)),
+    )
   })
 
 interface Abandoned {
@@ -113,12 +114,11 @@ interface Abandoned {
 const handBackAll = (requests: ReadonlyArray<Abandoned>, runs: RunBatch.RunBatch) => {
   for (const { request, taken } of requests) {
     for (const { leaseEpoch, leaseExpiresAt, runId } of taken) {
-      const row = runs.find({ projectId: request.projectId, runId })
+      const run = runs.find({ projectId: request.projectId, runId })
+      if (run === undefined || leaseExpiresAt === null) continue
       const fence = { workerId: request.workerId, epoch: leaseEpoch }
-      if (row === undefined || Moves.standing(row, fence, runs.now) !== "held") continue
-      if (row.lease_expires_at !== leaseExpiresAt?.epochMillis) continue
-      const how = { reason: "the claim's caller was gone", delay: 0, counted: false }
-      runs.move(Moves.release(row, how, runs.now))
+      const abandoned = Transitions.abandonClaim(run.state, fence, leaseExpiresAt.epochMillis, runs.now)
+      if (abandoned !== undefined) runs.apply(run, abandoned)
     }
   }
   return requests.map((): Either.Either<void> => Either.void)

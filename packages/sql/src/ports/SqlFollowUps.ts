@@ -3,16 +3,23 @@
  *
  * @since 0.1.0
  */
-import { type ResumeRules, type FollowUp, FollowUpRules, Ids, Run, type Runs } from "@runlease/core"
+import {
+  type ResumeRules,
+  type FollowUp,
+  FollowUpRules,
+  Ids,
+  Run,
+  type Runs,
+  WaitTransitions,
+} from "@runlease/core"
 import { Effect, Either } from "effect"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as InputRows from "../batch/InputRows.js"
-import * as KeptAnswers from "../batch/KeptAnswers.js"
-import * as Moves from "../batch/Moves.js"
+import * as ResumeRows from "../batch/ResumeRows.js"
 import type * as RunBatch from "../batch/RunBatch.js"
-import * as RunEnd from "../batch/RunEnd.js"
 import type { RunRef } from "../batch/RunQueries.js"
-import { type DetailRow, eventId, type RunRow, toRun, waitingOf } from "../rows/RunRow.js"
+import { type StoredRun, toRun } from "../rows/RunCodec.js"
+import type { DetailRow } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 interface Request {
@@ -26,7 +33,7 @@ type Refusal = Run.RunNotFound | Runs.NotWaiting | Runs.SubmissionConflict
 
 interface Decision {
   readonly decision: FollowUpRules.Decision
-  readonly row: RunRow
+  readonly stored: StoredRun
   readonly details: ReadonlyMap<number, DetailRow>
 }
 
@@ -42,8 +49,8 @@ const followUpAll = Effect.fnUntraced(function* (
   requests: ReadonlyArray<Request>,
   runs: RunBatch.RunBatch,
 ) {
-  const keys = requests.flatMap(({ ref }) => runs.find(ref)?.run_pk ?? [])
-  const kept = yield* KeptAnswers.read(store, keys)
+  const keys = requests.flatMap(({ ref }) => runs.find(ref)?.key ?? [])
+  const records = yield* ResumeRows.read(store, keys)
   const { named, taken } = yield* InputRows.read(store, requests.map(publicRef), keys)
   const changed = new Map<number, ResumeRules.ResumeRecord>()
   const added: Array<InputRows.NewInput> = []
@@ -54,41 +61,37 @@ const followUpAll = Effect.fnUntraced(function* (
     const { fingerprint, followUp, messageId, ref } = request
     const found = runs.find(ref)
     if (found === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
-    const row = Moves.waitIsOver(found, runs.now) ? runs.move(Moves.expireWait(found, runs.now)) : found
+    const expired = WaitTransitions.expireWait(found.state, runs.now)
+    const run = expired === undefined ? found : runs.apply(found, expired)
+    const { latestEventId, spec, waiting } = run.state
     const name = nameOf(publicRef(request))
     const situation: FollowUpRules.Situation = {
-      run: {
-        runId: row.run_id,
-        waiting: waitingOf(row),
-        latestEventId: eventId(row.latest_event_id),
-      },
-      record: kept.get(row.run_pk)!,
+      run: { runId: spec.runId, waiting, latestEventId },
+      record: records.get(run.key)!,
       namesRun: runs.find(publicRef(request)) !== undefined,
       named: named.get(name),
       taken: [
-        ...(taken[String(row.run_pk)] ?? []).map(({ input }) => input),
-        ...added.flatMap(({ input, runPk }) => (runPk === row.run_pk ? [input] : [])),
+        ...(taken[String(run.key)] ?? []).map(({ input }) => input),
+        ...added.flatMap(({ input, runPk }) => (runPk === run.key ? [input] : [])),
       ],
     }
     return Either.map(FollowUpRules.decide(situation, followUp, fingerprint, messageId), (decision) => {
       if ("input" in decision && decision.unnamed) {
         named.set(name, decision.input)
-        added.push({ projectId: ref.projectId, runPk: row.run_pk, input: decision.input })
+        added.push({ projectId: ref.projectId, runPk: run.key, input: decision.input })
       }
       if (decision._tag === "Continue") {
-        kept.set(row.run_pk, decision.record)
-        changed.set(row.run_pk, decision.record)
-        runs.move(Moves.answered(row, null, runs.now))
+        records.set(run.key, decision.record)
+        changed.set(run.key, decision.record)
       }
-      if (decision._tag === "Complete") {
-        RunEnd.end(store.wakeups, runs, { ref, outcome: { status: "completed" }, fence: undefined })
-      }
-      return { decision, row: runs.find(ref)!, details }
+      const transition = WaitTransitions.followUp(run.state, decision, runs.now)
+      const stored = transition === undefined ? run : runs.apply(run, transition)
+      return { decision, stored, details }
     })
   }
 
   const verdicts = requests.map(followUpOne)
-  yield* KeptAnswers.write(store, changed)
+  yield* ResumeRows.write(store, changed)
   if (added.length > 0) yield* execute(InputRows.insert(store, added))
   return verdicts
 })
@@ -102,8 +105,8 @@ export const make = (store: SqlStore) => {
     name: "Runs.followUp",
     refs: (request) => [request.ref, publicRef(request)],
     decide: (requests, runs) => followUpAll(store, requests, runs),
-    answer: ({ decision, details, row }) =>
-      FollowUpRules.resultOf(decision, toRun(row, details.get(row.run_pk)!)),
+    answer: ({ decision, details, stored }) =>
+      FollowUpRules.resultOf(decision, toRun(stored, details.get(stored.key)!)),
   })
 
   return Effect.fnUntraced(function* (ref: RunRef, followUp: FollowUp.FollowUp) {

@@ -4,13 +4,21 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type Ids, type Leases, Run, type RunLog, type Runs } from "@runlease/core"
+import {
+  type Ids,
+  type Leases,
+  Run,
+  type RunLog,
+  type Runs,
+  type RunState,
+  type Transition,
+  Transitions,
+  WaitTransitions,
+} from "@runlease/core"
 import { DateTime, Duration, Effect, Either, Function } from "effect"
-import * as Moves from "../batch/Moves.js"
 import * as RunAppend from "../batch/RunAppend.js"
 import type * as RunBatch from "../batch/RunBatch.js"
 import * as RunEnd from "../batch/RunEnd.js"
-import type { RunRow } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 interface Renew {
@@ -27,11 +35,14 @@ interface Complete {
 
 type CompleteRefusal = Run.LeaseLost | Run.RunNotFound | RunLog.CursorMismatch | RunLog.EventRefused
 
-/** A move that only the holder of a run may make. */
-interface HolderMove {
+/** A transition that only the holder of a run may make. */
+interface OfHolder {
   readonly projectId: Ids.ProjectId
   readonly lease: Run.LeaseRef
-  readonly move: (row: RunRow, now: number) => Moves.Move
+  readonly make: (
+    state: RunState.RunState,
+    now: number,
+  ) => Either.Either<Transition.Transition, Run.LeaseLost>
 }
 
 /** Ends a run with its last events. A run whose events are refused does not end. */
@@ -42,10 +53,9 @@ const completeOne = (
 ): Effect.Effect<Either.Either<Leases.Completed, CompleteRefusal>, SqlError> => {
   const { runId, workerId } = lease
   const end = (): Either.Either<Leases.Completed, CompleteRefusal> =>
-    Either.map(
-      RunEnd.end(store.wakeups, runs, { ref: { projectId, runId }, outcome, fence: lease }),
-      (completed) => ({ completed }),
-    )
+    Either.map(RunEnd.end(runs, { ref: { projectId, runId }, outcome, fence: lease }), (completed) => ({
+      completed,
+    }))
   if (last === undefined) return Effect.succeed(end())
   return Effect.map(RunAppend.append(store, runs, last), (appended) => {
     if (Either.isRight(appended) || appended.left._tag === "RunEnded") return end()
@@ -67,19 +77,16 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
     { runId, epoch }: Leases.RenewRequest["leases"][number],
     runs: RunBatch.RunBatch,
   ): Leases.Renewal => {
-    const row = runs.find({ projectId, runId })
-    if (row === undefined) return { _tag: "Lost", runId }
-    switch (Moves.standing(row, { workerId: request.workerId, epoch }, runs.now)) {
-      case "held": {
-        const expiresAt = runs.now + Duration.toMillis(request.leaseDuration)
-        runs.move(Moves.renew(row, expiresAt))
-        return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(expiresAt) }
-      }
-      case "ended":
-        return { _tag: row.status === "cancelled" ? "Cancelled" : "Lost", runId }
-      case "lost":
-        return { _tag: "Lost", runId }
+    const run = runs.find({ projectId, runId })
+    if (run === undefined) return { _tag: "Lost", runId }
+    const millis = Duration.toMillis(request.leaseDuration)
+    const renewed = Transitions.renew(run.state, { workerId: request.workerId, epoch }, millis, runs.now)
+    if (Either.isRight(renewed)) {
+      runs.apply(run, renewed.right)
+      return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(runs.now + millis) }
     }
+    const { left } = renewed
+    return { _tag: left._tag === "RunEnded" && left.status === "cancelled" ? "Cancelled" : "Lost", runId }
   }
 
   const renew = writer.operation<Renew, ReadonlyArray<Leases.Renewal>, ReadonlyArray<Leases.Renewal>>({
@@ -105,38 +112,27 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
     answer: Function.identity,
   })
 
-  const moveOne = (
-    { projectId, lease, move }: HolderMove,
+  const makeOne = (
+    { projectId, lease: { runId }, make }: OfHolder,
     runs: RunBatch.RunBatch,
   ): Either.Either<void, Run.LeaseLost | Run.RunNotFound> => {
-    const { runId, workerId } = lease
-    const row = runs.find({ projectId, runId })
-    if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
-    if (Moves.standing(row, lease, runs.now) !== "held") {
-      return Either.left(new Run.LeaseLost({ runId, workerId }))
-    }
-    runs.move(move(row, runs.now))
-    return Either.void
+    const run = runs.find({ projectId, runId })
+    if (run === undefined) return Either.left(new Run.RunNotFound({ runId }))
+    return Either.map(make(run.state, runs.now), (made) => void runs.apply(run, made))
   }
 
-  const moveByHolder = writer.operation<HolderMove, void, void, Run.LeaseLost | Run.RunNotFound>({
-    name: "Leases.move",
+  const ofHolder = writer.operation<OfHolder, void, void, Run.LeaseLost | Run.RunNotFound>({
+    name: "Leases.ofHolder",
     refs,
-    decide: (requests, runs) => Effect.sync(() => requests.map((request) => moveOne(request, runs))),
+    decide: (requests, runs) => Effect.sync(() => requests.map((request) => makeOne(request, runs))),
     answer: Function.identity,
   })
 
   return (projectId) => ({
     renew: (request) => renew({ projectId, request }),
 
-    release: (lease, release = {}) => {
-      const how = {
-        reason: release.reason ?? null,
-        delay: Duration.toMillis(release.delay ?? Duration.zero),
-        counted: release.countAttempt ?? false,
-      }
-      return moveByHolder({ projectId, lease, move: (row, now) => Moves.release(row, how, now) })
-    },
+    release: (lease, release = {}) =>
+      ofHolder({ projectId, lease, make: (state, now) => Transitions.release(state, lease, release, now) }),
 
     complete: (lease, outcome, last) =>
       complete({
@@ -147,7 +143,11 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Leases.Lea
       }),
 
     suspend: (lease, suspension) =>
-      moveByHolder({ projectId, lease, move: (row, now) => Moves.suspend(row, suspension, now) }),
+      ofHolder({
+        projectId,
+        lease,
+        make: (state, now) => WaitTransitions.suspend(state, lease, suspension, now),
+      }),
 
     signals: (workerId) => wakeups.signals(workerId),
   })

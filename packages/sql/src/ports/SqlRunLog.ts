@@ -9,7 +9,8 @@ import * as EventRows from "../rows/EventRows.js"
 import * as InputRows from "../batch/InputRows.js"
 import * as RunAppend from "../batch/RunAppend.js"
 import * as RunQueries from "../batch/RunQueries.js"
-import { eventId, type RunRow } from "../rows/RunRow.js"
+import { eventId } from "../rows/RunCodec.js"
+import type { RunRow } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 const entryBytes = String(RunLog.entryBytes)

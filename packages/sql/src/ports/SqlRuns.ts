@@ -4,24 +4,25 @@
  * @since 0.1.0
  */
 import type { Fragment } from "@effect/sql/Statement"
-import { ResumeRules, Ids, type Interrupt, Page, type RequestSnapshot, Run, Runs } from "@runlease/core"
+import {
+  Ids,
+  type Interrupt,
+  Page,
+  type RequestSnapshot,
+  type ResumeRules,
+  Run,
+  Runs,
+  WaitTransitions,
+} from "@runlease/core"
 import { Effect, Either } from "effect"
 import * as InputRows from "../batch/InputRows.js"
-import * as KeptAnswers from "../batch/KeptAnswers.js"
-import * as Moves from "../batch/Moves.js"
+import * as ResumeRows from "../batch/ResumeRows.js"
 import * as KeysetPage from "../rows/KeysetPage.js"
 import type * as RunBatch from "../batch/RunBatch.js"
 import * as RunQueries from "../batch/RunQueries.js"
 import * as RunEnd from "../batch/RunEnd.js"
-import {
-  type DetailRow,
-  Gate,
-  type RunRow,
-  selectedDetails,
-  selectedRun,
-  toRun,
-  waitingOf,
-} from "../rows/RunRow.js"
+import { type StoredRun, toRun, toStored } from "../rows/RunCodec.js"
+import { type DetailRow, Gate, type RunRow, selectedDetails, selectedRun } from "../rows/RunRow.js"
 import * as SqlFollowUps from "./SqlFollowUps.js"
 import * as SqlSessions from "./SqlSessions.js"
 import type { SqlStore } from "../batch/SqlStore.js"
@@ -36,7 +37,7 @@ interface Resume {
 /** Whether an operation changed a run, and the run after it. */
 interface Decision {
   readonly changed: boolean
-  readonly row: RunRow
+  readonly stored: StoredRun
   readonly details: ReadonlyMap<number, DetailRow>
 }
 
@@ -45,16 +46,16 @@ interface Answer {
   readonly run: Run.Run
 }
 
-const answer = ({ changed, details, row }: Decision): Answer => ({
+const answer = ({ changed, details, stored }: Decision): Answer => ({
   changed,
-  run: toRun(row, details.get(row.run_pk)!),
+  run: toRun(stored, details.get(stored.key)!),
 })
 
 const keysOf = (runs: RunBatch.RunBatch, refs: ReadonlyArray<RunQueries.RunRef>): ReadonlyArray<number> =>
-  refs.flatMap((ref) => runs.find(ref)?.run_pk ?? [])
+  refs.flatMap((ref) => runs.find(ref)?.key ?? [])
 
 /** Ends every run that has not ended. */
-const endAll = ({ wakeups }: SqlStore, requests: ReadonlyArray<RunEnd.Request>, runs: RunBatch.RunBatch) => {
+const endAll = (requests: ReadonlyArray<RunEnd.Request>, runs: RunBatch.RunBatch) => {
   const details = runs.late(
     keysOf(
       runs,
@@ -62,15 +63,15 @@ const endAll = ({ wakeups }: SqlStore, requests: ReadonlyArray<RunEnd.Request>, 
     ),
   )
   return requests.map((request) =>
-    Either.map(RunEnd.end(wakeups, runs, request), (changed): Decision => ({
+    Either.map(RunEnd.end(runs, request), (changed): Decision => ({
       changed,
-      row: runs.find(request.ref)!,
+      stored: runs.find(request.ref)!,
       details,
     })),
   )
 }
 
-/** Puts every answer into the snapshot of the run that waits for it. */
+/** Gives the answers to the runs that wait for them. */
 const resumeAll = Effect.fnUntraced(function* (
   store: SqlStore,
   requests: ReadonlyArray<Resume>,
@@ -81,7 +82,7 @@ const resumeAll = Effect.fnUntraced(function* (
     requests.map(({ ref }) => ref),
   )
   const details = runs.late(keys)
-  const kept = yield* KeptAnswers.read(store, keys)
+  const records = yield* ResumeRows.read(store, keys)
   const changed = new Map<number, ResumeRules.ResumeRecord>()
 
   const resumeOne = ({
@@ -91,23 +92,21 @@ const resumeAll = Effect.fnUntraced(function* (
   }: Resume): Either.Either<Decision, Run.RunNotFound | Runs.NotWaiting> => {
     const found = runs.find(ref)
     if (found === undefined) return Either.left(new Run.RunNotFound({ runId: ref.runId }))
-    const row = Moves.waitIsOver(found, runs.now) ? runs.move(Moves.expireWait(found, runs.now)) : found
-    const run = { runId: row.run_id, waiting: waitingOf(row) }
+    const expired = WaitTransitions.expireWait(found.state, runs.now)
+    const run = expired === undefined ? found : runs.apply(found, expired)
     return Either.map(
-      ResumeRules.applyAnswers(run, kept.get(row.run_pk)!, answers, messageIds),
-      (answered) => {
-        if (!answered.duplicate) {
-          kept.set(row.run_pk, answered.record)
-          changed.set(row.run_pk, answered.record)
-          runs.move(Moves.answered(row, answered.waiting, runs.now))
-        }
-        return { changed: !answered.duplicate, row: runs.find(ref)!, details }
+      WaitTransitions.resume(run.state, records.get(run.key)!, answers, messageIds, runs.now),
+      ({ record, transition }): Decision => {
+        if (transition === undefined) return { changed: false, stored: run, details }
+        records.set(run.key, record)
+        changed.set(run.key, record)
+        return { changed: true, stored: runs.apply(run, transition), details }
       },
     )
   }
 
   const verdicts = requests.map(resumeOne)
-  yield* KeptAnswers.write(store, changed)
+  yield* ResumeRows.write(store, changed)
   return verdicts
 })
 
@@ -136,7 +135,7 @@ const listRuns = (
         rows,
         limit,
         (row) => [row.run_pk],
-        (row) => toRun(row, row),
+        (row) => toRun(toStored(row), row),
       ),
   )
 }
@@ -153,7 +152,7 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
   const end = store.writer.operation<RunEnd.Request, Decision, Answer, Run.RunNotFound | Run.LeaseLost>({
     name: "Runs.end",
     refs,
-    decide: (requests, runs) => Effect.sync(() => endAll(store, requests, runs)),
+    decide: (requests, runs) => Effect.sync(() => endAll(requests, runs)),
     answer,
   })
   const resume = store.writer.operation<Resume, Decision, Answer, Run.RunNotFound | Runs.NotWaiting>({
@@ -165,7 +164,9 @@ export const make = (store: SqlStore): ((projectId: Ids.ProjectId) => Runs.Runs[
 
   const get = (ref: RunQueries.RunRef) =>
     Effect.flatMap(store.read("Runs.get", RunQueries.findRun(store, ref)), (row) =>
-      row === undefined ? new Run.RunNotFound({ runId: ref.runId }) : Effect.succeed(toRun(row, row)),
+      row === undefined
+        ? new Run.RunNotFound({ runId: ref.runId })
+        : Effect.succeed(toRun(toStored(row), row)),
     )
 
   const snapshot = (ref: RunQueries.RunRef) =>

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import { Ids, Run, type WorkerSession } from "@runlease/core"
+import { Fencing, Ids, Run, type WorkerSession } from "@runlease/core"
 import { Effect, Either, Function } from "effect"
-import * as Moves from "../batch/Moves.js"
 import * as RunQueries from "../batch/RunQueries.js"
-import { type SessionRow, sessionColumns, sessionOf, toJson } from "../rows/RunRow.js"
+import { sessionOf, toJson } from "../rows/RunCodec.js"
+import { type SessionRow, sessionColumns } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 interface Request {
@@ -36,9 +36,7 @@ export const make = (store: SqlStore) => {
         Effect.gen(function* () {
           const sessions = yield* RunQueries.readDetails(
             store,
-            requests.flatMap(
-              ({ projectId, lease: { runId } }) => runs.find({ projectId, runId })?.run_pk ?? [],
-            ),
+            requests.flatMap(({ projectId, lease: { runId } }) => runs.find({ projectId, runId })?.key ?? []),
           )
           const workers = yield* sql<{ readonly id: string; readonly implementation_kind: string }>`
           SELECT w.id, w.implementation_kind
@@ -56,17 +54,14 @@ export const make = (store: SqlStore) => {
             newId,
           }: Request): Either.Either<WorkerSession.WorkerSession, Refusal> => {
             const { runId, workerId } = lease
-            const row = runs.find({ projectId, runId })
-            if (row === undefined) return Either.left(new Run.RunNotFound({ runId }))
-            const standing = Moves.standing(row, lease, runs.now)
-            if (standing === "ended" && Run.isTerminal(row.status)) {
-              return Either.left(new Run.RunEnded({ runId, status: row.status }))
-            }
-            if (standing !== "held") return Either.left(new Run.LeaseLost({ runId, workerId }))
-            const before: Partial<SessionRow> = recorded.get(row.run_pk) ?? sessions.get(row.run_pk)!
+            const run = runs.find({ projectId, runId })
+            if (run === undefined) return Either.left(new Run.RunNotFound({ runId }))
+            const held = Fencing.checkFence(run.state, lease, runs.now)
+            if (Either.isLeft(held)) return Either.left(held.left)
+            const before: Partial<SessionRow> = recorded.get(run.key) ?? sessions.get(run.key)!
             const status = record.status ?? before.session_status ?? "active"
             const session: SessionRow & { readonly run_pk: number } = {
-              run_pk: row.run_pk,
+              run_pk: run.key,
               session_id: before.session_id ?? newId,
               session_kind: kinds.get(workerId) ?? "",
               session_worker_id: workerId,
@@ -78,7 +73,7 @@ export const make = (store: SqlStore) => {
               session_updated_at: runs.now,
               session_ended_at: status === "active" ? null : runs.now,
             }
-            recorded.set(row.run_pk, session)
+            recorded.set(run.key, session)
             return Either.right(sessionOf(runId, session)!)
           }
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Conversations, Ids, RequestSnapshot, Run, Runs } from "@runlease/core"
+import { Conversations, Ids, RequestSnapshot, Run, Runs, type Transition, Transitions } from "@runlease/core"
 import { Brand, DateTime, Effect, Either } from "effect"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as InputRows from "../batch/InputRows.js"
@@ -11,17 +11,8 @@ import * as LaneQueries from "../batch/LaneQueries.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type * as RunBatch from "../batch/RunBatch.js"
 import * as RunQueries from "../batch/RunQueries.js"
-import {
-  type DetailRow,
-  detailColumns,
-  fromJson,
-  Gate,
-  gateOf,
-  type RunRow,
-  runColumns,
-  toJson,
-  toRun,
-} from "../rows/RunRow.js"
+import { fromJson, newRow, type StoredRun, toJson, toRun } from "../rows/RunCodec.js"
+import { type DetailRow, detailColumns, type RunRow, runColumns } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 interface Request {
@@ -40,14 +31,14 @@ type Refusal = Conversations.ConversationNotFound | Run.RunNotFound | Runs.Submi
 type Submitted = { readonly run: Run.Run; readonly duplicate: boolean }
 
 interface Decision {
-  readonly row: RunRow
+  readonly stored: StoredRun
   readonly details: DetailRow
   readonly duplicate: boolean
 }
 
 /** A run that is accepted but has no key yet. */
 interface Accepted {
-  readonly row: RunRow
+  readonly submitted: Transition.Transition
   readonly details: DetailRow
   readonly sent: string
   readonly snapshot: string
@@ -123,47 +114,33 @@ const readBusyLanes = (store: SqlStore, requests: ReadonlyArray<Request>) =>
 const laneOf = ({ submission, conversationId }: Request): string | null =>
   submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
 
-const newRow = (
+const start = (
   { projectId, submission, runId, messageId, conversationId }: Request,
   place: { readonly lane: string | null; readonly behind: boolean },
   now: number,
-): RunRow => {
-  const driven = submission.initialStatus === "running"
-  const availableAt =
-    submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt)
-  return {
-    run_pk: 0,
-    project_id: projectId,
-    run_id: runId,
-    conversation_id: conversationId,
-    message_id: messageId,
-    agent_id: submission.agentId,
-    implementation_kind: submission.implementationKind ?? null,
-    worker_key: submission.workerKey ?? null,
-    lane: place.lane,
-    priority: submission.priority ?? 0,
-    max_attempts: submission.maxAttempts ?? Runs.defaultMaxAttempts,
-    created_at: now,
-    latest_event_id: 0,
-    latest_sequence: 0,
-    log_state: null,
-    updated_at: now,
-    status: driven ? "running" : "pending",
-    gate: place.behind ? Gate.behind : gateOf({ available_at: availableAt, created_at: now }, now),
-    available_at: availableAt,
-    attempt: 0,
-    lease_owner: null,
-    lease_epoch: 0,
-    claim_id: null,
-    lease_expires_at: null,
-    past_attempt: null,
-    waiting: null,
-    waiting_expires_at: null,
-    error: null,
-    started_at: driven ? now : null,
-    finished_at: null,
-  }
-}
+): Transition.Transition =>
+  Transitions.submit(
+    {
+      projectId,
+      runId,
+      conversationId,
+      messageId,
+      agentId: submission.agentId,
+      implementationKind: submission.implementationKind ?? null,
+      workerKey: submission.workerKey ?? null,
+      lane: place.lane,
+      priority: submission.priority ?? 0,
+      maxAttempts: submission.maxAttempts ?? Runs.defaultMaxAttempts,
+      createdAt: now,
+    },
+    {
+      driven: submission.initialStatus === "running",
+      behind: place.behind,
+      availableAt:
+        submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt),
+    },
+    now,
+  )
 
 const newDetails = (
   submission: Runs.Submission,
@@ -202,17 +179,18 @@ const insert = Effect.fnUntraced(function* (
   newConversations: ReadonlyArray<{ readonly id: string; readonly project_id: string }>,
   now: number,
 ) {
+  const newRows = accepted.map(({ submitted }) => newRow(submitted.state))
   const keys = yield* execute(
     BulkStatements.insert<typeof runColumns, Pick<RunRow, "run_pk" | "project_id" | "run_id">>(
       store,
       "runs",
       runColumns,
-      accepted.map(({ row }) => row),
+      newRows,
       "RETURNING run_pk, project_id, run_id",
     ),
   )
   const keyOf = new Map(keys.map((key) => [nameOf(key.project_id, key.run_id), key.run_pk]))
-  const rows = accepted.map(({ row }): RunRow => ({
+  const rows = newRows.map((row): RunRow => ({
     ...row,
     run_pk: keyOf.get(nameOf(row.project_id, row.run_id))!,
   }))
@@ -252,7 +230,7 @@ const submitAll = Effect.fnUntraced(function* (
     store,
     named.flatMap(({ projectId, runId }) => {
       const ofInput = inputs.get(nameOf(projectId, runId))
-      return runs.find({ projectId, runId: ofInput ?? runId })?.run_pk ?? []
+      return runs.find({ projectId, runId: ofInput ?? runId })?.key ?? []
     }),
     { more: "submission" },
   )
@@ -263,15 +241,15 @@ const submitAll = Effect.fnUntraced(function* (
 
   /** The details of a run that is there already, or that this commit has accepted so far. */
   const detailsOf = (ref: RunQueries.RunRef): DetailRow | undefined => {
-    const row = runs.find(ref)
-    return row === undefined ? accepted.get(nameOf(ref.projectId, ref.runId))?.details : known.get(row.run_pk)
+    const run = runs.find(ref)
+    return run === undefined ? accepted.get(nameOf(ref.projectId, ref.runId))?.details : known.get(run.key)
   }
 
   const sentFirst = (ref: RunQueries.RunRef): string | undefined => {
-    const row = runs.find(ref)
-    return row === undefined
+    const run = runs.find(ref)
+    return run === undefined
       ? accepted.get(nameOf(ref.projectId, ref.runId))?.sent
-      : known.get(row.run_pk)?.submission
+      : known.get(run.key)?.submission
   }
 
   const accept = (request: Request): Either.Either<boolean, Refusal> => {
@@ -303,7 +281,7 @@ const submitAll = Effect.fnUntraced(function* (
     const behind = lane !== null && busyLanes.has(LaneQueries.nameOf({ project_id: projectId, lane }))
     if (lane !== null) busyLanes.add(LaneQueries.nameOf({ project_id: projectId, lane }))
     accepted.set(nameOf(projectId, runId), {
-      row: newRow(request, { lane, behind }, runs.now),
+      submitted: start(request, { lane, behind }, runs.now),
       details: newDetails(submission, parentRunId, rootRunId),
       sent,
       snapshot: JSON.stringify(submission.snapshot ?? { ...RequestSnapshot.empty, messages: messages ?? [] }),
@@ -313,15 +291,16 @@ const submitAll = Effect.fnUntraced(function* (
 
   const verdicts = requests.map(accept)
   if (accepted.size > 0) {
-    const rows = yield* insert(store, [...accepted.values()], newConversations, runs.now)
-    for (const row of rows) runs.insert(row)
+    const added = [...accepted.values()]
+    const rows = yield* insert(store, added, newConversations, runs.now)
+    for (const [index, row] of rows.entries()) runs.insert(row, added[index]!.submitted)
   }
   return requests.map((request, index) =>
     Either.map(verdicts[index]!, (duplicate): Decision => {
-      const row = runs.find(request)!
+      const stored = runs.find(request)!
       const details =
-        accepted.get(nameOf(request.projectId, request.runId))?.details ?? known.get(row.run_pk)!
-      return { duplicate, row, details }
+        accepted.get(nameOf(request.projectId, request.runId))?.details ?? known.get(stored.key)!
+      return { duplicate, stored, details }
     }),
   )
 })
@@ -334,7 +313,7 @@ export const make = (store: SqlStore) => {
   const submit = store.writer.operation<Request, Decision, Submitted, Refusal>({
     name: "Runs.submit",
     decide: (requests, runs) => submitAll(store, requests, runs),
-    answer: ({ details, duplicate, row }) => ({ duplicate, run: toRun(row, details) }),
+    answer: ({ details, duplicate, stored }) => ({ duplicate, run: toRun(stored, details) }),
   })
 
   return Effect.fnUntraced(function* (projectId: Ids.ProjectId, submission: Runs.Submission) {

@@ -6,7 +6,7 @@
 import { Ids, Page, WorkerRegistry } from "@runlease/core"
 import { DateTime, Effect, Either, Function } from "effect"
 import * as KeysetPage from "../rows/KeysetPage.js"
-import { fromJson, toJson } from "../rows/RunRow.js"
+import { fromJson, toJson } from "../rows/RunCodec.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 interface WorkerRow {

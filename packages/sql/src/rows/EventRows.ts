@@ -5,7 +5,7 @@
  */
 import type { AgentEvent, Wakeups } from "@runlease/core"
 import type { Columns } from "./Columns.js"
-import { eventId, instant, sequence } from "./RunRow.js"
+import { eventId, instant, sequence } from "./RunCodec.js"
 
 export const columns = {
   run_pk: "integer",
@@ -25,12 +25,6 @@ export interface EntryRow {
 /** An entry, and whose log it is in. */
 export interface EventRow extends EntryRow {
   readonly run_pk: number
-}
-
-/** An event that an outsider appends, with its JSON text. */
-export interface External {
-  readonly event: AgentEvent.LogEvent
-  readonly payload: string
 }
 
 /** Rows of one log, in its order, as entries. */

@@ -1,5 +1,5 @@
 /**
- * What a run goes on with, and the answers that it was given.
+ * The record that a run is resumed from: its snapshot, and the answers that it has.
  *
  * @since 0.1.0
  */
@@ -15,22 +15,22 @@ interface AnswersRow {
   readonly answers: string
 }
 
-const toKept = ({ answers, snapshot }: AnswersRow): ResumeRules.ResumeRecord => ({
+const toRecord = ({ answers, snapshot }: AnswersRow): ResumeRules.ResumeRecord => ({
   snapshot: JSON.parse(snapshot) as RequestSnapshot.RequestSnapshot,
   answers: JSON.parse(answers) as ResumeRules.ResumeRecord["answers"],
 })
 
-/** Reads it for runs that are locked, by their keys. */
+/** Reads the records of runs that are locked, by their keys. */
 export const read = (database: Database, keys: ReadonlyArray<number>) =>
   Effect.map(
     execute(
       database.sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
         FROM ${keyRows(database, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
     ),
-    (found) => new Map(found.map((row) => [row.run_pk, toKept(row)])),
+    (found) => new Map(found.map((row) => [row.run_pk, toRecord(row)])),
   )
 
-/** Writes it, by the keys of the runs. */
+/** Writes the records, by the keys of the runs. */
 export const write = ({ dialect, sql }: Database, changed: ReadonlyMap<number, ResumeRules.ResumeRecord>) =>
   changed.size === 0
     ? Effect.void
