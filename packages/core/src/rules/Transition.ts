@@ -59,25 +59,19 @@ export const leaseEpoch = Brand.nominal<LeaseEpoch>()
 export const nothing: ReadonlyArray<never> = []
 export const runnable: ReadonlyArray<Consequence> = [{ _tag: "Runnable" }]
 
-/** Changes the state and adds events of the control plane's own to its log. */
+/** A transition to `state`, with events of the control plane's own for its log. */
 export const transition = (
-  before: RunState,
-  change: Partial<RunState>,
-  now: number,
+  state: RunState,
   events: ReadonlyArray<LogEvent> = nothing,
   consequences: ReadonlyArray<Consequence> = nothing,
 ): Transition => {
-  if (events.length === 0) {
-    return { state: { ...before, ...change, updatedAt: now }, entries: nothing, consequences }
-  }
-  const { latestEventId } = before
+  if (events.length === 0) return { state, entries: nothing, consequences }
+  const { latestEventId } = state
   return {
     state: {
-      ...before,
-      ...change,
-      log: LogState.afterAll(before.log, events),
+      ...state,
+      log: LogState.afterAll(state.log, events),
       latestEventId: eventId(latestEventId + events.length),
-      updatedAt: now,
     },
     entries: events.map((event, index) => ({
       eventId: eventId(latestEventId + index + 1),
@@ -104,17 +98,10 @@ export const gateOf = (availableAt: number, createdAt: number, now: number): Gat
 export const undelayed = ({ availableAt }: RunState, now: number): number => Math.min(availableAt, now)
 
 /** A run that was claimed, or whose delay is over, waits for a claim. It is the first of its lane. */
-export const pend = (
-  before: RunState,
-  change: Partial<RunState>,
-  availableAt: number,
-  now: number,
-): Transition => {
+export const pend = (before: RunState, availableAt: number, now: number): Transition => {
   const gate = gateOf(availableAt, before.spec.createdAt, now)
   return transition(
-    before,
-    { ...change, status: "pending", gate, availableAt, holder: null, waiting: null },
-    now,
+    { ...before, status: "pending", gate, availableAt, holder: null, waiting: null, updatedAt: now },
     nothing,
     gate === "runnable" ? runnable : nothing,
   )
@@ -130,15 +117,15 @@ export const finish = (
 ): Transition => {
   const { gate, log, spec } = before
   return transition(
-    before,
     {
+      ...before,
       status: outcome.status,
       pastAttempt: null,
       waiting: null,
       error: outcome.error ?? null,
+      updatedAt: now,
       finishedAt: now,
     },
-    now,
     ControlEvents.ended(spec, log, outcome, lastAttempt),
     // The first of a lane goes on when one behind it ends.
     spec.lane === null || gate === "behind"
@@ -175,6 +162,6 @@ export const endAttempt = (
   if (how.counted && attempt >= spec.maxAttempts) {
     return fail(before, ControlEvents.attemptsExhausted(spec.maxAttempts, past), now, past)
   }
-  const change = { attempt: how.counted ? attempt : attempt - 1, pastAttempt: past }
-  return pend(before, change, how.availableAt, now)
+  const after = { ...before, attempt: how.counted ? attempt : attempt - 1, pastAttempt: past }
+  return pend(after, how.availableAt, now)
 }

@@ -72,8 +72,8 @@ export const submit = (spec: RunSpec, { availableAt, behind, driven }: Start, no
     startedAt: driven ? now : null,
     finishedAt: null,
   }
-  if (driven) return transition(state, {}, now, ControlEvents.opening(spec, state.log))
-  return { state, entries: nothing, consequences: isRunnable(state) ? runnable : nothing }
+  if (driven) return transition(state, ControlEvents.opening(spec, state.log))
+  return transition(state, nothing, isRunnable(state) ? runnable : nothing)
 }
 
 /** A claim that takes runs. */
@@ -96,16 +96,16 @@ export const claim = (
 ): Transition => {
   const attempt = state.attempt + 1
   return transition(
-    state,
     {
+      ...state,
       status: "running",
       attempt,
       leaseEpoch: leaseEpoch(state.leaseEpoch + 1),
       holder: { workerId, expiresAt: now + leaseMillis, claimId },
       pastAttempt: null,
+      updatedAt: now,
       startedAt: state.startedAt ?? now,
     },
-    now,
     ControlEvents.claimed(state.spec, state.log, state.pastAttempt, { attempt, workerId }),
   )
 }
@@ -125,7 +125,7 @@ export const claimAgain = (state: RunState, claim: Claim, now: number): Transiti
   if (holder.claimId !== claim.claimId || holder.workerId !== claim.workerId) return undefined
   if (holder.expiresAt <= now) return undefined
   const expiresAt = Math.max(now + claim.leaseMillis, holder.expiresAt + 1)
-  return transition(state, { holder: { ...holder, expiresAt } }, now)
+  return transition({ ...state, holder: { ...holder, expiresAt }, updatedAt: now })
 }
 
 /**
@@ -161,7 +161,11 @@ export const renew = (
   now: number,
 ): Either.Either<Transition, LeaseLost | RunEnded> =>
   Either.map(checkFence(state, fence, now), () =>
-    transition(state, { holder: state.holder && { ...state.holder, expiresAt: now + leaseMillis } }, now),
+    transition({
+      ...state,
+      holder: state.holder && { ...state.holder, expiresAt: now + leaseMillis },
+      updatedAt: now,
+    }),
   )
 
 /**
@@ -171,7 +175,7 @@ export const renew = (
  * @category transitions
  */
 export const append = (state: RunState, events: ReadonlyArray<EncodedEvent>, now: number): Transition => {
-  const { entries, state: opened } = transition(state, {}, now, ControlEvents.opening(state.spec, state.log))
+  const { entries, state: opened } = transition(state, ControlEvents.opening(state.spec, state.log))
   const { latestEventId, latestSequence, log } = opened
   const added = events.map(({ event, text }, index): NewEntry => ({
     eventId: eventId(latestEventId + index + 1),
@@ -185,6 +189,7 @@ export const append = (state: RunState, events: ReadonlyArray<EncodedEvent>, now
       latestEventId: eventId(latestEventId + added.length),
       latestSequence: sequence(latestSequence + added.length),
       log: added.reduce((after, { event }) => LogState.next(after, event), log),
+      updatedAt: now,
     },
     entries: entries.length === 0 ? added : [...entries, ...added],
     consequences: nothing,
@@ -275,7 +280,7 @@ export const due = (state: RunState, now: number): Transition | undefined => {
     case "waiting":
       return expireWait(state, now)
     default:
-      return pend(state, {}, state.availableAt, now)
+      return pend(state, state.availableAt, now)
   }
 }
 
@@ -287,6 +292,6 @@ export const due = (state: RunState, now: number): Transition | undefined => {
  */
 export const advance = (state: RunState, now: number): Transition | undefined => {
   if (state.gate !== "behind" || state.finishedAt !== null) return undefined
-  const after: RunState = { ...state, gate: gateOf(state.availableAt, state.spec.createdAt, now) }
-  return { state: after, entries: nothing, consequences: isRunnable(after) ? runnable : nothing }
+  const after = { ...state, gate: gateOf(state.availableAt, state.spec.createdAt, now) }
+  return transition(after, nothing, isRunnable(after) ? runnable : nothing)
 }

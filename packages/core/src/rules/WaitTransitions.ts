@@ -33,9 +33,7 @@ export const suspend = (
   whileHeld(state, fence, now, () => {
     const waiting = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
     return transition(
-      state,
-      { status: "waiting", attempt: 0, waiting, holder: null },
-      now,
+      { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
       ControlEvents.suspended(state.spec, state.log, waiting),
     )
   })
@@ -67,14 +65,16 @@ export const resume = (
     if (answered.duplicate) return { transition: undefined, record }
     return {
       transition:
-        answered.waiting === null ? goOn(state, now) : transition(state, { waiting: answered.waiting }, now),
+        answered.waiting === null
+          ? goOn(state, now)
+          : transition({ ...state, waiting: answered.waiting, updatedAt: now }),
       record: answered.record,
     }
   })
 }
 
 /** All that the run waited for has an answer. */
-const goOn = (state: RunState, now: number): Transition => pend(state, {}, undelayed(state, now), now)
+const goOn = (state: RunState, now: number): Transition => pend(state, undelayed(state, now), now)
 
 /**
  * What the next input of a client makes of the run; undefined when it changes nothing.
