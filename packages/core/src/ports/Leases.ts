@@ -3,15 +3,15 @@
  *
  * @since 0.1.0
  */
-import type { DateTime, Stream } from "effect"
-import { Context, Duration, Effect } from "effect"
+import type { DateTime, Effect, Stream } from "effect"
+import { Context, Duration } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { Interrupts } from "../model/Interrupt.js"
-import { LeaseLost, type LeaseRef, type RunNotFound, type Sequence } from "../model/Run.js"
-import type { CursorMismatch, EventRefused, RunLog } from "./RunLog.js"
-import type { Outcome, Runs } from "./Runs.js"
+import type { LeaseLost, LeaseRef, RunNotFound, Sequence } from "../model/Run.js"
+import type { CursorMismatch, EventRefused } from "./RunLog.js"
+import type { Outcome } from "./Runs.js"
 
 /**
  * What the store says of one lease that was to be renewed.
@@ -130,24 +130,3 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneError>
   }
 >() {}
-
-/**
- * `Leases.complete` of a control plane that takes the last events and the outcome one after the other.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const completeInSteps =
-  (runLog: Context.Tag.Service<RunLog>, runs: Context.Tag.Service<Runs>): Leases["Type"]["complete"] =>
-  (lease, outcome, last) => {
-    const { runId, workerId } = lease
-    const complete = Effect.map(runs.complete(runId, outcome, lease), ({ completed }): Completed => ({
-      completed,
-    }))
-    return last === undefined
-      ? complete
-      : Effect.zipRight(runLog.append({ runId, fence: lease, ...last }), complete).pipe(
-          Effect.catchTag("RunEnded", () => Effect.succeed<Completed>({ completed: false })),
-          Effect.catchTag("RunWaiting", () => new LeaseLost({ runId, workerId })),
-        )
-  }

@@ -12,7 +12,6 @@ import * as Refusal from "../contract/Refusal.js"
 import { integerText } from "../Wire.js"
 import { AgentCapabilities } from "../Wire/AgentCapabilities.js"
 import { RunAgentInput } from "../Wire/RunAgentInput.js"
-import * as Doc from "./Doc.js"
 import { lastEventIdHeader } from "./EventStream.js"
 
 const agentPath = Schema.Struct({ agent_id: Ids.NewAgentId })
@@ -44,28 +43,29 @@ export const group = HttpApiGroup.make("agUi")
       .addSuccess(
         Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })),
       )
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .annotateContext(
-        Doc.of(
-          "Run an agent and follow it",
-          "Takes a `RunAgentInput` of AG-UI 1.0 and answers with the events of its run. `threadId` names the conversation, `runId` the run: the same request again follows the same run, after `Last-Event-ID` where that is given. With `resume`, the run of the thread that waits for those answers goes on. The stream ends with RUN_FINISHED, whose outcome may be `interrupt`, or RUN_ERROR. Closing it before cancels the run, unless `detach=true`. A second run of a thread waits for the first to end, or with `busy=refuse` gets 409 `thread_busy`.",
-        ),
+        OpenApi.annotations({
+          summary: "Run an agent and follow it",
+          description:
+            "Takes a `RunAgentInput` of AG-UI 1.0 and answers with the events of its run. `threadId` names the conversation, `runId` the run: the same request again follows the same run, after `Last-Event-ID` where that is given. With `resume`, the run of the thread that waits for those answers goes on. The stream ends with RUN_FINISHED, whose outcome may be `interrupt`, or RUN_ERROR. Closing it before cancels the run, unless `detach=true`. A second run of a thread waits for the first to end, or with `busy=refuse` gets 409 `thread_busy`.",
+        }),
       ),
   )
   .add(
     HttpApiEndpoint.get("capabilities", "/ag-ui/:agent_id/capabilities")
       .setPath(agentPath)
       .addSuccess(AgentCapabilities)
-      .addError(Refusal.Forbidden)
       .annotateContext(
-        Doc.of(
-          "What an agent can do",
-          "`AgentCapabilities` of AG-UI 1.0: what this server does for every agent, and what a worker said of this one under `capabilities` in its metadata. What is not said is unknown.",
-        ),
+        OpenApi.annotations({
+          summary: "What an agent can do",
+          description:
+            "`AgentCapabilities` of AG-UI 1.0: what this server does for every agent, and what a worker said of this one under `capabilities` in its metadata. What is not said is unknown.",
+        }),
       ),
   )
+  .addError(Refusal.Forbidden)
   .middleware(JsonBody)
   .middleware(Authorization)
   .annotateContext(

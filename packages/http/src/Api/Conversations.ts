@@ -14,7 +14,6 @@ import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { Conversation, Message, NewConversation, NewMessage } from "../Wire/Conversation.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
 import { Event } from "../Wire/LogEntry.js"
-import * as Doc from "./Doc.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
 
@@ -39,29 +38,34 @@ export const group = HttpApiGroup.make("conversations")
     HttpApiEndpoint.post("create", "/conversations")
       .setPayload(strict(orEmpty(NewConversation, {})))
       .addSuccess(Conversation, { status: 201 })
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of("Create a conversation", "An id that exists in the project gives the one that is there."),
+        OpenApi.annotations({
+          summary: "Create a conversation",
+          description: "An id that exists in the project gives the one that is there.",
+        }),
       ),
   )
   .add(
     HttpApiEndpoint.get("conversation", "/conversations/:conversation_id")
       .setPath(conversationPath)
       .addSuccess(Conversation)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
-      .annotateContext(Doc.of("Read a conversation", "Its messages are at …/messages.")),
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read a conversation",
+          description: "Its messages are at …/messages.",
+        }),
+      ),
   )
   .add(
     HttpApiEndpoint.post("addMessage", "/conversations/:conversation_id/messages")
       .setPath(conversationPath)
       .setPayload(strict(NewMessage))
       .addSuccess(Message, { status: 201 })
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of("Add a message", "Adding again with the same `idempotency_key` gives the first message."),
+        OpenApi.annotations({
+          summary: "Add a message",
+          description: "Adding again with the same `idempotency_key` gives the first message.",
+        }),
       ),
   )
   .add(
@@ -69,17 +73,20 @@ export const group = HttpApiGroup.make("conversations")
       .setPath(conversationPath)
       .setUrlParams(Schema.Struct(pageParams))
       .addSuccess(pageOf(Message))
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
-      .annotateContext(Doc.of("List the messages of a conversation", "Oldest first.")),
+      .annotateContext(
+        OpenApi.annotations({ summary: "List the messages of a conversation", description: "Oldest first." }),
+      ),
   )
   .add(
     HttpApiEndpoint.get("conversationRun", "/conversations/:conversation_id/runs/:run_id")
       .setPath(runPath)
       .addSuccess(ConversationRun)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
-      .annotateContext(Doc.of("Read a run of a conversation", "Readable at once after it was submitted.")),
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read a run of a conversation",
+          description: "Readable at once after it was submitted.",
+        }),
+      ),
   )
   .add(
     HttpApiEndpoint.post("append", "/conversations/:conversation_id/runs/:run_id/events")
@@ -87,13 +94,12 @@ export const group = HttpApiGroup.make("conversations")
       .setHeaders(Fence)
       .setPayload(Append)
       .addSuccess(Appended)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Append events to a run",
-          "All or nothing. Safe to repeat with a cursor: what is there already is not appended twice.",
-        ),
+        OpenApi.annotations({
+          summary: "Append events to a run",
+          description:
+            "All or nothing. Safe to repeat with a cursor: what is there already is not appended twice.",
+        }),
       ),
   )
   .add(
@@ -101,15 +107,16 @@ export const group = HttpApiGroup.make("conversations")
       .setPath(runPath)
       .setHeaders(StreamHeaders)
       .addSuccess(EventStreamText)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Follow the AG-UI events of a run",
-          "Valid AG-UI 1.0, whatever the log holds. Resumes after `Last-Event-ID`, and ends after the terminal event.",
-        ),
+        OpenApi.annotations({
+          summary: "Follow the AG-UI events of a run",
+          description:
+            "Valid AG-UI 1.0, whatever the log holds. Resumes after `Last-Event-ID`, and ends after the terminal event.",
+        }),
       ),
   )
+  .addError(Refusal.Forbidden)
+  .addError(Refusal.NotFound)
   .middleware(JsonBody)
   .middleware(Authorization)
   .annotateContext(

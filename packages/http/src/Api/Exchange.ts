@@ -11,10 +11,10 @@ import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { nullish } from "../Wire.js"
 import { ClaimedRun } from "../Wire/ClaimedRun.js"
+import { Outcome } from "../Wire/Outcome.js"
 import { Append, Appended } from "./Conversations.js"
 import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
-import * as Doc from "./Doc.js"
-import { CompletedReply, Outcome } from "./Runs.js"
+import { CompletedReply } from "./Runs.js"
 import { ClaimOptions, ReleaseOptions, suspensionWith } from "./Workers.js"
 
 /** How many operations one exchange takes. */
@@ -70,14 +70,15 @@ export const group = HttpApiGroup.make("exchange")
       .setPath(Schema.Struct({ worker_id: Ids.WorkerId }))
       .setPayload(Schema.Struct({ operations: Operations }))
       .addSuccess(Answers)
-      .addError(Refusal.Forbidden)
       .annotateContext(
-        Doc.of(
-          "Do many operations of a worker",
-          "The operations are done side by side. Each has an answer, in the order asked: the status and the body that its own endpoint would have answered, without the run.",
-        ),
+        OpenApi.annotations({
+          summary: "Do many operations of a worker",
+          description:
+            "The operations are done side by side. Each has an answer, in the order asked: the status and the body that its own endpoint would have answered, without the run.",
+        }),
       ),
   )
+  .addError(Refusal.Forbidden)
   .middleware(JsonBody)
   .middleware(Authorization)
   .annotateContext(OpenApi.annotations({ title: "Exchange", description: "Many operations in one request." }))

@@ -6,7 +6,6 @@
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
 import { Schema } from "effect"
 import * as Refusal from "../contract/Refusal.js"
-import * as Doc from "./Doc.js"
 
 const Healthy = Schema.Struct({ status: Schema.Literal("ok") })
 
@@ -14,12 +13,19 @@ export const group = HttpApiGroup.make("health")
   .add(
     HttpApiEndpoint.get("healthz", "/healthz")
       .addSuccess(Healthy)
-      .annotateContext(Doc.of("Whether the server lives", "Asks nothing of the store.")),
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Whether the server lives",
+          description: "Asks nothing of the store.",
+        }),
+      ),
   )
   .add(
     HttpApiEndpoint.get("readyz", "/readyz")
       .addSuccess(Healthy)
       .addError(Refusal.Unavailable)
-      .annotateContext(Doc.of("Whether the store answers", "503 when it does not.")),
+      .annotateContext(
+        OpenApi.annotations({ summary: "Whether the store answers", description: "503 when it does not." }),
+      ),
   )
   .annotateContext(OpenApi.annotations({ title: "Health", description: "For whoever watches the server." }))

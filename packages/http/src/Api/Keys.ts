@@ -11,7 +11,6 @@ import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { nullish } from "../Wire.js"
 import { ApiKey, Project } from "../Wire/Access.js"
-import * as Doc from "./Doc.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
 
@@ -22,50 +21,57 @@ export const group = HttpApiGroup.make("keys")
     HttpApiEndpoint.post("createProject", "/projects")
       .setPayload(Schema.Struct({ slug: Access.ProjectSlug }))
       .addSuccess(Project, { status: 201 })
-      .addError(Refusal.Forbidden)
       .addError(Refusal.Conflict)
-      .annotateContext(Doc.of("Create a project", "Needs an admin key.")),
+      .annotateContext(
+        OpenApi.annotations({ summary: "Create a project", description: "Needs an admin key." }),
+      ),
   )
   .add(
     HttpApiEndpoint.get("projects", "/projects")
       .addSuccess(Schema.Struct({ data: Schema.Array(Project) }))
-      .addError(Refusal.Forbidden)
-      .annotateContext(Doc.of("List the projects", "Needs an admin key.")),
+      .annotateContext(
+        OpenApi.annotations({ summary: "List the projects", description: "Needs an admin key." }),
+      ),
   )
   .add(
     HttpApiEndpoint.post("createKey", "/projects/:project_reference/keys")
       .setPath(projectPath)
       .setPayload(NewKey)
       .addSuccess(Schema.Struct({ key: ApiKey, token: Schema.String }), { status: 201 })
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of("Create an API key", "Needs an admin key. Its token is in this answer and nowhere else."),
+        OpenApi.annotations({
+          summary: "Create an API key",
+          description: "Needs an admin key. Its token is in this answer and nowhere else.",
+        }),
       ),
   )
   .add(
     HttpApiEndpoint.get("keys", "/projects/:project_reference/keys")
       .setPath(projectPath)
       .addSuccess(Schema.Struct({ data: Schema.Array(ApiKey) }))
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of("List the API keys of a project", "Needs an admin key. Newest first, revoked ones too."),
+        OpenApi.annotations({
+          summary: "List the API keys of a project",
+          description: "Needs an admin key. Newest first, revoked ones too.",
+        }),
       ),
   )
   .add(
     HttpApiEndpoint.del("revokeKey", "/projects/:project_reference/keys/:key_id")
       .setPath(Schema.Struct({ project_reference: Schema.String, key_id: Ids.KeyId }))
       .addSuccess(Schema.Struct({ key: ApiKey }))
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Revoke an API key",
-          "Needs an admin key. Its token is refused from now on, and so are the tokens of the workers that it registered. It cannot be made valid again.",
-        ),
+        OpenApi.annotations({
+          summary: "Revoke an API key",
+          description:
+            "Needs an admin key. Its token is refused from now on, and so are the tokens of the workers that it registered. It cannot be made valid again.",
+        }),
       ),
   )
+  .addError(Refusal.Forbidden)
   .middleware(JsonBody)
   .middleware(Authorization)
   .annotateContext(

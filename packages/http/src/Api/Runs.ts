@@ -10,15 +10,15 @@ import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { integerText, pageParams, JsonObject, nullish, PageInfo, pageOf } from "../Wire.js"
+import { integerText, pageParams, nullish, PageInfo, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/Choice.js"
 import { FollowedUp, FollowUp, TakenInput } from "../Wire/FollowUp.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
+import { Outcome } from "../Wire/Outcome.js"
 import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
-import * as Doc from "./Doc.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
 
@@ -41,14 +41,6 @@ export const LogPage = Schema.Struct({
 })
 
 export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
-
-export const Outcome = Schema.Struct({
-  status: Run.TerminalStatus,
-  metadata: nullish(JsonObject),
-  terminal_error_code: nullish(Schema.String),
-  terminal_error_message: nullish(Schema.String),
-  result: Schema.optional(Schema.Unknown).annotations({ description: "What the run gives" }),
-})
 
 export const CompletedReply = Schema.Struct({ completed: Schema.Boolean, run: CanonicalRun })
 export const CancelledReply = Schema.Struct({ cancelled: Schema.Boolean, run: CanonicalRun })
@@ -80,36 +72,37 @@ export const group = HttpApiGroup.make("runs")
     HttpApiEndpoint.post("submit", "/runs")
       .setPayload(choice("kind", Schema.Union(strict(Submission), OtherKind)))
       .addSuccess(Submitted, { status: 202 })
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .addError(Refusal.Unprocessable)
       .annotateContext(
-        Doc.of(
-          "Submit a run",
-          "The same `public_id` with the same request gives the first run and `duplicate: true`; with another request, 409.",
-        ),
+        OpenApi.annotations({
+          summary: "Submit a run",
+          description:
+            "The same `public_id` with the same request gives the first run and `duplicate: true`; with another request, 409.",
+        }),
       ),
   )
   .add(
     HttpApiEndpoint.get("run", "/runs/:run_id")
       .setPath(runPath)
       .addSuccess(CanonicalRun)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
-      .annotateContext(Doc.of("Read a run", "All keys of a run are always there.")),
+      .annotateContext(
+        OpenApi.annotations({ summary: "Read a run", description: "All keys of a run are always there." }),
+      ),
   )
   .add(
     HttpApiEndpoint.get("snapshot", "/runs/:run_id/snapshot")
       .setPath(runPath)
       .addSuccess(Snapshot)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Read the request of a run",
-          "(ours) The `request_snapshot` that the next claim of the run gives: what was submitted, and the answers of every wait so far.",
-        ),
+        OpenApi.annotations({
+          summary: "Read the request of a run",
+          description:
+            "(ours) The `request_snapshot` that the next claim of the run gives: what was submitted, and the answers of every wait so far.",
+        }),
       ),
   )
   .add(
@@ -123,13 +116,13 @@ export const group = HttpApiGroup.make("runs")
         }),
       )
       .addSuccess(LogPage)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Read the log of a run",
-          "The events as they were given, oldest first. With `wait_seconds` the request is held until there is one more. `ended` is true when the log has ended and this page reaches its end.",
-        ),
+        OpenApi.annotations({
+          summary: "Read the log of a run",
+          description:
+            "The events as they were given, oldest first. With `wait_seconds` the request is held until there is one more. `ended` is true when the log has ended and this page reaches its end.",
+        }),
       ),
   )
   .add(
@@ -137,13 +130,12 @@ export const group = HttpApiGroup.make("runs")
       .setPath(runPath)
       .setHeaders(StreamHeaders)
       .addSuccess(EventStreamText)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Follow the AG-UI events of a run",
-          "(ours) What the stream of its conversation's run gives, by the id of the run alone.",
-        ),
+        OpenApi.annotations({
+          summary: "Follow the AG-UI events of a run",
+          description: "(ours) What the stream of its conversation's run gives, by the id of the run alone.",
+        }),
       ),
   )
   .add(
@@ -158,13 +150,12 @@ export const group = HttpApiGroup.make("runs")
         }),
       )
       .addSuccess(pageOf(CanonicalRun))
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "List the runs of a project",
-          "Newest first. `cursor` takes the `page_info.next` of the page before.",
-        ),
+        OpenApi.annotations({
+          summary: "List the runs of a project",
+          description: "Newest first. `cursor` takes the `page_info.next` of the page before.",
+        }),
       ),
   )
   .add(
@@ -172,13 +163,13 @@ export const group = HttpApiGroup.make("runs")
       .setPath(Schema.Struct({ project_reference: Schema.String }))
       .setPayload(PruneOptions)
       .addSuccess(Pruned)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Delete finished runs",
-          "Needs an admin key. Deletes runs that finished at least `older_than_seconds` ago, 100 or `limit` at most, with their logs, and conversations left without runs. While `more` is true, ask again.",
-        ),
+        OpenApi.annotations({
+          summary: "Delete finished runs",
+          description:
+            "Needs an admin key. Deletes runs that finished at least `older_than_seconds` ago, 100 or `limit` at most, with their logs, and conversations left without runs. While `more` is true, ask again.",
+        }),
       ),
   )
   .add(
@@ -187,23 +178,25 @@ export const group = HttpApiGroup.make("runs")
       .setHeaders(Fence)
       .setPayload(Outcome)
       .addSuccess(CompletedReply)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "End a run",
-          "The first outcome stands: on a run that has ended, `completed` is false and the run is as it was.",
-        ),
+        OpenApi.annotations({
+          summary: "End a run",
+          description:
+            "The first outcome stands: on a run that has ended, `completed` is false and the run is as it was.",
+        }),
       ),
   )
   .add(
     HttpApiEndpoint.post("cancel", "/runs/:run_id/cancel")
       .setPath(runPath)
       .addSuccess(CancelledReply)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of("Cancel a run", "Takes no body. On a run that has ended, `cancelled` is false."),
+        OpenApi.annotations({
+          summary: "Cancel a run",
+          description: "Takes no body. On a run that has ended, `cancelled` is false.",
+        }),
       ),
   )
   .add(
@@ -211,14 +204,14 @@ export const group = HttpApiGroup.make("runs")
       .setPath(runPath)
       .setPayload(strict(choice("type", Schema.Union(ToolResult, Resume))))
       .addSuccess(ResumedReply)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .annotateContext(
-        Doc.of(
-          "Answer what a run waits for",
-          "The run goes on when all that it waits for is answered. 409 when it does not wait for that, or was answered otherwise; the same answer again gives `duplicate: true`.",
-        ),
+        OpenApi.annotations({
+          summary: "Answer what a run waits for",
+          description:
+            "The run goes on when all that it waits for is answered. 409 when it does not wait for that, or was answered otherwise; the same answer again gives `duplicate: true`.",
+        }),
       ),
   )
   .add(
@@ -226,28 +219,29 @@ export const group = HttpApiGroup.make("runs")
       .setPath(runPath)
       .setPayload(strict(FollowUp))
       .addSuccess(FollowedUp)
-      .addError(Refusal.Forbidden)
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .annotateContext(
-        Doc.of(
-          "Give a waiting run its client's next input",
-          "(ours) What an AG-UI client's input does to the run that waits in its thread. `resume` answers interrupts, `results` the calls of the client's tools, and with all of them the run goes on with `request_snapshot`, whose messages replace those it had. `public_id` then names the run too. `outcome` is `continued` after event `since_event_id`; `answered` when these answers were given before; `uncovered` when interrupts have no answer, and nothing has changed; `left` when the input is none of this run's and may be submitted as a run of its own. 409 for another input under the same id, or another answer than one given.",
-        ),
+        OpenApi.annotations({
+          summary: "Give a waiting run its client's next input",
+          description:
+            "(ours) What an AG-UI client's input does to the run that waits in its thread. `resume` answers interrupts, `results` the calls of the client's tools, and with all of them the run goes on with `request_snapshot`, whose messages replace those it had. `public_id` then names the run too. `outcome` is `continued` after event `since_event_id`; `answered` when these answers were given before; `uncovered` when interrupts have no answer, and nothing has changed; `left` when the input is none of this run's and may be submitted as a run of its own. 409 for another input under the same id, or another answer than one given.",
+        }),
       ),
   )
   .add(
     HttpApiEndpoint.get("inputs", "/runs/:run_id/follow-ups")
       .setPath(runPath)
       .addSuccess(TakenInputs)
-      .addError(Refusal.Forbidden)
       .annotateContext(
-        Doc.of(
-          "List a run's later inputs",
-          "(ours) The follow-ups that the run has taken, oldest first, each with the event after which the run went on with it.",
-        ),
+        OpenApi.annotations({
+          summary: "List a run's later inputs",
+          description:
+            "(ours) The follow-ups that the run has taken, oldest first, each with the event after which the run went on with it.",
+        }),
       ),
   )
+  .addError(Refusal.Forbidden)
   .middleware(JsonBody)
   .middleware(Authorization)
   .annotateContext(OpenApi.annotations({ title: "Runs", description: "Submit, read, end." }))

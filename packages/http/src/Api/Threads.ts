@@ -12,7 +12,6 @@ import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
 import { nullish, orEmpty } from "../Wire.js"
 import { ThreadView } from "../Wire/ThreadView.js"
-import * as Doc from "./Doc.js"
 import { EventStreamText } from "./EventStream.js"
 
 const threadPath = Schema.Struct({ thread_id: Ids.text(1024) })
@@ -26,12 +25,12 @@ export const group = HttpApiGroup.make("threads")
     HttpApiEndpoint.get("thread", "/threads/:thread_id")
       .setPath(threadPath)
       .addSuccess(ThreadView)
-      .addError(Refusal.Forbidden)
       .annotateContext(
-        Doc.of(
-          "Read a thread",
-          "The messages, the state and the unfinished run of a thread, as a client has them that followed it. A thread without runs is an empty one.",
-        ),
+        OpenApi.annotations({
+          summary: "Read a thread",
+          description:
+            "The messages, the state and the unfinished run of a thread, as a client has them that followed it. A thread without runs is an empty one.",
+        }),
       ),
   )
   .add(
@@ -39,12 +38,12 @@ export const group = HttpApiGroup.make("threads")
       .setPath(threadPath)
       .setUrlParams(Schema.Struct({ protocol_version: Schema.optional(Schema.String) }))
       .addSuccess(EventStreamText)
-      .addError(Refusal.Forbidden)
       .annotateContext(
-        Doc.of(
-          "Follow a thread",
-          "First a closed run that restates the thread as STATE_SNAPSHOT and MESSAGES_SNAPSHOT. Then, where a run is unfinished, its events until it ends or waits. To close the stream cancels nothing. `protocol_version` is the version of AG-UI that the client declares in its inputs; without one the stream is for clients older than 1.0.",
-        ),
+        OpenApi.annotations({
+          summary: "Follow a thread",
+          description:
+            "First a closed run that restates the thread as STATE_SNAPSHOT and MESSAGES_SNAPSHOT. Then, where a run is unfinished, its events until it ends or waits. To close the stream cancels nothing. `protocol_version` is the version of AG-UI that the client declares in its inputs; without one the stream is for clients older than 1.0.",
+        }),
       ),
   )
   .add(
@@ -52,14 +51,15 @@ export const group = HttpApiGroup.make("threads")
       .setPath(threadPath)
       .setPayload(strict(orEmpty(Stop, {})))
       .addSuccess(Stopped)
-      .addError(Refusal.Forbidden)
       .annotateContext(
-        Doc.of(
-          "Stop the run of a thread",
-          "Cancels the run that has its turn, and none behind it. With `runId` only where it is that run. `stopped` is false where nothing was cancelled.",
-        ),
+        OpenApi.annotations({
+          summary: "Stop the run of a thread",
+          description:
+            "Cancels the run that has its turn, and none behind it. With `runId` only where it is that run. `stopped` is false where nothing was cancelled.",
+        }),
       ),
   )
+  .addError(Refusal.Forbidden)
   .middleware(JsonBody)
   .middleware(Authorization)
   .annotateContext(

@@ -14,7 +14,6 @@ import { ClaimedRun, RenewedRun } from "../Wire/ClaimedRun.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { SessionRecord, WorkerSession } from "../Wire/Session.js"
 import { Registration, Worker } from "../Wire/Worker.js"
-import * as Doc from "./Doc.js"
 import { Fence } from "./Fence.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
@@ -133,13 +132,12 @@ export const group = HttpApiGroup.make("workers")
       .setPath(projectPath)
       .setPayload(Registration)
       .addSuccess(Registered, { status: 201 })
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Register a worker",
-          "The same project, kind and key is the same worker; it gets a new token. The two newest tokens of a worker are valid, each until the API key that registered it is revoked.",
-        ),
+        OpenApi.annotations({
+          summary: "Register a worker",
+          description:
+            "The same project, kind and key is the same worker; it gets a new token. The two newest tokens of a worker are valid, each until the API key that registered it is revoked.",
+        }),
       ),
   )
   .add(
@@ -147,21 +145,23 @@ export const group = HttpApiGroup.make("workers")
       .setPath(projectPath)
       .setUrlParams(Schema.Struct(pageParams))
       .addSuccess(pageOf(Worker))
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
-      .annotateContext(Doc.of("List the workers of a project", "Newest heartbeat first.")),
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List the workers of a project",
+          description: "Newest heartbeat first.",
+        }),
+      ),
   )
   .add(
     HttpApiEndpoint.del("revokeTokens", "/agent-workers/workers/:worker_id/tokens")
       .setPath(workerPath)
       .addSuccess(RevokedTokens)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Revoke the tokens of a worker",
-          "Needs an API key of the project. `revoked` is how many tokens were valid. The worker is refused from now on, and its runs are claimed by others once their leases have lapsed. A valid API key may register it again.",
-        ),
+        OpenApi.annotations({
+          summary: "Revoke the tokens of a worker",
+          description:
+            "Needs an API key of the project. `revoked` is how many tokens were valid. The worker is refused from now on, and its runs are claimed by others once their leases have lapsed. A valid API key may register it again.",
+        }),
       ),
   )
   .add(
@@ -169,13 +169,12 @@ export const group = HttpApiGroup.make("workers")
       .setPath(workerPath)
       .setPayload(orEmpty(HeartbeatOptions, {}))
       .addSuccess(HeartbeatReply)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Say that a worker lives",
-          "The body may be empty. `status` says that the worker shuts down (`draining`) or has ended. Leases do not depend on it.",
-        ),
+        OpenApi.annotations({
+          summary: "Say that a worker lives",
+          description:
+            "The body may be empty. `status` says that the worker shuts down (`draining`) or has ended. Leases do not depend on it.",
+        }),
       ),
   )
   .add(
@@ -183,13 +182,12 @@ export const group = HttpApiGroup.make("workers")
       .setPath(workerPath)
       .setPayload(orEmpty(ClaimOptions, {}))
       .addSuccess(Claimed)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Claim the next runnable agent run",
-          "`run` is null when there is none. With `limit` the answer also has `runs`. With `wait_seconds` the request is held until a run is runnable. Sent again with the same `claim_id` while the leases that it gave are held, a claim gives the same runs, and their leases last from then on.",
-        ),
+        OpenApi.annotations({
+          summary: "Claim the next runnable agent run",
+          description:
+            "`run` is null when there is none. With `limit` the answer also has `runs`. With `wait_seconds` the request is held until a run is runnable. Sent again with the same `claim_id` while the leases that it gave are held, a claim gives the same runs, and their leases last from then on.",
+        }),
       ),
   )
   .add(
@@ -198,13 +196,12 @@ export const group = HttpApiGroup.make("workers")
       .setHeaders(Fence)
       .setPayload(orEmpty(LeaseOptions, {}))
       .addSuccess(Renewed)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Renew a lease",
-          "`run` is the run while it is held, or when it was cancelled since; null once the lease is lost.",
-        ),
+        OpenApi.annotations({
+          summary: "Renew a lease",
+          description:
+            "`run` is the run while it is held, or when it was cancelled since; null once the lease is lost.",
+        }),
       ),
   )
   .add(
@@ -212,10 +209,11 @@ export const group = HttpApiGroup.make("workers")
       .setPath(workerPath)
       .setPayload(RenewManyOptions)
       .addSuccess(RenewedMany)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of("Renew many leases", "One answer for each of `leases` or `run_ids`, in the order asked."),
+        OpenApi.annotations({
+          summary: "Renew many leases",
+          description: "One answer for each of `leases` or `run_ids`, in the order asked.",
+        }),
       ),
   )
   .add(
@@ -224,13 +222,12 @@ export const group = HttpApiGroup.make("workers")
       .setHeaders(Fence)
       .setPayload(orEmpty(ReleaseOptions, {}))
       .addSuccess(Schema.Struct({ released: Schema.Literal(true) }))
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Hand a run back",
-          "It is runnable again, after `delay_seconds` when given. The attempt is not counted unless `count_attempt` is true.",
-        ),
+        OpenApi.annotations({
+          summary: "Hand a run back",
+          description:
+            "It is runnable again, after `delay_seconds` when given. The attempt is not counted unless `count_attempt` is true.",
+        }),
       ),
   )
   .add(
@@ -239,13 +236,12 @@ export const group = HttpApiGroup.make("workers")
       .setHeaders(Fence)
       .setPayload(Suspension)
       .addSuccess(Schema.Struct({ suspended: Schema.Literal(true) }))
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Suspend a run",
-          "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume. When one does not arrive in time, the run fails with code `wait_expired`.",
-        ),
+        OpenApi.annotations({
+          summary: "Suspend a run",
+          description:
+            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume. When one does not arrive in time, the run fails with code `wait_expired`.",
+        }),
       ),
   )
   .add(
@@ -254,11 +250,12 @@ export const group = HttpApiGroup.make("workers")
       .setHeaders(Fence)
       .setPayload(SessionRecord)
       .addSuccess(SessionReply)
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .annotateContext(
-        Doc.of("Record the worker session of a held run", "One per run; recording again updates it."),
+        OpenApi.annotations({
+          summary: "Record the worker session of a held run",
+          description: "One per run; recording again updates it.",
+        }),
       ),
   )
   .add(
@@ -267,15 +264,16 @@ export const group = HttpApiGroup.make("workers")
       .addSuccess(
         Schema.String.pipe(HttpApiSchema.withEncoding({ kind: "Text", contentType: "text/event-stream" })),
       )
-      .addError(Refusal.Forbidden)
-      .addError(Refusal.NotFound)
       .annotateContext(
-        Doc.of(
-          "Follow the cancellations of a worker's runs",
-          'An event stream of `{"type":"cancelled","run_id":"…"}`. A renewal says the same: this only makes it faster.',
-        ),
+        OpenApi.annotations({
+          summary: "Follow the cancellations of a worker's runs",
+          description:
+            'An event stream of `{"type":"cancelled","run_id":"…"}`. A renewal says the same: this only makes it faster.',
+        }),
       ),
   )
+  .addError(Refusal.Forbidden)
+  .addError(Refusal.NotFound)
   .middleware(JsonBody)
   .middleware(Authorization)
   .annotateContext(

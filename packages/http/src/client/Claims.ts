@@ -6,7 +6,6 @@ import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
 import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
-import { leaseSeconds } from "./LeaseSeconds.js"
 import { RunViews } from "./RunLookup.js"
 import { path, Transport } from "./Transport.js"
 
@@ -50,7 +49,7 @@ export const make: Effect.Effect<
     ).pipe(Effect.ignoreLogged)
 
   const optionsOf = ({ agentIds = [], claimId, leaseDuration }: Port.ClaimRequest) => ({
-    lease_duration_seconds: leaseSeconds(leaseDuration),
+    lease_duration_seconds: Math.round(Duration.toSeconds(leaseDuration)),
     ...(claimId === undefined || !additions ? {} : { claim_id: claimId }),
     ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }),
   })

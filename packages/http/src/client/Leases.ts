@@ -1,19 +1,27 @@
-import { type Ids, Interrupt, Json, Leases, Run } from "@runlease/core"
-import { ControlPlaneUnavailable as Unavailable } from "@runlease/core"
-import { type Context, Duration, Effect, Schema, Stream } from "effect"
+import type { HttpClientResponse } from "@effect/platform"
+import {
+  ControlPlaneUnavailable as Unavailable,
+  type Ids,
+  Interrupt,
+  Json,
+  Leases,
+  Run,
+  type RunLog as RunLogPort,
+  type Runs as RunsPort,
+} from "@runlease/core"
+import { type Context, Duration, Effect, Option, Schema, Stream } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
 import { maxExpirySeconds } from "../Api/Workers.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
+import { fromOutcome } from "../Wire/Outcome.js"
 import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import type { RunViews } from "./RunLookup.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
 import { Exchange, kind } from "./Exchange.js"
-import { jsonEvents } from "./JsonEvents.js"
-import { outcomeBody } from "./OutcomeBody.js"
 import * as Renewals from "./Renewals.js"
 import { lacks, path, Transport } from "./Transport.js"
 
@@ -49,6 +57,47 @@ const suspendBody = ({ expiresAfter, interrupts }: Leases.Suspension) => {
     : { interrupts: encodeInterrupts(interrupts), ...expires }
 }
 
+const parseJson = Schema.decodeOption(Schema.parseJson())
+
+/** The `data` of an event stream, each one line of JSON. */
+const jsonEvents = (
+  operation: string,
+  response: HttpClientResponse.HttpClientResponse,
+): Stream.Stream<unknown, Unavailable.ControlPlaneUnavailable> =>
+  response.stream.pipe(
+    Stream.mapError(
+      (error) =>
+        new Unavailable.ControlPlaneUnavailable({
+          operation,
+          message: `The control plane's event stream broke: ${error.reason}`,
+        }),
+    ),
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.filterMap((line) =>
+      line.startsWith("data:") ? parseJson(line.slice("data:".length)) : Option.none(),
+    ),
+  )
+
+/** Ends a run over servers that take the last events and the outcome one after the other. */
+const completeInSteps =
+  (
+    runLog: Context.Tag.Service<RunLogPort.RunLog>,
+    runs: Context.Tag.Service<RunsPort.Runs>,
+  ): Context.Tag.Service<Leases.Leases>["complete"] =>
+  (lease, outcome, last) => {
+    const { runId, workerId } = lease
+    const complete = Effect.map(runs.complete(runId, outcome, lease), ({ completed }) => ({
+      completed,
+    }))
+    return last === undefined
+      ? complete
+      : Effect.zipRight(runLog.append({ runId, fence: lease, ...last }), complete).pipe(
+          Effect.catchTag("RunEnded", () => Effect.succeed<Leases.Completed>({ completed: false })),
+          Effect.catchTag("RunWaiting", () => new Run.LeaseLost({ runId, workerId })),
+        )
+  }
+
 const aboutLease = ({ runId, workerId }: Run.LeaseRef) => ({ runId, workerId })
 
 export const make = Effect.fnUntraced(function* (
@@ -58,7 +107,7 @@ export const make = Effect.fnUntraced(function* (
   never,
   Additions | Credentials | Exchange | RunViews | Transport
 > {
-  const completeInSteps = Leases.completeInSteps(yield* RunLog.make, yield* Runs.make(project))
+  const inSteps = completeInSteps(yield* RunLog.make, yield* Runs.make(project))
   const transport = yield* Transport
   const credentials = yield* Credentials
   const additions = yield* Additions
@@ -151,14 +200,14 @@ export const make = Effect.fnUntraced(function* (
             sent: {
               operation: "complete",
               ...refBody(lease),
-              ...outcomeBody(outcome),
+              ...fromOutcome(outcome),
               last: last && {
                 events: last.events,
                 expected_previous_external_event_sequence: last.expectedSequence,
               },
             },
           },
-          Effect.suspend(() => completeInSteps(lease, outcome, last)),
+          Effect.suspend(() => inSteps(lease, outcome, last)),
         )
         .pipe(
           Effect.catchTag(

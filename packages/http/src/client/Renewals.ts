@@ -4,13 +4,16 @@
  * @since 0.1.0
  */
 import { Leases } from "@runlease/core"
-import { Array, type Context, DateTime, Effect, Ref } from "effect"
+import { Array, type Context, DateTime, Duration, Effect, Ref } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import { maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
 import { Additions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import { leaseSeconds } from "./LeaseSeconds.js"
 import { lacks, path, Transport } from "./Transport.js"
+
+/** The wire takes whole seconds. */
+const leaseSeconds = ({ leaseDuration }: Leases.RenewRequest): number =>
+  Math.round(Duration.toSeconds(leaseDuration))
 
 export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>["renew"],
@@ -30,7 +33,7 @@ export const make: Effect.Effect<
       token,
       body: {
         leases: request.leases.map(({ epoch, runId }) => ({ run_id: runId, lease_epoch: epoch })),
-        lease_duration_seconds: leaseSeconds(request.leaseDuration),
+        lease_duration_seconds: leaseSeconds(request),
       },
       success: RenewedMany,
     })
@@ -64,7 +67,7 @@ export const make: Effect.Effect<
       method: "POST",
       path: path`/agent-workers/workers/${request.workerId}/runs/${lease.runId}/lease`,
       ...credential,
-      body: { lease_duration_seconds: leaseSeconds(request.leaseDuration) },
+      body: { lease_duration_seconds: leaseSeconds(request) },
       success: Renewed,
     })
     const { runId } = lease

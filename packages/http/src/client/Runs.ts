@@ -6,6 +6,7 @@ import { CancelledReply, CompletedReply, ResumedReply, Submitted, TakenInputs } 
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import { fromOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
@@ -13,7 +14,6 @@ import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
 import { Additions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import { outcomeBody } from "./OutcomeBody.js"
 import { RunViews } from "./RunLookup.js"
 import { path, Transport } from "./Transport.js"
 
@@ -220,7 +220,7 @@ export const make = (
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
-            body: outcomeBody(additions ? outcome : { ...outcome, result: undefined }),
+            body: fromOutcome(additions ? outcome : { ...outcome, result: undefined }),
             success: CompletedReply,
           })
           .pipe(

@@ -16,12 +16,12 @@ import { lastEventIdHeader } from "../Api/EventStream.js"
 import * as Refusal from "../contract/Refusal.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
+import { toOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import { Closing } from "./Shutdown.js"
 import type { Ports } from "./ProjectPortsCache.js"
-import * as WorkerOperations from "./WorkerOperations.js"
 import { Revocation } from "./Revocation.js"
 import * as RunStream from "./RunStream.js"
 
@@ -185,7 +185,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const fence = yield* Caller.fence(ports, path.run_id, headers)
           const { completed, run } = yield* Context.get(ports, Runs.Runs).complete(
             path.run_id,
-            WorkerOperations.outcomeOf(payload),
+            toOutcome(payload),
             fence,
           )
           return { completed, run: CanonicalRun.fromRun(run) }

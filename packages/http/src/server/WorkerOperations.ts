@@ -3,17 +3,17 @@
  *
  * @since 0.1.0
  */
-import { Claims, type Ids, Interrupt, Leases, type Run, RunLog, type Runs } from "@runlease/core"
+import { Claims, type Ids, Interrupt, Leases, type Run, RunLog } from "@runlease/core"
 import { Context, Duration, Effect } from "effect"
 import type { Append } from "../Api/Conversations.js"
 import type { Operation } from "../Api/Exchange.js"
-import type { Outcome } from "../Api/Runs.js"
 import {
   type ClaimOptions,
   defaultLeaseSeconds,
   type ReleaseOptions,
   type Suspension,
 } from "../Api/Workers.js"
+import { toOutcome } from "../Wire/Outcome.js"
 import type { Ports } from "./ProjectPortsCache.js"
 
 export const leaseOf = (payload: { readonly lease_duration_seconds?: number | null | undefined }) =>
@@ -50,16 +50,6 @@ export const append = (
     }),
   )
 
-export const outcomeOf = (payload: typeof Outcome.Type): Runs.Outcome => {
-  const message = payload.terminal_error_message ?? payload.terminal_error_code
-  return {
-    status: payload.status,
-    error: message == null ? undefined : { code: payload.terminal_error_code ?? null, message },
-    metadata: payload.metadata,
-    ...(payload.result === undefined ? {} : { result: payload.result }),
-  }
-}
-
 export const complete = (
   ports: Ports,
   lease: Run.LeaseRef,
@@ -67,7 +57,7 @@ export const complete = (
 ) =>
   Context.get(ports, Leases.Leases).complete(
     lease,
-    outcomeOf(payload),
+    toOutcome(payload),
     payload.last && {
       events: payload.last.events,
       expectedSequence: payload.last.expected_previous_external_event_sequence,
