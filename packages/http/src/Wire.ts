@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Schema } from "effect"
+import { Schema, SchemaAST } from "effect"
 
 /**
  * Reads a wire schema as a value of core, which is never null. The wire schema checks; the two functions only rename.
@@ -35,6 +35,53 @@ export const JsonObject: Schema.Schema<Readonly<Record<string, unknown>>> = Sche
     typeof value === "object" && value !== null && !Array.isArray(value),
   { message: () => "must be an object", jsonSchema: { type: "object" } },
 )
+
+/** A field whose name on the wire is `key`. */
+export const from =
+  <Key extends string>(key: Key) =>
+  <A, I>(schema: Schema.Schema<A, I>) =>
+    Schema.propertySignature(schema).pipe(Schema.fromKey(key))
+
+/**
+ * A struct with fields `from` the wire. The description of the API shows the wire alone: JSONSchema adds the titles and
+ * descriptions of the renamed fields to those of the wire, unless the renamed struct has a JSON Schema of its own.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const renamed = <Fields extends Schema.Struct.Fields>(
+  fields: Fields,
+): Schema.Schema<
+  Schema.Struct.Type<Fields>,
+  Schema.Struct.Encoded<Fields>,
+  Schema.Struct.Context<Fields>
+> => {
+  const { ast } = Schema.Struct(fields)
+  return Schema.make(
+    SchemaAST.isTransformation(ast)
+      ? new SchemaAST.Transformation(
+          ast.from,
+          SchemaAST.annotations(ast.to, { [SchemaAST.JSONSchemaAnnotationId]: { anyOf: [] } }),
+          ast.transformation,
+          ast.annotations,
+        )
+      : ast,
+  )
+}
+
+/** A field that may be absent or null on the wire, and is absent then. */
+export const absent = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+
+/** A field that may be absent or null on the wire, and is null then. */
+export const orNull = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optionalWith(Schema.NullOr(schema), { default: () => null })
+
+/** Any JSON value. JSON has no undefined, so that becomes null. */
+export const Json: Schema.Schema<unknown> = Schema.transform(Schema.Unknown, Schema.Unknown, {
+  strict: true,
+  decode: (value) => value ?? null,
+  encode: (value) => value ?? null,
+})
 
 /** Absent and null say the same. */
 export const nullish = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))

@@ -5,31 +5,17 @@
  */
 import { ResumeRules, Ids, Interrupt, Run } from "@runlease/core"
 import { Schema } from "effect"
-import { as, nullish, Timestamp } from "../Wire.js"
+import { as, from, nullish, renamed, Timestamp } from "../Wire.js"
 import * as Wire from "./Interrupt.js"
 import { ConversationStatus } from "./RunStatus.js"
 import { WorkerSession } from "./Session.js"
 import * as Target from "./Target.js"
 
-const Trigger = as<Run.Trigger>()(
-  Schema.Struct({
-    conversation_id: Ids.ConversationId,
-    message_id: Ids.MessageId,
-    tool_call_id: Ids.StorableText,
-  }),
-  {
-    decode: (wire) => ({
-      conversationId: wire.conversation_id,
-      messageId: wire.message_id,
-      toolCallId: wire.tool_call_id,
-    }),
-    encode: (trigger) => ({
-      conversation_id: trigger.conversationId,
-      message_id: trigger.messageId,
-      tool_call_id: trigger.toolCallId,
-    }),
-  },
-)
+const Trigger = renamed({
+  conversationId: from("conversation_id")(Ids.ConversationId),
+  messageId: from("message_id")(Ids.MessageId),
+  toolCallId: from("tool_call_id")(Ids.StorableText),
+})
 
 /** Another server may not tell a run's project. */
 const unknownProject = Ids.ProjectId.make("00000000-0000-0000-0000-000000000000")

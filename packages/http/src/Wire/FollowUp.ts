@@ -5,42 +5,25 @@
  */
 import { type FollowUp as Core, Ids, RequestSnapshot, Run } from "@runlease/core"
 import { Schema } from "effect"
-import { as, nullish } from "../Wire.js"
+import { from, renamed } from "../Wire.js"
 import { CanonicalRun, fromRun } from "./CanonicalRun.js"
 import { Answer } from "./Interrupt.js"
 
+const answers = Schema.optionalWith(Schema.Array(Answer), { nullable: true, default: () => [] })
+
 /** Answers may be absent. */
-export const FollowUp = as<Core.FollowUp>()(
-  Schema.Struct({
-    public_id: Ids.NewRunId,
-    resume: nullish(Schema.Array(Answer)),
-    results: nullish(Schema.Array(Answer)),
-    request_snapshot: RequestSnapshot.RequestSnapshot,
-  }),
-  {
-    decode: ({ public_id, request_snapshot, results, resume }) => ({
-      publicId: public_id,
-      resume: resume ?? [],
-      results: results ?? [],
-      snapshot: request_snapshot,
-    }),
-    encode: ({ publicId, results, resume, snapshot }) => ({
-      public_id: publicId,
-      resume,
-      results,
-      request_snapshot: snapshot,
-    }),
-  },
-).annotations({ identifier: "FollowUp" })
+export const FollowUp = renamed({
+  publicId: from("public_id")(Ids.NewRunId),
+  resume: answers,
+  results: answers,
+  snapshot: from("request_snapshot")(RequestSnapshot.RequestSnapshot),
+}).annotations({ identifier: "FollowUp" })
 
 /** An input that a run has taken: its name, and the event after which the run went on. */
-export const TakenInput = as<Pick<Core.TakenInput, "publicId" | "since">>()(
-  Schema.Struct({ public_id: Ids.RunId, since_event_id: Run.EventId }),
-  {
-    decode: ({ public_id, since_event_id }) => ({ publicId: public_id, since: since_event_id }),
-    encode: ({ publicId, since }) => ({ public_id: publicId, since_event_id: since }),
-  },
-)
+export const TakenInput = renamed({
+  publicId: from("public_id")(Ids.RunId),
+  since: from("since_event_id")(Run.EventId),
+})
 
 const reply = <Outcome extends string, Fields extends Schema.Struct.Fields>(
   outcome: Outcome,
