@@ -33,7 +33,7 @@ export interface ClientOptions {
 export const layer = (
   options: ClientOptions,
 ): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> =>
-  Ports.layer({ ...options, project: options.project ?? "default", additions: true })
+  Ports.layer({ ...options, project: options.project ?? "default", extensions: true })
 
 /**
  * As `layer`, from RUNLEASE_URL, RUNLEASE_API_KEY and RUNLEASE_PROJECT (`default` when absent).

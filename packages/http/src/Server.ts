@@ -49,7 +49,7 @@ export interface ServerOptions<E = never, R = never> {
   readonly bodyMemory?: number | undefined
   /** The origins of pages that may call the API from a browser, `*` for any; none when absent. */
   readonly corsOrigins?: ReadonlyArray<string> | undefined
-  /** Who sends a request; by its token when absent. */
+  /** Identifies callers; by their tokens when absent. */
   readonly authentication?: Layer.Layer<Authentication.Authentication, E, R> | undefined
 }
 
@@ -64,7 +64,7 @@ const handlers = Layer.mergeAll(
   Workers.layer,
 ).pipe(Layer.provide(ProjectPortsCache.layer))
 
-/** What runs before every handler, and what says whether a caller may go on. */
+/** The middleware of every handler. */
 const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<E, R>) => {
   const identified: Layer.Layer<Authentication.Authentication, E, Access.Access | R> =
     authentication ?? Authentication.layer
@@ -87,7 +87,7 @@ const api = HttpApiBuilder.Router.unwrap((built) =>
   ),
 ).pipe(Layer.provide(handlers))
 
-/** What describes the API, which is at `url`. */
+/** The description of the API, which is at `url`. */
 const description = (url: string) => {
   const described = Api.annotate(OpenApi.Servers, [{ url }])
   return Layer.merge(
@@ -113,7 +113,7 @@ const routerConfig = { maxParamLength: 128 * 9 }
 
 /**
  * The contract as one app, for a router that mounts apps. It has a router of its own, so what it needs of one and the
- * shape of its refusals are nobody else's. `url` is where it will be, for its description.
+ * shape of its refusals apply to it alone. `url` is where it will be, for its description.
  *
  * @since 0.1.0
  * @category constructors

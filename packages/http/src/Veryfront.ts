@@ -38,7 +38,7 @@ const publicUrl = "https://api.veryfront.com"
 export const layer = (
   options: VeryfrontOptions,
 ): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> =>
-  Ports.layer({ ...options, baseUrl: options.baseUrl ?? publicUrl, additions: false })
+  Ports.layer({ ...options, baseUrl: options.baseUrl ?? publicUrl, extensions: false })
 
 /**
  * As `layer`, from VERYFRONT_API_TOKEN, VERYFRONT_PROJECT and, where it is another, VERYFRONT_API_URL.

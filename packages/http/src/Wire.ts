@@ -1,5 +1,5 @@
 /**
- * What every part of the wire has in common: names are snake_case, instants are ISO 8601 text.
+ * Schemas that every part of the wire shares: names are snake_case, instants are ISO 8601 text.
  *
  * @since 0.1.0
  */
@@ -29,7 +29,7 @@ export const Timestamp = Schema.DateTimeUtc.annotations({
   jsonSchema: { type: "string", format: "date-time" },
 })
 
-/** Any JSON object, kept as it is. */
+/** Any JSON object, unchanged. */
 export const JsonObject: Schema.Schema<Readonly<Record<string, unknown>>> = Schema.declare(
   (value: unknown): value is Readonly<Record<string, unknown>> =>
     typeof value === "object" && value !== null && !Array.isArray(value),
@@ -83,7 +83,7 @@ export const Json: Schema.Schema<unknown> = Schema.transform(Schema.Unknown, Sch
   encode: (value) => value ?? null,
 })
 
-/** Absent and null say the same. */
+/** A field that may be absent or null on the wire, with the same meaning. */
 export const nullish = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
 /** The body may be left out where every field of it may be. */
@@ -93,7 +93,7 @@ export const orEmpty = <A extends object, I>(
 ): Schema.Schema<A, I | null> =>
   as<A>()(Schema.NullOr(schema), { decode: (wire) => wire ?? empty, encode: (value) => value })
 
-/** Where a page is in its list. `next` is the cursor of the page after it, null on the last. */
+/** The place of a page in its list. `next` is the cursor of the page after it, null on the last. */
 export const PageInfo = Schema.Struct({
   self: Schema.NullOr(Schema.String),
   first: Schema.Null,
@@ -122,7 +122,7 @@ export const integerText = (min: number, max: number): Schema.Schema<number, str
     { strict: true, decode: Number, encode: String },
   ).annotations({ jsonSchema: { type: "integer", minimum: min, maximum: max } })
 
-/** How a list is asked for page by page; `cursor` is a `next` of an earlier page. */
+/** The query of a paged list; `cursor` is a `next` of an earlier page. */
 export const pageParams = {
   cursor: Schema.optional(Schema.String),
   limit: Schema.optional(integerText(1, 100)),

@@ -5,7 +5,7 @@
  */
 import { Predicate, Record as Records } from "effect"
 
-/** What is sent to an endpoint, and what it answers. */
+/** A request to an endpoint, and its answer. */
 export interface Example {
   readonly sent?: unknown
   readonly answer: unknown

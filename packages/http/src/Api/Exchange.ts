@@ -17,7 +17,7 @@ import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
 import { CompletedReply } from "./Runs.js"
 import { ClaimOptions, ReleaseOptions, suspensionWith } from "./Workers.js"
 
-/** How many operations one exchange takes. */
+/** The most operations that one exchange takes. */
 export const maxOperations = 256
 
 const lease = { run_id: Ids.RunId, lease_epoch: nullish(Run.LeaseEpoch) }
@@ -42,7 +42,7 @@ export const Operation = Schema.Union(
 )
 export type Operation = typeof Operation.Type
 
-/** What the body of each operation's answer is, when its status is 200. */
+/** The body of the answer to each operation, when its status is 200. */
 export const Replies = {
   claim: Schema.Struct({ runs: Schema.Array(ClaimedRun) }),
   append: Appended.omit("run"),

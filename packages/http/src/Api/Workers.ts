@@ -24,15 +24,15 @@ const leaseSeconds = nullish(Schema.Int.pipe(Schema.between(5, 300))).annotation
   description: "5 to 300, 60 when absent",
 })
 
-/** How long a lease is when the request does not say, in seconds. */
+/** Seconds. The length of a lease when the request does not give one. */
 export const defaultLeaseSeconds = 60
 
 export const maxWaitSeconds = 30
 
-/** How many leases one request renews. */
+/** The most leases that one request renews. */
 export const maxRenewals = 1000
 
-/** How long a run may wait for an answer at most, unless for ever, in seconds. */
+/** Seconds. The longest time limit of a wait; a wait without a time limit has no end. */
 export const maxExpirySeconds = 31_536_000
 
 const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
@@ -118,7 +118,7 @@ const oneForm = ({ interrupts, tool_call_id, tool_name }: AskedFor): Schema.Filt
   return tool_name == null ? { path: ["tool_name"], message: "is missing" } : undefined
 }
 
-/** What a run is suspended for, with other fields: interrupts, or the result of a tool call. */
+/** A suspension with other fields: interrupts, or the result of a tool call. */
 export const suspensionWith = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct({ ...fields, ...suspension }).pipe(Schema.filter(oneForm))
 

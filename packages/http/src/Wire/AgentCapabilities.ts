@@ -1,5 +1,5 @@
 /**
- * What an agent can do, in the words of AG-UI.
+ * The capabilities of an agent, by the schema of AG-UI.
  *
  * @since 0.1.0
  */

@@ -32,9 +32,9 @@ const wire = Schema.Struct({
   waited_ms: nullish(Schema.NonNegativeInt),
 })
 
-type Held = Omit<Run.ClaimedRun, "snapshot">
+type LeasedRun = Omit<Run.ClaimedRun, "snapshot">
 
-const toHeld = (run: typeof wire.Type): Held => ({
+const toLeasedRun = (run: typeof wire.Type): LeasedRun => ({
   runId: run.run_id,
   conversationId: run.conversation_id,
   messageId: run.message_id,
@@ -54,7 +54,7 @@ const toHeld = (run: typeof wire.Type): Held => ({
   waitedMillis: run.waited_ms ?? 0,
 })
 
-const fromHeld = (run: Held, snapshot: typeof wire.Type.request_snapshot): typeof wire.Type => ({
+const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapshot): typeof wire.Type => ({
   run_id: run.runId,
   conversation_id: run.conversationId,
   message_id: run.messageId,
@@ -75,14 +75,14 @@ const fromHeld = (run: Held, snapshot: typeof wire.Type.request_snapshot): typeo
 })
 
 /**
- * From a server that tells none, the snapshot is empty and the attempt 1.
+ * If the server sends none, the snapshot is empty and the attempt is 1.
  *
  * @since 0.1.0
  * @category models
  */
 export const ClaimedRun = as<Run.ClaimedRun>()(wire, {
-  decode: (run) => ({ ...toHeld(run), snapshot: run.request_snapshot ?? RequestSnapshot.empty }),
-  encode: (run) => fromHeld(run, run.snapshot),
+  decode: (run) => ({ ...toLeasedRun(run), snapshot: run.request_snapshot ?? RequestSnapshot.empty }),
+  encode: (run) => fromLeasedRun(run, run.snapshot),
 }).annotations({ identifier: "ClaimedRun" })
 
 /**
@@ -91,7 +91,7 @@ export const ClaimedRun = as<Run.ClaimedRun>()(wire, {
  * @since 0.1.0
  * @category models
  */
-export const RenewedRun = as<Held>()(wire, {
-  decode: toHeld,
-  encode: (run) => fromHeld(run, null),
+export const RenewedRun = as<LeasedRun>()(wire, {
+  decode: toLeasedRun,
+  encode: (run) => fromLeasedRun(run, null),
 }).annotations({ identifier: "RenewedRun" })

@@ -1,5 +1,5 @@
 /**
- * A later input of a run's client on the wire, and what it has made of the run. (ours)
+ * A later input of a run's client, and its effect on the run, on the wire. (ours)
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ const reply = <Outcome extends string, Fields extends Schema.Struct.Fields>(
   fields: Fields,
 ) => Schema.Struct({ outcome: Schema.Literal(outcome), ...fields, run: CanonicalRun })
 
-/** The run goes on after event `since_event_id`, or was told so before, or waits, or is left alone. */
+/** The run goes on after event `since_event_id`, has these answers already, still waits, or is unchanged. */
 export const FollowedUp = Schema.Union(
   reply("continued", { since_event_id: Run.EventId, duplicate: Schema.Boolean }),
   reply("answered", {}),
@@ -38,7 +38,7 @@ export const FollowedUp = Schema.Union(
   reply("left", {}),
 )
 
-/** What the port gave, as the reply tells it. */
+/** The reply of an endpoint for the result of the port. */
 export const toReply = (result: Core.FollowedUp): typeof FollowedUp.Type => {
   const run = fromRun(result.run)
   switch (result._tag) {
@@ -53,15 +53,15 @@ export const toReply = (result: Core.FollowedUp): typeof FollowedUp.Type => {
   }
 }
 
-/** What the port gives, from the reply and its run as core's. */
-export const fromReply = (told: typeof FollowedUp.Type, run: Run.Run): Core.FollowedUp => {
-  switch (told.outcome) {
+/** The result of the port, from the reply and its run. */
+export const fromReply = (reply: typeof FollowedUp.Type, run: Run.Run): Core.FollowedUp => {
+  switch (reply.outcome) {
     case "continued":
-      return { _tag: "Continued", run, since: told.since_event_id, duplicate: told.duplicate }
+      return { _tag: "Continued", run, since: reply.since_event_id, duplicate: reply.duplicate }
     case "answered":
       return { _tag: "Answered", run }
     case "uncovered":
-      return { _tag: "Uncovered", run, open: told.open_interrupt_ids }
+      return { _tag: "Uncovered", run, open: reply.open_interrupt_ids }
     case "left":
       return { _tag: "Left", run }
   }

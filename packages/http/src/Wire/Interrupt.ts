@@ -24,7 +24,7 @@ export const Interrupt = renamed({
 const distinct = (interrupts: ReadonlyArray<Core.Interrupt>) =>
   new Set(interrupts.map(({ id }) => id)).size === interrupts.length
 
-/** What is asked at once. */
+/** The interrupts that a run opens together. */
 export const Interrupts = Schema.NonEmptyArray(Interrupt).pipe(
   Schema.maxItems(Core.maxInterrupts, {
     message: () => `must hold at most ${Core.maxInterrupts} interrupts`,

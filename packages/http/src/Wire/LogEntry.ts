@@ -7,7 +7,7 @@ import { type AgentEvent, Run, type RunLog } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 
-/** Any object; what else it must be is the log's to say. Kept as it is. */
+/** Any object, unchanged. The log checks the rest. */
 export const Event: Schema.Schema<AgentEvent.LogEvent> = Schema.declare(
   (value: unknown): value is AgentEvent.LogEvent =>
     typeof value === "object" && value !== null && !Array.isArray(value),

@@ -1,5 +1,5 @@
 /**
- * What an AG-UI client sends to have an agent run.
+ * The input with which an AG-UI client runs an agent.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ interface Problem {
   readonly says: string
 }
 
-/** Where the input departs from AG-UI 1.0, the innermost place that is known. */
+/** The innermost place where the input differs from AG-UI 1.0. */
 const problemOf = (
   [issue]: ReadonlyArray<z.core.$ZodIssue>,
   outer: ReadonlyArray<PropertyKey> = [],
@@ -45,8 +45,8 @@ const {
 })
 
 /**
- * By the schema of the protocol itself; fields that it does not name are kept. Optional fields that are null count as
- * absent. Parts and messages that it does not name are left out.
+ * Decodes by the schema of the protocol. Fields that it does not name stay, and optional fields that are null count as
+ * absent. Parts and messages of kinds that it does not name are left out.
  *
  * An input without `threadId` is in a thread of its own.
  *

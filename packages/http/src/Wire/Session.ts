@@ -21,7 +21,7 @@ export const WorkerSession = renamed({
   metadata: Json,
 }).annotations({ identifier: "WorkerSession" })
 
-/** What a worker records. */
+/** The session that a worker records. */
 export const SessionRecord = renamed({
   sessionKey: from("session_key")(Ids.text(512)),
   status: Schema.optional(Core.SessionStatus),

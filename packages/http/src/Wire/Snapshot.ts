@@ -1,5 +1,5 @@
 /**
- * What a run was asked to do, on its way to the worker: looked at, and kept as it is.
+ * The request of a run on its way to the worker, checked and not rebuilt.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ const isTraceContext = Schema.is(Schema.UndefinedOr(RequestSnapshot.TraceContext
 
 const areAnswers = Schema.is(Schema.UndefinedOr(Schema.Array(Interrupt.Answer)))
 
-/** The same as the schema of core asks for, by plain code: it may be long, and to rebuild it costs more than to send it. */
+/** The checks of core's schema in plain code: a snapshot may be long, and to rebuild it costs more than to send it. */
 export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.declare(
   (value: unknown): value is RequestSnapshot.RequestSnapshot =>
     Predicate.isRecord(value) &&

@@ -20,7 +20,7 @@ export const shown = {
   runtime_target_branch_id: text,
 }
 
-// What a submission may say is narrower than what another server may show.
+// A submission allows fewer kinds than another server may show.
 const oneOf = (...kinds: ReadonlyArray<string>) =>
   Schema.String.pipe(
     Schema.filter((kind) => kinds.includes(kind), { message: () => `must be one of ${kinds.join(", ")}` }),

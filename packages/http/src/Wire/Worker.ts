@@ -9,7 +9,7 @@ import { absent, from, Json, JsonObject, nullish, orNull, renamed, Timestamp } f
 
 const registration = WorkerRegistry.Registration.fields
 
-/** What a worker says of itself when it registers. */
+/** The registration of a worker. */
 export const Registration = renamed({
   implementationKind: from("implementation_kind")(registration.implementationKind),
   workerKey: from("worker_key")(registration.workerKey),

@@ -45,7 +45,7 @@ const toInterrupt = (interrupt: unknown): unknown => {
   return { ...rest, metadata: withOurs(metadata, { toolName }) }
 }
 
-/** What is ours and no field of the protocol goes among the metadata. */
+/** Our own fields, which the protocol does not have, go into the metadata. */
 const withOursInMetadata = (event: Event): Event => {
   if (event.type === "TOOL_CALL_RESULT") {
     const { isError, metadata } = event

@@ -8,7 +8,7 @@ import { omitOptionalNulls } from "@ag-ui/core"
 import { AgUiMembers } from "@runlease/core"
 import { Predicate } from "effect"
 
-/** The input, and what is left out of it or not known of it, as sentences for our log. */
+/** The input, and sentences for our log about parts that are left out or not recognised. */
 export interface Lenient {
   readonly input: unknown
   readonly warnings: ReadonlyArray<string>

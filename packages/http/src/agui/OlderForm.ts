@@ -25,7 +25,7 @@ const results = (event: Event): ReadonlyArray<Content> => {
   return event["messages"].filter(isToolMessage).map(({ content }) => content as Content)
 }
 
-/** How many parts of results the client does not see. */
+/** The number of parts of results that the client does not see. */
 export const lostParts = (event: Event): number =>
   results(event).reduce((lost, parts) => lost + parts.filter((part) => !isText(part)).length, 0)
 

@@ -1,5 +1,6 @@
 /**
- * How one part of a run ends for its client: what of it is the client's to do, and what only looks so.
+ * The end of one part of a run as its client sees it: the calls that the client must answer, without those that only look
+ * like it.
  *
  * A tool call without a result is the client's, as AG-UI has it. So a part that waits for tools of its client ends as a
  * success, and a call of the agent's own that a dead attempt left behind gets a result.
@@ -106,11 +107,11 @@ export const make = (peer: Viewer): PartEnd => {
   const before: PartEnd["before"] = (given) => {
     if (typeOf(given) === "cancelled") return []
     const interrupts = interruptsOf(given)
-    const asked = new Set(interrupts.map(callOf))
+    const interrupted = new Set(interrupts.map(callOf))
     const onlyTools = interrupts.length > 0 && interrupts.every(ofClientTool)
     return [
       ...[...calls].flatMap(([id, call]) =>
-        !asked.has(id) && (onlyTools || call.lapsed) ? [noResult(id, call)] : [],
+        !interrupted.has(id) && (onlyTools || call.lapsed) ? [noResult(id, call)] : [],
       ),
       ...interrupts.flatMap((interrupt) =>
         ofClientTool(interrupt) && !calls.has(callOf(interrupt)) ? begun(interrupt) : [],

@@ -1,7 +1,8 @@
 /**
- * The messages and the state that a client has which followed a thread's runs, folded from their inputs and events.
+ * Folds the inputs and events of a thread's runs into messages and state, with the result that a client gets which follows
+ * the runs.
  *
- * Source: `defaultApplyEvents` of `@ag-ui/client`, whose results these are.
+ * Source: `defaultApplyEvents` of `@ag-ui/client`.
  *
  * @since 0.1.0
  */
@@ -10,6 +11,7 @@ import type { AgentEvent, AgUiMessages } from "@runlease/core"
 import { Predicate } from "effect"
 import * as JsonPatch from "./JsonPatch.js"
 import * as ThreadMessages from "./ThreadMessages.js"
+import * as ThreadState from "./ThreadState.js"
 
 type Event = AgentEvent.LogEvent
 type Message = AgUiMessages.Message
@@ -17,8 +19,8 @@ type Fields = Readonly<Record<string, unknown>>
 type Entry = ThreadMessages.Entry
 
 /**
- * The newest messages, oldest first, and how many before them are left out. `state` is undefined where no run had any,
- * and where it is `stateOmitted`. `bytes`: about how many all of it takes.
+ * The newest messages, oldest first, and the number of older ones that are left out. `state` is undefined if no run had
+ * any, or if it is `stateOmitted`. `bytes` is the approximate size of all of it.
  */
 export interface Folded {
   readonly messages: ReadonlyArray<Message>
@@ -29,14 +31,14 @@ export interface Folded {
 }
 
 export interface ThreadFold {
-  /** Takes what a run was asked to do. Messages that a log before has told stay as they are. */
+  /** Takes the input of a run. Messages that an earlier log contains stay as they are. */
   readonly input: (messages: ReadonlyArray<Message>, state: unknown) => void
   /** Takes one event, as an AG-UI client does. */
   readonly event: (event: Event) => void
   readonly result: () => Folded
 }
 
-/** Of larger messages the newest are kept; a larger state is left out. */
+/** Units: bytes. When the messages are larger the oldest are dropped; a larger state is left out. */
 export interface Bounds {
   readonly maxBytes: number
   readonly maxStateBytes: number
@@ -73,15 +75,14 @@ const withArguments = (call: Fields, change: (given: string) => string, name?: s
 export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   const thread = ThreadMessages.make(maxBytes)
   const { add, byCall, byId, replace } = thread
-  let state: JsonPatch.Sized | undefined
-  let stateOmitted = false
+  const state = ThreadState.make(maxStateBytes)
 
-  /** What a log tells anew begins anew, at the place where its client has restated it. */
-  const tell = (id: string, fresh: Message): Entry => {
+  /** A message that the log begins starts empty, in the place where its client has sent it. */
+  const begin = (id: string, fresh: Message): Entry => {
     const entry = byId(id)
     if (entry === undefined) return add(fresh, true)
-    if (entry.told) return entry
-    entry.told = true
+    if (entry.fromLog) return entry
+    entry.fromLog = true
     const { content, toolCalls } = entry.message
     replace(entry, {
       ...entry.message,
@@ -96,7 +97,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   const start = (event: Event, role: string): void => {
     const id = text(event["messageId"])
     const name = typeof event["name"] === "string" ? { name: event["name"] } : {}
-    const entry = tell(id, { id, role, content: "", ...name, ...tagOf(event) })
+    const entry = begin(id, { id, role, content: "", ...name, ...tagOf(event) })
     if (entry.message.role !== "activity") replace(entry, withMetadata(entry.message, event))
   }
 
@@ -127,10 +128,10 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     const id = text(event["toolCallId"])
     const name = text(event["toolCallName"])
     const fresh = { id, type: "function", function: { name, arguments: "" } }
-    const known = byCall(id)
-    if (known !== undefined) {
-      const begin = (given: string): string => (known.told ? given : "")
-      return onCall(id, (call) => withMetadata(withArguments(call, begin, name), event))
+    const existing = byCall(id)
+    if (existing !== undefined) {
+      const argumentsSoFar = (given: string): string => (existing.fromLog ? given : "")
+      return onCall(id, (call) => withMetadata(withArguments(call, argumentsSoFar, name), event))
     }
     const parent = text(event["parentMessageId"])
     const found = byId(parent)
@@ -150,12 +151,12 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       ...owner.message,
       toolCalls: [...ThreadMessages.callsOf(owner.message), withMetadata(fresh, event)],
     })
-    // An answer may stand in the input before the call that it answers is told.
+    // The input may contain the answer before the log contains the call.
     const at = thread.all().indexOf(owner)
     const early = thread
       .all()
       .slice(0, at)
-      .filter(({ message, told }) => !told && message.role === "tool" && message["toolCallId"] === id)
+      .filter(({ message, fromLog }) => !fromLog && message.role === "tool" && message["toolCallId"] === id)
     for (const entry of early) thread.move(entry, owner)
   }
 
@@ -166,14 +167,16 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       { id, role: "tool", toolCallId, content: event["content"], ...tagOf(event) } as Message,
       event,
     )
-    // What a call gave goes before an answer that only let it go on.
+    // The result of a call replaces an answer that only let it continue.
     const stale = thread
       .all()
-      .filter(({ message: one, told }) => !told && one.role === "tool" && one["toolCallId"] === toolCallId)
+      .filter(
+        ({ message: one, fromLog }) => !fromLog && one.role === "tool" && one["toolCallId"] === toolCallId,
+      )
     for (const entry of stale) if (entry.message.id !== id) thread.remove(entry)
     const same = byId(id)
     if (same !== undefined) {
-      same.told = true
+      same.fromLog = true
       return replace(same, message)
     }
     const call = byCall(toolCallId)
@@ -215,27 +218,15 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     const stays = ({ message }: Entry): boolean =>
       (message.role === "activity" || message.role === "reasoning") && !roles.has(message.role)
     const before = thread.all()
-    const known = new Set(before.map(({ message }) => message.id))
+    const ids = new Set(before.map(({ message }) => message.id))
     const restated = new Map(given.map((message) => [text(message["id"]), message as unknown as Message]))
-    const kept = before.flatMap((entry) => {
+    const remaining = before.flatMap((entry) => {
       const message = restated.get(entry.message.id) ?? (stays(entry) ? entry.message : undefined)
       return message === undefined ? [] : [message]
     })
     thread.clear()
-    for (const message of kept) add(message, true)
-    for (const [id, message] of restated) if (!known.has(id)) add(message, true)
-  }
-
-  const setState = (value: unknown): void => {
-    const bytes = JsonPatch.sizeOf(value)
-    stateOmitted = bytes > maxStateBytes
-    state = stateOmitted ? undefined : { value, bytes }
-  }
-
-  const changeState = (patch: unknown): void => {
-    if (stateOmitted) return
-    state = JsonPatch.apply(state ?? { value: {}, bytes: 0 }, patch, maxStateBytes)
-    stateOmitted = state === undefined
+    for (const message of remaining) add(message, true)
+    for (const [id, message] of restated) if (!ids.has(id)) add(message, true)
   }
 
   return {
@@ -243,9 +234,9 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       for (const message of messages) {
         const entry = byId(message.id)
         if (entry === undefined) add(message, false)
-        else if (!entry.told) replace(entry, message)
+        else if (!entry.fromLog) replace(entry, message)
       }
-      if (given !== undefined) setState(given)
+      if (given !== undefined) state.set(given)
     },
 
     event: (event) => {
@@ -286,9 +277,9 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
         case "MESSAGES_SNAPSHOT":
           return restate(event["messages"])
         case "STATE_SNAPSHOT":
-          return setState(event["snapshot"])
+          return state.set(event["snapshot"])
         case "STATE_DELTA":
-          return changeState(event["delta"])
+          return state.change(event["delta"])
         default:
           return undefined
       }
@@ -297,9 +288,9 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     result: () => ({
       messages: thread.all().map(({ message }) => message),
       omittedMessages: thread.omitted(),
-      state: state?.value,
-      stateOmitted,
-      bytes: thread.bytes() + (state?.bytes ?? 0),
+      state: state.value(),
+      stateOmitted: state.omitted(),
+      bytes: thread.bytes() + state.bytes(),
     }),
   }
 }

@@ -9,10 +9,10 @@ import * as JsonPatch from "./JsonPatch.js"
 
 type Message = AgUiMessages.Message
 
-/** A message at its place. `told`: by the log of a run; another only restated what its client has. */
+/** A message at its place. `fromLog`: the log of a run contains it; otherwise only its client has sent it. */
 export interface Entry {
   message: Message
-  told: boolean
+  fromLog: boolean
   bytes: number
 }
 
@@ -25,9 +25,9 @@ export interface ThreadMessages {
   readonly bytes: () => number
   readonly omitted: () => number
   /** Adds a message, at the end where no place is given. */
-  readonly add: (message: Message, told: boolean, at?: number) => Entry
+  readonly add: (message: Message, fromLog: boolean, at?: number) => Entry
   readonly remove: (entry: Entry) => void
-  /** Gives the message of an entry; `more` is by how many bytes it has grown, where that is known. */
+  /** Sets the message of an entry; `more` is the number of bytes that it has grown by, if the caller has counted them. */
   readonly replace: (entry: Entry, message: Message, more?: number) => void
   /** The place behind the message of a call, and behind the results that stand there. */
   readonly placeAfter: (call: Entry) => number
@@ -88,8 +88,8 @@ export const make = (maxBytes: number): ThreadMessages => {
     bytes: () => bytes,
     omitted: () => omitted,
 
-    add: (message, told, at = entries.length) => {
-      const entry: Entry = { message, told, bytes: 0 }
+    add: (message, fromLog, at = entries.length) => {
+      const entry: Entry = { message, fromLog, bytes: 0 }
       entries.splice(at, 0, entry)
       index(entry)
       grow(entry, JsonPatch.sizeOf(message))

@@ -7,7 +7,7 @@
  */
 import { Predicate } from "effect"
 
-/** What assistant-ui says where its agent has no thread: the same for all users of a project. */
+/** The thread of assistant-ui when its agent has none: the same for all users of a project. */
 export const placeholder = "main"
 
 /** An input without a thread as one in the thread of its run, so that the same input again is in the same thread. */

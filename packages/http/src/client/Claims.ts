@@ -3,10 +3,10 @@ import { type Context, Duration, Effect, Schema } from "effect"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
 import { Claimed, maxWaitSeconds } from "../Api/Workers.js"
-import { Additions, missing } from "./Extensions.js"
+import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
-import { RunViews } from "./RunLookup.js"
+import { RunLookup } from "./RunLookup.js"
 import { path, Transport } from "./Transport.js"
 
 const operation = "Claims.claim"
@@ -17,14 +17,14 @@ const release = kind("Leases.release", Schema.Unknown)
 export const make: Effect.Effect<
   Context.Tag.Service<Port.Claims>,
   never,
-  Additions | Credentials | Exchange | RunViews | Transport
+  Extensions | Credentials | Exchange | RunLookup | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
   const exchange = yield* Exchange
-  const views = yield* RunViews
-  const additions = yield* Additions
-  // Who got as much as it asked for at last: there may be more, so its next claim need not wait for any.
+  const lookup = yield* RunLookup
+  const extensions = yield* Extensions
+  // Workers whose last claim was full. There may be more runs, so their next claim does not wait.
   const sated = new Set<Ids.WorkerId>()
 
   const handBack = (workerId: Ids.WorkerId, runs: ReadonlyArray<Run.ClaimedRun>) =>
@@ -50,7 +50,7 @@ export const make: Effect.Effect<
 
   const optionsOf = ({ agentIds = [], claimId, leaseDuration }: Port.ClaimRequest) => ({
     lease_duration_seconds: Math.round(Duration.toSeconds(leaseDuration)),
-    ...(claimId === undefined || !additions ? {} : { claim_id: claimId }),
+    ...(claimId === undefined || !extensions ? {} : { claim_id: claimId }),
     ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }),
   })
 
@@ -63,7 +63,7 @@ export const make: Effect.Effect<
       token,
       body: {
         ...optionsOf(request),
-        ...(request.limit > 1 && additions ? { limit: request.limit } : {}),
+        ...(request.limit > 1 && extensions ? { limit: request.limit } : {}),
         ...(waitSeconds > 0 ? { wait_seconds: waitSeconds } : {}),
       },
       success: Claimed,
@@ -86,17 +86,19 @@ export const make: Effect.Effect<
   return {
     claim: Effect.fnUntraced(
       function* (request) {
-        if (!additions && (request.agentIds ?? []).length > 0) {
+        if (!extensions && (request.agentIds ?? []).length > 0) {
           return yield* missing(operation, "claim the runs of some agents only")
         }
         const { limit, wait, workerId } = request
-        const waitSeconds = additions ? Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0))) : 0
+        const waitSeconds = extensions
+          ? Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
+          : 0
         let claimed: ReadonlyArray<Run.ClaimedRun> = []
         if (waitSeconds === 0 || sated.has(workerId)) claimed = (yield* withOthers(request)).runs
         if (waitSeconds > 0 && claimed.length === 0) claimed = yield* byItself(request, waitSeconds)
         if (claimed.length < limit) sated.delete(workerId)
         else sated.add(workerId)
-        yield* Effect.forEach(claimed, ({ conversationId, runId }) => views.learn(runId, conversationId), {
+        yield* Effect.forEach(claimed, ({ conversationId, runId }) => lookup.learn(runId, conversationId), {
           discard: true,
         })
         return claimed

@@ -1,16 +1,16 @@
 /**
- * Which token speaks for a worker. Tokens come with registration, and stay in here.
+ * The tokens of workers. A worker gets its token when it registers; the token does not leave this module.
  *
  * @since 0.1.0
  */
 import type { Ids, Run } from "@runlease/core"
 import { Context, Effect, Redacted } from "effect"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
-import { Additions } from "./Extensions.js"
+import { Extensions } from "./Extensions.js"
 
-/** How a request says who it is for. */
+/** The token and headers that name the worker of a request. */
 export interface Credential {
-  /** The worker's own; absent, the API key speaks. */
+  /** The worker's own token; the API key is used when it is absent. */
   readonly token: Redacted.Redacted | undefined
   readonly headers: Readonly<Record<string, string>>
 }
@@ -21,14 +21,14 @@ export class Credentials extends Context.Tag("@runlease/http/client/Credentials"
     readonly keep: (workerId: Ids.WorkerId, token: string) => Effect.Effect<void>
     readonly of: (workerId: Ids.WorkerId) => Effect.Effect<Credential>
 
-    /** For a request that stands on a lease. Without the worker's token, the headers say which lease it is. */
+    /** For a request that needs a lease. Without the worker's token, the headers name the worker and the lease. */
     readonly fenced: (fence: Run.Fence | undefined) => Effect.Effect<Credential>
   }
 >() {}
 
-export const make: Effect.Effect<Context.Tag.Service<Credentials>, never, Additions> = Effect.map(
-  Additions,
-  (additions) => {
+export const make: Effect.Effect<Context.Tag.Service<Credentials>, never, Extensions> = Effect.map(
+  Extensions,
+  (extensions) => {
     const tokens = new Map<Ids.WorkerId, Redacted.Redacted>()
 
     return {
@@ -38,7 +38,7 @@ export const make: Effect.Effect<Context.Tag.Service<Credentials>, never, Additi
         Effect.sync(() => {
           if (fence === undefined) return { token: undefined, headers: {} }
           const token = tokens.get(fence.workerId)
-          if (!additions) return { token, headers: {} }
+          if (!extensions) return { token, headers: {} }
           return {
             token,
             headers: {

@@ -13,7 +13,7 @@ import {
 import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
-import { Additions } from "./Extensions.js"
+import { Extensions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { lacks, path, read, failureOf, Transport } from "./Transport.js"
 
@@ -68,7 +68,7 @@ const inFlight = 2
 /** The largest number of characters of operations in one exchange. */
 const maxLength = 1_048_576
 
-/** How long the client waits at its close until abandoned answers are undone. */
+/** The time that the client waits at its close for abandoned answers to be undone. */
 const undoWithin = "1 second"
 
 interface Item {
@@ -124,12 +124,12 @@ const failed = ({ name }: Item, cause: Cause.Cause<Failure> | "closed"): Exit.Ex
 export const make: Effect.Effect<
   Context.Tag.Service<Exchange>,
   never,
-  Additions | Credentials | Scope.Scope | Transport
+  Extensions | Credentials | Scope.Scope | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
   const scope = yield* Effect.scope
-  let available = yield* Additions
+  let available = yield* Extensions
 
   const undoing = yield* FiberSet.make()
   const undo = yield* FiberSet.runtime(undoing)<never>()

@@ -1,14 +1,14 @@
 /**
- * Whether the server is asked for what Runlease adds to the API. Where it is not, nothing of ours is sent.
+ * Whether the client uses the endpoints and fields that Runlease adds to the public API. If not, it sends none of them.
  *
  * @since 0.1.0
  */
 import { ControlPlaneError } from "@runlease/core"
 import { Context } from "effect"
 
-export class Additions extends Context.Tag("@runlease/http/client/Additions")<Additions, boolean>() {}
+export class Extensions extends Context.Tag("@runlease/http/client/Extensions")<Extensions, boolean>() {}
 
-/** What cannot be asked of a server without our additions. */
+/** The failure of an operation that needs them. */
 export const missing = (operation: string, what: string) =>
   new ControlPlaneError.ControlPlaneUnsupported({
     operation,

@@ -16,16 +16,16 @@ import { Replies } from "../Api/Exchange.js"
 import { maxExpirySeconds } from "../Api/Workers.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { fromOutcome } from "../Wire/Outcome.js"
-import { Additions, missing } from "./Extensions.js"
+import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import type { RunViews } from "./RunLookup.js"
+import type { RunLookup } from "./RunLookup.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
 import { Exchange, kind } from "./Exchange.js"
 import * as Renewals from "./Renewals.js"
 import { lacks, path, Transport } from "./Transport.js"
 
-/** How long to wait, within what the server takes. */
+/** The time limit of a wait, within the limits of the server. */
 const expirySeconds = (duration: Duration.DurationInput): number =>
   Math.min(maxExpirySeconds, Math.max(1, Duration.toSeconds(duration)))
 
@@ -105,12 +105,12 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<
   Context.Tag.Service<Leases.Leases>,
   never,
-  Additions | Credentials | Exchange | RunViews | Transport
+  Extensions | Credentials | Exchange | RunLookup | Transport
 > {
   const inSteps = completeInSteps(yield* RunLog.make, yield* Runs.make(project))
   const transport = yield* Transport
   const credentials = yield* Credentials
-  const additions = yield* Additions
+  const extensions = yield* Extensions
   const exchange = yield* Exchange
   const renew = yield* Renewals.make
 
@@ -172,7 +172,7 @@ export const make = Effect.fnUntraced(function* (
 
     release: Effect.fnUntraced(function* (lease, release) {
       // Without a way to hand back, the lease lapses by itself.
-      if (!additions) return
+      if (!extensions) return
       yield* exchange
         .perform(
           {
@@ -221,7 +221,7 @@ export const make = Effect.fnUntraced(function* (
         ),
 
     suspend: Effect.fnUntraced(function* (lease, suspension) {
-      if (!additions) return yield* missing("Leases.suspend", "suspend a run until it is answered")
+      if (!extensions) return yield* missing("Leases.suspend", "suspend a run until it is answered")
       yield* exchange
         .perform(
           {
@@ -240,6 +240,6 @@ export const make = Effect.fnUntraced(function* (
         )
     }),
 
-    signals: (workerId) => (additions ? signalsOf(workerId) : Stream.never),
+    signals: (workerId) => (extensions ? signalsOf(workerId) : Stream.never),
   }
 })

@@ -14,7 +14,7 @@ import {
   WorkerRegistry as WorkerRegistryPort,
 } from "@runlease/core"
 import { Layer, type Redacted } from "effect"
-import { Additions } from "./Extensions.js"
+import { Extensions } from "./Extensions.js"
 import * as Claims from "./Claims.js"
 import * as Conversations from "./Conversations.js"
 import * as Credentials from "./Credentials.js"
@@ -30,17 +30,17 @@ export const layer = (options: {
   readonly baseUrl: string
   readonly token: Redacted.Redacted
   readonly project: string
-  readonly additions: boolean
+  readonly extensions: boolean
 }): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => {
   const shared = Layer.merge(
-    Layer.effect(RunLookup.RunViews, RunLookup.make),
+    Layer.effect(RunLookup.RunLookup, RunLookup.make),
     Layer.scoped(Exchange.Exchange, Exchange.make),
   ).pipe(
     Layer.provideMerge(Layer.effect(Credentials.Credentials, Credentials.make)),
     Layer.provideMerge(
       Layer.merge(
         Layer.effect(Transport.Transport, Transport.make(options)),
-        Layer.succeed(Additions, options.additions),
+        Layer.succeed(Extensions, options.extensions),
       ),
     ),
   )

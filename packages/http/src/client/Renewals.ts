@@ -7,7 +7,7 @@ import { Leases } from "@runlease/core"
 import { Array, type Context, DateTime, Duration, Effect, Ref } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import { maxRenewals, Renewed, RenewedMany } from "../Api/Workers.js"
-import { Additions } from "./Extensions.js"
+import { Extensions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { lacks, path, Transport } from "./Transport.js"
 
@@ -18,11 +18,11 @@ const leaseSeconds = ({ leaseDuration }: Leases.RenewRequest): number =>
 export const make: Effect.Effect<
   Context.Tag.Service<Leases.Leases>["renew"],
   never,
-  Additions | Credentials | Transport
+  Extensions | Credentials | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
-  const renewsMany = yield* Ref.make(yield* Additions)
+  const renewsMany = yield* Ref.make(yield* Extensions)
 
   const renewSome = Effect.fnUntraced(function* (request: Leases.RenewRequest) {
     const { token } = yield* credentials.of(request.workerId)

@@ -4,10 +4,10 @@ import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/Runs.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { Additions } from "./Extensions.js"
+import { Extensions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
-import { RunViews } from "./RunLookup.js"
+import { RunLookup } from "./RunLookup.js"
 import { path, Transport } from "./Transport.js"
 
 const append = kind("RunLog.append", Replies.append)
@@ -24,23 +24,23 @@ const bodyOf = ({ events, expectedEventId, expectedSequence }: RunLog.AppendRequ
 export const make: Effect.Effect<
   Context.Tag.Service<RunLog.RunLog>,
   never,
-  Additions | Credentials | Exchange | RunViews | Transport
+  Extensions | Credentials | Exchange | RunLookup | Transport
 > = Effect.gen(function* () {
   const transport = yield* Transport
   const credentials = yield* Credentials
   const exchange = yield* Exchange
-  const additions = yield* Additions
-  const views = yield* RunViews
+  const extensions = yield* Extensions
+  const lookup = yield* RunLookup
 
   const appendFailure = ({ fence, runId }: RunLog.AppendRequest, refusal: Refusal.Refusal) =>
     Verdicts.decode(
       "RunLog.append",
       ["RunNotFound", "LeaseLost", "RunWaiting", "RunEnded", "EventRefused", "CursorMismatch"],
-      { runId, workerId: fence?.workerId, readRun: views.get(runId) },
-    )(refusal).pipe(Effect.tapErrorTag("RunNotFound", () => views.forget(runId)))
+      { runId, workerId: fence?.workerId, readRun: lookup.get(runId) },
+    )(refusal).pipe(Effect.tapErrorTag("RunNotFound", () => lookup.forget(runId)))
 
   const appendByItself = Effect.fnUntraced(function* (request: RunLog.AppendRequest) {
-    const conversationId = yield* views.conversationOf(request.runId)
+    const conversationId = yield* lookup.conversationOf(request.runId)
     const credential = yield* credentials.fenced(request.fence)
     return yield* transport.request({
       operation: "RunLog.append",
@@ -92,18 +92,18 @@ export const make: Effect.Effect<
         Effect.catchTag("Refusal", Verdicts.decode("RunLog.read", ["RunNotFound"], { runId: options.runId })),
       )
 
-  /** Some more of the log. A server that does not say whether it has ended is asked for the run, and not in a hurry. */
+  /** Reads further. If the server does not say whether the log has ended, this reads the run, and waits between reads. */
   const more = Effect.fnUntraced(function* (runId: Ids.RunId, after: Run.EventId) {
     const { data, ended } = yield* page({
       runId,
       after,
-      wait: additions ? followWait : undefined,
+      wait: extensions ? followWait : undefined,
       limit: RunLog.maxReadLimit,
     })
     if (ended !== undefined) return { entries: data, ended }
     const last = data.at(-1)
     if (last !== undefined) return { entries: data, ended: ControlEvents.endsLog(last) }
-    if (Run.isTerminal((yield* views.get(runId)).status)) return { entries: data, ended: true }
+    if (Run.isTerminal((yield* lookup.get(runId)).status)) return { entries: data, ended: true }
     yield* Effect.flatMap(Random.nextRange(0.8, 1.2), (factor) =>
       Effect.sleep(Duration.times(pollInterval, factor)),
     )

@@ -1,5 +1,5 @@
 /**
- * Runs as the server shows them, read as core's. Another server tells less on /runs, and the rest in the conversation.
+ * Reads runs from the server. Other servers show less on /runs, and the rest in the conversation.
  *
  * @since 0.1.0
  */
@@ -12,17 +12,17 @@ import { path, Transport } from "./Transport.js"
 
 type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 
-export class RunViews extends Context.Tag("@runlease/http/client/RunViews")<
-  RunViews,
+export class RunLookup extends Context.Tag("@runlease/http/client/RunLookup")<
+  RunLookup,
   {
     readonly get: (runId: Ids.RunId) => Effect.Effect<Run.Run, Failure>
     readonly toRun: (canonical: CanonicalRun.CanonicalRun) => Effect.Effect<Run.Run, Failure>
 
-    /** The conversation of a run: what was told once is kept. */
+    /** The conversation of a run, read once and cached. */
     readonly conversationOf: (runId: Ids.RunId) => Effect.Effect<Ids.ConversationId, Failure>
     readonly learn: (runId: Ids.RunId, conversationId: Ids.ConversationId) => Effect.Effect<void>
 
-    /** The run is not where it was: it was pruned, and another may have its id. */
+    /** Drops the run from the cache: it was pruned, and another run may have its id. */
     readonly forget: (runId: Ids.RunId) => Effect.Effect<void>
   }
 >() {}
@@ -31,7 +31,7 @@ const capacity = 10_000
 
 const decodeConversationId = Schema.decodeUnknownOption(Ids.ConversationId)
 
-export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport> = Effect.gen(function* () {
+export const make: Effect.Effect<Context.Tag.Service<RunLookup>, never, Transport> = Effect.gen(function* () {
   const transport = yield* Transport
 
   const canonical = (runId: Ids.RunId) =>
@@ -52,7 +52,7 @@ export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport
       onSome: Effect.succeed,
     })
 
-  const places = yield* Cache.makeWith({
+  const conversations = yield* Cache.makeWith({
     capacity,
     timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.infinity }),
     lookup: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), conversationIn),
@@ -73,14 +73,14 @@ export const make: Effect.Effect<Context.Tag.Service<RunViews>, never, Transport
   const toRun = (run: CanonicalRun.CanonicalRun) =>
     CanonicalRun.toRun(run).pipe(
       Option.match({ onNone: () => inConversation(run), onSome: Effect.succeed }),
-      Effect.tap((known) => places.set(known.runId, known.conversationId)),
+      Effect.tap(({ conversationId, runId }) => conversations.set(runId, conversationId)),
     )
 
   return {
     toRun,
     get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
-    conversationOf: (runId) => places.get(runId),
-    learn: (runId, conversationId) => places.set(runId, conversationId),
-    forget: (runId) => places.invalidate(runId),
+    conversationOf: (runId) => conversations.get(runId),
+    learn: (runId, conversationId) => conversations.set(runId, conversationId),
+    forget: (runId) => conversations.invalidate(runId),
   }
 })

@@ -12,9 +12,9 @@ import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
-import { Additions, missing } from "./Extensions.js"
+import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import { RunViews } from "./RunLookup.js"
+import { RunLookup } from "./RunLookup.js"
 import { path, Transport } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)
@@ -23,7 +23,7 @@ const encodeFollowUp = Schema.encodeSync(FollowUp.FollowUp)
 const encodeAnswers = Schema.encodeSync(WireInterrupt.Answers)
 const CanonicalRuns = pageOf(CanonicalRun)
 
-/** What is asked of a run beyond the public API, if anything is. */
+/** The first part of a submission that the public API does not have. */
 const ofOurs = (submission: Runs.Submission): string | undefined => {
   if (submission.conversationId === undefined) return "a run without a conversation; create one first"
   if (submission.snapshot !== undefined) return "a snapshot; add its messages to the conversation"
@@ -51,17 +51,17 @@ const matches =
 
 export const make = (
   project: string,
-): Effect.Effect<Context.Tag.Service<Runs.Runs>, never, Additions | Credentials | RunViews | Transport> =>
+): Effect.Effect<Context.Tag.Service<Runs.Runs>, never, Extensions | Credentials | RunLookup | Transport> =>
   Effect.gen(function* () {
     const transport = yield* Transport
     const credentials = yield* Credentials
-    const views = yield* RunViews
-    const additions = yield* Additions
+    const lookup = yield* RunLookup
+    const extensions = yield* Extensions
 
     return {
       submit: Runs.submitChecked(
         Effect.fnUntraced(function* (submission: Runs.Submission) {
-          const ours = additions ? undefined : ofOurs(submission)
+          const ours = extensions ? undefined : ofOurs(submission)
           if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
           const { duplicate, run } = yield* transport
             .request({
@@ -85,14 +85,14 @@ export const make = (
                 ),
               ),
             )
-          return { run: yield* views.toRun(run), duplicate: duplicate ?? false }
+          return { run: yield* lookup.toRun(run), duplicate: duplicate ?? false }
         }),
       ),
 
-      get: views.get,
+      get: lookup.get,
 
       snapshot: (runId) =>
-        additions
+        extensions
           ? transport
               .request({
                 operation: "Runs.snapshot",
@@ -112,7 +112,7 @@ export const make = (
             query: {
               cursor: options?.cursor,
               limit: options?.limit,
-              ...(additions
+              ...(extensions
                 ? {
                     status: options?.status,
                     agent_id: options?.agentId,
@@ -122,8 +122,8 @@ export const make = (
             },
             success: CanonicalRuns,
           })
-          const items = yield* Effect.forEach(data, views.toRun, { concurrency: 8 })
-          return { items: additions ? items : items.filter(matches(options)), next: page_info.next }
+          const items = yield* Effect.forEach(data, lookup.toRun, { concurrency: 8 })
+          return { items: extensions ? items : items.filter(matches(options)), next: page_info.next }
         },
         (list, options) =>
           Effect.catchTags(list, {
@@ -141,12 +141,12 @@ export const make = (
             success: CancelledReply,
           })
           .pipe(Effect.catchTag("Refusal", Verdicts.decode("Runs.cancel", ["RunNotFound"], { runId })))
-        return { cancelled, run: yield* views.toRun(run) }
+        return { cancelled, run: yield* lookup.toRun(run) }
       }),
 
       resume: Effect.fnUntraced(function* (runId, answers) {
         const body = resumeBody(answers)
-        if (body.type === "interrupts" && !additions) {
+        if (body.type === "interrupts" && !extensions) {
           return yield* missing("Runs.resume", "take anything but the result of one tool call")
         }
         const { duplicate, run } = yield* transport
@@ -168,12 +168,12 @@ export const make = (
           )
         return {
           duplicate: duplicate ?? false,
-          run: run === undefined ? yield* views.get(runId) : yield* views.toRun(run),
+          run: run === undefined ? yield* lookup.get(runId) : yield* lookup.toRun(run),
         }
       }),
 
       followUp: Effect.fnUntraced(function* (runId, followUp) {
-        if (!additions) return yield* missing("Runs.followUp", "take a later input of a run")
+        if (!extensions) return yield* missing("Runs.followUp", "take a later input of a run")
         const reply = yield* transport
           .request({
             operation: "Runs.followUp",
@@ -192,11 +192,11 @@ export const make = (
               }),
             ),
           )
-        return FollowUp.fromReply(reply, yield* views.toRun(reply.run))
+        return FollowUp.fromReply(reply, yield* lookup.toRun(reply.run))
       }),
 
       inputs: Effect.fnUntraced(function* (runId) {
-        if (!additions) return []
+        if (!extensions) return []
         const { data } = yield* transport
           .request({
             operation: "Runs.inputs",
@@ -220,7 +220,7 @@ export const make = (
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
-            body: fromOutcome(additions ? outcome : { ...outcome, result: undefined }),
+            body: fromOutcome(extensions ? outcome : { ...outcome, result: undefined }),
             success: CompletedReply,
           })
           .pipe(
@@ -232,7 +232,7 @@ export const make = (
               }),
             ),
           )
-        return { completed, run: yield* views.toRun(run) }
+        return { completed, run: yield* lookup.toRun(run) }
       }),
 
       recordSession: Effect.fnUntraced(function* (lease, record) {

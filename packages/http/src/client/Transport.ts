@@ -1,5 +1,5 @@
 /**
- * One request to a control plane, and what may come of it.
+ * Sends one request to a control plane, and reads its answer or refusal.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ export interface Request<A, I> {
   /** A token to use instead of the API key. */
   readonly token?: Redacted.Redacted | undefined
   readonly success: Schema.Schema<A, I>
-  /** How long the server was asked to hold the request. */
+  /** How long the server may hold the request. */
   readonly wait?: Duration.Duration | undefined
 }
 
@@ -110,11 +110,11 @@ const refuse = (
     Effect.fail(failureOf(operation, { status, body: Option.getOrNull(body), headers })),
   )
 
-/** What another server answers where it lacks one of our additions. */
+/** Whether a server refuses because it lacks the endpoint. */
 export const lacks = (refusal: Refusal.Refusal): boolean =>
   (refusal.httpStatus === 404 || refusal.httpStatus === 405) && refusal.body.error !== "run_not_found"
 
-/** What a successful answer says, read by its schema. */
+/** Reads a successful answer by its schema. */
 export const read = <A, I>(
   operation: string,
   success: Schema.Schema<A, I>,

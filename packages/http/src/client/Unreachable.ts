@@ -1,5 +1,5 @@
 /**
- * What a client says of a request that got no answer: which server, and why.
+ * The message of a request that got no answer: the server, and the reason.
  *
  * @since 0.1.0
  */
@@ -51,12 +51,12 @@ export const message = (error: HttpClientError.HttpClientError): string => {
     return `The answer of the control plane${server} is not JSON, or broke off; check its URL`
   }
   const code = codeOf(error.cause)
-  const known = code === undefined ? undefined : reasons[code]
+  const reason = code === undefined ? undefined : reasons[code]
   const why =
     code === undefined
       ? [error.reason, ...(error.description === undefined ? [] : [error.description])].join(", ")
-      : known === undefined
+      : reason === undefined
         ? code
-        : `${known} (${code})`
+        : `${reason} (${code})`
   return `The control plane${server} could not be reached: ${why}`
 }

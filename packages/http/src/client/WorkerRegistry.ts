@@ -5,7 +5,7 @@ import * as Verdicts from "../contract/Verdicts.js"
 import { HeartbeatReply, Registered } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { Registration, Worker } from "../Wire/Worker.js"
-import { Additions, missing } from "./Extensions.js"
+import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { path, Transport } from "./Transport.js"
 
@@ -14,11 +14,11 @@ const Workers = pageOf(Worker)
 
 export const make = (
   project: string,
-): Effect.Effect<Context.Tag.Service<Port.WorkerRegistry>, never, Additions | Credentials | Transport> =>
+): Effect.Effect<Context.Tag.Service<Port.WorkerRegistry>, never, Extensions | Credentials | Transport> =>
   Effect.gen(function* () {
     const transport = yield* Transport
     const credentials = yield* Credentials
-    const additions = yield* Additions
+    const extensions = yield* Extensions
 
     return {
       register: Effect.fnUntraced(
@@ -45,7 +45,7 @@ export const make = (
             operation: "WorkerRegistry.heartbeat",
             method: "POST",
             path: path`/agent-workers/workers/${workerId}/heartbeat`,
-            ...(additions && status !== undefined ? { body: { status } } : {}),
+            ...(extensions && status !== undefined ? { body: { status } } : {}),
             token: credential.token,
             success: HeartbeatReply,
           })
@@ -61,7 +61,7 @@ export const make = (
 
       list: Effect.fnUntraced(
         function* (page) {
-          if (!additions) return yield* missing("WorkerRegistry.list", "list its workers")
+          if (!extensions) return yield* missing("WorkerRegistry.list", "list its workers")
           const { data, page_info } = yield* transport.request({
             operation: "WorkerRegistry.list",
             method: "GET",

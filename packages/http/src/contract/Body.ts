@@ -1,5 +1,5 @@
 /**
- * What a request's body may be.
+ * The limits of a request's body.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import * as Refusal from "./Refusal.js"
 /** Bytes. A body of 10 MiB passes, with what surrounds it. */
 export const maxBytes = 10 * 1024 * 1024 + 64 * 1024
 
-/** How many arrays and objects may lie within each other. */
+/** The depth to which arrays and objects may nest. */
 export const maxDepth = 256
 
 /**

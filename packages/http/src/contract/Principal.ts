@@ -1,5 +1,5 @@
 /**
- * Who calls: an API key of a project, or one of its workers.
+ * The caller of a request: an API key of a project, or one of its workers.
  *
  * @since 0.1.0
  */

@@ -17,7 +17,7 @@ import type { ParseResult, Schema } from "effect"
 export const strict = <A, I>(schema: Schema.Schema<A, I>): Schema.Schema<A, I> =>
   schema.annotations({ parseOptions: { onExcessProperty: "error" } })
 
-/** How many letters differ: the least number of insertions, deletions and replacements. */
+/** The edit distance: the least number of insertions, deletions and replacements of letters. */
 const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

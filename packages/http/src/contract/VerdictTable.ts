@@ -38,7 +38,7 @@ const details = {
 } as const
 
 /**
- * What the caller of a port sent. A refusal does not repeat it, and the error needs it.
+ * The ids and values that a request named. A refusal does not repeat them, and the error needs them.
  *
  * `readRun` reads the run, for servers whose refusal does not say how the run ended or where its log is.
  */

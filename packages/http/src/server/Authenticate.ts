@@ -1,5 +1,5 @@
 /**
- * From a request to its caller, who may send only so many.
+ * Finds the caller of a request, and limits the rate of its requests.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Who sends a request: by its token, or as the application that serves the contract knows it.
+ * Finds the principal that sends a request, by its token or by the application that serves the contract.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import * as Verdicts from "../contract/Verdicts.js"
 import * as UnknownCallers from "./UnknownCallers.js"
 
 /**
- * Whom the server takes the sender of a request for; nobody is answered 401.
+ * Identifies the principal of a request. A request without one is answered 401.
  *
  * @since 0.1.0
  * @category services
@@ -35,8 +35,8 @@ const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Option.Optio
 }
 
 /**
- * By the tokens that the control plane gave out; each address may try a limited number of others. Another authentication
- * falls back to this one for its workers, whose tokens come from here when they register.
+ * Identifies principals by the tokens of the control plane. Each address may try a limited number of tokens that are not
+ * valid. A custom authentication falls back to this one for workers, which get their tokens here when they register.
  *
  * @since 0.1.0
  * @category constructors

@@ -12,11 +12,11 @@ import { Context, Effect, Layer, type Scope } from "effect"
 /** Bytes for all callers when the server says nothing. */
 export const defaultTotal = 256 * 1024 * 1024
 
-/** Which part of all bytes one caller may take. */
+/** The part of all bytes that one caller may take. */
 const callers = 4
 
 /**
- * What takes bytes: the requests of a caller.
+ * The holder of bytes: a request of a caller.
  *
  * @since 0.1.0
  * @category models
@@ -43,7 +43,7 @@ export class BodyBudget extends Context.Tag("@runlease/http/server/BodyBudget")<
   }
 >() {}
 
-/** What routes a request replaces the request around its source. */
+/** Routing replaces the request around its source, so the source names it. */
 const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): object => source as object
 
 /** A budget of `total` bytes. */
@@ -56,22 +56,22 @@ export const make = (total: number): BodyBudget["Type"] => {
   const take = (holder: object, caller: string, bytes: number): boolean => {
     const own = byCaller.get(caller) ?? 0
     if (own + bytes > share || all + bytes > total) return false
-    const held = byHolder.get(holder)
-    if (held === undefined) byHolder.set(holder, { caller, bytes })
-    else held.bytes += bytes
+    const entry = byHolder.get(holder)
+    if (entry === undefined) byHolder.set(holder, { caller, bytes })
+    else entry.bytes += bytes
     byCaller.set(caller, own + bytes)
     all += bytes
     return true
   }
 
   const release = (holder: object): void => {
-    const held = byHolder.get(holder)
-    if (held === undefined) return
+    const entry = byHolder.get(holder)
+    if (entry === undefined) return
     byHolder.delete(holder)
-    all -= held.bytes
-    const left = byCaller.get(held.caller)! - held.bytes
-    if (left > 0) byCaller.set(held.caller, left)
-    else byCaller.delete(held.caller)
+    all -= entry.bytes
+    const left = byCaller.get(entry.caller)! - entry.bytes
+    if (left > 0) byCaller.set(entry.caller, left)
+    else byCaller.delete(entry.caller)
   }
 
   return {

@@ -33,7 +33,7 @@ const monotonicMillis = Effect.clockWith((clock) =>
 export const make = (options: { readonly perSecond: number; readonly size: number }): Buckets => {
   const interval = 1000 / options.perSecond
   const depth = Math.max(1, options.size) * interval
-  // When each bucket will be full again, in milliseconds. One that is full need not be kept.
+  // When each bucket will be full again, in milliseconds. A full bucket is dropped.
   const fullAt = new Map<string, number>()
   let sweepAt = Number.NEGATIVE_INFINITY
 

@@ -1,5 +1,5 @@
 /**
- * What the caller of a request may do, and for whom it acts.
+ * The permissions of a caller, and the worker that it acts for.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { KnownProjects, type Ports } from "./ProjectPortsCache.js"
+import { ProjectPortsCache, type Ports } from "./ProjectPortsCache.js"
 
 const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)
 
@@ -28,13 +28,11 @@ export const admin = Effect.filterOrFail(
 )
 
 const portsOf = (projectId: Ids.ProjectId) =>
-  Effect.map(KnownProjects, (projects) => projects.ports(projectId))
+  Effect.map(ProjectPortsCache, (projects) => projects.ports(projectId))
 
 /** The ports of an API key's project. */
-export const ports: Effect.Effect<Ports, Refusal.Refusal, CurrentPrincipal | KnownProjects> = Effect.flatMap(
-  apiKey,
-  (key) => portsOf(key.projectId),
-)
+export const ports: Effect.Effect<Ports, Refusal.Refusal, CurrentPrincipal | ProjectPortsCache> =
+  Effect.flatMap(apiKey, (key) => portsOf(key.projectId))
 
 /** The ports of the named project, which must be the API key's own; another's does not exist for it. */
 export const project = Effect.fnUntraced(function* (reference: string) {
@@ -65,7 +63,7 @@ export const worker = Effect.fnUntraced(function* (workerId: Ids.WorkerId) {
   return yield* portsOf(principal.projectId)
 })
 
-/** The ports of the caller's project, whoever it is. */
+/** The ports of the caller's project; any caller may have them. */
 export const anyone = Effect.flatMap(CurrentPrincipal, (principal) => portsOf(principal.projectId))
 
 /** The epoch that the request names, when it does. */

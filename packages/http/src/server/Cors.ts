@@ -1,12 +1,12 @@
 /**
- * Which pages of browsers may call the API (CORS).
+ * Lets pages of other origins call the API from a browser (CORS).
  *
  * @since 0.1.0
  */
 import { HttpMiddleware } from "@effect/platform"
 import { epochHeader, workerHeader } from "../Api/Fence.js"
 
-/** What a page may send. A token goes in a header of its own, so no cookie and no credentials of the browser are needed. */
+/** The headers that a page may send. A token goes in a header of its own, so no cookie and no credentials of the browser are needed. */
 const allowedHeaders = [
   "Authorization",
   "X-API-Key",
@@ -17,10 +17,10 @@ const allowedHeaders = [
   workerHeader,
 ]
 
-/** What a page may read of an answer, beside its body. */
+/** The headers of an answer that a page may read. */
 const exposedHeaders = ["Retry-After", "WWW-Authenticate", "Allow"]
 
-/** How long a browser may keep what a preflight said, in seconds: the longest that browsers do. */
+/** How long a browser may cache a preflight, in seconds: the most that browsers allow. */
 const maxAge = 86_400
 
 const methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]

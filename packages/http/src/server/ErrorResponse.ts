@@ -13,8 +13,8 @@ const maxDetail = 600
 const ofIssues = (issues: HttpApiError.HttpApiDecodeError["issues"]): Refusal.Refusal => {
   const issue = issues[0]
   const field = issue?.path.map(String).join(".") ?? ""
-  const said = issue === undefined ? "The request is malformed" : Strict.sentence(issue)
-  const sentence = field === "" ? said : `${field}: ${said}`
+  const problem = issue === undefined ? "The request is malformed" : Strict.sentence(issue)
+  const sentence = field === "" ? problem : `${field}: ${problem}`
   return Refusal.make(
     400,
     "invalid_request",
@@ -23,7 +23,7 @@ const ofIssues = (issues: HttpApiError.HttpApiDecodeError["issues"]): Refusal.Re
   )
 }
 
-/** What is read in a body and does not fit. */
+/** The refusal of a value that does not fit its schema. */
 export const ofParse = (error: ParseResult.ParseError): Refusal.Refusal =>
   ofIssues(ParseResult.ArrayFormatter.formatErrorSync(error))
 
@@ -50,8 +50,8 @@ const toResponse = (refusal: Refusal.Refusal): HttpServerResponse.HttpServerResp
 const internal = Refusal.make(500, "internal", "The server has a fault; its log says more")
 
 /**
- * The refusal that stands for whatever went wrong. A defect is logged and told as nothing but a fault; an interruption
- * stays one.
+ * The refusal for a failure. A defect is logged, and its refusal says no more than that the server has a fault. An
+ * interruption stays an interruption.
  *
  * @since 0.1.0
  * @category refusals
@@ -68,7 +68,7 @@ export const ofCause = (cause: Cause.Cause<unknown>): Effect.Effect<Refusal.Refu
 }
 
 /**
- * Answers whatever went wrong with a refusal, so that nothing of `E` is left.
+ * Answers every failure with a refusal.
  *
  * @since 0.1.0
  * @category middleware

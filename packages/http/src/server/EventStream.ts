@@ -1,25 +1,25 @@
 /**
- * Server-sent events: LF framing, the first bytes at once, a comment now and then so that nobody in between gives up.
+ * Server-sent events: LF framing, the first bytes at once, a comment now and then so that no proxy gives up.
  *
  * @since 0.1.0
  */
 import { type HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Duration, Effect, Mailbox, Option, Schedule, type Scope, Stream } from "effect"
 import type { CurrentPrincipal } from "../contract/Principal.js"
-import { Closing } from "./Shutdown.js"
+import { Shutdown } from "./Shutdown.js"
 import { Revocation } from "./Revocation.js"
 import { StreamTurns } from "./StreamTurns.js"
 
 const keepAliveInterval = Duration.seconds(15)
 const comment = ":\n\n"
 
-/** How many writes may wait for a client before what they are made from does. */
+/** The number of writes that may wait for a client before the source waits. */
 const capacity = 2
 
-/** How many characters one write gathers; an event that is larger is a write of its own. */
+/** The number of characters that one write gathers; a larger event is a write of its own. */
 const writeSize = 64 * 1024
 
-/** From how many characters on a write takes a turn of the event loop. */
+/** A write of this many characters or more takes a turn of the event loop. */
 const largeWrite = 16 * 1024
 
 /** Gathers what comes one behind the other into writes. */
@@ -55,10 +55,10 @@ export const respond = <E>(
 ): Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   never,
-  Closing | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Revocation | Scope.Scope | StreamTurns
+  Shutdown | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Revocation | Scope.Scope | StreamTurns
 > =>
   Effect.gen(function* () {
-    const closing = yield* Closing
+    const shutdown = yield* Shutdown
     const { revoked } = yield* Revocation
     const turns = yield* StreamTurns
     const encoder = new TextEncoder()
@@ -75,7 +75,7 @@ export const respond = <E>(
       Effect.forkScoped,
     )
     yield* write(comment).pipe(Effect.schedule(Schedule.spaced(keepAliveInterval)), Effect.forkScoped)
-    yield* Effect.forkScoped(Effect.zipRight(closing.begun, written.end))
+    yield* Effect.forkScoped(Effect.zipRight(shutdown.begun, written.end))
     // One at a time, so that a client which does not read has one write in bytes; its text is shared with other viewers.
     const bytes = Stream.repeatEffectOption(
       Effect.mapBoth(written.take, {

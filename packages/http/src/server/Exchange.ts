@@ -45,7 +45,7 @@ const perform = (
   }
 }
 
-/** Whatever becomes of one operation is its own answer. */
+/** A failure of one operation is the answer to that operation alone. */
 const answer = (ports: Ports, workerId: Ids.WorkerId, sent: unknown): Effect.Effect<Answer> =>
   Either.match(decode(sent), {
     onLeft: (error) => Effect.succeed(refused(ErrorResponse.ofParse(error))),

@@ -1,5 +1,5 @@
 /**
- * What a JSON text will be once it is parsed, found without parsing it.
+ * Measures the value of a JSON text without parsing it.
  *
  * @since 0.1.0
  */

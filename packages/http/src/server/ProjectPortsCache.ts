@@ -8,19 +8,19 @@ import { Context, Effect, Layer } from "effect"
 
 export type Ports = Context.Context<ControlPlane.ProjectPorts>
 
-export class KnownProjects extends Context.Tag("@runlease/http/server/KnownProjects")<
-  KnownProjects,
+export class ProjectPortsCache extends Context.Tag("@runlease/http/server/ProjectPortsCache")<
+  ProjectPortsCache,
   { readonly ports: (projectId: Ids.ProjectId) => Ports }
 >() {}
 
-export const layer: Layer.Layer<KnownProjects, never, ControlPlane.ControlPlane> = Layer.effect(
-  KnownProjects,
+export const layer: Layer.Layer<ProjectPortsCache, never, ControlPlane.ControlPlane> = Layer.effect(
+  ProjectPortsCache,
   Effect.map(ControlPlane.ControlPlane, (controlPlane) => {
-    const known = new Map<Ids.ProjectId, Ports>()
+    const cache = new Map<Ids.ProjectId, Ports>()
     return {
       ports: (projectId) => {
-        const ports = known.get(projectId) ?? controlPlane.project(projectId)
-        known.set(projectId, ports)
+        const ports = cache.get(projectId) ?? controlPlane.project(projectId)
+        cache.set(projectId, ports)
         return ports
       },
     }

@@ -1,5 +1,5 @@
 /**
- * How many requests each caller may send.
+ * Limits the requests of each caller.
  *
  * @since 0.1.0
  */

@@ -61,7 +61,7 @@ const maxUnannounced = 4 * maxBytes
  */
 const uncountedBytes = 16 * 1024
 
-/** What is kept of a body of unannounced length grows from here, each time to twice as much. */
+/** Bytes. The buffer for a body without a length starts at this size and doubles. */
 const firstBytes = 64 * 1024
 
 const isJson = (contentType: string | undefined): boolean =>
@@ -81,51 +81,51 @@ const tooSlow = (within: Duration.Duration) =>
 // A network does not wait for anybody's Clock: this one is always real.
 const networkClock = Clock.make()
 
-/** Reads in a fiber of the request: to stop reading breaks the connection, so first the refusal is told. */
+/** Reads in a fiber of the request. To stop reading breaks the connection, so the refusal is sent first. */
 const inTime = <A, E, R>(reading: Effect.Effect<A, E, R>, within: Duration.Duration) =>
   Effect.flatMap(Effect.forkScoped(reading), Fiber.join).pipe(
     Effect.timeoutFail({ duration: within, onTimeout: () => tooSlow(within) }),
     Effect.withClock(networkClock),
   )
 
-/** What is kept of a body while it is read, in one piece: many tiny chunks take no more than a large one. */
-const makeKept = (length: number, take: (bytes: number) => boolean) => {
-  let kept = new Uint8Array(length)
+/** Holds a body while it is read, in one piece: many tiny chunks take no more memory than a large one. */
+const makeBuffer = (length: number, take: (bytes: number) => boolean) => {
+  let buffer = new Uint8Array(length)
   let size = 0
 
-  /** What has no room yet gets twice the room, which the budget must have. */
+  /** Doubles the buffer if the chunk does not fit, as far as the budget allows. */
   const grow = (needed: number): Refusal.Refusal | undefined => {
-    if (needed <= kept.length) return undefined
+    if (needed <= buffer.length) return undefined
     if (needed > maxBytes) return tooLarge
-    const room = Math.min(maxBytes, Math.max(firstBytes, 2 * kept.length, needed))
-    if (!take(room - kept.length)) return tooMuchAtOnce
-    const before = kept
-    kept = new Uint8Array(room)
-    kept.set(before.subarray(0, size))
+    const room = Math.min(maxBytes, Math.max(firstBytes, 2 * buffer.length, needed))
+    if (!take(room - buffer.length)) return tooMuchAtOnce
+    const before = buffer
+    buffer = new Uint8Array(room)
+    buffer.set(before.subarray(0, size))
     return undefined
   }
 
   return {
-    /** Adds a chunk, or says why it is not kept. */
+    /** Adds a chunk, or returns the refusal. */
     add: (chunk: Uint8Array): Refusal.Refusal | undefined => {
       const refusal = grow(size + chunk.length)
       if (refusal !== undefined) return refusal
-      kept.set(chunk, size)
+      buffer.set(chunk, size)
       size += chunk.length
       return undefined
     },
     clear: (): void => {
-      kept = new Uint8Array(0)
+      buffer = new Uint8Array(0)
       size = 0
     },
-    text: (): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(kept.subarray(0, size)),
+    text: (): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(buffer.subarray(0, size)),
   }
 }
 
 /** Reads the text of a body whose announced `length`, 0 for none, was taken already. */
 const readText = (budget: BodyBudget["Type"], taker: Taker, length: number) =>
   Effect.suspend(() => {
-    const kept = makeKept(length, (bytes) => budget.take(taker, bytes))
+    const buffer = makeBuffer(length, (bytes) => budget.take(taker, bytes))
     let seen = 0
     let refusal: Refusal.Refusal | undefined
     return taker.request.stream.pipe(
@@ -133,14 +133,14 @@ const readText = (budget: BodyBudget["Type"], taker: Taker, length: number) =>
       Stream.runForEach((chunk) => {
         seen += chunk.length
         if (refusal === undefined) {
-          refusal = kept.add(chunk)
+          refusal = buffer.add(chunk)
           if (refusal === undefined) return Effect.void
-          kept.clear()
+          buffer.clear()
           budget.release(taker.request)
         }
         return seen > maxUnannounced ? refusal : Effect.void
       }),
-      Effect.flatMap(() => refusal ?? Effect.sync(kept.text)),
+      Effect.flatMap(() => refusal ?? Effect.sync(buffer.text)),
     )
   })
 
@@ -190,7 +190,7 @@ const read = Effect.fnUntraced(function* (budget: BodyBudget["Type"], within: Du
   const length = Number(request.headers["content-length"] ?? "0")
   const chunked = request.headers["transfer-encoding"] !== undefined
   if (length === 0 && !chunked) return request
-  // What is announced as too large is not read; the server drains it.
+  // A body whose announced length is too large is not read; the server drains it.
   if (length > maxBytes) return yield* tooLarge
   if (!isJson(request.headers["content-type"])) return yield* notJson
   if (!chunked && length <= uncountedBytes) return yield* readSmall(request, within)

@@ -1,12 +1,12 @@
 /**
- * Which conversation a run belongs to. What was read once is kept: only a run that was pruned makes room for another of
+ * The conversation of a run, read once and cached: only a run that was pruned makes room for another of
  * its id elsewhere.
  *
  * @since 0.1.0
  */
 import { type Ids, Run, Runs } from "@runlease/core"
 import { Cache, Context, Data, Duration, Effect, Exit } from "effect"
-import { KnownProjects } from "./ProjectPortsCache.js"
+import { ProjectPortsCache } from "./ProjectPortsCache.js"
 
 class RunKey extends Data.Class<{ readonly projectId: Ids.ProjectId; readonly runId: Ids.RunId }> {}
 
@@ -14,7 +14,7 @@ const capacity = 10_000
 
 /** Checks that a run is in a conversation of a project; elsewhere it does not exist. */
 export const make = Effect.gen(function* () {
-  const projects = yield* KnownProjects
+  const projects = yield* ProjectPortsCache
   const conversations = yield* Cache.makeWith({
     capacity,
     timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.infinity }),

@@ -11,17 +11,17 @@ import * as EventStream from "./EventStream.js"
 
 /** Works `of` out once for each object, for as long as the object is there. */
 const once = <A extends object, B>(of: (value: A) => B): ((value: A) => B) => {
-  const known = new WeakMap<A, { readonly is: B }>()
+  const cache = new WeakMap<A, { readonly is: B }>()
   return (value) => {
-    const found = known.get(value)
+    const found = cache.get(value)
     if (found !== undefined) return found.is
     const is = of(value)
-    known.set(value, { is })
+    cache.set(value, { is })
     return is
   }
 }
 
-/** What to show of a run: all after event `seen`, of what begins after event `from`, where nothing is open. */
+/** The part of a log to show. It begins after event `from`, where nothing is open; events up to `seen` are not sent. */
 export interface Shown {
   readonly runId: Run.Run["runId"]
   readonly as: AgUiView.Subject
@@ -30,7 +30,7 @@ export interface Shown {
   readonly seen: number
 }
 
-/** What an entry of the log shows, which may be nothing; `ends` when the run ends with it, or ends for now to wait. */
+/** The events that an entry of the log becomes, perhaps none. `ends` is true if the run ends or waits with it. */
 export interface Piece {
   readonly frames: string
   readonly ends: boolean

@@ -20,7 +20,7 @@ import { toOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
-import { Closing } from "./Shutdown.js"
+import { Shutdown } from "./Shutdown.js"
 import type { Ports } from "./ProjectPortsCache.js"
 import { Revocation } from "./Revocation.js"
 import * as RunStream from "./RunStream.js"
@@ -36,7 +36,7 @@ interface LogPage {
   readonly ended: boolean
 }
 
-/** How many of the entries a page holds, one at least. */
+/** The number of entries that fit into a page, at least one. */
 const fitting = (entries: ReadonlyArray<RunLog.LogEntry>): number => {
   let bytes = 0
   const over = entries.findIndex(({ event }) => {
@@ -55,7 +55,7 @@ const pageOf = (entries: ReadonlyArray<RunLog.LogEntry>): LogPage => ({
 export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
-    const closing = yield* Closing
+    const shutdown = yield* Shutdown
     const { unlessRevoked } = yield* Revocation
     const controlPlane = yield* ControlPlane.ControlPlane
     const stream = RunStream.make()
@@ -87,7 +87,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
         )
 
     const pageWithin = (ports: Ports, options: PageRequest, wait: Duration.Duration) =>
-      Effect.map(closing.unless(Effect.timeoutOption(pageToCome(ports, options), wait)), (page) =>
+      Effect.map(shutdown.unless(Effect.timeoutOption(pageToCome(ports, options), wait)), (page) =>
         Option.getOrElse(Option.flatten(page), (): LogPage => ({ entries: [], ended: false })),
       )
 

@@ -7,8 +7,8 @@
 import { type HttpLayerRouter, HttpServerResponse } from "@effect/platform"
 import { Context, Deferred, Effect, Layer, Option } from "effect"
 
-export class Closing extends Context.Tag("@runlease/http/server/Closing")<
-  Closing,
+export class Shutdown extends Context.Tag("@runlease/http/server/Shutdown")<
+  Shutdown,
   {
     /** Ends when the server begins to shut down. */
     readonly begun: Effect.Effect<void>
@@ -21,8 +21,8 @@ export class Closing extends Context.Tag("@runlease/http/server/Closing")<
   }
 >() {}
 
-export const layer: Layer.Layer<Closing> = Layer.scoped(
-  Closing,
+export const layer: Layer.Layer<Shutdown> = Layer.scoped(
+  Shutdown,
   Effect.gen(function* () {
     const begun = yield* Effect.acquireRelease(Deferred.make<void>(), (deferred) =>
       Deferred.succeed(deferred, undefined),
@@ -38,10 +38,10 @@ export const layer: Layer.Layer<Closing> = Layer.scoped(
 
 /** Asks clients to leave once the server shuts down, so that no idle connection keeps it. */
 export const leave = Effect.map(
-  Closing,
-  (closing) => (app: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
+  Shutdown,
+  (shutdown) => (app: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
     Effect.flatMap(app, (response) =>
-      Effect.map(closing.hasBegun, (begun) =>
+      Effect.map(shutdown.hasBegun, (begun) =>
         begun ? HttpServerResponse.setHeader(response, "connection", "close") : response,
       ),
     ),

@@ -18,7 +18,7 @@ import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
 import * as RunStream from "./RunStream.js"
 
-/** How many threads are rebuilt at once: each takes what its inputs do while they are read. */
+/** The number of threads that are rebuilt at once. Each takes the memory of its inputs while they are read. */
 const atOnce = 2
 
 /** Up to here an answer is no larger than a page. */
@@ -47,7 +47,7 @@ const toldInterrupts = (interrupts: ReadonlyArray<Interrupt.Interrupt>): ThreadV
   return Predicate.isRecord(outcome) && Array.isArray(outcome["interrupts"]) ? outcome["interrupts"] : []
 }
 
-/** What a run waits for: interrupts as a client takes them, and calls of the client's own tools. */
+/** The interrupts that a run waits for, as its client takes them, and its calls of the client's own tools. */
 const waitOf = (run: Run.Run | undefined): Pick<ThreadView, "interrupts" | "pendingToolCallIds"> => {
   const open = run?.waiting == null ? [] : ResumeRules.open(run.waiting)
   return {

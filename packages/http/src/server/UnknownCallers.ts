@@ -1,6 +1,6 @@
 /**
- * How many tokens that the server does not know each address may try. What an address tries past that is refused before
- * its digest is computed and the store is asked, and not at once: a connection that sends on and on is slowed down.
+ * Limits the tokens that are not valid, for each address. A token over the limit is refused before its digest is computed
+ * and looked up. The refusal is delayed, which slows down a connection that keeps sending.
  *
  * Source: docs/decisions/0018-callers-that-are-not-known.md
  *
@@ -15,13 +15,13 @@ import * as Buckets from "./Buckets.js"
 /** Tokens that an address may try at once. */
 const size = 100
 
-/** Tokens a second that it may try from then on. */
+/** Tokens a second that an address may try after that. */
 const perSecond = 10
 
-/** How many tokens are remembered as valid. */
+/** The number of valid tokens in the cache. */
 const capacity = 50_000
 
-/** How long a refusal waits. A flood of refusals that are answered at once costs others as much as a flood of look-ups. */
+/** The delay of a refusal. A flood of refusals that are answered at once costs other callers as much as a flood of look-ups. */
 const delay = "1 second"
 
 // A network does not wait for anybody's Clock: this one is always real.
@@ -43,8 +43,8 @@ type Look<E> = Effect.Effect<Option.Option<Access.Principal>, E>
 
 export interface UnknownCallers {
   /**
-   * Runs `look`, which finds out whose the token is. A token that was valid when it was last looked at costs its address
-   * nothing; another takes one from the address, which gets it back when the token is valid.
+   * Runs `look`, which finds the principal of the token. A token that was valid the last time costs its address nothing.
+   * Another token takes one try from the address, which gets it back if the token is valid.
    */
   readonly limit: <E>(
     request: HttpServerRequest.HttpServerRequest,

@@ -1,5 +1,5 @@
 /**
- * What a worker asks for, in the names of the wire, over the ports of its project. Endpoints and exchanges do the same.
+ * The operations of a worker, from the names of the wire to the ports of its project. Endpoints and exchanges share them.
  *
  * @since 0.1.0
  */

@@ -5,7 +5,7 @@ import { Api } from "../Api.js"
 import { pageInfo } from "../Wire.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
-import { Closing } from "./Shutdown.js"
+import { Shutdown } from "./Shutdown.js"
 import * as EventStream from "./EventStream.js"
 import * as WorkerOperations from "./WorkerOperations.js"
 import { Revocation } from "./Revocation.js"
@@ -15,7 +15,7 @@ const statusOf = Schema.decodeUnknownOption(WorkerRegistry.WorkerStatus)
 export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
   Effect.gen(function* () {
     const access = yield* Access.Access
-    const closing = yield* Closing
+    const shutdown = yield* Shutdown
     const { unlessRevoked } = yield* Revocation
 
     return handlers
@@ -53,7 +53,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       .handle("claim", ({ path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const claiming = closing.unless(WorkerOperations.claim(ports, path.worker_id, payload))
+          const claiming = shutdown.unless(WorkerOperations.claim(ports, path.worker_id, payload))
           const claimed = yield* payload.wait_seconds ? unlessRevoked(claiming) : claiming
           const runs = Option.getOrElse(claimed, () => [])
           return { run: runs[0] ?? null, ...(payload.limit == null ? {} : { runs }) }

@@ -1,5 +1,5 @@
 /**
- * What an input begins: a run, or the next part of a run that waited for its client.
+ * Begins a run for an input, or the next part of a run that waited for its client.
  *
  * @since 0.1.0
  */
@@ -22,7 +22,7 @@ const conflict = ({ publicId }: Runs.SubmissionConflict) =>
     { field: "runId" },
   )
 
-/** How the input becomes a run. `refusesBusy`: only where no other run of the thread is under way. */
+/** The options of a new run. `refusesBusy`: refuse it while another run of the thread is unfinished. */
 export interface Options extends Input.Routing {
   readonly refusesBusy: boolean
 }
@@ -48,8 +48,8 @@ export const begin = Effect.fnUntraced(
         from: Run.EventId.make(0),
       }),
     )
-    /** What has the id already; none when nothing has, or the run that it names is to be found by submitting it again. */
-    const known = Effect.map(
+    /** The run that has the id already; none if no run has it, or if submitting again finds it. */
+    const existing = Effect.map(
       Submit.find(ports, input.runId),
       Option.map((run) =>
         run.runId === input.runId && followUp.resume.length === 0
@@ -63,13 +63,13 @@ export const begin = Effect.fnUntraced(
 
     const waiting = yield* Thread.runs(ports, thread, { status: "waiting" })
     if (waiting.length > 0 || mayBeRepeated) {
-      const found = yield* known
+      const found = yield* existing
       if (Option.isSome(found)) return yield* found.value
       const resumed = yield* Resume.resume(ports, thread, agentId, waiting, followUp, mayBeRepeated)
       if (Option.isSome(resumed)) return resumed.value
     }
     return yield* Effect.catchTag(submit, "SubmissionConflict", (error) =>
-      Effect.flatMap(known, Option.match({ onNone: () => Effect.fail(error), onSome: (found) => found })),
+      Effect.flatMap(existing, Option.match({ onNone: () => Effect.fail(error), onSome: (found) => found })),
     )
   },
   Effect.catchTag("SubmissionConflict", conflict),

@@ -1,5 +1,5 @@
 /**
- * What an agent can do: what this server does for every agent, and what its workers say of it.
+ * The capabilities of an agent: those that this server gives to every agent, and those that its workers declare.
  *
  * @since 0.1.0
  */
@@ -20,13 +20,13 @@ const served: AgentCapabilities = {
   humanInTheLoop: { interrupts: true },
 }
 
-/** What a worker says of an agent when it registers: `metadata.capabilities[agentId]`, if that is what AG-UI takes. */
-const saidOf =
+/** The capabilities that a worker declared when it registered: `metadata.capabilities[agentId]`, if AG-UI accepts them. */
+const declaredBy =
   (agentId: Ids.AgentId) =>
   ({ metadata }: WorkerRegistry.RegisteredWorker): Option.Option<AgentCapabilities> => {
     const all = Predicate.isRecord(metadata) ? metadata["capabilities"] : undefined
-    const said = Predicate.isRecord(all) ? all[agentId] : undefined
-    const parsed = said === undefined ? undefined : AgentCapabilitiesSchema.safeParse(said)
+    const declared = Predicate.isRecord(all) ? all[agentId] : undefined
+    const parsed = declared === undefined ? undefined : AgentCapabilitiesSchema.safeParse(declared)
     return parsed?.success === true ? Option.some(parsed.data) : Option.none()
   }
 
@@ -41,11 +41,11 @@ export const of = (
   agentId: Ids.AgentId,
   workers: ReadonlyArray<WorkerRegistry.RegisteredWorker>,
 ): AgentCapabilities => {
-  const said = workers.map(saidOf(agentId)).find(Option.isSome)?.value ?? {}
+  const declared = workers.map(declaredBy(agentId)).find(Option.isSome)?.value ?? {}
   return {
-    ...said,
-    identity: { name: agentId, ...said.identity },
+    ...declared,
+    identity: { name: agentId, ...declared.identity },
     transport: served.transport,
-    humanInTheLoop: { ...said.humanInTheLoop, ...served.humanInTheLoop },
+    humanInTheLoop: { ...declared.humanInTheLoop, ...served.humanInTheLoop },
   }
 }

@@ -1,11 +1,11 @@
 /**
- * A run, followed by whoever asked for it until it ends or waits.
+ * Streams a run to the client that asked for it, until it ends or waits.
  *
  * @since 0.1.0
  */
 import { type Ids, RunLog, Runs } from "@runlease/core"
 import { Chunk, Context, Effect, Option, Schedule, Stream } from "effect"
-import { Closing } from "../Shutdown.js"
+import { Shutdown } from "../Shutdown.js"
 import * as EventStream from "../EventStream.js"
 import type { Ports } from "../ProjectPortsCache.js"
 import { Revocation } from "../Revocation.js"
@@ -33,7 +33,7 @@ export const steady = (log: Context.Tag.Service<RunLog.RunLog>): Context.Tag.Ser
     }),
 })
 
-/** Tries for a while, so that a store which is away for a moment leaves no run behind that nobody wants. */
+/** Retries for a while, so that a short failure of the store leaves no run behind that its client has given up. */
 const cancel = (ports: Ports, runId: Ids.RunId) =>
   Context.get(ports, Runs.Runs)
     .cancel(runId)
@@ -48,8 +48,8 @@ const cancel = (ports: Ports, runId: Ids.RunId) =>
       ),
     )
 
-/** What is asked for: `begin` accepts or resumes the run, and says what to show of it. */
-export interface Asked<E, R> {
+/** `begin` accepts or resumes the run, and returns the part of its log to stream. */
+export interface RunRequest<E, R> {
   readonly ports: Ports
   readonly stream: RunStream.RunStream
   readonly begin: Effect.Effect<RunStream.Shown, E, R>
@@ -64,14 +64,19 @@ export interface Asked<E, R> {
  * @since 0.1.0
  * @category responses
  */
-export const respond = Effect.fnUntraced(function* <E, R>({ begin, detach, ports, stream }: Asked<E, R>) {
-  const closing = yield* Closing
+export const respond = Effect.fnUntraced(function* <E, R>({
+  begin,
+  detach,
+  ports,
+  stream,
+}: RunRequest<E, R>) {
+  const shutdown = yield* Shutdown
   const { isRevoked } = yield* Revocation
   let ended = false
   const shown = yield* Effect.acquireRelease(begin, ({ runId }) =>
     Effect.unlessEffect(
       Effect.unlessEffect(cancel(ports, runId), isRevoked),
-      Effect.map(closing.hasBegun, (begun) => begun || ended || detach),
+      Effect.map(shutdown.hasBegun, (begun) => begun || ended || detach),
     ),
   )
   const pieces = stream.pieces(steady(Context.get(ports, RunLog.RunLog)), shown)

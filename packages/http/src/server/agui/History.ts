@@ -1,5 +1,5 @@
 /**
- * What a thread holds so far, rebuilt from what its runs were asked to do and from their logs.
+ * Rebuilds the messages and state of a thread from the requests and logs of its runs.
  *
  * An AG-UI client sends its whole history with each run, so the newest run tells most of it. Runs before count as far as
  * the client did not know their end when it sent the next one.
@@ -28,7 +28,7 @@ export interface Unfinished {
   readonly queued: ReadonlyArray<Run.Run>
 }
 
-/** What a thread held before an event of a run, after which the client is to follow the run. */
+/** The thread before an event of a run; the client follows the run from that event. */
 export interface Point {
   readonly folded: ThreadFold.Folded
   readonly from: Run.EventId
@@ -64,11 +64,11 @@ const takeRuns = Effect.fnUntraced(function* (
  * @category reading
  */
 export const unfinished = Effect.fnUntraced(function* (ports: Ports, thread: Thread.Thread) {
-  const held = yield* Effect.forEach(["running", "waiting"] as const, (status) =>
+  const active = yield* Effect.forEach(["running", "waiting"] as const, (status) =>
     Thread.runs(ports, thread, { status, limit: 1 }),
   )
   const pending = Array.reverse(yield* takeRuns(ports, thread, { status: "pending" }, () => true))
-  const current = held.flat()[0] ?? pending[0]
+  const current = active.flat()[0] ?? pending[0]
   const inputs = current === undefined ? [] : yield* Context.get(ports, Runs.Runs).inputs(current.runId)
   return {
     current,
@@ -146,7 +146,7 @@ export const whole = Effect.fnUntraced(function* (
 })
 
 /**
- * What a thread held before its current run went on for the last time, or all that it holds where nothing is current.
+ * The thread before its current run last went on, or all of it if no run is current.
  * The part that a waiting run has ended last is still to be shown.
  *
  * @since 0.1.0

@@ -1,12 +1,12 @@
 /**
- * What an AG-UI client sends, as what a run is given.
+ * Turns the input of an AG-UI client into the request of a run.
  *
  * @since 0.1.0
  */
 import { AgUiMessages, type FollowUp, type Ids, type Interrupt, type RequestSnapshot } from "@runlease/core"
 import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
 
-/** What the request says beside its input. */
+/** The parts of the request beside its input. */
 export interface Routing {
   readonly agentId: Ids.AgentId
   readonly implementationKind: string | undefined
@@ -14,7 +14,7 @@ export interface Routing {
   readonly traceContext: typeof RequestSnapshot.TraceContext.Type | undefined
 }
 
-/** What a run is asked. */
+/** The request of a run. */
 export const snapshotOf = (
   { context, forwardedProps, messages, state, tools }: RunAgentInput,
   { traceContext }: Routing,

@@ -72,10 +72,10 @@ const threadWaiting = (open: ReadonlyArray<string>, runs: ReadonlyArray<Run.Run>
     { field: "resume" },
   )
 
-/** What the port gave, as the part that the client is shown; none when the input is not the run's. */
+/** The part of the log to show for a result of the port; none if the input does not belong to the run. */
 const shown = (
   ports: Ports,
-  asked: Run.Run,
+  waiting: Run.Run,
   input: FollowUp.FollowUp,
   result: FollowUp.FollowedUp,
 ): Effect.Effect<
@@ -90,9 +90,9 @@ const shown = (
     case "Answered":
       return Effect.map(askedAt(ports, runId, ids), (from) => Option.some({ runId, from }))
     case "Uncovered":
-      return ids.length > 0 && answersOne(input)(asked)
+      return ids.length > 0 && answersOne(input)(waiting)
         ? refuse(`\`resume\` must answer all that the run waits for; missing: ${result.open.join(", ")}`)
-        : threadWaiting(result.open, [asked])
+        : threadWaiting(result.open, [waiting])
     case "Left":
       return Effect.succeedNone
   }
