@@ -305,7 +305,7 @@ describe("the codec of verdicts", () => {
       for (const unknown of [yield* read(403, {}), yield* read(400), yield* read(409)]) {
         deepStrictEqual(
           [unknown._tag, "retryable" in unknown && unknown.retryable],
-          ["ControlPlaneUnavailable", false],
+          ["ControlPlaneRefused", false],
         )
       }
       const conflict = yield* Effect.flip(

@@ -53,7 +53,8 @@ const tagOf = <T extends Tag>(
  * Fails with the error that a refusal stands for. The code decides; else a detail that other servers send, who have no
  * codes; else the status, by the first of the expected errors that has it.
  *
- * Fails: one of the `expected` errors; a `ControlPlaneError` where the refusal stands for none of them; and what `readRun` fails with.
+ * Fails: one of the `expected` errors; a `ControlPlaneError` where the refusal stands for none of them; and what `readRun`
+ * fails with.
  *
  * @since 0.1.0
  * @category decoding
