@@ -1,17 +1,18 @@
 /**
- * Submissions on SQL: how many become runs in one commit.
+ * Submissions on SQL: those of one commit become runs together.
  *
  * @since 0.1.0
  */
 import { Conversations, Ids, RequestSnapshot, Run, Runs, type Transition, Transitions } from "@runlease/core"
 import { Brand, DateTime, Effect, Either } from "effect"
 import { execute } from "../dialect/ExecuteStatement.js"
+import * as ConversationRows from "../batch/ConversationRows.js"
 import * as InputRows from "../batch/InputRows.js"
 import * as LaneQueries from "../batch/LaneQueries.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type * as RunBatch from "../batch/RunBatch.js"
 import * as RunQueries from "../batch/RunQueries.js"
-import { fromJson, newRow, type StoredRun, toJson, toRun } from "../rows/RunCodec.js"
+import { newRow, type StoredRun, toJson, toRun } from "../rows/RunCodec.js"
 import { type DetailRow, detailColumns, type RunRow, runColumns } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
@@ -44,67 +45,20 @@ interface Accepted {
   readonly snapshot: string
 }
 
-interface MessageRow {
-  readonly project_id: string
-  readonly conversation_id: string
-  readonly id: string | null
-  readonly role: string
-  readonly parts: string
-  readonly metadata: string | null
-  readonly created_at: number
-}
-
 const newRunId = Brand.nominal<Ids.RunId>()
 const newMessageId = Brand.nominal<Ids.MessageId>()
 const newConversationId = Brand.nominal<Ids.ConversationId>()
 
 const nameOf = (projectId: string, id: string): string => `${projectId}/${id}`
 
-const snapshotMessage = (row: MessageRow & { readonly id: string }): RequestSnapshot.SnapshotMessage => ({
-  id: row.id,
-  role: row.role,
-  parts: fromJson<RequestSnapshot.SnapshotMessage["parts"]>(row.parts) ?? [],
-  ...(row.metadata === null ? {} : { metadata: fromJson(row.metadata) }),
-  createdAt: DateTime.formatIso(DateTime.unsafeMake(row.created_at)),
-})
-
-/** The named conversations that exist, each with its messages where a submission needs them. */
-const readConversations = Effect.fnUntraced(function* (
-  { sql, dialect }: SqlStore,
-  requests: ReadonlyArray<Request>,
-) {
-  const found = new Map<string, Array<RequestSnapshot.SnapshotMessage>>()
-  const named = requests.filter(({ submission }) => submission.conversationId !== undefined)
-  if (named.length === 0) return found
-  const wanted = new Map<string, { project_id: string; id: string; whole: number }>()
-  for (const { projectId, conversationId, submission } of named) {
-    const name = nameOf(projectId, conversationId)
-    const whole = submission.snapshot === undefined || wanted.get(name)?.whole === 1 ? 1 : 0
-    wanted.set(name, { project_id: projectId, id: conversationId, whole })
-  }
-  const rows = yield* execute(sql<MessageRow>`
-    SELECT c.project_id, c.id AS conversation_id, m.id, m.role, m.parts, m.metadata, m.created_at
-    FROM ${dialect.rows({ project_id: "text", id: "text", whole: "integer" }, [...wanted.values()])} v
-    JOIN conversations c ON c.project_id = v.project_id AND c.id = v.id
-    LEFT JOIN messages m ON m.conversation_pk = c.conversation_pk AND v.whole = 1
-    ORDER BY m.message_pk ${dialect.keep("c")}`)
-  for (const row of rows) {
-    const name = nameOf(row.project_id, row.conversation_id)
-    const messages = found.get(name) ?? []
-    found.set(name, messages)
-    if (row.id !== null) messages.push(snapshotMessage({ ...row, id: row.id }))
-  }
-  return found
-})
-
-/** The lanes of these submissions that hold an unfinished run, and will until these are in it too. */
+/** The lanes of these submissions that have an unfinished run; they are locked until the commit. */
 const readBusyLanes = (store: SqlStore, requests: ReadonlyArray<Request>) =>
   LaneQueries.readBusy(
     store,
     requests.flatMap((request) => {
       const lane = laneOf(request)
       const { concurrencyKey, conversationId } = request.submission
-      // Nobody else knows of a conversation that is new.
+      // A new conversation has no other runs.
       return lane === null || (concurrencyKey === undefined && conversationId === undefined)
         ? []
         : [{ project_id: request.projectId, lane }]
@@ -234,7 +188,14 @@ const submitAll = Effect.fnUntraced(function* (
     }),
     { more: "submission" },
   )
-  const conversations = yield* readConversations(store, requests)
+  const conversations = yield* ConversationRows.read(
+    store,
+    requests.flatMap(({ conversationId, projectId, submission }) =>
+      submission.conversationId === undefined
+        ? []
+        : [{ projectId, conversationId, messages: submission.snapshot === undefined }],
+    ),
+  )
   const busyLanes = yield* readBusyLanes(store, requests)
   const accepted = new Map<string, Accepted>()
   const newConversations: Array<{ readonly id: string; readonly project_id: string }> = []
