@@ -84,7 +84,7 @@ export const giveAgain = (
 const nameOf = ({ claimId, workerId }: Request): string => `${workerId} ${claimId}`
 
 /** The requests of one commit that claim anew: those whose id is new, and the others, each with the one it repeats. */
-export const apart = (
+export const separate = (
   requests: ReadonlyArray<Request>,
 ): { readonly first: ReadonlyArray<Request>; readonly repeats: ReadonlyMap<Request, Request> } => {
   const named = new Map<string, Request>()

@@ -139,9 +139,9 @@ export const loadNamed = (
   if (refs.length === 0) return Effect.succeed(new Map())
   const { dialect, sql } = store
   return Effect.map(
-    select<RunRow & { readonly asked: Ids.RunId }>(
-      [...runNames, "asked"],
-      sql`SELECT ${sql.literal(selectedRun)}, v.run_id AS asked FROM ${refRows(store, refs)} v
+    select<RunRow & { readonly named_id: Ids.RunId }>(
+      [...runNames, "named_id"],
+      sql`SELECT ${sql.literal(selectedRun)}, v.run_id AS named_id FROM ${refRows(store, refs)} v
         LEFT JOIN inputs i ON i.project_id = v.project_id AND i.public_id = v.run_id
         LEFT JOIN runs q ON q.run_pk = i.run_pk
         JOIN runs r ON r.project_id = v.project_id AND r.run_id = COALESCE(q.run_id, v.run_id)
@@ -149,9 +149,9 @@ export const loadNamed = (
     ),
     (found) => {
       const named = new Map<string, Ids.RunId>()
-      for (const { asked, ...row } of found) {
+      for (const { named_id, ...row } of found) {
         runs.add(row)
-        if (asked !== row.run_id) named.set(`${row.project_id}/${asked}`, row.run_id)
+        if (named_id !== row.run_id) named.set(`${row.project_id}/${named_id}`, row.run_id)
       }
       return named
     },

@@ -80,7 +80,7 @@ const claimAll = Effect.fnUntraced(function* (
 ) {
   const { found } = runs
   const again = yield* ClaimRepeats.giveAgain(runs, found.given)
-  const { first, repeats } = ClaimRepeats.apart(requests.filter((request) => !again.has(request)))
+  const { first, repeats } = ClaimRepeats.separate(requests.filter((request) => !again.has(request)))
   const taken = yield* takeAnew(store, runs, first, found)
   for (const [request, before] of repeats) {
     again.set(request, ClaimRepeats.claimAgain(runs, request, taken.get(before)!))

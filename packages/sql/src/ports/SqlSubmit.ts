@@ -126,7 +126,7 @@ const conversationColumns = {
   updated_at: "integer",
 } as const
 
-/** Inserts the runs in the order given and tells each its key. */
+/** Inserts the runs in this order, and returns them with their keys. */
 const insert = Effect.fnUntraced(function* (
   store: SqlStore,
   accepted: ReadonlyArray<Accepted>,
@@ -179,8 +179,8 @@ const submitAll = Effect.fnUntraced(function* (
     ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
   ])
   const inputs = yield* InputRows.loadNamed(store, runs, named)
-  // What is known of the named runs, submissions included.
-  const known = yield* RunQueries.readDetails(
+  // The details of the named runs, with their submissions.
+  const namedDetails = yield* RunQueries.readDetails(
     store,
     named.flatMap(({ projectId, runId }) => {
       const ofInput = inputs.get(nameOf(projectId, runId))
@@ -203,14 +203,16 @@ const submitAll = Effect.fnUntraced(function* (
   /** The details of a run that is there already, or that this commit has accepted so far. */
   const detailsOf = (ref: RunQueries.RunRef): DetailRow | undefined => {
     const run = runs.find(ref)
-    return run === undefined ? accepted.get(nameOf(ref.projectId, ref.runId))?.details : known.get(run.key)
+    return run === undefined
+      ? accepted.get(nameOf(ref.projectId, ref.runId))?.details
+      : namedDetails.get(run.key)
   }
 
   const sentFirst = (ref: RunQueries.RunRef): string | undefined => {
     const run = runs.find(ref)
     return run === undefined
       ? accepted.get(nameOf(ref.projectId, ref.runId))?.sent
-      : known.get(run.key)?.submission
+      : namedDetails.get(run.key)?.submission
   }
 
   const accept = (request: Request): Either.Either<boolean, Refusal> => {
@@ -260,7 +262,7 @@ const submitAll = Effect.fnUntraced(function* (
     Either.map(verdicts[index]!, (duplicate): Decision => {
       const stored = runs.find(request)!
       const details =
-        accepted.get(nameOf(request.projectId, request.runId))?.details ?? known.get(stored.key)!
+        accepted.get(nameOf(request.projectId, request.runId))?.details ?? namedDetails.get(stored.key)!
       return { duplicate, stored, details }
     }),
   )
