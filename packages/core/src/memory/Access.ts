@@ -1,5 +1,5 @@
 /**
- * Access in memory: projects, API keys and worker tokens, of which only digests are kept.
+ * Access in memory: projects, API keys and worker tokens. It stores only digests of tokens.
  */
 import { DateTime, Effect, Option } from "effect"
 import {
@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
           : new WorkerNotFound({ workerId }),
       ),
 
-    // The maps are keyed by digest: how long a look-up takes tells of the digest, and nothing of the token.
+    // The maps are keyed by digest, so the time of a look-up depends on the digest and reveals nothing of the token.
     authenticate: Effect.fnUntraced(function* (token) {
       const digest = yield* Token.digest(token)
       const key = keys.get(digest)

@@ -57,8 +57,9 @@ export const make = (state: State.State, projectId: Ids.ProjectId): Conversation
       return yield* State.step(state, ({ at }) =>
         Either.map(find(conversationId), (record) => {
           const { idempotencyKey } = given
-          const known = idempotencyKey === undefined ? undefined : record.byIdempotencyKey.get(idempotencyKey)
-          if (known !== undefined) return known
+          const before =
+            idempotencyKey === undefined ? undefined : record.byIdempotencyKey.get(idempotencyKey)
+          if (before !== undefined) return before
           const message: ConversationMessage = {
             id,
             conversationId,

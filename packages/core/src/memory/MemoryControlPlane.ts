@@ -1,5 +1,5 @@
 /**
- * The whole control plane in memory: every port, with the semantics of a durable one, and nothing kept after
+ * The whole control plane in memory: every port, with the semantics of a durable one. Its state goes when
  * its Scope closes.
  *
  * @since 0.1.0

@@ -5,7 +5,7 @@ import { DateTime, Duration, type Effect, Either } from "effect"
 import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ports/ControlPlane.js"
 import * as State from "./State.js"
 
-/** Deletes the conversations that pruning left without runs and that nobody touched since `before`. */
+/** Deletes the conversations that pruning left without runs and that have not changed since `before`. */
 const pruneConversations = (project: State.ProjectState, before: number): void => {
   const used = new Set(Array.from(project.runs.values(), ({ state: run }) => run.spec.conversationId))
   for (const id of project.thinned) {

@@ -111,7 +111,7 @@ export const make = (
       ),
     follow: ({ runId, after = EventId.make(0) }) =>
       Stream.suspend(() => {
-        // The tail is told by the run's own id when its log grows.
+        // A tail follows the log by the run's own id.
         const named = Either.map(findNamed(project, runId), (record) => record.state.spec.runId)
         return tails.follow({ projectId, runId: Either.getOrElse(named, () => runId) }, after)
       }),

@@ -1,5 +1,5 @@
 /**
- * Transitions of runs inside one step of the state: what is stored, and which sets the run is in.
+ * Transitions of runs inside one step of the state: they change the record, and the sets that it is in.
  */
 import { Option } from "effect"
 import type { Outcome } from "../ports/Runs.js"
@@ -57,7 +57,7 @@ const advanceLane = (step: Step, record: RunRecord, name: string): void => {
   if (advanced !== undefined) apply(step, first!, advanced)
 }
 
-/** Ends a run with what its outcome tells beside its status. */
+/** Ends a run, with the metadata and the result of its outcome. */
 export const applyEnd = (
   step: Step,
   record: RunRecord,

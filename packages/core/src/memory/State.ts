@@ -1,5 +1,5 @@
 /**
- * What the in-memory control plane remembers, and the one way to change it.
+ * The state of the control plane in memory, and the one way to change it.
  */
 import { DateTime, Effect, type Either } from "effect"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
@@ -53,7 +53,7 @@ export interface ProjectState {
   submitted: number
 }
 
-/** What one step of the state does to those who wait, told to them after it. */
+/** One step of the state, and the wake-ups that follow it. */
 export interface Step {
   readonly now: number
   readonly at: DateTime.Utc
@@ -84,8 +84,8 @@ export const make: Effect.Effect<State> = Effect.map(
 )
 
 export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState => {
-  const known = state.projects.get(projectId)
-  if (known !== undefined) return known
+  const before = state.projects.get(projectId)
+  if (before !== undefined) return before
   const project: ProjectState = {
     runs: new Map(),
     inputs: new Map(),

@@ -103,14 +103,14 @@ export const submit = Effect.fnUntraced(function* (
   return yield* State.step(
     state,
     (step): Either.Either<{ readonly run: Run; readonly duplicate: boolean }, Refusal> => {
-      const known = project.runs.get(runId)
-      if (known === undefined && project.inputs.has(runId)) {
+      const before = project.runs.get(runId)
+      if (before === undefined && project.inputs.has(runId)) {
         return Either.left(new SubmissionConflict({ publicId: runId }))
       }
-      if (known === undefined)
+      if (before === undefined)
         return Either.map(enter(step), (record) => ({ run: State.runOf(record), duplicate: false }))
-      return known.submission === sent
-        ? Either.right({ run: State.runOf(known), duplicate: true })
+      return before.submission === sent
+        ? Either.right({ run: State.runOf(before), duplicate: true })
         : Either.left(new SubmissionConflict({ publicId: runId }))
     },
   )

@@ -86,7 +86,7 @@ export const atEnd = (request: AppendRequest, position: Position): boolean =>
  * after the request's cursor, oldest first. A batch that differs from the tail, or a tail longer than the
  * batch, is a mismatch.
  *
- * Only asked when the cursor is not at the end.
+ * For a request whose cursor is not at the end.
  *
  * @since 0.1.0
  * @category rules

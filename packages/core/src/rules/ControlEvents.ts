@@ -121,8 +121,8 @@ const withUsage = (event: AgentEvent.LogEvent, { usage }: LogState.LogState): Ag
 
 const isUsage = Schema.is(Schema.Array(TokenUsage.TokenUsage))
 
-/** What does not fit into an event is told by the run alone. */
-const withTold = (event: AgentEvent.LogEvent, { metadata, result }: Outcome): AgentEvent.LogEvent => {
+/** The event with metadata and result, unless they do not fit; the run has them in any case. */
+const withOutcome = (event: AgentEvent.LogEvent, { metadata, result }: Outcome): AgentEvent.LogEvent => {
   if (metadata == null && result == null) return event
   const usage = Predicate.isRecord(metadata) && isUsage(metadata["usage"]) ? metadata["usage"] : undefined
   return extended(event, {
@@ -145,7 +145,7 @@ export const cancelledCall = ({
   ...(owner === undefined ? {} : { subagentRunId: owner }),
 })
 
-/** Closes what is open when a run is cancelled: each tool call without a result gets one that says so. */
+/** Closes the open items of a cancelled run: each tool call without a result gets a failed one. */
 const cancellations = (state: LogState.LogState): ReadonlyArray<AgentEvent.LogEvent> => [
   ...(state.unanswered ?? []).map(cancelledCall),
   ...LogState.closings(state).flatMap((closing) =>
@@ -165,7 +165,7 @@ export const ended = (
   ...opening(subject, state),
   ...(outcome.status === "cancelled" ? cancellations(state) : LogState.closings(state)),
   ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null)]),
-  withTold(withUsage(end(subject, outcome), state), outcome),
+  withOutcome(withUsage(end(subject, outcome), state), outcome),
 ]
 
 /** The outcome of a run whose attempts are used up. */

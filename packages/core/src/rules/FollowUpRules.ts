@@ -15,7 +15,7 @@ import { type NotWaiting, SubmissionConflict } from "../ports/Runs.js"
 import * as ResumeRules from "./ResumeRules.js"
 
 /**
- * What tells the same input from another, whatever its public id. The trace is another each time.
+ * Equal for equal inputs, whatever their public ids. The trace does not count, since each request has its own.
  *
  * @since 0.1.0
  * @category models
@@ -81,8 +81,8 @@ const insertResult = (
 }
 
 /**
- * What the run goes on with: the input, and the results that the run was given otherwise. Of the calls in `ours` these go before
- * what the client tells. The answers so far are the run's. An input without messages changes nothing.
+ * The snapshot of the run after the input: the input's messages, with the results that the run has from elsewhere. For the calls
+ * in `ours` those replace the results of the client. Earlier answers stay. An input without messages leaves the snapshot as it is.
  */
 const continued = (
   { answers, snapshot }: ResumeRules.ResumeRecord,
@@ -138,11 +138,11 @@ export const decide = (
     return Either.right({ _tag: "Repeat", input: named, unnamed: false })
   }
   const open = run.waiting === null ? [] : ResumeRules.open(run.waiting)
-  const isAsked = ({ interruptId }: Answer) =>
+  const isAnswerable = ({ interruptId }: Answer) =>
     Object.hasOwn(record.answers, interruptId) ||
     open.some(({ id, toolCallId }) => id === interruptId || toolCallId === interruptId)
-  // Clients such as CopilotKit answer a question under the id of the part that asked it, which the id goes on to name.
-  const answersItself = (publicId === run.runId || named?.runId === run.runId) && resume.some(isAsked)
+  // Clients such as CopilotKit answer a question under the id of the part with the question, and go on using that id.
+  const answersItself = (publicId === run.runId || named?.runId === run.runId) && resume.some(isAnswerable)
   const unnamed = !namesRun && named === undefined
   if (!unnamed && !answersItself) {
     const conflict = new SubmissionConflict({ publicId })
@@ -152,8 +152,8 @@ export const decide = (
     )
   }
 
-  // An entry for nothing that was asked must not stop the messages beside it.
-  const entries = snapshot.messages.length === 0 ? resume : resume.filter(isAsked)
+  // An entry that answers no interrupt must not stop the messages beside it.
+  const entries = snapshot.messages.length === 0 ? resume : resume.filter(isAnswerable)
   const uncovered = ResumeRules.leftOpen(open, entries)
   const calls = uncovered.filter(({ clientTool }) => clientTool === true)
   const given = calls.flatMap((interrupt) => {
@@ -178,11 +178,11 @@ export const decide = (
       return Either.right({ _tag: "Uncovered", open: questions.map(({ id }) => id) })
     }
     const missing = ResumeRules.leftOpen(calls, given)
-    const asked = open.some(({ clientTool }) => clientTool !== true)
-    if (missing.length > 0 && !asked) {
+    const hasQuestion = open.some(({ clientTool }) => clientTool !== true)
+    if (missing.length > 0 && !hasQuestion) {
       return Either.right({ _tag: record.snapshot.protocol === undefined ? "Leave" : "Complete" })
     }
-    // Calls of the client that were answered otherwise, before or by an entry.
+    // Calls of the client with an answer from elsewhere: an earlier one, or an entry of this input.
     const ours = new Set(
       run.waiting.interrupts.flatMap((interrupt) =>
         calls.includes(interrupt) || (interrupt.clientTool !== true && !open.includes(interrupt))

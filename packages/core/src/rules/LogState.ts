@@ -1,6 +1,6 @@
 /**
- * What a log has open: kept beside the log as it grows, so that whoever ends or takes over a run can close
- * it without reading the log again.
+ * The open items of a log. A store has them beside the log, so that the end of a run, or its next attempt, can close them without
+ * reading the log again.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ type OpenItem = typeof OpenItem.Type
 const Unanswered = Schema.Struct({ id: Schema.String, owner: Schema.optional(Schema.String) })
 type Unanswered = typeof Unanswered.Type
 
-/** How many calls without a result are kept, the latest: an executor may never give one. */
+/** The largest number of calls without a result, the latest ones: an executor may never give a result. */
 const maxUnanswered = 100
 
 /**

@@ -37,7 +37,7 @@ import {
 import { expireWait } from "./WaitTransitions.js"
 
 /**
- * How a new run begins. `driven`: somebody else executes it, so it is running and no worker claims it. `behind`: an unfinished
+ * How a new run begins. `driven`: its submitter executes it, so it is running and no worker claims it. `behind`: an unfinished
  * run has its lane.
  *
  * @since 0.1.0
@@ -84,7 +84,7 @@ export interface Claim {
 }
 
 /**
- * Gives a runnable run to a worker. The log is told of the attempt before, if one ended without an outcome.
+ * Gives a runnable run to a worker. The log gets a mark of the attempt before, if one ended without an outcome.
  *
  * @since 0.1.0
  * @category transitions
@@ -112,7 +112,7 @@ export const claim = (
 
 /**
  * Gives the run once more by a claim that its holder repeats; undefined when this claim does not hold it. The lease ends later
- * than before, so that the answers to both claims can be told apart.
+ * than before, so that the answers to both claims differ.
  *
  * Source: docs/decisions/0022-claim-ids.md
  *
@@ -169,7 +169,7 @@ export const renew = (
   )
 
 /**
- * Adds events to the log, which it opens first if need be. `AppendRules` says which events are new.
+ * Adds events to the log, which it opens first if need be. `AppendRules` finds the new events of a batch.
  *
  * @since 0.1.0
  * @category transitions

@@ -1,0 +1,166 @@
+/** What the suites of the stores do not show of the transitions: that they are pure, and their order of checks. */
+import { assertLeft, assertRight, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { describe, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import { AgentId, ClaimId, ConversationId, MessageId, ProjectId, RunId, WorkerId } from "../src/model/Ids.js"
+import { LeaseEpoch } from "../src/model/Run.js"
+import * as Fencing from "../src/rules/Fencing.js"
+import type { RunSpec, RunState } from "../src/rules/RunState.js"
+import * as Transitions from "../src/rules/Transitions.js"
+import * as WaitTransitions from "../src/rules/WaitTransitions.js"
+
+const uuid = (n: number) => `00000000-0000-4000-8000-00000000000${n}`
+const workerId = WorkerId.make(uuid(1))
+const spec: RunSpec = {
+  projectId: ProjectId.make(uuid(2)),
+  runId: RunId.make("run-1"),
+  conversationId: ConversationId.make(uuid(3)),
+  messageId: MessageId.make(uuid(4)),
+  agentId: AgentId.make("echo"),
+  implementationKind: null,
+  workerKey: null,
+  lane: "lane",
+  priority: 0,
+  maxAttempts: 2,
+  createdAt: 1000,
+}
+
+const submitted = (start: Partial<Transitions.Start> = {}, now = 1000) =>
+  Transitions.submit(spec, { driven: false, behind: false, availableAt: now, ...start }, now)
+
+const claimId = ClaimId.make(uuid(5))
+const claimed = (now = 1000) =>
+  Transitions.claim(submitted().state, { workerId, claimId, leaseMillis: 5000 }, now).state
+
+const fence = { workerId, epoch: LeaseEpoch.make(1) }
+const tags = (consequences: ReadonlyArray<{ readonly _tag: string }>) => consequences.map(({ _tag }) => _tag)
+const types = ({
+  entries,
+}: {
+  readonly entries: ReadonlyArray<{ readonly event: { readonly type: string } }>
+}) => entries.map(({ event }) => event.type)
+
+/** Freezes a state with all that is in it, so that a transition that changes it throws. */
+const frozen = (state: RunState): RunState => {
+  const freeze = (value: unknown): void => {
+    if (typeof value !== "object" || value === null || Object.isFrozen(value)) return
+    Object.freeze(value)
+    Object.values(value).forEach(freeze)
+  }
+  freeze(state)
+  return state
+}
+
+describe("the transitions of a run", () => {
+  it.effect("leave the state that they are given as it is", () =>
+    Effect.sync(() => {
+      const state = frozen(claimed())
+      Either.getOrThrow(Transitions.renew(state, fence, 5000, 2000))
+      Either.getOrThrow(Transitions.release(state, fence, {}, 2000))
+      Either.getOrThrow(Transitions.end(state, fence, { status: "completed" }, 2000))
+      Transitions.append(state, [{ event: { type: "CUSTOM" }, text: "{}" }], 2000)
+      assertTrue(Transitions.due(state, 6000) !== undefined)
+      strictEqual(state.latestEventId, 1)
+    }),
+  )
+
+  it.effect("are due exactly when `dueAt` says so", () =>
+    Effect.sync(() => {
+      const delayed = submitted({ availableAt: 3000 }).state
+      for (const state of [delayed, claimed()]) {
+        const at = Transitions.dueAt(state)!
+        strictEqual(Transitions.due(state, at - 1), undefined)
+        assertTrue(Transitions.due(state, at) !== undefined)
+      }
+      strictEqual(Transitions.dueAt(submitted().state), null)
+      strictEqual(Transitions.dueAt(submitted({ driven: true }).state), null)
+    }),
+  )
+
+  it.effect("free a lane only at the end of its first run", () =>
+    Effect.sync(() => {
+      const behind = submitted({ behind: true }).state
+      const end = (state: RunState) =>
+        Either.getOrThrow(Transitions.end(state, undefined, { status: "cancelled" }, 2000))
+      deepStrictEqual(tags(end(submitted().state).consequences), ["LaneFreed"])
+      deepStrictEqual(tags(end(behind).consequences), [])
+      deepStrictEqual(tags(end(claimed()).consequences), ["HolderCancelled", "LaneFreed"])
+      const advanced = Transitions.advance(behind, 2000)!
+      deepStrictEqual(tags(advanced.consequences), ["Runnable"])
+      strictEqual(Transitions.advance(advanced.state, 2000), undefined)
+      strictEqual(Transitions.advance(end(behind).state, 2000), undefined)
+    }),
+  )
+
+  it.effect("do not make a run late when the wall clock is set back after its submission", () =>
+    Effect.sync(() => {
+      deepStrictEqual(tags(submitted({ availableAt: 1000 }, 500).consequences), ["Runnable"])
+      const released = Either.getOrThrow(Transitions.release(claimed(500), fence, {}, 600))
+      strictEqual(released.state.availableAt, 600)
+      deepStrictEqual(tags(released.consequences), ["Runnable"])
+    }),
+  )
+
+  it.effect("tell the last holder how the run ended, unless its lease had lapsed before", () =>
+    Effect.sync(() => {
+      const endedAt = (now: number) =>
+        Either.getOrThrow(Transitions.end(claimed(), undefined, { status: "completed" }, now)).state
+      assertLeft(
+        Either.mapLeft(Fencing.checkFence(endedAt(5999), fence, 9000), ({ _tag }) => _tag),
+        "RunEnded",
+      )
+      assertLeft(
+        Either.mapLeft(Fencing.checkFence(endedAt(6000), fence, 9000), ({ _tag }) => _tag),
+        "LeaseLost",
+      )
+    }),
+  )
+
+  it.effect("check the fence before anything else", () =>
+    Effect.sync(() => {
+      const other = { workerId: WorkerId.make(uuid(9)), epoch: null }
+      const waiting = Either.getOrThrow(
+        WaitTransitions.suspend(
+          claimed(),
+          fence,
+          { interrupts: [{ id: "question", reason: "confirmation" }] },
+          2000,
+        ),
+      ).state
+      const admits = (state: RunState, of?: typeof other) =>
+        Either.mapLeft(Fencing.admits(state, of, 2000), ({ _tag }) => _tag)
+      assertLeft(admits(waiting, other), "LeaseLost")
+      assertLeft(admits(waiting), "RunWaiting")
+      assertRight(admits(claimed()), undefined)
+    }),
+  )
+
+  it.effect("give a repeated claim a lease that ends later than the first one", () =>
+    Effect.sync(() => {
+      const again = Transitions.claimAgain(claimed(), { workerId, claimId, leaseMillis: 10 }, 1000)!
+      strictEqual(again.state.holder?.expiresAt, 6001)
+      strictEqual(again.state.leaseEpoch, 1)
+      const abandoned = Transitions.abandonClaim(again.state, fence, 6000, 1000)
+      strictEqual(abandoned, undefined)
+      strictEqual(Transitions.abandonClaim(again.state, fence, 6001, 1000)?.state.attempt, 0)
+    }),
+  )
+
+  it.effect("open a log with the first events of a run without a claim", () =>
+    Effect.sync(() => {
+      const appended = Transitions.append(
+        submitted().state,
+        [{ event: { type: "CUSTOM" }, text: '{"type":"CUSTOM"}' }],
+        2000,
+      )
+      deepStrictEqual(types(appended), ["RUN_STARTED", "CUSTOM"])
+      deepStrictEqual(
+        appended.entries.map(({ eventId, sequence }) => [eventId, sequence]),
+        [
+          [1, null],
+          [2, 1],
+        ],
+      )
+    }),
+  )
+})
