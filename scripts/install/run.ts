@@ -4,7 +4,7 @@ import { HttpClient } from "@effect/platform"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { SqlClient } from "@effect/sql"
 import { Runlease } from "@runlease/cli"
-import { ControlPlane, Executors, Ids, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
+import { ControlPlane, Executor, Ids, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { AcpExecutor } from "@runlease/executor-acp"
 import { AgUiExecutor } from "@runlease/executor-ag-ui"
 import { AiExecutor } from "@runlease/executor-ai"
@@ -31,7 +31,7 @@ export const others = [
 ]
 export type Suite = typeof WorkerSuite.suite
 
-const agent = Executors.layer((run) =>
+const agent = Executor.layer((run) =>
   Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`),
 )
 const store = SqlControlPlane.layerSqlite({ filename: ":memory:" })

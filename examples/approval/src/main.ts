@@ -1,6 +1,6 @@
 import { NodeRuntime } from "@effect/platform-node"
 import {
-  Executors,
+  Executor,
   type Ids,
   Interrupts,
   MemoryControlPlane,
@@ -12,7 +12,7 @@ import {
 import { Console, Effect, Layer, Stream } from "effect"
 
 /** Refunds the requested amount. More than 100 EUR needs a person's approval. */
-const refunds = Executors.layer((run) =>
+const refunds = Executor.layer((run) =>
   Effect.gen(function* () {
     const amount = Number(RequestSnapshot.lastUserText(run.snapshot))
     if (amount > 100) {

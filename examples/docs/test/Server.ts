@@ -8,7 +8,6 @@ import {
   AgentEvent,
   ControlPlane,
   Executor,
-  Executors,
   Interrupts,
   MemoryControlPlane,
   RequestSnapshot,
@@ -20,7 +19,7 @@ import { createServer } from "node:http"
 
 const callId = "call-1"
 
-const assistant = Executors.make((run) => {
+const assistant = Executor.make((run) => {
   const { messages, tools } = run.snapshot
   const text = RequestSnapshot.lastUserText(run.snapshot)
   if (text.startsWith("Refund")) {
@@ -45,7 +44,7 @@ const assistant = Executors.make((run) => {
 })
 
 /** Starts both in the Scope, with this agent. Returns the environment of the page's programs. */
-export const startWith = <R>(agent: Executors.ExecuteWith<R>) =>
+export const startWith = <R>(agent: Executor.ExecuteWith<R>) =>
   Effect.gen(function* () {
     const store = yield* Layer.build(MemoryControlPlane.layer)
     const http = yield* Layer.build(

@@ -1,11 +1,11 @@
 import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
-import { Executors, RequestSnapshot, Worker } from "@runlease/core"
+import { Executor, RequestSnapshot, Worker } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { Config, Effect, Layer } from "effect"
 
 /** One worker process. The environment names the control plane. */
-const agent = Executors.layer((run) =>
+const agent = Executor.layer((run) =>
   Effect.gen(function* () {
     const name = yield* Config.string("WORKER_NAME")
     yield* Effect.sleep("50 millis")

@@ -1,5 +1,5 @@
 import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
-import { Executors, RequestSnapshot, Runs, Worker } from "@runlease/core"
+import { Executor, RequestSnapshot, Runs, Worker } from "@runlease/core"
 import { Server } from "@runlease/http"
 import { SqlControlPlane } from "@runlease/sql"
 import { Effect, Layer } from "effect"
@@ -27,9 +27,7 @@ const greet = HttpLayerRouter.use((router) =>
   }),
 )
 
-const agent = Executors.layer((run) =>
-  Effect.succeed(`Hello, ${RequestSnapshot.lastUserText(run.snapshot)}!`),
-)
+const agent = Executor.layer((run) => Effect.succeed(`Hello, ${RequestSnapshot.lastUserText(run.snapshot)}!`))
 
 /** The application's routes, the API of the runs under /agents, and a worker, over one store. */
 export const layer = HttpLayerRouter.serve(

@@ -1,9 +1,9 @@
-import { AgentEvent, Executors, RequestSnapshot } from "@runlease/core"
+import { AgentEvent, Executor, RequestSnapshot } from "@runlease/core"
 import { Effect, pipe, Stream } from "effect"
 import { Rates } from "./Rates.js"
 
 /** Answers with a rate, in a step of its own. Its errors and its requirement `Rates` are inferred. */
-const quote = Executors.make((run) => {
+const quote = Executor.make((run) => {
   const currency = RequestSnapshot.lastUserText(run.snapshot)
   return Stream.make(AgentEvent.stepStarted("ask the bank")).pipe(
     Stream.concat(
@@ -19,10 +19,10 @@ const quote = Executors.make((run) => {
 })
 
 /** The same executor with a time limit, and a retry one second after `BankClosed`. */
-export const layer = Executors.layerWith(
+export const layer = Executor.layerWith(
   pipe(
     quote,
-    Executors.timeout("1 minute"),
-    Executors.retry({ while: (error) => error.code === "BankClosed", delay: () => "1 second" }),
+    Executor.timeout("1 minute"),
+    Executor.retryable({ while: (error) => error.code === "BankClosed", delay: () => "1 second" }),
   ),
 )

@@ -1,10 +1,10 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { Executors, RequestSnapshot, Worker } from "@runlease/core"
+import { Executor, RequestSnapshot, Worker } from "@runlease/core"
 import { SqlControlPlane } from "@runlease/sql"
 import { Effect } from "effect"
 import { submitAndShow } from "./submit.js"
 
-const agent = Executors.layer((run) =>
+const agent = Executor.layer((run) =>
   Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`),
 )
 const store = SqlControlPlane.layerSqlite({ filename: "runs.sqlite" })

@@ -1,8 +1,8 @@
-import { AgentEvent, Executors } from "@runlease/core"
+import { AgentEvent, Executor } from "@runlease/core"
 import { Effect, Stream } from "effect"
 
 /** An executor that takes four minutes, in two steps, and returns its result as text. */
-export const execute = Executors.make(() =>
+export const execute = Executor.make(() =>
   Stream.make("sources", "draft").pipe(
     Stream.flatMap((step) =>
       Stream.make(AgentEvent.stepStarted(step)).pipe(

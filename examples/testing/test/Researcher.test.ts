@@ -1,12 +1,12 @@
 import { describe, expect } from "@effect/vitest"
-import { Executors, Leases, MemoryControlPlane, Worker } from "@runlease/core"
+import { Executor, Leases, MemoryControlPlane, Worker } from "@runlease/core"
 import { Faults, TestRuns } from "@runlease/testkit"
 import { Effect, Layer } from "effect"
 import * as Researcher from "../src/Researcher.js"
 
 /** A worker with the executor under test, over a control plane in memory; both use the test's clock. */
 const worker = Worker.layer({ leaseDuration: "1 minute", drainTimeout: 0 }).pipe(
-  Layer.provide(Executors.layerWith(Researcher.execute)),
+  Layer.provide(Executor.layerWith(Researcher.execute)),
 )
 const healthy = worker.pipe(Layer.provideMerge(MemoryControlPlane.layer))
 

@@ -179,9 +179,9 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease", (it) => {
         cwd,
         "worker.ts",
         [
-          `import { Executors } from "@runlease/core"`,
+          `import { Executor } from "@runlease/core"`,
           `import { Stream } from "effect"`,
-          `export default Executors.layer((run) => Stream.make("one ", "two ", run.runId))`,
+          `export default Executor.layer((run) => Stream.make("one ", "two ", run.runId))`,
         ].join("\n"),
       )
       yield* start(["worker", "--module", "worker.ts"], settings)

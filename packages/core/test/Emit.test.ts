@@ -4,7 +4,7 @@ import { Chunk, Deferred, Effect, Fiber, HashMap, Logger, Option, Ref, Stream } 
 import * as AgentEvent from "../src/model/AgentEvent.js"
 import * as Emit from "../src/executor/Emit.js"
 import { ExecutorError } from "../src/executor/Executor.js"
-import * as Executors from "../src/executor/Executors.js"
+import * as Executor from "../src/executor/Executor.js"
 import { AgentId } from "../src/model/Ids.js"
 import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
 import * as RequestSnapshot from "../src/model/RequestSnapshot.js"
@@ -16,11 +16,11 @@ import { claimed } from "./claimed.js"
 
 const message = claimed().messageId
 
-const collect = (execute: Executors.ExecuteWith<never>) =>
+const collect = (execute: Executor.ExecuteWith<never>) =>
   Effect.map(Stream.runCollect(execute(claimed())), Chunk.toReadonlyArray)
 
 /** Runs `f` in a worker and returns the log of the run without its first event. */
-const logOf = <S extends Executors.Source<unknown, Emit.Emit>>(f: (run: ClaimedRun) => S) =>
+const logOf = <S extends Executor.Source<unknown, Emit.Emit>>(f: (run: ClaimedRun) => S) =>
   Effect.gen(function* () {
     const runs = yield* Runs
     const log = yield* RunLog
@@ -34,14 +34,14 @@ const logOf = <S extends Executors.Source<unknown, Emit.Emit>>(f: (run: ClaimedR
       .slice(1)
   }).pipe(
     Effect.raceFirst(Worker.run({ drainTimeout: 0 })),
-    Effect.provide([Executors.layer(f), MemoryControlPlane.layer]),
+    Effect.provide([Executor.layer(f), MemoryControlPlane.layer]),
   )
 
 describe("an Effect that emits", () => {
   it.effect("writes one message, which its output completes", () =>
     Effect.gen(function* () {
       const step = AgentEvent.stepStarted("look")
-      const execute = Executors.make(() =>
+      const execute = Executor.make(() =>
         Effect.gen(function* () {
           yield* Emit.text("a")
           yield* Emit.text("b")
@@ -67,7 +67,7 @@ describe("an Effect that emits", () => {
   it.effect("shows events while it still runs", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const execute = Executors.make(() => Emit.text("first").pipe(Effect.zipRight(Deferred.await(gate))))
+      const execute = Executor.make(() => Emit.text("first").pipe(Effect.zipRight(Deferred.await(gate))))
       const count = yield* execute(claimed()).pipe(
         Stream.tap((event) =>
           event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(gate, undefined) : Effect.void,
@@ -82,7 +82,7 @@ describe("an Effect that emits", () => {
     Effect.gen(function* () {
       const emitted = yield* Ref.make(0)
       const gate = yield* Effect.makeLatch(false)
-      const execute = Executors.make(() =>
+      const execute = Executor.make(() =>
         Effect.repeatN(
           Effect.zipRight(
             Emit.text("x"),
@@ -103,7 +103,7 @@ describe("an Effect that emits", () => {
 
   it.effect("fails after the events that it emitted", () =>
     Effect.gen(function* () {
-      const execute = Executors.make(() =>
+      const execute = Executor.make(() =>
         Effect.zipRight(Emit.text("half"), Effect.fail(new Error("no more"))),
       )
       const events = yield* Ref.make<ReadonlyArray<string>>([])
@@ -120,7 +120,7 @@ describe("an Effect that emits", () => {
     Effect.gen(function* () {
       const started = yield* Deferred.make<void>()
       const interrupted = yield* Deferred.make<void>()
-      const execute = Executors.make(() =>
+      const execute = Executor.make(() =>
         Deferred.succeed(started, undefined).pipe(
           Effect.zipRight(Effect.never),
           Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined)),
@@ -162,7 +162,7 @@ describe("an Effect that emits", () => {
 describe("an async generator", () => {
   it.effect("behaves like a Stream", () =>
     Effect.gen(function* () {
-      const execute = Executors.make(async function* () {
+      const execute = Executor.make(async function* () {
         yield "a"
         yield AgentEvent.custom("n", 1)
         yield "b"
@@ -183,7 +183,7 @@ describe("an async generator", () => {
   it.effect("runs its finally block when the run is interrupted", () =>
     Effect.gen(function* () {
       let ended = false
-      const execute = Executors.make(async function* () {
+      const execute = Executor.make(async function* () {
         try {
           for (;;) yield "x"
         } finally {
@@ -198,7 +198,7 @@ describe("an async generator", () => {
 
 describe("an exception in an executor", () => {
   const thrown = new Error("out of paper")
-  const sources: Readonly<Record<string, () => Executors.Source<unknown, never>>> = {
+  const sources: Readonly<Record<string, () => Executor.Source<unknown, never>>> = {
     "in a Promise": () => Effect.tryPromise({ try: () => Promise.reject(thrown), catch: (error) => error }),
     "in an async generator": async function* () {
       yield "half"

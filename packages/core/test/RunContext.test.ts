@@ -2,7 +2,7 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Context, Deferred, Effect, Layer, Option } from "effect"
-import * as Executors from "../src/executor/Executors.js"
+import * as Executor from "../src/executor/Executor.js"
 import { AgentId } from "../src/model/Ids.js"
 import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
 import * as RequestSnapshot from "../src/model/RequestSnapshot.js"
@@ -21,7 +21,7 @@ interface Observation {
 const observe = (agentNeeds: Layer.Layer<Greeting>) =>
   Effect.gen(function* () {
     const observed = yield* Deferred.make<Observation, unknown>()
-    const agent = Executors.layer((run) =>
+    const agent = Executor.layer((run) =>
       Effect.gen(function* () {
         const runs = yield* Runs
         const { status } = yield* runs.get(run.runId)

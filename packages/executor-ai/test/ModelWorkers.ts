@@ -3,7 +3,7 @@ import type { Tool } from "@effect/ai"
 import {
   type AgentEvent,
   type ControlPlane,
-  Executors,
+  Executor,
   type Ids,
   MemoryControlPlane,
   type Run,
@@ -47,7 +47,7 @@ export const start = <Tools extends Record<string, Tool.Any> = {}>(
 ) =>
   Effect.flatMap(ModelRuns.executor(protocol, server, options), ({ execute }) =>
     Worker.make({ drainTimeout: 0, interruptGrace: "2 seconds", retryDelay: () => 0, ...workerOptions }).pipe(
-      Effect.provide(Executors.layerWith(execute)),
+      Effect.provide(Executor.layerWith(execute)),
     ),
   )
 

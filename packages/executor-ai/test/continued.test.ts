@@ -1,15 +1,7 @@
 /** A run that goes on with the whole history of its client in place of what it was submitted with. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import {
-  AgUiMessages,
-  type AgentEvent,
-  Executor,
-  Executors,
-  Interrupt,
-  RequestSnapshot,
-  Worker,
-} from "@runlease/core"
+import { AgUiMessages, type AgentEvent, Executor, Interrupt, RequestSnapshot, Worker } from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Ref, Stream } from "effect"
 import * as ModelRuns from "./ModelRuns.js"
@@ -72,7 +64,7 @@ for (const protocol of ModelRuns.protocols) {
               ),
             )
           yield* Worker.make({ drainTimeout: 0, interruptGrace: "2 seconds", retryDelay: () => 0 }).pipe(
-            Effect.provide(Executors.layerWith(replacing)),
+            Effect.provide(Executor.layerWith(replacing)),
           )
           const { runId } = yield* TestRuns.submit({
             snapshot: { ...RequestSnapshot.fromText("Do it", "u1"), tools },

@@ -1,7 +1,7 @@
 import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executors, MemoryControlPlane, Run, Runs, Worker } from "@runlease/core"
+import { Executor, MemoryControlPlane, Run, Runs, Worker } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer, Redacted } from "effect"
 import { connect, createServer, type Socket } from "node:net"
@@ -75,7 +75,7 @@ describe("a claim whose answer is lost on the way", () => {
         const { run } = yield* runs.submit({ ...TestRuns.submission(), maxAttempts: 1 })
         yield* Effect.provide(
           Worker.make(),
-          Executors.layer(() => Effect.succeed("done")),
+          Executor.layer(() => Effect.succeed("done")),
         )
         const ended = yield* Effect.repeat(Effect.delay(runs.get(run.runId), "20 millis"), {
           until: ({ status }) => Run.isTerminal(status),

@@ -5,7 +5,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Claims,
   ControlPlane,
-  Executors,
+  Executor,
   Ids,
   Interrupt,
   Interrupts,
@@ -216,7 +216,7 @@ describe("a control plane on an SQLite file", () => {
       const working = (name: string) =>
         Worker.make({ workerKey: name, drainTimeout: 0 }).pipe(
           Effect.provide(
-            Executors.layer((run) =>
+            Executor.layer((run) =>
               Effect.gen(function* () {
                 const runs = yield* Runs.Runs
                 const lease = {

@@ -8,7 +8,6 @@ import {
   ControlPlane,
   ControlPlaneUnavailable,
   Executor,
-  Executors,
   RequestSnapshot,
   Run,
   Runs,
@@ -56,9 +55,9 @@ export const submit = (input: Partial<Runs.SubmissionInput> = {}) =>
   TestRuns.submit({ snapshot: RequestSnapshot.fromText("hi"), ...input })
 
 /** Starts a worker in the test's Scope. It drains at once when the Scope closes, since no time passes then. */
-export const start = <R>(execute: Executors.ExecuteWith<R>, options: WorkerOptions.WorkerOptions = {}) =>
+export const start = <R>(execute: Executor.ExecuteWith<R>, options: WorkerOptions.WorkerOptions = {}) =>
   Worker.make({ leaseDuration: lease, drainTimeout: 0, ...options }).pipe(
-    Effect.provide(Executors.layerWith(execute)),
+    Effect.provide(Executor.layerWith(execute)),
   )
 
 /** An executor that never ends by itself, with queues of the runs that it started and finalized. */

@@ -1,4 +1,4 @@
-import { Executors } from "@runlease/core"
+import { Executor } from "@runlease/core"
 import { Effect, type ParseResult, Schema, Stream } from "effect"
 import * as ExecutorSuite from "../src/ExecutorSuite.js"
 
@@ -31,7 +31,7 @@ const linesOf = (
 }
 
 /** An executor made from a function; its peer writes lines of JSON. */
-ExecutorSuite.suite("Executors.make", (behaviour) =>
+ExecutorSuite.suite("Executor.make", (behaviour) =>
   Effect.sync(() => {
     let alive = 0
     let produced = 0
@@ -39,7 +39,7 @@ ExecutorSuite.suite("Executors.make", (behaviour) =>
       Effect.sync(() => void alive++),
       () => Effect.sync(() => void alive--),
     )
-    const execute = Executors.make(() =>
+    const execute = Executor.make(() =>
       Stream.unwrapScoped(
         Effect.as(
           peer,

@@ -2,14 +2,7 @@
  * `runlease worker`: claims runs and executes them.
  */
 import { Command, Options } from "@effect/cli"
-import {
-  type ControlPlane,
-  type Executor,
-  Executors,
-  Worker,
-  type WorkerEvent,
-  type WorkerOptions,
-} from "@runlease/core"
+import { type ControlPlane, Executor, Worker, type WorkerEvent, type WorkerOptions } from "@runlease/core"
 import { Clock, Console, Duration, Effect, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { hostname } from "node:os"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
@@ -75,7 +68,7 @@ const withTimeout = (executor: ExecutorLayer, timeout: Option.Option<Duration.Du
     onNone: () => executor,
     onSome: (limit) =>
       Layer.unwrapEffect(
-        Effect.map(Executors.current, (execute) => Executors.layerWith(Executors.timeout(limit)(execute))),
+        Effect.map(Executor.current, (execute) => Executor.layerWith(Executor.timeout(limit)(execute))),
       ).pipe(Layer.provide(executor)),
   })
 

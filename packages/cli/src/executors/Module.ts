@@ -2,7 +2,7 @@
  * An executor that a user's module exports, TypeScript included.
  */
 import { Options } from "@effect/cli"
-import { type ControlPlane, Executor, Executors, type Run } from "@runlease/core"
+import { type ControlPlane, Executor, type Run } from "@runlease/core"
 import { Effect, Layer, Option, Predicate, Stream } from "effect"
 import * as Module from "node:module"
 import { resolve } from "node:path"
@@ -24,7 +24,7 @@ export const resolve = async (specifier, context, next) => {
   return isScript ? { ...found, format: "module" } : found
 }`)}`
 
-type ModuleOutput = Executors.Source<unknown, ControlPlane.ProjectPorts>
+type ModuleOutput = Executor.Source<unknown, ControlPlane.ProjectPorts>
 
 const isSource = (given: unknown): given is ModuleOutput =>
   Effect.isEffect(given) ||
@@ -35,8 +35,8 @@ const isSource = (given: unknown): given is ModuleOutput =>
 const sourceOf = (given: unknown): ModuleOutput => {
   if (isSource(given)) return given
   return Predicate.isPromise(given)
-    ? Effect.tryPromise({ try: () => given as Promise<Executors.Output>, catch: (error) => error })
-    : Effect.succeed(given as Executors.Output)
+    ? Effect.tryPromise({ try: () => given as Promise<Executor.Output>, catch: (error) => error })
+    : Effect.succeed(given as Executor.Output)
 }
 
 /** The layer of the executor that the module at `path` exports. */
@@ -62,7 +62,7 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
     const exported = Predicate.hasProperty(module, "default") ? module.default : undefined
     if (Layer.isLayer(exported)) return exported as Layer.Layer<Executor.Executor>
     if (Predicate.isFunction(exported)) {
-      return Executors.layer((run: Run.ClaimedRun) => sourceOf(exported(run)))
+      return Executor.layer((run: Run.ClaimedRun) => sourceOf(exported(run)))
     }
     return yield* new CommandFailure({
       message: `The module ${path} exports no executor as its default`,

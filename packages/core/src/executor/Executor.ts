@@ -1,85 +1,36 @@
 /**
- * What a user plugs in: turning a claimed run into a stream of events.
+ * Executors: from a claimed run to a stream of events.
+ *
+ * `make` and `layer` take a function. An executor is itself a function from a claimed run to a stream of events, so a
+ * combinator, such as `timeout`, is a function from one executor to another.
  *
  * @since 0.1.0
  */
-import type { Stream } from "effect"
-import { Context, Duration, Schema } from "effect"
-import type { LogEvent } from "../model/AgentEvent.js"
+import { Context, Duration, Effect, Layer, Ref, Stream, Tracer } from "effect"
+import * as AgentEvent from "../model/AgentEvent.js"
+import { Claims } from "../ports/Claims.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
-import { Interrupts, ofToolCall } from "../model/Interrupt.js"
+import { Conversations } from "../ports/Conversations.js"
+import type { Emit } from "./Emit.js"
+import { ExecutorError, type ExecutorFailure } from "./ExecutorError.js"
+import * as ExecutorOutput from "./ExecutorOutput.js"
+import type { Source } from "./ExecutorOutput.js"
+import { Leases } from "../ports/Leases.js"
+import * as LogState from "../rules/LogState.js"
 import type { ClaimedRun } from "../model/Run.js"
+import { RunLog } from "../ports/RunLog.js"
+import { Runs } from "../ports/Runs.js"
+import { WorkerRegistry } from "../ports/WorkerRegistry.js"
 
-/**
- * The executor could not do the run.
- *
- * `retryable` hands the run back while attempts are left, after `retryAfter` when it is given and else
- * after the worker's back-off. `handBack` says that the worker cannot start such runs now, though another may: the run is
- * handed back at once with its attempt not counted, and the worker waits before it claims again. `code` is for programs,
- * `message` for people; both end up in the run.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ExecutorError extends Schema.TaggedError<ExecutorError>("@runlease/core/ExecutorError")(
-  "ExecutorError",
-  {
-    code: Schema.String,
-    message: Schema.String,
-    retryable: Schema.optionalWith(Schema.Boolean, { default: () => false }),
-    retryAfter: Schema.optional(Schema.DurationFromSelf),
-    handBack: Schema.optional(Schema.Boolean),
-    cause: Schema.optional(Schema.Defect),
-  },
-) {}
-
-/**
- * Not a failure: the run cannot go on before it is answered. It is suspended, its lease freed, and the answers are in the
- * snapshot of its next claim.
- *
- * `expiresAfter`: how long to wait for those that name no time of their own, 1 second to 365 days; without an answer by
- * then the run fails with code `wait_expired`. For ever when absent.
- *
- * @since 0.1.0
- * @category errors
- */
-export class AwaitAnswers extends Schema.TaggedError<AwaitAnswers>("@runlease/core/AwaitAnswers")(
-  "AwaitAnswers",
-  { interrupts: Interrupts, expiresAfter: Schema.optional(Schema.DurationFromSelf) },
-) {
-  override get message() {
-    return `The run waits for answers to ${this.interrupts.map(({ id }) => id).join(", ")}`
-  }
-}
-
-export type ExecutorFailure = ExecutorError | AwaitAnswers
-
-/** A retryable failure. */
-export const retryable = (
-  code: string,
-  message: string,
-  retryAfter?: Duration.DurationInput,
-): ExecutorError =>
-  new ExecutorError({
-    code,
-    message,
-    retryable: true,
-    ...(retryAfter === undefined ? {} : { retryAfter: Duration.decode(retryAfter) }),
-  })
-
-/** Waits for answers to all of these, for a while when `expiresAfter` says so. */
-export const awaitAnswers = (interrupts: Interrupts, expiresAfter?: Duration.DurationInput): AwaitAnswers =>
-  new AwaitAnswers({
-    interrupts,
-    ...(expiresAfter === undefined ? {} : { expiresAfter: Duration.decode(expiresAfter) }),
-  })
-
-/** Waits for the result of a tool call, for a while when `expiresAfter` says so. */
-export const awaitToolResult = (
-  toolCallId: string,
-  toolName: string,
-  expiresAfter?: Duration.DurationInput,
-): AwaitAnswers => awaitAnswers([ofToolCall(toolCallId, toolName)], expiresAfter)
+export {
+  AwaitAnswers,
+  awaitAnswers,
+  awaitToolResult,
+  ExecutorError,
+  type ExecutorFailure,
+  retryableError,
+} from "./ExecutorError.js"
+export { messageIdOf, type Output, type Source, toFailure } from "./ExecutorOutput.js"
 
 /**
  * The events of a run.
@@ -98,10 +49,227 @@ export const awaitToolResult = (
  * @category models
  */
 export interface Execute {
-  (run: ClaimedRun): Stream.Stream<LogEvent, ExecutorFailure, ProjectPorts>
+  (run: ClaimedRun): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, ProjectPorts>
 }
 
+/**
+ * The service that a worker calls for each run that it claims.
+ *
+ * @since 0.1.0
+ * @category services
+ */
 export class Executor extends Context.Tag("@runlease/core/Executor")<
   Executor,
   { readonly execute: Execute }
 >() {}
+
+/**
+ * An executor that still needs services, beside the ports that come with the run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExecuteWith<out R> {
+  (run: ClaimedRun): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>
+}
+
+/**
+ * The services that a source needs, without `Emit`, which `make` provides.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Needs<S> =
+  S extends Effect.Effect<infer _A, infer _E, infer R>
+    ? Exclude<R, Emit>
+    : S extends Stream.Stream<infer _A, infer _E, infer R>
+      ? R
+      : never
+
+/**
+ * An executor from a function that returns an Effect, a Stream or an async iterable. Strings are text of the assistant's
+ * message; events pass as they are. Errors of any type become an `ExecutorError` (see `toFailure`).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make =
+  <S extends Source>(f: (run: ClaimedRun) => S): ExecuteWith<Needs<S>> =>
+  (run) =>
+    Stream.suspend(() => ExecutorOutput.events<unknown, Needs<S>>(run, f(run) as Source<unknown, Needs<S>>))
+
+/**
+ * The layer of an executor made from a function. The services that the function needs are the layer's, except the ports
+ * of the control plane, which come with the run.
+ *
+ * ```ts
+ * Executor.layer((run) => Effect.succeed(`You said: ${RequestSnapshot.lastUserText(run.snapshot)}`))
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <S extends Source>(
+  f: (run: ClaimedRun) => S,
+): Layer.Layer<Executor, never, Exclude<Needs<S>, ProjectPorts>> => layerWith(make(f))
+
+/** The services that come with each run. The place where the layer is built may have others of the same tags. */
+const withoutRunContext = Context.omit(
+  Claims,
+  Conversations,
+  Leases,
+  RunLog,
+  Runs,
+  WorkerRegistry,
+  Tracer.ParentSpan,
+)
+
+/**
+ * The layer of an executor that is made or combined already.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWith = <R>(
+  execute: ExecuteWith<R>,
+): Layer.Layer<Executor, never, Exclude<R, ProjectPorts>> =>
+  Layer.effect(
+    Executor,
+    Effect.map(Effect.context<Exclude<R, ProjectPorts>>(), (context) => {
+      const services = withoutRunContext(context)
+      return {
+        execute: (run: ClaimedRun) =>
+          Stream.mapInputContext(
+            execute(run),
+            (ofRun: Context.Context<ProjectPorts>) => Context.merge(ofRun, services) as Context.Context<R>,
+          ),
+      }
+    }),
+  )
+
+/**
+ * Chooses by the run's agent id. A run of an agent that is not there fails with code `unknown_agent`; a worker that
+ * claims only `Object.keys(routes)` never gets one.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const route =
+  <R>(routes: Readonly<Record<string, ExecuteWith<R>>>): ExecuteWith<R> =>
+  (run) =>
+    Object.hasOwn(routes, run.agentId)
+      ? routes[run.agentId]!(run)
+      : Stream.fail(
+          new ExecutorError({
+            code: "unknown_agent",
+            message: `This worker has no executor for agent ${run.agentId}; it has ${Object.keys(routes).join(", ")}`,
+          }),
+        )
+
+/**
+ * Fails the run with code `executor_timeout` when the whole of it takes longer than `duration`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const timeout =
+  (duration: Duration.DurationInput) =>
+  <R>(execute: ExecuteWith<R>): ExecuteWith<R> =>
+  (run) =>
+    Stream.interruptWhen(
+      execute(run),
+      Effect.delay(
+        Effect.fail(
+          new ExecutorError({
+            code: "executor_timeout",
+            message: `The executor did not end within ${Duration.format(duration)}`,
+          }),
+        ),
+        duration,
+      ),
+    )
+
+/**
+ * Says which failures are retryable, and after how long by the number of the attempt that failed (1 is the
+ * first). Waiting for answers is not a failure and passes.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const retryable =
+  (policy: {
+    readonly while?: ((error: ExecutorError) => boolean) | undefined
+    readonly delay?: ((attempt: number) => Duration.DurationInput) | undefined
+  }) =>
+  <R>(execute: ExecuteWith<R>): ExecuteWith<R> =>
+  (run) =>
+    Stream.mapError(execute(run), (failure) => {
+      if (failure._tag === "AwaitAnswers") return failure
+      const isRetryable = policy.while?.(failure) ?? true
+      return new ExecutorError({
+        ...failure,
+        message: failure.message,
+        retryable: isRetryable,
+        ...(isRetryable && policy.delay !== undefined
+          ? { retryAfter: Duration.decode(policy.delay(run.attempt)) }
+          : {}),
+      })
+    })
+
+/**
+ * Goes on with `other` where this one fails, in the same attempt. What the first left open is closed, and a CUSTOM
+ * event `runlease.fallback` tells its code and message.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const fallback =
+  <R2>(other: ExecuteWith<R2>) =>
+  <R>(execute: ExecuteWith<R>): ExecuteWith<R | R2> =>
+  (run) =>
+    Stream.unwrap(
+      Effect.map(Ref.make(LogState.initial), (state) =>
+        execute(run).pipe(
+          Stream.tap((event) => Ref.update(state, (before) => LogState.next(before, event))),
+          Stream.catchTag("ExecutorError", (error) =>
+            Stream.unwrap(
+              Effect.map(Ref.get(state), (before) =>
+                Stream.fromIterable([
+                  ...LogState.closings(before),
+                  AgentEvent.custom("runlease.fallback", { code: error.code, message: error.message }),
+                ]).pipe(Stream.concat(other(run))),
+              ),
+            ),
+          ),
+        ),
+      ),
+    )
+
+/**
+ * Lets at most `permits` runs into the executor at once; the others wait, under their lease.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const limit =
+  (permits: number) =>
+  <R>(execute: ExecuteWith<R>): Effect.Effect<ExecuteWith<R>> =>
+    Effect.map(
+      Effect.makeSemaphore(permits),
+      (semaphore): ExecuteWith<R> =>
+        (run) =>
+          Stream.acquireRelease(semaphore.take(1), () => semaphore.release(1)).pipe(
+            Stream.flatMap(() => execute(run)),
+          ),
+    )
+
+/**
+ * The executor of the context as a function, for the combinators.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const current: Effect.Effect<Execute, never, Executor> = Effect.map(
+  Executor,
+  (service) => service.execute,
+)

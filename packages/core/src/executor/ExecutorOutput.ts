@@ -19,7 +19,7 @@ import {
 } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import { Emit } from "./Emit.js"
-import { AwaitAnswers, ExecutorError, type ExecutorFailure } from "./Executor.js"
+import { AwaitAnswers, ExecutorError, type ExecutorFailure } from "./ExecutorError.js"
 import type { ClaimedRun } from "../model/Run.js"
 
 /** What a function may give for a run: some text, some events, or nothing. */

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import { type Duration, Effect, Option, Predicate } from "effect"
-import { AwaitAnswers, awaitAnswers } from "./Executor.js"
+import { AwaitAnswers, awaitAnswers } from "./ExecutorError.js"
 import type { Answer, Interrupt } from "../model/Interrupt.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../model/Run.js"

@@ -10,7 +10,7 @@ import { Channel, type Chunk, Data, type Duration, Effect, Either, Fiber, Stream
 import * as AgentEvent from "../model/AgentEvent.js"
 import { sizeOf } from "../rules/AppendRules.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
-import { ExecutorError, type ExecutorFailure } from "../executor/Executor.js"
+import { ExecutorError, type ExecutorFailure } from "../executor/ExecutorError.js"
 import { type Lease, LeaseEnded, type Loss } from "./Lease.js"
 import type { LastEvents } from "../ports/Leases.js"
 import type { ClaimedRun } from "../model/Run.js"

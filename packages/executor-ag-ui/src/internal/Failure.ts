@@ -19,7 +19,7 @@ export const retryable = (
   code: string,
   message: string,
   retryAfter?: Duration.DurationInput,
-): Executor.ExecutorError => Executor.retryable(code, message, retryAfter)
+): Executor.ExecutorError => Executor.retryableError(code, message, retryAfter)
 
 /** Reads the run's own log. While the control plane is unavailable it retries, for as long as the lease lasts. */
 export const readingLog = <A, R>(

@@ -1,6 +1,6 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Executors, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
+import { AgentEvent, Executor, Interrupts, RequestSnapshot, Runs } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Stream } from "effect"
 import { call } from "../raw.js"
@@ -26,7 +26,7 @@ const outcomeOf = (events: ReadonlyArray<BaseEvent>) => {
 }
 
 /** Asks whether to deploy, then where to, and says what it was told. */
-const deployer = Executors.make((run) =>
+const deployer = Executor.make((run) =>
   Effect.gen(function* () {
     if (!(yield* Interrupts.approve(run, { id: "deploy", message: "Deploy?" }))) return "Not deployed"
     const { payload } = yield* Interrupts.ask(run, { id: "where", message: "Where to?" })
@@ -35,14 +35,14 @@ const deployer = Executors.make((run) =>
 )
 
 /** Asks for two things at once. */
-const asker = Executors.make((run) =>
+const asker = Executor.make((run) =>
   Effect.map(Interrupts.askAll(run, [{ id: "a" }, { id: "b" }]), (answers) =>
     answers.map(({ payload, status }) => `${status} ${String(payload)}`).join(", "),
   ),
 )
 
 /** Calls a tool of the client, and says what came of it. */
-const caller = Executors.make((run) => {
+const caller = Executor.make((run) => {
   const result = run.snapshot.messages
     .flatMap(({ parts }) => parts)
     .find((part) => part.type === "tool_result" && part["toolCallId"] === "call-1")
@@ -223,7 +223,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
       "that cancel what nobody waits for any more leave the message to be said",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executors.make((run) =>
+          Executor.make((run) =>
             RequestSnapshot.lastUserText(run.snapshot) === "ask"
               ? Effect.map(Interrupts.ask(run, { id: "q", expiresAfter: "1 second" }), () => "Answered")
               : Effect.succeed("Said"),
@@ -245,7 +245,7 @@ export const suite = (name: string, store: Store, version: Version): void => {
       "cancel the run when their stream is closed",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executors.make((run) =>
+          Executor.make((run) =>
             Stream.concat(
               Stream.fromEffect(Effect.as(Interrupts.approve(run, { id: "go" }), "Going")),
               Stream.never,

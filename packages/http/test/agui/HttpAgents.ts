@@ -4,7 +4,7 @@
 import * as current from "@ag-ui/client"
 import * as older from "@ag-ui/client-0.0.59"
 import { it } from "@effect/vitest"
-import { type Access, ControlPlane, Ids, RequestSnapshot, Executors, type Run } from "@runlease/core"
+import { type Access, ControlPlane, Ids, RequestSnapshot, Executor, type Run } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import {
   Context,
@@ -229,6 +229,6 @@ export const idsOf = (event: BaseEvent | undefined) => [event?.["threadId"], eve
 export const statusOf = (runId: string) =>
   Effect.map(TestRuns.getRun(Ids.RunId.make(runId)), ({ status }) => status)
 
-export const echo = Executors.make((claimed) =>
+export const echo = Executor.make((claimed) =>
   Effect.succeed(`You said: ${RequestSnapshot.lastUserText(claimed.snapshot)}`),
 )

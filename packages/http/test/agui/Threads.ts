@@ -2,7 +2,7 @@ import * as Current from "@ag-ui/client"
 import * as Older from "@ag-ui/client-0.0.59"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Executors, Interrupts, RequestSnapshot } from "@runlease/core"
+import { AgentEvent, Executor, Interrupts, RequestSnapshot } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { call } from "../raw.js"
@@ -101,7 +101,7 @@ const inText = (message: Message): object =>
 const restated = ["RUN_STARTED", "STATE_SNAPSHOT", "MESSAGES_SNAPSHOT", "RUN_FINISHED"]
 
 /** A turn with everything that a client keeps, and some of it in pieces. */
-const busy = Executors.make((run) => {
+const busy = Executor.make((run) => {
   const turn = run.snapshot.messages.length
   const id = (name: string) => `${name}-${turn}`
   return Stream.make(
@@ -195,11 +195,11 @@ export const suite = (name: string, store: Store): void => {
       Effect.gen(function* () {
         const words = yield* Queue.unbounded<string>()
         const scope = yield* Scope.make()
-        yield* Scope.extend(TestWorker.start(Executors.make(() => Effect.succeed("Hello"))), scope)
+        yield* Scope.extend(TestWorker.start(Executor.make(() => Effect.succeed("Hello"))), scope)
         const chat = yield* connect({ threadId: "t", query: "?detach=true" })
         yield* chat.say("hi")
         yield* Scope.close(scope, Exit.void)
-        yield* TestWorker.start(Executors.make(() => Stream.take(Stream.fromQueue(words), 2)))
+        yield* TestWorker.start(Executor.make(() => Stream.take(Stream.fromQueue(words), 2)))
         chat.agent.addMessage({ id: "u2", role: "user", content: "count" })
         const { done, events } = yield* chat.run({ runId: "counting" })
         yield* Queue.offer(words, "one ")
@@ -228,7 +228,7 @@ export const suite = (name: string, store: Store): void => {
       "tell what their run waits for, to whom comes to them, part by part",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executors.make((run) =>
+          Executor.make((run) =>
             Effect.gen(function* () {
               const { payload } = yield* Interrupts.ask(run, { id: "where", message: "Where to?" })
               if (!(yield* Interrupts.approve(run, { id: "sure" }))) return "Not done"
@@ -269,7 +269,7 @@ export const suite = (name: string, store: Store): void => {
       "name their run by the input that it has taken last, and tell the calls that it waits for",
       Effect.gen(function* () {
         yield* TestWorker.start(
-          Executors.make((run) => {
+          Executor.make((run) => {
             const results = run.snapshot.messages.flatMap(({ parts }) =>
               parts.filter(({ type }) => type === "tool_result"),
             )
@@ -334,7 +334,7 @@ export const suite = (name: string, store: Store): void => {
         yield* TestWorker.start((run) =>
           RequestSnapshot.lastUserText(run.snapshot) === "endless"
             ? endless.execute(run)
-            : Executors.make(() => Effect.succeed("done"))(run),
+            : Executor.make(() => Effect.succeed("done"))(run),
         )
         const chat = yield* connect({ threadId: "t", query: "?detach=true" })
         const behind = yield* connect({ threadId: "t", query: "?detach=true" })
@@ -379,7 +379,7 @@ export const suite = (name: string, store: Store): void => {
         strictEqual((yield* look("t")).queuedRunIds.length, 0)
         yield* stop("t")
         yield* untilThread("t", "idle")
-        yield* TestWorker.start(Executors.make(() => Effect.succeed("fine")))
+        yield* TestWorker.start(Executor.make(() => Effect.succeed("fine")))
       }),
     )
 

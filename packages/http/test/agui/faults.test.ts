@@ -4,7 +4,7 @@ import {
   AgentEvent,
   ControlPlane,
   ControlPlaneUnavailable,
-  Executors,
+  Executor,
   MemoryControlPlane,
   RunLog,
   Runs,
@@ -66,7 +66,7 @@ describe.each(versions)("the stream of an AG-UI $name", (version) => {
   tester(forgetful, version)(
     "goes on when the store comes back",
     Effect.gen(function* () {
-      yield* TestWorker.start(Executors.make(() => Stream.make("a", AgentEvent.stepStarted("s"), "b")))
+      yield* TestWorker.start(Executor.make(() => Stream.make("a", AgentEvent.stepStarted("s"), "b")))
       const chat = yield* connect()
       const { events } = yield* chat.say("hello")
       deepStrictEqual(typesOf(events), [
@@ -94,7 +94,7 @@ describe.each(versions)("the stream of an AG-UI $name", (version) => {
     Effect.gen(function* () {
       const endless = yield* TestWorker.makeEndless
       yield* TestWorker.start((run) =>
-        Stream.concat(Executors.make(() => Effect.succeed("half"))(run), endless.execute(run)),
+        Stream.concat(Executor.make(() => Effect.succeed("half"))(run), endless.execute(run)),
       )
       const scope = yield* Scope.make()
       const store = yield* Effect.context<Layer.Layer.Success<typeof MemoryControlPlane.layer>>()

@@ -2,7 +2,6 @@ import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Executor,
-  Executors,
   Ids,
   Interrupt,
   MemoryControlPlane,
@@ -36,7 +35,7 @@ const post = (body: unknown, query = "", options: Omit<Call, "body"> = {}) =>
 /** A worker that keeps what it was asked, and says nothing. */
 const keeper = Effect.gen(function* () {
   const asked = yield* Queue.unbounded<Run.ClaimedRun>()
-  yield* TestWorker.start(Executors.make((run) => Effect.asVoid(Queue.offer(asked, run))))
+  yield* TestWorker.start(Executor.make((run) => Effect.asVoid(Queue.offer(asked, run))))
   return Queue.take(asked)
 })
 
@@ -240,7 +239,7 @@ describe("the request of an AG-UI client", () => {
     "is answered as the version that it declares has it",
     Effect.gen(function* () {
       yield* TestWorker.start(
-        Executors.make(() =>
+        Executor.make(() =>
           Stream.fail(Executor.awaitAnswers([{ ...Interrupt.ofToolCall("c", "colour"), clientTool: true }])),
         ),
       )
@@ -262,7 +261,7 @@ describe("the request of an AG-UI client", () => {
         { type: "image", source: { type: "url", value: "https://example.org/a.png" } },
       ]
       yield* TestWorker.start(
-        Executors.make(() =>
+        Executor.make(() =>
           Stream.make(AgentEvent.toolCallStart("c", "look"), AgentEvent.toolCallEnd("c"), {
             ...AgentEvent.toolCallResult("c", "c-result", ""),
             content,
@@ -296,7 +295,7 @@ describe("the request of an AG-UI client", () => {
   test(
     "reads as one JSON object a line, with line feeds alone, from the first byte on",
     Effect.gen(function* () {
-      yield* TestWorker.start(Executors.make(() => Effect.succeed("a\r\nb\u2028c")))
+      yield* TestWorker.start(Executor.make(() => Effect.succeed("a\r\nb\u2028c")))
       const { text } = yield* post(input())
       assertTrue(!text.includes("\r"))
       const frames = text.split("\n\n").filter((frame) => frame !== "" && frame !== ":")

@@ -1,6 +1,6 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executors, Interrupts, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
+import { Executor, Interrupts, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Effect, Predicate, Queue } from "effect"
 import { call } from "../raw.js"
@@ -84,6 +84,6 @@ describe("a thread without a name", () => {
   )
 })
 
-const answering = Executors.make((run) =>
+const answering = Executor.make((run) =>
   Effect.map(Interrupts.approve(run, { id: "sure" }), (sure) => (sure ? "Sure" : "Not sure")),
 )

@@ -1,7 +1,7 @@
 /** Executor suite: attempts, cancellation and drain of an executor inside a worker. */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import * as Executors from "@runlease/core/Executors"
+import * as Executor from "@runlease/core/Executor"
 import type * as Ids from "@runlease/core/Ids"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
@@ -47,7 +47,7 @@ export const tests = (make: Make): void => {
         const crashing = yield* make(SaysThenCrashes({ texts }))
         const succeeding = yield* make(Says({ texts }))
         yield* TestWorker.start(
-          Executors.retry({ delay: () => 0 })((run) =>
+          Executor.retryable({ delay: () => 0 })((run) =>
             (run.attempt === 1 ? crashing : succeeding).execute(run),
           ),
         )
@@ -63,7 +63,7 @@ export const tests = (make: Make): void => {
       "a run whose peer crashes in every attempt fails with the executor's code",
       Effect.gen(function* () {
         const crashing = yield* make(SaysThenCrashes({ texts }))
-        yield* TestWorker.start(Executors.retry({ delay: () => 0 })(crashing.execute))
+        yield* TestWorker.start(Executor.retryable({ delay: () => 0 })(crashing.execute))
         const { runId } = yield* TestRuns.submit({ maxAttempts: 2 })
         yield* assertLog(runId, text + text)
         const run = yield* TestRuns.getRun(runId)

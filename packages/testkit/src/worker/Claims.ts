@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, Executors } from "@runlease/core"
+import { Claims, Executor } from "@runlease/core"
 import { Array, Effect, Layer, Ref, TestClock } from "effect"
 import { type Declare, log, run, start, submit, unavailable, until, untilStatus } from "../TestWorker.js"
 
@@ -35,7 +35,7 @@ export const tests = (test: Declare): void => {
         yield* Ref.set(sent, [])
         const first = yield* submit({ maxAttempts: 1 })
         const second = yield* submit({ maxAttempts: 1 })
-        yield* start(Executors.make(() => Effect.void))
+        yield* start(Executor.make(() => Effect.void))
         // Each step reads the store, so that time does not run ahead of a store in another process.
         yield* until(
           Effect.zipRight(TestClock.adjust("100 millis"), Effect.zipRight(run(first.runId), Ref.get(sent))),
@@ -58,7 +58,7 @@ export const tests = (test: Declare): void => {
       "is followed by claims with new ids",
       Effect.gen(function* () {
         yield* Ref.set(sent, [])
-        yield* start(Executors.make(() => Effect.void))
+        yield* start(Executor.make(() => Effect.void))
         for (const _ of Array.range(1, 3)) {
           const { runId } = yield* submit()
           yield* until(

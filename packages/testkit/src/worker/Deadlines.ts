@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
-import { Executors, LeaseDeadline } from "@runlease/core"
+import { Executor, LeaseDeadline } from "@runlease/core"
 import { Effect, Queue, Stream, TestClock } from "effect"
 import { type Declare, start, submit, until } from "../TestWorker.js"
 
@@ -14,7 +14,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const deadlines = yield* Queue.unbounded<LeaseDeadline.Deadline>()
         yield* start(
-          Executors.make(() =>
+          Executor.make(() =>
             Stream.runForEach(LeaseDeadline.changes, (deadline) => Queue.offer(deadlines, deadline)),
           ),
         )

@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executors, Leases, Worker } from "@runlease/core"
+import { Executor, Leases, Worker } from "@runlease/core"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
@@ -15,7 +15,7 @@ export const tests = (test: Declare): void => {
       "has a stream of its runs, now and after each change",
       Effect.gen(function* () {
         const finish = yield* Deferred.make<void>()
-        const worker = yield* start(Executors.make(() => Deferred.await(finish)))
+        const worker = yield* start(Executor.make(() => Deferred.await(finish)))
         const counts = yield* Queue.unbounded<number>()
         yield* Worker.inFlight.pipe(
           Stream.runForEach((runs) => Queue.offer(counts, runs.length)),
@@ -40,7 +40,7 @@ export const tests = (test: Declare): void => {
         const finish = yield* Deferred.make<void>()
         const scope = yield* Scope.make()
         yield* start(
-          Executors.make(() => Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(finish))),
+          Executor.make(() => Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(finish))),
           { concurrency: 2, drainTimeout: "10 seconds" },
         ).pipe(Scope.extend(scope))
         const first = yield* submit()
@@ -62,7 +62,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const endless = yield* makeEndless
         const running = yield* Worker.run({ leaseDuration: lease, drainTimeout: "10 seconds" }).pipe(
-          Effect.provide(Executors.layerWith(endless.execute)),
+          Effect.provide(Executor.layerWith(endless.execute)),
           Effect.fork,
         )
         const { runId } = yield* submit()
@@ -102,7 +102,7 @@ export const tests = (test: Declare): void => {
         const back = yield* run(runId)
         strictEqual(back.status, "pending")
         strictEqual(back.attempt, 0)
-        yield* start(Executors.make(() => Effect.succeed("done")))
+        yield* start(Executor.make(() => Effect.succeed("done")))
         strictEqual((yield* untilStatus(runId, "completed")).attempt, 1)
       }),
     )
@@ -113,7 +113,7 @@ export const tests = (test: Declare): void => {
         const scope = yield* Scope.make()
         const executed = yield* Deferred.make<void>()
         const worker = yield* start(
-          Executors.make(() => Deferred.succeed(executed, undefined).pipe(Effect.asVoid)),
+          Executor.make(() => Deferred.succeed(executed, undefined).pipe(Effect.asVoid)),
           {
             drainTimeout: "10 seconds",
             interruptGrace: "5 seconds",
@@ -173,7 +173,7 @@ export const tests = (test: Declare): void => {
         const executed = yield* Deferred.make<void>()
         const scope = yield* Scope.make()
         yield* start(
-          Executors.make(() => Effect.asVoid(Deferred.succeed(executed, undefined))),
+          Executor.make(() => Effect.asVoid(Deferred.succeed(executed, undefined))),
           { drainTimeout: "10 seconds", interruptGrace: "5 seconds" },
         ).pipe(Scope.extend(scope))
         const { runId } = yield* submit()

@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Executors, Interrupt, Interrupts, Run, Runs } from "@runlease/core"
+import { AgentEvent, Executor, Interrupt, Interrupts, Run, Runs } from "@runlease/core"
 import { Effect, Exit, Scope, Stream, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, log, run, start, submit, until, untilStatus } from "../TestWorker.js"
@@ -37,7 +37,7 @@ export const tests = (test: Declare): void => {
             .find((part) => part.type === "tool_result")
           return answer === undefined
             ? Stream.fail(Executor.awaitToolResult("call-1", "ask"))
-            : Executors.make(() => Effect.succeed(`the answer is ${String(answer["result"])}`))(claimed)
+            : Executor.make(() => Effect.succeed(`the answer is ${String(answer["result"])}`))(claimed)
         })
         const { runId } = yield* submit()
         const waiting = yield* untilStatus(runId, "waiting")
@@ -82,7 +82,7 @@ export const tests = (test: Declare): void => {
   })
 
   describe("a run that asks a question", () => {
-    const deploying = Executors.make((claimed) =>
+    const deploying = Executor.make((claimed) =>
       Effect.map(Interrupts.approve(claimed, { id: "deploy", message: "Deploy?" }), (yes) =>
         yes ? "deployed" : "left alone",
       ),
@@ -123,7 +123,7 @@ export const tests = (test: Declare): void => {
       "may ask one question after another, or several at once, and gets every answer",
       Effect.gen(function* () {
         yield* start(
-          Executors.make((claimed) =>
+          Executor.make((claimed) =>
             Effect.gen(function* () {
               const name = yield* Interrupts.ask(claimed, { id: "name", message: "Who?" })
               const rest = yield* Interrupts.askAll(claimed, [
@@ -152,7 +152,7 @@ export const tests = (test: Declare): void => {
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
         const executing = (name: string) =>
-          Executors.make((claimed) =>
+          Executor.make((claimed) =>
             Effect.gen(function* () {
               const lease = TestRuns.leaseOf(claimed)
               if (claimed.session === null) yield* runs.recordSession(lease, { sessionKey: `of ${name}` })

@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, ControlPlaneError, Executors, Lease, Leases, Runs, WorkerRegistry } from "@runlease/core"
+import { AgentEvent, ControlPlaneError, Executor, Lease, Leases, Runs, WorkerRegistry } from "@runlease/core"
 import {
   Clock,
   Deferred,
@@ -163,7 +163,7 @@ export const tests = (test: Declare): void => {
         yield* TestClock.adjust("5 seconds")
         yield* Deferred.await(finalized)
         yield* Scope.close(stale, Exit.void)
-        yield* start(Executors.make(() => Effect.succeed("second")))
+        yield* start(Executor.make(() => Effect.succeed("second")))
         yield* until(
           Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
           (current) => current.status === "completed",

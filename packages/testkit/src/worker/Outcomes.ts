@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Executors, Leases, RequestSnapshot, RunLog } from "@runlease/core"
+import { AgentEvent, Executor, Leases, RequestSnapshot, RunLog } from "@runlease/core"
 import { Effect, Queue, Ref, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
@@ -14,7 +14,7 @@ export const tests = (test: Declare): void => {
     test(
       "completes the run, with a log that opens and closes",
       Effect.gen(function* () {
-        yield* start(Executors.make(() => Effect.succeed("hello")))
+        yield* start(Executor.make(() => Effect.succeed("hello")))
         const { runId } = yield* submit()
         const done = yield* untilStatus(runId, "completed")
         strictEqual(done.attempt, 1)
@@ -32,7 +32,7 @@ export const tests = (test: Declare): void => {
         const most = yield* Ref.make(0)
         const gate = yield* Queue.unbounded<void>()
         yield* start(
-          Executors.make(() =>
+          Executor.make(() =>
             Effect.gen(function* () {
               const running = yield* Ref.updateAndGet(now, (n) => n + 1)
               yield* Ref.update(most, (n) => Math.max(n, running))
@@ -57,7 +57,7 @@ export const tests = (test: Declare): void => {
         yield* written.close
         const executed = yield* Queue.unbounded<void>()
         const worker = yield* start(
-          Executors.make(() => Effect.asVoid(Queue.offer(executed, undefined))),
+          Executor.make(() => Effect.asVoid(Queue.offer(executed, undefined))),
           { concurrency: 1 },
         )
         const submitted = yield* Effect.replicateEffect(submit(), 4)
@@ -120,7 +120,7 @@ export const tests = (test: Declare): void => {
       "with its events at hand writes them and its outcome in one request",
       Effect.gen(function* () {
         requests.length = 0
-        yield* start(Executors.make(() => Effect.succeed("hello")))
+        yield* start(Executor.make(() => Effect.succeed("hello")))
         const { runId } = yield* submit()
         strictEqual((yield* untilStatus(runId, "completed")).latestSequence, 3)
         deepStrictEqual(requests, ["complete with 3"])
@@ -212,7 +212,7 @@ export const tests = (test: Declare): void => {
       "fails the run with code executor_timeout when it never ends",
       Effect.gen(function* () {
         const endless = yield* makeEndless
-        yield* start(Executors.timeout("1 minute")(endless.execute))
+        yield* start(Executor.timeout("1 minute")(endless.execute))
         const { runId } = yield* submit()
         yield* Queue.take(endless.started)
         yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("10 seconds"), run(runId)), 6)
@@ -235,7 +235,7 @@ export const tests = (test: Declare): void => {
               Stream.unwrap(
                 Effect.as(
                   Ref.update(attempts, (all) => [...all, claimed.attempt]),
-                  Stream.fail(Executor.retryable("busy", "later")),
+                  Stream.fail(Executor.retryableError("busy", "later")),
                 ),
               ),
             ),

@@ -2,25 +2,24 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Ref, Stream, TestClock } from "effect"
 import * as AgentEvent from "../src/model/AgentEvent.js"
-import { awaitToolResult, Executor, ExecutorError, type ExecutorFailure } from "../src/executor/Executor.js"
-import * as Executors from "../src/executor/Executors.js"
+import * as Executor from "../src/executor/Executor.js"
 import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
 import { AgentId } from "../src/model/Ids.js"
 import { LeaseEpoch } from "../src/model/Run.js"
 import { claimed } from "./claimed.js"
 
-const collect = (stream: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure>) =>
+const collect = (stream: Stream.Stream<AgentEvent.LogEvent, Executor.ExecutorFailure>) =>
   Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
 
-const failing = (error: ExecutorFailure) => () =>
+const failing = (error: Executor.ExecutorFailure) => () =>
   Stream.concat(Stream.make(AgentEvent.textStart("half")), Stream.fail(error))
 
 const message = claimed().messageId
 
-describe("Executors.make", () => {
+describe("Executor.make", () => {
   it.effect("makes one message from a string", () =>
     Effect.gen(function* () {
-      deepStrictEqual(yield* collect(Executors.make(() => Effect.succeed("hello"))(claimed())), [
+      deepStrictEqual(yield* collect(Executor.make(() => Effect.succeed("hello"))(claimed())), [
         AgentEvent.textStart(message),
         AgentEvent.textContent(message, "hello"),
         AgentEvent.textEnd(message),
@@ -31,7 +30,7 @@ describe("Executors.make", () => {
   it.effect("closes the message before an event and opens another after it", () =>
     Effect.gen(function* () {
       const step = AgentEvent.stepStarted("look")
-      deepStrictEqual(yield* collect(Executors.make(() => Stream.make("a", "b", step, "", "c"))(claimed())), [
+      deepStrictEqual(yield* collect(Executor.make(() => Stream.make("a", "b", step, "", "c"))(claimed())), [
         AgentEvent.textStart(message),
         AgentEvent.textContent(message, "a"),
         AgentEvent.textContent(message, "b"),
@@ -46,18 +45,18 @@ describe("Executors.make", () => {
 
   it.effect("emits nothing for void, and events unchanged", () =>
     Effect.gen(function* () {
-      deepStrictEqual(yield* collect(Executors.make(() => Effect.void)(claimed())), [])
+      deepStrictEqual(yield* collect(Executor.make(() => Effect.void)(claimed())), [])
       const event = AgentEvent.custom("n", 1)
-      deepStrictEqual(yield* collect(Executors.make(() => Effect.succeed([event]))(claimed())), [event])
+      deepStrictEqual(yield* collect(Executor.make(() => Effect.succeed([event]))(claimed())), [event])
     }),
   )
 
   it.effect("uses another message id at a later claim", () =>
     Effect.gen(function* () {
-      const [first] = yield* collect(Executors.make(() => Effect.succeed("x"))(claimed({ attempt: 2 })))
+      const [first] = yield* collect(Executor.make(() => Effect.succeed("x"))(claimed({ attempt: 2 })))
       deepStrictEqual(first, AgentEvent.textStart(`${message}-2`))
       const resumed = claimed({ attempt: 1, leaseEpoch: LeaseEpoch.make(3) })
-      const [next] = yield* collect(Executors.make(() => Effect.succeed("x"))(resumed))
+      const [next] = yield* collect(Executor.make(() => Effect.succeed("x"))(resumed))
       deepStrictEqual(next, AgentEvent.textStart(`${message}-3`))
     }),
   )
@@ -65,7 +64,7 @@ describe("Executors.make", () => {
   it.effect("converts any error to an ExecutorError", () =>
     Effect.gen(function* () {
       const tagged = yield* Effect.flip(
-        collect(Executors.make(() => Effect.fail({ _tag: "QuotaSpent", message: "no more" }))(claimed())),
+        collect(Executor.make(() => Effect.fail({ _tag: "QuotaSpent", message: "no more" }))(claimed())),
       )
       assertTrue(tagged._tag === "ExecutorError")
       strictEqual(tagged.code, "QuotaSpent")
@@ -77,8 +76,8 @@ describe("Executors.make", () => {
   it.effect("uses the services that its layer provides", () =>
     Effect.gen(function* () {
       class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
-      const layer = Executors.layer(() => Greeting).pipe(Layer.provide(Layer.succeed(Greeting, "hi")))
-      const { execute } = yield* Effect.provide(Executor, layer)
+      const layer = Executor.layer(() => Greeting).pipe(Layer.provide(Layer.succeed(Greeting, "hi")))
+      const { execute } = yield* Effect.provide(Executor.Executor, layer)
       strictEqual(
         (yield* collect(Stream.provideLayer(execute(claimed()), MemoryControlPlane.layer))).length,
         3,
@@ -87,10 +86,10 @@ describe("Executors.make", () => {
   )
 })
 
-describe("Executors combinators", () => {
+describe("the combinators of executors", () => {
   it.effect("route by agent, and refuse an unknown one", () =>
     Effect.gen(function* () {
-      const route = Executors.route({ echo: Executors.make(() => Effect.succeed("echo")) })
+      const route = Executor.route({ echo: Executor.make(() => Effect.succeed("echo")) })
       strictEqual((yield* collect(route(claimed()))).length, 3)
       for (const agentId of ["unknown", "constructor"]) {
         const failure = yield* Effect.flip(collect(route(claimed({ agentId: AgentId.make(agentId) }))))
@@ -103,7 +102,7 @@ describe("Executors combinators", () => {
     Effect.gen(function* () {
       const emitted = yield* Ref.make(0)
       const never = () => Stream.concat(Stream.make(AgentEvent.stepStarted("s")), Stream.never)
-      const fiber = yield* Executors.timeout("10 minutes")(never)(claimed()).pipe(
+      const fiber = yield* Executor.timeout("10 minutes")(never)(claimed()).pipe(
         Stream.runForEach(() => Ref.update(emitted, (n) => n + 1)),
         Effect.fork,
       )
@@ -118,20 +117,22 @@ describe("Executors combinators", () => {
 
   it.effect("mark a failure as retryable, with a delay", () =>
     Effect.gen(function* () {
-      const retry = Executors.retry({
+      const retry = Executor.retryable({
         while: (error) => error.code === "busy",
         delay: (attempt) => Duration.seconds(attempt * 10),
       })
       const busy = yield* Effect.flip(
         collect(
-          retry(failing(new ExecutorError({ code: "busy", message: "later" })))(claimed({ attempt: 2 })),
+          retry(failing(new Executor.ExecutorError({ code: "busy", message: "later" })))(
+            claimed({ attempt: 2 }),
+          ),
         ),
       )
       assertTrue(busy._tag === "ExecutorError" && busy.retryable)
       deepStrictEqual(busy.retryAfter, Duration.seconds(20))
       strictEqual(busy.message, "later")
       const broken = yield* Effect.flip(
-        collect(retry(failing(new ExecutorError({ code: "broken", message: "no" })))(claimed())),
+        collect(retry(failing(new Executor.ExecutorError({ code: "broken", message: "no" })))(claimed())),
       )
       assertTrue(broken._tag === "ExecutorError" && !broken.retryable)
     }),
@@ -139,8 +140,8 @@ describe("Executors combinators", () => {
 
   it.effect("fall back after closing what the first executor left open", () =>
     Effect.gen(function* () {
-      const both = Executors.fallback(Executors.make(() => Effect.succeed("second")))(
-        failing(new ExecutorError({ code: "down", message: "off" })),
+      const both = Executor.fallback(Executor.make(() => Effect.succeed("second")))(
+        failing(new Executor.ExecutorError({ code: "down", message: "off" })),
       )
       deepStrictEqual((yield* collect(both(claimed()))).slice(0, 3), [
         AgentEvent.textStart("half"),
@@ -152,10 +153,10 @@ describe("Executors combinators", () => {
 
   it.effect("do not treat a wait as a failure", () =>
     Effect.gen(function* () {
-      const waiting = failing(awaitToolResult("t", "ask"))
+      const waiting = failing(Executor.awaitToolResult("t", "ask"))
       for (const execute of [
-        Executors.retry({})(waiting),
-        Executors.fallback(Executors.make(() => Effect.void))(waiting),
+        Executor.retryable({})(waiting),
+        Executor.fallback(Executor.make(() => Effect.void))(waiting),
       ]) {
         strictEqual((yield* Effect.flip(collect(execute(claimed()))))._tag, "AwaitAnswers")
       }
@@ -165,12 +166,12 @@ describe("Executors combinators", () => {
   it.effect("recognise failures of another copy of core", () =>
     Effect.gen(function* () {
       // An error class of another copy has the same fields and another constructor.
-      const copyOf = (error: ExecutorFailure): unknown => ({ ...error, message: error.message })
-      const down = new ExecutorError({ code: "down", message: "off", retryable: true })
-      const failed = yield* Effect.flip(collect(Executors.make(() => Effect.fail(copyOf(down)))(claimed())))
+      const copyOf = (error: Executor.ExecutorFailure): unknown => ({ ...error, message: error.message })
+      const down = new Executor.ExecutorError({ code: "down", message: "off", retryable: true })
+      const failed = yield* Effect.flip(collect(Executor.make(() => Effect.fail(copyOf(down)))(claimed())))
       assertTrue(failed._tag === "ExecutorError" && failed.code === "down" && failed.retryable)
-      const waits = copyOf(awaitToolResult("t", "ask"))
-      const waiting = yield* Effect.flip(collect(Executors.make(() => Effect.fail(waits))(claimed())))
+      const waits = copyOf(Executor.awaitToolResult("t", "ask"))
+      const waiting = yield* Effect.flip(collect(Executor.make(() => Effect.fail(waits))(claimed())))
       strictEqual(waiting._tag, "AwaitAnswers")
     }),
   )
@@ -178,7 +179,7 @@ describe("Executors combinators", () => {
   it.effect("limit concurrent executions, and free the slot of an interrupted one", () =>
     Effect.gen(function* () {
       const running = yield* Ref.make(0)
-      const limited = yield* Executors.limit(2)(() =>
+      const limited = yield* Executor.limit(2)(() =>
         Stream.scoped(
           Effect.acquireRelease(
             Ref.update(running, (n) => n + 1),
