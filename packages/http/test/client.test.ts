@@ -82,7 +82,7 @@ describe("a client whose control plane does not do its part", () => {
     says: "not JSON",
   })
 
-  it.live("is told what to check when its token is refused, and shows the token nowhere", () =>
+  it.live("names what to check when its token is refused, and shows the token nowhere", () =>
     Effect.gen(function* () {
       const { url } = yield* Served
       const error = yield* Effect.provide(getFails, at(url))
@@ -94,7 +94,7 @@ describe("a client whose control plane does not do its part", () => {
     }).pipe(Effect.provide(store)),
   )
 
-  it.live("is told what of a submission is refused, though it saw nothing wrong with it", () =>
+  it.live("names the refused field of a submission that its own check accepts", () =>
     Effect.gen(function* () {
       const runs = yield* Runs.Runs
       const refused = yield* Effect.flip(runs.submit({ agentId: "agent" }))

@@ -53,7 +53,7 @@ const statuses = (json: { readonly answers: ReadonlyArray<{ readonly status: num
 describe("an exchange", () => {
   const server = serve(MemoryControlPlane.layer)
 
-  it.effect("gives each operation an answer of its own, in the order asked", () =>
+  it.effect("gives each operation an answer of its own, in order", () =>
     Effect.gen(function* () {
       const { exchange } = yield* exchanger()
       for (const runId of ["a", "b", "c", "d"]) yield* submit(runId)
@@ -197,7 +197,7 @@ const endAll = (claimed: ReadonlyArray<Run.ClaimedRun>) =>
   })
 
 describe("a client", () => {
-  it.scoped("sends what is asked at once in one request", () =>
+  it.scoped("sends operations that arrive together in one request", () =>
     Effect.gen(function* () {
       const { counts, ports } = yield* countedClient
       yield* Effect.gen(function* () {

@@ -10,9 +10,9 @@ const foreign = Layer.provide(client, plain())
 
 const test = TestRuns.tester(foreign)
 
-describe("the client before a server without our additions", () => {
+describe("the client of a server without our extensions", () => {
   test(
-    "claims one run at a time, and takes what it is told",
+    "claims one run at a time, with the defaults for fields that the server lacks",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       yield* TestRuns.submit()
@@ -67,7 +67,7 @@ describe("the client before a server without our additions", () => {
   )
 
   test(
-    "knows verdicts by status and text",
+    "reads verdicts by status and text",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const run = yield* TestRuns.hold(worker)

@@ -466,7 +466,7 @@ describe("a slow or broken sender", () => {
     ...rest,
   })
 
-  it.live("is cut off, and holds nobody else", () =>
+  it.live("is cut off, and delays no other request", () =>
     Effect.gen(function* () {
       const { key, url } = yield* Served
       const trickle = exchange(url, {
@@ -517,7 +517,7 @@ describe("a slow or broken sender", () => {
     }).pipe(Effect.provide(impatient)),
   )
 
-  it.live("of too large a body is told so, announced or not, while one at the limit passes", () =>
+  it.live("of too large a body is refused, announced or not, while a body at the limit passes", () =>
     Effect.gen(function* () {
       const { key, url } = yield* Served
       const large = Buffer.alloc(maxBytes + 1, 0x20)

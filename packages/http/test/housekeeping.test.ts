@@ -9,7 +9,7 @@ import { client, serve } from "./serving.js"
 const layer = Layer.provideMerge(client, serve(MemoryControlPlane.layer))
 
 describe("a wait that expires", () => {
-  it.effect("is asked for in seconds, and shown wherever the run is", () =>
+  it.effect("is requested in seconds, and shown with the run everywhere", () =>
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const held = yield* TestRuns.hold(worker)

@@ -154,7 +154,7 @@ describe("interrupts on the wire", () => {
     }).pipe(Effect.provide(layer)),
   )
 
-  it.effect("what ends a run may give a result, which is the run's output", () =>
+  it.effect("the completion of a run may give a result, which is the run's output", () =>
     Effect.gen(function* () {
       const { runId } = yield* TestRuns.submit({ initialStatus: "running" })
       const result = { answer: 42 }

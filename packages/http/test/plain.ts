@@ -6,7 +6,7 @@ import { createServer } from "node:http"
 import * as Server from "../src/Server.js"
 import { served } from "./serving.js"
 
-/** A request as it came. */
+/** A request as it arrived. */
 export interface Requested {
   readonly method: string
   readonly url: string
@@ -14,7 +14,7 @@ export interface Requested {
   readonly body: string
 }
 
-const additions = [/\/exchange$/, /\/leases$/, /\/suspend$/, /\/signals$/]
+const extensions = [/\/exchange$/, /\/leases$/, /\/suspend$/, /\/signals$/]
 
 const ours = new Set([
   "runs",
@@ -30,8 +30,8 @@ const ours = new Set([
   "waiting_expires_at",
 ])
 
-/** What the public API lets be null. */
-const untold = new Set(["config", "request_snapshot"])
+/** Fields that the public API lets be null. */
+const nullable = new Set(["config", "request_snapshot"])
 
 const withoutOurs = (value: unknown): unknown =>
   Array.isArray(value)
@@ -39,20 +39,20 @@ const withoutOurs = (value: unknown): unknown =>
     : typeof value === "object" && value !== null
       ? Object.fromEntries(
           Object.entries(value).flatMap(([key, inner]) =>
-            untold.has(key) ? [[key, null]] : ours.has(key) ? [] : [[key, withoutOurs(inner)]],
+            nullable.has(key) ? [[key, null]] : ours.has(key) ? [] : [[key, withoutOurs(inner)]],
           ),
         )
       : value
 
 const decoder = new TextDecoder()
 
-/** Takes our additions away: their addresses, their keys, and the codes of our refusals. */
-const withoutAdditions = (requests: Array<Requested>) =>
+/** Removes our extensions: their addresses, their keys, and the codes of our refusals. */
+const withoutExtensions = (requests: Array<Requested>) =>
   HttpLayerRouter.middleware(
     (app) =>
       Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
-        // What has been read as text cannot be read as a stream, as a large body is.
+        // A body that was read as text cannot be read as a stream, as a large body is.
         const body = yield* Effect.orDie(request.text)
         const whole: typeof request = Object.create(request, {
           stream: { value: Stream.encodeText(Stream.make(body)) },
@@ -64,7 +64,7 @@ const withoutAdditions = (requests: Array<Requested>) =>
           body,
         })
         const path = request.url.split("?")[0]!
-        if (additions.some((pattern) => pattern.test(path)) || request.method === "DELETE") {
+        if (extensions.some((pattern) => pattern.test(path)) || request.method === "DELETE") {
           return HttpServerResponse.unsafeJson({ message: "No such route" }, { status: 404 })
         }
         const response = yield* Effect.provideService(app, HttpServerRequest.HttpServerRequest, whole)
@@ -78,11 +78,11 @@ const withoutAdditions = (requests: Array<Requested>) =>
     { global: true },
   )
 
-/** A server that speaks the public API alone, and keeps what it was asked. */
+/** A server of the public API alone, which records its requests. */
 export const plain = (requests: Array<Requested> = []) =>
   served.pipe(
     Layer.provide(
-      HttpLayerRouter.serve(Layer.mergeAll(withoutAdditions(requests), Server.mount("/")), {
+      HttpLayerRouter.serve(Layer.mergeAll(withoutExtensions(requests), Server.mount("/")), {
         disableLogger: true,
         disableListenLog: true,
       }),

@@ -61,7 +61,7 @@ describe("the rate limit", () => {
     }).pipe(Effect.provide(limited(0.1))),
   )
 
-  it.effect("is told to a client as something to try again, and when", () =>
+  it.effect("reaches a client as a retryable failure, with the time to wait", () =>
     Effect.gen(function* () {
       const { key, url } = yield* Served
       const error = yield* Effect.flatMap(Runs.Runs, (runs) => Effect.flip(Effect.forever(runs.list()))).pipe(

@@ -55,7 +55,7 @@ const streamPath = (run: Run.ClaimedRun) => `/conversations/${run.conversationId
 const held = Effect.flatMap(TestRuns.register(), TestRuns.hold)
 
 describe("the event stream", () => {
-  it.live("sends what is there at once, what comes as it comes, and ends with the run", () =>
+  it.live("sends past events at once, new events as they come, and ends with the run", () =>
     Effect.gen(function* () {
       const run = yield* held
       const seen = yield* Queue.unbounded<Frame>()
@@ -79,7 +79,7 @@ describe("the event stream", () => {
     }).pipe(Effect.scoped, Effect.provide(both)),
   )
 
-  it.live("resumes after the last event that the client saw, and knows what went before", () =>
+  it.live("resumes after the last event that the client saw, with the state of the view before it", () =>
     Effect.gen(function* () {
       const run = yield* held
       yield* TestRuns.append(run, [
@@ -130,7 +130,7 @@ describe("the event stream", () => {
     }).pipe(Effect.provide(both)),
   )
 
-  it.live("tells a worker what was cancelled", () =>
+  it.live("signals the cancelled runs to a worker", () =>
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
       const run = yield* TestRuns.hold(worker)

@@ -118,7 +118,7 @@ describe("a body that a user writes", () => {
     }).pipe(Effect.provide(served)),
   )
 
-  it.live("is told the field that was likely meant, or all that there are", () =>
+  it.live("names the field that was likely meant, or all fields", () =>
     Effect.gen(function* () {
       const run = (rest: object) => ({ kind: "agent", request: { agent_id: "a", ...rest } })
       deepStrictEqual(yield* refusalOf("/runs", run({ maxAttempts: 2 })), [

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { assertEquals, deepStrictEqual } from "@effect/vitest/utils"
 import {
   Access,
+  ControlPlaneError,
   ControlPlaneUnavailable as Unavailable,
   Conversations,
   MemoryControlPlane,
@@ -157,6 +158,18 @@ const wire: ReadonlyArray<
     { field: "worker_id" },
   ],
   [
+    new ControlPlaneError.ControlPlaneRefused({ operation: "Runs.get", message: "secret-host refused" }),
+    503,
+    "unavailable",
+    "The control plane is not available now; try again later",
+  ],
+  [
+    new ControlPlaneError.ControlPlaneUnsupported({ operation: "Runs.get", message: "secret-host has none" }),
+    503,
+    "unavailable",
+    "The control plane is not available now; try again later",
+  ],
+  [
     new Unavailable.ControlPlaneUnavailable({ operation: "Runs.get", message: "secret-host is down" }),
     503,
     "unavailable",
@@ -251,7 +264,7 @@ describe("the codec of verdicts", () => {
   it("has every error, of which only those of Access are never read", () => {
     const access: ReadonlyArray<string> = ["KeyNotFound", "KeyRevoked", "ProjectExists", "ProjectNotFound"]
     const read: ReadonlyArray<string> = calls.flatMap(({ expected }) => expected)
-    const written = wire.map(([{ _tag }]) => _tag).filter((tag) => tag !== "ControlPlaneUnavailable")
+    const written = wire.map(([{ _tag }]) => _tag).filter((tag) => !tag.startsWith("ControlPlane"))
     expect(new Set(read.concat(access))).toEqual(new Set<string>(written))
   })
 
@@ -291,7 +304,7 @@ describe("the codec of verdicts", () => {
     }).pipe(Effect.provide(MemoryControlPlane.layer)),
   )
 
-  it.effect("reads a refusal without a code or a detail that is known by its status", () =>
+  it.effect("reads a refusal by its status, without a code and with an unfamiliar detail", () =>
     Effect.gen(function* () {
       const read = (httpStatus: number, about: { readonly workerId?: string } = { workerId }) =>
         Effect.flip(

@@ -205,7 +205,7 @@ describe("over the public API alone", () => {
       })
     }))
 
-  test("every port asks for nothing else, and says what it cannot do", () =>
+  test("every port sends requests of the public API only, and names the operations that it cannot do", () =>
     Effect.gen(function* () {
       const conversations = yield* Conversations.Conversations
       const runs = yield* Runs.Runs
