@@ -15,13 +15,13 @@ const roles = new Set(["developer", "system", "assistant", "user", "tool", "acti
 const operations = new Set(["add", "remove", "replace", "move", "copy", "test"])
 
 /**
- * Whether the member is one that `known` does not hold, by its `field`.
+ * Whether the value of the member's `field` is not in `defined`.
  *
  * @since 0.1.0
  * @category guards
  */
-export const isUnknown = (member: unknown, field: string, known: ReadonlySet<string>): boolean =>
-  Predicate.isRecord(member) && typeof member[field] === "string" && !known.has(member[field])
+export const isUnknown = (member: unknown, field: string, defined: ReadonlySet<string>): boolean =>
+  Predicate.isRecord(member) && typeof member[field] === "string" && !defined.has(member[field])
 
 const knownVersion = /^1\.[01]$/
 

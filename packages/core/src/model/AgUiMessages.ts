@@ -1,5 +1,5 @@
 /**
- * Messages of AG-UI 1.0 and those of a snapshot, each as the other, losing nothing.
+ * Converts messages of AG-UI 1.0 to messages of a snapshot and back, without loss.
  *
  * | AG-UI | snapshot |
  * | - | - |
@@ -10,7 +10,7 @@
  * | reasoning, activity | a `reasoning` part: `text`; an `activity` part: `activityType`, `content` |
  * | `encryptedValue` | that of the `reasoning`, `text` or `tool_call` part |
  *
- * What one side has no place for is in the message's `metadata` under `runlease`, and comes back from there.
+ * A field that the other side lacks goes into the message's `metadata` under `runlease`, and is restored from there.
  *
  * Source: https://docs.ag-ui.com/concepts/messages
  *
@@ -18,13 +18,13 @@
  */
 import { Schema } from "effect"
 import { fromMessages, type Message, toMessages } from "./agui/MessageMapping.js"
-import { beyond, isRecord, type Json, ours, ourKey } from "./agui/JsonObject.js"
+import { difference, isRecord, type Json, ours, ourKey } from "./agui/JsonObject.js"
 import { equalJson } from "./Json.js"
 import { SnapshotMessage } from "./RequestSnapshot.js"
 
 export type { Message }
 
-/** Metadata of ours within metadata of ours comes from outside; so deep it is kept, but not looked into. */
+/** Nested metadata of ours comes from outside. Beyond this depth it is data like any other. */
 const maxDepth = 8
 
 const marked = <A extends { readonly metadata?: unknown }>(message: A, mark: unknown): A => ({
@@ -42,19 +42,19 @@ const isMessage = (value: Json): value is Message =>
 
 const isSnapshotMessage = Schema.is(SnapshotMessage)
 
-/** A message of AG-UI as a snapshot's that says, in its metadata, what its parts cannot. */
-const keep = (message: Message): SnapshotMessage => {
+/** Converts a message of AG-UI; the metadata has the fields that the parts cannot express. */
+const encode = (message: Message): SnapshotMessage => {
   const plain = fromMessages([message])
   if (equalJson(toMessages(plain), [message])) return plain
   const [back] = toMessages(marked(plain, {}))
-  return marked(plain, { agUi: beyond(back, message) })
+  return marked(plain, { agUi: difference(back, message) })
 }
 
-/** The message that `keep` was given, if this is what it gave. */
-const kept = (message: SnapshotMessage): Message | undefined => {
-  const said = field(message.metadata, "agUi")
-  if (!isRecord(said)) return undefined
-  const made = { ...toMessages(message)[0], ...said }
+/** The message that `encode` converted, if `message` is its output. */
+const decode = (message: SnapshotMessage): Message | undefined => {
+  const fields = field(message.metadata, "agUi")
+  if (!isRecord(fields)) return undefined
+  const made = { ...toMessages(message)[0], ...fields }
   return isMessage(made) ? made : undefined
 }
 
@@ -63,7 +63,7 @@ interface Wrapped {
   readonly fields: Json
 }
 
-/** A snapshot's message as AG-UI's: the first says, in its metadata, how many they are and what they cannot say. */
+/** Converts a message of a snapshot; the metadata of the first has their count and the fields that they cannot express. */
 const wrap = (message: SnapshotMessage): readonly [Message, ...ReadonlyArray<Message>] => {
   const plain = toMessages(message)
   if (plain.length === 1 && ours(message.metadata) === undefined && equalJson(fromMessages(plain), message)) {
@@ -71,19 +71,19 @@ const wrap = (message: SnapshotMessage): readonly [Message, ...ReadonlyArray<Mes
   }
   const [first, ...rest] = plain
   const back = fromMessages([marked(first, {}), ...rest])
-  const said: Wrapped = { count: plain.length, fields: beyond({ ...back }, message) }
-  return [marked(first, { snapshot: said }), ...rest]
+  const snapshot: Wrapped = { count: plain.length, fields: difference({ ...back }, message) }
+  return [marked(first, { snapshot }), ...rest]
 }
 
-/** The message that `wrap` was given, if from `index` on there is what it gave, and how many of them that is. */
-const wrapped = (
+/** The message that `wrap` converted and how many messages it made, if its output stands at `index`. */
+const unwrap = (
   messages: ReadonlyArray<Message>,
   index: number,
 ): { readonly message: SnapshotMessage; readonly count: number } | undefined => {
   const first = messages[index]!
-  const said = field(first["metadata"], "snapshot")
-  if (!isRecord(said)) return undefined
-  const { count, fields } = said
+  const snapshot = field(first["metadata"], "snapshot")
+  if (!isRecord(snapshot)) return undefined
+  const { count, fields } = snapshot
   if (typeof count !== "number" || !isRecord(fields)) return undefined
   const rest = messages.slice(index + 1, index + count)
   const made = { ...fromMessages([first, ...rest]), ...fields }
@@ -93,7 +93,7 @@ const wrapped = (
 const from = (messages: ReadonlyArray<Message>, depth: number): ReadonlyArray<SnapshotMessage> => {
   const made: Array<SnapshotMessage> = []
   for (let index = 0; index < messages.length;) {
-    const found = depth > maxDepth ? undefined : wrapped(messages, index)
+    const found = depth > maxDepth ? undefined : unwrap(messages, index)
     if (
       found !== undefined &&
       equalJson(to([found.message], depth + 1), messages.slice(index, index + found.count))
@@ -101,7 +101,7 @@ const from = (messages: ReadonlyArray<Message>, depth: number): ReadonlyArray<Sn
       made.push(found.message)
       index += found.count
     } else {
-      made.push(keep(messages[index]!))
+      made.push(encode(messages[index]!))
       index += 1
     }
   }
@@ -110,12 +110,12 @@ const from = (messages: ReadonlyArray<Message>, depth: number): ReadonlyArray<Sn
 
 const to = (messages: ReadonlyArray<SnapshotMessage>, depth: number): ReadonlyArray<Message> =>
   messages.flatMap((message) => {
-    const found = depth > maxDepth ? undefined : kept(message)
+    const found = depth > maxDepth ? undefined : decode(message)
     return found !== undefined && equalJson(from([found], depth + 1), [message]) ? [found] : wrap(message)
   })
 
 /**
- * Messages of AG-UI as a snapshot's. `toAgUi` gives the same back.
+ * Converts messages of AG-UI to messages of a snapshot. `toAgUi` restores them.
  *
  * @since 0.1.0
  * @category conversions
@@ -124,8 +124,8 @@ export const fromAgUi = (messages: ReadonlyArray<Message>): ReadonlyArray<Snapsh
   from(messages, 0)
 
 /**
- * A snapshot's messages as AG-UI's, valid in AG-UI 1.0 unless they were not when they came. `fromAgUi` gives the same
- * back.
+ * Converts messages of a snapshot to messages of AG-UI. They are valid in AG-UI 1.0, unless they came from invalid ones.
+ * `fromAgUi` restores them.
  *
  * @since 0.1.0
  * @category conversions

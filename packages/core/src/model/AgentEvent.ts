@@ -14,7 +14,7 @@ export type * from "./agui/Messages.js"
 export * from "./agui/ToolFailure.js"
 
 /**
- * An event as a log keeps it and the wire carries it: any object with a non-empty string `type`. Further keys are kept as
+ * An event as a log keeps it and the wire carries it: any object with a non-empty string `type`. Further keys stay as
  * they are. Every `AgentEvent` is one.
  *
  * @since 0.1.0

@@ -14,7 +14,7 @@ export const Uuid = Schema.String.pipe(
 
 /**
  * Text that every store keeps as it is. No database holds half of a surrogate pair, which UTF-8 cannot write, and
- * PostgreSQL holds no NUL. Inside of JSON, such as an event's, both are escapes and so are kept.
+ * PostgreSQL text cannot contain NUL. Inside JSON, such as an event's, both are escapes and are allowed.
  *
  * @since 0.1.0
  */

@@ -13,7 +13,7 @@ const Properties = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 /**
  * One thing that a run waits for: a decision, an answer, or the result of a tool call that its client does.
  *
- * `id`: 1 to 256 characters, unique among those asked at once. `reason`: one of AG-UI's (`tool_call`, `input_required`,
+ * `id`: 1 to 256 characters, unique in its list. `reason`: one of AG-UI's (`tool_call`, `input_required`,
  * `confirmation`) or a name of one's own. `message`: the question, for people. `responseSchema`: JSON Schema of the
  * payload wanted. `expiresAt`: UTC; without an answer by then the run fails. `clientTool`: the
  * answer is the result of a tool that the client of the run has. `toolName` and `clientTool` are (ours), the rest is AG-UI's.
@@ -39,7 +39,7 @@ export type Interrupt = typeof Interrupt.Type
 export const maxInterrupts = 100
 
 /**
- * What is asked at once: 1 to 100 interrupts, no two with one id.
+ * The interrupts of one suspension: 1 to 100, with unique ids.
  *
  * @since 0.1.0
  * @category models
@@ -57,7 +57,7 @@ export const Interrupts = Schema.NonEmptyArray(Interrupt)
 export type Interrupts = typeof Interrupts.Type
 
 /**
- * The answer to one interrupt. `cancelled`: whoever was asked declines to answer. `isError` is (ours): the payload says
+ * The answer to one interrupt. `cancelled`: the user declines to answer. `isError` is (ours): the payload says
  * why the tool call failed. `metadata` belongs to the answer and goes to the executor as it is; it does not tell answers
  * apart.
  *

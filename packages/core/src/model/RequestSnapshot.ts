@@ -1,12 +1,12 @@
 /**
- * What a run was asked to do, frozen when it was submitted.
+ * The request of a run, frozen when it was submitted.
  *
  * @since 0.1.0
  */
 import { Schema } from "effect"
 import { Answer } from "./Interrupt.js"
 
-/** A piece of a message. Any `type` is kept as given: text, tool call, tool result, file and more. */
+/** A part of a message. Any `type` is allowed: text, tool call, tool result, file and more. */
 export const MessagePart = Schema.Struct(
   { type: Schema.NonEmptyString },
   { key: Schema.String, value: Schema.Unknown },
@@ -22,7 +22,7 @@ export const SnapshotMessage = Schema.Struct({
 })
 export type SnapshotMessage = typeof SnapshotMessage.Type
 
-/** The W3C trace context of whoever submitted the run. */
+/** The W3C trace context of the submitter. */
 export const TraceContext = Schema.Struct({
   traceId: Schema.String,
   spanId: Schema.String,

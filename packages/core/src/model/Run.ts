@@ -65,7 +65,7 @@ export type Trigger = typeof Trigger.Type
 export const RunError = Schema.Struct({ code: Schema.NullOr(Schema.String), message: Schema.String })
 export type RunError = typeof RunError.Type
 
-/** Held iff the run is `running` and the store's clock is before `expiresAt`. */
+/** A worker holds the lease while the run is `running` and the store's clock is before `expiresAt`. */
 export const LeaseRecord = Schema.Struct({
   owner: Ids.WorkerId,
   epoch: LeaseEpoch,

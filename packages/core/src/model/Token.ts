@@ -8,7 +8,7 @@ import { Effect, Redacted } from "effect"
 const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
 
-/** A new token of 256 random bits; `prefix` says what it is to whoever finds it in a log. */
+/** Makes a token of 256 random bits. The `prefix` shows a reader of a log what kind of token it is. */
 export const generate = (prefix: "rlk" | "rlw"): Effect.Effect<Redacted.Redacted> =>
   Effect.sync(() => Redacted.make(`${prefix}_${hex(globalThis.crypto.getRandomValues(new Uint8Array(32)))}`))
 

@@ -30,7 +30,7 @@ export const WorkerSession = Schema.Struct({
 })
 export type WorkerSession = typeof WorkerSession.Type
 
-/** What a worker records. `metadata` is kept as it was when absent. */
+/** The session that a worker records. Without `metadata` the recorded metadata stays. */
 export const SessionRecord = Schema.Struct({
   sessionKey: Ids.text(512),
   status: Schema.optional(SessionStatus),

@@ -2,7 +2,7 @@
  * The control plane seen from a server: every project's ports, and whether the store is up.
  *
  * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`) are each
- * bound to one project, so that ids of another project do not exist for whoever holds them.
+ * bound to one project, so that ids of another project do not exist for its users.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The failures of a port that say nothing of a run: nothing is known of who owns it, or how far it is.
+ * The failures of a port that say nothing of a run: neither who owns it nor what has become of it.
  *
  * Source: docs/decisions/0044-errors-of-the-control-plane.md
  *

@@ -32,7 +32,7 @@ export interface FollowUp {
  * What an input has made of a run.
  *
  * - `Continued`: all that was open has an answer, and the run goes on after event `since`. A `duplicate` changed nothing.
- * - `Answered`: the run was given these very answers before, not by an input that is known.
+ * - `Answered`: the run has these very answers already, but not from a recorded input.
  * - `Uncovered`: interrupts that are no tools of the client have no answer. Nothing has changed.
  * - `Left`: the input does not go on with this run and may become a run of its own. A run whose last input came by a
  *   protocol for which a call of the client's tool ends a run is completed; any other waits on, or had ended.

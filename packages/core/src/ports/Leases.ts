@@ -94,10 +94,10 @@ export interface LeaseSignal {
 export class Leases extends Context.Tag("@runlease/core/Leases")<
   Leases,
   {
-    /** Renews all the named leases in one exchange; one answer for each, in the order asked. */
+    /** Renews all the named leases in one exchange; one answer for each, in their order. */
     readonly renew: (request: RenewRequest) => Effect.Effect<ReadonlyArray<Renewal>, ControlPlaneError>
 
-    /** Hands a run back: pending again, attempt not counted unless asked. */
+    /** Hands a run back: it is pending again, and the attempt does not count unless `countAttempt`. */
     readonly release: (
       lease: LeaseRef,
       release?: Release,

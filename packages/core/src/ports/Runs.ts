@@ -31,7 +31,7 @@ import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
  * conversation when absent, and null for no lane. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
  * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `initialStatus: "running"`
- * means that somebody else drives the run: it is never claimed and has no lease.
+ * means that another program executes the run: it is never claimed and has no lease.
  *
  * @since 0.1.0
  * @category models
@@ -64,8 +64,8 @@ export type SubmissionInput = Omit<typeof Submission.Encoded, "availableAt"> & {
 export const defaultMaxAttempts = 3
 
 /**
- * What a submission asks for, to be compared with another of the same public id. Whoever sends it again may do so in
- * another trace.
+ * The request of a submission as text, which tells whether two submissions of one public id are the same. A repeat may have
+ * another trace context.
  *
  * @since 0.1.0
  * @category models
@@ -106,13 +106,13 @@ export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/N
   open: Schema.optional(Schema.Array(Schema.String)),
 }) {
   override get message() {
-    const said = this.answered
+    const reason = this.answered
       ? `Run ${this.runId} was given another answer to ${this.interruptId}`
       : `Run ${this.runId} is not waiting for an answer to ${this.interruptId}`
-    if (this.open === undefined) return said
+    if (this.open === undefined) return reason
     return this.open.length === 0
-      ? `${said}; it waits for nothing`
-      : `${said}; it waits for ${this.open.join(", ")}`
+      ? `${reason}; it waits for nothing`
+      : `${reason}; it waits for ${this.open.join(", ")}`
   }
 }
 
@@ -171,13 +171,13 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     /** Newest first. */
     readonly list: (options?: ListRuns) => Effect.Effect<Page<Run>, InvalidCursor | ControlPlaneError>
 
-    /** Ends the run as cancelled, whoever holds it. `cancelled` is false when it had ended before. */
+    /** Ends the run as cancelled, also while a worker holds it. `cancelled` is false when it had ended before. */
     readonly cancel: (
       runId: Ids.RunId,
     ) => Effect.Effect<{ readonly cancelled: boolean; readonly run: Run }, RunNotFound | ControlPlaneError>
 
     /**
-     * Answers what a waiting run is suspended for, all of `answers` or none. Answers are kept until nothing is open;
+     * Answers what a waiting run is suspended for, all of `answers` or none. The store collects answers until nothing is open;
      * then the run is pending again, and they are in its next claim's snapshot. The same answers again change
      * nothing: `duplicate`.
      */
@@ -194,7 +194,7 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
      * of two inputs at once, one makes the run go on. The same input under the same id is a duplicate.
      *
      * Fails: `SubmissionConflict` when the id names a run, or another input. `NotWaiting` when an answer differs from one
-     * that was given, or names nothing that the run asked and the input holds nothing beside its answers.
+     * that the run has, or names no interrupt of the run while the input has nothing beside its answers.
      */
     readonly followUp: (
       runId: Ids.RunId,

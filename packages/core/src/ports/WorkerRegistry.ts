@@ -1,5 +1,5 @@
 /**
- * The port where workers make themselves known.
+ * The port where workers register.
  *
  * @since 0.1.0
  */
@@ -88,7 +88,7 @@ export class WorkerNotFound extends Schema.TaggedError<WorkerNotFound>("@runleas
 export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")<
   WorkerRegistry,
   {
-    /** Makes a worker known, or finds the one with the same kind and key; its names and metadata are renewed. */
+    /** Registers a worker, or renews the names and the metadata of the one with the same kind and key. */
     readonly register: (registration: Registration) => Effect.Effect<RegisteredWorker, ControlPlaneError>
 
     /**

@@ -108,7 +108,7 @@ const batchOf = (waiting: ReadonlyArray<Sized>): ReadonlyArray<AgentEvent.LogEve
 export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
   error._tag === "EventRefused"
     ? refused(error.reason === "too_large" ? "event_too_large" : "bad_event", error.message)
-    : refused("log_conflict", `Somebody else appended to the log of this run: ${error.message}`)
+    : refused("log_conflict", `Another writer appended to the log of this run: ${error.message}`)
 
 /**
  * @since 0.1.0

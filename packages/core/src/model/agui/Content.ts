@@ -1,10 +1,10 @@
 /**
- * AG-UI's content parts and the parts of a snapshot's messages, one by one.
+ * Maps content parts of AG-UI to parts of a snapshot's messages and back.
  *
  * A text part is the same in both. AG-UI's image, audio, video and document are a `file` part: `mediaType`, `url` (a data
- * URL when the bytes are inline) or `fileId` and `provider`, `filename`; and `kind` where the media type does not tell it.
- * An image of no type that AG-UI tells is `image/*`.
- * What AG-UI has no field for is in its `metadata`, under our key.
+ * URL when the bytes are inline) or `fileId` and `provider`, `filename`; and `kind` where the media type does not imply it.
+ * An image without a media type is `image/*`.
+ * Fields that AG-UI does not have are in its `metadata`, under our key.
  */
 import type { MessagePart } from "../RequestSnapshot.js"
 import { isRecord, type Json, optional, ourKey, without } from "./JsonObject.js"
@@ -16,7 +16,7 @@ const kindOf = (mediaType: unknown): string => {
   return mediaKinds.has(kind) ? kind : "document"
 }
 
-/** Moves what AG-UI keeps in `metadata` for us to where a part has it. */
+/** Moves our fields from the `metadata` of AG-UI back into the part. */
 const lift = (part: Json): Json => {
   const metadata = part["metadata"]
   if (!isRecord(metadata)) return part
@@ -34,9 +34,9 @@ const lift = (part: Json): Json => {
   }
 }
 
-/** The metadata that AG-UI keeps for a part: its own, its file name, and the fields that AG-UI does not have. */
-const lower = (part: Json, known: ReadonlyArray<string>): Json => {
-  const extra = without(part, "type", "id", "metadata", "filename", ...known)
+/** The metadata of an AG-UI part: the part's own, its file name, and every field beside those of `mapped`. */
+const lower = (part: Json, mapped: ReadonlyArray<string>): Json => {
+  const extra = without(part, "type", "id", "metadata", "filename", ...mapped)
   const named = typeof part["filename"] === "string" ? { filename: part["filename"] } : {}
   const metadata = {
     ...named,
@@ -64,7 +64,7 @@ const locationOf = (source: Json): Json | undefined => {
   }
 }
 
-/** The snapshot's part for one of AG-UI's; what is no content part of AG-UI 1.0 stays as it is. */
+/** Makes a part of a snapshot from one of AG-UI. A part that AG-UI 1.0 does not have is returned unchanged. */
 export const fromContent = (part: MessagePart): MessagePart => {
   if (!mediaKinds.has(part.type)) return { ...lift(part), type: part.type }
   const source = part["source"]
@@ -85,13 +85,13 @@ export const fromContent = (part: MessagePart): MessagePart => {
 
 const dataUrl = /^data:([^,]*);base64,([\s\S]*)$/
 
-/** A kind of media, and no type. */
+/** Matches a kind of media without a subtype. */
 const anyOf = /^(image|audio|video)\/\*$/
 
 const sourceOf = (part: MessagePart): Json | undefined => {
   const { fileId, mediaType, provider, url } = part
-  const told = typeof mediaType === "string" && !anyOf.test(mediaType)
-  const mimeType = optional("mimeType", told ? mediaType : undefined)
+  const isSpecific = typeof mediaType === "string" && !anyOf.test(mediaType)
+  const mimeType = optional("mimeType", isSpecific ? mediaType : undefined)
   if (typeof url === "string") {
     const inline = dataUrl.exec(url)
     return inline === null
@@ -108,7 +108,7 @@ const sourceOf = (part: MessagePart): Json | undefined => {
     : undefined
 }
 
-/** AG-UI's part for one of a snapshot's, or undefined when AG-UI has none. */
+/** Makes a part of AG-UI from one of a snapshot; undefined when AG-UI has no such part. */
 export const toContent = (part: MessagePart): MessagePart | undefined => {
   if (part.type === "text" && typeof part["text"] === "string") {
     return { type: "text", text: part["text"], ...lower(part, ["text"]) }

@@ -1,4 +1,4 @@
-/** Plain records, and what one says that another does not. */
+/** JSON objects and the differences between them. */
 import { Predicate } from "effect"
 import { equalJson } from "../Json.js"
 
@@ -9,16 +9,16 @@ export const isRecord = (value: unknown): value is Json => Predicate.isRecord(va
 export const without = (record: Json, ...keys: ReadonlyArray<string>): Json =>
   Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)))
 
-/** `{ [key]: value }`, or nothing when there is no value. */
+/** `{ [key]: value }`, or `{}` when the value is undefined. */
 export const optional = (key: string, value: unknown): Json => (value === undefined ? {} : { [key]: value })
 
-/** The one key of ours in the metadata of others. */
+/** Our key in the metadata of an AG-UI message or part. */
 export const ourKey = "runlease"
 
 export const ours = (metadata: unknown): unknown => (isRecord(metadata) ? metadata[ourKey] : undefined)
 
-/** The fields of `to` that `from` does not have, or has otherwise. */
-export const beyond = (from: Json, to: Json): Json =>
+/** The fields of `to` that `from` lacks or has with another value. */
+export const difference = (from: Json, to: Json): Json =>
   Object.fromEntries(
     Object.entries(to).filter(
       ([key, value]) => value !== undefined && !(Object.hasOwn(from, key) && equalJson(from[key], value)),

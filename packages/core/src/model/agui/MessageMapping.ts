@@ -1,8 +1,8 @@
 /**
- * Messages as the other side would put them, without looking at what may get lost.
+ * Maps messages of AG-UI to messages of a snapshot and back. The mapping may lose fields; `AgUiMessages` adds them again.
  *
- * An AG-UI message says one thing, a snapshot's may say several: an assistant's with results of tools in between
- * is several of AG-UI's, in order.
+ * One message of a snapshot may become several of AG-UI's: an assistant's message with tool results between its texts is
+ * several messages there, in order.
  */
 import type { MessagePart, SnapshotMessage } from "../RequestSnapshot.js"
 import { fromContent, toContent } from "./Content.js"
@@ -14,7 +14,7 @@ export type Message = Json & { readonly id: string; readonly role: string; reado
 const isPart = (value: unknown): value is MessagePart =>
   isRecord(value) && typeof value["type"] === "string" && value["type"] !== ""
 
-/** What only the provider of the model can read. */
+/** The encrypted value, which only the provider of the model can read. */
 const encrypted = ({ encryptedValue }: Json): Json =>
   optional("encryptedValue", typeof encryptedValue === "string" ? encryptedValue : undefined)
 
@@ -57,7 +57,7 @@ const partsOf = (message: Message): ReadonlyArray<MessagePart> => {
   }
 }
 
-/** The rest of the metadata beside ours; nothing where ours was all there was. */
+/** The metadata without our key. Empty metadata is left out. */
 const theirs = (metadata: unknown): Json => {
   if (!isRecord(metadata)) return {}
   if (!Object.hasOwn(metadata, ourKey)) return { metadata }
@@ -65,7 +65,7 @@ const theirs = (metadata: unknown): Json => {
   return Object.keys(rest).length === 0 ? {} : { metadata: rest }
 }
 
-/** One message of AG-UI, or several that were one. */
+/** Makes one message of a snapshot from one message of AG-UI, or from several that `toMessages` made of one. */
 export const fromMessages = (messages: readonly [Message, ...ReadonlyArray<Message>]): SnapshotMessage => ({
   id: messages[0].id,
   role: messages[0].role,
@@ -103,13 +103,13 @@ const toolMessage = (part: MessagePart): Json => {
   }
 }
 
-/** Whether a part is one of AG-UI's as it is. */
+/** Whether a part is already a content part of AG-UI. */
 const isContentPart = (part: MessagePart): boolean => {
-  const kept = fromContent(part)
-  return (part.type === "text" || kept.type === "file") && toContent(kept)?.type === part.type
+  const mapped = fromContent(part)
+  return (part.type === "text" || mapped.type === "file") && toContent(mapped)?.type === part.type
 }
 
-/** Parts that go into one message of AG-UI's, and how. */
+/** Parts that become one message of AG-UI. */
 interface Segment {
   readonly role: string
   readonly parts: ReadonlyArray<MessagePart>
@@ -117,7 +117,7 @@ interface Segment {
 
 const roles = new Set(["developer", "system", "assistant", "user", "tool", "activity", "reasoning"])
 
-/** What of a part AG-UI can say in a message of that role; undefined when nothing. */
+/** The segment of a part in a message of that role; undefined when AG-UI has no place for the part. */
 const segmentRole = (role: string, part: MessagePart): string | undefined => {
   switch (part.type) {
     case "tool_result":
@@ -172,10 +172,10 @@ const messageOf = (id: string, { parts, role }: Segment): Json => {
       return { role, content: userContent(parts) }
     case "assistant": {
       const calls = parts.filter(({ type }) => type === "tool_call").map(toolCallOf)
-      const said = parts.find(({ type }) => type === "text")
+      const firstText = parts.find(({ type }) => type === "text")
       return {
         role,
-        ...(said === undefined ? {} : { content: joined(parts), ...encrypted(said) }),
+        ...(firstText === undefined ? {} : { content: joined(parts), ...encrypted(firstText) }),
         ...(calls.length === 0 ? {} : { toolCalls: calls }),
       }
     }
@@ -188,7 +188,7 @@ const messageOf = (id: string, { parts, role }: Segment): Json => {
   }
 }
 
-/** The message as AG-UI's: the first has its id and its metadata. A role that AG-UI does not have is a user's. */
+/** Makes the messages of AG-UI; the first has the id and the metadata. A role that AG-UI does not have becomes `user`. */
 export const toMessages = (message: SnapshotMessage): readonly [Message, ...ReadonlyArray<Message>] => {
   const role = roles.has(message.role) ? message.role : "user"
   const [first, ...rest] = segments(role, message.parts)
