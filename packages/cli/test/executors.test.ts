@@ -144,7 +144,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the executor of a worke
       )
       const line = `${process.execPath} ${scriptedAgent} token ${script}`
       for (const [flags, id, text] of [
-        [[], "out", "name one of its ways as authMethod: Key (key)"],
+        [[], "out", "name one of its methods as authMethod: Key (key)"],
         [["--auth-method", "key"], "in", "I am in."],
       ] as const) {
         const worker = yield* start(["worker", "--json", "--acp", line, ...flags], { cwd, env })
