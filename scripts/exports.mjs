@@ -4,11 +4,11 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
-/** Beside the modules of the index: folders whose modules the types of a client name. */
-const packages = { core: [], sql: [], http: ["Api"], cli: [] }
+/** Paths beside the modules of the index: modules that the types of a client name, and the program of the command. */
+const packages = { core: [], sql: [], http: ["Api/*"], cli: ["bin"] }
 const line = /^export \* as (\w+) from "\.\/(.+)\.js"$/
 
-const exportsOf = (folder, rooms) => {
+const exportsOf = (folder, others) => {
   const modules = readFileSync(join(folder, "src/index.ts"), "utf8")
     .split("\n")
     .flatMap((text) => (line.exec(text) === null ? [] : [line.exec(text).slice(1)]))
@@ -16,7 +16,7 @@ const exportsOf = (folder, rooms) => {
     Object.fromEntries([
       [".", target("index")],
       ...modules.map(([name, path]) => [`./${name}`, target(path)]),
-      ...rooms.map((room) => [`./${room}/*`, target(`${room}/*`)]),
+      ...others.map((path) => [`./${path}`, target(path)]),
     ])
   return {
     sources: paths((path) => `./src/${path}.ts`),
@@ -24,11 +24,11 @@ const exportsOf = (folder, rooms) => {
   }
 }
 
-for (const [name, rooms] of Object.entries(packages)) {
+for (const [name, others] of Object.entries(packages)) {
   const file = join("packages", name, "package.json")
   const before = readFileSync(file, "utf8")
   const manifest = JSON.parse(before)
-  const { published, sources } = exportsOf(join("packages", name), rooms)
+  const { published, sources } = exportsOf(join("packages", name), others)
   manifest.exports = sources
   manifest.publishConfig.exports = published
   const after = `${JSON.stringify(manifest, null, 2)}\n`
