@@ -1,6 +1,7 @@
 /** Runs scripted agents as real processes, and reads their notes. */
+import { ClaimedRuns } from "@runlease/testkit"
 import { AcpExecutor } from "@runlease/executor-acp"
-import { type AgentEvent, Executor, Ids, MemoryControlPlane, RequestSnapshot, Run } from "@runlease/core"
+import { type AgentEvent, Executor, MemoryControlPlane, type Run } from "@runlease/core"
 import { Chunk, Deferred, Effect, Exit, Random, Schema, Stream } from "effect"
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
@@ -10,32 +11,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
-const id = "00000000-0000-4000-8000-000000000001"
+export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun =>
+  ClaimedRuns.make({ leaseOwner: null, maxAttempts: 5, ...changes })
 
-export const conversationId = Ids.ConversationId.make(id)
-export const messageId = Ids.MessageId.make("00000000-0000-4000-8000-000000000002")
-
-export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun => ({
-  runId: Ids.RunId.make("run-1"),
-  projectId: Ids.ProjectId.make(id),
-  conversationId,
-  messageId,
-  agentId: Ids.AgentId.make("agent-1"),
-  status: "running",
-  snapshot: RequestSnapshot.fromText("What is new?"),
-  sourceTarget: Run.noTarget,
-  runtimeTarget: Run.noTarget,
-  latestEventId: Run.EventId.make(1),
-  latestSequence: Run.Sequence.make(0),
-  leaseOwner: null,
-  leaseEpoch: Run.LeaseEpoch.make(1),
-  leaseExpiresAt: null,
-  attempt: 1,
-  maxAttempts: 5,
-  waitedMillis: 0,
-  session: null,
-  ...changes,
-})
+export const { conversationId, messageId } = claimed()
 
 export const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 

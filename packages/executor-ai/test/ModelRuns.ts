@@ -1,43 +1,14 @@
 /** Runs of an `AiExecutor` over the stand-in model server, through each provider. */
+import { ClaimedRuns } from "@runlease/testkit"
 import { AiExecutor, AiModel } from "@runlease/executor-ai"
 import type { Tool } from "@effect/ai"
-import {
-  type AgentEvent,
-  type ControlPlane,
-  Executor,
-  Ids,
-  MemoryControlPlane,
-  RequestSnapshot,
-  Run,
-} from "@runlease/core"
+import { type AgentEvent, type ControlPlane, Executor, MemoryControlPlane } from "@runlease/core"
 import { Chunk, ConfigProvider, Effect, Layer, Schema, Stream } from "effect"
 import * as ModelServer from "./ModelServer.js"
 
-const id = "00000000-0000-4000-8000-000000000001"
+export const claimed = ClaimedRuns.make
 
-export const messageId = Ids.MessageId.make("00000000-0000-4000-8000-000000000002")
-
-export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun => ({
-  runId: Ids.RunId.make("run-1"),
-  projectId: Ids.ProjectId.make(id),
-  conversationId: Ids.ConversationId.make(id),
-  messageId,
-  agentId: Ids.AgentId.make("agent-1"),
-  status: "running",
-  snapshot: RequestSnapshot.fromText("What is new?"),
-  sourceTarget: Run.noTarget,
-  runtimeTarget: Run.noTarget,
-  latestEventId: Run.EventId.make(1),
-  latestSequence: Run.Sequence.make(0),
-  leaseOwner: id,
-  leaseEpoch: Run.LeaseEpoch.make(1),
-  leaseExpiresAt: null,
-  attempt: 1,
-  maxAttempts: 3,
-  waitedMillis: 0,
-  session: null,
-  ...changes,
-})
+export const messageId = claimed().messageId
 
 /** The name of a model for each protocol. */
 export const providers: Readonly<Record<ModelServer.Protocol, string>> = {

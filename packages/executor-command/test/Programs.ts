@@ -1,37 +1,17 @@
 /** Runs real programs as runs of the executor. */
+import { ClaimedRuns } from "@runlease/testkit"
 import { CommandExecutor } from "@runlease/executor-command"
-import { AgentEvent, Executor, Ids, MemoryControlPlane, RequestSnapshot, Run } from "@runlease/core"
+import { AgentEvent, Executor, MemoryControlPlane, Run } from "@runlease/core"
 import { Chunk, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const id = "00000000-0000-4000-8000-000000000001"
+export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun =>
+  ClaimedRuns.make({ leaseEpoch: Run.LeaseEpoch.make(3), attempt: 2, maxAttempts: 5, ...changes })
 
-export const messageId = Ids.MessageId.make("00000000-0000-4000-8000-000000000002")
-
-export const claimed = (changes: Partial<Run.ClaimedRun> = {}): Run.ClaimedRun => ({
-  runId: Ids.RunId.make("run-1"),
-  projectId: Ids.ProjectId.make(id),
-  conversationId: Ids.ConversationId.make(id),
-  messageId,
-  agentId: Ids.AgentId.make("agent-1"),
-  status: "running",
-  snapshot: RequestSnapshot.fromText("What is new?"),
-  sourceTarget: Run.noTarget,
-  runtimeTarget: Run.noTarget,
-  latestEventId: Run.EventId.make(1),
-  latestSequence: Run.Sequence.make(0),
-  leaseOwner: id,
-  leaseEpoch: Run.LeaseEpoch.make(3),
-  leaseExpiresAt: null,
-  attempt: 2,
-  maxAttempts: 5,
-  waitedMillis: 0,
-  session: null,
-  ...changes,
-})
+export const messageId = claimed().messageId
 
 export const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 

@@ -1,6 +1,7 @@
 export * as AccessSuite from "./AccessSuite.js"
 export * as ClaimRepeatSuite from "./ClaimRepeatSuite.js"
 export * as ClaimWaitSuite from "./ClaimWaitSuite.js"
+export * as ClaimedRuns from "./ClaimedRuns.js"
 export * as ClaimsSuite from "./ClaimsSuite.js"
 export * as ControlPlaneSuite from "./ControlPlaneSuite.js"
 export * as ConversationsSuite from "./ConversationsSuite.js"
