@@ -9,6 +9,7 @@ import { NodeHttpServer } from "@effect/platform-node"
 import { Access, type ControlPlane } from "@runlease/core"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
+import type { Socket } from "node:net"
 import * as Client from "../src/Client.js"
 import * as Server from "../src/Server.js"
 
@@ -42,14 +43,23 @@ const withoutExchange = HttpLayerRouter.middleware(
 )
 
 /**
- * An HTTP server on a port of the loopback interface. While it closes, it ends each connection that is idle: Node.js waits
- * four seconds for a connection whose last response ends during the close. Open streams end by themselves.
+ * An HTTP server on a port of the loopback interface. While it closes, it ends each connection that is idle or has sent no
+ * request yet: Node.js waits for them until the client gives up, after four seconds. Open streams end by themselves.
  */
 const nodeServer = () =>
   Layer.suspend(() => {
     const server = createServer()
+    const unused = new Set<Socket>()
+    server.on("connection", (socket) => {
+      unused.add(socket)
+      socket.once("close", () => unused.delete(socket))
+    })
+    server.on("request", ({ socket }) => unused.delete(socket))
     const endIdleConnections = Effect.sync(() => {
-      const timer = setInterval(() => server.closeIdleConnections(), 10)
+      const timer = setInterval(() => {
+        server.closeIdleConnections()
+        for (const socket of unused) socket.destroy()
+      }, 10)
       server.once("close", () => clearInterval(timer))
     })
     return Layer.scopedDiscard(Effect.addFinalizer(() => endIdleConnections)).pipe(
