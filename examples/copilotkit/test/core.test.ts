@@ -66,10 +66,10 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         const { pace } = yield* Stack.Stack
         const page = yield* opened
         yield* pace.limit(10)
-        const story = yield* Effect.fork(page.say("Tell a story"))
+        const turn = yield* Effect.fork(page.say("Tell a story"))
         yield* page.shows("holds it")
         yield* page.stop
-        yield* Fiber.join(story)
+        yield* Fiber.join(turn)
         yield* pace.free
         yield* goesOn(page)
       }),
@@ -81,10 +81,10 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         const page = yield* opened
         // Three chunks for the call, and two words of the answer.
         yield* pace.limit(5)
-        const story = yield* Effect.fork(page.say("Make it teal"))
+        const turn = yield* Effect.fork(page.say("Make it teal"))
         yield* page.shows("What")
         yield* page.stop
-        yield* Fiber.join(story)
+        yield* Fiber.join(turn)
         yield* pace.free
         yield* goesOn(page)
       }),
@@ -146,11 +146,11 @@ layer(Stack.layer, { excludeTestServices: true, timeout: "2 minutes" })(
         const { backend, pace } = yield* Stack.Stack
         const page = yield* opened
         yield* pace.limit(10)
-        const story = yield* Effect.fork(page.say("Tell a story"))
+        const turn = yield* Effect.fork(page.say("Tell a story"))
         yield* page.shows("holds it")
         yield* backend.killWorker
         yield* pace.free
-        yield* Fiber.join(story)
+        yield* Fiber.join(turn)
         expect(page.answer()).toBe(story)
         // The text of the first worker stays, as the page showed it.
         expect(roles(page)).toEqual(["user", "assistant", "assistant"])

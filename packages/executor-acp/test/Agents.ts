@@ -1,5 +1,5 @@
 /** Runs scripted agents as real processes, and reads their notes. */
-import { ClaimedRuns } from "@runlease/testkit"
+import * as ClaimedRuns from "@runlease/testkit/ClaimedRuns"
 import { AcpExecutor } from "@runlease/executor-acp"
 import { type AgentEvent, Executor, MemoryControlPlane, type Run } from "@runlease/core"
 import { Chunk, Deferred, Effect, Exit, Random, Schema, Stream } from "effect"

@@ -1,5 +1,5 @@
 /** Runs of an `AiExecutor` over the stand-in model server, through each provider. */
-import { ClaimedRuns } from "@runlease/testkit"
+import * as ClaimedRuns from "@runlease/testkit/ClaimedRuns"
 import { AiExecutor, AiModel } from "@runlease/executor-ai"
 import type { Tool } from "@effect/ai"
 import { type AgentEvent, type ControlPlane, Executor, MemoryControlPlane } from "@runlease/core"

@@ -1,5 +1,5 @@
 /** Runs real programs as runs of the executor. */
-import { ClaimedRuns } from "@runlease/testkit"
+import * as ClaimedRuns from "@runlease/testkit/ClaimedRuns"
 import { CommandExecutor } from "@runlease/executor-command"
 import { AgentEvent, Executor, MemoryControlPlane, Run } from "@runlease/core"
 import { Chunk, Deferred, Effect, Exit, Fiber, Schema, Stream } from "effect"
