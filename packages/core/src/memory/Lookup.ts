@@ -1,8 +1,7 @@
 /**
- * Finding a run, and paging through what was found.
+ * Paging through lists in memory.
  */
 import { Either } from "effect"
-import type * as Ids from "../model/Ids.js"
 import {
   cursorOf,
   defaultLimit,
@@ -12,21 +11,6 @@ import {
   type Page,
   type PageRequest,
 } from "../model/Page.js"
-import { type Fence, LeaseLost, RunNotFound } from "../model/Run.js"
-import type { ProjectState, RunRecord } from "./State.js"
-
-export const findRun = (project: ProjectState, runId: Ids.RunId): Either.Either<RunRecord, RunNotFound> =>
-  Either.fromNullable(project.runs.get(runId), () => new RunNotFound({ runId }))
-
-/** A run by its id, or by that of an input that it has taken. */
-export const findNamed = (project: ProjectState, id: Ids.RunId): Either.Either<RunRecord, RunNotFound> =>
-  Either.orElse(findRun(project, id), (error) => {
-    const input = project.inputs.get(id)
-    return input === undefined ? Either.left(error) : findRun(project, input.runId)
-  })
-
-export const leaseLost = (runId: Ids.RunId, fence: Fence): Either.Either<never, LeaseLost> =>
-  Either.left(new LeaseLost({ runId, workerId: fence.workerId }))
 
 const isAfter = (keys: ReadonlyArray<number>, others: ReadonlyArray<number>): boolean => {
   const first = keys.findIndex((key, index) => key !== others[index])

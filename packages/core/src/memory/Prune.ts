@@ -29,8 +29,9 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
     for (const { publicId, runId } of project.inputs.values()) {
       if (gone.has(runId)) project.inputs.delete(publicId)
     }
-    for (const { state: run } of pruned) {
+    for (const { key, state: run } of pruned) {
       project.runs.delete(run.spec.runId)
+      state.records.delete(key)
       project.thinned.add(run.spec.conversationId)
     }
     const more = due.length > pruned.length

@@ -1,24 +1,24 @@
 /**
- * The state of the control plane in memory, and the one way to change it.
+ * The state of the control plane in memory, and the ways to change it.
  */
-import { DateTime, Effect, type Either } from "effect"
+import { DateTime, Effect, type Either, Exit, Runtime } from "effect"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
 import { type RunDetails, type RunState, toRun } from "../rules/RunState.js"
+import * as Transitions from "../rules/Transitions.js"
 import type { Conversation, ConversationMessage } from "../ports/Conversations.js"
 import type * as Ids from "../model/Ids.js"
 import type { TakenInput } from "../ports/FollowUp.js"
-import type { EventId, Run } from "../model/Run.js"
+import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
+import type { RunKey, RunRef } from "../store/RunRows.js"
 import * as StoreClock from "../store/StoreClock.js"
-import * as Wakeups from "../store/Wakeups.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
 /** A run, its log and what is stored beside it. */
 export interface RunRecord {
+  readonly key: RunKey
   state: RunState
   details: RunDetails
-  /** Grows with each submission of the project: the age among runs of one priority. */
-  readonly order: number
   /** The submission as it was sent, as canonical JSON. */
   readonly submission: string
   resume: ResumeRecord
@@ -44,44 +44,38 @@ export interface ProjectState {
   readonly inputs: Map<Ids.RunId, TakenInput>
   /** The unfinished runs of each lane; the first is the one that may run. */
   readonly lanes: Map<string, Set<RunRecord>>
-  readonly pending: Set<RunRecord>
   readonly workers: Map<Ids.WorkerId, RegisteredWorker>
   readonly conversations: Map<Ids.ConversationId, ConversationRecord>
   /** Conversations that lost a run to pruning. */
   readonly thinned: Set<Ids.ConversationId>
-  /** How many runs were ever submitted. */
-  submitted: number
-}
-
-/** One step of the state, and the wake-ups that follow it. */
-export interface Step {
-  readonly now: number
-  readonly at: DateTime.Utc
-  readonly state: State
-  readonly runnable: Array<Wakeups.Route>
-  /** The last event of each log that grew. */
-  readonly grown: Map<string, EventId>
-  readonly cancelled: Array<{ readonly workerId: Ids.WorkerId; readonly runId: Ids.RunId }>
 }
 
 export interface State {
   /** The store's time, in milliseconds. */
   readonly now: Effect.Effect<number>
-  readonly wakeups: Wakeups.Wakeups
   readonly projects: Map<Ids.ProjectId, ProjectState>
+  readonly records: Map<RunKey, RunRecord>
+  readonly pending: Set<RunRecord>
   /** Runs that time alone changes: under a lease, delayed, or waiting for answers until some time. */
   readonly timed: Set<RunRecord>
+  /** The key of the run that was submitted last. */
+  lastKey: RunKey
+  /** The instant of the transaction that is running. */
+  instant: number
+  /** What takes back the changes of the transaction that is running, the last change first. */
+  undo: Array<() => void>
 }
 
-export const make: Effect.Effect<State> = Effect.map(
-  Effect.all({ now: StoreClock.make, wakeups: Wakeups.make }),
-  ({ now, wakeups }) => ({
-    now,
-    wakeups,
-    projects: new Map(),
-    timed: new Set(),
-  }),
-)
+export const make: Effect.Effect<State> = Effect.map(StoreClock.make, (now) => ({
+  now,
+  projects: new Map(),
+  records: new Map(),
+  pending: new Set(),
+  timed: new Set(),
+  lastKey: 0,
+  instant: 0,
+  undo: [],
+}))
 
 export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState => {
   const before = state.projects.get(projectId)
@@ -90,48 +84,59 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
     runs: new Map(),
     inputs: new Map(),
     lanes: new Map(),
-    pending: new Set(),
     workers: new Map(),
     conversations: new Map(),
     thinned: new Set(),
-    submitted: 0,
   }
   state.projects.set(projectId, project)
   return project
 }
 
+export const findRecord = (state: State, { projectId, runId }: RunRef): RunRecord | undefined =>
+  state.projects.get(projectId)?.runs.get(runId)
+
+const setMember = <A>(set: Set<A>, member: A, isMember: boolean): void => {
+  if (isMember) set.add(member)
+  else set.delete(member)
+}
+
+/** Puts a run where its state belongs. The run is in no lane once it has ended, or with `gone`. */
+export const place = (state: State, record: RunRecord, gone = false): void => {
+  const { finishedAt, spec, status } = record.state
+  setMember(state.pending, record, !gone && status === "pending")
+  setMember(state.timed, record, !gone && Transitions.dueAt(record.state) !== null)
+  if (spec.lane === null) return
+  const { lanes } = projectOf(state, spec.projectId)
+  const lane = lanes.get(spec.lane) ?? new Set()
+  setMember(lane, record, !gone && finishedAt === null)
+  if (lane.size === 0) lanes.delete(spec.lane)
+  else lanes.set(spec.lane, lane)
+}
+
+/** The instant of a step. */
+export interface Step {
+  readonly now: number
+  readonly at: DateTime.Utc
+  readonly state: State
+}
+
 /**
- * Runs `change` as one step: it is synchronous, so no other fiber sees the state half changed. A step that
- * gives a Left has changed nothing but what was due anyway.
+ * Runs `change` as one step: it is synchronous, so no other fiber sees the state half changed. A step that gives a Left has
+ * changed nothing.
  */
 export const step = <A, E>(state: State, change: (step: Step) => Either.Either<A, E>): Effect.Effect<A, E> =>
   Effect.flatMap(state.now, (now) =>
-    Effect.suspend(() => {
-      const step: Step = {
-        now,
-        at: DateTime.unsafeMake(now),
-        state,
-        runnable: [],
-        grown: new Map(),
-        cancelled: [],
-      }
-      const result = change(step)
-      return Effect.zipRight(announce(step), result)
-    }),
-  ).pipe(Effect.uninterruptible)
-
-const announce = (step: Step): Effect.Effect<void> => {
-  const { wakeups } = step.state
-  return Effect.all(
-    [
-      wakeups.logsGrew(Array.from(step.grown, ([log, latest]) => ({ log, latest }))),
-      Effect.forEach(
-        step.cancelled,
-        ({ workerId, runId }) => wakeups.signal(workerId, { _tag: "Cancelled", runId }),
-        { discard: true },
-      ),
-      wakeups.runnable(step.runnable),
-    ],
-    { discard: true },
+    Effect.suspend(() => change({ now, at: DateTime.unsafeMake(now), state })),
   )
-}
+
+/** Runs an effect, all of whose parts are synchronous, as one step. If it fails, its changes are taken back. */
+export const transact = <A, E>(state: State, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(Effect.zip(Effect.runtime<never>(), state.now), ([runtime, now]) =>
+    Effect.suspend(() => {
+      state.instant = now
+      const exit = Runtime.runSyncExit(runtime)(effect)
+      if (Exit.isFailure(exit)) for (const takeBack of state.undo.toReversed()) takeBack()
+      state.undo = []
+      return exit
+    }),
+  )

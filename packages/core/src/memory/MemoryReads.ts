@@ -1,0 +1,87 @@
+/**
+ * Reads of runs in memory.
+ */
+import { Effect } from "effect"
+import { isTerminal } from "../model/Run.js"
+import { entryBytes } from "../ports/RunLog.js"
+import * as Transitions from "../rules/Transitions.js"
+import type { LogBounds, RunReads } from "../store/RunStore.js"
+import * as State from "./State.js"
+
+/** The number of entries of a log that are on the page after `after`. */
+const pageEnd = ({ entries, sizes }: State.RunRecord, after: number, most: LogBounds): number => {
+  let end = after
+  let bytes = 0
+  while (end < entries.length && end - after < most.entries) {
+    bytes += sizes[end]! + entryBytes
+    if (bytes > most.bytes && end > after) break
+    end += 1
+  }
+  return end
+}
+
+export const make = (state: State.State): RunReads<never> => ({
+  now: state.now,
+
+  worker: (workerId) =>
+    Effect.sync(() => {
+      for (const { workers } of state.projects.values()) {
+        const worker = workers.get(workerId)
+        if (worker !== undefined) return worker
+      }
+      return undefined
+    }),
+
+  run: (ref) =>
+    Effect.sync(() => {
+      const record = State.findRecord(state, ref)
+      return record && State.runOf(record)
+    }),
+
+  snapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.resume.snapshot),
+
+  list: (projectId, { agentId, conversationId, status }, { before, limit }) =>
+    Effect.sync(() =>
+      Array.from(State.projectOf(state, projectId).runs.values())
+        .filter(
+          ({ key, state: { spec, status: current } }) =>
+            key < before &&
+            (status === undefined || current === status) &&
+            (agentId === undefined || spec.agentId === agentId) &&
+            (conversationId === undefined || spec.conversationId === conversationId),
+        )
+        .toReversed()
+        .slice(0, limit)
+        .map((record) => ({ key: record.key, run: State.runOf(record) })),
+    ),
+
+  inputs: ({ projectId, runId }) =>
+    Effect.sync(() =>
+      Array.from(State.projectOf(state, projectId).inputs.values())
+        .filter((input) => input.runId === runId)
+        .map(({ publicId, since }) => ({ publicId, since })),
+    ),
+
+  runIdOf: ({ projectId, runId }) =>
+    Effect.sync(() => State.projectOf(state, projectId).inputs.get(runId)?.runId),
+
+  log: (ref, after, bounds) =>
+    Effect.sync(() => {
+      const record = State.findRecord(state, ref)
+      return (
+        record && {
+          entries: record.entries.slice(after, pageEnd(record, after, bounds)),
+          // They are there anyway, so they count for nothing.
+          bytes: 0,
+          latest: record.state.latestEventId,
+          ended: isTerminal(record.state.status),
+        }
+      )
+    }),
+
+  nextDue: Effect.sync(() => {
+    let next = Number.POSITIVE_INFINITY
+    for (const record of state.timed) next = Math.min(next, Transitions.dueAt(record.state) ?? next)
+    return Number.isFinite(next) ? next : null
+  }),
+})

@@ -1,0 +1,202 @@
+/**
+ * The rows of a transaction in memory. Every operation is synchronous, and what it changes can be taken back.
+ */
+import { DateTime, Effect } from "effect"
+import type * as Ids from "../model/Ids.js"
+import type { SnapshotMessage } from "../model/RequestSnapshot.js"
+import type { LogEntry } from "../ports/RunLog.js"
+import { bytesOf } from "../rules/AppendRules.js"
+import type { RunSpec } from "../rules/RunState.js"
+import { isRunnable } from "../rules/Transition.js"
+import * as Transitions from "../rules/Transitions.js"
+import { order } from "../store/ClaimSearch.js"
+import type {
+  Change,
+  Found,
+  Lane,
+  NewRun,
+  Probe,
+  RunKey,
+  RunRows,
+  Search,
+  StoredRun,
+} from "../store/RunRows.js"
+import { newConversation } from "./Conversations.js"
+import * as State from "./State.js"
+
+const matches = ({ agentId, implementationKind, projectId, workerKey }: Probe, spec: RunSpec): boolean =>
+  spec.projectId === projectId &&
+  spec.implementationKind === implementationKind &&
+  spec.workerKey === workerKey &&
+  (agentId === null || spec.agentId === agentId)
+
+const runnable = (state: State.State, { probes }: Search): Found["runnable"] => {
+  const found = probes.map((): Array<StoredRun> => [])
+  for (const record of state.pending) {
+    if (!isRunnable(record.state)) continue
+    for (const [index, probe] of probes.entries()) {
+      if (matches(probe, record.state.spec)) found[index]!.push(record)
+    }
+  }
+  return found.map((runs, index) => runs.sort(order).slice(0, probes[index]!.wanted))
+}
+
+const given = (state: State.State, { claims }: Search): Found["given"] =>
+  claims.map(({ claimId, workerId }) =>
+    Array.from(state.timed).flatMap(({ state: { holder, spec, status } }) =>
+      status === "running" && holder?.claimId === claimId && holder.workerId === workerId ? [spec] : [],
+    ),
+  )
+
+const due = (state: State.State): ReadonlyArray<RunKey> =>
+  Array.from(state.timed).flatMap(({ key, state: run }) =>
+    (Transitions.dueAt(run) ?? Number.POSITIVE_INFINITY) <= state.instant ? [key] : [],
+  )
+
+/** The messages of a conversation as those of a request. */
+const snapshotMessages = ({ messages }: State.ConversationRecord): ReadonlyArray<SnapshotMessage> =>
+  messages.map(({ createdAt, id, metadata, parts, role }) => ({
+    id,
+    role,
+    parts,
+    ...(metadata === null ? {} : { metadata }),
+    createdAt: DateTime.formatIso(createdAt),
+  }))
+
+const insertOne = (state: State.State, run: NewRun): RunKey => {
+  const { conversationId, projectId, runId } = run.state.spec
+  const project = State.projectOf(state, projectId)
+  if (run.newConversation) {
+    const at = DateTime.unsafeMake(state.instant)
+    newConversation({ now: state.instant, at, state }, projectId, conversationId)
+  }
+  state.lastKey += 1
+  const record: State.RunRecord = {
+    key: state.lastKey,
+    state: run.state,
+    details: run.details,
+    submission: run.submission,
+    resume: { snapshot: run.snapshot, answers: {} },
+    entries: [],
+    sizes: [],
+  }
+  project.runs.set(runId, record)
+  state.records.set(record.key, record)
+  State.place(state, record)
+  state.undo.push(() => {
+    project.runs.delete(runId)
+    state.records.delete(record.key)
+    if (run.newConversation) project.conversations.delete(conversationId)
+    State.place(state, record, true)
+  })
+  return record.key
+}
+
+const writeOne = (state: State.State, { after, details, entries, key }: Change): void => {
+  const record = state.records.get(key)!
+  const { inputs } = State.projectOf(state, after.spec.projectId)
+  const before = { ...record, length: record.entries.length }
+  state.undo.push(() => {
+    Object.assign(record, { state: before.state, details: before.details, resume: before.resume })
+    record.entries.length = before.length
+    record.sizes.length = before.length
+    for (const { publicId } of details.inputs ?? []) inputs.delete(publicId)
+    State.place(state, record)
+  })
+  record.state = after
+  const createdAt = DateTime.unsafeMake(state.instant)
+  for (const { event, eventId, sequence, text } of entries) {
+    record.entries.push({ eventId, sequence, event, createdAt })
+    record.sizes.push(bytesOf(text))
+  }
+  const { metadata, result, session } = details
+  record.details = {
+    ...record.details,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(result === undefined ? {} : { result }),
+    ...(session === undefined ? {} : { session }),
+  }
+  record.resume = details.resume ?? record.resume
+  for (const input of details.inputs ?? []) inputs.set(input.publicId, input)
+  State.place(state, record)
+}
+
+/** Those of these values that are defined. */
+const present = <A, B>(values: ReadonlyArray<A>, find: (value: A) => B | undefined): ReadonlyArray<B> =>
+  values.flatMap((value) => find(value) ?? [])
+
+export const make = (state: State.State): RunRows<never> => {
+  const ofKeys = <A>(
+    keys: ReadonlyArray<RunKey>,
+    read: (record: State.RunRecord) => A,
+  ): Effect.Effect<ReadonlyMap<RunKey, A>> =>
+    Effect.sync(() => new Map(keys.map((key) => [key, read(state.records.get(key)!)])))
+
+  const laneOf = ({ lane, projectId }: Lane) => State.projectOf(state, projectId).lanes.get(lane)
+
+  const recordOf = (projectId: Ids.ProjectId, name: Ids.RunId): State.RunRecord | undefined => {
+    const { inputs, runs } = State.projectOf(state, projectId)
+    return runs.get(name) ?? runs.get(inputs.get(name)?.runId ?? name)
+  }
+
+  const entriesAfter = (key: RunKey, eventId: number): ReadonlyArray<LogEntry> =>
+    state.records.get(key)!.entries.slice(eventId)
+
+  return {
+    now: Effect.sync(() => state.instant),
+    together: (effects) => Effect.all(effects, { discard: true }),
+    commit: Effect.void,
+    find: (refs) => Effect.sync(() => present(refs, (ref) => State.findRecord(state, ref))),
+    findNamed: (refs) =>
+      Effect.sync(() =>
+        present(refs, (name) => {
+          const run = recordOf(name.projectId, name.runId)
+          return run && { name, run }
+        }),
+      ),
+    findFree: (keys) => Effect.sync(() => present(keys, (key) => state.records.get(key))),
+    search: (search) =>
+      Effect.sync(() => ({
+        runnable: runnable(state, search),
+        given: given(state, search),
+        due: due(state),
+      })),
+    due: Effect.sync(() => due(state)),
+    busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
+    laneHeads: (lanes) => Effect.sync(() => present(lanes, (lane) => laneOf(lane)?.values().next().value)),
+    details: (keys) => ofKeys(keys, ({ details }) => details),
+    claimDetails: (keys) => ofKeys(keys, ({ details, resume }) => ({ details, snapshot: resume.snapshot })),
+    submitted: (keys) => ofKeys(keys, ({ details, submission }) => ({ details, submission })),
+    resumeRecords: (keys) => ofKeys(keys, ({ resume }) => resume),
+    inputs: (publicIds, keys) =>
+      Effect.sync(() => {
+        const runs = keys.map((key) => state.records.get(key)!.state.spec)
+        return Array.from(state.projects, ([projectId, { inputs }]) =>
+          Array.from(inputs.values()).flatMap((input) =>
+            publicIds.some((name) => name.projectId === projectId && name.runId === input.publicId) ||
+            runs.some((run) => run.projectId === projectId && run.runId === input.runId)
+              ? [{ projectId, input }]
+              : [],
+          ),
+        ).flat()
+      }),
+    tail: ({ afterEventId, afterSequence, key, limit }) =>
+      Effect.sync(() =>
+        entriesAfter(key, afterEventId)
+          .filter(({ sequence }) => sequence !== null && sequence > afterSequence)
+          .slice(0, limit),
+      ),
+    conversations: (refs) =>
+      Effect.sync(() =>
+        present(refs, (ref) => {
+          const record = State.projectOf(state, ref.projectId).conversations.get(ref.conversationId)
+          return record && { ref, messages: snapshotMessages(record) }
+        }),
+      ),
+    insert: (runs) => Effect.sync(() => runs.map((run) => insertOne(state, run))),
+    write: (changes) =>
+      Effect.sync(() => {
+        for (const change of changes) writeOne(state, change)
+      }),
+  }
+}

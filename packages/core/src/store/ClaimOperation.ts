@@ -1,0 +1,184 @@
+/**
+ * Claims: runnable runs go to workers under leases, and a claim that is sent again gets what it got.
+ *
+ * Claims of one commit share one search, and take turns at what it finds.
+ *
+ * Source: docs/decisions/0022-claim-ids.md
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either, Iterable } from "effect"
+import { forExecutor } from "../model/RequestSnapshot.js"
+import type { ClaimedRun } from "../model/Run.js"
+import { toClaimed } from "../rules/RunState.js"
+import { isRunnable } from "../rules/Transition.js"
+import * as Transitions from "../rules/Transitions.js"
+import * as ClaimSearch from "./ClaimSearch.js"
+import * as DueRuns from "./DueRuns.js"
+import type { RunBatch } from "./RunBatch.js"
+import type { RunOperation } from "./RunCommits.js"
+import type { ClaimDetails, Found, RunKey, RunRef, StoredRun } from "./RunRows.js"
+
+type Request = ClaimSearch.Request
+
+/** The runs that a claim takes, or that a repeated claim is given again. */
+interface Decision {
+  readonly claimed: ReadonlyArray<StoredRun>
+  readonly details: ReadonlyMap<RunKey, ClaimDetails>
+  readonly anew: boolean
+}
+
+/** `anew`: whether the runs were taken for this very request, and not for the one that it repeats. */
+interface Given {
+  readonly runs: ReadonlyArray<ClaimedRun>
+  readonly anew: boolean
+}
+
+const nothing: Found = { runnable: [], given: [], due: [] }
+
+/** The runs of these as far as the request gave them and its worker still holds them. */
+const giveAgain = <X>(
+  batch: RunBatch<X>,
+  request: Request,
+  runs: ReadonlyArray<StoredRun>,
+): ReadonlyArray<StoredRun> =>
+  runs.flatMap((run) => {
+    const again = Transitions.claimAgain(run.state, request, batch.now)
+    return again === undefined ? [] : [batch.apply(run, again)]
+  })
+
+/** The runs of each request that repeats an earlier claim. A request without any claims anew. */
+const repeatEarlier = <X>(
+  batch: RunBatch<X>,
+  given: ReadonlyMap<Request, ReadonlyArray<RunRef>>,
+): Effect.Effect<Map<Request, ReadonlyArray<StoredRun>>, X> => {
+  const again = new Map<Request, ReadonlyArray<StoredRun>>()
+  if (given.size === 0) return Effect.succeed(again)
+  return Effect.map(batch.load([...given.values()].flat()), () => {
+    for (const [request, refs] of given) {
+      const found = refs.flatMap((ref) => batch.find(ref) ?? []).toSorted(ClaimSearch.order)
+      const held = giveAgain(batch, request, found)
+      if (held.length > 0) again.set(request, held)
+    }
+    return again
+  })
+}
+
+/** The requests of one commit whose id is new, and the others, each with the one that it repeats. */
+const separate = (requests: ReadonlyArray<Request>) => {
+  const named = new Map<string, Request>()
+  const repeats = new Map<Request, Request>()
+  const first = requests.filter((request) => {
+    if (request.claimId === null) return true
+    const name = `${request.workerId} ${request.claimId}`
+    const before = named.get(name)
+    if (before === undefined) named.set(name, request)
+    else repeats.set(request, before)
+    return before === undefined
+  })
+  return { first, repeats }
+}
+
+/** Whether this commit has changed a run since it was found runnable: another run may be runnable in its place. */
+const isStale = <X>(batch: RunBatch<X>, assigned: ReadonlyArray<ClaimSearch.Assignment>): boolean =>
+  assigned.some(({ run }) => {
+    const now = batch.find(run.state.spec)
+    return now !== undefined && !isRunnable(now.state)
+  })
+
+/** Claims runnable runs, for each request in its order of preference. */
+const takeAnew = <X>(
+  batch: RunBatch<X>,
+  plan: ClaimSearch.Plan,
+  requests: ReadonlyArray<Request>,
+  found: Found,
+): Effect.Effect<ReadonlyMap<Request, ReadonlyArray<StoredRun>>, X> => {
+  const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
+  const take = (assigned: ReadonlyArray<ClaimSearch.Assignment>) => {
+    const taken = new Map<Request, Array<StoredRun>>(requests.map((request) => [request, []]))
+    for (const { request, run } of assigned) {
+      const current = batch.add(run)
+      if (!isRunnable(current.state)) continue
+      taken.get(request)!.push(batch.apply(current, Transitions.claim(current.state, request, batch.now)))
+    }
+    return taken
+  }
+  const assigned = assign(found)
+  if (found.due.length === 0 && !isStale(batch, assigned)) return Effect.succeed(take(assigned))
+  // A run that was due may be runnable now, and takes its turn by age and priority too.
+  return DueRuns.moveDue(batch, found.due).pipe(
+    Effect.zipRight(batch.flush),
+    Effect.zipRight(batch.rows.search(plan.search)),
+    Effect.map((again) => take(assign(again))),
+  )
+}
+
+const claimAll = <X>(
+  requests: ReadonlyArray<Request>,
+  batch: RunBatch<X>,
+): Effect.Effect<ReadonlyArray<Either.Either<Decision>>, X> =>
+  Effect.gen(function* () {
+    const found = batch.found ?? nothing
+    const plan = ClaimSearch.plan(requests)
+    const again = yield* repeatEarlier(batch, plan.given(found))
+    const { first, repeats } = separate(requests.filter((request) => !again.has(request)))
+    const taken = yield* takeAnew(batch, plan, first, found)
+    for (const [request, before] of repeats) again.set(request, giveAgain(batch, request, taken.get(before)!))
+    const runsOf = (request: Request) => taken.get(request) ?? again.get(request)!
+    const given = new Map(requests.flatMap(runsOf).map((run) => [run.key, run]))
+    // A session is recorded by a holder, so a run that is claimed for the first time has none.
+    const sessions = again.size > 0 || Iterable.some(given.values(), ({ state }) => state.leaseEpoch > 1)
+    const details = batch.lateClaimDetails([...given.keys()], sessions)
+    return requests.map((request) =>
+      Either.right({ claimed: runsOf(request), details, anew: taken.has(request) }),
+    )
+  })
+
+/** The operation of a claim, whose caller gets `handBack` for the runs that it is not there to take. */
+export const claim = <X>(
+  handBack: (abandoned: Abandoned) => Effect.Effect<void, unknown>,
+): RunOperation<Request, Decision, Given, never, X> => ({
+  name: "Claims.claim",
+  probes: (request) => [request],
+  decide: claimAll,
+  answer: ({ anew, claimed, details }) => ({
+    anew,
+    runs: claimed.map(({ key, state }) => {
+      const { details: run, snapshot } = details.get(key)!
+      return toClaimed(state, run, forExecutor(snapshot))
+    }),
+  }),
+  // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.
+  abandoned: (request, { anew, runs }) =>
+    anew && runs.length > 0 ? Effect.ignoreLogged(handBack({ request, taken: runs })) : Effect.void,
+})
+
+/** The runs of a claim whose caller has gone. */
+export interface Abandoned {
+  readonly request: Request
+  readonly taken: ReadonlyArray<ClaimedRun>
+}
+
+const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void => {
+  const { projectId } = request.worker
+  for (const { leaseEpoch, leaseExpiresAt, runId } of taken) {
+    const run = batch.find({ projectId, runId })
+    if (run === undefined || leaseExpiresAt === null) continue
+    const fence = { workerId: request.workerId, epoch: leaseEpoch }
+    const abandoned = Transitions.abandonClaim(run.state, fence, leaseExpiresAt.epochMillis, batch.now)
+    if (abandoned !== undefined) batch.apply(run, abandoned)
+  }
+}
+
+/** Hands back the runs of a claim whose caller has gone, unless they were lost or a repeat was given them since. */
+export const handBack = <X>(): RunOperation<Abandoned, void, void, never, X> => ({
+  name: "Claims.handBack",
+  refs: ({ request: { worker }, taken }) =>
+    taken.map(({ runId }) => ({ projectId: worker.projectId, runId })),
+  decide: (requests, batch) =>
+    Effect.sync(() => {
+      for (const request of requests) handBackOne(request, batch)
+      return requests.map(() => Either.void)
+    }),
+  answer: () => undefined,
+})

@@ -1,0 +1,135 @@
+/**
+ * What the holder of a lease does to its runs: it renews, ends, hands back or suspends them.
+ *
+ * @since 0.1.0
+ */
+import { DateTime, Duration, Effect, Either, Function } from "effect"
+import type * as Ids from "../model/Ids.js"
+import { LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
+import type { Completed, Renewal, RenewRequest } from "../ports/Leases.js"
+import type { CursorMismatch, EventRefused } from "../ports/RunLog.js"
+import type { Outcome } from "../ports/Runs.js"
+import type { RunState } from "../rules/RunState.js"
+import type { Transition } from "../rules/Transition.js"
+import * as Transitions from "../rules/Transitions.js"
+import * as AppendOperation from "./AppendOperation.js"
+import * as EndOperation from "./EndOperation.js"
+import type { RunBatch } from "./RunBatch.js"
+import type { RunOperation } from "./RunCommits.js"
+
+interface Renew {
+  readonly projectId: Ids.ProjectId
+  readonly request: RenewRequest
+}
+
+const renewOne = <X>(
+  { projectId, request }: Renew,
+  { epoch, runId }: RenewRequest["leases"][number],
+  batch: RunBatch<X>,
+): Renewal => {
+  const run = batch.find({ projectId, runId })
+  if (run === undefined) return { _tag: "Lost", runId }
+  const millis = Duration.toMillis(request.leaseDuration)
+  const renewed = Transitions.renew(run.state, { workerId: request.workerId, epoch }, millis, batch.now)
+  if (Either.isRight(renewed)) {
+    batch.apply(run, renewed.right)
+    return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) }
+  }
+  const { left } = renewed
+  return { _tag: left._tag === "RunEnded" && left.status === "cancelled" ? "Cancelled" : "Lost", runId }
+}
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export const renew = <X>(): RunOperation<
+  Renew,
+  ReadonlyArray<Renewal>,
+  ReadonlyArray<Renewal>,
+  never,
+  X
+> => ({
+  name: "Leases.renew",
+  refs: ({ projectId, request }) => request.leases.map(({ runId }) => ({ projectId, runId })),
+  decide: (requests, batch) =>
+    Effect.sync(() =>
+      requests.map((renewal) =>
+        Either.right(renewal.request.leases.map((lease) => renewOne(renewal, lease, batch))),
+      ),
+    ),
+  answer: Function.identity,
+})
+
+interface Complete {
+  readonly projectId: Ids.ProjectId
+  readonly lease: LeaseRef
+  readonly outcome: Outcome
+  readonly last: AppendOperation.Request | undefined
+}
+
+type CompleteRefusal = LeaseLost | RunNotFound | CursorMismatch | EventRefused
+
+/** Ends a run with its last events. A run whose events are refused does not end. */
+const completeOne = <X>(
+  batch: RunBatch<X>,
+  { last, lease, outcome, projectId }: Complete,
+): Effect.Effect<Either.Either<Completed, CompleteRefusal>, X> => {
+  const { runId, workerId } = lease
+  const end = (): Either.Either<Completed, CompleteRefusal> =>
+    Either.map(
+      EndOperation.end(batch, { ref: { projectId, runId }, outcome, fence: lease }),
+      (completed) => ({
+        completed,
+      }),
+    )
+  if (last === undefined) return Effect.succeed(end())
+  return Effect.map(AppendOperation.append(batch, last), (appended) => {
+    if (Either.isRight(appended) || appended.left._tag === "RunEnded") return end()
+    return Either.left(
+      appended.left._tag === "RunWaiting" ? new LeaseLost({ runId, workerId }) : appended.left,
+    )
+  })
+}
+
+const refs = ({ lease: { runId }, projectId }: Pick<Complete, "projectId" | "lease">) => [
+  { projectId, runId },
+]
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export const complete = <X>(): RunOperation<Complete, Completed, Completed, CompleteRefusal, X> => ({
+  name: "Leases.complete",
+  refs,
+  decide: (requests, batch) => Effect.forEach(requests, (request) => completeOne(batch, request)),
+  answer: Function.identity,
+})
+
+/** A transition that only the holder of a run may make. */
+interface OfHolder {
+  readonly projectId: Ids.ProjectId
+  readonly lease: LeaseRef
+  readonly make: (state: RunState, now: number) => Either.Either<Transition, LeaseLost>
+}
+
+const makeOne = <X>(
+  { lease: { runId }, make, projectId }: OfHolder,
+  batch: RunBatch<X>,
+): Either.Either<void, LeaseLost | RunNotFound> => {
+  const run = batch.find({ projectId, runId })
+  if (run === undefined) return Either.left(new RunNotFound({ runId }))
+  return Either.map(make(run.state, batch.now), (made) => void batch.apply(run, made))
+}
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export const ofHolder = <X>(): RunOperation<OfHolder, void, void, LeaseLost | RunNotFound, X> => ({
+  name: "Leases.ofHolder",
+  refs,
+  decide: (requests, batch) => Effect.sync(() => requests.map((request) => makeOne(request, batch))),
+  answer: Function.identity,
+})

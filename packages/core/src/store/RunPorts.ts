@@ -1,0 +1,235 @@
+/**
+ * The ports about runs, over a store that implements rows.
+ *
+ * Source: docs/decisions/0039-a-store-implements-rows.md
+ *
+ * @since 0.1.0
+ */
+import { Context, Duration, Effect, type Scope, Stream } from "effect"
+import * as Ids from "../model/Ids.js"
+import { keysOf } from "../model/Page.js"
+import { EventId, RunNotFound } from "../model/Run.js"
+import { Claims } from "../ports/Claims.js"
+import { Leases } from "../ports/Leases.js"
+import { defaultReadLimit, maxFollowBytes, maxReadBytes, maxReadLimit, RunLog } from "../ports/RunLog.js"
+import { requestText, Runs, submitChecked } from "../ports/Runs.js"
+import { WorkerNotFound } from "../ports/WorkerRegistry.js"
+import * as FollowUpRules from "../rules/FollowUpRules.js"
+import * as Transitions from "../rules/Transitions.js"
+import { suspend } from "../rules/WaitTransitions.js"
+import * as AppendOperation from "./AppendOperation.js"
+import * as ClaimOperation from "./ClaimOperation.js"
+import * as ClaimSearch from "./ClaimSearch.js"
+import * as EndOperation from "./EndOperation.js"
+import * as KeysetPage from "./KeysetPage.js"
+import * as LeaseOperations from "./LeaseOperations.js"
+import * as LogTails from "./LogTails.js"
+import * as LongPoll from "./LongPoll.js"
+import * as ResumeOperation from "./ResumeOperation.js"
+import type { RunCommits } from "./RunCommits.js"
+import type { RunStore } from "./RunStore.js"
+import * as SessionOperation from "./SessionOperation.js"
+import * as StoreReads from "./StoreReads.js"
+import * as SubmitOperation from "./SubmitOperation.js"
+import type { Wakeups } from "./Wakeups.js"
+
+type OfProject<A> = (projectId: Ids.ProjectId) => A
+
+const makeClaims = <X>(
+  commits: RunCommits<X>,
+  { worker }: StoreReads.StoreReads<X>,
+  wakeups: Wakeups,
+): OfProject<Claims["Type"]> => {
+  const claimNow = commits.operation(ClaimOperation.claim(commits.operation(ClaimOperation.handBack())))
+  return (projectId) => ({
+    claim: Effect.fnUntraced(function* (request) {
+      const { workerId } = request
+      const identity = yield* worker(workerId)
+      if (identity.projectId !== projectId) return yield* new WorkerNotFound({ workerId })
+      const claim = ClaimSearch.request(identity, request)
+      return yield* LongPoll.claimWithin({
+        claimNow: Effect.map(claimNow(claim), ({ runs }) => runs),
+        wait: request.wait ?? Duration.zero,
+        waiter: wakeups.runnableWaiter(ClaimSearch.accepts(claim)),
+      })
+    }),
+  })
+}
+
+const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leases["Type"]> => {
+  const renew = commits.operation(LeaseOperations.renew<X>())
+  const complete = commits.operation(LeaseOperations.complete<X>())
+  const ofHolder = commits.operation(LeaseOperations.ofHolder<X>())
+  return (projectId) => ({
+    renew: (request) => renew({ projectId, request }),
+    release: (lease, release = {}) =>
+      ofHolder({ projectId, lease, make: (state, now) => Transitions.release(state, lease, release, now) }),
+    complete: (lease, outcome, last) =>
+      complete({
+        projectId,
+        lease,
+        outcome,
+        last: last && AppendOperation.request(projectId, { runId: lease.runId, fence: lease, ...last }),
+      }),
+    suspend: (lease, suspension) =>
+      ofHolder({ projectId, lease, make: (state, now) => suspend(state, lease, suspension, now) }),
+    signals: (workerId) => wakeups.signals(workerId),
+  })
+}
+
+const makeRunLog = <X>(
+  commits: RunCommits<X>,
+  reads: StoreReads.StoreReads<X>,
+  wakeups: Wakeups,
+): Effect.Effect<OfProject<RunLog["Type"]>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const append = commits.operation(AppendOperation.operation<X>())
+    const tails = yield* LogTails.make({
+      wakeups,
+      read: (ref, after) =>
+        Effect.flatMap(
+          reads.read("RunLog.follow", ({ log }) =>
+            log(ref, after, { entries: maxReadLimit, bytes: maxFollowBytes }),
+          ),
+          (page) => (page === undefined ? new RunNotFound({ runId: ref.runId }) : Effect.succeed(page)),
+        ),
+    })
+    return (projectId) => ({
+      append: (request) => append(AppendOperation.request(projectId, request)),
+
+      read: ({ after = EventId.make(0), limit = defaultReadLimit, runId }) =>
+        Effect.map(
+          reads.named("RunLog.read", { projectId, runId }, ({ log }, ref) =>
+            log(ref, after, { entries: Math.min(Math.max(1, limit), maxReadLimit), bytes: maxReadBytes }),
+          ),
+          ({ entries }) => entries,
+        ),
+
+      follow: ({ after = EventId.make(0), runId }) =>
+        Stream.catchTag(tails.follow({ projectId, runId }, after), "RunNotFound", (error) =>
+          // A tail follows the log by the run's own id.
+          Stream.unwrap(
+            Effect.map(
+              reads.read("RunLog.follow", ({ runIdOf }) => runIdOf({ projectId, runId })),
+              (named) =>
+                named === undefined ? Stream.fail(error) : tails.follow({ projectId, runId: named }, after),
+            ),
+          ),
+        ),
+    })
+  })
+
+const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): OfProject<Runs["Type"]> => {
+  const submit = commits.operation(SubmitOperation.operation<X>())
+  const end = commits.operation(EndOperation.operation<X>())
+  const resume = commits.operation(ResumeOperation.resume<X>())
+  const followUp = commits.operation(ResumeOperation.followUp<X>())
+  const recordSession = commits.operation(SessionOperation.operation<X>())
+
+  return (projectId) => ({
+    submit: submitChecked(
+      Effect.fnUntraced(function* (submission) {
+        return yield* submit({
+          projectId,
+          submission,
+          // Nothing can be compared with a submission that has no name.
+          sent: submission.publicId === undefined ? "" : requestText(submission),
+          runId: submission.publicId ?? Ids.RunId.make(yield* Ids.uuidV7, { disableValidation: true }),
+          messageId: Ids.MessageId.make(yield* Ids.uuidV7, { disableValidation: true }),
+          conversationId:
+            submission.conversationId ??
+            Ids.ConversationId.make(yield* Ids.uuidV7, { disableValidation: true }),
+        })
+      }),
+    ),
+
+    get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),
+
+    snapshot: (runId) =>
+      reads.named("Runs.snapshot", { projectId, runId }, ({ snapshot }, ref) => snapshot(ref)),
+
+    inputs: (runId) => reads.read("Runs.inputs", ({ inputs }) => inputs({ projectId, runId })),
+
+    list: Effect.fnUntraced(function* (options = {}) {
+      const [before = Number.MAX_SAFE_INTEGER] = yield* keysOf(options.cursor, [Number.MAX_SAFE_INTEGER])
+      const limit = KeysetPage.limitOf(options)
+      const rows = yield* reads.read("Runs.list", ({ list }) =>
+        list(projectId, options, { before, limit: limit + 1 }),
+      )
+      return KeysetPage.pageOf(
+        rows,
+        limit,
+        ({ key }) => [key],
+        ({ run }) => run,
+      )
+    }),
+
+    cancel: (runId) =>
+      reads
+        .onNamed("Runs.cancel", { projectId, runId }, (ref) =>
+          end({ ref, outcome: { status: "cancelled" }, fence: undefined }),
+        )
+        .pipe(
+          Effect.map(({ changed, run }) => ({ cancelled: changed, run })),
+          // Only a fence can be lost, and a cancellation has none.
+          Effect.catchTag("LeaseLost", Effect.die),
+        ),
+
+    resume: Effect.fnUntraced(function* (runId, answers) {
+      const messageIds = yield* Effect.replicateEffect(Ids.uuidV7, answers.length)
+      const { changed, run } = yield* reads.onNamed("Runs.resume", { projectId, runId }, (ref) =>
+        resume({ ref, answers, messageIds }),
+      )
+      return { duplicate: !changed, run }
+    }),
+
+    followUp: Effect.fnUntraced(function* (runId, input) {
+      const messageId = yield* Ids.uuidV7
+      const fingerprint = yield* FollowUpRules.fingerprintOf(input)
+      return yield* reads.onNamed("Runs.followUp", { projectId, runId }, (ref) =>
+        followUp({ ref, followUp: input, fingerprint, messageId }),
+      )
+    }),
+
+    complete: (runId, outcome, fence) =>
+      Effect.map(
+        reads.onNamed("Runs.complete", { projectId, runId }, (ref) => end({ ref, outcome, fence })),
+        ({ changed, run }) => ({ completed: changed, run }),
+      ),
+
+    recordSession: Effect.fnUntraced(function* (lease, record) {
+      const newId = Ids.SessionId.make(yield* Ids.uuidV7)
+      // A worker that is gone has lost its lease, which the commit finds.
+      const implementationKind = yield* reads.worker(lease.workerId).pipe(
+        Effect.map((worker) => worker.implementationKind),
+        Effect.catchTag("WorkerNotFound", () => Effect.succeed("")),
+      )
+      return yield* recordSession({ projectId, lease, record, implementationKind, newId })
+    }),
+  })
+}
+
+/**
+ * The ports about runs of any project. Logs are followed until the Scope closes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(
+  store: RunStore<X>,
+  commits: RunCommits<X>,
+  wakeups: Wakeups,
+): Effect.Effect<OfProject<Context.Context<Claims | Leases | RunLog | Runs>>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const reads = yield* StoreReads.make(store)
+    const claims = makeClaims(commits, reads, wakeups)
+    const leases = makeLeases(commits, wakeups)
+    const runLog = yield* makeRunLog(commits, reads, wakeups)
+    const runs = makeRuns(commits, reads)
+    return (projectId) =>
+      Context.make(Claims, claims(projectId)).pipe(
+        Context.add(Leases, leases(projectId)),
+        Context.add(RunLog, runLog(projectId)),
+        Context.add(Runs, runs(projectId)),
+      )
+  })

@@ -1,0 +1,230 @@
+/**
+ * The rows of one transaction of a store, whatever its tables are. The operations on runs are written once over them.
+ *
+ * `X` is the failure of the store. Instants are milliseconds since the epoch.
+ *
+ * Source: docs/decisions/0039-a-store-implements-rows.md, docs/writing-a-store.md
+ *
+ * @since 0.1.0
+ */
+import type { Effect } from "effect"
+import type * as Ids from "../model/Ids.js"
+import type { RequestSnapshot } from "../model/RequestSnapshot.js"
+import type { WorkerSession } from "../model/WorkerSession.js"
+import type { TakenInput } from "../ports/FollowUp.js"
+import type { LogEntry } from "../ports/RunLog.js"
+import type { ResumeRecord } from "../rules/ResumeRules.js"
+import type { RunDetails, RunState } from "../rules/RunState.js"
+import type { NewEntry } from "../rules/Transition.js"
+import type { LogRef } from "./LogTails.js"
+
+/** Names a run, or an input that a run has taken. */
+export type RunRef = LogRef
+
+/** The store's own name of a run. It grows with each submission: of two runs, the older has the lower key. */
+export type RunKey = number
+
+/**
+ * A run of the store.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoredRun {
+  readonly key: RunKey
+  readonly state: RunState
+}
+
+/**
+ * A search for at most `wanted` runnable runs: those whose kind, key and agent are these. A null kind or key is that of runs
+ * that name none; a null agent is any.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Probe {
+  readonly projectId: Ids.ProjectId
+  readonly implementationKind: string | null
+  readonly workerKey: string | null
+  readonly agentId: Ids.AgentId | null
+  readonly wanted: number
+}
+
+/** A claim that may be a repeat: it names the runs that the same worker holds by the same id. */
+export interface NamedClaim {
+  readonly workerId: Ids.WorkerId
+  readonly claimId: Ids.ClaimId
+}
+
+/**
+ * What the claims of a commit look for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Search {
+  readonly probes: ReadonlyArray<Probe>
+  readonly claims: ReadonlyArray<NamedClaim>
+}
+
+/**
+ * What a search finds.
+ *
+ * `runnable`: for each probe the runs that match it, the highest priority first, then the oldest, without those that another
+ * transaction is writing; they are locked. `given`: for each claim the running runs that name it; they are not locked.
+ * `due`: runs that time may change by now, a bounded number; they are not locked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Found {
+  readonly runnable: ReadonlyArray<ReadonlyArray<StoredRun>>
+  readonly given: ReadonlyArray<ReadonlyArray<RunRef>>
+  readonly due: ReadonlyArray<RunKey>
+}
+
+/** Runs of one lane go one after the other. */
+export interface Lane {
+  readonly projectId: Ids.ProjectId
+  readonly lane: string
+}
+
+/** A place in a log: what outsiders have appended after it is compared with what they send again. */
+export interface TailRef {
+  readonly key: RunKey
+  readonly afterEventId: number
+  readonly afterSequence: number
+  readonly limit: number
+}
+
+/** A conversation that a submission names; `messages` when the submission needs its messages too. */
+export interface ConversationRef {
+  readonly projectId: Ids.ProjectId
+  readonly conversationId: Ids.ConversationId
+  readonly messages: boolean
+}
+
+/**
+ * A run that a submission makes. `submission` is the request as text, to be compared with another of the same public id;
+ * `newConversation` when its conversation is made with it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NewRun {
+  readonly state: RunState
+  readonly details: RunDetails
+  readonly submission: string
+  readonly snapshot: RequestSnapshot
+  readonly newConversation: boolean
+}
+
+/** Changes of what is stored beside a run's state. What is absent stays. */
+export interface DetailChanges {
+  readonly metadata?: RunDetails["metadata"] | undefined
+  readonly result?: unknown
+  readonly session?: WorkerSession | undefined
+  readonly resume?: ResumeRecord | undefined
+  readonly inputs?: ReadonlyArray<TakenInput> | undefined
+}
+
+/**
+ * How one run has changed in a commit: its state before and after, and the entries that its log gets.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Change {
+  readonly key: RunKey
+  readonly before: RunState
+  readonly after: RunState
+  readonly entries: ReadonlyArray<NewEntry>
+  readonly details: DetailChanges
+}
+
+/** The details of a run, with the request that its next attempt gets. */
+export interface ClaimDetails {
+  readonly details: RunDetails
+  readonly snapshot: RequestSnapshot
+}
+
+/** The details of a run, with its submission as text. */
+export interface SubmittedDetails {
+  readonly details: RunDetails
+  readonly submission: string
+}
+
+/**
+ * The rows of one transaction. Each operation takes many rows at once. What it gives does not change until the transaction
+ * ends, unless it says otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunRows<X> {
+  /** The instant of the transaction. */
+  readonly now: Effect.Effect<number, X>
+
+  /** Runs effects in their order, in one exchange where the store can. */
+  readonly together: (effects: ReadonlyArray<Effect.Effect<void, X>>) => Effect.Effect<void, X>
+
+  /**
+   * The last effect of `together`: commits in the same exchange where the store can. Nothing may follow it in the transaction.
+   * If one of the others has failed, nothing is committed.
+   */
+  readonly commit: Effect.Effect<void, X>
+
+  /** Those of these runs that exist. */
+  readonly find: (refs: ReadonlyArray<RunRef>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  /** The same for names of runs and of inputs that runs have taken, each run with the name that found it. */
+  readonly findNamed: (
+    refs: ReadonlyArray<RunRef>,
+  ) => Effect.Effect<ReadonlyArray<{ readonly name: RunRef; readonly run: StoredRun }>, X>
+
+  /** Runs by key, without those that another transaction is writing. */
+  readonly findFree: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  readonly search: (search: Search) => Effect.Effect<Found, X>
+
+  /** `due` of a search without its claims. */
+  readonly due: Effect.Effect<ReadonlyArray<RunKey>, X>
+
+  /** Those of these lanes that have an unfinished run. A run that another transaction adds to one of the lanes waits. */
+  readonly busyLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
+
+  /** The first unfinished run of each of these lanes that has one. */
+  readonly laneHeads: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  /** The details of runs that `find` and its like have given; with their sessions, unless `sessions` is false. */
+  readonly details: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>
+  readonly claimDetails: (
+    keys: ReadonlyArray<RunKey>,
+    sessions: boolean,
+  ) => Effect.Effect<ReadonlyMap<RunKey, ClaimDetails>, X>
+  readonly submitted: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyMap<RunKey, SubmittedDetails>, X>
+  readonly resumeRecords: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyMap<RunKey, ResumeRecord>, X>
+
+  /** The inputs that have one of these public ids, and those that these runs have taken. */
+  readonly inputs: (
+    publicIds: ReadonlyArray<RunRef>,
+    keys: ReadonlyArray<RunKey>,
+  ) => Effect.Effect<ReadonlyArray<{ readonly projectId: Ids.ProjectId; readonly input: TakenInput }>, X>
+
+  /** The entries of a log after a place that outsiders have appended, oldest first, at most `limit`. */
+  readonly tail: (ref: TailRef) => Effect.Effect<ReadonlyArray<LogEntry>, X>
+
+  /** Those of these conversations that exist, as requests: with their messages, where they are wanted. */
+  readonly conversations: (
+    refs: ReadonlyArray<ConversationRef>,
+  ) => Effect.Effect<
+    ReadonlyArray<{ readonly ref: ConversationRef; readonly messages: RequestSnapshot["messages"] }>,
+    X
+  >
+
+  /** Adds runs, and returns their keys in the same order. Their first entries come by `write`. */
+  readonly insert: (runs: ReadonlyArray<NewRun>) => Effect.Effect<ReadonlyArray<RunKey>, X>
+
+  /** Stores what has changed. Each run is in one change at most. Entries are created at the transaction's instant. */
+  readonly write: (changes: ReadonlyArray<Change>) => Effect.Effect<void, X>
+}

@@ -1,0 +1,94 @@
+/**
+ * What a store implements for runs: the rows of a transaction, and reads outside of one.
+ *
+ * `X` is the failure of the store. Instants are milliseconds since the epoch.
+ *
+ * Source: docs/decisions/0039-a-store-implements-rows.md, docs/writing-a-store.md
+ *
+ * @since 0.1.0
+ */
+import type { Effect } from "effect"
+import type * as Ids from "../model/Ids.js"
+import type { RequestSnapshot } from "../model/RequestSnapshot.js"
+import type { EventId, Run } from "../model/Run.js"
+import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { TakenInput } from "../ports/FollowUp.js"
+import type { ListRuns } from "../ports/Runs.js"
+import type { LogPage } from "./LogTails.js"
+import type { RunKey, RunRef, RunRows } from "./RunRows.js"
+
+/** The bounds of a page of a log: it has at most so many entries, and so many bytes, but one entry at least. */
+export interface LogBounds {
+  readonly entries: number
+  readonly bytes: number
+}
+
+/**
+ * Reads outside of a transaction. Each sees what was committed before it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunReads<X> {
+  /** The store's time. */
+  readonly now: Effect.Effect<number, X>
+
+  /** The project, kind and key of a worker, which never change. */
+  readonly worker: (workerId: Ids.WorkerId) => Effect.Effect<WorkerIdentity | undefined, X>
+
+  readonly run: (ref: RunRef) => Effect.Effect<Run | undefined, X>
+  readonly snapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
+
+  /** The newest runs of a project that are older than `before`, at most `limit`. */
+  readonly list: (
+    projectId: Ids.ProjectId,
+    filter: Pick<ListRuns, "status" | "agentId" | "conversationId">,
+    page: { readonly before: RunKey; readonly limit: number },
+  ) => Effect.Effect<ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>, X>
+
+  /** What a run has taken, oldest first. */
+  readonly inputs: (ref: RunRef) => Effect.Effect<ReadonlyArray<Pick<TakenInput, "publicId" | "since">>, X>
+
+  /** The run that has taken the input of that name. */
+  readonly runIdOf: (name: RunRef) => Effect.Effect<Ids.RunId | undefined, X>
+
+  /** The oldest entries of a log after an event. */
+  readonly log: (ref: RunRef, after: EventId, bounds: LogBounds) => Effect.Effect<LogPage | undefined, X>
+
+  /** When time changes the next run; null for never. */
+  readonly nextDue: Effect.Effect<number | null, X>
+}
+
+/** Which runs a worker may claim. */
+export interface WorkerIdentity {
+  readonly projectId: Ids.ProjectId
+  readonly implementationKind: string
+  readonly workerKey: string
+}
+
+/**
+ * A store of runs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunStore<X> {
+  readonly rows: RunRows<X>
+
+  /**
+   * Runs an effect over `rows` as one transaction, perhaps more than once; if it fails, nothing has changed. One transaction
+   * runs at a time for each commit in flight.
+   */
+  readonly transact: <A>(effect: Effect.Effect<A, X>) => Effect.Effect<A, X>
+
+  readonly reads: RunReads<X>
+
+  /** Runs before a commit takes its requests, so that callers that are about to send one share it. */
+  readonly gather: Effect.Effect<void>
+
+  /** Whether one request may have caused the failure of a transaction, so that the others succeed without it. */
+  readonly isolates: (failure: X) => boolean
+
+  /** The error that callers get for a failure of the store. */
+  readonly unavailable: (operation: string, failure: X) => ControlPlaneUnavailable
+}

@@ -1,0 +1,216 @@
+/**
+ * Submissions: those of one commit become runs together.
+ *
+ * @since 0.1.0
+ */
+import { DateTime, Effect, Either } from "effect"
+import type * as Ids from "../model/Ids.js"
+import * as RequestSnapshot from "../model/RequestSnapshot.js"
+import { noTarget, projectTarget, type Run, RunNotFound } from "../model/Run.js"
+import { ConversationNotFound } from "../ports/Conversations.js"
+import { defaultMaxAttempts, type Submission, SubmissionConflict } from "../ports/Runs.js"
+import { type RunDetails, toRun } from "../rules/RunState.js"
+import type { Transition } from "../rules/Transition.js"
+import * as Transitions from "../rules/Transitions.js"
+import type { RunBatch } from "./RunBatch.js"
+import type { RunOperation } from "./RunCommits.js"
+import type { Lane, NewRun, RunRef, StoredRun } from "./RunRows.js"
+import { logKey } from "./Wakeups.js"
+
+export interface Request {
+  readonly projectId: Ids.ProjectId
+  readonly submission: Submission
+  /** The submission as it was sent, to be compared with another of the same public id. */
+  readonly sent: string
+  readonly runId: Ids.RunId
+  readonly messageId: Ids.MessageId
+  /** The conversation that it names, or a new one. */
+  readonly conversationId: Ids.ConversationId
+}
+
+type Refusal = ConversationNotFound | RunNotFound | SubmissionConflict
+
+interface Decision {
+  readonly run: StoredRun
+  readonly details: RunDetails
+  readonly duplicate: boolean
+}
+
+/** A run that is accepted but not stored yet. */
+interface Accepted {
+  readonly run: NewRun
+  readonly submitted: Transition
+}
+
+const laneName = ({ lane, projectId }: Lane): string => `${projectId}/${lane}`
+
+const laneOf = ({ conversationId, submission }: Request): string | null =>
+  submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
+
+/** The lanes of these submissions in which another run may be. A new conversation has no other runs. */
+const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
+  requests.flatMap((request) => {
+    const lane = laneOf(request)
+    const { concurrencyKey, conversationId } = request.submission
+    return lane === null || (concurrencyKey === undefined && conversationId === undefined)
+      ? []
+      : [{ projectId: request.projectId, lane }]
+  })
+
+const submitted = (
+  { conversationId, messageId, projectId, runId, submission }: Request,
+  place: { readonly lane: string | null; readonly behind: boolean },
+  now: number,
+): Transition =>
+  Transitions.submit(
+    {
+      projectId,
+      runId,
+      conversationId,
+      messageId,
+      agentId: submission.agentId,
+      implementationKind: submission.implementationKind ?? null,
+      workerKey: submission.workerKey ?? null,
+      lane: place.lane,
+      priority: submission.priority ?? 0,
+      maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
+      createdAt: now,
+    },
+    {
+      driven: submission.initialStatus === "running",
+      behind: place.behind,
+      availableAt:
+        submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt),
+    },
+    now,
+  )
+
+const newDetails = (
+  submission: Submission,
+  parentRunId: Ids.RunId | null,
+  rootRunId: Ids.RunId,
+): RunDetails => ({
+  mode: submission.mode ?? null,
+  parentRunId,
+  rootRunId,
+  trigger: submission.trigger ?? null,
+  sourceTarget: submission.sourceTarget ?? projectTarget,
+  runtimeTarget: submission.runtimeTarget ?? noTarget,
+  session: null,
+  metadata: null,
+  result: null,
+})
+
+/** What is there already of what the submissions name. */
+const readNamed = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
+  Effect.gen(function* () {
+    const { rows } = batch
+    const names = requests.flatMap(({ projectId, runId, submission: { parentRunId, publicId } }) => [
+      ...(publicId === undefined ? [] : [{ projectId, runId }]),
+      ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
+    ])
+    /** The ids of runs by the names of inputs that they have taken. */
+    const inputs = new Map<string, Ids.RunId>()
+    const found = names.length === 0 ? [] : yield* rows.findNamed(names)
+    for (const { name, run } of found) {
+      const { runId } = batch.add(run).state.spec
+      if (name.runId !== runId) inputs.set(logKey(name), runId)
+    }
+    const details = found.length === 0 ? new Map() : yield* rows.submitted(found.map(({ run }) => run.key))
+    const conversationRefs = requests.flatMap(({ conversationId, projectId, submission }) =>
+      submission.conversationId === undefined
+        ? []
+        : [{ projectId, conversationId, messages: submission.snapshot === undefined }],
+    )
+    const conversations = conversationRefs.length === 0 ? [] : yield* rows.conversations(conversationRefs)
+    const lanes = sharedLanes(requests)
+    const busy = lanes.length === 0 ? [] : yield* rows.busyLanes(lanes)
+    return {
+      inputs,
+      details,
+      messages: new Map(
+        conversations.map(({ messages, ref }) => [`${ref.projectId}/${ref.conversationId}`, messages]),
+      ),
+      busyLanes: new Set(busy.map(laneName)),
+    }
+  })
+
+const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
+  Effect.gen(function* () {
+    const { busyLanes, details, inputs, messages } = yield* readNamed(requests, batch)
+    const accepted = new Map<string, Accepted>()
+
+    /** The details and the submission of a run that is there already, or that this commit has accepted so far. */
+    const submittedBefore = (ref: RunRef) => {
+      const run = batch.find(ref)
+      return run === undefined ? accepted.get(logKey(ref))?.run : details.get(run.key)
+    }
+
+    const accept = (request: Request): Either.Either<boolean, Refusal> =>
+      Either.gen(function* () {
+        const { conversationId, projectId, runId, sent, submission } = request
+        const conflict = Either.left(new SubmissionConflict({ publicId: runId }))
+        if (inputs.has(logKey(request))) return yield* conflict
+        const before = submittedBefore(request)
+        if (before !== undefined) return before.submission === sent ? true : yield* conflict
+        let parent: Pick<RunDetails, "parentRunId" | "rootRunId"> = { parentRunId: null, rootRunId: runId }
+        if (submission.parentRunId !== undefined) {
+          const name = { projectId, runId: submission.parentRunId }
+          const parentRunId = inputs.get(logKey(name)) ?? submission.parentRunId
+          const found = submittedBefore({ projectId, runId: parentRunId })
+          if (found === undefined) {
+            return yield* Either.left(new RunNotFound({ runId: submission.parentRunId }))
+          }
+          parent = { parentRunId, rootRunId: found.details.rootRunId }
+        }
+        const history = messages.get(`${projectId}/${conversationId}`)
+        if (submission.conversationId !== undefined && history === undefined) {
+          return yield* Either.left(new ConversationNotFound({ conversationId }))
+        }
+        const lane = laneOf(request)
+        const name = lane === null ? undefined : laneName({ projectId, lane })
+        const behind = name !== undefined && busyLanes.has(name)
+        if (name !== undefined) busyLanes.add(name)
+        const made = submitted(request, { lane, behind }, batch.now)
+        accepted.set(logKey(request), {
+          submitted: made,
+          run: {
+            state: made.state,
+            details: newDetails(submission, parent.parentRunId, parent.rootRunId),
+            submission: sent,
+            snapshot: submission.snapshot ?? { ...RequestSnapshot.empty, messages: history ?? [] },
+            newConversation: submission.conversationId === undefined,
+          },
+        })
+        return false
+      })
+
+    const verdicts = requests.map(accept)
+    if (accepted.size > 0) yield* batch.insert([...accepted.values()])
+    return requests.map((request, index) =>
+      Either.map(verdicts[index]!, (duplicate): Decision => {
+        const run = batch.find(request)!
+        return {
+          duplicate,
+          run,
+          details: (accepted.get(logKey(request))?.run ?? details.get(run.key)!).details,
+        }
+      }),
+    )
+  })
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export const operation = <X>(): RunOperation<
+  Request,
+  Decision,
+  { readonly run: Run; readonly duplicate: boolean },
+  Refusal,
+  X
+> => ({
+  name: "Runs.submit",
+  decide: submitAll,
+  answer: ({ details, duplicate, run }) => ({ duplicate, run: toRun(run.state, details) }),
+})
