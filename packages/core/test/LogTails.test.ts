@@ -17,7 +17,7 @@ import { ControlPlaneUnavailable } from "../src/ports/ControlPlaneUnavailable.js
 import * as Ids from "../src/model/Ids.js"
 import * as LogTails from "../src/store/LogTails.js"
 import { EventId, Sequence } from "../src/model/Run.js"
-import type { LogEntry } from "../src/ports/RunLog.js"
+import type { LogEntries, LogEntry } from "../src/ports/RunLog.js"
 import * as Wakeups from "../src/store/Wakeups.js"
 
 const ref = {
@@ -90,6 +90,8 @@ const makeLog = Effect.gen(function* () {
 
 /** Lets every fiber reach its wait; fibers here wait only for other fibers and the clock. */
 const settle = Effect.repeatN(Effect.yieldNow(), 50)
+
+const idsOf = ({ entries }: LogEntries) => entries.map(({ eventId }) => eventId)
 
 const keysOnly = ({ log }: Wakeups.LogGrowth): Wakeups.LogGrowth => ({ log })
 
@@ -261,6 +263,34 @@ describe("LogTails", () => {
         assert.deepInclude(failure, { _tag: "ControlPlaneUnavailable", retryable: false })
       }
     }),
+  )
+
+  it.scoped(
+    "gives a reader the entries in the turn that announces them, once, until its wait is stopped",
+    () =>
+      Effect.gen(function* () {
+        const log = yield* makeLog
+        const reader = yield* log.tails.reader(ref)
+        const taken: Array<ReadonlyArray<number>> = []
+        const next = (after: number) =>
+          reader.next(EventId.make(after), (exit) =>
+            taken.push(Exit.match(exit, { onFailure: () => [], onSuccess: idsOf })),
+          )
+        next(0)
+        yield* settle
+        yield* log.tell(log.add(2))
+        deepStrictEqual(taken, [[1, 2]])
+        yield* log.tell(log.add(1))
+        deepStrictEqual(taken, [[1, 2]])
+        next(2)
+        deepStrictEqual(taken, [[1, 2], [3]])
+        const stop = next(3)
+        stop()
+        yield* log.tell(log.add(1))
+        deepStrictEqual(taken, [[1, 2], [3]])
+        next(3)
+        deepStrictEqual(taken, [[1, 2], [3], [4]])
+      }),
   )
 
   it("drops no entry, repeats none and preserves the order, for any growth and any announcements", async () => {

@@ -104,6 +104,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ["RunLog.append", runLog.append({ runId, events }), ofRun],
           ["RunLog.append", runLog.append({ runId, events, fence: lease }), ofLease],
           ["RunLog.read", runLog.read({ runId }), ofRun],
+          ["RunLog.reader", Effect.scoped(runLog.reader({ runId })), ofRun],
           [
             "Leases.renew",
             leases.renew({ workerId, leases: [lease], leaseDuration: "30 seconds" }),

@@ -3,12 +3,19 @@
  *
  * @since 0.1.0
  */
-import type { DateTime, Effect, Stream } from "effect"
-import { Context, Schema } from "effect"
+import type { DateTime, Exit, Scope } from "effect"
+import { Chunk, Context, Effect, FiberId, Option, Runtime, Schema, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
-import type { EventId, Fence, LeaseLost, RunEnded, RunNotFound, Sequence } from "../model/Run.js"
+import {
+  EventId,
+  type Fence,
+  type LeaseLost,
+  type RunEnded,
+  type RunNotFound,
+  type Sequence,
+} from "../model/Run.js"
 
 /** One event of the log. `sequence` is null for the control plane's own events. */
 export interface LogEntry {
@@ -82,6 +89,26 @@ export type AppendError =
   | EventRefused
   | ControlPlaneError
 
+/** Successive entries of a log, perhaps none. `ended`: no entry comes after them. */
+export interface LogEntries {
+  readonly entries: ReadonlyArray<LogEntry>
+  readonly ended: boolean
+}
+
+/**
+ * Reads a log by plain calls, for a reader that takes its entries in the turn in which they are committed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LogReader<E = RunNotFound | ControlPlaneError> {
+  /**
+   * Calls `take` once with entries after a position: at once if the reader has them, else as soon as there are any or the log
+   * has ended. `take` must not throw. Returns what stops the wait. A reader waits for one call at a time.
+   */
+  readonly next: (after: EventId, take: (exit: Exit.Exit<LogEntries, E>) => void) => () => void
+}
+
 export class RunLog extends Context.Tag("@runlease/core/RunLog")<
   RunLog,
   {
@@ -109,8 +136,61 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
       readonly runId: Ids.RunId
       readonly after?: EventId | undefined
     }) => Stream.Stream<LogEntry, RunNotFound | ControlPlaneError>
+
+    /** By the same ids: a reader of the log, until the Scope closes. What it cannot read fails its next call. */
+    readonly reader: (options: {
+      readonly runId: Ids.RunId
+    }) => Effect.Effect<LogReader, RunNotFound | ControlPlaneError, Scope.Scope>
   }
 >() {}
+
+/**
+ * A reader that reads each of its pages by an effect.
+ *
+ * @since 0.1.0
+ * @category readers
+ */
+export const readerOf = <E>(
+  page: (after: EventId) => Effect.Effect<LogEntries, E>,
+): Effect.Effect<LogReader<E>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    return {
+      next: (after, take) => {
+        const reading = runFork(page(after), { scope })
+        reading.addObserver(take)
+        return () => {
+          reading.removeObserver(take)
+          reading.unsafeInterruptAsFork(FiberId.none)
+        }
+      },
+    }
+  })
+
+/**
+ * The entries after a position that a reader gives, those still to come included, until the log has ended.
+ *
+ * @since 0.1.0
+ * @category readers
+ */
+export const followWith = <E>(
+  reader: Effect.Effect<LogReader<E>, E, Scope.Scope>,
+  after: EventId = EventId.make(0),
+): Stream.Stream<LogEntry, E> =>
+  Stream.unwrapScoped(
+    Effect.map(reader, ({ next }) =>
+      Stream.paginateChunkEffect(after, (position) =>
+        Effect.map(
+          Effect.async<LogEntries, E>((resume) => Effect.sync(next(position, resume))),
+          ({ ended, entries }) => [
+            Chunk.unsafeFromArray(entries),
+            ended ? Option.none() : Option.some(entries.at(-1)?.eventId ?? position),
+          ],
+        ),
+      ),
+    ),
+  )
 
 export const maxEventBytes = 245_760
 export const maxBatch = 100

@@ -19,7 +19,7 @@ type Attributes = Readonly<Record<string, string>>
 /** Effect's default tracer keeps its spans in memory and exports none, so a span that it makes has no reader. */
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-const inSpan = <A, E>(name: string, attributes: () => Attributes, call: () => Effect.Effect<A, E>) =>
+const inSpan = <A, E, R>(name: string, attributes: () => Attributes, call: () => Effect.Effect<A, E, R>) =>
   Effect.tracerWith((tracer) =>
     tracer === defaultTracer
       ? call()
@@ -47,12 +47,12 @@ export const effect = <A, E>(name: string, self: Effect.Effect<A, E>): Effect.Ef
  * @category tracing
  */
 export const method =
-  <Arguments extends ReadonlyArray<unknown>, A, E>(
+  <Arguments extends ReadonlyArray<unknown>, A, E, R = never>(
     name: string,
-    self: (...args: Arguments) => Effect.Effect<A, E>,
+    self: (...args: Arguments) => Effect.Effect<A, E, R>,
     attributes: (...args: Arguments) => Attributes = () => ({}),
   ) =>
-  (...args: Arguments): Effect.Effect<A, E> =>
+  (...args: Arguments): Effect.Effect<A, E, R> =>
     inSpan(
       name,
       () => attributes(...args),
@@ -114,6 +114,7 @@ export const runLog = (self: RunLog["Type"]): RunLog["Type"] => ({
   })),
   read: method("RunLog.read", self.read, ({ runId }) => ofRun(runId)),
   follow: self.follow,
+  reader: method("RunLog.reader", self.reader, ({ runId }) => ofRun(runId)),
 })
 
 /** `Runs` with a span for each call. */

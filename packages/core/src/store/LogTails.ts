@@ -7,25 +7,13 @@
  *
  * @since 0.1.0
  */
-import {
-  Chunk,
-  Data,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  FiberId,
-  Option,
-  RcMap,
-  type Scope,
-  Stream,
-} from "effect"
+import { Data, Effect, Exit, type Fiber, Option, RcMap, Runtime, type Scope, type Stream } from "effect"
 import * as ControlEvents from "../rules/ControlEvents.js"
 import { closed, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type * as Ids from "../model/Ids.js"
 import * as LogWindow from "./LogWindow.js"
 import { EventId } from "../model/Run.js"
-import type { LogEntry } from "../ports/RunLog.js"
+import { followWith, type LogEntries, type LogEntry, type LogReader } from "../ports/RunLog.js"
 import { slowPoll } from "./LongPoll.js"
 import { type LogGrowth, logKey, type LogPiece, type Wakeups } from "./Wakeups.js"
 
@@ -59,6 +47,11 @@ export interface Options<E> {
 }
 
 export interface LogTails<E> {
+  /** A reader of the tail, until the Scope closes. */
+  readonly reader: (
+    ref: LogRef,
+  ) => Effect.Effect<LogReader<E | ControlPlaneUnavailable>, ControlPlaneUnavailable, Scope.Scope>
+
   /** Every entry after `after`, including later ones, until the log has ended. */
   readonly follow: (ref: LogRef, after: EventId) => Stream.Stream<LogEntry, E | ControlPlaneUnavailable>
 }
@@ -66,24 +59,19 @@ export interface LogTails<E> {
 /** The number of pages that a tail stores for followers that are further back. */
 const maxPages = 4
 
-/** The entries that a follower takes at once; `ended` when no entry comes after them. */
-interface NextEntries {
-  readonly entries: ReadonlyArray<LogEntry>
-  readonly ended: boolean
-}
+type Take<E> = (exit: Exit.Exit<LogEntries, E>) => void
 
-interface Tail<E> {
-  readonly after: (position: EventId) => Effect.Effect<NextEntries, E>
-}
+const stopNothing = (): void => {}
 
 const endOf = ({ entries }: LogPiece, otherwise: number): number => entries.at(-1)?.eventId ?? otherwise
 
 const makeTail = <E>(
   { read, wakeups }: Options<E>,
   ref: LogRef,
-): Effect.Effect<Tail<E | ControlPlaneUnavailable>, never, Scope.Scope> =>
+): Effect.Effect<LogReader<E | ControlPlaneUnavailable>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
+    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     const wanted = yield* Effect.makeLatch()
     /** Undefined until the first read, which begins at `start`. */
     let window: LogWindow.LogWindow | undefined
@@ -93,19 +81,20 @@ const makeTail = <E>(
     let ended = false
     /** Whether a wake-up has carried entries since the last slow poll, which shows that none was lost before. */
     let wokenWithEntries = false
-    /** Followers that have all entries of the window wait for this. */
-    let grown: Deferred.Deferred<void, E | ControlPlaneUnavailable> | undefined
+    let isClosed = false
+    /** Followers that have all entries of the window. */
+    const waiting = new Set<(exit: Exit.Exit<void, E | ControlPlaneUnavailable>) => void>()
 
     const last = (): number => window?.last() ?? -1
 
     const wakeFollowers = (exit: Exit.Exit<void, E | ControlPlaneUnavailable>): void => {
-      const waiting = grown
-      grown = undefined
-      if (waiting !== undefined) Deferred.unsafeDone(waiting, exit)
+      const woken = [...waiting]
+      waiting.clear()
+      for (const wake of woken) wake(exit)
     }
 
     const want = (): void => {
-      if (latest > last() && grown !== undefined) wanted.unsafeOpen()
+      if (latest > last() && waiting.size > 0) wanted.unsafeOpen()
     }
 
     const onGrowth = (growth: LogGrowth): void => {
@@ -150,53 +139,76 @@ const makeTail = <E>(
         if (!wokenWithEntries) latest = Number.POSITIVE_INFINITY
         wokenWithEntries = false
       }
-      if (latest > last() && grown !== undefined) yield* readOn
+      if (latest > last() && waiting.size > 0) yield* readOn
     })
 
-    yield* Effect.addFinalizer(() => Effect.sync(() => wakeFollowers(Exit.fail(closed("RunLog.follow")))))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isClosed = true
+        wakeFollowers(Exit.fail(closed("RunLog.follow")))
+      }),
+    )
     yield* wakeups.logListener(logKey(ref), onGrowth)
     yield* Effect.forkScoped(Effect.forever(round))
 
     /** The latest pages that followers further back have read: followers that read a log side by side read it once. */
-    const pages = new Map<number, Fiber.Fiber<LogPage, E | ControlPlaneUnavailable>>()
+    const pages = new Map<number, Fiber.RuntimeFiber<LogPage, E | ControlPlaneUnavailable>>()
 
-    const readBack = (position: EventId): Effect.Effect<LogPage, E | ControlPlaneUnavailable> =>
-      Effect.suspend(() => {
-        const reading = pages.get(position)
-        if (reading !== undefined) return Fiber.join(reading)
-        // In the tail's Scope, since other followers may still use the page when this one leaves.
-        return Effect.flatMap(Effect.forkIn(read(ref, position), scope), (started) => {
-          pages.set(position, started)
-          if (pages.size > maxPages) pages.delete(pages.keys().next().value!)
-          started.addObserver((exit) => {
-            const isUsable = Exit.isSuccess(exit) && exit.value.entries.length > 0
-            if (!isUsable && pages.get(position) === started) pages.delete(position)
-          })
-          return Fiber.join(started)
-        })
+    const pageAt = (position: EventId): Fiber.RuntimeFiber<LogPage, E | ControlPlaneUnavailable> => {
+      const reading = pages.get(position)
+      if (reading !== undefined) return reading
+      // In the tail's Scope, since other followers may still use the page when this one leaves.
+      const started = runFork(read(ref, position), { scope })
+      pages.set(position, started)
+      if (pages.size > maxPages) pages.delete(pages.keys().next().value!)
+      started.addObserver((exit) => {
+        const isUsable = Exit.isSuccess(exit) && exit.value.entries.length > 0
+        if (!isUsable && pages.get(position) === started) pages.delete(position)
       })
+      return started
+    }
 
-    const after = (position: EventId): Effect.Effect<NextEntries, E | ControlPlaneUnavailable> =>
-      Effect.suspend(() => {
-        const entries = window?.after(position)
-        if (entries !== undefined && entries.length > 0) {
-          return Effect.succeed({ entries, ended: ended && entries.at(-1)!.eventId === last() })
-        }
-        if (ended && position >= last()) return Effect.succeed({ entries: [], ended })
-        if (window !== undefined && position < window.last()) {
-          return Effect.map(readBack(position), (page) => ({
+    const readBack = (position: EventId, take: Take<E | ControlPlaneUnavailable>): (() => void) => {
+      const reading = pageAt(position)
+      const observe = (exit: Exit.Exit<LogPage, E | ControlPlaneUnavailable>): void =>
+        take(
+          Exit.map(exit, (page) => ({
             entries: page.entries,
             ended: page.ended && (page.entries.length === 0 || endOf(page, position) >= page.latest),
-          }))
-        }
-        if (window === undefined && grown === undefined) start = position
-        grown ??= Deferred.unsafeMake(FiberId.none)
-        if (position > last()) latest = Number.POSITIVE_INFINITY
-        want()
-        return Effect.zipRight(Deferred.await(grown), after(position))
-      })
+          })),
+        )
+      reading.addObserver(observe)
+      return () => reading.removeObserver(observe)
+    }
 
-    return { after }
+    const next = (position: EventId, take: Take<E | ControlPlaneUnavailable>): (() => void) => {
+      const give = (entries: ReadonlyArray<LogEntry>, isEnd: boolean): (() => void) => {
+        take(Exit.succeed({ entries, ended: isEnd }))
+        return stopNothing
+      }
+      const entries = window?.after(position)
+      if (entries !== undefined && entries.length > 0) {
+        return give(entries, ended && entries.at(-1)!.eventId === last())
+      }
+      if (ended && position >= last()) return give([], true)
+      if (isClosed) {
+        take(Exit.fail(closed("RunLog.follow")))
+        return stopNothing
+      }
+      if (window !== undefined && position < window.last()) return readBack(position, take)
+      if (window === undefined && waiting.size === 0) start = position
+      if (position > last()) latest = Number.POSITIVE_INFINITY
+      let stop = (): void => void waiting.delete(wake)
+      const wake = (exit: Exit.Exit<void, E | ControlPlaneUnavailable>): void => {
+        if (Exit.isFailure(exit)) take(Exit.failCause(exit.cause))
+        else stop = next(position, take)
+      }
+      waiting.add(wake)
+      want()
+      return () => stop()
+    }
+
+    return { next }
   })
 
 /**
@@ -211,25 +223,10 @@ export const make = <E>(options: Options<E>): Effect.Effect<LogTails<E>, never, 
     let open = true
     yield* Effect.addFinalizer(() => Effect.sync(() => void (open = false)))
 
-    return {
-      follow: ({ projectId, runId }, after) =>
-        Stream.unwrapScoped(
-          Effect.suspend(() =>
-            open ? RcMap.get(tails, Data.struct({ projectId, runId })) : closed("RunLog.follow"),
-          ).pipe(
-            Effect.map((tail) =>
-              Stream.paginateChunkEffect(after, (position) =>
-                Effect.map(
-                  tail.after(position),
-                  ({ ended, entries }) =>
-                    [
-                      Chunk.unsafeFromArray(entries),
-                      ended ? Option.none() : Option.some(entries.at(-1)?.eventId ?? position),
-                    ] as const,
-                ),
-              ),
-            ),
-          ),
-        ),
-    }
+    const reader: LogTails<E>["reader"] = ({ projectId, runId }) =>
+      Effect.suspend(() =>
+        open ? RcMap.get(tails, Data.struct({ projectId, runId })) : closed("RunLog.follow"),
+      )
+
+    return { reader, follow: (ref, after) => followWith(reader(ref), after) }
   })

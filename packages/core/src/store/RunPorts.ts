@@ -5,13 +5,20 @@
  *
  * @since 0.1.0
  */
-import { Context, Duration, Effect, type Scope, Stream } from "effect"
+import { Context, Duration, Effect, type Scope } from "effect"
 import * as Ids from "../model/Ids.js"
 import { keysOf } from "../model/Page.js"
 import { EventId, RunNotFound } from "../model/Run.js"
 import { Claims } from "../ports/Claims.js"
 import { Leases } from "../ports/Leases.js"
-import { defaultReadLimit, maxFollowBytes, maxReadBytes, maxReadLimit, RunLog } from "../ports/RunLog.js"
+import {
+  defaultReadLimit,
+  followWith,
+  maxFollowBytes,
+  maxReadBytes,
+  maxReadLimit,
+  RunLog,
+} from "../ports/RunLog.js"
 import { requestText, Runs, submitChecked } from "../ports/Runs.js"
 import { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
@@ -94,6 +101,18 @@ const makeRunLog = <X>(
           (page) => (page === undefined ? new RunNotFound({ runId: ref.runId }) : Effect.succeed(page)),
         ),
     })
+
+    /** A tail reads the log by the run's own id. */
+    const readerOf =
+      (projectId: Ids.ProjectId): RunLog["Type"]["reader"] =>
+      ({ runId }) =>
+        Effect.flatMap(
+          reads.named("RunLog.follow", { projectId, runId }, ({ run }, ref) =>
+            Effect.map(run(ref), (found) => found && ref),
+          ),
+          tails.reader,
+        )
+
     return (projectId) => ({
       append: (request) => append(AppendOperation.request(projectId, request)),
 
@@ -105,17 +124,9 @@ const makeRunLog = <X>(
           ({ entries }) => entries,
         ),
 
-      follow: ({ after = EventId.make(0), runId }) =>
-        Stream.catchTag(tails.follow({ projectId, runId }, after), "RunNotFound", (error) =>
-          // A tail follows the log by the run's own id.
-          Stream.unwrap(
-            Effect.map(
-              reads.read("RunLog.follow", ({ runIdOf }) => runIdOf({ projectId, runId })),
-              (named) =>
-                named === undefined ? Stream.fail(error) : tails.follow({ projectId, runId: named }, after),
-            ),
-          ),
-        ),
+      follow: ({ after, runId }) => followWith(readerOf(projectId)({ runId }), after),
+
+      reader: readerOf(projectId),
     })
   })
 

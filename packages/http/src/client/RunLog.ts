@@ -1,5 +1,5 @@
 import { ControlEvents, type Ids, Run, RunLog } from "@runlease/core"
-import { Chunk, type Context, Duration, Effect, Option, Random, Stream } from "effect"
+import { type Context, Duration, Effect, Random } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/Runs.js"
@@ -110,6 +110,9 @@ export const make: Effect.Effect<
     return { entries: data, ended: false }
   })
 
+  const reader: RunLog.RunLog["Type"]["reader"] = ({ runId }) =>
+    RunLog.readerOf((position) => more(runId, position))
+
   return {
     append: Effect.fnUntraced(function* (request) {
       const reply = yield* Effect.catchTag(appended(request), "Refusal", (refusal) =>
@@ -124,12 +127,8 @@ export const make: Effect.Effect<
 
     read: (options) => Effect.map(page(options), ({ data }) => data),
 
-    follow: ({ after, runId }) =>
-      Stream.paginateChunkEffect(after ?? Run.EventId.make(0), (position) =>
-        Effect.map(more(runId, position), ({ ended, entries }) => [
-          Chunk.unsafeFromArray(entries),
-          ended ? Option.none() : Option.some(entries.at(-1)?.eventId ?? position),
-        ]),
-      ),
+    follow: ({ after, runId }) => RunLog.followWith(reader({ runId }), after),
+
+    reader,
   }
 })

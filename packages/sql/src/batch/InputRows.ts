@@ -105,10 +105,6 @@ const findRunId = (
     ([row]) => row?.run_id,
   )
 
-/** The id of the run, or of the one that has taken the input of that id. */
-export const runIdOf = (store: SqlStore, operation: string, ref: RunRef) =>
-  Effect.map(store.read(operation, findRunId(store, ref)), (runId) => runId ?? ref.runId)
-
 const isNotFound = (error: unknown): error is Run.RunNotFound => error instanceof Run.RunNotFound
 
 /**

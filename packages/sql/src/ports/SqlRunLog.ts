@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { type Ids, LogTails, Run, RunLog } from "@runlease/core"
-import { Effect, Function, type Scope, Stream } from "effect"
+import { Effect, Function, type Scope } from "effect"
 import * as EventRows from "../rows/EventRows.js"
 import * as InputRows from "../batch/InputRows.js"
 import * as RunAppend from "../batch/RunAppend.js"
@@ -91,6 +91,14 @@ export const make = (
         ),
     })
 
+    /** A tail reads the log by the run's own id. */
+    const readerOf =
+      (projectId: Ids.ProjectId): RunLog.RunLog["Type"]["reader"] =>
+      ({ runId }) =>
+        Effect.flatMap(InputRows.onNamed(store, "RunLog.follow", { projectId, runId }, find), ({ run_id }) =>
+          tails.reader({ projectId, runId: run_id }),
+        )
+
     return (projectId) => ({
       append: (request) => append(RunAppend.request(projectId, request)),
 
@@ -104,17 +112,8 @@ export const make = (
         return entries
       }),
 
-      follow: ({ runId, after = eventId(0) }) =>
-        tails
-          .follow({ projectId, runId }, after)
-          .pipe(
-            Stream.catchTag("RunNotFound", (error) =>
-              Stream.unwrap(
-                Effect.map(InputRows.runIdOf(store, "RunLog.follow", { projectId, runId }), (named) =>
-                  named === runId ? Stream.fail(error) : tails.follow({ projectId, runId: named }, after),
-                ),
-              ),
-            ),
-          ),
+      follow: ({ after, runId }) => RunLog.followWith(readerOf(projectId)({ runId }), after),
+
+      reader: readerOf(projectId),
     })
   })
