@@ -1,7 +1,7 @@
 /** The context of an executor: the ports of its run and the services of its layer. */
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Context, Deferred, Effect, Layer, Option } from "effect"
+import { Context, Deferred, Effect, Layer, Option, Tracer } from "effect"
 import * as Executor from "../src/executor/Executor.js"
 import { AgentId } from "../src/model/Ids.js"
 import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
@@ -18,7 +18,10 @@ interface Observation {
 }
 
 /** The context of an executor whose layer was built with `agentNeeds`, in a worker over a control plane of its own. */
-const observe = (agentNeeds: Layer.Layer<Greeting>) =>
+const observe = (
+  agentNeeds: Layer.Layer<Greeting>,
+  traceContext?: RequestSnapshot.RequestSnapshot["traceContext"],
+) =>
   Effect.gen(function* () {
     const observed = yield* Deferred.make<Observation, unknown>()
     const agent = Executor.layer((run) =>
@@ -35,7 +38,10 @@ const observe = (agentNeeds: Layer.Layer<Greeting>) =>
     )
     const submitted = Effect.gen(function* () {
       const runs = yield* Runs
-      yield* runs.submit({ agentId: AgentId.make("echo"), snapshot: RequestSnapshot.fromText("hi") })
+      yield* runs.submit({
+        agentId: AgentId.make("echo"),
+        snapshot: { ...RequestSnapshot.fromText("hi"), traceContext },
+      })
       return yield* Deferred.await(observed)
     })
     return yield* Worker.run().pipe(
@@ -45,12 +51,24 @@ const observe = (agentNeeds: Layer.Layer<Greeting>) =>
     )
   })
 
+/** Runs the effect with a tracer of its own, whose spans are those of Effect's default tracer. */
+const traced = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Effect.tracer, (native) =>
+    Effect.withTracer(
+      effect,
+      Tracer.make({
+        span: (...args) => native.span(...args),
+        context: (body, fiber) => native.context(body, fiber),
+      }),
+    ),
+  )
+
 const expected: Observation = { status: "running", greeting: "the layer's", parent: "Worker.execute" }
 
 describe("the context of an executor", () => {
   it.live("has the ports of the run, and the services of the layer", () =>
     Effect.gen(function* () {
-      deepStrictEqual(yield* observe(Layer.succeed(Greeting, "the layer's")), expected)
+      deepStrictEqual(yield* traced(observe(Layer.succeed(Greeting, "the layer's"))), expected)
     }),
   )
 
@@ -61,7 +79,25 @@ describe("the context of an executor", () => {
         Layer.fresh(MemoryControlPlane.layer),
       )
       strictEqual((yield* observe(elsewhere)).status, "running")
-      deepStrictEqual(yield* Effect.withSpan(observe(elsewhere), "built here"), expected)
+      deepStrictEqual(yield* traced(Effect.withSpan(observe(elsewhere), "built here")), expected)
+    }),
+  )
+
+  it.live("has no span of the run where no tracer is there", () =>
+    Effect.gen(function* () {
+      const { parent } = yield* observe(Layer.succeed(Greeting, "the layer's"))
+      strictEqual(parent, undefined)
+    }),
+  )
+
+  it.live("has a span of the run without a tracer when the submitter sent a trace context", () =>
+    Effect.gen(function* () {
+      const { parent } = yield* observe(Layer.succeed(Greeting, "the layer's"), {
+        traceId: "0af7651916cd43dd8448eb211c80319c",
+        spanId: "b7ad6b7169203331",
+        traceFlags: 1,
+      })
+      strictEqual(parent, "Worker.execute")
     }),
   )
 })

@@ -19,11 +19,19 @@ type Attributes = Readonly<Record<string, string>>
 /** Effect's default tracer keeps its spans in memory and exports none, so a span that it makes has no reader. */
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
+/**
+ * Whether spans of this tracer have a reader.
+ *
+ * @since 0.1.0
+ * @category tracing
+ */
+export const hasReader = (tracer: Tracer.Tracer): boolean => tracer !== defaultTracer
+
 const inSpan = <A, E, R>(name: string, attributes: () => Attributes, call: () => Effect.Effect<A, E, R>) =>
   Effect.tracerWith((tracer) =>
-    tracer === defaultTracer
-      ? call()
-      : Effect.withSpan(Effect.suspend(call), name, { attributes: attributes(), captureStackTrace: false }),
+    hasReader(tracer)
+      ? Effect.withSpan(Effect.suspend(call), name, { attributes: attributes(), captureStackTrace: false })
+      : call(),
   )
 
 /**

@@ -19,31 +19,35 @@ import { Executor } from "../executor/Executor.js"
 import { LeaseDeadline } from "../executor/LeaseDeadline.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
-import type { RunRecord } from "./RunRecord.js"
-import type { SinkFailure } from "./RunSink.js"
+import * as Tracing from "../ports/Tracing.js"
+import type { RenewedLease } from "./LeaseRenewal.js"
+import type { RunSink, SinkFailure } from "./RunSink.js"
 
 /**
- * Makes the span of a run, under the submitter's span when the snapshot has a trace context.
+ * Makes the span of a run where it has a reader: under the submitter's span when the snapshot has a trace context, and
+ * where the fiber has a tracer.
  *
  * @since 0.1.0
  * @category tracing
  */
-export const makeSpan = (run: ClaimedRun): Effect.Effect<Tracer.Span> => {
-  const trace = run.snapshot.traceContext
-  return Effect.makeSpan("Worker.execute", {
-    attributes: { "runlease.run_id": run.runId },
-    captureStackTrace: false,
-    ...(trace === undefined
-      ? {}
-      : {
-          parent: Tracer.externalSpan({
-            traceId: trace.traceId,
-            spanId: trace.spanId,
-            sampled: (trace.traceFlags & 1) === 1,
+export const makeSpan = ({ runId, snapshot }: ClaimedRun): Effect.Effect<Tracer.Span | undefined> =>
+  Effect.tracerWith((tracer) => {
+    const trace = snapshot.traceContext
+    if (trace === undefined && !Tracing.hasReader(tracer)) return Effect.succeed(undefined)
+    return Effect.makeSpan("Worker.execute", {
+      attributes: { "runlease.run_id": runId },
+      captureStackTrace: false,
+      ...(trace === undefined
+        ? {}
+        : {
+            parent: Tracer.externalSpan({
+              traceId: trace.traceId,
+              spanId: trace.spanId,
+              sampled: (trace.traceFlags & 1) === 1,
+            }),
           }),
-        }),
+    })
   })
-}
 
 /**
  * Logs an exception of the executor with its stack: a defect, or the error behind an `ExecutorError`.
@@ -59,23 +63,28 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
 }
 
 /**
+ * Forks a fiber of a run. It begins after the caller's synchronous code.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ForkOfRun {
+  (effect: Effect.Effect<void, never, ProjectPorts>): Fiber.RuntimeFiber<void>
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
 export interface RunExecution {
   /**
-   * Forks the fiber of a run. It begins after the caller's synchronous code, with the run's span, log annotation and
-   * lease deadline already set, so the run pays for no regions that set them.
+   * Makes the fork of a run. Its fibers start with the run's span, log annotation and lease deadline already set, so the
+   * run pays for no regions that set them.
    */
-  readonly fork: (
-    record: Pick<RunRecord, "run" | "lease" | "span">,
-    effect: Effect.Effect<void, never, ProjectPorts>,
-  ) => Fiber.RuntimeFiber<void>
+  readonly forkOf: (run: ClaimedRun, lease: RenewedLease, span: Tracer.Span | undefined) => ForkOfRun
 
   /** Runs the executor into the log of the run. */
-  readonly execute: (
-    record: Pick<RunRecord, "run" | "sink">,
-  ) => Effect.Effect<void, SinkFailure, ProjectPorts>
+  readonly execute: (run: ClaimedRun, sink: RunSink) => Effect.Effect<void, SinkFailure, ProjectPorts>
 }
 
 /**
@@ -90,19 +99,23 @@ export const make: Effect.Effect<RunExecution, never, Executor | ProjectPorts> =
   // A worker may be made in an uninterruptible region, which its runs are not part of.
   const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
 
+  /** The caller's context with the services of a run, in one copy. */
+  const contextOf = (lease: RenewedLease, span: Tracer.Span | undefined): Context.Context<ProjectPorts> => {
+    const services = new Map(runtime.context.unsafeMap)
+    services.set(LeaseDeadline.key, lease.deadline)
+    if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
+    return Context.unsafeMake(services)
+  }
+
   return {
-    fork: ({ lease, run, span }, effect) =>
-      Runtime.runFork(
-        Runtime.setFiberRef(
-          Runtime.updateContext(runtime, (context) =>
-            context.pipe(Context.add(Tracer.ParentSpan, span), Context.add(LeaseDeadline, lease.deadline)),
-          ),
-          FiberRef.currentLogAnnotations,
-          HashMap.set(annotations, "run_id", run.runId),
-        ),
-        effect,
-        { immediate: false },
-      ),
-    execute: ({ run, sink }) => sink.run(executor.execute(run)),
+    forkOf: (run, lease, span) => {
+      const ofRun = Runtime.setFiberRef(
+        Runtime.make({ ...runtime, context: contextOf(lease, span) }),
+        FiberRef.currentLogAnnotations,
+        HashMap.set(annotations, "run_id", run.runId),
+      )
+      return (effect) => Runtime.runFork(ofRun, effect, { immediate: false })
+    },
+    execute: (run, sink) => sink.run(executor.execute(run)),
   }
 })

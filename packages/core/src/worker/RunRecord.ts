@@ -16,6 +16,7 @@ import type { Fiber, Tracer } from "effect"
 import type { ClaimedRun } from "../model/Run.js"
 import type { RenewedLease } from "./LeaseRenewal.js"
 import type { Decision } from "./RunDecision.js"
+import type { ForkOfRun } from "./RunExecution.js"
 import type { RunSink, SinkFailure } from "./RunSink.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
 
@@ -41,6 +42,8 @@ export interface RunRecord {
   readonly run: ClaimedRun
   readonly lease: RenewedLease
   readonly sink: RunSink
-  readonly span: Tracer.Span
+  /** Absent where nobody reads it. */
+  readonly span: Tracer.Span | undefined
+  readonly fork: ForkOfRun
   state: RunState
 }

@@ -106,7 +106,7 @@ export const make = Effect.fnUntraced(function* (
     move(record, { _tag: "Ended", event })
     renewal.remove(record.lease)
     records.delete(record)
-    record.span.end(clock.unsafeCurrentTimeNanos(), exit)
+    record.span?.end(clock.unsafeCurrentTimeNanos(), exit)
     slotFreed.unsafeOpen()
     if (records.size === 0) idle.unsafeOpen()
     // The event comes last, so that its listeners find the run gone.
@@ -134,12 +134,17 @@ export const make = Effect.fnUntraced(function* (
     )
 
   const executed = (record: RunRecord, exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<void> =>
-    record.state._tag === "Executing" ? conclude(record, exit) : Effect.void
+    Effect.flatMap(record.sink.settled, () =>
+      record.state._tag === "Executing" ? conclude(record, exit) : Effect.void,
+    )
 
   /** Waits for the executor, which is interrupted, and concludes with the failure that then stands. */
   const stopping = (record: RunRecord, executing: Fiber.RuntimeFiber<void>): Effect.Effect<void> =>
     Effect.zipRight(
-      Effect.timeoutOption(Fiber.await(executing), options.interruptGrace),
+      Effect.timeoutOption(
+        Effect.zipRight(Fiber.await(executing), record.sink.settled),
+        options.interruptGrace,
+      ),
       Effect.suspend(() =>
         record.state._tag === "Stopping" ? conclude(record, Exit.fail(record.state.failure)) : Effect.void,
       ),
@@ -150,7 +155,8 @@ export const make = Effect.fnUntraced(function* (
     switch (state._tag) {
       case "Executing": {
         state.fiber.unsafeInterruptAsFork(FiberId.none)
-        const fiber = execution.fork(record, stopping(record, state.fiber))
+        record.sink.interrupt()
+        const fiber = record.fork(stopping(record, state.fiber))
         return move(record, { _tag: "Stopping", failure, fiber })
       }
       case "Stopping":
@@ -172,22 +178,25 @@ export const make = Effect.fnUntraced(function* (
   const start = (run: ClaimedRun, sentAt: bigint): Effect.Effect<void> =>
     Effect.map(RunExecution.makeSpan(run), (span) => {
       const lease = renewal.add(run, sentAt, (reason) => endLease(record, reason))
+      const fork = execution.forkOf(run, lease, span)
       const sink = RunSink.make({
         log,
         claimed: run,
         lease: { ref: lease.ref, end: (reason) => Effect.sync(() => endLease(record, reason)) },
         linger: options.appendLinger,
+        fork,
         stop: (failure) => stop(record, failure),
       })
-      const work = Effect.matchCauseEffect(
-        Effect.suspend(() => execution.execute(record)),
-        {
-          onSuccess: () => executed(record, Exit.void),
-          onFailure: (cause) => executed(record, Exit.failCause(cause)),
-        },
+      const fiber = fork(
+        Effect.matchCauseEffect(
+          Effect.suspend(() => execution.execute(run, sink)),
+          {
+            onSuccess: () => executed(record, Exit.void),
+            onFailure: (cause) => executed(record, Exit.failCause(cause)),
+          },
+        ),
       )
-      const fiber = execution.fork({ run, lease, span }, work)
-      const record: RunRecord = { run, lease, sink, span, state: { _tag: "Executing", fiber } }
+      const record: RunRecord = { run, lease, sink, span, fork, state: { _tag: "Executing", fiber } }
       records.add(record)
       occupied += 1
       idle.unsafeClose()

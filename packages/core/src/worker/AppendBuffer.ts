@@ -1,0 +1,179 @@
+/**
+ * The events of one run that wait for its log, and the fiber that appends them.
+ *
+ * The first event is appended at once. Events that come during an append, or within `linger` after it, are appended
+ * together.
+ *
+ * @since 0.1.0
+ */
+import { type Duration, Effect, Fiber, FiberId } from "effect"
+import { ExecutorError } from "../executor/ExecutorError.js"
+import type { LeaseRef } from "../model/Run.js"
+import { Sequence } from "../model/Run.js"
+import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import type { LastEvents } from "../ports/Leases.js"
+import type { AppendError, CursorMismatch, EventRefused, RunLog } from "../ports/RunLog.js"
+import { LeaseEnded, type Loss } from "./Lease.js"
+import { batchOf, type SizedEvent } from "./SizedEvents.js"
+
+/** How many events may wait for the log before the executor waits too. */
+const capacity = 256
+
+const refused = (code: string, message: string) => new ExecutorError({ code, message })
+
+/**
+ * The executor's failure when the log refuses its events.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
+  error._tag === "EventRefused"
+    ? refused(error.reason === "too_large" ? "event_too_large" : "bad_event", error.message)
+    : refused("log_conflict", `Another writer appended to the log of this run: ${error.message}`)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface AppendBuffer {
+  /** Adds events, and waits while there are too many for the log. */
+  readonly add: (events: ReadonlyArray<SizedEvent>) => Effect.Effect<void>
+
+  /** Ends the fiber that appends, after the append that is in flight. No more events may be added. */
+  readonly settled: Effect.Effect<void>
+
+  /** Interrupts the fiber that appends. No more events may be added. */
+  readonly interrupt: () => void
+
+  /** Appends the events that wait. */
+  readonly flush: Effect.Effect<void, ExecutorError | LeaseEnded>
+
+  /** Appends the events that wait except the last batch, and returns that batch, which is written with the outcome. */
+  readonly flushBefore: Effect.Effect<LastEvents | undefined, ExecutorError | LeaseEnded>
+}
+
+/**
+ * Makes the buffer of one run, whose log has the sequence `sequence`. `fork` starts the fiber that appends; it must
+ * outlive the fibers that add events. `stop` is called when the log refuses an append of that fiber.
+ *
+ * Units: `linger` is the least time between two appends of a run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly log: RunLog["Type"]
+  readonly lease: { readonly ref: LeaseRef; readonly end: (reason: Loss) => Effect.Effect<void> }
+  readonly sequence: Sequence
+  readonly linger: Duration.DurationInput
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
+  readonly stop: (failure: ExecutorError) => void
+}): AppendBuffer => {
+  const { lease, log } = options
+  // The events that are not confirmed to be in the log, oldest first, and the log's sequence before them.
+  let waiting: Array<SizedEvent> = []
+  let sequence = options.sequence
+  let appending: Fiber.RuntimeFiber<void> | undefined
+  const some = Effect.unsafeMakeLatch(false)
+  const room = Effect.unsafeMakeLatch(true)
+  const idle = Effect.unsafeMakeLatch(true)
+
+  const endLease = (reason: Loss) =>
+    Effect.zipRight(lease.end(reason), new LeaseEnded({ runId: lease.ref.runId, reason }))
+
+  const verdict = (error: AppendError): Effect.Effect<never, ExecutorError | LeaseEnded> => {
+    switch (error._tag) {
+      case "EventRefused":
+      case "CursorMismatch":
+        return refusal(error)
+      case "ControlPlaneRefused":
+      case "ControlPlaneUnavailable":
+      case "ControlPlaneUnsupported":
+        return refused("log_refused", error.message)
+      case "RunEnded":
+        return endLease(error.status === "cancelled" ? "Cancelled" : "Lost")
+      default:
+        return endLease("Lost")
+    }
+  }
+
+  const drop = (count: number): void => {
+    waiting = waiting.slice(count)
+    if (waiting.length < capacity) room.unsafeOpen()
+    if (waiting.length === 0) some.unsafeClose()
+  }
+
+  /** Drops refused events with all events after them. An interrupted append may have been made, so it drops none. */
+  const append = Effect.suspend(() => {
+    const events = batchOf(waiting)
+    return Effect.matchEffect(
+      retryUnavailable(
+        log.append({ runId: lease.ref.runId, events, expectedSequence: sequence, fence: lease.ref }),
+      ),
+      {
+        onFailure: (error) => {
+          drop(waiting.length)
+          return verdict(error)
+        },
+        onSuccess: () => {
+          sequence = Sequence.make(sequence + events.length)
+          drop(events.length)
+          return Effect.void
+        },
+      },
+    )
+  })
+
+  // Starts a turn later, so that the events of an executor that ends at once are written with the outcome.
+  const appender = Effect.yieldNow().pipe(
+    Effect.zipRight(
+      some.await.pipe(
+        Effect.zipRight(
+          Effect.suspend(() => {
+            idle.unsafeClose()
+            return Effect.ensuring(append, idle.open)
+          }),
+        ),
+        Effect.zipRight(Effect.sleep(options.linger)),
+        Effect.forever,
+      ),
+    ),
+    Effect.catchAllDefect((defect) => refused("log_refused", `The log failed: ${String(defect)}`)),
+    // When the lease has ended, the executor is being stopped already.
+    Effect.catchAll((failure) =>
+      failure._tag === "LeaseEnded" ? Effect.void : Effect.sync(() => options.stop(failure)),
+    ),
+  )
+
+  const flush: AppendBuffer["flush"] = Effect.suspend(() =>
+    waiting.length === 0 ? Effect.void : Effect.zipRight(append, flush),
+  )
+
+  const flushBefore: AppendBuffer["flushBefore"] = Effect.suspend(() => {
+    if (waiting.length === 0) return Effect.succeed(undefined)
+    const events = batchOf(waiting)
+    if (events.length < waiting.length) return Effect.zipRight(append, flushBefore)
+    waiting = []
+    return Effect.succeed({ events, expectedSequence: sequence })
+  })
+
+  return {
+    add: (events) => {
+      for (const event of events) waiting.push(event)
+      some.unsafeOpen()
+      appending ??= options.fork(appender)
+      if (waiting.length < capacity) return Effect.void
+      room.unsafeClose()
+      return room.await
+    },
+    settled: Effect.suspend(() =>
+      appending === undefined
+        ? Effect.void
+        : Effect.zipRight(idle.await, Effect.asVoid(Fiber.interrupt(appending))),
+    ),
+    interrupt: () => appending?.unsafeInterruptAsFork(FiberId.none),
+    flush,
+    flushBefore,
+  }
+}
