@@ -6,34 +6,28 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import {
   Access,
-  Claims,
   ControlPlane,
   ControlPlaneError,
   Conversations,
   type Ids,
+  RunPorts,
+  Sweeper,
   TokenCache,
-  Leases,
-  RunLog,
-  Runs,
   WorkerRegistry,
 } from "@runlease/core"
 import { Config, type ConfigError, Context, Effect, Layer, type Scope } from "effect"
+import * as LeaseBounds from "./batch/LeaseBounds.js"
+import * as SqlStore from "./batch/SqlStore.js"
+import * as SqlFailure from "./dialect/SqlFailure.js"
 import * as Migrations from "./Migrations.js"
-import * as PostgresPool from "./postgres/PostgresPool.js"
-import * as PostgresWakeups from "./postgres/PostgresWakeups.js"
 import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
-import * as SqlClaims from "./ports/SqlClaims.js"
 import * as SqlConversations from "./ports/SqlConversations.js"
-import * as SqlDialect from "./SqlDialect.js"
-import * as SqlFailure from "./dialect/SqlFailure.js"
-import * as SqlLeases from "./ports/SqlLeases.js"
-import * as SqlRunLog from "./ports/SqlRunLog.js"
-import * as SqlRuns from "./ports/SqlRuns.js"
-import * as SqlStore from "./batch/SqlStore.js"
 import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
+import * as PostgresPool from "./postgres/PostgresPool.js"
+import * as PostgresWakeups from "./postgres/PostgresWakeups.js"
+import * as SqlDialect from "./SqlDialect.js"
 import * as SqliteFile from "./sqlite/SqliteFile.js"
-import * as Sweeper from "./ports/Sweeper.js"
 
 type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts
 
@@ -48,19 +42,12 @@ export const migrate: Effect.Effect<void, ControlPlaneError.ControlPlaneError, S
   Migrations.run(Migrations.all)
 
 const makePorts = (store: SqlStore.SqlStore) =>
-  Effect.gen(function* () {
-    const claims = yield* SqlClaims.make(store)
+  Effect.map(RunPorts.make(store.runs, store.writer, store.wakeups), (runPorts) => {
     const conversations = SqlConversations.make(store)
-    const leases = SqlLeases.make(store)
-    const runLog = yield* SqlRunLog.make(store)
-    const runs = SqlRuns.make(store)
     const workers = SqlWorkerRegistry.make(store)
     return (projectId: Ids.ProjectId): Context.Context<ControlPlane.ProjectPorts> =>
-      Context.make(Claims.Claims, claims(projectId)).pipe(
+      runPorts(projectId).pipe(
         Context.add(Conversations.Conversations, conversations(projectId)),
-        Context.add(Leases.Leases, leases(projectId)),
-        Context.add(RunLog.RunLog, runLog(projectId)),
-        Context.add(Runs.Runs, runs(projectId)),
         Context.add(WorkerRegistry.WorkerRegistry, workers(projectId)),
       )
   })
@@ -73,8 +60,8 @@ const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlSto
   yield* access
     .createProject(ControlPlane.defaultProject)
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
-  yield* Sweeper.shortenLeases(store)
-  yield* Effect.forkScoped(Sweeper.sweeper(store))
+  yield* LeaseBounds.shortenLeases(store)
+  yield* Effect.forkScoped(Sweeper.run(store.runs, store.writer))
   return ControlPlane.traced(
     Context.make(ControlPlane.ControlPlane, {
       project: yield* makePorts(store),

@@ -9,17 +9,17 @@ import { bytesOf } from "../rules/AppendRules.js"
 import type { RunSpec } from "../rules/RunState.js"
 import { isRunnable } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
-import { order } from "../store/ClaimSearch.js"
-import type {
-  Change,
-  Found,
-  Lane,
-  NewRun,
-  Probe,
-  RunKey,
-  RunRows,
-  Search,
-  StoredRun,
+import {
+  byPreference,
+  type Change,
+  type Found,
+  type Lane,
+  type NewRun,
+  type Probe,
+  type RunKey,
+  type RunRows,
+  type Search,
+  type StoredRun,
 } from "../store/RunRows.js"
 import { newConversation } from "./Conversations.js"
 import * as State from "./State.js"
@@ -38,7 +38,7 @@ const runnable = (state: State.State, { probes }: Search): Found["runnable"] => 
       if (matches(probe, record.state.spec)) found[index]!.push(record)
     }
   }
-  return found.map((runs, index) => runs.sort(order).slice(0, probes[index]!.wanted))
+  return found.map((runs, index) => runs.sort(byPreference).slice(0, probes[index]!.wanted))
 }
 
 const given = (state: State.State, { claims }: Search): Found["given"] =>
@@ -132,6 +132,12 @@ export const make = (state: State.State): RunRows<never> => {
   ): Effect.Effect<ReadonlyMap<RunKey, A>> =>
     Effect.sync(() => new Map(keys.map((key) => [key, read(state.records.get(key)!)])))
 
+  const ofRuns = <A>(runs: ReadonlyArray<StoredRun>, read: (record: State.RunRecord) => A) =>
+    ofKeys(
+      runs.map(({ key }) => key),
+      read,
+    )
+
   const laneOf = ({ lane, projectId }: Lane) => State.projectOf(state, projectId).lanes.get(lane)
 
   const recordOf = (projectId: Ids.ProjectId, name: Ids.RunId): State.RunRecord | undefined => {
@@ -164,9 +170,9 @@ export const make = (state: State.State): RunRows<never> => {
     due: Effect.sync(() => due(state)),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
     laneHeads: (lanes) => Effect.sync(() => present(lanes, (lane) => laneOf(lane)?.values().next().value)),
-    details: (keys) => ofKeys(keys, ({ details }) => details),
-    claimDetails: (keys) => ofKeys(keys, ({ details, resume }) => ({ details, snapshot: resume.snapshot })),
-    submitted: (keys) => ofKeys(keys, ({ details, submission }) => ({ details, submission })),
+    details: (runs) => ofRuns(runs, ({ details }) => details),
+    claimDetails: (runs) => ofRuns(runs, ({ details, resume }) => ({ details, snapshot: resume.snapshot })),
+    submitted: (runs) => ofRuns(runs, ({ details, submission }) => ({ details, submission })),
     resumeRecords: (keys) => ofKeys(keys, ({ resume }) => resume),
     inputs: (publicIds, keys) =>
       Effect.sync(() => {
@@ -188,9 +194,9 @@ export const make = (state: State.State): RunRows<never> => {
       ),
     conversations: (refs) =>
       Effect.sync(() =>
-        present(refs, (ref) => {
-          const record = State.projectOf(state, ref.projectId).conversations.get(ref.conversationId)
-          return record && { ref, messages: snapshotMessages(record) }
+        present(refs, ({ conversationId, projectId }) => {
+          const record = State.projectOf(state, projectId).conversations.get(conversationId)
+          return record && { projectId, conversationId, messages: snapshotMessages(record) }
         }),
       ),
     insert: (runs) => Effect.sync(() => runs.map((run) => insertOne(state, run))),

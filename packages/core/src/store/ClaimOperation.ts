@@ -17,7 +17,14 @@ import * as ClaimSearch from "./ClaimSearch.js"
 import * as DueRuns from "./DueRuns.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
-import type { ClaimDetails, Found, RunKey, RunRef, StoredRun } from "./RunRows.js"
+import {
+  byPreference,
+  type ClaimDetails,
+  type Found,
+  type RunKey,
+  type RunRef,
+  type StoredRun,
+} from "./RunRows.js"
 
 type Request = ClaimSearch.Request
 
@@ -56,7 +63,7 @@ const repeatEarlier = <X>(
   if (given.size === 0) return Effect.succeed(again)
   return Effect.map(batch.load([...given.values()].flat()), () => {
     for (const [request, refs] of given) {
-      const found = refs.flatMap((ref) => batch.find(ref) ?? []).toSorted(ClaimSearch.order)
+      const found = refs.flatMap((ref) => batch.find(ref) ?? []).toSorted(byPreference)
       const held = giveAgain(batch, request, found)
       if (held.length > 0) again.set(request, held)
     }
@@ -128,7 +135,7 @@ const claimAll = <X>(
     const given = new Map(requests.flatMap(runsOf).map((run) => [run.key, run]))
     // A session is recorded by a holder, so a run that is claimed for the first time has none.
     const sessions = again.size > 0 || Iterable.some(given.values(), ({ state }) => state.leaseEpoch > 1)
-    const details = batch.lateClaimDetails([...given.keys()], sessions)
+    const details = batch.lateClaimDetails([...given.values()], sessions)
     return requests.map((request) =>
       Either.right({ claimed: runsOf(request), details, anew: taken.has(request) }),
     )

@@ -7,7 +7,7 @@ import { Array, Duration } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimRequest } from "../ports/Claims.js"
 import type { Claim } from "../rules/Transitions.js"
-import type { Found, Probe, RunRef, Search, StoredRun } from "./RunRows.js"
+import { byPreference, type Found, type Probe, type RunRef, type Search, type StoredRun } from "./RunRows.js"
 import type { WorkerIdentity } from "./RunStore.js"
 import type { Route } from "./Wakeups.js"
 
@@ -39,10 +39,6 @@ export const accepts =
     (route.implementationKind === null || route.implementationKind === worker.implementationKind) &&
     (route.workerKey === null || route.workerKey === worker.workerKey) &&
     (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
-
-/** Best first. */
-export const order = (a: StoredRun, b: StoredRun): number =>
-  b.state.spec.priority - a.state.spec.priority || a.key - b.key
 
 /** Every route that leads to the worker of a claim. */
 const probesOf = ({ agentIds, limit, worker }: Request): ReadonlyArray<Probe> => {
@@ -134,7 +130,7 @@ export const assign = (
     for (const list of lists) {
       while (list.next < list.runs.length && taken.has(list.runs[list.next]!.key)) list.next += 1
       const run = list.runs[list.next]
-      if (run !== undefined && (first === undefined || order(run, first) < 0)) first = run
+      if (run !== undefined && (first === undefined || byPreference(run, first) < 0)) first = run
     }
     return first
   }

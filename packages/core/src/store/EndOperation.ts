@@ -63,8 +63,7 @@ export const answer = ({ changed, details, run }: Decision): Answer => ({
 export const lateDetails = <X>(
   batch: RunBatch<X>,
   requests: ReadonlyArray<{ readonly ref: RunRef }>,
-): ReadonlyMap<RunKey, RunDetails> =>
-  batch.lateDetails(requests.flatMap(({ ref }) => batch.find(ref)?.key ?? []))
+): ReadonlyMap<RunKey, RunDetails> => batch.lateDetails(requests.flatMap(({ ref }) => batch.find(ref) ?? []))
 
 /**
  * Ends every run that has not ended, and gives the runs.

@@ -102,7 +102,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
     for (const { input, projectId } of yield* batch.rows.inputs(requests.map(publicRef), keys)) {
       inputs.set(logKey({ projectId, runId: input.publicId }), input)
     }
-    const details = batch.lateDetails(keys)
+    const details = EndOperation.lateDetails(batch, requests)
 
     const followUpOne = (
       request: Input,

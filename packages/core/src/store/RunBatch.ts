@@ -54,9 +54,9 @@ export interface RunBatch<X> {
   /** Writes what has changed so far, for a query that must see it. */
   readonly flush: Effect.Effect<void, X>
   /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
-  readonly lateDetails: (keys: ReadonlyArray<RunKey>) => ReadonlyMap<RunKey, RunDetails>
+  readonly lateDetails: (runs: ReadonlyArray<StoredRun>) => ReadonlyMap<RunKey, RunDetails>
   readonly lateClaimDetails: (
-    keys: ReadonlyArray<RunKey>,
+    runs: ReadonlyArray<StoredRun>,
     sessions: boolean,
   ) => ReadonlyMap<RunKey, ClaimDetails>
   /** Writes what has changed, reads the late details, and ends the transaction. */
@@ -246,13 +246,13 @@ const make = <X>(
   })
 
   const late = <A>(
-    keys: ReadonlyArray<RunKey>,
-    read: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyMap<RunKey, A>, X>,
+    runs: ReadonlyArray<StoredRun>,
+    read: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, A>, X>,
   ): ReadonlyMap<RunKey, A> => {
     const details = new Map<RunKey, A>()
-    if (keys.length > 0) {
+    if (runs.length > 0) {
       lateReads.push(
-        Effect.map(read(keys), (found) => found.forEach((value, key) => details.set(key, value))),
+        Effect.map(read(runs), (found) => found.forEach((value, key) => details.set(key, value))),
       )
     }
     return details
@@ -284,8 +284,8 @@ const make = <X>(
         ? Effect.void
         : Effect.zipRight(rows.together([writeChanged, advance]), wakeClaims),
     ),
-    lateDetails: (keys) => late(keys, rows.details),
-    lateClaimDetails: (keys, sessions) => late(keys, (all) => rows.claimDetails(all, sessions)),
+    lateDetails: (runs) => late(runs, rows.details),
+    lateClaimDetails: (runs, sessions) => late(runs, (all) => rows.claimDetails(all, sessions)),
     // A lane that is freed may have a run to let go, so its transaction ends only after that.
     finish: Effect.suspend(() =>
       Effect.zipRight(

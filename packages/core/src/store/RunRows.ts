@@ -36,6 +36,15 @@ export interface StoredRun {
 }
 
 /**
+ * The order in which claims take runs: the highest priority first, then the oldest.
+ *
+ * @since 0.1.0
+ * @category ordering
+ */
+export const byPreference = (a: StoredRun, b: StoredRun): number =>
+  b.state.spec.priority - a.state.spec.priority || a.key - b.key
+
+/**
  * A search for at most `wanted` runnable runs: those whose kind, key and agent are these. A null kind or key is that of runs
  * that name none; a null agent is any.
  *
@@ -70,8 +79,8 @@ export interface Search {
 /**
  * What a search finds.
  *
- * `runnable`: for each probe the runs that match it, the highest priority first, then the oldest, without those that another
- * transaction is writing; they are locked. `given`: for each claim the running runs that name it; they are not locked.
+ * `runnable`: for each probe the runs that match it, by preference, without those that another transaction is writing; they
+ * are locked. `given`: for each claim the running runs that name it; they are not locked.
  * `due`: runs that time may change by now, a bounded number; they are not locked.
  *
  * @since 0.1.0
@@ -102,6 +111,14 @@ export interface ConversationRef {
   readonly projectId: Ids.ProjectId
   readonly conversationId: Ids.ConversationId
   readonly messages: boolean
+}
+
+/** A conversation as a request has it. */
+export interface ConversationMessages {
+  readonly projectId: Ids.ProjectId
+  readonly conversationId: Ids.ConversationId
+  /** Empty where they are not wanted. */
+  readonly messages: RequestSnapshot["messages"]
 }
 
 /**
@@ -196,13 +213,17 @@ export interface RunRows<X> {
   /** The first unfinished run of each of these lanes that has one. */
   readonly laneHeads: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
-  /** The details of runs that `find` and its like have given; with their sessions, unless `sessions` is false. */
-  readonly details: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>
+  /** The details of runs that `find` and its like have given. */
+  readonly details: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>
+
+  /** Without sessions where `sessions` is false, since no run has one yet. */
   readonly claimDetails: (
-    keys: ReadonlyArray<RunKey>,
+    runs: ReadonlyArray<StoredRun>,
     sessions: boolean,
   ) => Effect.Effect<ReadonlyMap<RunKey, ClaimDetails>, X>
-  readonly submitted: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyMap<RunKey, SubmittedDetails>, X>
+  readonly submitted: (
+    runs: ReadonlyArray<StoredRun>,
+  ) => Effect.Effect<ReadonlyMap<RunKey, SubmittedDetails>, X>
   readonly resumeRecords: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyMap<RunKey, ResumeRecord>, X>
 
   /** The inputs that have one of these public ids, and those that these runs have taken. */
@@ -217,10 +238,7 @@ export interface RunRows<X> {
   /** Those of these conversations that exist, as requests: with their messages, where they are wanted. */
   readonly conversations: (
     refs: ReadonlyArray<ConversationRef>,
-  ) => Effect.Effect<
-    ReadonlyArray<{ readonly ref: ConversationRef; readonly messages: RequestSnapshot["messages"] }>,
-    X
-  >
+  ) => Effect.Effect<ReadonlyArray<ConversationMessages>, X>
 
   /** Adds runs, and returns their keys in the same order. Their first entries come by `write`. */
   readonly insert: (runs: ReadonlyArray<NewRun>) => Effect.Effect<ReadonlyArray<RunKey>, X>

@@ -57,7 +57,7 @@ export const operation = <X>(): RunOperation<
   decide: (requests, batch) =>
     Effect.gen(function* () {
       const found = requests.flatMap(
-        ({ lease: { runId }, projectId }) => batch.find({ projectId, runId })?.key ?? [],
+        ({ lease: { runId }, projectId }) => batch.find({ projectId, runId }) ?? [],
       )
       const sessions = new Map<RunKey, WorkerSession | null>()
       for (const [key, { session }] of yield* batch.rows.details(found)) sessions.set(key, session)

@@ -116,7 +116,7 @@ const readNamed = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
       const { runId } = batch.add(run).state.spec
       if (name.runId !== runId) inputs.set(logKey(name), runId)
     }
-    const details = found.length === 0 ? new Map() : yield* rows.submitted(found.map(({ run }) => run.key))
+    const details = found.length === 0 ? new Map() : yield* rows.submitted(found.map(({ run }) => run))
     const conversationRefs = requests.flatMap(({ conversationId, projectId, submission }) =>
       submission.conversationId === undefined
         ? []
@@ -129,7 +129,7 @@ const readNamed = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
       inputs,
       details,
       messages: new Map(
-        conversations.map(({ messages, ref }) => [`${ref.projectId}/${ref.conversationId}`, messages]),
+        conversations.map((found) => [`${found.projectId}/${found.conversationId}`, found.messages]),
       ),
       busyLanes: new Set(busy.map(laneName)),
     }

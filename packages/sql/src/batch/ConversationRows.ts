@@ -3,18 +3,12 @@
  *
  * @since 0.1.0
  */
-import type { Ids, RequestSnapshot } from "@runlease/core"
+import type { SqlError } from "@effect/sql/SqlError"
+import type { Ids, RequestSnapshot, RunRows } from "@runlease/core"
 import { DateTime, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import { fromJson } from "../rows/RunCodec.js"
-
-/** A named conversation; `messages` when the submission needs its messages too. */
-export interface ConversationRef {
-  readonly projectId: Ids.ProjectId
-  readonly conversationId: Ids.ConversationId
-  readonly messages: boolean
-}
 
 interface MessageRow {
   readonly project_id: string
@@ -34,35 +28,39 @@ const snapshotMessage = (row: MessageRow & { readonly id: string }): RequestSnap
   createdAt: DateTime.formatIso(DateTime.unsafeMake(row.created_at)),
 })
 
-const nameOf = (projectId: string, id: string): string => `${projectId}/${id}`
-
 /**
- * The conversations that exist, by project and id, each with its messages where a submission needs them. None of them can be
- * deleted before the commit.
+ * The conversations that exist, each with its messages where a submission needs them. None of them can be deleted before the
+ * commit.
  */
-export const read = Effect.fnUntraced(function* (
-  { sql, dialect }: Database,
-  refs: ReadonlyArray<ConversationRef>,
-) {
+export const read = (
+  { dialect, sql }: Database,
+  refs: ReadonlyArray<RunRows.ConversationRef>,
+): Effect.Effect<ReadonlyArray<RunRows.ConversationMessages>, SqlError> => {
   const found = new Map<string, Array<RequestSnapshot.SnapshotMessage>>()
-  if (refs.length === 0) return found
-  const wanted = new Map<string, { project_id: string; id: string; whole: number }>()
-  for (const { projectId, conversationId, messages } of refs) {
-    const name = nameOf(projectId, conversationId)
+  const wanted = new Map<string, { project_id: Ids.ProjectId; id: Ids.ConversationId; whole: number }>()
+  for (const { conversationId, messages, projectId } of refs) {
+    const name = `${projectId}/${conversationId}`
     const whole = messages || wanted.get(name)?.whole === 1 ? 1 : 0
     wanted.set(name, { project_id: projectId, id: conversationId, whole })
   }
-  const rows = yield* execute(sql<MessageRow>`
+  return Effect.map(
+    execute(sql<MessageRow>`
     SELECT c.project_id, c.id AS conversation_id, m.id, m.role, m.parts, m.metadata, m.created_at
     FROM ${dialect.rows({ project_id: "text", id: "text", whole: "integer" }, [...wanted.values()])} v
     JOIN conversations c ON c.project_id = v.project_id AND c.id = v.id
     LEFT JOIN messages m ON m.conversation_pk = c.conversation_pk AND v.whole = 1
-    ORDER BY m.message_pk ${dialect.keep("c")}`)
-  for (const row of rows) {
-    const name = nameOf(row.project_id, row.conversation_id)
-    const messages = found.get(name) ?? []
-    found.set(name, messages)
-    if (row.id !== null) messages.push(snapshotMessage({ ...row, id: row.id }))
-  }
-  return found
-})
+    ORDER BY m.message_pk ${dialect.keep("c")}`),
+    (rows) => {
+      for (const row of rows) {
+        const name = `${row.project_id}/${row.conversation_id}`
+        const messages = found.get(name) ?? []
+        found.set(name, messages)
+        if (row.id !== null) messages.push(snapshotMessage({ ...row, id: row.id }))
+      }
+      return Array.from(found, ([name, messages]) => {
+        const { id, project_id } = wanted.get(name)!
+        return { projectId: project_id, conversationId: id, messages }
+      })
+    },
+  )
+}

@@ -5,15 +5,14 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
-import { type ControlPlaneUnavailable, type FollowUp, type Ids, Run } from "@runlease/core"
+import type { FollowUp, Ids, RunRows } from "@runlease/core"
 import { Array, Effect } from "effect"
-import { execute, select } from "../dialect/ExecuteStatement.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
-import type { RunBatch } from "./RunBatch.js"
-import { keyRows, refRows, type RunRef } from "./RunQueries.js"
-import { eventId } from "../rows/RunCodec.js"
+import type { Database } from "../dialect/Dialect.js"
+import { execute, select } from "../dialect/ExecuteStatement.js"
+import { eventId, toStored } from "../rows/RunCodec.js"
 import { runNames, type RunRow, selectedRun } from "../rows/RunRow.js"
-import type { SqlStore } from "./SqlStore.js"
+import { keyRows, refRows } from "./RunQueries.js"
 
 const columns = {
   project_id: "text",
@@ -24,7 +23,7 @@ const columns = {
 } as const
 
 interface InputRow {
-  readonly project_id: string
+  readonly project_id: Ids.ProjectId
   readonly public_id: Ids.RunId
   readonly run_id: Ids.RunId
   readonly run_pk: number
@@ -32,26 +31,22 @@ interface InputRow {
   readonly fingerprint: string
 }
 
-/** An input to be added, and the key of its run. */
-export interface NewInput {
-  readonly projectId: Ids.ProjectId
-  readonly runPk: number
-  readonly input: FollowUp.TakenInput
-}
-
-export const insert = (store: SqlStore, inputs: ReadonlyArray<NewInput>): Statement<object> =>
-  BulkStatements.insert(
-    store,
-    "inputs",
-    columns,
-    inputs.map(({ input, projectId, runPk }) => ({
-      project_id: projectId,
-      public_id: input.publicId,
-      run_pk: runPk,
-      since: input.since,
-      fingerprint: input.fingerprint,
+/** Adds the inputs that runs have taken. */
+export const insert = (
+  database: Database,
+  changes: ReadonlyArray<RunRows.Change>,
+): ReadonlyArray<Statement<object>> => {
+  const rows = changes.flatMap(({ after, details: { inputs = [] }, key }) =>
+    inputs.map(({ fingerprint, publicId, since }) => ({
+      project_id: after.spec.projectId,
+      public_id: publicId,
+      run_pk: key,
+      since,
+      fingerprint,
     })),
   )
+  return rows.length === 0 ? [] : [BulkStatements.insert(database, "inputs", columns, rows)]
+}
 
 const toInput = ({ fingerprint, public_id, run_id, since }: InputRow): FollowUp.TakenInput => ({
   runId: run_id,
@@ -60,34 +55,25 @@ const toInput = ({ fingerprint, public_id, run_id, since }: InputRow): FollowUp.
   fingerprint,
 })
 
-/** Those of these public ids, by their names, and all that these runs have taken, by their keys. */
-export const read = Effect.fnUntraced(function* (
-  store: SqlStore,
-  ids: ReadonlyArray<RunRef>,
-  runPks: ReadonlyArray<number>,
-) {
-  const { dialect, sql } = store
-  const rows = (join: Fragment) =>
-    execute(sql<InputRow>`SELECT i.project_id, i.public_id, r.run_id, i.run_pk, i.since, i.fingerprint
-      FROM ${join} JOIN runs r ON r.run_pk = i.run_pk ORDER BY i.since, i.public_id`)
-  const named = yield* rows(
-    sql`${dialect.rows(
-      { project_id: "text", public_id: "text" },
-      ids.map(({ projectId, runId }) => ({ project_id: projectId, public_id: runId })),
-    )} v JOIN inputs i ON i.project_id = v.project_id AND i.public_id = v.public_id`,
-  )
-  const taken = yield* rows(sql`${keyRows(store, new Set(runPks))} v JOIN inputs i ON i.run_pk = v.run_pk`)
-  return {
-    named: new Map(named.map((row) => [`${row.project_id}/${row.public_id}`, toInput(row)])),
-    taken: Array.groupBy(
-      taken.map((row) => ({ runPk: row.run_pk, input: toInput(row) })),
-      ({ runPk }) => String(runPk),
-    ),
-  }
-})
+/** The inputs of these names, and all that these runs have taken. */
+export const read = (database: Database, names: ReadonlyArray<RunRows.RunRef>, keys: ReadonlyArray<number>) =>
+  Effect.gen(function* () {
+    const { dialect, sql } = database
+    const rows = (join: Fragment) =>
+      execute(sql<InputRow>`SELECT i.project_id, i.public_id, r.run_id, i.run_pk, i.since, i.fingerprint
+        FROM ${join} JOIN runs r ON r.run_pk = i.run_pk ORDER BY i.since, i.public_id`)
+    const named = yield* rows(
+      sql`${dialect.rows(
+        { project_id: "text", public_id: "text" },
+        names.map(({ projectId, runId }) => ({ project_id: projectId, public_id: runId })),
+      )} v JOIN inputs i ON i.project_id = v.project_id AND i.public_id = v.public_id`,
+    )
+    const taken = yield* rows(sql`${keyRows(database, new Set(keys))} v JOIN inputs i ON i.run_pk = v.run_pk`)
+    return [...named, ...taken].map((row) => ({ projectId: row.project_id, input: toInput(row) }))
+  })
 
 /** What one run has taken, to look at it only. */
-export const ofRun = ({ sql }: SqlStore, { projectId, runId }: RunRef) =>
+export const ofRun = ({ sql }: Database, { projectId, runId }: RunRows.RunRef) =>
   Effect.map(
     sql<Pick<InputRow, "public_id" | "since">>`SELECT i.public_id, i.since FROM runs r
       JOIN inputs i ON i.run_pk = r.run_pk
@@ -95,9 +81,10 @@ export const ofRun = ({ sql }: SqlStore, { projectId, runId }: RunRef) =>
     Array.map(({ public_id, since }) => ({ publicId: public_id, since: eventId(since) })),
   )
 
-const findRunId = (
-  { sql }: SqlStore,
-  { projectId, runId }: RunRef,
+/** The run that has taken the input of that name. */
+export const runIdOf = (
+  { sql }: Database,
+  { projectId, runId }: RunRows.RunRef,
 ): Effect.Effect<Ids.RunId | undefined, SqlError> =>
   Effect.map(
     sql<Pick<InputRow, "run_id">>`SELECT r.run_id FROM inputs i JOIN runs r ON r.run_pk = i.run_pk
@@ -105,51 +92,22 @@ const findRunId = (
     ([row]) => row?.run_id,
   )
 
-const isNotFound = (error: unknown): error is Run.RunNotFound => error instanceof Run.RunNotFound
-
-/**
- * Uses a run by its id or, where no run has it, by that of an input that a run has taken: only then is it looked for among
- * the inputs.
- */
-export const onNamed = <A, E>(
-  store: SqlStore,
-  operation: string,
-  ref: RunRef,
-  use: (ref: RunRef) => Effect.Effect<A, E | Run.RunNotFound>,
-): Effect.Effect<A, E | Run.RunNotFound | ControlPlaneUnavailable.ControlPlaneUnavailable> =>
-  Effect.catchIf(use(ref), isNotFound, (error) =>
-    Effect.flatMap(store.read(operation, findRunId(store, ref)), (runId) =>
-      runId === undefined ? Effect.fail(error) : use({ ...ref, runId }),
-    ),
-  )
-
-/**
- * Reads runs into the batch, each by its id or by that of an input that it has taken, and gives the ids of the runs by those
- * of the inputs.
- */
-export const loadNamed = (
-  store: SqlStore,
-  runs: RunBatch,
-  refs: ReadonlyArray<RunRef>,
-): Effect.Effect<ReadonlyMap<string, Ids.RunId>, SqlError> => {
-  if (refs.length === 0) return Effect.succeed(new Map())
-  const { dialect, sql } = store
+/** Finds and locks runs, each by its id or by that of an input that it has taken. */
+export const findNamed = (database: Database, names: ReadonlyArray<RunRows.RunRef>) => {
+  const { dialect, sql } = database
   return Effect.map(
     select<RunRow & { readonly named_id: Ids.RunId }>(
       [...runNames, "named_id"],
-      sql`SELECT ${sql.literal(selectedRun)}, v.run_id AS named_id FROM ${refRows(store, refs)} v
+      sql`SELECT ${sql.literal(selectedRun)}, v.run_id AS named_id FROM ${refRows(database, names)} v
         LEFT JOIN inputs i ON i.project_id = v.project_id AND i.public_id = v.run_id
         LEFT JOIN runs q ON q.run_pk = i.run_pk
         JOIN runs r ON r.project_id = v.project_id AND r.run_id = COALESCE(q.run_id, v.run_id)
         ${dialect.lock("r", "r.run_pk")}`,
     ),
-    (found) => {
-      const named = new Map<string, Ids.RunId>()
-      for (const { named_id, ...row } of found) {
-        runs.add(row)
-        if (named_id !== row.run_id) named.set(`${row.project_id}/${named_id}`, row.run_id)
-      }
-      return named
-    },
+    (found) =>
+      found.map((row) => ({
+        name: { projectId: row.project_id, runId: row.named_id },
+        run: toStored(row),
+      })),
   )
 }

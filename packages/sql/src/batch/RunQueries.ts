@@ -1,34 +1,20 @@
 /**
- * Queries for runs, their details and their sessions.
+ * Queries for runs.
  *
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { Ids } from "@runlease/core"
+import type { RunRows } from "@runlease/core"
 import { Effect } from "effect"
 import { select } from "../dialect/ExecuteStatement.js"
-import {
-  detailNames,
-  type DetailRow,
-  listed,
-  runNames,
-  type RunRow,
-  selectedDetails,
-  selectedRun,
-  sessionNames,
-} from "../rows/RunRow.js"
+import { type DetailRow, runNames, type RunRow, selectedDetails, selectedRun } from "../rows/RunRow.js"
 import type { Database } from "../dialect/Dialect.js"
-
-export interface RunRef {
-  readonly projectId: Ids.ProjectId
-  readonly runId: Ids.RunId
-}
 
 const refColumns = { project_id: "text", run_id: "text" } as const
 const keyColumns = { run_pk: "integer" } as const
 /** Names of runs as a table. */
-export const refRows = (database: Database, refs: ReadonlyArray<RunRef>): Fragment =>
+export const refRows = (database: Database, refs: ReadonlyArray<RunRows.RunRef>): Fragment =>
   database.dialect.rows(
     refColumns,
     refs.map(({ projectId, runId }) => ({ project_id: projectId, run_id: runId })),
@@ -44,7 +30,7 @@ export const keyRows = (database: Database, keys: Iterable<number>): Fragment =>
 /** Reads the named runs that exist, and locks them. */
 export const lockRuns = (
   database: Database,
-  refs: ReadonlyArray<RunRef>,
+  refs: ReadonlyArray<RunRows.RunRef>,
 ): Effect.Effect<ReadonlyArray<RunRow>, SqlError> => {
   const { dialect, sql } = database
   return select(
@@ -70,7 +56,7 @@ export const lockFreeRuns = (
 /** Reads one run without locking it. */
 export const findRun = (
   database: Database,
-  ref: RunRef,
+  ref: RunRows.RunRef,
 ): Effect.Effect<(RunRow & DetailRow) | undefined, SqlError> => {
   const { sql } = database
   return Effect.map(
@@ -85,7 +71,7 @@ export const findRun = (
 /** Reads the snapshot of one run, as JSON. */
 export const findSnapshot = (
   { sql }: Database,
-  { projectId, runId }: RunRef,
+  { projectId, runId }: RunRows.RunRef,
 ): Effect.Effect<string | undefined, SqlError> =>
   Effect.map(
     sql<{ readonly snapshot: string }>`SELECT d.snapshot FROM runs r
@@ -93,37 +79,3 @@ export const findSnapshot = (
       WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`,
     ([row]) => row?.snapshot,
   )
-
-/** The wider column of `run_details` that is read with the others. */
-export type WideColumn = "submission" | "snapshot"
-
-/** A row of `run_details` with a session, if there is one, and with a wider column. */
-export type DetailsWith<More extends WideColumn> = DetailRow & { readonly [K in More]: string }
-
-/** How details are read: their sessions unless `sessions` is false, and one wider column. */
-export interface DetailOptions<More extends WideColumn> {
-  readonly sessions?: boolean
-  readonly more?: More
-}
-
-/** Reads details by the keys of their runs. */
-export const readDetails = <More extends WideColumn = never>(
-  database: Database,
-  keys: ReadonlyArray<number>,
-  options: DetailOptions<More> = {},
-): Effect.Effect<ReadonlyMap<number, DetailsWith<More>>, SqlError> => {
-  if (keys.length === 0) return Effect.succeed(new Map())
-  const { sql } = database
-  const { more, sessions = true } = options
-  const names = ["run_pk" as const, ...detailNames, ...(more === undefined ? [] : [more])]
-  const from = sql`FROM ${keyRows(database, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`
-  type Row = DetailsWith<More> & { readonly run_pk: number }
-  const rows = sessions
-    ? select<Row>(
-        [...names, ...sessionNames],
-        sql`SELECT ${sql.literal(`${listed("d", names)}, ${listed("s", sessionNames)}`)} ${from}
-          LEFT JOIN sessions s ON s.run_pk = v.run_pk`,
-      )
-    : select<Row>(names, sql`SELECT ${sql.literal(listed("d", names))} ${from}`)
-  return Effect.map(rows, (found) => new Map(found.map((row) => [row.run_pk, row])))
-}

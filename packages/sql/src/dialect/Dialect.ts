@@ -6,19 +6,10 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
+import type { RunRows } from "@runlease/core"
 import type { Effect } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRow } from "../rows/RunRow.js"
-
-/** A search in the index of runnable runs, for at most `wanted` runs. */
-export interface Probe {
-  readonly projectId: string
-  readonly kind: string | null
-  readonly key: string | null
-  /** Null for any. */
-  readonly agentId: string | null
-  readonly wanted: number
-}
 
 /** A runnable run, and the index of the probe that found it. */
 export interface Candidate extends RunRow {
@@ -82,7 +73,7 @@ export interface Dialect {
    * `more` selects as candidates.
    */
   readonly runnable: (
-    probes: ReadonlyArray<Probe>,
+    probes: ReadonlyArray<RunRows.Probe>,
     more: Fragment,
   ) => Effect.Effect<ReadonlyArray<Candidate>, SqlError>
 }

@@ -3,9 +3,8 @@
  *
  * @since 0.1.0
  */
-import { Ids, Page, WorkerRegistry } from "@runlease/core"
+import { Ids, KeysetPage, Page, WorkerRegistry } from "@runlease/core"
 import { DateTime, Effect, Either, Function } from "effect"
-import * as KeysetPage from "../rows/KeysetPage.js"
 import { fromJson, toJson } from "../rows/RunCodec.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 

@@ -11,7 +11,8 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { Array, Clock, Context, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
-import type { Candidate, Dialect, Probe } from "../dialect/Dialect.js"
+import type { RunRows } from "@runlease/core"
+import type { Candidate, Dialect } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { runNames, selectedRun } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
@@ -131,14 +132,17 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
 
   // All rows that a probe finds have the same kind and key, but PostgreSQL uses the order of the index only where ORDER BY
   // names the columns that are compared with IS NULL.
-  const probe = ({ agentId, key, kind, projectId, wanted }: Probe, index: number) => {
+  const probe = (
+    { agentId, implementationKind, projectId, wanted, workerKey }: RunRows.Probe,
+    index: number,
+  ) => {
     const equals = (column: string, value: string | null) =>
       value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
     return sql`SELECT * FROM (
       SELECT ${sql.literal(String(index))} AS probe, ${columns} FROM runs r
       WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = ${projectId}
         ${agentId === null ? sql.literal("") : sql`AND r.agent_id = ${agentId}`}
-        AND ${equals("r.implementation_kind", kind)} AND ${equals("r.worker_key", key)}
+        AND ${equals("r.implementation_kind", implementationKind)} AND ${equals("r.worker_key", workerKey)}
       ORDER BY r.implementation_kind, r.worker_key, r.priority DESC, r.run_pk
       LIMIT ${wanted} FOR UPDATE OF r SKIP LOCKED
     ) ${sql.literal(`probe_${index}`)}`

@@ -23,7 +23,7 @@ export interface EntryRow {
 }
 
 /** An entry, and whose log it is in. */
-export interface EventRow extends EntryRow {
+interface EventRow extends EntryRow {
   readonly run_pk: number
 }
 

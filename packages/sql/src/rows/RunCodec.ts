@@ -9,17 +9,12 @@ import {
   Interrupt,
   LogState,
   Run,
+  type RunRows,
   RunState,
   type WorkerSession,
 } from "@runlease/core"
 import { Brand, DateTime, Schema, Struct } from "effect"
-import { type DetailRow, Gate, type RunRow, type SessionRow } from "./RunRow.js"
-
-/** A run of the store. Its key grows with each submission. */
-export interface StoredRun {
-  readonly key: number
-  readonly state: RunState.RunState
-}
+import { type DetailRow, Gate, type MovingColumn, type RunRow, type SessionRow } from "./RunRow.js"
 
 /** The JSON text of a column that may be null. */
 export const toJson = (value: unknown): string | null =>
@@ -70,7 +65,7 @@ const logOf = (text: string | null): LogState.LogState =>
   text === startedText ? startedLog : (fromJson<LogState.LogState>(text) ?? LogState.initial)
 
 /** The run of a row. Each row of a commit is converted once. */
-export const toStored = (row: RunRow): StoredRun => ({
+export const toStored = (row: RunRow): RunRows.StoredRun => ({
   key: row.run_pk,
   state: {
     spec: {
@@ -107,65 +102,80 @@ export const toStored = (row: RunRow): StoredRun => ({
   },
 })
 
-const waitingColumns = (waiting: Run.Waiting | null): Pick<RunRow, "waiting" | "waiting_expires_at"> => ({
-  waiting: waiting === null ? null : toJson(encodeStored(waiting)),
-  waiting_expires_at: waiting?.expiresAt?.epochMillis ?? null,
+type Value = string | number | null
+
+/** A column that holds a part of the state. A part that is the same as before is not encoded again. */
+interface MovingPart {
+  readonly name: MovingColumn
+  readonly of: (state: RunState.RunState) => unknown
+  readonly encode: (state: RunState.RunState) => Value
+}
+
+const plain = (name: MovingColumn, of: (state: RunState.RunState) => Value): MovingPart => ({
+  name,
+  of,
+  encode: of,
 })
 
-/** The row of a run that has changed since its row was `row` and its state `before`. */
-export const changedRow = (row: RunRow, before: RunState.RunState, after: RunState.RunState): RunRow => ({
-  ...row,
-  latest_event_id: after.latestEventId,
-  latest_sequence: after.latestSequence,
-  log_state: after.log === before.log ? row.log_state : toJson(after.log),
-  updated_at: after.updatedAt,
-  status: after.status,
-  gate: after.gate === before.gate ? row.gate : Gate[after.gate],
-  available_at: after.availableAt,
-  attempt: after.attempt,
-  lease_owner: after.holder?.workerId ?? null,
-  lease_epoch: after.leaseEpoch,
-  lease_expires_at: after.holder?.expiresAt ?? null,
-  claim_id: after.holder?.claimId ?? null,
-  past_attempt: after.pastAttempt === before.pastAttempt ? row.past_attempt : toJson(after.pastAttempt),
-  ...(after.waiting === before.waiting ? {} : waitingColumns(after.waiting)),
-  error: after.error === before.error ? row.error : toJson(after.error),
-  started_at: after.startedAt,
-  finished_at: after.finishedAt,
+const json = (name: MovingColumn, of: (state: RunState.RunState) => unknown): MovingPart => ({
+  name,
+  of,
+  encode: (state) => toJson(of(state)),
 })
 
-/** The row of a new run, whose key the database gives. */
-export const newRow = (state: RunState.RunState): RunRow => ({
-  run_pk: 0,
-  project_id: state.spec.projectId,
-  run_id: state.spec.runId,
-  conversation_id: state.spec.conversationId,
-  message_id: state.spec.messageId,
-  agent_id: state.spec.agentId,
-  implementation_kind: state.spec.implementationKind,
-  worker_key: state.spec.workerKey,
-  lane: state.spec.lane,
-  priority: state.spec.priority,
-  max_attempts: state.spec.maxAttempts,
-  created_at: state.spec.createdAt,
-  latest_event_id: state.latestEventId,
-  latest_sequence: state.latestSequence,
-  log_state: state.log === LogState.initial ? null : toJson(state.log),
-  updated_at: state.updatedAt,
-  status: state.status,
-  gate: Gate[state.gate],
-  available_at: state.availableAt,
-  attempt: state.attempt,
-  lease_owner: state.holder?.workerId ?? null,
-  lease_epoch: state.leaseEpoch,
-  lease_expires_at: state.holder?.expiresAt ?? null,
-  claim_id: state.holder?.claimId ?? null,
-  past_attempt: toJson(state.pastAttempt),
-  ...waitingColumns(state.waiting),
-  error: toJson(state.error),
-  started_at: state.startedAt,
-  finished_at: state.finishedAt,
-})
+const movingParts: ReadonlyArray<MovingPart> = [
+  plain("latest_event_id", ({ latestEventId }) => latestEventId),
+  plain("latest_sequence", ({ latestSequence }) => latestSequence),
+  json("log_state", ({ log }) => (log === LogState.initial ? null : log)),
+  plain("updated_at", ({ updatedAt }) => updatedAt),
+  plain("status", ({ status }) => status),
+  plain("gate", ({ gate }) => Gate[gate]),
+  plain("available_at", ({ availableAt }) => availableAt),
+  plain("attempt", ({ attempt }) => attempt),
+  plain("lease_owner", ({ holder }) => holder?.workerId ?? null),
+  plain("lease_epoch", ({ leaseEpoch }) => leaseEpoch),
+  plain("lease_expires_at", ({ holder }) => holder?.expiresAt ?? null),
+  plain("claim_id", ({ holder }) => holder?.claimId ?? null),
+  json("past_attempt", ({ pastAttempt }) => pastAttempt),
+  {
+    name: "waiting",
+    of: ({ waiting }) => waiting,
+    encode: ({ waiting }) => (waiting === null ? null : toJson(encodeStored(waiting))),
+  },
+  plain("waiting_expires_at", ({ waiting }) => waiting?.expiresAt?.epochMillis ?? null),
+  json("error", ({ error }) => error),
+  plain("started_at", ({ startedAt }) => startedAt),
+  plain("finished_at", ({ finishedAt }) => finishedAt),
+]
+
+/** The columns of a run that hold another state than before, with their values. */
+export const movedColumns = (
+  before: RunState.RunState,
+  after: RunState.RunState,
+): Readonly<Record<string, Value>> => {
+  const moved: Record<string, Value> = {}
+  for (const { encode, name, of } of movingParts) if (of(before) !== of(after)) moved[name] = encode(after)
+  return moved
+}
+
+/** The columns of a new run, whose key the database gives. */
+export const newRow = (state: RunState.RunState): Readonly<Record<string, Value>> => {
+  const { spec } = state
+  return {
+    project_id: spec.projectId,
+    run_id: spec.runId,
+    conversation_id: spec.conversationId,
+    message_id: spec.messageId,
+    agent_id: spec.agentId,
+    implementation_kind: spec.implementationKind,
+    worker_key: spec.workerKey,
+    lane: spec.lane,
+    priority: spec.priority,
+    max_attempts: spec.maxAttempts,
+    created_at: spec.createdAt,
+    ...Object.fromEntries(movingParts.map(({ encode, name }) => [name, encode(state)])),
+  }
+}
 
 export const sessionOf = (runId: Ids.RunId, row: Partial<SessionRow>): WorkerSession.WorkerSession | null =>
   row.session_id === undefined || row.session_id === null
@@ -183,31 +193,44 @@ export const sessionOf = (runId: Ids.RunId, row: Partial<SessionRow>): WorkerSes
         endedAt: instantOrNull(row.session_ended_at ?? null),
       }
 
-const targetsOf = (row: DetailRow): Pick<Run.Run, "sourceTarget" | "runtimeTarget"> => ({
-  sourceTarget: fromJson<Run.Target>(row.source_target) ?? Run.projectTarget,
-  runtimeTarget: fromJson<Run.Target>(row.runtime_target) ?? Run.noTarget,
-})
-
-/** What a claim needs of a run beside its state. */
-export const claimDetails = (
-  runId: Ids.RunId,
-  row: DetailRow,
-): Pick<RunState.RunDetails, "sourceTarget" | "runtimeTarget" | "session"> => ({
-  ...targetsOf(row),
-  session: sessionOf(runId, row),
-})
-
-const toDetails = (runId: Ids.RunId, row: DetailRow): RunState.RunDetails => ({
+/** What is stored beside the state of a run. */
+export const toDetails = (runId: Ids.RunId, row: DetailRow): RunState.RunDetails => ({
   mode: row.mode,
   parentRunId: row.parent_run_id,
   rootRunId: row.root_run_id,
   trigger: fromJson(row.trigger_call),
-  ...targetsOf(row),
+  sourceTarget: fromJson<Run.Target>(row.source_target) ?? Run.projectTarget,
+  runtimeTarget: fromJson<Run.Target>(row.runtime_target) ?? Run.noTarget,
   session: sessionOf(runId, row),
   metadata: fromJson(row.metadata),
   result: fromJson(row.result),
 })
 
 /** The run as its clients see it. */
-export const toRun = ({ state }: StoredRun, details: DetailRow): Run.Run =>
+export const toRun = ({ state }: RunRows.StoredRun, details: DetailRow): Run.Run =>
   RunState.toRun(state, toDetails(state.spec.runId, details))
+
+/** The columns of the details of a new run. */
+export const newDetailRow = (details: RunState.RunDetails) => ({
+  mode: details.mode,
+  parent_run_id: details.parentRunId,
+  root_run_id: details.rootRunId,
+  trigger_call: toJson(details.trigger),
+  source_target: details.sourceTarget === Run.projectTarget ? null : toJson(details.sourceTarget),
+  runtime_target: details.runtimeTarget === Run.noTarget ? null : toJson(details.runtimeTarget),
+  metadata: toJson(details.metadata),
+  result: toJson(details.result),
+})
+
+/** The columns of a session. */
+export const sessionRow = (session: WorkerSession.WorkerSession): SessionRow => ({
+  session_id: session.id,
+  session_kind: session.implementationKind,
+  session_worker_id: session.workerId,
+  session_key: session.sessionKey,
+  session_status: session.status,
+  session_metadata: toJson(session.metadata),
+  session_created_at: session.createdAt.epochMillis,
+  session_updated_at: session.updatedAt.epochMillis,
+  session_ended_at: session.endedAt?.epochMillis ?? null,
+})

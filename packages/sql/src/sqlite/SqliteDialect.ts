@@ -8,7 +8,8 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Array, Effect, Exit, Option } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
-import type { Candidate, Dialect, Probe } from "../dialect/Dialect.js"
+import type { RunRows } from "@runlease/core"
+import type { Candidate, Dialect } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { runNames, selectedRun } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
@@ -79,14 +80,14 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
 
   // SQLite plans a statement again at each run when its LIMIT is a bare parameter, or when a partial index may depend on a
   // parameter.
-  const probe = (look: Probe, index: number) => {
+  const probe = (look: RunRows.Probe, index: number) => {
     const equals = (column: string, value: string | null) =>
       value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
     return sql`SELECT * FROM (
       SELECT ${sql.literal(String(index))} AS probe, run_pk FROM runs
       WHERE status = 'pending' AND gate = 0 AND project_id = ${look.projectId}
         ${look.agentId === null ? sql.literal("") : sql`AND agent_id = ${look.agentId}`}
-        AND ${equals("implementation_kind", look.kind)} AND ${equals("worker_key", look.key)}
+        AND ${equals("implementation_kind", look.implementationKind)} AND ${equals("worker_key", look.workerKey)}
       ORDER BY priority DESC, run_pk LIMIT ${look.wanted} + 0
     )`
   }

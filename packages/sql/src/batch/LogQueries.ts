@@ -1,0 +1,64 @@
+/**
+ * Queries for the logs of runs.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import { type LogTails, Run, RunLog, type RunRows, type RunStore } from "@runlease/core"
+import { Effect } from "effect"
+import type { Database } from "../dialect/Dialect.js"
+import { execute } from "../dialect/ExecuteStatement.js"
+import * as EventRows from "../rows/EventRows.js"
+import { eventId } from "../rows/RunCodec.js"
+import type { RunRow } from "../rows/RunRow.js"
+
+/** The entries of a log after a place that outsiders have appended. */
+export const readTail = (
+  { sql }: Database,
+  { afterEventId, afterSequence, key, limit }: RunRows.TailRef,
+): Effect.Effect<ReadonlyArray<RunLog.LogEntry>, SqlError> =>
+  Effect.map(
+    execute(
+      sql<EventRows.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
+        WHERE run_pk = ${key} AND event_id > ${afterEventId} AND sequence > ${afterSequence}
+        ORDER BY event_id LIMIT ${limit}`,
+    ),
+    (rows) => EventRows.toPiece(rows).entries,
+  )
+
+const entryBytes = String(RunLog.entryBytes)
+
+/**
+ * Where a page ends is found event by event, since a database may read an event whole to tell its size. A log has no gaps.
+ */
+const readEntries = ({ sql }: Database, key: number, after: number, most: RunStore.LogBounds) =>
+  Effect.map(
+    sql<EventRows.EntryRow>`SELECT event_id, sequence, payload, created_at FROM events
+      WHERE run_pk = ${key} AND event_id > ${after} AND event_id <= (
+        WITH RECURSIVE page (event_id, total, entries) AS (
+          SELECT event_id, octet_length(payload) + ${sql.literal(entryBytes)}, 1 FROM events
+          WHERE run_pk = ${key} AND event_id = ${after} + 1
+          UNION ALL
+          SELECT e.event_id, p.total + octet_length(e.payload) + ${sql.literal(entryBytes)}, p.entries + 1
+          FROM page p JOIN events e ON e.run_pk = ${key} AND e.event_id = p.event_id + 1
+          WHERE p.entries < ${most.entries}
+            AND p.total + octet_length(e.payload) + ${sql.literal(entryBytes)} <= ${most.bytes}
+        ) SELECT MAX(event_id) FROM page
+      ) ORDER BY event_id`,
+    EventRows.toPiece,
+  )
+
+/** The oldest entries after an event, and how the run stood just before: one that had ended has no others. */
+export const readPage = (
+  database: Database,
+  { projectId, runId }: RunRows.RunRef,
+  after: number,
+  most: RunStore.LogBounds,
+): Effect.Effect<LogTails.LogPage | undefined, SqlError> =>
+  Effect.gen(function* () {
+    const [row] = yield* database.sql<Pick<RunRow, "run_pk" | "status" | "latest_event_id">>`
+      SELECT run_pk, status, latest_event_id FROM runs WHERE project_id = ${projectId} AND run_id = ${runId}`
+    if (row === undefined) return undefined
+    const piece = yield* readEntries(database, row.run_pk, after, most)
+    return { ...piece, latest: eventId(row.latest_event_id), ended: Run.isTerminal(row.status) }
+  })

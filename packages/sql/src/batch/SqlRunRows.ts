@@ -1,0 +1,50 @@
+/**
+ * The rows of a transaction on a SQL database.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import type { RunRows } from "@runlease/core"
+import { Effect } from "effect"
+import type { Database } from "../dialect/Dialect.js"
+import { toStored } from "../rows/RunCodec.js"
+import * as ClaimQueries from "./ClaimQueries.js"
+import * as ConversationRows from "./ConversationRows.js"
+import * as DetailQueries from "./DetailQueries.js"
+import * as DueQueries from "./DueQueries.js"
+import * as InputRows from "./InputRows.js"
+import * as LaneQueries from "./LaneQueries.js"
+import * as LogQueries from "./LogQueries.js"
+import * as RunInserts from "./RunInserts.js"
+import * as RunQueries from "./RunQueries.js"
+import * as RunWrites from "./RunWrites.js"
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (database: Database): RunRows.RunRows<SqlError> => {
+  const { dialect } = database
+  return {
+    now: dialect.now,
+    together: dialect.together,
+    commit: dialect.commit,
+    find: (refs) => Effect.map(RunQueries.lockRuns(database, refs), (rows) => rows.map(toStored)),
+    findNamed: (names) => InputRows.findNamed(database, names),
+    findFree: (keys) => Effect.map(RunQueries.lockFreeRuns(database, keys), (rows) => rows.map(toStored)),
+    search: (search) => ClaimQueries.search(database, search),
+    due: DueQueries.readDue(database),
+    busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),
+    laneHeads: (lanes) => LaneQueries.readHeads(database, lanes),
+    details: (runs) => DetailQueries.readDetails(database, runs),
+    claimDetails: (runs, sessions) => DetailQueries.readClaimDetails(database, runs, sessions),
+    submitted: (runs) => DetailQueries.readSubmitted(database, runs),
+    resumeRecords: (keys) => DetailQueries.readResumeRecords(database, keys),
+    inputs: (names, keys) => InputRows.read(database, names, keys),
+    tail: (ref) => LogQueries.readTail(database, ref),
+    conversations: (refs) => ConversationRows.read(database, refs),
+    insert: (runs) => Effect.flatMap(dialect.now, (now) => RunInserts.insert(database, runs, now)),
+    write: (changes) =>
+      Effect.flatMap(dialect.now, (now) => dialect.write(RunWrites.write(database, changes, now))),
+  }
+}
