@@ -22,11 +22,6 @@ export interface EntryRow {
   readonly created_at: number
 }
 
-/** An entry, and whose log it is in. */
-interface EventRow extends EntryRow {
-  readonly run_pk: number
-}
-
 /** Rows of one log, in its order, as entries. */
 export const toPiece = (rows: ReadonlyArray<EntryRow>): Wakeups.LogPiece => ({
   entries: rows.map((row) => ({
