@@ -1,22 +1,38 @@
 /**
  * Resolves the packages that are measured to what is built of them, as a user has them: what runs a source as it is
  * names every function anew each time it is made, which costs more than some of what is measured.
+ *
+ * With RUNLEASE_BENCH_CHECKOUT they are the packages of that checkout, with the dependencies that are installed there.
  */
 import { readFileSync } from "node:fs"
 import { register } from "node:module"
+import { pathToFileURL } from "node:url"
 import { isMainThread } from "node:worker_threads"
 
 if (isMainThread) register(import.meta.url)
 
-const packages = new URL("../packages/", import.meta.url)
+const here = new URL("../", import.meta.url)
+const other = process.env["RUNLEASE_BENCH_CHECKOUT"]
+const checkout = other === undefined ? here : pathToFileURL(`${other}/`)
 
 /** The published paths of a package. */
 const publishedPaths = (name) =>
-  JSON.parse(readFileSync(new URL(`${name}/package.json`, packages), "utf8")).publishConfig.exports
+  JSON.parse(readFileSync(new URL(`packages/${name}/package.json`, checkout), "utf8")).publishConfig.exports
+
+/** The programs of this folder share their dependencies with the packages, since Effect must not be there twice. */
+const sharing = (specifier, { parentURL }) =>
+  checkout !== here &&
+  /^[@a-z]/.test(specifier) &&
+  !/^[a-z]+:/.test(specifier) &&
+  parentURL?.startsWith(new URL("bench/src/", here).href)
 
 export const resolve = (specifier, context, next) => {
   const [, name, module] = /^@runlease\/(core|http|sql)(?:\/(.+))?$/.exec(specifier) ?? []
-  if (name === undefined) return next(specifier, context)
-  const path = publishedPaths(name)[module === undefined ? "." : `./${module}`].import
-  return next(new URL(`${name}/${path}`, packages).href, context)
+  if (name !== undefined) {
+    const path = publishedPaths(name)[module === undefined ? "." : `./${module}`].import
+    return next(new URL(`packages/${name}/${path}`, checkout).href, context)
+  }
+  return sharing(specifier, context)
+    ? next(specifier, { ...context, parentURL: new URL("bench/built.mjs", checkout).href })
+    : next(specifier, context)
 }

@@ -1,10 +1,18 @@
-/** The figures as bars in SVG: one block per part. Comparable bars share the scale of the longest. */
-import type { Figure, Part } from "./Figures.js"
+/** The first column of each part as bars in SVG, one block per part. Comparable bars share the scale of the longest. */
+import type { Part } from "./Figures.js"
+import type { Summary } from "./Statistics.js"
 import { number } from "./Table.js"
 
 const width = 900
 const labels = 400
 const row = 20
+
+interface Bar {
+  readonly name: string
+  readonly unit: string
+  readonly value: Summary | null
+}
+
 const font = `font-family="system-ui, sans-serif"`
 
 const escape = (text: string): string =>
@@ -16,10 +24,10 @@ const colorOf = (name: string): string =>
   peers.test(name) ? "#d97706" : name.includes("by hand") ? "#94a3b8" : "#2563eb"
 
 /** Comparable figures have the same unit and the same database in their names; Redis counts as PostgreSQL. */
-const kindOf = ({ name, unit }: Figure): string =>
+const kindOf = ({ name, unit }: Bar): string =>
   `${unit} ${/^(.*?)[:,] /.exec(name)?.[1]?.replace("Redis", "PostgreSQL")}`
 
-const bar = ({ name, unit, value }: Figure, longest: number, y: number): string => {
+const bar = ({ name, unit, value }: Bar, longest: number, y: number): string => {
   const label = `<text x="${labels - 8}" y="${y + 14}" text-anchor="end" font-size="12" fill="#333">${escape(name)}</text>`
   if (value === null) {
     return `${label}<text x="${labels}" y="${y + 14}" font-size="12" fill="#999">absent</text>`
@@ -36,7 +44,12 @@ const bar = ({ name, unit, value }: Figure, longest: number, y: number): string 
   ].join("")
 }
 
-const block = ({ figures, title }: Part, y: number): { readonly svg: string; readonly height: number } => {
+const block = (
+  { columns, rows, title }: Part,
+  y: number,
+): { readonly svg: string; readonly height: number } => {
+  const { name: column, unit } = columns[0]!
+  const figures = rows.map(({ figures: { [column]: value = null }, name }) => ({ name, unit, value }))
   const longest = new Map<string, number>()
   for (const figure of figures) {
     const kind = kindOf(figure)
@@ -45,7 +58,7 @@ const block = ({ figures, title }: Part, y: number): { readonly svg: string; rea
   const bars = figures.map((figure, index) => bar(figure, longest.get(kindOf(figure))!, y + 34 + index * row))
   return {
     svg: [
-      `<text x="16" y="${y + 22}" font-size="15" font-weight="600">${escape(title)}</text>`,
+      `<text x="16" y="${y + 22}" font-size="15" font-weight="600">${escape(`${title} (${column})`)}</text>`,
       ...bars,
     ].join("\n"),
     height: 34 + figures.length * row + 16,

@@ -9,10 +9,18 @@ export interface Memory {
   readonly heapUsed: number
 }
 
+/** Milliseconds. */
+export interface Loop {
+  readonly busy: number
+  readonly idle: number
+}
+
 /** The calls that every child serves. */
 export interface Common {
   /** Microseconds of CPU that all threads have used so far. */
   readonly cpu: { readonly input: null; readonly output: number }
+  /** How long the event loop was busy and how long it was idle so far. */
+  readonly loop: { readonly input: null; readonly output: Loop }
   /** Memory after a garbage collection. */
   readonly memory: { readonly input: null; readonly output: Memory }
   readonly profileStart: { readonly input: null; readonly output: null }
@@ -41,10 +49,11 @@ const outputOf = (child: ChildProcess) =>
     })
   })
 
-/** Starts a program of this folder. The Scope kills it. */
+/** Starts a program of this folder, with the packages of `checkout` where that is given. The Scope kills it. */
 export const start = <Ready, Q = Common>(
   program: string,
   options: unknown,
+  checkout?: string,
 ): Effect.Effect<Child<Ready, Q>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const path = fileURLToPath(new URL(program, import.meta.url))
@@ -52,6 +61,7 @@ export const start = <Ready, Q = Common>(
       Effect.sync(() =>
         fork(path, [JSON.stringify(options)], {
           execArgv: [...process.execArgv.filter((flag) => flag !== "--expose-gc"), "--expose-gc"],
+          env: { ...process.env, ...(checkout !== undefined && { RUNLEASE_BENCH_CHECKOUT: checkout }) },
         }),
       ),
       (started) => Effect.sync(() => started.kill("SIGKILL")),
@@ -80,6 +90,11 @@ const cpu: Effect.Effect<number> = Effect.sync(() => {
   return system + user
 })
 
+const loop: Effect.Effect<Loop> = Effect.sync(() => {
+  const { active, idle } = performance.eventLoopUtilization()
+  return { busy: active, idle }
+})
+
 type Handlers<Q extends Calls> = {
   readonly [K in keyof Q]: (input: Q[K]["input"]) => Effect.Effect<Q[K]["output"], unknown>
 }
@@ -95,6 +110,7 @@ export const serve = <Q extends Calls>(ready: unknown, handlers: Handlers<Q>) =>
     const profile = yield* Profile.make
     const all: Readonly<Record<string, (input: never) => Effect.Effect<unknown, unknown>>> = {
       cpu: () => cpu,
+      loop: () => loop,
       memory: () => memory,
       profileStart: () => profile.start,
       profileStop: () => profile.stop,

@@ -1,22 +1,34 @@
 /** Starts the contenders of the comparisons. */
 import { Effect, Option, type Scope } from "effect"
-import * as Backlog from "./Backlog.js"
 import * as Child from "./Child.js"
 import type { Options as BullMq } from "./contenders/BullMq.js"
 import type { Options as ByHand } from "./contenders/ByHand.js"
-import { start } from "./contenders/Contender.js"
+import { type Contender, start } from "./contenders/Contender.js"
 import type { Options as GraphileWorker } from "./contenders/GraphileWorker.js"
 import type { Options as PgBoss } from "./contenders/PgBoss.js"
 import type { Options as PlainJob } from "./contenders/PlainJob.js"
 import type { Options as Runlease } from "./contenders/Runlease.js"
+import type * as Cpu from "./Cpu.js"
+import * as Backlog from "./hand/Backlog.js"
 import * as Machine from "./Machine.js"
 import type { Fsync } from "./Redis.js"
 import * as Stores from "./Stores.js"
 
 export type Backend = "PostgreSQL" | "SQLite normal" | "SQLite full"
 
-/** A new store with its tables. */
-export const storeOf = (
+/** The process of a contender, and the meters of all its processes: `client`, `server` and `database` where it has them. */
+export interface Started {
+  readonly contender: Contender
+  readonly meters: Cpu.Meters
+}
+
+/** The slots of every worker, unless its name says otherwise. */
+export const slots = 24
+
+export const manySlots = 100
+
+/** A store without its tables, which its server or worker makes. */
+export const newStore = (
   backend: Backend,
   name: string,
 ): Effect.Effect<Stores.StoreOptions, unknown, Machine.Machine | Scope.Scope> =>
@@ -24,52 +36,112 @@ export const storeOf = (
     ? Machine.postgres(name)
     : Machine.sqlite(`${name}-${backend.slice(7)}`, backend === "SQLite full" ? "full" : "normal")
 
-export const runlease = (backend: Backend, load?: Backlog.Load) =>
+/** A new store with its tables. */
+export const storeOf = (backend: Backend, name: string) =>
+  Effect.tap(newStore(backend, name), (store) => Effect.scoped(Stores.local(store)))
+
+/** The meter of the processes of a store's database, which SQLite does not have. */
+export const databaseOf = (backend: Backend): Effect.Effect<Cpu.Meters, never, Machine.Machine> =>
+  backend === "PostgreSQL" ? postgresMeter : Effect.succeed({})
+
+const postgresMeter = Effect.gen(function* () {
+  const { cpu } = yield* (yield* Machine.Machine).postgres
+  return { database: cpu }
+})
+
+const startedWith = (contender: Contender, more: Cpu.Meters = {}): Started => ({
+  contender,
+  meters: { client: contender.call("cpu"), ...more },
+})
+
+export interface RunleaseOptions {
+  readonly concurrency?: number
+  readonly load?: Backlog.Load
+  /** How many control planes of their own, each with a waiting worker, share the database. One when absent. */
+  readonly servers?: number
+  /** The checkout of the commit before. Its tables may differ, so its runs are submitted. */
+  readonly checkout?: string
+}
+
+const nameOf = ({ checkout, concurrency = slots, load, servers = 1 }: RunleaseOptions): string =>
+  ["runlease", checkout === undefined ? "" : "before", concurrency, servers, load?.pending, load?.finished]
+    .filter((part) => part !== undefined && part !== "")
+    .join("_")
+
+/** Worker and store in one process. */
+export const runlease = (backend: Backend, options: RunleaseOptions = {}) =>
   Effect.gen(function* () {
-    const store = yield* storeOf(backend, `runlease_${load?.pending}_${load?.finished}`)
+    const { checkout, concurrency = slots, load, servers = 1 } = options
+    const store = yield* (checkout === undefined ? storeOf : newStore)(backend, nameOf(options))
     if (load !== undefined) yield* Backlog.fill(store, load)
-    return yield* start("Runlease", { store } satisfies Runlease)
+    const submits = checkout !== undefined
+    const contender = yield* start(
+      "Runlease",
+      { store, concurrency, servers, submits } satisfies Runlease,
+      checkout,
+    )
+    return startedWith(contender, yield* databaseOf(backend))
   })
 
 /** Server and worker in separate processes. */
-export const runleaseOverNetwork = (backend: Backend) =>
+export const runleaseOverNetwork = (backend: Backend, options: RunleaseOptions = {}) =>
   Effect.gen(function* () {
-    const store = yield* storeOf(backend, "served")
-    const { ready: served } = yield* Stores.server(store)
-    return yield* start("Runlease", { store, served } satisfies Runlease)
+    const { checkout, concurrency = slots } = options
+    const store = yield* (checkout === undefined ? storeOf : newStore)(backend, `served_${nameOf(options)}`)
+    const server = yield* Stores.server(store, checkout)
+    const submits = checkout !== undefined
+    const contender = yield* start(
+      "Runlease",
+      { store, served: server.ready, concurrency, servers: 1, submits } satisfies Runlease,
+      checkout,
+    )
+    return startedWith(contender, { server: server.call("cpu"), ...(yield* databaseOf(backend)) })
   })
 
 export const byHand = (backend: Backend, batch: number) =>
-  Effect.flatMap(storeOf(backend, `hand_${batch}`), (store) =>
-    start("ByHand", { store, batch } satisfies ByHand),
-  )
+  Effect.gen(function* () {
+    const store = yield* storeOf(backend, `hand_${batch}`)
+    const contender = yield* start("ByHand", { store, batch } satisfies ByHand)
+    return startedWith(contender, yield* databaseOf(backend))
+  })
 
 export const byHandOverNetwork = (batch: number) =>
   Effect.gen(function* () {
     const store = yield* Machine.sqlite("hand_served", "normal")
-    const { ready: url } = yield* Child.start<string>("handServer.ts", store)
-    return yield* start("ByHand", { store, url, batch } satisfies ByHand)
+    yield* Effect.scoped(Stores.local(store))
+    const server = yield* Child.start<string>("handServer.ts", store)
+    const contender = yield* start("ByHand", { store, url: server.ready, batch } satisfies ByHand)
+    return startedWith(contender, { server: server.call("cpu") })
   })
 
 export const graphileWorker = (options: Omit<GraphileWorker, "url">) =>
-  Effect.flatMap(Machine.database(`graphile_${options.localQueue}_${options.batched}`), (url) =>
-    start("GraphileWorker", { ...options, url } satisfies GraphileWorker),
-  )
+  Effect.gen(function* () {
+    const url = yield* Machine.database(
+      `graphile_${options.concurrency}_${options.localQueue}_${options.batched}`,
+    )
+    const contender = yield* start("GraphileWorker", { ...options, url } satisfies GraphileWorker)
+    return startedWith(contender, yield* postgresMeter)
+  })
 
-export const pgBoss = Effect.flatMap(Machine.database("boss"), (url) =>
-  start("PgBoss", { url } satisfies PgBoss),
-)
+export const pgBoss = (options: Omit<PgBoss, "url">) =>
+  Effect.gen(function* () {
+    const url = yield* Machine.database(`boss_${options.fetchers}_${options.batchSize}`)
+    const contender = yield* start("PgBoss", { ...options, url } satisfies PgBoss)
+    return startedWith(contender, yield* postgresMeter)
+  })
 
 /** Null on a machine without Redis. */
-export const bullMq = (fsync: Fsync) =>
+export const bullMq = (fsync: Fsync, concurrency = slots) =>
   Effect.gen(function* () {
-    const port = yield* (yield* Machine.Machine).redis(fsync)
-    return Option.isNone(port) ? null : yield* start("BullMq", { port: port.value } satisfies BullMq)
+    const redis = yield* (yield* Machine.Machine).redis(fsync)
+    if (Option.isNone(redis)) return null
+    const { cpu, port } = redis.value
+    const contender = yield* start("BullMq", { port, concurrency } satisfies BullMq)
+    return startedWith(contender, { database: cpu })
   })
 
 export const plainJob = (synchronous: Stores.Synchronous) =>
-  Effect.flatMap(Machine.Machine, ({ folder }) =>
-    start("PlainJob", {
-      store: { _tag: "Sqlite", filename: `${folder}/plainjob-${synchronous}.sqlite`, synchronous },
-    } satisfies PlainJob),
-  )
+  Effect.gen(function* () {
+    const store = yield* Machine.sqlite(`plainjob-${synchronous}`, synchronous)
+    return startedWith(yield* start("PlainJob", { store } satisfies PlainJob))
+  })

@@ -8,10 +8,9 @@ export class Machine extends Context.Tag("bench/Machine")<
   Machine,
   {
     readonly folder: string
-    /** The URL of a server. */
-    readonly postgres: Effect.Effect<string>
-    /** The port of a server, if any. */
-    readonly redis: (fsync: Redis.Fsync) => Effect.Effect<Option.Option<number>>
+    readonly postgres: Effect.Effect<Postgres.Server>
+    /** None without a `redis-server`. */
+    readonly redis: (fsync: Redis.Fsync) => Effect.Effect<Option.Option<Redis.Server>>
   }
 >() {}
 
@@ -32,16 +31,18 @@ export const layer = Layer.scoped(Machine, make)
 
 /** A new database for a store or a peer. The Scope drops it. */
 export const database = (name: string) =>
-  Effect.flatMap(Machine, ({ postgres }) => Effect.flatMap(postgres, (url) => Postgres.database(url, name)))
-
-/** A new store with its tables, removed with the folder. */
-export const sqlite = (name: string, synchronous: Stores.Synchronous) =>
-  Effect.flatMap(Machine, ({ folder }) =>
-    prepared({ _tag: "Sqlite", filename: `${folder}/${name}.sqlite`, synchronous }),
+  Effect.flatMap(Machine, ({ postgres }) =>
+    Effect.flatMap(postgres, ({ url }) => Postgres.database(url, name)),
   )
 
-export const postgres = (name: string) =>
-  Effect.flatMap(database(name), (url) => prepared({ _tag: "Postgres", url }))
+/** A new SQLite file without tables, removed with the folder. */
+export const sqlite = (name: string, synchronous: Stores.Synchronous) =>
+  Effect.map(Machine, ({ folder }): Stores.SqliteOptions => ({
+    _tag: "Sqlite",
+    filename: `${folder}/${name}.sqlite`,
+    synchronous,
+  }))
 
-const prepared = <Store extends Stores.StoreOptions>(store: Store) =>
-  Effect.as(Effect.scoped(Stores.local(store)), store)
+/** A new database of PostgreSQL without tables. The Scope drops it. */
+export const postgres = (name: string) =>
+  Effect.map(database(name), (url): Stores.PostgresOptions => ({ _tag: "Postgres", url }))

@@ -2,6 +2,7 @@
 import * as TestServer from "@runlease/test-postgres/TestServer"
 import { Config, Effect, Option, Redacted, type Scope } from "effect"
 import { Client } from "pg"
+import * as ProcessCpu from "./ProcessCpu.js"
 
 export type { Client }
 
@@ -26,10 +27,26 @@ export const tidy = async (connected: Client): Promise<void> => {
   await connected.query("CHECKPOINT")
 }
 
-/** The URL of the server: DATABASE_URL, or a new server with `fsync` that the Scope stops. */
-export const server = Effect.gen(function* () {
+export interface Server {
+  readonly url: string
+  /** Microseconds of CPU of all its processes so far. Null where they are not of this machine, or it has no /proc. */
+  readonly cpu: Effect.Effect<number | null>
+}
+
+const backendPid = async (connected: Client): Promise<number> => {
+  const { rows } = await connected.query<{ readonly pid: number }>("SELECT pg_backend_pid() AS pid")
+  return rows[0]!.pid
+}
+
+/** The server of DATABASE_URL, or a new one with `fsync` that the Scope stops. */
+export const server: Effect.Effect<Server, never, Scope.Scope> = Effect.gen(function* () {
   const given = yield* Config.option(Config.redacted("DATABASE_URL"))
-  return Option.isSome(given) ? Redacted.value(given.value) : (yield* TestServer.make({ fsync: true })).url
+  if (Option.isSome(given)) return { url: Redacted.value(given.value), cpu: Effect.succeed(null) }
+  const { url } = yield* TestServer.make({ fsync: true, settings: ["max_connections=500"] })
+  const postmaster = yield* withClient(url, async (connected) =>
+    ProcessCpu.parentOf(await backendPid(connected)),
+  )
+  return { url, cpu: Effect.sync(() => (postmaster === null ? null : ProcessCpu.ofFamily(postmaster))) }
 }).pipe(Effect.orDie)
 
 const version = async (connected: Client): Promise<string> => {

@@ -5,6 +5,7 @@ import { mkdir } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { freePort } from "./FreePort.js"
+import * as ProcessCpu from "./ProcessCpu.js"
 
 export type Fsync = "always" | "everysec"
 
@@ -31,13 +32,19 @@ const exited = (server: ChildProcess): Promise<void> =>
     server.kill("SIGKILL")
   })
 
-/** Starts a server with an append-only file and returns its port. The Scope stops it. */
-export const server = (folder: string, fsync: Fsync): Effect.Effect<number, never, Scope.Scope> =>
+export interface Server {
+  readonly port: number
+  /** Microseconds of CPU so far. Null on a machine without /proc. */
+  readonly cpu: Effect.Effect<number | null>
+}
+
+/** Starts a server with an append-only file. The Scope stops it. */
+export const server = (folder: string, fsync: Fsync): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function* () {
     const port = yield* freePort
     const dir = join(folder, `redis-${fsync}`)
     const settings = { port, bind: "127.0.0.1", dir, save: "", appendonly: "yes", appendfsync: fsync }
-    yield* Effect.acquireRelease(
+    const { pid } = yield* Effect.acquireRelease(
       Effect.promise(async () => {
         await mkdir(dir, { recursive: true })
         return spawn(
@@ -55,5 +62,6 @@ export const server = (folder: string, fsync: Fsync): Effect.Effect<number, neve
       ),
       { until: (up) => up },
     )
-    return port
+    const measured = pid !== undefined && ProcessCpu.parentOf(pid) !== null
+    return { port, cpu: Effect.sync(() => (measured ? ProcessCpu.ofFamily(pid) : null)) }
   })

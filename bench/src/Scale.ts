@@ -2,11 +2,13 @@
 import { Context } from "effect"
 
 export interface Sizes {
+  /** Whether only the contenders that the targets need are measured. */
+  readonly targetsOnly: boolean
   readonly rounds: number
   /** No-op runs in one sample. */
   readonly runs: number
-  /** Small deltas of each concurrently streaming run. */
-  readonly deltas: number
+  /** Small events of each concurrently streaming run. */
+  readonly events: number
   readonly pickUps: number
   /** Duration of the streaming measurement, in seconds. */
   readonly streaming: number
@@ -17,32 +19,42 @@ export interface Sizes {
   /** Lease duration in seconds; a worker renews after a third of it. */
   readonly lease: number
   readonly inFlight: number
+  /** Viewers, and then claims, that wait. */
+  readonly idle: number
+  /** Seconds for which idle processes are watched. */
+  readonly idling: number
 }
 
 export class Scale extends Context.Tag("bench/Scale")<Scale, Sizes>() {}
 
 export const full: Sizes = {
+  targetsOnly: false,
   rounds: 3,
   runs: 10_000,
-  deltas: 500,
-  pickUps: 100,
+  events: 500,
+  pickUps: 200,
   streaming: 15,
   backlog: 1_000_000,
   claims: 200,
   leases: 10_000,
   lease: 60,
   inFlight: 1000,
+  idle: 1000,
+  idling: 10,
 }
 
 export const quick: Sizes = {
-  rounds: 3,
-  runs: 500,
-  deltas: 20,
-  pickUps: 10,
-  streaming: 3,
+  targetsOnly: true,
+  rounds: 1,
+  runs: 2000,
+  events: 50,
+  pickUps: 20,
+  streaming: 2,
   backlog: 50_000,
   claims: 30,
   leases: 2000,
   lease: 9,
   inFlight: 500,
+  idle: 200,
+  idling: 1,
 }

@@ -1,55 +1,69 @@
 /** Measures the same work with several contenders in turns. */
 import { Effect } from "effect"
+import { availableParallelism } from "node:os"
+import type { Started } from "./Contenders.js"
 import type { Contender } from "./contenders/Contender.js"
-import type { Figure } from "./Figures.js"
+import * as Cpu from "./Cpu.js"
+import { type Column, type Part, type Row, type Sample, summaries } from "./Figures.js"
 import * as Rounds from "./Rounds.js"
 import { Scale } from "./Scale.js"
-import { type Summary, summarize } from "./Statistics.js"
+import * as Targets from "./Targets.js"
 
 export interface Entry<R> {
   readonly name: string
   /** Starts the contender; null when the machine lacks its software. */
-  readonly contender: Effect.Effect<Contender | null, unknown, R>
-  /** The name of the figure that it is compared with. */
+  readonly started: Effect.Effect<Started | null, unknown, R>
+  /** The name of the entry that it is compared with. */
   readonly beside?: string
 }
 
-export interface Measure<A> {
-  readonly unit: string
-  readonly sample: (contender: Contender) => Effect.Effect<A, unknown>
-  /** The figures of all samples, by the suffix of the contender's name. */
-  readonly summarize: (samples: ReadonlyArray<A>) => Readonly<Record<string, Summary>>
+export interface Comparison<R> {
+  readonly title: string
+  readonly columns: ReadonlyArray<Column>
+  readonly entries: ReadonlyArray<Entry<R>>
+  readonly sample: (started: Started) => Effect.Effect<Sample, unknown>
 }
 
-/** A rate per second. */
-export const rate = (
-  unit: string,
-  sample: (contender: Contender) => Effect.Effect<number, unknown>,
-): Measure<number> => ({ unit, sample, summarize: (samples) => ({ "": summarize(samples) }) })
-
-/** Measures all entries and returns their figures in order. */
-export const measure = <A, R>(entries: ReadonlyArray<Entry<R>>, { sample, summarize, unit }: Measure<A>) =>
+/** Measures all entries in rounds. */
+export const measure = <R>({ columns, entries, sample, title }: Comparison<R>) =>
   Effect.gen(function* () {
-    const { rounds } = yield* Scale
-    const started = yield* Effect.forEach(entries, (entry) =>
-      Effect.map(entry.contender, (contender) => ({ ...entry, contender })),
+    const { backlog, rounds, targetsOnly } = yield* Scale
+    const needed = Targets.rows(backlog)
+    const all = yield* Effect.forEach(
+      entries.filter(({ name }) => !targetsOnly || needed.has(name)),
+      (entry) => Effect.map(entry.started, (started) => ({ ...entry, started })),
+      { concurrency: availableParallelism() },
     )
     const results = yield* Rounds.interleave(
-      started.flatMap(({ contender, name }) =>
-        contender === null ? [] : [{ name, sample: sample(contender) }],
-      ),
+      all.flatMap(({ name, started }) => (started === null ? [] : [{ name, sample: sample(started) }])),
       rounds,
     )
     const samplesOf = new Map(results.map(({ name, samples }) => [name, samples]))
-    return started.flatMap(({ beside, name }): ReadonlyArray<Figure> => {
+    const rows = all.map(({ beside, name }): Row => {
       const samples = samplesOf.get(name)
-      return samples === undefined
-        ? [{ name, unit, value: null }]
-        : Object.entries(summarize(samples)).map(([what, value]) => ({
-            name: name + what,
-            unit,
-            value,
-            beside: beside === undefined ? undefined : beside + what,
-          }))
+      return { name, beside, figures: samples ? summaries(samples) : { [columns[0]!.name]: null } }
     })
+    return { title, columns, rows } satisfies Part
   })
+
+/** The columns of `rated`: items per second, and microseconds of CPU for each, by process. */
+export const rateColumns = (items: string, item: string): ReadonlyArray<Column> => [
+  { name: "rate", unit: `${items}/s` },
+  ...["client", "server", "database"].map((name) => ({ name, unit: `µs/${item}` })),
+]
+
+/** Prepares, and then measures work on `count` items that returns its rate. */
+export const rated =
+  (
+    count: number,
+    work: (contender: Contender) => Effect.Effect<number>,
+    prepare: (contender: Contender) => Effect.Effect<unknown> = () => Effect.void,
+  ) =>
+  ({ contender, meters }: Started): Effect.Effect<Sample> =>
+    Effect.gen(function* () {
+      yield* prepare(contender)
+      // The garbage of the preparation is not that of the work.
+      yield* contender.call("memory")
+      const { used, value } = yield* Cpu.during(meters, work(contender))
+      return { rate: value, ...Cpu.per(count, used) }
+    })

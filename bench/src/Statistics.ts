@@ -19,3 +19,9 @@ export const summarize = (values: ReadonlyArray<number>): Summary => ({
   lowest: Math.min(...values),
   highest: Math.max(...values),
 })
+
+/** The median and the 99th percentile, as columns of a table. */
+export const quantiles = (name: string, values: ReadonlyArray<number>): Readonly<Record<string, number>> => ({
+  [`${name}, p50`]: median(values),
+  [`${name}, p99`]: quantile(values, 0.99),
+})

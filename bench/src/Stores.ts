@@ -51,7 +51,9 @@ export interface Served {
   readonly key: string
 }
 
-export const server = (options: StoreOptions) => Child.start<Served>("server.ts", options)
+/** A server with the packages of `checkout` where that is given. */
+export const server = (options: StoreOptions, checkout?: string) =>
+  Child.start<Served>("server.ts", options, checkout)
 
 /** The HTTP client of `runlease worker`. */
 export const client = ({ url, key }: Served) =>

@@ -4,9 +4,9 @@ import type { Summary } from "./Statistics.js"
 export const number = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString("en-US") : value >= 10 ? value.toFixed(1) : value.toFixed(2)
 
-/** The median, with the range in brackets. */
+/** The median, with the range in brackets if there is one. */
 export const spread = ({ median, lowest, highest }: Summary): string =>
-  `${number(median)} (${number(lowest)}–${number(highest)})`
+  lowest === highest ? number(median) : `${number(median)} (${number(lowest)}–${number(highest)})`
 
 export const ratio = (value: number, baseline: number): string => `${(value / baseline).toFixed(2)}×`
 

@@ -1,15 +1,24 @@
 /** The targets of the figures, and whether they are met. */
 import type { Part } from "./Figures.js"
+import type { Summary } from "./Statistics.js"
+
+/**
+ * `atLeast` and `atMost` are of the figure, or of its ratio to the row `beside`. `noWorse`: the median is no worse than
+ * the worst round of the row `beside`; better figures are `lower` or `higher`.
+ */
+type Bound =
+  | { readonly atLeast: number }
+  | { readonly atMost: number }
+  | { readonly noWorse: "lower" | "higher" }
 
 interface Target {
   readonly work: string
   readonly part: string
-  readonly figure: string
-  /** The figure that divides it, if any. */
+  readonly row: string
+  readonly column: string
   readonly beside?: string
-  readonly atLeast?: number
-  readonly atMost?: number
-  readonly unit: string
+  readonly bound: Bound
+  readonly unit?: string
 }
 
 export interface Verdict {
@@ -18,120 +27,167 @@ export interface Verdict {
   readonly figure: string
   readonly value: number | null
   readonly reach: string
-  /** Null where a figure is absent. */
-  readonly met: boolean | null
+  /** A figure is absent where the machine cannot measure it, and not measured without the commit before. */
+  readonly result: "met" | "not met" | "absent" | "not measured"
 }
 
-const hand = "by hand, 50 to a commit"
-
-const throughput = (backend: string, atLeast: number, peer: string): ReadonlyArray<Target> => {
-  const shared = {
-    work: `No-op runs, ${backend}`,
-    part: "throughput",
-    figure: `${backend}: Runlease`,
-    unit: "×",
-  }
-  return [
-    { ...shared, beside: `${backend}: ${hand}`, atLeast },
-    { ...shared, beside: peer, atLeast: 1 },
-  ]
-}
-
-const events = (backend: string): Target => ({
-  work: `Events, ${backend}`,
-  part: "events",
-  figure: `${backend}: Runlease`,
-  beside: `${backend}: by hand, 100 to a commit`,
-  atLeast: 0.5,
-  unit: "×",
+const rate = (backend: string, beside: string, atLeast: number, slots = ""): Target => ({
+  work: `No-op runs, ${backend}`,
+  part: "throughput",
+  row: `${backend}: Runlease${slots}`,
+  column: "rate",
+  beside,
+  bound: { atLeast },
 })
+
+const byHand = (backend: string): string => `${backend}: by hand, 50 to a commit`
 
 const overNetwork = (backend: string): Target => ({
   work: `No-op runs over the network, ${backend}`,
   part: "throughput",
-  figure: `${backend}: Runlease over the network`,
+  row: `${backend}: Runlease over the network`,
+  column: "rate",
   beside: `${backend}: Runlease`,
-  atLeast: 0.5,
-  unit: "×",
+  bound: { atLeast: 0.5 },
 })
 
-const streaming = (backend: string): ReadonlyArray<Target> => [
-  { work: "A delta to its reader", part: "streaming", figure: `${backend}, p50`, atMost: 60, unit: "ms" },
-  { work: "A delta to its reader", part: "streaming", figure: `${backend}, p99`, atMost: 250, unit: "ms" },
-  { work: "Deltas dropped", part: "streaming", figure: `${backend}, dropped`, atMost: 0, unit: "" },
-]
+const pickUp = (row: string, beside: string, atMost: number): Target => ({
+  work: "Pick-up at idle",
+  part: "pickup",
+  row,
+  column: "picked up, p50",
+  beside,
+  bound: { atMost },
+})
+
+const acknowledged = (row: string, before: string): ReadonlyArray<Target> =>
+  ["p50", "p99"].map((quantile) => ({
+    work: "Submissions",
+    part: "pickup",
+    row,
+    column: `acknowledged, ${quantile}`,
+    beside: before,
+    bound: { noWorse: "lower" },
+  }))
+
+const events = (backend: string): Target => ({
+  work: "Events",
+  part: "events",
+  row: `${backend}: Runlease`,
+  column: "rate",
+  beside: `${backend}: Runlease before`,
+  bound: { noWorse: "higher" },
+})
+
+const streaming = (row: string, column: string, atMost: number, unit: string): Target => ({
+  work: "A delta to its reader",
+  part: "streaming",
+  row,
+  column,
+  bound: { atMost },
+  unit,
+})
 
 const claims = (backend: string, many: string): ReadonlyArray<Target> =>
   ["pending", "finished"].map((what) => ({
     work: "A claim",
     part: "claims",
-    figure: `${backend}: ${many} ${what}, p50`,
-    beside: `${backend}: 1,000 pending, p50`,
-    atMost: 1.2,
-    unit: "×",
+    row: `${backend}: ${many} ${what}`,
+    column: "claimed, p50",
+    beside: `${backend}: 1,000 pending`,
+    bound: { atMost: 1.2 },
   }))
 
-const targets = (many: string): ReadonlyArray<Target> => [
-  ...throughput("PostgreSQL", 0.4, "Redis: BullMQ, fsync always"),
-  ...throughput("SQLite normal", 0.3, "SQLite normal: plainjob"),
-  ...throughput("SQLite full", 0.3, "SQLite full: plainjob"),
-  overNetwork("SQLite normal"),
-  overNetwork("PostgreSQL"),
+const stores = ["SQLite normal", "PostgreSQL"]
+
+const targets = (backlog: number): ReadonlyArray<Target> => [
+  rate("SQLite normal", byHand("SQLite normal"), 0.6),
+  rate("SQLite normal", "SQLite normal: plainjob", 1.4),
+  rate("SQLite full", "SQLite full: plainjob", 4),
+  rate("PostgreSQL", "PostgreSQL: pg-boss", 1, ", 100 slots"),
+  rate("PostgreSQL", "PostgreSQL: pg-boss", 0.65),
+  rate("PostgreSQL", "Redis: BullMQ, fsync always", 1.5),
+  rate("PostgreSQL", byHand("PostgreSQL"), 0.5),
+  ...stores.map(overNetwork),
   {
-    work: "Pick-up at idle, p50",
-    part: "pickup",
-    figure: "PostgreSQL: Runlease, p50",
-    beside: "PostgreSQL: graphile-worker, p50",
-    atMost: 1.2,
-    unit: "×",
+    work: "No-op runs, SQLite normal",
+    part: "throughput",
+    row: "SQLite normal: Runlease",
+    column: "client",
+    bound: { atMost: 80 },
+    unit: "µs of CPU",
   },
+  pickUp("PostgreSQL: Runlease", "PostgreSQL: graphile-worker", 0.8),
+  pickUp("PostgreSQL: Runlease over the network", "PostgreSQL: graphile-worker", 1.5),
+  pickUp("SQLite normal: Runlease", "SQLite normal: Runlease before", 0.7),
+  ...stores.flatMap((store) => [
+    ...acknowledged(`${store}: Runlease`, `${store}: Runlease before`),
+    ...acknowledged(`${store}: Runlease over the network`, `${store}: Runlease over the network, before`),
+  ]),
+  ...stores.flatMap((store) => [
+    streaming(`${store}: 200 × 20/s`, "p50", 12, "ms"),
+    streaming(`${store}: 200 × 20/s`, "p99", 60, "ms"),
+    streaming(`${store}: 200 × 20/s`, "server's loop", 70, "% busy"),
+    streaming(`${store}: 400 × 20/s`, "dropped", 0, "deltas"),
+    streaming(`${store}: 400 × 20/s`, "p50", 100, "ms"),
+  ]),
   {
-    work: "Pick-up at idle over the network, p50",
-    part: "pickup",
-    figure: "PostgreSQL: Runlease over the network, p50",
-    atMost: 5,
-    unit: "ms",
+    work: "A delta to 200 viewers",
+    part: "streaming",
+    row: "SQLite normal: 1 × 20/s, 200 viewers",
+    column: "server",
+    beside: "SQLite normal: 1 × 20/s, 200 viewers, before",
+    bound: { atMost: 0.4 },
   },
-  events("PostgreSQL"),
-  events("SQLite normal"),
-  events("SQLite full"),
-  ...streaming("SQLite normal"),
-  ...streaming("PostgreSQL"),
-  ...claims("SQLite normal", many),
-  ...claims("PostgreSQL", many),
-  { work: "Leases held", part: "holding", figure: "CPU of the worker", atMost: 5, unit: "% of a core" },
-  { work: "Leases held", part: "holding", figure: "Latest renewal", atMost: 0.5, unit: "of the lease" },
-  ...["heap", "resident"].map((what) => ({
-    work: "Runs in flight",
-    part: "holding",
-    figure: `Memory of the worker, ${what}`,
-    atMost: 150,
-    unit: "MB above idle",
-  })),
+  ...["PostgreSQL", "SQLite normal", "SQLite full"].map(events),
+  ...stores.flatMap((store) => claims(store, backlog.toLocaleString("en-US"))),
 ]
 
-/** The verdicts of the measured parts. `many` is the size of the long backlog, formatted as in its figures. */
-export const verdicts = (
-  parts: Readonly<Record<string, Part | null>>,
-  many: string,
-): ReadonlyArray<Verdict> =>
-  targets(many).flatMap((target): ReadonlyArray<Verdict> => {
-    const { atLeast = -Infinity, atMost = Infinity, beside, figure, part, unit, work } = target
-    const measured = parts[part]
-    if (measured === null || measured === undefined) return []
-    const medianOf = (name: string): number | undefined =>
-      measured.figures.find((candidate) => candidate.name === name)?.value?.median
-    const own = medianOf(figure)
-    const other = beside === undefined ? 1 : medianOf(beside)
-    const value = own === undefined || other === undefined ? null : own / other
-    const sign = target.atLeast === undefined ? "≤" : "≥"
-    return [
-      {
-        work,
-        figure: beside === undefined ? figure : `${figure} ÷ ${beside}`,
-        value,
-        reach: `${sign} ${target.atLeast ?? target.atMost} ${unit}`.trim(),
-        met: value === null ? null : value >= atLeast && value <= atMost,
-      },
-    ]
+const isMet = (bound: Bound, own: Summary, other: Summary | undefined): boolean => {
+  const value = own.median / (other?.median ?? 1)
+  if ("atLeast" in bound) return value >= bound.atLeast
+  if ("atMost" in bound) return value <= bound.atMost
+  if (other === undefined) return false
+  return bound.noWorse === "lower" ? own.median <= other.highest : own.median >= other.lowest
+}
+
+const reachOf = (bound: Bound, unit: string): string => {
+  if ("atLeast" in bound) return `≥ ${bound.atLeast} ${unit}`
+  return "atMost" in bound ? `≤ ${bound.atMost} ${unit}` : "no worse"
+}
+
+const verdict = (target: Target, { rows }: Part): Verdict => {
+  const { beside, bound, column, row, unit = "×", work } = target
+  const figureOf = (name: string): Summary | null | undefined =>
+    rows.find((candidate) => candidate.name === name)?.figures[column]
+  const own = figureOf(row)
+  const other = beside === undefined ? undefined : figureOf(beside)
+  const shared = {
+    work,
+    figure: beside === undefined ? `${row}, ${column}` : `${row} ÷ ${beside}, ${column}`,
+    reach: reachOf(bound, unit),
+  }
+  if (own === null || other === null) return { ...shared, value: null, result: "absent" }
+  if (own === undefined || (beside !== undefined && other === undefined)) {
+    return { ...shared, value: null, result: "not measured" }
+  }
+  return {
+    ...shared,
+    value: own.median / (other?.median ?? 1),
+    result: isMet(bound, own, other) ? "met" : "not met",
+  }
+}
+
+/** The parts that have targets. */
+export const parts: ReadonlySet<string> = new Set(targets(0).map(({ part }) => part))
+
+/** The names of the rows that the targets need. `backlog` is the size of the long backlog. */
+export const rows = (backlog: number): ReadonlySet<string> =>
+  new Set(targets(backlog).flatMap(({ beside, row }) => (beside === undefined ? [row] : [row, beside])))
+
+/** The verdicts of the measured parts. */
+export const verdicts = (measured: Readonly<Record<string, Part>>, backlog: number): ReadonlyArray<Verdict> =>
+  targets(backlog).flatMap((target) => {
+    const part = measured[target.part]
+    return part === undefined ? [] : [verdict(target, part)]
   })

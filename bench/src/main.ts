@@ -1,20 +1,25 @@
 /**
- * Runs all measurements, prints tables, and writes results.json and chart.svg. `--quick` uses small sizes, `--only`
- * selects parts; either writes results-part.json and chart-part.svg.
+ * Runs all measurements, prints tables, and writes results.json and chart.svg. `--quick` measures what the targets need, in
+ * small sizes, and `--only` selects parts; either writes results-part.json and chart-part.svg. `--before` is the folder of
+ * another commit, installed and built, which is measured beside this one.
  */
 import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Option } from "effect"
 import { availableParallelism, cpus } from "node:os"
+import { resolve } from "node:path"
+import { Before } from "./Before.js"
 import * as Chart from "./Chart.js"
 import type { Part } from "./Figures.js"
 import * as Machine from "./Machine.js"
 import * as Claims from "./measure/Claims.js"
 import * as Events from "./measure/Events.js"
 import * as Holding from "./measure/Holding.js"
+import * as Idle from "./measure/Idle.js"
 import * as PickUp from "./measure/PickUp.js"
 import * as Streaming from "./measure/Streaming.js"
 import * as Throughput from "./measure/Throughput.js"
+import * as Waiting from "./measure/Waiting.js"
 import * as Postgres from "./Postgres.js"
 import * as Redis from "./Redis.js"
 import * as Report from "./Report.js"
@@ -23,22 +28,26 @@ import * as Scale from "./Scale.js"
 import * as Targets from "./Targets.js"
 
 const quick = process.argv.includes("--quick")
-const only = process.argv
-  .find((argument) => argument.startsWith("--only="))
-  ?.slice("--only=".length)
-  .split(",")
+
+const valueOf = (option: string): string | undefined =>
+  process.argv.find((argument) => argument.startsWith(`--${option}=`))?.slice(`--${option}=`.length)
+
+const only = valueOf("only")?.split(",")
+const before = Option.map(Option.fromNullable(valueOf("before")), (folder) => resolve(folder))
 
 const parts = {
   throughput: Throughput.measure,
   pickup: PickUp.measure,
+  waiting: Waiting.measure,
   events: Events.measure,
   streaming: Streaming.measure,
   holding: Holding.measure,
+  idle: Idle.measure,
   claims: Claims.measure,
 }
 
-const chosen = (Object.keys(parts) as ReadonlyArray<keyof typeof parts>).filter(
-  (name) => only === undefined || only.includes(name),
+const chosen = (Object.keys(parts) as ReadonlyArray<keyof typeof parts>).filter((name) =>
+  only === undefined ? !quick || Targets.parts.has(name) : only.includes(name),
 )
 
 const measured = (name: keyof typeof parts) =>
@@ -55,7 +64,7 @@ const machine = Effect.gen(function* () {
   return [
     `${availableParallelism()} × ${cpus()[0]?.model ?? "CPU"}`,
     `Node ${process.version}`,
-    `PostgreSQL ${yield* Effect.flatMap(postgres, Postgres.versionOf)}`,
+    `PostgreSQL ${yield* Effect.flatMap(postgres, ({ url }) => Postgres.versionOf(url))}`,
     Option.match(redis, { onNone: () => "no Redis", onSome: (version) => `Redis ${version}` }),
     ...(quick ? ["quick"] : []),
   ].join(", ")
@@ -69,8 +78,8 @@ const program = Effect.gen(function* () {
   const results = Object.fromEntries(
     yield* Effect.forEach(chosen, (name) => Effect.map(measured(name), (part) => [name, part] as const)),
   )
-  const verdicts = Targets.verdicts(results, backlog.toLocaleString("en-US"))
-  yield* Console.log(Report.verdicts(verdicts))
+  const verdicts = Targets.verdicts(results, backlog)
+  if (verdicts.length > 0) yield* Console.log(Report.verdicts(verdicts))
   const whole = !quick && only === undefined
   const write = (name: string, extension: string, text: string) =>
     fs.writeFileString(
@@ -86,6 +95,7 @@ const program = Effect.gen(function* () {
 })
 
 program.pipe(
+  Effect.provideService(Before, before),
   Effect.provideService(Scale.Scale, quick ? Scale.quick : Scale.full),
   Effect.provide(Machine.layer),
   Effect.provide(NodeContext.layer),

@@ -70,7 +70,13 @@ const profiled = (
   others: Readonly<Record<string, Child.Child<unknown, Child.Common>>>,
 ) =>
   Effect.gen(function* () {
-    const worker = yield* start("Runlease", { store, ...(served && { served }) } satisfies Options)
+    const worker = yield* start("Runlease", {
+      store,
+      concurrency: Contenders.slots,
+      servers: 1,
+      submits: false,
+      ...(served && { served }),
+    } satisfies Options)
     const drain = Effect.zipRight(worker.call("fill", runs), worker.call("drain", runs))
     yield* drain
     for (const [who, child] of Object.entries({ worker, ...others })) {

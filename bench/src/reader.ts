@@ -11,7 +11,8 @@ export interface Followed {
   readonly runId: string
 }
 
-export interface Latencies {
+/** A type, as it is a part of a sample. */
+export type Latencies = {
   /** Milliseconds from the production of a delta to its reading. */
   readonly p50: number
   readonly p99: number

@@ -1,53 +1,54 @@
 /** A worker over the network whose runs repeatedly emit the current time. */
 import { NodeRuntime } from "@effect/platform-node"
 import { AgentEvent } from "@runlease/core"
-import { Effect, Schedule, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import * as Child from "./Child.js"
 import * as DrainRate from "./DrainRate.js"
+import * as Feed from "./Feed.js"
+import { quantile } from "./Statistics.js"
 import * as Stores from "./Stores.js"
 
-export interface Streams {
-  readonly runs: number
-  readonly deltas: number
+export interface Options {
+  readonly served: Stores.Served
   /** Milliseconds from one delta of a run to its next. */
   readonly pace: number
 }
 
-/** Executes so many streaming runs to their ends. */
-export type Calls = { readonly stream: { readonly input: Streams; readonly output: null } }
+export interface Streams {
+  readonly runs: number
+  readonly deltas: number
+}
 
-/** The monotonic clock of the machine, which all processes share, in nanoseconds. */
-const time = Effect.sync(() => AgentEvent.textContent("message-1", String(process.hrtime.bigint())))
+/** Executes so many streaming runs to their ends; the 99th percentile of how late its timer was, in milliseconds. */
+export type Calls = { readonly stream: { readonly input: Streams; readonly output: number } }
 
-const events = ({ deltas, pace }: Streams) =>
-  Stream.make(AgentEvent.textStart("message-1")).pipe(
-    Stream.concat(
-      Stream.repeatEffectWithSchedule(time, Schedule.fixed(pace)).pipe(
-        Stream.take(deltas),
-        Stream.rechunk(1),
+const { pace, served } = Child.options<Options>()
+
+/** Opens a message, emits deltas with the monotonic clock of the machine in nanoseconds, and ends the message. */
+const message = (deltas: number): Feed.Next<AgentEvent.AgentEvent> => {
+  let emitted = 0
+  return () => {
+    const index = emitted++
+    if (index === 0) return AgentEvent.textStart("message-1")
+    if (index <= deltas) return AgentEvent.textContent("message-1", String(process.hrtime.bigint()))
+    return index === deltas + 1 ? AgentEvent.textEnd("message-1") : undefined
+  }
+}
+
+Effect.gen(function* () {
+  const ports = yield* Stores.client(served)
+  const feeds = Feed.start<AgentEvent.AgentEvent>(pace)
+  return yield* Child.serve<Calls>(null, {
+    stream: ({ deltas, runs }) =>
+      Effect.sync(feeds.lateness).pipe(
+        Effect.zipRight(
+          DrainRate.perSecond(ports, {
+            runs,
+            concurrency: runs,
+            events: Stream.suspend(() => feeds.stream(message(deltas))),
+          }),
+        ),
+        Effect.map(() => quantile(feeds.lateness(), 0.99)),
       ),
-    ),
-    Stream.concat(Stream.make(AgentEvent.textEnd("message-1"))),
-  )
-
-Stores.client(Child.options<Stores.Served>()).pipe(
-  Effect.flatMap((ports) =>
-    Child.serve<Calls>(null, {
-      stream: (streams) => {
-        let index = 0
-        // Runs are claimed together, and each has its own phase.
-        const phased = Stream.suspend(() => {
-          index += 1
-          const phase = (index * 7) % streams.pace
-          return Stream.drain(Stream.fromEffect(Effect.sleep(phase))).pipe(Stream.concat(events(streams)))
-        })
-        return Effect.as(
-          DrainRate.perSecond(ports, { runs: streams.runs, concurrency: streams.runs, events: phased }),
-          null,
-        )
-      },
-    }),
-  ),
-  Effect.scoped,
-  NodeRuntime.runMain,
-)
+  })
+}).pipe(Effect.scoped, NodeRuntime.runMain)

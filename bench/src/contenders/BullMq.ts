@@ -1,16 +1,17 @@
 /** BullMQ on a Redis of its own. */
 import { Queue, Worker } from "bullmq"
 import { Effect } from "effect"
-import { concurrency, main } from "./Contender.js"
+import { main } from "./Contender.js"
 import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
   readonly port: number
+  readonly concurrency: number
 }
 
 const name = "bench"
 
-main<Options>(({ port }) =>
+main<Options>(({ concurrency, port }) =>
   Effect.gen(function* () {
     const connection = { host: "127.0.0.1", port, maxRetriesPerRequest: null }
     const queue = yield* Effect.acquireRelease(

@@ -1,6 +1,6 @@
 /** The baseline: writes the same rows by hand, on a connection to the store or, with `url`, over the network. */
 import { Effect } from "effect"
-import * as Backlog from "../Backlog.js"
+import * as Backlog from "../hand/Backlog.js"
 import type { Hand } from "../hand/Hand.js"
 import * as Network from "../hand/Network.js"
 import * as Postgres from "../hand/Postgres.js"
@@ -21,20 +21,28 @@ const perSecond = async (count: number, work: () => Promise<void>): Promise<numb
   return (count * 1000) / (performance.now() - startedAt)
 }
 
-const drain = ({ claim, complete }: Hand, batch: number, count: number) =>
+const claimAll = async ({ claim }: Hand, count: number) => {
+  const claimed = await claim(count)
+  if (claimed.length !== count) throw new Error("The backlog is used up")
+  return claimed
+}
+
+const drain = (hand: Hand, batch: number, count: number) =>
   perSecond(count, async () => {
-    for (let done = 0; done < count; done += batch) await complete(await claim(Math.min(batch, count - done)))
+    for (let done = 0; done < count; done += batch) {
+      await hand.complete(await claimAll(hand, Math.min(batch, count - done)))
+    }
   })
 
-const stream = async ({ append, claim, complete }: Hand, batch: number, { deltas, runs }: Streams) => {
-  const claimed = await claim(runs)
-  const total = runs * deltas
+const stream = async (hand: Hand, batch: number, { events, runs }: Streams) => {
+  const claimed = await claimAll(hand, runs)
+  const total = runs * events
   // The runs take turns, like streams of the same pace.
   const mentions = Array.from({ length: total }, (_, index) => claimed[index % runs]!)
   const rate = await perSecond(total, async () => {
-    for (let done = 0; done < total; done += batch) await append(mentions.slice(done, done + batch))
+    for (let done = 0; done < total; done += batch) await hand.append(mentions.slice(done, done + batch))
   })
-  await complete(claimed)
+  await hand.complete(claimed)
   return rate
 }
 
@@ -46,15 +54,10 @@ main<Options>(({ batch, store, url }) =>
         : store._tag === "Sqlite"
           ? yield* Sqlite.open(store)
           : yield* Postgres.open(store.url)
-    const fill = (pending: number) => Effect.as(Backlog.fill(store, { pending }), null)
     return {
-      fill,
+      fill: (pending) => Effect.as(Backlog.fill(store, { pending }), null),
       drain: (count) => Effect.promise(() => drain(hand, batch, count)),
-      stream: (streams) =>
-        Effect.zipRight(
-          fill(streams.runs),
-          Effect.promise(() => stream(hand, batch, streams)),
-        ),
+      stream: (streams) => Effect.promise(() => stream(hand, batch, streams)),
     }
   }),
 )

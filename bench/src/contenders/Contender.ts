@@ -3,12 +3,16 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Effect, type Scope } from "effect"
 import * as Child from "../Child.js"
 
-/** The concurrency of every worker. */
-export const concurrency = 24
-
 export interface Streams {
   readonly runs: number
-  readonly deltas: number
+  /** Small events of each run. */
+  readonly events: number
+}
+
+/** Milliseconds from the call of a submission to its acknowledgement, and to the start of its run. */
+export interface PickUp {
+  readonly acknowledged: number
+  readonly started: number
 }
 
 /** The calls of a contender. Times are in milliseconds. */
@@ -17,11 +21,13 @@ export type Calls = {
   readonly fill: { readonly input: number; readonly output: null }
   /** Executes so many runs until the last is durably done; returns runs per second. */
   readonly drain: { readonly input: number; readonly output: number }
-  /** Submits so many runs one after another; the times from each acknowledgement to its start by an idle worker. */
-  readonly pickUps: { readonly input: number; readonly output: ReadonlyArray<number> }
+  /** Submits so many runs one after another to an idle worker. */
+  readonly pickUps: { readonly input: number; readonly output: ReadonlyArray<PickUp> }
+  /** Starts its idle workers for good; else those of `pickUps` last as long as it. */
+  readonly attend: { readonly input: null; readonly output: null }
   /** Makes so many claims of one run each; the time of each. */
   readonly claims: { readonly input: number; readonly output: ReadonlyArray<number> }
-  /** Executes runs that stream small deltas concurrently; returns logged events per second. */
+  /** Executes all added runs concurrently, each of which streams; returns logged events per second. */
   readonly stream: { readonly input: Streams; readonly output: number }
 }
 
@@ -32,9 +38,13 @@ export type Abilities = {
 
 export type Contender = Child.Child<null, Calls>
 
-/** In the parent: starts a program of this folder. */
-export const start = (program: string, options: unknown): Effect.Effect<Contender, never, Scope.Scope> =>
-  Child.start<null, Calls>(`contenders/${program}.ts`, options)
+/** In the parent: starts a program of this folder, with the packages of `checkout` where that is given. */
+export const start = (
+  program: string,
+  options: unknown,
+  checkout?: string,
+): Effect.Effect<Contender, never, Scope.Scope> =>
+  Child.start<null, Calls>(`contenders/${program}.ts`, options, checkout)
 
 /** In the child: serves the calls. */
 export const main = <Options>(

@@ -1,12 +1,14 @@
 /** graphile-worker, with one job at a time from the database or many into its local queue. */
 import { Effect } from "effect"
 import { Logger, makeWorkerUtils, run } from "graphile-worker"
+import { Pool } from "pg"
 import * as Postgres from "../Postgres.js"
-import { concurrency, main } from "./Contender.js"
+import { main } from "./Contender.js"
 import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
   readonly url: string
+  readonly concurrency: number
   /** Jobs per fetch; 0 for one at a time. */
   readonly localQueue: number
   /** Whether concurrent completions are written together. */
@@ -15,7 +17,23 @@ export interface Options {
 
 const silent = new Logger(() => () => {})
 
-main<Options>(({ batched, localQueue, url }) =>
+/** A pool whose connections are open, as those of the other contenders are before they are timed. */
+const withPool = <A>(url: string, size: number, use: (pool: Pool) => Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.acquireUseRelease(
+    Effect.promise(async () => {
+      const pool = new Pool({ connectionString: url, max: size })
+      const ignored = () => {}
+      pool.on("error", ignored)
+      pool.on("connect", (connected) => connected.on("error", ignored))
+      const clients = await Promise.all(Array.from({ length: size }, () => pool.connect()))
+      for (const connected of clients) connected.release()
+      return pool
+    }),
+    use,
+    (pool) => Effect.promise(() => pool.end()),
+  )
+
+main<Options>(({ batched, concurrency, localQueue, url }) =>
   Effect.gen(function* () {
     const client = yield* Postgres.client(url)
     const utils = yield* Effect.acquireRelease(
@@ -23,13 +41,12 @@ main<Options>(({ batched, localQueue, url }) =>
       (made) => Effect.promise(async () => made.release()),
     )
     yield* Effect.promise(() => utils.migrate())
-    const work = async (handled: () => void) => {
+    const work = (pgPool: Pool) => async (handled: () => void) => {
       const runner = await run({
+        pgPool,
         preset: {
           worker: {
-            connectionString: url,
             concurrentJobs: concurrency,
-            maxPoolSize: concurrency + 2,
             ...(localQueue > 0 ? { localQueue: { size: localQueue } } : {}),
             ...(batched ? { completeJobBatchDelay: 0, failJobBatchDelay: 0 } : {}),
           },
@@ -48,19 +65,24 @@ main<Options>(({ batched, localQueue, url }) =>
           return null
         }),
       drain: (count) =>
-        PeerTiming.perSecond(
-          {
-            work,
-            left: async () => {
-              const { rows } = await client.query(
-                "SELECT count(*)::int AS left FROM graphile_worker._private_jobs",
-              )
-              return rows[0].left
+        withPool(url, concurrency + 2, (pool) =>
+          PeerTiming.perSecond(
+            {
+              work: work(pool),
+              left: async () => {
+                const { rows } = await client.query(
+                  "SELECT count(*)::int AS left FROM graphile_worker._private_jobs",
+                )
+                return rows[0].left
+              },
             },
-          },
-          count,
+            count,
+          ),
         ),
-      pickUps: (count) => PeerTiming.pickUps(work, () => utils.addJob("bench", {}), count),
+      pickUps: (count) =>
+        withPool(url, concurrency + 2, (pool) =>
+          PeerTiming.pickUps(work(pool), () => utils.addJob("bench", {}), count),
+        ),
     }
   }),
 )

@@ -1,6 +1,7 @@
 /** Times the peers: starts a worker over a backlog and stops it when the backlog is empty. */
 import { Effect, Schedule } from "effect"
 import * as Rounds from "../Rounds.js"
+import type { PickUp } from "./Contender.js"
 
 export interface Peer {
   /** Starts a worker that calls `handled` once for each job; returns a function that stops it. */
@@ -28,24 +29,25 @@ export const perSecond = ({ left, work }: Peer, count: number): Effect.Effect<nu
     return (count * 1000) / (endedAt - startedAt)
   })
 
-/** Submits jobs one after another to an idle worker; the milliseconds from each acknowledgement to its start. */
+/** Submits jobs one after another to an idle worker. */
 export const pickUps = (
   work: (started: () => void) => Promise<() => Promise<void>>,
   submit: () => Promise<unknown>,
   count: number,
-): Effect.Effect<ReadonlyArray<number>> =>
+): Effect.Effect<ReadonlyArray<PickUp>> =>
   Effect.promise(async () => {
     let startedAt: (millis: number) => void = () => {}
     const stop = await work(() => startedAt(performance.now()))
-    const times: Array<number> = []
+    const times: Array<PickUp> = []
     for (let index = 0; index < count; index += 1) {
       const started = new Promise<number>((resolve) => {
         startedAt = resolve
       })
       await new Promise((resolve) => setTimeout(resolve, Rounds.settled))
+      const calledAt = performance.now()
       await submit()
       const acknowledgedAt = performance.now()
-      times.push((await started) - acknowledgedAt)
+      times.push({ acknowledged: acknowledgedAt - calledAt, started: (await started) - calledAt })
     }
     await stop()
     return times

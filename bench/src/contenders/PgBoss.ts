@@ -1,4 +1,4 @@
-/** pg-boss: two fetchers of 500 that fetch again at once after a full batch, and that NOTIFY wakes when idle. */
+/** pg-boss: fetchers that fetch again at once after a full batch, and that NOTIFY wakes when idle. */
 import { Effect } from "effect"
 import { PgBoss } from "pg-boss"
 import * as Postgres from "../Postgres.js"
@@ -7,12 +7,14 @@ import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
   readonly url: string
+  /** Jobs that a fetcher takes at once and completes together. */
+  readonly batchSize: number
+  readonly fetchers: number
 }
 
 const queue = "bench"
-const batchSize = 500
 
-main<Options>(({ url }) =>
+main<Options>(({ batchSize, fetchers, url }) =>
   Effect.gen(function* () {
     const client = yield* Postgres.client(url)
     const boss = yield* Effect.acquireRelease(
@@ -25,15 +27,13 @@ main<Options>(({ url }) =>
       }),
       (made) => Effect.promise(() => made.stop({ graceful: false })),
     )
-    const workWith = (options: { readonly batchSize: number; readonly localConcurrency: number }) => {
-      return async (handled: () => void) => {
-        await boss.work(
-          queue,
-          { ...options, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
-          async (jobs) => jobs.forEach(handled),
-        )
-        return () => boss.offWork(queue)
-      }
+    const work = async (handled: () => void) => {
+      await boss.work(
+        queue,
+        { batchSize, localConcurrency: fetchers, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 },
+        async (jobs) => jobs.forEach(handled),
+      )
+      return () => boss.offWork(queue)
     }
     return {
       fill: (count) =>
@@ -50,7 +50,7 @@ main<Options>(({ url }) =>
       drain: (count) =>
         PeerTiming.perSecond(
           {
-            work: workWith({ batchSize, localConcurrency: 2 }),
+            work,
             left: async () => {
               const { rows } = await client.query(
                 "SELECT count(*)::int AS left FROM pgboss.job WHERE name = $1 AND state < 'completed'",
@@ -61,12 +61,7 @@ main<Options>(({ url }) =>
           },
           count,
         ),
-      pickUps: (count) =>
-        PeerTiming.pickUps(
-          workWith({ batchSize: 1, localConcurrency: 1 }),
-          () => boss.send(queue, {}),
-          count,
-        ),
+      pickUps: (count) => PeerTiming.pickUps(work, () => boss.send(queue, {}), count),
     }
   }),
 )

@@ -43,7 +43,9 @@ main<Options>(({ store }) =>
                 await ended
               }
             },
-            left: async () => queue.countJobs({ type, status: JobStatus.Pending }),
+            left: async () =>
+              queue.countJobs({ type, status: JobStatus.Pending }) +
+              queue.countJobs({ type, status: JobStatus.Processing }),
           },
           count,
         ),

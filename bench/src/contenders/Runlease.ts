@@ -1,55 +1,73 @@
-/** A Runlease worker over a store in its process or, with `served`, over the network. */
+/** Runlease workers over stores in their process or, with `served`, a worker over the network. */
 import { AgentEvent, Claims, Executor, Runs, Worker, WorkerRegistry } from "@runlease/core"
-import { Context, Deferred, Effect, Stream } from "effect"
-import * as Backlog from "../Backlog.js"
+import { Context, Deferred, Effect, FiberId, Scope, Stream } from "effect"
 import * as DrainRate from "../DrainRate.js"
+import * as Backlog from "../hand/Backlog.js"
 import * as Rounds from "../Rounds.js"
 import * as Stores from "../Stores.js"
 import { submission } from "../Submission.js"
-import { concurrency, main } from "./Contender.js"
+import { main, type PickUp } from "./Contender.js"
 
 export interface Options {
   readonly store: Stores.StoreOptions
   readonly served?: Stores.Served
+  readonly concurrency: number
+  /** How many control planes of their own, each with a worker, share the database. */
+  readonly servers: number
+  /** Whether runs are submitted; else they are written as rows, faster. */
+  readonly submits: boolean
 }
 
 const delta = AgentEvent.textContent("message-1", "word ")
 
-/** Each delta is a chunk of its own, as from a model. */
-const streaming = (deltas: number) =>
+/** So many events, of which the first opens the message and the last ends it. Each is a chunk of its own, as from a model. */
+const streaming = (events: number) =>
   Stream.make(AgentEvent.textStart("message-1")).pipe(
     Stream.concat(
       Stream.rechunk(
-        Stream.map(Stream.range(1, deltas), () => delta),
+        Stream.map(Stream.range(1, events - 2), () => delta),
         1,
       ),
     ),
     Stream.concat(Stream.make(AgentEvent.textEnd("message-1"))),
   )
 
-const pickUps = (ports: Stores.Ports, count: number) =>
-  Effect.gen(function* () {
-    const runs = Context.get(ports, Runs.Runs)
-    let started = yield* Deferred.make<number>()
-    yield* Worker.make({ concurrency }).pipe(
-      Effect.provideService(Executor.Executor, {
-        execute: () => {
-          Deferred.unsafeDone(started, Rounds.now)
-          return Stream.empty
-        },
-      }),
-      Effect.provide(ports),
-    )
-    const times: Array<number> = []
-    for (let index = 0; index < count; index += 1) {
+const submitAll = (ports: Stores.Ports, count: number) =>
+  Effect.forEach(Array.from({ length: count }), () => Context.get(ports, Runs.Runs).submit(submission), {
+    concurrency: 50,
+    discard: true,
+  })
+
+/** Idle workers, one over each of the stores. */
+const idleWorkers = (stores: ReadonlyArray<Stores.Ports>, concurrency: number) => {
+  let started = Deferred.unsafeMake<number>(FiberId.none)
+  const execute = () => {
+    Deferred.unsafeDone(started, Effect.succeed(performance.now()))
+    return Stream.empty
+  }
+  // The store that was opened last has counted all others.
+  const runs = Context.get(stores.at(-1)!, Runs.Runs)
+  return {
+    /** The Scope ends them. */
+    start: Effect.forEach(
+      stores,
+      (ports) =>
+        Worker.make({ concurrency }).pipe(
+          Effect.provideService(Executor.Executor, { execute }),
+          Effect.provide(ports),
+        ),
+      { discard: true },
+    ),
+    pickUp: Effect.gen(function* () {
       started = yield* Deferred.make<number>()
       yield* Effect.sleep(Rounds.settled)
+      const calledAt = performance.now()
       yield* runs.submit(submission)
-      const acknowledgedAt = yield* Rounds.now
-      times.push((yield* Deferred.await(started)) - acknowledgedAt)
-    }
-    return times
-  }).pipe(Effect.scoped)
+      const acknowledged = performance.now() - calledAt
+      return { acknowledged, started: (yield* Deferred.await(started)) - calledAt } satisfies PickUp
+    }),
+  }
+}
 
 const claims = (ports: Stores.Ports, count: number) =>
   Effect.gen(function* () {
@@ -69,21 +87,35 @@ const claims = (ports: Stores.Ports, count: number) =>
     return times
   })
 
-main<Options>(({ served, store }) =>
+main<Options>(({ concurrency, served, servers, store, submits }) =>
   Effect.gen(function* () {
-    const ports = served === undefined ? yield* Stores.local(store) : yield* Stores.client(served)
+    const open = served === undefined ? Stores.local(store) : Stores.client(served)
+    const stores = yield* Effect.replicateEffect(open, servers)
+    const ports = stores[0]!
+    const fill = (pending: number) =>
+      submits
+        ? Effect.zipRight(submitAll(ports, pending), Backlog.tidy(store))
+        : Backlog.fill(store, { pending })
+    const idle = idleWorkers(stores, concurrency)
+    const scope = yield* Effect.scope
+    let attended = false
     return {
-      fill: (pending) => Effect.as(Backlog.fill(store, { pending }), null),
+      fill: (pending) => Effect.as(fill(pending), null),
       drain: (runs) => DrainRate.perSecond(ports, { runs, concurrency, events: Stream.empty }),
-      pickUps: (count) => pickUps(ports, count),
+      attend: () =>
+        Effect.sync(() => {
+          attended = true
+          return null
+        }).pipe(Effect.zipLeft(Scope.extend(idle.start, scope))),
+      pickUps: (count) => {
+        const all = Effect.replicateEffect(idle.pickUp, count)
+        return attended ? all : Effect.scoped(Effect.zipRight(idle.start, all))
+      },
       claims: (count) => claims(ports, count),
-      stream: ({ deltas, runs }) =>
-        Effect.zipRight(
-          Backlog.fill(store, { pending: runs }),
-          Effect.map(
-            DrainRate.perSecond(ports, { runs, concurrency: runs, events: streaming(deltas) }),
-            (perSecond) => perSecond * (deltas + 2),
-          ),
+      stream: ({ events, runs }) =>
+        Effect.map(
+          DrainRate.perSecond(ports, { runs, concurrency: runs, events: streaming(events) }),
+          (perSecond) => perSecond * events,
         ),
     }
   }),

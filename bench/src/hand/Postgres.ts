@@ -3,6 +3,7 @@
  * tables and indexes of the real store, without its checks.
  */
 import { Effect } from "effect"
+import { randomUUID } from "node:crypto"
 import * as Postgres from "../Postgres.js"
 import type { Hand } from "./Hand.js"
 import { begun, delta, ended, type ClaimedRow, runFinished, workerId } from "./Rows.js"
@@ -20,7 +21,7 @@ const claimRuns = `
     LIMIT $2 FOR UPDATE OF r SKIP LOCKED
   ), claimed AS (
     UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = $3, lease_epoch = lease_epoch + 1,
-      lease_expires_at = $4::bigint + 60000, started_at = $4, updated_at = $4, latest_event_id = 1, log_state = $5
+      lease_expires_at = $4::bigint + 60000, claim_id = $6, started_at = $4, updated_at = $4, latest_event_id = 1, log_state = $5
     FROM found WHERE runs.run_pk = found.run_pk
     RETURNING runs.run_pk, run_id, conversation_id, found.snapshot
   ), logged AS (
@@ -60,7 +61,7 @@ const connect = (client: Postgres.Client, project: string): Hand => {
     const { rows } = await client.query<ClaimedRow>({
       name: "claim",
       text: claimRuns,
-      values: [project, limit, workerId, Date.now(), begun],
+      values: [project, limit, workerId, Date.now(), begun, randomUUID()],
     })
     for (const run of rows) JSON.parse(run.snapshot)
     return rows

@@ -4,6 +4,7 @@
  */
 import Sqlite from "better-sqlite3"
 import { Effect, type Scope } from "effect"
+import { randomUUID } from "node:crypto"
 import type { SqliteOptions } from "../Stores.js"
 import type { Hand } from "./Hand.js"
 import { begun, delta, ended, type ClaimedRow, runFinished, runStarted, workerId } from "./Rows.js"
@@ -20,7 +21,7 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
       AND r.worker_key IS NULL ORDER BY r.priority DESC, r.run_pk LIMIT ?`)
   const lease = database.prepare(`
     UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = ?, lease_epoch = lease_epoch + 1,
-      lease_expires_at = ?, started_at = ?, updated_at = ?, latest_event_id = 1,
+      lease_expires_at = ?, claim_id = ?, started_at = ?, updated_at = ?, latest_event_id = 1,
       log_state = ? WHERE run_pk = ?`)
   const end = database
     .prepare(`
@@ -39,10 +40,11 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
 
   const claim = database.transaction((limit: number): ReadonlyArray<ClaimedRow> => {
     const now = Date.now()
+    const claimId = randomUUID()
     const found = findRunnable.all(project, limit) as ReadonlyArray<ClaimedRow>
     for (const run of found) {
       JSON.parse(run.snapshot)
-      lease.run(workerId, now + 60_000, now, now, begun, run.run_pk)
+      lease.run(workerId, now + 60_000, claimId, now, now, begun, run.run_pk)
       insertEvent.run(run.run_pk, 1, null, runStarted(run), now)
     }
     return found

@@ -1,36 +1,48 @@
 /** Events per second into the logs of 64 runs that stream small deltas. */
 import { Effect } from "effect"
+import * as Before from "../Before.js"
 import * as Contenders from "../Contenders.js"
 import { Scale } from "../Scale.js"
 import * as SideBySide from "../SideBySide.js"
 
 const runs = 64
 const batch = 100
+const backends = ["PostgreSQL", "SQLite normal", "SQLite full"] as const
 
 const pair = (backend: Contenders.Backend) => {
   const baseline = `${backend}: by hand, ${batch} to a commit`
   return [
-    { name: baseline, contender: Contenders.byHand(backend, batch) },
-    { name: `${backend}: Runlease`, contender: Contenders.runlease(backend), beside: baseline },
+    { name: baseline, started: Contenders.byHand(backend, batch) },
+    { name: `${backend}: Runlease`, started: Contenders.runlease(backend), beside: baseline },
   ]
 }
 
 const entries = [
-  ...pair("PostgreSQL"),
-  ...pair("SQLite normal"),
-  ...pair("SQLite full"),
+  ...backends.flatMap(pair),
   {
     name: "SQLite normal: Runlease over the network",
-    contender: Contenders.runleaseOverNetwork("SQLite normal"),
+    started: Contenders.runleaseOverNetwork("SQLite normal"),
     beside: "SQLite normal: Runlease",
   },
 ]
 
+const before = (checkout: string) =>
+  backends.map((backend) => ({
+    name: `${backend}: Runlease before`,
+    started: Contenders.runlease(backend, { checkout }),
+    beside: `${backend}: by hand, ${batch} to a commit`,
+  }))
+
 export const measure = Effect.gen(function* () {
-  const { deltas } = yield* Scale
-  const rate = SideBySide.rate("events/s", (contender) => contender.call("stream", { runs, deltas }))
-  return {
-    title: `Events per second into the logs of ${runs} runs`,
-    figures: yield* SideBySide.measure(entries, rate),
-  }
+  const { events } = yield* Scale
+  return yield* SideBySide.measure({
+    title: `Events per second into the logs of ${runs} runs, and microseconds of CPU for each`,
+    columns: SideBySide.rateColumns("events", "event"),
+    entries: [...entries, ...(yield* Before.each(before))],
+    sample: SideBySide.rated(
+      runs * events,
+      (contender) => contender.call("stream", { runs, events }),
+      (contender) => contender.call("fill", runs),
+    ),
+  })
 }).pipe(Effect.scoped)

@@ -1,9 +1,9 @@
 /** The cost of idle runs in flight: memory, and the CPU of renewing their leases. */
-import Sqlite from "better-sqlite3"
 import { Duration, Effect, Schedule } from "effect"
-import * as Backlog from "../Backlog.js"
 import * as Child from "../Child.js"
-import { once } from "../Figures.js"
+import { type Part, summaries } from "../Figures.js"
+import * as Backlog from "../hand/Backlog.js"
+import * as OldestLease from "../hand/OldestLease.js"
 import type { Options, Calls } from "../holder.js"
 import * as Machine from "../Machine.js"
 import * as Rounds from "../Rounds.js"
@@ -18,26 +18,10 @@ const untilHeld = (holder: Holder, count: number) =>
     until: (inFlight) => inFlight >= count,
   })
 
-/** The used part of the lease that is closest to its end. */
-const oldestLease = (filename: string, leaseMillis: number) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => new Sqlite(filename, { readonly: true })),
-      (database) => Effect.sync(() => database.close()),
-    ),
-    (database) => {
-      const earliest = database
-        .prepare(
-          "SELECT min(lease_expires_at) FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL",
-        )
-        .pluck()
-      return Effect.sync(() => 1 - ((earliest.get() as number) - Date.now()) / leaseMillis)
-    },
-  )
-
 export const measure = Effect.gen(function* () {
   const { inFlight, lease, leases } = yield* Scale
   const store = yield* Machine.sqlite("held", "normal")
+  yield* Effect.scoped(Stores.local(store))
   const server = yield* Stores.server(store)
   const startHolder = (agent: string) =>
     Child.start<null, Calls>("holder.ts", {
@@ -65,7 +49,7 @@ export const measure = Effect.gen(function* () {
   const cpus = Effect.all({ idle: idle.call("cpu"), holder: holder.call("cpu"), server: server.call("cpu") })
   const cpuBefore = yield* cpus
   let latest = 0
-  const watched = Effect.map(yield* oldestLease(store.filename, lease * 1000), (used) => {
+  const watched = Effect.map(yield* OldestLease.usedPart(store.filename, lease * 1000), (used) => {
     latest = Math.max(latest, used)
   })
   // Two renewals of everything.
@@ -78,18 +62,31 @@ export const measure = Effect.gen(function* () {
     return yield* Effect.dieMessage(`The worker lost ${leases - remaining} of its leases`)
 
   // One microsecond per millisecond is a tenth of a percent.
-  const percent = (process: keyof typeof cpuAfter) =>
-    once((cpuAfter[process] - cpuBefore[process]) / millis / 10)
-  const megabytes = (what: keyof Child.Memory) => once((after[what] - before[what]) / 2 ** 20)
+  const percent = (process: keyof typeof cpuAfter) => (cpuAfter[process] - cpuBefore[process]) / millis / 10
+  const megabytes = (what: keyof Child.Memory) => (after[what] - before[what]) / 2 ** 20
   return {
-    title: `${leases.toLocaleString("en-US")} leases of ${lease} s held over the network; memory of ${inFlight.toLocaleString("en-US")} runs`,
-    figures: [
-      { name: "CPU of an idle worker", unit: "% of a core", value: percent("idle") },
-      { name: "CPU of the worker", unit: "% of a core", value: percent("holder") },
-      { name: "CPU of the server", unit: "% of a core", value: percent("server") },
-      { name: "Latest renewal", unit: "of the lease", value: once(latest) },
-      { name: "Memory of the worker, heap", unit: "MB above idle", value: megabytes("heapUsed") },
-      { name: "Memory of the worker, resident", unit: "MB above idle", value: megabytes("rss") },
+    title: `${leases.toLocaleString("en-US")} leases of ${lease} s held over the network; memory of ${inFlight.toLocaleString("en-US")} runs in flight`,
+    columns: [
+      { name: "CPU of the worker", unit: "% of a core" },
+      { name: "CPU of the server", unit: "% of a core" },
+      { name: "latest renewal", unit: "of the lease" },
+      { name: "heap", unit: "MB" },
+      { name: "resident", unit: "MB" },
     ],
-  }
+    rows: [
+      { name: "An idle worker", figures: summaries([{ "CPU of the worker": percent("idle") }]) },
+      {
+        name: "A worker with leases",
+        figures: summaries([
+          {
+            "CPU of the worker": percent("holder"),
+            "CPU of the server": percent("server"),
+            "latest renewal": latest,
+            heap: megabytes("heapUsed"),
+            resident: megabytes("rss"),
+          },
+        ]),
+      },
+    ],
+  } satisfies Part
 }).pipe(Effect.scoped)

@@ -1,38 +1,85 @@
-/** The time from the acknowledgement of a submission to the start of its execution by an idle worker. */
+/**
+ * The time until an idle worker starts a run: from the call of its submission and from the acknowledgement. A run that
+ * starts before the acknowledgement counts as zero there.
+ */
 import { Effect } from "effect"
+import * as Before from "../Before.js"
 import * as Contenders from "../Contenders.js"
+import type { Contender, PickUp } from "../contenders/Contender.js"
+import type { Column, Sample } from "../Figures.js"
 import { Scale } from "../Scale.js"
 import * as SideBySide from "../SideBySide.js"
-import { quantile, summarize } from "../Statistics.js"
+import { quantiles } from "../Statistics.js"
 
 const peer = "PostgreSQL: graphile-worker"
+const backends = ["PostgreSQL", "SQLite normal"] as const
 
 const entries = [
-  { name: peer, contender: Contenders.graphileWorker({ localQueue: 0, batched: false }) },
-  { name: "PostgreSQL: pg-boss", contender: Contenders.pgBoss, beside: peer },
-  { name: "Redis: BullMQ, fsync always", contender: Contenders.bullMq("always"), beside: peer },
-  { name: "PostgreSQL: Runlease", contender: Contenders.runlease("PostgreSQL"), beside: peer },
   {
-    name: "PostgreSQL: Runlease over the network",
-    contender: Contenders.runleaseOverNetwork("PostgreSQL"),
+    name: peer,
+    started: Contenders.graphileWorker({ concurrency: Contenders.slots, localQueue: 0, batched: false }),
+  },
+  {
+    name: "PostgreSQL: pg-boss",
+    started: Contenders.pgBoss({ fetchers: 1, batchSize: 1 }),
     beside: peer,
   },
-  { name: "SQLite normal: Runlease", contender: Contenders.runlease("SQLite normal") },
-  {
-    name: "SQLite normal: Runlease over the network",
-    contender: Contenders.runleaseOverNetwork("SQLite normal"),
-  },
+  { name: "Redis: BullMQ, fsync always", started: Contenders.bullMq("always"), beside: peer },
+  ...backends.flatMap((backend) => [
+    { name: `${backend}: Runlease`, started: Contenders.runlease(backend), beside: peer },
+    {
+      name: `${backend}: Runlease over the network`,
+      started: Contenders.runleaseOverNetwork(backend),
+      beside: peer,
+    },
+  ]),
 ]
+
+const before = (checkout: string) =>
+  backends.flatMap((backend) => [
+    {
+      name: `${backend}: Runlease before`,
+      started: Contenders.runlease(backend, { checkout }),
+      beside: peer,
+    },
+    {
+      name: `${backend}: Runlease over the network, before`,
+      started: Contenders.runleaseOverNetwork(backend, { checkout }),
+      beside: peer,
+    },
+  ])
+
+export const columns: ReadonlyArray<Column> = [
+  "picked up",
+  "picked up from the call",
+  "acknowledged",
+].flatMap((name) => ["p50", "p99"].map((quantile) => ({ name: `${name}, ${quantile}`, unit: "ms" })))
+
+const sampleOf = (times: ReadonlyArray<PickUp>): Sample => ({
+  ...quantiles(
+    "picked up",
+    times.map(({ acknowledged, started }) => Math.max(0, started - acknowledged)),
+  ),
+  ...quantiles(
+    "picked up from the call",
+    times.map(({ started }) => started),
+  ),
+  ...quantiles(
+    "acknowledged",
+    times.map(({ acknowledged }) => acknowledged),
+  ),
+})
+
+/** Submits so many runs to a contender. */
+export const sample = (contender: Contender, count: number) =>
+  Effect.map(contender.call("pickUps", count), sampleOf)
 
 export const measure = Effect.gen(function* () {
   const { pickUps } = yield* Scale
-  const figures = yield* SideBySide.measure(entries, {
-    unit: "ms",
-    sample: (contender) => contender.call("pickUps", pickUps),
-    summarize: (samples: ReadonlyArray<ReadonlyArray<number>>) => ({
-      ", p50": summarize(samples.map((times) => quantile(times, 0.5))),
-      ", p99": summarize(samples.map((times) => quantile(times, 0.99))),
-    }),
+  return yield* SideBySide.measure({
+    title: "Pick-up by an idle worker, from the acknowledgement and from the call of a submission",
+    columns,
+    entries: [...entries, ...(yield* Before.each(before))],
+    sample: ({ contender }) => sample(contender, pickUps),
   })
-  return { title: "Pick-up by an idle worker", figures }
 }).pipe(Effect.scoped)

@@ -1,68 +1,102 @@
-/** No-op runs or jobs per second of one worker with concurrency 24. */
+/** No-op runs or jobs per second of one worker, and the CPU that each takes. */
 import { Effect } from "effect"
+import * as Before from "../Before.js"
 import * as Contenders from "../Contenders.js"
-import * as Footprint from "../Footprint.js"
+import * as Footprint from "../hand/Footprint.js"
 import { Scale } from "../Scale.js"
 import * as SideBySide from "../SideBySide.js"
 
 const batch = 50
+const many = `${Contenders.manySlots} slots`
+const concurrency = Contenders.manySlots
 
 const own = (backend: Contenders.Backend) => {
-  const baseline = `${backend}: by hand, ${batch} to a commit`
+  const beside = `${backend}: by hand, ${batch} to a commit`
   return [
-    { name: baseline, contender: Contenders.byHand(backend, batch) },
-    { name: `${backend}: by hand, one by one`, contender: Contenders.byHand(backend, 1), beside: baseline },
-    { name: `${backend}: Runlease`, contender: Contenders.runlease(backend), beside: baseline },
+    { name: beside, started: Contenders.byHand(backend, batch) },
+    { name: `${backend}: by hand, one by one`, started: Contenders.byHand(backend, 1), beside },
+    { name: `${backend}: Runlease`, started: Contenders.runlease(backend), beside },
+    { name: `${backend}: Runlease, ${many}`, started: Contenders.runlease(backend, { concurrency }), beside },
   ]
 }
 
-const entries = [
-  ...own("PostgreSQL"),
+const overNetwork = (backend: Contenders.Backend) => [
   {
-    name: "PostgreSQL: graphile-worker",
-    contender: Contenders.graphileWorker({ localQueue: 0, batched: false }),
+    name: `${backend}: Runlease over the network`,
+    started: Contenders.runleaseOverNetwork(backend),
+    beside: `${backend}: Runlease`,
   },
   {
-    name: "PostgreSQL: graphile-worker, batched completion",
-    contender: Contenders.graphileWorker({ localQueue: 0, batched: true }),
-  },
-  {
-    name: "PostgreSQL: graphile-worker, local queue of 500",
-    contender: Contenders.graphileWorker({ localQueue: 500, batched: true }),
-  },
-  {
-    name: "PostgreSQL: graphile-worker, local queue of 1000",
-    contender: Contenders.graphileWorker({ localQueue: 1000, batched: true }),
-  },
-  { name: "PostgreSQL: pg-boss", contender: Contenders.pgBoss },
-  { name: "Redis: BullMQ, fsync always", contender: Contenders.bullMq("always") },
-  { name: "Redis: BullMQ, fsync every second", contender: Contenders.bullMq("everysec") },
-  ...own("SQLite normal"),
-  { name: "SQLite normal: plainjob", contender: Contenders.plainJob("normal") },
-  ...own("SQLite full"),
-  { name: "SQLite full: plainjob", contender: Contenders.plainJob("full") },
-  {
-    name: `SQLite normal: by hand over the network, ${batch} to a request`,
-    contender: Contenders.byHandOverNetwork(batch),
-    beside: `SQLite normal: by hand, ${batch} to a commit`,
-  },
-  {
-    name: "SQLite normal: Runlease over the network",
-    contender: Contenders.runleaseOverNetwork("SQLite normal"),
-    beside: "SQLite normal: Runlease",
-  },
-  {
-    name: "PostgreSQL: Runlease over the network",
-    contender: Contenders.runleaseOverNetwork("PostgreSQL"),
-    beside: "PostgreSQL: Runlease",
+    name: `${backend}: Runlease over the network, ${many}`,
+    started: Contenders.runleaseOverNetwork(backend, { concurrency }),
+    beside: `${backend}: Runlease, ${many}`,
   },
 ]
+
+const graphile = (name: string, slots: number, localQueue: number, batched: boolean) => ({
+  name: `PostgreSQL: graphile-worker${name}`,
+  started: Contenders.graphileWorker({ concurrency: slots, localQueue, batched }),
+})
+
+/** Two fetchers, so that one fetches while the other completes. */
+const pgBoss = (name: string, slots: number) => ({
+  name: `PostgreSQL: pg-boss${name}`,
+  started: Contenders.pgBoss({ fetchers: 2, batchSize: slots / 2 }),
+})
+
+const entries = [
+  ...own("PostgreSQL"),
+  graphile("", Contenders.slots, 0, false),
+  graphile(`, ${many}`, concurrency, 0, false),
+  graphile(", batched completion", Contenders.slots, 0, true),
+  graphile(`, batched completion, ${many}`, concurrency, 0, true),
+  graphile(", local queue of 500", Contenders.slots, 500, true),
+  graphile(", local queue of 1000", Contenders.slots, 1000, true),
+  pgBoss("", 1000),
+  pgBoss(`, ${Contenders.slots} slots`, Contenders.slots),
+  pgBoss(`, ${many}`, concurrency),
+  { name: "Redis: BullMQ, fsync always", started: Contenders.bullMq("always") },
+  { name: `Redis: BullMQ, fsync always, ${many}`, started: Contenders.bullMq("always", concurrency) },
+  { name: "Redis: BullMQ, fsync every second", started: Contenders.bullMq("everysec") },
+  ...own("SQLite normal"),
+  { name: "SQLite normal: plainjob", started: Contenders.plainJob("normal") },
+  ...own("SQLite full"),
+  { name: "SQLite full: plainjob", started: Contenders.plainJob("full") },
+  {
+    name: `SQLite normal: by hand over the network, ${batch} to a request`,
+    started: Contenders.byHandOverNetwork(batch),
+    beside: `SQLite normal: by hand, ${batch} to a commit`,
+  },
+  ...overNetwork("SQLite normal"),
+  ...overNetwork("PostgreSQL"),
+]
+
+const before = (checkout: string) =>
+  (["PostgreSQL", "SQLite normal", "SQLite full"] as const)
+    .map((backend) => ({
+      name: `${backend}: Runlease before`,
+      started: Contenders.runlease(backend, { checkout }),
+      beside: `${backend}: by hand, ${batch} to a commit`,
+    }))
+    .concat(
+      (["SQLite normal", "PostgreSQL"] as const).map((backend) => ({
+        name: `${backend}: Runlease over the network, before`,
+        started: Contenders.runleaseOverNetwork(backend, { checkout }),
+        beside: `${backend}: Runlease before`,
+      })),
+    )
 
 export const measure = Effect.gen(function* () {
   const { runs } = yield* Scale
   yield* Footprint.check
-  const rate = SideBySide.rate("runs/s", (contender) =>
-    Effect.zipRight(contender.call("fill", runs), contender.call("drain", runs)),
-  )
-  return { title: "No-op runs per second", figures: yield* SideBySide.measure(entries, rate) }
+  return yield* SideBySide.measure({
+    title: "No-op runs per second, and microseconds of CPU for each",
+    columns: SideBySide.rateColumns("runs", "run"),
+    entries: [...entries, ...(yield* Before.each(before))],
+    sample: SideBySide.rated(
+      runs,
+      (contender) => contender.call("drain", runs),
+      (contender) => contender.call("fill", runs),
+    ),
+  })
 }).pipe(Effect.scoped)

@@ -1,14 +1,14 @@
 /** Checks that the baseline writes the same rows as the store, as the comparison assumes. */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
-import { start } from "./contenders/Contender.js"
-import * as Machine from "./Machine.js"
-import type { SqliteOptions } from "./Stores.js"
+import { start } from "../contenders/Contender.js"
+import * as Machine from "../Machine.js"
+import * as Stores from "../Stores.js"
 
 const runs = 60
 
 /** The number of rows and the filled columns of each table. */
-const footprintOf = ({ filename }: SqliteOptions): Effect.Effect<string> =>
+const footprintOf = ({ filename }: Stores.SqliteOptions): Effect.Effect<string> =>
   Effect.acquireUseRelease(
     Effect.sync(() => new Sqlite(filename, { readonly: true })),
     (database) =>
@@ -34,6 +34,7 @@ const footprintOf = ({ filename }: SqliteOptions): Effect.Effect<string> =>
 const footprintAfter = (program: string, options: object) =>
   Effect.gen(function* () {
     const store = yield* Machine.sqlite(`footprint-${program}`, "normal")
+    yield* Effect.scoped(Stores.local(store))
     const contender = yield* start(program, { ...options, store })
     yield* contender.call("fill", runs)
     yield* contender.call("drain", runs)
@@ -43,7 +44,7 @@ const footprintAfter = (program: string, options: object) =>
 /** Dies when the baseline leaves other rows or columns than Runlease. */
 export const check = Effect.gen(function* () {
   const written = yield* footprintAfter("ByHand", { batch: 50 })
-  const stored = yield* footprintAfter("Runlease", {})
+  const stored = yield* footprintAfter("Runlease", { concurrency: 24, servers: 1, submits: false })
   if (stored !== written) {
     return yield* Effect.dieMessage(`The rows by hand differ from the store's:\n${written}\n\n${stored}`)
   }

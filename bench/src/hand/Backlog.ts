@@ -1,9 +1,9 @@
 /** Fills a store with runs by SQL, as submissions are not part of the measurement. */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
-import * as Postgres from "./Postgres.js"
-import type { StoreOptions } from "./Stores.js"
-import { submission } from "./Submission.js"
+import * as Postgres from "../Postgres.js"
+import type { StoreOptions } from "../Stores.js"
+import { submission } from "../Submission.js"
 
 export interface Load {
   readonly finished?: number
@@ -62,22 +62,26 @@ const statements = (
   ]
 }
 
-const fillSqlite = (filename: string, load: Load) =>
+const withSqlite = (filename: string, use: (database: Sqlite.Database) => void) =>
   Effect.acquireUseRelease(
     Effect.sync(() => new Sqlite(filename)),
-    (database) =>
-      Effect.sync(() => {
-        database.pragma("synchronous = OFF")
-        database.pragma("cache_size = -1000000")
-        const last = database.prepare("SELECT COALESCE(max(run_pk), 0) FROM runs").pluck().get() as number
-        const project = database.prepare("SELECT id FROM projects LIMIT 1").pluck().get() as string
-        database.transaction(() => {
-          for (const statement of statements(sqlite, load, last, project)) database.exec(statement)
-        })()
-        database.pragma("wal_checkpoint(TRUNCATE)")
-      }),
+    (database) => Effect.sync(() => use(database)),
     (database) => Effect.sync(() => database.close()),
   )
+
+const checkpoint = "wal_checkpoint(TRUNCATE)"
+
+const fillSqlite = (filename: string, load: Load) =>
+  withSqlite(filename, (database) => {
+    database.pragma("synchronous = OFF")
+    database.pragma("cache_size = -1000000")
+    const last = database.prepare("SELECT COALESCE(max(run_pk), 0) FROM runs").pluck().get() as number
+    const project = database.prepare("SELECT id FROM projects LIMIT 1").pluck().get() as string
+    database.transaction(() => {
+      for (const statement of statements(sqlite, load, last, project)) database.exec(statement)
+    })()
+    database.pragma(checkpoint)
+  })
 
 const fillPostgres = (url: string, load: Load) =>
   Postgres.withClient(url, async (client) => {
@@ -91,6 +95,12 @@ const fillPostgres = (url: string, load: Load) =>
     )
     await Postgres.tidy(client)
   })
+
+/** Does the database's maintenance now, so that it does not happen during a measurement. */
+export const tidy = (store: StoreOptions): Effect.Effect<void> =>
+  store._tag === "Sqlite"
+    ? withSqlite(store.filename, (database) => database.pragma(checkpoint))
+    : Postgres.withClient(store.url, Postgres.tidy)
 
 /** Adds the finished and then the pending runs of `load` to a store. */
 export const fill = (store: StoreOptions, load: Load): Effect.Effect<void> =>

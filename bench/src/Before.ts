@@ -1,0 +1,13 @@
+/** The commit before: another checkout, installed and built, which is measured beside this one. */
+import { Context, Effect, Option } from "effect"
+
+/** Its folder, from `--before`. */
+export class Before extends Context.Reference<Before>()("bench/Before", {
+  defaultValue: () => Option.none<string>(),
+}) {}
+
+/** What is measured of the commit before; nothing when it is not given. */
+export const each = <A>(
+  of: (checkout: string) => ReadonlyArray<A>,
+): Effect.Effect<ReadonlyArray<A>, never, never> =>
+  Effect.map(Before, Option.match({ onNone: () => [], onSome: of }))
