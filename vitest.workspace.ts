@@ -1,2 +1,9 @@
 /** The projects whose tests `pnpm test` runs. */
-export default ["packages/*", "examples", "examples/testing", "examples/copilotkit", "examples/docs"]
+export default [
+  "packages/*",
+  "packages/http/vitest.routed.config.ts",
+  "examples",
+  "examples/testing",
+  "examples/copilotkit",
+  "examples/docs",
+]

@@ -24,6 +24,7 @@ import * as Conversations from "./server/Conversations.js"
 import * as Cors from "./server/Cors.js"
 import * as Exchange from "./server/Exchange.js"
 import * as Health from "./server/Health.js"
+import * as HotRoutes from "./server/HotRoutes.js"
 import * as Keys from "./server/Keys.js"
 import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
@@ -62,9 +63,9 @@ const handlers = Layer.mergeAll(
   Runs.layer,
   Threads.layer,
   Workers.layer,
-).pipe(Layer.provide(ProjectPortsCache.layer))
+).pipe(Layer.provide([Authenticate.middleware, ReadBody.middleware]))
 
-/** The middleware of every handler. */
+/** What finds the callers of requests and reads their bodies, for the router and for what is before it. */
 const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<E, R>) => {
   const identified: Layer.Layer<Authentication.Authentication, E, Access.Access | R> =
     authentication ?? Authentication.layer
@@ -72,10 +73,11 @@ const before = <E, R>({ authentication, bodyTimeout, rateLimit }: ServerOptions<
     Layer.provide(Authenticate.layer, [identified, RateLimit.layer(rateLimit ?? 5000)]),
     Layer.provide(Revocation.layer, identified),
     ReadBody.layer(bodyTimeout ?? "1 minute"),
+    ProjectPortsCache.layer,
   )
 }
 
-// The API's own errors have no common shape, so its routes are taken without them; `refusals` answers for all.
+// The API's own errors have no common shape, so its routes are taken without them; `around` answers for all.
 const api = HttpApiBuilder.Router.unwrap((built) =>
   HttpLayerRouter.addAll(
     Array.from(built.routes).flatMap(({ handler, method, path }) =>
@@ -102,11 +104,17 @@ const description = (url: string) => {
   )
 }
 
-const refusals = HttpLayerRouter.middleware(ErrorResponse.respond, { global: true })
-
-const leave = HttpLayerRouter.middleware(Shutdown.leave, { global: true })
-
-const releaseBodies = HttpLayerRouter.middleware(BodyBudget.releaseAfter, { global: true })
+/** What surrounds the router, from the outside in. */
+const around = HttpLayerRouter.middleware(
+  Effect.gen(function* () {
+    const leave = yield* Shutdown.leave
+    const releaseBodies = yield* BodyBudget.releaseAfter
+    const hotRoutes = yield* HotRoutes.inFront
+    return (routed: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
+      ErrorResponse.respond(leave(releaseBodies(hotRoutes(routed))))
+  }),
+  { global: true },
+)
 
 /** An id is up to 128 characters, each perhaps nine when encoded. */
 const routerConfig = { maxParamLength: 128 * 9 }
@@ -123,14 +131,8 @@ export const app = <E = never, R = never>({
   ...options
 }: ServerOptions<E, R> & { readonly url?: string | undefined } = {}) =>
   HttpLayerRouter.toHttpEffect(
-    Layer.mergeAll(
-      Layer.provide(api, before(options)),
-      description(url),
-      MethodNotAllowed.layer,
-      refusals,
-      leave,
-      releaseBodies,
-    ).pipe(
+    Layer.mergeAll(api, description(url), MethodNotAllowed.layer, around).pipe(
+      Layer.provide(before(options)),
       Layer.provide([
         Shutdown.layer,
         StreamTurns.layer,
@@ -140,7 +142,7 @@ export const app = <E = never, R = never>({
   ).pipe(
     Effect.provideService(HttpLayerRouter.RouterConfig, routerConfig),
     Effect.provideServiceEffect(Layer.CurrentMemoMap, Layer.makeMemoMap),
-    // `refusals` answers for an address that there is not.
+    // `around` answers for an address that there is not.
     Effect.map(Effect.orDie),
     Effect.map((served) => (options.corsOrigins?.length ? Cors.allow(options.corsOrigins)(served) : served)),
   )

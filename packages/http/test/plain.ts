@@ -4,7 +4,7 @@ import { MemoryControlPlane } from "@runlease/core"
 import { Effect, Layer, Stream } from "effect"
 import { createServer } from "node:http"
 import * as Server from "../src/Server.js"
-import { served } from "./serving.js"
+import { routes, served } from "./serving.js"
 
 /** A request as it arrived. */
 export interface Requested {
@@ -89,4 +89,5 @@ export const plain = (requests: Array<Requested> = []) =>
     ),
     Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
     Layer.provide(MemoryControlPlane.layer),
+    Layer.provide(routes),
   )

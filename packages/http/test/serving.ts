@@ -10,8 +10,17 @@ import { Access, type ControlPlane } from "@runlease/core"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
 import type { Socket } from "node:net"
+import { inject } from "vitest"
 import * as Client from "../src/Client.js"
 import * as Server from "../src/Server.js"
+import * as HotRoutes from "../src/server/HotRoutes.js"
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The project `http routed` runs every test with the hot routes turned off. */
+    readonly routed: boolean | undefined
+  }
+}
 
 /** Where the server listens, and an admin key of its project `default`. */
 export class Served extends Context.Tag("test/Served")<
@@ -67,14 +76,21 @@ const nodeServer = () =>
     )
   })
 
+/** Hot routes before the router, or the router alone. */
+export const direct = (on: boolean) => Layer.succeed(HotRoutes.Direct, on)
+
+/** The routes that the project tests. */
+export const routes = direct(inject("routed") !== true)
+
 /** The contract over a store, on a port of the loopback interface, in the runtime of the test. */
 export const serve = <E>(
   store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>,
   options: Server.ServerOptions = {},
+  over = routes,
 ) =>
   served.pipe(
     // The TestClock stands still, so a limit per second would last for ever.
-    Layer.provideMerge(Server.layerWith({ rateLimit: Infinity, ...options })),
+    Layer.provideMerge(Layer.provide(Server.layerWith({ rateLimit: Infinity, ...options }), over)),
     Layer.provideMerge(nodeServer()),
     Layer.provideMerge(store),
   )
@@ -90,6 +106,7 @@ export const serveWithoutExchange = <E>(store: Layer.Layer<ControlPlane.ControlP
     ),
     Layer.provide(nodeServer()),
     Layer.provide(store),
+    Layer.provide(routes),
   )
 
 /** The ports of project `default`, of a client of the server. */

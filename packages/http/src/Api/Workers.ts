@@ -65,7 +65,7 @@ export const RevokedTokens = Schema.Struct({ revoked: Schema.Int })
 
 export const Renewed = Schema.Struct({ run: Schema.NullOr(RenewedRun) })
 
-const RenewManyOptions = Schema.Struct({
+export const RenewManyOptions = Schema.Struct({
   run_ids: nullish(Schema.Array(Ids.RunId)),
   leases: nullish(
     Schema.Array(Schema.Struct({ run_id: Ids.RunId, lease_epoch: nullish(Run.LeaseEpoch) })).pipe(

@@ -4,10 +4,12 @@
  * @since 0.1.0
  */
 import { HttpServerRequest } from "@effect/platform"
-import { Effect, Layer, Option } from "effect"
+import type { Access } from "@runlease/core"
+import { Context, Effect, Layer, Option } from "effect"
 import { Authentication } from "./Authentication.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
+import { sourceOf } from "./BodyBudget.js"
 import { RateLimit } from "./RateLimit.js"
 
 /** The refusal of a request that has no token, or one that is not valid. */
@@ -18,24 +20,65 @@ export const unauthorized = ({ headers }: HttpServerRequest.HttpServerRequest) =
       : "The token is not valid, or was revoked",
   )
 
-export const layer: Layer.Layer<Authorization, never, Authentication | RateLimit> = Layer.effect(
-  Authorization,
+/**
+ * Finds the caller of a request. A request has one answer: its second look costs no second token and no second request of
+ * the caller's rate.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Callers extends Context.Tag("@runlease/http/server/Callers")<
+  Callers,
+  {
+    readonly of: (
+      request: HttpServerRequest.HttpServerRequest,
+    ) => Effect.Effect<Access.Principal, Refusal.Refusal>
+  }
+>() {}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = Layer.effect(
+  Callers,
   Effect.gen(function* () {
     const authentication = yield* Authentication
     const rateLimit = yield* RateLimit
-    // The second scheme is tried when the first one has refused; the refusal is the same, and not worked out again.
-    const refused = new WeakMap<HttpServerRequest.HttpServerRequest, Refusal.Refusal>()
-    const identify = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
-      const principal = yield* authentication.identify(request)
-      if (Option.isNone(principal)) return yield* unauthorized(request)
-      yield* rateLimit.take(principal.value)
-      return principal.value
-    })
-    const authenticate = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-      Effect.tapError(refused.get(request) ?? identify(request), (refusal) =>
-        Effect.sync(() => refused.set(request, refusal)),
-      ),
-    )
+    // Routing may replace a request, but not its source.
+    const answers = new WeakMap<object, Effect.Effect<Access.Principal, Refusal.Refusal>>()
+
+    const identify = (request: HttpServerRequest.HttpServerRequest) =>
+      Effect.flatMap(authentication.identify(request), (found) =>
+        Option.match(found, {
+          onNone: () => Effect.fail(unauthorized(request)),
+          onSome: (principal) => Effect.as(rateLimit.take(principal), principal),
+        }),
+      )
+
+    const remember = (request: HttpServerRequest.HttpServerRequest) =>
+      Effect.matchEffect(identify(request), {
+        onSuccess: (principal) => answer(request, Effect.succeed(principal)),
+        onFailure: (refusal) => answer(request, Effect.fail(refusal)),
+      })
+
+    const answer = (
+      request: HttpServerRequest.HttpServerRequest,
+      found: Effect.Effect<Access.Principal, Refusal.Refusal>,
+    ) => {
+      answers.set(sourceOf(request), found)
+      return found
+    }
+
+    return { of: (request) => answers.get(sourceOf(request)) ?? remember(request) }
+  }),
+)
+
+/** Finds the caller of a request before its handler. */
+export const middleware: Layer.Layer<Authorization, never, Callers> = Layer.effect(
+  Authorization,
+  Effect.map(Callers, (callers) => {
+    const authenticate = Effect.flatMap(HttpServerRequest.HttpServerRequest, callers.of)
     // Both schemes look at both headers: with one each, the second would hide why the first one failed.
     return Authorization.of({ bearer: () => authenticate, apiKey: () => authenticate })
   }),

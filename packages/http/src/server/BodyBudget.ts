@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { type HttpLayerRouter, HttpServerRequest, type HttpServerResponse } from "@effect/platform"
+import { HttpServerRequest, type HttpServerResponse } from "@effect/platform"
 import { Context, Effect, Layer, type Scope } from "effect"
 
 /** Bytes for all callers when the server says nothing. */
@@ -43,8 +43,8 @@ export class BodyBudget extends Context.Tag("@runlease/http/server/BodyBudget")<
   }
 >() {}
 
-/** Routing replaces the request around its source, so the source names it. */
-const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): object => source as object
+/** Routing may replace the request around its source, so the source identifies it. */
+export const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): object => source as object
 
 /** A budget of `total` bytes. */
 export const make = (total: number): BodyBudget["Type"] => {
@@ -102,11 +102,12 @@ export const layer = (total: number): Layer.Layer<BodyBudget> => Layer.sync(Body
 /** Gives back what a request took once its handler is done: a stream that answers it holds no body. */
 export const releaseAfter = Effect.map(
   BodyBudget,
-  (budget) => (app: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-      Effect.ensuring(
-        app,
-        Effect.sync(() => budget.release(request)),
+  (budget) =>
+    <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.ensuring(
+          app,
+          Effect.sync(() => budget.release(request)),
+        ),
       ),
-    ),
 )

@@ -5,7 +5,7 @@
  */
 import { HttpApiBuilder } from "@effect/platform"
 import type { Ids } from "@runlease/core"
-import { Effect, Either, Schema } from "effect"
+import { Cause, Effect, Either, Exit, Schema } from "effect"
 import { Api } from "../Api.js"
 import { type Answer, Operation, Replies } from "../Api/Exchange.js"
 import type * as Refusal from "../contract/Refusal.js"
@@ -13,6 +13,7 @@ import { choice } from "../Wire/Choice.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
 import type { Ports } from "./ProjectPortsCache.js"
+import * as SideBySide from "./SideBySide.js"
 import * as WorkerOperations from "./WorkerOperations.js"
 import * as ErrorResponse from "./ErrorResponse.js"
 
@@ -46,26 +47,35 @@ const perform = (
 }
 
 /** A failure of one operation is the answer to that operation alone. */
-const answer = (ports: Ports, workerId: Ids.WorkerId, sent: unknown): Effect.Effect<Answer> =>
-  Either.match(decode(sent), {
-    onLeft: (error) => Effect.succeed(refused(ErrorResponse.ofParse(error))),
-    onRight: (operation) =>
-      Effect.matchCauseEffect(Effect.mapError(perform(ports, workerId, operation), Verdicts.encode), {
-        onSuccess: (body) => Effect.succeed({ status: 200, body }),
-        onFailure: (cause) => Effect.map(ErrorResponse.ofCause(cause), refused),
-      }),
-  })
+const answerOf = (exit: Exit.Exit<unknown, Verdicts.PortError | Refusal.Refusal>): Effect.Effect<Answer> =>
+  Exit.isSuccess(exit)
+    ? Effect.succeed({ status: 200, body: exit.value })
+    : Effect.map(ErrorResponse.ofCause(Cause.map(exit.cause, (error) => Verdicts.encode(error))), refused)
+
+/** Reads an operation by its schema. */
+export const read = (sent: unknown): Either.Either<Operation, Refusal.Refusal> =>
+  Either.mapLeft(decode(sent), ErrorResponse.ofParse)
+
+/** Does operations of a worker side by side, each as `reading` reads it. */
+export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>, reading: typeof read) =>
+  Effect.flatMap(Caller.worker(workerId), (ports) =>
+    Effect.map(
+      Effect.flatMap(
+        SideBySide.exits(
+          sent.map((operation) =>
+            Either.match(reading(operation), {
+              onLeft: (refusal): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal> =>
+                Effect.fail(refusal),
+              onRight: (known) => perform(ports, workerId, known),
+            }),
+          ),
+        ),
+        Effect.forEach(answerOf),
+      ),
+      (answers) => ({ answers }),
+    ),
+  )
 
 export const layer = HttpApiBuilder.group(Api, "exchange", (handlers) =>
-  handlers.handle("exchange", ({ path, payload }) =>
-    Effect.gen(function* () {
-      const ports = yield* Caller.worker(path.worker_id)
-      const answers = yield* Effect.forEach(
-        payload.operations,
-        (sent) => answer(ports, path.worker_id, sent),
-        { concurrency: "unbounded" },
-      )
-      return { answers }
-    }),
-  ),
+  handlers.handle("exchange", ({ path, payload }) => exchange(path.worker_id, payload.operations, read)),
 )

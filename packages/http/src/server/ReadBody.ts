@@ -3,51 +3,23 @@
  *
  * @since 0.1.0
  */
-import { HttpServerRequest } from "@effect/platform"
-import { Clock, Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Headers, HttpServerRequest } from "@effect/platform"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Scope, Stream } from "effect"
 import { JsonBody, maxBytes, maxDepth } from "../contract/Body.js"
 import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import { BodyBudget, type Taker } from "./BodyBudget.js"
+import { BodyBudget, sourceOf, type Taker } from "./BodyBudget.js"
+import {
+  notJson,
+  notWhole,
+  tooDeep,
+  tooLarge,
+  tooManyValues,
+  tooMuchAtOnce,
+  tooSlow,
+} from "./BodyRefusals.js"
 import * as JsonMeasure from "./JsonMeasure.js"
-
-const tooLarge = Refusal.make(413, "body_too_large", `The body must be at most ${maxBytes} bytes`, {
-  field: "body",
-})
-const tooDeep = Refusal.make(
-  400,
-  "body_too_deep",
-  `The body must not nest arrays and objects more than ${maxDepth} deep`,
-  { field: "body" },
-)
-const notJson = Refusal.make(
-  415,
-  "unsupported_media_type",
-  "Send the body as Content-Type: application/json",
-  {
-    field: "content-type",
-  },
-)
-
-const notWhole = Refusal.make(400, "body_incomplete", "The body ended before it was whole", { field: "body" })
-
-const tooMuchAtOnce = new Refusal.Refusal({
-  httpStatus: 503,
-  body: {
-    error: "body_memory",
-    detail: "The bodies that are being read take all the memory that they may; try again",
-    field: "body",
-  },
-  headers: { "retry-after": "1" },
-})
-
-const tooManyValues = (share: number) =>
-  Refusal.make(
-    413,
-    "body_too_complex",
-    `The body holds too many values: they may take ${share} bytes once they are parsed`,
-    { field: "body" },
-  )
+import * as NodeBody from "./NodeBody.js"
 
 /**
  * Where reading a body of unannounced length stops. What is refused is read on until there and dropped, since to stop
@@ -67,16 +39,16 @@ const firstBytes = 64 * 1024
 const isJson = (contentType: string | undefined): boolean =>
   contentType === undefined || /^\s*application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(contentType)
 
-const tooSlow = (within: Duration.Duration) =>
-  new Refusal.Refusal({
-    httpStatus: 408,
-    body: {
-      error: "body_timeout",
-      detail: `The body must arrive within ${Duration.format(within)}`,
-      field: "body",
-    },
-    headers: { connection: "close" },
-  })
+/**
+ * The request with the type of plain JSON, where it has another type of JSON. The API's decoder reads the bytes of such a
+ * body, which are gone by then.
+ */
+const asPlainJson = (request: HttpServerRequest.HttpServerRequest): HttpServerRequest.HttpServerRequest =>
+  request.headers["content-type"]?.toLowerCase().includes("application/json") === false
+    ? Object.create(request, {
+        headers: { value: Headers.set(request.headers, "content-type", "application/json") },
+      })
+    : request
 
 // A network does not wait for anybody's Clock: this one is always real.
 const networkClock = Clock.make()
@@ -158,49 +130,140 @@ const withText = (
   return Object.create(request, { text: { value: take } })
 }
 
-const readSmall = Effect.fnUntraced(function* (
-  request: HttpServerRequest.HttpServerRequest,
-  within: Duration.Duration,
-) {
-  const text = yield* inTime(
-    Effect.mapError(request.text, () => notWhole),
-    within,
+/** The text of a body that is not counted. */
+const smallText = (reading: Effect.Effect<string, Refusal.Refusal, Scope.Scope>) =>
+  Effect.flatMap(reading, (text) =>
+    JsonMeasure.parsedBytes(text, maxDepth) === undefined ? Effect.fail(tooDeep) : Effect.succeed(text),
   )
-  if (JsonMeasure.parsedBytes(text, maxDepth) === undefined) return yield* tooDeep
-  return request
-})
 
-const readLarge = Effect.fnUntraced(function* (
+/** The text of a body that is counted: as it is announced, and as its values are once they are parsed. */
+const countedText = Effect.fnUntraced(function* (
   budget: BodyBudget["Type"],
   taker: Taker,
   length: number,
-  within: Duration.Duration,
+  reading: Effect.Effect<string, Refusal.Refusal, Scope.Scope>,
 ) {
   if (!budget.take(taker, length)) return yield* tooMuchAtOnce
-  const text = yield* inTime(readText(budget, taker, length), within)
+  const text = yield* reading
   const parsedBytes = JsonMeasure.parsedBytes(text, maxDepth)
   if (parsedBytes === undefined) return yield* tooDeep
   if (text.length + parsedBytes > budget.share) return yield* tooManyValues(budget.share)
   if (!budget.take(taker, parsedBytes)) return yield* tooMuchAtOnce
-  return withText(taker.request, text)
+  return text
 })
 
-const read = Effect.fnUntraced(function* (budget: BodyBudget["Type"], within: Duration.Duration) {
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const length = Number(request.headers["content-length"] ?? "0")
-  const chunked = request.headers["transfer-encoding"] !== undefined
-  if (length === 0 && !chunked) return request
-  // A body whose announced length is too large is not read; the server drains it.
-  if (length > maxBytes) return yield* tooLarge
-  if (!isJson(request.headers["content-type"])) return yield* notJson
-  if (!chunked && length <= uncountedBytes) return yield* readSmall(request, within)
-  const principal = yield* Effect.serviceOption(CurrentPrincipal)
-  const caller = Option.match(principal, { onNone: () => "", onSome: callerOf })
-  return yield* readLarge(budget, { caller, request }, length, within)
-})
+/** The length that a body announces, where that is all that its headers say of it. */
+const announcedLength = ({ headers }: HttpServerRequest.HttpServerRequest): number | undefined => {
+  const length = headers["content-length"]
+  return headers["transfer-encoding"] === undefined && length !== undefined ? Number(length) : undefined
+}
 
-export const layer = (within: Duration.DurationInput): Layer.Layer<JsonBody, never, BodyBudget> =>
+const usualType = /^application\/json(; ?charset=utf-8)?$/i
+
+/**
+ * Reads the bodies of requests.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Bodies extends Context.Tag("@runlease/http/server/Bodies")<
+  Bodies,
+  {
+    /** The request of the context once its body was read; a body that was given back is not read again. */
+    readonly read: Effect.Effect<
+      HttpServerRequest.HttpServerRequest,
+      Refusal.Refusal,
+      HttpServerRequest.HttpServerRequest | Scope.Scope
+    >
+
+    /** Whether the body is JSON of an announced length within the limits, and nothing has read it. */
+    readonly isUsual: (request: HttpServerRequest.HttpServerRequest) => boolean
+
+    /** The text of a usual body, for the caller of its request. */
+    readonly text: (
+      request: HttpServerRequest.HttpServerRequest,
+      caller: string,
+    ) => Effect.Effect<string, Refusal.Refusal, Scope.Scope>
+
+    /** Gives back the text of a usual body for `read`. */
+    readonly giveBack: (request: HttpServerRequest.HttpServerRequest, text: string) => void
+  }
+>() {}
+
+const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Type"] => {
+  // Routing may replace a request, but not its source.
+  const givenBack = new WeakMap<object, HttpServerRequest.HttpServerRequest>()
+  const late = tooSlow(within)
+
+  const readNew = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+    const length = Number(request.headers["content-length"] ?? "0")
+    const chunked = request.headers["transfer-encoding"] !== undefined
+    if (length === 0 && !chunked) return request
+    // A body whose announced length is too large is not read; the server drains it.
+    if (length > maxBytes) return yield* tooLarge
+    if (!isJson(request.headers["content-type"])) return yield* notJson
+    if (!chunked && length <= uncountedBytes) {
+      const reading = inTime(
+        Effect.mapError(request.text, () => notWhole),
+        within,
+      )
+      return yield* Effect.as(smallText(reading), asPlainJson(request))
+    }
+    const principal = yield* Effect.serviceOption(CurrentPrincipal)
+    const caller = Option.match(principal, { onNone: () => "", onSome: callerOf })
+    const taker = { caller, request }
+    const text = yield* countedText(budget, taker, length, inTime(readText(budget, taker, length), within))
+    return withText(asPlainJson(request), text)
+  })
+
+  return {
+    read: Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
+      const whole = givenBack.get(sourceOf(request))
+      return whole === undefined ? readNew(request) : Effect.succeed(whole)
+    }),
+
+    isUsual: (request) => {
+      const length = announcedLength(request)
+      return (
+        length !== undefined &&
+        length > 0 &&
+        length <= maxBytes &&
+        usualType.test(request.headers["content-type"] ?? "") &&
+        NodeBody.unread(request) !== undefined
+      )
+    },
+
+    text: (request, caller) =>
+      Effect.suspend(() => {
+        const length = announcedLength(request) ?? 0
+        const source = NodeBody.unread(request)
+        const reading =
+          source === undefined
+            ? Effect.fail(notWhole)
+            : NodeBody.text(source, within, { late, broken: notWhole })
+        return length <= uncountedBytes
+          ? smallText(reading)
+          : countedText(budget, { caller, request }, length, reading)
+      }),
+
+    giveBack: (request, text) => givenBack.set(sourceOf(request), withText(request, text)),
+  }
+}
+
+/**
+ * Reads bodies that arrive within `within`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (within: Duration.DurationInput): Layer.Layer<Bodies, never, BodyBudget> =>
   Layer.effect(
-    JsonBody,
-    Effect.map(BodyBudget, (budget) => JsonBody.of(read(budget, Duration.decode(within)))),
+    Bodies,
+    Effect.map(BodyBudget, (budget) => make(budget, Duration.decode(within))),
   )
+
+/** Reads the body of a request before its handler. */
+export const middleware: Layer.Layer<JsonBody, never, Bodies> = Layer.effect(
+  JsonBody,
+  Effect.map(Bodies, ({ read }) => JsonBody.of(read)),
+)

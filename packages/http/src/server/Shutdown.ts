@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { type HttpLayerRouter, HttpServerResponse } from "@effect/platform"
+import { HttpServerResponse } from "@effect/platform"
 import { Context, Deferred, Effect, Layer, Option } from "effect"
 
 export class Shutdown extends Context.Tag("@runlease/http/server/Shutdown")<
@@ -39,10 +39,11 @@ export const layer: Layer.Layer<Shutdown> = Layer.scoped(
 /** Asks clients to leave once the server shuts down, so that no idle connection keeps it. */
 export const leave = Effect.map(
   Shutdown,
-  (shutdown) => (app: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
-    Effect.flatMap(app, (response) =>
-      Effect.map(shutdown.hasBegun, (begun) =>
-        begun ? HttpServerResponse.setHeader(response, "connection", "close") : response,
+  (shutdown) =>
+    <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+      Effect.flatMap(app, (response) =>
+        Effect.map(shutdown.hasBegun, (begun) =>
+          begun ? HttpServerResponse.setHeader(response, "connection", "close") : response,
+        ),
       ),
-    ),
 )

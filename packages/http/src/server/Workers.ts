@@ -1,7 +1,8 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { Access, Leases, RequestSnapshot, Run, Runs, WorkerRegistry } from "@runlease/core"
+import { Access, type Ids, Leases, RequestSnapshot, Run, Runs, WorkerRegistry } from "@runlease/core"
 import { Context, Effect, Option, Redacted, Schema, Stream } from "effect"
 import { Api } from "../Api.js"
+import type { RenewManyOptions } from "../Api/Workers.js"
 import { pageInfo } from "../Wire.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
@@ -11,6 +12,22 @@ import * as WorkerOperations from "./WorkerOperations.js"
 import { Revocation } from "./Revocation.js"
 
 const statusOf = Schema.decodeUnknownOption(WorkerRegistry.WorkerStatus)
+
+/** Renews leases of a worker; one answer for each, in their order. */
+export const renewMany = (workerId: Ids.WorkerId, payload: typeof RenewManyOptions.Type) =>
+  Effect.gen(function* () {
+    const ports = yield* Caller.worker(workerId)
+    const leases =
+      payload.leases?.map((lease) => ({ runId: lease.run_id, epoch: lease.lease_epoch ?? null })) ??
+      payload.run_ids?.map((runId) => ({ runId, epoch: null })) ??
+      []
+    const renewals = yield* Context.get(ports, Leases.Leases).renew({
+      workerId,
+      leases,
+      leaseDuration: WorkerOperations.leaseOf(payload),
+    })
+    return { leases: renewals.map(toWire) }
+  }).pipe(Effect.mapError(Verdicts.encode))
 
 export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
   Effect.gen(function* () {
@@ -72,21 +89,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           return { run: Run.toClaimed(run, RequestSnapshot.empty) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
-      .handle("renewMany", ({ path, payload }) =>
-        Effect.gen(function* () {
-          const ports = yield* Caller.worker(path.worker_id)
-          const leases =
-            payload.leases?.map((lease) => ({ runId: lease.run_id, epoch: lease.lease_epoch ?? null })) ??
-            payload.run_ids?.map((runId) => ({ runId, epoch: null })) ??
-            []
-          const renewals = yield* Context.get(ports, Leases.Leases).renew({
-            workerId: path.worker_id,
-            leases,
-            leaseDuration: WorkerOperations.leaseOf(payload),
-          })
-          return { leases: renewals.map(toWire) }
-        }).pipe(Effect.mapError(Verdicts.encode)),
-      )
+      .handle("renewMany", ({ path, payload }) => renewMany(path.worker_id, payload))
       .handle("release", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)

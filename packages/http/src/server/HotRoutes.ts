@@ -1,0 +1,103 @@
+/**
+ * The routes that workers call all the time, answered before the router.
+ *
+ * The method, the address, the headers and the body of a usual request are checked in plain code, and its handler is the
+ * one that its endpoint has. Every other request goes on to the router.
+ *
+ * Source: docs/decisions/0049-hot-routes.md
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { Ids } from "@runlease/core"
+import { Context, Effect, Either, type Scope } from "effect"
+import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
+import type { Refusal } from "../contract/Refusal.js"
+import { Callers } from "./Authenticate.js"
+import * as Exchange from "./Exchange.js"
+import * as HotBodies from "./HotBodies.js"
+import { ProjectPortsCache } from "./ProjectPortsCache.js"
+import { Bodies } from "./ReadBody.js"
+import * as Workers from "./Workers.js"
+
+/** Whether there are hot routes. Tests of the router turn them off. */
+export class Direct extends Context.Reference<Direct>()("@runlease/http/server/Direct", {
+  defaultValue: () => true,
+}) {}
+
+/** The answer to a body; undefined for one that the router must see. */
+type Handler = (
+  workerId: Ids.WorkerId,
+  body: unknown,
+) => Effect.Effect<unknown, Refusal, CurrentPrincipal | ProjectPortsCache> | undefined
+
+const readOperation: typeof Exchange.read = (sent) =>
+  HotBodies.isOperation(sent) ? Either.right(sent) : Exchange.read(sent)
+
+const handlers: ReadonlyMap<string | undefined, Handler> = new Map<string, Handler>([
+  [
+    "exchange",
+    (workerId, body) =>
+      HotBodies.isExchange(body) ? Exchange.exchange(workerId, body.operations, readOperation) : undefined,
+  ],
+  [
+    "leases",
+    (workerId, body) => (HotBodies.isRenewMany(body) ? Workers.renewMany(workerId, body) : undefined),
+  ],
+])
+
+const address =
+  /^\/agent-workers\/workers\/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\/(exchange|leases)$/
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+
+/**
+ * Answers the hot routes in front of an app. What a request has paid and sent by the time that it goes on to the app, its
+ * rate and its body, is not paid or read again there.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const inFront = Effect.gen(function* () {
+  const direct = yield* Direct
+  const callers = yield* Callers
+  const bodies = yield* Bodies
+  const ports = yield* Effect.context<ProjectPortsCache>()
+
+  const answer =
+    (handler: Handler, workerId: Ids.WorkerId, request: HttpServerRequest.HttpServerRequest) =>
+    <E, R>(app: App<E, R>): App<E | Refusal, R | Scope.Scope> =>
+      Effect.flatMap(callers.of(request), (principal) =>
+        Effect.flatMap(
+          bodies.text(request, callerOf(principal)),
+          (text): App<E | Refusal, R | Scope.Scope> => {
+            const handled = handler(workerId, parse(text))
+            if (handled === undefined) {
+              bodies.giveBack(request, text)
+              return app
+            }
+            return Effect.map(
+              Effect.provide(handled, Context.add(ports, CurrentPrincipal, principal)),
+              (body) => HttpServerResponse.unsafeJson(body),
+            )
+          },
+        ),
+      )
+
+  return <E, R>(app: App<E, R>): App<E | Refusal, R | HttpServerRequest.HttpServerRequest | Scope.Scope> =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): App<E | Refusal, R | Scope.Scope> => {
+      if (!direct || request.method !== "POST") return app
+      const [, workerId, name] = address.exec(request.url) ?? []
+      const handler = handlers.get(name)
+      if (workerId === undefined || handler === undefined || !bodies.isUsual(request)) return app
+      return Effect.interruptible(answer(handler, Ids.WorkerId.make(workerId), request)(app))
+    })
+})
