@@ -17,7 +17,7 @@ import { claimed } from "./claimed.js"
 const message = claimed().messageId
 
 const collect = (execute: Executor.ExecuteWith<never>) =>
-  Effect.map(Stream.runCollect(execute(claimed())), Chunk.toReadonlyArray)
+  Effect.map(Stream.runCollect(Executor.toStream(execute)(claimed())), Chunk.toReadonlyArray)
 
 /** Runs `f` in a worker and returns the log of the run without its first event. */
 const logOf = <S extends Executor.Source<unknown, Emit.Emit>>(f: (run: ClaimedRun) => S) =>
@@ -68,7 +68,7 @@ describe("an Effect that emits", () => {
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const execute = Executor.make(() => Emit.text("first").pipe(Effect.zipRight(Deferred.await(gate))))
-      const count = yield* execute(claimed()).pipe(
+      const count = yield* Executor.toStream(execute)(claimed()).pipe(
         Stream.tap((event) =>
           event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(gate, undefined) : Effect.void,
         ),
@@ -91,7 +91,9 @@ describe("an Effect that emits", () => {
           9_999,
         ).pipe(Effect.asVoid),
       )
-      const fiber = yield* Effect.fork(Stream.runForEach(execute(claimed()), () => gate.await))
+      const fiber = yield* Effect.fork(
+        Stream.runForEach(Executor.toStream(execute)(claimed()), () => gate.await),
+      )
       yield* Effect.repeat(Effect.yieldNow(), { times: 1_000 })
       const buffered = yield* Ref.get(emitted)
       assertTrue(buffered > 0 && buffered < 100)
@@ -107,7 +109,7 @@ describe("an Effect that emits", () => {
         Effect.zipRight(Emit.text("half"), Effect.fail(new Error("no more"))),
       )
       const events = yield* Ref.make<ReadonlyArray<string>>([])
-      const error = yield* Stream.runForEach(execute(claimed()), (event) =>
+      const error = yield* Stream.runForEach(Executor.toStream(execute)(claimed()), (event) =>
         Ref.update(events, (before) => [...before, event.type]),
       ).pipe(Effect.flip)
       assertTrue(error instanceof ExecutorError)
@@ -190,7 +192,7 @@ describe("an async generator", () => {
           ended = true
         }
       })
-      yield* Stream.runDrain(Stream.take(execute(claimed()), 3))
+      yield* Stream.runDrain(Stream.take(Executor.toStream(execute)(claimed()), 3))
       assertTrue(ended)
     }),
   )

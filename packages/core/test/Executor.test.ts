@@ -2,14 +2,16 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Ref, Stream, TestClock } from "effect"
 import * as AgentEvent from "../src/model/AgentEvent.js"
+import * as Emit from "../src/executor/Emit.js"
 import * as Executor from "../src/executor/Executor.js"
 import * as MemoryControlPlane from "../src/memory/MemoryControlPlane.js"
 import { AgentId } from "../src/model/Ids.js"
 import { LeaseEpoch } from "../src/model/Run.js"
 import { claimed } from "./claimed.js"
 
-const collect = (stream: Stream.Stream<AgentEvent.LogEvent, Executor.ExecutorFailure>) =>
-  Effect.map(Stream.runCollect(stream), Chunk.toReadonlyArray)
+/** The events of an execution of `run`. */
+const collect = (execute: Executor.ExecuteWith<never>, run = claimed()) =>
+  Effect.map(Stream.runCollect(Executor.toStream(execute)(run)), Chunk.toReadonlyArray)
 
 const failing = (error: Executor.ExecutorFailure) => () =>
   Stream.concat(Stream.make(AgentEvent.textStart("half")), Stream.fail(error))
@@ -19,7 +21,7 @@ const message = claimed().messageId
 describe("Executor.make", () => {
   it.effect("makes one message from a string", () =>
     Effect.gen(function* () {
-      deepStrictEqual(yield* collect(Executor.make(() => Effect.succeed("hello"))(claimed())), [
+      deepStrictEqual(yield* collect(Executor.make(() => Effect.succeed("hello"))), [
         AgentEvent.textStart(message),
         AgentEvent.textContent(message, "hello"),
         AgentEvent.textEnd(message),
@@ -30,7 +32,7 @@ describe("Executor.make", () => {
   it.effect("closes the message before an event and opens another after it", () =>
     Effect.gen(function* () {
       const step = AgentEvent.stepStarted("look")
-      deepStrictEqual(yield* collect(Executor.make(() => Stream.make("a", "b", step, "", "c"))(claimed())), [
+      deepStrictEqual(yield* collect(Executor.make(() => Stream.make("a", "b", step, "", "c"))), [
         AgentEvent.textStart(message),
         AgentEvent.textContent(message, "a"),
         AgentEvent.textContent(message, "b"),
@@ -45,18 +47,24 @@ describe("Executor.make", () => {
 
   it.effect("emits nothing for void, and events unchanged", () =>
     Effect.gen(function* () {
-      deepStrictEqual(yield* collect(Executor.make(() => Effect.void)(claimed())), [])
+      deepStrictEqual(yield* collect(Executor.make(() => Effect.void)), [])
       const event = AgentEvent.custom("n", 1)
-      deepStrictEqual(yield* collect(Executor.make(() => Effect.succeed([event]))(claimed())), [event])
+      deepStrictEqual(yield* collect(Executor.make(() => Effect.succeed([event]))), [event])
     }),
   )
 
   it.effect("uses another message id at a later claim", () =>
     Effect.gen(function* () {
-      const [first] = yield* collect(Executor.make(() => Effect.succeed("x"))(claimed({ attempt: 2 })))
+      const [first] = yield* collect(
+        Executor.make(() => Effect.succeed("x")),
+        claimed({ attempt: 2 }),
+      )
       deepStrictEqual(first, AgentEvent.textStart(`${message}-2`))
       const resumed = claimed({ attempt: 1, leaseEpoch: LeaseEpoch.make(3) })
-      const [next] = yield* collect(Executor.make(() => Effect.succeed("x"))(resumed))
+      const [next] = yield* collect(
+        Executor.make(() => Effect.succeed("x")),
+        resumed,
+      )
       deepStrictEqual(next, AgentEvent.textStart(`${message}-3`))
     }),
   )
@@ -64,7 +72,7 @@ describe("Executor.make", () => {
   it.effect("converts any error to an ExecutorError", () =>
     Effect.gen(function* () {
       const tagged = yield* Effect.flip(
-        collect(Executor.make(() => Effect.fail({ _tag: "QuotaSpent", message: "no more" }))(claimed())),
+        collect(Executor.make(() => Effect.fail({ _tag: "QuotaSpent", message: "no more" }))),
       )
       assertTrue(tagged._tag === "ExecutorError")
       strictEqual(tagged.code, "QuotaSpent")
@@ -79,9 +87,123 @@ describe("Executor.make", () => {
       const layer = Executor.layer(() => Greeting).pipe(Layer.provide(Layer.succeed(Greeting, "hi")))
       const { execute } = yield* Effect.provide(Executor.Executor, layer)
       strictEqual(
-        (yield* collect(Stream.provideLayer(execute(claimed()), MemoryControlPlane.layer))).length,
+        (yield* collect((run) =>
+          Stream.provideLayer(Executor.toStream(execute)(run), MemoryControlPlane.layer),
+        )).length,
         3,
       )
+    }),
+  )
+})
+
+describe("the combinators of executors, of an Effect", () => {
+  const saying = Executor.make(() => Emit.text("hel").pipe(Effect.as("lo")))
+  const busy = new Executor.ExecutorError({ code: "busy", message: "later" })
+  const failingEffect = Executor.make(() => Effect.zipRight(Emit.text("half"), busy))
+
+  it.effect("return an Effect where they change no events", () =>
+    Effect.gen(function* () {
+      const combined = [
+        saying,
+        Executor.route({ [claimed().agentId]: saying }),
+        Executor.timeout("1 minute")(saying),
+        Executor.retryable({})(saying),
+      ]
+      for (const execute of combined) {
+        assertTrue(Effect.isEffect(execute(claimed())))
+        strictEqual((yield* collect(execute)).length, 4)
+      }
+    }),
+  )
+
+  it.effect("time out one that never ends, after its events", () =>
+    Effect.gen(function* () {
+      const emitted = yield* Ref.make(0)
+      const never = Executor.make(() =>
+        Effect.zipRight(Emit.event(AgentEvent.stepStarted("s")), Effect.never),
+      )
+      const fiber = yield* Executor.toStream(Executor.timeout("10 minutes")(never))(claimed()).pipe(
+        Stream.runForEach(() => Ref.update(emitted, (n) => n + 1)),
+        Effect.fork,
+      )
+      yield* TestClock.adjust("9 minutes")
+      strictEqual(fiber.unsafePoll(), null)
+      yield* TestClock.adjust("1 minute")
+      const failure = yield* Effect.flip(Fiber.join(fiber))
+      assertTrue(failure._tag === "ExecutorError" && failure.code === "executor_timeout")
+      strictEqual(yield* Ref.get(emitted), 1)
+    }),
+  )
+
+  it.effect("mark its failure as retryable", () =>
+    Effect.gen(function* () {
+      const failure = yield* Effect.flip(collect(Executor.retryable({})(failingEffect)))
+      assertTrue(failure._tag === "ExecutorError" && failure.retryable)
+    }),
+  )
+
+  it.effect("fall back after closing what it left open, and to another Effect", () =>
+    Effect.gen(function* () {
+      const events = yield* collect(Executor.fallback(saying)(failingEffect))
+      deepStrictEqual(events.slice(0, 4), [
+        AgentEvent.textStart(message),
+        AgentEvent.textContent(message, "half"),
+        AgentEvent.textEnd(message),
+        AgentEvent.custom("runlease.fallback", { code: "busy", message: "later" }),
+      ])
+      strictEqual(events.length, 8)
+    }),
+  )
+
+  it.effect("limit concurrent executions, and call the function under the permit", () =>
+    Effect.gen(function* () {
+      let called = 0
+      const limited = yield* Executor.limit(1)(
+        Executor.make(() => {
+          called += 1
+          return Effect.never
+        }),
+      )
+      const [first] = yield* Effect.forEach([1, 2], () =>
+        Effect.fork(Stream.runDrain(Executor.toStream(limited)(claimed()))),
+      )
+      yield* TestClock.adjust("1 minute")
+      strictEqual(called, 1)
+      yield* Fiber.interrupt(first!)
+      yield* TestClock.adjust("1 minute")
+      strictEqual(called, 2)
+    }),
+  )
+
+  it.effect("give it the services of its layer", () =>
+    Effect.gen(function* () {
+      class Greeting extends Context.Tag("Greeting")<Greeting, string>() {}
+      const layer = Executor.layerWith(() => Effect.flatMap(Greeting, Emit.text))
+      const { execute } = yield* Effect.provide(
+        Executor.Executor,
+        Layer.provide(layer, Layer.succeed(Greeting, "hi")),
+      )
+      const events = yield* collect((run) =>
+        Stream.provideLayer(Executor.toStream(execute)(run), MemoryControlPlane.layer),
+      )
+      strictEqual(events.length, 3)
+    }),
+  )
+})
+
+describe("a Stream of Executor.make that runs again", () => {
+  it.effect("gets another async iterable from the function", () =>
+    Effect.gen(function* () {
+      let called = 0
+      const events = Executor.toStream(
+        Executor.make(async function* () {
+          called += 1
+          yield "a"
+        }),
+      )(claimed())
+      strictEqual(yield* Stream.runCount(events), 3)
+      strictEqual(yield* Stream.runCount(events), 3)
+      strictEqual(called, 2)
     }),
   )
 })
@@ -90,9 +212,9 @@ describe("the combinators of executors", () => {
   it.effect("route by agent, and refuse an unknown one", () =>
     Effect.gen(function* () {
       const route = Executor.route({ echo: Executor.make(() => Effect.succeed("echo")) })
-      strictEqual((yield* collect(route(claimed()))).length, 3)
+      strictEqual((yield* collect(route)).length, 3)
       for (const agentId of ["unknown", "constructor"]) {
-        const failure = yield* Effect.flip(collect(route(claimed({ agentId: AgentId.make(agentId) }))))
+        const failure = yield* Effect.flip(collect(route, claimed({ agentId: AgentId.make(agentId) })))
         assertTrue(failure._tag === "ExecutorError" && failure.code === "unknown_agent")
       }
     }),
@@ -102,7 +224,7 @@ describe("the combinators of executors", () => {
     Effect.gen(function* () {
       const emitted = yield* Ref.make(0)
       const never = () => Stream.concat(Stream.make(AgentEvent.stepStarted("s")), Stream.never)
-      const fiber = yield* Executor.timeout("10 minutes")(never)(claimed()).pipe(
+      const fiber = yield* Executor.toStream(Executor.timeout("10 minutes")(never))(claimed()).pipe(
         Stream.runForEach(() => Ref.update(emitted, (n) => n + 1)),
         Effect.fork,
       )
@@ -123,16 +245,15 @@ describe("the combinators of executors", () => {
       })
       const busy = yield* Effect.flip(
         collect(
-          retry(failing(new Executor.ExecutorError({ code: "busy", message: "later" })))(
-            claimed({ attempt: 2 }),
-          ),
+          retry(failing(new Executor.ExecutorError({ code: "busy", message: "later" }))),
+          claimed({ attempt: 2 }),
         ),
       )
       assertTrue(busy._tag === "ExecutorError" && busy.retryable)
       deepStrictEqual(busy.retryAfter, Duration.seconds(20))
       strictEqual(busy.message, "later")
       const broken = yield* Effect.flip(
-        collect(retry(failing(new Executor.ExecutorError({ code: "broken", message: "no" })))(claimed())),
+        collect(retry(failing(new Executor.ExecutorError({ code: "broken", message: "no" })))),
       )
       assertTrue(broken._tag === "ExecutorError" && !broken.retryable)
     }),
@@ -143,7 +264,7 @@ describe("the combinators of executors", () => {
       const both = Executor.fallback(Executor.make(() => Effect.succeed("second")))(
         failing(new Executor.ExecutorError({ code: "down", message: "off" })),
       )
-      deepStrictEqual((yield* collect(both(claimed()))).slice(0, 3), [
+      deepStrictEqual((yield* collect(both)).slice(0, 3), [
         AgentEvent.textStart("half"),
         AgentEvent.textEnd("half"),
         AgentEvent.custom("runlease.fallback", { code: "down", message: "off" }),
@@ -158,7 +279,7 @@ describe("the combinators of executors", () => {
         Executor.retryable({})(waiting),
         Executor.fallback(Executor.make(() => Effect.void))(waiting),
       ]) {
-        strictEqual((yield* Effect.flip(collect(execute(claimed()))))._tag, "AwaitAnswers")
+        strictEqual((yield* Effect.flip(collect(execute)))._tag, "AwaitAnswers")
       }
     }),
   )
@@ -168,10 +289,10 @@ describe("the combinators of executors", () => {
       // An error class of another copy has the same fields and another constructor.
       const copyOf = (error: Executor.ExecutorFailure): unknown => ({ ...error, message: error.message })
       const down = new Executor.ExecutorError({ code: "down", message: "off", retryable: true })
-      const failed = yield* Effect.flip(collect(Executor.make(() => Effect.fail(copyOf(down)))(claimed())))
+      const failed = yield* Effect.flip(collect(Executor.make(() => Effect.fail(copyOf(down)))))
       assertTrue(failed._tag === "ExecutorError" && failed.code === "down" && failed.retryable)
       const waits = copyOf(Executor.awaitToolResult("t", "ask"))
-      const waiting = yield* Effect.flip(collect(Executor.make(() => Effect.fail(waits))(claimed())))
+      const waiting = yield* Effect.flip(collect(Executor.make(() => Effect.fail(waits))))
       strictEqual(waiting._tag, "AwaitAnswers")
     }),
   )
@@ -187,7 +308,9 @@ describe("the combinators of executors", () => {
           ),
         ).pipe(Stream.flatMap(() => Stream.never)),
       )
-      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Stream.runDrain(limited(claimed()))))
+      const fibers = yield* Effect.forEach([1, 2, 3], () =>
+        Effect.fork(Stream.runDrain(Executor.toStream(limited)(claimed()))),
+      )
       yield* Effect.repeat(Ref.get(running), { until: (n) => n === 2, times: 1000 })
       yield* TestClock.adjust("1 minute")
       strictEqual(yield* Ref.get(running), 2)

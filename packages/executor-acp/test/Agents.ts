@@ -92,7 +92,7 @@ export const scripted = (script: Script, changes: Partial<AcpExecutor.Options> =
   })
 
 export const execute = ({ options }: Pick<Subject, "options">, run = claimed()) =>
-  Stream.unwrap(Effect.map(AcpExecutor.make(options), (executor) => executor.execute(run)))
+  Stream.unwrap(Effect.map(AcpExecutor.make(options), ({ execute }) => Executor.toStream(execute)(run)))
 
 /** All events of a run, and how its stream ended. */
 export const outcomeOf = (subject: Pick<Subject, "options">, run = claimed()) =>

@@ -277,7 +277,7 @@ describe("a slow reader", () => {
       const first = yield* Deferred.make<void>()
       const gate = yield* Effect.makeLatch()
       const reader = yield* Effect.fork(
-        Stream.runForEach(executor.execute(run), () =>
+        Stream.runForEach(Executor.toStream(executor.execute)(run), () =>
           Effect.zipRight(Deferred.succeed(first, undefined), gate.await),
         ),
       )

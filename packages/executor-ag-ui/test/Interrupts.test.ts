@@ -1,5 +1,5 @@
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { type Ids, type Interrupt, Interrupts, Runs } from "@runlease/core"
+import { Executor, type Ids, type Interrupt, Interrupts, Runs } from "@runlease/core"
 import { TestRuns, TestWorker } from "@runlease/testkit"
 import { Effect, Stream } from "effect"
 import { describe } from "vitest"
@@ -186,7 +186,10 @@ describe("an agent's interrupts", () => {
       const executor = yield* Peer.make({ url: agent.url })
       yield* TestWorker.start((run) =>
         Stream.unwrap(
-          Effect.as(Interrupts.approve(run, { id: "first", message: "Go?" }), executor.execute(run)),
+          Effect.as(
+            Interrupts.approve(run, { id: "first", message: "Go?" }),
+            Executor.toStream(executor.execute)(run),
+          ),
         ),
       )
       const { runId } = yield* TestRuns.submit()

@@ -1,6 +1,6 @@
 /** Runs of an executor, each test with its own control plane. */
 import { it } from "@effect/vitest"
-import type { AgentEvent, Executor, Run, Runs } from "@runlease/core"
+import { type AgentEvent, Executor, type Run, type Runs } from "@runlease/core"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as MemoryControlPlane from "@runlease/core/MemoryControlPlane"
 import { TestRuns } from "@runlease/testkit"
@@ -29,7 +29,7 @@ export const execute = (
 ): Effect.Effect<Execution, never, ProjectPorts> =>
   Effect.gen(function* () {
     const events = yield* Ref.make(Chunk.empty<AgentEvent.LogEvent>())
-    const exit = yield* executor.execute(run).pipe(
+    const exit = yield* Executor.toStream(executor.execute)(run).pipe(
       Stream.runForEach((event) => Ref.update(events, Chunk.append(event))),
       Effect.exit,
     )

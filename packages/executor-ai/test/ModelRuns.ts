@@ -44,14 +44,14 @@ export const outcome = (execute: Executor.Execute, run = claimed()) =>
   Effect.gen(function* () {
     const events: Array<AgentEvent.LogEvent> = []
     const exit = yield* Effect.either(
-      Stream.runForEach(execute(run), (event) => Effect.sync(() => events.push(event))),
+      Stream.runForEach(Executor.toStream(execute)(run), (event) => Effect.sync(() => events.push(event))),
     )
     return { events, exit }
   })
 
 /** All events of a run that does not fail. */
 export const eventsOf = (execute: Executor.Execute, run = claimed()) =>
-  Effect.map(Stream.runCollect(execute(run)), Chunk.toReadonlyArray)
+  Effect.map(Stream.runCollect(Executor.toStream(execute)(run)), Chunk.toReadonlyArray)
 
 /** The failure of a run, and the events before it. */
 export const failureOf = (execute: Executor.Execute, run = claimed()) =>

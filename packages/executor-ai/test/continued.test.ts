@@ -60,7 +60,9 @@ for (const protocol of ModelRuns.protocols) {
           const replacing: Executor.Execute = (run) =>
             Stream.unwrap(
               Effect.map(Ref.get(input), (messages) =>
-                execute(messages.length === 0 ? run : { ...run, snapshot: { ...run.snapshot, messages } }),
+                Executor.toStream(execute)(
+                  messages.length === 0 ? run : { ...run, snapshot: { ...run.snapshot, messages } },
+                ),
               ),
             )
           yield* Worker.make({ drainTimeout: 0, interruptGrace: "2 seconds", retryDelay: () => 0 }).pipe(

@@ -1,4 +1,5 @@
 /** What goes wrong between an executor and its model, and what is made of it. */
+import { Executor } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AiModel } from "@runlease/executor-ai"
@@ -94,7 +95,7 @@ for (const protocol of ModelRuns.protocols) {
           const server = yield* ModelServer.make(() => ({ texts: ["Hel", "lo"], ending, until }))
           const { execute } = yield* ModelRuns.executor(protocol, server)
           const { error, events } = yield* ModelRuns.failureOf((run) =>
-            Stream.tap(execute(run), (event) =>
+            Stream.tap(Executor.toStream(execute)(run), (event) =>
               event["delta"] === "lo" ? Deferred.succeed(arrived, undefined) : Effect.void,
             ),
           )
@@ -147,7 +148,7 @@ for (const protocol of ModelRuns.protocols) {
         const server = yield* ModelServer.make(() => ({ texts: ["Hello"], ending: "hang" }))
         const { execute } = yield* ModelRuns.executor(protocol, server)
         const arrived = yield* Deferred.make<void>()
-        const fiber = yield* Stream.runForEach(execute(ModelRuns.claimed()), (event) =>
+        const fiber = yield* Stream.runForEach(Executor.toStream(execute)(ModelRuns.claimed()), (event) =>
           event.type === "TEXT_MESSAGE_CONTENT" ? Deferred.succeed(arrived, undefined) : Effect.void,
         ).pipe(Effect.fork)
         yield* Deferred.await(arrived)

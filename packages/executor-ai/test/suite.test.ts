@@ -1,3 +1,4 @@
+import { Executor } from "@runlease/core"
 import { ExecutorSuite } from "@runlease/testkit"
 import { Effect, Match, Stream } from "effect"
 import { readdir } from "node:fs/promises"
@@ -44,7 +45,7 @@ const make =
         execute: (run) =>
           Stream.suspend(() => {
             let text = ""
-            return Stream.tap(execute(run), (event) =>
+            return Stream.tap(Executor.toStream(execute)(run), (event) =>
               Effect.sync(() => {
                 text += ModelRuns.textOf([event])
                 if (text !== all) return

@@ -23,7 +23,7 @@ export const sh = (script: string, ...args: ReadonlyArray<string>) => ({
 
 /** The events of a run, with its own control plane. */
 export const executeBy = (executor: Executor.Executor["Type"], run = claimed()) =>
-  Stream.provideLayer(executor.execute(run), MemoryControlPlane.layer)
+  Stream.provideLayer(Executor.toStream(executor.execute)(run), MemoryControlPlane.layer)
 
 export const execute = (options: CommandExecutor.Options, run = claimed()) =>
   Stream.unwrap(Effect.map(CommandExecutor.make(options), (executor) => executeBy(executor, run)))

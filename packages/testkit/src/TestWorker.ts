@@ -64,7 +64,7 @@ export const start = <R>(execute: Executor.ExecuteWith<R>, options: WorkerOption
 export const makeEndless = Effect.gen(function* () {
   const started = yield* Queue.unbounded<Run.ClaimedRun>()
   const finalized = yield* Queue.unbounded<Run.ClaimedRun>()
-  const execute: Executor.Execute = (claimed) =>
+  const execute = (claimed: Run.ClaimedRun) =>
     Stream.scoped(
       Effect.acquireRelease(Queue.offer(started, claimed), () => Queue.offer(finalized, claimed)),
     ).pipe(Stream.flatMap(() => Stream.never))

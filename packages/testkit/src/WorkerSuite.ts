@@ -12,6 +12,7 @@ import * as Cancellation from "./worker/Cancellation.js"
 import * as Claims from "./worker/Claims.js"
 import * as Deadlines from "./worker/Deadlines.js"
 import * as Drain from "./worker/Drain.js"
+import * as Effects from "./worker/Effects.js"
 import * as Interrupts from "./worker/Interrupts.js"
 import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
@@ -26,6 +27,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
   const test = declare(layer)
   describe(`Worker over ${name}`, () => {
     Outcomes.tests(test)
+    Effects.tests(test)
     Interrupts.tests(test)
     Claims.tests(test)
     Leases.tests(test)

@@ -1,4 +1,4 @@
-import { Executor } from "@runlease/core"
+import { Emit, Executor } from "@runlease/core"
 import { Effect, type ParseResult, Schema, Stream } from "effect"
 import * as ExecutorSuite from "../src/ExecutorSuite.js"
 
@@ -30,29 +30,39 @@ const linesOf = (
   }
 }
 
+const decode = (line: string): Effect.Effect<string, LineTooLong | ParseResult.ParseError> =>
+  line.length > maxLineLength
+    ? new LineTooLong({ message: `A line is longer than ${maxLineLength} characters` })
+    : Schema.decode(Line)(line)
+
+/** The texts of a peer, which lives for as long as they are read. */
+const textsOf = (behaviour: ExecutorSuite.Behaviour) => {
+  let alive = 0
+  let produced = 0
+  const peer = Effect.acquireRelease(
+    Effect.sync(() => void alive++),
+    () => Effect.sync(() => void alive--),
+  )
+  const texts = Stream.unwrapScoped(
+    Effect.as(
+      peer,
+      linesOf(behaviour, () => void produced++),
+    ),
+  ).pipe(Stream.mapEffect(decode))
+  return { texts, alive: Effect.sync(() => alive), produced: Effect.sync(() => produced) }
+}
+
 /** An executor made from a function; its peer writes lines of JSON. */
-ExecutorSuite.suite("Executor.make", (behaviour) =>
+ExecutorSuite.suite("Executor.make of a Stream", (behaviour) =>
   Effect.sync(() => {
-    let alive = 0
-    let produced = 0
-    const peer = Effect.acquireRelease(
-      Effect.sync(() => void alive++),
-      () => Effect.sync(() => void alive--),
-    )
-    const execute = Executor.make(() =>
-      Stream.unwrapScoped(
-        Effect.as(
-          peer,
-          linesOf(behaviour, () => void produced++),
-        ),
-      ).pipe(
-        Stream.mapEffect((line): Effect.Effect<string, LineTooLong | ParseResult.ParseError> =>
-          line.length > maxLineLength
-            ? new LineTooLong({ message: `A line is longer than ${maxLineLength} characters` })
-            : Schema.decode(Line)(line),
-        ),
-      ),
-    )
-    return { execute, alive: Effect.sync(() => alive), produced: Effect.sync(() => produced) }
+    const { texts, ...counts } = textsOf(behaviour)
+    return { execute: Executor.make(() => texts), ...counts }
+  }),
+)
+
+ExecutorSuite.suite("Executor.make of an Effect", (behaviour) =>
+  Effect.sync(() => {
+    const { texts, ...counts } = textsOf(behaviour)
+    return { execute: Executor.make(() => Stream.runForEach(texts, Emit.text)), ...counts }
   }),
 )

@@ -1,21 +1,22 @@
 /**
- * Executors: from a claimed run to a stream of events.
+ * Executors: from a claimed run to a Stream of events, or to an Effect that emits them.
  *
- * `make` and `layer` take a function. An executor is itself a function from a claimed run to a stream of events, so a
- * combinator, such as `timeout`, is a function from one executor to another.
+ * `make` and `layer` take a function. An executor is itself a function of a claimed run, so a combinator, such as
+ * `timeout`, is a function from one executor to another.
  *
  * @since 0.1.0
  */
 import { Context, Duration, Effect, Layer, Ref, Stream, Tracer } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import { Claims } from "../ports/Claims.js"
-import type { ProjectPorts } from "../ports/ControlPlane.js"
 import { Conversations } from "../ports/Conversations.js"
-import type { Emit } from "./Emit.js"
+import { Emit } from "./Emit.js"
+import * as Executions from "./Execution.js"
+import type { Execution, RunContext } from "./Execution.js"
 import { ExecutorError, type ExecutorFailure } from "./ExecutorError.js"
-import * as ExecutorOutput from "./ExecutorOutput.js"
-import type { Source } from "./ExecutorOutput.js"
+import { ofStream, type Source, toFailure } from "./ExecutorOutput.js"
 import { Leases } from "../ports/Leases.js"
+import type { ProjectPorts } from "../ports/ControlPlane.js"
 import * as LogState from "../rules/LogState.js"
 import type { ClaimedRun } from "../model/Run.js"
 import { RunLog } from "../ports/RunLog.js"
@@ -30,26 +31,27 @@ export {
   type ExecutorFailure,
   retryableError,
 } from "./ExecutorError.js"
+export type { Execution, RunContext } from "./Execution.js"
 export { messageIdOf, type Output, type Source, toFailure } from "./ExecutorOutput.js"
 
 /**
- * The events of a run.
+ * What an executor does with a run. It returns a Stream of events, or an Effect that emits them (see `Execution`).
  *
- * The end of the stream completes the run. An `ExecutorError` fails it or hands it back. The stream is run in a
- * Scope of the run's own and is interrupted when the lease is lost, the run is cancelled, or the worker
- * drains; finalizers get a bounded grace. It is pulled only as fast as the log takes it. RUN_STARTED is not
- * needed; a RUN_FINISHED or RUN_ERROR that it emits ends the run as it says.
+ * The end of the Stream or the success of the Effect completes the run. An `ExecutorError` fails it or hands it back. It is
+ * interrupted when the lease is lost, the run is cancelled, or the worker drains; finalizers get a bounded grace. A
+ * Stream runs in a Scope of the run's own and is pulled only as fast as the log takes it; `Emit` waits in the same way.
+ * RUN_STARTED is not needed; a RUN_FINISHED or RUN_ERROR ends the run as it says.
  *
- * The stream finds the ports of the run's project in its context: the worker provides them with the run. A Layer of an
- * executor therefore needs no store.
+ * The ports of the run's project are in its context: the worker provides them with the run. A Layer of an executor
+ * therefore needs no store.
  *
- * Source: docs/decisions/0027-a-run-carries-its-ports.md
+ * Source: docs/decisions/0027-a-run-carries-its-ports.md, docs/decisions/0047-executors-that-are-effects.md
  *
  * @since 0.1.0
  * @category models
  */
 export interface Execute {
-  (run: ClaimedRun): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, ProjectPorts>
+  (run: ClaimedRun): Execution<ProjectPorts>
 }
 
 /**
@@ -70,7 +72,7 @@ export class Executor extends Context.Tag("@runlease/core/Executor")<
  * @category models
  */
 export interface ExecuteWith<out R> {
-  (run: ClaimedRun): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>
+  (run: ClaimedRun): Execution<R>
 }
 
 /**
@@ -95,8 +97,17 @@ export type Needs<S> =
  */
 export const make =
   <S extends Source>(f: (run: ClaimedRun) => S): ExecuteWith<Needs<S>> =>
-  (run) =>
-    Stream.suspend(() => ExecutorOutput.events<unknown, Needs<S>>(run, f(run) as Source<unknown, Needs<S>>))
+  (run) => {
+    const source = f(run) as Source<unknown, Needs<S>>
+    if (Effect.isEffect(source)) return Effect.mapError(source, toFailure)
+    // An async iterable can be read once, so a Stream that runs again gets another from the function.
+    let unread: typeof source | undefined = source
+    return Stream.suspend(() => {
+      const next = unread ?? (f(run) as typeof source)
+      unread = undefined
+      return ofStream(run, next)
+    })
+  }
 
 /**
  * The layer of an executor made from a function. The services that the function needs are the layer's, except the ports
@@ -111,12 +122,13 @@ export const make =
  */
 export const layer = <S extends Source>(
   f: (run: ClaimedRun) => S,
-): Layer.Layer<Executor, never, Exclude<Needs<S>, ProjectPorts>> => layerWith(make(f))
+): Layer.Layer<Executor, never, Exclude<Needs<S>, RunContext>> => layerWith(make(f))
 
 /** The services that come with each run. The place where the layer is built may have others of the same tags. */
 const withoutRunContext = Context.omit(
   Claims,
   Conversations,
+  Emit,
   Leases,
   RunLog,
   Runs,
@@ -130,22 +142,25 @@ const withoutRunContext = Context.omit(
  * @since 0.1.0
  * @category layers
  */
-export const layerWith = <R>(
-  execute: ExecuteWith<R>,
-): Layer.Layer<Executor, never, Exclude<R, ProjectPorts>> =>
+export const layerWith = <R>(execute: ExecuteWith<R>): Layer.Layer<Executor, never, Exclude<R, RunContext>> =>
   Layer.effect(
     Executor,
-    Effect.map(Effect.context<Exclude<R, ProjectPorts>>(), (context) => {
+    Effect.map(Effect.context<Exclude<R, RunContext>>(), (context) => {
       const services = withoutRunContext(context)
-      return {
-        execute: (run: ClaimedRun) =>
-          Stream.mapInputContext(
-            execute(run),
-            (ofRun: Context.Context<ProjectPorts>) => Context.merge(ofRun, services) as Context.Context<R>,
-          ),
-      }
+      return { execute: (run: ClaimedRun) => Executions.provide<R>(execute(run), services) }
     }),
   )
+
+/**
+ * The executor as a function to a Stream, for a program that executes a run without a worker.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toStream =
+  <R>(execute: ExecuteWith<R>) =>
+  (run: ClaimedRun): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R> =>
+    Executions.toStream(run, execute(run))
 
 /**
  * Chooses by the run's agent id. A run of an agent that is not there fails with code `unknown_agent`; a worker that
@@ -174,20 +189,19 @@ export const route =
  */
 export const timeout =
   (duration: Duration.DurationInput) =>
-  <R>(execute: ExecuteWith<R>): ExecuteWith<R> =>
-  (run) =>
-    Stream.interruptWhen(
-      execute(run),
-      Effect.delay(
-        Effect.fail(
-          new ExecutorError({
-            code: "executor_timeout",
-            message: `The executor did not end within ${Duration.format(duration)}`,
-          }),
-        ),
-        duration,
-      ),
-    )
+  <R>(execute: ExecuteWith<R>): ExecuteWith<R> => {
+    const failure = () =>
+      new ExecutorError({
+        code: "executor_timeout",
+        message: `The executor did not end within ${Duration.format(duration)}`,
+      })
+    return (run) => {
+      const execution = execute(run)
+      return Effect.isEffect(execution)
+        ? Effect.timeoutFail(execution, { duration, onTimeout: failure })
+        : Stream.interruptWhen(execution, Effect.delay(Effect.failSync(failure), duration))
+    }
+  }
 
 /**
  * Says which failures are retryable, and after how long by the number of the attempt that failed (1 is the
@@ -203,7 +217,7 @@ export const retryable =
   }) =>
   <R>(execute: ExecuteWith<R>): ExecuteWith<R> =>
   (run) =>
-    Stream.mapError(execute(run), (failure) => {
+    Executions.mapError(execute(run), (failure) => {
       if (failure._tag === "AwaitAnswers") return failure
       const isRetryable = policy.while?.(failure) ?? true
       return new ExecutorError({
@@ -229,7 +243,7 @@ export const fallback =
   (run) =>
     Stream.unwrap(
       Effect.map(Ref.make(LogState.initial), (state) =>
-        execute(run).pipe(
+        toStream(execute)(run).pipe(
           Stream.tap((event) => Ref.update(state, (before) => LogState.next(before, event))),
           Stream.catchTag("ExecutorError", (error) =>
             Stream.unwrap(
@@ -237,7 +251,7 @@ export const fallback =
                 Stream.fromIterable([
                   ...LogState.closings(before),
                   AgentEvent.custom("runlease.fallback", { code: error.code, message: error.message }),
-                ]).pipe(Stream.concat(other(run))),
+                ]).pipe(Stream.concat(toStream(other)(run))),
               ),
             ),
           ),
@@ -259,7 +273,8 @@ export const limit =
       (semaphore): ExecuteWith<R> =>
         (run) =>
           Stream.acquireRelease(semaphore.take(1), () => semaphore.release(1)).pipe(
-            Stream.flatMap(() => execute(run)),
+            // An executor may begin to work when it is called, so it is called under the permit.
+            Stream.flatMap(() => toStream(execute)(run)),
           ),
     )
 

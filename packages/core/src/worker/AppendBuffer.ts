@@ -37,8 +37,11 @@ export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
  * @category models
  */
 export interface AppendBuffer {
-  /** Adds events, and waits while there are too many for the log. */
-  readonly add: (events: ReadonlyArray<SizedEvent>) => Effect.Effect<void>
+  /** Adds events, however many wait. */
+  readonly add: (events: ReadonlyArray<SizedEvent>) => void
+
+  /** Waits while more events wait than the executor may be ahead of its log. */
+  readonly room: () => Effect.Effect<void>
 
   /** Ends the fiber that appends, after the append that is in flight. No more events may be added. */
   readonly settled: Effect.Effect<void>
@@ -162,11 +165,11 @@ export const make = (options: {
     add: (events) => {
       for (const event of events) waiting.push(event)
       some.unsafeOpen()
+      if (waiting.length >= capacity) room.unsafeClose()
       appending ??= options.fork(appender)
-      if (waiting.length < capacity) return Effect.void
-      room.unsafeClose()
-      return room.await
     },
+    // To await an open latch costs more than to look.
+    room: () => (waiting.length < capacity ? Effect.void : room.await),
     settled: Effect.suspend(() =>
       appending === undefined
         ? Effect.void

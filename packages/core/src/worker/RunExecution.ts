@@ -15,13 +15,15 @@ import {
   RuntimeFlags,
   Tracer,
 } from "effect"
+import { Emit } from "../executor/Emit.js"
+import type { RunContext } from "../executor/Execution.js"
 import { Executor } from "../executor/Executor.js"
 import { LeaseDeadline } from "../executor/LeaseDeadline.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import * as Tracing from "../ports/Tracing.js"
-import type { RenewedLease } from "./LeaseRenewal.js"
-import type { RunSink, SinkFailure } from "./RunSink.js"
+import type { RunRecord } from "./RunRecord.js"
+import type { SinkFailure } from "./RunSink.js"
 
 /**
  * Makes the span of a run where it has a reader: under the submitter's span when the snapshot has a trace context, and
@@ -69,7 +71,7 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
  * @category models
  */
 export interface ForkOfRun {
-  (effect: Effect.Effect<void, never, ProjectPorts>): Fiber.RuntimeFiber<void>
+  (effect: Effect.Effect<void, never, RunContext>): Fiber.RuntimeFiber<void>
 }
 
 /**
@@ -78,13 +80,13 @@ export interface ForkOfRun {
  */
 export interface RunExecution {
   /**
-   * Makes the fork of a run. Its fibers start with the run's span, log annotation and lease deadline already set, so the
-   * run pays for no regions that set them.
+   * Makes the fork of a run. Its fibers start with the run's span, log annotation, lease deadline and sink already set, so
+   * the run pays for no regions that set them.
    */
-  readonly forkOf: (run: ClaimedRun, lease: RenewedLease, span: Tracer.Span | undefined) => ForkOfRun
+  readonly forkOf: (record: Pick<RunRecord, "run" | "lease" | "sink" | "span">) => ForkOfRun
 
   /** Runs the executor into the log of the run. */
-  readonly execute: (run: ClaimedRun, sink: RunSink) => Effect.Effect<void, SinkFailure, ProjectPorts>
+  readonly execute: (record: Pick<RunRecord, "run" | "sink">) => Effect.Effect<void, SinkFailure, RunContext>
 }
 
 /**
@@ -100,22 +102,27 @@ export const make: Effect.Effect<RunExecution, never, Executor | ProjectPorts> =
   const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
 
   /** The caller's context with the services of a run, in one copy. */
-  const contextOf = (lease: RenewedLease, span: Tracer.Span | undefined): Context.Context<ProjectPorts> => {
+  const contextOf = ({
+    lease,
+    sink,
+    span,
+  }: Pick<RunRecord, "lease" | "sink" | "span">): Context.Context<RunContext> => {
     const services = new Map(runtime.context.unsafeMap)
     services.set(LeaseDeadline.key, lease.deadline)
+    services.set(Emit.key, sink)
     if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
     return Context.unsafeMake(services)
   }
 
   return {
-    forkOf: (run, lease, span) => {
+    forkOf: (record) => {
       const ofRun = Runtime.setFiberRef(
-        Runtime.make({ ...runtime, context: contextOf(lease, span) }),
+        Runtime.make({ ...runtime, context: contextOf(record) }),
         FiberRef.currentLogAnnotations,
-        HashMap.set(annotations, "run_id", run.runId),
+        HashMap.set(annotations, "run_id", record.run.runId),
       )
       return (effect) => Runtime.runFork(ofRun, effect, { immediate: false })
     },
-    execute: (run, sink) => sink.run(executor.execute(run)),
+    execute: ({ run, sink }) => sink.run(executor.execute(run)),
   }
 })

@@ -178,18 +178,18 @@ export const make = Effect.fnUntraced(function* (
   const start = (run: ClaimedRun, sentAt: bigint): Effect.Effect<void> =>
     Effect.map(RunExecution.makeSpan(run), (span) => {
       const lease = renewal.add(run, sentAt, (reason) => endLease(record, reason))
-      const fork = execution.forkOf(run, lease, span)
       const sink = RunSink.make({
         log,
         claimed: run,
         lease: { ref: lease.ref, end: (reason) => Effect.sync(() => endLease(record, reason)) },
         linger: options.appendLinger,
-        fork,
+        fork: (effect) => record.fork(effect),
         stop: (failure) => stop(record, failure),
       })
+      const fork = execution.forkOf({ run, lease, sink, span })
       const fiber = fork(
         Effect.matchCauseEffect(
-          Effect.suspend(() => execution.execute(run, sink)),
+          Effect.suspend(() => execution.execute(record)),
           {
             onSuccess: () => executed(record, Exit.void),
             onFailure: (cause) => executed(record, Exit.failCause(cause)),

@@ -3,8 +3,11 @@
  *
  * @since 0.1.0
  */
-import { Channel, Data, type Duration, Effect, Either, type Fiber, Stream } from "effect"
+import { Channel, type Context, Data, type Duration, Effect, Either, type Fiber, Stream } from "effect"
+import type { Emit } from "../executor/Emit.js"
+import type { Execution } from "../executor/Execution.js"
 import { ExecutorError, type ExecutorFailure } from "../executor/ExecutorError.js"
+import { makeEvents, type Output, type OutputEvents } from "../executor/ExecutorOutput.js"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { LastEvents } from "../ports/Leases.js"
@@ -32,14 +35,15 @@ export type SinkFailure = ExecutorFailure | EndedByEvent | LeaseEnded
  */
 export interface RunSink {
   /**
-   * Runs a stream into the log, no faster than the log takes its events. The last events may still wait for `flush` or
-   * `flushBefore` when it ends.
+   * Runs what an executor returned into the log, no faster than the log takes its events. The last events may still wait
+   * for `flush` or `flushBefore` when it ends.
    *
-   * Fails: with the failure of the stream, or with `EndedByEvent` when the stream ends the run by an event.
+   * Fails: with the failure of the executor, or with `EndedByEvent` when the executor ends the run by an event.
    */
-  readonly run: <R>(
-    events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>,
-  ) => Effect.Effect<void, SinkFailure, R>
+  readonly run: <R>(execution: Execution<R>) => Effect.Effect<void, SinkFailure, R | Emit>
+
+  /** The output of an Effect while it works. An event that the log cannot take, or that ends the run, stops the run. */
+  readonly emit: Context.Tag.Service<Emit>["emit"]
 
   /** Drops further events, and waits for the append that is in flight. Others wait for `flush` or `flushBefore`. */
   readonly settled: Effect.Effect<void>
@@ -55,8 +59,8 @@ export interface RunSink {
 }
 
 /**
- * Makes the sink of one run. `fork` starts the fiber that appends, with the first event. `stop` is called when the log
- * refuses an append while the executor is running.
+ * Makes the sink of one run. `fork` starts the fiber that appends, with the first event. `stop` is called when the run
+ * must end while the executor is running: by an event that it emits, or since the log refuses an append.
  *
  * Units: `linger` is the least time between two appends of a run.
  *
@@ -71,12 +75,14 @@ export const make = (options: {
   readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly stop: (failure: SinkFailure) => void
 }): RunSink => {
+  const { claimed, stop } = options
   let buffer: AppendBuffer.AppendBuffer | undefined
+  let output: OutputEvents | undefined
   let ended = false
 
-  /** Adds the events before the first that cannot be added, and fails if there is one. */
-  const accept = (events: Iterable<AgentEvent.LogEvent>): Effect.Effect<void, SinkFailure> => {
-    if (ended) return Effect.void
+  /** Adds the events before the first that cannot be added, and returns the failure if there is one. */
+  const add = (events: Iterable<AgentEvent.LogEvent>): ExecutorError | EndedByEvent | undefined => {
+    if (ended) return undefined
     const sized: Array<SizedEvent> = []
     let failure: ExecutorError | EndedByEvent | undefined
     for (const event of events) {
@@ -86,23 +92,47 @@ export const make = (options: {
       if (failure !== undefined) break
       if (event.type !== "RUN_STARTED") sized.push(...fit(event))
     }
-    if (sized.length === 0) return failure ?? Effect.void
-    buffer ??= AppendBuffer.make({ ...options, sequence: options.claimed.latestSequence })
-    const added = buffer.add(sized)
-    return failure ?? added
+    if (sized.length > 0) {
+      buffer ??= AppendBuffer.make({ ...options, sequence: claimed.latestSequence })
+      buffer.add(sized)
+    }
+    return failure
   }
 
+  const room = (): Effect.Effect<void> => buffer?.room() ?? Effect.void
+
+  const accept = (events: Iterable<AgentEvent.LogEvent>): Effect.Effect<void, SinkFailure> =>
+    add(events) ?? room()
+
+  const ofStream = <R>(events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>) =>
+    Effect.scopedWith((scope) =>
+      // Pulling needs no fiber of its own; running a stream does.
+      Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {
+        const next: Effect.Effect<void, SinkFailure, R> = Effect.flatMap(pull, (pulled) =>
+          Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,
+        )
+        return next
+      }),
+    )
+
+  const ofEffect = <R>(effect: Effect.Effect<Output, ExecutorFailure, R>) =>
+    Effect.flatMap(effect, (last): Effect.Effect<void, SinkFailure> =>
+      last === undefined && output === undefined
+        ? Effect.void
+        : accept((output ?? makeEvents(claimed)).last(last)),
+    )
+
   return {
-    run: <R>(events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>) =>
-      Effect.scopedWith((scope) =>
-        // Pulling needs no fiber of its own; running a stream does.
-        Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {
-          const next: Effect.Effect<void, SinkFailure, R> = Effect.flatMap(pull, (pulled) =>
-            Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,
-          )
-          return next
-        }),
-      ),
+    run: (execution) => (Effect.isEffect(execution) ? ofEffect(execution) : ofStream(execution)),
+    emit: (emitted) =>
+      Effect.suspend(() => {
+        if (ended) return Effect.void
+        output ??= makeEvents(claimed)
+        const failure = add(output.next(emitted))
+        if (failure === undefined) return room()
+        stop(failure)
+        return Effect.void
+      }),
     settled: Effect.suspend(() => {
       ended = true
       return buffer?.settled ?? Effect.void

@@ -94,7 +94,10 @@ describe.each(versions)("the stream of an AG-UI $name", (version) => {
     Effect.gen(function* () {
       const endless = yield* TestWorker.makeEndless
       yield* TestWorker.start((run) =>
-        Stream.concat(Executor.make(() => Effect.succeed("half"))(run), endless.execute(run)),
+        Stream.concat(
+          Executor.toStream(Executor.make(() => Effect.succeed("half")))(run),
+          endless.execute(run),
+        ),
       )
       const scope = yield* Scope.make()
       const store = yield* Effect.context<Layer.Layer.Success<typeof MemoryControlPlane.layer>>()

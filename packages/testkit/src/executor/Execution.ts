@@ -3,7 +3,7 @@ import { it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
-import { ExecutorError, type ExecutorFailure } from "@runlease/core/Executor"
+import { ExecutorError, type ExecutorFailure, toStream } from "@runlease/core/Executor"
 import * as MemoryControlPlane from "@runlease/core/MemoryControlPlane"
 import { Cause, Duration, Effect, Exit, Fiber, Option, type Scope, Stream } from "effect"
 import * as EventOrder from "../EventOrder.js"
@@ -63,7 +63,7 @@ export const start = (
     yield* TestRuns.submit()
     const run = yield* TestRuns.claimOne(worker, { leaseDuration: "300 seconds" })
     const fiber = yield* Effect.forkScoped(
-      Stream.runForEach(execute(run), (event) =>
+      Stream.runForEach(toStream(execute)(run), (event) =>
         Effect.suspend(() => {
           events.push(event)
           if (events.length >= most) gate.unsafeClose()

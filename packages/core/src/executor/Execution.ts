@@ -1,0 +1,95 @@
+/**
+ * What an executor returns for a run: a Stream of events, or an Effect that emits them.
+ *
+ * @since 0.1.0
+ */
+import { Context, Effect, Mailbox, Stream } from "effect"
+import type * as AgentEvent from "../model/AgentEvent.js"
+import type { ClaimedRun } from "../model/Run.js"
+import type { ProjectPorts } from "../ports/ControlPlane.js"
+import { Emit } from "./Emit.js"
+import type { ExecutorFailure } from "./ExecutorError.js"
+import { makeEvents, type Output } from "./ExecutorOutput.js"
+
+/**
+ * A Stream of events, or an Effect.
+ *
+ * The events of an Effect are what it emits (see `Emit`) and then its output: text, events, or nothing. Its success ends
+ * the run as the end of a Stream does, its failure as the failure of a Stream. No Stream is pulled for it, so a run that
+ * emits little costs the least.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Execution<R = never> =
+  | Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>
+  | Effect.Effect<Output, ExecutorFailure, R | Emit>
+
+/**
+ * The services that come with each run: the ports of its project, and where its output goes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RunContext = ProjectPorts | Emit
+
+/**
+ * Changes the failure of an execution.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const mapError = <R>(
+  execution: Execution<R>,
+  f: (failure: ExecutorFailure) => ExecutorFailure,
+): Execution<R> =>
+  Effect.isEffect(execution) ? Effect.mapError(execution, f) : Stream.mapError(execution, f)
+
+/**
+ * Adds the services of an executor's layer to the context of a run. They must be all that the execution needs beside the
+ * services that come with the run.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const provide = <R>(
+  execution: Execution<R>,
+  services: Context.Context<never>,
+): Execution<ProjectPorts> => {
+  const withServices = <OfRun>(ofRun: Context.Context<OfRun>) =>
+    Context.merge(ofRun, services) as Context.Context<R | OfRun>
+  return Effect.isEffect(execution)
+    ? Effect.mapInputContext(execution, withServices<RunContext>)
+    : Stream.mapInputContext(execution, withServices<ProjectPorts>)
+}
+
+/** How much emitted output may wait for a Stream to be pulled. */
+const capacity = 16
+
+/**
+ * The events of an execution as a Stream. An Effect runs in a fiber of its own for as long as the Stream is pulled.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toStream = <R>(
+  run: ClaimedRun,
+  execution: Execution<R>,
+): Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R> =>
+  Effect.isEffect(execution)
+    ? Stream.unwrapScoped(
+        Effect.gen(function* () {
+          const mailbox = yield* Mailbox.make<AgentEvent.LogEvent, ExecutorFailure>(capacity)
+          const events = makeEvents(run)
+          yield* execution.pipe(
+            Effect.provideService(Emit, {
+              emit: (output) => Effect.asVoid(mailbox.offerAll(events.next(output))),
+            }),
+            Effect.flatMap((output) => mailbox.offerAll(events.last(output))),
+            Mailbox.into(mailbox),
+            Effect.forkScoped,
+          )
+          return Mailbox.toStream(mailbox)
+        }),
+      )
+    : execution
