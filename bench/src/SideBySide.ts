@@ -18,6 +18,8 @@ export interface Entry<R> {
 }
 
 export interface Comparison<R> {
+  /** Its name among the parts. */
+  readonly part: string
   readonly title: string
   readonly columns: ReadonlyArray<Column>
   readonly entries: ReadonlyArray<Entry<R>>
@@ -25,12 +27,12 @@ export interface Comparison<R> {
 }
 
 /** Measures all entries in rounds. */
-export const measure = <R>({ columns, entries, sample, title }: Comparison<R>) =>
+export const measure = <R>({ columns, entries, part, sample, title }: Comparison<R>) =>
   Effect.gen(function* () {
-    const { backlog, rounds, targetsOnly } = yield* Scale
-    const needed = Targets.rows(backlog)
+    const { rounds } = yield* Scale
+    const isMeasured = yield* Targets.isMeasured(part)
     const all = yield* Effect.forEach(
-      entries.filter(({ name }) => !targetsOnly || needed.has(name)),
+      entries.filter(({ name }) => isMeasured(name)),
       (entry) => Effect.map(entry.started, (started) => ({ ...entry, started })),
       { concurrency: availableParallelism() },
     )

@@ -1,5 +1,7 @@
 /** The targets of the figures, and whether they are met. */
+import { Effect } from "effect"
 import type { Part } from "./Figures.js"
+import { Scale } from "./Scale.js"
 import type { Summary } from "./Statistics.js"
 
 /**
@@ -181,9 +183,16 @@ const verdict = (target: Target, { rows }: Part): Verdict => {
 /** The parts that have targets. */
 export const parts: ReadonlySet<string> = new Set(targets(0).map(({ part }) => part))
 
-/** The names of the rows that the targets need. `backlog` is the size of the long backlog. */
-export const rows = (backlog: number): ReadonlySet<string> =>
-  new Set(targets(backlog).flatMap(({ beside, row }) => (beside === undefined ? [row] : [row, beside])))
+/** Whether a row of a part is measured: in small sizes only those that the targets need. */
+export const isMeasured = (part: string): Effect.Effect<(row: string) => boolean, never, Scale> =>
+  Effect.map(Scale, ({ backlog, targetsOnly }) => {
+    const needed = new Set(
+      targets(backlog)
+        .filter((target) => target.part === part)
+        .flatMap(({ beside, row }) => [row, beside]),
+    )
+    return (row) => !targetsOnly || needed.has(row)
+  })
 
 /** The verdicts of the measured parts. */
 export const verdicts = (measured: Readonly<Record<string, Part>>, backlog: number): ReadonlyArray<Verdict> =>

@@ -6,6 +6,7 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Option } from "effect"
+import { execFileSync } from "node:child_process"
 import { availableParallelism, cpus } from "node:os"
 import { resolve } from "node:path"
 import { Before } from "./Before.js"
@@ -58,6 +59,9 @@ const measured = (name: keyof typeof parts) =>
     return value
   })
 
+const commitOf = (folder: string): string =>
+  execFileSync("git", ["-C", folder, "rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim()
+
 const machine = Effect.gen(function* () {
   const { postgres } = yield* Machine.Machine
   const redis = yield* Redis.version
@@ -66,6 +70,7 @@ const machine = Effect.gen(function* () {
     `Node ${process.version}`,
     `PostgreSQL ${yield* Effect.flatMap(postgres, ({ url }) => Postgres.versionOf(url))}`,
     Option.match(redis, { onNone: () => "no Redis", onSome: (version) => `Redis ${version}` }),
+    ...Option.match(before, { onNone: () => [], onSome: (folder) => [`before: ${commitOf(folder)}`] }),
     ...(quick ? ["quick"] : []),
   ].join(", ")
 })

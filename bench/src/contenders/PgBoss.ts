@@ -38,6 +38,8 @@ main<Options>(({ batchSize, fetchers, url }) =>
     return {
       fill: (count) =>
         Effect.promise(async () => {
+          // Else the count of the jobs that are left would read all that are completed.
+          await boss.deleteStoredJobs(queue)
           for (let done = 0; done < count; done += 1000) {
             await boss.insert(
               queue,

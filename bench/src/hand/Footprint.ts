@@ -13,7 +13,12 @@ const footprintOf = ({ filename }: Stores.SqliteOptions): Effect.Effect<string> 
     Effect.sync(() => new Sqlite(filename, { readonly: true })),
     (database) =>
       Effect.sync(() => {
-        const tables = ["conversations", "runs", "run_details", "sessions", "events"].map((table) => {
+        // The baseline does not register as a worker.
+        const names = database
+          .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'workers' ORDER BY name")
+          .pluck()
+          .all() as ReadonlyArray<string>
+        const tables = names.map((table) => {
           const rows = database.prepare(`SELECT * FROM ${table}`).all() as ReadonlyArray<
             Record<string, unknown>
           >

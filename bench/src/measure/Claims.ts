@@ -22,6 +22,7 @@ const entriesOf = (backend: Contenders.Backend, backlog: number) => {
 export const measure = Effect.gen(function* () {
   const { backlog, claims } = yield* Scale
   return yield* SideBySide.measure({
+    part: "claims",
     title: "A claim of one run",
     columns: ["p50", "p99"].map((name) => ({ name: `claimed, ${name}`, unit: "ms" })),
     entries: [...entriesOf("SQLite normal", backlog), ...entriesOf("PostgreSQL", backlog)],

@@ -36,6 +36,7 @@ const before = (checkout: string) =>
 export const measure = Effect.gen(function* () {
   const { events } = yield* Scale
   return yield* SideBySide.measure({
+    part: "events",
     title: `Events per second into the logs of ${runs} runs, and microseconds of CPU for each`,
     columns: SideBySide.rateColumns("events", "event"),
     entries: [...entries, ...(yield* Before.each(before))],

@@ -77,6 +77,7 @@ export const sample = (contender: Contender, count: number) =>
 export const measure = Effect.gen(function* () {
   const { pickUps } = yield* Scale
   return yield* SideBySide.measure({
+    part: "pickup",
     title: "Pick-up by an idle worker, from the acknowledgement and from the call of a submission",
     columns,
     entries: [...entries, ...(yield* Before.each(before))],

@@ -90,6 +90,7 @@ export const measure = Effect.gen(function* () {
   const { runs } = yield* Scale
   yield* Footprint.check
   return yield* SideBySide.measure({
+    part: "throughput",
     title: "No-op runs per second, and microseconds of CPU for each",
     columns: SideBySide.rateColumns("runs", "run"),
     entries: [...entries, ...(yield* Before.each(before))],
