@@ -6,6 +6,9 @@ export class Before extends Context.Reference<Before>()("bench/Before", {
   defaultValue: () => Option.none<string>(),
 }) {}
 
+/** Then runs are submitted, since its tables may differ; those of this commit too, so that both are as warm. */
+export const isGiven: Effect.Effect<boolean> = Effect.map(Before, Option.isSome)
+
 /** What is measured of the commit before; nothing when it is not given. */
 export const each = <A>(
   of: (checkout: string) => ReadonlyArray<A>,

@@ -1,5 +1,6 @@
 /** Starts the contenders of the comparisons. */
 import { Effect, Option, type Scope } from "effect"
+import * as Before from "./Before.js"
 import * as Child from "./Child.js"
 import type { Options as BullMq } from "./contenders/BullMq.js"
 import type { Options as ByHand } from "./contenders/ByHand.js"
@@ -59,7 +60,7 @@ export interface RunleaseOptions {
   readonly load?: Backlog.Load
   /** How many control planes of their own, each with a waiting worker, share the database. One when absent. */
   readonly servers?: number
-  /** The checkout of the commit before. Its tables may differ, so its runs are submitted. */
+  /** The checkout of the commit before. */
   readonly checkout?: string
 }
 
@@ -74,7 +75,7 @@ export const runlease = (backend: Backend, options: RunleaseOptions = {}) =>
     const { checkout, concurrency = slots, load, servers = 1 } = options
     const store = yield* (checkout === undefined ? storeOf : newStore)(backend, nameOf(options))
     if (load !== undefined) yield* Backlog.fill(store, load)
-    const submits = checkout !== undefined
+    const submits = yield* Before.isGiven
     const contender = yield* start(
       "Runlease",
       { store, concurrency, servers, submits } satisfies Runlease,
@@ -89,7 +90,7 @@ export const runleaseOverNetwork = (backend: Backend, options: RunleaseOptions =
     const { checkout, concurrency = slots } = options
     const store = yield* (checkout === undefined ? storeOf : newStore)(backend, `served_${nameOf(options)}`)
     const server = yield* Stores.server(store, checkout)
-    const submits = checkout !== undefined
+    const submits = yield* Before.isGiven
     const contender = yield* start(
       "Runlease",
       { store, served: server.ready, concurrency, servers: 1, submits } satisfies Runlease,
