@@ -6,7 +6,12 @@ export default defineConfig({
     name: "http routed",
     include: ["test/**/*.test.ts"],
     // These need no server, or compare both ways themselves.
-    exclude: ["test/AgUiView.test.ts", "test/hotRoutes.test.ts", "test/openapi.test.ts"],
+    exclude: [
+      "test/AgUiView.test.ts",
+      "test/claimedRun.test.ts",
+      "test/hotRoutes.test.ts",
+      "test/openapi.test.ts",
+    ],
     testTimeout: 120_000,
     provide: { routed: true },
   },

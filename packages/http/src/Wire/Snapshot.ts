@@ -18,23 +18,22 @@ const isMessage = (message: unknown): boolean =>
   Array.isArray(message["parts"]) &&
   message["parts"].every(isPart)
 
-const isTraceContext = Schema.is(Schema.UndefinedOr(RequestSnapshot.TraceContext))
+const isTraceContext = Schema.is(RequestSnapshot.TraceContext)
 
-const areAnswers = Schema.is(Schema.UndefinedOr(Schema.Array(Interrupt.Answer)))
+const areAnswers = Schema.is(Schema.Array(Interrupt.Answer))
+
+export const isSnapshot = (value: unknown): value is RequestSnapshot.RequestSnapshot =>
+  Predicate.isRecord(value) &&
+  Array.isArray(value["messages"]) &&
+  value["messages"].every(isMessage) &&
+  Array.isArray(value["tools"]) &&
+  Array.isArray(value["context"]) &&
+  (value["traceContext"] === undefined || isTraceContext(value["traceContext"])) &&
+  (value["resume"] === undefined || areAnswers(value["resume"]))
 
 /** The checks of core's schema in plain code: a snapshot may be long, and to rebuild it costs more than to send it. */
-export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.declare(
-  (value: unknown): value is RequestSnapshot.RequestSnapshot =>
-    Predicate.isRecord(value) &&
-    Array.isArray(value["messages"]) &&
-    value["messages"].every(isMessage) &&
-    Array.isArray(value["tools"]) &&
-    Array.isArray(value["context"]) &&
-    isTraceContext(value["traceContext"]) &&
-    areAnswers(value["resume"]),
-  {
-    identifier: "RequestSnapshot",
-    message: () => "must be a request snapshot",
-    jsonSchema: WholeJsonSchema.of(RequestSnapshot.RequestSnapshot),
-  },
-)
+export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.declare(isSnapshot, {
+  identifier: "RequestSnapshot",
+  message: () => "must be a request snapshot",
+  jsonSchema: WholeJsonSchema.of(RequestSnapshot.RequestSnapshot),
+})

@@ -10,9 +10,10 @@ import {
   Detached,
   type Ids,
 } from "@runlease/core"
-import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, type Schema, Scope } from "effect"
+import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, Predicate, type Schema, Scope } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
+import * as Check from "../Wire/Check.js"
 import { Extensions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { lacks, path, read, failureOf, Transport } from "./Transport.js"
@@ -25,9 +26,13 @@ export interface Kind<A> {
   readonly read: (answer: Answer) => Either.Either<A, Failure>
 }
 
-/** `name` is the port's method. */
-export const kind = <A, I>(name: string, success: Schema.Schema<A, I>): Kind<A> => {
-  const readBody = read(name, success)
+/** `name` is the port's method; `usual` reads the usual body in plain code. */
+export const kind = <A, I>(
+  name: string,
+  success: Schema.Schema<A, I>,
+  usual?: (body: unknown) => A | undefined,
+): Kind<A> => {
+  const readBody = read(name, success, usual)
   return {
     name,
     read: ({ body, retry_after, status }) =>
@@ -61,6 +66,19 @@ export class Exchange extends Context.Tag("@runlease/http/client/Exchange")<
     ) => Effect.Effect<A, E | Failure>
   }
 >() {}
+
+const hasStatus = Check.hasFields([
+  ["status", Number.isSafeInteger],
+  ["retry_after", Check.optional(Number.isFinite)],
+])
+
+const hasAnswers = Check.hasFields([
+  ["answers", Check.isListOf((answer) => hasStatus(answer) && Predicate.hasProperty(answer, "body"))],
+])
+
+const isAnswers = (json: unknown): json is typeof Answers.Type => hasAnswers(json)
+
+const usualAnswers = (json: unknown): typeof Answers.Type | undefined => (isAnswers(json) ? json : undefined)
 
 /** The largest number of exchanges of one worker in flight: while one is answered, the next one is made. */
 const inFlight = 2
@@ -149,6 +167,7 @@ export const make: Effect.Effect<
       token,
       text: `{"operations":[${items.map(({ text }) => text).join(",")}]}`,
       success: Answers,
+      usual: usualAnswers,
     })
     if (answers.length !== items.length) return yield* mismatched()
     return { verdicts: answers.map((answer) => Exit.succeed(answer)), after: Effect.void }
@@ -171,34 +190,41 @@ export const make: Effect.Effect<
       Effect.tap((queue) => Effect.sync(() => queues.set(workerId, queue))),
     )
 
-  const sendBy = (workerId: Ids.WorkerId, item: Item): Effect.Effect<Answer, Failure> => {
-    const queue = queues.get(workerId)
-    if (queue === undefined) return Effect.flatMap(makeQueue(workerId), () => sendBy(workerId, item))
-    return Effect.async((resume) => queue.add(item, resume))
-  }
-
   return {
-    perform: <A, E>({ kind, onAbandoned, sent, workerId }: Operation<A>, otherwise: Effect.Effect<A, E>) =>
-      Effect.suspend((): Effect.Effect<A, E | Failure> => {
-        if (!available) return otherwise
-        const item: Item = {
-          name: kind.name,
-          text: JSON.stringify(sent),
-          onAbandoned: (answer) => {
-            if (onAbandoned !== undefined) {
-              Either.map(kind.read(answer), (given) => undo(onAbandoned(given)))
-            }
-          },
-        }
-        return Effect.matchEffect(sendBy(workerId, item), {
-          onSuccess: kind.read,
-          onFailure: (failure): Effect.Effect<A, E | Failure> => {
+    perform: <A, E>({ kind, onAbandoned, sent, workerId }: Operation<A>, otherwise: Effect.Effect<A, E>) => {
+      /** The result of an operation whose exchange has an answer, or none. */
+      const settle = (exit: Exit.Exit<Answer, Failure>): Effect.Effect<A, E | Failure> => {
+        if (Exit.isSuccess(exit)) return kind.read(exit.value)
+        return Either.match(Cause.failureOrCause(exit.cause), {
+          onRight: Effect.failCause,
+          onLeft: (failure) => {
             if (failure._tag !== "Refusal") return Effect.fail(named(kind.name, failure))
             if (!lacks(failure)) return Effect.fail(failure)
             available = false
             return otherwise
           },
         })
-      }),
+      }
+
+      const sendBy = (queue: Queue): Effect.Effect<A, E | Failure> =>
+        Effect.async((resume) => {
+          const item: Item = {
+            name: kind.name,
+            text: JSON.stringify(sent),
+            onAbandoned: (answer) => {
+              if (onAbandoned !== undefined) {
+                Either.map(kind.read(answer), (given) => undo(onAbandoned(given)))
+              }
+            },
+          }
+          return queue.add(item, (exit) => resume(settle(exit)))
+        })
+
+      return Effect.suspend((): Effect.Effect<A, E | Failure> => {
+        if (!available) return otherwise
+        const queue = queues.get(workerId)
+        return queue === undefined ? Effect.flatMap(makeQueue(workerId), sendBy) : sendBy(queue)
+      })
+    },
   }
 })

@@ -9,11 +9,12 @@ import {
   type RunLog as RunLogPort,
   type Runs as RunsPort,
 } from "@runlease/core"
-import { type Context, Duration, Effect, Option, Schema, Stream } from "effect"
+import { type Context, Duration, Effect, Option, Predicate, Schema, Stream } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
 import { maxExpirySeconds } from "../Api/Workers.js"
+import * as Check from "../Wire/Check.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
 import { fromOutcome } from "../Wire/Outcome.js"
 import { Extensions, missing } from "./Extensions.js"
@@ -32,9 +33,14 @@ const expirySeconds = (duration: Duration.DurationInput): number =>
 const Signal = Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String })
 const isSignal = Schema.is(Signal)
 
+const hasCompleted = Check.hasFields([["completed", Predicate.isBoolean]])
+const isCompleted = (body: unknown): body is Leases.Completed => hasCompleted(body)
+
 const kinds = {
   release: kind("Leases.release", Schema.Unknown),
-  complete: kind("Leases.complete", Replies.complete),
+  complete: kind("Leases.complete", Replies.complete, (body) =>
+    isCompleted(body) ? { completed: body.completed } : undefined,
+  ),
   suspend: kind("Leases.suspend", Schema.Unknown),
 }
 

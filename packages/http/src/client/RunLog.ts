@@ -4,13 +4,21 @@ import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
 import { LogPage } from "../Api/Runs.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import * as Check from "../Wire/Check.js"
 import { Extensions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
 import { RunLookup } from "./RunLookup.js"
 import { path, Transport } from "./Transport.js"
 
-const append = kind("RunLog.append", Replies.append)
+const hasCursor = Check.hasFields([
+  ["latest_event_id", Check.isCount],
+  ["latest_external_event_sequence", Check.isCount],
+  ["appended_count", Check.isCount],
+])
+const isAppended = (body: unknown): body is typeof Replies.append.Type => hasCursor(body)
+
+const append = kind("RunLog.append", Replies.append, (body) => (isAppended(body) ? body : undefined))
 
 const followWait = Duration.seconds(20)
 const pollInterval = Duration.seconds(1)

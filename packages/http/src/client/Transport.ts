@@ -14,14 +14,17 @@ import { ControlPlaneError, ControlPlaneUnavailable as Unavailable } from "@runl
 import {
   Clock,
   Context,
+  DefaultServices,
   Duration,
   Effect,
   Either,
+  type Fiber,
   identity,
   Option,
   ParseResult,
   type Redacted,
   Schema,
+  Tracer,
 } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Refusal from "../contract/Refusal.js"
@@ -40,6 +43,8 @@ export interface Request<A, I> {
   /** A token to use instead of the API key. */
   readonly token?: Redacted.Redacted | undefined
   readonly success: Schema.Schema<A, I>
+  /** Reads the usual answer in plain code; undefined for one that the schema must see. */
+  readonly usual?: ((json: unknown) => A | undefined) | undefined
   /** How long the server may hold the request. */
   readonly wait?: Duration.Duration | undefined
 }
@@ -53,7 +58,7 @@ export class Transport extends Context.Tag("@runlease/http/client/Transport")<
 
     /** The response itself, its body unread, for as long as the Scope is open. */
     readonly open: (
-      request: Omit<Request<never, never>, "success">,
+      request: Omit<Request<never, never>, "success" | "usual">,
     ) => Effect.Effect<
       HttpClientResponse.HttpClientResponse,
       Refusal.Refusal | ControlPlaneError.ControlPlaneError
@@ -114,13 +119,19 @@ const refuse = (
 export const lacks = (refusal: Refusal.Refusal): boolean =>
   (refusal.httpStatus === 404 || refusal.httpStatus === 405) && refusal.body.error !== "run_not_found"
 
-/** Reads a successful answer by its schema. */
+/** Reads a successful answer by its schema, or in plain code where it is usual. */
 export const read = <A, I>(
   operation: string,
   success: Schema.Schema<A, I>,
+  usual: (json: unknown) => A | undefined = () => undefined,
 ): ((json: unknown) => Either.Either<A, ControlPlaneError.ControlPlaneUnsupported>) => {
   const decode = Schema.decodeUnknownEither(success)
-  return (json) => Either.mapLeft(decode(json), (error) => misunderstood(operation, error))
+  return (json) => {
+    const value = usual(json)
+    return value === undefined
+      ? Either.mapLeft(decode(json), (error) => misunderstood(operation, error))
+      : Either.right(value)
+  }
 }
 
 const misunderstood = (operation: string, error: ParseResult.ParseError) =>
@@ -134,12 +145,22 @@ const misunderstood = (operation: string, error: ParseResult.ParseError) =>
       .slice(0, 500)}`,
   })
 
-const withBody = ({ body, text }: Omit<Request<never, never>, "success">) =>
+const withBody = ({ body, text }: Omit<Request<never, never>, "success" | "usual">) =>
   text !== undefined
     ? HttpClientRequest.bodyText(text, "application/json")
     : body !== undefined
       ? HttpClientRequest.bodyUnsafeJson(body)
       : identity<HttpClientRequest.HttpClientRequest>
+
+const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/**
+ * Whether a span of a request is of use: Effect's default tracer exports none, but the server may belong to the trace of
+ * a span around the request.
+ */
+const hasReader = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
+  Context.getOption(fiber.currentContext, Tracer.ParentSpan)._tag === "Some" ||
+  Context.get(fiber.getFiberRef(DefaultServices.currentServices), Tracer.Tracer) !== defaultTracer
 
 export const make = (options: {
   readonly baseUrl: string
@@ -151,6 +172,14 @@ export const make = (options: {
     const networkClock = Clock.make()
     const root = options.baseUrl.replace(/\/+$/, "")
 
+    const send = (request: HttpClientRequest.HttpClientRequest) =>
+      Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>(
+        (fiber) => {
+          const sent = client.execute(request)
+          return hasReader(fiber) ? sent : Effect.withTracerEnabled(sent, false)
+        },
+      )
+
     const open: Context.Tag.Service<Transport>["open"] = (request) =>
       HttpClientRequest.make(request.method)(`${root}${request.path}`).pipe(
         HttpClientRequest.acceptJson,
@@ -158,7 +187,7 @@ export const make = (options: {
         HttpClientRequest.setHeaders(request.headers ?? {}),
         HttpClientRequest.setUrlParams(request.query ?? {}),
         withBody(request),
-        client.execute,
+        send,
         Effect.mapError(unreachable(request.operation)),
         Effect.flatMap((response) =>
           response.status >= 200 && response.status < 300
@@ -182,7 +211,7 @@ export const make = (options: {
               }),
           }),
           Effect.withClock(networkClock),
-          Effect.flatMap(read(request.operation, request.success)),
+          Effect.flatMap(read(request.operation, request.success, request.usual)),
         ),
     }
   })

@@ -7,8 +7,9 @@ import { HttpApiBuilder } from "@effect/platform"
 import type { Ids } from "@runlease/core"
 import { Cause, Effect, Either, Exit, Schema } from "effect"
 import { Api } from "../Api.js"
-import { type Answer, Operation, Replies } from "../Api/Exchange.js"
+import { type Answer, Operation } from "../Api/Exchange.js"
 import type * as Refusal from "../contract/Refusal.js"
+import * as ClaimedRun from "../Wire/ClaimedRun.js"
 import { choice } from "../Wire/Choice.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
@@ -18,7 +19,6 @@ import * as WorkerOperations from "./WorkerOperations.js"
 import * as ErrorResponse from "./ErrorResponse.js"
 
 const decode = Schema.decodeUnknownEither(choice("operation", Operation))
-const encodeClaimed = Schema.encodeSync(Replies.claim)
 
 const refused = ({ body, headers, httpStatus }: Refusal.Refusal): Answer => {
   const seconds = headers?.["retry-after"]
@@ -31,7 +31,9 @@ const perform = (
   operation: Operation,
 ): Effect.Effect<unknown, Verdicts.PortError> => {
   if (operation.operation === "claim") {
-    return Effect.map(WorkerOperations.claim(ports, workerId, operation), (runs) => encodeClaimed({ runs }))
+    return Effect.map(WorkerOperations.claim(ports, workerId, operation), (runs) => ({
+      runs: runs.map(ClaimedRun.toJson),
+    }))
   }
   const lease = { workerId, runId: operation.run_id, epoch: operation.lease_epoch ?? null }
   switch (operation.operation) {

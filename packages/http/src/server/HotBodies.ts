@@ -11,58 +11,20 @@
 import { Predicate } from "effect"
 import { maxOperations, type Operation } from "../Api/Exchange.js"
 import { maxRenewals, type RenewManyOptions } from "../Api/Workers.js"
-
-type Check = (value: unknown) => boolean
-
-/** One check for each field that the schema names. */
-type Fields = ReadonlyArray<readonly [name: string, check: Check]>
-
-const isAnything: Check = () => true
-
-const isText: Check = (value) => typeof value === "string"
-
-// oxlint-disable-next-line no-control-regex -- control characters are what this refuses
-const idPattern = /^[^\u0000-\u001f\u007f]{1,128}$/
-
-const isId: Check = (value) => typeof value === "string" && idPattern.test(value) && value.isWellFormed()
-
-const isWithin =
-  (min: number, max: number): Check =>
-  (value) =>
-    Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max
-
-const isCount = isWithin(0, Number.MAX_SAFE_INTEGER)
-
-const isOneOf =
-  (...texts: ReadonlyArray<string>): Check =>
-  (value) =>
-    typeof value === "string" && texts.includes(value)
-
-const isListOf =
-  (check: Check, max = Infinity): Check =>
-  (value) =>
-    Array.isArray(value) && value.length <= max && value.every(check)
-
-/** A schema drops a field that it does not name, and a handler might read it: such a struct is left to the schema. */
-const isStruct = (fields: Fields): Check => {
-  const checks = new Map(fields)
-  const required = fields.filter(([, check]) => !check(undefined)).map(([name]) => name)
-  return (value) =>
-    Predicate.isRecord(value) &&
-    Object.keys(value).every((name) => checks.get(name)?.(value[name]) === true) &&
-    required.every((name) => Object.hasOwn(value, name))
-}
-
-/** Absent or null. */
-const nullish =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined || value === null || check(value)
-
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined || check(value)
+import {
+  type Check,
+  type Fields,
+  isAnything,
+  isCount,
+  isId,
+  isListOf,
+  isOneOf,
+  isStruct,
+  isText,
+  isWithin,
+  nullish,
+  optional,
+} from "../Wire/Check.js"
 
 const lease: Fields = [
   ["run_id", isId],
