@@ -51,14 +51,20 @@ const statements = (
   return [
     `INSERT INTO conversations (id, project_id, created_at, updated_at)
       SELECT ${id(2)}, ${text(project)}, ${now}, ${now} ${from}`,
-    `INSERT INTO runs (run_pk, project_id, run_id, conversation_id, message_id, agent_id, lane, priority, status, gate,
-        available_at, attempt, max_attempts, lease_epoch, latest_event_id, latest_sequence, created_at, updated_at,
-        finished_at) ${overriding}
-      SELECT n, ${text(project)}, ${id(1)}, ${id(2)}, ${id(3)}, ${text(submission.agentId)}, ${id(2)}, 0,
-        CASE WHEN ${isFinished} THEN 'completed' ELSE 'pending' END, 0, ${now}, 0, 3, 0, 0, 0, ${now}, ${now},
-        CASE WHEN ${isFinished} THEN ${now} END ${from}`,
-    `INSERT INTO run_details (run_pk, root_run_id, answers, submission, snapshot)
-      SELECT n, ${id(1)}, '{}', ${text(submissionJson)}, ${text(snapshot)} ${from}`,
+    `INSERT INTO runs (run_pk, project_id, run_id, conversation_id, message_id, agent_id, lane, priority, max_attempts,
+        created_at, root_run_id) ${overriding}
+      SELECT n, ${text(project)}, ${id(1)}, ${id(2)}, ${id(3)}, ${text(submission.agentId)}, ${id(2)}, 0, 3, ${now},
+        ${id(1)} ${from}`,
+    `INSERT INTO inputs (run_pk, input, since, project_id, submission, snapshot, answers)
+      SELECT n, 0, 0, ${text(project)}, ${text(submissionJson)}, ${text(snapshot)}, '{}' ${from}`,
+    `INSERT INTO queue (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id,
+        latest_sequence, updated_at, agent_id, priority)
+      SELECT n, ${text(project)}, ${id(2)}, 0, ${now}, 0, 0, 0, 0, ${now}, ${text(submission.agentId)}, 0
+      ${from} WHERE NOT (${isFinished})`,
+    `INSERT INTO outcomes (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id,
+        latest_sequence, updated_at, status, finished_at)
+      SELECT n, ${text(project)}, ${id(2)}, 0, ${now}, 0, 0, 0, 0, ${now}, 'completed', ${now}
+      ${from} WHERE ${isFinished}`,
   ]
 }
 

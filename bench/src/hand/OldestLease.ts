@@ -11,9 +11,7 @@ export const usedPart = (filename: string, leaseMillis: number) =>
     ),
     (database) => {
       const earliest = database
-        .prepare(
-          "SELECT min(lease_expires_at) FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL",
-        )
+        .prepare("SELECT min(lease_expires_at) FROM leases WHERE lease_owner IS NOT NULL")
         .pluck()
       return Effect.sync(() => 1 - ((earliest.get() as number) - Date.now()) / leaseMillis)
     },

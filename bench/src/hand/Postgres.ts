@@ -6,24 +6,30 @@ import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import * as Postgres from "../Postgres.js"
 import type { Hand } from "./Hand.js"
-import { begun, delta, ended, type ClaimedRow, runFinished, workerId } from "./Rows.js"
+import { begun, delta, type ClaimedRow, runFinished, workerId } from "./Rows.js"
 
 /** Generic plans that use the indexes, like those of the store. */
 const settings = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
   SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off`
 
+const moved = `run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id, latest_sequence,
+  log_state, updated_at, started_at, lease_owner, lease_expires_at, claim_id, claimed_at, renewals, renewed_at, longest_gap`
+
 const claimRuns = `
   WITH found AS MATERIALIZED (
-    SELECT r.run_pk, d.snapshot FROM runs r JOIN run_details d ON d.run_pk = r.run_pk
-    WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = $1 AND r.implementation_kind IS NULL
-      AND r.worker_key IS NULL
-    ORDER BY r.project_id, r.implementation_kind, r.worker_key, r.priority DESC, r.run_pk
-    LIMIT $2 FOR UPDATE OF r SKIP LOCKED
+    SELECT q.run_pk FROM queue q
+    WHERE q.gate = 0 AND q.project_id = $1 AND q.implementation_kind IS NULL AND q.worker_key IS NULL
+    ORDER BY q.project_id, q.implementation_kind, q.worker_key, q.priority DESC, q.run_pk
+    LIMIT $2 FOR UPDATE OF q SKIP LOCKED
+  ), taken AS (
+    DELETE FROM queue USING found WHERE queue.run_pk = found.run_pk RETURNING queue.*
+  ), leased AS (
+    INSERT INTO leases (${moved})
+    SELECT run_pk, project_id, lane, gate, available_at, attempt + 1, lease_epoch + 1, 1, latest_sequence, $5, $4, $4, $3,
+      $4::bigint + 60000, $6, $4, 0, $4, 0 FROM taken
   ), claimed AS (
-    UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = $3, lease_epoch = lease_epoch + 1,
-      lease_expires_at = $4::bigint + 60000, claim_id = $6, started_at = $4, updated_at = $4, latest_event_id = 1, log_state = $5
-    FROM found WHERE runs.run_pk = found.run_pk
-    RETURNING runs.run_pk, run_id, conversation_id, found.snapshot
+    SELECT r.run_pk, r.run_id, r.conversation_id, i.snapshot FROM taken t JOIN runs r ON r.run_pk = t.run_pk
+    JOIN inputs i ON i.run_pk = t.run_pk AND i.input = 0
   ), logged AS (
     INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
     SELECT run_pk, 1, NULL,
@@ -34,22 +40,25 @@ const claimRuns = `
 
 const completeRuns = `
   WITH ended AS (
-    UPDATE runs SET status = 'completed', finished_at = $4, updated_at = $4, latest_event_id = latest_event_id + 1,
-      log_state = $5
-    FROM unnest($1::bigint[], $2::text[]) v (run_pk, payload)
-    WHERE runs.run_pk = v.run_pk AND lease_owner = $3 AND lease_epoch = 1 AND status = 'running'
-    RETURNING runs.run_pk, latest_event_id, v.payload
+    DELETE FROM leases USING unnest($1::bigint[], $2::text[]) v (pk, payload)
+    WHERE leases.run_pk = v.pk AND lease_owner = $3 AND lease_epoch = 1
+    RETURNING leases.*, v.payload
+  ), kept AS (
+    INSERT INTO outcomes (${moved}, status, finished_at)
+    SELECT run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id + 1, latest_sequence, NULL, $4,
+      started_at, lease_owner, lease_expires_at, claim_id, claimed_at, renewals, renewed_at, longest_gap, 'completed', $4
+    FROM ended
   )
   INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
-  SELECT run_pk, latest_event_id, NULL, payload, $4::bigint FROM ended`
+  SELECT run_pk, latest_event_id + 1, NULL, payload, $4::bigint FROM ended`
 
 const appendEvents = `
   WITH grown AS (
-    UPDATE runs SET latest_event_id = latest_event_id + v.count, latest_sequence = latest_sequence + v.count,
+    UPDATE leases SET latest_event_id = latest_event_id + v.count, latest_sequence = latest_sequence + v.count,
       updated_at = $5
     FROM unnest($1::bigint[], $2::int[]) v (run_pk, count)
-    WHERE runs.run_pk = v.run_pk AND lease_owner = $6 AND lease_epoch = 1 AND status = 'running'
-    RETURNING runs.run_pk, latest_event_id - v.count AS event_id, latest_sequence - v.count AS sequence
+    WHERE leases.run_pk = v.run_pk AND lease_owner = $6 AND lease_epoch = 1
+    RETURNING leases.run_pk, latest_event_id - v.count AS event_id, latest_sequence - v.count AS sequence
   )
   INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
   SELECT grown.run_pk, event_id + e.place, sequence + e.place, e.payload, $5::bigint
@@ -71,7 +80,7 @@ const connect = (client: Postgres.Client, project: string): Hand => {
     client.query({
       name: "complete",
       text: completeRuns,
-      values: [runs.map((run) => run.run_pk), runs.map(runFinished), workerId, Date.now(), ended],
+      values: [runs.map((run) => run.run_pk), runs.map(runFinished), workerId, Date.now()],
     })
 
   const append = (mentions: ReadonlyArray<ClaimedRow>) => {

@@ -2,9 +2,8 @@
 
 export const workerId = "01900000-0000-7000-8000-000000000001"
 
-/** `runs.log_state` of a started and of an ended log in which nothing is open. */
+/** `log_state` of a started log in which nothing is open. */
 export const begun = JSON.stringify({ started: true, open: [] })
-export const ended = JSON.stringify({ started: false, open: [] })
 
 /** The row that a claim returns. */
 export interface ClaimedRow {

@@ -7,7 +7,7 @@ import { Effect, type Scope } from "effect"
 import { randomUUID } from "node:crypto"
 import type { SqliteOptions } from "../Stores.js"
 import type { Hand } from "./Hand.js"
-import { begun, delta, ended, type ClaimedRow, runFinished, runStarted, workerId } from "./Rows.js"
+import { begun, delta, type ClaimedRow, runFinished, runStarted, workerId } from "./Rows.js"
 
 const connect = ({ filename, synchronous }: SqliteOptions) => {
   const database = new Sqlite(filename)
@@ -16,23 +16,31 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
   database.pragma("foreign_keys = ON")
   const project = database.prepare("SELECT id FROM projects LIMIT 1").pluck().get() as string
   const findRunnable = database.prepare(`
-    SELECT r.run_pk, r.run_id, r.conversation_id, d.snapshot FROM runs r JOIN run_details d ON d.run_pk = r.run_pk
-    WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = ? AND r.implementation_kind IS NULL
-      AND r.worker_key IS NULL ORDER BY r.priority DESC, r.run_pk LIMIT ?`)
+    SELECT q.run_pk, r.run_id, r.conversation_id, i.snapshot FROM queue q JOIN runs r ON r.run_pk = q.run_pk
+    JOIN inputs i ON i.run_pk = q.run_pk AND i.input = 0
+    WHERE q.gate = 0 AND q.project_id = ? AND q.implementation_kind IS NULL AND q.worker_key IS NULL
+    ORDER BY q.priority DESC, q.run_pk LIMIT ? + 0`)
   const lease = database.prepare(`
-    UPDATE runs SET status = 'running', attempt = attempt + 1, lease_owner = ?, lease_epoch = lease_epoch + 1,
-      lease_expires_at = ?, claim_id = ?, started_at = ?, updated_at = ?, latest_event_id = 1,
-      log_state = ? WHERE run_pk = ?`)
+    INSERT INTO leases (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id,
+      latest_sequence, log_state, updated_at, started_at, lease_owner, lease_expires_at, claim_id, claimed_at, renewals,
+      renewed_at, longest_gap)
+    SELECT run_pk, project_id, lane, gate, available_at, attempt + 1, lease_epoch + 1, 1, latest_sequence, ?, ?, ?, ?, ?, ?,
+      ?, 0, ?, 0 FROM queue WHERE run_pk = ?`)
+  const dequeue = database.prepare("DELETE FROM queue WHERE run_pk = ?")
   const end = database
     .prepare(`
-    UPDATE runs SET status = 'completed', finished_at = ?, updated_at = ?, latest_event_id = latest_event_id + 1,
-      log_state = ?
-    WHERE project_id = ? AND run_id = ? AND lease_owner = ? AND lease_epoch = 1 AND status = 'running'
+    INSERT INTO outcomes (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id,
+      latest_sequence, log_state, updated_at, started_at, lease_owner, lease_expires_at, claim_id, claimed_at, renewals,
+      renewed_at, longest_gap, status, finished_at)
+    SELECT run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id + 1, latest_sequence, NULL, ?,
+      started_at, lease_owner, lease_expires_at, claim_id, claimed_at, renewals, renewed_at, longest_gap, 'completed', ?
+    FROM leases WHERE run_pk = ? AND lease_owner = ? AND lease_epoch = 1
     RETURNING latest_event_id`)
     .pluck()
+  const unlease = database.prepare("DELETE FROM leases WHERE run_pk = ?")
   const grow = database.prepare(`
-    UPDATE runs SET latest_event_id = latest_event_id + ?, latest_sequence = latest_sequence + ?, updated_at = ?
-    WHERE run_pk = ? AND lease_owner = ? AND lease_epoch = 1 AND status = 'running'
+    UPDATE leases SET latest_event_id = latest_event_id + ?, latest_sequence = latest_sequence + ?, updated_at = ?
+    WHERE run_pk = ? AND lease_owner = ? AND lease_epoch = 1
     RETURNING latest_event_id, latest_sequence`)
   const insertEvent = database.prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
@@ -44,7 +52,8 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
     const found = findRunnable.all(project, limit) as ReadonlyArray<ClaimedRow>
     for (const run of found) {
       JSON.parse(run.snapshot)
-      lease.run(workerId, now + 60_000, claimId, now, now, begun, run.run_pk)
+      lease.run(begun, now, now, workerId, now + 60_000, claimId, now, now, run.run_pk)
+      dequeue.run(run.run_pk)
       insertEvent.run(run.run_pk, 1, null, runStarted(run), now)
     }
     return found
@@ -53,7 +62,8 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
   const complete = database.transaction((runs: ReadonlyArray<ClaimedRow>) => {
     const now = Date.now()
     for (const run of runs) {
-      const eventId = end.get(now, now, ended, project, run.run_id, workerId)
+      const eventId = end.get(now, now, run.run_pk, workerId)
+      unlease.run(run.run_pk)
       insertEvent.run(run.run_pk, eventId, null, runFinished(run), now)
     }
   })

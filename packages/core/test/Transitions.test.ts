@@ -6,6 +6,7 @@ import { AgentId, ClaimId, ConversationId, MessageId, ProjectId, RunId, WorkerId
 import { LeaseEpoch } from "../src/model/Run.js"
 import * as Fencing from "../src/rules/Fencing.js"
 import type { RunSpec, RunState } from "../src/rules/RunState.js"
+import * as ClaimTransitions from "../src/rules/ClaimTransitions.js"
 import * as Transitions from "../src/rules/Transitions.js"
 import * as WaitTransitions from "../src/rules/WaitTransitions.js"
 
@@ -30,7 +31,7 @@ const submitted = (start: Partial<Transitions.Start> = {}, now = 1000) =>
 
 const claimId = ClaimId.make(uuid(5))
 const claimed = (now = 1000) =>
-  Transitions.claim(submitted().state, { workerId, claimId, leaseMillis: 5000 }, now).state
+  ClaimTransitions.claim(submitted().state, { workerId, claimId, leaseMillis: 5000 }, now).state
 
 const fence = { workerId, epoch: LeaseEpoch.make(1) }
 const tags = (consequences: ReadonlyArray<{ readonly _tag: string }>) => consequences.map(({ _tag }) => _tag)
@@ -55,7 +56,7 @@ describe("the transitions of a run", () => {
   it.effect("leave the state that they are given as it is", () =>
     Effect.sync(() => {
       const state = frozen(claimed())
-      Either.getOrThrow(Transitions.renew(state, fence, 5000, 2000))
+      Either.getOrThrow(ClaimTransitions.renew(state, fence, 5000, 2000))
       Either.getOrThrow(Transitions.release(state, fence, {}, 2000))
       Either.getOrThrow(Transitions.end(state, fence, { status: "completed" }, 2000))
       Transitions.append(state, [{ event: { type: "CUSTOM" }, text: "{}" }], 2000)
@@ -92,12 +93,40 @@ describe("the transitions of a run", () => {
     }),
   )
 
+  it.effect(
+    "count how often and how evenly a lease is renewed, and give the record when the claim ends",
+    () =>
+      Effect.sync(() => {
+        const renewedAt = (state: RunState, now: number) =>
+          Either.getOrThrow(ClaimTransitions.renew(state, fence, 1000, now)).state
+        const renewed = renewedAt(renewedAt(claimed(500), 700), 800)
+        const holder = renewed.holder!
+        const { claimedAt, longestGap, renewals, renewedAt: last } = holder
+        deepStrictEqual(
+          { claimedAt, longestGap, renewals, last },
+          { claimedAt: 500, longestGap: 200, renewals: 2, last: 800 },
+        )
+        const { consequences } = Either.getOrThrow(Transitions.release(renewed, fence, {}, 900))
+        const ended = consequences.find(({ _tag }) => _tag === "ClaimEnded")
+        deepStrictEqual(ended, {
+          _tag: "ClaimEnded",
+          claim: {
+            holder,
+            attempt: 1,
+            leaseEpoch: renewed.leaseEpoch,
+            ended: "released",
+            endedAt: 900,
+          },
+        })
+      }),
+  )
+
   it.effect("do not make a run late when the wall clock is set back after its submission", () =>
     Effect.sync(() => {
       deepStrictEqual(tags(submitted({ availableAt: 1000 }, 500).consequences), ["Runnable"])
       const released = Either.getOrThrow(Transitions.release(claimed(500), fence, {}, 600))
       strictEqual(released.state.availableAt, 600)
-      deepStrictEqual(tags(released.consequences), ["Runnable"])
+      deepStrictEqual(tags(released.consequences), ["Runnable", "ClaimEnded"])
     }),
   )
 
@@ -137,12 +166,12 @@ describe("the transitions of a run", () => {
 
   it.effect("give a repeated claim a lease that ends later than the first one", () =>
     Effect.sync(() => {
-      const again = Transitions.claimAgain(claimed(), { workerId, claimId, leaseMillis: 10 }, 1000)!
+      const again = ClaimTransitions.claimAgain(claimed(), { workerId, claimId, leaseMillis: 10 }, 1000)!
       strictEqual(again.state.holder?.expiresAt, 6001)
       strictEqual(again.state.leaseEpoch, 1)
-      const abandoned = Transitions.abandonClaim(again.state, fence, 6000, 1000)
+      const abandoned = ClaimTransitions.abandonClaim(again.state, fence, 6000, 1000)
       strictEqual(abandoned, undefined)
-      strictEqual(Transitions.abandonClaim(again.state, fence, 6001, 1000)?.state.attempt, 0)
+      strictEqual(ClaimTransitions.abandonClaim(again.state, fence, 6001, 1000)?.state.attempt, 0)
     }),
   )
 

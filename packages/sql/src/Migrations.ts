@@ -12,13 +12,6 @@ import { SqlError } from "@effect/sql/SqlError"
 import { ControlPlaneUnavailable } from "@runlease/core"
 import { Effect, Option } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
-import housekeeping from "./migrations/0002_Housekeeping.js"
-import firstOfLane from "./migrations/0003_FirstOfLane.js"
-import growth from "./migrations/0004_Growth.js"
-import results from "./migrations/0005_Results.js"
-import tokenIssuers from "./migrations/0006_TokenIssuers.js"
-import claimIds from "./migrations/0007_ClaimIds.js"
-import inputs from "./migrations/0008_Inputs.js"
 import { codeOf, unavailable } from "./dialect/SqlFailure.js"
 import * as SqlDialect from "./SqlDialect.js"
 
@@ -36,16 +29,34 @@ export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, S
  * @since 0.1.0
  * @category migrations
  */
-export const all: Migrations = {
-  "0001_ControlPlane": initial,
-  "0002_Housekeeping": housekeeping,
-  "0003_FirstOfLane": firstOfLane,
-  "0004_Growth": growth,
-  "0005_Results": results,
-  "0006_TokenIssuers": tokenIssuers,
-  "0007_ClaimIds": claimIds,
-  "0008_Inputs": inputs,
-}
+export const all: Migrations = { "0001_ControlPlane": initial }
+
+/** A table that only databases of the versions before 0.1.0 have. */
+const formerTable = "run_details"
+
+/**
+ * Refuses a database whose runs are in the tables of a version before 0.1.0: they are not read, and not touched.
+ *
+ * Source: docs/decisions/0051-the-state-of-a-run-is-its-table.md
+ */
+const refuseFormer = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+  Effect.flatMap(
+    sql.onDialectOrElse({
+      sqlite: () => sql`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ${formerTable}`,
+      orElse: () => sql`SELECT 1 WHERE to_regclass(${formerTable}) IS NOT NULL`,
+    }),
+    (found) =>
+      found.length === 0
+        ? Effect.void
+        : new ControlPlaneUnavailable.ControlPlaneUnavailable({
+            operation: "migrate",
+            message:
+              "This database has the tables of a version before 0.1.0, which this version does not read. Nothing in it " +
+              "was changed. Let its workers finish with the version that made it, then start this one on a new database",
+            retryable: false,
+          }),
+  ),
+)
 
 /** The migrator dies when a statement fails; the failure of that statement decides whether to try again. */
 const failureOf = (
@@ -55,14 +66,14 @@ const failureOf = (
   return Option.some(Effect.fail(defect.cause instanceof SqlError ? defect.cause : defect))
 }
 
+type Failure = SqlError | Migrator.MigrationError | ControlPlaneUnavailable.ControlPlaneUnavailable
+
 /** PostgreSQL starts up or recovers; or another process holds the lock of an SQLite file, perhaps to migrate it too. */
-const passes = (error: SqlError | Migrator.MigrationError): boolean =>
-  /^(57P03|SQLITE_BUSY)/.test(codeOf(error))
+const passes = (error: Failure): error is SqlError | Migrator.MigrationError =>
+  error._tag !== "ControlPlaneUnavailable" && /^(57P03|SQLITE_BUSY)/.test(codeOf(error))
 
 /** Waits for as long as it takes: only the database knows when its recovery is over. */
-const waiting = <A, R>(
-  effect: Effect.Effect<A, SqlError | Migrator.MigrationError, R>,
-): Effect.Effect<A, SqlError | Migrator.MigrationError, R> =>
+const waiting = <A, R>(effect: Effect.Effect<A, Failure, R>): Effect.Effect<A, Failure, R> =>
   effect.pipe(
     Effect.tapError((error) =>
       passes(error)
@@ -88,5 +99,11 @@ export const run = (
       loader: Migrator.fromRecord(migrations),
       table: "runlease_migrations",
     }).pipe(Effect.catchSomeDefect(failureOf))
-    yield* waiting(dialect.transact(Effect.zipRight(dialect.beginMigration, migrated)))
-  }).pipe(Effect.mapError((error) => unavailable("migrate", error)))
+    yield* waiting(
+      dialect.transact(dialect.beginMigration.pipe(Effect.zipRight(refuseFormer), Effect.zipRight(migrated))),
+    )
+  }).pipe(
+    Effect.mapError((error) =>
+      error._tag === "ControlPlaneUnavailable" ? error : unavailable("migrate", error),
+    ),
+  )

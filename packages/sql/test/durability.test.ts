@@ -1,13 +1,12 @@
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
-import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import {
   Claims,
   ControlPlane,
   Executor,
   Ids,
-  Interrupt,
   Interrupts,
   Leases,
   type Run,
@@ -16,7 +15,7 @@ import {
   Worker,
   WorkerRegistry,
 } from "@runlease/core"
-import { Context, DateTime, Effect, Either, Exit, Layer, Scope, TestClock } from "effect"
+import { Context, Effect, Either, Exit, Layer, Scope, TestClock } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { SqlControlPlane } from "../src/index.js"
@@ -102,104 +101,30 @@ describe("a control plane on an SQLite file", () => {
         Context.get(context, SqlClient.SqlClient),
       )
       const migrations = yield* sql<{ readonly name: string }>`SELECT name FROM runlease_migrations`
-      deepStrictEqual(migrations, [
-        { name: "ControlPlane" },
-        { name: "Housekeeping" },
-        { name: "FirstOfLane" },
-        { name: "Growth" },
-        { name: "Results" },
-        { name: "TokenIssuers" },
-        { name: "ClaimIds" },
-        { name: "Inputs" },
-      ])
+      deepStrictEqual(migrations, [{ name: "ControlPlane" }])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])
     }),
   )
 
-  it.scoped("migrates a file of the first version with its data", () =>
+  it.scoped("refuses a file with the tables of a version before 0.1.0, and leaves it as it is", () =>
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
-      const run = yield* Effect.flatMap(Runs.Runs, (runs) => runs.submit({ agentId })).pipe(
-        Effect.map((submitted) => submitted.run),
-        Effect.provide(SqlControlPlane.layerSqlite({ filename })),
-      )
-      yield* Effect.gen(function* () {
+      const tables = Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        for (const statement of [
-          "DROP INDEX runs_expiring",
-          "DROP INDEX runs_finished",
-          "DROP INDEX conversations_runless",
-          "ALTER TABLE runs DROP COLUMN waiting_expires_at",
-          "ALTER TABLE conversations DROP COLUMN runless",
-          "ALTER TABLE run_details DROP COLUMN result",
-          "DROP INDEX credentials_by_issuer",
-          "ALTER TABLE credentials DROP COLUMN issued_by",
-          "DROP INDEX runs_by_claim",
-          "ALTER TABLE runs DROP COLUMN claim_id",
-          "DROP TABLE inputs",
-          "DELETE FROM runlease_migrations WHERE migration_id > 1",
-        ]) {
-          yield* sql.unsafe(statement)
-        }
-      }).pipe(Effect.provide(SqliteClient.layer({ filename })))
-      yield* Effect.gen(function* () {
-        const leases = yield* Leases.Leases
-        const runs = yield* Runs.Runs
-        deepStrictEqual(yield* runs.get(run.runId), run)
-        const { id: workerId } = yield* register
-        const [claimed] = yield* claim(workerId)
-        const fence = { runId: run.runId, workerId, epoch: claimed!.leaseEpoch }
-        yield* leases.suspend(fence, {
-          interrupts: [Interrupt.ofToolCall("call", "ask")],
-          expiresAfter: "1 minute",
-        })
-        strictEqual((yield* runs.get(run.runId)).waiting?.expiresAt?.epochMillis, 60_000)
-      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-    }),
-  )
-
-  it.scoped("reads a waiting run of the previous version, and accepts a repeated answer", () =>
-    Effect.gen(function* () {
-      const filename = yield* TempDatabase.filename
-      const runId = Ids.RunId.make("old")
-      const workerId = yield* Effect.gen(function* () {
-        const leases = yield* Leases.Leases
-        const runs = yield* Runs.Runs
-        const { id } = yield* register
-        yield* runs.submit({ agentId, publicId: runId })
-        const [claimed] = yield* claim(id)
-        const lease = { runId, workerId: id, epoch: claimed!.leaseEpoch }
-        yield* leases.suspend(lease, {
-          interrupts: [Interrupt.ofToolCall("call", "ask")],
-          expiresAfter: "1 hour",
-        })
-        return id
-      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-      yield* Effect.gen(function* () {
+        return yield* sql<{ readonly name: string }>`SELECT name FROM sqlite_master ORDER BY name`
+      })
+      const client = SqliteClient.layer({ filename })
+      const before = yield* Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        yield* sql`UPDATE runs SET waiting = ${JSON.stringify({ toolCallId: "call", toolName: "ask" })}`
-        const answers = { earlier: JSON.stringify({ result: { yes: true }, toolCallId: "earlier" }) }
-        yield* sql`UPDATE run_details SET answers = ${JSON.stringify(answers)}`
-      }).pipe(Effect.provide(SqliteClient.layer({ filename })))
-      yield* Effect.gen(function* () {
-        const runs = yield* Runs.Runs
-        const expiresAt = DateTime.unsafeMake(3_600_000)
-        deepStrictEqual((yield* runs.get(runId)).waiting, {
-          interrupts: [{ ...Interrupt.ofToolCall("call", "ask"), expiresAt }],
-          answers: [],
-          expiresAt,
-        })
-        const earlier = (yes: boolean) => runs.resume(runId, [Interrupt.toolResult("earlier", { yes })])
-        strictEqual((yield* earlier(true)).duplicate, true)
-        strictEqual((yield* Effect.flip(earlier(false)))._tag, "NotWaiting")
-        strictEqual((yield* runs.resume(runId, [Interrupt.toolResult("call", 1)])).duplicate, false)
-        const [again] = yield* claim(workerId)
-        deepStrictEqual(
-          again!.snapshot.messages.map(({ parts }) => parts),
-          [[{ type: "tool_result", toolCallId: "call", result: 1 }]],
-        )
-      }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
+        yield* sql`CREATE TABLE runs (run_pk INTEGER PRIMARY KEY, status TEXT NOT NULL)`
+        yield* sql`CREATE TABLE run_details (run_pk INTEGER PRIMARY KEY, submission TEXT NOT NULL)`
+        return yield* tables
+      }).pipe(Effect.provide(client))
+      const refused = yield* Effect.flip(Layer.build(SqlControlPlane.layerSqlite({ filename })))
+      strictEqual(refused._tag, "ControlPlaneUnavailable")
+      assertInclude(refused.message, "start this one on a new database")
+      deepStrictEqual(yield* Effect.provide(tables, client), before)
     }),
   )
 

@@ -10,7 +10,7 @@ import * as TempDatabase from "./TempDatabase.js"
 
 /** A full scan of a table that grows with use, with or without an index. */
 const scan =
-  /\bSCAN (r|q|runs|i|inputs|d|run_details|events|e|s|sessions|m|messages|c|conversations|credentials|w|workers)\b/
+  /\bSCAN ([rqlwoftinescm]|runs|inputs|queue|leases|waits|outcomes|claims|events|sessions|messages|conversations|credentials|workers)\b/
 
 /** A scan of all runs of a project or a conversation. */
 const history = /\bruns_by_(project|conversation)\b|\(project_id=\?\)$/
@@ -26,14 +26,16 @@ const mayReadHistory = (statement: string, step: string): boolean =>
 
 /** The lookups that must use an index, with the index that serves each. */
 const indexes = [
-  "runs_runnable (project_id=? AND implementation_kind=? AND worker_key=?)",
-  "runs_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=?)",
-  "runs_delayed (available_at<?)",
-  "runs_leased (lease_expires_at<?)",
-  "runs_by_claim (claim_id=? AND lease_owner=?)",
-  "runs_expiring (waiting_expires_at<?)",
-  "runs_in_lane (project_id=? AND lane=?)",
-  "runs_finished (project_id=? AND finished_at<?)",
+  "queue_runnable (project_id=? AND implementation_kind=? AND worker_key=?)",
+  "queue_runnable_by_agent (project_id=? AND agent_id=? AND implementation_kind=? AND worker_key=?)",
+  "queue_delayed (available_at<?)",
+  "queue_in_lane (project_id=? AND lane=?)",
+  "leases_expiring (lease_expires_at<?)",
+  "leases_by_claim (claim_id=? AND lease_owner=?)",
+  "leases_in_lane (project_id=? AND lane=?)",
+  "waits_expiring (waiting_expires_at<?)",
+  "waits_in_lane (project_id=? AND lane=?)",
+  "outcomes_finished (project_id=? AND finished_at<?)",
   "conversations_runless (project_id=? AND updated_at<?)",
   "PRIMARY KEY (run_pk=? AND event_id>?)",
 ]

@@ -7,7 +7,8 @@ import { PostgresPool, SqlControlPlane, StoreTime } from "../src/index.js"
 import { everything } from "./Everything.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
-const grown = /^(runs|run_details|events|sessions|messages|conversations|credentials|workers|inputs)$/
+const grown =
+  /^(runs|inputs|queue|leases|waits|outcomes|claims|events|sessions|messages|conversations|credentials|workers)$/
 
 interface Node {
   readonly "Node Type": string
@@ -37,21 +38,38 @@ const readsAll = (node: Node): boolean =>
   /Scan/.test(node["Node Type"]) &&
   node["Index Cond"] === undefined
 
-/** A database with many runs, half of them finished, each with its dependent rows. */
+/** A database with many runs in every state, each with its dependent rows. */
 const growth = `
-  INSERT INTO runs (project_id, run_id, conversation_id, message_id, agent_id, lane, priority, status, gate,
-    available_at, attempt, max_attempts, lease_epoch, latest_event_id, latest_sequence, created_at, updated_at, finished_at)
-  SELECT p.id, 'grown-' || n, gen_random_uuid(), gen_random_uuid(), 'agent', 'lane-' || n, 0,
-    CASE n % 2 WHEN 0 THEN 'pending' ELSE 'completed' END, 0, 0, 0, 3, 0, 1, 0, 0, 0, CASE n % 2 WHEN 0 THEN NULL ELSE 1 END
+  INSERT INTO runs (project_id, run_id, conversation_id, message_id, agent_id, lane, priority, max_attempts, created_at,
+    root_run_id)
+  SELECT p.id, 'grown-' || n, gen_random_uuid(), gen_random_uuid(), 'agent', 'lane-' || n, 0, 3, 0, 'grown-' || n
   FROM projects p, generate_series(1, 100000) n;
-  INSERT INTO run_details (run_pk, root_run_id, answers, submission, snapshot)
-  SELECT run_pk, run_id, '{}', '{}', '{}' FROM runs WHERE run_id LIKE 'grown-%';
+  INSERT INTO queue (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id, latest_sequence,
+    updated_at, agent_id, priority)
+  SELECT run_pk, project_id, lane, 0, 0, 0, 0, 1, 0, 0, agent_id, 0 FROM runs
+  WHERE run_id LIKE 'grown-%' AND run_pk % 2 = 0;
+  INSERT INTO leases (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id, latest_sequence,
+    updated_at, lease_owner, lease_expires_at, claim_id)
+  SELECT run_pk, project_id, lane, 0, 0, 1, 1, 1, 0, 0, 'worker-' || run_pk % 100, 9999999999999, 'claim-' || run_pk FROM runs
+  WHERE run_id LIKE 'grown-%' AND run_pk % 8 = 1;
+  INSERT INTO waits (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id, latest_sequence,
+    updated_at, waiting, waiting_expires_at)
+  SELECT run_pk, project_id, lane, 0, 0, 0, 1, 1, 0, 0, '{}', 9999999999999 FROM runs
+  WHERE run_id LIKE 'grown-%' AND run_pk % 8 = 3;
+  INSERT INTO outcomes (run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id,
+    latest_sequence, updated_at, status, finished_at)
+  SELECT run_pk, project_id, lane, 0, 0, 1, 1, 1, 0, 0, 'completed', 1 FROM runs
+  WHERE run_id LIKE 'grown-%' AND run_pk % 8 IN (5, 7);
+  INSERT INTO claims
+  SELECT run_pk, 1, 1, 'worker', 0, 0, 0, 0, 0, 'released' FROM runs WHERE run_id LIKE 'grown-%' AND run_pk % 4 = 0;
+  INSERT INTO inputs (run_pk, input, since, project_id, submission, snapshot, answers)
+  SELECT run_pk, 0, 0, project_id, '{}', '{}', '{}' FROM runs WHERE run_id LIKE 'grown-%';
   INSERT INTO events (run_pk, event_id, payload, created_at)
   SELECT run_pk, 1, '{}', 0 FROM runs WHERE run_id LIKE 'grown-%';
   INSERT INTO sessions (run_pk, session_id, session_kind, session_key, session_status, session_created_at, session_updated_at)
   SELECT run_pk, run_id, 'kind', 'key', 'active', 0, 0 FROM runs WHERE run_id LIKE 'grown-%' AND run_pk % 10 = 0;
-  INSERT INTO inputs (project_id, public_id, run_pk, since, fingerprint)
-  SELECT project_id, 'input-' || run_pk, run_pk, 1, '' FROM runs WHERE run_id LIKE 'grown-%' AND run_pk % 2 = 0;
+  INSERT INTO inputs (run_pk, input, since, project_id, public_id, fingerprint)
+  SELECT run_pk, 1, 1, project_id, 'input-' || run_pk, '' FROM runs WHERE run_id LIKE 'grown-%' AND run_pk % 2 = 0;
   INSERT INTO conversations (id, project_id, created_at, updated_at)
   SELECT 'grown-' || n, p.id, 0, 0 FROM projects p, generate_series(1, 10000) n;
   INSERT INTO messages (conversation_pk, id, role, parts, created_at)

@@ -11,7 +11,7 @@ import * as TempDatabase from "./TempDatabase.js"
 const agentId = Ids.AgentId.make("agent")
 const publicId = Ids.RunId.make("long")
 
-const tables = ["runs", "run_details", "sessions", "events", "conversations", "messages"] as const
+const tables = ["runs", "inputs", "queue", "outcomes", "events", "conversations", "messages"] as const
 
 /** The number of rows of each table, read by a connection of its own. */
 const countRows = (filename: string) =>
@@ -51,7 +51,7 @@ describe("pruning an SQLite file", () => {
           deepStrictEqual(pruned, { pruned: 0, more: true })
           return run.projectId
         }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-        const [, , , events] = yield* countRows(filename)
+        const [, , , , events] = yield* countRows(filename)
         strictEqual(events, 5002 - 2000)
 
         yield* Effect.gen(function* () {
@@ -65,7 +65,7 @@ describe("pruning an SQLite file", () => {
           strictEqual(yield* Retention.pruneAll({ projectId, olderThan: 0 }), 1)
           strictEqual((yield* runs.get(publicId)).status, "pending")
         }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-        deepStrictEqual(yield* countRows(filename), [1, 1, 0, 0, 1, 0])
+        deepStrictEqual(yield* countRows(filename), [1, 1, 1, 0, 0, 1, 0])
       }),
   )
 
@@ -89,7 +89,7 @@ describe("pruning an SQLite file", () => {
         strictEqual(yield* TestRuns.verdictOf(conversations.get(conversationId)), "ConversationNotFound")
         deepStrictEqual(yield* controlPlane.prune(request), { pruned: 0, more: false })
       }).pipe(Effect.provide(SqlControlPlane.layerSqlite({ filename })))
-      deepStrictEqual(yield* countRows(filename), [0, 0, 0, 0, 0, 0])
+      deepStrictEqual(yield* countRows(filename), [0, 0, 0, 0, 0, 0, 0])
     }),
   )
 })

@@ -17,7 +17,7 @@ import type {
   Sequence,
   Waiting,
 } from "../model/Run.js"
-import type { PastAttempt } from "./ControlEvents.js"
+import type { AttemptEnd, PastAttempt } from "./ControlEvents.js"
 import type { LogState } from "./LogState.js"
 
 /**
@@ -50,12 +50,27 @@ export interface RunSpec {
  */
 export type Gate = "runnable" | "delayed" | "behind"
 
-/** The worker that the lease of a run belongs to. */
+/** The worker that the lease of a run belongs to, and how it has been renewed. */
 export interface Holder {
   readonly workerId: Ids.WorkerId
   readonly expiresAt: number
   /** The id of the claim that gave the run, where it has one. */
   readonly claimId: Ids.ClaimId | null
+  readonly claimedAt: number
+  readonly renewals: number
+  /** The last renewal, or the claim. */
+  readonly renewedAt: number
+  /** The longest time between two renewals so far, in milliseconds; the time since the last one is not in it. */
+  readonly longestGap: number
+}
+
+/** A claim that ended without an outcome. */
+export interface EndedClaim {
+  readonly holder: Holder
+  readonly attempt: number
+  readonly leaseEpoch: LeaseEpoch
+  readonly ended: AttemptEnd | "suspended"
+  readonly endedAt: number
 }
 
 /**

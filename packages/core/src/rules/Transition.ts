@@ -13,7 +13,7 @@ import type { LogEntry } from "../ports/RunLog.js"
 import type { Outcome } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
 import * as LogState from "./LogState.js"
-import type { Gate, RunState } from "./RunState.js"
+import type { EndedClaim, Gate, RunState } from "./RunState.js"
 
 /** An event and its JSON, which is written once. */
 export interface EncodedEvent {
@@ -30,6 +30,7 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  * - `Runnable`: a worker may claim the run from now on.
  * - `LaneFreed`: the run was the first of its lane, so the next one may `advance`.
  * - `HolderCancelled`: this worker executes a run that was cancelled.
+ * - `ClaimEnded`: a claim ended, and the run goes on without it.
  *
  * @since 0.1.0
  * @category models
@@ -38,6 +39,7 @@ export type Consequence =
   | { readonly _tag: "Runnable" }
   | { readonly _tag: "LaneFreed"; readonly lane: string }
   | { readonly _tag: "HolderCancelled"; readonly workerId: Ids.WorkerId }
+  | { readonly _tag: "ClaimEnded"; readonly claim: EndedClaim }
 
 /**
  * The state after a step of a run's life, the entries that its log gets with it, and the consequences.
@@ -97,13 +99,28 @@ export const gateOf = (availableAt: number, createdAt: number, now: number): Gat
 /** When a run that was claimed may be claimed again: its time had come, also where the clock was set back since. */
 export const undelayed = ({ availableAt }: RunState, now: number): number => Math.min(availableAt, now)
 
+/** What the end of a claim without an outcome means; nothing for a run that no claim had. */
+export const claimEnded = (
+  { attempt, holder, leaseEpoch }: RunState,
+  ended: EndedClaim["ended"],
+  now: number,
+): ReadonlyArray<Consequence> =>
+  holder === null
+    ? nothing
+    : [{ _tag: "ClaimEnded", claim: { holder, attempt, leaseEpoch, ended, endedAt: now } }]
+
 /** A run that was claimed, or whose delay is over, waits for a claim. It is the first of its lane. */
-export const pend = (before: RunState, availableAt: number, now: number): Transition => {
+export const pend = (
+  before: RunState,
+  availableAt: number,
+  now: number,
+  consequences: ReadonlyArray<Consequence> = nothing,
+): Transition => {
   const gate = gateOf(availableAt, before.spec.createdAt, now)
   return transition(
     { ...before, status: "pending", gate, availableAt, holder: null, waiting: null, updatedAt: now },
     nothing,
-    gate === "runnable" ? runnable : nothing,
+    gate === "runnable" ? [...runnable, ...consequences] : consequences,
   )
 }
 
@@ -163,5 +180,5 @@ export const endAttempt = (
     return fail(before, ControlEvents.attemptsExhausted(spec.maxAttempts, past), now, past)
   }
   const after = { ...before, attempt: how.counted ? attempt : attempt - 1, pastAttempt: past }
-  return pend(after, how.availableAt, now)
+  return pend(after, how.availableAt, now, claimEnded(before, how.ended, now))
 }

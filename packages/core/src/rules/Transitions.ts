@@ -8,7 +8,6 @@
  * @since 0.1.0
  */
 import { Duration, Either } from "effect"
-import type * as Ids from "../model/Ids.js"
 import { type Fence, isTerminal, type LeaseLost, RunEnded } from "../model/Run.js"
 import type { Release } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
@@ -75,98 +74,6 @@ export const submit = (spec: RunSpec, { availableAt, behind, driven }: Start, no
   if (driven) return transition(state, ControlEvents.opening(spec, state.log))
   return transition(state, nothing, isRunnable(state) ? runnable : nothing)
 }
-
-/** A claim that takes runs. */
-export interface Claim {
-  readonly workerId: Ids.WorkerId
-  readonly claimId: Ids.ClaimId | null
-  readonly leaseMillis: number
-}
-
-/**
- * Gives a runnable run to a worker. The log gets a mark of the attempt before, if one ended without an outcome.
- *
- * @since 0.1.0
- * @category transitions
- */
-export const claim = (
-  state: RunState,
-  { claimId, leaseMillis, workerId }: Claim,
-  now: number,
-): Transition => {
-  const attempt = state.attempt + 1
-  return transition(
-    {
-      ...state,
-      status: "running",
-      attempt,
-      leaseEpoch: leaseEpoch(state.leaseEpoch + 1),
-      holder: { workerId, expiresAt: now + leaseMillis, claimId },
-      pastAttempt: null,
-      updatedAt: now,
-      startedAt: state.startedAt ?? now,
-    },
-    ControlEvents.claimed(state.spec, state.log, state.pastAttempt, { attempt, workerId }),
-  )
-}
-
-/**
- * Gives the run once more by a claim that its holder repeats; undefined when this claim does not hold it. The lease ends later
- * than before, so that the answers to both claims differ.
- *
- * Source: docs/decisions/0022-claim-ids.md
- *
- * @since 0.1.0
- * @category transitions
- */
-export const claimAgain = (state: RunState, claim: Claim, now: number): Transition | undefined => {
-  const { holder, status } = state
-  if (status !== "running" || holder === null || claim.claimId === null) return undefined
-  if (holder.claimId !== claim.claimId || holder.workerId !== claim.workerId) return undefined
-  if (holder.expiresAt <= now) return undefined
-  const expiresAt = Math.max(now + claim.leaseMillis, holder.expiresAt + 1)
-  return transition({ ...state, holder: { ...holder, expiresAt }, updatedAt: now })
-}
-
-/**
- * Takes a run back from a claim whose caller is gone; undefined when the claim does not hold it, or when a repeat of the claim
- * has given it since. `expiresAt` is the end of the lease that the claim gave.
- *
- * @since 0.1.0
- * @category transitions
- */
-export const abandonClaim = (
-  state: RunState,
-  fence: Fence,
-  expiresAt: number,
-  now: number,
-): Transition | undefined => {
-  if (state.holder?.expiresAt !== expiresAt || Either.isLeft(checkFence(state, fence, now))) return undefined
-  const reason = "the claim's caller was gone"
-  return endAttempt(
-    state,
-    { ended: "released", reason, counted: false, availableAt: undelayed(state, now) },
-    now,
-  )
-}
-
-/**
- * @since 0.1.0
- * @category transitions
- */
-export const renew = (
-  state: RunState,
-  fence: Fence,
-  leaseMillis: number,
-  now: number,
-): Either.Either<Transition, LeaseLost | RunEnded> =>
-  Either.map(checkFence(state, fence, now), () =>
-    transition({
-      ...state,
-      holder: state.holder && { ...state.holder, expiresAt: now + leaseMillis },
-      updatedAt: now,
-    }),
-  )
 
 /**
  * Adds events to the log, which it opens first if need be. `AppendRules` finds the new events of a batch.

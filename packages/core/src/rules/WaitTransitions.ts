@@ -16,7 +16,7 @@ import { whileHeld } from "./Fencing.js"
 import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
 import type { RunState } from "./RunState.js"
-import { fail, finish, pend, transition, type Transition, undelayed } from "./Transition.js"
+import { claimEnded, fail, finish, pend, transition, type Transition, undelayed } from "./Transition.js"
 
 /**
  * The run waits for answers, and counts its attempts anew after them.
@@ -35,6 +35,7 @@ export const suspend = (
     return transition(
       { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
       ControlEvents.suspended(state.spec, state.log, waiting),
+      claimEnded(state, "suspended", now),
     )
   })
 

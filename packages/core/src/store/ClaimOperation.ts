@@ -12,7 +12,7 @@ import { forExecutor } from "../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../model/Run.js"
 import { toClaimed } from "../rules/RunState.js"
 import { isRunnable } from "../rules/Transition.js"
-import * as Transitions from "../rules/Transitions.js"
+import * as ClaimTransitions from "../rules/ClaimTransitions.js"
 import * as ClaimSearch from "./ClaimSearch.js"
 import * as DueRuns from "./DueRuns.js"
 import type { RunBatch } from "./RunBatch.js"
@@ -50,7 +50,7 @@ const giveAgain = <X>(
   runs: ReadonlyArray<StoredRun>,
 ): ReadonlyArray<StoredRun> =>
   runs.flatMap((run) => {
-    const again = Transitions.claimAgain(run.state, request, batch.now)
+    const again = ClaimTransitions.claimAgain(run.state, request, batch.now)
     return again === undefined ? [] : [batch.apply(run, again)]
   })
 
@@ -106,7 +106,9 @@ const takeAnew = <X>(
     for (const { request, run } of assigned) {
       const current = batch.add(run)
       if (!isRunnable(current.state)) continue
-      taken.get(request)!.push(batch.apply(current, Transitions.claim(current.state, request, batch.now)))
+      taken
+        .get(request)!
+        .push(batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now)))
     }
     return taken
   }
@@ -172,7 +174,7 @@ const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void
     const run = batch.find({ projectId, runId })
     if (run === undefined || leaseExpiresAt === null) continue
     const fence = { workerId: request.workerId, epoch: leaseEpoch }
-    const abandoned = Transitions.abandonClaim(run.state, fence, leaseExpiresAt.epochMillis, batch.now)
+    const abandoned = ClaimTransitions.abandonClaim(run.state, fence, leaseExpiresAt.epochMillis, batch.now)
     if (abandoned !== undefined) batch.apply(run, abandoned)
   }
 }

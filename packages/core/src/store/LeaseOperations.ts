@@ -10,8 +10,8 @@ import type { Completed, Renewal, RenewRequest } from "../ports/Leases.js"
 import type { CursorMismatch, EventRefused } from "../ports/RunLog.js"
 import type { Outcome } from "../ports/Runs.js"
 import type { RunState } from "../rules/RunState.js"
+import * as ClaimTransitions from "../rules/ClaimTransitions.js"
 import type { Transition } from "../rules/Transition.js"
-import * as Transitions from "../rules/Transitions.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as EndOperation from "./EndOperation.js"
 import type { RunBatch } from "./RunBatch.js"
@@ -30,7 +30,7 @@ const renewOne = <X>(
   const run = batch.find({ projectId, runId })
   if (run === undefined) return { _tag: "Lost", runId }
   const millis = Duration.toMillis(request.leaseDuration)
-  const renewed = Transitions.renew(run.state, { workerId: request.workerId, epoch }, millis, batch.now)
+  const renewed = ClaimTransitions.renew(run.state, { workerId: request.workerId, epoch }, millis, batch.now)
   if (Either.isRight(renewed)) {
     batch.apply(run, renewed.right)
     return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) }

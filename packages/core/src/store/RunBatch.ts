@@ -8,11 +8,11 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Effect } from "effect"
-import type { LogEvent } from "../model/AgentEvent.js"
+import { Effect } from "effect"
 import type { RunDetails, RunState } from "../rules/RunState.js"
 import type { NewEntry, Transition } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
+import { growthOf } from "./LogGrowth.js"
 import type {
   ClaimDetails,
   DetailChanges,
@@ -25,7 +25,7 @@ import type {
   Search,
   StoredRun,
 } from "./RunRows.js"
-import { type LogGrowth, logKey, type LogPiece, type Route, type Wakeups } from "./Wakeups.js"
+import { logKey, type Route, type Wakeups } from "./Wakeups.js"
 
 /**
  * @since 0.1.0
@@ -82,22 +82,9 @@ const mergeDetails = (before: DetailChanges, after: DetailChanges): DetailChange
     : {
         ...before,
         ...after,
-        ...(before.inputs === undefined ? {} : { inputs: [...before.inputs, ...(after.inputs ?? [])] }),
+        inputs: [...(before.inputs ?? []), ...(after.inputs ?? [])],
+        claims: [...(before.claims ?? []), ...(after.claims ?? [])],
       }
-
-/** New entries as readers get them, who own what they get. */
-const toPiece = (entries: ReadonlyArray<NewEntry>, now: number): LogPiece => {
-  const createdAt = DateTime.unsafeMake(now)
-  return {
-    entries: entries.map(({ eventId, sequence, text }) => ({
-      eventId,
-      sequence,
-      event: JSON.parse(text) as LogEvent,
-      createdAt,
-    })),
-    bytes: entries.reduce((bytes, { text }) => bytes + text.length, 0),
-  }
-}
 
 /**
  * Begins the batch of a commit: reads the runs that it names, and searches for those that its claims may take.
@@ -192,17 +179,13 @@ const make = <X>(
         case "HolderCancelled":
           after.push(wakeups.signal(consequence.workerId, { _tag: "Cancelled", runId: spec.runId }))
           break
+        case "ClaimEnded":
+          entry.details = mergeDetails(entry.details, { claims: [consequence.claim] })
+          break
       }
     }
     return entry.run
   }
-
-  /** Wakes the readers of the logs that grew, once the commit has succeeded. */
-  const growthOf = ({ entries: added, log, run }: Entry): LogGrowth => ({
-    log,
-    latest: run.state.latestEventId,
-    piece: () => toPiece(added, now),
-  })
 
   const writeChanged = Effect.suspend(() => {
     if (changed.size === 0) return Effect.void
@@ -215,7 +198,9 @@ const make = <X>(
       entries: added,
       details,
     }))
-    const grown = written.flatMap((entry) => (entry.entries.length === 0 ? [] : [growthOf(entry)]))
+    const grown = written.flatMap((entry) =>
+      entry.entries.length === 0 ? [] : [growthOf(entry.log, entry.entries, now)],
+    )
     if (grown.length > 0) after.push(wakeups.logsGrew(grown))
     for (const entry of written) {
       entry.stored = entry.run.state

@@ -14,7 +14,7 @@ import type { WorkerSession } from "../model/WorkerSession.js"
 import type { TakenInput } from "../ports/FollowUp.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
-import type { RunDetails, RunState } from "../rules/RunState.js"
+import type { EndedClaim, RunDetails, RunState } from "../rules/RunState.js"
 import type { NewEntry } from "../rules/Transition.js"
 import type { LogRef } from "./LogTails.js"
 
@@ -143,6 +143,8 @@ export interface DetailChanges {
   readonly session?: WorkerSession | undefined
   readonly resume?: ResumeRecord | undefined
   readonly inputs?: ReadonlyArray<TakenInput> | undefined
+  /** Claims of the run that ended without an outcome. */
+  readonly claims?: ReadonlyArray<EndedClaim> | undefined
 }
 
 /**
@@ -210,7 +212,7 @@ export interface RunRows<X> {
   /** Those of these lanes that have an unfinished run. A run that another transaction adds to one of the lanes waits. */
   readonly busyLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
 
-  /** The first unfinished run of each of these lanes that has one. */
+  /** The first unfinished run of each of these lanes, whose first run has ended, if there is one. */
   readonly laneHeads: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** The details of runs that `find` and its like have given. */

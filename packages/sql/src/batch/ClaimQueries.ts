@@ -4,25 +4,49 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
 import { RunRows } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
+import { execute } from "../dialect/ExecuteStatement.js"
 import { toStored } from "../rows/RunCodec.js"
+import type { RunRow } from "../rows/RunRow.js"
 import * as DueQueries from "./DueQueries.js"
 
-/** The probe of the first named claim; those of the others go down from there. */
-const firstClaim = -2
+type NamedRow = Pick<RunRow, "project_id" | "run_id"> & { readonly claim: number }
 
-/** Selects what `others` selects, and the runs that name one of the claims: one more index probe for each. */
-const select = ({ sql }: Database, claims: ReadonlyArray<RunRows.NamedClaim>, others: Fragment): Fragment => {
+/** The runs that name each of these claims: one index probe for each. */
+const readGiven = (
+  { sql }: Database,
+  claims: ReadonlyArray<RunRows.NamedClaim>,
+): Effect.Effect<RunRows.Found["given"], SqlError> => {
+  const given = claims.map((): Array<RunRows.RunRef> => [])
+  if (claims.length === 0) return Effect.succeed(given)
   const named = claims.map(
-    ({ claimId, workerId }, index) =>
-      sql`SELECT ${sql.literal(String(firstClaim - index))} AS probe, run_pk FROM runs
-        WHERE status = 'running' AND claim_id = ${claimId} AND lease_owner = ${workerId}`,
+    ({ claimId, workerId }, index) => sql`SELECT ${sql.literal(String(index))} AS claim, run_pk FROM leases
+      WHERE claim_id = ${claimId} AND lease_owner = ${workerId}`,
   )
-  return named.length === 0 ? others : sql`${sql.join(" UNION ALL ", false)([others, ...named])}`
+  return Effect.map(
+    execute(sql<NamedRow>`SELECT n.claim, r.project_id, r.run_id
+      FROM (${sql.join(" UNION ALL ", false)(named)}) n JOIN runs r ON r.run_pk = n.run_pk`),
+    (rows) => {
+      for (const { claim, project_id, run_id } of rows) {
+        given[claim]!.push({ projectId: project_id, runId: run_id })
+      }
+      return given
+    },
+  )
 }
+
+const readRunnable = (
+  { dialect }: Database,
+  probes: ReadonlyArray<RunRows.Probe>,
+): Effect.Effect<RunRows.Found["runnable"], SqlError> =>
+  Effect.map(dialect.runnable(probes), (candidates) => {
+    const runnable = probes.map((): Array<RunRows.StoredRun> => [])
+    for (const candidate of candidates) runnable[candidate.probe]!.push(toStored(candidate))
+    for (const runs of runnable) runs.sort(RunRows.byPreference)
+    return runnable
+  })
 
 /**
  * @since 0.1.0
@@ -32,21 +56,16 @@ export const search = (
   database: Database,
   { claims, probes }: RunRows.Search,
 ): Effect.Effect<RunRows.Found, SqlError> =>
-  Effect.gen(function* () {
-    const { dialect } = database
-    const due: Array<number> = []
-    const given = claims.map((): Array<RunRows.RunRef> => [])
-    const runnable = probes.map((): Array<RunRows.StoredRun> => [])
-    const candidates = yield* dialect.runnable(
-      probes,
-      select(database, claims, DueQueries.selectDue(database, yield* dialect.instant)),
-    )
-    for (const candidate of candidates) {
-      const { probe, project_id, run_id, run_pk } = candidate
-      if (probe === DueQueries.dueProbe) due.push(run_pk)
-      else if (probe <= firstClaim) given[firstClaim - probe]!.push({ projectId: project_id, runId: run_id })
-      else runnable[probe]!.push(toStored(candidate))
+  Effect.suspend(() => {
+    const found: { -readonly [K in keyof RunRows.Found]: RunRows.Found[K] } = {
+      due: [],
+      given: [],
+      runnable: [],
     }
-    for (const runs of runnable) runs.sort(RunRows.byPreference)
-    return { runnable, given, due }
+    const reads = [
+      Effect.map(DueQueries.readDue(database), (due) => void (found.due = due)),
+      Effect.map(readGiven(database, claims), (given) => void (found.given = given)),
+      Effect.map(readRunnable(database, probes), (runnable) => void (found.runnable = runnable)),
+    ]
+    return Effect.as(database.dialect.together(reads), found)
   })

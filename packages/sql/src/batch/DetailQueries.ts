@@ -4,81 +4,105 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { RequestSnapshot, ResumeRules, RunRows } from "@runlease/core"
-import { Effect } from "effect"
+import type { RequestSnapshot, ResumeRules, RunRows, RunState } from "@runlease/core"
+import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { toDetails } from "../rows/RunCodec.js"
-import { detailNames, type DetailRow, listed, sessionNames } from "../rows/RunRow.js"
+import { type DetailRow, fixedDetails, listed, sessionNames } from "../rows/RunRow.js"
 import { keyRows } from "./RunQueries.js"
 
-/** The wider column of `run_details` that is read with the others. */
-type WideColumn = "submission" | "snapshot"
+/** What a run was asked last, for a SELECT from `runs r`. */
+const latestInput = (column: "snapshot" | "answers") =>
+  `(SELECT i.${column} FROM inputs i WHERE i.run_pk = r.run_pk AND i.snapshot IS NOT NULL
+    ORDER BY i.run_pk DESC, i.input DESC LIMIT 1)`
 
-/** A row of `run_details`, with its session where they are read, and with a wider column. */
-type WideRow<More extends WideColumn> = DetailRow & { readonly [K in More]: string }
+const names = [...Struct.keys(fixedDetails), ...sessionNames, "metadata", "result"] as const
 
-/** Reads details by run, and converts each row once. */
-const read = <More extends WideColumn, A>(
-  database: Database,
+/** The columns of a `DetailRow`, for a SELECT from `runs r`, `outcomes o` and `sessions s`. */
+const selectedDetails = `${listed("r", Struct.keys(fixedDetails))}, ${listed("s", sessionNames)}, o.metadata, o.result`
+
+type KeyedRow = DetailRow & { readonly run_pk: number }
+
+const readRows = <Row extends KeyedRow, A>(
   runs: ReadonlyArray<RunRows.StoredRun>,
-  {
-    convert,
-    more,
-    sessions,
-  }: {
-    readonly sessions: boolean
-    readonly more: ReadonlyArray<More>
-    readonly convert: (row: WideRow<More>, run: RunRows.StoredRun) => A
-  },
+  rows: Effect.Effect<ReadonlyArray<Row>, SqlError>,
+  convert: (details: RunState.RunDetails, row: Row) => A,
 ): Effect.Effect<ReadonlyMap<number, A>, SqlError> => {
-  if (runs.length === 0) return Effect.succeed(new Map())
-  type Row = WideRow<More> & { readonly run_pk: number }
-  const { sql } = database
-  const names = ["run_pk" as const, ...detailNames, ...more]
-  const byKey = new Map(runs.map((run) => [run.key, run]))
-  const from = sql`FROM ${keyRows(database, byKey.keys())} v JOIN run_details d ON d.run_pk = v.run_pk`
-  const rows = sessions
-    ? select<Row>(
-        [...names, ...sessionNames],
-        sql`SELECT ${sql.literal(`${listed("d", names)}, ${listed("s", sessionNames)}`)} ${from}
-          LEFT JOIN sessions s ON s.run_pk = v.run_pk`,
-      )
-    : select<Row>(names, sql`SELECT ${sql.literal(listed("d", names))} ${from}`)
+  const ids = new Map(runs.map(({ key, state }) => [key, state.spec.runId]))
   return Effect.map(
     rows,
-    (found) => new Map(found.map((row) => [row.run_pk, convert(row, byKey.get(row.run_pk)!)])),
+    (found) => new Map(found.map((row) => [row.run_pk, convert(toDetails(ids.get(row.run_pk)!, row), row)])),
   )
 }
 
-const detailsOf = (row: DetailRow, { state }: RunRows.StoredRun) => toDetails(state.spec.runId, row)
+const keysOf = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) =>
+  keyRows(database, new Set(runs.map(({ key }) => key)))
 
-export const readDetails = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) =>
-  read(database, runs, { sessions: true, more: [], convert: detailsOf })
+/** Joins what `selectedDetails` needs. */
+const joined = `LEFT JOIN outcomes o ON o.run_pk = r.run_pk LEFT JOIN sessions s ON s.run_pk = r.run_pk`
 
+export const readDetails = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) => {
+  const { sql } = database
+  return readRows(
+    runs,
+    select<KeyedRow>(
+      ["run_pk", ...names],
+      sql`SELECT r.run_pk, ${sql.literal(selectedDetails)} FROM ${keysOf(database, runs)} v
+        JOIN runs r ON r.run_pk = v.run_pk ${sql.literal(joined)}`,
+    ),
+    (details) => details,
+  )
+}
+
+/** A run under a lease has no outcome. */
 export const readClaimDetails = (
   database: Database,
   runs: ReadonlyArray<RunRows.StoredRun>,
   sessions: boolean,
-) =>
-  read(database, runs, {
-    sessions,
-    more: ["snapshot"],
-    convert: (row, run): RunRows.ClaimDetails => ({
-      details: detailsOf(row, run),
-      snapshot: JSON.parse(row.snapshot) as RequestSnapshot.RequestSnapshot,
-    }),
-  })
+) => {
+  const { sql } = database
+  type Row = KeyedRow & { readonly snapshot: string }
+  const from = sql`FROM ${keysOf(database, runs)} v JOIN runs r ON r.run_pk = v.run_pk`
+  const fixed = Struct.keys(fixedDetails)
+  const common = `r.run_pk, ${latestInput("snapshot")} AS snapshot, ${listed("r", fixed)}`
+  const rows = sessions
+    ? select<Row>(
+        ["run_pk", "snapshot", ...fixed, ...sessionNames],
+        sql`SELECT ${sql.literal(`${common}, ${listed("s", sessionNames)}`)} ${from}
+          LEFT JOIN sessions s ON s.run_pk = r.run_pk`,
+      )
+    : select<Row>(["run_pk", "snapshot", ...fixed], sql`SELECT ${sql.literal(common)} ${from}`)
+  return readRows(runs, rows, (details, row): RunRows.ClaimDetails => ({
+    details,
+    snapshot: JSON.parse(row.snapshot) as RequestSnapshot.RequestSnapshot,
+  }))
+}
 
-export const readSubmitted = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) =>
-  read(database, runs, {
-    sessions: true,
-    more: ["submission"],
-    convert: (row, run): RunRows.SubmittedDetails => ({
-      details: detailsOf(row, run),
-      submission: row.submission,
-    }),
-  })
+export const readSubmitted = (database: Database, runs: ReadonlyArray<RunRows.StoredRun>) => {
+  const { sql } = database
+  return readRows(
+    runs,
+    select<KeyedRow & { readonly submission: string }>(
+      ["run_pk", "submission", ...names],
+      sql`SELECT r.run_pk, f.submission, ${sql.literal(selectedDetails)} FROM ${keysOf(database, runs)} v
+        JOIN runs r ON r.run_pk = v.run_pk JOIN inputs f ON f.run_pk = r.run_pk AND f.input = 0
+        ${sql.literal(joined)}`,
+    ),
+    (details, row): RunRows.SubmittedDetails => ({ details, submission: row.submission }),
+  )
+}
+
+/** Reads the request that the next claim of a run gives, as JSON. */
+export const readSnapshot = (
+  { sql }: Database,
+  { projectId, runId }: RunRows.RunRef,
+): Effect.Effect<string | undefined, SqlError> =>
+  Effect.map(
+    sql<{ readonly snapshot: string }>`SELECT ${sql.literal(latestInput("snapshot"))} AS snapshot FROM runs r
+      WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`,
+    ([row]) => row?.snapshot,
+  )
 
 interface AnswersRow {
   readonly run_pk: number
@@ -98,8 +122,11 @@ export const readResumeRecords = (
 ): Effect.Effect<ReadonlyMap<number, ResumeRules.ResumeRecord>, SqlError> =>
   Effect.map(
     execute(
-      database.sql<AnswersRow>`SELECT d.run_pk, d.snapshot, d.answers
-        FROM ${keyRows(database, keys)} v JOIN run_details d ON d.run_pk = v.run_pk`,
+      database.sql<AnswersRow>`SELECT i.run_pk, i.snapshot, i.answers FROM ${keyRows(database, keys)} v
+        JOIN inputs i ON i.run_pk = v.run_pk AND i.input = (
+          SELECT n.input FROM inputs n WHERE n.run_pk = v.run_pk AND n.snapshot IS NOT NULL
+          ORDER BY n.run_pk DESC, n.input DESC LIMIT 1
+        )`,
     ),
     (found) => new Map(found.map((row) => [row.run_pk, toRecord(row)])),
   )

@@ -13,24 +13,21 @@ import { Gate } from "../rows/RunRow.js"
 /** The largest number of lapsed leases, of expired waits and of ended delays in one commit. */
 const mostOfEach = 200
 
-/** The probe of a candidate that is due, and that no probe found. */
-export const dueProbe = -1
-
 /** Selects the runs that are due by `now`; three index probes when there are none. */
-export const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
+const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
   const atMost = sql.literal(String(mostOfEach))
-  return sql`SELECT ${sql.literal(String(dueProbe))} AS probe, run_pk FROM (
-      SELECT run_pk FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at <= ${now}
+  return sql`SELECT run_pk FROM (
+      SELECT run_pk FROM leases WHERE lease_owner IS NOT NULL AND lease_expires_at <= ${now}
       ORDER BY lease_expires_at LIMIT ${atMost}
     ) lapsed
     UNION ALL
-    SELECT ${sql.literal(String(dueProbe))} AS probe, run_pk FROM (
-      SELECT run_pk FROM runs WHERE status = 'waiting' AND waiting_expires_at <= ${now}
+    SELECT run_pk FROM (
+      SELECT run_pk FROM waits WHERE waiting_expires_at <= ${now}
       ORDER BY waiting_expires_at LIMIT ${atMost}
     ) expired
     UNION ALL
-    SELECT ${sql.literal(String(dueProbe))} AS probe, run_pk FROM (
-      SELECT run_pk FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
+    SELECT run_pk FROM (
+      SELECT run_pk FROM queue WHERE gate = ${sql.literal(String(Gate.delayed))}
       AND available_at <= ${now} ORDER BY available_at LIMIT ${atMost}
     ) delayed`
 }
@@ -49,17 +46,17 @@ export const nextDue = ({ sql }: Database): Effect.Effect<number | null, SqlErro
     sql<{ readonly due: number | null }>`
       SELECT MIN(due) AS due FROM (
         SELECT due FROM (
-          SELECT lease_expires_at AS due FROM runs WHERE status = 'running' AND lease_owner IS NOT NULL
+          SELECT lease_expires_at AS due FROM leases WHERE lease_owner IS NOT NULL
           AND lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1
         ) lapsing
         UNION ALL
         SELECT due FROM (
-          SELECT waiting_expires_at AS due FROM runs WHERE status = 'waiting' AND waiting_expires_at IS NOT NULL
+          SELECT waiting_expires_at AS due FROM waits WHERE waiting_expires_at IS NOT NULL
           ORDER BY waiting_expires_at LIMIT 1
         ) expiring
         UNION ALL
         SELECT due FROM (
-          SELECT available_at AS due FROM runs WHERE status = 'pending' AND gate = ${sql.literal(String(Gate.delayed))}
+          SELECT available_at AS due FROM queue WHERE gate = ${sql.literal(String(Gate.delayed))}
           AND available_at >= 0 ORDER BY available_at LIMIT 1
         ) delayed
       ) next`,

@@ -5,21 +5,23 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
-import type { FollowUp, Ids, RunRows } from "@runlease/core"
+import { type FollowUp, type Ids, type RunRows, Wakeups } from "@runlease/core"
 import { Array, Effect } from "effect"
-import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
-import { execute, select } from "../dialect/ExecuteStatement.js"
-import { eventId, toStored } from "../rows/RunCodec.js"
-import { runNames, type RunRow, selectedRun } from "../rows/RunRow.js"
-import { keyRows, refRows } from "./RunQueries.js"
+import { execute } from "../dialect/ExecuteStatement.js"
+import { eventId } from "../rows/RunCodec.js"
+import type { RunRow } from "../rows/RunRow.js"
+import { findRuns, keyRows, refRows } from "./RunQueries.js"
 
 const columns = {
+  run_pk: "integer",
+  nth: "integer",
+  since: "integer",
   project_id: "text",
   public_id: "text",
-  run_pk: "integer",
-  since: "integer",
   fingerprint: "text",
+  snapshot: "text",
+  answers: "text",
 } as const
 
 interface InputRow {
@@ -31,21 +33,38 @@ interface InputRow {
   readonly fingerprint: string
 }
 
-/** Adds the inputs that runs have taken. */
+/** An input without a public id: answers. */
+const unnamed = { publicId: null, fingerprint: null }
+
+/** Adds what runs have taken since their submissions. What a run goes on with is in the last row of its change. */
 export const insert = (
-  database: Database,
+  { dialect, sql }: Database,
   changes: ReadonlyArray<RunRows.Change>,
 ): ReadonlyArray<Statement<object>> => {
-  const rows = changes.flatMap(({ after, details: { inputs = [] }, key }) =>
-    inputs.map(({ fingerprint, publicId, since }) => ({
-      project_id: after.spec.projectId,
-      public_id: publicId,
-      run_pk: key,
-      since,
-      fingerprint,
-    })),
-  )
-  return rows.length === 0 ? [] : [BulkStatements.insert(database, "inputs", columns, rows)]
+  const rows = changes.flatMap(({ after, details: { inputs = [], resume }, key }) => {
+    if (inputs.length === 0 && resume === undefined) return []
+    const named = inputs.length === 0 ? [{ ...unnamed, since: after.latestEventId }] : inputs
+    return named.map(({ fingerprint, publicId, since }, index) => {
+      const record = index === named.length - 1 ? resume : undefined
+      return {
+        run_pk: key,
+        nth: index + 1,
+        since,
+        project_id: after.spec.projectId,
+        public_id: publicId,
+        fingerprint,
+        snapshot: record === undefined ? null : JSON.stringify(record.snapshot),
+        answers: record === undefined ? null : JSON.stringify(record.answers),
+      }
+    })
+  })
+  if (rows.length === 0) return []
+  return [
+    sql<object>`INSERT INTO inputs (run_pk, input, since, project_id, public_id, fingerprint, snapshot, answers)
+      SELECT v.run_pk, v.nth + (SELECT MAX(i.input) FROM inputs i WHERE i.run_pk = v.run_pk), v.since, v.project_id,
+        v.public_id, v.fingerprint, v.snapshot, v.answers
+      FROM ${dialect.rows(columns, rows)} v`,
+  ]
 }
 
 const toInput = ({ fingerprint, public_id, run_id, since }: InputRow): FollowUp.TakenInput => ({
@@ -68,7 +87,9 @@ export const read = (database: Database, names: ReadonlyArray<RunRows.RunRef>, k
         names.map(({ projectId, runId }) => ({ project_id: projectId, public_id: runId })),
       )} v JOIN inputs i ON i.project_id = v.project_id AND i.public_id = v.public_id`,
     )
-    const taken = yield* rows(sql`${keyRows(database, new Set(keys))} v JOIN inputs i ON i.run_pk = v.run_pk`)
+    const taken = yield* rows(
+      sql`${keyRows(database, new Set(keys))} v JOIN inputs i ON i.run_pk = v.run_pk AND i.public_id IS NOT NULL`,
+    )
     return [...named, ...taken].map((row) => ({ projectId: row.project_id, input: toInput(row) }))
   })
 
@@ -77,7 +98,7 @@ export const ofRun = ({ sql }: Database, { projectId, runId }: RunRows.RunRef) =
   Effect.map(
     sql<Pick<InputRow, "public_id" | "since">>`SELECT i.public_id, i.since FROM runs r
       JOIN inputs i ON i.run_pk = r.run_pk
-      WHERE r.project_id = ${projectId} AND r.run_id = ${runId} ORDER BY i.since, i.public_id`,
+      WHERE r.project_id = ${projectId} AND r.run_id = ${runId} AND i.public_id IS NOT NULL ORDER BY i.since, i.public_id`,
     Array.map(({ public_id, since }) => ({ publicId: public_id, since: eventId(since) })),
   )
 
@@ -93,21 +114,34 @@ export const runIdOf = (
   )
 
 /** Finds and locks runs, each by its id or by that of an input that it has taken. */
-export const findNamed = (database: Database, names: ReadonlyArray<RunRows.RunRef>) => {
-  const { dialect, sql } = database
-  return Effect.map(
-    select<RunRow & { readonly named_id: Ids.RunId }>(
-      [...runNames, "named_id"],
-      sql`SELECT ${sql.literal(selectedRun)}, v.run_id AS named_id FROM ${refRows(database, names)} v
+export const findNamed = (
+  database: Database,
+  names: ReadonlyArray<RunRows.RunRef>,
+): Effect.Effect<
+  ReadonlyArray<{ readonly name: RunRows.RunRef; readonly run: RunRows.StoredRun }>,
+  SqlError
+> =>
+  Effect.gen(function* () {
+    const { sql } = database
+    const rows = yield* execute(
+      sql<Pick<RunRow, "project_id" | "run_id"> & { readonly named_id: Ids.RunId }>`
+        SELECT r.project_id, r.run_id, v.run_id AS named_id FROM ${refRows(database, names)} v
         LEFT JOIN inputs i ON i.project_id = v.project_id AND i.public_id = v.run_id
         LEFT JOIN runs q ON q.run_pk = i.run_pk
-        JOIN runs r ON r.project_id = v.project_id AND r.run_id = COALESCE(q.run_id, v.run_id)
-        ${dialect.lock("r", "r.run_pk")}`,
-    ),
-    (found) =>
-      found.map((row) => ({
-        name: { projectId: row.project_id, runId: row.named_id },
-        run: toStored(row),
-      })),
-  )
-}
+        JOIN runs r ON r.project_id = v.project_id AND r.run_id = COALESCE(q.run_id, v.run_id)`,
+    )
+    if (rows.length === 0) return []
+    const named = rows.map((row) => ({
+      name: { projectId: row.project_id, runId: row.named_id },
+      ref: { projectId: row.project_id, runId: row.run_id },
+    }))
+    const found = yield* findRuns(
+      database,
+      named.map(({ ref }) => ref),
+    )
+    const byName = new Map(found.map((run) => [Wakeups.logKey(run.state.spec), run]))
+    return named.flatMap(({ name, ref }) => {
+      const run = byName.get(Wakeups.logKey(ref))
+      return run === undefined ? [] : [{ name, run }]
+    })
+  })

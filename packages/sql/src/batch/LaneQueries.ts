@@ -4,17 +4,22 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { RunRows } from "@runlease/core"
+import type { Ids, RunRows } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import { execute, select } from "../dialect/ExecuteStatement.js"
-import { toStored } from "../rows/RunCodec.js"
-import { runNames, type RunRow, selectedRun } from "../rows/RunRow.js"
+import { execute } from "../dialect/ExecuteStatement.js"
+import * as RunQueries from "./RunQueries.js"
 
 type Lane = RunRows.Lane
 
-/** A lane, and whether a run of it has ended. */
-type LaneRow = Pick<RunRow, "project_id" | "finished_at"> & { readonly lane: string }
+/** A lane, and a run of it in each of the states that a run has before its end. */
+interface LaneRow {
+  readonly project_id: Ids.ProjectId
+  readonly lane: string
+  readonly queued: number | null
+  readonly leased: number | null
+  readonly waiting: number | null
+}
 
 const laneColumns = { project_id: "text", lane: "text" } as const
 
@@ -24,37 +29,50 @@ const laneRows = ({ dialect }: Database, lanes: ReadonlyArray<Lane>) =>
     lanes.map(({ lane, projectId }) => ({ project_id: projectId, lane })),
   )
 
-const toLane = ({ lane, project_id }: LaneRow): Lane => ({ projectId: project_id, lane })
+/** The unfinished run that is the first or the last of each lane by its key. It may end before it is locked. */
+const select = (database: Database, lanes: ReadonlyArray<Lane>, order: "ASC" | "DESC") => {
+  const { sql } = database
+  const inTable = (table: string) => sql`(SELECT t.run_pk FROM ${sql.literal(table)} t
+    WHERE t.project_id = v.project_id AND t.lane = v.lane AND t.lane IS NOT NULL
+    ORDER BY t.run_pk ${sql.literal(order)} LIMIT 1)`
+  return execute(sql<LaneRow>`SELECT v.project_id, v.lane, ${inTable("queue")} AS queued,
+    ${inTable("leases")} AS leased, ${inTable("waits")} AS waiting FROM ${laneRows(database, lanes)} v`)
+}
+
+const keysOf = ({ leased, queued, waiting }: LaneRow): ReadonlyArray<number> =>
+  [queued, leased, waiting].filter((key) => key !== null)
 
 /**
- * The first unfinished run of each lane, locked. A run is certain to be the first only once it is locked: until then it may
- * end, and the end of a run that is behind another does not free the lane.
+ * The run of each lane that `key` picks among its unfinished ones, locked. It is certain to be unfinished only once it is
+ * locked, so a lane whose run has ended meanwhile is looked at again.
  */
-export const readHeads = (
+const lockOf = (
   database: Database,
   lanes: ReadonlyArray<Lane>,
+  order: "ASC" | "DESC",
+  pick: (keys: ReadonlyArray<number>) => number,
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
   Effect.gen(function* () {
-    const { dialect, sql } = database
-    const heads: Array<RunRow> = []
+    const locked: Array<RunRows.StoredRun> = []
     let left = lanes
     while (left.length > 0) {
-      const first = yield* select(
-        runNames,
-        sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${laneRows(database, left)} v CROSS JOIN runs r
-          WHERE r.run_pk = (
-            SELECT f.run_pk FROM runs f
-            WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
-            ORDER BY f.run_pk LIMIT 1
-          ) ${dialect.lock("r", "r.run_pk")}`,
-      )
-      heads.push(...first.filter(({ finished_at }) => finished_at === null))
-      left = first.flatMap(({ finished_at, lane, project_id }) =>
-        finished_at === null || lane === null ? [] : [{ projectId: project_id, lane }],
+      const keys = (yield* select(database, left, order)).flatMap((row) => {
+        const unfinished = keysOf(row)
+        return unfinished.length === 0 ? [] : [pick(unfinished)]
+      })
+      if (keys.length === 0) break
+      const runs = yield* RunQueries.findByKey(database, keys)
+      locked.push(...runs.filter(({ state }) => state.finishedAt === null))
+      left = runs.flatMap(({ state: { finishedAt, spec } }) =>
+        finishedAt === null || spec.lane === null ? [] : [{ projectId: spec.projectId, lane: spec.lane }],
       )
     }
-    return heads.map(toStored)
+    return locked
   })
+
+/** The first unfinished run of each lane. The end of a run that is behind another does not free the lane. */
+export const readHeads = (database: Database, lanes: ReadonlyArray<Lane>) =>
+  lockOf(database, lanes, "ASC", (keys) => Math.min(...keys))
 
 /** Those of the lanes that hold an unfinished run, which stays unfinished, and the lanes as they are, until the commit. */
 export const readBusy = (
@@ -62,24 +80,10 @@ export const readBusy = (
   lanes: ReadonlyArray<Lane>,
 ): Effect.Effect<ReadonlyArray<Lane>, SqlError> =>
   Effect.gen(function* () {
-    const { dialect, sql } = database
     const named = new Map(lanes.map((lane) => [`${lane.projectId}/${lane.lane}`, lane]))
-    yield* dialect.lockNames([...named.keys()])
-    const busy: Array<Lane> = []
-    let left = [...named.values()]
-    while (left.length > 0) {
-      const last = yield* execute(
-        sql<LaneRow>`SELECT r.project_id, r.lane, r.finished_at
-          FROM ${laneRows(database, left)} v CROSS JOIN runs r
-          WHERE r.run_pk = (
-            SELECT f.run_pk FROM runs f
-            WHERE f.project_id = v.project_id AND f.lane = v.lane AND f.lane IS NOT NULL AND f.finished_at IS NULL
-            ORDER BY f.run_pk DESC LIMIT 1
-          ) ${dialect.lock("r", "r.run_pk")}`,
-      )
-      busy.push(...last.filter(({ finished_at }) => finished_at === null).map(toLane))
-      // It ended before it was locked.
-      left = last.filter(({ finished_at }) => finished_at !== null).map(toLane)
-    }
-    return busy
+    yield* database.dialect.lockNames([...named.keys()])
+    const busy = yield* lockOf(database, [...named.values()], "DESC", (keys) => Math.max(...keys))
+    return busy.flatMap(({ state: { spec } }) =>
+      spec.lane === null ? [] : [{ projectId: spec.projectId, lane: spec.lane }],
+    )
   })

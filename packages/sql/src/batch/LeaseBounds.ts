@@ -24,8 +24,8 @@ export const shortenLeases = (
     decide: (requests, { now }) =>
       Effect.gen(function* () {
         const latest = now + Duration.toMillis(Leases.maxLeaseDuration)
-        yield* store.sql`UPDATE runs SET lease_expires_at = ${latest}
-          WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at > ${latest}`
+        yield* store.sql`UPDATE leases SET lease_expires_at = ${latest}
+          WHERE lease_owner IS NOT NULL AND lease_expires_at > ${latest}`
         return requests.map(() => Either.void)
       }),
     answer: Function.identity,

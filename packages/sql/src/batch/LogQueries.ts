@@ -4,13 +4,13 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type LogTails, Run, RunLog, type RunRows, type RunStore } from "@runlease/core"
+import { type LogTails, RunLog, type RunRows, type RunStore } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import * as EventRows from "../rows/EventRows.js"
 import { eventId } from "../rows/RunCodec.js"
-import type { RunRow } from "../rows/RunRow.js"
+import { joinedStates, type RunRow } from "../rows/RunRow.js"
 
 /** The entries of a log after a place that outsiders have appended. */
 export const readTail = (
@@ -56,9 +56,12 @@ export const readPage = (
   most: RunStore.LogBounds,
 ): Effect.Effect<LogTails.LogPage | undefined, SqlError> =>
   Effect.gen(function* () {
-    const [row] = yield* database.sql<Pick<RunRow, "run_pk" | "status" | "latest_event_id">>`
-      SELECT run_pk, status, latest_event_id FROM runs WHERE project_id = ${projectId} AND run_id = ${runId}`
+    const { sql } = database
+    const [row] = yield* sql<Pick<RunRow, "run_pk" | "finished_at" | "latest_event_id">>`
+      SELECT r.run_pk, o.finished_at,
+        COALESCE(q.latest_event_id, l.latest_event_id, w.latest_event_id, o.latest_event_id) AS latest_event_id
+      FROM runs r ${sql.literal(joinedStates)} WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`
     if (row === undefined) return undefined
     const piece = yield* readEntries(database, row.run_pk, after, most)
-    return { ...piece, latest: eventId(row.latest_event_id), ended: Run.isTerminal(row.status) }
+    return { ...piece, latest: eventId(row.latest_event_id), ended: row.finished_at !== null }
   })

@@ -10,15 +10,18 @@ import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import type { Columns } from "../rows/Columns.js"
-import { newDetailRow, newRow } from "../rows/RunCodec.js"
-import { detailColumns, runColumns, type RunRow } from "../rows/RunRow.js"
+import { newRow } from "../rows/RunCodec.js"
+import { runColumns, type RunRow } from "../rows/RunRow.js"
+import * as StateWrites from "./StateWrites.js"
 
-const detailInsertColumns = {
+const inputColumns = {
   run_pk: "integer",
-  ...detailColumns,
-  answers: "text",
+  input: "integer",
+  since: "integer",
+  project_id: "text",
   submission: "text",
   snapshot: "text",
+  answers: "text",
 } as const
 
 const conversationColumns = {
@@ -29,7 +32,7 @@ const conversationColumns = {
 } as const
 
 /**
- * Inserts the runs in their order, with their details and with the conversations that are made for them; returns their keys.
+ * Inserts the runs in their order, in their states, with the requests and the conversations that are made for them; returns their keys.
  *
  * @since 0.1.0
  * @category inserting
@@ -45,7 +48,7 @@ export const insert = (
         database,
         "runs",
         runColumns,
-        runs.map(({ state }) => newRow(state)),
+        runs.map(({ details, state }) => newRow(state, details)),
         "RETURNING run_pk, project_id, run_id",
       ),
     )
@@ -53,20 +56,24 @@ export const insert = (
       inserted.map(({ project_id, run_id, run_pk }) => [`${project_id}/${run_id}`, run_pk]),
     )
     const keys = runs.map(({ state: { spec } }) => byName.get(`${spec.projectId}/${spec.runId}`)!)
-    const details = runs.map(({ details, snapshot, submission }, index) => ({
-      ...newDetailRow(details),
+    const inputs = runs.map(({ snapshot, state, submission }, index) => ({
       run_pk: keys[index]!,
-      answers: "{}",
+      input: 0,
+      since: 0,
+      project_id: state.spec.projectId,
       submission,
       snapshot: JSON.stringify(snapshot),
+      answers: "{}",
     }))
+    const states = runs.map(({ state }, index) => ({ key: keys[index]!, after: state, details: {} }))
     const conversations = runs.flatMap(({ newConversation, state: { spec } }) =>
       newConversation
         ? [{ id: spec.conversationId, project_id: spec.projectId, created_at: now, updated_at: now }]
         : [],
     )
     yield* database.dialect.write([
-      BulkStatements.insert(database, "run_details", detailInsertColumns, details),
+      ...StateWrites.insert(database, states),
+      BulkStatements.insert(database, "inputs", inputColumns, inputs),
       ...(conversations.length === 0
         ? []
         : [BulkStatements.insert(database, "conversations", conversationColumns, conversations)]),

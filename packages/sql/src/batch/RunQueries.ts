@@ -1,18 +1,23 @@
 /**
  * Queries for runs.
  *
+ * A transaction that changes a run locks its row of `runs`, which nothing else writes, and reads its state once it has the
+ * lock. A claim locks the row of `queue` alone, so that row is locked too.
+ *
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { RunRows } from "@runlease/core"
 import { Effect } from "effect"
-import { select } from "../dialect/ExecuteStatement.js"
-import { type DetailRow, runNames, type RunRow, selectedDetails, selectedRun } from "../rows/RunRow.js"
 import type { Database } from "../dialect/Dialect.js"
+import { execute, select } from "../dialect/ExecuteStatement.js"
+import { toStored } from "../rows/RunCodec.js"
+import { joinedStates, listed, runNames, type RunRow, selectedRun, sessionNames } from "../rows/RunRow.js"
 
 const refColumns = { project_id: "text", run_id: "text" } as const
 const keyColumns = { run_pk: "integer" } as const
+
 /** Names of runs as a table. */
 export const refRows = (database: Database, refs: ReadonlyArray<RunRows.RunRef>): Fragment =>
   database.dialect.rows(
@@ -27,55 +32,90 @@ export const keyRows = (database: Database, keys: Iterable<number>): Fragment =>
     Array.from(keys, (run_pk) => ({ run_pk })),
   )
 
-/** Reads the named runs that exist, and locks them. */
-export const lockRuns = (
-  database: Database,
-  refs: ReadonlyArray<RunRows.RunRef>,
-): Effect.Effect<ReadonlyArray<RunRow>, SqlError> => {
-  const { dialect, sql } = database
-  return select(
-    runNames,
-    sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${refRows(database, refs)} v
-      JOIN runs r ON r.project_id = v.project_id AND r.run_id = v.run_id ${dialect.lock("r", "r.run_pk")}`,
+/** The runs `r` that rows `v` name, and those that they give the keys of. */
+const named = "r.project_id = v.project_id AND r.run_id = v.run_id"
+const keyed = "r.run_pk = v.run_pk"
+
+const readRuns = ({ sql }: Database, rows: Fragment, on: string) =>
+  Effect.map(
+    select(
+      runNames,
+      sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${rows} v JOIN runs r ON ${sql.literal(on)}
+        ${sql.literal(joinedStates)}`,
+    ),
+    (found) => found.map(toStored),
   )
+
+/** Locks runs `r`, as far as the database has locks, before their states are read by a later statement. */
+const lockRuns = ({ dialect, sql }: Database, rows: Fragment, on: string) => {
+  if (!dialect.locks) return []
+  const runs = sql`FROM ${rows} v JOIN runs r ON ${sql.literal(on)}`
+  return [
+    execute(sql`SELECT r.run_pk ${runs} ${dialect.lock("r", "r.run_pk")}`),
+    execute(
+      sql`SELECT q.run_pk ${runs} JOIN queue q ON q.run_pk = r.run_pk ${dialect.lock("q", "q.run_pk")}`,
+    ),
+  ].map(Effect.asVoid)
 }
 
-/** Reads runs by key and locks them, without those that another transaction is writing. */
-export const lockFreeRuns = (
+const find = (
+  database: Database,
+  rows: Fragment,
+  on: string,
+): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
+  Effect.suspend(() => {
+    const locks = lockRuns(database, rows, on)
+    const reading = readRuns(database, rows, on)
+    if (locks.length === 0) return reading
+    let found: ReadonlyArray<RunRows.StoredRun> = []
+    const read = Effect.map(reading, (runs) => {
+      found = runs
+    })
+    return Effect.map(database.dialect.together([...locks, read]), () => found)
+  })
+
+/** Reads the named runs that exist, and locks them. */
+export const findRuns = (database: Database, refs: ReadonlyArray<RunRows.RunRef>) =>
+  find(database, refRows(database, refs), named)
+
+/** Reads runs by key, and locks them. */
+export const findByKey = (database: Database, keys: Iterable<number>) =>
+  find(database, keyRows(database, keys), keyed)
+
+/** Reads runs by key and locks them, without those that another transaction is writing. No claim takes one that is due. */
+export const findFree = (
   database: Database,
   keys: Iterable<number>,
-): Effect.Effect<ReadonlyArray<RunRow>, SqlError> => {
+): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
   const { dialect, sql } = database
-  return select(
-    runNames,
-    sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${keyRows(database, keys)} v
+  if (!dialect.locks) return findByKey(database, keys)
+  const free = execute(
+    sql<{ readonly run_pk: number }>`SELECT r.run_pk FROM ${keyRows(database, keys)} v
       JOIN runs r ON r.run_pk = v.run_pk ${dialect.lockFree("r")}`,
+  )
+  return Effect.flatMap(free, (rows) =>
+    readRuns(
+      database,
+      keyRows(
+        database,
+        rows.map(({ run_pk }) => run_pk),
+      ),
+      keyed,
+    ),
   )
 }
 
-/** Reads one run without locking it. */
-export const findRun = (
-  database: Database,
+/** The columns of a run with its session, for a SELECT from `runs r`, `joinedStates` and `sessions s`. */
+export const selectedWhole = `${selectedRun}, ${listed("s", sessionNames)}`
+
+/** Reads one run with its session, without locking it. */
+export const readRun = (
+  { sql }: Database,
   ref: RunRows.RunRef,
-): Effect.Effect<(RunRow & DetailRow) | undefined, SqlError> => {
-  const { sql } = database
-  return Effect.map(
-    sql<RunRow & DetailRow>`SELECT ${sql.literal(`${selectedRun}, ${selectedDetails}`)} FROM runs r
-      JOIN run_details d ON d.run_pk = r.run_pk
+): Effect.Effect<RunRow | undefined, SqlError> =>
+  Effect.map(
+    sql<RunRow>`SELECT ${sql.literal(selectedWhole)} FROM runs r ${sql.literal(joinedStates)}
       LEFT JOIN sessions s ON s.run_pk = r.run_pk
       WHERE r.project_id = ${ref.projectId} AND r.run_id = ${ref.runId}`,
     ([row]) => row,
-  )
-}
-
-/** Reads the snapshot of one run, as JSON. */
-export const findSnapshot = (
-  { sql }: Database,
-  { projectId, runId }: RunRows.RunRef,
-): Effect.Effect<string | undefined, SqlError> =>
-  Effect.map(
-    sql<{ readonly snapshot: string }>`SELECT d.snapshot FROM runs r
-      JOIN run_details d ON d.run_pk = r.run_pk
-      WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`,
-    ([row]) => row?.snapshot,
   )

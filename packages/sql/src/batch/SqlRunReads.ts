@@ -5,11 +5,12 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { Ids, RequestSnapshot, RunStore } from "@runlease/core"
+import type { Ids, RequestSnapshot, Run, RunStore } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import { toRun, toStored } from "../rows/RunCodec.js"
-import { type DetailRow, Gate, type RunRow, selectedDetails, selectedRun } from "../rows/RunRow.js"
+import { toRun } from "../rows/RunCodec.js"
+import { joinedStates, type RunRow } from "../rows/RunRow.js"
+import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LogQueries from "./LogQueries.js"
@@ -21,23 +22,40 @@ interface WorkerRow {
   readonly worker_key: string
 }
 
+/** The rows of the state that a list asks for; those of an unfinished one are few, however long the history. */
+const drivenBy = (status: Run.RunStatus | undefined): string => {
+  switch (status) {
+    case "pending":
+      return "queue f JOIN runs r ON r.run_pk = f.run_pk"
+    case "running":
+      return "leases f JOIN runs r ON r.run_pk = f.run_pk"
+    case "waiting":
+      return "waits f JOIN runs r ON r.run_pk = f.run_pk"
+    default:
+      return "runs r"
+  }
+}
+
+const isUnfinished = (status: Run.RunStatus | undefined): boolean =>
+  status === "pending" || status === "running" || status === "waiting"
+
 const list =
   ({ sql }: Database): RunStore.RunReads<SqlError>["list"] =>
   (projectId, { agentId, conversationId, status }, { before, limit }) => {
     const filters: Array<Fragment> = [
       sql`r.project_id = ${projectId}`,
       sql`r.run_pk < ${before}`,
-      sql`r.gate <> ${sql.literal(String(Gate.pruned))}`,
+      sql`COALESCE(o.status, '') <> 'pruned'`,
     ]
-    if (status !== undefined) filters.push(sql`r.status = ${status}`)
+    if (status !== undefined && !isUnfinished(status)) filters.push(sql`o.status = ${status}`)
     if (agentId !== undefined) filters.push(sql`r.agent_id = ${agentId}`)
     if (conversationId !== undefined) filters.push(sql`r.conversation_id = ${conversationId}`)
     return Effect.map(
-      sql<RunRow & DetailRow>`SELECT ${sql.literal(`${selectedRun}, ${selectedDetails}`)} FROM runs r
-        JOIN run_details d ON d.run_pk = r.run_pk
+      sql<RunRow>`SELECT ${sql.literal(RunQueries.selectedWhole)}
+        FROM ${sql.literal(drivenBy(status))} ${sql.literal(joinedStates)}
         LEFT JOIN sessions s ON s.run_pk = r.run_pk
         WHERE ${sql.and(filters)} ORDER BY r.run_pk DESC LIMIT ${limit}`,
-      (rows) => rows.map((row) => ({ key: row.run_pk, run: toRun(toStored(row), row) })),
+      (rows) => rows.map((row) => ({ key: row.run_pk, run: toRun(row) })),
     )
   }
 
@@ -60,10 +78,10 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
         },
     ),
 
-  run: (ref) => Effect.map(RunQueries.findRun(database, ref), (row) => row && toRun(toStored(row), row)),
+  run: (ref) => Effect.map(RunQueries.readRun(database, ref), (row) => row && toRun(row)),
 
   snapshot: (ref) =>
-    Effect.map(RunQueries.findSnapshot(database, ref), (text) =>
+    Effect.map(DetailQueries.readSnapshot(database, ref), (text) =>
       text === undefined ? undefined : (JSON.parse(text) as RequestSnapshot.RequestSnapshot),
     ),
 

@@ -7,7 +7,6 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { RunRows } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import { toStored } from "../rows/RunCodec.js"
 import * as ClaimQueries from "./ClaimQueries.js"
 import * as ConversationRows from "./ConversationRows.js"
 import * as DetailQueries from "./DetailQueries.js"
@@ -29,9 +28,9 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     now: dialect.now,
     together: dialect.together,
     commit: dialect.commit,
-    find: (refs) => Effect.map(RunQueries.lockRuns(database, refs), (rows) => rows.map(toStored)),
+    find: (refs) => RunQueries.findRuns(database, refs),
     findNamed: (names) => InputRows.findNamed(database, names),
-    findFree: (keys) => Effect.map(RunQueries.lockFreeRuns(database, keys), (rows) => rows.map(toStored)),
+    findFree: (keys) => RunQueries.findFree(database, keys),
     search: (search) => ClaimQueries.search(database, search),
     due: DueQueries.readDue(database),
     busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),

@@ -56,6 +56,9 @@ export interface Dialect {
   /** Runs writes that do not depend on each other, in one exchange where the database can. */
   readonly write: (statements: ReadonlyArray<Statement<object>>) => Effect.Effect<void, SqlError>
 
+  /** Whether rows have locks; without them, there is one writer at a time. */
+  readonly locks: boolean
+
   /** Ends a SELECT that locks its rows of `alias` for writing, in the order of `key`: waits for other transactions. */
   readonly lock: (alias: string, key: string) => Fragment
 
@@ -68,13 +71,9 @@ export interface Dialect {
   /** Locks names until the transaction ends: another transaction waits here for those it shares. */
   readonly lockNames: (names: ReadonlyArray<string>) => Effect.Effect<void, SqlError>
 
-  /**
-   * The runs that each probe finds, best first, without those that another transaction is writing; and the runs that
-   * `more` selects as candidates.
-   */
+  /** The runs that each probe finds, best first, without those that another transaction is writing; they are locked. */
   readonly runnable: (
     probes: ReadonlyArray<RunRows.Probe>,
-    more: Fragment,
   ) => Effect.Effect<ReadonlyArray<Candidate>, SqlError>
 }
 

@@ -7,7 +7,6 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { ControlPlane } from "@runlease/core"
 import { Duration, Effect, Either, Function } from "effect"
 import { keyRows } from "../batch/RunQueries.js"
-import { Gate } from "../rows/RunRow.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
 /** The number of events or messages that one commit deletes: a claim may wait a few milliseconds for it. */
@@ -33,8 +32,8 @@ const hiddenId = (key: number): string => `\u0001${key}`
 const shorten = ({ sql }: SqlStore, { latest_event_id, run_pk }: Finished) =>
   Effect.gen(function* () {
     const left = latest_event_id - rowsPerCommit
-    yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)}, gate = ${Gate.pruned}, latest_event_id = ${left}
-      WHERE run_pk = ${run_pk}`
+    yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)} WHERE run_pk = ${run_pk}`
+    yield* sql`UPDATE outcomes SET status = 'pruned', latest_event_id = ${left} WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM inputs WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM events WHERE run_pk = ${run_pk} AND event_id > ${left}`
   })
@@ -46,7 +45,7 @@ const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Fini
       store,
       runs.map(({ run_pk }) => run_pk),
     )
-    for (const table of ["events", "sessions", "inputs", "run_details", "runs"]) {
+    for (const table of ["events", "sessions", "inputs", "claims", "outcomes", "runs"]) {
       yield* sql`DELETE FROM ${sql(table)} WHERE run_pk IN (SELECT run_pk FROM ${keys} v)`
     }
     const ids = Array.from(new Set(runs.map(({ conversation_id }) => conversation_id)), (id) => ({ id }))
@@ -59,9 +58,9 @@ const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Fini
 
 const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, { before, limit, projectId }: Batch) {
   const { dialect, sql } = store
-  const due = yield* sql<Finished>`SELECT r.run_pk, r.conversation_id, r.latest_event_id FROM runs r
-    WHERE r.project_id = ${projectId} AND r.finished_at <= ${before}
-    ORDER BY r.finished_at LIMIT ${limit + 1} ${dialect.lockFree("r")}`
+  const due = yield* sql<Finished>`SELECT o.run_pk, r.conversation_id, o.latest_event_id FROM outcomes o
+    JOIN runs r ON r.run_pk = o.run_pk WHERE o.project_id = ${projectId} AND o.finished_at <= ${before}
+    ORDER BY o.finished_at LIMIT ${limit + 1} ${dialect.lockFree("r")}`
   let room = rowsPerCommit
   const whole = due.slice(0, limit)
   const end = whole.findIndex(({ latest_event_id }) => (room -= latest_event_id) < 0)

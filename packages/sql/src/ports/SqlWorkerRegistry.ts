@@ -155,8 +155,8 @@ export const make = (
         Effect.flatMap(
           store.dialect.instant,
           (now) => sql<{ readonly lease_owner: string; readonly held: number }>`
-          SELECT lease_owner, CAST(COUNT(*) AS INTEGER) AS held FROM runs
-          WHERE status = 'running' AND lease_owner IS NOT NULL AND lease_expires_at > ${now}
+          SELECT lease_owner, CAST(COUNT(*) AS INTEGER) AS held FROM leases
+          WHERE lease_owner IS NOT NULL AND lease_expires_at > ${now}
           GROUP BY lease_owner`,
         ),
       )

@@ -14,7 +14,7 @@ import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core"
 import type { Candidate, Dialect } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
-import { runNames, selectedRun } from "../rows/RunRow.js"
+import { runNames, selectedQueued } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
 import { storableJson } from "./PostgresText.js"
@@ -128,7 +128,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     )}))`
   }
 
-  const columns = sql.literal(selectedRun)
+  const columns = sql.literal(selectedQueued)
 
   // All rows that a probe finds have the same kind and key, but PostgreSQL uses the order of the index only where ORDER BY
   // names the columns that are compared with IS NULL.
@@ -139,12 +139,12 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     const equals = (column: string, value: string | null) =>
       value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
     return sql`SELECT * FROM (
-      SELECT ${sql.literal(String(index))} AS probe, ${columns} FROM runs r
-      WHERE r.status = 'pending' AND r.gate = 0 AND r.project_id = ${projectId}
-        ${agentId === null ? sql.literal("") : sql`AND r.agent_id = ${agentId}`}
-        AND ${equals("r.implementation_kind", implementationKind)} AND ${equals("r.worker_key", workerKey)}
-      ORDER BY r.implementation_kind, r.worker_key, r.priority DESC, r.run_pk
-      LIMIT ${wanted} FOR UPDATE OF r SKIP LOCKED
+      SELECT ${sql.literal(String(index))} AS probe, ${columns} FROM queue q JOIN runs r ON r.run_pk = q.run_pk
+      WHERE q.gate = 0 AND q.project_id = ${projectId}
+        ${agentId === null ? sql.literal("") : sql`AND q.agent_id = ${agentId}`}
+        AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
+      ORDER BY q.implementation_kind, q.worker_key, q.priority DESC, q.run_pk
+      LIMIT ${wanted} FOR UPDATE OF q SKIP LOCKED
     ) ${sql.literal(`probe_${index}`)}`
   }
 
@@ -194,6 +194,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     // The driver does not block the thread, so requests arrive while a commit is in flight.
     gather: Effect.yieldNow(),
     rows,
+    locks: true,
     lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
     lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),
     keep: (alias) => sql.literal(`FOR KEY SHARE OF ${alias}`),
@@ -216,14 +217,12 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
         statements.length === 1 ? execute(only) : execute(sql`WITH ${sql.csv(parts)} SELECT 1`),
       )
     },
-    runnable: (probes, more) => {
-      const others = sql`SELECT m.probe, ${columns} FROM (${more}) m JOIN runs r ON r.run_pk = m.run_pk`
-      return Effect.map(
-        Effect.forEach(Array.chunksOf([others, ...probes.map(probe)], selectsPerStatement), (some) =>
+    runnable: (probes) =>
+      Effect.map(
+        Effect.forEach(Array.chunksOf(probes.map(probe), selectsPerStatement), (some) =>
           select(["probe", ...runNames], sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
         ),
         (found) => found.flat(),
-      )
-    },
+      ),
   }
 }

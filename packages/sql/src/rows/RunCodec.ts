@@ -6,7 +6,6 @@
 import {
   type ControlEvents,
   type Ids,
-  Interrupt,
   LogState,
   Run,
   type RunRows,
@@ -14,14 +13,23 @@ import {
   type WorkerSession,
 } from "@runlease/core"
 import { Brand, DateTime, Schema, Struct } from "effect"
-import { type DetailRow, Gate, type MovingColumn, type RunRow, type SessionRow } from "./RunRow.js"
+import {
+  type DetailRow,
+  Gate,
+  type MovingColumn,
+  movingColumns,
+  type RunRow,
+  type SessionRow,
+  type StateTable,
+} from "./RunRow.js"
 
 /** The JSON text of a column that may be null. */
 export const toJson = (value: unknown): string | null =>
   value === null || value === undefined ? null : JSON.stringify(value)
 
 /** The value of a JSON column, which only this package writes. */
-export const fromJson = <A>(text: string | null): A | null => (text === null ? null : (JSON.parse(text) as A))
+export const fromJson = <A>(text: string | null | undefined): A | null =>
+  text == null ? null : (JSON.parse(text) as A)
 
 // Numbers and ids of the database were checked before they were written.
 export const eventId = Brand.nominal<Run.EventId>()
@@ -36,26 +44,10 @@ const Stored = Schema.Struct(Struct.omit(Run.Waiting.fields, "expiresAt"))
 const encodeStored = Schema.encodeSync(Stored)
 const decodeStored = Schema.decodeUnknownSync(Stored)
 
-/** The format of earlier versions: a run waits for the result of one tool call. */
-interface ToolCall {
-  readonly toolCallId: string
-  readonly toolName: string
-}
-
-const isToolCall = (stored: object): stored is ToolCall => !("interrupts" in stored)
-
-const waitingOf = (row: RunRow): Run.Waiting | null => {
-  const stored = fromJson<object>(row.waiting)
-  if (stored === null) return null
-  const expiresAt = instantOrNull(row.waiting_expires_at)
-  if (!isToolCall(stored)) return { ...decodeStored(stored), expiresAt }
-  const interrupt = Interrupt.ofToolCall(stored.toolCallId, stored.toolName)
-  return {
-    interrupts: [expiresAt === null ? interrupt : { ...interrupt, expiresAt }],
-    answers: [],
-    expiresAt,
-  }
-}
+const waitingOf = ({ waiting, waiting_expires_at }: RunRow): Run.Waiting | null =>
+  waiting === null
+    ? null
+    : { ...decodeStored(JSON.parse(waiting)), expiresAt: instantOrNull(waiting_expires_at) }
 
 /** A log without anything open, as most are when a lease is renewed or a run is claimed. */
 const startedLog: LogState.LogState = { started: true, open: [] }
@@ -89,7 +81,15 @@ export const toStored = (row: RunRow): RunRows.StoredRun => ({
     holder:
       row.lease_owner === null || row.lease_expires_at === null
         ? null
-        : { workerId: row.lease_owner, expiresAt: row.lease_expires_at, claimId: row.claim_id },
+        : {
+            workerId: row.lease_owner,
+            expiresAt: row.lease_expires_at,
+            claimId: row.claim_id,
+            claimedAt: row.claimed_at ?? 0,
+            renewals: row.renewals ?? 0,
+            renewedAt: row.renewed_at ?? 0,
+            longestGap: row.longest_gap ?? 0,
+          },
     pastAttempt: fromJson<ControlEvents.PastAttempt>(row.past_attempt),
     waiting: waitingOf(row),
     error: fromJson<Run.RunError>(row.error),
@@ -103,6 +103,8 @@ export const toStored = (row: RunRow): RunRows.StoredRun => ({
 })
 
 type Value = string | number | null
+
+export type Row = Readonly<Record<string, Value>>
 
 /** A column that holds a part of the state. A part that is the same as before is not encoded again. */
 interface MovingPart {
@@ -123,59 +125,107 @@ const json = (name: MovingColumn, of: (state: RunState.RunState) => unknown): Mo
   encode: (state) => toJson(of(state)),
 })
 
-const movingParts: ReadonlyArray<MovingPart> = [
+const allParts: ReadonlyArray<MovingPart> = [
+  plain("gate", ({ gate }) => Gate[gate]),
+  plain("available_at", ({ availableAt }) => availableAt),
+  plain("attempt", ({ attempt }) => attempt),
+  plain("lease_epoch", ({ leaseEpoch }) => leaseEpoch),
   plain("latest_event_id", ({ latestEventId }) => latestEventId),
   plain("latest_sequence", ({ latestSequence }) => latestSequence),
   json("log_state", ({ log }) => (log === LogState.initial ? null : log)),
   plain("updated_at", ({ updatedAt }) => updatedAt),
-  plain("status", ({ status }) => status),
-  plain("gate", ({ gate }) => Gate[gate]),
-  plain("available_at", ({ availableAt }) => availableAt),
-  plain("attempt", ({ attempt }) => attempt),
+  plain("started_at", ({ startedAt }) => startedAt),
+  json("past_attempt", ({ pastAttempt }) => pastAttempt),
   plain("lease_owner", ({ holder }) => holder?.workerId ?? null),
-  plain("lease_epoch", ({ leaseEpoch }) => leaseEpoch),
   plain("lease_expires_at", ({ holder }) => holder?.expiresAt ?? null),
   plain("claim_id", ({ holder }) => holder?.claimId ?? null),
-  json("past_attempt", ({ pastAttempt }) => pastAttempt),
+  plain("claimed_at", ({ holder }) => holder?.claimedAt ?? null),
+  plain("renewals", ({ holder }) => holder?.renewals ?? null),
+  plain("renewed_at", ({ holder }) => holder?.renewedAt ?? null),
+  plain("longest_gap", ({ holder }) => holder?.longestGap ?? null),
   {
     name: "waiting",
     of: ({ waiting }) => waiting,
     encode: ({ waiting }) => (waiting === null ? null : toJson(encodeStored(waiting))),
   },
   plain("waiting_expires_at", ({ waiting }) => waiting?.expiresAt?.epochMillis ?? null),
+  plain("status", ({ status }) => status),
   json("error", ({ error }) => error),
-  plain("started_at", ({ startedAt }) => startedAt),
   plain("finished_at", ({ finishedAt }) => finishedAt),
 ]
 
-/** The columns of a run that hold another state than before, with their values. */
-export const movedColumns = (
-  before: RunState.RunState,
-  after: RunState.RunState,
-): Readonly<Record<string, Value>> => {
+const partsOf = (table: StateTable): ReadonlyArray<MovingPart> =>
+  allParts.filter(({ name }) => name in movingColumns[table])
+
+const parts: Readonly<Record<StateTable, ReadonlyArray<MovingPart>>> = {
+  queue: partsOf("queue"),
+  leases: partsOf("leases"),
+  waits: partsOf("waits"),
+  outcomes: partsOf("outcomes"),
+}
+
+/** The table that a run in this state stands in. */
+export const tableOf = ({ status }: RunState.RunState): StateTable =>
+  status === "pending"
+    ? "queue"
+    : status === "running"
+      ? "leases"
+      : status === "waiting"
+        ? "waits"
+        : "outcomes"
+
+/** The columns of a state that have other values than before, in a table that it stays in. */
+export const movedColumns = (before: RunState.RunState, after: RunState.RunState): Row => {
   const moved: Record<string, Value> = {}
-  for (const { encode, name, of } of movingParts) if (of(before) !== of(after)) moved[name] = encode(after)
+  for (const { encode, name, of } of parts[tableOf(after)]) {
+    if (of(before) !== of(after)) moved[name] = encode(after)
+  }
   return moved
 }
 
-/** The columns of a new run, whose key the database gives. */
-export const newRow = (state: RunState.RunState): Readonly<Record<string, Value>> => {
+/** The row of a state in its table. An outcome has its metadata and its result. */
+export const stateRow = (
+  key: number,
+  state: RunState.RunState,
+  { metadata, result }: RunRows.DetailChanges,
+): Row => {
   const { spec } = state
-  return {
-    project_id: spec.projectId,
-    run_id: spec.runId,
-    conversation_id: spec.conversationId,
-    message_id: spec.messageId,
-    agent_id: spec.agentId,
-    implementation_kind: spec.implementationKind,
-    worker_key: spec.workerKey,
-    lane: spec.lane,
-    priority: spec.priority,
-    max_attempts: spec.maxAttempts,
-    created_at: spec.createdAt,
-    ...Object.fromEntries(movingParts.map(({ encode, name }) => [name, encode(state)])),
+  const row: Record<string, Value> = { run_pk: key, project_id: spec.projectId, lane: spec.lane }
+  const table = tableOf(state)
+  for (const { encode, name } of parts[table]) row[name] = encode(state)
+  if (table === "queue") {
+    row["agent_id"] = spec.agentId
+    row["implementation_kind"] = spec.implementationKind
+    row["worker_key"] = spec.workerKey
+    row["priority"] = spec.priority
   }
+  if (table === "outcomes") {
+    row["metadata"] = toJson(metadata)
+    row["result"] = toJson(result)
+  }
+  return row
 }
+
+/** The row of a new run in `runs`, whose key the database gives. */
+export const newRow = ({ spec }: RunState.RunState, details: RunState.RunDetails): Row => ({
+  project_id: spec.projectId,
+  run_id: spec.runId,
+  conversation_id: spec.conversationId,
+  message_id: spec.messageId,
+  agent_id: spec.agentId,
+  implementation_kind: spec.implementationKind,
+  worker_key: spec.workerKey,
+  lane: spec.lane,
+  priority: spec.priority,
+  max_attempts: spec.maxAttempts,
+  created_at: spec.createdAt,
+  mode: details.mode,
+  parent_run_id: details.parentRunId,
+  root_run_id: details.rootRunId,
+  trigger_call: toJson(details.trigger),
+  source_target: details.sourceTarget === Run.projectTarget ? null : toJson(details.sourceTarget),
+  runtime_target: details.runtimeTarget === Run.noTarget ? null : toJson(details.runtimeTarget),
+})
 
 export const sessionOf = (runId: Ids.RunId, row: Partial<SessionRow>): WorkerSession.WorkerSession | null =>
   row.session_id === undefined || row.session_id === null
@@ -207,20 +257,7 @@ export const toDetails = (runId: Ids.RunId, row: DetailRow): RunState.RunDetails
 })
 
 /** The run as its clients see it. */
-export const toRun = ({ state }: RunRows.StoredRun, details: DetailRow): Run.Run =>
-  RunState.toRun(state, toDetails(state.spec.runId, details))
-
-/** The columns of the details of a new run. */
-export const newDetailRow = (details: RunState.RunDetails) => ({
-  mode: details.mode,
-  parent_run_id: details.parentRunId,
-  root_run_id: details.rootRunId,
-  trigger_call: toJson(details.trigger),
-  source_target: details.sourceTarget === Run.projectTarget ? null : toJson(details.sourceTarget),
-  runtime_target: details.runtimeTarget === Run.noTarget ? null : toJson(details.runtimeTarget),
-  metadata: toJson(details.metadata),
-  result: toJson(details.result),
-})
+export const toRun = (row: RunRow): Run.Run => RunState.toRun(toStored(row).state, toDetails(row.run_id, row))
 
 /** The columns of a session. */
 export const sessionRow = (session: WorkerSession.WorkerSession): SessionRow => ({

@@ -7,11 +7,21 @@ import type { Ids, Run, WorkerSession } from "@runlease/core"
 import { Struct } from "effect"
 import type { Columns } from "./Columns.js"
 
-/** Values of `gate`. `pruned` is a finished run that is being deleted in parts; no reader may see it. */
-export const Gate = { runnable: 0, delayed: 1, behind: 2, pruned: 3 } as const
+/** Values of `gate`. */
+export const Gate = { runnable: 0, delayed: 1, behind: 2 } as const
 
-/** Columns of `runs` that a submission sets for good. */
-const fixedColumns = {
+/** What is stored beside the state of a run and never changes. */
+export const fixedDetails = {
+  mode: "text",
+  parent_run_id: "text",
+  root_run_id: "text",
+  trigger_call: "text",
+  source_target: "text",
+  runtime_target: "text",
+} as const satisfies Columns
+
+/** Columns of `runs`, which a submission sets for good. */
+export const runColumns = {
   project_id: "text",
   run_id: "text",
   conversation_id: "text",
@@ -23,45 +33,82 @@ const fixedColumns = {
   priority: "integer",
   max_attempts: "integer",
   created_at: "integer",
+  ...fixedDetails,
 } as const satisfies Columns
 
-/** Columns of `runs` that transitions change. */
-export const movingColumns = {
+/** The table that a run stands in is its state. */
+export type StateTable = "queue" | "leases" | "waits" | "outcomes"
+
+const shared = {
+  gate: "integer",
+  available_at: "integer",
+  attempt: "integer",
+  lease_epoch: "integer",
   latest_event_id: "integer",
   latest_sequence: "integer",
   log_state: "text",
   updated_at: "integer",
-  status: "text",
-  gate: "integer",
-  available_at: "integer",
-  attempt: "integer",
+  started_at: "integer",
+} as const satisfies Columns
+
+const claim = {
   lease_owner: "text",
-  lease_epoch: "integer",
   lease_expires_at: "integer",
   claim_id: "text",
-  past_attempt: "text",
-  waiting: "text",
-  waiting_expires_at: "integer",
+  claimed_at: "integer",
+  renewals: "integer",
+  renewed_at: "integer",
+  longest_gap: "integer",
+} as const satisfies Columns
+
+const wait = { waiting: "text", waiting_expires_at: "integer" } as const satisfies Columns
+
+const outcome = {
+  status: "text",
   error: "text",
-  started_at: "integer",
+  metadata: "text",
+  result: "text",
   finished_at: "integer",
 } as const satisfies Columns
 
-export type MovingColumn = keyof typeof movingColumns
+/** Columns of each state that transitions change. */
+export const movingColumns = {
+  queue: { ...shared, past_attempt: "text" },
+  leases: { ...shared, ...claim },
+  waits: { ...shared, ...wait },
+  outcomes: { ...shared, ...claim, ...outcome },
+} as const satisfies Record<StateTable, Columns>
 
-export const runColumns = { ...fixedColumns, ...movingColumns } as const
+/** Columns of each state that it repeats of `runs`. */
+const repeated = { project_id: "text", lane: "text" } as const satisfies Columns
 
-/** Columns of `run_details`, without the submission, the snapshot and the answers, which few need. */
-export const detailColumns = {
-  mode: "text",
-  parent_run_id: "text",
-  root_run_id: "text",
-  trigger_call: "text",
-  source_target: "text",
-  runtime_target: "text",
-  metadata: "text",
-  result: "text",
-} as const satisfies Columns
+/** All columns of each state. */
+export const stateColumns = {
+  queue: {
+    run_pk: "integer",
+    ...repeated,
+    agent_id: "text",
+    implementation_kind: "text",
+    worker_key: "text",
+    priority: "integer",
+    ...movingColumns.queue,
+  },
+  leases: { run_pk: "integer", ...repeated, ...movingColumns.leases },
+  waits: { run_pk: "integer", ...repeated, ...movingColumns.waits },
+  outcomes: { run_pk: "integer", ...repeated, ...movingColumns.outcomes },
+} as const satisfies Record<StateTable, Columns>
+
+export type MovingColumn = { [T in StateTable]: keyof (typeof movingColumns)[T] }[StateTable]
+
+const movingNames: ReadonlyArray<MovingColumn> = Struct.keys({
+  ...movingColumns.queue,
+  ...movingColumns.leases,
+  ...movingColumns.waits,
+  ...movingColumns.outcomes,
+})
+
+/** The names of a `RunRow`, in the order in which it is selected. */
+export const runNames = ["run_pk", ...Struct.keys(runColumns), ...movingNames] as const
 
 export const sessionColumns = {
   session_id: "text",
@@ -75,19 +122,53 @@ export const sessionColumns = {
   session_ended_at: "integer",
 } as const satisfies Columns
 
-export const runNames = ["run_pk", ...Struct.keys(runColumns)] as const
-export const detailNames = Struct.keys(detailColumns)
 export const sessionNames = Struct.keys(sessionColumns)
 
 /** Columns of an alias, for a SELECT. */
 export const listed = (alias: string, names: ReadonlyArray<string>): string =>
   names.map((name) => `${alias}.${name}`).join(", ")
 
-/** The columns of a `RunRow`, for a SELECT from `runs r`. */
-export const selectedRun = listed("r", runNames)
+const aliases = { queue: "q", leases: "l", waits: "w", outcomes: "o" } as const
 
-/** The columns of a `DetailRow`, for a SELECT from `run_details d` and `sessions s`. */
-export const selectedDetails = `${listed("d", detailNames)}, ${listed("s", sessionNames)}`
+const statusOf = {
+  queue: "'pending'",
+  leases: "'running'",
+  waits: "'waiting'",
+  outcomes: "o.status",
+} as const
+
+const expression = (name: MovingColumn, tables: ReadonlyArray<StateTable>): string => {
+  if (name === "status") {
+    const cases = tables.map((table) => `WHEN ${aliases[table]}.run_pk IS NOT NULL THEN ${statusOf[table]}`)
+    return tables.length === 1 ? statusOf[tables[0]!] : `CASE ${cases.join(" ")} END`
+  }
+  const having = tables.filter((table) => name in movingColumns[table])
+  const columns = having.map((table) => `${aliases[table]}.${name}`)
+  return columns.length === 0
+    ? "NULL"
+    : columns.length === 1
+      ? columns[0]!
+      : `COALESCE(${columns.join(", ")})`
+}
+
+const selectedFrom = (tables: ReadonlyArray<StateTable>): string =>
+  [
+    listed("r", ["run_pk", ...Struct.keys(runColumns)]),
+    ...movingNames.map((name) => `${expression(name, tables)} AS ${name}`),
+  ].join(", ")
+
+const states: ReadonlyArray<StateTable> = ["queue", "leases", "waits", "outcomes"]
+
+/** The columns of a `RunRow`, for a SELECT from `runs r` and `joinedStates`. */
+export const selectedRun = selectedFrom(states)
+
+/** Joins the state of `runs r`, whichever it is. */
+export const joinedStates = states
+  .map((table) => `LEFT JOIN ${table} ${aliases[table]} ON ${aliases[table]}.run_pk = r.run_pk`)
+  .join(" ")
+
+/** The columns of a `RunRow`, for a SELECT from `queue q` and `runs r`. */
+export const selectedQueued = selectedFrom(["queue"])
 
 export interface SessionRow {
   readonly session_id: Ids.SessionId | null
@@ -101,7 +182,7 @@ export interface SessionRow {
   readonly session_ended_at: number | null
 }
 
-/** The columns of `run_details` and, where the run may have a session, of `sessions`. */
+/** What is stored beside the state of a run: columns of `runs`, of `outcomes` and, where it may have one, of `sessions`. */
 export interface DetailRow extends Partial<SessionRow> {
   readonly mode: string | null
   readonly parent_run_id: Ids.RunId | null
@@ -109,12 +190,13 @@ export interface DetailRow extends Partial<SessionRow> {
   readonly trigger_call: string | null
   readonly source_target: string | null
   readonly runtime_target: string | null
-  readonly metadata: string | null
-  readonly result: string | null
+  /** Absent for a run that has no outcome. */
+  readonly metadata?: string | null
+  readonly result?: string | null
 }
 
-/** A row of `runs`. JSON columns are text; instants are milliseconds since the epoch. */
-export interface RunRow {
+/** A run of `runs` and its state. JSON columns are text; instants are milliseconds since the epoch. */
+export interface RunRow extends DetailRow {
   readonly run_pk: number
   readonly project_id: Ids.ProjectId
   readonly run_id: Ids.RunId
@@ -141,6 +223,10 @@ export interface RunRow {
   readonly lease_expires_at: number | null
   /** The id of the claim that gave the lease, where it has one. */
   readonly claim_id: Ids.ClaimId | null
+  readonly claimed_at: number | null
+  readonly renewals: number | null
+  readonly renewed_at: number | null
+  readonly longest_gap: number | null
   readonly past_attempt: string | null
   readonly waiting: string | null
   readonly waiting_expires_at: number | null

@@ -11,7 +11,7 @@ import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core"
 import type { Candidate, Dialect } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
-import { runNames, selectedRun } from "../rows/RunRow.js"
+import { runNames, selectedQueued } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 
 /**
@@ -80,15 +80,18 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
 
   // SQLite plans a statement again at each run when its LIMIT is a bare parameter, or when a partial index may depend on a
   // parameter.
-  const probe = (look: RunRows.Probe, index: number) => {
+  const probe = (
+    { agentId, implementationKind, projectId, wanted, workerKey }: RunRows.Probe,
+    index: number,
+  ) => {
     const equals = (column: string, value: string | null) =>
       value === null ? sql.literal(`${column} IS NULL`) : sql`${sql.literal(column)} = ${value}`
     return sql`SELECT * FROM (
-      SELECT ${sql.literal(String(index))} AS probe, run_pk FROM runs
-      WHERE status = 'pending' AND gate = 0 AND project_id = ${look.projectId}
-        ${look.agentId === null ? sql.literal("") : sql`AND agent_id = ${look.agentId}`}
-        AND ${equals("implementation_kind", look.implementationKind)} AND ${equals("worker_key", look.workerKey)}
-      ORDER BY priority DESC, run_pk LIMIT ${look.wanted} + 0
+      SELECT ${sql.literal(String(index))} AS probe, run_pk FROM queue
+      WHERE gate = 0 AND project_id = ${projectId}
+        ${agentId === null ? sql.literal("") : sql`AND agent_id = ${agentId}`}
+        AND ${equals("implementation_kind", implementationKind)} AND ${equals("worker_key", workerKey)}
+      ORDER BY priority DESC, run_pk LIMIT ${wanted} + 0
     )`
   }
 
@@ -117,18 +120,20 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
       return sql`(SELECT ${sql.literal(listed)} FROM json_each(${JSON.stringify(values)}))`
     },
     write: (statements) => Effect.forEach(statements, execute, { discard: true }),
+    locks: false,
     lock: () => sql.literal(""),
     lockFree: () => sql.literal(""),
     keep: () => sql.literal(""),
     lockNames: () => Effect.void,
     // Only found runs are read whole, since SQLite copies the rows that it limits.
-    runnable: (probes, more) =>
+    runnable: (probes) =>
       Effect.map(
-        Effect.forEach(Array.chunksOf([more, ...probes.map(probe)], selectsPerStatement), (some) =>
+        Effect.forEach(Array.chunksOf(probes.map(probe), selectsPerStatement), (some) =>
           select(
             ["probe", ...runNames],
-            sql<Candidate>`SELECT p.probe, ${sql.literal(selectedRun)}
-                FROM (${sql.join(" UNION ALL ", false)(some)}) p CROSS JOIN runs r ON r.run_pk = p.run_pk`,
+            sql<Candidate>`SELECT p.probe, ${sql.literal(selectedQueued)}
+              FROM (${sql.join(" UNION ALL ", false)(some)}) p
+              CROSS JOIN queue q ON q.run_pk = p.run_pk CROSS JOIN runs r ON r.run_pk = p.run_pk`,
           ),
         ),
         (found) => found.flat(),
