@@ -7,13 +7,14 @@ import {
   HttpApiBuilder,
   HttpApiSwagger,
   HttpLayerRouter,
+  HttpMiddleware,
   HttpServer,
   HttpServerRespondable,
   HttpServerResponse,
   OpenApi,
 } from "@effect/platform"
 import type { Access } from "@runlease/core"
-import { type Duration, Effect, Layer } from "effect"
+import { Context, DefaultServices, type Duration, Effect, Layer, Tracer } from "effect"
 import { Api } from "./Api.js"
 import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
@@ -163,6 +164,14 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
     }),
   )
 
+const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/** Effect's default tracer exports no span, and the span of a request costs as much as its direct path. */
+const withoutUnreadSpans = <A, E, R>(serving: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.tracerWith((tracer) =>
+    tracer === defaultTracer ? HttpMiddleware.withTracerDisabledWhenEffect(serving, () => true) : serving,
+  )
+
 /**
  * Serves the contract. Closing its Scope ends the event streams and the requests that wait, then the server.
  *
@@ -170,7 +179,9 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
  * @category layers
  */
 export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
-  Layer.scopedDiscard(Effect.flatMap(app(options), (served) => HttpServer.serveEffect(served)))
+  Layer.scopedDiscard(
+    Effect.flatMap(app(options), (served) => withoutUnreadSpans(HttpServer.serveEffect(served))),
+  )
 
 /**
  * As `layerWith`, with every option as it is when absent.

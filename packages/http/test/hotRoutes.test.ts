@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
-import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, MemoryControlPlane } from "@runlease/core"
-import { Effect, Either, FastCheck, Layer, Schema } from "effect"
+import { Effect, Either, FastCheck, Layer, Option, Schema, Tracer } from "effect"
 import * as Api from "../src/Api/Exchange.js"
 import { RenewManyOptions } from "../src/Api/Workers.js"
 import * as HotBodies from "../src/server/HotBodies.js"
@@ -291,6 +291,45 @@ describe("hot routes", () => {
         }
       }
       assertTrue(taken > 1000, `${taken}`)
+    }),
+  )
+
+  it.scoped("are a part of the caller's trace", () =>
+    Effect.gen(function* () {
+      const native = yield* Effect.tracer
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (...args) => {
+          const span = native.span(...args)
+          spans.push(span)
+          return span
+        },
+        context: (f, fiber) => native.context(f, fiber),
+      })
+      const context = yield* Effect.withTracer(
+        Layer.build(serve(MemoryControlPlane.layer, {}, direct(true))),
+        tracer,
+      )
+      const answer = yield* Effect.provide(target, context)
+      spans.length = 0
+      yield* answer({
+        path: "/agent-workers/workers/:id/exchange",
+        token: "worker",
+        headers: { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" },
+        text: JSON.stringify({ operations: [{ operation: "claim" }] }),
+      })
+      const parentOf = (name: string) =>
+        Option.getOrUndefined(
+          Option.flatMap(
+            Option.fromNullable(spans.find((span) => span.name === name)),
+            ({ parent }) => parent,
+          ),
+        )
+      strictEqual(parentOf("http.server POST")?.spanId, "b7ad6b7169203331")
+      strictEqual(
+        parentOf("Claims.claim")?.spanId,
+        spans.find(({ name }) => name === "http.server POST")?.spanId,
+      )
     }),
   )
 })
