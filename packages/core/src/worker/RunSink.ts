@@ -3,7 +3,18 @@
  *
  * @since 0.1.0
  */
-import { Channel, type Context, Data, type Duration, Effect, Either, type Fiber, Stream } from "effect"
+import {
+  Channel,
+  type Context,
+  Data,
+  type Duration,
+  Effect,
+  Either,
+  Exit,
+  type Fiber,
+  Scope,
+  Stream,
+} from "effect"
 import type { Emit } from "../executor/Emit.js"
 import type { Execution } from "../executor/Execution.js"
 import { ExecutorError, type ExecutorFailure } from "../executor/ExecutorError.js"
@@ -59,6 +70,14 @@ export interface RunSink {
 }
 
 /**
+ * The channel of a stream, with a continuation after it. A channel runs its finalizers before a continuation and leaves
+ * those at its end to its Scope. So a stream that has ended in full has nothing left to close, which costs more than to
+ * pull an event.
+ */
+const inFull = <A, E, R>(events: Stream.Stream<A, E, R>) =>
+  Channel.flatMap(Stream.toChannel(events), () => Channel.void)
+
+/**
  * Makes the sink of one run. `fork` starts the fiber that appends, with the first event. `stop` is called when the run
  * must end while the executor is running: by an event that it emits, or since the log refuses an append.
  *
@@ -105,15 +124,16 @@ export const make = (options: {
     add(events) ?? room()
 
   const ofStream = <R>(events: Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>) =>
-    Effect.scopedWith((scope) =>
+    Effect.flatMap(Scope.make(), (scope) => {
       // Pulling needs no fiber of its own; running a stream does.
-      Effect.flatMap(Channel.toPullIn(Stream.toChannel(events), scope), (pull) => {
+      const pulling = Effect.flatMap(Channel.toPullIn(inFull(events), scope), (pull) => {
         const next: Effect.Effect<void, SinkFailure, R> = Effect.flatMap(pull, (pulled) =>
           Either.isRight(pulled) ? Effect.zipRight(accept(pulled.right), next) : Effect.void,
         )
         return next
-      }),
-    )
+      })
+      return Effect.onError(pulling, (cause) => Scope.close(scope, Exit.failCause(cause)))
+    })
 
   const ofEffect = <R>(effect: Effect.Effect<Output, ExecutorFailure, R>) =>
     Effect.flatMap(effect, (last): Effect.Effect<void, SinkFailure> =>
