@@ -60,25 +60,30 @@ export interface RunleaseOptions {
   readonly load?: Backlog.Load
   /** How many control planes of their own, each with a waiting worker, share the database. One when absent. */
   readonly servers?: number
+  /** An Effect when absent; a Stream for the commit before. */
+  readonly noop?: Runlease["noop"]
   /** The checkout of the commit before. */
   readonly checkout?: string
 }
 
-const nameOf = ({ checkout, concurrency = slots, load, servers = 1 }: RunleaseOptions): string =>
-  ["runlease", checkout === undefined ? "" : "before", concurrency, servers, load?.pending, load?.finished]
+const nameOf = ({ checkout, concurrency = slots, load, noop, servers = 1 }: RunleaseOptions): string =>
+  ["runlease", checkout === undefined ? noop : "before", concurrency, servers, load?.pending, load?.finished]
     .filter((part) => part !== undefined && part !== "")
     .join("_")
+
+const noopOf = (checkout: string | undefined): Runlease["noop"] =>
+  checkout === undefined ? "effect" : "stream"
 
 /** Worker and store in one process. */
 export const runlease = (backend: Backend, options: RunleaseOptions = {}) =>
   Effect.gen(function* () {
-    const { checkout, concurrency = slots, load, servers = 1 } = options
+    const { checkout, concurrency = slots, load, noop = noopOf(checkout), servers = 1 } = options
     const store = yield* (checkout === undefined ? storeOf : newStore)(backend, nameOf(options))
     if (load !== undefined) yield* Backlog.fill(store, load)
     const submits = yield* Before.isGiven
     const contender = yield* start(
       "Runlease",
-      { store, concurrency, servers, submits } satisfies Runlease,
+      { store, concurrency, noop, servers, submits } satisfies Runlease,
       checkout,
     )
     return startedWith(contender, yield* databaseOf(backend))
@@ -87,13 +92,13 @@ export const runlease = (backend: Backend, options: RunleaseOptions = {}) =>
 /** Server and worker in separate processes. */
 export const runleaseOverNetwork = (backend: Backend, options: RunleaseOptions = {}) =>
   Effect.gen(function* () {
-    const { checkout, concurrency = slots } = options
+    const { checkout, concurrency = slots, noop = noopOf(checkout) } = options
     const store = yield* (checkout === undefined ? storeOf : newStore)(backend, `served_${nameOf(options)}`)
     const server = yield* Stores.server(store, checkout)
     const submits = yield* Before.isGiven
     const contender = yield* start(
       "Runlease",
-      { store, served: server.ready, concurrency, servers: 1, submits } satisfies Runlease,
+      { store, served: server.ready, concurrency, noop, servers: 1, submits } satisfies Runlease,
       checkout,
     )
     return startedWith(contender, { server: server.call("cpu"), ...(yield* databaseOf(backend)) })

@@ -1,18 +1,18 @@
 /** The rate at which a worker executes a backlog. */
-import { type AgentEvent, Executor, Runs, Worker } from "@runlease/core"
-import { Context, Deferred, Effect, Schedule, Stream } from "effect"
+import { Executor, Runs, Worker } from "@runlease/core"
+import { Context, Deferred, Effect, Schedule } from "effect"
 import * as Rounds from "./Rounds.js"
 import type * as Stores from "./Stores.js"
 
 export interface Options {
   readonly runs: number
   readonly concurrency: number
-  /** The events of each run. */
-  readonly events: Stream.Stream<AgentEvent.AgentEvent>
+  /** What each run executes. */
+  readonly execution: ReturnType<Executor.Executor["Type"]["execute"]>
 }
 
 /** Runs a worker until all runs have ended; returns runs per second. */
-export const perSecond = (ports: Stores.Ports, { concurrency, events, runs: count }: Options) =>
+export const perSecond = (ports: Stores.Ports, { concurrency, execution, runs: count }: Options) =>
   Effect.gen(function* () {
     let started = 0
     const allStarted = yield* Deferred.make<void>()
@@ -20,7 +20,7 @@ export const perSecond = (ports: Stores.Ports, { concurrency, events, runs: coun
       execute: () => {
         started += 1
         if (started === count) Deferred.unsafeDone(allStarted, Effect.void)
-        return events
+        return execution
       },
     }
     const { millis } = yield* Rounds.timed(

@@ -73,6 +73,7 @@ const profiled = (
     const worker = yield* start("Runlease", {
       store,
       concurrency: Contenders.slots,
+      noop: "effect",
       servers: 1,
       submits: false,
       ...(served && { served }),

@@ -45,7 +45,7 @@ Effect.gen(function* () {
           DrainRate.perSecond(ports, {
             runs,
             concurrency: runs,
-            events: Stream.suspend(() => feeds.stream(message(deltas))),
+            execution: Stream.suspend(() => feeds.stream(message(deltas))),
           }),
         ),
         Effect.map(() => quantile(feeds.lateness(), 0.99)),

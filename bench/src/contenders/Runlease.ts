@@ -12,6 +12,8 @@ export interface Options {
   readonly store: Stores.StoreOptions
   readonly served?: Stores.Served
   readonly concurrency: number
+  /** What a no-op run is: an Effect, or a Stream that is pulled, which every commit can execute. */
+  readonly noop: "effect" | "stream"
   /** How many control planes of their own, each with a worker, share the database. */
   readonly servers: number
   /** Whether runs are submitted; else they are written as rows, faster. */
@@ -87,7 +89,7 @@ const claims = (ports: Stores.Ports, count: number) =>
     return times
   })
 
-main<Options>(({ concurrency, served, servers, store, submits }) =>
+main<Options>(({ concurrency, noop, served, servers, store, submits }) =>
   Effect.gen(function* () {
     const open = served === undefined ? Stores.local(store) : Stores.client(served)
     const stores = yield* Effect.replicateEffect(open, servers)
@@ -101,7 +103,12 @@ main<Options>(({ concurrency, served, servers, store, submits }) =>
     let attended = false
     return {
       fill: (pending) => Effect.as(fill(pending), null),
-      drain: (runs) => DrainRate.perSecond(ports, { runs, concurrency, events: Stream.empty }),
+      drain: (runs) =>
+        DrainRate.perSecond(ports, {
+          runs,
+          concurrency,
+          execution: noop === "effect" ? Effect.void : Stream.empty,
+        }),
       attend: () =>
         Effect.sync(() => {
           attended = true
@@ -114,7 +121,7 @@ main<Options>(({ concurrency, served, servers, store, submits }) =>
       claims: (count) => claims(ports, count),
       stream: ({ events, runs }) =>
         Effect.map(
-          DrainRate.perSecond(ports, { runs, concurrency: runs, events: streaming(events) }),
+          DrainRate.perSecond(ports, { runs, concurrency: runs, execution: streaming(events) }),
           (perSecond) => perSecond * events,
         ),
     }

@@ -16,6 +16,11 @@ const own = (backend: Contenders.Backend) => {
     { name: beside, started: Contenders.byHand(backend, batch) },
     { name: `${backend}: by hand, one by one`, started: Contenders.byHand(backend, 1), beside },
     { name: `${backend}: Runlease`, started: Contenders.runlease(backend), beside },
+    {
+      name: `${backend}: Runlease, executor as a Stream`,
+      started: Contenders.runlease(backend, { noop: "stream" }),
+      beside,
+    },
     { name: `${backend}: Runlease, ${many}`, started: Contenders.runlease(backend, { concurrency }), beside },
   ]
 }
