@@ -113,7 +113,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
             }),
           ).toEqual({ copy: "600", database: "600", folder: "700" })
           const check = yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`PRAGMA integrity_check`).pipe(
-            Effect.provide(SqliteFile.client({ filename, readonly: true, disableWAL: true })),
+            Effect.provide(SqliteFile.reader(filename)),
           )
           expect(check).toEqual([{ integrity_check: "ok" }])
           yield* Effect.gen(function* () {

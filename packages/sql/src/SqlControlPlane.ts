@@ -15,8 +15,9 @@ import {
   TokenCache,
   WorkerRegistry,
 } from "@runlease/core"
-import { Config, type ConfigError, Context, Effect, Layer, type Scope } from "effect"
+import { Config, type ConfigError, Context, Effect, Layer, Option, type Scope } from "effect"
 import * as LeaseBounds from "./batch/LeaseBounds.js"
+import * as SqlRunRows from "./batch/SqlRunRows.js"
 import * as SqlStore from "./batch/SqlStore.js"
 import * as SqlFailure from "./dialect/SqlFailure.js"
 import * as Migrations from "./Migrations.js"
@@ -27,7 +28,9 @@ import * as SqlWorkerRegistry from "./ports/SqlWorkerRegistry.js"
 import * as PostgresPool from "./postgres/PostgresPool.js"
 import * as PostgresWakeups from "./postgres/PostgresWakeups.js"
 import * as SqlDialect from "./SqlDialect.js"
+import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 import * as SqliteFile from "./sqlite/SqliteFile.js"
+import * as SqliteRunRows from "./SqliteRunRows.js"
 
 type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts
 
@@ -53,9 +56,14 @@ const makePorts = (store: SqlStore.SqlStore) =>
   })
 
 /** The control plane over tables that are up to date, woken by other servers through `link`. */
-const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[1]) {
+const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[2]) {
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
-  const store = yield* SqlStore.make({ sql, dialect: yield* SqlDialect.dialectOf(sql) }, link)
+  const database = { sql, dialect: yield* SqlDialect.dialectOf(sql) }
+  const rows = Option.match(yield* Effect.serviceOption(SqliteConnection.SqliteHandle), {
+    onNone: () => SqlRunRows.make(database),
+    onSome: (handle) => SqliteRunRows.make(database, handle),
+  })
+  const store = yield* SqlStore.make(database, rows, link)
   const access = TokenCache.remembering(SqlAccess.make(store))
   yield* access
     .createProject(ControlPlane.defaultProject)

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Array, Effect, Layer } from "effect"
 import { SqlControlPlane } from "../src/index.js"
+import * as SqliteConnection from "../src/sqlite/SqliteConnection.js"
 import { everything } from "./Everything.js"
 import * as TempDatabase from "./TempDatabase.js"
 
@@ -54,9 +55,21 @@ describe("query plans", () => {
           return statement
         }),
       )
+      // Statements that run on the handle are those that it prepares.
+      const recordPrepared = Layer.effectDiscard(
+        Effect.map(SqliteConnection.SqliteHandle, (handle) => {
+          const prepare = handle.prepare.bind(handle)
+          const recorded: typeof handle.prepare = (text) => {
+            if (!statements.has(text)) statements.set(text, Array.replicate(null, text.split("?").length - 1))
+            return prepare(text)
+          }
+          Object.assign(handle, { prepare: recorded })
+        }),
+      )
+      const opened = Layer.provideMerge(recordPrepared, SqliteConnection.layer(file))
       yield* Effect.provide(
         everything,
-        Layer.provide(SqlControlPlane.layerSqlite({ filename: file }), record),
+        SqlControlPlane.layer.pipe(Layer.provide(opened), Layer.provide(record)),
       ).pipe(Effect.provide(record))
 
       const sql = yield* Effect.map(Layer.build(SqliteClient.layer({ filename: file })), (context) =>

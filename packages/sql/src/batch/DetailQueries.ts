@@ -9,13 +9,8 @@ import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { toDetails } from "../rows/RunCodec.js"
-import { type DetailRow, fixedDetails, listed, sessionNames } from "../rows/RunRow.js"
+import { type DetailRow, fixedDetails, latestSnapshot, listed, sessionNames } from "../rows/RunRow.js"
 import { keyRows } from "./RunQueries.js"
-
-/** What a run was asked last, for a SELECT from `runs r`. */
-const latestInput = (column: "snapshot" | "answers") =>
-  `(SELECT i.${column} FROM inputs i WHERE i.run_pk = r.run_pk AND i.snapshot IS NOT NULL
-    ORDER BY i.run_pk DESC, i.input DESC LIMIT 1)`
 
 const names = [...Struct.keys(fixedDetails), ...sessionNames, "metadata", "result"] as const
 
@@ -65,7 +60,7 @@ export const readClaimDetails = (
   type Row = KeyedRow & { readonly snapshot: string }
   const from = sql`FROM ${keysOf(database, runs)} v JOIN runs r ON r.run_pk = v.run_pk`
   const fixed = Struct.keys(fixedDetails)
-  const common = `r.run_pk, ${latestInput("snapshot")} AS snapshot, ${listed("r", fixed)}`
+  const common = `r.run_pk, ${latestSnapshot} AS snapshot, ${listed("r", fixed)}`
   const rows = sessions
     ? select<Row>(
         ["run_pk", "snapshot", ...fixed, ...sessionNames],
@@ -99,7 +94,7 @@ export const readSnapshot = (
   { projectId, runId }: RunRows.RunRef,
 ): Effect.Effect<string | undefined, SqlError> =>
   Effect.map(
-    sql<{ readonly snapshot: string }>`SELECT ${sql.literal(latestInput("snapshot"))} AS snapshot FROM runs r
+    sql<{ readonly snapshot: string }>`SELECT ${sql.literal(latestSnapshot)} AS snapshot FROM runs r
       WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`,
     ([row]) => row?.snapshot,
   )

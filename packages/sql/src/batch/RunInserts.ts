@@ -10,26 +10,9 @@ import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import type { Columns } from "../rows/Columns.js"
-import { newRow } from "../rows/RunCodec.js"
-import { runColumns, type RunRow } from "../rows/RunRow.js"
+import { firstInputRow, newConversationRow, newRow } from "../rows/RunCodec.js"
+import { conversationColumns, inputColumns, runColumns, type RunRow } from "../rows/RunRow.js"
 import * as StateWrites from "./StateWrites.js"
-
-const inputColumns = {
-  run_pk: "integer",
-  input: "integer",
-  since: "integer",
-  project_id: "text",
-  submission: "text",
-  snapshot: "text",
-  answers: "text",
-} as const
-
-const conversationColumns = {
-  id: "text",
-  project_id: "text",
-  created_at: "integer",
-  updated_at: "integer",
-} as const
 
 /**
  * Inserts the runs in their order, in their states, with the requests and the conversations that are made for them; returns their keys.
@@ -56,20 +39,10 @@ export const insert = (
       inserted.map(({ project_id, run_id, run_pk }) => [`${project_id}/${run_id}`, run_pk]),
     )
     const keys = runs.map(({ state: { spec } }) => byName.get(`${spec.projectId}/${spec.runId}`)!)
-    const inputs = runs.map(({ snapshot, state, submission }, index) => ({
-      run_pk: keys[index]!,
-      input: 0,
-      since: 0,
-      project_id: state.spec.projectId,
-      submission,
-      snapshot: JSON.stringify(snapshot),
-      answers: "{}",
-    }))
+    const inputs = runs.map((run, index) => firstInputRow(keys[index]!, run))
     const states = runs.map(({ state }, index) => ({ key: keys[index]!, after: state, details: {} }))
     const conversations = runs.flatMap(({ newConversation, state: { spec } }) =>
-      newConversation
-        ? [{ id: spec.conversationId, project_id: spec.projectId, created_at: now, updated_at: now }]
-        : [],
+      newConversation ? [newConversationRow(spec, now)] : [],
     )
     yield* database.dialect.write([
       ...StateWrites.insert(database, states),

@@ -82,6 +82,13 @@ const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>
   return rows.length === 0 ? [] : [BulkStatements.insert(database, "claims", claimColumns, rows)]
 }
 
+/** The statements of what changes beside states and logs. */
+export const writeDetails = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements => [
+  ...insertClaims(database, changes),
+  ...InputRows.insert(database, changes),
+  ...putSessions(database, changes),
+]
+
 /** The statements of these changes, no two of which write the same row. `now` is the instant of the transaction. */
 export const write = (
   database: Database,
@@ -90,7 +97,5 @@ export const write = (
 ): Statements => [
   ...StateWrites.write(database, changes),
   ...insertEvents(database, changes, now),
-  ...insertClaims(database, changes),
-  ...InputRows.insert(database, changes),
-  ...putSessions(database, changes),
+  ...writeDetails(database, changes),
 ]

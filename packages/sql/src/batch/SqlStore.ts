@@ -4,13 +4,18 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { type ControlPlaneUnavailable, RunCommits, type RunStore, Wakeups } from "@runlease/core"
+import {
+  type ControlPlaneUnavailable,
+  RunCommits,
+  type RunRows,
+  type RunStore,
+  Wakeups,
+} from "@runlease/core"
 import { Effect, type Scope } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import * as SqlFailure from "../dialect/SqlFailure.js"
 import { SqliteFileCheck } from "../dialect/SqliteFileCheck.js"
 import * as SqlRunReads from "./SqlRunReads.js"
-import * as SqlRunRows from "./SqlRunRows.js"
 
 export interface SqlStore extends Database {
   readonly wakeups: Wakeups.Wakeups
@@ -27,13 +32,14 @@ export interface SqlStore extends Database {
 }
 
 /**
- * `link` connects the wake-ups of this process with those of other servers.
+ * `rows` are those of a transaction on the database. `link` connects the wake-ups of this process with those of other servers.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (
   database: Database,
+  rows: RunRows.RunRows<SqlError>,
   link: (local: Wakeups.Wakeups) => Effect.Effect<Wakeups.Wakeups, never, Scope.Scope>,
 ): Effect.Effect<SqlStore, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -41,7 +47,7 @@ export const make = (
     const { inPlace } = yield* SqliteFileCheck
     const wakeups = yield* Effect.flatMap(Wakeups.make, link)
     const runs: RunStore.RunStore<SqlError> = {
-      rows: SqlRunRows.make(database),
+      rows,
       reads: SqlRunReads.make(database),
       transact: (effect) => Effect.zipRight(inPlace, dialect.transact(effect)),
       gather: dialect.gather,

@@ -227,6 +227,25 @@ export const newRow = ({ spec }: RunState.RunState, details: RunState.RunDetails
   runtime_target: details.runtimeTarget === Run.noTarget ? null : toJson(details.runtimeTarget),
 })
 
+/** The row of what a new run was asked. */
+export const firstInputRow = (key: number, { snapshot, state, submission }: RunRows.NewRun) => ({
+  run_pk: key,
+  input: 0,
+  since: 0,
+  project_id: state.spec.projectId,
+  submission,
+  snapshot: JSON.stringify(snapshot),
+  answers: "{}",
+})
+
+/** The row of a conversation that is made for a run. */
+export const newConversationRow = ({ conversationId, projectId }: RunState.RunSpec, now: number) => ({
+  id: conversationId,
+  project_id: projectId,
+  created_at: now,
+  updated_at: now,
+})
+
 export const sessionOf = (runId: Ids.RunId, row: Partial<SessionRow>): WorkerSession.WorkerSession | null =>
   row.session_id === undefined || row.session_id === null
     ? null

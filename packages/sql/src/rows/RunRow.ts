@@ -110,6 +110,25 @@ const movingNames: ReadonlyArray<MovingColumn> = Struct.keys({
 /** The names of a `RunRow`, in the order in which it is selected. */
 export const runNames = ["run_pk", ...Struct.keys(runColumns), ...movingNames] as const
 
+/** Columns of `inputs` that a submission sets. */
+export const inputColumns = {
+  run_pk: "integer",
+  input: "integer",
+  since: "integer",
+  project_id: "text",
+  submission: "text",
+  snapshot: "text",
+  answers: "text",
+} as const satisfies Columns
+
+/** Columns of a conversation that is made for a run. */
+export const conversationColumns = {
+  id: "text",
+  project_id: "text",
+  created_at: "integer",
+  updated_at: "integer",
+} as const satisfies Columns
+
 export const sessionColumns = {
   session_id: "text",
   session_kind: "text",
@@ -169,6 +188,13 @@ export const joinedStates = states
 
 /** The columns of a `RunRow`, for a SELECT from `queue q` and `runs r`. */
 export const selectedQueued = selectedFrom(["queue"])
+
+/** The columns of a `RunRow`, for a SELECT from `leases l` and `runs r`. */
+export const selectedLeased = selectedFrom(["leases"])
+
+/** What a run was asked last, for a SELECT from `runs r`. */
+export const latestSnapshot = `(SELECT i.snapshot FROM inputs i WHERE i.run_pk = r.run_pk AND i.snapshot IS NOT NULL
+  ORDER BY i.run_pk DESC, i.input DESC LIMIT 1)`
 
 export interface SessionRow {
   readonly session_id: Ids.SessionId | null

@@ -25,9 +25,7 @@ const reasonOf = (error: SqlError | PlatformError | SqliteFile.SqliteFileUnusabl
 
 /** Reads a file that other processes may be writing, and never writes it. */
 const reading = <A>(filename: string, read: (sql: SqlClient.SqlClient) => Effect.Effect<A, SqlError>) =>
-  Effect.flatMap(SqlClient.SqlClient, read).pipe(
-    Effect.provide(SqliteFile.client({ filename, readonly: true, disableWAL: true })),
-  )
+  Effect.flatMap(SqlClient.SqlClient, read).pipe(Effect.provide(SqliteFile.reader(filename)))
 
 /**
  * Copies the database as it is at one moment, and checks the copy. `destination` appears when it is whole and on the

@@ -8,6 +8,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Layer, Option, Schema } from "effect"
 import * as fs from "node:fs"
 import { busyTimeout } from "./SqliteDialect.js"
+import * as SqliteConnection from "./SqliteConnection.js"
 import * as SqliteFileCheck from "../dialect/SqliteFileCheck.js"
 
 /**
@@ -61,19 +62,17 @@ const reasonOf = (error: Error): SqliteFileUnusable["reason"] => {
 const unusable = (filename: string) => (cause: unknown) =>
   new SqliteFileUnusable({ filename, reason: cause instanceof Error ? reasonOf(cause) : "other", cause })
 
-/** The file as it is, with the driver's own settings. */
-export const client = (
-  config: SqliteClient.SqliteClientConfig,
-): Layer.Layer<SqlClient.SqlClient, SqliteFileUnusable> =>
-  SqliteClient.layer(config).pipe(
-    Layer.orDie,
-    Layer.build,
-    // The driver throws when the file is unusable.
-    Effect.catchSomeDefect((defect) =>
-      defect instanceof Error ? Option.some(unusable(config.filename)(defect)) : Option.none(),
+/** Builds a client whose driver throws when the file is unusable. */
+const usable = <A>(filename: string, client: Layer.Layer<A>): Layer.Layer<A, SqliteFileUnusable> =>
+  Layer.scopedContext(
+    Effect.catchSomeDefect(Layer.build(client), (defect) =>
+      defect instanceof Error ? Option.some(unusable(filename)(defect)) : Option.none(),
     ),
-    Layer.scopedContext,
   )
+
+/** The file as it is, to read it. */
+export const reader = (filename: string): Layer.Layer<SqlClient.SqlClient, SqliteFileUnusable> =>
+  usable(filename, Layer.orDie(SqliteClient.layer({ filename, readonly: true, disableWAL: true })))
 
 /**
  * Makes the file before SQLite does, for its owner alone; its -wal and -shm get the same mode. A file that exists keeps
@@ -115,7 +114,7 @@ export const layer = ({
       yield* sql`SELECT 1 FROM sqlite_master LIMIT 1`
     }).pipe(Effect.mapError(({ cause }) => unusable(filename)(cause))),
   )
-  const opened = Layer.provideMerge(settings, client({ filename }))
+  const opened = Layer.provideMerge(settings, usable(filename, SqliteConnection.layer(filename)))
   if (filename === ":memory:") return opened
   return Layer.scoped(SqliteFileCheck.SqliteFileCheck, SqliteFileCheck.make(filename)).pipe(
     Layer.provideMerge(opened),

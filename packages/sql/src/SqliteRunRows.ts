@@ -1,0 +1,41 @@
+/**
+ * The rows of a transaction on an SQLite file: the common operations are plain, the others are those of any SQL database.
+ *
+ * Source: docs/decisions/0052-plain-rows-on-sqlite.md
+ *
+ * @since 0.1.0
+ */
+import { SqlError } from "@effect/sql/SqlError"
+import type { RunRows } from "@runlease/core"
+import type Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import * as RunWrites from "./batch/RunWrites.js"
+import * as SqlRunRows from "./batch/SqlRunRows.js"
+import type { Database } from "./dialect/Dialect.js"
+import * as PlainRows from "./sqlite/PlainRows.js"
+
+const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
+  Effect.try({ try: run, catch: (cause) => new SqlError({ cause, message: "The statement failed" }) })
+
+/** `handle` is the connection of `database`. */
+export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRows<SqlError> => {
+  const plain = PlainRows.make(handle)
+  const bulk = SqlRunRows.make(database)
+  const { now, write } = database.dialect
+  return {
+    ...bulk,
+    find: (refs) => attempt(() => plain.find(refs)),
+    search: (search) => Effect.flatMap(now, (instant) => attempt(() => plain.search(search, instant))),
+    laneHeads: (lanes) => attempt(() => plain.laneHeads(lanes)),
+    claimDetails: (runs, sessions) =>
+      sessions ? bulk.claimDetails(runs, sessions) : attempt(() => plain.claimDetails(runs)),
+    insert: (runs) => Effect.flatMap(now, (instant) => attempt(() => plain.insert(runs, instant))),
+    write: (changes) =>
+      Effect.flatMap(now, (instant) =>
+        Effect.zipRight(
+          attempt(() => plain.write(changes, instant)),
+          write(RunWrites.writeDetails(database, changes)),
+        ),
+      ),
+  }
+}
