@@ -30,12 +30,14 @@ import * as Keys from "./server/Keys.js"
 import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as RateLimit from "./server/RateLimit.js"
+import * as OpenStreams from "./server/OpenStreams.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as Revocation from "./server/Revocation.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as Runs from "./server/Runs.js"
 import * as Threads from "./server/Threads.js"
+import * as Views from "./server/Views.js"
 import * as Workers from "./server/Workers.js"
 
 /**
@@ -135,8 +137,9 @@ export const app = <E = never, R = never>({
     Layer.mergeAll(api, description(url), MethodNotAllowed.layer, around).pipe(
       Layer.provide(before(options)),
       Layer.provide([
+        OpenStreams.layer,
         Shutdown.layer,
-        StreamTurns.layer,
+        Layer.provideMerge(Views.layer, StreamTurns.layer),
         BodyBudget.layer(options.bodyMemory ?? BodyBudget.defaultTotal),
       ]),
     ),

@@ -105,19 +105,14 @@ export interface Lanes {
 
   /** The ends of all that is open. */
   readonly close: () => ReadonlyArray<Event>
+
+  /** The same, as they are now: what one of them takes does not change the other. */
+  readonly copy: () => Lanes
 }
 
 const nothing: ReadonlyArray<Event> = []
 
-/**
- * Of a stream that has not begun.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = (): Lanes => {
-  const lanes = new Map<Owner, OpenItem>()
-
+const ofLanes = (lanes: Map<Owner, OpenItem>): Lanes => {
   const close = (owner: Owner): ReadonlyArray<Event> => {
     const item = lanes.get(owner)
     if (item === undefined) return []
@@ -207,5 +202,14 @@ export const make = (): Lanes => {
       return closesEverything.has(event.type) ? closeAll() : close(ownerOf(event))
     },
     close: closeAll,
+    copy: () => ofLanes(new Map(lanes)),
   }
 }
+
+/**
+ * Of a stream that has not begun.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): Lanes => ofLanes(new Map())

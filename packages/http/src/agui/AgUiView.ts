@@ -135,21 +135,29 @@ export interface Options {
 }
 
 /**
- * A view of one log: given its events one by one, from the first, it gives what to show for each. It keeps what is open
- * and who owns it, and depends on nothing else.
+ * The state of a view: what is open, and who owns it.
  *
  * @since 0.1.0
- * @category constructors
+ * @category models
  */
-export const make = (
-  subject: Subject,
-  { peer = "current", toEvent = eventFor[peer] }: Options = {},
-): ((event: Event) => ReadonlyArray<Event>) => {
-  let state = LogState.initial
-  let owners = Ownership.make()
-  const chunks = AgUiChunks.make()
+export interface Fold {
+  /** What to show for the next event of the log. */
+  readonly next: (event: Event) => ReadonlyArray<Event>
 
-  const partEnd = PartEnd.make(peer)
+  /** The same state, apart from this one: what one of them takes does not change the other. */
+  readonly copy: () => Fold
+}
+
+interface State {
+  readonly log: LogState.LogState
+  readonly owners: Ownership.Ownership
+  readonly chunks: AgUiChunks.Lanes
+  readonly partEnd: PartEnd.PartEnd
+}
+
+const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: State): Fold => {
+  const { chunks, partEnd } = from
+  let { log: state, owners } = from
 
   const runStarted: Event = {
     type: "RUN_STARTED",
@@ -190,7 +198,7 @@ export const make = (
     show(out, end.type === "RUN_FINISHED" ? named(end) : end)
   }
 
-  return (given) => {
+  const next = (given: Event): ReadonlyArray<Event> => {
     const out: Array<Event> = []
     const event = toEvent(given)
     if (event.type !== "RUN_STARTED") start(out, runStarted)
@@ -213,4 +221,39 @@ export const make = (
     showOwned(out, event)
     return out
   }
+
+  return {
+    next,
+    copy: () =>
+      foldFrom(subject, toEvent, {
+        log: state,
+        owners: owners.copy(),
+        chunks: chunks.copy(),
+        partEnd: partEnd.copy(),
+      }),
+  }
 }
+
+/**
+ * The view of a log that has not begun.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[peer] }: Options = {}): Fold =>
+  foldFrom(subject, toEvent, {
+    log: LogState.initial,
+    owners: Ownership.make(),
+    chunks: AgUiChunks.make(),
+    partEnd: PartEnd.make(peer),
+  })
+
+/**
+ * A view of one log: given its events one by one, from the first, it gives what to show for each. It keeps what is open
+ * and who owns it, and depends on nothing else.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (subject: Subject, options: Options = {}): ((event: Event) => ReadonlyArray<Event>) =>
+  fold(subject, options).next

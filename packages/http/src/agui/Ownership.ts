@@ -17,6 +17,17 @@ export interface Ownership {
 
   /** Takes the owners of messages that a snapshot, or the input of a run, restates. */
   readonly seed: (event: Event) => void
+
+  /** The same owners as they are now: what one of them takes does not change the other. */
+  readonly copy: () => Ownership
+}
+
+interface Owners {
+  readonly messages: Map<string, Owner>
+  readonly toolCalls: Map<string, Owner>
+  readonly activities: Map<string, Owner>
+  readonly reasoning: Map<string, Owner>
+  readonly subagents: Set<string>
 }
 
 const ownerOf = (value: unknown): Owner => (typeof value === "string" ? value : undefined)
@@ -29,13 +40,7 @@ const without = (event: Event, field: string): Event => {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-export const make = (): Ownership => {
-  const messages = new Map<string, Owner>()
-  const toolCalls = new Map<string, Owner>()
-  const activities = new Map<string, Owner>()
-  const reasoning = new Map<string, Owner>()
-  const subagents = new Set<string>()
-
+const ofOwners = ({ activities, messages, reasoning, subagents, toolCalls }: Owners): Ownership => {
   /** Untags an event whose tag disagrees with the owner; a first event makes the owner. */
   const claim = (owners: Map<string, Owner>, field: string, event: Event): Event => {
     const id = event[field]
@@ -144,5 +149,25 @@ export const make = (): Ownership => {
     }
   }
 
-  return { admit, seed }
+  return {
+    admit,
+    seed,
+    copy: () =>
+      ofOwners({
+        messages: new Map(messages),
+        toolCalls: new Map(toolCalls),
+        activities: new Map(activities),
+        reasoning: new Map(reasoning),
+        subagents: new Set(subagents),
+      }),
+  }
 }
+
+export const make = (): Ownership =>
+  ofOwners({
+    messages: new Map(),
+    toolCalls: new Map(),
+    activities: new Map(),
+    reasoning: new Map(),
+    subagents: new Set(),
+  })

@@ -11,7 +11,7 @@
  */
 import { type AgentEvent, ControlEvents } from "@runlease/core"
 import { Predicate } from "effect"
-import type { Viewer } from "./Peer.js"
+import type { Peer, Viewer } from "./Peer.js"
 
 type Event = AgentEvent.LogEvent
 
@@ -32,6 +32,9 @@ export interface PartEnd {
 
   /** The end, from the RUN_FINISHED of the log and what AG-UI takes of it. */
   readonly of: (given: Event, normalized: Event) => Event
+
+  /** The same as it is now: what one of them takes does not change the other. */
+  readonly copy: () => PartEnd
 }
 
 const interruptsOf = ({ outcome }: Event): ReadonlyArray<Interrupt> =>
@@ -78,13 +81,14 @@ const stopped = ({ metadata, usage }: Readonly<Record<string, unknown>>): Event 
 })
 
 /** Of the durable run, as the log has it. */
-const ofLog: PartEnd = { observe: () => {}, before: () => [], of: (_given, normalized) => normalized }
+const ofLog: PartEnd = {
+  observe: () => {},
+  before: () => [],
+  of: (_given, normalized) => normalized,
+  copy: () => ofLog,
+}
 
-/** Of one part, from its RUN_STARTED on. */
-export const make = (peer: Viewer): PartEnd => {
-  if (peer === "durable") return ofLog
-  const calls = new Map<string, Call>()
-
+const ofCalls = (peer: Peer, calls: Map<string, Call>): PartEnd => {
   const observe: PartEnd["observe"] = (event) => {
     switch (event.type) {
       case "RUN_STARTED":
@@ -135,5 +139,8 @@ export const make = (peer: Viewer): PartEnd => {
       : { ...rest, outcome: { type: "success", pendingToolCallIds: [...calls.keys()] } }
   }
 
-  return { observe, before, of }
+  return { observe, before, of, copy: () => ofCalls(peer, new Map(calls)) }
 }
+
+/** Of one part, from its RUN_STARTED on. */
+export const make = (peer: Viewer): PartEnd => (peer === "durable" ? ofLog : ofCalls(peer, new Map()))

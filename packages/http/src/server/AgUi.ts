@@ -11,12 +11,9 @@ import * as Capabilities from "./agui/Capabilities.js"
 import * as Follow from "./agui/Follow.js"
 import * as Thread from "./agui/Thread.js"
 import * as Caller from "./Caller.js"
-import * as RunStream from "./RunStream.js"
 
-export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
-  const stream = RunStream.make()
-
-  return handlers
+export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
+  handlers
     .handle("runAgent", ({ headers, path, payload, request, urlParams }) =>
       Effect.gen(function* () {
         const { projectId } = yield* Caller.apiKey
@@ -40,7 +37,6 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
         })
         return yield* Follow.respond({
           ports,
-          stream,
           detach: urlParams.detach ?? false,
           begin: Effect.map(begin, ({ from, runId }) => ({
             runId,
@@ -58,5 +54,5 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) => {
         const workers = yield* registry.list({ limit: 100 })
         return Capabilities.of(path.agent_id, workers.items)
       }).pipe(Effect.mapError(Verdicts.encode)),
-    )
-})
+    ),
+)

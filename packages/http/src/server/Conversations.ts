@@ -14,7 +14,6 @@ import * as RunStream from "./RunStream.js"
 export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
   Effect.gen(function* () {
     const places = yield* RunConversations.make
-    const stream = RunStream.make()
 
     return handlers
       .handle("create", ({ payload }) =>
@@ -76,7 +75,10 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
           if (run.conversationId !== path.conversation_id) {
             return yield* new Run.RunNotFound({ runId: path.run_id })
           }
-          return yield* stream.respond(Context.get(ports, RunLog.RunLog), run, headers[lastEventIdHeader])
+          return yield* RunStream.respond(
+            Context.get(ports, RunLog.RunLog),
+            RunStream.whole(run, headers[lastEventIdHeader]),
+          )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
   }),

@@ -3,88 +3,101 @@
  *
  * @since 0.1.0
  */
-import { type HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Duration, Effect, Mailbox, Option, Schedule, type Scope, Stream } from "effect"
-import type { CurrentPrincipal } from "../contract/Principal.js"
-import { Shutdown } from "./Shutdown.js"
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { Effect, type Scope, Stream } from "effect"
+import { CurrentPrincipal } from "../contract/Principal.js"
+import { OpenStreams } from "./OpenStreams.js"
+import * as ResponseBody from "./ResponseBody.js"
 import { Revocation } from "./Revocation.js"
-import { StreamTurns } from "./StreamTurns.js"
+import { Shutdown } from "./Shutdown.js"
+import * as StreamTurns from "./StreamTurns.js"
 
-const keepAliveInterval = Duration.seconds(15)
-const comment = ":\n\n"
+const encoder = new TextEncoder()
 
-/** The number of writes that may wait for a client before the source waits. */
-const capacity = 2
-
-/** The number of characters that one write gathers; a larger event is a write of its own. */
-const writeSize = 64 * 1024
-
-/** A write of this many characters or more takes a turn of the event loop. */
-const largeWrite = 16 * 1024
-
-/** Gathers what comes one behind the other into writes. */
-const gather = (frames: Iterable<string>): ReadonlyArray<string> => {
-  const writes: Array<string> = []
-  let size = Number.POSITIVE_INFINITY
-  for (const frame of frames) {
-    if (frame === "") continue
-    if (size + frame.length > writeSize) {
-      writes.push(frame)
-      size = frame.length
-    } else {
-      writes[writes.length - 1] += frame
-      size += frame.length
-    }
-  }
-  return writes
-}
+const comment = encoder.encode(":\n\n")
 
 /** One event, given as JSON text. That holds no line breaks, so it is one `data` line. */
 export const frame = (json: string, id?: number): string =>
   `${id === undefined ? "" : `id: ${id}\n`}data: ${json}\n\n`
 
+/** What a stream needs beside its request. */
+export type Services =
+  | OpenStreams
+  | Revocation
+  | Shutdown
+  | CurrentPrincipal
+  | HttpServerRequest.HttpServerRequest
+  | Scope.Scope
+
+export interface EventStream {
+  readonly isReady: () => boolean
+  /** Writes frames to a client that is ready. */
+  readonly write: (frames: Uint8Array) => void
+  /** Ends the stream, and drops what the client has not taken yet. */
+  readonly end: () => void
+}
+
+export interface Opened {
+  readonly stream: EventStream
+  readonly response: HttpServerResponse.HttpServerResponse
+}
+
 /**
- * The response that sends frames until they end, the server shuts down, or the caller's token is revoked, which drops
- * what waits for the client. A failure on the way ends it: a client that reconnects goes on from the last id it saw.
+ * Opens a stream, which ends when the server shuts down or the caller's token is revoked. `onReady` is called each time
+ * that its client takes frames again.
+ *
+ * @since 0.1.0
+ * @category responses
+ */
+export const open = (onReady: () => void): Effect.Effect<Opened, never, Services> =>
+  Effect.gen(function* () {
+    const shutdown = yield* Shutdown
+    const { isRevoked } = yield* Revocation
+    const streams = yield* OpenStreams
+    const request = yield* Effect.context<CurrentPrincipal | HttpServerRequest.HttpServerRequest>()
+    const body = ResponseBody.make(comment, onReady)
+    yield* shutdown.onBegun(body.end)
+    yield* streams.add({
+      comment: () => {
+        if (body.isReady()) body.write(comment)
+      },
+      end: body.end,
+      isRevoked: Effect.provide(isRevoked, request),
+    })
+    return {
+      stream: body,
+      response: HttpServerResponse.raw(body.readable, {
+        contentType: "text/event-stream",
+        headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" },
+      }),
+    }
+  })
+
+/**
+ * The response that sends frames until they end. A failure on the way ends it: a client that reconnects goes on from the
+ * last id it saw.
  *
  * @since 0.1.0
  * @category responses
  */
 export const respond = <E>(
   frames: Stream.Stream<string, E>,
-): Effect.Effect<
-  HttpServerResponse.HttpServerResponse,
-  never,
-  Shutdown | CurrentPrincipal | HttpServerRequest.HttpServerRequest | Revocation | Scope.Scope | StreamTurns
-> =>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, Services | StreamTurns.StreamTurns> =>
   Effect.gen(function* () {
-    const shutdown = yield* Shutdown
-    const { revoked } = yield* Revocation
-    const turns = yield* StreamTurns
-    const encoder = new TextEncoder()
-    const written = yield* Mailbox.make<string>(capacity)
+    const ready = yield* Effect.makeLatch()
+    const { response, stream } = yield* open(() => ready.unsafeOpen())
     const write = (text: string) =>
-      text.length < largeWrite ? written.offer(text) : Effect.zipRight(turns.next, written.offer(text))
-    yield* write(comment)
-    yield* Effect.raceFirst(
-      Stream.runForEachChunk(frames, (chunk) => Effect.forEach(gather(chunk), write, { discard: true })),
-      Effect.zipRight(revoked, written.shutdown),
-    ).pipe(
+      Effect.gen(function* () {
+        if (text.length >= StreamTurns.largeWrite) yield* StreamTurns.next
+        yield* ready.await
+        if (!stream.isReady()) return
+        stream.write(encoder.encode(text))
+        if (!stream.isReady()) ready.unsafeClose()
+      })
+    yield* Stream.runForEach(frames, write).pipe(
       Effect.catchAllCause((cause) => Effect.logWarning("An event stream ended early", cause)),
-      Effect.ensuring(written.end),
+      Effect.ensuring(Effect.sync(stream.end)),
       Effect.forkScoped,
     )
-    yield* write(comment).pipe(Effect.schedule(Schedule.spaced(keepAliveInterval)), Effect.forkScoped)
-    yield* Effect.forkScoped(Effect.zipRight(shutdown.begun, written.end))
-    // One at a time, so that a client which does not read has one write in bytes; its text is shared with other viewers.
-    const bytes = Stream.repeatEffectOption(
-      Effect.mapBoth(written.take, {
-        onFailure: () => Option.none(),
-        onSuccess: (text) => encoder.encode(text),
-      }),
-    )
-    return HttpServerResponse.stream(bytes, {
-      contentType: "text/event-stream",
-      headers: { "cache-control": "no-cache", "x-accel-buffering": "no", connection: "close" },
-    })
+    return response
   })

@@ -58,7 +58,6 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     const shutdown = yield* Shutdown
     const { unlessRevoked } = yield* Revocation
     const controlPlane = yield* ControlPlane.ControlPlane
-    const stream = RunStream.make()
 
     const pageAfter = Effect.fnUntraced(function* (ports: Ports, options: PageRequest) {
       const entries = yield* Context.get(ports, RunLog.RunLog).read(options)
@@ -149,7 +148,10 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
         Effect.gen(function* () {
           const ports = yield* Caller.ports
           const run = yield* Context.get(ports, Runs.Runs).get(path.run_id)
-          return yield* stream.respond(Context.get(ports, RunLog.RunLog), run, headers[lastEventIdHeader])
+          return yield* RunStream.respond(
+            Context.get(ports, RunLog.RunLog),
+            RunStream.whole(run, headers[lastEventIdHeader]),
+          )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("list", ({ path, urlParams }) =>

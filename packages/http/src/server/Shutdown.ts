@@ -5,16 +5,16 @@
  * @since 0.1.0
  */
 import { HttpServerResponse } from "@effect/platform"
-import { Context, Deferred, Effect, Layer, Option } from "effect"
+import { Context, Deferred, Effect, Layer, Option, type Scope } from "effect"
 
 export class Shutdown extends Context.Tag("@runlease/http/server/Shutdown")<
   Shutdown,
   {
-    /** Ends when the server begins to shut down. */
-    readonly begun: Effect.Effect<void>
-
-    /** Whether it has. */
+    /** Whether the server shuts down. */
     readonly hasBegun: Effect.Effect<boolean>
+
+    /** Calls `listener` when the server begins to shut down, at once if it has, until the Scope closes. */
+    readonly onBegun: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
 
     /** Runs an effect that may wait for long; none when the server shuts down first. */
     readonly unless: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
@@ -24,12 +24,26 @@ export class Shutdown extends Context.Tag("@runlease/http/server/Shutdown")<
 export const layer: Layer.Layer<Shutdown> = Layer.scoped(
   Shutdown,
   Effect.gen(function* () {
+    const listeners = new Set<() => void>()
     const begun = yield* Effect.acquireRelease(Deferred.make<void>(), (deferred) =>
-      Deferred.succeed(deferred, undefined),
+      Effect.zipRight(
+        Deferred.succeed(deferred, undefined),
+        Effect.sync(() => {
+          for (const listener of listeners) listener()
+        }),
+      ),
     )
+    const hasBegun = Deferred.isDone(begun)
     return {
-      begun: Deferred.await(begun),
-      hasBegun: Deferred.isDone(begun),
+      hasBegun,
+      onBegun: (listener) =>
+        Effect.acquireRelease(
+          Effect.zipRight(
+            Effect.sync(() => listeners.add(listener)),
+            Effect.whenEffect(Effect.sync(listener), hasBegun),
+          ),
+          () => Effect.sync(() => listeners.delete(listener)),
+        ),
       unless: (effect) =>
         Effect.raceFirst(Effect.asSome(effect), Effect.as(Deferred.await(begun), Option.none())),
     }

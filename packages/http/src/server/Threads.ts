@@ -9,7 +9,6 @@ import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import type { ThreadStatus, ThreadView } from "../Wire/ThreadView.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import * as Follow from "./agui/Follow.js"
 import * as History from "./agui/History.js"
 import * as Restated from "./agui/Restated.js"
 import * as Thread from "./agui/Thread.js"
@@ -75,7 +74,6 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
   Effect.gen(function* () {
     const budget = yield* BodyBudget
     const turns = yield* Effect.makeSemaphore(atOnce)
-    const stream = RunStream.make()
 
     /** Rebuilds a thread; what is larger than a page is counted until it has been sent. */
     const rebuild = <A, E, R>(read: Effect.Effect<A, E, R>, bytesOf: (value: A) => number) =>
@@ -125,28 +123,20 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
             History.beforeCurrent(ports, thread, unfinished),
             (point) => point.folded.bytes,
           )
-          const restated = Stream.fromIterable(
-            Restated.events({ threadId: thread.id, runId: yield* Ids.uuidV7 }, peer, folded).map((event) =>
-              EventStream.frame(JSON.stringify(event)),
-            ),
-          )
-          if (current === undefined) return yield* EventStream.respond(restated)
-          const live = stream.pieces(Follow.steady(Context.get(ports, RunLog.RunLog)), {
+          const restated = Restated.events(
+            { threadId: thread.id, runId: yield* Ids.uuidV7 },
+            peer,
+            folded,
+          ).map((event) => EventStream.frame(JSON.stringify(event)))
+          if (current === undefined) return yield* EventStream.respond(Stream.fromIterable(restated))
+          return yield* RunStream.respond(Context.get(ports, RunLog.RunLog), {
             runId: current.runId,
             as: { threadId: thread.id, runId: clientRunId ?? current.runId },
             from,
             peer,
             seen: 0,
+            before: restated,
           })
-          return yield* EventStream.respond(
-            Stream.concat(
-              restated,
-              live.pipe(
-                Stream.takeUntil(({ ends }) => ends),
-                Stream.map(({ frames }) => frames),
-              ),
-            ),
-          )
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("stopThread", ({ path, payload }) =>

@@ -41,7 +41,27 @@ const forgetful = changed((ports) => {
   const log = Context.get(ports, RunLog.RunLog)
   return Context.add(ports, RunLog.RunLog, {
     ...log,
-    follow: (options) => Stream.concat(Stream.take(log.follow(options), 2), Stream.fail(down)),
+    reader: (options) =>
+      Effect.map(log.reader(options), ({ next }) => {
+        let left = 2
+        return {
+          next: (after, take) => {
+            if (left > 0) {
+              return next(after, (exit) =>
+                take(
+                  Exit.map(exit, ({ ended, entries }) => {
+                    const taken = entries.slice(0, left)
+                    left -= taken.length
+                    return { entries: taken, ended: ended && taken.length === entries.length }
+                  }),
+                ),
+              )
+            }
+            take(Exit.fail(down))
+            return () => {}
+          },
+        }
+      }),
   })
 })
 

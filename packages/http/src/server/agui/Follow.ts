@@ -4,34 +4,18 @@
  * @since 0.1.0
  */
 import { type Ids, RunLog, Runs } from "@runlease/core"
-import { Chunk, Context, Effect, Option, Schedule, Stream } from "effect"
+import { Context, Effect, Schedule } from "effect"
 import { Shutdown } from "../Shutdown.js"
-import * as EventStream from "../EventStream.js"
 import type { Ports } from "../ProjectPortsCache.js"
 import { Revocation } from "../Revocation.js"
-import type * as RunStream from "../RunStream.js"
+import * as RunStream from "../RunStream.js"
+import type { Shown } from "../Views.js"
 
 interface Failure {
   readonly _tag: string
 }
 
 const isUnavailable = ({ _tag }: Failure): boolean => _tag === "ControlPlaneUnavailable"
-
-/** A log that is followed on when the store comes back, since an AG-UI client asks for its events but once. */
-export const steady = (log: Context.Tag.Service<RunLog.RunLog>): Context.Tag.Service<RunLog.RunLog> => ({
-  ...log,
-  follow: ({ after, runId }) =>
-    Stream.suspend(() => {
-      let seen = after
-      return Stream.suspend(() => log.follow({ runId, after: seen })).pipe(
-        Stream.mapChunks((entries) => {
-          seen = Option.match(Chunk.last(entries), { onNone: () => seen, onSome: ({ eventId }) => eventId })
-          return entries
-        }),
-        Stream.retry(Schedule.whileInput(Schedule.spaced("1 second"), isUnavailable)),
-      )
-    }),
-})
 
 /** Retries for a while, so that a short failure of the store leaves no run behind that its client has given up. */
 const cancel = (ports: Ports, runId: Ids.RunId) =>
@@ -51,8 +35,7 @@ const cancel = (ports: Ports, runId: Ids.RunId) =>
 /** `begin` accepts or resumes the run, and returns the part of its log to stream. */
 export interface RunRequest<E, R> {
   readonly ports: Ports
-  readonly stream: RunStream.RunStream
-  readonly begin: Effect.Effect<RunStream.Shown, E, R>
+  readonly begin: Effect.Effect<Shown, E, R>
   /** Whether the run goes on without the client. */
   readonly detach: boolean
 }
@@ -64,12 +47,7 @@ export interface RunRequest<E, R> {
  * @since 0.1.0
  * @category responses
  */
-export const respond = Effect.fnUntraced(function* <E, R>({
-  begin,
-  detach,
-  ports,
-  stream,
-}: RunRequest<E, R>) {
+export const respond = Effect.fnUntraced(function* <E, R>({ begin, detach, ports }: RunRequest<E, R>) {
   const shutdown = yield* Shutdown
   const { isRevoked } = yield* Revocation
   let ended = false
@@ -79,14 +57,10 @@ export const respond = Effect.fnUntraced(function* <E, R>({
       Effect.map(shutdown.hasBegun, (begun) => begun || ended || detach),
     ),
   )
-  const pieces = stream.pieces(steady(Context.get(ports, RunLog.RunLog)), shown)
-  return yield* EventStream.respond(
-    pieces.pipe(
-      Stream.takeUntil(({ ends }) => ends),
-      Stream.mapChunks((chunk) => {
-        ended ||= Chunk.some(chunk, ({ ends }) => ends)
-        return Chunk.map(chunk, ({ frames }) => frames)
-      }),
-    ),
-  )
+  return yield* RunStream.respond(Context.get(ports, RunLog.RunLog), {
+    ...shown,
+    onEnd: () => {
+      ended = true
+    },
+  })
 })
