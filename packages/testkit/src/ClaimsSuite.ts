@@ -8,6 +8,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { type Layer } from "effect"
 import * as ClaimRepeatSuite from "./ClaimRepeatSuite.js"
 import * as ClaimWaitSuite from "./ClaimWaitSuite.js"
+import * as HandOverSuite from "./HandOverSuite.js"
 import * as TestRuns from "./TestRuns.js"
 import * as Selection from "./claims/Selection.js"
 import * as Lanes from "./claims/Lanes.js"
@@ -29,5 +30,6 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
   })
 
   ClaimWaitSuite.suite(name, layer)
+  HandOverSuite.suite(name, layer)
   ClaimRepeatSuite.suite(name, layer)
 }

@@ -46,6 +46,29 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "a waiting claim interrupted at any moment of a submission either returns its run or releases it without counting the attempt",
+      Effect.gen(function* () {
+        const first = yield* TestRuns.register("first")
+        const second = yield* TestRuns.register("second")
+        for (let yields = 0; yields < 12; yields++) {
+          const waiting = yield* TestRuns.start(
+            TestRuns.claim(first, { leaseDuration: "300 seconds", wait: "300 seconds" }),
+          )
+          const submission = yield* Effect.forkScoped(TestRuns.submit())
+          yield* Effect.repeatN(Effect.yieldNow(), yields)
+          const exit = yield* Fiber.interrupt(waiting)
+          const { runId } = yield* Fiber.join(submission)
+          const [claimed] = Exit.isSuccess(exit)
+            ? exit.value
+            : yield* TestRuns.eventually(TestRuns.claim(second), (found) => found.length > 0)
+          strictEqual(claimed?.runId, runId)
+          strictEqual(claimed?.attempt, 1)
+          yield* TestRuns.complete(claimed!)
+        }
+      }),
+    )
+
+    test(
       "a claim repeated during its interruption leaves its run with the repeat",
       Effect.gen(function* () {
         const leases = yield* Leases

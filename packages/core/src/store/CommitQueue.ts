@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Array, Cause, Data, Effect, Either, Exit, Option, type Scope } from "effect"
+import { Array, Cause, Clock, Data, Effect, Either, Exit, Option, type Scope } from "effect"
 import { closed as unavailable, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import * as BatchQueue from "./BatchQueue.js"
 import type { LogRef } from "./LogTails.js"
@@ -60,12 +60,21 @@ export interface CommitQueue<Probe, Batch, X> {
 export interface Options<Probe, Batch, X> {
   /** Runs an effect as one transaction, perhaps more than once. */
   readonly transact: <A>(effect: Effect.Effect<A, X>) => Effect.Effect<A, X>
-  /** Finds what the operations need, and begins the batch that they decide on. */
-  readonly begin: (refs: ReadonlyArray<LogRef>, probes: ReadonlyArray<Probe>) => Effect.Effect<Batch, X>
+  /**
+   * Finds what the operations need, and begins the batch that they decide on. `since` is the monotonic time in nanoseconds
+   * before the transaction began.
+   */
+  readonly begin: (
+    refs: ReadonlyArray<LogRef>,
+    probes: ReadonlyArray<Probe>,
+    since: bigint,
+  ) => Effect.Effect<Batch, X>
   /** Writes what the operations have decided, as the last thing of the transaction. */
   readonly finish: (batch: Batch) => Effect.Effect<void, X>
   /** Runs once the commit has succeeded and its callers have their verdicts. */
   readonly after: (batch: Batch) => Effect.Effect<void>
+  /** Runs for a batch whose transaction has failed, or is repeated with another batch. */
+  readonly undone?: ((batch: Batch) => void) | undefined
   /** The error that callers get for a failure of the transaction. */
   readonly unavailable: (operation: string, failure: X) => ControlPlaneUnavailable
   /** The largest number of requests in one commit, 256 when absent; the rest wait for the next one. */
@@ -170,34 +179,49 @@ export const make = <Probe, Batch, X>(
 
     const commit = (items: ReadonlyArray<Request>): Effect.Effect<BatchQueue.Sent<Request>, Undone<X>> => {
       let begun = false
-      const body = Effect.suspend(() => {
-        begun = true
-        for (const item of items) item.enter()
-        const parts = Array.fromIterable(new Set(items.map(({ sort }) => sort))).map((sort) => sort.part())
-        return Effect.flatMap(
-          options.begin(
-            parts.flatMap((part) => part.refs()),
-            parts.flatMap((part) => part.probes()),
-          ),
-          (batch) =>
-            Effect.forEach(parts, (part) => part.decide(batch)).pipe(
-              Effect.zipLeft(Effect.suspend(() => options.finish(batch))),
-              Effect.map((answers) => ({ answers, batch })),
+      let current: Batch | undefined
+      const undo = () => {
+        if (current !== undefined) options.undone?.(current)
+        current = undefined
+      }
+      const bodySince = (since: bigint) =>
+        Effect.suspend(() => {
+          begun = true
+          undo()
+          for (const item of items) item.enter()
+          const parts = Array.fromIterable(new Set(items.map(({ sort }) => sort))).map((sort) => sort.part())
+          return Effect.flatMap(
+            options.begin(
+              parts.flatMap((part) => part.refs()),
+              parts.flatMap((part) => part.probes()),
+              since,
             ),
-        )
-      })
-      return Effect.matchCauseEffect(options.transact(body), {
+            (batch) => {
+              current = batch
+              return Effect.forEach(parts, (part) => part.decide(batch)).pipe(
+                Effect.zipLeft(Effect.suspend(() => options.finish(batch))),
+                Effect.map((answers) => ({ answers, batch })),
+              )
+            },
+          )
+        })
+      const transaction = Effect.flatMap(Clock.currentTimeNanos, (since) =>
+        options.transact(bodySince(since)),
+      )
+      return Effect.matchCauseEffect(transaction, {
         onSuccess: ({ answers, batch }) =>
           Effect.sync(() => {
             for (const answer of answers) answer()
             return { verdicts: items, after: options.after(batch) }
           }),
         // A transaction that did not begin was not failed by a request.
-        onFailure: (failure) =>
-          new Undone({
+        onFailure: (failure) => {
+          undo()
+          return new Undone({
             failure,
             isolates: begun && !Option.exists(Cause.failureOption(failure), (error) => !isolates(error)),
-          }),
+          })
+        },
       })
     }
 

@@ -10,22 +10,22 @@
  */
 import { Effect } from "effect"
 import type { RunDetails, RunState } from "../rules/RunState.js"
-import type { NewEntry, Transition } from "../rules/Transition.js"
+import { isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
+import type { AddedRun, HandOver } from "./HandOver.js"
 import { growthOf } from "./LogGrowth.js"
-import type {
-  ClaimDetails,
-  DetailChanges,
-  Found,
-  Lane,
-  NewRun,
-  RunKey,
-  RunRef,
-  RunRows,
-  Search,
-  StoredRun,
+import {
+  byPreference,
+  type ClaimDetails,
+  type DetailChanges,
+  type Found,
+  type Lane,
+  type RunKey,
+  type RunRef,
+  type RunRows,
+  type StoredRun,
 } from "./RunRows.js"
-import { logKey, type Route, type Wakeups } from "./Wakeups.js"
+import { logKey, type Wakeups } from "./Wakeups.js"
 
 /**
  * @since 0.1.0
@@ -47,10 +47,8 @@ export interface RunBatch<X> {
   readonly apply: (run: StoredRun, transition: Transition, details?: DetailChanges) => StoredRun
   /** Changes what is stored beside a run of the batch. */
   readonly describe: (run: StoredRun, details: DetailChanges) => void
-  /** Adds new runs, each with the transition that made it. */
-  readonly insert: (
-    runs: ReadonlyArray<{ readonly run: NewRun; readonly submitted: Transition }>,
-  ) => Effect.Effect<void, X>
+  /** Adds new runs, each with the transition that made it. A waiting claim that gets one claims it in the same step. */
+  readonly insert: (runs: ReadonlyArray<AddedRun>) => Effect.Effect<void, X>
   /** Writes what has changed so far, for a query that must see it. */
   readonly flush: Effect.Effect<void, X>
   /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
@@ -63,6 +61,8 @@ export interface RunBatch<X> {
   readonly finish: Effect.Effect<void, X>
   /** Everything that is to run once the commit has succeeded, wake-ups included. */
   readonly after: Effect.Effect<void>
+  /** Lets the waiting claims that would have got runs of this commit look again: it has failed, or is repeated. */
+  readonly undo: () => void
 }
 
 /** A run of the batch: as the store has it, as it is now, and what is to be written of it. */
@@ -87,59 +87,31 @@ const mergeDetails = (before: DetailChanges, after: DetailChanges): DetailChange
       }
 
 /**
- * Begins the batch of a commit: reads the runs that it names, and searches for those that its claims may take.
+ * What a batch begins with: the instant of the commit, the runs that it names, what the search of its claims has found, and the
+ * hand-over of runs that become runnable.
  *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Beginning<X> extends Pick<RunBatch<X>, "now" | "found"> {
+  readonly runs: ReadonlyArray<StoredRun>
+  readonly handOver: HandOver<X>
+}
+
+/**
  * @since 0.1.0
  * @category constructors
  */
-export const begin = <X>(
+export const make = <X>(
   rows: RunRows<X>,
   wakeups: Wakeups,
-  refs: ReadonlyArray<RunRef>,
-  search: Search | undefined,
-): Effect.Effect<RunBatch<X>, X> =>
-  Effect.suspend(() => {
-    let runs: ReadonlyArray<StoredRun> = []
-    let found: Found | undefined
-    const reads: Array<Effect.Effect<void, X>> = []
-    if (refs.length > 0) {
-      reads.push(
-        Effect.map(rows.find(refs), (read) => {
-          runs = read
-        }),
-      )
-    }
-    if (search !== undefined) {
-      reads.push(
-        Effect.map(rows.search(search), (read) => {
-          found = read
-        }),
-      )
-    }
-    // The first statements do not wait for the instant, which the beginning of the transaction gives.
-    return Effect.map(
-      reads.length === 0 ? rows.now : Effect.zipRight(rows.together(reads), rows.now),
-      (now) => make(rows, wakeups, { now, runs, found }),
-    )
-  })
-
-const make = <X>(
-  rows: RunRows<X>,
-  wakeups: Wakeups,
-  {
-    found,
-    now,
-    runs,
-  }: {
-    readonly now: number
-    readonly runs: ReadonlyArray<StoredRun>
-    readonly found: Found | undefined
-  },
+  { found, handOver, now, runs }: Beginning<X>,
 ): RunBatch<X> => {
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
   let lanes: Array<Lane> = []
-  let runnable: Array<Route> = []
+  /** Those that became runnable in this commit. */
+  const runnable = new Set<Entry>()
   const lateReads: Array<Effect.Effect<void, X>> = []
   const after: Array<Effect.Effect<void>> = []
 
@@ -171,7 +143,7 @@ const make = <X>(
     for (const consequence of consequences) {
       switch (consequence._tag) {
         case "Runnable":
-          runnable.push(spec)
+          runnable.add(entry)
           break
         case "LaneFreed":
           lanes.push({ projectId: spec.projectId, lane: consequence.lane })
@@ -210,24 +182,34 @@ const make = <X>(
     return rows.write(changes)
   })
 
-  /** Lets the first run of each freed lane go. A run that goes on frees no lane. */
-  const advance = Effect.suspend(() => {
-    if (lanes.length === 0) return Effect.void
-    const freed = lanes
-    lanes = []
-    return Effect.flatMap(rows.laneHeads(freed), (heads) => {
-      for (const head of heads) {
-        const run = add(head)
-        const advanced = Transitions.advance(run.state, now)
-        if (advanced !== undefined) follow(entryOf(run), advanced)
-      }
-      return writeChanged
-    })
-  })
+  /** Hands runs that became runnable, and that no operation has claimed since, to claims that wait: the best runs first. */
+  const handRunnable = (): void => {
+    const waiting = Array.from(runnable, ({ run }) => run).filter(({ state }) => isRunnable(state))
+    for (const run of waiting.sort(byPreference)) {
+      const claimed = handOver.offer(run)
+      if (claimed !== undefined) follow(entryOf(run), claimed)
+    }
+  }
 
-  const wakeClaims = Effect.sync(() => {
-    if (runnable.length > 0) after.push(wakeups.runnable(runnable))
-    runnable = []
+  /** Lets the first run of each freed lane go, and then writes. A run that goes on frees no lane. */
+  const advance = (write: Effect.Effect<void, X>) =>
+    Effect.suspend(() => {
+      if (lanes.length === 0) return Effect.void
+      const freed = lanes
+      lanes = []
+      return Effect.flatMap(rows.laneHeads(freed), (heads) => {
+        for (const head of heads) {
+          const run = add(head)
+          const advanced = Transitions.advance(run.state, now)
+          if (advanced !== undefined) follow(entryOf(run), advanced)
+        }
+        return write
+      })
+    })
+
+  const wakeClaims = Effect.suspend(() => {
+    const left = Array.from(runnable, ({ run }) => run.state).filter(isRunnable)
+    return left.length === 0 ? Effect.void : wakeups.runnable(left.map(({ spec }) => spec))
   })
 
   const late = <A>(
@@ -259,25 +241,38 @@ const make = <X>(
       return follow(entryOf(run), transition)
     },
     insert: (added) =>
-      Effect.map(rows.insert(added.map(({ run }) => run)), (keys) => {
-        for (const [index, { run, submitted }] of added.entries()) {
-          follow(enter({ key: keys[index]!, state: run.state }), submitted)
-        }
+      Effect.suspend(() => {
+        handRunnable()
+        const { runs: inserted, stored } = handOver.offerNew(added)
+        return Effect.map(rows.insert(inserted.map(({ run }) => run)), (keys) => {
+          stored(keys)
+          for (const [index, { made, run }] of inserted.entries()) {
+            follow(enter({ key: keys[index]!, state: run.state }), made)
+          }
+        })
       }),
     flush: Effect.suspend(() =>
-      changed.size === 0 && runnable.length === 0
-        ? Effect.void
-        : Effect.zipRight(rows.together([writeChanged, advance]), wakeClaims),
+      changed.size === 0 ? Effect.void : rows.together([writeChanged, advance(writeChanged)]),
     ),
     lateDetails: (runs) => late(runs, rows.details),
     lateClaimDetails: (runs, sessions) => late(runs, (all) => rows.claimDetails(all, sessions)),
     // A lane that is freed may have a run to let go, so its transaction ends only after that.
-    finish: Effect.suspend(() =>
-      Effect.zipRight(
-        rows.together([writeChanged, advance, ...lateReads, ...(lanes.length === 0 ? [rows.commit] : [])]),
-        wakeClaims,
-      ),
-    ),
-    after: Effect.suspend(() => Effect.all(after, { discard: true })),
+    finish: Effect.suspend(() => {
+      handRunnable()
+      return rows.together([
+        writeChanged,
+        advance(
+          Effect.suspend(() => {
+            handRunnable()
+            return rows.together([writeChanged, handOver.read])
+          }),
+        ),
+        ...lateReads,
+        handOver.read,
+        ...(lanes.length === 0 ? [rows.commit] : []),
+      ])
+    }),
+    after: Effect.suspend(() => Effect.all([handOver.deliver, wakeClaims, ...after], { discard: true })),
+    undo: handOver.undo,
   }
 }

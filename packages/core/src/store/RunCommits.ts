@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
-import type { Effect, Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import * as ClaimSearch from "./ClaimSearch.js"
 import * as CommitQueue from "./CommitQueue.js"
+import * as HandOver from "./HandOver.js"
 import * as RunBatch from "./RunBatch.js"
+import type { Found, RunKey, RunRef, RunRows, Search, StoredRun } from "./RunRows.js"
 import type { RunStore } from "./RunStore.js"
 import type { Wakeups } from "./Wakeups.js"
 
@@ -35,6 +37,56 @@ export type RunOperation<Request, Decision, A, E, X> = CommitQueue.Operation<
 export type RunCommits<X> = CommitQueue.CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X>
 
 /**
+ * Begins the batch of a commit: reads the runs that it names, and searches for those that its claims may take. `since` is the
+ * monotonic time in nanoseconds before its instant.
+ *
+ * When claims wait, it also reads what is due: runs are handed to them only when time makes no other run runnable.
+ */
+const begin = <X>(
+  rows: RunRows<X>,
+  wakeups: Wakeups,
+  refs: ReadonlyArray<RunRef>,
+  search: Search | undefined,
+  since: bigint,
+): Effect.Effect<RunBatch.RunBatch<X>, X> =>
+  Effect.suspend(() => {
+    let runs: ReadonlyArray<StoredRun> = []
+    let found: Found | undefined
+    let due: ReadonlyArray<RunKey> | undefined
+    const reads: Array<Effect.Effect<void, X>> = []
+    if (refs.length > 0) {
+      reads.push(
+        Effect.map(rows.find(refs), (read) => {
+          runs = read
+        }),
+      )
+    }
+    if (search !== undefined) {
+      reads.push(
+        Effect.map(rows.search(search), (read) => {
+          found = read
+          due = read.due
+        }),
+      )
+    } else if (wakeups.claims.someWait()) {
+      reads.push(
+        Effect.map(rows.due, (read) => {
+          due = read
+        }),
+      )
+    }
+    // The first statements do not wait for the instant, which the beginning of the transaction gives.
+    return Effect.map(
+      reads.length === 0 ? rows.now : Effect.zipRight(rows.together(reads), rows.now),
+      (now) => {
+        const handOver =
+          due?.length === 0 ? HandOver.make(wakeups.claims, rows, { now, since }) : HandOver.none
+        return RunBatch.make(rows, wakeups, { now, runs, found, handOver })
+      },
+    )
+  })
+
+/**
  * @since 0.1.0
  * @category constructors
  */
@@ -44,10 +96,11 @@ export const make = <X>(
 ): Effect.Effect<RunCommits<X>, never, Scope.Scope> =>
   CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
     transact,
-    begin: (refs, claims) =>
-      RunBatch.begin(rows, wakeups, refs, claims.length === 0 ? undefined : ClaimSearch.plan(claims).search),
+    begin: (refs, claims, since) =>
+      begin(rows, wakeups, refs, claims.length === 0 ? undefined : ClaimSearch.plan(claims).search, since),
     finish: ({ finish }) => finish,
     after: ({ after }) => after,
+    undone: ({ undo }) => undo(),
     gather,
     isolates,
     unavailable,

@@ -46,8 +46,10 @@ const makeClaims = <X>(
   commits: RunCommits<X>,
   { worker }: StoreReads.StoreReads<X>,
   wakeups: Wakeups,
+  scope: Scope.Scope,
 ): OfProject<Claims["Type"]> => {
-  const claimNow = commits.operation(ClaimOperation.claim(commits.operation(ClaimOperation.handBack())))
+  const handBack = commits.operation(ClaimOperation.handBack())
+  const claimNow = commits.operation(ClaimOperation.claim(handBack))
   return (projectId) => ({
     claim: Effect.fnUntraced(function* (request) {
       const { workerId } = request
@@ -57,7 +59,10 @@ const makeClaims = <X>(
       return yield* LongPoll.claimWithin({
         claimNow: Effect.map(claimNow(claim), ({ runs }) => runs),
         wait: request.wait ?? Duration.zero,
-        waiter: wakeups.runnableWaiter(ClaimSearch.accepts(claim)),
+        join: wakeups.claims.join(claim, (taken) =>
+          // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
+          Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
+        ),
       })
     }),
   })
@@ -233,7 +238,7 @@ export const make = <X>(
 ): Effect.Effect<OfProject<Context.Context<Claims | Leases | RunLog | Runs>>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const reads = yield* StoreReads.make(store)
-    const claims = makeClaims(commits, reads, wakeups)
+    const claims = makeClaims(commits, reads, wakeups, yield* Effect.scope)
     const leases = makeLeases(commits, wakeups)
     const runLog = yield* makeRunLog(commits, reads, wakeups)
     const runs = makeRuns(commits, reads)

@@ -242,7 +242,10 @@ export interface RunRows<X> {
     refs: ReadonlyArray<ConversationRef>,
   ) => Effect.Effect<ReadonlyArray<ConversationMessages>, X>
 
-  /** Adds runs, and returns their keys in the same order. Their first entries come by `write`. */
+  /**
+   * Adds runs in their states, and returns their keys in the same order. Most are pending; one that its submitter drives, or that
+   * a waiting claim gets, is running already. Their first entries come by `write`.
+   */
   readonly insert: (runs: ReadonlyArray<NewRun>) => Effect.Effect<ReadonlyArray<RunKey>, X>
 
   /** Stores what has changed. Each run is in one change at most. Entries are created at the transaction's instant. */

@@ -9,12 +9,13 @@ import * as RequestSnapshot from "../model/RequestSnapshot.js"
 import { noTarget, projectTarget, type Run, RunNotFound } from "../model/Run.js"
 import { ConversationNotFound } from "../ports/Conversations.js"
 import { defaultMaxAttempts, type Submission, SubmissionConflict } from "../ports/Runs.js"
-import { type RunDetails, toRun } from "../rules/RunState.js"
+import { type RunDetails, type RunState, toRun } from "../rules/RunState.js"
 import type { Transition } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
+import type { AddedRun } from "./HandOver.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
-import type { Lane, NewRun, RunRef, StoredRun } from "./RunRows.js"
+import type { Lane, RunRef } from "./RunRows.js"
 import { logKey } from "./Wakeups.js"
 
 export interface Request {
@@ -31,15 +32,9 @@ export interface Request {
 type Refusal = ConversationNotFound | RunNotFound | SubmissionConflict
 
 interface Decision {
-  readonly run: StoredRun
+  readonly state: RunState
   readonly details: RunDetails
   readonly duplicate: boolean
-}
-
-/** A run that is accepted but not stored yet. */
-interface Accepted {
-  readonly run: NewRun
-  readonly submitted: Transition
 }
 
 const laneName = ({ lane, projectId }: Lane): string => `${projectId}/${lane}`
@@ -138,7 +133,7 @@ const readNamed = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
 const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
   Effect.gen(function* () {
     const { busyLanes, details, inputs, messages } = yield* readNamed(requests, batch)
-    const accepted = new Map<string, Accepted>()
+    const accepted = new Map<string, AddedRun>()
 
     /** The details and the submission of a run that is there already, or that this commit has accepted so far. */
     const submittedBefore = (ref: RunRef) => {
@@ -173,7 +168,7 @@ const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
         if (name !== undefined) busyLanes.add(name)
         const made = submitted(request, { lane, behind }, batch.now)
         accepted.set(logKey(request), {
-          submitted: made,
+          made,
           run: {
             state: made.state,
             details: newDetails(submission, parent.parentRunId, parent.rootRunId),
@@ -190,11 +185,11 @@ const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
     return requests.map((request, index) =>
       Either.map(verdicts[index]!, (duplicate): Decision => {
         const run = batch.find(request)!
-        return {
-          duplicate,
-          run,
-          details: (accepted.get(logKey(request))?.run ?? details.get(run.key)!).details,
-        }
+        const added = accepted.get(logKey(request))
+        // A new run is answered as it was submitted, also when a waiting claim has it by now.
+        return added === undefined
+          ? { duplicate, state: run.state, details: details.get(run.key)!.details }
+          : { duplicate, state: added.made.state, details: added.run.details }
       }),
     )
   })
@@ -212,5 +207,5 @@ export const operation = <X>(): RunOperation<
 > => ({
   name: "Runs.submit",
   decide: submitAll,
-  answer: ({ details, duplicate, run }) => ({ duplicate, run: toRun(run.state, details) }),
+  answer: ({ details, duplicate, state }) => ({ duplicate, run: toRun(state, details) }),
 })

@@ -6,10 +6,11 @@
  * @since 0.1.0
  */
 import type { Scope } from "effect"
-import { Deferred, Effect, Queue, Stream } from "effect"
+import { Effect, Queue, Stream } from "effect"
 import type { LeaseSignal } from "../ports/Leases.js"
 import type { EventId, Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
+import * as WaitingClaims from "./WaitingClaims.js"
 
 /** The project of a runnable run, and the workers that it accepts. */
 export interface Route {
@@ -39,15 +40,9 @@ export interface LogGrowth {
 }
 
 export interface Wakeups {
-  /**
-   * Starts to wait for a run that `accepts` returns true for; the effect that it returns ends when such a run became
-   * runnable. One run wakes one waiter. A wake-up that came but was not awaited is passed on when the Scope closes.
-   */
-  readonly runnableWaiter: (
-    accepts: (route: Route) => boolean,
-  ) => Effect.Effect<Effect.Effect<void>, never, Scope.Scope>
+  readonly claims: WaitingClaims.WaitingClaims
 
-  /** Wakes a waiter for each of these runs, which became runnable. */
+  /** Wakes a claim for each of these runs, which became runnable and were not handed over. */
   readonly runnable: (routes: Iterable<Route>) => Effect.Effect<void>
 
   /** Calls `listener` each time that one log grows, until the Scope closes. */
@@ -66,13 +61,6 @@ export interface Wakeups {
   readonly signals: (workerId: string) => Stream.Stream<LeaseSignal>
 
   readonly signal: (workerId: string, signal: LeaseSignal) => Effect.Effect<void>
-}
-
-interface Waiter {
-  readonly accepts: (route: Route) => boolean
-  readonly woken: Deferred.Deferred<void>
-  route: Route | undefined
-  awaited: boolean
 }
 
 /** Listeners by key; a key without listeners is removed. */
@@ -98,57 +86,25 @@ const makeRegistry = <A>() => {
 }
 
 export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
-  const waiters = new Set<Waiter>()
+  const claims = WaitingClaims.make()
   const logs = makeRegistry<(growth: LogGrowth) => void>()
   const workers = makeRegistry<Queue.Queue<LeaseSignal>>()
-
-  const wakeFirst = (route: Route): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      for (const waiter of waiters) {
-        if (waiter.accepts(route)) {
-          waiters.delete(waiter)
-          waiter.route = route
-          return Effect.asVoid(Deferred.succeed(waiter.woken, undefined))
-        }
-      }
-      return Effect.void
-    })
-
-  const runnableWaiter: Wakeups["runnableWaiter"] = (accepts) =>
-    Effect.gen(function* () {
-      const waiter: Waiter = {
-        accepts,
-        woken: yield* Deferred.make<void>(),
-        route: undefined,
-        awaited: false,
-      }
-      yield* Effect.acquireRelease(
-        Effect.sync(() => waiters.add(waiter)),
-        () =>
-          Effect.suspend(() => {
-            waiters.delete(waiter)
-            return waiter.route !== undefined && !waiter.awaited ? wakeFirst(waiter.route) : Effect.void
-          }),
-      )
-      return Effect.map(Deferred.await(waiter.woken), () => {
-        waiter.awaited = true
-      })
-    })
 
   const notify = (growths: Iterable<LogGrowth>): void => {
     for (const growth of growths) for (const listener of logs.of(growth.log)) listener(growth)
   }
 
   return {
-    runnableWaiter,
-    runnable: (routes) => Effect.forEach(routes, wakeFirst, { discard: true }),
+    claims,
+    runnable: (routes) =>
+      Effect.sync(() => {
+        for (const route of routes) claims.wake(route)
+      }),
     logListener: logs.join,
     logsGrew: (growths) => Effect.sync(() => notify(growths)),
-    all: Effect.suspend(() => {
+    all: Effect.sync(() => {
       notify(Array.from(logs.keys(), (log) => ({ log })))
-      const woken = [...waiters]
-      waiters.clear()
-      return Effect.forEach(woken, (waiter) => Deferred.succeed(waiter.woken, undefined), { discard: true })
+      claims.wakeAll()
     }),
     signals: (workerId) =>
       Stream.unwrapScoped(

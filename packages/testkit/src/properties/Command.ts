@@ -122,6 +122,15 @@ const claim: fc.Arbitrary<Single> = fc.record({
   worker,
   limit: fc.constantFrom(1, 2),
   lease: duration,
+  waits: fc.constant(false),
+})
+
+const waitingClaim: fc.Arbitrary<Single> = fc.record({
+  _tag: fc.constant("Claim"),
+  worker,
+  limit: fc.constantFrom(1, 2),
+  lease: duration,
+  waits: fc.constant(true),
 })
 
 const append: fc.Arbitrary<Single> = fc.record({
@@ -223,6 +232,9 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.array(single, { minLength: 2, maxLength: 3 }) },
   // Appends are the most contended requests.
   { weight: 1, arbitrary: fc.tuple(append, fc.oneof(append, single)) },
+  // A run that becomes runnable goes to a claim that waits.
+  { weight: 1, arbitrary: fc.tuple(waitingClaim, fc.oneof(submit, single)) },
+  { weight: 1, arbitrary: fc.tuple(waitingClaim, fc.oneof(submit, waitingClaim), fc.oneof(submit, single)) },
 )
 
 /** Some submissions, then any commands. */

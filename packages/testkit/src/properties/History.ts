@@ -6,13 +6,13 @@
  */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { isTerminal } from "@runlease/core/Run"
-import { Clock, Data, Effect } from "effect"
+import { Clock, Data, Effect, Fiber, Option } from "effect"
 import * as Command from "./Command.js"
 import * as LogInvariants from "./LogInvariants.js"
 import * as Model from "./Model.js"
 import * as ModelClaims from "./ModelClaims.js"
 import * as ModelState from "./ModelState.js"
-import type { SystemUnderTest } from "./SystemUnderTest.js"
+import { type SystemUnderTest, waitMillis } from "./SystemUnderTest.js"
 import { describe, type Request, runName } from "./Request.js"
 import * as Resolve from "./Resolve.js"
 
@@ -100,7 +100,9 @@ const runsToObserve = ({ request }: Exchange): ReadonlyArray<number> => {
   }
 }
 
-const claimAll: Request = { _tag: "Claim", worker: 0, limit: Command.runs, lease: 30_000 }
+const claimAll: Request = { _tag: "Claim", worker: 0, limit: Command.runs, lease: 30_000, waits: false }
+
+const waits = (request: Request): boolean => request._tag === "Claim" && request.waits
 
 /** The request that brings this run closer to its end. */
 const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
@@ -117,6 +119,33 @@ const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
       return run.availableAt > state.now ? { _tag: "Pass", millis: run.availableAt - state.now } : claimAll
   }
 }
+
+/**
+ * Sends the requests concurrently, those first that wait. The time of their wait passes when the others have their answers:
+ * each second is one more exchange.
+ */
+const sendAll = (system: SystemUnderTest, requests: ReadonlyArray<Request>) =>
+  Effect.gen(function* () {
+    const send = (request: Request) =>
+      Effect.map(system.send(request), (verdict): Exchange => ({ request, verdict }))
+    const waiting = yield* Effect.forEach(requests.filter(waits), (request) => Effect.fork(send(request)))
+    if (waiting.length > 0) yield* system.settle
+    const others = yield* Effect.forEach(
+      requests.filter((request) => !waits(request)),
+      send,
+      { concurrency: "unbounded" },
+    )
+    const passed: Array<Exchange> = []
+    const allEnded = Effect.map(Effect.forEach(waiting, Fiber.poll), (exits) => exits.every(Option.isSome))
+    if (waiting.length > 0) yield* system.settle
+    while (!(yield* allEnded)) {
+      passed.push(yield* send({ _tag: "Pass", millis: waitMillis }))
+      yield* system.settle
+    }
+    const ended = yield* Effect.forEach(waiting, Fiber.join)
+    const answers = [...ended, ...others]
+    return [...requests.map((request) => answers.find((each) => each.request === request)!), ...passed]
+  })
 
 /** The limit of a history in real time, so that a store that never answers fails the test. */
 const timeLimit = Effect.sleep("10 seconds").pipe(Effect.withClock(Clock.make()))
@@ -155,12 +184,11 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
         const number = index === 0 ? `${done.length + 1}.` : "&"
         lines.push(`${number.padStart(4)} ${describe(request)}`)
       }
-      const exchanges = yield* Effect.forEach(
-        requests,
-        (request) => Effect.map(system.send(request), (verdict): Exchange => ({ request, verdict })),
-        { concurrency: "unbounded" },
-      )
-      for (const [index, { verdict }] of exchanges.entries()) lines[firstLine + index] += ` -> ${verdict}`
+      const exchanges = yield* sendAll(system, requests)
+      for (const [index, { request, verdict }] of exchanges.entries()) {
+        if (index >= requests.length) lines.push(`${"&".padStart(4)} ${describe(request)}`)
+        lines[firstLine + index] += ` -> ${verdict}`
+      }
       done.push(...exchanges)
       let explained = explain(states, exchanges)
       if (explained.length === 0) {
@@ -185,7 +213,7 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
         explained = fitting
       }
       states = distinct(explained)
-      for (const each of exchanges.flatMap(leasesIn)) {
+      for (const each of exchanges.flatMap(leasesIn).sort((a, b) => a.epoch - b.epoch)) {
         if (leases.some(({ epoch, run }) => run === each.run && epoch >= each.epoch)) {
           return yield* fail(`epoch ${each.epoch} of ${runName(each.run)} was granted before`)
         }

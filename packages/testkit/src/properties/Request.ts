@@ -49,7 +49,14 @@ export interface CallResult {
 export type Request =
   | Submit
   | Append
-  | { readonly _tag: "Claim"; readonly worker: number; readonly limit: number; readonly lease: number }
+  | {
+      readonly _tag: "Claim"
+      readonly worker: number
+      readonly limit: number
+      readonly lease: number
+      /** Whether it waits for a run. */
+      readonly waits: boolean
+    }
   | {
       readonly _tag: "Renew"
       readonly worker: number
@@ -126,7 +133,9 @@ export const describe = (request: Request): string => {
         ...(request.ofClient ? ["by a client"] : []),
       ].join(", ")
     case "Claim":
-      return `${workerName(request.worker)} claims up to ${request.limit} for ${instant(request.lease)}`
+      return `${workerName(request.worker)} claims up to ${request.limit} for ${instant(request.lease)}${
+        request.waits ? ", and waits" : ""
+      }`
     case "Renew":
       return `${workerName(request.worker)} renews ${request.leases
         .map(({ run, epoch }) => `${runName(run)} (${epoch === null ? "no epoch" : `epoch ${epoch}`})`)

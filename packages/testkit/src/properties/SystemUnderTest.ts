@@ -33,6 +33,8 @@ export interface SystemUnderTest {
   /** The observable state of a run, as `Observation.format` writes it. */
   readonly observe: (run: number) => Effect.Effect<string, never, ProjectPorts>
   readonly readLog: (run: number) => Effect.Effect<ReadonlyArray<LogEntry>, string, ProjectPorts>
+  /** Passes through the queue of the store, behind the requests that are in it. */
+  readonly settle: Effect.Effect<void, never, ProjectPorts>
   /** Converts a log entry to the model's. */
   readonly toModelEntry: (entry: LogEntry) => ModelLog.Entry
 }
@@ -45,6 +47,9 @@ interface Failure {
 /** The verdict of an error. The model has no unavailable store, so that one keeps its message. */
 const verdictOf = ({ _tag, message }: Failure): string =>
   _tag === "ControlPlaneUnavailable" ? `${_tag}: ${message}` : _tag
+
+/** How long a claim waits that does. */
+export const waitMillis = 1000
 
 /** More than the longest log of a history. */
 const maxEntries = 1000
@@ -120,7 +125,13 @@ export const make = (options: {
       case "Claim": {
         const { lease: leaseDuration, limit } = request
         const workerId = workers[request.worker]!
-        const claimed = yield* claims.claim({ workerId, limit, leaseDuration, agentIds: [agentId] })
+        const claimed = yield* claims.claim({
+          workerId,
+          limit,
+          leaseDuration,
+          agentIds: [agentId],
+          ...(request.waits ? { wait: waitMillis } : {}),
+        })
         const texts = claimed.map((run) =>
           Observation.formatClaim({
             run: numberOf(run.runId),
@@ -244,6 +255,9 @@ export const make = (options: {
       Effect.flatMap(RunLog, (log) =>
         Effect.mapError(log.read({ runId: runIdOf(run), limit: maxEntries }), verdictOf),
       ),
+    settle: Effect.flatMap(Runs, (runs) =>
+      Effect.zipRight(Effect.yieldNow(), Effect.ignore(runs.cancel(RunId.make(`${name}-none`)))),
+    ),
     toModelEntry: (entry) => ModelLog.fromLogEntry(entry, workerNumber),
   }
 }
