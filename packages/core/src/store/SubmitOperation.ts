@@ -141,44 +141,46 @@ const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
       return run === undefined ? accepted.get(logKey(ref))?.run : details.get(run.key)
     }
 
-    const accept = (request: Request): Either.Either<boolean, Refusal> =>
-      Either.gen(function* () {
-        const { conversationId, projectId, runId, sent, submission } = request
-        const conflict = Either.left(new SubmissionConflict({ publicId: runId }))
-        if (inputs.has(logKey(request))) return yield* conflict
-        const before = submittedBefore(request)
-        if (before !== undefined) return before.submission === sent ? true : yield* conflict
-        let parent: Pick<RunDetails, "parentRunId" | "rootRunId"> = { parentRunId: null, rootRunId: runId }
-        if (submission.parentRunId !== undefined) {
-          const name = { projectId, runId: submission.parentRunId }
-          const parentRunId = inputs.get(logKey(name)) ?? submission.parentRunId
-          const found = submittedBefore({ projectId, runId: parentRunId })
-          if (found === undefined) {
-            return yield* Either.left(new RunNotFound({ runId: submission.parentRunId }))
-          }
-          parent = { parentRunId, rootRunId: found.details.rootRunId }
-        }
-        const history = messages.get(`${projectId}/${conversationId}`)
-        if (submission.conversationId !== undefined && history === undefined) {
-          return yield* Either.left(new ConversationNotFound({ conversationId }))
-        }
-        const lane = laneOf(request)
-        const name = lane === null ? undefined : laneName({ projectId, lane })
-        const behind = name !== undefined && busyLanes.has(name)
-        if (name !== undefined) busyLanes.add(name)
-        const made = submitted(request, { lane, behind }, batch.now)
-        accepted.set(logKey(request), {
-          made,
-          run: {
-            state: made.state,
-            details: newDetails(submission, parent.parentRunId, parent.rootRunId),
-            submission: sent,
-            snapshot: submission.snapshot ?? { ...RequestSnapshot.empty, messages: history ?? [] },
-            newConversation: submission.conversationId === undefined,
-          },
-        })
-        return false
+    const parentOf = ({ projectId, runId, submission: { parentRunId } }: Request) => {
+      if (parentRunId === undefined) return { parentRunId: null, rootRunId: runId }
+      const id = inputs.get(logKey({ projectId, runId: parentRunId })) ?? parentRunId
+      const found = submittedBefore({ projectId, runId: id })
+      return found && { parentRunId: id, rootRunId: found.details.rootRunId }
+    }
+
+    /** Accepts a submission; true for one that was accepted before. */
+    const accept = (request: Request): Either.Either<boolean, Refusal> => {
+      const { conversationId, projectId, runId, sent, submission } = request
+      const before = submittedBefore(request)
+      if (before?.submission === sent) return Either.right(true)
+      if (before !== undefined || inputs.has(logKey(request))) {
+        return Either.left(new SubmissionConflict({ publicId: runId }))
+      }
+      const parent = parentOf(request)
+      if (parent === undefined) {
+        return Either.left(new RunNotFound({ runId: submission.parentRunId ?? runId }))
+      }
+      const history = messages.get(`${projectId}/${conversationId}`)
+      if (submission.conversationId !== undefined && history === undefined) {
+        return Either.left(new ConversationNotFound({ conversationId }))
+      }
+      const lane = laneOf(request)
+      const name = lane === null ? undefined : laneName({ projectId, lane })
+      const behind = name !== undefined && busyLanes.has(name)
+      if (name !== undefined) busyLanes.add(name)
+      const made = submitted(request, { lane, behind }, batch.now)
+      accepted.set(logKey(request), {
+        made,
+        run: {
+          state: made.state,
+          details: newDetails(submission, parent.parentRunId, parent.rootRunId),
+          submission: sent,
+          snapshot: submission.snapshot ?? { ...RequestSnapshot.empty, messages: history ?? [] },
+          newConversation: submission.conversationId === undefined,
+        },
       })
+      return Either.right(false)
+    }
 
     const verdicts = requests.map(accept)
     if (accepted.size > 0) yield* batch.insert([...accepted.values()])
