@@ -7,9 +7,16 @@ import { Array, Duration } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimRequest } from "../ports/Claims.js"
 import type { Claim } from "../rules/ClaimTransitions.js"
-import { byPreference, type Found, type Probe, type RunRef, type Search, type StoredRun } from "./RunRows.js"
-import type { WorkerIdentity } from "./RunStore.js"
-import type { Route } from "./Wakeups.js"
+import {
+  byPreference,
+  type Found,
+  type Probe,
+  type Route,
+  type RunRef,
+  type Search,
+  type StoredRun,
+  type WorkerIdentity,
+} from "./RunRows.js"
 
 /** A claim of a worker, as a commit takes it. */
 export interface Request extends Claim {

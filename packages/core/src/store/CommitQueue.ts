@@ -10,7 +10,7 @@
 import { Array, Cause, Clock, Data, Effect, Either, Exit, Option, type Scope } from "effect"
 import { closed as unavailable, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import * as BatchQueue from "./BatchQueue.js"
-import type { LogRef } from "./LogTails.js"
+import type { RunRef } from "./RunRows.js"
 
 /**
  * One sort of request. A commit calls `decide` once, with all its requests of this sort; a refusal is a verdict (a Left),
@@ -25,7 +25,7 @@ import type { LogRef } from "./LogTails.js"
  */
 export interface Operation<in Request, in out Decision, in out A, out E, out Probe, in Batch, out X> {
   readonly name: string
-  readonly refs?: ((request: Request) => ReadonlyArray<LogRef>) | undefined
+  readonly refs?: ((request: Request) => ReadonlyArray<RunRef>) | undefined
   readonly probes?: ((request: Request) => ReadonlyArray<Probe>) | undefined
   readonly decide: (
     requests: Array.NonEmptyReadonlyArray<Request>,
@@ -65,7 +65,7 @@ export interface Options<Probe, Batch, X> {
    * before the transaction began.
    */
   readonly begin: (
-    refs: ReadonlyArray<LogRef>,
+    refs: ReadonlyArray<RunRef>,
     probes: ReadonlyArray<Probe>,
     since: bigint,
   ) => Effect.Effect<Batch, X>
@@ -97,7 +97,7 @@ class Undone<X> extends Data.Error<{
 
 /** The requests of one operation within one commit. */
 interface Part<Probe, Batch, X> {
-  readonly refs: () => ReadonlyArray<LogRef>
+  readonly refs: () => ReadonlyArray<RunRef>
   readonly probes: () => ReadonlyArray<Probe>
   /** What it returns gives each request its verdict. */
   readonly decide: (batch: Batch) => Effect.Effect<() => void, X>

@@ -10,18 +10,12 @@
 import { Data, Effect, Exit, type Fiber, Option, RcMap, Runtime, type Scope, type Stream } from "effect"
 import * as ControlEvents from "../rules/ControlEvents.js"
 import { closed, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
-import type * as Ids from "../model/Ids.js"
 import * as LogWindow from "./LogWindow.js"
 import { EventId } from "../model/Run.js"
 import { followWith, type LogEntries, type LogEntry, type LogReader } from "../ports/RunLog.js"
 import { slowPoll } from "./LongPoll.js"
+import type { RunRef } from "./RunRows.js"
 import { type LogGrowth, logKey, type LogPiece, type Wakeups } from "./Wakeups.js"
-
-/** A run and its project. */
-export interface LogRef {
-  readonly projectId: Ids.ProjectId
-  readonly runId: Ids.RunId
-}
 
 /**
  * Some entries of a log. `latest` is the run's last event and `ended` whether it has ended, both as they were before
@@ -43,17 +37,17 @@ export interface LogPage extends LogPiece {
  */
 export interface Options<E> {
   readonly wakeups: Wakeups
-  readonly read: (ref: LogRef, after: EventId) => Effect.Effect<LogPage, E | ControlPlaneUnavailable>
+  readonly read: (ref: RunRef, after: EventId) => Effect.Effect<LogPage, E | ControlPlaneUnavailable>
 }
 
 export interface LogTails<E> {
   /** A reader of the tail, until the Scope closes. */
   readonly reader: (
-    ref: LogRef,
+    ref: RunRef,
   ) => Effect.Effect<LogReader<E | ControlPlaneUnavailable>, ControlPlaneUnavailable, Scope.Scope>
 
   /** Every entry after `after`, including later ones, until the log has ended. */
-  readonly follow: (ref: LogRef, after: EventId) => Stream.Stream<LogEntry, E | ControlPlaneUnavailable>
+  readonly follow: (ref: RunRef, after: EventId) => Stream.Stream<LogEntry, E | ControlPlaneUnavailable>
 }
 
 /** The number of pages that a tail stores for followers that are further back. */
@@ -67,7 +61,7 @@ const endOf = ({ entries }: LogPiece, otherwise: number): number => entries.at(-
 
 const makeTail = <E>(
   { read, wakeups }: Options<E>,
-  ref: LogRef,
+  ref: RunRef,
 ): Effect.Effect<LogReader<E | ControlPlaneUnavailable>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
@@ -219,7 +213,7 @@ const makeTail = <E>(
  */
 export const make = <E>(options: Options<E>): Effect.Effect<LogTails<E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const tails = yield* RcMap.make({ lookup: (ref: LogRef) => makeTail(options, ref) })
+    const tails = yield* RcMap.make({ lookup: (ref: RunRef) => makeTail(options, ref) })
     let open = true
     yield* Effect.addFinalizer(() => Effect.sync(() => void (open = false)))
 

@@ -16,10 +16,12 @@ import type { LogEntry } from "../ports/RunLog.js"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
 import type { EndedClaim, RunDetails, RunState } from "../rules/RunState.js"
 import type { NewEntry } from "../rules/Transition.js"
-import type { LogRef } from "./LogTails.js"
 
 /** Names a run, or an input that a run has taken. */
-export type RunRef = LogRef
+export interface RunRef {
+  readonly projectId: Ids.ProjectId
+  readonly runId: Ids.RunId
+}
 
 /** The store's own name of a run. It grows with each submission: of two runs, the older has the lower key. */
 export type RunKey = number
@@ -33,6 +35,21 @@ export type RunKey = number
 export interface StoredRun {
   readonly key: RunKey
   readonly state: RunState
+}
+
+/** The project of a runnable run, and the workers that it accepts. */
+export interface Route {
+  readonly projectId: string
+  readonly implementationKind: string | null
+  readonly workerKey: string | null
+  readonly agentId: string
+}
+
+/** Which runs a worker may claim. */
+export interface WorkerIdentity {
+  readonly projectId: Ids.ProjectId
+  readonly implementationKind: string
+  readonly workerKey: string
 }
 
 /**

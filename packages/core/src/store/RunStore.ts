@@ -15,7 +15,7 @@ import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.j
 import type { TakenInput } from "../ports/FollowUp.js"
 import type { ListRuns } from "../ports/Runs.js"
 import type { LogPage } from "./LogTails.js"
-import type { RunKey, RunRef, RunRows } from "./RunRows.js"
+import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
 
 /** The bounds of a page of a log: it has at most so many entries, and so many bytes, but one entry at least. */
 export interface LogBounds {
@@ -57,13 +57,6 @@ export interface RunReads<X> {
 
   /** When time changes the next run; null for never. */
   readonly nextDue: Effect.Effect<number | null, X>
-}
-
-/** Which runs a worker may claim. */
-export interface WorkerIdentity {
-  readonly projectId: Ids.ProjectId
-  readonly implementationKind: string
-  readonly workerKey: string
 }
 
 /**

@@ -8,8 +8,8 @@ import type * as Ids from "../model/Ids.js"
 import { RunNotFound } from "../model/Run.js"
 import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import { WorkerNotFound } from "../ports/WorkerRegistry.js"
-import type { RunRef } from "./RunRows.js"
-import type { RunReads, RunStore, WorkerIdentity } from "./RunStore.js"
+import type { RunRef, WorkerIdentity } from "./RunRows.js"
+import type { RunReads, RunStore } from "./RunStore.js"
 
 /**
  * @since 0.1.0

@@ -13,7 +13,7 @@
 import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type Scope } from "effect"
 import type { ClaimedRun } from "../model/Run.js"
 import * as ClaimSearch from "./ClaimSearch.js"
-import type { Route } from "./Wakeups.js"
+import type { Route } from "./RunRows.js"
 
 /** The runs that a commit has handed to a claim, and the monotonic time in nanoseconds before the instant of that commit. */
 export interface HandedRuns {

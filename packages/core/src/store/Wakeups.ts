@@ -10,15 +10,8 @@ import { Effect, Queue, Stream } from "effect"
 import type { LeaseSignal } from "../ports/Leases.js"
 import type { EventId, Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
+import type { Route } from "./RunRows.js"
 import * as WaitingClaims from "./WaitingClaims.js"
-
-/** The project of a runnable run, and the workers that it accepts. */
-export interface Route {
-  readonly projectId: string
-  readonly implementationKind: string | null
-  readonly workerKey: string | null
-  readonly agentId: string
-}
 
 /** Names a run's log among those of all projects. */
 export const logKey = (run: Pick<Run, "projectId" | "runId">): string => `${run.projectId}/${run.runId}`

@@ -3,18 +3,7 @@
  *
  * @since 0.1.0
  */
-import {
-  Cause,
-  Context,
-  Effect,
-  type Fiber,
-  FiberRef,
-  HashMap,
-  Option,
-  Runtime,
-  RuntimeFlags,
-  Tracer,
-} from "effect"
+import { Cause, Context, Effect, FiberRef, HashMap, Option, Runtime, RuntimeFlags, Tracer } from "effect"
 import { Emit } from "../executor/Emit.js"
 import type { RunContext } from "../executor/Execution.js"
 import { Executor } from "../executor/Executor.js"
@@ -22,7 +11,7 @@ import { LeaseDeadline } from "../executor/LeaseDeadline.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import * as Tracing from "../ports/Tracing.js"
-import type { RunRecord } from "./RunRecord.js"
+import type { ForkOfRun, RunRecord } from "./RunRecord.js"
 import type { SinkFailure } from "./RunSink.js"
 
 /**
@@ -62,16 +51,6 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
   const defect = Option.getOrUndefined(Cause.dieOption(cause))
   const thrown = failure === undefined ? defect : failure._tag === "ExecutorError" ? failure.cause : undefined
   return thrown instanceof Error ? Effect.logError("The executor threw", Cause.die(thrown)) : Effect.void
-}
-
-/**
- * Forks a fiber of a run. It begins after the caller's synchronous code.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ForkOfRun {
-  (effect: Effect.Effect<void, never, RunContext>): Fiber.RuntimeFiber<void>
 }
 
 /**

@@ -12,13 +12,23 @@
  *
  * @since 0.1.0
  */
-import type { Fiber, Tracer } from "effect"
+import type { Effect, Fiber, Tracer } from "effect"
+import type { RunContext } from "../executor/Execution.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { RenewedLease } from "./LeaseRenewal.js"
 import type { Decision } from "./RunDecision.js"
-import type { ForkOfRun } from "./RunExecution.js"
 import type { RunSink, SinkFailure } from "./RunSink.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
+
+/**
+ * Forks a fiber of a run. It begins after the caller's synchronous code.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ForkOfRun {
+  (effect: Effect.Effect<void, never, RunContext>): Fiber.RuntimeFiber<void>
+}
 
 /**
  * `Executing`: the fiber runs the executor, and goes on to write. `Stopping`: the fiber waits, at most for the grace,

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, Run, type Wakeups } from "@runlease/core"
+import { Ids, Run, type RunRows, type Wakeups } from "@runlease/core"
 import { Schema } from "effect"
 
 /** The largest size of the items of a message: a notification has fewer than 8,000 bytes, and a message has more than its items. */
@@ -51,7 +51,7 @@ export const decode = Schema.decodeUnknownOption(Schema.parseJson(WakeupMessage)
 
 /** Wake-ups that wait to be sent; equal ones are sent once. */
 export interface Outbox {
-  readonly runnable: (routes: Iterable<Wakeups.Route>) => void
+  readonly runnable: (routes: Iterable<RunRows.Route>) => void
   readonly grew: (growths: Iterable<Wakeups.LogGrowth>) => void
   readonly cancelled: (workerId: string, runId: Ids.RunId) => void
   /** Replaces all wake-ups by one that wakes all waiters. */
