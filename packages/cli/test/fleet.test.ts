@@ -60,7 +60,9 @@ const nextMigration = Effect.gen(function* () {
   yield* sql`ALTER TABLE workers ADD COLUMN next BIGINT`
   yield* sql`ALTER TABLE conversations ADD COLUMN next TEXT`
   yield* sql`ALTER TABLE runs ADD COLUMN next INTEGER NOT NULL DEFAULT 0`
-  yield* sql`ALTER TABLE run_details ADD COLUMN next TEXT`
+  for (const table of ["inputs", "queue", "leases", "waits", "outcomes"]) {
+    yield* sql`ALTER TABLE ${sql(table)} ADD COLUMN next TEXT`
+  }
   yield* sql`ALTER TABLE events ADD COLUMN next TEXT`
   yield* sql`CREATE INDEX runs_next ON runs (next, run_pk) WHERE next > 0`
   yield* sql`CREATE TABLE nexts (run_pk BIGINT PRIMARY KEY REFERENCES runs (run_pk))`
