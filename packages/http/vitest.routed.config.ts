@@ -1,16 +1,26 @@
 import { defineConfig } from "vitest/config"
 
-/** The same tests over the router alone: both ways must give the same answers. */
+/**
+ * The tests of the routes that are answered before the router, once more over the router alone: both ways must give the same
+ * answers.
+ */
 export default defineConfig({
   test: {
     name: "http routed",
-    include: ["test/**/*.test.ts"],
-    // These need no server, or compare both ways themselves.
-    exclude: [
-      "test/AgUiView.test.ts",
-      "test/claimedRun.test.ts",
-      "test/hotRoutes.test.ts",
-      "test/openapi.test.ts",
+    include: [
+      "test/bodies.test.ts",
+      "test/client.test.ts",
+      "test/contract.test.ts",
+      "test/endpoints.test.ts",
+      "test/exchange.test.ts",
+      "test/lostAnswers.test.ts",
+      "test/memory.test.ts",
+      "test/properties.memory.test.ts",
+      "test/ratelimit.test.ts",
+      "test/revocation.test.ts",
+      "test/strict.test.ts",
+      "test/unknown.test.ts",
+      "test/worker.test.ts",
     ],
     testTimeout: 120_000,
     provide: { routed: true },
