@@ -15,7 +15,6 @@ export default defineConfig({
       "test/exchange.test.ts",
       "test/lostAnswers.test.ts",
       "test/memory.test.ts",
-      "test/properties.memory.test.ts",
       "test/ratelimit.test.ts",
       "test/revocation.test.ts",
       "test/strict.test.ts",
