@@ -24,6 +24,9 @@ import {
 import { newConversation } from "./Conversations.js"
 import * as State from "./State.js"
 
+/** A record changes with its run; what a transaction has found does not. */
+const toStored = ({ key, state }: State.RunRecord): StoredRun => ({ key, state })
+
 const matches = ({ agentId, implementationKind, projectId, workerKey }: Probe, spec: RunSpec): boolean =>
   spec.projectId === projectId &&
   spec.implementationKind === implementationKind &&
@@ -35,7 +38,7 @@ const runnable = (state: State.State, { probes }: Search): Found["runnable"] => 
   for (const record of state.pending) {
     if (!isRunnable(record.state)) continue
     for (const [index, probe] of probes.entries()) {
-      if (matches(probe, record.state.spec)) found[index]!.push(record)
+      if (matches(probe, record.state.spec)) found[index]!.push(toStored(record))
     }
   }
   return found.map((runs, index) => runs.sort(byPreference).slice(0, probes[index]!.wanted))
@@ -125,6 +128,12 @@ const writeOne = (state: State.State, { after, details, entries, key }: Change):
 const present = <A, B>(values: ReadonlyArray<A>, find: (value: A) => B | undefined): ReadonlyArray<B> =>
   values.flatMap((value) => find(value) ?? [])
 
+/** The runs of these values that have a record. */
+const stored = <A>(
+  values: ReadonlyArray<A>,
+  find: (value: A) => State.RunRecord | undefined,
+): ReadonlyArray<StoredRun> => present(values, find).map(toStored)
+
 export const make = (state: State.State): RunRows<never> => {
   const ofKeys = <A>(
     keys: ReadonlyArray<RunKey>,
@@ -152,15 +161,15 @@ export const make = (state: State.State): RunRows<never> => {
     now: Effect.sync(() => state.instant),
     together: (effects) => Effect.all(effects, { discard: true }),
     commit: Effect.void,
-    find: (refs) => Effect.sync(() => present(refs, (ref) => State.findRecord(state, ref))),
+    find: (refs) => Effect.sync(() => stored(refs, (ref) => State.findRecord(state, ref))),
     findNamed: (refs) =>
       Effect.sync(() =>
         present(refs, (name) => {
           const run = recordOf(name.projectId, name.runId)
-          return run && { name, run }
+          return run && { name, run: toStored(run) }
         }),
       ),
-    findFree: (keys) => Effect.sync(() => present(keys, (key) => state.records.get(key))),
+    findFree: (keys) => Effect.sync(() => stored(keys, (key) => state.records.get(key))),
     search: (search) =>
       Effect.sync(() => ({
         runnable: runnable(state, search),
@@ -169,7 +178,7 @@ export const make = (state: State.State): RunRows<never> => {
       })),
     due: Effect.sync(() => due(state)),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
-    laneHeads: (lanes) => Effect.sync(() => present(lanes, (lane) => laneOf(lane)?.values().next().value)),
+    laneHeads: (lanes) => Effect.sync(() => stored(lanes, (lane) => laneOf(lane)?.values().next().value)),
     details: (runs) => ofRuns(runs, ({ details }) => details),
     claimDetails: (runs) => ofRuns(runs, ({ details, resume }) => ({ details, snapshot: resume.snapshot })),
     submitted: (runs) => ofRuns(runs, ({ details, submission }) => ({ details, submission })),

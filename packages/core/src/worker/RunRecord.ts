@@ -52,7 +52,7 @@ export interface RunRecord {
   readonly run: ClaimedRun
   readonly lease: RenewedLease
   readonly sink: RunSink
-  /** Absent where nobody reads it. */
+  /** Absent where it has no reader. */
   readonly span: Tracer.Span | undefined
   readonly fork: ForkOfRun
   state: RunState

@@ -8,6 +8,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { currentTransformer, type Statement } from "@effect/sql/Statement"
 import { Context, Effect, Option } from "effect"
+import { toRow } from "../rows/Columns.js"
 
 /** Runs a statement on the connection of the open transaction, or as it is where a transformer of statements is set. */
 const onConnection = <A extends object>(
@@ -38,10 +39,6 @@ export const select = <A extends object>(
 ): Effect.Effect<ReadonlyArray<A>, SqlError> =>
   onConnection(statement, (connection, text, parameters) =>
     Effect.map(connection.executeValues(text, parameters), (rows) =>
-      rows.map((values) => {
-        const row: { [K in keyof A]?: unknown } = {}
-        for (let index = 0; index < columns.length; index += 1) row[columns[index]!] = values[index]
-        return row as A
-      }),
+      rows.map((values) => toRow(columns, values)),
     ),
   )

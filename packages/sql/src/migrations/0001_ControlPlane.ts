@@ -118,7 +118,7 @@ const runs = ({ clustered, id, integer }: Types): ReadonlyArray<string> => [
   `CREATE INDEX runs_by_agent ON runs (project_id, agent_id, run_pk)`,
   `CREATE INDEX runs_by_conversation ON runs (conversation_id, run_pk)`,
 
-  // What a run was asked: its submission is input 0, each answer and each later input is the next. `since` is the event
+  // The inputs of a run: its submission is input 0, each answer and each later input is the next. `since` is the event
   // after which the run goes on with it. The input with the highest number that has a snapshot is what a claim gives.
   `CREATE TABLE inputs (
     run_pk ${integer} NOT NULL,

@@ -227,7 +227,7 @@ export const newRow = ({ spec }: RunState.RunState, details: RunState.RunDetails
   runtime_target: details.runtimeTarget === Run.noTarget ? null : toJson(details.runtimeTarget),
 })
 
-/** The row of what a new run was asked. */
+/** The row of the first input of a new run: its submission. */
 export const firstInputRow = (key: number, { snapshot, state, submission }: RunRows.NewRun) => ({
   run_pk: key,
   input: 0,

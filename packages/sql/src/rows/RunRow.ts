@@ -192,7 +192,7 @@ export const selectedQueued = selectedFrom(["queue"])
 /** The columns of a `RunRow`, for a SELECT from `leases l` and `runs r`. */
 export const selectedLeased = selectedFrom(["leases"])
 
-/** What a run was asked last, for a SELECT from `runs r`. */
+/** The snapshot of the latest input of a run, for a SELECT from `runs r`. */
 export const latestSnapshot = `(SELECT i.snapshot FROM inputs i WHERE i.run_pk = r.run_pk AND i.snapshot IS NOT NULL
   ORDER BY i.run_pk DESC, i.input DESC LIMIT 1)`
 

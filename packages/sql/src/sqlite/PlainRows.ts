@@ -10,6 +10,7 @@
 import type { RequestSnapshot, RunRows } from "@runlease/core"
 import type Sqlite from "better-sqlite3"
 import { Struct } from "effect"
+import { toRow } from "../rows/Columns.js"
 import * as EventRows from "../rows/EventRows.js"
 import {
   firstInputRow,
@@ -46,7 +47,6 @@ import * as PlainStatements from "./PlainStatements.js"
  */
 export interface PlainRows {
   readonly find: (refs: ReadonlyArray<RunRows.RunRef>) => ReadonlyArray<RunRows.StoredRun>
-  readonly findByKey: (key: number) => RunRows.StoredRun | undefined
   readonly search: (search: RunRows.Search, now: number) => RunRows.Found
   readonly laneHeads: (lanes: ReadonlyArray<RunRows.Lane>) => ReadonlyArray<RunRows.StoredRun>
   /** Without sessions. */
@@ -102,7 +102,7 @@ export const make = (database: Sqlite.Database): PlainRows => {
   const { inserter, prepare, updater } = PlainStatements.make(database)
 
   const toRun = (values: ReadonlyArray<string | number | null>): RunRows.StoredRun =>
-    toStored(PlainStatements.toRow<RunRow>(runNames, values))
+    toStored(toRow<RunRow>(runNames, values))
 
   const findByKey = (key: number) => {
     const values = prepare(keyed).get(key)
@@ -162,7 +162,6 @@ export const make = (database: Sqlite.Database): PlainRows => {
 
   return {
     find,
-    findByKey,
 
     search: ({ claims, probes }, now) => ({
       runnable: probes.map(runnable),
@@ -170,7 +169,7 @@ export const make = (database: Sqlite.Database): PlainRows => {
         prepare(given)
           .all(claimId, workerId)
           .map((values) => {
-            const { project_id, run_id } = PlainStatements.toRow<Pick<RunRow, "project_id" | "run_id">>(
+            const { project_id, run_id } = toRow<Pick<RunRow, "project_id" | "run_id">>(
               ["project_id", "run_id"],
               values,
             )
@@ -190,7 +189,7 @@ export const make = (database: Sqlite.Database): PlainRows => {
     claimDetails: (runs) =>
       new Map(
         runs.map(({ key, state }) => {
-          const row = PlainStatements.toRow<DetailRow & { readonly snapshot: string }>(
+          const row = toRow<DetailRow & { readonly snapshot: string }>(
             fixedNames,
             prepare(claimed).get(key) ?? [],
           )

@@ -18,7 +18,7 @@ export interface PlainStatements {
   /** Prepares a statement once. Its rows are arrays of values. */
   readonly prepare: (text: string) => Sqlite.Statement<Array<Value>, Array<Value>>
   /** Makes the function that inserts a row. Columns that the row lacks are null. */
-  readonly inserter: (table: string, columns: Columns, end?: string) => (row: Values) => number
+  readonly inserter: (table: string, columns: Columns) => (row: Values) => number
   /** Makes the function that updates the columns of a run that a row has. */
   readonly updater: (table: string) => (key: number, row: Readonly<Record<string, Value>>) => void
 }
@@ -42,10 +42,10 @@ export const make = (database: Sqlite.Database): PlainStatements => {
   return {
     prepare,
 
-    inserter: (table, columns, end = "") => {
+    inserter: (table, columns) => {
       const names = Object.keys(columns)
       const places = names.map(() => "?").join(", ")
-      const text = `INSERT INTO ${table} (${names.join(", ")}) VALUES (${places}) ${end}`
+      const text = `INSERT INTO ${table} (${names.join(", ")}) VALUES (${places})`
       return (row) =>
         Number(prepare(text).run(...names.map((name) => (row[name] ?? null) as Value)).lastInsertRowid)
     },
@@ -57,14 +57,4 @@ export const make = (database: Sqlite.Database): PlainStatements => {
       prepare(text).run(...names.map((name) => row[name]!), key)
     },
   }
-}
-
-/** A row of bare values as an object of these columns. */
-export const toRow = <A extends object>(
-  columns: ReadonlyArray<keyof A>,
-  values: ReadonlyArray<unknown>,
-): A => {
-  const row: { [K in keyof A]?: unknown } = {}
-  for (let index = 0; index < columns.length; index += 1) row[columns[index]!] = values[index]
-  return row as A
 }
