@@ -15,7 +15,11 @@ import type { Database } from "./dialect/Dialect.js"
 import * as PlainRows from "./sqlite/PlainRows.js"
 
 const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
-  Effect.try({ try: run, catch: (cause) => new SqlError({ cause, message: "The statement failed" }) })
+  Effect.try({
+    try: run,
+    catch: (cause) =>
+      cause instanceof SqlError ? cause : new SqlError({ cause, message: "The statement failed" }),
+  })
 
 /** `handle` is the connection of `database`. */
 export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRows<SqlError> => {

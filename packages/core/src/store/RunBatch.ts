@@ -14,6 +14,7 @@ import { isRunnable, type NewEntry, type Transition } from "../rules/Transition.
 import * as Transitions from "../rules/Transitions.js"
 import type { AddedRun, HandOver } from "./HandOver.js"
 import { growthOf } from "./LogGrowth.js"
+import type { RememberedLeases } from "./RememberedLeases.js"
 import {
   byPreference,
   type ClaimDetails,
@@ -61,7 +62,12 @@ export interface RunBatch<X> {
   readonly finish: Effect.Effect<void, X>
   /** Everything that is to run once the commit has succeeded, wake-ups included. */
   readonly after: Effect.Effect<void>
-  /** Lets the waiting claims that would have got runs of this commit look again: it has failed, or is repeated. */
+  /** Remembers the leases that the commit has written. Runs once it has succeeded, before another one begins. */
+  readonly remember: () => void
+  /**
+   * Forgets the runs of this commit, which has failed or is repeated, and lets the waiting claims that would have got some of
+   * them look again.
+   */
   readonly undo: () => void
 }
 
@@ -72,6 +78,8 @@ interface Entry {
   run: StoredRun
   entries: Array<NewEntry>
   details: DetailChanges
+  /** Whether the run was remembered, and the store has not compared it yet. */
+  unchecked: boolean
 }
 
 const noDetails: DetailChanges = {}
@@ -87,14 +95,15 @@ const mergeDetails = (before: DetailChanges, after: DetailChanges): DetailChange
       }
 
 /**
- * What a batch begins with: the instant of the commit, the runs that it names, what the search of its claims has found, and the
- * hand-over of runs that become runnable.
+ * What a batch begins with: the instant of the commit, the runs that it names, those of them that were read and those that were
+ * remembered, what the search of its claims has found, and the hand-over of runs that become runnable.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Beginning<X> extends Pick<RunBatch<X>, "now" | "found"> {
   readonly runs: ReadonlyArray<StoredRun>
+  readonly remembered: ReadonlyArray<StoredRun>
   readonly handOver: HandOver<X>
 }
 
@@ -105,7 +114,8 @@ export interface Beginning<X> extends Pick<RunBatch<X>, "now" | "found"> {
 export const make = <X>(
   rows: RunRows<X>,
   wakeups: Wakeups,
-  { found, handOver, now, runs }: Beginning<X>,
+  leases: RememberedLeases,
+  { found, handOver, now, remembered, runs }: Beginning<X>,
 ): RunBatch<X> => {
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
@@ -115,9 +125,9 @@ export const make = <X>(
   const lateReads: Array<Effect.Effect<void, X>> = []
   const after: Array<Effect.Effect<void>> = []
 
-  const enter = (run: StoredRun): Entry => {
+  const enter = (run: StoredRun, unchecked = false): Entry => {
     const log = logKey(run.state.spec)
-    const entry: Entry = { log, stored: run.state, run, entries: [], details: noDetails }
+    const entry: Entry = { log, stored: run.state, run, entries: [], details: noDetails, unchecked }
     entries.set(log, entry)
     return entry
   }
@@ -127,6 +137,7 @@ export const make = <X>(
   const find = (ref: RunRef): StoredRun | undefined => entries.get(logKey(ref))?.run
 
   const add = (run: StoredRun): StoredRun => find(run.state.spec) ?? enter(run).run
+  for (const run of remembered) enter(run, true)
   for (const run of runs) add(run)
 
   const describe = (run: StoredRun, details: DetailChanges): void => {
@@ -178,6 +189,7 @@ export const make = <X>(
       entry.stored = entry.run.state
       entry.entries = []
       entry.details = noDetails
+      entry.unchecked = false
     }
     return rows.write(changes)
   })
@@ -259,6 +271,7 @@ export const make = <X>(
     // A lane that is freed may have a run to let go, so its transaction ends only after that.
     finish: Effect.suspend(() => {
       handRunnable()
+      for (const entry of entries.values()) if (entry.unchecked) changed.add(entry)
       return rows.together([
         writeChanged,
         advance(
@@ -273,6 +286,12 @@ export const make = <X>(
       ])
     }),
     after: Effect.suspend(() => Effect.all([handOver.deliver, wakeClaims, ...after], { discard: true })),
-    undo: handOver.undo,
+    remember: () => {
+      for (const { run } of entries.values()) leases.remember(run)
+    },
+    undo: () => {
+      for (const { run } of entries.values()) leases.forget(run)
+      handOver.undo()
+    },
   }
 }

@@ -7,10 +7,11 @@ import { Effect, type Scope } from "effect"
 import * as ClaimSearch from "./ClaimSearch.js"
 import * as CommitQueue from "./CommitQueue.js"
 import * as HandOver from "./HandOver.js"
+import * as RememberedLeases from "./RememberedLeases.js"
 import * as RunBatch from "./RunBatch.js"
 import type { Found, RunKey, RunRef, RunRows, Search, StoredRun } from "./RunRows.js"
 import type { RunStore } from "./RunStore.js"
-import type { Wakeups } from "./Wakeups.js"
+import { logKey, type Wakeups } from "./Wakeups.js"
 
 /**
  * One sort of request about runs. Its probes are claims.
@@ -37,26 +38,33 @@ export type RunOperation<Request, Decision, A, E, X> = CommitQueue.Operation<
 export type RunCommits<X> = CommitQueue.CommitQueue<ClaimSearch.Request, RunBatch.RunBatch<X>, X>
 
 /**
- * Begins the batch of a commit: reads the runs that it names, and searches for those that its claims may take. `since` is the
- * monotonic time in nanoseconds before its instant.
+ * Begins the batch of a commit: reads the runs that it names and does not remember, and searches for those that its claims may
+ * take. `since` is the monotonic time in nanoseconds before its instant.
  *
  * When claims wait, it also reads what is due: runs are handed to them only when time makes no other run runnable.
  */
 const begin = <X>(
   rows: RunRows<X>,
   wakeups: Wakeups,
+  leases: RememberedLeases.RememberedLeases,
   refs: ReadonlyArray<RunRef>,
   search: Search | undefined,
   since: bigint,
 ): Effect.Effect<RunBatch.RunBatch<X>, X> =>
   Effect.suspend(() => {
+    const remembered = new Map<string, StoredRun>()
+    const unknown = refs.filter((ref) => {
+      const run = leases.find(ref)
+      if (run !== undefined) remembered.set(logKey(ref), run)
+      return run === undefined
+    })
     let runs: ReadonlyArray<StoredRun> = []
     let found: Found | undefined
     let due: ReadonlyArray<RunKey> | undefined
     const reads: Array<Effect.Effect<void, X>> = []
-    if (refs.length > 0) {
+    if (unknown.length > 0) {
       reads.push(
-        Effect.map(rows.find(refs), (read) => {
+        Effect.map(rows.find(unknown), (read) => {
           runs = read
         }),
       )
@@ -81,7 +89,13 @@ const begin = <X>(
       (now) => {
         const handOver =
           due?.length === 0 ? HandOver.make(wakeups.claims, rows, { now, since }) : HandOver.none
-        return RunBatch.make(rows, wakeups, { now, runs, found, handOver })
+        return RunBatch.make(rows, wakeups, leases, {
+          now,
+          runs,
+          remembered: [...remembered.values()],
+          found,
+          handOver,
+        })
       },
     )
   })
@@ -93,15 +107,27 @@ const begin = <X>(
 export const make = <X>(
   { gather, isolates, rows, transact, unavailable }: RunStore<X>,
   wakeups: Wakeups,
-): Effect.Effect<RunCommits<X>, never, Scope.Scope> =>
-  CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
+): Effect.Effect<RunCommits<X>, never, Scope.Scope> => {
+  const leases = RememberedLeases.make()
+  return CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
     transact,
     begin: (refs, claims, since) =>
-      begin(rows, wakeups, refs, claims.length === 0 ? undefined : ClaimSearch.plan(claims).search, since),
+      begin(
+        rows,
+        wakeups,
+        leases,
+        refs,
+        claims.length === 0 ? undefined : ClaimSearch.plan(claims).search,
+        since,
+      ),
     finish: ({ finish }) => finish,
-    after: ({ after }) => after,
+    after: ({ after, remember }) => {
+      remember()
+      return after
+    },
     undone: ({ undo }) => undo(),
     gather,
     isolates,
     unavailable,
   })
+}

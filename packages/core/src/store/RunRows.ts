@@ -265,6 +265,12 @@ export interface RunRows<X> {
    */
   readonly insert: (runs: ReadonlyArray<NewRun>) => Effect.Effect<ReadonlyArray<RunKey>, X>
 
-  /** Stores what has changed. Each run is in one change at most. Entries are created at the transaction's instant. */
+  /**
+   * Stores what has changed. Each run is in one change at most. Entries are created at the transaction's instant.
+   *
+   * A commit may begin with a lease that it has not read. So where `before` has a lease, the stored run must have the same
+   * epoch, latest event, expiry and number of renewals, also when the change changes nothing; otherwise the transaction is
+   * undone and runs again. A store that only this process writes need not compare.
+   */
   readonly write: (changes: ReadonlyArray<Change>) => Effect.Effect<void, X>
 }

@@ -69,7 +69,7 @@ export interface RunStore<X> {
   readonly rows: RunRows<X>
 
   /**
-   * Runs an effect over `rows` as one transaction, perhaps more than once; if it fails, nothing has changed. One transaction
+   * Runs an effect over `rows` as one transaction, and again when a concurrent one wins; if it fails, nothing has changed. One transaction
    * runs at a time for each commit in flight.
    */
   readonly transact: <A>(effect: Effect.Effect<A, X>) => Effect.Effect<A, X>

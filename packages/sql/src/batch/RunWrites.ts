@@ -94,8 +94,10 @@ export const write = (
   database: Database,
   changes: ReadonlyArray<RunRows.Change>,
   now: number,
-): Statements => [
-  ...StateWrites.write(database, changes),
-  ...insertEvents(database, changes, now),
-  ...writeDetails(database, changes),
-]
+): StateWrites.StateWrites => {
+  const { exact, statements } = StateWrites.write(database, changes)
+  return {
+    exact,
+    statements: [...statements, ...insertEvents(database, changes, now), ...writeDetails(database, changes)],
+  }
+}

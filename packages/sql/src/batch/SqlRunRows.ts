@@ -44,6 +44,9 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     conversations: (refs) => ConversationRows.read(database, refs),
     insert: (runs) => Effect.flatMap(dialect.now, (now) => RunInserts.insert(database, runs, now)),
     write: (changes) =>
-      Effect.flatMap(dialect.now, (now) => dialect.write(RunWrites.write(database, changes, now))),
+      Effect.flatMap(dialect.now, (now) => {
+        const { exact, statements } = RunWrites.write(database, changes, now)
+        return dialect.write(statements, exact)
+      }),
   }
 }

@@ -4,12 +4,13 @@
  * @since 0.1.0
  */
 import type { Statement } from "@effect/sql/Statement"
-import type { RunRows } from "@runlease/core"
+import type { RunRows, RunState } from "@runlease/core"
 import { Array, Struct } from "effect"
 import type { Columns } from "../rows/Columns.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
-import type { Database } from "../dialect/Dialect.js"
+import type { Database, ExactWrite } from "../dialect/Dialect.js"
 import { movedColumns, type Row, stateRow, tableOf } from "../rows/RunCodec.js"
+import * as SeenLease from "../rows/SeenLease.js"
 import { movingColumns, stateColumns, type StateTable } from "../rows/RunRow.js"
 import { keyRows } from "./RunQueries.js"
 
@@ -51,36 +52,94 @@ const remove = (database: Database, changes: ReadonlyArray<RunRows.Change>): Sta
     return sql<object>`DELETE FROM ${sql.literal(table)} WHERE run_pk IN (SELECT run_pk FROM ${keys} v)`
   })
 
-/** Rows in which the same columns have changed. */
+/** Rows in which the same columns have changed, and the states that they had. */
 interface Group {
+  readonly table: StateTable
   readonly names: ReadonlyArray<string>
   readonly rows: globalThis.Array<Row & { readonly run_pk: number }>
+  readonly before: globalThis.Array<RunState.RunState>
 }
 
+const groupsOf = (changes: ReadonlyArray<RunRows.Change>): ReadonlyArray<Group> => {
+  const groups = new Map<string, Group>()
+  for (const { after, before, key } of changes) {
+    const table = tableOf(after)
+    const columns = movedColumns(before, after)
+    const names = Object.keys(columns)
+    const name = `${table} ${names.join()}`
+    const group = groups.get(name) ?? { table, names, rows: [], before: [] }
+    groups.set(name, group)
+    group.rows.push({ ...columns, run_pk: key })
+    group.before.push(before)
+  }
+  return Array.fromIterable(groups.values())
+}
+
+const asSeen = SeenLease.condition((column) => `v.${column}`)
+
+/** Rows `v` of the keys of leases, and how they were seen. */
+const seenRows = ({ dialect }: Database, seen: ReadonlyArray<Pick<RunRows.Change, "key" | "before">>) =>
+  dialect.rows(
+    { run_pk: "integer", ...SeenLease.columns },
+    seen.map(({ before, key }) => ({ run_pk: key, ...SeenLease.rowOf(before) })),
+  )
+
 /** One statement for all rows in which the same columns have changed, so that no other column and no other index is touched. */
-const update = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements => {
-  const moved = changes.map(({ after, before, key }) => ({
-    table: tableOf(after),
-    key,
-    columns: movedColumns(before, after),
-  }))
-  return byTable(moved).flatMap(([table, rows]) => {
-    const groups = new Map<string, Group>()
-    for (const { columns, key } of rows) {
-      const names = Object.keys(columns)
-      const row = { ...columns, run_pk: key }
-      const group = groups.get(names.join())
-      if (group !== undefined) group.rows.push(row)
-      else if (names.length > 0) groups.set(names.join(), { names, rows: [row] })
-    }
-    return Array.fromIterable(groups.values()).map((group) =>
-      BulkStatements.update<Columns, string>(database, table, movingColumns[table], group.names, group.rows),
-    )
-  })
+const update = (database: Database, { before, names, rows, table }: Group): Statement<object> =>
+  BulkStatements.update<Columns, string>(
+    database,
+    table,
+    movingColumns[table],
+    names,
+    rows,
+    table === "leases"
+      ? { columns: SeenLease.columns, rows: before.map(SeenLease.rowOf), text: asSeen }
+      : undefined,
+  )
+
+/** Finds the leases that do not change, and so must be as they were seen. */
+const check = (database: Database, { before, rows }: Group): Statement<object> => {
+  const { sql } = database
+  const seen = seenRows(
+    database,
+    rows.map(({ run_pk }, index) => ({ key: run_pk, before: before[index]! })),
+  )
+  return sql<object>`SELECT leases.run_pk FROM ${seen} v JOIN leases ON leases.run_pk = v.run_pk
+    AND ${sql.literal(asSeen)}`
+}
+
+/** Removes leases that are as they were seen. */
+const removeLeases = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statement<object> => {
+  const { sql } = database
+  // A lease that another transaction is writing is compared again once it is locked, as `v` is not a part of it.
+  return sql<object>`DELETE FROM leases USING ${seenRows(database, changes)} v
+    WHERE leases.run_pk = v.run_pk AND ${sql.literal(asSeen)} RETURNING leases.run_pk`
+}
+
+/** Writes of states: those of leases are exact, since a lease may have changed since it was seen. */
+export interface StateWrites {
+  readonly statements: Statements
+  readonly exact: ReadonlyArray<ExactWrite>
 }
 
 /** The statements of these changes, no two of which write the same row. */
-export const write = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements => {
+export const write = (database: Database, changes: ReadonlyArray<RunRows.Change>): StateWrites => {
   const [staying, going] = Array.partition(changes, ({ after, before }) => tableOf(after) !== tableOf(before))
-  return [...update(database, staying), ...remove(database, going), ...insert(database, going)]
+  const [others, leases] = Array.partition(going, ({ before }) => tableOf(before) === "leases")
+  const [elsewhere, leased] = Array.partition(groupsOf(staying), ({ table }) => table === "leases")
+  const changed = elsewhere.filter(({ names }) => names.length > 0)
+  return {
+    statements: [
+      ...changed.map((group) => update(database, group)),
+      ...remove(database, others),
+      ...insert(database, going),
+    ],
+    exact: [
+      ...leased.map((group) => ({
+        rows: group.rows.length,
+        statement: group.names.length === 0 ? check(database, group) : update(database, group),
+      })),
+      ...(leases.length === 0 ? [] : [{ rows: leases.length, statement: removeLeases(database, leases) }]),
+    ],
+  }
 }

@@ -47,20 +47,32 @@ export const insert = <C extends Columns, A extends object>(
     ${sql.literal(ordered ? `ORDER BY v.position ${returning}` : "")}`
 }
 
-/** Sets the columns `names` of these rows. */
+/** What rows must be like to be written: `columns` are further columns of `v`, and `rows` further values, one for each row. */
+export interface Condition {
+  readonly columns: Columns
+  readonly rows: ReadonlyArray<object>
+  readonly text: string
+}
+
+/** Sets the columns `names` of these rows, and returns the keys of those that it has found. */
 export const update = <C extends Columns, Name extends keyof C & string>(
   { dialect, sql }: Database,
   table: string,
   columns: C,
   names: ReadonlyArray<Name>,
   rows: ReadonlyArray<RowOf<Pick<C, Name> & { readonly run_pk: "integer" }>>,
+  condition?: Condition,
 ): Statement<object> => {
   const { equal, differing, columns: differingColumns, plain } = split(columns, names, rows)
   const assignments = [
     ...equal.map(([name, value]) => sql`${sql.literal(name)} = ${value}`),
     ...differing.map((name) => sql.literal(`${name} = v.${name}`)),
   ]
-  return sql<object>`UPDATE ${sql.literal(table)} SET ${sql.csv(assignments)}
-    FROM ${dialect.rows({ run_pk: "integer", ...differingColumns }, plain)} v
-    WHERE ${sql.literal(table)}.run_pk = v.run_pk`
+  const source = dialect.rows(
+    { run_pk: "integer", ...differingColumns, ...condition?.columns },
+    condition === undefined ? plain : plain.map((row, index) => ({ ...row, ...condition.rows[index] })),
+  )
+  return sql<object>`UPDATE ${sql.literal(table)} SET ${sql.csv(assignments)} FROM ${source} v
+    WHERE ${sql.literal(`${table}.run_pk = v.run_pk ${condition === undefined ? "" : `AND ${condition.text}`}
+    RETURNING ${table}.run_pk`)}`
 }

@@ -16,6 +16,12 @@ export interface Candidate extends RunRow {
   readonly probe: number
 }
 
+/** A write that returns its rows, and how many they must be. */
+export interface ExactWrite {
+  readonly statement: Statement<object>
+  readonly rows: number
+}
+
 /**
  * @since 0.1.0
  * @category models
@@ -53,8 +59,14 @@ export interface Dialect {
   /** Any number of rows as one parameter: a table to select from or join. The text of the statement stays the same. */
   readonly rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => Fragment
 
-  /** Runs writes that do not depend on each other, in one exchange where the database can. */
-  readonly write: (statements: ReadonlyArray<Statement<object>>) => Effect.Effect<void, SqlError>
+  /**
+   * Runs writes that do not depend on each other, in one exchange where the database can. The transaction runs again when
+   * one of `exact` writes another number of rows.
+   */
+  readonly write: (
+    statements: ReadonlyArray<Statement<object>>,
+    exact?: ReadonlyArray<ExactWrite>,
+  ) => Effect.Effect<void, SqlError>
 
   /** Whether rows have locks; without them, there is one writer at a time. */
   readonly locks: boolean

@@ -39,10 +39,10 @@ const begun = epochMillis("now()")
 const clockMillis = Effect.map(Clock.currentTimeMillis, Math.floor)
 
 /**
- * A concurrent transaction won: a serialization failure, a deadlock, a key that another transaction inserted meanwhile, or
- * a table that was altered under a prepared statement.
+ * A concurrent transaction won: a serialization failure, a deadlock, a key that another transaction inserted meanwhile, a
+ * write of another number of rows (which divides by zero), or a table that was altered under a prepared statement.
  */
-const isContention = (error: SqlError): boolean => /^(40001|40P01|23505|0A000)$/.test(codeOf(error))
+const isContention = (error: SqlError): boolean => /^(40001|40P01|23505|22012|0A000)$/.test(codeOf(error))
 
 /** Failures of the statement itself: values that do not fit, constraints, limits. */
 const isStatementFailure = (error: SqlError): boolean => /^(0A|22|23|42|54)/.test(codeOf(error))
@@ -209,12 +209,21 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
             )} v ORDER BY key
           ) AS locks`),
     // All of them see the database as it was before the first.
-    write: (statements) => {
+    write: (statements, exact = []) => {
       const [only] = statements
-      if (only === undefined) return Effect.void
-      const parts = statements.map((statement, index) => sql`${sql.literal(`w${index}`)} AS (${statement})`)
+      if (exact.length === 0 && statements.length < 2) {
+        return only === undefined ? Effect.void : Effect.asVoid(execute(only))
+      }
+      const parts = [
+        ...statements.map((statement, index) => sql`${sql.literal(`w${index}`)} AS (${statement})`),
+        ...exact.map(({ statement }, index) => sql`${sql.literal(`x${index}`)} AS (${statement})`),
+      ]
+      const checks = exact.map(
+        ({ rows: expected }, index) =>
+          sql`1 / ((SELECT count(*) FROM ${sql.literal(`x${index}`)}) = ${expected})::int`,
+      )
       return Effect.asVoid(
-        statements.length === 1 ? execute(only) : execute(sql`WITH ${sql.csv(parts)} SELECT 1`),
+        execute(sql`WITH ${sql.csv(parts)} SELECT ${checks.length === 0 ? sql`1` : sql.csv(checks)}`),
       )
     },
     runnable: (probes) =>

@@ -39,6 +39,7 @@ import {
   selectedRun,
   stateColumns,
 } from "../rows/RunRow.js"
+import * as SeenLease from "../rows/SeenLease.js"
 import * as PlainStatements from "./PlainStatements.js"
 
 /**
@@ -91,6 +92,13 @@ const headTexts = unfinished.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
     ORDER BY run_pk LIMIT 1`,
 )
+const asSeen = SeenLease.condition(() => "?")
+const removeTexts = {
+  queue: "DELETE FROM queue WHERE run_pk = ?",
+  leases: `DELETE FROM leases WHERE run_pk = ? AND ${asSeen}`,
+  waits: "DELETE FROM waits WHERE run_pk = ?",
+  outcomes: "DELETE FROM outcomes WHERE run_pk = ?",
+}
 const fixedNames = ["snapshot", ...Struct.keys(fixedDetails)] as const
 const claimed = `SELECT ${latestSnapshot}, ${listed("r", Struct.keys(fixedDetails))} FROM runs r WHERE r.run_pk = ?`
 
@@ -141,7 +149,7 @@ export const make = (database: Sqlite.Database): PlainRows => {
   }
   const updateState = {
     queue: updater("queue"),
-    leases: updater("leases"),
+    leases: updater("leases", asSeen),
     waits: updater("waits"),
     outcomes: updater("outcomes"),
   }
@@ -149,10 +157,11 @@ export const make = (database: Sqlite.Database): PlainRows => {
   const writeOne = ({ after, before, details, entries, key }: RunRows.Change, now: number): void => {
     const from = tableOf(before)
     const to = tableOf(after)
+    const seen = from === "leases" ? SeenLease.valuesOf(before) : []
     if (from === to) {
-      updateState[to](key, movedColumns(before, after))
+      if (!updateState[to](key, movedColumns(before, after), seen)) throw SeenLease.changed()
     } else {
-      prepare(`DELETE FROM ${from} WHERE run_pk = ?`).run(key)
+      if (prepare(removeTexts[from]).run(key, ...seen).changes !== 1) throw SeenLease.changed()
       insertState[to](stateRow(key, after, details))
     }
     for (const { eventId, sequence, text } of entries) {

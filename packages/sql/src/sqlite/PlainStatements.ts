@@ -19,8 +19,14 @@ export interface PlainStatements {
   readonly prepare: (text: string) => Sqlite.Statement<Array<Value>, Array<Value>>
   /** Makes the function that inserts a row. Columns that the row lacks are null. */
   readonly inserter: (table: string, columns: Columns) => (row: Values) => number
-  /** Makes the function that updates the columns of a run that a row has. */
-  readonly updater: (table: string) => (key: number, row: Readonly<Record<string, Value>>) => void
+  /**
+   * Makes the function that updates the columns of a run that a row has, and returns whether it has found the run. `condition`
+   * is a further condition, whose values come last.
+   */
+  readonly updater: (
+    table: string,
+    condition?: string,
+  ) => (key: number, row: Readonly<Record<string, Value>>, values?: ReadonlyArray<Value>) => boolean
 }
 
 /**
@@ -50,11 +56,19 @@ export const make = (database: Sqlite.Database): PlainStatements => {
         Number(prepare(text).run(...names.map((name) => (row[name] ?? null) as Value)).lastInsertRowid)
     },
 
-    updater: (table) => (key, row) => {
-      const names = Object.keys(row)
-      if (names.length === 0) return
-      const text = `UPDATE ${table} SET ${names.map((name) => `${name} = ?`).join(", ")} WHERE run_pk = ?`
-      prepare(text).run(...names.map((name) => row[name]!), key)
+    updater: (table, condition) => {
+      const where = `WHERE run_pk = ?${condition === undefined ? "" : ` AND ${condition}`}`
+      return (key, row, values = []) => {
+        const names = Object.keys(row)
+        if (names.length === 0) {
+          return (
+            condition === undefined ||
+            prepare(`SELECT 1 FROM ${table} ${where}`).get(key, ...values) !== undefined
+          )
+        }
+        const text = `UPDATE ${table} SET ${names.map((name) => `${name} = ?`).join(", ")} ${where}`
+        return prepare(text).run(...names.map((name) => row[name]!), key, ...values).changes === 1
+      }
     },
   }
 }

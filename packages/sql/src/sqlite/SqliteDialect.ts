@@ -12,6 +12,7 @@ import type { RunRows } from "@runlease/core"
 import type { Candidate, Dialect } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { runNames, selectedQueued } from "../rows/RunRow.js"
+import * as SeenLease from "../rows/SeenLease.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 
 /**
@@ -102,7 +103,9 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
     commit: Effect.void,
     transact: (effect) =>
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
-        Option.isSome(open) ? effect : own(effect),
+        Option.isSome(open)
+          ? effect
+          : Effect.retry(own(effect), { times: attempts, while: SeenLease.isChanged }),
       ),
     beginMigration: Effect.void,
     blames: () => true,
@@ -119,7 +122,16 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
           : names.map((name, index) => `value ->> ${index} AS ${name}`).join(", ")
       return sql`(SELECT ${sql.literal(listed)} FROM json_each(${JSON.stringify(values)}))`
     },
-    write: (statements) => Effect.forEach(statements, execute, { discard: true }),
+    write: (statements, exact = []) =>
+      Effect.zipRight(
+        Effect.forEach(statements, execute, { discard: true }),
+        Effect.forEach(
+          exact,
+          ({ rows, statement }) =>
+            Effect.filterOrFail(execute(statement), (written) => written.length === rows, SeenLease.changed),
+          { discard: true },
+        ),
+      ),
     locks: false,
     lock: () => sql.literal(""),
     lockFree: () => sql.literal(""),
