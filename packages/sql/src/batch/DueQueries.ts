@@ -15,7 +15,8 @@ const mostOfEach = 200
 
 /** Selects the runs that are due by `now`; three index probes when there are none. */
 const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
-  const atMost = sql.literal(String(mostOfEach))
+  // PostgreSQL prepares what has parameters; SQLite plans a statement again whose limit is a bare parameter.
+  const atMost = sql`${mostOfEach} + 0`
   return sql`SELECT run_pk FROM (
       SELECT run_pk FROM leases WHERE lease_owner IS NOT NULL AND lease_expires_at <= ${now}
       ORDER BY lease_expires_at LIMIT ${atMost}

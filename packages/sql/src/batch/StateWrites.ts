@@ -12,7 +12,6 @@ import type { Database, ExactWrite } from "../dialect/Dialect.js"
 import { movedColumns, type Row, stateRow, tableOf } from "../rows/RunCodec.js"
 import * as SeenLease from "../rows/SeenLease.js"
 import { movingColumns, stateColumns, type StateTable } from "../rows/RunRow.js"
-import { keyRows } from "./RunQueries.js"
 
 type Statements = ReadonlyArray<Statement<object>>
 
@@ -44,12 +43,9 @@ export const insert = (
 
 const remove = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements =>
   byTable(changes.map(({ before, key }) => ({ table: tableOf(before), key }))).map(([table, leaving]) => {
-    const { sql } = database
-    const keys = keyRows(
-      database,
-      leaving.map(({ key }) => key),
-    )
-    return sql<object>`DELETE FROM ${sql.literal(table)} WHERE run_pk IN (SELECT run_pk FROM ${keys} v)`
+    const { dialect, sql } = database
+    const keys = leaving.map(({ key }) => key)
+    return sql<object>`DELETE FROM ${sql.literal(table)} WHERE ${dialect.isOneOf("run_pk", keys)}`
   })
 
 /** Rows in which the same columns have changed, and the states that they had. */

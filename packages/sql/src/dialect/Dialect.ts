@@ -59,6 +59,9 @@ export interface Dialect {
   /** Any number of rows as one parameter: a table to select from or join. The text of the statement stays the same. */
   readonly rows: <C extends Columns>(columns: C, rows: ReadonlyArray<RowOf<C>>) => Fragment
 
+  /** Whether a column of integers is one of these. */
+  readonly isOneOf: (column: string, values: Iterable<number>) => Fragment
+
   /**
    * Runs writes that do not depend on each other, in one exchange where the database can. The transaction runs again when
    * one of `exact` writes another number of rows.

@@ -194,6 +194,8 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     // The driver does not block the thread, so requests arrive while a commit is in flight.
     gather: Effect.yieldNow(),
     rows,
+    // With a table of values, PostgreSQL may join them with all rows of a table that was empty a minute ago.
+    isOneOf: (column, values) => sql`${sql.literal(column)} = ANY(${`{${[...values].join()}}`}::bigint[])`,
     locks: true,
     lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
     lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),

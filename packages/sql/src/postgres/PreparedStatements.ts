@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as Pg from "pg"
+import * as Pg from "pg"
 import { storable } from "./PostgresText.js"
 
 /** The largest number of statements that a connection prepares; further ones are parsed each time. */
@@ -52,9 +52,24 @@ const hasValues = (query: unknown): query is Query =>
   Array.isArray(query.values) &&
   query.values.length > 0
 
+/** Makes the client send the statements that it gets in one turn of the event loop together: each write wakes the database. */
+const gather = ({ connection: { stream } }: Pg.Client): (() => void) => {
+  let gathering = false
+  return () => {
+    if (gathering) return
+    gathering = true
+    stream.cork()
+    process.nextTick(() => {
+      gathering = false
+      stream.uncork()
+    })
+  }
+}
+
 /** Makes the client prepare statements that have parameters, and send only text that PostgreSQL can store. */
 export const enable = (client: Pg.ClientBase): void => {
   const query = client.query.bind(client) as (...args: ReadonlyArray<unknown>) => unknown
+  const gathers = client instanceof Pg.Client ? gather(client) : () => {}
   const names = makeNames()
   const prepared = (statement: Query, callback: Callback): unknown =>
     query(
@@ -74,6 +89,7 @@ export const enable = (client: Pg.ClientBase): void => {
     )
   Object.assign(client, {
     query: (...args: ReadonlyArray<unknown>): unknown => {
+      gathers()
       const [first, second, third] = args
       const statement = typeof first === "string" ? { text: first, values: second } : first
       const callback = typeof first === "string" ? third : second

@@ -122,6 +122,8 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
           : names.map((name, index) => `value ->> ${index} AS ${name}`).join(", ")
       return sql`(SELECT ${sql.literal(listed)} FROM json_each(${JSON.stringify(values)}))`
     },
+    isOneOf: (column, values) =>
+      sql`${sql.literal(column)} IN (SELECT value FROM json_each(${JSON.stringify([...values])}))`,
     write: (statements, exact = []) =>
       Effect.zipRight(
         Effect.forEach(statements, execute, { discard: true }),
