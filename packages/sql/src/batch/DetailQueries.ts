@@ -8,16 +8,29 @@ import type { RequestSnapshot, ResumeRules, RunRows, RunState } from "@runlease/
 import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
+import { rowsOf } from "../rows/Columns.js"
 import { toDetails } from "../rows/RunCodec.js"
-import { type DetailRow, fixedDetails, latestSnapshot, listed, sessionNames } from "../rows/RunRow.js"
+import {
+  type DetailRow,
+  fixedDetails,
+  latestSnapshot,
+  listed,
+  selectedDetails,
+  sessionNames,
+} from "../rows/RunRow.js"
 import { keyRows } from "./RunQueries.js"
 
-const names = [...Struct.keys(fixedDetails), ...sessionNames, "metadata", "result"] as const
-
-/** The columns of a `DetailRow`, for a SELECT from `runs r`, `outcomes o` and `sessions s`. */
-const selectedDetails = `${listed("r", Struct.keys(fixedDetails))}, ${listed("s", sessionNames)}, o.metadata, o.result`
+const fixedNames = Struct.keys(fixedDetails)
+const names = [...fixedNames, ...sessionNames, "metadata", "result"] as const
 
 type KeyedRow = DetailRow & { readonly run_pk: number }
+type ClaimRow = KeyedRow & { readonly snapshot: string }
+type SubmittedRow = KeyedRow & { readonly submission: string }
+
+const toKeyedRow = rowsOf<KeyedRow>(["run_pk", ...names])
+const toClaimRow = rowsOf<ClaimRow>(["run_pk", "snapshot", ...fixedNames])
+const toSessionClaimRow = rowsOf<ClaimRow>(["run_pk", "snapshot", ...fixedNames, ...sessionNames])
+const toSubmittedRow = rowsOf<SubmittedRow>(["run_pk", "submission", ...names])
 
 const readRows = <Row extends KeyedRow, A>(
   runs: ReadonlyArray<RunRows.StoredRun>,
@@ -41,8 +54,8 @@ export const readDetails = (database: Database, runs: ReadonlyArray<RunRows.Stor
   const { sql } = database
   return readRows(
     runs,
-    select<KeyedRow>(
-      ["run_pk", ...names],
+    select(
+      toKeyedRow,
       sql`SELECT r.run_pk, ${sql.literal(selectedDetails)} FROM ${keysOf(database, runs)} v
         JOIN runs r ON r.run_pk = v.run_pk ${sql.literal(joined)}`,
     ),
@@ -57,17 +70,15 @@ export const readClaimDetails = (
   sessions: boolean,
 ) => {
   const { sql } = database
-  type Row = KeyedRow & { readonly snapshot: string }
   const from = sql`FROM ${keysOf(database, runs)} v JOIN runs r ON r.run_pk = v.run_pk`
-  const fixed = Struct.keys(fixedDetails)
-  const common = `r.run_pk, ${latestSnapshot} AS snapshot, ${listed("r", fixed)}`
+  const common = `r.run_pk, ${latestSnapshot} AS snapshot, ${listed("r", fixedNames)}`
   const rows = sessions
-    ? select<Row>(
-        ["run_pk", "snapshot", ...fixed, ...sessionNames],
+    ? select(
+        toSessionClaimRow,
         sql`SELECT ${sql.literal(`${common}, ${listed("s", sessionNames)}`)} ${from}
           LEFT JOIN sessions s ON s.run_pk = r.run_pk`,
       )
-    : select<Row>(["run_pk", "snapshot", ...fixed], sql`SELECT ${sql.literal(common)} ${from}`)
+    : select(toClaimRow, sql`SELECT ${sql.literal(common)} ${from}`)
   return readRows(runs, rows, (details, row): RunRows.ClaimDetails => ({
     details,
     snapshot: JSON.parse(row.snapshot) as RequestSnapshot.RequestSnapshot,
@@ -78,8 +89,8 @@ export const readSubmitted = (database: Database, runs: ReadonlyArray<RunRows.St
   const { sql } = database
   return readRows(
     runs,
-    select<KeyedRow & { readonly submission: string }>(
-      ["run_pk", "submission", ...names],
+    select(
+      toSubmittedRow,
       sql`SELECT r.run_pk, f.submission, ${sql.literal(selectedDetails)} FROM ${keysOf(database, runs)} v
         JOIN runs r ON r.run_pk = v.run_pk JOIN inputs f ON f.run_pk = r.run_pk AND f.input = 0
         ${sql.literal(joined)}`,

@@ -13,7 +13,7 @@ import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { toStored } from "../rows/RunCodec.js"
-import { joinedStates, listed, runNames, type RunRow, selectedRun, sessionNames } from "../rows/RunRow.js"
+import { type DetailRow, joinedStates, type RunRow, selectedDetails, selectedRun, toRunRow } from "../rows/RunRow.js"
 
 const refColumns = { project_id: "text", run_id: "text" } as const
 const keyColumns = { run_pk: "integer" } as const
@@ -39,7 +39,7 @@ const keyed = "r.run_pk = v.run_pk"
 const readRuns = ({ sql }: Database, rows: Fragment, on: string) =>
   Effect.map(
     select(
-      runNames,
+      toRunRow,
       sql<RunRow>`SELECT ${sql.literal(selectedRun)} FROM ${rows} v JOIN runs r ON ${sql.literal(on)}
         ${sql.literal(joinedStates)}`,
     ),
@@ -105,16 +105,19 @@ export const findFree = (
   )
 }
 
-/** The columns of a run with its session, for a SELECT from `runs r`, `joinedStates` and `sessions s`. */
-export const selectedWhole = `${selectedRun}, ${listed("s", sessionNames)}`
+/** A run with what is stored beside its state. */
+export type WholeRow = RunRow & DetailRow
+
+/** The columns of a `WholeRow`, for a SELECT from `runs r`, `joinedStates` and `sessions s`. */
+export const selectedWhole = `${selectedRun}, ${selectedDetails}`
 
 /** Reads one run with its session, without locking it. */
 export const readRun = (
   { sql }: Database,
   ref: RunRows.RunRef,
-): Effect.Effect<RunRow | undefined, SqlError> =>
+): Effect.Effect<WholeRow | undefined, SqlError> =>
   Effect.map(
-    sql<RunRow>`SELECT ${sql.literal(selectedWhole)} FROM runs r ${sql.literal(joinedStates)}
+    sql<WholeRow>`SELECT ${sql.literal(selectedWhole)} FROM runs r ${sql.literal(joinedStates)}
       LEFT JOIN sessions s ON s.run_pk = r.run_pk
       WHERE r.project_id = ${ref.projectId} AND r.run_id = ${ref.runId}`,
     ([row]) => row,

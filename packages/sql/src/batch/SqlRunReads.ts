@@ -9,7 +9,7 @@ import type { Ids, RequestSnapshot, Run, RunStore } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { toRun } from "../rows/RunCodec.js"
-import { joinedStates, type RunRow } from "../rows/RunRow.js"
+import { joinedStates } from "../rows/RunRow.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
@@ -51,7 +51,7 @@ const list =
     if (agentId !== undefined) filters.push(sql`r.agent_id = ${agentId}`)
     if (conversationId !== undefined) filters.push(sql`r.conversation_id = ${conversationId}`)
     return Effect.map(
-      sql<RunRow>`SELECT ${sql.literal(RunQueries.selectedWhole)}
+      sql<RunQueries.WholeRow>`SELECT ${sql.literal(RunQueries.selectedWhole)}
         FROM ${sql.literal(drivenBy(status))} ${sql.literal(joinedStates)}
         LEFT JOIN sessions s ON s.run_pk = r.run_pk
         WHERE ${sql.and(filters)} ORDER BY r.run_pk DESC LIMIT ${limit}`,

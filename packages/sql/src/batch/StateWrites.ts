@@ -9,9 +9,10 @@ import { Array, Struct } from "effect"
 import type { Columns } from "../rows/Columns.js"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database, ExactWrite } from "../dialect/Dialect.js"
-import { movedColumns, type Row, stateRow, tableOf } from "../rows/RunCodec.js"
+import type { Row } from "../rows/RunCodec.js"
 import * as SeenLease from "../rows/SeenLease.js"
 import { movingColumns, stateColumns, type StateTable } from "../rows/RunRow.js"
+import { movedColumns, stateRow, tableOf } from "../rows/StateRows.js"
 
 type Statements = ReadonlyArray<Statement<object>>
 

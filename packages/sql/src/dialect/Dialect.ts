@@ -8,13 +8,15 @@ import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment, Statement } from "@effect/sql/Statement"
 import type { RunRows } from "@runlease/core"
 import type { Effect } from "effect"
-import type { Columns, RowOf } from "../rows/Columns.js"
-import type { RunRow } from "../rows/RunRow.js"
+import { type Columns, type RowOf, rowsOf } from "../rows/Columns.js"
+import { runNames, type RunRow } from "../rows/RunRow.js"
 
 /** A runnable run, and the index of the probe that found it. */
 export interface Candidate extends RunRow {
   readonly probe: number
 }
+
+export const toCandidate = rowsOf<Candidate>(["probe", ...runNames])
 
 /** A write that returns its rows, and how many they must be. */
 export interface ExactWrite {

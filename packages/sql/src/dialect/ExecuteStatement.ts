@@ -8,7 +8,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import { currentTransformer, type Statement } from "@effect/sql/Statement"
 import { Context, Effect, Option } from "effect"
-import { toRow } from "../rows/Columns.js"
+import type { ToRow } from "../rows/Columns.js"
 
 /** Runs a statement on the connection of the open transaction, or as it is where a transformer of statements is set. */
 const onConnection = <A extends object>(
@@ -32,13 +32,11 @@ export const execute = <A extends object>(
 ): Effect.Effect<ReadonlyArray<A>, SqlError> =>
   onConnection(statement, (connection, text, parameters) => connection.execute(text, parameters, undefined))
 
-/** The same for a SELECT of exactly these columns: rows of bare values cost the driver half as much as objects. */
+/** The same for a SELECT of exactly the columns of these rows: bare values cost the driver half as much as objects. */
 export const select = <A extends object>(
-  columns: ReadonlyArray<keyof A>,
+  toRow: ToRow<A>,
   statement: Statement<A>,
 ): Effect.Effect<ReadonlyArray<A>, SqlError> =>
   onConnection(statement, (connection, text, parameters) =>
-    Effect.map(connection.executeValues(text, parameters), (rows) =>
-      rows.map((values) => toRow(columns, values)),
-    ),
+    Effect.map(connection.executeValues(text, parameters), (rows) => rows.map(toRow)),
   )

@@ -12,9 +12,9 @@ import { SqlError } from "@effect/sql/SqlError"
 import { Array, Clock, Context, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core"
-import type { Candidate, Dialect } from "../dialect/Dialect.js"
+import { type Candidate, type Dialect, toCandidate } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
-import { runNames, selectedQueued } from "../rows/RunRow.js"
+import { selectedQueued } from "../rows/RunRow.js"
 import { codeOf } from "../dialect/SqlFailure.js"
 import type { StoreTime } from "../dialect/StoreTime.js"
 import { storableJson } from "./PostgresText.js"
@@ -231,7 +231,7 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     runnable: (probes) =>
       Effect.map(
         Effect.forEach(Array.chunksOf(probes.map(probe), selectsPerStatement), (some) =>
-          select(["probe", ...runNames], sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
+          select(toCandidate, sql<Candidate>`${sql.join(" UNION ALL ", false)(some)}`),
         ),
         (found) => found.flat(),
       ),

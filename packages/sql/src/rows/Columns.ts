@@ -7,14 +7,28 @@
 /** The columns of rows that are handed to a statement, and their types. */
 export type Columns = Readonly<Record<string, "integer" | "text">>
 
-/** A row of bare values, as the driver reads it fastest, as an object of these columns. */
-export const toRow = <A extends object>(
-  columns: ReadonlyArray<keyof A>,
-  values: ReadonlyArray<unknown>,
-): A => {
-  const row: { [K in keyof A]?: unknown } = {}
-  for (let index = 0; index < columns.length; index += 1) row[columns[index]!] = values[index]
-  return row as A
+/** A row of bare values as an object of its columns. */
+export type ToRow<A> = (values: ReadonlyArray<unknown>) => A
+
+/**
+ * Rows of these columns over bare values, as the driver reads them fastest. A row reads its array by position and copies nothing,
+ * so its columns are properties, but not its own ones: it is not to be spread.
+ */
+export const rowsOf = <A extends object>(columns: ReadonlyArray<keyof A>): ToRow<A> => {
+  class Row {
+    constructor(readonly cells: ReadonlyArray<unknown>) {}
+  }
+  for (const [index, column] of columns.entries()) {
+    Object.defineProperty(Row.prototype, column, {
+      get(this: Row) {
+        return this.cells[index]
+      },
+    })
+  }
+  return (values) => {
+    const row: object = new Row(values)
+    return row as A
+  }
 }
 
 /** A row with those columns; further keys are allowed and left out. */

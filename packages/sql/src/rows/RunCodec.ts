@@ -13,15 +13,7 @@ import {
   type WorkerSession,
 } from "@runlease/core"
 import { Brand, DateTime, Schema, Struct } from "effect"
-import {
-  type DetailRow,
-  Gate,
-  type MovingColumn,
-  movingColumns,
-  type RunRow,
-  type SessionRow,
-  type StateTable,
-} from "./RunRow.js"
+import { type DetailRow, Gate, type RunRow, type SessionRow } from "./RunRow.js"
 
 /** The JSON text of a column that may be null. */
 export const toJson = (value: unknown): string | null =>
@@ -41,7 +33,7 @@ const instantOrNull = (millis: number | null): DateTime.Utc | null =>
   millis === null ? null : instant(millis)
 
 const Stored = Schema.Struct(Struct.omit(Run.Waiting.fields, "expiresAt"))
-const encodeStored = Schema.encodeSync(Stored)
+export const encodeWaiting = Schema.encodeSync(Stored)
 const decodeStored = Schema.decodeUnknownSync(Stored)
 
 const waitingOf = ({ waiting, waiting_expires_at }: RunRow): Run.Waiting | null =>
@@ -102,109 +94,7 @@ export const toStored = (row: RunRow): RunRows.StoredRun => ({
   },
 })
 
-type Value = string | number | null
-
-export type Row = Readonly<Record<string, Value>>
-
-/** A column that holds a part of the state. A part that is the same as before is not encoded again. */
-interface MovingPart {
-  readonly name: MovingColumn
-  readonly of: (state: RunState.RunState) => unknown
-  readonly encode: (state: RunState.RunState) => Value
-}
-
-const plain = (name: MovingColumn, of: (state: RunState.RunState) => Value): MovingPart => ({
-  name,
-  of,
-  encode: of,
-})
-
-const json = (name: MovingColumn, of: (state: RunState.RunState) => unknown): MovingPart => ({
-  name,
-  of,
-  encode: (state) => toJson(of(state)),
-})
-
-const allParts: ReadonlyArray<MovingPart> = [
-  plain("gate", ({ gate }) => Gate[gate]),
-  plain("available_at", ({ availableAt }) => availableAt),
-  plain("attempt", ({ attempt }) => attempt),
-  plain("lease_epoch", ({ leaseEpoch }) => leaseEpoch),
-  plain("latest_event_id", ({ latestEventId }) => latestEventId),
-  plain("latest_sequence", ({ latestSequence }) => latestSequence),
-  json("log_state", ({ log }) => (log === LogState.initial ? null : log)),
-  plain("updated_at", ({ updatedAt }) => updatedAt),
-  plain("started_at", ({ startedAt }) => startedAt),
-  json("past_attempt", ({ pastAttempt }) => pastAttempt),
-  plain("lease_owner", ({ holder }) => holder?.workerId ?? null),
-  plain("lease_expires_at", ({ holder }) => holder?.expiresAt ?? null),
-  plain("claim_id", ({ holder }) => holder?.claimId ?? null),
-  plain("claimed_at", ({ holder }) => holder?.claimedAt ?? null),
-  plain("renewals", ({ holder }) => holder?.renewals ?? null),
-  plain("renewed_at", ({ holder }) => holder?.renewedAt ?? null),
-  plain("longest_gap", ({ holder }) => holder?.longestGap ?? null),
-  {
-    name: "waiting",
-    of: ({ waiting }) => waiting,
-    encode: ({ waiting }) => (waiting === null ? null : toJson(encodeStored(waiting))),
-  },
-  plain("waiting_expires_at", ({ waiting }) => waiting?.expiresAt?.epochMillis ?? null),
-  plain("status", ({ status }) => status),
-  json("error", ({ error }) => error),
-  plain("finished_at", ({ finishedAt }) => finishedAt),
-]
-
-const partsOf = (table: StateTable): ReadonlyArray<MovingPart> =>
-  allParts.filter(({ name }) => name in movingColumns[table])
-
-const parts: Readonly<Record<StateTable, ReadonlyArray<MovingPart>>> = {
-  queue: partsOf("queue"),
-  leases: partsOf("leases"),
-  waits: partsOf("waits"),
-  outcomes: partsOf("outcomes"),
-}
-
-/** The table that a run in this state stands in. */
-export const tableOf = ({ status }: RunState.RunState): StateTable =>
-  status === "pending"
-    ? "queue"
-    : status === "running"
-      ? "leases"
-      : status === "waiting"
-        ? "waits"
-        : "outcomes"
-
-/** The columns of a state that have other values than before, in a table that it stays in. */
-export const movedColumns = (before: RunState.RunState, after: RunState.RunState): Row => {
-  const moved: Record<string, Value> = {}
-  for (const { encode, name, of } of parts[tableOf(after)]) {
-    if (of(before) !== of(after)) moved[name] = encode(after)
-  }
-  return moved
-}
-
-/** The row of a state in its table. An outcome has its metadata and its result. */
-export const stateRow = (
-  key: number,
-  state: RunState.RunState,
-  { metadata, result }: RunRows.DetailChanges,
-): Row => {
-  const { spec } = state
-  const row: Record<string, Value> = { run_pk: key, project_id: spec.projectId, lane: spec.lane }
-  const table = tableOf(state)
-  for (const { encode, name } of parts[table]) row[name] = encode(state)
-  if (table === "queue") {
-    row["agent_id"] = spec.agentId
-    row["implementation_kind"] = spec.implementationKind
-    row["worker_key"] = spec.workerKey
-    row["priority"] = spec.priority
-  }
-  if (table === "outcomes") {
-    row["metadata"] = toJson(metadata)
-    row["result"] = toJson(result)
-  }
-  return row
-}
+export type Row = Readonly<Record<string, string | number | null>>
 
 /** The row of a new run in `runs`, whose key the database gives. */
 export const newRow = ({ spec }: RunState.RunState, details: RunState.RunDetails): Row => ({
@@ -276,7 +166,7 @@ export const toDetails = (runId: Ids.RunId, row: DetailRow): RunState.RunDetails
 })
 
 /** The run as its clients see it. */
-export const toRun = (row: RunRow): Run.Run => RunState.toRun(toStored(row).state, toDetails(row.run_id, row))
+export const toRun = (row: RunRow & DetailRow): Run.Run => RunState.toRun(toStored(row).state, toDetails(row.run_id, row))
 
 /** The columns of a session. */
 export const sessionRow = (session: WorkerSession.WorkerSession): SessionRow => ({

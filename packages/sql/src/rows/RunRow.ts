@@ -5,7 +5,7 @@
  */
 import type { Ids, Run, WorkerSession } from "@runlease/core"
 import { Struct } from "effect"
-import type { Columns } from "./Columns.js"
+import { type Columns, rowsOf } from "./Columns.js"
 
 /** Values of `gate`. */
 export const Gate = { runnable: 0, delayed: 1, behind: 2 } as const
@@ -20,8 +20,8 @@ export const fixedDetails = {
   runtime_target: "text",
 } as const satisfies Columns
 
-/** Columns of `runs`, which a submission sets for good. */
-export const runColumns = {
+/** Columns of `runs` that transitions read. */
+const specColumns = {
   project_id: "text",
   run_id: "text",
   conversation_id: "text",
@@ -33,8 +33,10 @@ export const runColumns = {
   priority: "integer",
   max_attempts: "integer",
   created_at: "integer",
-  ...fixedDetails,
 } as const satisfies Columns
+
+/** Columns of `runs`, which a submission sets for good. */
+export const runColumns = { ...specColumns, ...fixedDetails } as const satisfies Columns
 
 /** The table that a run stands in is its state. */
 export type StateTable = "queue" | "leases" | "waits" | "outcomes"
@@ -63,13 +65,10 @@ const claim = {
 
 const wait = { waiting: "text", waiting_expires_at: "integer" } as const satisfies Columns
 
-const outcome = {
-  status: "text",
-  error: "text",
-  metadata: "text",
-  result: "text",
-  finished_at: "integer",
-} as const satisfies Columns
+const outcome = { status: "text", error: "text", finished_at: "integer" } as const satisfies Columns
+
+/** What an outcome has beside its state. */
+const outcomeDetails = { metadata: "text", result: "text" } as const satisfies Columns
 
 /** Columns of each state that transitions change. */
 export const movingColumns = {
@@ -95,10 +94,13 @@ export const stateColumns = {
   },
   leases: { run_pk: "integer", ...repeated, ...movingColumns.leases },
   waits: { run_pk: "integer", ...repeated, ...movingColumns.waits },
-  outcomes: { run_pk: "integer", ...repeated, ...movingColumns.outcomes },
+  outcomes: { run_pk: "integer", ...repeated, ...movingColumns.outcomes, ...outcomeDetails },
 } as const satisfies Record<StateTable, Columns>
 
-export type MovingColumn = { [T in StateTable]: keyof (typeof movingColumns)[T] }[StateTable]
+type MovingColumn = { [T in StateTable]: keyof (typeof movingColumns)[T] }[StateTable]
+
+/** A column of a state, but its key. */
+export type StateColumn = Exclude<{ [T in StateTable]: keyof (typeof stateColumns)[T] }[StateTable], "run_pk">
 
 const movingNames: ReadonlyArray<MovingColumn> = Struct.keys({
   ...movingColumns.queue,
@@ -108,7 +110,7 @@ const movingNames: ReadonlyArray<MovingColumn> = Struct.keys({
 })
 
 /** The names of a `RunRow`, in the order in which it is selected. */
-export const runNames = ["run_pk", ...Struct.keys(runColumns), ...movingNames] as const
+export const runNames = ["run_pk", ...Struct.keys(specColumns), ...movingNames] as const
 
 /** Columns of `inputs` that a submission sets. */
 export const inputColumns = {
@@ -172,7 +174,7 @@ const expression = (name: MovingColumn, tables: ReadonlyArray<StateTable>): stri
 
 const selectedFrom = (tables: ReadonlyArray<StateTable>): string =>
   [
-    listed("r", ["run_pk", ...Struct.keys(runColumns)]),
+    listed("r", ["run_pk", ...Struct.keys(specColumns)]),
     ...movingNames.map((name) => `${expression(name, tables)} AS ${name}`),
   ].join(", ")
 
@@ -191,6 +193,13 @@ export const selectedQueued = selectedFrom(["queue"])
 
 /** The columns of a `RunRow`, for a SELECT from `leases l` and `runs r`. */
 export const selectedLeased = selectedFrom(["leases"])
+
+/** The columns of a `DetailRow`, for a SELECT from `runs r`, `outcomes o` and `sessions s`. */
+export const selectedDetails = [
+  listed("r", Struct.keys(fixedDetails)),
+  listed("s", sessionNames),
+  listed("o", Struct.keys(outcomeDetails)),
+].join(", ")
 
 /** The snapshot of the latest input of a run, for a SELECT from `runs r`. */
 export const latestSnapshot = `(SELECT i.snapshot FROM inputs i WHERE i.run_pk = r.run_pk AND i.snapshot IS NOT NULL
@@ -222,7 +231,7 @@ export interface DetailRow extends Partial<SessionRow> {
 }
 
 /** A run of `runs` and its state. JSON columns are text; instants are milliseconds since the epoch. */
-export interface RunRow extends DetailRow {
+export interface RunRow {
   readonly run_pk: number
   readonly project_id: Ids.ProjectId
   readonly run_id: Ids.RunId
@@ -260,3 +269,6 @@ export interface RunRow extends DetailRow {
   readonly started_at: number | null
   readonly finished_at: number | null
 }
+
+/** The rows of a SELECT of a `RunRow`. */
+export const toRunRow = rowsOf<RunRow>(runNames)
