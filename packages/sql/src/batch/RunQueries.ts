@@ -13,7 +13,14 @@ import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { toStored } from "../rows/RunCodec.js"
-import { type DetailRow, joinedStates, type RunRow, selectedDetails, selectedRun, toRunRow } from "../rows/RunRow.js"
+import {
+  type DetailRow,
+  joinedStates,
+  type RunRow,
+  selectedDetails,
+  selectedRun,
+  toRunRow,
+} from "../rows/RunRow.js"
 
 const refColumns = { project_id: "text", run_id: "text" } as const
 const keyColumns = { run_pk: "integer" } as const

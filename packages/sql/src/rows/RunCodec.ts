@@ -166,7 +166,8 @@ export const toDetails = (runId: Ids.RunId, row: DetailRow): RunState.RunDetails
 })
 
 /** The run as its clients see it. */
-export const toRun = (row: RunRow & DetailRow): Run.Run => RunState.toRun(toStored(row).state, toDetails(row.run_id, row))
+export const toRun = (row: RunRow & DetailRow): Run.Run =>
+  RunState.toRun(toStored(row).state, toDetails(row.run_id, row))
 
 /** The columns of a session. */
 export const sessionRow = (session: WorkerSession.WorkerSession): SessionRow => ({

@@ -10,18 +10,8 @@
 import type { RequestSnapshot, RunRows } from "@runlease/core"
 import type Sqlite from "better-sqlite3"
 import { Struct } from "effect"
-import { toRow } from "../rows/Columns.js"
-import * as EventRows from "../rows/EventRows.js"
-import {
-  firstInputRow,
-  movedColumns,
-  newConversationRow,
-  newRow,
-  stateRow,
-  tableOf,
-  toDetails,
-  toStored,
-} from "../rows/RunCodec.js"
+import { type Columns, rowsOf } from "../rows/Columns.js"
+import { firstInputRow, newConversationRow, newRow, toDetails, toStored } from "../rows/RunCodec.js"
 import {
   conversationColumns,
   type DetailRow,
@@ -32,15 +22,17 @@ import {
   latestSnapshot,
   listed,
   runColumns,
-  runNames,
   type RunRow,
   selectedLeased,
   selectedQueued,
   selectedRun,
   stateColumns,
+  toRunRow,
 } from "../rows/RunRow.js"
-import * as SeenLease from "../rows/SeenLease.js"
+import { stateRow, tableOf } from "../rows/StateRows.js"
 import * as PlainStatements from "./PlainStatements.js"
+import type { Value } from "./PlainStatements.js"
+import * as StateMoves from "./StateMoves.js"
 
 /**
  * @since 0.1.0
@@ -75,133 +67,104 @@ const runnableText = ({ agentId, implementationKind, workerKey }: RunRows.Probe)
       AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
     ORDER BY q.priority DESC, q.run_pk LIMIT ? + 0`
 
+/** Which of the statements for a probe is its own. */
+const shapeOf = ({ agentId, implementationKind, workerKey }: RunRows.Probe): number =>
+  (agentId === null ? 0 : 1) + (implementationKind === null ? 0 : 2) + (workerKey === null ? 0 : 4)
+
 const namedLeased = `SELECT ${selectedLeased} FROM runs r CROSS JOIN leases l ON l.run_pk = r.run_pk
   WHERE r.project_id = ? AND r.run_id = ?`
 const named = `SELECT ${selectedRun} FROM runs r ${joinedStates} WHERE r.project_id = ? AND r.run_id = ?`
 const keyed = `SELECT ${selectedRun} FROM runs r ${joinedStates} WHERE r.run_pk = ?`
 const given = `SELECT r.project_id, r.run_id FROM leases l CROSS JOIN runs r ON r.run_pk = l.run_pk
   WHERE l.claim_id = ? AND l.lease_owner = ?`
-const dueTexts = [
+const due = [
   `SELECT run_pk FROM leases WHERE lease_owner IS NOT NULL AND lease_expires_at <= ?
     ORDER BY lease_expires_at LIMIT ${mostDue}`,
   `SELECT run_pk FROM waits WHERE waiting_expires_at <= ? ORDER BY waiting_expires_at LIMIT ${mostDue}`,
   `SELECT run_pk FROM queue WHERE gate = ${Gate.delayed} AND available_at <= ?
     ORDER BY available_at LIMIT ${mostDue}`,
 ]
-const headTexts = unfinished.map(
+const heads = unfinished.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
     ORDER BY run_pk LIMIT 1`,
 )
-const asSeen = SeenLease.condition(() => "?")
-const removeTexts = {
-  queue: "DELETE FROM queue WHERE run_pk = ?",
-  leases: `DELETE FROM leases WHERE run_pk = ? AND ${asSeen}`,
-  waits: "DELETE FROM waits WHERE run_pk = ?",
-  outcomes: "DELETE FROM outcomes WHERE run_pk = ?",
-}
-const fixedNames = ["snapshot", ...Struct.keys(fixedDetails)] as const
-const claimed = `SELECT ${latestSnapshot}, ${listed("r", Struct.keys(fixedDetails))} FROM runs r WHERE r.run_pk = ?`
+const fixedNames = Struct.keys(fixedDetails)
+const claimed = `SELECT ${latestSnapshot}, ${listed("r", fixedNames)} FROM runs r WHERE r.run_pk = ?`
+
+const toRef = rowsOf<Pick<RunRow, "project_id" | "run_id">>(["project_id", "run_id"])
+const toClaimed = rowsOf<DetailRow & { readonly snapshot: string }>(["snapshot", ...fixedNames])
+
+const toRun = (values: ReadonlyArray<Value>): RunRows.StoredRun => toStored(toRunRow(values))
 
 /**
  * @since 0.1.0
  * @category constructors
  */
 export const make = (database: Sqlite.Database): PlainRows => {
-  const { inserter, prepare, updater } = PlainStatements.make(database)
+  const prepare = PlainStatements.preparing(database)
+  const findLeased = prepare(namedLeased)
+  const findNamed = prepare(named)
+  const findKeyed = prepare(keyed)
+  const findGiven = prepare(given)
+  const findClaimed = prepare(claimed)
+  const findDue = due.map(prepare)
+  const findHeads = heads.map(prepare)
+  const runnable = new Map<number, PlainStatements.Prepared>()
 
-  const toRun = (values: ReadonlyArray<string | number | null>): RunRows.StoredRun =>
-    toStored(toRow<RunRow>(runNames, values))
-
-  const findByKey = (key: number) => {
-    const values = prepare(keyed).get(key)
-    return values === undefined ? undefined : toRun(values)
-  }
-
-  /** Most runs that a commit names are under a lease. */
-  const find: PlainRows["find"] = (refs) =>
-    refs.flatMap(({ projectId, runId }) => {
-      const values = prepare(namedLeased).get(projectId, runId) ?? prepare(named).get(projectId, runId)
-      return values === undefined ? [] : [toRun(values)]
-    })
-
-  const runnable = (probe: RunRows.Probe): ReadonlyArray<RunRows.StoredRun> => {
+  const findRunnable = (probe: RunRows.Probe): ReadonlyArray<RunRows.StoredRun> => {
+    const shape = shapeOf(probe)
+    const statement = runnable.get(shape) ?? prepare(runnableText(probe))
+    runnable.set(shape, statement)
     const { agentId, implementationKind, projectId, wanted, workerKey } = probe
     const parameters = [projectId, agentId, implementationKind, workerKey, wanted]
-    return prepare(runnableText(probe))
-      .all(...parameters.filter((value) => value !== null))
-      .map(toRun)
+    return statement.all(...parameters.filter((value) => value !== null)).map(toRun)
   }
 
-  const keysOf = (text: string, ...parameters: ReadonlyArray<string | number>): ReadonlyArray<number> =>
-    prepare(text)
-      .all(...parameters)
-      .map(([key]) => Number(key))
-
+  const inserter = (table: string, columns: Columns) => PlainStatements.inserter(prepare, table, columns)
   const insertRun = inserter("runs", runColumns)
   const insertInput = inserter("inputs", inputColumns)
   const insertConversation = inserter("conversations", conversationColumns)
-  const insertEvent = inserter("events", EventRows.columns)
   const insertState = {
     queue: inserter("queue", stateColumns.queue),
     leases: inserter("leases", stateColumns.leases),
     waits: inserter("waits", stateColumns.waits),
     outcomes: inserter("outcomes", stateColumns.outcomes),
   }
-  const updateState = {
-    queue: updater("queue"),
-    leases: updater("leases", asSeen),
-    waits: updater("waits"),
-    outcomes: updater("outcomes"),
-  }
-
-  const writeOne = ({ after, before, details, entries, key }: RunRows.Change, now: number): void => {
-    const from = tableOf(before)
-    const to = tableOf(after)
-    const seen = from === "leases" ? SeenLease.valuesOf(before) : []
-    if (from === to) {
-      if (!updateState[to](key, movedColumns(before, after), seen)) throw SeenLease.changed()
-    } else {
-      if (prepare(removeTexts[from]).run(key, ...seen).changes !== 1) throw SeenLease.changed()
-      insertState[to](stateRow(key, after, details))
-    }
-    for (const { eventId, sequence, text } of entries) {
-      insertEvent({ run_pk: key, event_id: eventId, sequence, payload: text, created_at: now })
-    }
-  }
+  const insertEvent = prepare(
+    "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
+  )
+  const writeState = StateMoves.make(prepare)
 
   return {
-    find,
+    // Most runs that a commit names are under a lease.
+    find: (refs) =>
+      refs.flatMap(({ projectId, runId }) => {
+        const values = findLeased.get(projectId, runId) ?? findNamed.get(projectId, runId)
+        return values === undefined ? [] : [toRun(values)]
+      }),
 
     search: ({ claims, probes }, now) => ({
-      runnable: probes.map(runnable),
+      runnable: probes.map(findRunnable),
       given: claims.map(({ claimId, workerId }) =>
-        prepare(given)
+        findGiven
           .all(claimId, workerId)
-          .map((values) => {
-            const { project_id, run_id } = toRow<Pick<RunRow, "project_id" | "run_id">>(
-              ["project_id", "run_id"],
-              values,
-            )
-            return { projectId: project_id, runId: run_id }
-          }),
+          .map(toRef)
+          .map(({ project_id, run_id }) => ({ projectId: project_id, runId: run_id })),
       ),
-      due: dueTexts.flatMap((text) => keysOf(text, now)),
+      due: findDue.flatMap((statement) => statement.all(now).map(([key]) => Number(key))),
     }),
 
     laneHeads: (lanes) =>
       lanes.flatMap(({ lane, projectId }) => {
-        const keys = headTexts.flatMap((text) => keysOf(text, projectId, lane))
-        const head = keys.length === 0 ? undefined : findByKey(Math.min(...keys))
-        return head === undefined ? [] : [head]
+        const keys = findHeads.flatMap((statement) => statement.get(projectId, lane)?.map(Number) ?? [])
+        const head = keys.length === 0 ? undefined : findKeyed.get(Math.min(...keys))
+        return head === undefined ? [] : [toRun(head)]
       }),
 
     claimDetails: (runs) =>
       new Map(
         runs.map(({ key, state }) => {
-          const row = toRow<DetailRow & { readonly snapshot: string }>(
-            fixedNames,
-            prepare(claimed).get(key) ?? [],
-          )
+          const row = toClaimed(findClaimed.get(key) ?? [])
           const snapshot = JSON.parse(row.snapshot) as RequestSnapshot.RequestSnapshot
           return [key, { details: toDetails(state.spec.runId, row), snapshot }]
         }),
@@ -217,7 +180,12 @@ export const make = (database: Sqlite.Database): PlainRows => {
       }),
 
     write: (changes, now) => {
-      for (const change of changes) writeOne(change, now)
+      for (const change of changes) {
+        writeState(change)
+        for (const { eventId, sequence, text } of change.entries) {
+          insertEvent.run(change.key, eventId, sequence, text, now)
+        }
+      }
     },
   }
 }
