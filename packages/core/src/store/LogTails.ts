@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Data, Effect, Exit, type Fiber, Option, RcMap, Runtime, type Scope, type Stream } from "effect"
+import { Data, Duration, Effect, Exit, type Fiber, RcMap, Runtime, type Scope, type Stream } from "effect"
 import * as ControlEvents from "../rules/ControlEvents.js"
 import { closed, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import * as LogWindow from "./LogWindow.js"
@@ -53,6 +53,46 @@ export interface LogTails<E> {
 /** The number of pages that a tail stores for followers that are further back. */
 const maxPages = 4
 
+/** All tails share one timer. Each polls at another of its turns than most, so that they do not read all at once. */
+const pollTurns = 8
+const pollTurn = Duration.millis(Duration.toMillis(slowPoll) / pollTurns)
+
+/** Looks at its log without a wake-up. */
+type Poll = () => void
+
+interface Polls {
+  /** Calls `poll` every `slowPoll` until the Scope closes. */
+  readonly add: (poll: Poll) => Effect.Effect<void, never, Scope.Scope>
+}
+
+const makePolls: Effect.Effect<Polls, never, Scope.Scope> = Effect.gen(function* () {
+  const turns: ReadonlyArray<Set<Poll>> = Array.from({ length: pollTurns }, () => new Set())
+  const some = yield* Effect.makeLatch()
+  let turn = 0
+
+  const next = Effect.gen(function* () {
+    yield* some.await
+    yield* Effect.sleep(pollTurn)
+    if (turns.every(({ size }) => size === 0)) return yield* some.close
+    turn = (turn + 1) % pollTurns
+    for (const poll of Array.from(turns[turn]!)) poll()
+  })
+  yield* Effect.forkScoped(Effect.forever(next))
+
+  return {
+    add: (poll) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          // The turn that is over comes again after all others.
+          const place = turns[turn]!.add(poll)
+          some.unsafeOpen()
+          return place
+        }),
+        (place) => Effect.sync(() => place.delete(poll)),
+      ),
+  }
+})
+
 type Take<E> = (exit: Exit.Exit<LogEntries, E>) => void
 
 const stopNothing = (): void => {}
@@ -61,12 +101,12 @@ const endOf = ({ entries }: LogPiece, otherwise: number): number => entries.at(-
 
 const makeTail = <E>(
   { read, wakeups }: Options<E>,
+  polls: Polls,
   ref: RunRef,
 ): Effect.Effect<LogReader<E | ControlPlaneUnavailable>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
-    const wanted = yield* Effect.makeLatch()
     /** Undefined until the first read, which begins at `start`. */
     let window: LogWindow.LogWindow | undefined
     let start = 0
@@ -76,6 +116,8 @@ const makeTail = <E>(
     /** Whether a wake-up has carried entries since the last slow poll, which shows that none was lost before. */
     let wokenWithEntries = false
     let isClosed = false
+    let reading = false
+    let wanted = false
     /** Followers that have all entries of the window. */
     const waiting = new Set<(exit: Exit.Exit<void, E | ControlPlaneUnavailable>) => void>()
 
@@ -87,8 +129,16 @@ const makeTail = <E>(
       for (const wake of woken) wake(exit)
     }
 
+    const isWanted = (): boolean => latest > last() && waiting.size > 0
+
+    /** Reads on if a follower waits for entries that are not here. */
     const want = (): void => {
-      if (latest > last() && waiting.size > 0) wanted.unsafeOpen()
+      if (isClosed || !isWanted()) return
+      wanted = true
+      if (reading) return
+      reading = true
+      // A turn later, so that wake-ups that come together share one read.
+      runFork(readAll, { scope, immediate: false })
     }
 
     const onGrowth = (growth: LogGrowth): void => {
@@ -126,15 +176,21 @@ const makeTail = <E>(
       })
     })
 
-    const round = Effect.gen(function* () {
-      const woken = yield* Effect.timeoutOption(wanted.await, slowPoll)
-      wanted.unsafeClose()
-      if (Option.isNone(woken)) {
-        if (!wokenWithEntries) latest = Number.POSITIVE_INFINITY
-        wokenWithEntries = false
-      }
-      if (latest > last() && waiting.size > 0) yield* readOn
+    const readAll = Effect.whileLoop({
+      while: () => {
+        reading = wanted && isWanted()
+        wanted = false
+        return reading
+      },
+      body: () => readOn,
+      step: () => {},
     })
+
+    const poll = (): void => {
+      if (!wokenWithEntries) latest = Number.POSITIVE_INFINITY
+      wokenWithEntries = false
+      want()
+    }
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -143,7 +199,7 @@ const makeTail = <E>(
       }),
     )
     yield* wakeups.logListener(logKey(ref), onGrowth)
-    yield* Effect.forkScoped(Effect.forever(round))
+    yield* polls.add(poll)
 
     /** The latest pages that followers further back have read: followers that read a log side by side read it once. */
     const pages = new Map<number, Fiber.RuntimeFiber<LogPage, E | ControlPlaneUnavailable>>()
@@ -213,7 +269,8 @@ const makeTail = <E>(
  */
 export const make = <E>(options: Options<E>): Effect.Effect<LogTails<E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const tails = yield* RcMap.make({ lookup: (ref: RunRef) => makeTail(options, ref) })
+    const polls = yield* makePolls
+    const tails = yield* RcMap.make({ lookup: (ref: RunRef) => makeTail(options, polls, ref) })
     let open = true
     yield* Effect.addFinalizer(() => Effect.sync(() => void (open = false)))
 
