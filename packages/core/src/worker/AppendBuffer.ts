@@ -120,7 +120,7 @@ export const make = (options: {
           return verdict(error)
         },
         onSuccess: () => {
-          sequence = Sequence.make(sequence + events.length)
+          sequence = Sequence.make(sequence + events.length, { disableValidation: true })
           drop(events.length)
           return Effect.void
         },

@@ -18,6 +18,7 @@ import * as OlderForm from "./OlderForm.js"
 import * as Ownership from "./Ownership.js"
 import * as PartEnd from "./PartEnd.js"
 import type { Peer, Viewer } from "./Peer.js"
+import * as PlainDelta from "./PlainDelta.js"
 
 export type { Peer, Viewer }
 
@@ -66,6 +67,7 @@ const withOursInMetadata = (event: Event): Event => {
  * @category events
  */
 export const normalize = (given: Event): Event => {
+  if (PlainDelta.is(given)) return given
   const event = withOursInMetadata(given)
   if (EventSchemas.safeParse(event).success) return KnownFields.of(event)
   const bare = omitOptionalNulls(event, "Event")

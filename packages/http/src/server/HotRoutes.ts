@@ -98,6 +98,8 @@ export const inFront = Effect.gen(function* () {
       const [, workerId, name] = address.exec(request.url) ?? []
       const handler = handlers.get(name)
       if (workerId === undefined || handler === undefined || !bodies.isUsual(request)) return app
-      return Effect.interruptible(answer(handler, Ids.WorkerId.make(workerId), request)(app))
+      return Effect.interruptible(
+        answer(handler, Ids.WorkerId.make(workerId, { disableValidation: true }), request)(app),
+      )
     })
 })

@@ -150,7 +150,7 @@ export const make = ({ from, isShared, log, onEmpty, onEntries, runId, toPartEnd
     }
     if (reading) return false
     reading = true
-    stopReading = reader.next(Run.EventId.make(read), takeEntries)
+    stopReading = reader.next(Run.EventId.make(read, { disableValidation: true }), takeEntries)
     return !reading
   }
 

@@ -9,6 +9,7 @@ import type { AgentEvent, Run, RunLog } from "@runlease/core"
 import { Cause, Context, Effect, FiberId, Layer, Runtime, Schedule } from "effect"
 import * as AgUiView from "../agui/AgUiView.js"
 import * as OlderForm from "../agui/OlderForm.js"
+import * as PlainDelta from "../agui/PlainDelta.js"
 import type { EventStream } from "./EventStream.js"
 import * as LogView from "./LogView.js"
 import { StreamTurns } from "./StreamTurns.js"
@@ -43,10 +44,11 @@ export class Views extends Context.Tag("@runlease/http/server/Views")<
   }
 >() {}
 
-/** Works `of` out once for each object, for as long as the object is there. */
-const once = <A extends object, B>(of: (value: A) => B): ((value: A) => B) => {
-  const cache = new WeakMap<A, { readonly is: B }>()
+/** Works `of` out once for each event, for as long as the event is there. A plain delta costs less than the look. */
+const once = <B>(of: (event: Event) => B): ((event: Event) => B) => {
+  const cache = new WeakMap<Event, { readonly is: B }>()
   return (value) => {
+    if (PlainDelta.is(value)) return of(value)
     const found = cache.get(value)
     if (found !== undefined) return found.is
     const is = of(value)
@@ -91,7 +93,7 @@ export const layer: Layer.Layer<Views, never, StreamTurns> = Layer.scoped(
     // All views of a log get the same objects, so what is worked out for one of them serves the others too.
     const normalize = once(AgUiView.normalize)
     const olderForm = once(OlderForm.of)
-    const json = once((event: Event) => JSON.stringify(event))
+    const json = once<string>(JSON.stringify)
     const toEvent: Readonly<Record<AgUiView.Viewer, (event: Event) => Event>> = {
       current: normalize,
       durable: normalize,
