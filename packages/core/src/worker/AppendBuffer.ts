@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, Fiber, FiberId } from "effect"
+import { Clock, Duration, Effect, Fiber, FiberId } from "effect"
 import { ExecutorError } from "../executor/ExecutorError.js"
 import type { LeaseRef } from "../model/Run.js"
 import { Sequence } from "../model/Run.js"
@@ -128,19 +128,33 @@ export const make = (options: {
     )
   })
 
+  const linger = Duration.unsafeToNanos(options.linger)
+  /** When the last append was over, on the monotonic clock in nanoseconds. */
+  let appendedAt: bigint | undefined
+
+  /** Waits until `linger` has passed since the last append. Most deltas come later than that, and need no timer. */
+  const untilLingered = Effect.clockWith((clock) => {
+    const left = appendedAt === undefined ? 0n : appendedAt + linger - clock.unsafeCurrentTimeNanos()
+    return left > 0n ? Effect.sleep(Duration.nanos(left)) : Effect.void
+  })
+
+  const appendNext = Effect.suspend(() => {
+    idle.unsafeClose()
+    return Effect.ensuring(
+      Effect.zipRight(
+        append,
+        Effect.map(Clock.currentTimeNanos, (now) => {
+          appendedAt = now
+        }),
+      ),
+      idle.open,
+    )
+  })
+
   // Starts a turn later, so that the events of an executor that ends at once are written with the outcome.
   const appender = Effect.yieldNow().pipe(
     Effect.zipRight(
-      some.await.pipe(
-        Effect.zipRight(
-          Effect.suspend(() => {
-            idle.unsafeClose()
-            return Effect.ensuring(append, idle.open)
-          }),
-        ),
-        Effect.zipRight(Effect.sleep(options.linger)),
-        Effect.forever,
-      ),
+      Effect.forever(some.await.pipe(Effect.zipRight(untilLingered), Effect.zipRight(appendNext))),
     ),
     Effect.catchAllDefect((defect) => refused("log_refused", `The log failed: ${String(defect)}`)),
     // When the lease has ended, the executor is being stopped already.
