@@ -258,4 +258,24 @@ describe("the viewers of one log", () => {
       }),
     60_000,
   )
+
+  it.live(
+    "does not keep the server when it never reads",
+    () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(both, scope)
+        yield* Effect.gen(function* () {
+          const run = yield* held
+          const stopped = yield* open(run)
+          const quick = yield* open(run)
+          stopped.socket.pause()
+          for (let batch = 1; batch <= largeBatches; batch++) yield* TestRuns.append(run, large)
+          yield* quick.untilId(1 + largeBatches * large.length)
+          yield* Scope.close(scope, Exit.void)
+          yield* quick.untilWhole
+        }).pipe(Effect.scoped, Effect.provide(context))
+      }),
+    60_000,
+  )
 })

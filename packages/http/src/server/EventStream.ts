@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
-import { Effect, type Scope, Stream } from "effect"
+import { Context, Effect, type Scope, Stream } from "effect"
 import { CurrentPrincipal } from "../contract/Principal.js"
+import * as NodeConnection from "./NodeConnection.js"
 import { OpenStreams } from "./OpenStreams.js"
 import * as ResponseBody from "./ResponseBody.js"
 import { Revocation } from "./Revocation.js"
@@ -43,8 +44,9 @@ export interface Opened {
 }
 
 /**
- * Opens a stream, which ends when the server shuts down or the caller's token is revoked. `onReady` is called each time
- * that its client takes frames again.
+ * Opens a stream, which ends when the server shuts down or the caller's token is revoked. A client that has not taken the
+ * end some seconds after a shutdown has begun loses its connection. `onReady` is called each time that its client takes
+ * frames again.
  *
  * @since 0.1.0
  * @category responses
@@ -57,6 +59,8 @@ export const open = (onReady: () => void): Effect.Effect<Opened, never, Services
     const request = yield* Effect.context<CurrentPrincipal | HttpServerRequest.HttpServerRequest>()
     const body = ResponseBody.make(comment, onReady)
     yield* shutdown.onBegun(body.end)
+    const cut = NodeConnection.cut(Context.get(request, HttpServerRequest.HttpServerRequest))
+    yield* shutdown.onOverdue(cut)
     yield* streams.add({
       comment: () => {
         if (body.isReady()) body.write(comment)

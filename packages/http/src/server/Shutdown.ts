@@ -5,7 +5,10 @@
  * @since 0.1.0
  */
 import { HttpServerResponse } from "@effect/platform"
-import { Context, Deferred, Effect, Layer, Option, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Layer, Option, type Scope } from "effect"
+
+/** How long a server that shuts down waits for clients to take what they are sent. */
+const grace = Duration.seconds(5)
 
 export class Shutdown extends Context.Tag("@runlease/http/server/Shutdown")<
   Shutdown,
@@ -16,6 +19,9 @@ export class Shutdown extends Context.Tag("@runlease/http/server/Shutdown")<
     /** Calls `listener` when the server begins to shut down, at once if it has, until the Scope closes. */
     readonly onBegun: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
 
+    /** Calls `listener` when the server has waited long enough since `onBegun`, until the Scope closes. */
+    readonly onOverdue: (listener: () => void) => Effect.Effect<void, never, Scope.Scope>
+
     /** Runs an effect that may wait for long; none when the server shuts down first. */
     readonly unless: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Option.Option<A>, E, R>
   }
@@ -25,25 +31,31 @@ export const layer: Layer.Layer<Shutdown> = Layer.scoped(
   Shutdown,
   Effect.gen(function* () {
     const listeners = new Set<() => void>()
+    const overdue = new Set<() => void>()
     const begun = yield* Effect.acquireRelease(Deferred.make<void>(), (deferred) =>
       Effect.zipRight(
         Deferred.succeed(deferred, undefined),
         Effect.sync(() => {
           for (const listener of listeners) listener()
+          // A network does not wait for anybody's Clock, and outlives the Scope of what it serves.
+          const timer = setTimeout(() => {
+            for (const listener of overdue) listener()
+          }, Duration.toMillis(grace))
+          timer.unref()
         }),
       ),
     )
     const hasBegun = Deferred.isDone(begun)
+    const listen = (set: Set<() => void>, listener: () => void) =>
+      Effect.acquireRelease(
+        Effect.sync(() => set.add(listener)),
+        () => Effect.sync(() => set.delete(listener)),
+      )
     return {
       hasBegun,
       onBegun: (listener) =>
-        Effect.acquireRelease(
-          Effect.zipRight(
-            Effect.sync(() => listeners.add(listener)),
-            Effect.whenEffect(Effect.sync(listener), hasBegun),
-          ),
-          () => Effect.sync(() => listeners.delete(listener)),
-        ),
+        Effect.zipRight(listen(listeners, listener), Effect.whenEffect(Effect.sync(listener), hasBegun)),
+      onOverdue: (listener) => listen(overdue, listener),
       unless: (effect) =>
         Effect.raceFirst(Effect.asSome(effect), Effect.as(Deferred.await(begun), Option.none())),
     }

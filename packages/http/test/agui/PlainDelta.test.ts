@@ -1,6 +1,5 @@
 import { EventSchemas } from "@ag-ui/core/schemas"
-import { describe, it } from "@effect/vitest"
-import { assertTrue, strictEqual } from "@effect/vitest/utils"
+import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as KnownFields from "../../src/agui/KnownFields.js"
 import * as OlderForm from "../../src/agui/OlderForm.js"
@@ -26,9 +25,8 @@ describe("PlainDelta", () => {
   it("is every delta that has nothing beside it", () => {
     FastCheck.assert(
       FastCheck.property(FastCheck.constantFrom(...types), text, text, (type, id, delta) => {
-        assertTrue(
-          PlainDelta.is({ type, [type === "TOOL_CALL_ARGS" ? "toolCallId" : "messageId"]: id, delta }),
-        )
+        const idField = type === "TOOL_CALL_ARGS" ? "toolCallId" : "messageId"
+        expect(PlainDelta.is({ type, [idField]: id, delta })).toBe(true)
       }),
     )
   })
@@ -37,9 +35,9 @@ describe("PlainDelta", () => {
     FastCheck.assert(
       FastCheck.property(event, (given) => {
         if (!PlainDelta.is(given)) return
-        assertTrue(EventSchemas.safeParse(given).success)
-        strictEqual(KnownFields.of(given), given)
-        strictEqual(OlderForm.of(given), given)
+        expect(EventSchemas.safeParse(given).success).toBe(true)
+        expect(KnownFields.of(given)).toBe(given)
+        expect(OlderForm.of(given)).toBe(given)
       }),
       { numRuns: 2000 },
     )
