@@ -32,3 +32,19 @@ export const breath = Effect.async<void>((resume) => {
 
 /** Prunes every finished run. */
 export const pruneAll = (projectId: Ids.ProjectId) => Retention.pruneAll({ projectId, olderThan: 0 })
+
+/** Waits until so many sessions of a database wait for a lock. */
+export const waitersFor = (database: Redacted.Redacted, count: number): Effect.Effect<void> =>
+  Effect.asVoid(
+    Effect.repeat(
+      Effect.zipLeft(
+        ask<{ readonly waiters: string }>(
+          database,
+          `SELECT count(*)::text AS waiters FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        ),
+        breath,
+      ),
+      { until: ([row]) => Number(row?.waiters) >= count },
+    ),
+  )

@@ -2,7 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access, Claims, Ids, Leases, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Either, Exit, Layer, Option, Ref, type Redacted } from "effect"
+import { Context, Effect, Either, Exit, Fiber, Layer, Option, Ref, type Redacted } from "effect"
 import { PostgresPool, SqlControlPlane } from "../src/index.js"
 import * as SqlDialect from "../src/SqlDialect.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
@@ -169,6 +169,41 @@ describe("servers that work on one PostgreSQL database at once", () => {
         strictEqual(left.size, 150)
       }),
     60_000,
+  )
+
+  it.scopedLive("let a run go that one server puts behind another while a second server ends that one", () =>
+    Effect.gen(function* () {
+      const { planes, url } = yield* servers(2)
+      const [first, second] = planes
+      const runs = Context.get(first!, Runs.Runs)
+      const claims = Context.get(first!, Claims.Claims)
+      const { id: workerId } = yield* register(first!, "worker")
+      const claim = claims.claim({ workerId, limit: 1, leaseDuration: "60 seconds" })
+      yield* runs.submit({ agentId, concurrencyKey: "lane" })
+      const [held] = yield* claim
+
+      const blocker = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const sql = Context.get(blocker, SqlClient.SqlClient)
+      yield* sql`BEGIN`
+      yield* sql`LOCK TABLE inputs IN SHARE MODE`
+      // The submission has looked at its lane, and waits for the lock before it commits.
+      const submitting = yield* Effect.fork(
+        Context.get(second!, Runs.Runs).submit({ agentId, concurrencyKey: "lane" }),
+      )
+      yield* PostgresDatabase.waitersFor(url, 1)
+      const completing = yield* Effect.fork(
+        runs.complete(held!.runId, { status: "completed" }, { workerId, epoch: held!.leaseEpoch }),
+      )
+      // The end waits for the submission, unless it ends without seeing it.
+      yield* Effect.raceFirst(Fiber.await(completing), PostgresDatabase.waitersFor(url, 2))
+      yield* sql`COMMIT`
+      const { run } = yield* Fiber.join(submitting)
+      yield* Fiber.join(completing)
+      deepStrictEqual(
+        (yield* claim).map(({ runId }) => runId),
+        [run.runId],
+      )
+    }),
   )
 
   it.scopedLive("prune concurrently without counting a run twice", () =>

@@ -61,7 +61,7 @@ const lockOf = (
         return unfinished.length === 0 ? [] : [pick(unfinished)]
       })
       if (keys.length === 0) break
-      const runs = yield* RunQueries.findByKey(database, keys)
+      const runs = yield* RunQueries.findUnfinished(database, keys)
       locked.push(...runs.filter(({ state }) => state.finishedAt === null))
       left = runs.flatMap(({ state: { finishedAt, spec } }) =>
         finishedAt === null || spec.lane === null ? [] : [{ projectId: spec.projectId, lane: spec.lane }],

@@ -53,8 +53,10 @@ const readRuns = ({ sql }: Database, rows: Fragment, on: string) =>
     (found) => found.map(toStored),
   )
 
+type Locks = ReadonlyArray<Effect.Effect<void, SqlError>>
+
 /** Locks runs `r`, as far as the database has locks, before their states are read by a later statement. */
-const lockRuns = ({ dialect, sql }: Database, rows: Fragment, on: string) => {
+const lockRuns = ({ dialect, sql }: Database, rows: Fragment, on: string): Locks => {
   if (!dialect.locks) return []
   const runs = sql`FROM ${rows} v JOIN runs r ON ${sql.literal(on)}`
   return [
@@ -69,9 +71,10 @@ const find = (
   database: Database,
   rows: Fragment,
   on: string,
+  further: Locks = [],
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
   Effect.suspend(() => {
-    const locks = lockRuns(database, rows, on)
+    const locks = [...lockRuns(database, rows, on), ...further]
     const reading = readRuns(database, rows, on)
     if (locks.length === 0) return reading
     let found: ReadonlyArray<RunRows.StoredRun> = []
@@ -88,6 +91,14 @@ export const findRuns = (database: Database, refs: ReadonlyArray<RunRows.RunRef>
 /** Reads runs by key, and locks them. */
 export const findByKey = (database: Database, keys: Iterable<number>) =>
   find(database, keyRows(database, keys), keyed)
+
+/** The same, and keeps those that run under a lease in it: a commit that remembers a lease ends it without a lock of `runs`. */
+export const findUnfinished = (database: Database, keys: ReadonlyArray<number>) => {
+  const { dialect, sql } = database
+  const rows = keyRows(database, keys)
+  const leases = sql`SELECT l.run_pk FROM ${rows} v JOIN leases l ON l.run_pk = v.run_pk ORDER BY l.run_pk ${dialect.keep("l")}`
+  return find(database, rows, keyed, dialect.locks ? [Effect.asVoid(execute(leases))] : [])
+}
 
 /** Reads runs by key and locks them, without those that another transaction is writing. No claim takes one that is due. */
 export const findFree = (
