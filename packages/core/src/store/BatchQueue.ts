@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { Array, Cause, Deferred, Effect, FiberId, Option, type Scope } from "effect"
+import { Array, Cause, Effect, Fiber, FiberId, Option, type Scope } from "effect"
 
 /**
  * What a batch gives: one verdict for each of its requests, in their order, and what is to run once the callers have
@@ -61,7 +61,7 @@ export interface BatchQueue<in Request, out Verdict> {
 /** A batch in flight that is cut once all of its callers have gone. */
 interface Flight {
   callers: number
-  readonly deserted: Deferred.Deferred<void>
+  readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
 }
 
 /** A request from its caller to its verdict. */
@@ -122,16 +122,13 @@ export const make = <Request, Verdict, X>(
       entries: Entries<Request, Verdict>,
       send: Effect.Effect<A, X>,
       restore: <B, E>(effect: Effect.Effect<B, E>) => Effect.Effect<B, E>,
-    ): Effect.Effect<A, X> => {
-      const flight: Flight = {
-        callers: entries.filter(({ gone }) => !gone).length,
-        deserted: Deferred.unsafeMake(FiberId.none),
-      }
-      for (const entry of entries) entry.flight = flight
-      return restore(
-        Effect.raceFirst(send, Effect.zipRight(Deferred.await(flight.deserted), Effect.interrupt)),
-      )
-    }
+    ): Effect.Effect<A, X> =>
+      Effect.flatMap(Effect.fork(restore(send)), (fiber) => {
+        const flight: Flight = { callers: entries.filter(({ gone }) => !gone).length, fiber }
+        for (const entry of entries) entry.flight = flight
+        if (flight.callers === 0) fiber.unsafeInterruptAsFork(FiberId.none)
+        return Effect.onInterrupt(Effect.flatten(restore(Fiber.await(fiber))), () => Fiber.interrupt(fiber))
+      })
 
     const sendAll = (
       entries: Entries<Request, Verdict>,
@@ -175,7 +172,7 @@ export const make = <Request, Verdict, X>(
       if (entry.state === "waiting") waiting.splice(waiting.indexOf(entry), 1)
       if (entry.flight !== undefined) {
         entry.flight.callers -= 1
-        if (entry.flight.callers === 0) Deferred.unsafeDone(entry.flight.deserted, Effect.void)
+        if (entry.flight.callers === 0) entry.flight.fiber.unsafeInterruptAsFork(FiberId.none)
       }
       return Effect.void
     }

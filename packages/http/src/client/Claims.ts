@@ -106,9 +106,7 @@ export const make: Effect.Effect<
         if (waitSeconds > 0 && claimed.length === 0) claimed = yield* byItself(request, waitSeconds)
         if (claimed.length < limit) sated.delete(workerId)
         else sated.add(workerId)
-        yield* Effect.forEach(claimed, ({ conversationId, runId }) => lookup.learn(runId, conversationId), {
-          discard: true,
-        })
+        for (const { conversationId, runId } of claimed) lookup.learn(runId, conversationId)
         return claimed
       },
       (claiming, { workerId }) =>

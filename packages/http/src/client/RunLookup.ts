@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { type ControlPlaneError, Ids, Run } from "@runlease/core"
-import { Cache, Context, Duration, Effect, Exit, Option, Schema } from "effect"
+import { Context, Effect, Option, Schema } from "effect"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
@@ -20,7 +20,7 @@ export class RunLookup extends Context.Tag("@runlease/http/client/RunLookup")<
 
     /** The conversation of a run, read once and cached. */
     readonly conversationOf: (runId: Ids.RunId) => Effect.Effect<Ids.ConversationId, Failure>
-    readonly learn: (runId: Ids.RunId, conversationId: Ids.ConversationId) => Effect.Effect<void>
+    readonly learn: (runId: Ids.RunId, conversationId: Ids.ConversationId) => void
 
     /** Drops the run from the cache: it was pruned, and another run may have its id. */
     readonly forget: (runId: Ids.RunId) => Effect.Effect<void>
@@ -52,11 +52,13 @@ export const make: Effect.Effect<Context.Tag.Service<RunLookup>, never, Transpor
       onSome: Effect.succeed,
     })
 
-  const conversations = yield* Cache.makeWith({
-    capacity,
-    timeToLive: Exit.match({ onFailure: () => Duration.zero, onSuccess: () => Duration.infinity }),
-    lookup: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), conversationIn),
-  })
+  // The conversation of each run that is claimed is written here, so it is a plain Map. The oldest one goes first.
+  const conversations = new Map<Ids.RunId, Ids.ConversationId>()
+  const learn = (runId: Ids.RunId, conversationId: Ids.ConversationId): void => {
+    conversations.set(runId, conversationId)
+    if (conversations.size <= capacity) return
+    for (const oldest of conversations.keys()) return void conversations.delete(oldest)
+  }
 
   const inConversation = Effect.fnUntraced(function* (run: CanonicalRun.CanonicalRun) {
     const conversationId = yield* conversationIn(run)
@@ -73,14 +75,21 @@ export const make: Effect.Effect<Context.Tag.Service<RunLookup>, never, Transpor
   const toRun = (run: CanonicalRun.CanonicalRun) =>
     CanonicalRun.toRun(run).pipe(
       Option.match({ onNone: () => inConversation(run), onSome: Effect.succeed }),
-      Effect.tap(({ conversationId, runId }) => conversations.set(runId, conversationId)),
+      Effect.tap(({ conversationId, runId }) => Effect.sync(() => learn(runId, conversationId))),
     )
 
   return {
     toRun,
     get: (runId: Ids.RunId) => Effect.flatMap(canonical(runId), toRun),
-    conversationOf: (runId) => conversations.get(runId),
-    learn: (runId, conversationId) => conversations.set(runId, conversationId),
-    forget: (runId) => conversations.invalidate(runId),
+    conversationOf: (runId) =>
+      Effect.suspend(() => {
+        const known = conversations.get(runId)
+        if (known !== undefined) return Effect.succeed(known)
+        return Effect.tap(Effect.flatMap(canonical(runId), conversationIn), (conversationId) =>
+          Effect.sync(() => learn(runId, conversationId)),
+        )
+      }),
+    learn,
+    forget: (runId) => Effect.sync(() => conversations.delete(runId)),
   }
 })

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import {
+  HttpBody,
   HttpClient,
   type HttpClientError,
   HttpClientRequest,
@@ -18,11 +19,11 @@ import {
   Duration,
   Effect,
   Either,
-  type Fiber,
-  identity,
+  Fiber,
   Option,
   ParseResult,
-  type Redacted,
+  Redacted,
+  Runtime,
   Schema,
   Tracer,
 } from "effect"
@@ -145,12 +146,38 @@ const misunderstood = (operation: string, error: ParseResult.ParseError) =>
       .slice(0, 500)}`,
   })
 
-const withBody = ({ body, text }: Omit<Request<never, never>, "success" | "usual">) =>
+const bodyFrom = ({ body, text }: Omit<Request<never, never>, "success" | "usual">) =>
   text !== undefined
-    ? HttpClientRequest.bodyText(text, "application/json")
+    ? HttpBody.text(text, "application/json")
     : body !== undefined
-      ? HttpClientRequest.bodyUnsafeJson(body)
-      : identity<HttpClientRequest.HttpClientRequest>
+      ? HttpBody.unsafeJson(body)
+      : HttpBody.empty
+
+/**
+ * As `Effect.timeoutFail` in the time of the network, which waits for no other Clock. It takes one fiber and one timer
+ * for what is a race of two fibers there.
+ */
+const within = <A, E, E2>(
+  self: Effect.Effect<A, E>,
+  time: Duration.Duration,
+  onTimeout: () => E2,
+): Effect.Effect<A, E | E2> =>
+  Effect.flatMap(Effect.runtime<never>(), (runtime) =>
+    Effect.async<A, E | E2>((resume) => {
+      const fiber = Runtime.runFork(runtime)(self, { immediate: true })
+      const timer = setTimeout(() => {
+        resume(Effect.zipRight(Fiber.interrupt(fiber), Effect.failSync(onTimeout)))
+      }, Duration.toMillis(time))
+      fiber.addObserver((exit) => {
+        clearTimeout(timer)
+        resume(exit)
+      })
+      return Effect.suspend(() => {
+        clearTimeout(timer)
+        return Fiber.interrupt(fiber)
+      })
+    }),
+  )
 
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
@@ -181,13 +208,17 @@ export const make = (options: {
       )
 
     const open: Context.Tag.Service<Transport>["open"] = (request) =>
-      HttpClientRequest.make(request.method)(`${root}${request.path}`).pipe(
-        HttpClientRequest.acceptJson,
-        HttpClientRequest.bearerToken(request.token ?? options.token),
-        HttpClientRequest.setHeaders(request.headers ?? {}),
-        HttpClientRequest.setUrlParams(request.query ?? {}),
-        withBody(request),
-        send,
+      send(
+        HttpClientRequest.make(request.method)(`${root}${request.path}`, {
+          headers: {
+            accept: "application/json",
+            authorization: `Bearer ${Redacted.value(request.token ?? options.token)}`,
+            ...request.headers,
+          },
+          urlParams: request.query,
+          body: bodyFrom(request),
+        }),
+      ).pipe(
         Effect.mapError(unreachable(request.operation)),
         Effect.flatMap((response) =>
           response.status >= 200 && response.status < 300
@@ -199,19 +230,19 @@ export const make = (options: {
     return {
       open,
       request: (request) =>
-        Effect.flatMap(open(request), (response) =>
-          Effect.mapError(response.json, unreachable(request.operation)),
-        ).pipe(
-          Effect.timeoutFail({
-            duration: Duration.sum(request.wait ?? Duration.zero, answerTimeout),
-            onTimeout: () =>
-              new Unavailable.ControlPlaneUnavailable({
-                operation: request.operation,
-                message: "The control plane did not answer in time",
-              }),
-          }),
-          Effect.withClock(networkClock),
-          Effect.flatMap(read(request.operation, request.success, request.usual)),
-        ),
+        within(
+          Effect.withClock(
+            Effect.flatMap(open(request), (response) =>
+              Effect.mapError(response.json, unreachable(request.operation)),
+            ),
+            networkClock,
+          ),
+          Duration.sum(request.wait ?? Duration.zero, answerTimeout),
+          () =>
+            new Unavailable.ControlPlaneUnavailable({
+              operation: request.operation,
+              message: "The control plane did not answer in time",
+            }),
+        ).pipe(Effect.flatMap(read(request.operation, request.success, request.usual))),
     }
   })
