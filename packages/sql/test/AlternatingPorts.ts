@@ -1,12 +1,16 @@
 import { ControlPlane } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
 
-/** Calls the methods of one service and of another in turn. */
+/**
+ * Calls the methods of one service and of another in turn. Submissions go to the first alone: a control plane may give a run that
+ * it gets to a claim that waits there, while an older run of another one is on its way.
+ */
 const alternate = <A extends object>(one: A, other: A, next: () => boolean): A =>
   new Proxy(one, {
     get: (_, name) => {
       const [first, second] = [Reflect.get(one, name), Reflect.get(other, name)] as ReadonlyArray<unknown>
       if (typeof first !== "function" || typeof second !== "function") return first
+      if (name === "submit") return first
       return (...parameters: ReadonlyArray<unknown>) =>
         next() ? first(...parameters) : second(...parameters)
     },
