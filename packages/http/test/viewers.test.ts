@@ -200,7 +200,8 @@ describe("the viewers of one log", () => {
       for (const [index, reader] of readers.entries()) {
         if (index < 100 && index % 2 === 0) continue
         yield* reader.untilWhole
-        bodies.add(bodyOf(reader.text()))
+        // A client may get a comment while nothing else comes.
+        bodies.add(bodyOf(reader.text()).replaceAll(":\n\n", ""))
       }
       strictEqual(bodies.size, 1)
       deepStrictEqual(readers.at(-1)!.ids, upTo(52))
