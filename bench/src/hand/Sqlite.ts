@@ -14,6 +14,7 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
   database.pragma("journal_mode = WAL")
   database.pragma(`synchronous = ${synchronous}`)
   database.pragma("foreign_keys = ON")
+  database.pragma("wal_autocheckpoint = 4000")
   const project = database.prepare("SELECT id FROM projects LIMIT 1").pluck().get() as string
   const findRunnable = database.prepare(`
     SELECT q.run_pk, r.run_id, r.conversation_id, i.snapshot FROM queue q JOIN runs r ON r.run_pk = q.run_pk

@@ -35,11 +35,10 @@ export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRo
       sessions ? bulk.claimDetails(runs, sessions) : attempt(() => plain.claimDetails(runs)),
     insert: (runs) => Effect.flatMap(now, (instant) => attempt(() => plain.insert(runs, instant))),
     write: (changes) =>
-      Effect.flatMap(now, (instant) =>
-        Effect.zipRight(
-          attempt(() => plain.write(changes, instant)),
-          write(RunWrites.writeDetails(database, changes)),
-        ),
-      ),
+      Effect.flatMap(now, (instant) => {
+        const states = attempt(() => plain.write(changes, instant))
+        const details = RunWrites.writeDetails(database, changes)
+        return details.length === 0 ? states : Effect.zipRight(states, write(details))
+      }),
   }
 }

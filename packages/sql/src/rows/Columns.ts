@@ -12,9 +12,13 @@ export type ToRow<A> = (values: ReadonlyArray<unknown>) => A
 
 /**
  * Rows of these columns over bare values, as the driver reads them fastest. A row reads its array by position and copies nothing,
- * so its columns are properties, but not its own ones: it is not to be spread.
+ * so its columns are properties, but not its own ones: it is not to be spread. `constants` are columns that are not selected, since
+ * they are the same in all rows.
  */
-export const rowsOf = <A extends object>(columns: ReadonlyArray<keyof A>): ToRow<A> => {
+export const rowsOf = <A extends object>(
+  columns: ReadonlyArray<keyof A>,
+  constants: ReadonlyArray<readonly [keyof A, unknown]> = [],
+): ToRow<A> => {
   class Row {
     constructor(readonly cells: ReadonlyArray<unknown>) {}
   }
@@ -25,6 +29,7 @@ export const rowsOf = <A extends object>(columns: ReadonlyArray<keyof A>): ToRow
       },
     })
   }
+  for (const [column, value] of constants) Object.defineProperty(Row.prototype, column, { value })
   return (values) => {
     const row: object = new Row(values)
     return row as A

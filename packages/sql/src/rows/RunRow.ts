@@ -151,17 +151,14 @@ export const listed = (alias: string, names: ReadonlyArray<string>): string =>
 
 const aliases = { queue: "q", leases: "l", waits: "w", outcomes: "o" } as const
 
-const statusOf = {
-  queue: "'pending'",
-  leases: "'running'",
-  waits: "'waiting'",
-  outcomes: "o.status",
-} as const
+const statuses = { queue: "pending", leases: "running", waits: "waiting" } as const
+
+const statusOf = (table: StateTable): string => (table === "outcomes" ? "o.status" : `'${statuses[table]}'`)
 
 const expression = (name: MovingColumn, tables: ReadonlyArray<StateTable>): string => {
   if (name === "status") {
-    const cases = tables.map((table) => `WHEN ${aliases[table]}.run_pk IS NOT NULL THEN ${statusOf[table]}`)
-    return tables.length === 1 ? statusOf[tables[0]!] : `CASE ${cases.join(" ")} END`
+    const cases = tables.map((table) => `WHEN ${aliases[table]}.run_pk IS NOT NULL THEN ${statusOf(table)}`)
+    return tables.length === 1 ? statusOf(tables[0]!) : `CASE ${cases.join(" ")} END`
   }
   const having = tables.filter((table) => name in movingColumns[table])
   const columns = having.map((table) => `${aliases[table]}.${name}`)
@@ -191,8 +188,25 @@ export const joinedStates = states
 /** The columns of a `RunRow`, for a SELECT from `queue q` and `runs r`. */
 export const selectedQueued = selectedFrom(["queue"])
 
-/** The columns of a `RunRow`, for a SELECT from `leases l` and `runs r`. */
-export const selectedLeased = selectedFrom(["leases"])
+/**
+ * Rows of runs whose state is in one table, for a SELECT from `runs r` and that table: only its own columns are selected, since
+ * the driver makes a value for each column of each row.
+ */
+const rowsIn = (table: keyof typeof statuses) => {
+  const own = movingNames.filter((name) => name in movingColumns[table])
+  const absent = movingNames.filter((name) => !own.includes(name))
+  const specNames = ["run_pk", ...Struct.keys(specColumns)] as const
+  return {
+    selected: `${listed("r", specNames)}, ${listed(aliases[table], own)}`,
+    toRow: rowsOf<RunRow>(
+      [...specNames, ...own],
+      absent.map((name) => [name, name === "status" ? statuses[table] : null] as const),
+    ),
+  }
+}
+
+export const queuedRuns = rowsIn("queue")
+export const leasedRuns = rowsIn("leases")
 
 /** The columns of a `DetailRow`, for a SELECT from `runs r`, `outcomes o` and `sessions s`. */
 export const selectedDetails = [

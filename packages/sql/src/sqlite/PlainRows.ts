@@ -20,11 +20,11 @@ import {
   inputColumns,
   joinedStates,
   latestSnapshot,
+  leasedRuns,
   listed,
   runColumns,
   type RunRow,
-  selectedLeased,
-  selectedQueued,
+  queuedRuns,
   selectedRun,
   stateColumns,
   toRunRow,
@@ -62,7 +62,7 @@ const equals = (column: string, value: string | null): string =>
 
 /** SQLite plans a statement again at each run when its LIMIT is a bare parameter. */
 const runnableText = ({ agentId, implementationKind, workerKey }: RunRows.Probe): string =>
-  `SELECT ${selectedQueued} FROM queue q CROSS JOIN runs r ON r.run_pk = q.run_pk
+  `SELECT ${queuedRuns.selected} FROM queue q CROSS JOIN runs r ON r.run_pk = q.run_pk
     WHERE q.gate = 0 AND q.project_id = ? ${agentId === null ? "" : "AND q.agent_id = ?"}
       AND ${equals("q.implementation_kind", implementationKind)} AND ${equals("q.worker_key", workerKey)}
     ORDER BY q.priority DESC, q.run_pk LIMIT ? + 0`
@@ -71,7 +71,7 @@ const runnableText = ({ agentId, implementationKind, workerKey }: RunRows.Probe)
 const shapeOf = ({ agentId, implementationKind, workerKey }: RunRows.Probe): number =>
   (agentId === null ? 0 : 1) + (implementationKind === null ? 0 : 2) + (workerKey === null ? 0 : 4)
 
-const namedLeased = `SELECT ${selectedLeased} FROM runs r CROSS JOIN leases l ON l.run_pk = r.run_pk
+const namedLeased = `SELECT ${leasedRuns.selected} FROM runs r CROSS JOIN leases l ON l.run_pk = r.run_pk
   WHERE r.project_id = ? AND r.run_id = ?`
 const named = `SELECT ${selectedRun} FROM runs r ${joinedStates} WHERE r.project_id = ? AND r.run_id = ?`
 const keyed = `SELECT ${selectedRun} FROM runs r ${joinedStates} WHERE r.run_pk = ?`
@@ -94,7 +94,11 @@ const claimed = `SELECT ${latestSnapshot}, ${listed("r", fixedNames)} FROM runs 
 const toRef = rowsOf<Pick<RunRow, "project_id" | "run_id">>(["project_id", "run_id"])
 const toClaimed = rowsOf<DetailRow & { readonly snapshot: string }>(["snapshot", ...fixedNames])
 
-const toRun = (values: ReadonlyArray<Value>): RunRows.StoredRun => toStored(toRunRow(values))
+type Values = ReadonlyArray<Value>
+
+const toRun = (values: Values): RunRows.StoredRun => toStored(toRunRow(values))
+const toQueued = (values: Values): RunRows.StoredRun => toStored(queuedRuns.toRow(values))
+const toLeased = (values: Values): RunRows.StoredRun => toStored(leasedRuns.toRow(values))
 
 /**
  * @since 0.1.0
@@ -117,7 +121,7 @@ export const make = (database: Sqlite.Database): PlainRows => {
     runnable.set(shape, statement)
     const { agentId, implementationKind, projectId, wanted, workerKey } = probe
     const parameters = [projectId, agentId, implementationKind, workerKey, wanted]
-    return statement.all(...parameters.filter((value) => value !== null)).map(toRun)
+    return statement.all(...parameters.filter((value) => value !== null)).map(toQueued)
   }
 
   const inserter = (table: string, columns: Columns) => PlainStatements.inserter(prepare, table, columns)
@@ -139,8 +143,10 @@ export const make = (database: Sqlite.Database): PlainRows => {
     // Most runs that a commit names are under a lease.
     find: (refs) =>
       refs.flatMap(({ projectId, runId }) => {
-        const values = findLeased.get(projectId, runId) ?? findNamed.get(projectId, runId)
-        return values === undefined ? [] : [toRun(values)]
+        const leased = findLeased.get(projectId, runId)
+        if (leased !== undefined) return [toLeased(leased)]
+        const found = findNamed.get(projectId, runId)
+        return found === undefined ? [] : [toRun(found)]
       }),
 
     search: ({ claims, probes }, now) => ({

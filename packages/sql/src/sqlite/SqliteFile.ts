@@ -70,6 +70,9 @@ const usable = <A>(filename: string, client: Layer.Layer<A>): Layer.Layer<A, Sql
     ),
   )
 
+/** The number of pages that the -wal file gets before a commit moves them into the file: fewer moves write fewer pages. */
+const checkpointPages = 4000
+
 /** The file as it is, to read it. */
 export const reader = (filename: string): Layer.Layer<SqlClient.SqlClient, SqliteFileUnusable> =>
   usable(filename, Layer.orDie(SqliteClient.layer({ filename, readonly: true, disableWAL: true })))
@@ -110,6 +113,7 @@ export const layer = ({
       yield* sql.unsafe(`PRAGMA synchronous = ${synchronous}`)
       yield* sql.unsafe(`PRAGMA busy_timeout = ${busyTimeout}`)
       yield* sql.unsafe("PRAGMA foreign_keys = ON")
+      yield* sql.unsafe(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
       // The first read makes the -wal file.
       yield* sql`SELECT 1 FROM sqlite_master LIMIT 1`
     }).pipe(Effect.mapError(({ cause }) => unusable(filename)(cause))),
