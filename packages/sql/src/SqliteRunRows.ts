@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import { SqlError } from "@effect/sql/SqlError"
-import type { RunRows } from "@runlease/core"
+import { RunRows } from "@runlease/core"
 import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import * as RunWrites from "./batch/RunWrites.js"
@@ -30,7 +30,14 @@ export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRo
     ...bulk,
     find: (refs) => attempt(() => plain.find(refs)),
     search: (search) => Effect.flatMap(now, (instant) => attempt(() => plain.search(search, instant))),
-    laneHeads: (lanes) => attempt(() => plain.laneHeads(lanes)),
+    advanceLanes: (lanes) =>
+      Effect.flatMap(now, (instant) =>
+        attempt(() => {
+          const changes = RunRows.advanced(plain.laneHeads(lanes), instant)
+          plain.write(changes, instant)
+          return changes.map(RunRows.afterChange)
+        }),
+      ),
     claimDetails: (runs, sessions) =>
       sessions ? bulk.claimDetails(runs, sessions) : attempt(() => plain.claimDetails(runs)),
     insert: (runs) => Effect.flatMap(now, (instant) => attempt(() => plain.insert(runs, instant))),

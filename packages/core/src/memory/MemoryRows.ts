@@ -10,6 +10,8 @@ import type { RunSpec } from "../rules/RunState.js"
 import { isRunnable } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
 import {
+  advanced,
+  afterChange,
   byPreference,
   type Change,
   type Found,
@@ -178,7 +180,13 @@ export const make = (state: State.State): RunRows<never> => {
       })),
     due: Effect.sync(() => due(state)),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
-    laneHeads: (lanes) => Effect.sync(() => stored(lanes, (lane) => laneOf(lane)?.values().next().value)),
+    advanceLanes: (lanes) =>
+      Effect.sync(() => {
+        const heads = stored(lanes, (lane) => laneOf(lane)?.values().next().value)
+        const changes = advanced(heads, state.instant)
+        for (const change of changes) writeOne(state, change)
+        return changes.map(afterChange)
+      }),
     details: (runs) => ofRuns(runs, ({ details }) => details),
     claimDetails: (runs) => ofRuns(runs, ({ details, resume }) => ({ details, snapshot: resume.snapshot })),
     submitted: (runs) => ofRuns(runs, ({ details, submission }) => ({ details, submission })),

@@ -11,7 +11,6 @@
 import { Effect } from "effect"
 import type { RunDetails, RunState } from "../rules/RunState.js"
 import { isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
-import * as Transitions from "../rules/Transitions.js"
 import type { AddedRun, HandOver } from "./HandOver.js"
 import { growthOf } from "./LogGrowth.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
@@ -203,17 +202,18 @@ export const make = <X>(
     }
   }
 
-  /** Lets the first run of each freed lane go, and then writes. A run that goes on frees no lane. */
+  /** Lets the first run of each freed lane go, after all changes are written, and then writes. A run that goes on frees no lane. */
   const advance = (write: Effect.Effect<void, X>) =>
     Effect.suspend(() => {
       if (lanes.length === 0) return Effect.void
       const freed = lanes
       lanes = []
-      return Effect.flatMap(rows.laneHeads(freed), (heads) => {
-        for (const head of heads) {
-          const run = add(head)
-          const advanced = Transitions.advance(run.state, now)
-          if (advanced !== undefined) follow(entryOf(run), advanced)
+      return Effect.flatMap(rows.advanceLanes(freed), (gone) => {
+        for (const run of gone) {
+          const entry = entryOf(add(run))
+          entry.stored = run.state
+          entry.run = run
+          if (isRunnable(run.state)) runnable.add(entry)
         }
         return write
       })
@@ -268,21 +268,23 @@ export const make = <X>(
     ),
     lateDetails: (runs) => late(runs, rows.details),
     lateClaimDetails: (runs, sessions) => late(runs, (all) => rows.claimDetails(all, sessions)),
-    // A lane that is freed may have a run to let go, so its transaction ends only after that.
+    // A run of a freed lane may go to a claim that waits, which is a further write: then the transaction ends only after that.
     finish: Effect.suspend(() => {
       handRunnable()
       for (const entry of entries.values()) if (entry.unchecked) changed.add(entry)
+      const last = lanes.length === 0 || !wakeups.claims.someWait()
       return rows.together([
         writeChanged,
         advance(
           Effect.suspend(() => {
+            if (last) return Effect.void
             handRunnable()
             return rows.together([writeChanged, handOver.read])
           }),
         ),
         ...lateReads,
         handOver.read,
-        ...(lanes.length === 0 ? [rows.commit] : []),
+        ...(last ? [rows.commit] : []),
       ])
     }),
     after: Effect.suspend(() => Effect.all([handOver.deliver, wakeClaims, ...after], { discard: true })),

@@ -16,6 +16,7 @@ import type { LogEntry } from "../ports/RunLog.js"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
 import type { EndedClaim, RunDetails, RunState } from "../rules/RunState.js"
 import type { NewEntry } from "../rules/Transition.js"
+import * as Transitions from "../rules/Transitions.js"
 
 /** Names a run, or an input that a run has taken. */
 export interface RunRef {
@@ -178,6 +179,18 @@ export interface Change {
   readonly details: DetailChanges
 }
 
+/** The changes that let the first unfinished runs of their lanes go. */
+export const advanced = (heads: ReadonlyArray<StoredRun>, now: number): ReadonlyArray<Change> =>
+  heads.flatMap(({ key, state }) => {
+    const transition = Transitions.advance(state, now)
+    return transition === undefined
+      ? []
+      : [{ key, before: state, after: transition.state, entries: transition.entries, details: {} }]
+  })
+
+/** A changed run as it is now. */
+export const afterChange = ({ after, key }: Change): StoredRun => ({ key, state: after })
+
 /** The details of a run, with the request that its next attempt gets. */
 export interface ClaimDetails {
   readonly details: RunDetails
@@ -229,8 +242,11 @@ export interface RunRows<X> {
   /** Those of these lanes that have an unfinished run. A run that another transaction adds to one of the lanes waits. */
   readonly busyLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
 
-  /** The first unfinished run of each of these lanes, whose first run has ended, if there is one. */
-  readonly laneHeads: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+  /**
+   * Lets the first unfinished run of each of these lanes go, whose first run has ended: `Transitions.advance`. Gives those that
+   * were behind, as they are now.
+   */
+  readonly advanceLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   /** The details of runs that `find` and its like have given. */
   readonly details: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, RunDetails>, X>

@@ -5,9 +5,11 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Ids, RunRows } from "@runlease/core"
-import { Effect } from "effect"
+import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
-import { execute } from "../dialect/ExecuteStatement.js"
+import { execute, select } from "../dialect/ExecuteStatement.js"
+import { toStored } from "../rows/RunCodec.js"
+import { Gate, type RunRow, selectedQueued, stateColumns, toRunRow } from "../rows/RunRow.js"
 import * as RunQueries from "./RunQueries.js"
 
 type Lane = RunRows.Lane
@@ -29,12 +31,12 @@ const laneRows = ({ dialect }: Database, lanes: ReadonlyArray<Lane>) =>
     lanes.map(({ lane, projectId }) => ({ project_id: projectId, lane })),
   )
 
-/** The unfinished run that is the first or the last of each lane by its key. It may end before it is locked. */
-const select = (database: Database, lanes: ReadonlyArray<Lane>, order: "ASC" | "DESC") => {
+/** The last unfinished run of each lane in each state, by its key. It may end before it is locked. */
+const selectLast = (database: Database, lanes: ReadonlyArray<Lane>) => {
   const { sql } = database
   const inTable = (table: string) => sql`(SELECT t.run_pk FROM ${sql.literal(table)} t
     WHERE t.project_id = v.project_id AND t.lane = v.lane AND t.lane IS NOT NULL
-    ORDER BY t.run_pk ${sql.literal(order)} LIMIT 1)`
+    ORDER BY t.run_pk DESC LIMIT 1)`
   return execute(sql<LaneRow>`SELECT v.project_id, v.lane, ${inTable("queue")} AS queued,
     ${inTable("leases")} AS leased, ${inTable("waits")} AS waiting FROM ${laneRows(database, lanes)} v`)
 }
@@ -43,22 +45,20 @@ const keysOf = ({ leased, queued, waiting }: LaneRow): ReadonlyArray<number> =>
   [queued, leased, waiting].filter((key) => key !== null)
 
 /**
- * The run of each lane that `key` picks among its unfinished ones, locked. It is certain to be unfinished only once it is
+ * The last unfinished run of each lane, locked. It is certain to be unfinished only once it is
  * locked, so a lane whose run has ended meanwhile is looked at again.
  */
-const lockOf = (
+const lockLast = (
   database: Database,
   lanes: ReadonlyArray<Lane>,
-  order: "ASC" | "DESC",
-  pick: (keys: ReadonlyArray<number>) => number,
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
   Effect.gen(function* () {
     const locked: Array<RunRows.StoredRun> = []
     let left = lanes
     while (left.length > 0) {
-      const keys = (yield* select(database, left, order)).flatMap((row) => {
+      const keys = (yield* selectLast(database, left)).flatMap((row) => {
         const unfinished = keysOf(row)
-        return unfinished.length === 0 ? [] : [pick(unfinished)]
+        return unfinished.length === 0 ? [] : [Math.max(...unfinished)]
       })
       if (keys.length === 0) break
       const runs = yield* RunQueries.findUnfinished(database, keys)
@@ -70,9 +70,38 @@ const lockOf = (
     return locked
   })
 
-/** The first unfinished run of each lane. The end of a run that is behind another does not free the lane. */
-export const readHeads = (database: Database, lanes: ReadonlyArray<Lane>) =>
-  lockOf(database, lanes, "ASC", (keys) => Math.min(...keys))
+const queuedNames = Struct.keys(stateColumns.queue).join(", ")
+
+/**
+ * Lets the oldest run behind another of each lane go, in one statement: what ended is written before, so the snapshot of this
+ * statement has every run that was put behind it. A run that another transaction ends meanwhile is not updated; the division by
+ * zero then repeats the transaction.
+ */
+export const advance = (
+  database: Database,
+  lanes: ReadonlyArray<Lane>,
+  now: number,
+): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> => {
+  const { sql } = database
+  const behind = sql.literal(String(Gate.behind))
+  const gone = sql<RunRow>`WITH heads AS MATERIALIZED (
+      SELECT DISTINCT h.run_pk FROM ${laneRows(database, lanes)} v CROSS JOIN LATERAL (
+        SELECT t.run_pk FROM queue t WHERE t.project_id = v.project_id AND t.lane = v.lane AND t.lane IS NOT NULL
+        AND t.gate = ${behind} ORDER BY t.run_pk LIMIT 1
+      ) h
+    ), gone AS (
+      UPDATE queue SET gate = CASE
+        WHEN available_at > ${now} AND available_at > (SELECT r.created_at FROM runs r WHERE r.run_pk = queue.run_pk)
+        THEN ${sql.literal(String(Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END
+      WHERE run_pk = ANY(ARRAY(SELECT run_pk FROM heads)) AND gate = ${behind} RETURNING ${sql.literal(queuedNames)}
+    )
+    SELECT ${sql.literal(selectedQueued)}, 1 / ((SELECT count(*) FROM heads) = (SELECT count(*) FROM gone))::int AS exact
+    FROM (SELECT 1) one LEFT JOIN (gone q JOIN runs r ON r.run_pk = q.run_pk) ON TRUE`
+  // Where no run is let go, one row without a run says so.
+  return Effect.map(select(toRunRow, gone), (rows) =>
+    rows.filter(({ run_pk }) => Number.isInteger(run_pk)).map(toStored),
+  )
+}
 
 /** Those of the lanes that hold an unfinished run, which stays unfinished, and the lanes as they are, until the commit. */
 export const readBusy = (
@@ -82,7 +111,7 @@ export const readBusy = (
   Effect.gen(function* () {
     const named = new Map(lanes.map((lane) => [`${lane.projectId}/${lane.lane}`, lane]))
     yield* database.dialect.lockNames([...named.keys()])
-    const busy = yield* lockOf(database, [...named.values()], "DESC", (keys) => Math.max(...keys))
+    const busy = yield* lockLast(database, [...named.values()])
     return busy.flatMap(({ state: { spec } }) =>
       spec.lane === null ? [] : [{ projectId: spec.projectId, lane: spec.lane }],
     )
