@@ -12,6 +12,7 @@ import { SqlError } from "@effect/sql/SqlError"
 import { ControlPlaneUnavailable } from "@runlease/core"
 import { Effect, Option } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
+import counters from "./migrations/0002_Counters.js"
 import { codeOf, unavailable } from "./dialect/SqlFailure.js"
 import * as SqlDialect from "./SqlDialect.js"
 
@@ -29,7 +30,7 @@ export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, S
  * @since 0.1.0
  * @category migrations
  */
-export const all: Migrations = { "0001_ControlPlane": initial }
+export const all: Migrations = { "0001_ControlPlane": initial, "0002_Counters": counters }
 
 /** A table that only databases of the versions before 0.1.0 have. */
 const formerTable = "run_details"

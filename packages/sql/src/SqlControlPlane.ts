@@ -11,6 +11,8 @@ import {
   Conversations,
   type Ids,
   RunPorts,
+  Statistics,
+  StatisticsReads,
   Sweeper,
   TokenCache,
   WorkerRegistry,
@@ -21,6 +23,7 @@ import * as SqlRunRows from "./batch/SqlRunRows.js"
 import * as SqlStore from "./batch/SqlStore.js"
 import * as SqlFailure from "./dialect/SqlFailure.js"
 import * as Migrations from "./Migrations.js"
+import * as CounterSums from "./ports/CounterSums.js"
 import * as Prune from "./ports/Prune.js"
 import * as SqlAccess from "./ports/SqlAccess.js"
 import * as SqlConversations from "./ports/SqlConversations.js"
@@ -32,7 +35,7 @@ import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 import * as SqliteFile from "./sqlite/SqliteFile.js"
 import * as SqliteRunRows from "./SqliteRunRows.js"
 
-type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.ProjectPorts
+type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.StorePorts
 
 /**
  * Brings the database's tables up to date; running it again, or from several processes at once, changes nothing. Waits,
@@ -48,10 +51,11 @@ const makePorts = (store: SqlStore.SqlStore) =>
   Effect.map(RunPorts.make(store.runs, store.writer, store.wakeups), (runPorts) => {
     const conversations = SqlConversations.make(store)
     const workers = SqlWorkerRegistry.make(store)
-    return (projectId: Ids.ProjectId): Context.Context<ControlPlane.ProjectPorts> =>
+    return (projectId: Ids.ProjectId): Context.Context<ControlPlane.StorePorts> =>
       runPorts(projectId).pipe(
         Context.add(Conversations.Conversations, conversations(projectId)),
         Context.add(WorkerRegistry.WorkerRegistry, workers(projectId)),
+        Context.add(Statistics.Statistics, StatisticsReads.make(store.runs, projectId)),
       )
   })
 
@@ -70,6 +74,7 @@ const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlSto
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))
   yield* LeaseBounds.shortenLeases(store)
   yield* Effect.forkScoped(Sweeper.run(store.runs, store.writer))
+  yield* Effect.forkScoped(CounterSums.run(store))
   return ControlPlane.traced(
     Context.make(ControlPlane.ControlPlane, {
       project: yield* makePorts(store),

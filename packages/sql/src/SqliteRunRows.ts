@@ -12,6 +12,7 @@ import { Effect } from "effect"
 import * as RunWrites from "./batch/RunWrites.js"
 import * as SqlRunRows from "./batch/SqlRunRows.js"
 import type { Database } from "./dialect/Dialect.js"
+import * as PlainCounters from "./sqlite/PlainCounters.js"
 import * as PlainRows from "./sqlite/PlainRows.js"
 
 const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
@@ -24,6 +25,7 @@ const attempt = <A>(run: () => A): Effect.Effect<A, SqlError> =>
 /** `handle` is the connection of `database`. */
 export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRows<SqlError> => {
   const plain = PlainRows.make(handle)
+  const insertCounted = PlainCounters.make(handle)
   const bulk = SqlRunRows.make(database)
   const { now, write } = database.dialect
   return {
@@ -41,9 +43,12 @@ export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRo
     claimDetails: (runs, sessions) =>
       sessions ? bulk.claimDetails(runs, sessions) : attempt(() => plain.claimDetails(runs)),
     insert: (runs) => Effect.flatMap(now, (instant) => attempt(() => plain.insert(runs, instant))),
-    write: (changes) =>
+    write: (changes, counted) =>
       Effect.flatMap(now, (instant) => {
-        const states = attempt(() => plain.write(changes, instant))
+        const states = attempt(() => {
+          plain.write(changes, instant)
+          insertCounted(counted)
+        })
         const details = RunWrites.writeDetails(database, changes)
         return details.length === 0 ? states : Effect.zipRight(states, write(details))
       }),

@@ -1,21 +1,22 @@
 /**
- * Every suite of a store: its ports, access, projects, pruning, interruption and spans.
+ * Every suite of a store: its ports, access, projects, pruning, statistics, interruption and spans.
  *
  * @since 0.1.0
  */
 import type { Access } from "@runlease/core/Access"
-import type { ControlPlane, ProjectPorts } from "@runlease/core/ControlPlane"
+import type { ControlPlane, StorePorts } from "@runlease/core/ControlPlane"
 import type { Layer } from "effect"
 import * as AccessSuite from "./AccessSuite.js"
 import * as InterruptionSuite from "./InterruptionSuite.js"
 import * as IsolationSuite from "./IsolationSuite.js"
 import * as ProjectPortsSuite from "./ProjectPortsSuite.js"
 import * as PruneSuite from "./PruneSuite.js"
+import * as StatisticsSuite from "./StatisticsSuite.js"
 import * as TracingSuite from "./TracingSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of interrupted calls, and of
- * spans. Each build of `layer` makes a fresh, empty control plane and provides the ports of one of its projects.
+ * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of statistics, of interrupted
+ * calls, and of spans. Each build of `layer` makes a fresh, empty control plane and provides the ports of one of its projects.
  *
  * ```ts
  * ControlPlaneSuite.suite("memory", MemoryControlPlane.layer)
@@ -26,12 +27,13 @@ import * as TracingSuite from "./TracingSuite.js"
  */
 export const suite = (
   name: string,
-  layer: Layer.Layer<ProjectPorts | ControlPlane | Access, unknown>,
+  layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,
 ): void => {
   ProjectPortsSuite.suite(name, layer)
   AccessSuite.suite(name, layer)
   IsolationSuite.suite(name, layer)
   PruneSuite.suite(name, layer)
+  StatisticsSuite.suite(name, layer)
   InterruptionSuite.suite(name, layer)
   TracingSuite.suiteStore(name, layer)
 }

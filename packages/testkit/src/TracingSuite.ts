@@ -8,13 +8,14 @@ import { deepStrictEqual } from "@effect/vitest/utils"
 import { Access } from "@runlease/core/Access"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import { Claims } from "@runlease/core/Claims"
-import { ControlPlane, type ProjectPorts } from "@runlease/core/ControlPlane"
+import { ControlPlane, type ProjectPorts, type StorePorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
+import { Statistics } from "@runlease/core/Statistics"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Tracer } from "effect"
 import * as TestRuns from "./TestRuns.js"
@@ -22,7 +23,7 @@ import * as TestRuns from "./TestRuns.js"
 /** A call, the name of its span, and the span's attributes. */
 type Call = readonly [name: string, call: Effect.Effect<unknown, unknown>, attributes: object]
 
-const isOfPort = /^(Access|Claims|ControlPlane|Conversations|Leases|RunLog|Runs|WorkerRegistry)\./
+const isOfPort = /^(Access|Claims|ControlPlane|Conversations|Leases|RunLog|Runs|Statistics|WorkerRegistry)\./
 
 /** Makes each call with a tracer, and returns the spans of the ports: name, attributes and status. */
 const spansOf = (calls: ReadonlyArray<Call>) =>
@@ -144,14 +145,14 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 }
 
 /**
- * Declares the tests of the spans of `Access` and `ControlPlane`.
+ * Declares the tests of the spans of `Access`, `ControlPlane` and `Statistics`.
  *
  * @since 0.1.0
  * @category suites
  */
 export const suiteStore = (
   name: string,
-  layer: Layer.Layer<ProjectPorts | ControlPlane | Access, unknown>,
+  layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,
 ): void => {
   const test = TestRuns.tester(layer)
 
@@ -161,6 +162,7 @@ export const suiteStore = (
       Effect.gen(function* () {
         const access = yield* Access
         const controlPlane = yield* ControlPlane
+        const statistics = yield* Statistics
         const { id: projectId } = yield* access.getProject("default")
         const { key, token } = yield* access.createKey({ projectId, name: "test" })
         const workerId = yield* TestRuns.register()
@@ -177,10 +179,16 @@ export const suiteStore = (
           ["Access.revokeKey", access.revokeKey(projectId, key.id), {}],
           ["ControlPlane.prune", controlPlane.prune({ projectId, olderThan: "1 day" }), {}],
           ["ControlPlane.ready", controlPlane.ready, {}],
+          ["Statistics.counts", statistics.counts(), {}],
+          ["Statistics.periods", statistics.periods({ step: "minute", last: 1 }), {}],
+          ["Statistics.agents", statistics.agents({ step: "minute", last: 1 }), {}],
         ]
         deepStrictEqual(yield* spansOf(calls), expected(calls))
         const { prune, ready } = controlPlane
-        deepStrictEqual(namesOf(calls), methodsOf({ Access: access, ControlPlane: { prune, ready } }))
+        deepStrictEqual(
+          namesOf(calls),
+          methodsOf({ Access: access, ControlPlane: { prune, ready }, Statistics: statistics }),
+        )
       }),
     )
 

@@ -8,10 +8,12 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { Access } from "../ports/Access.js"
 import * as ControlPlane from "../ports/ControlPlane.js"
 import { Conversations } from "../ports/Conversations.js"
+import { Statistics } from "../ports/Statistics.js"
 import { WorkerRegistry } from "../ports/WorkerRegistry.js"
 import * as RunCommits from "../store/RunCommits.js"
 import * as RunPorts from "../store/RunPorts.js"
 import type { RunStore } from "../store/RunStore.js"
+import * as StatisticsReads from "../store/StatisticsReads.js"
 import * as Sweeper from "../store/Sweeper.js"
 import * as TokenCache from "../store/TokenCache.js"
 import * as Wakeups from "../store/Wakeups.js"
@@ -58,6 +60,7 @@ export const make: Effect.Effect<
         runPorts(projectId).pipe(
           Context.add(Conversations, MemoryConversations.make(state, projectId)),
           Context.add(WorkerRegistry, MemoryWorkerRegistry.make(state, projectId)),
+          Context.add(Statistics, StatisticsReads.make(store, projectId)),
         ),
       prune: (request) => prune(state, request),
       ready: Effect.void,
@@ -71,7 +74,7 @@ export const make: Effect.Effect<
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<ControlPlane.ControlPlane | Access | ControlPlane.ProjectPorts> =
+export const layer: Layer.Layer<ControlPlane.ControlPlane | Access | ControlPlane.StorePorts> =
   ControlPlane.layerProject().pipe(
     // Project `default` is there from the start, and memory is never unavailable.
     Layer.orDie,

@@ -6,6 +6,7 @@ import { isTerminal } from "../model/Run.js"
 import { entryBytes } from "../ports/RunLog.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { LogBounds, RunReads } from "../store/RunStore.js"
+import * as MemoryCounters from "./MemoryCounters.js"
 import * as State from "./State.js"
 
 /** The number of entries of a log that are on the page after `after`. */
@@ -78,6 +79,8 @@ export const make = (state: State.State): RunReads<never> => ({
         }
       )
     }),
+
+  counters: (projectId, query) => Effect.sync(() => MemoryCounters.read(state, projectId, query)),
 
   nextDue: Effect.sync(() => {
     let next = Number.POSITIVE_INFINITY

@@ -24,6 +24,7 @@ import {
   type StoredRun,
 } from "../store/RunRows.js"
 import { newConversation } from "./Conversations.js"
+import * as MemoryCounters from "./MemoryCounters.js"
 import * as State from "./State.js"
 
 /** A record changes with its run; what a transaction has found does not. */
@@ -217,9 +218,10 @@ export const make = (state: State.State): RunRows<never> => {
         }),
       ),
     insert: (runs) => Effect.sync(() => runs.map((run) => insertOne(state, run))),
-    write: (changes) =>
+    write: (changes, counted) =>
       Effect.sync(() => {
         for (const change of changes) writeOne(state, change)
+        MemoryCounters.add(state, counted)
       }),
   }
 }

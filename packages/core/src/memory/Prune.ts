@@ -3,6 +3,8 @@
  */
 import { DateTime, Duration, type Effect, Either } from "effect"
 import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ports/ControlPlane.js"
+import * as CounterRows from "../store/CounterRows.js"
+import * as MemoryCounters from "./MemoryCounters.js"
 import * as State from "./State.js"
 
 /** Deletes the conversations that pruning left without runs and that have not changed since `before`. */
@@ -29,12 +31,20 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
     for (const { publicId, runId } of project.inputs.values()) {
       if (gone.has(runId)) project.inputs.delete(publicId)
     }
+    const counters = CounterRows.make(now)
     for (const { key, state: run } of pruned) {
+      counters.deleted(run.spec, run.status)
       project.runs.delete(run.spec.runId)
       state.records.delete(key)
       project.thinned.add(run.spec.conversationId)
     }
     const more = due.length > pruned.length
-    if (!more) pruneConversations(project, before)
+    MemoryCounters.add(state, counters.take())
+    // A step cannot fail from here on.
+    state.undo = []
+    if (!more) {
+      pruneConversations(project, before)
+      MemoryCounters.prune(project, before)
+    }
     return Either.right({ pruned: pruned.length, more })
   })

@@ -10,6 +10,7 @@ import type * as Ids from "../model/Ids.js"
 import type { TakenInput } from "../ports/FollowUp.js"
 import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
+import type { CounterSum } from "../store/CounterRows.js"
 import type { RunKey, RunRef } from "../store/RunRows.js"
 import * as StoreClock from "../store/StoreClock.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
@@ -48,6 +49,8 @@ export interface ProjectState {
   readonly conversations: Map<Ids.ConversationId, ConversationRecord>
   /** Conversations that lost a run to pruning. */
   readonly thinned: Set<Ids.ConversationId>
+  /** The counters of runs, by their keys. */
+  readonly counters: Map<string, CounterSum>
 }
 
 export interface State {
@@ -87,6 +90,7 @@ export const projectOf = (state: State, projectId: Ids.ProjectId): ProjectState 
     workers: new Map(),
     conversations: new Map(),
     thinned: new Set(),
+    counters: new Map(),
   }
   state.projects.set(projectId, project)
   return project

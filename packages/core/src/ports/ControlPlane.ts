@@ -1,7 +1,7 @@
 /**
  * The control plane seen from a server: every project's ports, and whether the store is up.
  *
- * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`) are each
+ * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Statistics`) are each
  * bound to one project, so that ids of another project do not exist for its users.
  *
  * @since 0.1.0
@@ -15,11 +15,15 @@ import type * as Ids from "../model/Ids.js"
 import { Leases } from "./Leases.js"
 import { RunLog } from "./RunLog.js"
 import { Runs } from "./Runs.js"
+import { Statistics } from "./Statistics.js"
 import * as Tracing from "./Tracing.js"
 import { WorkerRegistry } from "./WorkerRegistry.js"
 
-/** Every port of one project. */
+/** Every port of one project that workers and clients use, in process or over HTTP. */
 export type ProjectPorts = Claims | Conversations | Leases | RunLog | Runs | WorkerRegistry
+
+/** Every port of one project that a store has. */
+export type StorePorts = ProjectPorts | Statistics
 
 /**
  * Which finished runs are to be deleted, and how many at most.
@@ -48,12 +52,12 @@ export class ControlPlane extends Context.Tag("@runlease/core/ControlPlane")<
   ControlPlane,
   {
     /** The ports of one project. Cheap: made for each request. */
-    readonly project: (projectId: Ids.ProjectId) => Context.Context<ProjectPorts>
+    readonly project: (projectId: Ids.ProjectId) => Context.Context<StorePorts>
 
     /**
      * Deletes some finished runs that are old enough, with their events, details and sessions, in one small commit;
      * then conversations that have lost their last run this way and are as old themselves. A public id that was
-     * pruned may be used again.
+     * pruned may be used again. The counters of periods that are as old go too.
      */
     readonly prune: (request: PruneRequest) => Effect.Effect<Pruned, ControlPlaneError>
 
@@ -91,7 +95,10 @@ export const traced = (
 ): Context.Context<ControlPlane | Access> => {
   const { project, prune, ready } = Context.get(store, ControlPlane)
   return Context.make(ControlPlane, {
-    project: (projectId) => tracedPorts(project(projectId)),
+    project: (projectId) => {
+      const ports = project(projectId)
+      return Context.add(tracedPorts(ports), Statistics, Tracing.statistics(Context.get(ports, Statistics)))
+    },
     prune: Tracing.method("ControlPlane.prune", prune),
     ready: Tracing.effect("ControlPlane.ready", ready),
   }).pipe(Context.add(Access, Tracing.access(Context.get(store, Access))))
@@ -108,7 +115,7 @@ export const defaultProject = "default"
  */
 export const layerProject = (
   reference: string = defaultProject,
-): Layer.Layer<ProjectPorts, ProjectNotFound | ControlPlaneError, ControlPlane | Access> =>
+): Layer.Layer<StorePorts, ProjectNotFound | ControlPlaneError, ControlPlane | Access> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const controlPlane = yield* ControlPlane

@@ -12,6 +12,7 @@ import type { Conversations } from "./Conversations.js"
 import type { Leases } from "./Leases.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
+import type { Statistics } from "./Statistics.js"
 import type { WorkerRegistry } from "./WorkerRegistry.js"
 
 type Attributes = Readonly<Record<string, string>>
@@ -149,4 +150,11 @@ export const workerRegistry = (self: WorkerRegistry["Type"]): WorkerRegistry["Ty
   register: method("WorkerRegistry.register", self.register),
   heartbeat: method("WorkerRegistry.heartbeat", self.heartbeat, ofWorker),
   list: method("WorkerRegistry.list", self.list),
+})
+
+/** `Statistics` with a span for each call. */
+export const statistics = (self: Statistics["Type"]): Statistics["Type"] => ({
+  counts: method("Statistics.counts", self.counts),
+  periods: method("Statistics.periods", self.periods),
+  agents: method("Statistics.agents", self.agents),
 })

@@ -199,6 +199,6 @@ export const due = (state: RunState, now: number): Transition | undefined => {
  */
 export const advance = (state: RunState, now: number): Transition | undefined => {
   if (state.gate !== "behind" || state.finishedAt !== null) return undefined
-  const after = { ...state, gate: gateOf(state.availableAt, state.spec.createdAt, now) }
+  const after = { ...state, gate: gateOf(state.availableAt, state.spec.createdAt, now), updatedAt: now }
   return transition(after, nothing, isRunnable(after) ? runnable : nothing)
 }

@@ -11,6 +11,7 @@
 import { Effect } from "effect"
 import type { RunDetails, RunState } from "../rules/RunState.js"
 import { isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
+import * as CounterRows from "./CounterRows.js"
 import type { AddedRun, HandOver } from "./HandOver.js"
 import { growthOf } from "./LogGrowth.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
@@ -118,6 +119,7 @@ export const make = <X>(
 ): RunBatch<X> => {
   const entries = new Map<string, Entry>()
   const changed = new Set<Entry>()
+  const counters = CounterRows.make(now)
   let lanes: Array<Lane> = []
   /** Those that became runnable in this commit. */
   const runnable = new Set<Entry>()
@@ -185,12 +187,13 @@ export const make = <X>(
     )
     if (grown.length > 0) after.push(wakeups.logsGrew(grown))
     for (const entry of written) {
+      counters.changed(entry.stored, entry.run.state)
       entry.stored = entry.run.state
       entry.entries = []
       entry.details = noDetails
       entry.unchecked = false
     }
-    return rows.write(changes)
+    return rows.write(changes, counters.take())
   })
 
   /** Hands runs that became runnable, and that no operation has claimed since, to claims that wait: the best runs first. */
@@ -259,6 +262,7 @@ export const make = <X>(
         return Effect.map(rows.insert(inserted.map(({ run }) => run)), (keys) => {
           stored(keys)
           for (const [index, { made, run }] of inserted.entries()) {
+            counters.inserted(run.state)
             follow(enter({ key: keys[index]!, state: run.state }), made)
           }
         })

@@ -17,6 +17,7 @@ import type { ResumeRecord } from "../rules/ResumeRules.js"
 import type { EndedClaim, RunDetails, RunState } from "../rules/RunState.js"
 import type { NewEntry } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
+import type { CounterDelta } from "./CounterRows.js"
 
 /** Names a run, or an input that a run has taken. */
 export interface RunRef {
@@ -282,11 +283,15 @@ export interface RunRows<X> {
   readonly insert: (runs: ReadonlyArray<NewRun>) => Effect.Effect<ReadonlyArray<RunKey>, X>
 
   /**
-   * Stores what has changed. Each run is in one change at most. Entries are created at the transaction's instant.
+   * Stores what has changed. Each run is in one change at most. Entries are created at the transaction's instant. `counted` is
+   * what these changes, and the runs that were added since the last write, add to the counters.
    *
    * A commit may begin with a lease that it has not read. So where `before` has a lease, the stored run must have the same
    * epoch, latest event, expiry and number of renewals, also when the change changes nothing; otherwise the transaction is
    * undone and runs again. A store that only this process writes need not compare.
    */
-  readonly write: (changes: ReadonlyArray<Change>) => Effect.Effect<void, X>
+  readonly write: (
+    changes: ReadonlyArray<Change>,
+    counted: ReadonlyArray<CounterDelta>,
+  ) => Effect.Effect<void, X>
 }

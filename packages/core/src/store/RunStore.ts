@@ -14,6 +14,7 @@ import type { EventId, Run } from "../model/Run.js"
 import type { ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { TakenInput } from "../ports/FollowUp.js"
 import type { ListRuns } from "../ports/Runs.js"
+import type { CounterSum, Step } from "./CounterRows.js"
 import type { LogPage } from "./LogTails.js"
 import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
 
@@ -21,6 +22,12 @@ import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
 export interface LogBounds {
   readonly entries: number
   readonly bytes: number
+}
+
+/** Which counters are read: of periods from the one that begins at `first` on, where periods are wanted. */
+export interface CounterQuery {
+  readonly agentId?: Ids.AgentId | undefined
+  readonly periods?: { readonly step: Step; readonly first: number } | undefined
 }
 
 /**
@@ -54,6 +61,15 @@ export interface RunReads<X> {
 
   /** The oldest entries of a log after an event. */
   readonly log: (ref: RunRef, after: EventId, bounds: LogBounds) => Effect.Effect<LogPage | undefined, X>
+
+  /**
+   * The counters of a project as they are at one moment: those since ever, and those of each period of `periods`, of one agent or of
+   * all. Several sums of one key mean their sum.
+   */
+  readonly counters: (
+    projectId: Ids.ProjectId,
+    query: CounterQuery,
+  ) => Effect.Effect<ReadonlyArray<CounterSum>, X>
 
   /** When time changes the next run; null for never. */
   readonly nextDue: Effect.Effect<number | null, X>

@@ -29,7 +29,7 @@ const down = new ControlPlaneUnavailable.ControlPlaneUnavailable({ operation: "t
 
 /** A store in memory, with some of the ports of its projects changed. */
 const changed = (
-  change: (ports: Context.Context<ControlPlane.ProjectPorts>) => Context.Context<ControlPlane.ProjectPorts>,
+  change: (ports: Context.Context<ControlPlane.StorePorts>) => Context.Context<ControlPlane.StorePorts>,
 ) =>
   Faults.over(ControlPlane.ControlPlane, (controlPlane) => ({
     ...controlPlane,

@@ -4,13 +4,14 @@
  * @since 0.1.0
  */
 import type { Statement } from "@effect/sql/Statement"
-import type { RunRows } from "@runlease/core"
+import type { CounterRows, RunRows } from "@runlease/core"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
 import type { Columns } from "../rows/Columns.js"
 import * as EventRows from "../rows/EventRows.js"
 import { sessionRow } from "../rows/RunCodec.js"
 import { sessionColumns } from "../rows/RunRow.js"
+import * as CounterQueries from "./CounterQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as StateWrites from "./StateWrites.js"
 
@@ -93,11 +94,17 @@ export const writeDetails = (database: Database, changes: ReadonlyArray<RunRows.
 export const write = (
   database: Database,
   changes: ReadonlyArray<RunRows.Change>,
+  counted: ReadonlyArray<CounterRows.CounterDelta>,
   now: number,
 ): StateWrites.StateWrites => {
   const { exact, statements } = StateWrites.write(database, changes)
   return {
     exact,
-    statements: [...statements, ...insertEvents(database, changes, now), ...writeDetails(database, changes)],
+    statements: [
+      ...statements,
+      ...insertEvents(database, changes, now),
+      ...writeDetails(database, changes),
+      ...CounterQueries.insert(database, counted),
+    ],
   }
 }

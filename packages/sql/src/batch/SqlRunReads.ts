@@ -10,6 +10,7 @@ import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { toRun } from "../rows/RunCodec.js"
 import { joinedStates } from "../rows/RunRow.js"
+import * as CounterQueries from "./CounterQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
@@ -92,6 +93,8 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
   runIdOf: (name) => InputRows.runIdOf(database, name),
 
   log: (ref, after, bounds) => LogQueries.readPage(database, ref, after, bounds),
+
+  counters: (projectId, query) => CounterQueries.read(database, projectId, query),
 
   nextDue: DueQueries.nextDue(database),
 })

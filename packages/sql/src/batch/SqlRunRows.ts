@@ -43,9 +43,9 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     tail: (ref) => LogQueries.readTail(database, ref),
     conversations: (refs) => ConversationRows.read(database, refs),
     insert: (runs) => Effect.flatMap(dialect.now, (now) => RunInserts.insert(database, runs, now)),
-    write: (changes) =>
+    write: (changes, counted) =>
       Effect.flatMap(dialect.now, (now) => {
-        const { exact, statements } = RunWrites.write(database, changes, now)
+        const { exact, statements } = RunWrites.write(database, changes, counted, now)
         return dialect.write(statements, exact)
       }),
   }

@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import { ControlPlane } from "@runlease/core"
+import { ControlPlane, CounterRows, type Ids, type Run } from "@runlease/core"
 import { Duration, Effect, Either, Function } from "effect"
+import * as CounterQueries from "../batch/CounterQueries.js"
 import { keyRows } from "../batch/RunQueries.js"
 import type { SqlStore } from "../batch/SqlStore.js"
 
@@ -15,11 +16,14 @@ const rowsPerCommit = 2000
 interface Finished {
   readonly run_pk: number
   readonly conversation_id: string
+  readonly agent_id: Ids.AgentId
+  readonly status: Run.TerminalStatus | "pruned"
   readonly latest_event_id: number
 }
 
 interface Batch {
-  readonly projectId: string
+  readonly projectId: Ids.ProjectId
+  readonly now: number
   /** Runs that finished by then, and conversations that have not changed since. */
   readonly before: number
   readonly limit: number
@@ -56,9 +60,30 @@ const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Fini
       )`
   })
 
-const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, { before, limit, projectId }: Batch) {
+/** Counts runs that are gone. Those that are deleted in parts were counted when they were hidden. */
+const countDeleted = (store: SqlStore, { now, projectId }: Batch, runs: ReadonlyArray<Finished>) => {
+  const counters = CounterRows.make(now)
+  for (const { agent_id: agentId, status } of runs) {
+    if (status !== "pruned") counters.deleted({ projectId, agentId }, status)
+  }
+  return store.dialect.write(CounterQueries.insert(store, counters.take()))
+}
+
+/** Deletes the counters of periods that are old enough. Returns whether there are more. */
+const pruneCounters = (store: SqlStore, { before, projectId }: Batch) =>
+  CounterQueries.lockSums(store).pipe(
+    Effect.zipRight(CounterQueries.addUp(store)),
+    Effect.zipWith(
+      CounterQueries.prune(store, projectId, before, rowsPerCommit),
+      (unadded, undeleted) => unadded || undeleted,
+    ),
+  )
+
+const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, batch: Batch) {
   const { dialect, sql } = store
-  const due = yield* sql<Finished>`SELECT o.run_pk, r.conversation_id, o.latest_event_id FROM outcomes o
+  const { before, limit, projectId } = batch
+  const due =
+    yield* sql<Finished>`SELECT o.run_pk, r.conversation_id, r.agent_id, o.status, o.latest_event_id FROM outcomes o
     JOIN runs r ON r.run_pk = o.run_pk WHERE o.project_id = ${projectId} AND o.finished_at <= ${before}
     ORDER BY o.finished_at LIMIT ${limit + 1} ${dialect.lockFree("r")}`
   let room = rowsPerCommit
@@ -67,6 +92,7 @@ const pruneRuns = Effect.fnUntraced(function* (store: SqlStore, { before, limit,
   const runs = end < 0 ? whole : whole.slice(0, end)
   if (runs.length > 0) yield* deleteRuns(store, projectId, runs)
   else if (due[0] !== undefined) yield* shorten(store, due[0])
+  yield* countDeleted(store, batch, runs.length > 0 ? runs : due.slice(0, 1))
   return { pruned: runs.length, more: due.length > runs.length }
 })
 
@@ -116,6 +142,7 @@ const pruneOne = (
   Effect.gen(function* () {
     const batch: Batch = {
       projectId: request.projectId,
+      now,
       before: now - Duration.toMillis(request.olderThan),
       limit: Math.min(
         Math.max(1, request.limit ?? ControlPlane.defaultPruneLimit),
@@ -123,7 +150,9 @@ const pruneOne = (
       ),
     }
     const { more, pruned } = yield* pruneRuns(store, batch)
-    return Either.right({ pruned, more: more || (yield* pruneConversations(store, batch)) })
+    if (more) return Either.right({ pruned, more })
+    const conversations = yield* pruneConversations(store, batch)
+    return Either.right({ pruned, more: (yield* pruneCounters(store, batch)) || conversations })
   })
 
 /**

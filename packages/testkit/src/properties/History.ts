@@ -221,6 +221,15 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
       }
     })
 
+    const checkTotals = Effect.gen(function* () {
+      const totals = yield* Effect.mapError(system.totals, fail)
+      if (Option.isSome(totals) && totals.value.counted !== totals.value.ofRuns) {
+        return yield* fail(
+          `the store has counted ${totals.value.counted}; its runs are ${totals.value.ofRuns}`,
+        )
+      }
+    })
+
     for (const [index, command] of commands.entries()) {
       const requests = command.flatMap((single, position) => {
         const name = `${index + 1}${command.length === 1 ? "" : String.fromCharCode(97 + position)}`
@@ -228,12 +237,14 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
       })
       if (requests.length > 0) yield* execute(requests)
     }
+    yield* checkTotals
     for (let round = 0; round < maxEndingRequests; round++) {
       const state = states[0]!
       const next = state.runs.find(({ status }) => !isTerminal(status))
       if (next === undefined) break
       yield* execute([nextToEnd(state, next)])
     }
+    yield* checkTotals
     const state = states[0]!
     for (const { log, run, status } of state.runs) {
       if (!isTerminal(status)) return yield* fail(`${runName(run)} cannot be ended: it is ${status}`)

@@ -21,11 +21,13 @@ import {
 } from "@runlease/core/Run"
 import { type LogEntry, RunLog } from "@runlease/core/RunLog"
 import { type Outcome, Runs, type Submission } from "@runlease/core/Runs"
-import { DateTime, Effect } from "effect"
+import { Statistics } from "@runlease/core/Statistics"
+import { DateTime, Effect, Option } from "effect"
 import type { JumpClock } from "../JumpClock.js"
 import * as ModelLog from "./ModelLog.js"
 import { type Fence, inputName, instant, type PendingCall, type Request, runName } from "./Request.js"
 import * as Observation from "./Observation.js"
+import * as RunTotals from "./RunTotals.js"
 
 export interface SystemUnderTest {
   /** Sends a request and returns the verdict in the format of the model. */
@@ -33,6 +35,8 @@ export interface SystemUnderTest {
   /** The observable state of a run, as `Observation.format` writes it. */
   readonly observe: (run: number) => Effect.Effect<string, never, ProjectPorts>
   readonly readLog: (run: number) => Effect.Effect<ReadonlyArray<LogEntry>, string, ProjectPorts>
+  /** What the store has counted, where it counts, and what its runs add up to; both at one moment. */
+  readonly totals: Effect.Effect<Option.Option<RunTotals.Comparison>, string, ProjectPorts>
   /** Passes through the queue of the store, behind the requests that are in it. */
   readonly settle: Effect.Effect<void, never, ProjectPorts>
   /** Converts a log entry to the model's. */
@@ -255,6 +259,14 @@ export const make = (options: {
       Effect.flatMap(RunLog, (log) =>
         Effect.mapError(log.read({ runId: runIdOf(run), limit: maxEntries }), verdictOf),
       ),
+    totals: Effect.flatMap(
+      Effect.serviceOption(Statistics),
+      Option.match({
+        onNone: () => Effect.succeedNone,
+        onSome: (statistics) =>
+          Effect.asSome(Effect.mapError(RunTotals.compare(statistics, agentId), verdictOf)),
+      }),
+    ),
     settle: Effect.flatMap(Runs, (runs) =>
       Effect.zipRight(Effect.yieldNow(), Effect.ignore(runs.cancel(RunId.make(`${name}-none`)))),
     ),

@@ -1,0 +1,109 @@
+/**
+ * What is counted of the runs of a project: how many are in each status, and what happened to them.
+ *
+ * Counters are sums, so what a commit adds to them can be added up in any order. The names:
+ *
+ * - `status.pending` and its like: the runs that are in a status. A run that goes on is one less there and one more here.
+ * - `submitted`, `claimed`, `ended.completed` and its like: what happened.
+ * - `failure.` with the code of the error; alone for an error without a code.
+ * - `pickUp.` and `runTime.` with a bucket of `Histogram`: from when a run was runnable to its claim, and from its first claim
+ *   to its end.
+ *
+ * Source: docs/decisions/0053-counters-of-runs.md
+ *
+ * @since 0.1.0
+ */
+import { bucketOf } from "../model/Histogram.js"
+import { isTerminal, type RunStatus } from "../model/Run.js"
+import type { RunState } from "./RunState.js"
+
+/**
+ * Numbers by name; a name that is absent is zero.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Counters = Readonly<Record<string, number>>
+
+/** Adds to one counter. */
+export type Add = (name: string, by: number) => void
+
+/** The name of the counter of the runs in a status. */
+export const statusName = (status: RunStatus): string => `status.${status}`
+
+/** Codes come from executors. A longer one is cut, and all beyond so many in one row are counted as `other`. */
+const maxCodeLength = 100
+const maxCodes = 50
+const failure = "failure."
+const otherFailure = `${failure}other`
+
+const failureName = (code: string | null): string => failure + (code ?? "").slice(0, maxCodeLength)
+
+/** When a run that is claimed now became runnable. */
+const runnableSince = ({ availableAt, gate, holder, status, updatedAt }: RunState, now: number): number => {
+  if (status === "pending") return gate === "behind" ? now : Math.max(availableAt, updatedAt)
+  // A lapsed lease counts as runnable.
+  return status === "running" && holder !== null ? holder.expiresAt : now
+}
+
+const addClaims = (add: Add, claims: number, since: number, now: number): void => {
+  if (claims === 0) return
+  add("claimed", claims)
+  add(`pickUp.${bucketOf(now - since)}`, 1)
+  // Those that were claimed, lost and claimed again in one commit.
+  if (claims > 1) add("pickUp.0", claims - 1)
+}
+
+/**
+ * Counts a run that a commit adds, in its state.
+ *
+ * @since 0.1.0
+ * @category counting
+ */
+export const inserted = (add: Add, { leaseEpoch, status }: RunState, now: number): void => {
+  add("submitted", 1)
+  add(statusName(status), 1)
+  addClaims(add, leaseEpoch, now, now)
+}
+
+/**
+ * Counts how a commit has changed a run.
+ *
+ * @since 0.1.0
+ * @category counting
+ */
+export const changed = (add: Add, before: RunState, after: RunState, now: number): void => {
+  const { status } = after
+  const claims = after.leaseEpoch - before.leaseEpoch
+  if (claims === 0 && status === before.status) return
+  addClaims(add, claims, runnableSince(before, now), now)
+  if (status === before.status) return
+  add(statusName(before.status), -1)
+  add(statusName(status), 1)
+  if (!isTerminal(status)) return
+  add(`ended.${status}`, 1)
+  if (status === "failed") add(failureName(after.error?.code ?? null), 1)
+  if (after.startedAt !== null && after.finishedAt !== null) {
+    add(`runTime.${bucketOf(after.finishedAt - after.startedAt)}`, 1)
+  }
+}
+
+/**
+ * The sum of counters, without those that are zero.
+ *
+ * @since 0.1.0
+ * @category adding up
+ */
+export const sum = (all: Iterable<Counters>): Counters => {
+  const total = new Map<string, number>()
+  let codes = 0
+  for (const counters of all) {
+    for (const [given, by] of Object.entries(counters)) {
+      const isNewCode = given.startsWith(failure) && !total.has(given)
+      const name = isNewCode && codes >= maxCodes ? otherFailure : given
+      if (isNewCode) codes += 1
+      total.set(name, (total.get(name) ?? 0) + by)
+    }
+  }
+  return Object.fromEntries(Array.from(total).filter(([, value]) => value !== 0))
+}
