@@ -14,6 +14,7 @@ import { isRunnable, type NewEntry, type Transition } from "../rules/Transition.
 import * as CounterRows from "./CounterRows.js"
 import type { AddedRun, HandOver } from "./HandOver.js"
 import { growthOf } from "./LogGrowth.js"
+import { mergeDetails, noDetails } from "./MergeDetails.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
 import {
   byPreference,
@@ -81,18 +82,6 @@ interface Entry {
   /** Whether the run was remembered, and the store has not compared it yet. */
   unchecked: boolean
 }
-
-const noDetails: DetailChanges = {}
-
-const mergeDetails = (before: DetailChanges, after: DetailChanges): DetailChanges =>
-  before === noDetails
-    ? after
-    : {
-        ...before,
-        ...after,
-        inputs: [...(before.inputs ?? []), ...(after.inputs ?? [])],
-        claims: [...(before.claims ?? []), ...(after.claims ?? [])],
-      }
 
 /**
  * What a batch begins with: the instant of the commit, the runs that it names, those of them that were read and those that were

@@ -1,0 +1,20 @@
+/**
+ * Changes of what is stored beside a run, put together within a commit.
+ *
+ * @since 0.1.0
+ */
+import type { DetailChanges } from "./RunRows.js"
+
+/** Nothing changes beside the state. */
+export const noDetails: DetailChanges = {}
+
+/** Both changes, the later one last. */
+export const mergeDetails = (before: DetailChanges, after: DetailChanges): DetailChanges =>
+  before === noDetails
+    ? after
+    : {
+        ...before,
+        ...after,
+        inputs: [...(before.inputs ?? []), ...(after.inputs ?? [])],
+        claims: [...(before.claims ?? []), ...(after.claims ?? [])],
+      }

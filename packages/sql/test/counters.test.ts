@@ -1,0 +1,160 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Access, Claims, ControlPlane, Ids, Leases, Runs, Statistics, WorkerRegistry } from "@runlease/core"
+import { TestRuns } from "@runlease/testkit"
+import { Effect, Layer, Struct } from "effect"
+import { PostgresPool, SqlControlPlane, SqliteFile } from "../src/index.js"
+import { everything } from "./Everything.js"
+import * as PostgresDatabase from "./PostgresDatabase.js"
+import * as TempDatabase from "./TempDatabase.js"
+
+const agentId = Ids.AgentId.make("agent")
+
+/** A database, and control planes over it. */
+interface Database {
+  readonly client: Layer.Layer<SqlClient.SqlClient, unknown>
+  readonly controlPlane: Layer.Layer<
+    Access.Access | ControlPlane.ControlPlane | ControlPlane.StorePorts,
+    unknown
+  >
+}
+
+const sqlite = Effect.map(TempDatabase.filename, (filename): Database => ({
+  client: SqliteFile.layer({ filename }),
+  controlPlane: SqlControlPlane.layerSqlite({ filename }),
+}))
+
+const postgres = Effect.map(PostgresDatabase.url, (url): Database => ({
+  client: PostgresPool.layer({ url }),
+  controlPlane: SqlControlPlane.layerPostgres({ url }),
+}))
+
+/** Runs statements on a connection of its own. */
+const execute = ({ client }: Database, ...statements: ReadonlyArray<string>) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.forEach(statements, (statement) => sql.unsafe<Record<string, unknown>>(statement)),
+  ).pipe(Effect.provide(client))
+
+/** What of the counters the runs themselves tell. */
+const summary = Effect.gen(function* () {
+  const statistics = yield* Statistics.Statistics
+  const agents = yield* statistics.agents({ step: "hour", last: 1500 })
+  return {
+    counts: yield* statistics.counts(),
+    agents: agents.map(Struct.pick("agentId", "submitted", "ended", "failures")),
+    pending: (yield* statistics.periods({ step: "minute", last: 1 })).at(-1)!.pending,
+  }
+})
+
+/** Runs in every status, of two agents. */
+const work = Effect.gen(function* () {
+  const [claims, leases, registry, runs] = yield* Effect.all([
+    Claims.Claims,
+    Leases.Leases,
+    WorkerRegistry.WorkerRegistry,
+    Runs.Runs,
+  ])
+  const { id: workerId } = yield* registry.register({ implementationKind: "kind", workerKey: "key" })
+  const submit = (name: string) => runs.submit({ agentId: name })
+  yield* Effect.forEach(["a", "a", "a", "a", "b", "b"], submit)
+  const [first, second, third] = yield* claims.claim({ workerId, limit: 4, leaseDuration: "5 minutes" })
+  yield* leases.complete(TestRuns.leaseOf(first!), { status: "completed" })
+  const error = { code: "broken", message: "It is broken" }
+  yield* leases.complete(TestRuns.leaseOf(second!), { status: "failed", error })
+  yield* leases.suspend(TestRuns.leaseOf(third!), TestRuns.forToolCall())
+  yield* runs.cancel((yield* submit("b")).run.runId)
+})
+
+/** Makes the database one of before it counted. */
+const uncounted = [
+  "DROP TABLE counter_deltas",
+  "DROP TABLE counter_sums",
+  "DELETE FROM runlease_migrations WHERE migration_id = 2",
+]
+
+for (const [name, database] of [
+  ["SQLite", sqlite],
+  ["PostgreSQL", postgres],
+] as const) {
+  describe(`counters (${name})`, () => {
+    it.scopedLive("a database that did not count before counts its runs once", () =>
+      Effect.gen(function* () {
+        const made = yield* database
+        const before = yield* Effect.provide(Effect.zipRight(work, summary), made.controlPlane)
+        assert.isAbove(before.counts.length, 1)
+        yield* execute(made, ...uncounted)
+        deepStrictEqual(yield* Effect.provide(summary, made.controlPlane), before)
+        // Another start counts nothing again, and what happens from now on is counted.
+        deepStrictEqual(yield* Effect.provide(summary, made.controlPlane), before)
+        const after = yield* Effect.provide(
+          Effect.zipRight(
+            Effect.flatMap(Runs.Runs, (runs) => runs.submit({ agentId })),
+            summary,
+          ),
+          made.controlPlane,
+        )
+        strictEqual(after.pending, before.pending + 1)
+      }),
+    )
+
+    it.scopedLive("what commits have counted is added up by itself, and means the same", () =>
+      Effect.gen(function* () {
+        const made = yield* database
+        const before = yield* Effect.provide(Effect.zipRight(work, summary), made.controlPlane)
+        // A control plane begins with it.
+        yield* Effect.gen(function* () {
+          let left: ReadonlyArray<unknown> = ["unread"]
+          while (left.length > 0) {
+            yield* PostgresDatabase.breath
+            left = (yield* execute(made, "SELECT 1 AS one FROM counter_deltas"))[0]!
+          }
+          deepStrictEqual(yield* summary, before)
+        }).pipe(Effect.provide(made.controlPlane))
+      }),
+    )
+  })
+}
+
+describe("counters", () => {
+  it.effect("of every operation are those of the runs", () =>
+    Effect.gen(function* () {
+      yield* everything
+      const statistics = yield* Statistics.Statistics
+      const runs = yield* Runs.Runs
+      const { items } = yield* runs.list({ limit: 100 })
+      const counted = (yield* statistics.counts()).map(({ runs: counts }) => Object.values(counts))
+      strictEqual(
+        counted.flat().reduce((total, count) => total + count, 0),
+        items.length,
+      )
+    }).pipe(Effect.provide(TempDatabase.layer)),
+  )
+
+  it.scopedLive("are exact when two servers commit while sums are added up", () =>
+    Effect.gen(function* () {
+      const { controlPlane } = yield* postgres
+      const [a, b] = yield* Effect.all([Layer.build(controlPlane), Layer.build(controlPlane)])
+      const submitAll = Effect.flatMap(Runs.Runs, (runs) =>
+        Effect.forEach(
+          Array.from({ length: 200 }, (_, index) => index),
+          (index) =>
+            Effect.flatMap(runs.submit({ agentId }), ({ run }) =>
+              index % 2 === 0 ? runs.cancel(run.runId) : Effect.void,
+            ),
+          { concurrency: 20 },
+        ),
+      )
+      // Each start adds up what is there.
+      const starts = Effect.repeatN(Effect.scoped(Layer.build(controlPlane)), 3)
+      yield* Effect.all([Effect.provide(submitAll, a), Effect.provide(submitAll, b), starts], {
+        concurrency: "unbounded",
+      })
+      const { counts } = yield* Effect.provide(summary, a)
+      deepStrictEqual(
+        counts.map(({ runs }) => [runs.pending, runs.cancelled]),
+        [[200, 200]],
+      )
+    }),
+  )
+})
