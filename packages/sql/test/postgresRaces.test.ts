@@ -64,7 +64,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
       )
       deepStrictEqual(
         yield* PostgresDatabase.ask(url, "SELECT name FROM runlease_migrations ORDER BY migration_id"),
-        [{ name: "ControlPlane" }],
+        [{ name: "ControlPlane" }, { name: "Counters" }],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
     }),
