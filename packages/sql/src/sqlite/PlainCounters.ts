@@ -15,7 +15,7 @@ import * as PlainStatements from "./PlainStatements.js"
 export const make = (
   database: Sqlite.Database,
 ): ((counted: ReadonlyArray<CounterRows.CounterDelta>) => void) => {
-  const insert = PlainStatements.make(database).inserter("counter_deltas", deltaColumns)
+  const insert = PlainStatements.inserter(PlainStatements.preparing(database), "counter_deltas", deltaColumns)
   return (counted) => {
     for (const delta of counted) insert({ ...deltaRow(delta) })
   }
