@@ -206,6 +206,50 @@ describe("servers that work on one PostgreSQL database at once", () => {
     }),
   )
 
+  it.scopedLive("let a run go when two servers end the two before it at once", () =>
+    Effect.gen(function* () {
+      const { planes, url } = yield* servers(2)
+      const [first, second] = planes
+      const runs = Context.get(first!, Runs.Runs)
+      const { id: workerId } = yield* register(first!, "worker")
+      const claim = Context.get(first!, Claims.Claims).claim({
+        workerId,
+        limit: 1,
+        leaseDuration: "60 seconds",
+      })
+      yield* runs.submit({ agentId, concurrencyKey: "lane" })
+      const [leased] = yield* claim
+      // A run that its submitter drives has no run before it.
+      const driven = yield* runs.submit({ agentId, concurrencyKey: "lane", initialStatus: "running" })
+      const last = yield* runs.submit({ agentId, concurrencyKey: "lane" })
+
+      const blocker = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const sql = Context.get(blocker, SqlClient.SqlClient)
+      yield* sql`BEGIN`
+      yield* sql`LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE`
+      // This end has looked for the next of the lane, and waits for the lock before it commits.
+      const ending = yield* Effect.fork(
+        Context.get(second!, Runs.Runs).complete(driven.run.runId, { status: "completed" }),
+      )
+      yield* PostgresDatabase.waitersFor(url, 1)
+      const completing = yield* Effect.fork(
+        Context.get(first!, Leases.Leases).complete(
+          { runId: leased!.runId, workerId, epoch: leased!.leaseEpoch },
+          { status: "completed" },
+        ),
+      )
+      // The other end waits for the first, unless it ends without seeing it.
+      yield* Effect.raceFirst(Fiber.await(completing), PostgresDatabase.waitersFor(url, 2))
+      yield* sql`COMMIT`
+      yield* Fiber.join(ending)
+      yield* Fiber.join(completing)
+      deepStrictEqual(
+        (yield* claim).map(({ runId }) => runId),
+        [last.run.runId],
+      )
+    }),
+  )
+
   it.scopedLive("prune concurrently without counting a run twice", () =>
     Effect.gen(function* () {
       const { planes, url } = yield* servers(3)

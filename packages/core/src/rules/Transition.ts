@@ -28,7 +28,7 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  * What a transition means beyond its run.
  *
  * - `Runnable`: a worker may claim the run from now on.
- * - `LaneFreed`: the run was the first of its lane, so the next one may `advance`.
+ * - `LaneFreed`: the run may have been the first of its lane, so that the first one now may `advance`.
  * - `HolderCancelled`: this worker executes a run that was cancelled.
  * - `ClaimEnded`: a claim ended, and the run goes on without it.
  *

@@ -37,7 +37,7 @@ import { expireWait } from "./WaitTransitions.js"
 
 /**
  * How a new run begins. `driven`: its submitter executes it, so it is running and no worker claims it. `behind`: an unfinished
- * run has its lane.
+ * run has its lane; a driven run goes all the same, and those behind it wait for its end.
  *
  * @since 0.1.0
  * @category models
@@ -56,7 +56,7 @@ export const submit = (spec: RunSpec, { availableAt, behind, driven }: Start, no
   const state: RunState = {
     spec,
     status: driven ? "running" : "pending",
-    gate: behind ? "behind" : gateOf(availableAt, spec.createdAt, now),
+    gate: behind && !driven ? "behind" : gateOf(availableAt, spec.createdAt, now),
     availableAt,
     attempt: 0,
     leaseEpoch: leaseEpoch(0),

@@ -72,10 +72,22 @@ const lockLast = (
 
 const queuedNames = Struct.keys(stateColumns.queue).join(", ")
 
+/** The first unfinished run of a lane `v` in a table. */
+const firstIn = (table: string): string => `(SELECT t.run_pk, t.gate, '${table}' AS state FROM ${table} t
+  WHERE t.project_id = v.project_id AND t.lane = v.lane AND t.lane IS NOT NULL ORDER BY t.run_pk LIMIT 1)`
+
+const unfinished = ["queue", "leases", "waits"].map(firstIn).join(" UNION ALL ")
+
+/** The first unfinished runs of their lanes in a state, locked until the commit. */
+const lockedIn = (table: string): string => `SELECT run_pk FROM ${table}
+  WHERE run_pk = ANY(ARRAY(SELECT run_pk FROM heads WHERE state = '${table}')) FOR UPDATE`
+
 /**
- * Lets the oldest run behind another of each lane go, in one statement: what ended is written before, so the snapshot of this
- * statement has every run that was put behind it. A run that another transaction ends meanwhile is not updated; the division by
- * zero then repeats the transaction.
+ * Lets the first unfinished run of each lane go, if it is behind another, in one statement: what ended is written before, so the
+ * snapshot of this statement has every run that was put behind it. Only a run of `queue` is behind another.
+ *
+ * Another transaction may end the first run meanwhile. Then it is neither updated nor locked, and the division by zero repeats
+ * this transaction: without that, each of the two could leave the next run to the other.
  */
 export const advance = (
   database: Database,
@@ -85,17 +97,20 @@ export const advance = (
   const { sql } = database
   const behind = sql.literal(String(Gate.behind))
   const gone = sql<RunRow>`WITH heads AS MATERIALIZED (
-      SELECT DISTINCT h.run_pk FROM ${laneRows(database, lanes)} v CROSS JOIN LATERAL (
-        SELECT t.run_pk FROM queue t WHERE t.project_id = v.project_id AND t.lane = v.lane AND t.lane IS NOT NULL
-        AND t.gate = ${behind} ORDER BY t.run_pk LIMIT 1
-      ) h
+      SELECT DISTINCT h.run_pk, h.state FROM ${laneRows(database, lanes)} v CROSS JOIN LATERAL (
+        SELECT u.run_pk, u.gate, u.state FROM (${sql.literal(unfinished)}) u ORDER BY u.run_pk LIMIT 1
+      ) h WHERE h.gate = ${behind} OR h.state <> 'queue'
+    ), leased AS MATERIALIZED (${sql.literal(lockedIn("leases"))}
+    ), waiting AS MATERIALIZED (${sql.literal(lockedIn("waits"))}
     ), gone AS (
       UPDATE queue SET gate = CASE
         WHEN available_at > ${now} AND available_at > (SELECT r.created_at FROM runs r WHERE r.run_pk = queue.run_pk)
         THEN ${sql.literal(String(Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END
-      WHERE run_pk = ANY(ARRAY(SELECT run_pk FROM heads)) AND gate = ${behind} RETURNING ${sql.literal(queuedNames)}
+      WHERE run_pk = ANY(ARRAY(SELECT run_pk FROM heads WHERE state = 'queue')) AND gate = ${behind}
+      RETURNING ${sql.literal(queuedNames)}
     )
-    SELECT ${sql.literal(selectedQueued)}, 1 / ((SELECT count(*) FROM heads) = (SELECT count(*) FROM gone))::int AS exact
+    SELECT ${sql.literal(selectedQueued)}, 1 / ((SELECT count(*) FROM heads) =
+      (SELECT count(*) FROM gone) + (SELECT count(*) FROM leased) + (SELECT count(*) FROM waiting))::int AS exact
     FROM (SELECT 1) one LEFT JOIN (gone q JOIN runs r ON r.run_pk = q.run_pk) ON TRUE`
   // Where no run is let go, one row without a run says so.
   return Effect.map(select(toRunRow, gone), (rows) =>
