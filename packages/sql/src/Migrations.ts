@@ -13,6 +13,7 @@ import { ControlPlaneUnavailable } from "@runlease/core"
 import { Effect, Option } from "effect"
 import initial from "./migrations/0001_ControlPlane.js"
 import counters from "./migrations/0002_Counters.js"
+import finishedRuns from "./migrations/0003_FinishedRuns.js"
 import { codeOf, unavailable } from "./dialect/SqlFailure.js"
 import * as SqlDialect from "./SqlDialect.js"
 
@@ -30,7 +31,11 @@ export type Migrations = Readonly<Record<string, Effect.Effect<void, SqlError, S
  * @since 0.1.0
  * @category migrations
  */
-export const all: Migrations = { "0001_ControlPlane": initial, "0002_Counters": counters }
+export const all: Migrations = {
+  "0001_ControlPlane": initial,
+  "0002_Counters": counters,
+  "0003_FinishedRuns": Effect.asVoid(finishedRuns),
+}
 
 /** A table that only databases of the versions before 0.1.0 have. */
 const formerTable = "run_details"

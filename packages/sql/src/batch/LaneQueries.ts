@@ -105,7 +105,7 @@ export const advance = (
     ), gone AS (
       UPDATE queue SET gate = CASE
         WHEN available_at > ${now} AND available_at > (SELECT r.created_at FROM runs r WHERE r.run_pk = queue.run_pk)
-        THEN ${sql.literal(String(Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END
+        THEN ${sql.literal(String(Gate.delayed))} ELSE ${sql.literal(String(Gate.runnable))} END, updated_at = ${now}
       WHERE run_pk = ANY(ARRAY(SELECT run_pk FROM heads WHERE state = 'queue')) AND gate = ${behind}
       RETURNING ${sql.literal(queuedNames)}
     )

@@ -23,39 +23,58 @@ interface WorkerRow {
   readonly worker_key: string
 }
 
-/** The rows of the state that a list asks for; those of an unfinished one are few, however long the history. */
-const drivenBy = (status: Run.RunStatus | undefined): string => {
-  switch (status) {
-    case "pending":
-      return "queue f JOIN runs r ON r.run_pk = f.run_pk"
-    case "running":
-      return "leases f JOIN runs r ON r.run_pk = f.run_pk"
-    case "waiting":
-      return "waits f JOIN runs r ON r.run_pk = f.run_pk"
-    default:
-      return "runs r"
-  }
+const unfinished = { pending: "queue", running: "leases", waiting: "waits" } as const
+
+const isUnfinished = (status: Run.RunStatus): status is keyof typeof unfinished => status in unfinished
+
+/** Where a list begins: at rows of runs, whose key is `key`, that are few beside those that it leaves out. */
+interface Start {
+  readonly from: string
+  readonly key: string
+  readonly filters: ReadonlyArray<Fragment>
 }
 
-const isUnfinished = (status: Run.RunStatus | undefined): boolean =>
-  status === "pending" || status === "running" || status === "waiting"
+/**
+ * A list of one status begins at the rows of that status. SQLite would begin with all runs of the project, so CROSS JOIN fixes the
+ * order for it, unless the runs of an agent or of a conversation may be fewer.
+ */
+const startOf = (
+  { sql }: Database,
+  projectId: Ids.ProjectId,
+  { agentId, conversationId, status }: Parameters<RunStore.RunReads<SqlError>["list"]>[1],
+): Start => {
+  if (status === undefined) return { from: "runs r", key: "r.run_pk", filters: [] }
+  const table = isUnfinished(status) ? unfinished[status] : "outcomes"
+  const filters = isUnfinished(status) ? [] : [sql`f.project_id = ${projectId}`, sql`f.status = ${status}`]
+  return agentId === undefined && conversationId === undefined
+    ? {
+        from: `${table} f CROSS JOIN runs r`,
+        key: "f.run_pk",
+        filters: [sql.literal("r.run_pk = f.run_pk"), ...filters],
+      }
+    : { from: `${table} f JOIN runs r ON r.run_pk = f.run_pk`, key: "r.run_pk", filters }
+}
 
 const list =
-  ({ sql }: Database): RunStore.RunReads<SqlError>["list"] =>
-  (projectId, { agentId, conversationId, status }, { before, limit }) => {
+  (database: Database): RunStore.RunReads<SqlError>["list"] =>
+  (projectId, filter, { before, limit }) => {
+    const { sql } = database
+    const { agentId, conversationId } = filter
+    const start = startOf(database, projectId, filter)
+    const key = sql.literal(start.key)
     const filters: Array<Fragment> = [
       sql`r.project_id = ${projectId}`,
-      sql`r.run_pk < ${before}`,
+      sql`${key} < ${before}`,
       sql`COALESCE(o.status, '') <> 'pruned'`,
+      ...start.filters,
     ]
-    if (status !== undefined && !isUnfinished(status)) filters.push(sql`o.status = ${status}`)
     if (agentId !== undefined) filters.push(sql`r.agent_id = ${agentId}`)
     if (conversationId !== undefined) filters.push(sql`r.conversation_id = ${conversationId}`)
     return Effect.map(
       sql<RunQueries.WholeRow>`SELECT ${sql.literal(RunQueries.selectedWhole)}
-        FROM ${sql.literal(drivenBy(status))} ${sql.literal(joinedStates)}
+        FROM ${sql.literal(`${start.from} ${joinedStates}`)}
         LEFT JOIN sessions s ON s.run_pk = r.run_pk
-        WHERE ${sql.and(filters)} ORDER BY r.run_pk DESC LIMIT ${limit}`,
+        WHERE ${sql.and(filters)} ORDER BY ${key} DESC LIMIT ${limit}`,
       (rows) => rows.map((row) => ({ key: row.run_pk, run: toRun(row) })),
     )
   }

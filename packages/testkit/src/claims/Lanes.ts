@@ -4,7 +4,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import { Leases } from "@runlease/core/Leases"
 import { Runs } from "@runlease/core/Runs"
-import { DateTime, Effect } from "effect"
+import { DateTime, Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 
 const conversation = Effect.flatMap(Conversations, (conversations) => conversations.create())
@@ -53,6 +53,19 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       deepStrictEqual(yield* TestRuns.claim(worker), [])
       yield* runs.cancel(suspended.runId)
       strictEqual((yield* TestRuns.claimOne(worker)).runId, "last")
+    }),
+  )
+
+  test(
+    "a run is updated when its lane lets it go, since its wait for a claim begins then",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const first = yield* TestRuns.submit({ concurrencyKey: "lane" })
+      const second = yield* TestRuns.submit({ concurrencyKey: "lane" })
+      yield* TestClock.adjust("7 seconds")
+      yield* runs.cancel(first.runId)
+      const { createdAt, updatedAt } = yield* runs.get(second.runId)
+      strictEqual(updatedAt.epochMillis - createdAt.epochMillis, 7000)
     }),
   )
 
