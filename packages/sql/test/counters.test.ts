@@ -70,7 +70,8 @@ const work = Effect.gen(function* () {
 const uncounted = [
   "DROP TABLE counter_deltas",
   "DROP TABLE counter_sums",
-  "DELETE FROM runlease_migrations WHERE migration_id = 2",
+  "DROP INDEX outcomes_by_status",
+  "DELETE FROM runlease_migrations WHERE migration_id >= 2",
 ]
 
 for (const [name, database] of [
