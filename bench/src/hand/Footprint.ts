@@ -7,6 +7,11 @@ import * as Stores from "../Stores.js"
 
 const runs = 60
 
+/** The runs that the counters say have completed. Their rows are added up while they are written, so they are not compared. */
+const completed = `SELECT 'counted: ' || sum(json_extract(counters, '$."ended.completed"')) FROM (
+  SELECT counters FROM counter_deltas UNION ALL SELECT counters FROM counter_sums WHERE step = 1
+)`
+
 /** The number of rows and the filled columns of each table. */
 const footprintOf = ({ filename }: Stores.SqliteOptions): Effect.Effect<string> =>
   Effect.acquireUseRelease(
@@ -15,7 +20,10 @@ const footprintOf = ({ filename }: Stores.SqliteOptions): Effect.Effect<string> 
       Effect.sync(() => {
         // The baseline does not register as a worker.
         const names = database
-          .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'workers' ORDER BY name")
+          .prepare(
+            `SELECT name FROM sqlite_schema
+              WHERE type = 'table' AND name NOT IN ('workers', 'counter_deltas', 'counter_sums') ORDER BY name`,
+          )
           .pluck()
           .all() as ReadonlyArray<string>
         const tables = names.map((table) => {
@@ -30,7 +38,7 @@ const footprintOf = ({ filename }: Stores.SqliteOptions): Effect.Effect<string> 
         const payloads = database.prepare(
           "SELECT DISTINCT json_remove(payload, '$.runId', '$.threadId') FROM events",
         )
-        return [...tables, ...payloads.pluck().all()].join("\n")
+        return [...tables, ...payloads.pluck().all(), database.prepare(completed).pluck().get()].join("\n")
       }),
     (database) => Effect.sync(() => database.close()),
   )

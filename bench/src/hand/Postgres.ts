@@ -6,7 +6,8 @@ import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import * as Postgres from "../Postgres.js"
 import type { Hand } from "./Hand.js"
-import { begun, delta, type ClaimedRow, runFinished, workerId } from "./Rows.js"
+import { submission } from "../Submission.js"
+import { begun, claimsCounted, delta, type ClaimedRow, endsCounted, runFinished, workerId } from "./Rows.js"
 
 /** Generic plans that use the indexes, like those of the store. */
 const settings = `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
@@ -35,6 +36,8 @@ const claimRuns = `
     SELECT run_pk, 1, NULL,
       '{"type":"RUN_STARTED","threadId":"' || conversation_id || '","runId":"' || run_id || '"}', $4::bigint
     FROM claimed
+  ), counted AS (
+    INSERT INTO counter_deltas (project_id, agent_id, minute, counters) VALUES ($1, $7, $8, $9)
   )
   SELECT run_pk::int, run_id, conversation_id, snapshot FROM claimed`
 
@@ -48,6 +51,8 @@ const completeRuns = `
     SELECT run_pk, project_id, lane, gate, available_at, attempt, lease_epoch, latest_event_id + 1, latest_sequence, NULL, $4,
       started_at, lease_owner, lease_expires_at, claim_id, claimed_at, renewals, renewed_at, longest_gap, 'completed', $4
     FROM ended
+  ), counted AS (
+    INSERT INTO counter_deltas (project_id, agent_id, minute, counters) VALUES ($5, $6, $7, $8)
   )
   INSERT INTO events (run_pk, event_id, sequence, payload, created_at)
   SELECT run_pk, latest_event_id + 1, NULL, payload, $4::bigint FROM ended`
@@ -67,21 +72,35 @@ const appendEvents = `
 
 const connect = (client: Postgres.Client, project: string): Hand => {
   const claim = async (limit: number): Promise<ReadonlyArray<ClaimedRow>> => {
+    const now = Date.now()
+    const { counters, minute } = claimsCounted(now, limit)
     const { rows } = await client.query<ClaimedRow>({
       name: "claim",
       text: claimRuns,
-      values: [project, limit, workerId, Date.now(), begun, randomUUID()],
+      values: [project, limit, workerId, now, begun, randomUUID(), submission.agentId, minute, counters],
     })
     for (const run of rows) JSON.parse(run.snapshot)
     return rows
   }
 
-  const complete = (runs: ReadonlyArray<ClaimedRow>) =>
-    client.query({
+  const complete = (runs: ReadonlyArray<ClaimedRow>) => {
+    const now = Date.now()
+    const { counters, minute } = endsCounted(now, runs.length)
+    return client.query({
       name: "complete",
       text: completeRuns,
-      values: [runs.map((run) => run.run_pk), runs.map(runFinished), workerId, Date.now()],
+      values: [
+        runs.map((run) => run.run_pk),
+        runs.map(runFinished),
+        workerId,
+        now,
+        project,
+        submission.agentId,
+        minute,
+        counters,
+      ],
     })
+  }
 
   const append = (mentions: ReadonlyArray<ClaimedRow>) => {
     const counts = new Map<number, number>()

@@ -26,3 +26,22 @@ export const runFinished = (run: ClaimedRow): string =>
 
 export const delta = (): string =>
   JSON.stringify({ type: "TEXT_MESSAGE_CONTENT", messageId: "message-1", delta: "word " })
+
+/** The row of counters that a commit adds: its minute, and its counters as JSON. */
+const counted = (now: number, counters: Readonly<Record<string, number>>) => ({
+  minute: now - (now % 60_000),
+  counters: JSON.stringify(counters),
+})
+
+/** What a commit counts that claims so many runs. */
+export const claimsCounted = (now: number, runs: number) =>
+  counted(now, { claimed: runs, "pickUp.0": runs, "status.pending": -runs, "status.running": runs })
+
+/** What a commit counts that completes so many runs. */
+export const endsCounted = (now: number, runs: number) =>
+  counted(now, {
+    "ended.completed": runs,
+    "runTime.0": runs,
+    "status.completed": runs,
+    "status.running": -runs,
+  })

@@ -7,7 +7,17 @@ import { Effect, type Scope } from "effect"
 import { randomUUID } from "node:crypto"
 import type { SqliteOptions } from "../Stores.js"
 import type { Hand } from "./Hand.js"
-import { begun, delta, type ClaimedRow, runFinished, runStarted, workerId } from "./Rows.js"
+import { submission } from "../Submission.js"
+import {
+  begun,
+  claimsCounted,
+  delta,
+  type ClaimedRow,
+  endsCounted,
+  runFinished,
+  runStarted,
+  workerId,
+} from "./Rows.js"
 
 const connect = ({ filename, synchronous }: SqliteOptions) => {
   const database = new Sqlite(filename)
@@ -43,6 +53,9 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
     UPDATE leases SET latest_event_id = latest_event_id + ?, latest_sequence = latest_sequence + ?, updated_at = ?
     WHERE run_pk = ? AND lease_owner = ? AND lease_epoch = 1
     RETURNING latest_event_id, latest_sequence`)
+  const insertCounted = database.prepare(
+    "INSERT INTO counter_deltas (project_id, agent_id, minute, counters) VALUES (?, ?, ?, ?)",
+  )
   const insertEvent = database.prepare(
     "INSERT INTO events (run_pk, event_id, sequence, payload, created_at) VALUES (?, ?, ?, ?, ?)",
   )
@@ -57,6 +70,8 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
       dequeue.run(run.run_pk)
       insertEvent.run(run.run_pk, 1, null, runStarted(run), now)
     }
+    const { counters, minute } = claimsCounted(now, found.length)
+    insertCounted.run(project, submission.agentId, minute, counters)
     return found
   })
 
@@ -67,6 +82,8 @@ const connect = ({ filename, synchronous }: SqliteOptions) => {
       unlease.run(run.run_pk)
       insertEvent.run(run.run_pk, eventId, null, runFinished(run), now)
     }
+    const { counters, minute } = endsCounted(now, runs.length)
+    insertCounted.run(project, submission.agentId, minute, counters)
   })
 
   const append = database.transaction((mentions: ReadonlyArray<ClaimedRow>) => {
