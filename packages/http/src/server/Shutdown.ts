@@ -37,7 +37,7 @@ export const layer: Layer.Layer<Shutdown> = Layer.scoped(
         Deferred.succeed(deferred, undefined),
         Effect.sync(() => {
           for (const listener of listeners) listener()
-          // A network does not wait for anybody's Clock, and outlives the Scope of what it serves.
+          // The network does not follow a Clock of the program, and outlives the Scope of what it serves.
           const timer = setTimeout(() => {
             for (const listener of overdue) listener()
           }, Duration.toMillis(grace))
