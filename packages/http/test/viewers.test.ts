@@ -113,6 +113,17 @@ const upTo = (last: number, after = 0) =>
 
 const held = Effect.flatMap(TestRuns.register(), TestRuns.hold)
 
+/** Two readers of a run: one that reads nothing of more than fits into its connection, and one that has read it all. */
+const overfilled = (run: Run.ClaimedRun) =>
+  Effect.gen(function* () {
+    const slow = yield* open(run)
+    const quick = yield* open(run)
+    slow.socket.pause()
+    for (let batch = 1; batch <= largeBatches; batch++) yield* TestRuns.append(run, large)
+    yield* quick.untilId(1 + largeBatches * large.length)
+    return { slow, quick }
+  })
+
 const test = <A, E>(
   title: string,
   body: Effect.Effect<A, E, Layer.Layer.Success<typeof both> | Scope.Scope>,
@@ -244,11 +255,7 @@ describe("the viewers of one log", () => {
         const context = yield* Layer.buildWithScope(both, scope)
         yield* Effect.gen(function* () {
           const run = yield* held
-          const slow = yield* open(run)
-          const quick = yield* open(run)
-          slow.socket.pause()
-          for (let batch = 1; batch <= largeBatches; batch++) yield* TestRuns.append(run, large)
-          yield* quick.untilId(1 + largeBatches * large.length)
+          const { quick, slow } = yield* overfilled(run)
           const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void))
           yield* quick.untilWhole
           slow.socket.resume()
@@ -268,11 +275,7 @@ describe("the viewers of one log", () => {
         const context = yield* Layer.buildWithScope(both, scope)
         yield* Effect.gen(function* () {
           const run = yield* held
-          const stopped = yield* open(run)
-          const quick = yield* open(run)
-          stopped.socket.pause()
-          for (let batch = 1; batch <= largeBatches; batch++) yield* TestRuns.append(run, large)
-          yield* quick.untilId(1 + largeBatches * large.length)
+          const { quick } = yield* overfilled(run)
           yield* Scope.close(scope, Exit.void)
           yield* quick.untilWhole
         }).pipe(Effect.scoped, Effect.provide(context))

@@ -40,8 +40,6 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
     }
     const more = due.length > pruned.length
     MemoryCounters.add(state, counters.take())
-    // A step cannot fail from here on.
-    state.undo = []
     if (!more) {
       pruneConversations(project, before)
       MemoryCounters.prune(project, before)

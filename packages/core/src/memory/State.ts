@@ -130,7 +130,11 @@ export interface Step {
  */
 export const step = <A, E>(state: State, change: (step: Step) => Either.Either<A, E>): Effect.Effect<A, E> =>
   Effect.flatMap(state.now, (now) =>
-    Effect.suspend(() => change({ now, at: DateTime.unsafeMake(now), state })),
+    Effect.suspend(() => {
+      const result = change({ now, at: DateTime.unsafeMake(now), state })
+      state.undo = []
+      return result
+    }),
   )
 
 /** Runs an effect, all of whose parts are synchronous, as one step. If it fails, its changes are taken back. */

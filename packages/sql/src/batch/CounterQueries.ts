@@ -25,7 +25,6 @@ import {
   toDelta,
   toSum,
 } from "../rows/CounterRow.js"
-import { keyRows } from "./RunQueries.js"
 
 /** The statements that add what a commit has counted. */
 export const insert = (
@@ -111,11 +110,8 @@ export const addUp = (database: Database): Effect.Effect<boolean, SqlError> =>
       after.map(sumRow),
     )} v WHERE TRUE
       ON CONFLICT (project_id, step, starts_at, agent_id) DO UPDATE SET counters = excluded.counters`
-    const keys = keyRows(
-      database,
-      deltas.map(({ delta_pk }) => delta_pk),
-    )
-    yield* sql`DELETE FROM counter_deltas WHERE delta_pk IN (SELECT run_pk FROM ${keys} v)`
+    const keys = deltas.map(({ delta_pk }) => delta_pk)
+    yield* sql`DELETE FROM counter_deltas WHERE ${dialect.isOneOf("delta_pk", keys)}`
     return deltas.length === mostDeltas
   })
 

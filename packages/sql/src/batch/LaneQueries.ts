@@ -9,7 +9,14 @@ import { Effect, Struct } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { toStored } from "../rows/RunCodec.js"
-import { Gate, type RunRow, selectedQueued, stateColumns, toRunRow } from "../rows/RunRow.js"
+import {
+  Gate,
+  type RunRow,
+  selectedQueued,
+  stateColumns,
+  toRunRow,
+  unfinishedTables,
+} from "../rows/RunRow.js"
 import * as RunQueries from "./RunQueries.js"
 
 type Lane = RunRows.Lane
@@ -76,7 +83,7 @@ const queuedNames = Struct.keys(stateColumns.queue).join(", ")
 const firstIn = (table: string): string => `(SELECT t.run_pk, t.gate, '${table}' AS state FROM ${table} t
   WHERE t.project_id = v.project_id AND t.lane = v.lane AND t.lane IS NOT NULL ORDER BY t.run_pk LIMIT 1)`
 
-const unfinished = ["queue", "leases", "waits"].map(firstIn).join(" UNION ALL ")
+const unfinished = unfinishedTables.map(firstIn).join(" UNION ALL ")
 
 /** The first unfinished runs of their lanes in a state, locked until the commit. */
 const lockedIn = (table: string): string => `SELECT run_pk FROM ${table}

@@ -5,11 +5,12 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
-import type { Ids, RequestSnapshot, Run, RunStore } from "@runlease/core"
+import type { Ids, RequestSnapshot, RunStore } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { toRun } from "../rows/RunCodec.js"
 import { joinedStates } from "../rows/RunRow.js"
+import { tableOf } from "../rows/StateRows.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as DetailQueries from "./DetailQueries.js"
 import * as DueQueries from "./DueQueries.js"
@@ -22,10 +23,6 @@ interface WorkerRow {
   readonly implementation_kind: string
   readonly worker_key: string
 }
-
-const unfinished = { pending: "queue", running: "leases", waiting: "waits" } as const
-
-const isUnfinished = (status: Run.RunStatus): status is keyof typeof unfinished => status in unfinished
 
 /** Where a list begins: at rows of runs, whose key is `key`, that are few beside those that it leaves out. */
 interface Start {
@@ -44,8 +41,8 @@ const startOf = (
   { agentId, conversationId, status }: Parameters<RunStore.RunReads<SqlError>["list"]>[1],
 ): Start => {
   if (status === undefined) return { from: "runs r", key: "r.run_pk", filters: [] }
-  const table = isUnfinished(status) ? unfinished[status] : "outcomes"
-  const filters = isUnfinished(status) ? [] : [sql`f.project_id = ${projectId}`, sql`f.status = ${status}`]
+  const table = tableOf({ status })
+  const filters = table !== "outcomes" ? [] : [sql`f.project_id = ${projectId}`, sql`f.status = ${status}`]
   return agentId === undefined && conversationId === undefined
     ? {
         from: `${table} f CROSS JOIN runs r`,

@@ -66,7 +66,7 @@ export interface Dialect {
 
   /**
    * Runs writes that do not depend on each other, in one exchange where the database can. The transaction runs again when
-   * one of `exact` writes another number of rows.
+   * one of `exact` writes another number of rows. Without locks there is no `exact`: statements of the driver write the states.
    */
   readonly write: (
     statements: ReadonlyArray<Statement<object>>,

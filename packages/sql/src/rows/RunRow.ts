@@ -153,6 +153,9 @@ const aliases = { queue: "q", leases: "l", waits: "w", outcomes: "o" } as const
 
 const statuses = { queue: "pending", leases: "running", waits: "waiting" } as const
 
+/** The tables of runs that have not ended. */
+export const unfinishedTables = Struct.keys(statuses)
+
 const statusOf = (table: StateTable): string => (table === "outcomes" ? "o.status" : `'${statuses[table]}'`)
 
 const expression = (name: MovingColumn, tables: ReadonlyArray<StateTable>): string => {

@@ -81,7 +81,7 @@ export const parts: Readonly<Record<StateTable, ReadonlyArray<StatePart>>> = {
 }
 
 /** The table that a run in this state stands in. */
-export const tableOf = ({ status }: RunState.RunState): StateTable =>
+export const tableOf = ({ status }: Pick<RunState.RunState, "status">): StateTable =>
   status === "pending"
     ? "queue"
     : status === "running"

@@ -28,6 +28,7 @@ import {
   selectedRun,
   stateColumns,
   toRunRow,
+  unfinishedTables,
 } from "../rows/RunRow.js"
 import { stateRow, tableOf } from "../rows/StateRows.js"
 import * as PlainStatements from "./PlainStatements.js"
@@ -53,8 +54,6 @@ export interface PlainRows {
 
 /** The largest number of runs of each kind that are due in one commit. */
 const mostDue = 200
-
-const unfinished = ["queue", "leases", "waits"] as const
 
 /** The condition that selects the rows of a probe: a run that names no kind or key has null there. */
 const equals = (column: string, value: string | null): string =>
@@ -84,7 +83,7 @@ const due = [
   `SELECT run_pk FROM queue WHERE gate = ${Gate.delayed} AND available_at <= ?
     ORDER BY available_at LIMIT ${mostDue}`,
 ]
-const heads = unfinished.map(
+const heads = unfinishedTables.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
     ORDER BY run_pk LIMIT 1`,
 )

@@ -105,7 +105,8 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
       Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (open) =>
         Option.isSome(open)
           ? effect
-          : Effect.retry(own(effect), { times: attempts, while: SeenLease.isChanged }),
+          : // The lock is for one writer, so what a second transaction reads does not change before it writes.
+            Effect.catchIf(own(effect), SeenLease.isChanged, () => own(effect)),
       ),
     beginMigration: Effect.void,
     blames: () => true,
@@ -124,16 +125,7 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
     },
     isOneOf: (column, values) =>
       sql`${sql.literal(column)} IN (SELECT value FROM json_each(${JSON.stringify([...values])}))`,
-    write: (statements, exact = []) =>
-      Effect.zipRight(
-        Effect.forEach(statements, execute, { discard: true }),
-        Effect.forEach(
-          exact,
-          ({ rows, statement }) =>
-            Effect.filterOrFail(execute(statement), (written) => written.length === rows, SeenLease.changed),
-          { discard: true },
-        ),
-      ),
+    write: (statements) => Effect.forEach(statements, execute, { discard: true }),
     locks: false,
     lock: () => sql.literal(""),
     lockFree: () => sql.literal(""),
