@@ -65,7 +65,7 @@ const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlSto
   const database = { sql, dialect: yield* SqlDialect.dialectOf(sql) }
   const rows = Option.match(yield* Effect.serviceOption(SqliteConnection.SqliteHandle), {
     onNone: () => SqlRunRows.make(database),
-    onSome: (handle) => SqliteRunRows.make(database, handle),
+    onSome: (handle) => SqliteRunRows.make(database, handle.database),
   })
   const store = yield* SqlStore.make(database, rows, link)
   const access = TokenCache.remembering(SqlAccess.make(store))

@@ -5,10 +5,11 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { StoreClock } from "@runlease/core"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import type { Dialect } from "./dialect/Dialect.js"
 import { StoreTime } from "./dialect/StoreTime.js"
 import * as PostgresDialect from "./postgres/PostgresDialect.js"
+import { SqliteHandle } from "./sqlite/SqliteConnection.js"
 import * as SqliteDialect from "./sqlite/SqliteDialect.js"
 
 /**
@@ -20,7 +21,17 @@ import * as SqliteDialect from "./sqlite/SqliteDialect.js"
 export const dialectOf = (sql: SqlClient.SqlClient): Effect.Effect<Dialect> =>
   Effect.flatMap(StoreTime, (time) =>
     sql.onDialectOrElse({
-      sqlite: () => Effect.map(StoreClock.make, (now) => SqliteDialect.make(sql, now)),
+      sqlite: () =>
+        Effect.zipWith(StoreClock.make, Effect.serviceOption(SqliteHandle), (now, handle) =>
+          SqliteDialect.make(
+            sql,
+            now,
+            Option.match(handle, {
+              onNone: () => SqliteDialect.reserving(sql),
+              onSome: ({ alone }) => alone,
+            }),
+          ),
+        ),
       pg: () => Effect.succeed(PostgresDialect.make(sql, time)),
       orElse: () => Effect.dieMessage("@runlease/sql speaks SQLite and PostgreSQL; this is another database"),
     }),

@@ -57,13 +57,13 @@ describe("query plans", () => {
       )
       // Statements that run on the handle are those that it prepares.
       const recordPrepared = Layer.effectDiscard(
-        Effect.map(SqliteConnection.SqliteHandle, (handle) => {
-          const prepare = handle.prepare.bind(handle)
-          const recorded: typeof handle.prepare = (text) => {
+        Effect.map(SqliteConnection.SqliteHandle, ({ database }) => {
+          const prepare = database.prepare.bind(database)
+          const recorded: typeof database.prepare = (text) => {
             if (!statements.has(text)) statements.set(text, Array.replicate(null, text.split("?").length - 1))
             return prepare(text)
           }
-          Object.assign(handle, { prepare: recorded })
+          Object.assign(database, { prepare: recorded })
         }),
       )
       const opened = Layer.provideMerge(recordPrepared, SqliteConnection.layer(file))

@@ -13,13 +13,21 @@ import * as Statement from "@effect/sql/Statement"
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Layer, Scope } from "effect"
 
-/** The driver's own interface. */
-export interface Handle extends Sqlite.Database {}
+/**
+ * The open file, as the driver has it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Handle {
+  /** A statement on it runs on the connection of the `SqlClient` beside it, in its open transaction. */
+  readonly database: Sqlite.Database
+
+  /** Has the connection alone until the effect has ended. */
+  readonly alone: <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
 
 /**
- * The open file, as the driver has it. A statement on it runs on the connection of the `SqlClient` beside it, in its open
- * transaction.
- *
  * @since 0.1.0
  * @category tags
  */
@@ -81,8 +89,9 @@ export const layer = (filename: string): Layer.Layer<SqlClient.SqlClient | Sqlit
       const connection = makeConnection(database)
       // One transaction at a time; a statement outside of one waits for its end.
       const semaphore = yield* Effect.makeSemaphore(1)
+      const alone = semaphore.withPermits(1)
       const client = yield* SqlClient.make({
-        acquirer: semaphore.withPermits(1)(Effect.succeed(connection)),
+        acquirer: alone(Effect.succeed(connection)),
         transactionAcquirer: Effect.uninterruptibleMask((restore) =>
           restore(semaphore.take(1)).pipe(
             Effect.zipRight(Effect.scope),
@@ -93,6 +102,8 @@ export const layer = (filename: string): Layer.Layer<SqlClient.SqlClient | Sqlit
         compiler: Statement.makeCompilerSqlite(),
         spanAttributes: [["db.system.name", "sqlite"]],
       })
-      return Context.make(SqlClient.SqlClient, client).pipe(Context.add(SqliteHandle, database))
+      return Context.make(SqlClient.SqlClient, client).pipe(
+        Context.add(SqliteHandle, { database, alone: (use) => alone(use(connection)) }),
+      )
     }),
   ).pipe(Layer.provide(Reactivity.layer))

@@ -6,7 +6,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Array, Effect, Exit, Option } from "effect"
+import { Array, Effect, Option } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core"
 import { type Candidate, type Dialect, toCandidate } from "../dialect/Dialect.js"
@@ -38,13 +38,24 @@ const isBusy = (error: SqlError): boolean => codeOf(error).startsWith("SQLITE_BU
 const run = (connection: Connection, statement: string): Effect.Effect<void, SqlError> =>
   Effect.asVoid(connection.execute(statement, [], undefined))
 
+/** Runs an effect on a connection that nothing else uses meanwhile. */
+export interface Alone {
+  <A, E, R>(use: (connection: Connection) => Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R>
+}
+
+/** On a connection that the client gives for the time. */
+export const reserving =
+  (sql: SqlClient.SqlClient): Alone =>
+  (use) =>
+    Effect.scoped(Effect.flatMap(sql.reserve, use))
+
 /**
  * `now` is the store's time.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dialect => {
+export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>, alone: Alone): Dialect => {
   // BEGIN takes the write lock: a transaction that reads first and is refused the lock later cannot wait for it.
   // Only the turns between attempts are interruptible, since a transaction that has begun must be ended.
   const begin = (connection: Connection, pause: Effect.Effect<void>): Effect.Effect<void, SqlError> => {
@@ -56,27 +67,25 @@ export const make = (sql: SqlClient.SqlClient, now: Effect.Effect<number>): Dial
     return Effect.catchAll(once, (error) => (isBusy(error) ? again : error))
   }
 
+  // A failed statement may have undone the transaction already; then the ROLLBACK fails.
+  const rollback = (connection: Connection) => Effect.ignore(run(connection, "ROLLBACK"))
+
   const own = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const connection = yield* sql.reserve
-          yield* begin(connection, restore(turn))
-          const exit = yield* effect.pipe(
-            Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
-            restore,
-            Effect.exit,
-          )
-          // A failed statement may have undone the transaction already; then the ROLLBACK fails.
-          const rollback = Effect.ignore(run(connection, "ROLLBACK"))
-          if (Exit.isSuccess(exit)) {
-            yield* Effect.tapError(run(connection, "COMMIT"), () => rollback)
-          } else {
-            yield* rollback
-          }
-          return yield* exit
-        }),
-      ),
+    alone((connection) =>
+      Effect.uninterruptibleMask((restore) => {
+        const inTransaction = Effect.provideService(effect, SqlClient.TransactionConnection, [connection, 0])
+        return Effect.zipRight(
+          begin(connection, restore(turn)),
+          Effect.matchCauseEffect(restore(inTransaction), {
+            onSuccess: (value) =>
+              Effect.as(
+                Effect.tapError(run(connection, "COMMIT"), () => rollback(connection)),
+                value,
+              ),
+            onFailure: (cause) => Effect.zipRight(rollback(connection), Effect.failCause(cause)),
+          }),
+        )
+      }),
     )
 
   // SQLite plans a statement again at each run when its LIMIT is a bare parameter, or when a partial index may depend on a
