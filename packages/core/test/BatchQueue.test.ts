@@ -13,7 +13,12 @@ type Verdict = Either.Either<number, string>
 
 /** A queue whose batches are answered when the test does so, each item with its tenfold; one with 13 fails. */
 const makeSender = (
-  options: { readonly atOnce?: number; readonly inFlight?: number; readonly cut?: boolean } = {},
+  options: {
+    readonly atOnce?: number
+    readonly inFlight?: number
+    readonly overtakes?: (item: number) => boolean
+    readonly cut?: boolean
+  } = {},
 ) =>
   Effect.gen(function* () {
     const scope = yield* Effect.acquireRelease(Scope.make(), (made) => Scope.close(made, Exit.void))
@@ -35,6 +40,7 @@ const makeSender = (
         }).pipe(Effect.onInterrupt(() => Effect.sync(() => cut.push(items)))),
       fitting: (items) => Math.min(items.length, options.atOnce ?? 100),
       inFlight: options.inFlight ?? 1,
+      overtakes: options.overtakes,
       gather: Effect.yieldNow(),
       isolates: (failure) => failure === "unlucky",
       cut: options.cut ?? true,
@@ -99,6 +105,32 @@ describe("BatchQueue", () => {
         )
         deepStrictEqual(yield* Fiber.join(Fiber.all(fibers)), [10, 20, 30, 40, 50])
         yield* Fiber.interrupt(rest)
+      }),
+  )
+
+  it.scoped(
+    "keeps a request that does not overtake until no batch is in flight, or another one that does takes it along",
+    () =>
+      Effect.gen(function* () {
+        const { sent, start } = yield* makeSender({ inFlight: 2, overtakes: (item) => item > 9 })
+        const fibers = [yield* start(1)]
+        const one = yield* next(sent)
+        fibers.push(yield* start(2), yield* start(3))
+        yield* Effect.yieldNow()
+        strictEqual(yield* Queue.size(sent), 0)
+        fibers.push(yield* start(10))
+        const two = yield* next(sent)
+        deepStrictEqual(two.items, [2, 3, 10])
+        fibers.push(yield* start(4))
+        yield* one.answer
+        yield* Fiber.join(fibers[0]!)
+        yield* Effect.yieldNow()
+        strictEqual(yield* Queue.size(sent), 0)
+        yield* two.answer
+        const three = yield* next(sent)
+        deepStrictEqual(three.items, [4])
+        yield* three.answer
+        deepStrictEqual(yield* Fiber.join(Fiber.all(fibers)), [10, 20, 30, 100, 40])
       }),
   )
 

@@ -34,6 +34,11 @@ export interface Options<Request, Verdict, X> {
   readonly fitting: (waiting: Array.NonEmptyReadonlyArray<Request>) => number
   /** The largest number of batches in flight. */
   readonly inFlight: number
+  /**
+   * Whether a request goes while another batch is in flight: always, when absent. One that does not is sent with one that
+   * does, or once no batch is in flight.
+   */
+  readonly overtakes?: ((request: Request) => boolean) | undefined
   /** Runs before a batch takes its requests, so that callers that are about to send one can share it. */
   readonly gather: Effect.Effect<void>
   /** Whether one request may have caused a failure of the whole batch: then each of them is sent alone. */
@@ -87,14 +92,25 @@ export const make = <Request, Verdict, X>(
 ): Effect.Effect<BatchQueue<Request, Verdict>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const waiting: Array<Entry<Request, Verdict>> = []
-    const arrived = yield* Effect.makeLatch(false)
+    const overtakes = options.overtakes ?? (() => true)
+    let flights = 0
     let closed = false
 
+    const mayGo = (): boolean =>
+      waiting.length > 0 && (flights === 0 || waiting.some(({ request }) => overtakes(request)))
+    /** Open while a batch may go, and sometimes when none may. */
+    const departure = yield* Effect.makeLatch(false)
+    const update = (): void => {
+      if (mayGo()) departure.unsafeOpen()
+      else departure.unsafeClose()
+    }
+
     const take = (): ReadonlyArray<Entry<Request, Verdict>> => {
-      const requests = waiting.map(({ request }) => request)
+      const requests = mayGo() ? waiting.map(({ request }) => request) : []
       const entries = Array.isNonEmptyArray(requests) ? waiting.splice(0, options.fitting(requests)) : []
       for (const entry of entries) entry.state = "sent"
-      if (waiting.length === 0) arrived.unsafeClose()
+      if (entries.length > 0) flights += 1
+      update()
       return entries
     }
 
@@ -156,10 +172,17 @@ export const make = <Request, Verdict, X>(
       }),
     )
 
+    const landed = (): void => {
+      flights -= 1
+      update()
+    }
+
     const sendNext = Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.zipRight(restore(arrived.await), options.gather), () => {
+      Effect.flatMap(Effect.zipRight(restore(departure.await), options.gather), () => {
         const entries = take()
-        return Array.isNonEmptyReadonlyArray(entries) ? sendAll(entries, restore) : Effect.void
+        return Array.isNonEmptyReadonlyArray(entries)
+          ? Effect.zipRight(sendAll(entries, restore), Effect.sync(landed))
+          : Effect.void
       }),
     )
     // A queue may be made where its maker cannot be interrupted.
@@ -191,7 +214,7 @@ export const make = <Request, Verdict, X>(
           flight: undefined,
         }
         waiting.push(entry)
-        arrived.unsafeOpen()
+        if (flights === 0 || overtakes(request)) departure.unsafeOpen()
         return Effect.suspend(() => leave(entry))
       },
     }

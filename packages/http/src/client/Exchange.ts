@@ -80,7 +80,7 @@ const isAnswers = (json: unknown): json is typeof Answers.Type => hasAnswers(jso
 
 const usualAnswers = (json: unknown): typeof Answers.Type | undefined => (isAnswers(json) ? json : undefined)
 
-/** The largest number of exchanges of one worker in flight: while one is answered, the next one is made. */
+/** The largest number of exchanges of one worker in flight: while one is answered, the worker goes on with the runs of the other. */
 const inFlight = 2
 
 /** The largest number of characters of operations in one exchange. */
@@ -92,6 +92,8 @@ const undoWithin = "1 second"
 interface Item {
   readonly name: string
   readonly text: string
+  /** Whether it goes while an exchange is in flight. */
+  readonly overtakes: boolean
   readonly onAbandoned: (answer: Answer) => void
 }
 
@@ -180,6 +182,7 @@ export const make: Effect.Effect<
       send: (items) => send(workerId, items),
       fitting,
       inFlight,
+      overtakes: ({ overtakes }) => overtakes,
       gather: Effect.yieldNow(),
       isolates: () => false,
       cut: true,
@@ -211,6 +214,8 @@ export const make: Effect.Effect<
           const item: Item = {
             name: kind.name,
             text: JSON.stringify(sent),
+            // Events follow each other, so those that wait for an answer share the next exchange and cost the server less.
+            overtakes: sent.operation !== "append",
             onAbandoned: (answer) => {
               if (onAbandoned !== undefined) {
                 Either.map(kind.read(answer), (given) => undo(onAbandoned(given)))
