@@ -5,6 +5,7 @@ import { Cause, Deferred, Effect, Exit, Fiber, Runtime, Stream } from "effect"
 import * as AgentEvent from "../src/model/AgentEvent.js"
 import { Emit } from "../src/executor/Emit.js"
 import { ExecutorError, type ExecutorFailure } from "../src/executor/Executor.js"
+import { StepLog } from "../src/executor/StepLog.js"
 import type { WorkerId } from "../src/model/Ids.js"
 import { EventId, LeaseEpoch, Sequence } from "../src/model/Run.js"
 import * as RunSink from "../src/worker/RunSink.js"
@@ -37,7 +38,8 @@ const makeSink = Effect.map(Effect.runtime(), (runtime) => {
     fork: Runtime.runFork(runtime),
     stop: () => {},
   })
-  const runStream = (events: Events) => Effect.provideService(sink.run(events), Emit, sink)
+  const runStream = (events: Events) =>
+    sink.run(events).pipe(Effect.provideService(Emit, sink), Effect.provideService(StepLog, sink))
   return { runStream, settled: sink.settled }
 })
 

@@ -33,6 +33,24 @@ describe("AgUiView", () => {
     expect((await shown(log)).current).toEqual([{ ...started, protocolVersion: "1.0" }, ...rest])
   })
 
+  it("leaves out the records of steps", async () => {
+    const record = (name: string): Event => ({
+      type: "CUSTOM",
+      name,
+      value: { step_id: "0", record_id: "r", name: "pay", result: '"secret"' },
+    })
+    const steps: ReadonlyArray<Event> = [
+      { type: "STEP_STARTED", stepName: "pay" },
+      record("runlease.intent"),
+      { type: "STEP_FINISHED", stepName: "pay" },
+      record("runlease.step"),
+    ]
+    const log = ended([{ type: "RUN_STARTED", threadId: "thread", runId: "run" }, ...steps])
+    for (const events of Object.values(await shown(log))) {
+      expect(typesOf(events)).toEqual(["RUN_STARTED", "STEP_STARTED", "STEP_FINISHED", "RUN_FINISHED"])
+    }
+  })
+
   it("names the run as the client does, and keeps what is ours of an interrupt among its metadata", async () => {
     const run = { threadId: "conversation", runId: "public" }
     const interrupt = { id: "c", reason: "tool_call", toolCallId: "c" }

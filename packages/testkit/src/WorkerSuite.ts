@@ -16,6 +16,8 @@ import * as Effects from "./worker/Effects.js"
 import * as Interrupts from "./worker/Interrupts.js"
 import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
+import * as Steps from "./worker/Steps.js"
+import * as StepsOnce from "./worker/StepsOnce.js"
 
 /**
  * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
@@ -28,6 +30,8 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
   describe(`Worker over ${name}`, () => {
     Outcomes.tests(test)
     Effects.tests(test)
+    Steps.tests(test)
+    StepsOnce.tests(test)
     Interrupts.tests(test)
     Claims.tests(test)
     Leases.tests(test)

@@ -3,13 +3,15 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Mailbox, Stream } from "effect"
+import { Context, Effect, Mailbox, Option, Stream } from "effect"
 import type * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
+import * as AttemptSteps from "./AttemptSteps.js"
 import { Emit } from "./Emit.js"
 import type { ExecutorFailure } from "./ExecutorError.js"
 import { makeEvents, type Output } from "./ExecutorOutput.js"
+import { StepLog } from "./StepLog.js"
 
 /**
  * A Stream of events, or an Effect.
@@ -23,15 +25,15 @@ import { makeEvents, type Output } from "./ExecutorOutput.js"
  */
 export type Execution<R = never> =
   | Stream.Stream<AgentEvent.LogEvent, ExecutorFailure, R>
-  | Effect.Effect<Output, ExecutorFailure, R | Emit>
+  | Effect.Effect<Output, ExecutorFailure, R | Emit | StepLog>
 
 /**
- * The services that come with each run: the ports of its project, and where its output goes.
+ * The services that come with each run: the ports of its project, where its output goes, and its steps.
  *
  * @since 0.1.0
  * @category models
  */
-export type RunContext = ProjectPorts | Emit
+export type RunContext = ProjectPorts | Emit | StepLog
 
 /**
  * Changes the failure of an execution.
@@ -63,6 +65,11 @@ export const provide = <R>(
     : Stream.mapInputContext(execution, withServices<ProjectPorts>)
 }
 
+const withoutLog = ({ runId }: ClaimedRun): Context.Tag.Service<StepLog> => {
+  const steps = AttemptSteps.withoutLog(runId)
+  return { steps: () => steps }
+}
+
 /** How much emitted output may wait for a Stream to be pulled. */
 const capacity = 16
 
@@ -81,7 +88,9 @@ export const toStream = <R>(
         Effect.gen(function* () {
           const mailbox = yield* Mailbox.make<AgentEvent.LogEvent, ExecutorFailure>(capacity)
           const events = makeEvents(run)
+          const steps = Option.getOrElse(yield* Effect.serviceOption(StepLog), () => withoutLog(run))
           yield* execution.pipe(
+            Effect.provideService(StepLog, steps),
             Effect.provideService(Emit, {
               emit: (output) => Effect.asVoid(mailbox.offerAll(events.next(output))),
             }),

@@ -21,6 +21,7 @@ import * as LogState from "../rules/LogState.js"
 import type { ClaimedRun } from "../model/Run.js"
 import { RunLog } from "../ports/RunLog.js"
 import { Runs } from "../ports/Runs.js"
+import { StepLog } from "./StepLog.js"
 import { WorkerRegistry } from "../ports/WorkerRegistry.js"
 
 export {
@@ -76,14 +77,14 @@ export interface ExecuteWith<out R> {
 }
 
 /**
- * The services that a source needs, without `Emit`, which `make` provides.
+ * The services that a source needs, without `Emit` and `StepLog`, which come with the run.
  *
  * @since 0.1.0
  * @category models
  */
 export type Needs<S> =
   S extends Effect.Effect<infer _A, infer _E, infer R>
-    ? Exclude<R, Emit>
+    ? Exclude<R, Emit | StepLog>
     : S extends Stream.Stream<infer _A, infer _E, infer R>
       ? R
       : never
@@ -132,6 +133,7 @@ const withoutRunContext = Context.omit(
   Leases,
   RunLog,
   Runs,
+  StepLog,
   WorkerRegistry,
   Tracer.ParentSpan,
 )

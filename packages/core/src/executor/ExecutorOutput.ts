@@ -7,6 +7,7 @@ import { Chunk, type Effect, Predicate, Schema, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun } from "../model/Run.js"
 import { AwaitAnswers, ExecutorError, type ExecutorFailure } from "./ExecutorError.js"
+import { StepError } from "./StepError.js"
 
 /** What a function may give for a run: some text, some events, or nothing. */
 export type Output = string | AgentEvent.AgentEvent | ReadonlyArray<AgentEvent.AgentEvent> | void
@@ -42,6 +43,10 @@ const isFailure = (error: unknown): error is ExecutorFailure => isAlike(error)
 /** Any error as an executor's failure: its `_tag` or name is the code, and it is not retryable. */
 export const toFailure = (error: unknown): ExecutorFailure => {
   if (isFailure(error)) return error
+  if (error instanceof StepError) {
+    const { code, message, retryable } = error
+    return new ExecutorError({ code, message, retryable, cause: error })
+  }
   const tag = Predicate.hasProperty(error, "_tag") ? error._tag : undefined
   const message =
     Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""

@@ -9,6 +9,7 @@
 import { Data, Effect, Option, Predicate, Schema, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
+import { sha256 } from "../model/Digest.js"
 import { canonicalJson } from "../model/Json.js"
 import type { LoggedCall, LoggedResult, PastAttempt } from "./PastAttempts.js"
 import * as PastAttempts from "./PastAttempts.js"
@@ -135,16 +136,7 @@ export const begunBefore = (
 export const keyOf = (
   run: Pick<ClaimedRun, "runId">,
   call: AskedCall & { readonly ordinal: number },
-): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() =>
-      globalThis.crypto.subtle.digest(
-        "SHA-256",
-        new TextEncoder().encode(`${run.runId} ${keyOfCall(call, call.ordinal)}`),
-      ),
-    ),
-    (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(""),
-  )
+): Effect.Effect<string> => Effect.sync(() => sha256(`${run.runId} ${keyOfCall(call, call.ordinal)}`))
 
 /**
  * The decision on a call. `Execute`: execute it. `Reuse`: use the result that a dead attempt recorded. `Uncertain`: a dead

@@ -8,6 +8,7 @@
  */
 import { Clock, Duration, Effect, Fiber, FiberId } from "effect"
 import { ExecutorError } from "../executor/ExecutorError.js"
+import type { LogEvent } from "../model/AgentEvent.js"
 import type { LeaseRef } from "../model/Run.js"
 import { Sequence } from "../model/Run.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
@@ -37,8 +38,8 @@ export const refusal = (error: EventRefused | CursorMismatch): ExecutorError =>
  * @category models
  */
 export interface AppendBuffer {
-  /** Adds events, however many wait. */
-  readonly add: (events: ReadonlyArray<SizedEvent>) => void
+  /** Adds events, however many wait. Events that are `urgent` do not wait for `linger`. */
+  readonly add: (events: ReadonlyArray<SizedEvent>, urgent: boolean) => void
 
   /** Waits while more events wait than the executor may be ahead of its log. */
   readonly room: () => Effect.Effect<void>
@@ -58,7 +59,8 @@ export interface AppendBuffer {
 
 /**
  * Makes the buffer of one run, whose log has the sequence `sequence`. `fork` starts the fiber that appends; it must
- * outlive the fibers that add events. `stop` is called when the log refuses an append of that fiber.
+ * outlive the fibers that add events. `stop` is called when the log refuses an append of that fiber, and `appended` with
+ * the events of each append.
  *
  * Units: `linger` is the least time between two appends of a run.
  *
@@ -72,6 +74,7 @@ export const make = (options: {
   readonly linger: Duration.DurationInput
   readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly stop: (failure: ExecutorError) => void
+  readonly appended: (events: ReadonlyArray<LogEvent>) => void
 }): AppendBuffer => {
   const { lease, log } = options
   // The events that are not confirmed to be in the log, oldest first, and the log's sequence before them.
@@ -81,6 +84,9 @@ export const make = (options: {
   const some = Effect.unsafeMakeLatch(false)
   const room = Effect.unsafeMakeLatch(true)
   const idle = Effect.unsafeMakeLatch(true)
+  /** Whether urgent events wait. */
+  let hurried = false
+  let lingering: Fiber.RuntimeFiber<void> | undefined
 
   const endLease = (reason: Loss) =>
     Effect.zipRight(lease.end(reason), new LeaseEnded({ runId: lease.ref.runId, reason }))
@@ -122,6 +128,7 @@ export const make = (options: {
         onSuccess: () => {
           sequence = Sequence.make(sequence + events.length, { disableValidation: true })
           drop(events.length)
+          options.appended(events)
           return Effect.void
         },
       },
@@ -135,11 +142,16 @@ export const make = (options: {
   /** Waits until `linger` has passed since the last append. Most deltas come later than that, and need no timer. */
   const untilLingered = Effect.clockWith((clock) => {
     const left = appendedAt === undefined ? 0n : appendedAt + linger - clock.unsafeCurrentTimeNanos()
-    return left > 0n ? Effect.sleep(Duration.nanos(left)) : Effect.void
+    if (hurried || left <= 0n) return Effect.void
+    return Effect.flatMap(Effect.fork(Effect.sleep(Duration.nanos(left))), (sleeping) => {
+      lingering = sleeping
+      return Effect.asVoid(Fiber.await(sleeping))
+    })
   })
 
   const appendNext = Effect.suspend(() => {
     idle.unsafeClose()
+    hurried = false
     return Effect.ensuring(
       Effect.zipRight(
         append,
@@ -176,8 +188,12 @@ export const make = (options: {
   })
 
   return {
-    add: (events) => {
+    add: (events, urgent) => {
       for (const event of events) waiting.push(event)
+      if (urgent) {
+        hurried = true
+        lingering?.unsafeInterruptAsFork(FiberId.none)
+      }
       some.unsafeOpen()
       if (waiting.length >= capacity) room.unsafeClose()
       appending ??= options.fork(appender)

@@ -8,6 +8,7 @@ import { Emit } from "../executor/Emit.js"
 import type { RunContext } from "../executor/Execution.js"
 import { Executor } from "../executor/Executor.js"
 import { LeaseDeadline } from "../executor/LeaseDeadline.js"
+import { StepLog } from "../executor/StepLog.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import * as Tracing from "../ports/Tracing.js"
@@ -59,8 +60,8 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
  */
 export interface RunExecution {
   /**
-   * Makes the fork of a run. Its fibers start with the run's span, log annotation, lease deadline and sink already set, so
-   * the run pays for no regions that set them.
+   * Makes the fork of a run. Its fibers start with the run's span, log annotation, lease deadline, sink and steps already
+   * set, so the run pays for no regions that set them.
    */
   readonly forkOf: (record: Pick<RunRecord, "run" | "lease" | "sink" | "span">) => ForkOfRun
 
@@ -89,6 +90,7 @@ export const make: Effect.Effect<RunExecution, never, Executor | ProjectPorts> =
     const services = new Map(runtime.context.unsafeMap)
     services.set(LeaseDeadline.key, lease.deadline)
     services.set(Emit.key, sink)
+    services.set(StepLog.key, sink)
     if (span !== undefined) services.set(Tracer.ParentSpan.key, span)
     return Context.unsafeMake(services)
   }

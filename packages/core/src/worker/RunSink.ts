@@ -15,14 +15,18 @@ import {
   Scope,
   Stream,
 } from "effect"
+import * as AttemptSteps from "../executor/AttemptSteps.js"
 import type { Emit } from "../executor/Emit.js"
 import type { Execution } from "../executor/Execution.js"
 import { ExecutorError, type ExecutorFailure } from "../executor/ExecutorError.js"
 import { makeEvents, type Output, type OutputEvents } from "../executor/ExecutorOutput.js"
+import type { StepLog } from "../executor/StepLog.js"
+import * as StepRecord from "../executor/StepRecord.js"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { LastEvents } from "../ports/Leases.js"
-import type { RunLog } from "../ports/RunLog.js"
+import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import { RunLog } from "../ports/RunLog.js"
 import * as AppendBuffer from "./AppendBuffer.js"
 import type { LeaseEnded, Loss } from "./Lease.js"
 import { fit, type SizedEvent } from "./SizedEvents.js"
@@ -45,13 +49,16 @@ export type SinkFailure = ExecutorFailure | EndedByEvent | LeaseEnded
  * @category models
  */
 export interface RunSink {
+  /** The steps of the run, made when they are first needed. */
+  readonly steps: () => AttemptSteps.LoggedSteps
+
   /**
    * Runs what an executor returned into the log, no faster than the log takes its events. The last events may still wait
    * for `flush` or `flushBefore` when it ends.
    *
    * Fails: with the failure of the executor, or with `EndedByEvent` when the executor ends the run by an event.
    */
-  readonly run: <R>(execution: Execution<R>) => Effect.Effect<void, SinkFailure, R | Emit>
+  readonly run: <R>(execution: Execution<R>) => Effect.Effect<void, SinkFailure, R | Emit | StepLog>
 
   /** The output of an Effect while it works. An event that the log cannot take, or that ends the run, stops the run. */
   readonly emit: Context.Tag.Service<Emit>["emit"]
@@ -98,13 +105,24 @@ export const make = (options: {
   let buffer: AppendBuffer.AppendBuffer | undefined
   let output: OutputEvents | undefined
   let ended = false
+  let ofRun: AttemptSteps.LoggedSteps | undefined
+  const steps = () =>
+    (ofRun ??= AttemptSteps.make(
+      claimed.runId,
+      retryUnavailable(Effect.provideService(AttemptSteps.recordedBefore(claimed), RunLog, options.log)),
+    ))
+  const appended = (events: ReadonlyArray<AgentEvent.LogEvent>) => ofRun?.appended(events)
 
   /** Adds the events before the first that cannot be added, and returns the failure if there is one. */
   const add = (events: Iterable<AgentEvent.LogEvent>): ExecutorError | EndedByEvent | undefined => {
     if (ended) return undefined
     const sized: Array<SizedEvent> = []
     let failure: ExecutorError | EndedByEvent | undefined
-    for (const event of events) {
+    let records = false
+    for (const given of events) {
+      const isRecord = StepRecord.isReserved(given)
+      const event = isRecord ? steps().admit(given) : given
+      records ||= isRecord
       const problem = AgentEvent.problemOf(event)
       if (problem !== undefined) failure = new ExecutorError({ code: "bad_event", message: problem })
       else if (AgentEvent.endsRun(event)) failure = new EndedByEvent({ event })
@@ -112,8 +130,8 @@ export const make = (options: {
       if (event.type !== "RUN_STARTED") sized.push(...fit(event))
     }
     if (sized.length > 0) {
-      buffer ??= AppendBuffer.make({ ...options, sequence: claimed.latestSequence })
-      buffer.add(sized)
+      buffer ??= AppendBuffer.make({ ...options, sequence: claimed.latestSequence, appended })
+      buffer.add(sized, records)
     }
     return failure
   }
@@ -143,6 +161,7 @@ export const make = (options: {
     )
 
   return {
+    steps,
     run: (execution) => (Effect.isEffect(execution) ? ofEffect(execution) : ofStream(execution)),
     emit: (emitted) =>
       Effect.suspend(() => {

@@ -1,0 +1,38 @@
+/**
+ * Why a step cannot be taken.
+ *
+ * @since 0.1.0
+ */
+import { Schema } from "effect"
+
+/**
+ * `duplicate`: this attempt has had a step of that name and key. `nested`: a step inside one that happens at most once.
+ * `too_large`: its result is over 240,000 bytes. `too_many`: the run has 10,000 steps. `unreadable`: its record does not fit the
+ * schema. `uncertain`: it may have happened. `unavailable`: the records cannot be read now.
+ *
+ * Where it ends a run, its code is `step_` and the reason; `unreadable` and `unavailable` are retryable.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StepError extends Schema.TaggedError<StepError>("@runlease/core/StepError")("StepError", {
+  step: Schema.String,
+  reason: Schema.Literal(
+    "duplicate",
+    "nested",
+    "too_large",
+    "too_many",
+    "unreadable",
+    "uncertain",
+    "unavailable",
+  ),
+  message: Schema.String,
+}) {
+  get code(): string {
+    return `step_${this.reason}`
+  }
+
+  get retryable(): boolean {
+    return this.reason === "unreadable" || this.reason === "unavailable"
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The steps of one attempt: what earlier attempts have recorded, and what this one records.
+ *
+ * @since 0.1.0
+ */
+import { Context, type Effect } from "effect"
+import type { AgentEvent } from "../model/AgentEvent.js"
+import type * as Ids from "../model/Ids.js"
+import type { RunNotFound } from "../model/Run.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
+import type { StepRecord } from "./StepRecord.js"
+
+/**
+ * What the log has of a step. A step with an intent and without a result may have happened.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Recorded {
+  readonly intent: boolean
+  readonly done: StepRecord | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface AttemptSteps {
+  readonly runId: Ids.RunId
+
+  /** Whether this attempt has not had a step of that id before. */
+  readonly take: (stepId: string) => boolean
+
+  /** What the attempts before this one have recorded, by the ids of the steps. It is read once. */
+  readonly recorded: Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError>
+
+  /** The event of a record, with which it may enter the log. */
+  readonly issue: (name: string, record: Omit<StepRecord, "record_id">) => Effect.Effect<IssuedRecord>
+
+  /** Waits until the record is in the log. Never ends where the log refuses it, since the executor is interrupted then. */
+  readonly committed: (recordId: string) => Effect.Effect<void>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface IssuedRecord {
+  readonly id: string
+  readonly event: AgentEvent
+}
+
+/**
+ * The steps of the run that is executed. The worker provides it with the run.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class StepLog extends Context.Tag("@runlease/core/StepLog")<
+  StepLog,
+  {
+    /** Made at the first step, so that a run without steps pays nothing. */
+    readonly steps: () => AttemptSteps
+  }
+>() {}

@@ -1,0 +1,143 @@
+/**
+ * How a step ends: what is written of it, and what a later attempt reads.
+ *
+ * @since 0.1.0
+ */
+import { Cause, Effect, Either, Option, type ParseResult, Schema } from "effect"
+import * as AgentEvent from "../model/AgentEvent.js"
+import * as Emit from "./Emit.js"
+import { StepError } from "./StepError.js"
+import type { AttemptSteps, Recorded } from "./StepLog.js"
+import { type intentEventName, stepEventName, type StepRecord } from "./StepRecord.js"
+
+/**
+ * A schema to a value of JSON.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+// oxlint-disable-next-line no-explicit-any -- a schema of an unknown encoded type is assignable to no other type
+export type Codec<A> = Schema.Schema<A, any>
+
+/**
+ * How the outcome of a step is recorded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Codecs<A, E> {
+  readonly schema?: Codec<A> | undefined
+  readonly failure?: Codec<E> | undefined
+}
+
+/** The largest number of bytes of a result, as a string in JSON. */
+const maxBytes = 240_000
+
+/** The error of a step, with what to do about it. */
+export const failed = (step: string, reason: StepError["reason"], message: string): StepError =>
+  new StepError({ step, reason, message })
+
+/** A step of this attempt, and what earlier attempts have recorded of it. */
+export interface Taken {
+  readonly attempt: AttemptSteps
+  readonly id: string
+  readonly name: string
+  readonly key: unknown
+  /** Its name in the events STEP_STARTED and STEP_FINISHED: two open steps may not have the same. */
+  readonly shownAs: string
+  readonly recorded: Recorded | undefined
+}
+
+const encoded = <A>(schema: Codec<A> | undefined, value: A): Effect.Effect<string | undefined> =>
+  Effect.map(
+    Effect.orDie<unknown, ParseResult.ParseError, never>(
+      schema === undefined ? Effect.succeed(value) : Schema.encode(schema)(value),
+    ),
+    (json) => JSON.stringify(json) as string | undefined,
+  )
+
+const parse = Schema.decodeUnknownEither(Schema.parseJson())
+
+const decoded = <A>(schema: Codec<A> | undefined, text: string | undefined): Either.Either<A, string> =>
+  Either.mapLeft(
+    Either.flatMap(text === undefined ? Either.right(undefined) : parse(text), (json) =>
+      schema === undefined ? Either.right(json as A) : Schema.decodeUnknownEither(schema)(json),
+    ),
+    ({ message }) => message,
+  )
+
+/** Writes a record, and waits until it is in the log. */
+export const write = (
+  { attempt, id, key, name }: Taken,
+  kind: typeof stepEventName | typeof intentEventName,
+  fields: Pick<StepRecord, "result" | "failure" | "replaces">,
+  before: ReadonlyArray<AgentEvent.AgentEvent> = [],
+): Effect.Effect<void, StepError, Emit.Emit> =>
+  Effect.gen(function* () {
+    const text = fields.result ?? fields.failure ?? ""
+    // A character takes six bytes at most.
+    if (text.length * 6 > maxBytes && new TextEncoder().encode(JSON.stringify(text)).length > maxBytes) {
+      return yield* failed(name, "too_large", `The result of step ${name} is over ${maxBytes} bytes of JSON`)
+    }
+    const record = yield* attempt.issue(kind, {
+      step_id: id,
+      name,
+      ...(key === undefined ? {} : { key }),
+      ...(fields.result === undefined ? {} : { result: fields.result }),
+      ...(fields.failure === undefined ? {} : { failure: fields.failure }),
+      ...(fields.replaces === undefined ? {} : { replaces: fields.replaces }),
+    })
+    yield* Effect.forEach([...before, record.event], Emit.event, { discard: true })
+    yield* attempt.committed(record.id)
+  })
+
+/** Runs the body of a step, and records its result, or its failure where that has a schema. */
+export const record = <A, E, R>(
+  taken: Taken,
+  body: Effect.Effect<A, E, R>,
+  { failure, schema }: Codecs<A, E>,
+  shown: boolean,
+): Effect.Effect<A, E | StepError, R | Emit.Emit> => {
+  const replaces = taken.recorded?.done?.record_id
+  const finished = shown ? [AgentEvent.stepFinished(taken.shownAs)] : []
+  const isRecorded = failure === undefined ? () => false : Schema.is(failure)
+  return Effect.matchCauseEffect(
+    shown ? Effect.zipRight(Emit.event(AgentEvent.stepStarted(taken.shownAs)), body) : body,
+    {
+      onSuccess: (value) =>
+        Effect.flatMap(encoded(schema, value), (result) =>
+          Effect.as(write(taken, stepEventName, { result, replaces }, finished), value),
+        ),
+      onFailure: (cause): Effect.Effect<never, E | StepError, Emit.Emit> => {
+        const error = Option.getOrUndefined(Cause.failureOption(cause))
+        const again = Effect.failCause(cause)
+        return error !== undefined && isRecorded(error)
+          ? Effect.flatMap(encoded(failure, error), (text) =>
+              Effect.zipRight(
+                write(taken, stepEventName, { failure: text ?? "null", replaces }, finished),
+                again,
+              ),
+            )
+          : Effect.zipRight(Effect.forEach(finished, Emit.event, { discard: true }), again)
+      },
+    },
+  )
+}
+
+/** What the record of a step says; undefined where the step has none, or is to run again. */
+export const replayed = <A, E>(
+  { name, recorded }: Taken,
+  { failure, schema, unreadable }: Codecs<A, E> & { readonly unreadable?: "rerun" | undefined },
+): Effect.Effect<A, E | StepError> | undefined => {
+  const done = recorded?.done
+  if (done === undefined) return undefined
+  const outcome: Either.Either<Effect.Effect<A, E>, string> = done.failure === undefined
+    ? Either.map(decoded(schema, done.result), Effect.succeed)
+    : failure === undefined
+      ? Either.left("it is a failure, and the step has no schema for failures")
+      : Either.map(decoded(failure, done.failure), Effect.fail)
+  if (Either.isRight(outcome)) return outcome.right
+  return unreadable === "rerun"
+    ? undefined
+    : Effect.fail(failed(name, "unreadable", `The record of step ${name} cannot be read: ${outcome.left}`))
+}

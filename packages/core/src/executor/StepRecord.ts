@@ -1,0 +1,105 @@
+/**
+ * The records of steps: CUSTOM events of a run's log, written under its lease.
+ *
+ * Source: docs/decisions/0057-steps.md
+ *
+ * @since 0.1.0
+ */
+import { Option, Predicate, Schema } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import { sha256 } from "../model/Digest.js"
+import { canonicalJson } from "../model/Json.js"
+
+/**
+ * The name of the event that has the result or the failure of a step.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const stepEventName = "runlease.step"
+
+/**
+ * The name of the event that says that a step which must not happen twice is about to happen.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const intentEventName = "runlease.intent"
+
+const names: ReadonlySet<unknown> = new Set([stepEventName, intentEventName])
+
+/**
+ * What a record says. `result` and `failure` are JSON text; a step without a value has neither. `record_id` is the record's
+ * own, by which its writer knows that it is in the log.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const StepRecord = Schema.Struct({
+  step_id: Schema.String,
+  record_id: Schema.String,
+  name: Schema.String,
+  key: Schema.optional(Schema.Unknown),
+  result: Schema.optional(Schema.String),
+  failure: Schema.optional(Schema.String),
+  /** The record that this one replaces. */
+  replaces: Schema.optional(Schema.String),
+})
+export type StepRecord = typeof StepRecord.Type
+
+/**
+ * A step by its enclosing step, its name and its key. `key` is a value of JSON.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepName {
+  /** The id of the enclosing step. */
+  readonly within: string | undefined
+  readonly name: string
+  readonly key: unknown
+}
+
+/**
+ * The id of a step: 32 hex digits, the same in each attempt.
+ *
+ * @since 0.1.0
+ * @category ids
+ */
+export const stepIdOf = ({ key, name, within }: StepName): string =>
+  sha256(canonicalJson([within ?? null, name, key ?? null])).slice(0, 32)
+
+/**
+ * Whether an event has the name of a record, which only a worker may write.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const isReserved = (event: LogEvent): boolean => event.type === "CUSTOM" && names.has(event["name"])
+
+/**
+ * The id of the record that an event with such a name has, if it has one.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const recordIdOf = ({ value }: LogEvent): string | undefined =>
+  Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
+
+const decode = Schema.decodeUnknownOption(StepRecord)
+
+/**
+ * The record in an event: a step that is done, or the intent of one.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const fromEvent = (
+  event: LogEvent,
+): Option.Option<{ readonly kind: "step" | "intent"; readonly record: StepRecord }> =>
+  isReserved(event)
+    ? Option.map(decode(event["value"]), (record) => ({
+        kind: event["name"] === intentEventName ? ("intent" as const) : ("step" as const),
+        record,
+      }))
+    : Option.none()

@@ -1,0 +1,221 @@
+/**
+ * Tests of steps, whose results later attempts get from the log.
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Emit, Executor, RunLog, Step } from "@runlease/core"
+import { Effect, Either, Ref, Schedule, Schema } from "effect"
+import { log, run, start, submit, type Declare, until, untilStatus } from "../TestWorker.js"
+import { counting, customs, dyingBefore, said } from "./StepRuns.js"
+
+export const tests = (test: Declare): void => {
+  describe("a step", () => {
+    test(
+      "is not run again by a later attempt, which gets its result",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        yield* dyingBefore(3, () => Step.run("count", next))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        strictEqual(yield* count, 1)
+        deepStrictEqual(yield* said(runId), ["1"])
+        deepStrictEqual(
+          (yield* log(runId)).flatMap(({ stepName, type }) =>
+            type.startsWith("STEP") ? [[type, stepName]] : [],
+          ),
+          [
+            ["STEP_STARTED", "count"],
+            ["STEP_FINISHED", "count"],
+          ],
+        )
+      }),
+    )
+
+    test(
+      "is in the log before its result is used",
+      Effect.gen(function* () {
+        const { next } = yield* counting
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.gen(function* () {
+              yield* Step.run("count", next)
+              const entries = yield* (yield* RunLog.RunLog).read({ runId: claimed.runId })
+              return JSON.stringify(entries.some(({ event }) => event["name"] === "runlease.step"))
+            }),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["true"])
+      }),
+    )
+
+    test(
+      "does not wait for the time between two appends of its run",
+      Effect.gen(function* () {
+        const { next } = yield* counting
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.gen(function* () {
+              yield* Emit.text("first")
+              yield* until(run(claimed.runId), ({ latestSequence }) => latestSequence > 0)
+              yield* Emit.text("second")
+              return yield* Effect.map(Step.run("count", next), String)
+            }),
+          ),
+          { appendLinger: "1 hour" },
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["first", "second", "1"])
+      }),
+    )
+
+    test(
+      "gets its own result by its key, in whatever order and at once",
+      Effect.gen(function* () {
+        const all = ["a", "b", "c", "d"]
+        yield* dyingBefore(2, ({ attempt }) =>
+          Effect.forEach(
+            attempt === 1 ? all : all.toReversed(),
+            (key) => Step.run("upper", Effect.succeed(`${key}${attempt}`), { key }),
+            { concurrency: attempt === 1 ? "unbounded" : 1 },
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), [JSON.stringify(["d1", "c1", "b1", "a1"])])
+      }),
+    )
+
+    test(
+      "is told apart by the step that it is in, and its enclosing step is recorded too",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        const outer = (name: string) => Step.run(name, Step.run("inner", next))
+        yield* dyingBefore(2, () => Effect.all([outer("one"), outer("two")]))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        strictEqual(yield* count, 2)
+        deepStrictEqual(yield* said(runId), ["[1,2]"])
+        strictEqual((yield* customs(runId)).filter((name) => name === "runlease.step").length, 4)
+      }),
+    )
+
+    test(
+      "is refused when the attempt has had one of its name and key",
+      Effect.gen(function* () {
+        const { next } = yield* counting
+        const twice = Effect.zipRight(Step.run("count", next), Step.run("count", next))
+        yield* start(Executor.make(() => Effect.asVoid(twice)))
+        const { runId } = yield* submit()
+        const { error } = yield* untilStatus(runId, "failed")
+        strictEqual(error?.code, "step_duplicate")
+      }),
+    )
+
+    test(
+      "keeps a failure that has a schema, and not any other",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        const failing = (name: string, options: Step.Options<never, string>) =>
+          Effect.either(Step.run(name, Effect.zipRight(next, Effect.fail("no")), options))
+        yield* dyingBefore(2, () =>
+          Effect.all([failing("kept", { failure: Schema.String }), failing("forgotten", {})]),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        strictEqual(yield* count, 3)
+        deepStrictEqual(yield* said(runId), [JSON.stringify([Either.left("no"), Either.left("no")])])
+      }),
+    )
+
+    test(
+      "retries its body within itself",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        const third = Effect.filterOrFail(next, (n) => n === 3)
+        yield* dyingBefore(2, () => Step.run("third", third, { retry: Schedule.recurs(5) }))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        strictEqual(yield* count, 3)
+      }),
+    )
+
+    test(
+      "encodes its result by its schema",
+      Effect.gen(function* () {
+        const when = new Date(0)
+        yield* dyingBefore(2, () =>
+          Effect.map(Step.run("date", Effect.succeed(when), { schema: Schema.Date }), (date) =>
+            date.getTime(),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["0"])
+      }),
+    )
+
+    test(
+      "fails in a retryable way when its record does not fit its schema, or runs again when it is told to",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        const changed = (attempt: number, options: Step.Options<number, never>) =>
+          Step.run("n", next, { schema: attempt === 1 ? Schema.Number : Schema.NumberFromString, ...options })
+        yield* dyingBefore(2, ({ attempt }) => changed(attempt, {}))
+        const { runId } = yield* submit({ maxAttempts: 3 })
+        const { attempt, error } = yield* untilStatus(runId, "failed")
+        deepStrictEqual([attempt, error?.code, yield* count], [3, "step_unreadable", 1])
+      }),
+    )
+
+    test(
+      "that is told to runs again when its record does not fit its schema",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        yield* dyingBefore(3, ({ attempt }) =>
+          attempt === 1
+            ? Step.run<number | string, never, never>("n", next)
+            : Step.run("n", Effect.map(next, String), { schema: Schema.String, unreadable: "rerun" }),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* count, yield* said(runId)], [2, [JSON.stringify("2")]])
+      }),
+    )
+
+    test(
+      "whose result is too large fails",
+      Effect.gen(function* () {
+        yield* start(Executor.make(() => Step.run("large", Effect.succeed('"'.repeat(130_000)))))
+        const { runId } = yield* submit()
+        const { error } = yield* untilStatus(runId, "failed")
+        strictEqual(error?.code, "step_too_large")
+      }),
+    )
+
+    test(
+      "gives its body a key that is the same in each attempt and for no other step",
+      Effect.gen(function* () {
+        const keys = yield* Ref.make<ReadonlyArray<string>>([])
+        const body = Effect.flatMap(Step.CurrentStep, ({ idempotencyKey }) =>
+          Ref.update(keys, (before) => [...before, idempotencyKey]),
+        )
+        yield* dyingBefore(2, ({ attempt }) =>
+          Effect.zipRight(
+            Effect.ignore(
+              Step.run("a", Effect.zipRight(body, attempt === 1 ? Effect.fail("no") : Effect.void)),
+            ),
+            Step.run("b", body),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        const [first, second, third] = yield* Ref.get(keys)
+        strictEqual(first, third)
+        assertTrue(first !== second && /^[0-9a-f]{64}$/.test(first!))
+      }),
+    )
+  })
+}

@@ -1,0 +1,147 @@
+/**
+ * Tests of what a step does once: work that happens at most once, and what it shows.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Executor, Step } from "@runlease/core"
+import { Effect, Fiber } from "effect"
+import { type Declare, start, submit, untilStatus } from "../TestWorker.js"
+import { counting, customs, said } from "./StepRuns.js"
+
+export const tests = (test: Declare): void => {
+  describe("a step that happens at most once", () => {
+    test(
+      "is not run again when an earlier attempt began it and left no result",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        yield* start(
+          Executor.make(() =>
+            Step.atMostOnce(
+              "pay",
+              Effect.zipRight(next, Effect.fail(Executor.retryableError("died", "again"))),
+            ),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        const { error } = yield* untilStatus(runId, "failed")
+        deepStrictEqual([error?.code, yield* count], ["step_uncertain", 1])
+      }),
+    )
+
+    test(
+      "records what is found out about it instead",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        yield* start(
+          Executor.make(({ attempt }) =>
+            Effect.gen(function* () {
+              const paid = yield* Step.atMostOnce(
+                "pay",
+                Effect.zipRight(next, Effect.fail(Executor.retryableError("died", "again"))),
+                { onUncertain: Effect.succeed(`found in attempt ${attempt}`) },
+              )
+              return attempt === 2 ? yield* Effect.fail(Executor.retryableError("died", "again")) : paid
+            }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* count, yield* said(runId)], [1, ["found in attempt 2"]])
+      }),
+    )
+
+    test(
+      "has no steps in it",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(() => Step.atMostOnce("outer", Step.run("inner", Effect.succeed("never")))),
+        )
+        const { runId } = yield* submit()
+        const { error } = yield* untilStatus(runId, "failed")
+        strictEqual(error?.code, "step_nested")
+      }),
+    )
+  })
+
+  describe("what a step shows", () => {
+    test(
+      "is there once when it is emitted as a step, and once for each attempt when it is not",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(({ attempt }) =>
+            Effect.gen(function* () {
+              yield* Step.emit("hello", [AgentEvent.custom("once", 1)])
+              if (attempt < 3) return yield* Effect.fail(Executor.retryableError("died", "again"))
+            }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(
+          (yield* customs(runId)).filter((name) => name === "once"),
+          ["once"],
+        )
+      }),
+    )
+
+    test(
+      "cannot be forged: an event with the name of a record gets another name",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        yield* start(
+          Executor.make(({ attempt }) =>
+            Effect.gen(function* () {
+              if (attempt === 1) {
+                const stepId = "0".repeat(32)
+                const value = { step_id: stepId, record_id: "mine", name: "count", result: "7" }
+                yield* Step.run("real", Effect.void)
+                yield* Effect.forEach(["runlease.step", "runlease.intent"], (name) =>
+                  Step.emit(`forge ${name}`, [AgentEvent.custom(name, value)]),
+                )
+                return yield* Effect.fail(Executor.retryableError("died", "again"))
+              }
+              return String(yield* Step.run("count", next))
+            }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        strictEqual(yield* count, 1)
+        deepStrictEqual(
+          (yield* customs(runId)).filter((name) => String(name).startsWith("relayed.")),
+          ["relayed.runlease.step", "relayed.runlease.intent"],
+        )
+      }),
+    )
+
+    test(
+      "is lost with an interrupted body, and only that is run again",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        const begun = yield* Effect.makeLatch()
+        yield* start(
+          Executor.make(({ attempt }) =>
+            Effect.gen(function* () {
+              const first = yield* Step.run("first", next)
+              const endless = Effect.zipRight(Effect.zipRight(next, begun.open), Effect.never)
+              const second = yield* Effect.fork(Step.run("second", attempt === 1 ? endless : next))
+              if (attempt > 1) return JSON.stringify([first, yield* Fiber.join(second)])
+              yield* begun.await
+              yield* Fiber.interrupt(second)
+              return yield* Effect.fail(Executor.retryableError("died", "again"))
+            }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        strictEqual(yield* count, 3)
+        deepStrictEqual(yield* said(runId), ["[1,3]"])
+      }),
+    )
+  })
+}
