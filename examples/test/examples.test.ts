@@ -31,6 +31,7 @@ const examples = [
   "remote-agent",
   "coding-agent",
   "fleet",
+  "checkpoint",
 ]
 
 describe("every example prints what its README shows", () => {
