@@ -19,6 +19,9 @@
  *
  * Content that the model cannot use, such as a file of an unsupported type, is left out with a warning.
  *
+ * A whole answer is recorded in the log of the run. When the worker dies, the next attempt goes on after it, and makes the calls
+ * that have no result yet. An answer that broke off is asked for again.
+ *
  * The model receives the expected failures of a handler, and the error of arguments that do not fit. `AiTool.SideEffect`
  * decides whether a call that an earlier attempt had begun is made again.
  *
@@ -37,7 +40,7 @@ import * as WorkerCalls from "./internal/WorkerCalls.js"
 /**
  * The bounds of a run, and the tools and the system message of its model.
  *
- * Units: `maxSteps` counts requests to the model over the whole run, without those of attempts that died. `idleTimeout` is
+ * Units: `maxSteps` counts the answers of the model over the whole run, without those that broke off. `idleTimeout` is
  * the longest silence of the model. `answerWithin` is how long a run waits for the results of the client's tools.
  *
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /** Workers over a stand-in model server, each with its own control plane. */
 import type { Tool } from "@effect/ai"
 import {
-  type AgentEvent,
+  AgentEvent,
   type ControlPlane,
   Executor,
   type Ids,
@@ -9,13 +9,14 @@ import {
   type Run,
   RunLog,
   Runs,
+  StepLog,
   Worker,
   type WorkerOptions,
 } from "@runlease/core"
 import type { AiExecutor } from "@runlease/executor-ai"
 import { SqlControlPlane } from "@runlease/sql"
 import { TestRuns } from "@runlease/testkit"
-import { Effect, Layer, Stream } from "effect"
+import { Context, Effect, Layer, Stream } from "effect"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -44,12 +45,31 @@ export const start = <Tools extends Record<string, Tool.Any> = {}>(
   options: AiExecutor.Options<Tools> = {},
   workerOptions: WorkerOptions.WorkerOptions = {},
   protocol: ModelServer.Protocol = "responses",
+  change: (execute: Executor.Execute) => Executor.Execute = (execute) => execute,
 ) =>
   Effect.flatMap(ModelRuns.executor(protocol, server, options), ({ execute }) =>
     Worker.make({ drainTimeout: 0, interruptGrace: "2 seconds", retryDelay: () => 0, ...workerOptions }).pipe(
-      Effect.provide(Executor.layerWith(execute)),
+      Effect.provide(Executor.layerWith(change(execute))),
     ),
   )
+
+/** An executor whose steps leave no record, as those of earlier versions. */
+export const withoutRecords =
+  (execute: Executor.Execute): Executor.Execute =>
+  (run) => {
+    const steps: StepLog.AttemptSteps = {
+      runId: run.runId,
+      take: () => true,
+      recorded: Effect.succeed(new Map()),
+      issue: (name) => Effect.succeed({ id: name, event: AgentEvent.custom("unrecorded", name) }),
+      committed: () => Effect.void,
+    }
+    return Stream.mapInputContext(
+      Executor.toStream(execute)(run),
+      (context: Context.Context<ControlPlane.ProjectPorts>): Context.Context<ControlPlane.ProjectPorts> =>
+        Context.add(context, StepLog.StepLog, { steps: () => steps }),
+    )
+  }
 
 /** Waits until a run has this status. */
 export const untilStatus = (runId: Ids.RunId, status: Run.RunStatus) =>

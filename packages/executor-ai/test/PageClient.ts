@@ -78,6 +78,12 @@ export const make = (version: Version, { apiKey, url }: Options) => {
           : [],
       )
     }),
+    /** The texts of the assistant, in order. */
+    texts: Effect.sync(() =>
+      agent.messages.flatMap(({ content, role }) =>
+        role === "assistant" && typeof content === "string" && content !== "" ? [content] : [],
+      ),
+    ),
     lastAnswer: Effect.sync(() => agent.messages.findLast(({ role }) => role === "assistant")?.content),
   }
 }

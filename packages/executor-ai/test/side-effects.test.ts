@@ -99,20 +99,32 @@ for (const [ending, { cut }] of Object.entries(endings)) {
       const twice = (
         hanging: string,
         first: ReadonlyArray<ModelServer.ToolCall>,
-        second: ReadonlyArray<ModelServer.ToolCall>,
+        /** What the model calls when it is asked again, since its answer was not recorded. */
+        second?: ReadonlyArray<ModelServer.ToolCall>,
       ) =>
         Effect.gen(function* () {
           const { layer, made, stuck } = yield* tools(hanging)
           const server = yield* ModelServer.make(({ index }) =>
-            index === 0 ? { calls: first } : index === 1 ? { calls: second } : { texts: ["Done."] },
+            index === 0
+              ? { calls: first }
+              : index === 1 && second !== undefined
+                ? { calls: second }
+                : { texts: ["Done."] },
           )
+          const change = second === undefined ? undefined : ModelWorkers.withoutRecords
           const isCut = yield* Deferred.make<void>()
           const { claims, leases, log } = cuttable(isCut)
           const ports = yield* Layer.build(controlPlane)
           const cutPorts = yield* Layer.build(claims(log(leases(Layer.succeedContext(ports)))))
           const firstWorker = yield* Scope.make()
           yield* Effect.gen(function* () {
-            yield* ModelWorkers.start(server, { toolkit }, { leaseDuration: "5 seconds" })
+            yield* ModelWorkers.start(
+              server,
+              { toolkit },
+              { leaseDuration: "5 seconds" },
+              "responses",
+              change,
+            )
           }).pipe(Effect.provide(layer), Effect.provide(cutPorts), Scope.extend(firstWorker))
           return yield* Effect.gen(function* () {
             const { runId } = yield* TestRuns.submit()
@@ -125,6 +137,9 @@ for (const [ending, { cut }] of Object.entries(endings)) {
                 (event) => event.type === "TOOL_CALL_RESULT" && event["toolCallId"] === id,
               ),
             )
+            if (second === undefined) {
+              yield* ModelWorkers.untilLogged(runId, (event) => event["name"] === "runlease.step")
+            }
             if (cut) yield* Deferred.succeed(isCut, undefined)
             else yield* Scope.close(firstWorker, Exit.void)
             yield* ModelWorkers.start(server, { toolkit })
@@ -139,6 +154,47 @@ for (const [ending, { cut }] of Object.entries(endings)) {
 
       const test = (title: string, effect: Effect.Effect<unknown, unknown, Scope.Scope>) =>
         it.scopedLive(title, () => effect, 60_000)
+
+      test(
+        "are not made again at most once, after an answer that was recorded: they are uncertain",
+        Effect.gen(function* () {
+          const { events, made, requests } = yield* twice("pay", [call("pay", "a")])
+          deepStrictEqual(
+            made.map(([tool]) => tool),
+            ["pay"],
+          )
+          deepStrictEqual(
+            events.flatMap(({ name, value }) => (name === ToolCalls.uncertainEventName ? [value] : [])),
+            [{ toolCallId: "a", toolName: "pay", args: '{"sum":1}', begunAs: "a" }],
+          )
+          strictEqual(requests.length, 2)
+          assertTrue(JSON.stringify(requests[1]!.body).includes("uncertain"))
+        }),
+      )
+
+      test(
+        "of an answer that was recorded are not asked for again, and only those without a result are made",
+        Effect.gen(function* () {
+          const calls = ["look", "put", "pay", "stay"].map((tool) => call(tool, `a-${tool}`))
+          const { made, requests } = yield* twice("stay", calls)
+          deepStrictEqual(made.map(([tool]) => tool).toSorted(), ["look", "pay", "put", "stay", "stay"])
+          strictEqual(requests.length, 2)
+          const second = JSON.stringify(requests[1]!.body)
+          for (const tool of ["look", "put", "pay", "stay"]) {
+            assertTrue(second.includes(`a-${tool}`) && second.includes(`${tool} done`), second)
+          }
+        }),
+      )
+
+      test(
+        "of an answer that was recorded have the same key when they are made again",
+        Effect.gen(function* () {
+          const { made } = yield* twice("put", [call("look", "a-look"), call("put", "a-put")])
+          const keys = made.flatMap(([tool, key]) => (tool === "put" ? [key] : []))
+          strictEqual(keys.length, 2)
+          strictEqual(keys[0], keys[1])
+        }),
+      )
 
       test(
         "are not made again at most once: they are uncertain",

@@ -67,6 +67,46 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "what a record names of a dead attempt is part of the conversation, and its calls do not count as begun",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const dead = yield* TestRuns.hold(worker)
+        yield* TestRuns.append(dead, [
+          ...textEvents("kept", "Hello"),
+          ...callEvents("a", "charge", '{"sum":1}'),
+          AgentEvent.custom("runlease.step", {
+            step_id: "0".repeat(32),
+            record_id: "record",
+            name: "answer",
+            messages: ["kept"],
+            tool_calls: ["a"],
+          }),
+          resultEvent("a", "charged"),
+          ...textEvents("broken", "Hel"),
+          ...callEvents("b", "charge", '{"sum":1}'),
+        ])
+        const claimed = yield* nextAttempt(worker)
+        const [attempt] = yield* PastAttempts.read(claimed)
+        deepStrictEqual(Object.fromEntries(attempt!.calls.map((call) => [call.toolCallId, call.kept])), {
+          a: true,
+          b: false,
+        })
+        deepStrictEqual(
+          attempt!.kept.map(({ parts, role }) => [role, parts.map(({ type }) => type)]),
+          [
+            ["assistant", ["text", "tool_call"]],
+            ["tool", ["tool_result"]],
+          ],
+        )
+        deepStrictEqual([attempt!.records.length, attempt!.customs], [1, []])
+        deepStrictEqual(
+          (yield* ToolCalls.begunBefore(claimed)).map(({ ordinal, toolCallId }) => [toolCallId, ordinal]),
+          [["b", 2]],
+        )
+      }),
+    )
+
+    test(
       "a call that a dead attempt began without a result is uncertain, under any id and order of keys",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
@@ -79,6 +119,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             toolName: "charge",
             args: '{"to":"me","sum":1}',
             ended: true,
+            kept: false,
             result: Option.none(),
             ordinal: 1,
           },

@@ -11,6 +11,8 @@ import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import { EventId } from "../model/Run.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
+import type { StepRecord } from "./StepRecord.js"
+import * as StepRecords from "./StepRecord.js"
 
 /**
  * The result of a tool call in the log.
@@ -25,7 +27,8 @@ export interface LoggedResult {
 
 /**
  * A tool call in the log. `args` is JSON text as the agent wrote it. `ended` is true when the executor itself ended the
- * arguments; when it is false, the control plane ended them after the attempt died, and `args` may be incomplete.
+ * arguments; when it is false, the control plane ended them after the attempt died, and `args` may be incomplete unless the call
+ * is kept: it is when the attempt waited, or a record names it.
  *
  * @since 0.1.0
  * @category models
@@ -35,12 +38,14 @@ export interface LoggedCall {
   readonly toolName: string
   readonly args: string
   readonly ended: boolean
+  readonly kept: boolean
   readonly result: Option.Option<LoggedResult>
 }
 
 /**
  * An attempt that ended without an outcome. When `waited` is true, it was suspended for answers, and its messages are part
- * of the conversation. Otherwise it died or was handed back, and its messages are void.
+ * of the conversation. Otherwise it died or was handed back, and its messages are void, but for those that a record names.
+ * `kept` are the messages that are part of the conversation, with the results of their calls. `records` are those of its steps.
  *
  * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, and tool messages, whose parts
  * are `tool_result`. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
@@ -52,6 +57,8 @@ export interface LoggedCall {
 export interface PastAttempt {
   readonly waited: boolean
   readonly messages: ReadonlyArray<SnapshotMessage>
+  readonly kept: ReadonlyArray<SnapshotMessage>
+  readonly records: ReadonlyArray<StepRecord>
   readonly messageIds: ReadonlySet<string>
   readonly calls: ReadonlyArray<LoggedCall>
   readonly customs: ReadonlyArray<{ readonly name: string; readonly value: unknown }>
@@ -68,6 +75,9 @@ const makeReader = () => {
   const ended = new Set<string>()
   const results = new Map<string, LoggedResult>()
   const customs: Array<{ readonly name: string; readonly value: unknown }> = []
+  const records: Array<StepRecord> = []
+  const recordedParts = new Set<unknown>()
+  const recordedCalls = new Set<unknown>()
   let empty = true
 
   const add = (role: string, id: string, part: Record<string, unknown> & MessagePart) => {
@@ -85,6 +95,26 @@ const makeReader = () => {
     const part = parts.get(`${kind} ${id}`)
     if (part !== undefined) part[field] = text(part[field]) + text(delta)
   }
+
+  const record = ({ kind, record: read }: StepRecords.EventRecord): void => {
+    if (kind !== "step") return
+    records.push(read)
+    for (const id of read.messages ?? []) recordedParts.add(parts.get(`message ${id}`))
+    for (const id of read.tool_calls ?? []) {
+      recordedParts.add(parts.get(`tool-call ${id}`))
+      recordedCalls.add(id)
+    }
+  }
+
+  const isRecorded = (part: MessagePart): boolean =>
+    recordedParts.has(part) || (part.type === "tool_result" && recordedCalls.has(part["toolCallId"]))
+
+  const recorded = (): ReadonlyArray<SnapshotMessage> =>
+    recordedParts.size === 0
+      ? []
+      : messages
+          .map((message) => ({ ...message, parts: message.parts.filter(isRecorded) }))
+          .filter((message) => message.parts.length > 0)
 
   return {
     read: (event: LogEvent, ofExecutor: boolean): void => {
@@ -129,13 +159,17 @@ const makeReader = () => {
           return
         }
         case "CUSTOM":
-          if (ofExecutor) customs.push({ name: text(event["name"]), value: event["value"] })
+          if (!ofExecutor) return
+          if (StepRecords.isReserved(event)) return void Option.map(StepRecords.fromEvent(event), record)
+          customs.push({ name: text(event["name"]), value: event["value"] })
       }
     },
     isEmpty: () => empty,
     end: (waited: boolean): PastAttempt => ({
       waited,
       messages,
+      kept: waited ? messages : recorded(),
+      records,
       messageIds,
       customs,
       calls: messages.flatMap((message) =>
@@ -147,6 +181,7 @@ const makeReader = () => {
             toolName: text(part["toolName"]),
             args: text(part["args"]),
             ended: ended.has(toolCallId),
+            kept: waited || recordedCalls.has(toolCallId),
             result: Option.fromNullable(results.get(toolCallId)),
           }
         }),

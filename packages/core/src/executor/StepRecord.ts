@@ -30,7 +30,7 @@ const names: ReadonlySet<unknown> = new Set([stepEventName, intentEventName])
 
 /**
  * What a record says. `result` and `failure` are JSON text; a step without a value has neither. `record_id` is the record's
- * own, by which its writer knows that it is in the log.
+ * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened.
  *
  * @since 0.1.0
  * @category models
@@ -42,6 +42,8 @@ export const StepRecord = Schema.Struct({
   key: Schema.optional(Schema.Unknown),
   result: Schema.optional(Schema.String),
   failure: Schema.optional(Schema.String),
+  messages: Schema.optional(Schema.Array(Schema.String)),
+  tool_calls: Schema.optional(Schema.Array(Schema.String)),
   /** The record that this one replaces. */
   replaces: Schema.optional(Schema.String),
 })
@@ -86,17 +88,24 @@ export const isReserved = (event: LogEvent): boolean => event.type === "CUSTOM" 
 export const recordIdOf = ({ value }: LogEvent): string | undefined =>
   Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
 
-const decode = Schema.decodeUnknownOption(StepRecord)
-
 /**
  * The record in an event: a step that is done, or the intent of one.
  *
  * @since 0.1.0
+ * @category models
+ */
+export interface EventRecord {
+  readonly kind: "step" | "intent"
+  readonly record: StepRecord
+}
+
+const decode = Schema.decodeUnknownOption(StepRecord)
+
+/**
+ * @since 0.1.0
  * @category events
  */
-export const fromEvent = (
-  event: LogEvent,
-): Option.Option<{ readonly kind: "step" | "intent"; readonly record: StepRecord }> =>
+export const fromEvent = (event: LogEvent): Option.Option<EventRecord> =>
   isReserved(event)
     ? Option.map(decode(event["value"]), (record) => ({
         kind: event["name"] === intentEventName ? ("intent" as const) : ("step" as const),

@@ -89,17 +89,22 @@ const makeCounter = (counts: ReadonlyMap<string, number> = new Map()) => {
 const keyOfCall = (call: AskedCall, ordinal: number): string => `${ordinal} ${signatureOf(call)}`
 
 /**
- * Keeps one call of those that several dead attempts began: one with a result, or else one that ended. Calls of attempts
- * that waited for answers are settled, and only count for the ordinals.
+ * Keeps one call of those that several dead attempts began: one with a result, or else one that ended. Calls that are part of the
+ * conversation are settled, and only count for the ordinals.
  */
 const fold = (attempts: ReadonlyArray<PastAttempt>) => {
   const begun = new Map<string, BegunCall>()
   let settled = makeCounter()
   for (const attempt of attempts) {
     const counter = settled.copy()
+    // A settled call uses up its ordinal, so the same call of a dead attempt no longer counts as begun.
+    const next = settled.copy()
     for (const call of attempt.calls) {
       const ordinal = counter.next(call)
-      if (attempt.waited) continue
+      if (call.kept) {
+        next.next(call)
+        continue
+      }
       const key = keyOfCall(call, ordinal)
       const before = begun.get(key)
       const isBetter =
@@ -107,8 +112,7 @@ const fold = (attempts: ReadonlyArray<PastAttempt>) => {
         (Option.isNone(before.result) && (Option.isSome(call.result) || (call.ended && !before.ended)))
       if (isBetter) begun.set(key, { ...call, ordinal })
     }
-    // A settled call uses up its ordinal, so the same call of a dead attempt no longer counts as begun.
-    if (attempt.waited) settled = counter
+    settled = next
   }
   return { begun, settled }
 }

@@ -21,6 +21,9 @@ export interface Summary {
   readonly model: string | undefined
   readonly content: ReadonlyArray<Prompt.AssistantMessagePart>
   readonly calls: ReadonlyArray<RequestedCall.RequestedCall>
+  /** What the answer has opened, calls of the provider included. */
+  readonly messageIds: ReadonlyArray<string>
+  readonly callIds: ReadonlyArray<string>
 }
 
 export interface Answer {
@@ -210,6 +213,8 @@ export const make = (ids: UniqueIds): Answer => {
         block.kind === "call" ? RequestedCall.toPrompt(block) : ContentBlock.toPrompt(block),
       ),
       calls: blocks.flatMap((block) => (block.kind === "call" ? RequestedCall.toRequested(block) : [])),
+      messageIds: blocks.flatMap((block) => (block.kind === "call" ? [] : [block.messageId])),
+      callIds: blocks.flatMap((block) => (block.kind === "call" ? [block.toolCallId] : [])),
     }),
   }
 }

@@ -38,7 +38,8 @@ export const interruptOf = ({ toolCallId, toolName }: RequestedCall.RequestedCal
   responseSchema: Interrupts.approvalSchema,
 })
 
-const isBegun = (attempts: ReadonlyArray<PastAttempts.PastAttempt>, toolCallId: string): boolean =>
+/** Whether an attempt was about to make a call of an earlier part or attempt. */
+export const isBegun = (attempts: ReadonlyArray<PastAttempts.PastAttempt>, toolCallId: string): boolean =>
   attempts.some(({ customs }) =>
     customs.some(
       ({ name, value }) =>
@@ -54,10 +55,10 @@ export const decisions = (
 ): ReadonlyArray<Decision> => {
   const answered = ToolResults.answeredIds(attempts)
   const counter = ToolCalls.after([])
-  return attempts
-    .filter(({ waited }) => waited)
-    .flatMap(({ calls }) => calls)
-    .flatMap((call) => {
+  const lastWait = attempts.findLastIndex(({ waited }) => waited)
+  return attempts.slice(0, lastWait + 1).flatMap(({ calls }) =>
+    calls.flatMap((call) => {
+      if (!call.kept) return []
       const { ordinal } = counter.take(call)
       const { args, toolCallId, toolName } = call
       if (answered.has(toolCallId) || !isNeeded(tools, toolName)) return []
@@ -72,5 +73,6 @@ export const decisions = (
         approved: Option.exists(answer, Interrupts.approved),
         begun: isBegun(attempts, toolCallId),
       }
-    })
+    }),
+  )
 }

@@ -4,8 +4,8 @@ import type { PastAttempts, RequestSnapshot } from "@runlease/core"
 type Message = RequestSnapshot.SnapshotMessage
 
 /**
- * `results`: by call id. A result in the log replaces one in the request. `voidCalls`: calls of attempts that died, which
- * no message holds.
+ * `results`: by call id. A result in the log replaces one in the request. `voidCalls`: calls of attempts that died before
+ * their answer was whole, which no message holds.
  */
 export interface History {
   readonly messages: ReadonlyArray<Message>
@@ -35,14 +35,14 @@ const isWrittenBy = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
 
 /**
  * The turns of this run come from its log. A turn stands where the request has it, or else before the results of its
- * calls. Messages of attempts that died are void, even if the client still sends them.
+ * calls. Messages of answers that broke off are void, even if the client still sends them.
  */
 export const make = (
   given: ReadonlyArray<Message>,
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
 ): History => {
   const places = new Map<number, Array<Message>>()
-  const own = attempts.filter(({ waited }) => waited)
+  const own = attempts.filter(({ kept }) => kept.length > 0)
   for (const attempt of own) {
     const called = new Set(attempt.calls.map(({ toolCallId }) => toolCallId))
     const there = given.findIndex(isWrittenBy(attempt))
@@ -50,7 +50,7 @@ export const make = (
       callIds([message], "tool_result").some((id) => called.has(id)),
     )
     const at = there >= 0 ? there : answered >= 0 ? answered : given.length
-    places.set(at, [...(places.get(at) ?? []), ...attempt.messages])
+    places.set(at, [...(places.get(at) ?? []), ...attempt.kept])
   }
   const isLogged = attempts.map(isWrittenBy)
   const messages = [...given, undefined].flatMap((message, index) => [
@@ -62,8 +62,8 @@ export const make = (
     for (const part of parts) if (part.type === "tool_result") results.set(String(part["toolCallId"]), part)
   }
   const called = calledIds(messages)
-  const dead = attempts.flatMap(({ calls, waited }) =>
-    waited ? [] : calls.map(({ toolCallId }) => toolCallId),
+  const dead = attempts.flatMap(({ calls }) =>
+    calls.flatMap(({ kept, toolCallId }) => (kept ? [] : [toolCallId])),
   )
   return { messages, results, voidCalls: new Set(dead.filter((id) => !called.has(id))) }
 }

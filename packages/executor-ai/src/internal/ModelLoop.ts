@@ -18,6 +18,8 @@ import * as Failure from "./Failure.js"
 import * as ModelPrompt from "./ModelPrompt.js"
 import * as ModelRequest from "./ModelRequest.js"
 import * as OfferedTools from "./OfferedTools.js"
+import * as RecordedAnswers from "./RecordedAnswers.js"
+import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
 import * as UniqueIds from "./UniqueIds.js"
 import * as UnsupportedFiles from "./UnsupportedFiles.js"
@@ -70,11 +72,14 @@ export const make = (options: Options) =>
     const workerCalls = WorkerCalls.make({ run, handlers })
     const counter = ToolCalls.after(attempts)
     const ids = UniqueIds.make(run, attempts)
+    const recorder = yield* RecordedAnswers.recorder(attempts)
 
     let messages: ReadonlyArray<Prompt.Message> = []
     const steps = attempts.flatMap(Usage.stepsOf)
-    // The usage of dead attempts counts, since it is paid for. Their steps do not count, since they are made again.
-    let settledSteps = attempts.filter(({ waited }) => waited).flatMap(Usage.stepsOf).length
+    // The usage of dead attempts counts, since it is paid for. Only their recorded answers count as steps.
+    let settledSteps =
+      attempts.filter(({ waited }) => waited).flatMap(Usage.stepsOf).length +
+      RecordedAnswers.count(attempts.filter(({ waited }) => !waited))
     let malformedSteps = 0
 
     const finished: Events = Stream.suspend(() =>
@@ -87,14 +92,26 @@ export const make = (options: Options) =>
       }),
     )
 
+    /** Whether the run waits for the client or for a person before the call has a result. */
+    const waitsFor = ({ problem, toolName }: RequestedCall): boolean =>
+      problem === undefined && (clientNames.has(toolName) || Approvals.isNeeded(handlers.tools, toolName))
+
+    /** Makes the run wait for these calls; undefined where there are none. */
+    const wait = (calls: ReadonlyArray<RequestedCall>): Events | undefined => {
+      const [first, ...rest] = calls.map((call) =>
+        clientNames.has(call.toolName)
+          ? Interrupt.ofToolCall(call.toolCallId, call.toolName)
+          : Approvals.interruptOf(call),
+      )
+      return first === undefined
+        ? undefined
+        : Stream.fail(Executor.awaitAnswers([first, ...rest], options.answerWithin))
+    }
+
     /** Makes the calls of a step. Then the run waits for the client, or the next step starts. */
     const makeCalls = ({ calls }: Answer.Summary): Events => {
       const results = new Map<string, WorkerCalls.Result>()
-      const waiting = calls.filter(
-        ({ problem, toolName }) =>
-          problem === undefined &&
-          (clientNames.has(toolName) || Approvals.isNeeded(handlers.tools, toolName)),
-      )
+      const waiting = calls.filter(waitsFor)
       // Equal calls differ by their order, so all are counted in the order of the answer.
       const counted = calls.map((call) => ({ call, count: counter.take(call) }))
       const performed = Stream.fromIterable(counted.filter(({ call }) => !waiting.includes(call))).pipe(
@@ -104,14 +121,8 @@ export const make = (options: Options) =>
         ),
       )
       const next = Stream.suspend((): Events => {
-        const [first, ...rest] = waiting.map((call) =>
-          clientNames.has(call.toolName)
-            ? Interrupt.ofToolCall(call.toolCallId, call.toolName)
-            : Approvals.interruptOf(call),
-        )
-        if (first !== undefined) {
-          return Stream.fail(Executor.awaitAnswers([first, ...rest], options.answerWithin))
-        }
+        const waits = wait(waiting)
+        if (waits !== undefined) return waits
         malformedSteps = Array.from(results.values()).some(({ made }) => made) ? 0 : malformedSteps + 1
         if (malformedSteps >= maxMalformedSteps) {
           return Stream.fail(Failure.argumentsMalformed(malformedSteps))
@@ -139,6 +150,7 @@ export const make = (options: Options) =>
       settledSteps += 1
       if (content.length > 0) messages = [...messages, Prompt.assistantMessage({ content })]
       const continues = calls.length > 0 || finish?.reason === "pause"
+      const recorded = salvaged ? Stream.empty : recorder.record(answer, continues)
       const rest = !continues
         ? finished
         : settledSteps >= maxSteps
@@ -146,38 +158,50 @@ export const make = (options: Options) =>
           : calls.length > 0
             ? makeCalls(answer)
             : step
-      return Stream.concat(reports, rest)
+      return reports.pipe(Stream.concat(recorded), Stream.concat(rest))
     }
 
-    const step: Events = Stream.suspend(() => {
-      const answer = Answer.make(ids)
-      let salvaged = false
-      let replaced = false
-      const onAiError = (error: AiError.AiError): Events => {
-        const reduced = answer.summary().begun ? Option.none() : UnsupportedFiles.remove(messages, error)
-        if (Option.isSome(reduced)) {
-          messages = reduced.value.messages
-          replaced = true
-          return Stream.unwrap(Effect.as(reduced.value.warning, step))
+    /** One request, which is not made before the answer to the last one cannot be lost. */
+    const step: Events = Stream.unwrap(
+      Effect.map(recorder.committed, () => {
+        const answer = Answer.make(ids)
+        let salvaged = false
+        let replaced = false
+        const onAiError = (error: AiError.AiError): Events => {
+          const reduced = answer.summary().begun ? Option.none() : UnsupportedFiles.remove(messages, error)
+          if (Option.isSome(reduced)) {
+            messages = reduced.value.messages
+            replaced = true
+            return Stream.unwrap(Effect.as(reduced.value.warning, step))
+          }
+          const events = answer.salvage(error)
+          if (events === undefined) return Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
+          salvaged = true
+          return Stream.fromIterable(events)
         }
-        const events = answer.salvage(error)
-        if (events === undefined) return Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
-        salvaged = true
-        return Stream.fromIterable(events)
-      }
-      const { idleTimeout, model } = options
-      return ModelRequest.send({ model, messages, toolkit, idleTimeout }, answer).pipe(
-        Stream.catchAll((error) => (error._tag === "ExecutorError" ? Stream.fail(error) : onAiError(error))),
-        Stream.concat(
-          Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer.summary(), salvaged))),
-        ),
-      )
-    })
+        const { idleTimeout, model } = options
+        return ModelRequest.send({ model, messages, toolkit, idleTimeout }, answer).pipe(
+          Stream.catchAll((error) =>
+            error._tag === "ExecutorError" ? Stream.fail(error) : onAiError(error),
+          ),
+          Stream.concat(
+            Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer.summary(), salvaged))),
+          ),
+        )
+      }),
+    )
 
-    /** Settles the calls that earlier parts left open, before the first request to the model. */
+    /** Settles the calls that earlier parts and attempts left open, before the first request to the model. */
     const settleAndStep = Stream.suspend((): Events => {
       const settled = new Map<string, RequestSnapshot.MessagePart>()
-      const decisions = Stream.fromIterable(Approvals.decisions(handlers.tools, run.snapshot, attempts)).pipe(
+      const before = Option.getOrUndefined(RecordedAnswers.last(attempts))
+      if (before?.continues === false) return finished
+      if (settledSteps >= maxSteps) return Stream.fail(Failure.stepLimit(maxSteps))
+      const open = before?.open ?? []
+      const decisions = Stream.fromIterable([
+        ...Approvals.decisions(handlers.tools, run.snapshot, attempts),
+        ...open.filter((call) => !waitsFor(call)).map((call) => ({ ...call, approved: true })),
+      ]).pipe(
         Stream.flatMap(
           (decision) =>
             workerCalls.settle(decision, (toolCallId, { content: result, isError }) =>
@@ -199,7 +223,8 @@ export const make = (options: Options) =>
         messages = made
         return step
       })
-      return Stream.concat(decisions, Stream.unwrap(firstStep))
+      const next = wait(open.filter(waitsFor)) ?? Stream.unwrap(firstStep)
+      return Stream.concat(decisions, next)
     })
 
     return Stream.concat(Stream.fromIterable(ToolResults.ofDeadAttempts(attempts)), settleAndStep)

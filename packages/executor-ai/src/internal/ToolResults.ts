@@ -28,15 +28,15 @@ export const answeredIds = (attempts: ReadonlyArray<PastAttempts.PastAttempt>): 
     ),
   )
 
-/** Results for the calls of dead attempts that have none in the log. */
+/** Results for the calls of dead attempts that have none in the log and are not part of the conversation. */
 export const ofDeadAttempts = (
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
 ): ReadonlyArray<AgentEvent.AgentEvent> => {
   const answered = answeredIds(attempts)
   const content = "The attempt that began this call ended before its result was recorded."
-  return attempts.flatMap(({ calls, waited }) =>
-    calls.flatMap(({ toolCallId }) =>
-      waited || answered.has(toolCallId) ? [] : [eventOf(toolCallId, { content, isError: true })],
+  return attempts.flatMap(({ calls }) =>
+    calls.flatMap(({ kept, toolCallId }) =>
+      kept || answered.has(toolCallId) ? [] : [eventOf(toolCallId, { content, isError: true })],
     ),
   )
 }

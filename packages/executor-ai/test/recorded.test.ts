@@ -1,0 +1,187 @@
+/** A run whose worker is killed in the middle of answers of its model. */
+import { describe, it } from "@effect/vitest"
+import { Tool, Toolkit } from "@effect/ai"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Leases } from "@runlease/core"
+import { AiTool } from "@runlease/executor-ai"
+import { EventOrder, TestRuns } from "@runlease/testkit"
+import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as ModelServer from "./ModelServer.js"
+import * as ModelWorkers from "./ModelWorkers.js"
+import * as PageClient from "./PageClient.js"
+import * as Processes from "./Processes.js"
+
+const folder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-answers-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true })),
+)
+
+/** How many results of calls a request to the model has: the number of its next answer. */
+const resultsIn = (body: Readonly<Record<string, unknown>>): number =>
+  (Array.isArray(body["input"]) ? body["input"] : []).filter(
+    (item: Readonly<Record<string, unknown>>) => item["type"] === "function_call_output",
+  ).length
+
+const whole = (number: number): ModelServer.Turn => ({
+  texts: [`Part ${number}.`],
+  calls: number < 2 ? [{ id: `call-${number}`, name: "charge", args: { what: String(number) } }] : [],
+})
+
+describe("a run of three answers whose worker is killed after each of the first two", () => {
+  for (const version of PageClient.versions) {
+    it.scopedLive(
+      `pays for each answer once, makes each call once and shows each part once (@ag-ui/client ${version})`,
+      () =>
+        Effect.gen(function* () {
+          const broken = yield* Effect.forEach([0, 1, 2], () => Deferred.make<void>())
+          const given: Array<number> = []
+          // Each answer but the first breaks off when it is asked for the first time.
+          const model = yield* ModelServer.make(({ body }) => {
+            const number = resultsIn(body)
+            const isFirst = number > 0 && !Effect.runSync(Deferred.isDone(broken[number]!))
+            Effect.runSync(Deferred.succeed(broken[number]!, undefined))
+            if (isFirst) return { texts: [`Half of ${number}`], ending: "hang" }
+            given.push(number)
+            return whole(number)
+          })
+          const settings = { folder: yield* folder, apiKey: "rlk_answers" }
+          const notes = join(settings.folder, "notes")
+          const url = yield* Processes.server(settings)
+          const startWorker = Processes.worker(settings, { url, notes, model: model.url })
+          const page = PageClient.make(version, { url, apiKey: settings.apiKey })
+
+          let worker = yield* startWorker
+          yield* page.addUserMessage("Go")
+          const running = yield* Effect.forkScoped(page.run())
+          for (const number of [1, 2]) {
+            yield* Deferred.await(broken[number]!)
+            yield* worker.kill
+            worker = yield* startWorker
+          }
+          strictEqual((yield* Fiber.join(running)).type, "RUN_FINISHED")
+          deepStrictEqual(given, [0, 1, 2])
+          strictEqual(model.requests.length, 5)
+          deepStrictEqual(
+            (yield* page.texts).filter((text) => text.startsWith("Part")),
+            ["Part 0.", "Part 1.", "Part 2."],
+          )
+          const calls = yield* Effect.promise(() => readFile(notes, "utf8"))
+          deepStrictEqual(calls.trim().split("\n"), ["charge 0", "charge 1"])
+        }),
+      120_000,
+    )
+  }
+})
+
+const text = (id: string, content: string) => [
+  AgentEvent.textStart(id),
+  AgentEvent.textContent(id, content),
+  AgentEvent.textEnd(id),
+]
+
+const called = (id: string, name: string) => [
+  AgentEvent.toolCallStart(id, name),
+  AgentEvent.toolCallArgs(id, '{"what":"it"}'),
+]
+
+/** The record of the first answer. */
+const record = (continues: boolean, messages: ReadonlyArray<string>, calls: ReadonlyArray<string>) =>
+  AgentEvent.custom("runlease.step", {
+    step_id: "0".repeat(32),
+    record_id: "record",
+    name: "answer",
+    key: 0,
+    result: JSON.stringify({ continues }),
+    messages,
+    tool_calls: calls,
+  })
+
+const parameters = { what: Schema.String }
+const toolkit = Toolkit.make(
+  Tool.make("charge", { parameters, success: Schema.String }),
+  Tool.make("deploy", { parameters, success: Schema.String }).annotate(AiTool.NeedsApproval, true),
+)
+const handlers = toolkit.toLayer({
+  charge: ({ what }) => Effect.succeed(`charged ${what}`),
+  deploy: ({ what }) => Effect.succeed(`deployed ${what}`),
+})
+
+for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
+  describe(`an attempt after one that died (${name})`, () => {
+    /** An attempt leaves these events; a worker goes on, whose model says these turns. */
+    const after = <A, E, R>(
+      events: ReadonlyArray<AgentEvent.LogEvent>,
+      turns: ReadonlyArray<ModelServer.Turn>,
+      then: (found: {
+        readonly runId: Parameters<typeof TestRuns.getRun>[0]
+        readonly requests: ReadonlyArray<ModelServer.Request>
+      }) => Effect.Effect<A, E, R>,
+    ) =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make(ModelServer.inTurn(...turns))
+        const dead = yield* TestRuns.hold(yield* TestRuns.register())
+        yield* TestRuns.append(dead, events)
+        const leases = yield* Leases.Leases
+        yield* leases.release(TestRuns.leaseOf(dead))
+        yield* ModelWorkers.start(server, { toolkit })
+        yield* then({ runId: dead.runId, requests: server.requests })
+        const log = yield* TestRuns.eventsOf(dead.runId)
+        const part = log.slice(log.findIndex(({ type }) => type === "RUN_FINISHED") + 1)
+        deepStrictEqual(EventOrder.violations(part.length === 0 ? log : part, { ended: true }), [])
+      }).pipe(Effect.provide(Layer.merge(handlers, controlPlane)))
+
+    it.scopedLive("ends the run without a request when the last answer was recorded", () =>
+      after(
+        [...text("m1", "All done."), record(false, ["m1"], [])],
+        [{ texts: ["Again."] }],
+        ({ requests, runId }) =>
+          Effect.map(ModelWorkers.untilStatus(runId, "completed"), () => strictEqual(requests.length, 0)),
+      ),
+    )
+
+    it.scopedLive("has what was recorded in its request, and nothing of an answer that broke off", () =>
+      after(
+        [
+          ...text("m1", "First."),
+          ...called("c1", "charge"),
+          record(true, ["m1"], ["c1"]),
+          ...text("m2", "Broken"),
+          ...called("c2", "charge"),
+        ],
+        [{ texts: ["Done."] }],
+        ({ requests, runId }) =>
+          Effect.map(ModelWorkers.untilStatus(runId, "completed"), () => {
+            strictEqual(requests.length, 1)
+            const request = JSON.stringify(requests[0]!.body)
+            for (const part of ["First.", "c1", "charged it"]) assertTrue(request.includes(part), request)
+            for (const part of ["Broken", "c2"]) assertTrue(!request.includes(part), request)
+          }),
+      ),
+    )
+
+    it.scopedLive("makes the calls of a recorded answer, and then waits for the approval of another", () =>
+      after(
+        [...called("c1", "charge"), ...called("d1", "deploy"), record(true, [], ["c1", "d1"])],
+        [{ texts: ["Done."] }],
+        ({ requests, runId }) =>
+          Effect.gen(function* () {
+            const { waiting } = yield* ModelWorkers.untilStatus(runId, "waiting")
+            deepStrictEqual(
+              waiting?.interrupts.map(({ toolCallId }) => toolCallId),
+              ["d1"],
+            )
+            yield* ModelWorkers.answer(runId, [
+              { interruptId: "d1", status: "resolved", payload: { approved: true } },
+            ])
+            yield* ModelWorkers.untilStatus(runId, "completed")
+            strictEqual(requests.length, 1)
+            const request = JSON.stringify(requests[0]!.body)
+            for (const part of ["charged it", "deployed it"]) assertTrue(request.includes(part), request)
+          }),
+      ),
+    )
+  })
+}
