@@ -60,15 +60,11 @@ export const decisions = (
     calls.flatMap((call) => {
       if (!call.kept) return []
       const { ordinal } = counter.take(call)
-      const { args, toolCallId, toolName } = call
+      const { toolCallId, toolName } = call
       if (answered.has(toolCallId) || !isNeeded(tools, toolName)) return []
       const answer = Interrupts.answerTo(snapshot, toolCallId)
       return {
-        toolCallId,
-        toolName,
-        args,
-        params: RequestedCall.paramsOf(args),
-        problem: undefined,
+        ...RequestedCall.fromLog(call),
         ordinal,
         approved: Option.exists(answer, Interrupts.approved),
         begun: isBegun(attempts, toolCallId),

@@ -93,21 +93,14 @@ export const last = (attempts: Attempts): Option.Option<LastAnswer> => {
     const counter = ToolCalls.after([])
     const open = attempts
       .flatMap(({ calls }) => calls.filter(({ kept }) => kept))
-      .flatMap(({ args, ended, toolCallId, toolName }): ReadonlyArray<OpenCall> => {
-        const { ordinal } = counter.take({ args, toolName })
+      .flatMap((call): ReadonlyArray<OpenCall> => {
+        const { ordinal } = counter.take(call)
+        const { ended, toolCallId } = call
         if (!named.has(toolCallId) || answered.has(toolCallId)) return []
-        return [
-          {
-            toolCallId,
-            toolName,
-            args,
-            params: RequestedCall.paramsOf(args),
-            problem: undefined,
-            ordinal,
-            begun: ended || Approvals.isBegun(attempts, toolCallId),
-          },
-        ]
+        const begun = ended || Approvals.isBegun(attempts, toolCallId)
+        return [{ ...RequestedCall.fromLog(call), ordinal, begun }]
       })
-    return { continues: Option.exists(decode(result), ({ continues }) => continues), open }
+    const { continues } = Option.getOrElse(decode(result), () => ({ continues: true }))
+    return { continues, open }
   })
 }

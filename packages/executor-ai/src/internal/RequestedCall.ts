@@ -1,5 +1,6 @@
 /** A tool call in a model's answer. */
 import { Prompt } from "@effect/ai"
+import type { PastAttempts } from "@runlease/core"
 import { Option, Predicate, Schema } from "effect"
 import type * as ProviderOptions from "./ProviderOptions.js"
 
@@ -55,6 +56,15 @@ export const paramsOf = (args: unknown): Record<string, unknown> => {
   const parsed = typeof args === "string" ? Option.getOrUndefined(parseJson(args)) : args
   return Predicate.isRecord(parsed) ? parsed : {}
 }
+
+/** A call of a whole answer in the log. */
+export const fromLog = ({ args, toolCallId, toolName }: PastAttempts.LoggedCall): RequestedCall => ({
+  toolCallId,
+  toolName,
+  args,
+  params: paramsOf(args),
+  problem: undefined,
+})
 
 /** The call as the next request to the model holds it. A call that the provider makes is not repeated. */
 export const toPrompt = (call: CallBlock): ReadonlyArray<Prompt.AssistantMessagePart> =>
