@@ -33,7 +33,10 @@ const program = Effect.gen(function* () {
   const runs = yield* Runs.Runs
   const log = yield* RunLog.RunLog
   const environment = yield* connection
-  const { run } = yield* runs.submit({ agentId: "reader", snapshot: RequestSnapshot.fromText("Read the book.") })
+  const { run } = yield* runs.submit({
+    agentId: "reader",
+    snapshot: RequestSnapshot.fromText("Read the book."),
+  })
 
   const first = yield* startWorker("ada", { ...environment, DIES_AT: "4" })
   yield* Effect.exit(first.exitCode).pipe(
