@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Effect, Option, Stream } from "effect"
+import { type Context, Effect, Option, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { RunLog } from "../ports/RunLog.js"
 import * as PastAttempts from "./PastAttempts.js"
-import type { AttemptSteps, Recorded } from "./StepLog.js"
+import type { AttemptSteps, Recorded, StepLog } from "./StepLog.js"
 import * as StepRecord from "./StepRecord.js"
 
 /**
@@ -66,7 +66,8 @@ export const recordedBefore = (
       )
 
 /**
- * `recorded` is what the attempts before this one have recorded. It is run once, at the first step.
+ * `recorded` is what the attempts before this one have recorded. It is run at the first step, and again only where that one failed
+ * or was interrupted.
  *
  * @since 0.1.0
  * @category constructors
@@ -74,6 +75,8 @@ export const recordedBefore = (
 export const make = (runId: Ids.RunId, recorded: AttemptSteps["recorded"]): LoggedSteps => {
   const taken = new Set<string>()
   const issued = new Map<string, Issued>()
+  const reading = Effect.unsafeMakeSemaphore(1)
+  let known: ReadonlyMap<string, Recorded> | undefined
 
   return {
     runId,
@@ -82,7 +85,16 @@ export const make = (runId: Ids.RunId, recorded: AttemptSteps["recorded"]): Logg
       taken.add(stepId)
       return isNew
     },
-    recorded: Effect.runSync(Effect.cached(recorded)),
+    recorded: reading.withPermits(1)(
+      Effect.suspend(() =>
+        known !== undefined
+          ? Effect.succeed(known)
+          : Effect.map(recorded, (read) => {
+              known = read
+              return read
+            }),
+      ),
+    ),
     issue: (name, record) =>
       Effect.map(Ids.uuidV7, (id) => {
         issued.set(id, { admitted: false, committed: false, waiting: [] })
@@ -120,7 +132,10 @@ export const make = (runId: Ids.RunId, recorded: AttemptSteps["recorded"]): Logg
  * @since 0.1.0
  * @category constructors
  */
-export const withoutLog = (runId: Ids.RunId): AttemptSteps => ({
-  ...make(runId, Effect.succeed(new Map())),
-  committed: () => Effect.void,
-})
+export const withoutLog = (runId: Ids.RunId): Context.Tag.Service<StepLog> => {
+  const steps: AttemptSteps = {
+    ...make(runId, Effect.succeed(new Map())),
+    committed: () => Effect.void,
+  }
+  return { steps: () => steps }
+}

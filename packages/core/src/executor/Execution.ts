@@ -65,11 +65,6 @@ export const provide = <R>(
     : Stream.mapInputContext(execution, withServices<ProjectPorts>)
 }
 
-const withoutLog = ({ runId }: ClaimedRun): Context.Tag.Service<StepLog> => {
-  const steps = AttemptSteps.withoutLog(runId)
-  return { steps: () => steps }
-}
-
 /** How much emitted output may wait for a Stream to be pulled. */
 const capacity = 16
 
@@ -88,7 +83,9 @@ export const toStream = <R>(
         Effect.gen(function* () {
           const mailbox = yield* Mailbox.make<AgentEvent.LogEvent, ExecutorFailure>(capacity)
           const events = makeEvents(run)
-          const steps = Option.getOrElse(yield* Effect.serviceOption(StepLog), () => withoutLog(run))
+          const steps = Option.getOrElse(yield* Effect.serviceOption(StepLog), () =>
+            AttemptSteps.withoutLog(run.runId),
+          )
           yield* execution.pipe(
             Effect.provideService(StepLog, steps),
             Effect.provideService(Emit, {

@@ -31,7 +31,7 @@ export interface AttemptSteps {
   /** Whether this attempt has not had a step of that id before. */
   readonly take: (stepId: string) => boolean
 
-  /** What the attempts before this one have recorded, by the ids of the steps. It is read once. */
+  /** What the attempts before this one have recorded, by the ids of the steps. */
   readonly recorded: Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError>
 
   /** The event of a record, with which it may enter the log. */

@@ -3,8 +3,9 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Step } from "@runlease/core"
+import { AgentEvent, Executor, RunLog, Step } from "@runlease/core"
 import { Effect, Fiber } from "effect"
+import * as Faults from "../Faults.js"
 import { type Declare, start, submit, untilStatus } from "../TestWorker.js"
 import { counting, customs, said } from "./StepRuns.js"
 
@@ -62,6 +63,45 @@ export const tests = (test: Declare): void => {
         const { error } = yield* untilStatus(runId, "failed")
         strictEqual(error?.code, "step_nested")
       }),
+    )
+  })
+
+  describe("what earlier attempts have recorded", () => {
+    const reading = Effect.unsafeMakeLatch(false)
+    let hangs = false
+    test(
+      "is read again when the step that read it was interrupted",
+      Effect.gen(function* () {
+        yield* reading.close
+        const { count, next } = yield* counting
+        yield* start(
+          Executor.make(({ attempt }) =>
+            Effect.gen(function* () {
+              if (attempt === 2) {
+                hangs = true
+                const first = yield* Effect.fork(Step.run("other", Effect.void))
+                yield* reading.await
+                yield* Fiber.interrupt(first)
+              }
+              const counted = yield* Step.run("count", next)
+              if (attempt === 1) return yield* Effect.fail(Executor.retryableError("died", "again"))
+              return String(counted)
+            }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* count, yield* said(runId)], [1, ["1"]])
+      }),
+      Faults.over(RunLog.RunLog, (log) => ({
+        ...log,
+        read: (request) => {
+          if (!hangs) return log.read(request)
+          hangs = false
+          return Effect.zipRight(reading.open, Effect.never)
+        },
+      })),
     )
   })
 
