@@ -20,7 +20,7 @@
  * Content that the model cannot use, such as a file of an unsupported type, is left out with a warning.
  *
  * A whole answer is recorded in the log of the run. When the worker dies, the next attempt goes on after it, and makes the calls
- * that have no result yet. An answer that broke off is asked for again.
+ * that have no result yet. An answer that broke off is requested again.
  *
  * The model receives the expected failures of a handler, and the error of arguments that do not fit. `AiTool.SideEffect`
  * decides whether a call that an earlier attempt had begun is made again.

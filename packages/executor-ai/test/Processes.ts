@@ -1,6 +1,9 @@
 /** Starts `runlease` in separate processes: a server on a SQLite file, and workers that tests kill. */
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const bin = fileURLToPath(new URL("../../cli/src/bin.ts", import.meta.url))
@@ -46,13 +49,13 @@ const start = Effect.fnUntraced(function* (
   return { line, kill: kill(child) }
 })
 
-export interface Settings {
+interface Settings {
   readonly folder: string
   readonly apiKey: string
 }
 
 /** A server on a free port. Gives its URL. */
-export const server = ({ apiKey, folder }: Settings) =>
+const server = ({ apiKey, folder }: Settings) =>
   Effect.map(
     start(
       ["serve", "--port", "0", "--database", `sqlite:${folder}/runs.sqlite`],
@@ -63,7 +66,7 @@ export const server = ({ apiKey, folder }: Settings) =>
   )
 
 /** A worker of that server, once it is registered. Its model is at `model`. */
-export const worker = (
+const worker = (
   { apiKey, folder }: Settings,
   { model, notes, url }: { readonly model: string; readonly notes: string; readonly url: string },
 ) =>
@@ -78,3 +81,22 @@ export const worker = (
     },
     "worker_id",
   )
+
+/** A server in a new folder, for workers whose model is at `model`. `calls` are those of their tools, in order. */
+export const open = Effect.fnUntraced(function* (model: string) {
+  const folder = yield* Effect.acquireRelease(
+    Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-processes-"))),
+    (path) => Effect.promise(() => rm(path, { recursive: true, force: true })),
+  )
+  const settings: Settings = { folder, apiKey: "rlk_processes" }
+  const notes = join(folder, "notes")
+  const url = yield* server(settings)
+  return {
+    connection: { url, apiKey: settings.apiKey },
+    startWorker: worker(settings, { url, notes, model }),
+    calls: Effect.map(
+      Effect.promise(() => readFile(notes, "utf8")),
+      (text) => text.trim().split("\n"),
+    ),
+  }
+})

@@ -2,17 +2,9 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Effect } from "effect"
-import { mkdtemp, readFile, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as ModelServer from "./ModelServer.js"
 import * as PageClient from "./PageClient.js"
 import * as Processes from "./Processes.js"
-
-const folder = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-pages-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true })),
-)
 
 const call = (id: string, name: string, args: object = {}): ModelServer.ToolCall => ({ id, name, args })
 
@@ -49,11 +41,8 @@ describe("an agent with tools of the page, a tool and an approval in one turn", 
       () =>
         Effect.gen(function* () {
           const model = yield* ModelServer.make(ModelServer.inTurn(...turns))
-          const settings = { folder: yield* folder, apiKey: "rlk_pages" }
-          const notes = join(settings.folder, "notes")
-          const url = yield* Processes.server(settings)
-          const startWorker = Processes.worker(settings, { url, notes, model: model.url })
-          const page = PageClient.make(version, { url, apiKey: settings.apiKey })
+          const { calls, connection, startWorker } = yield* Processes.open(model.url)
+          const page = PageClient.make(version, connection)
 
           const first = yield* startWorker
           yield* page.addUserMessage("Deploy it for Ann")
@@ -121,8 +110,7 @@ describe("an agent with tools of the page, a tool and an approval in one turn", 
             assertTrue(history.includes(part), part)
           }
 
-          const calls = yield* Effect.promise(() => readFile(notes, "utf8"))
-          deepStrictEqual(calls.trim().split("\n").toSorted(), ["charge Ann", "deploy it"])
+          deepStrictEqual((yield* calls).toSorted(), ["charge Ann", "deploy it"])
         }),
       240_000,
     )

@@ -6,18 +6,10 @@ import { AgentEvent, Leases } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, TestRuns } from "@runlease/testkit"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
-import { mkdtemp, readFile, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as ModelServer from "./ModelServer.js"
 import * as ModelWorkers from "./ModelWorkers.js"
 import * as PageClient from "./PageClient.js"
 import * as Processes from "./Processes.js"
-
-const folder = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "runlease-answers-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true })),
-)
 
 /** How many results of calls a request to the model has: the number of its next answer. */
 const resultsIn = (body: Readonly<Record<string, unknown>>): number =>
@@ -38,7 +30,7 @@ describe("a run of three answers whose worker is killed after each of the first 
         Effect.gen(function* () {
           const broken = yield* Effect.forEach([0, 1, 2], () => Deferred.make<void>())
           const given: Array<number> = []
-          // Each answer but the first breaks off when it is asked for the first time.
+          // Each answer but the first breaks off at its first request.
           const model = yield* ModelServer.make(({ body }) => {
             const number = resultsIn(body)
             const isFirst = number > 0 && !Effect.runSync(Deferred.isDone(broken[number]!))
@@ -47,11 +39,8 @@ describe("a run of three answers whose worker is killed after each of the first 
             given.push(number)
             return whole(number)
           })
-          const settings = { folder: yield* folder, apiKey: "rlk_answers" }
-          const notes = join(settings.folder, "notes")
-          const url = yield* Processes.server(settings)
-          const startWorker = Processes.worker(settings, { url, notes, model: model.url })
-          const page = PageClient.make(version, { url, apiKey: settings.apiKey })
+          const { calls, connection, startWorker } = yield* Processes.open(model.url)
+          const page = PageClient.make(version, connection)
 
           let worker = yield* startWorker
           yield* page.addUserMessage("Go")
@@ -68,8 +57,7 @@ describe("a run of three answers whose worker is killed after each of the first 
             (yield* page.texts).filter((text) => text.startsWith("Part")),
             ["Part 0.", "Part 1.", "Part 2."],
           )
-          const calls = yield* Effect.promise(() => readFile(notes, "utf8"))
-          deepStrictEqual(calls.trim().split("\n"), ["charge 0", "charge 1"])
+          deepStrictEqual(yield* calls, ["charge 0", "charge 1"])
         }),
       120_000,
     )

@@ -99,7 +99,7 @@ for (const [ending, { cut }] of Object.entries(endings)) {
       const twice = (
         hanging: string,
         first: ReadonlyArray<ModelServer.ToolCall>,
-        /** What the model calls when it is asked again, since its answer was not recorded. */
+        /** What the model calls in its answer to the second attempt, where its first answer was not recorded. */
         second?: ReadonlyArray<ModelServer.ToolCall>,
       ) =>
         Effect.gen(function* () {
@@ -173,7 +173,7 @@ for (const [ending, { cut }] of Object.entries(endings)) {
       )
 
       test(
-        "of an answer that was recorded are not asked for again, and only those without a result are made",
+        "of an answer that was recorded stay as they are, and only those without a result are made",
         Effect.gen(function* () {
           const calls = ["look", "put", "pay", "stay"].map((tool) => call(tool, `a-${tool}`))
           const { made, requests } = yield* twice("stay", calls)

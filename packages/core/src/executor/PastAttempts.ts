@@ -11,8 +11,7 @@ import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import { EventId } from "../model/Run.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
-import type { StepRecord } from "./StepRecord.js"
-import * as StepRecords from "./StepRecord.js"
+import * as StepRecord from "./StepRecord.js"
 
 /**
  * The result of a tool call in the log.
@@ -58,7 +57,7 @@ export interface PastAttempt {
   readonly waited: boolean
   readonly messages: ReadonlyArray<SnapshotMessage>
   readonly kept: ReadonlyArray<SnapshotMessage>
-  readonly records: ReadonlyArray<StepRecord>
+  readonly records: ReadonlyArray<StepRecord.StepRecord>
   readonly messageIds: ReadonlySet<string>
   readonly calls: ReadonlyArray<LoggedCall>
   readonly customs: ReadonlyArray<{ readonly name: string; readonly value: unknown }>
@@ -75,7 +74,7 @@ const makeReader = () => {
   const ended = new Set<string>()
   const results = new Map<string, LoggedResult>()
   const customs: Array<{ readonly name: string; readonly value: unknown }> = []
-  const records: Array<StepRecord> = []
+  const records: Array<StepRecord.StepRecord> = []
   const recordedParts = new Set<unknown>()
   const recordedCalls = new Set<unknown>()
   let empty = true
@@ -96,7 +95,7 @@ const makeReader = () => {
     if (part !== undefined) part[field] = text(part[field]) + text(delta)
   }
 
-  const record = ({ kind, record: read }: StepRecords.EventRecord): void => {
+  const record = ({ kind, record: read }: StepRecord.EventRecord): void => {
     if (kind !== "step") return
     records.push(read)
     for (const id of read.messages ?? []) recordedParts.add(parts.get(`message ${id}`))
@@ -160,7 +159,7 @@ const makeReader = () => {
         }
         case "CUSTOM":
           if (!ofExecutor) return
-          if (StepRecords.isReserved(event)) return void Option.map(StepRecords.fromEvent(event), record)
+          if (StepRecord.isReserved(event)) return void Option.map(StepRecord.fromEvent(event), record)
           customs.push({ name: text(event["name"]), value: event["value"] })
       }
     },

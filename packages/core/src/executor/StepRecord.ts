@@ -89,7 +89,7 @@ export const recordIdOf = ({ value }: LogEvent): string | undefined =>
   Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
 
 /**
- * The record in an event: a step that is done, or the intent of one.
+ * A record, and whether it is that of a step that is done or the intent of one.
  *
  * @since 0.1.0
  * @category models
@@ -102,6 +102,8 @@ export interface EventRecord {
 const decode = Schema.decodeUnknownOption(StepRecord)
 
 /**
+ * The record in an event, if it has one.
+ *
  * @since 0.1.0
  * @category events
  */

@@ -80,7 +80,10 @@ const isAnswers = (json: unknown): json is typeof Answers.Type => hasAnswers(jso
 
 const usualAnswers = (json: unknown): typeof Answers.Type | undefined => (isAnswers(json) ? json : undefined)
 
-/** The largest number of exchanges of one worker in flight: while one is answered, the worker goes on with the runs of the other. */
+/**
+ * The largest number of exchanges of one worker in flight: while one is answered, the worker goes on with the runs of the
+ * other.
+ */
 const inFlight = 2
 
 /** The largest number of characters of operations in one exchange. */

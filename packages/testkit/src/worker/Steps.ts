@@ -89,7 +89,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "is told apart by the step that it is in, and its enclosing step is recorded too",
+      "differs from one of its name in another step, and its enclosing step is recorded too",
       Effect.gen(function* () {
         const { count, next } = yield* counting
         const outer = (name: string) => Step.run(name, Step.run("inner", next))
@@ -158,7 +158,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "fails in a retryable way when its record does not fit its schema, or runs again when it is told to",
+      "fails in a retryable way when its record does not fit its schema",
       Effect.gen(function* () {
         const { count, next } = yield* counting
         const changed = (attempt: number, options: Step.Options<number, never>) =>
@@ -171,7 +171,7 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "that is told to runs again when its record does not fit its schema",
+      "runs again when its record does not fit its schema and `unreadable` is `rerun`",
       Effect.gen(function* () {
         const { count, next } = yield* counting
         yield* dyingBefore(3, ({ attempt }) =>
