@@ -2,8 +2,8 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Conversations, RunLog, Runs, WorkerRegistry } from "@runlease/core"
-import { Context, Effect, Layer } from "effect"
-import { PostgresPool } from "../src/index.js"
+import { Context, Effect, Layer, TestClock } from "effect"
+import { PostgresPool, StoreTime } from "../src/index.js"
 import * as SqlDialect from "../src/SqlDialect.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
@@ -28,6 +28,21 @@ describe("statements on PostgreSQL", () => {
       yield* PostgresDatabase.ask(url, "ALTER TABLE t ADD COLUMN two int DEFAULT 2")
       deepStrictEqual(yield* dialect.transact(all), [{ id: 1, one: 1, two: 2 }])
     }),
+  )
+
+  it.scoped("have one instant within a transaction, also when a test's Clock goes on meanwhile", () =>
+    Effect.gen(function* () {
+      const url = yield* PostgresDatabase.url
+      const context = yield* Layer.build(PostgresPool.layer({ url, maxConnections: 1 }))
+      const dialect = yield* SqlDialect.dialectOf(Context.get(context, SqlClient.SqlClient))
+      const instants = Effect.all([
+        dialect.instant,
+        Effect.zipRight(TestClock.adjust("1 second"), dialect.instant),
+        dialect.now,
+      ])
+      deepStrictEqual(yield* dialect.transact(instants), [0, 0, 0])
+      deepStrictEqual(yield* dialect.transact(dialect.now), 1000)
+    }).pipe(Effect.provideService(StoreTime.StoreTime, "clock")),
   )
 
   it.scoped(

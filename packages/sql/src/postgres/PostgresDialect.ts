@@ -9,6 +9,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
 import { Array, Clock, Context, Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
 import type { Columns, RowOf } from "../rows/Columns.js"
 import type { RunRows } from "@runlease/core"
@@ -25,6 +26,8 @@ class OpenTransaction extends Context.Tag("@runlease/sql/OpenTransaction")<
   {
     /** The instant of the transaction. */
     readonly now: Effect.Effect<number, SqlError>
+    /** The same instant as a part of a statement. */
+    readonly instant: Fragment | number
     /** Whether its COMMIT has been sent with its last statements. */
     ended: boolean
   }
@@ -84,10 +87,13 @@ const types = { integer: "bigint", text: "text" } as const
  * @category constructors
  */
 export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect => {
+  const instantNow: Effect.Effect<Fragment | number> =
+    time === "clock" ? clockMillis : Effect.succeed(sql.literal(begun))
+
   // One exchange begins the transaction and reads the time. The first statements do not wait for its answer.
-  const begin = (connection: Connection): Effect.Effect<number, SqlError> =>
-    time === "clock"
-      ? Effect.zipRight(run(connection, "BEGIN"), clockMillis)
+  const begin = (connection: Connection, instant: Fragment | number): Effect.Effect<number, SqlError> =>
+    typeof instant === "number"
+      ? Effect.as(run(connection, "BEGIN"), instant)
       : Effect.map(run(connection, `BEGIN; SELECT ${begun} AS now`), (results) => {
           const [, rows] = results as ReadonlyArray<ReadonlyArray<{ readonly now: number }>>
           return rows![0]!.now
@@ -98,10 +104,11 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
       Effect.scoped(
         Effect.gen(function* () {
           const connection = yield* sql.reserve
-          const beginning = yield* Effect.fork(begin(connection))
+          const instant = yield* instantNow
+          const beginning = yield* Effect.fork(begin(connection, instant))
           // A fiber starts when its parent yields, and no statement may be sent before BEGIN.
           yield* Effect.yieldNow()
-          const open = { now: Fiber.join(beginning), ended: false }
+          const open = { now: Fiber.join(beginning), instant, ended: false }
           const exit = yield* effect.pipe(
             Effect.provideService(SqlClient.TransactionConnection, [connection, 0] as const),
             Effect.provideService(OpenTransaction, open),
@@ -160,7 +167,9 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
             ([row]) => row!.now,
           )
     }),
-    instant: time === "clock" ? clockMillis : Effect.succeed(sql.literal(begun)),
+    instant: Effect.flatMap(Effect.serviceOption(OpenTransaction), (open) =>
+      Option.isSome(open) ? Effect.succeed(open.value.instant) : instantNow,
+    ),
     // Fibers start in their order, and the connection sends their statements without waiting for answers. A failure does
     // not stop the others, since they have been sent; the statements after it fail in the database.
     together: (effects) =>
