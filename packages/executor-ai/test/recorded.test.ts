@@ -17,18 +17,23 @@ const resultsIn = (body: Readonly<Record<string, unknown>>): number =>
     (item: Readonly<Record<string, unknown>>) => item["type"] === "function_call_output",
   ).length
 
+/** More than the attempts of a run, which is killed after each of them but the last. */
+const answers = 5
+const numbers = Array.from({ length: answers }, (_, number) => number)
+
 const whole = (number: number): ModelServer.Turn => ({
   texts: [`Part ${number}.`],
-  calls: number < 2 ? [{ id: `call-${number}`, name: "charge", args: { what: String(number) } }] : [],
+  calls:
+    number < answers - 1 ? [{ id: `call-${number}`, name: "charge", args: { what: String(number) } }] : [],
 })
 
-describe("a run of three answers whose worker is killed after each of the first two", () => {
+describe("a run of five answers whose worker is killed after each of the first four", () => {
   for (const version of PageClient.versions) {
     it.scopedLive(
       `pays for each answer once, makes each call once and shows each part once (@ag-ui/client ${version})`,
       () =>
         Effect.gen(function* () {
-          const broken = yield* Effect.forEach([0, 1, 2], () => Deferred.make<void>())
+          const broken = yield* Effect.forEach(numbers, () => Deferred.make<void>())
           const given: Array<number> = []
           // Each answer but the first breaks off at its first request.
           const model = yield* ModelServer.make(({ body }) => {
@@ -45,19 +50,22 @@ describe("a run of three answers whose worker is killed after each of the first 
           let worker = yield* startWorker
           yield* page.addUserMessage("Go")
           const running = yield* Effect.forkScoped(page.run())
-          for (const number of [1, 2]) {
+          for (const number of numbers.slice(1)) {
             yield* Deferred.await(broken[number]!)
             yield* worker.kill
             worker = yield* startWorker
           }
           strictEqual((yield* Fiber.join(running)).type, "RUN_FINISHED")
-          deepStrictEqual(given, [0, 1, 2])
-          strictEqual(model.requests.length, 5)
+          deepStrictEqual(given, numbers)
+          strictEqual(model.requests.length, 2 * answers - 1)
           deepStrictEqual(
             (yield* page.texts).filter((text) => text.startsWith("Part")),
-            ["Part 0.", "Part 1.", "Part 2."],
+            numbers.map((number) => `Part ${number}.`),
           )
-          deepStrictEqual(yield* calls, ["charge 0", "charge 1"])
+          deepStrictEqual(
+            yield* calls,
+            numbers.slice(0, -1).map((number) => `charge ${number}`),
+          )
         }),
       120_000,
     )

@@ -42,7 +42,7 @@ export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   is: (a: A) => boolean,
 ): Effect.Effect<A, E, R> =>
-  Effect.repeat(Effect.zipLeft(effect, Effect.yieldNow()), { until: is, times: 20_000 })
+  Effect.repeat(Effect.zipLeft(effect, Effect.yieldNow()), { until: is, times: 100_000 })
 
 export const run = TestRuns.getRun
 

@@ -11,7 +11,7 @@ import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { RunLog } from "../ports/RunLog.js"
 import * as PastAttempts from "./PastAttempts.js"
 import type { AttemptSteps, Recorded, StepLog } from "./StepLog.js"
-import * as StepRecord from "./StepRecord.js"
+import * as StepRecord from "../model/StepRecord.js"
 
 /**
  * Steps whose records go through what appends events to the log.
@@ -25,6 +25,9 @@ export interface LoggedSteps extends AttemptSteps {
    * a remote agent, gets another name.
    */
   readonly admit: (event: AgentEvent.LogEvent) => AgentEvent.LogEvent
+
+  /** Whether this attempt has recorded a step that no attempt before it had. */
+  readonly progressed: () => boolean
 
   /** Takes note of events that are in the log. */
   readonly appended: (events: ReadonlyArray<AgentEvent.LogEvent>) => void
@@ -77,6 +80,7 @@ export const make = (runId: Ids.RunId, recorded: AttemptSteps["recorded"]): Logg
   const issued = new Map<string, Issued>()
   const reading = Effect.unsafeMakeSemaphore(1)
   let known: ReadonlyMap<string, Recorded> | undefined
+  let progressed = false
 
   return {
     runId,
@@ -112,8 +116,10 @@ export const make = (runId: Ids.RunId, recorded: AttemptSteps["recorded"]): Logg
       if (record === undefined || record.admitted)
         return { ...event, name: `relayed.${String(event["name"])}` }
       record.admitted = true
+      progressed ||= StepRecord.isProgress(event)
       return event
     },
+    progressed: () => progressed,
     appended: (events) => {
       for (const event of events) {
         const id = StepRecord.isReserved(event) ? StepRecord.recordIdOf(event) : undefined

@@ -11,7 +11,7 @@ import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import { EventId } from "../model/Run.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
-import * as StepRecord from "./StepRecord.js"
+import * as StepRecord from "../model/StepRecord.js"
 
 /**
  * The result of a tool call in the log.

@@ -25,7 +25,7 @@ import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
 import { StepLog } from "./StepLog.js"
 import { type Codecs, failed, record, replayed, type Taken, write } from "./StepOutcome.js"
-import { intentEventName, stepIdOf } from "./StepRecord.js"
+import { intentEventName, stepIdOf } from "../model/StepRecord.js"
 
 export { StepError } from "./StepError.js"
 

@@ -8,7 +8,7 @@ import type { AgentEvent } from "../model/AgentEvent.js"
 import type * as Ids from "../model/Ids.js"
 import type { RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
-import type { StepRecord } from "./StepRecord.js"
+import type { StepRecord } from "../model/StepRecord.js"
 
 /**
  * What the log has of a step. A step with an intent and without a result may have happened.

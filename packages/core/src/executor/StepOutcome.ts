@@ -8,7 +8,7 @@ import * as AgentEvent from "../model/AgentEvent.js"
 import * as Emit from "./Emit.js"
 import { StepError } from "./StepError.js"
 import type { AttemptSteps, Recorded } from "./StepLog.js"
-import { type intentEventName, stepEventName, type StepRecord } from "./StepRecord.js"
+import { type intentEventName, stepEventName, type StepRecord } from "../model/StepRecord.js"
 
 /**
  * A schema to a value of JSON.

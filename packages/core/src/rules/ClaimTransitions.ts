@@ -11,6 +11,7 @@ import type * as Ids from "../model/Ids.js"
 import type { Fence, LeaseLost, RunEnded } from "../model/Run.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { checkFence } from "./Fencing.js"
+import * as LogState from "./LogState.js"
 import type { Holder, RunState } from "./RunState.js"
 import { endAttempt, leaseEpoch, transition, type Transition, undelayed } from "./Transition.js"
 
@@ -49,6 +50,7 @@ export const claim = (
         longestGap: 0,
       },
       pastAttempt: null,
+      log: LogState.withoutProgress(state.log),
       updatedAt: now,
       startedAt: state.startedAt ?? now,
     },

@@ -6,6 +6,7 @@
  */
 import { Option, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
+import * as StepRecord from "../model/StepRecord.js"
 import * as TokenUsage from "../model/TokenUsage.js"
 
 const OpenKind = Schema.Literal("message", "tool", "step", "reasoning", "reasoningMessage", "subagent")
@@ -29,6 +30,7 @@ const maxUnanswered = 100
 /**
  * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
  * opening. `usage`: what requests to models used since then, if any did. `unanswered`: the calls without a result, if any.
+ * `progress`: the attempt has recorded a step that no attempt before it had.
  *
  * @since 0.1.0
  * @category models
@@ -38,10 +40,23 @@ export const LogState = Schema.Struct({
   open: Schema.Array(OpenItem),
   usage: Schema.optional(Schema.Array(TokenUsage.TokenUsage)),
   unanswered: Schema.optional(Schema.Array(Unanswered)),
+  progress: Schema.optional(Schema.Literal(true)),
 })
 export type LogState = typeof LogState.Type
 
 export const initial: LogState = { started: false, open: [] }
+
+/**
+ * The state at the beginning of an attempt.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const withoutProgress = (state: LogState): LogState => {
+  if (state.progress === undefined) return state
+  const { progress: _progress, ...rest } = state
+  return rest
+}
 
 const opens: Record<string, readonly [OpenKind, string]> = {
   TEXT_MESSAGE_START: ["message", "messageId"],
@@ -118,6 +133,7 @@ export const next = (state: LogState, event: LogEvent): LogState => {
   const closing = itemOf(closes, event)
   if (closing === undefined) {
     if (event.type !== "CUSTOM") return state
+    if (StepRecord.isProgress(event)) return state.progress === true ? state : { ...state, progress: true }
     return Option.match(TokenUsage.fromEvent(event), {
       onNone: () => state,
       onSome: (used) => ({ ...state, usage: TokenUsage.add(state.usage ?? [], used) }),

@@ -158,6 +158,18 @@ export const fail = (
   lastAttempt: ControlEvents.PastAttempt | null = null,
 ): Transition => finish(before, { status: "failed", error }, now, lastAttempt)
 
+/**
+ * The number of an attempt that ends without an outcome, as the next one counts from it; undefined when none is left. One that has
+ * recorded a step counts as the first. A run of one attempt has no second in any case.
+ *
+ * Source: docs/decisions/0061-progress-against-poison.md
+ */
+const attemptAfter = ({ attempt, log, spec }: RunState, counted: boolean): number | undefined => {
+  const made = log.progress === true ? 1 : attempt
+  if (!counted) return made - 1
+  return made < spec.maxAttempts ? made : undefined
+}
+
 /** An attempt ends without an outcome: the run is pending again or, with no attempts left, failed. */
 export const endAttempt = (
   before: RunState,
@@ -176,9 +188,10 @@ export const endAttempt = (
     ended: how.ended,
     reason: how.reason,
   }
-  if (how.counted && attempt >= spec.maxAttempts) {
+  const counted = attemptAfter(before, how.counted)
+  if (counted === undefined) {
     return fail(before, ControlEvents.attemptsExhausted(spec.maxAttempts, past), now, past)
   }
-  const after = { ...before, attempt: how.counted ? attempt : attempt - 1, pastAttempt: past }
+  const after = { ...before, attempt: counted, pastAttempt: past }
   return pend(after, how.availableAt, now, claimEnded(before, how.ended, now))
 }

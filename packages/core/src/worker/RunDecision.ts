@@ -84,7 +84,13 @@ const ofEvent = (event: LogEvent): Decision => {
   })
 }
 
-const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): Decision => {
+/** Which attempt this is, `of` how many. One that has recorded a step counts as the first. */
+interface Attempt {
+  readonly number: number
+  readonly of: number | null
+}
+
+const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): Decision => {
   switch (failure._tag) {
     case "LeaseEnded":
       return failure.reason === "Drained"
@@ -97,12 +103,12 @@ const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): De
     case "ExecutorError": {
       const error: RunError = { code: failure.code, message: shorten(failure.message) }
       if (failure.handBack === true) return { _tag: "HandBack", error }
-      const attemptsLeft = run.maxAttempts === null || run.attempt < run.maxAttempts
-      return failure.retryable && attemptsLeft
+      const { number, of } = attempt
+      return failure.retryable && (of === null || number < of)
         ? {
             _tag: "Retry",
             error,
-            delay: failure.retryAfter ?? Duration.decode(options.retryDelay(run.attempt)),
+            delay: failure.retryAfter ?? Duration.decode(options.retryDelay(number)),
           }
         : fail(failure.code, failure.message)
     }
@@ -110,17 +116,24 @@ const ofFailure = (run: ClaimedRun, options: Resolved, failure: SinkFailure): De
 }
 
 /**
- * Decides by how the execution ended. A run whose stream ended without a failure is completed.
+ * Decides by how the execution ended. A run whose stream ended without a failure is completed. `progressed`: the attempt has
+ * recorded a step.
  *
  * @since 0.1.0
  * @category deciding
  */
-export const decide = (run: ClaimedRun, options: Resolved, exit: Exit.Exit<void, SinkFailure>): Decision =>
+export const decide = (
+  { attempt, maxAttempts }: Pick<ClaimedRun, "attempt" | "maxAttempts">,
+  progressed: boolean,
+  options: Resolved,
+  exit: Exit.Exit<void, SinkFailure>,
+): Decision =>
   Exit.match(exit, {
     onSuccess: () => end("completed"),
     onFailure: (cause) =>
       Option.match(Cause.failureOption(cause), {
-        onSome: (failure) => ofFailure(run, options, failure),
+        onSome: (failure) =>
+          ofFailure({ number: progressed ? 1 : attempt, of: maxAttempts }, options, failure),
         onNone: () => fail("executor_defect", Cause.pretty(cause)),
       }),
   })

@@ -118,7 +118,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.matchCauseEffect(
       Effect.suspend(() => {
         if (record.state._tag === "Ended") return Effect.succeed(record.state.event)
-        const decision = decide(record.run, options, exit)
+        const decision = decide(record.run, record.sink.progressed(), options, exit)
         move(record, { _tag: "Writing", decision, fiber: record.state.fiber })
         const written = write(record, decision)
         return Exit.isSuccess(exit) ? written : Effect.zipRight(RunExecution.logThrown(exit.cause), written)

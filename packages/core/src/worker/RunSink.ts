@@ -21,7 +21,7 @@ import type { Execution } from "../executor/Execution.js"
 import { ExecutorError, type ExecutorFailure } from "../executor/ExecutorError.js"
 import { makeEvents, type Output, type OutputEvents } from "../executor/ExecutorOutput.js"
 import type { StepLog } from "../executor/StepLog.js"
-import * as StepRecord from "../executor/StepRecord.js"
+import * as StepRecord from "../model/StepRecord.js"
 import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { LastEvents } from "../ports/Leases.js"
@@ -51,6 +51,9 @@ export type SinkFailure = ExecutorFailure | EndedByEvent | LeaseEnded
 export interface RunSink {
   /** The steps of the run, made when they are first needed. */
   readonly steps: () => AttemptSteps.LoggedSteps
+
+  /** Whether the attempt has recorded a step, so that it does not count against the attempts of the run. */
+  readonly progressed: () => boolean
 
   /**
    * Runs what an executor returned into the log, no faster than the log takes its events. The last events may still wait
@@ -162,6 +165,7 @@ export const make = (options: {
 
   return {
     steps,
+    progressed: () => ofRun?.progressed() === true,
     run: (execution) => (Effect.isEffect(execution) ? ofEffect(execution) : ofStream(execution)),
     emit: (emitted) =>
       Effect.suspend(() => {

@@ -23,7 +23,7 @@ export interface PendingCallCommand {
   readonly expiresAfter: number | null
 }
 
-export type EventKind = "custom" | "step" | "message" | "tool" | "close"
+export type EventKind = "custom" | "record" | "step" | "message" | "tool" | "close"
 
 export interface AppendCommand {
   readonly _tag: "Append"
@@ -139,7 +139,9 @@ const append: fc.Arbitrary<Single> = fc.record({
   trusted: rarely,
   back: fc.constantFrom(0, 0, 0, 1, 2, -1),
   copied: fc.nat(2),
-  fresh: fc.array(fc.constantFrom<EventKind>("custom", "step", "message", "tool", "close"), { maxLength: 3 }),
+  fresh: fc.array(fc.constantFrom<EventKind>("custom", "record", "step", "message", "tool", "close"), {
+    maxLength: 3,
+  }),
   cursor: fc.constantFrom<AppendCommand["cursor"]>("sequence", "event", "both", "none"),
 })
 

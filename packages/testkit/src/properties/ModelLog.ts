@@ -26,6 +26,8 @@ export interface ModelLog {
   readonly started: boolean
   readonly open: ReadonlyArray<string>
   readonly calls: ReadonlyArray<string>
+  /** Whether the attempt has recorded a step. */
+  readonly progress: boolean
 }
 
 export interface PastAttempt {
@@ -34,7 +36,14 @@ export interface PastAttempt {
   readonly ended: "lease_expired" | "released" | "retry"
 }
 
-export const empty: ModelLog = { entries: [], sequence: 0, started: false, open: [], calls: [] }
+export const empty: ModelLog = {
+  entries: [],
+  sequence: 0,
+  started: false,
+  open: [],
+  calls: [],
+  progress: false,
+}
 
 /** For each opening type: its closing type and the field that identifies the pair. */
 const pairs: Record<string, readonly [string, string]> = {
@@ -99,7 +108,7 @@ export const claim = (
   past: PastAttempt | null,
   next: { readonly attempt: number; readonly worker: number },
 ): ModelLog => {
-  const ready = start(closeOpen(log))
+  const ready = { ...start(closeOpen(log)), progress: false }
   return past === null ? ready : addControlEvents(ready, markText(past, next))
 }
 
@@ -130,6 +139,7 @@ const appendOne = (log: ModelLog, event: LogEvent): ModelLog => {
     ...log,
     sequence,
     calls: [...log.calls, ...results],
+    progress: log.progress || event["name"] === "runlease.step",
     entries: [...log.entries, { sequence, text: canonicalJson(event) }],
     open: closing === undefined ? log.open.filter((each) => each !== closes) : [...log.open, closing],
   }

@@ -96,11 +96,13 @@ export const endAttempt = (
 ): Run => {
   const past = { attempt: run.attempt, worker: run.lease?.worker ?? -1, ended }
   const counted = ended !== "released"
-  if (counted && run.attempt >= run.maxAttempts) return end(state, run, "failed", "attempts_exhausted", past)
+  // An attempt that has recorded a step counts as the first one.
+  const attempt = run.log.progress ? 1 : run.attempt
+  if (counted && attempt >= run.maxAttempts) return end(state, run, "failed", "attempts_exhausted", past)
   return {
     ...run,
     status: "pending",
-    attempt: counted ? run.attempt : run.attempt - 1,
+    attempt: counted ? attempt : attempt - 1,
     availableAt,
     lease: null,
     past,

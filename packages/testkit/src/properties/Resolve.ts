@@ -42,6 +42,12 @@ const leaseOf = (
 
 const eventOf = (kind: Command.EventKind, serial: string, open: string | undefined): AgentEvent.LogEvent => {
   switch (kind) {
+    case "record":
+      return {
+        type: "CUSTOM",
+        name: "runlease.step",
+        value: { step_id: serial, record_id: serial, name: serial },
+      }
     case "custom":
       return { ...AgentEvent.custom("test", null), serial }
     case "step":

@@ -6,9 +6,9 @@
  * @since 0.1.0
  */
 import { Option, Predicate, Schema } from "effect"
-import type { LogEvent } from "../model/AgentEvent.js"
-import { sha256 } from "../model/Digest.js"
-import { canonicalJson } from "../model/Json.js"
+import type { LogEvent } from "./AgentEvent.js"
+import { sha256 } from "./Digest.js"
+import { canonicalJson } from "./Json.js"
 
 /**
  * The name of the event that has the result or the failure of a step.
@@ -98,6 +98,15 @@ export interface EventRecord {
   readonly kind: "step" | "intent"
   readonly record: StepRecord
 }
+
+/**
+ * Whether an event records a step for the first time: a later attempt will not do that work again.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const isProgress = ({ name, type, value }: LogEvent): boolean =>
+  type === "CUSTOM" && name === stepEventName && Predicate.isRecord(value) && value["replaces"] === undefined
 
 const decode = Schema.decodeUnknownOption(StepRecord)
 

@@ -1,0 +1,68 @@
+/**
+ * Tests of the attempts of a run that records steps.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Executor, type Run, Step } from "@runlease/core"
+import { Effect, Ref } from "effect"
+import { log, start, submit, type Declare, untilStatus } from "../TestWorker.js"
+import { said } from "./StepRuns.js"
+
+/** The numbers of the later attempts, as the log has them. */
+const attempts = (runId: Run.Run["runId"]) =>
+  Effect.map(log(runId), (events) =>
+    events.flatMap(({ name, value }) =>
+      name === "runlease.attempt" ? [(value as { readonly attempt?: number }).attempt] : [],
+    ),
+  )
+
+/** A worker whose executor records steps in so many attempts, one in each, and dies in all before `last`. */
+const recording = (recorded: number, last: number) =>
+  Effect.flatMap(Ref.make(0), (attempts) =>
+    start(
+      Executor.make(() =>
+        Effect.gen(function* () {
+          const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
+          if (attempt <= recorded) yield* Step.run("work", Effect.void, { key: attempt })
+          return attempt < last ? yield* Executor.retryableError("died", "again") : `Attempt ${attempt}`
+        }),
+      ),
+      { retryDelay: () => 0 },
+    ),
+  )
+
+export const tests = (test: Declare): void => {
+  describe("an attempt that records a step", () => {
+    test(
+      "counts as the first, so a run goes on for as long as it makes progress",
+      Effect.gen(function* () {
+        yield* recording(4, 4)
+        const { runId } = yield* submit({ maxAttempts: 2 })
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["Attempt 4"])
+        deepStrictEqual(yield* attempts(runId), [2, 2, 2])
+      }),
+    )
+
+    test(
+      "is followed by as many without one as a run may have, and no more",
+      Effect.gen(function* () {
+        yield* recording(2, 9)
+        const { runId } = yield* submit({ maxAttempts: 3 })
+        const { error } = yield* untilStatus(runId, "failed")
+        strictEqual(error?.code, "died")
+        deepStrictEqual(yield* attempts(runId), [2, 2, 3])
+      }),
+    )
+
+    test(
+      "has no second one where the run has one attempt",
+      Effect.gen(function* () {
+        yield* recording(9, 9)
+        const { runId } = yield* submit({ maxAttempts: 1 })
+        yield* untilStatus(runId, "failed")
+        deepStrictEqual(yield* attempts(runId), [])
+      }),
+    )
+  })
+}
