@@ -1,7 +1,7 @@
 /** The finalizers of a stream that runs into the log of its run: once each, however the stream ends. */
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Cause, Deferred, Effect, Exit, Fiber, Runtime, Stream } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber, Runtime, Stream } from "effect"
 import * as AgentEvent from "../src/model/AgentEvent.js"
 import { Emit } from "../src/executor/Emit.js"
 import { ExecutorError, type ExecutorFailure } from "../src/executor/Executor.js"
@@ -34,6 +34,8 @@ const makeSink = Effect.map(Effect.runtime(), (runtime) => {
       ref: { runId: run.runId, workerId: "w" as WorkerId, epoch: LeaseEpoch.make(1) },
       end: () => Effect.void,
     },
+    leaseDuration: Duration.seconds(60),
+    clock: Clock.make(),
     linger: 0,
     fork: Runtime.runFork(runtime),
     stop: () => {},

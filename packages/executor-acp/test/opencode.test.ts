@@ -55,7 +55,7 @@ describe("opencode", () => {
         ({ status }) => status !== "pending" && status !== "running",
       )
       strictEqual(waiting.status, "waiting", JSON.stringify(waiting.error))
-      const [interrupt] = waiting.waiting!.interrupts
+      const interrupt = waiting.waiting!.interrupts[0]!
       assertInclude(interrupt.message!, "hello.txt")
       assertTrue(!existsSync(join(cwd, "hello.txt")))
       yield* until(processes, (pids) => pids.length === 0)

@@ -167,7 +167,7 @@ describe("calls that an agent leaves to its client", () => {
       yield* TestWorker.start(executor.execute)
       const { runId } = yield* TestRuns.submit({ snapshot })
       const untilPending = (id: string) =>
-        until(TestRuns.getRun(runId), ({ waiting }) => waiting?.interrupts[0].id === id)
+        until(TestRuns.getRun(runId), ({ waiting }) => waiting?.interrupts[0]?.id === id)
       yield* untilPending("a")
       yield* Effect.flatMap(Runs.Runs, (runs) => runs.resume(runId, [Interrupt.toolResult("a", 1)]))
       yield* untilPending("a-2")

@@ -75,7 +75,7 @@ describe("an agent's interrupts", () => {
 
       const second = yield* until(
         TestRuns.getRun(runId),
-        ({ waiting }) => waiting?.interrupts[0].id === "colour",
+        ({ waiting }) => waiting?.interrupts[0]?.id === "colour",
       )
       // The run already has a call with that id.
       deepStrictEqual(

@@ -37,7 +37,7 @@ const statesOf = (
     for (const [index, part] of parts.entries()) {
       if (part === "dies") continue
       const interruptId = `ask-${index + 1}`
-      yield* until(TestRuns.getRun(runId), ({ waiting }) => waiting?.interrupts[0].id === interruptId)
+      yield* until(TestRuns.getRun(runId), ({ waiting }) => waiting?.interrupts[0]?.id === interruptId)
       yield* runs.resume(runId, [{ interruptId, status: "resolved" }])
     }
     yield* until(TestRuns.getRun(runId), ({ status }) => status === "completed")

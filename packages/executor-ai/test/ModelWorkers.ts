@@ -63,6 +63,9 @@ export const withoutRecords =
       recorded: Effect.succeed(new Map()),
       issue: (name) => Effect.succeed({ id: name, event: AgentEvent.custom("unrecorded", name) }),
       committed: () => Effect.void,
+      until: () => Effect.dieMessage("it has no sleeps"),
+      park: () => Effect.dieMessage("it has no waits"),
+      inFlight: (_step, effect) => effect,
     }
     return Stream.mapInputContext(
       Executor.toStream(execute)(run),

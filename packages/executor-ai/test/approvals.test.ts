@@ -77,7 +77,7 @@ for (const protocol of ModelRuns.protocols) {
               const [interrupt, ...others] = waiting!.interrupts
               deepStrictEqual(others, [])
               deepStrictEqual(
-                [interrupt.reason, interrupt.toolCallId, interrupt.toolName, interrupt.clientTool],
+                [interrupt?.reason, interrupt?.toolCallId, interrupt?.toolName, interrupt?.clientTool],
                 ["tool_call", "d", "deploy", undefined],
               )
               deepStrictEqual(yield* made, ["look"])

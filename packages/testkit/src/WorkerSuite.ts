@@ -16,6 +16,7 @@ import * as Effects from "./worker/Effects.js"
 import * as Interrupts from "./worker/Interrupts.js"
 import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
+import * as Sleeps from "./worker/Sleeps.js"
 import * as StepProgress from "./worker/StepProgress.js"
 import * as Steps from "./worker/Steps.js"
 import * as StepsOnce from "./worker/StepsOnce.js"
@@ -34,6 +35,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Steps.tests(test)
     StepsOnce.tests(test)
     StepProgress.tests(test)
+    Sleeps.tests(test)
     Interrupts.tests(test)
     Claims.tests(test)
     Leases.tests(test)

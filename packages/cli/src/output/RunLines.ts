@@ -47,7 +47,7 @@ export const toJson = (run: Run.Run) => ({
       : openInterrupts(run)
           .map(({ id }) => id)
           .join(", "),
-  waiting_until: instant(run.waiting?.expiresAt ?? null),
+  waiting_until: instant(run.waiting?.wakesAt ?? run.waiting?.expiresAt ?? null),
   open: run.waiting === null ? null : openInterrupts(run).map(interruptJson),
   error: run.error,
   metadata: run.metadata,

@@ -29,6 +29,8 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
         ...of(event.run),
         interrupt_ids: event.waiting.interrupts.map(({ id }) => id),
       }
+    case "Paused":
+      return { event: "paused", ...of(event.run), wake_after_ms: Duration.toMillis(event.wakeAfter) }
     case "Released":
       return {
         event: "released",
@@ -67,6 +69,11 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
       )
     case "Suspended":
       return line(event.run, `waits for ${event.waiting.interrupts.map(labelOf).join(", ")}`)
+    case "Paused":
+      return line(
+        event.run,
+        `sleeps for ${Duration.format(Duration.seconds(Math.ceil(Duration.toSeconds(event.wakeAfter))))}`,
+      )
     case "Released":
       return line(
         event.run,

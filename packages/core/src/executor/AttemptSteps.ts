@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
-import { type Context, Effect, Option, Stream } from "effect"
+import { type Clock, type Context, DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { RunLog } from "../ports/RunLog.js"
+import type { Parking } from "./Parking.js"
 import * as PastAttempts from "./PastAttempts.js"
 import type { AttemptSteps, Recorded, StepLog } from "./StepLog.js"
 import * as StepRecord from "../model/StepRecord.js"
@@ -40,13 +41,26 @@ interface Issued {
   readonly waiting: Array<() => void>
 }
 
-const nothing: Recorded = { intent: false, done: undefined }
+const nothing: Recorded = { intent: false, done: undefined, wakesAt: undefined }
 
-/** The first record of a step counts, and one that replaces it. */
-const after = (before: Recorded, kind: "step" | "intent", record: StepRecord.StepRecord): Recorded => {
-  if (kind === "intent") return { ...before, intent: true }
-  const counts = before.done === undefined || record.replaces === before.done.record_id
-  return counts ? { ...before, done: record } : before
+/** The first record of a step counts, and one that replaces it. A sleep begins when its record was written. */
+const after = (
+  before: Recorded,
+  { kind, record }: StepRecord.EventRecord,
+  writtenAt: DateTime.Utc,
+): Recorded => {
+  switch (kind) {
+    case "intent":
+      return { ...before, intent: true }
+    case "sleep": {
+      const wakesAt = record.until ?? DateTime.add(writtenAt, { millis: record.duration_ms ?? 0 })
+      return { ...before, wakesAt: before.wakesAt ?? wakesAt }
+    }
+    case "step": {
+      const counts = before.done === undefined || record.replaces === before.done.record_id
+      return counts ? { ...before, done: record } : before
+    }
+  }
 }
 
 /**
@@ -60,22 +74,55 @@ export const recordedBefore = (
 ): Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError, RunLog> =>
   claimed.latestSequence === 0
     ? Effect.succeed(new Map())
-    : Stream.runFold(PastAttempts.entries(claimed), new Map<string, Recorded>(), (steps, { event }) =>
-        Option.match(StepRecord.fromEvent(event), {
-          onNone: () => steps,
-          onSome: ({ kind, record }) =>
-            steps.set(record.step_id, after(steps.get(record.step_id) ?? nothing, kind, record)),
-        }),
+    : Stream.runFold(
+        PastAttempts.entries(claimed),
+        new Map<string, Recorded>(),
+        (steps, { createdAt, event }) =>
+          Option.match(StepRecord.fromEvent(event), {
+            onNone: () => steps,
+            onSome: (read) => {
+              const { step_id } = read.record
+              return steps.set(step_id, after(steps.get(step_id) ?? nothing, read, createdAt))
+            },
+          }),
       )
 
 /**
+ * The store's time for the holder of a lease: as its claim told it, and from then on by the monotonic clock. It is never ahead of the
+ * store's. A control plane that tells no lease is taken to have the worker's time.
+ *
+ * Units: milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category time
+ */
+export const storeTime = (
+  { leaseExpiresAt }: ClaimedRun,
+  leaseDuration: Duration.Duration,
+  clock: Clock.Clock,
+): (() => number) => {
+  const claimed = clock.unsafeCurrentTimeNanos()
+  const claimedAt =
+    leaseExpiresAt === null
+      ? clock.unsafeCurrentTimeMillis()
+      : leaseExpiresAt.epochMillis - Duration.toMillis(leaseDuration)
+  return () => claimedAt + Math.floor(Number(clock.unsafeCurrentTimeNanos() - claimed) / 1e6)
+}
+
+/**
  * `recorded` is what the attempts before this one have recorded. It is run at the first step, and again only where that one failed
- * or was interrupted.
+ * or was interrupted. `storeTime` is in milliseconds since the epoch.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (runId: Ids.RunId, recorded: AttemptSteps["recorded"]): LoggedSteps => {
+export const make = (options: {
+  readonly runId: Ids.RunId
+  readonly recorded: AttemptSteps["recorded"]
+  readonly parking: Pick<Parking, "inFlight" | "park">
+  readonly storeTime: () => number
+}): LoggedSteps => {
+  const { parking, recorded, runId } = options
   const taken = new Set<string>()
   const issued = new Map<string, Issued>()
   const reading = Effect.unsafeMakeSemaphore(1)
@@ -84,6 +131,10 @@ export const make = (runId: Ids.RunId, recorded: AttemptSteps["recorded"]): Logg
 
   return {
     runId,
+    inFlight: parking.inFlight,
+    park: parking.park,
+    until: (instant) =>
+      Effect.sync(() => Duration.millis(Math.max(0, instant.epochMillis - options.storeTime()))),
     take: (stepId) => {
       const isNew = !taken.has(stepId)
       taken.add(stepId)
@@ -133,15 +184,21 @@ export const make = (runId: Ids.RunId, recorded: AttemptSteps["recorded"]): Logg
 }
 
 /**
- * The steps of an execution that has no log: nothing was recorded before, and nothing waits for its records.
+ * The steps of an execution that has no log: nothing was recorded before, nothing waits for its records, and it sleeps in memory.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const withoutLog = (runId: Ids.RunId): Context.Tag.Service<StepLog> => {
-  const steps: AttemptSteps = {
-    ...make(runId, Effect.succeed(new Map())),
-    committed: () => Effect.void,
-  }
-  return { steps: () => steps }
-}
+export const withoutLog = (runId: Ids.RunId): Effect.Effect<Context.Tag.Service<StepLog>> =>
+  Effect.map(Effect.clock, (clock) => {
+    const steps: AttemptSteps = {
+      ...make({
+        runId,
+        recorded: Effect.succeed(new Map()),
+        parking: { inFlight: (_step, effect) => effect, park: (_within, duration) => Effect.sleep(duration) },
+        storeTime: () => clock.unsafeCurrentTimeMillis(),
+      }),
+      committed: () => Effect.void,
+    }
+    return { steps: () => steps }
+  })

@@ -83,8 +83,9 @@ export const toStream = <R>(
         Effect.gen(function* () {
           const mailbox = yield* Mailbox.make<AgentEvent.LogEvent, ExecutorFailure>(capacity)
           const events = makeEvents(run)
-          const steps = Option.getOrElse(yield* Effect.serviceOption(StepLog), () =>
-            AttemptSteps.withoutLog(run.runId),
+          const steps = yield* Effect.flatMap(
+            Effect.serviceOption(StepLog),
+            Option.match({ onNone: () => AttemptSteps.withoutLog(run.runId), onSome: Effect.succeed }),
           )
           yield* execution.pipe(
             Effect.provideService(StepLog, steps),

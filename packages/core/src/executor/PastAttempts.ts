@@ -5,7 +5,7 @@
  */
 import { Chunk, Effect, Option, Stream } from "effect"
 import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
-import { attemptEventName } from "../rules/ControlEvents.js"
+import { attemptEventName, waitingEventName } from "../rules/ControlEvents.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
@@ -189,6 +189,10 @@ const makeReader = () => {
   }
 }
 
+/** Whether the control plane says that an attempt has ended: it died, or its run sleeps. */
+const endsAttempt = ({ name, type }: LogEvent): boolean =>
+  type === "CUSTOM" && (name === attemptEventName || name === waitingEventName)
+
 const interrupts = (event: LogEvent): boolean => {
   const outcome = event["outcome"]
   return (
@@ -246,9 +250,7 @@ export const read = (
         return entries(run).pipe(
           Stream.runForEach(({ event, sequence }) =>
             Effect.sync(() => {
-              if (sequence === null && event.type === "CUSTOM" && event["name"] === attemptEventName) {
-                return close(false)
-              }
+              if (sequence === null && endsAttempt(event)) return close(false)
               if (interrupts(event)) return close(true)
               if (sequence === null && event.type === "TOOL_CALL_START") unsequenced = true
               if (event.type !== "RUN_STARTED") reader.read(event, sequence !== null || unsequenced)

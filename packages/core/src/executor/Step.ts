@@ -18,14 +18,15 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Option, type Schedule } from "effect"
+import { Context, DateTime, Duration, Effect, Option, type Schedule } from "effect"
 import type * as AgentEvent from "../model/AgentEvent.js"
 import { sha256 } from "../model/Digest.js"
+import { maxPause } from "../ports/Leases.js"
 import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
-import { StepLog } from "./StepLog.js"
+import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { type Codecs, failed, record, replayed, type Taken, write } from "./StepOutcome.js"
-import { intentEventName, stepIdOf } from "../model/StepRecord.js"
+import { intentEventName, sleepEventName, stepIdOf } from "../model/StepRecord.js"
 
 export { StepError } from "./StepError.js"
 
@@ -110,7 +111,7 @@ const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, Ste
       return yield* failed(name, "too_many", `The run has ${maxSteps} steps`)
     }
     const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`
-    return { attempt, id, name, key, shownAs, recorded: recorded.get(id) }
+    return { attempt, id, within: enclosing?.id, name, key, shownAs, recorded: recorded.get(id) }
   })
 
 /** The body in its step, in which `CurrentStep` is this one. */
@@ -148,11 +149,14 @@ export const run = <A, E, R>(
     const { retry } = options
     return (
       replayed(taken, options) ??
-      record(
+      taken.attempt.inFlight(
         taken,
-        inStep(taken, false, retry === undefined ? body : Effect.retry(body, retry)),
-        options,
-        true,
+        record(
+          taken,
+          inStep(taken, false, retry === undefined ? body : Effect.retry(body, retry)),
+          options,
+          true,
+        ),
       )
     )
   })
@@ -174,11 +178,15 @@ export const atMostOnce = <A, E, R>(
   options: Recording<A, E> & { readonly onUncertain?: Effect.Effect<A, E, R> | undefined } = {},
 ): Durable<A, E, R> =>
   Effect.flatMap(take(name, options), (taken): Durable<A, E, R> => {
-    const once = (effect: Effect.Effect<A, E, R>) => record(taken, inStep(taken, true, effect), options, true)
+    const once = (effect: Effect.Effect<A, E, R>, before: ReturnType<typeof write> = Effect.void) =>
+      taken.attempt.inFlight(
+        taken,
+        Effect.zipRight(before, record(taken, inStep(taken, true, effect), options, true)),
+      )
     const found = replayed(taken, options)
     if (found !== undefined) return found
     if (taken.recorded?.intent !== true) {
-      return Effect.zipRight(write(taken, intentEventName, {}), once(body))
+      return once(body, write(taken, intentEventName, {}))
     }
     return options.onUncertain === undefined
       ? Effect.fail(
@@ -202,5 +210,66 @@ export const emit = (
     take(name, options),
     (taken): Durable<void, never, never> =>
       replayed<void, never>(taken, {}) ??
-      record(taken, Effect.forEach(events, Emit.event, { discard: true }), {}, false),
+      taken.attempt.inFlight(
+        taken,
+        record(taken, Effect.forEach(events, Emit.event, { discard: true }), {}, false),
+      ),
   )
+
+const sleeping = (
+  name: string,
+  options: Keyed,
+  fields: { readonly duration_ms: number } | { readonly until: string },
+  whole: (attempt: AttemptSteps) => Effect.Effect<Duration.Duration>,
+): Durable<void, never, never> =>
+  Effect.gen(function* () {
+    const taken = yield* take(name, options)
+    const { attempt, recorded, within } = taken
+    const wakesAt = recorded?.wakesAt
+    const left = yield* wakesAt === undefined ? whole(attempt) : attempt.until(wakesAt)
+    if (Duration.greaterThan(left, maxPause)) {
+      return yield* failed(
+        name,
+        "too_long",
+        `Step ${name} sleeps for more than ${Duration.toDays(maxPause)} days`,
+      )
+    }
+    if (wakesAt === undefined) yield* attempt.inFlight(taken, write(taken, sleepEventName, fields))
+    if (Duration.greaterThan(left, Duration.zero)) yield* attempt.park(within, left)
+  })
+
+/**
+ * Sleeps, once: a later attempt sleeps what is left, by the store's clock, whatever duration the program says by then.
+ *
+ * Where nothing else of the run is in flight, the run is suspended meanwhile. It then holds no slot, no lease and no worker, and the
+ * executor runs again from its beginning when the time has come. A sleep that ends within half a lease stays in the worker.
+ *
+ * Units: up to 3,650 days.
+ *
+ * @since 0.1.0
+ * @category waiting
+ */
+export const sleep = (
+  name: string,
+  duration: Duration.DurationInput,
+  options: Keyed = {},
+): Durable<void, never, never> =>
+  Effect.suspend(() => {
+    const whole = Duration.decode(duration)
+    return sleeping(name, options, { duration_ms: Duration.toMillis(whole) }, () => Effect.succeed(whole))
+  })
+
+/**
+ * Sleeps until an instant of the store's clock, as `sleep` does. The instant that was recorded first counts.
+ *
+ * Units: up to 3,650 days from now.
+ *
+ * @since 0.1.0
+ * @category waiting
+ */
+export const sleepUntil = (
+  name: string,
+  instant: DateTime.Utc,
+  options: Keyed = {},
+): Durable<void, never, never> =>
+  sleeping(name, options, { until: DateTime.formatIso(instant) }, ({ until }) => until(instant))

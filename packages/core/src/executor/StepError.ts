@@ -7,7 +7,7 @@ import { Schema } from "effect"
 
 /**
  * `duplicate`: this attempt has had a step of that name and key. `nested`: a step inside one that happens at most once.
- * `too_large`: its result is over 240,000 bytes. `too_many`: the run has 10,000 steps. `unreadable`: its record does not fit the
+ * `too_large`: its result is over 240,000 bytes. `too_long`: a sleep of more than 3,650 days. `too_many`: the run has 10,000 steps. `unreadable`: its record does not fit the
  * schema. `uncertain`: it may have happened. `unavailable`: the records cannot be read now.
  *
  * Where it ends a run, its code is `step_` and the reason; `unreadable` and `unavailable` are retryable.
@@ -21,6 +21,7 @@ export class StepError extends Schema.TaggedError<StepError>("@runlease/core/Ste
     "duplicate",
     "nested",
     "too_large",
+    "too_long",
     "too_many",
     "unreadable",
     "uncertain",

@@ -3,15 +3,17 @@
  *
  * @since 0.1.0
  */
-import { Context, type Effect } from "effect"
+import { Context, type DateTime, type Duration, type Effect } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 import type * as Ids from "../model/Ids.js"
 import type { RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
-import type { StepRecord } from "../model/StepRecord.js"
+import type { Encoded, RecordName, StepRecord } from "../model/StepRecord.js"
+import type { Parking } from "./Parking.js"
 
 /**
- * What the log has of a step. A step with an intent and without a result may have happened.
+ * What the log has of a step. A step with an intent and without a result may have happened. `wakesAt` is when its sleep ends, by the
+ * store's clock.
  *
  * @since 0.1.0
  * @category models
@@ -19,13 +21,14 @@ import type { StepRecord } from "../model/StepRecord.js"
 export interface Recorded {
   readonly intent: boolean
   readonly done: StepRecord | undefined
+  readonly wakesAt: DateTime.Utc | undefined
 }
 
 /**
  * @since 0.1.0
  * @category models
  */
-export interface AttemptSteps {
+export interface AttemptSteps extends Pick<Parking, "inFlight" | "park"> {
   readonly runId: Ids.RunId
 
   /** Whether this attempt has not had a step of that id before. */
@@ -35,10 +38,13 @@ export interface AttemptSteps {
   readonly recorded: Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError>
 
   /** The event of a record, with which it may enter the log. */
-  readonly issue: (name: string, record: Omit<StepRecord, "record_id">) => Effect.Effect<IssuedRecord>
+  readonly issue: (name: RecordName, record: Omit<Encoded, "record_id">) => Effect.Effect<IssuedRecord>
 
   /** Waits until the record is in the log. Never ends where the log refuses it, since the executor is interrupted then. */
   readonly committed: (recordId: string) => Effect.Effect<void>
+
+  /** How long it is until an instant of the store's clock; zero when it has come. */
+  readonly until: (instant: DateTime.Utc) => Effect.Effect<Duration.Duration>
 }
 
 /**

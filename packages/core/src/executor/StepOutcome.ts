@@ -8,7 +8,7 @@ import * as AgentEvent from "../model/AgentEvent.js"
 import * as Emit from "./Emit.js"
 import { StepError } from "./StepError.js"
 import type { AttemptSteps, Recorded } from "./StepLog.js"
-import { type intentEventName, stepEventName, type StepRecord } from "../model/StepRecord.js"
+import { type Encoded, type RecordName, stepEventName } from "../model/StepRecord.js"
 
 /**
  * A schema to a value of JSON.
@@ -41,6 +41,8 @@ export const failed = (step: string, reason: StepError["reason"], message: strin
 export interface Taken {
   readonly attempt: AttemptSteps
   readonly id: string
+  /** The id of the enclosing step. */
+  readonly within: string | undefined
   readonly name: string
   readonly key: unknown
   /** Its name in the events STEP_STARTED and STEP_FINISHED: two open steps may not have the same. */
@@ -69,8 +71,8 @@ const decoded = <A>(schema: Codec<A> | undefined, text: string | undefined): Eit
 /** Writes a record, and waits until it is in the log. */
 export const write = (
   { attempt, id, key, name }: Taken,
-  kind: typeof stepEventName | typeof intentEventName,
-  fields: Pick<StepRecord, "result" | "failure" | "replaces">,
+  kind: RecordName,
+  fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
   before: ReadonlyArray<AgentEvent.AgentEvent> = [],
 ): Effect.Effect<void, StepError, Emit.Emit> =>
   Effect.gen(function* () {
@@ -83,9 +85,7 @@ export const write = (
       step_id: id,
       name,
       ...(key === undefined ? {} : { key }),
-      ...(fields.result === undefined ? {} : { result: fields.result }),
-      ...(fields.failure === undefined ? {} : { failure: fields.failure }),
-      ...(fields.replaces === undefined ? {} : { replaces: fields.replaces }),
+      ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
     })
     yield* Effect.forEach([...before, record.event], Emit.event, { discard: true })
     yield* attempt.committed(record.id)

@@ -74,13 +74,16 @@ export const LeaseRecord = Schema.Struct({
 export type LeaseRecord = typeof LeaseRecord.Type
 
 /**
- * What a `waiting` run is suspended for, what of it is answered so far, and when the run fails because one of the others
- * is not; null is never.
+ * What a `waiting` run is suspended for: answers, or a time.
+ *
+ * `interrupts`: those that it waits for; none when it waits for a time. `answers`: what of them is answered so far. `expiresAt`:
+ * when the run fails because one of the others is not; null is never. `wakesAt`: when a run that waits for a time goes on.
  */
 export const Waiting = Schema.Struct({
-  interrupts: Schema.NonEmptyArray(Interrupt),
+  interrupts: Schema.Array(Interrupt),
   answers: Schema.Array(Answer),
   expiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+  wakesAt: Schema.optional(Schema.DateTimeUtcFromNumber),
 })
 export type Waiting = typeof Waiting.Type
 

@@ -26,11 +26,34 @@ export const stepEventName = "runlease.step"
  */
 export const intentEventName = "runlease.intent"
 
-const names: ReadonlySet<unknown> = new Set([stepEventName, intentEventName])
+/**
+ * The name of the event that says that a run sleeps from then on, or until a time.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const sleepEventName = "runlease.sleep"
+
+const kinds = {
+  [stepEventName]: "step",
+  [intentEventName]: "intent",
+  [sleepEventName]: "sleep",
+} as const
+
+/**
+ * The names of the events that have records.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RecordName = keyof typeof kinds
+
+const isName = (name: unknown): name is RecordName => typeof name === "string" && Object.hasOwn(kinds, name)
 
 /**
  * What a record says. `result` and `failure` are JSON text; a step without a value has neither. `record_id` is the record's
  * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened.
+ * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC.
  *
  * @since 0.1.0
  * @category models
@@ -46,8 +69,13 @@ export const StepRecord = Schema.Struct({
   tool_calls: Schema.optional(Schema.Array(Schema.String)),
   /** The record that this one replaces. */
   replaces: Schema.optional(Schema.String),
+  duration_ms: Schema.optional(Schema.NonNegative),
+  until: Schema.optional(Schema.DateTimeUtc),
 })
 export type StepRecord = typeof StepRecord.Type
+
+/** A record as its event has it. */
+export type Encoded = typeof StepRecord.Encoded
 
 /**
  * A step by its enclosing step, its name and its key. `key` is a value of JSON.
@@ -77,7 +105,7 @@ export const stepIdOf = ({ key, name, within }: StepName): string =>
  * @since 0.1.0
  * @category events
  */
-export const isReserved = (event: LogEvent): boolean => event.type === "CUSTOM" && names.has(event["name"])
+export const isReserved = (event: LogEvent): boolean => event.type === "CUSTOM" && isName(event["name"])
 
 /**
  * The id of the record that an event with such a name has, if it has one.
@@ -89,24 +117,27 @@ export const recordIdOf = ({ value }: LogEvent): string | undefined =>
   Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
 
 /**
- * A record, and whether it is that of a step that is done or the intent of one.
+ * A record, and whether it is that of a step that is done, the intent of one, or a sleep.
  *
  * @since 0.1.0
  * @category models
  */
 export interface EventRecord {
-  readonly kind: "step" | "intent"
+  readonly kind: (typeof kinds)[RecordName]
   readonly record: StepRecord
 }
 
 /**
- * Whether an event records a step for the first time: a later attempt will not do that work again.
+ * Whether an event records a step or a sleep for the first time: a later attempt will not do that again.
  *
  * @since 0.1.0
  * @category events
  */
 export const isProgress = ({ name, type, value }: LogEvent): boolean =>
-  type === "CUSTOM" && name === stepEventName && Predicate.isRecord(value) && value["replaces"] === undefined
+  type === "CUSTOM" &&
+  (name === stepEventName || name === sleepEventName) &&
+  Predicate.isRecord(value) &&
+  value["replaces"] === undefined
 
 const decode = Schema.decodeUnknownOption(StepRecord)
 
@@ -116,10 +147,7 @@ const decode = Schema.decodeUnknownOption(StepRecord)
  * @since 0.1.0
  * @category events
  */
-export const fromEvent = (event: LogEvent): Option.Option<EventRecord> =>
-  isReserved(event)
-    ? Option.map(decode(event["value"]), (record) => ({
-        kind: event["name"] === intentEventName ? ("intent" as const) : ("step" as const),
-        record,
-      }))
+export const fromEvent = ({ name, type, value }: LogEvent): Option.Option<EventRecord> =>
+  type === "CUSTOM" && isName(name)
+    ? Option.map(decode(value), (record) => ({ kind: kinds[name], record }))
     : Option.none()

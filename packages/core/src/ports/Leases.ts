@@ -61,7 +61,7 @@ export interface Release {
 }
 
 /**
- * What a run is suspended for.
+ * The answers that a run is suspended for.
  *
  * Units: `expiresAfter` 1 second to 365 days, counted from now by the store's clock, is the time of those interrupts that
  * name none of their own; they wait for ever when it is absent.
@@ -73,6 +73,26 @@ export interface Suspension {
   readonly interrupts: Interrupts
   readonly expiresAfter?: Duration.DurationInput | undefined
 }
+
+/**
+ * The time that a run is suspended for.
+ *
+ * Units: `wakeAfter` is up to 10 years, counted from now by the store's clock.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Pause {
+  readonly wakeAfter: Duration.DurationInput
+}
+
+/**
+ * The longest time that a run is suspended for.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxPause = Duration.days(3_650)
 
 /** The events that a run ends with, 1 to 100 of them, and what the log's latest sequence is before them. */
 export interface LastEvents {
@@ -114,13 +134,15 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     ) => Effect.Effect<Completed, LeaseLost | RunNotFound | CursorMismatch | EventRefused | ControlPlaneError>
 
     /**
-     * Frees the run until all of its interrupts are answered by `Runs.resume`. Attempts are counted anew after
-     * it. The log gets a RUN_FINISHED with outcome `interrupt`. A run of whose open interrupts one expires ends as
-     * failed with code `wait_expired`.
+     * Frees the run until all of its interrupts are answered by `Runs.resume`, or until the time of the pause has come. Attempts
+     * are counted anew after it.
+     *
+     * Where it waits for answers, the log gets a RUN_FINISHED with outcome `interrupt`, and a run of whose open interrupts one
+     * expires ends as failed with code `wait_expired`. Where it waits for a time, the log gets a CUSTOM `runlease.waiting`.
      */
     readonly suspend: (
       lease: LeaseRef,
-      suspension: Suspension,
+      suspension: Suspension | Pause,
     ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneError>
 
     /**

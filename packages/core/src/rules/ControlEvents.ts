@@ -36,6 +36,9 @@ export interface PastAttempt {
 /** The name of the CUSTOM event that marks the end of an attempt and the start of the next. */
 export const attemptEventName = "runlease.attempt"
 
+/** The name of the CUSTOM event that says that the run goes on later, without an answer. */
+export const waitingEventName = "runlease.waiting"
+
 const started = (subject: Subject): AgentEvent.LogEvent => ({
   type: "RUN_STARTED",
   threadId: subject.conversationId,
@@ -92,6 +95,17 @@ export const suspended = (
     },
     state,
   ),
+]
+
+/** When a run is suspended for a time. Its stream goes on, so what its attempt has left open is closed. */
+export const paused = (
+  subject: Subject,
+  state: LogState.LogState,
+  wakesAt: DateTime.Utc,
+): ReadonlyArray<AgentEvent.LogEvent> => [
+  ...opening(subject, state),
+  ...LogState.closings(state),
+  AgentEvent.custom(waitingEventName, { reasons: ["sleep"], until: DateTime.formatIso(wakesAt) }),
 ]
 
 /** The event that ends a log, without what the outcome adds to it. */
@@ -192,7 +206,7 @@ export const waitExpired = (waiting: Waiting): RunError => {
   return {
     code: "wait_expired",
     message:
-      `${wanted(late ?? waiting.interrupts[0])} did not arrive` +
+      `${wanted(late ?? waiting.interrupts[0]!)} did not arrive` +
       (waiting.expiresAt === null ? "" : ` by ${DateTime.formatIso(waiting.expiresAt)}`),
   }
 }

@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Either } from "effect"
+import { DateTime, Duration, Either } from "effect"
 import type { Answer, Answers, Interrupt } from "../model/Interrupt.js"
 import { canonicalJson } from "../model/Json.js"
-import type { Suspension } from "../ports/Leases.js"
+import { maxPause, type Pause, type Suspension } from "../ports/Leases.js"
 import type { RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { Run, Waiting } from "../model/Run.js"
 import { NotWaiting } from "../ports/Runs.js"
@@ -28,13 +28,20 @@ const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
  * @since 0.1.0
  * @category waiting
  */
-export const waitingFor = ({ expiresAfter, interrupts }: Suspension, now: DateTime.Utc): Waiting => {
-  const [first, ...others] = interrupts
+export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): Waiting => {
+  if ("wakeAfter" in suspension) {
+    const wakesAt = DateTime.addDuration(
+      now,
+      Duration.clamp(suspension.wakeAfter, { minimum: 0, maximum: maxPause }),
+    )
+    return { interrupts: [], answers: [], expiresAt: null, wakesAt }
+  }
+  const { expiresAfter, interrupts } = suspension
   const timed = (interrupt: Interrupt): Interrupt =>
     expiresAfter === undefined || interrupt.expiresAt !== undefined
       ? interrupt
       : { ...interrupt, expiresAt: DateTime.addDuration(now, expiresAfter) }
-  const all: Waiting["interrupts"] = [timed(first), ...others.map(timed)]
+  const all = interrupts.map(timed)
   return { interrupts: all, answers: [], expiresAt: earliest(all) }
 }
 

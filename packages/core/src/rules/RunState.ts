@@ -69,7 +69,7 @@ export interface EndedClaim {
   readonly holder: Holder
   readonly attempt: number
   readonly leaseEpoch: LeaseEpoch
-  readonly ended: AttemptEnd | "suspended"
+  readonly ended: AttemptEnd | "suspended" | "waiting"
   readonly endedAt: number
 }
 

@@ -33,7 +33,7 @@ import {
   type Transition,
   undelayed,
 } from "./Transition.js"
-import { expireWait } from "./WaitTransitions.js"
+import { endsAt, endWait } from "./WaitTransitions.js"
 
 /**
  * How a new run begins. `driven`: its submitter executes it, so it is running and no worker claims it. `behind`: an unfinished
@@ -154,13 +154,14 @@ export const release = (
     )
   })
 
-/** When time alone changes the run next: its lease lapses, its wait expires or its delay ends; null for never. */
-export const dueAt = ({ availableAt, gate, holder, status, waiting }: RunState): number | null => {
+/** When time alone changes the run next: its lease lapses, its wait ends or its delay ends; null for never. */
+export const dueAt = (state: RunState): number | null => {
+  const { availableAt, gate, holder, status } = state
   switch (status) {
     case "running":
       return holder?.expiresAt ?? null
     case "waiting":
-      return waiting?.expiresAt?.epochMillis ?? null
+      return endsAt(state)
     case "pending":
       return gate === "delayed" ? availableAt : null
     default:
@@ -169,7 +170,7 @@ export const dueAt = ({ availableAt, gate, holder, status, waiting }: RunState):
 }
 
 /**
- * What time has made of the run: a lease has lapsed, a wait has expired or a delay has ended; undefined when nothing has.
+ * What time has made of the run: a lease has lapsed, a wait or a delay has ended; undefined when nothing has.
  *
  * @since 0.1.0
  * @category transitions
@@ -185,7 +186,7 @@ export const due = (state: RunState, now: number): Transition | undefined => {
         now,
       )
     case "waiting":
-      return expireWait(state, now)
+      return endWait(state, now)
     default:
       return pend(state, state.availableAt, now)
   }

@@ -1,5 +1,5 @@
 /**
- * The part of the state machine in which a run waits for answers.
+ * The part of the state machine in which a run waits for answers, or for a time.
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0032-follow-up-inputs.md
@@ -9,7 +9,7 @@
 import { DateTime, Either } from "effect"
 import type { Answers } from "../model/Interrupt.js"
 import { type Fence, isTerminal, type LeaseLost } from "../model/Run.js"
-import type { Suspension } from "../ports/Leases.js"
+import type { Pause, Suspension } from "../ports/Leases.js"
 import type { NotWaiting } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { whileHeld } from "./Fencing.js"
@@ -19,7 +19,7 @@ import type { RunState } from "./RunState.js"
 import { claimEnded, fail, finish, pend, transition, type Transition, undelayed } from "./Transition.js"
 
 /**
- * The run waits for answers, and counts its attempts anew after them.
+ * The run waits, and counts its attempts anew after that. A time that has come makes it pending at once.
  *
  * @since 0.1.0
  * @category transitions
@@ -27,15 +27,18 @@ import { claimEnded, fail, finish, pend, transition, type Transition, undelayed 
 export const suspend = (
   state: RunState,
   fence: Fence,
-  suspension: Suspension,
+  suspension: Suspension | Pause,
   now: number,
 ): Either.Either<Transition, LeaseLost> =>
   whileHeld(state, fence, now, () => {
     const waiting = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
+    const { spec, log } = state
     return transition(
       { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
-      ControlEvents.suspended(state.spec, state.log, waiting),
-      claimEnded(state, "suspended", now),
+      waiting.wakesAt === undefined
+        ? ControlEvents.suspended(spec, log, waiting)
+        : ControlEvents.paused(spec, log, waiting.wakesAt),
+      claimEnded(state, waiting.wakesAt === undefined ? "suspended" : "waiting", now),
     )
   })
 
@@ -94,16 +97,22 @@ export const followUp = (
     : undefined
 }
 
+/** When time ends the wait of a run: the run fails without its answers, or goes on; null is never. */
+export const endsAt = ({ waiting }: Pick<RunState, "waiting">): number | null =>
+  (waiting?.wakesAt ?? waiting?.expiresAt)?.epochMillis ?? null
+
 /**
- * Fails a run that got no answer in time; undefined when it still waits, or does not wait.
+ * Ends a wait whose time has come: a run that got no answer fails, and one that waited for the time goes on; undefined when it still
+ * waits, or does not wait.
  *
  * @since 0.1.0
  * @category transitions
  */
-export const expireWait = (state: RunState, now: number): Transition | undefined => {
+export const endWait = (state: RunState, now: number): Transition | undefined => {
   const { status, waiting } = state
-  const expiresAt = waiting?.expiresAt ?? null
-  return status === "waiting" && waiting !== null && expiresAt !== null && expiresAt.epochMillis <= now
+  const at = endsAt(state)
+  if (status !== "waiting" || waiting === null || at === null || at > now) return undefined
+  return waiting.wakesAt === undefined
     ? fail(state, ControlEvents.waitExpired(waiting), now)
-    : undefined
+    : goOn(state, now)
 }

@@ -23,7 +23,7 @@ import { logKey } from "./Wakeups.js"
 const findWaiting = <X>(batch: RunBatch<X>, ref: RunRef): Either.Either<StoredRun, RunNotFound> => {
   const run = batch.find(ref)
   if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
-  const expired = WaitTransitions.expireWait(run.state, batch.now)
+  const expired = WaitTransitions.endWait(run.state, batch.now)
   return Either.right(expired === undefined ? run : batch.apply(run, expired))
 }
 

@@ -53,6 +53,7 @@ export const makeStartPause = (): StartPause => {
         case "Ended":
         case "Retrying":
         case "Suspended":
+        case "Paused":
         case "LeaseEnded":
           rounds = 0
       }

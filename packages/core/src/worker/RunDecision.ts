@@ -26,6 +26,8 @@ export type Decision =
   | { readonly _tag: "End"; readonly outcome: Outcome }
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
   | { readonly _tag: "Suspend"; readonly waiting: Suspension }
+  /** `wakesAt`: on the monotonic clock, in nanoseconds. */
+  | { readonly _tag: "Pause"; readonly wakesAt: bigint }
   | { readonly _tag: "HandBack"; readonly error: RunError | null }
   | { readonly _tag: "LeaveAlone"; readonly reason: Loss }
 
@@ -98,6 +100,8 @@ const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): D
         : { _tag: "LeaveAlone", reason: failure.reason }
     case "EndedByEvent":
       return ofEvent(failure.event)
+    case "Parked":
+      return { _tag: "Pause", wakesAt: failure.wakesAt }
     case "AwaitAnswers":
       return suspend({ interrupts: failure.interrupts, expiresAfter: failure.expiresAfter })
     case "ExecutorError": {

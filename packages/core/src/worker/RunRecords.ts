@@ -182,6 +182,8 @@ export const make = Effect.fnUntraced(function* (
         log,
         claimed: run,
         lease: { ref: lease.ref, end: (reason) => Effect.sync(() => endLease(record, reason)) },
+        leaseDuration: options.leaseDuration,
+        clock,
         linger: options.appendLinger,
         fork: (effect) => record.fork(effect),
         stop: (failure) => stop(record, failure),

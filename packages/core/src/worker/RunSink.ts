@@ -5,9 +5,10 @@
  */
 import {
   Channel,
+  type Clock,
   type Context,
   Data,
-  type Duration,
+  Duration,
   Effect,
   Either,
   Exit,
@@ -20,6 +21,7 @@ import type { Emit } from "../executor/Emit.js"
 import type { Execution } from "../executor/Execution.js"
 import { ExecutorError, type ExecutorFailure } from "../executor/ExecutorError.js"
 import { makeEvents, type Output, type OutputEvents } from "../executor/ExecutorOutput.js"
+import * as Parking from "../executor/Parking.js"
 import type { StepLog } from "../executor/StepLog.js"
 import * as StepRecord from "../model/StepRecord.js"
 import * as AgentEvent from "../model/AgentEvent.js"
@@ -41,8 +43,18 @@ export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
   readonly event: AgentEvent.LogEvent
 }> {}
 
+/**
+ * All that the executor does is to wait, so the run needs no worker until `wakesAt`.
+ *
+ * Units: `wakesAt` is on the monotonic clock, in nanoseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Parked extends Data.TaggedError("Parked")<{ readonly wakesAt: bigint }> {}
+
 /** Why the execution of a run ended before its executor did. */
-export type SinkFailure = ExecutorFailure | EndedByEvent | LeaseEnded
+export type SinkFailure = ExecutorFailure | EndedByEvent | Parked | LeaseEnded
 
 /**
  * @since 0.1.0
@@ -91,7 +103,7 @@ const inFull = <A, E, R>(events: Stream.Stream<A, E, R>) =>
  * Makes the sink of one run. `fork` starts the fiber that appends, with the first event. `stop` is called when the run
  * must end while the executor is running: by an event that it emits, or since the log refuses an append.
  *
- * Units: `linger` is the least time between two appends of a run.
+ * Units: `linger` is the least time between two appends of a run. A wait that ends within half of `leaseDuration` stays in memory.
  *
  * @since 0.1.0
  * @category constructors
@@ -100,6 +112,8 @@ export const make = (options: {
   readonly log: RunLog["Type"]
   readonly claimed: ClaimedRun
   readonly lease: { readonly ref: LeaseRef; readonly end: (reason: Loss) => Effect.Effect<void> }
+  readonly leaseDuration: Duration.Duration
+  readonly clock: Clock.Clock
   readonly linger: Duration.DurationInput
   readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly stop: (failure: SinkFailure) => void
@@ -109,11 +123,21 @@ export const make = (options: {
   let output: OutputEvents | undefined
   let ended = false
   let ofRun: AttemptSteps.LoggedSteps | undefined
+  let parking: Parking.Parking | undefined
+  const storeTime = AttemptSteps.storeTime(claimed, options.leaseDuration, options.clock)
   const steps = () =>
-    (ofRun ??= AttemptSteps.make(
-      claimed.runId,
-      retryUnavailable(Effect.provideService(AttemptSteps.recordedBefore(claimed), RunLog, options.log)),
-    ))
+    (ofRun ??= AttemptSteps.make({
+      runId: claimed.runId,
+      recorded: retryUnavailable(
+        Effect.provideService(AttemptSteps.recordedBefore(claimed), RunLog, options.log),
+      ),
+      parking: (parking = Parking.make({
+        inMemory: Duration.times(options.leaseDuration, 0.5),
+        fork: options.fork,
+        suspend: (wakesAt) => stop(new Parked({ wakesAt })),
+      })),
+      storeTime,
+    }))
   const appended = (events: ReadonlyArray<AgentEvent.LogEvent>) => ofRun?.appended(events)
 
   /** Adds the events before the first that cannot be added, and returns the failure if there is one. */
@@ -178,10 +202,12 @@ export const make = (options: {
       }),
     settled: Effect.suspend(() => {
       ended = true
+      parking?.close()
       return buffer?.settled ?? Effect.void
     }),
     interrupt: () => {
       ended = true
+      parking?.close()
       buffer?.interrupt()
     },
     flush: Effect.suspend(() => buffer?.flush ?? Effect.void),

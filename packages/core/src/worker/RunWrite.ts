@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { Leases } from "../ports/Leases.js"
@@ -80,6 +80,24 @@ export const make =
                 : lost(),
             onSuccess: () => Effect.succeed(WorkerEvent.Suspended({ run, waiting })),
           }),
+        )
+      }
+      case "Pause": {
+        const left = Effect.map(Clock.currentTimeNanos, (now) =>
+          Duration.nanos(decision.wakesAt > now ? decision.wakesAt - now : 0n),
+        )
+        const paused = (wakeAfter: Duration.Duration) => WorkerEvent.Paused({ run, wakeAfter })
+        return afterEvents(
+          Effect.flatMap(left, (wakeAfter) =>
+            Effect.as(leases.suspend(lease.ref, { wakeAfter }), paused(wakeAfter)),
+          ).pipe(
+            // A control plane that cannot let a run wait may be able to delay it.
+            Effect.catchTag("ControlPlaneUnsupported", () =>
+              Effect.flatMap(left, (delay) =>
+                Effect.as(leases.release(lease.ref, { reason: "it sleeps", delay }), paused(delay)),
+              ),
+            ),
+          ),
         )
       }
       case "HandBack": {

@@ -12,7 +12,7 @@ import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
 /**
  * `Ended`: the run has its outcome; `recorded` is false when another outcome came first. `Retrying`: the run was handed
- * back after a retryable failure. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
+ * back after a retryable failure. `Paused`: the run sleeps without a worker. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
  * is that of an executor that could not start it, or null in a drain. `LeaseEnded`: the lease ended before the run did,
  * and the worker left the run alone.
  *
@@ -30,12 +30,13 @@ export type WorkerEvent = Data.TaggedEnum<{
   }
   Retrying: { readonly run: ClaimedRun; readonly error: RunError; readonly delay: Duration.Duration }
   Suspended: { readonly run: ClaimedRun; readonly waiting: Suspension }
+  Paused: { readonly run: ClaimedRun; readonly wakeAfter: Duration.Duration }
   Released: { readonly run: ClaimedRun; readonly error: RunError | null }
   LeaseEnded: { readonly run: ClaimedRun; readonly reason: Loss }
   Draining: { readonly inFlight: number }
 }>
 
-export const { Registered, Claimed, Ended, Retrying, Suspended, Released, Draining, $match } =
+export const { Registered, Claimed, Ended, Retrying, Suspended, Paused, Released, Draining, $match } =
   Data.taggedEnum<WorkerEvent>()
 
 /**

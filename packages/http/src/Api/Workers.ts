@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
-import { Ids, Run } from "@runlease/core"
-import { Schema } from "effect"
+import { Ids, Leases, Run } from "@runlease/core"
+import { Duration, Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
@@ -92,6 +92,8 @@ export const ReleaseOptions = Schema.Struct({
   count_attempt: nullish(Schema.Boolean),
 })
 
+const maxPauseSeconds = Duration.toSeconds(Leases.maxPause)
+
 const suspension = {
   interrupts: nullish(Interrupt.Interrupts),
   tool_call_id: nullish(Ids.text(256)),
@@ -99,16 +101,27 @@ const suspension = {
   expires_in_seconds: nullish(Schema.Number.pipe(Schema.between(1, maxExpirySeconds))).annotations({
     description: "1 to 31536000, never when absent; the time of those interrupts that have no `expires_at`",
   }),
+  wake_in_seconds: nullish(Schema.Number.pipe(Schema.between(0, maxPauseSeconds))).annotations({
+    description: "0 to 315360000; the run goes on by itself then, and waits for no answer",
+  }),
 }
 
 interface AskedFor {
   readonly interrupts?: unknown
   readonly tool_call_id?: unknown
   readonly tool_name?: unknown
+  readonly expires_in_seconds?: unknown
+  readonly wake_in_seconds?: unknown
 }
 
-/** One of both forms, whole. */
-const oneForm = ({ interrupts, tool_call_id, tool_name }: AskedFor): Schema.FilterOutput | undefined => {
+/** One of the three forms, whole. */
+const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
+  const { interrupts, tool_call_id, tool_name, wake_in_seconds } = asked
+  if (wake_in_seconds != null) {
+    return [interrupts, tool_call_id, tool_name, asked.expires_in_seconds].every((other) => other == null)
+      ? undefined
+      : { path: ["wake_in_seconds"], message: "must not come with anything that the run waits for" }
+  }
   if (interrupts != null) {
     return tool_call_id == null && tool_name == null
       ? undefined
@@ -118,7 +131,7 @@ const oneForm = ({ interrupts, tool_call_id, tool_name }: AskedFor): Schema.Filt
   return tool_name == null ? { path: ["tool_name"], message: "is missing" } : undefined
 }
 
-/** A suspension with other fields: interrupts, or the result of a tool call. */
+/** A suspension with other fields: interrupts, the result of a tool call, or a time. */
 export const suspensionWith = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct({ ...fields, ...suspension }).pipe(Schema.filter(oneForm))
 
@@ -240,7 +253,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Suspend a run",
           description:
-            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume. When one does not arrive in time, the run fails with code `wait_expired`.",
+            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume, or until `wake_in_seconds` have passed. When an answer does not arrive in time, the run fails with code `wait_expired`.",
         }),
       ),
   )

@@ -69,6 +69,7 @@ const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConfig = Schema.encodeSync(ConversationRun)
 
 const reasonOf = (waiting: Run.Waiting): string => {
+  if (waiting.wakesAt !== undefined) return `Waiting until ${DateTime.formatIso(waiting.wakesAt)}`
   const wanted = ResumeRules.open(waiting).map(({ id, message, toolName }) =>
     toolName === undefined ? `an answer to ${message ?? id}` : `the result of ${toolName}`,
   )

@@ -54,8 +54,9 @@ const wire = Schema.Struct({
   lease_epoch: nullish(Run.LeaseEpoch),
   lease_expires_at: nullish(Timestamp),
   waiting_expires_at: nullish(Timestamp),
-  waiting_interrupts: nullish(Schema.NonEmptyArray(Wire.Interrupt)),
+  waiting_interrupts: nullish(Schema.Array(Wire.Interrupt)),
   waiting_answers: nullish(Schema.Array(Wire.Answer)),
+  wakes_at: nullish(Timestamp),
   result: Schema.optional(Schema.Unknown),
   worker_session: nullish(WorkerSession),
 })
@@ -63,6 +64,7 @@ const wire = Schema.Struct({
 /** Another server tells one tool call, and when the wait for it ends. */
 const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
   const expiresAt = run.waiting_expires_at ?? null
+  if (run.wakes_at != null) return { interrupts: [], answers: [], expiresAt, wakesAt: run.wakes_at }
   if (run.waiting_interrupts != null) {
     return { interrupts: run.waiting_interrupts, answers: run.waiting_answers ?? [], expiresAt }
   }
@@ -177,6 +179,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     waiting_expires_at: run.waiting?.expiresAt ?? null,
     waiting_interrupts: run.waiting?.interrupts ?? null,
     waiting_answers: run.waiting?.answers ?? null,
+    wakes_at: run.waiting?.wakesAt ?? null,
     result: run.result ?? null,
     worker_session: run.session,
   }),

@@ -30,6 +30,10 @@ import { lacks, path, Transport } from "./Transport.js"
 const expirySeconds = (duration: Duration.DurationInput): number =>
   Math.min(maxExpirySeconds, Math.max(1, Duration.toSeconds(duration)))
 
+/** The length of a pause, within the limits of the server. */
+const pauseSeconds = (duration: Duration.DurationInput): number =>
+  Duration.toSeconds(Duration.min(duration, Leases.maxPause))
+
 const Signal = Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String })
 const isSignal = Schema.is(Signal)
 
@@ -55,7 +59,9 @@ const releaseBody = (release: Leases.Release | undefined) => ({
 const encodeInterrupts = Schema.encodeSync(WireInterrupt.Interrupts)
 
 /** A tool call alone in the form that every version takes. */
-const suspendBody = ({ expiresAfter, interrupts }: Leases.Suspension) => {
+const suspendBody = (suspension: Leases.Suspension | Leases.Pause) => {
+  if ("wakeAfter" in suspension) return { wake_in_seconds: pauseSeconds(suspension.wakeAfter) }
+  const { expiresAfter, interrupts } = suspension
   const expires = expiresAfter === undefined ? {} : { expires_in_seconds: expirySeconds(expiresAfter) }
   const [{ id, toolName = "" }] = interrupts
   return interrupts.length === 1 && Json.equalJson(interrupts[0], Interrupt.ofToolCall(id, toolName))
@@ -132,7 +138,10 @@ export const make = Effect.fnUntraced(function* (
     })
   })
 
-  const suspendByItself = Effect.fnUntraced(function* (lease: Run.LeaseRef, suspension: Leases.Suspension) {
+  const suspendByItself = Effect.fnUntraced(function* (
+    lease: Run.LeaseRef,
+    suspension: Leases.Suspension | Leases.Pause,
+  ) {
     const credential = yield* credentials.fenced(lease)
     return yield* transport.request({
       operation: "Leases.suspend",
@@ -227,7 +236,7 @@ export const make = Effect.fnUntraced(function* (
         ),
 
     suspend: Effect.fnUntraced(function* (lease, suspension) {
-      if (!extensions) return yield* missing("Leases.suspend", "suspend a run until it is answered")
+      if (!extensions) return yield* missing("Leases.suspend", "suspend a run")
       yield* exchange
         .perform(
           {

@@ -26,8 +26,10 @@ const uncountedBytes = RunLog.maxReadBytes
 const statusOf = (run: Run.Run | undefined): ThreadStatus => {
   switch (run?.status) {
     case "running":
+      return "running"
     case "waiting":
-      return run.status
+      // Its client has nothing to do when it waits for a time.
+      return run.waiting?.wakesAt === undefined ? "waiting" : "running"
     case "pending":
       return "queued"
     default:

@@ -74,14 +74,18 @@ export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof Relea
     { released: true as const },
   )
 
+const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leases.Pause =>
+  payload.wake_in_seconds == null
+    ? {
+        interrupts: payload.interrupts ?? [
+          Interrupt.ofToolCall(payload.tool_call_id ?? "", payload.tool_name ?? ""),
+        ],
+        expiresAfter:
+          payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
+      }
+    : { wakeAfter: Duration.seconds(payload.wake_in_seconds) }
+
 export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspension.Type) =>
-  Effect.as(
-    Context.get(ports, Leases.Leases).suspend(lease, {
-      interrupts: payload.interrupts ?? [
-        Interrupt.ofToolCall(payload.tool_call_id ?? "", payload.tool_name ?? ""),
-      ],
-      expiresAfter:
-        payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
-    }),
-    { suspended: true as const },
-  )
+  Effect.as(Context.get(ports, Leases.Leases).suspend(lease, suspensionOf(payload)), {
+    suspended: true as const,
+  })

@@ -36,10 +36,14 @@ const Stored = Schema.Struct(Struct.omit(Run.Waiting.fields, "expiresAt"))
 export const encodeWaiting = Schema.encodeSync(Stored)
 const decodeStored = Schema.decodeUnknownSync(Stored)
 
+/** The column has the one time that ends the wait. */
+const withTime = (stored: typeof Stored.Type, endsAt: number | null): Run.Waiting => ({
+  ...stored,
+  expiresAt: stored.wakesAt === undefined ? instantOrNull(endsAt) : null,
+})
+
 const waitingOf = ({ waiting, waiting_expires_at }: RunRow): Run.Waiting | null =>
-  waiting === null
-    ? null
-    : { ...decodeStored(JSON.parse(waiting)), expiresAt: instantOrNull(waiting_expires_at) }
+  waiting === null ? null : withTime(decodeStored(JSON.parse(waiting)), waiting_expires_at)
 
 /** A log without anything open, as most are when a lease is renewed or a run is claimed. */
 const startedLog: LogState.LogState = { started: true, open: [] }

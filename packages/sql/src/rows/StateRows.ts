@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { LogState, type RunRows, type RunState } from "@runlease/core"
+import { LogState, type RunRows, type RunState, WaitTransitions } from "@runlease/core"
 import { encodeWaiting, type Row, toJson } from "./RunCodec.js"
 import { Gate, type StateColumn, stateColumns, type StateTable } from "./RunRow.js"
 
@@ -61,7 +61,7 @@ const allParts: ReadonlyArray<StatePart> = [
     of: ({ waiting }) => waiting,
     encode: ({ waiting }) => (waiting === null ? null : toJson(encodeWaiting(waiting))),
   },
-  plain("waiting_expires_at", ({ waiting }) => waiting?.expiresAt?.epochMillis ?? null),
+  plain("waiting_expires_at", WaitTransitions.endsAt),
   plain("status", ({ status }) => status),
   json("error", ({ error }) => error),
   plain("finished_at", ({ finishedAt }) => finishedAt),

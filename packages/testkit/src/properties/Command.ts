@@ -70,6 +70,7 @@ export type Single =
       readonly lease: LeaseCommand
       readonly calls: ReadonlyArray<PendingCallCommand>
     }
+  | { readonly _tag: "Pause"; readonly lease: LeaseCommand; readonly time: number }
   | {
       readonly _tag: "Complete"
       readonly lease: LeaseCommand
@@ -171,6 +172,14 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
       _tag: fc.constant("Suspend"),
       lease,
       calls: pendingCalls,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      _tag: fc.constant("Pause"),
+      lease,
+      time: fc.constantFrom(10_000, 40_000, 0),
     }),
   },
   {

@@ -106,9 +106,12 @@ const waits = (request: Request): boolean => request._tag === "Claim" && request
 
 /** The request that brings this run closer to its end. */
 const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
-  const { run: number, waiting } = run
+  const { run: number, waiting, wakesAt } = run
   switch (run.status) {
     case "waiting":
+      if (wakesAt !== null) {
+        return wakesAt > state.now ? { _tag: "Pass", millis: wakesAt - state.now } : claimAll
+      }
       return { _tag: "Resume", run: number, answers: waiting.map(({ call }) => ({ call, result: 0 })) }
     case "running": {
       if (ModelState.isLapsed(state, run)) return claimAll

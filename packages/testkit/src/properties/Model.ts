@@ -40,6 +40,7 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     lease: null,
     lastHolder: null,
     waiting: [],
+    wakesAt: null,
     answers: {},
     ofClient: request.ofClient,
     inputs: [],
@@ -103,6 +104,12 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
         until: until ?? (expiresAfter === null ? null : state.now + expiresAfter),
       }))
       return [{ ...run, status: "waiting", attempt: 0, lease: null, waiting, log }, "Suspended"]
+    }
+    case "Pause": {
+      if (standing === "ended") return [run, "LeaseLost"]
+      const log = ModelLog.pause(run.log)
+      const wakesAt = state.now + request.time
+      return [{ ...run, status: "waiting", attempt: 0, lease: null, wakesAt, log }, "Paused"]
     }
     case "Resume":
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)

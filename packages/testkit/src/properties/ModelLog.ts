@@ -118,6 +118,9 @@ export const suspend = (log: ModelLog): ModelLog => ({
   calls: [],
 })
 
+export const pause = (log: ModelLog): ModelLog =>
+  addControlEvents(closeOpen(start(log)), "CUSTOM runlease.waiting")
+
 export const end = (
   log: ModelLog,
   status: "completed" | "failed" | "cancelled",

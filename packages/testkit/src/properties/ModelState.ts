@@ -24,6 +24,8 @@ export interface Run {
   readonly lastHolder: number | null
   /** The calls that have no answer yet. */
   readonly waiting: ReadonlyArray<PendingCall>
+  /** When a run that sleeps goes on. */
+  readonly wakesAt: number | null
   readonly answers: Readonly<Record<string, number>>
   /** Whether the last input came from a client whose protocol ends a run at a call of the client's tools. */
   readonly ofClient: boolean
@@ -54,7 +56,9 @@ export const replaceRun = (state: State, changed: Run): State => ({
 
 export const isLapsed = (state: State, { lease }: Run): boolean => lease !== null && lease.until <= state.now
 
-export const isOverdue = (state: State, { waiting }: Run): boolean =>
+/** Whether time has ended the run's wait. */
+export const isOverdue = (state: State, { waiting, wakesAt }: Run): boolean =>
+  (wakesAt !== null && wakesAt <= state.now) ||
   waiting.some(({ until }) => until !== null && until <= state.now)
 
 export const isRunnable = (state: State, run: Run): boolean =>
@@ -82,6 +86,7 @@ export const end = (
   error,
   lease: null,
   waiting: [],
+  wakesAt: null,
   past: null,
   // A worker whose lease had lapsed did not hold the run.
   lastHolder: run.lease === null || isLapsed(state, run) ? null : run.lease.worker,
@@ -113,9 +118,11 @@ export const endAttempt = (
 export const sweep = (state: State, run: Run): Run =>
   isLapsed(state, run)
     ? endAttempt(state, run, "lease_expired")
-    : isOverdue(state, run)
-      ? end(state, run, "failed", "wait_expired")
-      : run
+    : !isOverdue(state, run)
+      ? run
+      : run.wakesAt === null
+        ? end(state, run, "failed", "wait_expired")
+        : { ...run, status: "pending", wakesAt: null, availableAt: Math.min(run.availableAt, state.now) }
 
 /** Every state that sweeps may reach from this one: a sweep may notice what is due at any later time. */
 export const sweeps = (state: State): ReadonlyArray<State> =>

@@ -14,6 +14,8 @@ export interface Observation {
   readonly lease: { readonly worker: number; readonly until: number } | null
   /** The calls that have no answer yet. */
   readonly waiting: ReadonlyArray<PendingCall>
+  /** When a run that sleeps goes on. */
+  readonly wakesAt: number | null
   readonly session: string | null
   readonly error: string | null
   readonly event: number
@@ -32,6 +34,7 @@ export const format = (observation: Observation): string =>
       ? []
       : [`held by ${workerName(observation.lease.worker)} until ${instant(observation.lease.until)}`]),
     ...observation.waiting.map(({ call, until }) => `waiting for ${call} ${untilText(until)}`),
+    ...(observation.wakesAt === null ? [] : [`sleeping ${untilText(observation.wakesAt)}`]),
     ...(observation.session === null ? [] : [`session ${observation.session}`]),
     ...(observation.error === null ? [] : [`error ${observation.error}`]),
   ].join(", ")

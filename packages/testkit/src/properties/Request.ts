@@ -78,6 +78,7 @@ export type Request =
       /** How long the calls without an `until` of their own may take; null is for ever. */
       readonly expiresAfter: number | null
     }
+  | { readonly _tag: "Pause"; readonly run: number; readonly fence: Fence; readonly time: number }
   | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<CallResult> }
   /** The next input of the run's client, by the number of its name. */
   | {
@@ -152,6 +153,8 @@ export const describe = (request: Request): string => {
       return `${by(request.fence)} suspends ${runName(request.run)} for ${request.calls
         .map(({ call, until }) => call + (until === null ? "" : ` (until ${instant(until)})`))
         .join(", ")}${request.expiresAfter === null ? "" : `, ${instant(request.expiresAfter)} at most`}`
+    case "Pause":
+      return `${by(request.fence)} lets ${runName(request.run)} sleep for ${instant(request.time)}`
     case "Resume":
       return `a client resumes ${runName(request.run)} with ${request.answers
         .map(({ call, result }) => `${call} = ${result}`)

@@ -118,10 +118,10 @@ const pendingCallsOf = ({ now }: ModelState.State, calls: ReadonlyArray<Command.
   }
 }
 
-/** Milliseconds until the next lease lapses or the next wait expires; 1000 without either. */
+/** Milliseconds until the next lease lapses or the next wait ends; 1000 without either. */
 const untilLapse = ({ now, runs }: ModelState.State): number => {
   const ends = runs
-    .flatMap(({ lease, waiting }) => [lease?.until, ...waiting.map(({ until }) => until)])
+    .flatMap(({ lease, waiting, wakesAt }) => [lease?.until, wakesAt, ...waiting.map(({ until }) => until)])
     .filter((until): until is number => until != null && until > now)
   return ends.length === 0 ? 1000 : Math.min(...ends) - now
 }
@@ -188,6 +188,8 @@ export const resolve = (progress: Progress, command: Command.Single): Request | 
       switch (command._tag) {
         case "Release":
           return { _tag: "Release", run, fence, counted: command.counted, delay: command.delay }
+        case "Pause":
+          return { _tag: "Pause", run, fence, time: command.time }
         case "Suspend":
           return { _tag: "Suspend", run, fence, ...pendingCallsOf(progress.state, command.calls) }
         case "Complete":

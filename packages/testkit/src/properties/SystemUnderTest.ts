@@ -182,6 +182,9 @@ export const make = (options: {
       case "Suspend":
         yield* leases.suspend(leaseOf(request), suspensionOf(request))
         return "Suspended"
+      case "Pause":
+        yield* leases.suspend(leaseOf(request), { wakeAfter: request.time })
+        return "Paused"
       case "Resume": {
         const [first, ...others] = request.answers.map(({ call, result }) =>
           Interrupt.toolResult(call, result),
@@ -239,6 +242,7 @@ export const make = (options: {
       epoch: run.leaseEpoch,
       lease: observeLease(run.lease),
       waiting: pendingCalls(run.waiting),
+      wakesAt: run.waiting?.wakesAt === undefined ? null : sinceOrigin(run.waiting.wakesAt),
       session: run.session?.sessionKey ?? null,
       error: run.error?.code ?? null,
       event: run.latestEventId,

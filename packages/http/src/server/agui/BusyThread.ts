@@ -18,6 +18,10 @@ const busy = ({ runId, status }: Run.Run) =>
     { field: "threadId", status },
   )
 
+/** Whether the client of the run is to act, so that the run is not under way. */
+const waitsForClient = ({ status, waiting }: Run.Run): boolean =>
+  status === "waiting" && waiting?.wakesAt === undefined
+
 /**
  * Accepts a run where no other of the thread is under way, or refuses it. A run that waits for its client is not under
  * way. Of several that come at once the first is accepted.
@@ -35,12 +39,12 @@ export const unlessBusy = <A extends { readonly runId: Ids.RunId }, E, R>(
     const runs = Context.get(ports, Runs.Runs)
     if (yield* Effect.isSuccess(runs.get(runId))) return yield* submit
     const { current } = yield* History.unfinished(ports, thread)
-    if (current !== undefined && current.status !== "waiting") return yield* busy(current)
+    if (current !== undefined && !waitsForClient(current)) return yield* busy(current)
     const submitted = yield* submit
     // Another may have come between; the order of submission says which of them was first.
     const after = yield* History.unfinished(ports, thread)
     const ahead = after.current
-    if (ahead === undefined || ahead.runId === submitted.runId || ahead.status === "waiting") return submitted
+    if (ahead === undefined || ahead.runId === submitted.runId || waitsForClient(ahead)) return submitted
     yield* runs.cancel(submitted.runId)
     return yield* busy(ahead)
   })

@@ -1,0 +1,121 @@
+/**
+ * Waits of a run: fibers that are parked, and steps that are in flight beside them.
+ *
+ * A run of which nothing is in flight needs no worker. Then it is suspended until the first of its waits ends, unless that is soon. A
+ * step that is in flight is never lost to the wait of another fiber.
+ *
+ * Source: docs/decisions/0059-parking-and-waiting.md
+ *
+ * @since 0.1.0
+ */
+import { Clock, Duration, Effect, type Fiber, FiberId } from "effect"
+
+/** How long nothing may be in flight before the run is suspended: two steps in a row have a moment between them. */
+const quiet = Duration.millis(50)
+
+/** A step by its id, and the id of the step that it is in. */
+export interface Place {
+  readonly id: string
+  readonly within: string | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Parking {
+  /** Runs a step, which is in flight until it ends. It is not while a wait in it is parked. */
+  readonly inFlight: <A, E, R>(step: Place, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+  /** Waits in the step `within`. Where the run is suspended meanwhile, the executor is interrupted. */
+  readonly park: (within: string | undefined, duration: Duration.Duration) => Effect.Effect<void>
+
+  /** Suspends the run no more. */
+  readonly close: () => void
+}
+
+/**
+ * `suspend` is called when nothing is in flight, with the time on the monotonic clock in nanoseconds at which the first wait ends. A
+ * wait that ends within `inMemory` stays in the worker. `fork` starts a fiber of the run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: {
+  readonly inMemory: Duration.Duration
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
+  readonly suspend: (wakesAt: bigint) => void
+}): Parking => {
+  /** The steps in flight, each with the number of waits that are parked in it. */
+  const steps = new Map<string, { readonly within: string | undefined; parked: number }>()
+  const waits = new Set<{ readonly wakesAt: bigint }>()
+  const inMemory = Duration.unsafeToNanos(options.inMemory)
+  let watch: Fiber.RuntimeFiber<void> | undefined
+  let closed = false
+
+  const suspend = Effect.map(Clock.currentTimeNanos, (now) => {
+    watch = undefined
+    const [first = now, ...others] = Array.from(waits, ({ wakesAt }) => wakesAt)
+    const wakesAt = others.reduce((earliest, other) => (other < earliest ? other : earliest), first)
+    if (wakesAt - now > inMemory) options.suspend(wakesAt)
+  })
+
+  const isBusy = (): boolean => {
+    for (const { parked } of steps.values()) if (parked === 0) return true
+    return false
+  }
+
+  const stopWatching = (): void => {
+    watch?.unsafeInterruptAsFork(FiberId.none)
+    watch = undefined
+  }
+
+  const changed = (): void => {
+    stopWatching()
+    if (closed || waits.size === 0 || isBusy()) return
+    watch = options.fork(Effect.delay(suspend, quiet))
+  }
+
+  const count = (within: string | undefined, change: 1 | -1): void => {
+    for (let step = within; step !== undefined;) {
+      const place = steps.get(step)
+      if (place === undefined) return
+      place.parked += change
+      step = place.within
+    }
+  }
+
+  return {
+    inFlight: ({ id, within }, effect) =>
+      Effect.suspend(() => {
+        steps.set(id, { within, parked: 0 })
+        if (waits.size > 0) changed()
+        return Effect.ensuring(
+          effect,
+          Effect.sync(() => {
+            steps.delete(id)
+            if (waits.size > 0) changed()
+          }),
+        )
+      }),
+    park: (within, duration) =>
+      Effect.flatMap(Clock.currentTimeNanos, (now) => {
+        const wait = { wakesAt: now + Duration.unsafeToNanos(duration) }
+        waits.add(wait)
+        count(within, 1)
+        changed()
+        return Effect.ensuring(
+          Effect.sleep(duration),
+          Effect.sync(() => {
+            waits.delete(wait)
+            count(within, -1)
+            changed()
+          }),
+        )
+      }),
+    close: () => {
+      closed = true
+      stopWatching()
+    },
+  }
+}
