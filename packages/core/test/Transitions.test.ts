@@ -24,6 +24,7 @@ const spec: RunSpec = {
   priority: 0,
   maxAttempts: 2,
   createdAt: 1000,
+  child: null,
 }
 
 const submitted = (start: Partial<Transitions.Start> = {}, now = 1000) =>

@@ -59,6 +59,7 @@ export const withoutRecords =
   (run) => {
     const steps: StepLog.AttemptSteps = {
       runId: run.runId,
+      lease: undefined,
       take: () => true,
       recorded: Effect.succeed(new Map()),
       issue: (name) => Effect.succeed({ id: name, event: AgentEvent.custom("unrecorded", name) }),

@@ -38,6 +38,11 @@ const bodies: Readonly<Record<string, object>> = {
   renewMany: { run_ids: ["r"], leases: [{ run_id: "r", lease_epoch: 1 }], lease_duration_seconds: 60 },
   stopThread: { runId: "r" },
   release: { reason: "r", delay_seconds: 1, count_attempt: true },
+  spawn: {
+    step_id: "s",
+    name: "s",
+    run: { kind: "agent", public_id: "child", request: { agent_id: "a" } },
+  },
   suspend: { tool_call_id: "t", tool_name: "n", expires_in_seconds: 1 },
   session: { session_key: "s", status: "active", metadata: {} },
   submit: {

@@ -97,6 +97,16 @@ export const everything = Effect.gen(function* () {
   yield* runs.get(publicId)
   yield* runs.cancel(publicId)
 
+  yield* runs.submit({ agentId, publicId: "parent", concurrencyKey: null, priority: 10 })
+  const parent = leaseOf(
+    (yield* claims.claim({ workerId: worker.id, limit: 1, leaseDuration: "10 seconds" }))[0]!,
+  )
+  const submission = { agentId, publicId: "child" }
+  yield* leases.spawn(parent, { stepId: "step", name: "step", submission })
+  yield* leases.suspend(parent, { children: [[0]], wakeAfter: "1 hour" })
+  yield* runs.list({ parentRunId: parent.runId })
+  yield* runs.cancel(parent.runId)
+
   const long = yield* runs.submit({ agentId, initialStatus: "running" })
   const hundred = Array.makeBy(100, () => event)
   yield* Effect.repeatN(log.append({ runId: long.run.runId, events: hundred }), 20)

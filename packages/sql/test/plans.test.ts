@@ -37,6 +37,8 @@ const indexes = [
   "waits_expiring (waiting_expires_at<?)",
   "waits_in_lane (project_id=? AND lane=?)",
   "outcomes_finished (project_id=? AND finished_at<?)",
+  "outcomes_with_children (open_children>?)",
+  "runs_by_parent (project_id=? AND parent_run_id=?)",
   "conversations_runless (project_id=? AND updated_at<?)",
   "PRIMARY KEY (run_pk=? AND event_id>?)",
 ]
@@ -60,7 +62,7 @@ describe("query plans", () => {
         Effect.map(SqliteConnection.SqliteHandle, ({ database }) => {
           const prepare = database.prepare.bind(database)
           const recorded: typeof database.prepare = (text) => {
-            if (!statements.has(text)) statements.set(text, Array.replicate(null, text.split("?").length - 1))
+            if (!statements.has(text)) statements.set(text, text.match(/\?/g)?.map(() => null) ?? [])
             return prepare(text)
           }
           Object.assign(database, { prepare: recorded })

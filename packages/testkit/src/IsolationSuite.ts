@@ -82,6 +82,13 @@ export const suite = (
               TestRuns.verdictOf(Stream.runDrain(log.follow({ runId }))),
               TestRuns.verdictOf(leases.release(lease)),
               TestRuns.verdictOf(leases.suspend(lease, TestRuns.forToolCall())),
+              TestRuns.verdictOf(
+                leases.spawn(lease, {
+                  stepId: "step",
+                  name: "step",
+                  submission: { agentId: "agent", publicId: "child" },
+                }),
+              ),
               TestRuns.verdictOf(registry.heartbeat(worker)),
               TestRuns.verdictOf(TestRuns.claim(worker)),
               TestRuns.verdictOf(conversations.get(conversationId)),
@@ -91,7 +98,7 @@ export const suite = (
           }),
         )
         deepStrictEqual(verdicts, [
-          ...Array.from({ length: 11 }, () => "RunNotFound"),
+          ...Array.from({ length: 12 }, () => "RunNotFound"),
           "WorkerNotFound",
           "WorkerNotFound",
           "ConversationNotFound",

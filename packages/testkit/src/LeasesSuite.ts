@@ -9,6 +9,7 @@ import { type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 import * as Renewal from "./leases/Renewal.js"
 import * as Release from "./leases/Release.js"
+import * as Children from "./leases/Children.js"
 import * as Pause from "./leases/Pause.js"
 import * as Completion from "./leases/Completion.js"
 
@@ -25,6 +26,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Renewal.tests(test)
     Release.tests(test)
     Pause.tests(test)
+    Children.tests(test)
     Completion.tests(test)
   })
 }

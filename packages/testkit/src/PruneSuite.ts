@@ -51,6 +51,23 @@ export const suite = (
 
   describe(`Pruning (${name})`, () => {
     test(
+      "leaves a child until its parent has ended, which reads it",
+      Effect.gen(function* () {
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        const parent = yield* TestRuns.hold(worker)
+        const submission = { agentId: "agent", publicId: "child" }
+        yield* leases.spawn(TestRuns.leaseOf(parent), { stepId: "s", name: "s", submission })
+        yield* TestRuns.complete(yield* TestRuns.claimOne(worker))
+        yield* TestClock.adjust("20 seconds")
+        strictEqual((yield* prune(parent.projectId!)).pruned, 0)
+        yield* TestRuns.complete(parent)
+        yield* TestClock.adjust("20 seconds")
+        strictEqual((yield* prune(parent.projectId!)).pruned, 2)
+      }),
+    )
+
+    test(
       "deletes the runs that finished long enough ago, with their logs, and nothing else",
       Effect.gen(function* () {
         const runs = yield* Runs

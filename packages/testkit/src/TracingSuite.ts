@@ -111,6 +111,15 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             leases.renew({ workerId, leases: [lease], leaseDuration: "30 seconds" }),
             ofWorker,
           ],
+          [
+            "Leases.spawn",
+            leases.spawn(lease, {
+              stepId: "step",
+              name: "step",
+              submission: { agentId: "agent", publicId: "child" },
+            }),
+            ofLease,
+          ],
           ["Leases.suspend", leases.suspend(lease, TestRuns.forToolCall()), ofLease],
           ["Leases.release", leases.release(lease), ofLease],
           ["Leases.complete", leases.complete(lease, { status: "completed" }), ofLease],

@@ -17,6 +17,7 @@ import * as Interrupts from "./worker/Interrupts.js"
 import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
 import * as Sleeps from "./worker/Sleeps.js"
+import * as Children from "./worker/Children.js"
 import * as StepProgress from "./worker/StepProgress.js"
 import * as Steps from "./worker/Steps.js"
 import * as StepsOnce from "./worker/StepsOnce.js"
@@ -36,6 +37,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     StepsOnce.tests(test)
     StepProgress.tests(test)
     Sleeps.tests(test)
+    Children.tests(test)
     Interrupts.tests(test)
     Claims.tests(test)
     Leases.tests(test)

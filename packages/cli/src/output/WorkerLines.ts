@@ -1,7 +1,14 @@
 /**
  * Formats the events of a worker: a line for people, a JSON object for machines.
  */
-import { type Interrupt, type Run, type WorkerEvent, type WorkerRegistry, WorkerState } from "@runlease/core"
+import {
+  type Interrupt,
+  type Leases,
+  type Run,
+  type WorkerEvent,
+  type WorkerRegistry,
+  WorkerState,
+} from "@runlease/core"
 import { type DateTime, Duration } from "effect"
 import type { Paint } from "./Output.js"
 import type { Line } from "./ProgramStderr.js"
@@ -30,7 +37,14 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
         interrupt_ids: event.waiting.interrupts.map(({ id }) => id),
       }
     case "Paused":
-      return { event: "paused", ...of(event.run), wake_after_ms: Duration.toMillis(event.wakeAfter) }
+      return {
+        event: "paused",
+        ...of(event.run),
+        ...(event.pause.wakeAfter === undefined
+          ? {}
+          : { wake_after_ms: Duration.toMillis(event.pause.wakeAfter) }),
+        ...(event.pause.children === undefined ? {} : { children: event.pause.children.flat() }),
+      }
     case "Released":
       return {
         event: "released",
@@ -46,6 +60,14 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
 
 const labelOf = ({ id, toolName }: Interrupt.Interrupt): string =>
   toolName === undefined ? id : `${toolName} (${id})`
+
+const pauseText = ({ children, wakeAfter }: Leases.Pause): string =>
+  [
+    ...(children === undefined ? [] : ["waits for its children"]),
+    ...(wakeAfter === undefined
+      ? []
+      : [`sleeps for ${Duration.format(Duration.seconds(Math.ceil(Duration.toSeconds(wakeAfter))))}`]),
+  ].join(", ")
 
 /** The event as a line. */
 export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
@@ -70,10 +92,7 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
     case "Suspended":
       return line(event.run, `waits for ${event.waiting.interrupts.map(labelOf).join(", ")}`)
     case "Paused":
-      return line(
-        event.run,
-        `sleeps for ${Duration.format(Duration.seconds(Math.ceil(Duration.toSeconds(event.wakeAfter))))}`,
-      )
+      return line(event.run, pauseText(event.pause))
     case "Released":
       return line(
         event.run,

@@ -6,7 +6,7 @@
 import { type Clock, type Context, DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
-import type { ClaimedRun, RunNotFound } from "../model/Run.js"
+import type { ClaimedRun, LeaseRef, RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { RunLog } from "../ports/RunLog.js"
 import type { Parking } from "./Parking.js"
@@ -41,7 +41,7 @@ interface Issued {
   readonly waiting: Array<() => void>
 }
 
-const nothing: Recorded = { intent: false, done: undefined, wakesAt: undefined }
+const nothing: Recorded = { intent: false, done: undefined, wakesAt: undefined, child: undefined }
 
 /** The first record of a step counts, and one that replaces it. A sleep begins when its record was written. */
 const after = (
@@ -55,6 +55,11 @@ const after = (
     case "sleep": {
       const wakesAt = record.until ?? DateTime.add(writtenAt, { millis: record.duration_ms ?? 0 })
       return { ...before, wakesAt: before.wakesAt ?? wakesAt }
+    }
+    case "child": {
+      const { child_run_id: runId, index } = record
+      const child = runId === undefined || index === undefined ? undefined : { runId, index }
+      return { ...before, child: before.child ?? child }
     }
     case "step": {
       const counts = before.done === undefined || record.replaces === before.done.record_id
@@ -118,6 +123,7 @@ export const storeTime = (
  */
 export const make = (options: {
   readonly runId: Ids.RunId
+  readonly lease: LeaseRef | undefined
   readonly recorded: AttemptSteps["recorded"]
   readonly parking: Pick<Parking, "inFlight" | "park">
   readonly storeTime: () => number
@@ -131,6 +137,7 @@ export const make = (options: {
 
   return {
     runId,
+    lease: options.lease,
     inFlight: parking.inFlight,
     park: parking.park,
     until: (instant) =>
@@ -194,8 +201,9 @@ export const withoutLog = (runId: Ids.RunId): Effect.Effect<Context.Tag.Service<
     const steps: AttemptSteps = {
       ...make({
         runId,
+        lease: undefined,
         recorded: Effect.succeed(new Map()),
-        parking: { inFlight: (_step, effect) => effect, park: (_within, duration) => Effect.sleep(duration) },
+        parking: { inFlight: (_step, effect) => effect, park: (_within, _wait, effect) => effect },
         storeTime: () => clock.unsafeCurrentTimeMillis(),
       }),
       committed: () => Effect.void,

@@ -1,8 +1,8 @@
 /**
  * Waits of a run: fibers that are parked, and steps that are in flight beside them.
  *
- * A run of which nothing is in flight needs no worker. Then it is suspended until the first of its waits ends, unless that is soon. A
- * step that is in flight is never lost to the wait of another fiber.
+ * A run of which nothing is in flight needs no worker. Then it is suspended until the first of its waits ends, unless that is a time
+ * which comes soon. A step that is in flight is never lost to the wait of another fiber.
  *
  * Source: docs/decisions/0059-parking-and-waiting.md
  *
@@ -19,6 +19,20 @@ export interface Place {
   readonly within: string | undefined
 }
 
+/** What a parked fiber waits for: until a time is over, or until all of these children have ended, by their indexes. */
+export type Wait = { readonly duration: Duration.Duration } | { readonly children: ReadonlyArray<number> }
+
+/**
+ * All that a run waits for. `wakesAt` is on the monotonic clock, in nanoseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Waits {
+  readonly wakesAt: bigint | undefined
+  readonly children: ReadonlyArray<ReadonlyArray<number>>
+}
+
 /**
  * @since 0.1.0
  * @category models
@@ -27,16 +41,20 @@ export interface Parking {
   /** Runs a step, which is in flight until it ends. It is not while a wait in it is parked. */
   readonly inFlight: <A, E, R>(step: Place, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-  /** Waits in the step `within`. Where the run is suspended meanwhile, the executor is interrupted. */
-  readonly park: (within: string | undefined, duration: Duration.Duration) => Effect.Effect<void>
+  /** Waits in the step `within` while `effect` runs. Where the run is suspended meanwhile, the executor is interrupted. */
+  readonly park: <A, E, R>(
+    within: string | undefined,
+    wait: Wait,
+    effect: Effect.Effect<A, E, R>,
+  ) => Effect.Effect<A, E, R>
 
   /** Suspends the run no more. */
   readonly close: () => void
 }
 
 /**
- * `suspend` is called when nothing is in flight, with the time on the monotonic clock in nanoseconds at which the first wait ends. A
- * wait that ends within `inMemory` stays in the worker. `fork` starts a fiber of the run.
+ * `suspend` is called when nothing is in flight. Where all waits are for times, and the first of them comes within `inMemory`, they stay
+ * in the worker. `fork` starts a fiber of the run.
  *
  * @since 0.1.0
  * @category constructors
@@ -44,20 +62,25 @@ export interface Parking {
 export const make = (options: {
   readonly inMemory: Duration.Duration
   readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
-  readonly suspend: (wakesAt: bigint) => void
+  readonly suspend: (waits: Waits) => void
 }): Parking => {
   /** The steps in flight, each with the number of waits that are parked in it. */
   const steps = new Map<string, { readonly within: string | undefined; parked: number }>()
-  const waits = new Set<{ readonly wakesAt: bigint }>()
+  const waits = new Set<{ readonly wakesAt: bigint } | { readonly children: ReadonlyArray<number> }>()
   const inMemory = Duration.unsafeToNanos(options.inMemory)
   let watch: Fiber.RuntimeFiber<void> | undefined
   let closed = false
 
   const suspend = Effect.map(Clock.currentTimeNanos, (now) => {
     watch = undefined
-    const [first = now, ...others] = Array.from(waits, ({ wakesAt }) => wakesAt)
-    const wakesAt = others.reduce((earliest, other) => (other < earliest ? other : earliest), first)
-    if (wakesAt - now > inMemory) options.suspend(wakesAt)
+    let wakesAt: bigint | undefined
+    const children: Array<ReadonlyArray<number>> = []
+    for (const wait of waits) {
+      if ("children" in wait) children.push(wait.children)
+      else if (wakesAt === undefined || wait.wakesAt < wakesAt) wakesAt = wait.wakesAt
+    }
+    const isSoon = wakesAt !== undefined && wakesAt - now <= inMemory
+    if (children.length > 0 || !isSoon) options.suspend({ wakesAt, children })
   })
 
   const isBusy = (): boolean => {
@@ -98,14 +121,15 @@ export const make = (options: {
           }),
         )
       }),
-    park: (within, duration) =>
+    park: (within, awaited, effect) =>
       Effect.flatMap(Clock.currentTimeNanos, (now) => {
-        const wait = { wakesAt: now + Duration.unsafeToNanos(duration) }
+        const wait =
+          "children" in awaited ? awaited : { wakesAt: now + Duration.unsafeToNanos(awaited.duration) }
         waits.add(wait)
         count(within, 1)
         changed()
         return Effect.ensuring(
-          Effect.sleep(duration),
+          effect,
           Effect.sync(() => {
             waits.delete(wait)
             count(within, -1)

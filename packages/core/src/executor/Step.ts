@@ -89,7 +89,8 @@ export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, Curren
 
 const maxSteps = 10_000
 
-const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, StepLog> =>
+/** Takes the step of that name and key, which this attempt has not had before. */
+export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, StepLog> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
     const enclosing = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))
@@ -235,7 +236,8 @@ const sleeping = (
       )
     }
     if (wakesAt === undefined) yield* attempt.inFlight(taken, write(taken, sleepEventName, fields))
-    if (Duration.greaterThan(left, Duration.zero)) yield* attempt.park(within, left)
+    if (Duration.greaterThan(left, Duration.zero))
+      yield* attempt.park(within, { duration: left }, Effect.sleep(left))
   })
 
 /**

@@ -6,7 +6,8 @@
 import { Context, type DateTime, type Duration, type Effect } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 import type * as Ids from "../model/Ids.js"
-import type { RunNotFound } from "../model/Run.js"
+import type { LeaseRef, RunNotFound } from "../model/Run.js"
+import type { Spawned } from "../ports/Leases.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { Encoded, RecordName, StepRecord } from "../model/StepRecord.js"
 import type { Parking } from "./Parking.js"
@@ -22,6 +23,7 @@ export interface Recorded {
   readonly intent: boolean
   readonly done: StepRecord | undefined
   readonly wakesAt: DateTime.Utc | undefined
+  readonly child: Spawned | undefined
 }
 
 /**
@@ -30,6 +32,9 @@ export interface Recorded {
  */
 export interface AttemptSteps extends Pick<Parking, "inFlight" | "park"> {
   readonly runId: Ids.RunId
+
+  /** Absent where the execution has no log. */
+  readonly lease: LeaseRef | undefined
 
   /** Whether this attempt has not had a step of that id before. */
   readonly take: (stepId: string) => boolean

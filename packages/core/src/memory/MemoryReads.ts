@@ -41,15 +41,16 @@ export const make = (state: State.State): RunReads<never> => ({
 
   snapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.resume.snapshot),
 
-  list: (projectId, { agentId, conversationId, status }, { before, limit }) =>
+  list: (projectId, { agentId, conversationId, parentRunId, status }, { before, limit }) =>
     Effect.sync(() =>
       Array.from(State.projectOf(state, projectId).runs.values())
         .filter(
-          ({ key, state: { spec, status: current } }) =>
+          ({ details, key, state: { spec, status: current } }) =>
             key < before &&
             (status === undefined || current === status) &&
             (agentId === undefined || spec.agentId === agentId) &&
-            (conversationId === undefined || spec.conversationId === conversationId),
+            (conversationId === undefined || spec.conversationId === conversationId) &&
+            (parentRunId === undefined || details.parentRunId === parentRunId),
         )
         .toReversed()
         .slice(0, limit)

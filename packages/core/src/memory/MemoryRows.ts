@@ -3,6 +3,7 @@
  */
 import { DateTime, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
+import { isTerminal } from "../model/Run.js"
 import type { SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import { bytesOf } from "../rules/AppendRules.js"
@@ -10,8 +11,6 @@ import type { RunSpec } from "../rules/RunState.js"
 import { isRunnable } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
 import {
-  advanced,
-  afterChange,
   byPreference,
   type Change,
   type Found,
@@ -23,6 +22,7 @@ import {
   type Search,
   type StoredRun,
 } from "../store/RunRows.js"
+import { advanced, afterChange } from "../store/LaneHeads.js"
 import { newConversation } from "./Conversations.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as State from "./State.js"
@@ -173,6 +173,17 @@ export const make = (state: State.State): RunRows<never> => {
         }),
       ),
     findFree: (keys) => Effect.sync(() => stored(keys, (key) => state.records.get(key))),
+    openChildren: (parents, limit) =>
+      Effect.sync(() =>
+        parents
+          .flatMap(({ projectId, runId }) =>
+            Array.from(State.projectOf(state, projectId).runs.values()).filter(
+              ({ state: run }) => run.spec.child?.parent === runId && !isTerminal(run.status),
+            ),
+          )
+          .slice(0, limit)
+          .map(toStored),
+      ),
     search: (search) =>
       Effect.sync(() => ({
         runnable: runnable(state, search),

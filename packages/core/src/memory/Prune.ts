@@ -3,6 +3,7 @@
  */
 import { DateTime, Duration, type Effect, Either } from "effect"
 import { defaultPruneLimit, maxPruneLimit, type Pruned, type PruneRequest } from "../ports/ControlPlane.js"
+import { openChildren } from "../rules/ChildTransitions.js"
 import * as CounterRows from "../store/CounterRows.js"
 import * as MemoryCounters from "./MemoryCounters.js"
 import * as State from "./State.js"
@@ -23,8 +24,13 @@ export const prune = (state: State.State, request: PruneRequest): Effect.Effect<
     const project = State.projectOf(state, request.projectId)
     const before = now - Duration.toMillis(request.olderThan)
     const limit = Math.min(Math.max(1, request.limit ?? defaultPruneLimit), maxPruneLimit)
+    // A child is read by its parent until that has ended, and a parent is needed until its children have.
+    const isNeeded = ({ state: run }: State.RunRecord): boolean => {
+      const parent = run.spec.child && project.runs.get(run.spec.child.parent)
+      return openChildren(run) > 0 || (parent != null && parent.state.finishedAt === null)
+    }
     const due = Array.from(project.runs.values()).filter(
-      ({ state: { finishedAt } }) => finishedAt !== null && finishedAt <= before,
+      (record) => record.state.finishedAt !== null && record.state.finishedAt <= before && !isNeeded(record),
     )
     const pruned = due.slice(0, limit)
     const gone = new Set(pruned.map(({ state: { spec } }) => spec.runId))

@@ -74,16 +74,18 @@ export const LeaseRecord = Schema.Struct({
 export type LeaseRecord = typeof LeaseRecord.Type
 
 /**
- * What a `waiting` run is suspended for: answers, or a time.
+ * What a `waiting` run is suspended for: answers, or a time or children, the first of which lets it go on.
  *
- * `interrupts`: those that it waits for; none when it waits for a time. `answers`: what of them is answered so far. `expiresAt`:
- * when the run fails because one of the others is not; null is never. `wakesAt`: when a run that waits for a time goes on.
+ * `interrupts`: those that it waits for; none when it waits for something else. `answers`: what of them is answered so far.
+ * `expiresAt`: when the run fails because one of the others is not; null is never. `wakesAt`: the time. `children`: groups of
+ * children, by their indexes; a group lets the run go on when all of it have ended.
  */
 export const Waiting = Schema.Struct({
   interrupts: Schema.Array(Interrupt),
   answers: Schema.Array(Answer),
   expiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
   wakesAt: Schema.optional(Schema.DateTimeUtcFromNumber),
+  children: Schema.optional(Schema.Array(Schema.Array(Schema.NonNegativeInt))),
 })
 export type Waiting = typeof Waiting.Type
 

@@ -7,6 +7,7 @@
  */
 import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
+import { RunId } from "./Ids.js"
 import { sha256 } from "./Digest.js"
 import { canonicalJson } from "./Json.js"
 
@@ -34,10 +35,19 @@ export const intentEventName = "runlease.intent"
  */
 export const sleepEventName = "runlease.sleep"
 
+/**
+ * The name of the event that says that a run has spawned a child, or that the child has ended. The control plane writes it.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const childEventName = "runlease.child"
+
 const kinds = {
   [stepEventName]: "step",
   [intentEventName]: "intent",
   [sleepEventName]: "sleep",
+  [childEventName]: "child",
 } as const
 
 /**
@@ -53,7 +63,8 @@ const isName = (name: unknown): name is RecordName => typeof name === "string" &
 /**
  * What a record says. `result` and `failure` are JSON text; a step without a value has neither. `record_id` is the record's
  * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened.
- * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC.
+ * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC. A child has its run's id, and its index among
+ * the children of its parent.
  *
  * @since 0.1.0
  * @category models
@@ -71,6 +82,8 @@ export const StepRecord = Schema.Struct({
   replaces: Schema.optional(Schema.String),
   duration_ms: Schema.optional(Schema.NonNegative),
   until: Schema.optional(Schema.DateTimeUtc),
+  child_run_id: Schema.optional(RunId),
+  index: Schema.optional(Schema.NonNegativeInt),
 })
 export type StepRecord = typeof StepRecord.Type
 
@@ -117,7 +130,7 @@ export const recordIdOf = ({ value }: LogEvent): string | undefined =>
   Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
 
 /**
- * A record, and whether it is that of a step that is done, the intent of one, or a sleep.
+ * A record, and whether it is that of a step that is done, the intent of one, a sleep, or a child.
  *
  * @since 0.1.0
  * @category models
@@ -128,15 +141,16 @@ export interface EventRecord {
 }
 
 /**
- * Whether an event records a step or a sleep for the first time: a later attempt will not do that again.
+ * Whether an event records a step, a sleep or a child for the first time: a later attempt will not do that again.
  *
  * @since 0.1.0
  * @category events
  */
 export const isProgress = ({ name, type, value }: LogEvent): boolean =>
   type === "CUSTOM" &&
-  (name === stepEventName || name === sleepEventName) &&
+  (name === stepEventName || name === sleepEventName || name === childEventName) &&
   Predicate.isRecord(value) &&
+  typeof value["step_id"] === "string" &&
   value["replaces"] === undefined
 
 const decode = Schema.decodeUnknownOption(StepRecord)

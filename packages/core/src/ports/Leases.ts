@@ -4,14 +4,14 @@
  * @since 0.1.0
  */
 import type { DateTime, Effect, Stream } from "effect"
-import { Context, Duration } from "effect"
+import { Context, Duration, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { Interrupts } from "../model/Interrupt.js"
 import type { LeaseLost, LeaseRef, RunNotFound, Sequence } from "../model/Run.js"
 import type { CursorMismatch, EventRefused } from "./RunLog.js"
-import type { Outcome } from "./Runs.js"
+import type { InvalidSubmission, Outcome, SubmissionInput } from "./Runs.js"
 
 /**
  * What the store says of one lease that was to be renewed.
@@ -75,7 +75,8 @@ export interface Suspension {
 }
 
 /**
- * The time that a run is suspended for.
+ * What a run is suspended for that no person gives; the first of it lets the run go on. `children` are groups of its children, by their
+ * indexes; a group lets it go on when all of it have ended.
  *
  * Units: `wakeAfter` is up to 10 years, counted from now by the store's clock.
  *
@@ -83,8 +84,57 @@ export interface Suspension {
  * @category models
  */
 export interface Pause {
-  readonly wakeAfter: Duration.DurationInput
+  readonly wakeAfter?: Duration.DurationInput | undefined
+  readonly children?: ReadonlyArray<ReadonlyArray<number>> | undefined
 }
+
+/**
+ * A child to be spawned: the step of its parent that it is, and its request. The child's id, `submission.publicId`, is made of its
+ * parent's id and of the step's, so that a repeat finds the child that exists.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Spawn {
+  readonly stepId: string
+  readonly name: string
+  readonly key?: unknown
+  readonly submission: ChildSubmission
+}
+
+/**
+ * The request of a child. It has a conversation of its own, and no lane unless it names one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ChildSubmission = Omit<
+  SubmissionInput,
+  "conversationId" | "parentRunId" | "initialStatus" | "publicId"
+> & { readonly publicId: string }
+
+/**
+ * A child. `index`: those of one parent are counted from 0.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Spawned {
+  readonly runId: Ids.RunId
+  readonly index: number
+}
+
+/**
+ * A run may not have that child. `depth`: it would be deeper than 16 runs. `too_many`: its parent has 10,000. `lane`: a run above it has
+ * the lane that it names, so it could never run.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ChildRefused extends Schema.TaggedError<ChildRefused>("@runlease/core/ChildRefused")(
+  "ChildRefused",
+  { reason: Schema.Literal("depth", "too_many", "lane"), message: Schema.String },
+) {}
 
 /**
  * The longest time that a run is suspended for.
@@ -134,16 +184,28 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     ) => Effect.Effect<Completed, LeaseLost | RunNotFound | CursorMismatch | EventRefused | ControlPlaneError>
 
     /**
-     * Frees the run until all of its interrupts are answered by `Runs.resume`, or until the time of the pause has come. Attempts
-     * are counted anew after it.
+     * Frees the run until all of its interrupts are answered by `Runs.resume`, or until the pause is over. Attempts are counted anew
+     * after it.
      *
      * Where it waits for answers, the log gets a RUN_FINISHED with outcome `interrupt`, and a run of whose open interrupts one
-     * expires ends as failed with code `wait_expired`. Where it waits for a time, the log gets a CUSTOM `runlease.waiting`.
+     * expires ends as failed with code `wait_expired`. Where it waits for something else, the log gets a CUSTOM `runlease.waiting`.
      */
     readonly suspend: (
       lease: LeaseRef,
       suspension: Suspension | Pause,
     ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneError>
+
+    /**
+     * Submits a child of the run, once: the same id again gives the first child. The end of a run cancels those of its children that
+     * have not ended.
+     */
+    readonly spawn: (
+      lease: LeaseRef,
+      spawn: Spawn,
+    ) => Effect.Effect<
+      Spawned,
+      LeaseLost | RunNotFound | ChildRefused | InvalidSubmission | ControlPlaneError
+    >
 
     /**
      * Cancellations of runs held by this worker, as they happen. Never ends by itself; a control plane

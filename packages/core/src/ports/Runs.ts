@@ -123,7 +123,13 @@ export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
 
 const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
 
-const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> =>
+/**
+ * The submission as the control plane takes it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> =>
   Either.mapLeft(validate(input), (error) => {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
     const field = issue?.path.map(String).join(".") ?? ""
@@ -149,6 +155,7 @@ export interface ListRuns extends PageRequest {
   readonly status?: RunStatus | undefined
   readonly agentId?: Ids.AgentId | undefined
   readonly conversationId?: Ids.ConversationId | undefined
+  readonly parentRunId?: Ids.RunId | undefined
 }
 
 export class Runs extends Context.Tag("@runlease/core/Runs")<

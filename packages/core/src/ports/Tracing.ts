@@ -112,6 +112,7 @@ export const leases = (self: Leases["Type"]): Leases["Type"] => ({
   release: method("Leases.release", self.release, ofLease),
   complete: method("Leases.complete", self.complete, ofLease),
   suspend: method("Leases.suspend", self.suspend, ofLease),
+  spawn: method("Leases.spawn", self.spawn, ofLease),
   signals: self.signals,
 })
 

@@ -11,6 +11,7 @@ import * as ResumeRules from "./ResumeRules.js"
 import { sizeOf } from "./AppendRules.js"
 import * as Interrupt from "../model/Interrupt.js"
 import * as LogState from "./LogState.js"
+import { childEventName } from "../model/StepRecord.js"
 import type { RunError, Waiting } from "../model/Run.js"
 import { type LogEntry, maxEventBytes } from "../ports/RunLog.js"
 import type { Outcome } from "../ports/Runs.js"
@@ -97,16 +98,61 @@ export const suspended = (
   ),
 ]
 
-/** When a run is suspended for a time. Its stream goes on, so what its attempt has left open is closed. */
+/** When a run is suspended for a time, or for children. Its stream goes on, so what its attempt has left open is closed. */
 export const paused = (
   subject: Subject,
   state: LogState.LogState,
-  wakesAt: DateTime.Utc,
+  { children, wakesAt }: Waiting,
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
   ...LogState.closings(state),
-  AgentEvent.custom(waitingEventName, { reasons: ["sleep"], until: DateTime.formatIso(wakesAt) }),
+  AgentEvent.custom(waitingEventName, {
+    reasons: [...(wakesAt === undefined ? [] : ["sleep"]), ...(children === undefined ? [] : ["children"])],
+    ...(wakesAt === undefined ? {} : { until: DateTime.formatIso(wakesAt) }),
+  }),
 ]
+
+/** The step of a run that has spawned a child. */
+export interface ChildStep {
+  readonly stepId: string
+  readonly name: string
+  readonly key?: unknown
+  readonly runId: string
+}
+
+/** When a run has spawned a child: the record of that step. */
+export const spawned = (
+  subject: Subject,
+  state: LogState.LogState,
+  { index, key, name, runId, stepId }: ChildStep & { readonly index: number },
+): ReadonlyArray<AgentEvent.LogEvent> => [
+  ...opening(subject, state),
+  AgentEvent.custom(childEventName, {
+    step_id: stepId,
+    record_id: runId,
+    name,
+    ...(key === undefined ? {} : { key }),
+    child_run_id: runId,
+    index,
+  }),
+]
+
+/** When a child has ended: what the log of its parent says of it. */
+export const childEnded = (
+  { index, runId }: { readonly index: number; readonly runId: string },
+  { error, status }: { readonly error: RunError | null; readonly status: string },
+): AgentEvent.LogEvent =>
+  AgentEvent.custom(childEventName, {
+    child_run_id: runId,
+    index,
+    outcome: { status, ...(error === null ? {} : { error }) },
+  })
+
+/** Why a run was cancelled whose parent has ended. */
+export const parentEnded: RunError = {
+  code: "parent_ended",
+  message: "The run that spawned it has ended",
+}
 
 /** The event that ends a log, without what the outcome adds to it. */
 const end = ({ conversationId, runId }: Subject, { error, status }: Outcome): AgentEvent.LogEvent =>

@@ -172,7 +172,7 @@ export const decide = (
       }
       if (entries.length > 0) return Either.right({ _tag: "Answered" })
     }
-    if (run.waiting === null || run.waiting.wakesAt !== undefined) return Either.right({ _tag: "Leave" })
+    if (run.waiting === null || ResumeRules.isPaused(run.waiting)) return Either.right({ _tag: "Leave" })
     const questions = uncovered.filter((interrupt) => !calls.includes(interrupt))
     if (questions.length > 0) {
       return Either.right({ _tag: "Uncovered", open: questions.map(({ id }) => id) })

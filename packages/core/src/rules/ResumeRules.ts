@@ -22,6 +22,9 @@ const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
     null,
   )
 
+/** Whether the run waits for nothing that a person gives. */
+export const isPaused = ({ interrupts }: Waiting): boolean => interrupts.length === 0
+
 /**
  * The wait of a run that is suspended. `expiresAfter` is for interrupts that have no `expiresAt` of their own.
  *
@@ -29,12 +32,19 @@ const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
  * @category waiting
  */
 export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): Waiting => {
-  if ("wakeAfter" in suspension) {
-    const wakesAt = DateTime.addDuration(
-      now,
-      Duration.clamp(suspension.wakeAfter, { minimum: 0, maximum: maxPause }),
-    )
-    return { interrupts: [], answers: [], expiresAt: null, wakesAt }
+  if (!("interrupts" in suspension)) {
+    const { children, wakeAfter } = suspension
+    return {
+      interrupts: [],
+      answers: [],
+      expiresAt: null,
+      ...(wakeAfter === undefined
+        ? {}
+        : {
+            wakesAt: DateTime.addDuration(now, Duration.clamp(wakeAfter, { minimum: 0, maximum: maxPause })),
+          }),
+      ...(children === undefined ? {} : { children }),
+    }
   }
   const { expiresAfter, interrupts } = suspension
   const timed = (interrupt: Interrupt): Interrupt =>

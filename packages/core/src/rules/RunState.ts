@@ -39,6 +39,33 @@ export interface RunSpec {
   readonly priority: number
   readonly maxAttempts: number
   readonly createdAt: number
+  /** Absent for the root of a tree. */
+  readonly child: ChildSpec | null
+}
+
+/**
+ * How a run belongs to its parent. `index`: the children of a run are counted from 0. `depth`: how many runs are above it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChildSpec {
+  readonly parent: Ids.RunId
+  readonly index: number
+  readonly depth: number
+}
+
+/**
+ * The children of a run: how many there are, how many of them have not ended, and which have. `ended` is a number in hex digits, whose
+ * bit `n` is that of the child with index `n`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Children {
+  readonly count: number
+  readonly open: number
+  readonly ended: string
 }
 
 /**
@@ -91,6 +118,8 @@ export interface RunState {
   /** The attempt that ended without an outcome and is not yet marked in the log. */
   readonly pastAttempt: PastAttempt | null
   readonly waiting: Waiting | null
+  /** Null for a run that has spawned none. */
+  readonly children: Children | null
   readonly error: RunError | null
   readonly log: LogState
   readonly latestEventId: EventId

@@ -31,6 +31,8 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  * - `LaneFreed`: the run may have been the first of its lane, so that the first one now may `advance`.
  * - `HolderCancelled`: this worker executes a run that was cancelled.
  * - `ClaimEnded`: a claim ended, and the run goes on without it.
+ * - `ChildEnded`: the run was the child of this one.
+ * - `ParentEnded`: the run has ended before some of its children.
  *
  * @since 0.1.0
  * @category models
@@ -40,6 +42,8 @@ export type Consequence =
   | { readonly _tag: "LaneFreed"; readonly lane: string }
   | { readonly _tag: "HolderCancelled"; readonly workerId: Ids.WorkerId }
   | { readonly _tag: "ClaimEnded"; readonly claim: EndedClaim }
+  | { readonly _tag: "ChildEnded"; readonly parent: Ids.RunId }
+  | { readonly _tag: "ParentEnded" }
 
 /**
  * The state after a step of a run's life, the entries that its log gets with it, and the consequences.
@@ -144,10 +148,15 @@ export const finish = (
       finishedAt: now,
     },
     ControlEvents.ended(spec, log, outcome, lastAttempt),
-    // The first of a lane goes on when one behind it ends.
-    spec.lane === null || gate === "behind"
-      ? consequences
-      : [...consequences, { _tag: "LaneFreed", lane: spec.lane }],
+    [
+      ...consequences,
+      // The first of a lane goes on when one behind it ends.
+      ...(spec.lane === null || gate === "behind"
+        ? nothing
+        : [{ _tag: "LaneFreed", lane: spec.lane } as const]),
+      ...(spec.child === null ? nothing : [{ _tag: "ChildEnded", parent: spec.child.parent } as const]),
+      ...((before.children?.open ?? 0) > 0 ? [{ _tag: "ParentEnded" } as const] : nothing),
+    ],
   )
 }
 

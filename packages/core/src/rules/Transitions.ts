@@ -33,6 +33,7 @@ import {
   type Transition,
   undelayed,
 } from "./Transition.js"
+import { openChildren } from "./ChildTransitions.js"
 import { endsAt, endWait } from "./WaitTransitions.js"
 
 /**
@@ -63,6 +64,7 @@ export const submit = (spec: RunSpec, { availableAt, behind, driven }: Start, no
     holder: null,
     pastAttempt: null,
     waiting: null,
+    children: null,
     error: null,
     log: LogState.initial,
     latestEventId: eventId(0),
@@ -154,7 +156,10 @@ export const release = (
     )
   })
 
-/** When time alone changes the run next: its lease lapses, its wait ends or its delay ends; null for never. */
+/**
+ * When time alone changes the run next: its lease lapses, its wait ends or its delay ends; null for never. A run that has ended with open
+ * children is always due, until they are cancelled.
+ */
 export const dueAt = (state: RunState): number | null => {
   const { availableAt, gate, holder, status } = state
   switch (status) {
@@ -165,12 +170,13 @@ export const dueAt = (state: RunState): number | null => {
     case "pending":
       return gate === "delayed" ? availableAt : null
     default:
-      return null
+      return openChildren(state) > 0 ? 0 : null
   }
 }
 
 /**
- * What time has made of the run: a lease has lapsed, a wait or a delay has ended; undefined when nothing has.
+ * What time has made of the run: a lease has lapsed, a wait or a delay has ended, or
+ * the run has ended before its children; undefined when nothing has.
  *
  * @since 0.1.0
  * @category transitions
@@ -187,8 +193,10 @@ export const due = (state: RunState, now: number): Transition | undefined => {
       )
     case "waiting":
       return endWait(state, now)
-    default:
+    case "pending":
       return pend(state, state.availableAt, now)
+    default:
+      return transition(state, nothing, [{ _tag: "ParentEnded" }])
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The part of the state machine in which a run waits for answers, or for a time.
+ * The part of the state machine in which a run waits for answers, for a time or for children.
  *
  * Units: `now` is in milliseconds since the epoch.
  * Source: docs/decisions/0014-interrupts.md, docs/decisions/0032-follow-up-inputs.md
@@ -16,10 +16,11 @@ import { whileHeld } from "./Fencing.js"
 import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
 import type { RunState } from "./RunState.js"
+import { someEnded } from "./ChildTransitions.js"
 import { claimEnded, fail, finish, pend, transition, type Transition, undelayed } from "./Transition.js"
 
 /**
- * The run waits, and counts its attempts anew after that. A time that has come makes it pending at once.
+ * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, it is pending at once.
  *
  * @since 0.1.0
  * @category transitions
@@ -32,14 +33,16 @@ export const suspend = (
 ): Either.Either<Transition, LeaseLost> =>
   whileHeld(state, fence, now, () => {
     const waiting = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
-    const { spec, log } = state
-    return transition(
+    const { log, spec } = state
+    const paused = ResumeRules.isPaused(waiting)
+    const after = transition(
       { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
-      waiting.wakesAt === undefined
-        ? ControlEvents.suspended(spec, log, waiting)
-        : ControlEvents.paused(spec, log, waiting.wakesAt),
-      claimEnded(state, waiting.wakesAt === undefined ? "suspended" : "waiting", now),
+      paused ? ControlEvents.paused(spec, log, waiting) : ControlEvents.suspended(spec, log, waiting),
+      claimEnded(state, paused ? "waiting" : "suspended", now),
     )
+    if (!someEnded(state, waiting.children ?? [])) return after
+    const { consequences, state: pending } = goOn(after.state, now)
+    return { ...after, state: pending, consequences: [...after.consequences, ...consequences] }
   })
 
 /** A run after answers; without a transition they were given before. */
@@ -112,7 +115,7 @@ export const endWait = (state: RunState, now: number): Transition | undefined =>
   const { status, waiting } = state
   const at = endsAt(state)
   if (status !== "waiting" || waiting === null || at === null || at > now) return undefined
-  return waiting.wakesAt === undefined
-    ? fail(state, ControlEvents.waitExpired(waiting), now)
-    : goOn(state, now)
+  return ResumeRules.isPaused(waiting)
+    ? goOn(state, now)
+    : fail(state, ControlEvents.waitExpired(waiting), now)
 }

@@ -1,5 +1,5 @@
 /**
- * Runs that time moves: their lease has lapsed, their wait has expired or their delay is over.
+ * Runs that time moves: their lease has lapsed, their wait or their delay is over, or they have ended before their children.
  *
  * @since 0.1.0
  */

@@ -13,7 +13,9 @@ import type { RunDetails, RunState } from "../rules/RunState.js"
 import { isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
 import * as CounterRows from "./CounterRows.js"
 import type { AddedRun, HandOver } from "./HandOver.js"
+import * as Family from "./Family.js"
 import { growthOf } from "./LogGrowth.js"
+import * as LateReads from "./LateReads.js"
 import { mergeDetails, noDetails } from "./MergeDetails.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
 import {
@@ -112,7 +114,7 @@ export const make = <X>(
   let lanes: Array<Lane> = []
   /** Those that became runnable in this commit. */
   const runnable = new Set<Entry>()
-  const lateReads: Array<Effect.Effect<void, X>> = []
+  const late = LateReads.make<X>()
   const after: Array<Effect.Effect<void>> = []
 
   const enter = (run: StoredRun, unchecked = false): Entry => {
@@ -155,6 +157,12 @@ export const make = <X>(
         case "ClaimEnded":
           entry.details = mergeDetails(entry.details, { claims: [consequence.claim] })
           break
+        case "ChildEnded":
+          family.childEnded({ projectId: spec.projectId, runId: consequence.parent }, spec)
+          break
+        case "ParentEnded":
+          family.parentEnded(spec)
+          break
       }
     }
     return entry.run
@@ -183,6 +191,20 @@ export const make = <X>(
       entry.unchecked = false
     }
     return rows.write(changes, counters.take())
+  })
+
+  const load = (refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> => {
+    const missing = refs.filter((ref) => !entries.has(logKey(ref)))
+    return missing.length === 0 ? Effect.void : Effect.map(rows.find(missing), (read) => read.forEach(add))
+  }
+
+  const family = Family.make({
+    now,
+    rows,
+    load,
+    add,
+    find,
+    apply: (run, transition) => void follow(entryOf(run), transition),
   })
 
   /** Hands runs that became runnable, and that no operation has claimed since, to claims that wait: the best runs first. */
@@ -216,19 +238,6 @@ export const make = <X>(
     return left.length === 0 ? Effect.void : wakeups.runnable(left.map(({ spec }) => spec))
   })
 
-  const late = <A>(
-    runs: ReadonlyArray<StoredRun>,
-    read: (runs: ReadonlyArray<StoredRun>) => Effect.Effect<ReadonlyMap<RunKey, A>, X>,
-  ): ReadonlyMap<RunKey, A> => {
-    const details = new Map<RunKey, A>()
-    if (runs.length > 0) {
-      lateReads.push(
-        Effect.map(read(runs), (found) => found.forEach((value, key) => details.set(key, value))),
-      )
-    }
-    return details
-  }
-
   return {
     now,
     rows,
@@ -236,10 +245,7 @@ export const make = <X>(
     add,
     find,
     describe,
-    load: (refs) => {
-      const missing = refs.filter((ref) => !entries.has(logKey(ref)))
-      return missing.length === 0 ? Effect.void : Effect.map(rows.find(missing), (read) => read.forEach(add))
-    },
+    load,
     apply: (run, transition, details) => {
       if (details !== undefined) describe(run, details)
       return follow(entryOf(run), transition)
@@ -259,10 +265,10 @@ export const make = <X>(
     flush: Effect.suspend(() =>
       changed.size === 0 ? Effect.void : rows.together([writeChanged, advance(writeChanged)]),
     ),
-    lateDetails: (runs) => late(runs, rows.details),
-    lateClaimDetails: (runs, sessions) => late(runs, (all) => rows.claimDetails(all, sessions)),
+    lateDetails: (runs) => late.read(runs, rows.details),
+    lateClaimDetails: (runs, sessions) => late.read(runs, (all) => rows.claimDetails(all, sessions)),
     // A run of a freed lane may go to a claim that waits, which is a further write: then the transaction ends only after that.
-    finish: Effect.suspend(() => {
+    finish: Effect.flatMap(family.settle, () => {
       handRunnable()
       for (const entry of entries.values()) if (entry.unchecked) changed.add(entry)
       const last = lanes.length === 0 || !wakeups.claims.someWait()
@@ -275,7 +281,7 @@ export const make = <X>(
             return rows.together([writeChanged, handOver.read])
           }),
         ),
-        ...lateReads,
+        ...late.reads(),
         handOver.read,
         ...(last ? [rows.commit] : []),
       ])

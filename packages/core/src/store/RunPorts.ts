@@ -19,7 +19,7 @@ import {
   maxReadLimit,
   RunLog,
 } from "../ports/RunLog.js"
-import { requestText, Runs, submitChecked } from "../ports/Runs.js"
+import { check, requestText, Runs, submitChecked } from "../ports/Runs.js"
 import { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import * as Transitions from "../rules/Transitions.js"
@@ -35,6 +35,7 @@ import * as LongPoll from "./LongPoll.js"
 import * as ResumeOperation from "./ResumeOperation.js"
 import type { RunCommits } from "./RunCommits.js"
 import type { RunStore } from "./RunStore.js"
+import * as SpawnOperation from "./SpawnOperation.js"
 import * as SessionOperation from "./SessionOperation.js"
 import * as StoreReads from "./StoreReads.js"
 import * as SubmitOperation from "./SubmitOperation.js"
@@ -72,6 +73,7 @@ const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leas
   const renew = commits.operation(LeaseOperations.renew<X>())
   const complete = commits.operation(LeaseOperations.complete<X>())
   const ofHolder = commits.operation(LeaseOperations.ofHolder<X>())
+  const spawn = commits.operation(SpawnOperation.operation<X>())
   return (projectId) => ({
     renew: (request) => renew({ projectId, request }),
     release: (lease, release = {}) =>
@@ -85,6 +87,23 @@ const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leas
       }),
     suspend: (lease, suspension) =>
       ofHolder({ projectId, lease, make: (state, now) => suspend(state, lease, suspension, now) }),
+    spawn: Effect.fnUntraced(function* (lease, { submission, ...step }) {
+      const checked = yield* check({ ...submission, parentRunId: lease.runId })
+      return yield* spawn({
+        projectId,
+        lease,
+        step,
+        submission: { ...checked, concurrencyKey: checked.concurrencyKey ?? null },
+        // The id names the step, so the first submission stands.
+        sent: "",
+        runId: Ids.RunId.make(submission.publicId),
+        messageId: Ids.MessageId.make(yield* Ids.uuidV7, { disableValidation: true }),
+        conversationId: Ids.ConversationId.make(yield* Ids.uuidV7, { disableValidation: true }),
+      }).pipe(
+        // It names no conversation, and no submission of anybody else has such an id.
+        Effect.catchTags({ ConversationNotFound: Effect.die, SubmissionConflict: Effect.die }),
+      )
+    }),
     signals: (workerId) => wakeups.signals(workerId),
   })
 }

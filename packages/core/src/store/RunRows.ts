@@ -16,7 +16,6 @@ import type { LogEntry } from "../ports/RunLog.js"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
 import type { EndedClaim, RunDetails, RunState } from "../rules/RunState.js"
 import type { NewEntry } from "../rules/Transition.js"
-import * as Transitions from "../rules/Transitions.js"
 import type { CounterDelta } from "./CounterRows.js"
 
 /** Names a run, or an input that a run has taken. */
@@ -180,18 +179,6 @@ export interface Change {
   readonly details: DetailChanges
 }
 
-/** The changes that let the first unfinished runs of their lanes go. */
-export const advanced = (heads: ReadonlyArray<StoredRun>, now: number): ReadonlyArray<Change> =>
-  heads.flatMap(({ key, state }) => {
-    const transition = Transitions.advance(state, now)
-    return transition === undefined
-      ? []
-      : [{ key, before: state, after: transition.state, entries: transition.entries, details: {} }]
-  })
-
-/** A changed run as it is now. */
-export const afterChange = ({ after, key }: Change): StoredRun => ({ key, state: after })
-
 /** The details of a run, with the request that its next attempt gets. */
 export interface ClaimDetails {
   readonly details: RunDetails
@@ -234,6 +221,12 @@ export interface RunRows<X> {
 
   /** Runs by key, without those that another transaction is writing. */
   readonly findFree: (keys: ReadonlyArray<RunKey>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
+  /** Children that these runs have spawned and that have not ended, at most `limit`. */
+  readonly openChildren: (
+    parents: ReadonlyArray<RunRef>,
+    limit: number,
+  ) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
   readonly search: (search: Search) => Effect.Effect<Found, X>
 

@@ -49,7 +49,7 @@ export interface RunReads<X> {
   /** The newest runs of a project that are older than `before`, at most `limit`. */
   readonly list: (
     projectId: Ids.ProjectId,
-    filter: Pick<ListRuns, "status" | "agentId" | "conversationId">,
+    filter: Pick<ListRuns, "status" | "agentId" | "conversationId" | "parentRunId">,
     page: { readonly before: RunKey; readonly limit: number },
   ) => Effect.Effect<ReadonlyArray<{ readonly key: RunKey; readonly run: Run }>, X>
 

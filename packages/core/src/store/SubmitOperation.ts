@@ -9,7 +9,7 @@ import * as RequestSnapshot from "../model/RequestSnapshot.js"
 import { noTarget, projectTarget, type Run, RunNotFound } from "../model/Run.js"
 import { ConversationNotFound } from "../ports/Conversations.js"
 import { defaultMaxAttempts, type Submission, SubmissionConflict } from "../ports/Runs.js"
-import { type RunDetails, type RunState, toRun } from "../rules/RunState.js"
+import { type ChildSpec, type RunDetails, type RunState, toRun } from "../rules/RunState.js"
 import type { Transition } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { AddedRun } from "./HandOver.js"
@@ -29,9 +29,17 @@ export interface Request {
   readonly conversationId: Ids.ConversationId
 }
 
-type Refusal = ConversationNotFound | RunNotFound | SubmissionConflict
+export type Refusal = ConversationNotFound | RunNotFound | SubmissionConflict
 
-interface Decision {
+/** What a submission is beside its own run. `accepted` is called for a new run. */
+export interface Placing<R, E> {
+  readonly placeOf: (request: R) => Either.Either<ChildSpec | null, E>
+  readonly accepted: (request: R, child: ChildSpec) => void
+}
+
+const roots: Placing<Request, never> = { placeOf: () => Either.right(null), accepted: () => {} }
+
+export interface Decision {
   readonly state: RunState
   readonly details: RunDetails
   readonly duplicate: boolean
@@ -54,7 +62,7 @@ const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
 
 const submitted = (
   { conversationId, messageId, projectId, runId, submission }: Request,
-  place: { readonly lane: string | null; readonly behind: boolean },
+  place: { readonly lane: string | null; readonly behind: boolean; readonly child: ChildSpec | null },
   now: number,
 ): Transition =>
   Transitions.submit(
@@ -70,6 +78,7 @@ const submitted = (
       priority: submission.priority ?? 0,
       maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
       createdAt: now,
+      child: place.child,
     },
     {
       driven: submission.initialStatus === "running",
@@ -130,7 +139,17 @@ const readNamed = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
     }
   })
 
-const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
+/**
+ * Submits all of these requests that nothing refuses.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const submitAll = <X, R extends Request, E>(
+  requests: ReadonlyArray<R>,
+  batch: RunBatch<X>,
+  placing: Placing<R, E>,
+): Effect.Effect<ReadonlyArray<Either.Either<Decision, Refusal | E>>, X> =>
   Effect.gen(function* () {
     const { busyLanes, details, inputs, messages } = yield* readNamed(requests, batch)
     const accepted = new Map<string, AddedRun>()
@@ -149,8 +168,11 @@ const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
     }
 
     /** Accepts a submission; true for one that was accepted before. */
-    const accept = (request: Request): Either.Either<boolean, Refusal> => {
+    const accept = (request: R): Either.Either<boolean, Refusal | E> => {
       const { conversationId, projectId, runId, sent, submission } = request
+      const placed = placing.placeOf(request)
+      if (Either.isLeft(placed)) return Either.left(placed.left)
+      const child = placed.right
       const before = submittedBefore(request)
       if (before?.submission === sent) return Either.right(true)
       if (before !== undefined || inputs.has(logKey(request))) {
@@ -168,7 +190,7 @@ const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
       const name = lane === null ? undefined : laneName({ projectId, lane })
       const behind = name !== undefined && busyLanes.has(name)
       if (name !== undefined) busyLanes.add(name)
-      const made = submitted(request, { lane, behind }, batch.now)
+      const made = submitted(request, { lane, behind, child }, batch.now)
       accepted.set(logKey(request), {
         made,
         run: {
@@ -179,6 +201,7 @@ const submitAll = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
           newConversation: submission.conversationId === undefined,
         },
       })
+      if (child !== null) placing.accepted(request, child)
       return Either.right(false)
     }
 
@@ -208,6 +231,6 @@ export const operation = <X>(): RunOperation<
   X
 > => ({
   name: "Runs.submit",
-  decide: submitAll,
+  decide: (requests, batch) => submitAll(requests, batch, roots),
   answer: ({ details, duplicate, state }) => ({ duplicate, run: toRun(state, details) }),
 })

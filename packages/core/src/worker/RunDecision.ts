@@ -8,6 +8,7 @@ import { Cause, Duration, Either, Exit, Option, Predicate } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import { sizeOf } from "../rules/AppendRules.js"
 import * as Interrupt from "../model/Interrupt.js"
+import type { Waits } from "../executor/Parking.js"
 import type { Loss } from "./Lease.js"
 import type { Suspension } from "../ports/Leases.js"
 import type { ClaimedRun, RunError, TerminalStatus } from "../model/Run.js"
@@ -26,8 +27,7 @@ export type Decision =
   | { readonly _tag: "End"; readonly outcome: Outcome }
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
   | { readonly _tag: "Suspend"; readonly waiting: Suspension }
-  /** `wakesAt`: on the monotonic clock, in nanoseconds. */
-  | { readonly _tag: "Pause"; readonly wakesAt: bigint }
+  | { readonly _tag: "Pause"; readonly waits: Waits }
   | { readonly _tag: "HandBack"; readonly error: RunError | null }
   | { readonly _tag: "LeaveAlone"; readonly reason: Loss }
 
@@ -101,7 +101,7 @@ const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): D
     case "EndedByEvent":
       return ofEvent(failure.event)
     case "Parked":
-      return { _tag: "Pause", wakesAt: failure.wakesAt }
+      return { _tag: "Pause", waits: failure.waits }
     case "AwaitAnswers":
       return suspend({ interrupts: failure.interrupts, expiresAfter: failure.expiresAfter })
     case "ExecutorError": {

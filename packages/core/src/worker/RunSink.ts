@@ -44,14 +44,12 @@ export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
 }> {}
 
 /**
- * All that the executor does is to wait, so the run needs no worker until `wakesAt`.
- *
- * Units: `wakesAt` is on the monotonic clock, in nanoseconds.
+ * All that the executor does is to wait, so the run needs no worker until the first of these waits ends.
  *
  * @since 0.1.0
  * @category models
  */
-export class Parked extends Data.TaggedError("Parked")<{ readonly wakesAt: bigint }> {}
+export class Parked extends Data.TaggedError("Parked")<{ readonly waits: Parking.Waits }> {}
 
 /** Why the execution of a run ended before its executor did. */
 export type SinkFailure = ExecutorFailure | EndedByEvent | Parked | LeaseEnded
@@ -128,13 +126,14 @@ export const make = (options: {
   const steps = () =>
     (ofRun ??= AttemptSteps.make({
       runId: claimed.runId,
+      lease: options.lease.ref,
       recorded: retryUnavailable(
         Effect.provideService(AttemptSteps.recordedBefore(claimed), RunLog, options.log),
       ),
       parking: (parking = Parking.make({
         inMemory: Duration.times(options.leaseDuration, 0.5),
         fork: options.fork,
-        suspend: (wakesAt) => stop(new Parked({ wakesAt })),
+        suspend: (waits) => stop(new Parked({ waits })),
       })),
       storeTime,
     }))

@@ -6,7 +6,8 @@
 import { Clock, Duration, Effect } from "effect"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
-import type { Leases } from "../ports/Leases.js"
+import type { Waits } from "../executor/Parking.js"
+import type { Leases, Pause } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
 import type { RunError } from "../model/Run.js"
 import type { Decision } from "./RunDecision.js"
@@ -15,6 +16,13 @@ import { refusal } from "./AppendBuffer.js"
 import type { SinkFailure } from "./RunSink.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import type { Resolved } from "./WorkerOptions.js"
+
+/** The waits, as they are now. */
+const pauseOf = ({ children, wakesAt }: Waits): Effect.Effect<Pause> =>
+  Effect.map(Clock.currentTimeNanos, (now) => ({
+    ...(wakesAt === undefined ? {} : { wakeAfter: Duration.nanos(wakesAt > now ? wakesAt - now : 0n) }),
+    ...(children.length === 0 ? {} : { children }),
+  }))
 
 const reasonOf = (error: RunError): string => `${error.code ?? "error"}: ${error.message}`
 
@@ -82,24 +90,18 @@ export const make =
           }),
         )
       }
-      case "Pause": {
-        const left = Effect.map(Clock.currentTimeNanos, (now) =>
-          Duration.nanos(decision.wakesAt > now ? decision.wakesAt - now : 0n),
-        )
-        const paused = (wakeAfter: Duration.Duration) => WorkerEvent.Paused({ run, wakeAfter })
+      case "Pause":
         return afterEvents(
-          Effect.flatMap(left, (wakeAfter) =>
-            Effect.as(leases.suspend(lease.ref, { wakeAfter }), paused(wakeAfter)),
-          ).pipe(
-            // A control plane that cannot let a run wait may be able to delay it.
-            Effect.catchTag("ControlPlaneUnsupported", () =>
-              Effect.flatMap(left, (delay) =>
-                Effect.as(leases.release(lease.ref, { reason: "it sleeps", delay }), paused(delay)),
+          Effect.flatMap(pauseOf(decision.waits), (pause) =>
+            Effect.as(
+              // A control plane that cannot suspend a run may be able to delay it.
+              Effect.catchTag(leases.suspend(lease.ref, pause), "ControlPlaneUnsupported", () =>
+                leases.release(lease.ref, { reason: "it sleeps", delay: pause.wakeAfter }),
               ),
+              WorkerEvent.Paused({ run, pause }),
             ),
           ),
         )
-      }
       case "HandBack": {
         const { error } = decision
         if (error !== null) {

@@ -6,13 +6,13 @@
 import type { Duration } from "effect"
 import { Data } from "effect"
 import type { Loss } from "./Lease.js"
-import type { Suspension } from "../ports/Leases.js"
+import type { Pause, Suspension } from "../ports/Leases.js"
 import type { ClaimedRun, RunError } from "../model/Run.js"
 import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
 
 /**
  * `Ended`: the run has its outcome; `recorded` is false when another outcome came first. `Retrying`: the run was handed
- * back after a retryable failure. `Paused`: the run sleeps without a worker. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
+ * back after a retryable failure. `Paused`: the run sleeps or waits for its children, without a worker. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
  * is that of an executor that could not start it, or null in a drain. `LeaseEnded`: the lease ended before the run did,
  * and the worker left the run alone.
  *
@@ -30,7 +30,7 @@ export type WorkerEvent = Data.TaggedEnum<{
   }
   Retrying: { readonly run: ClaimedRun; readonly error: RunError; readonly delay: Duration.Duration }
   Suspended: { readonly run: ClaimedRun; readonly waiting: Suspension }
-  Paused: { readonly run: ClaimedRun; readonly wakeAfter: Duration.Duration }
+  Paused: { readonly run: ClaimedRun; readonly pause: Pause }
   Released: { readonly run: ClaimedRun; readonly error: RunError | null }
   LeaseEnded: { readonly run: ClaimedRun; readonly reason: Loss }
   Draining: { readonly inFlight: number }

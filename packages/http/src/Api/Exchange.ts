@@ -15,7 +15,8 @@ import { Outcome } from "../Wire/Outcome.js"
 import { Append, Appended } from "./Conversations.js"
 import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
 import { CompletedReply } from "./Runs.js"
-import { ClaimOptions, ReleaseOptions, suspensionWith } from "./Workers.js"
+import { ClaimOptions, ReleaseOptions } from "./Workers.js"
+import { suspensionWith } from "./Suspension.js"
 
 /** The most operations that one exchange takes. */
 export const maxOperations = 256

@@ -147,6 +147,7 @@ export const group = HttpApiGroup.make("runs")
           status: Schema.optional(Run.RunStatus),
           agent_id: Schema.optional(Ids.AgentId),
           conversation_id: Schema.optional(Ids.ConversationId),
+          parent_run_id: Schema.optional(Ids.RunId),
         }),
       )
       .addSuccess(pageOf(CanonicalRun))

@@ -4,17 +4,18 @@
  * @since 0.1.0
  */
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "@effect/platform"
-import { Ids, Leases, Run } from "@runlease/core"
-import { Duration, Schema } from "effect"
+import { Ids, Run } from "@runlease/core"
+import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { ClaimedRun, RenewedRun } from "../Wire/ClaimedRun.js"
-import * as Interrupt from "../Wire/Interrupt.js"
 import { SessionRecord, WorkerSession } from "../Wire/Session.js"
+import { Submission } from "../Wire/Submission.js"
 import { Registration, Worker } from "../Wire/Worker.js"
 import { Fence } from "./Fence.js"
+import { Suspension } from "./Suspension.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
 const workerPath = Schema.Struct({ worker_id: Ids.WorkerId })
@@ -31,9 +32,6 @@ export const maxWaitSeconds = 30
 
 /** The most leases that one request renews. */
 export const maxRenewals = 1000
-
-/** Seconds. The longest time limit of a wait; a wait without a time limit has no end. */
-export const maxExpirySeconds = 31_536_000
 
 const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
 
@@ -92,50 +90,15 @@ export const ReleaseOptions = Schema.Struct({
   count_attempt: nullish(Schema.Boolean),
 })
 
-const maxPauseSeconds = Duration.toSeconds(Leases.maxPause)
+/** A child of a held run. */
+export const SpawnRequest = Schema.Struct({
+  step_id: Ids.text(64),
+  name: Schema.NonEmptyString,
+  key: Schema.optional(Schema.Unknown),
+  run: Submission,
+})
 
-const suspension = {
-  interrupts: nullish(Interrupt.Interrupts),
-  tool_call_id: nullish(Ids.text(256)),
-  tool_name: nullish(Schema.NonEmptyString),
-  expires_in_seconds: nullish(Schema.Number.pipe(Schema.between(1, maxExpirySeconds))).annotations({
-    description: "1 to 31536000, never when absent; the time of those interrupts that have no `expires_at`",
-  }),
-  wake_in_seconds: nullish(Schema.Number.pipe(Schema.between(0, maxPauseSeconds))).annotations({
-    description: "0 to 315360000; the run goes on by itself then, and waits for no answer",
-  }),
-}
-
-interface AskedFor {
-  readonly interrupts?: unknown
-  readonly tool_call_id?: unknown
-  readonly tool_name?: unknown
-  readonly expires_in_seconds?: unknown
-  readonly wake_in_seconds?: unknown
-}
-
-/** One of the three forms, whole. */
-const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
-  const { interrupts, tool_call_id, tool_name, wake_in_seconds } = asked
-  if (wake_in_seconds != null) {
-    return [interrupts, tool_call_id, tool_name, asked.expires_in_seconds].every((other) => other == null)
-      ? undefined
-      : { path: ["wake_in_seconds"], message: "must not come with anything that the run waits for" }
-  }
-  if (interrupts != null) {
-    return tool_call_id == null && tool_name == null
-      ? undefined
-      : { path: ["interrupts"], message: "must not come with a tool call" }
-  }
-  if (tool_call_id == null) return { path: ["tool_call_id"], message: "is missing" }
-  return tool_name == null ? { path: ["tool_name"], message: "is missing" } : undefined
-}
-
-/** A suspension with other fields: interrupts, the result of a tool call, or a time. */
-export const suspensionWith = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
-  Schema.Struct({ ...fields, ...suspension }).pipe(Schema.filter(oneForm))
-
-export const Suspension = suspensionWith({})
+export const SpawnedReply = Schema.Struct({ run_id: Ids.RunId, index: Schema.NonNegativeInt })
 
 export const SessionReply = Schema.Struct({ session: WorkerSession })
 
@@ -253,7 +216,22 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Suspend a run",
           description:
-            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume, or until `wake_in_seconds` have passed. When an answer does not arrive in time, the run fails with code `wait_expired`.",
+            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume, or until `wake_in_seconds` have passed or `children` have ended. When an answer does not arrive in time, the run fails with code `wait_expired`.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("spawn", "/agent-workers/workers/:worker_id/runs/:run_id/children")
+      .setPath(runPath)
+      .setHeaders(Fence)
+      .setPayload(SpawnRequest)
+      .addSuccess(SpawnedReply, { status: 201 })
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Spawn a child of a held run",
+          description:
+            "`run` is a submission; its `public_id` is made of the parent's id and the step's, and sent again it gives the first child. The child has a conversation of its own. The end of a run cancels those of its children that have not ended.",
         }),
       ),
   )

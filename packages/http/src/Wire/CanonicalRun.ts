@@ -69,7 +69,14 @@ const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConfig = Schema.encodeSync(ConversationRun)
 
 const reasonOf = (waiting: Run.Waiting): string => {
-  if (waiting.wakesAt !== undefined) return `Waiting until ${DateTime.formatIso(waiting.wakesAt)}`
+  const { children, wakesAt } = waiting
+  if (ResumeRules.isPaused(waiting)) {
+    const wanted = [
+      ...(children === undefined ? [] : ["for children"]),
+      ...(wakesAt === undefined ? [] : [`until ${DateTime.formatIso(wakesAt)}`]),
+    ]
+    return `Waiting ${wanted.join(" or ")}`
+  }
   const wanted = ResumeRules.open(waiting).map(({ id, message, toolName }) =>
     toolName === undefined ? `an answer to ${message ?? id}` : `the result of ${toolName}`,
   )

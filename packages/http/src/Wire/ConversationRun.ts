@@ -57,6 +57,7 @@ const wire = Schema.Struct({
   waiting_interrupts: nullish(Schema.Array(Wire.Interrupt)),
   waiting_answers: nullish(Schema.Array(Wire.Answer)),
   wakes_at: nullish(Timestamp),
+  waiting_children: nullish(Schema.Array(Schema.Array(Schema.NonNegativeInt))),
   result: Schema.optional(Schema.Unknown),
   worker_session: nullish(WorkerSession),
 })
@@ -64,7 +65,15 @@ const wire = Schema.Struct({
 /** Another server tells one tool call, and when the wait for it ends. */
 const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
   const expiresAt = run.waiting_expires_at ?? null
-  if (run.wakes_at != null) return { interrupts: [], answers: [], expiresAt, wakesAt: run.wakes_at }
+  if (run.wakes_at != null || run.waiting_children != null) {
+    return {
+      interrupts: [],
+      answers: [],
+      expiresAt,
+      ...(run.wakes_at == null ? {} : { wakesAt: run.wakes_at }),
+      ...(run.waiting_children == null ? {} : { children: run.waiting_children }),
+    }
+  }
   if (run.waiting_interrupts != null) {
     return { interrupts: run.waiting_interrupts, answers: run.waiting_answers ?? [], expiresAt }
   }
@@ -180,6 +189,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     waiting_interrupts: run.waiting?.interrupts ?? null,
     waiting_answers: run.waiting?.answers ?? null,
     wakes_at: run.waiting?.wakesAt ?? null,
+    waiting_children: run.waiting?.children ?? null,
     result: run.result ?? null,
     worker_session: run.session,
   }),

@@ -7,15 +7,17 @@ import {
   Leases,
   Run,
   type RunLog as RunLogPort,
-  type Runs as RunsPort,
+  Runs as RunsPort,
 } from "@runlease/core"
 import { type Context, Duration, Effect, Option, Predicate, Schema, Stream } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
-import { maxExpirySeconds } from "../Api/Workers.js"
+import { SpawnedReply } from "../Api/Workers.js"
+import { maxExpirySeconds } from "../Api/Suspension.js"
 import * as Check from "../Wire/Check.js"
 import * as WireInterrupt from "../Wire/Interrupt.js"
+import { Submission } from "../Wire/Submission.js"
 import { fromOutcome } from "../Wire/Outcome.js"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
@@ -56,11 +58,18 @@ const releaseBody = (release: Leases.Release | undefined) => ({
   count_attempt: release?.countAttempt,
 })
 
+const encodeSubmission = Schema.encodeSync(Submission)
 const encodeInterrupts = Schema.encodeSync(WireInterrupt.Interrupts)
 
 /** A tool call alone in the form that every version takes. */
 const suspendBody = (suspension: Leases.Suspension | Leases.Pause) => {
-  if ("wakeAfter" in suspension) return { wake_in_seconds: pauseSeconds(suspension.wakeAfter) }
+  if (!("interrupts" in suspension)) {
+    const { children, wakeAfter } = suspension
+    return {
+      ...(wakeAfter === undefined ? {} : { wake_in_seconds: pauseSeconds(wakeAfter) }),
+      ...(children === undefined ? {} : { children }),
+    }
+  }
   const { expiresAfter, interrupts } = suspension
   const expires = expiresAfter === undefined ? {} : { expires_in_seconds: expirySeconds(expiresAfter) }
   const [{ id, toolName = "" }] = interrupts
@@ -236,7 +245,7 @@ export const make = Effect.fnUntraced(function* (
         ),
 
     suspend: Effect.fnUntraced(function* (lease, suspension) {
-      if (!extensions) return yield* missing("Leases.suspend", "suspend a run")
+      if (!extensions) return yield* missing("Leases.suspend", "suspend a run until it is answered")
       yield* exchange
         .perform(
           {
@@ -251,6 +260,37 @@ export const make = Effect.fnUntraced(function* (
             lacks(refusal)
               ? Effect.fail(ControlPlaneErrors.decode("Leases.suspend")(refusal))
               : Verdicts.decode("Leases.suspend", ["RunNotFound", "LeaseLost"], aboutLease(lease))(refusal),
+          ),
+        )
+    }),
+
+    spawn: Effect.fnUntraced(function* (lease, { submission, ...step }) {
+      if (!extensions) return yield* missing("Leases.spawn", "spawn a child of a run")
+      const checked = yield* RunsPort.check(submission)
+      const credential = yield* credentials.fenced(lease)
+      return yield* transport
+        .request({
+          operation: "Leases.spawn",
+          method: "POST",
+          path: path`/agent-workers/workers/${lease.workerId}/runs/${lease.runId}/children`,
+          ...credential,
+          body: {
+            step_id: step.stepId,
+            name: step.name,
+            key: step.key,
+            run: encodeSubmission(checked),
+          },
+          success: SpawnedReply,
+        })
+        .pipe(
+          Effect.map(({ index, run_id }): Leases.Spawned => ({ runId: run_id, index })),
+          Effect.catchTag(
+            "Refusal",
+            Verdicts.decode(
+              "Leases.spawn",
+              ["RunNotFound", "LeaseLost", "ChildRefused", "InvalidSubmission"],
+              aboutLease(lease),
+            ),
           ),
         )
     }),

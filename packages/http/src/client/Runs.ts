@@ -46,6 +46,7 @@ const matches =
   (options: Runs.ListRuns | undefined) =>
   (run: Run.Run): boolean =>
     (options?.status === undefined || run.status === options.status) &&
+    (options?.parentRunId === undefined || run.parentRunId === options.parentRunId) &&
     (options?.agentId === undefined || run.agentId === options.agentId) &&
     (options?.conversationId === undefined || run.conversationId === options.conversationId)
 
@@ -117,6 +118,7 @@ export const make = (
                     status: options?.status,
                     agent_id: options?.agentId,
                     conversation_id: options?.conversationId,
+                    parent_run_id: options?.parentRunId,
                   }
                 : {}),
             },

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Access, Conversations, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { type Access, Conversations, Leases, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
 import * as Refusal from "./Refusal.js"
 
@@ -14,6 +14,7 @@ export type VerdictError =
   | Access.ProjectExists
   | Access.ProjectNotFound
   | Conversations.ConversationNotFound
+  | Leases.ChildRefused
   | Page.InvalidCursor
   | Run.LeaseLost
   | Run.RunEnded
@@ -66,6 +67,7 @@ export interface Verdict<A> {
 }
 
 const decodeReason = Schema.decodeUnknownOption(RunLog.EventRefused.fields.reason)
+const decodeChildReason = Schema.decodeUnknownOption(Leases.ChildRefused.fields.reason)
 const decodeStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
 
 export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
@@ -153,6 +155,16 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
           ...(open === undefined ? {} : { open }),
         }),
       ),
+  },
+  ChildRefused: {
+    status: 409,
+    codes: ["child_depth", "child_too_many", "child_lane"],
+    encode: ({ message, reason }) => ({ error: `child_${reason}`, detail: message }),
+    decode: ({ detail, error }) =>
+      Option.match(decodeChildReason(error.replace(/^child_/, "")), {
+        onNone: () => undefined,
+        onSome: (reason) => Effect.succeed(new Leases.ChildRefused({ reason, message: detail })),
+      }),
   },
   LeaseLost: {
     status: 403,

@@ -163,6 +163,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             status: urlParams.status,
             agentId: urlParams.agent_id,
             conversationId: urlParams.conversation_id,
+            parentRunId: urlParams.parent_run_id,
           })
           return {
             data: page.items.map(CanonicalRun.fromRun),

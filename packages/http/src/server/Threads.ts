@@ -28,8 +28,8 @@ const statusOf = (run: Run.Run | undefined): ThreadStatus => {
     case "running":
       return "running"
     case "waiting":
-      // Its client has nothing to do when it waits for a time.
-      return run.waiting?.wakesAt === undefined ? "waiting" : "running"
+      // Its client has nothing to do when it waits for no answer.
+      return run.waiting !== null && ResumeRules.isPaused(run.waiting) ? "running" : "waiting"
     case "pending":
       return "queued"
     default:

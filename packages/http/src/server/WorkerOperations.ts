@@ -11,8 +11,9 @@ import {
   type ClaimOptions,
   defaultLeaseSeconds,
   type ReleaseOptions,
-  type Suspension,
+  type SpawnRequest,
 } from "../Api/Workers.js"
+import { type Suspension } from "../Api/Suspension.js"
 import { toOutcome } from "../Wire/Outcome.js"
 import type { Ports } from "./ProjectPortsCache.js"
 
@@ -75,7 +76,7 @@ export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof Relea
   )
 
 const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leases.Pause =>
-  payload.wake_in_seconds == null
+  payload.wake_in_seconds == null && payload.children == null
     ? {
         interrupts: payload.interrupts ?? [
           Interrupt.ofToolCall(payload.tool_call_id ?? "", payload.tool_name ?? ""),
@@ -83,7 +84,21 @@ const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leas
         expiresAfter:
           payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
       }
-    : { wakeAfter: Duration.seconds(payload.wake_in_seconds) }
+    : {
+        wakeAfter: payload.wake_in_seconds == null ? undefined : Duration.seconds(payload.wake_in_seconds),
+        children: payload.children ?? undefined,
+      }
+
+export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRequest.Type) =>
+  Effect.map(
+    Context.get(ports, Leases.Leases).spawn(lease, {
+      stepId: payload.step_id,
+      name: payload.name,
+      key: payload.key,
+      submission: { ...payload.run, publicId: payload.run.publicId ?? "" },
+    }),
+    ({ index, runId }) => ({ run_id: runId, index }),
+  )
 
 export const suspend = (ports: Ports, lease: Run.LeaseRef, payload: typeof Suspension.Type) =>
   Effect.as(Context.get(ports, Leases.Leases).suspend(lease, suspensionOf(payload)), {

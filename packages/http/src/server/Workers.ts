@@ -104,6 +104,13 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           return yield* WorkerOperations.suspend(ports, lease, payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
+      .handle("spawn", ({ headers, path, payload }) =>
+        Effect.gen(function* () {
+          const ports = yield* Caller.worker(path.worker_id)
+          const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
+          return yield* WorkerOperations.spawn(ports, lease, payload)
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
       .handle("session", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)

@@ -10,14 +10,8 @@ import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { rowsOf } from "../rows/Columns.js"
 import { toDetails } from "../rows/RunCodec.js"
-import {
-  type DetailRow,
-  fixedDetails,
-  latestSnapshot,
-  listed,
-  selectedDetails,
-  sessionNames,
-} from "../rows/RunRow.js"
+import { type DetailRow, fixedDetails, latestSnapshot, listed, selectedDetails } from "../rows/RunRow.js"
+import { sessionNames } from "../rows/SessionRow.js"
 import { keyRows } from "./RunQueries.js"
 
 const fixedNames = Struct.keys(fixedDetails)

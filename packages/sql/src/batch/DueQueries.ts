@@ -10,10 +10,10 @@ import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import { Gate } from "../rows/RunRow.js"
 
-/** The largest number of lapsed leases, of expired waits and of ended delays in one commit. */
+/** The largest number of each kind in one commit. */
 const mostOfEach = 200
 
-/** Selects the runs that are due by `now`; three index probes when there are none. */
+/** Selects the runs that are due by `now`; four index probes when there are none. */
 const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
   // PostgreSQL prepares what has parameters; SQLite plans a statement again whose limit is a bare parameter.
   const atMost = sql`${mostOfEach} + 0`
@@ -30,7 +30,11 @@ const selectDue = ({ sql }: Database, now: Fragment | number): Fragment => {
     SELECT run_pk FROM (
       SELECT run_pk FROM queue WHERE gate = ${sql.literal(String(Gate.delayed))}
       AND available_at <= ${now} ORDER BY available_at LIMIT ${atMost}
-    ) delayed`
+    ) delayed
+    UNION ALL
+    SELECT run_pk FROM (
+      SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${atMost}
+    ) parents`
 }
 
 /** The keys of the runs that are due by the instant of the transaction. */
@@ -60,6 +64,10 @@ export const nextDue = ({ sql }: Database): Effect.Effect<number | null, SqlErro
           SELECT available_at AS due FROM queue WHERE gate = ${sql.literal(String(Gate.delayed))}
           AND available_at >= 0 ORDER BY available_at LIMIT 1
         ) delayed
+        UNION ALL
+        SELECT due FROM (
+          SELECT 0 AS due FROM outcomes WHERE open_children > 0 LIMIT 1
+        ) parents
       ) next`,
     ([row]) => row?.due ?? null,
   )

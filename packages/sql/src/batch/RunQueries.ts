@@ -9,7 +9,7 @@
 import type { SqlError } from "@effect/sql/SqlError"
 import type { Fragment } from "@effect/sql/Statement"
 import type { RunRows } from "@runlease/core"
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import type { Database } from "../dialect/Dialect.js"
 import { execute, select } from "../dialect/ExecuteStatement.js"
 import { toStored } from "../rows/RunCodec.js"
@@ -122,6 +122,48 @@ export const findFree = (
     ),
   )
 }
+
+/** The most parents in one statement. */
+const mostParents = 50
+
+/** The keys of children that have not ended. */
+const openChildKeys = (
+  { sql }: Database,
+  parents: ReadonlyArray<RunRows.RunRef>,
+  limit: number,
+): Effect.Effect<ReadonlyArray<number>, SqlError> => {
+  if (parents.length === 0 || limit <= 0) return Effect.succeed([])
+  // A part for each parent, since a database may read the children of all runs to find those of some.
+  const ofParents = parents.map(
+    ({ projectId, runId }, index) => sql`SELECT * FROM (
+      SELECT r.run_pk FROM runs r WHERE r.project_id = ${projectId} AND r.parent_run_id = ${runId}
+        AND r.child IS NOT NULL AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.run_pk = r.run_pk)
+      ORDER BY r.run_pk LIMIT ${limit}
+    ) ${sql.literal(`parent_${index}`)}`,
+  )
+  return Effect.map(
+    execute(
+      sql<{
+        readonly run_pk: number
+      }>`SELECT run_pk FROM (${sql.join(" UNION ALL ", false)(ofParents)}) children
+        LIMIT ${limit}`,
+    ),
+    (rows) => rows.map(({ run_pk }) => run_pk),
+  )
+}
+
+/** Reads children of runs that have not ended, and locks them. */
+export const findOpenChildren = (
+  database: Database,
+  parents: ReadonlyArray<RunRows.RunRef>,
+  limit: number,
+): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
+  Effect.reduce(Arr.chunksOf(parents, mostParents), [] as ReadonlyArray<number>, (keys, some) =>
+    Effect.map(openChildKeys(database, some, limit - keys.length), (more) => [...keys, ...more]),
+  ).pipe(
+    Effect.flatMap((keys) => (keys.length === 0 ? Effect.succeed([]) : findByKey(database, keys))),
+    Effect.map((found) => found.filter(({ state }) => state.finishedAt === null)),
+  )
 
 /** A run with what is stored beside its state. */
 export type WholeRow = RunRow & DetailRow

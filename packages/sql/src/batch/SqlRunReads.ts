@@ -38,12 +38,12 @@ interface Start {
 const startOf = (
   { sql }: Database,
   projectId: Ids.ProjectId,
-  { agentId, conversationId, status }: Parameters<RunStore.RunReads<SqlError>["list"]>[1],
+  { agentId, conversationId, parentRunId, status }: Parameters<RunStore.RunReads<SqlError>["list"]>[1],
 ): Start => {
   if (status === undefined) return { from: "runs r", key: "r.run_pk", filters: [] }
   const table = tableOf({ status })
   const filters = table !== "outcomes" ? [] : [sql`f.project_id = ${projectId}`, sql`f.status = ${status}`]
-  return agentId === undefined && conversationId === undefined
+  return agentId === undefined && conversationId === undefined && parentRunId === undefined
     ? {
         from: `${table} f CROSS JOIN runs r`,
         key: "f.run_pk",
@@ -56,7 +56,7 @@ const list =
   (database: Database): RunStore.RunReads<SqlError>["list"] =>
   (projectId, filter, { before, limit }) => {
     const { sql } = database
-    const { agentId, conversationId } = filter
+    const { agentId, conversationId, parentRunId } = filter
     const start = startOf(database, projectId, filter)
     const key = sql.literal(start.key)
     const filters: Array<Fragment> = [
@@ -66,6 +66,7 @@ const list =
       ...start.filters,
     ]
     if (agentId !== undefined) filters.push(sql`r.agent_id = ${agentId}`)
+    if (parentRunId !== undefined) filters.push(sql`r.parent_run_id = ${parentRunId}`)
     if (conversationId !== undefined) filters.push(sql`r.conversation_id = ${conversationId}`)
     return Effect.map(
       sql<RunQueries.WholeRow>`SELECT ${sql.literal(RunQueries.selectedWhole)}

@@ -31,6 +31,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     find: (refs) => RunQueries.findRuns(database, refs),
     findNamed: (names) => InputRows.findNamed(database, names),
     findFree: (keys) => RunQueries.findFree(database, keys),
+    openChildren: (parents, limit) => RunQueries.findOpenChildren(database, parents, limit),
     search: (search) => ClaimQueries.search(database, search),
     due: DueQueries.readDue(database),
     busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),

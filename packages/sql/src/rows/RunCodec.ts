@@ -13,7 +13,8 @@ import {
   type WorkerSession,
 } from "@runlease/core"
 import { Brand, DateTime, Schema, Struct } from "effect"
-import { type DetailRow, Gate, type RunRow, type SessionRow } from "./RunRow.js"
+import { type DetailRow, Gate, type RunRow } from "./RunRow.js"
+import { type SessionRow } from "./SessionRow.js"
 
 /** The JSON text of a column that may be null. */
 export const toJson = (value: unknown): string | null =>
@@ -68,6 +69,7 @@ export const toStored = (row: RunRow): RunRows.StoredRun => ({
       priority: row.priority,
       maxAttempts: row.max_attempts,
       createdAt: row.created_at,
+      child: fromJson<RunState.ChildSpec>(row.child),
     },
     status: row.status,
     gate: row.gate === Gate.behind ? "behind" : row.gate === Gate.delayed ? "delayed" : "runnable",
@@ -88,6 +90,7 @@ export const toStored = (row: RunRow): RunRows.StoredRun => ({
           },
     pastAttempt: fromJson<ControlEvents.PastAttempt>(row.past_attempt),
     waiting: waitingOf(row),
+    children: fromJson<RunState.Children>(row.children),
     error: fromJson<Run.RunError>(row.error),
     log: logOf(row.log_state),
     latestEventId: eventId(row.latest_event_id),
@@ -113,6 +116,7 @@ export const newRow = ({ spec }: RunState.RunState, details: RunState.RunDetails
   priority: spec.priority,
   max_attempts: spec.maxAttempts,
   created_at: spec.createdAt,
+  child: toJson(spec.child),
   mode: details.mode,
   parent_run_id: details.parentRunId,
   root_run_id: details.rootRunId,

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { Ids, Run, WorkerSession } from "@runlease/core"
+import type { Ids, Run } from "@runlease/core"
 import { Struct } from "effect"
 import { type Columns, rowsOf } from "./Columns.js"
+import { sessionNames, type SessionRow } from "./SessionRow.js"
 
 /** Values of `gate`. */
 export const Gate = { runnable: 0, delayed: 1, behind: 2 } as const
@@ -33,6 +34,7 @@ const specColumns = {
   priority: "integer",
   max_attempts: "integer",
   created_at: "integer",
+  child: "text",
 } as const satisfies Columns
 
 /** Columns of `runs`, which a submission sets for good. */
@@ -51,6 +53,7 @@ const shared = {
   log_state: "text",
   updated_at: "integer",
   started_at: "integer",
+  children: "text",
 } as const satisfies Columns
 
 const claim = {
@@ -65,7 +68,13 @@ const claim = {
 
 const wait = { waiting: "text", waiting_expires_at: "integer" } as const satisfies Columns
 
-const outcome = { status: "text", error: "text", finished_at: "integer" } as const satisfies Columns
+const outcome = {
+  status: "text",
+  error: "text",
+  finished_at: "integer",
+  /** For an index. */
+  open_children: "integer",
+} as const satisfies Columns
 
 /** What an outcome has beside its state. */
 const outcomeDetails = { metadata: "text", result: "text" } as const satisfies Columns
@@ -94,7 +103,12 @@ export const stateColumns = {
   },
   leases: { run_pk: "integer", ...repeated, ...movingColumns.leases },
   waits: { run_pk: "integer", ...repeated, ...movingColumns.waits },
-  outcomes: { run_pk: "integer", ...repeated, ...movingColumns.outcomes, ...outcomeDetails },
+  outcomes: {
+    run_pk: "integer",
+    ...repeated,
+    ...movingColumns.outcomes,
+    ...outcomeDetails,
+  },
 } as const satisfies Record<StateTable, Columns>
 
 type MovingColumn = { [T in StateTable]: keyof (typeof movingColumns)[T] }[StateTable]
@@ -130,20 +144,6 @@ export const conversationColumns = {
   created_at: "integer",
   updated_at: "integer",
 } as const satisfies Columns
-
-export const sessionColumns = {
-  session_id: "text",
-  session_kind: "text",
-  session_worker_id: "text",
-  session_key: "text",
-  session_status: "text",
-  session_metadata: "text",
-  session_created_at: "integer",
-  session_updated_at: "integer",
-  session_ended_at: "integer",
-} as const satisfies Columns
-
-export const sessionNames = Struct.keys(sessionColumns)
 
 /** Columns of an alias, for a SELECT. */
 export const listed = (alias: string, names: ReadonlyArray<string>): string =>
@@ -222,18 +222,6 @@ export const selectedDetails = [
 export const latestSnapshot = `(SELECT i.snapshot FROM inputs i WHERE i.run_pk = r.run_pk AND i.snapshot IS NOT NULL
   ORDER BY i.run_pk DESC, i.input DESC LIMIT 1)`
 
-export interface SessionRow {
-  readonly session_id: Ids.SessionId | null
-  readonly session_kind: string | null
-  readonly session_worker_id: Ids.WorkerId | null
-  readonly session_key: string | null
-  readonly session_status: WorkerSession.SessionStatus | null
-  readonly session_metadata: string | null
-  readonly session_created_at: number | null
-  readonly session_updated_at: number | null
-  readonly session_ended_at: number | null
-}
-
 /** What is stored beside the state of a run: columns of `runs`, of `outcomes` and, where it may have one, of `sessions`. */
 export interface DetailRow extends Partial<SessionRow> {
   readonly mode: string | null
@@ -261,6 +249,8 @@ export interface RunRow {
   readonly priority: number
   readonly max_attempts: number
   readonly created_at: number
+  /** How the run belongs to its parent, if it has one. */
+  readonly child: string | null
   readonly latest_event_id: number
   readonly latest_sequence: number
   readonly log_state: string | null
@@ -283,6 +273,8 @@ export interface RunRow {
   readonly waiting: string | null
   readonly waiting_expires_at: number | null
   readonly error: string | null
+  readonly children: string | null
+  readonly open_children: number | null
   readonly started_at: number | null
   readonly finished_at: number | null
 }

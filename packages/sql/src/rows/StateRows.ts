@@ -48,6 +48,7 @@ const allParts: ReadonlyArray<StatePart> = [
   json("log_state", ({ log }) => (log === LogState.initial ? null : log)),
   plain("updated_at", ({ updatedAt }) => updatedAt),
   plain("started_at", ({ startedAt }) => startedAt),
+  json("children", ({ children }) => children),
   json("past_attempt", ({ pastAttempt }) => pastAttempt),
   plain("lease_owner", ({ holder }) => holder?.workerId ?? null),
   plain("lease_expires_at", ({ holder }) => holder?.expiresAt ?? null),
@@ -65,6 +66,7 @@ const allParts: ReadonlyArray<StatePart> = [
   plain("status", ({ status }) => status),
   json("error", ({ error }) => error),
   plain("finished_at", ({ finishedAt }) => finishedAt),
+  plain("open_children", ({ children }) => children?.open ?? null),
   json("metadata", (_state, { metadata }) => metadata),
   json("result", (_state, { result }) => result),
 ]

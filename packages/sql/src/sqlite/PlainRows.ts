@@ -83,6 +83,7 @@ const due = [
   `SELECT run_pk FROM queue WHERE gate = ${Gate.delayed} AND available_at <= ?
     ORDER BY available_at LIMIT ${mostDue}`,
 ]
+const dueParents = `SELECT run_pk FROM outcomes WHERE open_children > 0 LIMIT ${mostDue}`
 const heads = unfinishedTables.map(
   (table) => `SELECT run_pk FROM ${table} WHERE project_id = ? AND lane = ? AND lane IS NOT NULL
     ORDER BY run_pk LIMIT 1`,
@@ -111,6 +112,7 @@ export const make = (database: Sqlite.Database): PlainRows => {
   const findGiven = prepare(given)
   const findClaimed = prepare(claimed)
   const findDue = due.map(prepare)
+  const findDueParents = prepare(dueParents)
   const findHeads = heads.map(prepare)
   const runnable = new Map<number, PlainStatements.Prepared>()
 
@@ -156,7 +158,10 @@ export const make = (database: Sqlite.Database): PlainRows => {
           .map(toRef)
           .map(({ project_id, run_id }) => ({ projectId: project_id, runId: run_id })),
       ),
-      due: findDue.flatMap((statement) => statement.all(now).map(([key]) => Number(key))),
+      due: [
+        ...findDue.flatMap((statement) => statement.all(now).map(([key]) => Number(key))),
+        ...findDueParents.all().map(([key]) => Number(key)),
+      ],
     }),
 
     laneHeads: (lanes) =>

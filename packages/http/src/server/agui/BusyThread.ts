@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Ids, type Run, Runs } from "@runlease/core"
+import { type Ids, ResumeRules, type Run, Runs } from "@runlease/core"
 import { Context, Effect } from "effect"
 import * as Refusal from "../../contract/Refusal.js"
 import type { Ports } from "../ProjectPortsCache.js"
@@ -20,7 +20,7 @@ const busy = ({ runId, status }: Run.Run) =>
 
 /** Whether the client of the run is to act, so that the run is not under way. */
 const waitsForClient = ({ status, waiting }: Run.Run): boolean =>
-  status === "waiting" && waiting?.wakesAt === undefined
+  status === "waiting" && (waiting === null || !ResumeRules.isPaused(waiting))
 
 /**
  * Accepts a run where no other of the thread is under way, or refuses it. A run that waits for its client is not under

@@ -1,0 +1,250 @@
+/**
+ * Children of a run: runs that it spawns, and waits for without a worker.
+ *
+ * ```ts
+ * const children = yield* Child.spawnAll("research", topics.map((topic) => ({ agentId: "researcher", snapshot: about(topic) })))
+ * const results = yield* Child.joinAll(children)
+ * ```
+ *
+ * The end of a run cancels those of its children that have not ended, and theirs.
+ *
+ * Source: docs/decisions/0060-no-lost-wake-up.md
+ *
+ * @since 0.1.0
+ */
+import { Array, Effect, Either, Option, Schedule, Schema } from "effect"
+import { sha256 } from "../model/Digest.js"
+import { isTerminal, type Run, RunError } from "../model/Run.js"
+import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
+import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
+import { type ChildRefused, type ChildSubmission, Leases, type Spawned } from "../ports/Leases.js"
+import { type InvalidSubmission, Runs } from "../ports/Runs.js"
+import type { Emit } from "./Emit.js"
+import * as Step from "./Step.js"
+import { type AttemptSteps, StepLog } from "./StepLog.js"
+import { failed } from "./StepOutcome.js"
+
+/**
+ * A child of this run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChildRef extends Spawned {}
+
+/**
+ * The request of a child: an agent, a snapshot, and what else a submission has. It has a conversation of its own, and no lane unless
+ * `concurrencyKey` names one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Submission = Omit<ChildSubmission, "publicId">
+
+/**
+ * The child has failed or was cancelled.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ChildFailed extends Schema.TaggedError<ChildFailed>("@runlease/core/ChildFailed")(
+  "ChildFailed",
+  {
+    runId: Schema.String,
+    status: Schema.Literal("failed", "cancelled"),
+    error: Schema.NullOr(RunError),
+  },
+) {
+  override get message() {
+    return `Child ${this.runId} ${this.status === "failed" ? "has failed" : "was cancelled"}: ${this.error?.message ?? "no reason was given"}`
+  }
+}
+
+/**
+ * What a child has given: the result of its run, and its metadata.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Outcome {
+  readonly result: unknown
+  readonly metadata: unknown
+}
+
+type Durable<A, E> = Effect.Effect<A, E | Step.StepError, Emit | StepLog | Leases | Runs>
+
+/** An id in the form of a UUID, the same for each attempt of that step. */
+const childId = (runId: string, stepId: string): string =>
+  sha256(`child ${runId} ${stepId}`).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5")
+
+/** A control plane that cannot be asked fails the step; a lease that is lost ends the executor. */
+const unavailable = (step: string, error: ControlPlaneError) =>
+  failed(step, "unavailable", `The control plane does not answer: ${error.message}`)
+
+/**
+ * Spawns a child, once: a later attempt gets the child that there is.
+ *
+ * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it; and with
+ * `StepError`.
+ *
+ * @since 0.1.0
+ * @category spawning
+ */
+export const spawn = (
+  name: string,
+  submission: Submission,
+  options: Step.Keyed = {},
+): Durable<ChildRef, ChildRefused | InvalidSubmission> =>
+  Effect.gen(function* () {
+    const { attempt, id: stepId, key, recorded } = yield* Step.take(name, options)
+    if (recorded?.child !== undefined) return recorded.child
+    const { lease, runId } = attempt
+    const leases = yield* Leases
+    if (lease === undefined) {
+      return yield* failed(name, "unavailable", "A run that no worker holds cannot have children")
+    }
+    const request = {
+      stepId,
+      name,
+      ...(key === undefined ? {} : { key }),
+      submission: { ...submission, publicId: childId(runId, stepId) },
+    }
+    return yield* attempt.inFlight(
+      { id: stepId, within: undefined },
+      Effect.catchAll(
+        retryUnavailable(leases.spawn(lease, request)),
+        (error): Effect.Effect<never, ChildRefused | InvalidSubmission | Step.StepError> => {
+          if (isControlPlaneError(error)) return unavailable(name, error)
+          return error._tag === "LeaseLost" || error._tag === "RunNotFound" ? Effect.never : error
+        },
+      ),
+    )
+  })
+
+/** How many children are spawned, or looked at, at once. */
+const atOnce = 64
+
+/**
+ * Spawns children, each once, by their places in the list.
+ *
+ * @since 0.1.0
+ * @category spawning
+ */
+export const spawnAll = (
+  name: string,
+  submissions: ReadonlyArray<Submission>,
+): Durable<ReadonlyArray<ChildRef>, ChildRefused | InvalidSubmission> =>
+  Effect.forEach(submissions, (submission, index) => spawn(name, submission, { key: index }), {
+    concurrency: atOnce,
+  })
+
+const get = ({ runId }: ChildRef) =>
+  Effect.flatMap(Runs, (runs) =>
+    Effect.catchAll(retryUnavailable(runs.get(runId)), (error) =>
+      error._tag === "RunNotFound"
+        ? failed("join", "unavailable", `Child ${runId} is gone`)
+        : unavailable("join", error),
+    ),
+  )
+
+const outcomeOf = ({ error, metadata, result, runId, status }: Run): Either.Either<Outcome, ChildFailed> =>
+  status === "failed" || status === "cancelled"
+    ? Either.left(new ChildFailed({ runId, status, error }))
+    : Either.right({ result, metadata })
+
+const hasEnded = ({ status }: Run): boolean => isTerminal(status)
+
+/** How often a wait that stays in the worker looks at a child. */
+const pause = Schedule.spaced("1 second")
+
+/** Waits until `enough` of the children have ended, in groups of which one is enough. */
+const untilEnded = (
+  children: ReadonlyArray<ChildRef>,
+  isEnough: (runs: ReadonlyArray<Run>) => boolean,
+  groupsOf: (open: ReadonlyArray<number>) => ReadonlyArray<ReadonlyArray<number>>,
+): Durable<ReadonlyArray<Run>, never> =>
+  Effect.gen(function* () {
+    const attempt: AttemptSteps = (yield* StepLog).steps()
+    const within = Option.getOrUndefined(yield* Effect.serviceOption(Step.CurrentStep))?.id
+    const look = Effect.forEach(children, get, { concurrency: atOnce })
+    let runs = yield* look
+    while (!isEnough(runs)) {
+      const open = children.filter((_, index) => !hasEnded(runs[index]!))
+      const [first] = open
+      const [group = [], ...others] = groupsOf(open.map(({ index }) => index))
+      const ended = Effect.repeat(get(first!), { schedule: pause, until: hasEnded })
+      yield* others.reduce<Effect.Effect<unknown, Step.StepError, Runs>>(
+        (waiting, other) => attempt.park(within, { children: other }, waiting),
+        attempt.park(within, { children: group }, ended),
+      )
+      runs = yield* look
+    }
+    return runs
+  })
+
+/**
+ * Waits for a child, without a worker once nothing else of the run is in flight, and gives what it has given.
+ *
+ * Fails: `ChildFailed`, and with `StepError`.
+ *
+ * @since 0.1.0
+ * @category joining
+ */
+export const join = (child: ChildRef): Durable<Outcome, ChildFailed> =>
+  Effect.flatMap(joinAll([child]), ([outcome]) => outcome!)
+
+/**
+ * Waits for all of these children, and gives how each has ended. The run goes on once, when the last of them has ended.
+ *
+ * @since 0.1.0
+ * @category joining
+ */
+export const joinAll = (
+  children: ReadonlyArray<ChildRef>,
+): Durable<ReadonlyArray<Either.Either<Outcome, ChildFailed>>, never> =>
+  Effect.map(
+    untilEnded(
+      children,
+      (runs) => runs.every(hasEnded),
+      (open) => [open],
+    ),
+    Array.map(outcomeOf),
+  )
+
+/** The child that has ended first; of those that are open none. */
+const firstEnded = (runs: ReadonlyArray<Run>): Run =>
+  runs
+    .filter(hasEnded)
+    .reduce((first, run) =>
+      (run.finishedAt?.epochMillis ?? 0) < (first.finishedAt?.epochMillis ?? 0) ? run : first,
+    )
+
+const Winner = Schema.String
+
+/**
+ * Waits for the first of these children to end. A later attempt gets the same one.
+ *
+ * @since 0.1.0
+ * @category joining
+ */
+export const joinFirst = (
+  name: string,
+  children: Array.NonEmptyReadonlyArray<ChildRef>,
+  options: Step.Keyed = {},
+): Durable<readonly [ChildRef, Either.Either<Outcome, ChildFailed>], never> =>
+  Effect.gen(function* () {
+    const winner = yield* Step.run(
+      name,
+      Effect.map(
+        untilEnded(
+          children,
+          (runs) => runs.some(hasEnded),
+          (open) => open.map((index) => [index]),
+        ),
+        (runs): string => firstEnded(runs).runId,
+      ),
+      { ...options, schema: Winner },
+    )
+    const child = children.find(({ runId }) => runId === winner) ?? children[0]
+    return [child, outcomeOf(yield* get(child))] as const
+  })

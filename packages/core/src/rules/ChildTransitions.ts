@@ -1,0 +1,118 @@
+/**
+ * The part of the state machine that ties a run to its children: it spawns them, waits for them, and ends before them or after.
+ *
+ * A parent knows by itself which of its children have ended: its state has a bit for each. So whether a wait for them is over is seen
+ * in one state, and no order of a child's end and the parent's wait loses a wake-up.
+ *
+ * Units: `now` is in milliseconds since the epoch.
+ * Source: docs/decisions/0060-no-lost-wake-up.md
+ *
+ * @since 0.1.0
+ */
+import { isTerminal } from "../model/Run.js"
+import * as ControlEvents from "./ControlEvents.js"
+import type { Children, RunState } from "./RunState.js"
+import { finish, pend, transition, type Transition, undelayed } from "./Transition.js"
+
+/** The most children of a run. */
+export const maxChildren = 10_000
+
+/** The most runs between a run and the root of its tree, itself included. */
+export const maxDepth = 16
+
+const bitOf = (index: number): bigint => 1n << BigInt(index)
+
+const bitsOf = ({ ended }: Children): bigint => BigInt(`0x${ended}`)
+
+const none: Children = { count: 0, open: 0, ended: "0" }
+
+/** How many children have not ended. */
+export const openChildren = ({ children }: Pick<RunState, "children">): number => children?.open ?? 0
+
+/** Whether all of one of these groups have ended. The children are named by their indexes. */
+export const someEnded = (
+  { children }: Pick<RunState, "children">,
+  groups: ReadonlyArray<ReadonlyArray<number>>,
+): boolean => {
+  const bits = bitsOf(children ?? none)
+  return groups.some((group) => group.every((index) => (bits & bitOf(index)) !== 0n))
+}
+
+/** A child as its parent's log names it. */
+export interface SpawnedChild extends ControlEvents.ChildStep {
+  readonly index: number
+}
+
+/**
+ * The parent after it has spawned a child.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const spawned = (parent: RunState, child: SpawnedChild, now: number): Transition => {
+  const children = parent.children ?? none
+  return transition(
+    {
+      ...parent,
+      children: { ...children, count: children.count + 1, open: children.open + 1 },
+      updatedAt: now,
+    },
+    ControlEvents.spawned(parent.spec, parent.log, child),
+  )
+}
+
+/**
+ * The parent after one of its children has ended; undefined when it knew that before. A parent that waited for it goes on.
+ *
+ * Its log tells the end while it is open. A log that waits for a person's answer is not.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const childEnded = (parent: RunState, child: RunState, now: number): Transition | undefined => {
+  const { log, status, waiting } = parent
+  const children = parent.children ?? none
+  const { index } = child.spec.child!
+  const { runId } = child.spec
+  const bits = bitsOf(children)
+  if ((bits & bitOf(index)) !== 0n) return undefined
+  const ended = (bits | bitOf(index)).toString(16)
+  const after: RunState = {
+    ...parent,
+    children: { ...children, open: children.open - 1, ended },
+    updatedAt: isTerminal(status) ? parent.updatedAt : now,
+  }
+  const told = log.started && !isTerminal(status)
+  const made = transition(after, told ? [ControlEvents.childEnded({ index, runId }, child)] : [])
+  const goesOn = status === "waiting" && someEnded(after, waiting?.children ?? [])
+  if (!goesOn) return made
+  const gone = pend(made.state, undelayed(parent, now), now)
+  return { ...gone, entries: made.entries }
+}
+
+/**
+ * Ends a run whose parent has ended; undefined when it has ended before.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const parentEnded = (child: RunState, now: number): Transition | undefined => {
+  const { holder, status } = child
+  if (isTerminal(status)) return undefined
+  return finish(
+    child,
+    { status: "cancelled", error: ControlEvents.parentEnded },
+    now,
+    null,
+    status === "running" && holder !== null ? [{ _tag: "HolderCancelled", workerId: holder.workerId }] : [],
+  )
+}
+
+/**
+ * A run that has ended and whose other children are gone: none of them is open any more.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const withoutOpenChildren = (parent: RunState): Transition =>
+  transition({ ...parent, children: { ...(parent.children ?? none), open: 0 } })

@@ -1,0 +1,91 @@
+/**
+ * What the ends of runs in one commit mean above and below them: a parent learns of the end of its child, and the end of a parent cancels
+ * its children.
+ *
+ * Source: docs/decisions/0060-no-lost-wake-up.md
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import * as ChildTransitions from "../rules/ChildTransitions.js"
+import type { Transition } from "../rules/Transition.js"
+import type { RunRef, RunRows, StoredRun } from "./RunRows.js"
+
+/** The most runs that one commit ends since their parents have ended. */
+const mostEnded = 256
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Family<X> {
+  /** Takes note of a child that has ended. */
+  readonly childEnded: (parent: RunRef, child: RunRef) => void
+  /** Takes note of a parent that has ended with open children. */
+  readonly parentEnded: (parent: RunRef) => void
+  /** Makes the transitions that follow, and those that follow from them. Children beyond the bound stay, and their parent is due. */
+  readonly settle: Effect.Effect<void, X>
+}
+
+/** The runs of the commit that a family changes. */
+interface Runs<X> {
+  readonly now: number
+  readonly rows: Pick<RunRows<X>, "openChildren">
+  readonly load: (refs: ReadonlyArray<RunRef>) => Effect.Effect<void, X>
+  readonly add: (run: StoredRun) => StoredRun
+  readonly find: (ref: RunRef) => StoredRun | undefined
+  readonly apply: (run: StoredRun, transition: Transition) => void
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<X> => {
+  let children: Array<{ readonly parent: RunRef; readonly child: RunRef }> = []
+  let parents: Array<RunRef> = []
+  let endable = mostEnded
+
+  /** A parent that was pruned is told nothing. */
+  const tellParents = Effect.suspend(() => {
+    const ended = children
+    children = []
+    return Effect.map(load(ended.map(({ parent }) => parent)), () => {
+      for (const { child, parent } of ended) {
+        const run = find(parent)
+        const told = run && ChildTransitions.childEnded(run.state, find(child)!.state, now)
+        if (told !== undefined) apply(run!, told)
+      }
+    })
+  })
+
+  const endChildren = Effect.suspend(() => {
+    const ended = parents
+    parents = []
+    if (ended.length === 0 || endable <= 0) return Effect.void
+    return Effect.map(rows.openChildren(ended, endable), (found) => {
+      endable -= found.length
+      for (const run of found.map(add)) {
+        const cancelled = ChildTransitions.parentEnded(run.state, now)
+        if (cancelled !== undefined) apply(run, cancelled)
+      }
+      if (found.length > 0) return
+      // Their rows are gone, so nothing is left to end.
+      for (const run of ended.flatMap((ref) => find(ref) ?? [])) {
+        apply(run, ChildTransitions.withoutOpenChildren(run.state))
+      }
+    })
+  })
+
+  const settle: Effect.Effect<void, X> = Effect.suspend(() =>
+    children.length === 0 && parents.length === 0
+      ? Effect.void
+      : Effect.zipRight(Effect.zipRight(endChildren, tellParents), settle),
+  )
+
+  return {
+    childEnded: (parent, child) => void children.push({ parent, child }),
+    parentEnded: (parent) => void parents.push(parent),
+    settle,
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Spawns: a holder submits children of its run.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either } from "effect"
+import { type LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
+import { ChildRefused, type Spawned } from "../ports/Leases.js"
+import * as ChildTransitions from "../rules/ChildTransitions.js"
+import type { ChildStep } from "../rules/ControlEvents.js"
+import { whileHeld } from "../rules/Fencing.js"
+import type { ChildSpec, RunState } from "../rules/RunState.js"
+import type { RunBatch } from "./RunBatch.js"
+import type { RunOperation } from "./RunCommits.js"
+import type { RunRef, StoredRun } from "./RunRows.js"
+import * as SubmitOperation from "./SubmitOperation.js"
+
+/** The submission names its parent, which `lease` is of. */
+export interface Request extends SubmitOperation.Request {
+  readonly lease: LeaseRef
+  readonly step: Omit<ChildStep, "runId">
+}
+
+type Refusal = LeaseLost | RunNotFound | ChildRefused
+
+const parentOf = ({ lease, projectId }: Request): RunRef => ({ projectId, runId: lease.runId })
+
+const refuse = (reason: ChildRefused["reason"], message: string) =>
+  Either.left(new ChildRefused({ reason, message }))
+
+/** Reads the runs above those parents whose children name a lane. */
+const loadAncestors = <X>(batch: RunBatch<X>, requests: ReadonlyArray<Request>): Effect.Effect<void, X> => {
+  const above = (run: StoredRun | undefined): ReadonlyArray<RunRef> =>
+    run === undefined || run.state.spec.child === null
+      ? []
+      : [{ projectId: run.state.spec.projectId, runId: run.state.spec.child.parent }]
+  const load = (refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>
+    refs.length === 0
+      ? Effect.void
+      : Effect.flatMap(batch.load(refs), () => load(refs.flatMap((ref) => above(batch.find(ref)))))
+  return load(
+    requests
+      .filter(({ submission }) => submission.concurrencyKey != null)
+      .flatMap((request) => above(batch.find(parentOf(request)))),
+  )
+}
+
+const hasLane = <X>(batch: RunBatch<X>, { spec }: RunState, lane: string): boolean => {
+  if (spec.lane === lane) return true
+  const above = spec.child && batch.find({ projectId: spec.projectId, runId: spec.child.parent })
+  return above != null && hasLane(batch, above.state, lane)
+}
+
+/** The place of the next child of the run. */
+const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSpec, Refusal> => {
+  const parent = batch.find(parentOf(request))
+  const { lease, submission } = request
+  const { runId } = lease
+  if (parent === undefined) return Either.left(new RunNotFound({ runId }))
+  const { children, spec } = parent.state
+  const depth = (spec.child?.depth ?? 0) + 1
+  const index = children?.count ?? 0
+  const lane = submission.concurrencyKey ?? null
+  return Either.flatMap(
+    whileHeld(parent.state, lease, batch.now, () => ({ state: parent.state, entries: [], consequences: [] })),
+    () => {
+      if (depth >= ChildTransitions.maxDepth) {
+        return refuse("depth", `A tree has at most ${ChildTransitions.maxDepth} runs from its root down`)
+      }
+      if (index >= ChildTransitions.maxChildren) {
+        return refuse("too_many", `Run ${runId} has ${ChildTransitions.maxChildren} children`)
+      }
+      if (lane !== null && hasLane(batch, parent.state, lane)) {
+        return refuse("lane", `A run above the child has the lane ${lane}, so the child could never run`)
+      }
+      return Either.right({ parent: runId, index, depth })
+    },
+  )
+}
+
+/**
+ * @since 0.1.0
+ * @category operations
+ */
+export const operation = <X>(): RunOperation<
+  Request,
+  Spawned,
+  Spawned,
+  SubmitOperation.Refusal | Refusal,
+  X
+> => ({
+  name: "Leases.spawn",
+  refs: (request) => [parentOf(request)],
+  decide: (requests, batch) =>
+    Effect.zipRight(
+      loadAncestors(batch, requests),
+      Effect.map(
+        SubmitOperation.submitAll(requests, batch, {
+          placeOf: (request) => placeOf(batch, request),
+          accepted: (request, child) => {
+            const parent = batch.find(parentOf(request))!
+            const spawned = { ...request.step, runId: request.runId, index: child.index }
+            batch.apply(parent, ChildTransitions.spawned(parent.state, spawned, batch.now))
+          },
+        }),
+        (verdicts) =>
+          verdicts.map(
+            Either.map(({ state: { spec } }): Spawned => ({
+              runId: spec.runId,
+              index: spec.child?.index ?? 0,
+            })),
+          ),
+      ),
+    ),
+  answer: (spawned) => spawned,
+})

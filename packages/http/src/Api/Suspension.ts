@@ -1,0 +1,63 @@
+/**
+ * What a run is suspended for, on the wire.
+ *
+ * @since 0.1.0
+ */
+import { Ids, Leases } from "@runlease/core"
+import { Duration, Schema } from "effect"
+import { nullish } from "../Wire.js"
+import * as Interrupt from "../Wire/Interrupt.js"
+
+/** Seconds. The longest time limit of a wait; a wait without a time limit has no end. */
+export const maxExpirySeconds = 31_536_000
+
+const maxPauseSeconds = Duration.toSeconds(Leases.maxPause)
+
+const suspension = {
+  interrupts: nullish(Interrupt.Interrupts),
+  tool_call_id: nullish(Ids.text(256)),
+  tool_name: nullish(Schema.NonEmptyString),
+  expires_in_seconds: nullish(Schema.Number.pipe(Schema.between(1, maxExpirySeconds))).annotations({
+    description: "1 to 31536000, never when absent; the time of those interrupts that have no `expires_at`",
+  }),
+  wake_in_seconds: nullish(Schema.Number.pipe(Schema.between(0, maxPauseSeconds))).annotations({
+    description: "0 to 315360000; the run goes on by itself then, and waits for no answer",
+  }),
+  children: nullish(Schema.Array(Schema.Array(Schema.NonNegativeInt))).annotations({
+    description:
+      "Groups of children, by their indexes; the run goes on by itself when all of one group have ended, and waits for no answer",
+  }),
+}
+
+interface AskedFor {
+  readonly interrupts?: unknown
+  readonly tool_call_id?: unknown
+  readonly tool_name?: unknown
+  readonly expires_in_seconds?: unknown
+  readonly wake_in_seconds?: unknown
+  readonly children?: unknown
+}
+
+/** One of the forms, whole. */
+const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
+  const { children, expires_in_seconds, interrupts, tool_call_id, tool_name, wake_in_seconds } = asked
+  if (wake_in_seconds != null || children != null) {
+    const field = wake_in_seconds == null ? "children" : "wake_in_seconds"
+    return [interrupts, tool_call_id, tool_name, expires_in_seconds].every((other) => other == null)
+      ? undefined
+      : { path: [field], message: "must not come with answers that the run waits for" }
+  }
+  if (interrupts != null) {
+    return tool_call_id == null && tool_name == null
+      ? undefined
+      : { path: ["interrupts"], message: "must not come with a tool call" }
+  }
+  if (tool_call_id == null) return { path: ["tool_call_id"], message: "is missing" }
+  return tool_name == null ? { path: ["tool_name"], message: "is missing" } : undefined
+}
+
+/** A suspension with other fields: interrupts, the result of a tool call, or a time and children. */
+export const suspensionWith = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  Schema.Struct({ ...fields, ...suspension }).pipe(Schema.filter(oneForm))
+
+export const Suspension = suspensionWith({})

@@ -1,0 +1,231 @@
+/** Leases suite: children of a run. */
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import * as AgentEvent from "@runlease/core/AgentEvent"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Leases } from "@runlease/core/Leases"
+import type { ClaimedRun, LeaseRef, Run } from "@runlease/core/Run"
+import { Runs, type SubmissionInput } from "@runlease/core/Runs"
+import { Effect, TestClock } from "effect"
+import * as TestRuns from "../TestRuns.js"
+
+const idOf = ({ runId }: LeaseRef, name: string) => `${name} of ${runId}`.slice(0, 100)
+
+const spawn = (lease: LeaseRef, name: string, input: Partial<SubmissionInput> = {}) =>
+  Effect.flatMap(Leases, (leases) =>
+    leases.spawn(lease, {
+      stepId: name,
+      name,
+      submission: { agentId: "agent", ...input, publicId: idOf(lease, name) },
+    }),
+  )
+
+const wait = (claimed: ClaimedRun, ...children: ReadonlyArray<ReadonlyArray<number>>) =>
+  Effect.flatMap(Leases, (leases) => leases.suspend(TestRuns.leaseOf(claimed), { children }))
+
+const status = (runId: Run["runId"]) => Effect.map(TestRuns.getRun(runId), ({ status }) => status)
+
+/** A held run with so many children, which are claimed in the order of their indexes. */
+const family = (count: number) =>
+  Effect.gen(function* () {
+    const worker = yield* TestRuns.register()
+    const parent = yield* TestRuns.hold(worker)
+    const lease = TestRuns.leaseOf(parent)
+    yield* Effect.forEach(Array.from({ length: count }), (_, index) => spawn(lease, `child-${index}`))
+    const children = yield* Effect.replicateEffect(TestRuns.claimOne(worker), count)
+    return { children, lease, parent, worker }
+  })
+
+/** Declares the tests in the suite of the caller. */
+export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
+  test(
+    "a child is a run of its own below its parent, and spawning it again finds it",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const { lease, parent, worker } = yield* family(0)
+      const first = yield* spawn(lease, "a")
+      deepStrictEqual(yield* spawn(lease, "a", { priority: 1 }), first)
+      const second = yield* spawn(lease, "b")
+      deepStrictEqual([first.index, second.index], [0, 1])
+      const child = yield* TestRuns.claimOne(worker)
+      const { concurrencyKey, conversationId, parentRunId, priority, rootRunId } = yield* TestRuns.getRun(
+        child.runId,
+      )
+      deepStrictEqual(
+        [child.runId, parentRunId, rootRunId, concurrencyKey, priority],
+        [first.runId, parent.runId, parent.runId, null, 0],
+      )
+      strictEqual(conversationId === parent.conversationId, false)
+      const { items } = yield* runs.list({ parentRunId: parent.runId })
+      deepStrictEqual(
+        items.map(({ runId }) => runId),
+        [second.runId, first.runId],
+      )
+      deepStrictEqual((yield* TestRuns.eventsOf(parent.runId)).at(-1), {
+        type: "CUSTOM",
+        name: "runlease.child",
+        value: { step_id: "b", record_id: second.runId, name: "b", child_run_id: second.runId, index: 1 },
+      })
+    }),
+  )
+
+  test(
+    "a run that waits for children goes on once, when the last of them has ended, however that was",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const { children, parent, worker } = yield* family(3)
+      yield* TestRuns.complete(children[0]!)
+      yield* wait(parent, [0, 1, 2])
+      deepStrictEqual(yield* TestRuns.claim(worker), [])
+      yield* TestRuns.complete(children[1]!)
+      strictEqual(yield* status(parent.runId), "waiting")
+      yield* runs.cancel(children[2]!.runId)
+      const again = yield* TestRuns.claimOne(worker)
+      deepStrictEqual([again.runId, again.attempt], [parent.runId, 1])
+      const outcomes = (yield* TestRuns.eventsOf(parent.runId)).flatMap(({ name, value }) => {
+        const { index, outcome } = (value ?? {}) as { readonly index?: number; readonly outcome?: object }
+        return name === "runlease.child" && outcome !== undefined ? [[index, outcome]] : []
+      })
+      deepStrictEqual(outcomes, [
+        [0, { status: "completed" }],
+        [1, { status: "completed" }],
+        [2, { status: "cancelled" }],
+      ])
+    }),
+  )
+
+  test(
+    "a run that waits for children that have ended, or for any of some groups, goes on at once",
+    Effect.gen(function* () {
+      const { children, parent, worker } = yield* family(2)
+      yield* TestRuns.complete(children[1]!)
+      yield* wait(parent, [0], [1])
+      const again = yield* TestRuns.claimOne(worker)
+      strictEqual(again.runId, parent.runId)
+      yield* wait(again, [0])
+      strictEqual(yield* status(parent.runId), "waiting")
+      yield* TestRuns.complete(children[0]!)
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, parent.runId)
+    }),
+  )
+
+  test(
+    "a wait for children may end at a time",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const { children, parent, worker } = yield* family(1)
+      yield* leases.suspend(TestRuns.leaseOf(parent), { children: [[0]], wakeAfter: "5 seconds" })
+      yield* TestClock.adjust("5 seconds")
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, parent.runId)
+      yield* TestRuns.complete(children[0]!)
+      strictEqual(yield* status(parent.runId), "running")
+    }),
+  )
+
+  test(
+    "the end of a run cancels its unfinished children and theirs, and no others",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const { children, lease, parent, worker } = yield* family(2)
+      yield* spawn(TestRuns.leaseOf(children[0]!), "grandchild")
+      const grandchild = yield* TestRuns.claimOne(worker)
+      yield* TestRuns.complete(children[1]!)
+      const other = yield* TestRuns.hold(worker)
+      const waiting = yield* spawn(lease, "pending")
+      yield* runs.cancel(parent.runId)
+      const ended = yield* Effect.forEach([children[0]!, children[1]!, grandchild, waiting], ({ runId }) =>
+        TestRuns.getRun(runId),
+      )
+      deepStrictEqual(
+        ended.map(({ error, status }) => [status, error?.code ?? null]),
+        [
+          ["cancelled", "parent_ended"],
+          ["completed", null],
+          ["cancelled", "parent_ended"],
+          ["cancelled", "parent_ended"],
+        ],
+      )
+      strictEqual(yield* status(other.runId), "running")
+      strictEqual(yield* TestRuns.verdictOf(spawn(lease, "late")), "LeaseLost")
+    }),
+  )
+
+  test(
+    "the end of an attempt cancels no child, and that of the last attempt does",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const worker = yield* TestRuns.register()
+      const parent = yield* TestRuns.hold(worker, { maxAttempts: 2 })
+      const child = yield* spawn(TestRuns.leaseOf(parent), "child")
+      yield* leases.release(TestRuns.leaseOf(parent), { countAttempt: true })
+      strictEqual(yield* status(child.runId), "pending")
+      const again = yield* TestRuns.claimOne(worker)
+      strictEqual(again.runId, parent.runId)
+      yield* leases.release(TestRuns.leaseOf(again), { countAttempt: true })
+      deepStrictEqual([yield* status(parent.runId), yield* status(child.runId)], ["failed", "cancelled"])
+    }),
+  )
+
+  test(
+    "all children of a wide tree are cancelled, commit by commit",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const { lease, parent } = yield* family(0)
+      const count = 600
+      yield* Effect.forEach(Array.from({ length: count }), (_, index) => spawn(lease, String(index)), {
+        concurrency: 64,
+      })
+      yield* runs.cancel(parent.runId)
+      yield* TestRuns.eventually(
+        Effect.all([
+          runs.list({ parentRunId: parent.runId, status: "pending", limit: 1 }),
+          runs.list({ parentRunId: parent.runId, status: "running", limit: 1 }),
+        ]),
+        (pages) => pages.every(({ items }) => items.length === 0),
+      )
+    }),
+  )
+
+  test(
+    "a child may not have the lane of a run above it, nor be too deep",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      let holder = yield* TestRuns.hold(worker, { concurrencyKey: "lane" })
+      const { runId } = yield* spawn(TestRuns.leaseOf(holder), "child", { concurrencyKey: "other" })
+      const refused = spawn(TestRuns.leaseOf(holder), "no", { concurrencyKey: "lane" })
+      strictEqual((yield* Effect.flip(refused))._tag, "ChildRefused")
+      holder = yield* TestRuns.claimOne(worker)
+      strictEqual(holder.runId, runId)
+      const below = spawn(TestRuns.leaseOf(holder), "below", { concurrencyKey: "lane" })
+      deepStrictEqual(
+        yield* Effect.map(Effect.flip(below), (error) => error._tag === "ChildRefused" && error.reason),
+        "lane",
+      )
+      for (let depth = 2; depth < 16; depth++) {
+        yield* spawn(TestRuns.leaseOf(holder), `depth ${depth}`)
+        holder = yield* TestRuns.claimOne(worker)
+      }
+      const deep = spawn(TestRuns.leaseOf(holder), "too deep")
+      deepStrictEqual(
+        yield* Effect.map(Effect.flip(deep), (error) => error._tag === "ChildRefused" && error.reason),
+        "depth",
+      )
+    }),
+  )
+
+  test(
+    "a parent that waits for a person's answer learns of the end of its children all the same",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const runs = yield* Runs
+      const { children, parent, worker } = yield* family(1)
+      yield* TestRuns.append(parent, [AgentEvent.toolCallStart("call", "ask")])
+      yield* leases.suspend(TestRuns.leaseOf(parent), TestRuns.forToolCall("call"))
+      yield* TestRuns.complete(children[0]!)
+      strictEqual((yield* TestRuns.eventsOf(parent.runId)).at(-1)?.type, "RUN_FINISHED")
+      yield* runs.resume(parent.runId, TestRuns.resultOf("call", "yes"))
+      const again = yield* TestRuns.claimOne(worker)
+      yield* wait(again, [0])
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, parent.runId)
+    }),
+  )
+}

@@ -1,0 +1,152 @@
+/**
+ * Tests of children, for which a run waits without a worker.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { AgentEvent, Child, Executor, RequestSnapshot, Runs, type Run } from "@runlease/core"
+import { Effect, Either, Ref } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { type Declare, makeEndless, run, start, submit, until } from "../TestWorker.js"
+import { said } from "./StepRuns.js"
+
+const textOf = ({ snapshot }: Run.ClaimedRun): string =>
+  snapshot.messages
+    .flatMap(({ parts }) => parts.flatMap(({ text }) => (typeof text === "string" ? [text] : [])))
+    .join()
+
+/** A child that gives its text in capitals, or fails where that is `fail`. */
+const shout = (claimed: Run.ClaimedRun) =>
+  textOf(claimed) === "fail"
+    ? Effect.fail(new Executor.ExecutorError({ code: "refused", message: "It will not" }))
+    : Effect.succeed([
+        AgentEvent.runFinished(claimed.conversationId, claimed.runId, {
+          result: textOf(claimed).toUpperCase(),
+        }),
+      ])
+
+const asking = (text: string) => ({ agentId: "child", snapshot: RequestSnapshot.fromText(text) })
+
+/** Waits until the run has ended, in steps of test time that let a wait be released. */
+const untilEnded = (runId: Run.Run["runId"]) =>
+  TestRuns.eventually(run(runId), ({ finishedAt }) => finishedAt !== null, {
+    step: "10 millis",
+    within: "10 seconds",
+  })
+
+export const tests = (test: Declare): void => {
+  describe("a run with children", () => {
+    test(
+      "holds no slot while it waits for them, goes on once, and gets what they have given",
+      Effect.gen(function* () {
+        const claims = yield* Ref.make(0)
+        yield* start(
+          Executor.make((claimed) =>
+            claimed.agentId === "child"
+              ? shout(claimed)
+              : Effect.gen(function* () {
+                  yield* Ref.update(claims, (n) => n + 1)
+                  const children = yield* Child.spawnAll("ask", ["a", "b", "c"].map(asking))
+                  const outcomes = yield* Child.joinAll(children)
+                  return outcomes
+                    .map(Either.map(({ result }) => String(result)))
+                    .map(Either.getOrElse(String))
+                    .join()
+                }),
+          ),
+          { concurrency: 1 },
+        )
+        const parents = yield* Effect.replicateEffect(submit({ maxAttempts: 1 }), 2)
+        for (const { runId } of parents) {
+          strictEqual((yield* untilEnded(runId)).status, "completed")
+          deepStrictEqual(yield* said(runId), ["A,B,C"])
+        }
+        strictEqual(yield* Ref.get(claims), 4)
+      }),
+    )
+
+    test(
+      "has the same children in each attempt, and learns how each of them has ended",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const attempts = yield* Ref.make(0)
+        yield* start(
+          Executor.make((claimed) =>
+            claimed.agentId === "child"
+              ? shout(claimed)
+              : Effect.gen(function* () {
+                  const children = yield* Child.spawnAll("ask", ["a", "fail"].map(asking))
+                  if ((yield* Ref.updateAndGet(attempts, (n) => n + 1)) < 3) {
+                    return yield* Executor.retryableError("died", "again")
+                  }
+                  const [first, second] = yield* Child.joinAll(children)
+                  const failed = yield* Effect.flip(Child.join(children[1]!))
+                  return JSON.stringify([first!._tag, second!._tag, failed.message.split(": ").at(-1)])
+                }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        strictEqual((yield* untilEnded(runId)).status, "completed")
+        deepStrictEqual(yield* said(runId), [JSON.stringify(["Right", "Left", "It will not"])])
+        strictEqual((yield* runs.list({ parentRunId: runId })).items.length, 2)
+      }),
+    )
+
+    test(
+      "goes on with the first of them that ends, and its end cancels the other",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const endless = yield* makeEndless
+        yield* start(
+          Executor.make((claimed) => {
+            if (claimed.agentId === "endless") return endless.execute(claimed)
+            return claimed.agentId === "child"
+              ? shout(claimed)
+              : Effect.gen(function* () {
+                  const slow = yield* Child.spawn("slow", { agentId: "endless" })
+                  const fast = yield* Child.spawn("fast", asking("fast"))
+                  const [child, outcome] = yield* Child.joinFirst("race", [slow, fast])
+                  return `${String(child.runId === fast.runId)} ${outcome._tag}`
+                })
+          }),
+        )
+        const { runId } = yield* submit()
+        strictEqual((yield* untilEnded(runId)).status, "completed")
+        deepStrictEqual(yield* said(runId), ["true Right"])
+        const { runId: slow } = yield* endless.finalized
+        const { error, status } = yield* run(slow)
+        deepStrictEqual([status, error?.code], ["cancelled", "parent_ended"])
+        strictEqual((yield* runs.list({ parentRunId: runId })).items.length, 2)
+      }),
+    )
+
+    test(
+      "that is cancelled while it waits takes its children with it, whose executors end",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const endless = yield* makeEndless
+        yield* start(
+          Executor.make((claimed) =>
+            claimed.agentId === "endless"
+              ? endless.execute(claimed)
+              : Effect.flatMap(Child.spawn("slow", { agentId: "endless" }), Child.join).pipe(
+                  Effect.as("never"),
+                ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* endless.started
+        yield* TestRuns.eventually(run(runId), ({ status }) => status === "waiting", {
+          step: "10 millis",
+          within: "10 seconds",
+        })
+        yield* runs.cancel(runId)
+        const child = yield* endless.finalized
+        strictEqual(
+          (yield* until(run(child.runId), ({ finishedAt }) => finishedAt !== null)).status,
+          "cancelled",
+        )
+      }),
+    )
+  })
+}
