@@ -53,7 +53,7 @@ export interface RunBatch<X> {
   readonly describe: (run: StoredRun, details: DetailChanges) => void
   /** Adds new runs, each with the transition that made it. A waiting claim that gets one claims it in the same step. */
   readonly insert: (runs: ReadonlyArray<AddedRun>) => Effect.Effect<void, X>
-  /** Writes what has changed so far, for a query that must see it. */
+  /** Writes what has changed so far, with what it means for parents and children, for a query that must see it. */
   readonly flush: Effect.Effect<void, X>
   /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
   readonly lateDetails: (runs: ReadonlyArray<StoredRun>) => ReadonlyMap<RunKey, RunDetails>
@@ -262,7 +262,7 @@ export const make = <X>(
           }
         })
       }),
-    flush: Effect.suspend(() =>
+    flush: Effect.flatMap(family.settle, () =>
       changed.size === 0 ? Effect.void : rows.together([writeChanged, advance(writeChanged)]),
     ),
     lateDetails: (runs) => late.read(runs, rows.details),

@@ -70,7 +70,15 @@ export type Single =
       readonly lease: LeaseCommand
       readonly calls: ReadonlyArray<PendingCallCommand>
     }
-  | { readonly _tag: "Pause"; readonly lease: LeaseCommand; readonly time: number }
+  | { readonly _tag: "Spawn"; readonly lease: LeaseCommand; readonly child: number }
+  | {
+      readonly _tag: "Pause"
+      readonly lease: LeaseCommand
+      /** Null is for ever, where the run waits for children. */
+      readonly time: number | null
+      /** Whether the run waits for its children, for all of them or for the first to end. */
+      readonly children: "all" | "first" | null
+    }
   | {
       readonly _tag: "Complete"
       readonly lease: LeaseCommand
@@ -175,13 +183,15 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
     }),
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       _tag: fc.constant("Pause"),
       lease,
-      time: fc.constantFrom(10_000, 40_000, 0),
+      time: fc.constantFrom(10_000, 40_000, 0, null),
+      children: fc.constantFrom<"all" | "first" | null>("all", "first", null),
     }),
   },
+  { weight: 3, arbitrary: fc.record({ _tag: fc.constant("Spawn"), lease, child: fc.nat(2) }) },
   {
     weight: 4,
     arbitrary: fc.record({

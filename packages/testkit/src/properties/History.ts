@@ -11,6 +11,7 @@ import * as Command from "./Command.js"
 import * as LogInvariants from "./LogInvariants.js"
 import * as Model from "./Model.js"
 import * as ModelClaims from "./ModelClaims.js"
+import * as ModelFamilies from "./ModelFamilies.js"
 import * as ModelState from "./ModelState.js"
 import { type SystemUnderTest, waitMillis } from "./SystemUnderTest.js"
 import { describe, type Request, runName } from "./Request.js"
@@ -54,7 +55,7 @@ const explain = (
   states: ReadonlyArray<ModelState.State>,
   exchanges: ReadonlyArray<Exchange>,
 ): ReadonlyArray<ModelState.State> => {
-  const swept = states.flatMap(ModelState.sweeps)
+  const swept = states.flatMap(ModelFamilies.sweeps)
   if (exchanges.length === 0) return swept
   return swept.flatMap((state) => [
     ...exchanges.flatMap((one) => {
@@ -106,12 +107,13 @@ const waits = (request: Request): boolean => request._tag === "Claim" && request
 
 /** The request that brings this run closer to its end. */
 const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
-  const { run: number, waiting, wakesAt } = run
+  const { awaiting, run: number, waiting, wakesAt } = run
   switch (run.status) {
     case "waiting":
       if (wakesAt !== null) {
         return wakesAt > state.now ? { _tag: "Pass", millis: wakesAt - state.now } : claimAll
       }
+      if (awaiting !== null) return { _tag: "Cancel", run: number }
       return { _tag: "Resume", run: number, answers: waiting.map(({ call }) => ({ call, result: 0 })) }
     case "running": {
       if (ModelState.isLapsed(state, run)) return claimAll
@@ -154,7 +156,7 @@ const sendAll = (system: SystemUnderTest, requests: ReadonlyArray<Request>) =>
 const timeLimit = Effect.sleep("10 seconds").pipe(Effect.withClock(Clock.make()))
 
 /** The largest number of requests that ending all runs takes. */
-const maxEndingRequests = Command.runs * 6
+const maxEndingRequests = Command.runs * 24
 
 /**
  * Executes the commands, ends every run and checks every log. Returns all requests with their verdicts.
@@ -196,7 +198,7 @@ const executeAll = (system: SystemUnderTest, commands: Command.Commands, lines: 
       let explained = explain(states, exchanges)
       if (explained.length === 0) {
         const expected = new Set(
-          states.flatMap(ModelState.sweeps).map((state) => Model.step(state, requests[0]!)[1]),
+          states.flatMap(ModelFamilies.sweeps).map((state) => Model.step(state, requests[0]!)[1]),
         )
         return yield* fail(
           requests.length === 1

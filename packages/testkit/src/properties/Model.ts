@@ -7,11 +7,13 @@
 import { isTerminal } from "@runlease/core/Run"
 import { followUp, resume } from "./ModelAnswers.js"
 import { claim } from "./ModelClaims.js"
+import { isOver, settle } from "./ModelFamilies.js"
 import * as ModelLog from "./ModelLog.js"
 import {
   end,
   endAttempt,
   find,
+  goOn,
   isOverdue,
   replaceRun,
   type Run,
@@ -41,6 +43,10 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     lastHolder: null,
     waiting: [],
     wakesAt: null,
+    awaiting: null,
+    parent: null,
+    children: 0,
+    ended: [],
     answers: {},
     ofClient: request.ofClient,
     inputs: [],
@@ -67,7 +73,30 @@ const renew = (state: State, request: Extract<Request, { _tag: "Renew" }>): read
   return [after, verdicts.join(", ")]
 }
 
-type RunRequest = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" }>
+/** The child has no lane, and attempts enough for a history. */
+const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): readonly [State, string] => {
+  const parent = find(state, request.run)
+  if (parent === undefined) return [state, "RunNotFound"]
+  if (standingOf(state, parent, request.fence) !== "held") return [state, "LeaseLost"]
+  const existing = find(state, request.child)
+  if (existing !== undefined) return [state, `Spawned ${existing.parent?.index}`]
+  const [withChild] = submit(state, {
+    _tag: "Submit",
+    run: request.child,
+    lane: null,
+    priority: 0,
+    maxAttempts: 100,
+    availableAt: null,
+    driven: false,
+    ofClient: false,
+  })
+  const index = parent.children
+  const child = { ...find(withChild, request.child)!, parent: { run: request.run, index } }
+  const after = { ...parent, children: index + 1, log: ModelLog.addChildEvent(parent.log, true) }
+  return [replaceRun(replaceRun(withChild, child), after), `Spawned ${index}`]
+}
+
+type RunRequest = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" | "Spawn" }>
 
 /** The run after the request and the verdict. An unchanged run is the same object. */
 const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, string] => {
@@ -108,8 +137,10 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     case "Pause": {
       if (standing === "ended") return [run, "LeaseLost"]
       const log = ModelLog.pause(run.log)
-      const wakesAt = state.now + request.time
-      return [{ ...run, status: "waiting", attempt: 0, lease: null, wakesAt, log }, "Paused"]
+      const awaiting = request.children.length === 0 ? null : request.children
+      const wakesAt = request.time === null ? null : state.now + request.time
+      const after: Run = { ...run, status: "waiting", attempt: 0, lease: null, wakesAt, awaiting, log }
+      return [isOver(run, request.children) ? goOn(state, after) : after, "Paused"]
     }
     case "Resume":
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
@@ -129,8 +160,7 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
   }
 }
 
-/** Applies one request atomically. */
-export const step = (state: State, request: Request): readonly [State, string] => {
+const stepOne = (state: State, request: Request): readonly [State, string] => {
   switch (request._tag) {
     case "Submit":
       return submit(state, request)
@@ -138,6 +168,8 @@ export const step = (state: State, request: Request): readonly [State, string] =
       return claim(state, request)
     case "Renew":
       return renew(state, request)
+    case "Spawn":
+      return spawn(state, request)
     case "Pass":
       return [{ ...state, now: state.now + request.millis }, "Passed"]
     default: {
@@ -147,6 +179,12 @@ export const step = (state: State, request: Request): readonly [State, string] =
       return [after === run ? state : replaceRun(state, after), verdict]
     }
   }
+}
+
+/** Applies one request atomically. */
+export const step = (state: State, request: Request): readonly [State, string] => {
+  const [after, verdict] = stepOne(state, request)
+  return [settle(state, after), verdict]
 }
 
 /** The observable state of a run. */

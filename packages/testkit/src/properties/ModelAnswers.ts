@@ -42,7 +42,9 @@ export const followUp = (
   if (results.length === 0 && before !== undefined) {
     return [{ ...run, inputs: [...run.inputs, { ...before, input }] }, `Again after ${before.since}`]
   }
-  if (run.status !== "waiting" || run.wakesAt !== null) return [run, `Left ${run.status}`]
+  if (run.status !== "waiting" || run.wakesAt !== null || run.awaiting !== null) {
+    return [run, `Left ${run.status}`]
+  }
   if (results.length < run.waiting.length) {
     return run.ofClient ? [end(state, run, "completed", null), "Left completed"] : [run, "Left waiting"]
   }

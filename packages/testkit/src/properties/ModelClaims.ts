@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import * as ModelLog from "./ModelLog.js"
-import { isRunnable, replaceRun, type Run, type State, sweepAll } from "./ModelState.js"
+import { sweepAll } from "./ModelFamilies.js"
+import { isRunnable, replaceRun, type Run, type State } from "./ModelState.js"
 import * as Observation from "./Observation.js"
 import type { Request } from "./Request.js"
 

@@ -118,6 +118,12 @@ export const suspend = (log: ModelLog): ModelLog => ({
   calls: [],
 })
 
+/** The record of a child, or how it has ended. */
+export const addChildEvent = (log: ModelLog, isRecord: boolean): ModelLog => ({
+  ...addControlEvents(log, "CUSTOM runlease.child"),
+  progress: log.progress || isRecord,
+})
+
 export const pause = (log: ModelLog): ModelLog =>
   addControlEvents(closeOpen(start(log)), "CUSTOM runlease.waiting")
 

@@ -26,6 +26,13 @@ export interface Run {
   readonly waiting: ReadonlyArray<PendingCall>
   /** When a run that sleeps goes on. */
   readonly wakesAt: number | null
+  /** The groups of children that the run waits for, by their indexes. */
+  readonly awaiting: ReadonlyArray<ReadonlyArray<number>> | null
+  readonly parent: { readonly run: number; readonly index: number } | null
+  /** How many children the run has spawned. */
+  readonly children: number
+  /** The indexes of those that have ended. */
+  readonly ended: ReadonlyArray<number>
   readonly answers: Readonly<Record<string, number>>
   /** Whether the last input came from a client whose protocol ends a run at a call of the client's tools. */
   readonly ofClient: boolean
@@ -87,6 +94,7 @@ export const end = (
   lease: null,
   waiting: [],
   wakesAt: null,
+  awaiting: null,
   past: null,
   // A worker whose lease had lapsed did not hold the run.
   lastHolder: run.lease === null || isLapsed(state, run) ? null : run.lease.worker,
@@ -114,6 +122,15 @@ export const endAttempt = (
   }
 }
 
+/** A run that has waited for no answer goes on. */
+export const goOn = (state: State, run: Run): Run => ({
+  ...run,
+  status: "pending",
+  wakesAt: null,
+  awaiting: null,
+  availableAt: Math.min(run.availableAt, state.now),
+})
+
 /** The run after a sweep, which ends lapsed leases and overdue waits. */
 export const sweep = (state: State, run: Run): Run =>
   isLapsed(state, run)
@@ -122,16 +139,4 @@ export const sweep = (state: State, run: Run): Run =>
       ? run
       : run.wakesAt === null
         ? end(state, run, "failed", "wait_expired")
-        : { ...run, status: "pending", wakesAt: null, availableAt: Math.min(run.availableAt, state.now) }
-
-/** Every state that sweeps may reach from this one: a sweep may notice what is due at any later time. */
-export const sweeps = (state: State): ReadonlyArray<State> =>
-  state.runs.reduce<ReadonlyArray<State>>(
-    (states, run) => {
-      const swept = sweep(state, run)
-      return swept === run ? states : states.flatMap((each) => [each, replaceRun(each, swept)])
-    },
-    [state],
-  )
-
-export const sweepAll = (state: State): State => sweeps(state).at(-1)!
+        : goOn(state, run)

@@ -16,6 +16,8 @@ export interface Observation {
   readonly waiting: ReadonlyArray<PendingCall>
   /** When a run that sleeps goes on. */
   readonly wakesAt: number | null
+  /** The groups of children that the run waits for. */
+  readonly awaiting: ReadonlyArray<ReadonlyArray<number>> | null
   readonly session: string | null
   readonly error: string | null
   readonly event: number
@@ -35,6 +37,9 @@ export const format = (observation: Observation): string =>
       : [`held by ${workerName(observation.lease.worker)} until ${instant(observation.lease.until)}`]),
     ...observation.waiting.map(({ call, until }) => `waiting for ${call} ${untilText(until)}`),
     ...(observation.wakesAt === null ? [] : [`sleeping ${untilText(observation.wakesAt)}`]),
+    ...(observation.awaiting === null
+      ? []
+      : [`waiting for children ${JSON.stringify(observation.awaiting)}`]),
     ...(observation.session === null ? [] : [`session ${observation.session}`]),
     ...(observation.error === null ? [] : [`error ${observation.error}`]),
   ].join(", ")

@@ -78,7 +78,15 @@ export type Request =
       /** How long the calls without an `until` of their own may take; null is for ever. */
       readonly expiresAfter: number | null
     }
-  | { readonly _tag: "Pause"; readonly run: number; readonly fence: Fence; readonly time: number }
+  | {
+      readonly _tag: "Pause"
+      readonly run: number
+      readonly fence: Fence
+      readonly time: number | null
+      /** Groups of indexes of children. */
+      readonly children: ReadonlyArray<ReadonlyArray<number>>
+    }
+  | { readonly _tag: "Spawn"; readonly run: number; readonly fence: Fence; readonly child: number }
   | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<CallResult> }
   /** The next input of the run's client, by the number of its name. */
   | {
@@ -154,7 +162,11 @@ export const describe = (request: Request): string => {
         .map(({ call, until }) => call + (until === null ? "" : ` (until ${instant(until)})`))
         .join(", ")}${request.expiresAfter === null ? "" : `, ${instant(request.expiresAfter)} at most`}`
     case "Pause":
-      return `${by(request.fence)} lets ${runName(request.run)} sleep for ${instant(request.time)}`
+      return `${by(request.fence)} lets ${runName(request.run)} wait${
+        request.time === null ? "" : ` for ${instant(request.time)}`
+      }${request.children.length === 0 ? "" : ` for its children ${JSON.stringify(request.children)}`}`
+    case "Spawn":
+      return `${by(request.fence)} spawns ${runName(request.child)} from ${runName(request.run)}`
     case "Resume":
       return `a client resumes ${runName(request.run)} with ${request.answers
         .map(({ call, result }) => `${call} = ${result}`)

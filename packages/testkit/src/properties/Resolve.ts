@@ -126,6 +126,25 @@ const untilLapse = ({ now, runs }: ModelState.State): number => {
   return ends.length === 0 ? 1000 : Math.min(...ends) - now
 }
 
+/** The number of a child, which no other run has. */
+const childOf = (parent: number, child: number): number => 10 * (parent + 1) + child
+
+/** What a run waits for; a time where it has no children. */
+const waitsOf = (
+  state: ModelState.State,
+  run: number,
+  { children, time }: Extract<Command.Single, { readonly _tag: "Pause" }>,
+) => {
+  const indexes = Array.from({ length: ModelState.find(state, run)?.children ?? 0 }, (_, index) => index)
+  const groups =
+    children === null || indexes.length === 0
+      ? []
+      : children === "all"
+        ? [indexes]
+        : indexes.map((index) => [index])
+  return { children: groups, time: groups.length === 0 ? (time ?? 10_000) : time }
+}
+
 /** The request that the command stands for now; undefined when there is no lease or run to apply it to. */
 export const resolve = (progress: Progress, command: Command.Single): Request | undefined => {
   switch (command._tag) {
@@ -189,7 +208,9 @@ export const resolve = (progress: Progress, command: Command.Single): Request | 
         case "Release":
           return { _tag: "Release", run, fence, counted: command.counted, delay: command.delay }
         case "Pause":
-          return { _tag: "Pause", run, fence, time: command.time }
+          return { _tag: "Pause", run, fence, ...waitsOf(progress.state, run, command) }
+        case "Spawn":
+          return { _tag: "Spawn", run, fence, child: childOf(run, command.child) }
         case "Suspend":
           return { _tag: "Suspend", run, fence, ...pendingCallsOf(progress.state, command.calls) }
         case "Complete":

@@ -183,8 +183,17 @@ export const make = (options: {
         yield* leases.suspend(leaseOf(request), suspensionOf(request))
         return "Suspended"
       case "Pause":
-        yield* leases.suspend(leaseOf(request), { wakeAfter: request.time })
+        yield* leases.suspend(leaseOf(request), {
+          ...(request.time === null ? {} : { wakeAfter: request.time }),
+          ...(request.children.length === 0 ? {} : { children: request.children }),
+        })
         return "Paused"
+      case "Spawn": {
+        const stepId = String(request.child)
+        const submission = { publicId: runIdOf(request.child), agentId, maxAttempts: 100 }
+        const { index } = yield* leases.spawn(leaseOf(request), { stepId, name: stepId, submission })
+        return `Spawned ${index}`
+      }
       case "Resume": {
         const [first, ...others] = request.answers.map(({ call, result }) =>
           Interrupt.toolResult(call, result),
@@ -243,6 +252,7 @@ export const make = (options: {
       lease: observeLease(run.lease),
       waiting: pendingCalls(run.waiting),
       wakesAt: run.waiting?.wakesAt === undefined ? null : sinceOrigin(run.waiting.wakesAt),
+      awaiting: run.waiting?.children ?? null,
       session: run.session?.sessionKey ?? null,
       error: run.error?.code ?? null,
       event: run.latestEventId,
