@@ -32,6 +32,7 @@ const examples = [
   "coding-agent",
   "fleet",
   "checkpoint",
+  "research-team",
 ]
 
 describe("every example prints what its README shows", () => {

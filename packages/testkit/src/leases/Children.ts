@@ -170,7 +170,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     Effect.gen(function* () {
       const runs = yield* Runs
       const { lease, parent } = yield* family(0)
-      const count = 600
+      const count = 300
       yield* Effect.forEach(Array.from({ length: count }), (_, index) => spawn(lease, String(index)), {
         concurrency: 64,
       })
