@@ -50,7 +50,7 @@ class Workers extends Context.Tag("cli/test/Workers")<
             [
               "worker",
               "--json",
-              ...agents("string", "effect", "stream", "promise", "generator", "throws"),
+              ...agents("family", "string", "effect", "stream", "promise", "generator", "throws"),
             ].concat(["--module", path.join(modules, "kinds.ts")]),
             settings,
           ),
@@ -116,6 +116,48 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
       expect(watched.stdout).not.toContain("begun")
       yield* ofProgram.line(has({ event: "lease_ended", run_id: "endless-1", reason: "cancelled" }))
       expect(yield* running(pids)).toEqual([])
+    }),
+  )
+
+  it.scoped("with children is shown as a tree, and its children in a list", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const parent = yield* run(
+        ["submit", "--agent", "family", "--id", "family-1", "--watch", "go"],
+        settings,
+      )
+      expect(parent.stdout).toContain("Right,Left")
+      const [tree, lines, list] = yield* Effect.all(
+        [
+          run(["runs", "tree", "family-1"], settings),
+          run(["runs", "tree", "family-1", "--json"], settings),
+          run(["runs", "list", "--parent", "family-1", "--json"], settings),
+        ],
+        { concurrency: 2 },
+      )
+      const branches = tree.stdout
+        .trim()
+        .split("\n")
+        .map((line) =>
+          line
+            .replaceAll(/ [0-9a-f-]{36} | [\d.]+s( |$)/g, " ")
+            .replaceAll(/ +/g, " ")
+            .trim(),
+        )
+      expect(branches).toEqual([
+        "family family-1 completed",
+        "├─ string completed",
+        "└─ throws failed out of paper",
+      ])
+      expect(jsonLines(lines.stdout).map((each) => (each as { status: string }).status)).toEqual([
+        "completed",
+        "completed",
+        "failed",
+      ])
+      expect(jsonLines(list.stdout)).toMatchObject([
+        { parent_run_id: "family-1", agent_id: "throws" },
+        { parent_run_id: "family-1", agent_id: "string" },
+      ])
     }),
   )
 

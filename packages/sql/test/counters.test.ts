@@ -71,6 +71,11 @@ const uncounted = [
   "DROP TABLE counter_deltas",
   "DROP TABLE counter_sums",
   "DROP INDEX outcomes_by_status",
+  "DROP INDEX runs_by_parent",
+  "DROP INDEX outcomes_with_children",
+  "ALTER TABLE runs DROP COLUMN child",
+  "ALTER TABLE outcomes DROP COLUMN open_children",
+  ...["queue", "leases", "waits", "outcomes"].map((table) => `ALTER TABLE ${table} DROP COLUMN children`),
   "DELETE FROM runlease_migrations WHERE migration_id >= 2",
 ]
 

@@ -9,6 +9,7 @@ import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
+import * as TreeCommand from "./TreeCommand.js"
 import * as ResumeCommand from "./ResumeCommand.js"
 import { runId } from "../input/PositionalText.js"
 import * as RunLines from "../output/RunLines.js"
@@ -42,6 +43,11 @@ const list = Command.make(
       Options.withDescription("Only this agent's runs"),
       Options.optional,
     ),
+    parent: Options.text("parent").pipe(
+      Options.withSchema(Ids.RunId),
+      Options.withDescription("Only the runs right below this run"),
+      Options.optional,
+    ),
     limit: Flag.whole("limit", { minimum: 1, maximum: 100 }).pipe(
       Options.withDescription("How many, 1 to 100"),
       Options.withDefault(20),
@@ -57,6 +63,7 @@ const list = Command.make(
       const page = yield* runs.list({
         status: Option.getOrUndefined(options.status),
         agentId: Option.getOrUndefined(options.agent),
+        parentRunId: Option.getOrUndefined(options.parent),
         cursor: Option.getOrUndefined(options.cursor),
         limit: options.limit,
       })
@@ -147,5 +154,5 @@ const prune = Command.make(
 
 export const command = Command.make("runs").pipe(
   Describe.command("Look at runs, cancel them, answer what they wait for, delete old ones."),
-  Command.withSubcommands([list, get, events, cancel, ResumeCommand.command, prune]),
+  Command.withSubcommands([list, get, TreeCommand.command, events, cancel, ResumeCommand.command, prune]),
 )

@@ -34,6 +34,7 @@ export const toJson = (run: Run.Run) => ({
   agent_id: run.agentId,
   status: run.status,
   conversation_id: run.conversationId,
+  parent_run_id: run.parentRunId,
   created_at: instant(run.createdAt),
   started_at: instant(run.startedAt),
   finished_at: instant(run.finishedAt),
@@ -108,6 +109,14 @@ export const toRow = (run: Run.Run, paint: Paint): ReadonlyArray<string> => [
   took(run),
   paint(colours[run.status], run.status) + (run.error === null ? "" : `  ${run.error.message}`),
 ]
+
+/** The run as a line of a tree. */
+export const toBranch = (run: Run.Run, paint: Paint): string => {
+  const ended = run.error === null ? "" : `  ${run.error.message}`
+  return (
+    `${run.agentId}  ${run.runId}  ${paint(colours[run.status], run.status)}  ${took(run)}`.trimEnd() + ended
+  )
+}
 
 /** An event as text to write unchanged: deltas without a line end, anything else as a line. */
 export const ofEvent = (entry: RunLog.LogEntry, paint: Paint): string => {
