@@ -63,6 +63,7 @@ export const everything = Effect.gen(function* () {
   yield* log.append({ runId: lease.runId, events: [event, event], expectedEventId: latestEventId })
   yield* log.append({ runId: lease.runId, events: [event, event], expectedSequence: latestSequence })
   yield* log.read({ runId: lease.runId })
+  yield* log.read({ runId: lease.runId, only: "records" })
   yield* runs.recordSession(lease, { sessionKey: "session" })
   yield* leases.suspend(lease, {
     interrupts: [Interrupt.ofToolCall("call", "tool")],

@@ -71,6 +71,7 @@ const uncounted = [
   "DROP TABLE counter_deltas",
   "DROP TABLE counter_sums",
   "DROP INDEX outcomes_by_status",
+  "DROP TABLE records",
   "DROP INDEX runs_by_parent",
   "DROP INDEX outcomes_with_children",
   "ALTER TABLE runs DROP COLUMN child",

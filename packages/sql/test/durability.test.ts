@@ -101,7 +101,13 @@ describe("a control plane on an SQLite file", () => {
         Context.get(context, SqlClient.SqlClient),
       )
       const migrations = yield* sql<{ readonly name: string }>`SELECT name FROM runlease_migrations`
-      deepStrictEqual(migrations, [{ name: "ControlPlane" }, { name: "Counters" }, { name: "FinishedRuns" }, { name: "Children" }])
+      deepStrictEqual(migrations, [
+        { name: "ControlPlane" },
+        { name: "Counters" },
+        { name: "FinishedRuns" },
+        { name: "Children" },
+        { name: "Records" },
+      ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])
     }),

@@ -64,7 +64,13 @@ describe("servers that work on one PostgreSQL database at once", () => {
       )
       deepStrictEqual(
         yield* PostgresDatabase.ask(url, "SELECT name FROM runlease_migrations ORDER BY migration_id"),
-        [{ name: "ControlPlane" }, { name: "Counters" }, { name: "FinishedRuns" }, { name: "Children" }],
+        [
+          { name: "ControlPlane" },
+          { name: "Counters" },
+          { name: "FinishedRuns" },
+          { name: "Children" },
+          { name: "Records" },
+        ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])
     }),

@@ -69,7 +69,7 @@ const after = (
 }
 
 /**
- * What the attempts before this one have recorded, by the ids of the steps. Reads nothing when the log has no event of an executor.
+ * What the attempts before this one have recorded, by the ids of the steps. Reads nothing when there was none.
  *
  * @since 0.1.0
  * @category reading
@@ -77,10 +77,10 @@ const after = (
 export const recordedBefore = (
   claimed: ClaimedRun,
 ): Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError, RunLog> =>
-  claimed.latestSequence === 0
+  claimed.leaseEpoch === 1 || claimed.latestEventId <= 1
     ? Effect.succeed(new Map())
     : Stream.runFold(
-        PastAttempts.entries(claimed),
+        PastAttempts.entries(claimed, "records"),
         new Map<string, Recorded>(),
         (steps, { createdAt, event }) =>
           Option.match(StepRecord.fromEvent(event), {

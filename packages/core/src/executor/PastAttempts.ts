@@ -205,16 +205,19 @@ const interrupts = (event: LogEvent): boolean => {
 }
 
 /**
- * The entries that the log had when the run was claimed, oldest first.
+ * The entries that the log had when the run was claimed, oldest first; with `only`, those of records.
  *
  * @since 0.1.0
  * @category reading
  */
-export const entries = (run: ClaimedRun): Stream.Stream<LogEntry, RunNotFound | ControlPlaneError, RunLog> =>
+export const entries = (
+  run: ClaimedRun,
+  only?: "records",
+): Stream.Stream<LogEntry, RunNotFound | ControlPlaneError, RunLog> =>
   Stream.unwrap(
     Effect.map(RunLog, (log) =>
       Stream.paginateChunkEffect(EventId.make(0), (after) =>
-        Effect.map(log.read({ runId: run.runId, after, limit: maxReadLimit }), (page) => {
+        Effect.map(log.read({ runId: run.runId, after, limit: maxReadLimit, only }), (page) => {
           const last = page.at(-1)
           return [
             Chunk.fromIterable(page),

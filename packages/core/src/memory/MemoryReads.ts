@@ -4,6 +4,7 @@
 import { Effect } from "effect"
 import { isTerminal } from "../model/Run.js"
 import { entryBytes } from "../ports/RunLog.js"
+import { isReserved } from "../model/StepRecord.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { LogBounds, RunReads } from "../store/RunStore.js"
 import * as MemoryCounters from "./MemoryCounters.js"
@@ -72,7 +73,13 @@ export const make = (state: State.State): RunReads<never> => ({
       const record = State.findRecord(state, ref)
       return (
         record && {
-          entries: record.entries.slice(after, pageEnd(record, after, bounds)),
+          entries:
+            bounds.only === undefined
+              ? record.entries.slice(after, pageEnd(record, after, bounds))
+              : record.entries
+                  .slice(after)
+                  .filter(({ event }) => isReserved(event))
+                  .slice(0, bounds.entries),
           // They are there anyway, so they count for nothing.
           bytes: 0,
           latest: record.state.latestEventId,

@@ -121,11 +121,14 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
     /**
      * By the id of the run, or of an input that it has taken since: up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first: as many as are
      * `maxReadBytes` together, but one at least. So a page that is short is not always the last one; an empty one is.
+     *
+     * With `only`, the entries are those of the records of steps (see `StepRecord`), which an index finds.
      */
     readonly read: (options: {
       readonly runId: Ids.RunId
       readonly after?: EventId | undefined
       readonly limit?: number | undefined
+      readonly only?: "records" | undefined
     }) => Effect.Effect<ReadonlyArray<LogEntry>, RunNotFound | ControlPlaneError>
 
     /**

@@ -140,10 +140,14 @@ const makeRunLog = <X>(
     return (projectId) => ({
       append: (request) => append(AppendOperation.request(projectId, request)),
 
-      read: ({ after = EventId.make(0), limit = defaultReadLimit, runId }) =>
+      read: ({ after = EventId.make(0), limit = defaultReadLimit, only, runId }) =>
         Effect.map(
           reads.named("RunLog.read", { projectId, runId }, ({ log }, ref) =>
-            log(ref, after, { entries: Math.min(Math.max(1, limit), maxReadLimit), bytes: maxReadBytes }),
+            log(ref, after, {
+              entries: Math.min(Math.max(1, limit), maxReadLimit),
+              bytes: maxReadBytes,
+              only,
+            }),
           ),
           ({ entries }) => entries,
         ),

@@ -18,8 +18,9 @@ import type { CounterSum, Step } from "./CounterRows.js"
 import type { LogPage } from "./LogTails.js"
 import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
 
-/** The bounds of a page of a log: it has at most so many entries, and so many bytes, but one entry at least. */
+/** The bounds of a page of a log: it has at most so many entries, and so many bytes, but one entry at least; of records only. */
 export interface LogBounds {
+  readonly only?: "records" | undefined
   readonly entries: number
   readonly bytes: number
 }

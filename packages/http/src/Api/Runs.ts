@@ -126,6 +126,25 @@ export const group = HttpApiGroup.make("runs")
       ),
   )
   .add(
+    HttpApiEndpoint.get("steps", "/runs/:run_id/steps")
+      .setPath(runPath)
+      .setUrlParams(
+        Schema.Struct({
+          after_event_id: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
+          limit: Schema.optional(integerText(1, 1000)),
+        }),
+      )
+      .addSuccess(LogPage)
+      .addError(Refusal.NotFound)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read the records of a run's steps",
+          description:
+            "The events of the log that record steps, oldest first. A page may have fewer than `limit`; an empty one is the last.",
+        }),
+      ),
+  )
+  .add(
     HttpApiEndpoint.get("stream", "/runs/:run_id/stream")
       .setPath(runPath)
       .setHeaders(StreamHeaders)

@@ -1,4 +1,4 @@
-import { ControlEvents, type Ids, Run, RunLog } from "@runlease/core"
+import { ControlEvents, type Ids, Run, RunLog, StepRecord } from "@runlease/core"
 import { type Context, Duration, Effect, Random } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
@@ -9,7 +9,7 @@ import { Extensions } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { Exchange, kind } from "./Exchange.js"
 import { RunLookup } from "./RunLookup.js"
-import { path, Transport } from "./Transport.js"
+import { lacks, path, Transport } from "./Transport.js"
 
 const hasCursor = Check.hasFields([
   ["latest_event_id", Check.isCount],
@@ -28,6 +28,12 @@ const bodyOf = ({ events, expectedEventId, expectedSequence }: RunLog.AppendRequ
   expected_previous_event_id: expectedEventId,
   expected_previous_external_event_sequence: expectedSequence,
 })
+
+interface PageOf {
+  readonly runId: Ids.RunId
+  readonly after?: Run.EventId | undefined
+  readonly limit?: number | undefined
+}
 
 export const make: Effect.Effect<
   Context.Tag.Service<RunLog.RunLog>,
@@ -77,12 +83,7 @@ export const make: Effect.Effect<
           appendByItself(request),
         )
 
-  const page = (options: {
-    readonly runId: Ids.RunId
-    readonly after?: Run.EventId | undefined
-    readonly limit?: number | undefined
-    readonly wait?: Duration.Duration | undefined
-  }) =>
+  const page = (options: PageOf & { readonly wait?: Duration.Duration | undefined }) =>
     transport
       .request({
         operation: "RunLog.read",
@@ -99,6 +100,36 @@ export const make: Effect.Effect<
       .pipe(
         Effect.catchTag("Refusal", Verdicts.decode("RunLog.read", ["RunNotFound"], { runId: options.runId })),
       )
+
+  /** Reads the log where the server has no index of records. */
+  const recordsOfLog = (options: PageOf): ReturnType<RunLog.RunLog["Type"]["read"]> =>
+    Effect.flatMap(page(options), ({ data }) => {
+      const found = data.filter(({ event }) => StepRecord.isReserved(event))
+      const after = data.at(-1)?.eventId
+      return found.length > 0 || after === undefined
+        ? Effect.succeed(found)
+        : recordsOfLog({ ...options, after })
+    })
+
+  const records = (options: PageOf) =>
+    extensions
+      ? transport
+          .request({
+            operation: "RunLog.read",
+            method: "GET",
+            path: path`/runs/${options.runId}/steps`,
+            query: { after_event_id: options.after, limit: options.limit },
+            success: LogPage,
+          })
+          .pipe(
+            Effect.map(({ data }) => data),
+            Effect.catchTag("Refusal", (refusal) =>
+              lacks(refusal)
+                ? recordsOfLog(options)
+                : Verdicts.decode("RunLog.read", ["RunNotFound"], { runId: options.runId })(refusal),
+            ),
+          )
+      : recordsOfLog(options)
 
   /** Reads further. If the server does not say whether the log has ended, this reads the run, and waits between reads. */
   const more = Effect.fnUntraced(function* (runId: Ids.RunId, after: Run.EventId) {
@@ -133,7 +164,8 @@ export const make: Effect.Effect<
       }
     }),
 
-    read: (options) => Effect.map(page(options), ({ data }) => data),
+    read: (options) =>
+      options.only === undefined ? Effect.map(page(options), ({ data }) => data) : records(options),
 
     follow: ({ after, runId }) => RunLog.followWith(reader({ runId }), after),
 

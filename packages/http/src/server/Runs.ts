@@ -144,6 +144,24 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
+      .handle("steps", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const log = Context.get(yield* Caller.ports, RunLog.RunLog)
+          const entries = yield* log.read({
+            runId: path.run_id,
+            after: Run.EventId.make(urlParams.after_event_id ?? 0),
+            limit: urlParams.limit ?? RunLog.defaultReadLimit,
+            only: "records",
+          })
+          return {
+            data: entries,
+            page_info: pageInfo(
+              urlParams.after_event_id?.toString(),
+              entries.at(-1)?.eventId.toString() ?? null,
+            ),
+          }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
       .handleRaw("stream", ({ headers, path }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.ports

@@ -48,6 +48,23 @@ const readEntries = ({ sql }: Database, key: number, after: number, most: RunSto
     EventRows.toPiece,
   )
 
+/** The most records that are read at once: each may be as large as an event. */
+const mostRecords = 100
+
+/** The records of steps, as many as the bounds take. */
+const readRecords = ({ sql }: Database, key: number, after: number, most: RunStore.LogBounds) =>
+  Effect.map(
+    sql<EventRows.EntryRow>`SELECT e.event_id, e.sequence, e.payload, e.created_at
+      FROM records r JOIN events e ON e.run_pk = r.run_pk AND e.event_id = r.event_id
+      WHERE r.run_pk = ${key} AND r.event_id > ${after}
+      ORDER BY r.event_id LIMIT ${Math.min(most.entries, mostRecords)}`,
+    (rows) => {
+      let left = most.bytes
+      const over = rows.findIndex(({ payload }, index) => (left -= payload.length) < 0 && index > 0)
+      return EventRows.toPiece(over < 0 ? rows : rows.slice(0, over))
+    },
+  )
+
 /** The oldest entries after an event, and how the run stood just before: one that had ended has no others. */
 export const readPage = (
   database: Database,
@@ -62,6 +79,8 @@ export const readPage = (
         COALESCE(q.latest_event_id, l.latest_event_id, w.latest_event_id, o.latest_event_id) AS latest_event_id
       FROM runs r ${sql.literal(joinedStates)} WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`
     if (row === undefined) return undefined
-    const piece = yield* readEntries(database, row.run_pk, after, most)
+    const piece = yield* most.only === undefined
+      ? readEntries(database, row.run_pk, after, most)
+      : readRecords(database, row.run_pk, after, most)
     return { ...piece, latest: eventId(row.latest_event_id), ended: row.finished_at !== null }
   })

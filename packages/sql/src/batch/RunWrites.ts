@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Statement } from "@effect/sql/Statement"
-import type { CounterRows, RunRows } from "@runlease/core"
+import { type CounterRows, type RunRows, StepRecord } from "@runlease/core"
 import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
 import type { Columns } from "../rows/Columns.js"
@@ -32,6 +32,18 @@ const insertEvents = (
     })),
   )
   return rows.length === 0 ? [] : [BulkStatements.insert(database, "events", EventRows.columns, rows)]
+}
+
+const recordColumns = { run_pk: "integer", event_id: "integer" } as const satisfies Columns
+
+/** The index of the records of steps. */
+const insertRecords = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements => {
+  const rows = changes.flatMap(({ entries, key }) =>
+    entries.flatMap(({ event, eventId }) =>
+      StepRecord.isReserved(event) ? [{ run_pk: key, event_id: eventId }] : [],
+    ),
+  )
+  return rows.length === 0 ? [] : [BulkStatements.insert(database, "records", recordColumns, rows)]
 }
 
 const sessionRowColumns = { run_pk: "integer", ...sessionColumns } as const
@@ -85,6 +97,7 @@ const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>
 
 /** The statements of what changes beside states and logs. */
 export const writeDetails = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements => [
+  ...insertRecords(database, changes),
   ...insertClaims(database, changes),
   ...InputRows.insert(database, changes),
   ...putSessions(database, changes),

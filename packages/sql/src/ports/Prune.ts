@@ -39,6 +39,7 @@ const shorten = ({ sql }: SqlStore, { latest_event_id, run_pk }: Finished) =>
     yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)} WHERE run_pk = ${run_pk}`
     yield* sql`UPDATE outcomes SET status = 'pruned', latest_event_id = ${left} WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM inputs WHERE run_pk = ${run_pk}`
+    yield* sql`DELETE FROM records WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM events WHERE run_pk = ${run_pk} AND event_id > ${left}`
   })
 
@@ -49,7 +50,7 @@ const deleteRuns = (store: SqlStore, projectId: string, runs: ReadonlyArray<Fini
       store,
       runs.map(({ run_pk }) => run_pk),
     )
-    for (const table of ["events", "sessions", "inputs", "claims", "outcomes", "runs"]) {
+    for (const table of ["records", "events", "sessions", "inputs", "claims", "outcomes", "runs"]) {
       yield* sql`DELETE FROM ${sql(table)} WHERE run_pk IN (SELECT run_pk FROM ${keys} v)`
     }
     const ids = Array.from(new Set(runs.map(({ conversation_id }) => conversation_id)), (id) => ({ id }))

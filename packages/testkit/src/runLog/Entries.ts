@@ -14,6 +14,35 @@ const unknownRun = Ids.RunId.make("unknown")
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   test(
+    "the records of steps are read apart from the other events, in pages",
+    Effect.gen(function* () {
+      const log = yield* RunLog
+      const worker = yield* TestRuns.register()
+      const claimed = yield* TestRuns.hold(worker)
+      const { runId } = claimed
+      const record = (id: string) =>
+        AgentEvent.custom("runlease.step", { step_id: id, record_id: id, name: id })
+      const others = Array.from({ length: maxBatch - 1 }, (_, index) => event(index))
+      deepStrictEqual(yield* log.read({ runId, only: "records" }), [])
+      for (const id of ["a", "b", "c"]) yield* TestRuns.append(claimed, [...others, record(id)])
+      const whole = yield* log.read({ runId, only: "records" })
+      deepStrictEqual(
+        whole.map(({ event }) => event),
+        ["a", "b", "c"].map(record),
+      )
+      deepStrictEqual(
+        whole.map(({ eventId, sequence }) => [Number(eventId), Number(sequence)]),
+        [1, 2, 3].map((batch) => [1 + batch * maxBatch, batch * maxBatch]),
+      )
+      const [first] = yield* log.read({ runId, only: "records", limit: 1 })
+      const rest = yield* log.read({ runId, only: "records", after: first!.eventId })
+      deepStrictEqual([first!, ...rest], whole)
+      deepStrictEqual(yield* log.read({ runId, only: "records", after: rest.at(-1)!.eventId }), [])
+      strictEqual(yield* TestRuns.verdictOf(log.read({ runId: unknownRun, only: "records" })), "RunNotFound")
+    }),
+  )
+
+  test(
     "append numbers the events and stores them unchanged",
     Effect.gen(function* () {
       const log = yield* RunLog
