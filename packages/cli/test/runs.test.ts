@@ -88,6 +88,20 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
     }),
   )
 
+  it.scoped("that has failed is submitted again, and one that is not there is not", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      yield* run(["submit", "--agent", "failing", "--id", "failing-1", "--watch", "print"], settings)
+      const again = yield* run(["runs", "retry", "failing-1", "--id", "failing-2"], settings)
+      expect([again.code, again.stdout]).toEqual([0, "failing-2\n"])
+      const watched = yield* run(["watch", "failing-2"], settings)
+      expect(watched.code).toBe(2)
+      const none = yield* run(["runs", "retry", "no-such-run"], settings)
+      expect(none.code).not.toBe(0)
+      expect(none.stderr).toContain("no-such-run")
+    }),
+  )
+
   it.scoped("goes on when its viewer leaves, and its processes end when it is cancelled", () =>
     Effect.gen(function* () {
       const settings = yield* Served

@@ -36,6 +36,7 @@ const bodies: Readonly<Record<string, object>> = {
   exchange: { operations: [{ operation: "claim", limit: 1 }] },
   renew: { lease_duration_seconds: 60 },
   renewMany: { run_ids: ["r"], leases: [{ run_id: "r", lease_epoch: 1 }], lease_duration_seconds: 60 },
+  retry: { public_id: "again" },
   stopThread: { runId: "r" },
   release: { reason: "r", delay_seconds: 1, count_attempt: true },
   spawn: {

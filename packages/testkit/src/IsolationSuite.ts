@@ -74,6 +74,7 @@ export const suite = (
               TestRuns.verdictOf(runs.get(runId)),
               TestRuns.verdictOf(runs.snapshot(runId)),
               TestRuns.verdictOf(runs.cancel(runId)),
+              TestRuns.verdictOf(runs.retry(runId)),
               TestRuns.verdictOf(runs.complete(runId, { status: "completed" })),
               TestRuns.verdictOf(runs.resume(runId, TestRuns.resultOf("call", 1))),
               TestRuns.verdictOf(runs.recordSession(lease, { sessionKey: "s" })),
@@ -98,7 +99,7 @@ export const suite = (
           }),
         )
         deepStrictEqual(verdicts, [
-          ...Array.from({ length: 12 }, () => "RunNotFound"),
+          ...Array.from({ length: 13 }, () => "RunNotFound"),
           "WorkerNotFound",
           "WorkerNotFound",
           "ConversationNotFound",

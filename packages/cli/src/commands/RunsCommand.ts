@@ -97,6 +97,28 @@ const cancel = Command.make("cancel", { ...common, runId }, (options) =>
   ),
 )
 
+const retry = Command.make(
+  "retry",
+  {
+    ...common,
+    runId,
+    id: Options.text("id").pipe(
+      Options.withDescription("The id of the new run, which makes the command idempotent"),
+      Options.optional,
+    ),
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const { run } = yield* runs.retry(options.runId, { publicId: Option.getOrUndefined(options.id) })
+      yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(run.runId)
+    }).pipe(Settings.withClient(options.connection)),
+).pipe(
+  Describe.command("Submit a run again that has ended: the same request as a new run, whose id is printed.", [
+    "runlease runs retry RUN",
+  ]),
+)
+
 const events = Command.make("events", { ...common, runId }, (options) =>
   Effect.gen(function* () {
     const log = yield* RunLog.RunLog
@@ -154,5 +176,14 @@ const prune = Command.make(
 
 export const command = Command.make("runs").pipe(
   Describe.command("Look at runs, cancel them, answer what they wait for, delete old ones."),
-  Command.withSubcommands([list, get, TreeCommand.command, events, cancel, ResumeCommand.command, prune]),
+  Command.withSubcommands([
+    list,
+    get,
+    TreeCommand.command,
+    events,
+    cancel,
+    retry,
+    ResumeCommand.command,
+    prune,
+  ]),
 )

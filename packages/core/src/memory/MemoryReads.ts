@@ -42,6 +42,8 @@ export const make = (state: State.State): RunReads<never> => ({
 
   snapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.resume.snapshot),
 
+  firstSnapshot: (ref) => Effect.sync(() => State.findRecord(state, ref)?.firstSnapshot),
+
   list: (projectId, { agentId, conversationId, parentRunId, status }, { before, limit }) =>
     Effect.sync(() =>
       Array.from(State.projectOf(state, projectId).runs.values())

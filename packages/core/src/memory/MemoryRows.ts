@@ -82,6 +82,7 @@ const insertOne = (state: State.State, run: NewRun): RunKey => {
     state: run.state,
     details: run.details,
     submission: run.submission,
+    firstSnapshot: run.snapshot,
     resume: { snapshot: run.snapshot, answers: {} },
     entries: [],
     sizes: [],

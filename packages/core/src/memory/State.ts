@@ -8,6 +8,7 @@ import * as Transitions from "../rules/Transitions.js"
 import type { Conversation, ConversationMessage } from "../ports/Conversations.js"
 import type * as Ids from "../model/Ids.js"
 import type { TakenInput } from "../ports/FollowUp.js"
+import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { Run } from "../model/Run.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { CounterSum } from "../store/CounterRows.js"
@@ -22,6 +23,7 @@ export interface RunRecord {
   details: RunDetails
   /** The submission as it was sent, as canonical JSON. */
   readonly submission: string
+  readonly firstSnapshot: RequestSnapshot
   resume: ResumeRecord
   /** Event `n` is at index `n - 1`. */
   readonly entries: Array<LogEntry>

@@ -116,6 +116,16 @@ export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/N
   }
 }
 
+/** The run has not ended, so it is not submitted again. */
+export class RunUnfinished extends Schema.TaggedError<RunUnfinished>("@runlease/core/RunUnfinished")(
+  "RunUnfinished",
+  { runId: Schema.String, status: Schema.String },
+) {
+  override get message() {
+    return `Run ${this.runId} is ${this.status}; cancel it, or wait for its end`
+  }
+}
+
 /** The submission has a value that no run can have, in `field`. Nothing was submitted. */
 export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
   "@runlease/core/InvalidSubmission",
@@ -151,6 +161,33 @@ export const submitChecked =
   (input: SubmissionInput) =>
     Effect.flatMap(check(input), submit)
 
+/**
+ * The submission that repeats a run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const again = (
+  run: Run,
+  snapshot: RequestSnapshot,
+  publicId: string | undefined,
+): SubmissionInput => ({
+  ...(publicId === undefined ? {} : { publicId }),
+  agentId: run.agentId,
+  conversationId: run.conversationId,
+  parentRunId: run.runId,
+  ...(run.trigger === null ? {} : { trigger: run.trigger }),
+  ...(run.mode === null ? {} : { mode: run.mode }),
+  ...(run.implementationKind === null ? {} : { implementationKind: run.implementationKind }),
+  ...(run.workerKey === null ? {} : { workerKey: run.workerKey }),
+  sourceTarget: run.sourceTarget,
+  runtimeTarget: run.runtimeTarget,
+  snapshot,
+  priority: run.priority,
+  maxAttempts: run.maxAttempts,
+  concurrencyKey: run.concurrencyKey,
+})
+
 export interface ListRuns extends PageRequest {
   readonly status?: RunStatus | undefined
   readonly agentId?: Ids.AgentId | undefined
@@ -182,6 +219,18 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     readonly cancel: (
       runId: Ids.RunId,
     ) => Effect.Effect<{ readonly cancelled: boolean; readonly run: Run }, RunNotFound | ControlPlaneError>
+
+    /**
+     * Submits a run once more that has ended: the same request under a new id, or under `publicId`, which makes it idempotent as in
+     * `submit`. The new run names the one that it repeats as its parent; it is no child of it.
+     */
+    readonly retry: (
+      runId: Ids.RunId,
+      options?: { readonly publicId?: string | undefined },
+    ) => Effect.Effect<
+      { readonly run: Run; readonly duplicate: boolean },
+      InvalidSubmission | RunNotFound | RunUnfinished | SubmissionConflict | ControlPlaneError
+    >
 
     /**
      * Answers what a waiting run is suspended for, all of `answers` or none. The store collects answers until nothing is open;

@@ -136,6 +136,7 @@ export const runs = (self: Runs["Type"]): Runs["Type"] => ({
   snapshot: method("Runs.snapshot", self.snapshot, ofRun),
   list: method("Runs.list", self.list),
   cancel: method("Runs.cancel", self.cancel, ofRun),
+  retry: method("Runs.retry", self.retry, ofRun),
   resume: method("Runs.resume", self.resume, ofRun),
   followUp: method("Runs.followUp", self.followUp, ofRun),
   inputs: method("Runs.inputs", self.inputs, ofRun),

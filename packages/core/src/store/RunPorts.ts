@@ -8,7 +8,7 @@
 import { Context, Duration, Effect, type Scope } from "effect"
 import * as Ids from "../model/Ids.js"
 import { keysOf } from "../model/Page.js"
-import { EventId, RunNotFound } from "../model/Run.js"
+import { EventId, isTerminal, RunNotFound } from "../model/Run.js"
 import { Claims } from "../ports/Claims.js"
 import { Leases } from "../ports/Leases.js"
 import {
@@ -19,7 +19,7 @@ import {
   maxReadLimit,
   RunLog,
 } from "../ports/RunLog.js"
-import { check, requestText, Runs, submitChecked } from "../ports/Runs.js"
+import { again, check, requestText, Runs, RunUnfinished, submitChecked } from "../ports/Runs.js"
 import { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import * as Transitions from "../rules/Transitions.js"
@@ -165,8 +165,8 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
   const followUp = commits.operation(ResumeOperation.followUp<X>())
   const recordSession = commits.operation(SessionOperation.operation<X>())
 
-  return (projectId) => ({
-    submit: submitChecked(
+  const submitTo = (projectId: Ids.ProjectId) =>
+    submitChecked(
       Effect.fnUntraced(function* (submission) {
         return yield* submit({
           projectId,
@@ -180,7 +180,25 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
             Ids.ConversationId.make(yield* Ids.uuidV7, { disableValidation: true }),
         })
       }),
-    ),
+    )
+
+  return (projectId) => ({
+    submit: submitTo(projectId),
+
+    retry: Effect.fnUntraced(function* (name, { publicId } = {}) {
+      const run = yield* reads.named("Runs.retry", { projectId, runId: name }, ({ run }, ref) => run(ref))
+      const { runId, status } = run
+      if (!isTerminal(status)) return yield* new RunUnfinished({ runId, status })
+      const snapshot = yield* reads.named("Runs.retry", { projectId, runId }, ({ firstSnapshot }, ref) =>
+        firstSnapshot(ref),
+      )
+      return yield* Effect.catchTag(
+        submitTo(projectId)(again(run, snapshot, publicId)),
+        "ConversationNotFound",
+        // Its conversation was deleted with it.
+        () => new RunNotFound({ runId }),
+      )
+    }),
 
     get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),
 

@@ -47,6 +47,9 @@ export interface RunReads<X> {
   readonly run: (ref: RunRef) => Effect.Effect<Run | undefined, X>
   readonly snapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
 
+  /** The request that the run was submitted with, without the answers since. */
+  readonly firstSnapshot: (ref: RunRef) => Effect.Effect<RequestSnapshot | undefined, X>
+
   /** The newest runs of a project that are older than `before`, at most `limit`. */
   readonly list: (
     projectId: Ids.ProjectId,

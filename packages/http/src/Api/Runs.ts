@@ -10,7 +10,7 @@ import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { integerText, pageParams, nullish, PageInfo, pageOf } from "../Wire.js"
+import { PageInfo, integerText, nullish, orEmpty, pageOf, pageParams } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/Choice.js"
 import { FollowedUp, FollowUp, TakenInput } from "../Wire/FollowUp.js"
@@ -204,6 +204,21 @@ export const group = HttpApiGroup.make("runs")
           summary: "End a run",
           description:
             "The first outcome stands: on a run that has ended, `completed` is false and the run is as it was.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("retry", "/runs/:run_id/retry")
+      .setPath(runPath)
+      .setPayload(orEmpty(Schema.Struct({ public_id: nullish(Ids.NewRunId) }), {}))
+      .addSuccess(Submitted, { status: 202 })
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Submit a run again that has ended",
+          description:
+            "The same request, without the answers since, as a new run that names this one as its `parent_run_id`. The body may be empty; `public_id` makes it idempotent.",
         }),
       ),
   )

@@ -134,6 +134,29 @@ export const make = (
           }),
       ),
 
+      retry: Effect.fnUntraced(function* (runId, options) {
+        if (!extensions) return yield* missing("Runs.retry", "submit a run again")
+        const { duplicate, run } = yield* transport
+          .request({
+            operation: "Runs.retry",
+            method: "POST",
+            path: path`/runs/${runId}/retry`,
+            body: { public_id: options?.publicId },
+            success: Submitted,
+          })
+          .pipe(
+            Effect.catchTag(
+              "Refusal",
+              Verdicts.decode(
+                "Runs.retry",
+                ["RunUnfinished", "SubmissionConflict", "InvalidSubmission", "RunNotFound"],
+                { publicId: options?.publicId, runId },
+              ),
+            ),
+          )
+        return { run: yield* lookup.toRun(run), duplicate: duplicate ?? false }
+      }),
+
       cancel: Effect.fnUntraced(function* (runId) {
         const { cancelled, run } = yield* transport
           .request({

@@ -24,6 +24,7 @@ export type VerdictError =
   | RunLog.RunWaiting
   | Runs.InvalidSubmission
   | Runs.NotWaiting
+  | Runs.RunUnfinished
   | Runs.SubmissionConflict
   | WorkerRegistry.WorkerNotFound
 
@@ -136,6 +137,12 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
     codes: ["submission_conflict"],
     encode: ({ message }) => ({ error: "submission_conflict", detail: message, field: "public_id" }),
     decode: (_, { publicId = "" }) => Effect.succeed(new Runs.SubmissionConflict({ publicId })),
+  },
+  RunUnfinished: {
+    status: 409,
+    codes: ["run_unfinished"],
+    encode: ({ message, status }) => ({ error: "run_unfinished", detail: message, status }),
+    decode: ({ status = "" }, { runId = "" }) => Effect.succeed(new Runs.RunUnfinished({ runId, status })),
   },
   NotWaiting: {
     status: 409,

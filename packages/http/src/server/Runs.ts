@@ -212,6 +212,15 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           return { completed, run: CanonicalRun.fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
+      .handle("retry", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const { duplicate, run } = yield* runs.retry(path.run_id, {
+            publicId: payload.public_id ?? undefined,
+          })
+          return { accepted: true as const, run: CanonicalRun.fromRun(run), duplicate }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
       .handle("cancel", ({ path }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)

@@ -104,6 +104,19 @@ export const readSnapshot = (
     ([row]) => row?.snapshot,
   )
 
+/** Reads the request that a run was submitted with, as JSON. */
+export const readFirstSnapshot = (
+  { sql }: Database,
+  { projectId, runId }: RunRows.RunRef,
+): Effect.Effect<string | undefined, SqlError> =>
+  Effect.map(
+    sql<{
+      readonly snapshot: string
+    }>`SELECT i.snapshot FROM runs r JOIN inputs i ON i.run_pk = r.run_pk AND i.input = 0
+      WHERE r.project_id = ${projectId} AND r.run_id = ${runId}`,
+    ([row]) => row?.snapshot,
+  )
+
 interface AnswersRow {
   readonly run_pk: number
   readonly snapshot: string

@@ -103,6 +103,11 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
       text === undefined ? undefined : (JSON.parse(text) as RequestSnapshot.RequestSnapshot),
     ),
 
+  firstSnapshot: (ref) =>
+    Effect.map(DetailQueries.readFirstSnapshot(database, ref), (text) =>
+      text === undefined ? undefined : (JSON.parse(text) as RequestSnapshot.RequestSnapshot),
+    ),
+
   list: list(database),
 
   inputs: (ref) => InputRows.ofRun(database, ref),

@@ -2,6 +2,9 @@
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import type { Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Effect } from "effect"
 import * as TestRuns from "../TestRuns.js"
@@ -43,6 +46,47 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const answer = yield* runs.cancel(claimed.runId)
       strictEqual(answer.cancelled, false)
       strictEqual(answer.run.status, "completed")
+    }),
+  )
+
+  test(
+    "a run that has ended is submitted again with its request, once under one id",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const input = {
+        snapshot: RequestSnapshot.fromText("Once more"),
+        priority: 3,
+        maxAttempts: 2,
+        concurrencyKey: "lane",
+        mode: "mode",
+      }
+      const first = yield* TestRuns.hold(worker, input)
+      strictEqual(yield* TestRuns.verdictOf(runs.retry(first.runId)), "RunUnfinished")
+      const leases = yield* Leases
+      yield* leases.suspend(TestRuns.leaseOf(first), TestRuns.forToolCall("call"))
+      yield* runs.resume(first.runId, TestRuns.resultOf("call", "yes"))
+      yield* runs.complete(first.runId, { status: "failed", error: { code: "c", message: "m" } })
+      const { duplicate, run } = yield* runs.retry(first.runId, { publicId: "again" })
+      strictEqual(duplicate, false)
+      strictEqual((yield* runs.retry(first.runId, { publicId: "again" })).duplicate, true)
+      const before = yield* TestRuns.getRun(first.runId)
+      const kept = (of: Run) => [
+        of.agentId,
+        of.conversationId,
+        of.concurrencyKey,
+        of.priority,
+        of.maxAttempts,
+        of.mode,
+        of.sourceTarget,
+        of.runtimeTarget,
+      ]
+      deepStrictEqual(kept(run), kept(before))
+      deepStrictEqual([run.runId, run.status, run.parentRunId], ["again", "pending", first.runId])
+      const claimed = yield* TestRuns.claimOne(worker)
+      strictEqual(claimed.runId, run.runId)
+      deepStrictEqual(claimed.snapshot, first.snapshot)
+      strictEqual(yield* TestRuns.verdictOf(runs.retry(unknownRun)), "RunNotFound")
     }),
   )
 
