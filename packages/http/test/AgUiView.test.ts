@@ -193,14 +193,16 @@ describe("AgUiView", () => {
     ])
   })
 
-  it("closes what chunks of an attempt that died left open, of each agent", async () => {
-    const log: ReadonlyArray<Event> = [
-      { type: "SUBAGENT_STARTED", subagentRunId: "s", name: "helper" },
-      { type: "TEXT_MESSAGE_CHUNK", messageId: "n", delta: "b", subagentRunId: "s" },
-      AgentEvent.custom(ControlEvents.attemptEventName, {}),
-    ]
-    expect(typesOf(viewOf(log)).slice(-2)).toEqual(["TEXT_MESSAGE_END", "CUSTOM"])
-  })
+  for (const name of [ControlEvents.attemptEventName, ControlEvents.waitingEventName]) {
+    it(`closes what chunks of an attempt that is over left open, of each agent (${name})`, async () => {
+      const log: ReadonlyArray<Event> = [
+        { type: "SUBAGENT_STARTED", subagentRunId: "s", name: "helper" },
+        { type: "TEXT_MESSAGE_CHUNK", messageId: "n", delta: "b", subagentRunId: "s" },
+        AgentEvent.custom(name, {}),
+      ]
+      expect(typesOf(viewOf(log)).slice(-2)).toEqual(["TEXT_MESSAGE_END", "CUSTOM"])
+    })
+  }
 
   it("continues the item that a chunk contradicts, and begins a tool call without a name", async () => {
     const { current } = await shown(

@@ -5,7 +5,7 @@
  */
 import { Chunk, Effect, Option, Stream } from "effect"
 import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
-import { attemptEventName, waitingEventName } from "../rules/ControlEvents.js"
+import { endsAttempt } from "../rules/ControlEvents.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
@@ -188,10 +188,6 @@ const makeReader = () => {
     }),
   }
 }
-
-/** Whether the control plane says that an attempt has ended: it died, or its run sleeps. */
-const endsAttempt = ({ name, type }: LogEvent): boolean =>
-  type === "CUSTOM" && (name === attemptEventName || name === waitingEventName)
 
 const interrupts = (event: LogEvent): boolean => {
   const outcome = event["outcome"]

@@ -40,6 +40,13 @@ export const attemptEventName = "runlease.attempt"
 /** The name of the CUSTOM event that says that the run goes on later, without an answer. */
 export const waitingEventName = "runlease.waiting"
 
+/**
+ * Whether an event of the control plane marks the end of an attempt whose executor runs again from its beginning: it died, or the run
+ * waits for nothing that a person gives.
+ */
+export const endsAttempt = ({ name, type }: AgentEvent.LogEvent): boolean =>
+  type === "CUSTOM" && (name === attemptEventName || name === waitingEventName)
+
 const started = (subject: Subject): AgentEvent.LogEvent => ({
   type: "RUN_STARTED",
   threadId: subject.conversationId,

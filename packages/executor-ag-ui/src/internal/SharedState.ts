@@ -66,7 +66,7 @@ const readState = (
       if (event.type === "STATE_SNAPSHOT") return { ...found, state: event["snapshot"] }
       if (event.type === "STATE_DELTA")
         return { ...found, state: applyOperations(found.state, event["delta"]) }
-      return sequence === null && event["name"] === ControlEvents.attemptEventName
+      return sequence === null && ControlEvents.endsAttempt(event)
         ? { ...found, state: found.settled }
         : found
     }),

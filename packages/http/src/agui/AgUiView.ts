@@ -210,7 +210,7 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
       for (const one of expanded(chunks, event)) showOwned(out, one)
       return out
     }
-    const takenOver = event.type === "CUSTOM" && event["name"] === ControlEvents.attemptEventName
+    const takenOver = ControlEvents.endsAttempt(event)
     for (const end of takenOver ? chunks.close() : chunks.closedBy(event)) showOwned(out, end)
     if (event.type === "RUN_STARTED") {
       start(out, { ...named(event), protocolVersion: PROTOCOL_VERSION })

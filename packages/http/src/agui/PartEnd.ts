@@ -103,7 +103,7 @@ const ofCalls = (peer: Peer, calls: Map<string, Call>): PartEnd => {
         calls.delete(String(event["toolCallId"]))
         return
       case "CUSTOM":
-        if (event["name"] !== ControlEvents.attemptEventName) return
+        if (!ControlEvents.endsAttempt(event)) return
         for (const [id, call] of calls) calls.set(id, { ...call, lapsed: true })
     }
   }
