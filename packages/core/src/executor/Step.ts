@@ -129,6 +129,17 @@ const inStep = <A, E, R>(
     }),
   )
 
+/** What an earlier attempt has recorded, else the effect, with the step in flight. */
+const unlessReplayed = <A, E, E2, R>(
+  taken: Taken,
+  codecs: Codecs<A, E> & Pick<Options<A, E>, "unreadable">,
+  effect: Effect.Effect<A, E2, R>,
+): Effect.Effect<A, E | E2 | StepError, R> =>
+  Effect.flatMap(
+    replayed(taken, codecs),
+    Option.match({ onNone: () => taken.attempt.inFlight(taken, effect), onSome: Effect.succeed }),
+  )
+
 /**
  * Runs the body once and records its result; a later attempt gets the result from the log. It ends once the record is in the
  * log. An attempt that dies before that leaves no record, and the next one runs the body again: a service that must not be called
@@ -146,19 +157,17 @@ export const run = <A, E, R>(
   body: Effect.Effect<A, E, R>,
   options: Options<A, E> = {},
 ): Durable<A, E, R> =>
-  Effect.flatMap(take(name, options), (taken): Durable<A, E, R> => {
+  Effect.flatMap(take(name, options), (taken) => {
     const { retry } = options
-    return (
-      replayed(taken, options) ??
-      taken.attempt.inFlight(
+    return unlessReplayed(
+      taken,
+      options,
+      record(
         taken,
-        record(
-          taken,
-          inStep(taken, false, retry === undefined ? body : Effect.retry(body, retry)),
-          options,
-          true,
-        ),
-      )
+        inStep(taken, false, retry === undefined ? body : Effect.retry(body, retry)),
+        options,
+        true,
+      ),
     )
   })
 
@@ -178,22 +187,16 @@ export const atMostOnce = <A, E, R>(
   body: Effect.Effect<A, E, R>,
   options: Recording<A, E> & { readonly onUncertain?: Effect.Effect<A, E, R> | undefined } = {},
 ): Durable<A, E, R> =>
-  Effect.flatMap(take(name, options), (taken): Durable<A, E, R> => {
-    const once = (effect: Effect.Effect<A, E, R>, before: ReturnType<typeof write> = Effect.void) =>
-      taken.attempt.inFlight(
-        taken,
-        Effect.zipRight(before, record(taken, inStep(taken, true, effect), options, true)),
-      )
-    const found = replayed(taken, options)
-    if (found !== undefined) return found
-    if (taken.recorded?.intent !== true) {
-      return once(body, write(taken, intentEventName, {}))
-    }
-    return options.onUncertain === undefined
-      ? Effect.fail(
-          failed(name, "uncertain", `Step ${name} was begun by an earlier attempt, and may have happened`),
-        )
-      : once(options.onUncertain)
+  Effect.flatMap(take(name, options), (taken) => {
+    const once = (effect: Effect.Effect<A, E, R>) => record(taken, inStep(taken, true, effect), options, true)
+    const { onUncertain } = options
+    const outcome =
+      taken.recorded?.intent !== true
+        ? Effect.zipRight(write(taken, intentEventName, {}), once(body))
+        : onUncertain === undefined
+          ? failed(name, "uncertain", `Step ${name} was begun by an earlier attempt, and may have happened`)
+          : once(onUncertain)
+    return unlessReplayed(taken, options, outcome)
   })
 
 /**
@@ -207,14 +210,12 @@ export const emit = (
   events: ReadonlyArray<AgentEvent.AgentEvent>,
   options: Keyed = {},
 ): Durable<void, never, never> =>
-  Effect.flatMap(
-    take(name, options),
-    (taken): Durable<void, never, never> =>
-      replayed<void, never>(taken, {}) ??
-      taken.attempt.inFlight(
-        taken,
-        record(taken, Effect.forEach(events, Emit.event, { discard: true }), {}, false),
-      ),
+  Effect.flatMap(take(name, options), (taken) =>
+    unlessReplayed(
+      taken,
+      {},
+      record(taken, Effect.forEach(events, Emit.event, { discard: true }), {}, false),
+    ),
   )
 
 const sleeping = (

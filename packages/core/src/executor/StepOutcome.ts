@@ -6,6 +6,7 @@
 import { Cause, Effect, Either, Option, type ParseResult, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as Emit from "./Emit.js"
+import { StepCodec } from "./StepCodec.js"
 import { StepError } from "./StepError.js"
 import type { AttemptSteps, Recorded } from "./StepLog.js"
 import { type Encoded, type RecordName, stepEventName } from "../model/StepRecord.js"
@@ -68,6 +69,24 @@ const decoded = <A>(schema: Codec<A> | undefined, text: string | undefined): Eit
     ({ message }) => message,
   )
 
+/** The text of a value as it is recorded, with the name of its codec. */
+const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "codec" | "result">> =>
+  Effect.flatMap(StepCodec, (codec): Effect.Effect<Pick<Encoded, "codec" | "result">> => {
+    if (text === undefined) return Effect.succeed({})
+    return codec === undefined
+      ? Effect.succeed({ result: text })
+      : Effect.map(codec.seal(text), (result) => ({ codec: codec.name, result }))
+  })
+
+/** The JSON text of a record, or why it cannot be had. */
+const opened = (name: string | undefined, text: string): Effect.Effect<string, string> =>
+  Effect.flatMap(StepCodec, (codec): Effect.Effect<string, string> => {
+    if (name === undefined) return Effect.succeed(text)
+    return codec?.name === name
+      ? Effect.mapError(codec.open(text), (error) => `its codec ${name} fails: ${String(error)}`)
+      : Effect.fail(`it was sealed by the codec ${name}, and this program has ${codec?.name ?? "none"}`)
+  })
+
 /** Writes a record, and waits until it is in the log. */
 export const write = (
   { attempt, id, key, name }: Taken,
@@ -105,17 +124,19 @@ export const record = <A, E, R>(
     shown ? Effect.zipRight(Emit.event(AgentEvent.stepStarted(taken.shownAs)), body) : body,
     {
       onSuccess: (value) =>
-        Effect.flatMap(encoded(schema, value), (result) =>
-          Effect.as(write(taken, stepEventName, { result, replaces }, finished), value),
+        Effect.flatMap(Effect.flatMap(encoded(schema, value), sealed), (recorded) =>
+          Effect.as(write(taken, stepEventName, { ...recorded, replaces }, finished), value),
         ),
       onFailure: (cause): Effect.Effect<never, E | StepError, Emit.Emit> => {
         const error = Option.getOrUndefined(Cause.failureOption(cause))
         const again = Effect.failCause(cause)
         return error !== undefined && isRecorded(error)
-          ? Effect.flatMap(encoded(failure, error), (text) =>
-              Effect.zipRight(
-                write(taken, stepEventName, { failure: text ?? "null", replaces }, finished),
-                again,
+          ? Effect.flatMap(encoded(failure, error), (text = "null") =>
+              Effect.flatMap(sealed(text), ({ codec, result }) =>
+                Effect.zipRight(
+                  write(taken, stepEventName, { codec, failure: result, replaces }, finished),
+                  again,
+                ),
               ),
             )
           : Effect.zipRight(Effect.forEach(finished, Emit.event, { discard: true }), again)
@@ -124,20 +145,28 @@ export const record = <A, E, R>(
   )
 }
 
-/** What the record of a step says; undefined where the step has none, or is to run again. */
+/** What the record of a step says; none where the step has no record, or is to run again. */
 export const replayed = <A, E>(
   { name, recorded }: Taken,
   { failure, schema, unreadable }: Codecs<A, E> & { readonly unreadable?: "rerun" | undefined },
-): Effect.Effect<A, E | StepError> | undefined => {
+): Effect.Effect<Option.Option<A>, E | StepError> => {
   const done = recorded?.done
-  if (done === undefined) return undefined
-  const outcome: Either.Either<Effect.Effect<A, E>, string> = done.failure === undefined
-    ? Either.map(decoded(schema, done.result), Effect.succeed)
-    : failure === undefined
+  if (done === undefined) return Effect.succeedNone
+  const outcome = (text: string | undefined): Either.Either<Effect.Effect<A, E>, string> => {
+    if (done.failure === undefined) return Either.map(decoded(schema, text), Effect.succeed)
+    return failure === undefined
       ? Either.left("it is a failure, and the step has no schema for failures")
-      : Either.map(decoded(failure, done.failure), Effect.fail)
-  if (Either.isRight(outcome)) return outcome.right
-  return unreadable === "rerun"
-    ? undefined
-    : Effect.fail(failed(name, "unreadable", `The record of step ${name} cannot be read: ${outcome.left}`))
+      : Either.map(decoded(failure, text), Effect.fail)
+  }
+  const text = done.failure ?? done.result
+  return (text === undefined ? Effect.succeed(undefined) : opened(done.codec, text)).pipe(
+    Effect.flatMap(outcome),
+    Effect.mapError((problem) =>
+      failed(name, "unreadable", `The record of step ${name} cannot be read: ${problem}`),
+    ),
+    Effect.matchEffect({
+      onFailure: (error) => (unreadable === "rerun" ? Effect.succeedNone : Effect.fail(error)),
+      onSuccess: (found): Effect.Effect<Option.Option<A>, E> => Effect.asSome(found),
+    }),
+  )
 }

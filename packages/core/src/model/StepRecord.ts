@@ -61,7 +61,7 @@ export type RecordName = keyof typeof kinds
 const isName = (name: unknown): name is RecordName => typeof name === "string" && Object.hasOwn(kinds, name)
 
 /**
- * What a record says. `result` and `failure` are JSON text; a step without a value has neither. `record_id` is the record's
+ * What a record says. `result` and `failure` are JSON text, or what the codec of that name has made of it; a step without a value has neither. `record_id` is the record's
  * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened.
  * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC. A child has its run's id, and its index among
  * the children of its parent.
@@ -74,6 +74,7 @@ export const StepRecord = Schema.Struct({
   record_id: Schema.String,
   name: Schema.String,
   key: Schema.optional(Schema.Unknown),
+  codec: Schema.optional(Schema.String),
   result: Schema.optional(Schema.String),
   failure: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(Schema.String)),

@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Emit, Executor, RunLog, Step } from "@runlease/core"
+import { Emit, Executor, RunLog, Step, StepCodec } from "@runlease/core"
 import { Effect, Either, Ref, Schedule, Schema } from "effect"
 import { log, run, start, submit, type Declare, until, untilStatus } from "../TestWorker.js"
 import { counting, customs, dyingBefore, said } from "./StepRuns.js"
@@ -182,6 +182,39 @@ export const tests = (test: Declare): void => {
         const { runId } = yield* submit()
         yield* untilStatus(runId, "completed")
         deepStrictEqual([yield* count, yield* said(runId)], [2, [JSON.stringify("2")]])
+      }),
+    )
+
+    test(
+      "is sealed by the program's codec, and read by one of the same name only",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        const turned = (text: string) => Array.from(text).toReversed().join("")
+        const codec = (name: string): StepCodec.Codec => ({
+          name,
+          seal: (json) => Effect.succeed(turned(json)),
+          open: (sealed) => Effect.succeed(turned(sealed)),
+        })
+        const body = Step.run(
+          "secret",
+          Effect.map(next, (n) => `secret ${n}`),
+        )
+        yield* dyingBefore(3, ({ attempt }) =>
+          Effect.provideService(
+            attempt === 2 ? Effect.as(Effect.orDie(Effect.flip(body)), "unreadable") : body,
+            StepCodec.StepCodec,
+            codec(attempt === 2 ? "b" : "a"),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* count, yield* said(runId)], [1, [JSON.stringify("secret 1")]])
+        const written = JSON.stringify(
+          yield* log(runId).pipe(
+            Effect.map((events) => events.filter(({ name }) => name === "runlease.step")),
+          ),
+        )
+        assertTrue(!written.includes("secret 1") && written.includes("1 terces"), written)
       }),
     )
 
