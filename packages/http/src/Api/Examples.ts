@@ -156,6 +156,34 @@ export const examples: Readonly<Record<string, Example>> = {
       ended: false,
     },
   },
+  "runs.steps": {
+    answer: page([
+      {
+        event_id: 4,
+        event_type: "CUSTOM",
+        payload: {
+          type: "CUSTOM",
+          name: "runlease.step",
+          value: {
+            step_id: "440e1784891aa4ba633a248862e957de",
+            name: "count",
+            result: "3",
+            record_id: messageId,
+          },
+        },
+        external_event_sequence: 3,
+        created_at: finishedAt,
+      },
+    ]),
+  },
+  "runs.retry": {
+    sent: { public_id: "report-2" },
+    answer: {
+      accepted: true,
+      duplicate: false,
+      run: { ...pending, run_id: "report-2", parent_run_id: "report-1" },
+    },
+  },
   "runs.stream": { answer: stream },
   "runs.list": { answer: page([completed]) },
   "runs.prune": {
