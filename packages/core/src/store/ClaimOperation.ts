@@ -127,6 +127,7 @@ const claimAll = <X>(
   batch: RunBatch<X>,
 ): Effect.Effect<ReadonlyArray<Either.Either<Decision>>, X> =>
   Effect.gen(function* () {
+    yield* batch.settle
     const found = batch.found ?? nothing
     const plan = ClaimSearch.plan(requests)
     const again = yield* repeatEarlier(batch, plan.given(found))

@@ -6,7 +6,7 @@
 import { Effect } from "effect"
 import * as Transitions from "../rules/Transitions.js"
 import type { RunBatch } from "./RunBatch.js"
-import type { RunKey } from "./RunRows.js"
+import type { RunKey, StoredRun } from "./RunRows.js"
 
 /**
  * Applies what time has made of these runs, and writes it. Returns how many of them were still due.
@@ -16,14 +16,15 @@ import type { RunKey } from "./RunRows.js"
  */
 export const moveDue = <X>(batch: RunBatch<X>, keys: ReadonlyArray<RunKey>): Effect.Effect<number, X> => {
   if (keys.length === 0) return Effect.succeed(0)
-  return Effect.flatMap(batch.rows.findFree(keys), (found) => {
-    let moved = 0
-    for (const run of found.map(batch.add)) {
-      const due = Transitions.due(run.state, batch.now)
-      if (due === undefined) continue
-      batch.apply(run, due)
-      moved += 1
-    }
-    return Effect.as(batch.flush, moved)
-  })
+  const move = (found: StoredRun): boolean => {
+    const run = batch.add(found)
+    const due = Transitions.due(run.state, batch.now)
+    if (due !== undefined) batch.apply(run, due)
+    return due !== undefined
+  }
+  return Effect.flatMap(batch.rows.findFree(keys), (found) =>
+    Effect.flatMap(batch.inTurn(found, move), (moved) =>
+      Effect.as(batch.flush, moved.filter(Boolean).length),
+    ),
+  )
 }

@@ -75,9 +75,9 @@ export const operation = <X>(): RunOperation<Request, Decision, Answer, Refusal,
   name: "Runs.end",
   refs: ({ ref }) => [ref],
   decide: (requests, batch) =>
-    Effect.sync(() => {
+    Effect.suspend(() => {
       const details = lateDetails(batch, requests)
-      return requests.map((request) =>
+      return batch.inTurn(requests, (request) =>
         Either.map(end(batch, request), (changed): Decision => ({
           changed,
           run: batch.find(request.ref)!,

@@ -25,6 +25,11 @@ export interface Family<X> {
   readonly parentEnded: (parent: RunRef) => void
   /** Makes the transitions that follow, and those that follow from them. Children beyond the bound stay, and their parent is due. */
   readonly settle: Effect.Effect<void, X>
+  /** Decides requests one after the other. What the end of a run means is settled before the next one. */
+  readonly inTurn: <Request, Verdict>(
+    requests: ReadonlyArray<Request>,
+    decide: (request: Request) => Verdict,
+  ) => Effect.Effect<ReadonlyArray<Verdict>, X>
 }
 
 /** The runs of the commit that a family changes. */
@@ -77,15 +82,25 @@ export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<
     })
   })
 
+  const isSettled = (): boolean => children.length === 0 && parents.length === 0
+
   const settle: Effect.Effect<void, X> = Effect.suspend(() =>
-    children.length === 0 && parents.length === 0
-      ? Effect.void
-      : Effect.zipRight(Effect.zipRight(endChildren, tellParents), settle),
+    isSettled() ? Effect.void : Effect.zipRight(Effect.zipRight(endChildren, tellParents), settle),
   )
 
   return {
     childEnded: (parent, child) => void children.push({ parent, child }),
     parentEnded: (parent) => void parents.push(parent),
     settle,
+    inTurn: <Request, Verdict>(requests: ReadonlyArray<Request>, decide: (request: Request) => Verdict) => {
+      const verdicts: Array<Verdict> = []
+      const next: Effect.Effect<ReadonlyArray<Verdict>, X> = Effect.suspend(() => {
+        while (isSettled() && verdicts.length < requests.length) {
+          verdicts.push(decide(requests[verdicts.length]!))
+        }
+        return isSettled() ? Effect.succeed(verdicts) : Effect.zipRight(settle, next)
+      })
+      return next
+    },
   }
 }

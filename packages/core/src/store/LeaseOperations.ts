@@ -103,7 +103,8 @@ const refs = ({ lease: { runId }, projectId }: Pick<Complete, "projectId" | "lea
 export const complete = <X>(): RunOperation<Complete, Completed, Completed, CompleteRefusal, X> => ({
   name: "Leases.complete",
   refs,
-  decide: (requests, batch) => Effect.forEach(requests, (request) => completeOne(batch, request)),
+  decide: (requests, batch) =>
+    Effect.forEach(requests, (request) => Effect.flatMap(batch.settle, () => completeOne(batch, request))),
   answer: Function.identity,
 })
 
@@ -130,6 +131,6 @@ const makeOne = <X>(
 export const ofHolder = <X>(): RunOperation<OfHolder, void, void, LeaseLost | RunNotFound, X> => ({
   name: "Leases.ofHolder",
   refs,
-  decide: (requests, batch) => Effect.sync(() => requests.map((request) => makeOne(request, batch))),
+  decide: (requests, batch) => batch.inTurn(requests, (request) => makeOne(request, batch)),
   answer: Function.identity,
 })

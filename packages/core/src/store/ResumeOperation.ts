@@ -43,7 +43,7 @@ const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
   Effect.gen(function* () {
     const details = EndOperation.lateDetails(batch, requests)
     const records = new Map(yield* batch.rows.resumeRecords(keysOf(batch, requests)))
-    return requests.map(({ answers, messageIds, ref }) =>
+    return yield* batch.inTurn(requests, ({ answers, messageIds, ref }) =>
       Either.flatMap(findWaiting(batch, ref), (run): Either.Either<EndOperation.Decision, NotWaiting> =>
         Either.map(
           WaitTransitions.resume(run.state, records.get(run.key)!, answers, messageIds, batch.now),
@@ -132,7 +132,7 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
       })
     }
 
-    return requests.map((request) =>
+    return yield* batch.inTurn(requests, (request) =>
       Either.flatMap(findWaiting(batch, request.ref), (run) => followUpOne(request, run)),
     )
   })

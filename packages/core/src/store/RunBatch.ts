@@ -35,7 +35,7 @@ import { logKey, type Wakeups } from "./Wakeups.js"
  * @since 0.1.0
  * @category models
  */
-export interface RunBatch<X> {
+export interface RunBatch<X> extends Pick<Family.Family<X>, "settle" | "inTurn"> {
   /** The instant of the commit. */
   readonly now: number
   readonly rows: RunRows<X>
@@ -245,6 +245,8 @@ export const make = <X>(
     add,
     find,
     describe,
+    settle: family.settle,
+    inTurn: family.inTurn,
     load,
     apply: (run, transition, details) => {
       if (details !== undefined) describe(run, details)
