@@ -28,6 +28,13 @@ const interruptJson = (interrupt: Interrupt.Interrupt) => ({
   metadata: interrupt.metadata,
 })
 
+/** What a run waits for beside a time. */
+const waitingFor = (run: Run.Run): string | null => {
+  const open = openInterrupts(run)
+  if (open.length > 0) return open.map(({ id }) => id).join(", ")
+  return run.waiting?.children === undefined ? null : "children"
+}
+
 /** The run as the fields of a JSON line. */
 export const toJson = (run: Run.Run) => ({
   run_id: run.runId,
@@ -42,12 +49,7 @@ export const toJson = (run: Run.Run) => ({
   max_attempts: run.maxAttempts,
   held_by: run.lease?.owner ?? null,
   lease_expires_at: instant(run.lease?.expiresAt ?? null),
-  waiting_for:
-    openInterrupts(run).length === 0
-      ? null
-      : openInterrupts(run)
-          .map(({ id }) => id)
-          .join(", "),
+  waiting_for: waitingFor(run),
   waiting_until: instant(run.waiting?.wakesAt ?? run.waiting?.expiresAt ?? null),
   open: run.waiting === null ? null : openInterrupts(run).map(interruptJson),
   error: run.error,

@@ -77,9 +77,8 @@ type Durable<A, E> = Effect.Effect<A, E | Step.StepError, Emit | StepLog | Lease
 const childId = (runId: string, stepId: string): string =>
   sha256(`child ${runId} ${stepId}`).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5")
 
-/** A control plane that cannot be asked fails the step; a lease that is lost ends the executor. */
-const unavailable = (step: string, error: ControlPlaneError) =>
-  failed(step, "unavailable", `The control plane does not answer: ${error.message}`)
+const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepError =>
+  failed(step, _tag === "ControlPlaneUnavailable" ? "unavailable" : "refused", message)
 
 /**
  * Spawns a child, once: a later attempt gets the child that there is.
@@ -101,7 +100,7 @@ export const spawn = (
     const { lease, runId } = attempt
     const leases = yield* Leases
     if (lease === undefined) {
-      return yield* failed(name, "unavailable", "A run that no worker holds cannot have children")
+      return yield* failed(name, "refused", "A run that no worker holds cannot have children")
     }
     const request = {
       stepId,
@@ -114,7 +113,8 @@ export const spawn = (
       Effect.catchAll(
         retryUnavailable(leases.spawn(lease, request)),
         (error): Effect.Effect<never, ChildRefused | InvalidSubmission | Step.StepError> => {
-          if (isControlPlaneError(error)) return unavailable(name, error)
+          if (isControlPlaneError(error)) return notDone(name, error)
+          // The worker interrupts an executor whose lease is lost.
           return error._tag === "LeaseLost" || error._tag === "RunNotFound" ? Effect.never : error
         },
       ),
@@ -142,8 +142,8 @@ const get = ({ runId }: ChildRef) =>
   Effect.flatMap(Runs, (runs) =>
     Effect.catchAll(retryUnavailable(runs.get(runId)), (error) =>
       error._tag === "RunNotFound"
-        ? failed("join", "unavailable", `Child ${runId} is gone`)
-        : unavailable("join", error),
+        ? failed("join", "refused", `Child ${runId} is gone`)
+        : notDone("join", error),
     ),
   )
 
@@ -157,7 +157,7 @@ const hasEnded = ({ status }: Run): boolean => isTerminal(status)
 /** How often a wait that stays in the worker looks at a child. */
 const pause = Schedule.spaced("1 second")
 
-/** Waits until `enough` of the children have ended, in groups of which one is enough. */
+/** Waits until enough of the children have ended. `groupsOf` gives the groups of those that are open of which one is enough. */
 const untilEnded = (
   children: ReadonlyArray<ChildRef>,
   isEnough: (runs: ReadonlyArray<Run>) => boolean,

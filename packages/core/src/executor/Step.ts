@@ -24,7 +24,7 @@ import { sha256 } from "../model/Digest.js"
 import { maxPause } from "../ports/Leases.js"
 import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
-import { type AttemptSteps, StepLog } from "./StepLog.js"
+import { type AttemptSteps, type Recorded, StepLog } from "./StepLog.js"
 import { type Codecs, failed, record, replayed, type Taken, write } from "./StepOutcome.js"
 import { intentEventName, sleepEventName, stepIdOf } from "../model/StepRecord.js"
 
@@ -89,6 +89,13 @@ export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, Curren
 
 const maxSteps = 10_000
 
+/** How many steps are recorded. Children have a bound of their own. */
+const countSteps = (recorded: ReadonlyMap<string, Recorded>): number => {
+  let count = 0
+  for (const { child } of recorded.values()) if (child === undefined) count += 1
+  return count
+}
+
 /** Takes the step of that name and key, which this attempt has not had before. */
 export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, StepLog> =>
   Effect.gen(function* () {
@@ -108,7 +115,7 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepErr
     const recorded = yield* Effect.mapError(attempt.recorded, (error) =>
       failed(name, "unavailable", `The steps of earlier attempts cannot be read: ${error.message}`),
     )
-    if (recorded.size >= maxSteps && !recorded.has(id)) {
+    if (recorded.size >= maxSteps && !recorded.has(id) && countSteps(recorded) >= maxSteps) {
       return yield* failed(name, "too_many", `The run has ${maxSteps} steps`)
     }
     const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`

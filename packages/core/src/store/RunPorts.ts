@@ -19,7 +19,15 @@ import {
   maxReadLimit,
   RunLog,
 } from "../ports/RunLog.js"
-import { again, check, requestText, Runs, RunUnfinished, submitChecked } from "../ports/Runs.js"
+import {
+  again,
+  check,
+  InvalidSubmission,
+  requestText,
+  Runs,
+  RunUnfinished,
+  submitChecked,
+} from "../ports/Runs.js"
 import { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import * as Transitions from "../rules/Transitions.js"
@@ -100,8 +108,12 @@ const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leas
         messageId: Ids.MessageId.make(yield* Ids.uuidV7, { disableValidation: true }),
         conversationId: Ids.ConversationId.make(yield* Ids.uuidV7, { disableValidation: true }),
       }).pipe(
-        // It names no conversation, and no submission of anybody else has such an id.
-        Effect.catchTags({ ConversationNotFound: Effect.die, SubmissionConflict: Effect.die }),
+        // It names no conversation.
+        Effect.catchTag("ConversationNotFound", Effect.die),
+        Effect.catchTag(
+          "SubmissionConflict",
+          ({ message }) => new InvalidSubmission({ field: "publicId", message }),
+        ),
       )
     }),
     signals: (workerId) => wakeups.signals(workerId),

@@ -6,6 +6,7 @@
 import { Effect, Either } from "effect"
 import { type LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
 import { ChildRefused, type Spawned } from "../ports/Leases.js"
+import { SubmissionConflict } from "../ports/Runs.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
 import type { ChildStep } from "../rules/ControlEvents.js"
 import { whileHeld } from "../rules/Fencing.js"
@@ -21,7 +22,7 @@ export interface Request extends SubmitOperation.Request {
   readonly step: Omit<ChildStep, "runId">
 }
 
-type Refusal = LeaseLost | RunNotFound | ChildRefused
+type Refusal = LeaseLost | RunNotFound | ChildRefused | SubmissionConflict
 
 const parentOf = ({ lease, projectId }: Request): RunRef => ({ projectId, runId: lease.runId })
 
@@ -78,6 +79,15 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
   )
 }
 
+/** The child, unless another run has its id. */
+const spawnedOf = (
+  { lease, runId }: Request,
+  { spec }: RunState,
+): Either.Either<Spawned, SubmissionConflict> =>
+  spec.child?.parent === lease.runId
+    ? Either.right({ runId: spec.runId, index: spec.child.index })
+    : Either.left(new SubmissionConflict({ publicId: runId }))
+
 /**
  * @since 0.1.0
  * @category operations
@@ -104,11 +114,8 @@ export const operation = <X>(): RunOperation<
           },
         }),
         (verdicts) =>
-          verdicts.map(
-            Either.map(({ state: { spec } }): Spawned => ({
-              runId: spec.runId,
-              index: spec.child?.index ?? 0,
-            })),
+          verdicts.map((verdict, index) =>
+            Either.flatMap(verdict, ({ state }) => spawnedOf(requests[index]!, state)),
           ),
       ),
     ),

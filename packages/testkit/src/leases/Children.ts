@@ -69,6 +69,25 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
+    "a child cannot have the id of another run",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const { lease, parent, worker } = yield* family(0)
+      const other = yield* TestRuns.hold(worker)
+      const named = yield* TestRuns.submit({ publicId: "named" })
+      for (const publicId of [other.runId, named.runId, parent.runId]) {
+        const spawning = leases.spawn(lease, {
+          stepId: "s",
+          name: "s",
+          submission: { agentId: "agent", publicId },
+        })
+        strictEqual(yield* TestRuns.verdictOf(spawning), "InvalidSubmission")
+      }
+      strictEqual((yield* (yield* Runs).list({ parentRunId: parent.runId })).items.length, 0)
+    }),
+  )
+
+  test(
     "a run that waits for children goes on once, when the last of them has ended, however that was",
     Effect.gen(function* () {
       const runs = yield* Runs
