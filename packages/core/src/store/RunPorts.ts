@@ -8,7 +8,7 @@
 import { Context, Duration, Effect, type Scope } from "effect"
 import * as Ids from "../model/Ids.js"
 import { keysOf } from "../model/Page.js"
-import { EventId, isTerminal, RunNotFound } from "../model/Run.js"
+import { EventId, RunNotFound } from "../model/Run.js"
 import { Claims } from "../ports/Claims.js"
 import { Leases } from "../ports/Leases.js"
 import {
@@ -19,15 +19,7 @@ import {
   maxReadLimit,
   RunLog,
 } from "../ports/RunLog.js"
-import {
-  again,
-  check,
-  InvalidSubmission,
-  requestText,
-  Runs,
-  RunUnfinished,
-  submitChecked,
-} from "../ports/Runs.js"
+import { check, InvalidSubmission, requestText, Runs, submitChecked } from "../ports/Runs.js"
 import { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import * as Transitions from "../rules/Transitions.js"
@@ -41,6 +33,7 @@ import * as LeaseOperations from "./LeaseOperations.js"
 import * as LogTails from "./LogTails.js"
 import * as LongPoll from "./LongPoll.js"
 import * as ResumeOperation from "./ResumeOperation.js"
+import * as Retry from "./Retry.js"
 import type { RunCommits } from "./RunCommits.js"
 import type { RunStore } from "./RunStore.js"
 import * as SpawnOperation from "./SpawnOperation.js"
@@ -197,20 +190,7 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
   return (projectId) => ({
     submit: submitTo(projectId),
 
-    retry: Effect.fnUntraced(function* (name, { publicId } = {}) {
-      const run = yield* reads.named("Runs.retry", { projectId, runId: name }, ({ run }, ref) => run(ref))
-      const { runId, status } = run
-      if (!isTerminal(status)) return yield* new RunUnfinished({ runId, status })
-      const snapshot = yield* reads.named("Runs.retry", { projectId, runId }, ({ firstSnapshot }, ref) =>
-        firstSnapshot(ref),
-      )
-      return yield* Effect.catchTag(
-        submitTo(projectId)(again(run, snapshot, publicId)),
-        "ConversationNotFound",
-        // Its conversation was deleted with it.
-        () => new RunNotFound({ runId }),
-      )
-    }),
+    retry: Retry.make(reads, projectId, submitTo(projectId)),
 
     get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),
 
