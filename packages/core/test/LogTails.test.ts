@@ -36,7 +36,7 @@ const entryOf = (id: number, type: string): LogEntry => ({
 const makeLog = Effect.gen(function* () {
   const wakeups = yield* Wakeups.make
   const entries: Array<LogEntry> = []
-  const state = { reads: 0, pageSize: 1000, broken: false }
+  const state = { reads: 0, pageSize: 1000, broken: false, grew: 0 }
   const ended = () => entries.at(-1)?.event.type === "RUN_FINISHED"
   const scope = yield* Scope.make()
   const tails = yield* LogTails.make({
@@ -49,8 +49,9 @@ const makeLog = Effect.gen(function* () {
         const answer = {
           entries: page,
           bytes: page.length,
-          latest: EventId.make(entries.length),
-          ended: ended(),
+          // A store may read how the run stands, and the entries a moment later, when there are `grew` more.
+          latest: EventId.make(entries.length - state.grew),
+          ended: state.grew === 0 && ended(),
         }
         // Other fibers run while the response is in flight.
         return Effect.as(Effect.repeatN(Effect.yieldNow(), 3), answer)
@@ -99,6 +100,18 @@ const upTo = (last: number, after = 0) =>
   Array.from({ length: last - after }, (_, index) => after + index + 1)
 
 describe("LogTails", () => {
+  it.scoped("end with the entry that ends the log, also where its page was read as the log ended", () =>
+    Effect.gen(function* () {
+      const log = yield* makeLog
+      log.add(2)
+      log.add(1, "RUN_FINISHED")
+      log.state.grew = 1
+      const { fiber, seen } = yield* log.follow()
+      strictEqual((yield* Fiber.poll(fiber))._tag, "Some")
+      deepStrictEqual(yield* seen, [1, 2, 3])
+    }),
+  )
+
   it.scoped("reads existing entries once for all followers, and announced entries not at all", () =>
     Effect.gen(function* () {
       const log = yield* makeLog

@@ -170,7 +170,11 @@ const makeTail = <E>(
             endOf(page, after) < page.latest ? page.latest : Math.min(after, page.latest),
           )
           window.add(after, page)
-          ended = page.ended && (page.latest <= last() || page.entries.length === 0)
+          const lastEntry = page.entries.at(-1)
+          // The entries may be read a moment after how the run stood.
+          ended =
+            (page.ended && (page.latest <= last() || lastEntry === undefined)) ||
+            (lastEntry !== undefined && ControlEvents.endsLog(lastEntry))
           if (last() > before.last || ended !== before.ended) wakeFollowers(Exit.void)
         },
       })
@@ -224,7 +228,11 @@ const makeTail = <E>(
         take(
           Exit.map(exit, (page) => ({
             entries: page.entries,
-            ended: page.ended && (page.entries.length === 0 || endOf(page, position) >= page.latest),
+            ended:
+              page.entries.length === 0
+                ? page.ended
+                : ControlEvents.endsLog(page.entries.at(-1)!) ||
+                  (page.ended && endOf(page, position) >= page.latest),
           })),
         )
       reading.addObserver(observe)
