@@ -95,7 +95,8 @@ export const spawn = (
   options: Step.Keyed = {},
 ): Durable<ChildRef, ChildRefused | InvalidSubmission> =>
   Effect.gen(function* () {
-    const { attempt, id: stepId, key, recorded } = yield* Step.take(name, options)
+    const taken = yield* Step.take(name, options)
+    const { attempt, id: stepId, key, recorded } = taken
     if (recorded?.child !== undefined) return recorded.child
     const { lease, runId } = attempt
     const leases = yield* Leases
@@ -109,7 +110,7 @@ export const spawn = (
       submission: { ...submission, publicId: childId(runId, stepId) },
     }
     return yield* attempt.inFlight(
-      { id: stepId, within: undefined },
+      taken,
       Effect.catchAll(
         retryUnavailable(leases.spawn(lease, request)),
         (error): Effect.Effect<never, ChildRefused | InvalidSubmission | Step.StepError> => {

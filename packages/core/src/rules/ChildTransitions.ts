@@ -12,7 +12,7 @@
 import { isTerminal } from "../model/Run.js"
 import * as ControlEvents from "./ControlEvents.js"
 import type { Children, RunState } from "./RunState.js"
-import { finish, pend, transition, type Transition, undelayed } from "./Transition.js"
+import { pend, transition, type Transition, undelayed } from "./Transition.js"
 
 /** The most children of a run. */
 export const maxChildren = 10_000
@@ -88,24 +88,6 @@ export const childEnded = (parent: RunState, child: RunState, now: number): Tran
   if (!goesOn) return made
   const gone = pend(made.state, undelayed(parent, now), now)
   return { ...gone, entries: made.entries }
-}
-
-/**
- * Ends a run whose parent has ended; undefined when it has ended before.
- *
- * @since 0.1.0
- * @category transitions
- */
-export const parentEnded = (child: RunState, now: number): Transition | undefined => {
-  const { holder, status } = child
-  if (isTerminal(status)) return undefined
-  return finish(
-    child,
-    { status: "cancelled", error: ControlEvents.parentEnded },
-    now,
-    null,
-    status === "running" && holder !== null ? [{ _tag: "HolderCancelled", workerId: holder.workerId }] : [],
-  )
 }
 
 /**

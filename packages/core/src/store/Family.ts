@@ -6,10 +6,16 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
+import type { Outcome } from "../ports/Runs.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
+import * as ControlEvents from "../rules/ControlEvents.js"
 import type { Transition } from "../rules/Transition.js"
+import * as Transitions from "../rules/Transitions.js"
 import type { RunRef, RunRows, StoredRun } from "./RunRows.js"
+
+/** How a child ends whose parent has ended before it. */
+const parentEnded: Outcome = { status: "cancelled", error: ControlEvents.parentEnded }
 
 /** The most runs that one commit ends since their parents have ended. */
 const mostEnded = 256
@@ -51,7 +57,7 @@ export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<
   let parents: Array<RunRef> = []
   let endable = mostEnded
 
-  /** A parent that was pruned is told nothing. */
+  /** Leaves out parents that were pruned. */
   const tellParents = Effect.suspend(() => {
     const ended = children
     children = []
@@ -65,18 +71,18 @@ export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<
   })
 
   const endChildren = Effect.suspend(() => {
-    const ended = parents
+    const over = parents
     parents = []
-    if (ended.length === 0 || endable <= 0) return Effect.void
-    return Effect.map(rows.openChildren(ended, endable), (found) => {
+    if (over.length === 0 || endable <= 0) return Effect.void
+    return Effect.map(rows.openChildren(over, endable), (found) => {
       endable -= found.length
       for (const run of found.map(add)) {
-        const cancelled = ChildTransitions.parentEnded(run.state, now)
-        if (cancelled !== undefined) apply(run, cancelled)
+        const ended = Transitions.end(run.state, undefined, parentEnded, now)
+        if (Either.isRight(ended)) apply(run, ended.right)
       }
       if (found.length > 0) return
       // Their rows are gone, so nothing is left to end.
-      for (const run of ended.flatMap((ref) => find(ref) ?? [])) {
+      for (const run of over.flatMap((ref) => find(ref) ?? [])) {
         apply(run, ChildTransitions.withoutOpenChildren(run.state))
       }
     })

@@ -99,6 +99,12 @@ const stopNothing = (): void => {}
 
 const endOf = ({ entries }: LogPiece, otherwise: number): number => entries.at(-1)?.eventId ?? otherwise
 
+/** Whether these are the last entries of a log. A page may have them that was read a moment after how the run stood. */
+const hasEnd = ({ entries }: LogPiece): boolean => {
+  const last = entries.at(-1)
+  return last !== undefined && ControlEvents.endsLog(last)
+}
+
 const makeTail = <E>(
   { read, wakeups }: Options<E>,
   polls: Polls,
@@ -148,7 +154,7 @@ const makeTail = <E>(
       const begins = piece?.entries[0]
       if (piece !== undefined && begins !== undefined && window.add(begins.eventId - 1, piece)) {
         wokenWithEntries = true
-        ended = ControlEvents.endsLog(piece.entries.at(-1)!)
+        ended = hasEnd(piece)
         wakeFollowers(Exit.void)
       }
       want()
@@ -170,11 +176,7 @@ const makeTail = <E>(
             endOf(page, after) < page.latest ? page.latest : Math.min(after, page.latest),
           )
           window.add(after, page)
-          const lastEntry = page.entries.at(-1)
-          // The entries may be read a moment after how the run stood.
-          ended =
-            (page.ended && (page.latest <= last() || lastEntry === undefined)) ||
-            (lastEntry !== undefined && ControlEvents.endsLog(lastEntry))
+          ended = hasEnd(page) || (page.ended && (page.latest <= last() || page.entries.length === 0))
           if (last() > before.last || ended !== before.ended) wakeFollowers(Exit.void)
         },
       })
@@ -229,10 +231,8 @@ const makeTail = <E>(
           Exit.map(exit, (page) => ({
             entries: page.entries,
             ended:
-              page.entries.length === 0
-                ? page.ended
-                : ControlEvents.endsLog(page.entries.at(-1)!) ||
-                  (page.ended && endOf(page, position) >= page.latest),
+              hasEnd(page) ||
+              (page.ended && (page.entries.length === 0 || endOf(page, position) >= page.latest)),
           })),
         )
       reading.addObserver(observe)

@@ -42,6 +42,12 @@ export const LogPage = Schema.Struct({
 
 export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
 
+/** Where a page of a log begins, and how long it may be. */
+const logPageParams = {
+  after_event_id: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
+  limit: Schema.optional(integerText(1, 1000)),
+}
+
 export const CompletedReply = Schema.Struct({ completed: Schema.Boolean, run: CanonicalRun })
 export const CancelledReply = Schema.Struct({ cancelled: Schema.Boolean, run: CanonicalRun })
 export const ResumedReply = Schema.Struct({
@@ -110,8 +116,7 @@ export const group = HttpApiGroup.make("runs")
       .setPath(runPath)
       .setUrlParams(
         Schema.Struct({
-          after_event_id: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
-          limit: Schema.optional(integerText(1, 1000)),
+          ...logPageParams,
           wait_seconds: Schema.optional(integerText(0, 30)),
         }),
       )
@@ -128,12 +133,7 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.get("steps", "/runs/:run_id/steps")
       .setPath(runPath)
-      .setUrlParams(
-        Schema.Struct({
-          after_event_id: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
-          limit: Schema.optional(integerText(1, 1000)),
-        }),
-      )
+      .setUrlParams(Schema.Struct(logPageParams))
       .addSuccess(LogPage)
       .addError(Refusal.NotFound)
       .annotateContext(

@@ -67,10 +67,16 @@ export const worker = Effect.fnUntraced(function* (workerId: Ids.WorkerId) {
 export const anyone = Effect.flatMap(CurrentPrincipal, (principal) => portsOf(principal.projectId))
 
 /** The epoch that the request names, when it does. */
-export const epochOf = (headers: Fence): Run.LeaseEpoch | null => {
+const epochOf = (headers: Fence): Run.LeaseEpoch | null => {
   const epoch = headers[epochHeader]
   return epoch === undefined ? null : Run.LeaseEpoch.make(epoch)
 }
+
+/** The lease that the path and the headers of a worker's request name. */
+export const leaseOf = (
+  path: { readonly run_id: Ids.RunId; readonly worker_id: Ids.WorkerId },
+  headers: Fence,
+): Run.LeaseRef => ({ runId: path.run_id, workerId: path.worker_id, epoch: epochOf(headers) })
 
 /**
  * The lease that a request stands on. A worker must hold the run; an API key is trusted unless it names an epoch or a

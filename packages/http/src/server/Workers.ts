@@ -81,7 +81,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const ports = yield* Caller.worker(path.worker_id)
           const [renewal] = yield* Context.get(ports, Leases.Leases).renew({
             workerId: path.worker_id,
-            leases: [{ runId: path.run_id, epoch: Caller.epochOf(headers) }],
+            leases: [Caller.leaseOf(path, headers)],
             leaseDuration: WorkerOperations.leaseOf(payload),
           })
           if (renewal === undefined || renewal._tag === "Lost") return { run: null }
@@ -93,29 +93,26 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       .handle("release", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
-          return yield* WorkerOperations.release(ports, lease, payload)
+          return yield* WorkerOperations.release(ports, Caller.leaseOf(path, headers), payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("suspend", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
-          return yield* WorkerOperations.suspend(ports, lease, payload)
+          return yield* WorkerOperations.suspend(ports, Caller.leaseOf(path, headers), payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("spawn", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
-          const lease = { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) }
-          return yield* WorkerOperations.spawn(ports, lease, payload)
+          return yield* WorkerOperations.spawn(ports, Caller.leaseOf(path, headers), payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("session", ({ headers, path, payload }) =>
         Effect.gen(function* () {
           const ports = yield* Caller.worker(path.worker_id)
           const session = yield* Context.get(ports, Runs.Runs).recordSession(
-            { runId: path.run_id, workerId: path.worker_id, epoch: Caller.epochOf(headers) },
+            Caller.leaseOf(path, headers),
             payload,
           )
           return { session }
