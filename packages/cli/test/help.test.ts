@@ -38,6 +38,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
         ["runs", "list"],
         ["runs", "prune"],
         ["resume"],
+        ["tell"],
         ["workers", "revoke"],
         ["keys", "create"],
         ["demo"],

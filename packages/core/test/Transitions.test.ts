@@ -86,7 +86,7 @@ describe("the transitions of a run", () => {
         Either.getOrThrow(Transitions.end(state, undefined, { status: "cancelled" }, 2000))
       deepStrictEqual(tags(end(submitted().state).consequences), ["LaneFreed"])
       deepStrictEqual(tags(end(behind).consequences), [])
-      deepStrictEqual(tags(end(claimed()).consequences), ["HolderCancelled", "LaneFreed"])
+      deepStrictEqual(tags(end(claimed()).consequences), ["Signalled", "LaneFreed"])
       const advanced = Transitions.advance(behind, 2000)!
       deepStrictEqual(tags(advanced.consequences), ["Runnable"])
       strictEqual(Transitions.advance(advanced.state, 2000), undefined)

@@ -44,12 +44,25 @@ export const versions = Object.keys(clients) as ReadonlyArray<Version>
 
 /** A page with a new thread. */
 export const make = (version: Version, { apiKey, url }: Options) => {
-  const agent = clients[version]({
+  const options = {
     url: `${url}/ag-ui/agent`,
     headers: { authorization: `Bearer ${apiKey}` },
     threadId: randomUUID(),
-  })
+  }
+  const agent = clients[version](options)
   return {
+    /** Tells the run that works something, from another tab of the same thread. Gives the types of the events that come back. */
+    steer: (content: string) =>
+      Effect.promise(async (): Promise<ReadonlyArray<string>> => {
+        const tab = clients[version](options)
+        tab.addMessage({ id: randomUUID(), role: "user", content })
+        const types: Array<string> = []
+        const onEvent = ({ event }: { readonly event: { readonly type: string } }) => {
+          types.push(event.type)
+        }
+        await tab.runAgent({ forwardedProps: { runlease: { steer: true } } }, { onEvent })
+        return types
+      }),
     addUserMessage: (content: string) =>
       Effect.sync(() => agent.addMessage({ id: randomUUID(), role: "user", content })),
     addResult: (toolCallId: string, content: string) =>

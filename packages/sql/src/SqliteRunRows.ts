@@ -49,7 +49,7 @@ export const make = (database: Database, handle: Sqlite.Database): RunRows.RunRo
           plain.write(changes, instant)
           insertCounted(counted)
         })
-        const details = RunWrites.writeDetails(database, changes)
+        const details = RunWrites.writeDetails(database, changes, instant)
         return details.length === 0 ? states : Effect.zipRight(states, write(details))
       }),
   }

@@ -58,6 +58,8 @@ export const everything = Effect.gen(function* () {
   yield* claims.claim(named)
   const lease = leaseOf((yield* claims.claim(named))[0]!)
   yield* leases.renew({ workerId: worker.id, leases: [lease], leaseDuration: "10 seconds" })
+  yield* runs.tell(lease.runId, { parts: [{ type: "text", text: "left" }] })
+  yield* runs.tell(lease.runId, { parts: [], idempotencyKey: "once" })
   yield* log.append({ runId: lease.runId, events: [event], fence: lease })
   const { latestEventId, latestSequence } = yield* log.append({ runId: lease.runId, events: [event] })
   yield* log.append({ runId: lease.runId, events: [event, event], expectedEventId: latestEventId })

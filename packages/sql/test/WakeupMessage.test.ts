@@ -11,7 +11,7 @@ describe("wake-up messages between servers", () => {
     outbox.runnable([route, { ...route, agentId: "b" }, route])
     outbox.grew([{ log: "p/r", latest: Run.EventId.make(3) }])
     outbox.grew([{ log: "p/r", latest: Run.EventId.make(7) }])
-    outbox.cancelled("w", Ids.RunId.make("r"))
+    outbox.signal("w", { _tag: "Cancelled", runId: Ids.RunId.make("r") })
     expect(outbox.take("me")).toEqual([
       {
         from: "me",

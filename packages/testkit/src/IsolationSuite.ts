@@ -75,6 +75,7 @@ export const suite = (
               TestRuns.verdictOf(runs.snapshot(runId)),
               TestRuns.verdictOf(runs.cancel(runId)),
               TestRuns.verdictOf(runs.retry(runId)),
+              TestRuns.verdictOf(runs.tell(runId, { parts: [] })),
               TestRuns.verdictOf(runs.complete(runId, { status: "completed" })),
               TestRuns.verdictOf(runs.resume(runId, TestRuns.resultOf("call", 1))),
               TestRuns.verdictOf(runs.recordSession(lease, { sessionKey: "s" })),
@@ -99,7 +100,7 @@ export const suite = (
           }),
         )
         deepStrictEqual(verdicts, [
-          ...Array.from({ length: 13 }, () => "RunNotFound"),
+          ...Array.from({ length: 14 }, () => "RunNotFound"),
           "WorkerNotFound",
           "WorkerNotFound",
           "ConversationNotFound",

@@ -10,6 +10,7 @@ import * as TestRuns from "./TestRuns.js"
 import * as Renewal from "./leases/Renewal.js"
 import * as Release from "./leases/Release.js"
 import * as Children from "./leases/Children.js"
+import * as Inbox from "./leases/Inbox.js"
 import * as Pause from "./leases/Pause.js"
 import * as Completion from "./leases/Completion.js"
 
@@ -27,6 +28,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Release.tests(test)
     Pause.tests(test)
     Children.tests(test)
+    Inbox.tests(test)
     Completion.tests(test)
   })
 }

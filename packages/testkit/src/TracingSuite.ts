@@ -127,6 +127,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ["Runs.complete", runs.complete(runId, { status: "completed" }), ofRun],
           ["Runs.cancel", runs.cancel(runId), ofRun],
           ["Runs.retry", runs.retry(runId), ofRun],
+          ["Runs.tell", runs.tell(runId, { parts: [] }), ofRun],
           ["Claims.claim", claims.claim({ workerId, limit: 1, leaseDuration: "30 seconds" }), ofWorker],
           ["Conversations.create", conversations.create(), {}],
           ["Conversations.get", conversations.get(conversationId), ofConversation],

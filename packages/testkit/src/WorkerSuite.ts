@@ -13,6 +13,7 @@ import * as Claims from "./worker/Claims.js"
 import * as Deadlines from "./worker/Deadlines.js"
 import * as Drain from "./worker/Drain.js"
 import * as Effects from "./worker/Effects.js"
+import * as Inbox from "./worker/Inbox.js"
 import * as Interrupts from "./worker/Interrupts.js"
 import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
@@ -38,6 +39,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     StepProgress.tests(test)
     Sleeps.tests(test)
     Children.tests(test)
+    Inbox.tests(test)
     Interrupts.tests(test)
     Claims.tests(test)
     Leases.tests(test)

@@ -12,6 +12,7 @@ const modules = {
   watch: () => import("./WatchCommand.js"),
   runs: () => import("./RunsCommand.js"),
   resume: () => import("./ResumeCommand.js"),
+  tell: () => import("./TellCommand.js"),
   workers: () => import("./WorkersCommand.js"),
   keys: () => import("./KeysCommand.js"),
   demo: () => import("./DemoCommand.js"),

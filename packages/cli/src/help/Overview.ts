@@ -18,7 +18,8 @@ const overview = `runlease: durable agent runs under leases
   runlease submit --agent ID TEXT   submit a run; --watch follows it
   runlease watch RUN                follow a run to its end
   runlease resume RUN --approve     answer what a waiting run asks
-  runlease runs list|get|events|cancel|resume|prune
+  runlease tell RUN TEXT            tell a working run something
+  runlease runs list|get|tree|events|cancel|resume|retry|prune
   runlease workers list|revoke
   runlease keys create|list|revoke
   runlease backup FILE              copy the database while the server goes on

@@ -32,7 +32,12 @@ const interruptJson = (interrupt: Interrupt.Interrupt) => ({
 const waitingFor = (run: Run.Run): string | null => {
   const open = openInterrupts(run)
   if (open.length > 0) return open.map(({ id }) => id).join(", ")
-  return run.waiting?.children === undefined ? null : "children"
+  const { children, inbox } = run.waiting ?? {}
+  const wanted = [
+    ...(children === undefined ? [] : ["children"]),
+    ...(inbox === undefined ? [] : ["a message"]),
+  ]
+  return wanted.length === 0 ? null : wanted.join(" or ")
 }
 
 /** The run as the fields of a JSON line. */

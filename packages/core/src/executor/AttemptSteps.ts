@@ -6,12 +6,14 @@
 import { type Clock, type Context, DateTime, Duration, Effect, Option, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
-import type { ClaimedRun, LeaseRef, RunNotFound } from "../model/Run.js"
+import * as InboxMessage from "../model/InboxMessage.js"
+import { type ClaimedRun, EventId, type LeaseRef, type RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
-import type { RunLog } from "../ports/RunLog.js"
+import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
+import * as AttemptInbox from "./AttemptInbox.js"
 import type { Parking } from "./Parking.js"
 import * as PastAttempts from "./PastAttempts.js"
-import type { AttemptSteps, Recorded, StepLog } from "./StepLog.js"
+import type { AttemptSteps, Recorded, Records, StepLog } from "./StepLog.js"
 import * as StepRecord from "../model/StepRecord.js"
 
 /**
@@ -41,7 +43,13 @@ interface Issued {
   readonly waiting: Array<() => void>
 }
 
-const nothing: Recorded = { intent: false, done: undefined, wakesAt: undefined, child: undefined }
+const nothing: Recorded = {
+  intent: false,
+  done: undefined,
+  wakesAt: undefined,
+  child: undefined,
+  inbox: undefined,
+}
 
 /** The first record of a step counts, and one that replaces it. A sleep begins when its record was written. */
 const after = (
@@ -61,6 +69,11 @@ const after = (
       const child = runId === undefined || index === undefined ? undefined : { runId, index }
       return { ...before, child: before.child ?? child }
     }
+    case "inbox": {
+      const { after, to } = record
+      const inbox = after === undefined || to === undefined ? undefined : { after, to }
+      return { ...before, inbox: before.inbox ?? inbox }
+    }
     case "step": {
       const counts = before.done === undefined || record.replaces === before.done.record_id
       return counts ? { ...before, done: record } : before
@@ -68,29 +81,66 @@ const after = (
   }
 }
 
+/** Messages, and the last event that was read for them. */
+interface Told {
+  readonly messages: ReadonlyArray<InboxMessage.InboxMessage>
+  readonly latest: EventId
+}
+
+/** The message of an entry. Only the control plane writes one. */
+const messageOf = ({ event, sequence }: LogEntry): ReadonlyArray<InboxMessage.InboxMessage> =>
+  sequence === null ? Option.toArray(InboxMessage.fromEvent(event)) : []
+
 /**
- * What the attempts before this one have recorded, by the ids of the steps. Reads nothing when there was none.
+ * What the attempts before this one have recorded, and what the run was told before it was claimed. Reads nothing when there was
+ * neither.
  *
  * @since 0.1.0
  * @category reading
  */
 export const recordedBefore = (
   claimed: ClaimedRun,
-): Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError, RunLog> =>
-  claimed.leaseEpoch === 1 || claimed.latestEventId <= 1
-    ? Effect.succeed(new Map())
-    : Stream.runFold(
-        PastAttempts.entries(claimed, "records"),
-        new Map<string, Recorded>(),
-        (steps, { createdAt, event }) =>
-          Option.match(StepRecord.fromEvent(event), {
-            onNone: () => steps,
-            onSome: (read) => {
+): Effect.Effect<Records, RunNotFound | ControlPlaneError, RunLog> =>
+  Effect.suspend(() => {
+    const steps = new Map<string, Recorded>()
+    const messages: Array<InboxMessage.InboxMessage> = []
+    const isFirst = claimed.leaseEpoch === 1 || claimed.latestEventId <= 1
+    return isFirst && claimed.inbox === undefined
+      ? Effect.succeed({ steps, messages })
+      : Effect.as(
+          Stream.runForEach(PastAttempts.entries(claimed, "records"), (entry) =>
+            Effect.sync(() => {
+              messages.push(...messageOf(entry))
+              const read = Option.getOrUndefined(StepRecord.fromEvent(entry.event))
+              if (read === undefined) return
               const { step_id } = read.record
-              return steps.set(step_id, after(steps.get(step_id) ?? nothing, read, createdAt))
-            },
-          }),
-      )
+              steps.set(step_id, after(steps.get(step_id) ?? nothing, read, entry.createdAt))
+            }),
+          ),
+          { steps, messages },
+        )
+  })
+
+/**
+ * The messages that the run was told after an event.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const toldAfter = (
+  runId: Ids.RunId,
+  eventId: EventId,
+): Effect.Effect<Told, RunNotFound | ControlPlaneError, RunLog> =>
+  Effect.flatMap(RunLog, (log) => {
+    const messages: Array<InboxMessage.InboxMessage> = []
+    const readFrom = (after: EventId): Effect.Effect<Told, RunNotFound | ControlPlaneError> =>
+      Effect.flatMap(log.read({ runId, after, limit: maxReadLimit, only: "records" }), (page) => {
+        messages.push(...page.flatMap(messageOf))
+        const last = page.at(-1)
+        return last === undefined ? Effect.succeed({ messages, latest: after }) : readFrom(last.eventId)
+      })
+    return readFrom(eventId)
+  })
 
 /**
  * The store's time for the holder of a lease: as its claim told it, and from then on by the monotonic clock. It is never ahead of the
@@ -124,16 +174,32 @@ export const storeTime = (
 export const make = (options: {
   readonly runId: Ids.RunId
   readonly lease: LeaseRef | undefined
-  readonly recorded: AttemptSteps["recorded"]
+  readonly recorded: Effect.Effect<Records, RunNotFound | ControlPlaneError>
+  readonly inbox: AttemptInbox.AttemptInbox
+  /** The messages that the run was told after an event; those before the attempt when the event is absent. */
+  readonly toldAfter: (after: EventId | undefined) => Effect.Effect<Told, RunNotFound | ControlPlaneError>
   readonly parking: Pick<Parking, "inFlight" | "park">
   readonly storeTime: () => number
 }): LoggedSteps => {
-  const { parking, recorded, runId } = options
+  const { inbox, parking, recorded, runId } = options
   const taken = new Set<string>()
   const issued = new Map<string, Issued>()
   const reading = Effect.unsafeMakeSemaphore(1)
-  let known: ReadonlyMap<string, Recorded> | undefined
+  let known: Records | undefined
+  let told: Told | undefined
   let progressed = false
+
+  const records = reading.withPermits(1)(
+    Effect.suspend(() =>
+      known !== undefined
+        ? Effect.succeed(known)
+        : Effect.map(recorded, (read) => {
+            known = read
+            for (const step of read.steps.values()) if (step.inbox !== undefined) inbox.took(step.inbox)
+            return read
+          }),
+    ),
+  )
 
   return {
     runId,
@@ -147,14 +213,17 @@ export const make = (options: {
       taken.add(stepId)
       return isNew
     },
-    recorded: reading.withPermits(1)(
-      Effect.suspend(() =>
-        known !== undefined
-          ? Effect.succeed(known)
-          : Effect.map(recorded, (read) => {
-              known = read
-              return read
-            }),
+    recorded: Effect.map(records, ({ steps }) => steps),
+    inbox,
+    messages: Effect.flatMap(records, ({ messages: before }) =>
+      reading.withPermits(1)(
+        Effect.map(
+          Effect.suspend(() => options.toldAfter(told?.latest)),
+          ({ latest, messages }) => {
+            told = { latest, messages: [...(told?.messages ?? before), ...messages] }
+            return told.messages
+          },
+        ),
       ),
     ),
     issue: (name, record) =>
@@ -202,7 +271,9 @@ export const withoutLog = (runId: Ids.RunId): Effect.Effect<Context.Tag.Service<
       ...make({
         runId,
         lease: undefined,
-        recorded: Effect.succeed(new Map()),
+        recorded: Effect.succeed({ steps: new Map(), messages: [] }),
+        inbox: AttemptInbox.make(0),
+        toldAfter: (after = EventId.make(0)) => Effect.succeed({ messages: [], latest: after }),
         parking: { inFlight: (_step, effect) => effect, park: (_within, _wait, effect) => effect },
         storeTime: () => clock.unsafeCurrentTimeMillis(),
       }),

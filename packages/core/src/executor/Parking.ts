@@ -19,8 +19,14 @@ export interface Place {
   readonly within: string | undefined
 }
 
-/** What a parked fiber waits for: until a time is over, or until all of these children have ended, by their indexes. */
-export type Wait = { readonly duration: Duration.Duration } | { readonly children: ReadonlyArray<number> }
+/**
+ * What a parked fiber waits for: until a time is over, until all of these children have ended, by their indexes, or until the run has
+ * more than so many messages.
+ */
+export type Wait =
+  | { readonly duration: Duration.Duration }
+  | { readonly children: ReadonlyArray<number> }
+  | { readonly inbox: number }
 
 /**
  * All that a run waits for. `wakesAt` is on the monotonic clock, in nanoseconds.
@@ -31,7 +37,11 @@ export type Wait = { readonly duration: Duration.Duration } | { readonly childre
 export interface Waits {
   readonly wakesAt: bigint | undefined
   readonly children: ReadonlyArray<ReadonlyArray<number>>
+  readonly inbox: number | undefined
 }
+
+/** A wait with its time on the monotonic clock, in nanoseconds. */
+type Parked = Exclude<Wait, { readonly duration: unknown }> | { readonly wakesAt: bigint }
 
 /**
  * @since 0.1.0
@@ -66,7 +76,7 @@ export const make = (options: {
 }): Parking => {
   /** The steps in flight, each with the number of waits that are parked in it. */
   const steps = new Map<string, { readonly within: string | undefined; parked: number }>()
-  const waits = new Set<{ readonly wakesAt: bigint } | { readonly children: ReadonlyArray<number> }>()
+  const waits = new Set<Parked>()
   const inMemory = Duration.unsafeToNanos(options.inMemory)
   let watch: Fiber.RuntimeFiber<void> | undefined
   let closed = false
@@ -74,13 +84,15 @@ export const make = (options: {
   const suspend = Effect.map(Clock.currentTimeNanos, (now) => {
     watch = undefined
     let wakesAt: bigint | undefined
+    let inbox: number | undefined
     const children: Array<ReadonlyArray<number>> = []
     for (const wait of waits) {
       if ("children" in wait) children.push(wait.children)
+      else if ("inbox" in wait) inbox = Math.min(wait.inbox, inbox ?? wait.inbox)
       else if (wakesAt === undefined || wait.wakesAt < wakesAt) wakesAt = wait.wakesAt
     }
     const isSoon = wakesAt !== undefined && wakesAt - now <= inMemory
-    if (children.length > 0 || !isSoon) options.suspend({ wakesAt, children })
+    if (children.length > 0 || inbox !== undefined || !isSoon) options.suspend({ wakesAt, children, inbox })
   })
 
   const isBusy = (): boolean => {
@@ -123,8 +135,8 @@ export const make = (options: {
       }),
     park: (within, awaited, effect) =>
       Effect.flatMap(Clock.currentTimeNanos, (now) => {
-        const wait =
-          "children" in awaited ? awaited : { wakesAt: now + Duration.unsafeToNanos(awaited.duration) }
+        const wait: Parked =
+          "duration" in awaited ? { wakesAt: now + Duration.unsafeToNanos(awaited.duration) } : awaited
         waits.add(wait)
         count(within, 1)
         changed()

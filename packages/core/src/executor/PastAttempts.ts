@@ -5,6 +5,7 @@
  */
 import { Chunk, Effect, Option, Stream } from "effect"
 import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
+import * as InboxMessage from "../model/InboxMessage.js"
 import { endsAttempt } from "../rules/ControlEvents.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
@@ -46,8 +47,8 @@ export interface LoggedCall {
  * of the conversation. Otherwise it died or was handed back, and its messages are void, but for those that a record names.
  * `kept` are the messages that are part of the conversation, with the results of their calls. `records` are those of its steps.
  *
- * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, and tool messages, whose parts
- * are `tool_result`. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
+ * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, tool messages, whose parts
+ * are `tool_result`, and those that the run was told and has taken, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
  * these messages in AG-UI. `customs` are the executor's own CUSTOM events.
  *
  * @since 0.1.0
@@ -65,8 +66,8 @@ export interface PastAttempt {
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
-/** Builds one attempt from the events of the log. */
-const makeReader = () => {
+/** Builds one attempt from the events of the log. `told` are the messages to the run so far, by their numbers. */
+const makeReader = (told: Map<number, InboxMessage.InboxMessage>) => {
   const messages: Array<{ id: string; role: string; parts: Array<Record<string, unknown> & MessagePart> }> =
     []
   const parts = new Map<string, Record<string, unknown> & MessagePart>()
@@ -95,7 +96,21 @@ const makeReader = () => {
     if (part !== undefined) part[field] = text(part[field]) + text(delta)
   }
 
+  /** A message to the run stands where a step of the run has taken it. */
+  const take = ({ after = 0, to = 0 }: StepRecord.StepRecord): void => {
+    for (let number = after + 1; number <= to; number += 1) {
+      const message = told.get(number)
+      if (message === undefined) continue
+      const id = message.key ?? message.id
+      const parts = message.parts.map((part) => ({ ...part }))
+      for (const part of parts) recordedParts.add(part)
+      messageIds.add(id)
+      messages.push({ id, role: "user", parts })
+    }
+  }
+
   const record = ({ kind, record: read }: StepRecord.EventRecord): void => {
+    if (kind === "inbox") return take(read)
     if (kind !== "step") return
     records.push(read)
     for (const id of read.messages ?? []) recordedParts.add(parts.get(`message ${id}`))
@@ -158,7 +173,11 @@ const makeReader = () => {
           return
         }
         case "CUSTOM":
-          if (!ofExecutor) return
+          if (!ofExecutor) {
+            return void Option.map(InboxMessage.fromEvent(event), (message) =>
+              told.set(message.number, message),
+            )
+          }
           if (StepRecord.isReserved(event)) return void Option.map(StepRecord.fromEvent(event), record)
           customs.push({ name: text(event["name"]), value: event["value"] })
       }
@@ -239,12 +258,13 @@ export const read = (
     ? Effect.succeed([])
     : Effect.suspend(() => {
         const attempts: Array<PastAttempt> = []
-        let reader = makeReader()
+        const told = new Map<number, InboxMessage.InboxMessage>()
+        let reader = makeReader(told)
         // Control planes may omit sequences. Only executors write TOOL_CALL_START, so one without a sequence shows that.
         let unsequenced = false
         const close = (waited: boolean) => {
           if (!reader.isEmpty()) attempts.push(reader.end(waited))
-          reader = makeReader()
+          reader = makeReader(told)
         }
         return entries(run).pipe(
           Stream.runForEach(({ event, sequence }) =>

@@ -5,11 +5,13 @@
  */
 import { Context, type DateTime, type Duration, type Effect } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
+import type { InboxMessage } from "../model/InboxMessage.js"
 import type * as Ids from "../model/Ids.js"
 import type { LeaseRef, RunNotFound } from "../model/Run.js"
 import type { Spawned } from "../ports/Leases.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { Encoded, RecordName, StepRecord } from "../model/StepRecord.js"
+import type { AttemptInbox, Range } from "./AttemptInbox.js"
 import type { Parking } from "./Parking.js"
 
 /**
@@ -24,6 +26,18 @@ export interface Recorded {
   readonly done: StepRecord | undefined
   readonly wakesAt: DateTime.Utc | undefined
   readonly child: Spawned | undefined
+  readonly inbox: Range | undefined
+}
+
+/**
+ * What the log has of the attempts before this one: their steps by id, and the messages to the run.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Records {
+  readonly steps: ReadonlyMap<string, Recorded>
+  readonly messages: ReadonlyArray<InboxMessage>
 }
 
 /**
@@ -41,6 +55,12 @@ export interface AttemptSteps extends Pick<Parking, "inFlight" | "park"> {
 
   /** What the attempts before this one have recorded, by the ids of the steps. */
   readonly recorded: Effect.Effect<ReadonlyMap<string, Recorded>, RunNotFound | ControlPlaneError>
+
+  /** Which messages the run has been told, and which it has taken. */
+  readonly inbox: AttemptInbox
+
+  /** The messages to the run so far. */
+  readonly messages: Effect.Effect<ReadonlyArray<InboxMessage>, RunNotFound | ControlPlaneError>
 
   /** The event of a record, with which it may enter the log. */
   readonly issue: (name: RecordName, record: Omit<Encoded, "record_id">) => Effect.Effect<IssuedRecord>

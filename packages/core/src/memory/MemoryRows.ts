@@ -5,6 +5,7 @@ import { DateTime, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { isTerminal } from "../model/Run.js"
 import type { SnapshotMessage } from "../model/RequestSnapshot.js"
+import type { ConversationMessage } from "../ports/Conversations.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import { bytesOf } from "../rules/AppendRules.js"
 import type { RunSpec } from "../rules/RunState.js"
@@ -21,6 +22,7 @@ import {
   type RunRows,
   type Search,
   type StoredRun,
+  type ToldMessage,
 } from "../store/RunRows.js"
 import { advanced, afterChange } from "../store/LaneHeads.js"
 import { newConversation } from "./Conversations.js"
@@ -99,6 +101,34 @@ const insertOne = (state: State.State, run: NewRun): RunKey => {
   return record.key
 }
 
+const conversationOf = (state: State.State, { conversationId, projectId }: RunSpec) =>
+  State.projectOf(state, projectId).conversations.get(conversationId)!
+
+/** Adds a message of a user to the conversation of a run. */
+const tell = (state: State.State, spec: RunSpec, { id, key, parts }: ToldMessage): void => {
+  const record = conversationOf(state, spec)
+  const at = DateTime.unsafeMake(state.instant)
+  const message: ConversationMessage = {
+    id,
+    conversationId: spec.conversationId,
+    role: "user",
+    parts,
+    parentId: null,
+    metadata: null,
+    createdAt: at,
+  }
+  record.messages.push(message)
+  if (key !== undefined) record.byIdempotencyKey.set(key, message)
+  record.conversation = { ...record.conversation, updatedAt: at }
+}
+
+/** Takes back the message that was added last. */
+const untell = (state: State.State, spec: RunSpec, { key }: ToldMessage): void => {
+  const record = conversationOf(state, spec)
+  record.messages.pop()
+  if (key !== undefined) record.byIdempotencyKey.delete(key)
+}
+
 const writeOne = (state: State.State, { after, details, entries, key }: Change): void => {
   const record = state.records.get(key)!
   const { inputs } = State.projectOf(state, after.spec.projectId)
@@ -108,6 +138,7 @@ const writeOne = (state: State.State, { after, details, entries, key }: Change):
     record.entries.length = before.length
     record.sizes.length = before.length
     for (const { publicId } of details.inputs ?? []) inputs.delete(publicId)
+    for (const message of details.messages ?? []) untell(state, after.spec, message)
     State.place(state, record)
   })
   record.state = after
@@ -125,6 +156,7 @@ const writeOne = (state: State.State, { after, details, entries, key }: Change):
   }
   record.resume = details.resume ?? record.resume
   for (const input of details.inputs ?? []) inputs.set(input.publicId, input)
+  for (const message of details.messages ?? []) tell(state, after.spec, message)
   State.place(state, record)
 }
 
@@ -227,6 +259,14 @@ export const make = (state: State.State): RunRows<never> => {
         present(refs, ({ conversationId, projectId }) => {
           const record = State.projectOf(state, projectId).conversations.get(conversationId)
           return record && { projectId, conversationId, messages: snapshotMessages(record) }
+        }),
+      ),
+    messagesOf: (names) =>
+      Effect.sync(() =>
+        present(names, (name) => {
+          const { conversations } = State.projectOf(state, name.projectId)
+          const message = conversations.get(name.conversationId)?.byIdempotencyKey.get(name.key)
+          return message && { name, id: message.id }
         }),
       ),
     insert: (runs) => Effect.sync(() => runs.map((run) => insertOne(state, run))),

@@ -78,7 +78,8 @@ export type LeaseRecord = typeof LeaseRecord.Type
  *
  * `interrupts`: those that it waits for; none when it waits for something else. `answers`: what of them is answered so far.
  * `expiresAt`: when the run fails because one of the others is not; null is never. `wakesAt`: the time. `children`: groups of
- * children, by their indexes; a group lets the run go on when all of it have ended.
+ * children, by their indexes; a group lets the run go on when all of it have ended. `inbox`: a number of messages; one more lets the
+ * run go on.
  */
 export const Waiting = Schema.Struct({
   interrupts: Schema.Array(Interrupt),
@@ -86,6 +87,7 @@ export const Waiting = Schema.Struct({
   expiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
   wakesAt: Schema.optional(Schema.DateTimeUtcFromNumber),
   children: Schema.optional(Schema.Array(Schema.Array(Schema.NonNegativeInt))),
+  inbox: Schema.optional(Schema.NonNegativeInt),
 })
 export type Waiting = typeof Waiting.Type
 
@@ -143,7 +145,7 @@ export type Run = typeof Run.Type
  * `leaseEpoch` and `maxAttempts` are null from a control plane that does not tell them: its leases are fenced by their
  * owner alone, and it bounds the attempts itself. `snapshot` and `attempt` are never null: from one that tells none,
  * the snapshot is empty and the attempt 1. `waitedMillis` is how long, at least, the control plane had held the claim
- * when it gave the run; 0 when it does not tell.
+ * when it gave the run; 0 when it does not tell. `inbox` is how many messages the run has been told; absent for none.
  *
  * @since 0.1.0
  * @category models
@@ -167,6 +169,7 @@ export const ClaimedRun = Schema.Struct({
   maxAttempts: Schema.NullOr(Schema.NonNegativeInt),
   waitedMillis: Schema.NonNegativeInt,
   session: Schema.NullOr(WorkerSession),
+  inbox: Schema.optional(Schema.Positive.pipe(Schema.int())),
 })
 export type ClaimedRun = typeof ClaimedRun.Type
 

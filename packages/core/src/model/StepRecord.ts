@@ -9,6 +9,7 @@ import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
 import { RunId } from "./Ids.js"
 import { sha256 } from "./Digest.js"
+import { isMessage } from "./InboxMessage.js"
 import { canonicalJson } from "./Json.js"
 
 /**
@@ -43,11 +44,20 @@ export const sleepEventName = "runlease.sleep"
  */
 export const childEventName = "runlease.child"
 
+/**
+ * The name of the event that says which messages a step has taken.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const inboxEventName = "runlease.inbox"
+
 const kinds = {
   [stepEventName]: "step",
   [intentEventName]: "intent",
   [sleepEventName]: "sleep",
   [childEventName]: "child",
+  [inboxEventName]: "inbox",
 } as const
 
 /**
@@ -64,7 +74,7 @@ const isName = (name: unknown): name is RecordName => typeof name === "string" &
  * What a record says. `result` and `failure` are JSON text, or what the codec of that name has made of it; a step without a value has neither. `record_id` is the record's
  * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened.
  * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC. A child has its run's id, and its index among
- * the children of its parent.
+ * the children of its parent. A step that has taken messages has the numbers of those after `after`, up to `to`.
  *
  * @since 0.1.0
  * @category models
@@ -85,6 +95,8 @@ export const StepRecord = Schema.Struct({
   until: Schema.optional(Schema.DateTimeUtc),
   child_run_id: Schema.optional(RunId),
   index: Schema.optional(Schema.NonNegativeInt),
+  after: Schema.optional(Schema.NonNegativeInt),
+  to: Schema.optional(Schema.NonNegativeInt),
 })
 export type StepRecord = typeof StepRecord.Type
 
@@ -114,12 +126,13 @@ export const stepIdOf = ({ key, name, within }: StepName): string =>
   sha256(canonicalJson([within ?? null, name, key ?? null])).slice(0, 32)
 
 /**
- * Whether an event has the name of a record, which only a worker may write.
+ * Whether an event has the name of a record or of a message to the run: no executor may write one by itself.
  *
  * @since 0.1.0
  * @category events
  */
-export const isReserved = (event: LogEvent): boolean => event.type === "CUSTOM" && isName(event["name"])
+export const isReserved = (event: LogEvent): boolean =>
+  event.type === "CUSTOM" && (isName(event["name"]) || isMessage(event))
 
 /**
  * The id of the record that an event with such a name has, if it has one.
@@ -131,7 +144,7 @@ export const recordIdOf = ({ value }: LogEvent): string | undefined =>
   Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
 
 /**
- * A record, and whether it is that of a step that is done, the intent of one, a sleep, or a child.
+ * A record, and whether it is that of a step that is done, the intent of one, a sleep, a child, or taken messages.
  *
  * @since 0.1.0
  * @category models
@@ -142,14 +155,15 @@ export interface EventRecord {
 }
 
 /**
- * Whether an event records a step, a sleep or a child for the first time: a later attempt will not do that again.
+ * Whether an event records a step, a sleep, a child or taken messages for the first time: a later attempt will not do that again.
  *
  * @since 0.1.0
  * @category events
  */
 export const isProgress = ({ name, type, value }: LogEvent): boolean =>
   type === "CUSTOM" &&
-  (name === stepEventName || name === sleepEventName || name === childEventName) &&
+  isName(name) &&
+  name !== intentEventName &&
   Predicate.isRecord(value) &&
   typeof value["step_id"] === "string" &&
   value["replaces"] === undefined

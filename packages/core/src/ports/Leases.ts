@@ -16,14 +16,19 @@ import type { InvalidSubmission, Outcome, SubmissionInput } from "./Runs.js"
 /**
  * What the store says of one lease that was to be renewed.
  *
- * `Held`: renewed until `expiresAt`, by the store's clock. `Cancelled`: the run was cancelled while the
- * caller held it. `Lost`: the caller does not hold it, and never will again under this epoch.
+ * `Held`: renewed until `expiresAt`, by the store's clock; the run has been told `inbox` messages, absent for none. `Cancelled`: the run
+ * was cancelled while the caller held it. `Lost`: the caller does not hold it, and never will again under this epoch.
  *
  * @since 0.1.0
  * @category models
  */
 export type Renewal =
-  | { readonly _tag: "Held"; readonly runId: Ids.RunId; readonly expiresAt: DateTime.Utc }
+  | {
+      readonly _tag: "Held"
+      readonly runId: Ids.RunId
+      readonly expiresAt: DateTime.Utc
+      readonly inbox?: number | undefined
+    }
   | { readonly _tag: "Cancelled"; readonly runId: Ids.RunId }
   | { readonly _tag: "Lost"; readonly runId: Ids.RunId }
 
@@ -76,7 +81,7 @@ export interface Suspension {
 
 /**
  * What a run is suspended for that no person gives; the first of it lets the run go on. `children` are groups of its children, by their
- * indexes; a group lets it go on when all of it have ended.
+ * indexes; a group lets it go on when all of it have ended. `inbox` is how many messages it has taken; one more lets it go on.
  *
  * Units: `wakeAfter` is up to 10 years, counted from now by the store's clock.
  *
@@ -86,6 +91,7 @@ export interface Suspension {
 export interface Pause {
   readonly wakeAfter?: Duration.DurationInput | undefined
   readonly children?: ReadonlyArray<ReadonlyArray<number>> | undefined
+  readonly inbox?: number | undefined
 }
 
 /**
@@ -144,6 +150,21 @@ export class ChildRefused extends Schema.TaggedError<ChildRefused>("@runlease/co
  */
 export const maxPause = Duration.days(3_650)
 
+/**
+ * The run has been told more than its executor has taken, so it has not ended.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InboxNotEmpty extends Schema.TaggedError<InboxNotEmpty>("@runlease/core/InboxNotEmpty")(
+  "InboxNotEmpty",
+  { runId: Schema.String, inbox: Schema.Number },
+) {
+  override get message() {
+    return `Run ${this.runId} has been told ${this.inbox} messages, and has not taken them all`
+  }
+}
+
 /** The events that a run ends with, 1 to 100 of them, and what the log's latest sequence is before them. */
 export interface LastEvents {
   readonly events: ReadonlyArray<LogEvent>
@@ -155,11 +176,13 @@ export interface Completed {
   readonly completed: boolean
 }
 
-/** Something a worker should know before its next renewal. The renewal says it too: signals may be lost. */
-export interface LeaseSignal {
-  readonly _tag: "Cancelled"
-  readonly runId: Ids.RunId
-}
+/**
+ * Something a worker should know before its next renewal. The renewal says it too: signals may be lost. `Told`: the run has been told
+ * `inbox` messages by now.
+ */
+export type LeaseSignal =
+  | { readonly _tag: "Cancelled"; readonly runId: Ids.RunId }
+  | { readonly _tag: "Told"; readonly runId: Ids.RunId; readonly inbox: number }
 
 export class Leases extends Context.Tag("@runlease/core/Leases")<
   Leases,
@@ -176,12 +199,18 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     /**
      * Ends a run with its last events, in one commit. A refusal of the events leaves the run as it was; as in an
      * append, those that are there already are not added again.
+     *
+     * `taken` is how many messages a run has taken that takes some. Where it has been told more, nothing changes: `InboxNotEmpty`.
      */
     readonly complete: (
       lease: LeaseRef,
       outcome: Outcome,
       last?: LastEvents,
-    ) => Effect.Effect<Completed, LeaseLost | RunNotFound | CursorMismatch | EventRefused | ControlPlaneError>
+      taken?: number,
+    ) => Effect.Effect<
+      Completed,
+      LeaseLost | RunNotFound | CursorMismatch | EventRefused | InboxNotEmpty | ControlPlaneError
+    >
 
     /**
      * Frees the run until all of its interrupts are answered by `Runs.resume`, or until the pause is over. Attempts are counted anew
@@ -208,7 +237,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     >
 
     /**
-     * Cancellations of runs held by this worker, as they happen. Never ends by itself; a control plane
+     * Cancellations of runs held by this worker, and messages to them, as they happen. Never ends by itself; a control plane
      * that has no signals gives a stream that stays silent.
      */
     readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneError>

@@ -44,11 +44,15 @@ export interface AppendRequest {
   readonly fence?: Fence | undefined
 }
 
-/** Where the log is after it; `appendedCount` is how many events were new. */
+/**
+ * Where the log is after it; `appendedCount` is how many events were new. `inbox` is how many messages the run has been told; absent
+ * for none.
+ */
 export interface Appended {
   readonly latestEventId: EventId
   readonly latestSequence: Sequence
   readonly appendedCount: number
+  readonly inbox?: number | undefined
 }
 
 /** The log is not where the caller thought it was; nothing was appended. */

@@ -3,15 +3,15 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Either, ParseResult, Schema } from "effect"
+import { Context, type Effect, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type { ConversationNotFound } from "./Conversations.js"
 import type { FollowUp, FollowedUp, TakenInput } from "./FollowUp.js"
-import * as Ids from "../model/Ids.js"
+import type * as Ids from "../model/Ids.js"
 import type { Answers } from "../model/Interrupt.js"
-import { canonicalJson } from "../model/Json.js"
+import { maxMessages } from "../model/InboxMessage.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
-import { RequestSnapshot } from "../model/RequestSnapshot.js"
+import type { MessagePart, RequestSnapshot } from "../model/RequestSnapshot.js"
 import type {
   Fence,
   LeaseLost,
@@ -21,60 +21,22 @@ import type {
   RunStatus,
   TerminalStatus,
 } from "../model/Run.js"
-import { type Run, type RunNotFound, Target, Trigger } from "../model/Run.js"
+import type { Run, RunNotFound } from "../model/Run.js"
+import type { InboxNotEmpty } from "./Leases.js"
+import { maxEventBytes } from "./RunLog.js"
+import type { InvalidSubmission, SubmissionInput } from "./Submission.js"
 import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
 
-/**
- * A run to be submitted. Only `agentId` is required.
- *
- * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
- * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
- * conversation when absent, and null for no lane. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
- * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `initialStatus: "running"`
- * means that another program executes the run: it is never claimed and has no lease.
- *
- * @since 0.1.0
- * @category models
- */
-export const Submission = Schema.Struct({
-  publicId: Schema.optional(Ids.NewRunId),
-  conversationId: Schema.optional(Ids.ConversationId),
-  parentRunId: Schema.optional(Ids.RunId),
-  trigger: Schema.optional(Trigger),
-  agentId: Ids.NewAgentId,
-  mode: Schema.optional(Ids.StorableText),
-  implementationKind: Schema.optional(Ids.StorableText),
-  workerKey: Schema.optional(Ids.StorableText),
-  initialStatus: Schema.optional(Schema.Literal("pending", "running")),
-  sourceTarget: Schema.optional(Target),
-  runtimeTarget: Schema.optional(Target),
-  snapshot: Schema.optional(RequestSnapshot),
-  priority: Schema.optional(Schema.Int.pipe(Schema.between(-1000, 1000))),
-  availableAt: Schema.optional(Schema.DateTimeUtcFromNumber),
-  maxAttempts: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
-  concurrencyKey: Schema.optional(Schema.NullOr(Ids.text(256))),
-})
-export type Submission = typeof Submission.Type
-
-/** A submission as written by hand: ids may be plain strings. `Runs.submit` checks them. */
-export type SubmissionInput = Omit<typeof Submission.Encoded, "availableAt"> & {
-  readonly availableAt?: Submission["availableAt"]
-}
-
-export const defaultMaxAttempts = 3
-
-/**
- * The request of a submission as text, which tells whether two submissions of one public id are the same. A repeat may have
- * another trace context.
- *
- * @since 0.1.0
- * @category models
- */
-export const requestText = ({ snapshot, ...submission }: Submission): string =>
-  canonicalJson({
-    ...submission,
-    snapshot: snapshot && { ...snapshot, traceContext: undefined, protocol: undefined },
-  })
+export {
+  again,
+  check,
+  defaultMaxAttempts,
+  InvalidSubmission,
+  requestText,
+  Submission,
+  submitChecked,
+  type SubmissionInput,
+} from "./Submission.js"
 
 /** How a run ends. The event that closes its log tells metadata and result, unless that event would be too large. */
 export interface Outcome {
@@ -126,67 +88,44 @@ export class RunUnfinished extends Schema.TaggedError<RunUnfinished>("@runlease/
   }
 }
 
-/** The submission has a value that no run can have, in `field`. Nothing was submitted. */
-export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
-  "@runlease/core/InvalidSubmission",
-)("InvalidSubmission", { field: Schema.String, message: Schema.String }) {}
-
-const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
-
 /**
- * The submission as the control plane takes it.
+ * The run does not take the message. `too_large`: it is more than an event of the log takes. `too_many`: the run has 10,000 messages.
  *
  * @since 0.1.0
- * @category constructors
+ * @category errors
  */
-export const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> =>
-  Either.mapLeft(validate(input), (error) => {
-    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-    const field = issue?.path.map(String).join(".") ?? ""
-    const problem = issue?.message.split("\n")[0] ?? "is malformed"
-    return new InvalidSubmission({ field, message: field === "" ? problem : `${field}: ${problem}` })
-  })
+export class MessageRefused extends Schema.TaggedError<MessageRefused>("@runlease/core/MessageRefused")(
+  "MessageRefused",
+  { runId: Schema.String, reason: Schema.Literal("too_large", "too_many") },
+) {
+  override get message() {
+    return this.reason === "too_large"
+      ? `The message is too large: it must be less than ${maxEventBytes} bytes of JSON`
+      : `Run ${this.runId} has ${maxMessages} messages, and takes no more`
+  }
+}
 
 /**
- * `Runs.submit` of a control plane that takes checked submissions. Every control plane is made with it, so that
- * they all refuse the same.
+ * What a run is told. `idempotencyKey`: the same key again gives the first message, 1 to 200 characters.
  *
  * @since 0.1.0
- * @category constructors
+ * @category models
  */
-export const submitChecked =
-  <A, E>(
-    submit: (submission: Submission) => Effect.Effect<A, E>,
-  ): ((input: SubmissionInput) => Effect.Effect<A, E | InvalidSubmission>) =>
-  (input: SubmissionInput) =>
-    Effect.flatMap(check(input), submit)
+export interface NewMessage {
+  readonly parts: ReadonlyArray<MessagePart>
+  readonly idempotencyKey?: string | undefined
+}
 
 /**
- * The submission that repeats a run.
+ * A message that a run has been told: its id in the conversation of the run.
  *
  * @since 0.1.0
- * @category constructors
+ * @category models
  */
-export const again = (
-  run: Run,
-  snapshot: RequestSnapshot,
-  publicId: string | undefined,
-): SubmissionInput => ({
-  ...(publicId === undefined ? {} : { publicId }),
-  agentId: run.agentId,
-  conversationId: run.conversationId,
-  parentRunId: run.runId,
-  ...(run.trigger === null ? {} : { trigger: run.trigger }),
-  ...(run.mode === null ? {} : { mode: run.mode }),
-  ...(run.implementationKind === null ? {} : { implementationKind: run.implementationKind }),
-  ...(run.workerKey === null ? {} : { workerKey: run.workerKey }),
-  sourceTarget: run.sourceTarget,
-  runtimeTarget: run.runtimeTarget,
-  snapshot,
-  priority: run.priority,
-  maxAttempts: run.maxAttempts,
-  concurrencyKey: run.concurrencyKey,
-})
+export interface ToldMessage {
+  readonly id: string
+  readonly duplicate: boolean
+}
 
 export interface ListRuns extends PageRequest {
   readonly status?: RunStatus | undefined
@@ -246,6 +185,15 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     >
 
     /**
+     * Tells something to a run that has not ended, in whose conversation the message stands from then on. A run that takes messages
+     * (see `Inbox`) gets it, before it ends at the latest; one that takes none leaves it to the next run of the conversation.
+     */
+    readonly tell: (
+      runId: Ids.RunId,
+      message: NewMessage,
+    ) => Effect.Effect<ToldMessage, RunNotFound | RunEnded | MessageRefused | ControlPlaneError>
+
+    /**
      * Gives the run the next input of its client, under a public id of its own, by the rules of `FollowUp`. It is one step:
      * of two inputs at once, one makes the run go on. The same input under the same id is a duplicate.
      *
@@ -267,15 +215,16 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
 
     /**
      * Ends the run. The first outcome stands: `completed` is false on a run that had ended, and the run is as
-     * it was. Without a fence the caller is trusted; with one it must hold the lease.
+     * it was. Without a fence the caller is trusted; with one it must hold the lease. `taken` is as in `Leases.complete`.
      */
     readonly complete: (
       runId: Ids.RunId,
       outcome: Outcome,
       fence?: Fence,
+      taken?: number,
     ) => Effect.Effect<
       { readonly completed: boolean; readonly run: Run },
-      RunNotFound | LeaseLost | ControlPlaneError
+      RunNotFound | LeaseLost | InboxNotEmpty | ControlPlaneError
     >
 
     /** Records or updates the worker session of a held run. */

@@ -138,6 +138,7 @@ export const runs = (self: Runs["Type"]): Runs["Type"] => ({
   cancel: method("Runs.cancel", self.cancel, ofRun),
   retry: method("Runs.retry", self.retry, ofRun),
   resume: method("Runs.resume", self.resume, ofRun),
+  tell: method("Runs.tell", self.tell, ofRun),
   followUp: method("Runs.followUp", self.followUp, ofRun),
   inputs: method("Runs.inputs", self.inputs, ofRun),
   complete: method("Runs.complete", self.complete, (runId, _outcome, fence) => ({

@@ -9,6 +9,7 @@ import { DateTime, Predicate, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as ResumeRules from "./ResumeRules.js"
 import { sizeOf } from "./AppendRules.js"
+import * as InboxMessage from "../model/InboxMessage.js"
 import * as Interrupt from "../model/Interrupt.js"
 import * as LogState from "./LogState.js"
 import { childEventName } from "../model/StepRecord.js"
@@ -109,14 +110,29 @@ export const suspended = (
 export const paused = (
   subject: Subject,
   state: LogState.LogState,
-  { children, wakesAt }: Waiting,
+  { children, inbox, wakesAt }: Waiting,
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
   ...LogState.closings(state),
   AgentEvent.custom(waitingEventName, {
-    reasons: [...(wakesAt === undefined ? [] : ["sleep"]), ...(children === undefined ? [] : ["children"])],
+    reasons: [
+      ...(wakesAt === undefined ? [] : ["sleep"]),
+      ...(children === undefined ? [] : ["children"]),
+      ...(inbox === undefined ? [] : ["message"]),
+    ],
     ...(wakesAt === undefined ? {} : { until: DateTime.formatIso(wakesAt) }),
   }),
+]
+
+/** When a run is told something. The log of a run that waits for a person's answer is not opened for it. */
+export const told = (
+  subject: Subject,
+  state: LogState.LogState,
+  isWaiting: boolean,
+  message: InboxMessage.InboxMessage,
+): ReadonlyArray<AgentEvent.LogEvent> => [
+  ...(isWaiting ? [] : opening(subject, state)),
+  InboxMessage.toEvent(message),
 ]
 
 /** The step of a run that has spawned a child. */

@@ -30,7 +30,7 @@ const maxUnanswered = 100
 /**
  * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
  * opening. `usage`: what requests to models used since then, if any did. `unanswered`: the calls without a result, if any.
- * `progress`: the attempt has recorded a step that no attempt before it had.
+ * `progress`: the attempt has recorded a step that no attempt before it had. `inbox`: how many messages the run has been told, if any.
  *
  * @since 0.1.0
  * @category models
@@ -41,10 +41,15 @@ export const LogState = Schema.Struct({
   usage: Schema.optional(Schema.Array(TokenUsage.TokenUsage)),
   unanswered: Schema.optional(Schema.Array(Unanswered)),
   progress: Schema.optional(Schema.Literal(true)),
+  inbox: Schema.optional(Schema.NonNegativeInt),
 })
 export type LogState = typeof LogState.Type
 
 export const initial: LogState = { started: false, open: [] }
+
+/** A part of the log begins or ends: nothing is open. */
+const withoutItems = (started: boolean, { inbox }: LogState): LogState =>
+  inbox === undefined ? { started, open: [] } : { started, open: [], inbox }
 
 /**
  * The state at the beginning of an attempt.
@@ -121,8 +126,8 @@ const answered = (state: LogState, id: unknown): LogState => {
  * @category folding
  */
 export const next = (state: LogState, event: LogEvent): LogState => {
-  if (event.type === "RUN_STARTED") return state.started ? state : { started: true, open: [] }
-  if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return initial
+  if (event.type === "RUN_STARTED") return state.started ? state : withoutItems(true, state)
+  if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return withoutItems(false, state)
   const opening = itemOf(opens, event)
   if (opening !== undefined) {
     return state.open.some((item) => same(item, opening))

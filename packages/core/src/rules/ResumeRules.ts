@@ -33,7 +33,7 @@ export const isPaused = ({ interrupts }: Waiting): boolean => interrupts.length 
  */
 export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): Waiting => {
   if (!("interrupts" in suspension)) {
-    const { children, wakeAfter } = suspension
+    const { children, inbox, wakeAfter } = suspension
     return {
       interrupts: [],
       answers: [],
@@ -44,6 +44,7 @@ export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): W
             wakesAt: DateTime.addDuration(now, Duration.clamp(wakeAfter, { minimum: 0, maximum: maxPause })),
           }),
       ...(children === undefined ? {} : { children }),
+      ...(inbox === undefined ? {} : { inbox }),
     }
   }
   const { expiresAfter, interrupts } = suspension

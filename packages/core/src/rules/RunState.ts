@@ -233,5 +233,6 @@ export const toClaimed = (
     maxAttempts: spec.maxAttempts,
     waitedMillis: 0,
     session,
+    ...(state.log.inbox === undefined ? {} : { inbox: state.log.inbox }),
   }
 }

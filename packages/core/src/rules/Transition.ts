@@ -9,6 +9,7 @@ import { Brand } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type * as Ids from "../model/Ids.js"
 import type { EventId, LeaseEpoch, RunError, Sequence } from "../model/Run.js"
+import type { LeaseSignal } from "../ports/Leases.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { Outcome } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
@@ -29,7 +30,7 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  *
  * - `Runnable`: a worker may claim the run from now on.
  * - `LaneFreed`: the run may have been the first of its lane, so that the first one now may `advance`.
- * - `HolderCancelled`: this worker executes a run that was cancelled.
+ * - `Signalled`: this worker, which executes the run, should know something of it.
  * - `ClaimEnded`: a claim ended, and the run goes on without it.
  * - `ChildEnded`: the run was the child of this one.
  * - `ParentEnded`: the run has ended before some of its children.
@@ -40,7 +41,7 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
 export type Consequence =
   | { readonly _tag: "Runnable" }
   | { readonly _tag: "LaneFreed"; readonly lane: string }
-  | { readonly _tag: "HolderCancelled"; readonly workerId: Ids.WorkerId }
+  | { readonly _tag: "Signalled"; readonly workerId: Ids.WorkerId; readonly signal: LeaseSignal }
   | { readonly _tag: "ClaimEnded"; readonly claim: EndedClaim }
   | { readonly _tag: "ChildEnded"; readonly parent: Ids.RunId }
   | { readonly _tag: "ParentEnded" }
@@ -102,6 +103,12 @@ export const gateOf = (availableAt: number, createdAt: number, now: number): Gat
 
 /** When a run that was claimed may be claimed again: its time had come, also where the clock was set back since. */
 export const undelayed = ({ availableAt }: RunState, now: number): number => Math.min(availableAt, now)
+
+/** What the holder of a run is told of it; nothing where no worker executes it. */
+export const signalled = ({ holder, status }: RunState, signal: LeaseSignal): ReadonlyArray<Consequence> =>
+  status === "running" && holder !== null
+    ? [{ _tag: "Signalled", workerId: holder.workerId, signal }]
+    : nothing
 
 /** What the end of a claim without an outcome means; nothing for a run that no claim had. */
 export const claimEnded = (

@@ -16,7 +16,6 @@ import { checkFence, whileHeld } from "./Fencing.js"
 import * as LogState from "./LogState.js"
 import type { RunSpec, RunState } from "./RunState.js"
 import {
-  type Consequence,
   type EncodedEvent,
   endAttempt,
   eventId,
@@ -29,6 +28,7 @@ import {
   pend,
   runnable,
   sequence,
+  signalled,
   transition,
   type Transition,
   undelayed,
@@ -118,15 +118,13 @@ export const end = (
   outcome: Outcome,
   now: number,
 ): Either.Either<Transition, LeaseLost | RunEnded> => {
-  const { holder, spec, status } = state
+  const { spec, status } = state
   if (fence !== undefined) {
     return Either.map(checkFence(state, fence, now), () => finish(state, outcome, now))
   }
   if (isTerminal(status)) return Either.left(new RunEnded({ runId: spec.runId, status }))
-  const cancelled: ReadonlyArray<Consequence> =
-    outcome.status === "cancelled" && status === "running" && holder !== null
-      ? [{ _tag: "HolderCancelled", workerId: holder.workerId }]
-      : nothing
+  const cancelled =
+    outcome.status === "cancelled" ? signalled(state, { _tag: "Cancelled", runId: spec.runId }) : nothing
   return Either.right(finish(state, outcome, now, null, cancelled))
 }
 

@@ -12,6 +12,7 @@ import { type Fence, isTerminal, type LeaseLost } from "../model/Run.js"
 import type { Pause, Suspension } from "../ports/Leases.js"
 import type { NotWaiting } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
+import { hasMore } from "./InboxTransitions.js"
 import { whileHeld } from "./Fencing.js"
 import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
@@ -20,7 +21,8 @@ import { someEnded } from "./ChildTransitions.js"
 import { claimEnded, fail, finish, pend, transition, type Transition, undelayed } from "./Transition.js"
 
 /**
- * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, it is pending at once.
+ * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it
+ * is pending at once.
  *
  * @since 0.1.0
  * @category transitions
@@ -40,7 +42,8 @@ export const suspend = (
       paused ? ControlEvents.paused(spec, log, waiting) : ControlEvents.suspended(spec, log, waiting),
       claimEnded(state, paused ? "waiting" : "suspended", now),
     )
-    if (!someEnded(state, waiting.children ?? [])) return after
+    const isMet = someEnded(state, waiting.children ?? []) || hasMore(state, waiting.inbox)
+    if (!isMet) return after
     const { consequences, state: pending } = goOn(after.state, now)
     return { ...after, state: pending, consequences: [...after.consequences, ...consequences] }
   })

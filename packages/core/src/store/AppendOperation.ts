@@ -45,6 +45,7 @@ const add = <X>(
     latestEventId: state.latestEventId,
     latestSequence: state.latestSequence,
     appendedCount: added.length,
+    ...(state.log.inbox === undefined ? {} : { inbox: state.log.inbox }),
   }
 }
 

@@ -5,7 +5,9 @@
  */
 import { Effect, Either } from "effect"
 import { type Fence, type LeaseLost, type Run, RunNotFound } from "../model/Run.js"
+import type { InboxNotEmpty } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
+import { mayEnd } from "../rules/InboxTransitions.js"
 import { type RunDetails, toRun } from "../rules/RunState.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { RunBatch } from "./RunBatch.js"
@@ -17,9 +19,11 @@ export interface Request {
   readonly outcome: Outcome
   /** Absent for a trusted caller that holds no lease. */
   readonly fence: Fence | undefined
+  /** How many messages a run has taken that takes some. */
+  readonly taken?: number | undefined
 }
 
-type Refusal = RunNotFound | LeaseLost
+type Refusal = RunNotFound | LeaseLost | InboxNotEmpty
 
 const detailsOf = ({ metadata, result }: Outcome): DetailChanges | undefined =>
   metadata === undefined && result === undefined
@@ -29,10 +33,12 @@ const detailsOf = ({ metadata, result }: Outcome): DetailChanges | undefined =>
 /** Ends a run of the batch; false when it had ended before. */
 export const end = <X>(
   batch: RunBatch<X>,
-  { fence, outcome, ref }: Request,
+  { fence, outcome, ref, taken }: Request,
 ): Either.Either<boolean, Refusal> => {
   const run = batch.find(ref)
   if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
+  const checked = mayEnd(run.state, fence, taken, batch.now)
+  if (Either.isLeft(checked)) return Either.left(checked.left)
   const ended = Transitions.end(run.state, fence, outcome, batch.now)
   if (Either.isLeft(ended)) {
     return ended.left._tag === "RunEnded" ? Either.right(false) : Either.left(ended.left)

@@ -6,11 +6,12 @@
 import { DateTime, Duration, Effect, Either, Function } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
-import type { Completed, Renewal, RenewRequest } from "../ports/Leases.js"
+import type { Completed, InboxNotEmpty, Renewal, RenewRequest } from "../ports/Leases.js"
 import type { CursorMismatch, EventRefused } from "../ports/RunLog.js"
 import type { Outcome } from "../ports/Runs.js"
 import type { RunState } from "../rules/RunState.js"
 import * as ClaimTransitions from "../rules/ClaimTransitions.js"
+import { mayEnd } from "../rules/InboxTransitions.js"
 import type { Transition } from "../rules/Transition.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as EndOperation from "./EndOperation.js"
@@ -33,7 +34,9 @@ const renewOne = <X>(
   const renewed = ClaimTransitions.renew(run.state, { workerId: request.workerId, epoch }, millis, batch.now)
   if (Either.isRight(renewed)) {
     batch.apply(run, renewed.right)
-    return { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) }
+    const { inbox } = run.state.log
+    const held = { _tag: "Held", runId, expiresAt: DateTime.unsafeMake(batch.now + millis) } as const
+    return inbox === undefined ? held : { ...held, inbox }
   }
   const { left } = renewed
   return { _tag: left._tag === "RunEnded" && left.status === "cancelled" ? "Cancelled" : "Lost", runId }
@@ -66,24 +69,27 @@ interface Complete {
   readonly lease: LeaseRef
   readonly outcome: Outcome
   readonly last: AppendOperation.Request | undefined
+  readonly taken: number | undefined
 }
 
-type CompleteRefusal = LeaseLost | RunNotFound | CursorMismatch | EventRefused
+type CompleteRefusal = LeaseLost | RunNotFound | CursorMismatch | EventRefused | InboxNotEmpty
 
 /** Ends a run with its last events. A run whose events are refused does not end. */
 const completeOne = <X>(
   batch: RunBatch<X>,
-  { last, lease, outcome, projectId }: Complete,
+  { last, lease, outcome, projectId, taken }: Complete,
 ): Effect.Effect<Either.Either<Completed, CompleteRefusal>, X> => {
   const { runId, workerId } = lease
+  const ref = { projectId, runId }
   const end = (): Either.Either<Completed, CompleteRefusal> =>
-    Either.map(
-      EndOperation.end(batch, { ref: { projectId, runId }, outcome, fence: lease }),
-      (completed) => ({
-        completed,
-      }),
-    )
+    Either.map(EndOperation.end(batch, { ref, outcome, fence: lease, taken }), (completed) => ({
+      completed,
+    }))
   if (last === undefined) return Effect.succeed(end())
+  const run = batch.find(ref)
+  const checked = run === undefined ? Either.void : mayEnd(run.state, lease, taken, batch.now)
+  // Nothing is appended to a run that does not end.
+  if (Either.isLeft(checked)) return Effect.succeed(Either.left(checked.left))
   return Effect.map(AppendOperation.append(batch, last), (appended) => {
     if (Either.isRight(appended) || appended.left._tag === "RunEnded") return end()
     return Either.left(

@@ -17,4 +17,5 @@ export const mergeDetails = (before: DetailChanges, after: DetailChanges): Detai
         ...after,
         inputs: [...(before.inputs ?? []), ...(after.inputs ?? [])],
         claims: [...(before.claims ?? []), ...(after.claims ?? [])],
+        messages: [...(before.messages ?? []), ...(after.messages ?? [])],
       }

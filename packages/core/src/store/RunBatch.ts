@@ -151,8 +151,8 @@ export const make = <X>(
         case "LaneFreed":
           lanes.push({ projectId: spec.projectId, lane: consequence.lane })
           break
-        case "HolderCancelled":
-          after.push(wakeups.signal(consequence.workerId, { _tag: "Cancelled", runId: spec.runId }))
+        case "Signalled":
+          after.push(wakeups.signal(consequence.workerId, consequence.signal))
           break
         case "ClaimEnded":
           entry.details = mergeDetails(entry.details, { claims: [consequence.claim] })

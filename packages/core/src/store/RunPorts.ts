@@ -40,6 +40,7 @@ import * as SpawnOperation from "./SpawnOperation.js"
 import * as SessionOperation from "./SessionOperation.js"
 import * as StoreReads from "./StoreReads.js"
 import * as SubmitOperation from "./SubmitOperation.js"
+import * as TellOperation from "./TellOperation.js"
 import type { Wakeups } from "./Wakeups.js"
 
 type OfProject<A> = (projectId: Ids.ProjectId) => A
@@ -79,11 +80,12 @@ const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leas
     renew: (request) => renew({ projectId, request }),
     release: (lease, release = {}) =>
       ofHolder({ projectId, lease, make: (state, now) => Transitions.release(state, lease, release, now) }),
-    complete: (lease, outcome, last) =>
+    complete: (lease, outcome, last, taken) =>
       complete({
         projectId,
         lease,
         outcome,
+        taken,
         last: last && AppendOperation.request(projectId, { runId: lease.runId, fence: lease, ...last }),
       }),
     suspend: (lease, suspension) =>
@@ -169,6 +171,7 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
   const resume = commits.operation(ResumeOperation.resume<X>())
   const followUp = commits.operation(ResumeOperation.followUp<X>())
   const recordSession = commits.operation(SessionOperation.operation<X>())
+  const tell = commits.operation(TellOperation.operation<X>())
 
   const submitTo = (projectId: Ids.ProjectId) =>
     submitChecked(
@@ -220,8 +223,8 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
         )
         .pipe(
           Effect.map(({ changed, run }) => ({ cancelled: changed, run })),
-          // Only a fence can be lost, and a cancellation has none.
-          Effect.catchTag("LeaseLost", Effect.die),
+          // Only a fence can be lost, and only its holder takes messages: a cancellation has none.
+          Effect.catchTags({ LeaseLost: Effect.die, InboxNotEmpty: Effect.die }),
         ),
 
     resume: Effect.fnUntraced(function* (runId, answers) {
@@ -232,6 +235,11 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
       return { duplicate: !changed, run }
     }),
 
+    tell: Effect.fnUntraced(function* (runId, message) {
+      const newId = Ids.MessageId.make(yield* Ids.uuidV7, { disableValidation: true })
+      return yield* reads.onNamed("Runs.tell", { projectId, runId }, (ref) => tell({ ref, message, newId }))
+    }),
+
     followUp: Effect.fnUntraced(function* (runId, input) {
       const messageId = yield* Ids.uuidV7
       const fingerprint = yield* FollowUpRules.fingerprintOf(input)
@@ -240,9 +248,9 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
       )
     }),
 
-    complete: (runId, outcome, fence) =>
+    complete: (runId, outcome, fence, taken) =>
       Effect.map(
-        reads.onNamed("Runs.complete", { projectId, runId }, (ref) => end({ ref, outcome, fence })),
+        reads.onNamed("Runs.complete", { projectId, runId }, (ref) => end({ ref, outcome, fence, taken })),
         ({ changed, run }) => ({ completed: changed, run }),
       ),
 

@@ -10,13 +10,14 @@
 import type { Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
-import type { WorkerSession } from "../model/WorkerSession.js"
 import type { TakenInput } from "../ports/FollowUp.js"
 import type { LogEntry } from "../ports/RunLog.js"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
-import type { EndedClaim, RunDetails, RunState } from "../rules/RunState.js"
-import type { NewEntry } from "../rules/Transition.js"
+import type { RunDetails, RunState } from "../rules/RunState.js"
 import type { CounterDelta } from "./CounterRows.js"
+import type { Change, NewRun } from "./RunChanges.js"
+
+export type { Change, DetailChanges, NewRun, ToldMessage } from "./RunChanges.js"
 
 /** Names a run, or an input that a run has taken. */
 export interface RunRef {
@@ -139,44 +140,11 @@ export interface ConversationMessages {
   readonly messages: RequestSnapshot["messages"]
 }
 
-/**
- * A run that a submission makes. `submission` is the request as text, to be compared with another of the same public id;
- * `newConversation` when its conversation is made with it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface NewRun {
-  readonly state: RunState
-  readonly details: RunDetails
-  readonly submission: string
-  readonly snapshot: RequestSnapshot
-  readonly newConversation: boolean
-}
-
-/** Changes of what is stored beside a run's state. What is absent stays. */
-export interface DetailChanges {
-  readonly metadata?: RunDetails["metadata"] | undefined
-  readonly result?: unknown
-  readonly session?: WorkerSession | undefined
-  readonly resume?: ResumeRecord | undefined
-  readonly inputs?: ReadonlyArray<TakenInput> | undefined
-  /** Claims of the run that ended without an outcome. */
-  readonly claims?: ReadonlyArray<EndedClaim> | undefined
-}
-
-/**
- * How one run has changed in a commit: its state before and after, and the entries that its log gets.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Change {
-  readonly key: RunKey
-  readonly before: RunState
-  readonly after: RunState
-  readonly entries: ReadonlyArray<NewEntry>
-  readonly details: DetailChanges
+/** Names a message of a conversation by its idempotency key. */
+export interface KeyedMessage {
+  readonly projectId: Ids.ProjectId
+  readonly conversationId: Ids.ConversationId
+  readonly key: string
 }
 
 /** The details of a run, with the request that its next attempt gets. */
@@ -268,6 +236,11 @@ export interface RunRows<X> {
   readonly conversations: (
     refs: ReadonlyArray<ConversationRef>,
   ) => Effect.Effect<ReadonlyArray<ConversationMessages>, X>
+
+  /** Those of these messages that exist, by their names. */
+  readonly messagesOf: (
+    names: ReadonlyArray<KeyedMessage>,
+  ) => Effect.Effect<ReadonlyArray<{ readonly name: KeyedMessage; readonly id: string }>, X>
 
   /**
    * Adds runs in their states, and returns their keys in the same order. Most are pending; one that its submitter drives, or that

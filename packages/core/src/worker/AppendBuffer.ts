@@ -13,7 +13,7 @@ import type { LeaseRef } from "../model/Run.js"
 import { Sequence } from "../model/Run.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { LastEvents } from "../ports/Leases.js"
-import type { AppendError, CursorMismatch, EventRefused, RunLog } from "../ports/RunLog.js"
+import type { AppendError, Appended, CursorMismatch, EventRefused, RunLog } from "../ports/RunLog.js"
 import { LeaseEnded, type Loss } from "./Lease.js"
 import { batchOf, type SizedEvent } from "./SizedEvents.js"
 
@@ -55,12 +55,15 @@ export interface AppendBuffer {
 
   /** Appends the events that wait except the last batch, and returns that batch, which is written with the outcome. */
   readonly flushBefore: Effect.Effect<LastEvents | undefined, ExecutorError | LeaseEnded>
+
+  /** Lets that batch wait again, since the outcome was not written. */
+  readonly putBack: () => void
 }
 
 /**
  * Makes the buffer of one run, whose log has the sequence `sequence`. `fork` starts the fiber that appends; it must
  * outlive the fibers that add events. `stop` is called when the log refuses an append of that fiber, and `appended` with
- * the events of each append.
+ * the events of each append and its answer.
  *
  * Units: `linger` is the least time between two appends of a run.
  *
@@ -74,11 +77,13 @@ export const make = (options: {
   readonly linger: Duration.DurationInput
   readonly fork: (effect: Effect.Effect<void>) => Fiber.RuntimeFiber<void>
   readonly stop: (failure: ExecutorError) => void
-  readonly appended: (events: ReadonlyArray<LogEvent>) => void
+  readonly appended: (events: ReadonlyArray<LogEvent>, answer: Appended) => void
 }): AppendBuffer => {
   const { lease, log } = options
   // The events that are not confirmed to be in the log, oldest first, and the log's sequence before them.
   let waiting: Array<SizedEvent> = []
+  /** Those that were given to be written with the outcome. */
+  let last: Array<SizedEvent> = []
   let sequence = options.sequence
   let appending: Fiber.RuntimeFiber<void> | undefined
   const some = Effect.unsafeMakeLatch(false)
@@ -125,10 +130,10 @@ export const make = (options: {
           drop(waiting.length)
           return verdict(error)
         },
-        onSuccess: () => {
+        onSuccess: (answer) => {
           sequence = Sequence.make(sequence + events.length, { disableValidation: true })
           drop(events.length)
-          options.appended(events)
+          options.appended(events, answer)
           return Effect.void
         },
       },
@@ -183,6 +188,7 @@ export const make = (options: {
     if (waiting.length === 0) return Effect.succeed(undefined)
     const events = batchOf(waiting)
     if (events.length < waiting.length) return Effect.zipRight(append, flushBefore)
+    last = waiting
     waiting = []
     return Effect.succeed({ events, expectedSequence: sequence })
   })
@@ -208,5 +214,9 @@ export const make = (options: {
     interrupt: () => appending?.unsafeInterruptAsFork(FiberId.none),
     flush,
     flushBefore,
+    putBack: () => {
+      waiting = last
+      last = []
+    },
   }
 }

@@ -97,7 +97,7 @@ export const hold = (
 
     return Effect.map(
       Effect.acquireRelease(
-        Effect.sync(() => renewal.add(claimed, options.sentAt, end)),
+        Effect.sync(() => renewal.add(claimed, options.sentAt, { onEnd: end })),
         (renewed) => Effect.sync(() => renewal.remove(renewed)),
       ),
       ({ deadline, ref }): Lease => ({

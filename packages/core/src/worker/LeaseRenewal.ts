@@ -24,6 +24,12 @@ import { Leases, type Renewal } from "../ports/Leases.js"
  */
 export type RenewalEnd = "Lost" | "Expired" | "Cancelled"
 
+/** What follows from a renewal: the lease has ended, or the run has been told so many messages. */
+export interface Listener {
+  readonly onEnd: (end: RenewalEnd) => void
+  readonly onTold?: ((inbox: number | undefined) => void) | undefined
+}
+
 /**
  * A lease that is renewed until it ends or is removed.
  *
@@ -41,19 +47,18 @@ export interface RenewedLease {
  */
 export interface LeaseRenewal {
   /**
-   * Renews the lease of a claimed run from now on. `onEnd` may be called more than once, and until the lease is
-   * removed.
+   * Renews the lease of a claimed run from now on. The listener is called until the lease is removed, also when it has ended.
    *
    * Units: `sentAt` is when the claim was sent, in nanoseconds of the monotonic clock.
    */
-  readonly add: (claimed: ClaimedRun, sentAt: bigint, onEnd: (end: RenewalEnd) => void) => RenewedLease
+  readonly add: (claimed: ClaimedRun, sentAt: bigint, listener: Listener) => RenewedLease
 
   /** Renews the lease no longer. The run stays leased in the store. */
   readonly remove: (lease: RenewedLease) => void
 }
 
 interface Entry extends RenewedLease {
-  readonly onEnd: (end: RenewalEnd) => void
+  readonly listener: Listener
 }
 
 /** How much earlier than the store the holder stops: a tenth of the lease, at most two seconds. */
@@ -88,8 +93,10 @@ export const make = Effect.fnUntraced(function* (options: {
 
   const apply = (entry: Entry, renewal: Renewal | undefined, sentAt: bigint): void => {
     if (!entries.has(entry)) return
-    if (renewal?._tag === "Held") entry.deadline.set(deadlineFrom(sentAt))
-    else entry.onEnd(renewal?._tag === "Cancelled" ? "Cancelled" : "Lost")
+    if (renewal?._tag === "Held") {
+      entry.deadline.set(deadlineFrom(sentAt))
+      entry.listener.onTold?.(renewal.inbox)
+    } else entry.listener.onEnd(renewal?._tag === "Cancelled" ? "Cancelled" : "Lost")
   }
 
   const renewAll: Effect.Effect<void, ControlPlaneError> = Effect.gen(function* () {
@@ -122,7 +129,7 @@ export const make = Effect.fnUntraced(function* (options: {
       const { stopsAt } = entry.deadline.current()
       if (stopsAt <= now) {
         entries.delete(entry)
-        entry.onEnd("Expired")
+        entry.listener.onEnd("Expired")
       } else if (watched === undefined || stopsAt < watched) {
         watched = stopsAt
       }
@@ -141,12 +148,12 @@ export const make = Effect.fnUntraced(function* (options: {
   yield* Effect.forkScoped(Effect.forever(watch))
 
   return {
-    add: (claimed, sentAt, onEnd) => {
+    add: (claimed, sentAt, listener) => {
       const deadline = deadlineFrom(sentAt + BigInt(claimed.waitedMillis) * 1_000_000n)
       const entry: Entry = {
         ref: { runId: claimed.runId, workerId: options.workerId, epoch: claimed.leaseEpoch },
         deadline: unsafeMake(deadline),
-        onEnd,
+        listener,
       }
       entries.add(entry)
       if (watched === undefined || deadline.stopsAt < watched) earlier.unsafeOpen()

@@ -177,7 +177,10 @@ export const make = Effect.fnUntraced(function* (
 
   const start = (run: ClaimedRun, sentAt: bigint): Effect.Effect<void> =>
     Effect.map(RunExecution.makeSpan(run), (span) => {
-      const lease = renewal.add(run, sentAt, (reason) => endLease(record, reason))
+      const lease = renewal.add(run, sentAt, {
+        onEnd: (reason) => endLease(record, reason),
+        onTold: (inbox) => record.sink.told(inbox),
+      })
       const sink = RunSink.make({
         log,
         claimed: run,

@@ -16,6 +16,7 @@ import {
   Scope,
   Stream,
 } from "effect"
+import * as AttemptInbox from "../executor/AttemptInbox.js"
 import * as AttemptSteps from "../executor/AttemptSteps.js"
 import type { Emit } from "../executor/Emit.js"
 import type { Execution } from "../executor/Execution.js"
@@ -28,7 +29,7 @@ import * as AgentEvent from "../model/AgentEvent.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { LastEvents } from "../ports/Leases.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
-import { RunLog } from "../ports/RunLog.js"
+import { type Appended, RunLog } from "../ports/RunLog.js"
 import * as AppendBuffer from "./AppendBuffer.js"
 import type { LeaseEnded, Loss } from "./Lease.js"
 import { fit, type SizedEvent } from "./SizedEvents.js"
@@ -62,6 +63,12 @@ export interface RunSink {
   /** The steps of the run, made when they are first needed. */
   readonly steps: () => AttemptSteps.LoggedSteps
 
+  /** Takes note that the run has been told so many messages. */
+  readonly told: (inbox: number | undefined) => void
+
+  /** How many messages the run has taken; absent where its executor takes none. */
+  readonly taken: () => number | undefined
+
   /** Whether the attempt has recorded a step, so that it does not count against the attempts of the run. */
   readonly progressed: () => boolean
 
@@ -87,6 +94,9 @@ export interface RunSink {
 
   /** Appends the events that wait except the last batch, and returns that batch, which is written with the outcome. */
   readonly flushBefore: Effect.Effect<LastEvents | undefined, ExecutorFailure | LeaseEnded>
+
+  /** Appends that batch after all, since the outcome was not written. */
+  readonly flushAfter: Effect.Effect<void, ExecutorFailure | LeaseEnded>
 }
 
 /**
@@ -122,14 +132,17 @@ export const make = (options: {
   let ended = false
   let ofRun: AttemptSteps.LoggedSteps | undefined
   let parking: Parking.Parking | undefined
+  let inbox = claimed.inbox ?? 0
   const storeTime = AttemptSteps.storeTime(claimed, options.leaseDuration, options.clock)
+  const ofLog = <A, E extends { readonly _tag: string }>(reading: Effect.Effect<A, E, RunLog>) =>
+    retryUnavailable(Effect.provideService(reading, RunLog, options.log))
   const steps = () =>
     (ofRun ??= AttemptSteps.make({
       runId: claimed.runId,
       lease: options.lease.ref,
-      recorded: retryUnavailable(
-        Effect.provideService(AttemptSteps.recordedBefore(claimed), RunLog, options.log),
-      ),
+      recorded: ofLog(AttemptSteps.recordedBefore(claimed)),
+      inbox: AttemptInbox.make(inbox),
+      toldAfter: (after = claimed.latestEventId) => ofLog(AttemptSteps.toldAfter(claimed.runId, after)),
       parking: (parking = Parking.make({
         inMemory: Duration.times(options.leaseDuration, 0.5),
         fork: options.fork,
@@ -137,7 +150,16 @@ export const make = (options: {
       })),
       storeTime,
     }))
-  const appended = (events: ReadonlyArray<AgentEvent.LogEvent>) => ofRun?.appended(events)
+  const told = (count: number | undefined): void => {
+    if (count === undefined || count <= inbox) return
+    inbox = count
+    ofRun?.inbox.told(count)
+  }
+
+  const appended = (events: ReadonlyArray<AgentEvent.LogEvent>, answer: Appended): void => {
+    ofRun?.appended(events)
+    told(answer.inbox)
+  }
 
   /** Adds the events before the first that cannot be added, and returns the failure if there is one. */
   const add = (events: Iterable<AgentEvent.LogEvent>): ExecutorError | EndedByEvent | undefined => {
@@ -188,6 +210,8 @@ export const make = (options: {
 
   return {
     steps,
+    told,
+    taken: () => ofRun?.inbox.taken(),
     progressed: () => ofRun?.progressed() === true,
     run: (execution) => (Effect.isEffect(execution) ? ofEffect(execution) : ofStream(execution)),
     emit: (emitted) =>
@@ -211,5 +235,9 @@ export const make = (options: {
     },
     flush: Effect.suspend(() => buffer?.flush ?? Effect.void),
     flushBefore: Effect.suspend(() => buffer?.flushBefore ?? Effect.succeed(undefined)),
+    flushAfter: Effect.suspend(() => {
+      buffer?.putBack()
+      return buffer?.flush ?? Effect.void
+    }),
   }
 }

@@ -7,7 +7,7 @@ import { Clock, Duration, Effect } from "effect"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { Waits } from "../executor/Parking.js"
-import type { Leases, Pause } from "../ports/Leases.js"
+import type { InboxNotEmpty, Leases, Pause } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
 import type { RunError } from "../model/Run.js"
 import type { Decision } from "./RunDecision.js"
@@ -18,10 +18,11 @@ import * as WorkerEvent from "./WorkerEvent.js"
 import type { Resolved } from "./WorkerOptions.js"
 
 /** The waits, as they are now. */
-const pauseOf = ({ children, wakesAt }: Waits): Effect.Effect<Pause> =>
+const pauseOf = ({ children, inbox, wakesAt }: Waits): Effect.Effect<Pause> =>
   Effect.map(Clock.currentTimeNanos, (now) => ({
     ...(wakesAt === undefined ? {} : { wakeAfter: Duration.nanos(wakesAt > now ? wakesAt - now : 0n) }),
     ...(children.length === 0 ? {} : { children }),
+    ...(inbox === undefined ? {} : { inbox }),
   }))
 
 const reasonOf = (error: RunError): string => `${error.code ?? "error"}: ${error.message}`
@@ -47,11 +48,28 @@ export const make =
     ): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> =>
       Effect.zipRight(sink.flush, Effect.catchAll(retryUnavailable(write), lost))
 
+    const handBack = (error: RunError) =>
+      afterEvents(
+        Effect.as(
+          leases.release(lease.ref, { reason: reasonOf(error) }),
+          WorkerEvent.Released({ run, error }),
+        ),
+      )
+
+    /** Only a run that completes must have taken its messages. */
+    const takenBy = ({ status }: Outcome) => (status === "completed" ? sink.taken() : undefined)
+
+    /** A message has come since the executor took the last one: the next attempt goes on with it. */
+    const again = ({ message }: InboxNotEmpty) =>
+      Effect.zipRight(sink.flushAfter, handBack({ code: "inbox_not_empty", message }))
+
     const end = (outcome: Outcome): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> =>
       Effect.flatMap(sink.flushBefore, (last) =>
-        Effect.matchEffect(retryUnavailable(leases.complete(lease.ref, outcome, last)), {
-          onFailure: (error) =>
-            error._tag === "EventRefused" || error._tag === "CursorMismatch" ? refusal(error) : lost(),
+        Effect.matchEffect(retryUnavailable(leases.complete(lease.ref, outcome, last, takenBy(outcome))), {
+          onFailure: (error) => {
+            if (error._tag === "InboxNotEmpty") return again(error)
+            return error._tag === "EventRefused" || error._tag === "CursorMismatch" ? refusal(error) : lost()
+          },
           onSuccess: ({ completed }) =>
             Effect.succeed(
               WorkerEvent.Ended({
@@ -95,8 +113,10 @@ export const make =
           Effect.flatMap(pauseOf(decision.waits), (pause) =>
             Effect.as(
               // A control plane that cannot suspend a run may be able to delay it.
-              Effect.catchTag(leases.suspend(lease.ref, pause), "ControlPlaneUnsupported", () =>
-                leases.release(lease.ref, { reason: "it sleeps", delay: pause.wakeAfter }),
+              Effect.catchTag(leases.suspend(lease.ref, pause), "ControlPlaneUnsupported", (error) =>
+                pause.wakeAfter === undefined
+                  ? Effect.fail(error)
+                  : leases.release(lease.ref, { reason: "it sleeps", delay: pause.wakeAfter }),
               ),
               WorkerEvent.Paused({ run, pause }),
             ),
@@ -104,14 +124,7 @@ export const make =
         )
       case "HandBack": {
         const { error } = decision
-        if (error !== null) {
-          return afterEvents(
-            Effect.as(
-              leases.release(lease.ref, { reason: reasonOf(error) }),
-              WorkerEvent.Released({ run, error }),
-            ),
-          )
-        }
+        if (error !== null) return handBack(error)
         return retryUnavailable(leases.release(lease.ref, { reason: "the worker is shutting down" })).pipe(
           Effect.timeout(options.interruptGrace),
           Effect.match({

@@ -120,7 +120,9 @@ export const make = Effect.fnUntraced(function* (
     Stream.runForEach((signal) =>
       Effect.sync(() => {
         for (const record of records.all()) {
-          if (record.run.runId === signal.runId) records.endLease(record, signal._tag)
+          if (record.run.runId !== signal.runId) continue
+          if (signal._tag === "Cancelled") records.endLease(record, signal._tag)
+          else record.sink.told(signal.inbox)
         }
       }),
     ),

@@ -25,11 +25,11 @@ const callIds = (
 export const calledIds = (messages: ReadonlyArray<Message>): ReadonlySet<string> =>
   new Set(callIds(messages, "tool_call"))
 
-/** Whether an attempt wrote the message. A client preserves the id of the message or of one of its calls. */
+/** Whether an attempt wrote the message, or has taken it. A client preserves the id of the message or of one of its calls. */
 const isWrittenBy = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
   const called = new Set(calls.map(({ toolCallId }) => toolCallId))
   return (message: Message): boolean =>
-    (message.role === "assistant" || message.role === "reasoning") &&
+    (message.role === "assistant" || message.role === "reasoning" || message.role === "user") &&
     (messageIds.has(message.id) || callIds([message], "tool_call").some((id) => called.has(id)))
 }
 

@@ -20,6 +20,7 @@ import * as ModelRequest from "./ModelRequest.js"
 import * as OfferedTools from "./OfferedTools.js"
 import * as RecordedAnswers from "./RecordedAnswers.js"
 import type { RequestedCall } from "./RequestedCall.js"
+import * as ToldMessages from "./ToldMessages.js"
 import * as ToolResults from "./ToolResults.js"
 import * as UniqueIds from "./UniqueIds.js"
 import * as UnsupportedFiles from "./UnsupportedFiles.js"
@@ -73,6 +74,7 @@ export const make = (options: Options) =>
     const counter = ToolCalls.after(attempts)
     const ids = UniqueIds.make(run, attempts)
     const recorder = yield* RecordedAnswers.recorder(attempts)
+    const told = yield* ToldMessages.make(run)
 
     let messages: ReadonlyArray<Prompt.Message> = []
     const steps = attempts.flatMap(Usage.stepsOf)
@@ -90,6 +92,15 @@ export const make = (options: Options) =>
         outcome: { type: "success" },
         metadata: { usage: Usage.sum(steps) },
       }),
+    )
+
+    /** The run ends, unless it was told something that no request has had. */
+    const finishedUnlessTold: Events = Stream.suspend(() =>
+      told.pending()
+        ? settledSteps >= maxSteps
+          ? Stream.fail(Failure.stepLimit(maxSteps))
+          : step
+        : finished,
     )
 
     /** Whether the run waits for the client or for a person before the call has a result. */
@@ -152,7 +163,7 @@ export const make = (options: Options) =>
       const continues = calls.length > 0 || finish?.reason === "pause"
       const recorded = salvaged ? Stream.empty : recorder.record(answer, continues)
       const rest = !continues
-        ? finished
+        ? finishedUnlessTold
         : settledSteps >= maxSteps
           ? Stream.fail(Failure.stepLimit(maxSteps))
           : calls.length > 0
@@ -161,41 +172,50 @@ export const make = (options: Options) =>
       return reports.pipe(Stream.concat(recorded), Stream.concat(rest))
     }
 
-    /** One request, which is not made before the answer to the last one cannot be lost. */
+    /** One request, which is not made before the answer to the last one cannot be lost. It has what the run was told since. */
     const step: Events = Stream.unwrap(
-      Effect.map(recorder.committed, () => {
-        const answer = Answer.make(ids)
-        let salvaged = false
-        let replaced = false
-        const onAiError = (error: AiError.AiError): Events => {
-          const reduced = answer.summary().begun ? Option.none() : UnsupportedFiles.remove(messages, error)
-          if (Option.isSome(reduced)) {
-            messages = reduced.value.messages
-            replaced = true
-            return Stream.unwrap(Effect.as(reduced.value.warning, step))
-          }
-          const events = answer.salvage(error)
-          if (events === undefined) return Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
-          salvaged = true
-          return Stream.fromIterable(events)
-        }
-        const { idleTimeout, model } = options
-        return ModelRequest.send({ model, messages, toolkit, idleTimeout }, answer).pipe(
-          Stream.catchAll((error) =>
-            error._tag === "ExecutorError" ? Stream.fail(error) : onAiError(error),
-          ),
-          Stream.concat(
-            Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer.summary(), salvaged))),
-          ),
-        )
+      Effect.map(recorder.committed, () => (told.pending() ? Stream.concat(takeTold, request) : request)),
+    )
+
+    const takeTold: Events = Stream.fromEffect(
+      Effect.gen(function* () {
+        const taken = yield* told.take
+        const said = taken.messages.map(({ id, parts }) => ({ id, role: "user", parts }))
+        messages = [...messages, ...(yield* ModelPrompt.ofUser(said, options.provider))]
+        return taken.record
       }),
     )
+
+    const request: Events = Stream.suspend(() => {
+      const answer = Answer.make(ids)
+      let salvaged = false
+      let replaced = false
+      const onAiError = (error: AiError.AiError): Events => {
+        const reduced = answer.summary().begun ? Option.none() : UnsupportedFiles.remove(messages, error)
+        if (Option.isSome(reduced)) {
+          messages = reduced.value.messages
+          replaced = true
+          return Stream.unwrap(Effect.as(reduced.value.warning, step))
+        }
+        const events = answer.salvage(error)
+        if (events === undefined) return Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
+        salvaged = true
+        return Stream.fromIterable(events)
+      }
+      const { idleTimeout, model } = options
+      return ModelRequest.send({ model, messages, toolkit, idleTimeout }, answer).pipe(
+        Stream.catchAll((error) => (error._tag === "ExecutorError" ? Stream.fail(error) : onAiError(error))),
+        Stream.concat(
+          Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer.summary(), salvaged))),
+        ),
+      )
+    })
 
     /** Settles the calls that earlier parts and attempts left open, before the first request to the model. */
     const settleAndStep = Stream.suspend((): Events => {
       const settled = new Map<string, RequestSnapshot.MessagePart>()
       const before = Option.getOrUndefined(RecordedAnswers.last(attempts))
-      if (before?.continues === false) return finished
+      if (before?.continues === false && !told.pending()) return finished
       if (settledSteps >= maxSteps) return Stream.fail(Failure.stepLimit(maxSteps))
       const open = before?.open ?? []
       const decisions = Stream.fromIterable([

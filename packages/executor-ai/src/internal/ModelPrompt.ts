@@ -62,6 +62,33 @@ const userPart = (
   })
 }
 
+const userTurn = (
+  { parts }: Message,
+  provider: string | undefined,
+  drop: Drop,
+): ReadonlyArray<Prompt.Message> => {
+  const content = parts.flatMap((part) => userPart(part, provider, drop))
+  return content.length === 0 ? [] : [Prompt.userMessage({ content })]
+}
+
+const warnOf = (dropped: ReadonlyArray<string>): Effect.Effect<void> =>
+  dropped.length === 0
+    ? Effect.void
+    : Effect.logWarning("The prompt leaves out content that the model cannot use").pipe(
+        Effect.annotateLogs({ left_out: dropped }),
+      )
+
+/** What a user says while the run works. Content that no model can use is left out with a warning. */
+export const ofUser = (
+  messages: ReadonlyArray<Message>,
+  provider: string | undefined,
+): Effect.Effect<ReadonlyArray<Prompt.Message>> =>
+  Effect.suspend(() => {
+    const dropped: Array<string> = []
+    const turns = messages.flatMap((message) => userTurn(message, provider, (what) => dropped.push(what)))
+    return Effect.as(warnOf(dropped), turns)
+  })
+
 const unanswered = { result: "No result of this call was recorded.", isFailure: true, dropped: [] }
 
 /** The results of a message's calls. Providers demand them right after their calls, wherever the history has them. */
@@ -181,10 +208,8 @@ export const make = Effect.fnUntraced(function* (options: {
       }
       case "tool":
         return message.parts.flatMap(orphanResult)
-      case "user": {
-        const content = message.parts.flatMap((part) => userPart(part, provider, drop))
-        return content.length === 0 ? [] : [Prompt.userMessage({ content })]
-      }
+      case "user":
+        return userTurn(message, provider, drop)
       case "system":
       case "developer":
       case "activity":
@@ -196,10 +221,6 @@ export const make = Effect.fnUntraced(function* (options: {
   }
 
   const turns = groupTurns(messages).flatMap(promptOf)
-  if (dropped.length > 0) {
-    yield* Effect.logWarning("The prompt leaves out content that the model cannot use").pipe(
-      Effect.annotateLogs({ left_out: dropped }),
-    )
-  }
+  yield* warnOf(dropped)
   return [...systems.map((content) => Prompt.systemMessage({ content })), ...turns]
 })

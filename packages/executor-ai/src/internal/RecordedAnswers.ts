@@ -101,6 +101,8 @@ export const last = (attempts: Attempts): Option.Option<LastAnswer> => {
         return [{ ...RequestedCall.fromLog(call), ordinal, begun }]
       })
     const { continues } = Option.getOrElse(decode(result), () => ({ continues: true }))
-    return { continues, open }
+    // A message that was taken behind the answer has none itself.
+    const isTold = part.flatMap(({ kept }) => kept).at(-1)?.role === "user"
+    return { continues: continues || isTold, open }
   })
 }

@@ -30,6 +30,9 @@ export const Appended = Schema.Struct({
   latest_event_id: Run.EventId,
   latest_external_event_sequence: Run.Sequence,
   appended_count: Schema.NonNegativeInt,
+  inbox: Schema.optional(Schema.NonNegativeInt).annotations({
+    description: "(ours) How many messages the run has been told; absent for none",
+  }),
   run: ConversationRun,
 })
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Predicate, Record as Records } from "effect"
+import { conversationId, pending, submittedAt } from "./ExampleRun.js"
 
 /** A request to an endpoint, and its answer. */
 export interface Example {
@@ -12,48 +13,10 @@ export interface Example {
 }
 
 const projectId = "01a20000-0000-7000-8000-000000000001"
-const conversationId = "01a20000-0000-7000-8000-000000000002"
 const messageId = "01a20000-0000-7000-8000-000000000003"
 const keyId = "01a20000-0000-7000-8000-000000000004"
-const submittedAt = "2026-01-31T09:00:00.000Z"
 const finishedAt = "2026-01-31T09:00:04.000Z"
 const parts = [{ type: "text", text: "Write the report" }]
-
-const pending = {
-  run_id: "report-1",
-  kind: "agent",
-  status: "pending",
-  owner: { kind: "conversation", id: conversationId },
-  root_run_id: "report-1",
-  parent_run_id: null,
-  waiting_reason: null,
-  target: "writer",
-  workflow_id: null,
-  schedule_id: null,
-  batch_id: null,
-  runtime_target_kind: null,
-  runtime_target_environment_id: null,
-  runtime_target_branch_id: null,
-  logs: null,
-  start_mode: null,
-  trigger_kind: "api",
-  trigger_id: null,
-  created_by: null,
-  created_at: submittedAt,
-  updated_at: submittedAt,
-  started_at: null,
-  completed_at: null,
-  duration_ms: null,
-  exit_code: null,
-  timeout_seconds: null,
-  backoff_limit: null,
-  metadata: null,
-  input: null,
-  config: null,
-  output: null,
-  artifacts: [],
-  error: null,
-}
 
 const ended = {
   ...pending,
@@ -183,6 +146,10 @@ export const examples: Readonly<Record<string, Example>> = {
       duplicate: false,
       run: { ...pending, run_id: "report-2", parent_run_id: "report-1" },
     },
+  },
+  "runs.tell": {
+    sent: { text: "Look at the second page first", idempotency_key: "look" },
+    answer: { message_id: messageId, duplicate: false },
   },
   "runs.stream": { answer: stream },
   "runs.list": { answer: page([completed]) },

@@ -14,7 +14,7 @@ import { ClaimedRun } from "../Wire/ClaimedRun.js"
 import { Outcome } from "../Wire/Outcome.js"
 import { Append, Appended } from "./Conversations.js"
 import * as WholeJsonSchema from "../Wire/WholeJsonSchema.js"
-import { CompletedReply } from "./Runs.js"
+import { CompletedReply } from "./RunBodies.js"
 import { ClaimOptions, ReleaseOptions } from "./Workers.js"
 import { suspensionWith } from "./Suspension.js"
 

@@ -4,43 +4,24 @@
  * @since 0.1.0
  */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
-import { ControlPlane, Ids, Run } from "@runlease/core"
+import { Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { PageInfo, integerText, nullish, orEmpty, pageOf, pageParams } from "../Wire.js"
+import { integerText, nullish, orEmpty, pageOf, pageParams } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/Choice.js"
-import { FollowedUp, FollowUp, TakenInput } from "../Wire/FollowUp.js"
-import * as Interrupt from "../Wire/Interrupt.js"
-import { LogEntry } from "../Wire/LogEntry.js"
+import { FollowedUp, FollowUp } from "../Wire/FollowUp.js"
 import { Outcome } from "../Wire/Outcome.js"
 import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
+import * as Bodies from "./RunBodies.js"
 
 const runPath = Schema.Struct({ run_id: Ids.RunId })
-
-/** Kinds of runs that other servers of this API know. */
-export const OtherKind = Schema.Struct({ kind: Schema.Literal("task", "workflow", "eval") })
-
-export const Submitted = Schema.Struct({
-  accepted: Schema.Boolean,
-  duplicate: Schema.optional(Schema.Boolean),
-  run: CanonicalRun,
-})
-
-/** (ours) `ended`: the log has ended and this page reaches its end. */
-export const LogPage = Schema.Struct({
-  data: Schema.Array(LogEntry),
-  page_info: PageInfo,
-  ended: Schema.optional(Schema.Boolean),
-})
-
-export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
 
 /** Where a page of a log begins, and how long it may be. */
 const logPageParams = {
@@ -48,36 +29,11 @@ const logPageParams = {
   limit: Schema.optional(integerText(1, 1000)),
 }
 
-export const CompletedReply = Schema.Struct({ completed: Schema.Boolean, run: CanonicalRun })
-export const CancelledReply = Schema.Struct({ cancelled: Schema.Boolean, run: CanonicalRun })
-export const ResumedReply = Schema.Struct({
-  accepted: Schema.Boolean,
-  duplicate: Schema.optional(Schema.Boolean),
-  run: Schema.optional(CanonicalRun),
-})
-
-const ToolResult = Schema.Struct({
-  type: Schema.Literal("tool_result"),
-  tool_call_id: Schema.NonEmptyString,
-  result: Schema.Unknown,
-  is_error: nullish(Schema.Boolean),
-})
-
-/** (ours) Answers to what a run waits for, all of them taken or none. */
-const Resume = Schema.Struct({ type: Schema.Literal("interrupts"), resume: Interrupt.Answers })
-
-const PruneOptions = Schema.Struct({
-  older_than_seconds: Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(86_400 * 36_525)),
-  limit: nullish(Schema.Int.pipe(Schema.between(1, ControlPlane.maxPruneLimit))),
-})
-
-export const Pruned = Schema.Struct({ pruned: Schema.NonNegativeInt, more: Schema.Boolean })
-
 export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("submit", "/runs")
-      .setPayload(choice("kind", Schema.Union(strict(Submission), OtherKind)))
-      .addSuccess(Submitted, { status: 202 })
+      .setPayload(choice("kind", Schema.Union(strict(Submission), Bodies.OtherKind)))
+      .addSuccess(Bodies.Submitted, { status: 202 })
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .addError(Refusal.Unprocessable)
@@ -120,7 +76,7 @@ export const group = HttpApiGroup.make("runs")
           wait_seconds: Schema.optional(integerText(0, 30)),
         }),
       )
-      .addSuccess(LogPage)
+      .addSuccess(Bodies.LogPage)
       .addError(Refusal.NotFound)
       .annotateContext(
         OpenApi.annotations({
@@ -134,7 +90,7 @@ export const group = HttpApiGroup.make("runs")
     HttpApiEndpoint.get("steps", "/runs/:run_id/steps")
       .setPath(runPath)
       .setUrlParams(Schema.Struct(logPageParams))
-      .addSuccess(LogPage)
+      .addSuccess(Bodies.LogPage)
       .addError(Refusal.NotFound)
       .annotateContext(
         OpenApi.annotations({
@@ -181,8 +137,8 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("prune", "/projects/:project_reference/runs/prune")
       .setPath(Schema.Struct({ project_reference: Schema.String }))
-      .setPayload(PruneOptions)
-      .addSuccess(Pruned)
+      .setPayload(Bodies.PruneOptions)
+      .addSuccess(Bodies.Pruned)
       .addError(Refusal.NotFound)
       .annotateContext(
         OpenApi.annotations({
@@ -197,7 +153,7 @@ export const group = HttpApiGroup.make("runs")
       .setPath(runPath)
       .setHeaders(Fence)
       .setPayload(Outcome)
-      .addSuccess(CompletedReply)
+      .addSuccess(Bodies.CompletedReply)
       .addError(Refusal.NotFound)
       .annotateContext(
         OpenApi.annotations({
@@ -211,7 +167,7 @@ export const group = HttpApiGroup.make("runs")
     HttpApiEndpoint.post("retry", "/runs/:run_id/retry")
       .setPath(runPath)
       .setPayload(orEmpty(Schema.Struct({ public_id: nullish(Ids.NewRunId) }), {}))
-      .addSuccess(Submitted, { status: 202 })
+      .addSuccess(Bodies.Submitted, { status: 202 })
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .annotateContext(
@@ -223,9 +179,24 @@ export const group = HttpApiGroup.make("runs")
       ),
   )
   .add(
+    HttpApiEndpoint.post("tell", "/runs/:run_id/messages")
+      .setPath(runPath)
+      .setPayload(Bodies.Tell)
+      .addSuccess(Bodies.Told, { status: 201 })
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Bodies.Tell something to a run that has not ended",
+          description:
+            "(ours) The message, `text` or `parts`, stands in the conversation of the run. An agent that takes messages gets it while it works, before its run ends at the latest. The same `idempotency_key` again gives the first message, and `duplicate`.",
+        }),
+      ),
+  )
+  .add(
     HttpApiEndpoint.post("cancel", "/runs/:run_id/cancel")
       .setPath(runPath)
-      .addSuccess(CancelledReply)
+      .addSuccess(Bodies.CancelledReply)
       .addError(Refusal.NotFound)
       .annotateContext(
         OpenApi.annotations({
@@ -237,8 +208,8 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.post("resume", "/runs/:run_id/resume")
       .setPath(runPath)
-      .setPayload(strict(choice("type", Schema.Union(ToolResult, Resume))))
-      .addSuccess(ResumedReply)
+      .setPayload(strict(choice("type", Schema.Union(Bodies.ToolResult, Bodies.Resume))))
+      .addSuccess(Bodies.ResumedReply)
       .addError(Refusal.NotFound)
       .addError(Refusal.Conflict)
       .annotateContext(
@@ -267,7 +238,7 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.get("inputs", "/runs/:run_id/follow-ups")
       .setPath(runPath)
-      .addSuccess(TakenInputs)
+      .addSuccess(Bodies.TakenInputs)
       .annotateContext(
         OpenApi.annotations({
           summary: "List a run's later inputs",

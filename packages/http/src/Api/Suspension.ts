@@ -27,6 +27,10 @@ const suspension = {
     description:
       "Groups of children, by their indexes; the run goes on by itself when all of one group have ended, and waits for no answer",
   }),
+  taken_messages: nullish(Schema.NonNegativeInt).annotations({
+    description:
+      "How many messages the run has taken; it goes on by itself with the next one, and waits for no answer",
+  }),
 }
 
 interface AskedFor {
@@ -36,13 +40,16 @@ interface AskedFor {
   readonly expires_in_seconds?: unknown
   readonly wake_in_seconds?: unknown
   readonly children?: unknown
+  readonly taken_messages?: unknown
 }
 
 /** One of the forms, whole. */
 const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
-  const { children, expires_in_seconds, interrupts, tool_call_id, tool_name, wake_in_seconds } = asked
-  if (wake_in_seconds != null || children != null) {
-    const field = wake_in_seconds == null ? "children" : "wake_in_seconds"
+  const { expires_in_seconds, interrupts, tool_call_id, tool_name } = asked
+  const field = (["wake_in_seconds", "children", "taken_messages"] as const).find(
+    (name) => asked[name] != null,
+  )
+  if (field !== undefined) {
     return [interrupts, tool_call_id, tool_name, expires_in_seconds].every((other) => other == null)
       ? undefined
       : { path: [field], message: "must not come with answers that the run waits for" }
@@ -56,7 +63,7 @@ const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
   return tool_name == null ? { path: ["tool_name"], message: "is missing" } : undefined
 }
 
-/** A suspension with other fields: interrupts, the result of a tool call, or a time and children. */
+/** A suspension with other fields: interrupts, the result of a tool call, or a time, children and messages. */
 export const suspensionWith = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct({ ...fields, ...suspension }).pipe(Schema.filter(oneForm))
 

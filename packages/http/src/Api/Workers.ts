@@ -80,6 +80,7 @@ export const RenewedMany = Schema.Struct({
       run_id: Ids.RunId,
       status: Schema.Literal("held", "cancelled", "lost"),
       lease_expires_at: Schema.NullOr(Schema.DateTimeUtc),
+      inbox: Schema.optional(Schema.NonNegativeInt),
     }),
   ),
 })
@@ -216,7 +217,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Suspend a run",
           description:
-            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume, or until `wake_in_seconds` have passed or `children` have ended. When an answer does not arrive in time, the run fails with code `wait_expired`.",
+            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume, or until `wake_in_seconds` have passed, `children` have ended, or the run has been told more than `taken_messages`. When an answer does not arrive in time, the run fails with code `wait_expired`.",
         }),
       ),
   )
@@ -257,9 +258,9 @@ export const group = HttpApiGroup.make("workers")
       )
       .annotateContext(
         OpenApi.annotations({
-          summary: "Follow the cancellations of a worker's runs",
+          summary: "Follow the cancellations of a worker's runs, and the messages to them",
           description:
-            'An event stream of `{"type":"cancelled","run_id":"…"}`. A renewal says the same: this only makes it faster.',
+            'An event stream of `{"type":"cancelled","run_id":"…"}` and `{"type":"message","run_id":"…","inbox":1}`, where `inbox` is how many messages the run has been told. A renewal says the same: this only makes it faster.',
         }),
       ),
   )

@@ -69,10 +69,11 @@ const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConfig = Schema.encodeSync(ConversationRun)
 
 const reasonOf = (waiting: Run.Waiting): string => {
-  const { children, wakesAt } = waiting
+  const { children, inbox, wakesAt } = waiting
   if (ResumeRules.isPaused(waiting)) {
     const wanted = [
       ...(children === undefined ? [] : ["for children"]),
+      ...(inbox === undefined ? [] : ["for a message"]),
       ...(wakesAt === undefined ? [] : [`until ${DateTime.formatIso(wakesAt)}`]),
     ]
     return `Waiting ${wanted.join(" or ")}`

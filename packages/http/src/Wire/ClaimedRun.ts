@@ -31,6 +31,7 @@ const wire = Schema.Struct({
   attempt: nullish(Schema.NonNegativeInt),
   max_attempts: nullish(Schema.NonNegativeInt),
   waited_ms: nullish(Schema.NonNegativeInt),
+  inbox: nullish(Schema.Positive.pipe(Schema.int())),
 })
 
 type LeasedRun = Omit<Run.ClaimedRun, "snapshot">
@@ -53,6 +54,7 @@ const toLeasedRun = (run: typeof wire.Type): LeasedRun => ({
   attempt: run.attempt ?? 1,
   maxAttempts: run.max_attempts ?? null,
   waitedMillis: run.waited_ms ?? 0,
+  ...(run.inbox == null ? {} : { inbox: run.inbox }),
 })
 
 const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapshot): typeof wire.Type => ({
@@ -73,6 +75,7 @@ const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapsh
   attempt: run.attempt,
   max_attempts: run.maxAttempts,
   waited_ms: run.waitedMillis,
+  ...(run.inbox === undefined ? {} : { inbox: run.inbox }),
 })
 
 /**
@@ -131,6 +134,7 @@ const hasUsualFields = Check.hasFields([
   ["attempt", Check.nullish(Check.isCount)],
   ["max_attempts", Check.nullish(Check.isCount)],
   ["waited_ms", Check.nullish(Check.isCount)],
+  ["inbox", Check.nullish(Check.isCount)],
 ])
 
 const isUsual = (value: unknown): value is Usual => hasUsualFields(value)

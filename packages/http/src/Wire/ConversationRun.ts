@@ -58,6 +58,7 @@ const wire = Schema.Struct({
   waiting_answers: nullish(Schema.Array(Wire.Answer)),
   wakes_at: nullish(Timestamp),
   waiting_children: nullish(Schema.Array(Schema.Array(Schema.NonNegativeInt))),
+  waiting_taken_messages: nullish(Schema.NonNegativeInt),
   result: Schema.optional(Schema.Unknown),
   worker_session: nullish(WorkerSession),
 })
@@ -65,13 +66,14 @@ const wire = Schema.Struct({
 /** Another server tells one tool call, and when the wait for it ends. */
 const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
   const expiresAt = run.waiting_expires_at ?? null
-  if (run.wakes_at != null || run.waiting_children != null) {
+  if (run.wakes_at != null || run.waiting_children != null || run.waiting_taken_messages != null) {
     return {
       interrupts: [],
       answers: [],
       expiresAt,
       ...(run.wakes_at == null ? {} : { wakesAt: run.wakes_at }),
       ...(run.waiting_children == null ? {} : { children: run.waiting_children }),
+      ...(run.waiting_taken_messages == null ? {} : { inbox: run.waiting_taken_messages }),
     }
   }
   if (run.waiting_interrupts != null) {
@@ -190,6 +192,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
     waiting_answers: run.waiting?.answers ?? null,
     wakes_at: run.waiting?.wakesAt ?? null,
     waiting_children: run.waiting?.children ?? null,
+    waiting_taken_messages: run.waiting?.inbox ?? null,
     result: run.result ?? null,
     worker_session: run.session,
   }),

@@ -13,6 +13,9 @@ export const Outcome = Schema.Struct({
   terminal_error_code: nullish(Schema.String),
   terminal_error_message: nullish(Schema.String),
   result: Schema.optional(Schema.Unknown).annotations({ description: "What the run gives" }),
+  taken_messages: Schema.optional(Schema.NonNegativeInt).annotations({
+    description: "(ours) How many messages the run has taken; where it has been told more, it does not end",
+  }),
 })
 
 /** A code without a message is its own message. */
@@ -26,10 +29,14 @@ export const toOutcome = (wire: typeof Outcome.Type): Runs.Outcome => {
   }
 }
 
-export const fromOutcome = ({ error, metadata, result, status }: Runs.Outcome): typeof Outcome.Type => ({
+export const fromOutcome = (
+  { error, metadata, result, status }: Runs.Outcome,
+  taken?: number,
+): typeof Outcome.Type => ({
   status,
   metadata,
   terminal_error_code: error?.code,
   terminal_error_message: error?.message,
   result,
+  ...(taken === undefined ? {} : { taken_messages: taken }),
 })

@@ -11,7 +11,14 @@
  */
 import { omitOptionalNulls } from "@ag-ui/core"
 import { EventSchemas, PROTOCOL_VERSION } from "@ag-ui/core/schemas"
-import { type AgentEvent, AgUiChunks, ControlEvents, LogState, StepRecord } from "@runlease/core"
+import {
+  type AgentEvent,
+  AgUiChunks,
+  ControlEvents,
+  InboxMessage,
+  LogState,
+  StepRecord,
+} from "@runlease/core"
 import { Either, Predicate } from "effect"
 import * as KnownFields from "./KnownFields.js"
 import * as OlderForm from "./OlderForm.js"
@@ -201,8 +208,8 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
   }
 
   const next = (given: Event): ReadonlyArray<Event> => {
-    // The results of steps are for the worker.
-    if (StepRecord.isReserved(given)) return []
+    // The results of steps are for the worker. A message that comes between two parts of the run belongs to neither.
+    if (StepRecord.isReserved(given) && !(state.started && InboxMessage.isMessage(given))) return []
     const out: Array<Event> = []
     const event = toEvent(given)
     if (event.type !== "RUN_STARTED") start(out, runStarted)

@@ -276,6 +276,8 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
           return activityDelta(event)
         case "MESSAGES_SNAPSHOT":
           return restate(event["messages"])
+        case "CUSTOM":
+          return ThreadMessages.addTold(thread, event)
         case "STATE_SNAPSHOT":
           return state.set(event["snapshot"])
         case "STATE_DELTA":

@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { AgUiMessages } from "@runlease/core"
-import { Predicate } from "effect"
+import { type AgentEvent, AgUiMessages, InboxMessage } from "@runlease/core"
+import { Option, Predicate } from "effect"
 import * as JsonPatch from "./JsonPatch.js"
 
 type Message = AgUiMessages.Message
@@ -122,4 +122,17 @@ export const make = (maxBytes: number): ThreadMessages => {
       bytes = 0
     },
   }
+}
+
+/**
+ * Adds the message that the run was told by an event, under the id that its client may have for it. Another event adds none.
+ *
+ * @since 0.1.0
+ * @category adding
+ */
+export const addTold = ({ add, byId }: ThreadMessages, event: AgentEvent.LogEvent): void => {
+  const told = Option.getOrUndefined(InboxMessage.fromEvent(event))
+  const id = told?.key ?? told?.id
+  if (told === undefined || id === undefined || byId(id) !== undefined) return
+  for (const message of AgUiMessages.toAgUi([{ id, role: "user", parts: told.parts }])) add(message, true)
 }

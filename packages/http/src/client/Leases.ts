@@ -1,15 +1,5 @@
-import type { HttpClientResponse } from "@effect/platform"
-import {
-  ControlPlaneUnavailable as Unavailable,
-  type Ids,
-  Interrupt,
-  Json,
-  Leases,
-  Run,
-  type RunLog as RunLogPort,
-  Runs as RunsPort,
-} from "@runlease/core"
-import { type Context, Duration, Effect, Option, Predicate, Schema, Stream } from "effect"
+import { Interrupt, Json, Leases, Run, type RunLog as RunLogPort, Runs as RunsPort } from "@runlease/core"
+import { type Context, Duration, Effect, Predicate, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { Replies } from "../Api/Exchange.js"
@@ -26,6 +16,7 @@ import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
 import { Exchange, kind } from "./Exchange.js"
 import * as Renewals from "./Renewals.js"
+import * as Signals from "./Signals.js"
 import { lacks, path, Transport } from "./Transport.js"
 
 /** The time limit of a wait, within the limits of the server. */
@@ -35,9 +26,6 @@ const expirySeconds = (duration: Duration.DurationInput): number =>
 /** The length of a pause, within the limits of the server. */
 const pauseSeconds = (duration: Duration.DurationInput): number =>
   Duration.toSeconds(Duration.min(duration, Leases.maxPause))
-
-const Signal = Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String })
-const isSignal = Schema.is(Signal)
 
 const hasCompleted = Check.hasFields([["completed", Predicate.isBoolean]])
 const isCompleted = (body: unknown): body is Leases.Completed => hasCompleted(body)
@@ -64,10 +52,11 @@ const encodeInterrupts = Schema.encodeSync(WireInterrupt.Interrupts)
 /** A tool call alone in the form that every version takes. */
 const suspendBody = (suspension: Leases.Suspension | Leases.Pause) => {
   if (!("interrupts" in suspension)) {
-    const { children, wakeAfter } = suspension
+    const { children, inbox, wakeAfter } = suspension
     return {
       ...(wakeAfter === undefined ? {} : { wake_in_seconds: pauseSeconds(wakeAfter) }),
       ...(children === undefined ? {} : { children }),
+      ...(inbox === undefined ? {} : { taken_messages: inbox }),
     }
   }
   const { expiresAfter, interrupts } = suspension
@@ -78,37 +67,15 @@ const suspendBody = (suspension: Leases.Suspension | Leases.Pause) => {
     : { interrupts: encodeInterrupts(interrupts), ...expires }
 }
 
-const parseJson = Schema.decodeOption(Schema.parseJson())
-
-/** The `data` of an event stream, each one line of JSON. */
-const jsonEvents = (
-  operation: string,
-  response: HttpClientResponse.HttpClientResponse,
-): Stream.Stream<unknown, Unavailable.ControlPlaneUnavailable> =>
-  response.stream.pipe(
-    Stream.mapError(
-      (error) =>
-        new Unavailable.ControlPlaneUnavailable({
-          operation,
-          message: `The control plane's event stream broke: ${error.reason}`,
-        }),
-    ),
-    Stream.decodeText(),
-    Stream.splitLines,
-    Stream.filterMap((line) =>
-      line.startsWith("data:") ? parseJson(line.slice("data:".length)) : Option.none(),
-    ),
-  )
-
 /** Ends a run over servers that take the last events and the outcome one after the other. */
 const completeInSteps =
   (
     runLog: Context.Tag.Service<RunLogPort.RunLog>,
     runs: Context.Tag.Service<RunsPort.Runs>,
   ): Context.Tag.Service<Leases.Leases>["complete"] =>
-  (lease, outcome, last) => {
+  (lease, outcome, last, taken) => {
     const { runId, workerId } = lease
-    const complete = Effect.map(runs.complete(runId, outcome, lease), ({ completed }) => ({
+    const complete = Effect.map(runs.complete(runId, outcome, lease, taken), ({ completed }) => ({
       completed,
     }))
     return last === undefined
@@ -134,6 +101,7 @@ export const make = Effect.fnUntraced(function* (
   const extensions = yield* Extensions
   const exchange = yield* Exchange
   const renew = yield* Renewals.make
+  const signals = yield* Signals.make
 
   const releaseByItself = Effect.fnUntraced(function* (lease: Run.LeaseRef, release?: Leases.Release) {
     const credential = yield* credentials.fenced(lease)
@@ -162,35 +130,6 @@ export const make = Effect.fnUntraced(function* (
     })
   })
 
-  const signalsOf = (workerId: Ids.WorkerId) =>
-    Stream.unwrapScoped(
-      Effect.gen(function* () {
-        const { token } = yield* credentials.of(workerId)
-        const response = yield* transport.open({
-          operation: "Leases.signals",
-          method: "GET",
-          path: path`/agent-workers/workers/${workerId}/signals`,
-          token,
-          headers: { accept: "text/event-stream" },
-        })
-        return jsonEvents("Leases.signals", response)
-      }),
-    ).pipe(
-      Stream.filter(isSignal),
-      Stream.map((signal): Leases.LeaseSignal => ({ _tag: "Cancelled", runId: signal.run_id as Ids.RunId })),
-      Stream.concat(
-        Stream.fail(
-          new Unavailable.ControlPlaneUnavailable({
-            operation: "Leases.signals",
-            message: "The control plane ended the stream of signals",
-          }),
-        ),
-      ),
-      Stream.catchTag("Refusal", (refusal) =>
-        lacks(refusal) ? Stream.never : Stream.fail(ControlPlaneErrors.decode("Leases.signals")(refusal)),
-      ),
-    )
-
   return {
     renew,
 
@@ -215,7 +154,7 @@ export const make = Effect.fnUntraced(function* (
         )
     }),
 
-    complete: (lease, outcome, last) =>
+    complete: (lease, outcome, last, taken) =>
       exchange
         .perform(
           {
@@ -224,21 +163,21 @@ export const make = Effect.fnUntraced(function* (
             sent: {
               operation: "complete",
               ...refBody(lease),
-              ...fromOutcome(outcome),
+              ...fromOutcome(outcome, taken),
               last: last && {
                 events: last.events,
                 expected_previous_external_event_sequence: last.expectedSequence,
               },
             },
           },
-          Effect.suspend(() => inSteps(lease, outcome, last)),
+          Effect.suspend(() => inSteps(lease, outcome, last, taken)),
         )
         .pipe(
           Effect.catchTag(
             "Refusal",
             Verdicts.decode(
               "Leases.complete",
-              ["RunNotFound", "LeaseLost", "EventRefused", "CursorMismatch"],
+              ["RunNotFound", "LeaseLost", "EventRefused", "CursorMismatch", "InboxNotEmpty"],
               aboutLease(lease),
             ),
           ),
@@ -295,6 +234,6 @@ export const make = Effect.fnUntraced(function* (
         )
     }),
 
-    signals: (workerId) => (extensions ? signalsOf(workerId) : Stream.never),
+    signals,
   }
 })

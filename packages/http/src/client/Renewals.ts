@@ -40,7 +40,8 @@ export const make: Effect.Effect<
     return request.leases.map(({ runId }, index): Leases.Renewal => {
       const lease = leases[index]
       if (lease?.status === "held" && lease.lease_expires_at !== null) {
-        return { _tag: "Held", runId, expiresAt: lease.lease_expires_at }
+        const { inbox, lease_expires_at: expiresAt } = lease
+        return { _tag: "Held", runId, expiresAt, inbox }
       }
       return { _tag: lease?.status === "cancelled" ? "Cancelled" : "Lost", runId }
     })

@@ -2,7 +2,7 @@ import { ControlEvents, type Ids, Run, RunLog, StepRecord } from "@runlease/core
 import { type Context, Duration, Effect, Random } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
-import { LogPage } from "../Api/Runs.js"
+import { LogPage } from "../Api/RunBodies.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Check from "../Wire/Check.js"
 import { Extensions } from "./Extensions.js"
@@ -15,6 +15,7 @@ const hasCursor = Check.hasFields([
   ["latest_event_id", Check.isCount],
   ["latest_external_event_sequence", Check.isCount],
   ["appended_count", Check.isCount],
+  ["inbox", Check.optional(Check.isCount)],
 ])
 const isAppended = (body: unknown): body is typeof Replies.append.Type => hasCursor(body)
 
@@ -161,6 +162,7 @@ export const make: Effect.Effect<
         latestEventId: reply.latest_event_id,
         latestSequence: reply.latest_external_event_sequence,
         appendedCount: reply.appended_count,
+        inbox: reply.inbox,
       }
     }),
 

@@ -1,46 +1,33 @@
-import { type Interrupt, type Run, Runs } from "@runlease/core"
+import { type Run, Runs } from "@runlease/core"
 import { type Context, Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import { CancelledReply, CompletedReply, ResumedReply, Submitted, TakenInputs } from "../Api/Runs.js"
+import {
+  CancelledReply,
+  CompletedReply,
+  ResumedReply,
+  Submitted,
+  TakenInputs,
+  Told,
+} from "../Api/RunBodies.js"
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { fromOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
-import * as WireInterrupt from "../Wire/Interrupt.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
+import { ofOurs, resumeBody } from "./PublicRuns.js"
 import { RunLookup } from "./RunLookup.js"
 import { path, Transport } from "./Transport.js"
 
 const encodeSubmission = Schema.encodeSync(Submission)
 const encodeSession = Schema.encodeSync(SessionRecord)
 const encodeFollowUp = Schema.encodeSync(FollowUp.FollowUp)
-const encodeAnswers = Schema.encodeSync(WireInterrupt.Answers)
 const CanonicalRuns = pageOf(CanonicalRun)
-
-/** The first part of a submission that the public API does not have. */
-const ofOurs = (submission: Runs.Submission): string | undefined => {
-  if (submission.conversationId === undefined) return "a run without a conversation; create one first"
-  if (submission.snapshot !== undefined) return "a snapshot; add its messages to the conversation"
-  if (submission.priority !== undefined) return "a priority"
-  if (submission.availableAt !== undefined) return "a time before which the run waits"
-  if (submission.maxAttempts !== undefined) return "a number of attempts"
-  if (submission.concurrencyKey !== undefined) return "a concurrency key"
-  return undefined
-}
-
-/** One answer that is a result in the form that every server takes. */
-const resumeBody = (answers: Interrupt.Answers) => {
-  const [{ interruptId, isError, metadata, payload, status }, ...others] = answers
-  return others.length === 0 && status === "resolved" && payload !== undefined && metadata === undefined
-    ? { type: "tool_result", tool_call_id: interruptId, result: payload, is_error: isError }
-    : { type: "interrupts", resume: encodeAnswers(answers) }
-}
 
 const matches =
   (options: Runs.ListRuns | undefined) =>
@@ -157,6 +144,25 @@ export const make = (
         return { run: yield* lookup.toRun(run), duplicate: duplicate ?? false }
       }),
 
+      tell: Effect.fnUntraced(function* (runId, { idempotencyKey, parts }) {
+        if (!extensions) return yield* missing("Runs.tell", "take a message to a run")
+        const { duplicate, message_id: id } = yield* transport
+          .request({
+            operation: "Runs.tell",
+            method: "POST",
+            path: path`/runs/${runId}/messages`,
+            body: { parts, idempotency_key: idempotencyKey },
+            success: Told,
+          })
+          .pipe(
+            Effect.catchTag(
+              "Refusal",
+              Verdicts.decode("Runs.tell", ["RunEnded", "MessageRefused", "RunNotFound"], { runId }),
+            ),
+          )
+        return { id, duplicate }
+      }),
+
       cancel: Effect.fnUntraced(function* (runId) {
         const { cancelled, run } = yield* transport
           .request({
@@ -237,7 +243,7 @@ export const make = (
         return data
       }),
 
-      complete: Effect.fnUntraced(function* (runId, outcome, fence) {
+      complete: Effect.fnUntraced(function* (runId, outcome, fence, taken) {
         const credential = yield* credentials.fenced(fence)
         const { completed, run } = yield* transport
           .request({
@@ -245,13 +251,13 @@ export const make = (
             method: "POST",
             path: path`/runs/${runId}/complete`,
             ...credential,
-            body: fromOutcome(extensions ? outcome : { ...outcome, result: undefined }),
+            body: extensions ? fromOutcome(outcome, taken) : fromOutcome({ ...outcome, result: undefined }),
             success: CompletedReply,
           })
           .pipe(
             Effect.catchTag(
               "Refusal",
-              Verdicts.decode("Runs.complete", ["LeaseLost", "RunNotFound"], {
+              Verdicts.decode("Runs.complete", ["LeaseLost", "InboxNotEmpty", "RunNotFound"], {
                 runId,
                 workerId: fence?.workerId,
               }),

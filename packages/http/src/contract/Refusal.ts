@@ -9,7 +9,7 @@ import { as } from "../Wire.js"
 
 /**
  * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
- * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, or what it waits for.
+ * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, or how many messages it has been told.
  *
  * @since 0.1.0
  * @category models
@@ -23,6 +23,7 @@ export const Body = Schema.Struct({
   status: Schema.optional(Schema.String),
   interrupt_id: Schema.optional(Schema.String),
   open_interrupt_ids: Schema.optional(Schema.Array(Schema.String)),
+  inbox: Schema.optional(Schema.Number),
 }).annotations({ identifier: "Refusal" })
 export type Body = typeof Body.Type
 

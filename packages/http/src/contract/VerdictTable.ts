@@ -15,6 +15,7 @@ export type VerdictError =
   | Access.ProjectNotFound
   | Conversations.ConversationNotFound
   | Leases.ChildRefused
+  | Leases.InboxNotEmpty
   | Page.InvalidCursor
   | Run.LeaseLost
   | Run.RunEnded
@@ -23,6 +24,7 @@ export type VerdictError =
   | RunLog.EventRefused
   | RunLog.RunWaiting
   | Runs.InvalidSubmission
+  | Runs.MessageRefused
   | Runs.NotWaiting
   | Runs.RunUnfinished
   | Runs.SubmissionConflict
@@ -172,6 +174,21 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
         onNone: () => undefined,
         onSome: (reason) => Effect.succeed(new Leases.ChildRefused({ reason, message: detail })),
       }),
+  },
+  InboxNotEmpty: {
+    status: 409,
+    codes: ["inbox_not_empty"],
+    encode: ({ inbox, message }) => ({ error: "inbox_not_empty", detail: message, inbox }),
+    decode: ({ inbox = 0 }, { runId = "" }) => Effect.succeed(new Leases.InboxNotEmpty({ runId, inbox })),
+  },
+  MessageRefused: {
+    status: 409,
+    codes: ["message_too_large", "message_too_many"],
+    encode: ({ message, reason }) => ({ error: `message_${reason}`, detail: message }),
+    decode: ({ error }, { runId = "" }) =>
+      Effect.succeed(
+        new Runs.MessageRefused({ runId, reason: error === "message_too_many" ? "too_many" : "too_large" }),
+      ),
   },
   LeaseLost: {
     status: 403,

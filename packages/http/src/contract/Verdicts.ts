@@ -25,16 +25,19 @@ const encodeVerdict = <T extends Tag>(tag: T, error: ErrorOf<T>): Refusal.Refusa
 }
 
 /**
- * The refusal that stands for an error; a refusal stays as it is. `session` is the endpoint that records a session:
- * `RunEnded` is 409 there, since nothing is appended.
+ * The refusal that stands for an error; a refusal stays as it is. `session` and `tell` are the endpoints that record a session
+ * and take a message: `RunEnded` is 409 there, since nothing is appended.
  *
  * @since 0.1.0
  * @category encoding
  */
-export const encode = (error: PortError | Refusal.Refusal, endpoint?: "session"): Refusal.Refusal => {
+export const encode = (
+  error: PortError | Refusal.Refusal,
+  endpoint?: "session" | "tell",
+): Refusal.Refusal => {
   if (error._tag === "Refusal") return error
   if (ControlPlaneError.isControlPlaneError(error)) return ControlPlaneErrors.encode(error)
-  if (error._tag === "RunEnded" && endpoint === "session") {
+  if (error._tag === "RunEnded" && endpoint !== undefined) {
     return Refusal.make(409, "run_ended", error.message, { status: error.status })
   }
   return encodeVerdict(error._tag, error)

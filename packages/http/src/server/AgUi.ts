@@ -9,6 +9,7 @@ import * as Verdicts from "../contract/Verdicts.js"
 import * as Begin from "./agui/Begin.js"
 import * as Capabilities from "./agui/Capabilities.js"
 import * as Follow from "./agui/Follow.js"
+import * as Steer from "./agui/Steer.js"
 import * as Thread from "./agui/Thread.js"
 import * as Caller from "./Caller.js"
 
@@ -22,6 +23,7 @@ export const layer = HttpApiBuilder.group(Api, "agUi", (handlers) =>
           Effect.logWarning(`Run ${payload.runId}: ${warning}`),
         )
         const thread = yield* Thread.make(projectId, ThreadNames.nameOf(payload))
+        if (yield* Steer.steer(ports, thread, payload, path.agent_id)) return yield* Steer.respond(payload)
         const begin = Begin.begin(ports, thread, payload, {
           agentId: path.agent_id,
           implementationKind: urlParams.implementation_kind,

@@ -76,6 +76,7 @@ const operations: ReadonlyMap<unknown, Check> = new Map([
           ]),
         ),
       ],
+      ["taken_messages", optional(isCount)],
     ]),
   ],
 ])

@@ -208,6 +208,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             path.run_id,
             toOutcome(payload),
             fence,
+            payload.taken_messages,
           )
           return { completed, run: CanonicalRun.fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
@@ -220,6 +221,16 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           })
           return { accepted: true as const, run: CanonicalRun.fromRun(run), duplicate }
         }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("tell", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const { duplicate, id } = yield* runs.tell(path.run_id, {
+            parts: payload.parts ?? [{ type: "text", text: payload.text ?? "" }],
+            idempotencyKey: payload.idempotency_key ?? undefined,
+          })
+          return { message_id: id, duplicate }
+        }).pipe(Effect.mapError((error) => Verdicts.encode(error, "tell"))),
       )
       .handle("cancel", ({ path }) =>
         Effect.gen(function* () {

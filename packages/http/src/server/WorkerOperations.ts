@@ -44,10 +44,11 @@ export const append = (
       expectedSequence: payload.expected_previous_external_event_sequence ?? undefined,
       fence,
     }),
-    ({ appendedCount, latestEventId, latestSequence }) => ({
+    ({ appendedCount, inbox, latestEventId, latestSequence }) => ({
       latest_event_id: latestEventId,
       latest_external_event_sequence: latestSequence,
       appended_count: appendedCount,
+      ...(inbox === undefined ? {} : { inbox }),
     }),
   )
 
@@ -63,6 +64,7 @@ export const complete = (
       events: payload.last.events,
       expectedSequence: payload.last.expected_previous_external_event_sequence,
     },
+    payload.taken_messages,
   )
 
 export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof ReleaseOptions.Type) =>
@@ -76,7 +78,7 @@ export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof Relea
   )
 
 const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leases.Pause =>
-  payload.wake_in_seconds == null && payload.children == null
+  payload.wake_in_seconds == null && payload.children == null && payload.taken_messages == null
     ? {
         interrupts: payload.interrupts ?? [
           Interrupt.ofToolCall(payload.tool_call_id ?? "", payload.tool_name ?? ""),
@@ -87,6 +89,7 @@ const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leas
     : {
         wakeAfter: payload.wake_in_seconds == null ? undefined : Duration.seconds(payload.wake_in_seconds),
         children: payload.children ?? undefined,
+        inbox: payload.taken_messages ?? undefined,
       }
 
 export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRequest.Type) =>

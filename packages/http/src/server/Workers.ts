@@ -123,19 +123,27 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const ports = yield* Caller.worker(path.worker_id)
           const signals = Context.get(ports, Leases.Leases).signals(path.worker_id)
           return yield* EventStream.respond(
-            Stream.map(signals, (signal) =>
-              EventStream.frame(JSON.stringify({ type: "cancelled", run_id: signal.runId })),
-            ),
+            Stream.map(signals, (signal) => EventStream.frame(JSON.stringify(toWireSignal(signal)))),
           )
         }),
       )
   }),
 )
 
+const toWireSignal = (signal: Leases.LeaseSignal) =>
+  signal._tag === "Cancelled"
+    ? { type: "cancelled", run_id: signal.runId }
+    : { type: "message", run_id: signal.runId, inbox: signal.inbox }
+
 const toWire = (renewal: Leases.Renewal) => {
   switch (renewal._tag) {
     case "Held":
-      return { run_id: renewal.runId, status: "held" as const, lease_expires_at: renewal.expiresAt }
+      return {
+        run_id: renewal.runId,
+        status: "held" as const,
+        lease_expires_at: renewal.expiresAt,
+        ...(renewal.inbox === undefined ? {} : { inbox: renewal.inbox }),
+      }
     case "Cancelled":
       return { run_id: renewal.runId, status: "cancelled" as const, lease_expires_at: null }
     case "Lost":

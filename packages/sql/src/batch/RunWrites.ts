@@ -13,6 +13,7 @@ import { sessionRow } from "../rows/RunCodec.js"
 import { sessionColumns } from "../rows/SessionRow.js"
 import * as CounterQueries from "./CounterQueries.js"
 import * as InputRows from "./InputRows.js"
+import * as MessageRows from "./MessageRows.js"
 import * as StateWrites from "./StateWrites.js"
 
 type Statements = ReadonlyArray<Statement<object>>
@@ -96,10 +97,15 @@ const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>
 }
 
 /** The statements of what changes beside states and logs. */
-export const writeDetails = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements => [
+export const writeDetails = (
+  database: Database,
+  changes: ReadonlyArray<RunRows.Change>,
+  now: number,
+): Statements => [
   ...insertRecords(database, changes),
   ...insertClaims(database, changes),
   ...InputRows.insert(database, changes),
+  ...MessageRows.insert(database, changes, now),
   ...putSessions(database, changes),
 ]
 
@@ -116,7 +122,7 @@ export const write = (
     statements: [
       ...statements,
       ...insertEvents(database, changes, now),
-      ...writeDetails(database, changes),
+      ...writeDetails(database, changes, now),
       ...CounterQueries.insert(database, counted),
     ],
   }

@@ -14,6 +14,7 @@ import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LaneQueries from "./LaneQueries.js"
 import * as LogQueries from "./LogQueries.js"
+import * as MessageRows from "./MessageRows.js"
 import * as RunInserts from "./RunInserts.js"
 import * as RunQueries from "./RunQueries.js"
 import * as RunWrites from "./RunWrites.js"
@@ -43,6 +44,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     inputs: (names, keys) => InputRows.read(database, names, keys),
     tail: (ref) => LogQueries.readTail(database, ref),
     conversations: (refs) => ConversationRows.read(database, refs),
+    messagesOf: (names) => MessageRows.read(database, names),
     insert: (runs) => Effect.flatMap(dialect.now, (now) => RunInserts.insert(database, runs, now)),
     write: (changes, counted) =>
       Effect.flatMap(dialect.now, (now) => {

@@ -96,6 +96,8 @@ export const link = (
                 return local.logsGrew([{ log: item[1], latest: item[2] ?? undefined }])
               case "c":
                 return local.signal(item[1], { _tag: "Cancelled", runId: item[2] })
+              case "t":
+                return local.signal(item[1], { _tag: "Told", runId: item[2], inbox: item[3] })
             }
           },
           { discard: true },
@@ -201,7 +203,7 @@ export const link = (
         }),
       signal: (workerId, signal) =>
         Effect.zipRight(
-          send(({ cancelled }) => cancelled(workerId, signal.runId)),
+          send((outbox) => outbox.signal(workerId, signal)),
           local.signal(workerId, signal),
         ),
     }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, Run, type RunRows, type Wakeups } from "@runlease/core"
+import { Ids, type Leases, Run, type RunRows, type Wakeups } from "@runlease/core"
 import { Schema } from "effect"
 
 /** The largest size of the items of a message: a notification has fewer than 8,000 bytes, and a message has more than its items. */
@@ -28,6 +28,8 @@ const Item = Schema.Union(
   Schema.Tuple(Schema.Literal("l"), Schema.String, Schema.NullOr(Run.EventId)),
   /** A worker's run was cancelled. */
   Schema.Tuple(Schema.Literal("c"), Schema.String, Ids.RunId),
+  /** A worker's run was told something: it has so many messages. */
+  Schema.Tuple(Schema.Literal("t"), Schema.String, Ids.RunId, Schema.Positive),
 )
 type Item = typeof Item.Type
 
@@ -53,7 +55,7 @@ export const decode = Schema.decodeUnknownOption(Schema.parseJson(WakeupMessage)
 export interface Outbox {
   readonly runnable: (routes: Iterable<RunRows.Route>) => void
   readonly grew: (growths: Iterable<Wakeups.LogGrowth>) => void
-  readonly cancelled: (workerId: string, runId: Ids.RunId) => void
+  readonly signal: (workerId: string, signal: Leases.LeaseSignal) => void
   /** Replaces all wake-ups by one that wakes all waiters. */
   readonly all: () => void
   /** Empties the outbox into messages, each of which is small enough. */
@@ -81,7 +83,11 @@ export const makeOutbox = (): Outbox => {
     grew: (growths) => {
       for (const { latest, log } of growths) put(`l${log}`, ["l", log, latest ?? null])
     },
-    cancelled: (workerId, runId) => put(`c${workerId}/${runId}`, ["c", workerId, runId]),
+    signal: (workerId, signal) => {
+      const { runId } = signal
+      if (signal._tag === "Cancelled") put(`c${workerId}/${runId}`, ["c", workerId, runId])
+      else put(`t${workerId}/${runId}`, ["t", workerId, runId, signal.inbox])
+    },
     all: () => {
       everything = true
     },

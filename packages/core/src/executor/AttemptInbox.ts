@@ -1,0 +1,89 @@
+/**
+ * The messages of a run as one attempt sees them: which it has been told, and which it and the attempts before it have taken.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import type { InboxMessage } from "../model/InboxMessage.js"
+
+/** Some of the messages of a run, by their numbers: those after `after`, up to `to`. */
+export interface Range {
+  readonly after: number
+  readonly to: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface AttemptInbox {
+  /** The number of the last message that was taken; absent where the attempt takes none. */
+  readonly taken: () => number | undefined
+
+  /** Whether there are messages that were not taken. The attempt takes messages from then on. */
+  readonly pending: () => boolean
+
+  /** Takes note that the run has been told so many messages. */
+  readonly told: (inbox: number) => void
+
+  /** Takes note of messages that an attempt has taken. */
+  readonly took: (range: Range) => void
+
+  /** Waits until there are messages that were not taken. */
+  readonly arrived: Effect.Effect<void>
+
+  /** Runs an effect while no other one of the attempt takes messages. */
+  readonly alone: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/**
+ * `told` is how many messages the run had when the attempt began.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (toldBefore: number): AttemptInbox => {
+  const alone = Effect.unsafeMakeSemaphore(1)
+  const some = Effect.unsafeMakeLatch(false)
+  let told = toldBefore
+  let taken = 0
+  let isUsed = false
+
+  const changed = (): void => {
+    if (told > taken) some.unsafeOpen()
+    else some.unsafeClose()
+  }
+
+  return {
+    taken: () => (isUsed ? taken : undefined),
+    pending: () => {
+      isUsed = true
+      return told > taken
+    },
+    told: (inbox) => {
+      told = Math.max(told, inbox)
+      changed()
+    },
+    took: ({ to }) => {
+      taken = Math.max(taken, to)
+      changed()
+    },
+    arrived: Effect.suspend(() => {
+      changed()
+      return some.await
+    }),
+    alone: (effect) =>
+      alone.withPermits(1)(
+        Effect.suspend(() => {
+          isUsed = true
+          return effect
+        }),
+      ),
+  }
+}
+
+/** The messages of a range. */
+export const inRange = (
+  messages: ReadonlyArray<InboxMessage>,
+  { after, to }: Range,
+): ReadonlyArray<InboxMessage> => messages.filter(({ number }) => number > after && number <= to)

@@ -1,0 +1,109 @@
+/**
+ * Messages to a run while it works.
+ *
+ * ```ts
+ * const told = yield* Inbox.drain("before round", { key: round })
+ * const answer = yield* Step.run("answer", ask(told), { key: round })
+ * ```
+ *
+ * Taking is recorded as a step: a later attempt takes the same messages in the same place. A run that takes messages does not complete
+ * while it has others: it is executed again, and finds them.
+ *
+ * Source: docs/decisions/0062-an-inbox.md
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import type { InboxMessage } from "../model/InboxMessage.js"
+import { inboxEventName } from "../model/StepRecord.js"
+import { inRange, type Range } from "./AttemptInbox.js"
+import * as Step from "./Step.js"
+import { StepLog } from "./StepLog.js"
+import { failed, type Taken, write } from "./StepOutcome.js"
+
+export type { InboxMessage }
+
+/** The messages to the run so far. */
+const messagesOf = ({ attempt, name }: Taken) =>
+  Effect.mapError(attempt.messages, (error) =>
+    failed(name, "unavailable", `The messages to the run cannot be read: ${error.message}`),
+  )
+
+/** The messages that a step of an earlier attempt has taken. */
+const replayed = (taken: Taken, range: Range) =>
+  Effect.map(messagesOf(taken), (messages) => inRange(messages, range))
+
+/** Takes messages, as many as `most`. Taking none is recorded too, unless it is in a step, whose own record tells what came before. */
+const takeNow = (taken: Taken, most: number): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
+  Effect.gen(function* () {
+    const { attempt, within } = taken
+    const { inbox } = attempt
+    const after = inbox.taken() ?? 0
+    const found = inbox.pending() ? inRange(yield* messagesOf(taken), { after, to: after + most }) : []
+    if (found.length === 0 && within !== undefined) return found
+    const range = { after, to: after + found.length }
+    yield* attempt.inFlight(taken, write(taken, inboxEventName, range))
+    inbox.took(range)
+    return found
+  })
+
+/** Takes messages unless an earlier attempt has. */
+const unlessReplayed = (
+  name: string,
+  options: Step.Keyed,
+  now: (taken: Taken) => Step.Durable<ReadonlyArray<InboxMessage>, never, never>,
+): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
+  Effect.flatMap(Step.take(name, options), (taken) => {
+    const range = taken.recorded?.inbox
+    return range === undefined ? now(taken) : replayed(taken, range)
+  })
+
+/**
+ * Takes the messages that no step has taken yet, perhaps none.
+ *
+ * @since 0.1.0
+ * @category taking
+ */
+export const drain = (
+  name: string,
+  options: Step.Keyed = {},
+): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
+  unlessReplayed(name, options, (taken) => taken.attempt.inbox.alone(takeNow(taken, Number.MAX_SAFE_INTEGER)))
+
+/**
+ * Takes the next message, and waits for it. Where nothing else of the run is in flight, the run waits without a worker.
+ *
+ * @since 0.1.0
+ * @category taking
+ */
+export const take = (name: string, options: Step.Keyed = {}): Step.Durable<InboxMessage, never, never> =>
+  Effect.map(
+    unlessReplayed(name, options, (taken) => {
+      const { attempt, within } = taken
+      const { inbox } = attempt
+      const next: Step.Durable<ReadonlyArray<InboxMessage>, never, never> = Effect.flatMap(
+        inbox.alone(Effect.suspend(() => (inbox.pending() ? takeNow(taken, 1) : Effect.succeed([])))),
+        (found) =>
+          found.length > 0
+            ? Effect.succeed(found)
+            : Effect.zipRight(attempt.park(within, { inbox: inbox.taken() ?? 0 }, inbox.arrived), next),
+      )
+      return next
+    }),
+    ([message]) => message!,
+  )
+
+/**
+ * Whether there are messages that no step has taken. A program that asks takes messages, so it does not complete while there are some.
+ *
+ * @since 0.1.0
+ * @category taking
+ */
+export const pending: Effect.Effect<boolean, Step.StepError, StepLog> = Effect.flatMap(StepLog, (log) => {
+  const { inbox, recorded } = log.steps()
+  return Effect.mapBoth(recorded, {
+    onFailure: (error) =>
+      failed("pending", "unavailable", `The steps of earlier attempts cannot be read: ${error.message}`),
+    onSuccess: () => inbox.pending(),
+  })
+})

@@ -1,0 +1,124 @@
+/**
+ * What a submitter asks for: a run that is not there yet.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either, ParseResult, Schema } from "effect"
+import * as Ids from "../model/Ids.js"
+import { canonicalJson } from "../model/Json.js"
+import { RequestSnapshot } from "../model/RequestSnapshot.js"
+import { type Run, Target, Trigger } from "../model/Run.js"
+
+/**
+ * A run to be submitted. Only `agentId` is required.
+ *
+ * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
+ * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
+ * conversation when absent, and null for no lane. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
+ * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `initialStatus: "running"`
+ * means that another program executes the run: it is never claimed and has no lease.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Submission = Schema.Struct({
+  publicId: Schema.optional(Ids.NewRunId),
+  conversationId: Schema.optional(Ids.ConversationId),
+  parentRunId: Schema.optional(Ids.RunId),
+  trigger: Schema.optional(Trigger),
+  agentId: Ids.NewAgentId,
+  mode: Schema.optional(Ids.StorableText),
+  implementationKind: Schema.optional(Ids.StorableText),
+  workerKey: Schema.optional(Ids.StorableText),
+  initialStatus: Schema.optional(Schema.Literal("pending", "running")),
+  sourceTarget: Schema.optional(Target),
+  runtimeTarget: Schema.optional(Target),
+  snapshot: Schema.optional(RequestSnapshot),
+  priority: Schema.optional(Schema.Int.pipe(Schema.between(-1000, 1000))),
+  availableAt: Schema.optional(Schema.DateTimeUtcFromNumber),
+  maxAttempts: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
+  concurrencyKey: Schema.optional(Schema.NullOr(Ids.text(256))),
+})
+export type Submission = typeof Submission.Type
+
+/** A submission as written by hand: ids may be plain strings. `Runs.submit` checks them. */
+export type SubmissionInput = Omit<typeof Submission.Encoded, "availableAt"> & {
+  readonly availableAt?: Submission["availableAt"]
+}
+
+export const defaultMaxAttempts = 3
+
+/**
+ * The request of a submission as text, which tells whether two submissions of one public id are the same. A repeat may have
+ * another trace context.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const requestText = ({ snapshot, ...submission }: Submission): string =>
+  canonicalJson({
+    ...submission,
+    snapshot: snapshot && { ...snapshot, traceContext: undefined, protocol: undefined },
+  })
+
+/** The submission has a value that no run can have, in `field`. Nothing was submitted. */
+export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
+  "@runlease/core/InvalidSubmission",
+)("InvalidSubmission", { field: Schema.String, message: Schema.String }) {}
+
+const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
+
+/**
+ * The submission as the control plane takes it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> =>
+  Either.mapLeft(validate(input), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const field = issue?.path.map(String).join(".") ?? ""
+    const problem = issue?.message.split("\n")[0] ?? "is malformed"
+    return new InvalidSubmission({ field, message: field === "" ? problem : `${field}: ${problem}` })
+  })
+
+/**
+ * `Runs.submit` of a control plane that takes checked submissions. Every control plane is made with it, so that
+ * they all refuse the same.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const submitChecked =
+  <A, E>(
+    submit: (submission: Submission) => Effect.Effect<A, E>,
+  ): ((input: SubmissionInput) => Effect.Effect<A, E | InvalidSubmission>) =>
+  (input: SubmissionInput) =>
+    Effect.flatMap(check(input), submit)
+
+/**
+ * The submission that repeats a run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const again = (
+  run: Run,
+  snapshot: RequestSnapshot,
+  publicId: string | undefined,
+): SubmissionInput => ({
+  ...(publicId === undefined ? {} : { publicId }),
+  agentId: run.agentId,
+  conversationId: run.conversationId,
+  parentRunId: run.runId,
+  ...(run.trigger === null ? {} : { trigger: run.trigger }),
+  ...(run.mode === null ? {} : { mode: run.mode }),
+  ...(run.implementationKind === null ? {} : { implementationKind: run.implementationKind }),
+  ...(run.workerKey === null ? {} : { workerKey: run.workerKey }),
+  sourceTarget: run.sourceTarget,
+  runtimeTarget: run.runtimeTarget,
+  snapshot,
+  priority: run.priority,
+  maxAttempts: run.maxAttempts,
+  concurrencyKey: run.concurrencyKey,
+})

@@ -1,0 +1,79 @@
+/**
+ * The part of the state machine in which a run is told something.
+ *
+ * A message is an entry of the run's log, and the state of the log counts them. So whether a run has a message that it has not taken is
+ * seen in one state, and no order of a message and of the run's wait or end loses the message.
+ *
+ * Units: `now` is in milliseconds since the epoch.
+ * Source: docs/decisions/0062-an-inbox.md
+ *
+ * @since 0.1.0
+ */
+import { Either } from "effect"
+import { type InboxMessage, maxMessages } from "../model/InboxMessage.js"
+import { type Fence, isTerminal, RunEnded } from "../model/Run.js"
+import { InboxNotEmpty } from "../ports/Leases.js"
+import { maxEventBytes } from "../ports/RunLog.js"
+import { MessageRefused } from "../ports/Runs.js"
+import { sizeOf } from "./AppendRules.js"
+import * as ControlEvents from "./ControlEvents.js"
+import { checkFence } from "./Fencing.js"
+import type { RunState } from "./RunState.js"
+import { pend, signalled, transition, type Transition, undelayed } from "./Transition.js"
+
+/** How many messages the run has been told. */
+const countOf = ({ log }: Pick<RunState, "log">): number => log.inbox ?? 0
+
+/** Whether the run has more messages than so many; false where the number is absent. */
+export const hasMore = (state: Pick<RunState, "log">, than: number | undefined): boolean =>
+  than !== undefined && countOf(state) > than
+
+/**
+ * The run with one more message. A run that waits for messages goes on.
+ *
+ * Fails: `RunEnded`, and `MessageRefused` where the message is too large for an event or the run has as many as it may.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const tell = (
+  state: RunState,
+  given: Omit<InboxMessage, "number">,
+  now: number,
+): Either.Either<Transition, RunEnded | MessageRefused> => {
+  const { log, spec, status, waiting } = state
+  const { runId } = spec
+  if (isTerminal(status)) return Either.left(new RunEnded({ runId, status }))
+  const inbox = countOf(state) + 1
+  if (inbox > maxMessages) {
+    return Either.left(new MessageRefused({ runId, reason: "too_many" }))
+  }
+  const events = ControlEvents.told(spec, log, status === "waiting", { ...given, number: inbox })
+  if (events.some((event) => sizeOf(event) > maxEventBytes)) {
+    return Either.left(new MessageRefused({ runId, reason: "too_large" }))
+  }
+  const after = { ...state, log: { ...log, inbox }, updatedAt: now }
+  const made = transition(after, events, signalled(state, { _tag: "Told", runId, inbox }))
+  if (status !== "waiting" || waiting === null || !hasMore(made.state, waiting.inbox)) {
+    return Either.right(made)
+  }
+  const gone = pend(made.state, undelayed(state, now), now)
+  return Either.right({ ...gone, entries: made.entries })
+}
+
+/**
+ * Whether the holder of a run that has taken `taken` messages may end it; undefined for one that takes none. A caller that does not hold
+ * the run is refused for that, later.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const mayEnd = (
+  state: RunState,
+  fence: Fence | undefined,
+  taken: number | undefined,
+  now: number,
+): Either.Either<void, InboxNotEmpty> =>
+  hasMore(state, taken) && fence !== undefined && Either.isRight(checkFence(state, fence, now))
+    ? Either.left(new InboxNotEmpty({ runId: state.spec.runId, inbox: countOf(state) }))
+    : Either.void

@@ -1,0 +1,70 @@
+/**
+ * The bodies of the endpoints of runs: what they take, and what they answer.
+ *
+ * @since 0.1.0
+ */
+import { ControlPlane, Ids, RequestSnapshot } from "@runlease/core"
+import { Schema } from "effect"
+import { PageInfo, nullish } from "../Wire.js"
+import { CanonicalRun } from "../Wire/CanonicalRun.js"
+import { TakenInput } from "../Wire/FollowUp.js"
+import * as Interrupt from "../Wire/Interrupt.js"
+import { LogEntry } from "../Wire/LogEntry.js"
+
+/** Kinds of runs that other servers of this API know. */
+export const OtherKind = Schema.Struct({ kind: Schema.Literal("task", "workflow", "eval") })
+
+export const Submitted = Schema.Struct({
+  accepted: Schema.Boolean,
+  duplicate: Schema.optional(Schema.Boolean),
+  run: CanonicalRun,
+})
+
+/** (ours) `ended`: the log has ended and this page reaches its end. */
+export const LogPage = Schema.Struct({
+  data: Schema.Array(LogEntry),
+  page_info: PageInfo,
+  ended: Schema.optional(Schema.Boolean),
+})
+
+export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
+
+/** (ours) What a run is told: text, or parts of a message. */
+export const Tell = Schema.Struct({
+  text: Schema.optional(Schema.NonEmptyString),
+  parts: Schema.optional(Schema.NonEmptyArray(RequestSnapshot.MessagePart)),
+  idempotency_key: nullish(Ids.text(200)),
+}).pipe(
+  Schema.filter(({ parts, text }) =>
+    (parts === undefined) === (text === undefined)
+      ? { path: ["text"], message: "must be there, or `parts`, and not both" }
+      : undefined,
+  ),
+)
+
+export const Told = Schema.Struct({ message_id: Schema.String, duplicate: Schema.Boolean })
+
+export const CompletedReply = Schema.Struct({ completed: Schema.Boolean, run: CanonicalRun })
+export const CancelledReply = Schema.Struct({ cancelled: Schema.Boolean, run: CanonicalRun })
+export const ResumedReply = Schema.Struct({
+  accepted: Schema.Boolean,
+  duplicate: Schema.optional(Schema.Boolean),
+  run: Schema.optional(CanonicalRun),
+})
+
+export const ToolResult = Schema.Struct({
+  type: Schema.Literal("tool_result"),
+  tool_call_id: Schema.NonEmptyString,
+  result: Schema.Unknown,
+  is_error: nullish(Schema.Boolean),
+})
+
+/** (ours) Answers to what a run waits for, all of them taken or none. */
+export const Resume = Schema.Struct({ type: Schema.Literal("interrupts"), resume: Interrupt.Answers })
+
+export const PruneOptions = Schema.Struct({
+  older_than_seconds: Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(86_400 * 36_525)),
+  limit: nullish(Schema.Int.pipe(Schema.between(1, ControlPlane.maxPruneLimit))),
+})
+
+export const Pruned = Schema.Struct({ pruned: Schema.NonNegativeInt, more: Schema.Boolean })

@@ -1,0 +1,86 @@
+/**
+ * The signals of a worker, from the event stream of its server.
+ *
+ * @since 0.1.0
+ */
+import type { HttpClientResponse } from "@effect/platform"
+import { ControlPlaneUnavailable as Unavailable, type Ids, type Leases } from "@runlease/core"
+import { type Context, Effect, Option, Schema, Stream } from "effect"
+import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
+import { Credentials } from "./Credentials.js"
+import { Extensions } from "./Extensions.js"
+import { lacks, path, Transport } from "./Transport.js"
+
+const Signal = Schema.Union(
+  Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String }),
+  Schema.Struct({ type: Schema.Literal("message"), run_id: Schema.String, inbox: Schema.Positive }),
+)
+const isSignal = Schema.is(Signal)
+
+const parseJson = Schema.decodeOption(Schema.parseJson())
+
+/** The `data` of an event stream, each one line of JSON. */
+const jsonEvents = (
+  operation: string,
+  response: HttpClientResponse.HttpClientResponse,
+): Stream.Stream<unknown, Unavailable.ControlPlaneUnavailable> =>
+  response.stream.pipe(
+    Stream.mapError(
+      (error) =>
+        new Unavailable.ControlPlaneUnavailable({
+          operation,
+          message: `The control plane's event stream broke: ${error.reason}`,
+        }),
+    ),
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.filterMap((line) =>
+      line.startsWith("data:") ? parseJson(line.slice("data:".length)) : Option.none(),
+    ),
+  )
+
+export const make: Effect.Effect<
+  Context.Tag.Service<Leases.Leases>["signals"],
+  never,
+  Extensions | Credentials | Transport
+> = Effect.gen(function* () {
+  const transport = yield* Transport
+  const credentials = yield* Credentials
+  const extensions = yield* Extensions
+
+  const signalsOf = (workerId: Ids.WorkerId) =>
+    Stream.unwrapScoped(
+      Effect.gen(function* () {
+        const { token } = yield* credentials.of(workerId)
+        const response = yield* transport.open({
+          operation: "Leases.signals",
+          method: "GET",
+          path: path`/agent-workers/workers/${workerId}/signals`,
+          token,
+          headers: { accept: "text/event-stream" },
+        })
+        return jsonEvents("Leases.signals", response)
+      }),
+    ).pipe(
+      Stream.filter(isSignal),
+      Stream.map((signal): Leases.LeaseSignal => {
+        const runId = signal.run_id as Ids.RunId
+        return signal.type === "cancelled"
+          ? { _tag: "Cancelled", runId }
+          : { _tag: "Told", runId, inbox: signal.inbox }
+      }),
+      Stream.concat(
+        Stream.fail(
+          new Unavailable.ControlPlaneUnavailable({
+            operation: "Leases.signals",
+            message: "The control plane ended the stream of signals",
+          }),
+        ),
+      ),
+      Stream.catchTag("Refusal", (refusal) =>
+        lacks(refusal) ? Stream.never : Stream.fail(ControlPlaneErrors.decode("Leases.signals")(refusal)),
+      ),
+    )
+
+  return (workerId) => (extensions ? signalsOf(workerId) : Stream.never)
+})

@@ -1,0 +1,73 @@
+/**
+ * An input that is a message to the run of its thread which works, rather than a run of its own.
+ *
+ * Source: docs/decisions/0062-an-inbox.md
+ *
+ * @since 0.1.0
+ */
+import { AgUiMessages, Ids, Runs } from "@runlease/core"
+import { Context, Effect, Predicate, Schema, Stream } from "effect"
+import * as AgUiView from "../../agui/AgUiView.js"
+import * as Peer from "../../agui/Peer.js"
+import type { RunAgentInput } from "../../Wire/RunAgentInput.js"
+import * as EventStream from "../EventStream.js"
+import type { Ports } from "../ProjectPortsCache.js"
+import type * as Thread from "./Thread.js"
+import * as History from "./History.js"
+
+/** Whether the client asks for it: `forwardedProps.runlease.steer` is true. */
+const isAsked = ({ forwardedProps }: RunAgentInput): boolean =>
+  Predicate.isRecord(forwardedProps) &&
+  Predicate.isRecord(forwardedProps["runlease"]) &&
+  forwardedProps["runlease"]["steer"] === true
+
+/** What the user says behind all that the agent has said. */
+const newMessages = ({ messages }: RunAgentInput) =>
+  AgUiMessages.fromAgUi(messages.slice(messages.findLastIndex(({ role }) => role !== "user") + 1))
+
+const isKey = Schema.is(Ids.text(200))
+
+/**
+ * Tells the run of the thread that works what the input says. False where it is to be a run of its own: the client did not ask for it,
+ * says nothing new, or no run of that agent works in the thread.
+ *
+ * @since 0.1.0
+ * @category steering
+ */
+export const steer = Effect.fnUntraced(function* (
+  ports: Ports,
+  thread: Thread.Thread,
+  input: RunAgentInput,
+  agentId: Ids.AgentId,
+) {
+  const messages = isAsked(input) ? newMessages(input) : []
+  if (messages.length === 0) return false
+  const { current } = yield* History.unfinished(ports, thread)
+  if (current === undefined || current.agentId !== agentId) return false
+  const runs = Context.get(ports, Runs.Runs)
+  const told = Effect.forEach(messages, ({ id, parts }) =>
+    runs.tell(current.runId, { parts, ...(isKey(id) ? { idempotencyKey: id } : {}) }),
+  )
+  // It may have ended by now.
+  return yield* Effect.as(told, true).pipe(
+    Effect.catchTags({ RunEnded: () => Effect.succeed(false), RunNotFound: () => Effect.succeed(false) }),
+  )
+})
+
+/**
+ * The answer to such an input: a run that says nothing. What the agent makes of the message is in the stream of the run that works.
+ *
+ * @since 0.1.0
+ * @category responses
+ */
+export const respond = (input: RunAgentInput) => {
+  const { runId, threadId } = input
+  const view = AgUiView.make({ runId, threadId }, { peer: Peer.of(input) })
+  const events = [
+    { type: "RUN_STARTED", threadId, runId },
+    { type: "RUN_FINISHED", threadId, runId, outcome: { type: "success" } },
+  ].flatMap(view)
+  return EventStream.respond(
+    Stream.fromIterable(events.map((event) => EventStream.frame(JSON.stringify(event)))),
+  )
+}

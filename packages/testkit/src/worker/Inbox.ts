@@ -1,0 +1,173 @@
+/**
+ * Tests of executors that take the messages to their runs.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Executor, Inbox, type InboxMessage, type Run, Runs, Step } from "@runlease/core"
+import { Deferred, Effect, Ref } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
+import { counting, customs, dyingBefore, said } from "./StepRuns.js"
+
+type RunId = Run.Run["runId"]
+
+const tell = (runId: RunId, text: string) =>
+  Effect.flatMap(Runs.Runs, (runs) => runs.tell(runId, { parts: [{ type: "text", text }] }))
+
+const textOf = ({ parts }: InboxMessage.InboxMessage): string => String(parts[0]?.["text"])
+
+const drain = (name: string, key?: unknown) =>
+  Effect.map(Inbox.drain(name, { key }), (messages) => messages.map(textOf).join("+"))
+
+const untilWaiting = (runId: RunId) =>
+  TestRuns.eventually(run(runId), ({ status }) => status === "waiting", {
+    step: "10 millis",
+    within: "2 seconds",
+  })
+
+export const tests = (test: Declare): void => {
+  describe("a run that takes messages", () => {
+    test(
+      "takes each once, in the place where it took it first",
+      Effect.gen(function* () {
+        const gates = yield* Effect.replicateEffect(Deferred.make<void>(), 2)
+        const { count, next } = yield* counting
+        yield* dyingBefore(2, () =>
+          Effect.forEach([0, 1], (round) =>
+            Effect.gen(function* () {
+              const told = yield* drain("round", round)
+              yield* Step.run("work", Effect.zipRight(next, Deferred.await(gates[round]!)), { key: round })
+              return told
+            }),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* until(count, (n) => n === 1)
+        yield* tell(runId, "left")
+        yield* tell(runId, "right")
+        yield* Deferred.succeed(gates[0]!, undefined)
+        yield* until(count, (n) => n === 2)
+        yield* Deferred.succeed(gates[1]!, undefined)
+        yield* untilStatus(runId, "completed")
+        // The second attempt took nothing in the first round, since the first one did not.
+        deepStrictEqual(yield* said(runId), ['["","left+right"]'])
+        strictEqual(yield* count, 2)
+      }),
+    )
+
+    test(
+      "is executed again for what comes before its end, and does no step twice",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        const gate = yield* Deferred.make<void>()
+        const attempts = yield* Ref.make(0)
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
+              const first = yield* drain("first")
+              const counted = yield* Step.run("work", next)
+              if (attempt === 1) yield* Deferred.await(gate)
+              return attempt === 1 ? `${first} ${counted}` : `${first} ${counted} ${yield* drain("second")}`
+            }),
+          ),
+        )
+        const { runId } = yield* submit({ maxAttempts: 1 })
+        yield* until(count, (n) => n === 1)
+        yield* tell(runId, "late")
+        yield* Deferred.succeed(gate, undefined)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), [" 1", " 1 late"])
+        deepStrictEqual([yield* count, yield* Ref.get(attempts)], [1, 2])
+      }),
+    )
+
+    test(
+      "gets a message while it works, without a renewal",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              yield* Effect.repeat(Effect.zipRight(Effect.sleep("10 millis"), Inbox.pending), {
+                until: (isPending) => isPending,
+              })
+              return yield* drain("all")
+            }).pipe(Effect.map((told) => told)),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "running")
+        yield* TestRuns.settle
+        yield* tell(runId, "left")
+        yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", {
+          step: "10 millis",
+          within: "2 seconds",
+        })
+        deepStrictEqual(yield* said(runId), ["left"])
+      }),
+    )
+
+    test(
+      "waits for a message without a worker, and takes one at a time",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              yield* Step.run("before", next)
+              const first = yield* Inbox.take("first")
+              const second = yield* Inbox.take("second")
+              return `${textOf(first)} then ${textOf(second)}`
+            }),
+          ),
+          { concurrency: 1 },
+        )
+        const { runId } = yield* submit({ maxAttempts: 1 })
+        const { lease, waiting } = yield* untilWaiting(runId)
+        deepStrictEqual([lease, waiting?.inbox], [null, 0])
+        yield* tell(runId, "one")
+        yield* until(customs(runId), (names) => names.includes("runlease.inbox"))
+        yield* untilWaiting(runId)
+        yield* tell(runId, "two")
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* said(runId), yield* count], [["one then two"], 1])
+      }),
+    )
+
+    test(
+      "goes on behind the first of a sleep and a message",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(() =>
+            Effect.raceFirst(
+              Effect.map(Inbox.take("answer"), textOf),
+              Effect.as(Step.sleep("patience", "1 hour"), "nobody"),
+            ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilWaiting(runId)
+        yield* tell(runId, "me")
+        yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "10 millis" })
+        deepStrictEqual(yield* said(runId), ["me"])
+      }),
+    )
+
+    test(
+      "records an empty taking only outside of steps",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              yield* drain("outside")
+              yield* Step.run("work", drain("inside"))
+            }),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* customs(runId), ["runlease.inbox", "runlease.step"])
+      }),
+    )
+  })
+}
