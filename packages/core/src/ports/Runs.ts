@@ -186,7 +186,8 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
 
     /**
      * Tells something to a run that has not ended, in whose conversation the message stands from then on. A run that takes messages
-     * (see `Inbox`) gets it, before it ends at the latest; one that takes none leaves it to the next run of the conversation.
+     * (see `Inbox`) gets it, before it ends at the latest; one that takes none leaves it to the next run of the conversation. A repeat
+     * finds the first message also when the run has ended since.
      */
     readonly tell: (
       runId: Ids.RunId,

@@ -32,7 +32,7 @@ export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
 /** (ours) What a run is told: text, or parts of a message. */
 export const Tell = Schema.Struct({
   text: Schema.optional(Schema.NonEmptyString),
-  parts: Schema.optional(Schema.NonEmptyArray(RequestSnapshot.MessagePart)),
+  parts: Schema.optional(Schema.Array(RequestSnapshot.MessagePart)),
   idempotency_key: nullish(Ids.text(200)),
 }).pipe(
   Schema.filter(({ parts, text }) =>

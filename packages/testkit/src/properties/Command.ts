@@ -37,6 +37,9 @@ export interface AppendCommand {
   readonly cursor: "sequence" | "event" | "both" | "none"
 }
 
+/** How many of its messages a run has taken; null where it takes none. */
+export type Taken = "all" | "all but one" | null
+
 export type Single =
   | Extract<Request, { _tag: "Submit" | "Claim" }>
   | { readonly _tag: "Cancel"; readonly which: number }
@@ -70,6 +73,7 @@ export type Single =
       readonly lease: LeaseCommand
       readonly calls: ReadonlyArray<PendingCallCommand>
     }
+  | { readonly _tag: "Tell"; readonly which: number; readonly key: number | null }
   | { readonly _tag: "Spawn"; readonly lease: LeaseCommand; readonly child: number }
   | {
       readonly _tag: "Pause"
@@ -78,12 +82,14 @@ export type Single =
       readonly time: number | null
       /** Whether the run waits for its children, for all of them or for the first to end. */
       readonly children: "all" | "first" | null
+      readonly inbox: Taken
     }
   | {
       readonly _tag: "Complete"
       readonly lease: LeaseCommand
       readonly trusted: boolean
       readonly status: TerminalStatus
+      readonly taken: Taken
     }
   | { readonly _tag: "Session"; readonly lease: LeaseCommand; readonly key: string }
   | { readonly _tag: "Pass"; readonly until: number | "lapse" | "before a lapse" }
@@ -114,6 +120,8 @@ const pendingCalls = fc.oneof(
 )
 const maybeCall = fc.constantFrom<string | null>(null, null, "call-1", "call-2")
 const rarely = fc.integer({ min: 0, max: 5 }).map((value) => value === 5)
+
+const taken = fc.constantFrom<Taken>(null, "all", "all but one")
 
 const submit: fc.Arbitrary<Single> = fc.record({
   _tag: fc.constant("Submit"),
@@ -189,7 +197,12 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
       lease,
       time: fc.constantFrom(10_000, 40_000, 0, null),
       children: fc.constantFrom<"all" | "first" | null>("all", "first", null),
+      inbox: taken,
     }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ _tag: fc.constant("Tell"), which, key: fc.constantFrom(null, 0, 1) }),
   },
   { weight: 3, arbitrary: fc.record({ _tag: fc.constant("Spawn"), lease, child: fc.nat(2) }) },
   {
@@ -220,6 +233,7 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
       lease,
       trusted: rarely,
       status: fc.constantFrom<TerminalStatus>("completed", "failed", "cancelled"),
+      taken,
     }),
   },
   {

@@ -107,18 +107,19 @@ const waits = (request: Request): boolean => request._tag === "Claim" && request
 
 /** The request that brings this run closer to its end. */
 const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
-  const { awaiting, run: number, waiting, wakesAt } = run
+  const { awaiting, listening, run: number, waiting, wakesAt } = run
   switch (run.status) {
     case "waiting":
       if (wakesAt !== null) {
         return wakesAt > state.now ? { _tag: "Pass", millis: wakesAt - state.now } : claimAll
       }
+      if (listening !== null) return { _tag: "Tell", run: number, key: null }
       if (awaiting !== null) return { _tag: "Cancel", run: number }
       return { _tag: "Resume", run: number, answers: waiting.map(({ call }) => ({ call, result: 0 })) }
     case "running": {
       if (ModelState.isLapsed(state, run)) return claimAll
       const fence = run.lease === null ? null : { worker: run.lease.worker, epoch: run.epoch }
-      return { _tag: "Complete", run: number, fence, status: "completed" }
+      return { _tag: "Complete", run: number, fence, status: "completed", taken: null }
     }
     default:
       return run.availableAt > state.now ? { _tag: "Pass", millis: run.availableAt - state.now } : claimAll

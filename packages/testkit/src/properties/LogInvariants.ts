@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { canonicalJson } from "@runlease/core/Json"
+import { isMessage } from "@runlease/core/InboxMessage"
 import * as LogState from "@runlease/core/LogState"
 import { endsLog } from "@runlease/core/ControlEvents"
 import type { LogEntry } from "@runlease/core/RunLog"
@@ -37,7 +38,8 @@ export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<stri
   let betweenRuns = false
   let open = 0
   for (const { event } of entries) {
-    if (event.type !== "RUN_STARTED" && !state.started) betweenRuns = true
+    // A run that waits for a person may be told something.
+    if (event.type !== "RUN_STARTED" && !state.started && !isMessage(event)) betweenRuns = true
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") open += state.open.length
     state = LogState.next(state, event)
   }

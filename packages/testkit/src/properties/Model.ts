@@ -44,6 +44,8 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     waiting: [],
     wakesAt: null,
     awaiting: null,
+    listening: null,
+    told: [],
     parent: null,
     children: 0,
     ended: [],
@@ -139,8 +141,19 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
       const log = ModelLog.pause(run.log)
       const awaiting = request.children.length === 0 ? null : request.children
       const wakesAt = request.time === null ? null : state.now + request.time
-      const after: Run = { ...run, status: "waiting", attempt: 0, lease: null, wakesAt, awaiting, log }
-      return [isOver(run, request.children) ? goOn(state, after) : after, "Paused"]
+      const listening = request.inbox
+      const after: Run = {
+        ...run,
+        status: "waiting",
+        attempt: 0,
+        lease: null,
+        wakesAt,
+        awaiting,
+        listening,
+        log,
+      }
+      const isMet = isOver(run, request.children) || (listening !== null && run.told.length > listening)
+      return [isMet ? goOn(state, after) : after, "Paused"]
     }
     case "Resume":
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
@@ -148,11 +161,22 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     case "FollowUp":
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
       return followUp(state, run, request)
+    case "Tell": {
+      if (request.key !== null && run.told.includes(request.key)) return [run, "Told before"]
+      if (isTerminal(run.status)) return [run, "RunEnded"]
+      const told = [...run.told, request.key]
+      const after = { ...run, told, log: ModelLog.addMessage(run.log, run.status === "waiting") }
+      const isMet = run.listening !== null && told.length > run.listening
+      return [isMet ? goOn(state, after) : after, "Told"]
+    }
     case "Cancel":
       if (isTerminal(run.status)) return [run, "Ended before"]
       return [end(state, run, "cancelled", null), "Cancelled"]
     case "Complete":
       if (isTerminal(run.status)) return [run, "Ended before"]
+      if (standing === "held" && request.taken !== null && run.told.length > request.taken) {
+        return [run, "InboxNotEmpty"]
+      }
       return [end(state, run, request.status, request.status === "failed" ? "reported" : null), "Completed"]
     case "Session":
       if (standing === "ended") return [run, "RunEnded"]

@@ -42,7 +42,7 @@ export const followUp = (
   if (results.length === 0 && before !== undefined) {
     return [{ ...run, inputs: [...run.inputs, { ...before, input }] }, `Again after ${before.since}`]
   }
-  if (run.status !== "waiting" || run.wakesAt !== null || run.awaiting !== null) {
+  if (run.status !== "waiting" || run.wakesAt !== null || run.awaiting !== null || run.listening !== null) {
     return [run, `Left ${run.status}`]
   }
   if (results.length < run.waiting.length) {

@@ -124,6 +124,10 @@ export const addChildEvent = (log: ModelLog, isRecord: boolean): ModelLog => ({
   progress: log.progress || isRecord,
 })
 
+/** A message to the run. It does not open the log of a run that waits for a person. */
+export const addMessage = (log: ModelLog, isWaiting: boolean): ModelLog =>
+  addControlEvents(isWaiting ? log : start(log), "CUSTOM runlease.message")
+
 export const pause = (log: ModelLog): ModelLog =>
   addControlEvents(closeOpen(start(log)), "CUSTOM runlease.waiting")
 

@@ -28,6 +28,10 @@ export interface Run {
   readonly wakesAt: number | null
   /** The groups of children that the run waits for, by their indexes. */
   readonly awaiting: ReadonlyArray<ReadonlyArray<number>> | null
+  /** How many messages the run has taken that waits for another. */
+  readonly listening: number | null
+  /** The keys of its messages. */
+  readonly told: ReadonlyArray<number | null>
   readonly parent: { readonly run: number; readonly index: number } | null
   /** How many children the run has spawned. */
   readonly children: number
@@ -95,6 +99,7 @@ export const end = (
   waiting: [],
   wakesAt: null,
   awaiting: null,
+  listening: null,
   past: null,
   // A worker whose lease had lapsed did not hold the run.
   lastHolder: run.lease === null || isLapsed(state, run) ? null : run.lease.worker,
@@ -128,6 +133,7 @@ export const goOn = (state: State, run: Run): Run => ({
   status: "pending",
   wakesAt: null,
   awaiting: null,
+  listening: null,
   availableAt: Math.min(run.availableAt, state.now),
 })
 

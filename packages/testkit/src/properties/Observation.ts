@@ -18,6 +18,8 @@ export interface Observation {
   readonly wakesAt: number | null
   /** The groups of children that the run waits for. */
   readonly awaiting: ReadonlyArray<ReadonlyArray<number>> | null
+  /** How many messages the run has taken that waits for another. */
+  readonly listening: number | null
   readonly session: string | null
   readonly error: string | null
   readonly event: number
@@ -40,6 +42,7 @@ export const format = (observation: Observation): string =>
     ...(observation.awaiting === null
       ? []
       : [`waiting for children ${JSON.stringify(observation.awaiting)}`]),
+    ...(observation.listening === null ? [] : [`waiting for more messages than ${observation.listening}`]),
     ...(observation.session === null ? [] : [`session ${observation.session}`]),
     ...(observation.error === null ? [] : [`error ${observation.error}`]),
   ].join(", ")

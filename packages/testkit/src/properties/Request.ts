@@ -85,7 +85,11 @@ export type Request =
       readonly time: number | null
       /** Groups of indexes of children. */
       readonly children: ReadonlyArray<ReadonlyArray<number>>
+      /** How many messages the run has taken that waits for another; null where it waits for none. */
+      readonly inbox: number | null
     }
+  /** A message to the run, by the number of its key; null for one without. */
+  | { readonly _tag: "Tell"; readonly run: number; readonly key: number | null }
   | { readonly _tag: "Spawn"; readonly run: number; readonly fence: Fence; readonly child: number }
   | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<CallResult> }
   /** The next input of the run's client, by the number of its name. */
@@ -101,6 +105,8 @@ export type Request =
       readonly run: number
       readonly fence: Fence | null
       readonly status: TerminalStatus
+      /** How many messages the run has taken; null where it takes none. */
+      readonly taken: number | null
     }
   | { readonly _tag: "Session"; readonly run: number; readonly fence: Fence; readonly key: string }
   | { readonly _tag: "Pass"; readonly millis: number }
@@ -164,7 +170,11 @@ export const describe = (request: Request): string => {
     case "Pause":
       return `${by(request.fence)} lets ${runName(request.run)} wait${
         request.time === null ? "" : ` for ${instant(request.time)}`
-      }${request.children.length === 0 ? "" : ` for its children ${JSON.stringify(request.children)}`}`
+      }${request.children.length === 0 ? "" : ` for its children ${JSON.stringify(request.children)}`}${
+        request.inbox === null ? "" : ` for more messages than ${request.inbox}`
+      }`
+    case "Tell":
+      return `somebody tells ${runName(request.run)} something${request.key === null ? "" : ` under key ${request.key}`}`
     case "Spawn":
       return `${by(request.fence)} spawns ${runName(request.child)} from ${runName(request.run)}`
     case "Resume":
@@ -180,7 +190,9 @@ export const describe = (request: Request): string => {
     case "Cancel":
       return `a client cancels ${runName(request.run)}`
     case "Complete":
-      return `${by(request.fence)} ends ${runName(request.run)} as ${request.status}`
+      return `${by(request.fence)} ends ${runName(request.run)} as ${request.status}${
+        request.taken === null ? "" : `, with ${request.taken} messages taken`
+      }`
     case "Session":
       return `${by(request.fence)} records session ${request.key} of ${runName(request.run)}`
     case "Pass":

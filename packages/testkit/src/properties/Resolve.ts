@@ -129,11 +129,17 @@ const untilLapse = ({ now, runs }: ModelState.State): number => {
 /** The number of a child, which no other run has. */
 const childOf = (parent: number, child: number): number => 10 * (parent + 1) + child
 
-/** What a run waits for; a time where it has no children. */
+/** How many messages a run has taken. */
+const takenOf = (state: ModelState.State, run: number, taken: Command.Taken): number | null => {
+  const told = ModelState.find(state, run)?.told.length ?? 0
+  return taken === null ? null : taken === "all" ? told : Math.max(0, told - 1)
+}
+
+/** What a run waits for; a time where it waits for nothing else. */
 const waitsOf = (
   state: ModelState.State,
   run: number,
-  { children, time }: Extract<Command.Single, { readonly _tag: "Pause" }>,
+  { children, inbox: taken, time }: Extract<Command.Single, { readonly _tag: "Pause" }>,
 ) => {
   const indexes = Array.from({ length: ModelState.find(state, run)?.children ?? 0 }, (_, index) => index)
   const groups =
@@ -142,7 +148,8 @@ const waitsOf = (
       : children === "all"
         ? [indexes]
         : indexes.map((index) => [index])
-  return { children: groups, time: groups.length === 0 ? (time ?? 10_000) : time }
+  const inbox = takenOf(state, run, taken)
+  return { children: groups, inbox, time: groups.length === 0 && inbox === null ? (time ?? 10_000) : time }
 }
 
 /** The request that the command stands for now; undefined when there is no lease or run to apply it to. */
@@ -153,6 +160,8 @@ export const resolve = (progress: Progress, command: Command.Single): Request | 
       return command
     case "Cancel":
       return { _tag: "Cancel", run: pickRun(progress.state.runs, command.which) }
+    case "Tell":
+      return { _tag: "Tell", run: pickRun(progress.state.runs, command.which), key: command.key }
     case "Resume": {
       const waiting = progress.state.runs.filter(({ status }) => status === "waiting")
       const run = pickRun(waiting.length === 0 ? progress.state.runs : waiting, command.which)
@@ -214,7 +223,13 @@ export const resolve = (progress: Progress, command: Command.Single): Request | 
         case "Suspend":
           return { _tag: "Suspend", run, fence, ...pendingCallsOf(progress.state, command.calls) }
         case "Complete":
-          return { _tag: "Complete", run, fence: command.trusted ? null : fence, status: command.status }
+          return {
+            _tag: "Complete",
+            run,
+            fence: command.trusted ? null : fence,
+            status: command.status,
+            taken: takenOf(progress.state, run, command.taken),
+          }
         case "Session":
           return { _tag: "Session", run, fence, key: command.key }
       }

@@ -186,8 +186,16 @@ export const make = (options: {
         yield* leases.suspend(leaseOf(request), {
           ...(request.time === null ? {} : { wakeAfter: request.time }),
           ...(request.children.length === 0 ? {} : { children: request.children }),
+          ...(request.inbox === null ? {} : { inbox: request.inbox }),
         })
         return "Paused"
+      case "Tell": {
+        const { duplicate } = yield* runs.tell(runIdOf(request.run), {
+          parts: [],
+          ...(request.key === null ? {} : { idempotencyKey: String(request.key) }),
+        })
+        return duplicate ? "Told before" : "Told"
+      }
       case "Spawn": {
         const stepId = String(request.child)
         const submission = { publicId: runIdOf(request.child), agentId, maxAttempts: 100 }
@@ -213,6 +221,7 @@ export const make = (options: {
       }
       case "Complete": {
         const { fence, run, status } = request
+        const taken = request.taken ?? undefined
         const outcome: Outcome = {
           status,
           ...(status === "failed" ? { error: { code: "reported", message: "It failed" } } : {}),
@@ -220,8 +229,8 @@ export const make = (options: {
         // The model has one operation for the two ways in which a holder completes its run.
         const { completed } =
           fence !== null && status === "completed"
-            ? yield* leases.complete(leaseOf({ fence, run }), outcome)
-            : yield* runs.complete(runIdOf(run), outcome, ...(fence === null ? [] : [fenceOf(fence)]))
+            ? yield* leases.complete(leaseOf({ fence, run }), outcome, undefined, taken)
+            : yield* runs.complete(runIdOf(run), outcome, fence === null ? undefined : fenceOf(fence), taken)
         return completed ? "Completed" : "Ended before"
       }
       case "Session":
@@ -253,6 +262,7 @@ export const make = (options: {
       waiting: pendingCalls(run.waiting),
       wakesAt: run.waiting?.wakesAt === undefined ? null : sinceOrigin(run.waiting.wakesAt),
       awaiting: run.waiting?.children ?? null,
+      listening: run.waiting?.inbox ?? null,
       session: run.session?.sessionKey ?? null,
       error: run.error?.code ?? null,
       event: run.latestEventId,
