@@ -204,6 +204,74 @@ describe("AgUiView", () => {
     })
   }
 
+  it("lists what a dead attempt has opened and no record names, once", async () => {
+    const text = (id: string): ReadonlyArray<Event> => [
+      { type: "TEXT_MESSAGE_START", messageId: id, role: "assistant" },
+      { type: "TEXT_MESSAGE_CONTENT", messageId: id, delta: id },
+      { type: "TEXT_MESSAGE_END", messageId: id },
+    ]
+    const called = (id: string): ReadonlyArray<Event> => [
+      { type: "TOOL_CALL_START", toolCallId: id, toolCallName: "look" },
+      { type: "TOOL_CALL_END", toolCallId: id },
+    ]
+    const record: Event = AgentEvent.custom("runlease.step", {
+      step_id: "0",
+      record_id: "r",
+      name: "answer",
+      messages: ["m1"],
+      tool_calls: ["c1"],
+    })
+    const died = (attempt: number): Event =>
+      AgentEvent.custom(ControlEvents.attemptEventName, {
+        previous: { attempt, worker_id: "w", ended: "lease_expired" },
+      })
+    const { current, older } = await shown(
+      ended([
+        ...text("m1"),
+        ...called("c1"),
+        record,
+        { type: "REASONING_START", messageId: "r2" },
+        { type: "REASONING_END", messageId: "r2" },
+        ...text("m2"),
+        { type: "TOOL_CALL_CHUNK", toolCallId: "c2", toolCallName: "look", delta: "{}" },
+        died(1),
+        died(2),
+        ...text("m3"),
+        AgentEvent.toolCallResult("result", "c1", "found", { role: "tool" }),
+      ]),
+    )
+    for (const view of [current, older]) {
+      expect(
+        view.flatMap(({ name, value }) => (name === ControlEvents.attemptEventName ? [value] : [])),
+      ).toEqual([
+        {
+          previous: { attempt: 1, worker_id: "w", ended: "lease_expired" },
+          superseded: { messages: ["r2", "m2"], tool_calls: ["c2"] },
+        },
+        { previous: { attempt: 2, worker_id: "w", ended: "lease_expired" } },
+      ])
+      const results = view.filter(({ type }) => type === "TOOL_CALL_RESULT")
+      expect(results.map(({ toolCallId, metadata }) => [toolCallId, metadata])).toEqual([
+        ["c1", undefined],
+        ["c2", { "runlease.isError": true }],
+      ])
+    }
+  })
+
+  it("lists nothing that was shown before the run waited for an answer", async () => {
+    const { current } = await shown([
+      { type: "TEXT_MESSAGE_CHUNK", messageId: "m", delta: "a" },
+      {
+        type: "RUN_FINISHED",
+        ...subject,
+        outcome: { type: "interrupt", interrupts: [{ id: "sure", reason: "confirm" }] },
+      },
+      { type: "RUN_STARTED", ...subject },
+      AgentEvent.custom(ControlEvents.attemptEventName, { previous: {} }),
+    ])
+    expect(current.at(-1)?.["value"]).toEqual({ previous: {} })
+  })
+
   it("continues the item that a chunk contradicts, and begins a tool call without a name", async () => {
     const { current } = await shown(
       ended([

@@ -25,10 +25,36 @@ import type { AgentEvent } from "../model/AgentEvent.js"
 export class Emit extends Context.Tag("@runlease/core/Emit")<
   Emit,
   {
-    /** Waits for a place while the log of the run takes no more. What is emitted after the run's end is dropped. */
-    readonly emit: (output: string | AgentEvent) => Effect.Effect<void>
+    /**
+     * Waits for a place while the log of the run takes no more. What is emitted after the run's end is dropped. `observe` gets the
+     * events that the output becomes.
+     */
+    readonly emit: (
+      output: string | AgentEvent,
+      observe?: (events: ReadonlyArray<AgentEvent>) => void,
+    ) => Effect.Effect<void>
   }
 >() {}
+
+/**
+ * What `effect` emits, with `observe` told of the events that it becomes.
+ *
+ * @since 0.1.0
+ * @category output
+ */
+export const observed = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  observe: (events: ReadonlyArray<AgentEvent>) => void,
+): Effect.Effect<A, E, Exclude<R, Emit> | Emit> =>
+  Effect.flatMap(Emit, ({ emit: outer }) =>
+    Effect.provideService(effect, Emit, {
+      emit: (output, alsoObserve) =>
+        outer(output, (events) => {
+          observe(events)
+          alsoObserve?.(events)
+        }),
+    }),
+  )
 
 const emit = (output: string | AgentEvent): Effect.Effect<void, never, Emit> =>
   Effect.flatMap(Emit, (service) => service.emit(output))

@@ -90,7 +90,12 @@ export const toStream = <R>(
           yield* execution.pipe(
             Effect.provideService(StepLog, steps),
             Effect.provideService(Emit, {
-              emit: (output) => Effect.asVoid(mailbox.offerAll(events.next(output))),
+              emit: (output, observe) =>
+                Effect.suspend(() => {
+                  const made = events.next(output)
+                  observe?.(made)
+                  return Effect.asVoid(mailbox.offerAll(made))
+                }),
             }),
             Effect.flatMap((output) => mailbox.offerAll(events.last(output))),
             Mailbox.into(mailbox),

@@ -5,6 +5,7 @@
  */
 import { Cause, Effect, Either, Option, type ParseResult, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
+import * as OpenedItems from "../model/OpenedItems.js"
 import * as Emit from "./Emit.js"
 import { StepCodec } from "./StepCodec.js"
 import { StepError } from "./StepError.js"
@@ -120,12 +121,21 @@ export const record = <A, E, R>(
   const replaces = taken.recorded?.done?.record_id
   const finished = shown ? [AgentEvent.stepFinished(taken.shownAs)] : []
   const isRecorded = failure === undefined ? () => false : Schema.is(failure)
+  const opened = OpenedItems.make()
+  const observed = Emit.observed(body, (events) => events.forEach(opened.observe))
+  const ids = (): Partial<OpenedItems.ItemIds> => {
+    const { messages, tool_calls } = opened.ids()
+    return {
+      ...(messages.length === 0 ? {} : { messages }),
+      ...(tool_calls.length === 0 ? {} : { tool_calls }),
+    }
+  }
   return Effect.matchCauseEffect(
-    shown ? Effect.zipRight(Emit.event(AgentEvent.stepStarted(taken.shownAs)), body) : body,
+    shown ? Effect.zipRight(Emit.event(AgentEvent.stepStarted(taken.shownAs)), observed) : observed,
     {
       onSuccess: (value) =>
         Effect.flatMap(Effect.flatMap(encoded(schema, value), sealed), (recorded) =>
-          Effect.as(write(taken, stepEventName, { ...recorded, replaces }, finished), value),
+          Effect.as(write(taken, stepEventName, { ...recorded, ...ids(), replaces }, finished), value),
         ),
       onFailure: (cause): Effect.Effect<never, E | StepError, Emit.Emit> => {
         const error = Option.getOrUndefined(Cause.failureOption(cause))
@@ -134,7 +144,7 @@ export const record = <A, E, R>(
           ? Effect.flatMap(encoded(failure, error), (text = "null") =>
               Effect.flatMap(sealed(text), ({ codec, result }) =>
                 Effect.zipRight(
-                  write(taken, stepEventName, { codec, failure: result, replaces }, finished),
+                  write(taken, stepEventName, { codec, failure: result, ...ids(), replaces }, finished),
                   again,
                 ),
               ),

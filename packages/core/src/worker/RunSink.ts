@@ -214,11 +214,13 @@ export const make = (options: {
     taken: () => ofRun?.inbox.taken(),
     progressed: () => ofRun?.progressed() === true,
     run: (execution) => (Effect.isEffect(execution) ? ofEffect(execution) : ofStream(execution)),
-    emit: (emitted) =>
+    emit: (emitted, observe) =>
       Effect.suspend(() => {
         if (ended) return Effect.void
         output ??= makeEvents(claimed)
-        const failure = add(output.next(emitted))
+        const events = output.next(emitted)
+        observe?.(events)
+        const failure = add(events)
         if (failure === undefined) return room()
         stop(failure)
         return Effect.void

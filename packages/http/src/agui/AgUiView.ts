@@ -26,6 +26,7 @@ import * as Ownership from "./Ownership.js"
 import * as PartEnd from "./PartEnd.js"
 import type { Peer, Viewer } from "./Peer.js"
 import * as PlainDelta from "./PlainDelta.js"
+import * as Superseded from "./Superseded.js"
 
 export type { Peer, Viewer }
 
@@ -162,10 +163,11 @@ interface State {
   readonly owners: Ownership.Ownership
   readonly chunks: AgUiChunks.Lanes
   readonly partEnd: PartEnd.PartEnd
+  readonly superseded: Superseded.Superseded
 }
 
 const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: State): Fold => {
-  const { chunks, partEnd } = from
+  const { chunks, partEnd, superseded } = from
   let { log: state, owners } = from
 
   const runStarted: Event = {
@@ -183,6 +185,7 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
   const show = (out: Array<Event>, event: Event): void => {
     state = LogState.next(state, event)
     partEnd.observe(event)
+    superseded.observe(event)
     out.push(event)
   }
 
@@ -209,7 +212,10 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
 
   const next = (given: Event): ReadonlyArray<Event> => {
     // The results of steps are for the worker. A message that comes between two parts of the run belongs to neither.
-    if (StepRecord.isReserved(given) && !(state.started && InboxMessage.isMessage(given))) return []
+    if (StepRecord.isReserved(given) && !(state.started && InboxMessage.isMessage(given))) {
+      superseded.record(given)
+      return []
+    }
     const out: Array<Event> = []
     const event = toEvent(given)
     if (event.type !== "RUN_STARTED") start(out, runStarted)
@@ -225,11 +231,10 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
     }
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
       for (const closing of LogState.closings(state)) show(out, closing)
-      if (event.type === "RUN_ERROR") show(out, event)
-      else finish(out, given, event)
+      finish(out, given, event)
       return out
     }
-    showOwned(out, event)
+    showOwned(out, takenOver ? superseded.marked(event) : event)
     return out
   }
 
@@ -241,6 +246,7 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
         owners: owners.copy(),
         chunks: chunks.copy(),
         partEnd: partEnd.copy(),
+        superseded: superseded.copy(),
       }),
   }
 }
@@ -257,6 +263,7 @@ export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[pe
     owners: Ownership.make(),
     chunks: AgUiChunks.make(),
     partEnd: PartEnd.make(peer),
+    superseded: Superseded.make(),
   })
 
 /**

@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, ControlEvents } from "@runlease/core"
+import { AgentEvent, ControlEvents } from "@runlease/core"
 import { Predicate } from "effect"
 import type { Peer, Viewer } from "./Peer.js"
 
@@ -27,10 +27,10 @@ export interface PartEnd {
   /** Takes each event that the client is shown. */
   readonly observe: (event: Event) => void
 
-  /** What comes before the end, from the RUN_FINISHED of the log. */
+  /** What comes before the end, from the RUN_FINISHED or RUN_ERROR of the log. */
   readonly before: (given: Event) => ReadonlyArray<Event>
 
-  /** The end, from the RUN_FINISHED of the log and what AG-UI takes of it. */
+  /** The end, from the RUN_FINISHED or RUN_ERROR of the log and what AG-UI takes of it. */
   readonly of: (given: Event, normalized: Event) => Event
 
   /** The same as it is now: what one of them takes does not change the other. */
@@ -49,11 +49,11 @@ const callOf = ({ id, toolCallId }: Interrupt): string => String(toolCallId ?? i
 const typeOf = ({ outcome }: Event): unknown => (Predicate.isRecord(outcome) ? outcome["type"] : undefined)
 
 const noResult = (toolCallId: string, { subagentRunId }: Call): Event => ({
-  type: "TOOL_CALL_RESULT",
-  messageId: `runlease-result-${toolCallId}`,
-  toolCallId,
-  role: "tool",
-  content: "This tool call ended without a result",
+  ...AgentEvent.toolCallFailure(
+    `runlease-result-${toolCallId}`,
+    toolCallId,
+    "This tool call ended without a result",
+  ),
   ...(subagentRunId === undefined ? {} : { subagentRunId }),
 })
 

@@ -1,14 +1,15 @@
 /**
  * Folds the inputs and events of a thread's runs into messages and state, with the result that a client gets which follows
- * the runs.
+ * the runs, and drops what is superseded.
  *
  * Source: `defaultApplyEvents` of `@ag-ui/client`.
  *
  * @since 0.1.0
  */
 import { mergeMetadata } from "@ag-ui/core"
-import type { AgentEvent, AgUiMessages } from "@runlease/core"
+import type { AgentEvent, AgUiMessages, OpenedItems } from "@runlease/core"
 import { Predicate } from "effect"
+import * as DroppedItems from "./DroppedItems.js"
 import * as JsonPatch from "./JsonPatch.js"
 import * as ThreadMessages from "./ThreadMessages.js"
 import * as ThreadState from "./ThreadState.js"
@@ -35,6 +36,8 @@ export interface ThreadFold {
   readonly input: (messages: ReadonlyArray<Message>, state: unknown) => void
   /** Takes one event, as an AG-UI client does. */
   readonly event: (event: Event) => void
+  /** Drops messages, and calls with their results. A message stays while a call in it does. */
+  readonly drop: (ids: OpenedItems.ItemIds) => void
   readonly result: () => Folded
 }
 
@@ -53,19 +56,6 @@ const withMetadata = <A extends Fields>(item: A, { metadata }: Event): A =>
     ? { ...item, metadata: mergeMetadata(item["metadata"] as Fields | undefined, metadata) }
     : item
 
-/** The call with other arguments, and another name where one is given. */
-const withArguments = (call: Fields, change: (given: string) => string, name?: string): Fields => {
-  const made = Predicate.isRecord(call["function"]) ? call["function"] : {}
-  return {
-    ...call,
-    function: {
-      ...made,
-      ...(name === undefined ? {} : { name }),
-      arguments: change(text(made["arguments"])),
-    },
-  }
-}
-
 /**
  * An empty thread.
  *
@@ -76,6 +66,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   const thread = ThreadMessages.make(maxBytes)
   const { add, byCall, byId, replace } = thread
   const state = ThreadState.make(maxStateBytes)
+  const dropped = DroppedItems.make(thread)
 
   /** A message that the log begins starts empty, in the place where its client has sent it. */
   const begin = (id: string, fresh: Message): Entry => {
@@ -89,7 +80,11 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       ...(content === undefined ? {} : { content: "" }),
       ...(toolCalls === undefined
         ? {}
-        : { toolCalls: ThreadMessages.callsOf(entry.message).map((call) => withArguments(call, () => "")) }),
+        : {
+            toolCalls: ThreadMessages.callsOf(entry.message).map((call) =>
+              ThreadMessages.withArguments(call, () => ""),
+            ),
+          }),
     })
     return entry
   }
@@ -126,12 +121,15 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
 
   const startCall = (event: Event): void => {
     const id = text(event["toolCallId"])
+    dropped.begin(id)
     const name = text(event["toolCallName"])
     const fresh = { id, type: "function", function: { name, arguments: "" } }
     const existing = byCall(id)
     if (existing !== undefined) {
       const argumentsSoFar = (given: string): string => (existing.fromLog ? given : "")
-      return onCall(id, (call) => withMetadata(withArguments(call, argumentsSoFar, name), event))
+      return onCall(id, (call) =>
+        withMetadata(ThreadMessages.withArguments(call, argumentsSoFar, name), event),
+      )
     }
     const parent = text(event["parentMessageId"])
     const found = byId(parent)
@@ -162,6 +160,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
 
   const result = (event: Event): void => {
     const toolCallId = text(event["toolCallId"])
+    if (dropped.has(toolCallId)) return
     const id = text(event["messageId"])
     const message = withMetadata(
       { id, role: "tool", toolCallId, content: event["content"], ...tagOf(event) } as Message,
@@ -230,6 +229,8 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   }
 
   return {
+    drop: dropped.add,
+
     input: (messages, given) => {
       for (const message of messages) {
         const entry = byId(message.id)
@@ -258,7 +259,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
           const longer = (given: string): string => `${given}${delta}`
           return onCall(
             text(event["toolCallId"]),
-            (call) => withMetadata(withArguments(call, longer), event),
+            (call) => withMetadata(ThreadMessages.withArguments(call, longer), event),
             delta.length,
           )
         }

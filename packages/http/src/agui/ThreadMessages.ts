@@ -39,6 +39,23 @@ export interface ThreadMessages {
 export const callsOf = ({ toolCalls }: Message): ReadonlyArray<Readonly<Record<string, unknown>>> =>
   Array.isArray(toolCalls) ? toolCalls.filter(Predicate.isRecord) : []
 
+/** The call with other arguments, and another name where one is given. */
+export const withArguments = (
+  call: Readonly<Record<string, unknown>>,
+  change: (given: string) => string,
+  name?: string,
+): Readonly<Record<string, unknown>> => {
+  const made = Predicate.isRecord(call["function"]) ? call["function"] : {}
+  return {
+    ...call,
+    function: {
+      ...made,
+      ...(name === undefined ? {} : { name }),
+      arguments: change(typeof made["arguments"] === "string" ? made["arguments"] : ""),
+    },
+  }
+}
+
 /**
  * No messages. Of more than `maxBytes` the oldest are left out.
  *
@@ -103,6 +120,7 @@ export const make = (maxBytes: number): ThreadMessages => {
     },
 
     replace: (entry, message, more) => {
+      if (more === undefined) forget(entry)
       entry.message = message
       if (more === undefined) index(entry)
       grow(entry, more ?? JsonPatch.sizeOf(message) - entry.bytes)

@@ -111,11 +111,14 @@ describe("the end of a part", () => {
       [ended([...log, ...call("left")], "completed"), ["left"]],
       [waiting([...log, ...call("a")], [clientTool("a")]), ["a"]],
       [waiting(log, [approval]), []],
+      [ended([...log, ...call("left")], "failed"), ["left"]],
     ] as const) {
       const { current, older } = await shown(events)
       for (const view of [current, older]) {
         expect(unanswered(view)).toEqual(open)
-        expect(view.at(-1)?.type).toBe("RUN_FINISHED")
+        expect(AgentEvent.endsRun(view.at(-1)!)).toBe(true)
+        const { metadata } = view.find(({ type }) => type === "TOOL_CALL_RESULT")!
+        expect(metadata).toEqual({ "runlease.isError": true })
       }
     }
   })

@@ -95,6 +95,31 @@ describe("what a thread holds", () => {
     expect(messages).toEqual([{ id: "r", role: "reasoning", content: "", encryptedValue: "sealed" }])
   })
 
+  it("drops messages, and calls with their results, whether these come before or after", () => {
+    const thread = ThreadFold.make(bounds)
+    thread.input([user("u1")], undefined)
+    const events = [
+      AgentEvent.textStart("half"),
+      AgentEvent.textContent("half", "ha"),
+      AgentEvent.toolCallStart("a", "find", { parentMessageId: "half" }),
+      AgentEvent.toolCallStart("b", "find", { parentMessageId: "calls" }),
+      AgentEvent.toolCallStart("c", "find", { parentMessageId: "calls" }),
+      AgentEvent.toolCallResult("ra", "a", "found", { role: "tool" }),
+    ]
+    for (const event of events) thread.event(event)
+    thread.drop({ messages: ["half", "unknown"], tool_calls: ["a", "b"] })
+    thread.event(AgentEvent.toolCallResult("rb", "b", "found", { role: "tool" }))
+    const calls = { id: "calls", role: "assistant", toolCalls: [calling("c", "")] }
+    expect(thread.result().messages).toEqual([user("u1"), calls])
+    thread.event(AgentEvent.toolCallStart("b", "find", { parentMessageId: "calls" }))
+    thread.event(AgentEvent.toolCallResult("rb", "b", "found", { role: "tool" }))
+    expect(thread.result().messages).toEqual([
+      user("u1"),
+      { ...calls, toolCalls: [calling("c", ""), calling("b", "")] },
+      result("rb", "b", "found"),
+    ])
+  })
+
   it("keeps the newest messages within its bound, and counts the others", () => {
     const large = "x".repeat(3000)
     const { bytes, messages, omittedMessages } = fold(

@@ -2,9 +2,9 @@ import * as Current from "@ag-ui/client"
 import * as Older from "@ag-ui/client-0.0.59"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Interrupts, RequestSnapshot } from "@runlease/core"
+import { AgentEvent, Emit, Executor, Interrupts, RequestSnapshot, Step } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
-import { Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Predicate, Queue, Scope, Stream } from "effect"
 import { call } from "../raw.js"
 import { Served } from "../serving.js"
 import type { Peer } from "../../src/agui/AgUiView.js"
@@ -172,6 +172,53 @@ export const suite = (name: string, store: Store): void => {
             deepStrictEqual(page.agent.state, chat.agent.state)
           }
         }
+      }),
+    )
+
+    test(
+      "do not hold what a dead attempt has shown, once another has recorded something in its place",
+      Effect.gen(function* () {
+        yield* TestWorker.start(
+          Executor.make(({ attempt, snapshot }) =>
+            Effect.gen(function* () {
+              yield* Emit.text(`Half ${attempt}`)
+              if (attempt < 3) return yield* Effect.fail(Executor.retryableError("died", "again"))
+              if (snapshot.messages.length === 1) yield* Step.run("answer", Emit.text("Whole"))
+            }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const chat = yield* connect({ threadId: "t" })
+        const texts = (role: string, messages: ReadonlyArray<Message>) =>
+          messages.flatMap((message) => (message.role === role ? [message.content] : []))
+        const { events } = yield* chat.say("hi")
+        const marks = events.flatMap(({ type, value }) =>
+          type === "CUSTOM" && Predicate.isRecord(value) ? [value["superseded"]] : [],
+        )
+        const ids = chat.agent.messages.flatMap(({ id, role }) => (role === "assistant" ? [id] : []))
+        deepStrictEqual(texts("assistant", chat.agent.messages), ["Half 1", "Half 2", "Half 3", "Whole"])
+        deepStrictEqual(marks, [
+          { messages: [ids[0]], tool_calls: [] },
+          { messages: [ids[1]], tool_calls: [] },
+        ])
+        deepStrictEqual(texts("assistant", (yield* look("t")).messages), ["Half 3", "Whole"])
+        // A run without records has nothing in the place of what is superseded.
+        const { key, url } = yield* Served
+        const other = new Current.HttpAgent({
+          url: `${url}/ag-ui/agent`,
+          headers: { authorization: `Bearer ${key}` },
+          threadId: "other",
+          initialMessages: ["one", "two"].map((content) => ({ id: content, role: "user", content })),
+        })
+        other.subscribe({
+          onCustomEvent: ({ event: { value }, messages }) => {
+            const superseded = new Set<unknown>(value.superseded.messages)
+            return { messages: messages.filter(({ id }) => !superseded.has(id)) }
+          },
+        })
+        yield* Effect.promise(() => other.runAgent())
+        deepStrictEqual(texts("assistant", other.messages), ["Half 3"])
+        deepStrictEqual(texts("assistant", (yield* look("other")).messages), ["Half 1", "Half 2", "Half 3"])
       }),
     )
 

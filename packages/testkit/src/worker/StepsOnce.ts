@@ -3,10 +3,10 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, RunLog, Step } from "@runlease/core"
-import { Effect, Fiber } from "effect"
+import { AgentEvent, Emit, Executor, RunLog, Step, StepRecord } from "@runlease/core"
+import { Effect, Fiber, Option } from "effect"
 import * as Faults from "../Faults.js"
-import { type Declare, start, submit, untilStatus } from "../TestWorker.js"
+import { type Declare, log, start, submit, untilStatus } from "../TestWorker.js"
 import { counting, customs, said } from "./StepRuns.js"
 
 export const tests = (test: Declare): void => {
@@ -123,6 +123,46 @@ export const tests = (test: Declare): void => {
         deepStrictEqual(
           (yield* customs(runId)).filter((name) => name === "once"),
           ["once"],
+        )
+      }),
+    )
+
+    test(
+      "is named by its record, and that of the steps in it by the record of the enclosing step too",
+      Effect.gen(function* () {
+        const text = (id: string) => [AgentEvent.textStart(id), AgentEvent.textEnd(id)]
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              yield* Emit.text("outside")
+              yield* Step.run(
+                "outer",
+                Effect.zipRight(
+                  Step.emit("inner", [...text("m"), AgentEvent.toolCallStart("c", "find")]),
+                  Emit.text("inside"),
+                ),
+              )
+            }),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        const events = yield* log(runId)
+        const [outside, m, inside] = events.flatMap(({ messageId, type }) =>
+          type === "TEXT_MESSAGE_START" ? [String(messageId)] : [],
+        )
+        deepStrictEqual([m, new Set([outside, m, inside]).size], ["m", 3])
+        deepStrictEqual(
+          events.flatMap((event) =>
+            Option.match(StepRecord.fromEvent(event), {
+              onNone: () => [],
+              onSome: ({ record: { messages, name, tool_calls } }) => [[name, messages, tool_calls]],
+            }),
+          ),
+          [
+            ["inner", ["m"], ["c"]],
+            ["outer", ["m", inside!], ["c"]],
+          ],
         )
       }),
     )

@@ -9,6 +9,7 @@
 import { AgentEvent, AgUiMessages, type Ids, Run, RunLog, Runs } from "@runlease/core"
 import { Array, Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
 import { maxBytes } from "../../contract/Body.js"
+import * as Superseded from "../../agui/Superseded.js"
 import * as ThreadFold from "../../agui/ThreadFold.js"
 import * as AgUiView from "../../agui/AgUiView.js"
 import type { Ports } from "../ProjectPortsCache.js"
@@ -116,10 +117,15 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
     const view = AgUiView.make({ runId, threadId: thread.id })
     // An input that the run has taken since tells what was before it; nothing is open there.
     const since = Run.EventId.make(snapshot.asOf ?? 0)
+    const superseded = Superseded.forThread(fold.drop)
     let points: readonly [Point, ...ReadonlyArray<Point>] = [{ folded: fold.result(), from: since }]
     yield* Stream.runForEach(entriesOf(ports, runId, since), ({ event, eventId, sequence }) =>
       Effect.sync(() => {
-        for (const shown of view(event)) fold.event(shown)
+        superseded.record(event)
+        for (const shown of view(event)) {
+          fold.event(shown)
+          superseded.observe(shown)
+        }
         if (sequence === null && AgentEvent.endsRun(event)) {
           points = [points.at(-1)!, { folded: fold.result(), from: eventId }]
         }

@@ -1,0 +1,79 @@
+/**
+ * The messages and tool calls that events open.
+ *
+ * Source: docs/decisions/0058-superseded-parts.md
+ *
+ * @since 0.1.0
+ */
+import type { LogEvent } from "./AgentEvent.js"
+
+/**
+ * Messages and tool calls by their ids, as a record names them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ItemIds {
+  readonly messages: ReadonlyArray<string>
+  readonly tool_calls: ReadonlyArray<string>
+}
+
+/**
+ * Collects what events open, in the order of opening.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenedItems {
+  /** Takes the next event. The result of a call is a part of that call. */
+  readonly observe: (event: LogEvent) => void
+
+  /** Forgets what a record names. */
+  readonly forget: (ids: Partial<ItemIds>) => void
+
+  readonly clear: () => void
+
+  /** What is opened and not forgotten. */
+  readonly ids: () => ItemIds
+
+  /** The same as it is now: what one of them takes does not change the other. */
+  readonly copy: () => OpenedItems
+}
+
+const fields: Readonly<Record<string, "messageId" | "toolCallId">> = {
+  TEXT_MESSAGE_START: "messageId",
+  TEXT_MESSAGE_CHUNK: "messageId",
+  REASONING_START: "messageId",
+  REASONING_MESSAGE_START: "messageId",
+  REASONING_MESSAGE_CHUNK: "messageId",
+  TOOL_CALL_START: "toolCallId",
+  TOOL_CALL_CHUNK: "toolCallId",
+}
+
+const ofItems = (messages: Set<string>, calls: Set<string>): OpenedItems => ({
+  observe: (event) => {
+    const field = Object.hasOwn(fields, event.type) ? fields[event.type]! : undefined
+    const id = field === undefined ? undefined : event[field]
+    if (typeof id !== "string") return
+    if (field === "messageId") messages.add(id)
+    else calls.add(id)
+  },
+  forget: (ids) => {
+    for (const id of ids.messages ?? []) messages.delete(id)
+    for (const id of ids.tool_calls ?? []) calls.delete(id)
+  },
+  clear: () => {
+    messages.clear()
+    calls.clear()
+  },
+  ids: () => ({ messages: Array.from(messages), tool_calls: Array.from(calls) }),
+  copy: () => ofItems(new Set(messages), new Set(calls)),
+})
+
+/**
+ * Collects from nothing.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): OpenedItems => ofItems(new Set(), new Set())

@@ -1,0 +1,114 @@
+/**
+ * What an attempt that is over has opened and no record names. The next attempt produces it anew, so clients may drop it.
+ *
+ * Source: docs/decisions/0058-superseded-parts.md
+ *
+ * @since 0.1.0
+ */
+import { type AgentEvent, ControlEvents, OpenedItems, StepRecord } from "@runlease/core"
+import { Option, Predicate } from "effect"
+
+type Event = AgentEvent.LogEvent
+
+export interface Superseded {
+  /** Takes each event that the client is shown. */
+  readonly observe: (event: Event) => void
+
+  /** Takes each event that has a record, which the client is not shown. */
+  readonly record: (event: Event) => void
+
+  /** The event that ends an attempt, with what that attempt has opened and no record names. */
+  readonly marked: (event: Event) => Event
+
+  /** The same as it is now: what one of them takes does not change the other. */
+  readonly copy: () => Superseded
+}
+
+/**
+ * The messages and tool calls that an event with a record names.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const recordedIn = (event: Event): Partial<OpenedItems.ItemIds> =>
+  Option.match(StepRecord.fromEvent(event), {
+    onNone: () => ({}),
+    onSome: ({ record: { messages, tool_calls } }) => ({
+      ...(messages === undefined ? {} : { messages }),
+      ...(tool_calls === undefined ? {} : { tool_calls }),
+    }),
+  })
+
+const strings = (value: unknown): ReadonlyArray<string> =>
+  Array.isArray(value) ? value.filter(Predicate.isString) : []
+
+/**
+ * The messages and tool calls that an event lists which ends an attempt; undefined where it lists none.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const listedIn = (event: Event): OpenedItems.ItemIds | undefined => {
+  const { value } = event
+  const listed = Predicate.isRecord(value) ? value["superseded"] : undefined
+  return ControlEvents.endsAttempt(event) && Predicate.isRecord(listed)
+    ? { messages: strings(listed["messages"]), tool_calls: strings(listed["tool_calls"]) }
+    : undefined
+}
+
+const ofItems = (opened: OpenedItems.OpenedItems): Superseded => ({
+  observe: (event) => {
+    // What was shown before the run waited for an answer is a part of the conversation.
+    if (event.type === "RUN_STARTED") opened.clear()
+    else opened.observe(event)
+  },
+  record: (event) => opened.forget(recordedIn(event)),
+  marked: (event) => {
+    const superseded = opened.ids()
+    opened.clear()
+    return superseded.messages.length + superseded.tool_calls.length === 0
+      ? event
+      : { ...event, value: { ...(Predicate.isRecord(event["value"]) ? event["value"] : {}), superseded } }
+  },
+  copy: () => ofItems(opened.copy()),
+})
+
+/**
+ * Of a log that has not begun.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): Superseded => ofItems(OpenedItems.make())
+
+/**
+ * Drops from a thread what a run has superseded, once a record of that run names something: a run without records has nothing that
+ * takes the place of what its dead attempts have shown.
+ *
+ * @since 0.1.0
+ * @category threads
+ */
+export const forThread = (
+  drop: (ids: OpenedItems.ItemIds) => void,
+): Pick<Superseded, "observe" | "record"> => {
+  let recorded = false
+  let waiting: Array<OpenedItems.ItemIds> = []
+  const dropAll = (): void => {
+    if (!recorded) return
+    waiting.forEach(drop)
+    waiting = []
+  }
+  return {
+    observe: (event) => {
+      const listed = listedIn(event)
+      if (listed === undefined) return
+      waiting.push(listed)
+      dropAll()
+    },
+    record: (event) => {
+      const { messages = [], tool_calls = [] } = recordedIn(event)
+      recorded ||= messages.length + tool_calls.length > 0
+      dropAll()
+    },
+  }
+}
