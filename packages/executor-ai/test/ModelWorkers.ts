@@ -75,6 +75,7 @@ export const withoutRecords =
       committed: () => Effect.void,
       until: () => Effect.dieMessage("it has no sleeps"),
       park: () => Effect.dieMessage("it has no waits"),
+      enter: () => () => {},
       inFlight: (_step, effect) => effect,
     }
     return Stream.mapInputContext(

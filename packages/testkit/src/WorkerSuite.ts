@@ -22,6 +22,7 @@ import * as Children from "./worker/Children.js"
 import * as StepProgress from "./worker/StepProgress.js"
 import * as Steps from "./worker/Steps.js"
 import * as StepsOnce from "./worker/StepsOnce.js"
+import * as StepStreams from "./worker/StepStreams.js"
 
 /**
  * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
@@ -36,6 +37,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Effects.tests(test)
     Steps.tests(test)
     StepsOnce.tests(test)
+    StepStreams.tests(test)
     StepProgress.tests(test)
     Sleeps.tests(test)
     Children.tests(test)

@@ -178,7 +178,7 @@ export const make = (options: {
   readonly inbox: AttemptInbox.AttemptInbox
   /** The messages that the run was told after an event; those before the attempt when the event is absent. */
   readonly toldAfter: (after: EventId | undefined) => Effect.Effect<Told, RunNotFound | ControlPlaneError>
-  readonly parking: Pick<Parking, "inFlight" | "park">
+  readonly parking: Pick<Parking, "enter" | "inFlight" | "park">
   readonly storeTime: () => number
 }): LoggedSteps => {
   const { inbox, parking, recorded, runId } = options
@@ -204,6 +204,7 @@ export const make = (options: {
   return {
     runId,
     lease: options.lease,
+    enter: parking.enter,
     inFlight: parking.inFlight,
     park: parking.park,
     until: (instant) =>
@@ -274,7 +275,11 @@ export const withoutLog = (runId: Ids.RunId): Effect.Effect<Context.Tag.Service<
         recorded: Effect.succeed({ steps: new Map(), messages: [] }),
         inbox: AttemptInbox.make(0),
         toldAfter: (after = EventId.make(0)) => Effect.succeed({ messages: [], latest: after }),
-        parking: { inFlight: (_step, effect) => effect, park: (_within, _wait, effect) => effect },
+        parking: {
+          enter: () => () => {},
+          inFlight: (_step, effect) => effect,
+          park: (_within, _wait, effect) => effect,
+        },
         storeTime: () => clock.unsafeCurrentTimeMillis(),
       }),
       committed: () => Effect.void,

@@ -51,6 +51,9 @@ export interface Parking {
   /** Runs a step, which is in flight until it ends. It is not while a wait in it is parked. */
   readonly inFlight: <A, E, R>(step: Place, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
+  /** Begins a step, which is in flight as in `inFlight` until the result is called. */
+  readonly enter: (step: Place) => () => void
+
   /** Waits in the step `within` while `effect` runs. Where the run is suspended meanwhile, the executor is interrupted. */
   readonly park: <A, E, R>(
     within: string | undefined,
@@ -120,19 +123,18 @@ export const make = (options: {
     }
   }
 
+  const enter: Parking["enter"] = ({ id, within }) => {
+    steps.set(id, { within, parked: 0 })
+    if (waits.size > 0) changed()
+    return () => {
+      steps.delete(id)
+      if (waits.size > 0) changed()
+    }
+  }
+
   return {
-    inFlight: ({ id, within }, effect) =>
-      Effect.suspend(() => {
-        steps.set(id, { within, parked: 0 })
-        if (waits.size > 0) changed()
-        return Effect.ensuring(
-          effect,
-          Effect.sync(() => {
-            steps.delete(id)
-            if (waits.size > 0) changed()
-          }),
-        )
-      }),
+    enter,
+    inFlight: (step, effect) => Effect.suspend(() => Effect.ensuring(effect, Effect.sync(enter(step)))),
     park: (within, awaited, effect) =>
       Effect.flatMap(Clock.currentTimeNanos, (now) => {
         const wait: Parked =

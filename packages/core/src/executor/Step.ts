@@ -18,45 +18,19 @@
  *
  * @since 0.1.0
  */
-import { Context, DateTime, Duration, Effect, Option, type Schedule } from "effect"
+import { DateTime, Duration, Effect, Option, type Schedule } from "effect"
 import type * as AgentEvent from "../model/AgentEvent.js"
-import { sha256 } from "../model/Digest.js"
 import { maxPause } from "../ports/Leases.js"
 import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
-import { type AttemptSteps, type Recorded, StepLog } from "./StepLog.js"
-import { type Codecs, failed, record, replayed, type Taken, write } from "./StepOutcome.js"
-import { intentEventName, sleepEventName, stepIdOf } from "../model/StepRecord.js"
+import type { AttemptSteps, StepLog } from "./StepLog.js"
+import { type Codecs, failed, record, replayed, type Replaying, type Taken, write } from "./StepOutcome.js"
+import { type CurrentStep, inStep, type Keyed, take } from "./TakenStep.js"
+import { intentEventName, sleepEventName } from "../model/StepRecord.js"
 
 export { StepError } from "./StepError.js"
-
-/**
- * The step that the code is in.
- *
- * `idempotencyKey`: 64 hex digits, the same in each attempt and for no other step, for a service that knows such keys.
- *
- * @since 0.1.0
- * @category services
- */
-export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
-  CurrentStep,
-  {
-    readonly id: string
-    readonly idempotencyKey: string
-    /** Whether it happens at most once. Then it has no steps in it. */
-    readonly atMostOnce: boolean
-  }
->() {}
-
-/**
- * `key`: a value of JSON that tells steps of one name apart.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Keyed {
-  readonly key?: unknown
-}
+export { stream } from "./StepStream.js"
+export { CurrentStep, type Keyed, take } from "./TakenStep.js"
 
 /**
  * `schema` encodes the result, which is a value of JSON when it is absent. `failure` is the schema of failures that are recorded:
@@ -68,15 +42,13 @@ export interface Keyed {
 export interface Recording<A, E> extends Keyed, Codecs<A, E> {}
 
 /**
- * `retry` repeats the body within the step. `unreadable` says what to do with a record that does not fit the schema: the step
- * fails when it is absent, and runs again with `rerun`.
+ * `retry` repeats the body within the step.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options<A, E> extends Recording<A, E> {
+export interface Options<A, E> extends Keyed, Replaying<A, E> {
   readonly retry?: Schedule.Schedule<unknown, E> | undefined
-  readonly unreadable?: "rerun" | undefined
 }
 
 /**
@@ -87,59 +59,10 @@ export interface Options<A, E> extends Recording<A, E> {
  */
 export type Durable<A, E, R> = Effect.Effect<A, E | StepError, Exclude<R, CurrentStep> | Emit.Emit | StepLog>
 
-const maxSteps = 10_000
-
-/** How many steps are recorded. Children have a bound of their own. */
-const countSteps = (recorded: ReadonlyMap<string, Recorded>): number => {
-  let count = 0
-  for (const { child } of recorded.values()) if (child === undefined) count += 1
-  return count
-}
-
-/** Takes the step of that name and key, which this attempt has not had before. */
-export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, StepLog> =>
-  Effect.gen(function* () {
-    const attempt = (yield* StepLog).steps()
-    const enclosing = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))
-    if (enclosing?.atMostOnce === true) {
-      return yield* failed(name, "nested", `Step ${name} is inside a step that happens at most once`)
-    }
-    const id = stepIdOf({ within: enclosing?.id, name, key })
-    if (!attempt.take(id)) {
-      return yield* failed(
-        name,
-        "duplicate",
-        `This attempt has had a step ${name} with the key ${JSON.stringify(key)} already; give each one a key of its own`,
-      )
-    }
-    const recorded = yield* Effect.mapError(attempt.recorded, (error) =>
-      failed(name, "unavailable", `The steps of earlier attempts cannot be read: ${error.message}`),
-    )
-    if (recorded.size >= maxSteps && !recorded.has(id) && countSteps(recorded) >= maxSteps) {
-      return yield* failed(name, "too_many", `The run has ${maxSteps} steps`)
-    }
-    const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`
-    return { attempt, id, within: enclosing?.id, name, key, shownAs, recorded: recorded.get(id) }
-  })
-
-/** The body in its step, in which `CurrentStep` is this one. */
-const inStep = <A, E, R>(
-  { attempt, id }: Taken,
-  atMostOnce: boolean,
-  body: Effect.Effect<A, E, R>,
-): Effect.Effect<A, E, Exclude<R, CurrentStep>> =>
-  Effect.suspend(() =>
-    Effect.provideService(body, CurrentStep, {
-      id,
-      idempotencyKey: sha256(`${attempt.runId} ${id}`),
-      atMostOnce,
-    }),
-  )
-
 /** What an earlier attempt has recorded, else the effect, with the step in flight. */
 const unlessReplayed = <A, E, E2, R>(
   taken: Taken,
-  codecs: Codecs<A, E> & Pick<Options<A, E>, "unreadable">,
+  codecs: Replaying<A, E>,
   effect: Effect.Effect<A, E2, R>,
 ): Effect.Effect<A, E | E2 | StepError, R> =>
   Effect.flatMap(

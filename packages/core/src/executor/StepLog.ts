@@ -44,7 +44,7 @@ export interface Records {
  * @since 0.1.0
  * @category models
  */
-export interface AttemptSteps extends Pick<Parking, "inFlight" | "park"> {
+export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park"> {
   readonly runId: Ids.RunId
 
   /** Absent where the execution has no log. */

@@ -32,6 +32,17 @@ export interface Codecs<A, E> {
   readonly failure?: Codec<E> | undefined
 }
 
+/**
+ * `unreadable` says what to do with a record that does not fit the schema: the step fails when it is absent, and runs again with
+ * `rerun`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Replaying<A, E> extends Codecs<A, E> {
+  readonly unreadable?: "rerun" | undefined
+}
+
 /** The largest number of bytes of a result, as a string in JSON. */
 const maxBytes = 240_000
 
@@ -88,69 +99,102 @@ const opened = (name: string | undefined, text: string): Effect.Effect<string, s
       : Effect.fail(`it was sealed by the codec ${name}, and this program has ${codec?.name ?? "none"}`)
   })
 
-/** Writes a record, and waits until it is in the log. */
-export const write = (
+/** The events of a record, and the wait until they are in the log. */
+export interface Issued {
+  readonly events: ReadonlyArray<AgentEvent.AgentEvent>
+  readonly committed: Effect.Effect<void>
+}
+
+const notIssued: Issued = { events: [], committed: Effect.void }
+
+const issue = (
   { attempt, id, key, name }: Taken,
   kind: RecordName,
   fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
-  before: ReadonlyArray<AgentEvent.AgentEvent> = [],
-): Effect.Effect<void, StepError, Emit.Emit> =>
-  Effect.gen(function* () {
+): Effect.Effect<Issued, StepError> =>
+  Effect.suspend(() => {
     const text = fields.result ?? fields.failure ?? ""
     // A character takes six bytes at most.
     if (text.length * 6 > maxBytes && new TextEncoder().encode(JSON.stringify(text)).length > maxBytes) {
-      return yield* failed(name, "too_large", `The result of step ${name} is over ${maxBytes} bytes of JSON`)
+      return failed(name, "too_large", `The result of step ${name} is over ${maxBytes} bytes of JSON`)
     }
-    const record = yield* attempt.issue(kind, {
+    const record = {
       step_id: id,
       name,
       ...(key === undefined ? {} : { key }),
       ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
-    })
-    yield* Effect.forEach([...before, record.event], Emit.event, { discard: true })
-    yield* attempt.committed(record.id)
+    }
+    return Effect.map(attempt.issue(kind, record), (issued) => ({
+      events: [issued.event],
+      committed: attempt.committed(issued.id),
+    }))
   })
+
+const emit = (
+  before: ReadonlyArray<AgentEvent.AgentEvent>,
+  { committed, events }: Issued,
+): Effect.Effect<void, never, Emit.Emit> =>
+  Effect.zipRight(Effect.forEach([...before, ...events], Emit.event, { discard: true }), committed)
+
+/** Writes a record without a result, and waits until it is in the log. */
+export const write = (
+  taken: Taken,
+  kind: RecordName,
+  fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
+): Effect.Effect<void, StepError, Emit.Emit> =>
+  Effect.flatMap(issue(taken, kind, fields), (issued) => emit([], issued))
+
+/** The record of what a step has given: none of a failure for which it has no schema. `opened` is what its events have opened. */
+export const recordOf = <A, E>(
+  taken: Taken,
+  outcome: Either.Either<A, E>,
+  { failure, schema }: Codecs<A, E>,
+  opened: OpenedItems.OpenedItems,
+): Effect.Effect<Issued, StepError> => {
+  const { messages, tool_calls } = opened.ids()
+  const common = {
+    replaces: taken.recorded?.done?.record_id,
+    messages: messages.length === 0 ? undefined : messages,
+    tool_calls: tool_calls.length === 0 ? undefined : tool_calls,
+  }
+  if (Either.isRight(outcome)) {
+    return Effect.flatMap(Effect.flatMap(encoded(schema, outcome.right), sealed), (value) =>
+      issue(taken, stepEventName, { ...value, ...common }),
+    )
+  }
+  return failure !== undefined && Schema.is(failure)(outcome.left)
+    ? Effect.flatMap(encoded(failure, outcome.left), (text = "null") =>
+        Effect.flatMap(sealed(text), ({ codec, result }) =>
+          issue(taken, stepEventName, { codec, failure: result, ...common }),
+        ),
+      )
+    : Effect.succeed(notIssued)
+}
 
 /** Runs the body of a step, and records its result, or its failure where that has a schema. */
 export const record = <A, E, R>(
   taken: Taken,
   body: Effect.Effect<A, E, R>,
-  { failure, schema }: Codecs<A, E>,
+  codecs: Codecs<A, E>,
   shown: boolean,
 ): Effect.Effect<A, E | StepError, R | Emit.Emit> => {
-  const replaces = taken.recorded?.done?.record_id
   const finished = shown ? [AgentEvent.stepFinished(taken.shownAs)] : []
-  const isRecorded = failure === undefined ? () => false : Schema.is(failure)
   const opened = OpenedItems.make()
   const observed = Emit.observed(body, (events) => events.forEach(opened.observe))
-  const ids = (): Partial<OpenedItems.ItemIds> => {
-    const { messages, tool_calls } = opened.ids()
-    return {
-      ...(messages.length === 0 ? {} : { messages }),
-      ...(tool_calls.length === 0 ? {} : { tool_calls }),
-    }
-  }
+  const write = (outcome: Either.Either<A, E>) =>
+    Effect.flatMap(recordOf(taken, outcome, codecs, opened), (issued) => emit(finished, issued))
   return Effect.matchCauseEffect(
     shown ? Effect.zipRight(Emit.event(AgentEvent.stepStarted(taken.shownAs)), observed) : observed,
     {
-      onSuccess: (value) =>
-        Effect.flatMap(Effect.flatMap(encoded(schema, value), sealed), (recorded) =>
-          Effect.as(write(taken, stepEventName, { ...recorded, ...ids(), replaces }, finished), value),
+      onSuccess: (value) => Effect.as(write(Either.right(value)), value),
+      onFailure: (cause): Effect.Effect<never, E | StepError, Emit.Emit> =>
+        Effect.zipRight(
+          Option.match(Cause.failureOption(cause), {
+            onNone: () => emit(finished, notIssued),
+            onSome: (error) => write(Either.left(error)),
+          }),
+          Effect.failCause(cause),
         ),
-      onFailure: (cause): Effect.Effect<never, E | StepError, Emit.Emit> => {
-        const error = Option.getOrUndefined(Cause.failureOption(cause))
-        const again = Effect.failCause(cause)
-        return error !== undefined && isRecorded(error)
-          ? Effect.flatMap(encoded(failure, error), (text = "null") =>
-              Effect.flatMap(sealed(text), ({ codec, result }) =>
-                Effect.zipRight(
-                  write(taken, stepEventName, { codec, failure: result, ...ids(), replaces }, finished),
-                  again,
-                ),
-              ),
-            )
-          : Effect.zipRight(Effect.forEach(finished, Emit.event, { discard: true }), again)
-      },
     },
   )
 }
@@ -158,7 +202,7 @@ export const record = <A, E, R>(
 /** What the record of a step says; none where the step has no record, or is to run again. */
 export const replayed = <A, E>(
   { name, recorded }: Taken,
-  { failure, schema, unreadable }: Codecs<A, E> & { readonly unreadable?: "rerun" | undefined },
+  { failure, schema, unreadable }: Replaying<A, E>,
 ): Effect.Effect<Option.Option<A>, E | StepError> => {
   const done = recorded?.done
   if (done === undefined) return Effect.succeedNone

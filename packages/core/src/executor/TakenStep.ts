@@ -1,0 +1,89 @@
+/**
+ * A step that an attempt takes, and the code that is in it.
+ *
+ * @since 0.1.0
+ */
+import { Context, Effect, Option } from "effect"
+import { sha256 } from "../model/Digest.js"
+import { stepIdOf } from "../model/StepRecord.js"
+import type { StepError } from "./StepError.js"
+import { type Recorded, StepLog } from "./StepLog.js"
+import { failed, type Taken } from "./StepOutcome.js"
+
+/**
+ * The step that the code is in.
+ *
+ * `idempotencyKey`: 64 hex digits, the same in each attempt and for no other step, for a service that knows such keys.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class CurrentStep extends Context.Tag("@runlease/core/CurrentStep")<
+  CurrentStep,
+  {
+    readonly id: string
+    readonly idempotencyKey: string
+    /** Whether it happens at most once. Then it has no steps in it. */
+    readonly atMostOnce: boolean
+  }
+>() {}
+
+/**
+ * `key`: a value of JSON that tells steps of one name apart.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Keyed {
+  readonly key?: unknown
+}
+
+const maxSteps = 10_000
+
+/** How many steps are recorded. Children have a bound of their own. */
+const countSteps = (recorded: ReadonlyMap<string, Recorded>): number => {
+  let count = 0
+  for (const { child } of recorded.values()) if (child === undefined) count += 1
+  return count
+}
+
+/** Takes the step of that name and key, which this attempt has not had before. */
+export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, StepLog> =>
+  Effect.gen(function* () {
+    const attempt = (yield* StepLog).steps()
+    const enclosing = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))
+    if (enclosing?.atMostOnce === true) {
+      return yield* failed(name, "nested", `Step ${name} is inside a step that happens at most once`)
+    }
+    const id = stepIdOf({ within: enclosing?.id, name, key })
+    if (!attempt.take(id)) {
+      return yield* failed(
+        name,
+        "duplicate",
+        `This attempt has had a step ${name} with the key ${JSON.stringify(key)} already; give each one a key of its own`,
+      )
+    }
+    const recorded = yield* Effect.mapError(attempt.recorded, (error) =>
+      failed(name, "unavailable", `The steps of earlier attempts cannot be read: ${error.message}`),
+    )
+    if (recorded.size >= maxSteps && !recorded.has(id) && countSteps(recorded) >= maxSteps) {
+      return yield* failed(name, "too_many", `The run has ${maxSteps} steps`)
+    }
+    const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`
+    return { attempt, id, within: enclosing?.id, name, key, shownAs, recorded: recorded.get(id) }
+  })
+
+/** What `CurrentStep` is in the body of a step. */
+export const currentStep = ({ attempt, id }: Taken, atMostOnce: boolean): CurrentStep["Type"] => ({
+  id,
+  idempotencyKey: sha256(`${attempt.runId} ${id}`),
+  atMostOnce,
+})
+
+/** The body in its step, in which `CurrentStep` is this one. */
+export const inStep = <A, E, R>(
+  taken: Taken,
+  atMostOnce: boolean,
+  body: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, Exclude<R, CurrentStep>> =>
+  Effect.suspend(() => Effect.provideService(body, CurrentStep, currentStep(taken, atMostOnce)))
