@@ -72,6 +72,8 @@ export const withoutRecords =
       },
       messages: Effect.succeed([]),
       issue: (name) => Effect.succeed({ id: name, event: AgentEvent.custom("unrecorded", name) }),
+      issueParts: () => Effect.dieMessage("its records have one part"),
+      reserve: () => true,
       committed: () => Effect.void,
       until: () => Effect.dieMessage("it has no sleeps"),
       park: () => Effect.dieMessage("it has no waits"),

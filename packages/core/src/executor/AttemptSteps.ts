@@ -4,17 +4,19 @@
  * @since 0.1.0
  */
 import { type Clock, type Context, DateTime, Duration, Effect, Option, Stream } from "effect"
-import * as AgentEvent from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
+import * as JsonText from "../model/JsonText.js"
+import * as RecordParts from "../model/RecordParts.js"
 import * as InboxMessage from "../model/InboxMessage.js"
 import { type ClaimedRun, EventId, type LeaseRef, type RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
 import * as AttemptInbox from "./AttemptInbox.js"
+import * as IssuedRecords from "./IssuedRecords.js"
 import type { Parking } from "./Parking.js"
 import * as PastAttempts from "./PastAttempts.js"
 import type { AttemptSteps, Recorded, Records, StepLog } from "./StepLog.js"
-import * as StepRecord from "../model/StepRecord.js"
+import type * as StepRecord from "../model/StepRecord.js"
 
 /**
  * Steps whose records go through what appends events to the log.
@@ -22,26 +24,10 @@ import * as StepRecord from "../model/StepRecord.js"
  * @since 0.1.0
  * @category models
  */
-export interface LoggedSteps extends AttemptSteps {
-  /**
-   * An event of the executor as it may enter the log. One with the name of a record that was not issued here, such as that of
-   * a remote agent, gets another name.
-   */
-  readonly admit: (event: AgentEvent.LogEvent) => AgentEvent.LogEvent
+export interface LoggedSteps extends AttemptSteps, IssuedRecords.IssuedRecords {}
 
-  /** Whether this attempt has recorded a step that no attempt before it had. */
-  readonly progressed: () => boolean
-
-  /** Takes note of events that are in the log. */
-  readonly appended: (events: ReadonlyArray<AgentEvent.LogEvent>) => void
-}
-
-/** A record that was issued, and what waits for it. */
-interface Issued {
-  admitted: boolean
-  committed: boolean
-  readonly waiting: Array<() => void>
-}
+/** The bytes of the results of a run, as JSON. */
+const maxResultBytes = 8 * 1024 * 1024
 
 const nothing: Recorded = {
   intent: false,
@@ -104,6 +90,7 @@ export const recordedBefore = (
   Effect.suspend(() => {
     const steps = new Map<string, Recorded>()
     const messages: Array<InboxMessage.InboxMessage> = []
+    const parts = RecordParts.make()
     const isFirst = claimed.leaseEpoch === 1 || claimed.latestEventId <= 1
     return isFirst && claimed.inbox === undefined
       ? Effect.succeed({ steps, messages })
@@ -111,7 +98,7 @@ export const recordedBefore = (
           Stream.runForEach(PastAttempts.entries(claimed, "records"), (entry) =>
             Effect.sync(() => {
               messages.push(...messageOf(entry))
-              const read = Option.getOrUndefined(StepRecord.fromEvent(entry.event))
+              const read = Option.getOrUndefined(parts.next(entry.event))
               if (read === undefined) return
               const { step_id } = read.record
               steps.set(step_id, after(steps.get(step_id) ?? nothing, read, entry.createdAt))
@@ -183,11 +170,10 @@ export const make = (options: {
 }): LoggedSteps => {
   const { inbox, parking, recorded, runId } = options
   const taken = new Set<string>()
-  const issued = new Map<string, Issued>()
   const reading = Effect.unsafeMakeSemaphore(1)
   let known: Records | undefined
   let told: Told | undefined
-  let progressed = false
+  let resultBytes = 0
 
   const records = reading.withPermits(1)(
     Effect.suspend(() =>
@@ -195,13 +181,17 @@ export const make = (options: {
         ? Effect.succeed(known)
         : Effect.map(recorded, (read) => {
             known = read
-            for (const step of read.steps.values()) if (step.inbox !== undefined) inbox.took(step.inbox)
+            for (const step of read.steps.values()) {
+              if (step.inbox !== undefined) inbox.took(step.inbox)
+              resultBytes += JsonText.sizeOf(step.done?.result ?? step.done?.failure ?? "")
+            }
             return read
           }),
     ),
   )
 
   return {
+    ...IssuedRecords.make(),
     runId,
     lease: options.lease,
     enter: parking.enter,
@@ -227,35 +217,10 @@ export const make = (options: {
         ),
       ),
     ),
-    issue: (name, record) =>
-      Effect.map(Ids.uuidV7, (id) => {
-        issued.set(id, { admitted: false, committed: false, waiting: [] })
-        return { id, event: AgentEvent.custom(name, { ...record, record_id: id }) }
-      }),
-    committed: (recordId) =>
-      Effect.async((resume) => {
-        const record = issued.get(recordId)
-        if (record === undefined || record.committed) resume(Effect.void)
-        else record.waiting.push(() => resume(Effect.void))
-      }),
-    admit: (event) => {
-      const id = StepRecord.recordIdOf(event)
-      const record = id === undefined ? undefined : issued.get(id)
-      if (record === undefined || record.admitted)
-        return { ...event, name: `relayed.${String(event["name"])}` }
-      record.admitted = true
-      progressed ||= StepRecord.isProgress(event)
-      return event
-    },
-    progressed: () => progressed,
-    appended: (events) => {
-      for (const event of events) {
-        const id = StepRecord.isReserved(event) ? StepRecord.recordIdOf(event) : undefined
-        const record = id === undefined ? undefined : issued.get(id)
-        if (record === undefined) continue
-        record.committed = true
-        for (const wake of record.waiting) wake()
-      }
+    reserve: (bytes) => {
+      if (resultBytes + bytes > maxResultBytes) return false
+      resultBytes += bytes
+      return true
     },
   }
 }

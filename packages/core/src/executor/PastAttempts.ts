@@ -12,6 +12,7 @@ import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import { EventId } from "../model/Run.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
+import * as RecordParts from "../model/RecordParts.js"
 import * as StepRecord from "../model/StepRecord.js"
 
 /**
@@ -109,6 +110,7 @@ const makeReader = (told: Map<number, InboxMessage.InboxMessage>) => {
     }
   }
 
+  const recordParts = RecordParts.make()
   const record = ({ kind, record: read }: StepRecord.EventRecord): void => {
     if (kind === "inbox") return take(read)
     if (kind !== "step") return
@@ -178,7 +180,7 @@ const makeReader = (told: Map<number, InboxMessage.InboxMessage>) => {
               told.set(message.number, message),
             )
           }
-          if (StepRecord.isReserved(event)) return void Option.map(StepRecord.fromEvent(event), record)
+          if (StepRecord.isReserved(event)) return void Option.map(recordParts.next(event), record)
           customs.push({ name: text(event["name"]), value: event["value"] })
       }
     },

@@ -77,7 +77,7 @@ const unlessReplayed = <A, E, E2, R>(
  *
  * Fails: as the body does, and with `StepError`.
  *
- * Units: a result of at most 240,000 bytes of JSON; 10,000 steps a run.
+ * Units: 8 MiB of results as JSON and 10,000 steps a run.
  *
  * @since 0.1.0
  * @category steps

@@ -7,7 +7,7 @@ import { Schema } from "effect"
 
 /**
  * `duplicate`: this attempt has had a step of that name and key. `nested`: a step inside one that happens at most once.
- * `too_large`: its result is over 240,000 bytes. `too_long`: a sleep of more than 3,650 days. `too_many`: the run has 10,000 steps. `unreadable`: its record does not fit the
+ * `too_large`: with its result those of the run are over 8 MiB. `too_long`: a sleep of more than 3,650 days. `too_many`: the run has 10,000 steps. `unreadable`: its record does not fit the
  * schema. `uncertain`: it may have happened. `unavailable`: the control plane cannot be reached now.
  * `refused`: it refuses what the step asks of it.
  *

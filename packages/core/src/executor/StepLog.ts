@@ -65,6 +65,15 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
   /** The event of a record, with which it may enter the log. */
   readonly issue: (name: RecordName, record: Omit<Encoded, "record_id">) => Effect.Effect<IssuedRecord>
 
+  /** The events of a record in parts, whose texts are these records. */
+  readonly issueParts: (
+    name: RecordName,
+    parts: ReadonlyArray<Omit<Encoded, "record_id">>,
+  ) => Effect.Effect<{ readonly id: string; readonly events: ReadonlyArray<AgentEvent> }>
+
+  /** Counts the bytes of a result against the bound of the run. False where they are over it, and not counted. */
+  readonly reserve: (bytes: number) => boolean
+
   /** Waits until the record is in the log. Never ends where the log refuses it, since the executor is interrupted then. */
   readonly committed: (recordId: string) => Effect.Effect<void>
 

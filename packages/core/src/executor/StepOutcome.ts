@@ -5,6 +5,7 @@
  */
 import { Cause, Effect, Either, Option, type ParseResult, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
+import * as JsonText from "../model/JsonText.js"
 import * as OpenedItems from "../model/OpenedItems.js"
 import * as Emit from "./Emit.js"
 import { StepCodec } from "./StepCodec.js"
@@ -43,7 +44,7 @@ export interface Replaying<A, E> extends Codecs<A, E> {
   readonly unreadable?: "rerun" | undefined
 }
 
-/** The largest number of bytes of a result, as a string in JSON. */
+/** The largest number of bytes of a result in one event, as a string in JSON. */
 const maxBytes = 240_000
 
 /** The error of a step, with what to do about it. */
@@ -107,25 +108,42 @@ export interface Issued {
 
 const notIssued: Issued = { events: [], committed: Effect.void }
 
+/** A record, whose text is in several events where one cannot hold it. The last one has the ids, which then count only with the whole. */
 const issue = (
   { attempt, id, key, name }: Taken,
   kind: RecordName,
   fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
 ): Effect.Effect<Issued, StepError> =>
   Effect.suspend(() => {
-    const text = fields.result ?? fields.failure ?? ""
-    // A character takes six bytes at most.
-    if (text.length * 6 > maxBytes && new TextEncoder().encode(JSON.stringify(text)).length > maxBytes) {
-      return failed(name, "too_large", `The result of step ${name} is over ${maxBytes} bytes of JSON`)
+    const { codec, failure, messages, replaces, result, tool_calls, ...rest } = fields
+    const present = (record: Partial<Encoded>) =>
+      Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
+    const text = result ?? failure
+    const ids = present({ messages, tool_calls })
+    const room = maxBytes - JSON.stringify(ids).length
+    if (room < maxBytes / 2) return failed(name, "too_large", `Step ${name} opens too many messages`)
+    if (text !== undefined && !attempt.reserve(JsonText.sizeOf(text))) {
+      return failed(
+        name,
+        "too_large",
+        `With the result of step ${name} those of the run are over 8 MiB of JSON`,
+      )
     }
-    const record = {
-      step_id: id,
-      name,
-      ...(key === undefined ? {} : { key }),
-      ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
-    }
-    return Effect.map(attempt.issue(kind, record), (issued) => ({
-      events: [issued.event],
+    const common = { step_id: id, name, ...present({ key, codec, replaces, ...rest }) }
+    const texts =
+      text === undefined
+        ? [{}]
+        : JsonText.split(text, room).map((part) =>
+            failure === undefined ? { result: part } : { failure: part },
+          )
+    const parts = texts.map((part, index) => ({
+      ...common,
+      ...part,
+      ...(texts.length === 1 ? {} : { part: index + 1, parts: texts.length }),
+      ...(index === texts.length - 1 ? ids : {}),
+    }))
+    return Effect.map(attempt.issueParts(kind, parts), (issued) => ({
+      events: issued.events,
       committed: attempt.committed(issued.id),
     }))
   })

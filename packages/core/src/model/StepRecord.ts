@@ -72,7 +72,7 @@ const isName = (name: unknown): name is RecordName => typeof name === "string" &
 
 /**
  * What a record says. `result` and `failure` are JSON text, or what the codec of that name has made of it; a step without a value has neither. `record_id` is the record's
- * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened.
+ * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened; the last part has them.
  * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC. A child has its run's id, and its index among
  * the children of its parent. A step that has taken messages has the numbers of those after `after`, up to `to`.
  *
@@ -89,6 +89,9 @@ export const StepRecord = Schema.Struct({
   failure: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(Schema.String)),
   tool_calls: Schema.optional(Schema.Array(Schema.String)),
+  /** Of a record in several events, which have one `record_id`: which one this is, from 1, and how many there are. */
+  part: Schema.optional(Schema.NonNegativeInt),
+  parts: Schema.optional(Schema.NonNegativeInt),
   /** The record that this one replaces. */
   replaces: Schema.optional(Schema.String),
   duration_ms: Schema.optional(Schema.NonNegative),
@@ -156,6 +159,7 @@ export interface EventRecord {
 
 /**
  * Whether an event records a step, a sleep, a child or taken messages for the first time: a later attempt will not do that again.
+ * Of a record in parts it is the last one.
  *
  * @since 0.1.0
  * @category events
@@ -166,7 +170,8 @@ export const isProgress = ({ name, type, value }: LogEvent): boolean =>
   name !== intentEventName &&
   Predicate.isRecord(value) &&
   typeof value["step_id"] === "string" &&
-  value["replaces"] === undefined
+  value["replaces"] === undefined &&
+  value["part"] === value["parts"]
 
 const decode = Schema.decodeUnknownOption(StepRecord)
 

@@ -89,8 +89,8 @@ export const make = (options: {
   const some = Effect.unsafeMakeLatch(false)
   const room = Effect.unsafeMakeLatch(true)
   const idle = Effect.unsafeMakeLatch(true)
-  /** Whether urgent events wait. */
-  let hurried = false
+  /** How many of the events that wait must not wait for `linger`: those up to the last urgent one. */
+  let urgentCount = 0
   let lingering: Fiber.RuntimeFiber<void> | undefined
 
   const endLease = (reason: Loss) =>
@@ -114,6 +114,7 @@ export const make = (options: {
 
   const drop = (count: number): void => {
     waiting = waiting.slice(count)
+    urgentCount = Math.max(0, urgentCount - count)
     if (waiting.length < capacity) room.unsafeOpen()
     if (waiting.length === 0) some.unsafeClose()
   }
@@ -147,7 +148,7 @@ export const make = (options: {
   /** Waits until `linger` has passed since the last append. Most deltas come later than that, and need no timer. */
   const untilLingered = Effect.clockWith((clock) => {
     const left = appendedAt === undefined ? 0n : appendedAt + linger - clock.unsafeCurrentTimeNanos()
-    if (hurried || left <= 0n) return Effect.void
+    if (urgentCount > 0 || left <= 0n) return Effect.void
     return Effect.flatMap(Effect.fork(Effect.sleep(Duration.nanos(left))), (sleeping) => {
       lingering = sleeping
       return Effect.asVoid(Fiber.await(sleeping))
@@ -156,7 +157,6 @@ export const make = (options: {
 
   const appendNext = Effect.suspend(() => {
     idle.unsafeClose()
-    hurried = false
     return Effect.ensuring(
       Effect.zipRight(
         append,
@@ -197,7 +197,7 @@ export const make = (options: {
     add: (events, urgent) => {
       for (const event of events) waiting.push(event)
       if (urgent) {
-        hurried = true
+        urgentCount = waiting.length
         lingering?.unsafeInterruptAsFork(FiberId.none)
       }
       some.unsafeOpen()

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as AgentEvent from "../model/AgentEvent.js"
+import * as JsonText from "../model/JsonText.js"
 import { maxBatch, maxEventBytes } from "../ports/RunLog.js"
 import { sizeOf } from "../rules/AppendRules.js"
 
@@ -20,18 +21,6 @@ export interface SizedEvent {
 
 /** The most bytes of events in one append, unless its first event alone is larger. */
 const maxBatchBytes = 1_048_576
-
-/** The longest prefix of `text` whose JSON fits into `bytes`. Never splits a surrogate pair. */
-const headOf = (text: string, bytes: number): string => {
-  let size = 0
-  let end = 0
-  for (const character of text) {
-    size += new TextEncoder().encode(JSON.stringify(character)).length - 2
-    if (size > bytes) break
-    end += character.length
-  }
-  return text.slice(0, Math.max(end, 1))
-}
 
 const splittable = new Set(["TEXT_MESSAGE_CONTENT", "REASONING_MESSAGE_CONTENT", "TOOL_CALL_ARGS"])
 
@@ -52,14 +41,8 @@ export const fit = (event: AgentEvent.LogEvent): ReadonlyArray<SizedEvent> => {
   const delta = event["delta"]
   if (whole.bytes <= maxEventBytes || !splittable.has(event.type) || typeof delta !== "string") return [whole]
   const room = maxEventBytes - sizeOf({ ...event, delta: "" })
-  if (room <= 0) return [whole]
-  const parts: Array<SizedEvent> = []
-  for (let rest = delta; rest !== "";) {
-    const head = headOf(rest, room)
-    parts.push(measure({ ...event, delta: head }))
-    rest = rest.slice(head.length)
-  }
-  return parts
+  if (room < 6) return [whole]
+  return JsonText.split(delta, room).map((part) => measure({ ...event, delta: part }))
 }
 
 /**

@@ -219,16 +219,6 @@ export const tests = (test: Declare): void => {
     )
 
     test(
-      "whose result is too large fails",
-      Effect.gen(function* () {
-        yield* start(Executor.make(() => Step.run("large", Effect.succeed('"'.repeat(130_000)))))
-        const { runId } = yield* submit()
-        const { error } = yield* untilStatus(runId, "failed")
-        strictEqual(error?.code, "step_too_large")
-      }),
-    )
-
-    test(
       "gives its body a key that is the same in each attempt and for no other step",
       Effect.gen(function* () {
         const keys = yield* Ref.make<ReadonlyArray<string>>([])
