@@ -365,6 +365,20 @@ describe("runs", () => {
         [rest.json.data[0].payload, rest.json.ended, rest.json.page_info.next],
         [{ type: "RUN_ERROR", message: "m", code: "c", metadata: { k: 1 } }, true, null],
       )
+      for (const [query, types, ended] of [
+        ["type=RUN_ERROR", ["RUN_ERROR"], true],
+        ["type=RUN_ERROR,RUN_STARTED&limit=1", ["RUN_STARTED"], false],
+        ["type=RUN_STARTED", ["RUN_STARTED"], false],
+        ["type=RUN_ERROR&wait_seconds=20", ["RUN_ERROR"], true],
+        ["name=nothing", [], true],
+        ["name=nothing&wait_seconds=20", [], true],
+      ] as const) {
+        const { json } = yield* call("GET", `/runs/run-1/events?${query}`)
+        deepStrictEqual(
+          [json.data.map((entry: { readonly event_type: string }) => entry.event_type), json.ended],
+          [types, ended],
+        )
+      }
     }),
   )
 })

@@ -119,12 +119,24 @@ const retry = Command.make(
   ]),
 )
 
-const events = Command.make("events", { ...common, runId }, (options) =>
+const filter = {
+  type: Options.text("type").pipe(
+    Options.withDescription("Only events of this type; several may be given"),
+    Options.repeated,
+  ),
+  name: Options.text("name").pipe(
+    Options.withDescription("Only events of this name, such as runlease.step"),
+    Options.optional,
+  ),
+}
+
+const events = Command.make("events", { ...common, runId, ...filter }, (options) =>
   Effect.gen(function* () {
+    const wanted = { types: options.type, name: Option.getOrUndefined(options.name) }
     const log = yield* RunLog.RunLog
     const paint = yield* Output.paint
     yield* Stream.paginateChunkEffect(Run.EventId.make(0), (after) =>
-      Effect.map(log.read({ runId: options.runId, after, limit: 1000 }), (entries) => [
+      Effect.map(log.read({ runId: options.runId, after, limit: 1000, ...wanted }), (entries) => [
         Chunk.unsafeFromArray(entries),
         Option.fromNullable(entries.at(-1)?.eventId),
       ]),
@@ -136,7 +148,11 @@ const events = Command.make("events", { ...common, runId }, (options) =>
       ),
     )
   }).pipe(Settings.withClient(options.connection)),
-).pipe(Describe.command("Print a run's log as it is now."))
+).pipe(
+  Describe.command("Print a run's log as it is now.", [
+    "runlease runs events RUN --type CUSTOM --name runlease.attempt",
+  ]),
+)
 
 const prune = Command.make(
   "prune",

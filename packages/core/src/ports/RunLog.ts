@@ -7,6 +7,7 @@ import type { DateTime, Exit, Scope } from "effect"
 import { Chunk, Context, Effect, FiberId, Option, Runtime, Schema, Stream } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
+import type { LogFilter } from "./LogFilter.js"
 import type * as Ids from "../model/Ids.js"
 import {
   EventId,
@@ -126,14 +127,17 @@ export class RunLog extends Context.Tag("@runlease/core/RunLog")<
      * By the id of the run, or of an input that it has taken since: up to `limit` (1 to 1,000; 100 when absent) entries after `after` (0 when absent), oldest first: as many as are
      * `maxReadBytes` together, but one at least. So a page that is short is not always the last one; an empty one is.
      *
-     * With `only`, the entries are those of the records of steps (see `StepRecord`), which an index finds.
+     * With `only`, the entries are those of the records of steps (see `StepRecord`), which an index finds. With `types` or `name` they
+     * are those of events that match: no index finds these, so a page that has none reads the log to its end, a page at a time.
      */
-    readonly read: (options: {
-      readonly runId: Ids.RunId
-      readonly after?: EventId | undefined
-      readonly limit?: number | undefined
-      readonly only?: "records" | undefined
-    }) => Effect.Effect<ReadonlyArray<LogEntry>, RunNotFound | ControlPlaneError>
+    readonly read: (
+      options: LogFilter & {
+        readonly runId: Ids.RunId
+        readonly after?: EventId | undefined
+        readonly limit?: number | undefined
+        readonly only?: "records" | undefined
+      },
+    ) => Effect.Effect<ReadonlyArray<LogEntry>, RunNotFound | ControlPlaneError>
 
     /**
      * By the same ids: every entry after `after`, those still to come included; ends after the one that ends the run.

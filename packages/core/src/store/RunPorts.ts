@@ -30,6 +30,7 @@ import * as ClaimSearch from "./ClaimSearch.js"
 import * as EndOperation from "./EndOperation.js"
 import * as KeysetPage from "./KeysetPage.js"
 import * as LeaseOperations from "./LeaseOperations.js"
+import * as LogFilter from "../ports/LogFilter.js"
 import * as LogTails from "./LogTails.js"
 import * as LongPoll from "./LongPoll.js"
 import * as ResumeOperation from "./ResumeOperation.js"
@@ -147,17 +148,20 @@ const makeRunLog = <X>(
     return (projectId) => ({
       append: (request) => append(AppendOperation.request(projectId, request)),
 
-      read: ({ after = EventId.make(0), limit = defaultReadLimit, only, runId }) =>
-        Effect.map(
-          reads.named("RunLog.read", { projectId, runId }, ({ log }, ref) =>
-            log(ref, after, {
-              entries: Math.min(Math.max(1, limit), maxReadLimit),
-              bytes: maxReadBytes,
-              only,
-            }),
-          ),
-          ({ entries }) => entries,
-        ),
+      read: ({ after = EventId.make(0), limit = defaultReadLimit, only, runId, ...filter }) => {
+        const most = Math.min(Math.max(1, limit), maxReadLimit)
+        const page = (entries: number) => (from: EventId) =>
+          Effect.map(
+            reads.named("RunLog.read", { projectId, runId }, ({ log }, ref) =>
+              log(ref, from, { entries, bytes: maxReadBytes, only }),
+            ),
+            (found) => found.entries,
+          )
+        const matches = LogFilter.predicate(filter)
+        return matches === undefined
+          ? page(most)(after)
+          : LogFilter.read(page(maxReadLimit), { after, limit: most, matches })
+      },
 
       follow: ({ after, runId }) => followWith(readerOf(projectId)({ runId }), after),
 

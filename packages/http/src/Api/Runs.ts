@@ -27,6 +27,18 @@ const runPath = Schema.Struct({ run_id: Ids.RunId })
 const logPageParams = {
   after_event_id: Schema.optional(integerText(0, Number.MAX_SAFE_INTEGER)),
   limit: Schema.optional(integerText(1, 1000)),
+  type: Schema.optional(
+    Schema.String.pipe(
+      Schema.maxLength(1000),
+      Schema.annotations({ description: "Only events of these types, with commas between them" }),
+    ),
+  ),
+  name: Schema.optional(
+    Schema.String.pipe(
+      Schema.maxLength(1000),
+      Schema.annotations({ description: "Only events of this name, as CUSTOM events have one" }),
+    ),
+  ),
 }
 
 export const group = HttpApiGroup.make("runs")
@@ -82,7 +94,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Read the log of a run",
           description:
-            "The events as they were given, oldest first. With `wait_seconds` the request is held until there is one more. `ended` is true when the log has ended and this page reaches its end.",
+            "The events as they were given, oldest first. With `wait_seconds` the request is held until there is one more. `ended` is true when the log has ended and this page reaches its end. With `type` or `name` a page has only events that match. No index finds these, so a page that has none reads the log to its end.",
         }),
       ),
   )

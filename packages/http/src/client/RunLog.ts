@@ -1,4 +1,4 @@
-import { ControlEvents, type Ids, Run, RunLog, StepRecord } from "@runlease/core"
+import { type AgentEvent, ControlEvents, type Ids, LogFilter, Run, RunLog, StepRecord } from "@runlease/core"
 import { type Context, Duration, Effect, Random } from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { Replies } from "../Api/Exchange.js"
@@ -30,11 +30,14 @@ const bodyOf = ({ events, expectedEventId, expectedSequence }: RunLog.AppendRequ
   expected_previous_external_event_sequence: expectedSequence,
 })
 
-interface PageOf {
+interface PageOf extends LogFilter.LogFilter {
   readonly runId: Ids.RunId
   readonly after?: Run.EventId | undefined
   readonly limit?: number | undefined
 }
+
+const typesOf = ({ types = [] }: LogFilter.LogFilter): string | undefined =>
+  types.length === 0 ? undefined : types.join(",")
 
 export const make: Effect.Effect<
   Context.Tag.Service<RunLog.RunLog>,
@@ -93,6 +96,8 @@ export const make: Effect.Effect<
         query: {
           after_event_id: options.after,
           limit: options.limit,
+          type: typesOf(options),
+          name: options.name,
           wait_seconds: options.wait === undefined ? undefined : Duration.toSeconds(options.wait),
         },
         success: LogPage,
@@ -102,15 +107,20 @@ export const make: Effect.Effect<
         Effect.catchTag("Refusal", Verdicts.decode("RunLog.read", ["RunNotFound"], { runId: options.runId })),
       )
 
-  /** Reads the log where the server has no index of records. */
-  const recordsOfLog = (options: PageOf): ReturnType<RunLog.RunLog["Type"]["read"]> =>
-    Effect.flatMap(page(options), ({ data }) => {
-      const found = data.filter(({ event }) => StepRecord.isReserved(event))
-      const after = data.at(-1)?.eventId
-      return found.length > 0 || after === undefined
-        ? Effect.succeed(found)
-        : recordsOfLog({ ...options, after })
-    })
+  /** Reads the log where the server does not find what matches. */
+  const matching = (
+    { after = Run.EventId.make(0), limit = RunLog.defaultReadLimit, runId }: PageOf,
+    matches: (event: AgentEvent.LogEvent) => boolean,
+  ) =>
+    LogFilter.read(
+      (from) => Effect.map(page({ runId, after: from, limit: RunLog.maxReadLimit }), ({ data }) => data),
+      { after, limit, matches },
+    )
+
+  const recordsOfLog = (options: PageOf) => {
+    const matches = LogFilter.predicate(options) ?? (() => true)
+    return matching(options, (event) => StepRecord.isReserved(event) && matches(event))
+  }
 
   const records = (options: PageOf) =>
     extensions
@@ -119,7 +129,12 @@ export const make: Effect.Effect<
             operation: "RunLog.read",
             method: "GET",
             path: path`/runs/${options.runId}/steps`,
-            query: { after_event_id: options.after, limit: options.limit },
+            query: {
+              after_event_id: options.after,
+              limit: options.limit,
+              type: typesOf(options),
+              name: options.name,
+            },
             success: LogPage,
           })
           .pipe(
@@ -166,8 +181,13 @@ export const make: Effect.Effect<
       }
     }),
 
-    read: (options) =>
-      options.only === undefined ? Effect.map(page(options), ({ data }) => data) : records(options),
+    read: (options) => {
+      if (options.only !== undefined) return records(options)
+      const matches = LogFilter.predicate(options)
+      return matches === undefined || extensions
+        ? Effect.map(page(options), ({ data }) => data)
+        : matching(options, matches)
+    },
 
     follow: ({ after, runId }) => RunLog.followWith(reader({ runId }), after),
 

@@ -6,6 +6,7 @@ import {
   ControlPlane,
   type Ids,
   Interrupt,
+  LogFilter,
   Run,
   RunLog,
   Runs,
@@ -25,7 +26,7 @@ import type { Ports } from "./ProjectPortsCache.js"
 import { Revocation } from "./Revocation.js"
 import * as RunStream from "./RunStream.js"
 
-interface PageRequest {
+interface PageRequest extends LogFilter.LogFilter {
   readonly runId: Ids.RunId
   readonly after: Run.EventId
   readonly limit: number
@@ -35,6 +36,16 @@ interface LogPage {
   readonly entries: ReadonlyArray<RunLog.LogEntry>
   readonly ended: boolean
 }
+
+interface FilterParams {
+  readonly type?: string | undefined
+  readonly name?: string | undefined
+}
+
+const filterOf = ({ name, type }: FilterParams): LogFilter.LogFilter => ({
+  types: type?.split(",").filter((one) => one !== ""),
+  name,
+})
 
 /** The number of entries that fit into a page, at least one. */
 const fitting = (entries: ReadonlyArray<RunLog.LogEntry>): number => {
@@ -60,17 +71,25 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
     const controlPlane = yield* ControlPlane.ControlPlane
 
     const pageAfter = Effect.fnUntraced(function* (ports: Ports, options: PageRequest) {
+      const runs = Context.get(ports, Runs.Runs)
+      const isFiltered = LogFilter.predicate(options) !== undefined
+      // A run that had ended before the read gets no event that the read has not seen.
+      const before = isFiltered ? yield* runs.get(options.runId) : undefined
       const entries = yield* Context.get(ports, RunLog.RunLog).read(options)
       if (entries.length > 0) return pageOf(entries)
-      const run = yield* Context.get(ports, Runs.Runs).get(options.runId)
+      if (before !== undefined) return { entries, ended: Run.isTerminal(before.status) }
+      const run = yield* runs.get(options.runId)
       return { entries, ended: Run.isTerminal(run.status) && run.latestEventId <= options.after }
     })
 
     /** Waits for what comes after, or until the log has ended. */
-    const pageToCome = (ports: Ports, { after, limit, runId }: PageRequest) =>
-      Context.get(ports, RunLog.RunLog)
+    const pageToCome = (ports: Ports, { after, limit, runId, ...filter }: PageRequest) => {
+      const matches = LogFilter.predicate(filter)
+      return Context.get(ports, RunLog.RunLog)
         .follow({ runId, after })
         .pipe(
+          (entries) =>
+            matches === undefined ? entries : Stream.filter(entries, ({ event }) => matches(event)),
           Stream.chunks,
           Stream.filter(Chunk.isNonEmpty),
           Stream.runHead,
@@ -84,6 +103,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             }),
           ),
         )
+    }
 
     const pageWithin = (ports: Ports, options: PageRequest, wait: Duration.Duration) =>
       Effect.map(shutdown.unless(Effect.timeoutOption(pageToCome(ports, options), wait)), (page) =>
@@ -133,7 +153,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           const ports = yield* Caller.ports
           const after = Run.EventId.make(urlParams.after_event_id ?? 0)
           const limit = urlParams.limit ?? RunLog.defaultReadLimit
-          const request = { runId: path.run_id, after, limit }
+          const request = { runId: path.run_id, after, limit, ...filterOf(urlParams) }
           const page = yield* urlParams.wait_seconds
             ? unlessRevoked(pageWithin(ports, request, Duration.seconds(urlParams.wait_seconds)))
             : pageAfter(ports, request)
@@ -152,6 +172,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             after: Run.EventId.make(urlParams.after_event_id ?? 0),
             limit: urlParams.limit ?? RunLog.defaultReadLimit,
             only: "records",
+            ...filterOf(urlParams),
           })
           return {
             data: entries,

@@ -43,6 +43,49 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
+    "events of a type or a name are read apart from the others, in pages of what matches",
+    Effect.gen(function* () {
+      const log = yield* RunLog
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const { runId } = claimed
+      const others = Array.from({ length: maxBatch - 3 }, () => ({
+        type: "TEXT_MESSAGE_CONTENT",
+        messageId: "m",
+        delta: "x",
+      }))
+      for (let batch = 0; batch < 12; batch++) {
+        const named = AgentEvent.custom("wanted", batch)
+        const record = AgentEvent.custom("runlease.step", { step_id: `s${batch}`, record_id: "r", name: "n" })
+        yield* TestRuns.append(claimed, [...others, record, named, { type: "RAW", event: batch }])
+      }
+      const all = (filter: object) =>
+        Effect.gen(function* () {
+          const pages: Array<ReadonlyArray<number>> = []
+          for (let after = EventId.make(0); ;) {
+            const page = yield* log.read({ runId, after, limit: 5, ...filter })
+            pages.push(page.map(({ eventId }) => eventId))
+            if (page.length === 0) return pages.flat()
+            assertTrue(page.length <= 5)
+            after = page.at(-1)!.eventId
+          }
+        })
+      const at = (offset: number) => Array.from({ length: 12 }, (_, batch) => 1 + batch * maxBatch + offset)
+      deepStrictEqual(yield* all({ name: "wanted" }), at(maxBatch - 1))
+      deepStrictEqual(yield* all({ types: ["RAW"] }), at(maxBatch))
+      deepStrictEqual(yield* all({ types: ["CUSTOM"], name: "wanted" }), at(maxBatch - 1))
+      deepStrictEqual(
+        yield* all({ types: ["CUSTOM", "RAW"] }),
+        at(maxBatch).flatMap((raw) => [raw - 2, raw - 1, raw]),
+      )
+      deepStrictEqual(yield* all({ only: "records", name: "runlease.step" }), at(maxBatch - 2))
+      deepStrictEqual(yield* all({ only: "records", name: "runlease.sleep" }), [])
+      deepStrictEqual(yield* all({ types: ["RAW"], name: "wanted" }), [])
+      strictEqual((yield* log.read({ runId, types: [], limit: 5 })).length, 5)
+      strictEqual(yield* TestRuns.verdictOf(log.read({ runId: unknownRun, name: "wanted" })), "RunNotFound")
+    }),
+  )
+
+  test(
     "append numbers the events and stores them unchanged",
     Effect.gen(function* () {
       const log = yield* RunLog
