@@ -2,7 +2,7 @@
 import { describe, it } from "@effect/vitest"
 import { Tool, Toolkit } from "@effect/ai"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Leases } from "@runlease/core"
+import { AgentEvent, Leases, RunLog, Runs } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, TestRuns } from "@runlease/testkit"
 import { Deferred, Effect, Fiber, Layer, Schema } from "effect"
@@ -178,6 +178,36 @@ for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
             for (const part of ["charged it", "deployed it"]) assertTrue(request.includes(part), request)
           }),
       ),
+    )
+
+    it.scopedLive(
+      "of a fork has what was recorded by its event in its request, and makes the calls after it anew",
+      () =>
+        after(
+          [
+            ...text("m1", "First."),
+            ...called("c1", "charge"),
+            record(true, ["m1"], ["c1"]),
+            AgentEvent.toolCallEnd("c1"),
+            AgentEvent.toolCallResult("r1", "c1", "charged before", { role: "tool" }),
+            ...text("m2", "Second."),
+          ],
+          [{ texts: ["Done."] }, { texts: ["Done in the fork."] }],
+          ({ requests, runId }) =>
+            Effect.gen(function* () {
+              yield* ModelWorkers.untilStatus(runId, "completed")
+              const log = yield* Effect.flatMap(RunLog.RunLog, (all) => all.read({ runId }))
+              const result = log.find(({ event }) => event.type === "TOOL_CALL_RESULT")!
+              const runs = yield* Runs.Runs
+              const whole = yield* runs.fork(runId, { after: result.eventId })
+              yield* ModelWorkers.untilStatus(whole.run.runId, "completed")
+              strictEqual(requests.length, 2)
+              const request = JSON.stringify(requests[1]!.body)
+              for (const part of ["First.", "c1", "charged before"])
+                assertTrue(request.includes(part), request)
+              for (const part of ["Second.", "charged it"]) assertTrue(!request.includes(part), request)
+            }),
+        ),
     )
   })
 }

@@ -37,6 +37,7 @@ const bodies: Readonly<Record<string, object>> = {
   renew: { lease_duration_seconds: 60 },
   renewMany: { run_ids: ["r"], leases: [{ run_id: "r", lease_epoch: 1 }], lease_duration_seconds: 60 },
   retry: { public_id: "again" },
+  fork: { after_event_id: 1, public_id: "fork" },
   tell: { text: "t", idempotency_key: "k" },
   stopThread: { runId: "r" },
   release: { reason: "r", delay_seconds: 1, count_attempt: true },

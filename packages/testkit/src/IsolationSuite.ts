@@ -10,6 +10,7 @@ import * as AgentEvent from "@runlease/core/AgentEvent"
 import { ControlPlane, type ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import { Leases } from "@runlease/core/Leases"
+import { EventId } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
@@ -75,6 +76,7 @@ export const suite = (
               TestRuns.verdictOf(runs.snapshot(runId)),
               TestRuns.verdictOf(runs.cancel(runId)),
               TestRuns.verdictOf(runs.retry(runId)),
+              TestRuns.verdictOf(runs.fork(runId, { after: EventId.make(1) })),
               TestRuns.verdictOf(runs.tell(runId, { parts: [] })),
               TestRuns.verdictOf(runs.complete(runId, { status: "completed" })),
               TestRuns.verdictOf(runs.resume(runId, TestRuns.resultOf("call", 1))),
@@ -100,7 +102,7 @@ export const suite = (
           }),
         )
         deepStrictEqual(verdicts, [
-          ...Array.from({ length: 14 }, () => "RunNotFound"),
+          ...Array.from({ length: 15 }, () => "RunNotFound"),
           "WorkerNotFound",
           "WorkerNotFound",
           "ConversationNotFound",

@@ -13,6 +13,7 @@ import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import { EventId } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { Statistics } from "@runlease/core/Statistics"
@@ -127,6 +128,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
           ["Runs.complete", runs.complete(runId, { status: "completed" }), ofRun],
           ["Runs.cancel", runs.cancel(runId), ofRun],
           ["Runs.retry", runs.retry(runId), ofRun],
+          ["Runs.fork", runs.fork(runId, { after: EventId.make(1) }), ofRun],
           ["Runs.tell", runs.tell(runId, { parts: [] }), ofRun],
           ["Claims.claim", claims.claim({ workerId, limit: 1, leaseDuration: "30 seconds" }), ofWorker],
           ["Conversations.create", conversations.create(), {}],

@@ -19,6 +19,7 @@ import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
 import * as Sleeps from "./worker/Sleeps.js"
 import * as Children from "./worker/Children.js"
+import * as Forks from "./worker/Forks.js"
 import * as LargeResults from "./worker/LargeResults.js"
 import * as StepProgress from "./worker/StepProgress.js"
 import * as Steps from "./worker/Steps.js"
@@ -40,6 +41,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     StepsOnce.tests(test)
     StepStreams.tests(test)
     LargeResults.tests(test)
+    Forks.tests(test)
     StepProgress.tests(test)
     Sleeps.tests(test)
     Children.tests(test)

@@ -97,15 +97,17 @@ const cancel = Command.make("cancel", { ...common, runId }, (options) =>
   ),
 )
 
+const newRunId = Options.text("id").pipe(
+  Options.withDescription("The id of the new run, which makes the command idempotent"),
+  Options.optional,
+)
+
 const retry = Command.make(
   "retry",
   {
     ...common,
     runId,
-    id: Options.text("id").pipe(
-      Options.withDescription("The id of the new run, which makes the command idempotent"),
-      Options.optional,
-    ),
+    id: newRunId,
   },
   (options) =>
     Effect.gen(function* () {
@@ -117,6 +119,32 @@ const retry = Command.make(
   Describe.command("Submit a run again that has ended: the same request as a new run, whose id is printed.", [
     "runlease runs retry RUN",
   ]),
+)
+
+const fork = Command.make(
+  "fork",
+  {
+    ...common,
+    runId,
+    after: Flag.whole("after", { minimum: 1, maximum: Number.MAX_SAFE_INTEGER }).pipe(
+      Options.withDescription("The event id up to which the new run has what was recorded"),
+    ),
+    id: newRunId,
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const { run } = yield* runs.fork(options.runId, {
+        after: Run.EventId.make(options.after),
+        publicId: Option.getOrUndefined(options.id),
+      })
+      yield* options.json ? Output.json(RunLines.toJson(run)) : Console.log(run.runId)
+    }).pipe(Settings.withClient(options.connection)),
+).pipe(
+  Describe.command(
+    "Submit a run again that goes on from an event of this one: what was recorded by then is not done again. Prints the id of the new run.",
+    ["runlease runs fork RUN --after 12"],
+  ),
 )
 
 const filter = {
@@ -199,6 +227,7 @@ export const command = Command.make("runs").pipe(
     events,
     cancel,
     retry,
+    fork,
     ResumeCommand.command,
     prune,
   ]),

@@ -91,7 +91,8 @@ export const recordedBefore = (
     const steps = new Map<string, Recorded>()
     const messages: Array<InboxMessage.InboxMessage> = []
     const parts = RecordParts.make()
-    const isFirst = claimed.leaseEpoch === 1 || claimed.latestEventId <= 1
+    // The log of a fork begins with records.
+    const isFirst = (claimed.leaseEpoch === 1 && claimed.latestSequence === 0) || claimed.latestEventId <= 1
     return isFirst && claimed.inbox === undefined
       ? Effect.succeed({ steps, messages })
       : Effect.as(

@@ -13,6 +13,7 @@ import { maxMessages } from "../model/InboxMessage.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 import type { MessagePart, RequestSnapshot } from "../model/RequestSnapshot.js"
 import type {
+  EventId,
   Fence,
   LeaseLost,
   LeaseRef,
@@ -85,6 +86,28 @@ export class RunUnfinished extends Schema.TaggedError<RunUnfinished>("@runlease/
 ) {
   override get message() {
     return `Run ${this.runId} is ${this.status}; cancel it, or wait for its end`
+  }
+}
+
+/**
+ * The run cannot be forked there. `no_event`: its log has no such event. `too_large`: it had recorded more than 10,000 events or 16
+ * MiB by then.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ForkRefused extends Schema.TaggedError<ForkRefused>("@runlease/core/ForkRefused")(
+  "ForkRefused",
+  {
+    runId: Schema.String,
+    after: Schema.Number,
+    reason: Schema.Literal("no_event", "too_large"),
+  },
+) {
+  override get message() {
+    return this.reason === "no_event"
+      ? `The log of run ${this.runId} has no event ${this.after}`
+      : `Run ${this.runId} had recorded too much by event ${this.after}: a fork copies up to 10,000 events and 16 MiB`
   }
 }
 
@@ -169,6 +192,21 @@ export class Runs extends Context.Tag("@runlease/core/Runs")<
     ) => Effect.Effect<
       { readonly run: Run; readonly duplicate: boolean },
       InvalidSubmission | RunNotFound | RunUnfinished | SubmissionConflict | ControlPlaneError
+    >
+
+    /**
+     * Submits a run once more, ended or not, whose log begins with what the log of this one had recorded by the event `after`: the
+     * results of steps, sleeps that were over then, and the messages and tool calls that records name. So the fork does not do that
+     * again, and goes on from there. It spawns its children anew, gets no messages that this run was told, and no usage.
+     *
+     * The request, the parent and `publicId` are as in `retry`.
+     */
+    readonly fork: (
+      runId: Ids.RunId,
+      options: { readonly after: EventId; readonly publicId?: string | undefined },
+    ) => Effect.Effect<
+      { readonly run: Run; readonly duplicate: boolean },
+      ForkRefused | InvalidSubmission | RunNotFound | SubmissionConflict | ControlPlaneError
     >
 
     /**

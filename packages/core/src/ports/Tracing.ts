@@ -137,6 +137,7 @@ export const runs = (self: Runs["Type"]): Runs["Type"] => ({
   list: method("Runs.list", self.list),
   cancel: method("Runs.cancel", self.cancel, ofRun),
   retry: method("Runs.retry", self.retry, ofRun),
+  fork: method("Runs.fork", self.fork, ofRun),
   resume: method("Runs.resume", self.resume, ofRun),
   tell: method("Runs.tell", self.tell, ofRun),
   followUp: method("Runs.followUp", self.followUp, ofRun),

@@ -124,7 +124,10 @@ export const make = <X>(
       return {
         runs: runs.map((added) => {
           const made = handed.get(added)?.claimed
-          return made === undefined ? added : { run: { ...added.run, state: made.state }, made }
+          if (made === undefined) return added
+          // The log of a new run may have a beginning.
+          const entries = [...added.made.entries, ...made.entries]
+          return { run: { ...added.run, state: made.state }, made: { ...made, entries } }
         }),
         stored: (keys) => {
           for (const [index, added] of runs.entries()) {

@@ -30,6 +30,8 @@ import * as ClaimSearch from "./ClaimSearch.js"
 import * as EndOperation from "./EndOperation.js"
 import * as KeysetPage from "./KeysetPage.js"
 import * as LeaseOperations from "./LeaseOperations.js"
+import * as Fork from "./Fork.js"
+import type { LogEvent } from "../model/AgentEvent.js"
 import * as LogFilter from "../ports/LogFilter.js"
 import * as LogTails from "./LogTails.js"
 import * as LongPoll from "./LongPoll.js"
@@ -177,12 +179,13 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
   const recordSession = commits.operation(SessionOperation.operation<X>())
   const tell = commits.operation(TellOperation.operation<X>())
 
-  const submitTo = (projectId: Ids.ProjectId) =>
+  const submitTo = (projectId: Ids.ProjectId, seed: ReadonlyArray<LogEvent> = []) =>
     submitChecked(
       Effect.fnUntraced(function* (submission) {
         return yield* submit({
           projectId,
           submission,
+          seed,
           // Nothing can be compared with a submission that has no name.
           sent: submission.publicId === undefined ? "" : requestText(submission),
           runId: submission.publicId ?? Ids.RunId.make(yield* Ids.uuidV7, { disableValidation: true }),
@@ -198,6 +201,7 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
     submit: submitTo(projectId),
 
     retry: Retry.make(reads, projectId, submitTo(projectId)),
+    fork: Fork.make(reads, projectId, (seed) => submitTo(projectId, seed)),
 
     get: (runId) => reads.named("Runs.get", { projectId, runId }, ({ run }, ref) => run(ref)),
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { DateTime, Effect, Either } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
 import type * as Ids from "../model/Ids.js"
 import * as RequestSnapshot from "../model/RequestSnapshot.js"
 import { noTarget, projectTarget, type Run, RunNotFound } from "../model/Run.js"
@@ -25,6 +26,8 @@ export interface Request {
   readonly sent: string
   readonly runId: Ids.RunId
   readonly messageId: Ids.MessageId
+  /** The events that the log of the run begins with. */
+  readonly seed?: ReadonlyArray<LogEvent>
   /** The conversation that it names, or a new one. */
   readonly conversationId: Ids.ConversationId
 }
@@ -59,6 +62,14 @@ const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
       ? []
       : [{ projectId: request.projectId, lane }]
   })
+
+/** A new run whose log begins with these events. */
+const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): Transition => {
+  if (seed.length === 0) return made
+  const events = seed.map((event) => ({ event, text: JSON.stringify(event) }))
+  const { entries, state } = Transitions.append(made.state, events, now)
+  return { ...made, state, entries: [...made.entries, ...entries] }
+}
 
 const submitted = (
   { conversationId, messageId, projectId, runId, submission }: Request,
@@ -190,7 +201,11 @@ export const submitAll = <X, R extends Request, E>(
       const name = lane === null ? undefined : laneName({ projectId, lane })
       const behind = name !== undefined && busyLanes.has(name)
       if (name !== undefined) busyLanes.add(name)
-      const made = submitted(request, { lane, behind, child }, batch.now)
+      const made = seeded(
+        submitted(request, { lane, behind, child }, batch.now),
+        request.seed ?? [],
+        batch.now,
+      )
       accepted.set(logKey(request), {
         made,
         run: {

@@ -147,6 +147,14 @@ export const examples: Readonly<Record<string, Example>> = {
       run: { ...pending, run_id: "report-2", parent_run_id: "report-1" },
     },
   },
+  "runs.fork": {
+    sent: { after_event_id: 12, public_id: "report-3" },
+    answer: {
+      accepted: true,
+      duplicate: false,
+      run: { ...pending, run_id: "report-3", parent_run_id: "report-1" },
+    },
+  },
   "runs.tell": {
     sent: { text: "Look at the second page first", idempotency_key: "look" },
     answer: { message_id: messageId, duplicate: false },

@@ -30,6 +30,11 @@ export const LogPage = Schema.Struct({
 export const TakenInputs = Schema.Struct({ data: Schema.Array(TakenInput) })
 
 /** (ours) What a run is told: text, or parts of a message. */
+export const Fork = Schema.Struct({
+  after_event_id: Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER)),
+  public_id: nullish(Ids.NewRunId),
+})
+
 export const Tell = Schema.Struct({
   text: Schema.optional(Schema.NonEmptyString),
   parts: Schema.optional(Schema.Array(RequestSnapshot.MessagePart)),

@@ -191,6 +191,21 @@ export const group = HttpApiGroup.make("runs")
       ),
   )
   .add(
+    HttpApiEndpoint.post("fork", "/runs/:run_id/fork")
+      .setPath(runPath)
+      .setPayload(Bodies.Fork)
+      .addSuccess(Bodies.Submitted, { status: 202 })
+      .addError(Refusal.NotFound)
+      .addError(Refusal.Conflict)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Submit a run again that goes on from an event of this one",
+          description:
+            "As `retry`, ended or not. The log of the new run begins with what this one had recorded by that event, so it does not do that again.",
+        }),
+      ),
+  )
+  .add(
     HttpApiEndpoint.post("tell", "/runs/:run_id/messages")
       .setPath(runPath)
       .setPayload(Bodies.Tell)

@@ -18,6 +18,7 @@ import * as FollowUp from "../Wire/FollowUp.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
 import { Submission } from "../Wire/Submission.js"
+import * as Resubmissions from "./Resubmissions.js"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
 import { ofOurs, resumeBody } from "./PublicRuns.js"
@@ -121,28 +122,7 @@ export const make = (
           }),
       ),
 
-      retry: Effect.fnUntraced(function* (runId, options) {
-        if (!extensions) return yield* missing("Runs.retry", "submit a run again")
-        const { duplicate, run } = yield* transport
-          .request({
-            operation: "Runs.retry",
-            method: "POST",
-            path: path`/runs/${runId}/retry`,
-            body: { public_id: options?.publicId },
-            success: Submitted,
-          })
-          .pipe(
-            Effect.catchTag(
-              "Refusal",
-              Verdicts.decode(
-                "Runs.retry",
-                ["RunUnfinished", "SubmissionConflict", "InvalidSubmission", "RunNotFound"],
-                { publicId: options?.publicId, runId },
-              ),
-            ),
-          )
-        return { run: yield* lookup.toRun(run), duplicate: duplicate ?? false }
-      }),
+      ...(yield* Resubmissions.make),
 
       tell: Effect.fnUntraced(function* (runId, { idempotencyKey, parts }) {
         if (!extensions) return yield* missing("Runs.tell", "take a message to a run")

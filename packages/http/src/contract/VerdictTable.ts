@@ -24,6 +24,7 @@ export type VerdictError =
   | RunLog.EventRefused
   | RunLog.RunWaiting
   | Runs.InvalidSubmission
+  | Runs.ForkRefused
   | Runs.MessageRefused
   | Runs.NotWaiting
   | Runs.RunUnfinished
@@ -52,6 +53,7 @@ export interface About<E = never> {
   readonly conversationId?: string | undefined
   readonly publicId?: string | undefined
   readonly interruptId?: string | undefined
+  readonly after?: number | undefined
   readonly cursor?: string | undefined
   readonly readRun?: Effect.Effect<Run.Run, E> | undefined
 }
@@ -180,6 +182,15 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
     codes: ["inbox_not_empty"],
     encode: ({ inbox, message }) => ({ error: "inbox_not_empty", detail: message, inbox }),
     decode: ({ inbox = 0 }, { runId = "" }) => Effect.succeed(new Leases.InboxNotEmpty({ runId, inbox })),
+  },
+  ForkRefused: {
+    status: 409,
+    codes: ["fork_no_event", "fork_too_large"],
+    encode: ({ message, reason }) => ({ error: `fork_${reason}`, detail: message, field: "after_event_id" }),
+    decode: ({ error }, { after = 0, runId = "" }) =>
+      Effect.succeed(
+        new Runs.ForkRefused({ runId, after, reason: error === "fork_no_event" ? "no_event" : "too_large" }),
+      ),
   },
   MessageRefused: {
     status: 409,

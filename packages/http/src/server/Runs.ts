@@ -243,6 +243,16 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
           return { accepted: true as const, run: CanonicalRun.fromRun(run), duplicate }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
+      .handle("fork", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const runs = Context.get(yield* Caller.ports, Runs.Runs)
+          const { duplicate, run } = yield* runs.fork(path.run_id, {
+            after: Run.EventId.make(payload.after_event_id),
+            publicId: payload.public_id ?? undefined,
+          })
+          return { accepted: true as const, run: CanonicalRun.fromRun(run), duplicate }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
       .handle("tell", ({ path, payload }) =>
         Effect.gen(function* () {
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
