@@ -8,6 +8,7 @@ import type { ControlPlane } from "@runlease/core"
 import type { Layer } from "effect"
 import { declare } from "./TestWorker.js"
 import * as Appends from "./worker/Appends.js"
+import * as Budgets from "./worker/Budgets.js"
 import * as Cancellation from "./worker/Cancellation.js"
 import * as Claims from "./worker/Claims.js"
 import * as Deadlines from "./worker/Deadlines.js"
@@ -40,6 +41,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Sleeps.tests(test)
     Children.tests(test)
     Inbox.tests(test)
+    Budgets.tests(test)
     Interrupts.tests(test)
     Claims.tests(test)
     Leases.tests(test)

@@ -174,6 +174,7 @@ export const storeTime = (
 export const make = (options: {
   readonly runId: Ids.RunId
   readonly lease: LeaseRef | undefined
+  readonly budgetRoot?: Ids.RunId | undefined
   readonly recorded: Effect.Effect<Records, RunNotFound | ControlPlaneError>
   readonly inbox: AttemptInbox.AttemptInbox
   /** The messages that the run was told after an event; those before the attempt when the event is absent. */
@@ -204,6 +205,7 @@ export const make = (options: {
   return {
     runId,
     lease: options.lease,
+    budgetRoot: options.budgetRoot,
     inFlight: parking.inFlight,
     park: parking.park,
     until: (instant) =>

@@ -20,6 +20,7 @@ import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import { type ChildRefused, type ChildSubmission, Leases, type Spawned } from "../ports/Leases.js"
 import { type InvalidSubmission, Runs } from "../ports/Runs.js"
 import type { Emit } from "./Emit.js"
+import * as Budget from "./Budget.js"
 import * as Step from "./Step.js"
 import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { failed } from "./StepOutcome.js"
@@ -83,6 +84,8 @@ const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepE
 /**
  * Spawns a child, once: a later attempt gets the child that there is.
  *
+ * It waits while the budget of the tree is spent.
+ *
  * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it; and with
  * `StepError`.
  *
@@ -98,6 +101,7 @@ export const spawn = (
     const taken = yield* Step.take(name, options)
     const { attempt, id: stepId, key, recorded } = taken
     if (recorded?.child !== undefined) return recorded.child
+    yield* Budget.check
     const { lease, runId } = attempt
     const leases = yield* Leases
     if (lease === undefined) {
