@@ -20,6 +20,7 @@ import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
 import * as Sleeps from "./worker/Sleeps.js"
 import * as Children from "./worker/Children.js"
+import * as StepAppends from "./worker/StepAppends.js"
 import * as StepProgress from "./worker/StepProgress.js"
 import * as Steps from "./worker/Steps.js"
 import * as StepsOnce from "./worker/StepsOnce.js"
@@ -37,6 +38,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Effects.tests(test)
     Steps.tests(test)
     StepsOnce.tests(test)
+    StepAppends.tests(test)
     StepProgress.tests(test)
     Sleeps.tests(test)
     Children.tests(test)
