@@ -215,7 +215,10 @@ export const make = (options: {
       taken.add(stepId)
       return isNew
     },
-    recorded: Effect.map(records, ({ steps }) => steps),
+    // To wait in turn costs more than to look.
+    recorded: Effect.suspend(() =>
+      known === undefined ? Effect.map(records, ({ steps }) => steps) : Effect.succeed(known.steps),
+    ),
     inbox,
     messages: Effect.flatMap(records, ({ messages: before }) =>
       reading.withPermits(1)(

@@ -131,7 +131,10 @@ const inStep = <A, E, R>(
   Effect.suspend(() =>
     Effect.provideService(body, CurrentStep, {
       id,
-      idempotencyKey: sha256(`${attempt.runId} ${id}`),
+      // Few bodies read it.
+      get idempotencyKey() {
+        return sha256(`${attempt.runId} ${id}`)
+      },
       atMostOnce,
     }),
   )
