@@ -49,6 +49,12 @@ main<Options>(({ served, store, submits }) =>
         Effect.gen(function* () {
           const times = makeTimes()
           const before = count()
+          const latch = yield* Effect.makeLatch()
+          let left = runs
+          const end = Effect.suspend(() => {
+            left -= 1
+            return left === 0 ? latch.open : Effect.void
+          })
           const step = (index: number) =>
             Effect.suspend(() => {
               const startedAt = performance.now()
@@ -64,13 +70,12 @@ main<Options>(({ served, store, submits }) =>
           const perSecond = yield* DrainRate.perSecond(ports, {
             runs,
             concurrency: runs,
-            execution: Effect.orDie(
-              Effect.forEach(
-                Array.from({ length: steps }, (_, index) => index),
-                step,
-                { discard: true },
-              ),
-            ),
+            nearEnd: latch.await,
+            execution: Effect.forEach(
+              Array.from({ length: steps }, (_, index) => index),
+              step,
+              { discard: true },
+            ).pipe(Effect.orDie, Effect.ensuring(end)),
           })
           return {
             rate: perSecond * steps,
