@@ -21,6 +21,7 @@ import * as Outcomes from "./worker/Outcomes.js"
 import * as Sleeps from "./worker/Sleeps.js"
 import * as Children from "./worker/Children.js"
 import * as StepAppends from "./worker/StepAppends.js"
+import * as ReportedSteps from "./worker/ReportedSteps.js"
 import * as StepProgress from "./worker/StepProgress.js"
 import * as Steps from "./worker/Steps.js"
 import * as StepsOnce from "./worker/StepsOnce.js"
@@ -39,6 +40,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Steps.tests(test)
     StepsOnce.tests(test)
     StepAppends.tests(test)
+    ReportedSteps.tests(test)
     StepProgress.tests(test)
     Sleeps.tests(test)
     Children.tests(test)

@@ -8,7 +8,7 @@ import * as AgentEvent from "../model/AgentEvent.js"
 import * as Emit from "./Emit.js"
 import { StepCodec } from "./StepCodec.js"
 import { StepError } from "./StepError.js"
-import type { AttemptSteps, Recorded } from "./StepLog.js"
+import type { AttemptSteps, IssuedRecord, Recorded } from "./StepLog.js"
 import { type Encoded, type RecordName, stepEventName } from "../model/StepRecord.js"
 
 /**
@@ -70,7 +70,7 @@ const decoded = <A>(schema: Codec<A> | undefined, text: string | undefined): Eit
   )
 
 /** The text of a value as it is recorded, with the name of its codec. */
-const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "codec" | "result">> =>
+export const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "codec" | "result">> =>
   Effect.flatMap(StepCodec, (codec): Effect.Effect<Pick<Encoded, "codec" | "result">> => {
     if (text === undefined) return Effect.succeed({})
     return codec === undefined
@@ -79,7 +79,7 @@ const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "codec" |
   })
 
 /** The JSON text of a record, or why it cannot be had. */
-const opened = (name: string | undefined, text: string): Effect.Effect<string, string> =>
+export const opened = (name: string | undefined, text: string): Effect.Effect<string, string> =>
   Effect.flatMap(StepCodec, (codec): Effect.Effect<string, string> => {
     if (name === undefined) return Effect.succeed(text)
     return codec?.name === name
@@ -87,27 +87,37 @@ const opened = (name: string | undefined, text: string): Effect.Effect<string, s
       : Effect.fail(`it was sealed by the codec ${name}, and this program has ${codec?.name ?? "none"}`)
   })
 
-/** Writes a record, and waits until it is in the log. */
-export const write = (
+/** The event of a record, which nothing has written yet. */
+export const issue = (
   { attempt, id, key, name }: Taken,
   kind: RecordName,
   fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
-  before: ReadonlyArray<AgentEvent.AgentEvent> = [],
-): Effect.Effect<void, StepError, Emit.Emit> =>
-  Effect.gen(function* () {
+): Effect.Effect<IssuedRecord, StepError> =>
+  Effect.suspend(() => {
     const text = fields.result ?? fields.failure ?? ""
     // A character takes six bytes at most.
     if (text.length * 6 > maxBytes && new TextEncoder().encode(JSON.stringify(text)).length > maxBytes) {
-      return yield* failed(name, "too_large", `The result of step ${name} is over ${maxBytes} bytes of JSON`)
+      return failed(name, "too_large", `The result of step ${name} is over ${maxBytes} bytes of JSON`)
     }
-    const record = yield* attempt.issue(kind, {
+    return attempt.issue(kind, {
       step_id: id,
       name,
       ...(key === undefined ? {} : { key }),
       ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
     })
+  })
+
+/** Writes a record, and waits until it is in the log. */
+export const write = (
+  taken: Taken,
+  kind: RecordName,
+  fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,
+  before: ReadonlyArray<AgentEvent.AgentEvent> = [],
+): Effect.Effect<void, StepError, Emit.Emit> =>
+  Effect.gen(function* () {
+    const record = yield* issue(taken, kind, fields)
     yield* Effect.forEach([...before, record.event], Emit.event, { discard: true })
-    yield* attempt.committed(record.id)
+    yield* taken.attempt.committed(record.id)
   })
 
 /** Runs the body of a step, and records its result, or its failure where that has a schema. */
