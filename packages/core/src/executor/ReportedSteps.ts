@@ -38,6 +38,18 @@ export interface Report {
   readonly committed: Effect.Effect<void>
 }
 
+/**
+ * `messages` and `toolCalls` are the ids of those that the step has opened in the log: they stay a part of the conversation, whatever
+ * becomes of the attempt.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Keyed {
+  readonly messages?: ReadonlyArray<string>
+  readonly toolCalls?: ReadonlyArray<string>
+}
+
 const nothing: Report = { events: [], committed: Effect.void }
 
 const parse = Schema.decodeUnknownEither(Schema.parseJson())
@@ -94,7 +106,7 @@ export const recorded: Effect.Effect<ReadonlyArray<ReportedStep>, StepError> = E
 export const record = (
   name: string,
   result: unknown,
-  options: Keyed = {},
+  options: Options = {},
 ): Effect.Effect<Report, StepError> =>
   Effect.flatMap(Effect.serviceOption(StepLog), (log) =>
     Option.isNone(log)
@@ -103,7 +115,11 @@ export const record = (
           const taken = yield* Effect.provideService(take(name, options), StepLog, log.value)
           if (taken.recorded?.done !== undefined) return nothing
           const text: string | undefined = JSON.stringify(result)
-          const { event, id } = yield* issue(taken, stepEventName, yield* sealed(text))
+          const { event, id } = yield* issue(taken, stepEventName, {
+            ...(yield* sealed(text)),
+            messages: options.messages,
+            tool_calls: options.toolCalls,
+          })
           return { events: [event], committed: taken.attempt.committed(id) }
         }),
   )
