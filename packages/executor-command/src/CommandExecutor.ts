@@ -24,6 +24,7 @@ import { Diagnostics, Environment, ProcessGroup, WorkDir } from "@runlease/proce
 import { Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { resolve } from "node:path"
 import * as Input from "./internal/Input.js"
+import * as Messages from "./internal/Messages.js"
 import * as Output from "./internal/Output.js"
 import * as Request from "./internal/Request.js"
 
@@ -51,7 +52,8 @@ export interface Options {
   readonly format?: Output.Format
   /**
    * `document`: stdin has the request and ends. `lines`: the request is the first line of stdin, which stays open. A line
-   * `{"type":"runlease.recorded","name","key"?}` follows for each step of the program once its record is in the log. Default: `document`.
+   * `{"type":"runlease.recorded","name","key"?}` follows for each step of the program once its record is in the log, and a line
+   * `{"type":"runlease.message","number","message_id","parts"}` for each message to the run. Default: `document`.
    */
   readonly stdin?: Input.Mode
   /** The longest line of stdout. Default: 1 MiB. */
@@ -130,7 +132,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       killAfter,
       guardPath,
     })
-    const input = yield* Input.make(program, options.stdin ?? "document", request)
+    const mode = options.stdin ?? "document"
+    const input = yield* Input.make(program, mode, request)
     const stderr = yield* Diagnostics.log(program.stderr, secrets).pipe(
       Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }),
       Effect.forkScoped,
@@ -140,7 +143,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const failure = failureOf(options.command, ending, retryableExitCodes, yield* Fiber.join(stderr))
       if (failure !== undefined) return yield* failure
     })
-    return Output.events(program.stdout, {
+    const events = Output.events(program.stdout, {
       format: options.format ?? "auto",
       maxLineBytes: options.maxLineBytes ?? mebibyte,
       maxOutputBytes: options.maxOutputBytes ?? 64 * mebibyte,
@@ -151,7 +154,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           Effect.tap((report) => input.acknowledge(step, report)),
           Effect.mapBoth({ onFailure: failureOfStep, onSuccess: ({ events }) => events }),
         ),
-    }).pipe(Stream.concat(Stream.execute(outcome)))
+    })
+    const messages = Messages.deliver(input, failureOfStep)
+    return Stream.concat(
+      mode === "lines" ? Stream.merge(events, messages, { haltStrategy: "left" }) : events,
+      Stream.execute(outcome),
+    )
   })
 
   return Executor.Executor.of({ execute: (run) => Stream.unwrapScoped(start(run)) })

@@ -1,6 +1,6 @@
 /** Programs that record steps, as runs of a worker. */
 import { CommandExecutor } from "@runlease/executor-command"
-import { type AgentEvent, MemoryControlPlane, RunLog, Worker } from "@runlease/core"
+import { type AgentEvent, MemoryControlPlane, RequestSnapshot, RunLog, Runs, Worker } from "@runlease/core"
 import { Faults, TestRuns } from "@runlease/testkit"
 import { describe, it } from "@effect/vitest"
 import { assertInclude, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
@@ -80,10 +80,56 @@ describe("a program that takes lines", () => {
   it.scopedLive("need not read them", () =>
     Effect.gen(function* () {
       const line = '{"type":"CUSTOM","name":"runlease.step","value":{"name":"s","result":null}}'
-      const { events, run } = yield* runToEnd({ ...sh(`exec <&-; echo '${line}'`), stdin: "lines" })
+      const { events, run } = yield* runToEnd({
+        ...sh(`exec <&-; sleep 0.3; echo '${line}'`),
+        stdin: "lines",
+      })
       strictEqual(run.status, "completed", JSON.stringify(run.error))
       strictEqual(valuesOf(events, "runlease.step").length, 1)
+      // It works all the while, so its run does not wait for a message without a worker.
+      strictEqual(valuesOf(events, "runlease.waiting").length, 0)
     }).pipe(Effect.provide(MemoryControlPlane.layer)),
+  )
+})
+
+describe("the messages to a run", () => {
+  it.scopedLive(
+    "are lines for its program, in order, and again for the attempt after one that was killed",
+    () =>
+      Effect.gen(function* () {
+        yield* Worker.make({ drainTimeout: 0, retryDelay: () => 0 }).pipe(
+          Effect.provide(
+            CommandExecutor.layer({ command: fixture("steps.mjs"), args: ["messages"], stdin: "lines" }),
+          ),
+        )
+        const runs = yield* Runs.Runs
+        const { runId } = yield* TestRuns.submit()
+        const tell = (text: string) => runs.tell(runId, { parts: [RequestSnapshot.textPart(text)] })
+        const untilLogged = (name: string, count: number) =>
+          TestRuns.eventsOf(runId).pipe(
+            Effect.delay("5 millis"),
+            Effect.repeat({ until: (events) => valuesOf(events, name).length >= count }),
+          )
+        yield* tell("one")
+        yield* untilLogged("runlease.step", 1)
+        yield* tell("two")
+        yield* untilLogged("runlease.step", 2)
+        yield* tell("end")
+        const log = yield* RunLog.RunLog
+        yield* Stream.runDrain(log.follow({ runId }))
+        const run = yield* TestRuns.getRun(runId)
+        strictEqual(run.status, "completed", JSON.stringify(run.error))
+        const events = yield* TestRuns.eventsOf(runId)
+        strictEqual(valuesOf(events, "ready").length, 2)
+        deepStrictEqual(valuesOf(events, "message"), [
+          [1, "string", "one", false],
+          [2, "string", "two", false],
+          [1, "string", "one", true],
+          [2, "string", "two", false],
+          [3, "string", "end", false],
+        ])
+        strictEqual(valuesOf(events, "runlease.inbox").length, 3)
+      }).pipe(Effect.provide(MemoryControlPlane.layer)),
   )
 })
 

@@ -1,5 +1,5 @@
 /** What a program reads from its stdin: the request, and lines about its steps where it takes lines. */
-import { Executor, type ReportedSteps } from "@runlease/core"
+import { Executor, type InboxMessage, type ReportedSteps } from "@runlease/core"
 import type { ProcessGroup } from "@runlease/process"
 import { Effect, Queue, type Scope } from "effect"
 import { writeFile } from "node:fs/promises"
@@ -14,6 +14,9 @@ export interface Input {
     step: ReportedSteps.ReportedStep,
     report: ReportedSteps.Report,
   ) => Effect.Effect<void>
+
+  /** Gives a program that takes lines a message to its run. */
+  readonly tell: (message: InboxMessage.InboxMessage) => Effect.Effect<void>
 }
 
 const lineOf = (value: unknown): string => `${JSON.stringify(value)}\n`
@@ -39,20 +42,21 @@ export const make = Effect.fnUntraced(function* (
   if (stepsFile !== undefined) yield* writeSteps(stepsFile)
   if (mode === "document") {
     yield* Effect.forkScoped(Effect.zipRight(program.write(document), program.endInput))
-    return { acknowledge: () => Effect.void }
+    return { acknowledge: () => Effect.void, tell: () => Effect.void }
   }
-  const acknowledgements = yield* Queue.unbounded<Effect.Effect<void>>()
+  const lines = yield* Queue.unbounded<Effect.Effect<void>>()
   yield* Effect.forkScoped(
-    Effect.zipRight(
-      program.write(`${document}\n`),
-      Effect.forever(Effect.flatten(Queue.take(acknowledgements))),
-    ),
+    Effect.zipRight(program.write(`${document}\n`), Effect.forever(Effect.flatten(Queue.take(lines)))),
   )
   return {
     acknowledge: ({ key, name }, { committed }) =>
       Queue.offer(
-        acknowledgements,
+        lines,
         Effect.zipRight(committed, program.write(lineOf({ type: "runlease.recorded", name, key }))),
       ),
+    tell: ({ id, key, number, parts }) => {
+      const line = { type: "runlease.message", number, message_id: id, idempotency_key: key, parts }
+      return Queue.offer(lines, program.write(lineOf(line)))
+    },
   }
 })
