@@ -35,12 +35,12 @@ export interface ChildRef extends Spawned {}
 
 /**
  * The request of a child: an agent, a snapshot, and what else a submission has. It has a conversation of its own, and no lane unless
- * `concurrencyKey` names one.
+ * `concurrencyKey` names one. `publicId`: made of the ids of this run and of the step when absent.
  *
  * @since 0.1.0
  * @category models
  */
-export type Submission = Omit<ChildSubmission, "publicId">
+export type Submission = Omit<ChildSubmission, "publicId"> & { readonly publicId?: string | undefined }
 
 /**
  * The child has failed or was cancelled.
@@ -86,8 +86,8 @@ const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepE
  *
  * It waits while the budget of the tree is spent.
  *
- * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it; and with
- * `StepError`.
+ * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it;
+ * `InvalidSubmission` of the field `publicId` where a run that is no child of this one has that id; and with `StepError`.
  *
  * @since 0.1.0
  * @category spawning
@@ -111,7 +111,7 @@ export const spawn = (
       stepId,
       name,
       ...(key === undefined ? {} : { key }),
-      submission: { ...submission, publicId: childId(runId, stepId) },
+      submission: { ...submission, publicId: submission.publicId ?? childId(runId, stepId) },
     }
     return yield* attempt.inFlight(
       taken,

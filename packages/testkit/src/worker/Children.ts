@@ -121,6 +121,29 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "chooses the id of a child, unless a run that is no child of it has that id",
+      Effect.gen(function* () {
+        const taken = yield* submit({ agentId: "child", publicId: "taken" })
+        yield* start(
+          Executor.make((claimed) =>
+            claimed.agentId === "child"
+              ? shout(claimed)
+              : Effect.gen(function* () {
+                  const { runId } = yield* Child.spawn("mine", { ...asking("a"), publicId: "mine" })
+                  const refused = yield* Effect.flip(
+                    Child.spawn("taken", { ...asking("a"), publicId: taken.runId }),
+                  )
+                  return `${runId} ${refused._tag} ${"field" in refused ? refused.field : ""}`
+                }),
+          ),
+        )
+        const { runId } = yield* submit()
+        strictEqual((yield* untilEnded(runId)).status, "completed")
+        deepStrictEqual(yield* said(runId), ["mine InvalidSubmission publicId"])
+      }),
+    )
+
+    test(
       "that is cancelled while it waits takes its children with it, whose executors end",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
