@@ -14,6 +14,7 @@
  */
 import { Array, Effect, Either, Option, Schedule, Schema } from "effect"
 import { sha256 } from "../model/Digest.js"
+import * as Ids from "../model/Ids.js"
 import { isTerminal, type Run, RunError } from "../model/Run.js"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
@@ -171,7 +172,11 @@ const untilEnded = (
   Effect.gen(function* () {
     const attempt: AttemptSteps = (yield* StepLog).steps()
     const within = Option.getOrUndefined(yield* Effect.serviceOption(Step.CurrentStep))?.id
-    const look = Effect.forEach(children, get, { concurrency: atOnce })
+    // A look is in flight, or the run would be suspended for other waits while it goes on, and not for this one.
+    const look = attempt.inFlight(
+      { id: yield* Ids.uuidV7, within },
+      Effect.forEach(children, get, { concurrency: atOnce }),
+    )
     let runs = yield* look
     while (!isEnough(runs)) {
       const open = children.filter((_, index) => !hasEnded(runs[index]!))

@@ -3,8 +3,9 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Child, Executor, RequestSnapshot, Runs, type Run } from "@runlease/core"
-import { Effect, Either, Ref } from "effect"
+import { AgentEvent, Child, Executor, RequestSnapshot, Runs, type Run, Step } from "@runlease/core"
+import { Deferred, Effect, Either, Ref } from "effect"
+import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, makeEndless, run, start, submit, until } from "../TestWorker.js"
 import { said } from "./StepRuns.js"
@@ -23,6 +24,9 @@ const shout = (claimed: Run.ClaimedRun) =>
           result: textOf(claimed).toUpperCase(),
         }),
       ])
+
+/** The id of a child that takes long to be looked at. */
+const slow = "slow-child"
 
 const asking = (text: string) => ({ agentId: "child", snapshot: RequestSnapshot.fromText(text) })
 
@@ -141,6 +145,37 @@ export const tests = (test: Declare): void => {
         strictEqual((yield* untilEnded(runId)).status, "completed")
         deepStrictEqual(yield* said(runId), ["mine InvalidSubmission publicId"])
       }),
+    )
+
+    test(
+      "is woken by the end of one that takes long to be looked at, while it sleeps",
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        yield* start(
+          Executor.make((claimed) =>
+            claimed.agentId === "child"
+              ? Effect.zipRight(Deferred.await(gate), shout(claimed))
+              : Effect.race(
+                  Effect.as(Step.sleep("pause", "1 hour"), "late"),
+                  Effect.flatMap(Child.spawn("slow", { ...asking("a"), publicId: slow }), Child.join).pipe(
+                    Effect.map(({ result }) => String(result)),
+                  ),
+                ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* TestRuns.eventually(run(runId), ({ status }) => status === "waiting", {
+          step: "10 millis",
+          within: "10 seconds",
+        })
+        yield* Deferred.succeed(gate, undefined)
+        strictEqual((yield* untilEnded(runId)).status, "completed")
+        deepStrictEqual(yield* said(runId), ["A"])
+      }),
+      Faults.over(Runs.Runs, (runs) => ({
+        ...runs,
+        get: (runId) => (runId === slow ? Effect.delay(runs.get(runId), "200 millis") : runs.get(runId)),
+      })),
     )
 
     test(
