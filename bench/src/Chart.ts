@@ -18,7 +18,7 @@ const font = `font-family="system-ui, sans-serif"`
 const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
-const peers = /graphile-worker|pg-boss|BullMQ|plainjob/
+const peers = /graphile-worker|pg-boss|BullMQ|plainjob|DBOS|Restate/
 
 const colorOf = (name: string): string =>
   peers.test(name) ? "#d97706" : name.includes("by hand") ? "#94a3b8" : "#2563eb"

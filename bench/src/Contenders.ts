@@ -5,10 +5,13 @@ import * as Child from "./Child.js"
 import type { Options as BullMq } from "./contenders/BullMq.js"
 import type { Options as ByHand } from "./contenders/ByHand.js"
 import { type Contender, start } from "./contenders/Contender.js"
+import type { Options as Dbos } from "./contenders/Dbos.js"
 import type { Options as GraphileWorker } from "./contenders/GraphileWorker.js"
 import type { Options as PgBoss } from "./contenders/PgBoss.js"
 import type { Options as PlainJob } from "./contenders/PlainJob.js"
+import type { Options as Restate } from "./contenders/Restate.js"
 import type { Options as Runlease } from "./contenders/Runlease.js"
+import type { Options as RunleaseSteps } from "./contenders/RunleaseSteps.js"
 import type * as Cpu from "./Cpu.js"
 import * as Backlog from "./hand/Backlog.js"
 import * as Machine from "./Machine.js"
@@ -104,6 +107,24 @@ export const runleaseOverNetwork = (backend: Backend, options: RunleaseOptions =
     return startedWith(contender, { server: server.call("cpu"), ...(yield* databaseOf(backend)) })
   })
 
+/** Runs of steps, by a worker in the process of the store or, where `served`, over the network. */
+export const runleaseSteps = (backend: Backend, served: boolean, checkout?: string) =>
+  Effect.gen(function* () {
+    const name = ["steps", served ? "served" : "local", checkout === undefined ? "now" : "before"].join("_")
+    const store = yield* (checkout === undefined ? storeOf : newStore)(backend, name)
+    const server = served ? yield* Stores.server(store, checkout) : undefined
+    const submits = yield* Before.isGiven
+    const contender = yield* start(
+      "RunleaseSteps",
+      { store, submits, ...(server && { served: server.ready }) } satisfies RunleaseSteps,
+      checkout,
+    )
+    return startedWith(contender, {
+      ...(server && { server: server.call("cpu") }),
+      ...(yield* databaseOf(backend)),
+    })
+  })
+
 export const byHand = (backend: Backend, batch: number) =>
   Effect.gen(function* () {
     const store = yield* storeOf(backend, `hand_${batch}`)
@@ -151,3 +172,19 @@ export const plainJob = (synchronous: Stores.Synchronous) =>
     const store = yield* Machine.sqlite(`plainjob-${synchronous}`, synchronous)
     return startedWith(yield* start("PlainJob", { store } satisfies PlainJob))
   })
+
+export const dbos = (connections: number) =>
+  Effect.gen(function* () {
+    const url = yield* Machine.database(`dbos_${connections}`)
+    const contender = yield* start("Dbos", { url, connections } satisfies Dbos)
+    return startedWith(contender, yield* postgresMeter)
+  })
+
+/** Null on a machine without Restate. Its server has its storage in it. */
+export const restate = Effect.gen(function* () {
+  const found = yield* (yield* Machine.Machine).restate
+  if (Option.isNone(found)) return null
+  const { admin, cpu, ingress } = found.value
+  const contender = yield* start("Restate", { admin, ingress } satisfies Restate)
+  return startedWith(contender, { server: cpu })
+})

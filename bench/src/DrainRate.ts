@@ -9,10 +9,15 @@ export interface Options {
   readonly concurrency: number
   /** What each run executes. */
   readonly execution: ReturnType<Executor.Executor["Type"]["execute"]>
+  /** Ends before the last run does. Until then nothing looks how many are in flight, which takes CPU. */
+  readonly nearEnd?: Effect.Effect<void>
 }
 
 /** Runs a worker until all runs have ended; returns runs per second. */
-export const perSecond = (ports: Stores.Ports, { concurrency, execution, runs: count }: Options) =>
+export const perSecond = (
+  ports: Stores.Ports,
+  { concurrency, execution, nearEnd = Effect.void, runs: count }: Options,
+) =>
   Effect.gen(function* () {
     let started = 0
     const allStarted = yield* Deferred.make<void>()
@@ -29,7 +34,7 @@ export const perSecond = (ports: Stores.Ports, { concurrency, execution, runs: c
           Effect.provideService(Executor.Executor, executor),
           Effect.provide(ports),
         )
-        yield* Effect.raceFirst(Deferred.await(allStarted), worker.failed)
+        yield* Effect.raceFirst(Effect.zipRight(Deferred.await(allStarted), nearEnd), worker.failed)
         yield* Effect.repeat(worker.inFlight, {
           until: (runs) => runs.length === 0,
           schedule: Schedule.spaced("1 millis"),

@@ -1,7 +1,11 @@
-/** The resources of the benchmark: a folder, a PostgreSQL server, and Redis servers if installed. Each starts on first use. */
+/**
+ * The resources of the benchmark: a folder, a PostgreSQL server, and servers of Redis and Restate if installed. Each starts
+ * on first use.
+ */
 import { Context, Effect, Layer, Option, Scope } from "effect"
 import * as Postgres from "./Postgres.js"
 import * as Redis from "./Redis.js"
+import * as Restate from "./Restate.js"
 import * as Stores from "./Stores.js"
 
 export class Machine extends Context.Tag("bench/Machine")<
@@ -11,6 +15,8 @@ export class Machine extends Context.Tag("bench/Machine")<
     readonly postgres: Effect.Effect<Postgres.Server>
     /** None without a `redis-server`. */
     readonly redis: (fsync: Redis.Fsync) => Effect.Effect<Option.Option<Redis.Server>>
+    /** None where its program is not installed. */
+    readonly restate: Effect.Effect<Option.Option<Restate.Server>>
   }
 >() {}
 
@@ -23,8 +29,14 @@ const make = Effect.gen(function* () {
       Option.isNone(version) ? Effect.succeedNone : Effect.asSome(Redis.server(folder, fsync)),
     ),
   )
+  const restate = yield* Effect.cached(Restate.server(folder))
   const here = Effect.provideService(Scope.Scope, scope)
-  return Machine.of({ folder, postgres: here(postgres), redis: (fsync) => here(redis(fsync)) })
+  return Machine.of({
+    folder,
+    postgres: here(postgres),
+    redis: (fsync) => here(redis(fsync)),
+    restate: here(restate),
+  })
 })
 
 export const layer = Layer.scoped(Machine, make)

@@ -1,4 +1,4 @@
-/** CPU of processes that this benchmark starts but does not run: PostgreSQL and Redis. */
+/** CPU of processes that this benchmark starts but does not run: PostgreSQL, Redis and Restate. */
 import { readFileSync } from "node:fs"
 
 /** Microseconds in a unit of /proc/<pid>/stat, which Linux fixes at a hundredth of a second. */

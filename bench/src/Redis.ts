@@ -1,11 +1,11 @@
 /** Redis servers for this benchmark, if the machine has Redis. */
 import { Effect, Option, type Scope } from "effect"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { mkdir } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { freePort } from "./FreePort.js"
-import * as ProcessCpu from "./ProcessCpu.js"
+import * as ServerProcess from "./ServerProcess.js"
 
 export type Fsync = "always" | "everysec"
 
@@ -25,17 +25,8 @@ const isUp = (port: number): Promise<boolean> =>
     socket.once("error", () => resolve(false))
   })
 
-const exited = (server: ChildProcess): Promise<void> =>
-  new Promise((resolve) => {
-    if (server.exitCode !== null) resolve()
-    server.once("exit", () => resolve())
-    server.kill("SIGKILL")
-  })
-
-export interface Server {
+export interface Server extends ServerProcess.ServerProcess {
   readonly port: number
-  /** Microseconds of CPU so far. Null on a machine without /proc. */
-  readonly cpu: Effect.Effect<number | null>
 }
 
 /** Starts a server with an append-only file. The Scope stops it. */
@@ -44,24 +35,11 @@ export const server = (folder: string, fsync: Fsync): Effect.Effect<Server, neve
     const port = yield* freePort
     const dir = join(folder, `redis-${fsync}`)
     const settings = { port, bind: "127.0.0.1", dir, save: "", appendonly: "yes", appendfsync: fsync }
-    const { pid } = yield* Effect.acquireRelease(
-      Effect.promise(async () => {
-        await mkdir(dir, { recursive: true })
-        return spawn(
-          "redis-server",
-          Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
-          { stdio: "ignore" },
-        )
-      }),
-      (started) => Effect.promise(() => exited(started)),
-    )
-    yield* Effect.repeat(
-      Effect.delay(
-        Effect.promise(() => isUp(port)),
-        "20 millis",
-      ),
-      { until: (up) => up },
-    )
-    const measured = pid !== undefined && ProcessCpu.parentOf(pid) !== null
-    return { port, cpu: Effect.sync(() => (measured ? ProcessCpu.ofFamily(pid) : null)) }
+    yield* Effect.promise(() => mkdir(dir, { recursive: true }))
+    const { cpu } = yield* ServerProcess.start({
+      program: "redis-server",
+      flags: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
+      isUp: () => isUp(port),
+    })
+    return { port, cpu }
   })

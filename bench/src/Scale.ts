@@ -10,6 +10,8 @@ export interface Sizes {
   /** Small events of each concurrently streaming run. */
   readonly events: number
   readonly pickUps: number
+  /** Steps of a run that is alone, and of each of many runs. */
+  readonly steps: { readonly alone: number; readonly ofMany: number }
   /** Duration of the streaming measurement, in seconds. */
   readonly streaming: number
   /** Rows of a large backlog, or of a long history. */
@@ -33,6 +35,7 @@ export const full: Sizes = {
   runs: 10_000,
   events: 500,
   pickUps: 200,
+  steps: { alone: 500, ofMany: 100 },
   streaming: 15,
   backlog: 1_000_000,
   claims: 200,
@@ -49,6 +52,7 @@ export const quick: Sizes = {
   runs: 2000,
   events: 50,
   pickUps: 20,
+  steps: { alone: 100, ofMany: 20 },
   streaming: 2,
   backlog: 50_000,
   claims: 30,

@@ -72,6 +72,15 @@ const acknowledged = (row: string, before: string): ReadonlyArray<Target> =>
     bound: { noWorse: "lower" },
   }))
 
+const steps = (row: string, column: string, beside: string): Target => ({
+  work: "Durable steps",
+  part: "steps",
+  row,
+  column,
+  beside,
+  bound: { atLeast: 1 },
+})
+
 const events = (backend: string): Target => ({
   work: "Events",
   part: "events",
@@ -126,6 +135,20 @@ const targets = (backlog: number): ReadonlyArray<Target> => [
     ...acknowledged(`${store}: Runlease`, `${store}: Runlease before`),
     ...acknowledged(`${store}: Runlease over the network`, `${store}: Runlease over the network, before`),
   ]),
+  ...["rate", "one run"].flatMap((column) => [
+    steps("PostgreSQL: Runlease", column, "PostgreSQL: DBOS"),
+    steps("PostgreSQL: Runlease", column, "Restate"),
+    steps("PostgreSQL: Runlease over the network", column, "Restate"),
+    steps("SQLite full: Runlease over the network", column, "Restate"),
+  ]),
+  ...["PostgreSQL: Runlease", "PostgreSQL: Runlease over the network"].map((row): Target => ({
+    work: "A durable step without events of its own",
+    part: "steps",
+    row,
+    column: "appends",
+    bound: { atMost: 1 },
+    unit: "appends",
+  })),
   ...stores.flatMap((store) => [
     streaming(`${store}: 200 × 20/s`, "p50", 12, "ms"),
     streaming(`${store}: 200 × 20/s`, "p99", 60, "ms"),

@@ -18,6 +18,7 @@ import * as Events from "./measure/Events.js"
 import * as Holding from "./measure/Holding.js"
 import * as Idle from "./measure/Idle.js"
 import * as PickUp from "./measure/PickUp.js"
+import * as Steps from "./measure/Steps.js"
 import * as Streaming from "./measure/Streaming.js"
 import * as Throughput from "./measure/Throughput.js"
 import * as Waiting from "./measure/Waiting.js"
@@ -40,6 +41,7 @@ const parts = {
   throughput: Throughput.measure,
   pickup: PickUp.measure,
   waiting: Waiting.measure,
+  steps: Steps.measure,
   events: Events.measure,
   streaming: Streaming.measure,
   holding: Holding.measure,

@@ -33,6 +33,7 @@ const examples = [
   "fleet",
   "checkpoint",
   "research-team",
+  "workflow",
 ]
 
 describe("every example prints what its README shows", () => {

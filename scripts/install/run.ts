@@ -13,6 +13,7 @@ import { Client } from "@runlease/http"
 import { ProcessGroup } from "@runlease/process"
 import { PostgresPool, SqlControlPlane } from "@runlease/sql"
 import type { WorkerSuite } from "@runlease/testkit"
+import { RunleaseWorkflowEngine } from "@runlease/workflow"
 import { Console, Effect, Layer, Redacted, Schema, Stream } from "effect"
 
 // Each public type that takes an Effect library of the project's own takes the project's copy of it.
@@ -28,6 +29,7 @@ export const others = [
   PostgresPool.layer,
   ProcessGroup,
   Runlease,
+  RunleaseWorkflowEngine.layer,
 ]
 export type Suite = typeof WorkerSuite.suite
 

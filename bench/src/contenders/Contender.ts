@@ -15,6 +15,22 @@ export interface PickUp {
   readonly started: number
 }
 
+export interface Steps {
+  /** How many runs are executed at once. */
+  readonly runs: number
+  /** Steps of each run, one after another. */
+  readonly steps: number
+}
+
+/** Steps per second, and the milliseconds from the call of a step to its durable result. */
+export interface StepRates {
+  readonly rate: number
+  readonly p50: number
+  readonly p99: number
+  /** Appends to the log for each step. Null for a contender without a log. */
+  readonly appends: number | null
+}
+
 /** The calls of a contender. Times are in milliseconds. */
 export type Calls = {
   /** Adds so many no-op runs. */
@@ -29,6 +45,8 @@ export type Calls = {
   readonly claims: { readonly input: number; readonly output: ReadonlyArray<number> }
   /** Executes all added runs concurrently, each of which streams; returns logged events per second. */
   readonly stream: { readonly input: Streams; readonly output: number }
+  /** Executes runs of steps at once, for which `fill` has prepared. */
+  readonly steps: { readonly input: Steps; readonly output: StepRates }
 }
 
 /** The calls that a contender supports. */

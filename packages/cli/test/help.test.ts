@@ -71,6 +71,17 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
     }),
   )
 
+  it.scoped("names the limits of a budget", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      for (const wrong of ["tokens=0", "words=5", "tokens=1,tokens=2", "5"]) {
+        const { code, stderr } = yield* run(["submit", "--agent", "a", "--budget", wrong, "x"], { cwd })
+        expect(stderr).toContain("--budget takes limits of tokens, cost, steps, seconds, runs")
+        expect(code).toBe(64)
+      }
+    }),
+  )
+
   it.scoped("has completions of three shells, with every command", () =>
     Effect.gen(function* () {
       const cwd = yield* folder

@@ -6,6 +6,9 @@
  * session and puts the conversation into the prompt. The prompt holds the messages of the user that the agent has not seen.
  * The agent's updates become AG-UI events. Its requests for files and commands are limited to the working folder.
  *
+ * The end of a turn is recorded in the log of the run. If the worker dies after that, such as while the agent exits, the next attempt ends
+ * the run as the turn ended, and starts no agent.
+ *
  * With the permission `ask`, a question of the agent suspends the run (docs/decisions/0016-acp-permissions.md). The run's
  * metadata gets `usage`, the tokens of the turn if the agent reports them, and `acp`: the session's id, the stop reason and
  * the size of the context.

@@ -10,6 +10,9 @@
  * have answers, the agent gets a new request with the answers, the results of the calls, and the state that it left.
  * RUN_ERROR fails the run with its code and message.
  *
+ * The end of the agent's run is recorded in the log of the run. If the worker dies after that, the next attempt ends as the agent's run did,
+ * and the agent is not asked again.
+ *
  * The stream must follow the rules of AG-UI 1.0. A stream that breaks one fails the run and is not repaired. Events and
  * fields that the protocol does not describe, such as those of a later version, are accepted.
  *
@@ -18,9 +21,10 @@
  * @since 0.1.0
  */
 import { FetchHttpClient, HttpClient } from "@effect/platform"
-import { type AgentEvent, Executor, type Run } from "@runlease/core"
+import { AgentEvent, Executor, RecordedTurns, type Run } from "@runlease/core"
 import { Duration, Effect, Layer, Predicate, Redacted, Stream } from "effect"
 import { mapMessage, redactor } from "./internal/Failure.js"
+import * as EndedTurns from "./internal/EndedTurns.js"
 import * as Input from "./internal/Input.js"
 import * as UniqueIds from "./internal/UniqueIds.js"
 import * as Output from "./internal/Output.js"
@@ -102,6 +106,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   )
 
   const start = Effect.fn("AgUiExecutor.start")(function* (run: Run.ClaimedRun) {
+    const turns = yield* RecordedTurns.read
+    const ended = EndedTurns.unanswered(run, turns.ended)
+    if (ended !== undefined) return Stream.make(ended)
     const pending = PendingInterrupts.of(run)
     const { body, clientTools, continued, stateBasis } = yield* Input.make(run, pending)
     const ids = yield* UniqueIds.make(run, continued?.names ?? {})
@@ -126,6 +133,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Stream.mapConcat(RunEnd.withUsage),
       Stream.map(ids.translate),
       Stream.tap(recordPending),
+      Stream.mapConcatEffect((event) => {
+        turns.observe(event)
+        return AgentEvent.endsRun(event)
+          ? Effect.map(turns.record(event), (record): ReadonlyArray<AgentEvent.LogEvent> => [
+              ...record,
+              event,
+            ])
+          : Effect.succeed([event])
+      }),
     )
   })
 

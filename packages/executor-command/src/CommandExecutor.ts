@@ -2,9 +2,13 @@
  * Runs any program as an executor. The program reads the request from stdin and writes events or plain text to stdout.
  *
  * The program gets one JSON document on stdin: `{run_id, agent_id, conversation_id, attempt, lease_epoch, snapshot,
- * work_dir}`. Its environment has RUNLEASE_RUN_ID, RUNLEASE_AGENT_ID, RUNLEASE_CONVERSATION_ID, RUNLEASE_WORK_DIR,
+ * work_dir, steps}`. Its environment has RUNLEASE_RUN_ID, RUNLEASE_AGENT_ID, RUNLEASE_CONVERSATION_ID, RUNLEASE_WORK_DIR,
  * RUNLEASE_ATTEMPT and RUNLEASE_PROMPT, the text of the last user message if that is under 64 KiB. The program need not read
  * any of them. The executor reads stdout as fast as the log accepts events, and logs stderr.
+ *
+ * A program records a step with a line of stdout, `{"type":"CUSTOM","name":"runlease.step","value":{"name","key"?,"result"}}`. A later
+ * attempt finds it in `steps`, as `{name, key?, result}` in the order of the log. Steps over 8 MiB of JSON are in the file `steps_file`
+ * instead, one on each line (docs/steps-of-a-program.md).
  *
  * The program runs without a shell, in its own process group and its own working folder, which is removed afterwards. When
  * the program exits, the run is interrupted or the worker dies, all of its processes get TERM, and KILL after that. While the
@@ -15,10 +19,12 @@
  *
  * @since 0.1.0
  */
-import { Executor, type Run } from "@runlease/core"
+import { Executor, ReportedSteps, type Run, type Step } from "@runlease/core"
 import { Diagnostics, Environment, ProcessGroup, WorkDir } from "@runlease/process"
 import { Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { resolve } from "node:path"
+import * as Input from "./internal/Input.js"
+import * as Messages from "./internal/Messages.js"
 import * as Output from "./internal/Output.js"
 import * as Request from "./internal/Request.js"
 
@@ -44,6 +50,12 @@ export interface Options {
    * string `type` is an event, and any other line is text. Default: `auto`.
    */
   readonly format?: Output.Format
+  /**
+   * `document`: stdin has the request and ends. `lines`: the request is the first line of stdin, which stays open. A line
+   * `{"type":"runlease.recorded","name","key"?}` follows for each step of the program once its record is in the log, and a line
+   * `{"type":"runlease.message","number","message_id","parts"}` for each message to the run. Default: `document`.
+   */
+  readonly stdin?: Input.Mode
   /** The longest line of stdout. Default: 1 MiB. */
   readonly maxLineBytes?: number
   /** The most bytes that a run may write to stdout. Default: 64 MiB. */
@@ -63,6 +75,9 @@ export interface Options {
 export const defaultPassEnv: ReadonlyArray<string> = Environment.defaultNames
 
 const mebibyte = 1024 * 1024
+
+const failureOfStep = ({ code, message, retryable }: Step.StepError): Executor.ExecutorError =>
+  new Executor.ExecutorError({ code, message, retryable })
 
 /** The failure of a run whose program ended this way. Undefined for exit code 0. */
 const failureOf = (
@@ -88,7 +103,8 @@ const failureOf = (
  *
  * Its runs fail with these codes. `command_not_found` and `command_not_executable` hand the run back. Retryable: `exit_N` if
  * N is listed, `signal_S`, `work_dir_unavailable`, `guard_not_started`. Not retryable: any other `exit_N`,
- * `command_not_started` (unless a resource is short), `bad_event`, `output_line_too_long`, `output_too_large`.
+ * `command_not_started` (unless a resource is short), `bad_event`, `bad_step`, `output_line_too_long`, `output_too_large`, and
+ * `step_R` for the reason R of a `StepError`, which is retryable for `unreadable` and `unavailable`.
  *
  * @since 0.1.0
  * @category constructors
@@ -105,16 +121,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const start = Effect.fn("CommandExecutor.start")(function* (run: Run.ClaimedRun) {
     const workDir = yield* WorkDir.newPath(options.workRoot)
+    const steps = yield* Effect.mapError(ReportedSteps.recorded, failureOfStep)
+    const request = yield* Request.encode(run, workDir, steps)
     const program = yield* ProcessGroup.make({
       command,
       args: options.args ?? [],
       cwd: workDir,
       env: { ...env, ...Environment.ofRun(run, workDir) },
-      input: yield* Request.encode(run, workDir),
       workDir,
       killAfter,
       guardPath,
     })
+    const mode = options.stdin ?? "document"
+    const input = yield* Input.make(program, mode, request)
     const stderr = yield* Diagnostics.log(program.stderr, secrets).pipe(
       Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }),
       Effect.forkScoped,
@@ -124,13 +143,23 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const failure = failureOf(options.command, ending, retryableExitCodes, yield* Fiber.join(stderr))
       if (failure !== undefined) return yield* failure
     })
-    return Output.events(program.stdout, {
+    const events = Output.events(program.stdout, {
       format: options.format ?? "auto",
       maxLineBytes: options.maxLineBytes ?? mebibyte,
       maxOutputBytes: options.maxOutputBytes ?? 64 * mebibyte,
       // The run's message id may name the text of an earlier attempt already.
       messageId: run.latestSequence === 0 ? run.messageId : undefined,
-    }).pipe(Stream.concat(Stream.execute(outcome)))
+      record: (step) =>
+        ReportedSteps.record(step.name, step.result, step).pipe(
+          Effect.tap((report) => input.acknowledge(step, report)),
+          Effect.mapBoth({ onFailure: failureOfStep, onSuccess: ({ events }) => events }),
+        ),
+    })
+    const messages = Messages.deliver(input, failureOfStep)
+    return Stream.concat(
+      mode === "lines" ? Stream.merge(events, messages, { haltStrategy: "left" }) : events,
+      Stream.execute(outcome),
+    )
   })
 
   return Executor.Executor.of({ execute: (run) => Stream.unwrapScoped(start(run)) })

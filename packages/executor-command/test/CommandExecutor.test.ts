@@ -35,6 +35,7 @@ describe("a program that succeeds", () => {
           lease_epoch: 3,
           snapshot: run.snapshot,
           work_dir: request["work_dir"],
+          steps: [],
         }),
         AgentEvent.stepFinished("é"),
         { type: "X_OWN", value: { as: "it is" } },

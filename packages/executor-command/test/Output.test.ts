@@ -1,14 +1,17 @@
 import { AgentEvent } from "@runlease/core"
 import { describe, it } from "@effect/vitest"
-import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertEquals, assertInclude, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Chunk, Effect, Stream } from "effect"
 import * as Output from "../src/internal/Output.js"
+
+const { textStart, textContent, textEnd, custom, stepStarted } = AgentEvent
 
 const options: Output.Options = {
   format: "auto",
   maxLineBytes: 1024,
   maxOutputBytes: 4096,
   messageId: "m",
+  record: ({ key, name, result }) => Effect.succeed([custom("recorded", { name, key, result })]),
 }
 
 const chunks = (...parts: ReadonlyArray<string | Uint8Array>) =>
@@ -29,8 +32,6 @@ const failing = (text: string, changes: Partial<Output.Options> = {}) =>
     )
     return { seen, error }
   })
-
-const { textStart, textContent, textEnd, custom, stepStarted } = AgentEvent
 
 describe("Output", () => {
   it.effect("makes one message of lines of text", () =>
@@ -106,6 +107,49 @@ describe("Output", () => {
       )
     }),
   )
+
+  it.effect("records a step behind the text before it", () =>
+    Effect.gen(function* () {
+      const line = JSON.stringify(custom("runlease.step", { name: "s", key: 1, result: [], extra: true }))
+      deepStrictEqual(yield* read(`one\n${line}\n`), [
+        textStart("m"),
+        textContent("m", "one\n"),
+        textEnd("m"),
+        custom("recorded", { name: "s", key: 1, result: [] }),
+      ])
+    }),
+  )
+
+  it.effect("reads a line that records a step as text in format text", () =>
+    Effect.gen(function* () {
+      const line = JSON.stringify(custom("runlease.step", { name: "s" }))
+      deepStrictEqual(yield* read(line, { format: "text" }), [
+        textStart("m"),
+        textContent("m", line),
+        textEnd("m"),
+      ])
+    }),
+  )
+
+  for (const [value, problem] of [
+    [undefined, "`value` must be an object"],
+    [["s"], "`value` must be an object"],
+    [{ result: 1 }, "`value.name` is missing"],
+    [{ name: 1, result: 1 }, "`value.name` must be a string that is not empty"],
+    [{ name: "", result: 1 }, "`value.name` must be a string that is not empty"],
+    [{ name: "s" }, "`value.result` is missing (null will do)"],
+  ] as const) {
+    it.effect(`refuses a step of ${JSON.stringify(value)}, and says what to print`, () =>
+      Effect.gen(function* () {
+        const line = JSON.stringify(custom("runlease.step", value))
+        const { seen, error } = yield* failing(`one\n${line}\n`)
+        deepStrictEqual(seen, [textStart("m"), textContent("m", "one\n")])
+        strictEqual(error.code, "bad_step")
+        strictEqual(error.retryable, false)
+        assertInclude(error.message, `Line 2 of stdout records no step: ${problem}; print {"type":"CUSTOM"`)
+      }),
+    )
+  }
 
   it.effect("passes the end of the run on", () =>
     Effect.gen(function* () {

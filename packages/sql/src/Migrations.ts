@@ -15,6 +15,7 @@ import initial from "./migrations/0001_ControlPlane.js"
 import counters from "./migrations/0002_Counters.js"
 import finishedRuns from "./migrations/0003_FinishedRuns.js"
 import { codeOf, unavailable } from "./dialect/SqlFailure.js"
+import budgets from "./migrations/0006_Budgets.js"
 import records from "./migrations/0005_Records.js"
 import children from "./migrations/0004_Children.js"
 import * as SqlDialect from "./SqlDialect.js"
@@ -39,6 +40,7 @@ export const all: Migrations = {
   "0003_FinishedRuns": Effect.asVoid(finishedRuns),
   "0004_Children": children,
   "0005_Records": records,
+  "0006_Budgets": budgets,
 }
 
 /** A table that only databases of the versions before 0.1.0 have. */

@@ -76,7 +76,10 @@ const uncounted = [
   "DROP INDEX outcomes_with_children",
   "ALTER TABLE runs DROP COLUMN child",
   "ALTER TABLE outcomes DROP COLUMN open_children",
-  ...["queue", "leases", "waits", "outcomes"].map((table) => `ALTER TABLE ${table} DROP COLUMN children`),
+  ...["queue", "leases", "waits", "outcomes"].flatMap((table) => [
+    `ALTER TABLE ${table} DROP COLUMN children`,
+    `ALTER TABLE ${table} DROP COLUMN budget`,
+  ]),
   "DELETE FROM runlease_migrations WHERE migration_id >= 2",
 ]
 

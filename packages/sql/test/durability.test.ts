@@ -107,6 +107,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "FinishedRuns" },
         { name: "Children" },
         { name: "Records" },
+        { name: "Budgets" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

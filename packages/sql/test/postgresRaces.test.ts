@@ -70,6 +70,7 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "FinishedRuns" },
           { name: "Children" },
           { name: "Records" },
+          { name: "Budgets" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

@@ -9,6 +9,7 @@ import { type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 import * as Renewal from "./leases/Renewal.js"
 import * as Release from "./leases/Release.js"
+import * as Budgets from "./leases/Budgets.js"
 import * as Children from "./leases/Children.js"
 import * as Inbox from "./leases/Inbox.js"
 import * as Pause from "./leases/Pause.js"
@@ -29,6 +30,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Pause.tests(test)
     Children.tests(test)
     Inbox.tests(test)
+    Budgets.tests(test)
     Completion.tests(test)
   })
 }

@@ -8,6 +8,7 @@ import type { ControlPlane } from "@runlease/core"
 import type { Layer } from "effect"
 import { declare } from "./TestWorker.js"
 import * as Appends from "./worker/Appends.js"
+import * as Budgets from "./worker/Budgets.js"
 import * as Cancellation from "./worker/Cancellation.js"
 import * as Claims from "./worker/Claims.js"
 import * as Deadlines from "./worker/Deadlines.js"
@@ -21,6 +22,8 @@ import * as Sleeps from "./worker/Sleeps.js"
 import * as Children from "./worker/Children.js"
 import * as Forks from "./worker/Forks.js"
 import * as LargeResults from "./worker/LargeResults.js"
+import * as StepAppends from "./worker/StepAppends.js"
+import * as ReportedSteps from "./worker/ReportedSteps.js"
 import * as StepProgress from "./worker/StepProgress.js"
 import * as Steps from "./worker/Steps.js"
 import * as StepsOnce from "./worker/StepsOnce.js"
@@ -42,10 +45,13 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     StepStreams.tests(test)
     LargeResults.tests(test)
     Forks.tests(test)
+    StepAppends.tests(test)
+    ReportedSteps.tests(test)
     StepProgress.tests(test)
     Sleeps.tests(test)
     Children.tests(test)
     Inbox.tests(test)
+    Budgets.tests(test)
     Interrupts.tests(test)
     Claims.tests(test)
     Leases.tests(test)

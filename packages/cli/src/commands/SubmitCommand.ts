@@ -58,6 +58,12 @@ const options = {
     Options.withDescription("How long until it may be claimed"),
     Options.optional,
   ),
+  budget: Flag.limits("budget").pipe(
+    Options.withDescription(
+      "What the run and those below it may spend, as tokens=200000,runs=20; also cost, steps, seconds",
+    ),
+    Options.optional,
+  ),
   kind: Options.text("kind").pipe(
     Options.withDescription("Only for workers of this implementation kind"),
     Options.optional,
@@ -116,6 +122,7 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) 
     ...field("conversationId", parsed.conversation),
     ...field("priority", parsed.priority),
     ...field("maxAttempts", parsed.maxAttempts),
+    ...field("budget", parsed.budget),
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),
     ...field(

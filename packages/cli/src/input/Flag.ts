@@ -3,7 +3,8 @@
  * names the flag, or the setting that the value comes from, and what is allowed.
  */
 import { HelpDoc, Options, ValidationError } from "@effect/cli"
-import { Config, Duration, Effect, Option } from "effect"
+import { TreeBudget } from "@runlease/core"
+import { Config, Duration, Effect, Option, Schema } from "effect"
 
 interface Bounds<A> {
   readonly minimum: A
@@ -62,6 +63,27 @@ export const whole = (name: string, bounds: Bounds<number>): Options.Options<num
     return value >= minimum && value <= maximum ? Option.some(value) : Option.none()
   })
 }
+
+const isLimits = Schema.is(TreeBudget.Limits)
+
+/** Limits as `name=number`, with commas between them; each name once, and at least one. */
+const parseLimits = (text: string): Option.Option<TreeBudget.Limits> => {
+  const pairs = text.split(",").map((pair) => /^(\w+)=(\d+)$/.exec(pair.trim()))
+  const names = pairs.map((pair) => pair?.[1])
+  const given = Object.fromEntries(pairs.map((pair) => [pair?.[1], Number(pair?.[2])]))
+  const known = names.every((name) => name !== undefined && Object.hasOwn(TreeBudget.Limits.fields, name))
+  return known && new Set(names).size === names.length && isLimits(given) ? Option.some(given) : Option.none()
+}
+
+/** A flag for the limits of a budget. */
+export const limits = (name: string): Options.Options<TreeBudget.Limits> =>
+  checked(
+    name,
+    "LIMITS",
+    undefined,
+    `limits of ${Object.keys(TreeBudget.Limits.fields).join(", ")}, as tokens=200000,runs=20`,
+    parseLimits,
+  )
 
 const units: Readonly<Record<string, number>> = {
   "": 1000,

@@ -18,6 +18,7 @@ const Line = Schema.Struct({
   priority: Runs.Submission.fields.priority,
   max_attempts: Runs.Submission.fields.maxAttempts,
   concurrency_key: Runs.Submission.fields.concurrencyKey,
+  budget: Runs.Submission.fields.budget,
 })
 
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Line), { onExcessProperty: "error" })
@@ -35,6 +36,7 @@ const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submis
     priority: line.priority,
     maxAttempts: line.max_attempts,
     concurrencyKey: line.concurrency_key,
+    budget: line.budget,
     snapshot:
       line.messages === undefined
         ? line.text === undefined

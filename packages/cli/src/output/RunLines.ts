@@ -32,10 +32,11 @@ const interruptJson = (interrupt: Interrupt.Interrupt) => ({
 const waitingFor = (run: Run.Run): string | null => {
   const open = openInterrupts(run)
   if (open.length > 0) return open.map(({ id }) => id).join(", ")
-  const { children, inbox } = run.waiting ?? {}
+  const { budget, children, inbox } = run.waiting ?? {}
   const wanted = [
     ...(children === undefined ? [] : ["children"]),
     ...(inbox === undefined ? [] : ["a message"]),
+    ...(budget === undefined ? [] : ["a higher budget"]),
   ]
   return wanted.length === 0 ? null : wanted.join(" or ")
 }
@@ -56,6 +57,7 @@ export const toJson = (run: Run.Run) => ({
   lease_expires_at: instant(run.lease?.expiresAt ?? null),
   waiting_for: waitingFor(run),
   waiting_until: instant(run.waiting?.wakesAt ?? run.waiting?.expiresAt ?? null),
+  budget: run.budget ?? null,
   open: run.waiting === null ? null : openInterrupts(run).map(interruptJson),
   error: run.error,
   metadata: run.metadata,

@@ -45,6 +45,7 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
           : { wake_after_ms: Duration.toMillis(event.pause.wakeAfter) }),
         ...(event.pause.children === undefined ? {} : { children: event.pause.children.flat() }),
         ...(event.pause.inbox === undefined ? {} : { taken_messages: event.pause.inbox }),
+        ...(event.pause.budget === undefined ? {} : { budget: event.pause.budget }),
       }
     case "Released":
       return {
@@ -62,10 +63,11 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
 const labelOf = ({ id, toolName }: Interrupt.Interrupt): string =>
   toolName === undefined ? id : `${toolName} (${id})`
 
-const pauseText = ({ children, inbox, wakeAfter }: Leases.Pause): string =>
+const pauseText = ({ budget, children, inbox, wakeAfter }: Leases.Pause): string =>
   [
     ...(children === undefined ? [] : ["waits for its children"]),
     ...(inbox === undefined ? [] : ["waits for a message"]),
+    ...(budget === undefined ? [] : ["waits for a higher budget"]),
     ...(wakeAfter === undefined
       ? []
       : [`sleeps for ${Duration.format(Duration.seconds(Math.ceil(Duration.toSeconds(wakeAfter))))}`]),

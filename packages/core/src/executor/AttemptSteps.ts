@@ -162,6 +162,7 @@ export const storeTime = (
 export const make = (options: {
   readonly runId: Ids.RunId
   readonly lease: LeaseRef | undefined
+  readonly budgetRoot?: Ids.RunId | undefined
   readonly recorded: Effect.Effect<Records, RunNotFound | ControlPlaneError>
   readonly inbox: AttemptInbox.AttemptInbox
   /** The messages that the run was told after an event; those before the attempt when the event is absent. */
@@ -196,6 +197,7 @@ export const make = (options: {
     runId,
     lease: options.lease,
     enter: parking.enter,
+    budgetRoot: options.budgetRoot,
     inFlight: parking.inFlight,
     park: parking.park,
     until: (instant) =>
@@ -205,7 +207,10 @@ export const make = (options: {
       taken.add(stepId)
       return isNew
     },
-    recorded: Effect.map(records, ({ steps }) => steps),
+    // To wait in turn costs more than to look.
+    recorded: Effect.suspend(() =>
+      known === undefined ? Effect.map(records, ({ steps }) => steps) : Effect.succeed(known.steps),
+    ),
     inbox,
     messages: Effect.flatMap(records, ({ messages: before }) =>
       reading.withPermits(1)(

@@ -14,12 +14,14 @@
  */
 import { Array, Effect, Either, Option, Schedule, Schema } from "effect"
 import { sha256 } from "../model/Digest.js"
+import * as Ids from "../model/Ids.js"
 import { isTerminal, type Run, RunError } from "../model/Run.js"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import { type ChildRefused, type ChildSubmission, Leases, type Spawned } from "../ports/Leases.js"
 import { type InvalidSubmission, Runs } from "../ports/Runs.js"
 import type { Emit } from "./Emit.js"
+import * as Budget from "./Budget.js"
 import * as Step from "./Step.js"
 import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { failed } from "./StepOutcome.js"
@@ -34,12 +36,12 @@ export interface ChildRef extends Spawned {}
 
 /**
  * The request of a child: an agent, a snapshot, and what else a submission has. It has a conversation of its own, and no lane unless
- * `concurrencyKey` names one.
+ * `concurrencyKey` names one. `publicId`: made of the ids of this run and of the step when absent.
  *
  * @since 0.1.0
  * @category models
  */
-export type Submission = Omit<ChildSubmission, "publicId">
+export type Submission = Omit<ChildSubmission, "publicId"> & { readonly publicId?: string | undefined }
 
 /**
  * The child has failed or was cancelled.
@@ -83,8 +85,10 @@ const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepE
 /**
  * Spawns a child, once: a later attempt gets the child that there is.
  *
- * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it; and with
- * `StepError`.
+ * It waits while the budget of the tree is spent.
+ *
+ * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it;
+ * `InvalidSubmission` of the field `publicId` where a run that is no child of this one has that id; and with `StepError`.
  *
  * @since 0.1.0
  * @category spawning
@@ -98,6 +102,7 @@ export const spawn = (
     const taken = yield* Step.take(name, options)
     const { attempt, id: stepId, key, recorded } = taken
     if (recorded?.child !== undefined) return recorded.child
+    yield* Budget.check
     const { lease, runId } = attempt
     const leases = yield* Leases
     if (lease === undefined) {
@@ -107,7 +112,7 @@ export const spawn = (
       stepId,
       name,
       ...(key === undefined ? {} : { key }),
-      submission: { ...submission, publicId: childId(runId, stepId) },
+      submission: { ...submission, publicId: submission.publicId ?? childId(runId, stepId) },
     }
     return yield* attempt.inFlight(
       taken,
@@ -167,7 +172,11 @@ const untilEnded = (
   Effect.gen(function* () {
     const attempt: AttemptSteps = (yield* StepLog).steps()
     const within = Option.getOrUndefined(yield* Effect.serviceOption(Step.CurrentStep))?.id
-    const look = Effect.forEach(children, get, { concurrency: atOnce })
+    // A look is in flight, or the run would be suspended for other waits while it goes on, and not for this one.
+    const look = attempt.inFlight(
+      { id: yield* Ids.uuidV7, within },
+      Effect.forEach(children, get, { concurrency: atOnce }),
+    )
     let runs = yield* look
     while (!isEnough(runs)) {
       const open = children.filter((_, index) => !hasEnded(runs[index]!))

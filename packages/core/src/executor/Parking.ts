@@ -21,12 +21,13 @@ export interface Place {
 
 /**
  * What a parked fiber waits for: until a time is over, until all of these children have ended, by their indexes, or until the run has
- * more than so many messages.
+ * more than so many messages, or until the budget of its tree is raised.
  */
 export type Wait =
   | { readonly duration: Duration.Duration }
   | { readonly children: ReadonlyArray<number> }
   | { readonly inbox: number }
+  | { readonly budget: true }
 
 /**
  * All that a run waits for. `wakesAt` is on the monotonic clock, in nanoseconds.
@@ -38,6 +39,7 @@ export interface Waits {
   readonly wakesAt: bigint | undefined
   readonly children: ReadonlyArray<ReadonlyArray<number>>
   readonly inbox: number | undefined
+  readonly budget: boolean
 }
 
 /** A wait with its time on the monotonic clock, in nanoseconds. */
@@ -88,14 +90,17 @@ export const make = (options: {
     watch = undefined
     let wakesAt: bigint | undefined
     let inbox: number | undefined
+    let budget = false
     const children: Array<ReadonlyArray<number>> = []
     for (const wait of waits) {
       if ("children" in wait) children.push(wait.children)
+      else if ("budget" in wait) budget = true
       else if ("inbox" in wait) inbox = Math.min(wait.inbox, inbox ?? wait.inbox)
       else if (wakesAt === undefined || wait.wakesAt < wakesAt) wakesAt = wait.wakesAt
     }
     const isSoon = wakesAt !== undefined && wakesAt - now <= inMemory
-    if (children.length > 0 || inbox !== undefined || !isSoon) options.suspend({ wakesAt, children, inbox })
+    const isLong = children.length > 0 || inbox !== undefined || budget || !isSoon
+    if (isLong) options.suspend({ wakesAt, children, inbox, budget })
   })
 
   const isBusy = (): boolean => {

@@ -50,6 +50,9 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
   /** Absent where the execution has no log. */
   readonly lease: LeaseRef | undefined
 
+  /** The run whose budget this one spends, where there is one. */
+  readonly budgetRoot: Ids.RunId | undefined
+
   /** Whether this attempt has not had a step of that id before. */
   readonly take: (stepId: string) => boolean
 

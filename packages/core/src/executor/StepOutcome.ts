@@ -83,7 +83,7 @@ const decoded = <A>(schema: Codec<A> | undefined, text: string | undefined): Eit
   )
 
 /** The text of a value as it is recorded, with the name of its codec. */
-const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "codec" | "result">> =>
+export const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "codec" | "result">> =>
   Effect.flatMap(StepCodec, (codec): Effect.Effect<Pick<Encoded, "codec" | "result">> => {
     if (text === undefined) return Effect.succeed({})
     return codec === undefined
@@ -92,7 +92,7 @@ const sealed = (text: string | undefined): Effect.Effect<Pick<Encoded, "codec" |
   })
 
 /** The JSON text of a record, or why it cannot be had. */
-const opened = (name: string | undefined, text: string): Effect.Effect<string, string> =>
+export const opened = (name: string | undefined, text: string): Effect.Effect<string, string> =>
   Effect.flatMap(StepCodec, (codec): Effect.Effect<string, string> => {
     if (name === undefined) return Effect.succeed(text)
     return codec?.name === name
@@ -109,7 +109,7 @@ export interface Issued {
 const notIssued: Issued = { events: [], committed: Effect.void }
 
 /** A record, whose text is in several events where one cannot hold it. The last one has the ids, which then count only with the whole. */
-const issue = (
+export const issue = (
   { attempt, id, key, name }: Taken,
   kind: RecordName,
   fields: Omit<Encoded, "step_id" | "record_id" | "name" | "key">,

@@ -76,7 +76,10 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepErr
 /** What `CurrentStep` is in the body of a step. */
 export const currentStep = ({ attempt, id }: Taken, atMostOnce: boolean): CurrentStep["Type"] => ({
   id,
-  idempotencyKey: sha256(`${attempt.runId} ${id}`),
+  // Few bodies read it.
+  get idempotencyKey() {
+    return sha256(`${attempt.runId} ${id}`)
+  },
   atMostOnce,
 })
 

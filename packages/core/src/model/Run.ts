@@ -5,6 +5,7 @@
  */
 import { Schema } from "effect"
 import * as Ids from "./Ids.js"
+import { Budget } from "./TreeBudget.js"
 import { Answer, Interrupt } from "./Interrupt.js"
 import { RequestSnapshot } from "./RequestSnapshot.js"
 import { WorkerSession } from "./WorkerSession.js"
@@ -79,7 +80,7 @@ export type LeaseRecord = typeof LeaseRecord.Type
  * `interrupts`: those that it waits for; none when it waits for something else. `answers`: what of them is answered so far.
  * `expiresAt`: when the run fails because one of the others is not; null is never. `wakesAt`: the time. `children`: groups of
  * children, by their indexes; a group lets the run go on when all of it have ended. `inbox`: a number of messages; one more lets the
- * run go on.
+ * run go on. `budget`: that somebody raises the budget of its tree.
  */
 export const Waiting = Schema.Struct({
   interrupts: Schema.Array(Interrupt),
@@ -88,6 +89,7 @@ export const Waiting = Schema.Struct({
   wakesAt: Schema.optional(Schema.DateTimeUtcFromNumber),
   children: Schema.optional(Schema.Array(Schema.Array(Schema.NonNegativeInt))),
   inbox: Schema.optional(Schema.NonNegativeInt),
+  budget: Schema.optional(Schema.Literal(true)),
 })
 export type Waiting = typeof Waiting.Type
 
@@ -126,6 +128,8 @@ export const Run = Schema.Struct({
   lease: Schema.NullOr(LeaseRecord),
   leaseEpoch: LeaseEpoch,
   waiting: Schema.NullOr(Waiting),
+  /** Of the tree below this run; absent where it is no root with a budget. */
+  budget: Schema.optional(Budget),
   session: Schema.NullOr(WorkerSession),
   error: Schema.NullOr(RunError),
   metadata: Schema.Unknown,
@@ -146,6 +150,7 @@ export type Run = typeof Run.Type
  * owner alone, and it bounds the attempts itself. `snapshot` and `attempt` are never null: from one that tells none,
  * the snapshot is empty and the attempt 1. `waitedMillis` is how long, at least, the control plane had held the claim
  * when it gave the run; 0 when it does not tell. `inbox` is how many messages the run has been told; absent for none.
+ * `budgetRoot` is the run whose budget this one spends; absent where it spends none.
  *
  * @since 0.1.0
  * @category models
@@ -170,6 +175,7 @@ export const ClaimedRun = Schema.Struct({
   waitedMillis: Schema.NonNegativeInt,
   session: Schema.NullOr(WorkerSession),
   inbox: Schema.optional(Schema.Positive.pipe(Schema.int())),
+  budgetRoot: Schema.optional(Ids.RunId),
 })
 export type ClaimedRun = typeof ClaimedRun.Type
 

@@ -81,7 +81,8 @@ export interface Suspension {
 
 /**
  * What a run is suspended for that no person gives; the first of it lets the run go on. `children` are groups of its children, by their
- * indexes; a group lets it go on when all of it have ended. `inbox` is how many messages it has taken; one more lets it go on.
+ * indexes; a group lets it go on when all of it have ended. `inbox` is how many messages it has taken; one more lets it go on. `budget`: a
+ * raise of the budget of its tree does; at the root, where the budget is spent, the wait becomes a question.
  *
  * Units: `wakeAfter` is up to 10 years, counted from now by the store's clock.
  *
@@ -92,6 +93,7 @@ export interface Pause {
   readonly wakeAfter?: Duration.DurationInput | undefined
   readonly children?: ReadonlyArray<ReadonlyArray<number>> | undefined
   readonly inbox?: number | undefined
+  readonly budget?: true | undefined
 }
 
 /**
@@ -116,7 +118,7 @@ export interface Spawn {
  */
 export type ChildSubmission = Omit<
   SubmissionInput,
-  "conversationId" | "parentRunId" | "initialStatus" | "publicId"
+  "conversationId" | "parentRunId" | "initialStatus" | "publicId" | "budget"
 > & { readonly publicId: string }
 
 /**

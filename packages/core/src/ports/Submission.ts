@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Either, ParseResult, Schema } from "effect"
+import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
 import { RequestSnapshot } from "../model/RequestSnapshot.js"
@@ -14,7 +15,7 @@ import { type Run, Target, Trigger } from "../model/Run.js"
  *
  * `publicId`: the run's id and its idempotency key, made when absent. `conversationId`: one is made when
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
- * conversation when absent, and null for no lane. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
+ * conversation when absent, and null for no lane. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
  * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `initialStatus: "running"`
  * means that another program executes the run: it is never claimed and has no lease.
  *
@@ -38,6 +39,7 @@ export const Submission = Schema.Struct({
   availableAt: Schema.optional(Schema.DateTimeUtcFromNumber),
   maxAttempts: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
   concurrencyKey: Schema.optional(Schema.NullOr(Ids.text(256))),
+  budget: Schema.optional(Limits),
 })
 export type Submission = typeof Submission.Type
 

@@ -12,6 +12,7 @@
 import { isTerminal } from "../model/Run.js"
 import * as ControlEvents from "./ControlEvents.js"
 import type { Children, RunState } from "./RunState.js"
+import { ofSpawn } from "./Spending.js"
 import { pend, transition, type Transition, undelayed } from "./Transition.js"
 
 /** The most children of a run. */
@@ -58,6 +59,7 @@ export const spawned = (parent: RunState, child: SpawnedChild, now: number): Tra
       updatedAt: now,
     },
     ControlEvents.spawned(parent.spec, parent.log, child),
+    ofSpawn(parent),
   )
 }
 

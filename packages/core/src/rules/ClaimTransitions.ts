@@ -13,6 +13,7 @@ import * as ControlEvents from "./ControlEvents.js"
 import { checkFence } from "./Fencing.js"
 import * as LogState from "./LogState.js"
 import type { Holder, RunState } from "./RunState.js"
+import { ofLease } from "./Spending.js"
 import { endAttempt, leaseEpoch, transition, type Transition, undelayed } from "./Transition.js"
 
 /** A claim that takes runs. */
@@ -66,6 +67,13 @@ const renewed = (holder: Holder, expiresAt: number, now: number): Holder => ({
   longestGap: Math.max(holder.longestGap, now - holder.renewedAt),
 })
 
+const renewedTo = (state: RunState, expiresAt: number, now: number): Transition =>
+  transition(
+    { ...state, holder: state.holder && renewed(state.holder, expiresAt, now), updatedAt: now },
+    [],
+    ofLease(state, now),
+  )
+
 /**
  * Gives the run once more by a claim that its holder repeats; undefined when this claim does not hold it. The lease ends later
  * than before, so that the answers to both claims differ.
@@ -81,7 +89,7 @@ export const claimAgain = (state: RunState, claim: Claim, now: number): Transiti
   if (holder.claimId !== claim.claimId || holder.workerId !== claim.workerId) return undefined
   if (holder.expiresAt <= now) return undefined
   const expiresAt = Math.max(now + claim.leaseMillis, holder.expiresAt + 1)
-  return transition({ ...state, holder: renewed(holder, expiresAt, now), updatedAt: now })
+  return renewedTo(state, expiresAt, now)
 }
 
 /**
@@ -116,10 +124,4 @@ export const renew = (
   leaseMillis: number,
   now: number,
 ): Either.Either<Transition, LeaseLost | RunEnded> =>
-  Either.map(checkFence(state, fence, now), () =>
-    transition({
-      ...state,
-      holder: state.holder && renewed(state.holder, now + leaseMillis, now),
-      updatedAt: now,
-    }),
-  )
+  Either.map(checkFence(state, fence, now), () => renewedTo(state, now + leaseMillis, now))

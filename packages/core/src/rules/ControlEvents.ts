@@ -110,7 +110,7 @@ export const suspended = (
 export const paused = (
   subject: Subject,
   state: LogState.LogState,
-  { children, inbox, wakesAt }: Waiting,
+  { budget, children, inbox, wakesAt }: Waiting,
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
   ...LogState.closings(state),
@@ -119,6 +119,7 @@ export const paused = (
       ...(wakesAt === undefined ? [] : ["sleep"]),
       ...(children === undefined ? [] : ["children"]),
       ...(inbox === undefined ? [] : ["message"]),
+      ...(budget === undefined ? [] : ["budget"]),
     ],
     ...(wakesAt === undefined ? {} : { until: DateTime.formatIso(wakesAt) }),
   }),

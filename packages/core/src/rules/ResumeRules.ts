@@ -33,7 +33,7 @@ export const isPaused = ({ interrupts }: Waiting): boolean => interrupts.length 
  */
 export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): Waiting => {
   if (!("interrupts" in suspension)) {
-    const { children, inbox, wakeAfter } = suspension
+    const { budget, children, inbox, wakeAfter } = suspension
     return {
       interrupts: [],
       answers: [],
@@ -45,6 +45,7 @@ export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): W
           }),
       ...(children === undefined ? {} : { children }),
       ...(inbox === undefined ? {} : { inbox }),
+      ...(budget === undefined ? {} : { budget }),
     }
   }
   const { expiresAfter, interrupts } = suspension

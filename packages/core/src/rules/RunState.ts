@@ -17,6 +17,7 @@ import type {
   Sequence,
   Waiting,
 } from "../model/Run.js"
+import type { Budget } from "../model/TreeBudget.js"
 import type { AttemptEnd, PastAttempt } from "./ControlEvents.js"
 import type { LogState } from "./LogState.js"
 
@@ -44,7 +45,8 @@ export interface RunSpec {
 }
 
 /**
- * How a run belongs to its parent. `index`: the children of a run are counted from 0. `depth`: how many runs are above it.
+ * How a run belongs to its parent. `index`: the children of a run are counted from 0. `depth`: how many runs are above it. `budget`: the
+ * root whose budget it spends; absent where the tree has none.
  *
  * @since 0.1.0
  * @category models
@@ -53,6 +55,17 @@ export interface ChildSpec {
   readonly parent: Ids.RunId
   readonly index: number
   readonly depth: number
+  readonly budget?: Ids.RunId
+}
+
+/**
+ * The budget of a tree, and the runs below its root that wait for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ledger extends Budget {
+  readonly waiting: ReadonlyArray<Ids.RunId>
 }
 
 /**
@@ -120,6 +133,8 @@ export interface RunState {
   readonly waiting: Waiting | null
   /** Null for a run that has spawned none. */
   readonly children: Children | null
+  /** Null for a run that is no root with a budget. */
+  readonly budget: Ledger | null
   readonly error: RunError | null
   readonly log: LogState
   readonly latestEventId: EventId
@@ -189,6 +204,7 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
     lease: leaseOf(state),
     leaseEpoch: state.leaseEpoch,
     waiting: state.waiting,
+    ...(state.budget === null ? {} : { budget: { limits: state.budget.limits, spent: state.budget.spent } }),
     session: details.session,
     error: state.error,
     metadata: details.metadata,
@@ -214,6 +230,7 @@ export const toClaimed = (
 ): ClaimedRun => {
   const { spec } = state
   const lease = leaseOf(state)
+  const budgetRoot = spec.child?.budget ?? (state.budget === null ? undefined : spec.runId)
   return {
     runId: spec.runId,
     projectId: spec.projectId,
@@ -234,5 +251,6 @@ export const toClaimed = (
     waitedMillis: 0,
     session,
     ...(state.log.inbox === undefined ? {} : { inbox: state.log.inbox }),
+    ...(budgetRoot === undefined ? {} : { budgetRoot }),
   }
 }

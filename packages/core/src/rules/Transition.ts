@@ -15,6 +15,7 @@ import type { Outcome } from "../ports/Runs.js"
 import * as ControlEvents from "./ControlEvents.js"
 import * as LogState from "./LogState.js"
 import type { EndedClaim, Gate, RunState } from "./RunState.js"
+import { ofLease, type Spends } from "./Spending.js"
 
 /** An event and its JSON, which is written once. */
 export interface EncodedEvent {
@@ -33,6 +34,9 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  * - `Signalled`: this worker, which executes the run, should know something of it.
  * - `ClaimEnded`: a claim ended, and the run goes on without it.
  * - `ChildEnded`: the run was the child of this one.
+ * - `Spent`: the run has spent of the budget that this root has.
+ * - `AwaitsBudget`: the run waits for that budget.
+ * - `BudgetRaised`: these runs have waited for it.
  * - `ParentEnded`: the run has ended before some of its children.
  *
  * @since 0.1.0
@@ -45,6 +49,9 @@ export type Consequence =
   | { readonly _tag: "ClaimEnded"; readonly claim: EndedClaim }
   | { readonly _tag: "ChildEnded"; readonly parent: Ids.RunId }
   | { readonly _tag: "ParentEnded" }
+  | Spends
+  | { readonly _tag: "AwaitsBudget"; readonly root: Ids.RunId }
+  | { readonly _tag: "BudgetRaised"; readonly runs: ReadonlyArray<Ids.RunId> }
 
 /**
  * The state after a step of a run's life, the entries that its log gets with it, and the consequences.
@@ -112,13 +119,18 @@ export const signalled = ({ holder, status }: RunState, signal: LeaseSignal): Re
 
 /** What the end of a claim without an outcome means; nothing for a run that no claim had. */
 export const claimEnded = (
-  { attempt, holder, leaseEpoch }: RunState,
+  state: RunState,
   ended: EndedClaim["ended"],
   now: number,
-): ReadonlyArray<Consequence> =>
-  holder === null
+): ReadonlyArray<Consequence> => {
+  const { attempt, holder, leaseEpoch } = state
+  return holder === null
     ? nothing
-    : [{ _tag: "ClaimEnded", claim: { holder, attempt, leaseEpoch, ended, endedAt: now } }]
+    : [
+        { _tag: "ClaimEnded", claim: { holder, attempt, leaseEpoch, ended, endedAt: now } },
+        ...ofLease(state, now),
+      ]
+}
 
 /** A run that was claimed, or whose delay is over, waits for a claim. It is the first of its lane. */
 export const pend = (
@@ -157,6 +169,7 @@ export const finish = (
     ControlEvents.ended(spec, log, outcome, lastAttempt),
     [
       ...consequences,
+      ...ofLease(before, now),
       // The first of a lane goes on when one behind it ends.
       ...(spec.lane === null || gate === "behind"
         ? nothing

@@ -11,10 +11,12 @@ import { Duration, Either } from "effect"
 import { type Fence, isTerminal, type LeaseLost, RunEnded } from "../model/Run.js"
 import type { Release } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
+import * as Budget from "../model/TreeBudget.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { checkFence, whileHeld } from "./Fencing.js"
 import * as LogState from "./LogState.js"
 import type { RunSpec, RunState } from "./RunState.js"
+import { ofEvents } from "./Spending.js"
 import {
   type EncodedEvent,
   endAttempt,
@@ -47,13 +49,18 @@ export interface Start {
   readonly driven: boolean
   readonly behind: boolean
   readonly availableAt: number
+  readonly budget?: Budget.Limits | undefined
 }
 
 /**
  * @since 0.1.0
  * @category transitions
  */
-export const submit = (spec: RunSpec, { availableAt, behind, driven }: Start, now: number): Transition => {
+export const submit = (
+  spec: RunSpec,
+  { availableAt, behind, budget, driven }: Start,
+  now: number,
+): Transition => {
   const state: RunState = {
     spec,
     status: driven ? "running" : "pending",
@@ -65,6 +72,7 @@ export const submit = (spec: RunSpec, { availableAt, behind, driven }: Start, no
     pastAttempt: null,
     waiting: null,
     children: null,
+    budget: budget === undefined ? null : { ...Budget.begin(budget), waiting: [] },
     error: null,
     log: LogState.initial,
     latestEventId: eventId(0),
@@ -101,7 +109,10 @@ export const append = (state: RunState, events: ReadonlyArray<EncodedEvent>, now
       updatedAt: now,
     },
     entries: entries.length === 0 ? added : [...entries, ...added],
-    consequences: nothing,
+    consequences: ofEvents(
+      state,
+      events.map(({ event }) => event),
+    ),
   }
 }
 

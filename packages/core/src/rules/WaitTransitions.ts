@@ -11,6 +11,7 @@ import type { Answers } from "../model/Interrupt.js"
 import { type Fence, isTerminal, type LeaseLost } from "../model/Run.js"
 import type { Pause, Suspension } from "../ports/Leases.js"
 import type { NotWaiting } from "../ports/Runs.js"
+import * as BudgetTransitions from "./BudgetTransitions.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { hasMore } from "./InboxTransitions.js"
 import { whileHeld } from "./Fencing.js"
@@ -18,6 +19,7 @@ import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
 import type { RunState } from "./RunState.js"
 import { someEnded } from "./ChildTransitions.js"
+import { rootOf } from "./Spending.js"
 import { claimEnded, fail, finish, pend, transition, type Transition, undelayed } from "./Transition.js"
 
 /**
@@ -34,13 +36,21 @@ export const suspend = (
   now: number,
 ): Either.Either<Transition, LeaseLost> =>
   whileHeld(state, fence, now, () => {
-    const waiting = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
     const { log, spec } = state
+    const wanted = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
+    const waiting =
+      ResumeRules.isPaused(wanted) && BudgetTransitions.mustAsk(state)
+        ? BudgetTransitions.asking(state)
+        : wanted
     const paused = ResumeRules.isPaused(waiting)
+    const root = paused && waiting.budget === true ? rootOf(state) : undefined
     const after = transition(
       { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
       paused ? ControlEvents.paused(spec, log, waiting) : ControlEvents.suspended(spec, log, waiting),
-      claimEnded(state, paused ? "waiting" : "suspended", now),
+      [
+        ...claimEnded(state, paused ? "waiting" : "suspended", now),
+        ...(root === undefined ? [] : [{ _tag: "AwaitsBudget" as const, root }]),
+      ],
     )
     const isMet = someEnded(state, waiting.children ?? []) || hasMore(state, waiting.inbox)
     if (!isMet) return after
@@ -76,14 +86,23 @@ export const resume = (
     return {
       transition:
         answered.waiting === null
-          ? goOn(state, now)
+          ? afterAnswers(state, answered.record, now)
           : transition({ ...state, waiting: answered.waiting, updatedAt: now }),
       record: answered.record,
     }
   })
 }
 
-/** All that the run waited for has an answer. */
+/** All that the run waited for has an answer. One about its budget says whether the run goes on. */
+const afterAnswers = (
+  state: RunState,
+  { snapshot: { resume = [] } }: ResumeRules.ResumeRecord,
+  now: number,
+): Transition => {
+  const answer = BudgetTransitions.answerOf(state, resume)
+  return answer === undefined ? goOn(state, now) : BudgetTransitions.answered(state, answer, now)
+}
+
 const goOn = (state: RunState, now: number): Transition => pend(state, undelayed(state, now), now)
 
 /**
@@ -94,11 +113,11 @@ const goOn = (state: RunState, now: number): Transition => pend(state, undelayed
  */
 export const followUp = (
   state: RunState,
-  { _tag }: FollowUpRules.Decision,
+  decision: FollowUpRules.Decision,
   now: number,
 ): Transition | undefined => {
-  if (_tag === "Continue") return goOn(state, now)
-  return _tag === "Complete" && !isTerminal(state.status)
+  if (decision._tag === "Continue") return afterAnswers(state, decision.record, now)
+  return decision._tag === "Complete" && !isTerminal(state.status)
     ? finish(state, { status: "completed" }, now)
     : undefined
 }

@@ -1,16 +1,18 @@
 /**
- * What the ends of runs in one commit mean above and below them: a parent learns of the end of its child, and the end of a parent cancels
- * its children.
+ * What the transitions of one commit mean for others of the tree: a parent learns of the end of its child, the end of a parent cancels
+ * its children, and the root is charged with what its tree spends.
  *
- * Source: docs/decisions/0060-no-lost-wake-up.md
+ * Source: docs/decisions/0060-no-lost-wake-up.md, docs/decisions/0063-budgets.md
  *
  * @since 0.1.0
  */
 import { Effect, Either } from "effect"
 import type { Outcome } from "../ports/Runs.js"
+import { isReached } from "../model/TreeBudget.js"
+import * as BudgetTransitions from "../rules/BudgetTransitions.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
 import * as ControlEvents from "../rules/ControlEvents.js"
-import type { Transition } from "../rules/Transition.js"
+import type { Consequence, Transition } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { RunRef, RunRows, StoredRun } from "./RunRows.js"
 
@@ -20,15 +22,24 @@ const parentEnded: Outcome = { status: "cancelled", error: ControlEvents.parentE
 /** The most runs that one commit ends since their parents have ended. */
 const mostEnded = 256
 
+type BudgetTag = "Spent" | "AwaitsBudget" | "BudgetRaised"
+
+/** A consequence for other runs of the tree. */
+type OfTree = Extract<Consequence, { readonly _tag: "ChildEnded" | "ParentEnded" | BudgetTag }>
+
+/** A consequence for the budget of a tree, and the run of the tree that it comes from. */
+interface BudgetChange {
+  readonly from: RunRef
+  readonly consequence: Extract<OfTree, { readonly _tag: BudgetTag }>
+}
+
 /**
  * @since 0.1.0
  * @category models
  */
 export interface Family<X> {
-  /** Takes note of a child that has ended. */
-  readonly childEnded: (parent: RunRef, child: RunRef) => void
-  /** Takes note of a parent that has ended with open children. */
-  readonly parentEnded: (parent: RunRef) => void
+  /** Takes note of what a transition of a run means for others of its tree. */
+  readonly follow: (from: RunRef, consequence: OfTree) => void
   /** Makes the transitions that follow, and those that follow from them. Children beyond the bound stay, and their parent is due. */
   readonly settle: Effect.Effect<void, X>
   /** Decides requests one after the other. What the end of a run means is settled before the next one. */
@@ -55,6 +66,7 @@ interface Runs<X> {
 export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<X> => {
   let children: Array<{ readonly parent: RunRef; readonly child: RunRef }> = []
   let parents: Array<RunRef> = []
+  let budgets: Array<BudgetChange> = []
   let endable = mostEnded
 
   /** Leaves out parents that were pruned. */
@@ -88,15 +100,61 @@ export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<
     })
   })
 
-  const isSettled = (): boolean => children.length === 0 && parents.length === 0
+  const ofProject = ({ projectId }: RunRef, runId: RunRef["runId"]): RunRef => ({ projectId, runId })
+
+  const changeBudget = ({ consequence, from }: BudgetChange): void => {
+    switch (consequence._tag) {
+      case "Spent": {
+        const root = find(ofProject(from, consequence.root))
+        if (root?.state.budget != null)
+          apply(root, BudgetTransitions.spent(root.state, consequence.spent, now))
+        return
+      }
+      case "AwaitsBudget": {
+        const root = find(ofProject(from, consequence.root))
+        const run = find(from)
+        if (root?.state.budget == null || run === undefined) return
+        const goesOn = isReached(root.state.budget) ? undefined : BudgetTransitions.raised(run.state, now)
+        if (goesOn === undefined) apply(root, BudgetTransitions.awaited(root.state, from.runId))
+        else apply(run, goesOn)
+        return
+      }
+      case "BudgetRaised":
+        for (const runId of consequence.runs) {
+          const run = find(ofProject(from, runId))
+          const goesOn = run && BudgetTransitions.raised(run.state, now)
+          if (goesOn !== undefined) apply(run!, goesOn)
+        }
+    }
+  }
+
+  const changeBudgets = Effect.suspend(() => {
+    const changes = budgets
+    budgets = []
+    if (changes.length === 0) return Effect.void
+    const named = changes.flatMap(({ consequence, from }) =>
+      consequence._tag === "BudgetRaised"
+        ? consequence.runs.map((runId) => ofProject(from, runId))
+        : [ofProject(from, consequence.root)],
+    )
+    return Effect.map(load(named), () => changes.forEach(changeBudget))
+  })
+
+  const isSettled = (): boolean => children.length === 0 && parents.length === 0 && budgets.length === 0
 
   const settle: Effect.Effect<void, X> = Effect.suspend(() =>
-    isSettled() ? Effect.void : Effect.zipRight(Effect.zipRight(endChildren, tellParents), settle),
+    isSettled()
+      ? Effect.void
+      : Effect.zipRight(Effect.all([endChildren, tellParents, changeBudgets], { discard: true }), settle),
   )
 
   return {
-    childEnded: (parent, child) => void children.push({ parent, child }),
-    parentEnded: (parent) => void parents.push(parent),
+    follow: (from, consequence) => {
+      if (consequence._tag === "ParentEnded") parents.push(from)
+      else if (consequence._tag === "ChildEnded") {
+        children.push({ parent: ofProject(from, consequence.parent), child: from })
+      } else budgets.push({ from, consequence })
+    },
     settle,
     inTurn: <Request, Verdict>(requests: ReadonlyArray<Request>, decide: (request: Request) => Verdict) => {
       const verdicts: Array<Verdict> = []

@@ -157,12 +157,8 @@ export const make = <X>(
         case "ClaimEnded":
           entry.details = mergeDetails(entry.details, { claims: [consequence.claim] })
           break
-        case "ChildEnded":
-          family.childEnded({ projectId: spec.projectId, runId: consequence.parent }, spec)
-          break
-        case "ParentEnded":
-          family.parentEnded(spec)
-          break
+        default:
+          family.follow(spec, consequence)
       }
     }
     return entry.run

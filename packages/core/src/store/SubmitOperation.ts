@@ -94,6 +94,7 @@ const submitted = (
     {
       driven: submission.initialStatus === "running",
       behind: place.behind,
+      budget: submission.budget,
       availableAt:
         submission.availableAt === undefined ? now : DateTime.toEpochMillis(submission.availableAt),
     },

@@ -140,6 +140,7 @@ export const make = (options: {
     (ofRun ??= AttemptSteps.make({
       runId: claimed.runId,
       lease: options.lease.ref,
+      budgetRoot: claimed.budgetRoot,
       recorded: ofLog(AttemptSteps.recordedBefore(claimed)),
       inbox: AttemptInbox.make(inbox),
       toldAfter: (after = claimed.latestEventId) => ofLog(AttemptSteps.toldAfter(claimed.runId, after)),

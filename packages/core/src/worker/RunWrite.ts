@@ -18,11 +18,12 @@ import * as WorkerEvent from "./WorkerEvent.js"
 import type { Resolved } from "./WorkerOptions.js"
 
 /** The waits, as they are now. */
-const pauseOf = ({ children, inbox, wakesAt }: Waits): Effect.Effect<Pause> =>
+const pauseOf = ({ budget, children, inbox, wakesAt }: Waits): Effect.Effect<Pause> =>
   Effect.map(Clock.currentTimeNanos, (now) => ({
     ...(wakesAt === undefined ? {} : { wakeAfter: Duration.nanos(wakesAt > now ? wakesAt - now : 0n) }),
     ...(children.length === 0 ? {} : { children }),
     ...(inbox === undefined ? {} : { inbox }),
+    ...(budget ? { budget } : {}),
   }))
 
 const reasonOf = (error: RunError): string => `${error.code ?? "error"}: ${error.message}`

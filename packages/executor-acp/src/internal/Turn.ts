@@ -1,8 +1,8 @@
 /** One turn of an agent, which does one run: from its process over its session and prompt to the end of the turn. */
 import type * as acp from "@agentclientprotocol/sdk"
-import { type AgentEvent, Executor, Ids, type Run, Runs } from "@runlease/core"
+import { type AgentEvent, Executor, Ids, RecordedTurns, type Run, Runs } from "@runlease/core"
 import { Environment } from "@runlease/process"
-import { Deferred, type Duration, Effect, Exit, Mailbox } from "effect"
+import { Deferred, type Duration, Effect, Exit, Mailbox, Stream } from "effect"
 import { createHash } from "node:crypto"
 import * as Agent from "./Agent.js"
 import * as Elicitation from "./Elicitation.js"
@@ -67,10 +67,16 @@ const personHandlers = (
   },
 })
 
-/** Starts the turn of a run. The result is the stream of the run's events. The Scope ends the agent. */
+/**
+ * Starts the turn of a run. The result is the stream of the run's events. The Scope ends the agent. A turn whose end is recorded is not
+ * done again: the run ends as it did.
+ */
 export const make = (settings: Settings) =>
   Effect.fn("AcpExecutor.run")(function* (run: Run.ClaimedRun) {
     const { cancelGrace, guardPath, killAfter, maxMessageBytes, name } = settings
+    const turns = yield* RecordedTurns.read
+    const ended = turns.ended.at(-1)
+    if (ended !== undefined) return Stream.make(ended)
     const runs = yield* Runs.Runs
     const mark = yield* Ids.uuidV7
     const cwd = yield* settings.folders.use(run.conversationId, mark)
@@ -93,7 +99,7 @@ export const make = (settings: Settings) =>
       suffix: `-${suffixOf(run)}${isFirst ? "" : `-${run.leaseEpoch ?? mark}`}`,
       terminalOutput: terminals.outputOf,
     })
-    const output = TurnOutput.make({ mailbox, record, updates })
+    const output = TurnOutput.make({ mailbox, record, updates, observe: turns.observe })
 
     const agent = yield* Agent.start({
       ...programs,
@@ -151,13 +157,14 @@ export const make = (settings: Settings) =>
       }),
       Effect.matchEffect({
         onFailure: (failure) => Effect.zipRight(output.emit(output.close()), mailbox.fail(failure)),
-        onSuccess: (result) =>
-          output
-            .emitWork([
-              ...output.close(),
-              StopReason.toEvent(run, name, sessionId, result, updates.metadata()),
-            ])
-            .pipe(Effect.zipRight(mailbox.end)),
+        onSuccess: (result) => {
+          const closing = output.close()
+          for (const event of closing) turns.observe(event)
+          const end = StopReason.toEvent(run, name, sessionId, result, updates.metadata())
+          return Effect.flatMap(turns.record(end), (record) =>
+            Effect.zipRight(output.emitWork([...closing, ...record, end]), mailbox.end),
+          )
+        },
       }),
       Effect.onExit((exit) =>
         Exit.isFailure(exit) ? mailbox.done(Exit.failCause(exit.cause)) : Effect.void,

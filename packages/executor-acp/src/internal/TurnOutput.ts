@@ -12,6 +12,8 @@ export interface Options {
   readonly mailbox: Mailbox.Mailbox<AgentEvent.LogEvent, Executor.ExecutorFailure>
   readonly updates: UpdateEvents.UpdateEvents
   readonly record: SessionRecord.SessionRecord
+  /** Takes note of each event of the turn. */
+  readonly observe: (event: AgentEvent.LogEvent) => void
 }
 
 export interface TurnOutput {
@@ -39,14 +41,18 @@ export interface TurnOutput {
   readonly close: () => Events
 }
 
-export const make = ({ mailbox, record, updates }: Options): TurnOutput => {
+export const make = ({ mailbox, observe, record, updates }: Options): TurnOutput => {
   let openSession: string | undefined
   let dropping = false
   let cancelled = false
   const undecided = new Set<string>()
 
   const emit = (events: Events): Effect.Effect<void> =>
-    Effect.asVoid(mailbox.offerAll(dropping ? [] : events))
+    Effect.suspend(() => {
+      if (dropping) return Effect.void
+      for (const event of events) observe(event)
+      return Effect.asVoid(mailbox.offerAll(events))
+    })
   /** A CUSTOM event alone does not show that the agent works on its prompt. */
   const emitWork = (events: Events) =>
     events.every(({ type }) => type === "CUSTOM")

@@ -1,5 +1,5 @@
 /**
- * The agent's own turns in this run, before the run waited for answers. The agent may store no history, and it cannot use a
+ * The agent's own turns in this run, before the run waited for answers, and those that are recorded. The agent may store no history, and it cannot use a
  * result without its call.
  */
 import { type Executor, PastAttempts, type RequestSnapshot, type Run, type RunLog } from "@runlease/core"
@@ -15,21 +15,22 @@ const callsOf = (messages: ReadonlyArray<Message>, type: "tool_call" | "tool_res
     ),
   )
 
-/** Puts each turn that waited behind the request, and the results of its calls right behind the turn. */
+/** Puts each turn behind the request, and the results of its calls right behind the turn. */
 const merge = (
   messages: ReadonlyArray<Message>,
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
 ): ReadonlyArray<Message> => {
   const requested = callsOf(messages, "tool_call")
   const turns = attempts
-    .filter(({ calls, waited }) => waited && !calls.some(({ toolCallId }) => requested.has(toolCallId)))
-    .map((attempt) => {
-      const ids = new Set<unknown>(attempt.calls.map(({ toolCallId }) => toolCallId))
+    .map(({ calls, kept }) => ({ calls: calls.filter((call) => call.kept), kept }))
+    .filter(({ calls }) => !calls.some(({ toolCallId }) => requested.has(toolCallId)))
+    .map(({ calls, kept }) => {
+      const ids = new Set<unknown>(calls.map(({ toolCallId }) => toolCallId))
       const results = messages.filter(
         (message) =>
           message.role === "tool" && [...callsOf([message], "tool_result")].some((id) => ids.has(id)),
       )
-      return [...attempt.messages, ...results]
+      return [...kept, ...results]
     })
   const placed = new Set(turns.flat())
   return [...messages.filter((message) => !placed.has(message)), ...turns.flat()]

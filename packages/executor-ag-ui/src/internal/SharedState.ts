@@ -10,6 +10,7 @@ import {
   type Executor,
   Json,
   PastAttempts,
+  RecordedTurns,
   type Run,
   type RunLog,
 } from "@runlease/core"
@@ -53,7 +54,7 @@ const applyOperations = (state: unknown, operations: unknown): unknown => {
 const isInterrupt = ({ outcome, type }: Event): boolean =>
   type === "RUN_FINISHED" && Predicate.isRecord(outcome) && outcome["type"] === "interrupt"
 
-/** The state that the parts that waited left. Changes of attempts that died are void. */
+/** The state that the turns left that waited or are recorded. Other changes of attempts that died are void. */
 const readState = (
   run: Run.ClaimedRun,
   initial: unknown,
@@ -62,7 +63,7 @@ const readState = (
   PastAttempts.entries(run).pipe(
     Stream.filter(({ eventId }) => eventId > since),
     Stream.runFold({ settled: initial, state: initial }, (found, { event, sequence }) => {
-      if (isInterrupt(event)) return { ...found, settled: found.state }
+      if (isInterrupt(event) || RecordedTurns.isRecord(event)) return { ...found, settled: found.state }
       if (event.type === "STATE_SNAPSHOT") return { ...found, state: event["snapshot"] }
       if (event.type === "STATE_DELTA")
         return { ...found, state: applyOperations(found.state, event["delta"]) }

@@ -1,6 +1,6 @@
 /** Converts the errors of a model to failures of the executor: a code, a sentence, and whether to try again. */
 import type { AiError } from "@effect/ai"
-import { type ControlPlaneError, Executor, type Run } from "@runlease/core"
+import { type ControlPlaneError, Executor, type Run, type Step } from "@runlease/core"
 import { Clock, Duration, Effect, Option, Predicate, Schema } from "effect"
 
 const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
@@ -181,6 +181,10 @@ export const toolDefect = (toolName: string, defect: unknown): Executor.Executor
       cause: defect,
     },
   )
+
+/** A budget that cannot be read. */
+export const ofBudget = (error: Step.StepError): Executor.ExecutorError =>
+  failure("control_plane_unavailable", error.message, { retryable: true, cause: error })
 
 /** A port that is unavailable or does not find the run. */
 export const ofControlPlane = (

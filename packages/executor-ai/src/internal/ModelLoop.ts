@@ -14,6 +14,7 @@ import {
 import { type Duration, Effect, Option, Stream } from "effect"
 import * as Answer from "./Answer.js"
 import * as Approvals from "./Approvals.js"
+import * as BudgetCheck from "./BudgetCheck.js"
 import * as Failure from "./Failure.js"
 import * as ModelPrompt from "./ModelPrompt.js"
 import * as ModelRequest from "./ModelRequest.js"
@@ -75,6 +76,7 @@ export const make = (options: Options) =>
     const ids = UniqueIds.make(run, attempts)
     const recorder = yield* RecordedAnswers.recorder(attempts)
     const told = yield* ToldMessages.make(run)
+    const checkBudget = yield* BudgetCheck.make
 
     let messages: ReadonlyArray<Prompt.Message> = []
     const steps = attempts.flatMap(Usage.stepsOf)
@@ -172,9 +174,11 @@ export const make = (options: Options) =>
       return reports.pipe(Stream.concat(recorded), Stream.concat(rest))
     }
 
-    /** One request, which is not made before the answer to the last one cannot be lost. It has what the run was told since. */
+    /** One request, which is not made before the answer to the last one cannot be lost. It has what the run was told since, and waits for the budget. */
     const step: Events = Stream.unwrap(
-      Effect.map(recorder.committed, () => (told.pending() ? Stream.concat(takeTold, request) : request)),
+      Effect.map(Effect.zipRight(recorder.committed, checkBudget), () =>
+        told.pending() ? Stream.concat(takeTold, request) : request,
+      ),
     )
 
     const takeTold: Events = Stream.fromEffect(

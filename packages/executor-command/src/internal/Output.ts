@@ -1,7 +1,8 @@
 /** Converts a program's stdout to events of the run. */
-import { AgentEvent, Executor, Ids } from "@runlease/core"
+import { AgentEvent, Executor, Ids, type ReportedSteps } from "@runlease/core"
 import { Lines } from "@runlease/process"
-import { Effect, Option, Schema, Stream } from "effect"
+import { Effect, Either, Option, Schema, Stream } from "effect"
+import * as StepLine from "./StepLine.js"
 
 /** See `CommandExecutor.Options.format`. */
 export type Format = "auto" | "events" | "text"
@@ -12,6 +13,10 @@ export interface Options {
   readonly maxOutputBytes: number
   /** The id of the first text message. Later messages get new ids, and so does the first if this is undefined. */
   readonly messageId: string | undefined
+  /** Makes the events that record a step. */
+  readonly record: (
+    step: ReportedSteps.ReportedStep,
+  ) => Effect.Effect<ReadonlyArray<AgentEvent.LogEvent>, Executor.ExecutorError>
 }
 
 /** The id of the open message, and the id for the next message if it is given. */
@@ -51,7 +56,19 @@ const onText = (state: State, text: string): Step => {
 const close = (state: State): ReadonlyArray<AgentEvent.LogEvent> =>
   state.open === undefined ? [] : [AgentEvent.textEnd(state.open)]
 
-const onEvent = (state: State, value: unknown, line: Lines.Line): Step => {
+const onStep = (options: Options, state: State, event: AgentEvent.LogEvent, line: Lines.Line): Step =>
+  Either.match(StepLine.parse(event), {
+    onLeft: (advice) =>
+      Effect.fail(failWith("bad_step", `Line ${line.number} of stdout records no step: ${advice}`)),
+    onRight: (step) =>
+      Effect.map(options.record(step), (record) => [
+        { ...state, open: undefined },
+        [...close(state), ...record],
+      ]),
+  })
+
+const onEvent = (options: Options, state: State, value: unknown, line: Lines.Line): Step => {
+  if (isEvent(value) && StepLine.isStep(value)) return onStep(options, state, value, line)
   const problem = AgentEvent.problemOf(value)
   return problem === undefined
     ? Effect.succeed([{ ...state, open: undefined }, [...close(state), value as AgentEvent.LogEvent]])
@@ -70,14 +87,14 @@ const onLine = (options: Options, state: State, line: Lines.Line): Step => {
     if (blank) return Effect.succeed([state, []])
     return Option.match(parse(line.text), {
       onNone: () => Effect.fail(failWith("bad_event", `Line ${line.number} of stdout is not JSON`)),
-      onSome: (value) => onEvent(state, value, line),
+      onSome: (value) => onEvent(options, state, value, line),
     })
   }
   // A blank line is text inside a message, and spacing between events.
   if (blank && state.open === undefined) return Effect.succeed([state, []])
   const value = line.text.trimStart().startsWith("{") ? parse(line.text) : Option.none()
   return Option.isSome(value) && isEvent(value.value)
-    ? onEvent(state, value.value, line)
+    ? onEvent(options, state, value.value, line)
     : onText(state, text)
 }
 

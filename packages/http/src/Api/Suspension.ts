@@ -27,6 +27,10 @@ const suspension = {
     description:
       "Groups of children, by their indexes; the run goes on by itself when all of one group have ended, and waits for no answer",
   }),
+  budget: nullish(Schema.Literal(true)).annotations({
+    description:
+      "The run goes on by itself when the budget of its tree is raised; where the budget is spent, the root asks for that",
+  }),
   taken_messages: nullish(Schema.NonNegativeInt).annotations({
     description:
       "How many messages the run has taken; it goes on by itself with the next one, and waits for no answer",
@@ -41,12 +45,13 @@ interface AskedFor {
   readonly wake_in_seconds?: unknown
   readonly children?: unknown
   readonly taken_messages?: unknown
+  readonly budget?: unknown
 }
 
 /** One of the forms, whole. */
 const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
   const { expires_in_seconds, interrupts, tool_call_id, tool_name } = asked
-  const field = (["wake_in_seconds", "children", "taken_messages"] as const).find(
+  const field = (["wake_in_seconds", "children", "taken_messages", "budget"] as const).find(
     (name) => asked[name] != null,
   )
   if (field !== undefined) {
@@ -63,7 +68,7 @@ const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
   return tool_name == null ? { path: ["tool_name"], message: "is missing" } : undefined
 }
 
-/** A suspension with other fields: interrupts, the result of a tool call, or a time, children and messages. */
+/** A suspension with other fields: interrupts, the result of a tool call, or a time, children, messages and the budget. */
 export const suspensionWith = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct({ ...fields, ...suspension }).pipe(Schema.filter(oneForm))
 

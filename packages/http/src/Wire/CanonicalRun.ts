@@ -69,11 +69,12 @@ const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConfig = Schema.encodeSync(ConversationRun)
 
 const reasonOf = (waiting: Run.Waiting): string => {
-  const { children, inbox, wakesAt } = waiting
+  const { budget, children, inbox, wakesAt } = waiting
   if (ResumeRules.isPaused(waiting)) {
     const wanted = [
       ...(children === undefined ? [] : ["for children"]),
       ...(inbox === undefined ? [] : ["for a message"]),
+      ...(budget === undefined ? [] : ["for a higher budget"]),
       ...(wakesAt === undefined ? [] : [`until ${DateTime.formatIso(wakesAt)}`]),
     ]
     return `Waiting ${wanted.join(" or ")}`

@@ -32,6 +32,7 @@ const wire = Schema.Struct({
   max_attempts: nullish(Schema.NonNegativeInt),
   waited_ms: nullish(Schema.NonNegativeInt),
   inbox: nullish(Schema.Positive.pipe(Schema.int())),
+  budget_root_run_id: nullish(Ids.RunId),
 })
 
 type LeasedRun = Omit<Run.ClaimedRun, "snapshot">
@@ -55,6 +56,7 @@ const toLeasedRun = (run: typeof wire.Type): LeasedRun => ({
   maxAttempts: run.max_attempts ?? null,
   waitedMillis: run.waited_ms ?? 0,
   ...(run.inbox == null ? {} : { inbox: run.inbox }),
+  ...(run.budget_root_run_id == null ? {} : { budgetRoot: run.budget_root_run_id }),
 })
 
 const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapshot): typeof wire.Type => ({
@@ -76,6 +78,7 @@ const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapsh
   max_attempts: run.maxAttempts,
   waited_ms: run.waitedMillis,
   ...(run.inbox === undefined ? {} : { inbox: run.inbox }),
+  ...(run.budgetRoot === undefined ? {} : { budget_root_run_id: run.budgetRoot }),
 })
 
 /**
@@ -135,6 +138,7 @@ const hasUsualFields = Check.hasFields([
   ["max_attempts", Check.nullish(Check.isCount)],
   ["waited_ms", Check.nullish(Check.isCount)],
   ["inbox", Check.nullish(Check.isCount)],
+  ["budget_root_run_id", Check.nullish(Check.isId)],
 ])
 
 const isUsual = (value: unknown): value is Usual => hasUsualFields(value)

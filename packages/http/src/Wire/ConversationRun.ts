@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { ResumeRules, Ids, Interrupt, Run } from "@runlease/core"
+import { Ids, Interrupt, ResumeRules, Run, TreeBudget } from "@runlease/core"
 import { Schema } from "effect"
 import { as, from, nullish, renamed, Timestamp } from "../Wire.js"
 import * as Wire from "./Interrupt.js"
@@ -59,6 +59,8 @@ const wire = Schema.Struct({
   wakes_at: nullish(Timestamp),
   waiting_children: nullish(Schema.Array(Schema.Array(Schema.NonNegativeInt))),
   waiting_taken_messages: nullish(Schema.NonNegativeInt),
+  waiting_for_budget: nullish(Schema.Boolean),
+  budget: nullish(TreeBudget.Budget),
   result: Schema.optional(Schema.Unknown),
   worker_session: nullish(WorkerSession),
 })
@@ -66,7 +68,12 @@ const wire = Schema.Struct({
 /** Another server tells one tool call, and when the wait for it ends. */
 const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
   const expiresAt = run.waiting_expires_at ?? null
-  if (run.wakes_at != null || run.waiting_children != null || run.waiting_taken_messages != null) {
+  if (
+    run.wakes_at != null ||
+    run.waiting_children != null ||
+    run.waiting_taken_messages != null ||
+    run.waiting_for_budget === true
+  ) {
     return {
       interrupts: [],
       answers: [],
@@ -74,6 +81,7 @@ const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
       ...(run.wakes_at == null ? {} : { wakesAt: run.wakes_at }),
       ...(run.waiting_children == null ? {} : { children: run.waiting_children }),
       ...(run.waiting_taken_messages == null ? {} : { inbox: run.waiting_taken_messages }),
+      ...(run.waiting_for_budget === true ? { budget: true as const } : {}),
     }
   }
   if (run.waiting_interrupts != null) {
@@ -138,6 +146,7 @@ export const ConversationRun = as<Run.Run>()(wire, {
           },
     leaseEpoch: run.lease_epoch ?? Run.LeaseEpoch.make(0),
     waiting: waitingOf(run),
+    ...(run.budget == null ? {} : { budget: run.budget }),
     session: run.worker_session ?? null,
     error:
       run.terminal_error_message == null && run.terminal_error_code == null
@@ -193,6 +202,8 @@ export const ConversationRun = as<Run.Run>()(wire, {
     wakes_at: run.waiting?.wakesAt ?? null,
     waiting_children: run.waiting?.children ?? null,
     waiting_taken_messages: run.waiting?.inbox ?? null,
+    waiting_for_budget: run.waiting?.budget ?? null,
+    budget: run.budget ?? null,
     result: run.result ?? null,
     worker_session: run.session,
   }),

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, RequestSnapshot, Run, type Runs, WorkerRegistry } from "@runlease/core"
+import { Ids, RequestSnapshot, Run, type Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { choice } from "./Choice.js"
@@ -32,6 +32,10 @@ const wire = Schema.Struct({
     max_attempts: nullish(Schema.Int.pipe(Schema.between(1, 100))),
     concurrency_key: Schema.optional(Schema.NullOr(Ids.text(256))).annotations({
       description: "Runs with one key do not overlap; the conversation when absent, no lane when null",
+    }),
+    budget: nullish(TreeBudget.Limits).annotations({
+      description:
+        "(ours) What the run and those below it may spend together: `tokens`, `cost` (millionths), `steps`, `seconds` under lease, `runs`",
     }),
   }),
 })
@@ -63,6 +67,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     availableAt: request.available_at ?? undefined,
     maxAttempts: request.max_attempts ?? undefined,
     concurrencyKey: request.concurrency_key,
+    budget: request.budget ?? undefined,
   }),
   encode: (submission) => ({
     kind: "agent" as const,
@@ -94,6 +99,7 @@ export const Submission = as<Runs.Submission>()(wire, {
       available_at: submission.availableAt,
       max_attempts: submission.maxAttempts,
       concurrency_key: submission.concurrencyKey,
+      budget: submission.budget,
     },
   }),
 }).annotations({ identifier: "Submission" })

@@ -52,11 +52,12 @@ const encodeInterrupts = Schema.encodeSync(WireInterrupt.Interrupts)
 /** A tool call alone in the form that every version takes. */
 const suspendBody = (suspension: Leases.Suspension | Leases.Pause) => {
   if (!("interrupts" in suspension)) {
-    const { children, inbox, wakeAfter } = suspension
+    const { budget, children, inbox, wakeAfter } = suspension
     return {
       ...(wakeAfter === undefined ? {} : { wake_in_seconds: pauseSeconds(wakeAfter) }),
       ...(children === undefined ? {} : { children }),
       ...(inbox === undefined ? {} : { taken_messages: inbox }),
+      ...(budget === undefined ? {} : { budget }),
     }
   }
   const { expiresAfter, interrupts } = suspension

@@ -17,6 +17,7 @@ export const ofOurs = (submission: Runs.Submission): string | undefined => {
   if (submission.availableAt !== undefined) return "a time before which the run waits"
   if (submission.maxAttempts !== undefined) return "a number of attempts"
   if (submission.concurrencyKey !== undefined) return "a concurrency key"
+  if (submission.budget !== undefined) return "a budget"
   return undefined
 }
 

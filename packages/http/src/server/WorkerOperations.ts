@@ -78,7 +78,10 @@ export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof Relea
   )
 
 const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leases.Pause =>
-  payload.wake_in_seconds == null && payload.children == null && payload.taken_messages == null
+  payload.wake_in_seconds == null &&
+  payload.children == null &&
+  payload.taken_messages == null &&
+  payload.budget == null
     ? {
         interrupts: payload.interrupts ?? [
           Interrupt.ofToolCall(payload.tool_call_id ?? "", payload.tool_name ?? ""),
@@ -90,6 +93,7 @@ const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leas
         wakeAfter: payload.wake_in_seconds == null ? undefined : Duration.seconds(payload.wake_in_seconds),
         children: payload.children ?? undefined,
         inbox: payload.taken_messages ?? undefined,
+        budget: payload.budget ?? undefined,
       }
 
 export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRequest.Type) =>

@@ -91,6 +91,7 @@ export const toStored = (row: RunRow): RunRows.StoredRun => ({
     pastAttempt: fromJson<ControlEvents.PastAttempt>(row.past_attempt),
     waiting: waitingOf(row),
     children: fromJson<RunState.Children>(row.children),
+    budget: fromJson<RunState.Ledger>(row.budget),
     error: fromJson<Run.RunError>(row.error),
     log: logOf(row.log_state),
     latestEventId: eventId(row.latest_event_id),

@@ -54,6 +54,7 @@ const shared = {
   updated_at: "integer",
   started_at: "integer",
   children: "text",
+  budget: "text",
 } as const satisfies Columns
 
 const claim = {
@@ -274,6 +275,7 @@ export interface RunRow {
   readonly waiting_expires_at: number | null
   readonly error: string | null
   readonly children: string | null
+  readonly budget: string | null
   readonly open_children: number | null
   readonly started_at: number | null
   readonly finished_at: number | null

@@ -49,6 +49,7 @@ const allParts: ReadonlyArray<StatePart> = [
   plain("updated_at", ({ updatedAt }) => updatedAt),
   plain("started_at", ({ startedAt }) => startedAt),
   json("children", ({ children }) => children),
+  json("budget", ({ budget }) => budget),
   json("past_attempt", ({ pastAttempt }) => pastAttempt),
   plain("lease_owner", ({ holder }) => holder?.workerId ?? null),
   plain("lease_expires_at", ({ holder }) => holder?.expiresAt ?? null),

@@ -3,8 +3,9 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Child, Executor, RequestSnapshot, Runs, type Run } from "@runlease/core"
-import { Effect, Either, Ref } from "effect"
+import { AgentEvent, Child, Executor, RequestSnapshot, Runs, type Run, Step } from "@runlease/core"
+import { Deferred, Effect, Either, Ref } from "effect"
+import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, makeEndless, run, start, submit, until } from "../TestWorker.js"
 import { said } from "./StepRuns.js"
@@ -23,6 +24,9 @@ const shout = (claimed: Run.ClaimedRun) =>
           result: textOf(claimed).toUpperCase(),
         }),
       ])
+
+/** The id of a child that takes long to be looked at. */
+const slow = "slow-child"
 
 const asking = (text: string) => ({ agentId: "child", snapshot: RequestSnapshot.fromText(text) })
 
@@ -118,6 +122,60 @@ export const tests = (test: Declare): void => {
         deepStrictEqual([status, error?.code], ["cancelled", "parent_ended"])
         strictEqual((yield* runs.list({ parentRunId: runId })).items.length, 2)
       }),
+    )
+
+    test(
+      "chooses the id of a child, unless a run that is no child of it has that id",
+      Effect.gen(function* () {
+        const taken = yield* submit({ agentId: "child", publicId: "taken" })
+        yield* start(
+          Executor.make((claimed) =>
+            claimed.agentId === "child"
+              ? shout(claimed)
+              : Effect.gen(function* () {
+                  const { runId } = yield* Child.spawn("mine", { ...asking("a"), publicId: "mine" })
+                  const refused = yield* Effect.flip(
+                    Child.spawn("taken", { ...asking("a"), publicId: taken.runId }),
+                  )
+                  return `${runId} ${refused._tag} ${"field" in refused ? refused.field : ""}`
+                }),
+          ),
+        )
+        const { runId } = yield* submit()
+        strictEqual((yield* untilEnded(runId)).status, "completed")
+        deepStrictEqual(yield* said(runId), ["mine InvalidSubmission publicId"])
+      }),
+    )
+
+    test(
+      "is woken by the end of one that takes long to be looked at, while it sleeps",
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        yield* start(
+          Executor.make((claimed) =>
+            claimed.agentId === "child"
+              ? Effect.zipRight(Deferred.await(gate), shout(claimed))
+              : Effect.race(
+                  Effect.as(Step.sleep("pause", "1 hour"), "late"),
+                  Effect.flatMap(Child.spawn("slow", { ...asking("a"), publicId: slow }), Child.join).pipe(
+                    Effect.map(({ result }) => String(result)),
+                  ),
+                ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* TestRuns.eventually(run(runId), ({ status }) => status === "waiting", {
+          step: "10 millis",
+          within: "10 seconds",
+        })
+        yield* Deferred.succeed(gate, undefined)
+        strictEqual((yield* untilEnded(runId)).status, "completed")
+        deepStrictEqual(yield* said(runId), ["A"])
+      }),
+      Faults.over(Runs.Runs, (runs) => ({
+        ...runs,
+        get: (runId) => (runId === slow ? Effect.delay(runs.get(runId), "200 millis") : runs.get(runId)),
+      })),
     )
 
     test(

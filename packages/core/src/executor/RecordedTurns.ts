@@ -1,0 +1,94 @@
+/**
+ * The turns of a remote agent that have ended in this run. The end of each is a record of the log, so a later attempt does not ask the
+ * agent for the turn again.
+ *
+ * Source: docs/decisions/0057-steps.md
+ *
+ * @since 0.1.0
+ */
+import { Effect, Schema } from "effect"
+import type { AgentEvent } from "../model/AgentEvent.js"
+import { endsRun, LogEvent } from "../model/AgentEvent.js"
+import * as StepRecord from "../model/StepRecord.js"
+import { ExecutorError } from "./ExecutorError.js"
+import * as ReportedSteps from "./ReportedSteps.js"
+
+/**
+ * `ended` are the events that ended the turns, RUN_FINISHED or RUN_ERROR, oldest first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RecordedTurns {
+  readonly ended: ReadonlyArray<LogEvent>
+
+  /** Takes note of an event of the next turn. */
+  readonly observe: (event: LogEvent) => void
+
+  /**
+   * The record of the end of the next turn, which goes into the Stream of the executor before that end. Empty with a warning where
+   * there can be none: the turn is done all the same.
+   */
+  readonly record: (end: LogEvent) => Effect.Effect<ReadonlyArray<AgentEvent>>
+}
+
+const stepName = "turn"
+
+/** The bytes that a record of a turn may have. */
+const maxBytes = 240_000
+
+const isEnd = (value: unknown): value is LogEvent => Schema.is(LogEvent)(value) && endsRun(value)
+
+const opened: Readonly<Record<string, "messageId" | "toolCallId">> = {
+  TEXT_MESSAGE_START: "messageId",
+  REASONING_START: "messageId",
+  REASONING_MESSAGE_START: "messageId",
+  TOOL_CALL_START: "toolCallId",
+}
+
+/**
+ * Whether an event is the record of a turn.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const isRecord = (event: LogEvent): boolean => {
+  const read = StepRecord.fromEvent(event)
+  return read._tag === "Some" && read.value.kind === "step" && read.value.record.name === stepName
+}
+
+/**
+ * The turns of the run that earlier attempts have recorded. The first attempt reads nothing.
+ *
+ * Fails: as `ReportedSteps.recorded`.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read: Effect.Effect<RecordedTurns, ExecutorError> = ReportedSteps.recorded.pipe(
+  Effect.mapError(({ code, message, retryable }) => new ExecutorError({ code, message, retryable })),
+  Effect.map((steps): RecordedTurns => {
+    const ended = steps.flatMap(({ name, result }) => (name === stepName && isEnd(result) ? [result] : []))
+    const ids = { messageId: new Set<string>(), toolCallId: new Set<string>() }
+    return {
+      ended,
+      observe: (event) => {
+        const field = Object.hasOwn(opened, event.type) ? opened[event.type] : undefined
+        const id = field === undefined ? undefined : event[field]
+        if (field !== undefined && typeof id === "string") ids[field].add(id)
+      },
+      record: (end) => {
+        const opening = { messages: Array.from(ids.messageId), toolCalls: Array.from(ids.toolCallId) }
+        const size = new TextEncoder().encode(JSON.stringify([opening, JSON.stringify(end)])).length
+        return size > maxBytes
+          ? Effect.as(Effect.logWarning("The turn of the agent has no record: it is too large"), [])
+          : ReportedSteps.record(stepName, end, { key: ended.length, ...opening }).pipe(
+              Effect.map(({ events }) => events),
+              Effect.catchAll((error) =>
+                Effect.as(Effect.logWarning("The turn of the agent has no record", error), []),
+              ),
+            )
+      },
+    }
+  }),
+)

@@ -1,0 +1,106 @@
+/**
+ * The part of the state machine in which a tree of runs spends its budget. The root of the tree has the ledger.
+ *
+ * A run that waits for the budget is named in the ledger. So whether it goes on is seen in one state, and no order of its wait and of a
+ * raise loses the wake-up.
+ *
+ * Units: `now` is in milliseconds since the epoch.
+ * Source: docs/decisions/0063-budgets.md
+ *
+ * @since 0.1.0
+ */
+import { Option, Schema } from "effect"
+import * as Budget from "../model/TreeBudget.js"
+import type * as Ids from "../model/Ids.js"
+import type { Answer, Interrupt } from "../model/Interrupt.js"
+import { isTerminal, type Waiting } from "../model/Run.js"
+import * as ControlEvents from "./ControlEvents.js"
+import type { RunState } from "./RunState.js"
+import { fail, pend, transition, type Transition, undelayed } from "./Transition.js"
+
+const unitOf: Readonly<Record<keyof Budget.Limits, string>> = {
+  tokens: "tokens",
+  cost: "millionths",
+  steps: "steps",
+  seconds: "seconds",
+  runs: "runs",
+}
+
+const schemaOf = {
+  type: "object",
+  properties: Object.fromEntries(Object.keys(unitOf).map((name) => [name, { type: "integer", minimum: 1 }])),
+}
+
+/** What a root asks whose budget is spent. */
+const question = ({ budget, latestEventId }: RunState): Interrupt => {
+  const { limits, spent } = budget!
+  const used = Budget.reached(budget!).map(
+    (name) => `${Math.ceil(spent[name])} of ${limits[name]} ${unitOf[name]}`,
+  )
+  return {
+    id: `budget-${latestEventId}`,
+    reason: "budget",
+    message: `The budget is spent: ${used.join(", ")}. Give higher limits, or decline to end the run`,
+    responseSchema: schemaOf,
+  }
+}
+
+/** Whether the run is to ask instead of waiting for something else. */
+export const mustAsk = ({ budget, status }: RunState): boolean =>
+  budget !== null && Budget.isReached(budget) && (status === "waiting" || status === "running")
+
+/** The wait of a root that asks for more. */
+export const asking = (state: RunState): Waiting => ({
+  interrupts: [question(state)],
+  answers: [],
+  expiresAt: null,
+})
+
+/** The root after what its tree has spent. Where it waits for nothing that a person gives, and a limit is reached, it asks. */
+export const spent = (root: RunState, more: Partial<Budget.Spent>, now: number): Transition => {
+  const budget = { ...Budget.spend(root.budget!, more), waiting: root.budget!.waiting }
+  const after: RunState = { ...root, budget, updatedAt: isTerminal(root.status) ? root.updatedAt : now }
+  const { log, spec, waiting } = after
+  if (waiting === null || waiting.interrupts.length > 0 || !mustAsk(after)) return transition(after)
+  const asked = asking(after)
+  return transition({ ...after, waiting: asked }, ControlEvents.suspended(spec, log, asked))
+}
+
+/** The root after one of the runs below it has begun to wait for the budget. */
+export const awaited = (root: RunState, run: Ids.RunId): Transition =>
+  transition({ ...root, budget: { ...root.budget!, waiting: [...root.budget!.waiting, run] } })
+
+/** A run that has waited for the budget goes on; undefined when it does not wait for it. */
+export const raised = (state: RunState, now: number): Transition | undefined =>
+  state.status === "waiting" && state.waiting?.budget === true
+    ? pend(state, undelayed(state, now), now)
+    : undefined
+
+const decodeLimits = Schema.decodeUnknownOption(Budget.Limits)
+
+/** The answer to what a root has asked; undefined when it has asked nothing of that kind. */
+export const answerOf = (
+  { waiting }: Pick<RunState, "waiting">,
+  answers: ReadonlyArray<Answer>,
+): Answer | undefined => {
+  const asked = waiting?.interrupts.find(({ reason }) => reason === "budget")
+  return asked && answers.findLast(({ interruptId }) => interruptId === asked.id)
+}
+
+/** The root after an answer: it goes on with higher limits, and those below it with it. Without limits it fails. */
+export const answered = (root: RunState, { isError, payload, status }: Answer, now: number): Transition => {
+  const limits =
+    status === "cancelled" || isError === true
+      ? undefined
+      : Option.getOrUndefined(Option.filter(decodeLimits(payload), (given) => Object.keys(given).length > 0))
+  if (limits === undefined) {
+    const message = `${question(root).message?.split(".")[0]}, and nobody has raised it`
+    return fail(root, { code: "budget_spent", message }, now)
+  }
+  const { limits: before, spent: so, waiting } = root.budget!
+  const after: RunState = { ...root, budget: { limits: { ...before, ...limits }, spent: so, waiting: [] } }
+  const gone = pend(after, undelayed(root, now), now)
+  return waiting.length === 0
+    ? gone
+    : { ...gone, consequences: [...gone.consequences, { _tag: "BudgetRaised", runs: waiting }] }
+}

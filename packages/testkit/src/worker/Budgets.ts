@@ -1,0 +1,90 @@
+/**
+ * Tests of executors in trees with a budget.
+ */
+import { describe } from "@effect/vitest"
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Budget, Child, Executor, RequestSnapshot, type Run, Runs, Step } from "@runlease/core"
+import { Effect } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { type Declare, run, start, submit } from "../TestWorker.js"
+import { counting, said } from "./StepRuns.js"
+
+const untilAsking = (runId: Run.Run["runId"]) =>
+  TestRuns.eventually(run(runId), ({ waiting }) => waiting?.interrupts[0]?.reason === "budget", {
+    step: "10 millis",
+    within: "5 seconds",
+  })
+
+const untilCompleted = (runId: Run.Run["runId"]) =>
+  TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "100 millis" })
+
+const raise = (runId: Run.Run["runId"], payload: unknown) =>
+  Effect.flatMap(Effect.all([Runs.Runs, run(runId)]), ([runs, { waiting }]) =>
+    runs.resume(runId, [{ interruptId: waiting!.interrupts[0]!.id, status: "resolved", payload }]),
+  )
+
+export const tests = (test: Declare): void => {
+  describe("a tree with a budget", () => {
+    test(
+      "stops at its limit, asks, and goes on when that is raised, with nothing done twice",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        /** Three answers of 40 tokens. */
+        const answers = Effect.forEach([1, 2, 3], (key) =>
+          Effect.gen(function* () {
+            yield* Budget.check
+            return yield* Step.run(
+              "answer",
+              Effect.zipLeft(next, Budget.spend({ inputTokens: 30, outputTokens: 10 })),
+              { key },
+            )
+          }),
+        )
+        yield* start(
+          Executor.make(({ agentId }) =>
+            Effect.gen(function* () {
+              if (agentId === "child") return JSON.stringify(yield* answers)
+              const child = yield* Child.spawn("child", {
+                agentId: "child",
+                snapshot: RequestSnapshot.fromText("go"),
+              })
+              yield* Child.join(child)
+              return "joined"
+            }),
+          ),
+          { concurrency: 2 },
+        )
+        const { runId } = yield* submit({ budget: { tokens: 80 } })
+        const { budget } = yield* untilAsking(runId)
+        deepStrictEqual([budget?.spent.tokens, yield* count], [80, 2])
+        yield* raise(runId, { tokens: 1_000 })
+        yield* untilCompleted(runId)
+        deepStrictEqual([yield* said(runId), yield* count], [["joined"], 3])
+      }),
+    )
+
+    test(
+      "spawns no more than it may",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(({ agentId }) =>
+            agentId === "child"
+              ? Effect.succeed("done")
+              : Effect.gen(function* () {
+                  const snapshot = RequestSnapshot.fromText("go")
+                  for (const key of [1, 2])
+                    yield* Child.spawn("child", { agentId: "child", snapshot }, { key })
+                  return "spawned"
+                }),
+          ),
+        )
+        const { runId } = yield* submit({ budget: { runs: 2 } })
+        const { budget } = yield* untilAsking(runId)
+        strictEqual(budget?.spent.runs, 2)
+        yield* raise(runId, { runs: 3 })
+        yield* untilCompleted(runId)
+        strictEqual((yield* run(runId)).budget?.spent.runs, 3)
+      }),
+    )
+  })
+}

@@ -1,0 +1,1 @@
+export * as RunleaseWorkflowEngine from "./RunleaseWorkflowEngine.js"

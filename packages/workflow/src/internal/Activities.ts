@@ -1,0 +1,74 @@
+/**
+ * An activity is a step: its exit is recorded, and a later attempt gets it from the log.
+ *
+ * @since 0.1.0
+ */
+import { type Activity, Workflow, WorkflowEngine } from "@effect/workflow"
+import { Step } from "@runlease/core"
+import { Data, Deferred, Effect, FiberId, Option } from "effect"
+import type { Attempt } from "./Attempt.js"
+import * as Exits from "./Exits.js"
+
+type Result = Workflow.Result<unknown, unknown>
+
+const { WorkflowInstance } = WorkflowEngine
+
+/** The activity is suspended, so the step leaves no record. */
+class ActivitySuspended extends Data.TaggedError("ActivitySuspended")<{
+  readonly result: Workflow.Suspended
+}> {}
+
+export interface Activities {
+  /** Runs an activity, unless its exit is recorded or it runs already: then gives that. */
+  readonly execute: (activity: Activity.Any, attempt: number) => Effect.Effect<Result>
+}
+
+export const make = (attempt: Attempt): Activities => {
+  const results = new Map<string, Deferred.Deferred<Option.Option<Result>>>()
+
+  const run = (activity: Activity.Any, number: number): Effect.Effect<Result> =>
+    Effect.suspend(() => {
+      const instance = WorkflowInstance.initial(attempt.workflow, attempt.executionId)
+      instance.interrupted = attempt.instance.interrupted
+      attempt.instances.add(instance)
+      const exit = (activity.executeEncoded as Effect.Effect<unknown, unknown>).pipe(
+        Workflow.intoResult,
+        Effect.provideService(WorkflowInstance, instance),
+        Effect.flatMap((result) =>
+          result._tag === "Suspended"
+            ? new ActivitySuspended({ result })
+            : Effect.orDie(Exits.toJson(result.exit)),
+        ),
+        Effect.ensuring(Effect.sync(() => attempt.instances.delete(instance))),
+      )
+      return attempt.operation(
+        Step.run(activity.name, exit, number === 1 ? {} : { key: number }).pipe(
+          Effect.flatMap((json) => Effect.orDie(Exits.fromJson(json))),
+          Effect.map((decoded): Result => new Workflow.Complete({ exit: decoded })),
+          Effect.catchTag("ActivitySuspended", ({ result }) => Effect.succeed<Result>(result)),
+        ),
+      )
+    })
+
+  // A step is known by the step that it is in, and so is an activity.
+  const execute: Activities["execute"] = (activity, number) =>
+    Effect.flatMap(Effect.serviceOption(Step.CurrentStep), (enclosing) => {
+      const key = JSON.stringify([Option.getOrUndefined(enclosing)?.id, activity.name, number])
+      const known = results.get(key)
+      if (known !== undefined) {
+        return Effect.flatMap(
+          Deferred.await(known),
+          Option.match({ onNone: () => execute(activity, number), onSome: Effect.succeed }),
+        )
+      }
+      const made = Deferred.unsafeMake<Option.Option<Result>>(FiberId.none)
+      results.set(key, made)
+      return Effect.onExit(run(activity, number), (exit) => {
+        const isDone = exit._tag === "Success" && exit.value._tag === "Complete"
+        if (!isDone) results.delete(key)
+        return Deferred.succeed(made, isDone ? Option.some(exit.value) : Option.none())
+      })
+    })
+
+  return { execute }
+}

@@ -1,0 +1,133 @@
+/**
+ * The execution of a workflow by a worker: one attempt, from the request of its run to the event that ends it.
+ *
+ * @since 0.1.0
+ */
+import { Workflow, WorkflowEngine } from "@effect/workflow"
+import { type AgentEvent, Executor, type Interrupt, type Run } from "@runlease/core"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Option, Scope } from "effect"
+import * as Activities from "./Activities.js"
+import * as Attempt from "./Attempt.js"
+import * as Children from "./Children.js"
+import * as Deferreds from "./Deferreds.js"
+import * as Exits from "./Exits.js"
+import { resumePrefix } from "./Names.js"
+import * as Outcomes from "./Outcomes.js"
+import * as Requests from "./Requests.js"
+import * as Waits from "./Waits.js"
+
+const { WorkflowInstance } = WorkflowEngine
+
+/** A workflow with its code. */
+export interface Registered {
+  readonly workflow: Workflow.Any
+  readonly execute: (
+    payload: object,
+    executionId: string,
+  ) => Effect.Effect<unknown, unknown, WorkflowEngine.WorkflowInstance | WorkflowEngine.WorkflowEngine>
+}
+
+/** What the operations of the engine do in a workflow. */
+export interface Operations {
+  readonly attempt: Attempt.Attempt
+  readonly activities: Activities.Activities
+  readonly children: Children.Children
+  readonly deferreds: Deferreds.Deferreds
+}
+
+/** The operations of the workflow that the code is part of. */
+export class CurrentOperations extends Context.Tag("@runlease/workflow/CurrentOperations")<
+  CurrentOperations,
+  Operations
+>() {}
+
+const badRequest = (error: { readonly message: string }): Executor.ExecutorError =>
+  new Executor.ExecutorError({ code: "workflow_payload", message: error.message })
+
+const badExit = (error: { readonly message: string }): Executor.ExecutorError =>
+  new Executor.ExecutorError({ code: "workflow_exit", message: error.message })
+
+/** The answers of those who have resumed the execution by hand. */
+const resumed = ({ snapshot }: Run.ClaimedRun): ReadonlyArray<Interrupt.Answer> =>
+  (snapshot.resume ?? []).filter(({ interruptId }) => interruptId.startsWith(resumePrefix))
+
+/** Waits until the execution is resumed by hand. */
+const suspend = (
+  run: Run.ClaimedRun,
+  { cause }: Workflow.Suspended,
+): Effect.Effect<never, Executor.ExecutorFailure> =>
+  Executor.awaitAnswers([
+    {
+      id: `${resumePrefix}${resumed(run).length + 1}`,
+      reason: "workflow_suspended",
+      message: cause === undefined ? "The workflow is suspended" : Cause.pretty(cause),
+    },
+  ])
+
+/** Whether the execution was interrupted while it was suspended. */
+const wasInterrupted = (run: Run.ClaimedRun): boolean => resumed(run).at(-1)?.status === "cancelled"
+
+/**
+ * Executes the workflow of a claimed run.
+ *
+ * Where the worker ends the attempt, the workflow is suspended: finalizers of its effects run, and those of its own scope do not.
+ */
+export const execute = (
+  engine: WorkflowEngine.WorkflowEngine["Type"],
+  { execute: body, workflow }: Registered,
+  run: Run.ClaimedRun,
+): Effect.Effect<AgentEvent.AgentEvent, Executor.ExecutorFailure, Executor.RunContext> =>
+  Effect.gen(function* () {
+    const { executionId, payload } = yield* Effect.mapError(Requests.read(workflow, run), badRequest)
+    const instance = WorkflowInstance.initial(workflow, executionId)
+    const attempt = yield* Attempt.make({ run, executionId, workflow, instance })
+    const waits = Waits.make(attempt)
+    const operations: Operations = {
+      attempt,
+      activities: Activities.make(attempt),
+      children: Children.make(attempt, waits),
+      deferreds: Deferreds.make(attempt, waits),
+    }
+    const executed = Effect.withFiberRuntime<
+      unknown,
+      unknown,
+      WorkflowEngine.WorkflowInstance | WorkflowEngine.WorkflowEngine
+    >((fiber) =>
+      Effect.zipRight(
+        Deferred.succeed(attempt.body, fiber as Fiber.RuntimeFiber<unknown, unknown>),
+        body(payload, executionId),
+      ),
+    ).pipe(
+      Workflow.intoResult,
+      Effect.provideService(CurrentOperations, operations),
+      Effect.provideService(WorkflowInstance, instance),
+      Effect.provideService(WorkflowEngine.WorkflowEngine, engine),
+      Effect.provide(attempt.context),
+    )
+    const exit = yield* Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.fork(restore(executed)), (fiber) =>
+        Effect.ensuring(restore(Effect.raceFirst(Fiber.await(fiber), attempt.failed)), attempt.stop(fiber)),
+      ),
+    )
+    const end = (ended: Exit.Exit<unknown, unknown>) =>
+      Effect.mapError(Outcomes.toEvent(workflow, run, ended), badExit)
+    if (Exit.isFailure(exit)) {
+      return yield* Cause.isInterruptedOnly(exit.cause) ? end(exit) : Effect.failCause(exit.cause)
+    }
+    if (exit.value._tag === "Complete") return yield* end(exit.value.exit)
+    if (!wasInterrupted(run)) return yield* suspend(run, exit.value)
+    yield* Scope.close(instance.scope, Exits.interrupted)
+    return yield* end(Exits.interrupted)
+  })
+
+/** The operations of the workflow that the code is part of, if it is part of one. */
+export const current: Effect.Effect<Option.Option<Operations>> = Effect.serviceOption(CurrentOperations)
+
+/** The operations of the workflow that the code is part of. */
+export const required: Effect.Effect<Operations> = Effect.flatMap(
+  current,
+  Option.match({
+    onNone: () => Effect.dieMessage("This is no code of a workflow that a worker of Runlease executes"),
+    onSome: Effect.succeed,
+  }),
+)
