@@ -140,7 +140,7 @@ describe("the steps of a program", () => {
       strictEqual(run.status, "completed", JSON.stringify(run.error))
       const keys = Array.from({ length: 40 }, (_, key) => `large ${key}`)
       deepStrictEqual(valuesOf(events, "found"), [
-        { inDocument: false, file: "steps.jsonl", keys, lengths: [230_000] },
+        { inDocument: false, file: "steps.jsonl", keys, lengths: [209_000] },
       ])
     }).pipe(Effect.provide(MemoryControlPlane.layer)),
   )
@@ -148,13 +148,15 @@ describe("the steps of a program", () => {
   const step = (value: object) => JSON.stringify({ type: "CUSTOM", name: "runlease.step", value })
 
   const print = (line: string) => `echo '${line}'\n`
-  const [before, after] = step({ name: "s", result: "LARGE" }).split("LARGE")
-  const large = `printf '%s' '${before}'; head -c 240001 /dev/zero | tr '\\0' x; echo '${after}'\n`
+  const [before, between, after] = step({ name: "s", key: "KEY", result: "LARGE" }).split(/KEY|LARGE/)
+  const large = `for i in 1 2 3 4 5 6 7 8 9; do
+    printf '%s' '${before}'$i'${between}'; head -c 1000000 /dev/zero | tr '\\0' x; echo '${after}'
+  done\n`
 
   for (const [what, output, code, message] of [
     ["twice", print(step({ name: "s", result: 1 })).repeat(2), "step_duplicate", "key of its own"],
     ["malformed", print(step({ name: "s" })), "bad_step", "Line 1 of stdout records no step"],
-    ["too large", large, "step_too_large", "240000 bytes"],
+    ["too large", large, "step_too_large", "8 MiB"],
   ] as const) {
     it.scopedLive(`fail the run and end the program if one is ${what}`, () =>
       Effect.gen(function* () {
