@@ -14,6 +14,7 @@
  * @since 0.1.0
  */
 import { Effect, Option, Schedule } from "effect"
+import * as Ids from "../model/Ids.js"
 import * as TokenUsage from "../model/TokenUsage.js"
 import { isReached } from "../model/TreeBudget.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
@@ -39,10 +40,14 @@ export const check: Effect.Effect<void, Step.StepError, StepLog | Runs> = Effect
   if (budgetRoot === undefined) return
   const runs = yield* Runs
   const within = Option.getOrUndefined(yield* Effect.serviceOption(Step.CurrentStep))?.id
-  const isSpent = Effect.mapBoth(retryUnavailable(runs.get(budgetRoot)), {
-    onSuccess: ({ budget }) => budget !== undefined && isReached(budget),
-    onFailure: ({ message }) => failed("budget", "unavailable", `The budget cannot be read: ${message}`),
-  })
+  // A look is in flight, or the run would be suspended for other waits while it goes on, and not for this one.
+  const isSpent = attempt.inFlight(
+    { id: yield* Ids.uuidV7, within },
+    Effect.mapBoth(retryUnavailable(runs.get(budgetRoot)), {
+      onSuccess: ({ budget }) => budget !== undefined && isReached(budget),
+      onFailure: ({ message }) => failed("budget", "unavailable", `The budget cannot be read: ${message}`),
+    }),
+  )
   if (!(yield* isSpent)) return
   yield* attempt.park(
     within,

@@ -35,17 +35,19 @@ const replayed = (taken: Taken, range: Range) =>
 
 /** Takes messages, as many as `most`. Taking none is recorded too, unless it is in a step, whose own record tells what came before. */
 const takeNow = (taken: Taken, most: number): Step.Durable<ReadonlyArray<InboxMessage>, never, never> =>
-  Effect.gen(function* () {
-    const { attempt, within } = taken
-    const { inbox } = attempt
-    const after = inbox.taken() ?? 0
-    const found = inbox.pending() ? inRange(yield* messagesOf(taken), { after, to: after + most }) : []
-    if (found.length === 0 && within !== undefined) return found
-    const range = { after, to: after + found.length }
-    yield* attempt.inFlight(taken, write(taken, inboxEventName, range))
-    inbox.took(range)
-    return found
-  })
+  taken.attempt.inFlight(
+    taken,
+    Effect.gen(function* () {
+      const { inbox } = taken.attempt
+      const after = inbox.taken() ?? 0
+      const found = inbox.pending() ? inRange(yield* messagesOf(taken), { after, to: after + most }) : []
+      if (found.length === 0 && taken.within !== undefined) return found
+      const range = { after, to: after + found.length }
+      yield* write(taken, inboxEventName, range)
+      inbox.took(range)
+      return found
+    }),
+  )
 
 /** Takes messages unless an earlier attempt has. */
 const unlessReplayed = (

@@ -5,6 +5,7 @@ import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Budget, Child, Executor, RequestSnapshot, type Run, Runs, Step } from "@runlease/core"
 import { Effect } from "effect"
+import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit } from "../TestWorker.js"
 import { counting, said } from "./StepRuns.js"
@@ -25,6 +26,9 @@ const raise = (runId: Run.Run["runId"], payload: unknown) =>
 
 export const tests = (test: Declare): void => {
   describe("a tree with a budget", () => {
+    /** Whether the next look at a run takes long. */
+    let isSlow = false
+
     test(
       "stops at its limit, asks, and goes on when that is raised, with nothing done twice",
       Effect.gen(function* () {
@@ -61,6 +65,34 @@ export const tests = (test: Declare): void => {
         yield* untilCompleted(runId)
         deepStrictEqual([yield* said(runId), yield* count], [["joined"], 3])
       }),
+    )
+
+    test(
+      "is looked at before the run is suspended for something else",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(() =>
+            Effect.raceFirst(
+              Effect.suspend(() => {
+                isSlow = true
+                return Effect.as(Budget.check, "checked")
+              }),
+              Effect.as(Step.sleep("pause", "1 hour"), "late"),
+            ),
+          ),
+        )
+        const { runId } = yield* submit({ budget: { tokens: 80 } })
+        yield* untilCompleted(runId)
+        deepStrictEqual(yield* said(runId), ["checked"])
+      }),
+      Faults.over(Runs.Runs, (runs) => ({
+        ...runs,
+        get: (runId) => {
+          const slow = isSlow
+          isSlow = false
+          return slow ? Effect.delay(runs.get(runId), "200 millis") : runs.get(runId)
+        },
+      })),
     )
 
     test(

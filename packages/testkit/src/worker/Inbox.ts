@@ -3,8 +3,9 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, Inbox, type InboxMessage, type Run, Runs, Step } from "@runlease/core"
+import { Executor, Inbox, type InboxMessage, type Run, RunLog, Runs, Step } from "@runlease/core"
 import { Deferred, Effect, Ref } from "effect"
+import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
 import { counting, customs, dyingBefore, said } from "./StepRuns.js"
@@ -151,6 +152,30 @@ export const tests = (test: Declare): void => {
         yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "10 millis" })
         deepStrictEqual(yield* said(runId), ["me"])
       }),
+    )
+
+    test(
+      "goes on with a message that takes long to be read, while it sleeps",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(() =>
+            Effect.raceFirst(
+              Effect.map(Inbox.take("answer"), textOf),
+              Effect.as(Step.sleep("patience", "1 hour"), "nobody"),
+            ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* until(customs(runId), (names) => names.includes("runlease.sleep"))
+        yield* tell(runId, "me")
+        yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "10 millis" })
+        deepStrictEqual(yield* said(runId), ["me"])
+      }),
+      Faults.over(RunLog.RunLog, (log) => ({
+        ...log,
+        read: (options) =>
+          options.only === "records" ? Effect.delay(log.read(options), "200 millis") : log.read(options),
+      })),
     )
 
     test(
