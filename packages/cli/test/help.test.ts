@@ -39,6 +39,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
         ["runs", "prune"],
         ["resume"],
         ["tell"],
+        ["runs", "usage"],
         ["workers", "revoke"],
         ["keys", "create"],
         ["demo"],

@@ -13,6 +13,7 @@ import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
 import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
+import * as Usage from "./Api/Usage.js"
 import * as Workers from "./Api/Workers.js"
 import * as Refusal from "./contract/Refusal.js"
 
@@ -37,6 +38,7 @@ const described: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transfor
  */
 export class Api extends HttpApi.make("runlease")
   .add(Runs.group)
+  .add(Usage.group)
   .add(Conversations.group)
   .add(AgUi.group)
   .add(Threads.group)

@@ -37,6 +37,7 @@ import * as Revocation from "./server/Revocation.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as Runs from "./server/Runs.js"
 import * as Threads from "./server/Threads.js"
+import * as Usage from "./server/Usage.js"
 import * as Views from "./server/Views.js"
 import * as Workers from "./server/Workers.js"
 
@@ -65,6 +66,7 @@ const handlers = Layer.mergeAll(
   Keys.layer,
   Runs.layer,
   Threads.layer,
+  Usage.layer,
   Workers.layer,
 ).pipe(Layer.provide([Authenticate.middleware, ReadBody.middleware]))
 

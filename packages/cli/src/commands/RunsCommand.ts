@@ -10,6 +10,7 @@ import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
 import * as TreeCommand from "./TreeCommand.js"
+import * as UsageCommand from "./UsageCommand.js"
 import * as ResumeCommand from "./ResumeCommand.js"
 import { runId } from "../input/PositionalText.js"
 import * as RunLines from "../output/RunLines.js"
@@ -224,6 +225,7 @@ export const command = Command.make("runs").pipe(
     list,
     get,
     TreeCommand.command,
+    UsageCommand.command,
     events,
     cancel,
     retry,

@@ -98,7 +98,13 @@ export const reached = ({ limits, spent }: Budget): ReadonlyArray<keyof Limits> 
  */
 export const isReached = (budget: Budget): boolean => reached(budget).length > 0
 
-const costOf = ({ value }: LogEvent): number => {
+/**
+ * The cost that a report of usage tells; 0 where it tells none.
+ *
+ * @since 0.1.0
+ * @category spending
+ */
+export const costOf = ({ value }: LogEvent): number => {
   const cost = Predicate.isRecord(value) ? value["cost"] : undefined
   return typeof cost === "number" && Number.isSafeInteger(cost) && cost > 0 ? cost : 0
 }

@@ -54,9 +54,11 @@ const started = (subject: Subject): AgentEvent.LogEvent => ({
   runId: subject.runId,
 })
 
+/** `unfinished`: how many answers of a model the attempt had begun and not finished. */
 const attemptMark = (
   previous: PastAttempt,
   current: { readonly attempt: number; readonly workerId: string } | null,
+  unfinished: number,
 ): AgentEvent.LogEvent =>
   AgentEvent.custom(attemptEventName, {
     previous: {
@@ -66,6 +68,7 @@ const attemptMark = (
       ...(previous.reason === null ? {} : { reason: previous.reason }),
     },
     ...(current === null ? {} : { attempt: current.attempt, worker_id: current.workerId }),
+    ...(unfinished === 0 ? {} : { unfinished }),
   })
 
 /** What opens a log that is not open; nothing when it is. */
@@ -81,7 +84,7 @@ export const claimed = (
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...LogState.closings(state),
   ...opening(subject, state),
-  ...(previous === null ? [] : [attemptMark(previous, current)]),
+  ...(previous === null ? [] : [attemptMark(previous, current, LogState.openAnswers(state))]),
 ]
 
 /** When a run is suspended until it is answered. */
@@ -248,7 +251,7 @@ export const ended = (
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
   ...(outcome.status === "cancelled" ? cancellations(state) : LogState.closings(state)),
-  ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null)]),
+  ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null, LogState.openAnswers(state))]),
   withOutcome(withUsage(end(subject, outcome), state), outcome),
 ]
 

@@ -186,3 +186,12 @@ const closingOf = (item: OpenItem): LogEvent => {
  * @category folding
  */
 export const closings = (state: LogState): ReadonlyArray<LogEvent> => state.open.map(closingOf).toReversed()
+
+/**
+ * How many answers of a model are in their middle: each has a message, a reasoning message or a call open.
+ *
+ * @since 0.1.0
+ * @category folding
+ */
+export const openAnswers = ({ open }: LogState): number =>
+  open.filter(({ kind }) => kind === "message" || kind === "reasoningMessage" || kind === "tool").length

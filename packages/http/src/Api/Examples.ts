@@ -159,6 +159,14 @@ export const examples: Readonly<Record<string, Example>> = {
     sent: { text: "Look at the second page first", idempotency_key: "look" },
     answer: { message_id: messageId, duplicate: false },
   },
+  "usage.usage": {
+    answer: {
+      usage: [{ provider: "openai", model: "gpt", inputTokens: 1200, outputTokens: 80, totalTokens: 1280 }],
+      cost: 4100,
+      unfinished: 0,
+      runs: 1,
+    },
+  },
   "runs.stream": { answer: stream },
   "runs.list": { answer: page([completed]) },
   "runs.prune": {

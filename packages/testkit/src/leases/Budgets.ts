@@ -8,6 +8,7 @@ import { Leases, type Pause } from "@runlease/core/Leases"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import * as TokenUsage from "@runlease/core/TokenUsage"
+import * as Usage from "@runlease/core/Usage"
 import type { Limits } from "@runlease/core/TreeBudget"
 import { Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
@@ -135,6 +136,37 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       strictEqual((yield* TestRuns.getRun(root.runId)).waiting?.interrupts[0]?.reason, "budget")
       yield* answer(root.runId, { payload: { steps: 2 } })
       strictEqual((yield* TestRuns.claimOne(worker)).runId, root.runId)
+    }),
+  )
+
+  test(
+    "what a run and its tree have used is the sum of the reports, and answers that broke off are counted",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const worker = yield* TestRuns.register()
+      const root = yield* TestRuns.hold(worker)
+      yield* spawn(root, "child")
+      const child = yield* TestRuns.claimOne(worker)
+      yield* TestRuns.append(root, [usage(100, 7)])
+      yield* TestRuns.append(child, [usage(20), AgentEvent.textStart("broken")])
+      yield* leases.release(TestRuns.leaseOf(child))
+      const again = yield* TestRuns.claimOne(worker)
+      yield* TestRuns.append(again, [usage(30, 1)])
+      const counted = (tokens: number, reports: number) => [
+        { inputTokens: tokens - reports, outputTokens: reports, totalTokens: tokens },
+      ]
+      deepStrictEqual(yield* Usage.ofRun(root.runId), {
+        usage: counted(100, 1),
+        cost: 7,
+        unfinished: 0,
+        runs: 1,
+      })
+      deepStrictEqual(yield* Usage.ofTree(root.runId), {
+        usage: counted(150, 3),
+        cost: 8,
+        unfinished: 1,
+        runs: 2,
+      })
     }),
   )
 

@@ -1,0 +1,70 @@
+/**
+ * `runlease runs usage`: what a run has used, or a run with all runs below it.
+ */
+import { Command, Options } from "@effect/cli"
+import { type TokenUsage, Usage } from "@runlease/core"
+import { Console, Effect } from "effect"
+import * as Describe from "../help/Describe.js"
+import { runId } from "../input/PositionalText.js"
+import * as Settings from "../input/Settings.js"
+import * as Output from "../output/Output.js"
+
+const toJson = ({ cost, runs, unfinished, usage }: Usage.Usage) => ({
+  runs,
+  usage: usage.map((entry) => ({
+    provider: entry.provider,
+    model: entry.model,
+    input_tokens: entry.inputTokens,
+    output_tokens: entry.outputTokens,
+    total_tokens: entry.totalTokens,
+  })),
+  cost,
+  unfinished,
+})
+
+const row = ({ inputTokens, model, outputTokens, provider }: TokenUsage.TokenUsage) => [
+  [provider, model].filter((name) => name !== undefined).join("/") || "unknown",
+  String(inputTokens ?? ""),
+  String(outputTokens ?? ""),
+]
+
+/** What the table does not tell. */
+const rest = ({ cost, runs, unfinished }: Usage.Usage): string =>
+  [
+    `${runs} ${runs === 1 ? "run" : "runs"}`,
+    ...(cost === 0 ? [] : [`cost ${cost / 1_000_000}`]),
+    ...(unfinished === 0
+      ? []
+      : [
+          `${unfinished} ${unfinished === 1 ? "answer" : "answers"} broke off with a worker; what they cost is not known`,
+        ]),
+  ].join(", ")
+
+/**
+ * @since 0.1.0
+ * @category commands
+ */
+export const command = Command.make(
+  "usage",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    tree: Options.boolean("tree").pipe(Options.withDescription("With all runs below it")),
+    runId,
+  },
+  (options) =>
+    Effect.gen(function* () {
+      const used = yield* options.tree ? Usage.ofTree(options.runId) : Usage.ofRun(options.runId)
+      if (options.json) return yield* Output.json(toJson(used))
+      const paint = yield* Output.paint
+      if (used.usage.length > 0) {
+        yield* Console.log(Output.table(["MODEL", "INPUT", "OUTPUT"], used.usage.map(row), paint))
+      }
+      yield* Console.log(rest(used))
+    }).pipe(Settings.withClient(options.connection)),
+).pipe(
+  Describe.command("Show what a run has used, in all of its attempts.", [
+    "runlease runs usage RUN",
+    "runlease runs usage RUN --tree",
+  ]),
+)

@@ -1,0 +1,29 @@
+/**
+ * What runs have used. (ours)
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import { Ids, Usage } from "@runlease/core"
+import { Schema } from "effect"
+import { Authorization } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
+
+export const group = HttpApiGroup.make("usage")
+  .add(
+    HttpApiEndpoint.get("usage", "/runs/:run_id/usage")
+      .setPath(Schema.Struct({ run_id: Ids.RunId }))
+      .setUrlParams(Schema.Struct({ tree: Schema.optional(Schema.BooleanFromString) }))
+      .addSuccess(Usage.Usage)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "What a run has used",
+          description:
+            "In all of its attempts: tokens of each provider and model, and `cost` in millionths, where its executor tells it. `unfinished` counts answers that broke off with their worker, whose price is not known. With `tree=true` the runs below it are in the sum.",
+        }),
+      ),
+  )
+  .addError(Refusal.BadRequest)
+  .addError(Refusal.NotFound)
+  .middleware(Authorization)
+  .annotateContext(OpenApi.annotations({ title: "Usage", description: "What runs have used." }))
