@@ -67,8 +67,12 @@ export const spent = (root: RunState, more: Partial<Budget.Spent>, now: number):
 }
 
 /** The root after one of the runs below it has begun to wait for the budget. */
-export const awaited = (root: RunState, run: Ids.RunId): Transition =>
-  transition({ ...root, budget: { ...root.budget!, waiting: [...root.budget!.waiting, run] } })
+export const awaited = (root: RunState, run: Ids.RunId): Transition => {
+  const budget = root.budget!
+  // A run that waits for something else too may have waited before.
+  const waiting = [...budget.waiting.filter((other) => other !== run), run]
+  return transition({ ...root, budget: { ...budget, waiting } })
+}
 
 /** A run that has waited for the budget goes on; undefined when it does not wait for it. */
 export const raised = (state: RunState, now: number): Transition | undefined =>

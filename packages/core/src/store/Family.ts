@@ -114,8 +114,9 @@ export const make = <X>({ add, apply, find, load, now, rows }: Runs<X>): Family<
         const root = find(ofProject(from, consequence.root))
         const run = find(from)
         if (root?.state.budget == null || run === undefined) return
-        const goesOn = isReached(root.state.budget) ? undefined : BudgetTransitions.raised(run.state, now)
-        if (goesOn === undefined) apply(root, BudgetTransitions.awaited(root.state, from.runId))
+        const goesOn = BudgetTransitions.raised(run.state, now)
+        if (goesOn === undefined) return
+        if (isReached(root.state.budget)) apply(root, BudgetTransitions.awaited(root.state, from.runId))
         else apply(run, goesOn)
         return
       }

@@ -23,7 +23,7 @@ export interface PendingCallCommand {
   readonly expiresAfter: number | null
 }
 
-export type EventKind = "custom" | "record" | "step" | "message" | "tool" | "close"
+export type EventKind = "custom" | "usage" | "record" | "step" | "message" | "tool" | "close"
 
 export interface AppendCommand {
   readonly _tag: "Append"
@@ -83,7 +83,9 @@ export type Single =
       /** Whether the run waits for its children, for all of them or for the first to end. */
       readonly children: "all" | "first" | null
       readonly inbox: Taken
+      readonly budget: boolean
     }
+  | { readonly _tag: "Raise"; readonly which: number; readonly tokens: number }
   | {
       readonly _tag: "Complete"
       readonly lease: LeaseCommand
@@ -132,6 +134,7 @@ const submit: fc.Arbitrary<Single> = fc.record({
   availableAt: fc.constantFrom(null, null, null, 20_000),
   driven: rarely,
   ofClient: fc.boolean(),
+  tokens: fc.constantFrom(null, null, 20),
 })
 
 const claim: fc.Arbitrary<Single> = fc.record({
@@ -156,9 +159,10 @@ const append: fc.Arbitrary<Single> = fc.record({
   trusted: rarely,
   back: fc.constantFrom(0, 0, 0, 1, 2, -1),
   copied: fc.nat(2),
-  fresh: fc.array(fc.constantFrom<EventKind>("custom", "record", "step", "message", "tool", "close"), {
-    maxLength: 3,
-  }),
+  fresh: fc.array(
+    fc.constantFrom<EventKind>("custom", "usage", "record", "step", "message", "tool", "close"),
+    { maxLength: 3 },
+  ),
   cursor: fc.constantFrom<AppendCommand["cursor"]>("sequence", "event", "both", "none"),
 })
 
@@ -198,7 +202,12 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
       time: fc.constantFrom(10_000, 40_000, 0, null),
       children: fc.constantFrom<"all" | "first" | null>("all", "first", null),
       inbox: taken,
+      budget: fc.boolean(),
     }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ _tag: fc.constant("Raise"), which, tokens: fc.constantFrom(40, 10) }),
   },
   {
     weight: 3,

@@ -10,6 +10,7 @@ import { Clock, Data, Effect, Fiber, Option } from "effect"
 import * as Command from "./Command.js"
 import * as LogInvariants from "./LogInvariants.js"
 import * as Model from "./Model.js"
+import { isAsking } from "./ModelBudgets.js"
 import * as ModelClaims from "./ModelClaims.js"
 import * as ModelFamilies from "./ModelFamilies.js"
 import * as ModelState from "./ModelState.js"
@@ -107,14 +108,17 @@ const waits = (request: Request): boolean => request._tag === "Claim" && request
 
 /** The request that brings this run closer to its end. */
 const nextToEnd = (state: ModelState.State, run: ModelState.Run): Request => {
-  const { awaiting, listening, run: number, waiting, wakesAt } = run
+  const { awaiting, awaitsBudget, ledger, listening, run: number, waiting, wakesAt } = run
   switch (run.status) {
     case "waiting":
       if (wakesAt !== null) {
         return wakesAt > state.now ? { _tag: "Pass", millis: wakesAt - state.now } : claimAll
       }
       if (listening !== null) return { _tag: "Tell", run: number, key: null }
-      if (awaiting !== null) return { _tag: "Cancel", run: number }
+      if (isAsking(run)) {
+        return { _tag: "Raise", run: number, call: waiting[0]!.call, tokens: (ledger?.spent ?? 0) + 10 }
+      }
+      if (awaiting !== null || awaitsBudget) return { _tag: "Cancel", run: number }
       return { _tag: "Resume", run: number, answers: waiting.map(({ call }) => ({ call, result: 0 })) }
     case "running": {
       if (ModelState.isLapsed(state, run)) return claimAll

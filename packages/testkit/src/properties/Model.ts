@@ -6,6 +6,7 @@
  */
 import { isTerminal } from "@runlease/core/Run"
 import { followUp, resume } from "./ModelAnswers.js"
+import * as ModelBudgets from "./ModelBudgets.js"
 import { claim } from "./ModelClaims.js"
 import { isOver, settle } from "./ModelFamilies.js"
 import * as ModelLog from "./ModelLog.js"
@@ -45,6 +46,9 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     wakesAt: null,
     awaiting: null,
     listening: null,
+    awaitsBudget: false,
+    budgetRoot: request.tokens === null ? null : request.run,
+    ledger: request.tokens === null ? null : { limit: request.tokens, spent: 0, waiting: [] },
     told: [],
     parent: null,
     children: 0,
@@ -91,14 +95,19 @@ const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): read
     availableAt: null,
     driven: false,
     ofClient: false,
+    tokens: null,
   })
   const index = parent.children
-  const child = { ...find(withChild, request.child)!, parent: { run: request.run, index } }
+  const child = {
+    ...find(withChild, request.child)!,
+    parent: { run: request.run, index },
+    budgetRoot: parent.budgetRoot,
+  }
   const after = { ...parent, children: index + 1, log: ModelLog.addChildEvent(parent.log, true) }
   return [replaceRun(replaceRun(withChild, child), after), `Spawned ${index}`]
 }
 
-type RunRequest = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" | "Spawn" }>
+type RunRequest = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" | "Spawn" | "Raise" }>
 
 /** The run after the request and the verdict. An unchanged run is the same object. */
 const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, string] => {
@@ -138,12 +147,17 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     }
     case "Pause": {
       if (standing === "ended") return [run, "LeaseLost"]
+      if (ModelBudgets.mustAsk(run)) {
+        return [ModelBudgets.ask({ ...run, attempt: 0, lease: null }), "Paused"]
+      }
       const log = ModelLog.pause(run.log)
       const awaiting = request.children.length === 0 ? null : request.children
       const wakesAt = request.time === null ? null : state.now + request.time
       const listening = request.inbox
+      const awaitsBudget = request.budget
       const after: Run = {
         ...run,
+        awaitsBudget,
         status: "waiting",
         attempt: 0,
         lease: null,
@@ -155,9 +169,12 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
       const isMet = isOver(run, request.children) || (listening !== null && run.told.length > listening)
       return [isMet ? goOn(state, after) : after, "Paused"]
     }
-    case "Resume":
+    case "Resume": {
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
-      return resume(run, request.answers)
+      const [resumed, verdict] = resume(run, request.answers)
+      const isDeclined = verdict === "Resumed" && ModelBudgets.isAsking(run)
+      return [isDeclined ? ModelBudgets.decline(state, resumed) : resumed, verdict]
+    }
     case "FollowUp":
       if (isOverdue(state, run)) return stepRun(state, sweep(state, run), request)
       return followUp(state, run, request)
@@ -184,6 +201,21 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
   }
 }
 
+/** What the request means for the budget of the tree. */
+const settleBudget = (state: State, before: Run, after: Run, request: RunRequest): State => {
+  switch (request._tag) {
+    case "Append": {
+      const added = after.log.entries.slice(before.log.entries.length)
+      const reports = added.filter(({ text }) => text.includes('"runlease.usage"')).length
+      return ModelBudgets.charge(state, after, reports * ModelBudgets.tokensOfReport)
+    }
+    case "Pause":
+      return ModelBudgets.awaitBudget(state, after)
+    default:
+      return state
+  }
+}
+
 const stepOne = (state: State, request: Request): readonly [State, string] => {
   switch (request._tag) {
     case "Submit":
@@ -194,13 +226,16 @@ const stepOne = (state: State, request: Request): readonly [State, string] => {
       return renew(state, request)
     case "Spawn":
       return spawn(state, request)
+    case "Raise":
+      return ModelBudgets.raise(state, request)
     case "Pass":
       return [{ ...state, now: state.now + request.millis }, "Passed"]
     default: {
       const run = find(state, request.run)
       if (run === undefined) return [state, "RunNotFound"]
       const [after, verdict] = stepRun(state, run, request)
-      return [after === run ? state : replaceRun(state, after), verdict]
+      const changed = after === run ? state : replaceRun(state, after)
+      return [settleBudget(changed, run, after, request), verdict]
     }
   }
 }

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { isAsking } from "./ModelBudgets.js"
 import { end, type Run, type State } from "./ModelState.js"
 import type { CallResult, Request } from "./Request.js"
 
@@ -42,9 +43,16 @@ export const followUp = (
   if (results.length === 0 && before !== undefined) {
     return [{ ...run, inputs: [...run.inputs, { ...before, input }] }, `Again after ${before.since}`]
   }
-  if (run.status !== "waiting" || run.wakesAt !== null || run.awaiting !== null || run.listening !== null) {
+  if (
+    run.status !== "waiting" ||
+    run.wakesAt !== null ||
+    run.awaiting !== null ||
+    run.listening !== null ||
+    run.awaitsBudget
+  ) {
     return [run, `Left ${run.status}`]
   }
+  if (isAsking(run)) return [run, "Uncovered waiting"]
   if (results.length < run.waiting.length) {
     return run.ofClient ? [end(state, run, "completed", null), "Left completed"] : [run, "Left waiting"]
   }

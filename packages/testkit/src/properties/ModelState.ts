@@ -30,6 +30,16 @@ export interface Run {
   readonly awaiting: ReadonlyArray<ReadonlyArray<number>> | null
   /** How many messages the run has taken that waits for another. */
   readonly listening: number | null
+  /** Whether the run waits for its budget. */
+  readonly awaitsBudget: boolean
+  /** The run whose budget this one spends. */
+  readonly budgetRoot: number | null
+  /** The budget of a root, and the runs that have begun to wait for it. */
+  readonly ledger: {
+    readonly limit: number
+    readonly spent: number
+    readonly waiting: ReadonlyArray<number>
+  } | null
   /** The keys of its messages. */
   readonly told: ReadonlyArray<number | null>
   readonly parent: { readonly run: number; readonly index: number } | null
@@ -100,6 +110,7 @@ export const end = (
   wakesAt: null,
   awaiting: null,
   listening: null,
+  awaitsBudget: false,
   past: null,
   // A worker whose lease had lapsed did not hold the run.
   lastHolder: run.lease === null || isLapsed(state, run) ? null : run.lease.worker,
@@ -134,6 +145,7 @@ export const goOn = (state: State, run: Run): Run => ({
   wakesAt: null,
   awaiting: null,
   listening: null,
+  awaitsBudget: false,
   availableAt: Math.min(run.availableAt, state.now),
 })
 

@@ -20,6 +20,9 @@ export interface Observation {
   readonly awaiting: ReadonlyArray<ReadonlyArray<number>> | null
   /** How many messages the run has taken that waits for another. */
   readonly listening: number | null
+  readonly awaitsBudget: boolean
+  /** The budget of a root. */
+  readonly ledger: { readonly limit: number; readonly spent: number } | null
   readonly session: string | null
   readonly error: string | null
   readonly event: number
@@ -43,6 +46,10 @@ export const format = (observation: Observation): string =>
       ? []
       : [`waiting for children ${JSON.stringify(observation.awaiting)}`]),
     ...(observation.listening === null ? [] : [`waiting for more messages than ${observation.listening}`]),
+    ...(observation.awaitsBudget ? ["waiting for its budget"] : []),
+    ...(observation.ledger === null
+      ? []
+      : [`${observation.ledger.spent} of ${observation.ledger.limit} tokens`]),
     ...(observation.session === null ? [] : [`session ${observation.session}`]),
     ...(observation.error === null ? [] : [`error ${observation.error}`]),
   ].join(", ")

@@ -23,6 +23,8 @@ export interface Submit {
   readonly driven: boolean
   /** The client's protocol ends a run when the agent calls one of the client's tools. */
   readonly ofClient: boolean
+  /** How many tokens the run and those below it may spend; null for a run without a budget. */
+  readonly tokens: number | null
 }
 
 export interface Append {
@@ -87,9 +89,13 @@ export type Request =
       readonly children: ReadonlyArray<ReadonlyArray<number>>
       /** How many messages the run has taken that waits for another; null where it waits for none. */
       readonly inbox: number | null
+      /** Whether the run waits for its budget. */
+      readonly budget: boolean
     }
   /** A message to the run, by the number of its key; null for one without. */
   | { readonly _tag: "Tell"; readonly run: number; readonly key: number | null }
+  /** An answer to a run that asks for a higher budget. */
+  | { readonly _tag: "Raise"; readonly run: number; readonly call: string; readonly tokens: number }
   | { readonly _tag: "Spawn"; readonly run: number; readonly fence: Fence; readonly child: number }
   | { readonly _tag: "Resume"; readonly run: number; readonly answers: ReadonlyArray<CallResult> }
   /** The next input of the run's client, by the number of its name. */
@@ -146,6 +152,7 @@ export const describe = (request: Request): string => {
         ...(request.availableAt === null ? [] : [`not before ${instant(request.availableAt)}`]),
         ...(request.driven ? ["driven by its submitter"] : []),
         ...(request.ofClient ? ["by a client"] : []),
+        ...(request.tokens === null ? [] : [`with ${request.tokens} tokens`]),
       ].join(", ")
     case "Claim":
       return `${workerName(request.worker)} claims up to ${request.limit} for ${instant(request.lease)}${
@@ -172,7 +179,9 @@ export const describe = (request: Request): string => {
         request.time === null ? "" : ` for ${instant(request.time)}`
       }${request.children.length === 0 ? "" : ` for its children ${JSON.stringify(request.children)}`}${
         request.inbox === null ? "" : ` for more messages than ${request.inbox}`
-      }`
+      }${request.budget ? " for its budget" : ""}`
+    case "Raise":
+      return `somebody answers ${request.call} of ${runName(request.run)} with ${request.tokens} tokens`
     case "Tell":
       return `somebody tells ${runName(request.run)} something${request.key === null ? "" : ` under key ${request.key}`}`
     case "Spawn":

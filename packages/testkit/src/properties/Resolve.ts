@@ -5,6 +5,7 @@
  */
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import * as Command from "./Command.js"
+import * as ModelBudgets from "./ModelBudgets.js"
 import * as ModelState from "./ModelState.js"
 import type { Fence, Request } from "./Request.js"
 
@@ -48,6 +49,8 @@ const eventOf = (kind: Command.EventKind, serial: string, open: string | undefin
         name: "runlease.step",
         value: { step_id: serial, record_id: serial, name: serial },
       }
+    case "usage":
+      return AgentEvent.custom("runlease.usage", { inputTokens: ModelBudgets.tokensOfReport, model: serial })
     case "custom":
       return { ...AgentEvent.custom("test", null), serial }
     case "step":
@@ -139,7 +142,7 @@ const takenOf = (state: ModelState.State, run: number, taken: Command.Taken): nu
 const waitsOf = (
   state: ModelState.State,
   run: number,
-  { children, inbox: taken, time }: Extract<Command.Single, { readonly _tag: "Pause" }>,
+  { budget, children, inbox: taken, time }: Extract<Command.Single, { readonly _tag: "Pause" }>,
 ) => {
   const indexes = Array.from({ length: ModelState.find(state, run)?.children ?? 0 }, (_, index) => index)
   const groups =
@@ -149,7 +152,8 @@ const waitsOf = (
         ? [indexes]
         : indexes.map((index) => [index])
   const inbox = takenOf(state, run, taken)
-  return { children: groups, inbox, time: groups.length === 0 && inbox === null ? (time ?? 10_000) : time }
+  const isSomething = groups.length > 0 || inbox !== null || budget
+  return { children: groups, inbox, budget, time: isSomething ? time : (time ?? 10_000) }
 }
 
 /** The request that the command stands for now; undefined when there is no lease or run to apply it to. */
@@ -162,6 +166,11 @@ export const resolve = (progress: Progress, command: Command.Single): Request | 
       return { _tag: "Cancel", run: pickRun(progress.state.runs, command.which) }
     case "Tell":
       return { _tag: "Tell", run: pickRun(progress.state.runs, command.which), key: command.key }
+    case "Raise": {
+      const asking = progress.state.runs.filter(ModelBudgets.isAsking)
+      const run = asking[command.which % Math.max(1, asking.length)]
+      return run && { _tag: "Raise", run: run.run, call: run.waiting[0]!.call, tokens: command.tokens }
+    }
     case "Resume": {
       const waiting = progress.state.runs.filter(({ status }) => status === "waiting")
       const run = pickRun(waiting.length === 0 ? progress.state.runs : waiting, command.which)

@@ -4,13 +4,11 @@
  * @since 0.1.0
  */
 import * as Answers from "@runlease/core/Answers"
-import type { FollowUp } from "@runlease/core/FollowUp"
-import { empty, fromText } from "@runlease/core/RequestSnapshot"
 import { Claims } from "@runlease/core/Claims"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { AgentId, RunId, type WorkerId } from "@runlease/core/Ids"
 import * as Interrupt from "@runlease/core/Interrupt"
-import { Leases, type Suspension } from "@runlease/core/Leases"
+import { Leases } from "@runlease/core/Leases"
 import {
   EventId,
   type Fence as CoreFence,
@@ -20,13 +18,14 @@ import {
   Sequence,
 } from "@runlease/core/Run"
 import { type LogEntry, RunLog } from "@runlease/core/RunLog"
-import { type Outcome, Runs, type Submission } from "@runlease/core/Runs"
+import { type Outcome, Runs } from "@runlease/core/Runs"
 import { Statistics } from "@runlease/core/Statistics"
 import { DateTime, Effect, Option } from "effect"
 import type { JumpClock } from "../JumpClock.js"
 import * as ModelLog from "./ModelLog.js"
-import { type Fence, inputName, instant, type PendingCall, type Request, runName } from "./Request.js"
+import { type Fence, instant, type PendingCall, type Request, runName } from "./Request.js"
 import * as Observation from "./Observation.js"
+import * as RequestInputs from "./RequestInputs.js"
 import * as RunTotals from "./RunTotals.js"
 
 export interface SystemUnderTest {
@@ -77,6 +76,8 @@ export const make = (options: {
   const workerNumber = (id: string) => workers.findIndex((each) => each === id)
   const sinceOrigin = (at: DateTime.Utc | null) => (at === null ? 0 : DateTime.toEpochMillis(at) - origin)
 
+  const { followUpOf, pauseOf, submissionOf, suspensionOf } = RequestInputs.make({ name, agentId, origin })
+
   const fenceOf = (fence: Fence): CoreFence => ({
     workerId: workers[fence.worker]!,
     epoch: fence.epoch === null ? null : LeaseEpoch.make(fence.epoch),
@@ -84,34 +85,6 @@ export const make = (options: {
   const leaseOf = ({ fence, run }: { readonly fence: Fence; readonly run: number }) => ({
     runId: runIdOf(run),
     ...fenceOf(fence),
-  })
-
-  const suspensionOf = ({ calls, expiresAfter }: Extract<Request, { _tag: "Suspend" }>): Suspension => {
-    const [first, ...others] = calls.map(({ call, until }) => ({
-      ...Interrupt.ofToolCall(call, "ask"),
-      ...(until === null ? {} : { expiresAt: DateTime.unsafeMake(origin + until) }),
-    }))
-    return { interrupts: [first!, ...others], ...(expiresAfter === null ? {} : { expiresAfter }) }
-  }
-
-  const submissionOf = (request: Extract<Request, { _tag: "Submit" }>): Submission => ({
-    publicId: runIdOf(request.run),
-    agentId,
-    concurrencyKey: request.lane === null ? null : `${name}-${request.lane}`,
-    priority: request.priority,
-    maxAttempts: request.maxAttempts,
-    ...(request.availableAt === null
-      ? {}
-      : { availableAt: DateTime.unsafeMake(origin + request.availableAt) }),
-    ...(request.driven ? { initialStatus: "running" } : {}),
-    ...(request.ofClient ? { snapshot: { ...empty, protocol: "ag-ui" } } : {}),
-  })
-
-  const followUpOf = ({ answers, input }: Extract<Request, { _tag: "FollowUp" }>): FollowUp => ({
-    publicId: RunId.make(`${name}-${inputName(input)}`),
-    resume: [],
-    results: answers.map(({ call, result }) => Interrupt.toolResult(call, result)),
-    snapshot: { ...fromText(JSON.stringify(answers)), protocol: "ag-ui" },
   })
 
   const send = Effect.fnUntraced(function* (
@@ -183,12 +156,15 @@ export const make = (options: {
         yield* leases.suspend(leaseOf(request), suspensionOf(request))
         return "Suspended"
       case "Pause":
-        yield* leases.suspend(leaseOf(request), {
-          ...(request.time === null ? {} : { wakeAfter: request.time }),
-          ...(request.children.length === 0 ? {} : { children: request.children }),
-          ...(request.inbox === null ? {} : { inbox: request.inbox }),
-        })
+        yield* leases.suspend(leaseOf(request), pauseOf(request))
         return "Paused"
+      case "Raise": {
+        const payload = { tokens: request.tokens }
+        const { duplicate } = yield* runs.resume(runIdOf(request.run), [
+          { interruptId: request.call, status: "resolved", payload },
+        ])
+        return duplicate ? "Duplicate" : "Resumed"
+      }
       case "Tell": {
         const { duplicate } = yield* runs.tell(runIdOf(request.run), {
           parts: [],
@@ -263,6 +239,11 @@ export const make = (options: {
       wakesAt: run.waiting?.wakesAt === undefined ? null : sinceOrigin(run.waiting.wakesAt),
       awaiting: run.waiting?.children ?? null,
       listening: run.waiting?.inbox ?? null,
+      awaitsBudget: run.waiting?.budget === true,
+      ledger:
+        run.budget === undefined
+          ? null
+          : { limit: run.budget.limits.tokens ?? 0, spent: run.budget.spent.tokens },
       session: run.session?.sessionKey ?? null,
       error: run.error?.code ?? null,
       event: run.latestEventId,

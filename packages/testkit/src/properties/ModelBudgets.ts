@@ -1,0 +1,81 @@
+/**
+ * Budgets of trees in the model. Only tokens are limited.
+ *
+ * @since 0.1.0
+ */
+import * as ModelLog from "./ModelLog.js"
+import { end, find, goOn, replaceRun, type Run, type State } from "./ModelState.js"
+import type { Request } from "./Request.js"
+
+/** How many tokens each report of a history tells. */
+export const tokensOfReport = 10
+
+const isSpent = ({ ledger }: Run): boolean => ledger !== null && ledger.spent >= ledger.limit
+
+/** Whether the run waits for an answer about its budget. */
+export const isAsking = ({ waiting }: Run): boolean => waiting[0]?.call.startsWith("budget-") === true
+
+/** Whether a run that begins to wait is to ask instead. */
+export const mustAsk = isSpent
+
+/** A root that asks for a higher budget. */
+export const ask = (run: Run): Run => ({
+  ...run,
+  status: "waiting",
+  waiting: [{ call: `budget-${run.log.entries.length}`, until: null }],
+  wakesAt: null,
+  awaiting: null,
+  listening: null,
+  awaitsBudget: false,
+  log: ModelLog.suspend(run.log),
+})
+
+/** The state after a run has reported so much. A root that waits for no person asks once its budget is spent. */
+export const charge = (state: State, run: Run, tokens: number): State => {
+  const root = run.budgetRoot === null ? undefined : find(state, run.budgetRoot)
+  if (root === undefined || root.ledger === null || tokens === 0) return state
+  const charged = { ...root, ledger: { ...root.ledger, spent: root.ledger.spent + tokens } }
+  const asks = charged.status === "waiting" && charged.waiting.length === 0 && isSpent(charged)
+  return replaceRun(state, asks ? ask(charged) : charged)
+}
+
+/** The state after a run has begun to wait for its budget. */
+export const awaitBudget = (state: State, run: Run): State => {
+  const root = run.budgetRoot === null ? undefined : find(state, run.budgetRoot)
+  if (root === undefined || root.ledger === null || !run.awaitsBudget) return state
+  if (!isSpent(root)) return replaceRun(state, goOn(state, run))
+  const waiting = [...root.ledger.waiting.filter((each) => each !== run.run), run.run]
+  return replaceRun(state, { ...root, ledger: { ...root.ledger, waiting } })
+}
+
+/** An answer with a higher budget lets the root go on, and the runs that wait for it. */
+export const raise = (
+  state: State,
+  request: Extract<Request, { _tag: "Raise" }>,
+): readonly [State, string] => {
+  const root = find(state, request.run)
+  if (root === undefined) return [state, "RunNotFound"]
+  if (root.ledger === null || root.waiting[0]?.call !== request.call) {
+    return [state, root.answers[request.call] === request.tokens ? "Duplicate" : "NotWaiting"]
+  }
+  const { ledger } = root
+  const after: Run = {
+    ...goOn(state, root),
+    waiting: [],
+    answers: { ...root.answers, [request.call]: request.tokens },
+    ledger: { ...ledger, limit: request.tokens, waiting: [] },
+  }
+  return [
+    ledger.waiting.reduce(
+      (each, number) => {
+        const run = find(each, number)
+        return run?.awaitsBudget === true ? replaceRun(each, goOn(each, run)) : each
+      },
+      replaceRun(state, after),
+    ),
+    "Resumed",
+  ]
+}
+
+/** A root that gets an answer without a limit fails. */
+export const decline = (state: State, run: Run): Run => end(state, run, "failed", "budget_spent")
