@@ -246,6 +246,24 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
       }),
   )
 
+  it.scoped("steers the run of its conversation, is rejected beside it, and interrupts it", () =>
+    Effect.gen(function* () {
+      const settings = yield* Served
+      const submit = (...options: ReadonlyArray<string>) =>
+        run(["submit", "--agent", "nobody", "--json", ...options, "left"], settings)
+      const { conversation_id, run_id } = json((yield* submit()).stdout)
+      const first = String(run_id)
+      const again = (way: string) => submit("--conversation", String(conversation_id), "--multitask", way)
+      expect(json((yield* again("steer")).stdout)).toMatchObject({ run_id, steered: true })
+      const rejected = yield* again("reject")
+      expect(rejected.code).not.toBe(0)
+      expect(rejected.stderr).toContain(first)
+      expect(json((yield* again("interrupt")).stdout)).toMatchObject({ status: "pending", steered: false })
+      const shown = yield* run(["runs", "get", first, "--json"], settings)
+      expect(json(shown.stdout)).toMatchObject({ status: "cancelled" })
+    }),
+  )
+
   it.scoped("is not executed by a module without an executor", () =>
     Effect.gen(function* () {
       const settings = yield* Served

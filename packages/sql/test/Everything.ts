@@ -39,6 +39,9 @@ export const everything = Effect.gen(function* () {
   const inConversation = { agentId, conversationId: conversation.id }
   const { run: first } = yield* runs.submit(inConversation)
   const { run: second } = yield* runs.submit({ ...inConversation, parentRunId: first.runId })
+  const saying = { ...inConversation, snapshot: RequestSnapshot.fromText("left") }
+  yield* runs.submit({ ...saying, publicId: "steers", multitask: "steer" })
+  yield* runs.submit({ ...saying, publicId: "steers", multitask: "steer" })
   const soon = DateTime.add(yield* DateTime.now, { seconds: 5 })
   yield* runs.submit({ agentId, availableAt: soon, concurrencyKey: null, maxAttempts: 1 })
 

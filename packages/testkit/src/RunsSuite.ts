@@ -9,6 +9,8 @@ import { type Layer } from "effect"
 import * as SubmitSuite from "./SubmitSuite.js"
 import * as TestRuns from "./TestRuns.js"
 import * as Outcomes from "./runs/Outcomes.js"
+import * as Multitask from "./runs/Multitask.js"
+import * as Steering from "./runs/Steering.js"
 import * as Sessions from "./runs/Sessions.js"
 import * as Resume from "./runs/Resume.js"
 
@@ -25,6 +27,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Outcomes.tests(test)
     Sessions.tests(test)
     Resume.tests(test)
+    Multitask.tests(test)
+    Steering.tests(test)
   })
 
   SubmitSuite.suite(name, layer)

@@ -72,6 +72,12 @@ const options = {
     Options.withDescription("Only for the worker with this key"),
     Options.optional,
   ),
+  multitask: Options.choice("multitask", Runs.Multitask.literals).pipe(
+    Options.withDescription(
+      "When a run of the conversation works: wait behind it (enqueue), tell it the text (steer), cancel it (interrupt) or fail (reject)",
+    ),
+    Options.optional,
+  ),
   watch: Options.boolean("watch").pipe(
     Options.withDescription("Follow it, as runlease watch does; the exit code says how it ended"),
   ),
@@ -125,6 +131,7 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) 
     ...field("budget", parsed.budget),
     ...field("implementationKind", parsed.kind),
     ...field("workerKey", parsed.key),
+    ...field("multitask", parsed.multitask),
     ...field(
       "availableAt",
       Option.map(parsed.availableIn, (wait) => DateTime.unsafeMake(now + Duration.toMillis(wait))),
@@ -140,8 +147,8 @@ const submitOne = Effect.fnUntraced(function* (parsed: Parsed) {
   const runs = yield* Runs.Runs
   const submission = yield* submissionOf(parsed, yield* sourceOf(parsed))
   yield* checkProject
-  const { duplicate, run } = yield* runs.submit(submission)
-  if (parsed.json) yield* Output.json({ duplicate, ...RunLines.toJson(run) })
+  const { run, ...submitted } = yield* runs.submit(submission)
+  if (parsed.json) yield* Output.json({ ...submitted, ...RunLines.toJson(run) })
   else yield* Console.log(run.runId)
   if (parsed.watch) yield* follow({ runId: run.runId, after: 0, json: parsed.json })
 })
@@ -156,8 +163,8 @@ const submitMany = Effect.fnUntraced(function* (parsed: Parsed, file: string) {
     submissions,
     (submission) =>
       Effect.gen(function* () {
-        const { duplicate, run } = yield* runs.submit(submission)
-        yield* parsed.json ? Output.json({ duplicate, ...RunLines.toJson(run) }) : Console.log(run.runId)
+        const { run, ...submitted } = yield* runs.submit(submission)
+        yield* parsed.json ? Output.json({ ...submitted, ...RunLines.toJson(run) }) : Console.log(run.runId)
         const count = yield* Ref.updateAndGet(sent, (n) => n + 1)
         if (terminal) process.stderr.write(`\r${count} of ${submissions.length} submitted`)
       }),
@@ -184,5 +191,6 @@ export const command = Command.make("submit", options, (parsed) =>
     "runlease submit --agent echo hello",
     "git diff | runlease submit --agent reviewer --watch -",
     "runlease submit --jsonl runs.jsonl",
+    "runlease submit --agent writer --conversation ID --multitask steer 'Shorter, please'",
   ]),
 )

@@ -19,6 +19,7 @@ const Line = Schema.Struct({
   max_attempts: Runs.Submission.fields.maxAttempts,
   concurrency_key: Runs.Submission.fields.concurrencyKey,
   budget: Runs.Submission.fields.budget,
+  multitask: Runs.Submission.fields.multitask,
 })
 
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Line), { onExcessProperty: "error" })
@@ -37,6 +38,7 @@ const submissionOf = (line: typeof Line.Type, agentId: Ids.AgentId): Runs.Submis
     maxAttempts: line.max_attempts,
     concurrencyKey: line.concurrency_key,
     budget: line.budget,
+    multitask: line.multitask,
     snapshot:
       line.messages === undefined
         ? line.text === undefined

@@ -63,7 +63,7 @@ export const make = (state: State.State): RunReads<never> => ({
   inputs: ({ projectId, runId }) =>
     Effect.sync(() =>
       Array.from(State.projectOf(state, projectId).inputs.values())
-        .filter((input) => input.runId === runId)
+        .filter((input) => input.runId === runId && input.since > 0)
         .map(({ publicId, since }) => ({ publicId, since })),
     ),
 

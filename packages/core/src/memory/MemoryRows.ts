@@ -225,6 +225,7 @@ export const make = (state: State.State): RunRows<never> => {
       })),
     due: Effect.sync(() => due(state)),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
+    laneRuns: (lanes) => Effect.sync(() => lanes.flatMap((lane) => Array.from(laneOf(lane) ?? [], toStored))),
     advanceLanes: (lanes) =>
       Effect.sync(() => {
         const heads = stored(lanes, (lane) => laneOf(lane)?.values().next().value)

@@ -46,7 +46,7 @@ export type FollowedUp =
   | { readonly _tag: "Uncovered"; readonly run: Run; readonly open: ReadonlyArray<string> }
   | { readonly _tag: "Left"; readonly run: Run }
 
-/** An input that a run has taken. */
+/** An input that a run has taken. `since` is 0 for a submission that the run was told: the run did not wait for it. */
 export interface TakenInput {
   readonly runId: Ids.RunId
   readonly publicId: Ids.RunId

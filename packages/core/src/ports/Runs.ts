@@ -33,6 +33,8 @@ export {
   check,
   defaultMaxAttempts,
   InvalidSubmission,
+  lastSaid,
+  Multitask,
   requestText,
   Submission,
   submitChecked,
@@ -76,6 +78,21 @@ export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/N
     return this.open.length === 0
       ? `${reason}; it waits for nothing`
       : `${reason}; it waits for ${this.open.join(", ")}`
+  }
+}
+
+/**
+ * Run `runId` works in the lane of a submission that was to be rejected then. Nothing was submitted.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConversationBusy extends Schema.TaggedError<ConversationBusy>("@runlease/core/ConversationBusy")(
+  "ConversationBusy",
+  { runId: Schema.String },
+) {
+  override get message() {
+    return `Run ${this.runId} has not ended; wait for its end, or choose another way to multitask`
   }
 }
 
@@ -150,6 +167,18 @@ export interface ToldMessage {
   readonly duplicate: boolean
 }
 
+/**
+ * What a submission became. `duplicate`: it was accepted before. `steered`: it became a message to `run`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Submitted {
+  readonly run: Run
+  readonly duplicate: boolean
+  readonly steered: boolean
+}
+
 export interface ListRuns extends PageRequest {
   readonly status?: RunStatus | undefined
   readonly agentId?: Ids.AgentId | undefined
@@ -160,12 +189,25 @@ export interface ListRuns extends PageRequest {
 export class Runs extends Context.Tag("@runlease/core/Runs")<
   Runs,
   {
-    /** Accepts a run, once: the same public id with the same request gives the first run and `duplicate`. */
+    /**
+     * Accepts a run, once: the same public id with the same request gives the first run and `duplicate`, or the run that was told it.
+     *
+     * `multitask` of the submission says what becomes of the unfinished runs of its lane, and of it. It is decided in the commit of
+     * the submission, so no run begins or ends in between. A public id that became a message names the run that was told it.
+     *
+     * Fails: `ConversationBusy` for `reject`, and `MessageRefused` for `steer` where the run takes no such message.
+     */
     readonly submit: (
       submission: SubmissionInput,
     ) => Effect.Effect<
-      { readonly run: Run; readonly duplicate: boolean },
-      ConversationNotFound | InvalidSubmission | RunNotFound | SubmissionConflict | ControlPlaneError
+      Submitted,
+      | ConversationNotFound
+      | InvalidSubmission
+      | RunNotFound
+      | SubmissionConflict
+      | ConversationBusy
+      | MessageRefused
+      | ControlPlaneError
     >
 
     /** A run by its id, or by that of an input that it has taken since. So do `snapshot`, `cancel`, `resume` and `complete`. */

@@ -7,8 +7,18 @@ import { Effect, Either, ParseResult, Schema } from "effect"
 import { Limits } from "../model/TreeBudget.js"
 import * as Ids from "../model/Ids.js"
 import { canonicalJson } from "../model/Json.js"
-import { RequestSnapshot } from "../model/RequestSnapshot.js"
+import { RequestSnapshot, type SnapshotMessage } from "../model/RequestSnapshot.js"
 import { type Run, Target, Trigger } from "../model/Run.js"
+
+/**
+ * What becomes of a submission whose lane has an unfinished run: it waits behind (`enqueue`); it is a message to the first of them and
+ * no run (`steer`); it cancels them and goes (`interrupt`); it is refused (`reject`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Multitask = Schema.Literal("enqueue", "steer", "interrupt", "reject")
+export type Multitask = typeof Multitask.Type
 
 /**
  * A run to be submitted. Only `agentId` is required.
@@ -17,7 +27,8 @@ import { type Run, Target, Trigger } from "../model/Run.js"
  * absent. `snapshot`: the conversation's messages when absent. `concurrencyKey`: the lane, the
  * conversation when absent, and null for no lane. `budget`: what the run and those below it may spend. `availableAt`: UTC, now when absent. `maxAttempts`: 1 to
  * 100, 3 when absent. `priority`: -1000 to 1000, 0 when absent, higher first. `initialStatus: "running"`
- * means that another program executes the run: it is never claimed and has no lease.
+ * means that another program executes the run: it is never claimed and has no lease. `multitask`: `enqueue` when absent; a submission
+ * without a lane, or with a new conversation for one, finds no other run.
  *
  * @since 0.1.0
  * @category models
@@ -40,6 +51,7 @@ export const Submission = Schema.Struct({
   maxAttempts: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
   concurrencyKey: Schema.optional(Schema.NullOr(Ids.text(256))),
   budget: Schema.optional(Limits),
+  multitask: Schema.optional(Multitask),
 })
 export type Submission = typeof Submission.Type
 
@@ -68,6 +80,17 @@ export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
   "@runlease/core/InvalidSubmission",
 )("InvalidSubmission", { field: Schema.String, message: Schema.String }) {}
 
+/**
+ * What the user says at the end of the messages of a submission, behind all that anybody else has said.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const lastSaid = ({ snapshot }: Submission): ReadonlyArray<SnapshotMessage> =>
+  snapshot === undefined
+    ? []
+    : snapshot.messages.slice(snapshot.messages.findLastIndex(({ role }) => role !== "user") + 1)
+
 const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve" })
 
 /**
@@ -76,13 +99,23 @@ const validate = Schema.validateEither(Submission, { onExcessProperty: "preserve
  * @since 0.1.0
  * @category constructors
  */
-export const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> =>
-  Either.mapLeft(validate(input), (error) => {
+export const check = (input: SubmissionInput): Either.Either<Submission, InvalidSubmission> => {
+  const checked = Either.mapLeft(validate(input), (error) => {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
     const field = issue?.path.map(String).join(".") ?? ""
     const problem = issue?.message.split("\n")[0] ?? "is malformed"
     return new InvalidSubmission({ field, message: field === "" ? problem : `${field}: ${problem}` })
   })
+  return Either.filterOrLeft(
+    checked,
+    (submission) => submission.multitask !== "steer" || lastSaid(submission).length > 0,
+    () =>
+      new InvalidSubmission({
+        field: "snapshot",
+        message: "snapshot: must end with a message of the user, which a run is told that works",
+      }),
+  )
+}
 
 /**
  * `Runs.submit` of a control plane that takes checked submissions. Every control plane is made with it, so that

@@ -84,11 +84,12 @@ export const make = <X>(
     if (length > maxLength) return yield* refused("too_large")
 
     const snapshot = yield* reads.named(operation, ref, ({ firstSnapshot }, found) => firstSnapshot(found))
-    return yield* Effect.catchTag(
-      submitWith(seed)(again(run, snapshot, publicId)),
-      "ConversationNotFound",
+    return yield* Effect.catchTags(submitWith(seed)(again(run, snapshot, publicId)), {
       // Its conversation was deleted with it.
-      () => new RunNotFound({ runId }),
-    )
+      ConversationNotFound: () => new RunNotFound({ runId }),
+      // It waits for the other runs of its lane.
+      ConversationBusy: Effect.die,
+      MessageRefused: Effect.die,
+    })
   })
 }

@@ -27,10 +27,11 @@ export const make = <X>(
     const snapshot = yield* reads.named("Runs.retry", { projectId, runId }, ({ firstSnapshot }, ref) =>
       firstSnapshot(ref),
     )
-    return yield* Effect.catchTag(
-      submit(again(run, snapshot, publicId)),
-      "ConversationNotFound",
+    return yield* Effect.catchTags(submit(again(run, snapshot, publicId)), {
       // Its conversation was deleted with it.
-      () => new RunNotFound({ runId }),
-    )
+      ConversationNotFound: () => new RunNotFound({ runId }),
+      // It waits for the other runs of its lane.
+      ConversationBusy: Effect.die,
+      MessageRefused: Effect.die,
+    })
   })

@@ -95,19 +95,25 @@ const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leas
       ofHolder({ projectId, lease, make: (state, now) => suspend(state, lease, suspension, now) }),
     spawn: Effect.fnUntraced(function* (lease, { submission, ...step }) {
       const checked = yield* check({ ...submission, parentRunId: lease.runId })
+      if (checked.multitask !== undefined) {
+        return yield* new InvalidSubmission({
+          field: "multitask",
+          message: "multitask: a child waits for the other runs of its lane",
+        })
+      }
+      const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
+      // The id names the step, so the first submission stands.
       return yield* spawn({
-        projectId,
+        ...(yield* SubmitOperation.request(projectId, child, "")),
         lease,
         step,
-        submission: { ...checked, concurrencyKey: checked.concurrencyKey ?? null },
-        // The id names the step, so the first submission stands.
-        sent: "",
-        runId: Ids.RunId.make(submission.publicId),
-        messageId: Ids.MessageId.make(yield* Ids.uuidV7, { disableValidation: true }),
-        conversationId: Ids.ConversationId.make(yield* Ids.uuidV7, { disableValidation: true }),
       }).pipe(
-        // It names no conversation.
-        Effect.catchTag("ConversationNotFound", Effect.die),
+        // It names no conversation, and leaves the runs of its lane alone.
+        Effect.catchTags({
+          ConversationNotFound: Effect.die,
+          ConversationBusy: Effect.die,
+          MessageRefused: Effect.die,
+        }),
         Effect.catchTag(
           "SubmissionConflict",
           ({ message }) => new InvalidSubmission({ field: "publicId", message }),
@@ -182,18 +188,9 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
   const submitTo = (projectId: Ids.ProjectId, seed: ReadonlyArray<LogEvent> = []) =>
     submitChecked(
       Effect.fnUntraced(function* (submission) {
-        return yield* submit({
-          projectId,
-          submission,
-          seed,
-          // Nothing can be compared with a submission that has no name.
-          sent: submission.publicId === undefined ? "" : requestText(submission),
-          runId: submission.publicId ?? Ids.RunId.make(yield* Ids.uuidV7, { disableValidation: true }),
-          messageId: Ids.MessageId.make(yield* Ids.uuidV7, { disableValidation: true }),
-          conversationId:
-            submission.conversationId ??
-            Ids.ConversationId.make(yield* Ids.uuidV7, { disableValidation: true }),
-        })
+        // Nothing can be compared with a submission that has no name.
+        const sent = submission.publicId === undefined ? "" : requestText(submission)
+        return yield* submit({ ...(yield* SubmitOperation.request(projectId, submission, sent)), seed })
       }),
     )
 

@@ -204,6 +204,9 @@ export interface RunRows<X> {
   /** Those of these lanes that have an unfinished run. A run that another transaction adds to one of the lanes waits. */
   readonly busyLanes: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
 
+  /** The unfinished runs of these lanes, those of a lane from the oldest on, locked. Otherwise as `busyLanes`. */
+  readonly laneRuns: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
   /**
    * Lets the first unfinished run of each of these lanes go, whose first run has ended: `Transitions.advance`. Gives those that
    * were behind, as they are now.

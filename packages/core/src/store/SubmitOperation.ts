@@ -5,34 +5,40 @@
  */
 import { DateTime, Effect, Either } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
+import { sha256 } from "../model/Digest.js"
 import type * as Ids from "../model/Ids.js"
 import * as RequestSnapshot from "../model/RequestSnapshot.js"
-import { noTarget, projectTarget, type Run, RunNotFound } from "../model/Run.js"
+import { noTarget, projectTarget, RunNotFound } from "../model/Run.js"
 import { ConversationNotFound } from "../ports/Conversations.js"
-import { defaultMaxAttempts, type Submission, SubmissionConflict } from "../ports/Runs.js"
+import type { TakenInput } from "../ports/FollowUp.js"
+import {
+  type ConversationBusy,
+  defaultMaxAttempts,
+  type MessageRefused,
+  type Submission,
+  SubmissionConflict,
+  type Submitted,
+} from "../ports/Runs.js"
 import { type ChildSpec, type RunDetails, type RunState, toRun } from "../rules/RunState.js"
-import type { Transition } from "../rules/Transition.js"
+import { eventId, type Transition } from "../rules/Transition.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { AddedRun } from "./HandOver.js"
+import * as Multitask from "./Multitask.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
-import type { Lane, RunRef } from "./RunRows.js"
+import type { DetailChanges, RunRef, StoredRun } from "./RunRows.js"
+import * as SubmitReads from "./SubmitReads.js"
 import { logKey } from "./Wakeups.js"
 
-export interface Request {
-  readonly projectId: Ids.ProjectId
-  readonly submission: Submission
-  /** The submission as it was sent, to be compared with another of the same public id. */
-  readonly sent: string
-  readonly runId: Ids.RunId
-  readonly messageId: Ids.MessageId
-  /** The events that the log of the run begins with. */
-  readonly seed?: ReadonlyArray<LogEvent>
-  /** The conversation that it names, or a new one. */
-  readonly conversationId: Ids.ConversationId
-}
+export { request, type Request } from "./SubmitReads.js"
+type Request = SubmitReads.Request
 
-export type Refusal = ConversationNotFound | RunNotFound | SubmissionConflict
+export type Refusal =
+  | ConversationNotFound
+  | RunNotFound
+  | SubmissionConflict
+  | ConversationBusy
+  | MessageRefused
 
 /** What a submission is beside its own run. `accepted` is called for a new run. */
 export interface Placing<R, E> {
@@ -46,22 +52,13 @@ export interface Decision {
   readonly state: RunState
   readonly details: RunDetails
   readonly duplicate: boolean
+  readonly steered: boolean
 }
 
-const laneName = ({ lane, projectId }: Lane): string => `${projectId}/${lane}`
-
-const laneOf = ({ conversationId, submission }: Request): string | null =>
-  submission.concurrencyKey === undefined ? conversationId : submission.concurrencyKey
-
-/** The lanes of these submissions in which another run may be. A new conversation has no other runs. */
-const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
-  requests.flatMap((request) => {
-    const lane = laneOf(request)
-    const { concurrencyKey, conversationId } = request.submission
-    return lane === null || (concurrencyKey === undefined && conversationId === undefined)
-      ? []
-      : [{ projectId: request.projectId, lane }]
-  })
+/** The run that an accepted submission became, or the one that was told it. */
+interface Accepted extends Pick<Decision, "duplicate" | "steered"> {
+  readonly ref: RunRef
+}
 
 /** A new run whose log begins with these events. */
 const seeded = (made: Transition, seed: ReadonlyArray<LogEvent>, now: number): Transition => {
@@ -117,39 +114,7 @@ const newDetails = (
   result: null,
 })
 
-/** What is there already of what the submissions name. */
-const readNamed = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =>
-  Effect.gen(function* () {
-    const { rows } = batch
-    const names = requests.flatMap(({ projectId, runId, submission: { parentRunId, publicId } }) => [
-      ...(publicId === undefined ? [] : [{ projectId, runId }]),
-      ...(parentRunId === undefined ? [] : [{ projectId, runId: parentRunId }]),
-    ])
-    /** The ids of runs by the names of inputs that they have taken. */
-    const inputs = new Map<string, Ids.RunId>()
-    const found = names.length === 0 ? [] : yield* rows.findNamed(names)
-    for (const { name, run } of found) {
-      const { runId } = batch.add(run).state.spec
-      if (name.runId !== runId) inputs.set(logKey(name), runId)
-    }
-    const details = found.length === 0 ? new Map() : yield* rows.submitted(found.map(({ run }) => run))
-    const conversationRefs = requests.flatMap(({ conversationId, projectId, submission }) =>
-      submission.conversationId === undefined
-        ? []
-        : [{ projectId, conversationId, messages: submission.snapshot === undefined }],
-    )
-    const conversations = conversationRefs.length === 0 ? [] : yield* rows.conversations(conversationRefs)
-    const lanes = sharedLanes(requests)
-    const busy = lanes.length === 0 ? [] : yield* rows.busyLanes(lanes)
-    return {
-      inputs,
-      details,
-      messages: new Map(
-        conversations.map((found) => [`${found.projectId}/${found.conversationId}`, found.messages]),
-      ),
-      busyLanes: new Set(busy.map(laneName)),
-    }
-  })
+const fingerprintOf = ({ sent }: Request): string => sha256(sent)
 
 /**
  * Submits all of these requests that nothing refuses.
@@ -163,13 +128,22 @@ export const submitAll = <X, R extends Request, E>(
   placing: Placing<R, E>,
 ): Effect.Effect<ReadonlyArray<Either.Either<Decision, Refusal | E>>, X> =>
   Effect.gen(function* () {
-    const { busyLanes, details, inputs, messages } = yield* readNamed(requests, batch)
+    const lanes = yield* SubmitReads.looked(requests, batch)
+    const { details, inputs, messages, taken } = yield* SubmitReads.named(requests, batch)
+    const busyLanes = yield* SubmitReads.busyLanes(requests, lanes, batch)
     const accepted = new Map<string, AddedRun>()
+    let added: Array<AddedRun> = []
+
+    const insertAdded = Effect.suspend(() => {
+      const runs = added
+      added = []
+      return runs.length === 0 ? Effect.void : batch.insert(runs)
+    })
 
     /** The details and the submission of a run that is there already, or that this commit has accepted so far. */
     const submittedBefore = (ref: RunRef) => {
       const run = batch.find(ref)
-      return run === undefined ? accepted.get(logKey(ref))?.run : details.get(run.key)
+      return accepted.get(logKey(ref))?.run ?? (run && details.get(run.key))
     }
 
     const parentOf = ({ projectId, runId, submission: { parentRunId } }: Request) => {
@@ -179,14 +153,33 @@ export const submitAll = <X, R extends Request, E>(
       return found && { parentRunId: id, rootRunId: found.details.rootRunId }
     }
 
-    /** Accepts a submission; true for one that was accepted before. */
-    const accept = (request: R): Either.Either<boolean, Refusal | E> => {
+    /** The input that a submission becomes which `first` is told. */
+    const inputOf =
+      (request: R) =>
+      ({ state: { spec } }: StoredRun): DetailChanges => {
+        if (request.submission.publicId === undefined) return {}
+        const input: TakenInput = {
+          runId: spec.runId,
+          publicId: request.runId,
+          since: eventId(0),
+          fingerprint: fingerprintOf(request),
+        }
+        taken.set(logKey(request), input)
+        inputs.set(logKey(request), spec.runId)
+        return { inputs: [input] }
+      }
+
+    const accept = (request: R): Either.Either<Accepted, Refusal | E> => {
       const { conversationId, projectId, runId, sent, submission } = request
       const placed = placing.placeOf(request)
       if (Either.isLeft(placed)) return Either.left(placed.left)
       const child = placed.right
       const before = submittedBefore(request)
-      if (before?.submission === sent) return Either.right(true)
+      if (before?.submission === sent) return Either.right({ ref: request, duplicate: true, steered: false })
+      const input = taken.get(logKey(request))
+      if (before === undefined && input !== undefined && input.fingerprint === fingerprintOf(request)) {
+        return Either.right({ ref: { projectId, runId: input.runId }, duplicate: true, steered: true })
+      }
       if (before !== undefined || inputs.has(logKey(request))) {
         return Either.left(new SubmissionConflict({ publicId: runId }))
       }
@@ -198,39 +191,66 @@ export const submitAll = <X, R extends Request, E>(
       if (submission.conversationId !== undefined && history === undefined) {
         return Either.left(new ConversationNotFound({ conversationId }))
       }
-      const lane = laneOf(request)
-      const name = lane === null ? undefined : laneName({ projectId, lane })
-      const behind = name !== undefined && busyLanes.has(name)
-      if (name !== undefined) busyLanes.add(name)
+      const lane = SubmitReads.laneOf(request)
+      const name = lane === null ? undefined : SubmitReads.laneName({ projectId, lane })
+      const looked = name !== undefined && Multitask.looks(request) ? lanes.get(name) : undefined
+      if (looked !== undefined) {
+        const met = Multitask.decide(batch, request, looked, inputOf(request))
+        if (Either.isLeft(met)) return Either.left(met.left)
+        if (met.right !== undefined) {
+          return Either.right({ ref: met.right.state.spec, duplicate: false, steered: true })
+        }
+      }
+      // One that has looked has left no unfinished run in its lane.
+      const behind = name !== undefined && looked === undefined && busyLanes.has(name)
+      if (name !== undefined) {
+        busyLanes.add(name)
+        lanes.get(name)?.push({ projectId, runId })
+      }
       const made = seeded(
         submitted(request, { lane, behind, child }, batch.now),
         request.seed ?? [],
         batch.now,
       )
-      accepted.set(logKey(request), {
-        made,
-        run: {
-          state: made.state,
-          details: newDetails(submission, parent.parentRunId, parent.rootRunId),
-          submission: sent,
-          snapshot: submission.snapshot ?? { ...RequestSnapshot.empty, messages: history ?? [] },
-          newConversation: submission.conversationId === undefined,
-        },
-      })
+      const run = {
+        state: made.state,
+        details: newDetails(submission, parent.parentRunId, parent.rootRunId),
+        submission: sent,
+        snapshot: submission.snapshot ?? { ...RequestSnapshot.empty, messages: history ?? [] },
+        newConversation: submission.conversationId === undefined,
+      }
+      accepted.set(logKey(request), { made, run })
+      added.push({ made, run })
       if (child !== null) placing.accepted(request, child)
-      return Either.right(false)
+      return Either.right({ ref: request, duplicate: false, steered: false })
     }
 
-    const verdicts = requests.map(accept)
-    if (accepted.size > 0) yield* batch.insert([...accepted.values()])
-    return requests.map((request, index) =>
-      Either.map(verdicts[index]!, (duplicate): Decision => {
-        const run = batch.find(request)!
-        const added = accepted.get(logKey(request))
+    const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
+    for (const request of requests) {
+      const looks = Multitask.looks(request)
+      if (looks) yield* insertAdded
+      verdicts.push(accept(request))
+      if (looks) yield* batch.settle
+    }
+    yield* insertAdded
+    const steered = verdicts.flatMap((verdict) =>
+      Either.isRight(verdict) && verdict.right.steered ? [batch.find(verdict.right.ref)!] : [],
+    )
+    const steeredDetails = steered.length === 0 ? new Map() : yield* batch.rows.details(steered)
+    return verdicts.map(
+      Either.map(({ duplicate, ref, steered }): Decision => {
+        const made = steered ? undefined : accepted.get(logKey(ref))
         // A new run is answered as it was submitted, also when a waiting claim has it by now.
-        return added === undefined
-          ? { duplicate, state: run.state, details: details.get(run.key)!.details }
-          : { duplicate, state: added.made.state, details: added.run.details }
+        if (made !== undefined) {
+          return { duplicate, steered, state: made.made.state, details: made.run.details }
+        }
+        const { key, state } = batch.find(ref)!
+        return {
+          duplicate,
+          steered,
+          state,
+          details: steered ? steeredDetails.get(key)! : details.get(key)!.details,
+        }
       }),
     )
   })
@@ -239,14 +259,8 @@ export const submitAll = <X, R extends Request, E>(
  * @since 0.1.0
  * @category operations
  */
-export const operation = <X>(): RunOperation<
-  Request,
-  Decision,
-  { readonly run: Run; readonly duplicate: boolean },
-  Refusal,
-  X
-> => ({
+export const operation = <X>(): RunOperation<Request, Decision, Submitted, Refusal, X> => ({
   name: "Runs.submit",
   decide: (requests, batch) => submitAll(requests, batch, roots),
-  answer: ({ details, duplicate, state }) => ({ duplicate, run: toRun(state, details) }),
+  answer: ({ details, duplicate, state, steered }) => ({ duplicate, steered, run: toRun(state, details) }),
 })

@@ -14,9 +14,11 @@ import { LogEntry } from "../Wire/LogEntry.js"
 /** Kinds of runs that other servers of this API know. */
 export const OtherKind = Schema.Struct({ kind: Schema.Literal("task", "workflow", "eval") })
 
+/** (ours) `steered`: the submission became a message to the run, and no run. */
 export const Submitted = Schema.Struct({
   accepted: Schema.Boolean,
   duplicate: Schema.optional(Schema.Boolean),
+  steered: Schema.optional(Schema.Boolean),
   run: CanonicalRun,
 })
 

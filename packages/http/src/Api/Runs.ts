@@ -53,7 +53,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Submit a run",
           description:
-            "The same `public_id` with the same request gives the first run and `duplicate: true`; with another request, 409.",
+            "The same `public_id` with the same request gives the first run and `duplicate: true`; with another request, 409. `multitask` of the request says what becomes of it where a run works in its conversation; with `steer` the answer has that run, and `steered: true`.",
         }),
       ),
   )
@@ -214,7 +214,7 @@ export const group = HttpApiGroup.make("runs")
       .addError(Refusal.Conflict)
       .annotateContext(
         OpenApi.annotations({
-          summary: "Bodies.Tell something to a run that has not ended",
+          summary: "Tell something to a run that has not ended",
           description:
             "(ours) The message, `text` or `parts`, stands in the conversation of the run. An agent that takes messages gets it while it works, before its run ends at the latest. The same `idempotency_key` again gives the first message, and `duplicate`.",
         }),

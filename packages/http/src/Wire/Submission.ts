@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Ids, RequestSnapshot, Run, type Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
+import { Ids, RequestSnapshot, Run, Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { choice } from "./Choice.js"
@@ -37,6 +37,10 @@ const wire = Schema.Struct({
       description:
         "(ours) What the run and those below it may spend together: `tokens`, `cost` (millionths), `steps`, `seconds` under lease, `runs`",
     }),
+    multitask: nullish(Runs.Multitask).annotations({
+      description:
+        "(ours) What becomes of it where a run of its lane has not ended: it waits behind (`enqueue`, when absent), it is a message to that run (`steer`), it cancels the runs of the lane (`interrupt`), or it is refused (`reject`)",
+    }),
   }),
 })
 
@@ -68,6 +72,7 @@ export const Submission = as<Runs.Submission>()(wire, {
     maxAttempts: request.max_attempts ?? undefined,
     concurrencyKey: request.concurrency_key,
     budget: request.budget ?? undefined,
+    multitask: request.multitask ?? undefined,
   }),
   encode: (submission) => ({
     kind: "agent" as const,
@@ -100,6 +105,7 @@ export const Submission = as<Runs.Submission>()(wire, {
       max_attempts: submission.maxAttempts,
       concurrency_key: submission.concurrencyKey,
       budget: submission.budget,
+      multitask: submission.multitask,
     },
   }),
 }).annotations({ identifier: "Submission" })

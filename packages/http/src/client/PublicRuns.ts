@@ -18,6 +18,7 @@ export const ofOurs = (submission: Runs.Submission): string | undefined => {
   if (submission.maxAttempts !== undefined) return "a number of attempts"
   if (submission.concurrencyKey !== undefined) return "a concurrency key"
   if (submission.budget !== undefined) return "a budget"
+  if (submission.multitask !== undefined) return "what becomes of a run that works"
   return undefined
 }
 

@@ -1,15 +1,8 @@
-import { type Run, Runs } from "@runlease/core"
+import type { Run, Runs } from "@runlease/core"
 import { type Context, Effect, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
-import {
-  CancelledReply,
-  CompletedReply,
-  ResumedReply,
-  Submitted,
-  TakenInputs,
-  Told,
-} from "../Api/RunBodies.js"
+import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from "../Api/RunBodies.js"
 import { SessionReply } from "../Api/Workers.js"
 import { pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
@@ -17,15 +10,14 @@ import { fromOutcome } from "../Wire/Outcome.js"
 import * as FollowUp from "../Wire/FollowUp.js"
 import { SessionRecord } from "../Wire/Session.js"
 import { Snapshot } from "../Wire/Snapshot.js"
-import { Submission } from "../Wire/Submission.js"
 import * as Resubmissions from "./Resubmissions.js"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import { ofOurs, resumeBody } from "./PublicRuns.js"
+import { resumeBody } from "./PublicRuns.js"
 import { RunLookup } from "./RunLookup.js"
+import * as Submissions from "./Submissions.js"
 import { path, Transport } from "./Transport.js"
 
-const encodeSubmission = Schema.encodeSync(Submission)
 const encodeSession = Schema.encodeSync(SessionRecord)
 const encodeFollowUp = Schema.encodeSync(FollowUp.FollowUp)
 const CanonicalRuns = pageOf(CanonicalRun)
@@ -48,35 +40,7 @@ export const make = (
     const extensions = yield* Extensions
 
     return {
-      submit: Runs.submitChecked(
-        Effect.fnUntraced(function* (submission: Runs.Submission) {
-          const ours = extensions ? undefined : ofOurs(submission)
-          if (ours !== undefined) return yield* missing("Runs.submit", `take ${ours}`)
-          const { duplicate, run } = yield* transport
-            .request({
-              operation: "Runs.submit",
-              method: "POST",
-              path: "/runs",
-              body: encodeSubmission(submission),
-              success: Submitted,
-            })
-            .pipe(
-              Effect.catchTag(
-                "Refusal",
-                Verdicts.decode(
-                  "Runs.submit",
-                  ["SubmissionConflict", "InvalidSubmission", "ConversationNotFound", "RunNotFound"],
-                  {
-                    publicId: submission.publicId,
-                    conversationId: submission.conversationId,
-                    runId: submission.parentRunId,
-                  },
-                ),
-              ),
-            )
-          return { run: yield* lookup.toRun(run), duplicate: duplicate ?? false }
-        }),
-      ),
+      ...Submissions.make({ transport, lookup, extensions }),
 
       get: lookup.get,
 

@@ -9,7 +9,7 @@ import { as } from "../Wire.js"
 
 /**
  * The body: `error` is for programs, `detail` for people. `field` names what was wrong with the request. The rest is
- * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, or how many messages it has been told.
+ * (ours), and lets a client tell a verdict apart: where the log is, how the run ended, what it waits for, how many messages it has been told, or which run works.
  *
  * @since 0.1.0
  * @category models
@@ -24,6 +24,7 @@ export const Body = Schema.Struct({
   interrupt_id: Schema.optional(Schema.String),
   open_interrupt_ids: Schema.optional(Schema.Array(Schema.String)),
   inbox: Schema.optional(Schema.Number),
+  run_id: Schema.optional(Schema.String),
 }).annotations({ identifier: "Refusal" })
 export type Body = typeof Body.Type
 

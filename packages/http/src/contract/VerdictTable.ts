@@ -23,6 +23,7 @@ export type VerdictError =
   | RunLog.CursorMismatch
   | RunLog.EventRefused
   | RunLog.RunWaiting
+  | Runs.ConversationBusy
   | Runs.InvalidSubmission
   | Runs.ForkRefused
   | Runs.MessageRefused
@@ -142,6 +143,12 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
     encode: ({ message }) => ({ error: "submission_conflict", detail: message, field: "public_id" }),
     decode: (_, { publicId = "" }) => Effect.succeed(new Runs.SubmissionConflict({ publicId })),
   },
+  ConversationBusy: {
+    status: 409,
+    codes: ["conversation_busy"],
+    encode: ({ message, runId }) => ({ error: "conversation_busy", detail: message, run_id: runId }),
+    decode: ({ run_id: runId = "" }) => Effect.succeed(new Runs.ConversationBusy({ runId })),
+  },
   RunUnfinished: {
     status: 409,
     codes: ["run_unfinished"],
@@ -195,10 +202,17 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   MessageRefused: {
     status: 409,
     codes: ["message_too_large", "message_too_many"],
-    encode: ({ message, reason }) => ({ error: `message_${reason}`, detail: message }),
-    decode: ({ error }, { runId = "" }) =>
+    encode: ({ message, reason, runId }) => ({
+      error: `message_${reason}`,
+      detail: message,
+      run_id: runId,
+    }),
+    decode: ({ error, run_id: told }, { runId = "" }) =>
       Effect.succeed(
-        new Runs.MessageRefused({ runId, reason: error === "message_too_many" ? "too_many" : "too_large" }),
+        new Runs.MessageRefused({
+          runId: told ?? runId,
+          reason: error === "message_too_many" ? "too_many" : "too_large",
+        }),
       ),
   },
   LeaseLost: {

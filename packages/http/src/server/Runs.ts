@@ -132,8 +132,8 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
             )
           }
           const runs = Context.get(yield* Caller.ports, Runs.Runs)
-          const { duplicate, run } = yield* runs.submit(payload)
-          return { accepted: true, duplicate, run: CanonicalRun.fromRun(run) }
+          const { duplicate, run, steered } = yield* runs.submit(payload)
+          return { accepted: true, duplicate, steered, run: CanonicalRun.fromRun(run) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("run", ({ path }) =>

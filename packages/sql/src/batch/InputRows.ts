@@ -93,12 +93,13 @@ export const read = (database: Database, names: ReadonlyArray<RunRows.RunRef>, k
     return [...named, ...taken].map((row) => ({ projectId: row.project_id, input: toInput(row) }))
   })
 
-/** What one run has taken, to look at it only. */
+/** What one run has gone on with, to look at it only. */
 export const ofRun = ({ sql }: Database, { projectId, runId }: RunRows.RunRef) =>
   Effect.map(
     sql<Pick<InputRow, "public_id" | "since">>`SELECT i.public_id, i.since FROM runs r
       JOIN inputs i ON i.run_pk = r.run_pk
-      WHERE r.project_id = ${projectId} AND r.run_id = ${runId} AND i.public_id IS NOT NULL ORDER BY i.since, i.public_id`,
+      WHERE r.project_id = ${projectId} AND r.run_id = ${runId} AND i.public_id IS NOT NULL AND i.since > 0
+      ORDER BY i.since, i.public_id`,
     Array.map(({ public_id, since }) => ({ publicId: public_id, since: eventId(since) })),
   )
 

@@ -125,16 +125,41 @@ export const advance = (
   )
 }
 
+/** Lanes by their names, which are locked until the commit. */
+const lockLanes = (database: Database, lanes: ReadonlyArray<Lane>) => {
+  const named = new Map(lanes.map((lane) => [`${lane.projectId}/${lane.lane}`, lane]))
+  return Effect.as(database.dialect.lockNames([...named.keys()]), [...named.values()])
+}
+
 /** Those of the lanes that hold an unfinished run, which stays unfinished, and the lanes as they are, until the commit. */
 export const readBusy = (
   database: Database,
   lanes: ReadonlyArray<Lane>,
 ): Effect.Effect<ReadonlyArray<Lane>, SqlError> =>
   Effect.gen(function* () {
-    const named = new Map(lanes.map((lane) => [`${lane.projectId}/${lane.lane}`, lane]))
-    yield* database.dialect.lockNames([...named.keys()])
-    const busy = yield* lockLast(database, [...named.values()])
+    const busy = yield* lockLast(database, yield* lockLanes(database, lanes))
     return busy.flatMap(({ state: { spec } }) =>
       spec.lane === null ? [] : [{ projectId: spec.projectId, lane: spec.lane }],
     )
+  })
+
+/** The unfinished runs of the lanes, from the oldest on, and locked. No run is added to the lanes until the commit. */
+export const readRuns = (
+  database: Database,
+  lanes: ReadonlyArray<Lane>,
+): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
+  Effect.gen(function* () {
+    const { sql } = database
+    const locked = yield* lockLanes(database, lanes)
+    const inTables = unfinishedTables.map(
+      (table) => sql`SELECT t.run_pk FROM ${laneRows(database, locked)} v JOIN ${sql.literal(table)} t
+        ON t.project_id = v.project_id AND t.lane = v.lane AND t.lane IS NOT NULL`,
+    )
+    const keys = yield* execute(sql<{ readonly run_pk: number }>`${sql.join(" UNION ALL ", false)(inTables)}`)
+    if (keys.length === 0) return []
+    const found = yield* RunQueries.findUnfinished(
+      database,
+      keys.map(({ run_pk }) => run_pk),
+    )
+    return found.filter(({ state }) => state.finishedAt === null).toSorted((a, b) => a.key - b.key)
   })

@@ -36,6 +36,7 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     search: (search) => ClaimQueries.search(database, search),
     due: DueQueries.readDue(database),
     busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),
+    laneRuns: (lanes) => LaneQueries.readRuns(database, lanes),
     advanceLanes: (lanes) => Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, now)),
     details: (runs) => DetailQueries.readDetails(database, runs),
     claimDetails: (runs, sessions) => DetailQueries.readClaimDetails(database, runs, sessions),

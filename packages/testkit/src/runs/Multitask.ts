@@ -1,0 +1,179 @@
+/** Runs suite: a submission to a lane in which a run works. */
+import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
+import * as Ids from "@runlease/core/Ids"
+import * as InboxMessage from "@runlease/core/InboxMessage"
+import { Leases } from "@runlease/core/Leases"
+import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
+import { type Multitask, Runs, type SubmissionInput } from "@runlease/core/Runs"
+import { Effect, Option, Queue, Stream } from "effect"
+import * as TestRuns from "../TestRuns.js"
+
+const conversation = Effect.map(
+  Effect.flatMap(Conversations, (conversations) => conversations.create()),
+  ({ id }) => id,
+)
+
+/** Submits what multitasks in this way. */
+export const submit = (multitask: Multitask, input: Partial<SubmissionInput> = {}) =>
+  Effect.flatMap(Runs, (runs) =>
+    runs.submit(TestRuns.submission({ multitask, snapshot: RequestSnapshot.fromText("Shorter"), ...input })),
+  )
+
+const statusOf = (runId: string) => Effect.map(TestRuns.getRun(Ids.RunId.make(runId)), ({ status }) => status)
+
+/** The texts that a run has been told. */
+export const told = (runId: Ids.RunId) =>
+  Effect.map(TestRuns.eventsOf(runId), (events) =>
+    events
+      .flatMap((event) => Option.toArray(InboxMessage.fromEvent(event)))
+      .map(({ parts }) => parts[0]?.["text"]),
+  )
+
+/** Declares the tests in the suite of the caller. */
+export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
+  test(
+    "a submission that enqueues waits behind",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const claimed = yield* TestRuns.hold(worker)
+      const { run, steered } = yield* submit("enqueue", { conversationId: claimed.conversationId })
+      strictEqual(steered, false)
+      deepStrictEqual(yield* TestRuns.claim(worker), [])
+      yield* TestRuns.complete(claimed)
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, run.runId)
+    }),
+  )
+
+  test(
+    "a submission that rejects is refused while a run of its lane has not ended, and names it",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const leases = yield* Leases
+      const worker = yield* TestRuns.register()
+      const conversationId = yield* conversation
+      const rejecting = submit("reject", { conversationId })
+      const { run } = yield* rejecting
+      const busy = yield* Effect.flip(rejecting)
+      deepStrictEqual([busy._tag, "runId" in busy && busy.runId], ["ConversationBusy", run.runId])
+      const claimed = yield* TestRuns.claimOne(worker)
+      strictEqual(yield* TestRuns.verdictOf(rejecting), "ConversationBusy")
+      yield* leases.suspend(TestRuns.leaseOf(claimed), TestRuns.forToolCall())
+      strictEqual(yield* TestRuns.verdictOf(rejecting), "ConversationBusy")
+      yield* runs.cancel(run.runId)
+      strictEqual((yield* runs.list({ conversationId })).items.length, 1)
+      strictEqual((yield* rejecting).run.status, "pending")
+    }),
+  )
+
+  test(
+    "of many submissions at once that reject, one is accepted",
+    Effect.gen(function* () {
+      const conversationId = yield* conversation
+      const verdicts = yield* Effect.forEach(
+        Array.from({ length: 10 }),
+        () => TestRuns.verdictOf(submit("reject", { conversationId })),
+        { concurrency: "unbounded" },
+      )
+      strictEqual(verdicts.filter((verdict) => verdict === "Succeeded").length, 1)
+      strictEqual(verdicts.filter((verdict) => verdict === "ConversationBusy").length, 9)
+    }),
+  )
+
+  test(
+    "a submission that interrupts cancels the runs of its lane, and goes",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const worker = yield* TestRuns.register()
+      const other = yield* TestRuns.submit()
+      const conversationId = yield* conversation
+      const claimed = yield* TestRuns.hold(worker, { conversationId, priority: 1 })
+      const queued = yield* TestRuns.submit({ conversationId })
+      const child = { agentId: "agent", publicId: "child" }
+      yield* leases.spawn(TestRuns.leaseOf(claimed), { stepId: "step", name: "step", submission: child })
+      const signals = yield* Queue.unbounded<unknown>()
+      yield* TestRuns.start(
+        Stream.runForEach(leases.signals(worker), (signal) => Queue.offer(signals, signal)),
+      )
+      const { run } = yield* submit("interrupt", { conversationId, priority: 2 })
+      deepStrictEqual(yield* Queue.take(signals), { _tag: "Cancelled", runId: claimed.runId })
+      deepStrictEqual(yield* Effect.forEach([claimed.runId, queued.runId, "child", other.runId], statusOf), [
+        "cancelled",
+        "cancelled",
+        "cancelled",
+        "pending",
+      ])
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, run.runId)
+      strictEqual(yield* TestRuns.verdictOf(TestRuns.append(claimed, [])), "RunEnded")
+    }),
+  )
+
+  test(
+    "of many submissions at once that interrupt, one run is left",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const conversationId = yield* conversation
+      yield* TestRuns.submit({ conversationId })
+      yield* Effect.forEach(Array.from({ length: 5 }), () => submit("interrupt", { conversationId }), {
+        concurrency: "unbounded",
+      })
+      const { items } = yield* runs.list({ conversationId })
+      deepStrictEqual(items.map(({ status }) => status).toSorted(), [
+        ...Array.from({ length: 5 }, () => "cancelled"),
+        "pending",
+      ])
+      strictEqual((yield* TestRuns.claim(worker, { limit: 10 })).length, 1)
+    }),
+  )
+
+  test(
+    "a public id that was accepted does not act again",
+    Effect.gen(function* () {
+      const conversationId = yield* conversation
+      for (const multitask of ["reject", "interrupt"] as const) {
+        const publicId = `${multitask}s`
+        const once = submit(multitask, { conversationId, publicId })
+        const [first, second] = yield* Effect.all([once, once], { concurrency: "unbounded" })
+        deepStrictEqual([first.duplicate, second.duplicate].toSorted(), [false, true])
+        strictEqual((yield* once).duplicate, true)
+        strictEqual(yield* statusOf(publicId), "pending")
+        if (multitask === "reject") {
+          yield* Effect.flatMap(Runs, (runs) => runs.cancel(Ids.RunId.make(publicId)))
+          strictEqual((yield* once).run.status, "cancelled")
+        }
+      }
+    }),
+  )
+
+  test(
+    "the lane of a submission is its concurrency key, and without one it finds no run",
+    Effect.gen(function* () {
+      const { conversationId, runId } = yield* TestRuns.hold(yield* TestRuns.register())
+      const keyed = yield* TestRuns.submit({ concurrencyKey: "lane" })
+      for (const multitask of ["reject", "steer", "interrupt"] as const) {
+        const alone = yield* submit(multitask, { conversationId, concurrencyKey: null })
+        const own = yield* submit(multitask)
+        deepStrictEqual([alone.steered, own.steered], [false, false])
+      }
+      strictEqual(yield* statusOf(runId), "running")
+      const steered = yield* submit("steer", { conversationId, concurrencyKey: "lane" })
+      strictEqual(steered.run.runId, keyed.runId)
+      deepStrictEqual([yield* told(keyed.runId), yield* told(runId)], [["Shorter"], []])
+      yield* submit("interrupt", { conversationId, concurrencyKey: "lane" })
+      deepStrictEqual(yield* Effect.forEach([keyed.runId, runId], statusOf), ["cancelled", "running"])
+    }),
+  )
+
+  test(
+    "a child waits in its lane",
+    Effect.gen(function* () {
+      const leases = yield* Leases
+      const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+      const submission = { agentId: "agent", publicId: "child", multitask: "reject" } as const
+      const refused = leases.spawn(TestRuns.leaseOf(claimed), { stepId: "step", name: "step", submission })
+      strictEqual(yield* TestRuns.verdictOf(refused), "InvalidSubmission")
+    }),
+  )
+}
