@@ -34,6 +34,7 @@ const examples = [
   "checkpoint",
   "research-team",
   "workflow",
+  "steering",
 ]
 
 describe("every example prints what its README shows", () => {
