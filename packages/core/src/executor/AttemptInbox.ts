@@ -26,8 +26,17 @@ export interface AttemptInbox {
   /** Takes note that the run has been told so many messages. */
   readonly told: (inbox: number) => void
 
-  /** Takes note of messages that an attempt has taken. */
+  /** Whether there are messages that no step had taken which this attempt has passed. It takes messages from then on. */
+  readonly ahead: () => boolean
+
+  /** Takes note of messages that this attempt has taken. */
   readonly took: (range: Range) => void
+
+  /** Takes note of messages that an attempt before this one has taken. */
+  readonly tookBefore: (range: Range) => void
+
+  /** Takes note of a step of an attempt before this one, until whose end so many messages had been taken. */
+  readonly passed: (taken: number) => void
 
   /** Waits until there are messages that were not taken. */
   readonly arrived: Effect.Effect<void>
@@ -47,11 +56,21 @@ export const make = (toldBefore: number): AttemptInbox => {
   const some = Effect.unsafeMakeLatch(false)
   let told = toldBefore
   let taken = 0
+  let passed = 0
   let isUsed = false
 
   const changed = (): void => {
     if (told > taken) some.unsafeOpen()
     else some.unsafeClose()
+  }
+
+  const take = (number: number): void => {
+    taken = Math.max(taken, number)
+    changed()
+  }
+
+  const pass = (number: number): void => {
+    passed = Math.max(passed, number)
   }
 
   return {
@@ -64,10 +83,16 @@ export const make = (toldBefore: number): AttemptInbox => {
       told = Math.max(told, inbox)
       changed()
     },
-    took: ({ to }) => {
-      taken = Math.max(taken, to)
-      changed()
+    ahead: () => {
+      isUsed = true
+      return told > passed
     },
+    took: ({ to }) => {
+      take(to)
+      pass(to)
+    },
+    tookBefore: ({ to }) => take(to),
+    passed: pass,
     arrived: Effect.suspend(() => {
       changed()
       return some.await

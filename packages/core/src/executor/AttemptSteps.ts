@@ -35,6 +35,7 @@ const nothing: Recorded = {
   wakesAt: undefined,
   child: undefined,
   inbox: undefined,
+  taken: 0,
 }
 
 /** The first record of a step counts, and one that replaces it. A sleep begins when its record was written. */
@@ -93,6 +94,7 @@ export const recordedBefore = (
     const parts = RecordParts.make()
     // The log of a fork begins with records.
     const isFirst = (claimed.leaseEpoch === 1 && claimed.latestSequence === 0) || claimed.latestEventId <= 1
+    let taken = 0
     return isFirst && claimed.inbox === undefined
       ? Effect.succeed({ steps, messages })
       : Effect.as(
@@ -102,7 +104,9 @@ export const recordedBefore = (
               const read = Option.getOrUndefined(parts.next(entry.event))
               if (read === undefined) return
               const { step_id } = read.record
-              steps.set(step_id, after(steps.get(step_id) ?? nothing, read, entry.createdAt))
+              const step = after(steps.get(step_id) ?? nothing, read, entry.createdAt)
+              taken = Math.max(taken, step.inbox?.to ?? 0)
+              steps.set(step_id, { ...step, taken })
             }),
           ),
           { steps, messages },
@@ -184,7 +188,7 @@ export const make = (options: {
         : Effect.map(recorded, (read) => {
             known = read
             for (const step of read.steps.values()) {
-              if (step.inbox !== undefined) inbox.took(step.inbox)
+              if (step.inbox !== undefined) inbox.tookBefore(step.inbox)
               resultBytes += JsonText.sizeOf(step.done?.result ?? step.done?.failure ?? "")
             }
             return read

@@ -96,7 +96,8 @@ export const take = (name: string, options: Step.Keyed = {}): Step.Durable<Inbox
   )
 
 /**
- * Whether there are messages that no step has taken. A program that asks takes messages, so it does not complete while there are some.
+ * Whether there are messages that none of the steps so far has taken. A later attempt that does the same steps is answered the same,
+ * except that messages may have come since. A program that asks takes messages, so it does not complete while there are some.
  *
  * @since 0.1.0
  * @category taking
@@ -106,6 +107,6 @@ export const pending: Effect.Effect<boolean, Step.StepError, StepLog> = Effect.f
   return Effect.mapBoth(recorded, {
     onFailure: (error) =>
       failed("pending", "unavailable", `The steps of earlier attempts cannot be read: ${error.message}`),
-    onSuccess: () => inbox.pending(),
+    onSuccess: () => inbox.ahead(),
   })
 })

@@ -27,6 +27,8 @@ export interface Recorded {
   readonly wakesAt: DateTime.Utc | undefined
   readonly child: Spawned | undefined
   readonly inbox: Range | undefined
+  /** How many messages had been taken by the last record of the step. */
+  readonly taken: number
 }
 
 /**

@@ -70,7 +70,9 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepErr
       return yield* failed(name, "too_many", `The run has ${maxSteps} steps`)
     }
     const shownAs = key === undefined && enclosing === undefined ? name : `${name}:${id.slice(0, 8)}`
-    return { attempt, id, within: enclosing?.id, name, key, shownAs, recorded: recorded.get(id) }
+    const before = recorded.get(id)
+    if (before !== undefined) attempt.inbox.passed(before.taken)
+    return { attempt, id, within: enclosing?.id, name, key, shownAs, recorded: before }
   })
 
 /** What `CurrentStep` is in the body of a step. */

@@ -84,6 +84,56 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "goes the same way again, by what it is answered about its inbox",
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const { count, next } = yield* counting
+        yield* dyingBefore(3, () =>
+          Effect.gen(function* () {
+            let draft = ""
+            yield* Step.run("draft", Effect.zipRight(next, Deferred.await(gate)))
+            for (let round = 0; yield* Inbox.pending; round++) {
+              const revised = Effect.zipLeft(drain("read"), next)
+              draft += yield* Step.run("revise", revised, { key: round })
+            }
+            yield* Step.run("publish", next)
+            return draft
+          }),
+        )
+        const { runId } = yield* submit()
+        yield* until(count, (n) => n === 1)
+        yield* tell(runId, "left")
+        yield* Deferred.succeed(gate, undefined)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* said(runId), yield* count], [['"left"'], 3])
+      }),
+    )
+
+    test(
+      "ends when it has gone its whole way again and takes nothing that came late",
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const attempts = yield* Ref.make(0)
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              const told = yield* drain("all")
+              yield* Ref.update(attempts, (n) => n + 1)
+              yield* Deferred.await(gate)
+              return `told "${told}"`
+            }),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* until(Ref.get(attempts), (n) => n === 1)
+        yield* tell(runId, "late")
+        yield* Deferred.succeed(gate, undefined)
+        yield* untilStatus(runId, "completed")
+        strictEqual(yield* Ref.get(attempts), 2)
+      }),
+    )
+
+    test(
       "gets a message while it works, without a renewal",
       Effect.gen(function* () {
         yield* start(
