@@ -1,7 +1,15 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
-import { Conversations, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
-import { Effect } from "effect"
+import {
+  Claims,
+  Conversations,
+  Ids,
+  MemoryControlPlane,
+  RequestSnapshot,
+  Runs,
+  WorkerRegistry,
+} from "@runlease/core"
+import { Effect, Fiber } from "effect"
 
 describe("Runs.submit", () => {
   it.effect("submissions of one commit find each other", () =>
@@ -47,6 +55,30 @@ describe("Runs.submit", () => {
           ["interrupts", "pending"],
           ["first", "cancelled"],
         ],
+      )
+    }).pipe(Effect.provide(MemoryControlPlane.layer)),
+  )
+
+  it.effect("a claim that waits gets no run that a submission of the same commit interrupts", () =>
+    Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      const claims = yield* Claims.Claims
+      const registry = yield* WorkerRegistry.WorkerRegistry
+      const { id: workerId } = yield* registry.register({ implementationKind: "kind", workerKey: "key" })
+      const waiting = yield* Effect.fork(
+        claims.claim({ workerId, limit: 2, leaseDuration: "30 seconds", wait: "10 seconds" }),
+      )
+      // The commit of this request comes after that of the claim, which waits by then.
+      yield* runs.cancel(Ids.RunId.make("absent")).pipe(Effect.ignore)
+      const submit = (publicId: string, multitask: Runs.Multitask) =>
+        runs.submit({ agentId: "agent", publicId, concurrencyKey: "lane", multitask })
+      yield* Effect.all([submit("first", "enqueue"), submit("second", "interrupt")], {
+        concurrency: "unbounded",
+      })
+      const claimed = yield* Fiber.join(waiting)
+      deepStrictEqual(
+        claimed.map(({ runId }) => runId),
+        ["second"],
       )
     }).pipe(Effect.provide(MemoryControlPlane.layer)),
   )

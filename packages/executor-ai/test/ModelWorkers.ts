@@ -66,8 +66,11 @@ export const withoutRecords =
       inbox: {
         taken: () => undefined,
         pending: () => false,
+        ahead: () => false,
         told: () => {},
         took: () => {},
+        tookBefore: () => {},
+        passed: () => {},
         arrived: Effect.never,
         alone: (effect) => effect,
       },

@@ -12,7 +12,7 @@ import { Effect } from "effect"
 import type { RunDetails, RunState } from "../rules/RunState.js"
 import { isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
 import * as CounterRows from "./CounterRows.js"
-import type { AddedRun, HandOver } from "./HandOver.js"
+import * as HandOver from "./HandOver.js"
 import * as Family from "./Family.js"
 import { growthOf } from "./LogGrowth.js"
 import * as LateReads from "./LateReads.js"
@@ -51,8 +51,8 @@ export interface RunBatch<X> extends Pick<Family.Family<X>, "settle" | "inTurn">
   readonly apply: (run: StoredRun, transition: Transition, details?: DetailChanges) => StoredRun
   /** Changes what is stored beside a run of the batch. */
   readonly describe: (run: StoredRun, details: DetailChanges) => void
-  /** Adds new runs, each with the transition that made it. A waiting claim that gets one claims it in the same step. */
-  readonly insert: (runs: ReadonlyArray<AddedRun>) => Effect.Effect<void, X>
+  /** Adds new runs, each with the transition that made it, and offers them to waiting claims: `later` where the commit may end them yet. */
+  readonly insert: (runs: ReadonlyArray<HandOver.AddedRun>, offer: "now" | "later") => Effect.Effect<void, X>
   /** Writes what has changed so far, with what it means for parents and children, for a query that must see it. */
   readonly flush: Effect.Effect<void, X>
   /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
@@ -95,7 +95,7 @@ interface Entry {
 export interface Beginning<X> extends Pick<RunBatch<X>, "now" | "found"> {
   readonly runs: ReadonlyArray<StoredRun>
   readonly remembered: ReadonlyArray<StoredRun>
-  readonly handOver: HandOver<X>
+  readonly handOver: HandOver.HandOver<X>
 }
 
 /**
@@ -248,10 +248,10 @@ export const make = <X>(
       if (details !== undefined) describe(run, details)
       return follow(entryOf(run), transition)
     },
-    insert: (added) =>
+    insert: (added, offer) =>
       Effect.suspend(() => {
-        handRunnable()
-        const { runs: inserted, stored } = handOver.offerNew(added)
+        if (offer === "now") handRunnable()
+        const { runs: inserted, stored } = (offer === "now" ? handOver : HandOver.none).offerNew(added)
         return Effect.map(rows.insert(inserted.map(({ run }) => run)), (keys) => {
           stored(keys)
           for (const [index, { made, run }] of inserted.entries()) {

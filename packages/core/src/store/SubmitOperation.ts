@@ -134,11 +134,12 @@ export const submitAll = <X, R extends Request, E>(
     const accepted = new Map<string, AddedRun>()
     let added: Array<AddedRun> = []
 
-    const insertAdded = Effect.suspend(() => {
-      const runs = added
-      added = []
-      return runs.length === 0 ? Effect.void : batch.insert(runs)
-    })
+    const insertAdded = (offer: "now" | "later") =>
+      Effect.suspend(() => {
+        const runs = added
+        added = []
+        return runs.length === 0 ? Effect.void : batch.insert(runs, offer)
+      })
 
     /** The details and the submission of a run that is there already, or that this commit has accepted so far. */
     const submittedBefore = (ref: RunRef) => {
@@ -228,11 +229,11 @@ export const submitAll = <X, R extends Request, E>(
     const verdicts: Array<Either.Either<Accepted, Refusal | E>> = []
     for (const request of requests) {
       const looks = Multitask.looks(request)
-      if (looks) yield* insertAdded
+      if (looks) yield* insertAdded("later")
       verdicts.push(accept(request))
       if (looks) yield* batch.settle
     }
-    yield* insertAdded
+    yield* insertAdded("now")
     const steered = verdicts.flatMap((verdict) =>
       Either.isRight(verdict) && verdict.right.steered ? [batch.find(verdict.right.ref)!] : [],
     )

@@ -79,10 +79,12 @@ const sharedLanes = (requests: ReadonlyArray<Request>): ReadonlyArray<Lane> =>
  */
 export const looked = <X>(requests: ReadonlyArray<Request>, { add, rows }: RunBatch<X>) =>
   Effect.gen(function* () {
-    const looking = sharedLanes(requests.filter(Multitask.looks))
-    const lanes = new Map(looking.map((lane): [string, Array<RunRef>] => [laneName(lane), []]))
-    if (looking.length > 0) {
-      for (const run of yield* rows.laneRuns(looking)) {
+    const looking = new Map(
+      sharedLanes(requests.filter(Multitask.looks)).map((lane) => [laneName(lane), lane]),
+    )
+    const lanes = new Map(Array.from(looking.keys(), (name): [string, Array<RunRef>] => [name, []]))
+    if (looking.size > 0) {
+      for (const run of yield* rows.laneRuns([...looking.values()])) {
         const { lane, projectId, runId } = add(run).state.spec
         if (lane !== null) lanes.get(laneName({ projectId, lane }))?.push({ projectId, runId })
       }

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { TerminalStatus } from "@runlease/core/Run"
+import type { Multitask } from "@runlease/core/Runs"
 import { FastCheck as fc } from "effect"
 import type { Request } from "./Request.js"
 
@@ -135,6 +136,7 @@ const submit: fc.Arbitrary<Single> = fc.record({
   driven: rarely,
   ofClient: fc.boolean(),
   tokens: fc.constantFrom(null, null, 20),
+  multitask: fc.constantFrom<Multitask>("enqueue", "enqueue", "enqueue", "steer", "interrupt", "reject"),
 })
 
 const claim: fc.Arbitrary<Single> = fc.record({

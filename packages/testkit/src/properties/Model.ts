@@ -23,13 +23,33 @@ import {
   sweep,
 } from "./ModelState.js"
 import * as Observation from "./Observation.js"
-import { instant, type Request, type Submit } from "./Request.js"
+import { instant, type Request, runName, type Submit } from "./Request.js"
 
 const submit = (state: State, request: Submit): readonly [State, string] => {
   const submission = JSON.stringify(request)
   const existing = find(state, request.run)
-  if (existing !== undefined)
+  if (existing?.run === request.run) {
     return [state, existing.submission === submission ? "Duplicate" : "SubmissionConflict"]
+  }
+  if (existing !== undefined) {
+    const same = existing.steered.some((before) => before.submission === submission)
+    return [state, same ? `Steered before ${runName(existing.run)}` : "SubmissionConflict"]
+  }
+  const lane =
+    request.lane === null
+      ? []
+      : state.runs.filter((run) => run.lane === request.lane && !isTerminal(run.status))
+  const [first] = lane
+  if (first !== undefined && request.multitask === "reject") return [state, "ConversationBusy"]
+  if (first !== undefined && request.multitask === "steer") {
+    const [told] = stepRun(state, first, { _tag: "Tell", run: first.run, key: null })
+    const steered = [...told.steered, { run: request.run, submission }]
+    return [replaceRun(state, { ...told, steered }), `Steered ${runName(first.run)}`]
+  }
+  const left =
+    request.multitask === "interrupt"
+      ? lane.reduce((each, run) => replaceRun(each, end(each, run, "cancelled", null)), state)
+      : state
   const run: Run = {
     run: request.run,
     submission,
@@ -50,6 +70,7 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     budgetRoot: request.tokens === null ? null : request.run,
     ledger: request.tokens === null ? null : { limit: request.tokens, spent: 0, waiting: [] },
     told: [],
+    steered: [],
     parent: null,
     children: 0,
     ended: [],
@@ -61,7 +82,7 @@ const submit = (state: State, request: Submit): readonly [State, string] => {
     error: null,
     log: request.driven ? ModelLog.start(ModelLog.empty) : ModelLog.empty,
   }
-  return [{ ...state, runs: [...state.runs, run] }, "Submitted"]
+  return [{ ...left, runs: [...left.runs, run] }, "Submitted"]
 }
 
 const renew = (state: State, request: Extract<Request, { _tag: "Renew" }>): readonly [State, string] => {
@@ -96,6 +117,7 @@ const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): read
     driven: false,
     ofClient: false,
     tokens: null,
+    multitask: "enqueue",
   })
   const index = parent.children
   const child = {

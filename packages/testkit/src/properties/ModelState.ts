@@ -42,6 +42,8 @@ export interface Run {
   } | null
   /** The keys of its messages. */
   readonly told: ReadonlyArray<number | null>
+  /** The submissions, by the numbers of their runs, that became messages to this one. */
+  readonly steered: ReadonlyArray<{ readonly run: number; readonly submission: string }>
   readonly parent: { readonly run: number; readonly index: number } | null
   /** How many children the run has spawned. */
   readonly children: number
@@ -67,8 +69,10 @@ export interface State {
 
 export const initial: State = { now: 0, runs: [] }
 
-export const find = (state: State, run: number): Run | undefined =>
-  state.runs.find((each) => each.run === run)
+/** A run by its number, or by that of a submission that it was told. */
+export const find = ({ runs }: State, run: number): Run | undefined =>
+  runs.find((each) => each.run === run) ??
+  runs.find(({ steered }) => steered.some((submission) => submission.run === run))
 
 export const replaceRun = (state: State, changed: Run): State => ({
   ...state,

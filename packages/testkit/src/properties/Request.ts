@@ -5,6 +5,7 @@
  */
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import type { TerminalStatus } from "@runlease/core/Run"
+import type { Multitask } from "@runlease/core/Runs"
 
 /** The fence that a request carries; a null epoch means that only the owner is compared. */
 export interface Fence {
@@ -25,6 +26,7 @@ export interface Submit {
   readonly ofClient: boolean
   /** How many tokens the run and those below it may spend; null for a run without a budget. */
   readonly tokens: number | null
+  readonly multitask: Multitask
 }
 
 export interface Append {
@@ -151,6 +153,7 @@ export const describe = (request: Request): string => {
         `${request.maxAttempts} attempts`,
         ...(request.availableAt === null ? [] : [`not before ${instant(request.availableAt)}`]),
         ...(request.driven ? ["driven by its submitter"] : []),
+        ...(request.multitask === "enqueue" ? [] : [request.multitask]),
         ...(request.ofClient ? ["by a client"] : []),
         ...(request.tokens === null ? [] : [`with ${request.tokens} tokens`]),
       ].join(", ")

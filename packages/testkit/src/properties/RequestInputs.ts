@@ -7,7 +7,7 @@ import type { FollowUp } from "@runlease/core/FollowUp"
 import { type AgentId, RunId } from "@runlease/core/Ids"
 import * as Interrupt from "@runlease/core/Interrupt"
 import type { Pause, Suspension } from "@runlease/core/Leases"
-import { empty, fromText } from "@runlease/core/RequestSnapshot"
+import { fromText } from "@runlease/core/RequestSnapshot"
 import type { Submission } from "@runlease/core/Runs"
 import { DateTime } from "effect"
 import { inputName, type Request, runName } from "./Request.js"
@@ -44,7 +44,8 @@ export const make = (options: {
       ? {}
       : { availableAt: DateTime.unsafeMake(origin + request.availableAt) }),
     ...(request.driven ? { initialStatus: "running" } : {}),
-    ...(request.ofClient ? { snapshot: { ...empty, protocol: "ag-ui" } } : {}),
+    snapshot: request.ofClient ? { ...fromText("client"), protocol: "ag-ui" } : fromText("left"),
+    multitask: request.multitask,
     ...(request.tokens === null ? {} : { budget: { tokens: request.tokens } }),
   })
 

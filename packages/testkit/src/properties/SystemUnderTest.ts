@@ -53,7 +53,6 @@ const verdictOf = ({ _tag, message }: Failure): string =>
 
 /** How long a claim waits that does. */
 export const waitMillis = 1000
-
 /** More than the longest log of a history. */
 const maxEntries = 1000
 
@@ -96,8 +95,9 @@ export const make = (options: {
     const runs = yield* Runs
     switch (request._tag) {
       case "Submit": {
-        const { duplicate } = yield* runs.submit(submissionOf(request))
-        return duplicate ? "Duplicate" : "Submitted"
+        const { duplicate, run, steered } = yield* runs.submit(submissionOf(request))
+        if (!steered) return duplicate ? "Duplicate" : "Submitted"
+        return `Steered ${duplicate ? "before " : ""}${runName(numberOf(run.runId))}`
       }
       case "Claim": {
         const { lease: leaseDuration, limit } = request
