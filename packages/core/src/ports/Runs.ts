@@ -25,12 +25,13 @@ import type {
 import type { Run, RunNotFound } from "../model/Run.js"
 import type { InboxNotEmpty } from "./Leases.js"
 import { maxEventBytes } from "./RunLog.js"
-import type { InvalidSubmission, SubmissionInput } from "./Submission.js"
+import type { ConversationBusy, InvalidSubmission, SubmissionInput, Submitted } from "./Submission.js"
 import type { SessionRecord, WorkerSession } from "../model/WorkerSession.js"
 
 export {
   again,
   check,
+  ConversationBusy,
   defaultMaxAttempts,
   InvalidSubmission,
   lastSaid,
@@ -39,6 +40,7 @@ export {
   Submission,
   submitChecked,
   type SubmissionInput,
+  type Submitted,
 } from "./Submission.js"
 
 /** How a run ends. The event that closes its log tells metadata and result, unless that event would be too large. */
@@ -78,21 +80,6 @@ export class NotWaiting extends Schema.TaggedError<NotWaiting>("@runlease/core/N
     return this.open.length === 0
       ? `${reason}; it waits for nothing`
       : `${reason}; it waits for ${this.open.join(", ")}`
-  }
-}
-
-/**
- * Run `runId` works in the lane of a submission that was to be rejected then. Nothing was submitted.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ConversationBusy extends Schema.TaggedError<ConversationBusy>("@runlease/core/ConversationBusy")(
-  "ConversationBusy",
-  { runId: Schema.String },
-) {
-  override get message() {
-    return `Run ${this.runId} has not ended; wait for its end, or choose another way to multitask`
   }
 }
 
@@ -165,18 +152,6 @@ export interface NewMessage {
 export interface ToldMessage {
   readonly id: string
   readonly duplicate: boolean
-}
-
-/**
- * What a submission became. `duplicate`: it was accepted before. `steered`: it became a message to `run`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Submitted {
-  readonly run: Run
-  readonly duplicate: boolean
-  readonly steered: boolean
 }
 
 export interface ListRuns extends PageRequest {

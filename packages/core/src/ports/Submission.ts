@@ -81,6 +81,33 @@ export class InvalidSubmission extends Schema.TaggedError<InvalidSubmission>(
 )("InvalidSubmission", { field: Schema.String, message: Schema.String }) {}
 
 /**
+ * Run `runId` works in the lane of a submission that was to be rejected then. Nothing was submitted.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConversationBusy extends Schema.TaggedError<ConversationBusy>("@runlease/core/ConversationBusy")(
+  "ConversationBusy",
+  { runId: Schema.String },
+) {
+  override get message() {
+    return `Run ${this.runId} has not ended; wait for its end, or choose another way to multitask`
+  }
+}
+
+/**
+ * What a submission became. `duplicate`: it was accepted before. `steered`: it became a message to `run`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Submitted {
+  readonly run: Run
+  readonly duplicate: boolean
+  readonly steered: boolean
+}
+
+/**
  * What the user says at the end of the messages of a submission, behind all that anybody else has said.
  *
  * @since 0.1.0
