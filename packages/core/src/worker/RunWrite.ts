@@ -57,8 +57,14 @@ export const make =
         ),
       )
 
-    /** Only a run that completes must have taken its messages. */
-    const takenBy = ({ status }: Outcome) => (status === "completed" ? sink.taken() : undefined)
+    /**
+     * Only a run that completes must have taken its messages. Those that it had when it was claimed do not hold it back: an attempt
+     * that leaves them would leave them again.
+     */
+    const takenBy = ({ status }: Outcome) => {
+      const taken = status === "completed" ? sink.taken() : undefined
+      return taken === undefined ? undefined : Math.max(taken, run.inbox ?? 0)
+    }
 
     /** A message has come since the executor took the last one: the next attempt goes on with it. */
     const again = ({ message }: InboxNotEmpty) =>

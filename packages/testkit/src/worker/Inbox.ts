@@ -134,6 +134,29 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "that looks for messages and takes none is executed again once for each, and ends",
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const attempts = yield* Ref.make(0)
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              const isPending = yield* Inbox.pending
+              if ((yield* Ref.updateAndGet(attempts, (n) => n + 1)) === 1) yield* Deferred.await(gate)
+              return String(isPending)
+            }),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* until(Ref.get(attempts), (n) => n === 1)
+        yield* tell(runId, "late")
+        yield* Deferred.succeed(gate, undefined)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* said(runId), yield* Ref.get(attempts)], [["false", "true"], 2])
+      }),
+    )
+
+    test(
       "gets a message while it works, without a renewal",
       Effect.gen(function* () {
         yield* start(
