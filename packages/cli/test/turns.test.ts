@@ -2,7 +2,6 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { type Ids, RecordedTurns } from "@runlease/core"
 import { Effect } from "effect"
-import { readFile, writeFile } from "node:fs/promises"
 import * as Agents from "../../executor-acp/test/Agents.js"
 import * as Peer from "../../executor-ag-ui/test/Peer.js"
 import { connect, eventOf, type Ports, submit, until, wholeLog } from "./FaultRoom.js"
@@ -86,11 +85,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a turn of an agent whos
       const runId = yield* submit(ports, "run-1", { agent: "coder" })
       yield* until(textOf(ports, runId), (text) => text === "half")
       yield* first.kill
-      const script = String(subject.options.args?.[2])
-      yield* Effect.promise(async () => {
-        const before = JSON.parse(await readFile(script, "utf8")) as object
-        await writeFile(script, JSON.stringify({ ...before, steps: [{ say: " and half" }] }))
-      })
+      yield* Agents.rewrite(subject, { steps: [{ say: " and half" }] })
 
       const second = yield* startWorker(acp(subject))
       yield* eventOf(second, "completed", runId)
@@ -101,6 +96,39 @@ layer(NodeContext.layer, { excludeTestServices: true })("a turn of an agent whos
       expect(JSON.stringify(again)).toContain("Go on from where you were")
       yield* wholeLog(ports, runId)
       expect(yield* textOf(ports, runId)).toBe("half and half")
+    }),
+  )
+
+  it.scoped("that has messages to the run gets them again, and the turn before it is not done again", () =>
+    Effect.gen(function* () {
+      const { ports, startWorker } = yield* setUp
+      const [told, heard] = yield* Effect.all([Agents.gate, Agents.gate])
+      const subject = yield* Agents.scripted({
+        capabilities: { loadSession: true },
+        turns: [
+          [{ say: "One" }, told.step, { say: ", still. " }, heard.step],
+          [{ say: "Tw" }, { hang: true }],
+        ],
+      })
+      const first = yield* startWorker(acp(subject))
+      const runId = yield* submit(ports, "run-1", { agent: "coder" })
+      yield* until(textOf(ports, runId), (text) => text === "One")
+      yield* ports.runs.tell(runId, { parts: [{ type: "text", text: "left" }] })
+      yield* told.open
+      yield* until(textOf(ports, runId), (text) => text === "One, still. ")
+      yield* heard.open
+      yield* until(textOf(ports, runId), (text) => text === "One, still. Tw")
+      yield* first.kill
+      yield* Agents.rewrite(subject, { turns: [[{ say: "o." }]] })
+
+      const second = yield* startWorker(acp(subject))
+      yield* eventOf(second, "completed", runId)
+      const prompts = (yield* noted(subject, "prompt")).map((prompt) => JSON.stringify(prompt))
+      expect(prompts.map((prompt) => prompt.includes("left"))).toEqual([false, true, true])
+      expect(prompts[2]).toContain("Go on from where you were")
+      expect(new Set(yield* noted(subject, "in")).size).toBe(1)
+      yield* wholeLog(ports, runId)
+      expect(yield* textOf(ports, runId)).toBe("One, still. Two.")
     }),
   )
 

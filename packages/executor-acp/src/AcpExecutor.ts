@@ -6,12 +6,16 @@
  * session and puts the conversation into the prompt. The prompt holds the messages of the user that the agent has not seen.
  * The agent's updates become AG-UI events. Its requests for files and commands are limited to the working folder.
  *
+ * A run has one turn, and another one in the same session while it has been told something: the messages to the run are the prompt of the
+ * next turn, unless the agent gave up the last one.
+ *
  * The end of a turn is recorded in the log of the run. If the worker dies after that, such as while the agent exits, the next attempt ends
- * the run as the turn ended, and starts no agent.
+ * the run as the turn ended, and starts no agent. If there are messages behind that turn, it goes on with them. Messages whose turn has not
+ * ended are prompted again.
  *
  * With the permission `ask`, a question of the agent suspends the run (docs/decisions/0016-acp-permissions.md). The run's
- * metadata gets `usage`, the tokens of the turn if the agent reports them, and `acp`: the session's id, the stop reason and
- * the size of the context.
+ * metadata gets `usage`, the tokens of the last turn if the agent reports them, and `acp`: the session's id, the stop reason
+ * and the size of the context.
  *
  * At the end of a run the executor cancels the agent's turn and closes its stdin. Then the agent's process group gets TERM,
  * and KILL after that. This also happens when the worker is killed, and at the end of the lease when the worker is stopped.

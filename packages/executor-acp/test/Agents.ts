@@ -91,6 +91,23 @@ export const scripted = (script: Script, changes: Partial<AcpExecutor.Options> =
     return subject
   })
 
+/** A step of an agent that ends once the test opens it. */
+export const gate = Effect.map(folder, (path) => {
+  const file = join(path, "open")
+  const step: Step = {
+    terminal: { command: "sh", args: ["-c", `until [ -e '${file}' ]; do sleep 0.02; done`] },
+    wait: true,
+  }
+  return { step, open: Effect.promise(() => writeFile(file, "")) }
+})
+
+/** Changes the script for the next processes of the agent. */
+export const rewrite = ({ options }: Pick<Subject, "options">, changes: Script) =>
+  Effect.promise(async () => {
+    const file = String(options.args?.[2])
+    await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), ...changes }))
+  })
+
 export const execute = ({ options }: Pick<Subject, "options">, run = claimed()) =>
   Stream.unwrap(Effect.map(AcpExecutor.make(options), ({ execute }) => Executor.toStream(execute)(run)))
 

@@ -22,17 +22,23 @@ import * as ReportedSteps from "./ReportedSteps.js"
 export interface RecordedTurns {
   readonly ended: ReadonlyArray<LogEvent>
 
-  /** Takes note of an event of the next turn. */
+  /** Takes note of an event of the turn. The next turn begins behind the record of this one. */
   readonly observe: (event: LogEvent) => void
 
   /**
-   * The record of the end of the next turn, which goes into the Stream of the executor before that end. Empty with a warning where
+   * The record of the end of the turn, which goes into the Stream of the executor before that end. Empty with a warning where
    * there can be none: the turn is done all the same.
    */
   readonly record: (end: LogEvent) => Effect.Effect<ReadonlyArray<AgentEvent>>
 }
 
-const stepName = "turn"
+/**
+ * The name of the steps.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const stepName = "turn"
 
 /** The bytes that a record of a turn may have. */
 const maxBytes = 240_000
@@ -70,6 +76,7 @@ export const read: Effect.Effect<RecordedTurns, ExecutorError> = ReportedSteps.r
   Effect.map((steps): RecordedTurns => {
     const ended = steps.flatMap(({ name, result }) => (name === stepName && isEnd(result) ? [result] : []))
     const ids = { messageId: new Set<string>(), toolCallId: new Set<string>() }
+    let number = ended.length
     return {
       ended,
       observe: (event) => {
@@ -77,18 +84,24 @@ export const read: Effect.Effect<RecordedTurns, ExecutorError> = ReportedSteps.r
         const id = field === undefined ? undefined : event[field]
         if (field !== undefined && typeof id === "string") ids[field].add(id)
       },
-      record: (end) => {
-        const opening = { messages: Array.from(ids.messageId), toolCalls: Array.from(ids.toolCallId) }
-        const size = new TextEncoder().encode(JSON.stringify([opening, JSON.stringify(end)])).length
-        return size > maxBytes
-          ? Effect.as(Effect.logWarning("The turn of the agent has no record: it is too large"), [])
-          : ReportedSteps.record(stepName, end, { key: ended.length, ...opening }).pipe(
-              Effect.map(({ events }) => events),
-              Effect.catchAll((error) =>
-                Effect.as(Effect.logWarning("The turn of the agent has no record", error), []),
-              ),
-            )
-      },
+      record: (end) =>
+        Effect.suspend(() => {
+          const opening = { messages: Array.from(ids.messageId), toolCalls: Array.from(ids.toolCallId) }
+          for (const all of Object.values(ids)) all.clear()
+          const size = new TextEncoder().encode(JSON.stringify([opening, JSON.stringify(end)])).length
+          if (size > maxBytes) {
+            return Effect.as(Effect.logWarning("The turn of the agent has no record: it is too large"), [])
+          }
+          return ReportedSteps.record(stepName, end, { key: number, ...opening }).pipe(
+            Effect.map(({ events }) => {
+              number += 1
+              return events
+            }),
+            Effect.catchAll((error) =>
+              Effect.as(Effect.logWarning("The turn of the agent has no record", error), []),
+            ),
+          )
+        }),
     }
   }),
 )

@@ -1,6 +1,6 @@
 /** The failures of a run by an agent. */
 import { RequestError } from "@agentclientprotocol/sdk"
-import { Executor } from "@runlease/core"
+import { type ControlPlaneError, Executor, type Run, type Step } from "@runlease/core"
 import { Data } from "effect"
 
 /** The agent answered a request with an error. */
@@ -27,3 +27,11 @@ const dataText = (data: unknown): string => {
 /** The failure of a run whose agent refused a request. */
 export const ofRefusal = (command: string, { code, data, message, method }: RequestRefused) =>
   of("agent_error", `${command} refused ${method} (${code}): ${message.slice(0, 2000)}${dataText(data)}`)
+
+export const ofStep = ({ code, message, retryable }: Step.StepError) => of(code, message, { retryable })
+
+/** The log of the run cannot be read. */
+export const ofControlPlane = (error: ControlPlaneError.ControlPlaneError | Run.RunNotFound) =>
+  error._tag === "RunNotFound"
+    ? of("run_not_found", error.message, { cause: error })
+    : of("control_plane_unavailable", error.message, { retryable: true, cause: error })

@@ -1,6 +1,6 @@
-/** Builds the prompt of an agent from a run's messages. */
+/** Builds the prompts of an agent from the messages of a run. */
 import type { ContentBlock, PromptCapabilities } from "@agentclientprotocol/sdk"
-import { Json, RequestSnapshot, type Run } from "@runlease/core"
+import { type InboxMessage, Json, RequestSnapshot, type Run } from "@runlease/core"
 import { createHash } from "node:crypto"
 
 type Message = RequestSnapshot.SnapshotMessage
@@ -17,6 +17,20 @@ export const lastOf = ({ snapshot }: Run.ClaimedRun): string | undefined => {
   return message === undefined ? undefined : fingerprintOf(message)
 }
 
+/** The messages that the run was told, as `PastAttempts` has them. */
+export const ofTold = (told: ReadonlyArray<InboxMessage.InboxMessage>): ReadonlyArray<Message> =>
+  told.map(({ id, key, parts }) => ({ id: key ?? id, role: "user", parts }))
+
+/** As `lastOf`, of messages that the run was told. A later run may have the last of them under its id or under its key. */
+export const lastTold = (told: ReadonlyArray<InboxMessage.InboxMessage>): string | undefined => {
+  const last = told.at(-1)
+  return last === undefined
+    ? undefined
+    : [last.id, last.key]
+        .flatMap((id) => (id === undefined ? [] : fingerprintOf({ id, role: "user", parts: last.parts })))
+        .join(" ")
+}
+
 /**
  * The history, and the new messages of the user. New messages come after the session's last prompt and after the agent's
  * last message. If there are none, the last message of the user counts as new.
@@ -28,7 +42,7 @@ const split = (
   const at = (from: number) => [messages.slice(0, from), messages.slice(from).filter(isOfUser)] as const
   const lastAnswer = messages.findLastIndex(({ role }) => role === "assistant")
   const lastPrompt = messages.findLastIndex(
-    (message) => isOfUser(message) && fingerprintOf(message) === prompted,
+    (message) => isOfUser(message) && prompted?.includes(fingerprintOf(message)) === true,
   )
   if (lastPrompt <= lastAnswer) return at(lastAnswer + 1)
   const isNew = messages.slice(lastPrompt + 1).some(isOfUser)
@@ -107,20 +121,53 @@ const interruptedNote =
 const answeredNote =
   "Your work on the following request was interrupted to ask a person, and the answer is there now. Go on from where you were: make the call that was not done again, exactly as before, and you will get the answer."
 
-/** The prompt of a run. `prompted`: the fingerprint of the last message that earlier runs prompted. */
+/**
+ * The messages of a prompt, and those before them that the session does not have. `begun`: whether an earlier attempt may have prompted
+ * with these messages.
+ */
+export interface Request {
+  readonly history: ReadonlyArray<Message>
+  readonly latest: ReadonlyArray<Message>
+  readonly begun: boolean
+}
+
+/** What the first turn of a run is asked. `prompted`: the fingerprint of the last message that earlier runs prompted. */
+export const ofRun = (
+  { snapshot }: Run.ClaimedRun,
+  knowledge: SessionKnowledge,
+  prompted: string | undefined,
+): Request => {
+  const [history, latest] = split(snapshot.messages, prompted)
+  return { history: knowledge === "nothing" ? history : [], latest, begun: true }
+}
+
+/** The prompt for messages that are new in a session which has all messages before them. */
+export const ofMessages = (
+  messages: ReadonlyArray<Message>,
+  capabilities: PromptCapabilities,
+): Array<ContentBlock> => {
+  const blocks = blocksOf(messages, capabilities)
+  return blocks.length === 0 ? [text("Go on.")] : blocks
+}
+
+/** The first prompt of an attempt. */
 export const of = (
   run: Run.ClaimedRun,
   knowledge: SessionKnowledge,
   capabilities: PromptCapabilities,
-  prompted: string | undefined,
+  { begun, history, latest }: Request,
 ): Array<ContentBlock> => {
-  const [history, latest] = split(run.snapshot.messages, prompted)
   const answered = (run.snapshot.resume ?? []).length > 0
-  const request = blocksOf(latest, capabilities)
-  const note = answered ? answeredNote : knowledge === "run" ? interruptedNote : undefined
+  const note = !begun
+    ? undefined
+    : answered
+      ? answeredNote
+      : knowledge === "run"
+        ? interruptedNote
+        : undefined
   return [
-    ...(knowledge === "nothing" ? transcript(history) : []),
+    ...transcript(history),
     ...(note === undefined ? [] : [text(note)]),
-    ...(request.length === 0 ? [text("Go on.")] : request),
+    ...ofMessages(latest, capabilities),
   ]
 }

@@ -8,8 +8,8 @@ import * as Prompt from "./Prompt.js"
  * The part of a session's metadata that later attempts and runs read. The keys of its stored form do not change.
  *
  * `deliveredAnswers`: the ids of the answers that the agent has received. `promptedBefore`: the last message that earlier
- * runs prompted, by `Prompt.lastOf`. `promptedUpTo`: the last message that was prompted, of this run once the agent has
- * begun.
+ * runs prompted, by `Prompt.lastOf` or `Prompt.lastTold`. `promptedUpTo`: the last message that was prompted, of this run
+ * once the agent has begun.
  */
 const SessionMetadata = Schema.Struct({
   deliveredAnswers: Schema.optionalWith(Schema.Array(Schema.String), { default: () => [] }).pipe(
@@ -81,13 +81,15 @@ export interface SessionRecord {
   ) => Effect.Effect<void, Executor.ExecutorError>
   /** Records the ids of all answers that the agent has received. */
   readonly recordDelivered: (ids: ReadonlyArray<string>) => Effect.Effect<void, Executor.ExecutorError>
-  /** Records that the agent has begun on the request, so that no later run prompts it again. */
+  /** The agent is prompted with this message now, by `Prompt.lastOf`. At first it is the last one of the run's request. */
+  readonly setRequested: (fingerprint: string | undefined) => void
+  /** Records that the agent has begun on its prompt, so that no later run prompts it again. */
   readonly recordBegun: Effect.Effect<void>
 }
 
 export const make = (run: Run.ClaimedRun, runs: Context.Tag.Service<typeof Runs.Runs>): SessionRecord => {
   const write = makeWrite(run, runs)
-  const requested = Prompt.lastOf(run)
+  let requested = Prompt.lastOf(run)
   let session: { readonly key: string; readonly facts: Readonly<Record<string, unknown>> } | undefined
   let current = run.session === null ? empty : metadataOf(run.session)
   // Writes go one at a time, so that an older state never replaces a newer one.
@@ -109,6 +111,9 @@ export const make = (run: Run.ClaimedRun, runs: Context.Tag.Service<typeof Runs.
         return update({ promptedBefore: undefined, promptedUpTo: undefined, ...earlier })
       }),
     recordDelivered: (deliveredAnswers) => update({ deliveredAnswers }),
+    setRequested: (fingerprint) => {
+      requested = fingerprint
+    },
     recordBegun: Effect.suspend(() =>
       requested === undefined || current.promptedUpTo === requested
         ? Effect.void

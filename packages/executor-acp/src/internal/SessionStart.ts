@@ -8,7 +8,7 @@ import * as Failure from "./Failure.js"
 import * as Handshake from "./Handshake.js"
 import * as McpServers from "./McpServers.js"
 import type * as Permissions from "./Permissions.js"
-import * as Prompt from "./Prompt.js"
+import type * as Prompt from "./Prompt.js"
 import * as Session from "./Session.js"
 import * as SessionRecord from "./SessionRecord.js"
 import type { TurnOutput } from "./TurnOutput.js"
@@ -30,10 +30,15 @@ export interface Options {
   readonly output: TurnOutput
 }
 
-/** A session that takes a prompt. `withAuthentication` authenticates and repeats a request if the agent demands it. */
+/**
+ * A session that takes a prompt. `promptedBefore`: the last message that earlier runs prompted. `withAuthentication` authenticates and
+ * repeats a request if the agent demands it.
+ */
 export interface StartedSession {
   readonly sessionId: string
-  readonly prompt: Array<acp.ContentBlock>
+  readonly knowledge: Prompt.SessionKnowledge
+  readonly capabilities: acp.PromptCapabilities
+  readonly promptedBefore: string | undefined
   readonly withAuthentication: Handshake.WithAuthentication
 }
 
@@ -79,7 +84,9 @@ const open = Effect.fnUntraced(function* (
   }
   const started: StartedSession = {
     sessionId,
-    prompt: Prompt.of(run, knowledge, capabilities.promptCapabilities ?? {}, metadata.promptedBefore),
+    knowledge,
+    capabilities: capabilities.promptCapabilities ?? {},
+    promptedBefore: metadata.promptedBefore,
     withAuthentication,
   }
   return started

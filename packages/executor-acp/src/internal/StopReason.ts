@@ -62,3 +62,7 @@ export const toEvent = (
   const outcome = outcomes[stopReason as keyof typeof outcomes]
   return AgentEvent.runFinished(run.conversationId, run.runId, { outcome, metadata })
 }
+
+/** Whether a turn ended as one does that its agent did not give up. */
+export const isSuccess = ({ outcome, type }: AgentEvent.LogEvent): boolean =>
+  type === "RUN_FINISHED" && Predicate.isRecord(outcome) && outcome["type"] === "success"

@@ -1,19 +1,43 @@
-/** One turn of an agent, which does one run: from its process over its session and prompt to the end of the turn. */
+/**
+ * The turns of an agent, which do one run: from its process over its session and prompts to the end of the last turn. There is one turn, and
+ * another one while the run has been told something.
+ */
 import type * as acp from "@agentclientprotocol/sdk"
-import { type AgentEvent, Executor, Ids, RecordedTurns, type Run, Runs } from "@runlease/core"
+import {
+  type AgentEvent,
+  ControlPlaneUnavailable,
+  Executor,
+  Ids,
+  PastAttempts,
+  RecordedTurns,
+  type Run,
+  Runs,
+} from "@runlease/core"
 import { Environment } from "@runlease/process"
-import { Deferred, type Duration, Effect, Exit, Mailbox, Stream } from "effect"
+import {
+  Deferred,
+  type Duration,
+  Effect,
+  ExecutionStrategy,
+  Exit,
+  Mailbox,
+  Option,
+  Scope,
+  Stream,
+} from "effect"
 import { createHash } from "node:crypto"
 import * as Agent from "./Agent.js"
 import * as Elicitation from "./Elicitation.js"
 import * as Failure from "./Failure.js"
 import * as Files from "./Files.js"
 import * as Permissions from "./Permissions.js"
+import * as Prompt from "./Prompt.js"
 import * as Questions from "./Questions.js"
 import * as SessionRecord from "./SessionRecord.js"
 import * as SessionStart from "./SessionStart.js"
 import * as StopReason from "./StopReason.js"
 import * as Terminals from "./Terminals.js"
+import * as ToldMessages from "./ToldMessages.js"
 import * as TurnOutput from "./TurnOutput.js"
 import * as UpdateEvents from "./UpdateEvents.js"
 import type * as WorkFolder from "./WorkFolder.js"
@@ -67,16 +91,31 @@ const personHandlers = (
   },
 })
 
+/** All messages of the conversation before these, which the run was told. */
+const historyBefore = (run: Run.ClaimedRun, told: Prompt.Request["latest"]) =>
+  ControlPlaneUnavailable.retryUnavailable(PastAttempts.read(run)).pipe(
+    Effect.mapError(Failure.ofControlPlane),
+    Effect.map((attempts) => {
+      const ids = new Set(told.map(({ id }) => id))
+      const ofRun = attempts.flatMap(({ kept }) => kept).filter(({ id }) => !ids.has(id))
+      return [...run.snapshot.messages, ...ofRun]
+    }),
+  )
+
 /**
- * Starts the turn of a run. The result is the stream of the run's events. The Scope ends the agent. A turn whose end is recorded is not
- * done again: the run ends as it did.
+ * Starts the turns of a run. The result is the stream of the run's events. The Scope ends the agent. A turn whose end is recorded is not
+ * done again: the run ends as it did, or goes on with what it has been told.
  */
 export const make = (settings: Settings) =>
   Effect.fn("AcpExecutor.run")(function* (run: Run.ClaimedRun) {
     const { cancelGrace, guardPath, killAfter, maxMessageBytes, name } = settings
     const turns = yield* RecordedTurns.read
+    const told = yield* ToldMessages.make
     const ended = turns.ended.at(-1)
-    if (ended !== undefined) return Stream.make(ended)
+    const goesOnAfter = (end: AgentEvent.LogEvent) => StopReason.isSuccess(end) && told.pending()
+    if (ended !== undefined && told.unfinished.length === 0 && !goesOnAfter(ended)) {
+      return Stream.make(ended)
+    }
     const runs = yield* Runs.Runs
     const mark = yield* Ids.uuidV7
     const cwd = yield* settings.folders.use(run.conversationId, mark)
@@ -119,52 +158,87 @@ export const make = (settings: Settings) =>
     }).pipe(Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }))
 
     const session = yield* SessionStart.make(settings, agent, { run, runs, cwd, record, output })
-    const { prompt, sessionId, withAuthentication } = session
-    const response = yield* Deferred.make<
-      acp.PromptResponse,
-      Failure.RequestRefused | Executor.ExecutorError
-    >()
-    const scope = yield* Effect.scope
+    const { capabilities, knowledge, promptedBefore, sessionId, withAuthentication } = session
+    let response =
+      Option.none<Deferred.Deferred<acp.PromptResponse, Failure.RequestRefused | Executor.ExecutorError>>()
     /** Waits at most `cancelGrace`. A finalizer is uninterruptible, so the wait itself must be interruptible. */
     const waitFor = <A>(effect: Effect.Effect<A>) =>
       Effect.timeoutOption(Effect.interruptible(effect), cancelGrace)
     /** Cancels the turn. The response to the prompt shows that the agent has stopped. */
     const cancel = Effect.gen(function* () {
-      if (yield* Deferred.isDone(response)) return
+      if (Option.isNone(response) || (yield* Deferred.isDone(response.value))) return
       yield* questions.cancel(agent.notify("session/cancel", { sessionId }))
-      yield* waitFor(Effect.exit(Deferred.await(response)))
+      yield* waitFor(Effect.exit(Deferred.await(response.value)))
     })
-    yield* Effect.acquireRelease(
-      Effect.interruptible(
-        agent.request("session/prompt", { sessionId, prompt }).pipe(withAuthentication),
-      ).pipe(Effect.intoDeferred(response), Effect.forkIn(scope)),
-      () =>
-        Effect.gen(function* () {
-          output.drop(true)
-          yield* mailbox.shutdown
-          yield* cancel
-          yield* agent.group.endInput
-          yield* waitFor(agent.group.ending)
-        }),
+    // A prompt in it outlives the fiber that waits for the response, until its turn is cancelled.
+    const prompts = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        output.drop(true)
+        yield* mailbox.shutdown
+        yield* cancel
+        yield* agent.group.endInput
+        yield* waitFor(agent.group.ending)
+      }),
     )
 
-    yield* Deferred.await(response).pipe(
-      Effect.catchTag("RequestRefused", (refused) => Failure.ofRefusal(name, refused)),
-      Effect.raceFirst(questions.suspension),
+    const send = (prompt: Array<acp.ContentBlock>) =>
+      Effect.gen(function* () {
+        const answer = yield* Deferred.make<
+          acp.PromptResponse,
+          Failure.RequestRefused | Executor.ExecutorError
+        >()
+        response = Option.some(answer)
+        yield* agent
+          .request("session/prompt", { sessionId, prompt })
+          .pipe(withAuthentication, Effect.intoDeferred(answer), Effect.forkIn(prompts))
+        return yield* Deferred.await(answer)
+      })
+
+    const promptWith = (messages: ToldMessages.Messages) => {
+      if (messages.length > 0) record.setRequested(Prompt.lastTold(messages))
+      return Prompt.ofTold(messages)
+    }
+    const takeTold = Effect.map(
+      told.take((event) => output.emit([event])),
+      promptWith,
+    )
+
+    const firstRequest = Effect.gen(function* () {
+      const begun = told.unfinished.length > 0
+      if (ended === undefined) {
+        const request = Prompt.ofRun(run, knowledge, promptedBefore)
+        return { ...request, latest: [...request.latest, ...promptWith(told.unfinished)] }
+      }
+      const latest = begun ? promptWith(told.unfinished) : yield* takeTold
+      return { begun, latest, history: knowledge === "run" ? [] : yield* historyBefore(run, latest) }
+    })
+
+    /** One turn, and those after it. */
+    const turn = (prompt: Array<acp.ContentBlock>): Effect.Effect<void, Executor.ExecutorFailure> =>
+      Effect.gen(function* () {
+        const result = yield* send(prompt).pipe(
+          Effect.catchTag("RequestRefused", (refused) => Failure.ofRefusal(name, refused)),
+          Effect.raceFirst(questions.suspension),
+        )
+        const closing = output.close()
+        for (const event of closing) turns.observe(event)
+        const end = StopReason.toEvent(run, name, sessionId, result, updates.metadata())
+        const recorded = yield* turns.record(end)
+        const goesOn = goesOnAfter(end)
+        yield* output.emitWork([...closing, ...recorded, ...(goesOn ? [] : [end])])
+        if (goesOn) yield* turn(Prompt.ofMessages(yield* takeTold, capabilities))
+      })
+
+    yield* firstRequest.pipe(
+      Effect.flatMap((request) => turn(Prompt.of(run, knowledge, capabilities, request))),
       Effect.tapErrorTag("AwaitAnswers", () => {
         output.cancel()
         return Effect.zipRight(record.recordBegun, cancel)
       }),
       Effect.matchEffect({
         onFailure: (failure) => Effect.zipRight(output.emit(output.close()), mailbox.fail(failure)),
-        onSuccess: (result) => {
-          const closing = output.close()
-          for (const event of closing) turns.observe(event)
-          const end = StopReason.toEvent(run, name, sessionId, result, updates.metadata())
-          return Effect.flatMap(turns.record(end), (record) =>
-            Effect.zipRight(output.emitWork([...closing, ...record, end]), mailbox.end),
-          )
-        },
+        onSuccess: () => mailbox.end,
       }),
       Effect.onExit((exit) =>
         Exit.isFailure(exit) ? mailbox.done(Exit.failCause(exit.cause)) : Effect.void,

@@ -1,0 +1,75 @@
+/**
+ * What a run is told while its agent works. The agent gets it behind its turn, as the prompt of the next one.
+ *
+ * Source: docs/decisions/0062-an-inbox.md
+ */
+import {
+  type AgentEvent,
+  AttemptInbox,
+  Emit,
+  type Executor,
+  Inbox,
+  type InboxMessage,
+  RecordedTurns,
+  StepLog,
+} from "@runlease/core"
+import { type Context, Effect, Option } from "effect"
+import * as Failure from "./Failure.js"
+
+const stepName = "inbox"
+
+export type Messages = ReadonlyArray<InboxMessage.InboxMessage>
+
+export interface ToldMessages {
+  /** The messages that earlier attempts have taken for a turn that has not ended. */
+  readonly unfinished: Messages
+
+  /** Whether there are messages that no turn has taken. */
+  readonly pending: () => boolean
+
+  /** Takes them for the next turn. The log has their record when this ends, and all that went to `emit` before. */
+  readonly take: (
+    emit: (event: AgentEvent.LogEvent) => Effect.Effect<void>,
+  ) => Effect.Effect<Messages, Executor.ExecutorError>
+}
+
+const none: ToldMessages = {
+  unfinished: [],
+  pending: () => false,
+  take: () => Effect.dieMessage("Nothing tells this run anything"),
+}
+
+const ofLog = Effect.fnUntraced(function* (log: Context.Tag.Service<typeof StepLog.StepLog>) {
+  const steps = log.steps()
+  let turn = 1
+  let ranges: ReadonlyArray<AttemptInbox.Range> = []
+  for (const { done, inbox } of (yield* steps.recorded).values()) {
+    if (done?.name === RecordedTurns.stepName) ranges = []
+    if (inbox === undefined) continue
+    ranges = [...ranges, inbox]
+    turn += 1
+  }
+  const all = ranges.length === 0 ? [] : yield* steps.messages
+  const told: ToldMessages = {
+    unfinished: ranges.flatMap((range) => AttemptInbox.inRange(all, range)),
+    pending: steps.inbox.pending,
+    take: (emit) =>
+      Effect.suspend(() => Inbox.drain(stepName, { key: turn++ })).pipe(
+        Effect.provideService(Emit.Emit, {
+          emit: (output) => (typeof output === "string" ? Effect.void : emit(output)),
+        }),
+        Effect.provideService(StepLog.StepLog, log),
+        Effect.mapError(Failure.ofStep),
+      ),
+  }
+  return told
+})
+
+/** The messages to the run of this execution. The first attempt of a run that was told nothing reads nothing. */
+export const make: Effect.Effect<ToldMessages, Executor.ExecutorError> = Effect.flatMap(
+  Effect.serviceOption(StepLog.StepLog),
+  Option.match({
+    onNone: () => Effect.succeed(none),
+    onSome: (log) => Effect.mapError(ofLog(log), Failure.ofControlPlane),
+  }),
+)
