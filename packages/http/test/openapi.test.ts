@@ -31,6 +31,7 @@ describe("the description of the API", () => {
   it("names runs first, and workers after all that users call", () => {
     expect(document.tags?.map(({ name }) => name)).toEqual([
       "Runs",
+      "Usage",
       "Conversations",
       "AG-UI",
       "Threads",

@@ -54,7 +54,7 @@ const started = (subject: Subject): AgentEvent.LogEvent => ({
   runId: subject.runId,
 })
 
-/** `unfinished`: how many answers of a model the attempt had begun and not finished. */
+/** `unfinished`: 1 where the attempt had begun an answer of a model and not finished it. */
 const attemptMark = (
   previous: PastAttempt,
   current: { readonly attempt: number; readonly workerId: string } | null,

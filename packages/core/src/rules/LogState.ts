@@ -188,10 +188,11 @@ const closingOf = (item: OpenItem): LogEvent => {
 export const closings = (state: LogState): ReadonlyArray<LogEvent> => state.open.map(closingOf).toReversed()
 
 /**
- * How many answers of a model are in their middle: each has a message, a reasoning message or a call open.
+ * How many answers of a model are in their middle: 1 where a message, a reasoning message or a call is open. Answers at once count as one,
+ * since one answer may have several of these open.
  *
  * @since 0.1.0
  * @category folding
  */
-export const openAnswers = ({ open }: LogState): number =>
-  open.filter(({ kind }) => kind === "message" || kind === "reasoningMessage" || kind === "tool").length
+export const openAnswers = ({ open }: LogState): 0 | 1 =>
+  open.some(({ kind }) => kind === "message" || kind === "reasoningMessage" || kind === "tool") ? 1 : 0

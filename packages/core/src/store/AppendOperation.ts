@@ -65,7 +65,6 @@ export const append = <X>(
   if (AppendRules.atEnd(append, run.state)) {
     return Effect.succeed(Either.right(add(batch, run, request, texts, 0)))
   }
-  const { latestEventId, latestSequence } = run.state
   const tail = batch.rows.tail({
     key: run.key,
     // The id of an event is never below its sequence.
@@ -73,12 +72,17 @@ export const append = <X>(
     afterSequence: expectedEventId === undefined ? (expectedSequence ?? 0) : 0,
     limit: events.length + 1,
   })
-  // What this commit has appended so far is part of the log.
-  return Effect.map(Effect.zipRight(batch.flush, tail), (entries) =>
-    Either.map(AppendRules.alreadyThere(append, { latestEventId, latestSequence }, entries), (there) =>
-      add(batch, run, request, texts, there),
-    ),
-  )
+  // What this commit has appended so far is part of the log. To write it may change the run: its tree may have ended or spent.
+  return Effect.map(Effect.zipRight(batch.flush, tail), (entries): Either.Either<Appended, Refusal> => {
+    const current = batch.find({ projectId, runId })!
+    return Either.flatMap(admits(current.state, fence, batch.now), () =>
+      AppendRules.atEnd(append, current.state)
+        ? Either.right(add(batch, current, request, texts, 0))
+        : Either.map(AppendRules.alreadyThere(append, current.state, entries), (there) =>
+            add(batch, current, request, texts, there),
+          ),
+    )
+  })
 }
 
 /**

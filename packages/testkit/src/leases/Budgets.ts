@@ -6,6 +6,7 @@ import type { RunId, WorkerId } from "@runlease/core/Ids"
 import type { Answer } from "@runlease/core/Interrupt"
 import { Leases, type Pause } from "@runlease/core/Leases"
 import type { ClaimedRun } from "@runlease/core/Run"
+import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import * as TokenUsage from "@runlease/core/TokenUsage"
 import * as Usage from "@runlease/core/Usage"
@@ -82,6 +83,25 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* TestRuns.append(root, [usage(100)])
       yield* leases.complete(TestRuns.leaseOf(root), { status: "completed" }, last)
       strictEqual((yield* spent(root.runId))?.tokens, 100)
+    }),
+  )
+
+  test(
+    "what a child spends is charged beside an append of the root that repeats events",
+    Effect.gen(function* () {
+      const worker = yield* TestRuns.register()
+      const log = yield* RunLog
+      const { child, root } = yield* tree(worker, { tokens: 1_000 })
+      const first = AgentEvent.custom("first", 1)
+      yield* TestRuns.append(root, [first])
+      const repeating = log.append({
+        runId: root.runId,
+        fence: TestRuns.leaseOf(root),
+        events: [first, AgentEvent.custom("second", 2)],
+        expectedSequence: root.latestSequence,
+      })
+      yield* Effect.all([TestRuns.append(child, [usage(20)]), repeating], { concurrency: "unbounded" })
+      strictEqual((yield* spent(root.runId))?.tokens, 20)
     }),
   )
 

@@ -20,6 +20,14 @@ const textOf = ({ parts }: InboxMessage.InboxMessage): string => String(parts[0]
 const drain = (name: string, key?: unknown) =>
   Effect.map(Inbox.drain(name, { key }), (messages) => messages.map(textOf).join("+"))
 
+/** Gives the first message, unless none comes within an hour. */
+const patient = Executor.make(() =>
+  Effect.raceFirst(
+    Effect.map(Inbox.take("answer"), textOf),
+    Effect.as(Step.sleep("patience", "1 hour"), "nobody"),
+  ),
+)
+
 const untilWaiting = (runId: RunId) =>
   TestRuns.eventually(run(runId), ({ status }) => status === "waiting", {
     step: "10 millis",
@@ -211,14 +219,7 @@ export const tests = (test: Declare): void => {
     test(
       "goes on behind the first of a sleep and a message",
       Effect.gen(function* () {
-        yield* start(
-          Executor.make(() =>
-            Effect.raceFirst(
-              Effect.map(Inbox.take("answer"), textOf),
-              Effect.as(Step.sleep("patience", "1 hour"), "nobody"),
-            ),
-          ),
-        )
+        yield* start(patient)
         const { runId } = yield* submit()
         yield* untilWaiting(runId)
         yield* tell(runId, "me")
@@ -230,14 +231,7 @@ export const tests = (test: Declare): void => {
     test(
       "goes on with a message that takes long to be read, while it sleeps",
       Effect.gen(function* () {
-        yield* start(
-          Executor.make(() =>
-            Effect.raceFirst(
-              Effect.map(Inbox.take("answer"), textOf),
-              Effect.as(Step.sleep("patience", "1 hour"), "nobody"),
-            ),
-          ),
-        )
+        yield* start(patient)
         const { runId } = yield* submit()
         yield* until(customs(runId), (names) => names.includes("runlease.sleep"))
         yield* tell(runId, "me")
