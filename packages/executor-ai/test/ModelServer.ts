@@ -11,7 +11,7 @@ import type { AddressInfo } from "node:net"
 import * as ChatCompletions from "./wire/ChatCompletions.js"
 import * as Messages from "./wire/Messages.js"
 import * as Responses from "./wire/Responses.js"
-import type { Turn } from "./wire/Turn.js"
+import type { Frame, Turn } from "./wire/Turn.js"
 
 export type { ToolCall, Turn } from "./wire/Turn.js"
 
@@ -95,12 +95,21 @@ export const make = (
         return outgoing.writeHead(says.status, { "content-type": type, ...says.headers }).end(content)
       }
       outgoing.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" }).flushHeaders()
-      for (const frame of wire.frames(says, body, request.index + 1)) {
-        if (outgoing.destroyed) return
+      const write = async (frame: Frame) => {
         if (frame.delta) produced += 1
         if (!outgoing.write(frame.data)) await drained(outgoing)
       }
+      // The last frame says that the answer is whole, so it comes after the wait.
+      let last: Frame | undefined
+      for (const frame of wire.frames(says, body, request.index + 1)) {
+        if (outgoing.destroyed) return
+        if (last !== undefined) await write(last)
+        last = frame
+      }
+      const isWhole = says.ending === undefined || says.ending === "good"
+      if (!isWhole && last !== undefined) await write(last)
       await says.until
+      if (isWhole && last !== undefined) await write(last)
       if (says.ending === "cut") outgoing.destroy()
       else if (says.ending !== "hang") outgoing.end()
     }
