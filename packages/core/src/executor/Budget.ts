@@ -13,16 +13,16 @@
  *
  * @since 0.1.0
  */
-import { Effect, Option, Schedule } from "effect"
-import * as Ids from "../model/Ids.js"
+import { Effect, Schedule } from "effect"
 import * as TokenUsage from "../model/TokenUsage.js"
 import { isReached } from "../model/TreeBudget.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import { Runs } from "../ports/Runs.js"
 import * as Emit from "./Emit.js"
-import * as Step from "./Step.js"
+import type * as Step from "./Step.js"
 import { StepLog } from "./StepLog.js"
 import { failed } from "./StepOutcome.js"
+import { looking } from "./TakenStep.js"
 
 /** How often a wait that stays in the worker looks at the budget. */
 const pause = Schedule.spaced("1 second")
@@ -39,10 +39,8 @@ export const check: Effect.Effect<void, Step.StepError, StepLog | Runs> = Effect
   const { budgetRoot } = attempt
   if (budgetRoot === undefined) return
   const runs = yield* Runs
-  const within = Option.getOrUndefined(yield* Effect.serviceOption(Step.CurrentStep))?.id
-  // A look is in flight, or the run would be suspended for other waits while it goes on, and not for this one.
-  const isSpent = attempt.inFlight(
-    { id: yield* Ids.uuidV7, within },
+  const { look: isSpent, within } = yield* looking(
+    attempt,
     Effect.mapBoth(retryUnavailable(runs.get(budgetRoot)), {
       onSuccess: ({ budget }) => budget !== undefined && isReached(budget),
       onFailure: ({ message }) => failed("budget", "unavailable", `The budget cannot be read: ${message}`),

@@ -12,9 +12,8 @@
  *
  * @since 0.1.0
  */
-import { Array, Effect, Either, Option, Schedule, Schema } from "effect"
+import { Array, Effect, Either, Schedule, Schema } from "effect"
 import { sha256 } from "../model/Digest.js"
-import * as Ids from "../model/Ids.js"
 import { isTerminal, type Run, RunError } from "../model/Run.js"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
@@ -25,6 +24,7 @@ import * as Budget from "./Budget.js"
 import * as Step from "./Step.js"
 import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { failed } from "./StepOutcome.js"
+import { looking } from "./TakenStep.js"
 
 /**
  * A child of this run.
@@ -171,12 +171,7 @@ const untilEnded = (
 ): Durable<ReadonlyArray<Run>, never> =>
   Effect.gen(function* () {
     const attempt: AttemptSteps = (yield* StepLog).steps()
-    const within = Option.getOrUndefined(yield* Effect.serviceOption(Step.CurrentStep))?.id
-    // A look is in flight, or the run would be suspended for other waits while it goes on, and not for this one.
-    const look = attempt.inFlight(
-      { id: yield* Ids.uuidV7, within },
-      Effect.forEach(children, get, { concurrency: atOnce }),
-    )
+    const { look, within } = yield* looking(attempt, Effect.forEach(children, get, { concurrency: atOnce }))
     let runs = yield* look
     while (!isEnough(runs)) {
       const open = children.filter((_, index) => !hasEnded(runs[index]!))

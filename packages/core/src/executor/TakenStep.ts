@@ -5,6 +5,7 @@
  */
 import { Context, Effect, Option } from "effect"
 import { sha256 } from "../model/Digest.js"
+import { uuidV7 } from "../model/Ids.js"
 import { stepIdOf } from "../model/StepRecord.js"
 import type { StepError } from "./StepError.js"
 import { type Recorded, StepLog } from "./StepLog.js"
@@ -73,6 +74,19 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepErr
     const before = recorded.get(id)
     if (before !== undefined) attempt.inbox.passed(before.taken)
     return { attempt, id, within: enclosing?.id, name, key, shownAs, recorded: before }
+  })
+
+/**
+ * What the code looks at while it waits, and the id of the step that it is in. A look is in flight: else the run would be suspended for
+ * other waits while it goes on, and not for this one.
+ */
+export const looking = <A, E, R>(
+  attempt: Taken["attempt"],
+  effect: Effect.Effect<A, E, R>,
+): Effect.Effect<{ readonly look: Effect.Effect<A, E, R>; readonly within: string | undefined }> =>
+  Effect.gen(function* () {
+    const within = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))?.id
+    return { look: attempt.inFlight({ id: yield* uuidV7, within }, effect), within }
   })
 
 /** What `CurrentStep` is in the body of a step. */

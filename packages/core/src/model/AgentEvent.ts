@@ -26,6 +26,15 @@ export const LogEvent = Schema.Struct(
 )
 export type LogEvent = typeof LogEvent.Type
 
+/**
+ * The name of the CUSTOM event that marks the end of an attempt and the start of the next. It tells how many answers of a model the dead
+ * attempt had begun and not finished.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const attemptEventName = "runlease.attempt"
+
 /** A type that AG-UI 1.0 names. */
 export type EventType = AgentEvent["type"]
 

@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import { Chunk, Effect, Option, Predicate, Schema, Stream } from "effect"
-import type { LogEvent } from "../model/AgentEvent.js"
+import { attemptEventName, type LogEvent } from "../model/AgentEvent.js"
 import type * as Ids from "../model/Ids.js"
 import type { InvalidCursor } from "../model/Page.js"
 import { EventId, type RunNotFound } from "../model/Run.js"
@@ -15,9 +15,6 @@ import { costOf } from "../model/TreeBudget.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import { maxReadLimit, RunLog } from "./RunLog.js"
 import { Runs } from "./Runs.js"
-
-/** The name of the event that tells how many answers of a dead attempt broke off. */
-const attemptEventName = "runlease.attempt"
 
 /**
  * `usage`: one entry for each provider and model. `cost`: in millionths, of those reports that tell one. `unfinished`: answers that a dead

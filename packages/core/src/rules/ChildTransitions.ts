@@ -13,7 +13,7 @@ import { isTerminal } from "../model/Run.js"
 import * as ControlEvents from "./ControlEvents.js"
 import type { Children, RunState } from "./RunState.js"
 import { ofSpawn } from "./Spending.js"
-import { pend, transition, type Transition, undelayed } from "./Transition.js"
+import { thenGoOn, transition, type Transition } from "./Transition.js"
 
 /** The most children of a run. */
 export const maxChildren = 10_000
@@ -87,9 +87,7 @@ export const childEnded = (parent: RunState, child: RunState, now: number): Tran
   const told = log.started && !isTerminal(status)
   const made = transition(after, told ? [ControlEvents.childEnded({ index, runId }, child)] : [])
   const goesOn = status === "waiting" && someEnded(after, waiting?.children ?? [])
-  if (!goesOn) return made
-  const gone = pend(made.state, undelayed(parent, now), now)
-  return { ...gone, entries: made.entries }
+  return goesOn ? thenGoOn(made, now) : made
 }
 
 /**

@@ -35,8 +35,7 @@ export interface PastAttempt {
   readonly reason: string | null
 }
 
-/** The name of the CUSTOM event that marks the end of an attempt and the start of the next. */
-export const attemptEventName = "runlease.attempt"
+export { attemptEventName } from "../model/AgentEvent.js"
 
 /** The name of the CUSTOM event that says that the run goes on later, without an answer. */
 export const waitingEventName = "runlease.waiting"
@@ -46,7 +45,7 @@ export const waitingEventName = "runlease.waiting"
  * waits for nothing that a person gives.
  */
 export const endsAttempt = ({ name, type }: AgentEvent.LogEvent): boolean =>
-  type === "CUSTOM" && (name === attemptEventName || name === waitingEventName)
+  type === "CUSTOM" && (name === AgentEvent.attemptEventName || name === waitingEventName)
 
 const started = (subject: Subject): AgentEvent.LogEvent => ({
   type: "RUN_STARTED",
@@ -60,7 +59,7 @@ const attemptMark = (
   current: { readonly attempt: number; readonly workerId: string } | null,
   unfinished: number,
 ): AgentEvent.LogEvent =>
-  AgentEvent.custom(attemptEventName, {
+  AgentEvent.custom(AgentEvent.attemptEventName, {
     previous: {
       attempt: previous.attempt,
       worker_id: previous.workerId,

@@ -19,7 +19,7 @@ import { sizeOf } from "./AppendRules.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { checkFence } from "./Fencing.js"
 import type { RunState } from "./RunState.js"
-import { pend, signalled, transition, type Transition, undelayed } from "./Transition.js"
+import { signalled, thenGoOn, transition, type Transition } from "./Transition.js"
 
 /** How many messages the run has been told. */
 const countOf = ({ log }: Pick<RunState, "log">): number => log.inbox ?? 0
@@ -57,8 +57,7 @@ export const tell = (
   if (status !== "waiting" || waiting === null || !hasMore(made.state, waiting.inbox)) {
     return Either.right(made)
   }
-  const gone = pend(made.state, undelayed(state, now), now)
-  return Either.right({ ...gone, entries: made.entries })
+  return Either.right(thenGoOn(made, now))
 }
 
 /**

@@ -172,6 +172,10 @@ export const leaseOf = ({ holder, leaseEpoch, status }: RunState): LeaseRecord |
     ? { owner: holder.workerId, epoch: leaseEpoch, expiresAt: DateTime.unsafeMake(holder.expiresAt) }
     : null
 
+/** The root whose budget a run spends; undefined where it spends none. */
+export const budgetRootOf = ({ budget, spec }: Pick<RunState, "budget" | "spec">): Ids.RunId | undefined =>
+  spec.child?.budget ?? (budget === null ? undefined : spec.runId)
+
 /**
  * The run as its clients see it.
  *
@@ -230,7 +234,7 @@ export const toClaimed = (
 ): ClaimedRun => {
   const { spec } = state
   const lease = leaseOf(state)
-  const budgetRoot = spec.child?.budget ?? (state.budget === null ? undefined : spec.runId)
+  const budgetRoot = budgetRootOf(state)
   return {
     runId: spec.runId,
     projectId: spec.projectId,

@@ -9,7 +9,7 @@
 import type { LogEvent } from "../model/AgentEvent.js"
 import * as Budget from "../model/TreeBudget.js"
 import type * as Ids from "../model/Ids.js"
-import type { Holder, RunState } from "./RunState.js"
+import { budgetRootOf, type Holder, type RunState } from "./RunState.js"
 
 /** The run has spent of the budget that this root has. */
 export interface Spends {
@@ -20,13 +20,9 @@ export interface Spends {
 
 const nothing: ReadonlyArray<Spends> = []
 
-/** The root whose budget a run spends; undefined where it spends none. */
-export const rootOf = ({ budget, spec }: Pick<RunState, "budget" | "spec">): Ids.RunId | undefined =>
-  spec.child?.budget ?? (budget === null ? undefined : spec.runId)
-
 /** What the events that a run appends spend. */
 export const ofEvents = (state: RunState, events: ReadonlyArray<LogEvent>): ReadonlyArray<Spends> => {
-  const root = rootOf(state)
+  const root = budgetRootOf(state)
   const spent = root === undefined ? undefined : Budget.ofEvents(events)
   return root === undefined || spent === undefined ? nothing : [{ _tag: "Spent", root, spent }]
 }
@@ -37,12 +33,12 @@ const secondsOf = ({ expiresAt, renewedAt }: Holder, now: number): number =>
 /** What the time under lease since its last renewal spends. */
 export const ofLease = (state: RunState, now: number): ReadonlyArray<Spends> => {
   const { holder, status } = state
-  const root = holder === null || status !== "running" ? undefined : rootOf(state)
+  const root = holder === null || status !== "running" ? undefined : budgetRootOf(state)
   return root === undefined ? nothing : [{ _tag: "Spent", root, spent: { seconds: secondsOf(holder!, now) } }]
 }
 
 /** What a new child spends. */
 export const ofSpawn = (parent: RunState): ReadonlyArray<Spends> => {
-  const root = rootOf(parent)
+  const root = budgetRootOf(parent)
   return root === undefined ? nothing : [{ _tag: "Spent", root, spent: { runs: 1 } }]
 }

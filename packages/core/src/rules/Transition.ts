@@ -147,6 +147,15 @@ export const pend = (
   )
 }
 
+/** A run whose wait is over is pending again. */
+export const goOn = (state: RunState, now: number): Transition => pend(state, undelayed(state, now), now)
+
+/** The same after a transition that ended the wait of a run which no worker holds: what it wrote stays. */
+export const thenGoOn = ({ entries, state }: Transition, now: number): Transition => ({
+  ...goOn(state, now),
+  entries,
+})
+
 /** The only way into a terminal status. */
 export const finish = (
   before: RunState,

@@ -17,10 +17,9 @@ import { hasMore } from "./InboxTransitions.js"
 import { whileHeld } from "./Fencing.js"
 import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
-import type { RunState } from "./RunState.js"
+import { budgetRootOf, type RunState } from "./RunState.js"
 import { someEnded } from "./ChildTransitions.js"
-import { rootOf } from "./Spending.js"
-import { claimEnded, fail, finish, pend, transition, type Transition, undelayed } from "./Transition.js"
+import { claimEnded, fail, finish, goOn, transition, type Transition } from "./Transition.js"
 
 /**
  * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it
@@ -43,7 +42,7 @@ export const suspend = (
         ? BudgetTransitions.asking(state)
         : wanted
     const paused = ResumeRules.isPaused(waiting)
-    const root = paused && waiting.budget === true ? rootOf(state) : undefined
+    const root = paused && waiting.budget === true ? budgetRootOf(state) : undefined
     const after = transition(
       { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
       paused ? ControlEvents.paused(spec, log, waiting) : ControlEvents.suspended(spec, log, waiting),
@@ -102,8 +101,6 @@ const afterAnswers = (
   const answer = BudgetTransitions.answerOf(state, resume)
   return answer === undefined ? goOn(state, now) : BudgetTransitions.answered(state, answer, now)
 }
-
-const goOn = (state: RunState, now: number): Transition => pend(state, undelayed(state, now), now)
 
 /**
  * What the next input of a client makes of the run; undefined when it changes nothing.

@@ -10,8 +10,7 @@ import { SubmissionConflict } from "../ports/Runs.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
 import type { ChildStep } from "../rules/ControlEvents.js"
 import { whileHeld } from "../rules/Fencing.js"
-import type { ChildSpec, RunState } from "../rules/RunState.js"
-import { rootOf } from "../rules/Spending.js"
+import { budgetRootOf, type ChildSpec, type RunState } from "../rules/RunState.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
 import type { RunRef, StoredRun } from "./RunRows.js"
@@ -75,7 +74,7 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
       if (lane !== null && hasLane(batch, parent.state, lane)) {
         return refuse("lane", `A run above the child has the lane ${lane}, so the child could never run`)
       }
-      const budget = rootOf(parent.state)
+      const budget = budgetRootOf(parent.state)
       return Either.right({ parent: runId, index, depth, ...(budget === undefined ? {} : { budget }) })
     },
   )
