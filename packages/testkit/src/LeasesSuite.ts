@@ -13,6 +13,7 @@ import * as Budgets from "./leases/Budgets.js"
 import * as Children from "./leases/Children.js"
 import * as Inbox from "./leases/Inbox.js"
 import * as Pause from "./leases/Pause.js"
+import * as Questions from "./leases/Questions.js"
 import * as Completion from "./leases/Completion.js"
 
 /**
@@ -28,6 +29,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Renewal.tests(test)
     Release.tests(test)
     Pause.tests(test)
+    Questions.tests(test)
     Children.tests(test)
     Inbox.tests(test)
     Budgets.tests(test)

@@ -1,7 +1,7 @@
 /**
  * Formats runs and their events, as lines for people and as JSON for machines.
  */
-import { ResumeRules, type Interrupt, type Run, type RunLog } from "@runlease/core"
+import { ResumeRules, type Interrupt, type Run, type RunLog, WaitTransitions } from "@runlease/core"
 import { DateTime } from "effect"
 import type { Paint } from "./Output.js"
 
@@ -31,14 +31,19 @@ const interruptJson = (interrupt: Interrupt.Interrupt) => ({
 /** What a run waits for beside a time. */
 const waitingFor = (run: Run.Run): string | null => {
   const open = openInterrupts(run)
-  if (open.length > 0) return open.map(({ id }) => id).join(", ")
   const { budget, children, inbox } = run.waiting ?? {}
   const wanted = [
+    ...(open.length === 0 ? [] : [open.map(({ id }) => id).join(", ")]),
     ...(children === undefined ? [] : ["children"]),
     ...(inbox === undefined ? [] : ["a message"]),
     ...(budget === undefined ? [] : ["a higher budget"]),
   ]
   return wanted.length === 0 ? null : wanted.join(" or ")
+}
+
+const waitingUntil = (run: Run.Run): string | null => {
+  const endsAt = WaitTransitions.endsAt(run)
+  return endsAt === null ? null : instant(DateTime.unsafeMake(endsAt))
 }
 
 /** The run as the fields of a JSON line. */
@@ -56,7 +61,7 @@ export const toJson = (run: Run.Run) => ({
   held_by: run.lease?.owner ?? null,
   lease_expires_at: instant(run.lease?.expiresAt ?? null),
   waiting_for: waitingFor(run),
-  waiting_until: instant(run.waiting?.wakesAt ?? run.waiting?.expiresAt ?? null),
+  waiting_until: waitingUntil(run),
   budget: run.budget ?? null,
   open: run.waiting === null ? null : openInterrupts(run).map(interruptJson),
   error: run.error,

@@ -75,9 +75,10 @@ export const LeaseRecord = Schema.Struct({
 export type LeaseRecord = typeof LeaseRecord.Type
 
 /**
- * What a `waiting` run is suspended for: answers, or a time or children, the first of which lets it go on.
+ * What a `waiting` run is suspended for: answers, a time, children, a message, its budget. It goes on with all of the answers, or with the
+ * first of the others.
  *
- * `interrupts`: those that it waits for; none when it waits for something else. `answers`: what of them is answered so far.
+ * `interrupts`: those that it waits for; none when it waits for no answer. `answers`: what of them is answered so far.
  * `expiresAt`: when the run fails because one of the others is not; null is never. `wakesAt`: the time. `children`: groups of
  * children, by their indexes; a group lets the run go on when all of it have ended. `inbox`: a number of messages; one more lets the
  * run go on. `budget`: that somebody raises the budget of its tree.

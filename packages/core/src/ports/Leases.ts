@@ -66,20 +66,6 @@ export interface Release {
 }
 
 /**
- * The answers that a run is suspended for.
- *
- * Units: `expiresAfter` 1 second to 365 days, counted from now by the store's clock, is the time of those interrupts that
- * name none of their own; they wait for ever when it is absent.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Suspension {
-  readonly interrupts: Interrupts
-  readonly expiresAfter?: Duration.DurationInput | undefined
-}
-
-/**
  * What a run is suspended for that no person gives; the first of it lets the run go on. `children` are groups of its children, by their
  * indexes; a group lets it go on when all of it have ended. `inbox` is how many messages it has taken; one more lets it go on. `budget`: a
  * raise of the budget of its tree does; at the root, where the budget is spent, the wait becomes a question.
@@ -94,6 +80,21 @@ export interface Pause {
   readonly children?: ReadonlyArray<ReadonlyArray<number>> | undefined
   readonly inbox?: number | undefined
   readonly budget?: true | undefined
+}
+
+/**
+ * The answers that a run is suspended for, and what else lets it go on: all of its answers, or the first of the others. Where one of the
+ * others comes first, the run keeps the answers that it has, and takes no more until it is suspended for them again.
+ *
+ * Units: `expiresAfter` 1 second to 365 days, counted from now by the store's clock, is the time of those interrupts that
+ * name none of their own; they wait for ever when it is absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Suspension extends Pause {
+  readonly interrupts: Interrupts
+  readonly expiresAfter?: Duration.DurationInput | undefined
 }
 
 /**
@@ -215,11 +216,11 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     >
 
     /**
-     * Frees the run until all of its interrupts are answered by `Runs.resume`, or until the pause is over. Attempts are counted anew
-     * after it.
+     * Frees the run until all of its interrupts are answered by `Runs.resume`, or until the pause is over, whichever is first.
+     * Attempts are counted anew after it.
      *
      * Where it waits for answers, the log gets a RUN_FINISHED with outcome `interrupt`, and a run of whose open interrupts one
-     * expires ends as failed with code `wait_expired`. Where it waits for something else, the log gets a CUSTOM `runlease.waiting`.
+     * expires ends as failed with code `wait_expired`. Where it waits for no answer, the log gets a CUSTOM `runlease.waiting`.
      */
     readonly suspend: (
       lease: LeaseRef,

@@ -12,7 +12,10 @@ import type { Run, Waiting } from "../model/Run.js"
 import { NotWaiting } from "../ports/Runs.js"
 
 /** The interrupts that have no answer yet. */
-export const open = ({ answers, interrupts }: Waiting): ReadonlyArray<Interrupt> =>
+export const open = ({
+  answers,
+  interrupts,
+}: Pick<Waiting, "answers" | "interrupts">): ReadonlyArray<Interrupt> =>
   interrupts.filter(({ id }) => answers.every(({ interruptId }) => interruptId !== id))
 
 const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
@@ -22,8 +25,17 @@ const earliest = (interrupts: ReadonlyArray<Interrupt>): DateTime.Utc | null =>
     null,
   )
 
+/** When the run fails without answers: the time of the first of its open interrupts that has one. */
+export const expiryOf = (waiting: Pick<Waiting, "answers" | "interrupts">): DateTime.Utc | null =>
+  earliest(open(waiting))
+
 /** Whether the run waits for nothing that a person gives. */
 export const isPaused = ({ interrupts }: Waiting): boolean => interrupts.length === 0
+
+const noQuestions = { interrupts: [], answers: [], expiresAt: null }
+
+/** The wait without its questions. */
+export const withoutQuestions = (waiting: Waiting): Waiting => ({ ...waiting, ...noQuestions })
 
 /**
  * The wait of a run that is suspended. `expiresAfter` is for interrupts that have no `expiresAt` of their own.
@@ -32,29 +44,25 @@ export const isPaused = ({ interrupts }: Waiting): boolean => interrupts.length 
  * @category waiting
  */
 export const waitingFor = (suspension: Suspension | Pause, now: DateTime.Utc): Waiting => {
-  if (!("interrupts" in suspension)) {
-    const { budget, children, inbox, wakeAfter } = suspension
-    return {
-      interrupts: [],
-      answers: [],
-      expiresAt: null,
-      ...(wakeAfter === undefined
-        ? {}
-        : {
-            wakesAt: DateTime.addDuration(now, Duration.clamp(wakeAfter, { minimum: 0, maximum: maxPause })),
-          }),
-      ...(children === undefined ? {} : { children }),
-      ...(inbox === undefined ? {} : { inbox }),
-      ...(budget === undefined ? {} : { budget }),
-    }
+  const { budget, children, inbox, wakeAfter } = suspension
+  const others = {
+    ...(wakeAfter === undefined
+      ? {}
+      : {
+          wakesAt: DateTime.addDuration(now, Duration.clamp(wakeAfter, { minimum: 0, maximum: maxPause })),
+        }),
+    ...(children === undefined ? {} : { children }),
+    ...(inbox === undefined ? {} : { inbox }),
+    ...(budget === undefined ? {} : { budget }),
   }
+  if (!("interrupts" in suspension)) return { ...noQuestions, ...others }
   const { expiresAfter, interrupts } = suspension
   const timed = (interrupt: Interrupt): Interrupt =>
     expiresAfter === undefined || interrupt.expiresAt !== undefined
       ? interrupt
       : { ...interrupt, expiresAt: DateTime.addDuration(now, expiresAfter) }
   const all = interrupts.map(timed)
-  return { interrupts: all, answers: [], expiresAt: earliest(all) }
+  return { interrupts: all, answers: [], expiresAt: earliest(all), ...others }
 }
 
 /** The interrupt among these that a name answers: its id, or the tool call that it names. */

@@ -23,7 +23,7 @@ import { claimEnded, fail, finish, goOn, transition, type Transition } from "./T
 
 /**
  * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it
- * is pending at once.
+ * is pending at once, and asks nothing.
  *
  * @since 0.1.0
  * @category transitions
@@ -36,13 +36,16 @@ export const suspend = (
 ): Either.Either<Transition, LeaseLost> =>
   whileHeld(state, fence, now, () => {
     const { log, spec } = state
-    const wanted = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
-    const waiting =
-      ResumeRules.isPaused(wanted) && BudgetTransitions.mustAsk(state)
+    const given = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
+    // The question of a person comes first: the budget is asked for when the run waits again.
+    const wanted =
+      ResumeRules.isPaused(given) && BudgetTransitions.mustAsk(state)
         ? BudgetTransitions.asking(state)
-        : wanted
+        : given
+    const isMet = someEnded(state, wanted.children ?? []) || hasMore(state, wanted.inbox)
+    const waiting = isMet ? ResumeRules.withoutQuestions(wanted) : wanted
     const paused = ResumeRules.isPaused(waiting)
-    const root = paused && waiting.budget === true ? budgetRootOf(state) : undefined
+    const root = waiting.budget === true ? budgetRootOf(state) : undefined
     const after = transition(
       { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
       paused ? ControlEvents.paused(spec, log, waiting) : ControlEvents.suspended(spec, log, waiting),
@@ -51,7 +54,6 @@ export const suspend = (
         ...(root === undefined ? [] : [{ _tag: "AwaitsBudget" as const, root }]),
       ],
     )
-    const isMet = someEnded(state, waiting.children ?? []) || hasMore(state, waiting.inbox)
     if (!isMet) return after
     const { consequences, state: pending } = goOn(after.state, now)
     return { ...after, state: pending, consequences: [...after.consequences, ...consequences] }
@@ -119,13 +121,18 @@ export const followUp = (
     : undefined
 }
 
-/** When time ends the wait of a run: the run fails without its answers, or goes on; null is never. */
-export const endsAt = ({ waiting }: Pick<RunState, "waiting">): number | null =>
-  (waiting?.wakesAt ?? waiting?.expiresAt)?.epochMillis ?? null
+/** When time ends the wait of a run: the run goes on, or fails without its answers; null is never. */
+export const endsAt = ({ waiting }: Pick<RunState, "waiting">): number | null => {
+  const wakesAt = waiting?.wakesAt?.epochMillis
+  const expiresAt = waiting?.expiresAt?.epochMillis
+  return wakesAt === undefined || expiresAt === undefined
+    ? (wakesAt ?? expiresAt ?? null)
+    : Math.min(wakesAt, expiresAt)
+}
 
 /**
- * Ends a wait whose time has come: a run that got no answer fails, and one that waited for the time goes on; undefined when it still
- * waits, or does not wait.
+ * Ends a wait whose time has come: a run that waited for the time goes on, and one that got no answer before it fails; undefined when it
+ * still waits, or does not wait.
  *
  * @since 0.1.0
  * @category transitions
@@ -134,7 +141,7 @@ export const endWait = (state: RunState, now: number): Transition | undefined =>
   const { status, waiting } = state
   const at = endsAt(state)
   if (status !== "waiting" || waiting === null || at === null || at > now) return undefined
-  return ResumeRules.isPaused(waiting)
+  return waiting.wakesAt?.epochMillis === at
     ? goOn(state, now)
     : fail(state, ControlEvents.waitExpired(waiting), now)
 }

@@ -21,11 +21,11 @@ const suspension = {
     description: "1 to 31536000, never when absent; the time of those interrupts that have no `expires_at`",
   }),
   wake_in_seconds: nullish(Schema.Number.pipe(Schema.between(0, maxPauseSeconds))).annotations({
-    description: "0 to 315360000; the run goes on by itself then, and waits for no answer",
+    description: "0 to 315360000; the run goes on by itself then, also without answers",
   }),
   children: nullish(Schema.Array(Schema.Array(Schema.NonNegativeInt))).annotations({
     description:
-      "Groups of children, by their indexes; the run goes on by itself when all of one group have ended, and waits for no answer",
+      "Groups of children, by their indexes; the run goes on by itself when all of one group have ended, also without answers",
   }),
   budget: nullish(Schema.Literal(true)).annotations({
     description:
@@ -33,7 +33,7 @@ const suspension = {
   }),
   taken_messages: nullish(Schema.NonNegativeInt).annotations({
     description:
-      "How many messages the run has taken; it goes on by itself with the next one, and waits for no answer",
+      "How many messages the run has taken; it goes on by itself with the next one, also without answers",
   }),
 }
 
@@ -48,16 +48,13 @@ interface AskedFor {
   readonly budget?: unknown
 }
 
-/** One of the forms, whole. */
+/** One of the forms of answers, whole, or something else that the run waits for; or both. */
 const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
   const { expires_in_seconds, interrupts, tool_call_id, tool_name } = asked
-  const field = (["wake_in_seconds", "children", "taken_messages", "budget"] as const).find(
-    (name) => asked[name] != null,
-  )
-  if (field !== undefined) {
-    return [interrupts, tool_call_id, tool_name, expires_in_seconds].every((other) => other == null)
-      ? undefined
-      : { path: [field], message: "must not come with answers that the run waits for" }
+  const { budget, children, taken_messages, wake_in_seconds } = asked
+  const isPause = [budget, children, taken_messages, wake_in_seconds].some((field) => field != null)
+  if (isPause && [expires_in_seconds, interrupts, tool_call_id, tool_name].every((field) => field == null)) {
+    return undefined
   }
   if (interrupts != null) {
     return tool_call_id == null && tool_name == null
@@ -68,7 +65,7 @@ const oneForm = (asked: AskedFor): Schema.FilterOutput | undefined => {
   return tool_name == null ? { path: ["tool_name"], message: "is missing" } : undefined
 }
 
-/** A suspension with other fields: interrupts, the result of a tool call, or a time, children, messages and the budget. */
+/** A suspension with other fields: interrupts or the result of a tool call, and a time, children, messages and the budget. */
 export const suspensionWith = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct({ ...fields, ...suspension }).pipe(Schema.filter(oneForm))
 

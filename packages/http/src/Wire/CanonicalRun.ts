@@ -69,23 +69,19 @@ const isRuntimeTargetKind = Schema.is(RuntimeTargetKind)
 const encodeConfig = Schema.encodeSync(ConversationRun)
 
 const reasonOf = (waiting: Run.Waiting): string => {
-  const { budget, children, inbox, wakesAt } = waiting
-  if (ResumeRules.isPaused(waiting)) {
-    const wanted = [
-      ...(children === undefined ? [] : ["for children"]),
-      ...(inbox === undefined ? [] : ["for a message"]),
-      ...(budget === undefined ? [] : ["for a higher budget"]),
-      ...(wakesAt === undefined ? [] : [`until ${DateTime.formatIso(wakesAt)}`]),
-    ]
-    return `Waiting ${wanted.join(" or ")}`
-  }
-  const wanted = ResumeRules.open(waiting).map(({ id, message, toolName }) =>
+  const { budget, children, expiresAt, inbox, wakesAt } = waiting
+  const answers = ResumeRules.open(waiting).map(({ id, message, toolName }) =>
     toolName === undefined ? `an answer to ${message ?? id}` : `the result of ${toolName}`,
   )
-  return (
-    `Waiting for ${wanted.join(", ")}` +
-    (waiting.expiresAt === null ? "" : ` until ${DateTime.formatIso(waiting.expiresAt)}`)
-  )
+  const until = expiresAt === null ? "" : ` until ${DateTime.formatIso(expiresAt)}`
+  const wanted = [
+    ...(answers.length === 0 ? [] : [`for ${answers.join(", ")}${until}`]),
+    ...(children === undefined ? [] : ["for children"]),
+    ...(inbox === undefined ? [] : ["for a message"]),
+    ...(budget === undefined ? [] : ["for a higher budget"]),
+    ...(wakesAt === undefined ? [] : [`until ${DateTime.formatIso(wakesAt)}`]),
+  ]
+  return `Waiting ${wanted.join(" or ")}`
 }
 
 /** The run as /runs shows it. */

@@ -68,24 +68,16 @@ const wire = Schema.Struct({
 /** Another server tells one tool call, and when the wait for it ends. */
 const waitingOf = (run: typeof wire.Type): Run.Waiting | null => {
   const expiresAt = run.waiting_expires_at ?? null
-  if (
-    run.wakes_at != null ||
-    run.waiting_children != null ||
-    run.waiting_taken_messages != null ||
-    run.waiting_for_budget === true
-  ) {
+  if (run.waiting_interrupts != null) {
     return {
-      interrupts: [],
-      answers: [],
+      interrupts: run.waiting_interrupts,
+      answers: run.waiting_answers ?? [],
       expiresAt,
       ...(run.wakes_at == null ? {} : { wakesAt: run.wakes_at }),
       ...(run.waiting_children == null ? {} : { children: run.waiting_children }),
       ...(run.waiting_taken_messages == null ? {} : { inbox: run.waiting_taken_messages }),
       ...(run.waiting_for_budget === true ? { budget: true as const } : {}),
     }
-  }
-  if (run.waiting_interrupts != null) {
-    return { interrupts: run.waiting_interrupts, answers: run.waiting_answers ?? [], expiresAt }
   }
   if (run.waiting_tool_call_id == null) return null
   const interrupt = Interrupt.ofToolCall(

@@ -49,23 +49,23 @@ const releaseBody = (release: Leases.Release | undefined) => ({
 const encodeSubmission = Schema.encodeSync(Submission)
 const encodeInterrupts = Schema.encodeSync(WireInterrupt.Interrupts)
 
+const pauseBody = ({ budget, children, inbox, wakeAfter }: Leases.Pause) => ({
+  ...(wakeAfter === undefined ? {} : { wake_in_seconds: pauseSeconds(wakeAfter) }),
+  ...(children === undefined ? {} : { children }),
+  ...(inbox === undefined ? {} : { taken_messages: inbox }),
+  ...(budget === undefined ? {} : { budget }),
+})
+
 /** A tool call alone in the form that every version takes. */
 const suspendBody = (suspension: Leases.Suspension | Leases.Pause) => {
-  if (!("interrupts" in suspension)) {
-    const { budget, children, inbox, wakeAfter } = suspension
-    return {
-      ...(wakeAfter === undefined ? {} : { wake_in_seconds: pauseSeconds(wakeAfter) }),
-      ...(children === undefined ? {} : { children }),
-      ...(inbox === undefined ? {} : { taken_messages: inbox }),
-      ...(budget === undefined ? {} : { budget }),
-    }
-  }
+  const pause = pauseBody(suspension)
+  if (!("interrupts" in suspension)) return pause
   const { expiresAfter, interrupts } = suspension
   const expires = expiresAfter === undefined ? {} : { expires_in_seconds: expirySeconds(expiresAfter) }
   const [{ id, toolName = "" }] = interrupts
   return interrupts.length === 1 && Json.equalJson(interrupts[0], Interrupt.ofToolCall(id, toolName))
-    ? { tool_call_id: id, tool_name: toolName, ...expires }
-    : { interrupts: encodeInterrupts(interrupts), ...expires }
+    ? { tool_call_id: id, tool_name: toolName, ...expires, ...pause }
+    : { interrupts: encodeInterrupts(interrupts), ...expires, ...pause }
 }
 
 /** Ends a run over servers that take the last events and the outcome one after the other. */

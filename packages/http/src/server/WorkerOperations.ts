@@ -77,24 +77,23 @@ export const release = (ports: Ports, lease: Run.LeaseRef, payload: typeof Relea
     { released: true as const },
   )
 
-const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leases.Pause =>
-  payload.wake_in_seconds == null &&
-  payload.children == null &&
-  payload.taken_messages == null &&
-  payload.budget == null
-    ? {
-        interrupts: payload.interrupts ?? [
-          Interrupt.ofToolCall(payload.tool_call_id ?? "", payload.tool_name ?? ""),
-        ],
-        expiresAfter:
-          payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
-      }
-    : {
-        wakeAfter: payload.wake_in_seconds == null ? undefined : Duration.seconds(payload.wake_in_seconds),
-        children: payload.children ?? undefined,
-        inbox: payload.taken_messages ?? undefined,
-        budget: payload.budget ?? undefined,
-      }
+const secondsOf = (seconds: number | null | undefined): Duration.Duration | undefined =>
+  seconds == null ? undefined : Duration.seconds(seconds)
+
+const suspensionOf = (payload: typeof Suspension.Type): Leases.Suspension | Leases.Pause => {
+  const pause: Leases.Pause = {
+    wakeAfter: secondsOf(payload.wake_in_seconds),
+    children: payload.children ?? undefined,
+    inbox: payload.taken_messages ?? undefined,
+    budget: payload.budget ?? undefined,
+  }
+  const { tool_call_id: call, tool_name: tool } = payload
+  const interrupts =
+    payload.interrupts ?? (call == null ? undefined : ([Interrupt.ofToolCall(call, tool ?? "")] as const))
+  return interrupts === undefined
+    ? pause
+    : { ...pause, interrupts, expiresAfter: secondsOf(payload.expires_in_seconds) }
+}
 
 export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRequest.Type) =>
   Effect.map(

@@ -7,6 +7,7 @@ import {
   type ControlEvents,
   type Ids,
   LogState,
+  ResumeRules,
   Run,
   type RunRows,
   RunState,
@@ -37,14 +38,11 @@ const Stored = Schema.Struct(Struct.omit(Run.Waiting.fields, "expiresAt"))
 export const encodeWaiting = Schema.encodeSync(Stored)
 const decodeStored = Schema.decodeUnknownSync(Stored)
 
-/** The column has the one time that ends the wait. */
-const withTime = (stored: typeof Stored.Type, endsAt: number | null): Run.Waiting => ({
-  ...stored,
-  expiresAt: stored.wakesAt === undefined ? instantOrNull(endsAt) : null,
-})
-
-const waitingOf = ({ waiting, waiting_expires_at }: RunRow): Run.Waiting | null =>
-  waiting === null ? null : withTime(decodeStored(JSON.parse(waiting)), waiting_expires_at)
+const waitingOf = ({ waiting }: RunRow): Run.Waiting | null => {
+  if (waiting === null) return null
+  const stored = decodeStored(JSON.parse(waiting))
+  return { ...stored, expiresAt: ResumeRules.expiryOf(stored) }
+}
 
 /** A log without anything open, as most are when a lease is renewed or a run is claimed. */
 const startedLog: LogState.LogState = { started: true, open: [] }

@@ -85,6 +85,8 @@ export type Single =
       readonly children: "all" | "first" | null
       readonly inbox: Taken
       readonly budget: boolean
+      /** Calls whose results let the run go on too. */
+      readonly calls: ReadonlyArray<PendingCallCommand>
     }
   | { readonly _tag: "Raise"; readonly which: number; readonly tokens: number }
   | {
@@ -205,6 +207,7 @@ const others: ReadonlyArray<fc.WeightedArbitrary<Single>> = [
       children: fc.constantFrom<"all" | "first" | null>("all", "first", null),
       inbox: taken,
       budget: fc.boolean(),
+      calls: fc.oneof(fc.constant<ReadonlyArray<PendingCallCommand>>([]), pendingCalls),
     }),
   },
   {

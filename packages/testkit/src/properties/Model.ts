@@ -23,7 +23,7 @@ import {
   sweep,
 } from "./ModelState.js"
 import * as Observation from "./Observation.js"
-import { instant, type Request, runName, type Submit } from "./Request.js"
+import { type Calls, instant, type Request, runName, type Submit } from "./Request.js"
 
 const submit = (state: State, request: Submit): readonly [State, string] => {
   const submission = JSON.stringify(request)
@@ -129,6 +129,13 @@ const spawn = (state: State, request: Extract<Request, { _tag: "Spawn" }>): read
   return [replaceRun(replaceRun(withChild, child), after), `Spawned ${index}`]
 }
 
+/** The calls that a run is to wait for, with their times. */
+const pendingCalls = ({ now }: State, { calls, expiresAfter }: Calls): Run["waiting"] =>
+  calls.map(({ call, until }) => ({
+    call,
+    until: until ?? (expiresAfter === null ? null : now + expiresAfter),
+  }))
+
 type RunRequest = Exclude<Request, { _tag: "Submit" | "Claim" | "Renew" | "Pass" | "Spawn" | "Raise" }>
 
 /** The run after the request and the verdict. An unchanged run is the same object. */
@@ -160,19 +167,18 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
     case "Suspend": {
       if (standing === "ended") return [run, "LeaseLost"]
       const log = ModelLog.suspend(run.log)
-      const { expiresAfter } = request
-      const waiting = request.calls.map(({ call, until }) => ({
-        call,
-        until: until ?? (expiresAfter === null ? null : state.now + expiresAfter),
-      }))
+      const waiting = pendingCalls(state, request)
       return [{ ...run, status: "waiting", attempt: 0, lease: null, waiting, log }, "Suspended"]
     }
     case "Pause": {
       if (standing === "ended") return [run, "LeaseLost"]
-      if (ModelBudgets.mustAsk(run)) {
+      if (request.calls.length === 0 && ModelBudgets.mustAsk(run)) {
         return [ModelBudgets.ask({ ...run, attempt: 0, lease: null }), "Paused"]
       }
-      const log = ModelLog.pause(run.log)
+      const isMet =
+        isOver(run, request.children) || (request.inbox !== null && run.told.length > request.inbox)
+      const waiting = isMet ? [] : pendingCalls(state, request)
+      const log = (waiting.length === 0 ? ModelLog.pause : ModelLog.suspend)(run.log)
       const awaiting = request.children.length === 0 ? null : request.children
       const wakesAt = request.time === null ? null : state.now + request.time
       const listening = request.inbox
@@ -183,12 +189,12 @@ const stepRun = (state: State, run: Run, request: RunRequest): readonly [Run, st
         status: "waiting",
         attempt: 0,
         lease: null,
+        waiting,
         wakesAt,
         awaiting,
         listening,
         log,
       }
-      const isMet = isOver(run, request.children) || (listening !== null && run.told.length > listening)
       return [isMet ? goOn(state, after) : after, "Paused"]
     }
     case "Resume": {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { isAsking } from "./ModelBudgets.js"
-import { end, type Run, type State } from "./ModelState.js"
+import { end, type Run, type State, withoutWait } from "./ModelState.js"
 import type { CallResult, Request } from "./Request.js"
 
 /** Applies all answers or none. The run becomes pending when no call is open. */
@@ -19,7 +19,8 @@ export const resume = (run: Run, results: ReadonlyArray<CallResult>): readonly [
   const allAnswered = waiting.length === 0
   const status = allAnswered ? "pending" : run.status
   const ofClient = run.ofClient && !allAnswered
-  const [after, verdict] = resume({ ...run, status, waiting, answers, ofClient }, others)
+  const left = allAnswered ? withoutWait(run) : { ...run, waiting }
+  const [after, verdict] = resume({ ...left, status, answers, ofClient }, others)
   return verdict === "NotWaiting" ? [run, verdict] : [after, "Resumed"]
 }
 
@@ -43,15 +44,7 @@ export const followUp = (
   if (results.length === 0 && before !== undefined) {
     return [{ ...run, inputs: [...run.inputs, { ...before, input }] }, `Again after ${before.since}`]
   }
-  if (
-    run.status !== "waiting" ||
-    run.wakesAt !== null ||
-    run.awaiting !== null ||
-    run.listening !== null ||
-    run.awaitsBudget
-  ) {
-    return [run, `Left ${run.status}`]
-  }
+  if (run.status !== "waiting" || run.waiting.length === 0) return [run, `Left ${run.status}`]
   if (isAsking(run)) return [run, "Uncovered waiting"]
   if (results.length < run.waiting.length) {
     return run.ofClient ? [end(state, run, "completed", null), "Left completed"] : [run, "Left waiting"]
@@ -59,9 +52,8 @@ export const followUp = (
   const since = run.log.entries.length
   return [
     {
-      ...run,
+      ...withoutWait(run),
       status: "pending",
-      waiting: [],
       answers: { ...run.answers, ...Object.fromEntries(results.map(({ call, result }) => [call, result])) },
       ofClient: true,
       inputs: [...run.inputs, { input, answers, since }],

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as ModelLog from "./ModelLog.js"
-import { end, find, goOn, replaceRun, type Run, type State } from "./ModelState.js"
+import { end, find, goOn, replaceRun, type Run, type State, withoutWait } from "./ModelState.js"
 import type { Request } from "./Request.js"
 
 /** How many tokens each report of a history tells. */
@@ -20,13 +20,9 @@ export const mustAsk = isSpent
 
 /** A root that asks for a higher budget. */
 export const ask = (run: Run): Run => ({
-  ...run,
+  ...withoutWait(run),
   status: "waiting",
   waiting: [{ call: `budget-${run.log.entries.length}`, until: null }],
-  wakesAt: null,
-  awaiting: null,
-  listening: null,
-  awaitsBudget: false,
   log: ModelLog.suspend(run.log),
 })
 
@@ -61,7 +57,6 @@ export const raise = (
   const { ledger } = root
   const after: Run = {
     ...goOn(state, root),
-    waiting: [],
     answers: { ...root.answers, [request.call]: request.tokens },
     ledger: { ...ledger, limit: request.tokens, waiting: [] },
   }

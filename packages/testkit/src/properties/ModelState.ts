@@ -99,6 +99,16 @@ export const standingOf = (state: State, run: Run, { epoch, worker }: Fence): "h
   return isTerminal(run.status) && run.lastHolder === worker ? "ended" : "lost"
 }
 
+/** A run that waits for nothing. */
+export const withoutWait = (run: Run): Run => ({
+  ...run,
+  waiting: [],
+  wakesAt: null,
+  awaiting: null,
+  listening: null,
+  awaitsBudget: false,
+})
+
 export const end = (
   state: State,
   run: Run,
@@ -106,15 +116,10 @@ export const end = (
   error: string | null,
   last: ModelLog.PastAttempt | null = null,
 ): Run => ({
-  ...run,
+  ...withoutWait(run),
   status,
   error,
   lease: null,
-  waiting: [],
-  wakesAt: null,
-  awaiting: null,
-  listening: null,
-  awaitsBudget: false,
   past: null,
   // A worker whose lease had lapsed did not hold the run.
   lastHolder: run.lease === null || isLapsed(state, run) ? null : run.lease.worker,
@@ -142,16 +147,16 @@ export const endAttempt = (
   }
 }
 
-/** A run that has waited for no answer goes on. */
+/** A run goes on, without the answers that it has waited for. */
 export const goOn = (state: State, run: Run): Run => ({
-  ...run,
+  ...withoutWait(run),
   status: "pending",
-  wakesAt: null,
-  awaiting: null,
-  listening: null,
-  awaitsBudget: false,
   availableAt: Math.min(run.availableAt, state.now),
 })
+
+/** Whether the run goes on by itself before one of its calls is late. */
+const wakesFirst = ({ waiting, wakesAt }: Run): boolean =>
+  wakesAt !== null && waiting.every(({ until }) => until === null || wakesAt <= until)
 
 /** The run after a sweep, which ends lapsed leases and overdue waits. */
 export const sweep = (state: State, run: Run): Run =>
@@ -159,6 +164,6 @@ export const sweep = (state: State, run: Run): Run =>
     ? endAttempt(state, run, "lease_expired")
     : !isOverdue(state, run)
       ? run
-      : run.wakesAt === null
-        ? end(state, run, "failed", "wait_expired")
-        : goOn(state, run)
+      : wakesFirst(run)
+        ? goOn(state, run)
+        : end(state, run, "failed", "wait_expired")

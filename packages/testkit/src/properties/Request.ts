@@ -93,6 +93,9 @@ export type Request =
       readonly inbox: number | null
       /** Whether the run waits for its budget. */
       readonly budget: boolean
+      /** Calls whose results let the run go on too, with their time as that of a suspension. */
+      readonly calls: ReadonlyArray<PendingCall>
+      readonly expiresAfter: number | null
     }
   /** A message to the run, by the number of its key; null for one without. */
   | { readonly _tag: "Tell"; readonly run: number; readonly key: number | null }
@@ -142,6 +145,13 @@ const cursor = ({ expectedEventId, expectedSequence }: Append): string => {
   return parts.length === 0 ? "" : ` after ${parts.join(", ")}`
 }
 
+/** The calls that a run is suspended for, and their time. */
+export type Calls = Pick<Extract<Request, { _tag: "Suspend" }>, "calls" | "expiresAfter">
+
+const callsText = ({ calls, expiresAfter }: Calls): string =>
+  calls.map(({ call, until }) => call + (until === null ? "" : ` (until ${instant(until)})`)).join(", ") +
+  (expiresAfter === null ? "" : `, ${instant(expiresAfter)} at most`)
+
 /** One line of a history. */
 export const describe = (request: Request): string => {
   switch (request._tag) {
@@ -174,15 +184,15 @@ export const describe = (request: Request): string => {
         request.counted ? "attempt counted" : "attempt not counted"
       }${request.delay === 0 ? "" : `, for ${instant(request.delay)}`}`
     case "Suspend":
-      return `${by(request.fence)} suspends ${runName(request.run)} for ${request.calls
-        .map(({ call, until }) => call + (until === null ? "" : ` (until ${instant(until)})`))
-        .join(", ")}${request.expiresAfter === null ? "" : `, ${instant(request.expiresAfter)} at most`}`
+      return `${by(request.fence)} suspends ${runName(request.run)} for ${callsText(request)}`
     case "Pause":
       return `${by(request.fence)} lets ${runName(request.run)} wait${
         request.time === null ? "" : ` for ${instant(request.time)}`
       }${request.children.length === 0 ? "" : ` for its children ${JSON.stringify(request.children)}`}${
         request.inbox === null ? "" : ` for more messages than ${request.inbox}`
-      }${request.budget ? " for its budget" : ""}`
+      }${request.budget ? " for its budget" : ""}${
+        request.calls.length === 0 ? "" : ` for ${callsText(request)}`
+      }`
     case "Raise":
       return `somebody answers ${request.call} of ${runName(request.run)} with ${request.tokens} tokens`
     case "Tell":

@@ -10,7 +10,7 @@ import type { Pause, Suspension } from "@runlease/core/Leases"
 import { fromText } from "@runlease/core/RequestSnapshot"
 import type { Submission } from "@runlease/core/Runs"
 import { DateTime } from "effect"
-import { inputName, type Request, runName } from "./Request.js"
+import { type Calls, inputName, type Request, runName } from "./Request.js"
 
 /**
  * `origin` is the beginning of the history, in milliseconds since the epoch.
@@ -26,7 +26,7 @@ export const make = (options: {
   const { agentId, name, origin } = options
   const runIdOf = (run: number) => RunId.make(`${name}-${runName(run)}`)
 
-  const suspensionOf = ({ calls, expiresAfter }: Extract<Request, { _tag: "Suspend" }>): Suspension => {
+  const suspensionOf = ({ calls, expiresAfter }: Calls): Suspension => {
     const [first, ...others] = calls.map(({ call, until }) => ({
       ...Interrupt.ofToolCall(call, "ask"),
       ...(until === null ? {} : { expiresAt: DateTime.unsafeMake(origin + until) }),
@@ -56,11 +56,12 @@ export const make = (options: {
     snapshot: { ...fromText(JSON.stringify(answers)), protocol: "ag-ui" },
   })
 
-  const pauseOf = (request: Extract<Request, { _tag: "Pause" }>): Pause => ({
+  const pauseOf = (request: Extract<Request, { _tag: "Pause" }>): Suspension | Pause => ({
     ...(request.time === null ? {} : { wakeAfter: request.time }),
     ...(request.children.length === 0 ? {} : { children: request.children }),
     ...(request.inbox === null ? {} : { inbox: request.inbox }),
     ...(request.budget ? { budget: true } : {}),
+    ...(request.calls.length === 0 ? {} : suspensionOf(request)),
   })
 
   return { suspensionOf, submissionOf, followUpOf, pauseOf }

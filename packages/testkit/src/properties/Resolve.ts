@@ -226,7 +226,13 @@ export const resolve = (progress: Progress, command: Command.Single): Request | 
         case "Release":
           return { _tag: "Release", run, fence, counted: command.counted, delay: command.delay }
         case "Pause":
-          return { _tag: "Pause", run, fence, ...waitsOf(progress.state, run, command) }
+          return {
+            _tag: "Pause",
+            run,
+            fence,
+            ...waitsOf(progress.state, run, command),
+            ...pendingCallsOf(progress.state, command.calls),
+          }
         case "Spawn":
           return { _tag: "Spawn", run, fence, child: childOf(run, command.child) }
         case "Suspend":
