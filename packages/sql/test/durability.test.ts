@@ -15,6 +15,7 @@ import {
   Worker,
   WorkerRegistry,
 } from "@runlease/core"
+import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Context, Effect, Either, Exit, Layer, Scope, TestClock } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -168,7 +169,7 @@ describe("a control plane on an SQLite file", () => {
       const suspended = yield* Effect.gen(function* () {
         yield* (yield* Runs.Runs).submit({ agentId, publicId: runId })
         yield* working("first")
-        return yield* untilStatus("waiting")
+        return yield* TestWorker.untilSuspended(runId)
       }).pipe(Effect.scoped, Effect.provide(SqlControlPlane.layerSqlite({ filename })))
 
       yield* TestClock.adjust("1 hour")

@@ -49,6 +49,13 @@ export const run = TestRuns.getRun
 export const untilStatus = (runId: Run.Run["runId"], status: Run.RunStatus) =>
   until(run(runId), (current) => current.status === status)
 
+/** Waits until the run holds no worker: until nothing of it is in flight, and a moment more. */
+export const untilSuspended = (runId: Run.Run["runId"]) =>
+  TestRuns.eventually(run(runId), ({ status }) => status === "waiting", {
+    step: "10 millis",
+    within: "2 seconds",
+  })
+
 export const log = (runId: Run.Run["runId"]) => TestRuns.eventsOf(runId)
 
 export const submit = (input: Partial<Runs.SubmissionInput> = {}) =>

@@ -18,6 +18,7 @@ import * as Inbox from "./worker/Inbox.js"
 import * as Interrupts from "./worker/Interrupts.js"
 import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
+import * as Questions from "./worker/Questions.js"
 import * as Sleeps from "./worker/Sleeps.js"
 import * as Children from "./worker/Children.js"
 import * as Forks from "./worker/Forks.js"
@@ -28,6 +29,7 @@ import * as StepProgress from "./worker/StepProgress.js"
 import * as Steps from "./worker/Steps.js"
 import * as StepsOnce from "./worker/StepsOnce.js"
 import * as StepStreams from "./worker/StepStreams.js"
+import * as Waits from "./worker/Waits.js"
 
 /**
  * Declares the tests of the suite. Each builds the layer anew and is driven by the TestClock.
@@ -53,6 +55,8 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Inbox.tests(test)
     Budgets.tests(test)
     Interrupts.tests(test)
+    Questions.tests(test)
+    Waits.tests(test)
     Claims.tests(test)
     Leases.tests(test)
     Cancellation.tests(test)

@@ -13,6 +13,13 @@ import { type DateTime, Duration } from "effect"
 import type { Paint } from "./Output.js"
 import type { Line } from "./ProgramStderr.js"
 
+const pauseJson = ({ budget, children, inbox, wakeAfter }: Leases.Pause) => ({
+  ...(wakeAfter === undefined ? {} : { wake_after_ms: Duration.toMillis(wakeAfter) }),
+  ...(children === undefined ? {} : { children: children.flat() }),
+  ...(inbox === undefined ? {} : { taken_messages: inbox }),
+  ...(budget === undefined ? {} : { budget }),
+})
+
 /** The event as the fields of a JSON line. */
 export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> => {
   const of = (run: Run.ClaimedRun) => ({ run_id: run.runId, agent_id: run.agentId, attempt: run.attempt })
@@ -35,18 +42,10 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
         event: "suspended",
         ...of(event.run),
         interrupt_ids: event.waiting.interrupts.map(({ id }) => id),
+        ...pauseJson(event.waiting),
       }
     case "Paused":
-      return {
-        event: "paused",
-        ...of(event.run),
-        ...(event.pause.wakeAfter === undefined
-          ? {}
-          : { wake_after_ms: Duration.toMillis(event.pause.wakeAfter) }),
-        ...(event.pause.children === undefined ? {} : { children: event.pause.children.flat() }),
-        ...(event.pause.inbox === undefined ? {} : { taken_messages: event.pause.inbox }),
-        ...(event.pause.budget === undefined ? {} : { budget: event.pause.budget }),
-      }
+      return { event: "paused", ...of(event.run), ...pauseJson(event.pause) }
     case "Released":
       return {
         event: "released",
@@ -63,15 +62,14 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
 const labelOf = ({ id, toolName }: Interrupt.Interrupt): string =>
   toolName === undefined ? id : `${toolName} (${id})`
 
-const pauseText = ({ budget, children, inbox, wakeAfter }: Leases.Pause): string =>
-  [
-    ...(children === undefined ? [] : ["waits for its children"]),
-    ...(inbox === undefined ? [] : ["waits for a message"]),
-    ...(budget === undefined ? [] : ["waits for a higher budget"]),
-    ...(wakeAfter === undefined
-      ? []
-      : [`sleeps for ${Duration.format(Duration.seconds(Math.ceil(Duration.toSeconds(wakeAfter))))}`]),
-  ].join(", ")
+const pauseTexts = ({ budget, children, inbox, wakeAfter }: Leases.Pause): ReadonlyArray<string> => [
+  ...(children === undefined ? [] : ["waits for its children"]),
+  ...(inbox === undefined ? [] : ["waits for a message"]),
+  ...(budget === undefined ? [] : ["waits for a higher budget"]),
+  ...(wakeAfter === undefined
+    ? []
+    : [`sleeps for ${Duration.format(Duration.seconds(Math.ceil(Duration.toSeconds(wakeAfter))))}`]),
+]
 
 /** The event as a line. */
 export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => {
@@ -94,9 +92,14 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
         paint("yellow", `again in ${Duration.format(event.delay)}: ${event.error.message}`),
       )
     case "Suspended":
-      return line(event.run, `waits for ${event.waiting.interrupts.map(labelOf).join(", ")}`)
+      return line(
+        event.run,
+        [`waits for ${event.waiting.interrupts.map(labelOf).join(", ")}`, ...pauseTexts(event.waiting)].join(
+          " or ",
+        ),
+      )
     case "Paused":
-      return line(event.run, pauseText(event.pause))
+      return line(event.run, pauseTexts(event.pause).join(" or "))
     case "Released":
       return line(
         event.run,

@@ -1,16 +1,23 @@
 /**
  * Questions of an executor that a person or a program answers while the run is suspended.
  *
- * The executor runs again from its beginning when the answers are there, so each question has an id, by which the executor
- * finds its answer.
+ * A question waits as a sleep does: the run is suspended, and its questions are shown, once no step of it is in flight. The executor runs
+ * again from its beginning when the answers are there, so each question has an id, by which the executor finds its answer. An attempt that
+ * asks one id twice fails: the answer to one question is none to the next.
+ *
+ * Source: docs/decisions/0014-interrupts.md, docs/decisions/0059-parking-and-waiting.md
  *
  * @since 0.1.0
  */
 import { type Duration, Effect, Option, Predicate } from "effect"
-import { AwaitAnswers, awaitAnswers } from "./ExecutorError.js"
+import { type AwaitAnswers, awaitAnswers } from "./ExecutorError.js"
 import type { Answer, Interrupt } from "../model/Interrupt.js"
 import type { RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../model/Run.js"
+import type { StepError } from "./StepError.js"
+import { StepLog } from "./StepLog.js"
+import { failed } from "./StepOutcome.js"
+import { CurrentStep } from "./TakenStep.js"
 
 /**
  * A question, which becomes an interrupt of the run. `reason` is `input_required` when absent.
@@ -25,7 +32,8 @@ export interface Question extends Omit<Interrupt, "reason"> {
 /**
  * How long the run waits for answers.
  *
- * Units: `expiresAfter` is 1 second to 365 days from when the run is suspended; the run waits for ever when absent.
+ * Units: `expiresAfter` is 1 second to 365 days from when the run is suspended; the run waits for ever when absent. Where something else
+ * ends the wait first, the next one counts anew; the `expiresAt` of a question is one instant for all of them.
  *
  * @since 0.1.0
  * @category models
@@ -51,10 +59,20 @@ const toInterrupt = ({ reason = "input_required", ...question }: Question): Inte
 })
 
 /**
- * The answers to several questions, in their order. The questions without an answer suspend the run, which goes on
- * when all of them are answered.
+ * What asking fails with: `StepError` for an id that this attempt has asked before, or inside a step that happens at most once. Where an
+ * executor runs without a worker, nothing can wait for an answer that is not there: it fails with `AwaitAnswers`.
  *
- * Fails: `AwaitAnswers` while an answer is missing, which suspends the run. Do not catch it.
+ * @since 0.1.0
+ * @category errors
+ */
+export type NotAnswered = AwaitAnswers | StepError
+
+/**
+ * The answers to several questions, in their order. Questions without an answer wait for it. Once no step of the run is in flight, the
+ * run is suspended with the open questions of all its fibers. It goes on when all of them are answered, or when another wait of it ends
+ * first: then the questions that are still open are asked again, and the answers that were given stay.
+ *
+ * Fails: see `NotAnswered`.
  *
  * @since 0.1.0
  * @category asking
@@ -63,23 +81,38 @@ export const askAll = (
   run: RunWithAnswers,
   questions: ReadonlyArray<Question>,
   { expiresAfter }: Patience = {},
-): Effect.Effect<ReadonlyArray<Answer>, AwaitAnswers> =>
-  Effect.suspend(() => {
+): Effect.Effect<ReadonlyArray<Answer>, NotAnswered, StepLog> =>
+  Effect.gen(function* () {
+    const attempt = (yield* StepLog).steps()
+    const enclosing = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))
+    for (const { id } of questions) {
+      if (enclosing?.atMostOnce === true) {
+        return yield* failed(id, "nested", `Question ${id} is inside a step that happens at most once`)
+      }
+      // No id of a step has a space.
+      if (!attempt.take(`question ${id}`)) {
+        return yield* failed(
+          id,
+          "duplicate",
+          `This attempt has asked the question ${id} already; give each one an id of its own`,
+        )
+      }
+    }
     const answers = questions.map(({ id }) => answerTo(run.snapshot, id))
     const [first, ...others] = questions.filter((_, index) => Option.isNone(answers[index]!)).map(toInterrupt)
-    return first === undefined
-      ? Effect.succeed(answers.flatMap(Option.toArray))
-      : Effect.fail(awaitAnswers([first, ...others], expiresAfter))
+    if (first === undefined) return answers.flatMap(Option.toArray)
+    const awaited = awaitAnswers([first, ...others], expiresAfter)
+    return yield* attempt.lease === undefined ? awaited : attempt.park(enclosing?.id, awaited, Effect.never)
   })
 
 /**
- * The answer to a question. The run is suspended until it has the answer, and then runs again and finds it here.
+ * The answer to a question, as `askAll` waits for it. The executor runs again when the answer is there, and finds it here.
  *
  * ```ts
  * const { payload } = yield* Interrupts.ask(run, { id: "colour", message: "Which colour?" })
  * ```
  *
- * Fails: `AwaitAnswers` while there is no answer, which suspends the run. Do not catch it.
+ * Fails: see `NotAnswered`.
  *
  * @since 0.1.0
  * @category asking
@@ -87,7 +120,7 @@ export const askAll = (
 export const ask = (
   run: RunWithAnswers,
   { expiresAfter, ...question }: Question & Patience,
-): Effect.Effect<Answer, AwaitAnswers> =>
+): Effect.Effect<Answer, NotAnswered, StepLog> =>
   Effect.map(askAll(run, [question], { expiresAfter }), ([answer]) => answer!)
 
 /**
@@ -126,5 +159,5 @@ export const approved = ({ isError, payload, status }: Answer): boolean =>
 export const approve = (
   run: RunWithAnswers,
   question: Question & Patience,
-): Effect.Effect<boolean, AwaitAnswers> =>
+): Effect.Effect<boolean, NotAnswered, StepLog> =>
   Effect.map(ask(run, { reason: "confirmation", responseSchema: approvalSchema, ...question }), approved)

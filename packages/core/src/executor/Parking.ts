@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import { Clock, Duration, Effect, type Fiber, FiberId } from "effect"
+import type { Interrupts } from "../model/Interrupt.js"
 
 /** How long nothing may be in flight before the run is suspended: two steps in a row have a moment between them. */
 const quiet = Duration.millis(50)
@@ -19,15 +20,22 @@ export interface Place {
   readonly within: string | undefined
 }
 
+/** Questions of one fiber, and how long the run waits for the answers. */
+export interface Questions {
+  readonly interrupts: Interrupts
+  readonly expiresAfter?: Duration.Duration | undefined
+}
+
 /**
  * What a parked fiber waits for: until a time is over, until all of these children have ended, by their indexes, or until the run has
- * more than so many messages, or until the budget of its tree is raised.
+ * more than so many messages, or until the budget of its tree is raised, or until these questions are answered.
  */
 export type Wait =
   | { readonly duration: Duration.Duration }
   | { readonly children: ReadonlyArray<number> }
   | { readonly inbox: number }
   | { readonly budget: true }
+  | Questions
 
 /**
  * All that a run waits for. `wakesAt` is on the monotonic clock, in nanoseconds.
@@ -40,6 +48,7 @@ export interface Waits {
   readonly children: ReadonlyArray<ReadonlyArray<number>>
   readonly inbox: number | undefined
   readonly budget: boolean
+  readonly questions: ReadonlyArray<Questions>
 }
 
 /** A wait with its time on the monotonic clock, in nanoseconds. */
@@ -92,15 +101,17 @@ export const make = (options: {
     let inbox: number | undefined
     let budget = false
     const children: Array<ReadonlyArray<number>> = []
+    const questions: Array<Questions> = []
     for (const wait of waits) {
       if ("children" in wait) children.push(wait.children)
       else if ("budget" in wait) budget = true
+      else if ("interrupts" in wait) questions.push(wait)
       else if ("inbox" in wait) inbox = Math.min(wait.inbox, inbox ?? wait.inbox)
       else if (wakesAt === undefined || wait.wakesAt < wakesAt) wakesAt = wait.wakesAt
     }
     const isSoon = wakesAt !== undefined && wakesAt - now <= inMemory
-    const isLong = children.length > 0 || inbox !== undefined || budget || !isSoon
-    if (isLong) options.suspend({ wakesAt, children, inbox, budget })
+    const isLong = children.length > 0 || questions.length > 0 || inbox !== undefined || budget || !isSoon
+    if (isLong) options.suspend({ wakesAt, children, inbox, budget, questions })
   })
 
   const isBusy = (): boolean => {

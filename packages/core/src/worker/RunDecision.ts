@@ -4,21 +4,21 @@
  *
  * @since 0.1.0
  */
-import { Cause, Duration, Either, Exit, Option, Predicate } from "effect"
+import { Array, Cause, DateTime, Duration, Either, Exit, Option, Predicate } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
-import { sizeOf } from "../rules/AppendRules.js"
+import { bytesOf, sizeOf } from "../rules/AppendRules.js"
 import * as Interrupt from "../model/Interrupt.js"
-import type { Waits } from "../executor/Parking.js"
+import type { Questions, Waits } from "../executor/Parking.js"
 import type { Loss } from "./Lease.js"
 import type { Suspension } from "../ports/Leases.js"
 import type { ClaimedRun, RunError, TerminalStatus } from "../model/Run.js"
 import { maxEventBytes } from "../ports/RunLog.js"
-import type { SinkFailure } from "./RunSink.js"
+import type { Parked, SinkFailure } from "./RunSink.js"
 import type { Outcome } from "../ports/Runs.js"
 import type { Resolved } from "./WorkerOptions.js"
 
 /**
- * What the worker writes to the control plane.
+ * What the worker writes to the control plane. `waits`: what lets a suspended run go on beside its answers.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +26,7 @@ import type { Resolved } from "./WorkerOptions.js"
 export type Decision =
   | { readonly _tag: "End"; readonly outcome: Outcome }
   | { readonly _tag: "Retry"; readonly error: RunError; readonly delay: Duration.Duration }
-  | { readonly _tag: "Suspend"; readonly waiting: Suspension }
+  | { readonly _tag: "Suspend"; readonly waiting: Suspension; readonly waits?: Waits }
   | { readonly _tag: "Pause"; readonly waits: Waits }
   | { readonly _tag: "HandBack"; readonly error: RunError | null }
   | { readonly _tag: "LeaveAlone"; readonly reason: Loss }
@@ -52,12 +52,50 @@ const shorten = (message: string): string =>
 const text = (value: unknown): string | null => (typeof value === "string" ? value : null)
 
 /** Suspends for the interrupts, unless they are too large for an event of the log. */
-const suspend = (waiting: Suspension): Decision => {
+const suspend = (waiting: Suspension, waits?: Waits): Decision => {
   const bytes = sizeOf({ type: "RUN_FINISHED", interrupts: waiting.interrupts.map(Interrupt.toEvent) })
   return bytes + margin > maxEventBytes
     ? fail("event_too_large", `What the run asks is ${bytes} bytes of JSON; an event holds ${maxEventBytes}`)
-    : { _tag: "Suspend", waiting }
+    : { _tag: "Suspend", waiting, ...(waits === undefined ? {} : { waits }) }
 }
+
+/** The first of these interrupts, as many as an event has room for. The next attempt asks the others. */
+const fitting = ([first, ...others]: Interrupt.Interrupts): Interrupt.Interrupts => {
+  const bytes = (interrupt: Interrupt.Interrupt) => bytesOf(JSON.stringify(Interrupt.toEvent(interrupt))) + 1
+  let room = maxEventBytes - margin - bytes(first)
+  return [
+    first,
+    ...Array.takeWhile(others.slice(0, Interrupt.maxInterrupts - 1), (interrupt) => {
+      room -= bytes(interrupt)
+      return room >= 0
+    }),
+  ]
+}
+
+/** The questions of several fibers as one suspension. Where their times differ, each interrupt has its own, by the store's clock. */
+const together = ([first, ...others]: Array.NonEmptyReadonlyArray<Questions>, now: number): Suspension => {
+  const { expiresAfter } = first
+  const isSame = Option.getEquivalence(Duration.Equivalence)
+  const time = Option.fromNullable(expiresAfter)
+  if (others.every((other) => isSame(time, Option.fromNullable(other.expiresAfter)))) {
+    return {
+      interrupts: fitting(Array.flatMap([first, ...others], ({ interrupts }) => interrupts)),
+      expiresAfter,
+    }
+  }
+  const timed = ({ expiresAfter: after, interrupts }: Questions): Interrupt.Interrupts =>
+    Array.map(interrupts, (interrupt) =>
+      after === undefined || interrupt.expiresAt !== undefined
+        ? interrupt
+        : { ...interrupt, expiresAt: DateTime.addDuration(DateTime.unsafeMake(now), after) },
+    )
+  return { interrupts: fitting(Array.flatMap([first, ...others], timed)) }
+}
+
+const ofParked = ({ now, waits }: Parked): Decision =>
+  Array.isNonEmptyReadonlyArray(waits.questions)
+    ? suspend(together(waits.questions, now), waits)
+    : { _tag: "Pause", waits }
 
 /** Decides by the executor's own RUN_FINISHED or RUN_ERROR. */
 const ofEvent = (event: LogEvent): Decision => {
@@ -101,7 +139,7 @@ const ofFailure = (attempt: Attempt, options: Resolved, failure: SinkFailure): D
     case "EndedByEvent":
       return ofEvent(failure.event)
     case "Parked":
-      return { _tag: "Pause", waits: failure.waits }
+      return ofParked(failure)
     case "AwaitAnswers":
       return suspend({ interrupts: failure.interrupts, expiresAfter: failure.expiresAfter })
     case "ExecutorError": {

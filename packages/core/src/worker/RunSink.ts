@@ -47,10 +47,15 @@ export class EndedByEvent extends Data.TaggedError("EndedByEvent")<{
 /**
  * All that the executor does is to wait, so the run needs no worker until the first of these waits ends.
  *
+ * Units: `now` is the store's time, in milliseconds since the epoch.
+ *
  * @since 0.1.0
  * @category models
  */
-export class Parked extends Data.TaggedError("Parked")<{ readonly waits: Parking.Waits }> {}
+export class Parked extends Data.TaggedError("Parked")<{
+  readonly waits: Parking.Waits
+  readonly now: number
+}> {}
 
 /** Why the execution of a run ended before its executor did. */
 export type SinkFailure = ExecutorFailure | EndedByEvent | Parked | LeaseEnded
@@ -147,7 +152,7 @@ export const make = (options: {
       parking: (parking = Parking.make({
         inMemory: Duration.times(options.leaseDuration, 0.5),
         fork: options.fork,
-        suspend: (waits) => stop(new Parked({ waits })),
+        suspend: (waits) => stop(new Parked({ waits, now: storeTime() })),
       })),
       storeTime,
     }))

@@ -7,7 +7,7 @@ import { Clock, Duration, Effect } from "effect"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { Waits } from "../executor/Parking.js"
-import type { InboxNotEmpty, Leases, Pause } from "../ports/Leases.js"
+import type { InboxNotEmpty, Leases, Pause, Suspension } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
 import type { RunError } from "../model/Run.js"
 import type { Decision } from "./RunDecision.js"
@@ -102,17 +102,26 @@ export const make =
         )
       }
       case "Suspend": {
-        const { waiting } = decision
+        const { waiting, waits } = decision
+        const suspension = Effect.map(
+          waits === undefined ? Effect.succeed({}) : pauseOf(waits),
+          (pause): Suspension => ({ ...waiting, ...pause }),
+        )
         // The next attempt of a run that cannot be suspended would come to the same point, so the run fails.
         return Effect.zipRight(
           sink.flush,
-          Effect.matchEffect(retryUnavailable(leases.suspend(lease.ref, waiting)), {
-            onFailure: (error) =>
-              isControlPlaneError(error)
-                ? end({ status: "failed", error: { code: "suspend_refused", message: error.message } })
-                : lost(),
-            onSuccess: () => Effect.succeed(WorkerEvent.Suspended({ run, waiting })),
-          }),
+          Effect.matchEffect(
+            retryUnavailable(
+              Effect.flatMap(suspension, (asked) => Effect.as(leases.suspend(lease.ref, asked), asked)),
+            ),
+            {
+              onFailure: (error) =>
+                isControlPlaneError(error)
+                  ? end({ status: "failed", error: { code: "suspend_refused", message: error.message } })
+                  : lost(),
+              onSuccess: (asked) => Effect.succeed(WorkerEvent.Suspended({ run, waiting: asked })),
+            },
+          ),
         )
       }
       case "Pause":

@@ -3,8 +3,8 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Executor, Interrupt, Interrupts, Run, Runs } from "@runlease/core"
-import { Effect, Exit, Scope, Stream, TestClock } from "effect"
+import { AgentEvent, Executor, Interrupt, Run, Runs } from "@runlease/core"
+import { Effect, Stream, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, log, run, start, submit, until, untilStatus } from "../TestWorker.js"
 
@@ -19,12 +19,6 @@ const finishing =
   (rest: Readonly<Record<string, unknown>>): Executor.Execute =>
   ({ conversationId, runId }) =>
     Stream.make({ type: "RUN_FINISHED", threadId: conversationId, runId, ...rest })
-
-const resolved = (interruptId: string, payload: unknown): Interrupt.Answer => ({
-  interruptId,
-  status: "resolved",
-  payload,
-})
 
 export const tests = (test: Declare): void => {
   describe("a run that waits for a tool result", () => {
@@ -77,103 +71,6 @@ export const tests = (test: Declare): void => {
         strictEqual((yield* run(interrupts.runId)).status, "waiting")
         yield* TestClock.adjust("10 seconds")
         strictEqual((yield* untilStatus(interrupts.runId, "failed")).error?.code, "wait_expired")
-      }),
-    )
-  })
-
-  describe("a run that asks a question", () => {
-    const deploying = Executor.make((claimed) =>
-      Effect.map(Interrupts.approve(claimed, { id: "deploy", message: "Deploy?" }), (yes) =>
-        yes ? "deployed" : "left alone",
-      ),
-    )
-
-    test(
-      "goes on with a yes or a no, and leaves its worker free until then",
-      Effect.gen(function* () {
-        const worker = yield* start(deploying, { concurrency: 1 })
-        const runs = yield* Runs.Runs
-        const first = yield* submit()
-        const waiting = yield* untilStatus(first.runId, "waiting")
-        deepStrictEqual(waiting.waiting?.interrupts, [
-          {
-            id: "deploy",
-            reason: "confirmation",
-            message: "Deploy?",
-            responseSchema: {
-              type: "object",
-              properties: { approved: { type: "boolean" } },
-              required: ["approved"],
-            },
-          },
-        ])
-        const second = yield* submit()
-        yield* untilStatus(second.runId, "waiting")
-        yield* until(worker.inFlight, ({ length }) => length === 0)
-        yield* runs.resume(first.runId, [resolved("deploy", { approved: true })])
-        yield* runs.resume(second.runId, [{ interruptId: "deploy", status: "cancelled" }])
-        yield* untilStatus(first.runId, "completed")
-        yield* untilStatus(second.runId, "completed")
-        deepStrictEqual(yield* textOf(first.runId), ["deployed"])
-        deepStrictEqual(yield* textOf(second.runId), ["left alone"])
-      }),
-    )
-
-    test(
-      "may ask one question after another, or several at once, and gets every answer",
-      Effect.gen(function* () {
-        yield* start(
-          Executor.make((claimed) =>
-            Effect.gen(function* () {
-              const name = yield* Interrupts.ask(claimed, { id: "name", message: "Who?" })
-              const rest = yield* Interrupts.askAll(claimed, [
-                { id: "size", message: "How large?" },
-                { id: "colour", message: "Which colour?" },
-              ])
-              return [name, ...rest].map(({ payload }) => String(payload)).join(" ")
-            }),
-          ),
-        )
-        const runs = yield* Runs.Runs
-        const { runId } = yield* submit()
-        const openIds = (current: Run.Run) => current.waiting?.interrupts.map(({ id }) => id).join(" ")
-        yield* until(run(runId), (current) => openIds(current) === "name")
-        yield* runs.resume(runId, [resolved("name", "Ann")])
-        yield* until(run(runId), (current) => openIds(current) === "size colour")
-        yield* runs.resume(runId, [resolved("colour", "red")])
-        yield* runs.resume(runId, [resolved("size", 3)])
-        yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* textOf(runId), ["Ann 3 red"])
-      }),
-    )
-
-    test(
-      "goes on in another worker, with the session that the first worker recorded",
-      Effect.gen(function* () {
-        const runs = yield* Runs.Runs
-        const executing = (name: string) =>
-          Executor.make((claimed) =>
-            Effect.gen(function* () {
-              const lease = TestRuns.leaseOf(claimed)
-              if (claimed.session === null) yield* runs.recordSession(lease, { sessionKey: `of ${name}` })
-              const { payload } = yield* Interrupts.ask(claimed, { id: "q", message: "Well?" })
-              return `${name} goes on with the session ${claimed.session?.sessionKey}: ${String(payload)}`
-            }),
-          )
-        const gone = yield* Scope.make()
-        yield* Scope.extend(start(executing("first"), { workerKey: "first" }), gone)
-        const { runId } = yield* submit()
-        yield* untilStatus(runId, "waiting")
-        yield* Scope.close(gone, Exit.void)
-        yield* TestClock.adjust("1 minute")
-        strictEqual((yield* run(runId)).status, "waiting")
-        yield* runs.resume(runId, [resolved("q", "yes")])
-        yield* start(executing("second"), { workerKey: "second" })
-        yield* until(
-          Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
-          (current) => current.status === "completed",
-        )
-        deepStrictEqual(yield* textOf(runId), ["second goes on with the session of first: yes"])
       }),
     )
   })

@@ -6,6 +6,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Executor, Runs, type Run, Step } from "@runlease/core"
 import { DateTime, Deferred, Effect, Ref, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
+import * as TestWorker from "../TestWorker.js"
 import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
 import { counting, customs, said } from "./StepRuns.js"
 
@@ -17,13 +18,7 @@ const untilAsleep = (runId: RunId, count = 1) =>
 
 /** Waits until the run holds no worker. */
 const untilSuspended = (runId: RunId, sleeps = 1) =>
-  Effect.zipRight(
-    untilAsleep(runId, sleeps),
-    TestRuns.eventually(run(runId), ({ status }) => status === "waiting", {
-      step: "10 millis",
-      within: "2 seconds",
-    }),
-  )
+  Effect.zipRight(untilAsleep(runId, sleeps), TestWorker.untilSuspended(runId))
 
 /** Longer than half a lease, and milliseconds. */
 const minute = 60_000

@@ -1,0 +1,231 @@
+/**
+ * Tests of questions that an executor asks, for which a run is suspended once nothing of it is in flight.
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Executor, Interrupts, Runs, Step } from "@runlease/core"
+import { DateTime, Effect, Exit, Scope, TestClock } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { type Declare, run, start, submit, until, untilStatus, untilSuspended } from "../TestWorker.js"
+import { answered, resolved, untilAsked } from "./Asking.js"
+import { said } from "./StepRuns.js"
+
+export const tests = (test: Declare): void => {
+  describe("a run that asks a question", () => {
+    const deploying = Executor.make((claimed) =>
+      Effect.map(Interrupts.approve(claimed, { id: "deploy", message: "Deploy?" }), (yes) =>
+        yes ? "deployed" : "left alone",
+      ),
+    )
+
+    test(
+      "goes on with a yes or a no, and leaves its worker free until then",
+      Effect.gen(function* () {
+        const worker = yield* start(deploying, { concurrency: 1 })
+        const runs = yield* Runs.Runs
+        const first = yield* submit()
+        const waiting = yield* untilSuspended(first.runId)
+        deepStrictEqual(waiting.waiting?.interrupts, [
+          {
+            id: "deploy",
+            reason: "confirmation",
+            message: "Deploy?",
+            responseSchema: {
+              type: "object",
+              properties: { approved: { type: "boolean" } },
+              required: ["approved"],
+            },
+          },
+        ])
+        const second = yield* submit()
+        yield* untilSuspended(second.runId)
+        yield* until(worker.inFlight, ({ length }) => length === 0)
+        yield* runs.resume(first.runId, [resolved("deploy", { approved: true })])
+        yield* runs.resume(second.runId, [{ interruptId: "deploy", status: "cancelled" }])
+        yield* untilStatus(first.runId, "completed")
+        yield* untilStatus(second.runId, "completed")
+        deepStrictEqual(yield* said(first.runId), ["deployed"])
+        deepStrictEqual(yield* said(second.runId), ["left alone"])
+      }),
+    )
+
+    test(
+      "may ask one question after another, or several at once, and gets every answer",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.gen(function* () {
+              const name = yield* Interrupts.ask(claimed, { id: "name", message: "Who?" })
+              const rest = yield* Interrupts.askAll(claimed, [
+                { id: "size", message: "How large?" },
+                { id: "colour", message: "Which colour?" },
+              ])
+              return [name, ...rest].map(({ payload }) => String(payload)).join(" ")
+            }),
+          ),
+        )
+        const runs = yield* Runs.Runs
+        const { runId } = yield* submit()
+        yield* untilAsked(runId, "name")
+        yield* runs.resume(runId, [resolved("name", "Ann")])
+        yield* untilAsked(runId, "size", "colour")
+        yield* runs.resume(runId, [resolved("colour", "red")])
+        yield* runs.resume(runId, [resolved("size", 3)])
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["Ann 3 red"])
+      }),
+    )
+
+    test(
+      "goes on in another worker, with the session that the first worker recorded",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const executing = (name: string) =>
+          Executor.make((claimed) =>
+            Effect.gen(function* () {
+              const lease = TestRuns.leaseOf(claimed)
+              if (claimed.session === null) yield* runs.recordSession(lease, { sessionKey: `of ${name}` })
+              const { payload } = yield* Interrupts.ask(claimed, { id: "q", message: "Well?" })
+              return `${name} goes on with the session ${claimed.session?.sessionKey}: ${String(payload)}`
+            }),
+          )
+        const gone = yield* Scope.make()
+        yield* Scope.extend(start(executing("first"), { workerKey: "first" }), gone)
+        const { runId } = yield* submit()
+        yield* untilSuspended(runId)
+        yield* Scope.close(gone, Exit.void)
+        yield* TestClock.adjust("1 minute")
+        strictEqual((yield* run(runId)).status, "waiting")
+        yield* runs.resume(runId, [resolved("q", "yes")])
+        yield* start(executing("second"), { workerKey: "second" })
+        yield* until(
+          Effect.zipRight(TestClock.adjust("100 millis"), run(runId)),
+          (current) => current.status === "completed",
+        )
+        deepStrictEqual(yield* said(runId), ["second goes on with the session of first: yes"])
+      }),
+    )
+
+    test(
+      "asks the questions of all its fibers at once",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.map(
+              Effect.forEach(
+                ["size", "colour"],
+                (id) => Effect.map(Interrupts.ask(claimed, { id }), ({ payload }) => String(payload)),
+                { concurrency: "unbounded" },
+              ),
+              (answers) => answers.join(" "),
+            ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilAsked(runId, "size", "colour")
+        deepStrictEqual(
+          (yield* TestRuns.typesOf(runId)).filter((type) => type.startsWith("RUN_")),
+          ["RUN_STARTED", "RUN_FINISHED"],
+        )
+        yield* answered(runId, "colour", "red")
+        strictEqual((yield* run(runId)).status, "waiting")
+        yield* answered(runId, "size", 3)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["3 red"])
+      }),
+    )
+
+    test(
+      "waits for each answer as long as its question says",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.as(
+              Effect.all(
+                [
+                  Interrupts.ask(claimed, { id: "soon", expiresAfter: "10 seconds" }),
+                  Interrupts.ask(claimed, { id: "later", expiresAfter: "30 seconds" }),
+                  Interrupts.ask(claimed, { id: "ever" }),
+                ],
+                { concurrency: "unbounded" },
+              ),
+              "answered",
+            ),
+          ),
+        )
+        const { runId } = yield* submit()
+        const { waiting } = yield* untilAsked(runId, "soon", "later", "ever")
+        const [soon, later, ever] = waiting!.interrupts.map(({ expiresAt }) => expiresAt)
+        deepStrictEqual(waiting!.expiresAt, soon)
+        deepStrictEqual(later, DateTime.add(soon!, { seconds: 20 }))
+        strictEqual(ever, undefined)
+        yield* answered(runId, "soon", true)
+        yield* TestClock.adjust("15 seconds")
+        strictEqual((yield* run(runId)).status, "waiting")
+        yield* TestClock.adjust("15 seconds")
+        strictEqual((yield* untilStatus(runId, "failed")).error?.code, "wait_expired")
+      }),
+    )
+
+    test(
+      "asks the questions that one suspension has no room for when the others are answered",
+      Effect.gen(function* () {
+        const message = "m".repeat(100_000)
+        const runs = yield* Runs.Runs
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.map(
+              Effect.forEach(["a", "b", "c"], (id) => Interrupts.ask(claimed, { id, message }), {
+                concurrency: "unbounded",
+              }),
+              (answers) => answers.map(({ payload }) => String(payload)).join(" "),
+            ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilAsked(runId, "a", "b")
+        yield* runs.resume(runId, [resolved("a", 1), resolved("b", 2)])
+        yield* untilAsked(runId, "c")
+        yield* answered(runId, "c", 3)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["1 2 3"])
+      }),
+    )
+
+    test(
+      "fails when one attempt asks one question twice, also when the first has its answer",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make((claimed) => {
+            const asking = Interrupts.approve(claimed, { id: "deploy" })
+            return Effect.as(
+              Effect.all([asking, asking], claimed.agentId === "at once" ? { concurrency: 2 } : {}),
+              "deployed twice",
+            )
+          }),
+        )
+        const atOnce = yield* submit({ agentId: "at once" })
+        strictEqual((yield* untilStatus(atOnce.runId, "failed")).error?.code, "step_duplicate")
+        const { runId } = yield* submit()
+        yield* untilAsked(runId, "deploy")
+        yield* answered(runId, "deploy", true)
+        const { error } = yield* untilStatus(runId, "failed")
+        strictEqual(error?.code, "step_duplicate")
+        assertTrue(error!.message.includes("deploy"))
+      }),
+    )
+
+    test(
+      "cannot ask inside a step that happens at most once",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.as(Step.atMostOnce("deploy", Interrupts.approve(claimed, { id: "sure" })), "deployed"),
+          ),
+        )
+        const { runId } = yield* submit()
+        strictEqual((yield* untilStatus(runId, "failed")).error?.code, "step_nested")
+      }),
+    )
+  })
+}

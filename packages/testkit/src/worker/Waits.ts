@@ -1,0 +1,223 @@
+/**
+ * Tests of questions beside other waits and beside steps in flight.
+ */
+import { describe } from "@effect/vitest"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Child, Executor, Inbox, Interrupts, Run, Runs, Step } from "@runlease/core"
+import { Deferred, Effect, TestClock } from "effect"
+import * as TestRuns from "../TestRuns.js"
+import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
+import { answered, untilAsked } from "./Asking.js"
+import { counting, customs, said } from "./StepRuns.js"
+
+const atOnce = { concurrency: "unbounded" } as const
+
+const approve = (claimed: Run.ClaimedRun, id = "deploy") =>
+  Effect.map(Interrupts.approve(claimed, { id }), (yes) => (yes ? "approved" : "declined"))
+
+/** The ids of the questions that the run waits for, in the order of its log. */
+const asked = (runId: Run.Run["runId"]) =>
+  Effect.map(TestRuns.eventsOf(runId), (events) =>
+    events.flatMap((event) => {
+      if (TestRuns.outcomeOf(event) !== "interrupt") return []
+      const { interrupts } = event["outcome"] as {
+        readonly interrupts: ReadonlyArray<{ readonly id: string }>
+      }
+      return [interrupts.map(({ id }) => id).join(" ")]
+    }),
+  )
+
+export const tests = (test: Declare): void => {
+  describe("a run that asks a question beside something else", () => {
+    test(
+      "ends and records the step of another fiber before it is suspended, and does not repeat it",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        const gate = yield* Deferred.make<void>()
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.map(
+              Effect.all(
+                [approve(claimed), Step.run("work", Effect.zipLeft(next, Deferred.await(gate)))],
+                atOnce,
+              ),
+              (both) => both.join(),
+            ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* until(count, (n) => n === 1)
+        yield* TestRuns.settle
+        yield* TestClock.adjust("1 second")
+        yield* TestRuns.settle
+        strictEqual((yield* run(runId)).status, "running")
+        yield* Deferred.succeed(gate, undefined)
+        yield* untilAsked(runId, "deploy")
+        deepStrictEqual(yield* customs(runId), ["runlease.step"])
+        yield* answered(runId, "deploy", true)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["approved,1"])
+        strictEqual(yield* count, 1)
+      }),
+    )
+
+    const patient = Executor.make((claimed) =>
+      Effect.gen(function* () {
+        const decision = yield* Step.run(
+          "decision",
+          Effect.race(approve(claimed), Effect.as(Step.sleep("patience", "10 seconds"), "not answered")),
+        )
+        yield* Step.sleep("later", "40 seconds")
+        return decision
+      }),
+    )
+
+    test(
+      "goes on without an answer when a sleep ends first, and takes none after that",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        yield* start(patient)
+        const { runId } = yield* submit()
+        const { waiting } = yield* untilAsked(runId, "deploy")
+        assertTrue(waiting?.wakesAt !== undefined)
+        yield* TestClock.adjust("10 seconds")
+        yield* untilAsked(runId)
+        const late = runs.resume(runId, [{ interruptId: "deploy", status: "resolved", payload: true }])
+        strictEqual(yield* TestRuns.verdictOf(late), "NotWaiting")
+        yield* TestClock.adjust("40 seconds")
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["not answered"])
+        deepStrictEqual(yield* asked(runId), ["deploy"])
+      }),
+    )
+
+    test(
+      "goes on with the answer when that comes first, whatever the sleep does later",
+      Effect.gen(function* () {
+        yield* start(patient)
+        const { runId } = yield* submit()
+        yield* untilAsked(runId, "deploy")
+        yield* answered(runId, "deploy", true)
+        yield* untilAsked(runId)
+        yield* TestClock.adjust("40 seconds")
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["approved"])
+      }),
+    )
+
+    test(
+      "asks what is still open again after a sleep, and keeps the answers that it has",
+      Effect.gen(function* () {
+        const { count, next } = yield* counting
+        yield* start(
+          Executor.make((claimed) =>
+            Effect.map(
+              Effect.all(
+                [
+                  approve(claimed, "a"),
+                  approve(claimed, "b"),
+                  Effect.zipRight(Step.sleep("pause", "10 seconds"), Step.run("remind", next)),
+                ],
+                atOnce,
+              ),
+              (all) => all.join(),
+            ),
+          ),
+        )
+        const { runId } = yield* submit()
+        yield* untilAsked(runId, "a", "b")
+        yield* answered(runId, "a", true)
+        yield* TestClock.adjust("10 seconds")
+        yield* untilAsked(runId, "b")
+        strictEqual(yield* count, 1)
+        deepStrictEqual(yield* asked(runId), ["a b", "b"])
+        yield* answered(runId, "b", false)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["approved,declined,1"])
+        strictEqual(yield* count, 1)
+      }),
+    )
+
+    const family = (claimed: Run.ClaimedRun) =>
+      claimed.agentId === "child"
+        ? Effect.as(Inbox.take("go"), "ended")
+        : Effect.gen(function* () {
+            const child = yield* Child.spawn("child", { agentId: "child", snapshot: claimed.snapshot })
+            const [answer, ended] = yield* Effect.all(
+              [
+                approve(claimed),
+                Effect.zipRight(Child.join(child), Step.run("joined", Effect.succeed("joined"))),
+              ],
+              atOnce,
+            )
+            return `${answer},${ended}`
+          })
+
+    /** A run that waits for an answer and for a child, which ends when it is told something. */
+    const waitingFamily = Effect.gen(function* () {
+      const runs = yield* Runs.Runs
+      yield* start(Executor.make(family))
+      const { runId } = yield* submit()
+      yield* untilAsked(runId, "deploy")
+      const { items } = yield* runs.list({ parentRunId: runId })
+      const child = items[0]!.runId
+      const endChild = Effect.zipRight(
+        runs.tell(child, { parts: [{ type: "text", text: "go" }] }),
+        untilStatus(child, "completed"),
+      )
+      return { endChild, runId }
+    })
+
+    test(
+      "goes on behind a join when the child ends first, and asks again",
+      Effect.gen(function* () {
+        const { endChild, runId } = yield* waitingFamily
+        yield* endChild
+        yield* until(customs(runId), (names) => names.includes("runlease.step"))
+        yield* untilAsked(runId, "deploy")
+        deepStrictEqual(yield* asked(runId), ["deploy", "deploy"])
+        yield* answered(runId, "deploy", true)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["approved,joined"])
+      }),
+    )
+
+    test(
+      "goes on behind the question when the answer comes first, and waits for the child alone",
+      Effect.gen(function* () {
+        const { endChild, runId } = yield* waitingFamily
+        yield* answered(runId, "deploy", true)
+        yield* untilAsked(runId)
+        yield* endChild
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["approved,joined"])
+      }),
+    )
+
+    test(
+      "goes on with a message that it waits for, and shows no question that it need not ask",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        yield* start(
+          Executor.make((claimed) =>
+            Step.run(
+              "decision",
+              Effect.race(approve(claimed), Effect.as(Inbox.take("message"), "told otherwise")),
+            ),
+          ),
+        )
+        const tell = (runId: Run.Run["runId"]) =>
+          runs.tell(runId, { parts: [{ type: "text", text: "no need" }] })
+        const { runId } = yield* submit()
+        yield* untilAsked(runId, "deploy")
+        yield* tell(runId)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["told otherwise"])
+        const other = yield* submit({ concurrencyKey: "lane" })
+        yield* tell(other.runId)
+        yield* untilStatus(other.runId, "completed")
+        deepStrictEqual(yield* asked(other.runId), [])
+      }),
+    )
+  })
+}
