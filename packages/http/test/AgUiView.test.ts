@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { AgentEvent, ControlEvents, LogState } from "@runlease/core"
+import { AgentEvent, ChildEvent, ControlEvents, LogState } from "@runlease/core"
 import { FastCheck } from "effect"
 import { peers, shown, subject, taken, viewOf } from "./agui/Clients.js"
 
@@ -411,6 +411,14 @@ describe("AgUiView", () => {
         tools: [],
         context: [],
       },
+    }),
+    id.map((runId) => ChildEvent.spawned({ runId, agentId: "n", index: 0, stepId: "0", name: "step" })),
+    id.map((runId) => ChildEvent.ended({ runId, agentId: "n", index: 0 }, { status: "completed" })),
+    FastCheck.constant({
+      type: "RUN_FINISHED",
+      threadId: "thread",
+      runId: "run",
+      outcome: { type: "interrupt", interrupts: [{ id: "i", reason: "approval" }] },
     }),
     any({ type: "UNKNOWN" }),
     any({ type: "TEXT_MESSAGE_START" }),

@@ -31,7 +31,8 @@ export interface FollowUp {
 /**
  * What an input has made of a run.
  *
- * - `Continued`: all that was open has an answer, and the run goes on after event `since`. A `duplicate` changed nothing.
+ * - `Continued`: all that was open has an answer, and the run goes on after event `since`, with which it had asked. A `duplicate`
+ *   changed nothing.
  * - `Answered`: the run has these very answers already, but not from a recorded input.
  * - `Uncovered`: interrupts that are no tools of the client have no answer. Nothing has changed.
  * - `Left`: the input does not go on with this run and may become a run of its own. A run whose last input came by a

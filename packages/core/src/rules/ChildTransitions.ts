@@ -9,6 +9,7 @@
  *
  * @since 0.1.0
  */
+import * as ChildEvent from "../model/ChildEvent.js"
 import { isTerminal } from "../model/Run.js"
 import * as ControlEvents from "./ControlEvents.js"
 import type { Children, RunState } from "./RunState.js"
@@ -39,18 +40,17 @@ export const someEnded = (
   return groups.some((group) => group.every((index) => (bits & bitOf(index)) !== 0n))
 }
 
-/** A child as its parent's log names it. */
-export interface SpawnedChild extends ControlEvents.ChildStep {
-  readonly index: number
-}
-
 /**
  * The parent after it has spawned a child.
  *
  * @since 0.1.0
  * @category transitions
  */
-export const spawned = (parent: RunState, child: SpawnedChild, now: number): Transition => {
+export const spawned = (
+  parent: RunState,
+  child: ChildEvent.Child & ChildEvent.ChildStep,
+  now: number,
+): Transition => {
   const children = parent.children ?? none
   return transition(
     {
@@ -66,26 +66,24 @@ export const spawned = (parent: RunState, child: SpawnedChild, now: number): Tra
 /**
  * The parent after one of its children has ended; undefined when it knew that before. A parent that waited for it goes on.
  *
- * Its log tells the end while it is open. A log that waits for a person's answer is not.
+ * Its log tells the end, unless the parent has ended before.
  *
  * @since 0.1.0
  * @category transitions
  */
 export const childEnded = (parent: RunState, child: RunState, now: number): Transition | undefined => {
-  const { log, status, waiting } = parent
+  const { status, waiting } = parent
   const children = parent.children ?? none
+  const { agentId, runId } = child.spec
   const { index } = child.spec.child!
-  const { runId } = child.spec
   const bits = bitsOf(children)
-  if ((bits & bitOf(index)) !== 0n) return undefined
+  if (!isTerminal(child.status) || (bits & bitOf(index)) !== 0n) return undefined
   const ended = (bits | bitOf(index)).toString(16)
-  const after: RunState = {
-    ...parent,
-    children: { ...children, open: children.open - 1, ended },
-    updatedAt: isTerminal(status) ? parent.updatedAt : now,
-  }
-  const told = log.started && !isTerminal(status)
-  const made = transition(after, told ? [ControlEvents.childEnded({ index, runId }, child)] : [])
+  const after: RunState = { ...parent, children: { ...children, open: children.open - 1, ended } }
+  if (isTerminal(status)) return transition(after)
+  const outcome = { status: child.status, ...(child.error === null ? {} : { error: child.error }) }
+  const told = [ChildEvent.ended({ agentId, index, runId }, outcome)]
+  const made = transition({ ...after, updatedAt: now }, told)
   const goesOn = status === "waiting" && someEnded(after, waiting?.children ?? [])
   return goesOn ? thenGoOn(made, now) : made
 }

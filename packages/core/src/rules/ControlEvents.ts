@@ -7,12 +7,12 @@
  */
 import { DateTime, Predicate, Schema } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
+import * as ChildEvent from "../model/ChildEvent.js"
 import * as ResumeRules from "./ResumeRules.js"
 import { sizeOf } from "./AppendRules.js"
 import * as InboxMessage from "../model/InboxMessage.js"
 import * as Interrupt from "../model/Interrupt.js"
 import * as LogState from "./LogState.js"
-import { childEventName } from "../model/StepRecord.js"
 import type { RunError, Waiting } from "../model/Run.js"
 import { type LogEntry, maxEventBytes } from "../ports/RunLog.js"
 import type { Outcome } from "../ports/Runs.js"
@@ -138,41 +138,12 @@ export const told = (
   InboxMessage.toEvent(message),
 ]
 
-/** The step of a run that has spawned a child. */
-export interface ChildStep {
-  readonly stepId: string
-  readonly name: string
-  readonly key?: unknown
-  readonly runId: string
-}
-
-/** When a run has spawned a child: the record of that step. */
+/** When a run has spawned a child. */
 export const spawned = (
   subject: Subject,
   state: LogState.LogState,
-  { index, key, name, runId, stepId }: ChildStep & { readonly index: number },
-): ReadonlyArray<AgentEvent.LogEvent> => [
-  ...opening(subject, state),
-  AgentEvent.custom(childEventName, {
-    step_id: stepId,
-    record_id: runId,
-    name,
-    ...(key === undefined ? {} : { key }),
-    child_run_id: runId,
-    index,
-  }),
-]
-
-/** When a child has ended: what the log of its parent says of it. */
-export const childEnded = (
-  { index, runId }: { readonly index: number; readonly runId: string },
-  { error, status }: { readonly error: RunError | null; readonly status: string },
-): AgentEvent.LogEvent =>
-  AgentEvent.custom(childEventName, {
-    child_run_id: runId,
-    index,
-    outcome: { status, ...(error === null ? {} : { error }) },
-  })
+  child: ChildEvent.Child & ChildEvent.ChildStep,
+): ReadonlyArray<AgentEvent.LogEvent> => [...opening(subject, state), ChildEvent.spawned(child)]
 
 /** Why a run was cancelled whose parent has ended. */
 export const parentEnded: RunError = {

@@ -33,9 +33,9 @@ export const fingerprintOf = ({ resume, snapshot }: FollowUp): Effect.Effect<str
     (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(""),
   )
 
-/** A run, and what a store knows of it and of the public id. */
+/** A run, and what a store knows of it and of the public id. The run has asked with event `askedAt`. */
 export interface Situation {
-  readonly run: Pick<Run, "runId" | "waiting" | "latestEventId">
+  readonly run: Pick<Run, "runId" | "waiting" | "latestEventId"> & { readonly askedAt: EventId }
   readonly record: ResumeRules.ResumeRecord
   /** Whether a run has the public id. */
   readonly namesRun: boolean
@@ -162,7 +162,7 @@ export const decide = (
     )
     return result === undefined ? [] : [{ ...result, interruptId: interrupt.id }]
   })
-  const input: TakenInput = { runId: run.runId, publicId, since: run.latestEventId, fingerprint }
+  const input: TakenInput = { runId: run.runId, publicId, since: run.askedAt, fingerprint }
 
   return Either.flatMap(take(entries), (answered): Either.Either<Decision, NotWaiting> => {
     if (answered.duplicate && given.length === 0) {

@@ -31,6 +31,7 @@ const maxUnanswered = 100
  * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
  * opening. `usage`: what requests to models used since then, if any did. `unanswered`: the calls without a result, if any.
  * `progress`: the attempt has recorded a step that no attempt before it had. `inbox`: how many messages the run has been told, if any.
+ * `between`: how many events have come since the last part of the log ended, if any.
  *
  * @since 0.1.0
  * @category models
@@ -42,6 +43,7 @@ export const LogState = Schema.Struct({
   unanswered: Schema.optional(Schema.Array(Unanswered)),
   progress: Schema.optional(Schema.Literal(true)),
   inbox: Schema.optional(Schema.NonNegativeInt),
+  between: Schema.optional(Schema.Positive.pipe(Schema.int())),
 })
 export type LogState = typeof LogState.Type
 
@@ -138,6 +140,9 @@ export const next = (state: LogState, event: LogEvent): LogState => {
   const closing = itemOf(closes, event)
   if (closing === undefined) {
     if (event.type !== "CUSTOM") return state
+    if (!state.started && StepRecord.isReserved(event)) {
+      return { ...state, between: (state.between ?? 0) + 1 }
+    }
     if (StepRecord.isProgress(event)) return state.progress === true ? state : { ...state, progress: true }
     return Option.match(TokenUsage.fromEvent(event), {
       onNone: () => state,

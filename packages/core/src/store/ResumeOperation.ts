@@ -12,6 +12,7 @@ import type { FollowedUp, FollowUp, TakenInput } from "../ports/FollowUp.js"
 import type { NotWaiting, SubmissionConflict } from "../ports/Runs.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
 import { type RunDetails, toRun } from "../rules/RunState.js"
+import { eventId } from "../rules/Transition.js"
 import * as WaitTransitions from "../rules/WaitTransitions.js"
 import * as EndOperation from "./EndOperation.js"
 import type { RunBatch } from "./RunBatch.js"
@@ -108,10 +109,15 @@ const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
       request: Input,
       run: StoredRun,
     ): Either.Either<FollowUpDecision, NotWaiting | SubmissionConflict> => {
-      const { latestEventId, spec, waiting } = run.state
+      const { latestEventId, log, spec, waiting } = run.state
       const name = logKey(publicRef(request))
       const situation: FollowUpRules.Situation = {
-        run: { runId: spec.runId, waiting, latestEventId },
+        run: {
+          runId: spec.runId,
+          waiting,
+          latestEventId,
+          askedAt: eventId(latestEventId - (log.between ?? 0)),
+        },
         record: records.get(run.key)!,
         namesRun: batch.find(publicRef(request)) !== undefined,
         named: inputs.get(name),

@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import { Effect, Either } from "effect"
+import type { ChildStep } from "../model/ChildEvent.js"
 import { type LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
 import { ChildRefused, type Spawned } from "../ports/Leases.js"
 import { SubmissionConflict } from "../ports/Runs.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
-import type { ChildStep } from "../rules/ControlEvents.js"
 import { whileHeld } from "../rules/Fencing.js"
 import { budgetRootOf, type ChildSpec, type RunState } from "../rules/RunState.js"
 import type { RunBatch } from "./RunBatch.js"
@@ -19,7 +19,7 @@ import * as SubmitOperation from "./SubmitOperation.js"
 /** The submission names its parent, which `lease` is of. */
 export interface Request extends SubmitOperation.Request {
   readonly lease: LeaseRef
-  readonly step: Omit<ChildStep, "runId">
+  readonly step: ChildStep
 }
 
 type Refusal = LeaseLost | RunNotFound | ChildRefused | SubmissionConflict
@@ -110,7 +110,8 @@ export const operation = <X>(): RunOperation<
           placeOf: (request) => placeOf(batch, request),
           accepted: (request, child) => {
             const parent = batch.find(parentOf(request))!
-            const spawned = { ...request.step, runId: request.runId, index: child.index }
+            const { runId, step, submission } = request
+            const spawned = { ...step, runId, agentId: submission.agentId, index: child.index }
             batch.apply(parent, ChildTransitions.spawned(parent.state, spawned, batch.now))
           },
         }),

@@ -20,6 +20,7 @@ import {
   StepRecord,
 } from "@runlease/core"
 import { Either, Predicate } from "effect"
+import * as Children from "./Children.js"
 import * as KnownFields from "./KnownFields.js"
 import * as OlderForm from "./OlderForm.js"
 import * as Ownership from "./Ownership.js"
@@ -164,10 +165,11 @@ interface State {
   readonly chunks: AgUiChunks.Lanes
   readonly partEnd: PartEnd.PartEnd
   readonly superseded: Superseded.Superseded
+  readonly children: Children.Children
 }
 
 const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: State): Fold => {
-  const { chunks, partEnd, superseded } = from
+  const { children, chunks, partEnd, superseded } = from
   let { log: state, owners } = from
 
   const runStarted: Event = {
@@ -194,6 +196,7 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
     owners = Ownership.make()
     owners.seed(event)
     show(out, event)
+    out.push(...children.begin(owners))
   }
 
   const showOwned = (out: Array<Event>, event: Event): void => {
@@ -211,12 +214,16 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
   }
 
   const next = (given: Event): ReadonlyArray<Event> => {
+    const out: Array<Event> = []
     // The results of steps are for the worker. A message that comes between two parts of the run belongs to neither.
     if (StepRecord.isReserved(given) && !(state.started && InboxMessage.isMessage(given))) {
       superseded.record(given)
-      return []
+      for (const event of children.next(given, state.started ? owners : undefined)) {
+        for (const end of chunks.closedBy(event)) showOwned(out, end)
+        out.push(event)
+      }
+      return out
     }
-    const out: Array<Event> = []
     const event = toEvent(given)
     if (event.type !== "RUN_STARTED") start(out, runStarted)
     if (AgUiChunks.isChunk(event)) {
@@ -231,6 +238,7 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
     }
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") {
       for (const closing of LogState.closings(state)) show(out, closing)
+      out.push(...children.end(given))
       finish(out, given, event)
       return out
     }
@@ -247,6 +255,7 @@ const foldFrom = (subject: Subject, toEvent: (event: Event) => Event, from: Stat
         chunks: chunks.copy(),
         partEnd: partEnd.copy(),
         superseded: superseded.copy(),
+        children: children.copy(),
       }),
   }
 }
@@ -264,6 +273,7 @@ export const fold = (subject: Subject, { peer = "current", toEvent = eventFor[pe
     chunks: AgUiChunks.make(),
     partEnd: PartEnd.make(peer),
     superseded: Superseded.make(),
+    children: Children.make(),
   })
 
 /**

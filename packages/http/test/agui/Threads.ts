@@ -2,9 +2,9 @@ import * as Current from "@ag-ui/client"
 import * as Older from "@ag-ui/client-0.0.59"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Emit, Executor, Interrupts, RequestSnapshot, Step } from "@runlease/core"
+import { AgentEvent, Child, Emit, Executor, Interrupts, RequestSnapshot, Step } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
-import { Effect, Exit, Fiber, Predicate, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Predicate, Queue, Scope, Stream } from "effect"
 import { call } from "../raw.js"
 import { Served } from "../serving.js"
 import type { Peer } from "../../src/agui/AgUiView.js"
@@ -309,6 +309,34 @@ export const suite = (name: string, store: Store): void => {
         }
         strictEqual(chat.answer(), "Gone to Mars")
         deepStrictEqual((yield* look("t")).messages, plain(chat.agent.messages))
+      }),
+    )
+
+    test(
+      "tell what their run waits for after its child has ended",
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        yield* TestWorker.start(
+          Executor.make((run) =>
+            run.agentId === "child"
+              ? Effect.as(Deferred.await(gate), "done")
+              : Effect.gen(function* () {
+                  yield* Child.spawn("work", { agentId: "child", publicId: "child" })
+                  yield* Interrupts.approve(run, { id: "sure" })
+                  return "sure"
+                }),
+          ),
+        )
+        const chat = yield* connect({ threadId: "t" })
+        yield* chat.say("Go")
+        yield* Deferred.succeed(gate, undefined)
+        yield* untilStatus("child", "completed")
+        for (const peer of peers) {
+          const page = yield* comeBack("t", peer)
+          yield* page.done
+          deepStrictEqual(plain(page.agent.pendingInterrupts), plain(chat.agent.pendingInterrupts))
+          strictEqual(page.all.at(-1)?.type, "RUN_FINISHED")
+        }
       }),
     )
 

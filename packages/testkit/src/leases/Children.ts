@@ -63,7 +63,14 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       deepStrictEqual((yield* TestRuns.eventsOf(parent.runId)).at(-1), {
         type: "CUSTOM",
         name: "runlease.child",
-        value: { step_id: "b", record_id: second.runId, name: "b", child_run_id: second.runId, index: 1 },
+        value: {
+          step_id: "b",
+          record_id: second.runId,
+          name: "b",
+          child_run_id: second.runId,
+          agent_id: "agent",
+          index: 1,
+        },
       })
     }),
   )
@@ -240,7 +247,14 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* TestRuns.append(parent, [AgentEvent.toolCallStart("call", "ask")])
       yield* leases.suspend(TestRuns.leaseOf(parent), TestRuns.forToolCall("call"))
       yield* TestRuns.complete(children[0]!)
-      strictEqual((yield* TestRuns.eventsOf(parent.runId)).at(-1)?.type, "RUN_FINISHED")
+      const { agentId, runId } = children[0]!
+      deepStrictEqual(
+        (yield* TestRuns.eventsOf(parent.runId)).slice(-2).map(({ type, value }) => [type, value]),
+        [
+          ["RUN_FINISHED", undefined],
+          ["CUSTOM", { child_run_id: runId, agent_id: agentId, index: 0, outcome: { status: "completed" } }],
+        ],
+      )
       yield* runs.resume(parent.runId, TestRuns.resultOf("call", "yes"))
       const again = yield* TestRuns.claimOne(worker)
       yield* wait(again, [0])

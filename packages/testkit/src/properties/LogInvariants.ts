@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { isChildEvent } from "@runlease/core/ChildEvent"
 import { canonicalJson } from "@runlease/core/Json"
 import { isMessage } from "@runlease/core/InboxMessage"
 import * as LogState from "@runlease/core/LogState"
@@ -38,8 +39,9 @@ export const violations = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<stri
   let betweenRuns = false
   let open = 0
   for (const { event } of entries) {
-    // A run that waits for a person may be told something.
-    if (event.type !== "RUN_STARTED" && !state.started && !isMessage(event)) betweenRuns = true
+    // A run that waits for a person may be told something, and its children may end.
+    const isBetween = !isMessage(event) && !isChildEvent(event)
+    if (event.type !== "RUN_STARTED" && !state.started && isBetween) betweenRuns = true
     if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") open += state.open.length
     state = LogState.next(state, event)
   }

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as ModelLog from "./ModelLog.js"
 import { isAsking } from "./ModelBudgets.js"
 import { end, type Run, type State, withoutWait } from "./ModelState.js"
 import type { CallResult, Request } from "./Request.js"
@@ -49,7 +50,7 @@ export const followUp = (
   if (results.length < run.waiting.length) {
     return run.ofClient ? [end(state, run, "completed", null), "Left completed"] : [run, "Left waiting"]
   }
-  const since = run.log.entries.length
+  const since = ModelLog.askedAt(run.log)
   return [
     {
       ...withoutWait(run),

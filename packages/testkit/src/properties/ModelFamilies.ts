@@ -15,7 +15,7 @@ export const isOver = ({ ended }: Run, groups: ReadonlyArray<ReadonlyArray<numbe
 
 /** The parent after one of its children has ended. */
 const told = (state: State, parent: Run, index: number): Run => {
-  const log = hasEnded(parent) || !parent.log.started ? parent.log : ModelLog.addChildEvent(parent.log, false)
+  const log = hasEnded(parent) ? parent.log : ModelLog.addChildEvent(parent.log, false)
   const after = { ...parent, log, ended: [...parent.ended, index] }
   return parent.status === "waiting" && isOver(after, parent.awaiting ?? []) ? goOn(state, after) : after
 }

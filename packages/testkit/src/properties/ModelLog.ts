@@ -118,6 +118,10 @@ export const suspend = (log: ModelLog): ModelLog => ({
   calls: [],
 })
 
+/** The event with which the run has asked last. */
+export const askedAt = ({ entries }: ModelLog): number =>
+  entries.findLastIndex(({ text }) => text === "RUN_FINISHED interrupt") + 1
+
 /** The record of a child, or how it has ended. */
 export const addChildEvent = (log: ModelLog, isRecord: boolean): ModelLog => ({
   ...addControlEvents(log, "CUSTOM runlease.child"),

@@ -109,7 +109,10 @@ const entriesOf = (ports: Ports, runId: Run.Run["runId"], since: Run.EventId) =>
   )
 }
 
-/** Folds one run, and gives the points where a part of it begins. A run that is not there any more tells nothing. */
+/**
+ * Folds one run, and gives the points where a part of it begins, whether the last one has begun, and the last event. A run that is not
+ * there any more tells nothing.
+ */
 const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFold, { runId }: Run.Run) =>
   Effect.gen(function* () {
     const snapshot = yield* Context.get(ports, Runs.Runs).snapshot(runId)
@@ -119,19 +122,24 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
     const since = Run.EventId.make(snapshot.asOf ?? 0)
     const superseded = Superseded.forThread(fold.drop)
     let points: readonly [Point, ...ReadonlyArray<Point>] = [{ folded: fold.result(), from: since }]
+    let hasBegun = false
+    let latest = since
     yield* Stream.runForEach(entriesOf(ports, runId, since), ({ event, eventId, sequence }) =>
       Effect.sync(() => {
+        latest = eventId
         superseded.record(event)
         for (const shown of view(event)) {
+          hasBegun = true
           fold.event(shown)
           superseded.observe(shown)
         }
         if (sequence === null && AgentEvent.endsRun(event)) {
           points = [points.at(-1)!, { folded: fold.result(), from: eventId }]
+          hasBegun = false
         }
       }),
     )
-    return Option.some(points)
+    return Option.some({ points, hasBegun, latest })
   }).pipe(Effect.catchTag("RunNotFound", () => Effect.succeedNone))
 
 /**
@@ -171,9 +179,10 @@ export const beforeCurrent = Effect.fnUntraced(function* (
   const runs = yield* tellingRuns(ports, thread, current)
   const before = Array.takeWhile(runs, ({ runId }) => runId !== current.runId)
   yield* Effect.forEach(before, (run) => foldRun(ports, thread, fold, run), { discard: true })
-  const points = yield* foldRun(ports, thread, fold, current)
-  if (Option.isNone(points)) return { folded: fold.result(), from: Run.EventId.make(0) } satisfies Point
-  const [last] = points.value.slice(-1)
+  const folded = yield* foldRun(ports, thread, fold, current)
+  if (Option.isNone(folded)) return { folded: fold.result(), from: Run.EventId.make(0) } satisfies Point
+  const { hasBegun, latest, points } = folded.value
   const { latestEventId, status } = yield* Context.get(ports, Runs.Runs).get(current.runId)
-  return status === "waiting" && latestEventId === last!.from ? points.value.at(-2)! : last!
+  const asks = status === "waiting" && latestEventId === latest && !hasBegun
+  return (asks ? points.at(-2) : points.at(-1)) ?? points[0]
 })

@@ -1,0 +1,127 @@
+/**
+ * Events in the log of a run that say that it has spawned a child, or how one of its children has ended. The control plane writes them.
+ *
+ * Source: docs/decisions/0060-no-lost-wake-up.md
+ *
+ * @since 0.1.0
+ */
+import { Option, Schema } from "effect"
+import { custom, type LogEvent } from "./AgentEvent.js"
+import { RunId } from "./Ids.js"
+import { RunError, TerminalStatus } from "./Run.js"
+import { childEventName } from "./StepRecord.js"
+
+/**
+ * A child, and its agent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Child {
+  readonly runId: string
+  readonly agentId: string
+  /** The children of a run are counted from 0. */
+  readonly index: number
+}
+
+/**
+ * The step of a run that has spawned a child.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChildStep {
+  readonly stepId: string
+  readonly name: string
+  readonly key?: unknown
+}
+
+/** How a child has ended. */
+const Outcome = Schema.Struct({
+  status: TerminalStatus,
+  error: Schema.optional(RunError),
+})
+
+/**
+ * How a child has ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = typeof Outcome.Type
+
+const EventValue = Schema.Struct({
+  child_run_id: RunId,
+  agent_id: Schema.String,
+  name: Schema.optional(Schema.String),
+  outcome: Schema.optional(Outcome),
+})
+
+/**
+ * The event of a spawn, which is the record of its step.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const spawned = ({ agentId, index, key, name, runId, stepId }: Child & ChildStep): LogEvent =>
+  custom(childEventName, {
+    step_id: stepId,
+    record_id: runId,
+    name,
+    ...(key === undefined ? {} : { key }),
+    child_run_id: runId,
+    agent_id: agentId,
+    index,
+  })
+
+/**
+ * The event of a child's end.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const ended = ({ agentId, index, runId }: Child, { error, status }: Outcome): LogEvent =>
+  custom(childEventName, {
+    child_run_id: runId,
+    agent_id: agentId,
+    index,
+    outcome: { status, ...(error === undefined ? {} : { error }) },
+  })
+
+/**
+ * What an event says of a child. `name` is that of the step that has spawned it; `outcome` is absent where the child begins.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChildEvent extends Omit<Child, "index"> {
+  readonly name: string | undefined
+  readonly outcome: Outcome | undefined
+}
+
+const decode = Schema.decodeUnknownOption(EventValue)
+
+/**
+ * Whether an event has the name of those of children.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const isChildEvent = ({ name, type }: LogEvent): boolean =>
+  type === "CUSTOM" && name === childEventName
+
+/**
+ * What an event of the control plane says of a child, if it does.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export const fromEvent = (event: LogEvent): Option.Option<ChildEvent> =>
+  isChildEvent(event)
+    ? Option.map(decode(event["value"]), ({ agent_id, child_run_id, name, outcome }) => ({
+        runId: child_run_id,
+        agentId: agent_id,
+        name,
+        outcome,
+      }))
+    : Option.none()
