@@ -44,6 +44,7 @@ const bodies: Readonly<Record<string, object>> = {
   spawn: {
     step_id: "s",
     name: "s",
+    detached: true,
     run: { kind: "agent", public_id: "child", request: { agent_id: "a" } },
   },
   suspend: { tool_call_id: "t", tool_name: "n", expires_in_seconds: 1 },

@@ -53,7 +53,7 @@ const after = (
     }
     case "child": {
       const { child_run_id: runId, index } = record
-      const child = runId === undefined || index === undefined ? undefined : { runId, index }
+      const child = runId === undefined ? undefined : { runId, index }
       return { ...before, child: before.child ?? child }
     }
     case "inbox": {

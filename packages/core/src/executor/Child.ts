@@ -23,7 +23,7 @@ import type { Emit } from "./Emit.js"
 import * as Budget from "./Budget.js"
 import * as Step from "./Step.js"
 import { type AttemptSteps, StepLog } from "./StepLog.js"
-import { failed } from "./StepOutcome.js"
+import { failed, type Taken } from "./StepOutcome.js"
 import { looking } from "./TakenStep.js"
 
 /**
@@ -32,7 +32,17 @@ import { looking } from "./TakenStep.js"
  * @since 0.1.0
  * @category models
  */
-export interface ChildRef extends Spawned {}
+export interface ChildRef extends Spawned {
+  readonly index: number
+}
+
+/**
+ * A child that is the root of a tree of its own. No run waits for it: it is no `ChildRef`, so it cannot be joined.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DetachedRef extends Pick<Spawned, "runId"> {}
 
 /**
  * The request of a child: an agent, a snapshot, and what else a submission has. It has a conversation of its own, and no lane unless
@@ -82,26 +92,25 @@ const childId = (runId: string, stepId: string): string =>
 const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepError =>
   failed(step, _tag === "ControlPlaneUnavailable" ? "unavailable" : "refused", message)
 
-/**
- * Spawns a child, once: a later attempt gets the child that there is.
- *
- * It waits while the budget of the tree is spent.
- *
- * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it;
- * `InvalidSubmission` of the field `publicId` where a run that is no child of this one has that id; and with `StepError`.
- *
- * @since 0.1.0
- * @category spawning
- */
-export const spawn = (
+const notAsRecorded = ({ name }: Taken, detached: boolean): Step.StepError =>
+  failed(
+    name,
+    "unreadable",
+    `The record of step ${name} is that of a child that is ${detached ? "not " : ""}detached`,
+  )
+
+const spawnOne = (
   name: string,
   submission: Submission,
-  options: Step.Keyed = {},
-): Durable<ChildRef, ChildRefused | InvalidSubmission> =>
+  { detached = false, ...keyed }: Step.Keyed & { readonly detached?: boolean },
+): Durable<Spawned, ChildRefused | InvalidSubmission> =>
   Effect.gen(function* () {
-    const taken = yield* Step.take(name, options)
+    const taken = yield* Step.take(name, keyed)
     const { attempt, id: stepId, key, recorded } = taken
-    if (recorded?.child !== undefined) return recorded.child
+    const child = recorded?.child
+    if (child !== undefined) {
+      return detached === (child.index === undefined) ? child : yield* notAsRecorded(taken, detached)
+    }
     yield* Budget.check
     const { lease, runId } = attempt
     const leases = yield* Leases
@@ -112,6 +121,7 @@ export const spawn = (
       stepId,
       name,
       ...(key === undefined ? {} : { key }),
+      ...(detached ? { detached } : {}),
       submission: { ...submission, publicId: submission.publicId ?? childId(runId, stepId) },
     }
     return yield* attempt.inFlight(
@@ -126,6 +136,38 @@ export const spawn = (
       ),
     )
   })
+
+/**
+ * Spawns a child, once: a later attempt gets the child that there is.
+ *
+ * A `detached` child goes on when this run ends, spends nothing of its budget, and may have the lane of any run. It cannot be joined;
+ * `Runs.get` reads it, and `runlease runs list --parent` lists it.
+ *
+ * It waits while the budget of the tree is spent.
+ *
+ * Fails: `ChildRefused` where the tree is too deep or too wide, or where the child names the lane of a run above it;
+ * `InvalidSubmission` of the field `publicId` where a run that this step has not spawned has that id; and with `StepError`.
+ *
+ * @since 0.1.0
+ * @category spawning
+ */
+export function spawn(
+  name: string,
+  submission: Submission,
+  options: Step.Keyed & { readonly detached: true },
+): Durable<DetachedRef, ChildRefused | InvalidSubmission>
+export function spawn(
+  name: string,
+  submission: Submission,
+  options?: Step.Keyed & { readonly detached?: false },
+): Durable<ChildRef, ChildRefused | InvalidSubmission>
+export function spawn(
+  name: string,
+  submission: Submission,
+  options: Step.Keyed & { readonly detached?: boolean } = {},
+): Durable<Spawned, ChildRefused | InvalidSubmission> {
+  return spawnOne(name, submission, options)
+}
 
 /** How many children are spawned, or looked at, at once. */
 const atOnce = 64

@@ -41,10 +41,10 @@ export interface Keyed {
 
 const maxSteps = 10_000
 
-/** How many steps are recorded. Children have a bound of their own. */
+/** How many steps are recorded. Children that are not detached have a bound of their own. */
 const countSteps = (recorded: ReadonlyMap<string, Recorded>): number => {
   let count = 0
-  for (const { child } of recorded.values()) if (child === undefined) count += 1
+  for (const { child } of recorded.values()) if (child?.index === undefined) count += 1
   return count
 }
 

@@ -12,7 +12,7 @@ import { RunError, TerminalStatus } from "./Run.js"
 import { childEventName } from "./StepRecord.js"
 
 /**
- * A child, and its agent.
+ * A child, and its agent. The children of a run are counted from 0; a detached one has no `index`.
  *
  * @since 0.1.0
  * @category models
@@ -20,8 +20,7 @@ import { childEventName } from "./StepRecord.js"
 export interface Child {
   readonly runId: string
   readonly agentId: string
-  /** The children of a run are counted from 0. */
-  readonly index: number
+  readonly index?: number | undefined
 }
 
 /**
@@ -54,6 +53,7 @@ const EventValue = Schema.Struct({
   child_run_id: RunId,
   agent_id: Schema.String,
   name: Schema.optional(Schema.String),
+  detached: Schema.optional(Schema.Boolean),
   outcome: Schema.optional(Outcome),
 })
 
@@ -71,7 +71,7 @@ export const spawned = ({ agentId, index, key, name, runId, stepId }: Child & Ch
     ...(key === undefined ? {} : { key }),
     child_run_id: runId,
     agent_id: agentId,
-    index,
+    ...(index === undefined ? { detached: true } : { index }),
   })
 
 /**
@@ -96,6 +96,7 @@ export const ended = ({ agentId, index, runId }: Child, { error, status }: Outco
  */
 export interface ChildEvent extends Omit<Child, "index"> {
   readonly name: string | undefined
+  readonly detached: boolean
   readonly outcome: Outcome | undefined
 }
 
@@ -118,10 +119,11 @@ export const isChildEvent = ({ name, type }: LogEvent): boolean =>
  */
 export const fromEvent = (event: LogEvent): Option.Option<ChildEvent> =>
   isChildEvent(event)
-    ? Option.map(decode(event["value"]), ({ agent_id, child_run_id, name, outcome }) => ({
+    ? Option.map(decode(event["value"]), ({ agent_id, child_run_id, detached, name, outcome }) => ({
         runId: child_run_id,
         agentId: agent_id,
         name,
+        detached: detached === true,
         outcome,
       }))
     : Option.none()

@@ -74,7 +74,7 @@ const isName = (name: unknown): name is RecordName => typeof name === "string" &
  * What a record says. `result` and `failure` are JSON text, or what the codec of that name has made of it; a step without a value has neither. `record_id` is the record's
  * own, by which its writer knows that it is in the log. `messages` and `tool_calls` are the ids of those that the step has opened; the last part has them.
  * A sleep has either `duration_ms`, counted from its event, or `until`, an instant of UTC. A child has its run's id, and its index among
- * the children of its parent. A step that has taken messages has the numbers of those after `after`, up to `to`.
+ * the children of its parent unless it is detached. A step that has taken messages has the numbers of those after `after`, up to `to`.
  *
  * @since 0.1.0
  * @category models

@@ -101,6 +101,8 @@ export interface Suspension extends Pause {
  * A child to be spawned: the step of its parent that it is, and its request. The child's id, `submission.publicId`, is made of its
  * parent's id and of the step's, so that a repeat finds the child that exists.
  *
+ * A `detached` child is the root of a tree of its own: it names its parent as any run may, and the parent's end does not cancel it.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -108,6 +110,7 @@ export interface Spawn {
   readonly stepId: string
   readonly name: string
   readonly key?: unknown
+  readonly detached?: boolean | undefined
   readonly submission: ChildSubmission
 }
 
@@ -123,14 +126,14 @@ export type ChildSubmission = Omit<
 > & { readonly publicId: string }
 
 /**
- * A child. `index`: those of one parent are counted from 0.
+ * A child. `index`: those of one parent are counted from 0; a detached one has none, and no run waits for it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Spawned {
   readonly runId: Ids.RunId
-  readonly index: number
+  readonly index?: number | undefined
 }
 
 /**
@@ -228,8 +231,8 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneError>
 
     /**
-     * Submits a child of the run, once: the same id again gives the first child. The end of a run cancels those of its children that
-     * have not ended.
+     * Submits a child of the run, once: the same step again gives the first child. The end of a run cancels those of its children that
+     * have not ended and are not detached.
      */
     readonly spawn: (
       lease: LeaseRef,

@@ -41,7 +41,7 @@ export const someEnded = (
 }
 
 /**
- * The parent after it has spawned a child.
+ * The parent after it has spawned a child. One without an index is detached: it is no part of the parent's tree.
  *
  * @since 0.1.0
  * @category transitions
@@ -51,14 +51,12 @@ export const spawned = (
   child: ChildEvent.Child & ChildEvent.ChildStep,
   now: number,
 ): Transition => {
-  const children = parent.children ?? none
+  const told = ControlEvents.spawned(parent.spec, parent.log, child)
+  if (child.index === undefined) return transition({ ...parent, updatedAt: now }, told)
+  const { count, ended, open } = parent.children ?? none
   return transition(
-    {
-      ...parent,
-      children: { ...children, count: children.count + 1, open: children.open + 1 },
-      updatedAt: now,
-    },
-    ControlEvents.spawned(parent.spec, parent.log, child),
+    { ...parent, children: { count: count + 1, open: open + 1, ended }, updatedAt: now },
+    told,
     ofSpawn(parent),
   )
 }

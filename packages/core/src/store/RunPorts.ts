@@ -93,7 +93,7 @@ const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leas
       }),
     suspend: (lease, suspension) =>
       ofHolder({ projectId, lease, make: (state, now) => suspend(state, lease, suspension, now) }),
-    spawn: Effect.fnUntraced(function* (lease, { submission, ...step }) {
+    spawn: Effect.fnUntraced(function* (lease, { detached = false, submission, ...step }) {
       const checked = yield* check({ ...submission, parentRunId: lease.runId })
       if (checked.multitask !== undefined) {
         return yield* new InvalidSubmission({
@@ -102,11 +102,13 @@ const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leas
         })
       }
       const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
-      // The id names the step, so the first submission stands.
+      // The first submission of a step stands, so another one is compared by its step alone.
+      const sent = JSON.stringify([lease.runId, step.stepId, detached])
       return yield* spawn({
-        ...(yield* SubmitOperation.request(projectId, child, "")),
+        ...(yield* SubmitOperation.request(projectId, child, sent)),
         lease,
         step,
+        detached,
       }).pipe(
         // It names no conversation, and leaves the runs of its lane alone.
         Effect.catchTags({

@@ -7,7 +7,6 @@ import { Effect, Either } from "effect"
 import type { ChildStep } from "../model/ChildEvent.js"
 import { type LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
 import { ChildRefused, type Spawned } from "../ports/Leases.js"
-import { SubmissionConflict } from "../ports/Runs.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
 import { whileHeld } from "../rules/Fencing.js"
 import { budgetRootOf, type ChildSpec, type RunState } from "../rules/RunState.js"
@@ -20,9 +19,10 @@ import * as SubmitOperation from "./SubmitOperation.js"
 export interface Request extends SubmitOperation.Request {
   readonly lease: LeaseRef
   readonly step: ChildStep
+  readonly detached: boolean
 }
 
-type Refusal = LeaseLost | RunNotFound | ChildRefused | SubmissionConflict
+type Refusal = LeaseLost | RunNotFound | ChildRefused
 
 const parentOf = ({ lease, projectId }: Request): RunRef => ({ projectId, runId: lease.runId })
 
@@ -52,8 +52,8 @@ const hasLane = <X>(batch: RunBatch<X>, { spec }: RunState, lane: string): boole
   return above != null && hasLane(batch, above.state, lane)
 }
 
-/** The place of the next child of the run. */
-const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSpec, Refusal> => {
+/** The place of the next child of the run. A detached one is a root, whatever is above its parent. */
+const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSpec | null, Refusal> => {
   const parent = batch.find(parentOf(request))
   const { lease, submission } = request
   const { runId } = lease
@@ -65,6 +65,7 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
   return Either.flatMap(
     whileHeld(parent.state, lease, batch.now, () => ({ state: parent.state, entries: [], consequences: [] })),
     () => {
+      if (request.detached) return Either.right(null)
       if (depth >= ChildTransitions.maxDepth) {
         return refuse("depth", `A tree has at most ${ChildTransitions.maxDepth} runs from its root down`)
       }
@@ -80,14 +81,8 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
   )
 }
 
-/** The child, unless another run has its id. */
-const spawnedOf = (
-  { lease, runId }: Request,
-  { spec }: RunState,
-): Either.Either<Spawned, SubmissionConflict> =>
-  spec.child?.parent === lease.runId
-    ? Either.right({ runId: spec.runId, index: spec.child.index })
-    : Either.left(new SubmissionConflict({ publicId: runId }))
+const spawnedOf = ({ spec }: RunState): Spawned =>
+  spec.child === null ? { runId: spec.runId } : { runId: spec.runId, index: spec.child.index }
 
 /**
  * @since 0.1.0
@@ -111,14 +106,11 @@ export const operation = <X>(): RunOperation<
           accepted: (request, child) => {
             const parent = batch.find(parentOf(request))!
             const { runId, step, submission } = request
-            const spawned = { ...step, runId, agentId: submission.agentId, index: child.index }
+            const spawned = { ...step, runId, agentId: submission.agentId, index: child?.index }
             batch.apply(parent, ChildTransitions.spawned(parent.state, spawned, batch.now))
           },
         }),
-        (verdicts) =>
-          verdicts.map((verdict, index) =>
-            Either.flatMap(verdict, ({ state }) => spawnedOf(requests[index]!, state)),
-          ),
+        (verdicts) => verdicts.map(Either.map(({ state }) => spawnedOf(state))),
       ),
     ),
   answer: (spawned) => spawned,

@@ -40,10 +40,10 @@ export type Refusal =
   | ConversationBusy
   | MessageRefused
 
-/** What a submission is beside its own run. `accepted` is called for a new run. */
+/** What a submission is beside its own run: its place in a tree, or null for a root. `accepted` is called for a new run. */
 export interface Placing<R, E> {
   readonly placeOf: (request: R) => Either.Either<ChildSpec | null, E>
-  readonly accepted: (request: R, child: ChildSpec) => void
+  readonly accepted: (request: R, child: ChildSpec | null) => void
 }
 
 const roots: Placing<Request, never> = { placeOf: () => Either.right(null), accepted: () => {} }
@@ -222,7 +222,7 @@ export const submitAll = <X, R extends Request, E>(
       }
       accepted.set(logKey(request), { made, run })
       added.push({ made, run })
-      if (child !== null) placing.accepted(request, child)
+      placing.accepted(request, child)
       return Either.right({ ref: request, duplicate: false, steered: false })
     }
 

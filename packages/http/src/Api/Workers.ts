@@ -96,10 +96,15 @@ export const SpawnRequest = Schema.Struct({
   step_id: Ids.text(64),
   name: Schema.NonEmptyString,
   key: Schema.optional(Schema.Unknown),
+  detached: nullish(Schema.Boolean),
   run: Submission,
 })
 
-export const SpawnedReply = Schema.Struct({ run_id: Ids.RunId, index: Schema.NonNegativeInt })
+/** A detached child has no index. */
+export const SpawnedReply = Schema.Struct({
+  run_id: Ids.RunId,
+  index: Schema.optional(Schema.NonNegativeInt),
+})
 
 export const SessionReply = Schema.Struct({ session: WorkerSession })
 
@@ -232,7 +237,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Spawn a child of a held run",
           description:
-            "`run` is a submission; its `public_id` is made of the parent's id and the step's, and sent again it gives the first child. The child has a conversation of its own. The end of a run cancels those of its children that have not ended.",
+            "`run` is a submission; its `public_id` is made of the parent's id and the step's, and sent again it gives the first child. The child has a conversation of its own. The end of a run cancels those of its children that have not ended. One that is `detached` is the root of a tree of its own: no end of another run cancels it, no run waits for it, and it has no `index`.",
         }),
       ),
   )

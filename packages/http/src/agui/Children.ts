@@ -72,6 +72,7 @@ const of = (open: Set<string>, between: Array<ChildEvent.ChildEvent>): Children 
       Option.match(ChildEvent.fromEvent(event), {
         onNone: () => [],
         onSome: (child) => {
+          if (child.detached) return []
           if (owners !== undefined) return show(child, owners)
           between.push(child)
           return []

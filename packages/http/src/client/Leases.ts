@@ -218,12 +218,15 @@ export const make = Effect.fnUntraced(function* (
             step_id: step.stepId,
             name: step.name,
             key: step.key,
+            detached: step.detached,
             run: encodeSubmission(checked),
           },
           success: SpawnedReply,
         })
         .pipe(
-          Effect.map(({ index, run_id }): Leases.Spawned => ({ runId: run_id, index })),
+          Effect.map(({ index, run_id }): Leases.Spawned =>
+            index === undefined ? { runId: run_id } : { runId: run_id, index },
+          ),
           Effect.catchTag(
             "Refusal",
             Verdicts.decode(

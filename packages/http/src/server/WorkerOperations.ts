@@ -101,6 +101,7 @@ export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRe
       stepId: payload.step_id,
       name: payload.name,
       key: payload.key,
+      detached: payload.detached ?? undefined,
       submission: { ...payload.run, publicId: payload.run.publicId ?? "" },
     }),
     ({ index, runId }) => ({ run_id: runId, index }),

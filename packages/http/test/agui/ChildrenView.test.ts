@@ -119,6 +119,11 @@ describe("children in the AG-UI view", () => {
     }
   })
 
+  it("are no subagents where they are detached", async () => {
+    const apart = ChildEvent.spawned({ runId: "a", agentId: "researcher", stepId: "0", name: "research" })
+    expect(await subagents(started, apart, ...completed)).toEqual([])
+  })
+
   it("are left out of a part where the run's executor has a subagent of that id", async () => {
     const own = [
       { type: "SUBAGENT_STARTED", subagentRunId: "a", name: "mine" },

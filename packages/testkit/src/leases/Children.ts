@@ -3,37 +3,10 @@ import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Leases } from "@runlease/core/Leases"
-import type { ClaimedRun, LeaseRef, Run } from "@runlease/core/Run"
-import { Runs, type SubmissionInput } from "@runlease/core/Runs"
+import { Runs } from "@runlease/core/Runs"
 import { Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
-
-const idOf = ({ runId }: LeaseRef, name: string) => `${name} of ${runId}`.slice(0, 100)
-
-const spawn = (lease: LeaseRef, name: string, input: Partial<SubmissionInput> = {}) =>
-  Effect.flatMap(Leases, (leases) =>
-    leases.spawn(lease, {
-      stepId: name,
-      name,
-      submission: { agentId: "agent", ...input, publicId: idOf(lease, name) },
-    }),
-  )
-
-const wait = (claimed: ClaimedRun, ...children: ReadonlyArray<ReadonlyArray<number>>) =>
-  Effect.flatMap(Leases, (leases) => leases.suspend(TestRuns.leaseOf(claimed), { children }))
-
-const status = (runId: Run["runId"]) => Effect.map(TestRuns.getRun(runId), ({ status }) => status)
-
-/** A held run with so many children, which are claimed in the order of their indexes. */
-const family = (count: number) =>
-  Effect.gen(function* () {
-    const worker = yield* TestRuns.register()
-    const parent = yield* TestRuns.hold(worker)
-    const lease = TestRuns.leaseOf(parent)
-    yield* Effect.forEach(Array.from({ length: count }), (_, index) => spawn(lease, `child-${index}`))
-    const children = yield* Effect.replicateEffect(TestRuns.claimOne(worker), count)
-    return { children, lease, parent, worker }
-  })
+import { family, spawn, statusOf, wait } from "./Families.js"
 
 /** Declares the tests in the suite of the caller. */
 export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
@@ -103,7 +76,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* wait(parent, [0, 1, 2])
       deepStrictEqual(yield* TestRuns.claim(worker), [])
       yield* TestRuns.complete(children[1]!)
-      strictEqual(yield* status(parent.runId), "waiting")
+      strictEqual(yield* statusOf(parent.runId), "waiting")
       yield* runs.cancel(children[2]!.runId)
       const again = yield* TestRuns.claimOne(worker)
       deepStrictEqual([again.runId, again.attempt], [parent.runId, 1])
@@ -128,7 +101,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const again = yield* TestRuns.claimOne(worker)
       strictEqual(again.runId, parent.runId)
       yield* wait(again, [0])
-      strictEqual(yield* status(parent.runId), "waiting")
+      strictEqual(yield* statusOf(parent.runId), "waiting")
       yield* TestRuns.complete(children[0]!)
       strictEqual((yield* TestRuns.claimOne(worker)).runId, parent.runId)
     }),
@@ -143,7 +116,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* TestClock.adjust("5 seconds")
       strictEqual((yield* TestRuns.claimOne(worker)).runId, parent.runId)
       yield* TestRuns.complete(children[0]!)
-      strictEqual(yield* status(parent.runId), "running")
+      strictEqual(yield* statusOf(parent.runId), "running")
     }),
   )
 
@@ -170,7 +143,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
           ["cancelled", "parent_ended"],
         ],
       )
-      strictEqual(yield* status(other.runId), "running")
+      strictEqual(yield* statusOf(other.runId), "running")
       strictEqual(yield* TestRuns.verdictOf(spawn(lease, "late")), "LeaseLost")
     }),
   )
@@ -183,11 +156,11 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const parent = yield* TestRuns.hold(worker, { maxAttempts: 2 })
       const child = yield* spawn(TestRuns.leaseOf(parent), "child")
       yield* leases.release(TestRuns.leaseOf(parent), { countAttempt: true })
-      strictEqual(yield* status(child.runId), "pending")
+      strictEqual(yield* statusOf(child.runId), "pending")
       const again = yield* TestRuns.claimOne(worker)
       strictEqual(again.runId, parent.runId)
       yield* leases.release(TestRuns.leaseOf(again), { countAttempt: true })
-      deepStrictEqual([yield* status(parent.runId), yield* status(child.runId)], ["failed", "cancelled"])
+      deepStrictEqual([yield* statusOf(parent.runId), yield* statusOf(child.runId)], ["failed", "cancelled"])
     }),
   )
 

@@ -179,6 +179,35 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "leaves one that is detached behind, which is the same in each attempt",
+      Effect.gen(function* () {
+        const runs = yield* Runs.Runs
+        const gate = yield* Deferred.make<void>()
+        const attempts = yield* Ref.make(0)
+        yield* start(
+          Executor.make((claimed) =>
+            claimed.agentId === "child"
+              ? Effect.zipRight(Deferred.await(gate), shout(claimed))
+              : Effect.gen(function* () {
+                  const { runId } = yield* Child.spawn("apart", asking("a"), { detached: true })
+                  if ((yield* Ref.updateAndGet(attempts, (n) => n + 1)) < 3) {
+                    return yield* Executor.retryableError("died", "again")
+                  }
+                  return runId
+                }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        strictEqual((yield* untilEnded(runId)).status, "completed")
+        const [apart, ...others] = (yield* runs.list({ parentRunId: runId })).items
+        deepStrictEqual([yield* said(runId), others], [[apart!.runId], []])
+        yield* Deferred.succeed(gate, undefined)
+        strictEqual((yield* untilEnded(apart!.runId)).result, "A")
+      }),
+    )
+
+    test(
       "that is cancelled while it waits takes its children with it, whose executors end",
       Effect.gen(function* () {
         const runs = yield* Runs.Runs
