@@ -113,6 +113,20 @@ export const everything = Effect.gen(function* () {
   yield* runs.list({ parentRunId: parent.runId })
   yield* runs.cancel(parent.runId)
 
+  const lanes = ["one", "two"]
+  const circle: Array<Run.LeaseRef> = []
+  for (const concurrencyKey of lanes) {
+    yield* runs.submit({ agentId, concurrencyKey, priority: 10 })
+    const [held] = yield* claims.claim({ workerId: worker.id, limit: 1, leaseDuration: "10 seconds" })
+    circle.push(leaseOf(held!))
+  }
+  for (const [index, concurrencyKey] of lanes.toReversed().entries()) {
+    const behind = { agentId, publicId: `behind-${concurrencyKey}`, concurrencyKey }
+    yield* leases.spawn(circle[index]!, { stepId: "step", name: "step", submission: behind })
+  }
+  for (const lease of circle) yield* leases.suspend(lease, { children: [[0]] })
+  yield* runs.cancel(circle[0]!.runId)
+
   const long = yield* runs.submit({ agentId, initialStatus: "running" })
   const hundred = Array.makeBy(100, () => event)
   yield* Effect.repeatN(log.append({ runId: long.run.runId, events: hundred }), 20)

@@ -118,4 +118,62 @@ describe("parents and children of one PostgreSQL database", () => {
       }),
     60_000,
   )
+
+  it.scopedLive(
+    "leave no circle of lanes behind when the waits that close it begin on two servers at once",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* PostgresDatabase.url
+        const planes = [yield* open(url), yield* open(url)] as const
+        const [first] = planes
+        const { id: workerId } = yield* Context.get(first, WorkerRegistry.WorkerRegistry).register({
+          implementationKind: "kind",
+          workerKey: "key",
+        })
+        const runs = Context.get(first, Runs.Runs)
+        const leasesOf = (server: number) => Context.get(planes[server % 2]!, Leases.Leases)
+        for (let round = 0; round < 4; round++) {
+          const lanes = Array.from({ length: 8 }, (_, index) => ({
+            server: Math.floor(index / 2) + index,
+            own: `${round} ${index}`,
+            other: `${round} ${index % 2 === 0 ? index + 1 : index - 1}`,
+          }))
+          yield* Effect.forEach(lanes, ({ own }) => runs.submit({ agentId: "agent", concurrencyKey: own }))
+          const parents = yield* Effect.forEach(lanes, ({ other, server }) =>
+            Effect.map(
+              Context.get(planes[server % 2]!, Claims.Claims).claim({
+                workerId,
+                limit: 1,
+                leaseDuration: "60 seconds",
+              }),
+              ([run]) => ({ lease: leaseOf(workerId, run!), other, server }),
+            ),
+          )
+          // In every other round each server remembers the leases of its parents.
+          yield* Effect.forEach(parents, ({ lease, other, server }) =>
+            leasesOf(server + round).spawn(lease, {
+              stepId: "child",
+              name: "child",
+              submission: {
+                agentId: "agent",
+                publicId: `child of ${lease.runId}`,
+                concurrencyKey: other,
+              },
+            }),
+          )
+          yield* Effect.forEach(
+            parents,
+            ({ lease, server }) => leasesOf(server).suspend(lease, { children: [[0]] }),
+            { concurrency: "unbounded" },
+          )
+          const after = yield* Effect.forEach(parents, ({ lease }) => runs.get(lease.runId))
+          deepStrictEqual(
+            after.map(({ error }) => error?.code ?? "none").toSorted(),
+            ["child_deadlock", "none"].flatMap((code) => [code, code, code, code]),
+          )
+          yield* Effect.forEach(parents, ({ lease }) => runs.cancel(lease.runId))
+        }
+      }),
+    120_000,
+  )
 })

@@ -11,6 +11,7 @@ import * as Renewal from "./leases/Renewal.js"
 import * as Release from "./leases/Release.js"
 import * as Budgets from "./leases/Budgets.js"
 import * as Children from "./leases/Children.js"
+import * as Deadlocks from "./leases/Deadlocks.js"
 import * as Detached from "./leases/Detached.js"
 import * as Inbox from "./leases/Inbox.js"
 import * as Pause from "./leases/Pause.js"
@@ -33,6 +34,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Questions.tests(test)
     Children.tests(test)
     Detached.tests(test)
+    Deadlocks.tests(test)
     Inbox.tests(test)
     Budgets.tests(test)
     Completion.tests(test)

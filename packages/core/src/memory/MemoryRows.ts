@@ -226,6 +226,22 @@ export const make = (state: State.State): RunRows<never> => {
     due: Effect.sync(() => due(state)),
     busyLanes: (lanes) => Effect.sync(() => lanes.filter((lane) => laneOf(lane) !== undefined)),
     laneRuns: (lanes) => Effect.sync(() => lanes.flatMap((lane) => Array.from(laneOf(lane) ?? [], toStored))),
+    lanesOfChildren: (lanes) =>
+      Effect.sync(() =>
+        lanes.filter((lane) =>
+          Array.from(laneOf(lane) ?? []).some(
+            ({ state: { gate, spec, status } }) =>
+              status === "pending" && gate === "behind" && spec.child !== null,
+          ),
+        ),
+      ),
+    waitingRuns: (lanes) =>
+      Effect.sync(() =>
+        lanes
+          .flatMap((lane) => Array.from(laneOf(lane) ?? []))
+          .filter(({ state: { status } }) => status === "waiting")
+          .map(toStored),
+      ),
     advanceLanes: (lanes) =>
       Effect.sync(() => {
         const heads = stored(lanes, (lane) => laneOf(lane)?.values().next().value)

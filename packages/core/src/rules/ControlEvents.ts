@@ -145,6 +145,12 @@ export const spawned = (
   child: ChildEvent.Child & ChildEvent.ChildStep,
 ): ReadonlyArray<AgentEvent.LogEvent> => [...opening(subject, state), ChildEvent.spawned(child)]
 
+/** The outcome of a run that waits for a child which waits for that run. `circle` names who waits for whom. */
+export const childDeadlock = (circle: string): RunError => ({
+  code: "child_deadlock",
+  message: `None of these runs can go on: ${circle}`,
+})
+
 /** Why a run was cancelled whose parent has ended. */
 export const parentEnded: RunError = {
   code: "parent_ended",

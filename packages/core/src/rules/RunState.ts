@@ -45,8 +45,8 @@ export interface RunSpec {
 }
 
 /**
- * How a run belongs to its parent. `index`: the children of a run are counted from 0. `depth`: how many runs are above it. `budget`: the
- * root whose budget it spends; absent where the tree has none.
+ * How a run belongs to its parent. `index`: the children of a run are counted from 0. `depth`: how many runs are above it. `lanes`: those
+ * of the runs above it, absent for none. `budget`: the root whose budget it spends; absent where the tree has none.
  *
  * @since 0.1.0
  * @category models
@@ -55,6 +55,7 @@ export interface ChildSpec {
   readonly parent: Ids.RunId
   readonly index: number
   readonly depth: number
+  readonly lanes?: ReadonlyArray<string>
   readonly budget?: Ids.RunId
 }
 
@@ -175,6 +176,12 @@ export const leaseOf = ({ holder, leaseEpoch, status }: RunState): LeaseRecord |
 /** The root whose budget a run spends; undefined where it spends none. */
 export const budgetRootOf = ({ budget, spec }: Pick<RunState, "budget" | "spec">): Ids.RunId | undefined =>
   spec.child?.budget ?? (budget === null ? undefined : spec.runId)
+
+/** The lanes of a run and of those above it. */
+export const lanesOf = ({ spec: { child, lane } }: Pick<RunState, "spec">): ReadonlyArray<string> => {
+  const above = child?.lanes ?? []
+  return lane === null ? above : [...above, lane]
+}
 
 /**
  * The run as its clients see it.

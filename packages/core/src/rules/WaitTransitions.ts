@@ -59,6 +59,34 @@ export const suspend = (
     return { ...after, state: pending, consequences: [...after.consequences, ...consequences] }
   })
 
+/**
+ * The groups of children for which a run waits, by their indexes, where nothing else ends its wait; undefined for any other run.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const waitsForChildren = ({
+  status,
+  waiting,
+}: Pick<RunState, "status" | "waiting">): ReadonlyArray<ReadonlyArray<number>> | undefined =>
+  status === "waiting" &&
+  waiting !== null &&
+  ResumeRules.isPaused(waiting) &&
+  waiting.wakesAt === undefined &&
+  waiting.inbox === undefined &&
+  waiting.budget === undefined
+    ? waiting.children
+    : undefined
+
+/**
+ * Fails a run whose children wait for it, as it waits for them.
+ *
+ * @since 0.1.0
+ * @category transitions
+ */
+export const deadlocked = (state: RunState, circle: string, now: number): Transition =>
+  fail(state, ControlEvents.childDeadlock(circle), now)
+
 /** A run after answers; without a transition they were given before. */
 export interface Resumed {
   readonly transition: Transition | undefined

@@ -14,6 +14,7 @@ import * as ClaimTransitions from "../rules/ClaimTransitions.js"
 import { mayEnd } from "../rules/InboxTransitions.js"
 import type { Transition } from "../rules/Transition.js"
 import * as AppendOperation from "./AppendOperation.js"
+import * as Deadlocks from "./Deadlocks.js"
 import * as EndOperation from "./EndOperation.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
@@ -137,6 +138,10 @@ const makeOne = <X>(
 export const ofHolder = <X>(): RunOperation<OfHolder, void, void, LeaseLost | RunNotFound, X> => ({
   name: "Leases.ofHolder",
   refs,
-  decide: (requests, batch) => batch.inTurn(requests, (request) => makeOne(request, batch)),
+  decide: (requests, batch) =>
+    Effect.tap(
+      batch.inTurn(requests, (request) => makeOne(request, batch)),
+      () => Deadlocks.resolve(batch, requests.flatMap(refs)),
+    ),
   answer: Function.identity,
 })

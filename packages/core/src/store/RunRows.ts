@@ -207,6 +207,12 @@ export interface RunRows<X> {
   /** The unfinished runs of these lanes, those of a lane from the oldest on, locked. Otherwise as `busyLanes`. */
   readonly laneRuns: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
 
+  /** Those of these lanes in which a child of some run is behind another run. Otherwise as `busyLanes`. */
+  readonly lanesOfChildren: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<Lane>, X>
+
+  /** The runs of these lanes that wait, locked. Otherwise as `busyLanes`. */
+  readonly waitingRuns: (lanes: ReadonlyArray<Lane>) => Effect.Effect<ReadonlyArray<StoredRun>, X>
+
   /**
    * Lets the first unfinished run of each of these lanes go, whose first run has ended: `Transitions.advance`. Gives those that
    * were behind, as they are now.

@@ -9,10 +9,10 @@ import { type LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
 import { ChildRefused, type Spawned } from "../ports/Leases.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
 import { whileHeld } from "../rules/Fencing.js"
-import { budgetRootOf, type ChildSpec, type RunState } from "../rules/RunState.js"
+import { budgetRootOf, type ChildSpec, lanesOf, type RunState } from "../rules/RunState.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
-import type { RunRef, StoredRun } from "./RunRows.js"
+import type { RunRef } from "./RunRows.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 
 /** The submission names its parent, which `lease` is of. */
@@ -28,29 +28,6 @@ const parentOf = ({ lease, projectId }: Request): RunRef => ({ projectId, runId:
 
 const refuse = (reason: ChildRefused["reason"], message: string) =>
   Either.left(new ChildRefused({ reason, message }))
-
-/** Reads the runs above those parents whose children name a lane. */
-const loadAncestors = <X>(batch: RunBatch<X>, requests: ReadonlyArray<Request>): Effect.Effect<void, X> => {
-  const above = (run: StoredRun | undefined): ReadonlyArray<RunRef> =>
-    run === undefined || run.state.spec.child === null
-      ? []
-      : [{ projectId: run.state.spec.projectId, runId: run.state.spec.child.parent }]
-  const load = (refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> =>
-    refs.length === 0
-      ? Effect.void
-      : Effect.flatMap(batch.load(refs), () => load(refs.flatMap((ref) => above(batch.find(ref)))))
-  return load(
-    requests
-      .filter(({ submission }) => submission.concurrencyKey != null)
-      .flatMap((request) => above(batch.find(parentOf(request)))),
-  )
-}
-
-const hasLane = <X>(batch: RunBatch<X>, { spec }: RunState, lane: string): boolean => {
-  if (spec.lane === lane) return true
-  const above = spec.child && batch.find({ projectId: spec.projectId, runId: spec.child.parent })
-  return above != null && hasLane(batch, above.state, lane)
-}
 
 /** The place of the next child of the run. A detached one is a root, whatever is above its parent. */
 const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSpec | null, Refusal> => {
@@ -72,11 +49,18 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
       if (index >= ChildTransitions.maxChildren) {
         return refuse("too_many", `Run ${runId} has ${ChildTransitions.maxChildren} children`)
       }
-      if (lane !== null && hasLane(batch, parent.state, lane)) {
+      const lanes = lanesOf(parent.state)
+      if (lane !== null && lanes.includes(lane)) {
         return refuse("lane", `A run above the child has the lane ${lane}, so the child could never run`)
       }
       const budget = budgetRootOf(parent.state)
-      return Either.right({ parent: runId, index, depth, ...(budget === undefined ? {} : { budget }) })
+      return Either.right({
+        parent: runId,
+        index,
+        depth,
+        ...(lanes.length === 0 ? {} : { lanes }),
+        ...(budget === undefined ? {} : { budget }),
+      })
     },
   )
 }
@@ -98,20 +82,17 @@ export const operation = <X>(): RunOperation<
   name: "Leases.spawn",
   refs: (request) => [parentOf(request)],
   decide: (requests, batch) =>
-    Effect.zipRight(
-      loadAncestors(batch, requests),
-      Effect.map(
-        SubmitOperation.submitAll(requests, batch, {
-          placeOf: (request) => placeOf(batch, request),
-          accepted: (request, child) => {
-            const parent = batch.find(parentOf(request))!
-            const { runId, step, submission } = request
-            const spawned = { ...step, runId, agentId: submission.agentId, index: child?.index }
-            batch.apply(parent, ChildTransitions.spawned(parent.state, spawned, batch.now))
-          },
-        }),
-        (verdicts) => verdicts.map(Either.map(({ state }) => spawnedOf(state))),
-      ),
+    Effect.map(
+      SubmitOperation.submitAll(requests, batch, {
+        placeOf: (request) => placeOf(batch, request),
+        accepted: (request, child) => {
+          const parent = batch.find(parentOf(request))!
+          const { runId, step, submission } = request
+          const spawned = { ...step, runId, agentId: submission.agentId, index: child?.index }
+          batch.apply(parent, ChildTransitions.spawned(parent.state, spawned, batch.now))
+        },
+      }),
+      (verdicts) => verdicts.map(Either.map(({ state }) => spawnedOf(state))),
     ),
   answer: (spawned) => spawned,
 })

@@ -222,7 +222,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Suspend a run",
           description:
-            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume, or until `wake_in_seconds` have passed, `children` have ended, or the run has been told more than `taken_messages`. When an answer does not arrive in time, the run fails with code `wait_expired`.",
+            "Frees the run until the result of the tool call, or an answer to every interrupt, arrives by /runs/{run_id}/resume, or until `wake_in_seconds` have passed, `children` have ended, or the run has been told more than `taken_messages`. When an answer does not arrive in time, the run fails with code `wait_expired`. When the run waits for nothing but children that wait for it, since they are behind other runs in their lanes, it fails with code `child_deadlock`.",
         }),
       ),
   )

@@ -143,15 +143,38 @@ export const readBusy = (
     )
   })
 
-/** The unfinished runs of the lanes, from the oldest on, and locked. No run is added to the lanes until the commit. */
+/** Those of the lanes in which a child of some run is behind another run. No run is added to the lanes until the commit. */
+export const readOfChildren = (
+  database: Database,
+  lanes: ReadonlyArray<Lane>,
+): Effect.Effect<ReadonlyArray<Lane>, SqlError> =>
+  Effect.gen(function* () {
+    const { sql } = database
+    const locked = yield* lockLanes(database, lanes)
+    const found = yield* execute(
+      sql<
+        Pick<LaneRow, "project_id" | "lane">
+      >`SELECT v.project_id, v.lane FROM ${laneRows(database, locked)} v
+        WHERE EXISTS (SELECT 1 FROM queue q JOIN runs r ON r.run_pk = q.run_pk
+          WHERE q.project_id = v.project_id AND q.lane = v.lane AND q.lane IS NOT NULL
+            AND q.gate = ${sql.literal(String(Gate.behind))} AND r.child IS NOT NULL)`,
+    )
+    return found.map(({ lane, project_id }) => ({ projectId: project_id, lane }))
+  })
+
+/**
+ * The unfinished runs of the lanes, from the oldest on, and locked; those of some states alone. No run is added to the lanes until the
+ * commit.
+ */
 export const readRuns = (
   database: Database,
   lanes: ReadonlyArray<Lane>,
+  tables: ReadonlyArray<string> = unfinishedTables,
 ): Effect.Effect<ReadonlyArray<RunRows.StoredRun>, SqlError> =>
   Effect.gen(function* () {
     const { sql } = database
     const locked = yield* lockLanes(database, lanes)
-    const inTables = unfinishedTables.map(
+    const inTables = tables.map(
       (table) => sql`SELECT t.run_pk FROM ${laneRows(database, locked)} v JOIN ${sql.literal(table)} t
         ON t.project_id = v.project_id AND t.lane = v.lane AND t.lane IS NOT NULL`,
     )

@@ -37,6 +37,8 @@ export const make = (database: Database): RunRows.RunRows<SqlError> => {
     due: DueQueries.readDue(database),
     busyLanes: (lanes) => LaneQueries.readBusy(database, lanes),
     laneRuns: (lanes) => LaneQueries.readRuns(database, lanes),
+    lanesOfChildren: (lanes) => LaneQueries.readOfChildren(database, lanes),
+    waitingRuns: (lanes) => LaneQueries.readRuns(database, lanes, ["waits"]),
     advanceLanes: (lanes) => Effect.flatMap(dialect.now, (now) => LaneQueries.advance(database, lanes, now)),
     details: (runs) => DetailQueries.readDetails(database, runs),
     claimDetails: (runs, sessions) => DetailQueries.readClaimDetails(database, runs, sessions),
