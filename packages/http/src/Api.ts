@@ -13,6 +13,8 @@ import * as Health from "./Api/Health.js"
 import * as Keys from "./Api/Keys.js"
 import * as Threads from "./Api/Threads.js"
 import * as Runs from "./Api/Runs.js"
+import * as Observe from "./Api/Observe.js"
+import * as Session from "./Api/Session.js"
 import * as Usage from "./Api/Usage.js"
 import * as Workers from "./Api/Workers.js"
 import * as Refusal from "./contract/Refusal.js"
@@ -39,6 +41,9 @@ const described: NonNullable<Parameters<typeof OpenApi.annotations>[0]["transfor
 export class Api extends HttpApi.make("runlease")
   .add(Runs.group)
   .add(Usage.group)
+  .add(Observe.group)
+  .add(Session.groups.signIn)
+  .add(Session.groups.session)
   .add(Conversations.group)
   .add(AgUi.group)
   .add(Threads.group)

@@ -1,7 +1,7 @@
 /**
  * The control plane seen from a server: every project's ports, and whether the store is up.
  *
- * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Statistics`) are each
+ * The ports themselves (`Claims`, `Leases`, `RunLog`, `Runs`, `WorkerRegistry`, `Conversations`, `Statistics`, `Summaries`) are each
  * bound to one project, so that ids of another project do not exist for its users.
  *
  * @since 0.1.0
@@ -16,6 +16,7 @@ import { Leases } from "./Leases.js"
 import { RunLog } from "./RunLog.js"
 import { Runs } from "./Runs.js"
 import { Statistics } from "./Statistics.js"
+import { Summaries } from "./Summaries.js"
 import * as Tracing from "./Tracing.js"
 import { WorkerRegistry } from "./WorkerRegistry.js"
 
@@ -23,7 +24,7 @@ import { WorkerRegistry } from "./WorkerRegistry.js"
 export type ProjectPorts = Claims | Conversations | Leases | RunLog | Runs | WorkerRegistry
 
 /** Every port of one project that a store has. */
-export type StorePorts = ProjectPorts | Statistics
+export type StorePorts = ProjectPorts | Statistics | Summaries
 
 /**
  * Which finished runs are to be deleted, and how many at most.
@@ -97,7 +98,10 @@ export const traced = (
   return Context.make(ControlPlane, {
     project: (projectId) => {
       const ports = project(projectId)
-      return Context.add(tracedPorts(ports), Statistics, Tracing.statistics(Context.get(ports, Statistics)))
+      return tracedPorts(ports).pipe(
+        Context.add(Statistics, Tracing.statistics(Context.get(ports, Statistics))),
+        Context.add(Summaries, Tracing.summaries(Context.get(ports, Summaries))),
+      )
     },
     prune: Tracing.method("ControlPlane.prune", prune),
     ready: Tracing.effect("ControlPlane.ready", ready),

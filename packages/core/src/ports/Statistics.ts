@@ -44,6 +44,7 @@ export const maxPeriods = 1500
  * `failures` are those that `ended.failed` counts, by the code of their error, the most frequent first. Codes are cut at 100
  * characters; the rarer ones of a period with more than 50 may count as `other`. `pickUp` is the time from when a run was
  * runnable to its claim, for each claim. `runTime` is the time from a run's first claim to its end.
+ * `tokens` and `cost` are what runs have reported, `cost` in millionths.
  *
  * @since 0.1.0
  * @category models
@@ -55,10 +56,12 @@ export interface Activity {
   readonly failures: ReadonlyArray<{ readonly code: string | null; readonly count: number }>
   readonly pickUp: Histogram
   readonly runTime: Histogram
+  readonly tokens: number
+  readonly cost: number
 }
 
 /**
- * What happened in the period that begins at `start`, and how many runs were pending at its end.
+ * What happened in the period that begins at `start`, and how many runs were pending and running at its end.
  *
  * @since 0.1.0
  * @category models
@@ -66,6 +69,7 @@ export interface Activity {
 export interface PeriodActivity extends Activity {
   readonly start: DateTime.Utc
   readonly pending: number
+  readonly running: number
 }
 
 /**

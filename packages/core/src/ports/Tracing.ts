@@ -13,6 +13,7 @@ import type { Leases } from "./Leases.js"
 import type { RunLog } from "./RunLog.js"
 import type { Runs } from "./Runs.js"
 import type { Statistics } from "./Statistics.js"
+import type { Summaries } from "./Summaries.js"
 import type { WorkerRegistry } from "./WorkerRegistry.js"
 
 type Attributes = Readonly<Record<string, string>>
@@ -161,4 +162,14 @@ export const statistics = (self: Statistics["Type"]): Statistics["Type"] => ({
   counts: method("Statistics.counts", self.counts),
   periods: method("Statistics.periods", self.periods),
   agents: method("Statistics.agents", self.agents),
+})
+
+/** `Summaries` with a span for each call. */
+export const summaries = (self: Summaries["Type"]): Summaries["Type"] => ({
+  run: method("Summaries.run", self.run, ofRun),
+  runs: method("Summaries.runs", self.runs),
+  held: method("Summaries.held", self.held, ofWorker),
+  workers: method("Summaries.workers", self.workers),
+  lost: method("Summaries.lost", self.lost),
+  attention: method("Summaries.attention", self.attention),
 })

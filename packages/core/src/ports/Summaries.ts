@@ -1,0 +1,206 @@
+/**
+ * The port of what people look at: runs and workers as rows of a list, each with all that the row shows.
+ *
+ * Nothing here counts runs or reads a log: what it gives is kept with each run, or found by an index.
+ *
+ * Source: docs/decisions/0070-summaries.md
+ *
+ * @since 0.1.0
+ */
+import { Context, type DateTime, type Duration, type Effect } from "effect"
+import type { ControlPlaneError } from "./ControlPlaneError.js"
+import type * as Ids from "../model/Ids.js"
+import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
+import type { LeaseEpoch, RunError, RunNotFound, RunStatus, Waiting } from "../model/Run.js"
+import type { RegisteredWorker } from "./WorkerRegistry.js"
+
+/**
+ * How a claim ended. `lease_expired`: its lease lapsed. `released`: its worker handed it back. `retry`: its attempt failed and another
+ * follows. `suspended`: the run waits for answers. `waiting`: the run waits for something else. `completed`, `failed`, `cancelled`: the
+ * run ended with it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ClaimEnd =
+  | "lease_expired"
+  | "released"
+  | "retry"
+  | "suspended"
+  | "waiting"
+  | "completed"
+  | "failed"
+  | "cancelled"
+
+/**
+ * A claim of a run: who held it and how its lease was renewed.
+ *
+ * `renewedAt` is the last renewal, or the claim. `longestGap` is the longest time between two renewals, in milliseconds. `expiresAt` is
+ * when the lease ends, or ended, unless it was given up before. `endedAt` and `ended` are null while the run is held.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ClaimRecord {
+  readonly epoch: LeaseEpoch
+  readonly attempt: number
+  readonly workerId: Ids.WorkerId
+  readonly workerName: string
+  readonly claimedAt: DateTime.Utc
+  readonly renewals: number
+  readonly renewedAt: DateTime.Utc
+  readonly longestGap: number
+  readonly expiresAt: DateTime.Utc | null
+  readonly endedAt: DateTime.Utc | null
+  readonly ended: ClaimEnd | null
+}
+
+/**
+ * A run as a list shows it.
+ *
+ * `title`: the last text of the user in its request, 120 characters at most; null where there is none. `tokens` and `cost`: what it has
+ * reported, in all of its attempts, `cost` in millionths. `claims`: all of them, the oldest first; of more than 50 the newest.
+ * `children`: how many runs it has spawned.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RunSummary {
+  readonly runId: Ids.RunId
+  readonly title: string | null
+  readonly status: RunStatus
+  readonly agentId: Ids.AgentId
+  readonly conversationId: Ids.ConversationId
+  readonly parentRunId: Ids.RunId | null
+  readonly rootRunId: Ids.RunId
+  readonly priority: number
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly waiting: Waiting | null
+  readonly error: RunError | null
+  readonly tokens: number
+  readonly cost: number
+  readonly children: number
+  readonly claims: ReadonlyArray<ClaimRecord>
+  readonly latestEventId: number
+  readonly createdAt: DateTime.Utc
+  readonly updatedAt: DateTime.Utc
+  readonly availableAt: DateTime.Utc
+  readonly startedAt: DateTime.Utc | null
+  readonly finishedAt: DateTime.Utc | null
+}
+
+/**
+ * Which runs a list has; all of them where nothing is named.
+ *
+ * `text` is in the title, in any case of its letters, or is the end of the id. `from` and `to` bound when a run was submitted, `to` is not in it. `attempt`
+ * is the least attempt. `roots`: no run that another one has spawned.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SummaryFilter {
+  readonly status?: RunStatus | undefined
+  readonly agentId?: Ids.AgentId | undefined
+  readonly conversationId?: Ids.ConversationId | undefined
+  readonly parentRunId?: Ids.RunId | undefined
+  readonly text?: string | undefined
+  readonly from?: DateTime.Utc | undefined
+  readonly to?: DateTime.Utc | undefined
+  readonly attempt?: number | undefined
+  readonly roots?: boolean | undefined
+}
+
+/**
+ * A page of a list. `searched` is how many runs were looked at where the filter is one that no index finds (`text`, `attempt`,
+ * `roots`); a page that has looked at `maxSearched` is short, and its `next` goes on. Null where an index found them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SummaryPage extends Page<RunSummary> {
+  readonly searched: number | null
+}
+
+/** How many runs a page looks at, at most. */
+export const maxSearched = 5000
+
+/**
+ * A worker as a list shows it.
+ *
+ * `inFlight` is in `worker`. `nextExpiry` is the earliest end of its leases, `renewedAt` the latest renewal of one; null for a worker
+ * that holds none. `lost` is how many of its leases have lapsed in the last 24 hours.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WorkerSummary {
+  readonly worker: RegisteredWorker
+  readonly nextExpiry: DateTime.Utc | null
+  readonly renewedAt: DateTime.Utc | null
+  readonly lost: number
+}
+
+/**
+ * A lease that lapsed. `next` is the claim that followed; null while there is none. `exhausted`: the run has failed, since that was its
+ * last attempt.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LostLease {
+  readonly runId: Ids.RunId
+  readonly title: string | null
+  readonly agentId: Ids.AgentId
+  readonly maxAttempts: number
+  readonly claim: ClaimRecord
+  readonly next: ClaimRecord | null
+  readonly exhausted: boolean
+}
+
+/**
+ * What needs somebody. `waits`: runs that wait for answers, those first that fail first without one, then those that never do; `limit` of them at most. `oldestPending`:
+ * the run that a worker may claim and that was submitted first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Attention {
+  readonly waits: ReadonlyArray<RunSummary>
+  readonly oldestPending: RunSummary | null
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class Summaries extends Context.Tag("@runlease/core/Summaries")<
+  Summaries,
+  {
+    /** A run by its id, or by that of an input that it has taken since. */
+    readonly run: (runId: Ids.RunId) => Effect.Effect<RunSummary, RunNotFound | ControlPlaneError>
+
+    /** Newest first. */
+    readonly runs: (
+      request?: SummaryFilter & PageRequest,
+    ) => Effect.Effect<SummaryPage, InvalidCursor | ControlPlaneError>
+
+    /** The runs that a worker holds, 1,000 at most, those first whose lease ends first. */
+    readonly held: (workerId: Ids.WorkerId) => Effect.Effect<ReadonlyArray<RunSummary>, ControlPlaneError>
+
+    /** The workers, newest heartbeat first. */
+    readonly workers: (
+      page?: PageRequest,
+    ) => Effect.Effect<Page<WorkerSummary>, InvalidCursor | ControlPlaneError>
+
+    /** The leases that lapsed within so long, 100 at most, the latest first. */
+    readonly lost: (
+      within: Duration.DurationInput,
+    ) => Effect.Effect<ReadonlyArray<LostLease>, ControlPlaneError>
+
+    /** `limit`: 1 to 100 waits, 20 when absent. */
+    readonly attention: (request?: {
+      readonly limit?: number | undefined
+    }) => Effect.Effect<Attention, ControlPlaneError>
+  }
+>() {}

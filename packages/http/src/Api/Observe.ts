@@ -1,0 +1,207 @@
+/**
+ * What people look at: statistics, runs and workers as lists show them, and streams of what changes. (ours)
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import { Ids, Run } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../contract/Body.js"
+import { Authorization } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
+import { integerText, PageInfo, pageOf, pageParams, Timestamp } from "../Wire.js"
+import { ProjectStatistics } from "../Wire/Activity.js"
+import { Attention, LostLease, RunSummary, WorkerSummary } from "../Wire/RunSummary.js"
+import { Worker } from "../Wire/Worker.js"
+import { EventStreamText, StreamHeaders } from "./EventStream.js"
+
+const projectPath = Schema.Struct({ project_reference: Schema.String })
+const runPath = Schema.Struct({ run_id: Ids.RunId })
+const workerPath = Schema.Struct({ worker_id: Ids.WorkerId })
+
+/** An agent that workers of the project say they have. `form`: a JSON Schema of its input; null where none is told. */
+const Agent = Schema.Struct({
+  agent_id: Ids.AgentId,
+  workers: Schema.NonNegativeInt,
+  form: Schema.NullOr(Schema.Unknown),
+})
+
+/** Which parts of a project a stream tells of. */
+export const Topic = Schema.Literal("statistics", "attention", "workers", "runs")
+
+export const group = HttpApiGroup.make("observe")
+  .add(
+    HttpApiEndpoint.get("statistics", "/projects/:project_reference/statistics")
+      .setPath(projectPath)
+      .setUrlParams(
+        Schema.Struct({
+          step: Schema.optional(Schema.Literal("minute", "hour")),
+          last: Schema.optional(integerText(1, 1500)),
+          agent_id: Schema.optional(Ids.AgentId),
+        }),
+      )
+      .addSuccess(ProjectStatistics)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read what the runs of a project add up to",
+          description:
+            "Runs by agent and status, and what happened in the last 60 minutes, or in so many periods. `cost` is in millionths.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("attention", "/projects/:project_reference/attention")
+      .setPath(projectPath)
+      .addSuccess(Attention)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read what needs somebody",
+          description:
+            "Runs that wait for an answer, those first that fail first without one, and the run that has been pending longest.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("runSummaries", "/projects/:project_reference/run-summaries")
+      .setPath(projectPath)
+      .setUrlParams(
+        Schema.Struct({
+          ...pageParams,
+          status: Schema.optional(Run.RunStatus),
+          agent_id: Schema.optional(Ids.AgentId),
+          conversation_id: Schema.optional(Ids.ConversationId),
+          parent_run_id: Schema.optional(Ids.RunId),
+          text: Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))),
+          from: Schema.optional(Timestamp),
+          to: Schema.optional(Timestamp),
+          attempt: Schema.optional(integerText(1, 1_000_000)),
+          roots: Schema.optional(Schema.BooleanFromString),
+        }),
+      )
+      .addSuccess(
+        Schema.Struct({
+          data: Schema.Array(RunSummary),
+          page_info: PageInfo,
+          searched: Schema.NullOr(Schema.NonNegativeInt),
+        }),
+      )
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List runs with all that a list shows",
+          description:
+            "Newest first. `text` is looked for in titles and at the end of ids, `attempt` is the least attempt, `roots` leaves children out. No index finds these three, so a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("runSummary", "/runs/:run_id/summary")
+      .setPath(runPath)
+      .addSuccess(RunSummary)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read a run with its claims",
+          description: "Each claim says who held the run, how its lease was renewed, and how it ended.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("runLive", "/runs/:run_id/live")
+      .setPath(runPath)
+      .setHeaders(StreamHeaders)
+      .addSuccess(EventStreamText)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Follow a run",
+          description:
+            "Server-sent events. `run` has the summary of the run, at the beginning and as it changes. `entries` has a list of entries of its log, as GET /runs/{id}/events gives them, after the event of `Last-Event-ID`. `end` follows the last entry.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("projectLive", "/projects/:project_reference/live")
+      .setPath(projectPath)
+      .setUrlParams(
+        Schema.Struct({
+          topics: Schema.String.pipe(
+            Schema.annotations({
+              description: "statistics, attention, workers, runs: some of them, with commas between them",
+            }),
+          ),
+          step: Schema.optional(Schema.Literal("minute", "hour")),
+          last: Schema.optional(integerText(1, 1500)),
+        }),
+      )
+      .addSuccess(EventStreamText)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Follow a project",
+          description:
+            "Server-sent events, each named by its topic: `statistics`, `attention` and `workers` as their endpoints give them, `runs` with the summaries of those of the newest 100 runs that have changed. Each comes at the beginning and as it changes, once a second at most.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("workerSummaries", "/projects/:project_reference/worker-summaries")
+      .setPath(projectPath)
+      .setUrlParams(Schema.Struct(pageParams))
+      .addSuccess(pageOf(WorkerSummary))
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List workers with all that a list shows",
+          description:
+            "Newest heartbeat first. `lost_24h` is how many leases of the worker have lapsed in a day.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("held", "/agent-workers/workers/:worker_id/leases")
+      .setPath(workerPath)
+      .addSuccess(Schema.Struct({ data: Schema.Array(RunSummary) }))
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List the runs that a worker holds",
+          description: "Those first whose lease ends first, 1,000 at most.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("lostLeases", "/projects/:project_reference/lost-leases")
+      .setPath(projectPath)
+      .addSuccess(Schema.Struct({ data: Schema.Array(LostLease) }))
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List the leases that have lapsed",
+          description: "In the last 24 hours, the latest first, 100 at most.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("agents", "/projects/:project_reference/agents")
+      .setPath(projectPath)
+      .addSuccess(Schema.Struct({ data: Schema.Array(Agent) }))
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "List the agents of a project",
+          description: "Those that its workers say they have, and those that it has runs of.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.post("drain", "/agent-workers/workers/:worker_id/drain")
+      .setPath(workerPath)
+      .setPayload(Schema.Struct({ drain: Schema.Boolean }))
+      .addSuccess(Worker)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Ask a worker to claim no more runs",
+          description:
+            "The worker keeps the runs that it holds. With `drain: false` it claims again. It is told at once where it follows its signals, at its next heartbeat otherwise.",
+        }),
+      ),
+  )
+  .addError(Refusal.BadRequest)
+  .addError(Refusal.Forbidden)
+  .addError(Refusal.NotFound)
+  .middleware(JsonBody)
+  .middleware(Authorization)
+  .annotateContext(OpenApi.annotations({ title: "Observe", description: "Look at runs and workers." }))

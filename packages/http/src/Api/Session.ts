@@ -1,0 +1,57 @@
+/**
+ * Sign-in of people in a browser. (ours)
+ *
+ * @since 0.1.0
+ */
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
+import type { Access } from "@runlease/core"
+import { Schema } from "effect"
+import { JsonBody } from "../contract/Body.js"
+import { Authorization } from "../contract/Principal.js"
+import * as Refusal from "../contract/Refusal.js"
+
+/** Who is signed in. */
+export const Session = Schema.Struct({
+  project: Schema.Struct({ id: Schema.String, slug: Schema.String }),
+  key: Schema.Struct({ id: Schema.String, name: Schema.String, admin: Schema.Boolean }),
+}).annotations({ identifier: "Session" })
+
+export const projectOf = ({ id, slug }: Access.Project) => ({ id, slug })
+
+const signIn = HttpApiGroup.make("signIn")
+  .add(
+    HttpApiEndpoint.post("signIn", "/session")
+      .setPayload(Schema.Struct({ api_key: Schema.Redacted(Schema.String) }))
+      .addSuccess(Session, { status: 201 })
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Sign in with an API key",
+          description:
+            "Sets a cookie that no script can read and no other site can send. It identifies its browser as the key does, until the key is revoked, until it expires or until the sign-out.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.del("signOut", "/session")
+      .addSuccess(Schema.Void, { status: 204 })
+      .annotateContext(OpenApi.annotations({ summary: "Sign out", description: "Ends the session." })),
+  )
+  .addError(Refusal.BadRequest)
+  .addError(Refusal.Unauthorized)
+  .middleware(JsonBody)
+
+const session = HttpApiGroup.make("session")
+  .add(
+    HttpApiEndpoint.get("session", "/session")
+      .addSuccess(Session)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read who is signed in",
+          description: "The project and the key of the caller.",
+        }),
+      ),
+  )
+  .addError(Refusal.Forbidden)
+  .middleware(Authorization)
+
+export const groups = { signIn, session }

@@ -1,0 +1,133 @@
+/**
+ * Runs and workers as lists show them. (ours)
+ *
+ * @since 0.1.0
+ */
+import { Ids, Run, Summaries } from "@runlease/core"
+import { Schema } from "effect"
+import { as, from, renamed, Timestamp } from "../Wire.js"
+import * as Wire from "./Interrupt.js"
+import { Worker } from "./Worker.js"
+
+const instant = Schema.NullOr(Timestamp)
+const count = Schema.NonNegativeInt
+
+export const ClaimRecord = as<Summaries.ClaimRecord>()(
+  renamed({
+    epoch: from("lease_epoch")(Run.LeaseEpoch),
+    attempt: count,
+    workerId: from("worker_id")(Ids.WorkerId),
+    workerName: from("worker_name")(Schema.String),
+    claimedAt: from("claimed_at")(Timestamp),
+    renewals: count,
+    renewedAt: from("renewed_at")(Timestamp),
+    longestGap: from("longest_gap_ms")(Schema.Number),
+    expiresAt: from("expires_at")(instant),
+    endedAt: from("ended_at")(instant),
+    ended: Schema.NullOr(
+      Schema.Literal(
+        "lease_expired",
+        "released",
+        "retry",
+        "suspended",
+        "waiting",
+        "completed",
+        "failed",
+        "cancelled",
+      ),
+    ),
+  }),
+  { decode: (wire) => wire, encode: (value) => value },
+).annotations({ identifier: "ClaimRecord" })
+
+/** What a run waits for. `expires_at`: when it fails without its answers. `wakes_at`: when it goes on by itself. */
+const Waiting = as<Run.Waiting>()(
+  Schema.Struct({
+    interrupts: Schema.Array(Wire.Interrupt),
+    answers: Schema.Array(Wire.Answer),
+    expires_at: instant,
+    wakes_at: instant,
+    children: Schema.NullOr(Schema.Array(Schema.Array(count))),
+    taken_messages: Schema.NullOr(count),
+    budget: Schema.Boolean,
+  }),
+  {
+    decode: (wire) => ({
+      interrupts: wire.interrupts,
+      answers: wire.answers,
+      expiresAt: wire.expires_at,
+      ...(wire.wakes_at === null ? {} : { wakesAt: wire.wakes_at }),
+      ...(wire.children === null ? {} : { children: wire.children }),
+      ...(wire.taken_messages === null ? {} : { inbox: wire.taken_messages }),
+      ...(wire.budget ? { budget: true as const } : {}),
+    }),
+    encode: (waiting) => ({
+      interrupts: waiting.interrupts,
+      answers: waiting.answers,
+      expires_at: waiting.expiresAt,
+      wakes_at: waiting.wakesAt ?? null,
+      children: waiting.children ?? null,
+      taken_messages: waiting.inbox ?? null,
+      budget: waiting.budget === true,
+    }),
+  },
+).annotations({ identifier: "Waiting" })
+
+export const RunSummary = as<Summaries.RunSummary>()(
+  renamed({
+    runId: from("run_id")(Ids.RunId),
+    title: Schema.NullOr(Schema.String),
+    status: Run.RunStatus,
+    agentId: from("agent_id")(Ids.AgentId),
+    conversationId: from("conversation_id")(Ids.ConversationId),
+    parentRunId: from("parent_run_id")(Schema.NullOr(Ids.RunId)),
+    rootRunId: from("root_run_id")(Ids.RunId),
+    priority: Schema.Int,
+    attempt: count,
+    maxAttempts: from("max_attempts")(count),
+    waiting: Schema.NullOr(Waiting),
+    error: Schema.NullOr(Run.RunError),
+    tokens: count,
+    cost: count,
+    children: count,
+    claims: Schema.Array(ClaimRecord),
+    latestEventId: from("latest_event_id")(count),
+    createdAt: from("created_at")(Timestamp),
+    updatedAt: from("updated_at")(Timestamp),
+    availableAt: from("available_at")(Timestamp),
+    startedAt: from("started_at")(instant),
+    finishedAt: from("finished_at")(instant),
+  }),
+  { decode: (wire) => wire, encode: (value) => value },
+).annotations({ identifier: "RunSummary" })
+
+export const WorkerSummary = as<Summaries.WorkerSummary>()(
+  renamed({
+    worker: Worker,
+    nextExpiry: from("next_lease_expires_at")(instant),
+    renewedAt: from("renewed_at")(instant),
+    lost: from("lost_24h")(count),
+  }),
+  { decode: (wire) => wire, encode: (value) => value },
+).annotations({ identifier: "WorkerSummary" })
+
+export const LostLease = as<Summaries.LostLease>()(
+  renamed({
+    runId: from("run_id")(Ids.RunId),
+    title: Schema.NullOr(Schema.String),
+    agentId: from("agent_id")(Ids.AgentId),
+    maxAttempts: from("max_attempts")(count),
+    claim: ClaimRecord,
+    next: Schema.NullOr(ClaimRecord),
+    exhausted: Schema.Boolean,
+  }),
+  { decode: (wire) => wire, encode: (value) => value },
+).annotations({ identifier: "LostLease" })
+
+export const Attention = as<Summaries.Attention>()(
+  renamed({
+    waits: Schema.Array(RunSummary),
+    oldestPending: from("oldest_pending")(Schema.NullOr(RunSummary)),
+  }),
+  { decode: (wire) => wire, encode: (value) => value },
+).annotations({ identifier: "Attention" })
