@@ -15,6 +15,7 @@ import initial from "./migrations/0001_ControlPlane.js"
 import counters from "./migrations/0002_Counters.js"
 import finishedRuns from "./migrations/0003_FinishedRuns.js"
 import { codeOf, unavailable } from "./dialect/SqlFailure.js"
+import summaries from "./migrations/0007_Summaries.js"
 import budgets from "./migrations/0006_Budgets.js"
 import records from "./migrations/0005_Records.js"
 import children from "./migrations/0004_Children.js"
@@ -41,6 +42,7 @@ export const all: Migrations = {
   "0004_Children": children,
   "0005_Records": records,
   "0006_Budgets": budgets,
+  "0007_Summaries": summaries,
 }
 
 /** A table that only databases of the versions before 0.1.0 have. */

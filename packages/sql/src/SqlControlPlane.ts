@@ -13,6 +13,8 @@ import {
   RunPorts,
   Statistics,
   StatisticsReads,
+  Summaries,
+  SummaryReads,
   Sweeper,
   TokenCache,
   WorkerRegistry,
@@ -51,12 +53,15 @@ const makePorts = (store: SqlStore.SqlStore) =>
   Effect.map(RunPorts.make(store.runs, store.writer, store.wakeups), (runPorts) => {
     const conversations = SqlConversations.make(store)
     const workers = SqlWorkerRegistry.make(store)
-    return (projectId: Ids.ProjectId): Context.Context<ControlPlane.StorePorts> =>
-      runPorts(projectId).pipe(
+    return (projectId: Ids.ProjectId): Context.Context<ControlPlane.StorePorts> => {
+      const registry = workers(projectId)
+      return runPorts(projectId).pipe(
         Context.add(Conversations.Conversations, conversations(projectId)),
-        Context.add(WorkerRegistry.WorkerRegistry, workers(projectId)),
+        Context.add(WorkerRegistry.WorkerRegistry, registry),
         Context.add(Statistics.Statistics, StatisticsReads.make(store.runs, projectId)),
+        Context.add(Summaries.Summaries, SummaryReads.make(store.runs, projectId, registry)),
       )
+    }
   })
 
 /** The control plane over tables that are up to date, woken by other servers through `link`. */

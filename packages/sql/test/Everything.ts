@@ -8,12 +8,37 @@ import {
   Leases,
   RequestSnapshot,
   Retention,
-  type Run,
+  Run,
   RunLog,
   Runs,
+  Summaries,
   WorkerRegistry,
 } from "@runlease/core"
 import { Array, DateTime, Effect, TestClock } from "effect"
+
+/** Calls every method of `Summaries`, in each variant that has its own statements. */
+const summaries = (worker: WorkerRegistry.RegisteredWorker, { conversationId, runId }: Run.Run) =>
+  Effect.gen(function* () {
+    const { attention, held, lost, run, runs, workers } = yield* Summaries.Summaries
+    const agentId = Ids.AgentId.make("agent")
+    const now = yield* DateTime.now
+    yield* run(runId)
+    yield* runs()
+    yield* runs({ from: now })
+    yield* runs({ from: now, to: now, conversationId })
+    for (const status of Run.RunStatus.literals) {
+      yield* runs({ status })
+      yield* runs({ status, agentId, to: now })
+    }
+    for (const filter of [{}, { agentId }, { conversationId }, { parentRunId: runId }]) {
+      yield* runs(filter)
+      yield* runs({ ...filter, text: "title" })
+    }
+    yield* held(worker.id)
+    yield* workers()
+    yield* lost("1 day")
+    yield* attention()
+  })
 
 /** Calls every method of every port, in each variant that has its own statements. */
 export const everything = Effect.gen(function* () {
@@ -79,6 +104,7 @@ export const everything = Effect.gen(function* () {
   yield* claim()
   yield* TestClock.adjust("20 seconds")
   yield* claim()
+  yield* summaries(worker, first)
   yield* runs.complete(first.runId, { status: "completed", metadata: {} })
   yield* runs.cancel(second.runId)
   yield* runs.get(first.runId)

@@ -1,7 +1,17 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access, Claims, ControlPlane, Ids, Leases, Runs, Statistics, WorkerRegistry } from "@runlease/core"
+import {
+  Access,
+  Claims,
+  ControlPlane,
+  Ids,
+  Leases,
+  Runs,
+  Statistics,
+  Summaries,
+  WorkerRegistry,
+} from "@runlease/core"
 import { TestRuns } from "@runlease/testkit"
 import { Effect, Layer, Struct } from "effect"
 import { PostgresPool, SqlControlPlane, SqliteFile } from "../src/index.js"
@@ -40,7 +50,9 @@ const execute = ({ client }: Database, ...statements: ReadonlyArray<string>) =>
 const summary = Effect.gen(function* () {
   const statistics = yield* Statistics.Statistics
   const agents = yield* statistics.agents({ step: "hour", last: 1500 })
+  const summaries = yield* Summaries.Summaries
   return {
+    asking: (yield* summaries.attention()).waits.map(({ runId }) => runId),
     counts: yield* statistics.counts(),
     agents: agents.map(Struct.pick("agentId", "submitted", "ended", "failures")),
     pending: (yield* statistics.periods({ step: "minute", last: 1 })).at(-1)!.pending,
@@ -74,6 +86,12 @@ const uncounted = [
   "DROP TABLE records",
   "DROP INDEX runs_by_parent",
   "DROP INDEX outcomes_with_children",
+  "DROP INDEX claims_lost",
+  "DROP INDEX waits_asking",
+  "ALTER TABLE claims DROP COLUMN expires_at",
+  "ALTER TABLE claims DROP COLUMN project_id",
+  "ALTER TABLE waits DROP COLUMN open_interrupts",
+  "ALTER TABLE runs DROP COLUMN title",
   "ALTER TABLE runs DROP COLUMN child",
   "ALTER TABLE outcomes DROP COLUMN open_children",
   ...["queue", "leases", "waits", "outcomes"].flatMap((table) => [
@@ -93,6 +111,7 @@ for (const [name, database] of [
         const made = yield* database
         const before = yield* Effect.provide(Effect.zipRight(work, summary), made.controlPlane)
         assert.isAbove(before.counts.length, 1)
+        strictEqual(before.asking.length, 1)
         yield* execute(made, ...uncounted)
         deepStrictEqual(yield* Effect.provide(summary, made.controlPlane), before)
         // Another start counts nothing again, and what happens from now on is counted.

@@ -25,6 +25,9 @@ const mayReadHistory = (statement: string, step: string): boolean =>
   (step.includes("runs_by_conversation") && /EXISTS \(\s*SELECT 1 FROM runs r WHERE /.test(statement)) ||
   statement.startsWith("INSERT INTO projects")
 
+/** The oldest pending runs, at most 10,000, are read in the order of their keys. */
+const isBounded = (statement: string): boolean => statement.includes("FROM queue ORDER BY run_pk LIMIT ?")
+
 /** The lookups that must use an index, with the index that serves each. */
 const indexes = [
   "queue_runnable (project_id=? AND implementation_kind=? AND worker_key=?)",
@@ -36,6 +39,8 @@ const indexes = [
   "leases_in_lane (project_id=? AND lane=?)",
   "waits_expiring (waiting_expires_at<?)",
   "waits_in_lane (project_id=? AND lane=?)",
+  "waits_asking (project_id=? AND waiting_expires_at>?)",
+  "claims_lost (project_id=? AND ended_at>?)",
   "outcomes_finished (project_id=? AND finished_at<?)",
   "outcomes_with_children (open_children>?)",
   "runs_by_parent (project_id=? AND parent_run_id=?)",
@@ -94,7 +99,7 @@ describe("query plans", () => {
         steps
           .filter(
             (step) =>
-              scan.test(step) ||
+              (scan.test(step) && !isBounded(text)) ||
               (history.test(step) && / (r|runs|c|conversations) /.test(step) && !mayReadHistory(text, step)),
           )
           .map((step) => `${step}: ${text}`),

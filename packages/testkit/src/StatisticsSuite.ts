@@ -10,6 +10,7 @@ import * as Histogram from "@runlease/core/Histogram"
 import { Leases } from "@runlease/core/Leases"
 import type { RunStatus } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
+import * as TokenUsage from "@runlease/core/TokenUsage"
 import { type Periods, Statistics } from "@runlease/core/Statistics"
 import { Array, DateTime, Effect, type Layer, Struct, TestClock } from "effect"
 import * as TestRuns from "./TestRuns.js"
@@ -66,12 +67,15 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
         deepStrictEqual(only, {
           start: DateTime.unsafeMake(0),
           pending: 0,
+          running: 0,
           submitted: 0,
           claimed: 0,
           ended: { completed: 0, failed: 0, cancelled: 0 },
           failures: [],
           pickUp: [],
           runTime: [],
+          tokens: 0,
+          cost: 0,
         })
       }),
     )
@@ -113,14 +117,14 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
         for (const code of ["two", "two", null]) yield* fail(yield* TestRuns.hold(worker), code)
         yield* TestClock.adjust("1 minutes")
         const summary = (yield* lastMinutes(4)).map(
-          Struct.pick("start", "pending", "submitted", "claimed", "ended", "failures"),
+          Struct.pick("start", "pending", "running", "submitted", "claimed", "ended", "failures"),
         )
         const minute = (at: number) => DateTime.unsafeMake(at * 60_000)
         const ended = { completed: 0, failed: 0, cancelled: 0 }
-        const empty = { pending: 0, submitted: 0, claimed: 0, ended, failures: [] }
+        const empty = { pending: 0, running: 0, submitted: 0, claimed: 0, ended, failures: [] }
         deepStrictEqual(summary, [
           { ...empty, start: minute(-1) },
-          { ...empty, start: minute(0), pending: 1, submitted: 2, claimed: 1 },
+          { ...empty, start: minute(0), pending: 1, running: 1, submitted: 2, claimed: 1 },
           {
             ...empty,
             start: minute(1),
@@ -192,6 +196,32 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
           pending: 0,
           pickUp: [{ bucket: 0, count: 1 }],
         })
+      }),
+    )
+
+    test(
+      "counts what runs have reported, when they report it",
+      Effect.gen(function* () {
+        const statistics = yield* Statistics
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.submit()
+        const claimed = yield* TestRuns.claimOne(worker, { leaseDuration: "5 minutes" })
+        const usage = TokenUsage.toEvent({ inputTokens: 10, outputTokens: 5 }, { cost: 70 })
+        yield* TestRuns.append(claimed, [usage, usage])
+        yield* TestClock.adjust("1 minute")
+        yield* TestRuns.append(claimed, [TokenUsage.toEvent({ inputTokens: 1 })])
+        yield* TestRuns.complete(claimed)
+        deepStrictEqual(
+          (yield* lastMinutes(2)).map(({ cost, tokens }) => [tokens, cost]),
+          [
+            [30, 140],
+            [1, 0],
+          ],
+        )
+        deepStrictEqual(
+          (yield* statistics.agents({ step: "hour", last: 1 })).map(({ cost, tokens }) => [tokens, cost]),
+          [[31, 140]],
+        )
       }),
     )
 

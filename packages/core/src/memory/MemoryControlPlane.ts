@@ -9,11 +9,13 @@ import { Access } from "../ports/Access.js"
 import * as ControlPlane from "../ports/ControlPlane.js"
 import { Conversations } from "../ports/Conversations.js"
 import { Statistics } from "../ports/Statistics.js"
+import { Summaries } from "../ports/Summaries.js"
 import { WorkerRegistry } from "../ports/WorkerRegistry.js"
 import * as RunCommits from "../store/RunCommits.js"
 import * as RunPorts from "../store/RunPorts.js"
 import type { RunStore } from "../store/RunStore.js"
 import * as StatisticsReads from "../store/StatisticsReads.js"
+import * as SummaryReads from "../store/SummaryReads.js"
 import * as Sweeper from "../store/Sweeper.js"
 import * as TokenCache from "../store/TokenCache.js"
 import * as Wakeups from "../store/Wakeups.js"
@@ -56,12 +58,15 @@ export const make: Effect.Effect<
   yield* Effect.forkScoped(Sweeper.run(store, commits))
   return ControlPlane.traced(
     Context.make(ControlPlane.ControlPlane, {
-      project: (projectId) =>
-        runPorts(projectId).pipe(
+      project: (projectId) => {
+        const registry = MemoryWorkerRegistry.make(state, projectId)
+        return runPorts(projectId).pipe(
           Context.add(Conversations, MemoryConversations.make(state, projectId)),
-          Context.add(WorkerRegistry, MemoryWorkerRegistry.make(state, projectId)),
+          Context.add(WorkerRegistry, registry),
           Context.add(Statistics, StatisticsReads.make(store, projectId)),
-        ),
+          Context.add(Summaries, SummaryReads.make(store, projectId, registry)),
+        )
+      },
       prune: (request) => prune(state, request),
       ready: Effect.void,
     }).pipe(Context.add(Access, access)),

@@ -8,6 +8,7 @@ import { isReserved } from "../model/StepRecord.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { LogBounds, RunReads } from "../store/RunStore.js"
 import * as MemoryCounters from "./MemoryCounters.js"
+import * as MemorySummaries from "./MemorySummaries.js"
 import * as State from "./State.js"
 
 /** The number of entries of a log that are on the page after `after`. */
@@ -91,6 +92,8 @@ export const make = (state: State.State): RunReads<never> => ({
     }),
 
   counters: (projectId, query) => Effect.sync(() => MemoryCounters.read(state, projectId, query)),
+
+  summaries: MemorySummaries.make(state),
 
   nextDue: Effect.sync(() => {
     let next = Number.POSITIVE_INFINITY

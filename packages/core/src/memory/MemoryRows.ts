@@ -83,6 +83,8 @@ const insertOne = (state: State.State, run: NewRun): RunKey => {
     key: state.lastKey,
     state: run.state,
     details: run.details,
+    title: run.title,
+    claims: [],
     submission: run.submission,
     firstSnapshot: run.snapshot,
     resume: { snapshot: run.snapshot, answers: {} },
@@ -132,11 +134,12 @@ const untell = (state: State.State, spec: RunSpec, { key }: ToldMessage): void =
 const writeOne = (state: State.State, { after, details, entries, key }: Change): void => {
   const record = state.records.get(key)!
   const { inputs } = State.projectOf(state, after.spec.projectId)
-  const before = { ...record, length: record.entries.length }
+  const before = { ...record, length: record.entries.length, claimed: record.claims.length }
   state.undo.push(() => {
     Object.assign(record, { state: before.state, details: before.details, resume: before.resume })
     record.entries.length = before.length
     record.sizes.length = before.length
+    record.claims.length = before.claimed
     for (const { publicId } of details.inputs ?? []) inputs.delete(publicId)
     for (const message of details.messages ?? []) untell(state, after.spec, message)
     State.place(state, record)
@@ -155,6 +158,7 @@ const writeOne = (state: State.State, { after, details, entries, key }: Change):
     ...(session === undefined ? {} : { session }),
   }
   record.resume = details.resume ?? record.resume
+  record.claims.push(...(details.claims ?? []))
   for (const input of details.inputs ?? []) inputs.set(input.publicId, input)
   for (const message of details.messages ?? []) tell(state, after.spec, message)
   State.place(state, record)

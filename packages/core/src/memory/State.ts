@@ -3,7 +3,7 @@
  */
 import { DateTime, Effect, type Either, Exit, Runtime } from "effect"
 import type { ResumeRecord } from "../rules/ResumeRules.js"
-import { type RunDetails, type RunState, toRun } from "../rules/RunState.js"
+import { type EndedClaim, type RunDetails, type RunState, toRun } from "../rules/RunState.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { Conversation, ConversationMessage } from "../ports/Conversations.js"
 import type * as Ids from "../model/Ids.js"
@@ -21,6 +21,9 @@ export interface RunRecord {
   readonly key: RunKey
   state: RunState
   details: RunDetails
+  readonly title: string | null
+  /** Its claims that ended without an outcome, the oldest first. */
+  readonly claims: Array<EndedClaim>
   /** The submission as it was sent, as canonical JSON. */
   readonly submission: string
   readonly firstSnapshot: RequestSnapshot

@@ -93,3 +93,26 @@ export const lastUserText = (snapshot: RequestSnapshot): string => {
   const message = snapshot.messages.findLast((candidate) => candidate.role === "user")
   return message === undefined ? "" : textOf(message)
 }
+
+/** The most characters of a title. */
+const maxTitle = 120
+
+/**
+ * The last text of a user, on one line, 120 characters at most; null where no user has said any.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const titleOf = ({ messages }: RequestSnapshot): string | null => {
+  for (let index = messages.length - 1; index >= 0; index -= 1) {
+    const message = messages[index]!
+    if (message.role !== "user") continue
+    // A text may be long, so only its beginning is looked at.
+    const line = textOf(message)
+      .slice(0, 10 * maxTitle)
+      .replaceAll(/[\s\p{Cc}]+/gu, " ")
+      .trim()
+    if (line !== "") return Array.from(line.toWellFormed()).slice(0, maxTitle).join("").trimEnd()
+  }
+  return null
+}

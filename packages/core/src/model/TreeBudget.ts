@@ -109,7 +109,13 @@ export const costOf = ({ value }: LogEvent): number => {
   return typeof cost === "number" && Number.isSafeInteger(cost) && cost > 0 ? cost : 0
 }
 
-const tokensOf = ({ inputTokens = 0, outputTokens = 0 }: TokenUsage.TokenUsage): number =>
+/**
+ * The tokens that a report of usage tells: input and output.
+ *
+ * @since 0.1.0
+ * @category spending
+ */
+export const tokensOf = ({ inputTokens = 0, outputTokens = 0 }: TokenUsage.TokenUsage): number =>
   inputTokens + outputTokens
 
 /**

@@ -231,9 +231,12 @@ export const ended = (
   withOutcome(withUsage(end(subject, outcome), state), outcome),
 ]
 
+/** The code of a run whose attempts are used up. */
+export const exhaustedCode = "attempts_exhausted"
+
 /** The outcome of a run whose attempts are used up. */
 export const attemptsExhausted = (maxAttempts: number, last: PastAttempt): RunError => ({
-  code: "attempts_exhausted",
+  code: exhaustedCode,
   message:
     `The run ended without an outcome in all of its ${maxAttempts} attempts; ` +
     (last.ended === "lease_expired"

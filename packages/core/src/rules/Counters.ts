@@ -6,6 +6,7 @@
  * - `status.pending` and its like: the runs that are in a status. A run that goes on is one less there and one more here.
  * - `submitted`, `claimed`, `ended.completed` and its like: what happened.
  * - `failure.` with the code of the error; alone for an error without a code.
+ * - `tokens` and `cost`: what runs have reported, `cost` in millionths.
  * - `pickUp.` and `runTime.` with a bucket of `Histogram`: from when a run was runnable to its claim, and from its first claim
  *   to its end.
  *
@@ -15,6 +16,7 @@
  */
 import { bucketOf } from "../model/Histogram.js"
 import { isTerminal, type RunStatus } from "../model/Run.js"
+import { reportedOf } from "./LogState.js"
 import type { RunState } from "./RunState.js"
 
 /**
@@ -54,6 +56,13 @@ const addClaims = (add: Add, claims: number, since: number, now: number): void =
   if (claims > 1) add("pickUp.0", claims - 1)
 }
 
+const addReported = (add: Add, before: RunState, after: RunState): void => {
+  if (after.log.reported === before.log.reported) return
+  const [was, is] = [reportedOf(before.log), reportedOf(after.log)]
+  add("tokens", is.tokens - was.tokens)
+  add("cost", is.cost - was.cost)
+}
+
 /**
  * Counts a run that a commit adds, in its state.
  *
@@ -74,6 +83,7 @@ export const inserted = (add: Add, { leaseEpoch, status }: RunState, now: number
  */
 export const changed = (add: Add, before: RunState, after: RunState, now: number): void => {
   const { status } = after
+  addReported(add, before, after)
   const claims = after.leaseEpoch - before.leaseEpoch
   if (claims === 0 && status === before.status) return
   addClaims(add, claims, runnableSince(before, now), now)

@@ -8,6 +8,7 @@ import { Option, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import * as StepRecord from "../model/StepRecord.js"
 import * as TokenUsage from "../model/TokenUsage.js"
+import { costOf, tokensOf } from "../model/TreeBudget.js"
 
 const OpenKind = Schema.Literal("message", "tool", "step", "reasoning", "reasoningMessage", "subagent")
 type OpenKind = typeof OpenKind.Type
@@ -24,14 +25,19 @@ type OpenItem = typeof OpenItem.Type
 const Unanswered = Schema.Struct({ id: Schema.String, owner: Schema.optional(Schema.String) })
 type Unanswered = typeof Unanswered.Type
 
+/** What reports of usage add up to; `cost` is in millionths. */
+const Reported = Schema.Struct({ tokens: Schema.NonNegativeInt, cost: Schema.NonNegativeInt })
+type Reported = typeof Reported.Type
+
 /** The largest number of calls without a result, the latest ones: an executor may never give a result. */
 const maxUnanswered = 100
 
 /**
  * `started`: the last of RUN_STARTED, RUN_FINISHED and RUN_ERROR was RUN_STARTED. `open` is in the order of
  * opening. `usage`: what requests to models used since then, if any did. `unanswered`: the calls without a result, if any.
- * `progress`: the attempt has recorded a step that no attempt before it had. `inbox`: how many messages the run has been told, if any.
- * `between`: how many events have come since the last part of the log ended, if any.
+ * `reported`: what requests to models used in all parts of the log, if any did. `progress`: the attempt has recorded a step that no
+ * attempt before it had. `inbox`: how many messages the run has been told, if any. `between`: how many events have come since the last
+ * part of the log ended, if any.
  *
  * @since 0.1.0
  * @category models
@@ -44,14 +50,33 @@ export const LogState = Schema.Struct({
   progress: Schema.optional(Schema.Literal(true)),
   inbox: Schema.optional(Schema.NonNegativeInt),
   between: Schema.optional(Schema.Positive.pipe(Schema.int())),
+  reported: Schema.optional(Reported),
 })
 export type LogState = typeof LogState.Type
 
 export const initial: LogState = { started: false, open: [] }
 
 /** A part of the log begins or ends: nothing is open. */
-const withoutItems = (started: boolean, { inbox }: LogState): LogState =>
-  inbox === undefined ? { started, open: [] } : { started, open: [], inbox }
+const withoutItems = (started: boolean, { inbox, reported }: LogState): LogState => ({
+  started,
+  open: [],
+  ...(inbox === undefined ? {} : { inbox }),
+  ...(reported === undefined ? {} : { reported }),
+})
+
+const noneReported: Reported = { tokens: 0, cost: 0 }
+
+/** What the run has reported, in all of its attempts. */
+export const reportedOf = ({ reported }: LogState): Reported => reported ?? noneReported
+
+const withUsage = (state: LogState, event: LogEvent, used: TokenUsage.TokenUsage): LogState => {
+  const { cost, tokens } = reportedOf(state)
+  return {
+    ...state,
+    usage: TokenUsage.add(state.usage ?? [], used),
+    reported: { tokens: tokens + tokensOf(used), cost: cost + costOf(event) },
+  }
+}
 
 /**
  * The state at the beginning of an attempt.
@@ -146,7 +171,7 @@ export const next = (state: LogState, event: LogEvent): LogState => {
     if (StepRecord.isProgress(event)) return state.progress === true ? state : { ...state, progress: true }
     return Option.match(TokenUsage.fromEvent(event), {
       onNone: () => state,
-      onSome: (used) => ({ ...state, usage: TokenUsage.add(state.usage ?? [], used) }),
+      onSome: (used) => withUsage(state, event, used),
     })
   }
   const index = state.open.findIndex((item) => same(item, closing))

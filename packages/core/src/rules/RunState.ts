@@ -105,7 +105,7 @@ export interface Holder {
   readonly longestGap: number
 }
 
-/** A claim that ended without an outcome. */
+/** A claim that ended without an outcome of its own. */
 export interface EndedClaim {
   readonly holder: Holder
   readonly attempt: number

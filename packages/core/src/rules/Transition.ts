@@ -32,7 +32,7 @@ export interface NewEntry extends EncodedEvent, Omit<LogEntry, "createdAt"> {}
  * - `Runnable`: a worker may claim the run from now on.
  * - `LaneFreed`: the run may have been the first of its lane, so that the first one now may `advance`.
  * - `Signalled`: this worker, which executes the run, should know something of it.
- * - `ClaimEnded`: a claim ended, and the run goes on without it.
+ * - `ClaimEnded`: a claim ended without an outcome of its own: the run goes on without it, or its lease lapsed in the last attempt.
  * - `ChildEnded`: the run was the child of this one.
  * - `Spent`: the run has spent of the budget that this root has.
  * - `AwaitsBudget`: the run waits for that budget.
@@ -117,20 +117,22 @@ export const signalled = ({ holder, status }: RunState, signal: LeaseSignal): Re
     ? [{ _tag: "Signalled", workerId: holder.workerId, signal }]
     : nothing
 
-/** What the end of a claim without an outcome means; nothing for a run that no claim had. */
+/** The record of a claim that ends without an outcome; nothing for a run that no claim had. */
+const endedClaim = (
+  { attempt, holder, leaseEpoch }: RunState,
+  ended: EndedClaim["ended"],
+  now: number,
+): ReadonlyArray<Consequence> =>
+  holder === null
+    ? nothing
+    : [{ _tag: "ClaimEnded", claim: { holder, attempt, leaseEpoch, ended, endedAt: now } }]
+
+/** What the end of a claim without an outcome means. */
 export const claimEnded = (
   state: RunState,
   ended: EndedClaim["ended"],
   now: number,
-): ReadonlyArray<Consequence> => {
-  const { attempt, holder, leaseEpoch } = state
-  return holder === null
-    ? nothing
-    : [
-        { _tag: "ClaimEnded", claim: { holder, attempt, leaseEpoch, ended, endedAt: now } },
-        ...ofLease(state, now),
-      ]
-}
+): ReadonlyArray<Consequence> => [...endedClaim(state, ended, now), ...ofLease(state, now)]
 
 /** A run that was claimed, or whose delay is over, waits for a claim. It is the first of its lane. */
 export const pend = (
@@ -189,12 +191,8 @@ export const finish = (
   )
 }
 
-export const fail = (
-  before: RunState,
-  error: RunError,
-  now: number,
-  lastAttempt: ControlEvents.PastAttempt | null = null,
-): Transition => finish(before, { status: "failed", error }, now, lastAttempt)
+export const fail = (before: RunState, error: RunError, now: number): Transition =>
+  finish(before, { status: "failed", error }, now)
 
 /**
  * The number of an attempt that ends without an outcome, as the next one counts from it; undefined when none is left. One that has
@@ -228,7 +226,9 @@ export const endAttempt = (
   }
   const counted = attemptAfter(before, how.counted)
   if (counted === undefined) {
-    return fail(before, ControlEvents.attemptsExhausted(spec.maxAttempts, past), now, past)
+    const error = ControlEvents.attemptsExhausted(spec.maxAttempts, past)
+    const lost = how.ended === "lease_expired" ? endedClaim(before, how.ended, now) : nothing
+    return finish(before, { status: "failed", error }, now, past, lost)
   }
   const after = { ...before, attempt: counted, pastAttempt: past }
   return pend(after, how.availableAt, now, claimEnded(before, how.ended, now))

@@ -13,8 +13,8 @@ import type { NewEntry } from "../rules/Transition.js"
 import type { RunKey } from "./RunRows.js"
 
 /**
- * A run that a submission makes. `submission` is the request as text, to be compared with another of the same public id;
- * `newConversation` when its conversation is made with it.
+ * A run that a submission makes. `title` is that of its snapshot. `submission` is the request as text, to be compared with another of
+ * the same public id; `newConversation` when its conversation is made with it.
  *
  * @since 0.1.0
  * @category models
@@ -22,6 +22,7 @@ import type { RunKey } from "./RunRows.js"
 export interface NewRun {
   readonly state: RunState
   readonly details: RunDetails
+  readonly title: string | null
   readonly submission: string
   readonly snapshot: RequestSnapshot
   readonly newConversation: boolean

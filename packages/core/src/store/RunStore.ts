@@ -17,6 +17,7 @@ import type { ListRuns } from "../ports/Runs.js"
 import type { CounterSum, Step } from "./CounterRows.js"
 import type { LogPage } from "./LogTails.js"
 import type { RunKey, RunRef, RunRows, WorkerIdentity } from "./RunRows.js"
+import type { SummaryRows } from "./SummaryRows.js"
 
 /** The bounds of a page of a log: it has at most so many entries, and so many bytes, but one entry at least; of records only. */
 export interface LogBounds {
@@ -74,6 +75,9 @@ export interface RunReads<X> {
     projectId: Ids.ProjectId,
     query: CounterQuery,
   ) => Effect.Effect<ReadonlyArray<CounterSum>, X>
+
+  /** What lists show of runs. */
+  readonly summaries: SummaryRows<X>
 
   /** When time changes the next run; null for never. */
   readonly nextDue: Effect.Effect<number | null, X>

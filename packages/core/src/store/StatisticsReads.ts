@@ -10,6 +10,7 @@ import {
   type Activity,
   type AgentCounts,
   maxPeriods,
+  type PeriodActivity,
   type Periods,
   type Statistics,
 } from "../ports/Statistics.js"
@@ -44,11 +45,27 @@ const activityOf = (sums: ReadonlyArray<CounterSum>): Activity => {
       .toSorted((a, b) => b.count - a.count),
     pickUp: histogramOf(counters, "pickUp."),
     runTime: histogramOf(counters, "runTime."),
+    tokens: of("tokens"),
+    cost: of("cost"),
   }
 }
 
-const pendingOf = (sums: ReadonlyArray<CounterSum>): number =>
-  sums.reduce((total, { counters }) => total + (counters[Counters.statusName("pending")] ?? 0), 0)
+/** The runs that are pending and running at the end of a period. */
+type Unfinished = Pick<PeriodActivity, "pending" | "running">
+
+const inStatus = (sums: ReadonlyArray<CounterSum>, status: keyof Unfinished): number =>
+  sums.reduce((total, { counters }) => total + (counters[Counters.statusName(status)] ?? 0), 0)
+
+const unfinishedOf = (sums: ReadonlyArray<CounterSum>): Unfinished => ({
+  pending: inStatus(sums, "pending"),
+  running: inStatus(sums, "running"),
+})
+
+/** The numbers at the beginning of a time in which they changed by so much. */
+const minus = (after: Unfinished, changes: Unfinished): Unfinished => ({
+  pending: after.pending - changes.pending,
+  running: after.running - changes.running,
+})
 
 const groupBy = <K extends string | number>(
   sums: ReadonlyArray<CounterSum>,
@@ -87,17 +104,17 @@ const countsOf = (agentId: Ids.AgentId, sums: ReadonlyArray<CounterSum>): AgentC
   }
 }
 
-/** The periods, of which the last is the one of `now`. How many are pending follows from what has changed since. */
+/** The periods, of which the last is the one of `now`. How many are pending and running follows from what has changed since. */
 const periodsOf = (sums: ReadonlyArray<CounterSum>, { step }: Periods, first: number, now: number) => {
   const [ever, during] = [sums.filter((sum) => sum.step === "ever"), sums.filter((sum) => sum.step === step)]
   const starts = groupBy(during, ({ start }) => start)
   const current = startOf(step, now)
-  let pending = pendingOf(ever) - pendingOf(during.filter(({ start }) => start > current))
+  let atEnd = minus(unfinishedOf(ever), unfinishedOf(during.filter(({ start }) => start > current)))
   const periods = []
   for (let start = current; start >= first; start -= stepMillis[step]) {
     const of = starts.get(start) ?? []
-    periods.push({ start: DateTime.unsafeMake(start), pending, ...activityOf(of) })
-    pending -= pendingOf(of)
+    periods.push({ start: DateTime.unsafeMake(start), ...atEnd, ...activityOf(of) })
+    atEnd = minus(atEnd, unfinishedOf(of))
   }
   return periods.toReversed()
 }

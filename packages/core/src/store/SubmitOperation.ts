@@ -213,11 +213,13 @@ export const submitAll = <X, R extends Request, E>(
         request.seed ?? [],
         batch.now,
       )
+      const snapshot = submission.snapshot ?? { ...RequestSnapshot.empty, messages: history ?? [] }
       const run = {
         state: made.state,
         details: newDetails(submission, parent.parentRunId, parent.rootRunId),
+        title: RequestSnapshot.titleOf(snapshot),
         submission: sent,
-        snapshot: submission.snapshot ?? { ...RequestSnapshot.empty, messages: history ?? [] },
+        snapshot,
         newConversation: submission.conversationId === undefined,
       }
       accepted.set(logKey(request), { made, run })

@@ -10,8 +10,14 @@ import * as BulkStatements from "../dialect/BulkStatements.js"
 import type { Database } from "../dialect/Dialect.js"
 import { execute } from "../dialect/ExecuteStatement.js"
 import type { Columns } from "../rows/Columns.js"
-import { firstInputRow, newConversationRow, newRow } from "../rows/RunCodec.js"
-import { conversationColumns, inputColumns, runColumns, type RunRow } from "../rows/RunRow.js"
+import {
+  conversationColumns,
+  firstInputRow,
+  inputColumns,
+  newConversationRow,
+  newRow,
+} from "../rows/RunCodec.js"
+import { runColumns, type RunRow } from "../rows/RunRow.js"
 import * as StateWrites from "./StateWrites.js"
 
 /**
@@ -31,7 +37,7 @@ export const insert = (
         database,
         "runs",
         runColumns,
-        runs.map(({ details, state }) => newRow(state, details)),
+        runs.map(newRow),
         "RETURNING run_pk, project_id, run_id",
       ),
     )

@@ -76,10 +76,12 @@ const claimColumns = {
   longest_gap: "integer",
   ended_at: "integer",
   ended: "text",
+  expires_at: "integer",
+  project_id: "text",
 } as const satisfies Columns
 
 const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>): Statements => {
-  const rows = changes.flatMap(({ details: { claims = [] }, key }) =>
+  const rows = changes.flatMap(({ after: { spec }, details: { claims = [] }, key }) =>
     claims.map(({ attempt, ended, endedAt, holder, leaseEpoch }) => ({
       run_pk: key,
       lease_epoch: leaseEpoch,
@@ -91,6 +93,8 @@ const insertClaims = (database: Database, changes: ReadonlyArray<RunRows.Change>
       longest_gap: holder.longestGap,
       ended_at: endedAt,
       ended,
+      expires_at: holder.expiresAt,
+      project_id: spec.projectId,
     })),
   )
   return rows.length === 0 ? [] : [BulkStatements.insert(database, "claims", claimColumns, rows)]

@@ -17,6 +17,7 @@ import * as DueQueries from "./DueQueries.js"
 import * as InputRows from "./InputRows.js"
 import * as LogQueries from "./LogQueries.js"
 import * as RunQueries from "./RunQueries.js"
+import * as SummaryQueries from "./SummaryQueries.js"
 
 interface WorkerRow {
   readonly project_id: Ids.ProjectId
@@ -117,6 +118,8 @@ export const make = (database: Database): RunStore.RunReads<SqlError> => ({
   log: (ref, after, bounds) => LogQueries.readPage(database, ref, after, bounds),
 
   counters: (projectId, query) => CounterQueries.read(database, projectId, query),
+
+  summaries: SummaryQueries.make(database),
 
   nextDue: DueQueries.nextDue(database),
 })

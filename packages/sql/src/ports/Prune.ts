@@ -36,10 +36,11 @@ const hiddenId = (key: number): string => `\u0001${key}`
 const shorten = ({ sql }: SqlStore, { latest_event_id, run_pk }: Finished) =>
   Effect.gen(function* () {
     const left = latest_event_id - rowsPerCommit
-    yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)} WHERE run_pk = ${run_pk}`
+    yield* sql`UPDATE runs SET run_id = ${hiddenId(run_pk)}, title = NULL WHERE run_pk = ${run_pk}`
     yield* sql`UPDATE outcomes SET status = 'pruned', latest_event_id = ${left} WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM inputs WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM records WHERE run_pk = ${run_pk}`
+    yield* sql`DELETE FROM claims WHERE run_pk = ${run_pk}`
     yield* sql`DELETE FROM events WHERE run_pk = ${run_pk} AND event_id > ${left}`
   })
 

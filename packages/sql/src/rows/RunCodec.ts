@@ -14,6 +14,7 @@ import {
   type WorkerSession,
 } from "@runlease/core"
 import { Brand, DateTime, Schema, Struct } from "effect"
+import type { Columns } from "./Columns.js"
 import { type DetailRow, Gate, type RunRow } from "./RunRow.js"
 import { type SessionRow } from "./SessionRow.js"
 
@@ -28,7 +29,7 @@ export const fromJson = <A>(text: string | null | undefined): A | null =>
 // Numbers and ids of the database were checked before they were written.
 export const eventId = Brand.nominal<Run.EventId>()
 export const sequence = Brand.nominal<Run.Sequence>()
-const leaseEpoch = Brand.nominal<Run.LeaseEpoch>()
+export const leaseEpoch = Brand.nominal<Run.LeaseEpoch>()
 
 export const instant = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
 const instantOrNull = (millis: number | null): DateTime.Utc | null =>
@@ -103,7 +104,7 @@ export const toStored = (row: RunRow): RunRows.StoredRun => ({
 export type Row = Readonly<Record<string, string | number | null>>
 
 /** The row of a new run in `runs`, whose key the database gives. */
-export const newRow = ({ spec }: RunState.RunState, details: RunState.RunDetails): Row => ({
+export const newRow = ({ details, state: { spec }, title }: RunRows.NewRun): Row => ({
   project_id: spec.projectId,
   run_id: spec.runId,
   conversation_id: spec.conversationId,
@@ -122,7 +123,19 @@ export const newRow = ({ spec }: RunState.RunState, details: RunState.RunDetails
   trigger_call: toJson(details.trigger),
   source_target: details.sourceTarget === Run.projectTarget ? null : toJson(details.sourceTarget),
   runtime_target: details.runtimeTarget === Run.noTarget ? null : toJson(details.runtimeTarget),
+  title,
 })
+
+/** Columns of `inputs` that a submission sets. */
+export const inputColumns = {
+  run_pk: "integer",
+  input: "integer",
+  since: "integer",
+  project_id: "text",
+  submission: "text",
+  snapshot: "text",
+  answers: "text",
+} as const satisfies Columns
 
 /** The row of the first input of a new run: its submission. */
 export const firstInputRow = (key: number, { snapshot, state, submission }: RunRows.NewRun) => ({
@@ -134,6 +147,14 @@ export const firstInputRow = (key: number, { snapshot, state, submission }: RunR
   snapshot: JSON.stringify(snapshot),
   answers: "{}",
 })
+
+/** Columns of a conversation that is made for a run. */
+export const conversationColumns = {
+  id: "text",
+  project_id: "text",
+  created_at: "integer",
+  updated_at: "integer",
+} as const satisfies Columns
 
 /** The row of a conversation that is made for a run. */
 export const newConversationRow = ({ conversationId, projectId }: RunState.RunSpec, now: number) => ({

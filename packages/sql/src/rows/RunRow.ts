@@ -38,7 +38,7 @@ const specColumns = {
 } as const satisfies Columns
 
 /** Columns of `runs`, which a submission sets for good. */
-export const runColumns = { ...specColumns, ...fixedDetails } as const satisfies Columns
+export const runColumns = { ...specColumns, ...fixedDetails, title: "text" } as const satisfies Columns
 
 /** The table that a run stands in is its state. */
 export type StateTable = "queue" | "leases" | "waits" | "outcomes"
@@ -67,7 +67,12 @@ const claim = {
   longest_gap: "integer",
 } as const satisfies Columns
 
-const wait = { waiting: "text", waiting_expires_at: "integer" } as const satisfies Columns
+const wait = {
+  waiting: "text",
+  waiting_expires_at: "integer",
+  /** For an index. */
+  open_interrupts: "integer",
+} as const satisfies Columns
 
 const outcome = {
   status: "text",
@@ -112,45 +117,36 @@ export const stateColumns = {
   },
 } as const satisfies Record<StateTable, Columns>
 
-type MovingColumn = { [T in StateTable]: keyof (typeof movingColumns)[T] }[StateTable]
+/** Columns that nothing reads but an index. */
+type IndexColumn = "open_children" | "open_interrupts"
+
+type MovingColumn = Exclude<{ [T in StateTable]: keyof (typeof movingColumns)[T] }[StateTable], IndexColumn>
 
 /** A column of a state, but its key. */
 export type StateColumn = Exclude<{ [T in StateTable]: keyof (typeof stateColumns)[T] }[StateTable], "run_pk">
 
-const movingNames: ReadonlyArray<MovingColumn> = Struct.keys({
-  ...movingColumns.queue,
-  ...movingColumns.leases,
-  ...movingColumns.waits,
-  ...movingColumns.outcomes,
-})
+const movingNames: ReadonlyArray<MovingColumn> = Struct.keys(
+  Struct.omit(
+    {
+      ...movingColumns.queue,
+      ...movingColumns.leases,
+      ...movingColumns.waits,
+      ...movingColumns.outcomes,
+    },
+    "open_children",
+    "open_interrupts",
+  ),
+)
 
 /** The names of a `RunRow`, in the order in which it is selected. */
 export const runNames = ["run_pk", ...Struct.keys(specColumns), ...movingNames] as const
-
-/** Columns of `inputs` that a submission sets. */
-export const inputColumns = {
-  run_pk: "integer",
-  input: "integer",
-  since: "integer",
-  project_id: "text",
-  submission: "text",
-  snapshot: "text",
-  answers: "text",
-} as const satisfies Columns
-
-/** Columns of a conversation that is made for a run. */
-export const conversationColumns = {
-  id: "text",
-  project_id: "text",
-  created_at: "integer",
-  updated_at: "integer",
-} as const satisfies Columns
 
 /** Columns of an alias, for a SELECT. */
 export const listed = (alias: string, names: ReadonlyArray<string>): string =>
   names.map((name) => `${alias}.${name}`).join(", ")
 
-const aliases = { queue: "q", leases: "l", waits: "w", outcomes: "o" } as const
+/** What the states are called in a SELECT. */
+export const aliases = { queue: "q", leases: "l", waits: "w", outcomes: "o" } as const
 
 const statuses = { queue: "pending", leases: "running", waits: "waiting" } as const
 
@@ -159,7 +155,8 @@ export const unfinishedTables = Struct.keys(statuses)
 
 const statusOf = (table: StateTable): string => (table === "outcomes" ? "o.status" : `'${statuses[table]}'`)
 
-const expression = (name: MovingColumn, tables: ReadonlyArray<StateTable>): string => {
+/** A column of a run's state, which is in one of these tables. */
+export const stateColumn = (name: MovingColumn, tables: ReadonlyArray<StateTable>): string => {
   if (name === "status") {
     const cases = tables.map((table) => `WHEN ${aliases[table]}.run_pk IS NOT NULL THEN ${statusOf(table)}`)
     return tables.length === 1 ? statusOf(tables[0]!) : `CASE ${cases.join(" ")} END`
@@ -173,10 +170,11 @@ const expression = (name: MovingColumn, tables: ReadonlyArray<StateTable>): stri
       : `COALESCE(${columns.join(", ")})`
 }
 
-const selectedFrom = (tables: ReadonlyArray<StateTable>): string =>
+/** The columns of a `RunRow`, for a SELECT from `runs r` and these tables, of which one has its state. */
+export const selectedFrom = (tables: ReadonlyArray<StateTable>): string =>
   [
     listed("r", ["run_pk", ...Struct.keys(specColumns)]),
-    ...movingNames.map((name) => `${expression(name, tables)} AS ${name}`),
+    ...movingNames.map((name) => `${stateColumn(name, tables)} AS ${name}`),
   ].join(", ")
 
 const states: ReadonlyArray<StateTable> = ["queue", "leases", "waits", "outcomes"]
@@ -276,7 +274,6 @@ export interface RunRow {
   readonly error: string | null
   readonly children: string | null
   readonly budget: string | null
-  readonly open_children: number | null
   readonly started_at: number | null
   readonly finished_at: number | null
 }

@@ -64,6 +64,7 @@ const allParts: ReadonlyArray<StatePart> = [
     encode: ({ waiting }) => (waiting === null ? null : toJson(encodeWaiting(waiting))),
   },
   plain("waiting_expires_at", WaitTransitions.endsAt),
+  plain("open_interrupts", ({ waiting }) => waiting?.interrupts.length ?? null),
   plain("status", ({ status }) => status),
   json("error", ({ error }) => error),
   plain("finished_at", ({ finishedAt }) => finishedAt),

@@ -11,13 +11,19 @@ import type { RequestSnapshot, RunRows } from "@runlease/core"
 import type Sqlite from "better-sqlite3"
 import { Struct } from "effect"
 import { type Columns, rowsOf } from "../rows/Columns.js"
-import { firstInputRow, newConversationRow, newRow, toDetails, toStored } from "../rows/RunCodec.js"
 import {
   conversationColumns,
+  firstInputRow,
+  inputColumns,
+  newConversationRow,
+  newRow,
+  toDetails,
+  toStored,
+} from "../rows/RunCodec.js"
+import {
   type DetailRow,
   fixedDetails,
   Gate,
-  inputColumns,
   joinedStates,
   latestSnapshot,
   leasedRuns,
@@ -182,7 +188,7 @@ export const make = (database: Sqlite.Database): PlainRows => {
 
     insert: (runs, now) =>
       runs.map((run) => {
-        const key = insertRun(newRow(run.state, run.details))
+        const key = insertRun(newRow(run))
         insertInput(firstInputRow(key, run))
         insertState[tableOf(run.state)](stateRow(key, run.state, {}))
         if (run.newConversation) insertConversation(newConversationRow(run.state.spec, now))

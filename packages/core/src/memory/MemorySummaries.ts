@@ -1,0 +1,169 @@
+/**
+ * What lists show of runs in memory.
+ */
+import { Array as Arr, Effect } from "effect"
+import type * as Ids from "../model/Ids.js"
+import { isRunnable } from "../rules/Transition.js"
+import { endsAt } from "../rules/WaitTransitions.js"
+import type { ClaimRow, Range, Start, SummaryRow, SummaryRows } from "../store/SummaryRows.js"
+import * as State from "./State.js"
+
+const toRow = ({ details, key, state, title }: State.RunRecord): SummaryRow => ({
+  key,
+  state,
+  title,
+  parentRunId: details.parentRunId,
+  rootRunId: details.rootRunId,
+})
+
+const isIn =
+  (start: Start, { before, from, least, to }: Range) =>
+  ({ details, key, state: { spec, status } }: State.RunRecord): boolean =>
+    key >= least &&
+    key < before &&
+    (from === undefined || spec.createdAt >= from) &&
+    (to === undefined || spec.createdAt < to) &&
+    (!("parentRunId" in start) || details.parentRunId === start.parentRunId) &&
+    (!("conversationId" in start) || spec.conversationId === start.conversationId) &&
+    (!("status" in start) || status === start.status) &&
+    (!("agentId" in start) || spec.agentId === start.agentId)
+
+/** The claims of a run that ended without an outcome. */
+const claimsOf = ({ claims, key }: State.RunRecord): ReadonlyArray<ClaimRow> =>
+  claims.map(({ attempt, ended, endedAt, holder, leaseEpoch }) => ({
+    key,
+    epoch: leaseEpoch,
+    attempt,
+    workerId: holder.workerId,
+    claimedAt: holder.claimedAt,
+    renewals: holder.renewals,
+    renewedAt: holder.renewedAt,
+    longestGap: holder.longestGap,
+    expiresAt: holder.expiresAt,
+    endedAt,
+    ended,
+  }))
+
+export const make = (state: State.State): SummaryRows<never> => {
+  const recordsOf = (projectId: Ids.ProjectId) => Array.from(State.projectOf(state, projectId).runs.values())
+
+  const newest = (projectId: Ids.ProjectId, start: Start, range: Range) =>
+    recordsOf(projectId).filter(isIn(start, range)).toReversed().slice(0, range.limit)
+
+  /** The holders of leases that have not lapsed, with their runs. */
+  const held = (projectId: Ids.ProjectId) =>
+    Effect.map(state.now, (now) =>
+      recordsOf(projectId).flatMap(({ key, state: { holder, status } }) =>
+        status === "running" && holder !== null && holder.expiresAt > now ? [{ key, holder }] : [],
+      ),
+    )
+
+  const lost = (projectId: Ids.ProjectId, since: number, limit: number) =>
+    Effect.sync(() =>
+      recordsOf(projectId)
+        .flatMap(claimsOf)
+        .filter(({ ended, endedAt }) => ended === "lease_expired" && endedAt !== null && endedAt >= since)
+        .sort((a, b) => b.endedAt! - a.endedAt! || b.key - a.key)
+        .slice(0, limit),
+    )
+
+  return {
+    find: (ref) =>
+      Effect.sync(() => {
+        const record = State.findRecord(state, ref)
+        return record && toRow(record)
+      }),
+
+    ofKeys: (keys) =>
+      Effect.sync(() =>
+        keys.flatMap((key) => {
+          const record = state.records.get(key)
+          return record === undefined ? [] : [toRow(record)]
+        }),
+      ),
+
+    list: (projectId, start, range) => Effect.sync(() => newest(projectId, start, range).map(toRow)),
+
+    candidates: (projectId, start, range) =>
+      Effect.sync(() =>
+        newest(projectId, start, range).map(({ details, key, state: run, title }) => ({
+          key,
+          runId: run.spec.runId,
+          agentId: run.spec.agentId,
+          conversationId: run.spec.conversationId,
+          parentRunId: details.parentRunId,
+          title,
+          status: run.status,
+          attempt: run.attempt,
+        })),
+      ),
+
+    bounds: () => Effect.succeed({ least: 0, before: Number.MAX_SAFE_INTEGER }),
+
+    claims: (ranges) =>
+      Effect.sync(() =>
+        ranges.flatMap(({ first, key, last }) => {
+          const record = state.records.get(key)
+          const all = record === undefined ? [] : claimsOf(record)
+          return all.filter(({ epoch }) => epoch >= first && epoch <= last)
+        }),
+      ),
+
+    workerNames: (workerIds) =>
+      Effect.sync(() => {
+        const workers = Array.from(state.projects.values(), (project) => project.workers)
+        return new Map(
+          workerIds.flatMap((id) => {
+            const worker = workers.find((each) => each.has(id))?.get(id)
+            return worker === undefined ? [] : [[id, worker.displayName ?? worker.workerKey]]
+          }),
+        )
+      }),
+
+    heldBy: (projectId, workerId, limit) =>
+      Effect.map(held(projectId), (all) =>
+        all
+          .filter(({ holder }) => holder.workerId === workerId)
+          .sort((a, b) => a.holder.expiresAt - b.holder.expiresAt || a.key - b.key)
+          .slice(0, limit)
+          .map(({ key }) => key),
+      ),
+
+    leases: (projectId) =>
+      Effect.map(held(projectId), (all) =>
+        Object.values(Arr.groupBy(all, ({ holder }) => holder.workerId)).map((leases) => ({
+          workerId: leases[0].holder.workerId,
+          nextExpiry: Math.min(...leases.map(({ holder }) => holder.expiresAt)),
+          renewedAt: Math.max(...leases.map(({ holder }) => holder.renewedAt)),
+        })),
+      ),
+
+    lost,
+
+    lostBy: (projectId, since, limit) =>
+      Effect.map(lost(projectId, since, limit), (claims) => {
+        const counts = new Map<Ids.WorkerId, number>()
+        for (const { workerId } of claims) counts.set(workerId, (counts.get(workerId) ?? 0) + 1)
+        return counts
+      }),
+
+    asking: (projectId, limit) =>
+      Effect.sync(() =>
+        recordsOf(projectId)
+          .filter(({ state: { waiting } }) => waiting !== null && waiting.interrupts.length > 0)
+          .map(({ key, state: run }) => ({ key, at: endsAt(run) ?? Number.POSITIVE_INFINITY }))
+          .sort((a, b) => (a.at === b.at ? a.key - b.key : a.at - b.at))
+          .slice(0, limit)
+          .map(({ key }) => key),
+      ),
+
+    oldestRunnable: (projectId, most) =>
+      Effect.sync(
+        () =>
+          Array.from(state.pending)
+            .sort((a, b) => a.key - b.key)
+            .slice(0, most)
+            .find(({ state: run }) => run.spec.projectId === projectId && isRunnable(run))?.key,
+      ),
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The pages of a list of runs: those that an index finds, and those that a search looks for.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import type * as Ids from "../model/Ids.js"
+import { cursorOf, type Page } from "../model/Page.js"
+import { maxSearched, type SummaryFilter } from "../ports/Summaries.js"
+import * as KeysetPage from "./KeysetPage.js"
+import type { RunKey } from "./RunRows.js"
+import type { Candidate, Range, Start, SummaryRow, SummaryRows } from "./SummaryRows.js"
+
+/** The most runs that a search reads at once. */
+const chunk = 1000
+
+/** A page of rows. `searched` is how many runs were looked at; null where an index found them. */
+export interface RowPage extends Page<SummaryRow> {
+  readonly searched: number | null
+}
+
+/** Where a list begins: at the runs that have one of these, those first of which a run has few. */
+const startOf = ({ agentId, conversationId, parentRunId, status }: SummaryFilter): Start => {
+  if (parentRunId !== undefined) return { parentRunId }
+  if (conversationId !== undefined) return { conversationId }
+  if (status !== undefined) return { status }
+  return agentId === undefined ? {} : { agentId }
+}
+
+type Matches = (run: Candidate) => boolean
+
+/** Whether the letters of a text, in any case, are in the title, or are the end of the id. */
+const hasText = (text: string): Matches => {
+  const wanted = text.toLowerCase()
+  return ({ runId, title }) =>
+    title?.toLowerCase().includes(wanted) === true || runId.toLowerCase().endsWith(wanted)
+}
+
+/** What a search looks for in the runs that a list begins at; nothing where an index finds them. */
+const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matches> => {
+  const { agentId, attempt, roots, status, text } = filter
+  const conditions: Array<Matches> = []
+  if (filter.conversationId !== undefined && !("conversationId" in start)) {
+    conditions.push(({ conversationId }) => conversationId === filter.conversationId)
+  }
+  if (status !== undefined && !("status" in start)) conditions.push((run) => run.status === status)
+  if (agentId !== undefined && !("agentId" in start)) conditions.push((run) => run.agentId === agentId)
+  if (text !== undefined && text !== "") conditions.push(hasText(text))
+  if (attempt !== undefined) conditions.push((run) => run.attempt >= attempt)
+  if (roots === true) conditions.push(({ parentRunId }) => parentRunId === null)
+  return conditions
+}
+
+/** Looks at runs, the newest first, until a page is full, none is left, or enough were looked at. */
+const search = <X>(
+  candidates: (range: Range) => Effect.Effect<ReadonlyArray<Candidate>, X>,
+  conditions: ReadonlyArray<Matches>,
+  range: Range,
+) =>
+  Effect.gen(function* () {
+    const found: Array<RunKey> = []
+    let before = range.before
+    let searched = 0
+    while (searched < maxSearched) {
+      const limit = Math.min(chunk, maxSearched - searched)
+      const some = yield* candidates({ ...range, before, limit })
+      for (const run of some) {
+        searched += 1
+        before = run.key
+        if (conditions.every((matches) => matches(run)) && found.push(run.key) === range.limit) {
+          return { found, searched, next: cursorOf([before]) }
+        }
+      }
+      if (some.length < limit) return { found, searched, next: null }
+    }
+    return { found, searched, next: cursorOf([before]) }
+  })
+
+/** Reads runs by their keys, in that order. */
+export const inOrder = <X>(
+  rows: SummaryRows<X>,
+  keys: ReadonlyArray<RunKey>,
+): Effect.Effect<ReadonlyArray<SummaryRow>, X> =>
+  keys.length === 0
+    ? Effect.succeed([])
+    : Effect.map(rows.ofKeys(keys), (found) => {
+        const byKey = new Map(found.map((row) => [row.key, row]))
+        return keys.flatMap((key) => byKey.get(key) ?? [])
+      })
+
+/**
+ * The page of runs with keys below `before`.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const page = <X>(
+  rows: SummaryRows<X>,
+  projectId: Ids.ProjectId,
+  filter: SummaryFilter,
+  { before, limit }: Pick<Range, "before" | "limit">,
+): Effect.Effect<RowPage, X> =>
+  Effect.gen(function* () {
+    const from = filter.from?.epochMillis
+    const to = filter.to?.epochMillis
+    const bounds = yield* rows.bounds(from, to)
+    const range = { least: bounds.least, before: Math.min(before, bounds.before), from, to }
+    const start = startOf(filter)
+    const conditions = conditionsOf(filter, start)
+    if (conditions.length === 0) {
+      const found = yield* rows.list(projectId, start, { ...range, limit: limit + 1 })
+      const { items, next } = KeysetPage.pageOf(
+        found,
+        limit,
+        ({ key }) => [key],
+        (row) => row,
+      )
+      return { items, next, searched: null }
+    }
+    const { found, next, searched } = yield* search(
+      (some) => rows.candidates(projectId, start, some),
+      conditions,
+      { ...range, limit },
+    )
+    return { items: yield* inOrder(rows, found), next, searched }
+  })

@@ -1,0 +1,132 @@
+/**
+ * Queries for the claims of runs, for those who hold runs now, and for the leases that have lapsed.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import type { Ids, Summaries, SummaryRows } from "@runlease/core"
+import { Effect } from "effect"
+import type { Database } from "../dialect/Dialect.js"
+import { leaseEpoch } from "../rows/RunCodec.js"
+
+interface ClaimColumns {
+  readonly run_pk: number
+  readonly lease_epoch: number
+  readonly attempt: number
+  readonly worker_id: Ids.WorkerId
+  readonly claimed_at: number
+  readonly renewals: number
+  readonly renewed_at: number
+  readonly longest_gap: number
+  readonly expires_at: number | null
+  readonly ended_at: number
+  readonly ended: Summaries.ClaimEnd
+}
+
+const columns = `c.run_pk, c.lease_epoch, c.attempt, c.worker_id, c.claimed_at, c.renewals, c.renewed_at, c.longest_gap,
+  c.expires_at, c.ended_at, c.ended`
+
+const toClaim = (row: ClaimColumns): SummaryRows.ClaimRow => ({
+  key: row.run_pk,
+  epoch: leaseEpoch(row.lease_epoch),
+  attempt: row.attempt,
+  workerId: row.worker_id,
+  claimedAt: row.claimed_at,
+  renewals: row.renewals,
+  renewedAt: row.renewed_at,
+  longestGap: row.longest_gap,
+  expiresAt: row.expires_at,
+  endedAt: row.ended_at,
+  ended: row.ended,
+})
+
+type Reads = Pick<
+  SummaryRows.SummaryRows<SqlError>,
+  "claims" | "workerNames" | "heldBy" | "leases" | "lost" | "lostBy"
+>
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = ({ dialect, sql }: Database): Reads => {
+  /** The condition on a lease that has not lapsed. */
+  const isHeld = Effect.map(
+    dialect.instant,
+    (now) => sql`lease_owner IS NOT NULL AND lease_expires_at > ${now}`,
+  )
+
+  const isLost = (projectId: Ids.ProjectId, since: number) =>
+    sql`c.project_id = ${projectId} AND c.ended = 'lease_expired' AND c.ended_at >= ${since}`
+
+  return {
+    claims: (ranges) =>
+      Effect.map(
+        sql<ClaimColumns>`SELECT ${sql.literal(columns)} FROM ${dialect.rows(
+          { run_pk: "integer", first_epoch: "integer", last_epoch: "integer" },
+          ranges.map(({ first, key, last }) => ({ run_pk: key, first_epoch: first, last_epoch: last })),
+        )} v JOIN claims c
+          ON c.run_pk = v.run_pk AND c.lease_epoch >= v.first_epoch AND c.lease_epoch <= v.last_epoch`,
+        (rows) => rows.map(toClaim),
+      ),
+
+    workerNames: (workerIds) =>
+      Effect.map(
+        sql<{
+          readonly id: Ids.WorkerId
+          readonly name: string
+        }>`SELECT w.id, COALESCE(w.display_name, w.worker_key) AS name FROM ${dialect.rows(
+          { id: "text" },
+          workerIds.map((id) => ({ id })),
+        )} v JOIN workers w ON w.id = v.id`,
+        (rows) => new Map(rows.map(({ id, name }) => [id, name])),
+      ),
+
+    heldBy: (projectId, workerId, limit) =>
+      Effect.map(
+        Effect.flatMap(
+          isHeld,
+          (held) => sql<{ readonly run_pk: number }>`SELECT run_pk FROM leases
+            WHERE ${held} AND lease_owner = ${workerId} AND project_id = ${projectId}
+            ORDER BY lease_expires_at, run_pk LIMIT ${limit}`,
+        ),
+        (rows) => rows.map(({ run_pk }) => run_pk),
+      ),
+
+    leases: (projectId) =>
+      Effect.map(
+        Effect.flatMap(
+          isHeld,
+          (held) => sql<{
+            readonly worker_id: Ids.WorkerId
+            readonly next_expiry: number
+            readonly renewed_at: number
+          }>`SELECT lease_owner AS worker_id, MIN(lease_expires_at) AS next_expiry, MAX(renewed_at) AS renewed_at
+            FROM leases WHERE ${held} AND project_id = ${projectId} GROUP BY lease_owner`,
+        ),
+        (rows) =>
+          rows.map((row) => ({
+            workerId: row.worker_id,
+            nextExpiry: row.next_expiry,
+            renewedAt: row.renewed_at,
+          })),
+      ),
+
+    lost: (projectId, since, limit) =>
+      Effect.map(
+        sql<ClaimColumns>`SELECT ${sql.literal(columns)} FROM claims c WHERE ${isLost(projectId, since)}
+          ORDER BY c.ended_at DESC, c.run_pk DESC LIMIT ${limit}`,
+        (rows) => rows.map(toClaim),
+      ),
+
+    lostBy: (projectId, since, limit) =>
+      Effect.map(
+        sql<{ readonly worker_id: Ids.WorkerId; readonly lost: number }>`
+          SELECT worker_id, CAST(COUNT(*) AS INTEGER) AS lost FROM (
+            SELECT c.worker_id FROM claims c WHERE ${isLost(projectId, since)}
+            ORDER BY c.ended_at DESC, c.run_pk DESC LIMIT ${limit}
+          ) latest GROUP BY worker_id`,
+        (rows) => new Map(rows.map((row) => [row.worker_id, row.lost])),
+      ),
+  }
+}
