@@ -1,5 +1,5 @@
 /**
- * Every suite of a store: its ports, access, projects, pruning, statistics, interruption and spans.
+ * Every suite of a store: its ports, access, projects, pruning, statistics, summaries, interruption and spans.
  *
  * @since 0.1.0
  */
@@ -12,11 +12,12 @@ import * as IsolationSuite from "./IsolationSuite.js"
 import * as ProjectPortsSuite from "./ProjectPortsSuite.js"
 import * as PruneSuite from "./PruneSuite.js"
 import * as StatisticsSuite from "./StatisticsSuite.js"
+import * as SummariesSuite from "./SummariesSuite.js"
 import * as TracingSuite from "./TracingSuite.js"
 
 /**
- * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of statistics, of interrupted
- * calls, and of spans. Each build of `layer` makes a fresh, empty control plane and provides the ports of one of its projects.
+ * Declares the tests of all ports, of `Access`, of the isolation of projects, of pruning, of statistics, of summaries, of
+ * interrupted calls, and of spans. Each build of `layer` makes a fresh, empty control plane and provides the ports of one of its projects.
  *
  * ```ts
  * ControlPlaneSuite.suite("memory", MemoryControlPlane.layer)
@@ -34,6 +35,7 @@ export const suite = (
   IsolationSuite.suite(name, layer)
   PruneSuite.suite(name, layer)
   StatisticsSuite.suite(name, layer)
+  SummariesSuite.suite(name, layer)
   InterruptionSuite.suite(name, layer)
   TracingSuite.suiteStore(name, layer)
 }

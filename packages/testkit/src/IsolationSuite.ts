@@ -7,14 +7,15 @@ import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access } from "@runlease/core/Access"
 import * as AgentEvent from "@runlease/core/AgentEvent"
-import { ControlPlane, type ProjectPorts } from "@runlease/core/ControlPlane"
+import { ControlPlane, type StorePorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import { Leases } from "@runlease/core/Leases"
 import { EventId } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
+import { Summaries } from "@runlease/core/Summaries"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { Effect, Fiber, type Layer, Stream } from "effect"
+import { Effect, Fiber, type Layer, Record, Stream } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 /** Runs `effect` in another project than the layer's. */
@@ -36,7 +37,7 @@ const elsewhere = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
  */
 export const suite = (
   name: string,
-  layer: Layer.Layer<ProjectPorts | ControlPlane | Access, unknown>,
+  layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,
 ): void => {
   const test = TestRuns.tester(layer)
 
@@ -110,6 +111,42 @@ export const suite = (
           "RunNotFound",
         ])
         strictEqual((yield* TestRuns.getRun(runId)).status, "running")
+      }),
+    )
+
+    test(
+      "another project's runs, leases and workers are in no summary",
+      Effect.gen(function* () {
+        const leases = yield* Leases
+        const worker = yield* TestRuns.register()
+        const waiting = yield* TestRuns.hold(worker, { publicId: "waits" })
+        yield* leases.suspend(TestRuns.leaseOf(waiting), TestRuns.forToolCall())
+        yield* TestRuns.hold(worker)
+        yield* TestRuns.lapse
+        yield* TestRuns.claimOne(worker)
+        yield* TestRuns.submit()
+        const look = Effect.gen(function* () {
+          const summaries = yield* Summaries
+          const { oldestPending, waits } = yield* summaries.attention()
+          const { items } = yield* summaries.runs({ text: "waits" })
+          return {
+            runs: (yield* summaries.runs()).items.length,
+            waiting: (yield* summaries.runs({ status: "waiting" })).items.length,
+            found: items.length,
+            held: (yield* summaries.held(worker)).length,
+            lost: (yield* summaries.lost("1 hour")).length,
+            workers: (yield* summaries.workers()).items.length,
+            asking: waits.length,
+            pending: oldestPending === null ? 0 : 1,
+            run: yield* TestRuns.verdictOf(summaries.run(waiting.runId)),
+          }
+        })
+        const all = { runs: 3, waiting: 1, found: 1, held: 1, lost: 1, workers: 1, asking: 1, pending: 1 }
+        deepStrictEqual(yield* look, { ...all, run: "Succeeded" })
+        deepStrictEqual(yield* elsewhere(look), {
+          ...Record.map(all, () => 0),
+          run: "RunNotFound",
+        })
       }),
     )
 

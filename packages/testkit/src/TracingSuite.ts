@@ -17,6 +17,7 @@ import { EventId } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { Statistics } from "@runlease/core/Statistics"
+import { Summaries } from "@runlease/core/Summaries"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Tracer } from "effect"
 import * as TestRuns from "./TestRuns.js"
@@ -24,7 +25,8 @@ import * as TestRuns from "./TestRuns.js"
 /** A call, the name of its span, and the span's attributes. */
 type Call = readonly [name: string, call: Effect.Effect<unknown, unknown>, attributes: object]
 
-const isOfPort = /^(Access|Claims|ControlPlane|Conversations|Leases|RunLog|Runs|Statistics|WorkerRegistry)\./
+const isOfPort =
+  /^(Access|Claims|ControlPlane|Conversations|Leases|RunLog|Runs|Statistics|Summaries|WorkerRegistry)\./
 
 /** Makes each call with a tracer, and returns the spans of the ports: name, attributes and status. */
 const spansOf = (calls: ReadonlyArray<Call>) =>
@@ -158,7 +160,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 }
 
 /**
- * Declares the tests of the spans of `Access`, `ControlPlane` and `Statistics`.
+ * Declares the tests of the spans of `Access`, `ControlPlane`, `Statistics` and `Summaries`.
  *
  * @since 0.1.0
  * @category suites
@@ -176,6 +178,8 @@ export const suiteStore = (
         const access = yield* Access
         const controlPlane = yield* ControlPlane
         const statistics = yield* Statistics
+        const summaries = yield* Summaries
+        const { runId } = yield* TestRuns.submit()
         const { id: projectId } = yield* access.getProject("default")
         const { key, token } = yield* access.createKey({ projectId, name: "test" })
         const workerId = yield* TestRuns.register()
@@ -195,12 +199,23 @@ export const suiteStore = (
           ["Statistics.counts", statistics.counts(), {}],
           ["Statistics.periods", statistics.periods({ step: "minute", last: 1 }), {}],
           ["Statistics.agents", statistics.agents({ step: "minute", last: 1 }), {}],
+          ["Summaries.run", summaries.run(runId), { "runlease.run_id": runId }],
+          ["Summaries.runs", summaries.runs(), {}],
+          ["Summaries.held", summaries.held(workerId), ofWorker],
+          ["Summaries.workers", summaries.workers(), {}],
+          ["Summaries.lost", summaries.lost("1 day"), {}],
+          ["Summaries.attention", summaries.attention(), {}],
         ]
         deepStrictEqual(yield* spansOf(calls), expected(calls))
         const { prune, ready } = controlPlane
         deepStrictEqual(
           namesOf(calls),
-          methodsOf({ Access: access, ControlPlane: { prune, ready }, Statistics: statistics }),
+          methodsOf({
+            Access: access,
+            ControlPlane: { prune, ready },
+            Statistics: statistics,
+            Summaries: summaries,
+          }),
         )
       }),
     )

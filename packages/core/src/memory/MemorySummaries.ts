@@ -86,12 +86,12 @@ export const make = (state: State.State): SummaryRows<never> => {
 
     candidates: (projectId, start, range) =>
       Effect.sync(() =>
-        newest(projectId, start, range).map(({ details, key, state: run, title }) => ({
+        newest(projectId, start, range).map(({ key, state: run, title }) => ({
           key,
           runId: run.spec.runId,
           agentId: run.spec.agentId,
           conversationId: run.spec.conversationId,
-          parentRunId: details.parentRunId,
+          spawned: run.spec.child !== null,
           title,
           status: run.status,
           attempt: run.attempt,

@@ -25,13 +25,13 @@ export interface SummaryRow extends StoredRun {
   readonly rootRunId: Ids.RunId
 }
 
-/** What a search looks at of a run. */
+/** What a search looks at of a run. `spawned`: it is the child of another one. */
 export interface Candidate {
   readonly key: RunKey
   readonly runId: Ids.RunId
   readonly agentId: Ids.AgentId
   readonly conversationId: Ids.ConversationId
-  readonly parentRunId: Ids.RunId | null
+  readonly spawned: boolean
   readonly title: string | null
   readonly status: RunStatus
   readonly attempt: number

@@ -47,7 +47,7 @@ const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matche
   if (agentId !== undefined && !("agentId" in start)) conditions.push((run) => run.agentId === agentId)
   if (text !== undefined && text !== "") conditions.push(hasText(text))
   if (attempt !== undefined) conditions.push((run) => run.attempt >= attempt)
-  if (roots === true) conditions.push(({ parentRunId }) => parentRunId === null)
+  if (roots === true) conditions.push(({ spawned }) => !spawned)
   return conditions
 }
 

@@ -45,14 +45,14 @@ const states: ReadonlyArray<StateTable> = ["queue", "leases", "waits", "outcomes
 const summaryOf = (tables: ReadonlyArray<StateTable>): string =>
   `${selectedFrom(tables)}, ${listed("r", ["title", "parent_run_id", "root_run_id"])}`
 
-const candidateNames = ["run_pk", "run_id", "agent_id", "conversation_id", "parent_run_id", "title"]
+const candidateNames = ["run_pk", "run_id", "agent_id", "conversation_id", "child", "title"]
 
 const candidateOf = (tables: ReadonlyArray<StateTable>): string =>
   `${listed("r", candidateNames)}, ${stateColumn("status", tables)} AS status, ${stateColumn("attempt", tables)} AS attempt`
 
 type CandidateRow = Pick<
   SummaryColumns,
-  "run_pk" | "run_id" | "agent_id" | "conversation_id" | "parent_run_id" | "title" | "status" | "attempt"
+  "run_pk" | "run_id" | "agent_id" | "conversation_id" | "child" | "title" | "status" | "attempt"
 >
 
 const toCandidate = (row: CandidateRow): SummaryRows.Candidate => ({
@@ -60,7 +60,7 @@ const toCandidate = (row: CandidateRow): SummaryRows.Candidate => ({
   runId: row.run_id,
   agentId: row.agent_id,
   conversationId: row.conversation_id,
-  parentRunId: row.parent_run_id,
+  spawned: row.child !== null,
   title: row.title,
   status: row.status,
   attempt: row.attempt,
