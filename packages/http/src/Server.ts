@@ -36,6 +36,7 @@ import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as Revocation from "./server/Revocation.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as Runs from "./server/Runs.js"
+import * as Session from "./server/Session.js"
 import * as Threads from "./server/Threads.js"
 import * as Usage from "./server/Usage.js"
 import * as Views from "./server/Views.js"
@@ -68,6 +69,7 @@ const handlers = Layer.mergeAll(
   Threads.layer,
   Usage.layer,
   Workers.layer,
+  Session.layer,
 ).pipe(Layer.provide([Authenticate.middleware, ReadBody.middleware]))
 
 /** What finds the callers of requests and reads their bodies, for the router and for what is before it. */

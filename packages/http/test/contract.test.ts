@@ -547,7 +547,7 @@ describe("about the server", () => {
       deepStrictEqual((yield* call("GET", "/healthz", { token: null })).json, { status: "ok" })
       deepStrictEqual((yield* call("GET", "/readyz", { token: null })).json, { status: "ok" })
       const spec = (yield* call("GET", "/openapi.json", { token: null })).json
-      deepStrictEqual(keysOf(spec.components.securitySchemes), ["apiKey", "bearer"])
+      deepStrictEqual(keysOf(spec.components.securitySchemes), ["apiKey", "bearer", "session"])
       const claimed = spec.paths["/agent-workers/workers/{worker_id}/claim"].post
       strictEqual(claimed.summary, "Claim the next runnable agent run")
       assertTrue(!JSON.stringify(spec).includes("HttpApiDecodeError"))

@@ -19,6 +19,7 @@ import summaries from "./migrations/0007_Summaries.js"
 import budgets from "./migrations/0006_Budgets.js"
 import records from "./migrations/0005_Records.js"
 import children from "./migrations/0004_Children.js"
+import drainAndSessions from "./migrations/0008_DrainAndSessions.js"
 import * as SqlDialect from "./SqlDialect.js"
 
 /**
@@ -43,6 +44,7 @@ export const all: Migrations = {
   "0005_Records": records,
   "0006_Budgets": budgets,
   "0007_Summaries": summaries,
+  "0008_DrainAndSessions": drainAndSessions,
 }
 
 /** A table that only databases of the versions before 0.1.0 have. */

@@ -169,5 +169,6 @@ export const everything = Effect.gen(function* () {
   const owner = { projectId: project.id, workerId: worker.id }
   yield* access.issueWorkerToken({ ...owner, issuedBy: key.id })
   yield* access.revokeWorkerTokens(owner)
+  yield* access.endSession(yield* access.issueSession({ projectId: project.id, keyId: key.id }))
   yield* access.revokeKey(project.id, key.id)
 })

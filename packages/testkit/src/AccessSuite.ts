@@ -10,14 +10,9 @@ import type { ControlPlane } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
 import { WorkerNotFound, WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Redacted } from "effect"
+import { tagOf } from "./access/PrincipalTag.js"
+import * as Sessions from "./access/Sessions.js"
 import * as TestRuns from "./TestRuns.js"
-
-const tagOf = (token: Redacted.Redacted) =>
-  Effect.gen(function* () {
-    const access = yield* Access
-    const principal = yield* access.authenticate(token)
-    return Option.match(principal, { onNone: () => "Refused", onSome: ({ _tag }) => _tag })
-  })
 
 /**
  * Declares the tests of `Access`.
@@ -200,6 +195,8 @@ export const suite = (
         strictEqual(yield* tagOf(yield* issue(foreign)), "Worker")
       }),
     )
+
+    Sessions.tests(test, layer)
 
     test(
       "revoking the tokens of a worker lasts until the worker gets a new one",

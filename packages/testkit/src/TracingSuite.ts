@@ -193,6 +193,8 @@ export const suiteStore = (
           ["Access.authenticate", access.authenticate(token), {}],
           ["Access.issueWorkerToken", access.issueWorkerToken({ projectId, workerId }), ofWorker],
           ["Access.revokeWorkerTokens", access.revokeWorkerTokens({ projectId, workerId }), ofWorker],
+          ["Access.issueSession", access.issueSession({ projectId, keyId: key.id }), {}],
+          ["Access.endSession", access.endSession(token), {}],
           ["Access.revokeKey", access.revokeKey(projectId, key.id), {}],
           ["ControlPlane.prune", controlPlane.prune({ projectId, olderThan: "1 day" }), {}],
           ["ControlPlane.ready", controlPlane.ready, {}],

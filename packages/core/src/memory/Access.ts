@@ -1,7 +1,7 @@
 /**
  * Access in memory: projects, API keys and worker tokens. It stores only digests of tokens.
  */
-import { DateTime, Effect, Option } from "effect"
+import { DateTime, Duration, Effect, Option } from "effect"
 import {
   type Access,
   type ApiKey,
@@ -11,6 +11,7 @@ import {
   type Project,
   ProjectExists,
   ProjectNotFound,
+  sessionLifetime,
 } from "../ports/Access.js"
 import { defaultProject } from "../ports/ControlPlane.js"
 import * as Ids from "../model/Ids.js"
@@ -28,11 +29,18 @@ interface WorkerToken {
   readonly issuedBy: Ids.KeyId | undefined
 }
 
+interface Session {
+  readonly key: ApiKey
+  readonly expiresAt: number
+}
+
 export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.Return<Access["Type"]> {
   const projects = new Map<Ids.ProjectId, Project>()
   const keys = new Map<string, ApiKey>()
   // In the order of issue, so that the first of a worker's tokens is its oldest.
   const workerTokens = new Map<string, WorkerToken>()
+
+  const sessions = new Map<string, Session>()
 
   const now = Effect.map(state.now, (millis) => DateTime.unsafeMake(millis))
 
@@ -105,6 +113,7 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       const revoked = { ...key, revokedAt: key.revokedAt ?? revokedAt }
       keys.set(digest, revoked)
       revokeTokens(({ issuedBy }) => issuedBy === keyId)
+      for (const [session, { key: of }] of sessions) if (of.id === keyId) sessions.delete(session)
       return revoked
     }),
 
@@ -126,10 +135,26 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
           : new WorkerNotFound({ workerId }),
       ),
 
+    issueSession: Effect.fnUntraced(function* ({ keyId, projectId }) {
+      const token = yield* Token.generate("rls")
+      const digest = yield* Token.digest(token)
+      const at = yield* state.now
+      const key = findKey(keyId)?.[1]
+      if (key?.projectId !== projectId) return yield* new KeyNotFound({ keyId })
+      if (key.revokedAt !== null) return yield* new KeyRevoked({ keyId })
+      for (const [session, { expiresAt }] of sessions) if (expiresAt <= at) sessions.delete(session)
+      sessions.set(digest, { key, expiresAt: at + Duration.toMillis(sessionLifetime) })
+      return token
+    }),
+
+    endSession: (token) => Effect.map(Token.digest(token), (digest) => void sessions.delete(digest)),
+
     // The maps are keyed by digest, so the time of a look-up depends on the digest and reveals nothing of the token.
     authenticate: Effect.fnUntraced(function* (token) {
       const digest = yield* Token.digest(token)
-      const key = keys.get(digest)
+      const at = yield* state.now
+      const session = sessions.get(digest)
+      const key = session !== undefined && session.expiresAt > at ? session.key : keys.get(digest)
       if (key !== undefined && key.revokedAt === null) {
         const { id: keyId, projectId, admin } = key
         return Option.some<Principal>({ _tag: "ApiKey", keyId, projectId, admin })

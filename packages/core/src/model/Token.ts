@@ -9,8 +9,11 @@ const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
 
 /** Makes a token of 256 random bits. The `prefix` shows a reader of a log what kind of token it is. */
-export const generate = (prefix: "rlk" | "rlw"): Effect.Effect<Redacted.Redacted> =>
+export const generate = (prefix: "rlk" | "rlw" | "rls"): Effect.Effect<Redacted.Redacted> =>
   Effect.sync(() => Redacted.make(`${prefix}_${hex(globalThis.crypto.getRandomValues(new Uint8Array(32)))}`))
+
+/** Whether a token is that of a session, by its prefix. */
+export const isSession = (token: Redacted.Redacted): boolean => Redacted.value(token).startsWith("rls_")
 
 /** SHA-256 of a token, as 64 hex digits. A token has too many bits to be guessed, so it needs no slow hash. */
 export const digest = (token: Redacted.Redacted): Effect.Effect<string> =>

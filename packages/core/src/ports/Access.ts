@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Effect, Option, Redacted } from "effect"
-import { Context, Schema } from "effect"
+import { Context, Duration, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
 import type { WorkerNotFound } from "./WorkerRegistry.js"
@@ -35,7 +35,7 @@ export type ApiKey = typeof ApiKey.Type
 
 /**
  * Who a token is. A worker may do its own work; an API key everything in its project; an admin key also
- * manages projects and keys.
+ * manages projects and keys. A session is its API key.
  *
  * @since 0.1.0
  * @category models
@@ -94,6 +94,14 @@ export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/K
     return `API key ${this.keyId} was revoked; use another key`
   }
 }
+
+/**
+ * How long a session lasts from its sign-in.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const sessionLifetime = Duration.hours(12)
 
 export class Access extends Context.Tag("@runlease/core/Access")<
   Access,
@@ -155,6 +163,21 @@ export class Access extends Context.Tag("@runlease/core/Access")<
       readonly projectId: Ids.ProjectId
       readonly workerId: Ids.WorkerId
     }) => Effect.Effect<number, WorkerNotFound | ControlPlaneError>
+
+    /**
+     * Makes a token for a person who has shown an API key in a browser. It authenticates as the key does, until the key is revoked, or
+     * for `sessionLifetime` by the store's clock.
+     *
+     * Fails: `KeyNotFound` when no key of the project has the id; `KeyRevoked` when it is revoked.
+     * Source: docs/decisions/0071-sign-in.md
+     */
+    readonly issueSession: (key: {
+      readonly projectId: Ids.ProjectId
+      readonly keyId: Ids.KeyId
+    }) => Effect.Effect<Redacted.Redacted, KeyNotFound | KeyRevoked | ControlPlaneError>
+
+    /** Refuses the token of a session from now on. A token of something else stays as it is. */
+    readonly endSession: (token: Redacted.Redacted) => Effect.Effect<void, ControlPlaneError>
 
     /** The principal of a token, in a time that does not depend on how much of it is right. */
     readonly authenticate: (

@@ -91,6 +91,8 @@ export const access = (self: Access["Type"]): Access["Type"] => ({
   revokeWorkerTokens: method("Access.revokeWorkerTokens", self.revokeWorkerTokens, ({ workerId }) =>
     ofWorker(workerId),
   ),
+  issueSession: method("Access.issueSession", self.issueSession),
+  endSession: method("Access.endSession", self.endSession),
   authenticate: method("Access.authenticate", self.authenticate),
 })
 

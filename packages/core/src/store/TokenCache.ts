@@ -57,6 +57,7 @@ export const remembering = (access: Access["Type"]): Access["Type"] => {
     revokeKey: (projectId, keyId) => revoking(access.revokeKey(projectId, keyId)),
     issueWorkerToken: (options) => revoking(access.issueWorkerToken(options)),
     revokeWorkerTokens: (worker) => revoking(access.revokeWorkerTokens(worker)),
+    endSession: (token) => revoking(access.endSession(token)),
     authenticate: (token) =>
       Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeNanos()

@@ -38,7 +38,12 @@ const signIn = HttpApiGroup.make("signIn")
   )
   .addError(Refusal.BadRequest)
   .addError(Refusal.Unauthorized)
+  .addError(Refusal.Forbidden)
+  .addError(Refusal.TooMany)
   .middleware(JsonBody)
+  .annotateContext(
+    OpenApi.annotations({ title: "Sign in", description: "A session of a person in a browser." }),
+  )
 
 const session = HttpApiGroup.make("session")
   .add(
@@ -53,5 +58,6 @@ const session = HttpApiGroup.make("session")
   )
   .addError(Refusal.Forbidden)
   .middleware(Authorization)
+  .annotateContext(OpenApi.annotations({ title: "Session", description: "Who is signed in." }))
 
 export const groups = { signIn, session }

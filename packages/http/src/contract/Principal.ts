@@ -20,8 +20,12 @@ export const callerOf = (principal: Access.Principal): string =>
 
 const apiKeyHeader = "X-API-Key"
 
+/** The name of the cookie that has the token of a session. */
+export const sessionCookie = "runlease_session"
+
 /**
- * Finds out who calls. A worker token comes as a bearer token, an API key in either way.
+ * Finds out who calls. A worker token comes as a bearer token, an API key in either header. The cookie of a session counts where there is
+ * no header.
  *
  * @since 0.1.0
  * @category middleware
@@ -35,6 +39,12 @@ export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("@runl
     ),
     apiKey: HttpApiSecurity.apiKey({ in: "header", key: apiKeyHeader }).pipe(
       HttpApiSecurity.annotate(OpenApi.Description, "An API key"),
+    ),
+    session: HttpApiSecurity.apiKey({ in: "cookie", key: sessionCookie }).pipe(
+      HttpApiSecurity.annotate(
+        OpenApi.Description,
+        "The cookie that POST /session sets. A request that may change something needs `Sec-Fetch-Site: same-origin` or an `Origin` that is its host, as browsers send them.",
+      ),
     ),
   },
 }) {}

@@ -7,17 +7,19 @@ import { HttpServerRequest } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer, Option } from "effect"
 import { Authentication } from "./Authentication.js"
-import { Authorization } from "../contract/Principal.js"
+import { Authorization, sessionCookie } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { sourceOf } from "./BodyBudget.js"
 import { RateLimit } from "./RateLimit.js"
 
 /** The refusal of a request that has no token, or one that is not valid. */
-export const unauthorized = ({ headers }: HttpServerRequest.HttpServerRequest) =>
+export const unauthorized = ({ cookies, headers }: HttpServerRequest.HttpServerRequest) =>
   Refusal.unauthorized(
-    headers["authorization"] === undefined && headers["x-api-key"] === undefined
-      ? "Send a token: Authorization: Bearer <token>"
-      : "The token is not valid, or was revoked",
+    headers["authorization"] !== undefined || headers["x-api-key"] !== undefined
+      ? "The token is not valid, or was revoked"
+      : cookies[sessionCookie] === undefined
+        ? "Send a token: Authorization: Bearer <token>"
+        : "The session has ended; sign in again",
   )
 
 /**
@@ -79,7 +81,11 @@ export const middleware: Layer.Layer<Authorization, never, Callers> = Layer.effe
   Authorization,
   Effect.map(Callers, (callers) => {
     const authenticate = Effect.flatMap(HttpServerRequest.HttpServerRequest, callers.of)
-    // Both schemes look at both headers: with one each, the second would hide why the first one failed.
-    return Authorization.of({ bearer: () => authenticate, apiKey: () => authenticate })
+    // Each scheme looks at both headers and the cookie: with one each, the next would hide why the first one failed.
+    return Authorization.of({
+      bearer: () => authenticate,
+      apiKey: () => authenticate,
+      session: () => authenticate,
+    })
   }),
 )

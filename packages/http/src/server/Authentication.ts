@@ -8,6 +8,8 @@ import { Access } from "@runlease/core"
 import { Context, Effect, Layer, Option, Redacted } from "effect"
 import type { Refusal } from "../contract/Refusal.js"
 import * as Verdicts from "../contract/Verdicts.js"
+import * as SameOrigin from "./SameOrigin.js"
+import * as SessionCookie from "./SessionCookie.js"
 import * as UnknownCallers from "./UnknownCallers.js"
 
 /**
@@ -34,6 +36,18 @@ const tokenOf = ({ headers }: HttpServerRequest.HttpServerRequest): Option.Optio
   return token === undefined || token === "" ? Option.none() : Option.some(token)
 }
 
+/** The token of a request: that of its headers, or that of a session where it has none and comes from a page of this server. */
+const tokenOrSession = (
+  request: HttpServerRequest.HttpServerRequest,
+): Effect.Effect<Option.Option<string>, Refusal> => {
+  const { headers } = request
+  if (headers["authorization"] !== undefined || headers["x-api-key"] !== undefined) {
+    return Effect.succeed(tokenOf(request))
+  }
+  const session = SessionCookie.read(request)
+  return Option.isNone(session) ? Effect.succeedNone : Effect.as(SameOrigin.check(request), session)
+}
+
 /**
  * Identifies principals by the tokens of the control plane. Each address may try a limited number of tokens that are not
  * valid. A custom authentication falls back to this one for workers, which get their tokens here when they register.
@@ -47,15 +61,18 @@ export const make: Effect.Effect<Context.Tag.Service<Authentication>, never, Acc
     const unknownCallers = yield* UnknownCallers.make
     return {
       identify: (request) =>
-        Option.match(tokenOf(request), {
-          onNone: () => Effect.succeedNone,
-          onSome: (token) =>
-            unknownCallers.limit(
-              request,
-              token,
-              Effect.mapError(access.authenticate(Redacted.make(token)), Verdicts.encode),
-            ),
-        }),
+        Effect.flatMap(
+          tokenOrSession(request),
+          Option.match({
+            onNone: () => Effect.succeedNone,
+            onSome: (token) =>
+              unknownCallers.limit(
+                request,
+                token,
+                Effect.mapError(access.authenticate(Redacted.make(token)), Verdicts.encode),
+              ),
+          }),
+        ),
     }
   },
 )

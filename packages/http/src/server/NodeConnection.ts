@@ -13,6 +13,12 @@ interface Connection {
 const isConnection = (value: unknown): value is Connection =>
   Predicate.hasProperty(value, "destroy") && Predicate.isFunction(value.destroy)
 
+/** Whether the connection of a request is encrypted, as far as this process sees. */
+export const isEncrypted = ({ source }: HttpServerRequest.HttpServerRequest): boolean =>
+  Predicate.hasProperty(source, "socket") &&
+  Predicate.hasProperty(source.socket, "encrypted") &&
+  source.socket.encrypted === true
+
 /** Ends the connection of a request at once, with what its client has not taken. Does nothing on other platforms. */
 export const cut =
   ({ source }: HttpServerRequest.HttpServerRequest): (() => void) =>

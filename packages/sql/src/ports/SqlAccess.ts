@@ -7,6 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Access, Ids, Token, WorkerRegistry } from "@runlease/core"
 import { DateTime, Effect, Either, Function, Option } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
+import * as SqlSessions from "./SqlSessions.js"
 
 /** The number of tokens of one worker that are valid at once. */
 const tokensPerWorker = 2
@@ -21,6 +22,7 @@ interface CredentialRow {
   readonly id: Ids.KeyId
   readonly project_id: Ids.ProjectId
   readonly worker_id: Ids.WorkerId | null
+  readonly issued_by: Ids.KeyId | null
   readonly name: string | null
   readonly admin: number
   readonly digest: string
@@ -43,9 +45,10 @@ const toKey = (row: CredentialRow): Access.ApiKey => ({
   revokedAt: row.revoked_at === null ? null : DateTime.unsafeMake(row.revoked_at),
 })
 
+/** A session is the key that issued it. */
 const toPrincipal = (row: CredentialRow): Access.Principal =>
   row.worker_id === null
-    ? { _tag: "ApiKey", keyId: row.id, projectId: row.project_id, admin: row.admin === 1 }
+    ? { _tag: "ApiKey", keyId: row.issued_by ?? row.id, projectId: row.project_id, admin: row.admin === 1 }
     : { _tag: "Worker", workerId: row.worker_id, projectId: row.project_id }
 
 interface NewKey {
@@ -74,8 +77,7 @@ interface NewWorkerToken extends WorkerRef {
 export const make = (store: SqlStore): Access.Access["Type"] => {
   const { sql, dialect, writer } = store
 
-  /** An operation whose requests are rare, so each request runs statements of its own. */
-  const each = <Request, A, E = never>(
+  const each: SqlSessions.Each = <Request, A, E = never>(
     name: string,
     run: (request: Request, now: number) => Effect.Effect<Either.Either<A, E>, SqlError>,
   ) =>
@@ -138,7 +140,7 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
     "Access.revokeKey",
     Effect.fnUntraced(function* ({ projectId, keyId }, now) {
       const [row] = yield* sql<CredentialRow>`UPDATE credentials SET revoked_at = COALESCE(revoked_at, ${now})
-        WHERE id = ${keyId} AND project_id = ${projectId} AND worker_id IS NULL RETURNING *`
+        WHERE id = ${keyId} AND project_id = ${projectId} AND worker_id IS NULL AND issued_by IS NULL RETURNING *`
       if (row === undefined) return Either.left(new Access.KeyNotFound({ keyId }))
       // The row of the key is locked, so no token of it can be issued after this.
       yield* sql`UPDATE credentials SET revoked_at = ${now} WHERE issued_by = ${keyId} AND revoked_at IS NULL`
@@ -191,6 +193,8 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
     }),
   )
 
+  const { endSession, issueSession } = SqlSessions.make(store, each)
+
   return {
     createProject: Effect.fnUntraced(function* (slug) {
       return yield* createProject({ id: yield* Ids.uuidV7, slug })
@@ -221,7 +225,7 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
         store.read(
           "Access.listKeys",
           sql<CredentialRow>`SELECT * FROM credentials
-            WHERE project_id = ${projectId} AND worker_id IS NULL ORDER BY credential_pk DESC`,
+            WHERE project_id = ${projectId} AND worker_id IS NULL AND issued_by IS NULL ORDER BY credential_pk DESC`,
         ),
         (rows) => rows.map(toKey),
       ),
@@ -237,13 +241,26 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
 
     revokeWorkerTokens: (worker) => revokeWorkerTokens(worker),
 
+    issueSession: Effect.fnUntraced(function* ({ keyId, projectId }) {
+      const token = yield* Token.generate("rls")
+      const digest = yield* Token.digest(token)
+      yield* issueSession({ id: yield* Ids.uuidV7, projectId, keyId, digest })
+      return token
+    }),
+
+    endSession: (token) => Effect.flatMap(Token.digest(token), (digest) => endSession({ digest })),
+
     // The index has only a part of the digest; the rest is compared in constant time.
     authenticate: Effect.fnUntraced(function* (token) {
       const digest = yield* Token.digest(token)
       const rows = yield* store.read(
         "Access.authenticate",
-        sql<CredentialRow>`SELECT * FROM credentials
-          WHERE lookup = ${Token.lookup(digest)} AND revoked_at IS NULL`,
+        Effect.flatMap(
+          dialect.instant,
+          (now) => sql<CredentialRow>`SELECT * FROM credentials
+            WHERE lookup = ${Token.lookup(digest)} AND revoked_at IS NULL
+              AND (expires_at IS NULL OR expires_at > ${now})`,
+        ),
       )
       return Option.map(Option.fromNullable(rows.find((row) => Token.equal(row.digest, digest))), toPrincipal)
     }),

@@ -1,0 +1,72 @@
+/**
+ * Sessions of people on SQL: credentials that expire, issued by an API key.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import { Access, type ControlPlaneError, type Ids, Token } from "@runlease/core"
+import { Duration, Effect, Either } from "effect"
+import type { SqlStore } from "../batch/SqlStore.js"
+
+/** Makes an operation whose requests are rare, so each request runs statements of its own. */
+export interface Each {
+  <Request, A, E = never>(
+    name: string,
+    run: (request: Request, now: number) => Effect.Effect<Either.Either<A, E>, SqlError>,
+  ): (request: Request) => Effect.Effect<A, E | ControlPlaneError.ControlPlaneError>
+}
+
+interface KeyRow {
+  readonly admin: number
+  readonly revoked_at: number | null
+}
+
+interface NewSession {
+  readonly id: string
+  readonly projectId: Ids.ProjectId
+  readonly keyId: Ids.KeyId
+  readonly digest: string
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = ({ dialect, sql }: SqlStore, each: Each) => {
+  const issueSession = each<NewSession, void, Access.KeyNotFound | Access.KeyRevoked>(
+    "Access.issueSession",
+    Effect.fnUntraced(function* ({ digest, id, keyId, projectId }, now) {
+      // The row of the key is locked, so a revocation ends the session too.
+      const [key] = yield* sql<KeyRow>`SELECT admin, revoked_at FROM credentials
+        WHERE id = ${keyId} AND project_id = ${projectId} AND worker_id IS NULL AND issued_by IS NULL
+        ${dialect.lock("credentials", "id")}`
+      if (key === undefined) return Either.left(new Access.KeyNotFound({ keyId }))
+      if (key.revoked_at !== null) return Either.left(new Access.KeyRevoked({ keyId }))
+      yield* sql`DELETE FROM credentials WHERE expires_at <= ${now}`
+      yield* sql`INSERT INTO credentials ${sql.insert({
+        id,
+        project_id: projectId,
+        worker_id: null,
+        name: null,
+        admin: key.admin,
+        lookup: Token.lookup(digest),
+        digest,
+        created_at: now,
+        revoked_at: null,
+        issued_by: keyId,
+        expires_at: now + Duration.toMillis(Access.sessionLifetime),
+      })}`
+      return Either.void
+    }),
+  )
+
+  const endSession = each<{ readonly digest: string }, void>("Access.endSession", ({ digest }) =>
+    Effect.as(
+      sql`DELETE FROM credentials
+        WHERE lookup = ${Token.lookup(digest)} AND digest = ${digest} AND expires_at IS NOT NULL`,
+      Either.void,
+    ),
+  )
+
+  return { endSession, issueSession }
+}
