@@ -2,7 +2,8 @@ import { NodeContext } from "@effect/platform-node"
 import { FileSystem, Path } from "@effect/platform"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { has, json, jsonLines, room, run, type Settings, start } from "./Processes.js"
+import { version } from "../src/help/Overview.js"
+import { has, json, jsonLines, room, run, type Settings, start, write } from "./Processes.js"
 
 /** A program that waits for a file. */
 const patient = ["--command", "sh", "--", "-c", 'until [ -e "$GO" ]; do sleep 0.05; done']
@@ -61,6 +62,49 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       expect(yield* stateOf(settings, worker.id)).toMatchObject({ state: "gone", in_flight: 0 })
       const done = json((yield* run(["runs", "get", "run-1", "--json"], settings)).stdout)
       expect(done).toMatchObject({ status: "completed", attempt: 1, held_by: null, lease_expires_at: null })
+    }),
+  )
+
+  it.scoped("say what they do and have, with the forms of a module, and drain when they are asked to", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const settings = { cwd, env }
+      const form = { type: "object", properties: { topic: { type: "string" } } }
+      const worker = `export default () => "done"\nexport const forms = { writer: ${JSON.stringify(form)} }\n`
+      yield* write(cwd, "worker.ts", worker)
+      yield* write(cwd, "wrong.ts", `export default () => "done"\nexport const forms = ["writer"]\n`)
+      const refused = yield* run(["worker", "--module", "wrong.ts"], settings)
+      expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining("forms")])
+
+      const flags = ["--json", "--agent", "writer", "--concurrency", "3", "--timeout", "1m"]
+      const started = yield* start(["worker", "--module", "worker.ts", ...flags], settings)
+      const id = json(yield* started.line(has({ event: "registered" })))["worker_id"]
+      const call = (path: string, init: RequestInit = {}) =>
+        Effect.promise(async () => {
+          const headers = {
+            authorization: `Bearer ${env["RUNLEASE_API_KEY"]}`,
+            "content-type": "application/json",
+          }
+          return (await fetch(`${env["RUNLEASE_URL"]}${path}`, { ...init, headers })).json()
+        })
+      const { data } = (yield* call("/agent-workers/projects/default/workers")) as {
+        readonly data: ReadonlyArray<{ readonly metadata: object }>
+      }
+      expect(data.map(({ metadata }) => metadata)).toEqual([
+        {
+          agent_ids: ["writer"],
+          runlease: { version, agents: ["writer"], slots: 3, in_use: 0, forms: { writer: form } },
+        },
+      ])
+      expect(yield* call("/projects/default/agents")).toEqual({
+        data: [{ agent_id: "writer", workers: 1, form }],
+      })
+      yield* call(`/agent-workers/workers/${String(id)}/drain`, { method: "POST", body: '{"drain":true}' })
+      yield* started.line(has({ event: "drain_requested", requested: true, in_flight: 0 }))
+      yield* Effect.repeat(stateOf(settings, String(id)), {
+        until: (found) => found?.["state"] === "draining",
+        schedule: Schedule.spaced("50 millis"),
+      })
     }),
   )
 

@@ -52,7 +52,7 @@ const makeStore = Effect.gen(function* () {
   const wakeups = yield* Wakeups.make
   const ports = yield* RunPorts.make(store, yield* RunCommits.make(store, wakeups), wakeups)
   const project = ports(projectId)
-  const registry = MemoryWorkerRegistry.make(state, projectId)
+  const registry = MemoryWorkerRegistry.make(state, wakeups, projectId)
   return {
     gate,
     entered,

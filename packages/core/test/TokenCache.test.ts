@@ -4,6 +4,7 @@ import { Duration, Effect, Option, Redacted, TestClock } from "effect"
 import type { Access } from "../src/ports/Access.js"
 import * as TokenCache from "../src/store/TokenCache.js"
 import * as MemoryAccess from "../src/memory/Access.js"
+import * as Wakeups from "../src/store/Wakeups.js"
 import * as State from "../src/memory/State.js"
 import * as MemoryWorkerRegistry from "../src/memory/WorkerRegistry.js"
 
@@ -12,7 +13,7 @@ const makeStore = Effect.gen(function* () {
   const state = yield* State.make
   const access = yield* MemoryAccess.make(state)
   const project = yield* access.getProject("default")
-  const registry = MemoryWorkerRegistry.make(state, project.id)
+  const registry = MemoryWorkerRegistry.make(state, yield* Wakeups.make, project.id)
   const worker = yield* registry.register({ implementationKind: "test", workerKey: "worker" })
   return { access, project, workerId: worker.id }
 })

@@ -13,6 +13,7 @@ const worker = (fields: Partial<WorkerRegistry.RegisteredWorker> = {}): WorkerRe
   status: "active",
   displayName: null,
   metadata: null,
+  drain: false,
   inFlight: 0,
   createdAt: at(0),
   updatedAt: at(100),

@@ -27,6 +27,8 @@ import * as Exchange from "./server/Exchange.js"
 import * as Health from "./server/Health.js"
 import * as HotRoutes from "./server/HotRoutes.js"
 import * as Keys from "./server/Keys.js"
+import * as Observe from "./server/Observe.js"
+import * as ProjectTopics from "./server/ProjectTopics.js"
 import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as RateLimit from "./server/RateLimit.js"
@@ -34,9 +36,9 @@ import * as OpenStreams from "./server/OpenStreams.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as Revocation from "./server/Revocation.js"
+import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as Runs from "./server/Runs.js"
-import * as Session from "./server/Session.js"
 import * as Threads from "./server/Threads.js"
 import * as Usage from "./server/Usage.js"
 import * as Views from "./server/Views.js"
@@ -65,11 +67,12 @@ const handlers = Layer.mergeAll(
   Exchange.layer,
   Health.layer,
   Keys.layer,
+  Layer.provide(Observe.layer, ProjectTopics.layer),
   Runs.layer,
+  Session.layer,
   Threads.layer,
   Usage.layer,
   Workers.layer,
-  Session.layer,
 ).pipe(Layer.provide([Authenticate.middleware, ReadBody.middleware]))
 
 /** What finds the callers of requests and reads their bodies, for the router and for what is before it. */

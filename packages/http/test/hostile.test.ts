@@ -40,6 +40,8 @@ const bodies: Readonly<Record<string, object>> = {
   fork: { after_event_id: 1, public_id: "fork" },
   tell: { text: "t", idempotency_key: "k" },
   stopThread: { runId: "r" },
+  drain: { drain: true },
+  signIn: { api_key: "k" },
   release: { reason: "r", delay_seconds: 1, count_attempt: true },
   spawn: {
     step_id: "s",
@@ -113,7 +115,7 @@ const bodies: Readonly<Record<string, object>> = {
   createKey: { name: "n", admin: false },
 }
 
-const withoutBody = new Set(["heartbeat", "cancel", "revokeKey", "revokeTokens"])
+const withoutBody = new Set(["signOut", "heartbeat", "cancel", "revokeKey", "revokeTokens"])
 
 const deep = (open: string, close: string) => open.repeat(10_000) + close.repeat(10_000)
 
@@ -461,7 +463,7 @@ describe("hostile input", () => {
           true,
         )
       }).pipe(Effect.provide(served)),
-    120_000,
+    240_000,
   )
 })
 

@@ -32,6 +32,9 @@ describe("the description of the API", () => {
     expect(document.tags?.map(({ name }) => name)).toEqual([
       "Runs",
       "Usage",
+      "Observe",
+      "Sign in",
+      "Session",
       "Conversations",
       "AG-UI",
       "Threads",

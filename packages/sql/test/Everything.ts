@@ -54,7 +54,8 @@ export const everything = Effect.gen(function* () {
   const agentId = Ids.AgentId.make("agent")
   const event: AgentEvent.LogEvent = { type: "CUSTOM", name: "n", value: 1 }
   const worker = yield* registry.register({ implementationKind: "kind", workerKey: "key" })
-  yield* registry.heartbeat(worker.id)
+  yield* registry.heartbeat(worker.id, "active", { slots: 1 })
+  yield* registry.drain(worker.id, true)
   yield* registry.list()
 
   const conversation = yield* conversations.create()
@@ -168,7 +169,7 @@ export const everything = Effect.gen(function* () {
   yield* access.listKeys(project.id)
   const owner = { projectId: project.id, workerId: worker.id }
   yield* access.issueWorkerToken({ ...owner, issuedBy: key.id })
-  yield* access.revokeWorkerTokens(owner)
   yield* access.endSession(yield* access.issueSession({ projectId: project.id, keyId: key.id }))
+  yield* access.revokeWorkerTokens(owner)
   yield* access.revokeKey(project.id, key.id)
 })

@@ -12,6 +12,8 @@ describe("wake-up messages between servers", () => {
     outbox.grew([{ log: "p/r", latest: Run.EventId.make(3) }])
     outbox.grew([{ log: "p/r", latest: Run.EventId.make(7) }])
     outbox.signal("w", { _tag: "Cancelled", runId: Ids.RunId.make("r") })
+    outbox.signal("w", { _tag: "Drain", drain: true })
+    outbox.signal("w", { _tag: "Drain", drain: false })
     expect(outbox.take("me")).toEqual([
       {
         from: "me",
@@ -20,6 +22,7 @@ describe("wake-up messages between servers", () => {
           ["r", "p", null, null, "b", 1],
           ["l", "p/r", Run.EventId.make(7)],
           ["c", "w", Ids.RunId.make("r")],
+          ["d", "w", false],
         ],
       },
     ])

@@ -95,6 +95,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         const calls: ReadonlyArray<Call> = [
           ["WorkerRegistry.register", workers.register(registration), {}],
           ["WorkerRegistry.heartbeat", workers.heartbeat(workerId), ofWorker],
+          ["WorkerRegistry.drain", workers.drain(workerId, true), ofWorker],
           ["WorkerRegistry.list", workers.list(), {}],
           ["Runs.submit", runs.submit({ agentId: "a", publicId: "named" }), { "runlease.run_id": "named" }],
           ["Runs.submit", runs.submit({ agentId: "a", initialStatus: "running" }), {}],
@@ -192,9 +193,9 @@ export const suiteStore = (
           ["Access.listKeys", access.listKeys(projectId), {}],
           ["Access.authenticate", access.authenticate(token), {}],
           ["Access.issueWorkerToken", access.issueWorkerToken({ projectId, workerId }), ofWorker],
-          ["Access.revokeWorkerTokens", access.revokeWorkerTokens({ projectId, workerId }), ofWorker],
           ["Access.issueSession", access.issueSession({ projectId, keyId: key.id }), {}],
           ["Access.endSession", access.endSession(token), {}],
+          ["Access.revokeWorkerTokens", access.revokeWorkerTokens({ projectId, workerId }), ofWorker],
           ["Access.revokeKey", access.revokeKey(projectId, key.id), {}],
           ["ControlPlane.prune", controlPlane.prune({ projectId, olderThan: "1 day" }), {}],
           ["ControlPlane.ready", controlPlane.ready, {}],

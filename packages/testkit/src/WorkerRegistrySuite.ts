@@ -7,8 +7,9 @@ import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
+import { Leases, type LeaseSignal } from "@runlease/core/Leases"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { DateTime, Effect, type Layer, TestClock } from "effect"
+import { DateTime, Effect, type Layer, Queue, Stream, TestClock } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 /**
@@ -98,6 +99,66 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         yield* registry.heartbeat(worker, "draining")
         yield* TestRuns.register()
         strictEqual((yield* registry.heartbeat(worker, "ended")).status, "active")
+      }),
+    )
+
+    test(
+      "a heartbeat replaces the metadata where it has some",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const registration = { implementationKind: "special", workerKey: "one" }
+        const { id } = yield* registry.register({ ...registration, metadata: { region: "eu", slots: 4 } })
+        deepStrictEqual((yield* registry.heartbeat(id, "active")).metadata, { region: "eu", slots: 4 })
+        deepStrictEqual((yield* registry.heartbeat(id, "active", { region: "us" })).metadata, {
+          region: "us",
+        })
+        deepStrictEqual((yield* registry.heartbeat(id)).metadata, { region: "us" })
+        const { items } = yield* registry.list()
+        deepStrictEqual(
+          items.map(({ metadata }) => metadata),
+          [{ region: "us" }],
+        )
+      }),
+    )
+
+    test(
+      "drain is stored and told by heartbeats, until it is taken back or the worker registers anew",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const [one, two] = [yield* TestRuns.register("one"), yield* TestRuns.register("two")]
+        const drains = Effect.map(registry.list(), ({ items }) =>
+          [one, two].map((worker) => items.find(({ id }) => id === worker)!.drain),
+        )
+        deepStrictEqual(yield* drains, [false, false])
+        strictEqual((yield* registry.drain(one, true)).drain, true)
+        deepStrictEqual(yield* drains, [true, false])
+        const beat = yield* registry.heartbeat(one, "draining")
+        deepStrictEqual([beat.drain, beat.status], [true, "draining"])
+        strictEqual((yield* registry.drain(one, false)).drain, false)
+        strictEqual((yield* registry.heartbeat(one)).drain, false)
+        yield* registry.drain(one, true)
+        yield* TestRuns.register("one")
+        deepStrictEqual(yield* drains, [false, false])
+        const stranger = Ids.WorkerId.make(yield* Ids.uuidV7)
+        strictEqual(yield* TestRuns.verdictOf(registry.drain(stranger, true)), "WorkerNotFound")
+      }),
+    )
+
+    test(
+      "drain signals its worker, and no other",
+      Effect.gen(function* () {
+        const registry = yield* WorkerRegistry
+        const leases = yield* Leases
+        const [one, two] = [yield* TestRuns.register("one"), yield* TestRuns.register("two")]
+        const signals = yield* Queue.unbounded<LeaseSignal>()
+        yield* TestRuns.start(
+          Stream.runForEach(leases.signals(one), (signal) => Queue.offer(signals, signal)),
+        )
+        yield* registry.drain(two, true)
+        yield* registry.drain(one, true)
+        deepStrictEqual(yield* Queue.take(signals), { _tag: "Drain", drain: true })
+        yield* registry.drain(one, false)
+        deepStrictEqual(yield* Queue.take(signals), { _tag: "Drain", drain: false })
       }),
     )
 

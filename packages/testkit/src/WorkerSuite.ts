@@ -13,6 +13,7 @@ import * as Cancellation from "./worker/Cancellation.js"
 import * as Claims from "./worker/Claims.js"
 import * as Deadlines from "./worker/Deadlines.js"
 import * as Drain from "./worker/Drain.js"
+import * as DrainRequests from "./worker/DrainRequests.js"
 import * as Effects from "./worker/Effects.js"
 import * as Inbox from "./worker/Inbox.js"
 import * as Interrupts from "./worker/Interrupts.js"
@@ -62,6 +63,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Cancellation.tests(test)
     Deadlines.tests(test)
     Drain.tests(test)
+    DrainRequests.tests(test)
     Appends.tests(test)
   })
 }

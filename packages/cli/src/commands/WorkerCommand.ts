@@ -7,8 +7,10 @@ import { Clock, Console, Duration, Effect, Fiber, Layer, Option, Scope, Stream }
 import { hostname } from "node:os"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import type { ExecutorLayer } from "../executors/ExecutorFlag.js"
+import { Forms } from "../executors/Forms.js"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
+import * as Overview from "../help/Overview.js"
 import * as Output from "../output/Output.js"
 import * as ProgramStderr from "../output/ProgramStderr.js"
 import * as Settings from "../input/Settings.js"
@@ -69,7 +71,7 @@ const withTimeout = (executor: ExecutorLayer, timeout: Option.Option<Duration.Du
     onSome: (limit) =>
       Layer.unwrapEffect(
         Effect.map(Executor.current, (execute) => Executor.layerWith(Executor.timeout(limit)(execute))),
-      ).pipe(Layer.provide(executor)),
+      ).pipe(Layer.provideMerge(executor)),
   })
 
 /** A worker key of this host and process. Worker keys allow only these characters. */
@@ -85,7 +87,11 @@ const work = (
   Effect.scoped(
     Effect.gen(function* () {
       const workerScope = yield* Scope.make()
-      const worker = yield* Scope.extend(Worker.make(workerOptions), workerScope)
+      const forms = yield* Forms
+      const worker = yield* Scope.extend(
+        Worker.make({ ...workerOptions, ...(Object.keys(forms).length === 0 ? {} : { forms }) }),
+        workerScope,
+      )
       const printing = yield* Effect.forkScoped(Stream.runForEach(worker.events, print))
       // The drain has events too, so the printing fiber ends after it.
       return yield* Effect.onExit(worker.failed, (exit) =>
@@ -115,6 +121,7 @@ export const command = Command.make(
       implementationKind: parsed.kind,
       workerKey: Option.getOrElse(parsed.key, () => undefined) ?? (yield* processKey),
       displayName: Option.getOrUndefined(parsed.name),
+      version: Overview.version,
       concurrency: parsed.concurrency,
       agentIds: parsed.agent,
       leaseDuration: parsed.lease,

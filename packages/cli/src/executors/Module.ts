@@ -11,10 +11,13 @@ import { register } from "tsx/esm/api"
 import { CommandFailure, ExitCode } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
+import { Forms } from "./Forms.js"
 
 const hint =
   "Its default export is an executor: a function of the claimed run that gives a string, a Promise, an async generator, an " +
   "Effect or a Stream, or a Layer of Executor."
+
+const formsHint = "Its export forms has a JSON Schema for each agent, by the agent's id."
 
 /** Loads TypeScript as ES modules even in a folder without a package.json, where Node assumes CommonJS. */
 const typescriptIsModule = `data:text/javascript,${encodeURIComponent(`
@@ -23,6 +26,9 @@ export const resolve = async (specifier, context, next) => {
   const isScript = found.format?.startsWith("commonjs") && /\\.tsx?([?#]|$)/.test(found.url)
   return isScript ? { ...found, format: "module" } : found
 }`)}`
+
+const isForms = (given: unknown): given is Readonly<Record<string, object>> =>
+  Predicate.isRecord(given) && Object.values(given).every(Predicate.isRecord)
 
 type ModuleOutput = Executor.Source<unknown, ControlPlane.ProjectPorts>
 
@@ -39,7 +45,24 @@ const sourceOf = (given: unknown): ModuleOutput => {
     : Effect.succeed(given as Executor.Output)
 }
 
-/** The layer of the executor that the module at `path` exports. */
+/** The forms that a module exports. */
+const formsOf = (
+  path: string,
+  module: unknown,
+): Effect.Effect<Readonly<Record<string, object>>, CommandFailure> => {
+  const exported = Predicate.hasProperty(module, "forms") ? module.forms : {}
+  return isForms(exported)
+    ? Effect.succeed(exported)
+    : Effect.fail(
+        new CommandFailure({
+          message: `The module ${path} exports forms that are no schemas`,
+          hint: formsHint,
+          exitCode: ExitCode.usage,
+        }),
+      )
+}
+
+/** The layer of the executor that the module at `path` exports, with its forms. */
 const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
   Effect.gen(function* () {
     yield* Effect.acquireRelease(
@@ -59,10 +82,14 @@ const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, Comma
           exitCode: ExitCode.usage,
         }),
     })
+    const forms = Layer.succeed(Forms, yield* formsOf(path, module))
     const exported = Predicate.hasProperty(module, "default") ? module.default : undefined
-    if (Layer.isLayer(exported)) return exported as Layer.Layer<Executor.Executor>
+    if (Layer.isLayer(exported)) return Layer.merge(forms, exported as Layer.Layer<Executor.Executor>)
     if (Predicate.isFunction(exported)) {
-      return Executor.layer((run: Run.ClaimedRun) => sourceOf(exported(run)))
+      return Layer.merge(
+        forms,
+        Executor.layer((run: Run.ClaimedRun) => sourceOf(exported(run))),
+      )
     }
     return yield* new CommandFailure({
       message: `The module ${path} exports no executor as its default`,

@@ -54,6 +54,8 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
       }
     case "LeaseEnded":
       return { event: "lease_ended", ...of(event.run), reason: event.reason.toLowerCase() }
+    case "DrainRequested":
+      return { event: "drain_requested", requested: event.requested, in_flight: event.inFlight }
     case "Draining":
       return { event: "draining", in_flight: event.inFlight }
   }
@@ -112,6 +114,10 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
       )
     case "LeaseEnded":
       return line(event.run, paint("yellow", `left alone: lease ${event.reason.toLowerCase()}`))
+    case "DrainRequested":
+      return event.requested
+        ? `Claims no more runs, as its operator asks: ${event.inFlight} in flight`
+        : "Claims runs again"
     case "Draining":
       return event.inFlight === 0
         ? "Shutting down"

@@ -59,7 +59,7 @@ export const make: Effect.Effect<
   return ControlPlane.traced(
     Context.make(ControlPlane.ControlPlane, {
       project: (projectId) => {
-        const registry = MemoryWorkerRegistry.make(state, projectId)
+        const registry = MemoryWorkerRegistry.make(state, wakeups, projectId)
         return runPorts(projectId).pipe(
           Context.add(Conversations, MemoryConversations.make(state, projectId)),
           Context.add(WorkerRegistry, registry),

@@ -10,13 +10,18 @@ import {
   type WorkerRegistry,
 } from "../ports/WorkerRegistry.js"
 import { pageOf } from "./Lookup.js"
+import type { Wakeups } from "../store/Wakeups.js"
 import * as State from "./State.js"
 
 /** A worker that has sent no heartbeat comes last. */
 const heartbeatOf = ({ lastHeartbeatAt }: RegisteredWorker): number =>
   lastHeartbeatAt === null ? -1 : DateTime.toEpochMillis(lastHeartbeatAt)
 
-export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegistry["Type"] => {
+export const make = (
+  state: State.State,
+  wakeups: Wakeups,
+  projectId: Ids.ProjectId,
+): WorkerRegistry["Type"] => {
   const { runs, workers } = State.projectOf(state, projectId)
 
   const find = (kind: string, key: string): RegisteredWorker | undefined => {
@@ -49,6 +54,7 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
           implementationDisplayName: registration.implementationDisplayName ?? null,
           workerKey,
           status: "active",
+          drain: false,
           displayName: registration.displayName ?? null,
           metadata: registration.metadata ?? null,
           inFlight: null,
@@ -61,19 +67,32 @@ export const make = (state: State.State, projectId: Ids.ProjectId): WorkerRegist
       })
     }),
 
-    heartbeat: (workerId, status) =>
+    heartbeat: (workerId, status, metadata) =>
       State.step(state, ({ at }) => {
         const worker = workers.get(workerId)
         if (worker === undefined) return Either.left(new WorkerNotFound({ workerId }))
         const alive = {
           ...worker,
           status: nextStatus(worker.status, status),
+          metadata: metadata ?? worker.metadata,
           updatedAt: at,
           lastHeartbeatAt: at,
         }
         workers.set(workerId, alive)
         return Either.right(alive)
       }),
+
+    drain: (workerId, drain) =>
+      Effect.zipLeft(
+        State.step(state, ({ at }) => {
+          const worker = workers.get(workerId)
+          if (worker === undefined) return Either.left(new WorkerNotFound({ workerId }))
+          const asked = { ...worker, drain, updatedAt: at }
+          workers.set(workerId, asked)
+          return Either.right(asked)
+        }),
+        wakeups.signal(workerId, { _tag: "Drain", drain }),
+      ),
 
     list: (page) =>
       Effect.flatMap(state.now, (now) => {

@@ -184,11 +184,13 @@ export interface Completed {
 
 /**
  * Something a worker should know before its next renewal. The renewal says it too: signals may be lost. `Told`: the run has been told
- * `inbox` messages by now.
+ * `inbox` messages by now. `Drain`: the worker is asked to claim no more runs, or to claim again; the answer to a heartbeat says it
+ * too.
  */
 export type LeaseSignal =
   | { readonly _tag: "Cancelled"; readonly runId: Ids.RunId }
   | { readonly _tag: "Told"; readonly runId: Ids.RunId; readonly inbox: number }
+  | { readonly _tag: "Drain"; readonly drain: boolean }
 
 export class Leases extends Context.Tag("@runlease/core/Leases")<
   Leases,
@@ -243,7 +245,7 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     >
 
     /**
-     * Cancellations of runs held by this worker, and messages to them, as they happen. Never ends by itself; a control plane
+     * Cancellations of runs held by this worker, messages to them, and what its operator asks of it, as they happen. Never ends by itself; a control plane
      * that has no signals gives a stream that stays silent.
      */
     readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneError>

@@ -156,6 +156,7 @@ export const runs = (self: Runs["Type"]): Runs["Type"] => ({
 export const workerRegistry = (self: WorkerRegistry["Type"]): WorkerRegistry["Type"] => ({
   register: method("WorkerRegistry.register", self.register),
   heartbeat: method("WorkerRegistry.heartbeat", self.heartbeat, ofWorker),
+  drain: method("WorkerRegistry.drain", self.drain, ofWorker),
   list: method("WorkerRegistry.list", self.list),
 })
 

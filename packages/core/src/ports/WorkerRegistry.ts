@@ -9,6 +9,10 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
 import type { InvalidCursor, Page, PageRequest } from "../model/Page.js"
 
+/** What a worker says of itself, as JSON. `runlease` is what a worker of this package says (`WorkerMetadata`). */
+export const Metadata = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+export type Metadata = typeof Metadata.Type
+
 /**
  * A worker to be registered. Two with the same `implementationKind` and `workerKey` in one project
  * are the same worker.
@@ -29,12 +33,12 @@ export const Registration = Schema.Struct({
   ),
   implementationDisplayName: Schema.optional(Ids.text(128)),
   displayName: Schema.optional(Schema.NullOr(Ids.text(128))),
-  metadata: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  metadata: Schema.optional(Metadata),
 })
 export type Registration = typeof Registration.Type
 
 /**
- * What a worker says of itself: it works, it shuts down and claims no more, it has ended.
+ * What a worker says of itself: it works, it claims no more, it has ended.
  *
  * @since 0.1.0
  * @category models
@@ -53,8 +57,8 @@ export const nextStatus = (current: string, next: WorkerStatus | undefined): str
   next === undefined || (next === "ended" && current !== "draining") ? current : next
 
 /**
- * A registered worker. `status` is a `WorkerStatus`, or what another control plane says. `inFlight` is how many runs it
- * holds, where `list` gave the worker and the control plane counts them.
+ * A registered worker. `status` is a `WorkerStatus`, or what another control plane says. `drain`: it is asked to claim no more
+ * runs. `inFlight` is how many runs it holds, where `list` gave the worker and the control plane counts them.
  *
  * @since 0.1.0
  * @category models
@@ -66,6 +70,7 @@ export const RegisteredWorker = Schema.Struct({
   implementationDisplayName: Schema.NullOr(Schema.String),
   workerKey: Schema.String,
   status: Schema.String,
+  drain: Schema.Boolean,
   displayName: Schema.NullOr(Schema.String),
   metadata: Schema.Unknown,
   inFlight: Schema.NullOr(Schema.NonNegativeInt),
@@ -88,16 +93,30 @@ export class WorkerNotFound extends Schema.TaggedError<WorkerNotFound>("@runleas
 export class WorkerRegistry extends Context.Tag("@runlease/core/WorkerRegistry")<
   WorkerRegistry,
   {
-    /** Registers a worker, or renews the names and the metadata of the one with the same kind and key. */
+    /**
+     * Registers a worker, or renews the names and the metadata of the one with the same kind and key. It is asked to drain no
+     * more.
+     */
     readonly register: (registration: Registration) => Effect.Effect<RegisteredWorker, ControlPlaneError>
 
     /**
      * Says that the worker lives, and its `status` where that is given. Leases do not depend on it. A registration makes
-     * the worker active, and it ends only after it has drained (`nextStatus`).
+     * the worker active, and it ends only after it has drained (`nextStatus`). `metadata` replaces that of the registration
+     * where it is given.
      */
     readonly heartbeat: (
       workerId: Ids.WorkerId,
       status?: WorkerStatus,
+      metadata?: Metadata,
+    ) => Effect.Effect<RegisteredWorker, WorkerNotFound | ControlPlaneError>
+
+    /**
+     * Asks a worker to claim no more runs, or with `false` to claim again. It keeps the runs that it holds. A signal tells it
+     * at once where it follows its signals, and the answer to each heartbeat tells it too.
+     */
+    readonly drain: (
+      workerId: Ids.WorkerId,
+      drain: boolean,
     ) => Effect.Effect<RegisteredWorker, WorkerNotFound | ControlPlaneError>
 
     /** The workers of the project, newest heartbeat first, with the runs that each holds counted. */

@@ -9,7 +9,7 @@ import type { RegisteredWorker } from "./WorkerRegistry.js"
 /**
  * - `working`: it is in contact and holds runs.
  * - `idle`: it is in contact and holds none.
- * - `draining`: it is in contact, shuts down, and claims no more.
+ * - `draining`: it is in contact and claims no more: it shuts down, or its operator asks for it.
  * - `silent`: its last contact is older than `silentAfter`. It is cut off, stopped, or dead.
  * - `gone`: it has ended, or its last contact is older than `goneAfter`, so that no lease of it is left.
  *

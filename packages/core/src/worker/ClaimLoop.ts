@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, Random } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, FiberId, Random } from "effect"
 import * as Ids from "../model/Ids.js"
 import { Claims } from "../ports/Claims.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { WorkerNotFound } from "../ports/WorkerRegistry.js"
+import type { DrainRequest } from "./DrainRequest.js"
 import type { RunRecords } from "./RunRecords.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
 import type { Resolved } from "./WorkerOptions.js"
@@ -71,7 +72,8 @@ export const makeStartPause = (): StartPause => {
 }
 
 /**
- * Makes one round: waits for a free slot, claims, and starts the runs. A worker repeats it for ever.
+ * Makes one round: waits for a free slot, claims, and starts the runs. A worker repeats it for ever. A request to drain stops a claim
+ * that waits, and the next one waits until the request is taken back.
  *
  * Fails: a round that fails may be repeated; its claim is sent again with the same id, so a lost answer loses no run.
  *
@@ -80,29 +82,42 @@ export const makeStartPause = (): StartPause => {
  */
 export const make = Effect.fnUntraced(function* (
   options: Resolved,
-  worker: { readonly id: Ids.WorkerId; readonly records: RunRecords; readonly startPause: StartPause },
+  worker: {
+    readonly id: Ids.WorkerId
+    readonly records: RunRecords
+    readonly startPause: StartPause
+    readonly drainRequest: DrainRequest
+  },
 ): Effect.fn.Return<Effect.Effect<void, ControlPlaneError | WorkerNotFound>, never, Claims> {
   const claims = yield* Claims
-  const { records } = worker
+  const { drainRequest, records } = worker
   // The id of a claim that has no answer yet.
   let claimId: Ids.ClaimId | undefined
 
   // Nothing can interrupt between the answer of a claim and the start of its runs, so no claimed run is forgotten.
   return Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      yield* restore(Effect.zipRight(records.awaitSlot, worker.startPause.sleep))
+      yield* restore(Effect.all([records.awaitSlot, worker.startPause.sleep, drainRequest.awaitNone]))
       claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
       const sentAt = yield* Clock.currentTimeNanos
-      const claimed = yield* restore(
-        claims.claim({
-          workerId: worker.id,
-          limit: Math.min(records.freeSlots(), maxClaim),
-          leaseDuration: options.leaseDuration,
-          wait: options.claimWait,
-          agentIds: options.agentIds,
-          claimId,
-        }),
+      const claiming = yield* Effect.fork(
+        restore(
+          claims.claim({
+            workerId: worker.id,
+            limit: Math.min(records.freeSlots(), maxClaim),
+            leaseDuration: options.leaseDuration,
+            wait: options.claimWait,
+            agentIds: options.agentIds,
+            claimId,
+          }),
+        ),
       )
+      const answer = yield* restore(Fiber.await(claiming)).pipe(
+        drainRequest.whileNone(() => claiming.unsafeInterruptAsFork(FiberId.none)),
+        Effect.onInterrupt(() => Fiber.interrupt(claiming)),
+      )
+      if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) return
+      const claimed = yield* answer
       claimId = undefined
       yield* Effect.forEach(claimed, (run) => records.start(run, sentAt), { discard: true })
       // A control plane that cannot wait answers at once, and then the worker waits.

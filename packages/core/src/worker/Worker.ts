@@ -13,17 +13,20 @@ import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { backoff, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
 import {
+  type Metadata,
   type RegisteredWorker,
   type WorkerNotFound,
   WorkerRegistry,
   type WorkerStatus,
 } from "../ports/WorkerRegistry.js"
+import type { WorkerMetadata } from "../ports/WorkerMetadata.js"
 import * as ClaimLoop from "./ClaimLoop.js"
 import { detached } from "./Detached.js"
+import * as DrainRequest from "./DrainRequest.js"
 import * as EventFeed from "./EventFeed.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
-import { resolve, type WorkerOptions } from "./WorkerOptions.js"
+import { resolve, type Resolved, type WorkerOptions } from "./WorkerOptions.js"
 
 /** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
 export type WorkerError = ControlPlaneError | WorkerNotFound
@@ -64,6 +67,18 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
     Effect.retry({ schedule: patience, while: isTransient }),
   )
 
+/** What the registry gets of a worker that holds so many runs. */
+const metadataOf = (given: WorkerOptions, { agentIds, concurrency }: Resolved, inUse: number): Metadata => {
+  const runlease: WorkerMetadata = {
+    version: given.version ?? null,
+    agents: agentIds.length === 0 ? null : agentIds,
+    slots: concurrency,
+    in_use: inUse,
+    ...(given.forms === undefined ? {} : { forms: given.forms }),
+  }
+  return { ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }), ...given.metadata, runlease }
+}
+
 /**
  * Starts a worker in the Scope. It is registered when this ends. Its fibers belong to the Scope, and closing the Scope
  * drains it: the worker claims no more, runs may go on for `drainTimeout`, then their executors are interrupted and the
@@ -88,10 +103,7 @@ export const make = Effect.fnUntraced(function* (
       implementationKind: options.implementationKind,
       workerKey: workerOptions.workerKey ?? (yield* Ids.uuidV7),
       displayName: workerOptions.displayName,
-      metadata:
-        options.agentIds.length === 0
-          ? workerOptions.metadata
-          : { agent_ids: options.agentIds, ...workerOptions.metadata },
+      metadata: metadataOf(workerOptions, options, 0),
     }),
   )
   feed.publish(WorkerEvent.Registered({ worker: registered }))
@@ -104,26 +116,51 @@ export const make = Effect.fnUntraced(function* (
       feed.publish(event)
     },
   })
-  const claimRound = yield* ClaimLoop.make(options, { id: registered.id, records, startPause })
+  const drainRequest = yield* DrainRequest.make
+  const claimRound = yield* ClaimLoop.make(options, {
+    id: registered.id,
+    records,
+    startPause,
+    drainRequest,
+  })
 
   let draining = false
-  // A draining worker announces that once only: another process may take over under the same key meanwhile.
-  const heartbeat = Effect.delay(
-    Effect.suspend(() => registry.heartbeat(registered.id, draining ? undefined : "active")).pipe(
-      Effect.catchIf(isTransient, (error) => Effect.logWarning(`Heartbeat failed: ${error.message}`)),
-    ),
-    options.heartbeatInterval,
-  )
+  let drainSignals = 0
+  // A worker that shuts down announces that once only: another process may take over under the same key meanwhile.
+  const beat: Effect.Effect<void, WorkerError> = Effect.suspend(() => {
+    const before = drainSignals
+    const beating = draining
+      ? registry.heartbeat(registered.id)
+      : registry.heartbeat(
+          registered.id,
+          drainRequest.isRequested() ? "draining" : "active",
+          metadataOf(workerOptions, options, records.all().length),
+        )
+    // A signal that came meanwhile may be newer than this answer.
+    return Effect.flatMap(beating, ({ drain }) => (before === drainSignals ? takeDrain(drain) : Effect.void))
+  }).pipe(Effect.catchIf(isTransient, (error) => Effect.logWarning(`Heartbeat failed: ${error.message}`)))
+  // The control plane shows at once that the worker has taken note.
+  const takeDrain = (requested: boolean): Effect.Effect<void, WorkerError> =>
+    Effect.suspend(() => {
+      if (draining || !drainRequest.set(requested)) return Effect.void
+      feed.publish(WorkerEvent.DrainRequested({ requested, inFlight: records.all().length }))
+      return beat
+    })
   const announce = (status: WorkerStatus) =>
     registry.heartbeat(registered.id, status).pipe(Effect.timeout("2 seconds"), Effect.ignore)
   const followSignals = leases.signals(registered.id).pipe(
     Stream.runForEach((signal) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
+        if (signal._tag === "Drain") {
+          drainSignals += 1
+          return takeDrain(signal.drain)
+        }
         for (const record of records.all()) {
           if (record.run.runId !== signal.runId) continue
           if (signal._tag === "Cancelled") records.endLease(record, signal._tag)
           else record.sink.told(signal.inbox)
         }
+        return Effect.void
       }),
     ),
     Effect.retry({ schedule: patience, while: isTransient }),
@@ -144,7 +181,7 @@ export const make = Effect.fnUntraced(function* (
     )
 
   // The Scope closes in reverse order: the claims stop, then the records drain, then renewals, signals and heartbeats end.
-  yield* Effect.forkScoped(failing(Effect.forever(heartbeat)))
+  yield* Effect.forkScoped(failing(Effect.forever(Effect.delay(beat, options.heartbeatInterval))))
   yield* Effect.forkScoped(failing(followSignals))
   yield* Effect.addFinalizer(() => detached(drain))
   yield* Effect.forkScoped(failing(Effect.forever(retryLogged(claimRound))))

@@ -14,7 +14,8 @@ import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
  * `Ended`: the run has its outcome; `recorded` is false when another outcome came first. `Retrying`: the run was handed
  * back after a retryable failure. `Paused`: the run sleeps or waits for its children, without a worker. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
  * is that of an executor that could not start it, or null in a drain. `LeaseEnded`: the lease ended before the run did,
- * and the worker left the run alone.
+ * and the worker left the run alone. `DrainRequested`: the operator asks the worker to claim no more, or to claim again.
+ * `Draining`: the worker shuts down.
  *
  * @since 0.1.0
  * @category models
@@ -33,11 +34,22 @@ export type WorkerEvent = Data.TaggedEnum<{
   Paused: { readonly run: ClaimedRun; readonly pause: Pause }
   Released: { readonly run: ClaimedRun; readonly error: RunError | null }
   LeaseEnded: { readonly run: ClaimedRun; readonly reason: Loss }
+  DrainRequested: { readonly requested: boolean; readonly inFlight: number }
   Draining: { readonly inFlight: number }
 }>
 
-export const { Registered, Claimed, Ended, Retrying, Suspended, Paused, Released, Draining, $match } =
-  Data.taggedEnum<WorkerEvent>()
+export const {
+  Registered,
+  Claimed,
+  Ended,
+  Retrying,
+  Suspended,
+  Paused,
+  Released,
+  DrainRequested,
+  Draining,
+  $match,
+} = Data.taggedEnum<WorkerEvent>()
 
 /**
  * The event of a run whose lease ended before the run did.

@@ -19,11 +19,19 @@ export interface WorkerOptions {
   /** The name of this worker among its kind, the same after a restart. A random name when absent. */
   readonly workerKey?: string | undefined
   readonly displayName?: string | undefined
+  /** The version of the worker's program, for people. */
+  readonly version?: string | undefined
+  /** Goes to the registry with `runlease`, which is the worker's own (`WorkerMetadata`). */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
   /** How many runs are executed at once, 1 or more. 10 when absent. */
   readonly concurrency?: number | undefined
   /** The agents whose runs are claimed; any agent when absent. The registration has them in `metadata.agent_ids`. */
   readonly agentIds?: ReadonlyArray<string> | undefined
+  /**
+   * A JSON Schema of the input of an agent, by the agent's id, such as `JSONSchema.make` gives: a page makes a form of it. Heartbeats
+   * have all of them, so keep them small.
+   */
+  readonly forms?: Readonly<Record<string, object>> | undefined
   /** 5 to 300 seconds; 60 seconds when absent. The runs of a crashed worker are idle for no longer than this. */
   readonly leaseDuration?: Duration.DurationInput | undefined
   /**

@@ -5,6 +5,7 @@
  */
 import { Predicate, Record as Records } from "effect"
 import { conversationId, pending, submittedAt } from "./ExampleRun.js"
+import * as ObserveExamples from "./ObserveExamples.js"
 
 /** A request to an endpoint, and its answer. */
 export interface Example {
@@ -198,6 +199,7 @@ export const examples: Readonly<Record<string, Example>> = {
     },
     answer: { outcome: "continued", since_event_id: 6, duplicate: false, run: pending },
   },
+  ...ObserveExamples.examples,
   "conversations.create": { sent: { title: "Reports" }, answer: conversation },
   "conversations.conversation": { answer: conversation },
   "conversations.addMessage": { sent: { role: "user", parts, idempotency_key: "first" }, answer: message },

@@ -9,7 +9,7 @@ import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
+import { JsonObject, pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { ClaimedRun, RenewedRun } from "../Wire/ClaimedRun.js"
 import { SessionRecord, WorkerSession } from "../Wire/Session.js"
 import { Submission } from "../Wire/Submission.js"
@@ -55,6 +55,7 @@ export const Registered = Schema.Struct({ worker: Worker, token: Schema.String }
 /** A status that is none of ours, as another client may send it, is looked over. */
 const HeartbeatOptions = Schema.Struct({
   status: nullish(Schema.String).annotations({ description: "active, draining, or ended" }),
+  metadata: nullish(JsonObject).annotations({ description: "Replaces that of the registration" }),
 })
 
 export const HeartbeatReply = Schema.Struct({ worker: Worker, token: Schema.NullOr(Schema.String) })
@@ -155,7 +156,7 @@ export const group = HttpApiGroup.make("workers")
         OpenApi.annotations({
           summary: "Say that a worker lives",
           description:
-            "The body may be empty. `status` says that the worker shuts down (`draining`) or has ended. Leases do not depend on it.",
+            "The body may be empty. `status` says that the worker claims no more (`draining`) or has ended. Leases do not depend on it. Where `worker.drain` is true, the worker should claim no more runs.",
         }),
       ),
   )
@@ -263,9 +264,9 @@ export const group = HttpApiGroup.make("workers")
       )
       .annotateContext(
         OpenApi.annotations({
-          summary: "Follow the cancellations of a worker's runs, and the messages to them",
+          summary: "Follow the cancellations of a worker's runs, the messages to them, and requests to drain",
           description:
-            'An event stream of `{"type":"cancelled","run_id":"…"}` and `{"type":"message","run_id":"…","inbox":1}`, where `inbox` is how many messages the run has been told. A renewal says the same: this only makes it faster.',
+            'An event stream of `{"type":"cancelled","run_id":"…"}` and `{"type":"message","run_id":"…","inbox":1}`, where `inbox` is how many messages the run has been told, and of `{"type":"drain","drain":true}`. A renewal and the answer to a heartbeat say the same: this only makes it faster.',
         }),
       ),
   )

@@ -26,6 +26,7 @@ export const Worker = renamed({
   implementationDisplayName: orNull(Schema.String).pipe(Schema.fromKey("implementation_display_name")),
   workerKey: from("worker_key")(Schema.String),
   status: Schema.String,
+  drain: Schema.optionalWith(Schema.Boolean, { default: () => false, nullable: true }),
   displayName: from("display_name")(Schema.NullOr(Schema.String)),
   metadata: Json,
   inFlight: orNull(Schema.NonNegativeInt).pipe(Schema.fromKey("in_flight")),

@@ -14,6 +14,7 @@ import { lacks, path, Transport } from "./Transport.js"
 const Signal = Schema.Union(
   Schema.Struct({ type: Schema.Literal("cancelled"), run_id: Schema.String }),
   Schema.Struct({ type: Schema.Literal("message"), run_id: Schema.String, inbox: Schema.Positive }),
+  Schema.Struct({ type: Schema.Literal("drain"), drain: Schema.Boolean }),
 )
 const isSignal = Schema.is(Signal)
 
@@ -64,6 +65,7 @@ export const make: Effect.Effect<
     ).pipe(
       Stream.filter(isSignal),
       Stream.map((signal): Leases.LeaseSignal => {
+        if (signal.type === "drain") return { _tag: "Drain", drain: signal.drain }
         const runId = signal.run_id as Ids.RunId
         return signal.type === "cancelled"
           ? { _tag: "Cancelled", runId }

@@ -38,14 +38,18 @@ export const make = (
         ),
       ),
 
-      heartbeat: Effect.fnUntraced(function* (workerId, status) {
+      heartbeat: Effect.fnUntraced(function* (workerId, status, metadata) {
+        const body = {
+          ...(status === undefined ? {} : { status }),
+          ...(metadata === undefined ? {} : { metadata }),
+        }
         const credential = yield* credentials.of(workerId)
         const { token, worker } = yield* transport
           .request({
             operation: "WorkerRegistry.heartbeat",
             method: "POST",
             path: path`/agent-workers/workers/${workerId}/heartbeat`,
-            ...(extensions && status !== undefined ? { body: { status } } : {}),
+            ...(extensions && Object.keys(body).length > 0 ? { body } : {}),
             token: credential.token,
             success: HeartbeatReply,
           })
@@ -58,6 +62,25 @@ export const make = (
         if (token !== null) yield* credentials.keep(workerId, token)
         return worker
       }),
+
+      drain: Effect.fnUntraced(
+        function* (workerId, drain) {
+          if (!extensions) return yield* missing("WorkerRegistry.drain", "ask a worker to drain")
+          return yield* transport.request({
+            operation: "WorkerRegistry.drain",
+            method: "POST",
+            path: path`/agent-workers/workers/${workerId}/drain`,
+            body: { drain },
+            success: Worker,
+          })
+        },
+        (drained, workerId) =>
+          Effect.catchTag(
+            drained,
+            "Refusal",
+            Verdicts.decode("WorkerRegistry.drain", ["WorkerNotFound"], { workerId }),
+          ),
+      ),
 
       list: Effect.fnUntraced(
         function* (page) {

@@ -21,6 +21,10 @@ const comment = encoder.encode(":\n\n")
 export const frame = (json: string, id?: number): string =>
   `${id === undefined ? "" : `id: ${id}\n`}data: ${json}\n\n`
 
+/** One event with a name, by which a browser finds its listeners. */
+export const namedFrame = (name: string, json: string, id?: number): string =>
+  `event: ${name}\n${frame(json, id)}`
+
 /** What a stream needs beside its request. */
 export type Services =
   | OpenStreams

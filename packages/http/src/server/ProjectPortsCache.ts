@@ -6,7 +6,7 @@
 import { ControlPlane, type Ids } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
 
-export type Ports = Context.Context<ControlPlane.ProjectPorts>
+export type Ports = Context.Context<ControlPlane.StorePorts>
 
 export class ProjectPortsCache extends Context.Tag("@runlease/http/server/ProjectPortsCache")<
   ProjectPortsCache,

@@ -63,6 +63,7 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
           const worker = yield* Context.get(ports, WorkerRegistry.WorkerRegistry).heartbeat(
             path.worker_id,
             Option.getOrUndefined(statusOf(payload.status)),
+            payload.metadata ?? undefined,
           )
           return { worker, token: null }
         }).pipe(Effect.mapError(Verdicts.encode)),
@@ -130,10 +131,16 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
   }),
 )
 
-const toWireSignal = (signal: Leases.LeaseSignal) =>
-  signal._tag === "Cancelled"
-    ? { type: "cancelled", run_id: signal.runId }
-    : { type: "message", run_id: signal.runId, inbox: signal.inbox }
+const toWireSignal = (signal: Leases.LeaseSignal) => {
+  switch (signal._tag) {
+    case "Cancelled":
+      return { type: "cancelled", run_id: signal.runId }
+    case "Told":
+      return { type: "message", run_id: signal.runId, inbox: signal.inbox }
+    case "Drain":
+      return { type: "drain", drain: signal.drain }
+  }
+}
 
 const toWire = (renewal: Leases.Renewal) => {
   switch (renewal._tag) {

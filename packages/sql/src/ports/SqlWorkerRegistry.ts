@@ -16,6 +16,7 @@ interface WorkerRow {
   readonly implementation_display_name: string | null
   readonly worker_key: string
   readonly status: string
+  readonly drain: number
   readonly display_name: string | null
   readonly metadata: string | null
   readonly created_at: number
@@ -30,6 +31,7 @@ const toWorker = (row: WorkerRow, inFlight: number | null = null): WorkerRegistr
   implementationDisplayName: row.implementation_display_name,
   workerKey: row.worker_key,
   status: row.status,
+  drain: row.drain === 1,
   displayName: row.display_name,
   metadata: fromJson(row.metadata),
   inFlight,
@@ -48,17 +50,33 @@ interface Heartbeat {
   readonly projectId: Ids.ProjectId
   readonly workerId: Ids.WorkerId
   readonly status: WorkerRegistry.WorkerStatus | undefined
+  readonly metadata: WorkerRegistry.Metadata | undefined
 }
 
-/** One row for each worker, with the last status that it says. */
+interface Drain {
+  readonly projectId: Ids.ProjectId
+  readonly workerId: Ids.WorkerId
+  readonly drain: boolean
+}
+
+interface HeartbeatRow {
+  readonly project_id: string
+  readonly id: string
+  readonly next_status: string | null
+  readonly next_metadata: string | null
+}
+
+/** One row for each worker, with the last that it says of itself. */
 const heartbeatRows = (requests: ReadonlyArray<Heartbeat>) => {
-  const rows = new Map<string, { project_id: string; id: string; next_status: string | null }>()
-  for (const { projectId, status, workerId } of requests) {
+  const rows = new Map<string, HeartbeatRow>()
+  for (const { metadata, projectId, status, workerId } of requests) {
     const key = `${projectId} ${workerId}`
+    const before = rows.get(key)
     rows.set(key, {
       project_id: projectId,
       id: workerId,
-      next_status: status ?? rows.get(key)?.next_status ?? null,
+      next_status: status ?? before?.next_status ?? null,
+      next_metadata: toJson(metadata) ?? before?.next_metadata ?? null,
     })
   }
   return Array.from(rows.values())
@@ -82,6 +100,7 @@ export const make = (
         implementation_display_name: registration.implementationDisplayName ?? null,
         worker_key: registration.workerKey,
         status: "active",
+        drain: 0,
         display_name: registration.displayName ?? null,
         metadata: toJson(registration.metadata),
         created_at: now,
@@ -89,7 +108,7 @@ export const make = (
         last_heartbeat_at: null,
       })}
       ON CONFLICT (project_id, implementation_kind, worker_key) DO UPDATE SET
-        implementation_display_name = excluded.implementation_display_name, status = excluded.status,
+        implementation_display_name = excluded.implementation_display_name, status = excluded.status, drain = 0,
         display_name = excluded.display_name, metadata = excluded.metadata, updated_at = excluded.updated_at
       RETURNING *`,
       ([row]) => Either.right(toWorker(row!)),
@@ -114,11 +133,12 @@ export const make = (
     name: "WorkerRegistry.heartbeat",
     decide: (requests, { now }) =>
       Effect.gen(function* () {
-        // As `WorkerRegistry.nextStatus` has it.
+        // The status is as `WorkerRegistry.nextStatus` has it.
         const rows = yield* sql<WorkerRow>`UPDATE workers SET last_heartbeat_at = ${now}, updated_at = ${now},
+            metadata = COALESCE(v.next_metadata, workers.metadata),
             status = CASE WHEN v.next_status IS NULL OR (v.next_status = 'ended' AND workers.status <> 'draining')
               THEN workers.status ELSE v.next_status END
-          FROM ${dialect.rows({ project_id: "text", id: "text", next_status: "text" }, heartbeatRows(requests))} v
+          FROM ${dialect.rows({ project_id: "text", id: "text", next_status: "text", next_metadata: "text" }, heartbeatRows(requests))} v
           WHERE workers.id = v.id AND workers.project_id = v.project_id
           RETURNING *`
         const workers = new Map(rows.map((row) => [row.id, row]))
@@ -132,12 +152,39 @@ export const make = (
     answer: Function.identity,
   })
 
+  const drainOne = ({ drain, projectId, workerId }: Drain, now: number) =>
+    Effect.map(
+      sql<WorkerRow>`UPDATE workers SET drain = ${drain ? 1 : 0}, updated_at = ${now}
+        WHERE id = ${workerId} AND project_id = ${projectId} RETURNING *`,
+      ([row]) =>
+        row === undefined
+          ? Either.left(new WorkerRegistry.WorkerNotFound({ workerId }))
+          : Either.right(toWorker(row)),
+    )
+
+  const setDrain = writer.operation<
+    Drain,
+    WorkerRegistry.RegisteredWorker,
+    WorkerRegistry.RegisteredWorker,
+    WorkerRegistry.WorkerNotFound
+  >({
+    name: "WorkerRegistry.drain",
+    decide: (requests, { now }) => Effect.forEach(requests, (request) => drainOne(request, now)),
+    answer: Function.identity,
+  })
+
   return (projectId) => ({
     register: Effect.fnUntraced(function* (registration) {
       return yield* register({ projectId, newId: yield* Ids.uuidV7, registration })
     }),
 
-    heartbeat: (workerId, status) => heartbeat({ projectId, workerId, status }),
+    heartbeat: (workerId, status, metadata) => heartbeat({ projectId, workerId, status, metadata }),
+
+    drain: (workerId, drain) =>
+      Effect.zipLeft(
+        setDrain({ projectId, workerId, drain }),
+        store.wakeups.signal(workerId, { _tag: "Drain", drain }),
+      ),
 
     list: Effect.fnUntraced(function* (page) {
       const limit = KeysetPage.limitOf(page)

@@ -98,6 +98,8 @@ export const link = (
                 return local.signal(item[1], { _tag: "Cancelled", runId: item[2] })
               case "t":
                 return local.signal(item[1], { _tag: "Told", runId: item[2], inbox: item[3] })
+              case "d":
+                return local.signal(item[1], { _tag: "Drain", drain: item[2] })
             }
           },
           { discard: true },

@@ -30,6 +30,8 @@ const Item = Schema.Union(
   Schema.Tuple(Schema.Literal("c"), Schema.String, Ids.RunId),
   /** A worker's run was told something: it has so many messages. */
   Schema.Tuple(Schema.Literal("t"), Schema.String, Ids.RunId, Schema.Positive),
+  /** A worker is asked to claim no more runs, or to claim again. */
+  Schema.Tuple(Schema.Literal("d"), Schema.String, Schema.Boolean),
 )
 type Item = typeof Item.Type
 
@@ -84,9 +86,14 @@ export const makeOutbox = (): Outbox => {
       for (const { latest, log } of growths) put(`l${log}`, ["l", log, latest ?? null])
     },
     signal: (workerId, signal) => {
-      const { runId } = signal
-      if (signal._tag === "Cancelled") put(`c${workerId}/${runId}`, ["c", workerId, runId])
-      else put(`t${workerId}/${runId}`, ["t", workerId, runId, signal.inbox])
+      switch (signal._tag) {
+        case "Cancelled":
+          return put(`c${workerId}/${signal.runId}`, ["c", workerId, signal.runId])
+        case "Told":
+          return put(`t${workerId}/${signal.runId}`, ["t", workerId, signal.runId, signal.inbox])
+        case "Drain":
+          return put(`d${workerId}`, ["d", workerId, signal.drain])
+      }
     },
     all: () => {
       everything = true

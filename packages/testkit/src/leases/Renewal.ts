@@ -2,7 +2,7 @@
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Ids from "@runlease/core/Ids"
-import { Leases } from "@runlease/core/Leases"
+import { Leases, type LeaseSignal } from "@runlease/core/Leases"
 import { type ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { DateTime, Effect, Queue, Stream, TestClock } from "effect"
@@ -127,13 +127,12 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const runs = yield* Runs
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.hold(worker)
-      const signals = yield* Queue.unbounded<{ readonly _tag: string; readonly runId: string }>()
+      const signals = yield* Queue.unbounded<LeaseSignal>()
       yield* TestRuns.start(
         Stream.runForEach(leases.signals(worker), (signal) => Queue.offer(signals, signal)),
       )
       yield* runs.cancel(claimed.runId)
-      const signal = yield* Queue.take(signals)
-      deepStrictEqual([signal._tag, signal.runId], ["Cancelled", claimed.runId])
+      deepStrictEqual(yield* Queue.take(signals), { _tag: "Cancelled", runId: claimed.runId })
       strictEqual((yield* renew(claimed))._tag, "Cancelled")
       strictEqual((yield* renew(claimed, null))._tag, "Cancelled")
     }),

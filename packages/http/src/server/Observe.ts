@@ -1,0 +1,109 @@
+import { HttpApiBuilder } from "@effect/platform"
+import { Summaries, WorkerRegistry } from "@runlease/core"
+import { Context, Effect } from "effect"
+import { Api } from "../Api.js"
+import { lastEventIdHeader } from "../Api/EventStream.js"
+import * as Verdicts from "../contract/Verdicts.js"
+import { pageInfo } from "../Wire.js"
+import * as Caller from "./Caller.js"
+import * as EventStream from "./EventStream.js"
+import * as ProjectTopics from "./ProjectTopics.js"
+import * as ProjectViews from "./ProjectViews.js"
+import * as RunPage from "./RunPage.js"
+
+/** How far back the lost leases go, as the endpoint describes it. */
+const lostWithin = "24 hours"
+
+export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
+  Effect.gen(function* () {
+    const topics = yield* ProjectTopics.ProjectTopics
+
+    return handlers
+      .handle("statistics", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          return yield* ProjectViews.statistics(ports, urlParams)
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("attention", ({ path }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          return yield* ProjectViews.attention(ports)
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("runSummaries", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          const page = yield* Context.get(ports, Summaries.Summaries).runs({
+            cursor: urlParams.cursor,
+            limit: urlParams.limit,
+            status: urlParams.status,
+            agentId: urlParams.agent_id,
+            conversationId: urlParams.conversation_id,
+            parentRunId: urlParams.parent_run_id,
+            text: urlParams.text,
+            from: urlParams.from,
+            to: urlParams.to,
+            attempt: urlParams.attempt,
+            roots: urlParams.roots,
+          })
+          return {
+            data: page.items,
+            page_info: pageInfo(urlParams.cursor, page.next),
+            searched: page.searched,
+          }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("runSummary", ({ path }) =>
+        Effect.gen(function* () {
+          return yield* Context.get(yield* Caller.ports, Summaries.Summaries).run(path.run_id)
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handleRaw("runLive", ({ headers, path }) =>
+        Effect.gen(function* () {
+          const frames = yield* RunPage.frames(yield* Caller.ports, path.run_id, headers[lastEventIdHeader])
+          return yield* EventStream.respond(frames)
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handleRaw("projectLive", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const { projectId } = yield* Caller.project(path.project_reference)
+          const { last, step, topics: names } = urlParams
+          return yield* EventStream.respond(
+            topics.frames({ projectId, last, step }, yield* ProjectTopics.parse(names)),
+          )
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("workerSummaries", ({ path, urlParams }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          const page = yield* Context.get(ports, Summaries.Summaries).workers(urlParams)
+          return { data: page.items, page_info: pageInfo(urlParams.cursor, page.next) }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("held", ({ path }) =>
+        Effect.gen(function* () {
+          const summaries = Context.get(yield* Caller.ports, Summaries.Summaries)
+          return { data: yield* summaries.held(path.worker_id) }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("lostLeases", ({ path }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          return { data: yield* Context.get(ports, Summaries.Summaries).lost(lostWithin) }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("agents", ({ path }) =>
+        Effect.gen(function* () {
+          const { ports } = yield* Caller.project(path.project_reference)
+          return { data: yield* ProjectViews.agents(ports) }
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+      .handle("drain", ({ path, payload }) =>
+        Effect.gen(function* () {
+          const registry = Context.get(yield* Caller.ports, WorkerRegistry.WorkerRegistry)
+          return yield* registry.drain(path.worker_id, payload.drain)
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
+  }),
+)

@@ -1,0 +1,82 @@
+/**
+ * What people look at of a project, as its endpoints and its streams give it.
+ *
+ * @since 0.1.0
+ */
+import { type Ids, Statistics, Summaries, WorkerMetadata, WorkerRegistry, WorkerState } from "@runlease/core"
+import { Chunk, Context, DateTime, Effect, Option, Stream } from "effect"
+import { fromActivity } from "../Wire/Activity.js"
+import type { Ports } from "./ProjectPortsCache.js"
+
+export interface StatisticsOptions {
+  readonly step?: "minute" | "hour" | undefined
+  readonly last?: number | undefined
+  readonly agent_id?: Ids.AgentId | undefined
+}
+
+/** Runs by agent and status, and what happened: in the last 60 minutes unless other periods are named. */
+export const statistics = Effect.fnUntraced(function* (
+  ports: Ports,
+  { agent_id: agentId, last = 60, step = "minute" }: StatisticsOptions,
+) {
+  const port = Context.get(ports, Statistics.Statistics)
+  const during = { agentId, last, step }
+  const { agents, counts, periods } = yield* Effect.all({
+    counts: port.counts({ agentId }),
+    periods: port.periods(during),
+    agents: port.agents(during),
+  })
+  return {
+    counts: counts.map((count) => ({ agent_id: count.agentId, runs: count.runs })),
+    periods: periods.map((period) => ({
+      start: period.start,
+      pending: period.pending,
+      running: period.running,
+      ...fromActivity(period),
+    })),
+    agents: agents.map((activity) => ({ agent_id: activity.agentId, ...fromActivity(activity) })),
+  }
+})
+
+export const attention = (ports: Ports) => Context.get(ports, Summaries.Summaries).attention()
+
+/** Workers beyond these have not been in contact for long, where there are as many. */
+const maxWorkers = 1000
+
+const workers = (ports: Ports) => {
+  const registry = Context.get(ports, WorkerRegistry.WorkerRegistry)
+  return Stream.paginateChunkEffect(undefined as string | undefined, (cursor) =>
+    Effect.map(
+      registry.list({ limit: 100, cursor }),
+      ({ items, next }) => [Chunk.unsafeFromArray(items), Option.fromNullable(next)] as const,
+    ),
+  ).pipe(Stream.take(maxWorkers), Stream.runCollect, Effect.map(Chunk.toReadonlyArray))
+}
+
+const isInContact = (worker: WorkerRegistry.RegisteredWorker, now: DateTime.Utc): boolean => {
+  const state = WorkerState.of(worker, now)
+  return state !== "gone" && state !== "silent"
+}
+
+/** The agents that workers in contact say they have, newest heartbeat first, and those that the project has runs of. */
+export const agents = Effect.fnUntraced(function* (ports: Ports) {
+  const now = yield* DateTime.now
+  const counts = yield* Context.get(ports, Statistics.Statistics).counts()
+  const said = (yield* workers(ports)).flatMap((worker) =>
+    isInContact(worker, now) ? Option.toArray(WorkerMetadata.of(worker.metadata)) : [],
+  )
+  const ids = new Set([
+    ...said.flatMap(({ agents: own, forms = {} }) => [
+      ...(own ?? []),
+      ...(Object.keys(forms) as Array<Ids.AgentId>),
+    ]),
+    ...counts.map(({ agentId }) => agentId),
+  ])
+  return Array.from(ids)
+    .toSorted()
+    .map((agentId) => {
+      const claiming = said.filter(({ agents: own }) => own === null || own.includes(agentId))
+      const form = claiming.find(({ forms }) => forms?.[agentId] !== undefined)?.forms?.[agentId]
+      return { agent_id: agentId, workers: claiming.length, form: form ?? null }
+    })
+})
