@@ -9,6 +9,7 @@ import {
   HttpLayerRouter,
   HttpMiddleware,
   HttpServer,
+  type HttpServerRequest,
   HttpServerRespondable,
   HttpServerResponse,
   OpenApi,
@@ -45,6 +46,16 @@ import * as Views from "./server/Views.js"
 import * as Workers from "./server/Workers.js"
 
 /**
+ * What answers some requests before the API does.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type InFront = <E, R>(
+  api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>
+
+/**
  * @since 0.1.0
  * @category options
  */
@@ -59,6 +70,8 @@ export interface ServerOptions<E = never, R = never> {
   readonly corsOrigins?: ReadonlyArray<string> | undefined
   /** Identifies callers; by their tokens when absent. */
   readonly authentication?: Layer.Layer<Authentication.Authentication, E, R> | undefined
+  /** What answers some requests before the API does, such as the pages of a dashboard. */
+  readonly inFront?: InFront | undefined
 }
 
 const handlers = Layer.mergeAll(
@@ -156,6 +169,7 @@ export const app = <E = never, R = never>({
     // `around` answers for an address that there is not.
     Effect.map(Effect.orDie),
     Effect.map((served) => (options.corsOrigins?.length ? Cors.allow(options.corsOrigins)(served) : served)),
+    Effect.map((served) => options.inFront?.(served) ?? served),
   )
 
 /**

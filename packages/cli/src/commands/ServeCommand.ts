@@ -4,6 +4,7 @@
 import { Command, Options } from "@effect/cli"
 import { FileSystem, HttpServer, Path } from "@effect/platform"
 import { Retention } from "@runlease/core"
+import { Dashboard } from "@runlease/dashboard"
 import { Server } from "@runlease/http"
 import { PostgresPool, SqlControlPlane } from "@runlease/sql"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
@@ -130,6 +131,7 @@ const announce = (
       yield* Console.log(
         [
           `${paint("bold", "Runlease")} listens on ${paint("cyan", url)}`,
+          `  dashboard ${url}/`,
           `  database  ${options.database}`,
           `  API docs  ${url}/docs`,
           ...(Option.isSome(key)
@@ -177,6 +179,7 @@ export const command = Command.make(
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
       bodyMemory: options.bodyMemory * 1024 * 1024,
       corsOrigins: options.corsOrigins,
+      inFront: yield* Dashboard.inFront(),
     })
     const retention = Option.match(options.keepFinished, {
       onNone: () => Layer.empty,

@@ -20,7 +20,7 @@ const runPath = Schema.Struct({ run_id: Ids.RunId })
 const workerPath = Schema.Struct({ worker_id: Ids.WorkerId })
 
 /** An agent that workers of the project say they have. `form`: a JSON Schema of its input; null where none is told. */
-const Agent = Schema.Struct({
+export const Agent = Schema.Struct({
   agent_id: Ids.AgentId,
   workers: Schema.NonNegativeInt,
   form: Schema.NullOr(Schema.Unknown),

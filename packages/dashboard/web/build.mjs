@@ -1,0 +1,34 @@
+// Builds the pages into dist/web, each file beside its compressed form, unless what is there is newer than all sources.
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { extname, join } from "node:path"
+import { brotliCompressSync, constants, gzipSync } from "node:zlib"
+
+const web = import.meta.dirname
+const out = join(web, "../dist/web")
+const built = join(out, "built")
+
+/** Every file below a folder. */
+const filesOf = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+
+const sources = [...filesOf(web), join(web, "../package.json")]
+const isCurrent = () =>
+  existsSync(built) && sources.every((file) => statSync(file).mtimeMs <= statSync(built).mtimeMs)
+
+if (!isCurrent()) {
+  const { build } = await import("vite")
+  await build({ configFile: join(web, "vite.config.ts"), logLevel: "warn" })
+  for (const file of filesOf(out)) {
+    if (![".js", ".css", ".html", ".svg"].includes(extname(file))) continue
+    const bytes = readFileSync(file)
+    if (bytes.length < 1024) continue
+    writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }))
+    writeFileSync(
+      `${file}.br`,
+      brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }),
+    )
+  }
+  writeFileSync(built, "")
+}

@@ -1,0 +1,65 @@
+/** Requests to the API that serves this page, with the session that its browser has. */
+import { paths, type Reply } from "./endpoints"
+
+/** What the API refused, in its own words. `status` 0: it did not answer. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+type Name = keyof typeof paths
+
+export interface RequestOptions {
+  readonly path?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The address of an endpoint, below the place where the page is mounted. */
+export const urlOf = (name: Name, { path = {}, query = {} }: RequestOptions = {}): string => {
+  const [, template = ""] = paths[name].split(" ")
+  const filled = template.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(path[key] ?? ""))
+  const url = new URL(`.${filled}`, document.baseURI)
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(key, String(value))
+  }
+  return url.href
+}
+
+const errorOf = async (response: Response): Promise<ApiError> => {
+  const body = (await response.json().catch(() => ({}))) as {
+    code?: string
+    message?: string
+    detail?: string
+  }
+  return new ApiError(
+    response.status,
+    body.code ?? "unknown",
+    body.message ?? body.detail ?? `The server answered ${response.status}`,
+  )
+}
+
+/** Sends a request and reads its answer. Fails: `ApiError`. */
+export const send = async <N extends Name>(name: N, options: RequestOptions = {}): Promise<Reply<N>> => {
+  const [method = "GET"] = paths[name].split(" ")
+  const response = await fetch(urlOf(name, options), {
+    method,
+    headers: {
+      accept: "application/json",
+      ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  }).catch((error: unknown) => {
+    if (error instanceof DOMException && error.name === "AbortError") throw error
+    throw new ApiError(0, "unreachable", "The server does not answer")
+  })
+  if (!response.ok) throw await errorOf(response)
+  return (response.status === 204 ? undefined : await response.json()) as Reply<N>
+}

@@ -1,0 +1,70 @@
+/** The endpoints that the pages use, and what each answers. A test compares them with the API's description. */
+import type * as Json from "@runlease/http/Json"
+
+export const paths = {
+  session: "GET /session",
+  signIn: "POST /session",
+  signOut: "DELETE /session",
+  statistics: "GET /projects/:project/statistics",
+  attention: "GET /projects/:project/attention",
+  runSummaries: "GET /projects/:project/run-summaries",
+  projectLive: "GET /projects/:project/live",
+  workerSummaries: "GET /projects/:project/worker-summaries",
+  lostLeases: "GET /projects/:project/lost-leases",
+  agents: "GET /projects/:project/agents",
+  held: "GET /agent-workers/workers/:worker/leases",
+  drain: "POST /agent-workers/workers/:worker/drain",
+  submit: "POST /runs",
+  run: "GET /runs/:run",
+  runSummary: "GET /runs/:run/summary",
+  snapshot: "GET /runs/:run/snapshot",
+  events: "GET /runs/:run/events",
+  usage: "GET /runs/:run/usage",
+  runLive: "GET /runs/:run/live",
+  cancel: "POST /runs/:run/cancel",
+  retry: "POST /runs/:run/retry",
+  fork: "POST /runs/:run/fork",
+  tell: "POST /runs/:run/messages",
+  resume: "POST /runs/:run/resume",
+  messages: "GET /conversations/:conversation/messages",
+} as const
+
+interface Page<A> {
+  readonly data: ReadonlyArray<A>
+  readonly page_info: { readonly next: string | null }
+}
+
+interface Submitted {
+  readonly run: Json.CanonicalRun
+  readonly duplicate: boolean
+}
+
+interface Replies {
+  readonly session: Json.Session
+  readonly signIn: Json.Session
+  readonly signOut: undefined
+  readonly statistics: Json.ProjectStatistics
+  readonly attention: Json.Attention
+  readonly runSummaries: Page<Json.RunSummary> & { readonly searched: number | null }
+  readonly projectLive: never
+  readonly workerSummaries: Page<Json.WorkerSummary>
+  readonly lostLeases: { readonly data: ReadonlyArray<Json.LostLease> }
+  readonly agents: { readonly data: ReadonlyArray<Json.Agent> }
+  readonly held: { readonly data: ReadonlyArray<Json.RunSummary> }
+  readonly drain: Json.Worker
+  readonly submit: Submitted
+  readonly run: Json.CanonicalRun
+  readonly runSummary: Json.RunSummary
+  readonly snapshot: Json.Snapshot
+  readonly events: Json.LogPage
+  readonly usage: Json.Usage
+  readonly runLive: never
+  readonly cancel: { readonly cancelled: boolean; readonly run: Json.CanonicalRun }
+  readonly retry: Submitted
+  readonly fork: Submitted
+  readonly tell: { readonly message_id: string; readonly duplicate: boolean }
+  readonly resume: { readonly duplicate: boolean; readonly run: Json.CanonicalRun }
+  readonly messages: Page<Json.ConversationMessage>
+}
+
+export type Reply<N extends keyof typeof paths> = Replies[N]

@@ -1,0 +1,5 @@
+import { Page } from "../../shell/Page"
+
+const ThisPage = () => <Page title="Conversations">{null}</Page>
+
+export default ThisPage
