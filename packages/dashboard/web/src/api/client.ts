@@ -1,5 +1,6 @@
 /** Requests to the API that serves this page, with the session that its browser has. */
 import { paths, type Reply } from "./endpoints"
+import { learnClock } from "./serverClock"
 
 /** What the API refused, in its own words. `status` 0: it did not answer. */
 export class ApiError extends Error {
@@ -32,6 +33,18 @@ export const urlOf = (name: Name, { path = {}, query = {} }: RequestOptions = {}
   return url.href
 }
 
+const sessions = new EventTarget()
+
+/** Tells those who listen that the API knows the session no more. */
+export const sessionEnded = (): void => {
+  sessions.dispatchEvent(new Event("ended"))
+}
+
+export const onSessionEnded = (listener: () => void): (() => void) => {
+  sessions.addEventListener("ended", listener)
+  return () => sessions.removeEventListener("ended", listener)
+}
+
 const errorOf = async (response: Response): Promise<ApiError> => {
   const body = (await response.json().catch(() => ({}))) as {
     code?: string
@@ -60,6 +73,8 @@ export const send = async <N extends Name>(name: N, options: RequestOptions = {}
     if (error instanceof DOMException && error.name === "AbortError") throw error
     throw new ApiError(0, "unreachable", "The server does not answer")
   })
+  learnClock(response)
+  if (response.status === 401 && name !== "signIn") sessionEnded()
   if (!response.ok) throw await errorOf(response)
   return (response.status === 204 ? undefined : await response.json()) as Reply<N>
 }

@@ -2,7 +2,7 @@
 import { queryOptions, useQueryClient } from "@tanstack/react-query"
 import type * as Json from "@runlease/http/Json"
 import { send, urlOf } from "./client"
-import { useLive } from "./live"
+import { isPaused, useLive } from "./live"
 import { useProject } from "./session"
 
 /** The periods of a chart: so many minutes or hours. */
@@ -10,6 +10,9 @@ export interface Span {
   readonly step: "minute" | "hour"
   readonly last: number
 }
+
+/** For pages without a stream. */
+const refetchInterval = () => (isPaused() ? false : 30_000)
 
 export const statisticsQuery = (project: string, { last, step }: Span) =>
   queryOptions({
@@ -21,7 +24,7 @@ export const attentionQuery = (project: string) =>
   queryOptions({
     queryKey: ["attention", project],
     queryFn: ({ signal }) => send("attention", { path: { project }, signal }),
-    refetchInterval: 30_000,
+    refetchInterval,
   })
 
 export const workersQuery = (project: string) =>
@@ -29,7 +32,22 @@ export const workersQuery = (project: string) =>
     queryKey: ["workers", project],
     queryFn: async ({ signal }) =>
       (await send("workerSummaries", { path: { project }, query: { limit: 100 }, signal })).data,
-    refetchInterval: 30_000,
+    refetchInterval,
+  })
+
+/** The runs that a worker holds, those first whose lease ends first. */
+export const heldQuery = (worker: string) =>
+  queryOptions({
+    queryKey: ["held", worker],
+    queryFn: async ({ signal }) => (await send("held", { path: { worker }, signal })).data,
+    refetchInterval: () => (isPaused() ? false : 3000),
+  })
+
+export const lostLeasesQuery = (project: string) =>
+  queryOptions({
+    queryKey: ["lost-leases", project],
+    queryFn: async ({ signal }) => (await send("lostLeases", { path: { project }, signal })).data,
+    refetchInterval: () => (isPaused() ? false : 10_000),
   })
 
 export const agentsQuery = (project: string) =>
@@ -37,6 +55,9 @@ export const agentsQuery = (project: string) =>
     queryKey: ["agents", project],
     queryFn: async ({ signal }) => (await send("agents", { path: { project }, signal })).data,
   })
+
+/** Topics whose events tell all there is. */
+const wholes = ["attention", "workers", "statistics"]
 
 interface Told {
   readonly span?: Span
@@ -63,7 +84,7 @@ export const useProjectLive = ({ onRuns, span }: Told): void => {
           path: { project },
           query: { topics: topics.join(","), step: span?.step, last: span?.last },
         })
-  useLive(url, {
+  const on = {
     attention: (data: Json.Attention) => client.setQueryData(attentionQuery(project!).queryKey, data),
     workers: (data: { readonly data: ReadonlyArray<Json.WorkerSummary> }) =>
       client.setQueryData(workersQuery(project!).queryKey, data.data),
@@ -71,5 +92,6 @@ export const useProjectLive = ({ onRuns, span }: Told): void => {
       if (span !== undefined) client.setQueryData(statisticsQuery(project!, span).queryKey, data)
     },
     runs: (data: { readonly data: ReadonlyArray<Json.RunSummary> }) => onRuns?.(data.data),
-  })
+  }
+  useLive(url, on, wholes)
 }

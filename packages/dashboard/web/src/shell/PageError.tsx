@@ -4,9 +4,11 @@ import { Button } from "../ui/Button"
 export const PageError = ({ error }: ErrorComponentProps) => {
   const router = useRouter()
   return (
-    <main role="alert" className="grid justify-items-start gap-4 p-10">
+    <main className="grid justify-items-start gap-4 p-10">
       <h1 className="text-title font-semibold">This page cannot be shown</h1>
-      <p className="text-ink-2">{error instanceof Error ? error.message : String(error)}</p>
+      <p role="alert" className="text-ink-2">
+        {error instanceof Error ? error.message : String(error)}
+      </p>
       <Button onClick={() => void router.invalidate()}>Try again</Button>
     </main>
   )

@@ -17,7 +17,7 @@ export const Panel = ({
   const id = useId()
   return (
     <section aria-labelledby={id} className={`min-w-0 rounded-3 border border-line bg-surface ${className}`}>
-      <header className="flex min-h-10 items-center gap-2 px-4">
+      <header className="flex min-h-10 items-center gap-2 pr-2 pl-4 max-desk:py-1 max-desk:pl-3">
         <h2 id={id} className="font-semibold">
           {title}
         </h2>

@@ -1,22 +1,32 @@
 /** The state of a run: always an icon and a word in its colour. */
-import {
-  Ban,
-  CircleCheck,
-  CircleDashed,
-  CirclePause,
-  LoaderCircle,
-  OctagonX,
-  type LucideIcon,
-} from "lucide-react"
+import { Ban, CircleCheck, CircleDashed, CirclePause, LoaderCircle, type LucideProps } from "lucide-react"
+import type { ComponentType } from "react"
 
 export type RunStatus = "pending" | "running" | "waiting" | "completed" | "failed" | "cancelled"
 
-const states: Record<RunStatus, readonly [LucideIcon, word: string, colour: string, ground: string]> = {
+/** A solid octagon: what failed is found by its shape too. */
+const Octagon = ({ size = 14, ...props }: LucideProps) => (
+  <svg width={size} height={size} viewBox="0 0 24 24" {...props}>
+    <path d="M7.9 1.8h8.2l6.1 6.1v8.2l-6.1 6.1H7.9l-6.1-6.1V7.9z" fill="currentColor" />
+    <path
+      d="m15.4 8.6-6.8 6.8m0-6.8 6.8 6.8"
+      fill="none"
+      stroke="var(--surface)"
+      strokeWidth="2.4"
+      strokeLinecap="round"
+    />
+  </svg>
+)
+
+const states: Record<
+  RunStatus,
+  readonly [ComponentType<LucideProps>, word: string, colour: string, ground: string]
+> = {
   pending: [CircleDashed, "Pending", "text-pending", "bg-pending-bg"],
   running: [LoaderCircle, "Running", "text-running", "bg-running-bg"],
   waiting: [CirclePause, "Waiting", "text-waiting", "bg-waiting-bg"],
   completed: [CircleCheck, "Completed", "text-completed", "bg-completed-bg"],
-  failed: [OctagonX, "Failed", "text-failed", "bg-failed-bg"],
+  failed: [Octagon, "Failed", "text-failed", "bg-failed-bg"],
   cancelled: [Ban, "Cancelled", "text-cancelled", "bg-cancelled-bg"],
 }
 

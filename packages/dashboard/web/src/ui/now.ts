@@ -1,15 +1,17 @@
 /** The time, for what counts while it is looked at: one timer for all. */
 import { useSyncExternalStore } from "react"
 import { usePaused } from "../api/live"
+import { serverNow } from "../api/serverClock"
 
-let now = Date.now()
+let now = serverNow()
 let timer: ReturnType<typeof setInterval> | undefined
 const listeners = new Set<() => void>()
 
 const subscribe = (listener: () => void): (() => void) => {
   listeners.add(listener)
+  if (timer === undefined) now = serverNow()
   timer ??= setInterval(() => {
-    now = Date.now()
+    now = serverNow()
     for (const one of listeners) one()
   }, 1000)
   return () => {
@@ -22,7 +24,7 @@ const subscribe = (listener: () => void): (() => void) => {
 
 let frozen = now
 
-/** Milliseconds since the epoch, anew each second; the same while the pages are paused. */
+/** Milliseconds since the epoch by the server's clock, anew each second; the same while the pages are paused. */
 export const useNow = (): number => {
   const isPaused = usePaused()
   const current = useSyncExternalStore(subscribe, () => now)

@@ -1,0 +1,160 @@
+/** What needs somebody now, the most urgent first. */
+import { useQuery } from "@tanstack/react-query"
+import type * as Json from "@runlease/http/Json"
+import { CirclePause, ServerOff, Unplug } from "lucide-react"
+import { heldQuery } from "../../api/project"
+import { integer, plural } from "../../format/numbers"
+import { clock, exact, when } from "../../format/times"
+import { Skeleton } from "../../ui/Loading"
+import { Panel } from "../../ui/Panel"
+import { StateIcon } from "../../ui/State"
+import { heldRuns, silenceOutcome, untaken } from "../../ui/silence"
+import { heardFrom, heldBy, isSilent, nameOf, silenceOf } from "../../ui/workers"
+import { NeedRow } from "./NeedRow"
+import { noRunsSearch } from "../../shell/runsSearch"
+import type { SpanName } from "./spans"
+import { spans } from "./spans"
+import { countsOf, endedOf, failsOften, failuresOf } from "./totals"
+
+interface Known {
+  readonly statistics: Json.ProjectStatistics
+  readonly attention: Json.Attention
+  readonly workers: ReadonlyArray<Json.WorkerSummary>
+  readonly now: number
+  readonly span: SpanName
+}
+
+const Silent = ({ now, statistics, worker, workers }: Known & { readonly worker: Json.WorkerSummary }) => {
+  const held = useQuery({ ...heldQuery(worker.worker.id), enabled: heldBy(worker) > 0 })
+  const runs = heldBy(worker) === 0 ? [] : held.data === undefined ? undefined : heldRuns(held.data)
+  return (
+    <NeedRow
+      icon={<Unplug aria-hidden size={16} className="text-failed" />}
+      title={`${nameOf(worker)} has been silent for ${silenceOf(worker, now)}.`}
+      action="See its leases"
+      link={{ to: "/workers", search: { open: worker.worker.id } }}
+    >
+      {silenceOutcome(worker, runs, workers, statistics.counts, now)}
+    </NeedRow>
+  )
+}
+
+/** The server tells of so many waits. */
+const mostWaits = 20
+
+const Waits = ({ attention: { waits }, now }: Known) => {
+  const [first] = waits
+  if (first === undefined) return null
+  const expiry = first.waiting?.expires_at ?? null
+  const count = waits.length >= mostWaits ? `${mostWaits} or more` : integer(waits.length)
+  const title = waits.length === 1 ? "1 run waits for an answer." : `${count} runs wait for an answer.`
+  const at = expiry === null ? 0 : Date.parse(expiry)
+  return (
+    <NeedRow
+      icon={<CirclePause aria-hidden size={16} className="text-waiting" />}
+      title={title}
+      action={waits.length === 1 ? "Answer it" : "Answer the first"}
+      link={{
+        to: "/runs/$runId",
+        params: { runId: first.run_id },
+        search: { tab: undefined, event: undefined },
+      }}
+    >
+      {expiry === null ? (
+        waits.length === 1 ? (
+          `${first.agent_id} waits as long as it takes.`
+        ) : (
+          "They wait as long as it takes."
+        )
+      ) : (
+        <>
+          {waits.length === 1 ? first.agent_id : `The first to expire is ${first.agent_id}, which`} fails{" "}
+          <time dateTime={exact(at)} title={exact(at)}>
+            {at - now < 86_400_000 ? `at ${clock(at).slice(0, 5)}` : `on ${when(at, now)}`}
+          </time>{" "}
+          without one.
+        </>
+      )}
+    </NeedRow>
+  )
+}
+
+const Failing = ({ agent, span }: Known & { readonly agent: Json.ProjectStatistics["agents"][number] }) => {
+  const [most] = failuresOf([agent])
+  return (
+    <NeedRow
+      icon={<StateIcon status="failed" size={16} />}
+      title={`${agent.agent_id} failed ${integer(agent.ended.failed)} of ${plural(endedOf(agent), "run")}.`}
+      action="See the runs"
+      link={{ to: "/runs", search: { ...noRunsSearch, agent: agent.agent_id, state: "failed" } }}
+    >
+      In the {spans[span].words}
+      {most === undefined || most.code === null ? null : (
+        <>
+          , {most.count === agent.ended.failed ? "each" : integer(most.count)} with{" "}
+          <code className="font-mono text-small">{most.code}</code>
+        </>
+      )}
+      . Failed runs stay as they are until somebody retries them.
+    </NeedRow>
+  )
+}
+
+export const NeedsYou = ({ known }: { readonly known: Known | undefined }) => {
+  if (known === undefined) {
+    return (
+      <Panel title="Needs you">
+        <Skeleton rows={1} height={44} />
+      </Panel>
+    )
+  }
+  const { attention, now, statistics, workers } = known
+  const silent = workers
+    .filter((worker) => isSilent(worker, now))
+    .toSorted((a, b) => heldBy(b) - heldBy(a) || heardFrom(a) - heardFrom(b))
+  const alone = untaken(statistics.counts, workers, now)
+  const failing = statistics.agents.filter(failsOften)
+  const needs = silent.length + alone.length + failing.length + (attention.waits.length > 0 ? 1 : 0)
+  const { running } = countsOf(statistics)
+  if (needs === 0) {
+    return (
+      <section
+        aria-label="Needs you"
+        className="flex min-h-11 items-center gap-2 rounded-3 border border-line bg-surface px-4 max-desk:px-3"
+      >
+        <p>
+          <b className="font-semibold">Nothing needs you.</b>{" "}
+          <span className="text-ink-2">
+            {running === 0 ? "No run is at work." : `${plural(running, "run")} at work.`}
+          </span>
+        </p>
+      </section>
+    )
+  }
+  return (
+    <Panel title="Needs you" note={integer(needs)}>
+      <ul>
+        {silent.map((worker) => (
+          <Silent key={worker.worker.id} {...known} worker={worker} />
+        ))}
+        <Waits {...known} />
+        {alone.map(({ agent, pending }) => (
+          <NeedRow
+            key={agent}
+            icon={<ServerOff aria-hidden size={16} className="text-failed" />}
+            title={`No worker takes ${agent}.`}
+            action="Add a worker"
+            link={{ to: "/workers", search: { open: "add" } }}
+          >
+            {pending === 1
+              ? "Its pending run waits for one."
+              : `Its ${integer(pending)} pending runs wait for one.`}
+          </NeedRow>
+        ))}
+        {failing.map((agent) => (
+          <Failing key={agent.agent_id} {...known} agent={agent} />
+        ))}
+      </ul>
+    </Panel>
+  )
+}

@@ -1,0 +1,15 @@
+/** The classes of a plain table in a panel. */
+import type { ReactNode } from "react"
+
+export const headCell =
+  "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
+export const cell = "h-9 border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4 max-desk:h-11"
+
+/** A row of a table that says why it has no others. */
+export const NoRows = ({ children, columns }: { readonly columns: number; readonly children: ReactNode }) => (
+  <tr>
+    <td colSpan={columns} className={`${cell} text-ink-3`}>
+      {children}
+    </td>
+  </tr>
+)

@@ -1,0 +1,169 @@
+/** The leases that lapsed in a day, and who took their runs over. */
+import { useQuery } from "@tanstack/react-query"
+import { Link } from "@tanstack/react-router"
+import type * as Json from "@runlease/http/Json"
+import { lostLeasesQuery } from "../../api/project"
+import { useSession } from "../../api/session"
+import { integer } from "../../format/numbers"
+import { duration, exact, when } from "../../format/times"
+import { buttonClass } from "../../ui/Button"
+import { Skeleton } from "../../ui/Loading"
+import { Panel } from "../../ui/Panel"
+import { Trouble } from "../../ui/Trouble"
+import { nameOf } from "../../ui/workers"
+import { noRunsSearch } from "../../shell/runsSearch"
+import { lossesOf, lostAt, takenOverAfter } from "./fleet"
+
+const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
+const cell = "h-9 truncate border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4"
+
+const Title = ({ className, lost }: { readonly lost: Json.LostLease; readonly className: string }) => (
+  <Link
+    to="/runs/$runId"
+    params={{ runId: lost.run_id }}
+    search={{ tab: undefined, event: undefined }}
+    className={className}
+  >
+    {lost.title ?? "A run without a text"}
+  </Link>
+)
+
+const Next = ({ lost }: { readonly lost: Json.LostLease }) =>
+  lost.next !== null ? (
+    lost.next.worker_name
+  ) : lost.exhausted ? (
+    <span className="text-failed">none: attempts used up</span>
+  ) : (
+    <span className="text-ink-3">nobody yet</span>
+  )
+
+const after = (lost: Json.LostLease): string => {
+  const millis = takenOverAfter(lost)
+  return millis === undefined ? "–" : duration(millis)
+}
+
+const Rows = ({ leases, now }: { readonly leases: ReadonlyArray<Json.LostLease>; readonly now: number }) => (
+  <>
+    <table className="w-full table-fixed border-collapse max-desk:hidden">
+      <colgroup>
+        <col className="w-[116px]" />
+        <col className="w-[120px]" />
+        <col />
+        <col className="w-[126px]" />
+        <col className="w-[78px]" />
+        <col className="w-[110px]" />
+        <col className="w-[180px]" />
+        <col className="w-[84px]" />
+      </colgroup>
+      <thead>
+        <tr>
+          <th className={head}>Ran out</th>
+          <th className={head}>Worker</th>
+          <th className={head}>Run</th>
+          <th className={head}>Agent</th>
+          <th className={`${head} text-right!`}>Attempt</th>
+          <th className={`${head} text-right!`}>Last renewed</th>
+          <th className={head}>Taken over by</th>
+          <th className={`${head} text-right!`}>After</th>
+        </tr>
+      </thead>
+      <tbody>
+        {leases.map((lost) => {
+          const { claim } = lost
+          const renewed = Date.parse(claim.renewed_at)
+          return (
+            <tr
+              key={`${lost.run_id} ${claim.lease_epoch}`}
+              className="transition-colors duration-[120ms] hover:bg-hover"
+            >
+              <td className={`${cell} text-ink-2`} title={exact(lostAt(lost))}>
+                {when(lostAt(lost), now)}
+              </td>
+              <td className={cell}>{claim.worker_name}</td>
+              <td className={cell}>
+                <Title lost={lost} className="font-medium" />
+              </td>
+              <td className={`${cell} text-ink-2`}>{lost.agent_id}</td>
+              <td className={`${cell} text-right text-ink-2`}>
+                {claim.attempt} of {lost.max_attempts}
+              </td>
+              <td className={`${cell} text-right text-ink-2`} title={exact(renewed)}>
+                {when(renewed, now)}
+              </td>
+              <td className={cell}>
+                <Next lost={lost} />
+              </td>
+              <td className={`${cell} text-right text-ink-2`}>{after(lost)}</td>
+            </tr>
+          )
+        })}
+      </tbody>
+    </table>
+    <ul className="desk:hidden">
+      {leases.map((lost) => (
+        <li key={`${lost.run_id} ${lost.claim.lease_epoch}`} className="border-t border-line px-3 py-2.5">
+          <Title lost={lost} className="block truncate font-medium" />
+          <p className="text-small leading-[18px] text-ink-3">
+            {when(lostAt(lost), now)} on {lost.claim.worker_name}, then <Next lost={lost} />
+            {lost.next === null ? "" : ` after ${after(lost)}`}
+          </p>
+        </li>
+      ))}
+    </ul>
+  </>
+)
+
+/** The server tells of so many. */
+const most = 100
+
+export const LostLeases = ({
+  now,
+  workers,
+}: {
+  readonly workers: ReadonlyArray<Json.WorkerSummary>
+  readonly now: number
+}) => {
+  const { slug } = useSession().project
+  const { data, error, refetch } = useQuery(lostLeasesQuery(slug))
+  const losses = lossesOf(workers)
+  const total = Math.max(losses.total, data?.length ?? 0)
+  const onOne =
+    losses.most === undefined || losses.most.lost_24h === total
+      ? losses.most === undefined
+        ? ""
+        : `, all of them on ${nameOf(losses.most)}`
+      : `, ${integer(losses.most.lost_24h)} of them on ${nameOf(losses.most)}`
+  return (
+    <Panel
+      title="Leases lost"
+      note={
+        data === undefined || data.length === 0
+          ? undefined
+          : `${integer(total)} in the last 24 hours${total > 1 ? onOne : ""}${data.length === most && total > most ? `; the latest ${most}` : ""}`
+      }
+      aside={
+        data === undefined || data.length === 0 ? undefined : (
+          <Link
+            to="/runs"
+            search={{ ...noRunsSearch, q: "attempt:>1" }}
+            className={`${buttonClass("quiet", true)} max-desk:hidden`}
+          >
+            Runs with more than one attempt
+          </Link>
+        )
+      }
+    >
+      {data === undefined ? (
+        error === null ? (
+          <Skeleton rows={3} />
+        ) : (
+          <Trouble error={error} retry={() => void refetch()} />
+        )
+      ) : data.length === 0 ? (
+        <p className="px-4 pb-4 text-ink-2 max-desk:px-3">No lease was lost in the last 24 hours.</p>
+      ) : (
+        <Rows leases={data} now={now} />
+      )}
+    </Panel>
+  )
+}

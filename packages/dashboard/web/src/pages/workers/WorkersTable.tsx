@@ -1,0 +1,150 @@
+/** The workers: a table, or a list on a phone. Its rows stay where they are while the pointer or the focus is on them. */
+import type * as Json from "@runlease/http/Json"
+import { SquareTerminal } from "lucide-react"
+import { useRef, useState } from "react"
+import { integer } from "../../format/numbers"
+import { Button } from "../../ui/Button"
+import { CommandLine } from "../../ui/CommandLine"
+import { useKeys } from "../../ui/keys"
+import { Skeleton } from "../../ui/Loading"
+import { Panel } from "../../ui/Panel"
+import { isHere } from "../../ui/workers"
+import { workerCommand } from "./commands"
+import { inOrder, keepOrder, newestVersion } from "./fleet"
+import { useOpenWorkers } from "./openWorkers"
+import { columns, onlyWide, WorkerRow } from "./WorkerRow"
+import { WorkerItem } from "./WorkerItem"
+
+const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
+const right = `${head} text-right!`
+
+/** Moves the focus by rows. */
+const useRowKeys = (box: React.RefObject<HTMLElement | null>): void => {
+  const move = (by: number) => () => {
+    const rows = Array.from(box.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])
+    const from = rows.indexOf(document.activeElement as HTMLElement)
+    rows[from < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, from + by))]?.focus()
+  }
+  useKeys({
+    j: { label: "Next worker", run: move(1), repeats: true },
+    k: { label: "Worker before", run: move(-1), repeats: true },
+  })
+}
+
+/** The workers in their order; in that of before while somebody points at one. */
+const useOrder = (workers: ReadonlyArray<Json.WorkerSummary>, now: number) => {
+  const [isTouched, setTouched] = useState(false)
+  const before = useRef<ReadonlyArray<string>>([])
+  const idOf = ({ worker }: Json.WorkerSummary) => worker.id
+  const sorted = inOrder(workers, now)
+  const rows = isTouched ? keepOrder(sorted, before.current, idOf) : sorted
+  before.current = rows.map(idOf)
+  return {
+    rows,
+    hold: {
+      onPointerEnter: () => setTouched(true),
+      onPointerLeave: () => setTouched(false),
+      onFocus: () => setTouched(true),
+      onBlur: () => setTouched(false),
+    },
+  }
+}
+
+export const WorkersTable = ({
+  now,
+  workers,
+}: {
+  readonly workers: ReadonlyArray<Json.WorkerSummary> | undefined
+  readonly now: number
+}) => {
+  const [showsLeft, setShowsLeft] = useState(false)
+  const open = useOpenWorkers()
+  const box = useRef<HTMLTableElement>(null)
+  useRowKeys(box)
+  const all = workers ?? []
+  const here = all.filter((worker) => isHere(worker, now))
+  const left = all.length - here.length
+  const newest = newestVersion(here)
+  const { hold, rows } = useOrder(showsLeft ? all : here, now)
+  const propsOf = (summary: Json.WorkerSummary) => ({
+    summary,
+    newest,
+    now,
+    isOpen: open.isOpen(summary.worker.id),
+    onToggle: () => open.toggle(summary.worker.id),
+  })
+  return (
+    <Panel
+      title="Workers"
+      note={
+        here.length > 1 ? <span className="max-desk:hidden">silent ones first, then by name</span> : undefined
+      }
+      aside={
+        <>
+          {left === 0 ? null : (
+            <label className="flex items-center gap-1.5 text-ink-2 max-desk:min-h-11">
+              <input
+                type="checkbox"
+                checked={showsLeft}
+                onChange={() => setShowsLeft(!showsLeft)}
+                className="size-4 accent-(--accent)"
+              />
+              Show {integer(left)} that left
+            </label>
+          )}
+          <Button small aria-haspopup="dialog" onClick={open.toggleAdding}>
+            <SquareTerminal aria-hidden size={14} className="text-ink-3" />
+            Add a worker
+          </Button>
+        </>
+      }
+    >
+      {workers !== undefined && rows.length === 0 ? (
+        <div className="grid gap-3 px-4 pt-1 pb-4 max-desk:px-3">
+          <p className="text-ink-2">No worker is here. Pending runs wait until one is.</p>
+          <CommandLine text={workerCommand("program")} />
+        </div>
+      ) : (
+        <div {...hold}>
+          <div className="overflow-x-auto max-desk:hidden">
+            <table ref={box} className="w-full border-collapse">
+              <thead>
+                <tr>
+                  <th className={head}>Worker</th>
+                  <th className={head}>State</th>
+                  <th className={head}>Agents</th>
+                  <th className={`${head} ${onlyWide}`}>Version</th>
+                  <th className={head}>Slots</th>
+                  <th className={`${right} ${onlyWide}`}>In use</th>
+                  <th className={head}>Next lease runs out</th>
+                  <th className={right}>Lost, 24 h</th>
+                  <th className={right}>Heard from</th>
+                  <th className={head}>
+                    <span className="sr-only">Actions</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {rows.map((summary) => (
+                  <WorkerRow key={summary.worker.id} {...propsOf(summary)} />
+                ))}
+                {workers === undefined ? (
+                  <tr>
+                    <td colSpan={columns} className="p-0">
+                      <Skeleton rows={4} />
+                    </td>
+                  </tr>
+                ) : null}
+              </tbody>
+            </table>
+          </div>
+          <ul className="border-t border-line desk:hidden">
+            {rows.map((summary) => (
+              <WorkerItem key={summary.worker.id} {...propsOf(summary)} />
+            ))}
+          </ul>
+        </div>
+      )}
+    </Panel>
+  )
+}

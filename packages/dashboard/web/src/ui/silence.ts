@@ -1,0 +1,100 @@
+/** What becomes of the runs of a silent worker, and of runs that nobody takes. */
+import type * as Json from "@runlease/http/Json"
+import { plural } from "../format/numbers"
+import { secondsLeft } from "../format/leases"
+import { heldBy, isTaking, stateOf, takes } from "./workers"
+
+/** A run that a silent worker holds: its agent, and when its lease runs out. */
+export interface HeldRun {
+  readonly agent: string
+  readonly expiresAt: number
+}
+
+export const heldRuns = (runs: ReadonlyArray<Json.RunSummary>): ReadonlyArray<HeldRun> =>
+  runs.flatMap(({ agent_id, claims }) => {
+    const expiresAt = claims.at(-1)?.expires_at
+    return expiresAt == null ? [] : [{ agent: agent_id, expiresAt: Date.parse(expiresAt) }]
+  })
+
+type AgentCounts = Json.ProjectStatistics["counts"][number]
+
+const list = new Intl.ListFormat("en")
+
+/** `12 s`, or `12 to 16 s` */
+const between = (first: number, last: number): string => {
+  const [from, to] = [secondsLeft(first), secondsLeft(last)]
+  if (from === to) return from
+  return `${from.includes("m") || to.includes("m") ? from : from.slice(0, -2)} to ${to}`
+}
+
+/** When the leases of a silent worker run out. */
+const lapse = (count: number, first: number, last: number, now: number): string => {
+  const its = count === 1 ? "Its lease" : `Its ${plural(count, "lease")}`
+  if (last <= now) return count === 1 ? `${its} has run out.` : `${its} have run out.`
+  return `${its} ${count === 1 ? "runs" : "run"} out in ${between(Math.max(0, first - now), last - now)}.`
+}
+
+/** The agents among `wanted` whose runs nobody but `silent` takes. */
+export const orphaned = (
+  wanted: ReadonlyArray<string>,
+  silent: Json.WorkerSummary,
+  workers: ReadonlyArray<Json.WorkerSummary>,
+  now: number,
+): ReadonlyArray<string> =>
+  Array.from(new Set(wanted)).filter(
+    (agent) => !workers.some((other) => other.worker.id !== silent.worker.id && isTaking(other, agent, now)),
+  )
+
+/** What becomes of the runs of a silent worker. `held` is undefined until they are read. */
+export const silenceOutcome = (
+  silent: Json.WorkerSummary,
+  held: ReadonlyArray<HeldRun> | undefined,
+  workers: ReadonlyArray<Json.WorkerSummary>,
+  counts: ReadonlyArray<AgentCounts>,
+  now: number,
+): string => {
+  const count = held?.length ?? heldBy(silent)
+  if (count === 0) return "It holds no runs."
+  const expiries = (held ?? []).map(({ expiresAt }) => expiresAt)
+  const first = expiries.length > 0 ? Math.min(...expiries) : Date.parse(silent.next_lease_expires_at ?? "")
+  const last = expiries.length > 0 ? Math.max(...expiries) : first
+  const when = Number.isNaN(first) ? `It holds ${plural(count, "run")}.` : lapse(count, first, last, now)
+  if (held === undefined) return when
+  const without = orphaned(
+    held.map(({ agent }) => agent),
+    silent,
+    workers,
+    now,
+  )
+  const then = last <= now ? "" : "then "
+  if (without.length === 0) {
+    return `${when} Other workers ${then}take ${count === 1 ? "the run" : "the runs"} over.`
+  }
+  const left = held.filter(({ agent }) => without.includes(agent)).length
+  const pending = counts.reduce(
+    (sum, { agent_id, runs }) => (without.includes(agent_id) ? sum + runs.pending : sum),
+    0,
+  )
+  const its = without.length === 1 ? "its" : "their"
+  const who = `No other worker takes ${list.format(without)}${pending === 0 ? "" : `: ${its} ${plural(pending, "pending run")} ${pending === 1 ? "waits" : "wait"}`}`
+  return left === count
+    ? `${when} ${who}.`
+    : `${when} Other workers ${then}take ${plural(count - left, "run")} over. ${who}.`
+}
+
+/** Agents with pending runs that no worker in contact takes, those with the most first. */
+export const untaken = (
+  counts: ReadonlyArray<AgentCounts>,
+  workers: ReadonlyArray<Json.WorkerSummary>,
+  now: number,
+): ReadonlyArray<{ readonly agent: string; readonly pending: number }> =>
+  counts
+    .flatMap(({ agent_id, runs: { pending } }) => {
+      // The notice of a silent worker says it of the agents that it takes.
+      const isSpoken = workers.some((one) => {
+        const state = stateOf(one, now)
+        return state !== "gone" && takes(one, agent_id)
+      })
+      return pending === 0 || isSpoken ? [] : [{ agent: agent_id, pending }]
+    })
+    .toSorted((a, b) => b.pending - a.pending)
