@@ -1,6 +1,7 @@
 /** Numbers for people. */
 
 const whole = new Intl.NumberFormat("en")
+const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 
 /** `12,345` */
 export const integer = (value: number): string => whole.format(value)
@@ -15,12 +16,13 @@ export const short = (value: number): string => {
 /** Dollars of an amount in millionths: `$0.06`, `$0.004` below a cent. */
 export const dollars = (millionths: number): string => {
   const amount = millionths / 1_000_000
-  return `$${amount > 0 && amount < 0.01 ? amount.toFixed(3) : amount.toFixed(2)}`
+  return `$${amount > 0 && amount < 0.01 ? amount.toFixed(3) : cents.format(amount)}`
 }
 
-/** `1.4 %` */
+/** `1.4 %`, `< 0.1 %` */
 export const percent = (share: number): string => {
   const value = share * 100
+  if (value > 0 && value < 0.1) return "< 0.1 %"
   return `${value === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} %`
 }
 

@@ -29,7 +29,7 @@ const Live = () => {
       ? "bg-completed motion-safe:animate-[breathe_2.4s_ease-in-out_infinite]"
       : "bg-edge"
   return (
-    <span className="flex h-[30px] items-center gap-2 rounded-2 pl-2.5 font-medium text-ink-2 max-desk:hidden">
+    <span className="flex h-[30px] shrink-0 items-center gap-2 rounded-2 pl-2.5 font-medium text-ink-2 max-desk:hidden">
       <i className={`size-[7px] rounded-full ${dot}`} />
       <span role="status">{isPaused ? "Paused" : words[state]}</span>
       {isPaused && waiting > 0 ? (
@@ -54,7 +54,7 @@ const SearchButton = () => (
   <button
     type="button"
     aria-haspopup="dialog"
-    className="flex h-[30px] w-[220px] shrink-0 items-center gap-1.5 rounded-2 border border-line-2 bg-surface px-2.5 text-ink-3 transition-colors duration-[120ms] hover:border-edge hover:bg-hover max-desk:size-11 max-desk:justify-center max-desk:border-0 max-desk:bg-transparent max-desk:px-0"
+    className="flex h-[30px] min-w-0 grow items-center overflow-hidden whitespace-nowrap gap-1.5 rounded-2 border border-line-2 bg-surface px-2.5 text-ink-3 transition-colors duration-[120ms] hover:border-edge hover:bg-hover max-desk:size-11 max-desk:justify-center max-desk:border-0 max-desk:bg-transparent max-desk:px-0"
     onClick={() => openShellDialog("palette")}
     onPointerEnter={loadPalette}
     onFocus={loadPalette}
@@ -91,8 +91,11 @@ export const Page = ({
         )}
         {tools}
         <span className="grow" />
-        <SearchButton />
-        <Live />
+        {/* As wide with any word, so that the button stays where it is. */}
+        <div className="flex w-[318px] shrink-0 gap-3 max-desk:w-auto">
+          <SearchButton />
+          <Live />
+        </div>
         <button
           type="button"
           aria-label="Switch between light and dark"

@@ -17,7 +17,13 @@ import { noRunsSearch } from "./runsSearch"
 import { useSignOut } from "./signOut"
 import { flipTheme } from "./theme"
 
-const Caps = ({ keys }: { readonly keys: string }) => keys.split(" ").map((cap) => <Kbd key={cap}>{cap}</Kbd>)
+const Caps = ({ keys }: { readonly keys: string }) => (
+  <span className="flex gap-1 max-desk:hidden">
+    {keys.split(" ").map((cap) => (
+      <Kbd key={cap}>{cap}</Kbd>
+    ))}
+  </span>
+)
 
 export const usePages = (): ReadonlyArray<PaletteItem> => {
   const navigate = useNavigate()

@@ -92,6 +92,7 @@ export const Chart = (props: ChartProps) => {
     onPoint(Math.min(last, Math.max(0, next)))
   }
 
+  const hasValues = lines.some(({ values }) => values.some((value) => (value ?? 0) > 0))
   const now = pointed ?? last
   const values = last < 0 ? undefined : at(now)
   return (
@@ -120,7 +121,7 @@ export const Chart = (props: ChartProps) => {
           aria-valuemin={0}
           aria-valuemax={Math.max(0, last)}
           aria-valuenow={Math.max(0, now)}
-          aria-valuetext={values === undefined ? "None" : `${timeOf(now)}: ${values.figure} ${values.note}`}
+          aria-valuetext={values === undefined ? "None" : `${timeOf(now)}: ${values.figure}, ${values.note}`}
           onKeyDown={onKeyDown}
           onBlur={() => onPoint(null)}
         >
@@ -134,15 +135,13 @@ export const Chart = (props: ChartProps) => {
               className="absolute right-full -translate-y-1/2 text-left text-micro text-ink-3"
               style={{ top: `${height}%`, width: left }}
             >
-              {labelOf(top * (1 - height / 100))}
+              {hasValues ? labelOf(top * (1 - height / 100)) : ""}
             </span>
           ))}
           <Suspense fallback={null}>
             <ChartPlot times={times} lines={lines} top={top} pointed={pointed} onPoint={onPoint} />
           </Suspense>
-          <span aria-hidden>
-            <Ends lines={lines} top={top} />
-          </span>
+          <span aria-hidden>{hasValues ? <Ends lines={lines} top={top} /> : null}</span>
         </div>
         <div aria-hidden className="mt-1 flex h-4 justify-between text-micro text-ink-3">
           {times.length === 0 ? null : (

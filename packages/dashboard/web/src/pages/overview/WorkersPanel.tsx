@@ -1,28 +1,17 @@
-/** The workers that are here: the silent ones first, then the busiest. */
+/** The workers that are here: the silent ones first, then by name. */
 import { Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
 import { integer } from "../../format/numbers"
 import { buttonClass } from "../../ui/Button"
-import { CommandLine } from "../../ui/CommandLine"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { WorkerSlots } from "../../ui/WorkerSlots"
 import { WorkerState } from "../../ui/WorkerState"
-import {
-  heldBy,
-  isHere,
-  nameOf,
-  silenceOf,
-  slotsOf,
-  stateOf,
-  type WorkerState as State,
-} from "../../ui/workers"
-import { workerCommand } from "../workers/commands"
+import { isHere, nameOf, silenceOf, slotsOf, stateOf } from "../../ui/workers"
+import { inOrder } from "../workers/fleet"
 import { cell, headCell } from "./TableCells"
 
 const firstRows = 5
-
-const urgency: Record<State, number> = { silent: 0, working: 1, draining: 2, idle: 3, gone: 4 }
 
 export const WorkersPanel = ({
   now,
@@ -33,12 +22,7 @@ export const WorkersPanel = ({
 }) => {
   const here = (workers ?? []).filter((worker) => isHere(worker, now))
   const { slots, used } = slotsOf(here)
-  const rows = here.toSorted(
-    (a, b) =>
-      urgency[stateOf(a, now)] - urgency[stateOf(b, now)] ||
-      heldBy(b) - heldBy(a) ||
-      nameOf(a).localeCompare(nameOf(b)),
-  )
+  const rows = inOrder(here, now)
   return (
     <Panel
       title="Workers"
@@ -56,9 +40,11 @@ export const WorkersPanel = ({
       }
     >
       {workers !== undefined && here.length === 0 ? (
-        <div className="grid gap-3 px-4 pt-1 pb-4">
-          <p className="text-ink-2">No worker is here. Start one to have runs executed.</p>
-          <CommandLine text={workerCommand("program")} />
+        <div className="grid justify-items-start gap-3 px-4 pt-1 pb-4 max-desk:px-3">
+          <p className="text-ink-2">No worker is here. Pending runs wait until one is.</p>
+          <Link to="/workers" search={{ open: "add" }} className={buttonClass()}>
+            Add a worker
+          </Link>
         </div>
       ) : (
         <table className="w-full border-collapse">

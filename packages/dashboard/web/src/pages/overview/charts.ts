@@ -23,6 +23,11 @@ export interface ChartContent {
 const rate = (value: number): string =>
   value === 0 || value >= 10 ? integer(Math.round(value)) : value.toFixed(1)
 
+/** Labels of an axis: as short as they go. */
+const countLabel = (value: number): string => short(value).replace(".0 ", " ")
+const costLabel = (value: number): string =>
+  value >= 10_000_000 ? `$${short(value / 1_000_000).replace(".0 ", " ")}` : dollars(value)
+
 const most = (values: ReadonlyArray<number | null>): number =>
   values.reduce<number>((highest, value) => Math.max(highest, value ?? 0), 0)
 
@@ -44,7 +49,7 @@ export const finished = (statistics: Statistics, span: SpanName): ChartContent =
       { label: "failed", colour: "--failed", values: failed, look: "bars", from: completed },
     ],
     top: chartTop(highest, true),
-    labelOf: short,
+    labelOf: countLabel,
     at: (index) => ({
       figure: integer(endedOf(periods[index]!)),
       note: `${integer(completed[index]!)} completed, ${integer(failed[index]!)} failed`,
@@ -99,7 +104,7 @@ export const queue = (statistics: Statistics): ChartContent => {
       { label: "running", colour: "--running", values: running, look: "line" },
     ],
     top: chartTop([...pending, ...running], true),
-    labelOf: short,
+    labelOf: countLabel,
     at: (index) => ({
       figure: integer(pending[index] ?? 0),
       note: `pending, ${integer(running[index] ?? 0)} run`,
@@ -118,7 +123,7 @@ export const cost = (statistics: Statistics, span: SpanName): ChartContent => {
     summary: `${dollars(totals.cost)} for ${plural(totals.tokens, "token")} in the ${spans[span].words}. At most ${dollars(most(values))} a ${spans[span].step}.`,
     lines: [{ label: "cost", colour: "--held", values, look: "bars" }],
     top: chartTop(values, false),
-    labelOf: dollars,
+    labelOf: costLabel,
     at: (index) => ({
       figure: dollars(values[index] ?? 0),
       note: `${short(periods[index]?.tokens ?? 0)} tokens`,
