@@ -50,7 +50,10 @@ export const usePaletteRuns = (query: string): FoundRuns => {
   const found = isLong ? (data?.data ?? []) : []
   return {
     isSearching: isLong && (isFetching || text !== query),
-    searched: isLong && data !== undefined && data.page_info.next !== null ? data.searched : null,
+    searched:
+      isLong && data !== undefined && data.data.length < shown && data.page_info.next !== null
+        ? data.searched
+        : null,
     error: isLong ? error : null,
     items: [
       ...(id === undefined || found.some((run) => run.run_id === id)

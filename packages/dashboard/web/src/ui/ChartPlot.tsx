@@ -149,9 +149,7 @@ const ChartPlot = (given: PlotProps) => {
     mine.setCursor({ left: time === undefined ? -10 : mine.valToPos(time / 1000, "x"), top: 0 }, false)
   }, [pointed])
 
-  return (
-    <div ref={box} className="absolute inset-0 [&_.u-cursor-x]:!border-edge [&_.u-cursor-x]:!border-solid" />
-  )
+  return <div ref={box} className="absolute inset-0 [&_.u-cursor-x]:![border-right:1px_solid_var(--edge)]" />
 }
 
 export default ChartPlot

@@ -34,16 +34,36 @@ const lapse = (count: number, first: number, last: number, now: number): string 
   return `${its} ${count === 1 ? "runs" : "run"} out in ${between(Math.max(0, first - now), last - now)}.`
 }
 
-/** The agents among `wanted` whose runs nobody but `silent` takes. */
+/** The agents of a silent worker's runs, and of pending ones that it would claim, whose runs nobody else takes. */
 export const orphaned = (
-  wanted: ReadonlyArray<string>,
   silent: Json.WorkerSummary,
+  held: ReadonlyArray<HeldRun>,
   workers: ReadonlyArray<Json.WorkerSummary>,
+  counts: ReadonlyArray<AgentCounts>,
   now: number,
-): ReadonlyArray<string> =>
-  Array.from(new Set(wanted)).filter(
+): ReadonlyArray<string> => {
+  const wanted = new Set([
+    ...held.map(({ agent }) => agent),
+    ...counts.flatMap(({ agent_id, runs }) =>
+      runs.pending > 0 && takes(silent, agent_id) ? [agent_id] : [],
+    ),
+  ])
+  return Array.from(wanted).filter(
     (agent) => !workers.some((other) => other.worker.id !== silent.worker.id && isTaking(other, agent, now)),
   )
+}
+
+/** That nobody takes some agents, and how many of their runs wait. */
+const nobody = (agents: ReadonlyArray<string>, counts: ReadonlyArray<AgentCounts>): string => {
+  if (agents.length === 0) return ""
+  const pending = counts.reduce(
+    (sum, { agent_id, runs }) => (agents.includes(agent_id) ? sum + runs.pending : sum),
+    0,
+  )
+  const their = agents.length === 1 ? "its" : "their"
+  const waits = `: ${their} ${plural(pending, "pending run")} ${pending === 1 ? "waits" : "wait"}`
+  return ` No other worker takes ${list.format(agents)}${pending === 0 ? "" : waits}.`
+}
 
 /** What becomes of the runs of a silent worker. `held` is undefined until they are read. */
 export const silenceOutcome = (
@@ -54,32 +74,22 @@ export const silenceOutcome = (
   now: number,
 ): string => {
   const count = held?.length ?? heldBy(silent)
-  if (count === 0) return "It holds no runs."
+  const without = held === undefined ? [] : orphaned(silent, held, workers, counts, now)
+  const left = (held ?? []).filter(({ agent }) => without.includes(agent)).length
   const expiries = (held ?? []).map(({ expiresAt }) => expiresAt)
   const first = expiries.length > 0 ? Math.min(...expiries) : Date.parse(silent.next_lease_expires_at ?? "")
   const last = expiries.length > 0 ? Math.max(...expiries) : first
-  const when = Number.isNaN(first) ? `It holds ${plural(count, "run")}.` : lapse(count, first, last, now)
-  if (held === undefined) return when
-  const without = orphaned(
-    held.map(({ agent }) => agent),
-    silent,
-    workers,
-    now,
-  )
-  const then = last <= now ? "" : "then "
-  if (without.length === 0) {
-    return `${when} Other workers ${then}take ${count === 1 ? "the run" : "the runs"} over.`
-  }
-  const left = held.filter(({ agent }) => without.includes(agent)).length
-  const pending = counts.reduce(
-    (sum, { agent_id, runs }) => (without.includes(agent_id) ? sum + runs.pending : sum),
-    0,
-  )
-  const its = without.length === 1 ? "its" : "their"
-  const who = `No other worker takes ${list.format(without)}${pending === 0 ? "" : `: ${its} ${plural(pending, "pending run")} ${pending === 1 ? "waits" : "wait"}`}`
-  return left === count
-    ? `${when} ${who}.`
-    : `${when} Other workers ${then}take ${plural(count - left, "run")} over. ${who}.`
+  const holds =
+    count === 0
+      ? "It holds no runs."
+      : Number.isNaN(first)
+        ? `It holds ${plural(count, "run")}.`
+        : lapse(count, first, last, now)
+  const others =
+    held === undefined || left === count
+      ? ""
+      : ` Other workers ${last <= now ? "" : "then "}take ${left > 0 ? plural(count - left, "run") : count === 1 ? "the run" : "the runs"} over.`
+  return `${holds}${others}${nobody(without, counts)}`
 }
 
 /** Agents with pending runs that no worker in contact takes, those with the most first. */

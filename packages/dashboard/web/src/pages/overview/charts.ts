@@ -25,6 +25,12 @@ const rate = (value: number): string =>
 
 /** Labels of an axis: as short as they go. */
 const countLabel = (value: number): string => short(value).replace(".0 ", " ")
+const timeLabel = (millis: number): string =>
+  millis < 1000
+    ? `${Number(millis.toFixed(1))} ms`
+    : millis < 60_000
+      ? `${Number((millis / 1000).toFixed(1))} s`
+      : `${Number((millis / 60_000).toFixed(1))} m`
 const costLabel = (value: number): string =>
   value >= 10_000_000 ? `$${short(value / 1_000_000).replace(".0 ", " ")}` : dollars(value)
 
@@ -78,7 +84,7 @@ export const pickUp = ({ periods }: Statistics, span: SpanName): ChartContent =>
       { label: "p50", colour: "--ink", values: p50, look: "line" },
     ],
     top: chartTop(p99, false),
-    labelOf: (value) => duration(value),
+    labelOf: timeLabel,
     at: (index) => ({
       figure: orDash(p50[index]),
       note: p50[index] == null ? "no claims" : `p99 ${orDash(p99[index])}`,

@@ -25,8 +25,7 @@ export const SilentNotice = ({
   const held = useQuery({ ...heldQuery(worker.worker.id), enabled: holds })
   const runs = !holds ? [] : held.data === undefined ? undefined : heldRuns(held.data)
   const count = runs?.length ?? heldBy(worker)
-  const agents = (runs ?? []).map(({ agent }) => agent)
-  const isAlone = orphaned(agents, worker, workers, now).length > 0
+  const isAlone = orphaned(worker, runs ?? [], workers, counts, now).length > 0
   const title = `${nameOf(worker)} has been silent for ${silenceOf(worker, now)}${count === 0 ? "" : ` and holds ${plural(count, "run")}`}.`
   const add = (className: string) => (
     <Button small className={className} onClick={onAdd}>
