@@ -135,6 +135,8 @@ describe("pending runs that nobody takes", () => {
     ])
     assert.deepStrictEqual(untaken(pending, [worker("b")], now), [])
     assert.lengthOf(untaken(pending, [worker("b", { heard: 4000 })], now), 3)
+    assert.lengthOf(untaken(pending, [worker("b", { drain: true, holds: 1 })], now), 3, "it claims none")
+    assert.lengthOf(untaken(pending, [worker("b", { heard: 70 })], now), 0, "its own notice tells of them")
   })
 })
 

@@ -143,11 +143,14 @@ export const Chart = (props: ChartProps) => {
           </Suspense>
           <span aria-hidden>{hasValues ? <Ends lines={lines} top={top} /> : null}</span>
         </div>
-        <div aria-hidden className="mt-1 flex h-4 justify-between text-micro text-ink-3">
+        <div
+          aria-hidden
+          className="@container mt-1 flex h-4 justify-between text-micro whitespace-nowrap text-ink-3"
+        >
           {times.length === 0 ? null : (
             <>
               <span>{timeOf(0)}</span>
-              <span>{timeOf(Math.floor(last / 2))}</span>
+              <span className="@max-[110px]:hidden">{timeOf(Math.floor(last / 2))}</span>
               <span>now</span>
             </>
           )}

@@ -2,7 +2,7 @@
 import type * as Json from "@runlease/http/Json"
 import { plural } from "../format/numbers"
 import { secondsLeft } from "../format/leases"
-import { heldBy, isTaking, stateOf, takes } from "./workers"
+import { heldBy, isSilent, isTaking, takes } from "./workers"
 
 /** A run that a silent worker holds: its agent, and when its lease runs out. */
 export interface HeldRun {
@@ -100,11 +100,10 @@ export const untaken = (
 ): ReadonlyArray<{ readonly agent: string; readonly pending: number }> =>
   counts
     .flatMap(({ agent_id, runs: { pending } }) => {
-      // The notice of a silent worker says it of the agents that it takes.
-      const isSpoken = workers.some((one) => {
-        const state = stateOf(one, now)
-        return state !== "gone" && takes(one, agent_id)
-      })
-      return pending === 0 || isSpoken ? [] : [{ agent: agent_id, pending }]
+      // The notice of a silent worker tells of the agents that it takes.
+      const isTold = workers.some(
+        (one) => isTaking(one, agent_id, now) || (isSilent(one, now) && takes(one, agent_id)),
+      )
+      return pending === 0 || isTold ? [] : [{ agent: agent_id, pending }]
     })
     .toSorted((a, b) => b.pending - a.pending)

@@ -9,7 +9,7 @@ import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { noRunsSearch } from "../../shell/runsSearch"
 import { type SpanName, spans } from "./spans"
-import { cell, headCell, NoRows } from "./TableCells"
+import { cell, cellLink, headCell, NoRows } from "./TableCells"
 import { busiestFirst, endedOf, failedShare, failsOften } from "./totals"
 
 const firstRows = 5
@@ -59,7 +59,7 @@ export const AgentsPanel = ({
             {agents.slice(0, isWhole ? undefined : firstRows).map((agent) => (
               <tr key={agent.agent_id} className="transition-colors duration-[120ms] hover:bg-hover">
                 <td className={`${cell} max-w-[200px] truncate font-medium`}>
-                  <Link to="/runs" search={{ ...noRunsSearch, agent: agent.agent_id }}>
+                  <Link to="/runs" search={{ ...noRunsSearch, agent: agent.agent_id }} className={cellLink}>
                     {agent.agent_id}
                   </Link>
                 </td>

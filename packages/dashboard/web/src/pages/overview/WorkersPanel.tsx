@@ -9,7 +9,7 @@ import { WorkerSlots } from "../../ui/WorkerSlots"
 import { WorkerState } from "../../ui/WorkerState"
 import { isHere, nameOf, silenceOf, slotsOf, stateOf } from "../../ui/workers"
 import { inOrder } from "../workers/fleet"
-import { cell, headCell } from "./TableCells"
+import { cell, cellLink, headCell } from "./TableCells"
 
 const firstRows = 5
 
@@ -62,7 +62,7 @@ export const WorkersPanel = ({
               return (
                 <tr key={worker.worker.id} className="transition-colors duration-[120ms] hover:bg-hover">
                   <td className={`${cell} max-w-[160px] truncate font-medium`}>
-                    <Link to="/workers" search={{ open: worker.worker.id }}>
+                    <Link to="/workers" search={{ open: worker.worker.id }} className={cellLink}>
                       {nameOf(worker)}
                     </Link>
                   </td>

@@ -2,6 +2,7 @@
 import { useQuery } from "@tanstack/react-query"
 import { Link } from "@tanstack/react-router"
 import type * as Json from "@runlease/http/Json"
+import type { ReactNode } from "react"
 import { lostLeasesQuery } from "../../api/project"
 import { useSession } from "../../api/session"
 import { integer } from "../../format/numbers"
@@ -17,16 +18,26 @@ import { lossesOf, lostAt, takenOverAfter } from "./fleet"
 const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
 const cell = "h-9 truncate border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4"
 
-const Title = ({ className, lost }: { readonly lost: Json.LostLease; readonly className: string }) => (
+const RunLink = ({
+  children,
+  className,
+  lost,
+}: {
+  readonly lost: Json.LostLease
+  readonly className: string
+  readonly children: ReactNode
+}) => (
   <Link
     to="/runs/$runId"
     params={{ runId: lost.run_id }}
     search={{ tab: undefined, event: undefined }}
     className={className}
   >
-    {lost.title ?? "A run without a text"}
+    {children}
   </Link>
 )
+
+const titleOf = ({ title }: Json.LostLease): string => title ?? "A run without a text"
 
 const Next = ({ lost }: { readonly lost: Json.LostLease }) =>
   lost.next !== null ? (
@@ -81,7 +92,9 @@ const Rows = ({ leases, now }: { readonly leases: ReadonlyArray<Json.LostLease>;
               </td>
               <td className={cell}>{claim.worker_name}</td>
               <td className={cell}>
-                <Title lost={lost} className="font-medium" />
+                <RunLink lost={lost} className="font-medium">
+                  {titleOf(lost)}
+                </RunLink>
               </td>
               <td className={`${cell} text-ink-2`}>{lost.agent_id}</td>
               <td className={`${cell} text-right text-ink-2`}>
@@ -101,12 +114,14 @@ const Rows = ({ leases, now }: { readonly leases: ReadonlyArray<Json.LostLease>;
     </table>
     <ul className="desk:hidden">
       {leases.map((lost) => (
-        <li key={`${lost.run_id} ${lost.claim.lease_epoch}`} className="border-t border-line px-3 py-2.5">
-          <Title lost={lost} className="block truncate font-medium" />
-          <p className="text-small leading-[18px] text-ink-3">
-            {when(lostAt(lost), now)} on {lost.claim.worker_name}, then <Next lost={lost} />
-            {lost.next === null ? "" : ` after ${after(lost)}`}
-          </p>
+        <li key={`${lost.run_id} ${lost.claim.lease_epoch}`} className="border-t border-line">
+          <RunLink lost={lost} className="block px-3 py-2.5">
+            <span className="block truncate font-medium">{titleOf(lost)}</span>
+            <span className="block text-small leading-[18px] text-ink-3">
+              {when(lostAt(lost), now)} on {lost.claim.worker_name}, then <Next lost={lost} />
+              {lost.next === null ? "" : ` after ${after(lost)}`}
+            </span>
+          </RunLink>
         </li>
       ))}
     </ul>
@@ -135,11 +150,17 @@ export const LostLeases = ({
       : `, ${integer(losses.most.lost_24h)} of them on ${nameOf(losses.most)}`
   return (
     <Panel
-      title="Leases lost"
+      title={<span className="whitespace-nowrap">Leases lost</span>}
       note={
-        data === undefined || data.length === 0
-          ? undefined
-          : `${integer(total)} in the last 24 hours${total > 1 ? onOne : ""}${data.length === most && total > most ? `; the latest ${most}` : ""}`
+        data === undefined || data.length === 0 ? undefined : (
+          <>
+            {integer(total)} in the last 24 hours
+            <span className="max-desk:hidden">
+              {total > 1 ? onOne : ""}
+              {data.length === most && total > most ? `; the latest ${most}` : ""}
+            </span>
+          </>
+        )
       }
       aside={
         data === undefined || data.length === 0 ? undefined : (

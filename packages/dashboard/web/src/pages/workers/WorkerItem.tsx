@@ -24,7 +24,9 @@ export const WorkerItem = ({ isOpen, now, onToggle, summary }: WorkerRowProps) =
           <WorkerState state={state} iconOnly />
         </span>
         <span className="truncate font-medium">{nameOf(summary)}</span>
-        <span className={`text-small leading-5 ${state === "silent" ? "text-failed" : "text-ink-3"}`}>
+        <span
+          className={`text-right text-small leading-5 ${state === "silent" ? "text-failed" : "text-ink-3"}`}
+        >
           {state === "silent" ? `${silence} silent` : `${silence} ago`}
         </span>
         <span className="col-start-2 flex items-center gap-2 text-small leading-[18px] text-ink-3">

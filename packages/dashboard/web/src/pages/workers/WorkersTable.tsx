@@ -87,7 +87,7 @@ export const WorkersTable = ({
                 type="checkbox"
                 checked={showsLeft}
                 onChange={() => setShowsLeft(!showsLeft)}
-                className="size-4 accent-(--accent)"
+                className="relative size-4 shrink-0 appearance-none rounded-1 border border-edge bg-surface checked:border-accent checked:bg-accent checked:after:absolute checked:after:top-[3px] checked:after:left-[3px] checked:after:h-1 checked:after:w-2 checked:after:-rotate-45 checked:after:border-b-2 checked:after:border-l-2 checked:after:border-surface checked:after:content-['']"
               />
               Show {integer(left)} that left
             </label>
