@@ -3,7 +3,7 @@
  * take.
  */
 import { build, type Plugin } from "esbuild"
-import { mkdtemp, rm } from "node:fs/promises"
+import { cp, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -32,7 +32,12 @@ const apart: Plugin = {
 
 export default async (project: TestProject) => {
   const folder = await mkdtemp(join(tmpdir(), "runlease-bundle-"))
-  const outfile = join(folder, "runlease.mjs")
+  // The pages of the dashboard are beside the folder of the program, as they are once it is published.
+  const outfile = join(folder, "bin/runlease.mjs")
+  await import(new URL("../../dashboard/web/build.mjs", import.meta.url).href)
+  await cp(fileURLToPath(new URL("../../dashboard/dist/web", import.meta.url)), join(folder, "dist/web"), {
+    recursive: true,
+  })
   await build({
     entryPoints: [fileURLToPath(new URL("../src/bin.ts", import.meta.url))],
     outfile,

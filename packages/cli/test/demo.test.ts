@@ -41,9 +41,18 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
   it.scoped("takes over the runs that the killed worker held, and leaves its database with --keep", () =>
     Effect.gen(function* () {
       const { cwd, settings, temporary } = yield* stage
-      const { code, stderr, stdout } = yield* run(["demo", "--keep"], settings)
+      const demo = yield* start(["demo", "--keep"], settings)
+      yield* demo.line((line) => line.includes("serves it again"))
+      const page = yield* Effect.promise(async () => {
+        const [, url] = /The dashboard: (\S+),/.exec(
+          await Effect.runPromise(demo.line((line) => line.startsWith("The dashboard:"))),
+        )!
+        return (await fetch(url!, { headers: { accept: "text/html" } })).text()
+      })
+      expect(page).toContain("<title>Runlease</title>")
+      yield* demo.signal("SIGINT")
+      const { stderr, stdout } = yield* demo.ended
       expect(stderr).toBe("")
-      expect(code).toBe(0)
       expect(stdout).toContain("program in awk")
       for (const name of ["one", "eight"]) {
         expect(stdout).toMatch(
@@ -55,7 +64,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
       expect(stdout).toMatch(new RegExp(`^held by the killed worker +${held} runs?$`, "m"))
       expect(stdout).toMatch(new RegExp(`^taken over +${held} runs? within`, "m"))
 
-      const [, apiKey] = /export RUNLEASE_API_KEY=(\S+)/.exec(stdout)!
+      const [, apiKey] = /export RUNLEASE_URL=\S+ RUNLEASE_API_KEY=(\S+)/.exec(stdout)!
       const [, database] = /serve --database (\S+)/.exec(stdout)!
       const [, taken] = /runs events (\S+)/.exec(stdout)!
       // The guard of the killed worker removes its folders a moment later.

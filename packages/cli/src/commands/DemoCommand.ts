@@ -18,7 +18,7 @@ const folder = Options.text("folder").pipe(
 )
 
 const keep = Options.boolean("keep").pipe(
-  Options.withDescription("Keep the database, and say how to look at it"),
+  Options.withDescription("Keep the database, and its dashboard open until Ctrl-C"),
 )
 
 const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
@@ -66,32 +66,39 @@ const tableOf = (summary: Summary, paint: Output.Paint): string => {
 /** Commands to try next. `keptDemo` is the database that `--keep` leaves behind. */
 const nextSteps = (
   runlease: string,
-  keptDemo: { readonly database: string; readonly apiKey: string; readonly run: string | null } | null,
+  keptDemo: {
+    readonly database: string
+    readonly apiKey: string
+    readonly url: string
+    readonly run: string | null
+  } | null,
 ): string => {
   const lines =
     keptDemo === null
       ? [
-          ["demo --keep", "the same, and the database stays to be looked at"],
+          ["demo --keep", "the same, and its dashboard stays open to be looked at"],
           ["serve", "a control plane of your own; it prints the commands for a worker and a run"],
           ["worker --help", "other agents: any program, a function, a language model, a coding agent"],
         ]
       : [
-          [`serve --database sqlite:${keptDemo.database}`, "serves it again"],
-          ["runs list", "its runs, in another terminal"],
+          ["runs list", "its runs"],
           ...(keptDemo.run === null
             ? []
             : [
                 [`runs events ${keptDemo.run}`, "the log of a run that two workers have worked on"],
                 [`watch ${keptDemo.run}`, "the same, as text"],
               ]),
+          [`serve --database sqlite:${keptDemo.database}`, "serves it again, after Ctrl-C"],
         ]
   const width = Math.max(...lines.map(([command]) => command!.length))
   return [
     ...(keptDemo === null
       ? ["Next:"]
       : [
-          `The database is kept: ${keptDemo.database}. To look at it:`,
-          `  export RUNLEASE_API_KEY=${keptDemo.apiKey}`,
+          `The dashboard: ${keptDemo.url}/, with the API key ${keptDemo.apiKey}. Ctrl-C ends it; the database is kept.`,
+          "",
+          "From another terminal:",
+          `  export RUNLEASE_URL=${keptDemo.url} RUNLEASE_API_KEY=${keptDemo.apiKey}`,
         ]),
     ...lines.map(([command, comment]) => `  ${runlease} ${command!.padEnd(width)}  # ${comment}`),
   ].join("\n")
@@ -112,9 +119,7 @@ export const command = Command.make(
           columns: process.stdout.isTTY ? process.stdout.columns : undefined,
           write: (text) => Effect.sync(() => void process.stdout.write(text)),
         })
-    const { apiKey, database, summary } = yield* Effect.scoped(
-      Demo.run(documents, display, { keep: options.keep }),
-    )
+    const { apiKey, database, summary, url } = yield* Demo.run(documents, display, { keep: options.keep })
     if (options.json) yield* Output.json(options.keep ? { ...summary, database, api_key: apiKey } : summary)
     else yield* Console.log(`\n${tableOf(summary, paint)}\n`)
     if (summary.problems.length > 0) {
@@ -123,16 +128,17 @@ export const command = Command.make(
         exitCode: ExitCode.error,
       })
     }
-    if (!options.json) {
-      yield* Console.log(
-        [
-          "Every document has one run with one outcome and its own figures, whatever was killed.",
-          "",
-          nextSteps(yield* self, options.keep ? { database, apiKey, run: summary.takenOverRun } : null),
-        ].join("\n"),
-      )
-    }
-  }),
+    if (options.json) return
+    const kept = options.keep ? { database, apiKey, url, run: summary.takenOverRun } : null
+    yield* Console.log(
+      [
+        "Every document has one run with one outcome and its own figures, whatever was killed.",
+        "",
+        nextSteps(yield* self, kept),
+      ].join("\n"),
+    )
+    if (options.keep) yield* Effect.never
+  }, Effect.scoped),
 ).pipe(
   Describe.command(
     "See it work: start a control plane and two workers, submit a run for each Markdown document of a folder to an agent in awk, kill one worker with SIGKILL half-way, and check in the store that nothing was lost or doubled.",

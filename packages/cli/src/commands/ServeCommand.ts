@@ -2,19 +2,17 @@
  * `runlease serve`: runs the control plane on this machine.
  */
 import { Command, Options } from "@effect/cli"
-import { FileSystem, HttpServer, Path } from "@effect/platform"
+import { HttpServer } from "@effect/platform"
 import { Retention } from "@runlease/core"
 import { Dashboard } from "@runlease/dashboard"
 import { Server } from "@runlease/http"
-import { PostgresPool, SqlControlPlane } from "@runlease/sql"
 import { Config, Console, Effect, Layer, Option, Redacted } from "effect"
 import * as CorsOrigins from "../input/CorsOrigins.js"
 import * as Database from "../input/Database.js"
-import { CommandFailure, ExitCode } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as InitialKey from "../input/InitialKey.js"
-import * as HttpListener from "./HttpListener.js"
+import * as LocalServer from "./LocalServer.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
 
@@ -61,55 +59,11 @@ const bodyMemory = Flag.whole("body-memory", {
   Options.withDefault(256),
 )
 
-/** Makes the folder of a file, readable by its owner only. */
-const makeFolder = Effect.fnUntraced(function* (filename: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  yield* Effect.mapError(
-    fs.makeDirectory(path.dirname(path.resolve(filename)), { recursive: true, mode: 0o700 }),
-    (error) =>
-      new CommandFailure({
-        message: `The folder of ${filename} cannot be made: ${error.message}`,
-        hint: "Name a file in a folder that you may write to with --database sqlite:PATH.",
-        exitCode: ExitCode.unavailable,
-      }),
-  )
-})
-
-/** The control plane on the database. `synchronous` applies to SQLite only. */
-const controlPlane = (database: Database.Sqlite | Database.Postgres, synchronous: "normal" | "full") =>
-  Layer.scopedContext(
-    Effect.gen(function* () {
-      if (database._tag === "Postgres") {
-        const { shown, url } = database
-        const limits = yield* PostgresPool.limits
-        return yield* Effect.catchTag(
-          Layer.build(SqlControlPlane.layerPostgres({ url, ...limits })),
-          "ControlPlaneUnavailable",
-          ({ message }) =>
-            new CommandFailure({
-              message: `${message} (${shown})`,
-              hint: "Check that PostgreSQL runs there and that --database or RUNLEASE_DATABASE names it.",
-              exitCode: ExitCode.unavailable,
-            }),
-        )
-      }
-      const { filename } = database
-      yield* makeFolder(filename)
-      return yield* Layer.build(SqlControlPlane.layerSqlite({ filename, synchronous }))
-    }),
-  )
-
 /** The `--url` flag for commands on this machine; empty when the default URL already reaches the server. */
 const urlFlag = (url: string): string => {
   const reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
   return reachable === Settings.defaultUrl ? "" : ` --url ${reachable}`
 }
-
-const urlOf = (address: HttpServer.Address): string =>
-  address._tag === "TcpAddress"
-    ? `http://${address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname}:${address.port}`
-    : address.path
 
 /** Prints where the server listens, and `key` if the server made one. */
 const announce = (
@@ -119,7 +73,7 @@ const announce = (
   Layer.effectDiscard(
     Effect.gen(function* () {
       const { address } = yield* HttpServer.HttpServer
-      const url = urlOf(address)
+      const url = LocalServer.urlOf(address)
       if (options.json) {
         return yield* Output.json({
           url,
@@ -165,16 +119,7 @@ export const command = Command.make(
   },
   Effect.fnUntraced(function* (options) {
     const database = yield* Database.parse(options.database)
-    const listener = HttpListener.layer(options).pipe(
-      Layer.mapError(
-        (error) =>
-          new CommandFailure({
-            message: `Cannot listen on ${options.host}:${options.port}: ${String(error.cause instanceof Error ? error.cause.message : error.cause)}`,
-            hint: "Choose another with --port, or --port 0 for a free one.",
-            exitCode: ExitCode.error,
-          }),
-      ),
-    )
+    const listener = LocalServer.listener(options)
     const server = Server.layerWith({
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
       bodyMemory: options.bodyMemory * 1024 * 1024,
@@ -192,7 +137,7 @@ export const command = Command.make(
       ),
     )
     yield* Layer.merge(serving, retention).pipe(
-      Layer.provide(controlPlane(database, options.synchronous)),
+      Layer.provide(LocalServer.controlPlane(database, options.synchronous)),
       Layer.provide(listener),
       Layer.launch,
     )

@@ -17,35 +17,38 @@ import * as Settings from "../input/Settings.js"
 import * as TakeOver from "./TakeOver.js"
 import * as WorkerLines from "../output/WorkerLines.js"
 
+/** Which runs a worker claims, and how. */
+export const claiming = Describe.grouped("Claiming", {
+  agent: Options.text("agent").pipe(
+    Options.withDescription("Claim only this agent's runs, repeatable; any agent's when absent"),
+    Options.repeated,
+  ),
+  concurrency: Flag.whole("concurrency", {
+    minimum: 1,
+    maximum: 10_000,
+    setting: "RUNLEASE_CONCURRENCY",
+  }).pipe(Options.withDescription("How many runs to work on at once"), Options.withDefault(10)),
+  lease: Flag.duration("lease", {
+    minimum: "5 seconds",
+    maximum: "300 seconds",
+    setting: "RUNLEASE_LEASE",
+  }).pipe(
+    Options.withDescription("How long a lease lasts, 5s to 300s: what a crash costs at most"),
+    Options.withDefault(Duration.seconds(60)),
+  ),
+  timeout: Flag.duration("timeout", { minimum: "1 millis", maximum: "30 days" }).pipe(
+    Options.withDescription("Fail a run that takes longer than this; no limit when absent"),
+    Options.optional,
+  ),
+  drainTimeout: Flag.duration("drain-timeout", { minimum: 0, maximum: "1 days" }).pipe(
+    Options.withDescription("How long runs may go on after SIGTERM before they are handed back"),
+    Options.withDefault(Duration.seconds(10)),
+  ),
+})
+
 const options = {
   executor: ExecutorFlags.options,
-  ...Describe.grouped("Claiming", {
-    agent: Options.text("agent").pipe(
-      Options.withDescription("Claim only this agent's runs, repeatable; any agent's when absent"),
-      Options.repeated,
-    ),
-    concurrency: Flag.whole("concurrency", {
-      minimum: 1,
-      maximum: 10_000,
-      setting: "RUNLEASE_CONCURRENCY",
-    }).pipe(Options.withDescription("How many runs to work on at once"), Options.withDefault(10)),
-    lease: Flag.duration("lease", {
-      minimum: "5 seconds",
-      maximum: "300 seconds",
-      setting: "RUNLEASE_LEASE",
-    }).pipe(
-      Options.withDescription("How long a lease lasts, 5s to 300s: what a crash costs at most"),
-      Options.withDefault(Duration.seconds(60)),
-    ),
-    timeout: Flag.duration("timeout", { minimum: "1 millis", maximum: "30 days" }).pipe(
-      Options.withDescription("Fail a run that takes longer than this; no limit when absent"),
-      Options.optional,
-    ),
-    drainTimeout: Flag.duration("drain-timeout", { minimum: 0, maximum: "1 days" }).pipe(
-      Options.withDescription("How long runs may go on after SIGTERM before they are handed back"),
-      Options.withDefault(Duration.seconds(10)),
-    ),
-  }),
+  ...claiming,
   ...Describe.grouped("This worker", {
     kind: Options.text("kind").pipe(
       Options.withDescription("This worker's implementation kind; runs may ask for one"),

@@ -108,8 +108,8 @@ const followRun = Effect.fnUntraced(function* (
 })
 
 /**
- * Runs the whole demonstration, then reports from the store. The database is removed with the processes, unless `keep`
- * is set.
+ * Runs the whole demonstration, then reports from the store. Its server and its workers go on until the Scope closes. The database
+ * is removed with them, unless `keep` is set.
  */
 export const run = Effect.fn("Demo.run")(function* (
   documents: ReadonlyArray<Document>,
@@ -189,5 +189,5 @@ export const run = Effect.fn("Demo.run")(function* (
     work,
     Client.layer({ baseUrl: url, token: apiKey }).pipe(Layer.provide(FetchHttpClient.layer)),
   )
-  return { summary, database, apiKey: Redacted.value(apiKey) }
+  return { summary, database, url, apiKey: Redacted.value(apiKey) }
 })

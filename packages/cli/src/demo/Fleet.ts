@@ -1,64 +1,24 @@
 /**
- * The processes of the demonstration: this same program, started as a server and as workers.
- *
- * A guard of `@runlease/process` watches each process. It ends the process when the demonstration ends, even by SIGKILL,
- * and removes the folder of the database after the server ended.
+ * The processes of the demonstration: this same program, started as a server and as workers. The folder of the database is
+ * removed after the server ended.
  */
-import type { Executor } from "@runlease/core"
-import { ProcessGroup } from "@runlease/process"
-import { Data, Deferred, Duration, Effect, Option, Redacted, Schema, type Scope, Stream } from "effect"
+import { Data, Deferred, Duration, Effect, Option, type Redacted, Schema, Stream } from "effect"
+import * as Self from "../self/Self.js"
 
 /** A process of the demonstration did not come up. */
 export class FleetError extends Data.TaggedError("FleetError")<{ readonly message: string }> {}
 
 const parse = Schema.decodeOption(Schema.parseJson())
 
-/** The environment of this process without the settings of Runlease, which name other servers. */
-const inherited = Effect.sync(() =>
-  Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) =>
-      value === undefined || name.startsWith("RUNLEASE_") ? [] : [[name, value]],
-    ),
-  ),
-)
+/** How long a process of the demonstration has to end. */
+const killAfter = Duration.seconds(2)
 
-interface Spawn {
-  readonly args: ReadonlyArray<string>
-  readonly apiKey: Redacted.Redacted
-  /** A folder that is made for the process and removed after it. */
-  readonly workDir?: string | undefined
-}
-
-/** Starts this program with other arguments. Returns the process and the JSON lines that it writes. */
-const spawn = Effect.fnUntraced(function* (
-  options: Spawn,
-): Effect.fn.Return<
-  { readonly group: ProcessGroup.ProcessGroup; readonly lines: Stream.Stream<unknown> },
-  Executor.ExecutorError,
-  Scope.Scope
-> {
-  const env = yield* inherited
-  const group = yield* ProcessGroup.make({
-    command: process.execPath,
-    args: [...process.execArgv, process.argv[1]!, ...options.args],
-    cwd: process.cwd(),
-    env: { ...env, RUNLEASE_API_KEY: Redacted.value(options.apiKey) },
-    input: "",
-    workDir: options.workDir,
-    killAfter: Duration.seconds(2),
-    guardPath: env["PATH"] ?? "",
-  })
-  yield* group.stderr.pipe(
-    Stream.runForEach((bytes) => Effect.sync(() => void process.stderr.write(bytes))),
-    Effect.forkScoped,
-  )
-  const lines = group.stdout.pipe(
-    Stream.decodeText(),
-    Stream.splitLines,
-    Stream.filterMap((line) => parse(line)),
-  )
-  return { group, lines }
-})
+/** Starts this program. Returns the process and the JSON lines that it writes. */
+const spawn = (options: Omit<Self.Start, "killAfter">) =>
+  Effect.map(Self.start({ ...options, killAfter }), ({ group, lines }) => ({
+    group,
+    lines: Stream.filterMap(lines, (line) => parse(line)),
+  }))
 
 /** The first line that `line` decodes. The others are read and dropped, so that the pipe never fills. */
 const first = <A, I>(name: string, lines: Stream.Stream<unknown>, line: Schema.Schema<A, I>) =>

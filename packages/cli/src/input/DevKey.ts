@@ -1,0 +1,22 @@
+/**
+ * The API key of `runlease dev`: that of the environment, or one that is made once and kept in a file.
+ */
+import { FileSystem, Path } from "@effect/platform"
+import { Token } from "@runlease/core"
+import { Config, Effect, Option, Redacted } from "effect"
+
+/** Where the key is kept, readable by its owner only. */
+const fileName = ".runlease/dev.key"
+
+export const make = Effect.gen(function* () {
+  const configured = yield* Config.option(Config.redacted("RUNLEASE_API_KEY"))
+  if (Option.isSome(configured)) return configured.value
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const kept = yield* Effect.option(fs.readFileString(fileName))
+  if (Option.isSome(kept) && kept.value.trim() !== "") return Redacted.make(kept.value.trim())
+  const token = yield* Token.generate("rlk")
+  yield* fs.makeDirectory(path.dirname(fileName), { recursive: true, mode: 0o700 })
+  yield* fs.writeFileString(fileName, `${Redacted.value(token)}\n`, { mode: 0o600 })
+  return token
+})
