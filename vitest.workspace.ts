@@ -2,6 +2,7 @@
 export default [
   "packages/*",
   "packages/http/vitest.routed.config.ts",
+  "deploy",
   "examples",
   "examples/testing",
   "examples/copilotkit",
