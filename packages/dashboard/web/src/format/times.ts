@@ -37,7 +37,7 @@ export const clock = (instant: number): string => {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
-const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" })
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 
 /** `02:58:40` today, `24 Nov 02:58` on another day */
 export const when = (instant: number, now: number): string =>
