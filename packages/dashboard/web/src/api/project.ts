@@ -91,7 +91,7 @@ export const useProjectLive = ({ onRuns, span }: Told): void => {
     statistics: (data: Json.ProjectStatistics) => {
       if (span !== undefined) client.setQueryData(statisticsQuery(project!, span).queryKey, data)
     },
-    runs: (data: { readonly data: ReadonlyArray<Json.RunSummary> }) => onRuns?.(data.data),
+    runs: (data: ReadonlyArray<Json.RunSummary>) => onRuns?.(data),
   }
   useLive(url, on, wholes)
 }
