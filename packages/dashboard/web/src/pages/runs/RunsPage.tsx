@@ -1,5 +1,178 @@
+import { getRouteApi } from "@tanstack/react-router"
+import { useCallback, useMemo, useRef, useState } from "react"
+import { useSession } from "../../api/session"
 import { Page } from "../../shell/Page"
+import { useKeys } from "../../ui/keys"
+import { AddFilter } from "./AddFilter"
+import { ColumnMenu } from "./ColumnMenu"
+import { FilterChips } from "./FilterChips"
+import { filterOf, searchOf, type RunFilter } from "./filter"
+import { ListEnd } from "./ListEnd"
+import { NewPill } from "./NewPill"
+import { NotUpdated } from "./NotUpdated"
+import { RunsList } from "./RunsList"
+import { RunsTable } from "./RunsTable"
+import { SearchBox } from "./SearchBox"
+import { SelectionBar } from "./SelectionBar"
+import { StateTabs, useCounts } from "./StateTabs"
+import { TimeStrip } from "./TimeStrip"
+import { useBulk } from "./useBulk"
+import { useColumns } from "./useColumns"
+import { usePhone } from "./useMedia"
+import { useRuns } from "./useRuns"
+import { useSelection } from "./useSelection"
 
-const ThisPage = () => <Page title="Runs">{null}</Page>
+const route = getRouteApi("/signed-in/runs")
 
-export default ThisPage
+const RunsPage = () => {
+  const project = useSession().project.slug
+  const search = route.useSearch()
+  const navigate = route.useNavigate()
+  const address = JSON.stringify(search)
+  // The filter is the same object as long as the address is the same.
+  const filter = useMemo(() => filterOf(search), [address])
+  const setFilter = useCallback(
+    (next: RunFilter) => void navigate({ search: searchOf(next), replace: true, resetScroll: false }),
+    [navigate],
+  )
+
+  const isPhone = usePhone()
+  const [floor, setFloor] = useState<HTMLElement | null>(null)
+  const runs = useRuns(project, filter)
+  const { query, refresh, rows, showNew, update, visible, waiting } = runs
+  const counts = useCounts(project, filter.agent)
+  const allCounts = useCounts(project, undefined)
+  const hasRuns = allCounts && Object.values(allCounts).some((count) => count > 0)
+  const columns = useColumns()
+  const order = useMemo(() => rows.map((run) => run.run_id), [rows])
+  const selection = useSelection(address, order)
+  const selected = useMemo(() => rows.filter((run) => selection.ids[run.run_id]), [rows, selection.ids])
+
+  const bulk = useBulk((run, kind, outcome) => {
+    if (kind !== "cancel" || outcome.type !== "done") return
+    const { completed_at, updated_at } = outcome.run
+    update((loaded) => ({
+      ...loaded,
+      pages: loaded.pages.map((page) =>
+        page.data.some((one) => one.run_id === run.run_id)
+          ? {
+              ...page,
+              data: page.data.map((one) =>
+                one.run_id === run.run_id
+                  ? { ...one, status: "cancelled" as const, finished_at: completed_at, updated_at }
+                  : one,
+              ),
+            }
+          : page,
+      ),
+    }))
+  })
+  const onShowNew = useCallback(() => {
+    showNew().then(
+      () => scrollTo({ top: 0 }),
+      () => refresh.now(),
+    )
+  }, [refresh, showNew])
+  const onEnd = () => {
+    if (!query.hasNextPage || query.isFetching || query.isFetchNextPageError) return
+    if (runs.lookedAt === undefined) void query.fetchNextPage()
+  }
+
+  const searchBox = useRef<HTMLInputElement>(null)
+  const { cursor } = selection
+  const toggleCursor = (isRange: boolean) => () => {
+    if (isPhone || cursor === undefined) return false
+    selection.toggle(cursor, isRange)
+    return true
+  }
+  useKeys({
+    j: { label: "Next row", run: () => selection.move(1), repeats: true },
+    k: { label: "Row before", run: () => selection.move(-1), repeats: true },
+    x: { label: "Select the row", run: toggleCursor(false) },
+    "Shift x": { label: "Select up to the row", run: toggleCursor(true) },
+    Enter: {
+      label: "Open the row",
+      run: () => {
+        if (cursor === undefined) return false
+        void navigate({
+          to: "/runs/$runId",
+          params: { runId: cursor },
+          search: { tab: undefined, event: undefined },
+        })
+        return true
+      },
+    },
+    "/": { label: "Search runs", run: () => searchBox.current?.focus() },
+    n: { label: "Show new runs", run: () => (waiting > 0 ? onShowNew() : false) },
+    Escape: {
+      label: "Clear the selection",
+      run: () => {
+        if (selected.length === 0) return false
+        selection.selectAll(false)
+        return true
+      },
+    },
+  })
+
+  const pill = <NewPill count={waiting} onShow={onShowNew} />
+  return (
+    <Page title="Runs">
+      <div className="mb-3">
+        <StateTabs filter={filter} counts={counts} />
+      </div>
+      <div className="mb-3 flex flex-wrap items-center gap-2">
+        <SearchBox box={searchBox} filter={filter} onChange={setFilter} />
+        <FilterChips filter={filter} onChange={setFilter} />
+        <AddFilter floor={floor} project={project} filter={filter} onChange={setFilter} />
+        <span className="grow max-desk:hidden" />
+        <ColumnMenu floor={floor} {...columns} />
+      </div>
+      <section aria-label="Runs" className="rounded-3 border border-line bg-surface">
+        <TimeStrip
+          project={project}
+          filter={filter}
+          onChange={({ from, to }) => setFilter({ ...filter, from, to })}
+        />
+        <div
+          className={`transition-opacity duration-[120ms] desk:border-t desk:border-line ${query.isPlaceholderData ? "opacity-60" : ""}`}
+        >
+          {isPhone ? (
+            <RunsList rows={rows} onEnd={onEnd} visible={visible} pill={pill} />
+          ) : (
+            <RunsTable
+              rows={rows}
+              isComplete={runs.isComplete}
+              visibility={columns.visibility}
+              selection={selection.ids}
+              cursor={cursor}
+              onSelect={selection.toggle}
+              onSelectAll={selection.selectAll}
+              onCursor={selection.setCursor}
+              onEnd={onEnd}
+              visible={visible}
+              pill={pill}
+            />
+          )}
+          <ListEnd project={project} filter={filter} onChange={setFilter} runs={runs} hasRuns={hasRuns} />
+        </div>
+      </section>
+      {isPhone ? null : (
+        <SelectionBar
+          runs={selected}
+          progress={bulk.progress}
+          onStart={bulk.start}
+          onStop={bulk.stop}
+          onDismiss={() => {
+            bulk.dismiss()
+            selection.selectAll(false)
+          }}
+          onClear={() => selection.selectAll(false)}
+        />
+      )}
+      <NotUpdated refresh={refresh} isAbove={selected.length > 0 || bulk.progress !== undefined} />
+      <div ref={setFloor} />
+    </Page>
+  )
+}
+
+export default RunsPage

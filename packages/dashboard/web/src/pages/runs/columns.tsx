@@ -1,0 +1,103 @@
+/** The columns of the table, and which of them are shown. */
+import type * as Json from "@runlease/http/Json"
+import {
+  columnVisibilityFeature,
+  createColumnHelper,
+  rowSelectionFeature,
+  tableFeatures,
+} from "@tanstack/react-table"
+import { shortId } from "../../format/ids"
+import { State } from "../../ui/State"
+import { Attempt, Cost, Started, Tokens, Took, WorkerName } from "./figures"
+import { MiniLane } from "./MiniLane"
+import { RunTitle } from "./RunTitle"
+
+export const features = tableFeatures({ columnVisibilityFeature, rowSelectionFeature })
+
+const helper = createColumnHelper<typeof features, Json.RunSummary>()
+
+const Code = ({ run }: { readonly run: Json.RunSummary }) =>
+  run.error?.code == null ? (
+    "–"
+  ) : (
+    <code title={run.error.message} className="font-mono text-small">
+      {run.error.code}
+    </code>
+  )
+
+export const columns = helper.columns([
+  helper.display({ id: "state", header: "State", cell: ({ row }) => <State status={row.original.status} /> }),
+  helper.display({ id: "run", header: "Run", cell: ({ row }) => <RunTitle run={row.original} /> }),
+  helper.display({
+    id: "agent",
+    header: "Agent",
+    cell: ({ row }) => <span title={row.original.agent_id}>{row.original.agent_id}</span>,
+  }),
+  helper.display({ id: "leases", header: "Leases", cell: ({ row }) => <MiniLane run={row.original} /> }),
+  helper.display({ id: "attempt", header: "Attempt", cell: ({ row }) => <Attempt run={row.original} /> }),
+  helper.display({ id: "worker", header: "Worker", cell: ({ row }) => <WorkerName run={row.original} /> }),
+  helper.display({ id: "started", header: "Started", cell: ({ row }) => <Started run={row.original} /> }),
+  helper.display({ id: "took", header: "Took", cell: ({ row }) => <Took run={row.original} /> }),
+  helper.display({ id: "tokens", header: "Tokens", cell: ({ row }) => <Tokens run={row.original} /> }),
+  helper.display({ id: "cost", header: "Cost", cell: ({ row }) => <Cost run={row.original} /> }),
+  helper.display({ id: "priority", header: "Priority", cell: ({ row }) => row.original.priority }),
+  helper.display({ id: "code", header: "Code", cell: ({ row }) => <Code run={row.original} /> }),
+  helper.display({
+    id: "id",
+    header: "Id",
+    cell: ({ row }) => (
+      <code title={row.original.run_id} className="font-mono text-small">
+        {shortId(row.original.run_id)}
+      </code>
+    ),
+  }),
+])
+
+/** How a column is drawn. The one without a width takes what is left. */
+interface ColumnLook {
+  readonly width?: number
+  readonly className: string
+}
+
+const right = "text-right text-ink-2"
+const cut = "truncate text-ink-2"
+
+export const looks: Readonly<Record<string, ColumnLook>> = {
+  state: { width: 108, className: "[&>span]:align-middle" },
+  run: { className: "" },
+  agent: { width: 114, className: cut },
+  leases: { width: 92, className: "" },
+  attempt: { width: 64, className: right },
+  worker: { width: 80, className: cut },
+  started: { width: 82, className: "text-ink-2" },
+  took: { width: 82, className: right },
+  tokens: { width: 70, className: right },
+  cost: { width: 70, className: right },
+  priority: { width: 70, className: right },
+  code: { width: 124, className: cut },
+  id: { width: 84, className: "text-ink-2" },
+}
+
+/** The columns that can be left out, with their words. */
+export const choosable: ReadonlyArray<readonly [id: string, word: string]> = [
+  ["agent", "Agent"],
+  ["leases", "Leases"],
+  ["attempt", "Attempt"],
+  ["worker", "Worker"],
+  ["took", "Took"],
+  ["tokens", "Tokens"],
+  ["cost", "Cost"],
+  ["priority", "Priority"],
+  ["code", "Code"],
+  ["id", "Id"],
+]
+
+const onlyChosen = ["priority", "code", "id"]
+const onlyWhereWide = ["attempt", "worker", "tokens"]
+
+/** What is shown where nobody has chosen. */
+export const defaultVisibility = (isWide: boolean): Readonly<Record<string, boolean>> =>
+  Object.fromEntries([
+    ...onlyChosen.map((id) => [id, false] as const),
+    ...onlyWhereWide.map((id) => [id, isWide] as const),
+  ])
