@@ -26,15 +26,17 @@ export const paths = {
   fork: "POST /runs/:run/fork",
   tell: "POST /runs/:run/messages",
   resume: "POST /runs/:run/resume",
+  conversation: "GET /conversations/:conversation",
   messages: "GET /conversations/:conversation/messages",
+  addMessage: "POST /conversations/:conversation/messages",
 } as const
 
-interface Page<A> {
+export interface Page<A> {
   readonly data: ReadonlyArray<A>
   readonly page_info: { readonly next: string | null }
 }
 
-interface Submitted {
+export interface Submitted {
   readonly run: Json.CanonicalRun
   readonly duplicate: boolean
 }
@@ -64,7 +66,9 @@ interface Replies {
   readonly fork: Submitted
   readonly tell: { readonly message_id: string; readonly duplicate: boolean }
   readonly resume: { readonly duplicate: boolean; readonly run: Json.CanonicalRun }
+  readonly conversation: Json.Conversation
   readonly messages: Page<Json.ConversationMessage>
+  readonly addMessage: Json.ConversationMessage
 }
 
 export type Reply<N extends keyof typeof paths> = Replies[N]

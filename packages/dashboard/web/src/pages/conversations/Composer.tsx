@@ -1,0 +1,94 @@
+/** Says the next thing in a conversation, which submits its next run. */
+import { useQuery } from "@tanstack/react-query"
+import type * as Json from "@runlease/http/Json"
+import { Send } from "lucide-react"
+import { useState } from "react"
+import { agentsQuery } from "../../api/project"
+import { plural } from "../../format/numbers"
+import { Button } from "../../ui/Button"
+import { hasEnded } from "../runs/bulk"
+import { AgentSelect } from "./AgentSelect"
+import { useSubmitNext } from "./useSubmitNext"
+
+interface Props {
+  readonly project: string
+  readonly conversation: string
+  /** The newest first. */
+  readonly runs: ReadonlyArray<Json.RunSummary>
+  /** How many messages the conversation has; undefined until it is known. */
+  readonly messages: number | undefined
+  readonly floor: HTMLElement | null
+  readonly onSubmitted: () => void
+}
+
+/** What the next run gets, and when it begins. */
+const hint = (runs: Props["runs"], messages: number | undefined): string => {
+  const gets =
+    messages === undefined || messages === 0
+      ? "The run gets this message."
+      : `The run gets this message and the ${plural(messages, "message")} above.`
+  return runs.some((run) => !hasEnded(run)) ? `${gets} It begins when the run before it has ended.` : gets
+}
+
+export const Composer = ({ conversation, floor, messages, onSubmitted, project, runs }: Props) => {
+  const [text, setText] = useState("")
+  const [chosen, setChosen] = useState<string>()
+  const known = useQuery(agentsQuery(project)).data ?? []
+  const agents = [...new Set([...runs.map((run) => run.agent_id), ...known.map((agent) => agent.agent_id)])]
+  const agent = chosen ?? agents[0]
+  const next = useSubmitNext(conversation, () => {
+    setText("")
+    onSubmitted()
+  })
+  const isEmpty = text.trim() === ""
+  const submit = () => {
+    if (!isEmpty && agent !== undefined && !next.isPending) next.mutate({ agent, text: text.trim() })
+  }
+  return (
+    <form
+      className="sticky bottom-0 z-3 mt-2 grid gap-2 rounded-b-3 border-t border-line bg-surface px-4 py-2.5 max-desk:bottom-14 max-desk:px-3"
+      onSubmit={(event) => {
+        event.preventDefault()
+        submit()
+      }}
+    >
+      {next.error === null ? null : (
+        <p role="alert" className="text-failed">
+          {next.error.message}. The message is still here.
+        </p>
+      )}
+      <textarea
+        aria-label="Next message"
+        placeholder="Say the next thing. It submits a run."
+        rows={1}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return
+          event.preventDefault()
+          submit()
+        }}
+        className="max-h-60 min-h-[34px] w-full resize-none field-sizing-content rounded-2 border border-edge bg-surface px-2.5 py-1.5 placeholder:text-ink-3 max-desk:min-h-11 max-desk:text-title"
+      />
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+        <span
+          className={`min-w-0 flex-1 text-small text-ink-3 max-desk:basis-full ${isEmpty ? "max-desk:hidden" : ""}`}
+        >
+          {hint(runs, messages)}
+        </span>
+        {agent === undefined ? null : (
+          <AgentSelect agents={agents} value={agent} onChange={setChosen} floor={floor} />
+        )}
+        <Button
+          type="submit"
+          look="solid"
+          className="max-desk:grow"
+          disabled={isEmpty || agent === undefined || next.isPending}
+        >
+          <Send aria-hidden size={14} />
+          {next.isPending ? "Submitting" : "Submit"}
+        </Button>
+      </div>
+    </form>
+  )
+}
