@@ -134,7 +134,10 @@ describe("Prometheus and Grafana", () => {
           ],
         }
         writeFileSync(join(scratch, "panels.yaml"), JSON.stringify(asRules))
-        execFileSync("promtool", ["check", "rules", join(scratch, "panels.yaml")])
+        const checked = execFileSync("promtool", ["check", "rules", join(scratch, "panels.yaml")], {
+          encoding: "utf8",
+        })
+        expect(checked).toContain(`${queries.length} rules found`)
       })
     },
   )

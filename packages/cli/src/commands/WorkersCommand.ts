@@ -1,7 +1,7 @@
 /**
- * `runlease workers`: lists the registered workers, and revokes their tokens.
+ * `runlease workers`: lists the registered workers, drains them, and revokes their tokens.
  */
-import { Args, Command } from "@effect/cli"
+import { Args, Command, Options } from "@effect/cli"
 import { Ids, WorkerRegistry, WorkerState } from "@runlease/core"
 import { Console, DateTime, Effect } from "effect"
 import * as ApiClient from "../input/ApiClient.js"
@@ -99,7 +99,35 @@ const revoke = Command.make(
   ),
 )
 
+const drain = Command.make(
+  "drain",
+  {
+    connection: Settings.connection,
+    json: Settings.json,
+    stop: Options.boolean("stop").pipe(Options.withDescription("Let the worker claim again")),
+    id: positionalText("worker-id", "The worker's id, as workers list shows it").pipe(
+      Args.withSchema(Ids.WorkerId),
+    ),
+  },
+  ({ connection, id, json, stop }) =>
+    Effect.gen(function* () {
+      const registry = yield* WorkerRegistry.WorkerRegistry
+      const { inFlight } = yield* registry.drain(id, !stop)
+      if (json) return yield* Output.json({ worker_id: id, drain: !stop })
+      yield* Console.log(
+        stop
+          ? `Worker ${id} claims runs again`
+          : `Worker ${id} claims no more runs${inFlight === null ? "" : `, and finishes the ${inFlight} that it holds`}`,
+      )
+    }).pipe(Settings.withClient(connection)),
+).pipe(
+  Describe.command(
+    "Ask a worker to claim no more runs. It keeps those that it holds, and its process goes on. With --stop it claims again.",
+    ["runlease workers drain WORKER-ID", "runlease workers drain WORKER-ID --stop"],
+  ),
+)
+
 export const command = Command.make("workers").pipe(
   Describe.command("Look at the project's workers, and stop them."),
-  Command.withSubcommands([list, revoke]),
+  Command.withSubcommands([list, drain, revoke]),
 )

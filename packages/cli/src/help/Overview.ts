@@ -21,7 +21,7 @@ const overview = `runlease: durable agent runs under leases
   runlease resume RUN --approve     answer what a waiting run asks
   runlease tell RUN TEXT            tell a working run something
   runlease runs list|get|tree|events|cancel|resume|retry|prune
-  runlease workers list|revoke
+  runlease workers list|drain|revoke
   runlease keys create|list|revoke
   runlease backup FILE              copy the database while the server goes on
 

@@ -75,6 +75,8 @@ export const openStream = (url: string, { onEvent, onLost, onOpen }: StreamListe
       // Lost on the way, or closed: the same as at its end.
     } finally {
       clearTimeout(watch)
+      // What failed may have left the connection open.
+      mine.abort()
     }
     if (request === mine) lose()
   }
