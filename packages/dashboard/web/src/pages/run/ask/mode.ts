@@ -1,0 +1,76 @@
+/** How a question is answered: which form it gets. */
+import { type Field, fieldsOf, initialOf, type Values } from "../../../form/schema"
+import type { Ask } from "../model/asks"
+
+export type Mode =
+  /** Yes or no, with what else the schema wants. `member`: yes and no are a member of the answer. */
+  | {
+      readonly kind: "approval"
+      readonly fields: ReadonlyArray<Field>
+      readonly initial: Values
+      readonly member: boolean
+    }
+  | { readonly kind: "form"; readonly fields: ReadonlyArray<Field>; readonly initial: Values }
+  | { readonly kind: "text" }
+  | { readonly kind: "json"; readonly initial: string }
+  /** The result of a tool that the client has. */
+  | { readonly kind: "result" }
+  | { readonly kind: "budget" }
+
+const isApproval = ({ reason, schema, toolCallId }: Ask): boolean =>
+  reason === "confirmation" || (schema === undefined && (reason === "tool_call" || toolCallId !== undefined))
+
+export const modeOf = (ask: Ask): Mode => {
+  if (ask.clientTool) return { kind: "result" }
+  if (ask.reason === "budget") return { kind: "budget" }
+  const fields = fieldsOf(ask.schema)
+  const initial = initialOf(ask.schema)
+  const approved = fields?.find(({ kind, name }) => name === "approved" && kind === "boolean")
+  if (fields !== undefined && (approved !== undefined || isApproval(ask))) {
+    return {
+      kind: "approval",
+      fields: fields.filter((field) => field !== approved),
+      initial,
+      member: approved !== undefined,
+    }
+  }
+  if (fields !== undefined) return { kind: "form", fields, initial }
+  if (ask.schema === undefined) {
+    return isApproval(ask) ? { kind: "approval", fields: [], initial: {}, member: true } : { kind: "text" }
+  }
+  if (ask.schema["type"] === "string" && ask.schema["enum"] === undefined) return { kind: "text" }
+  return {
+    kind: "json",
+    initial: "default" in ask.schema ? JSON.stringify(ask.schema["default"], null, 2) : "",
+  }
+}
+
+/** An answer on its way to the API. */
+export interface Reply {
+  readonly status: "resolved" | "cancelled"
+  readonly payload?: unknown
+}
+
+/** Yes: the values of the form, with `approved` where the schema has it. */
+export const approving = (mode: Mode & { readonly kind: "approval" }, values: Values): Reply => ({
+  status: "resolved",
+  payload: mode.member ? { ...values, approved: true } : values,
+})
+
+/** No: what the schema has for it; without that the question is declined. */
+export const declining = (mode: Mode & { readonly kind: "approval" }, values: Values): Reply =>
+  mode.member ? { status: "resolved", payload: { ...values, approved: false } } : { status: "cancelled" }
+
+/** What the command answers: what the form begins with. */
+export const sampleOf = (mode: Mode): unknown => {
+  switch (mode.kind) {
+    case "approval":
+      return approving(mode, mode.initial).payload
+    case "form":
+      return mode.initial
+    case "text":
+      return "ANSWER"
+    default:
+      return {}
+  }
+}

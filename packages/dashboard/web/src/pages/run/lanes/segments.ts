@@ -1,0 +1,155 @@
+/** The segments of the lanes: what can be pointed at, named and stepped through. */
+import type * as Json from "@runlease/http/Json"
+import type { LoggedWait } from "../model/log"
+import type { StepPart, TakeoverPart, TextPart, ToolPart } from "../model/parts"
+import { type ClaimSpan, endOf, type Idle, idlesOf, lastOf, spanOf } from "./spans"
+
+interface Base {
+  readonly id: string
+  readonly from: number
+  readonly to: number
+}
+
+/** What is drawn as a step: steps, calls, and answers that were broken off. */
+export type Work = StepPart | ToolPart | TextPart
+
+export type Segment = Base &
+  (
+    | { readonly kind: "idle"; readonly idle: Idle; readonly reasons: ReadonlyArray<string> }
+    | { readonly kind: "claim"; readonly number: number; readonly span: ClaimSpan }
+    | {
+        readonly kind: "loss"
+        readonly number: number
+        readonly span: ClaimSpan
+        readonly next: ClaimSpan | null
+        readonly takeover: TakeoverPart | null
+      }
+    | { readonly kind: "step"; readonly step: Work }
+    | { readonly kind: "read"; readonly takeover: TakeoverPart }
+    | { readonly kind: "child"; readonly child: Json.RunSummary; readonly spans: ReadonlyArray<ClaimSpan> }
+  )
+
+export interface Story {
+  readonly run: Json.RunSummary
+  /** Whether the log was read up to where the summary is. Until then there is room for what it has. */
+  readonly isRead: boolean
+  readonly children: ReadonlyArray<Json.RunSummary>
+  readonly steps: ReadonlyArray<StepPart | ToolPart>
+  /** Texts of answers that were broken off. */
+  readonly broken: ReadonlyArray<TextPart>
+  readonly takeovers: ReadonlyArray<TakeoverPart>
+  readonly waits: ReadonlyArray<LoggedWait>
+  /** What it waits for now. */
+  readonly waitsFor: ReadonlyArray<string>
+  readonly now: number
+}
+
+/** The wait that the log tells of when a claim ended: the one next to that time. */
+const reasonsAt = (waits: ReadonlyArray<LoggedWait>, at: number): ReadonlyArray<string> => {
+  let nearest: LoggedWait | undefined
+  for (const wait of waits) {
+    if (nearest === undefined || Math.abs(wait.at - at) < Math.abs(nearest.at - at)) nearest = wait
+  }
+  return nearest !== undefined && Math.abs(nearest.at - at) < 1000 ? nearest.reasons : []
+}
+
+export interface Told {
+  readonly spans: ReadonlyArray<ClaimSpan>
+  /** Those that are stepped through, in the order of time. */
+  readonly segments: ReadonlyArray<Segment>
+  readonly steps: ReadonlyArray<Segment & { readonly kind: "step" }>
+  readonly reads: ReadonlyArray<Segment & { readonly kind: "read" }>
+}
+
+/** When work was begun, and when it ended; `last` is when the run was no longer held. */
+const timesOf = (work: Work, last: number): Pick<Base, "from" | "to"> => {
+  if (work.kind === "tool") {
+    const from = work.begunAt ?? work.at
+    const isOver = work.superseded || work.cut || work.ask !== null
+    return { from, to: work.result?.at ?? (isOver ? from : Math.max(from, last)) }
+  }
+  if (work.kind !== "step") return { from: work.at, to: work.endedAt ?? Math.max(work.at, last) }
+  return { from: work.at, to: work.endedAt ?? work.brokenAt ?? Math.max(work.at, last) }
+}
+
+const workSegment = (work: Work, last: number): Segment & { readonly kind: "step" } => ({
+  kind: "step",
+  id: work.key,
+  ...timesOf(work, last),
+  step: work,
+})
+
+const isBar = (part: StepPart | ToolPart): boolean => part.kind === "tool" || part.step === "step"
+
+/** The story of a run, cut into segments. The claims of a run with more than 50 of them are the newest: the first here is the one it has. */
+export const segmentsOf = (story: Story): Told => {
+  const { broken, children, now, run, steps, takeovers, waits, waitsFor } = story
+  const spans = run.claims.map((claim) => spanOf(claim, now))
+  const final = spans.at(-1)
+  const heldUntil = final === undefined ? lastOf(run, now) : endOf(final)
+  const idles = idlesOf(run, spans, now)
+    .filter(({ from, to }) => to >= from)
+    .map((idle): Segment => ({
+      kind: "idle",
+      id: `idle-${idle.from}`,
+      from: idle.from,
+      to: idle.to,
+      idle,
+      reasons: idle.kind === "queue" ? [] : idle.isNow ? waitsFor : reasonsAt(waits, idle.from),
+    }))
+  const claims = spans.flatMap((span, index): ReadonlyArray<Segment> => {
+    const number = span.claim.lease_epoch
+    const next = spans[index + 1] ?? null
+    const takeover =
+      takeovers.find(({ at }) => at >= span.heldTo && (next === null || Math.abs(at - next.from) < 1000)) ??
+      null
+    const held: Segment = {
+      kind: "claim",
+      id: `claim-${number}`,
+      from: span.from,
+      to: span.heldTo,
+      number,
+      span,
+    }
+    return span.lossTo === null
+      ? [held]
+      : [
+          held,
+          {
+            kind: "loss",
+            id: `loss-${number}`,
+            from: span.heldTo,
+            to: endOf(span),
+            number,
+            span,
+            next,
+            takeover,
+          },
+        ]
+  })
+  const rows = children.map((child): Segment => {
+    const own = child.claims.map((claim) => spanOf(claim, now))
+    return {
+      kind: "child",
+      id: `child-${child.run_id}`,
+      from: Date.parse(child.created_at),
+      to: lastOf(child, now),
+      child,
+      spans: own,
+    }
+  })
+  return {
+    spans,
+    segments: [...idles, ...claims, ...rows].toSorted((a, b) => a.from - b.from),
+    steps: [...steps.filter(isBar), ...broken].map((work) => workSegment(work, heldUntil)),
+    reads: takeovers
+      .filter(({ attempt, read }) => attempt !== null && read > 0)
+      .map((takeover) => ({
+        kind: "read" as const,
+        id: takeover.key,
+        from: takeover.at,
+        to: takeover.at,
+        takeover,
+      })),
+  }
+}

@@ -1,0 +1,146 @@
+/** Steps: their beginnings and ends, and their records. */
+import { isRecord as isObject } from "./asks"
+import type { Read, RunLog } from "./log"
+import { recorded } from "./openedItems"
+import type { StepKind, StepPart } from "./parts"
+
+const kinds: Readonly<Record<string, StepKind>> = {
+  "runlease.step": "step",
+  "runlease.sleep": "sleep",
+  "runlease.inbox": "inbox",
+  "runlease.intent": "step",
+}
+
+export const isRecord = (name: string): boolean => Object.hasOwn(kinds, name)
+
+const make = (
+  log: RunLog,
+  { at, eventId }: Read,
+  fields: Pick<StepPart, "step" | "name" | "shown" | "detail">,
+): StepPart => {
+  const part: StepPart = {
+    kind: "step",
+    key: `step-${eventId}`,
+    eventId,
+    at,
+    version: 0,
+    stepKey: undefined,
+    endedAt: null,
+    brokenAt: null,
+    recorded: null,
+    result: undefined,
+    failure: undefined,
+    codec: undefined,
+    opens: false,
+    once: false,
+    ...fields,
+  }
+  log.parts.push(part)
+  log.steps.push(part)
+  return part
+}
+
+export const started = (log: RunLog, read: Read): void => {
+  const shownAs = String(read.event["stepName"])
+  const name = shownAs.replace(/:[0-9a-f]{8}$/, "")
+  log.openSteps.set(shownAs, make(log, read, { step: "step", name, shown: true, detail: null }))
+}
+
+export const finished = (log: RunLog, { at, byControl, event }: Read): void => {
+  const part = log.openSteps.get(String(event["stepName"]))
+  if (part === undefined || part.endedAt !== null || part.brokenAt !== null) return
+  if (byControl) part.brokenAt = at
+  else part.endedAt = at
+  part.version += 1
+}
+
+const list = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
+
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+
+/** The step of a record that began with STEP_STARTED: it is shown by its name, or with the beginning of its id where it has a key. */
+const begunAs = (log: RunLog, name: string, stepId: string): StepPart | undefined => {
+  for (const shownAs of [`${name}:${stepId.slice(0, 8)}`, name]) {
+    const part = log.openSteps.get(shownAs)
+    if (part !== undefined && part.recorded === null) return part
+  }
+  return undefined
+}
+
+const count = (after: unknown, to: unknown): number =>
+  typeof after === "number" && typeof to === "number" ? Math.max(0, to - after) : 0
+
+const detailOf = (kind: StepKind, record: Readonly<Record<string, unknown>>): string | null => {
+  if (kind === "inbox") {
+    const taken = count(record["after"] ?? 0, record["to"])
+    return taken === 1 ? "read 1 message" : `read ${taken} messages`
+  }
+  if (kind !== "sleep") return null
+  return text(record["until"]) ?? String(record["duration_ms"] ?? "")
+}
+
+const takeMessages = (log: RunLog, record: Readonly<Record<string, unknown>>): void => {
+  const from = typeof record["after"] === "number" ? record["after"] : 0
+  const to = typeof record["to"] === "number" ? record["to"] : 0
+  for (let number = from + 1; number <= to; number += 1) {
+    const told = log.told.get(number)
+    if (told === undefined) continue
+    told.taken = true
+    told.version += 1
+  }
+}
+
+/** When the first of what a record names was opened: the step has no beginning of its own in the log. */
+const beganAt = (
+  log: RunLog,
+  messages: ReadonlyArray<unknown>,
+  calls: ReadonlyArray<unknown>,
+  at: number,
+): number => {
+  let first = at
+  for (const id of messages) first = Math.min(first, log.texts.get(String(id))?.at ?? at)
+  for (const id of calls) first = Math.min(first, log.calls.get(String(id))?.at ?? at)
+  return first
+}
+
+export const foldRecord = (log: RunLog, read: Read, eventName: string, value: unknown): void => {
+  const record = log.records(value)
+  if (record === undefined || !isObject(record)) return
+  const kind = kinds[eventName]!
+  const name = String(record["name"])
+  const begun = begunAs(log, name, String(record["step_id"]))
+  if (eventName === "runlease.intent") {
+    if (begun !== undefined) begun.once = true
+    return
+  }
+  const messages = list(record["messages"])
+  const calls = list(record["tool_calls"])
+  recorded(log, messages, calls)
+  const part =
+    begun ??
+    make(
+      log,
+      { ...read, at: beganAt(log, messages, calls, read.at) },
+      { step: kind, name, shown: false, detail: detailOf(kind, record) },
+    )
+  part.recorded = read.eventId
+  part.endedAt ??= read.at
+  part.stepKey = record["key"]
+  part.result = text(record["result"])
+  part.failure = text(record["failure"])
+  part.codec = text(record["codec"])
+  part.opens = messages.length + calls.length > 0
+  part.version += 1
+  log.done += 1
+  if (kind === "inbox") takeMessages(log, record)
+}
+
+/** The attempt has died: its steps that were open end with it. */
+export const breakOff = (log: RunLog, at: number): void => {
+  for (const part of log.openSteps.values()) {
+    if (part.endedAt !== null || part.brokenAt !== null) continue
+    part.brokenAt = at
+    part.version += 1
+  }
+  log.openSteps.clear()
+}

@@ -1,0 +1,98 @@
+/** A submission, from what somebody has filled in. */
+import { limitsFrom, type LimitName, limitNames } from "../run/ask/budgetLimits"
+import { submit } from "../run/model/cli"
+
+export interface Filled {
+  readonly agent: string
+  /** What is said to the agent: text, or the JSON of its form. */
+  readonly text: string
+  readonly priority: string
+  readonly delay: string
+  readonly maxAttempts: string
+  readonly key: string
+  readonly budget: Partial<Record<LimitName, string>>
+}
+
+export const nothingFilled: Omit<Filled, "agent" | "text"> = {
+  priority: "",
+  delay: "",
+  maxAttempts: "",
+  key: "",
+  budget: {},
+}
+
+export type FilledProblems = Partial<
+  Record<"agent" | "text" | "priority" | "delay" | "maxAttempts" | LimitName, string>
+>
+
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** Seconds of `30 s`, `5 m`, `2 h`, `1 d`; undefined of anything else. */
+export const secondsOf = (text: string): number | undefined => {
+  const found = /^(\d+(?:\.\d+)?)\s*(s|m|h|d)[a-z]*$/i.exec(text.trim())
+  if (found === null) return undefined
+  return Math.round(Number(found[1]) * units[found[2]!.toLowerCase()]!)
+}
+
+const whole = (text: string, least: number, most: number): number | undefined | "wrong" => {
+  if (text.trim() === "") return undefined
+  const value = Number(text)
+  return Number.isInteger(value) && value >= least && value <= most ? value : "wrong"
+}
+
+export interface Submission {
+  readonly problems: FilledProblems
+  /** The body for the API at that time. */
+  readonly body: (now: number) => unknown
+  /** The same on the command line; null where the command has no flag for something. */
+  readonly command: string | null
+}
+
+export const submissionOf = (filled: Filled): Submission => {
+  const { agent, budget, delay, key, text } = filled
+  const priority = whole(filled.priority, -1000, 1000)
+  const maxAttempts = whole(filled.maxAttempts, 1, 100)
+  const seconds = delay.trim() === "" ? undefined : secondsOf(delay)
+  const { limits, problems } = limitsFrom(budget)
+  const isLimited = limitNames.some((name) => limits[name] !== undefined)
+  const known = {
+    priority: priority === "wrong" ? undefined : priority,
+    maxAttempts: maxAttempts === "wrong" ? undefined : maxAttempts,
+  }
+  return {
+    problems: {
+      ...problems,
+      ...(agent.trim() === "" ? { agent: "Choose an agent" } : {}),
+      ...(text.trim() === "" ? { text: "Write what the agent is to do" } : {}),
+      ...(priority === "wrong" ? { priority: "A whole number from -1000 to 1000" } : {}),
+      ...(maxAttempts === "wrong" ? { maxAttempts: "A whole number from 1 to 100" } : {}),
+      ...(delay.trim() !== "" && seconds === undefined ? { delay: "Such as 30 s, 5 m, 2 h or 1 d" } : {}),
+    },
+    body: (now) => ({
+      kind: "agent",
+      request: {
+        agent_id: agent.trim(),
+        request_snapshot: {
+          messages: [{ id: "message-1", role: "user", parts: [{ type: "text", text }] }],
+          tools: [],
+          context: [],
+        },
+        ...(known.priority === undefined ? {} : { priority: known.priority }),
+        ...(known.maxAttempts === undefined ? {} : { max_attempts: known.maxAttempts }),
+        ...(seconds === undefined ? {} : { available_at: new Date(now + seconds * 1000).toISOString() }),
+        ...(key.trim() === "" ? {} : { concurrency_key: key.trim() }),
+        ...(isLimited ? { budget: limits } : {}),
+      },
+    }),
+    command:
+      key.trim() === ""
+        ? submit({
+            agent: agent.trim(),
+            text,
+            ...known,
+            delay: seconds === undefined ? undefined : `${seconds}s`,
+            budget: isLimited ? limits : undefined,
+          })
+        : null,
+  }
+}
