@@ -1,0 +1,43 @@
+/** What can be done to a run. */
+import { useMutation, useQueryClient } from "@tanstack/react-query"
+import { useNavigate } from "@tanstack/react-router"
+import { send } from "../../../api/client"
+import { summaryQuery } from "../data/queries"
+import { wholeRun } from "../links"
+
+export const useCancel = (runId: string) => {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: () => send("cancel", { path: { run: runId } }),
+    onSettled: () => client.invalidateQueries({ queryKey: summaryQuery(runId).queryKey }),
+  })
+}
+
+const useOpen = () => {
+  const navigate = useNavigate()
+  return (runId: string) => navigate({ to: "/runs/$runId", params: { runId }, search: wholeRun })
+}
+
+export const useRetry = (runId: string) => {
+  const open = useOpen()
+  return useMutation({
+    mutationFn: async (): Promise<string> =>
+      (await send("retry", { path: { run: runId }, body: {} })).run.run_id,
+    onSuccess: open,
+  })
+}
+
+export const useFork = (runId: string) => {
+  const open = useOpen()
+  return useMutation({
+    mutationFn: async (after: number): Promise<string> =>
+      (await send("fork", { path: { run: runId }, body: { after_event_id: after } })).run.run_id,
+    onSuccess: open,
+  })
+}
+
+export const useTell = (runId: string) =>
+  useMutation({
+    mutationFn: ({ key, text }: { readonly text: string; readonly key: string }) =>
+      send("tell", { path: { run: runId }, body: { text, idempotency_key: key } }),
+  })

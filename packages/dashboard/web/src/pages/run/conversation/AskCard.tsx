@@ -1,0 +1,65 @@
+/** A question of the run in its conversation: to be answered beside it, or answered. */
+import { CirclePause } from "lucide-react"
+import { labelOf } from "../../../form/schema"
+import { Button } from "../../../ui/Button"
+import { saidIn, verdictOf } from "../ask/verdict"
+import type { Answer } from "../model/asks"
+import type { AskPart } from "../model/parts"
+import { ConversationRow } from "./ConversationRow"
+
+export const askAnchor = (id: string): string => `ask-${id}`
+
+/** Moves to the form of a question. */
+export const goToAsk = (id: string): void => {
+  const form = document.getElementById(askAnchor(id))
+  form?.scrollIntoView({ block: "nearest" })
+  form?.querySelector<HTMLElement>("input, textarea, button")?.focus({ preventScroll: true })
+}
+
+const Answered = ({ answer, part }: { readonly part: AskPart; readonly answer: Answer }) => {
+  const verdict = verdictOf(part.ask, answer)
+  const said = saidIn(answer)
+  return (
+    <div className="mt-1 text-ink-2">
+      <span className="font-medium text-ink">{verdict.charAt(0).toUpperCase() + verdict.slice(1)}</span>
+      {said.length === 0 ? null : (
+        <dl className="mt-1 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-0.5">
+          {said.map(([name, value]) => (
+            <div key={name} className="contents">
+              <dt className="text-ink-3">{name === "" ? "Answer" : labelOf(name)}</dt>
+              <dd className="break-words whitespace-pre-wrap">{value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </div>
+  )
+}
+
+export const AskCard = ({
+  answer,
+  isOpen,
+  part,
+}: {
+  readonly part: AskPart
+  readonly answer: Answer | undefined
+  readonly isOpen: boolean
+}) => (
+  <ConversationRow icon={<CirclePause aria-hidden size={14} strokeWidth={2.2} />} at={part.at}>
+    <div className="rounded-2 border border-line-2 px-3 py-2">
+      <p className="text-read">{part.ask.message ?? part.ask.toolName ?? part.ask.id}</p>
+      {answer !== undefined ? (
+        <Answered part={part} answer={answer} />
+      ) : isOpen ? (
+        <p className="mt-1 flex items-center gap-3">
+          <span className="font-medium text-waiting">Waits for your answer</span>
+          <Button small onClick={() => goToAsk(part.ask.id)}>
+            Answer
+          </Button>
+        </p>
+      ) : (
+        <p className="mt-1 text-ink-3">Not answered</p>
+      )}
+    </div>
+  </ConversationRow>
+)
