@@ -1,0 +1,157 @@
+/** Ids, attempts, usage, and the runs that this one comes from and that came from it. */
+import { Link } from "@tanstack/react-router"
+import type * as Json from "@runlease/http/Json"
+import { shortId } from "../../../format/ids"
+import { dollars, integer, short } from "../../../format/numbers"
+import { Panel } from "../../../ui/Panel"
+import { colourOf, wordOf } from "../../../ui/State"
+import { wholeRun } from "../links"
+import { isRecord } from "../model/asks"
+import { Fact, FactList, linkClass } from "./FactList"
+
+const RunLink = ({ runId }: { readonly runId: string }) => (
+  <Link
+    to="/runs/$runId"
+    params={{ runId }}
+    search={wholeRun}
+    className={`${linkClass} font-mono text-[12px]`}
+    title={runId}
+  >
+    {shortId(runId)}
+  </Link>
+)
+
+/** A run that names this one as its parent and is no child of it goes on from it, or does it again. */
+const isChildOf = (summary: Json.RunSummary, parent: Json.RunSummary | undefined): boolean =>
+  parent === undefined || parent.conversation_id !== summary.conversation_id
+
+const Lineage = ({
+  again,
+  parent,
+  summary,
+}: {
+  readonly summary: Json.RunSummary
+  readonly parent: Json.RunSummary | undefined
+  readonly again: ReadonlyArray<Json.RunSummary>
+}) => {
+  const { parent_run_id: parentId, root_run_id: rootId, run_id: runId } = summary
+  return (
+    <>
+      {parentId === null ? null : (
+        <Fact label={isChildOf(summary, parent) ? "Child of" : "Comes from"}>
+          <RunLink runId={parentId} />
+        </Fact>
+      )}
+      {rootId === runId || rootId === parentId ? null : (
+        <Fact label="Root">
+          <RunLink runId={rootId} />
+        </Fact>
+      )}
+      {again.length === 0 ? null : (
+        <Fact label={again.length === 1 ? "Retry or fork" : "Retries and forks"}>
+          <span className="flex flex-wrap justify-end gap-x-3">
+            {again.map((run) => (
+              <span key={run.run_id} className="whitespace-nowrap">
+                <RunLink runId={run.run_id} />{" "}
+                <span className={colourOf(run.status)}>{wordOf(run.status)}</span>
+              </span>
+            ))}
+          </span>
+        </Fact>
+      )}
+    </>
+  )
+}
+
+const Used = ({
+  summary,
+  usage,
+}: {
+  readonly summary: Json.RunSummary
+  readonly usage: Json.Usage | undefined
+}) => (
+  <>
+    <Fact label="Tokens">
+      <span title={`${integer(summary.tokens)} tokens`}>{short(summary.tokens)}</span>
+    </Fact>
+    <Fact label="Cost">
+      {dollars(summary.cost)}
+      {usage === undefined || usage.unfinished === 0 ? null : (
+        <span className="block text-small text-ink-3">
+          and {integer(usage.unfinished)} {usage.unfinished === 1 ? "answer" : "answers"} of unknown price
+        </span>
+      )}
+    </Fact>
+    {(usage?.usage ?? []).map(({ inputTokens, model, outputTokens, provider }) => (
+      <Fact key={`${provider} ${model}`} label={model ?? provider ?? "Model"}>
+        {short(inputTokens ?? 0)} in, {short(outputTokens ?? 0)} out
+      </Fact>
+    ))}
+  </>
+)
+
+export const FactsPanel = ({
+  again,
+  conversation,
+  parent,
+  request,
+  run,
+  summary,
+  usage,
+}: {
+  readonly summary: Json.RunSummary
+  readonly run: Json.CanonicalRun | undefined
+  readonly request: Json.Snapshot | undefined
+  readonly usage: Json.Usage | undefined
+  readonly parent: Json.RunSummary | undefined
+  readonly again: ReadonlyArray<Json.RunSummary>
+  readonly conversation: string
+}) => {
+  const holder = summary.claims.at(-1)
+  const config = isRecord(run?.config) ? run.config : {}
+  const lane = config["concurrency_key"]
+  const trace = request?.traceContext?.traceId
+  return (
+    <Panel title="Facts">
+      <FactList>
+        <Fact label="Id">
+          <span className="font-mono text-[10.5px] tracking-[-0.05em] break-all">{summary.run_id}</span>
+        </Fact>
+        <Fact label="Attempt">
+          {summary.attempt} of {summary.max_attempts}
+        </Fact>
+        {holder === undefined ? null : (
+          <Fact label={holder.ended_at === null ? "Worker" : "Last worker"}>
+            <Link to="/workers" search={{ open: holder.worker_id }} className={linkClass}>
+              {holder.worker_name}
+            </Link>
+          </Fact>
+        )}
+        <Used summary={summary} usage={usage} />
+        {summary.priority === 0 ? null : <Fact label="Priority">{summary.priority}</Fact>}
+        <Lineage summary={summary} parent={parent} again={again} />
+        <Fact label="Conversation">
+          <Link
+            to="/conversations/$conversationId"
+            params={{ conversationId: conversation }}
+            className={`${linkClass} font-mono text-[12px]`}
+          >
+            {shortId(conversation)}
+          </Link>
+        </Fact>
+        {typeof lane !== "string" || lane === summary.conversation_id ? null : (
+          <Fact label="Concurrency key">
+            <span className="font-mono text-[12px] break-all">{lane}</span>
+          </Fact>
+        )}
+        {trace === undefined ? null : (
+          <Fact label="Trace">
+            <span className="block truncate font-mono text-[12px]" title={trace}>
+              {trace.slice(0, 4)}…{trace.slice(-4)}
+            </span>
+          </Fact>
+        )}
+      </FactList>
+    </Panel>
+  )
+}
