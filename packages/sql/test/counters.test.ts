@@ -90,7 +90,7 @@ const uncounted = [
   "DROP INDEX waits_asking",
   "ALTER TABLE claims DROP COLUMN expires_at",
   "ALTER TABLE claims DROP COLUMN project_id",
-  "ALTER TABLE waits DROP COLUMN open_interrupts",
+  "ALTER TABLE waits DROP COLUMN answers_due",
   "ALTER TABLE runs DROP COLUMN title",
   "ALTER TABLE runs DROP COLUMN child",
   "ALTER TABLE outcomes DROP COLUMN open_children",

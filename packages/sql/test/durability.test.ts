@@ -109,6 +109,7 @@ describe("a control plane on an SQLite file", () => {
         { name: "Children" },
         { name: "Records" },
         { name: "Budgets" },
+        { name: "Summaries" },
       ])
       const projects = yield* sql<{ readonly slug: string }>`SELECT slug FROM projects`
       deepStrictEqual(projects, [{ slug: "default" }])

@@ -4,7 +4,6 @@
 import { Array as Arr, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { isRunnable } from "../rules/Transition.js"
-import { endsAt } from "../rules/WaitTransitions.js"
 import type { ClaimRow, Range, Start, SummaryRow, SummaryRows } from "../store/SummaryRows.js"
 import * as State from "./State.js"
 
@@ -17,12 +16,10 @@ const toRow = ({ details, key, state, title }: State.RunRecord): SummaryRow => (
 })
 
 const isIn =
-  (start: Start, { before, from, least, to }: Range) =>
+  (start: Start, { before, least }: Range) =>
   ({ details, key, state: { spec, status } }: State.RunRecord): boolean =>
     key >= least &&
     key < before &&
-    (from === undefined || spec.createdAt >= from) &&
-    (to === undefined || spec.createdAt < to) &&
     (!("parentRunId" in start) || details.parentRunId === start.parentRunId) &&
     (!("conversationId" in start) || spec.conversationId === start.conversationId) &&
     (!("status" in start) || status === start.status) &&
@@ -93,12 +90,21 @@ export const make = (state: State.State): SummaryRows<never> => {
           conversationId: run.spec.conversationId,
           spawned: run.spec.child !== null,
           title,
-          status: run.status,
-          attempt: run.attempt,
+          state: run,
         })),
       ),
 
-    bounds: () => Effect.succeed({ least: 0, before: Number.MAX_SAFE_INTEGER }),
+    bounds: (from = 0, to = Number.POSITIVE_INFINITY) =>
+      Effect.sync(() => {
+        // Keys and times grow together.
+        const { lastKey, records } = state
+        let [least, before] = [lastKey + 1, 0]
+        for (const { key, state: run } of records.values()) {
+          if (run.spec.createdAt >= from) least = Math.min(least, key)
+          if (run.spec.createdAt < to) before = Math.max(before, key + 1)
+        }
+        return { least, before }
+      }),
 
     claims: (ranges) =>
       Effect.sync(() =>
@@ -150,8 +156,11 @@ export const make = (state: State.State): SummaryRows<never> => {
     asking: (projectId, limit) =>
       Effect.sync(() =>
         recordsOf(projectId)
-          .filter(({ state: { waiting } }) => waiting !== null && waiting.interrupts.length > 0)
-          .map(({ key, state: run }) => ({ key, at: endsAt(run) ?? Number.POSITIVE_INFINITY }))
+          .flatMap(({ key, state: { waiting } }) =>
+            waiting === null || waiting.interrupts.length === 0
+              ? []
+              : [{ key, at: waiting.expiresAt?.epochMillis ?? Number.POSITIVE_INFINITY }],
+          )
           .sort((a, b) => (a.at === b.at ? a.key - b.key : a.at - b.at))
           .slice(0, limit)
           .map(({ key }) => key),

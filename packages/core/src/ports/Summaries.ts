@@ -35,8 +35,10 @@ export type ClaimEnd =
 /**
  * A claim of a run: who held it and how its lease was renewed.
  *
- * `renewedAt` is the last renewal, or the claim. `longestGap` is the longest time between two renewals, in milliseconds. `expiresAt` is
- * when the lease ends, or ended, unless it was given up before. `endedAt` and `ended` are null while the run is held.
+ * `workerName` is the display name of the worker, or its key. `renewedAt` is the last renewal, or the claim. `longestGap` is the longest
+ * time between two renewals, in milliseconds. `expiresAt` is when the lease ends, or would have ended if it had not been given up before;
+ * null for a claim that ended under a version which did not keep it. `endedAt` is when the store has seen its end, which for a lapsed lease
+ * is after `expiresAt`. `endedAt` and `ended` are null while the run is held.
  *
  * @since 0.1.0
  * @category models
@@ -93,8 +95,9 @@ export interface RunSummary {
 /**
  * Which runs a list has; all of them where nothing is named.
  *
- * `text` is in the title, in any case of its letters, or is the end of the id. `from` and `to` bound when a run was submitted, `to` is not in it. `attempt`
- * is the least attempt. `roots`: no run that another one has spawned.
+ * `text` is in the title, in any case of its letters, or is the end of the id. `from` and `to` bound when a run was submitted, `to` is
+ * not in it; of runs that several servers take at once, those of the last moments before a bound may count to the other side of it.
+ * `attempt` is the least attempt. `roots`: no run that another one has spawned.
  *
  * @since 0.1.0
  * @category models
@@ -112,8 +115,9 @@ export interface SummaryFilter {
 }
 
 /**
- * A page of a list. `searched` is how many runs were looked at where the filter is one that no index finds (`text`, `attempt`,
- * `roots`); a page that has looked at `maxSearched` is short, and its `next` goes on. Null where an index found them.
+ * A page of a list. An index finds the runs of one parent, conversation, status or agent. Among those of the first of these that the filter
+ * names, or among all runs, the page looks for what else it names: `searched` is how many runs were looked at. A page that has looked at
+ * `maxSearched` is short, and its `next` goes on. Null where the index found all of them.
  *
  * @since 0.1.0
  * @category models
@@ -129,7 +133,7 @@ export const maxSearched = 5000
  * A worker as a list shows it.
  *
  * `inFlight` is in `worker`. `nextExpiry` is the earliest end of its leases, `renewedAt` the latest renewal of one; null for a worker
- * that holds none. `lost` is how many of its leases have lapsed in the last 24 hours.
+ * that holds none. `lost` is how many of its leases have lapsed in the last 24 hours, of the latest 10,000 of the project.
  *
  * @since 0.1.0
  * @category models
@@ -159,8 +163,9 @@ export interface LostLease {
 }
 
 /**
- * What needs somebody. `waits`: runs that wait for answers, those first that fail first without one, then those that never do; `limit` of them at most. `oldestPending`:
- * the run that a worker may claim and that was submitted first.
+ * What needs somebody. `waits`: runs that wait for answers, those first that fail first without one, then those that never do; `limit` of
+ * them at most. `oldestPending`: the run that a worker may claim and that was submitted first; null where it is none of the 10,000 oldest
+ * pending runs of the store, since that many are delayed or behind others.
  *
  * @since 0.1.0
  * @category models

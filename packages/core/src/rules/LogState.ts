@@ -57,12 +57,15 @@ export type LogState = typeof LogState.Type
 export const initial: LogState = { started: false, open: [] }
 
 /** A part of the log begins or ends: nothing is open. */
-const withoutItems = (started: boolean, { inbox, reported }: LogState): LogState => ({
-  started,
-  open: [],
-  ...(inbox === undefined ? {} : { inbox }),
-  ...(reported === undefined ? {} : { reported }),
-})
+const withoutItems = (started: boolean, { inbox, reported }: LogState): LogState =>
+  inbox === undefined && reported === undefined
+    ? { started, open: [] }
+    : {
+        started,
+        open: [],
+        ...(inbox === undefined ? {} : { inbox }),
+        ...(reported === undefined ? {} : { reported }),
+      }
 
 const noneReported: Reported = { tokens: 0, cost: 0 }
 

@@ -25,7 +25,7 @@ export interface SummaryRow extends StoredRun {
   readonly rootRunId: Ids.RunId
 }
 
-/** What a search looks at of a run. `spawned`: it is the child of another one. */
+/** What a search looks at of a run. `spawned`: it is the child of another one. The state is there where the search needs it. */
 export interface Candidate {
   readonly key: RunKey
   readonly runId: Ids.RunId
@@ -33,8 +33,7 @@ export interface Candidate {
   readonly conversationId: Ids.ConversationId
   readonly spawned: boolean
   readonly title: string | null
-  readonly status: RunStatus
-  readonly attempt: number
+  readonly state: { readonly status: RunStatus; readonly attempt: number } | undefined
 }
 
 /** What an index finds: the runs that have this one thing, or all runs of the project. */
@@ -45,15 +44,10 @@ export type Start =
   | { readonly agentId: Ids.AgentId }
   | Readonly<Record<string, never>>
 
-/**
- * The newest runs with a key from `least` on and below `before`, at most `limit`. Of these, those that were submitted from `from` on and
- * before `to`.
- */
+/** The newest runs with a key from `least` on and below `before`, at most `limit`. */
 export interface Range {
   readonly least: RunKey
   readonly before: RunKey
-  readonly from: number | undefined
-  readonly to: number | undefined
   readonly limit: number
 }
 
@@ -103,16 +97,17 @@ export interface SummaryRows<X> {
     range: Range,
   ) => Effect.Effect<ReadonlyArray<SummaryRow>, X>
 
-  /** The same runs, as a search looks at them. */
+  /** The same runs, as a search looks at them: with their states where `states` says so. */
   readonly candidates: (
     projectId: Ids.ProjectId,
     start: Start,
     range: Range,
+    states: boolean,
   ) => Effect.Effect<ReadonlyArray<Candidate>, X>
 
   /**
-   * Keys between which are all runs that were submitted from one instant on and before another; some others may be there too. Where an
-   * instant is absent, there is no bound.
+   * The keys between which are the runs that were submitted from one instant on and before another. A run is on one side of an instant,
+   * but those that were submitted at once may be on the other one. Where an instant is absent, there is no bound.
    */
   readonly bounds: (
     from: number | undefined,

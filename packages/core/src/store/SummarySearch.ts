@@ -43,13 +43,17 @@ const conditionsOf = (filter: SummaryFilter, start: Start): ReadonlyArray<Matche
   if (filter.conversationId !== undefined && !("conversationId" in start)) {
     conditions.push(({ conversationId }) => conversationId === filter.conversationId)
   }
-  if (status !== undefined && !("status" in start)) conditions.push((run) => run.status === status)
+  if (status !== undefined && !("status" in start)) conditions.push(({ state }) => state?.status === status)
   if (agentId !== undefined && !("agentId" in start)) conditions.push((run) => run.agentId === agentId)
   if (text !== undefined && text !== "") conditions.push(hasText(text))
-  if (attempt !== undefined) conditions.push((run) => run.attempt >= attempt)
+  if (attempt !== undefined) conditions.push(({ state }) => state !== undefined && state.attempt >= attempt)
   if (roots === true) conditions.push(({ spawned }) => !spawned)
   return conditions
 }
+
+/** A run's state is in another table than what it is. */
+const needsStates = ({ attempt, status }: SummaryFilter, start: Start): boolean =>
+  attempt !== undefined || (status !== undefined && !("status" in start))
 
 /** Looks at runs, the newest first, until a page is full, none is left, or enough were looked at. */
 const search = <X>(
@@ -101,10 +105,8 @@ export const page = <X>(
   { before, limit }: Pick<Range, "before" | "limit">,
 ): Effect.Effect<RowPage, X> =>
   Effect.gen(function* () {
-    const from = filter.from?.epochMillis
-    const to = filter.to?.epochMillis
-    const bounds = yield* rows.bounds(from, to)
-    const range = { least: bounds.least, before: Math.min(before, bounds.before), from, to }
+    const bounds = yield* rows.bounds(filter.from?.epochMillis, filter.to?.epochMillis)
+    const range = { least: bounds.least, before: Math.min(before, bounds.before) }
     const start = startOf(filter)
     const conditions = conditionsOf(filter, start)
     if (conditions.length === 0) {
@@ -118,7 +120,7 @@ export const page = <X>(
       return { items, next, searched: null }
     }
     const { found, next, searched } = yield* search(
-      (some) => rows.candidates(projectId, start, some),
+      (some) => rows.candidates(projectId, start, some, needsStates(filter, start)),
       conditions,
       { ...range, limit },
     )

@@ -89,7 +89,7 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "List runs with all that a list shows",
           description:
-            "Newest first. `text` is looked for in titles and at the end of ids, `attempt` is the least attempt, `roots` leaves children out. No index finds these three, so a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted.",
+            "Newest first. `text` is looked for in titles and at the end of ids, `attempt` is the least attempt, `roots` leaves children out. No index finds these three, nor two of parent, conversation, status and agent together, so a page looks at 5,000 runs at most: `searched` says at how many it did, and `page_info.next` goes on. `from` and `to` bound when a run was submitted.",
         }),
       ),
   )

@@ -8,10 +8,9 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
 import type { Ids, Run, SummaryRows } from "@runlease/core"
 import { Effect } from "effect"
-import type { Database } from "../dialect/Dialect.js"
+import type { Database, KeyRange } from "../dialect/Dialect.js"
 import { toStored } from "../rows/RunCodec.js"
 import {
   aliases,
@@ -48,22 +47,27 @@ const summaryOf = (tables: ReadonlyArray<StateTable>): string =>
 const candidateNames = ["run_pk", "run_id", "agent_id", "conversation_id", "child", "title"]
 
 const candidateOf = (tables: ReadonlyArray<StateTable>): string =>
-  `${listed("r", candidateNames)}, ${stateColumn("status", tables)} AS status, ${stateColumn("attempt", tables)} AS attempt`
+  [
+    listed("r", candidateNames),
+    ...(tables.length === 0
+      ? []
+      : [`${stateColumn("status", tables)} AS status`, `${stateColumn("attempt", tables)} AS attempt`]),
+  ].join(", ")
 
 type CandidateRow = Pick<
   SummaryColumns,
-  "run_pk" | "run_id" | "agent_id" | "conversation_id" | "child" | "title" | "status" | "attempt"
->
+  "run_pk" | "run_id" | "agent_id" | "conversation_id" | "child" | "title"
+> &
+  Partial<Pick<SummaryColumns, "status" | "attempt">>
 
-const toCandidate = (row: CandidateRow): SummaryRows.Candidate => ({
+const toCandidate = ({ attempt, status, ...row }: CandidateRow): SummaryRows.Candidate => ({
   key: row.run_pk,
   runId: row.run_id,
   agentId: row.agent_id,
   conversationId: row.conversation_id,
   spawned: row.child !== null,
   title: row.title,
-  status: row.status,
-  attempt: row.attempt,
+  state: status === undefined || attempt === undefined ? undefined : { status, attempt },
 })
 
 const whole = `SELECT ${summaryOf(states)} FROM runs r ${joinedStates}`
@@ -91,74 +95,96 @@ const ofKeys =
     )
   }
 
-/** Where a list begins, and the tables in which the states of its runs are. */
+/**
+ * Where a list begins: rows `b` of a table, in the order of their keys, and the tables in which the states of its runs are. `at`: they have
+ * one value in a column, by this index.
+ */
 interface Source {
-  readonly tables: ReadonlyArray<StateTable>
-  readonly from: string
-  readonly key: string
-  readonly filters: ReadonlyArray<Fragment>
+  readonly table: StateTable | "runs"
+  readonly at: Pick<KeyRange, "index" | "column" | "value"> | undefined
+  readonly filters: ReadonlyArray<string>
+  readonly states: ReadonlyArray<StateTable>
 }
 
-/** A list of one status begins at the rows of that status; CROSS JOIN fixes the order for SQLite. */
-const ofStatus = ({ sql }: Database, projectId: Ids.ProjectId, status: Run.RunStatus): Source => {
+/** The id of a run that is being deleted begins with a control character. */
+const isVisible = "substr(b.run_id, 1, 1) >= ' '"
+
+const ofStatus = (status: Run.RunStatus): Source => {
   const table = tableOf({ status })
-  const alias = aliases[table]
-  return {
-    tables: [table],
-    from: `${table} ${alias} CROSS JOIN runs r`,
-    key: `${alias}.run_pk`,
-    filters: [
-      sql`${sql.literal(`r.run_pk = ${alias}.run_pk AND ${alias}.project_id`)} = ${projectId}`,
-      ...(table === "outcomes" ? [sql`o.status = ${status}`] : []),
-    ],
-  }
+  const at = { index: "outcomes_by_status", column: "status", value: status }
+  return { table, at: table === "outcomes" ? at : undefined, filters: [], states: [table] }
 }
 
-const sourceOf = (database: Database, projectId: Ids.ProjectId, start: SummaryRows.Start): Source => {
-  const { sql } = database
-  if ("status" in start) return ofStatus(database, projectId, start.status)
-  const column =
-    "parentRunId" in start
-      ? [sql`r.parent_run_id = ${start.parentRunId}`]
-      : "conversationId" in start
-        ? [sql`r.conversation_id = ${start.conversationId}`]
-        : "agentId" in start
-          ? [sql`r.agent_id = ${start.agentId}`]
-          : []
-  return {
-    tables: states,
-    from: `runs r ${joinedStates}`,
-    key: "r.run_pk",
-    filters: [sql`r.project_id = ${projectId}`, sql.literal(isThere), ...column],
+const sourceOf = (projectId: Ids.ProjectId, start: SummaryRows.Start): Source => {
+  if ("status" in start) return ofStatus(start.status)
+  const ofRuns = (
+    name: string,
+    column: string,
+    value: string,
+    ...further: ReadonlyArray<string>
+  ): Source => ({
+    table: "runs",
+    at: { index: `runs_by_${name}`, column, value },
+    filters: [isVisible, ...further],
+    states,
+  })
+  if ("parentRunId" in start) {
+    // The index has only runs with a parent.
+    return ofRuns("parent", "parent_run_id", start.parentRunId, "b.parent_run_id IS NOT NULL")
   }
+  if ("conversationId" in start) return ofRuns("conversation", "conversation_id", start.conversationId)
+  return "agentId" in start
+    ? ofRuns("agent", "agent_id", start.agentId)
+    : ofRuns("project", "project_id", projectId)
 }
+
+/** The most runs of a page and one more, and the most of a search. PostgreSQL plans for a tenth of a table where a limit is a parameter. */
+const limits = [101, 1000] as const
+
+/** Joins the tables of which one has the state of a run. */
+const joinStates = (tables: ReadonlyArray<StateTable>): string =>
+  tables
+    .map((table) => {
+      const alias = aliases[table]
+      return `${tables.length === 1 ? "JOIN" : "LEFT JOIN"} ${table} ${alias} ON ${alias}.run_pk = r.run_pk`
+    })
+    .join(" ")
 
 /** The newest runs, with the columns that `columns` names of their tables. */
 const newest = <A extends object>(
   database: Database,
-  { filters, from, key, tables }: Source,
-  { before, from: since, least, limit, to }: SummaryRows.Range,
+  projectId: Ids.ProjectId,
+  start: SummaryRows.Start,
+  range: SummaryRows.Range,
   columns: (tables: ReadonlyArray<StateTable>) => string,
+  withStates = true,
 ): Effect.Effect<ReadonlyArray<A>, SqlError> => {
-  const { sql } = database
+  const { dialect, sql } = database
+  const { before, least, limit } = range
+  const { at, filters, states: tables, table } = sourceOf(projectId, start)
+  const keys =
+    at === undefined
+      ? { hint: "", condition: sql`b.run_pk >= ${least} AND b.run_pk < ${before}`, order: "b.run_pk DESC" }
+      : dialect.keyRange({ ...at, least, before })
   const all = [
-    ...filters,
-    sql`${sql.literal(key)} < ${before}`,
-    ...(least > 0 ? [sql`${sql.literal(key)} >= ${least}`] : []),
-    ...(since === undefined ? [] : [sql`r.created_at >= ${since}`]),
-    ...(to === undefined ? [] : [sql`r.created_at < ${to}`]),
+    keys.condition,
+    // Beside its comparison with the key, it would keep PostgreSQL from beginning there.
+    ...(at?.column === "project_id" ? [] : [sql`b.project_id = ${projectId}`]),
+    ...filters.map((filter) => sql.literal(filter)),
   ]
-  return sql<A>`SELECT ${sql.literal(columns(tables))} FROM ${sql.literal(from)}
-    WHERE ${sql.and(all)} ORDER BY ${sql.literal(key)} DESC LIMIT ${limit}`
+  const joined = withStates ? tables : []
+  const most = limits.find((each) => limit <= each) ?? limits[1]
+  return sql<A>`SELECT ${sql.literal(columns(joined))} FROM (
+      SELECT b.run_pk FROM ${sql.literal(`${table} b ${keys.hint}`)} WHERE ${sql.and(all)}
+      ORDER BY ${sql.literal(`${keys.order} LIMIT ${most}`)}
+    ) page JOIN runs r ON r.run_pk = page.run_pk ${sql.literal(joinStates(joined))}
+    ORDER BY page.run_pk DESC LIMIT ${limit}`
 }
 
 /**
- * How much later than another run a run may be submitted that has a lower key: transactions of several servers begin in one order and insert in
- * another. A transaction waits for locks at most so long.
+ * The first key from which on the runs were submitted at an instant or later, found by halving. Runs that servers submit at once may have
+ * keys in another order than their times; each is on one side of an instant.
  */
-const disorder = 10_000
-
-/** The first key from which on the runs were submitted at an instant or later, found in the order of keys. */
 const firstKey = ({ sql }: Database, instant: number): Effect.Effect<number, SqlError> => {
   const middle = sql.literal("(low + high) / 2")
   const isEarlier = sql`(
@@ -180,8 +206,8 @@ const bounds =
   (database: Database): SummaryRows.SummaryRows<SqlError>["bounds"] =>
   (from, to) =>
     Effect.all({
-      least: from === undefined ? Effect.succeed(0) : firstKey(database, from - disorder),
-      before: to === undefined ? Effect.succeed(Number.MAX_SAFE_INTEGER) : firstKey(database, to + disorder),
+      least: from === undefined ? Effect.succeed(0) : firstKey(database, from),
+      before: to === undefined ? Effect.succeed(Number.MAX_SAFE_INTEGER) : firstKey(database, to),
     })
 
 interface KeyRow {
@@ -190,22 +216,12 @@ interface KeyRow {
 
 const keysOf = (rows: ReadonlyArray<KeyRow>): ReadonlyArray<number> => rows.map(({ run_pk }) => run_pk)
 
-/** A run that is never answered in time comes after those that are waited for until a time. */
 const asking =
   ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["asking"] =>
   (projectId, limit) =>
     Effect.map(
-      sql<KeyRow>`SELECT run_pk FROM (
-          SELECT * FROM (
-            SELECT run_pk, waiting_expires_at, 0 AS last FROM waits
-            WHERE project_id = ${projectId} AND open_interrupts > 0 AND waiting_expires_at IS NOT NULL
-            ORDER BY waiting_expires_at, run_pk LIMIT ${limit}
-          ) timed UNION ALL SELECT * FROM (
-            SELECT run_pk, waiting_expires_at, 1 AS last FROM waits
-            WHERE project_id = ${projectId} AND open_interrupts > 0 AND waiting_expires_at IS NULL
-            ORDER BY run_pk LIMIT ${limit}
-          ) untimed
-        ) asked ORDER BY last, waiting_expires_at, run_pk LIMIT ${limit}`,
+      sql<KeyRow>`SELECT run_pk FROM waits WHERE project_id = ${projectId} AND answers_due IS NOT NULL
+        ORDER BY answers_due, run_pk LIMIT ${limit}`,
       keysOf,
     )
 
@@ -231,15 +247,13 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
   ofKeys: ofKeys(database),
 
   list: (projectId, start, range) =>
-    Effect.map(
-      newest<SummaryColumns>(database, sourceOf(database, projectId, start), range, summaryOf),
-      (rows) => rows.map(toRow),
+    Effect.map(newest<SummaryColumns>(database, projectId, start, range, summaryOf), (rows) =>
+      rows.map(toRow),
     ),
 
-  candidates: (projectId, start, range) =>
-    Effect.map(
-      newest<CandidateRow>(database, sourceOf(database, projectId, start), range, candidateOf),
-      (rows) => rows.map(toCandidate),
+  candidates: (projectId, start, range, withStates) =>
+    Effect.map(newest<CandidateRow>(database, projectId, start, range, candidateOf, withStates), (rows) =>
+      rows.map(toCandidate),
     ),
 
   bounds: bounds(database),

@@ -24,6 +24,15 @@ export interface ExactWrite {
   readonly rows: number
 }
 
+/** Rows whose column has a value, with keys from `least` on and below `before`, and the index of the column and the key. */
+export interface KeyRange {
+  readonly index: string
+  readonly column: string
+  readonly value: string
+  readonly least: number
+  readonly before: number
+}
+
 /**
  * @since 0.1.0
  * @category models
@@ -63,6 +72,16 @@ export interface Dialect {
 
   /** Whether a column of integers is one of these. */
   readonly isOneOf: (column: string, values: Iterable<number>) => Fragment
+
+  /**
+   * How the database finds rows `b` by an index of one column and the key: those whose column has a value, the newest first. `hint` follows
+   * the name of the table.
+   */
+  readonly keyRange: (range: KeyRange) => {
+    readonly hint: string
+    readonly condition: Fragment
+    readonly order: string
+  }
 
   /**
    * Runs writes that do not depend on each other, in one exchange where the database can. The transaction runs again when

@@ -6,7 +6,7 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
 
-const statements = (integer: string, openInterrupts: string): ReadonlyArray<string> => [
+const statements = (integer: string, interrupts: string): ReadonlyArray<string> => [
   "ALTER TABLE runs ADD COLUMN title TEXT",
 
   `ALTER TABLE claims ADD COLUMN expires_at ${integer}`,
@@ -15,9 +15,9 @@ const statements = (integer: string, openInterrupts: string): ReadonlyArray<stri
     WHERE ended = 'lease_expired'`,
   "CREATE INDEX claims_lost ON claims (project_id, ended_at, run_pk, worker_id) WHERE ended = 'lease_expired'",
 
-  "ALTER TABLE waits ADD COLUMN open_interrupts INTEGER",
-  `UPDATE waits SET open_interrupts = ${openInterrupts}`,
-  "CREATE INDEX waits_asking ON waits (project_id, waiting_expires_at, run_pk) WHERE open_interrupts > 0",
+  `ALTER TABLE waits ADD COLUMN answers_due ${integer}`,
+  `UPDATE waits SET answers_due = COALESCE(waiting_expires_at, ${Number.MAX_SAFE_INTEGER}) WHERE ${interrupts} > 0`,
+  "CREATE INDEX waits_asking ON waits (project_id, answers_due, run_pk) WHERE answers_due IS NOT NULL",
 ]
 
 export default Effect.gen(function* () {

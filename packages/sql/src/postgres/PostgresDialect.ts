@@ -205,6 +205,16 @@ export const make = (sql: SqlClient.SqlClient, time: StoreTime["Type"]): Dialect
     rows,
     // With a table of values, PostgreSQL may join them with all rows of a table that was empty a minute ago.
     isOneOf: (column, values) => sql`${sql.literal(column)} = ANY(${`{${[...values].join()}}`}::bigint[])`,
+    // A plan for any value takes each value for a frequent one, and would read all rows in the order of their keys until it has found
+    // some. An order that begins with the column excludes it, and comparisons of both columns are where the scan begins and ends.
+    keyRange: ({ before, column, least, value }) => {
+      const both = sql.literal(`(b.${column}, b.run_pk)`)
+      return {
+        hint: "",
+        condition: sql`${both} >= (${value}, ${least}) AND ${both} < (${value}, ${before})`,
+        order: `b.${column} DESC, b.run_pk DESC`,
+      }
+    },
     locks: true,
     lock: (alias, key) => sql.literal(`ORDER BY ${key} FOR UPDATE OF ${alias}`),
     lockFree: (alias) => sql.literal(`FOR UPDATE OF ${alias} SKIP LOCKED`),

@@ -70,8 +70,8 @@ const claim = {
 const wait = {
   waiting: "text",
   waiting_expires_at: "integer",
-  /** For an index. */
-  open_interrupts: "integer",
+  /** For an index: when the run fails without answers, or a time after all others; null where it asks for none. */
+  answers_due: "integer",
 } as const satisfies Columns
 
 const outcome = {
@@ -118,7 +118,7 @@ export const stateColumns = {
 } as const satisfies Record<StateTable, Columns>
 
 /** Columns that nothing reads but an index. */
-type IndexColumn = "open_children" | "open_interrupts"
+type IndexColumn = "open_children" | "answers_due"
 
 type MovingColumn = Exclude<{ [T in StateTable]: keyof (typeof movingColumns)[T] }[StateTable], IndexColumn>
 
@@ -134,7 +134,7 @@ const movingNames: ReadonlyArray<MovingColumn> = Struct.keys(
       ...movingColumns.outcomes,
     },
     "open_children",
-    "open_interrupts",
+    "answers_due",
   ),
 )
 

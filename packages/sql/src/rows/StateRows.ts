@@ -32,6 +32,11 @@ const json = (name: StateColumn, of: StatePart["of"]): StatePart => ({
   encode: (state, details) => toJson(of(state, details)),
 })
 
+const answersDue = ({ waiting }: RunState.RunState): number | null =>
+  waiting === null || waiting.interrupts.length === 0
+    ? null
+    : (waiting.expiresAt?.epochMillis ?? Number.MAX_SAFE_INTEGER)
+
 const allParts: ReadonlyArray<StatePart> = [
   plain("project_id", ({ spec }) => spec.projectId),
   plain("lane", ({ spec }) => spec.lane),
@@ -64,7 +69,7 @@ const allParts: ReadonlyArray<StatePart> = [
     encode: ({ waiting }) => (waiting === null ? null : toJson(encodeWaiting(waiting))),
   },
   plain("waiting_expires_at", WaitTransitions.endsAt),
-  plain("open_interrupts", ({ waiting }) => waiting?.interrupts.length ?? null),
+  plain("answers_due", answersDue),
   plain("status", ({ status }) => status),
   json("error", ({ error }) => error),
   plain("finished_at", ({ finishedAt }) => finishedAt),
