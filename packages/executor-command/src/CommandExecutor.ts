@@ -3,8 +3,8 @@
  *
  * The program gets one JSON document on stdin: `{run_id, agent_id, conversation_id, attempt, lease_epoch, snapshot,
  * work_dir, steps}`. Its environment has RUNLEASE_RUN_ID, RUNLEASE_AGENT_ID, RUNLEASE_CONVERSATION_ID, RUNLEASE_WORK_DIR,
- * RUNLEASE_ATTEMPT and RUNLEASE_PROMPT, the text of the last user message if that is under 64 KiB. The program need not read
- * any of them. The executor reads stdout as fast as the log accepts events, and logs stderr.
+ * RUNLEASE_ATTEMPT and RUNLEASE_PROMPT, the text of the last user message if that is under 64 KiB, and TRACEPARENT, the span that it is
+ * in, where there is one. The program need not read any of them. The executor reads stdout as fast as the log accepts events, and logs stderr.
  *
  * A program records a step with a line of stdout, `{"type":"CUSTOM","name":"runlease.step","value":{"name","key"?,"result"}}`. A later
  * attempt finds it in `steps`, as `{name, key?, result}` in the order of the log. Steps over 8 MiB of JSON are in the file `steps_file`
@@ -19,7 +19,7 @@
  *
  * @since 0.1.0
  */
-import { Executor, ReportedSteps, type Run, type Step } from "@runlease/core"
+import { Executor, ReportedSteps, type Run, type Step, TraceContext } from "@runlease/core"
 import { Diagnostics, Environment, ProcessGroup, WorkDir } from "@runlease/process"
 import { Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { resolve } from "node:path"
@@ -119,7 +119,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const killAfter = Duration.decode(options.killAfter ?? "5 seconds")
   const retryableExitCodes = options.retryableExitCodes ?? [75]
 
-  const start = Effect.fn("CommandExecutor.start")(function* (run: Run.ClaimedRun) {
+  const start = Effect.fn("CommandExecutor.start")(function* (
+    run: Run.ClaimedRun,
+    traceparent: Environment.Values,
+  ) {
     const workDir = yield* WorkDir.newPath(options.workRoot)
     const steps = yield* Effect.mapError(ReportedSteps.recorded, failureOfStep)
     const request = yield* Request.encode(run, workDir, steps)
@@ -127,7 +130,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       command,
       args: options.args ?? [],
       cwd: workDir,
-      env: { ...env, ...Environment.ofRun(run, workDir) },
+      env: { ...env, ...Environment.ofRun(run, workDir), ...traceparent },
       workDir,
       killAfter,
       guardPath,
@@ -162,7 +165,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
   })
 
-  return Executor.Executor.of({ execute: (run) => Stream.unwrapScoped(start(run)) })
+  /** The program's spans belong below the attempt. */
+  const traceparent = Effect.map(TraceContext.current, (span): Environment.Values =>
+    span === undefined ? {} : { TRACEPARENT: TraceContext.toHeader(span) },
+  )
+
+  return Executor.Executor.of({
+    execute: (run) => Stream.unwrapScoped(Effect.flatMap(traceparent, (trace) => start(run, trace))),
+  })
 })
 
 /**

@@ -14,8 +14,8 @@ import {
   HttpServerResponse,
   OpenApi,
 } from "@effect/platform"
-import type { Access } from "@runlease/core"
-import { Context, DefaultServices, type Duration, Effect, Layer, Tracer } from "effect"
+import { type Access, Tracing } from "@runlease/core"
+import { type Duration, Effect, Layer } from "effect"
 import { Api } from "./Api.js"
 import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
@@ -23,6 +23,7 @@ import * as Authenticate from "./server/Authenticate.js"
 import * as BodyBudget from "./server/BodyBudget.js"
 import * as Shutdown from "./server/Shutdown.js"
 import * as Conversations from "./server/Conversations.js"
+import * as CallersTrace from "./server/CallersTrace.js"
 import * as Cors from "./server/Cors.js"
 import * as Exchange from "./server/Exchange.js"
 import * as Health from "./server/Health.js"
@@ -31,6 +32,7 @@ import * as Keys from "./server/Keys.js"
 import * as Observe from "./server/Observe.js"
 import * as ProjectTopics from "./server/ProjectTopics.js"
 import * as ProjectPortsCache from "./server/ProjectPortsCache.js"
+import * as Measured from "./server/Measured.js"
 import * as MethodNotAllowed from "./server/MethodNotAllowed.js"
 import * as RateLimit from "./server/RateLimit.js"
 import * as OpenStreams from "./server/OpenStreams.js"
@@ -68,6 +70,10 @@ export interface ServerOptions<E = never, R = never> {
   readonly bodyMemory?: number | undefined
   /** The origins of pages that may call the API from a browser, `*` for any; none when absent. */
   readonly corsOrigins?: ReadonlyArray<string> | undefined
+  /** Whether each request has a line in the log; false when absent. */
+  readonly logRequests?: boolean | undefined
+  /** What `GET /metrics` answers to anyone, in the text format of Prometheus; there is nothing there when absent. */
+  readonly metrics?: Effect.Effect<string> | undefined
   /** Identifies callers; by their tokens when absent. */
   readonly authentication?: Layer.Layer<Authentication.Authentication, E, R> | undefined
   /** What answers some requests before the API does, such as the pages of a dashboard. */
@@ -127,17 +133,30 @@ const description = (url: string) => {
   )
 }
 
+const metricsPage = (metrics: Effect.Effect<string> | undefined) =>
+  metrics === undefined
+    ? Layer.empty
+    : HttpLayerRouter.add(
+        "GET",
+        "/metrics",
+        Effect.map(metrics, (text) =>
+          HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" }),
+        ),
+      )
+
 /** What surrounds the router, from the outside in. */
-const around = HttpLayerRouter.middleware(
-  Effect.gen(function* () {
-    const leave = yield* Shutdown.leave
-    const releaseBodies = yield* BodyBudget.releaseAfter
-    const hotRoutes = yield* HotRoutes.inFront
-    return (routed: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
-      ErrorResponse.respond(leave(releaseBodies(hotRoutes(routed))))
-  }),
-  { global: true },
-)
+const around = (logRequests: boolean) =>
+  HttpLayerRouter.middleware(
+    Effect.gen(function* () {
+      const measured = yield* Measured.make(logRequests)
+      const leave = yield* Shutdown.leave
+      const releaseBodies = yield* BodyBudget.releaseAfter
+      const hotRoutes = yield* HotRoutes.inFront
+      return (routed: Effect.Effect<HttpServerResponse.HttpServerResponse, HttpLayerRouter.unhandled>) =>
+        measured(ErrorResponse.respond(CallersTrace.joined(leave(releaseBodies(hotRoutes(routed))))))
+    }),
+    { global: true },
+  )
 
 /** An id is up to 128 characters, each perhaps nine when encoded. */
 const routerConfig = { maxParamLength: 128 * 9 }
@@ -154,7 +173,13 @@ export const app = <E = never, R = never>({
   ...options
 }: ServerOptions<E, R> & { readonly url?: string | undefined } = {}) =>
   HttpLayerRouter.toHttpEffect(
-    Layer.mergeAll(api, description(url), MethodNotAllowed.layer, around).pipe(
+    Layer.mergeAll(
+      api,
+      description(url),
+      metricsPage(options.metrics),
+      MethodNotAllowed.layer,
+      around(options.logRequests ?? false),
+    ).pipe(
       Layer.provide(before(options)),
       Layer.provide([
         OpenStreams.layer,
@@ -188,12 +213,10 @@ export const mount = <E = never, R = never>(prefix: `/${string}`, options: Serve
     }),
   )
 
-const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
-
 /** Effect's default tracer exports no span, and the span of a request costs as much as its direct path. */
 const withoutUnreadSpans = <A, E, R>(serving: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.tracerWith((tracer) =>
-    tracer === defaultTracer ? HttpMiddleware.withTracerDisabledWhenEffect(serving, () => true) : serving,
+    Tracing.hasReader(tracer) ? serving : HttpMiddleware.withTracerDisabledWhenEffect(serving, () => true),
   )
 
 /**

@@ -64,6 +64,7 @@ const json = record({
   attempt: count,
   max_attempts: count,
   waited_ms: count,
+  queued_ms: count,
 })
 
 const decode = Schema.decodeUnknownEither(ClaimedRun.ClaimedRun)

@@ -64,10 +64,40 @@ const claimKeys = (
   "run_id agent_id status conversation_id message_id project_id request_snapshot source_target_kind runtime_target_kind " +
   "source_target_release_version source_target_environment_id source_target_branch_id runtime_target_environment_id " +
   "runtime_target_branch_id latest_event_id latest_external_event_sequence lease_owner lease_expires_at worker_session " +
-  "lease_epoch attempt max_attempts waited_ms"
+  "lease_epoch attempt max_attempts waited_ms queued_ms"
 )
   .split(" ")
   .sort()
+
+describe("the trace of a caller", () => {
+  test(
+    "is that of the run which it submits, unless the request names another or the header is none",
+    Effect.gen(function* () {
+      const traceOf = (runId: string, traceparent: string, snapshot?: object) =>
+        Effect.gen(function* () {
+          const request = { agent_id: "agent", ...(snapshot && { request_snapshot: snapshot }) }
+          yield* call("POST", "/runs", {
+            headers: { traceparent },
+            body: { kind: "agent", public_id: runId, request },
+          })
+          return (yield* call("GET", `/runs/${runId}/snapshot`)).json.traceContext
+        })
+      const traceId = "0af7651916cd43dd8448eb211c80319c"
+      const spanId = "b7ad6b7169203331"
+      deepStrictEqual(yield* traceOf("run-1", `00-${traceId}-${spanId}-00`), {
+        traceId,
+        spanId,
+        traceFlags: 0,
+      })
+      const traceContext = { traceId: "1".repeat(32), spanId: "2".repeat(16), traceFlags: 1 }
+      const snapshot = { messages: [], tools: [], context: [], traceContext }
+      deepStrictEqual(yield* traceOf("run-2", `00-${traceId}-${spanId}-01`, snapshot), traceContext)
+      for (const [index, header] of ["nonsense", `00-${"0".repeat(32)}-${spanId}-01`].entries()) {
+        strictEqual(yield* traceOf(`run-none-${index}`, header), undefined)
+      }
+    }),
+  )
+})
 
 describe("workers", () => {
   test(
@@ -155,7 +185,10 @@ describe("workers", () => {
       const { worker } = yield* held
       const lease = (runId: string) => `/agent-workers/workers/${worker.id}/runs/${runId}/lease`
       const kept = yield* call("POST", lease("run-1"), { token: worker.token })
-      deepStrictEqual(keysOf(kept.json.run), claimKeys)
+      deepStrictEqual(
+        keysOf(kept.json.run),
+        claimKeys.filter((key) => key !== "queued_ms"),
+      )
       const lost = yield* call("POST", lease("run-2"), { token: worker.token })
       deepStrictEqual([lost.status, lost.json], [200, { run: null }])
       yield* call("POST", "/runs/run-1/cancel")

@@ -25,6 +25,7 @@ const ours = new Set([
   "attempt",
   "max_attempts",
   "waited_ms",
+  "queued_ms",
   "waiting_interrupts",
   "waiting_answers",
   "waiting_expires_at",

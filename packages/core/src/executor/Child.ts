@@ -24,7 +24,7 @@ import * as Budget from "./Budget.js"
 import * as Step from "./Step.js"
 import { type AttemptSteps, StepLog } from "./StepLog.js"
 import { failed, type Taken } from "./StepOutcome.js"
-import { looking } from "./TakenStep.js"
+import { looking, traced } from "./TakenStep.js"
 
 /**
  * A child of this run.
@@ -127,7 +127,7 @@ const spawnOne = (
     return yield* attempt.inFlight(
       taken,
       Effect.catchAll(
-        retryUnavailable(leases.spawn(lease, request)),
+        traced(taken, retryUnavailable(leases.spawn(lease, request))),
         (error): Effect.Effect<never, ChildRefused | InvalidSubmission | Step.StepError> => {
           if (isControlPlaneError(error)) return notDone(name, error)
           // The worker interrupts an executor whose lease is lost.

@@ -25,7 +25,7 @@ import * as Emit from "./Emit.js"
 import type { StepError } from "./StepError.js"
 import type { AttemptSteps, StepLog } from "./StepLog.js"
 import { type Codecs, failed, record, replayed, type Replaying, type Taken, write } from "./StepOutcome.js"
-import { type CurrentStep, inStep, type Keyed, take } from "./TakenStep.js"
+import { type CurrentStep, inStep, type Keyed, take, traced } from "./TakenStep.js"
 import { intentEventName, sleepEventName } from "../model/StepRecord.js"
 
 export { StepError } from "./StepError.js"
@@ -67,7 +67,10 @@ const unlessReplayed = <A, E, E2, R>(
 ): Effect.Effect<A, E | E2 | StepError, R> =>
   Effect.flatMap(
     replayed(taken, codecs),
-    Option.match({ onNone: () => taken.attempt.inFlight(taken, effect), onSome: Effect.succeed }),
+    Option.match({
+      onNone: () => taken.attempt.inFlight(taken, traced(taken, effect)),
+      onSome: Effect.succeed,
+    }),
   )
 
 /**

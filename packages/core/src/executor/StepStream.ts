@@ -6,10 +6,11 @@
 import { Effect, Either, Option, Stream } from "effect"
 import * as AgentEvent from "../model/AgentEvent.js"
 import * as OpenedItems from "../model/OpenedItems.js"
+import { hasReader } from "../ports/Tracing.js"
 import type { StepError } from "./StepError.js"
 import type { StepLog } from "./StepLog.js"
 import * as StepOutcome from "./StepOutcome.js"
-import { CurrentStep, currentStep, type Keyed, take } from "./TakenStep.js"
+import { CurrentStep, currentStep, type Keyed, spanOf, take } from "./TakenStep.js"
 
 type Events<E, R> = Stream.Stream<AgentEvent.AgentEvent, E, R>
 
@@ -44,8 +45,11 @@ export const stream = <A, E, R, E2, R2>(
       const before = yield* StepOutcome.replayed(taken, options)
       if (Option.isSome(before)) return next(before.value)
       const { events, outcome } = recorded(taken, body, result, options)
+      const span = hasReader(yield* Effect.tracer) ? spanOf(taken) : undefined
       return Stream.concat(
-        events,
+        span === undefined
+          ? events
+          : Stream.withSpan(events, span.name, { attributes: span.attributes, captureStackTrace: false }),
         Stream.suspend((): Events<E | E2, R2> =>
           Either.match(outcome(), { onLeft: Stream.fail, onRight: next }),
         ),

@@ -7,6 +7,7 @@ import { Context, Effect, Option } from "effect"
 import { sha256 } from "../model/Digest.js"
 import { uuidV7 } from "../model/Ids.js"
 import { stepIdOf } from "../model/StepRecord.js"
+import { hasReader } from "../ports/Tracing.js"
 import type { StepError } from "./StepError.js"
 import { type Recorded, StepLog } from "./StepLog.js"
 import { failed, type Taken } from "./StepOutcome.js"
@@ -87,6 +88,20 @@ export const looking = <A, E, R>(
   Effect.gen(function* () {
     const within = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))?.id
     return { look: attempt.inFlight({ id: yield* uuidV7, within }, effect), within }
+  })
+
+/** The span of a step, where a tracer is there. */
+export const spanOf = ({ id, name, shownAs }: Taken) => ({
+  name: `step ${name}`,
+  attributes: { "runlease.step_id": id, "runlease.step": shownAs },
+})
+
+/** The effect in the span of its step. */
+export const traced = <A, E, R>(taken: Taken, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.tracerWith((tracer) => {
+    if (!hasReader(tracer)) return effect
+    const { attributes, name } = spanOf(taken)
+    return Effect.withSpan(effect, name, { attributes, captureStackTrace: false })
   })
 
 /** What `CurrentStep` is in the body of a step. */

@@ -150,7 +150,8 @@ export type Run = typeof Run.Type
  * `leaseEpoch` and `maxAttempts` are null from a control plane that does not tell them: its leases are fenced by their
  * owner alone, and it bounds the attempts itself. `snapshot` and `attempt` are never null: from one that tells none,
  * the snapshot is empty and the attempt 1. `waitedMillis` is how long, at least, the control plane had held the claim
- * when it gave the run; 0 when it does not tell. `inbox` is how many messages the run has been told; absent for none.
+ * when it gave the run; 0 when it does not tell. `queuedMillis` is how long the run had been runnable when it was claimed, by the
+ * store's clock; absent where it is not told. `inbox` is how many messages the run has been told; absent for none.
  * `budgetRoot` is the run whose budget this one spends; absent where it spends none.
  *
  * @since 0.1.0
@@ -175,6 +176,7 @@ export const ClaimedRun = Schema.Struct({
   maxAttempts: Schema.NullOr(Schema.NonNegativeInt),
   waitedMillis: Schema.NonNegativeInt,
   session: Schema.NullOr(WorkerSession),
+  queuedMillis: Schema.optional(Schema.NonNegativeInt),
   inbox: Schema.optional(Schema.Positive.pipe(Schema.int())),
   budgetRoot: Schema.optional(Ids.RunId),
 })

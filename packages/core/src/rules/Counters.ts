@@ -41,8 +41,16 @@ const otherFailure = `${failure}other`
 
 const failureName = (code: string | null): string => failure + (code ?? "").slice(0, maxCodeLength)
 
-/** When a run that is claimed now became runnable. */
-const runnableSince = ({ availableAt, gate, holder, status, updatedAt }: RunState, now: number): number => {
+/**
+ * When a run that is claimed now became runnable.
+ *
+ * @since 0.1.0
+ * @category times
+ */
+export const runnableSince = (
+  { availableAt, gate, holder, status, updatedAt }: RunState,
+  now: number,
+): number => {
   if (status === "pending") return gate === "behind" ? now : Math.max(availableAt, updatedAt)
   // A lapsed lease counts as runnable.
   return status === "running" && holder !== null ? holder.expiresAt : now

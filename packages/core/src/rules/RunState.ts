@@ -229,7 +229,8 @@ export const toRun = (state: RunState, details: RunDetails): Run => {
 }
 
 /**
- * The run as its claim gives it to a worker.
+ * The run as its claim gives it to a worker. `queuedMillis` is how long it had been runnable then; undefined where a claim is given
+ * again.
  *
  * @since 0.1.0
  * @category views
@@ -238,6 +239,7 @@ export const toClaimed = (
   state: RunState,
   { session, ...targets }: Pick<RunDetails, "sourceTarget" | "runtimeTarget" | "session">,
   snapshot: RequestSnapshot,
+  queuedMillis: number | undefined,
 ): ClaimedRun => {
   const { spec } = state
   const lease = leaseOf(state)
@@ -261,6 +263,7 @@ export const toClaimed = (
     maxAttempts: spec.maxAttempts,
     waitedMillis: 0,
     session,
+    ...(queuedMillis === undefined ? {} : { queuedMillis }),
     ...(state.log.inbox === undefined ? {} : { inbox: state.log.inbox }),
     ...(budgetRoot === undefined ? {} : { budgetRoot }),
   }

@@ -10,6 +10,7 @@
 import { Effect, Either, Iterable } from "effect"
 import { forExecutor } from "../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../model/Run.js"
+import { runnableSince } from "../rules/Counters.js"
 import { toClaimed } from "../rules/RunState.js"
 import { isRunnable } from "../rules/Transition.js"
 import * as ClaimTransitions from "../rules/ClaimTransitions.js"
@@ -25,12 +26,18 @@ import {
   type RunRef,
   type StoredRun,
 } from "./RunRows.js"
+import * as StoreMetrics from "./StoreMetrics.js"
 
 type Request = ClaimSearch.Request
 
+/** A run that a claim gets. `queuedMillis`: how long it had been runnable; undefined for one that is given again. */
+interface Taken extends StoredRun {
+  readonly queuedMillis?: number
+}
+
 /** The runs that a claim takes, or that a repeated claim is given again. */
 interface Decision {
-  readonly claimed: ReadonlyArray<StoredRun>
+  readonly claimed: ReadonlyArray<Taken>
   readonly details: ReadonlyMap<RunKey, ClaimDetails>
   readonly anew: boolean
 }
@@ -99,16 +106,16 @@ const takeAnew = <X>(
   plan: ClaimSearch.Plan,
   requests: ReadonlyArray<Request>,
   found: Found,
-): Effect.Effect<ReadonlyMap<Request, ReadonlyArray<StoredRun>>, X> => {
+): Effect.Effect<ReadonlyMap<Request, ReadonlyArray<Taken>>, X> => {
   const assign = (among: Found) => ClaimSearch.assign(requests, (request) => plan.runnable(request, among))
   const take = (assigned: ReadonlyArray<ClaimSearch.Assignment>) => {
-    const taken = new Map<Request, Array<StoredRun>>(requests.map((request) => [request, []]))
+    const taken = new Map<Request, Array<Taken>>(requests.map((request) => [request, []]))
     for (const { request, run } of assigned) {
       const current = batch.add(run)
       if (!isRunnable(current.state)) continue
-      taken
-        .get(request)!
-        .push(batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now)))
+      const { key, state } = batch.apply(current, ClaimTransitions.claim(current.state, request, batch.now))
+      const queuedMillis = Math.max(0, batch.now - runnableSince(current.state, batch.now))
+      taken.get(request)!.push({ key, state, queuedMillis })
     }
     return taken
   }
@@ -153,9 +160,10 @@ export const claim = <X>(
   decide: claimAll,
   answer: ({ anew, claimed, details }) => ({
     anew,
-    runs: claimed.map(({ key, state }) => {
+    runs: claimed.map(({ key, queuedMillis, state }) => {
+      if (queuedMillis !== undefined) StoreMetrics.pickUp.add(queuedMillis / 1000)
       const { details: run, snapshot } = details.get(key)!
-      return toClaimed(state, run, forExecutor(snapshot))
+      return toClaimed(state, run, forExecutor(snapshot), queuedMillis)
     }),
   }),
   // When this fails too, the leases lapse. A run that is given again may have reached its worker by the other answer.

@@ -10,6 +10,7 @@
 import { Array, Cause, Clock, Data, Effect, Either, Exit, Option, type Scope } from "effect"
 import { closed as unavailable, type ControlPlaneUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import * as BatchQueue from "./BatchQueue.js"
+import * as StoreMetrics from "./StoreMetrics.js"
 import type { RunRef } from "./RunRows.js"
 
 /**
@@ -127,6 +128,13 @@ interface Entry<Request, A, E> {
   verdict: Either.Either<A, E> | Exit.Exit<never, ControlPlaneUnavailable> | undefined
 }
 
+/** `nanos` is how long the commit took. */
+const measure = (requests: number, nanos: bigint): void => {
+  StoreMetrics.commits.add(1)
+  StoreMetrics.commitRequests.add(requests)
+  StoreMetrics.commitTime.add(Number(nanos) / 1e9)
+}
+
 const makeSort = <Request, Decision, A, E, Probe, Batch, X>(
   operation: Operation<Request, Decision, A, E, Probe, Batch, X>,
 ) => {
@@ -205,17 +213,21 @@ export const make = <Probe, Batch, X>(
             },
           )
         })
-      const transaction = Effect.flatMap(Clock.currentTimeNanos, (since) =>
-        options.transact(bodySince(since)),
-      )
+      let begunAt = 0n
+      const transaction = Effect.flatMap(Clock.currentTimeNanos, (since) => {
+        begunAt = since
+        return options.transact(bodySince(since))
+      })
       return Effect.matchCauseEffect(transaction, {
         onSuccess: ({ answers, batch }) =>
-          Effect.sync(() => {
+          Effect.clockWith((clock) => {
+            measure(items.length, clock.unsafeCurrentTimeNanos() - begunAt)
             for (const answer of answers) answer()
-            return { verdicts: items, after: options.after(batch) }
+            return Effect.succeed({ verdicts: items, after: options.after(batch) })
           }),
         // A transaction that did not begin was not failed by a request.
         onFailure: (failure) => {
+          StoreMetrics.commitFailures.add(1)
           undo()
           return new Undone({
             failure,

@@ -9,6 +9,7 @@
 import { Effect } from "effect"
 import { forExecutor, type RequestSnapshot } from "../model/RequestSnapshot.js"
 import type { ClaimedRun } from "../model/Run.js"
+import { runnableSince } from "../rules/Counters.js"
 import { type RunState, toClaimed } from "../rules/RunState.js"
 import { isRunnable, type Transition } from "../rules/Transition.js"
 import * as ClaimTransitions from "../rules/ClaimTransitions.js"
@@ -20,6 +21,7 @@ import {
   type RunRows,
   type StoredRun,
 } from "./RunRows.js"
+import * as StoreMetrics from "./StoreMetrics.js"
 import type { WaitingClaim, WaitingClaims } from "./WaitingClaims.js"
 
 /** A new run, with the transition that made it. */
@@ -67,6 +69,7 @@ export const none: HandOver<never> = {
 /** A run that a waiting claim gets. A new run has its key and its details only once it is stored. */
 interface HandedRun {
   readonly claimed: Transition
+  readonly queuedMillis: number
   key: RunKey
   details: ClaimDetails | undefined
 }
@@ -82,7 +85,10 @@ const toStored = ({ claimed, key }: HandedRun): StoredRun => ({ key, state: clai
 const toRuns = (handed: ReadonlyArray<HandedRun>): ReadonlyArray<ClaimedRun> =>
   handed
     .toSorted((a, b) => byPreference(toStored(a), toStored(b)))
-    .map(({ claimed, details }) => toClaimed(claimed.state, details!.details, forExecutor(details!.snapshot)))
+    .map(({ claimed, details, queuedMillis }) => {
+      StoreMetrics.pickUp.add(queuedMillis / 1000)
+      return toClaimed(claimed.state, details!.details, forExecutor(details!.snapshot), queuedMillis)
+    })
 
 /**
  * `now` is the instant of the commit, and `since` the monotonic time in nanoseconds before it.
@@ -102,7 +108,12 @@ export const make = <X>(
   const hand = (key: RunKey, state: RunState): HandedRun | undefined => {
     const claim = isRunnable(state) ? taking.take(state.spec) : undefined
     if (claim === undefined) return undefined
-    const handed = { claimed: ClaimTransitions.claim(state, claim.request, now), key, details: undefined }
+    const handed = {
+      claimed: ClaimTransitions.claim(state, claim.request, now),
+      queuedMillis: Math.max(0, now - runnableSince(state, now)),
+      key,
+      details: undefined,
+    }
     const others = byClaim.get(claim)
     if (others === undefined) byClaim.set(claim, [handed])
     else others.push(handed)

@@ -29,6 +29,7 @@ import {
   type RunRows,
   type StoredRun,
 } from "./RunRows.js"
+import * as StoreMetrics from "./StoreMetrics.js"
 import { logKey, type Wakeups } from "./Wakeups.js"
 
 /**
@@ -115,7 +116,8 @@ export const make = <X>(
   /** Those that became runnable in this commit. */
   const runnable = new Set<Entry>()
   const late = LateReads.make<X>()
-  const after: Array<Effect.Effect<void>> = []
+  const measured = StoreMetrics.ofCommit()
+  const after: Array<Effect.Effect<void>> = [measured.publish]
 
   const enter = (run: StoredRun, unchecked = false): Entry => {
     const log = logKey(run.state.spec)
@@ -156,6 +158,7 @@ export const make = <X>(
           break
         case "ClaimEnded":
           entry.details = mergeDetails(entry.details, { claims: [consequence.claim] })
+          measured.claimEnded(consequence.claim)
           break
         default:
           family.follow(spec, consequence)
@@ -186,7 +189,7 @@ export const make = <X>(
       entry.details = noDetails
       entry.unchecked = false
     }
-    return rows.write(changes, counters.take())
+    return rows.write(changes, measured.counted(counters.take()))
   })
 
   const load = (refs: ReadonlyArray<RunRef>): Effect.Effect<void, X> => {

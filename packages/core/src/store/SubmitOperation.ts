@@ -219,7 +219,7 @@ export const submitAll = <X, R extends Request, E>(
         details: newDetails(submission, parent.parentRunId, parent.rootRunId),
         title: RequestSnapshot.titleOf(snapshot),
         submission: sent,
-        snapshot,
+        snapshot: SubmitReads.withTrace(snapshot, request.span),
         newConversation: submission.conversationId === undefined,
       }
       accepted.set(logKey(request), { made, run })

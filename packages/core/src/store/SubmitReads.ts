@@ -3,14 +3,20 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, type Tracer } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import * as Ids from "../model/Ids.js"
+import type { RequestSnapshot } from "../model/RequestSnapshot.js"
+import * as TraceContext from "../ports/TraceContext.js"
 import { lastSaid, type Submission } from "../ports/Runs.js"
 import * as Multitask from "./Multitask.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { Lane, RunRef } from "./RunRows.js"
 import { logKey } from "./Wakeups.js"
+
+/** A submission without a trace of its own belongs to that of the span that it was submitted in. */
+export const withTrace = (snapshot: RequestSnapshot, span: Tracer.AnySpan | undefined): RequestSnapshot =>
+  span === undefined ? snapshot : { ...snapshot, traceContext: TraceContext.ofSpan(span) }
 
 /** A submission, with the ids of what it may make. */
 export interface Request {
@@ -24,6 +30,8 @@ export interface Request {
   readonly seed?: ReadonlyArray<LogEvent>
   /** The conversation that it names, or a new one. */
   readonly conversationId: Ids.ConversationId
+  /** The span that it was submitted in. */
+  readonly span: Tracer.AnySpan | undefined
   /** Empty unless it steers. */
   readonly told: ReadonlyArray<Multitask.Told>
 }
@@ -51,6 +59,7 @@ export const request = Effect.fnUntraced(function* (
     runId: publicId ?? (yield* newId(Ids.RunId.make)),
     messageId: yield* newId(Ids.MessageId.make),
     conversationId: conversationId ?? (yield* newId(Ids.ConversationId.make)),
+    span: submission.snapshot?.traceContext === undefined ? yield* TraceContext.current : undefined,
     told: yield* Effect.forEach(said, ({ parts }) =>
       Effect.map(newId(Ids.MessageId.make), (id) => ({ id, parts })),
     ),

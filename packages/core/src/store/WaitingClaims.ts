@@ -14,6 +14,7 @@ import { Deferred, type Duration, Effect, Exit, FiberId, Iterable, Option, type 
 import type { ClaimedRun } from "../model/Run.js"
 import * as ClaimSearch from "./ClaimSearch.js"
 import type { Route } from "./RunRows.js"
+import * as StoreMetrics from "./StoreMetrics.js"
 
 /** The runs that a commit has handed to a claim, and the monotonic time in nanoseconds before the instant of that commit. */
 export interface HandedRuns {
@@ -126,6 +127,7 @@ export const make = (): WaitingClaims => {
     Effect.suspend(() => {
       waiting.delete(waiter)
       waiter.left = true
+      StoreMetrics.waitingClaims.add(-1)
       if (waiter.received) return Effect.void
       if (waiter.route !== undefined) wake(waiter.route)
       return waiter.handed === undefined ? Effect.void : waiter.handBack(waiter.handed.runs)
@@ -215,6 +217,7 @@ export const make = (): WaitingClaims => {
     Effect.sync(() => {
       const waiter = newWaiter(request, handBack)
       waiting.add(waiter)
+      StoreMetrics.waitingClaims.add(1)
       return waiter
     })
 

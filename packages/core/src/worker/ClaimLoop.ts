@@ -11,6 +11,7 @@ import type { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import type { DrainRequest } from "./DrainRequest.js"
 import type { RunRecords } from "./RunRecords.js"
 import type { WorkerEvent } from "./WorkerEvent.js"
+import * as WorkerMetrics from "./WorkerMetrics.js"
 import type { Resolved } from "./WorkerOptions.js"
 
 /** The most runs that one claim takes. */
@@ -119,6 +120,7 @@ export const make = Effect.fnUntraced(function* (
       if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) return
       const claimed = yield* answer
       claimId = undefined
+      WorkerMetrics.claims.add(1)
       yield* Effect.forEach(claimed, (run) => records.start(run, sentAt), { discard: true })
       // A control plane that cannot wait answers at once, and then the worker waits.
       const waited = Duration.nanos((yield* Clock.currentTimeNanos) - sentAt)

@@ -7,13 +7,14 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, Option, type Scope } from "effect"
 import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/LeaseDeadline.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { backoff } from "../ports/ControlPlaneUnavailable.js"
 import { Leases, type Renewal } from "../ports/Leases.js"
+import * as WorkerMetrics from "./WorkerMetrics.js"
 
 /**
  * How a renewal finds that a lease has ended. `Lost`: the store says so. `Expired`: the deadline passed without an
@@ -94,6 +95,7 @@ export const make = Effect.fnUntraced(function* (options: {
   const apply = (entry: Entry, renewal: Renewal | undefined, sentAt: bigint): void => {
     if (!entries.has(entry)) return
     if (renewal?._tag === "Held") {
+      WorkerMetrics.renewals.add(1)
       entry.deadline.set(deadlineFrom(sentAt))
       entry.listener.onTold?.(renewal.inbox)
     } else entry.listener.onEnd(renewal?._tag === "Cancelled" ? "Cancelled" : "Lost")
@@ -114,7 +116,16 @@ export const make = Effect.fnUntraced(function* (options: {
   // A request without an answer is given up after a round, so that the next round comes before the deadline.
   const round = renewAll.pipe(
     Effect.timeoutOption(interval),
-    Effect.tapError((error) => Effect.logWarning("Leases could not be renewed", error)),
+    Effect.tapBoth({
+      onSuccess: (answered) => {
+        if (Option.isNone(answered)) WorkerMetrics.renewalFailures.add(1)
+        return Effect.void
+      },
+      onFailure: (error) => {
+        WorkerMetrics.renewalFailures.add(1)
+        return Effect.logWarning("Leases could not be renewed", error)
+      },
+    }),
     // Without `withRetryAfter`: the deadline does not wait for the control plane's wish.
     Effect.retry({ schedule: backoff("100 millis", "2 seconds"), while: ({ retryable }) => retryable }),
     // An error that is not retryable has been logged; the next round tries again.

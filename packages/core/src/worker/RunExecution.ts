@@ -9,37 +9,10 @@ import type { RunContext } from "../executor/Execution.js"
 import { Executor } from "../executor/Executor.js"
 import { LeaseDeadline } from "../executor/LeaseDeadline.js"
 import { StepLog } from "../executor/StepLog.js"
-import type { ClaimedRun } from "../model/Run.js"
+import type * as Ids from "../model/Ids.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
-import * as Tracing from "../ports/Tracing.js"
 import type { ForkOfRun, RunRecord } from "./RunRecord.js"
 import type { SinkFailure } from "./RunSink.js"
-
-/**
- * Makes the span of a run where it has a reader: under the submitter's span when the snapshot has a trace context, and
- * where the fiber has a tracer.
- *
- * @since 0.1.0
- * @category tracing
- */
-export const makeSpan = ({ runId, snapshot }: ClaimedRun): Effect.Effect<Tracer.Span | undefined> =>
-  Effect.tracerWith((tracer) => {
-    const trace = snapshot.traceContext
-    if (trace === undefined && !Tracing.hasReader(tracer)) return Effect.succeed(undefined)
-    return Effect.makeSpan("Worker.execute", {
-      attributes: { "runlease.run_id": runId },
-      captureStackTrace: false,
-      ...(trace === undefined
-        ? {}
-        : {
-            parent: Tracer.externalSpan({
-              traceId: trace.traceId,
-              spanId: trace.spanId,
-              sampled: (trace.traceFlags & 1) === 1,
-            }),
-          }),
-    })
-  })
 
 /**
  * Logs an exception of the executor with its stack: a defect, or the error behind an `ExecutorError`.
@@ -70,14 +43,20 @@ export interface RunExecution {
 }
 
 /**
- * Makes executions that run in the context of the caller.
+ * Makes the executions of a worker, which run in the context of the caller.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<RunExecution, never, Executor | ProjectPorts> = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (
+  workerId: Ids.WorkerId,
+): Effect.fn.Return<RunExecution, never, Executor | ProjectPorts> {
   const executor = yield* Executor
-  const annotations = yield* FiberRef.get(FiberRef.currentLogAnnotations)
+  const annotations = HashMap.set(
+    yield* FiberRef.get(FiberRef.currentLogAnnotations),
+    "worker_id",
+    workerId as unknown,
+  )
   // A worker may be made in an uninterruptible region, which its runs are not part of.
   const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
 
@@ -100,7 +79,7 @@ export const make: Effect.Effect<RunExecution, never, Executor | ProjectPorts> =
       const ofRun = Runtime.setFiberRef(
         Runtime.make({ ...runtime, context: contextOf(record) }),
         FiberRef.currentLogAnnotations,
-        HashMap.set(annotations, "run_id", record.run.runId),
+        HashMap.set(HashMap.set(annotations, "run_id", record.run.runId), "attempt", record.run.attempt),
       )
       return (effect) => Runtime.runFork(ofRun, effect, { immediate: false })
     },

@@ -52,8 +52,10 @@ export interface RunRecord {
   readonly run: ClaimedRun
   readonly lease: RenewedLease
   readonly sink: RunSink
-  /** Absent where it has no reader. */
-  readonly span: Tracer.Span | undefined
+  /** The span of the attempt, or the submitter's where no tracer is there; absent where there is neither. */
+  readonly span: Tracer.AnySpan | undefined
+  /** On the monotonic clock, in nanoseconds. */
+  readonly startedAt: bigint
   readonly fork: ForkOfRun
   state: RunState
 }

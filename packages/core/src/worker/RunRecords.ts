@@ -13,6 +13,7 @@ import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import { Leases } from "../ports/Leases.js"
 import { RunLog } from "../ports/RunLog.js"
+import * as AttemptTrace from "./AttemptTrace.js"
 import { LeaseEnded, type Loss } from "./Lease.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
 import { decide } from "./RunDecision.js"
@@ -21,6 +22,7 @@ import type { RunRecord, RunState } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
 import * as RunWrite from "./RunWrite.js"
 import * as WorkerEvent from "./WorkerEvent.js"
+import * as WorkerMetrics from "./WorkerMetrics.js"
 import type { Resolved } from "./WorkerOptions.js"
 
 /**
@@ -78,7 +80,8 @@ export const make = Effect.fnUntraced(function* (
   const leases = yield* Leases
   const log = yield* RunLog
   const clock = yield* Effect.clock
-  const execution = yield* RunExecution.make
+  const scope = yield* Effect.scope
+  const execution = yield* RunExecution.make(worker.id)
   const renewal = yield* LeaseRenewal.make({ workerId: worker.id, leaseDuration: options.leaseDuration })
   const write = RunWrite.make(leases, options)
 
@@ -92,21 +95,20 @@ export const make = Effect.fnUntraced(function* (
   const move = (record: RunRecord, state: RunState): void => {
     if (holdsSlot(record.state) && !holdsSlot(state)) {
       occupied -= 1
+      WorkerMetrics.executor.add(Number(clock.unsafeCurrentTimeNanos() - record.startedAt) / 1e9)
       slotFreed.unsafeOpen()
     }
     record.state = state
   }
 
-  const end = (
-    record: RunRecord,
-    event: WorkerEvent.WorkerEvent,
-    exit: Exit.Exit<void, RunSink.SinkFailure>,
-  ): void => {
+  const end = (record: RunRecord, event: WorkerEvent.WorkerEvent): void => {
     if (record.state._tag === "Ended") return
     move(record, { _tag: "Ended", event })
     renewal.remove(record.lease)
     records.delete(record)
-    record.span?.end(clock.unsafeCurrentTimeNanos(), exit)
+    AttemptTrace.end(record.span, event, clock)
+    WorkerMetrics.runsInFlight.add(-1)
+    WorkerMetrics.countEnd(event)
     slotFreed.unsafeOpen()
     if (records.size === 0) idle.unsafeOpen()
     // The event comes last, so that its listeners find the run gone.
@@ -124,11 +126,11 @@ export const make = Effect.fnUntraced(function* (
         return Exit.isSuccess(exit) ? written : Effect.zipRight(RunExecution.logThrown(exit.cause), written)
       }),
       {
-        onSuccess: (event) => Effect.sync(() => end(record, event, exit)),
+        onSuccess: (event) => Effect.sync(() => end(record, event)),
         onFailure: (cause) =>
           Option.match(Cause.failureOption(cause), {
             onSome: (failure) => conclude(record, Exit.fail(failure)),
-            onNone: () => Effect.sync(() => end(record, WorkerEvent.leaseEnded(record.run, "Lost"), exit)),
+            onNone: () => Effect.sync(() => end(record, WorkerEvent.leaseEnded(record.run, "Lost"))),
           }),
       },
     )
@@ -166,7 +168,7 @@ export const make = Effect.fnUntraced(function* (
       case "Writing":
         if (failure._tag !== "LeaseEnded" || failure.reason === "Drained") return
         state.fiber.unsafeInterruptAsFork(FiberId.none)
-        return end(record, WorkerEvent.leaseEnded(record.run, failure.reason), Exit.fail(failure))
+        return end(record, WorkerEvent.leaseEnded(record.run, failure.reason))
       case "Ended":
         return
     }
@@ -176,7 +178,7 @@ export const make = Effect.fnUntraced(function* (
     stop(record, new LeaseEnded({ runId: record.run.runId, reason }))
 
   const start = (run: ClaimedRun, sentAt: bigint): Effect.Effect<void> =>
-    Effect.map(RunExecution.makeSpan(run), (span) => {
+    Effect.flatMap(AttemptTrace.begin(run, worker.id, clock), (span) => {
       const lease = renewal.add(run, sentAt, {
         onEnd: (reason) => endLease(record, reason),
         onTold: (inbox) => record.sink.told(inbox),
@@ -201,11 +203,26 @@ export const make = Effect.fnUntraced(function* (
           },
         ),
       )
-      const record: RunRecord = { run, lease, sink, span, fork, state: { _tag: "Executing", fiber } }
+      const startedAt = clock.unsafeCurrentTimeNanos()
+      const record: RunRecord = {
+        run,
+        lease,
+        sink,
+        span,
+        startedAt,
+        fork,
+        state: { _tag: "Executing", fiber },
+      }
       records.add(record)
       occupied += 1
+      WorkerMetrics.claimedRuns.add(1)
+      WorkerMetrics.runsInFlight.add(1)
+      if (run.queuedMillis !== undefined) WorkerMetrics.pickUp.add(run.queuedMillis / 1000)
       idle.unsafeClose()
       worker.publish(WorkerEvent.Claimed({ run }))
+      return span?._tag === "Span" && (run.leaseEpoch ?? 1) > 1
+        ? Effect.asVoid(Effect.forkIn(AttemptTrace.exportLost(log, run, span), scope))
+        : Effect.void
     })
 
   const awaitSlot: Effect.Effect<void> = Effect.suspend(() => {
@@ -226,7 +243,7 @@ export const make = Effect.fnUntraced(function* (
     if (left.length === 0) return
     const fibers = left.flatMap(({ state }) => (state._tag === "Ended" ? [] : [state.fiber]))
     yield* Effect.timeoutOption(Effect.disconnect(Fiber.interruptAll(fibers)), lastWait)
-    for (const record of left) end(record, WorkerEvent.leaseEnded(record.run, "Drained"), Exit.void)
+    for (const record of left) end(record, WorkerEvent.leaseEnded(record.run, "Drained"))
   })
 
   return { start, endLease, freeSlots, awaitSlot, all: () => Array.from(records), drain }

@@ -33,6 +33,7 @@ import { type Appended, RunLog } from "../ports/RunLog.js"
 import * as AppendBuffer from "./AppendBuffer.js"
 import type { LeaseEnded, Loss } from "./Lease.js"
 import { fit, type SizedEvent } from "./SizedEvents.js"
+import * as WorkerMetrics from "./WorkerMetrics.js"
 
 /**
  * The executor ended the run by an event of its own: RUN_FINISHED or RUN_ERROR, which only the control plane writes.
@@ -181,9 +182,11 @@ export const make = (options: {
       if (problem !== undefined) failure = new ExecutorError({ code: "bad_event", message: problem })
       else if (AgentEvent.endsRun(event)) failure = new EndedByEvent({ event })
       if (failure !== undefined) break
+      WorkerMetrics.countTokens(event)
       if (event.type !== "RUN_STARTED") sized.push(...fit(event))
     }
     if (sized.length > 0) {
+      WorkerMetrics.events.add(sized.length)
       buffer ??= AppendBuffer.make({ ...options, sequence: claimed.latestSequence, appended })
       buffer.add(sized, records)
     }

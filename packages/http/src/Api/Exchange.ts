@@ -23,12 +23,23 @@ export const maxOperations = 256
 
 const lease = { run_id: Ids.RunId, lease_epoch: nullish(Run.LeaseEpoch) }
 
+const trace = {
+  traceparent: Schema.optional(Schema.String).annotations({
+    description: "The span that this operation belongs to, as in the header of that name",
+  }),
+}
+
 /** Each is what the endpoint of its name takes, and the lease it stands on. A claim does not wait. */
 export const Operation = Schema.Union(
-  Schema.Struct({ operation: Schema.Literal("claim"), ...ClaimOptions.omit("wait_seconds").fields }),
-  Schema.Struct({ operation: Schema.Literal("append"), ...lease, ...Append.fields }),
+  Schema.Struct({
+    operation: Schema.Literal("claim"),
+    ...trace,
+    ...ClaimOptions.omit("wait_seconds").fields,
+  }),
+  Schema.Struct({ operation: Schema.Literal("append"), ...trace, ...lease, ...Append.fields }),
   Schema.Struct({
     operation: Schema.Literal("complete"),
+    ...trace,
     ...lease,
     ...Outcome.fields,
     last: Schema.optional(
@@ -38,8 +49,8 @@ export const Operation = Schema.Union(
       }),
     ).annotations({ description: "The events that the run ends with, appended in the same commit" }),
   }),
-  Schema.Struct({ operation: Schema.Literal("release"), ...lease, ...ReleaseOptions.fields }),
-  suspensionWith({ operation: Schema.Literal("suspend"), ...lease }),
+  Schema.Struct({ operation: Schema.Literal("release"), ...trace, ...lease, ...ReleaseOptions.fields }),
+  suspensionWith({ operation: Schema.Literal("suspend"), ...trace, ...lease }),
 )
 export type Operation = typeof Operation.Type
 

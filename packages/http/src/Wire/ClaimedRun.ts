@@ -31,6 +31,7 @@ const wire = Schema.Struct({
   attempt: nullish(Schema.NonNegativeInt),
   max_attempts: nullish(Schema.NonNegativeInt),
   waited_ms: nullish(Schema.NonNegativeInt),
+  queued_ms: nullish(Schema.NonNegativeInt),
   inbox: nullish(Schema.Positive.pipe(Schema.int())),
   budget_root_run_id: nullish(Ids.RunId),
 })
@@ -55,6 +56,7 @@ const toLeasedRun = (run: typeof wire.Type): LeasedRun => ({
   attempt: run.attempt ?? 1,
   maxAttempts: run.max_attempts ?? null,
   waitedMillis: run.waited_ms ?? 0,
+  ...(run.queued_ms == null ? {} : { queuedMillis: run.queued_ms }),
   ...(run.inbox == null ? {} : { inbox: run.inbox }),
   ...(run.budget_root_run_id == null ? {} : { budgetRoot: run.budget_root_run_id }),
 })
@@ -77,6 +79,7 @@ const fromLeasedRun = (run: LeasedRun, snapshot: typeof wire.Type.request_snapsh
   attempt: run.attempt,
   max_attempts: run.maxAttempts,
   waited_ms: run.waitedMillis,
+  ...(run.queuedMillis === undefined ? {} : { queued_ms: run.queuedMillis }),
   ...(run.inbox === undefined ? {} : { inbox: run.inbox }),
   ...(run.budgetRoot === undefined ? {} : { budget_root_run_id: run.budgetRoot }),
 })
@@ -137,6 +140,7 @@ const hasUsualFields = Check.hasFields([
   ["attempt", Check.nullish(Check.isCount)],
   ["max_attempts", Check.nullish(Check.isCount)],
   ["waited_ms", Check.nullish(Check.isCount)],
+  ["queued_ms", Check.nullish(Check.isCount)],
   ["inbox", Check.nullish(Check.isCount)],
   ["budget_root_run_id", Check.nullish(Check.isId)],
 ])

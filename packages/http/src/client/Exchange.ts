@@ -9,8 +9,21 @@ import {
   ControlPlaneUnavailable as Unavailable,
   Detached,
   type Ids,
+  TraceContext,
 } from "@runlease/core"
-import { Cause, Clock, Context, Effect, Either, Exit, FiberSet, Predicate, type Schema, Scope } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Effect,
+  Either,
+  Exit,
+  FiberSet,
+  Predicate,
+  type Schema,
+  Scope,
+  Tracer,
+} from "effect"
 import type * as Refusal from "../contract/Refusal.js"
 import { type Answer, Answers, maxOperations, type Operation as Sent } from "../Api/Exchange.js"
 import * as Check from "../Wire/Check.js"
@@ -193,6 +206,8 @@ export const make: Effect.Effect<
       abandoned: (item, exit) => Effect.sync(() => Exit.map(exit, item.onAbandoned)),
     }).pipe(
       Scope.extend(scope),
+      // The queue outlives the operation that makes it, so its requests are not in the span of that.
+      Effect.mapInputContext((context: Context.Context<never>) => Context.omit(Tracer.ParentSpan)(context)),
       Effect.tap((queue) => Effect.sync(() => queues.set(workerId, queue))),
     )
 
@@ -212,11 +227,11 @@ export const make: Effect.Effect<
         })
       }
 
-      const sendBy = (queue: Queue): Effect.Effect<A, E | Failure> =>
+      const sendBy = (queue: Queue, traceparent: string | undefined): Effect.Effect<A, E | Failure> =>
         Effect.async((resume) => {
           const item: Item = {
             name: kind.name,
-            text: JSON.stringify(sent),
+            text: JSON.stringify(traceparent === undefined ? sent : { ...sent, traceparent }),
             // Events follow each other, so those that wait for an answer share the next exchange and cost the server less.
             overtakes: sent.operation !== "append",
             onAbandoned: (answer) => {
@@ -228,10 +243,15 @@ export const make: Effect.Effect<
           return queue.add(item, (exit) => resume(settle(exit)))
         })
 
-      return Effect.suspend((): Effect.Effect<A, E | Failure> => {
+      return Effect.withFiberRuntime((fiber): Effect.Effect<A, E | Failure> => {
         if (!available) return otherwise
         const queue = queues.get(workerId)
-        return queue === undefined ? Effect.flatMap(makeQueue(workerId), sendBy) : sendBy(queue)
+        // An exchange has operations of many runs, so each of them names its own span.
+        const span = TraceContext.ofFiber(fiber)
+        const traceparent = span && TraceContext.toHeader(span)
+        return queue === undefined
+          ? Effect.flatMap(makeQueue(workerId), (made) => sendBy(made, traceparent))
+          : sendBy(queue, traceparent)
       })
     },
   }

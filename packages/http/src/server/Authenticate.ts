@@ -35,6 +35,9 @@ export class Callers extends Context.Tag("@runlease/http/server/Callers")<
     readonly of: (
       request: HttpServerRequest.HttpServerRequest,
     ) => Effect.Effect<Access.Principal, Refusal.Refusal>
+
+    /** The caller of a request, where it was found. */
+    readonly known: (request: HttpServerRequest.HttpServerRequest) => Access.Principal | undefined
   }
 >() {}
 
@@ -50,6 +53,8 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
     // Routing may replace a request, but not its source.
     const answers = new WeakMap<object, Effect.Effect<Access.Principal, Refusal.Refusal>>()
 
+    const known = new WeakMap<object, Access.Principal>()
+
     const identify = (request: HttpServerRequest.HttpServerRequest) =>
       Effect.flatMap(authentication.identify(request), (found) =>
         Option.match(found, {
@@ -60,7 +65,10 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
 
     const remember = (request: HttpServerRequest.HttpServerRequest) =>
       Effect.matchEffect(identify(request), {
-        onSuccess: (principal) => answer(request, Effect.succeed(principal)),
+        onSuccess: (principal) => {
+          known.set(sourceOf(request), principal)
+          return answer(request, Effect.succeed(principal))
+        },
         onFailure: (refusal) => answer(request, Effect.fail(refusal)),
       })
 
@@ -72,7 +80,10 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
       return found
     }
 
-    return { of: (request) => answers.get(sourceOf(request)) ?? remember(request) }
+    return {
+      of: (request) => answers.get(sourceOf(request)) ?? remember(request),
+      known: (request) => known.get(sourceOf(request)),
+    }
   }),
 )
 

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import { HttpApiBuilder } from "@effect/platform"
-import type { Ids } from "@runlease/core"
-import { Cause, Effect, Either, Exit, Schema } from "effect"
+import { type Ids, TraceContext } from "@runlease/core"
+import { Cause, Effect, Either, Exit, Option, Schema } from "effect"
 import { Api } from "../Api.js"
 import { type Answer, Operation } from "../Api/Exchange.js"
 import type * as Refusal from "../contract/Refusal.js"
@@ -48,6 +48,13 @@ const perform = (
   }
 }
 
+/** An operation in the span that it names, where a tracer is there. */
+const performTraced = (ports: Ports, workerId: Ids.WorkerId, operation: Operation) => {
+  const performed = perform(ports, workerId, operation)
+  const span = Option.getOrUndefined(TraceContext.ofHeader(operation.traceparent))
+  return span === undefined ? performed : Effect.withParentSpan(performed, span)
+}
+
 /** A failure of one operation is the answer to that operation alone. */
 const answerOf = (exit: Exit.Exit<unknown, Verdicts.PortError | Refusal.Refusal>): Effect.Effect<Answer> =>
   Exit.isSuccess(exit)
@@ -68,7 +75,7 @@ export const exchange = (workerId: Ids.WorkerId, sent: ReadonlyArray<unknown>, r
             Either.match(reading(operation), {
               onLeft: (refusal): Effect.Effect<unknown, Verdicts.PortError | Refusal.Refusal> =>
                 Effect.fail(refusal),
-              onRight: (known) => perform(ports, workerId, known),
+              onRight: (known) => performTraced(ports, workerId, known),
             }),
           ),
         ),

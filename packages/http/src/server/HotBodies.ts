@@ -41,6 +41,7 @@ const operations: ReadonlyMap<unknown, Check> = new Map([
     "claim",
     isStruct([
       ["operation", isAnything],
+      ["traceparent", optional(isText)],
       ["lease_duration_seconds", isLeaseSeconds],
       ["limit", nullish(isWithin(1, 100))],
       ["agent_ids", nullish(isListOf(isId))],
@@ -51,6 +52,7 @@ const operations: ReadonlyMap<unknown, Check> = new Map([
     "append",
     isStruct([
       ["operation", isAnything],
+      ["traceparent", optional(isText)],
       ...lease,
       ["events", isEvents],
       ["expected_previous_event_id", nullish(isCount)],
@@ -61,6 +63,7 @@ const operations: ReadonlyMap<unknown, Check> = new Map([
     "complete",
     isStruct([
       ["operation", isAnything],
+      ["traceparent", optional(isText)],
       ...lease,
       ["status", isOneOf("completed", "failed", "cancelled")],
       ["metadata", nullish(Predicate.isRecord)],

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import { Clock, Context, Duration, Effect, Layer, Random, type Scope } from "effect"
+import * as ServerMetrics from "./ServerMetrics.js"
 
 export interface OpenStream {
   readonly comment: () => void
@@ -94,9 +95,14 @@ export const layer: Layer.Layer<OpenStreams> = Layer.scoped(
           yield* Effect.acquireRelease(
             Effect.sync(() => {
               entries.add(entry)
+              ServerMetrics.streams.add(1)
               anyOpen.unsafeOpen()
             }),
-            () => Effect.sync(() => entries.delete(entry)),
+            () =>
+              Effect.sync(() => {
+                entries.delete(entry)
+                ServerMetrics.streams.add(-1)
+              }),
           )
         }),
     }

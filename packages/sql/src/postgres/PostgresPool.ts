@@ -6,6 +6,7 @@
 import { PgClient } from "@effect/sql-pg"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
+import { StoreMetrics } from "@runlease/core"
 import { Config, Effect, Layer } from "effect"
 import * as Pg from "pg"
 import { clientConfig, sessionSettings } from "./ClientConfig.js"
@@ -70,6 +71,18 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
       })
       // The pool replaces an idle connection that fails when one is needed.
       pool.on("error", () => {})
+      const count = (state: "used" | "idle", by: number) =>
+        StoreMetrics.poolConnections.add(by, StoreMetrics.byState(state))
+      pool.on("connect", () => count("idle", 1))
+      pool.on("acquire", () => {
+        count("idle", -1)
+        count("used", 1)
+      })
+      pool.on("release", () => {
+        count("used", -1)
+        count("idle", 1)
+      })
+      pool.on("remove", () => count("idle", -1))
       return pool
     }),
   )

@@ -1,0 +1,146 @@
+/**
+ * What workers measure. docs/telemetry.md lists it for readers.
+ *
+ * @since 0.1.0
+ */
+import { Option } from "effect"
+import type { LogEvent } from "../model/AgentEvent.js"
+import * as Meter from "../model/Meter.js"
+import * as TokenUsage from "../model/TokenUsage.js"
+import type { WorkerEvent } from "./WorkerEvent.js"
+
+export const claims = Meter.counter({
+  name: "runlease_worker_claims_total",
+  unit: "1",
+  description: "Claims that the control plane answered, with runs or with none",
+})
+
+export const claimedRuns = Meter.counter({
+  name: "runlease_worker_claimed_runs_total",
+  unit: "1",
+  description: "Runs that the worker was given",
+})
+
+export const pickUp = Meter.histogram(
+  {
+    name: "runlease_worker_pickup_seconds",
+    unit: "s",
+    description: "From when a run was runnable to its claim, by the clock of the store",
+  },
+  Meter.longSeconds,
+)
+
+export const renewals = Meter.counter({
+  name: "runlease_worker_renewals_total",
+  unit: "1",
+  description: "Leases that were renewed",
+})
+
+export const renewalFailures = Meter.counter({
+  name: "runlease_worker_renewal_failures_total",
+  unit: "1",
+  description: "Requests to renew leases that failed or got no answer in time",
+})
+
+export const leasesLost = Meter.counter({
+  name: "runlease_worker_leases_lost_total",
+  unit: "1",
+  description: "Leases that ended before their runs did",
+  labels: ["reason"],
+})
+
+export const runs = Meter.counter({
+  name: "runlease_worker_runs_total",
+  unit: "1",
+  description: "Runs that left the worker, by what became of them",
+  labels: ["outcome"],
+})
+
+export const executor = Meter.histogram(
+  {
+    name: "runlease_worker_executor_seconds",
+    unit: "s",
+    description: "How long the executor of a run has held its slot",
+  },
+  Meter.longSeconds,
+)
+
+export const events = Meter.counter({
+  name: "runlease_worker_events_total",
+  unit: "1",
+  description: "Events that executors gave for the logs of their runs",
+})
+
+export const runsInFlight = Meter.gauge({
+  name: "runlease_worker_runs_in_flight",
+  unit: "1",
+  description: "Runs that the worker holds",
+})
+
+export const tokens = Meter.counter({
+  name: "runlease_worker_tokens_total",
+  unit: "1",
+  description: "Tokens that executors reported, by their type and the model",
+  labels: ["type", "model"],
+})
+
+/** All of them. */
+export const all: ReadonlyArray<Meter.Meter> = [
+  claims,
+  claimedRuns,
+  pickUp,
+  renewals,
+  renewalFailures,
+  leasesLost,
+  runs,
+  executor,
+  events,
+  runsInFlight,
+  tokens,
+]
+
+const byReason = Meter.label("reason")
+const byOutcome = Meter.label("outcome")
+const byTypeAndModel = Meter.labels("type", "model")
+
+const outcomes = {
+  Retrying: byOutcome("retrying"),
+  Suspended: byOutcome("suspended"),
+  Paused: byOutcome("paused"),
+  Released: byOutcome("released"),
+  LeaseEnded: byOutcome("lease_ended"),
+}
+
+/** Counts what has become of a run. */
+export const countEnd = (event: WorkerEvent): void => {
+  switch (event._tag) {
+    case "Ended":
+      return runs.add(1, byOutcome(event.status))
+    case "LeaseEnded":
+      leasesLost.add(1, byReason(event.reason.toLowerCase()))
+      return runs.add(1, outcomes.LeaseEnded)
+    case "Retrying":
+    case "Suspended":
+    case "Paused":
+    case "Released":
+      return runs.add(1, outcomes[event._tag])
+  }
+}
+
+const tokenTypes = {
+  inputTokens: "input",
+  outputTokens: "output",
+  reasoningTokens: "reasoning",
+  cachedInputTokens: "cached_input",
+  cacheWriteInputTokens: "cache_write_input",
+} as const
+
+/** Counts the tokens that an event reports, if it reports some. */
+export const countTokens = (event: LogEvent): void => {
+  if (event.type !== "CUSTOM" || event["name"] !== TokenUsage.eventName) return
+  const usage = Option.getOrUndefined(TokenUsage.fromEvent(event))
+  for (const field of TokenUsage.counts) {
+    const count = usage?.[field]
+    if (count !== undefined) tokens.add(count, byTypeAndModel(tokenTypes[field], usage?.model ?? "unknown"))
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Measures the requests of an app, and logs them where that is wanted.
+ *
+ * @since 0.1.0
+ */
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import type { Access } from "@runlease/core"
+import { Effect } from "effect"
+import { Callers } from "./Authenticate.js"
+import * as ServerMetrics from "./ServerMetrics.js"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+const requestIdHeader = "x-request-id"
+
+/** An id that a caller gives is logged as it is. */
+const isRequestId = (id: string | undefined): id is string =>
+  id !== undefined && /^[\w.:/+=-]{1,128}$/.test(id)
+
+/** The key or the worker; a token is never shown. */
+const callerIn = (principal: Access.Principal): string =>
+  principal._tag === "ApiKey" ? `key ${principal.keyId}` : `worker ${principal.workerId}`
+
+/** The path, without the query, which may have secrets. */
+const pathOf = (url: string): string => url.split("?", 1)[0]!
+
+/**
+ * Makes the middleware that is around all others. With `logs` each request gets an id, or keeps the one that its proxy gave in
+ * `x-request-id`, and a line in the log.
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const make = (logs: boolean) =>
+  Effect.map(Callers, (callers) => {
+    const log = (
+      request: HttpServerRequest.HttpServerRequest,
+      id: string,
+      status: number,
+      millis: number,
+    ) => {
+      const caller = callers.known(request)
+      return Effect.annotateLogs(Effect.logInfo("request"), {
+        request_id: id,
+        method: request.method,
+        path: pathOf(request.originalUrl),
+        status,
+        ms: Math.round(millis * 10) / 10,
+        ...(caller === undefined ? {} : { caller: callerIn(caller) }),
+      })
+    }
+
+    return <E, R>(app: Effect.Effect<Response, E, R>) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+        Effect.clockWith((clock) => {
+          const begunAt = clock.unsafeCurrentTimeNanos()
+          const measured = (status: number): number => {
+            const millis = Number(clock.unsafeCurrentTimeNanos() - begunAt) / 1e6
+            ServerMetrics.requests.add(1, ServerMetrics.byStatus(String(status)))
+            ServerMetrics.requestTime.add(millis / 1000)
+            return millis
+          }
+          if (!logs) {
+            return Effect.map(app, (response) => {
+              measured(response.status)
+              return response
+            })
+          }
+          const given = request.headers[requestIdHeader]
+          const id = isRequestId(given) ? given : crypto.randomUUID()
+          return app.pipe(
+            Effect.map(HttpServerResponse.setHeader(requestIdHeader, id)),
+            Effect.annotateLogs("request_id", id),
+            Effect.tap(({ status }) => log(request, id, status, measured(status))),
+            // The caller has gone, which proxies call status 499.
+            Effect.onInterrupt(() => log(request, id, 499, measured(499))),
+          )
+        }),
+      )
+  })

@@ -1,0 +1,33 @@
+/**
+ * What the server measures. docs/telemetry.md lists it for readers.
+ *
+ * @since 0.1.0
+ */
+import { Meter } from "@runlease/core"
+
+export const requests = Meter.counter({
+  name: "runlease_server_requests_total",
+  unit: "1",
+  description: "Requests that were answered, by the status of the answer",
+  labels: ["status"],
+})
+
+export const requestTime = Meter.histogram(
+  {
+    name: "runlease_server_request_seconds",
+    unit: "s",
+    description: "From when a request arrived to its answer, or to the beginning of its event stream",
+  },
+  Meter.seconds,
+)
+
+export const streams = Meter.gauge({
+  name: "runlease_server_streams",
+  unit: "1",
+  description: "Event streams that clients have open",
+})
+
+/** All of them. */
+export const all: ReadonlyArray<Meter.Meter> = [requests, requestTime, streams]
+
+export const byStatus = Meter.label("status")
