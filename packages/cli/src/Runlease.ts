@@ -14,6 +14,7 @@ import * as CommandLine from "./help/CommandLine.js"
 import * as CommandTree from "./help/CommandTree.js"
 import * as HelpText from "./help/HelpText.js"
 import * as Overview from "./help/Overview.js"
+import * as Log from "./output/Log.js"
 import * as Output from "./output/Output.js"
 import * as Settings from "./input/Settings.js"
 
@@ -121,7 +122,7 @@ export const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
       Layer.mergeAll(
         NodeContext.layer,
         CliConfig.layer({ showBuiltIns: false }),
-        Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)),
+        Logger.replace(Logger.defaultLogger, Log.text),
         Logger.minimumLogLevel(LogLevel.Info),
       ),
     ),

@@ -15,6 +15,8 @@ import * as InitialKey from "../input/InitialKey.js"
 import * as LocalServer from "./LocalServer.js"
 import * as Output from "../output/Output.js"
 import * as Settings from "../input/Settings.js"
+import * as QueueDepth from "../telemetry/QueueDepth.js"
+import * as Telemetry from "../telemetry/Telemetry.js"
 
 const host = Options.text("host").pipe(
   Options.withDescription("The address to listen on"),
@@ -58,6 +60,16 @@ const bodyMemory = Flag.whole("body-memory", {
   Options.withDescription("MiB of all request bodies at once, a quarter for each key and worker"),
   Options.withDefault(256),
 )
+
+const telemetry = Describe.grouped("Telemetry", {
+  metrics: Flag.boolean("metrics", "RUNLEASE_METRICS").pipe(
+    Options.withDescription("Answer GET /metrics to anyone, for Prometheus"),
+  ),
+  logRequests: Flag.boolean("log-requests", "RUNLEASE_LOG_REQUESTS").pipe(
+    Options.withDescription("Log each request: method, path, status, time, caller, request id"),
+  ),
+  logFormat: Telemetry.logFormat,
+})
 
 /** The `--url` flag for commands on this machine; empty when the default URL already reaches the server. */
 const urlFlag = (url: string): string => {
@@ -116,15 +128,23 @@ export const command = Command.make(
     bodyMemory,
     corsOrigins: CorsOrigins.option,
     json: Settings.json,
+    ...telemetry,
   },
   Effect.fnUntraced(function* (options) {
     const database = yield* Database.parse(options.database)
     const listener = LocalServer.listener(options)
+    const { layer: exporting, measures } = yield* Telemetry.make({
+      service: "runlease-server",
+      logFormat: options.logFormat,
+      scraped: options.metrics,
+    })
     const server = Server.layerWith({
       rateLimit: options.rateLimit === 0 ? Infinity : options.rateLimit,
       bodyMemory: options.bodyMemory * 1024 * 1024,
       corsOrigins: options.corsOrigins,
       inFront: yield* Dashboard.inFront(),
+      logRequests: options.logRequests,
+      metrics: options.metrics ? yield* Telemetry.metricsPage : undefined,
     })
     const retention = Option.match(options.keepFinished, {
       onNone: () => Layer.empty,
@@ -136,10 +156,11 @@ export const command = Command.make(
         announce({ json: options.json, database: database.shown }, key).pipe(Layer.provideMerge(server)),
       ),
     )
-    yield* Layer.merge(serving, retention).pipe(
+    yield* Layer.mergeAll(serving, retention, measures ? QueueDepth.layer : Layer.empty).pipe(
       Layer.provide(LocalServer.controlPlane(database, options.synchronous)),
       Layer.provide(listener),
       Layer.launch,
+      Effect.provide(exporting),
     )
   }),
 ).pipe(

@@ -2,8 +2,8 @@
  * `runlease submit`: submits one run from text, a file or stdin, or many from JSON lines.
  */
 import { Args, Command, Options } from "@effect/cli"
-import { Ids, RequestSnapshot, Runs } from "@runlease/core"
-import { Clock, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
+import { Ids, RequestSnapshot, Runs, TraceContext } from "@runlease/core"
+import { Clock, Config, Console, DateTime, Duration, Effect, Option, Ref } from "effect"
 import { readFile } from "node:fs/promises"
 import { text as readAll } from "node:stream/consumers"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
@@ -115,6 +115,12 @@ const sourceOf = (parsed: Parsed): Effect.Effect<string, CommandFailure> => {
 const field = <K extends string, A>(name: K, value: Option.Option<A>) =>
   Option.match(value, { onNone: () => ({}), onSome: (some) => ({ [name]: some }) as { [_ in K]: A } })
 
+/** The span of the program that runs this command, as OpenTelemetry passes it between processes. */
+const callersSpan = Effect.map(
+  Effect.orDie(Config.withDefault(Config.string("TRACEPARENT"), "")),
+  TraceContext.ofHeader,
+)
+
 const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) {
   const agentId = yield* Option.match(parsed.agent, {
     onNone: () => Effect.fail(usage("No agent was named", "Name it with --agent ID.")),
@@ -123,7 +129,10 @@ const submissionOf = Effect.fnUntraced(function* (parsed: Parsed, text: string) 
   const now = yield* Clock.currentTimeMillis
   const submission: Runs.Submission = {
     agentId,
-    snapshot: RequestSnapshot.fromText(text),
+    snapshot: {
+      ...RequestSnapshot.fromText(text),
+      ...field("traceContext", Option.map(yield* callersSpan, TraceContext.ofSpan)),
+    },
     ...field("publicId", parsed.id),
     ...field("conversationId", parsed.conversation),
     ...field("priority", parsed.priority),

@@ -3,7 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { type ControlPlane, Executor, Worker, type WorkerEvent, type WorkerOptions } from "@runlease/core"
-import { Clock, Console, Duration, Effect, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { Clock, Config, Console, Duration, Effect, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { hostname } from "node:os"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import type { ExecutorLayer } from "../executors/ExecutorFlag.js"
@@ -14,6 +14,8 @@ import * as Overview from "../help/Overview.js"
 import * as Output from "../output/Output.js"
 import * as ProgramStderr from "../output/ProgramStderr.js"
 import * as Settings from "../input/Settings.js"
+import * as MetricsListener from "../telemetry/MetricsListener.js"
+import * as Telemetry from "../telemetry/Telemetry.js"
 import * as TakeOver from "./TakeOver.js"
 import * as WorkerLines from "../output/WorkerLines.js"
 
@@ -63,6 +65,19 @@ const options = {
     ),
     name: Options.text("name").pipe(Options.withDescription("A name for people"), Options.optional),
     json: Settings.json,
+  }),
+  ...Describe.grouped("Telemetry", {
+    metricsPort: Flag.whole("metrics-port", {
+      minimum: 0,
+      maximum: 65_535,
+      setting: "RUNLEASE_METRICS_PORT",
+    }).pipe(Options.withDescription("Answer GET /metrics on this port, for Prometheus"), Options.optional),
+    metricsHost: Options.text("metrics-host").pipe(
+      Options.withDescription("The address of that port"),
+      Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_METRICS_HOST")),
+      Options.withDefault("127.0.0.1"),
+    ),
+    logFormat: Telemetry.logFormat,
   }),
   connection: Settings.connection,
   rest: ExecutorFlags.args,
@@ -136,14 +151,33 @@ export const command = Command.make(
       Option.isSome(parsed.key) && !parsed.takeOver
         ? TakeOver.refuse(parsed.kind, parsed.key.value)
         : Effect.void
+    const { layer: exporting } = yield* Telemetry.make({
+      service: "runlease-worker",
+      logFormat: parsed.logFormat,
+      scraped: Option.isSome(parsed.metricsPort),
+    })
+    const scraped = Option.match(parsed.metricsPort, {
+      onNone: () => Layer.empty,
+      onSome: (port) =>
+        Layer.unwrapEffect(
+          Effect.map(Telemetry.metricsPage, (page) =>
+            MetricsListener.layer({ host: parsed.metricsHost, port }, page, (address) =>
+              Effect.logInfo(`Metrics are at ${address}`),
+            ),
+          ),
+        ),
+    })
     return yield* Effect.zipRight(refuseDuplicate, work(workerOptions, print)).pipe(
       Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
       Effect.retry({ while: (error) => error._tag === "WorkerNotFound" }),
       Effect.provide(executor),
       Effect.provide(Settings.client(parsed.connection)),
+      Effect.provide(scraped),
       ProgramStderr.printed((line) =>
         lineOf(line.time, WorkerLines.ofStderr(line, paint), WorkerLines.ofStderrJson(line)),
       ),
+      // Its loggers are those that the lines of programs are taken from.
+      Effect.provide(exporting),
     )
   }),
 ).pipe(

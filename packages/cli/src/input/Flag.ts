@@ -140,6 +140,10 @@ export const duration = (
   )
 }
 
+/** A flag without a value; its setting is `true` or `false`. */
+export const boolean = (name: string, setting: string): Options.Options<boolean> =>
+  Options.withFallbackConfig(Options.boolean(name), Config.boolean(setting))
+
 /** A flag for the URL of an HTTP server. */
 export const httpUrl = (name: string, setting?: string): Options.Options<string> =>
   checked(name, "URL", setting, "a URL that begins with http:// or https://", (text) =>

@@ -11,6 +11,8 @@ const text = (description: string) => Schema.optional(Schema.String.annotations(
 const whole = (description: string, minimum: number, maximum: number) =>
   Schema.optional(Schema.Int.pipe(Schema.between(minimum, maximum)).annotations({ description }))
 
+const truth = (description: string) => Schema.optional(Schema.Boolean.annotations({ description }))
+
 /** The keys are the names of the environment variables without `RUNLEASE_`, in lower case. */
 export const SettingsFile = Schema.Struct({
   $schema: text("Where the JSON schema of this file is, for an editor."),
@@ -38,6 +40,11 @@ export const SettingsFile = Schema.Struct({
   cors_origin: text(
     "serve: origins of pages that may call the API from a browser, with commas, or *; none when absent.",
   ),
+  metrics: truth("serve: whether GET /metrics answers anyone, for Prometheus; false when absent."),
+  log_requests: truth("serve: whether each request is logged; false when absent."),
+  log_format: text("serve, worker: the log on stderr, text or json; text when absent."),
+  metrics_port: whole("worker: the port where GET /metrics answers, for Prometheus.", 0, 65_535),
+  metrics_host: text("worker: the address of that port; 127.0.0.1 when absent."),
   postgres_max_connections: whole("serve: the most connections to PostgreSQL.", 1, 10_000),
   postgres_connect_timeout: text(
     "serve: how long a connection to PostgreSQL may take to open, such as 5 seconds.",

@@ -1,0 +1,210 @@
+import { NodeContext } from "@effect/platform-node"
+import { describe, expect, it, layer } from "@effect/vitest"
+import { StoreMetrics, WorkerMetrics } from "@runlease/core"
+import { ServerMetrics } from "@runlease/http"
+import { Effect } from "effect"
+import { readFileSync, writeFileSync } from "node:fs"
+import Prometheus, { type PromMetrics } from "prom2javascript"
+import * as ProcessMetrics from "../src/telemetry/ProcessMetrics.js"
+import * as QueueDepth from "../src/telemetry/QueueDepth.js"
+import * as Collector from "./Collector.js"
+import { until } from "./FaultRoom.js"
+import { folder, has, json, jsonLines, run, start } from "./Processes.js"
+
+const all = [
+  ...WorkerMetrics.all,
+  ...StoreMetrics.all,
+  ...ServerMetrics.all,
+  ...ProcessMetrics.all,
+  ...QueueDepth.all,
+]
+
+/** What Prometheus reads at an address. */
+const scrape = (address: string): Effect.Effect<PromMetrics> =>
+  Effect.promise(async () => {
+    const response = await fetch(address)
+    expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4")
+    return Prometheus.getMetricsFromIterator((await response.text()).split("\n")[Symbol.iterator]())
+  })
+
+const valueOf = (metrics: PromMetrics, name: string, labels: Readonly<Record<string, string>> = {}) =>
+  metrics[name]?.data.flatMap((sample) => {
+    const same = Object.entries(labels).every(([key, value]) => sample.labels[key] === value)
+    return same ? ["count" in sample ? sample.count : "value" in sample ? sample.value : undefined] : []
+  })[0]
+
+describe("the documentation of the metrics", () => {
+  it("has each of them, with its kind, its unit and its labels", () => {
+    const documented = readFileSync(new URL("../../../docs/telemetry.md", import.meta.url), "utf8")
+    for (const { kind, labels = [], name, unit } of all) {
+      const row = documented.split("\n").find((line) => line.startsWith(`| \`${name}\``))
+      expect(
+        row
+          ?.split("|")
+          .slice(2, 5)
+          .map((cell) => cell.trim()),
+      ).toEqual([kind, unit === "1" ? "" : unit, labels.map((label) => `\`${label}\``).join(", ")])
+    }
+  })
+
+  it("has no others", () => {
+    const documented = readFileSync(new URL("../../../docs/telemetry.md", import.meta.url), "utf8")
+    const names = Array.from(documented.matchAll(/^\| `(runlease_\w+)`/gm), ([, name]) => name)
+    expect(names.toSorted()).toEqual(all.map(({ name }) => name).toSorted())
+  })
+})
+
+layer(NodeContext.layer, { excludeTestServices: true })("metrics and logs", (suite) => {
+  suite.scoped("of a server and a worker are what Prometheus reads, and their logs are JSON", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const collector = yield* Collector.make
+      const server = yield* start(
+        ["serve", "--port", "0", "--json", "--metrics", "--log-requests", "--log-format", "json"],
+        { cwd, env: collector.env },
+      )
+      const ready = json(yield* server.line(() => true))
+      const url = String(ready["url"])
+      const key = String(ready["api_key"])
+      const env = { RUNLEASE_URL: url, RUNLEASE_API_KEY: key }
+      const worker = yield* start(
+        [
+          "worker",
+          "--json",
+          "--metrics-port",
+          "0",
+          "--log-format",
+          "json",
+          "--command",
+          "echo",
+          "--",
+          "hello",
+        ],
+        { cwd, env },
+      )
+      const announced = json(yield* worker.errorLine((line) => line.includes("/metrics")))
+      const workerPage = String(announced["message"]).replace(/^.* /, "")
+      yield* run(["submit", "--agent", "echo", "--watch", "hi"], { cwd, env })
+      yield* worker.line(has({ event: "completed" }))
+
+      const ofWorker = yield* until(
+        scrape(workerPage),
+        (metrics) => valueOf(metrics, "runlease_worker_runs_total", { outcome: "completed" }) === 1,
+      )
+      expect(ofWorker["runlease_worker_runs_total"]?.type).toBe("counter")
+      expect(valueOf(ofWorker, "runlease_worker_claimed_runs_total")).toBe(1)
+      expect(valueOf(ofWorker, "runlease_worker_pickup_seconds")).toBe(1)
+      expect(valueOf(ofWorker, "runlease_worker_executor_seconds")).toBe(1)
+      expect(valueOf(ofWorker, "runlease_worker_events_total")).toBeGreaterThan(0)
+      expect(valueOf(ofWorker, "runlease_worker_runs_in_flight")).toBe(0)
+
+      // The queue is looked at every few seconds.
+      const ofServer = yield* until(
+        scrape(`${url}/metrics`),
+        (metrics) =>
+          valueOf(metrics, "runlease_store_runs", { status: "completed", project: "default" }) === 1,
+      )
+      expect(valueOf(ofServer, "runlease_store_ended_total", { status: "completed" })).toBe(1)
+      expect(valueOf(ofServer, "runlease_store_submitted_total")).toBe(1)
+      expect(valueOf(ofServer, "runlease_store_claimed_total")).toBe(1)
+      expect(valueOf(ofServer, "runlease_store_pickup_seconds")).toBe(1)
+      expect(valueOf(ofServer, "runlease_store_commit_requests")).toBe(
+        valueOf(ofServer, "runlease_store_commits_total"),
+      )
+      expect(valueOf(ofServer, "runlease_store_waiting_claims")).toBe(1)
+      // The worker follows its signals.
+      expect(valueOf(ofServer, "runlease_server_requests_total", { status: "202" })).toBe(1)
+      expect(valueOf(ofServer, "runlease_process_resident_memory_bytes")).toBeGreaterThan(1e7)
+      for (const { data } of Object.values(ofServer)) {
+        for (const { labels } of data) expect(labels).not.toHaveProperty("unit")
+      }
+
+      // The same go to the collector, with their units.
+      const { metrics } = yield* collector.until(({ metrics: received }) =>
+        received.has("runlease_store_runs"),
+      )
+      expect(metrics.get("runlease_store_pickup_seconds")).toBe("s")
+      expect(metrics.get("runlease_process_resident_memory_bytes")).toBe("By")
+
+      yield* Effect.promise(() =>
+        fetch(`${url}/runs/none?token=secret`, {
+          headers: { authorization: `Bearer ${key}`, "x-request-id": "from-a-proxy" },
+        }),
+      )
+      yield* worker.signal("SIGTERM")
+      yield* worker.ended
+      yield* server.signal("SIGTERM")
+      const { stderr } = yield* server.ended
+      const lines = jsonLines(stderr)
+      expect(lines).toContainEqual(
+        expect.objectContaining({
+          level: "info",
+          message: "request",
+          method: "GET",
+          path: "/runs/none",
+          status: 404,
+          request_id: "from-a-proxy",
+          caller: expect.stringMatching(/^key /),
+          ms: expect.any(Number),
+          trace_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+          span_id: expect.stringMatching(/^[0-9a-f]{16}$/),
+        }),
+      )
+      expect(lines.some(({ caller }) => String(caller).startsWith("worker "))).toBe(true)
+      expect(stderr).not.toContain("secret")
+      expect(stderr).not.toContain(key)
+    }),
+  )
+
+  suite.scoped("of a run have its ids, its attempt and its worker", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const server = yield* start(["serve", "--port", "0", "--json"], { cwd })
+      const ready = json(yield* server.line(() => true))
+      const env = { RUNLEASE_URL: String(ready["url"]), RUNLEASE_API_KEY: String(ready["api_key"]) }
+      const missing = yield* Effect.promise(() => fetch(`${env.RUNLEASE_URL}/metrics`))
+      expect(missing.status).toBe(404)
+      const traceId = "0af7651916cd43dd8448eb211c80319c"
+      yield* run(["submit", "--id", "run-1", "--agent", "throws", "hi"], {
+        cwd,
+        env: { ...env, TRACEPARENT: `00-${traceId}-b7ad6b7169203331-01` },
+      })
+      const module = `${cwd}/throws.mjs`
+      yield* Effect.sync(() => writeFileSync(module, "export default () => { throw new Error('broken') }"))
+      const worker = yield* start(["worker", "--json", "--log-format", "json", "--module", module], {
+        cwd,
+        env,
+      })
+      const registered = json(yield* worker.line(has({ event: "registered" })))
+      const logged = json(yield* worker.errorLine((line) => line.includes("broken")))
+      expect(logged).toMatchObject({
+        level: "error",
+        run_id: "run-1",
+        attempt: 1,
+        worker_id: registered["worker_id"],
+        trace_id: traceId,
+        span_id: "b7ad6b7169203331",
+        error: expect.stringContaining("broken"),
+      })
+    }),
+  )
+
+  suite.scoped("are refused settings that mean nothing", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const refused = (env: Readonly<Record<string, string>>) => run(["serve", "--port", "0"], { cwd, env })
+      const endpoint = yield* refused({ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" })
+      expect(endpoint.stderr).toContain("OTEL_EXPORTER_OTLP_ENDPOINT takes a URL")
+      expect(endpoint.code).toBe(64)
+      const protocol = yield* refused({
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+      })
+      expect(protocol.stderr).toContain("OTEL_EXPORTER_OTLP_PROTOCOL")
+      expect(protocol.code).toBe(64)
+      const metrics = yield* refused({ RUNLEASE_METRICS: "perhaps" })
+      expect(metrics.stderr).toContain("RUNLEASE_METRICS")
+      expect(metrics.code).toBe(64)
+    }),
+  )
+})
