@@ -46,7 +46,7 @@ const visit = (look?: Browser.Look) =>
 const submit = async (page: Page, agent: string, text: string): Promise<string> => {
   await page.goto(new URL(`/submit?agent=${agent}`, page.url()).href)
   await page.getByLabel("What it is to do").fill(text)
-  await page.getByRole("button", { name: "Submit", exact: true }).click()
+  await page.getByRole("button", { name: "Submit the run" }).click()
   await page.waitForURL(/\/runs\/[^/?]+/)
   return decodeURIComponent(new URL(page.url()).pathname.split("/").at(-1)!)
 }
