@@ -156,7 +156,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
           for (const [name, path] of Object.entries(pages)) {
             await page.goto(new URL(path, page.url()).href)
             await page.getByRole("heading").first().waitFor()
-            await page.getByRole("status", { name: "Loading" }).waitFor({ state: "detached" })
+            await page.getByRole("status", { name: "Loading" }).first().waitFor({ state: "detached" })
             expect({ [name]: await Browser.violations(page) }).toEqual({ [name]: [] })
             await Browser.picture(page, `${name}-${look}`)
           }
