@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { laneOf, laneWidth } from "../web/src/pages/runs/miniLane.js"
+import { laneOf, laneWidth } from "../web/src/ui/miniLaneShape.js"
 import {
   bucketCount,
   bucketMillis,

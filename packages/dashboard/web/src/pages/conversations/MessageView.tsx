@@ -3,6 +3,7 @@ import type * as Json from "@runlease/http/Json"
 import { Bot, ChevronRight, MessageSquare, Paperclip, UserRound, Wrench, type LucideIcon } from "lucide-react"
 import { exact, when } from "../../format/times"
 import { useNow } from "../../ui/now"
+import { Rich } from "../run/conversation/TextViews"
 import { viewOf, type PartView } from "./timeline"
 
 const roles: Readonly<Record<string, readonly [LucideIcon, word: string]>> = {
@@ -36,7 +37,11 @@ const Folded = ({ json, label }: { readonly label: string; readonly json: string
 const Part = ({ view }: { readonly view: PartView }) => {
   switch (view.type) {
     case "text":
-      return <p className="text-read break-words whitespace-pre-wrap">{view.text}</p>
+      return (
+        <div className="text-read break-words">
+          <Rich text={view.text} />
+        </div>
+      )
     case "reasoning":
       return <Folded label="Thoughts" json={view.text} />
     case "call":

@@ -6,7 +6,7 @@ import { exact, when } from "../../format/times"
 import { useNow } from "../../ui/now"
 import { State } from "../../ui/State"
 import { Cost, Tokens, Took } from "../runs/figures"
-import { MiniLane } from "../runs/MiniLane"
+import { MiniLane } from "../../ui/MiniLane"
 
 interface Props {
   readonly run: Json.RunSummary

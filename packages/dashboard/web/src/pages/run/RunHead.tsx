@@ -5,7 +5,7 @@ import type { ReactNode } from "react"
 import { ago, duration, exact, when } from "../../format/times"
 import { StateChip, wordOf } from "../../ui/State"
 import { RunActions } from "./actions/RunActions"
-import { allRuns } from "./links"
+import { noRunsSearch } from "../../shell/runsSearch"
 import type { RunLog } from "./model/log"
 import { waitingWord } from "./model/waits"
 
@@ -67,7 +67,7 @@ export const RunHead = ({
           <Fact label="Agent">
             <Link
               to="/runs"
-              search={{ ...allRuns, agent: summary.agent_id }}
+              search={{ ...noRunsSearch, agent: summary.agent_id }}
               className={`${strong} hover:text-ink hover:underline`}
             >
               {summary.agent_id}

@@ -4,7 +4,7 @@ import { Search } from "lucide-react"
 import { useState } from "react"
 import { shortId } from "../../format/ids"
 import { Button } from "../../ui/Button"
-import { allRuns } from "./links"
+import { noRunsSearch } from "../../shell/runsSearch"
 
 export const RunMissing = ({ runId }: { readonly runId: string }) => {
   const navigate = useNavigate()
@@ -25,7 +25,7 @@ export const RunMissing = ({ runId }: { readonly runId: string }) => {
           event.preventDefault()
           void navigate({
             to: "/runs",
-            search: { ...allRuns, q: text.trim() === "" ? undefined : text.trim() },
+            search: { ...noRunsSearch, q: text.trim() === "" ? undefined : text.trim() },
           })
         }}
       >

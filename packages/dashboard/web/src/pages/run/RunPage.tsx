@@ -9,13 +9,13 @@ import { Trouble } from "../../ui/Trouble"
 import { summaryQuery } from "./data/queries"
 import { Run } from "./Run"
 import { RunMissing } from "./RunMissing"
-import { allRuns } from "./links"
+import { noRunsSearch } from "../../shell/runsSearch"
 
 const route = getRouteApi("/signed-in/runs/$runId")
 
 const Crumbs = ({ runId }: { readonly runId: string }) => (
   <nav aria-label="Breadcrumb" className="truncate text-title font-semibold tracking-tight whitespace-nowrap">
-    <Link to="/runs" search={allRuns} className="font-medium text-ink-3 hover:text-ink">
+    <Link to="/runs" search={noRunsSearch} className="font-medium text-ink-3 hover:text-ink">
       Runs
     </Link>
     <span aria-hidden className="mx-1.5 font-normal text-ink-3">

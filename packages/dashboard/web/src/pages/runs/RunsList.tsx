@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router"
 import { memo, useRef, type ReactNode, type RefObject } from "react"
 import { StateIcon, wordOf } from "../../ui/State"
 import { Started, Took } from "./figures"
-import { MiniLane } from "./MiniLane"
+import { MiniLane } from "../../ui/MiniLane"
 import { titleOf } from "./RunTitle"
 import { useRowWindow } from "./useRowWindow"
 

@@ -9,7 +9,7 @@ import {
 import { shortId } from "../../format/ids"
 import { State } from "../../ui/State"
 import { Attempt, Cost, Started, Tokens, Took, WorkerName } from "./figures"
-import { MiniLane } from "./MiniLane"
+import { MiniLane } from "../../ui/MiniLane"
 import { RunTitle } from "./RunTitle"
 
 export const features = tableFeatures({ columnVisibilityFeature, rowSelectionFeature })

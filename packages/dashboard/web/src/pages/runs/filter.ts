@@ -1,5 +1,6 @@
 /** Which runs the page shows: read from its address, sent to the API, and asked of each run that the stream tells of. */
 import type * as Json from "@runlease/http/Json"
+import { noRunsSearch } from "../../shell/runsSearch"
 import { allStatuses, type RunStatus } from "../../ui/State"
 import { instantOf } from "./range"
 import { parseSearch, writeSearch } from "./searchText"
@@ -55,16 +56,7 @@ export const searchOf = (filter: RunFilter): RunsSearch => ({
   children: filter.children ? "yes" : undefined,
 })
 
-export const noFilter: RunFilter = filterOf({
-  state: undefined,
-  agent: undefined,
-  q: undefined,
-  from: undefined,
-  to: undefined,
-  parent: undefined,
-  conversation: undefined,
-  children: undefined,
-})
+export const noFilter: RunFilter = filterOf(noRunsSearch)
 
 /** The end of an id, as the pages show it, or more of it. */
 const idText = /^[0-9a-f-]{8,36}$/i

@@ -10,7 +10,7 @@ import { useLastSentence } from "../data/useChild"
 import type { ChildPart } from "../model/parts"
 import { lastOf } from "../lanes/spans"
 import { ConversationRow } from "./ConversationRow"
-import { MiniLane } from "./MiniLane"
+import { MiniLane } from "../../../ui/MiniLane"
 import { OpenedChild } from "./openedChild"
 import { wholeRun } from "../links"
 
@@ -57,7 +57,7 @@ export const ChildCard = ({
           >
             {child?.title ?? `${part.name} ${shortId(part.runId)}`}
           </Link>
-          {child === undefined ? null : <MiniLane run={child} now={now} />}
+          {child === undefined ? null : <MiniLane run={child} width={56} />}
           <span className="shrink-0 whitespace-nowrap text-ink-3 max-desk:hidden">
             {child?.agent_id ?? part.name}, {duration(until - part.at)}
           </span>

@@ -12,7 +12,7 @@ import { LanePlot } from "./LanePlot"
 import { layOut } from "./layout"
 import type { Span } from "./scale"
 import type { Segment, Story, Told } from "./segments"
-import { allRuns } from "../links"
+import { noRunsSearch } from "../../../shell/runsSearch"
 
 const useWidth = () => {
   const ref = useRef<HTMLDivElement>(null)
@@ -110,7 +110,7 @@ export const Lanes = ({ story }: { readonly story: Story }) => {
       {layout === undefined || layout.moreChildren === 0 ? null : (
         <Link
           to="/runs"
-          search={{ ...allRuns, parent: story.run.run_id }}
+          search={{ ...noRunsSearch, parent: story.run.run_id }}
           className="block px-4 py-1 text-small text-ink-2 underline decoration-line-2 underline-offset-3"
         >
           {plural(layout.moreChildren, "more child", "more children")}

@@ -1,7 +1,6 @@
 import type * as Json from "@runlease/http/Json"
-import { useNow } from "../../ui/now"
-import { hasEnded } from "./bulk"
-import { laneOf, laneWidth, type LaneSegment } from "./miniLane"
+import { laneOf, laneWidth, type LaneSegment } from "./miniLaneShape"
+import { useNow } from "./now"
 
 const Segment = ({ segment: { from, kind, to } }: { readonly segment: LaneSegment }) => {
   if (kind === "past" || kind === "live") {
@@ -56,4 +55,4 @@ const TickingLane = (props: Props) => <Lane {...props} now={useNow()} />
 
 /** The lease of a run, 72 pixels wide. */
 export const MiniLane = (props: Props) =>
-  hasEnded(props.run) ? <Lane {...props} now={0} /> : <TickingLane {...props} />
+  props.run.finished_at !== null ? <Lane {...props} now={0} /> : <TickingLane {...props} />
