@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { type Entry, makeRunLog, take } from "../web/src/pages/run/model/log"
+import { type Entry, makeRunLog } from "../web/src/pages/run/model/runLog"
+import { take } from "../web/src/pages/run/model/log"
 import type { Part } from "../web/src/pages/run/model/parts"
 
 const start = Date.parse("2026-11-24T02:41:07.000Z")

@@ -22,6 +22,7 @@ import type { RunRecord, RunState } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
 import * as RunWrite from "./RunWrite.js"
 import * as WorkerEvent from "./WorkerEvent.js"
+import * as CountedEvents from "./CountedEvents.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 import type { Resolved } from "./WorkerOptions.js"
 
@@ -108,7 +109,7 @@ export const make = Effect.fnUntraced(function* (
     records.delete(record)
     AttemptTrace.end(record.span, event, clock)
     WorkerMetrics.runsInFlight.add(-1)
-    WorkerMetrics.countEnd(event)
+    CountedEvents.countEnd(event)
     slotFreed.unsafeOpen()
     if (records.size === 0) idle.unsafeOpen()
     // The event comes last, so that its listeners find the run gone.

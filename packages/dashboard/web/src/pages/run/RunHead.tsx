@@ -6,7 +6,7 @@ import { ago, duration, exact, when } from "../../format/times"
 import { StateChip, wordOf } from "../../ui/State"
 import { RunActions } from "./actions/RunActions"
 import { noRunsSearch } from "../../shell/runsSearch"
-import type { RunLog } from "./model/log"
+import type { RunLog } from "./model/runLog"
 import { waitingWord } from "./model/waits"
 
 const stateWord = (summary: Json.RunSummary, now: number): string => {

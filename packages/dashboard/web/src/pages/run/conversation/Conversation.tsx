@@ -2,7 +2,7 @@
 import type * as Json from "@runlease/http/Json"
 import { Fragment, useMemo, useState } from "react"
 import { type Answer, openAsks } from "../model/asks"
-import type { RunLog } from "../model/log"
+import type { RunLog } from "../model/runLog"
 import type { Part } from "../model/parts"
 import { foldSections, type Section, sectionsOf, staysInSight } from "../model/sections"
 import { endOf, spanOf } from "../lanes/spans"

@@ -1,5 +1,6 @@
 /** The log of a run as the page shows it: folded as it comes, shown four times a second at most. */
-import { type Entry, makeRunLog, type RunLog, take } from "../model/log"
+import { type Entry, makeRunLog, type RunLog } from "../model/runLog"
+import { take } from "../model/log"
 
 export interface RunStore {
   readonly log: RunLog

@@ -5,7 +5,7 @@ import { useEffect, useState, useSyncExternalStore } from "react"
 import { urlOf } from "../../../api/client"
 import { useLive, usePaused } from "../../../api/live"
 import { useProject } from "../../../api/session"
-import type { Entry, RunLog } from "../model/log"
+import type { Entry, RunLog } from "../model/runLog"
 import { belowQuery, requestQuery, runQuery, summaryQuery, usageQuery } from "./queries"
 import { makeRunStore, type RunStore } from "./runStore"
 

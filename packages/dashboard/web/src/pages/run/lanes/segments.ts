@@ -1,6 +1,6 @@
 /** The segments of the lanes: what can be pointed at, named and stepped through. */
 import type * as Json from "@runlease/http/Json"
-import type { LoggedWait } from "../model/log"
+import type { LoggedWait } from "../model/runLog"
 import type { StepPart, TakeoverPart, TextPart, ToolPart } from "../model/parts"
 import { type ClaimSpan, endOf, type Idle, idlesOf, lastOf, spanOf } from "./spans"
 

@@ -1,6 +1,6 @@
 /** What the control plane writes: children, messages to the run, waits, the ends of attempts and of the run. */
 import { askOf, isRecord } from "./asks"
-import type { Read, RunLog } from "./log"
+import type { Read, RunLog } from "./runLog"
 import { asked, supersede } from "./openedItems"
 import type { EndPart } from "./parts"
 import { breakOff } from "./stepEvents"

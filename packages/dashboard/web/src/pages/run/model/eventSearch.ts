@@ -1,5 +1,5 @@
 /** The events of a log that match a search, found as they come. */
-import type { Entry } from "./log"
+import type { Entry } from "./runLog"
 
 export interface EventSearch {
   readonly text: string

@@ -1,74 +1,10 @@
-/** The log of a run, folded as its entries come: what the conversation shows, the steps, the state. */
-import type * as Json from "@runlease/http/Json"
+/** Folds the log of a run as its entries come: what the conversation shows, the steps, the state. */
 import { isRecord } from "./asks"
 import { applyPatch } from "./jsonPatch"
 import * as Control from "./controlEvents"
 import * as Items from "./openedItems"
-import type { ChildPart, Part, StepPart, TextPart, ToldPart, ToolPart } from "./parts"
-import { recordParts, type RecordParts } from "./records"
+import type { Entry, Read, RunLog } from "./runLog"
 import * as Steps from "./stepEvents"
-
-export type Entry = Json.LogEntry
-export type Event = Entry["payload"]
-
-/** A wait that the log tells of: when it began, and what for. */
-export interface LoggedWait {
-  readonly at: number
-  readonly reasons: ReadonlyArray<string>
-}
-
-/** Changed in place; `version` counts the changes. */
-export interface RunLog {
-  readonly entries: Array<Entry>
-  readonly parts: Array<Part>
-  readonly steps: Array<StepPart | ToolPart>
-  /** What is open, and what has been opened, by the ids that later events name. */
-  readonly texts: Map<string, TextPart>
-  readonly calls: Map<string, ToolPart>
-  readonly openSteps: Map<string, StepPart>
-  readonly children: Map<string, ChildPart>
-  readonly told: Map<number, ToldPart>
-  /** What this attempt has opened and no record names yet. */
-  readonly unrecorded: Map<string, TextPart | ToolPart>
-  readonly records: RecordParts
-  readonly types: Map<string, number>
-  readonly waits: Array<LoggedWait>
-  lastId: number
-  version: number
-  /** How many steps and calls have a result that stays. */
-  done: number
-  state: unknown
-  stateAt: number | null
-}
-
-export const makeRunLog = (): RunLog => ({
-  entries: [],
-  parts: [],
-  steps: [],
-  texts: new Map(),
-  calls: new Map(),
-  openSteps: new Map(),
-  children: new Map(),
-  told: new Map(),
-  unrecorded: new Map(),
-  records: recordParts(),
-  types: new Map(),
-  waits: [],
-  lastId: 0,
-  version: 0,
-  done: 0,
-  state: undefined,
-  stateAt: null,
-})
-
-/** An entry as the folding of each event needs it. */
-export interface Read {
-  readonly event: Event
-  readonly eventId: number
-  readonly at: number
-  /** Written by the control plane, and not by an executor. */
-  readonly byControl: boolean
-}
 
 const foldState = (log: RunLog, { at, event }: Read): void => {
   log.state = event.type === "STATE_SNAPSHOT" ? event["snapshot"] : applyPatch(log.state, event["delta"])

@@ -1,6 +1,6 @@
 /** Messages, reasoning and tool calls. */
 import { askOf, isRecord } from "./asks"
-import type { Read, RunLog } from "./log"
+import type { Read, RunLog } from "./runLog"
 import type { TextPart, ToolPart } from "./parts"
 
 const idOf = (value: unknown): string | undefined =>

@@ -1,6 +1,6 @@
 /** Steps: their beginnings and ends, and their records. */
 import { isRecord as isObject } from "./asks"
-import type { Read, RunLog } from "./log"
+import type { Read, RunLog } from "./runLog"
 import { recorded } from "./openedItems"
 import type { StepKind, StepPart } from "./parts"
 

@@ -1,5 +1,5 @@
 /** The steps of a run that a later attempt, or a fork, does not do again. */
-import type { RunLog } from "./log"
+import type { RunLog } from "./runLog"
 import type { StepPart, ToolPart } from "./parts"
 
 export interface RecordedStep {

@@ -10,7 +10,7 @@ import { Chevron } from "../conversation/Disclosure"
 import { Output } from "../conversation/Output"
 import * as cli from "../model/cli"
 import { type EventSearch, type Found, lineOf, searchOn } from "../model/eventSearch"
-import type { Entry, RunLog } from "../model/log"
+import type { Entry, RunLog } from "../model/runLog"
 import { VirtualRows } from "./VirtualRows"
 
 /** So many entries are searched before the page is drawn again. */

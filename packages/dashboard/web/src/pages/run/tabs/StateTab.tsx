@@ -3,7 +3,7 @@ import type * as Json from "@runlease/http/Json"
 import { clock, exact } from "../../../format/times"
 import { Empty } from "../../../ui/Empty"
 import { Output } from "../conversation/Output"
-import type { RunLog } from "../model/log"
+import type { RunLog } from "../model/runLog"
 
 export const StateTab = ({
   log,
