@@ -6,5 +6,7 @@ export default defineConfig({
     projects,
     // As many files at once as there are cores; vitest itself leaves one of them idle.
     maxWorkers: "100%",
+    // A search for the shortest history that breaks a property makes many servers in one process.
+    poolOptions: { forks: { execArgv: ["--max-old-space-size=8192"] } },
   },
 })
