@@ -47,15 +47,17 @@ export const stream = <A, E, R, E2, R2>(
       const { events, outcome } = recorded(taken, body, result, options)
       const span = hasReader(yield* Effect.tracer) ? spanOf(taken) : undefined
       return Stream.concat(
-        span === undefined
-          ? events
-          : Stream.withSpan(events, span.name, { attributes: span.attributes, captureStackTrace: false }),
+        span === undefined ? events : inSpan(events, span),
         Stream.suspend((): Events<E | E2, R2> =>
           Either.match(outcome(), { onLeft: Stream.fail, onRight: next }),
         ),
       )
     }),
   )
+
+/** The events in a span of their step. */
+const inSpan = <E, R>(events: Events<E, R>, { attributes, name }: ReturnType<typeof spanOf>): Events<E, R> =>
+  Stream.withSpan(events, name, { attributes, captureStackTrace: false })
 
 /** The events of a step, with its record at their end, and its outcome once that is in the log. */
 const recorded = <A, E, R>(
