@@ -17,7 +17,7 @@ import type { ClaimedRun } from "../model/Run.js"
 import type { StepError } from "./StepError.js"
 import { StepLog } from "./StepLog.js"
 import { failed } from "./StepOutcome.js"
-import { CurrentStep } from "./TakenStep.js"
+import { enclosingStep } from "./TakenStep.js"
 
 /**
  * A question, which becomes an interrupt of the run. `reason` is `input_required` when absent.
@@ -84,7 +84,7 @@ export const askAll = (
 ): Effect.Effect<ReadonlyArray<Answer>, NotAnswered, StepLog> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
-    const enclosing = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))
+    const enclosing = yield* enclosingStep
     for (const { id } of questions) {
       if (enclosing?.atMostOnce === true) {
         return yield* failed(id, "nested", `Question ${id} is inside a step that happens at most once`)

@@ -49,11 +49,17 @@ const countSteps = (recorded: ReadonlyMap<string, Recorded>): number => {
   return count
 }
 
+/** The step that the code is in, if it is in one. */
+export const enclosingStep: Effect.Effect<CurrentStep["Type"] | undefined> = Effect.map(
+  Effect.serviceOption(CurrentStep),
+  Option.getOrUndefined,
+)
+
 /** Takes the step of that name and key, which this attempt has not had before. */
 export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, StepLog> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
-    const enclosing = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))
+    const enclosing = yield* enclosingStep
     if (enclosing?.atMostOnce === true) {
       return yield* failed(name, "nested", `Step ${name} is inside a step that happens at most once`)
     }
@@ -86,7 +92,7 @@ export const looking = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
 ): Effect.Effect<{ readonly look: Effect.Effect<A, E, R>; readonly within: string | undefined }> =>
   Effect.gen(function* () {
-    const within = Option.getOrUndefined(yield* Effect.serviceOption(CurrentStep))?.id
+    const within = (yield* enclosingStep)?.id
     return { look: attempt.inFlight({ id: yield* uuidV7, within }, effect), within }
   })
 

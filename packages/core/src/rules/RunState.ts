@@ -164,7 +164,8 @@ export type RunDetails = Pick<
   | "result"
 >
 
-const instantOrNull = (millis: number | null): DateTime.Utc | null =>
+/** An instant in milliseconds since the epoch, where there is one. */
+export const instantOrNull = (millis: number | null): DateTime.Utc | null =>
   millis === null ? null : DateTime.unsafeMake(millis)
 
 /** The lease of a run that has one, lapsed or not. */

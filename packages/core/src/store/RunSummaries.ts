@@ -9,7 +9,7 @@ import { isTerminal } from "../model/Run.js"
 import type { ClaimEnd, ClaimRecord, RunSummary } from "../ports/Summaries.js"
 import { exhaustedCode } from "../rules/ControlEvents.js"
 import { reportedOf } from "../rules/LogState.js"
-import type { RunState } from "../rules/RunState.js"
+import { instantOrNull, type RunState } from "../rules/RunState.js"
 import type { StoredRun } from "./RunRows.js"
 import type { ClaimRow, SummaryRow, SummaryRows } from "./SummaryRows.js"
 
@@ -17,8 +17,6 @@ import type { ClaimRow, SummaryRow, SummaryRows } from "./SummaryRows.js"
 const maxClaims = 50
 
 const instant = (millis: number): DateTime.Utc => DateTime.unsafeMake(millis)
-const instantOrNull = (millis: number | null): DateTime.Utc | null =>
-  millis === null ? null : instant(millis)
 
 /** Whether the run has failed since it had no attempts left. */
 export const isExhausted = ({ error, status }: RunState): boolean =>

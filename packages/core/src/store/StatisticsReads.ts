@@ -16,7 +16,8 @@ import {
 } from "../ports/Statistics.js"
 import * as Counters from "../rules/Counters.js"
 import { type CounterSum, startOf, stepMillis } from "./CounterRows.js"
-import type { RunReads, RunStore } from "./RunStore.js"
+import type { RunStore } from "./RunStore.js"
+import * as StoreReads from "./StoreReads.js"
 
 /** The counters of a group that begin with a prefix, by what follows it. */
 const named = (counters: Counters.Counters, prefix: string): ReadonlyArray<readonly [string, number]> =>
@@ -123,12 +124,9 @@ const periodsOf = (sums: ReadonlyArray<CounterSum>, { step }: Periods, first: nu
  * @since 0.1.0
  * @category constructors
  */
-export const make = <X>(
-  { reads, unavailable }: RunStore<X>,
-  projectId: Ids.ProjectId,
-): Statistics["Type"] => {
-  const read = <A>(operation: string, effect: (reads: RunReads<X>) => Effect.Effect<A, X>) =>
-    Effect.mapError(effect(reads), (error) => unavailable(operation, error))
+export const make = <X>(store: RunStore<X>, projectId: Ids.ProjectId): Statistics["Type"] => {
+  const { reads } = store
+  const { read } = StoreReads.reading(store)
 
   /** The sums of these periods, with the instant of the read. */
   const during = ({ agentId, last, step }: Periods) =>

@@ -47,23 +47,45 @@ const isNotFound = (error: unknown): error is RunNotFound => error instanceof Ru
 /** The largest number of workers that are remembered. */
 const maxWorkers = 10_000
 
+/** What reads the rows alone. */
+export type Reading<X> = Omit<StoreReads<X>, "worker">
+
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = <X>({ reads, unavailable }: RunStore<X>): Effect.Effect<StoreReads<X>> =>
-  Effect.gen(function* () {
-    const read: StoreReads<X>["read"] = (operation, effect) =>
-      Effect.mapError(effect(reads), (error) => unavailable(operation, error))
+export const reading = <X>({ reads, unavailable }: RunStore<X>): Reading<X> => {
+  const read: Reading<X>["read"] = (operation, effect) =>
+    Effect.mapError(effect(reads), (error) => unavailable(operation, error))
 
-    const onNamed: StoreReads<X>["onNamed"] = (operation, name, use) =>
-      Effect.catchIf(use(name), isNotFound, (error) =>
+  const onNamed: Reading<X>["onNamed"] = (operation, name, use) =>
+    Effect.catchIf(use(name), isNotFound, (error) =>
+      Effect.flatMap(
+        read(operation, ({ runIdOf }) => runIdOf(name)),
+        (runId) => (runId === undefined ? Effect.fail(error) : use({ ...name, runId })),
+      ),
+    )
+
+  return {
+    read,
+    onNamed,
+    named: (operation, name, find) =>
+      onNamed(operation, name, (ref) =>
         Effect.flatMap(
-          read(operation, ({ runIdOf }) => runIdOf(name)),
-          (runId) => (runId === undefined ? Effect.fail(error) : use({ ...name, runId })),
+          read(operation, (all) => find(all, ref)),
+          (found) => (found === undefined ? new RunNotFound({ runId: ref.runId }) : Effect.succeed(found)),
         ),
-      )
+      ),
+  }
+}
 
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(store: RunStore<X>): Effect.Effect<StoreReads<X>> =>
+  Effect.gen(function* () {
+    const { reads, unavailable } = store
     // What it gives never changes, so it is read once.
     const workers = yield* Cache.makeWith({
       capacity: maxWorkers,
@@ -76,15 +98,7 @@ export const make = <X>({ reads, unavailable }: RunStore<X>): Effect.Effect<Stor
     })
 
     return {
-      read,
-      onNamed,
-      named: (operation, name, find) =>
-        onNamed(operation, name, (ref) =>
-          Effect.flatMap(
-            read(operation, (all) => find(all, ref)),
-            (found) => (found === undefined ? new RunNotFound({ runId: ref.runId }) : Effect.succeed(found)),
-          ),
-        ),
+      ...reading(store),
       // A caller that is interrupted here would interrupt the others that wait for the same read.
       worker: (workerId) => Effect.uninterruptible(workers.get(workerId)),
     }

@@ -5,16 +5,17 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Duration, Effect } from "effect"
+import { Duration, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { keysOf } from "../model/Page.js"
-import { RunNotFound } from "../model/Run.js"
 import type { LostLease, Summaries } from "../ports/Summaries.js"
 import type { WorkerRegistry } from "../ports/WorkerRegistry.js"
+import { instantOrNull } from "../rules/RunState.js"
 import * as KeysetPage from "./KeysetPage.js"
 import type { RunStore } from "./RunStore.js"
 import { isExhausted, lastClaim, namesOf, ofRows, toRecord } from "./RunSummaries.js"
 import type { ClaimRow, SummaryRow, SummaryRows } from "./SummaryRows.js"
+import * as StoreReads from "./StoreReads.js"
 import * as SummarySearch from "./SummarySearch.js"
 
 const maxHeld = 1000
@@ -74,9 +75,6 @@ const lostLeases = <X>(
     })
   })
 
-const instantOrNull = (millis: number | undefined) =>
-  millis === undefined ? null : DateTime.unsafeMake(millis)
-
 /**
  * `registry` is that of the project.
  *
@@ -84,34 +82,23 @@ const instantOrNull = (millis: number | undefined) =>
  * @category constructors
  */
 export const make = <X>(
-  { reads, unavailable }: RunStore<X>,
+  store: RunStore<X>,
   projectId: Ids.ProjectId,
   registry: WorkerRegistry["Type"],
 ): Summaries["Type"] => {
+  const { reads } = store
   const { summaries: rows } = reads
+  const { named, read: reading } = StoreReads.reading(store)
 
-  const read = <A>(operation: string, effect: Effect.Effect<A, X>) =>
-    Effect.mapError(effect, (error) => unavailable(operation, error))
-
-  /** The run of that id, or the one that has taken the input of that id. */
-  const find = (runId: Ids.RunId) =>
-    Effect.gen(function* () {
-      const ref = { projectId, runId }
-      const found = yield* rows.find(ref)
-      if (found !== undefined) return found
-      const taker = yield* reads.runIdOf(ref)
-      return taker === undefined ? undefined : yield* rows.find({ projectId, runId: taker })
-    })
+  const read = <A>(operation: string, effect: Effect.Effect<A, X>) => reading(operation, () => effect)
 
   return {
     run: (runId) =>
-      Effect.gen(function* () {
-        const found = yield* find(runId)
-        return found === undefined ? [] : yield* ofRows(rows, [found])
-      }).pipe(
-        (summary) => read("Summaries.run", summary),
-        Effect.flatMap(([summary]) =>
-          summary === undefined ? new RunNotFound({ runId }) : Effect.succeed(summary),
+      named("Summaries.run", { projectId, runId }, ({ summaries }, ref) =>
+        Effect.flatMap(summaries.find(ref), (found) =>
+          found === undefined
+            ? Effect.succeed(undefined)
+            : Effect.map(ofRows(summaries, [found]), ([summary]) => summary),
         ),
       ),
 
@@ -145,8 +132,8 @@ export const make = <X>(
       return {
         items: items.map((worker) => ({
           worker,
-          nextExpiry: instantOrNull(held.get(worker.id)?.nextExpiry),
-          renewedAt: instantOrNull(held.get(worker.id)?.renewedAt),
+          nextExpiry: instantOrNull(held.get(worker.id)?.nextExpiry ?? null),
+          renewedAt: instantOrNull(held.get(worker.id)?.renewedAt ?? null),
           lost: lost.get(worker.id) ?? 0,
         })),
         next,
