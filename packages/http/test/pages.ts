@@ -1,7 +1,28 @@
 /** Streams of pages, as a browser's EventSource reads them. */
-import { Effect, Fiber, Queue, type Scope } from "effect"
+import { describe, it } from "@effect/vitest"
+import { MemoryControlPlane } from "@runlease/core"
+import { Effect, Fiber, Layer, Queue, type Scope } from "effect"
 import * as http from "node:http"
-import { Served } from "./serving.js"
+import { serve, Served } from "./serving.js"
+import { sqlite } from "./sqlite.js"
+
+const served = (store: typeof sqlite) => Layer.provideMerge(serve(store), store)
+
+type Services = Layer.Layer.Success<ReturnType<typeof served>> | Scope.Scope
+
+/** Declares tests of a page over a server on each of these stores. `test` gives each one a server of its own. */
+export const overStores = (
+  page: string,
+  declare: (test: <A, E>(title: string, body: Effect.Effect<A, E, Services>) => void) => void,
+): void => {
+  for (const [name, store] of Object.entries({ memory: MemoryControlPlane.layer, sqlite })) {
+    describe(`${page}, over ${name}`, () => {
+      declare((title, body) => {
+        it.effect(title, () => body.pipe(Effect.scoped, Effect.provide(served(store))))
+      })
+    })
+  }
+}
 
 export interface PageEvent {
   readonly name: string

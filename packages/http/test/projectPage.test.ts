@@ -2,11 +2,10 @@ import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { ControlPlane, ControlPlaneUnavailable, MemoryControlPlane, Summaries } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Array, Context, Effect, Layer, type Scope, TestClock } from "effect"
-import { breath, open, type Page, type PageEvent } from "./pages.js"
+import { Array, Context, Effect, Layer, TestClock } from "effect"
+import { breath, open, overStores, type Page, type PageEvent } from "./pages.js"
 import { call } from "./raw.js"
 import { serve } from "./serving.js"
-import { sqlite } from "./sqlite.js"
 
 const live = (topics: string) => `/projects/default/live?topics=${topics}`
 
@@ -22,75 +21,65 @@ const idsOf = ({ data }: PageEvent): ReadonlyArray<string> =>
 
 const names = (events: ReadonlyArray<PageEvent>) => events.map(({ name }) => name).toSorted()
 
-const stores = { memory: MemoryControlPlane.layer, sqlite }
+overStores("the page of a project", (test) => {
+  test(
+    "gets each topic at the beginning as its endpoint gives it, and nothing while nothing changes",
+    Effect.gen(function* () {
+      yield* TestRuns.submit()
+      yield* TestRuns.register()
+      const page = yield* open(live("attention,workers,runs"))
+      const first = [yield* inTime(page.next), yield* inTime(page.next), yield* inTime(page.next)]
+      deepStrictEqual(names(first), ["attention", "runs", "workers"])
+      const dataOf = (topic: string) => first.find((event) => event.name === topic)?.data
+      for (const [topic, path] of [
+        ["attention", "attention"],
+        ["workers", "worker-summaries?limit=100"],
+      ] as const) {
+        deepStrictEqual(dataOf(topic), (yield* call("GET", `/projects/default/${path}`)).json)
+      }
+      deepStrictEqual(dataOf("runs"), (yield* call("GET", "/projects/default/run-summaries")).json.data)
+      yield* seconds(5)
+      deepStrictEqual(yield* page.rest, [])
+    }),
+  )
 
-for (const [name, store] of Object.entries(stores)) {
-  const served = Layer.provideMerge(serve(store), store)
-  const test = <A, E>(
-    title: string,
-    body: Effect.Effect<A, E, Layer.Layer.Success<typeof served> | Scope.Scope>,
-  ) => it.effect(title, () => body.pipe(Effect.scoped, Effect.provide(served)))
+  test(
+    "gets statistics of the periods that it names",
+    Effect.gen(function* () {
+      const page = yield* open(`${live("statistics")}&step=hour&last=3`)
+      const { data } = yield* inTime(page.next)
+      strictEqual(data.periods.length, 3)
+      deepStrictEqual(data, (yield* call("GET", "/projects/default/statistics?step=hour&last=3")).json)
+      yield* TestRuns.submit()
+      const { data: after } = yield* inTime(page.next)
+      strictEqual(after.periods[2].submitted, 1)
+    }),
+  )
 
-  describe(`the page of a project, over ${name}`, () => {
-    test(
-      "gets each topic at the beginning as its endpoint gives it, and nothing while nothing changes",
-      Effect.gen(function* () {
-        yield* TestRuns.submit()
-        yield* TestRuns.register()
-        const page = yield* open(live("attention,workers,runs"))
-        const first = [yield* inTime(page.next), yield* inTime(page.next), yield* inTime(page.next)]
-        deepStrictEqual(names(first), ["attention", "runs", "workers"])
-        const dataOf = (topic: string) => first.find((event) => event.name === topic)?.data
-        for (const [topic, path] of [
-          ["attention", "attention"],
-          ["workers", "worker-summaries?limit=100"],
-        ] as const) {
-          deepStrictEqual(dataOf(topic), (yield* call("GET", `/projects/default/${path}`)).json)
-        }
-        deepStrictEqual(dataOf("runs"), (yield* call("GET", "/projects/default/run-summaries")).json.data)
-        yield* seconds(5)
-        deepStrictEqual(yield* page.rest, [])
-      }),
-    )
+  test(
+    "gets of the runs those that have changed",
+    Effect.gen(function* () {
+      const runs = [yield* TestRuns.submit(), yield* TestRuns.submit()].map(({ runId }) => runId)
+      const page = yield* open(live("runs"))
+      deepStrictEqual(idsOf(yield* inTime(page.next)), runs.toReversed())
+      const claimed = yield* TestRuns.claimOne(yield* TestRuns.register())
+      const changed = yield* inTime(page.next)
+      deepStrictEqual([idsOf(changed), changed.data[0].status], [[claimed.runId], "running"])
+      const { runId } = yield* TestRuns.submit()
+      deepStrictEqual(idsOf(yield* inTime(page.next)), [runId])
+    }),
+  )
 
-    test(
-      "gets statistics of the periods that it names",
-      Effect.gen(function* () {
-        const page = yield* open(`${live("statistics")}&step=hour&last=3`)
-        const { data } = yield* inTime(page.next)
-        strictEqual(data.periods.length, 3)
-        deepStrictEqual(data, (yield* call("GET", "/projects/default/statistics?step=hour&last=3")).json)
-        yield* TestRuns.submit()
-        const { data: after } = yield* inTime(page.next)
-        strictEqual(after.periods[2].submitted, 1)
-      }),
-    )
-
-    test(
-      "gets of the runs those that have changed",
-      Effect.gen(function* () {
-        const runs = [yield* TestRuns.submit(), yield* TestRuns.submit()].map(({ runId }) => runId)
-        const page = yield* open(live("runs"))
-        deepStrictEqual(idsOf(yield* inTime(page.next)), runs.toReversed())
-        const claimed = yield* TestRuns.claimOne(yield* TestRuns.register())
-        const changed = yield* inTime(page.next)
-        deepStrictEqual([idsOf(changed), changed.data[0].status], [[claimed.runId], "running"])
-        const { runId } = yield* TestRuns.submit()
-        deepStrictEqual(idsOf(yield* inTime(page.next)), [runId])
-      }),
-    )
-
-    test(
-      "is refused topics that there are not",
-      Effect.gen(function* () {
-        for (const topics of ["", "all", "runs,", "runs,people"]) {
-          const refused = yield* call("GET", live(topics))
-          deepStrictEqual([refused.status, refused.json.field], [400, "topics"])
-        }
-      }),
-    )
-  })
-}
+  test(
+    "is refused topics that there are not",
+    Effect.gen(function* () {
+      for (const topics of ["", "all", "runs,", "runs,people"]) {
+        const refused = yield* call("GET", live(topics))
+        deepStrictEqual([refused.status, refused.json.field], [400, "topics"])
+      }
+    }),
+  )
+})
 
 /** A store in memory whose lists of runs are counted, and fail while it is down. */
 const counting = () => {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
-import { Ids, Run } from "@runlease/core"
+import { Ids } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
@@ -14,6 +14,7 @@ import { ProjectStatistics } from "../Wire/Activity.js"
 import { Attention, LostLease, RunSummary, WorkerSummary } from "../Wire/RunSummary.js"
 import { Worker } from "../Wire/Worker.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
+import * as RunFilter from "./RunFilter.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
 const runPath = Schema.Struct({ run_id: Ids.RunId })
@@ -66,11 +67,7 @@ export const group = HttpApiGroup.make("observe")
       .setPath(projectPath)
       .setUrlParams(
         Schema.Struct({
-          ...pageParams,
-          status: Schema.optional(Run.RunStatus),
-          agent_id: Schema.optional(Ids.AgentId),
-          conversation_id: Schema.optional(Ids.ConversationId),
-          parent_run_id: Schema.optional(Ids.RunId),
+          ...RunFilter.params,
           text: Schema.optional(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(200))),
           from: Schema.optional(Timestamp),
           to: Schema.optional(Timestamp),

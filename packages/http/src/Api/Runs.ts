@@ -4,13 +4,13 @@
  * @since 0.1.0
  */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "@effect/platform"
-import { Ids, Run } from "@runlease/core"
+import { Ids } from "@runlease/core"
 import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { strict } from "../contract/Strict.js"
-import { integerText, nullish, orEmpty, pageOf, pageParams } from "../Wire.js"
+import { integerText, nullish, orEmpty, pageOf } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { choice } from "../Wire/Choice.js"
 import { FollowedUp, FollowUp } from "../Wire/FollowUp.js"
@@ -20,6 +20,7 @@ import { Submission } from "../Wire/Submission.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
 import * as Bodies from "./RunBodies.js"
+import * as RunFilter from "./RunFilter.js"
 
 const runPath = Schema.Struct({ run_id: Ids.RunId })
 
@@ -128,15 +129,7 @@ export const group = HttpApiGroup.make("runs")
   .add(
     HttpApiEndpoint.get("list", "/projects/:project_reference/runs")
       .setPath(Schema.Struct({ project_reference: Schema.String }))
-      .setUrlParams(
-        Schema.Struct({
-          ...pageParams,
-          status: Schema.optional(Run.RunStatus),
-          agent_id: Schema.optional(Ids.AgentId),
-          conversation_id: Schema.optional(Ids.ConversationId),
-          parent_run_id: Schema.optional(Ids.RunId),
-        }),
-      )
+      .setUrlParams(Schema.Struct(RunFilter.params))
       .addSuccess(pageOf(CanonicalRun))
       .addError(Refusal.NotFound)
       .annotateContext(

@@ -3,6 +3,7 @@ import { Summaries, WorkerRegistry } from "@runlease/core"
 import { Context, Effect } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
+import * as RunFilter from "../Api/RunFilter.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { pageInfo } from "../Wire.js"
 import * as Caller from "./Caller.js"
@@ -35,12 +36,7 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
           const page = yield* Context.get(ports, Summaries.Summaries).runs({
-            cursor: urlParams.cursor,
-            limit: urlParams.limit,
-            status: urlParams.status,
-            agentId: urlParams.agent_id,
-            conversationId: urlParams.conversation_id,
-            parentRunId: urlParams.parent_run_id,
+            ...RunFilter.toFilter(urlParams),
             text: urlParams.text,
             from: urlParams.from,
             to: urlParams.to,

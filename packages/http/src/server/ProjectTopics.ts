@@ -99,11 +99,9 @@ const publishing = (
 ): Effect.Effect<PubSub.PubSub<Option.Option<Parts>>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const published = yield* PubSub.sliding<Option.Option<Parts>>({ capacity: 1, replay: 1 })
-    let last: Parts = new Map()
-    let isFirst = true
+    let last: Parts | undefined
     const publish = Effect.flatMap(read(ports, subject), (parts) => {
-      if (!isFirst && isSame(last, parts)) return Effect.void
-      isFirst = false
+      if (last !== undefined && isSame(last, parts)) return Effect.void
       last = parts
       return PubSub.publish(published, Option.some(parts))
     })

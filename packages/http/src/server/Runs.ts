@@ -14,6 +14,7 @@ import {
 import { Chunk, Context, Duration, Effect, Option, Stream } from "effect"
 import { Api } from "../Api.js"
 import { lastEventIdHeader } from "../Api/EventStream.js"
+import * as RunFilter from "../Api/RunFilter.js"
 import * as Refusal from "../contract/Refusal.js"
 import { pageInfo } from "../Wire.js"
 import * as CanonicalRun from "../Wire/CanonicalRun.js"
@@ -196,14 +197,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       .handle("list", ({ path, urlParams }) =>
         Effect.gen(function* () {
           const { ports } = yield* Caller.project(path.project_reference)
-          const page = yield* Context.get(ports, Runs.Runs).list({
-            cursor: urlParams.cursor,
-            limit: urlParams.limit,
-            status: urlParams.status,
-            agentId: urlParams.agent_id,
-            conversationId: urlParams.conversation_id,
-            parentRunId: urlParams.parent_run_id,
-          })
+          const page = yield* Context.get(ports, Runs.Runs).list(RunFilter.toFilter(urlParams))
           return {
             data: page.items.map(CanonicalRun.fromRun),
             page_info: pageInfo(urlParams.cursor, page.next),
