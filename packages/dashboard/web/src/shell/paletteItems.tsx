@@ -13,9 +13,9 @@ import { WorkerState } from "../ui/WorkerState"
 import { openShellDialog } from "./dialogs"
 import type { PaletteItem } from "./PaletteItem"
 import { pages } from "./pages"
-import { noRunsSearch } from "./runsSearch"
 import { useSignOut } from "./signOut"
 import { flipTheme } from "./theme"
+import { noRunsSearch } from "./links"
 
 const Caps = ({ keys }: { readonly keys: string }) => (
   <span className="flex gap-1 max-desk:hidden">

@@ -9,7 +9,7 @@ import { shortId } from "../format/ids"
 import { StateIcon } from "../ui/State"
 import type { PaletteItem } from "./PaletteItem"
 import { runIdOf } from "./paletteMatch"
-import { noRunsSearch } from "./runsSearch"
+import { noRunsSearch, wholeRun } from "./links"
 
 const shown = 6
 const leastLength = 2
@@ -45,7 +45,7 @@ export const usePaletteRuns = (query: string): FoundRuns => {
     placeholderData: keepPreviousData,
   })
   const open = (runId: string) => () =>
-    void navigate({ to: "/runs/$runId", params: { runId }, search: { tab: undefined, event: undefined } })
+    void navigate({ to: "/runs/$runId", params: { runId }, search: wholeRun })
   const id = runIdOf(query)
   const found = isLong ? (data?.data ?? []) : []
   return {

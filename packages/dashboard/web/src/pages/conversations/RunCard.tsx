@@ -7,6 +7,7 @@ import { useNow } from "../../ui/now"
 import { State } from "../../ui/State"
 import { Cost, Tokens, Took } from "../runs/figures"
 import { MiniLane } from "../../ui/MiniLane"
+import { wholeRun } from "../../shell/links"
 
 interface Props {
   readonly run: Json.RunSummary
@@ -22,7 +23,7 @@ export const RunCard = ({ isTitled, run }: Props) => {
       <Link
         to="/runs/$runId"
         params={{ runId: run.run_id }}
-        search={{ tab: undefined, event: undefined }}
+        search={wholeRun}
         preload={false}
         className="grid gap-0.5 rounded-2 border border-line-2 px-3 py-2 transition-colors duration-[120ms] hover:border-edge hover:bg-hover"
       >

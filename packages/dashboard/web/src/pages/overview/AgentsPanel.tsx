@@ -7,10 +7,10 @@ import { duration } from "../../format/times"
 import { Button } from "../../ui/Button"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
-import { noRunsSearch } from "../../shell/runsSearch"
 import { type SpanName, spans } from "./spans"
 import { cell, cellLink, headCell, NoRows } from "./TableCells"
 import { busiestFirst, endedOf, failedShare, failsOften } from "./totals"
+import { noRunsSearch } from "../../shell/links"
 
 const firstRows = 5
 

@@ -5,10 +5,10 @@ import { integer, plural } from "../../format/numbers"
 import { buttonClass } from "../../ui/Button"
 import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
-import { noRunsSearch } from "../../shell/runsSearch"
 import { type SpanName, spans } from "./spans"
 import { cell, headCell, NoRows } from "./TableCells"
 import { failuresOf, totalsOf } from "./totals"
+import { noRunsSearch } from "../../shell/links"
 
 const mostCodes = 8
 

@@ -11,10 +11,10 @@ import { StateIcon } from "../../ui/State"
 import { heldRuns, silenceOutcome, untaken } from "../../ui/silence"
 import { heardFrom, heldBy, isSilent, nameOf, silenceOf } from "../../ui/workers"
 import { NeedRow } from "./NeedRow"
-import { noRunsSearch } from "../../shell/runsSearch"
 import type { SpanName } from "./spans"
 import { spans } from "./spans"
 import { countsOf, endedOf, failsOften, failuresOf } from "./totals"
+import { noRunsSearch, wholeRun } from "../../shell/links"
 
 interface Known {
   readonly statistics: Json.ProjectStatistics
@@ -57,7 +57,7 @@ const Waits = ({ attention: { waits }, now }: Known) => {
       link={{
         to: "/runs/$runId",
         params: { runId: first.run_id },
-        search: { tab: undefined, event: undefined },
+        search: wholeRun,
       }}
     >
       {expiry === null ? (

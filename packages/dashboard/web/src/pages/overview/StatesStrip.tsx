@@ -6,9 +6,9 @@ import { clock, duration, when } from "../../format/times"
 import { Figure, figureCell, FigureStrip } from "../../ui/FigureStrip"
 import { type RunStatus, State } from "../../ui/State"
 import { slotsOf } from "../../ui/workers"
-import { noRunsSearch } from "../../shell/runsSearch"
 import { type SpanName, spans } from "./spans"
 import { countsOf, totalsOf } from "./totals"
+import { noRunsSearch } from "../../shell/links"
 
 interface Known {
   readonly statistics: Json.ProjectStatistics | undefined

@@ -5,9 +5,9 @@ import type { ReactNode } from "react"
 import { ago, duration, exact, when } from "../../format/times"
 import { StateChip, wordOf } from "../../ui/State"
 import { RunActions } from "./actions/RunActions"
-import { noRunsSearch } from "../../shell/runsSearch"
 import type { RunLog } from "./model/runLog"
 import { waitingWord } from "./model/waits"
+import { noRunsSearch } from "../../shell/links"
 
 const stateWord = (summary: Json.RunSummary, now: number): string => {
   const { attempt, claims, error, max_attempts, status } = summary

@@ -4,7 +4,7 @@ import { Search } from "lucide-react"
 import { useState } from "react"
 import { shortId } from "../../format/ids"
 import { Button } from "../../ui/Button"
-import { noRunsSearch } from "../../shell/runsSearch"
+import { noRunsSearch } from "../../shell/links"
 
 export const RunMissing = ({ runId }: { readonly runId: string }) => {
   const navigate = useNavigate()

@@ -9,7 +9,7 @@ import { Trouble } from "../../ui/Trouble"
 import { summaryQuery } from "./data/queries"
 import { Run } from "./Run"
 import { RunMissing } from "./RunMissing"
-import { noRunsSearch } from "../../shell/runsSearch"
+import { noRunsSearch } from "../../shell/links"
 
 const route = getRouteApi("/signed-in/runs/$runId")
 

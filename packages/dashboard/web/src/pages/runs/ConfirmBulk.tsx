@@ -1,7 +1,6 @@
 /** Asks before the same is done to many runs. */
-import { AlertDialog } from "@base-ui/react/alert-dialog"
 import { plural } from "../../format/numbers"
-import { buttonClass } from "../../ui/Button"
+import { ConfirmDialog } from "../../ui/ConfirmDialog"
 import type { BulkKind } from "./bulk"
 
 const texts: Readonly<Record<BulkKind, readonly [verb: string, what: string]>> = {
@@ -22,26 +21,18 @@ interface Props {
 
 export const ConfirmBulk = ({ count, kind, onClose, onConfirm }: Props) => {
   const [verb, what] = texts[kind ?? "cancel"]
+  const action = `${verb} ${plural(count, "run")}`
   return (
-    <AlertDialog.Root open={kind !== undefined} onOpenChange={(isOpen) => (isOpen ? undefined : onClose())}>
-      <AlertDialog.Portal>
-        <AlertDialog.Backdrop className="fixed inset-0 z-20 bg-black/40" />
-        <AlertDialog.Popup className="fixed top-1/2 left-1/2 z-20 grid w-[400px] max-w-[calc(100vw-24px)] -translate-1/2 gap-3 rounded-3 border border-line-2 bg-raised p-4 shadow-float">
-          <AlertDialog.Title className="text-read font-semibold">
-            {verb} {plural(count, "run")}?
-          </AlertDialog.Title>
-          <AlertDialog.Description className="text-ink-2">{what}</AlertDialog.Description>
-          <div className="flex justify-end gap-2">
-            <AlertDialog.Close className={buttonClass()}>Leave them</AlertDialog.Close>
-            <AlertDialog.Close
-              className={buttonClass(kind === "cancel" ? "danger" : "solid")}
-              onClick={onConfirm}
-            >
-              {verb} {plural(count, "run")}
-            </AlertDialog.Close>
-          </div>
-        </AlertDialog.Popup>
-      </AlertDialog.Portal>
-    </AlertDialog.Root>
+    <ConfirmDialog
+      title={`${action}?`}
+      confirm={action}
+      keep="Leave them"
+      look={kind === "cancel" ? "danger" : "solid"}
+      isOpen={kind !== undefined}
+      onConfirm={onConfirm}
+      onOpenChange={(isOpen) => (isOpen ? undefined : onClose())}
+    >
+      <p>{what}</p>
+    </ConfirmDialog>
   )
 }

@@ -2,6 +2,7 @@ import type * as Json from "@runlease/http/Json"
 import { Link } from "@tanstack/react-router"
 import { CornerDownRight } from "lucide-react"
 import { shortId } from "../../format/ids"
+import { wholeRun } from "../../shell/links"
 
 export const titleOf = (run: Json.RunSummary): string => run.title ?? `Run ${shortId(run.run_id)}`
 
@@ -17,7 +18,7 @@ export const RunTitle = ({ run }: { readonly run: Json.RunSummary }) => (
     <Link
       to="/runs/$runId"
       params={{ runId: run.run_id }}
-      search={{ tab: undefined, event: undefined }}
+      search={wholeRun}
       preload={false}
       title={run.title ?? undefined}
       className="truncate font-medium"

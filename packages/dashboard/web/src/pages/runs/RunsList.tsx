@@ -7,6 +7,7 @@ import { Started, Took } from "./figures"
 import { MiniLane } from "../../ui/MiniLane"
 import { titleOf } from "./RunTitle"
 import { useRowWindow } from "./useRowWindow"
+import { wholeRun } from "../../shell/links"
 
 export const listHeight = 64
 
@@ -15,7 +16,7 @@ const Item = memo(({ run }: { readonly run: Json.RunSummary }) => (
     <Link
       to="/runs/$runId"
       params={{ runId: run.run_id }}
-      search={{ tab: undefined, event: undefined }}
+      search={wholeRun}
       preload={false}
       className="grid h-full grid-cols-[18px_minmax(0,1fr)_auto] grid-rows-[23px_20px] content-center gap-x-2.5 px-3 focus-visible:-outline-offset-2"
     >

@@ -21,6 +21,7 @@ import { useColumns } from "./useColumns"
 import { usePhone } from "./useMedia"
 import { useRuns } from "./useRuns"
 import { useSelection } from "./useSelection"
+import { wholeRun } from "../../shell/links"
 
 const route = getRouteApi("/signed-in/runs")
 
@@ -97,7 +98,7 @@ const RunsPage = () => {
         void navigate({
           to: "/runs/$runId",
           params: { runId: cursor },
-          search: { tab: undefined, event: undefined },
+          search: wholeRun,
         })
         return true
       },

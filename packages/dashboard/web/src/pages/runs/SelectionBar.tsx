@@ -7,6 +7,7 @@ import { integer, plural } from "../../format/numbers"
 import { Button } from "../../ui/Button"
 import { canBe, resultWords, selectionWords, type BulkKind, type BulkProgress } from "./bulk"
 import { ConfirmBulk } from "./ConfirmBulk"
+import { wholeRun } from "../../shell/links"
 
 /** From so many runs on it is asked again. */
 const confirmFrom: Readonly<Record<BulkKind, number>> = { cancel: 2, retry: 20, fork: 20 }
@@ -69,7 +70,7 @@ const Result = ({
         <Link
           to="/runs/$runId"
           params={{ runId: made.run_id }}
-          search={{ tab: undefined, event: undefined }}
+          search={wholeRun}
           className="font-medium underline decoration-line-2 underline-offset-3 hover:decoration-current"
         >
           Open the new run

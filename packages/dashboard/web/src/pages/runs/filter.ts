@@ -1,9 +1,9 @@
 /** Which runs the page shows: read from its address, sent to the API, and asked of each run that the stream tells of. */
 import type * as Json from "@runlease/http/Json"
-import { noRunsSearch } from "../../shell/runsSearch"
 import { allStatuses, type RunStatus } from "../../ui/State"
 import { instantOf } from "./range"
 import { parseSearch, writeSearch } from "./searchText"
+import { noRunsSearch } from "../../shell/links"
 
 /** The parameters of the page's address. */
 export interface RunsSearch {

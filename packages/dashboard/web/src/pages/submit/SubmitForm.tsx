@@ -9,11 +9,11 @@ import { payloadOf, type Problems } from "../../form/payload"
 import { type Field, fieldsOf, initialOf, type Schema, type Values } from "../../form/schema"
 import { Button } from "../../ui/Button"
 import { Copy } from "../../ui/Copy"
-import { wholeRun } from "../run/links"
 import { isRecord } from "../run/model/asks"
 import { AgentField } from "./AgentField"
 import { SubmitOptions } from "./SubmitOptions"
 import { type Filled, nothingFilled, submissionOf } from "./submission"
+import { wholeRun } from "../../shell/links"
 
 const schemaOf = (agents: ReadonlyArray<Json.Agent>, agent: string): Schema | undefined => {
   const form = agents.find(({ agent_id }) => agent_id === agent)?.form

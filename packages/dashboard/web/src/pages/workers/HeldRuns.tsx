@@ -11,6 +11,7 @@ import { Button } from "../../ui/Button"
 import { LeaseLeft } from "../../ui/LeaseLeft"
 import { Skeleton } from "../../ui/Loading"
 import { Trouble } from "../../ui/Trouble"
+import { wholeRun } from "../../shell/links"
 
 const firstRows = 50
 
@@ -18,7 +19,7 @@ const RunLink = ({ className = "", run }: { readonly run: Json.RunSummary; reado
   <Link
     to="/runs/$runId"
     params={{ runId: run.run_id }}
-    search={{ tab: undefined, event: undefined }}
+    search={wholeRun}
     className={`truncate ${className}`}
   >
     {run.title ?? "A run without a text"}

@@ -12,8 +12,8 @@ import { Skeleton } from "../../ui/Loading"
 import { Panel } from "../../ui/Panel"
 import { Trouble } from "../../ui/Trouble"
 import { nameOf } from "../../ui/workers"
-import { noRunsSearch } from "../../shell/runsSearch"
 import { lossesOf, lostAt, takenOverAfter } from "./fleet"
+import { noRunsSearch, wholeRun } from "../../shell/links"
 
 const head = "h-8 px-2 text-left text-small font-medium whitespace-nowrap text-ink-3 first:pl-4 last:pr-4"
 const cell = "h-9 truncate border-t border-line px-2 whitespace-nowrap first:pl-4 last:pr-4"
@@ -27,12 +27,7 @@ const RunLink = ({
   readonly className: string
   readonly children: ReactNode
 }) => (
-  <Link
-    to="/runs/$runId"
-    params={{ runId: lost.run_id }}
-    search={{ tab: undefined, event: undefined }}
-    className={className}
-  >
+  <Link to="/runs/$runId" params={{ runId: lost.run_id }} search={wholeRun} className={className}>
     {children}
   </Link>
 )

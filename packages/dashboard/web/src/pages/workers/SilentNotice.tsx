@@ -34,7 +34,7 @@ export const SilentNotice = ({
   )
   return (
     <section
-      aria-label="Silent worker"
+      aria-label={`Silent worker ${nameOf(worker)}`}
       className="flex items-start gap-2.5 rounded-3 border border-failed bg-failed-bg px-4 py-2.5 max-desk:px-3"
     >
       <Unplug aria-hidden size={16} strokeWidth={1.9} className="mt-0.5 shrink-0 text-failed" />

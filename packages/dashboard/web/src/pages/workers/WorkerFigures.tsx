@@ -5,9 +5,9 @@ import { integer } from "../../format/numbers"
 import { duration } from "../../format/times"
 import { Figure, figureCell, FigureStrip } from "../../ui/FigureStrip"
 import { isSilent, slotsOf } from "../../ui/workers"
-import { noRunsSearch } from "../../shell/runsSearch"
 import { countsOf } from "../overview/totals"
 import { lossesOf, median, takenOverAfter } from "./fleet"
+import { noRunsSearch } from "../../shell/links"
 
 interface Known {
   /** All that the server lists, and those of them that are here. */

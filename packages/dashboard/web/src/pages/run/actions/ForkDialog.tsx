@@ -5,7 +5,7 @@ import { clock } from "../../../format/times"
 import { integer } from "../../../format/numbers"
 import type { RunLog } from "../model/runLog"
 import { keyWord, type RecordedStep, recordedSteps } from "../model/steps"
-import { ConfirmDialog } from "./Dialog"
+import { ConfirmDialog } from "../../../ui/ConfirmDialog"
 import { useFork } from "./useActions"
 
 /** So many of the last steps can be chosen here; the tab of steps has all of them. */

@@ -8,7 +8,7 @@ import { Copy } from "../../../ui/Copy"
 import * as cli from "../model/cli"
 import type { RunLog } from "../model/runLog"
 import { CliMenu } from "./CliMenu"
-import { ConfirmDialog } from "./Dialog"
+import { ConfirmDialog } from "../../../ui/ConfirmDialog"
 import { ForkDialog } from "./ForkDialog"
 import { useCancel, useRetry } from "./useActions"
 

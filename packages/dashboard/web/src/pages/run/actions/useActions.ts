@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query"
 import { useNavigate } from "@tanstack/react-router"
 import { send } from "../../../api/client"
 import { summaryQuery } from "../data/queries"
-import { wholeRun } from "../links"
+import { wholeRun } from "../../../shell/links"
 
 export const useCancel = (runId: string) => {
   const client = useQueryClient()

@@ -1,9 +1,8 @@
 /** The answer to a budget that is spent: higher limits, or the end of the run. */
 import { useState } from "react"
 import { Labelled, lineClass } from "../../../form/FormFields"
-import { Button } from "../../../ui/Button"
 import { amount, type Budget, limitFields, type LimitName, limitNames, limitsFrom } from "./budgetLimits"
-import { AnswerForm, Decline } from "./forms"
+import { AnswerForm, Buttons } from "./forms"
 import type { Sent } from "./useAnswer"
 
 export const BudgetForm = ({
@@ -63,14 +62,12 @@ export const BudgetForm = ({
           Give one limit at least.
         </p>
       ) : null}
-      <div className="grid grid-cols-2 gap-2">
-        <Button type="submit" look="solid" disabled={isBusy}>
-          Raise the budget
-        </Button>
-        <Decline isBusy={isBusy} onClick={() => onSend({ status: "cancelled" })}>
-          End the run
-        </Decline>
-      </div>
+      <Buttons
+        isBusy={isBusy}
+        send="Raise the budget"
+        refuse="End the run"
+        onRefuse={() => onSend({ status: "cancelled" })}
+      />
     </AnswerForm>
   )
 }

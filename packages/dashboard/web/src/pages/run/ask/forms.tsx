@@ -2,6 +2,7 @@
 import { type FormEvent, type KeyboardEvent, type ReactNode, useState } from "react"
 import { areaClass, FormFields, Labelled } from "../../../form/FormFields"
 import { parsed, payloadOf, type Problems } from "../../../form/payload"
+import type { Values } from "../../../form/schema"
 import { Button } from "../../../ui/Button"
 import { approving, declining, type Mode, type Reply } from "./mode"
 import type { Sent } from "./useAnswer"
@@ -39,55 +40,72 @@ export const AnswerForm = ({
   </form>
 )
 
-const Pair = ({ children }: { readonly children: ReactNode }) => (
-  <div className="grid grid-cols-2 gap-2">{children}</div>
-)
+const sendKey = "Ctrl Enter sends"
 
-export const Decline = ({
+/** The button that answers, and the one that does not. */
+export const Buttons = ({
   isBusy,
-  onClick,
-  children,
+  onRefuse,
+  refuse = "Decline",
+  send,
 }: {
   readonly isBusy: boolean
-  readonly onClick: () => void
-  readonly children: ReactNode
+  readonly send: string
+  readonly refuse?: string
+  readonly onRefuse: () => void
 }) => (
-  <Button disabled={isBusy} onClick={onClick}>
-    {children}
-  </Button>
+  <div className="grid grid-cols-2 gap-2">
+    <Button type="submit" look="solid" disabled={isBusy} title={sendKey}>
+      {send}
+    </Button>
+    <Button disabled={isBusy} onClick={onRefuse}>
+      {refuse}
+    </Button>
+  </div>
 )
 
-const sendKey = "Ctrl Enter sends"
+/** The fields of a schema. `send` gets their payload once nothing is wrong with it; `refuse` gets what there is. */
+const SchemaFields = ({
+  isBusy,
+  mode,
+  onRefuse,
+  onSend,
+  send,
+}: {
+  readonly isBusy: boolean
+  readonly mode: Mode & { readonly kind: "approval" | "form" }
+  readonly send: string
+  readonly onSend: (payload: Values) => void
+  readonly onRefuse: (payload: Values) => void
+}) => {
+  const [values, setValues] = useState(mode.initial)
+  const [problems, setProblems] = useState<Problems>({})
+  const submit = () => {
+    const payload = payloadOf(mode.fields, values)
+    setProblems(payload.problems)
+    if (Object.keys(payload.problems).length === 0) onSend(payload.value)
+  }
+  return (
+    <AnswerForm onSubmit={submit}>
+      <FormFields fields={mode.fields} values={values} problems={problems} onChange={setValues} />
+      <Buttons isBusy={isBusy} send={send} onRefuse={() => onRefuse(payloadOf(mode.fields, values).value)} />
+    </AnswerForm>
+  )
+}
 
 export const ApprovalForm = ({
   isBusy,
   mode,
   onSend,
-}: FormProps & { readonly mode: Mode & { readonly kind: "approval" } }) => {
-  const [values, setValues] = useState(mode.initial)
-  const [problems, setProblems] = useState<Problems>({})
-  const approve = () => {
-    const payload = payloadOf(mode.fields, values)
-    setProblems(payload.problems)
-    if (Object.keys(payload.problems).length === 0) onSend(approving(mode, payload.value))
-  }
-  return (
-    <AnswerForm onSubmit={approve}>
-      <FormFields fields={mode.fields} values={values} problems={problems} onChange={setValues} />
-      <Pair>
-        <Button type="submit" look="solid" disabled={isBusy} title={sendKey}>
-          Approve
-        </Button>
-        <Decline
-          isBusy={isBusy}
-          onClick={() => onSend(declining(mode, payloadOf(mode.fields, values).value))}
-        >
-          Decline
-        </Decline>
-      </Pair>
-    </AnswerForm>
-  )
-}
+}: FormProps & { readonly mode: Mode & { readonly kind: "approval" } }) => (
+  <SchemaFields
+    isBusy={isBusy}
+    mode={mode}
+    send="Approve"
+    onSend={(payload) => onSend(approving(mode, payload))}
+    onRefuse={(payload) => onSend(declining(mode, payload))}
+  />
+)
 
 const declined: Reply = { status: "cancelled" }
 
@@ -95,28 +113,46 @@ export const SchemaForm = ({
   isBusy,
   mode,
   onSend,
-}: FormProps & { readonly mode: Mode & { readonly kind: "form" } }) => {
-  const [values, setValues] = useState(mode.initial)
-  const [problems, setProblems] = useState<Problems>({})
-  const submit = () => {
-    const payload = payloadOf(mode.fields, values)
-    setProblems(payload.problems)
-    if (Object.keys(payload.problems).length === 0) onSend({ status: "resolved", payload: payload.value })
-  }
-  return (
-    <AnswerForm onSubmit={submit}>
-      <FormFields fields={mode.fields} values={values} problems={problems} onChange={setValues} />
-      <Pair>
-        <Button type="submit" look="solid" disabled={isBusy} title={sendKey}>
-          Send answer
-        </Button>
-        <Decline isBusy={isBusy} onClick={() => onSend(declined)}>
-          Decline
-        </Decline>
-      </Pair>
-    </AnswerForm>
-  )
-}
+}: FormProps & { readonly mode: Mode & { readonly kind: "form" } }) => (
+  <SchemaFields
+    isBusy={isBusy}
+    mode={mode}
+    send="Send answer"
+    onSend={(payload) => onSend({ status: "resolved", payload })}
+    onRefuse={() => onSend(declined)}
+  />
+)
+
+/** A field of several lines for the whole answer. */
+const TextArea = ({
+  className = "",
+  label,
+  onChange,
+  problem,
+  text,
+  ...props
+}: {
+  readonly label: string
+  readonly text: string
+  readonly problem: string | undefined
+  readonly className?: string
+  readonly spellCheck?: boolean
+  readonly onChange: (text: string) => void
+}) => (
+  <Labelled label={label} problem={problem}>
+    {({ describedBy, id }) => (
+      <textarea
+        id={id}
+        aria-describedby={describedBy}
+        aria-invalid={problem === undefined ? undefined : true}
+        value={text}
+        onChange={(event) => onChange(event.target.value)}
+        className={`${areaClass} ${className}`}
+        {...props}
+      />
+    )}
+  </Labelled>
+)
 
 export const TextForm = ({ isBusy, onSend }: FormProps) => {
   const [text, setText] = useState("")
@@ -127,26 +163,8 @@ export const TextForm = ({ isBusy, onSend }: FormProps) => {
   }
   return (
     <AnswerForm onSubmit={submit}>
-      <Labelled label="Answer" problem={problem}>
-        {({ describedBy, id }) => (
-          <textarea
-            id={id}
-            aria-describedby={describedBy}
-            aria-invalid={problem === undefined ? undefined : true}
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-            className={areaClass}
-          />
-        )}
-      </Labelled>
-      <Pair>
-        <Button type="submit" look="solid" disabled={isBusy} title={sendKey}>
-          Send answer
-        </Button>
-        <Decline isBusy={isBusy} onClick={() => onSend(declined)}>
-          Decline
-        </Decline>
-      </Pair>
+      <TextArea label="Answer" text={text} problem={problem} onChange={setText} />
+      <Buttons isBusy={isBusy} send="Send answer" onRefuse={() => onSend(declined)} />
     </AnswerForm>
   )
 }
@@ -167,33 +185,24 @@ export const JsonForm = ({
   }
   return (
     <AnswerForm onSubmit={() => submit(false)}>
-      <Labelled label={isResult ? "Result, as JSON" : "Answer, as JSON"} problem={problem}>
-        {({ describedBy, id }) => (
-          <textarea
-            id={id}
-            aria-describedby={describedBy}
-            aria-invalid={problem === undefined ? undefined : true}
-            spellCheck={false}
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-            className={`${areaClass} min-h-24 font-mono text-[12px]`}
-          />
-        )}
-      </Labelled>
-      <Pair>
-        <Button type="submit" look="solid" disabled={isBusy} title={sendKey}>
-          {isResult ? "Send result" : "Send answer"}
-        </Button>
-        {isResult ? (
-          <Decline isBusy={isBusy} onClick={() => submit(true)}>
-            Say that it failed
-          </Decline>
-        ) : (
-          <Decline isBusy={isBusy} onClick={() => onSend(declined)}>
-            Decline
-          </Decline>
-        )}
-      </Pair>
+      <TextArea
+        label={isResult ? "Result, as JSON" : "Answer, as JSON"}
+        text={text}
+        problem={problem}
+        spellCheck={false}
+        className="min-h-24 font-mono text-[12px]"
+        onChange={setText}
+      />
+      {isResult ? (
+        <Buttons
+          isBusy={isBusy}
+          send="Send result"
+          refuse="Say that it failed"
+          onRefuse={() => submit(true)}
+        />
+      ) : (
+        <Buttons isBusy={isBusy} send="Send answer" onRefuse={() => onSend(declined)} />
+      )}
     </AnswerForm>
   )
 }

@@ -12,7 +12,7 @@ import { lastOf } from "../lanes/spans"
 import { ConversationRow } from "./ConversationRow"
 import { MiniLane } from "../../../ui/MiniLane"
 import { OpenedChild } from "./openedChild"
-import { wholeRun } from "../links"
+import { wholeRun } from "../../../shell/links"
 
 const deepest = 2
 

@@ -5,9 +5,9 @@ import { shortId } from "../../../format/ids"
 import { dollars, integer, short } from "../../../format/numbers"
 import { Panel } from "../../../ui/Panel"
 import { colourOf, wordOf } from "../../../ui/State"
-import { wholeRun } from "../links"
 import { isRecord } from "../model/asks"
 import { Fact, FactList, linkClass } from "./FactList"
+import { wholeRun } from "../../../shell/links"
 
 const RunLink = ({ runId }: { readonly runId: string }) => (
   <Link

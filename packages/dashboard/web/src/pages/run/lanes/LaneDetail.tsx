@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router"
 import { CornerDownRight, HeartCrack, HeartPulse, History, Hourglass, Footprints } from "lucide-react"
 import type { Detail } from "./describe"
-import { wholeRun } from "../links"
+import { wholeRun } from "../../../shell/links"
 
 const icons = {
   lost: [HeartCrack, "text-failed"],

@@ -2,7 +2,7 @@
 import { Link } from "@tanstack/react-router"
 import { CornerDownRight } from "lucide-react"
 import type { Row } from "./drawing"
-import { wholeRun } from "../links"
+import { wholeRun } from "../../../shell/links"
 
 const aside = "ml-auto truncate text-ink-3 max-desk:hidden"
 

@@ -12,7 +12,7 @@ import { LanePlot } from "./LanePlot"
 import { layOut } from "./layout"
 import type { Span } from "./scale"
 import type { Segment, Story, Told } from "./segments"
-import { noRunsSearch } from "../../../shell/runsSearch"
+import { noRunsSearch } from "../../../shell/links"
 
 const useWidth = () => {
   const ref = useRef<HTMLDivElement>(null)

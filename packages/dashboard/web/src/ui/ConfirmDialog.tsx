@@ -1,13 +1,14 @@
 /** A dialog over the page that asks before something is done. */
 import { AlertDialog } from "@base-ui/react/alert-dialog"
 import type { ReactNode } from "react"
-import { buttonClass } from "../../../ui/Button"
+import { buttonClass } from "./Button"
+import { dialogBackdrop } from "./dialogLook"
 
 export const ConfirmDialog = ({
   children,
   confirm,
-  error,
-  isBusy,
+  error = null,
+  isBusy = false,
   isOpen,
   keep,
   look = "solid",
@@ -22,14 +23,14 @@ export const ConfirmDialog = ({
   readonly keep: string
   readonly look?: "solid" | "danger"
   readonly isOpen: boolean
-  readonly isBusy: boolean
-  readonly error: Error | null
+  readonly isBusy?: boolean
+  readonly error?: Error | null
   readonly onConfirm: () => void
   readonly onOpenChange: (isOpen: boolean) => void
 }) => (
   <AlertDialog.Root open={isOpen} onOpenChange={onOpenChange}>
     <AlertDialog.Portal>
-      <AlertDialog.Backdrop className="fixed inset-0 z-20 bg-black/40" />
+      <AlertDialog.Backdrop className={dialogBackdrop} />
       <AlertDialog.Popup className="fixed top-[20vh] left-1/2 z-20 grid w-[min(440px,calc(100vw-24px))] -translate-x-1/2 gap-3 rounded-3 border border-line-2 bg-raised p-4 shadow-float">
         <AlertDialog.Title className="text-title font-semibold">{title}</AlertDialog.Title>
         <AlertDialog.Description render={<div />} className="grid gap-3 text-ink-2">

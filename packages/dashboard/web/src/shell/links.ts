@@ -1,3 +1,5 @@
+/** What addresses name, where a link names nothing: each has all of its parameters. */
+
 /** The address of the list of all runs; a link adds what it looks for. */
 export const noRunsSearch = {
   state: undefined,
@@ -9,3 +11,6 @@ export const noRunsSearch = {
   conversation: undefined,
   children: undefined,
 }
+
+/** The address of a run as it is first opened. */
+export const wholeRun = { tab: undefined, event: undefined }
