@@ -71,6 +71,8 @@ describe("servers that work on one PostgreSQL database at once", () => {
           { name: "Children" },
           { name: "Records" },
           { name: "Budgets" },
+          { name: "Summaries" },
+          { name: "DrainAndSessions" },
         ],
       )
       deepStrictEqual(yield* PostgresDatabase.ask(url, "SELECT slug FROM projects"), [{ slug: "default" }])

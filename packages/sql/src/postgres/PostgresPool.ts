@@ -82,7 +82,12 @@ const acquire = (options: Options): Effect.Effect<Pg.Pool, SqlError> =>
         count("used", -1)
         count("idle", 1)
       })
-      pool.on("remove", () => count("idle", -1))
+      // A connection that fails after its release is removed for both.
+      const removed = new WeakSet<object>()
+      pool.on("remove", (client) => {
+        if (!removed.has(client)) count("idle", -1)
+        removed.add(client)
+      })
       return pool
     }),
   )
