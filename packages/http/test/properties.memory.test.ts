@@ -4,5 +4,5 @@ import { Layer } from "effect"
 import { client, serve } from "./serving.js"
 
 PropertySuite.suite("HTTP before memory", Layer.provide(client, serve(MemoryControlPlane.layer)), {
-  runs: 1000,
+  runs: 300,
 })

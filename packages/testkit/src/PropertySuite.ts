@@ -49,13 +49,16 @@ export type Report =
       readonly replay: string
     }
 
-/** `runs` is the number of histories. */
+/** `runs` is the number of histories, where `RUNLEASE_HISTORIES` does not say otherwise. */
 export interface Options {
   readonly runs: number
 }
 
-/** The time limit of all histories together, including the search for a shorter one. */
-const timeLimit = Duration.minutes(4)
+/** The time limit of all histories together, including the search for a shorter one: far more than a busy machine takes. */
+const timeLimit = Duration.minutes(20)
+
+/** The number of histories, from `RUNLEASE_HISTORIES`. */
+const histories = Config.option(Config.integer("RUNLEASE_HISTORIES"))
 
 /** The seed and path of the history to replay, from `RUNLEASE_REPLAY`. */
 const replay = Config.option(
@@ -115,6 +118,7 @@ export const check = <E>(
   Effect.gen(function* () {
     const clock = yield* JumpClock.make
     const start = yield* replay
+    const numRuns = Option.getOrElse(yield* histories, () => options.runs)
     return yield* Effect.gen(function* () {
       const workers = yield* Effect.orDie(
         Effect.forEach(Array.from({ length: Command.workers }), (_, index) =>
@@ -123,12 +127,12 @@ export const check = <E>(
       )
       const runtime = yield* Effect.runtime<ProjectPorts>()
       const verdicts = new Map<string, number>()
-      let histories = 0
+      let executed = 0
       let requests = 0
       const execute = (commands: Command.Commands) =>
         Effect.suspend(() => {
-          histories += 1
-          const system = SystemUnderTest.make({ name: `history${histories}`, clock, workers })
+          executed += 1
+          const system = SystemUnderTest.make({ name: `history${executed}`, clock, workers })
           return Effect.sandbox(History.run(system, commands))
         }).pipe(Effect.mapError(failureOf))
       const property = fc.asyncProperty(Command.commands, async (commands) => {
@@ -139,13 +143,13 @@ export const check = <E>(
       })
       const details = yield* Effect.promise(() =>
         fc.check(property, {
-          numRuns: options.runs,
+          numRuns,
           interruptAfterTimeLimit: Duration.toMillis(timeLimit),
           markInterruptAsFailure: true,
           ...Option.match(start, { onNone: () => ({}), onSome: (start) => ({ numRuns: 1, ...start }) }),
         }),
       )
-      if (!details.failed) return { _tag: "Kept", histories, requests, verdicts } satisfies Report
+      if (!details.failed) return { _tag: "Kept", histories: executed, requests, verdicts } satisfies Report
       const found =
         details.errorInstance instanceof History.HistoryFailed
           ? details.errorInstance
@@ -201,7 +205,7 @@ export const show = (name: string, report: Report): string => {
 export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>, options: Options): void => {
   describe(`Properties (${name})`, () => {
     it.live(
-      `${options.runs} interleavings agree with the model`,
+      "random interleavings agree with the model",
       () =>
         Effect.gen(function* () {
           const [took, report] = yield* Effect.timed(check(layer, options))
