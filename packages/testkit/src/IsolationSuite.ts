@@ -9,13 +9,13 @@ import { Access } from "@runlease/core/Access"
 import * as AgentEvent from "@runlease/core/AgentEvent"
 import { ControlPlane, type StorePorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
-import { Leases } from "@runlease/core/Leases"
+import { Leases, type LeaseSignal } from "@runlease/core/Leases"
 import { EventId } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
 import { Summaries } from "@runlease/core/Summaries"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { Effect, Fiber, type Layer, Record, Stream } from "effect"
+import { Effect, Fiber, type Layer, Queue, Record, Stream } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 /** Runs `effect` in another project than the layer's. */
@@ -167,6 +167,28 @@ export const suite = (
         const other = yield* elsewhere(TestRuns.register())
         strictEqual(other === worker, false)
         strictEqual((yield* elsewhere(TestRuns.claimOne(other))).projectId, there.projectId)
+      }),
+    )
+
+    test(
+      "a project hears no signals of a worker of another",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const run = yield* TestRuns.hold(worker)
+        const listen = Effect.gen(function* () {
+          const leases = yield* Leases
+          const signals = yield* Queue.unbounded<LeaseSignal>()
+          yield* TestRuns.start(
+            Stream.runForEach(leases.signals(worker), (signal) => Queue.offer(signals, signal)),
+          )
+          return signals
+        })
+        const there = yield* elsewhere(listen)
+        const here = yield* listen
+        yield* Effect.flatMap(Runs, (runs) => runs.cancel(run.runId))
+        deepStrictEqual(yield* Queue.take(here), { _tag: "Cancelled", runId: run.runId })
+        yield* TestRuns.settle
+        strictEqual(yield* Queue.size(there), 0)
       }),
     )
 

@@ -245,8 +245,8 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
     >
 
     /**
-     * Cancellations of runs held by this worker, messages to them, and what its operator asks of it, as they happen. Never ends by itself; a control plane
-     * that has no signals gives a stream that stays silent.
+     * Cancellations of runs held by this worker, messages to them, and what its operator asks of it, as they happen. Never ends by itself. It
+     * stays silent where the control plane has no signals, and for a worker of another project.
      */
     readonly signals: (workerId: Ids.WorkerId) => Stream.Stream<LeaseSignal, ControlPlaneError>
   }

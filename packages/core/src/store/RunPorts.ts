@@ -44,6 +44,7 @@ import * as SessionOperation from "./SessionOperation.js"
 import * as StoreReads from "./StoreReads.js"
 import * as SubmitOperation from "./SubmitOperation.js"
 import * as TellOperation from "./TellOperation.js"
+import * as WorkerSignals from "./WorkerSignals.js"
 import type { Wakeups } from "./Wakeups.js"
 
 type OfProject<A> = (projectId: Ids.ProjectId) => A
@@ -74,7 +75,7 @@ const makeClaims = <X>(
   })
 }
 
-const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leases["Type"]> => {
+const makeLeases = <X>(commits: RunCommits<X>): OfProject<Omit<Leases["Type"], "signals">> => {
   const renew = commits.operation(LeaseOperations.renew<X>())
   const complete = commits.operation(LeaseOperations.complete<X>())
   const ofHolder = commits.operation(LeaseOperations.ofHolder<X>())
@@ -122,7 +123,6 @@ const makeLeases = <X>(commits: RunCommits<X>, wakeups: Wakeups): OfProject<Leas
         ),
       )
     }),
-    signals: (workerId) => wakeups.signals(workerId),
   })
 }
 
@@ -287,12 +287,13 @@ export const make = <X>(
   Effect.gen(function* () {
     const reads = yield* StoreReads.make(store)
     const claims = makeClaims(commits, reads, wakeups, yield* Effect.scope)
-    const leases = makeLeases(commits, wakeups)
+    const leases = makeLeases(commits)
+    const signals = WorkerSignals.make(reads, wakeups)
     const runLog = yield* makeRunLog(commits, reads, wakeups)
     const runs = makeRuns(commits, reads)
     return (projectId) =>
       Context.make(Claims, claims(projectId)).pipe(
-        Context.add(Leases, leases(projectId)),
+        Context.add(Leases, { ...leases(projectId), signals: signals(projectId) }),
         Context.add(RunLog, runLog(projectId)),
         Context.add(Runs, runs(projectId)),
       )
