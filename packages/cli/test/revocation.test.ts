@@ -48,4 +48,19 @@ layer(NodeContext.layer, { excludeTestServices: true })("a worker whose token is
       expect((yield* run(["worker", "--command", "cat"], settings)).code).toBe(77)
     }),
   )
+
+  it.scoped("because its key has expired cannot start", () =>
+    Effect.gen(function* () {
+      const { cwd, env } = yield* room
+      const created = yield* run(["keys", "create", "short", "--expires", "1s", "--json"], { cwd, env })
+      const key = json(created.stdout)
+      expect(Date.parse(String(key["expires_at"]))).toBeGreaterThan(0)
+      const list = Effect.map(run(["keys", "list"], { cwd, env }), ({ stdout }) => stdout)
+      const found = yield* Effect.repeat(list, { until: (text) => text.includes("expired") })
+      expect(found).toMatch(/short .* expired/)
+      expect(found).toMatch(/never +valid/)
+      const settings = { cwd, env: { ...env, RUNLEASE_API_KEY: String(key["token"]) } }
+      expect((yield* run(["worker", "--command", "cat"], settings)).code).toBe(77)
+    }),
+  )
 })

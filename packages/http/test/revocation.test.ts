@@ -215,6 +215,41 @@ describe("a token that is revoked", () => {
   )
 })
 
+describe("a key that expires", () => {
+  test(
+    "says when it does, and ends with the streams that it opened",
+    Effect.gen(function* () {
+      const run = yield* held
+      const { json } = yield* call("POST", "/projects/default/keys", {
+        body: { name: "short", expires_in_seconds: 60 },
+      })
+      strictEqual(Date.parse(json.key.expires_at) - Date.parse(json.key.created_at), 60_000)
+      const stream = yield* open(streamOf(run), json.token)
+      yield* secondsUntil(Effect.sync(() => stream.text.includes("RUN_STARTED")))
+      yield* TestClock.adjust("40 seconds")
+      yield* breath
+      strictEqual(stream.ended, false)
+      // The server remembers a token for five seconds, and looks at its streams every two to three.
+      assertTrue((yield* secondsUntil(Effect.sync(() => stream.ended))) <= 28)
+      const refused = yield* call("GET", "/projects/default/runs", { token: json.token })
+      deepStrictEqual([refused.status, refused.json.error], [401, "unauthorized"])
+    }).pipe(Effect.scoped),
+  )
+
+  test(
+    "has a life of a second to ten years",
+    Effect.gen(function* () {
+      for (const expires_in_seconds of [0, -1, 1.5, 315_360_001, "60"]) {
+        const body = { name: "short", expires_in_seconds }
+        const refused = yield* call("POST", "/projects/default/keys", { body })
+        deepStrictEqual([refused.status, refused.json.field], [400, "expires_in_seconds"])
+      }
+      const body = { name: "long", expires_in_seconds: null }
+      strictEqual((yield* call("POST", "/projects/default/keys", { body })).json.key.expires_at, null)
+    }),
+  )
+})
+
 describe("a server that knew a token when it was revoked elsewhere", () => {
   it.effect("gives out no worker token for it", () =>
     Effect.gen(function* () {

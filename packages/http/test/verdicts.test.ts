@@ -39,6 +39,12 @@ const wire: ReadonlyArray<
     "API key key-1 was revoked; use another key",
   ],
   [
+    new Access.KeyExpired({ keyId: "key-1" }),
+    401,
+    "unauthorized",
+    "API key key-1 has expired; use another key",
+  ],
+  [
     new Access.ProjectExists({ slug: "shop" }),
     409,
     "project_exists",
@@ -262,7 +268,13 @@ describe("the codec of verdicts", () => {
   }
 
   it("has every error, of which only those of Access are never read", () => {
-    const access: ReadonlyArray<string> = ["KeyNotFound", "KeyRevoked", "ProjectExists", "ProjectNotFound"]
+    const access: ReadonlyArray<string> = [
+      "KeyExpired",
+      "KeyNotFound",
+      "KeyRevoked",
+      "ProjectExists",
+      "ProjectNotFound",
+    ]
     const read: ReadonlyArray<string> = calls.flatMap(({ expected }) => expected)
     const written = wire.map(([{ _tag }]) => _tag).filter((tag) => !tag.startsWith("ControlPlane"))
     expect(new Set(read.concat(access))).toEqual(new Set<string>(written))

@@ -1,5 +1,5 @@
 /**
- * What every `Access` must do: manage projects, keys and worker tokens, and refuse a revoked token for ever.
+ * What every `Access` must do: manage projects, keys and worker tokens, and refuse a revoked or expired token for ever.
  *
  * @since 0.1.0
  */
@@ -11,6 +11,7 @@ import * as Ids from "@runlease/core/Ids"
 import { WorkerNotFound, WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Redacted } from "effect"
 import { tagOf } from "./access/PrincipalTag.js"
+import * as Expiry from "./access/Expiry.js"
 import * as Sessions from "./access/Sessions.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -197,6 +198,7 @@ export const suite = (
     )
 
     Sessions.tests(test, layer)
+    Expiry.tests(layer)
 
     test(
       "revoking the tokens of a worker lasts until the worker gets a new one",

@@ -2,13 +2,13 @@
  * The API key that a server stores before it answers requests.
  */
 import { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
-import { Config, Effect, Option, type Redacted } from "effect"
+import { Config, DateTime, Effect, Option, type Redacted } from "effect"
 
 const name = "RUNLEASE_API_KEY"
 
-const warnRevoked = ({ keyId }: Access.KeyRevoked) =>
+const warnEnded = ({ _tag, keyId }: Access.KeyRevoked | Access.KeyExpired) =>
   Effect.logWarning(
-    `${name} is the API key ${keyId}, which was revoked for good, so requests with it are refused. ` +
+    `${name} is the API key ${keyId}, which ${_tag === "KeyRevoked" ? "was revoked for good" : "has expired"}, so requests with it are refused. ` +
       "Set it to a new value, which becomes an admin key when the server starts again, or unset it and use a key that is valid.",
   )
 
@@ -19,11 +19,14 @@ const store = Effect.gen(function* () {
   if (Option.isSome(configured)) {
     yield* access
       .createKey({ projectId, name, admin: true, token: configured.value })
-      .pipe(Effect.catchTag("KeyRevoked", warnRevoked))
+      .pipe(Effect.catchTags({ KeyRevoked: warnEnded, KeyExpired: warnEnded }))
     return Option.none<Redacted.Redacted>()
   }
   const keys = yield* access.listKeys(projectId)
-  if (keys.some(({ revokedAt }) => revokedAt === null)) return Option.none<Redacted.Redacted>()
+  const now = yield* DateTime.now
+  const isValid = ({ expiresAt, revokedAt }: Access.ApiKey) =>
+    revokedAt === null && (expiresAt === null || DateTime.greaterThan(expiresAt, now))
+  if (keys.some(isValid)) return Option.none<Redacted.Redacted>()
   const { token } = yield* access.createKey({ projectId, name: "first key", admin: true })
   return Option.some(token)
 })

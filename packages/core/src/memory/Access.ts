@@ -5,6 +5,7 @@ import { DateTime, Duration, Effect, Option } from "effect"
 import {
   type Access,
   type ApiKey,
+  KeyExpired,
   KeyNotFound,
   KeyRevoked,
   type Principal,
@@ -27,11 +28,22 @@ interface WorkerToken {
   readonly workerId: Ids.WorkerId
   readonly projectId: Ids.ProjectId
   readonly issuedBy: Ids.KeyId | undefined
+  /** Milliseconds; `Infinity` for a token that does not expire. */
+  readonly expiresAt: number
 }
 
 interface Session {
   readonly key: ApiKey
   readonly expiresAt: number
+}
+
+const expiryOf = ({ expiresAt }: ApiKey): number =>
+  expiresAt === null ? Infinity : DateTime.toEpochMillis(expiresAt)
+
+/** Why a key is not valid, where it is not. */
+const endOf = (key: ApiKey, now: number): KeyRevoked | KeyExpired | undefined => {
+  if (key.revokedAt !== null) return new KeyRevoked({ keyId: key.id })
+  return expiryOf(key) <= now ? new KeyExpired({ keyId: key.id }) : undefined
 }
 
 export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.Return<Access["Type"]> {
@@ -86,14 +98,16 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
 
     listProjects: Effect.sync(() => Array.from(projects.values())),
 
-    createKey: Effect.fnUntraced(function* ({ projectId, name, admin = false, token }) {
+    createKey: Effect.fnUntraced(function* ({ projectId, name, admin = false, token, expiresIn }) {
       const secret = token ?? (yield* Token.generate("rlk"))
       const digest = yield* Token.digest(secret)
       const id = Ids.KeyId.make(yield* Ids.uuidV7)
       const createdAt = yield* now
+      const expiresAt = expiresIn === undefined ? null : DateTime.addDuration(createdAt, expiresIn)
       if (!projects.has(projectId)) return yield* new ProjectNotFound({ reference: projectId })
-      const key = keys.get(digest) ?? { id, projectId, name, admin, createdAt, revokedAt: null }
-      if (key.revokedAt !== null) return yield* new KeyRevoked({ keyId: key.id })
+      const key = keys.get(digest) ?? { id, projectId, name, admin, createdAt, revokedAt: null, expiresAt }
+      const end = endOf(key, DateTime.toEpochMillis(createdAt))
+      if (end !== undefined) return yield* end
       keys.set(digest, key)
       return { key, token: secret }
     }),
@@ -120,18 +134,21 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
     issueWorkerToken: Effect.fnUntraced(function* ({ projectId, workerId, issuedBy }) {
       const token = yield* Token.generate("rlw")
       const digest = yield* Token.digest(token)
+      const at = yield* state.now
       const issuer = issuedBy && findKey(issuedBy)?.[1]
-      if (issuer && issuer.revokedAt !== null) return yield* new KeyRevoked({ keyId: issuer.id })
-      workerTokens.set(digest, { digest, workerId, projectId, issuedBy })
+      const end = issuer && endOf(issuer, at)
+      if (end !== undefined) return yield* end
+      const expiresAt = issuer === undefined ? Infinity : expiryOf(issuer)
+      workerTokens.set(digest, { digest, workerId, projectId, issuedBy, expiresAt })
       const own = Array.from(workerTokens.values()).filter((issued) => issued.workerId === workerId)
       for (const old of own.slice(0, -tokensPerWorker)) workerTokens.delete(old.digest)
       return token
     }),
 
     revokeWorkerTokens: ({ projectId, workerId }) =>
-      Effect.suspend(() =>
+      Effect.flatMap(state.now, (at) =>
         State.projectOf(state, projectId).workers.has(workerId)
-          ? Effect.succeed(revokeTokens((issued) => issued.workerId === workerId))
+          ? Effect.succeed(revokeTokens((issued) => issued.workerId === workerId && issued.expiresAt > at))
           : new WorkerNotFound({ workerId }),
       ),
 
@@ -141,9 +158,11 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       const at = yield* state.now
       const key = findKey(keyId)?.[1]
       if (key?.projectId !== projectId) return yield* new KeyNotFound({ keyId })
-      if (key.revokedAt !== null) return yield* new KeyRevoked({ keyId })
+      const end = endOf(key, at)
+      if (end !== undefined) return yield* end
       for (const [session, { expiresAt }] of sessions) if (expiresAt <= at) sessions.delete(session)
-      sessions.set(digest, { key, expiresAt: at + Duration.toMillis(sessionLifetime) })
+      const expiresAt = Math.min(at + Duration.toMillis(sessionLifetime), expiryOf(key))
+      sessions.set(digest, { key, expiresAt })
       return token
     }),
 
@@ -155,12 +174,12 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
       const at = yield* state.now
       const session = sessions.get(digest)
       const key = session !== undefined && session.expiresAt > at ? session.key : keys.get(digest)
-      if (key !== undefined && key.revokedAt === null) {
+      if (key !== undefined && endOf(key, at) === undefined) {
         const { id: keyId, projectId, admin } = key
         return Option.some<Principal>({ _tag: "ApiKey", keyId, projectId, admin })
       }
       return Option.map(
-        Option.fromNullable(workerTokens.get(digest)),
+        Option.filter(Option.fromNullable(workerTokens.get(digest)), ({ expiresAt }) => expiresAt > at),
         ({ workerId, projectId }): Principal => ({ _tag: "Worker", workerId, projectId }),
       )
     }),

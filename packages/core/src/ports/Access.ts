@@ -30,6 +30,7 @@ export const ApiKey = Schema.Struct({
   admin: Schema.Boolean,
   createdAt: Schema.DateTimeUtcFromNumber,
   revokedAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
+  expiresAt: Schema.NullOr(Schema.DateTimeUtcFromNumber),
 })
 export type ApiKey = typeof ApiKey.Type
 
@@ -96,6 +97,20 @@ export class KeyRevoked extends Schema.TaggedError<KeyRevoked>("@runlease/core/K
 }
 
 /**
+ * The API key has expired, which is for good: make a new one.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class KeyExpired extends Schema.TaggedError<KeyExpired>("@runlease/core/KeyExpired")("KeyExpired", {
+  keyId: Schema.String,
+}) {
+  override get message() {
+    return `API key ${this.keyId} has expired; use another key`
+  }
+}
+
+/**
  * How long a session lasts from its sign-in.
  *
  * @since 0.1.0
@@ -117,19 +132,22 @@ export class Access extends Context.Tag("@runlease/core/Access")<
      * Makes an API key; its token is in the answer and nowhere else. With `token` the caller chooses it; the token
      * of an existing key gives that key.
      *
-     * Fails: `KeyRevoked` when the chosen token is that of a revoked key.
+     * Units: `expiresIn` is a Duration from now, by the store's clock. The key is valid until it is revoked when absent.
+     * Fails: `KeyRevoked` or `KeyExpired` when the chosen token is that of such a key.
+     * Source: docs/decisions/0078-expiry-of-keys.md
      */
     readonly createKey: (options: {
       readonly projectId: Ids.ProjectId
       readonly name: string
       readonly admin?: boolean | undefined
       readonly token?: Redacted.Redacted | undefined
+      readonly expiresIn?: Duration.DurationInput | undefined
     }) => Effect.Effect<
       { readonly key: ApiKey; readonly token: Redacted.Redacted },
-      ProjectNotFound | KeyRevoked | ControlPlaneError
+      ProjectNotFound | KeyRevoked | KeyExpired | ControlPlaneError
     >
 
-    /** Revoked ones too, newest first. */
+    /** Revoked and expired ones too, newest first. */
     readonly listKeys: (projectId: Ids.ProjectId) => Effect.Effect<ReadonlyArray<ApiKey>, ControlPlaneError>
 
     /**
@@ -146,14 +164,14 @@ export class Access extends Context.Tag("@runlease/core/Access")<
      * older ones are revoked. `issuedBy` is the API key that registers the worker: the token ends with it. An
      * application that authenticates by itself may have no such key, or one that this store does not know.
      *
-     * Fails: `KeyRevoked` when `issuedBy` is revoked.
+     * Fails: `KeyRevoked` when `issuedBy` is revoked, `KeyExpired` when it has expired.
      * Source: docs/decisions/0019-revocation.md
      */
     readonly issueWorkerToken: (options: {
       readonly projectId: Ids.ProjectId
       readonly workerId: Ids.WorkerId
       readonly issuedBy?: Ids.KeyId | undefined
-    }) => Effect.Effect<Redacted.Redacted, KeyRevoked | ControlPlaneError>
+    }) => Effect.Effect<Redacted.Redacted, KeyRevoked | KeyExpired | ControlPlaneError>
 
     /**
      * Refuses every token that the worker has now, and gives how many of them were valid. Its leases stay until they
@@ -165,16 +183,16 @@ export class Access extends Context.Tag("@runlease/core/Access")<
     }) => Effect.Effect<number, WorkerNotFound | ControlPlaneError>
 
     /**
-     * Makes a token for a person who has shown an API key in a browser. It authenticates as the key does, until the key is revoked, or
+     * Makes a token for a person who has shown an API key in a browser. It authenticates as the key does, until the key ends, or
      * for `sessionLifetime` by the store's clock.
      *
-     * Fails: `KeyNotFound` when no key of the project has the id; `KeyRevoked` when it is revoked.
+     * Fails: `KeyNotFound` when no key of the project has the id; `KeyRevoked` and `KeyExpired` when it has ended.
      * Source: docs/decisions/0071-sign-in.md
      */
     readonly issueSession: (key: {
       readonly projectId: Ids.ProjectId
       readonly keyId: Ids.KeyId
-    }) => Effect.Effect<Redacted.Redacted, KeyNotFound | KeyRevoked | ControlPlaneError>
+    }) => Effect.Effect<Redacted.Redacted, KeyNotFound | KeyRevoked | KeyExpired | ControlPlaneError>
 
     /** Refuses the token of a session from now on. A token of something else stays as it is. */
     readonly endSession: (token: Redacted.Redacted) => Effect.Effect<void, ControlPlaneError>

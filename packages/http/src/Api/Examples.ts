@@ -72,6 +72,7 @@ const key = {
   admin: false,
   created_at: submittedAt,
   revoked_at: null,
+  expires_at: null,
 }
 
 /** The start, the text and the end of one answer, as an event stream. */

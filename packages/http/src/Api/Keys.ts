@@ -14,7 +14,16 @@ import { ApiKey, Project } from "../Wire/Access.js"
 
 const projectPath = Schema.Struct({ project_reference: Schema.String })
 
-const NewKey = Schema.Struct({ name: Ids.text(128), admin: nullish(Schema.Boolean) })
+/** Seconds. The longest life of a key that expires. */
+export const maxKeySeconds = 315_360_000
+
+const NewKey = Schema.Struct({
+  name: Ids.text(128),
+  admin: nullish(Schema.Boolean),
+  expires_in_seconds: nullish(Schema.Int.pipe(Schema.between(1, maxKeySeconds))).annotations({
+    description: `1 to ${maxKeySeconds}; the key does not expire when absent`,
+  }),
+})
 
 export const group = HttpApiGroup.make("keys")
   .add(
@@ -42,7 +51,8 @@ export const group = HttpApiGroup.make("keys")
       .annotateContext(
         OpenApi.annotations({
           summary: "Create an API key",
-          description: "Needs an admin key. Its token is in this answer and nowhere else.",
+          description:
+            "Needs an admin key. Its token is in this answer and nowhere else. With `expires_in_seconds` it ends by itself, with all that it issued.",
         }),
       ),
   )
@@ -54,7 +64,7 @@ export const group = HttpApiGroup.make("keys")
       .annotateContext(
         OpenApi.annotations({
           summary: "List the API keys of a project",
-          description: "Needs an admin key. Newest first, revoked ones too.",
+          description: "Needs an admin key. Newest first, revoked and expired ones too.",
         }),
       ),
   )

@@ -5,7 +5,7 @@
  */
 import { Ids } from "@runlease/core"
 import { Schema } from "effect"
-import { from, renamed, Timestamp } from "../Wire.js"
+import { from, orNull, renamed, Timestamp } from "../Wire.js"
 
 export const Project = renamed({
   id: Ids.ProjectId,
@@ -21,4 +21,5 @@ export const ApiKey = renamed({
   admin: Schema.Boolean,
   createdAt: from("created_at")(Timestamp),
   revokedAt: from("revoked_at")(Schema.NullOr(Timestamp)),
+  expiresAt: orNull(Timestamp).pipe(Schema.fromKey("expires_at")),
 }).annotations({ identifier: "ApiKey" })

@@ -9,6 +9,7 @@ import * as Refusal from "./Refusal.js"
 
 /** Every error of the ports, but for the failures of the control plane itself. */
 export type VerdictError =
+  | Access.KeyExpired
   | Access.KeyNotFound
   | Access.KeyRevoked
   | Access.ProjectExists
@@ -76,18 +77,22 @@ const decodeReason = Schema.decodeUnknownOption(RunLog.EventRefused.fields.reaso
 const decodeChildReason = Schema.decodeUnknownOption(Leases.ChildRefused.fields.reason)
 const decodeStatus = Schema.decodeUnknownOption(Run.TerminalStatus)
 
+/** A key that has ended authenticates nobody. */
+const endedKey: Omit<Verdict<Access.KeyExpired | Access.KeyRevoked>, "decode"> = {
+  status: 401,
+  codes: [],
+  headers: Refusal.challenge,
+  encode: ({ message }) => ({ error: "unauthorized", detail: message }),
+}
+
 export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   KeyNotFound: {
     status: 404,
     codes: ["key_not_found"],
     encode: ({ message }) => ({ error: "key_not_found", detail: message, field: "key_id" }),
   },
-  KeyRevoked: {
-    status: 401,
-    codes: [],
-    headers: Refusal.challenge,
-    encode: ({ message }) => ({ error: "unauthorized", detail: message }),
-  },
+  KeyRevoked: endedKey,
+  KeyExpired: endedKey,
   ProjectExists: {
     status: 409,
     codes: ["project_exists"],

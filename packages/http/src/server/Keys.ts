@@ -1,6 +1,6 @@
 import { HttpApiBuilder } from "@effect/platform"
 import { Access } from "@runlease/core"
-import { Effect, Redacted } from "effect"
+import { Duration, Effect, Redacted } from "effect"
 import { Api } from "../Api.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import * as Caller from "./Caller.js"
@@ -21,7 +21,7 @@ export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
 
     const createKey = Effect.fn("Server.createKey")(function* (
       reference: string,
-      options: { readonly name: string; readonly admin: boolean },
+      options: Omit<Parameters<typeof access.createKey>[0], "projectId">,
     ) {
       yield* Caller.admin
       const project = yield* access.getProject(reference)
@@ -48,7 +48,12 @@ export const layer = HttpApiBuilder.group(Api, "keys", (handlers) =>
       .handle("createProject", ({ payload }) => create(payload.slug))
       .handle("projects", () => list)
       .handle("createKey", ({ path, payload }) =>
-        createKey(path.project_reference, { name: payload.name, admin: payload.admin ?? false }),
+        createKey(path.project_reference, {
+          name: payload.name,
+          admin: payload.admin ?? false,
+          expiresIn:
+            payload.expires_in_seconds == null ? undefined : Duration.seconds(payload.expires_in_seconds),
+        }),
       )
       .handle("keys", ({ path }) => listKeys(path.project_reference))
       .handle("revokeKey", ({ path }) => revokeKey(path.project_reference, path.key_id))

@@ -5,7 +5,7 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Access, Ids, Token, WorkerRegistry } from "@runlease/core"
-import { DateTime, Effect, Either, Function, Option } from "effect"
+import { DateTime, Duration, Effect, Either, Function, Option } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
 import * as SqlSessions from "./SqlSessions.js"
 
@@ -28,6 +28,7 @@ interface CredentialRow {
   readonly digest: string
   readonly created_at: number
   readonly revoked_at: number | null
+  readonly expires_at: number | null
 }
 
 const toProject = ({ id, slug, created_at }: ProjectRow): Access.Project => ({
@@ -43,6 +44,7 @@ const toKey = (row: CredentialRow): Access.ApiKey => ({
   admin: row.admin === 1,
   createdAt: DateTime.unsafeMake(row.created_at),
   revokedAt: row.revoked_at === null ? null : DateTime.unsafeMake(row.revoked_at),
+  expiresAt: row.expires_at === null ? null : DateTime.unsafeMake(row.expires_at),
 })
 
 /** A session is the key that issued it. */
@@ -57,6 +59,8 @@ interface NewKey {
   readonly name: string
   readonly admin: boolean
   readonly digest: string
+  /** Milliseconds from now. */
+  readonly expiresIn: number | undefined
 }
 
 interface WorkerRef {
@@ -107,9 +111,13 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
     ),
   )
 
-  const createKey = each<NewKey, Access.ApiKey, Access.ProjectNotFound | Access.KeyRevoked>(
+  const createKey = each<
+    NewKey,
+    Access.ApiKey,
+    Access.ProjectNotFound | Access.KeyRevoked | Access.KeyExpired
+  >(
     "Access.createKey",
-    Effect.fnUntraced(function* ({ id, projectId, name, admin, digest }, now) {
+    Effect.fnUntraced(function* ({ id, projectId, name, admin, digest, expiresIn }, now) {
       const project = yield* findProject(projectId)
       if (project?.id !== projectId) {
         return Either.left(new Access.ProjectNotFound({ reference: projectId }))
@@ -124,11 +132,10 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
         digest,
         created_at: now,
         revoked_at: null,
+        expires_at: expiresIn === undefined ? null : now + expiresIn,
       })} ON CONFLICT (digest) DO UPDATE SET revoked_at = credentials.revoked_at RETURNING *`
-      const key = toKey(row!)
-      return key.revokedAt === null
-        ? Either.right(key)
-        : Either.left(new Access.KeyRevoked({ keyId: key.id }))
+      const end = SqlSessions.endOf(row!.id, row!, now)
+      return end === undefined ? Either.right(toKey(row!)) : Either.left(end)
     }),
   )
 
@@ -148,20 +155,20 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
     }),
   )
 
-  /** Whether the key is revoked. Its row stays locked, so it cannot be revoked before the commit. */
-  const isRevoked = (keyId: Ids.KeyId) =>
+  /** When the key ends, where the store has it. Its row stays locked, so it cannot be revoked before the commit. */
+  const findIssuer = (keyId: Ids.KeyId) =>
     Effect.map(
-      sql<Pick<CredentialRow, "revoked_at">>`SELECT revoked_at FROM credentials
+      sql<SqlSessions.Validity>`SELECT revoked_at, expires_at FROM credentials
         WHERE id = ${keyId} ${dialect.lock("credentials", "id")}`,
-      ([row]) => row !== undefined && row.revoked_at !== null,
+      ([row]) => row,
     )
 
-  const issueWorkerToken = each<NewWorkerToken, void, Access.KeyRevoked>(
+  const issueWorkerToken = each<NewWorkerToken, void, Access.KeyRevoked | Access.KeyExpired>(
     "Access.issueWorkerToken",
     Effect.fnUntraced(function* ({ id, projectId, workerId, digest, issuedBy }, now) {
-      if (issuedBy !== undefined && (yield* isRevoked(issuedBy))) {
-        return Either.left(new Access.KeyRevoked({ keyId: issuedBy }))
-      }
+      const issuer = issuedBy === undefined ? undefined : yield* findIssuer(issuedBy)
+      const end = issuedBy && issuer && SqlSessions.endOf(issuedBy, issuer, now)
+      if (end) return Either.left(end)
       yield* sql`INSERT INTO credentials ${sql.insert({
         id,
         project_id: projectId,
@@ -173,6 +180,7 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
         created_at: now,
         revoked_at: null,
         issued_by: issuedBy ?? null,
+        expires_at: issuer?.expires_at ?? null,
       })}`
       yield* sql`DELETE FROM credentials WHERE worker_id = ${workerId} AND credential_pk NOT IN (
         SELECT credential_pk FROM credentials WHERE worker_id = ${workerId}
@@ -188,7 +196,8 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
       const found = yield* sql`SELECT 1 FROM workers WHERE id = ${workerId} AND project_id = ${projectId}`
       if (found.length === 0) return Either.left(new WorkerRegistry.WorkerNotFound({ workerId }))
       const revoked = yield* sql`UPDATE credentials SET revoked_at = ${now}
-        WHERE worker_id = ${workerId} AND revoked_at IS NULL RETURNING credential_pk`
+        WHERE worker_id = ${workerId} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ${now})
+        RETURNING credential_pk`
       return Either.right(revoked.length)
     }),
   )
@@ -213,10 +222,17 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
       (rows) => rows.map(toProject),
     ),
 
-    createKey: Effect.fnUntraced(function* ({ projectId, name, admin = false, token }) {
+    createKey: Effect.fnUntraced(function* ({ projectId, name, admin = false, token, expiresIn }) {
       const secret = token ?? (yield* Token.generate("rlk"))
       const digest = yield* Token.digest(secret)
-      const key = yield* createKey({ id: yield* Ids.uuidV7, projectId, name, admin, digest })
+      const key = yield* createKey({
+        id: yield* Ids.uuidV7,
+        projectId,
+        name,
+        admin,
+        digest,
+        expiresIn: expiresIn === undefined ? undefined : Math.round(Duration.toMillis(expiresIn)),
+      })
       return { key, token: secret }
     }),
 

@@ -1,0 +1,86 @@
+/** Access suite: keys that expire. */
+import { it } from "@effect/vitest"
+import { assertEquals, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { Access, KeyExpired } from "@runlease/core/Access"
+import type { ControlPlane } from "@runlease/core/ControlPlane"
+import type { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import { DateTime, Effect, type Layer, Redacted, type Scope } from "effect"
+import * as JumpClock from "../JumpClock.js"
+import * as TestRuns from "../TestRuns.js"
+import { tagOf } from "./PrincipalTag.js"
+
+type Ports = Access | ControlPlane | WorkerRegistry
+
+const hour = 3_600_000
+
+/** Declares the tests over `layer`. Each has a clock of its own. */
+export const tests = (layer: Layer.Layer<Ports, unknown>): void => {
+  const test = <A, E>(
+    title: string,
+    body: (clock: JumpClock.JumpClock) => Effect.Effect<A, E, Ports | Scope.Scope>,
+  ): void =>
+    it.scopedLive(title, () =>
+      Effect.flatMap(JumpClock.make, (clock) =>
+        body(clock).pipe(Effect.provide(layer), Effect.withClock(clock)),
+      ),
+    )
+
+  test("a key that expires ends by itself, with all that it issued", (clock) =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const { id: projectId } = yield* access.getProject("default")
+      const { key, token } = yield* access.createKey({ projectId, name: "short", expiresIn: "1 hour" })
+      strictEqual(key.expiresAt && DateTime.distance(key.createdAt, key.expiresAt), hour)
+      const kept = yield* access.createKey({ projectId, name: "kept" })
+      strictEqual(kept.key.expiresAt, null)
+      const workerId = yield* TestRuns.register()
+      const issued = [
+        token,
+        yield* access.issueWorkerToken({ projectId, workerId, issuedBy: key.id }),
+        yield* access.issueSession({ projectId, keyId: key.id }),
+      ]
+      const others = [
+        kept.token,
+        yield* access.issueWorkerToken({ projectId, workerId, issuedBy: kept.key.id }),
+        yield* access.issueSession({ projectId, keyId: kept.key.id }),
+      ]
+      yield* clock.jump(hour - 1)
+      deepStrictEqual(yield* Effect.forEach(issued, tagOf), ["ApiKey", "Worker", "ApiKey"])
+      yield* clock.jump(1)
+      // A server remembers a token for some seconds.
+      yield* clock.jump(10_000)
+      deepStrictEqual(yield* Effect.forEach(issued, tagOf), ["Refused", "Refused", "Refused"])
+      deepStrictEqual(yield* Effect.forEach(others, tagOf), ["ApiKey", "Worker", "ApiKey"])
+      strictEqual(yield* access.revokeWorkerTokens({ projectId, workerId }), 1)
+    }))
+
+  test("a key that has expired issues nothing, and its token makes no key", (clock) =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const { id: projectId } = yield* access.getProject("default")
+      const options = { projectId, name: "short", token: Redacted.make("chosen"), expiresIn: hour }
+      const { key } = yield* access.createKey(options)
+      const workerId = yield* TestRuns.register()
+      yield* clock.jump(hour)
+      const expired = new KeyExpired({ keyId: key.id })
+      assertEquals(
+        yield* Effect.flip(access.issueWorkerToken({ projectId, workerId, issuedBy: key.id })),
+        expired,
+      )
+      assertEquals(yield* Effect.flip(access.issueSession({ projectId, keyId: key.id })), expired)
+      assertEquals(yield* Effect.flip(access.createKey(options)), expired)
+    }))
+
+  test("a key that expires is in the list of keys for ever, and no session's end is its own", (clock) =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const { id: projectId } = yield* access.getProject("default")
+      const { key, token } = yield* access.createKey({ projectId, name: "short", expiresIn: "1 hour" })
+      const kept = yield* access.createKey({ projectId, name: "kept" })
+      yield* access.endSession(token)
+      strictEqual(yield* tagOf(token), "ApiKey")
+      yield* clock.jump(hour)
+      yield* access.issueSession({ projectId, keyId: kept.key.id })
+      deepStrictEqual(yield* access.listKeys(projectId), [kept.key, key])
+    }))
+}
