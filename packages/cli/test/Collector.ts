@@ -77,17 +77,25 @@ export interface Received {
   readonly metrics: ReadonlyMap<string, string>
   /** The values of the header that the exporters were told to send. */
   readonly keys: ReadonlySet<string>
+  /** Each request as it came. */
+  readonly bodies: ReadonlyArray<string>
 }
 
 /** Starts a collector, which the Scope ends. */
 export const make = Effect.gen(function* () {
-  const received = yield* SubscriptionRef.make<Received>({ spans: [], metrics: new Map(), keys: new Set() })
+  const received = yield* SubscriptionRef.make<Received>({
+    spans: [],
+    metrics: new Map(),
+    keys: new Set(),
+    bodies: [],
+  })
   const runtime = yield* Effect.runtime<never>()
   const take = (path: string, body: string, key: string) =>
     SubscriptionRef.update(received, (all): Received => {
       const keys = new Set([...all.keys, key])
+      const bodies = [...all.bodies, body]
       if (path === "/v1/traces") {
-        return { ...all, keys, spans: [...all.spans, ...spansOf(Schema.decodeSync(Traces)(body))] }
+        return { ...all, keys, bodies, spans: [...all.spans, ...spansOf(Schema.decodeSync(Traces)(body))] }
       }
       const { resourceMetrics } = Schema.decodeSync(Metrics)(body)
       const metrics = resourceMetrics.flatMap(({ scopeMetrics }) =>
@@ -96,6 +104,7 @@ export const make = Effect.gen(function* () {
       return {
         ...all,
         keys,
+        bodies,
         metrics: new Map([...all.metrics, ...metrics.map(({ name, unit }) => [name, unit] as const)]),
       }
     })

@@ -39,6 +39,7 @@ import * as OpenStreams from "./server/OpenStreams.js"
 import * as ReadBody from "./server/ReadBody.js"
 import * as ErrorResponse from "./server/ErrorResponse.js"
 import * as Revocation from "./server/Revocation.js"
+import * as SpanUrl from "./server/SpanUrl.js"
 import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
 import * as Runs from "./server/Runs.js"
@@ -227,7 +228,9 @@ const withoutUnreadSpans = <A, E, R>(serving: Effect.Effect<A, E, R>): Effect.Ef
  */
 export const layerWith = <E = never, R = never>(options: ServerOptions<E, R>) =>
   Layer.scopedDiscard(
-    Effect.flatMap(app(options), (served) => withoutUnreadSpans(HttpServer.serveEffect(served))),
+    Effect.flatMap(app(options), (served) =>
+      withoutUnreadSpans(HttpServer.serveEffect(SpanUrl.withoutSecrets(served))),
+    ),
   )
 
 /**

@@ -16,12 +16,17 @@ export const Session = Schema.Struct({
   key: Schema.Struct({ id: Schema.String, name: Schema.String, admin: Schema.Boolean }),
 }).annotations({ identifier: "Session" })
 
+/** A refusal does not repeat what stands in the place of a secret. */
+const Secret = Schema.Redacted(Schema.String.annotations({ message: () => "must be a text" })).annotations({
+  message: () => ({ message: "must be a text", override: true }),
+})
+
 export const projectOf = ({ id, slug }: Access.Project) => ({ id, slug })
 
 const signIn = HttpApiGroup.make("signIn")
   .add(
     HttpApiEndpoint.post("signIn", "/session")
-      .setPayload(Schema.Struct({ api_key: Schema.Redacted(Schema.String) }))
+      .setPayload(Schema.Struct({ api_key: Secret }))
       .addSuccess(Session, { status: 201 })
       .annotateContext(
         OpenApi.annotations({

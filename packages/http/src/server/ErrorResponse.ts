@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { type HttpApiError, HttpServerResponse } from "@effect/platform"
+import { Token } from "@runlease/core"
 import { Cause, Effect, Option, ParseResult, Predicate } from "effect"
 import * as Refusal from "../contract/Refusal.js"
 import * as Strict from "../contract/Strict.js"
@@ -41,8 +42,11 @@ const ofFailure = (error: unknown): Refusal.Refusal | undefined => {
   return undefined
 }
 
+/** A refusal repeats what was wrong, which may be a token in a wrong place. */
+const withoutTokens = (body: Refusal.Body): Refusal.Body => ({ ...body, detail: Token.mask(body.detail) })
+
 const toResponse = (refusal: Refusal.Refusal): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.unsafeJson(refusal.body, {
+  HttpServerResponse.unsafeJson(withoutTokens(refusal.body), {
     status: refusal.httpStatus,
     ...(refusal.headers === undefined ? {} : { headers: refusal.headers }),
   })

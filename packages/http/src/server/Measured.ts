@@ -7,6 +7,7 @@ import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Effect } from "effect"
 import { Callers } from "./Authenticate.js"
+import * as SpanUrl from "./SpanUrl.js"
 import * as ServerMetrics from "./ServerMetrics.js"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -20,9 +21,6 @@ const isRequestId = (id: string | undefined): id is string =>
 /** The key or the worker; a token is never shown. */
 const callerIn = (principal: Access.Principal): string =>
   principal._tag === "ApiKey" ? `key ${principal.keyId}` : `worker ${principal.workerId}`
-
-/** The path, without the query, which may have secrets. */
-const pathOf = (url: string): string => url.split("?", 1)[0]!
 
 /**
  * Makes the middleware that is around all others. With `logs` each request gets an id, or keeps the one that its proxy gave in
@@ -43,7 +41,7 @@ export const make = (logs: boolean) =>
       return Effect.annotateLogs(Effect.logInfo("request"), {
         request_id: id,
         method: request.method,
-        path: pathOf(request.originalUrl),
+        path: SpanUrl.pathOf(request.originalUrl),
         status,
         ms: Math.round(millis * 10) / 10,
         ...(caller === undefined ? {} : { caller: callerIn(caller) }),
