@@ -1,0 +1,166 @@
+import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import { Access, Ids, Leases, MemoryControlPlane } from "@runlease/core"
+import { JumpClock } from "@runlease/testkit"
+import * as TestRuns from "@runlease/testkit/TestRuns"
+import { Effect, Layer } from "effect"
+import { type Answer, cellOf, type Endpoint, endpoints, send } from "./authorization/Endpoints.js"
+import { matrix } from "./authorization/matrix.js"
+import { makeNobodies, makeProject, type Project, senders, type Sender } from "./authorization/principals.js"
+import * as Requests from "./authorization/requests.js"
+import { serve } from "./serving.js"
+import { sqlite } from "./sqlite.js"
+
+const [head = [], ...rows] = matrix
+  .trim()
+  .split("\n")
+  .map((line) => line.split(/ +/))
+
+/** Gives names to what the requests of a test make. */
+const makeCounter = () => {
+  let count = 0
+  return () => `n${++count}`
+}
+
+/** A run of the project, in the state that an endpoint asks for, and the names around it. */
+const makeNames = (own: Project, endpoint: Endpoint, name: string) =>
+  Effect.gen(function* () {
+    const access = yield* Access.Access
+    const { key } = yield* access.createKey({ projectId: own.project.id, name })
+    const agentId = Ids.AgentId.make(`agent-${name}`)
+    yield* TestRuns.submit({ publicId: `run-${name}`, agentId })
+    const run = yield* TestRuns.claimOne(own.holder, { agentIds: [agentId] })
+    const state = Requests.stateOf(endpoint.name)
+    if (state === "ended") yield* TestRuns.complete(run)
+    if (state === "waiting") {
+      const leases = yield* Leases.Leases
+      yield* leases.suspend(TestRuns.leaseOf(run), TestRuns.forToolCall())
+    }
+    return {
+      project: own.project.slug,
+      projectId: own.project.id,
+      run: run.runId,
+      conversation: run.conversationId,
+      worker: own.holder,
+      key: key.id,
+      agent: agentId,
+      thread: `thread-${name}`,
+      fresh: `new-${name}`,
+    } satisfies Requests.Names
+  }).pipe(Effect.provide(own.ports))
+
+const request = (endpoint: Endpoint, names: Requests.Names, sender: Sender) =>
+  send(endpoint, names, Requests.make(endpoint.name)(names, sender.credential), sender)
+
+const isRefusal = (cell: string) => !/^\+?20\d$/.test(cell)
+
+/** The same kinds of names, of which nothing has one. */
+const makeNothing = Effect.gen(function* () {
+  const [projectId, conversation, worker, key] = yield* Effect.replicateEffect(Ids.uuidV7, 4)
+  return (names: Requests.Names): Requests.Names => ({
+    ...names,
+    project: names.project === names.projectId ? projectId! : "nothing",
+    projectId: projectId!,
+    run: "nothing-run",
+    thread: `nothing-${names.thread}`,
+    conversation: conversation!,
+    worker: worker!,
+    key: key!,
+  })
+})
+
+/** An answer with the kinds of the names in place of the names. */
+const withoutNames = ({ text, ...answer }: Answer, names: Requests.Names): Answer => ({
+  ...answer,
+  text: Object.entries(names)
+    .toSorted(([, a], [, b]) => b.length - a.length)
+    .reduce((all, [kind, name]) => all.replaceAll(name, `<${kind}>`), text),
+})
+
+/** Nothing of a project is named where an agent is run. An admin key prunes every project, and sees the keys of all. */
+const isCompared = ({ name }: Endpoint): boolean => !/^(keys\.|runs\.prune$|agUi\.runAgent$)/.test(name)
+
+describe("the authorization matrix", () => {
+  it("has one line for every endpoint, and none for another", () => {
+    deepStrictEqual(
+      rows.map(([name]) => name),
+      endpoints.map(({ name }) => name),
+    )
+  })
+
+  for (const [store, layer] of Object.entries({ memory: MemoryControlPlane.layer, sqlite })) {
+    const served = Layer.provideMerge(serve(layer), layer)
+    const test = <A, E>(
+      title: string,
+      body: (clock: JumpClock.JumpClock) => Effect.Effect<A, E, Layer.Layer.Success<typeof served>>,
+    ) =>
+      it.live(`${title} (${store})`, () =>
+        Effect.flatMap(JumpClock.make, (clock) =>
+          body(clock).pipe(Effect.provide(served), Effect.withClock(clock)),
+        ),
+      )
+
+    test("is what a server does, and what it refuses changes no run", (clock) =>
+      Effect.gen(function* () {
+        const own = yield* makeProject("default")
+        const foreign = yield* makeProject("foreign")
+        const nobodies = yield* makeNobodies(own, clock)
+        const known = senders(own, foreign)
+        deepStrictEqual(head, ["endpoint", "nobody", ...Object.keys(known)])
+        const name = makeCounter()
+
+        const cell = (endpoint: Endpoint, sender: Sender) =>
+          Effect.gen(function* () {
+            const names = yield* makeNames(own, endpoint, name())
+            const look = Effect.provide(TestRuns.getRun(names.run), own.ports)
+            const before = yield* look
+            const found = cellOf(endpoint, yield* request(endpoint, names, sender))
+            if (isRefusal(found)) deepStrictEqual(yield* look, before)
+            return found
+          })
+
+        const found = yield* Effect.forEach(endpoints, (endpoint) =>
+          Effect.gen(function* () {
+            // Gives back what tokens that are not valid have cost their address.
+            yield* clock.jump(1000)
+            const ofNobody = yield* Effect.forEach(Object.values(nobodies), (sender) =>
+              cell(endpoint, sender),
+            )
+            const others = yield* Effect.forEach(Object.values(known), (sender) =>
+              Effect.flatMap(sender, (sends) => cell(endpoint, sends)),
+            )
+            return [endpoint.name, Array.from(new Set(ofNobody)).join("/"), ...others]
+          }),
+        )
+        deepStrictEqual(found, rows)
+      }))
+
+    test("is the same for things of another project as for things that do not exist", () =>
+      Effect.gen(function* () {
+        const own = yield* makeProject("default")
+        const foreign = yield* makeProject("foreign")
+        const nothing = yield* makeNothing
+        const name = makeCounter()
+        for (const endpoint of endpoints.filter(isCompared)) {
+          for (const project of [own.project.slug, own.project.id]) {
+            for (const sender of [
+              foreign.key,
+              foreign.admin,
+              foreign.session("same-origin"),
+              foreign.worker(foreign.other),
+            ]) {
+              const named = { ...(yield* makeNames(own, endpoint, name())), project }
+              const unnamed = nothing(named)
+              // What a request makes has another name in each.
+              const first = yield* request(endpoint, { ...named, fresh: `new-${name()}` }, yield* sender)
+              const second = yield* request(endpoint, { ...unnamed, fresh: `new-${name()}` }, yield* sender)
+              deepStrictEqual(
+                [endpoint.name, withoutNames(first, named)],
+                [endpoint.name, withoutNames(second, unnamed)],
+              )
+            }
+          }
+        }
+      }))
+  }
+})

@@ -1,0 +1,89 @@
+/** The endpoints of the API, and requests to them as a principal sends them. */
+import { HttpApi } from "@effect/platform"
+import { Effect } from "effect"
+import { Api } from "../../src/Api.js"
+import { Served } from "../serving.js"
+import type { Sender } from "./principals.js"
+import type { Names, Request } from "./requests.js"
+
+export interface Endpoint {
+  /** `group.endpoint` */
+  readonly name: string
+  readonly method: string
+  readonly path: string
+}
+
+export const endpoints: ReadonlyArray<Endpoint> = (() => {
+  const found: Array<Endpoint> = []
+  HttpApi.reflect(Api, {
+    onGroup: () => {},
+    onEndpoint: ({ endpoint: { method, name, path }, group }) => {
+      found.push({ name: `${group.identifier}.${name}`, method, path })
+    },
+  })
+  return found
+})()
+
+export interface Answer {
+  readonly status: number
+  readonly type: string | null
+  readonly text: string
+}
+
+/** Sends a request. A stream is left when it has begun. */
+export const send = (
+  { method, path }: Endpoint,
+  names: Names,
+  { body, query = "" }: Request,
+  { headers, workerId }: Sender,
+): Effect.Effect<Answer, never, Served> => {
+  const parts: Readonly<Record<string, string>> = {
+    project_reference: names.project,
+    worker_id: workerId ?? names.worker,
+    run_id: names.run,
+    conversation_id: names.conversation,
+    key_id: names.key,
+    agent_id: names.agent,
+    thread_id: names.thread,
+  }
+  const address = path.replace(/:([a-z_]+)/g, (_, part: string) => parts[part]!)
+  return Effect.flatMap(Served, ({ url }) =>
+    Effect.promise(async (signal) => {
+      const response = await fetch(`${url}${address}${query}`, {
+        method,
+        signal,
+        headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      const { status } = response
+      const type = response.headers.get("content-type")
+      if (type?.startsWith("text/event-stream") !== true) return { status, type, text: await response.text() }
+      await response.body?.cancel()
+      return { status, type, text: "" }
+    }),
+  )
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- a test looks into whatever came
+type Json = any
+
+const verdictOf = (status: number, error: string): string =>
+  status === 403 && error === "lease_lost" ? "lost" : String(status)
+
+/** What an answer says, as the matrix has it. */
+export const cellOf = (endpoint: Endpoint, { status, text }: Answer): string => {
+  const json: Json = text === "" ? {} : JSON.parse(text)
+  if (status !== 200) return verdictOf(status, json.error)
+  switch (endpoint.name) {
+    case "workers.renew":
+      return json.run === null ? "lost" : "200"
+    case "workers.renewMany":
+      return json.leases[0].status === "lost" ? "lost" : "200"
+    case "exchange.exchange": {
+      const inner = json.answers.map((answer: Json) => verdictOf(answer.status, answer.body.error))
+      return Array.from(new Set<string>(inner), (one) => (one === "lost" ? one : `+${one}`)).join("/")
+    }
+    default:
+      return "200"
+  }
+}

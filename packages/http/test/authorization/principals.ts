@@ -1,0 +1,97 @@
+/**
+ * The kinds of principals that the matrix has a column for. A further kind is a further entry here, and a further column there.
+ */
+import { Access, ControlPlane, Ids } from "@runlease/core"
+import type { JumpClock } from "@runlease/testkit"
+import * as TestRuns from "@runlease/testkit/TestRuns"
+import { Duration, Effect, Redacted } from "effect"
+
+type Headers = Readonly<Record<string, string>>
+
+/** How a principal sends a request: its headers, the credential in them, and the id of the worker that it says it is. */
+export interface Sender {
+  readonly headers: Headers
+  readonly credential: string
+  readonly workerId?: Ids.WorkerId | undefined
+}
+
+const bearer = (credential: string, workerId?: Ids.WorkerId): Sender => ({
+  headers: { authorization: `Bearer ${credential}` },
+  credential,
+  workerId,
+})
+
+const cookie = (credential: string, site: string): Sender => ({
+  headers: { cookie: `runlease_session=${credential}`, "sec-fetch-site": site },
+  credential,
+})
+
+/** A project with a key, an admin key and a worker, and how each of them sends. */
+export const makeProject = Effect.fnUntraced(function* (slug: string) {
+  const access = yield* Access.Access
+  const controlPlane = yield* ControlPlane.ControlPlane
+  const project = yield* Effect.orElse(access.getProject(slug), () => access.createProject(slug))
+  const ports = controlPlane.project(project.id)
+  const registered = (key: string) => Effect.provide(TestRuns.register(key), ports)
+  const owner = { projectId: project.id, name: "key" }
+  const { key, token } = yield* access.createKey(owner)
+  const admin = yield* access.createKey({ ...owner, admin: true })
+  const issueSession = access.issueSession({ projectId: project.id, keyId: key.id })
+  const issue = (workerId: Ids.WorkerId) =>
+    Effect.map(access.issueWorkerToken({ projectId: project.id, workerId }), Redacted.value)
+  return {
+    project,
+    ports,
+    keyId: key.id,
+    holder: yield* registered("holder"),
+    other: yield* registered("other"),
+    key: Effect.succeed(bearer(Redacted.value(token))),
+    admin: Effect.succeed(bearer(Redacted.value(admin.token))),
+    session: (site: string) => Effect.map(issueSession, (session) => cookie(Redacted.value(session), site)),
+    /** A worker that sends under an id, which may be another's. */
+    worker: (workerId: Ids.WorkerId, under = workerId) =>
+      Effect.map(issue(workerId), (worker) => bearer(worker, under)),
+  }
+})
+
+export type Project = Effect.Effect.Success<ReturnType<typeof makeProject>>
+
+/** Nobody, in each of the ways there are. The session and the key expire while twelve hours pass. */
+export const makeNobodies = Effect.fnUntraced(function* (
+  { project, session, ports }: Project,
+  clock: JumpClock.JumpClock,
+) {
+  const access = yield* Access.Access
+  const expired = yield* session("same-origin")
+  const short = yield* access.createKey({ projectId: project.id, name: "short", expiresIn: "1 hour" })
+  yield* clock.jump(Duration.toMillis(Access.sessionLifetime))
+  const { key, token } = yield* access.createKey({ projectId: project.id, name: "revoked" })
+  const workerId = yield* Effect.provide(TestRuns.register("revoked"), ports)
+  const worker = yield* access.issueWorkerToken({ projectId: project.id, workerId, issuedBy: key.id })
+  yield* access.revokeKey(project.id, key.id)
+  return {
+    "no token": { headers: {}, credential: "" },
+    "a malformed token": { headers: { authorization: "Basic a2V5" }, credential: " " },
+    "an unknown token": bearer(`rlk_${"0".repeat(64)}`),
+    "a revoked key": bearer(Redacted.value(token)),
+    "an expired key": bearer(Redacted.value(short.token)),
+    "a revoked worker": bearer(Redacted.value(worker), workerId),
+    "an expired session": expired,
+  } satisfies Readonly<Record<string, Sender>>
+})
+
+/** How each column but `nobody` sends. A sender is new for each request: some requests end a credential. */
+export const senders = (own: Project, foreign: Project) => ({
+  key: own.key,
+  admin: own.admin,
+  session: own.session("same-origin"),
+  cross: own.session("cross-site"),
+  holder: own.worker(own.holder),
+  other: own.worker(own.other),
+  posing: own.worker(own.other, own.holder),
+  "f-key": foreign.key,
+  "f-admin": foreign.admin,
+  "f-session": foreign.session("same-origin"),
+  "f-worker": foreign.worker(foreign.other),
+  "f-posing": foreign.worker(foreign.other, own.holder),
+})

@@ -1,0 +1,100 @@
+/** A request to each endpoint that would be right, for things that it names. */
+
+/** What requests name. */
+export interface Names {
+  readonly project: string
+  readonly projectId: string
+  readonly run: string
+  readonly conversation: string
+  readonly worker: string
+  readonly key: string
+  readonly agent: string
+  readonly thread: string
+  /** In the names of what requests make. */
+  readonly fresh: string
+}
+
+export interface Request {
+  readonly body?: unknown
+  readonly query?: string
+}
+
+type Make = (names: Names, credential: string) => Request
+
+const nothing: Make = () => ({})
+
+const registration = { implementation_kind: "test", worker_key: "holder" }
+
+/** By `group.endpoint`; none for a request without a body. */
+const requests: Readonly<Record<string, Make>> = {
+  "runs.submit": ({ agent, conversation, fresh, run }) => ({
+    body: {
+      kind: "agent",
+      public_id: fresh,
+      owner: { kind: "conversation", id: conversation },
+      parent_run_id: run,
+      request: { agent_id: agent },
+    },
+  }),
+  "runs.prune": () => ({ body: { older_than_seconds: 1_000_000 } }),
+  "runs.complete": () => ({ body: { status: "completed" } }),
+  "runs.fork": () => ({ body: { after_event_id: 1 } }),
+  "runs.tell": () => ({ body: { text: "hello" } }),
+  "runs.resume": () => ({
+    body: { type: "tool_result", tool_call_id: "call", result: 1 },
+  }),
+  "runs.followUp": ({ fresh }) => ({
+    body: {
+      public_id: fresh,
+      results: [{ interrupt_id: "call", status: "resolved", payload: 1 }],
+      request_snapshot: { messages: [], tools: [], context: [] },
+    },
+  }),
+  "observe.projectLive": () => ({ query: "?topics=runs" }),
+  "observe.drain": () => ({ body: { drain: true } }),
+  "signIn.signIn": (_, api_key) => ({ body: { api_key } }),
+  "conversations.create": ({ projectId }) => ({ body: { project_id: projectId } }),
+  "conversations.addMessage": () => ({ body: { role: "user", parts: [{ type: "text", text: "hello" }] } }),
+  "conversations.append": () => ({ body: { events: [{ type: "CUSTOM", name: "x", value: 1 }] } }),
+  "agUi.runAgent": ({ fresh, thread }) => ({
+    query: "?detach=true",
+    body: {
+      threadId: thread,
+      runId: fresh,
+      state: {},
+      messages: [],
+      tools: [],
+      context: [],
+      forwardedProps: {},
+    },
+  }),
+  "workers.register": () => ({ body: registration }),
+  "workers.renewMany": ({ run }) => ({ body: { run_ids: [run] } }),
+  "workers.suspend": () => ({ body: { tool_call_id: "call", tool_name: "ask" } }),
+  "workers.spawn": ({ agent, fresh }) => ({
+    body: {
+      step_id: "step",
+      name: "step",
+      run: { kind: "agent", public_id: fresh, request: { agent_id: agent } },
+    },
+  }),
+  "workers.session": () => ({ body: { session_key: "session" } }),
+  "exchange.exchange": ({ run }) => ({
+    body: {
+      operations: [
+        { operation: "append", run_id: run, events: [{ type: "CUSTOM", name: "x", value: 1 }] },
+        { operation: "complete", run_id: run, status: "completed" },
+      ],
+    },
+  }),
+  "keys.createProject": ({ fresh }) => ({ body: { slug: fresh } }),
+  "keys.createKey": () => ({ body: { name: "new" } }),
+}
+
+export const make = (endpoint: string): Make => requests[endpoint] ?? nothing
+
+/** The state of the run before the request; a worker holds it where there is none here. */
+export const stateOf = (endpoint: string): "waiting" | "ended" | undefined => {
+  if (endpoint === "runs.retry") return "ended"
+  return endpoint === "runs.resume" || endpoint === "runs.followUp" ? "waiting" : undefined
+}
