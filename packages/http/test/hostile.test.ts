@@ -528,6 +528,27 @@ describe("a slow or broken sender", () => {
     }).pipe(Effect.provide(impatient)),
   )
 
+  it.live("of more headers than the server reads cannot hide how long a body is", () =>
+    Effect.gen(function* () {
+      const { key, url } = yield* Served
+      // Node.js drops all headers past the thousandth, after it has obeyed them.
+      const many = Array.from({ length: 1100 }, () => ["a", "b"] as const)
+      const hidden = (rest: Partial<Sent>) => {
+        const { headers = [], ...parts } = sent(key, rest)
+        return exchange(url, { bytes: request({ ...parts, headers: [...headers, ...many] }) })
+      }
+      const large = Buffer.alloc(maxBytes + 1, 0x20)
+      strictEqual((yield* hidden({ body: large })).status, 413)
+      strictEqual((yield* hidden({ path: "/session", headers: [json], body: large })).status, 413)
+      const body = JSON.stringify({ kind: "agent", public_id: "many", request: { agent_id: "a" } })
+      strictEqual((yield* hidden({ body })).status, 202)
+      const multipart = ["Content-Type", "multipart/form-data; boundary=x"] as const
+      const bearer = ["Authorization", `Bearer ${key}`] as const
+      strictEqual((yield* hidden({ headers: [bearer, multipart], body })).status, 415)
+      strictEqual((yield* hidden({ path: "/runs/many/cancel", headers: [bearer] })).status, 200)
+    }).pipe(Effect.provide(served)),
+  )
+
   it.live("of too large a body is refused, announced or not, while a body at the limit passes", () =>
     Effect.gen(function* () {
       const { key, url } = yield* Served

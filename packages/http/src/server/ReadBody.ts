@@ -158,6 +158,23 @@ const announcedLength = ({ headers }: HttpServerRequest.HttpServerRequest): numb
   return headers["transfer-encoding"] === undefined && length !== undefined ? Number(length) : undefined
 }
 
+/**
+ * What the headers say of a body. `hidden`: nothing, where there may be one. Node.js obeys the header of a length, and then
+ * drops it when a thousand others come before it.
+ */
+const announcementOf = ({
+  headers,
+  method,
+}: HttpServerRequest.HttpServerRequest): "nothing" | "length" | "chunks" | "hidden" => {
+  if (headers["transfer-encoding"] !== undefined) return "chunks"
+  const length = headers["content-length"]
+  if (length !== undefined) return Number(length) === 0 ? "nothing" : "length"
+  return bodyless.has(method) ? "nothing" : "hidden"
+}
+
+/** Requests whose body nothing reads. */
+const bodyless: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"])
+
 const usualType = /^application\/json(; ?charset=utf-8)?$/i
 
 /**
@@ -196,13 +213,13 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
   const late = tooSlow(within)
 
   const readNew = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
+    const announced = announcementOf(request)
     const length = Number(request.headers["content-length"] ?? "0")
-    const chunked = request.headers["transfer-encoding"] !== undefined
-    if (length === 0 && !chunked) return request
+    if (announced === "nothing") return request
     // A body whose announced length is too large is not read; the server drains it.
     if (length > maxBytes) return yield* tooLarge
-    if (!isJson(request.headers["content-type"])) return yield* notJson
-    if (!chunked && length <= uncountedBytes) {
+    if (announced !== "hidden" && !isJson(request.headers["content-type"])) return yield* notJson
+    if (announced === "length" && length <= uncountedBytes) {
       const reading = inTime(
         Effect.mapError(request.text, () => notWhole),
         within,
@@ -213,6 +230,7 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
     const caller = Option.match(principal, { onNone: () => "", onSome: callerOf })
     const taker = { caller, request }
     const text = yield* countedText(budget, taker, length, inTime(readText(budget, taker, length), within))
+    if (text !== "" && !isJson(request.headers["content-type"])) return yield* notJson
     return withText(asPlainJson(request), text)
   })
 
