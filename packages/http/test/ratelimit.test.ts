@@ -41,6 +41,30 @@ describe("the rate limit", () => {
     }).pipe(Effect.provide(limited(4))),
   )
 
+  it.effect("lets a worker that sends too much renew its leases, as often as it may send anything else", () =>
+    Effect.gen(function* () {
+      const { json: worker } = yield* call("POST", "/agent-workers/projects/default/workers", {
+        body: { implementation_kind: "kind", worker_key: "worker" },
+      })
+      yield* call("POST", "/runs", { body: { kind: "agent", public_id: "r", request: { agent_id: "a" } } })
+      const at = `/agent-workers/workers/${worker.worker.id}`
+      const send = (path: string, body: object = {}) =>
+        call("POST", `${at}${path}`, { token: worker.token, body })
+      strictEqual((yield* send("/claim")).json.run.run_id, "r")
+      yield* Effect.repeat(send("/heartbeat"), { until: ({ status }) => status === 429 })
+      strictEqual((yield* send("/claim")).status, 429)
+
+      const many = yield* send("/leases", { run_ids: ["r"] })
+      deepStrictEqual([many.status, many.json.leases[0].status], [200, "held"])
+      strictEqual((yield* send("/runs/r/lease")).json.run.status, "running")
+      strictEqual((yield* send("/leases?x=1", { run_ids: ["r"] })).status, 200)
+      strictEqual((yield* send("/leases", { run_ids: ["r"] })).status, 200)
+      const refused = yield* send("/leases", { run_ids: ["r"] })
+      deepStrictEqual([refused.status, refused.headers.get("retry-after")], [429, "1"])
+      strictEqual((yield* send("/claim")).status, 429)
+    }).pipe(Effect.provide(limited(4))),
+  )
+
   it.live("goes on when the wall clock is set back", () =>
     Effect.gen(function* () {
       const clock = yield* JumpClock.make

@@ -59,7 +59,7 @@ export const layer: Layer.Layer<Callers, never, Authentication | RateLimit> = La
       Effect.flatMap(authentication.identify(request), (found) =>
         Option.match(found, {
           onNone: () => Effect.fail(unauthorized(request)),
-          onSome: (principal) => Effect.as(rateLimit.take(principal), principal),
+          onSome: (principal) => Effect.as(rateLimit.take(principal, request), principal),
         }),
       )
 

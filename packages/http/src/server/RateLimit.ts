@@ -1,8 +1,10 @@
 /**
- * Limits the requests of each caller.
+ * Limits the requests of each caller. Renewals are limited apart from all else: a worker that sends too much must not lose its
+ * leases by that.
  *
  * @since 0.1.0
  */
+import type { HttpServerRequest } from "@effect/platform"
 import type { Access } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
 import { callerOf } from "../contract/Principal.js"
@@ -11,21 +13,37 @@ import * as Buckets from "./Buckets.js"
 
 export class RateLimit extends Context.Tag("@runlease/http/server/RateLimit")<
   RateLimit,
-  { readonly take: (principal: Access.Principal) => Effect.Effect<void, Refusal.Refusal> }
+  {
+    readonly take: (
+      principal: Access.Principal,
+      request: HttpServerRequest.HttpServerRequest,
+    ) => Effect.Effect<void, Refusal.Refusal>
+  }
 >() {}
 
 const tooMany = "This caller sends too many requests; send them more slowly"
 
-/** Each caller may send `perSecond` requests a second, and at once as many as in one second, but at least one. */
+const renewalPath = /\/agent-workers\/workers\/[^/?]+\/(?:leases|runs\/[^/?]+\/lease)(?:\?|$)/
+
+const isRenewal = ({ method, url }: HttpServerRequest.HttpServerRequest): boolean =>
+  method === "POST" && renewalPath.test(url)
+
+/**
+ * Each caller may send `perSecond` requests a second, and at once as many as in one second, but at least one; and as many
+ * renewals beside them.
+ */
 export const layer = (perSecond: number): Layer.Layer<RateLimit> =>
   perSecond === Infinity
     ? Layer.succeed(RateLimit, { take: () => Effect.void })
     : Layer.sync(RateLimit, () => {
         const buckets = Buckets.make({ perSecond, size: perSecond })
         return {
-          take: (principal) =>
-            Effect.flatMap(buckets.take(callerOf(principal)), (wait) =>
-              wait > 0 ? Effect.fail(Refusal.tooMany(tooMany, wait)) : Effect.void,
-            ),
+          take: (principal, request) => {
+            const caller = callerOf(principal)
+            return Effect.flatMap(
+              buckets.take(isRenewal(request) ? `renewals of ${caller}` : caller),
+              (wait) => (wait > 0 ? Effect.fail(Refusal.tooMany(tooMany, wait)) : Effect.void),
+            )
+          },
         }
       })
