@@ -60,6 +60,11 @@ export interface Options {
   readonly maxLineBytes?: number
   /** The most bytes that a run may write to stdout. Default: 64 MiB. */
   readonly maxOutputBytes?: number
+  /**
+   * The most private memory of each process of the program, in bytes: what it may write to, beside what processes share. Linux
+   * holds it; other systems may not. Default: no limit.
+   */
+  readonly maxMemoryBytes?: number
   /** The grace between TERM and KILL. Default: 5 seconds. */
   readonly killAfter?: Duration.DurationInput
   /** The exit codes that lead to another attempt. Default: 75, EX_TEMPFAIL. */
@@ -132,6 +137,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       cwd: workDir,
       env: { ...env, ...Environment.ofRun(run, workDir), ...traceparent },
       workDir,
+      maxMemoryBytes: options.maxMemoryBytes,
       killAfter,
       guardPath,
     })

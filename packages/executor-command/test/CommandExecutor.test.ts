@@ -167,6 +167,37 @@ describe("a program that fails", () => {
   )
 })
 
+describe("a program with a limit of memory", () => {
+  const megabytes = (count: number) => ({
+    command: process.execPath,
+    args: ["-e", `process.stdout.write(String(Buffer.alloc(${count} * 1024 * 1024, 1).length) + "\\n")`],
+    maxMemoryBytes: 400 * 1024 * 1024,
+  })
+
+  it.live("works within it, and gets no more", () =>
+    Effect.gen(function* () {
+      strictEqual(yield* textOf(megabytes(50)), `${50 * 1024 * 1024}\n`)
+      const { error, events } = yield* failureOf(megabytes(800))
+      deepStrictEqual(events, [])
+      assertTrue(error.code.startsWith("exit_") || error.code.startsWith("signal_"))
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger))),
+  )
+
+  it.live("has its own arguments, its pid, and the failures of one without", () =>
+    Effect.gen(function* () {
+      const maxMemoryBytes = 64 * 1024 * 1024
+      const args = ["$(echo run)", "; echo run", "*", "a\nb"]
+      const text = yield* textOf({ command: "printf", args: ["<%s>", ...args], maxMemoryBytes })
+      strictEqual(text, args.map((arg) => `<${arg}>`).join(""))
+      strictEqual(yield* textOf({ ...sh("ulimit -d"), maxMemoryBytes }), `${64 * 1024}\n`)
+      const missing = yield* failureOf({ command: "no-such-program-of-runlease", maxMemoryBytes })
+      strictEqual(missing.error.code, "command_not_found")
+      const plain = yield* failureOf({ command: fixture("plain.txt"), maxMemoryBytes })
+      strictEqual(plain.error.code, "command_not_executable")
+    }),
+  )
+})
+
 describe("the environment of a program", () => {
   it.live("has only those variables of the worker that the options name", () =>
     Effect.gen(function* () {
@@ -235,9 +266,11 @@ describe("the environment of a program", () => {
     Effect.gen(function* () {
       const root = yield* folder
       const workRoot = join(root, "made", "on demand")
-      const script = 'mkdir -p deep/er; echo x > deep/er/file; pwd; echo "$RUNLEASE_WORK_DIR"'
-      const [pwd, variable] = (yield* textOf({ ...sh(script), workRoot })).split("\n")
+      const script =
+        'mkdir -p deep/er; echo x > deep/er/file; pwd; echo "$RUNLEASE_WORK_DIR"; ls -ld . | cut -c1-10'
+      const [pwd, variable, mode] = (yield* textOf({ ...sh(script), workRoot })).split("\n")
       strictEqual(pwd, variable)
+      strictEqual(mode, "drwx------")
       assertTrue(pwd!.startsWith(workRoot))
       strictEqual((yield* Effect.either(Effect.tryPromise(() => access(pwd!))))._tag, "Left")
       yield* failureOf({ ...sh("touch file; exit 1"), workRoot })

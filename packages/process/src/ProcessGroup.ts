@@ -8,6 +8,7 @@ import { Deferred, type Duration, Effect, Exit, type Scope, type Stream } from "
 import { type ChildProcess, spawn } from "node:child_process"
 import type { Writable } from "node:stream"
 import * as Guard from "./Guard.js"
+import * as MemoryLimit from "./MemoryLimit.js"
 import * as Pipe from "./Pipe.js"
 import * as WorkDir from "./WorkDir.js"
 
@@ -27,6 +28,8 @@ export interface Options {
   readonly input?: string | undefined
   /** A folder to create before the program starts, and to remove once no process is left. */
   readonly workDir?: string | undefined
+  /** The most private memory of each of its processes, in bytes. There is no limit when absent. */
+  readonly maxMemoryBytes?: number | undefined
   /** The grace between TERM and KILL. */
   readonly killAfter: Duration.Duration
   /** The PATH for the programs of the guard. */
@@ -101,15 +104,26 @@ const notStarted = (command: string, cause: unknown): Executor.ExecutorError => 
 const write = (stdin: Writable, text: string): Effect.Effect<void> =>
   Effect.async((resume) => void stdin.write(text, () => resume(Effect.void)))
 
+const usableCodes = { not_found: "ENOENT", not_executable: "EACCES" } as const
+
+/** The program as it is started: itself, or itself under its limit. */
+const limited = ({ args, command, env, maxMemoryBytes }: Options) =>
+  maxMemoryBytes === undefined
+    ? Effect.succeed({ command, args })
+    : Effect.mapError(MemoryLimit.apply({ args, command }, maxMemoryBytes, env["PATH"]), ({ reason }) =>
+        notStarted(command, { code: usableCodes[reason] }),
+      )
+
 const start = (options: Options, mark: string, guard: Guard.Guard) =>
   Effect.gen(function* () {
     const started = yield* Deferred.make<readonly [ChildProcess, ProcessGroup], Executor.ExecutorError>()
     const ended = yield* Deferred.make<Ending>()
+    const { args, command } = yield* limited(options)
     const fail = (cause: unknown) =>
       Deferred.unsafeDone(started, Exit.fail(notStarted(options.command, cause)))
     yield* Effect.try({
       try: () => {
-        const child = spawn(options.command, options.args, {
+        const child = spawn(command, args, {
           cwd: options.cwd,
           detached: true,
           env: { ...options.env, [Guard.markName]: mark },

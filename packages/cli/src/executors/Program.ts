@@ -5,6 +5,7 @@ import { Options } from "@effect/cli"
 import { CommandExecutor } from "@runlease/executor-command"
 import { Effect, Option } from "effect"
 import * as ProgramCheck from "./ProgramCheck.js"
+import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
 
@@ -25,6 +26,10 @@ const options = Describe.grouped("A program for each run", {
     ),
     Options.optional,
   ),
+  maxMemory: Flag.whole("max-memory", { minimum: 16, maximum: 1_048_576 }).pipe(
+    Options.withDescription("MiB of private memory of each of its processes, on Linux; no limit when absent"),
+    Options.optional,
+  ),
 })
 
 /** `--command PROGRAM` */
@@ -33,7 +38,7 @@ export const flag = ExecutorFlag.make({
   example: "PROGRAM",
   options,
   startsProcesses: true,
-  executor: ({ arg, command, format }, processes) =>
+  executor: ({ arg, command, format, maxMemory }, processes) =>
     Option.map(command, (name) => {
       const { env, grace, passEnv, rest, workRoot } = processes
       return Effect.as(
@@ -46,6 +51,7 @@ export const flag = ExecutorFlag.make({
           format: Option.getOrElse(format, () => "auto" as const),
           killAfter: grace,
           ...(workRoot === undefined ? {} : { workRoot }),
+          ...(Option.isNone(maxMemory) ? {} : { maxMemoryBytes: maxMemory.value * 1024 * 1024 }),
         }),
       )
     }),
