@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     name: "http routed",
     include: [
+      "test/authorization.test.ts",
       "test/bodies.test.ts",
       "test/client.test.ts",
       "test/contract.test.ts",
