@@ -110,6 +110,21 @@ for (const [name, store] of Object.entries(stores)) {
     )
 
     test(
+      "is what a pending run waits for",
+      Effect.gen(function* () {
+        const { conversationId, runId } = yield* TestRuns.submit()
+        const behind = yield* TestRuns.submit({ conversationId })
+        const { json, status } = yield* call("GET", `/runs/${behind.runId}/standing`)
+        deepStrictEqual(
+          [status, json.gate, json.ahead.run_id, json.runs_ahead, json.queued_before],
+          [200, "behind", runId, 1, null],
+        )
+        strictEqual((yield* call("GET", `/runs/${runId}/standing`)).json.queued_before, 0)
+        strictEqual((yield* call("GET", "/runs/nothing/standing")).json.error, "run_not_found")
+      }),
+    )
+
+    test(
       "are workers, what they hold and what they lost",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()

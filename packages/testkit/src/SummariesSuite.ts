@@ -9,6 +9,7 @@ import type { Layer } from "effect"
 import * as ClaimHistory from "./summaries/ClaimHistory.js"
 import * as Holders from "./summaries/Holders.js"
 import * as Lists from "./summaries/Lists.js"
+import * as Places from "./summaries/Places.js"
 import * as Titles from "./summaries/Titles.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -26,5 +27,6 @@ export const suite = (name: string, layer: Layer.Layer<StorePorts | ControlPlane
     ClaimHistory.tests(test)
     Lists.tests(test)
     Holders.tests(test)
+    Places.tests(test)
   })
 }

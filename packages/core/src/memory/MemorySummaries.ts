@@ -4,6 +4,7 @@
 import { Array as Arr, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { isRunnable } from "../rules/Transition.js"
+import { byPreference } from "../store/RunRows.js"
 import type { ClaimRow, Range, Start, SummaryRow, SummaryRows } from "../store/SummaryRows.js"
 import * as State from "./State.js"
 
@@ -165,6 +166,31 @@ export const make = (state: State.State): SummaryRows<never> => {
           .slice(0, limit)
           .map(({ key }) => key),
       ),
+
+    aheadInLane: ({ key, state: { spec } }, limit) =>
+      Effect.sync(() =>
+        Array.from(
+          (spec.lane === null ? undefined : State.projectOf(state, spec.projectId).lanes.get(spec.lane)) ??
+            [],
+          (each) => each.key,
+        )
+          .filter((each) => each < key)
+          .slice(0, limit),
+      ),
+
+    queuedBefore: (run, limit) =>
+      Effect.sync(() => {
+        const before = Array.from(state.pending).filter(
+          (each) =>
+            isRunnable(each.state) &&
+            Arr.every(
+              ["projectId", "implementationKind", "workerKey"] as const,
+              (name) => each.state.spec[name] === run.state.spec[name],
+            ) &&
+            byPreference(each, run) < 0,
+        )
+        return Math.min(before.length, limit)
+      }),
 
     oldestRunnable: (projectId, most) =>
       Effect.sync(

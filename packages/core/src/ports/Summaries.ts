@@ -176,6 +176,25 @@ export interface Attention {
 }
 
 /**
+ * Where a run stands among others, at the instant `now` of the store.
+ *
+ * `gate`: what a pending run waits for before a worker may claim it: nothing, its time, or the runs before it in its lane; null for a run
+ * that is not pending. `ahead`: the first unfinished run of its lane, where that is another one. `runsAhead`: how many unfinished runs of its
+ * lane are before it, 1,000 at most. `queuedBefore`: how many runs with the same kind and key of worker are claimed before it, 10,000 at most;
+ * null where it may not be claimed yet.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Standing {
+  readonly now: DateTime.Utc
+  readonly gate: "runnable" | "delayed" | "behind" | null
+  readonly ahead: RunSummary | null
+  readonly runsAhead: number
+  readonly queuedBefore: number | null
+}
+
+/**
  * @since 0.1.0
  * @category tags
  */
@@ -184,6 +203,9 @@ export class Summaries extends Context.Tag("@runlease/core/Summaries")<
   {
     /** A run by its id, or by that of an input that it has taken since. */
     readonly run: (runId: Ids.RunId) => Effect.Effect<RunSummary, RunNotFound | ControlPlaneError>
+
+    /** Where a run stands, by its id or by that of an input that it has taken since. */
+    readonly standing: (runId: Ids.RunId) => Effect.Effect<Standing, RunNotFound | ControlPlaneError>
 
     /** Newest first. */
     readonly runs: (

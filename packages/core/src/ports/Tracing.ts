@@ -170,6 +170,7 @@ export const statistics = (self: Statistics["Type"]): Statistics["Type"] => ({
 /** `Summaries` with a span for each call. */
 export const summaries = (self: Summaries["Type"]): Summaries["Type"] => ({
   run: method("Summaries.run", self.run, ofRun),
+  standing: method("Summaries.standing", self.standing, ofRun),
   runs: method("Summaries.runs", self.runs),
   held: method("Summaries.held", self.held, ofWorker),
   workers: method("Summaries.workers", self.workers),

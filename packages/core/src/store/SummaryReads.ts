@@ -5,12 +5,13 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect } from "effect"
+import { DateTime, Duration, Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
 import { keysOf } from "../model/Page.js"
-import type { LostLease, Summaries } from "../ports/Summaries.js"
+import type { LostLease, Standing, Summaries } from "../ports/Summaries.js"
 import type { WorkerRegistry } from "../ports/WorkerRegistry.js"
 import { instantOrNull } from "../rules/RunState.js"
+import { isRunnable } from "../rules/Transition.js"
 import * as KeysetPage from "./KeysetPage.js"
 import type { RunStore } from "./RunStore.js"
 import { isExhausted, lastClaim, namesOf, ofRows, toRecord } from "./RunSummaries.js"
@@ -30,6 +31,10 @@ const maxWaits = 100
 
 /** The oldest pending runs among which the oldest runnable one is looked for. */
 const maxOldest = 10_000
+
+/** The most runs before another one that are counted. */
+const maxAhead = 1000
+const maxQueued = 10_000
 
 /** The claim of a run that followed another one; a range where it has to be read. */
 const following = (claim: ClaimRow, run: SummaryRow) => {
@@ -75,6 +80,21 @@ const lostLeases = <X>(
     })
   })
 
+/** Where a run stands among others. */
+const standingOf = <X>(rows: SummaryRows<X>, run: SummaryRow, now: number): Effect.Effect<Standing, X> =>
+  Effect.gen(function* () {
+    const { gate, status } = run.state
+    const lane = gate === "behind" && status === "pending" ? yield* rows.aheadInLane(run, maxAhead) : []
+    const [first] = yield* Effect.flatMap(rows.ofKeys(lane.slice(0, 1)), (found) => ofRows(rows, found))
+    return {
+      now: DateTime.unsafeMake(now),
+      gate: status === "pending" ? gate : null,
+      ahead: first ?? null,
+      runsAhead: lane.length,
+      queuedBefore: isRunnable(run.state) ? yield* rows.queuedBefore(run, maxQueued) : null,
+    }
+  })
+
 /**
  * `registry` is that of the project.
  *
@@ -99,6 +119,13 @@ export const make = <X>(
           found === undefined
             ? Effect.succeed(undefined)
             : Effect.map(ofRows(summaries, [found]), ([summary]) => summary),
+        ),
+      ),
+
+    standing: (runId) =>
+      named("Summaries.standing", { projectId, runId }, ({ now, summaries }, ref) =>
+        Effect.flatMap(Effect.all([summaries.find(ref), now]), ([found, instant]) =>
+          found === undefined ? Effect.succeed(undefined) : standingOf(summaries, found, instant),
         ),
       ),
 

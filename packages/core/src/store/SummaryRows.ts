@@ -149,6 +149,12 @@ export interface SummaryRows<X> {
   /** The runs that wait for answers, those first that fail first without one, then those that never do; at most `limit`. */
   readonly asking: (projectId: Ids.ProjectId, limit: number) => Effect.Effect<ReadonlyArray<RunKey>, X>
 
+  /** The unfinished runs before a run in its lane, the oldest first, at most `limit`. */
+  readonly aheadInLane: (run: StoredRun, limit: number) => Effect.Effect<ReadonlyArray<RunKey>, X>
+
+  /** How many runnable runs with the kind and key of this one are claimed before it (`byPreference`), counted up to `limit`. */
+  readonly queuedBefore: (run: StoredRun, limit: number) => Effect.Effect<number, X>
+
   /** The first of the pending runs that a worker may claim, where it is one of the oldest `most` pending runs of the store. */
   readonly oldestRunnable: (projectId: Ids.ProjectId, most: number) => Effect.Effect<RunKey | undefined, X>
 }

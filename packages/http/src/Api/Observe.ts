@@ -11,7 +11,7 @@ import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { integerText, PageInfo, pageOf, pageParams, Timestamp } from "../Wire.js"
 import { ProjectStatistics } from "../Wire/Activity.js"
-import { Attention, LostLease, RunSummary, WorkerSummary } from "../Wire/RunSummary.js"
+import { Attention, LostLease, RunSummary, Standing, WorkerSummary } from "../Wire/RunSummary.js"
 import { Worker } from "../Wire/Worker.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import * as RunFilter from "./RunFilter.js"
@@ -98,6 +98,18 @@ export const group = HttpApiGroup.make("observe")
         OpenApi.annotations({
           summary: "Read a run with its claims",
           description: "Each claim says who held the run, how its lease was renewed, and how it ended.",
+        }),
+      ),
+  )
+  .add(
+    HttpApiEndpoint.get("standing", "/runs/:run_id/standing")
+      .setPath(runPath)
+      .addSuccess(Standing)
+      .annotateContext(
+        OpenApi.annotations({
+          summary: "Read what a pending run waits for",
+          description:
+            "`gate`: a worker may claim it (`runnable`), it waits for its time (`delayed`) or for the runs before it in its lane (`behind`), of which `ahead` is the first. `queued_before` runs with the same kind and key of worker are claimed before it. `now` is the time of the store.",
         }),
       ),
   )

@@ -139,6 +139,9 @@ export const examples = {
   "observe.attention": { answer: attention },
   "observe.runSummaries": { answer: { ...page([pending, running]), searched: null } },
   "observe.runSummary": { answer: running },
+  "observe.standing": {
+    answer: { now: renewedAt, gate: "behind", ahead: running, runs_ahead: 1, queued_before: null },
+  },
   "observe.runLive": { answer: event("run", running) + event("entries", [entry], 2) },
   "observe.projectLive": { answer: event("attention", attention) + event("runs", [running]) },
   "observe.workerSummaries": {

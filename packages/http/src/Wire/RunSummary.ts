@@ -101,6 +101,18 @@ export const RunSummary = as<Summaries.RunSummary>()(
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "RunSummary" })
 
+/** Where a run stands. `queued_before`: null where it may not be claimed yet. */
+export const Standing = as<Summaries.Standing>()(
+  renamed({
+    now: Timestamp,
+    gate: Schema.NullOr(Schema.Literal("runnable", "delayed", "behind")),
+    ahead: Schema.NullOr(RunSummary),
+    runsAhead: from("runs_ahead")(count),
+    queuedBefore: from("queued_before")(Schema.NullOr(count)),
+  }),
+  { decode: (wire) => wire, encode: (value) => value },
+).annotations({ identifier: "Standing" })
+
 export const WorkerSummary = as<Summaries.WorkerSummary>()(
   renamed({
     worker: Worker,

@@ -55,6 +55,11 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
           return yield* Context.get(yield* Caller.ports, Summaries.Summaries).run(path.run_id)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
+      .handle("standing", ({ path }) =>
+        Effect.gen(function* () {
+          return yield* Context.get(yield* Caller.ports, Summaries.Summaries).standing(path.run_id)
+        }).pipe(Effect.mapError(Verdicts.encode)),
+      )
       .handleRaw("runLive", ({ headers, path }) =>
         Effect.gen(function* () {
           const frames = yield* RunPage.frames(yield* Caller.ports, path.run_id, headers[lastEventIdHeader])
