@@ -4,11 +4,33 @@
  * @since 0.1.0
  */
 import { Option, Predicate, Schema } from "effect"
-import { AgentId } from "../model/Ids.js"
+import { AgentId, RunId } from "../model/Ids.js"
+import { LeaseEpoch } from "../model/Run.js"
+
+/**
+ * A lease that the worker has lost, as it saw it. `refused`: the store said that the lease is not the worker's. `expired`: the worker got
+ * no answer in time, and stopped by itself. `failed_renewals`: how many renewals in a row had failed by then; `failure` is how the last
+ * one did, null where none has.
+ *
+ * Units: `at` is in milliseconds since the epoch, by the clock of the worker.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const LeaseLoss = Schema.Struct({
+  run_id: RunId,
+  lease_epoch: LeaseEpoch,
+  reason: Schema.Literal("refused", "expired"),
+  at: Schema.Number,
+  failed_renewals: Schema.NonNegativeInt,
+  failure: Schema.NullOr(Schema.String),
+})
+export type LeaseLoss = typeof LeaseLoss.Type
 
 /**
  * `version`: that of its program, null where it has none. `agents`: those whose runs it claims, null for any. `slots`: how many runs
- * it executes at once. `in_use`: how many it holds. `forms`: a JSON Schema of the input of an agent, by the agent's id.
+ * it executes at once. `in_use`: how many it holds. `forms`: a JSON Schema of the input of an agent, by the agent's id. `losses`: the last
+ * leases that its process has lost, at most ten, the oldest first; absent for none.
  *
  * @since 0.1.0
  * @category models
@@ -19,6 +41,7 @@ export const WorkerMetadata = Schema.Struct({
   slots: Schema.NonNegativeInt,
   in_use: Schema.NonNegativeInt,
   forms: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  losses: Schema.optional(Schema.Array(LeaseLoss)),
 })
 export type WorkerMetadata = typeof WorkerMetadata.Type
 

@@ -43,6 +43,17 @@ export interface RenewedLease {
 }
 
 /**
+ * Renewals that failed one after the other: how many, and how the last one did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RenewalFailures {
+  readonly count: number
+  readonly message: string
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -56,6 +67,9 @@ export interface LeaseRenewal {
 
   /** Renews the lease no longer. The run stays leased in the store. */
   readonly remove: (lease: RenewedLease) => void
+
+  /** The renewals that have failed since one succeeded; undefined where the last one did. */
+  readonly failures: () => RenewalFailures | undefined
 }
 
 interface Entry extends RenewedLease {
@@ -85,7 +99,13 @@ export const make = Effect.fnUntraced(function* (options: {
   const entries = new Set<Entry>()
   // The deadline that the watch sleeps until, and the latch that wakes it for an earlier one.
   let watched: bigint | undefined
+  let failures: RenewalFailures | undefined
   const earlier = yield* Effect.makeLatch(false)
+
+  const fail = (message: string): void => {
+    WorkerMetrics.renewalFailures.add(1)
+    failures = { count: (failures?.count ?? 0) + 1, message }
+  }
 
   const deadlineFrom = (start: bigint): Deadline => {
     const endsAt = start + lifetime
@@ -110,6 +130,7 @@ export const make = Effect.fnUntraced(function* (options: {
       leases: renewing.map((entry) => entry.ref),
       leaseDuration: duration,
     })
+    failures = undefined
     renewing.forEach((entry, index) => apply(entry, renewals[index], sentAt))
   })
 
@@ -118,11 +139,11 @@ export const make = Effect.fnUntraced(function* (options: {
     Effect.timeoutOption(interval),
     Effect.tapBoth({
       onSuccess: (answered) => {
-        if (Option.isNone(answered)) WorkerMetrics.renewalFailures.add(1)
+        if (Option.isNone(answered)) fail(`no answer within ${Duration.format(interval)}`)
         return Effect.void
       },
       onFailure: (error) => {
-        WorkerMetrics.renewalFailures.add(1)
+        fail(error.message)
         return Effect.logWarning("Leases could not be renewed", error)
       },
     }),
@@ -170,6 +191,7 @@ export const make = Effect.fnUntraced(function* (options: {
       if (watched === undefined || deadline.stopsAt < watched) earlier.unsafeOpen()
       return entry
     },
+    failures: () => failures,
     remove: (lease) => void (entries as Set<RenewedLease>).delete(lease),
   }
 })

@@ -55,6 +55,9 @@ export interface RunRecords {
 
   readonly all: () => ReadonlyArray<RunRecord>
 
+  /** The renewals that have failed since one succeeded. */
+  readonly renewalFailures: LeaseRenewal.LeaseRenewal["failures"]
+
   /**
    * Waits `drainTimeout` for the runs to end, then interrupts their executors and hands the runs back, and at last
    * leaves what has not ended, such as an executor that ignores its interruption.
@@ -247,5 +250,13 @@ export const make = Effect.fnUntraced(function* (
     for (const record of left) end(record, WorkerEvent.leaseEnded(record.run, "Drained"))
   })
 
-  return { start, endLease, freeSlots, awaitSlot, all: () => Array.from(records), drain }
+  return {
+    start,
+    endLease,
+    freeSlots,
+    awaitSlot,
+    all: () => Array.from(records),
+    renewalFailures: renewal.failures,
+    drain,
+  }
 })

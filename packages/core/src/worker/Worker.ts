@@ -19,11 +19,12 @@ import {
   WorkerRegistry,
   type WorkerStatus,
 } from "../ports/WorkerRegistry.js"
-import type { WorkerMetadata } from "../ports/WorkerMetadata.js"
+import type { LeaseLoss, WorkerMetadata } from "../ports/WorkerMetadata.js"
 import * as ClaimLoop from "./ClaimLoop.js"
 import { detached } from "./Detached.js"
 import * as DrainRequest from "./DrainRequest.js"
 import * as EventFeed from "./EventFeed.js"
+import * as LostLeases from "./LostLeases.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import { resolve, type Resolved, type WorkerOptions } from "./WorkerOptions.js"
@@ -68,13 +69,19 @@ const retryLogged = <A, R>(effect: Effect.Effect<A, WorkerError, R>): Effect.Eff
   )
 
 /** What the registry gets of a worker that holds so many runs. */
-const metadataOf = (given: WorkerOptions, { agentIds, concurrency }: Resolved, inUse: number): Metadata => {
+const metadataOf = (
+  given: WorkerOptions,
+  { agentIds, concurrency }: Resolved,
+  inUse: number,
+  losses: ReadonlyArray<LeaseLoss>,
+): Metadata => {
   const runlease: WorkerMetadata = {
     version: given.version ?? null,
     agents: agentIds.length === 0 ? null : agentIds,
     slots: concurrency,
     in_use: inUse,
     ...(given.forms === undefined ? {} : { forms: given.forms }),
+    ...(losses.length === 0 ? {} : { losses }),
   }
   return { ...(agentIds.length === 0 ? {} : { agent_ids: agentIds }), ...given.metadata, runlease }
 }
@@ -103,16 +110,18 @@ export const make = Effect.fnUntraced(function* (
       implementationKind: options.implementationKind,
       workerKey: workerOptions.workerKey ?? (yield* Ids.uuidV7),
       displayName: workerOptions.displayName,
-      metadata: metadataOf(workerOptions, options, 0),
+      metadata: metadataOf(workerOptions, options, 0, []),
     }),
   )
   feed.publish(WorkerEvent.Registered({ worker: registered }))
 
+  const losses = LostLeases.make(yield* Effect.clock)
   const startPause = ClaimLoop.makeStartPause()
   const records = yield* RunRecords.make(options, {
     id: registered.id,
     publish: (event) => {
       startPause.observe(event)
+      losses.observe(event, records.renewalFailures())
       feed.publish(event)
     },
   })
@@ -134,7 +143,7 @@ export const make = Effect.fnUntraced(function* (
       : registry.heartbeat(
           registered.id,
           drainRequest.isRequested() ? "draining" : "active",
-          metadataOf(workerOptions, options, records.all().length),
+          metadataOf(workerOptions, options, records.all().length, losses.all()),
         )
     // A signal that came meanwhile may be newer than this answer.
     return Effect.flatMap(beating, ({ drain }) => (before === drainSignals ? takeDrain(drain) : Effect.void))

@@ -8,7 +8,6 @@
  * @since 0.1.0
  */
 import type { SqlError } from "@effect/sql/SqlError"
-import type { Fragment } from "@effect/sql/Statement"
 import type { Ids, Run, SummaryRows } from "@runlease/core"
 import { Effect } from "effect"
 import type { Database, KeyRange } from "../dialect/Dialect.js"
@@ -21,10 +20,10 @@ import {
   selectedFrom,
   stateColumn,
   type StateTable,
-  unfinishedTables,
 } from "../rows/RunRow.js"
 import { tableOf } from "../rows/StateRows.js"
 import * as ClaimRecords from "./ClaimRecords.js"
+import * as PendingQueries from "./PendingQueries.js"
 import { keyRows } from "./RunQueries.js"
 
 type SummaryColumns = RunRow & {
@@ -212,72 +211,14 @@ const bounds =
       before: to === undefined ? Effect.succeed(Number.MAX_SAFE_INTEGER) : firstKey(database, to),
     })
 
-interface KeyRow {
-  readonly run_pk: number
-}
-
-const keysOf = (rows: ReadonlyArray<KeyRow>): ReadonlyArray<number> => rows.map(({ run_pk }) => run_pk)
-
 const asking =
   ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["asking"] =>
   (projectId, limit) =>
     Effect.map(
-      sql<KeyRow>`SELECT run_pk FROM waits WHERE project_id = ${projectId} AND answers_due IS NOT NULL
+      sql<PendingQueries.KeyRow>`SELECT run_pk FROM waits WHERE project_id = ${projectId} AND answers_due IS NOT NULL
         ORDER BY answers_due, run_pk LIMIT ${limit}`,
-      keysOf,
+      PendingQueries.keysOf,
     )
-
-const oldestRunnable =
-  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["oldestRunnable"] =>
-  (projectId, most) =>
-    Effect.map(
-      sql<KeyRow>`SELECT run_pk FROM (
-          SELECT run_pk, project_id, gate FROM queue ORDER BY run_pk LIMIT ${most}
-        ) oldest WHERE gate = 0 AND project_id = ${projectId} ORDER BY run_pk LIMIT 1`,
-      ([row]) => row?.run_pk,
-    )
-
-/** A subquery with an order and a limit of its own: SQLite takes these in no part of a union. */
-const part = (sql: Database["sql"], select: Fragment) => sql`SELECT * FROM (${select}) part`
-
-const aheadInLane =
-  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["aheadInLane"] =>
-  ({ key, state: { spec } }, limit) => {
-    const { lane, projectId } = spec
-    if (lane === null) return Effect.succeed([])
-    const inTables = unfinishedTables.map((table) =>
-      part(
-        sql,
-        sql`SELECT t.run_pk FROM ${sql.literal(table)} t WHERE t.project_id = ${projectId} AND t.lane = ${lane}
-          AND t.lane IS NOT NULL AND t.run_pk < ${key} ORDER BY t.run_pk LIMIT ${limit}`,
-      ),
-    )
-    return Effect.map(
-      sql<KeyRow>`SELECT run_pk FROM (${sql.join(" UNION ALL ", false)(inTables)}) ahead ORDER BY run_pk LIMIT ${limit}`,
-      keysOf,
-    )
-  }
-
-const queuedBefore =
-  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["queuedBefore"] =>
-  ({ key, state: { spec } }, limit) => {
-    const { implementationKind, priority, projectId, workerKey } = spec
-    const is = (column: string, value: string | null) =>
-      value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
-    // Each part is a range of the index of claims.
-    const of = (condition: Fragment) =>
-      part(
-        sql,
-        sql`SELECT 1 AS one FROM queue WHERE gate = 0 AND project_id = ${projectId} AND ${is("implementation_kind", implementationKind)}
-          AND ${is("worker_key", workerKey)} AND ${condition} LIMIT ${limit}`,
-      )
-    return Effect.map(
-      sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (
-        ${of(sql`priority > ${priority}`)} UNION ALL ${of(sql`priority = ${priority} AND run_pk < ${key}`)}
-      ) preferred`,
-      ([row]) => Math.min(row?.before ?? 0, limit),
-    )
-  }
 
 /**
  * @since 0.1.0
@@ -304,9 +245,5 @@ export const make = (database: Database): SummaryRows.SummaryRows<SqlError> => (
 
   asking: asking(database),
 
-  aheadInLane: aheadInLane(database),
-
-  queuedBefore: queuedBefore(database),
-
-  oldestRunnable: oldestRunnable(database),
+  ...PendingQueries.make(database),
 })

@@ -3,7 +3,16 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, ControlPlaneError, Executor, Lease, Leases, Runs, WorkerRegistry } from "@runlease/core"
+import {
+  AgentEvent,
+  ControlPlaneError,
+  Executor,
+  Lease,
+  Leases,
+  Runs,
+  WorkerMetadata,
+  WorkerRegistry,
+} from "@runlease/core"
 import {
   Clock,
   Deferred,
@@ -12,6 +21,7 @@ import {
   Exit,
   Fiber,
   Layer,
+  Option,
   Queue,
   Scope,
   Stream,
@@ -112,6 +122,22 @@ export const tests = (test: Declare): void => {
         const after = yield* run(runId)
         strictEqual(after.status, "running")
         strictEqual(after.latestEventId, before.latestEventId)
+
+        // The registry learns of the loss with the next heartbeat.
+        const registry = yield* WorkerRegistry.WorkerRegistry
+        yield* TestClock.adjust("30 seconds")
+        const [loss] = yield* until(
+          Effect.map(registry.list(), ({ items: [item] }) =>
+            Option.match(WorkerMetadata.of(item?.metadata), {
+              onNone: () => [],
+              onSome: ({ losses = [] }) => losses,
+            }),
+          ),
+          (losses) => losses.length > 0,
+        )
+        const { failed_renewals, failure, lease_epoch, reason, run_id } = loss!
+        deepStrictEqual([run_id, lease_epoch, reason], [runId, 1, "expired"])
+        assertTrue(failed_renewals > 0 && failure !== null && failure.length > 0)
       }),
       Faults.over(Leases.Leases, (leases) => ({
         ...leases,

@@ -1,0 +1,82 @@
+/**
+ * Queries for what is before a pending run.
+ *
+ * @since 0.1.0
+ */
+import type { SqlError } from "@effect/sql/SqlError"
+import type { Fragment } from "@effect/sql/Statement"
+import type { SummaryRows } from "@runlease/core"
+import { Effect } from "effect"
+import type { Database } from "../dialect/Dialect.js"
+import { unfinishedTables } from "../rows/RunRow.js"
+
+/** A row with the key of a run alone. */
+export interface KeyRow {
+  readonly run_pk: number
+}
+
+export const keysOf = (rows: ReadonlyArray<KeyRow>): ReadonlyArray<number> => rows.map(({ run_pk }) => run_pk)
+
+const oldestRunnable =
+  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["oldestRunnable"] =>
+  (projectId, most) =>
+    Effect.map(
+      sql<KeyRow>`SELECT run_pk FROM (
+          SELECT run_pk, project_id, gate FROM queue ORDER BY run_pk LIMIT ${most}
+        ) oldest WHERE gate = 0 AND project_id = ${projectId} ORDER BY run_pk LIMIT 1`,
+      ([row]) => row?.run_pk,
+    )
+
+/** A subquery with an order and a limit of its own: SQLite takes these in no part of a union. */
+const part = (sql: Database["sql"], select: Fragment) => sql`SELECT * FROM (${select}) part`
+
+const aheadInLane =
+  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["aheadInLane"] =>
+  ({ key, state: { spec } }, limit) => {
+    const { lane, projectId } = spec
+    if (lane === null) return Effect.succeed([])
+    const inTables = unfinishedTables.map((table) =>
+      part(
+        sql,
+        sql`SELECT t.run_pk FROM ${sql.literal(table)} t WHERE t.project_id = ${projectId} AND t.lane = ${lane}
+          AND t.lane IS NOT NULL AND t.run_pk < ${key} ORDER BY t.run_pk LIMIT ${limit}`,
+      ),
+    )
+    return Effect.map(
+      sql<KeyRow>`SELECT run_pk FROM (${sql.join(" UNION ALL ", false)(inTables)}) ahead ORDER BY run_pk LIMIT ${limit}`,
+      keysOf,
+    )
+  }
+
+const queuedBefore =
+  ({ sql }: Database): SummaryRows.SummaryRows<SqlError>["queuedBefore"] =>
+  ({ key, state: { spec } }, limit) => {
+    const { implementationKind, priority, projectId, workerKey } = spec
+    const is = (column: string, value: string | null) =>
+      value === null ? sql`${sql(column)} IS NULL` : sql`${sql(column)} = ${value}`
+    // Each part is a range of the index of claims.
+    const of = (condition: Fragment) =>
+      part(
+        sql,
+        sql`SELECT 1 AS one FROM queue WHERE gate = 0 AND project_id = ${projectId} AND ${is("implementation_kind", implementationKind)}
+          AND ${is("worker_key", workerKey)} AND ${condition} LIMIT ${limit}`,
+      )
+    return Effect.map(
+      sql<{ readonly before: number }>`SELECT CAST(COUNT(*) AS INTEGER) AS before FROM (
+        ${of(sql`priority > ${priority}`)} UNION ALL ${of(sql`priority = ${priority} AND run_pk < ${key}`)}
+      ) preferred`,
+      ([row]) => Math.min(row?.before ?? 0, limit),
+    )
+  }
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  database: Database,
+): Pick<SummaryRows.SummaryRows<SqlError>, "aheadInLane" | "queuedBefore" | "oldestRunnable"> => ({
+  aheadInLane: aheadInLane(database),
+  queuedBefore: queuedBefore(database),
+  oldestRunnable: oldestRunnable(database),
+})
