@@ -47,6 +47,15 @@ export const all: Migrations = {
   "0008_DrainAndSessions": drainAndSessions,
 }
 
+/** The table that has the migrations of a database. */
+export const table = "runlease_migrations"
+
+/** The number at the beginning of the name of a migration. */
+export const numberOf = (name: string): number => Number.parseInt(name, 10)
+
+/** The number of the last migration. */
+export const latest = Math.max(...Object.keys(all).map(numberOf))
+
 /** A table that only databases of the versions before 0.1.0 have. */
 const formerTable = "run_details"
 
@@ -113,7 +122,7 @@ export const run = (
     const dialect = yield* SqlDialect.dialectOf(yield* SqlClient.SqlClient)
     const migrated = Migrator.make({})({
       loader: Migrator.fromRecord(migrations),
-      table: "runlease_migrations",
+      table,
     }).pipe(Effect.catchSomeDefect(failureOf))
     yield* waiting(
       dialect.transact(dialect.beginMigration.pipe(Effect.zipRight(refuseFormer), Effect.zipRight(migrated))),

@@ -1,3 +1,4 @@
+export * as DatabaseChecks from "./DatabaseChecks.js"
 export * as Dialect from "./dialect/Dialect.js"
 export * as Migrations from "./Migrations.js"
 export * as PostgresPool from "./postgres/PostgresPool.js"

@@ -18,7 +18,7 @@ import * as WakeupMessage from "./WakeupMessage.js"
 const channel = "runlease_wakeups"
 
 /** Every server that listens holds this lock, shared, so that each can count the others. */
-const listenersLock = 0x72_6c_77_75
+export const listenersLock = 0x72_6c_77_75
 
 /** The interval at which a server checks its connection and counts the others. */
 const checkInterval = Duration.seconds(15)
