@@ -44,4 +44,21 @@ describe("WorkerState", () => {
       expect(WorkerState.of(worker(fields), at(now))).toBe(state)
     })
   }
+
+  const agentId = Ids.AgentId.make("writer")
+  const routes: ReadonlyArray<
+    readonly [string, Partial<WorkerRegistry.RegisteredWorker>, string | null, string | null, boolean]
+  > = [
+    ["of any agent, kind and key", {}, null, null, true],
+    ["of an agent that it names", { metadata: { agent_ids: ["writer"] } }, null, null, true],
+    ["of an agent that it does not name", { metadata: { agent_ids: ["reader"] } }, null, null, false],
+    ["of its kind and key", {}, "runlease", "one", true],
+    ["of another kind", {}, "other", null, false],
+    ["of another key", {}, "runlease", "two", false],
+  ]
+  for (const [name, fields, implementationKind, workerKey, expected] of routes) {
+    it(`a run ${name} is ${expected ? "" : "not "}for a worker`, () => {
+      expect(WorkerState.takes(worker(fields), { agentId, implementationKind, workerKey })).toBe(expected)
+    })
+  }
 })

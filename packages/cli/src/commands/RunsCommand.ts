@@ -9,6 +9,7 @@ import { ExitCode, QuietExit } from "../output/ExitCode.js"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as Output from "../output/Output.js"
+import * as ExplainCommand from "./ExplainCommand.js"
 import * as TreeCommand from "./TreeCommand.js"
 import * as UsageCommand from "./UsageCommand.js"
 import * as ResumeCommand from "./ResumeCommand.js"
@@ -224,6 +225,7 @@ export const command = Command.make("runs").pipe(
   Command.withSubcommands([
     list,
     get,
+    ExplainCommand.command,
     TreeCommand.command,
     UsageCommand.command,
     events,

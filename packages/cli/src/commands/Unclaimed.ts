@@ -2,36 +2,19 @@
  * Explains why a watched run does not start.
  */
 import { type Ids, type Run, Runs, WorkerRegistry, WorkerState } from "@runlease/core"
-import { Console, DateTime, Effect, Predicate } from "effect"
+import { Console, DateTime, Effect } from "effect"
+import * as WorkerLines from "../output/WorkerLines.js"
 
 /** How long a run may stay pending before the command explains why. */
 const explainAfter = "5 seconds"
 
-/**
- * Whether an active worker claims runs of that kind, key and agent. A worker that claims only some agents lists them in
- * `metadata.agent_ids`.
- */
+/** Whether a worker that claims takes the run. */
 const canClaim =
   (run: Run.Run, now: DateTime.Utc) =>
   (worker: WorkerRegistry.RegisteredWorker): boolean => {
     const state = WorkerState.of(worker, now)
-    const { metadata } = worker
-    const agents = Predicate.hasProperty(metadata, "agent_ids") ? metadata.agent_ids : undefined
-    return (
-      (state === "working" || state === "idle") &&
-      (run.implementationKind === null || run.implementationKind === worker.implementationKind) &&
-      (run.workerKey === null || run.workerKey === worker.workerKey) &&
-      (!Array.isArray(agents) || agents.includes(run.agentId))
-    )
+    return (state === "working" || state === "idle") && WorkerState.takes(worker, run)
   }
-
-const startCommand = ({ agentId, implementationKind, workerKey }: Run.Run): string =>
-  [
-    `runlease worker --agent ${agentId}`,
-    ...(implementationKind === null ? [] : [`--kind ${implementationKind}`]),
-    ...(workerKey === null ? [] : [`--key ${workerKey}`]),
-    "--command PROGRAM",
-  ].join(" ")
 
 const reasonOf = (
   run: Run.Run,
@@ -43,7 +26,7 @@ const reasonOf = (
   }
   const candidates = workers.filter(canClaim(run, now))
   return candidates.length === 0
-    ? `No worker that takes runs of agent ${run.agentId} is working. Start one with: ${startCommand(run)}`
+    ? `No worker that takes runs of agent ${run.agentId} is working. Start one with: ${WorkerLines.startCommand(run)}`
     : `Run ${run.runId} waits for a slot of ${candidates.length === 1 ? "the worker" : `one of the ${candidates.length} workers`} that may take it, or for an earlier run of its conversation.`
 }
 

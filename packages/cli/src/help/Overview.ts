@@ -20,7 +20,7 @@ const overview = `runlease: durable agent runs under leases
   runlease watch RUN                follow a run to its end
   runlease resume RUN --approve     answer what a waiting run asks
   runlease tell RUN TEXT            tell a working run something
-  runlease runs list|get|tree|events|cancel|resume|retry|prune
+  runlease runs list|get|explain|tree|events|cancel|resume|retry|prune
   runlease workers list|drain|revoke
   runlease keys create|list|revoke
   runlease backup FILE              copy the database while the server goes on

@@ -1,12 +1,25 @@
 /**
  * A client of the whole API, for commands that need more than the ports of a project.
  */
-import { HttpApiClient, HttpClient, HttpClientError, HttpClientRequest } from "@effect/platform"
+import {
+  HttpApiClient,
+  type HttpApiError,
+  HttpClient,
+  HttpClientError,
+  HttpClientRequest,
+} from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Api, Unreachable } from "@runlease/http"
-import { Effect } from "effect"
+import { Api, type Refusal, Unreachable } from "@runlease/http"
+import { Effect, type ParseResult } from "effect"
 import type { CommandFailure } from "../output/ExitCode.js"
 import * as Settings from "./Settings.js"
+
+/** A failure of a call: a refusal, or an answer that does not come or is not understood. */
+export type Failure =
+  | HttpApiError.HttpApiDecodeError
+  | HttpClientError.HttpClientError
+  | ParseResult.ParseError
+  | Refusal.Refusal
 
 /** A client that sends the key of the connection. Fails when the connection has no key. */
 export const make = (

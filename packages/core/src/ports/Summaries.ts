@@ -181,7 +181,7 @@ export interface Attention {
  * `gate`: what a pending run waits for before a worker may claim it: nothing, its time, or the runs before it in its lane; null for a run
  * that is not pending. `ahead`: the first unfinished run of its lane, where that is another one. `runsAhead`: how many unfinished runs of its
  * lane are before it, 1,000 at most. `queuedBefore`: how many runs with the same kind and key of worker are claimed before it, 10,000 at most;
- * null where it may not be claimed yet.
+ * null where it may not be claimed yet. `reason`: what its last holder said when it gave the run back, until the next claim; null for nothing.
  *
  * @since 0.1.0
  * @category models
@@ -192,6 +192,7 @@ export interface Standing {
   readonly ahead: RunSummary | null
   readonly runsAhead: number
   readonly queuedBefore: number | null
+  readonly reason: string | null
 }
 
 /**

@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { DateTime, Duration } from "effect"
+import { DateTime, Duration, Predicate } from "effect"
+import type { Run } from "../model/Run.js"
 import type { RegisteredWorker } from "./WorkerRegistry.js"
 
 /**
@@ -55,4 +56,23 @@ export const of = (worker: RegisteredWorker, now: DateTime.Utc): WorkerState => 
   if (Duration.greaterThan(silence, silentAfter)) return "silent"
   if (worker.status === "draining") return "draining"
   return worker.inFlight !== null && worker.inFlight > 0 ? "working" : "idle"
+}
+
+/**
+ * Whether the worker claims runs of that kind, key and agent, as long as it claims. One that claims only some agents says so in
+ * `metadata.agent_ids`.
+ *
+ * @since 0.1.0
+ * @category state
+ */
+export const takes = (
+  { implementationKind, metadata, workerKey }: RegisteredWorker,
+  run: Pick<Run, "agentId" | "implementationKind" | "workerKey">,
+): boolean => {
+  const agents = Predicate.hasProperty(metadata, "agent_ids") ? metadata.agent_ids : undefined
+  return (
+    (run.implementationKind === null || run.implementationKind === implementationKind) &&
+    (run.workerKey === null || run.workerKey === workerKey) &&
+    (!Array.isArray(agents) || agents.includes(run.agentId))
+  )
 }

@@ -92,6 +92,7 @@ const standingOf = <X>(rows: SummaryRows<X>, run: SummaryRow, now: number): Effe
       ahead: first ?? null,
       runsAhead: lane.length,
       queuedBefore: isRunnable(run.state) ? yield* rows.queuedBefore(run, maxQueued) : null,
+      reason: run.state.pastAttempt?.reason ?? null,
     }
   })
 

@@ -140,7 +140,14 @@ export const examples = {
   "observe.runSummaries": { answer: { ...page([pending, running]), searched: null } },
   "observe.runSummary": { answer: running },
   "observe.standing": {
-    answer: { now: renewedAt, gate: "behind", ahead: running, runs_ahead: 1, queued_before: null },
+    answer: {
+      now: renewedAt,
+      gate: "behind",
+      ahead: running,
+      runs_ahead: 1,
+      queued_before: null,
+      reason: null,
+    },
   },
   "observe.runLive": { answer: event("run", running) + event("entries", [entry], 2) },
   "observe.projectLive": { answer: event("attention", attention) + event("runs", [running]) },

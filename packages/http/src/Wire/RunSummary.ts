@@ -101,7 +101,7 @@ export const RunSummary = as<Summaries.RunSummary>()(
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "RunSummary" })
 
-/** Where a run stands. `queued_before`: null where it may not be claimed yet. */
+/** Where a run stands. `queued_before`: null where it may not be claimed yet. `reason`: why its last holder gave it back. */
 export const Standing = as<Summaries.Standing>()(
   renamed({
     now: Timestamp,
@@ -109,6 +109,7 @@ export const Standing = as<Summaries.Standing>()(
     ahead: Schema.NullOr(RunSummary),
     runsAhead: from("runs_ahead")(count),
     queuedBefore: from("queued_before")(Schema.NullOr(count)),
+    reason: Schema.NullOr(Schema.String),
   }),
   { decode: (wire) => wire, encode: (value) => value },
 ).annotations({ identifier: "Standing" })

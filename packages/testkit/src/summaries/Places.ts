@@ -62,7 +62,8 @@ export const tests = (test: TestRuns.Test<StorePorts>): void => {
       const leases = yield* Leases
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.hold(worker)
-      yield* leases.release(TestRuns.leaseOf(claimed), { delay: "10 seconds" })
+      yield* leases.release(TestRuns.leaseOf(claimed), { delay: "10 seconds", reason: "out of paper" })
+      strictEqual((yield* standing(claimed.runId)).reason, "out of paper")
       deepStrictEqual(yield* placeOf(claimed.runId), ["delayed", null, 0, null])
       yield* TestClock.adjust("5 seconds")
       strictEqual((yield* standing(claimed.runId)).now.epochMillis, yield* Clock.currentTimeMillis)

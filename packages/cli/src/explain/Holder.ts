@@ -1,0 +1,66 @@
+/**
+ * What is known of a worker that held a run: its own account of a lost lease, and when it was last heard of.
+ */
+import { type Summaries, WorkerMetadata, WorkerState } from "@runlease/core"
+import { DateTime, Duration, Option } from "effect"
+import * as Phrases from "../output/Phrases.js"
+import type { Facts } from "./Facts.js"
+
+type Claim = Summaries.ClaimRecord
+
+const find = ({ workers }: Facts, { workerId }: Claim) =>
+  workers.find(({ worker }) => worker.id === workerId)?.worker
+
+/** How the worker itself has seen the loss of the lease, where it could tell. */
+const account = (facts: Facts, claim: Claim): string | undefined => {
+  const worker = find(facts, claim)
+  const losses = Option.match(WorkerMetadata.of(worker?.metadata), {
+    onNone: () => [],
+    onSome: ({ losses: all = [] }) => all,
+  })
+  const loss = losses.find(
+    ({ lease_epoch, run_id }) => run_id === facts.run.runId && lease_epoch === claim.epoch,
+  )
+  if (loss === undefined) return undefined
+  const at = Phrases.near(DateTime.unsafeMake(loss.at), claim.claimedAt)
+  const failed =
+    loss.failed_renewals === 0
+      ? "no renewal had failed"
+      : `${Phrases.count(loss.failed_renewals, "renewal")} had failed, the last one with: ${loss.failure}`
+  return loss.reason === "expired"
+    ? `${claim.workerName} says that it stopped by itself at ${at} by its own clock: ${failed}`
+    : `${claim.workerName} says that the store refused its lease at ${at} by its own clock: ${failed}`
+}
+
+/** The latest sign of life of the worker that is kept: a heartbeat, a claim or a renewal. */
+const lastSign = (facts: Facts, { workerId }: Claim): DateTime.Utc | undefined => {
+  const found = facts.workers.find(({ worker }) => worker.id === workerId)
+  if (found === undefined) return undefined
+  const claims = facts.summary.claims.filter((each) => each.workerId === workerId)
+  return [found.renewedAt, ...claims.map(({ renewedAt }) => renewedAt)].reduce<DateTime.Utc>(
+    (last, at) => (at === null ? last : DateTime.max(last, at)),
+    WorkerState.lastContact(found.worker),
+  )
+}
+
+/** What came from the worker after its last renewal, as far as that explains a lapse that the store saw at `seenAt`. */
+const contact = (facts: Facts, claim: Claim, seenAt: DateTime.Utc): string => {
+  const { renewedAt, workerName } = claim
+  const last = lastSign(facts, claim)
+  if (last === undefined) return `What became of ${workerName} is unknown: it is not among the workers`
+  const lastAt = Phrases.near(last, claim.claimedAt)
+  if (DateTime.greaterThan(last, seenAt)) {
+    return `${workerName} was heard of again at ${lastAt}. Why it did not renew in time is unknown; its own log may tell`
+  }
+  const silence = DateTime.distanceDuration(last, facts.standing.now)
+  const end = Duration.greaterThan(silence, WorkerState.silentAfter)
+    ? ": it was killed, stopped or cut off"
+    : ". A worker that lives sends a heartbeat every 30 s"
+  return DateTime.greaterThan(last, renewedAt)
+    ? `The last heartbeat of ${workerName} came at ${lastAt}, and nothing since${end}`
+    : `Nothing has come from ${workerName} since${end}`
+}
+
+/** Why a lease may have lapsed, in one sentence or two. */
+export const whyLapsed = (facts: Facts, claim: Claim, seenAt: DateTime.Utc): string =>
+  account(facts, claim) ?? contact(facts, claim, seenAt)

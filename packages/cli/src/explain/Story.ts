@@ -1,0 +1,213 @@
+/**
+ * The life of a run so far, as sentences in the order of time.
+ *
+ * Everything in it is kept by the store: a thing that is not kept is said to be unknown.
+ */
+import { type Run, type RunLog, type Summaries } from "@runlease/core"
+import { DateTime, Predicate } from "effect"
+import * as Phrases from "../output/Phrases.js"
+import type { Facts } from "./Facts.js"
+import * as Holder from "./Holder.js"
+
+type Claim = Summaries.ClaimRecord
+
+/** Something that happened. `claim`: the one that it belongs to. */
+export interface Moment {
+  readonly at: DateTime.Utc
+  readonly event: "submitted" | "claimed" | Summaries.ClaimEnd
+  readonly claim: Claim | null
+  readonly text: string
+}
+
+const textOf = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined
+
+const valueOf = (entry: RunLog.LogEntry | undefined): Readonly<Record<string, unknown>> =>
+  Predicate.isRecord(entry?.event["value"]) ? entry.event["value"] : {}
+
+/** The mark of the end of a claim in the log: the store writes it with the next claim, or with the end of the run. */
+const markOf = ({ marks }: Facts, { attempt, endedAt, workerId }: Claim) =>
+  marks
+    .map((mark) => ({ mark, previous: valueOf(mark)["previous"] }))
+    .find(
+      ({ mark, previous }) =>
+        endedAt !== null &&
+        DateTime.greaterThanOrEqualTo(mark.createdAt, endedAt) &&
+        Predicate.isRecord(previous) &&
+        previous["worker_id"] === workerId &&
+        previous["attempt"] === attempt,
+    )
+
+/** Why the holder gave the run back, in its own words. */
+const reasonOf = (facts: Facts, claim: Claim): string => {
+  const previous = markOf(facts, claim)?.previous
+  const reason = Predicate.isRecord(previous)
+    ? textOf(previous["reason"])
+    : claim === facts.summary.claims.at(-1)
+      ? textOf(facts.standing.reason)
+      : undefined
+  return reason === undefined ? "It gave no reason." : `Its reason: ${reason}`
+}
+
+/** The entry that was written when a claim ended. */
+const entryAt = (entries: ReadonlyArray<RunLog.LogEntry>, { endedAt }: Claim) =>
+  entries.find(({ createdAt }) => endedAt !== null && createdAt.epochMillis === endedAt.epochMillis)
+
+const pauseOf = (facts: Facts, claim: Claim): string => {
+  const value = valueOf(entryAt(facts.pauses, claim))
+  const until = textOf(value["until"])
+  const names: Readonly<Record<string, string>> = {
+    sleep: until === undefined ? "for a time" : `until ${Phrases.date(DateTime.unsafeMake(until))}`,
+    children: "for its children",
+    message: "for a message",
+    budget: "for a higher budget",
+  }
+  const reasons = Array.isArray(value["reasons"]) ? value["reasons"] : []
+  const wanted = reasons.flatMap((reason) => names[String(reason)] ?? [])
+  return wanted.length === 0 ? "for what, is unknown" : wanted.join(" or ")
+}
+
+const questionOf = (facts: Facts, claim: Claim): string => {
+  const outcome = entryAt(facts.questions, claim)?.event["outcome"]
+  const interrupts = Predicate.isRecord(outcome) ? outcome["interrupts"] : undefined
+  const texts = Array.isArray(interrupts)
+    ? interrupts.flatMap((each) =>
+        Predicate.isRecord(each) ? (textOf(each["message"]) ?? textOf(each["id"]) ?? []) : [],
+      )
+    : []
+  return texts.length === 0 ? "an answer" : texts.map((text) => JSON.stringify(text)).join(", ")
+}
+
+const renewalsOf = ({ claimedAt, renewals, renewedAt }: Claim): string =>
+  renewals === 0
+    ? `it was never renewed since the claim at ${Phrases.clock(claimedAt)}`
+    : `the last of ${Phrases.count(renewals, "renewal")} was at ${Phrases.near(renewedAt, claimedAt)}`
+
+const lapsed = (facts: Facts, claim: Claim, endedAt: DateTime.Utc): Moment => {
+  const { expiresAt, workerName } = claim
+  const why = Holder.whyLapsed(facts, claim, endedAt)
+  const base = { event: "lease_expired", claim } as const
+  if (expiresAt === null) {
+    return {
+      ...base,
+      at: endedAt,
+      text: `The store found the lease of ${workerName} lapsed; since when, is unknown: ${renewalsOf(claim)}. ${why}.`,
+    }
+  }
+  const late = endedAt.epochMillis - expiresAt.epochMillis
+  const seen = late < 1000 ? "" : ` The store saw it ${Phrases.span(late)} later.`
+  return {
+    ...base,
+    at: expiresAt,
+    text: `The lease of ${workerName} lapsed: ${renewalsOf(claim)}. ${why}.${seen}`,
+  }
+}
+
+/** How a claim ended; nothing while it holds the run. */
+const endOf = (facts: Facts, claim: Claim): ReadonlyArray<Moment> => {
+  const { attempt, claimedAt, ended, endedAt, workerName } = claim
+  if (ended === null || endedAt === null) return []
+  const after = `after ${Phrases.between(claimedAt, endedAt)}`
+  const moment = (text: string): ReadonlyArray<Moment> => [{ at: endedAt, event: ended, claim, text }]
+  switch (ended) {
+    case "lease_expired":
+      return [lapsed(facts, claim, endedAt)]
+    case "released":
+      return moment(
+        `Worker ${workerName} handed it back ${after}; the attempt does not count. ${reasonOf(facts, claim)}`,
+      )
+    case "retry":
+      return moment(
+        `Attempt ${attempt} failed at worker ${workerName} ${after}, and it may be tried again. ${reasonOf(facts, claim)}`,
+      )
+    case "suspended":
+      return moment(
+        `It asked for ${questionOf(facts, claim)} and let worker ${workerName} go, which had held it for ${Phrases.between(claimedAt, endedAt)}.`,
+      )
+    case "waiting":
+      return moment(
+        `It began to wait ${pauseOf(facts, claim)} and let worker ${workerName} go, which had held it for ${Phrases.between(claimedAt, endedAt)}.`,
+      )
+    case "completed":
+    case "failed":
+    case "cancelled":
+      return []
+  }
+}
+
+const counted = ({ run }: Facts, { attempt }: Claim): string => `attempt ${attempt} of ${run.maxAttempts}`
+
+/** A claim, by what went before it. */
+const claimed = (facts: Facts, claim: Claim, before: Claim | undefined): Moment => {
+  const { claimedAt, workerId, workerName } = claim
+  const of = (text: string): Moment => ({ at: claimedAt, event: "claimed", claim, text })
+  const attempt = counted(facts, claim)
+  if (before === undefined) {
+    return of(
+      claim.epoch === 1
+        ? `Worker ${workerName} claimed it (${attempt}), ${Phrases.between(facts.run.createdAt, claimedAt)} after it was submitted.`
+        : `Worker ${workerName} claimed it (${attempt}).`,
+    )
+  }
+  const since = (from: DateTime.Utc | null) =>
+    from === null ? "later" : `${Phrases.between(from, claimedAt)}`
+  const again = workerId === before.workerId
+  switch (before.ended) {
+    case "lease_expired":
+      return of(
+        `${again ? `The same worker, ${workerName}, claimed it again` : `Worker ${workerName} took over`} (${attempt}), ${since(before.expiresAt ?? before.endedAt)} after the lease had lapsed.`,
+      )
+    case "suspended":
+    case "waiting":
+      return of(
+        `Worker ${workerName} went on with it (${attempt}; a wait sets the count back), ${since(before.endedAt)} after it had begun to wait. When the wait ended is unknown.`,
+      )
+    default:
+      return of(
+        `Worker ${workerName} claimed it${again ? " again" : ""} (${attempt}), ${since(before.endedAt)} after that.`,
+      )
+  }
+}
+
+const sentenceOf = (error: Run.RunError | null): string =>
+  error === null ? "" : `: ${error.message}${error.code === null ? "" : ` (${error.code})`}`
+
+/** How the run ended; nothing while it has not. */
+const finished = ({ run, summary }: Facts): ReadonlyArray<Moment> => {
+  const { createdAt, error, finishedAt, status } = run
+  if (finishedAt === null || status === "pending" || status === "running" || status === "waiting") return []
+  const claim = summary.claims.at(-1)
+  const holds = claim !== undefined && claim.ended === status
+  const where = holds
+    ? ` at worker ${claim.workerName}, ${Phrases.between(claim.claimedAt, finishedAt)} after its claim`
+    : " while no worker held it"
+  const total = `${Phrases.between(createdAt, finishedAt)} after it was submitted`
+  const text =
+    status === "completed"
+      ? `It completed${holds ? where : ""}, ${total}.`
+      : status === "failed"
+        ? `It failed${where}, ${total}${sentenceOf(error)}`
+        : `It was cancelled${where}, ${total}${error === null ? ". By whom is unknown." : sentenceOf(error)}`
+  return [{ at: finishedAt, event: status, claim: holds ? claim : null, text }]
+}
+
+const submitted = ({ run }: Facts): Moment => ({
+  at: run.createdAt,
+  event: "submitted",
+  claim: null,
+  text:
+    run.parentRunId === null ? "It was submitted." : `It was submitted; run ${run.parentRunId} is above it.`,
+})
+
+/** What happened to the run, the oldest first. */
+export const of = (facts: Facts): ReadonlyArray<Moment> => {
+  const { claims } = facts.summary
+  return [
+    submitted(facts),
+    ...claims.flatMap((claim, index) => [claimed(facts, claim, claims[index - 1]), ...endOf(facts, claim)]),
+    ...finished(facts),
+  ]
+}
+
+/** How many claims are older than those that are told. */
+export const untold = ({ summary: { claims } }: Facts): number => Math.max(0, (claims[0]?.epoch ?? 1) - 1)

@@ -1,0 +1,195 @@
+import { FetchHttpClient } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { expect, layer } from "@effect/vitest"
+import { Claims, type ControlPlane, Ids, Interrupt, Leases, Runs, WorkerRegistry } from "@runlease/core"
+import { Client } from "@runlease/http"
+import { Effect, Layer, Redacted } from "effect"
+import { begun, connect, counter, type Env, eventOf, startWorker, submit, until } from "./FaultRoom.js"
+import { json, room, run, Served } from "./Processes.js"
+
+/** What the command says of a run, as a person and as a program read it. */
+const explain = (runId: string, settings: { readonly cwd: string; readonly env: Env }) =>
+  Effect.gen(function* () {
+    const text = yield* run(["runs", "explain", runId], settings)
+    expect([text.code, text.stderr]).toEqual([0, ""])
+    const { moments, waits_for } = json(
+      (yield* run(["runs", "explain", runId, "--json"], settings)).stdout,
+    ) as unknown as {
+      readonly moments: ReadonlyArray<{ readonly event: string; readonly worker_name: string | null }>
+      readonly waits_for: ReadonlyArray<{ readonly kind: string; readonly text: string }>
+    }
+    return {
+      text: text.stdout,
+      events: moments.map(({ event, worker_name }) => [event, worker_name]),
+      kinds: waits_for.map(({ kind }) => kind),
+    }
+  })
+
+/** The ports of the server, for a test that works on runs by itself. */
+const withPorts =
+  (env: Env) =>
+  <A, E>(effect: Effect.Effect<A, E, ControlPlane.ProjectPorts>) =>
+    Effect.provide(
+      effect,
+      Client.layer({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
+        Layer.provide(FetchHttpClient.layer),
+      ),
+    )
+
+const agentId = Ids.AgentId.make("hand")
+
+const agents = { agent_ids: [agentId] }
+
+const registration = { implementationKind: "test", workerKey: "by-hand", metadata: agents }
+
+/** Claims the run under a lease of five seconds. */
+const claim = Effect.fnUntraced(function* (runId: Ids.RunId) {
+  const { id: workerId } = yield* (yield* WorkerRegistry.WorkerRegistry).register(registration)
+  const [claimed] = yield* (yield* Claims.Claims).claim({
+    workerId,
+    limit: 1,
+    leaseDuration: "5 seconds",
+    agentIds: [agentId],
+  })
+  expect(claimed?.runId).toBe(runId)
+  return { workerId, ref: { runId, workerId, epoch: claimed!.leaseEpoch } }
+})
+
+const submitHand = (id: string) =>
+  Effect.flatMap(Runs.Runs, (runs) =>
+    Effect.map(runs.submit({ agentId, publicId: Ids.RunId.make(id) }), ({ run: { runId } }) => runId),
+  )
+
+layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestServices: true })(
+  "runs explain",
+  (it) => {
+    it.scoped("says that a killed worker lost the run, who took it over, and how it ended", () =>
+      Effect.gen(function* () {
+        const { cwd, env } = yield* room
+        const settings = { cwd, env }
+        const ports = yield* connect(env)
+        const program = yield* counter(cwd, { upTo: "attempt === 1 ? Infinity : 3", every: 20 })
+        const alpha = yield* startWorker(settings, program, "--lease", "5s", "--key", "alpha")
+        const runId = yield* submit(ports, "run-1")
+        yield* begun(ports, runId)
+        expect((yield* explain(runId, settings)).kinds).toEqual(["working"])
+        yield* alpha.signal("SIGKILL")
+        yield* alpha.ended
+        const beta = yield* startWorker(settings, program, "--lease", "5s", "--key", "beta")
+        yield* eventOf(beta, "completed", runId)
+
+        const { events, kinds, text } = yield* explain(runId, settings)
+        expect(events).toEqual([
+          ["submitted", null],
+          ["claimed", "alpha"],
+          ["lease_expired", "alpha"],
+          ["claimed", "beta"],
+          ["completed", "beta"],
+        ])
+        expect(kinds).toEqual([])
+        expect(text).toMatch(/Worker alpha claimed it \(attempt 1 of 3\), [\d.]+ s after it was submitted\./)
+        expect(text).toMatch(/The lease of alpha lapsed: .+ Nothing has come from alpha since/)
+        expect(text).toMatch(
+          /Worker beta took over \(attempt 2 of 3\), [\d.]+ s after the lease had lapsed\./,
+        )
+        expect(text).toMatch(/It completed at worker beta, .+ after it was submitted\./)
+      }),
+    )
+
+    it.scoped(
+      "has the account of a worker that lost its lease and lives, and the reason of one that gave up",
+      () =>
+        Effect.gen(function* () {
+          const settings = yield* Served
+          const lost = yield* withPorts(settings.env)(
+            Effect.gen(function* () {
+              const runId = yield* submitHand("lost-1")
+              const { ref, workerId } = yield* claim(runId)
+              const runs = yield* Runs.Runs
+              yield* until(runs.get(runId), ({ status }) => status === "pending")
+              const loss = {
+                run_id: runId,
+                lease_epoch: ref.epoch,
+                reason: "expired",
+                at: 0,
+                failed_renewals: 4,
+                failure: "The network is gone",
+              }
+              const runlease = { version: null, agents: null, slots: 1, in_use: 0, losses: [loss] }
+              const again = yield* claim(runId)
+              const registry = yield* WorkerRegistry.WorkerRegistry
+              yield* registry.heartbeat(workerId, "active", { ...agents, runlease })
+              const leases = yield* Leases.Leases
+              yield* leases.release(again.ref, {
+                countAttempt: true,
+                reason: "out of paper",
+                delay: "1 hour",
+              })
+              return runId
+            }),
+          )
+          const { events, kinds, text } = yield* explain(lost, settings)
+          expect(events.map(([event]) => event)).toEqual([
+            "submitted",
+            "claimed",
+            "lease_expired",
+            "claimed",
+            "retry",
+          ])
+          expect(text).toContain("4 renewals had failed, the last one with: The network is gone")
+          expect(text).toContain("The same worker, by-hand, claimed it again (attempt 2 of 3)")
+          expect(text).toMatch(/Attempt 2 failed at worker by-hand .+ Its reason: out of paper/)
+          expect(kinds).toEqual(["delayed"])
+          expect(text).toMatch(/It is delayed until .+, for 59 min/)
+        }),
+    )
+
+    it.scoped("says what a run waits for: a worker, the run before it, an answer, a message", () =>
+      Effect.gen(function* () {
+        const settings = yield* Served
+        const submitted = yield* run(
+          ["submit", "--agent", "nobody", "--id", "none-1", "--json", "x"],
+          settings,
+        )
+        const conversation = String(json(submitted.stdout)["conversation_id"])
+        const none = yield* explain("none-1", settings)
+        expect(none.kinds).toEqual(["no_worker"])
+        expect(none.text).toContain("Start one: runlease worker --agent nobody")
+        yield* run(
+          ["submit", "--agent", "nobody", "--id", "none-2", "--conversation", conversation, "y"],
+          settings,
+        )
+        const behind = yield* explain("none-2", settings)
+        expect(behind.kinds).toEqual(["behind"])
+        expect(behind.text).toContain("It is behind run none-1 (pending), the first of its conversation")
+        expect(behind.text).toContain("runlease runs explain none-1")
+
+        yield* withPorts(settings.env)(
+          Effect.gen(function* () {
+            const leases = yield* Leases.Leases
+            const asking = yield* claim(yield* submitHand("asking-1"))
+            const question = { ...Interrupt.ofToolCall("call-1", "pay"), message: "Pay the bill?" }
+            yield* leases.suspend(asking.ref, { interrupts: [question] })
+            const told = yield* claim(yield* submitHand("told-1"))
+            yield* leases.suspend(told.ref, { inbox: 0 })
+          }),
+        )
+        const asking = yield* explain("asking-1", settings)
+        expect(asking.events.at(-1)).toEqual(["suspended", "by-hand"])
+        expect(asking.text).toContain('It asked for "Pay the bill?" and let worker by-hand go')
+        expect(asking.kinds).toEqual(["question"])
+        expect(asking.text).toContain("Answer: runlease resume asking-1")
+        const told = yield* explain("told-1", settings)
+        expect(told.text).toContain("It began to wait for a message and let worker by-hand go")
+        expect(told.kinds).toEqual(["message"])
+
+        yield* run(["runs", "cancel", "none-1"], settings)
+        const cancelled = yield* explain("none-1", settings)
+        expect([cancelled.events.at(-1), cancelled.kinds]).toEqual([["cancelled", null], []])
+        expect(cancelled.text).toContain("It was cancelled while no worker held it")
+        const missing = yield* run(["runs", "explain", "nothing"], settings)
+        expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining("nothing")])
+      }),
+    )
+  },
+)
