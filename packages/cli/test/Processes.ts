@@ -158,8 +158,8 @@ export const has =
   }
 
 /** Starts a server on a free port with a database of its own. Returns it with the environment of its clients. */
-export const serve = Effect.fnUntraced(function* (cwd: string) {
-  const server = yield* start(["serve", "--port", "0", "--json"], { cwd })
+export const serve = Effect.fnUntraced(function* (cwd: string, ...flags: ReadonlyArray<string>) {
+  const server = yield* start(["serve", "--port", "0", "--json", ...flags], { cwd })
   const ready = json(yield* server.line(() => true))
   const env = { RUNLEASE_URL: String(ready["url"]), RUNLEASE_API_KEY: String(ready["api_key"]) }
   return { server, ready, env }

@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import { createServer as createHttpServer, request } from "node:http"
+import { setTimeout } from "node:timers/promises"
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
 
 const listen = (server: Server) =>
@@ -84,6 +85,39 @@ export const gateway = Effect.fnUntraced(function* (
     forward.on("error", () => outgoing.destroy())
     outgoing.on("close", () => forward.destroy())
     incoming.pipe(forward)
+  })
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      server.close()
+      server.closeAllConnections()
+    }),
+  )
+  return { url: yield* listen(server) }
+})
+
+/** An HTTP proxy that changes answers: after `delay` milliseconds it sends what `change` makes of the headers and the text. */
+export const distorting = Effect.fnUntraced(function* (
+  target: string,
+  options: {
+    readonly delay?: number
+    readonly change?: (headers: Record<string, unknown>, text: string) => string
+  },
+) {
+  const change = options.change ?? ((_headers, text) => text)
+  const server = createHttpServer((incoming, outgoing) => {
+    void (async () => {
+      const { authorization } = incoming.headers
+      const answer = await fetch(new URL(incoming.url!, target), {
+        headers: authorization === undefined ? {} : { authorization },
+      })
+      const headers: Record<string, unknown> = {
+        "content-type": answer.headers.get("content-type"),
+        date: answer.headers.get("date"),
+      }
+      const text = change(headers, await answer.text())
+      if (options.delay !== undefined) await setTimeout(options.delay)
+      outgoing.writeHead(answer.status, headers as Record<string, string>).end(text)
+    })()
   })
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {

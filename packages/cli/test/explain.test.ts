@@ -1,10 +1,9 @@
-import { FetchHttpClient } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Claims, type ControlPlane, Ids, Interrupt, Leases, Runs, WorkerRegistry } from "@runlease/core"
-import { Client } from "@runlease/http"
-import { Effect, Layer, Redacted } from "effect"
+import { Interrupt, Leases, Runs, WorkerRegistry } from "@runlease/core"
+import { Effect, Layer } from "effect"
 import { begun, connect, counter, type Env, eventOf, startWorker, submit, until } from "./FaultRoom.js"
+import * as Hand from "./Hand.js"
 import { json, room, run, Served } from "./Processes.js"
 
 /** What the command says of a run, as a person and as a program read it. */
@@ -24,41 +23,6 @@ const explain = (runId: string, settings: { readonly cwd: string; readonly env: 
       kinds: waits_for.map(({ kind }) => kind),
     }
   })
-
-/** The ports of the server, for a test that works on runs by itself. */
-const withPorts =
-  (env: Env) =>
-  <A, E>(effect: Effect.Effect<A, E, ControlPlane.ProjectPorts>) =>
-    Effect.provide(
-      effect,
-      Client.layer({ baseUrl: env.RUNLEASE_URL, token: Redacted.make(env.RUNLEASE_API_KEY) }).pipe(
-        Layer.provide(FetchHttpClient.layer),
-      ),
-    )
-
-const agentId = Ids.AgentId.make("hand")
-
-const agents = { agent_ids: [agentId] }
-
-const registration = { implementationKind: "test", workerKey: "by-hand", metadata: agents }
-
-/** Claims the run under a lease of five seconds. */
-const claim = Effect.fnUntraced(function* (runId: Ids.RunId) {
-  const { id: workerId } = yield* (yield* WorkerRegistry.WorkerRegistry).register(registration)
-  const [claimed] = yield* (yield* Claims.Claims).claim({
-    workerId,
-    limit: 1,
-    leaseDuration: "5 seconds",
-    agentIds: [agentId],
-  })
-  expect(claimed?.runId).toBe(runId)
-  return { workerId, ref: { runId, workerId, epoch: claimed!.leaseEpoch } }
-})
-
-const submitHand = (id: string) =>
-  Effect.flatMap(Runs.Runs, (runs) =>
-    Effect.map(runs.submit({ agentId, publicId: Ids.RunId.make(id) }), ({ run: { runId } }) => runId),
-  )
 
 layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestServices: true })(
   "runs explain",
@@ -101,10 +65,10 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
       () =>
         Effect.gen(function* () {
           const settings = yield* Served
-          const lost = yield* withPorts(settings.env)(
+          const lost = yield* Hand.withPorts(settings.env)(
             Effect.gen(function* () {
-              const runId = yield* submitHand("lost-1")
-              const { ref, workerId } = yield* claim(runId)
+              const runId = yield* Hand.submit("lost-1")
+              const { ref, workerId } = yield* Hand.claim(runId)
               const runs = yield* Runs.Runs
               yield* until(runs.get(runId), ({ status }) => status === "pending")
               const loss = {
@@ -115,10 +79,9 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
                 failed_renewals: 4,
                 failure: "The network is gone",
               }
-              const runlease = { version: null, agents: null, slots: 1, in_use: 0, losses: [loss] }
-              const again = yield* claim(runId)
+              const again = yield* Hand.claim(runId)
               const registry = yield* WorkerRegistry.WorkerRegistry
-              yield* registry.heartbeat(workerId, "active", { ...agents, runlease })
+              yield* registry.heartbeat(workerId, "active", Hand.metadata(1, { losses: [loss] }))
               const leases = yield* Leases.Leases
               yield* leases.release(again.ref, {
                 countAttempt: true,
@@ -164,13 +127,13 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         expect(behind.text).toContain("It is behind run none-1 (pending), the first of its conversation")
         expect(behind.text).toContain("runlease runs explain none-1")
 
-        yield* withPorts(settings.env)(
+        yield* Hand.withPorts(settings.env)(
           Effect.gen(function* () {
             const leases = yield* Leases.Leases
-            const asking = yield* claim(yield* submitHand("asking-1"))
+            const asking = yield* Hand.claim(yield* Hand.submit("asking-1"))
             const question = { ...Interrupt.ofToolCall("call-1", "pay"), message: "Pay the bill?" }
             yield* leases.suspend(asking.ref, { interrupts: [question] })
-            const told = yield* claim(yield* submitHand("told-1"))
+            const told = yield* Hand.claim(yield* Hand.submit("told-1"))
             yield* leases.suspend(told.ref, { inbox: 0 })
           }),
         )

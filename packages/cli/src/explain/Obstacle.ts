@@ -31,14 +31,6 @@ export interface Obstacle {
   readonly advice: string | null
 }
 
-const seen = 3
-
-/** Some names, and how many there are beside them. */
-const some = (names: ReadonlyArray<string>): string =>
-  names.length <= seen
-    ? Phrases.list(names)
-    : `${names.slice(0, seen).join(", ")} and ${names.length - seen} more`
-
 const behind = ({ run, standing: { ahead, runsAhead } }: Facts): Obstacle => {
   if (ahead === null) {
     return {
@@ -96,8 +88,8 @@ const queued = ({ run, standing: { now, queuedBefore }, workers }: Facts): Obsta
     const draining = inState("working", "idle", "draining").map(nameOf)
     const silent = inState("silent").map(nameOf)
     const rest = [
-      ...(draining.length === 0 ? [] : [`${some(draining)} would, but claims no more (draining).`]),
-      ...(silent.length === 0 ? [] : [`${some(silent)} would, but is silent.`]),
+      ...(draining.length === 0 ? [] : [`${Phrases.some(draining)} would, but claims no more (draining).`]),
+      ...(silent.length === 0 ? [] : [`${Phrases.some(silent)} would, but is silent.`]),
     ]
     return {
       kind: "no_worker",
@@ -111,7 +103,7 @@ const queued = ({ run, standing: { now, queuedBefore }, workers }: Facts): Obsta
       : `${queuedBefore >= 10_000 ? "10,000 runs or more are" : queuedBefore === 1 ? "1 run is" : `${queuedBefore} runs are`} claimed before it`
   return {
     kind: "queued",
-    text: `It waits for a free slot. ${place}. ${Phrases.count(claiming.length, "worker")} may take it: ${some(claiming.map((each) => `${nameOf(each)}${slotsOf(each)}`))}.`,
+    text: `It waits for a free slot. ${place}. ${Phrases.count(claiming.length, "worker")} may take it: ${Phrases.some(claiming.map((each) => `${nameOf(each)}${slotsOf(each)}`))}.`,
     advice:
       "If slots are free and it stays so: runlease doctor. If all are in use: start workers, or raise --concurrency.",
   }
@@ -186,7 +178,7 @@ const waiting = ({ children, run, standing: { now } }: Facts): ReadonlyArray<Obs
             text:
               left.length === 0
                 ? "It waits for its children, which have ended a moment ago."
-                : `It waits for its children. ${Phrases.count(left.length, "of them is", "of them are")} open: ${some(left.map(({ agentId, runId }) => `${runId} (${agentId})`))}.`,
+                : `It waits for its children. ${Phrases.count(left.length, "of them is", "of them are")} open: ${Phrases.some(left.map(({ agentId, runId }) => `${runId} (${agentId})`))}.`,
             advice:
               left[0] === undefined
                 ? null

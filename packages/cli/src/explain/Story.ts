@@ -19,6 +19,9 @@ export interface Moment {
   readonly text: string
 }
 
+/** How far the times of what one commit writes may be apart, in milliseconds. */
+const oneCommit = 500
+
 const textOf = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined
 
@@ -32,7 +35,7 @@ const markOf = ({ marks }: Facts, { attempt, endedAt, workerId }: Claim) =>
     .find(
       ({ mark, previous }) =>
         endedAt !== null &&
-        DateTime.greaterThanOrEqualTo(mark.createdAt, endedAt) &&
+        mark.createdAt.epochMillis >= endedAt.epochMillis - oneCommit &&
         Predicate.isRecord(previous) &&
         previous["worker_id"] === workerId &&
         previous["attempt"] === attempt,
@@ -50,8 +53,12 @@ const reasonOf = (facts: Facts, claim: Claim): string => {
 }
 
 /** The entry that was written when a claim ended. */
-const entryAt = (entries: ReadonlyArray<RunLog.LogEntry>, { endedAt }: Claim) =>
-  entries.find(({ createdAt }) => endedAt !== null && createdAt.epochMillis === endedAt.epochMillis)
+const entryAt = (entries: ReadonlyArray<RunLog.LogEntry>, { endedAt }: Claim) => {
+  const distance = ({ createdAt }: RunLog.LogEntry) =>
+    endedAt === null ? Infinity : Math.abs(createdAt.epochMillis - endedAt.epochMillis)
+  const [nearest] = entries.toSorted((a, b) => distance(a) - distance(b))
+  return nearest !== undefined && distance(nearest) <= oneCommit ? nearest : undefined
+}
 
 const pauseOf = (facts: Facts, claim: Claim): string => {
   const value = valueOf(entryAt(facts.pauses, claim))
@@ -64,7 +71,7 @@ const pauseOf = (facts: Facts, claim: Claim): string => {
   }
   const reasons = Array.isArray(value["reasons"]) ? value["reasons"] : []
   const wanted = reasons.flatMap((reason) => names[String(reason)] ?? [])
-  return wanted.length === 0 ? "for what, is unknown" : wanted.join(" or ")
+  return wanted.length === 0 ? "(for what, is unknown)" : wanted.join(" or ")
 }
 
 const questionOf = (facts: Facts, claim: Claim): string => {

@@ -23,6 +23,7 @@ const overview = `runlease: durable agent runs under leases
   runlease runs list|get|explain|tree|events|cancel|resume|retry|prune
   runlease workers list|drain|revoke
   runlease keys create|list|revoke
+  runlease doctor                   check a deployment, and say what to change
   runlease backup FILE              copy the database while the server goes on
 
 Help on one command: runlease help COMMAND, or runlease COMMAND --help. The version: runlease version.

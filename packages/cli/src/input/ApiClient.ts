@@ -32,6 +32,12 @@ export const make = (
     }),
   )
 
+/** A client without a key, for what anyone may call. */
+export const anonymous = ({
+  url,
+}: Settings.Connection): Effect.Effect<Api.Client, never, HttpClient.HttpClient> =>
+  HttpApiClient.make(Api.Api, { baseUrl: url })
+
 /** Provides the HTTP client. An unreachable server becomes a `CommandFailure` that names its URL. */
 export const provideHttpClient =
   (connection: Settings.Connection) =>

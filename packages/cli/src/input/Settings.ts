@@ -116,7 +116,7 @@ export const client = (settings: Connection) =>
   ).pipe(Layer.provide(NodeHttpClient.layerUndici))
 
 /** The URL without user, password and query. */
-const shown = (url: string): string => {
+export const shown = (url: string): string => {
   const { host, pathname, protocol } = new URL(url)
   return `${protocol}//${host}${pathname === "/" ? "" : pathname}`
 }

@@ -42,3 +42,10 @@ export const count = (number: number, noun: string, plural = `${noun}s`): string
 /** Words with commas and an `and`. */
 export const list = (words: ReadonlyArray<string>): string =>
   words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`
+
+/** How many words `some` has. */
+const shown = 3
+
+/** The first of some words, and how many there are beside them. */
+export const some = (words: ReadonlyArray<string>): string =>
+  words.length <= shown ? list(words) : `${words.slice(0, shown).join(", ")} and ${words.length - shown} more`

@@ -15,8 +15,16 @@ export interface Space {
 
 const mebi = 1024 * 1024
 
-const size = (bytes: number): string =>
-  bytes < 1024 * mebi ? `${(bytes / mebi).toFixed(1)} MiB` : `${(bytes / 1024 / mebi).toFixed(1)} GiB`
+const units = [
+  ["GiB", 1024 * mebi],
+  ["MiB", mebi],
+  ["KiB", 1024],
+] as const
+
+const size = (bytes: number): string => {
+  const [unit, scale] = units.find(([, each]) => bytes >= each) ?? units[2]
+  return `${(bytes / scale).toFixed(1)} ${unit}`
+}
 
 export const findingOf = ({ file, free, wal }: Space): HealthCheck.Finding => {
   const text = `The database has ${size(file)}, its -wal ${size(wal)}, and its volume has ${size(free)} free.`

@@ -1,0 +1,21 @@
+/**
+ * A deployment as the API shows it, to the checks that look at it.
+ */
+import type { ControlPlaneError, Ids, Run, Summaries } from "@runlease/core"
+import type { Api } from "@runlease/http"
+import type { DateTime, Effect } from "effect"
+import type * as ApiClient from "../input/ApiClient.js"
+
+/** `now`: the time of the server. `workers`: those of the project, which are read once. */
+export interface Deployment {
+  readonly client: Api.Client
+  readonly project: string
+  readonly now: Effect.Effect<DateTime.Utc>
+  readonly workers: Effect.Effect<ReadonlyArray<Summaries.WorkerSummary>, ApiClient.Failure>
+  readonly run: (
+    runId: Ids.RunId,
+  ) => Effect.Effect<Run.Run, Run.RunNotFound | ControlPlaneError.ControlPlaneError>
+}
+
+/** What people call a worker. */
+export const nameOf = ({ worker }: Summaries.WorkerSummary): string => worker.displayName ?? worker.workerKey
