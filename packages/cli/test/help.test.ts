@@ -37,6 +37,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("help", (it) => {
         ["watch"],
         ["runs", "list"],
         ["runs", "prune"],
+        ["runs", "explain"],
+        ["doctor"],
         ["resume"],
         ["tell"],
         ["runs", "usage"],
