@@ -23,13 +23,14 @@ const account = (facts: Facts, claim: Claim): string | undefined => {
   )
   if (loss === undefined) return undefined
   const at = Phrases.near(DateTime.unsafeMake(loss.at), claim.claimedAt)
-  const failed =
-    loss.failed_renewals === 0
-      ? "no renewal had failed"
-      : `${Phrases.count(loss.failed_renewals, "renewal")} had failed, the last one with: ${loss.failure}`
+  const says = `Worker ${claim.workerName} says that ${loss.reason === "expired" ? "it stopped by itself" : "the store refused its lease"} at ${at} by its own clock`
+  if (loss.failed_renewals > 0) {
+    return `${says}: ${Phrases.count(loss.failed_renewals, "renewal")} had failed, the last one with: ${loss.failure}`
+  }
+  // A renewal that has no answer fails within a third of the lease.
   return loss.reason === "expired"
-    ? `${claim.workerName} says that it stopped by itself at ${at} by its own clock: ${failed}`
-    : `${claim.workerName} says that the store refused its lease at ${at} by its own clock: ${failed}`
+    ? `${says}, and no renewal had failed: its process stood still, by a blocked event loop or a machine that slept`
+    : `${says}, and no renewal had failed`
 }
 
 /** The latest sign of life of the worker that is kept: a heartbeat, a claim or a renewal. */
@@ -47,10 +48,10 @@ const lastSign = (facts: Facts, { workerId }: Claim): DateTime.Utc | undefined =
 const contact = (facts: Facts, claim: Claim, seenAt: DateTime.Utc): string => {
   const { renewedAt, workerName } = claim
   const last = lastSign(facts, claim)
-  if (last === undefined) return `What became of ${workerName} is unknown: it is not among the workers`
+  if (last === undefined) return `What became of worker ${workerName} is unknown: it is not among the workers`
   const lastAt = Phrases.near(last, claim.claimedAt)
   if (DateTime.greaterThan(last, seenAt)) {
-    return `${workerName} was heard of again at ${lastAt}. Why it did not renew in time is unknown; its own log may tell`
+    return `Worker ${workerName} was heard of again at ${lastAt}. Why it did not renew in time is unknown; its own log may tell`
   }
   const silence = DateTime.distanceDuration(last, facts.standing.now)
   const end = Duration.greaterThan(silence, WorkerState.silentAfter)

@@ -116,7 +116,7 @@ const running = (facts: Facts): Obstacle => {
   const grown =
     lastEntry === null
       ? ""
-      : ` Its log last grew ${Phrases.between(lastEntry.createdAt, now)} ago: ${lastEntry.event.type}.`
+      : ` Its log last grew ${Phrases.between(lastEntry.createdAt, now)} ago: ${[lastEntry.event.type, lastEntry.event.name].filter((part) => typeof part === "string").join(" ")}.`
   if (run.lease === null || claim === undefined || claim.ended !== null) {
     return {
       kind: "driven",

@@ -88,7 +88,7 @@ const questionOf = (facts: Facts, claim: Claim): string => {
 const renewalsOf = ({ claimedAt, renewals, renewedAt }: Claim): string =>
   renewals === 0
     ? `it was never renewed since the claim at ${Phrases.clock(claimedAt)}`
-    : `the last of ${Phrases.count(renewals, "renewal")} was at ${Phrases.near(renewedAt, claimedAt)}`
+    : `${renewals === 1 ? "its only renewal" : `the last of ${renewals} renewals`} was at ${Phrases.near(renewedAt, claimedAt)}`
 
 const lapsed = (facts: Facts, claim: Claim, endedAt: DateTime.Utc): Moment => {
   const { expiresAt, workerName } = claim
@@ -98,7 +98,7 @@ const lapsed = (facts: Facts, claim: Claim, endedAt: DateTime.Utc): Moment => {
     return {
       ...base,
       at: endedAt,
-      text: `The store found the lease of ${workerName} lapsed; since when, is unknown: ${renewalsOf(claim)}. ${why}.`,
+      text: `The store found the lease of worker ${workerName} lapsed; since when, is unknown: ${renewalsOf(claim)}. ${why}.`,
     }
   }
   const late = endedAt.epochMillis - expiresAt.epochMillis
@@ -106,7 +106,7 @@ const lapsed = (facts: Facts, claim: Claim, endedAt: DateTime.Utc): Moment => {
   return {
     ...base,
     at: expiresAt,
-    text: `The lease of ${workerName} lapsed: ${renewalsOf(claim)}. ${why}.${seen}`,
+    text: `The lease of worker ${workerName} lapsed: ${renewalsOf(claim)}. ${why}.${seen}`,
   }
 }
 

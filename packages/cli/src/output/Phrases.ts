@@ -9,9 +9,10 @@ const units = [
   ["min", 60_000, "s", 1000],
 ] as const
 
-/** A time span with its two largest units: `2.1 s`, `3 min 5 s`, `2 h 10 min`. A negative one is none. */
+/** A time span with its two largest units: `40 ms`, `2.1 s`, `3 min 5 s`, `2 h 10 min`. A negative one is none. */
 export const span = (millis: number): string => {
   const time = Math.max(0, millis)
+  if (time < 1000) return `${Math.round(time)} ms`
   // 59.95 s and more read as a minute.
   if (time < 59_950) return `${(time / 1000).toFixed(1)} s`
   const [unit, size, smaller, part] = units.find(([, each]) => time >= each) ?? units[2]
