@@ -32,7 +32,7 @@ import type { Resolved } from "./WorkerOptions.js"
  */
 export interface RunRecords {
   /**
-   * Starts the executor of a claimed run and renews its lease.
+   * Starts the executor of a claimed run, unless its deadline has passed, and renews its lease.
    *
    * Units: `sentAt` is when the claim was sent, in nanoseconds of the monotonic clock.
    */
@@ -224,6 +224,8 @@ export const make = Effect.fnUntraced(function* (
       if (run.queuedMillis !== undefined) WorkerMetrics.pickUp.add(run.queuedMillis / 1000)
       idle.unsafeClose()
       worker.publish(WorkerEvent.Claimed({ run }))
+      // The answer to the claim came too late. The fiber has not begun, so the executor does not start.
+      if (lease.deadline.current().stopsAt <= startedAt) endLease(record, "Expired")
       return span?._tag === "Span" && (run.leaseEpoch ?? 1) > 1
         ? Effect.asVoid(Effect.forkIn(AttemptTrace.exportLost(log, run, span), scope))
         : Effect.void

@@ -2,10 +2,21 @@
  * Tests of claims whose answers are lost.
  */
 import { describe } from "@effect/vitest"
-import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
+import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, Executor } from "@runlease/core"
-import { Array, Effect, Layer, Ref, TestClock } from "effect"
-import { type Declare, log, run, start, submit, unavailable, until, untilStatus } from "../TestWorker.js"
+import { Array, Effect, Layer, Queue, Ref, TestClock } from "effect"
+import * as Faults from "../Faults.js"
+import {
+  type Declare,
+  listen,
+  log,
+  run,
+  start,
+  submit,
+  unavailable,
+  until,
+  untilStatus,
+} from "../TestWorker.js"
 
 /** Claims whose first answer with runs is lost. Records the ids of all claims in `sent`. */
 const losing = (sent: Ref.Ref<ReadonlyArray<string | undefined>>) =>
@@ -72,6 +83,35 @@ export const tests = (test: Declare): void => {
         strictEqual(ids.includes(undefined), false)
       }),
       (layer) => Layer.provideMerge(losing(sent), layer),
+    )
+  })
+
+  describe("a claim whose answer arrives when the worker would have to stop", () => {
+    const answered = Effect.unsafeMakeLatch(false)
+    const given = Effect.unsafeMakeLatch(false)
+    test(
+      "starts no executor",
+      Effect.gen(function* () {
+        yield* answered.close
+        yield* given.close
+        const started = yield* Ref.make(0)
+        const worker = yield* start(Executor.make(() => Ref.update(started, (count) => count + 1)))
+        const events = yield* listen(worker)
+        const { runId } = yield* submit({ maxAttempts: 1 })
+        yield* given.await
+        yield* TestClock.adjust("29 seconds")
+        strictEqual((yield* run(runId)).status, "running")
+        yield* answered.open
+        const ended = yield* until(Queue.take(events), (event) => event._tag === "LeaseEnded")
+        assertTrue(ended._tag === "LeaseEnded" && ended.reason === "Expired")
+        strictEqual(yield* Ref.get(started), 0)
+      }).pipe(Effect.ensuring(answered.open)),
+      Faults.over(Claims.Claims, (claims) => ({
+        claim: (request) =>
+          Effect.tap(claims.claim(request), (claimed) =>
+            claimed.length === 0 ? Effect.void : Effect.zipRight(given.open, answered.await),
+          ),
+      })),
     )
   })
 }
