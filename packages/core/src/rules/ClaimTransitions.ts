@@ -75,8 +75,8 @@ const renewedTo = (state: RunState, expiresAt: number, now: number): Transition 
   )
 
 /**
- * Gives the run once more by a claim that its holder repeats; undefined when this claim does not hold it. The lease ends later
- * than before, so that the answers to both claims differ.
+ * Gives the run once more by a claim that its holder repeats; undefined when this claim does not hold it. That counts as a renewal, so
+ * the store knows that the run was given twice.
  *
  * Source: docs/decisions/0022-claim-ids.md
  *
@@ -88,24 +88,18 @@ export const claimAgain = (state: RunState, claim: Claim, now: number): Transiti
   if (status !== "running" || holder === null || claim.claimId === null) return undefined
   if (holder.claimId !== claim.claimId || holder.workerId !== claim.workerId) return undefined
   if (holder.expiresAt <= now) return undefined
-  const expiresAt = Math.max(now + claim.leaseMillis, holder.expiresAt + 1)
-  return renewedTo(state, expiresAt, now)
+  return renewedTo(state, Math.max(now + claim.leaseMillis, holder.expiresAt), now)
 }
 
 /**
  * Takes a run back from a claim whose caller is gone; undefined when the claim does not hold it, or when a repeat of the claim
- * has given it since. `expiresAt` is the end of the lease that the claim gave.
+ * has given it since.
  *
  * @since 0.1.0
  * @category transitions
  */
-export const abandonClaim = (
-  state: RunState,
-  fence: Fence,
-  expiresAt: number,
-  now: number,
-): Transition | undefined => {
-  if (state.holder?.expiresAt !== expiresAt || Either.isLeft(checkFence(state, fence, now))) return undefined
+export const abandonClaim = (state: RunState, fence: Fence, now: number): Transition | undefined => {
+  if (state.holder?.renewals !== 0 || Either.isLeft(checkFence(state, fence, now))) return undefined
   const reason = "the claim's caller was gone"
   return endAttempt(
     state,

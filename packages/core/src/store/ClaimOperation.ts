@@ -179,11 +179,11 @@ export interface Abandoned {
 
 const handBackOne = <X>({ request, taken }: Abandoned, batch: RunBatch<X>): void => {
   const { projectId } = request.worker
-  for (const { leaseEpoch, leaseExpiresAt, runId } of taken) {
+  for (const { leaseEpoch, runId } of taken) {
     const run = batch.find({ projectId, runId })
-    if (run === undefined || leaseExpiresAt === null) continue
+    if (run === undefined) continue
     const fence = { workerId: request.workerId, epoch: leaseEpoch }
-    const abandoned = ClaimTransitions.abandonClaim(run.state, fence, leaseExpiresAt.epochMillis, batch.now)
+    const abandoned = ClaimTransitions.abandonClaim(run.state, fence, batch.now)
     if (abandoned !== undefined) batch.apply(run, abandoned)
   }
 }
