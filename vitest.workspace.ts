@@ -3,6 +3,7 @@ export default [
   "packages/*",
   "packages/http/vitest.routed.config.ts",
   "deploy",
+  "docs/model",
   "examples",
   "examples/testing",
   "examples/copilotkit",
