@@ -18,6 +18,9 @@ if (!isThere) {
   )
 }
 
+/** A host whose pages are no secure context. */
+export const plainHost = "plain.test"
+
 const flags = [
   "--no-sandbox",
   "--disable-gpu",
@@ -26,6 +29,8 @@ const flags = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A name that a browser does not trust without TLS, as it does the names of this machine.
+  `--host-resolver-rules=MAP ${plainHost} 127.0.0.1`,
 ]
 
 /** A browser, which ends with the Scope. */

@@ -37,10 +37,12 @@ const worker = (name: string) =>
     return running
   })
 
-const visit = (look?: Browser.Look) =>
-  Effect.flatMap(Stage, ({ browser, env }) =>
-    Browser.visit(browser, env.RUNLEASE_URL, env.RUNLEASE_API_KEY, look),
-  )
+const visit = (look?: Browser.Look, host?: string) =>
+  Effect.flatMap(Stage, ({ browser, env }) => {
+    const url = new URL(env.RUNLEASE_URL)
+    if (host !== undefined) url.hostname = host
+    return Browser.visit(browser, url.origin, env.RUNLEASE_API_KEY, look)
+  })
 
 /** Submits a run on the page for it, and waits for the run's page. Gives the run's id. */
 const submit = async (page: Page, agent: string, text: string): Promise<string> => {
@@ -49,6 +51,16 @@ const submit = async (page: Page, agent: string, text: string): Promise<string> 
   await page.getByRole("button", { name: "Submit the run" }).click()
   await page.waitForURL(/\/runs\/[^/?]+/)
   return decodeURIComponent(new URL(page.url()).pathname.split("/").at(-1)!)
+}
+
+/** Cancels the run on its page. */
+const cancel = async (page: Page): Promise<void> => {
+  await page.getByRole("button", { name: "Cancel", exact: true }).click()
+  await page
+    .getByRole("alertdialog")
+    .getByRole("button", { name: /^Cancel/ })
+    .click()
+  await page.getByText("Cancelled").first().waitFor()
 }
 
 const shows = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor()
@@ -108,6 +120,79 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     }),
   )
 
+  for (const look of ["light", "dark"] as const) {
+    scoped(`shows Markdown while it is written, ${look}`, () =>
+      Effect.gen(function* () {
+        const { faults, page } = yield* visit(look)
+        yield* worker(`fay-${look}`)
+        yield* Effect.promise(async () => {
+          const elsewhere: Array<string> = []
+          page.on("request", (request) => {
+            if (new URL(request.url()).origin !== new URL(page.url()).origin) elsewhere.push(request.url())
+          })
+          await submit(page, "writer", "Write a report")
+          const text = page.locator(".markdown", { hasText: "What I found" })
+          await text.getByText("All of it is in the log").waitFor()
+          await text.locator(".hljs-addition").waitFor()
+          expect(await text.innerText()).toMatch(/All of it is in the log$/)
+          expect(await text.innerText()).toContain('<img src="/seen.png" onerror="alert(1)">')
+          expect(await text.locator("img").count()).toBe(0)
+          const links = `Array.from(document.querySelectorAll(".markdown a"), ({ href }) => href)`
+          expect(await page.evaluate(links)).toEqual([
+            "https://example.com/runs/1",
+            "https://example.com/lease.png",
+          ])
+          expect(await Browser.violations(page)).toEqual([])
+          await page.setViewportSize({ width: 1440, height: 1500 })
+          await Browser.picture(page, `markdown-${look}`)
+          await cancel(page)
+          expect(elsewhere).toEqual([])
+        })
+        expect(faults).toEqual([])
+      }),
+    )
+  }
+
+  scoped("copies from a page without TLS", () =>
+    Effect.gen(function* () {
+      const { page } = yield* visit("light", Browser.plainHost)
+      yield* worker("gil")
+      yield* Effect.promise(async () => {
+        expect(await page.evaluate("navigator.clipboard === undefined")).toBe(true)
+        const run = await submit(page, "steered", "Go on")
+        const message = page.getByLabel("Message to this run")
+        await shows(page, "What is next?")
+        await page.getByRole("button", { name: "Copy id" }).click()
+        await page.getByRole("button", { name: "Copied" }).waitFor()
+        await message.press("Control+v")
+        expect(await message.inputValue()).toBe(run)
+        await page.getByRole("button", { name: "Commands for this run" }).click()
+        await page.getByRole("menuitem").first().click()
+        await message.fill("")
+        await message.press("Control+v")
+        expect(await message.inputValue()).toMatch(new RegExp(`^runlease .*${run}`))
+      })
+    }),
+  )
+
+  scoped("loads its first page within the budget", () =>
+    Effect.gen(function* () {
+      const { page } = yield* visit()
+      yield* Effect.promise(async () => {
+        await submit(page, "steered", "Go on")
+        await page.goto(new URL("/", page.url()).href)
+        await page.locator(".uplot").first().waitFor()
+        const sizes = await page.evaluate<Array<number>>(
+          `performance.getEntriesByType("resource")
+            .filter(({ name }) => name.endsWith(".js"))
+            .map(({ encodedBodySize }) => encodedBodySize)`,
+        )
+        expect(Math.min(...sizes)).toBeGreaterThan(0)
+        expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(150_000)
+      })
+    }),
+  )
+
   scoped("cancels a tree of runs", () =>
     Effect.gen(function* () {
       const { env } = yield* Stage
@@ -116,12 +201,7 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
       const run = yield* Effect.promise(async () => {
         const id = await submit(page, "lead", "Research bees and tides")
         await shows(page, "About tides")
-        await page.getByRole("button", { name: "Cancel", exact: true }).click()
-        await page
-          .getByRole("alertdialog")
-          .getByRole("button", { name: /^Cancel/ })
-          .click()
-        await page.getByText("Cancelled").first().waitFor()
+        await cancel(page)
         return id
       })
       expect(yield* statusOf(env, run)).toBe("cancelled")

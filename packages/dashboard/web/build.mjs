@@ -1,7 +1,9 @@
-// Builds the pages into dist/web, each file beside its compressed form, unless what is there is newer than all sources.
+// Builds the pages into dist/web, each file beside its compressed form, unless what is there is newer than all sources. Fails when they
+// have more JavaScript than their budget.
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { extname, join } from "node:path"
 import { brotliCompressSync, constants, gzipSync } from "node:zlib"
+import { checkBudget } from "./budget.mjs"
 
 const web = import.meta.dirname
 const out = join(web, "../dist/web")
@@ -19,7 +21,7 @@ const isCurrent = () =>
 
 if (!isCurrent()) {
   const { build } = await import("vite")
-  await build({ configFile: join(web, "vite.config.ts"), logLevel: "warn" })
+  const output = await build({ configFile: join(web, "vite.config.ts"), logLevel: "warn" })
   for (const file of filesOf(out)) {
     if (![".js", ".css", ".html", ".svg"].includes(extname(file))) continue
     const bytes = readFileSync(file)
@@ -30,5 +32,6 @@ if (!isCurrent()) {
       brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }),
     )
   }
+  checkBudget(out, output)
   writeFileSync(built, "")
 }

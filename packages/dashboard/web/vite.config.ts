@@ -10,29 +10,30 @@ const themeFirst: Plugin = {
 /** Where a module that is rendered on a server would begin; here every module runs in the browser. */
 const isServerDirective = ({ code }: { readonly code?: string }): boolean => code === "MODULE_LEVEL_DIRECTIVE"
 
+/** Dialogs, menus and selects share most of their code, and compress best as one file. The palette and a few forms add the rest. */
+const isControl = (id: string): boolean =>
+  /@base-ui|@floating-ui/.test(id) && !/autocomplete|checkbox|combobox/.test(id)
+
 export default defineConfig({
   root: import.meta.dirname,
   // The page has a `base`, so that it works wherever it is mounted.
   base: "./",
   plugins: [tailwindcss(), themeFirst],
-  resolve: {
-    // Parts of the libraries of Markdown and code that the pages have no use for, and that are a third of their size.
-    alias: {
-      "hast-util-to-html": `${import.meta.dirname}/src/lean/notWritten.ts`,
-      "mdast-util-to-markdown": `${import.meta.dirname}/src/lean/notWritten.ts`,
-      "rehype-raw": `${import.meta.dirname}/src/lean/rehypeRaw.ts`,
-      "tailwind-merge": `${import.meta.dirname}/src/lean/tailwindMerge.ts`,
-    },
-  },
   esbuild: { jsx: "automatic" },
   build: {
     outDir: "../dist/web",
     emptyOutDir: true,
     target: "es2022",
+    minify: "terser",
+    terserOptions: { compress: { passes: 2 }, format: { comments: false } },
     // The policy of the page allows no `data:` font.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {
+      output: {
+        manualChunks: (id) => (isControl(id) ? "controls" : undefined),
+        onlyExplicitManualChunks: true,
+      },
       onwarn: (warning, warn) => {
         if (!isServerDirective(warning)) warn(warning)
       },

@@ -1,7 +1,8 @@
 /** Copies a text, and says that it did. */
 import { Check, Copy as CopyIcon } from "lucide-react"
-import { useEffect, useState, type ReactNode } from "react"
+import type { ReactNode } from "react"
 import { Button } from "./Button"
+import { useCopy } from "./useCopy"
 
 export const Copy = ({
   children,
@@ -12,25 +13,15 @@ export const Copy = ({
   readonly children: ReactNode
   readonly small?: boolean
 }) => {
-  const [copied, setCopied] = useState(false)
-  useEffect(() => {
-    if (!copied) return
-    const timer = setTimeout(() => setCopied(false), 1500)
-    return () => clearTimeout(timer)
-  }, [copied])
+  const { copied, copy } = useCopy()
   return (
-    <Button
-      small={small}
-      onClick={() => {
-        void navigator.clipboard.writeText(text).then(() => setCopied(true))
-      }}
-    >
-      {copied ? (
-        <Check aria-hidden size={14} className="text-completed" />
-      ) : (
+    <Button small={small} onClick={() => copy(text)}>
+      {copied === null ? (
         <CopyIcon aria-hidden size={14} className="text-ink-3" />
+      ) : (
+        <Check aria-hidden size={14} className="text-completed" />
       )}
-      <span aria-live="polite">{copied ? "Copied" : children}</span>
+      <span aria-live="polite">{copied === null ? children : "Copied"}</span>
     </Button>
   )
 }

@@ -1,8 +1,8 @@
 /** The commands of a shell that do the same, to copy. */
 import { Menu } from "@base-ui/react/menu"
 import { Check, SquareTerminal } from "lucide-react"
-import { useEffect, useState } from "react"
 import { buttonClass } from "../../../ui/Button"
+import { useCopy } from "../../../ui/useCopy"
 import type { CliLine } from "../model/cli"
 
 export const CliMenu = ({
@@ -12,12 +12,7 @@ export const CliMenu = ({
   readonly label: string
   readonly lines: ReadonlyArray<CliLine>
 }) => {
-  const [copied, setCopied] = useState<string | null>(null)
-  useEffect(() => {
-    if (copied === null) return
-    const timer = setTimeout(() => setCopied(null), 1500)
-    return () => clearTimeout(timer)
-  }, [copied])
+  const { copied, copy } = useCopy()
   return (
     <Menu.Root modal={false}>
       <Menu.Trigger
@@ -42,9 +37,7 @@ export const CliMenu = ({
               <Menu.Item
                 key={command}
                 className="grid cursor-pointer gap-0.5 rounded-1 px-2 py-1.5 data-[highlighted]:bg-hover"
-                onClick={() => {
-                  void navigator.clipboard.writeText(command).then(() => setCopied(command))
-                }}
+                onClick={() => copy(command)}
               >
                 <span className="truncate text-small text-ink-2">{name}</span>
                 <code className="truncate font-mono text-[12px]">{command}</code>

@@ -1,83 +1,85 @@
 /** Markdown as an agent writes it, while it writes it. Loaded when the first text is shown. */
-import { createElement, memo, type ReactNode } from "react"
-import { defaultUrlTransform, Streamdown } from "streamdown"
+import { compiler, type MarkdownToJSX, RuleType } from "markdown-to-jsx/react"
+import { memo, type ReactNode } from "react"
 import { CodeBlock } from "./CodeBlock"
+import { linkTarget } from "./linkTarget"
 import "./markdown.css"
 
-/** The properties of an element; the library knows more of them than are shown. */
-type View = (props: Readonly<Record<string, unknown>>) => ReactNode
-
-const text = (value: unknown): string => (typeof value === "string" ? value : "")
-
-const Anchor: View = ({ children, href }) => (
-  <a href={text(href)} target="_blank" rel="noreferrer noopener">
-    {children as ReactNode}
-  </a>
-)
-
-/** The page loads nothing from elsewhere, so an image is a link to it. */
-const Picture: View = ({ alt, src }) => (
-  <a href={text(src)} target="_blank" rel="noreferrer noopener">
-    {text(alt) === "" ? "Image" : text(alt)}
-  </a>
-)
-
-const languageOf = (className: unknown): string => /language-(\S+)/.exec(text(className))?.[1] ?? ""
-
-/** A block has a mark of the library, which its own `pre` sets. */
-const Code: View = ({ children, className, ...more }) =>
-  more["data-block"] === undefined ? (
-    <code>{children as ReactNode}</code>
+/** A link, or its text where a page may not lead there. */
+const Anchor = ({ children, target }: { readonly target: string | null; readonly children: ReactNode }) => {
+  const href = target === null ? null : linkTarget(target)
+  return href === null ? (
+    children
   ) : (
-    <CodeBlock language={languageOf(className)} text={String(children ?? "").replace(/\n$/, "")} />
+    <a href={href} target="_blank" rel="noreferrer noopener">
+      {children}
+    </a>
   )
-
-const Table: View = ({ children }) => (
-  <div className="table-scroll" tabIndex={0} role="region" aria-label="Table">
-    <table>{children as ReactNode}</table>
-  </div>
-)
-
-/** The element as it is, without the classes of the library. */
-const plain =
-  (tag: string): View =>
-  ({ children }) =>
-    createElement(tag, {}, children as ReactNode)
-
-const components: Record<string, View> = {
-  a: Anchor,
-  img: Picture,
-  code: Code,
-  table: Table,
-  hr: () => <hr />,
-  // The page has the headings above.
-  h1: plain("h4"),
-  h2: plain("h4"),
-  h3: plain("h5"),
-  h4: plain("h5"),
-  h5: plain("h6"),
-  h6: plain("h6"),
-  ...Object.fromEntries(
-    ["p", "ul", "ol", "li", "blockquote", "strong", "thead", "tbody", "tr", "th", "td"].map((tag) => [
-      tag,
-      plain(tag),
-    ]),
-  ),
 }
 
-const Markdown = memo(({ isStreaming, text }: { readonly text: string; readonly isStreaming: boolean }) => (
-  <Streamdown
-    className="markdown"
-    mode={isStreaming ? "streaming" : "static"}
-    parseIncompleteMarkdown={isStreaming}
-    controls={false}
-    linkSafety={{ enabled: false }}
-    // With it, HTML in the text is shown as text.
-    urlTransform={defaultUrlTransform}
-    components={components}
-  >
-    {text}
-  </Streamdown>
+/** The title of the page is its first heading. */
+const headings = ["h2", "h2", "h3", "h3", "h4", "h4"] as const
+
+const drawn: NonNullable<MarkdownToJSX.Options["renderRule"]> = (next, node, children, state) => {
+  switch (node.type) {
+    case RuleType.codeBlock:
+      return <CodeBlock key={state.key} language={node.lang ?? ""} text={node.text.replace(/\n$/, "")} />
+    case RuleType.footnoteReference:
+      return <sup key={state.key}>{node.text}</sup>
+    case RuleType.gfmTask:
+      return (
+        <input
+          key={state.key}
+          type="checkbox"
+          disabled
+          checked={node.completed}
+          aria-label={node.completed ? "Done" : "To do"}
+        />
+      )
+    case RuleType.heading: {
+      const Heading = headings[node.level - 1]!
+      return <Heading key={state.key}>{children(node.children, state)}</Heading>
+    }
+    case RuleType.image:
+      // The page loads nothing from elsewhere, so an image is a link to it.
+      return (
+        <Anchor key={state.key} target={state.inAnchor === true ? null : node.target}>
+          {node.alt ? node.alt : "Image"}
+        </Anchor>
+      )
+    case RuleType.link:
+      return (
+        <Anchor key={state.key} target={node.target}>
+          {children(node.children, { ...state, inAnchor: true })}
+        </Anchor>
+      )
+    case RuleType.table:
+      return (
+        <div key={state.key} className="table-scroll" tabIndex={0} role="region" aria-label="Table">
+          {next()}
+        </div>
+      )
+    default:
+      return next()
+  }
+}
+
+/** A note at the end, without an id that the text would choose. */
+const Note = ({ children }: { readonly children?: ReactNode }) => <div>{children}</div>
+
+const options: MarkdownToJSX.Options = {
+  // HTML is shown as the text that it is.
+  disableParsingRawHTML: true,
+  preserveFrontmatter: true,
+  forceBlock: true,
+  wrapper: null,
+  overrides: { div: Note },
+  renderRule: drawn,
+}
+
+/** Of a text that is not finished, the marks that are half written are left out. */
+const Markdown = memo(({ isFinished, text }: { readonly text: string; readonly isFinished: boolean }) => (
+  <div className="markdown">{compiler(text, { ...options, optimizeForStreaming: !isFinished })}</div>
 ))
 
 export default Markdown

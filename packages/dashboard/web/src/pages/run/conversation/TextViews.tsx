@@ -9,14 +9,14 @@ import { Disclosure } from "./Disclosure"
 const Markdown = lazy(() => import("./Markdown"))
 
 export const Rich = ({
-  isStreaming = false,
+  isFinished = true,
   text,
 }: {
   readonly text: string
-  readonly isStreaming?: boolean
+  readonly isFinished?: boolean
 }) => (
   <Suspense fallback={<p className="whitespace-pre-wrap">{text}</p>}>
-    <Markdown text={text} isStreaming={isStreaming} />
+    <Markdown text={text} isFinished={isFinished} />
   </Suspense>
 )
 
@@ -43,7 +43,7 @@ export const AgentText = ({ part }: { readonly part: TextPart }) => (
   <ConversationRow icon={<Quote {...icon} />} at={part.at} isDim={part.superseded && !part.cut}>
     <span className="sr-only">Agent:</span>
     <div className={`text-read ${part.cut ? "[&_.markdown]:inline [&_.markdown_p:last-child]:inline" : ""}`}>
-      <Rich text={part.text} isStreaming={part.open} />
+      <Rich text={part.text} isFinished={!part.open} />
       <Mark part={part} />
     </div>
   </ConversationRow>
@@ -61,7 +61,7 @@ export const Reasoning = ({ now, part }: { readonly part: TextPart; readonly now
     <Disclosure at={part.at} line={<span className="text-ink-2">{line}</span>}>
       {() => (
         <div className="border-l-2 border-line pt-1 pl-3 text-ink-2">
-          <Rich text={part.text} isStreaming={part.open} />
+          <Rich text={part.text} isFinished={!part.open} />
         </div>
       )}
     </Disclosure>
