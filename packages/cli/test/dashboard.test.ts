@@ -175,6 +175,30 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     }),
   )
 
+  scoped("loads a page again that is of an older build", () =>
+    Effect.gen(function* () {
+      const { page } = yield* visit()
+      yield* Effect.promise(async () => {
+        // The page of another build, whose files have other names.
+        const files = /\/(?:assets\/[^/]+\.js)?$/
+        await page.route(files, async (route) => {
+          const response = await route.fetch({ url: route.request().url().replace("-older.js", ".js") })
+          const body = (await response.text()).replaceAll(/(?<=\/[\w-]+-[\w-]{8})(?=\.js\b)/g, "-older")
+          await route.fulfill({ response, body })
+        })
+        await page.reload()
+        await page.getByRole("heading", { name: "Overview" }).waitFor()
+        await page.unrouteAll({ behavior: "wait" })
+        const loadedAgain = page.waitForEvent("load")
+        await page.keyboard.press("?")
+        await loadedAgain
+        await page.getByRole("heading", { name: "Overview" }).waitFor()
+        await page.keyboard.press("?")
+        await page.getByRole("dialog", { name: "Keys" }).waitFor()
+      })
+    }),
+  )
+
   scoped("loads its first page within the budget", () =>
     Effect.gen(function* () {
       const { page } = yield* visit()

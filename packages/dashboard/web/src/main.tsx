@@ -5,6 +5,7 @@ import { createRoot } from "react-dom/client"
 import { ApiError } from "./api/client"
 import { isPaused } from "./api/live"
 import { makeRouter } from "./router"
+import { reloadOnNewBuild } from "./newBuild"
 import "./styles.css"
 
 const queryClient = new QueryClient({
@@ -17,6 +18,8 @@ const queryClient = new QueryClient({
     },
   },
 })
+
+reloadOnNewBuild()
 
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
