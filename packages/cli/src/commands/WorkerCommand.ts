@@ -38,6 +38,16 @@ export const claiming = Describe.grouped("Claiming", {
     Options.withDescription("How long a lease lasts, 5s to 300s: what a crash costs at most"),
     Options.withDefault(Duration.seconds(60)),
   ),
+  stallLimit: Flag.duration("stall-limit", {
+    minimum: 0,
+    maximum: "1 days",
+    setting: "RUNLEASE_STALL_LIMIT",
+  }).pipe(
+    Options.withDescription(
+      "How long an executor may block the event loop before its leases lapse, a lease at least; twice the lease and a minute at least when absent. 0s renews on the event loop itself",
+    ),
+    Options.optional,
+  ),
   timeout: Flag.duration("timeout", { minimum: "1 millis", maximum: "30 days" }).pipe(
     Options.withDescription("Fail a run that takes longer than this; no limit when absent"),
     Options.optional,
@@ -171,7 +181,14 @@ export const command = Command.make(
       Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
       Effect.retry({ while: (error) => error._tag === "WorkerNotFound" }),
       Effect.provide(executor),
-      Effect.provide(Settings.client(parsed.connection)),
+      Effect.provide(
+        Option.exists(parsed.stallLimit, (limit) => Duration.equals(limit, Duration.zero))
+          ? Settings.client(parsed.connection)
+          : Settings.workerClient(parsed.connection, {
+              stallLimit: Option.getOrUndefined(parsed.stallLimit),
+              logFormat: parsed.logFormat === "json" ? "json" : "logfmt",
+            }),
+      ),
       Effect.provide(scraped),
       ProgramStderr.printed((line) =>
         lineOf(line.time, WorkerLines.ofStderr(line, paint), WorkerLines.ofStderrJson(line)),

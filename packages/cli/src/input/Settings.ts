@@ -7,6 +7,7 @@ import { Options } from "@effect/cli"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { ControlPlaneUnavailable } from "@runlease/core"
 import * as Client from "@runlease/http/Client"
+import * as WorkerClient from "@runlease/http/WorkerClient"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
@@ -112,6 +113,17 @@ export const client = (settings: Connection) =>
   Layer.unwrapEffect(
     Effect.map(requireKey(settings), (token) =>
       Client.layer({ baseUrl: settings.url, token, project: settings.project }),
+    ),
+  ).pipe(Layer.provide(NodeHttpClient.layerUndici))
+
+/** As `client`, for a worker: its leases are renewed on a thread. */
+export const workerClient = (
+  settings: Connection,
+  renewal: Pick<WorkerClient.WorkerClientOptions, "stallLimit" | "logFormat">,
+) =>
+  Layer.unwrapEffect(
+    Effect.map(requireKey(settings), (token) =>
+      WorkerClient.layer({ ...renewal, baseUrl: settings.url, token, project: settings.project }),
     ),
   ).pipe(Layer.provide(NodeHttpClient.layerUndici))
 

@@ -54,6 +54,9 @@ export const SettingsFile = Schema.Struct({
   postgres_idle_in_transaction_timeout: text("serve: how long a transaction may be idle in PostgreSQL."),
   concurrency: whole("worker: how many runs to work on at once; 10 when absent.", 1, 10_000),
   lease: text("worker: how long a lease lasts, 5s to 300s; 60s when absent."),
+  stall_limit: text(
+    "worker: how long an executor may block the event loop before its leases lapse, such as 2m; twice the lease and a minute at least when absent.",
+  ),
   ag_ui_authorization: text("worker --ag-ui: the Authorization header for the remote agent."),
 }).annotations({
   title: "runlease.json",

@@ -58,6 +58,15 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
       return { event: "drain_requested", requested: event.requested, in_flight: event.inFlight }
     case "Draining":
       return { event: "draining", in_flight: event.inFlight }
+    case "Stalled":
+      return {
+        event: "stalled",
+        duration_ms: Math.round(Duration.toMillis(event.duration)),
+        run_ids: event.runs.map(({ runId }) => runId),
+        ...(event.stoppedAfter === undefined
+          ? {}
+          : { stopped_after_ms: Duration.toMillis(event.stoppedAfter) }),
+      }
   }
 }
 
@@ -122,6 +131,13 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
       return event.inFlight === 0
         ? "Shutting down"
         : `Shutting down: ${event.inFlight} in flight may finish; interrupt again to quit at once`
+    case "Stalled":
+      return paint(
+        "yellow",
+        `The event loop stood still for ${Duration.toSeconds(event.duration).toFixed(1)} s, with ${event.runs.length} executing${
+          event.stoppedAfter === undefined ? "" : ": leases were not renewed to the end"
+        }`,
+      )
   }
 }
 

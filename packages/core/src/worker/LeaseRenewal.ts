@@ -1,5 +1,5 @@
 /**
- * Renews all leases of a worker, one request a round, and ends those whose deadline passes.
+ * Keeps the leases of a worker: takes what the rounds of renewal say of them, and ends those whose deadline passes.
  *
  * The holder stops first. The deadline of a lease counts from the moment its request was *sent*, on the monotonic clock,
  * less a margin, so the work stops before the store may give the run to another worker. A claim that waited in the
@@ -7,13 +7,12 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, Option, type Scope } from "effect"
+import { Clock, Duration, Effect, type Scope } from "effect"
 import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/LeaseDeadline.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
-import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
-import { backoff } from "../ports/ControlPlaneUnavailable.js"
-import { Leases, type Renewal } from "../ports/Leases.js"
+import type { Leases } from "../ports/Leases.js"
+import { RenewalRounds, type RoundAnswer, type Stall } from "./RenewalRounds.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 
 /**
@@ -70,6 +69,9 @@ export interface LeaseRenewal {
 
   /** The renewals that have failed since one succeeded; undefined where the last one did. */
   readonly failures: () => RenewalFailures | undefined
+
+  /** Looks whether a stall has just ended. `now` is in nanoseconds of the monotonic clock. */
+  readonly observe: (now: bigint) => void
 }
 
 interface Entry extends RenewedLease {
@@ -81,8 +83,8 @@ const marginOf = (lease: Duration.Duration): Duration.Duration =>
   Duration.min(Duration.times(lease, 0.1), Duration.seconds(2))
 
 /**
- * Renews every lease at a third of its length, and ends those whose deadline passes. Takes two fibers of the Scope,
- * however many leases there are.
+ * Renews every lease at a third of its length, by the `RenewalRounds` of the context, and ends those whose deadline passes.
+ * Takes two fibers of the Scope, however many leases there are.
  *
  * @since 0.1.0
  * @category constructors
@@ -90,10 +92,10 @@ const marginOf = (lease: Duration.Duration): Duration.Duration =>
 export const make = Effect.fnUntraced(function* (options: {
   readonly workerId: Ids.WorkerId
   readonly leaseDuration: Duration.DurationInput
+  /** Takes a stall of the event loop when it is over, before any lease ends for it. The effect is run later. */
+  readonly onStall?: ((stall: Stall) => Effect.Effect<void>) | undefined
 }): Effect.fn.Return<LeaseRenewal, never, Leases | Scope.Scope> {
-  const leases = yield* Leases
   const duration = Duration.decode(options.leaseDuration)
-  const interval = Duration.millis(Math.floor(Duration.toMillis(duration) / 3))
   const margin = Duration.unsafeToNanos(marginOf(duration))
   const lifetime = Duration.unsafeToNanos(duration)
   const entries = new Set<Entry>()
@@ -112,55 +114,51 @@ export const make = Effect.fnUntraced(function* (options: {
     return { stopsAt: endsAt - margin, endsAt }
   }
 
-  const apply = (entry: Entry, renewal: Renewal | undefined, sentAt: bigint): void => {
-    if (!entries.has(entry)) return
-    if (renewal?._tag === "Held") {
-      WorkerMetrics.renewals.add(1)
-      entry.deadline.set(deadlineFrom(sentAt))
-      entry.listener.onTold?.(renewal.inbox)
-    } else entry.listener.onEnd(renewal?._tag === "Cancelled" ? "Cancelled" : "Lost")
+  /** Answers may arrive late: the deadline never moves back. */
+  const extend = (entry: Entry, sentAt: bigint): void => {
+    const deadline = deadlineFrom(sentAt)
+    if (deadline.stopsAt > entry.deadline.current().stopsAt) entry.deadline.set(deadline)
   }
 
-  const renewAll: Effect.Effect<void, ControlPlaneError> = Effect.gen(function* () {
-    const renewing = Array.from(entries)
-    if (renewing.length === 0) return
-    const sentAt = yield* Clock.currentTimeNanos
-    const renewals = yield* leases.renew({
-      workerId: options.workerId,
-      leases: renewing.map((entry) => entry.ref),
-      leaseDuration: duration,
-    })
-    failures = undefined
-    renewing.forEach((entry, index) => apply(entry, renewals[index], sentAt))
+  const { make: makeRounds } = yield* RenewalRounds
+  const rounds = yield* makeRounds<Entry>({
+    workerId: options.workerId,
+    leaseDuration: duration,
+    leases: entries,
+    answer: (entry, answer: RoundAnswer, sentAt) => {
+      failures = undefined
+      if (!entries.has(entry)) return
+      if (answer._tag === "Held") {
+        WorkerMetrics.renewals.add(1)
+        extend(entry, sentAt)
+        entry.listener.onTold?.(answer.inbox)
+      } else entry.listener.onEnd(answer._tag)
+    },
+    failed: fail,
+    onStall: options.onStall ?? (() => Effect.void),
   })
 
-  // A request without an answer is given up after a round, so that the next round comes before the deadline.
-  const round = renewAll.pipe(
-    Effect.timeoutOption(interval),
-    Effect.tapBoth({
-      onSuccess: (answered) => {
-        if (Option.isNone(answered)) fail(`no answer within ${Duration.format(interval)}`)
-        return Effect.void
-      },
-      onFailure: (error) => {
-        fail(error.message)
-        return Effect.logWarning("Leases could not be renewed", error)
-      },
-    }),
-    // Without `withRetryAfter`: the deadline does not wait for the control plane's wish.
-    Effect.retry({ schedule: backoff("100 millis", "2 seconds"), while: ({ retryable }) => retryable }),
-    // An error that is not retryable has been logged; the next round tries again.
-    Effect.ignore,
-    Effect.catchAllDefect((defect) => Effect.logError("A renewal died", defect)),
-  )
+  /** When the holder stops, by the latest renewal: a thread renews leases while this loop stands still. */
+  const stopOf = (entry: Entry, now: bigint): bigint => {
+    if (entry.deadline.current().stopsAt <= now) {
+      const renewedAt = rounds.renewedAt(entry)
+      if (renewedAt !== undefined) extend(entry, renewedAt)
+    }
+    return entry.deadline.current().stopsAt
+  }
+
+  const drop = (entry: Entry): void => {
+    if (entries.delete(entry)) rounds.remove(entry)
+  }
 
   /** Ends the leases whose deadline has passed, and returns the time until the next deadline. */
   const expireDue = Effect.map(Clock.currentTimeNanos, (now) => {
     watched = undefined
+    rounds.observe(now)
     for (const entry of entries) {
-      const { stopsAt } = entry.deadline.current()
+      const stopsAt = stopOf(entry, now)
       if (stopsAt <= now) {
-        entries.delete(entry)
+        drop(entry)
         entry.listener.onEnd("Expired")
       } else if (watched === undefined || stopsAt < watched) {
         watched = stopsAt
@@ -176,7 +174,6 @@ export const make = Effect.fnUntraced(function* (options: {
     ),
   )
 
-  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(interval), round)))
   yield* Effect.forkScoped(Effect.forever(watch))
 
   return {
@@ -188,10 +185,13 @@ export const make = Effect.fnUntraced(function* (options: {
         listener,
       }
       entries.add(entry)
+      rounds.add(entry)
       if (watched === undefined || deadline.stopsAt < watched) earlier.unsafeOpen()
       return entry
     },
     failures: () => failures,
-    remove: (lease) => void (entries as Set<RenewedLease>).delete(lease),
+    // Every lease that `add` returns is an entry.
+    remove: (lease) => drop(lease as Entry),
+    observe: rounds.observe,
   }
 })

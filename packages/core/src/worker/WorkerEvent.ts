@@ -15,7 +15,8 @@ import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
  * back after a retryable failure. `Paused`: the run sleeps or waits for its children, without a worker. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
  * is that of an executor that could not start it, or null in a drain. `LeaseEnded`: the lease ended before the run did,
  * and the worker left the run alone. `DrainRequested`: the operator asks the worker to claim no more, or to claim again.
- * `Draining`: the worker shuts down.
+ * `Draining`: the worker shuts down. `Stalled`: the event loop stood still while these runs were executing; after `stoppedAfter`, where it
+ * is there, their leases were no longer renewed.
  *
  * @since 0.1.0
  * @category models
@@ -36,6 +37,11 @@ export type WorkerEvent = Data.TaggedEnum<{
   LeaseEnded: { readonly run: ClaimedRun; readonly reason: Loss }
   DrainRequested: { readonly requested: boolean; readonly inFlight: number }
   Draining: { readonly inFlight: number }
+  Stalled: {
+    readonly runs: ReadonlyArray<ClaimedRun>
+    readonly duration: Duration.Duration
+    readonly stoppedAfter: Duration.Duration | undefined
+  }
 }>
 
 export const {
@@ -48,6 +54,7 @@ export const {
   Released,
   DrainRequested,
   Draining,
+  Stalled,
   $match,
 } = Data.taggedEnum<WorkerEvent>()
 

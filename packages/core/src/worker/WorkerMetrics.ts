@@ -45,6 +45,15 @@ export const leasesLost = Meter.counter({
   labels: ["reason"],
 })
 
+export const stalls = Meter.histogram(
+  {
+    name: "runlease_worker_stall_seconds",
+    unit: "s",
+    description: "How long the event loop stood still, of the times that it did for more than a second",
+  },
+  Meter.longSeconds,
+)
+
 export const runs = Meter.counter({
   name: "runlease_worker_runs_total",
   unit: "1",
@@ -88,6 +97,7 @@ export const all: ReadonlyArray<Meter.Meter> = [
   renewals,
   renewalFailures,
   leasesLost,
+  stalls,
   runs,
   executor,
   events,

@@ -1,5 +1,5 @@
 /**
- * The tokens of workers. A worker gets its token when it registers; the token does not leave this module.
+ * The tokens of workers. A worker gets its token when it registers, and others later.
  *
  * @since 0.1.0
  */
@@ -21,6 +21,12 @@ export class Credentials extends Context.Tag("@runlease/http/client/Credentials"
     readonly keep: (workerId: Ids.WorkerId, token: string) => Effect.Effect<void>
     readonly of: (workerId: Ids.WorkerId) => Effect.Effect<Credential>
 
+    /** Calls `listener` with the worker's token, if it has one, and with each later one, until the returned function is called. */
+    readonly follow: (
+      workerId: Ids.WorkerId,
+      listener: (token: Redacted.Redacted) => void,
+    ) => Effect.Effect<() => void>
+
     /** For a request that needs a lease. Without the worker's token, the headers name the worker and the lease. */
     readonly fenced: (fence: Run.Fence | undefined) => Effect.Effect<Credential>
   }
@@ -30,9 +36,24 @@ export const make: Effect.Effect<Context.Tag.Service<Credentials>, never, Extens
   Extensions,
   (extensions) => {
     const tokens = new Map<Ids.WorkerId, Redacted.Redacted>()
+    const followers = new Set<(workerId: Ids.WorkerId) => void>()
 
     return {
-      keep: (workerId, token) => Effect.sync(() => tokens.set(workerId, Redacted.make(token))),
+      keep: (workerId, token) =>
+        Effect.sync(() => {
+          tokens.set(workerId, Redacted.make(token))
+          for (const follower of followers) follower(workerId)
+        }),
+      follow: (workerId, listener) =>
+        Effect.sync(() => {
+          const follower = (changed: Ids.WorkerId) => {
+            const token = tokens.get(workerId)
+            if (changed === workerId && token !== undefined) listener(token)
+          }
+          followers.add(follower)
+          follower(workerId)
+          return () => void followers.delete(follower)
+        }),
       of: (workerId) => Effect.sync(() => ({ token: tokens.get(workerId), headers: {} })),
       fenced: (fence) =>
         Effect.sync(() => {

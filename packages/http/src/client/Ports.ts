@@ -26,12 +26,22 @@ import * as RunLookup from "./RunLookup.js"
 import * as Transport from "./Transport.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
 
-export const layer = (options: {
+export interface Options {
   readonly baseUrl: string
   readonly token: Redacted.Redacted
   readonly project: string
   readonly extensions: boolean
-}): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => {
+}
+
+export const layer = (
+  options: Options,
+): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => layerWith(options, Layer.empty)
+
+/** The ports, and what `more` makes of the tokens of the workers that register by them. */
+export const layerWith = <More>(
+  options: Options,
+  more: Layer.Layer<More, never, Credentials.Credentials>,
+): Layer.Layer<ControlPlane.ProjectPorts | More, never, HttpClient.HttpClient> => {
   const shared = Layer.merge(
     Layer.effect(RunLookup.RunLookup, RunLookup.make),
     Layer.scoped(Exchange.Exchange, Exchange.make),
@@ -44,12 +54,13 @@ export const layer = (options: {
       ),
     ),
   )
-  return Layer.mergeAll(
+  const ports = Layer.mergeAll(
     Layer.effect(ClaimsPort.Claims, Claims.make),
     Layer.effect(ConversationsPort.Conversations, Conversations.make),
     Layer.effect(LeasesPort.Leases, Leases.make(options.project)),
     Layer.effect(RunLogPort.RunLog, RunLog.make),
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
-  ).pipe(Layer.provide(shared), Layer.map(ControlPlane.tracedPorts))
+  ).pipe(Layer.map(ControlPlane.tracedPorts))
+  return Layer.provide(Layer.merge(ports, more), shared)
 }

@@ -67,7 +67,8 @@ export class Transport extends Context.Tag("@runlease/http/client/Transport")<
   }
 >() {}
 
-const answerTimeout = Duration.seconds(10)
+/** How long an answer is awaited that the server does not hold back. */
+export const answerTimeout = Duration.seconds(10)
 
 /** The slashes around a part are the path's own, never the part's. */
 export const path = (strings: TemplateStringsArray, ...parts: ReadonlyArray<string>): string =>

@@ -1,0 +1,46 @@
+/**
+ * The ports of a project for a worker whose executors may block the event loop: its leases are renewed on a thread.
+ *
+ * @since 0.1.0
+ */
+import type { HttpClient } from "@effect/platform"
+import type { ControlPlane, RenewalRounds } from "@runlease/core"
+import type { Duration, Layer } from "effect"
+import type { ClientOptions } from "./Client.js"
+import * as Ports from "./client/Ports.js"
+import * as RenewalThread from "./client/RenewalThread.js"
+
+/**
+ * The thread connects with `node:http` or `node:https`, and uses nothing of the `HttpClient` but the URL and the token.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WorkerClientOptions extends ClientOptions {
+  /**
+   * How long the event loop may stand still before its leases are not renewed any more, a lease at least. Twice the lease, and
+   * 60 seconds at least, when absent. The runs of a worker that is stuck are with others after this and a lease at most.
+   */
+  readonly stallLimit?: Duration.DurationInput | undefined
+  /** How the thread writes to stderr that the limit has passed: the event loop, which has the log, stands still. */
+  readonly logFormat?: "logfmt" | "json" | undefined
+}
+
+/**
+ * The ports of `Client.layer`, with `RenewalRounds` on a thread. The thread starts with the first lease of a worker and
+ * ends with the worker. If it ends early, or the server renews leases only one by one, they are renewed on the event loop,
+ * and a warning says so.
+ *
+ * Units: the thread takes some 10 MB of memory.
+ * Source: docs/decisions/0076-renewal-on-a-thread.md
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: WorkerClientOptions,
+): Layer.Layer<ControlPlane.ProjectPorts | RenewalRounds.RenewalRounds, never, HttpClient.HttpClient> =>
+  Ports.layerWith(
+    { ...options, project: options.project ?? "default", extensions: true },
+    RenewalThread.layer(options),
+  )

@@ -1,0 +1,103 @@
+import { FetchHttpClient } from "@effect/platform"
+import { describe, it } from "@effect/vitest"
+import { assertTrue, strictEqual } from "@effect/vitest/utils"
+import { LeaseRenewal, type LeaseDeadline, MemoryControlPlane, RenewalRounds } from "@runlease/core"
+import * as RenewalSuite from "@runlease/testkit/RenewalSuite"
+import * as TestRuns from "@runlease/testkit/TestRuns"
+import { Clock, Effect, Layer, Logger, Queue, Redacted } from "effect"
+import type { Worker } from "node:worker_threads"
+import * as WorkerClient from "../src/WorkerClient.js"
+import { plain } from "./plain.js"
+import { client, serve, Served } from "./serving.js"
+
+const threaded = Layer.unwrapEffect(
+  Effect.map(Served, ({ key, url }) => WorkerClient.layer({ baseUrl: `${url}/`, token: Redacted.make(key) })),
+).pipe(Layer.provide(FetchHttpClient.layer))
+
+const memory = serve(MemoryControlPlane.layer)
+
+RenewalSuite.suite("HTTP, on the event loop", Layer.provide(client, memory))
+RenewalSuite.suite("HTTP, on a thread", Layer.provide(threaded, memory))
+
+/** The threads that start from now on. */
+const startedThreads = Effect.gen(function* () {
+  const threads = yield* Queue.unbounded<Worker>()
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const listener = (thread: Worker) => void Queue.unsafeOffer(threads, thread)
+      process.on("worker", listener)
+      return listener
+    }),
+    (listener) => Effect.sync(() => process.off("worker", listener)),
+  )
+  return threads
+})
+
+/** The deadlines of a lease. */
+const renewed = Effect.gen(function* () {
+  const workerId = yield* TestRuns.register()
+  const renewal = yield* LeaseRenewal.make({ workerId, leaseDuration: "12 seconds" })
+  yield* TestRuns.submit()
+  const sentAt = yield* Clock.currentTimeNanos
+  const claimed = yield* TestRuns.claimOne(workerId, { leaseDuration: "12 seconds" })
+  const deadlines = yield* Queue.unbounded<LeaseDeadline.Deadline>()
+  const lease = renewal.add(claimed, sentAt, { onEnd: () => {} })
+  lease.deadline.follow((deadline) => Queue.unsafeOffer(deadlines, deadline))
+  return deadlines
+})
+
+const logged = Effect.map(Queue.unbounded<string>(), (lines) => ({
+  lines,
+  layer: Logger.replace(
+    Logger.defaultLogger,
+    Logger.make(({ message }) => void Queue.unsafeOffer(lines, String(message))),
+  ),
+}))
+
+describe("the renewal thread", () => {
+  it.scopedLive("leaves the rounds to the event loop when it ends, and the log says so", () =>
+    Effect.gen(function* () {
+      const threads = yield* startedThreads
+      const log = yield* logged
+      yield* Effect.gen(function* () {
+        const deadlines = yield* renewed
+        const thread = yield* Queue.take(threads)
+        yield* Effect.promise(() => thread.terminate())
+        assertTrue((yield* Queue.take(log.lines)).startsWith("Leases are renewed on the event loop"))
+        const [first, second] = yield* Queue.takeN(deadlines, 2)
+        assertTrue(first!.endsAt < second!.endsAt)
+      }).pipe(Effect.provide(threaded), Effect.provide(log.layer))
+    }).pipe(Effect.provide(memory)),
+  )
+
+  it.scopedLive("leaves the rounds to the event loop where the server renews leases one by one", () =>
+    Effect.gen(function* () {
+      const log = yield* logged
+      yield* Effect.gen(function* () {
+        const deadlines = yield* renewed
+        strictEqual(
+          yield* Queue.take(log.lines),
+          "Leases are renewed on the event loop from now on: the control plane renews leases one by one",
+        )
+        const [first, second] = yield* Queue.takeN(deadlines, 2)
+        assertTrue(first!.endsAt < second!.endsAt)
+      }).pipe(Effect.provide(threaded), Effect.provide(log.layer))
+    }).pipe(Effect.provide(plain())),
+  )
+
+  it.scopedLive("ends with its worker", () =>
+    Effect.gen(function* () {
+      const threads = yield* startedThreads
+      const thread = yield* Effect.scoped(Effect.zipRight(renewed, Queue.take(threads))).pipe(
+        Effect.provide(threaded),
+      )
+      strictEqual(thread.threadId, -1)
+    }).pipe(Effect.provide(memory)),
+  )
+})
+
+describe("workers without a thread", () => {
+  it.effect("have the rounds of the event loop", () =>
+    Effect.map(RenewalRounds.RenewalRounds, ({ make }) => strictEqual(make, RenewalRounds.onLoop)),
+  )
+})
