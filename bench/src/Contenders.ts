@@ -65,14 +65,19 @@ export interface RunleaseOptions {
   readonly servers?: number
   /** An Effect when absent; a Stream for the commit before. */
   readonly noop?: Runlease["noop"]
+  /** Whether leases are renewed on the event loop, over the network. */
+  readonly onLoop?: boolean
   /** The checkout of the commit before. */
   readonly checkout?: string
 }
 
-const nameOf = ({ checkout, concurrency = slots, load, noop, servers = 1 }: RunleaseOptions): string =>
-  ["runlease", checkout === undefined ? noop : "before", concurrency, servers, load?.pending, load?.finished]
+const nameOf = (options: RunleaseOptions): string => {
+  const { checkout, concurrency = slots, load, noop, onLoop, servers = 1 } = options
+  const variant = checkout === undefined ? (onLoop ? "loop" : noop) : "before"
+  return ["runlease", variant, concurrency, servers, load?.pending, load?.finished]
     .filter((part) => part !== undefined && part !== "")
     .join("_")
+}
 
 const noopOf = (checkout: string | undefined): Runlease["noop"] =>
   checkout === undefined ? "effect" : "stream"
@@ -95,13 +100,13 @@ export const runlease = (backend: Backend, options: RunleaseOptions = {}) =>
 /** Server and worker in separate processes. */
 export const runleaseOverNetwork = (backend: Backend, options: RunleaseOptions = {}) =>
   Effect.gen(function* () {
-    const { checkout, concurrency = slots, noop = noopOf(checkout) } = options
+    const { checkout, concurrency = slots, noop = noopOf(checkout), onLoop = false } = options
     const store = yield* (checkout === undefined ? storeOf : newStore)(backend, `served_${nameOf(options)}`)
     const server = yield* Stores.server(store, checkout)
     const submits = yield* Before.isGiven
     const contender = yield* start(
       "Runlease",
-      { store, served: server.ready, concurrency, noop, servers: 1, submits } satisfies Runlease,
+      { store, served: server.ready, onLoop, concurrency, noop, servers: 1, submits } satisfies Runlease,
       checkout,
     )
     return startedWith(contender, { server: server.call("cpu"), ...(yield* databaseOf(backend)) })

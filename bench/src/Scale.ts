@@ -23,6 +23,8 @@ export interface Sizes {
   readonly inFlight: number
   /** Viewers, and then claims, that wait. */
   readonly idle: number
+  /** Seconds for which a job blocks the event loop of its worker. */
+  readonly blocked: number
   /** Seconds for which idle processes are watched. */
   readonly idling: number
 }
@@ -43,6 +45,7 @@ export const full: Sizes = {
   lease: 60,
   inFlight: 1000,
   idle: 1000,
+  blocked: 20,
   idling: 10,
 }
 
@@ -60,5 +63,6 @@ export const quick: Sizes = {
   lease: 9,
   inFlight: 500,
   idle: 200,
+  blocked: 12,
   idling: 1,
 }

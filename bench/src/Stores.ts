@@ -2,7 +2,8 @@
 import { FileSystem } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import type { Access, ControlPlane, ControlPlaneError } from "@runlease/core"
-import { Client } from "@runlease/http"
+// The packages of another commit may lack a module.
+import * as Http from "@runlease/http"
 import { SqlControlPlane, type SqliteFile } from "@runlease/sql"
 import { type Context, Effect, Layer, Redacted } from "effect"
 import * as Child from "./Child.js"
@@ -55,8 +56,10 @@ export interface Served {
 export const server = (options: StoreOptions, checkout?: string) =>
   Child.start<Served>("server.ts", options, checkout)
 
-/** The HTTP client of `runlease worker`. */
-export const client = ({ url, key }: Served) =>
-  Layer.build(
-    Client.layer({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(NodeHttpClient.layerUndici)),
+/** The HTTP client of `runlease worker`; leases are renewed on the event loop where `onLoop`, and by older commits. */
+export const client = ({ key, url }: Served, onLoop = false) => {
+  const layerOf = onLoop || !("WorkerClient" in Http) ? Http.Client.layer : Http.WorkerClient.layer
+  return Layer.build(
+    layerOf({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(NodeHttpClient.layerUndici)),
   )
+}

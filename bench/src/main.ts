@@ -13,6 +13,7 @@ import { Before } from "./Before.js"
 import * as Chart from "./Chart.js"
 import type { Part } from "./Figures.js"
 import * as Machine from "./Machine.js"
+import * as Blocked from "./measure/Blocked.js"
 import * as Claims from "./measure/Claims.js"
 import * as Events from "./measure/Events.js"
 import * as Holding from "./measure/Holding.js"
@@ -47,6 +48,7 @@ const parts = {
   holding: Holding.measure,
   idle: Idle.measure,
   claims: Claims.measure,
+  blocked: Blocked.measure,
 }
 
 const chosen = (Object.keys(parts) as ReadonlyArray<keyof typeof parts>).filter((name) =>

@@ -11,6 +11,8 @@ import { main, type PickUp } from "./Contender.js"
 export interface Options {
   readonly store: Stores.StoreOptions
   readonly served?: Stores.Served
+  /** Whether leases are renewed on the event loop, over the network. */
+  readonly onLoop?: boolean
   readonly concurrency: number
   /** What a no-op run is: an Effect, or a Stream that is pulled, which every commit can execute. */
   readonly noop: "effect" | "stream"
@@ -89,9 +91,9 @@ const claims = (ports: Stores.Ports, count: number) =>
     return times
   })
 
-main<Options>(({ concurrency, noop, served, servers, store, submits }) =>
+main<Options>(({ concurrency, noop, onLoop, served, servers, store, submits }) =>
   Effect.gen(function* () {
-    const open = served === undefined ? Stores.local(store) : Stores.client(served)
+    const open = served === undefined ? Stores.local(store) : Stores.client(served, onLoop)
     const stores = yield* Effect.replicateEffect(open, servers)
     const ports = stores[0]!
     const fill = (pending: number) =>

@@ -32,6 +32,11 @@ const overNetwork = (backend: Contenders.Backend) => [
     beside: `${backend}: Runlease`,
   },
   {
+    name: `${backend}: Runlease over the network, renewed on the event loop`,
+    started: Contenders.runleaseOverNetwork(backend, { onLoop: true }),
+    beside: `${backend}: Runlease over the network`,
+  },
+  {
     name: `${backend}: Runlease over the network, ${many}`,
     started: Contenders.runleaseOverNetwork(backend, { concurrency }),
     beside: `${backend}: Runlease, ${many}`,

@@ -85,6 +85,16 @@ describe("the renewal thread", () => {
     }).pipe(Effect.provide(plain())),
   )
 
+  it.scopedLive("has the newest token of its worker", () =>
+    Effect.gen(function* () {
+      const deadlines = yield* renewed
+      // A server takes the two newest tokens of a worker.
+      yield* Effect.replicateEffect(TestRuns.register(), 3)
+      const [first, second] = yield* Queue.takeN(deadlines, 2)
+      assertTrue(first!.endsAt < second!.endsAt)
+    }).pipe(Effect.provide(threaded), Effect.provide(memory)),
+  )
+
   it.scopedLive("ends with its worker", () =>
     Effect.gen(function* () {
       const threads = yield* startedThreads

@@ -18,10 +18,10 @@ import { LeaseEnded, type Loss } from "./Lease.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
 import { decide } from "./RunDecision.js"
 import * as RunExecution from "./RunExecution.js"
-import type { Stall } from "./RenewalRounds.js"
 import type { RunRecord, RunState } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
 import * as RunWrite from "./RunWrite.js"
+import * as StallReport from "./StallReport.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import * as CountedEvents from "./CountedEvents.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
@@ -69,25 +69,6 @@ export interface RunRecords {
 /** How long `drain` waits for the fibers that it interrupts last. */
 const lastWait = Duration.seconds(1)
 
-/** A log line for a stall names no more runs than this. */
-const namedRuns = 20
-
-const logStall = (stall: Stall, runs: ReadonlyArray<ClaimedRun>): Effect.Effect<void> => {
-  const names = runs.slice(0, namedRuns).map(({ agentId, runId }) => `${runId} (${agentId})`)
-  const more = runs.length > namedRuns ? ` and ${runs.length - namedRuns} more` : ""
-  const executing =
-    runs.length === 0
-      ? "while no run was executing"
-      : `while ${runs.length === 1 ? "this run was" : "these runs were"} executing: ${names.join(", ")}${more}`
-  const stopped =
-    stall.stoppedAfter === undefined
-      ? ""
-      : `. Leases were not renewed after ${Duration.format(stall.stoppedAfter)}, so their runs may be with other workers`
-  return Effect.logWarning(
-    `The event loop stood still for ${Duration.toSeconds(stall.duration).toFixed(1)} s ${executing}${stopped}`,
-  )
-}
-
 const holdsSlot = ({ _tag }: RunState): boolean => _tag === "Executing" || _tag === "Stopping"
 
 /**
@@ -110,12 +91,12 @@ export const make = Effect.fnUntraced(function* (
     workerId: worker.id,
     leaseDuration: options.leaseDuration,
     onStall: (stall) => {
-      const runs = Array.from(records)
-        .filter(({ state }) => holdsSlot(state))
-        .map(({ run }) => run)
-      WorkerMetrics.stalls.add(Duration.toSeconds(stall.duration))
-      worker.publish(WorkerEvent.Stalled({ ...stall, runs }))
-      return logStall(stall, runs)
+      const executing = Array.from(records).filter(({ state }) => holdsSlot(state))
+      return StallReport.report(
+        stall,
+        executing.map(({ run }) => run),
+        worker.publish,
+      )
     },
   })
   const write = RunWrite.make(leases, options)

@@ -32,7 +32,10 @@ export interface WorkerOptions {
    * have all of them, so keep them small.
    */
   readonly forms?: Readonly<Record<string, object>> | undefined
-  /** 5 to 300 seconds; 60 seconds when absent. The runs of a crashed worker are idle for no longer than this. */
+  /**
+   * 5 to 300 seconds; 60 seconds when absent. The runs of a crashed worker are idle for no longer than this. An executor that
+   * blocks the event loop for as long loses its run, unless the `RenewalRounds` of the context are on a thread.
+   */
   readonly leaseDuration?: Duration.DurationInput | undefined
   /**
    * How long a claim waits in the control plane for a run, 0 to 30 seconds. 20 seconds when absent, but at most half of

@@ -91,18 +91,24 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
         if (lease !== undefined) options.answer(lease, answer, report.sentAt + origin)
       }
     }
+    let isStarted = false
     const start = (): void => {
-      thread = new Worker(RenewalProgram.text, {
-        eval: true,
-        name: "runlease renewals",
-        workerData: settings,
-        execArgv: [],
-        resourceLimits,
-      })
+      isStarted = true
+      try {
+        thread = new Worker(RenewalProgram.text, {
+          eval: true,
+          name: "runlease renewals",
+          workerData: settings,
+          execArgv: [],
+          resourceLimits,
+        })
+      } catch (error) {
+        return end(String(error))
+      }
       thread.unref()
       thread.on("message", take)
       thread.on("error", (error) => end(String(error)))
-      thread.on("exit", (code) => end(`its exit code is ${code}`))
+      thread.on("exit", (code) => end(`the thread ended with code ${code}`))
       sendToken()
     }
     yield* Effect.addFinalizer(() => Effect.promise(async () => thread?.terminate()))
@@ -126,7 +132,7 @@ const makeRounds = <Lease extends RenewalRounds.RoundLease>(
 
     return {
       add: (lease) => {
-        if (thread === undefined) start()
+        if (!isStarted) start()
         table.add(lease)
       },
       remove: table.remove,
