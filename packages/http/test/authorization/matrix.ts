@@ -38,6 +38,7 @@ observe.statistics                401   200    200      200    200     403    40
 observe.attention                 401   200    200      200    200     403    403     403    404      404        404       403       403
 observe.runSummaries              401   200    200      200    200     403    403     403    404      404        404       403       403
 observe.runSummary                401   200    200      200    200     403    403     403    404      404        404       403       403
+observe.standing                  401   200    200      200    200     403    403     403    404      404        404       403       403
 observe.runLive                   401   200    200      200    200     403    403     403    404      404        404       403       403
 observe.projectLive               401   200    200      200    200     403    403     403    404      404        404       403       403
 observe.workerSummaries           401   200    200      200    200     403    403     403    404      404        404       403       403
