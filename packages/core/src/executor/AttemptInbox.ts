@@ -17,7 +17,7 @@ export interface Range {
  * @category models
  */
 export interface AttemptInbox {
-  /** The number of the last message that was taken; absent where the attempt takes none. */
+  /** The number of the last message that was taken; absent where the run takes none. */
   readonly taken: () => number | undefined
 
   /** Whether there are messages that were not taken. The attempt takes messages from then on. */
@@ -32,7 +32,7 @@ export interface AttemptInbox {
   /** Takes note of messages that this attempt has taken. */
   readonly took: (range: Range) => void
 
-  /** Takes note of messages that an attempt before this one has taken. */
+  /** Takes note of messages that an attempt before this one has taken. So the run takes messages, also where this attempt takes none. */
   readonly tookBefore: (range: Range) => void
 
   /** Takes note of a step of an attempt before this one, until whose end so many messages had been taken. */
@@ -91,7 +91,10 @@ export const make = (toldBefore: number): AttemptInbox => {
       take(to)
       pass(to)
     },
-    tookBefore: ({ to }) => take(to),
+    tookBefore: ({ to }) => {
+      isUsed = true
+      take(to)
+    },
     passed: pass,
     arrived: Effect.suspend(() => {
       changed()

@@ -92,6 +92,32 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "is executed again for what comes while it takes only what it had taken before",
+      Effect.gen(function* () {
+        const gate = yield* Deferred.make<void>()
+        const attempts = yield* Ref.make(0)
+        yield* start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              const attempt = yield* Ref.updateAndGet(attempts, (n) => n + 1)
+              const first = yield* drain("first")
+              if (attempt === 1) return yield* Effect.fail(Executor.retryableError("died", "again"))
+              if (attempt === 2) yield* Deferred.await(gate)
+              return attempt === 2 ? first : `${first}+${yield* drain("second")}`
+            }),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        yield* until(Ref.get(attempts), (n) => n === 2)
+        yield* tell(runId, "late")
+        yield* Deferred.succeed(gate, undefined)
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual([yield* said(runId), yield* Ref.get(attempts)], [["+late"], 3])
+      }),
+    )
+
+    test(
       "goes the same way again, by what it is answered about its inbox",
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
