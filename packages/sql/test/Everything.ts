@@ -19,10 +19,11 @@ import { Array, DateTime, Effect, TestClock } from "effect"
 /** Calls every method of `Summaries`, in each variant that has its own statements. */
 const summaries = (worker: WorkerRegistry.RegisteredWorker, { conversationId, runId }: Run.Run) =>
   Effect.gen(function* () {
-    const { attention, held, lost, run, runs, workers } = yield* Summaries.Summaries
+    const { attention, held, lost, run, runs, standing, workers } = yield* Summaries.Summaries
     const agentId = Ids.AgentId.make("agent")
     const now = yield* DateTime.now
     yield* run(runId)
+    yield* standing(runId)
     yield* runs()
     yield* runs({ from: now })
     yield* runs({ from: now, to: now, conversationId })

@@ -203,6 +203,7 @@ export const suiteStore = (
           ["Statistics.periods", statistics.periods({ step: "minute", last: 1 }), {}],
           ["Statistics.agents", statistics.agents({ step: "minute", last: 1 }), {}],
           ["Summaries.run", summaries.run(runId), { "runlease.run_id": runId }],
+          ["Summaries.standing", summaries.standing(runId), { "runlease.run_id": runId }],
           ["Summaries.runs", summaries.runs(), {}],
           ["Summaries.held", summaries.held(workerId), ofWorker],
           ["Summaries.workers", summaries.workers(), {}],

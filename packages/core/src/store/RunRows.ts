@@ -262,7 +262,7 @@ export interface RunRows<X> {
    * what these changes, and the runs that were added since the last write, add to the counters.
    *
    * A commit may begin with a lease that it has not read. So where `before` has a lease, the stored run must have the same
-   * epoch, latest event, expiry and number of renewals, also when the change changes nothing; otherwise the transaction is
+   * epoch, latest event, expiry, number of renewals and budget, also when the change changes nothing; otherwise the transaction is
    * undone and runs again. A store that only this process writes need not compare.
    */
   readonly write: (

@@ -9,23 +9,28 @@ import { SqlError } from "@effect/sql/SqlError"
 import type { RunState } from "@runlease/core"
 import { Data, Struct } from "effect"
 import type { Columns } from "./Columns.js"
+import { toJson } from "./RunCodec.js"
 
-/** Columns of rows `v`: what changes with each write of a lease. */
+/**
+ * Columns of rows `v`: what changes with each write of a lease. A budget may change by itself: another run of its tree spends.
+ */
 export const columns = {
   seen_lease_epoch: "integer",
   seen_latest_event_id: "integer",
   seen_lease_expires_at: "integer",
   seen_renewals: "integer",
+  seen_budget: "text",
 } as const satisfies Columns
 
 /** The values of `columns`, in their order. */
-export const valuesOf = ({ holder, latestEventId, leaseEpoch }: RunState.RunState) =>
-  [leaseEpoch, latestEventId, holder?.expiresAt ?? null, holder?.renewals ?? null] as const
+export const valuesOf = ({ budget, holder, latestEventId, leaseEpoch }: RunState.RunState) =>
+  [leaseEpoch, latestEventId, holder?.expiresAt ?? null, holder?.renewals ?? null, toJson(budget)] as const
 
 /** The same as a row. */
 export const rowOf = (state: RunState.RunState) => {
-  const [seen_lease_epoch, seen_latest_event_id, seen_lease_expires_at, seen_renewals] = valuesOf(state)
-  return { seen_lease_epoch, seen_latest_event_id, seen_lease_expires_at, seen_renewals }
+  const [seen_lease_epoch, seen_latest_event_id, seen_lease_expires_at, seen_renewals, seen_budget] =
+    valuesOf(state)
+  return { seen_lease_epoch, seen_latest_event_id, seen_lease_expires_at, seen_renewals, seen_budget }
 }
 
 /** The condition that a row of `leases` is as seen; `value` is what stands for the value of a column. */
