@@ -42,6 +42,7 @@ import * as Revocation from "./server/Revocation.js"
 import * as SpanUrl from "./server/SpanUrl.js"
 import * as Session from "./server/Session.js"
 import * as StreamTurns from "./server/StreamTurns.js"
+import * as RunPages from "./server/RunPages.js"
 import * as Runs from "./server/Runs.js"
 import * as Threads from "./server/Threads.js"
 import * as Usage from "./server/Usage.js"
@@ -87,7 +88,7 @@ const handlers = Layer.mergeAll(
   Exchange.layer,
   Health.layer,
   Keys.layer,
-  Layer.provide(Observe.layer, ProjectTopics.layer),
+  Layer.provide(Observe.layer, [ProjectTopics.layer, RunPages.layer]),
   Runs.layer,
   Session.layer,
   Threads.layer,

@@ -46,7 +46,8 @@ export interface Page {
   readonly comments: () => number
 }
 
-const parse = (frame: string): PageEvent => {
+/** The event that a frame has, without its end. */
+export const parse = (frame: string): PageEvent => {
   const fields = new Map(
     frame.split("\n").map((line) => [line.split(": ", 1)[0]!, line.slice(line.indexOf(": ") + 2)]),
   )

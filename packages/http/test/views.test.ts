@@ -6,27 +6,17 @@ import { Effect, FastCheck, Layer, Stream } from "effect"
 import { Writable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import * as AgUiView from "../src/agui/AgUiView.js"
-import { type EventStream, frame } from "../src/server/EventStream.js"
+import { frame } from "../src/server/EventStream.js"
 import * as ResponseBody from "../src/server/ResponseBody.js"
 import * as StreamTurns from "../src/server/StreamTurns.js"
 import * as ViewRing from "../src/server/ViewRing.js"
 import * as Views from "../src/server/Views.js"
+import { makeClient, turns, until } from "./clients.js"
 
 const layer = Layer.merge(
   Layer.provideMerge(ControlPlane.layerProject(), MemoryControlPlane.layer),
   Layer.provideMerge(Views.layer, StreamTurns.layer),
 )
-
-/** Lets the event loop turn until `look` says so. */
-const until = (look: () => boolean) =>
-  Effect.async<void>((resume) => {
-    const turn = () => {
-      if (look()) resume(Effect.void)
-      else handle = setImmediate(turn)
-    }
-    let handle = setImmediate(turn)
-    return Effect.sync(() => clearImmediate(handle))
-  })
 
 /** The frames of a whole log, each with the event it is of. */
 const framesOf = (entries: ReadonlyArray<RunLog.LogEntry>, as: AgUiView.Subject) => {
@@ -40,27 +30,6 @@ const framesOf = (entries: ReadonlyArray<RunLog.LogEntry>, as: AgUiView.Subject)
         .join(""),
     }
   })
-}
-
-/** A client that takes bytes only while it has room for some writes. */
-const makeClient = (seen: number) => {
-  let room = 0
-  const client = { seen, text: "", ended: false, left: false, take: () => {}, leave: () => {} }
-  const stream: EventStream = {
-    isReady: () => room > 0 && !client.ended,
-    write: (frames) => {
-      client.text += Buffer.from(frames).toString("utf8")
-      room -= 1
-    },
-    end: () => {
-      client.ended = true
-    },
-  }
-  const takes = (writes: number) => {
-    room = Math.max(room, writes)
-    client.take()
-  }
-  return { client, stream, takes }
 }
 
 describe("the views of a log", () => {
@@ -99,10 +68,8 @@ describe("the views of a log", () => {
             }
             for (const step of steps) {
               if ("join" in step) join(Math.min(step.join, added))
-              else if ("turns" in step) {
-                let left = step.turns
-                yield* until(() => left-- === 0)
-              } else if ("leaves" in step) {
+              else if ("turns" in step) yield* turns(step.turns)
+              else if ("leaves" in step) {
                 const left = clients[step.leaves % clients.length]
                 if (left === undefined || left.client.left) continue
                 left.client.left = true

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { type AgentEvent, Run, type RunLog } from "@runlease/core"
-import { Schema } from "effect"
+import { DateTime, Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 
 /** Any object, unchanged. The log checks the rest. */
@@ -48,3 +48,17 @@ export const LogEntry = as<RunLog.LogEntry>()(
     }),
   },
 ).annotations({ identifier: "LogEntry" })
+
+/** As `LogEntry` encodes it, in plain code: for streams, which encode each entry as it comes. */
+export const encode = ({
+  createdAt,
+  event,
+  eventId,
+  sequence,
+}: RunLog.LogEntry): typeof LogEntry.Encoded => ({
+  event_id: eventId,
+  event_type: event.type,
+  payload: event,
+  external_event_sequence: sequence,
+  created_at: DateTime.formatIso(createdAt),
+})

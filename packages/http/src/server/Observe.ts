@@ -10,7 +10,7 @@ import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
 import * as ProjectTopics from "./ProjectTopics.js"
 import * as ProjectViews from "./ProjectViews.js"
-import * as RunPage from "./RunPage.js"
+import * as RunPages from "./RunPages.js"
 
 /** How far back the lost leases go, as the endpoint describes it. */
 const lostWithin = "24 hours"
@@ -62,8 +62,7 @@ export const layer = HttpApiBuilder.group(Api, "observe", (handlers) =>
       )
       .handleRaw("runLive", ({ headers, path }) =>
         Effect.gen(function* () {
-          const frames = yield* RunPage.frames(yield* Caller.ports, path.run_id, headers[lastEventIdHeader])
-          return yield* EventStream.respond(frames)
+          return yield* RunPages.respond(yield* Caller.ports, path.run_id, headers[lastEventIdHeader])
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handleRaw("projectLive", ({ path, urlParams }) =>

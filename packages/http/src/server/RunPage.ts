@@ -1,110 +1,171 @@
 /**
- * The stream of a page that shows one run: its summary as it changes, and the entries of its log in batches.
+ * A page that shows one run: its summary as it changes, and the entries of its log in batches.
  *
- * All viewers of a log share its tail (`RunLog.reader`). What a viewer has not taken stays there, so its next batch has it.
+ * It has a position and stores nothing. What its client has not taken stays in the tail of the log, which all readers of the log
+ * share, so its next batch has it.
  *
  * @since 0.1.0
  */
-import { type ControlPlaneError, Ids, Run, RunLog, Summaries } from "@runlease/core"
-import { Chunk, Clock, Context, Duration, Effect, Option, Schema, Stream } from "effect"
-import { LogEntry } from "../Wire/LogEntry.js"
-import { RunSummary } from "../Wire/RunSummary.js"
+import { type ControlPlaneError, Run, RunLog } from "@runlease/core"
+import { Cause, Exit } from "effect"
 import * as EventStream from "./EventStream.js"
-import type { Ports } from "./ProjectPortsCache.js"
+import type { LiveRun, Page } from "./LiveRun.js"
+import { largeWrite } from "./StreamTurns.js"
 
 type Failure = Run.RunNotFound | ControlPlaneError.ControlPlaneError
 
-const encodeSummary = Schema.encodeSync(RunSummary)
-const encodeEntries = Schema.encodeSync(Schema.Array(LogEntry))
-
-/** Between two batches of entries that come in while the page is open. */
-const batchInterval = Duration.toMillis("250 millis")
-
-/** Between two looks at the summary: a renewal of the lease writes no entry. */
-const summaryInterval = Duration.toMillis("10 seconds")
-
-const now = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
-
-/** Whether an entry may go with a change of the summary: the control plane writes one for each change of the run's state. */
-const isOfControlPlane = ({ sequence }: RunLog.LogEntry): boolean => sequence === null
-
 /**
- * The events of the page, after event `seen` of the log. The first summary is read before the stream begins.
+ * `seen`: entries up to here are not sent.
  *
  * @since 0.1.0
- * @category streams
+ * @category options
  */
-export const frames = Effect.fnUntraced(function* (ports: Ports, runId: Ids.RunId, seen = 0) {
-  const summaries = Context.get(ports, Summaries.Summaries)
-  const log = Context.get(ports, RunLog.RunLog)
-  const first = yield* summaries.run(runId)
+export interface Options {
+  readonly run: LiveRun
+  readonly reader: RunLog.LogReader
+  readonly stream: EventStream.EventStream
+  readonly seen: number
+  /** Calls back when the next batch may be sent. */
+  readonly pause: (wake: () => void) => void
+  /** Calls it in a turn of its own. */
+  readonly takeTurn: (write: () => void) => void
+  /** Called when the log cannot be read, after the stream was ended. */
+  readonly onFailure: (cause: Cause.Cause<Failure>) => void
+}
 
-  return Stream.unwrapScoped(
-    Effect.map(log.reader({ runId }), (reader) => {
-      let position = Run.EventId.make(seen)
-      let isTerminal = false
-      let sentSummary = ""
-      let summaryAt = 0
-      let batchAt = 0
-      let hasEnded = false
+export interface JoinedPage {
+  /** Takes what it can, since the client takes more. */
+  readonly take: () => void
 
-      const summaryFrames = (summary: Summaries.RunSummary, at: number): ReadonlyArray<string> => {
-        isTerminal = Run.isTerminal(summary.status)
-        summaryAt = at
-        const json = JSON.stringify(encodeSummary(summary))
-        if (json === sentSummary) return []
-        sentSummary = json
-        return [EventStream.namedFrame("run", json)]
+  /** Leaves the run. */
+  readonly leave: () => void
+}
+
+const endFrame = new TextEncoder().encode(EventStream.namedFrame("end", "{}"))
+
+/** The control plane writes an entry for each change of the run's state. */
+const isChange = ({ sequence }: RunLog.LogEntry): boolean => sequence === null
+
+/**
+ * Has a stream show a run.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const join = ({ onFailure, pause, reader, run, seen, stream, takeTurn }: Options): JoinedPage => {
+  /** The log as it was when the page was opened comes as fast as the client takes it. */
+  const opened = run.summary().latestEventId
+  let position = seen
+  let sentSummary: Uint8Array | undefined
+  let logEnded = false
+  let isReading = false
+  let isPaused = false
+  let inTurn = false
+  let isTaking = false
+  let hasLeft = false
+  let stopReading = (): void => {}
+  let unshown: RunLog.LogEntries | undefined
+
+  const takesFrames = (): boolean => stream.isReady() && !inTurn && !hasLeft
+
+  const fail = (cause: Cause.Cause<Failure>): void => {
+    stream.end()
+    onFailure(cause)
+  }
+
+  const startPause = (): void => {
+    isPaused = true
+    pause(() => {
+      isPaused = false
+      take()
+    })
+  }
+
+  /** Takes note of entries that the client has, perhaps none. */
+  const pass = ({ ended, entries }: RunLog.LogEntries): void => {
+    position = entries.at(-1)?.eventId ?? position
+    logEnded = ended
+    const changed = entries.findLast(isChange)?.eventId ?? 0
+    const { isTerminal, latestEventId } = run.summary()
+    if (changed > latestEventId || (ended && !isTerminal)) run.refresh()
+    if (entries.length > 0 && position >= opened && !isTerminal) startPause()
+  }
+
+  const write = (frame: Uint8Array, read: RunLog.LogEntries): void => {
+    stream.write(frame)
+    pass(read)
+  }
+
+  const show = (read: RunLog.LogEntries): void => {
+    if (read.entries.length === 0) return pass(read)
+    const frame = run.entriesFrame(read.entries)
+    if (frame.length < largeWrite) return write(frame, read)
+    inTurn = true
+    takeTurn(() => {
+      inTurn = false
+      if (takesFrames()) write(frame, read)
+      take()
+    })
+  }
+
+  const takeEntries = (exit: Exit.Exit<RunLog.LogEntries, Failure>): void => {
+    isReading = false
+    if (Exit.isFailure(exit)) return fail(exit.cause)
+    // A client that takes no more now gets what it has read when it does, by another reading.
+    if (takesFrames()) unshown = exit.value
+    take()
+  }
+
+  /** One step; false when there is none before the client, the log, the summary or the timer gives one. */
+  const step = (): boolean => {
+    if (!takesFrames()) return false
+    if (unshown !== undefined) {
+      const read = unshown
+      unshown = undefined
+      show(read)
+      return true
+    }
+    const { frame, isTerminal } = run.summary()
+    if (frame !== sentSummary) {
+      stream.write(frame)
+      sentSummary = frame
+      return true
+    }
+    if (logEnded) {
+      // The last summary comes before the end.
+      if (isTerminal) {
+        stream.write(endFrame)
+        stream.end()
       }
-      const readSummary = Effect.zipWith(summaries.run(runId), now, summaryFrames)
+      return false
+    }
+    if (isReading || isPaused) return false
+    isReading = true
+    stopReading = reader.next(Run.EventId.make(position, { disableValidation: true }), takeEntries)
+    return !isReading
+  }
 
-      const entriesAfter = Effect.suspend(() =>
-        Effect.async<RunLog.LogEntries, Failure>((resume) => Effect.sync(reader.next(position, resume))),
-      )
+  const take = (): void => {
+    // What is read at once is taken within the step that reads it.
+    if (isTaking) return
+    isTaking = true
+    try {
+      while (step());
+    } catch (defect) {
+      fail(Cause.die(defect))
+    } finally {
+      isTaking = false
+    }
+  }
 
-      const entryFrames = ({ ended, entries }: RunLog.LogEntries, at: number) =>
-        Effect.gen(function* () {
-          const sent: Array<string> = []
-          const last = entries.at(-1)
-          if (last !== undefined) {
-            position = last.eventId
-            batchAt = at
-            sent.push(EventStream.namedFrame("entries", JSON.stringify(encodeEntries(entries)), last.eventId))
-          }
-          const changes = entries.some(
-            (entry) => entry.eventId > first.latestEventId && isOfControlPlane(entry),
-          )
-          if (changes || (ended && !isTerminal)) sent.push(...(yield* readSummary))
-          if (ended) {
-            hasEnded = true
-            sent.push(EventStream.namedFrame("end", "{}"))
-          }
-          return sent
-        })
-
-      const next: Effect.Effect<ReadonlyArray<string>, Failure> = Effect.gen(function* () {
-        // What was there when the page was opened comes as fast as the client takes it, and so does the end.
-        const isSpaced = position >= first.latestEventId && !isTerminal
-        const pause = isSpaced ? batchAt + batchInterval - (yield* now) : 0
-        if (pause > 0) yield* Effect.sleep(pause)
-        const patience = Math.max(0, summaryAt + summaryInterval - (yield* now))
-        const batch = yield* isTerminal
-          ? Effect.asSome(entriesAfter)
-          : Effect.timeoutOption(entriesAfter, patience)
-        return yield* Option.isNone(batch) ? readSummary : entryFrames(batch.value, yield* now)
-      })
-
-      return Stream.fromIterableEffect(Effect.map(now, (at) => summaryFrames(first, at))).pipe(
-        Stream.concat(
-          Stream.repeatEffectChunkOption(
-            Effect.suspend(() =>
-              hasEnded
-                ? Effect.fail(Option.none<Failure>())
-                : Effect.mapBoth(next, { onFailure: Option.some, onSuccess: Chunk.unsafeFromArray }),
-            ),
-          ),
-        ),
-      )
-    }),
-  )
-})
+  const page: Page = { take, end: stream.end }
+  run.join(page)
+  return {
+    take,
+    leave: () => {
+      hasLeft = true
+      stopReading()
+      run.leave(page)
+    },
+  }
+}
