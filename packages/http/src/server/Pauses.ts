@@ -10,35 +10,40 @@ export interface Pauses {
   readonly after: (wake: () => void) => void
 }
 
-/** How many times within a pause the timer wakes those that are due, so that they do not wake all at once. */
-const turns = 10
+interface Pause {
+  /** By the monotonic clock, in milliseconds. */
+  readonly end: number
+  readonly wake: () => void
+}
 
 /**
- * Pauses that take nine tenths of `length` at least, and `length` at most.
+ * Pauses that take `length`, and a tenth more at most while the event loop is free.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (length: Duration.DurationInput): Effect.Effect<Pauses, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const turnLength = Duration.millis(Duration.toMillis(length) / turns)
-    const waiting: Array<Array<() => void>> = Array.from({ length: turns }, () => [])
+    const millis = Duration.toMillis(length)
+    const clock = yield* Effect.clock
+    const now = (): number => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+    /** All are as long, so the first to begin is the first to end. */
+    const pauses: Array<Pause> = []
     const some = yield* Effect.makeLatch()
-    let turn = 0
 
     const next = Effect.gen(function* () {
       yield* some.await
-      yield* Effect.sleep(turnLength)
-      turn = (turn + 1) % turns
-      for (const wake of waiting[turn]!.splice(0)) wake()
-      if (waiting.every(({ length: count }) => count === 0)) yield* some.close
+      yield* Effect.sleep(millis / 10)
+      const time = now()
+      const current = pauses.findIndex(({ end }) => end > time)
+      for (const { wake } of pauses.splice(0, current < 0 ? pauses.length : current)) wake()
+      if (pauses.length === 0) yield* some.close
     })
     yield* Effect.forkScoped(Effect.forever(next))
 
     return {
       after: (wake) => {
-        // The turn that is over comes again after all others.
-        waiting[turn]!.push(wake)
+        pauses.push({ end: now() + millis, wake })
         some.unsafeOpen()
       },
     }
