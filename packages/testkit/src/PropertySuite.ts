@@ -49,9 +49,10 @@ export type Report =
       readonly replay: string
     }
 
-/** `runs` is the number of histories, where `RUNLEASE_HISTORIES` does not say otherwise. */
+/** `runs` is the number of histories, where `RUNLEASE_HISTORIES` does not say otherwise. The same `seed` makes the same histories. */
 export interface Options {
   readonly runs: number
+  readonly seed?: number | undefined
 }
 
 /** The time limit of all histories together, including the search for a shorter one: far more than a busy machine takes. */
@@ -146,6 +147,7 @@ export const check = <E>(
           numRuns,
           interruptAfterTimeLimit: Duration.toMillis(timeLimit),
           markInterruptAsFailure: true,
+          ...(options.seed === undefined ? {} : { seed: options.seed }),
           ...Option.match(start, { onNone: () => ({}), onSome: (start) => ({ numRuns: 1, ...start }) }),
         }),
       )

@@ -42,11 +42,14 @@ const appendCheckedBefore = (layer: Ports): Ports =>
     })
   })
 
+/** How short a history gets depends on where the search begins. */
+const seed = 349588011
+
 /** Checks that a short history shows the fault, and that its replay shows the same history. */
 const finds = (title: string, fault: (layer: Ports) => Ports) =>
   it.live(`finds ${title}`, () =>
     Effect.gen(function* () {
-      const check = PropertySuite.check(fault(MemoryControlPlane.layer), { runs: 5000 })
+      const check = PropertySuite.check(fault(MemoryControlPlane.layer), { runs: 5000, seed })
       const report = yield* check
       yield* Console.log(PropertySuite.show(title, report))
       assertTrue(report._tag === "Broken")
