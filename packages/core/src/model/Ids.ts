@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect, Schema } from "effect"
+import { Clock, Context, Effect, Schema } from "effect"
 
 /** A UUID of any version, as text. */
 export const Uuid = Schema.String.pipe(
@@ -77,6 +77,16 @@ export type AgentId = typeof AgentId.Type
 export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable))
 
 /**
+ * Where the random bits of ids come from: a UUID of version 4, of the Web's secure source by default. A simulation gives those of a seed,
+ * so that it can be repeated.
+ *
+ * @since 0.1.0
+ */
+export class RandomUuid extends Context.Reference<RandomUuid>()("@runlease/core/RandomUuid", {
+  defaultValue: () => (): string => globalThis.crypto.randomUUID(),
+}) {}
+
+/**
  * A new time-ordered UUID (version 7): the Clock's milliseconds, then random bits, so that rows
  * made together lie together in an index.
  *
@@ -84,8 +94,12 @@ export const NewAgentId = AgentId.pipe(Schema.filter(hasAddress, addressable))
  *
  * @since 0.1.0
  */
-export const uuidV7: Effect.Effect<string> = Effect.map(Clock.currentTimeMillis, (millis) => {
-  const time = Math.max(0, Math.floor(millis)).toString(16).padStart(12, "0")
-  // The random bits and the variant of a version 4 are where those of a version 7 are.
-  return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${globalThis.crypto.randomUUID().slice(15)}`
-})
+export const uuidV7: Effect.Effect<string> = Effect.zipWith(
+  Clock.currentTimeMillis,
+  RandomUuid,
+  (millis, randomUuid) => {
+    const time = Math.max(0, Math.floor(millis)).toString(16).padStart(12, "0")
+    // The random bits and the variant of a version 4 are where those of a version 7 are.
+    return `${time.slice(0, 8)}-${time.slice(8, 12)}-7${randomUuid().slice(15)}`
+  },
+)

@@ -5,7 +5,8 @@
  *
  * @since 0.1.0
  */
-import { Effect, Either } from "effect"
+import { Either } from "effect"
+import { sha256 } from "../model/Digest.js"
 import type { Answer } from "../model/Interrupt.js"
 import { canonicalJson } from "../model/Json.js"
 import type { RequestSnapshot, SnapshotMessage } from "../model/RequestSnapshot.js"
@@ -20,18 +21,8 @@ import * as ResumeRules from "./ResumeRules.js"
  * @since 0.1.0
  * @category models
  */
-export const fingerprintOf = ({ resume, snapshot }: FollowUp): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() =>
-      globalThis.crypto.subtle.digest(
-        "SHA-256",
-        new TextEncoder().encode(
-          canonicalJson({ resume, snapshot: { ...snapshot, traceContext: undefined } }),
-        ),
-      ),
-    ),
-    (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(""),
-  )
+export const fingerprintOf = ({ resume, snapshot }: FollowUp): string =>
+  sha256(canonicalJson({ resume, snapshot: { ...snapshot, traceContext: undefined } }))
 
 /** A run, and what a store knows of it and of the public id. The run has asked with event `askedAt`. */
 export interface Situation {

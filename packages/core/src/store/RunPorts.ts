@@ -249,7 +249,7 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
 
     followUp: Effect.fnUntraced(function* (runId, input) {
       const messageId = yield* Ids.uuidV7
-      const fingerprint = yield* FollowUpRules.fingerprintOf(input)
+      const fingerprint = FollowUpRules.fingerprintOf(input)
       return yield* reads.onNamed("Runs.followUp", { projectId, runId }, (ref) =>
         followUp({ ref, followUp: input, fingerprint, messageId }),
       )

@@ -1,0 +1,230 @@
+/**
+ * What happened in a simulation: what was asked and answered, what executors did, and how it ended. It is plain data, so a checker
+ * needs nothing else, and a test can write one by hand.
+ *
+ * Units: instants are milliseconds of the store's clock, with fractions, since the simulation began.
+ *
+ * @since 0.1.0
+ */
+import type { PausedClock } from "./Process.js"
+
+/**
+ * A request that was refused, or that failed: the tag of its error. `ControlPlaneUnavailable` says that it was not answered.
+ *
+ * @since 0.1.0
+ * @category calls
+ */
+export interface Refused {
+  readonly refused: string
+}
+
+/** An answer, and when it was given or received. */
+export interface Answered<Answer> {
+  readonly at: number
+  readonly answer: Answer | Refused
+}
+
+/**
+ * A request to the store. `from` is the process that sent it. `executions`: how the store executed it, once for each copy of it that
+ * arrived. `received`: what the sender was answered; absent if it got nothing, or gave up.
+ *
+ * @since 0.1.0
+ * @category calls
+ */
+export interface Exchange<Name extends string, Request, Answer> {
+  readonly call: Name
+  readonly from: string
+  readonly sentAt: number
+  readonly request: Request
+  readonly executions: ReadonlyArray<Answered<Answer>>
+  readonly received: Answered<Answer> | undefined
+}
+
+/** What the sender says it holds. */
+export interface Held {
+  readonly run: string
+  readonly epoch: number | null
+}
+
+/** An event of a log: its type, and what else it has. */
+export interface Event {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+/** How a run ends. `result` is JSON. */
+export interface Ending {
+  readonly status: string
+  readonly error?: string | undefined
+  readonly result?: string | undefined
+}
+
+/** A run as the store tells it. `holder` is the epoch of its lease, if it has one. */
+export interface Seen extends Ending {
+  readonly run: string
+  readonly holder: number | undefined
+}
+
+/** A claimed run. `expiresAt` is the end of its lease. */
+export interface Grant {
+  readonly run: string
+  readonly epoch: number
+  readonly attempt: number
+  readonly expiresAt: number
+}
+
+export type Claim = Exchange<
+  "Claim",
+  { readonly claimId: string | undefined; readonly limit: number },
+  { readonly grants: ReadonlyArray<Grant> }
+>
+
+export type Renew = Exchange<
+  "Renew",
+  { readonly leases: ReadonlyArray<Held> },
+  {
+    readonly renewals: ReadonlyArray<
+      Held & { readonly verdict: "Held" | "Cancelled" | "Lost"; readonly expiresAt?: number | undefined }
+    >
+  }
+>
+
+export type Append = Exchange<
+  "Append",
+  Held & { readonly events: ReadonlyArray<Event>; readonly after: number | undefined },
+  { readonly latest: number }
+>
+
+export type Complete = Exchange<
+  "Complete",
+  Held & { readonly ending: Ending; readonly events: ReadonlyArray<Event> },
+  { readonly completed: boolean }
+>
+
+export type Suspend = Exchange<
+  "Suspend",
+  Held & { readonly questions: ReadonlyArray<string>; readonly forOthers: boolean },
+  null
+>
+
+export type Release = Exchange<"Release", Held & { readonly counted: boolean }, null>
+
+export type Spawn = Exchange<
+  "Spawn",
+  Held & { readonly step: string; readonly maxAttempts: number },
+  { readonly child: string }
+>
+
+export type Submit = Exchange<
+  "Submit",
+  {
+    readonly run: string
+    readonly conversation: string | undefined
+    readonly maxAttempts: number
+    readonly multitask: string | undefined
+  },
+  Seen & { readonly duplicate: boolean }
+>
+
+export type Cancel = Exchange<"Cancel", { readonly run: string }, Seen & { readonly cancelled: boolean }>
+
+/** `answers`: JSON by the id of the question. */
+export type Resume = Exchange<
+  "Resume",
+  { readonly run: string; readonly answers: Readonly<Record<string, string>> },
+  { readonly duplicate: boolean }
+>
+
+export type Tell = Exchange<
+  "Tell",
+  { readonly run: string; readonly key: string },
+  { readonly message: string }
+>
+
+export type Look = Exchange<"Look", { readonly run: string }, Seen>
+
+/**
+ * @since 0.1.0
+ * @category calls
+ */
+export type Call =
+  | Claim
+  | Renew
+  | Append
+  | Complete
+  | Suspend
+  | Release
+  | Spawn
+  | Submit
+  | Cancel
+  | Resume
+  | Tell
+  | Look
+
+/** An executor: the process that runs it, and the lease under which it does. */
+export interface Executing {
+  readonly process: string
+  readonly run: string
+  readonly epoch: number
+}
+
+/**
+ * What happened in a process.
+ *
+ * - `Started`, `Ended`: the process. What has ended does nothing more, whatever it was doing.
+ * - `Paused`, `Resumed`: its fibers did nothing in between.
+ * - `ExecutorBegan`, `ExecutorEnded`: the executor of a run.
+ * - `BodyBegan`: the body of a step, with its effects.
+ * - `Returned`: a durable operation of an executor has given `value`, as JSON. `name` is that of the operation in its run.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export type Incident =
+  | { readonly _tag: "Started"; readonly at: number; readonly process: string }
+  | { readonly _tag: "Ended"; readonly at: number; readonly process: string; readonly how: string }
+  | { readonly _tag: "Paused"; readonly at: number; readonly process: string; readonly clock: PausedClock }
+  | { readonly _tag: "Resumed"; readonly at: number; readonly process: string }
+  | (Executing & { readonly _tag: "ExecutorBegan"; readonly at: number; readonly attempt: number })
+  | (Executing & { readonly _tag: "ExecutorEnded"; readonly at: number })
+  | (Executing & { readonly _tag: "BodyBegan"; readonly at: number; readonly name: string })
+  | (Executing & {
+      readonly _tag: "Returned"
+      readonly at: number
+      readonly name: string
+      readonly value: string
+    })
+
+/** An entry of a log. `sequence` is null for the control plane's own. */
+export interface Entry {
+  readonly eventId: number
+  readonly sequence: number | null
+  readonly at: number
+  readonly event: Event
+}
+
+/** A run when all was over, with its log. */
+export interface Final extends Seen {
+  readonly epoch: number
+  readonly parent: string | undefined
+  readonly finishedAt: number | undefined
+  readonly log: ReadonlyArray<Entry>
+}
+
+/**
+ * `settled`: every run had ended when the simulation stopped. `lease` is the length of the leases. `slots`: of each worker.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface History {
+  readonly lease: number
+  readonly slots: Readonly<Record<string, number>>
+  readonly calls: ReadonlyArray<Call>
+  readonly incidents: ReadonlyArray<Incident>
+  readonly final: ReadonlyArray<Final>
+  readonly settled: boolean
+  readonly endedAt: number
+  /** What must not happen at all: the store died, or the world turned in a circle. */
+  readonly crashes: ReadonlyArray<string>
+}

@@ -1,0 +1,116 @@
+/**
+ * What a simulation does, as data: who works, what is asked, and what goes wrong. A plan gives the same history each time, so a part of it
+ * can be left out to see whether the history is still wrong.
+ *
+ * Units: milliseconds. Instants count from the beginning of the simulation, by the store's clock.
+ *
+ * @since 0.1.0
+ */
+import type { PausedClock } from "./Process.js"
+
+/**
+ * What an executor does, one after the other. `name` is unique in a script.
+ *
+ * - `Emit`: events of its own, which each attempt emits again.
+ * - `Work`: takes time, outside of a step.
+ * - `Step`: a step with an effect, which takes time.
+ *
+ * @since 0.1.0
+ * @category scripts
+ */
+export type Operation =
+  | { readonly _tag: "Emit"; readonly count: number }
+  | { readonly _tag: "Work"; readonly millis: number }
+  | { readonly _tag: "Step"; readonly name: string; readonly millis: number }
+
+export type Script = ReadonlyArray<Operation>
+
+/** A run that a client submits. `conversation` is the name of the one that it shares with others. */
+export interface PlannedRun {
+  readonly name: string
+  readonly at: number
+  readonly script: Script
+  readonly maxAttempts: number
+  readonly conversation: string | undefined
+}
+
+/** A worker. `drift` is how much faster its clock goes than the store's, as a part of 1. */
+export interface PlannedWorker {
+  readonly name: string
+  readonly slots: number
+  readonly drift: number
+}
+
+/**
+ * What happens to one request.
+ *
+ * - `LoseRequest`, `LoseAnswer`: it never arrives, and the sender hears nothing.
+ * - `DelayRequest`, `DelayAnswer`: it takes longer than others, which may overtake it.
+ * - `Repeat`: the request arrives twice, the second time so much later.
+ * - `FailBefore`, `FailAfter`: the store fails before or after it has committed, and says so.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export type MessageFault =
+  | { readonly _tag: "LoseRequest" | "LoseAnswer" | "FailBefore" | "FailAfter" }
+  | { readonly _tag: "DelayRequest" | "DelayAnswer" | "Repeat"; readonly millis: number }
+
+/**
+ * What goes wrong.
+ *
+ * - `Message`: something happens to the request number `nth` (from 1) of that operation that `link` sends.
+ * - `Partition`: what `link` sends, or what it is answered, is lost for a time.
+ * - `Pause`: a worker does nothing for a time.
+ * - `Crash`: a worker dies, and comes back under its key. `silent`: the store does not notice that its connections are gone.
+ * - `Shutdown`: a worker drains, and comes back so much later.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export type Fault =
+  | {
+      readonly _tag: "Message"
+      readonly link: string
+      readonly operation: string
+      readonly nth: number
+      readonly fault: MessageFault
+    }
+  | {
+      readonly _tag: "Partition"
+      readonly link: string
+      readonly at: number
+      readonly millis: number
+      readonly loses: "requests" | "answers" | "both"
+    }
+  | {
+      readonly _tag: "Pause"
+      readonly worker: string
+      readonly at: number
+      readonly millis: number
+      readonly clock: PausedClock
+    }
+  | {
+      readonly _tag: "Crash"
+      readonly worker: string
+      readonly at: number
+      readonly millis: number
+      readonly silent: boolean
+    }
+  | { readonly _tag: "Shutdown"; readonly worker: string; readonly at: number; readonly millis: number }
+
+/**
+ * `latency`: the longest that a message takes. `calmAt`: when all faults are over.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Plan {
+  readonly seed: number
+  readonly lease: number
+  readonly latency: number
+  readonly workers: ReadonlyArray<PlannedWorker>
+  readonly runs: ReadonlyArray<PlannedRun>
+  readonly faults: ReadonlyArray<Fault>
+  readonly calmAt: number
+}

@@ -1,0 +1,226 @@
+/**
+ * The ports of a store as a process sees them that is connected by a network. The history tells each request that changes something.
+ *
+ * @since 0.1.0
+ */
+import { Claims } from "@runlease/core/Claims"
+import { endsLog } from "@runlease/core/ControlEvents"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import type { ControlPlaneUnavailable } from "@runlease/core/ControlPlaneUnavailable"
+import { Conversations } from "@runlease/core/Conversations"
+import { Leases } from "@runlease/core/Leases"
+import { EventId, type LeaseRef } from "@runlease/core/Run"
+import { followWith, readerOf, RunLog } from "@runlease/core/RunLog"
+import { defaultMaxAttempts, Runs } from "@runlease/core/Runs"
+import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
+import { Context, Duration, Effect } from "effect"
+import * as Facts from "./Facts.js"
+import type { Call } from "./History.js"
+import type { Link } from "./Network.js"
+import type { AnswerOf, Recorder, RequestOf } from "./Recorder.js"
+
+/** How long a request waits for its answer, in milliseconds. */
+const patience = 1_500
+
+/** A request that the history does not tell. */
+export interface Quiet {
+  <A, E>(operation: string, serve: Effect.Effect<A, E>): Effect.Effect<A, E | ControlPlaneUnavailable>
+}
+
+/** A request that the history tells. `waits` is how long the store may keep it, in milliseconds. */
+export interface Told {
+  <Name extends Call["call"], A, E>(
+    name: Name,
+    request: RequestOf<Name>,
+    serve: Effect.Effect<A, E>,
+    answerOf: (answer: A) => AnswerOf<Name>,
+    waits?: number,
+  ): Effect.Effect<A, E | ControlPlaneUnavailable>
+}
+
+const leasesOf = (store: Leases["Type"], link: Link, told: Told): Leases["Type"] => ({
+  renew: (request) =>
+    told(
+      "Renew",
+      { leases: request.leases.map(Facts.heldOf) },
+      store.renew(request),
+      Facts.renewalsOf(request),
+    ),
+  release: (lease, release = {}) =>
+    told(
+      "Release",
+      { ...Facts.heldOf(lease), counted: release.countAttempt === true },
+      store.release(lease, release),
+      Facts.nothing,
+    ),
+  complete: (lease, outcome, last, taken) =>
+    told(
+      "Complete",
+      { ...Facts.heldOf(lease), ending: Facts.endingOf(outcome), events: last?.events ?? [] },
+      store.complete(lease, outcome, last, taken),
+      ({ completed }) => ({ completed }),
+    ),
+  suspend: (lease, suspension) => {
+    const questions = "interrupts" in suspension ? suspension.interrupts.map(({ id }) => id) : []
+    const { budget, children, inbox, wakeAfter } = suspension
+    const forOthers = [budget, children, inbox, wakeAfter].some((wait) => wait !== undefined)
+    return told(
+      "Suspend",
+      { ...Facts.heldOf(lease), questions, forOthers },
+      store.suspend(lease, suspension),
+      Facts.nothing,
+    )
+  },
+  spawn: (lease, spawn) =>
+    told(
+      "Spawn",
+      {
+        ...Facts.heldOf(lease),
+        step: spawn.stepId,
+        maxAttempts: spawn.submission.maxAttempts ?? defaultMaxAttempts,
+      },
+      store.spawn(lease, spawn),
+      ({ runId }) => ({ child: runId }),
+    ),
+  signals: (workerId) => link.pushes("Signal", store.signals(workerId)),
+})
+
+const runLogOf = (store: RunLog["Type"], quiet: Quiet, told: Told): RunLog["Type"] => {
+  const read: RunLog["Type"]["read"] = (options) => quiet("Read", store.read(options))
+  const reader: RunLog["Type"]["reader"] = ({ runId }) => {
+    const page = (after: EventId): ReturnType<Parameters<typeof readerOf>[0]> =>
+      Effect.flatMap(read({ runId, after }), (entries) => {
+        const last = entries.at(-1)
+        return last === undefined
+          ? Effect.delay(page(after), "1 second")
+          : Effect.succeed({ entries, ended: endsLog(last) })
+      })
+    return readerOf(page) as ReturnType<RunLog["Type"]["reader"]>
+  }
+  return {
+    append: (request) => {
+      const { events, expectedSequence, fence, runId } = request
+      const held = { run: runId, epoch: fence?.epoch ?? null }
+      return told(
+        "Append",
+        { ...held, events, after: expectedSequence },
+        store.append(request),
+        (appended) => ({
+          latest: appended.latestSequence,
+        }),
+      )
+    },
+    read,
+    reader,
+    follow: ({ after = EventId.make(0), runId }) => followWith(reader({ runId }), after),
+  }
+}
+
+const runsOf = (store: Runs["Type"], quiet: Quiet, told: Told): Runs["Type"] => ({
+  submit: (submission) =>
+    told(
+      "Submit",
+      {
+        run: submission.publicId ?? "",
+        conversation: submission.conversationId,
+        maxAttempts: submission.maxAttempts ?? defaultMaxAttempts,
+        multitask: submission.multitask,
+      },
+      store.submit(submission),
+      ({ duplicate, run }) => ({ ...Facts.seenOf(run), duplicate }),
+    ),
+  get: (runId) => told("Look", { run: runId }, store.get(runId), Facts.seenOf),
+  snapshot: (runId) => quiet("Snapshot", store.snapshot(runId)),
+  list: (options) => quiet("List", store.list(options)),
+  cancel: (runId) =>
+    told("Cancel", { run: runId }, store.cancel(runId), ({ cancelled, run }) => ({
+      ...Facts.seenOf(run),
+      cancelled,
+    })),
+  retry: (runId, options) => quiet("Retry", store.retry(runId, options)),
+  fork: (runId, options) => quiet("Fork", store.fork(runId, options)),
+  resume: (runId, answers) =>
+    told(
+      "Resume",
+      { run: runId, answers: Facts.answersOf(answers) },
+      store.resume(runId, answers),
+      ({ duplicate }) => ({ duplicate }),
+    ),
+  tell: (runId, message) =>
+    told("Tell", { run: runId, key: message.idempotencyKey ?? "" }, store.tell(runId, message), ({ id }) => ({
+      message: id,
+    })),
+  followUp: (runId, followUp) => quiet("FollowUp", store.followUp(runId, followUp)),
+  inputs: (runId) => quiet("Inputs", store.inputs(runId)),
+  complete: (runId, outcome, fence, taken) => {
+    const lease = { runId, epoch: fence?.epoch ?? null } satisfies Pick<LeaseRef, "runId" | "epoch">
+    return told(
+      "Complete",
+      { ...Facts.heldOf(lease), ending: Facts.endingOf(outcome), events: [] },
+      store.complete(runId, outcome, fence, taken),
+      ({ completed }) => ({ completed }),
+    )
+  },
+  recordSession: (lease, record) => quiet("Session", store.recordSession(lease, record)),
+})
+
+/**
+ * The ports of the store behind a link. `from` names the process in the history.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  store: Context.Context<ProjectPorts>,
+  link: Link,
+  recorder: Recorder,
+  from: string,
+): Context.Context<ProjectPorts> => {
+  const quiet: Quiet = (operation, serve) =>
+    link.request({ operation, patience, serve, executed: () => {}, received: () => {} })
+
+  const told: Told = (name, request, serve, answerOf, waits = 0) =>
+    Effect.suspend(() => {
+      const fact = Facts.answerOf(answerOf)
+      const call = recorder.call(name, from, request)
+      return link.request({
+        operation: name,
+        patience: patience + waits,
+        serve,
+        executed: (exit) => call.executed(fact(exit)),
+        received: (exit) => call.received(fact(exit)),
+      })
+    })
+
+  const claims = Context.get(store, Claims)
+  const registry = Context.get(store, WorkerRegistry)
+  const conversations = Context.get(store, Conversations)
+  return Context.make(Claims, {
+    claim: (request) =>
+      told(
+        "Claim",
+        { claimId: request.claimId, limit: request.limit },
+        claims.claim(request),
+        (claimed) => ({ grants: claimed.map(Facts.grantOf) }),
+        Duration.toMillis(request.wait ?? 0),
+      ),
+  }).pipe(
+    Context.add(Leases, leasesOf(Context.get(store, Leases), link, told)),
+    Context.add(RunLog, runLogOf(Context.get(store, RunLog), quiet, told)),
+    Context.add(Runs, runsOf(Context.get(store, Runs), quiet, told)),
+    Context.add(WorkerRegistry, {
+      register: (registration) => quiet("Register", registry.register(registration)),
+      heartbeat: (workerId, status, metadata) =>
+        quiet("Heartbeat", registry.heartbeat(workerId, status, metadata)),
+      drain: (workerId, drain) => quiet("Drain", registry.drain(workerId, drain)),
+      list: (page) => quiet("Workers", registry.list(page)),
+    }),
+    Context.add(Conversations, {
+      create: (conversation) => quiet("Conversation", conversations.create(conversation)),
+      get: (conversationId) => quiet("Conversation", conversations.get(conversationId)),
+      addMessage: (conversationId, message) =>
+        quiet("Message", conversations.addMessage(conversationId, message)),
+      messages: (conversationId, page) => quiet("Messages", conversations.messages(conversationId, page)),
+    }),
+  )
+}

@@ -1,0 +1,184 @@
+/**
+ * A simulated world: a store, workers and clients, each in a process of its own, with a network between them. It does what a plan says and
+ * gives the history of that.
+ *
+ * @since 0.1.0
+ */
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import type { Run } from "@runlease/core/Run"
+import { type EventId, isTerminal } from "@runlease/core/Run"
+import { type LogEntry, maxReadLimit, RunLog } from "@runlease/core/RunLog"
+import { Runs } from "@runlease/core/Runs"
+import { Cause, Effect, Exit, type Layer, Layer as Layers, Scope } from "effect"
+import type { DeliberateFault } from "../DeliberateFaults.js"
+import * as Clients from "./Clients.js"
+import * as Facts from "./Facts.js"
+import type { Final, History } from "./History.js"
+import * as Network from "./Network.js"
+import type { Plan, Script } from "./Plan.js"
+import * as Process from "./Process.js"
+import * as Prng from "./Prng.js"
+import * as Recorder from "./Recorder.js"
+import * as VirtualTime from "./VirtualTime.js"
+import * as Workers from "./Workers.js"
+
+/** How long after the last fault every run must have ended, in milliseconds. */
+const settlingTime = 600_000
+
+/** How long the world goes on after that, so that messages which are late arrive. */
+const afterlife = 5_000
+
+/** How often the world looks whether all runs have ended. */
+const lookEvery = 500
+
+/**
+ * What is simulated. `turnsOfLoop`: the store waits for turns of the event loop, which a store in memory does not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Subject<E> {
+  readonly store: Layer.Layer<ProjectPorts, E>
+  readonly turnsOfLoop: boolean
+  readonly fault?: DeliberateFault | undefined
+}
+
+const nextTurnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+const scriptsOf = (plan: Plan): ((text: string) => Script) => {
+  const scripts = new Map(plan.runs.map(({ name, script }) => [name, script]))
+  return (text) => scripts.get(text) ?? []
+}
+
+const allRuns = Effect.gen(function* () {
+  const runs = yield* Runs
+  const found: Array<Run> = []
+  let cursor: string | undefined
+  do {
+    const page = yield* runs.list({ limit: 100, cursor })
+    found.push(...page.items)
+    cursor = page.next ?? undefined
+  } while (cursor !== undefined)
+  return found
+})
+
+const logOf = (runId: Run["runId"]) =>
+  Effect.gen(function* () {
+    const log = yield* RunLog
+    const entries: Array<LogEntry> = []
+    let after: EventId | undefined
+    for (;;) {
+      const page = yield* log.read({ runId, after, limit: maxReadLimit })
+      if (page.length === 0) return entries
+      entries.push(...page)
+      after = page.at(-1)!.eventId
+    }
+  })
+
+const finals = Effect.flatMap(allRuns, (runs) =>
+  Effect.forEach(runs, (run): Effect.Effect<Final, unknown, RunLog> =>
+    Effect.map(logOf(run.runId), (log) => Facts.finalOf(run, log)),
+  ),
+)
+
+/**
+ * Plays a plan.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exit<History, E>> => {
+  const time = VirtualTime.make()
+  const recorder = Recorder.make(time)
+  const processes: Array<Process.Process> = []
+  const makeProcess = (name: string, rate: number): Process.Process => {
+    const process = Process.make({ name, time, rate, prng: Prng.make(Prng.hash(plan.seed, name)) })
+    processes.push(process)
+    return process
+  }
+  const store = makeProcess("store", 1)
+
+  /** Goes on until `isOver`, or until nothing more can happen. */
+  const goOn = async (isOver: () => boolean): Promise<void> => {
+    let turns = -1
+    for (;;) {
+      if (!time.settle()) return recorder.crashed("the world turns in a circle")
+      if (subject.turnsOfLoop && turns !== store.turns()) {
+        turns = store.turns()
+        await nextTurnOfLoop()
+        continue
+      }
+      if (isOver() || !time.advance()) return
+    }
+  }
+  /** What an effect gives in the store's process. */
+  const inStore = async <A, E2>(effect: Effect.Effect<A, E2>): Promise<Exit.Exit<A, E2>> => {
+    let exit: Exit.Exit<A, E2> | undefined
+    store.fork(effect).addObserver((ended) => {
+      exit = ended
+    })
+    await goOn(() => exit !== undefined)
+    return exit ?? Exit.die(new Error("The store does not answer"))
+  }
+
+  const opened = await inStore(
+    Effect.flatMap(Scope.make(), (scope) =>
+      Effect.map(Layers.buildWithScope(subject.store, scope), (ports) => ({ ports, scope })),
+    ),
+  )
+  if (Exit.isFailure(opened)) return Exit.failCause(opened.cause)
+  const { scope } = opened.value
+  const ports = subject.fault?.store?.(opened.value.ports) ?? opened.value.ports
+
+  const network = Network.make({
+    time,
+    store,
+    plan,
+    died: (operation, cause) => recorder.crashed(`${operation}: ${Cause.pretty(cause)}`),
+  })
+  const world: Workers.World = {
+    makeProcess,
+    time,
+    plan,
+    recorder,
+    network,
+    ports,
+    fault: subject.fault,
+    scriptOf: scriptsOf(plan),
+  }
+  for (const worker of plan.workers) Workers.make(world, worker)
+  const clients = Clients.make(world)
+
+  const until = (millis: number) => goOn(() => time.now() >= millis * 1000)
+  const hasSettled = async (): Promise<boolean> => {
+    if (!clients.isDone()) return false
+    const runs = await inStore(Effect.provide(allRuns, ports))
+    return Exit.isSuccess(runs) && runs.value.every(({ status }) => isTerminal(status))
+  }
+  let settled = false
+  for (let at = 0; !settled && at < plan.calmAt + settlingTime && recorder.crashes.length === 0;) {
+    at += lookEvery
+    time.at(at * 1000, () => {})
+    await until(at)
+    settled = await hasSettled()
+  }
+  if (settled) await until(time.now() / 1000 + afterlife)
+
+  const final = await inStore(Effect.provide(finals, ports))
+  const endedAt = recorder.now()
+  if (Exit.isFailure(final)) recorder.crashed(`the runs cannot be read: ${Cause.pretty(final.cause)}`)
+  recorder.close()
+  await inStore(Scope.close(scope, Exit.void))
+  for (const process of processes) process.bury()
+  time.settle()
+  return Exit.succeed({
+    lease: plan.lease,
+    slots: Object.fromEntries(plan.workers.map(({ name, slots }) => [name, slots])),
+    calls: recorder.calls,
+    incidents: recorder.incidents,
+    final: Exit.isSuccess(final) ? final.value : [],
+    settled,
+    endedAt,
+    crashes: recorder.crashes,
+  })
+}

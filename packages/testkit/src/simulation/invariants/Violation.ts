@@ -1,0 +1,36 @@
+/**
+ * What a history has broken.
+ *
+ * @since 0.1.0
+ */
+import type { History } from "../History.js"
+
+/**
+ * The invariants by their names.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Name = "one-holder"
+
+/** `sentence` says what happened, with its instants. */
+export interface Violation {
+  readonly invariant: Name
+  readonly sentence: string
+}
+
+/** One invariant: the sentences for what broke it. */
+export interface Invariant {
+  readonly name: Name
+  /** What always holds, as a sentence. */
+  readonly holds: string
+  readonly broken: (history: History) => ReadonlyArray<string>
+}
+
+/**
+ * An instant for a sentence: seconds, to the millisecond.
+ *
+ * @since 0.1.0
+ * @category text
+ */
+export const instant = (millis: number): string => `${(millis / 1000).toFixed(3)} s`
