@@ -1,44 +1,17 @@
 /**
  * Deliberate faults: a control plane or a worker that does one thing wrong. They show what a simulation finds.
  *
- * @since 0.1.0
- */
-import { Claims } from "@runlease/core/Claims"
-import type { ProjectPorts } from "@runlease/core/ControlPlane"
-import { Clock, Context, Effect } from "effect"
-
-type Ports = Context.Context<ProjectPorts>
-
-/**
- * `store` changes the ports where the store serves them, `worker` where a worker has them.
+ * Each of them is a port that lies. Where the fault is one of a worker, it is the port as that worker has it.
  *
  * @since 0.1.0
- * @category models
  */
-export interface DeliberateFault {
-  readonly sentence: string
-  readonly store?: (ports: Ports) => Ports
-  readonly worker?: (ports: Ports) => Ports
-}
+import * as Families from "./simulation/faults/Families.js"
+import type { DeliberateFault } from "./simulation/faults/Fault.js"
+import * as Fencing from "./simulation/faults/Fencing.js"
+import * as Logs from "./simulation/faults/Logs.js"
+import * as Outcomes from "./simulation/faults/Outcomes.js"
 
-const replace =
-  <I extends ProjectPorts, S>(tag: Context.Tag<I, S>, change: (service: S) => S) =>
-  (ports: Ports): Ports =>
-    Context.add(ports, tag, change(Context.get(ports, tag)))
-
-/**
- * The deadline of a claimed run counts from when the claim had waited. So a worker counts from the answer where the claim is said to have
- * waited for as long as it took.
- */
-const deadlineFromAnswer = replace(Claims, ({ claim }) => ({
-  claim: (request) =>
-    Effect.gen(function* () {
-      const sentAt = yield* Clock.currentTimeNanos
-      const claimed = yield* claim(request)
-      const waitedMillis = Number(((yield* Clock.currentTimeNanos) - sentAt) / 1_000_000n)
-      return claimed.map((run) => ({ ...run, waitedMillis }))
-    }),
-}))
+export type { DeliberateFault } from "./simulation/faults/Fault.js"
 
 /**
  * The faults by their names.
@@ -47,8 +20,72 @@ const deadlineFromAnswer = replace(Claims, ({ claim }) => ({
  * @category faults
  */
 export const all = {
+  "renewal-without-epoch": {
+    sentence: "a lease is renewed by its owner alone",
+    store: Fencing.renewalWithoutEpoch,
+  },
+  "same-epoch": {
+    sentence: "a claim does not raise the epoch",
+    store: Fencing.sameEpoch,
+  },
+  "append-checked-before": {
+    sentence: "an append is checked before its transaction",
+    store: Fencing.appendCheckedBefore,
+  },
   "deadline-from-answer": {
     sentence: "a worker counts its lease from the answer to its claim, and not from the request",
-    worker: deadlineFromAnswer,
+    worker: Fencing.deadlineFromAnswer,
+  },
+  "one-too-many": {
+    sentence: "a worker claims more runs than it has slots",
+    worker: Fencing.oneTooMany,
+  },
+  "no-marks": {
+    sentence: "a log has no marks of attempts",
+    store: Logs.withoutMarks,
+  },
+  "no-closings": {
+    sentence: "what a dead attempt had left open stays open",
+    store: Logs.withoutClosings,
+  },
+  "no-cursor": {
+    sentence: "a repeated append adds its events again",
+    store: Logs.withoutCursor,
+  },
+  "record-after-effect": {
+    sentence: "a step is recorded after its effect was shown",
+    worker: Logs.recordAfterEffect,
+  },
+  "cancel-only-pushed": {
+    sentence: "a worker learns of a cancellation by a signal alone",
+    store: Outcomes.cancelOnlyPushed,
+  },
+  "last-outcome-wins": {
+    sentence: "a later outcome of a run replaces the first",
+    store: Outcomes.lastOutcomeWins,
+  },
+  "lost-submission": {
+    sentence: "a submission is acknowledged and lost",
+    store: Outcomes.lostSubmission,
+  },
+  "no-lanes": {
+    sentence: "runs of one conversation overlap",
+    store: Outcomes.withoutLanes,
+  },
+  "no-bound": {
+    sentence: "a run has more attempts than it may have",
+    store: Outcomes.withoutBound,
+  },
+  "no-keys": {
+    sentence: "a message that is sent again is told again",
+    store: Outcomes.withoutKeys,
+  },
+  "another-child": {
+    sentence: "a spawn that is sent again spawns another child",
+    store: Families.anotherChild,
+  },
+  "lost-wake-up": {
+    sentence: "a parent waits for children that have ended since it looked",
+    store: Families.lostWakeUp,
   },
 } satisfies Readonly<Record<string, DeliberateFault>>

@@ -7,7 +7,20 @@
  * @since 0.1.0
  */
 import type { History } from "./simulation/History.js"
+import { nothingLost, nothingTwice } from "./simulation/invariants/Acknowledged.js"
+import { attemptsAreMarked, poisonStops } from "./simulation/invariants/Attempts.js"
+import { budgetsAreExact } from "./simulation/invariants/Budgets.js"
+import { cancelIsState } from "./simulation/invariants/CancelIsState.js"
+import { childrenOnce } from "./simulation/invariants/Children.js"
+import { executionsOf } from "./simulation/invariants/ExecutorSpans.js"
+import { eachRunEnds } from "./simulation/invariants/EachRunEnds.js"
+import { fenced } from "./simulation/invariants/Fenced.js"
+import { lanesKeepOrder } from "./simulation/invariants/Lanes.js"
+import { logIsAgUi } from "./simulation/invariants/LogIsAgUi.js"
+import { messagesOnce } from "./simulation/invariants/Messages.js"
 import { oneHolder } from "./simulation/invariants/OneHolder.js"
+import { stepsOnce } from "./simulation/invariants/Steps.js"
+import { waitsHoldNothing } from "./simulation/invariants/Waits.js"
 import type { Invariant, Violation } from "./simulation/invariants/Violation.js"
 
 export type * from "./simulation/History.js"
@@ -19,7 +32,23 @@ export type { Invariant, Name, Violation } from "./simulation/invariants/Violati
  * @since 0.1.0
  * @category invariants
  */
-export const invariants: ReadonlyArray<Invariant> = [oneHolder]
+export const invariants: ReadonlyArray<Invariant> = [
+  oneHolder,
+  fenced,
+  nothingLost,
+  nothingTwice,
+  cancelIsState,
+  logIsAgUi,
+  attemptsAreMarked,
+  lanesKeepOrder,
+  poisonStops,
+  stepsOnce,
+  waitsHoldNothing,
+  childrenOnce,
+  messagesOnce,
+  budgetsAreExact,
+  eachRunEnds,
+]
 
 /**
  * What the history has broken; empty for a correct one.
@@ -27,7 +56,9 @@ export const invariants: ReadonlyArray<Invariant> = [oneHolder]
  * @since 0.1.0
  * @category checking
  */
-export const violations = (history: History): ReadonlyArray<Violation> =>
-  invariants.flatMap(({ broken, name }) =>
-    broken(history).map((sentence): Violation => ({ invariant: name, sentence })),
+export const violations = (history: History): ReadonlyArray<Violation> => {
+  const executions = executionsOf(history)
+  return invariants.flatMap(({ broken, name }) =>
+    broken(history, executions).map((sentence): Violation => ({ invariant: name, sentence })),
   )
+}

@@ -6,16 +6,16 @@
  *
  * @since 0.1.0
  */
-import { describe, it } from "@effect/vitest"
-import { Console, Duration, Effect, Exit } from "effect"
+import { Effect, Exit } from "effect"
 import * as HistoryChecker from "./HistoryChecker.js"
 import * as HistoryText from "./simulation/HistoryText.js"
 import type { Plan } from "./simulation/Plan.js"
 import * as PlanGenerator from "./simulation/PlanGenerator.js"
 import * as Shrinking from "./simulation/Shrinking.js"
+import type { Subject } from "./simulation/Subject.js"
 import * as World from "./simulation/World.js"
 
-export type { Subject } from "./simulation/World.js"
+export type { Subject } from "./simulation/Subject.js"
 export type * from "./simulation/Plan.js"
 
 /**
@@ -53,7 +53,7 @@ const maxTries = 500
  * @since 0.1.0
  * @category running
  */
-export const play = <E>(subject: World.Subject<E>, plan: Plan): Effect.Effect<HistoryChecker.History, E> =>
+export const play = <E>(subject: Subject<E>, plan: Plan): Effect.Effect<HistoryChecker.History, E> =>
   Effect.flatten(Effect.promise(() => World.play(subject, plan)))
 
 /**
@@ -71,7 +71,7 @@ export const planOf: (seed: number) => Plan = PlanGenerator.make
  * @category running
  */
 export const search = Effect.fn("Simulation.search")(function* <E>(
-  subject: World.Subject<E>,
+  subject: Subject<E>,
   options: Options,
 ): Effect.fn.Return<Report, E> {
   const from = options.from ?? 1
@@ -125,30 +125,4 @@ export const show = (name: string, report: Report, again: (seed: number) => stri
     "",
     `Play it again: ${again(seed)}`,
   ].join("\n")
-}
-
-/**
- * Declares the test that these seeds break no invariant.
- *
- * ```ts
- * Simulation.suite("memory", { store: MemoryControlPlane.layer, turnsOfLoop: false }, { seeds: 200 })
- * ```
- *
- * @since 0.1.0
- * @category suites
- */
-export const suite = <E>(name: string, subject: World.Subject<E>, options: Options): void => {
-  describe(`Simulation (${name})`, () => {
-    it.live(
-      `${options.seeds} seeds break no invariant`,
-      () =>
-        Effect.gen(function* () {
-          const report = yield* search(subject, options)
-          const text = show(name, report, (seed) => `Simulation.search(…, { from: ${seed}, seeds: 1 })`)
-          if (report._tag === "Broken") return yield* Effect.die(new Error(text))
-          yield* Console.log(text)
-        }),
-      { timeout: Duration.toMillis("5 minutes") },
-    )
-  })
 }

@@ -1,57 +1,142 @@
 /**
- * The clients of a simulated world: they submit runs, and send again what is not answered.
+ * The clients of a simulated world: they submit, cancel and tell, answer what runs ask, and send again what is not answered.
  *
  * @since 0.1.0
  */
-import { fromText } from "@runlease/core/RequestSnapshot"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Conversations } from "@runlease/core/Conversations"
+import type { Answer, Interrupt } from "@runlease/core/Interrupt"
+import { empty, fromText, textPart } from "@runlease/core/RequestSnapshot"
+import type { Run } from "@runlease/core/Run"
+import * as Ids from "@runlease/core/Ids"
 import { Runs } from "@runlease/core/Runs"
-import { Effect, Schedule } from "effect"
+import { Array, type Context, Effect, Schedule } from "effect"
+import type { Action, Operation, Plan, PlannedRun } from "./Plan.js"
 import * as Prng from "./Prng.js"
 import * as RemotePorts from "./RemotePorts.js"
+import { byName, operationsOf } from "./Scripts.js"
 import type { World } from "./Workers.js"
 
-/** A client sends a request again after this, until it is answered. */
-const again = Schedule.spaced("400 millis")
+/** How often a client sends a request again until it is answered, and looks for what is to answer. */
+const pause = "700 millis"
+
+/** Sends again until there is an answer, which may be a refusal. */
+const untilAnswered = <A, E extends { readonly _tag: string }, R>(
+  effect: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> =>
+  Effect.retry(effect, {
+    schedule: Schedule.spaced(pause),
+    while: ({ _tag }) => _tag === "ControlPlaneUnavailable",
+  })
 
 /** A conversation by its name in the plan: an id that follows from the seed. */
-const conversationOf = (seed: number, name: string): string =>
-  Prng.make(Prng.hash(seed, "conversation", name)).uuid()
+const conversationOf = (seed: number, name: string): Ids.ConversationId =>
+  Ids.ConversationId.make(Prng.make(Prng.hash(seed, "conversation", name)).uuid())
+
+const submit = (
+  { plan: { seed }, subject }: World,
+  { budget, conversation, maxAttempts, multitask, name }: PlannedRun,
+): Effect.Effect<unknown, unknown, Runs | Conversations> =>
+  Effect.gen(function* () {
+    const runs = yield* Runs
+    const conversations = yield* Conversations
+    const conversationId = conversation === undefined ? undefined : conversationOf(seed, conversation)
+    if (conversationId !== undefined) yield* untilAnswered(conversations.create({ id: conversationId }))
+    const submission = {
+      agentId: "agent",
+      snapshot: fromText(name),
+      ...subject.request?.(name),
+      publicId: name,
+      maxAttempts,
+      multitask,
+      ...(conversationId === undefined ? {} : { conversationId }),
+      ...(budget === undefined ? {} : { budget: { cost: budget } }),
+    }
+    yield* untilAnswered(runs.submit(submission))
+  })
+
+const act = (action: Action): Effect.Effect<unknown, unknown, Runs> =>
+  Effect.flatMap(Runs, (runs): Effect.Effect<unknown, unknown> => {
+    const runId = Ids.RunId.make(action.run)
+    return action._tag === "Cancel"
+      ? untilAnswered(runs.cancel(runId))
+      : untilAnswered(runs.tell(runId, { idempotencyKey: action.key, parts: [textPart(action.key)] }))
+  })
+
+/** What only a client can give. */
+const isWaited = ({ _tag }: Operation): boolean => _tag === "Take" || _tag === "Ask" || _tag === "Spend"
+
+const needsAttendants = (plan: Plan): boolean =>
+  Array.fromIterable(byName(plan).values()).some((script) => operationsOf(script).some(isWaited))
+
+/** Answers what runs ask, by an answer or by the next input, and tells something to runs that wait for a message. */
+const attend = (name: string, byInput: boolean): Effect.Effect<void, never, Runs> =>
+  Effect.flatMap(Runs, (runs) => {
+    let count = 0
+    const answer =
+      ({ budget }: Run) =>
+      ({ id, reason }: Interrupt): Answer => {
+        count += 1
+        const payload =
+          reason === "budget" ? { cost: (budget?.spent.cost ?? 0) + 10 } : `${name} answer ${count}`
+        return { interruptId: id, status: "resolved", payload }
+      }
+    const give = (run: Run): Effect.Effect<unknown, unknown> => {
+      const { answers = [], inbox, interrupts = [] } = run.waiting ?? {}
+      const given = new Set(answers.map(({ interruptId }) => interruptId))
+      const open = interrupts.filter(({ id }) => !given.has(id)).map(answer(run))
+      if (Array.isNonEmptyReadonlyArray(open)) {
+        const publicId = Ids.RunId.make(`${name} input ${count}`)
+        return byInput
+          ? runs.followUp(run.runId, { publicId, resume: open, results: [], snapshot: empty })
+          : runs.resume(run.runId, open)
+      }
+      const key = `${run.runId} ${inbox}`
+      return inbox === undefined
+        ? Effect.void
+        : runs.tell(run.runId, { idempotencyKey: key, parts: [textPart(key)] })
+    }
+    const round = Effect.flatMap(runs.list({ status: "waiting", limit: 100 }), ({ items }) =>
+      Effect.forEach(items, (run) => Effect.ignore(give(run)), { discard: true }),
+    )
+    return Effect.forever(Effect.delay(Effect.ignore(round), pause))
+  })
 
 /**
- * Starts the client. The result says whether it has done all that it is to do.
+ * Starts the clients. The result says whether they have done all that they are to do.
  *
  * @since 0.1.0
  * @category running
  */
 export const make = (world: World): { readonly isDone: () => boolean } => {
-  const { makeProcess, network, plan, ports, recorder } = world
-  const name = "client"
-  const process = makeProcess(name, 1)
-  const remote = RemotePorts.make(ports, network.link(name, process), recorder, name)
-  let left = plan.runs.length
-
-  for (const run of plan.runs) {
-    const submit = Effect.flatMap(Runs, (runs) =>
-      runs.submit({
-        publicId: run.name,
-        agentId: "agent",
-        snapshot: fromText(run.name),
-        maxAttempts: run.maxAttempts,
-        ...(run.conversation === undefined
-          ? {}
-          : { conversationId: conversationOf(plan.seed, run.conversation) }),
-      }),
+  const { makeProcess, network, plan, ports, recorder, subject } = world
+  const connect = (name: string) => {
+    const process = makeProcess(name, 1)
+    const remote: Context.Context<ProjectPorts> = RemotePorts.make(
+      ports,
+      network.link(name, process),
+      recorder,
+      name,
     )
-    const fiber = process.fork(
-      submit.pipe(
-        Effect.retry({ schedule: again, while: ({ _tag }) => _tag === "ControlPlaneUnavailable" }),
-        Effect.delay(run.at),
-        Effect.provide(remote),
-      ),
-    )
-    fiber.addObserver(() => {
+    return (effect: Effect.Effect<unknown, unknown, ProjectPorts>) =>
+      process.fork(Effect.provide(effect, remote))
+  }
+  const run = connect("client")
+  let left = 0
+  const does = (at: number, effect: Effect.Effect<unknown, unknown, ProjectPorts>): void => {
+    left += 1
+    run(Effect.delay(effect, at)).addObserver(() => {
       left -= 1
     })
+  }
+  for (const planned of plan.runs) {
+    for (const late of [0, ...planned.repeats]) does(planned.at + late, submit(world, planned))
+  }
+  for (const action of plan.actions) does(action.at, act(action))
+  if (subject.execute !== undefined || needsAttendants(plan)) {
+    for (let index = 1; index <= plan.attendants; index += 1) {
+      connect(`attendant-${index}`)(attend(`attendant-${index}`, index > 1))
+    }
   }
   return { isDone: () => left === 0 }
 }

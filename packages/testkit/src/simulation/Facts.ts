@@ -88,6 +88,8 @@ export const finalOf = (run: Run, log: ReadonlyArray<LogEntry>): Final => ({
   ...seenOf(run),
   epoch: run.leaseEpoch,
   parent: run.parentRunId ?? undefined,
+  root: run.rootRunId,
+  spent: run.budget?.spent.cost,
   finishedAt: run.finishedAt?.epochMillis,
   log: log.map(entryOf),
 })

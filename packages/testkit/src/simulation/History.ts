@@ -135,6 +135,13 @@ export type Resume = Exchange<
   { readonly duplicate: boolean }
 >
 
+/** The next input of a client, which has answers. `outcome` is what it made of the run. */
+export type FollowUp = Exchange<
+  "FollowUp",
+  { readonly run: string; readonly input: string; readonly answers: Readonly<Record<string, string>> },
+  { readonly outcome: string; readonly duplicate: boolean }
+>
+
 export type Tell = Exchange<
   "Tell",
   { readonly run: string; readonly key: string },
@@ -158,6 +165,7 @@ export type Call =
   | Submit
   | Cancel
   | Resume
+  | FollowUp
   | Tell
   | Look
 
@@ -203,10 +211,15 @@ export interface Entry {
   readonly event: Event
 }
 
-/** A run when all was over, with its log. */
+/**
+ * A run when all was over, with its log. `parent`: the run that spawned it. `root`: that of its tree. `spent`: what the tree has cost, of a
+ * root with a budget.
+ */
 export interface Final extends Seen {
   readonly epoch: number
   readonly parent: string | undefined
+  readonly root: string
+  readonly spent: number | undefined
   readonly finishedAt: number | undefined
   readonly log: ReadonlyArray<Entry>
 }

@@ -19,10 +19,18 @@ const fieldsOf = (value: object): string =>
  * @since 0.1.0
  * @category text
  */
-export const planLines = ({ faults, latency, lease, runs, workers }: Plan): ReadonlyArray<string> => [
+export const planLines = ({
+  actions,
+  faults,
+  latency,
+  lease,
+  runs,
+  workers,
+}: Plan): ReadonlyArray<string> => [
   `leases of ${lease} ms, messages take up to ${latency} ms`,
   ...workers.map((worker) => `worker: ${fieldsOf(worker)}`),
   ...runs.map((run) => `run: ${fieldsOf(run)}`),
+  ...actions.map((action) => `client: ${action._tag} ${fieldsOf(action)}`),
   ...faults.map((fault) => `fault: ${fault._tag} ${fieldsOf(fault)}`),
 ]
 

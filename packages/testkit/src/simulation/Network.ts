@@ -45,11 +45,14 @@ export interface Link {
  * @category models
  */
 export interface Network {
+  /** When the last message arrives that is under way, unless another one is sent. */
+  readonly lastArrival: () => number
+
   /** Connects a process, which has the faults of `name`. A later process of the same name goes on in its count of requests. */
   readonly link: (name: string, process: Process) => Link
 }
 
-type Partition = Extract<Fault, { readonly _tag: "Partition" }>
+type Trouble = Extract<Fault, { readonly _tag: "Partition" | "Stall" }>
 
 const unavailable = (operation: string, message: string): ControlPlaneUnavailable =>
   new ControlPlaneUnavailable({ operation, message })
@@ -69,25 +72,39 @@ export const make = (options: {
 }): Network => {
   const { plan, store, time } = options
   const faults = new Map<string, MessageFault>()
-  const partitions = new Map<string, Array<Partition>>()
+  const troubles = new Map<string, Array<Trouble>>()
   for (const fault of plan.faults) {
     if (fault._tag === "Message") faults.set(`${fault.link} ${fault.operation} ${fault.nth}`, fault.fault)
-    if (fault._tag !== "Partition") continue
-    const others = partitions.get(fault.link) ?? []
-    partitions.set(fault.link, [...others, fault])
+    if (fault._tag !== "Partition" && fault._tag !== "Stall") continue
+    const others = troubles.get(fault.link) ?? []
+    troubles.set(fault.link, [...others, fault])
   }
   const counts = new Map<string, number>()
+  let lastArrival = 0
 
-  const isLost = (link: string, what: "requests" | "answers"): boolean => {
+  /** What troubles such messages of a link now. */
+  const troubleOf = (link: string, what: "requests" | "answers"): Trouble | undefined => {
     const now = time.now() / 1000
-    return (partitions.get(link) ?? []).some(
-      ({ at, loses, millis }) => at <= now && now < at + millis && (loses === what || loses === "both"),
-    )
+    return troubles.get(link)?.find((trouble) => {
+      const { at, millis } = trouble
+      const concerns = trouble._tag === "Partition" ? trouble.loses : trouble.delays
+      return at <= now && now < at + millis && (concerns === what || concerns === "both")
+    })
   }
 
   return {
+    lastArrival: () => lastArrival,
     link: (name, process) => {
       const serving = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+
+      /** Brings a message to its end, unless the link loses it. `travel` is in microseconds. */
+      const carry = (what: "requests" | "answers", travel: number, arrive: () => void): void => {
+        const trouble = troubleOf(name, what)
+        if (trouble?._tag === "Partition") return
+        const sentAt = trouble === undefined ? time.now() : (trouble.at + trouble.millis) * 1000
+        lastArrival = Math.max(lastArrival, sentAt + travel)
+        time.at(sentAt + travel, arrive)
+      }
 
       /** A number of this message alone, so that it takes as long when others are left out. */
       const messageOf = (operation: string) => {
@@ -116,9 +133,9 @@ export const make = (options: {
             finish(Exit.fail(unavailable(operation, "No answer"))),
           )
           const answer = (exit: Parameters<typeof finish>[0], leg: string): void => {
-            if (fault?._tag === "LoseAnswer" || isLost(name, "answers")) return
+            if (fault?._tag === "LoseAnswer") return
             const late = fault?._tag === "DelayAnswer" ? fault.millis * 1000 : 0
-            time.at(time.now() + travel(`answer ${leg}`) + late, () => process.deliver(() => finish(exit)))
+            carry("answers", travel(`answer ${leg}`) + late, () => process.deliver(() => finish(exit)))
           }
           const arrive = (leg: string): void => {
             if (fault?._tag === "FailBefore") {
@@ -142,8 +159,8 @@ export const make = (options: {
             })
           }
           const send = (leg: string, late: number): void => {
-            if (fault?._tag === "LoseRequest" || isLost(name, "requests")) return
-            time.at(time.now() + travel(leg) + late * 1000, () => store.deliver(() => arrive(leg)))
+            if (fault?._tag === "LoseRequest") return
+            carry("requests", travel(leg) + late * 1000, () => store.deliver(() => arrive(leg)))
           }
           send("first", fault?._tag === "DelayRequest" ? fault.millis : 0)
           if (fault?._tag === "Repeat") send("second", fault.millis)
@@ -152,8 +169,7 @@ export const make = (options: {
           return Effect.sync(() => {
             isOpen = false
             giveUp()
-            if (isLost(name, "requests")) return
-            time.at(time.now() + travel("close"), () => {
+            carry("requests", travel("close"), () => {
               for (const fiber of fibers) fiber.unsafeInterruptAsFork(FiberId.none)
             })
           })
@@ -170,8 +186,8 @@ export const make = (options: {
                     Stream.runForEach(stream, (pushed) =>
                       Effect.sync(() => {
                         const { fault, travel } = messageOf(operation)
-                        if (fault?._tag === "LoseAnswer" || isLost(name, "answers")) return
-                        time.at(time.now() + travel("push"), () => process.deliver(() => emit.single(pushed)))
+                        if (fault?._tag === "LoseAnswer") return
+                        carry("answers", travel("push"), () => process.deliver(() => emit.single(pushed)))
                       }),
                     ),
                   ),

@@ -9,11 +9,18 @@
 import type { PausedClock } from "./Process.js"
 
 /**
- * What an executor does, one after the other. `name` is unique in a script.
+ * What an executor does, one after the other. A `name` is unique in its script.
  *
  * - `Emit`: events of its own, which each attempt emits again.
  * - `Work`: takes time, outside of a step.
- * - `Step`: a step with an effect, which takes time.
+ * - `Step`: a step with an effect, which takes time. `Once`: one whose effect happens at most once.
+ * - `Sleep`, `Take`, `Ask`: waits for a time, for a message, for an answer.
+ * - `Drain`: takes the messages that there are.
+ * - `Spawn`: a child with a script of its own. `Join`: waits for all of the children spawned before, `JoinFirst` for the first of them.
+ * - `Spend`: reports what it used. `Check`: waits while the budget is spent.
+ * - `Together`: scripts that are executed at once.
+ * - `Fail`: fails in the first so many executions. `Poison`: kills its worker in them.
+ * - `Result`: ends the run with a result.
  *
  * @since 0.1.0
  * @category scripts
@@ -21,18 +28,44 @@ import type { PausedClock } from "./Process.js"
 export type Operation =
   | { readonly _tag: "Emit"; readonly count: number }
   | { readonly _tag: "Work"; readonly millis: number }
-  | { readonly _tag: "Step"; readonly name: string; readonly millis: number }
+  | { readonly _tag: "Step" | "Once" | "Sleep"; readonly name: string; readonly millis: number }
+  | { readonly _tag: "Take" | "Ask" | "Drain" | "Join" | "JoinFirst"; readonly name: string }
+  | {
+      readonly _tag: "Spawn"
+      readonly name: string
+      readonly script: Script
+      readonly maxAttempts: number
+    }
+  | { readonly _tag: "Spend"; readonly cost: number }
+  | { readonly _tag: "Check" | "Result" }
+  | { readonly _tag: "Together"; readonly scripts: ReadonlyArray<Script> }
+  | { readonly _tag: "Fail"; readonly times: number; readonly retryable: boolean }
+  | { readonly _tag: "Poison"; readonly times: number }
 
 export type Script = ReadonlyArray<Operation>
 
-/** A run that a client submits. `conversation` is the name of the one that it shares with others. */
+/**
+ * A run that a client submits. `conversation` is the name of the one that it shares with others. `repeats`: how much later a client
+ * submits it again, each time. `budget`: what its tree may cost before it asks for more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PlannedRun {
   readonly name: string
   readonly at: number
   readonly script: Script
   readonly maxAttempts: number
   readonly conversation: string | undefined
+  readonly multitask: "enqueue" | "steer" | "interrupt" | "reject"
+  readonly repeats: ReadonlyArray<number>
+  readonly budget: number | undefined
 }
+
+/** What a client does to a run that was submitted: it cancels it, or tells it something under a key. */
+export type Action =
+  | { readonly _tag: "Cancel"; readonly run: string; readonly at: number }
+  | { readonly _tag: "Tell"; readonly run: string; readonly at: number; readonly key: string }
 
 /** A worker. `drift` is how much faster its clock goes than the store's, as a part of 1. */
 export interface PlannedWorker {
@@ -61,6 +94,8 @@ export type MessageFault =
  *
  * - `Message`: something happens to the request number `nth` (from 1) of that operation that `link` sends.
  * - `Partition`: what `link` sends, or what it is answered, is lost for a time.
+ * - `Stall`: what `link` sends, or what it is answered, arrives when the time is over, in any order.
+ * - `Freeze`: the store does nothing for a time, while its clock goes on.
  * - `Pause`: a worker does nothing for a time.
  * - `Crash`: a worker dies, and comes back under its key. `silent`: the store does not notice that its connections are gone.
  * - `Shutdown`: a worker drains, and comes back so much later.
@@ -84,6 +119,13 @@ export type Fault =
       readonly loses: "requests" | "answers" | "both"
     }
   | {
+      readonly _tag: "Stall"
+      readonly link: string
+      readonly at: number
+      readonly millis: number
+      readonly delays: "requests" | "answers" | "both"
+    }
+  | {
       readonly _tag: "Pause"
       readonly worker: string
       readonly at: number
@@ -98,9 +140,11 @@ export type Fault =
       readonly silent: boolean
     }
   | { readonly _tag: "Shutdown"; readonly worker: string; readonly at: number; readonly millis: number }
+  | { readonly _tag: "Freeze"; readonly at: number; readonly millis: number }
 
 /**
- * `latency`: the longest that a message takes. `calmAt`: when all faults are over.
+ * `latency`: the longest that a message takes. `attendants`: clients that answer what runs ask, and tell runs what they wait for; each
+ * gives answers of its own. `calmAt`: when all faults are over.
  *
  * @since 0.1.0
  * @category models
@@ -111,6 +155,8 @@ export interface Plan {
   readonly latency: number
   readonly workers: ReadonlyArray<PlannedWorker>
   readonly runs: ReadonlyArray<PlannedRun>
+  readonly actions: ReadonlyArray<Action>
+  readonly attendants: number
   readonly faults: ReadonlyArray<Fault>
   readonly calmAt: number
 }

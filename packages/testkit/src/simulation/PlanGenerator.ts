@@ -1,53 +1,67 @@
 /**
  * Makes plans from seeds.
  *
- * Each plan has a few sorts of work and a few sorts of faults, chosen by its seed, and many of each: faults that come together find more
- * than all of them at once.
+ * Each plan has a few sorts of work and a few sorts of faults, chosen by its seed: what comes together often finds more than all of it
+ * mixed thinly.
  *
  * @since 0.1.0
  */
-import type { Fault, MessageFault, Operation, Plan, PlannedRun, PlannedWorker, Script } from "./Plan.js"
+import type { Action, Fault, MessageFault, Plan, PlannedRun, PlannedWorker } from "./Plan.js"
 import * as Prng from "./Prng.js"
+import * as ScriptGenerator from "./ScriptGenerator.js"
 
 const lease = 5_000
 
-/** Until when something may go wrong, in milliseconds. */
+/** Until when something may begin to go wrong, in milliseconds. */
 const horizon = 15_000
 
-const operations = ["Claim", "Renew", "Append", "Complete", "Release", "Submit"] as const
+/** The longest that something goes wrong. */
+const longestFault = 7_000
+
+const operations = [
+  "Claim",
+  "Claim",
+  "Renew",
+  "Renew",
+  "Append",
+  "Append",
+  "Append",
+  "Complete",
+  "Suspend",
+  "Release",
+  "Spawn",
+  "Read",
+  "Look",
+  "Signal",
+  "Register",
+  "Heartbeat",
+] as const
+
+const ofClients = ["Submit", "Submit", "Cancel", "Tell"] as const
+const ofAttendants = ["List", "Resume", "Tell"] as const
+
+const faultSorts = ["Message", "Partition", "Stall", "Pause", "Crash", "Shutdown", "Freeze"] as const
 
 const times = <A>(count: number, make: (index: number) => A): Array<A> =>
   Array.from({ length: count }, (_, index) => make(index))
 
-const operationOf = (prng: Prng.Prng, index: number): Operation => {
-  const sort = prng.pick(["Emit", "Work", "Step", "Step"])
-  switch (sort) {
-    case "Emit":
-      return { _tag: "Emit", count: prng.between(1, 3) }
-    case "Work":
-      return { _tag: "Work", millis: prng.between(1, 4_000) }
-    default:
-      return { _tag: "Step", name: `step-${index + 1}`, millis: prng.between(0, 3_000) }
-  }
-}
-
-const scriptOf = (prng: Prng.Prng): Script => times(prng.between(1, 5), (index) => operationOf(prng, index))
-
 const messageFaultOf = (prng: Prng.Prng): MessageFault => {
   const sort = prng.pick([
     "LoseRequest",
+    "LoseAnswer",
     "LoseAnswer",
     "FailBefore",
     "FailAfter",
     "DelayRequest",
     "DelayAnswer",
     "Repeat",
+    "Repeat",
   ])
   switch (sort) {
     case "DelayRequest":
     case "DelayAnswer":
     case "Repeat":
-      return { _tag: sort, millis: prng.chance(0.5) ? prng.between(1, 300) : prng.between(300, 6_000) }
+      return { _tag: sort, millis: prng.chance(0.5) ? prng.between(1, 300) : prng.between(300, longestFault) }
     default:
       return { _tag: sort }
   }
@@ -56,25 +70,70 @@ const messageFaultOf = (prng: Prng.Prng): MessageFault => {
 const faultOf = (prng: Prng.Prng, sort: Fault["_tag"], workers: ReadonlyArray<PlannedWorker>): Fault => {
   const worker = workers[prng.between(0, workers.length - 1)]!.name
   const at = prng.between(0, horizon)
-  const millis = prng.between(200, 7_000)
+  const millis = prng.between(200, longestFault)
   switch (sort) {
-    case "Message":
+    case "Message": {
+      const from = prng.next()
       return {
         _tag: sort,
-        link: prng.chance(0.15) ? "client" : worker,
-        operation: prng.pick(operations),
+        link: from < 0.15 ? "client" : from < 0.25 ? "attendant-1" : worker,
+        operation:
+          from < 0.15 ? prng.pick(ofClients) : from < 0.25 ? prng.pick(ofAttendants) : prng.pick(operations),
         nth: prng.between(1, 4),
         fault: messageFaultOf(prng),
       }
+    }
     case "Partition":
       return { _tag: sort, link: worker, at, millis, loses: prng.pick(["requests", "answers", "both"]) }
+    case "Stall":
+      return { _tag: sort, link: worker, at, millis, delays: prng.pick(["requests", "answers", "both"]) }
     case "Pause":
-      return { _tag: sort, worker, at, millis, clock: prng.pick(["runs", "stands"]) }
+      return { _tag: sort, worker, at, millis, clock: prng.pick(["runs", "runs", "stands"]) }
     case "Crash":
       return { _tag: sort, worker, at, millis, silent: prng.chance(0.5) }
     case "Shutdown":
       return { _tag: sort, worker, at, millis }
+    case "Freeze":
+      return { _tag: sort, at, millis }
   }
+}
+
+const workersOf = (prng: Prng.Prng): Array<PlannedWorker> => {
+  const drift = prng.chance(0.3) ? 0.03 : 0
+  return times(prng.between(1, 3), (index) => ({
+    name: `worker-${index + 1}`,
+    slots: prng.between(1, 3),
+    drift: drift * (2 * prng.next() - 1),
+  }))
+}
+
+const runsOf = (prng: Prng.Prng): Array<PlannedRun> => {
+  const features = new Set(ScriptGenerator.features.filter(() => prng.chance(0.3)))
+  const conversations = prng.chance(0.4) ? prng.between(1, 2) : 0
+  const multitasks = prng.chance(0.3)
+  return times(prng.between(1, 4), (index) => ({
+    name: `run-${index + 1}`,
+    at: prng.between(0, 3_000),
+    script: ScriptGenerator.make(prng, features),
+    maxAttempts: prng.between(1, 4),
+    conversation: conversations === 0 ? undefined : `conversation-${prng.between(1, conversations)}`,
+    multitask: multitasks ? prng.pick(["enqueue", "steer", "interrupt", "reject"]) : "enqueue",
+    repeats: prng.chance(0.2) ? times(prng.between(1, 2), () => prng.between(1, 5_000)) : [],
+    budget: features.has("Spend") ? prng.between(1, 12) : undefined,
+  }))
+}
+
+const actionsOf = (prng: Prng.Prng, runs: ReadonlyArray<PlannedRun>): Array<Action> => {
+  const sorts = (["Cancel", "Tell"] as const).filter(() => prng.chance(0.25))
+  return sorts.flatMap((sort) =>
+    times(prng.between(1, sort === "Tell" ? 4 : 2), (index): Action => {
+      const { at, name } = runs[prng.between(0, runs.length - 1)]!
+      const later = at + prng.between(1, 9_000)
+      return sort === "Cancel"
+        ? { _tag: sort, run: name, at: later }
+        : { _tag: sort, run: name, at: later, key: `message-${prng.chance(0.2) ? 0 : index}` }
+    }),
+  )
 }
 
 /**
@@ -85,23 +144,10 @@ const faultOf = (prng: Prng.Prng, sort: Fault["_tag"], workers: ReadonlyArray<Pl
  */
 export const make = (seed: number): Plan => {
   const prng = Prng.make(Prng.hash("plan", seed))
-  const drift = prng.chance(0.3) ? 0.03 : 0
-  const workers = times(prng.between(1, 3), (index): PlannedWorker => ({
-    name: `worker-${index + 1}`,
-    slots: prng.between(1, 3),
-    drift: drift * (2 * prng.next() - 1),
-  }))
-  const conversations = prng.chance(0.4) ? prng.between(1, 2) : 0
-  const runs = times(prng.between(1, 4), (index): PlannedRun => ({
-    name: `run-${index + 1}`,
-    at: prng.between(0, 6_000),
-    script: scriptOf(prng),
-    maxAttempts: prng.between(1, 4),
-    conversation: conversations === 0 ? undefined : `conversation-${prng.between(1, conversations)}`,
-  }))
-  const sorts = (["Message", "Partition", "Pause", "Crash", "Shutdown"] as const).filter(() =>
-    prng.chance(0.5),
-  )
+  const workers = workersOf(prng)
+  const runs = runsOf(prng)
+  const actions = actionsOf(prng, runs)
+  const sorts = faultSorts.filter(() => prng.chance(0.4))
   const faults = sorts.flatMap((sort) =>
     times(sort === "Message" ? prng.between(1, 8) : prng.between(1, 2), () => faultOf(prng, sort, workers)),
   )
@@ -111,7 +157,9 @@ export const make = (seed: number): Plan => {
     latency: prng.pick([2, 10, 50, 200]),
     workers,
     runs,
+    actions,
+    attendants: prng.chance(0.3) ? 2 : 1,
     faults,
-    calmAt: horizon + 7_000,
+    calmAt: horizon + longestFault,
   }
 }

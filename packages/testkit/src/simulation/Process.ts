@@ -18,6 +18,7 @@ import {
   LogLevel,
   Random,
   Runtime,
+  RuntimeFlags,
   Scheduler,
 } from "effect"
 import type { Prng } from "./Prng.js"
@@ -69,6 +70,9 @@ export interface Process {
   readonly turns: () => number
 }
 
+/** How many operations a fiber may do before others have their turn. */
+const maxOperations = 2048
+
 interface Timer {
   /** On the clock of the process. */
   readonly due: number
@@ -114,7 +118,14 @@ export const make = (options: {
     turns += 1
     const current = tasks
     tasks = []
-    for (const task of current) task()
+    for (const [index, task] of current.entries()) {
+      // A fiber may kill or pause the process that it is in.
+      if (dead || paused !== undefined) {
+        tasks = [...current.slice(index), ...tasks]
+        return
+      }
+      task()
+    }
     if (tasks.length > 0) askForTurn()
   }
   const askForTurn = (): void => {
@@ -174,18 +185,21 @@ export const make = (options: {
       }),
   }
 
-  // The tasks of a dead process wait for its burial.
-  const scheduler = Scheduler.make((task) => {
-    tasks.push(task)
-    askForTurn()
-  })
+  // The tasks of a dead process wait for its burial. A fiber yields as often as on Effect's own scheduler.
+  const scheduler = Scheduler.make(
+    (task) => {
+      tasks.push(task)
+      askForTurn()
+    },
+    ({ currentOpCount }) => (currentOpCount > maxOperations ? 0 : false),
+  )
   const services = DefaultServices.liveServices.pipe(
     Context.add(Clock.Clock, clock),
     Context.add(Random.Random, Random.make(prng.between(0, 0xffff_ffff))),
   )
   const runtime = Runtime.make({
     context: Context.make(RandomUuid, prng.uuid),
-    runtimeFlags: Runtime.defaultRuntimeFlags,
+    runtimeFlags: RuntimeFlags.disable(Runtime.defaultRuntimeFlags, RuntimeFlags.RuntimeMetrics),
     fiberRefs: FiberRefs.empty(),
   }).pipe(
     Runtime.setFiberRef(DefaultServices.currentServices, services),
@@ -228,6 +242,7 @@ export const make = (options: {
       askForTurn()
     },
     kill: () => {
+      if (buried) return
       dead = true
       for (const timer of timers) timer.cancel()
     },

@@ -150,7 +150,13 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, told: Told): Runs["Type"] => 
     told("Tell", { run: runId, key: message.idempotencyKey ?? "" }, store.tell(runId, message), ({ id }) => ({
       message: id,
     })),
-  followUp: (runId, followUp) => quiet("FollowUp", store.followUp(runId, followUp)),
+  followUp: (runId, followUp) =>
+    told(
+      "FollowUp",
+      { run: runId, input: followUp.publicId, answers: Facts.answersOf(followUp.resume) },
+      store.followUp(runId, followUp),
+      (made) => ({ outcome: made._tag, duplicate: made._tag === "Continued" && made.duplicate }),
+    ),
   inputs: (runId) => quiet("Inputs", store.inputs(runId)),
   complete: (runId, outcome, fence, taken) => {
     const lease = { runId, epoch: fence?.epoch ?? null } satisfies Pick<LeaseRef, "runId" | "epoch">

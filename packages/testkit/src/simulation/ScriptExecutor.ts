@@ -4,15 +4,23 @@
  * @since 0.1.0
  */
 import * as AgentEvent from "@runlease/core/AgentEvent"
+import * as Budget from "@runlease/core/Budget"
+import * as Child from "@runlease/core/Child"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Emit from "@runlease/core/Emit"
 import * as Executor from "@runlease/core/Executor"
-import { lastUserText } from "@runlease/core/RequestSnapshot"
+import * as Inbox from "@runlease/core/Inbox"
+import * as Interrupts from "@runlease/core/Interrupts"
+import { fromText, lastUserText } from "@runlease/core/RequestSnapshot"
 import type { ClaimedRun } from "@runlease/core/Run"
 import * as Step from "@runlease/core/Step"
-import { Effect } from "effect"
+import type { StepLog } from "@runlease/core/StepLog"
+import { Array, Effect, Either } from "effect"
 import type { Executing } from "./History.js"
+import { executing } from "./ObservedExecutor.js"
 import type { Operation, Script } from "./Plan.js"
 import type { Recorder } from "./Recorder.js"
+import { childName } from "./Scripts.js"
 
 /**
  * Names events, so that the checker finds each of them once.
@@ -22,63 +30,159 @@ import type { Recorder } from "./Recorder.js"
  */
 export const tokenName = "simulation.token"
 
-/** One execution of a script. */
-const executionOf = (recorder: Recorder, executing: Executing) => {
+/** What an executor needs of the world. `kill` ends its process. */
+export interface Options {
+  readonly process: string
+  readonly recorder: Recorder
+  readonly scriptOf: (text: string) => Script
+  readonly kill: () => void
+}
+
+type Performed = Effect.Effect<unknown, unknown, Emit.Emit | StepLog | ProjectPorts>
+
+const messageOf = ({ key, number }: Inbox.InboxMessage) => ({ number, key })
+
+const outcomeOf = (outcome: Either.Either<Child.Outcome, Child.ChildFailed>) =>
+  Either.match(outcome, {
+    onLeft: ({ status }) => ({ status }),
+    onRight: ({ result }) => ({ status: "completed", result: result ?? null }),
+  })
+
+/** One execution of the script of a run. */
+const makeExecution = (options: Options, run: ClaimedRun, executing: Executing) => {
+  const { recorder } = options
+  const name = lastUserText(run.snapshot)
   let count = 0
   /** A value that no other execution gives. */
-  const fresh = () => {
+  const fresh = (): string => {
     count += 1
     return `${executing.process} ${executing.epoch}.${count}`
   }
-  const returned = (name: string) => (value: unknown) =>
-    Effect.sync(() =>
-      recorder.happened({ _tag: "Returned", ...executing, name, value: JSON.stringify(value ?? null) }),
+  const returned = <E, R>(operation: string, effect: Effect.Effect<unknown, E, R>) =>
+    Effect.tap(effect, (value) =>
+      Effect.sync(() =>
+        recorder.happened({
+          _tag: "Returned",
+          ...executing,
+          name: operation,
+          value: JSON.stringify(value ?? null),
+        }),
+      ),
     )
+  const body = (operation: string, millis: number) =>
+    Effect.suspend(() => {
+      recorder.happened({ _tag: "BodyBegan", ...executing, name: operation })
+      return Effect.delay(Effect.sync(fresh), millis)
+    })
+  const emitToken = Effect.suspend(() =>
+    Emit.event(AgentEvent.custom(tokenName, { token: fresh(), epoch: executing.epoch, run: executing.run })),
+  )
 
-  const perform = (operation: Operation) => {
+  /** `children` are those that its script has spawned so far. */
+  const perform = (operation: Operation, children: Array<Child.ChildRef>): Performed => {
     switch (operation._tag) {
       case "Emit":
-        return Effect.forEach(
-          Array.from({ length: operation.count }),
-          () =>
-            Emit.event(
-              AgentEvent.custom(tokenName, { token: fresh(), epoch: executing.epoch, run: executing.run }),
-            ),
-          { discard: true },
-        )
+        return Effect.replicateEffect(emitToken, operation.count, { discard: true })
       case "Work":
         return Effect.sleep(operation.millis)
-      case "Step": {
-        const body = Effect.suspend(() => {
-          recorder.happened({ _tag: "BodyBegan", ...executing, name: operation.name })
-          return Effect.delay(Effect.sync(fresh), operation.millis)
-        })
-        return Effect.flatMap(Step.run(operation.name, body), returned(operation.name))
+      case "Step":
+        return returned(operation.name, Step.run(operation.name, body(operation.name, operation.millis)))
+      case "Once":
+        return returned(
+          operation.name,
+          Step.atMostOnce(operation.name, body(operation.name, operation.millis), {
+            onUncertain: Effect.sync(() => `uncertain ${fresh()}`),
+          }),
+        )
+      case "Sleep":
+        return returned(operation.name, Step.sleep(operation.name, operation.millis))
+      case "Take":
+        return returned(operation.name, Effect.map(Inbox.take(operation.name), messageOf))
+      case "Drain":
+        return returned(operation.name, Effect.map(Inbox.drain(operation.name), Array.map(messageOf)))
+      case "Ask":
+        return returned(
+          operation.name,
+          Effect.map(Interrupts.ask(run, { id: operation.name }), ({ payload }) => payload),
+        )
+      case "Spawn": {
+        const submission = {
+          agentId: "agent",
+          snapshot: fromText(childName(name, operation.name)),
+          maxAttempts: operation.maxAttempts,
+        }
+        return returned(
+          operation.name,
+          Effect.map(Child.spawn(operation.name, submission), (child) => {
+            children.push(child)
+            return child.runId
+          }),
+        )
       }
+      case "Join":
+        return returned(
+          operation.name,
+          Effect.suspend(() =>
+            Effect.map(Child.joinAll(children), (outcomes) =>
+              outcomes.map((outcome, index) => ({ run: children[index]!.runId, ...outcomeOf(outcome) })),
+            ),
+          ),
+        )
+      case "JoinFirst":
+        return returned(
+          operation.name,
+          Effect.suspend(() =>
+            Array.isNonEmptyReadonlyArray(children)
+              ? Effect.map(Child.joinFirst(operation.name, children), ([{ runId }, outcome]) => [
+                  { run: runId, ...outcomeOf(outcome) },
+                ])
+              : Effect.succeed([]),
+          ),
+        )
+      case "Spend":
+        return Budget.spend({ inputTokens: 1, outputTokens: 1, cost: operation.cost })
+      case "Check":
+        return Budget.check
+      case "Together":
+        return Effect.forEach(operation.scripts, performAll, { concurrency: "unbounded", discard: true })
+      case "Fail":
+        return executing.epoch > operation.times
+          ? Effect.void
+          : new Executor.ExecutorError({
+              code: "planned",
+              message: "The plan says so",
+              retryable: operation.retryable,
+            })
+      case "Poison":
+        return Effect.suspend(() => {
+          if (executing.epoch > operation.times) return Effect.void
+          options.kill()
+          return Effect.never
+        })
+      case "Result":
+        return Emit.event({
+          type: "RUN_FINISHED",
+          threadId: run.conversationId,
+          runId: run.runId,
+          result: fresh(),
+        })
     }
   }
-  return (script: Script) => Effect.forEach(script, perform, { discard: true })
+  const performAll = (script: Script): Performed =>
+    Effect.suspend(() => {
+      const children: Array<Child.ChildRef> = []
+      return Effect.forEach(script, (operation) => perform(operation, children), { discard: true })
+    })
+  return Effect.asVoid(performAll(options.scriptOf(name)))
 }
 
 /**
- * The executor of the workers in `process`. `scriptOf` finds the script of a run by the text of its request.
+ * The executor of the workers in a process.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: {
-  readonly process: string
-  readonly recorder: Recorder
-  readonly scriptOf: (text: string) => Script
-}) =>
-  Executor.make((run: ClaimedRun) => {
-    const { process, recorder, scriptOf } = options
-    const executing: Executing = { process, run: run.runId, epoch: run.leaseEpoch ?? 0 }
-    return Effect.suspend(() => {
-      recorder.happened({ _tag: "ExecutorBegan", ...executing, attempt: run.attempt })
-      return Effect.ensuring(
-        executionOf(recorder, executing)(scriptOf(lastUserText(run.snapshot))),
-        Effect.sync(() => recorder.happened({ _tag: "ExecutorEnded", ...executing })),
-      )
-    })
-  })
+export const make = (options: Options): Executor.ExecuteWith<Executor.RunContext> =>
+  Executor.make((run: ClaimedRun) =>
+    Effect.suspend(() => makeExecution(options, run, executing(options.process, run))),
+  )

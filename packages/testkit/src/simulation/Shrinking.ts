@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Plan, Script } from "./Plan.js"
+import type { Plan, PlannedRun, Script } from "./Plan.js"
 
 /** The list without one part of it: first halves, at last single elements, the last first. */
 const withoutPart = function* <A>(list: ReadonlyArray<A>): Generator<ReadonlyArray<A>> {
@@ -14,19 +14,45 @@ const withoutPart = function* <A>(list: ReadonlyArray<A>): Generator<ReadonlyArr
   }
 }
 
-/** Scripts with one operation less. */
+/** Scripts with less in them. */
 const smallerScripts = function* (script: Script): Generator<Script> {
   yield* withoutPart(script)
+  for (const [index, operation] of script.entries()) {
+    if (operation._tag === "Spawn") {
+      for (const inner of smallerScripts(operation.script)) {
+        yield script.with(index, { ...operation, script: inner })
+      }
+    }
+    if (operation._tag === "Together") {
+      for (const scripts of withoutPart(operation.scripts))
+        yield script.with(index, { ...operation, scripts })
+      for (const [within, branch] of operation.scripts.entries()) {
+        for (const inner of smallerScripts(branch)) {
+          yield script.with(index, { ...operation, scripts: operation.scripts.with(within, inner) })
+        }
+      }
+    }
+  }
 }
 
-/** The plan without what goes wrong in workers that it does not have. */
+const smallerRuns = function* (run: PlannedRun): Generator<PlannedRun> {
+  for (const script of smallerScripts(run.script)) yield { ...run, script }
+  for (const repeats of withoutPart(run.repeats)) yield { ...run, repeats }
+  if (run.conversation !== undefined) yield { ...run, conversation: undefined, multitask: "enqueue" }
+  if (run.budget !== undefined) yield { ...run, budget: undefined }
+}
+
+/** The plan without what concerns workers and runs that it does not have. */
 const consistent = (plan: Plan): Plan => {
-  const names = new Set(plan.workers.map(({ name }) => name))
+  const workers = new Set(plan.workers.map(({ name }) => name))
+  const runs = new Set(plan.runs.map(({ name }) => name))
   return {
     ...plan,
-    faults: plan.faults.filter((fault) =>
-      "worker" in fault ? names.has(fault.worker) : fault.link === "client" || names.has(fault.link),
-    ),
+    actions: plan.actions.filter(({ run }) => runs.has(run)),
+    faults: plan.faults.filter((fault) => {
+      if ("worker" in fault) return workers.has(fault.worker)
+      return !("link" in fault) || !fault.link.startsWith("worker") || workers.has(fault.link)
+    }),
   }
 }
 
@@ -38,21 +64,20 @@ const consistent = (plan: Plan): Plan => {
  */
 export const smaller = function* (plan: Plan): Generator<Plan> {
   for (const faults of withoutPart(plan.faults)) yield { ...plan, faults }
-  for (const runs of withoutPart(plan.runs)) if (runs.length > 0) yield { ...plan, runs }
+  for (const actions of withoutPart(plan.actions)) yield { ...plan, actions }
+  for (const runs of withoutPart(plan.runs)) if (runs.length > 0) yield consistent({ ...plan, runs })
   for (const workers of withoutPart(plan.workers))
     if (workers.length > 0) yield consistent({ ...plan, workers })
   for (const [index, run] of plan.runs.entries()) {
-    for (const script of smallerScripts(run.script)) {
-      yield { ...plan, runs: plan.runs.with(index, { ...run, script }) }
-    }
-    if (run.conversation !== undefined) {
-      yield { ...plan, runs: plan.runs.with(index, { ...run, conversation: undefined }) }
+    for (const smallerRun of smallerRuns(run)) {
+      yield { ...plan, runs: plan.runs.with(index, smallerRun) }
     }
   }
   for (const [index, worker] of plan.workers.entries()) {
     if (worker.drift !== 0) yield { ...plan, workers: plan.workers.with(index, { ...worker, drift: 0 }) }
     if (worker.slots > 1) yield { ...plan, workers: plan.workers.with(index, { ...worker, slots: 1 }) }
   }
+  if (plan.attendants > 1) yield { ...plan, attendants: 1 }
   if (plan.latency > 2) yield { ...plan, latency: 2 }
 }
 

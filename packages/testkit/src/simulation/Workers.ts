@@ -6,14 +6,15 @@
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import * as Executor from "@runlease/core/Executor"
 import * as Worker from "@runlease/core/Worker"
-import { type Context, Effect, Fiber } from "effect"
-import type { DeliberateFault } from "../DeliberateFaults.js"
+import { type Context, Effect, Fiber, Layer } from "effect"
 import type { Network } from "./Network.js"
 import type { Fault, Plan, PlannedWorker, Script } from "./Plan.js"
+import * as ObservedExecutor from "./ObservedExecutor.js"
 import type * as Process from "./Process.js"
 import type { Recorder } from "./Recorder.js"
 import * as RemotePorts from "./RemotePorts.js"
 import * as ScriptExecutor from "./ScriptExecutor.js"
+import type { Subject } from "./Subject.js"
 import type { VirtualTime } from "./VirtualTime.js"
 
 /** A worker that runs, and how it stops. */
@@ -33,14 +34,14 @@ export interface World {
   readonly network: Network
   readonly ports: Context.Context<ProjectPorts>
   readonly scriptOf: (text: string) => Script
-  readonly fault: DeliberateFault | undefined
+  readonly subject: Subject<unknown>
 }
 
 /** How long a worker that has died by itself is gone, in milliseconds. */
 const restartDelay = 1_000
 
 const start = (world: World, worker: PlannedWorker, nth: number, ended: () => void): Running => {
-  const { fault, makeProcess, network, plan, ports, recorder, scriptOf } = world
+  const { makeProcess, network, plan, ports, recorder, scriptOf, subject } = world
   const name = `${worker.name}#${nth}`
   const process = makeProcess(name, 1 + worker.drift)
   const link = network.link(worker.name, process)
@@ -52,7 +53,12 @@ const start = (world: World, worker: PlannedWorker, nth: number, ended: () => vo
     ended()
   }
   const remote = RemotePorts.make(ports, link, recorder, name)
-  const program = Worker.run({
+  const execute = ObservedExecutor.make(
+    { process: name, recorder },
+    subject.execute ??
+      ScriptExecutor.make({ process: name, recorder, scriptOf, kill: () => end("poisoned", false) }),
+  )
+  const program = (subject.worker ?? Worker.run)({
     implementationKind: "simulated",
     workerKey: worker.name,
     concurrency: worker.slots,
@@ -61,8 +67,8 @@ const start = (world: World, worker: PlannedWorker, nth: number, ended: () => vo
     drainTimeout: "1 second",
     interruptGrace: "1 second",
   }).pipe(
-    Effect.provide(Executor.layerWith(ScriptExecutor.make({ process: name, recorder, scriptOf }))),
-    Effect.provide(fault?.worker?.(remote) ?? remote),
+    Effect.provide(Executor.layerWith(execute)),
+    Effect.provide(Layer.scopedContext(subject.fault?.worker?.(remote) ?? Effect.succeed(remote))),
   )
   recorder.happened({ _tag: "Started", process: name })
   const fiber = process.fork(program)
@@ -90,7 +96,7 @@ export const make = (world: World, worker: PlannedWorker): void => {
     })
   }
 
-  const strike = (fault: Exclude<Fault, { readonly _tag: "Message" | "Partition" }>): void => {
+  const strike = (fault: Extract<Fault, { readonly worker: string }>): void => {
     if (running === undefined) return
     const { drain, end, process } = running
     const until = (fault.at + fault.millis) * 1000
@@ -116,8 +122,7 @@ export const make = (world: World, worker: PlannedWorker): void => {
   }
 
   for (const fault of plan.faults) {
-    if (fault._tag === "Message" || fault._tag === "Partition" || fault.worker !== worker.name) continue
-    time.at(fault.at * 1000, () => strike(fault))
+    if ("worker" in fault && fault.worker === worker.name) time.at(fault.at * 1000, () => strike(fault))
   }
   begin()
 }

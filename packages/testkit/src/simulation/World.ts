@@ -4,13 +4,11 @@
  *
  * @since 0.1.0
  */
-import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import type { Run } from "@runlease/core/Run"
 import { type EventId, isTerminal } from "@runlease/core/Run"
 import { type LogEntry, maxReadLimit, RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
-import { Cause, Effect, Exit, type Layer, Layer as Layers, Scope } from "effect"
-import type { DeliberateFault } from "../DeliberateFaults.js"
+import { Cause, Effect, Exit, Layer, Scope } from "effect"
 import * as Clients from "./Clients.js"
 import * as Facts from "./Facts.js"
 import type { Final, History } from "./History.js"
@@ -19,34 +17,24 @@ import type { Plan, Script } from "./Plan.js"
 import * as Process from "./Process.js"
 import * as Prng from "./Prng.js"
 import * as Recorder from "./Recorder.js"
+import { byName } from "./Scripts.js"
+import type { Subject } from "./Subject.js"
 import * as VirtualTime from "./VirtualTime.js"
 import * as Workers from "./Workers.js"
 
 /** How long after the last fault every run must have ended, in milliseconds. */
 const settlingTime = 600_000
 
-/** How long the world goes on after that, so that messages which are late arrive. */
-const afterlife = 5_000
+/** How long the world goes on when all runs have ended and the last message has arrived, in milliseconds. */
+const afterlife = 200
 
 /** How often the world looks whether all runs have ended. */
-const lookEvery = 500
-
-/**
- * What is simulated. `turnsOfLoop`: the store waits for turns of the event loop, which a store in memory does not.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Subject<E> {
-  readonly store: Layer.Layer<ProjectPorts, E>
-  readonly turnsOfLoop: boolean
-  readonly fault?: DeliberateFault | undefined
-}
+const lookEvery = 1_000
 
 const nextTurnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const scriptsOf = (plan: Plan): ((text: string) => Script) => {
-  const scripts = new Map(plan.runs.map(({ name, script }) => [name, script]))
+  const scripts = byName(plan)
   return (text) => scripts.get(text) ?? []
 }
 
@@ -123,12 +111,16 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
 
   const opened = await inStore(
     Effect.flatMap(Scope.make(), (scope) =>
-      Effect.map(Layers.buildWithScope(subject.store, scope), (ports) => ({ ports, scope })),
+      Effect.map(
+        Effect.flatMap(Layer.buildWithScope(subject.store, scope), (ports) =>
+          Scope.extend(subject.fault?.store?.(ports) ?? Effect.succeed(ports), scope),
+        ),
+        (ports) => ({ ports, scope }),
+      ),
     ),
   )
   if (Exit.isFailure(opened)) return Exit.failCause(opened.cause)
-  const { scope } = opened.value
-  const ports = subject.fault?.store?.(opened.value.ports) ?? opened.value.ports
+  const { ports, scope } = opened.value
 
   const network = Network.make({
     time,
@@ -143,13 +135,21 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
     recorder,
     network,
     ports,
-    fault: subject.fault,
+    subject,
     scriptOf: scriptsOf(plan),
+  }
+  for (const fault of plan.faults) {
+    if (fault._tag !== "Freeze") continue
+    time.at(fault.at * 1000, () => store.pause("runs"))
+    time.at((fault.at + fault.millis) * 1000, store.resume)
   }
   for (const worker of plan.workers) Workers.make(world, worker)
   const clients = Clients.make(world)
 
-  const until = (millis: number) => goOn(() => time.now() >= millis * 1000)
+  const until = (millis: number): Promise<void> => {
+    time.at(millis * 1000, () => {})
+    return goOn(() => time.now() >= millis * 1000)
+  }
   const hasSettled = async (): Promise<boolean> => {
     if (!clients.isDone()) return false
     const runs = await inStore(Effect.provide(allRuns, ports))
@@ -158,11 +158,12 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
   let settled = false
   for (let at = 0; !settled && at < plan.calmAt + settlingTime && recorder.crashes.length === 0;) {
     at += lookEvery
-    time.at(at * 1000, () => {})
     await until(at)
     settled = await hasSettled()
   }
-  if (settled) await until(time.now() / 1000 + afterlife)
+  if (settled) {
+    await until(Math.max(time.now(), network.lastArrival()) / 1000 + afterlife)
+  }
 
   const final = await inStore(Effect.provide(finals, ports))
   const endedAt = recorder.now()

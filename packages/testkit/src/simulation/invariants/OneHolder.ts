@@ -6,7 +6,7 @@
 import { Array } from "effect"
 import type { History } from "../History.js"
 import { accepted } from "./Calls.js"
-import { type Execution, executionsOf, overlap } from "./ExecutorSpans.js"
+import { type Execution, overlap } from "./ExecutorSpans.js"
 import { instant, type Invariant } from "./Violation.js"
 
 const overlaps = (executions: ReadonlyArray<Execution>): ReadonlyArray<string> => {
@@ -65,8 +65,5 @@ const outlived = (history: History, executions: ReadonlyArray<Execution>): Reado
 export const oneHolder: Invariant = {
   name: "one-holder",
   holds: "at no time do two workers hold one run, and a holder stops before its lease ends",
-  broken: (history) => {
-    const executions = executionsOf(history)
-    return [...overlaps(executions), ...outlived(history, executions)]
-  },
+  broken: (history, executions) => [...overlaps(executions), ...outlived(history, executions)],
 }

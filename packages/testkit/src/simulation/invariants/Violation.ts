@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { History } from "../History.js"
+import type { Execution } from "./ExecutorSpans.js"
 
 /**
  * The invariants by their names.
@@ -11,7 +12,22 @@ import type { History } from "../History.js"
  * @since 0.1.0
  * @category models
  */
-export type Name = "one-holder"
+export type Name =
+  | "one-holder"
+  | "fenced"
+  | "nothing-lost"
+  | "nothing-twice"
+  | "cancel-is-state"
+  | "log-is-ag-ui"
+  | "attempts-are-marked"
+  | "lanes-keep-order"
+  | "poison-stops"
+  | "steps-once"
+  | "waits-hold-nothing"
+  | "children-once"
+  | "messages-once"
+  | "budgets-are-exact"
+  | "each-run-ends"
 
 /** `sentence` says what happened, with its instants. */
 export interface Violation {
@@ -24,7 +40,7 @@ export interface Invariant {
   readonly name: Name
   /** What always holds, as a sentence. */
   readonly holds: string
-  readonly broken: (history: History) => ReadonlyArray<string>
+  readonly broken: (history: History, executions: ReadonlyArray<Execution>) => ReadonlyArray<string>
 }
 
 /**

@@ -1,0 +1,33 @@
+/**
+ * Finding the scripts of a plan.
+ *
+ * @since 0.1.0
+ */
+import type { Operation, Plan, Script } from "./Plan.js"
+
+/** The operations of a script, those inside others included. */
+export const operationsOf = (script: Script): ReadonlyArray<Operation> =>
+  script.flatMap((operation) =>
+    operation._tag === "Together" ? [operation, ...operation.scripts.flatMap(operationsOf)] : [operation],
+  )
+
+/** The name by which a child is asked for: that of its parent, and that of its operation. */
+export const childName = (parent: string, name: string): string => `${parent}/${name}`
+
+/**
+ * The scripts of the runs of a plan, children included, by the names of the runs.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const byName = ({ runs }: Plan): ReadonlyMap<string, Script> => {
+  const found = new Map<string, Script>()
+  const add = (name: string, script: Script): void => {
+    found.set(name, script)
+    for (const operation of operationsOf(script)) {
+      if (operation._tag === "Spawn") add(childName(name, operation.name), operation.script)
+    }
+  }
+  for (const { name, script } of runs) add(name, script)
+  return found
+}

@@ -1,0 +1,68 @@
+/**
+ * Faults of children and of the waits of their parents.
+ *
+ * @since 0.1.0
+ */
+import type { RunId } from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import { isTerminal } from "@runlease/core/Run"
+import { Runs } from "@runlease/core/Runs"
+import { Array, Context, Effect } from "effect"
+import { type Change, replace } from "./Fault.js"
+
+/** Spawns another child when the same step is sent again. */
+export const anotherChild = replace(Leases, (leases) => {
+  const counts = new Map<string, number>()
+  return {
+    ...leases,
+    spawn: (lease, spawn) =>
+      Effect.suspend(() => {
+        const step = `${lease.runId} ${spawn.stepId}`
+        const count = counts.get(step) ?? 0
+        counts.set(step, count + 1)
+        return count === 0
+          ? leases.spawn(lease, spawn)
+          : leases.spawn(lease, {
+              ...spawn,
+              stepId: `${spawn.stepId}-${count}`,
+              submission: { ...spawn.submission, publicId: `${spawn.submission.publicId}-${count}` },
+            })
+      }),
+  }
+})
+
+/** Lets a parent wait for children that have ended since it looked. */
+export const lostWakeUp: Change = (ports) =>
+  Effect.sync(() => {
+    const leases = Context.get(ports, Leases)
+    const runs = Context.get(ports, Runs)
+    const children = new Map<string, RunId>()
+    const hasEnded = (parent: RunId) => (index: number) => {
+      const child = children.get(`${parent} ${index}`)
+      return child === undefined
+        ? Effect.succeed(false)
+        : Effect.match(runs.get(child), {
+            onFailure: () => false,
+            onSuccess: ({ status }) => isTerminal(status),
+          })
+    }
+    return Context.add(ports, Leases, {
+      ...leases,
+      spawn: (lease, spawn) =>
+        Effect.tap(leases.spawn(lease, spawn), ({ index, runId }) =>
+          Effect.sync(() => children.set(`${lease.runId} ${index}`, runId)),
+        ),
+      suspend: (lease, suspension) =>
+        Effect.gen(function* () {
+          const { children: groups = [], ...others } = suspension
+          const open = yield* Effect.filter(groups, (group) =>
+            Effect.map(Effect.forEach(group, hasEnded(lease.runId)), (ended) => !ended.every(Boolean)),
+          )
+          const waits = Array.isNonEmptyReadonlyArray(open) ? { ...others, children: open } : others
+          return yield* leases.suspend(
+            lease,
+            Object.keys(waits).length > 0 ? waits : { wakeAfter: "3000 days" },
+          )
+        }),
+    })
+  })

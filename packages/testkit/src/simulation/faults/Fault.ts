@@ -1,0 +1,48 @@
+/**
+ * What a deliberate fault is.
+ *
+ * @since 0.1.0
+ */
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Context, Effect, type Scope } from "effect"
+
+export type Ports = Context.Context<ProjectPorts>
+
+/** Makes the ports lie. The Scope is that of the store, or of the worker. */
+export interface Change {
+  (ports: Ports): Effect.Effect<Ports, never, Scope.Scope>
+}
+
+/**
+ * `store` changes the ports where the store serves them, `worker` where a worker has them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DeliberateFault {
+  readonly sentence: string
+  readonly store?: Change
+  readonly worker?: Change
+}
+
+/**
+ * Changes one port.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const replace =
+  <I extends ProjectPorts, S>(tag: Context.Tag<I, S>, change: (service: S, ports: Ports) => S): Change =>
+  (ports) =>
+    Effect.sync(() => Context.add(ports, tag, change(Context.get(ports, tag), ports)))
+
+/**
+ * Changes one port after another.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const all =
+  (...changes: ReadonlyArray<Change>): Change =>
+  (ports) =>
+    Effect.reduce(changes, ports, (before, change) => change(before))

@@ -1,0 +1,90 @@
+/**
+ * Faults of submissions, cancellations and ends.
+ *
+ * @since 0.1.0
+ */
+import type { RunId } from "@runlease/core/Ids"
+import { Leases } from "@runlease/core/Leases"
+import type { Run } from "@runlease/core/Run"
+import { type Outcome, Runs } from "@runlease/core/Runs"
+import { Context, DateTime, Effect } from "effect"
+import { type Change, replace } from "./Fault.js"
+
+/** Tells workers of cancellations by signals alone. */
+export const cancelOnlyPushed = replace(Leases, (leases) => ({
+  ...leases,
+  renew: (request) =>
+    Effect.gen(function* () {
+      const renewals = yield* leases.renew(request)
+      const expiresAt = DateTime.addDuration(yield* DateTime.now, request.leaseDuration)
+      return renewals.map((renewal) =>
+        renewal._tag === "Cancelled" ? { _tag: "Held" as const, runId: renewal.runId, expiresAt } : renewal,
+      )
+    }),
+}))
+
+/** Lets each outcome of a run replace the one before. */
+export const lastOutcomeWins: Change = (ports) =>
+  Effect.sync(() => {
+    const leases = Context.get(ports, Leases)
+    const runs = Context.get(ports, Runs)
+    const outcomes = new Map<RunId, Outcome>()
+    const shown = (run: Run): Run => {
+      const outcome = outcomes.get(run.runId)
+      if (outcome === undefined || run.finishedAt === null) return run
+      const { error = null, result = null, status } = outcome
+      return { ...run, status, error, result }
+    }
+    return ports.pipe(
+      Context.add(Leases, {
+        ...leases,
+        complete: (lease, outcome, last, taken) =>
+          Effect.map(leases.complete(lease, outcome, last, taken), () => {
+            outcomes.set(lease.runId, outcome)
+            return { completed: true }
+          }),
+      }),
+      Context.add(Runs, {
+        ...runs,
+        get: (runId) => Effect.map(runs.get(runId), shown),
+        list: (options) =>
+          Effect.map(runs.list(options), (page) => ({ ...page, items: page.items.map(shown) })),
+      }),
+    )
+  })
+
+/** Acknowledges each fifth submission without it. */
+export const lostSubmission = replace(Runs, (runs) => {
+  let count = 0
+  return {
+    ...runs,
+    submit: (submission) =>
+      Effect.suspend(() => {
+        count += 1
+        return count % 5 === 0
+          ? Effect.map(runs.submit({ ...submission, publicId: undefined }), (submitted) => ({
+              ...submitted,
+              run: { ...submitted.run, runId: (submission.publicId ?? "") as RunId },
+            }))
+          : runs.submit(submission)
+      }),
+  }
+})
+
+/** Lets runs of one conversation overlap. */
+export const withoutLanes = replace(Runs, (runs) => ({
+  ...runs,
+  submit: (submission) => runs.submit({ ...submission, concurrencyKey: null }),
+}))
+
+/** Lets a run try as often as any run may. */
+export const withoutBound = replace(Runs, (runs) => ({
+  ...runs,
+  submit: (submission) => runs.submit({ ...submission, maxAttempts: 100 }),
+}))
+
+/** Tells a run something again that is told again under its key. */
+export const withoutKeys = replace(Runs, (runs) => ({
+  ...runs,
+  tell: (runId, { parts }) => runs.tell(runId, { parts }),
+}))

@@ -1,0 +1,160 @@
+/**
+ * Nothing that was acknowledged is lost, and nothing is applied twice.
+ *
+ * @since 0.1.0
+ */
+import type { Ending, Entry, Event, Final, History, Seen } from "../History.js"
+import { accepted, isRefused, named } from "./Calls.js"
+import { tokensOf } from "./Tokens.js"
+import { instant, type Invariant } from "./Violation.js"
+
+const terminal = new Set(["completed", "failed", "cancelled"])
+
+const sortedJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+
+/** Whether the log has these events where they were appended. */
+const hasEvents = (log: ReadonlyArray<Entry>, events: ReadonlyArray<Event>, after: number): boolean => {
+  const bySequence = new Map(log.map((entry) => [entry.sequence, entry.event]))
+  return events.every((event, index) => {
+    const found = bySequence.get(after + index + 1)
+    return found !== undefined && sortedJson(found) === sortedJson(event)
+  })
+}
+
+const endingText = ({ error, result, status }: Ending): string =>
+  [status, error, result].filter((part) => part !== undefined).join(" ")
+
+const isSameEnding = (a: Ending, b: Ending): boolean =>
+  a.status === b.status && a.error === b.error && a.result === b.result
+
+const lostEvents = (history: History, finals: ReadonlyMap<string, Final>): ReadonlyArray<string> =>
+  named(history, "Append").flatMap(({ from, received, request: { after, events, run } }) => {
+    if (received === undefined || isRefused(received.answer) || after === undefined) return []
+    const log = finals.get(run)?.log ?? []
+    return hasEvents(log, events, after)
+      ? []
+      : [
+          `${from} was told at ${instant(received.at)} that ${events.length} events of run ${run} are in its log after ` +
+            `sequence ${after}; they are not`,
+        ]
+  })
+
+const lostRuns = (history: History, finals: ReadonlyMap<string, Final>): ReadonlyArray<string> =>
+  named(history, "Submit").flatMap(({ received }) => {
+    if (received === undefined || isRefused(received.answer)) return []
+    const { run } = received.answer
+    return finals.has(run)
+      ? []
+      : [`a client was told at ${instant(received.at)} that run ${run} is accepted; it does not exist`]
+  })
+
+const lostEndings = (history: History, finals: ReadonlyMap<string, Final>): ReadonlyArray<string> =>
+  named(history, "Complete").flatMap(({ from, received, request }) => {
+    if (received === undefined || isRefused(received.answer) || !received.answer.completed) return []
+    const final = finals.get(request.run)
+    return final !== undefined && isSameEnding(final, request.ending)
+      ? []
+      : [
+          `${from} was told at ${instant(received.at)} that run ${request.run} ended as ${endingText(request.ending)}; it is ` +
+            (final === undefined ? "gone" : endingText(final)),
+        ]
+  })
+
+const lostCancellations = (history: History, finals: ReadonlyMap<string, Final>): ReadonlyArray<string> =>
+  named(history, "Cancel").flatMap(({ received }) => {
+    if (received === undefined || isRefused(received.answer) || !received.answer.cancelled) return []
+    const { run } = received.answer
+    const final = finals.get(run)
+    return final?.status === "cancelled"
+      ? []
+      : [
+          `a client was told at ${instant(received.at)} that run ${run} is cancelled; it is ${final?.status ?? "gone"}`,
+        ]
+  })
+
+/** All that anybody was shown of runs. */
+const sightings = (history: History): ReadonlyArray<Seen & { readonly at: number }> =>
+  [...accepted(history, "Look"), ...accepted(history, "Cancel"), ...accepted(history, "Submit")].map(
+    ({ answer, at }) => ({ ...answer, at }),
+  )
+
+const changedEndings = (history: History, finals: ReadonlyMap<string, Final>): ReadonlyArray<string> =>
+  sightings(history).flatMap((seen) => {
+    const final = finals.get(seen.run)
+    return !terminal.has(seen.status) || (final !== undefined && isSameEnding(final, seen))
+      ? []
+      : [
+          `run ${seen.run} had ended as ${endingText(seen)} at ${instant(seen.at)}; it is ` +
+            (final === undefined ? "gone" : endingText(final)),
+        ]
+  })
+
+/**
+ * @since 0.1.0
+ * @category invariants
+ */
+export const nothingLost: Invariant = {
+  name: "nothing-lost",
+  holds: "what was acknowledged stays",
+  broken: (history) => {
+    const finals = new Map(history.final.map((final) => [final.run, final]))
+    return [
+      ...lostRuns(history, finals),
+      ...lostEvents(history, finals),
+      ...lostEndings(history, finals),
+      ...lostCancellations(history, finals),
+      ...changedEndings(history, finals),
+    ]
+  },
+}
+
+const repeated = (values: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const seen = new Set<string>()
+  return values.filter((value) => {
+    if (seen.has(value)) return true
+    seen.add(value)
+    return false
+  })
+}
+
+/** A run that was ended twice, each time with success. */
+const endedTwice = (history: History): ReadonlyArray<string> => {
+  const ended = [
+    ...accepted(history, "Complete").flatMap(({ answer, call }) =>
+      answer.completed ? [call.request.run] : [],
+    ),
+    ...accepted(history, "Cancel").flatMap(({ answer }) => (answer.cancelled ? [answer.run] : [])),
+  ]
+  return repeated(ended).map((run) => `run ${run} was ended twice, and each time said to be the first`)
+}
+
+/** A submission that made two runs under one id. */
+const submittedTwice = (history: History): ReadonlyArray<string> => {
+  const made = accepted(history, "Submit").flatMap(({ answer, call }) =>
+    answer.duplicate || answer.run !== call.request.run ? [] : [answer.run],
+  )
+  return repeated(made).map((run) => `run ${run} was accepted twice as a new one`)
+}
+
+/**
+ * @since 0.1.0
+ * @category invariants
+ */
+export const nothingTwice: Invariant = {
+  name: "nothing-twice",
+  holds: "a request that arrives twice is applied once, and the first outcome of a run stands",
+  broken: (history) => [
+    ...submittedTwice(history),
+    ...endedTwice(history),
+    ...history.final.flatMap(({ log, run }) =>
+      repeated(tokensOf(log).map(({ token }) => token)).map(
+        (token) => `the log of run ${run} has the event ${token} twice`,
+      ),
+    ),
+  ],
+}

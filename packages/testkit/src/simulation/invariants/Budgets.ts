@@ -1,0 +1,31 @@
+/**
+ * A tree of runs has spent what the logs of its runs report.
+ *
+ * @since 0.1.0
+ */
+import type { Final } from "../History.js"
+import { valueOf } from "./Tokens.js"
+import type { Invariant } from "./Violation.js"
+
+const costOf = ({ log }: Final): number =>
+  log.reduce((sum, { event }) => {
+    const cost = valueOf(event, "runlease.usage")?.["cost"]
+    return sum + (typeof cost === "number" ? cost : 0)
+  }, 0)
+
+/**
+ * @since 0.1.0
+ * @category invariants
+ */
+export const budgetsAreExact: Invariant = {
+  name: "budgets-are-exact",
+  holds: "a tree of runs has spent what its logs report, each report once",
+  broken: ({ final }) =>
+    final.flatMap(({ run, spent }) => {
+      if (spent === undefined) return []
+      const reported = final.filter(({ root }) => root === run).reduce((sum, each) => sum + costOf(each), 0)
+      return reported === spent
+        ? []
+        : [`the tree of run ${run} has spent ${spent}, and its logs report ${reported}`]
+    }),
+}

@@ -1,0 +1,98 @@
+/**
+ * A step spawns one child, whatever is sent again; each end of a child is told to its parent once, and a join gives how it ended.
+ *
+ * @since 0.1.0
+ */
+import { Array } from "effect"
+import type { Final, History, Incident } from "../History.js"
+import { accepted } from "./Calls.js"
+import { valueOf } from "./Tokens.js"
+import { instant, type Invariant } from "./Violation.js"
+
+/** Steps with more than one child. */
+const doubled = (history: History): ReadonlyArray<string> => {
+  const byStep = Array.groupBy(
+    accepted(history, "Spawn"),
+    ({ call: { request } }) => `step ${request.step} of run ${request.run}`,
+  )
+  return Object.entries(byStep).flatMap(([step, spawned]) => {
+    const children = Array.dedupe(spawned.map(({ answer }) => answer.child))
+    return children.length === 1 ? [] : [`${step} has the children ${children.join(" and ")}`]
+  })
+}
+
+/** What the log of a parent tells of one child, more than once. */
+const toldTwice = ({ log, run }: Final): ReadonlyArray<string> => {
+  const told = log.flatMap(({ event }) => {
+    const value = valueOf(event, "runlease.child")
+    if (value === undefined) return []
+    return [
+      `${value["outcome"] === undefined ? "the beginning" : "the end"} of child ${String(value["child_run_id"])}`,
+    ]
+  })
+  return Object.entries(Array.groupBy(told, (what) => what)).flatMap(([what, { length }]) =>
+    length === 1 ? [] : [`the log of run ${run} tells ${what} ${length} times`],
+  )
+}
+
+/** Children that no step of their parent has in its log. */
+const unknown = ({ final }: History): ReadonlyArray<string> => {
+  const logs = new Map(final.map(({ log, run }) => [run, log]))
+  return final.flatMap(({ parent, run }) => {
+    const isTold = logs
+      .get(parent ?? "")
+      ?.some(({ event }) => valueOf(event, "runlease.child")?.["child_run_id"] === run)
+    return parent === undefined || isTold === true
+      ? []
+      : [`run ${run} is a child of ${parent}, whose log does not tell it`]
+  })
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
+
+/** The outcomes that a join gave, by the runs of the children. */
+const outcomesOf = (
+  incident: Incident,
+): ReadonlyArray<{ readonly run: string; readonly status: string; readonly result: unknown }> => {
+  if (incident._tag !== "Returned" || !incident.name.startsWith("join")) return []
+  const value: unknown = JSON.parse(incident.value)
+  return globalThis.Array.isArray(value)
+    ? value
+        .filter(isRecord)
+        .map(({ result, run, status }) => ({ run: String(run), status: String(status), result }))
+    : []
+}
+
+/** Joins that gave something else than how the child ended. */
+const misjoined = ({ final, incidents }: History): ReadonlyArray<string> => {
+  const finals = new Map(final.map((run) => [run.run, run]))
+  return incidents.flatMap((incident) =>
+    outcomesOf(incident).flatMap(({ result, run, status }) => {
+      const child = finals.get(run)
+      const isRight =
+        child?.status === status &&
+        (status !== "completed" || JSON.stringify(result ?? null) === (child.result ?? "null"))
+      return isRight
+        ? []
+        : [
+            `a join at ${instant(incident.at)} gave that child ${run} has ${status}; it has ${child?.status ?? "gone"}`,
+          ]
+    }),
+  )
+}
+
+/**
+ * @since 0.1.0
+ * @category invariants
+ */
+export const childrenOnce: Invariant = {
+  name: "children-once",
+  holds: "a step spawns one child, whose end is told once, and a join gives it",
+  broken: (history) => [
+    ...doubled(history),
+    ...history.final.flatMap(toldTwice),
+    ...unknown(history),
+    ...misjoined(history),
+  ],
+}

@@ -1,0 +1,122 @@
+/**
+ * Each claim raises the epoch of its run, and a former holder changes nothing.
+ *
+ * @since 0.1.0
+ */
+import type { Grant, Held, History } from "../History.js"
+import { accepted, named } from "./Calls.js"
+import { tokensOf } from "./Tokens.js"
+import { instant, type Invariant } from "./Violation.js"
+
+interface Granted extends Grant {
+  readonly at: number
+  readonly claimId: string | undefined
+  readonly from: string
+}
+
+const grantsOf = (history: History): ReadonlyArray<Granted> =>
+  accepted(history, "Claim").flatMap(({ answer, at, call }) =>
+    answer.grants.map((grant) => ({ ...grant, at, claimId: call.request.claimId, from: call.from })),
+  )
+
+/** A claim that is repeated gives what it gave before. */
+const isRepeat = (a: Granted, b: Granted): boolean => a.claimId !== undefined && a.claimId === b.claimId
+
+const notRaised = (grants: ReadonlyArray<Granted>): ReadonlyArray<string> => {
+  const latest = new Map<string, Granted>()
+  return grants.flatMap((grant) => {
+    const before = latest.get(grant.run)
+    if (before === undefined || grant.epoch > before.epoch) {
+      latest.set(grant.run, grant)
+      return []
+    }
+    return isRepeat(before, grant) || grant.at === before.at
+      ? []
+      : [
+          `run ${grant.run} was given to ${grant.from} with epoch ${grant.epoch} at ${instant(grant.at)}, and to ` +
+            `${before.from} with epoch ${before.epoch} at ${instant(before.at)}`,
+        ]
+  })
+}
+
+interface AcceptedOfHolder {
+  readonly at: number
+  readonly call: { readonly call: string; readonly from: string; readonly request: Held }
+}
+
+/** What the store accepted of holders. */
+const acceptedOf = (
+  history: History,
+): ReadonlyArray<Held & { readonly at: number; readonly what: string }> => {
+  const of = ({ at, call: { call, from, request } }: AcceptedOfHolder) => ({
+    run: request.run,
+    epoch: request.epoch,
+    at,
+    what: `${call} of ${from}`,
+  })
+  return [
+    ...accepted(history, "Append").map(of),
+    ...accepted(history, "Suspend").map(of),
+    ...accepted(history, "Release").map(of),
+    ...accepted(history, "Spawn").map(of),
+    ...accepted(history, "Complete").flatMap((complete) => (complete.answer.completed ? [of(complete)] : [])),
+    ...accepted(history, "Renew").flatMap(({ answer, at, call }) =>
+      answer.renewals.flatMap(({ epoch, run, verdict }) =>
+        verdict === "Held" ? [{ run, epoch, at, what: `Renew of ${call.from}` }] : [],
+      ),
+    ),
+  ]
+}
+
+/** Accepted after a later claim had been given. What happens at one instant has no order here. */
+const afterLater = (history: History, grants: ReadonlyArray<Granted>): ReadonlyArray<string> =>
+  acceptedOf(history).flatMap(({ at, epoch, run, what }) => {
+    const later = grants.find((grant) => grant.run === run && epoch !== null && grant.epoch > epoch)
+    return later === undefined || later.at >= at
+      ? []
+      : [
+          `${what} for run ${run} (epoch ${epoch}) was accepted at ${instant(at)}, but epoch ${later.epoch} was given at ` +
+            instant(later.at),
+        ]
+  })
+
+/** Events of an epoch behind those of a later one. */
+const mixed = ({ final }: History): ReadonlyArray<string> =>
+  final.flatMap(({ log, run }) => {
+    let latest = 0
+    return tokensOf(log).flatMap(({ epoch, eventId }) => {
+      if (epoch >= latest) {
+        latest = epoch
+        return []
+      }
+      return [`event ${eventId} of run ${run} is of epoch ${epoch}, behind one of epoch ${latest}`]
+    })
+  })
+
+/** Two executors of one epoch. */
+const doubled = ({ incidents }: History): ReadonlyArray<string> => {
+  const begun = new Map<string, string>()
+  return incidents.flatMap((incident) => {
+    if (incident._tag !== "ExecutorBegan") return []
+    const { at, epoch, process, run } = incident
+    const before = begun.get(`${run} ${epoch}`)
+    begun.set(`${run} ${epoch}`, process)
+    return before === undefined
+      ? []
+      : [`${process} began run ${run} with epoch ${epoch} at ${instant(at)}, as ${before} had`]
+  })
+}
+
+/**
+ * @since 0.1.0
+ * @category invariants
+ */
+export const fenced: Invariant = {
+  name: "fenced",
+  holds: "each claim raises the epoch, and a former holder changes nothing",
+  broken: (history) => {
+    if (named(history, "Claim").length === 0) return mixed(history)
+    const grants = grantsOf(history)
+    return [...notRaised(grants), ...doubled(history), ...afterLater(history, grants), ...mixed(history)]
+  },
+}

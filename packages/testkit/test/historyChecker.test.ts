@@ -1,0 +1,504 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as HistoryChecker from "../src/HistoryChecker.js"
+import { began, body, call, custom, ended, final, grant, history, returned, token } from "./Histories.js"
+
+type Given = Partial<HistoryChecker.History>
+
+const attempt = (ended: string, isFollowed = true) =>
+  custom("runlease.attempt", {
+    previous: { attempt: 1, worker_id: "w", ended },
+    ...(isFollowed ? { attempt: 2, worker_id: "w" } : {}),
+  })
+
+const step = (id: string) => custom("runlease.step", { step_id: id, record_id: `record of ${id}` })
+
+const seen = (status: string, rest: object = {}) => ({ run: "run", status, holder: undefined, ...rest })
+
+const submitted = (at: number, run: string, conversation?: string) =>
+  call(
+    "Submit",
+    at,
+    { run, conversation, maxAttempts: 3, multitask: undefined },
+    { ...seen("pending"), run, duplicate: false },
+    "client",
+  )
+
+const appended = (at: number, sent: HistoryChecker.Event) =>
+  call("Append", at, { run: "run", epoch: 1, events: [sent], after: 0 }, { latest: 1 })
+
+const renewed = (at: number) =>
+  call(
+    "Renew",
+    at,
+    { leases: [{ run: "run", epoch: 1 }] },
+    { renewals: [{ run: "run", epoch: 1, verdict: "Held", expiresAt: at + 5_000 }] },
+  )
+
+const completed = (at: number, result?: string) =>
+  call(
+    "Complete",
+    at,
+    { run: "run", epoch: 1, ending: { status: "completed", result }, events: [] },
+    { completed: true },
+  )
+
+const cancelled = (at: number) =>
+  call("Cancel", at, { run: "run" }, { ...seen("cancelled"), cancelled: true }, "client")
+
+const looked = (at: number, status: string, rest: object = {}) =>
+  call("Look", at, { run: "run" }, seen(status, rest))
+
+const told = (at: number, message: string) =>
+  call("Tell", at, { run: "run", key: "k" }, { message }, "client")
+
+const answered = (at: number, answer: string) =>
+  call("Resume", at, { run: "run", answers: { "ask-1": answer } }, { duplicate: false }, "client")
+
+/** An entry whose sequence is one more. */
+const later = (entry: HistoryChecker.Entry): HistoryChecker.Entry => ({
+  ...entry,
+  sequence: entry.sequence === null ? null : entry.sequence + 1,
+})
+
+/** Histories that break an invariant, with the beginning of the sentence for it. */
+const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [string, Given]>>> = {
+  "one-holder": [
+    [
+      "run run was executed by worker-1#1 (epoch 1) and by worker-2#1 (epoch 2) at once, from 5.500 s to 6.000 s",
+      {
+        calls: [grant(1_000, "run", 1), grant(5_500, "run", 2, "worker-2#1")],
+        incidents: [
+          began(1_000, "worker-1#1", "run", 1),
+          began(5_500, "worker-2#1", "run", 2),
+          ended(6_000, "worker-1#1", "run", 1),
+          ended(7_000, "worker-2#1", "run", 2),
+        ],
+      },
+    ],
+    [
+      "worker-1#1 executed run run (epoch 1) until 6.500 s; its lease ended at 6.000 s",
+      {
+        calls: [grant(1_000, "run", 1)],
+        incidents: [began(1_000, "worker-1#1", "run", 1), ended(6_500, "worker-1#1", "run", 1)],
+      },
+    ],
+  ],
+  fenced: [
+    [
+      "run run was given to worker-2#1 with epoch 1 at 7.000 s, and to worker-1#1 with epoch 1 at 1.000 s",
+      { calls: [grant(1_000, "run", 1), grant(7_000, "run", 1, "worker-2#1")] },
+    ],
+    [
+      "Append of worker-1#1 for run run (epoch 1) was accepted at 8.000 s, but epoch 2 was given at 7.000 s",
+      {
+        calls: [grant(1_000, "run", 1), grant(7_000, "run", 2, "worker-2#1"), appended(8_000, token("a", 1))],
+      },
+    ],
+    [
+      "Renew of worker-1#1 for run run (epoch 1) was accepted at 8.000 s, but epoch 2 was given at 7.000 s",
+      { calls: [grant(1_000, "run", 1), grant(7_000, "run", 2, "worker-2#1"), renewed(8_000)] },
+    ],
+    [
+      "event 4 of run run is of epoch 1, behind one of epoch 2",
+      { final: [final([attempt("lease_expired"), token("b", 2), token("a", 1)])] },
+    ],
+    [
+      "worker-2#1 began run run with epoch 1 at 9.000 s, as worker-1#1 had",
+      {
+        calls: [grant(1_000, "run", 1)],
+        incidents: [
+          began(1_000, "worker-1#1", "run", 1),
+          ended(2_000, "worker-1#1", "run", 1),
+          began(9_000, "worker-2#1", "run", 1),
+          ended(9_000, "worker-2#1", "run", 1),
+        ],
+      },
+    ],
+  ],
+  "nothing-lost": [
+    [
+      "a client was told at 1.001 s that run run is accepted; it does not exist",
+      { calls: [submitted(1_000, "run")] },
+    ],
+    [
+      "worker-1#1 was told at 2.001 s that 1 events of run run are in its log after sequence 0; they are not",
+      { calls: [appended(2_000, token("a", 1))], final: [final([token("b", 1)])] },
+    ],
+    [
+      "worker-1#1 was told at 2.001 s that run run ended as completed 1; it is completed 2",
+      { calls: [completed(2_000, "1")], final: [final([], { result: "2" })] },
+    ],
+    [
+      "a client was told at 2.001 s that run run is cancelled; it is completed",
+      { calls: [cancelled(2_000)], final: [final()] },
+    ],
+    [
+      "run run had ended as failed poison at 2.000 s; it is completed",
+      { calls: [looked(2_000, "failed", { error: "poison" })], final: [final()] },
+    ],
+  ],
+  "nothing-twice": [
+    ["the log of run run has the event a twice", { final: [final([token("a", 1), token("a", 1)])] }],
+    [
+      "run run was accepted twice as a new one",
+      { calls: [submitted(1_000, "run"), submitted(2_000, "run")], final: [final()] },
+    ],
+    [
+      "run run was ended twice, and each time said to be the first",
+      { calls: [completed(2_000), completed(3_000)], final: [final()] },
+    ],
+  ],
+  "cancel-is-state": [
+    [
+      "run run was cancelled at 2.000 s, and worker-1#1 executed it until 9.000 s",
+      {
+        calls: [grant(1_000, "run", 1), cancelled(2_000)],
+        incidents: [began(1_000, "worker-1#1", "run", 1), ended(9_000, "worker-1#1", "run", 1)],
+      },
+    ],
+    [
+      "run run was cancelled at 2.000 s, and worker-1#1 told at 3.000 s that it holds it",
+      { calls: [cancelled(2_000), renewed(3_000)] },
+    ],
+    [
+      "run run was cancelled at 2.000 s, and an append of worker-1#1 accepted at 3.000 s",
+      { calls: [cancelled(2_000), appended(3_000, token("a", 1))] },
+    ],
+  ],
+  "log-is-ag-ui": [
+    [
+      "the log of run run: event 3, RUN_FINISHED: step a open",
+      { final: [final([{ type: "STEP_STARTED", stepName: "a" }])] },
+    ],
+    [
+      "the log of run run: its event ids have a gap",
+      { final: [{ ...final(), log: final([token("a", 1)]).log.toSpliced(1, 1) }] },
+    ],
+    [
+      "the log of run run: its sequence has a gap",
+      { final: [{ ...final(), log: final([token("a", 1)]).log.map(later) }] },
+    ],
+    [
+      "the log of run run: it ends as completed, and the run is failed",
+      { final: [{ ...final(), status: "failed" }] },
+    ],
+    [
+      "the log of run run: it ends with code a, and the run with b",
+      { final: [{ ...final([], { status: "failed", error: "a" }), error: "b" }] },
+    ],
+    [
+      "the log of run run: it has 0 ends, not one as its last event",
+      { final: [{ ...final(), log: final().log.slice(0, -1) }] },
+    ],
+  ],
+  "attempts-are-marked": [
+    [
+      "run run was claimed 2 times, and its log tells of 1",
+      { calls: [grant(1_000, "run", 1), grant(7_000, "run", 2)], final: [final([], { epoch: 2 })] },
+    ],
+  ],
+  "lanes-keep-order": [
+    [
+      "runs first and second of one conversation overlap: they were begun at 2.000 s and 3.000 s, and ended at 5.000 s and 4.000 s",
+      {
+        calls: [submitted(1_000, "first", "conversation"), submitted(1_000, "second", "conversation")],
+        incidents: [
+          began(2_000, "worker-1#1", "first", 1),
+          began(3_000, "worker-2#1", "second", 1),
+          ended(4_000, "worker-2#1", "second", 1),
+          ended(5_000, "worker-1#1", "first", 1),
+        ],
+        final: [
+          final([], { run: "first", finishedAt: 5_000 }),
+          final([], { run: "second", finishedAt: 4_000 }),
+        ],
+      },
+    ],
+    [
+      "run second was begun at 3.000 s, before run first had ended, which was submitted earlier",
+      {
+        calls: [submitted(1_000, "first", "conversation"), submitted(2_000, "second", "conversation")],
+        incidents: [began(3_000, "worker-1#1", "second", 1), ended(4_000, "worker-1#1", "second", 1)],
+        final: [
+          final([], { run: "first", status: "cancelled", finishedAt: 8_000 }),
+          final([], { run: "second", finishedAt: 4_000 }),
+        ],
+      },
+    ],
+  ],
+  "poison-stops": [
+    [
+      "run run was claimed again after 3 attempts that gave nothing; it may have 3",
+      {
+        calls: [submitted(1_000, "run")],
+        final: [final([attempt("lease_expired"), attempt("retry"), attempt("lease_expired")])],
+      },
+    ],
+  ],
+  "steps-once": [
+    [
+      'step-1 of run run gave "a" at 2.000 s (epoch 1), and "b" at 8.000 s (epoch 2)',
+      {
+        incidents: [
+          returned(2_000, "worker-1#1", 1, "step-1", "a"),
+          returned(8_000, "worker-2#1", 2, "step-1", "b"),
+        ],
+      },
+    ],
+    [
+      "step-1 of run run had its result at 2.000 s (epoch 1), and ran again at 8.000 s (epoch 2)",
+      {
+        incidents: [returned(2_000, "worker-1#1", 1, "step-1", "a"), body(8_000, "worker-2#1", 2, "step-1")],
+      },
+    ],
+    [
+      "once-1 of run run ran at 2.000 s and again at 8.000 s; it may run once",
+      { incidents: [body(2_000, "worker-1#1", 1, "once-1"), body(8_000, "worker-2#1", 2, "once-1")] },
+    ],
+  ],
+  "waits-hold-nothing": [
+    [
+      "run run was suspended at 2.000 s, and worker-1#1 executed it until 4.000 s",
+      {
+        calls: [
+          grant(1_000, "run", 1),
+          call("Suspend", 2_000, { run: "run", epoch: 1, questions: ["ask"], forOthers: false }, null),
+        ],
+        incidents: [began(1_000, "worker-1#1", "run", 1), ended(4_000, "worker-1#1", "run", 1)],
+      },
+    ],
+    [
+      "run run waited at 2.000 s, and epoch 1 had a lease of it",
+      { calls: [looked(2_000, "waiting", { holder: 1 })] },
+    ],
+    [
+      "worker-1#1 executed 2 runs at 2.000 s; it has 1 slots",
+      {
+        calls: [grant(1_000, "first", 1), grant(2_000, "second", 1)],
+        incidents: [
+          began(1_000, "worker-1#1", "first", 1),
+          began(2_000, "worker-1#1", "second", 1),
+          ended(3_000, "worker-1#1", "first", 1),
+          ended(3_000, "worker-1#1", "second", 1),
+        ],
+      },
+    ],
+  ],
+  "children-once": [
+    [
+      "step s of run run has the children a and b",
+      {
+        calls: ["a", "b"].map((child) =>
+          call("Spawn", 2_000, { run: "run", epoch: 1, step: "s", maxAttempts: 3 }, { child }),
+        ),
+      },
+    ],
+    [
+      "the log of run run tells the end of child a 2 times",
+      {
+        final: [
+          final(
+            [1, 2].map(() =>
+              custom("runlease.child", { child_run_id: "a", outcome: { status: "completed" } }),
+            ),
+          ),
+        ],
+      },
+    ],
+    [
+      "run a is a child of run, whose log does not tell it",
+      { final: [final(), final([], { run: "a", parent: "run" })] },
+    ],
+    [
+      "a join at 3.000 s gave that child a has completed; it has failed",
+      {
+        incidents: [
+          returned(3_000, "worker-1#1", 1, "join-1", [{ run: "a", status: "completed", result: 1 }]),
+        ],
+        final: [final([], { run: "a", status: "failed", error: "poison" })],
+      },
+    ],
+  ],
+  "messages-once": [
+    [
+      "run run was told message m at 2.001 s; its log does not have it",
+      { calls: [told(2_000, "m")], final: [final()] },
+    ],
+    ["run run was told message k as m and n", { calls: [told(2_000, "m"), told(3_000, "n")] }],
+    [
+      "a step of run run took the messages after 0, and the one before it had taken 1",
+      {
+        final: [
+          final([
+            custom("runlease.message", { number: 1, message_id: "m" }),
+            custom("runlease.inbox", { step_id: "a", after: 0, to: 1 }),
+            custom("runlease.inbox", { step_id: "b", after: 0, to: 1 }),
+          ]),
+        ],
+      },
+    ],
+    [
+      "run run completed without message n that it was told at 3.000 s, after its last claim",
+      {
+        calls: [grant(2_000, "run", 1), told(3_000, "n")],
+        final: [
+          final([
+            custom("runlease.inbox", { step_id: "a", after: 0, to: 0 }),
+            custom("runlease.message", { number: 1, message_id: "n", idempotency_key: "k" }),
+          ]),
+        ],
+      },
+    ],
+    [
+      "question ask-1 of run run was answered at 2.000 s and again at 3.000 s",
+      { calls: [answered(2_000, '"yes"'), answered(3_000, '"no"')] },
+    ],
+    [
+      'question ask-1 of run run was answered "yes", and its executor given "no"',
+      {
+        calls: [answered(2_000, '"yes"')],
+        incidents: [returned(3_000, "worker-1#1", 2, "ask-1", "no")],
+      },
+    ],
+  ],
+  "budgets-are-exact": [
+    [
+      "the tree of run run has spent 5, and its logs report 12",
+      {
+        final: [
+          final([custom("runlease.usage", { cost: 5 })], { spent: 5 }),
+          final([custom("runlease.usage", { cost: 7 })], { run: "other", root: "run" }),
+        ],
+      },
+    ],
+  ],
+  "each-run-ends": [
+    ["run run was still waiting at 60.000 s", { final: [final([], { status: "waiting" })], settled: false }],
+    ["a client was still not answered at 60.000 s", { final: [final()], settled: false }],
+    ["the store died", { crashes: ["the store died"] }],
+  ],
+}
+
+const takenOver = [grant(1_000, "run", 1), grant(7_000, "run", 2, "worker-2#1")]
+const secondAttempt = [final([attempt("lease_expired")], { epoch: 2 })]
+
+/** Histories that look like the broken ones and break nothing. */
+const kept: ReadonlyArray<readonly [string, Given]> = [
+  ["nothing happened", {}],
+  [
+    "a stopped process had lost its run, and stopped when it woke",
+    {
+      calls: takenOver,
+      incidents: [
+        began(1_000, "worker-1#1", "run", 1),
+        { _tag: "Paused", at: 2_000, process: "worker-1#1", clock: "runs" },
+        began(7_000, "worker-2#1", "run", 2),
+        returned(7_500, "worker-2#1", 2, "step-1", "a"),
+        { _tag: "Resumed", at: 8_000, process: "worker-1#1" },
+        body(8_000, "worker-1#1", 1, "step-1"),
+        ended(8_000, "worker-1#1", "run", 1),
+        ended(9_000, "worker-2#1", "run", 2),
+      ],
+      final: secondAttempt,
+    },
+  ],
+  [
+    "a suspended process did not know how much time had passed",
+    {
+      calls: takenOver,
+      incidents: [
+        began(1_000, "worker-1#1", "run", 1),
+        { _tag: "Paused", at: 2_000, process: "worker-1#1", clock: "stands" },
+        began(7_000, "worker-2#1", "run", 2),
+        { _tag: "Resumed", at: 8_000, process: "worker-1#1" },
+        ended(8_500, "worker-1#1", "run", 1),
+        ended(9_000, "worker-2#1", "run", 2),
+      ],
+      final: secondAttempt,
+    },
+  ],
+  [
+    "a process died with its executor",
+    {
+      calls: takenOver,
+      incidents: [
+        began(1_000, "worker-1#1", "run", 1),
+        { _tag: "Ended", at: 2_000, process: "worker-1#1", how: "crashed" },
+        began(7_000, "worker-2#1", "run", 2),
+        ended(9_000, "worker-2#1", "run", 2),
+      ],
+      final: secondAttempt,
+    },
+  ],
+  [
+    "a claim was repeated",
+    {
+      calls: [1_000, 2_000].map((at) => grant(at, "run", 1, "worker-1#1", "claim")),
+      final: [final()],
+    },
+  ],
+  [
+    "attempts brought the run forward, were handed back, or waited",
+    {
+      calls: [submitted(1_000, "run")],
+      final: [
+        final([
+          attempt("lease_expired"),
+          attempt("lease_expired"),
+          step("a"),
+          attempt("lease_expired"),
+          attempt("released"),
+          attempt("lease_expired"),
+          custom("runlease.waiting", { reasons: ["sleep"] }),
+          attempt("retry"),
+          attempt("retry"),
+        ]),
+      ],
+    },
+  ],
+  [
+    "a message was told again under its key, after the end of its run",
+    {
+      calls: [told(1_500, "m"), grant(2_000, "run", 1), told(60_000, "m")],
+      final: [
+        final([
+          custom("runlease.inbox", { step_id: "a", after: 0, to: 0 }),
+          custom("runlease.message", { number: 1, message_id: "m", idempotency_key: "k" }),
+        ]),
+      ],
+    },
+  ],
+  [
+    "a request got no answer, and nothing was promised",
+    {
+      calls: [
+        {
+          ...submitted(1_000, "run"),
+          executions: [],
+          received: { at: 2_500, answer: { refused: "ControlPlaneUnavailable" } },
+        } as HistoryChecker.Call,
+      ],
+    },
+  ],
+]
+
+describe("HistoryChecker", () => {
+  for (const { holds, name } of HistoryChecker.invariants) {
+    describe(`${name}: ${holds}`, () => {
+      for (const [sentence, given] of broken[name]) {
+        it(`finds: ${sentence}`, () => {
+          const found = HistoryChecker.violations(history(given)).filter(
+            ({ invariant }) => invariant === name,
+          )
+          expect(found[0]?.sentence).toBe(sentence)
+        })
+      }
+    })
+  }
+
+  for (const [title, given] of kept) {
+    it(`finds nothing where ${title}`, () => {
+      expect(HistoryChecker.violations(history(given))).toEqual([])
+    })
+  }
+})
