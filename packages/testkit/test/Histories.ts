@@ -111,13 +111,18 @@ const endOf = (status: string, error: string | undefined): HistoryChecker.Event 
         outcome: { type: status === "completed" ? "success" : status },
       }
 
-const ofControlPlane = ["runlease.attempt", "runlease.waiting", "runlease.message", "runlease.child"]
+const ofControlPlane = new Set([
+  "runlease.attempt",
+  "runlease.waiting",
+  "runlease.message",
+  "runlease.child",
+])
 
 /** Events of executors have a sequence, and those of the control plane have none. */
 const entriesOf = (events: ReadonlyArray<HistoryChecker.Event>): ReadonlyArray<HistoryChecker.Entry> => {
   let sequence = 0
   return events.map((event, index) => {
-    const isOwn = event.type.startsWith("RUN_") || ofControlPlane.includes(String(event["name"]))
+    const isOwn = event.type.startsWith("RUN_") || ofControlPlane.has(String(event["name"]))
     if (!isOwn) sequence += 1
     return { eventId: index + 1, sequence: isOwn ? null : sequence, at: 1_000 + index, event }
   })

@@ -78,7 +78,7 @@ const attend = (name: string, byInput: boolean): Effect.Effect<void, never, Runs
       ({ id, reason }: Interrupt): Answer => {
         count += 1
         const payload =
-          reason === "budget" ? { cost: (budget?.spent.cost ?? 0) + 10 } : `${name} answer ${count}`
+          reason === "budget" ? { cost: (budget?.spent.cost ?? 0) + 100 } : `${name} answer ${count}`
         return { interruptId: id, status: "resolved", payload }
       }
     const give = (run: Run): Effect.Effect<unknown, unknown> => {
