@@ -64,6 +64,10 @@ export const all = {
     sentence: "a later outcome of a run replaces the first",
     store: Outcomes.lastOutcomeWins,
   },
+  "lost-outcome": {
+    sentence: "an outcome is acknowledged and lost",
+    store: Outcomes.lostOutcome,
+  },
   "lost-submission": {
     sentence: "a submission is acknowledged and lost",
     store: Outcomes.lostSubmission,
@@ -83,6 +87,14 @@ export const all = {
   "another-child": {
     sentence: "a spawn that is sent again spawns another child",
     store: Families.anotherChild,
+  },
+  "told-twice": {
+    sentence: "a parent is told the end of a child twice",
+    store: Families.toldTwice,
+  },
+  "charged-again": {
+    sentence: "a report of usage that is sent again is charged again",
+    store: Families.chargedAgain,
   },
   "lost-wake-up": {
     sentence: "a parent waits for children that have ended since it looked",

@@ -111,12 +111,7 @@ const endOf = (status: string, error: string | undefined): HistoryChecker.Event 
         outcome: { type: status === "completed" ? "success" : status },
       }
 
-const ofControlPlane = new Set([
-  "runlease.attempt",
-  "runlease.waiting",
-  "runlease.message",
-  "runlease.child",
-])
+const ofControlPlane = new Set(["runlease.attempt", "runlease.waiting", "runlease.message", "runlease.child"])
 
 /** Events of executors have a sequence, and those of the control plane have none. */
 const entriesOf = (events: ReadonlyArray<HistoryChecker.Event>): ReadonlyArray<HistoryChecker.Entry> => {

@@ -1,13 +1,15 @@
 /**
- * Faults of children and of the waits of their parents.
+ * Faults of children, of the waits of their parents, and of the budgets of trees.
  *
  * @since 0.1.0
  */
 import type { RunId } from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import { isTerminal } from "@runlease/core/Run"
+import { isTerminal, type Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
+import { RunLog } from "@runlease/core/RunLog"
 import { Array, Context, Effect } from "effect"
+import { valueOf } from "../invariants/Tokens.js"
 import { type Change, replace } from "./Fault.js"
 
 /** Spawns another child when the same step is sent again. */
@@ -30,6 +32,18 @@ export const anotherChild = replace(Leases, (leases) => {
       }),
   }
 })
+
+/** Tells a parent the end of each child twice. */
+export const toldTwice = replace(RunLog, (log) => ({
+  ...log,
+  read: (options) =>
+    Effect.map(
+      log.read(options),
+      Array.flatMap((entry) =>
+        valueOf(entry.event, "runlease.child")?.["outcome"] === undefined ? [entry] : [entry, entry],
+      ),
+    ),
+}))
 
 /** Lets a parent wait for children that have ended since it looked. */
 export const lostWakeUp: Change = (ports) =>
@@ -65,4 +79,45 @@ export const lostWakeUp: Change = (ports) =>
           )
         }),
     })
+  })
+
+/** Charges a tree again for a report of usage that is sent again. */
+export const chargedAgain: Change = (ports) =>
+  Effect.sync(() => {
+    const log = Context.get(ports, RunLog)
+    const runs = Context.get(ports, Runs)
+    const extra = new Map<RunId, number>()
+    const shown = (run: Run): Run =>
+      run.budget === undefined
+        ? run
+        : {
+            ...run,
+            budget: {
+              ...run.budget,
+              spent: { ...run.budget.spent, cost: run.budget.spent.cost + (extra.get(run.runId) ?? 0) },
+            },
+          }
+    return ports.pipe(
+      Context.add(RunLog, {
+        ...log,
+        append: (request) =>
+          Effect.tap(log.append(request), ({ appendedCount }) =>
+            Effect.gen(function* () {
+              const cost = Array.reduce(request.events, 0, (sum, event) => {
+                const reported = valueOf(event, "runlease.usage")?.["cost"]
+                return typeof reported === "number" ? sum + reported : sum
+              })
+              if (appendedCount > 0 || cost === 0) return
+              const { rootRunId } = yield* runs.get(request.runId)
+              extra.set(rootRunId, (extra.get(rootRunId) ?? 0) + cost)
+            }).pipe(Effect.ignore),
+          ),
+      }),
+      Context.add(Runs, {
+        ...runs,
+        get: (runId) => Effect.map(runs.get(runId), shown),
+        list: (options) =>
+          Effect.map(runs.list(options), (page) => ({ ...page, items: page.items.map(shown) })),
+      }),
+    )
   })

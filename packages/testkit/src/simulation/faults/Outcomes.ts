@@ -53,6 +53,19 @@ export const lastOutcomeWins: Change = (ports) =>
     )
   })
 
+/** Acknowledges each fifth outcome without it. */
+export const lostOutcome = replace(Leases, (leases) => {
+  let count = 0
+  return {
+    ...leases,
+    complete: (...given) =>
+      Effect.suspend(() => {
+        count += 1
+        return count % 5 === 0 ? Effect.succeed({ completed: true }) : leases.complete(...given)
+      }),
+  }
+})
+
 /** Acknowledges each fifth submission without it. */
 export const lostSubmission = replace(Runs, (runs) => {
   let count = 0
