@@ -40,9 +40,12 @@ export const register = (slots = 1) =>
     return (yield* registry.register(registration)).id
   })
 
-export const submit = (id: string) =>
+export const submit = (id: string, more: Partial<Runs.SubmissionInput> = {}) =>
   Effect.flatMap(Runs.Runs, (runs) =>
-    Effect.map(runs.submit({ agentId, publicId: Ids.RunId.make(id) }), ({ run: { runId } }) => runId),
+    Effect.map(
+      runs.submit({ agentId, publicId: Ids.RunId.make(id), ...more }),
+      ({ run: { runId } }) => runId,
+    ),
   )
 
 /** Claims the run under a lease of five seconds. */

@@ -1,6 +1,6 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Interrupt, Leases, Runs, WorkerRegistry } from "@runlease/core"
+import { Ids, Interrupt, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Effect, Layer } from "effect"
 import { begun, connect, counter, type Env, eventOf, startWorker, submit, until } from "./FaultRoom.js"
 import * as Hand from "./Hand.js"
@@ -154,6 +154,65 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
         expect(cancelled.text).toContain("It was cancelled while no worker held it")
         const missing = yield* run(["runs", "explain", "nothing"], settings)
         expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining("nothing")])
+      }),
+    )
+
+    it.scoped("says what a run waits for: a time, its children, a budget, a slot, its submitter", () =>
+      Effect.gen(function* () {
+        const settings = yield* Served
+        yield* Hand.withPorts(settings.env)(
+          Effect.gen(function* () {
+            const leases = yield* Leases.Leases
+            const log = yield* RunLog.RunLog
+            const runs = yield* Runs.Runs
+            const sleeping = yield* Hand.claim(yield* Hand.submit("sleeping-1"))
+            yield* leases.suspend(sleeping.ref, { wakeAfter: "1 hour" })
+
+            const parent = yield* Hand.claim(yield* Hand.submit("parent-1"))
+            const submission = { agentId: Ids.AgentId.make("nobody"), publicId: "child-1" }
+            yield* leases.spawn(parent.ref, { stepId: "step-1", name: "look", submission })
+            yield* leases.suspend(parent.ref, { children: [[0]] })
+
+            const spent = yield* Hand.claim(yield* Hand.submit("spent-1", { budget: { cost: 1 } }))
+            const usage = { type: "CUSTOM", name: "runlease.usage", value: { cost: 2 } }
+            yield* log.append({ runId: spent.ref.runId, fence: spent.ref, events: [usage] })
+            yield* leases.suspend(spent.ref, { budget: true })
+
+            yield* runs.submit({
+              agentId: Ids.AgentId.make("hand"),
+              publicId: Ids.RunId.make("driven-1"),
+              initialStatus: "running",
+            })
+
+            const back = yield* Hand.claim(yield* Hand.submit("back-1"))
+            yield* leases.release(back.ref, { reason: "going home" })
+          }),
+        )
+        const sleeping = yield* explain("sleeping-1", settings)
+        expect(sleeping.kinds).toEqual(["time"])
+        expect(sleeping.text).toMatch(/It began to wait until .+ and let worker by-hand go/)
+        expect(sleeping.text).toMatch(/It sleeps until .+, for 59 min/)
+
+        const parent = yield* explain("parent-1", settings)
+        expect(parent.kinds).toEqual(["children"])
+        expect(parent.text).toContain("It began to wait for its children and let worker by-hand go")
+        expect(parent.text).toContain("1 of them is open: child-1 (nobody)")
+        expect(parent.text).toContain("runlease runs explain child-1")
+        expect((yield* explain("child-1", settings)).text).toContain("run parent-1 is above it")
+
+        const spent = yield* explain("spent-1", settings)
+        expect(spent.text).toContain("budget")
+
+        const driven = yield* explain("driven-1", settings)
+        expect(driven.kinds).toEqual(["driven"])
+        expect(driven.text).toContain("Its submitter executes it, without a worker")
+
+        const back = yield* explain("back-1", settings)
+        expect(back.kinds).toEqual(["queued"])
+        expect(back.text).toMatch(/Worker by-hand handed it back .+ does not count. Its reason: going home/)
+        expect(back.text).toMatch(
+          /It waits for a free slot\. .+ 1 worker may take it: by-hand \(0 of 1 slots in use\)/,
+        )
       }),
     )
   },
