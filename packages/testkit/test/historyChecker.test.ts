@@ -82,6 +82,18 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
         incidents: [began(1_000, "worker-1#1", "run", 1), ended(6_500, "worker-1#1", "run", 1)],
       },
     ],
+    [
+      "worker-1#1 executed run run (epoch 1) until 6.500 s; its lease ended at 6.000 s",
+      {
+        calls: [grant(1_000, "run", 1)],
+        incidents: [
+          { _tag: "Paused", at: 100, process: "worker-1#1", clock: "stands" },
+          { _tag: "Resumed", at: 500, process: "worker-1#1" },
+          began(1_000, "worker-1#1", "run", 1),
+          ended(6_500, "worker-1#1", "run", 1),
+        ],
+      },
+    ],
   ],
   fenced: [
     [
@@ -412,6 +424,21 @@ const kept: ReadonlyArray<readonly [string, Given]> = [
         began(7_000, "worker-2#1", "run", 2),
         { _tag: "Resumed", at: 8_000, process: "worker-1#1" },
         ended(8_500, "worker-1#1", "run", 1),
+        ended(9_000, "worker-2#1", "run", 2),
+      ],
+      final: secondAttempt,
+    },
+  ],
+  [
+    "a process was suspended while its claim was answered",
+    {
+      calls: takenOver,
+      incidents: [
+        { _tag: "Paused", at: 1_500, process: "worker-1#1", clock: "stands" },
+        { _tag: "Resumed", at: 3_000, process: "worker-1#1" },
+        began(3_500, "worker-1#1", "run", 1),
+        ended(6_900, "worker-1#1", "run", 1),
+        began(7_000, "worker-2#1", "run", 2),
         ended(9_000, "worker-2#1", "run", 2),
       ],
       final: secondAttempt,

@@ -4,12 +4,13 @@
  * @since 0.1.0
  */
 import type { Executing, History, Incident } from "../History.js"
+import { accepted } from "./Calls.js"
 
 /** `from` and `to` are instants between which an executor was active. */
 export interface Span extends Executing {
   readonly from: number
   readonly to: number
-  /** Its process had been suspended with its clock since the executor began, so it could not know how much time had passed. */
+  /** Its process had been suspended with its clock since it asked for the run, so it could not know how much time had passed. */
   readonly isUnaware: boolean
 }
 
@@ -59,10 +60,27 @@ const livesOf = (history: History): Map<string, Life> => {
 
 const key = ({ epoch, process, run }: Executing): string => `${process} ${run} ${epoch}`
 
-const spansOf = (executing: Executing, from: number, to: number, life: Life | undefined): Array<Span> => {
+/** When each lease was first asked for. */
+const askedAt = (history: History): ReadonlyMap<string, number> => {
+  const asked = new Map<string, number>()
+  for (const { answer, call } of accepted(history, "Claim")) {
+    for (const { epoch, run } of answer.grants) {
+      const lease = key({ process: call.from, run, epoch })
+      asked.set(lease, Math.min(call.sentAt, asked.get(lease) ?? call.sentAt))
+    }
+  }
+  return asked
+}
+
+const spansOf = (
+  executing: Executing,
+  { asked, from, to }: { readonly asked: number; readonly from: number; readonly to: number },
+  life: Life | undefined,
+): Array<Span> => {
   const { epoch, process, run } = executing
   const spans: Array<Span> = []
-  let isUnaware = false
+  let isUnaware =
+    life?.pauses.some((pause) => pause.clock === "stands" && asked < pause.to && pause.to <= from) === true
   let begin = from
   const add = (until: number): void => {
     if (until >= begin) spans.push({ process, run, epoch, from: begin, to: until, isUnaware })
@@ -85,13 +103,15 @@ const spansOf = (executing: Executing, from: number, to: number, life: Life | un
  */
 export const executionsOf = (history: History): ReadonlyArray<Execution> => {
   const lives = livesOf(history)
+  const asked = askedAt(history)
   const open = new Map<string, Extract<Incident, { readonly _tag: "ExecutorBegan" }>>()
   const executions: Array<Execution> = []
   const close = (began: Extract<Incident, { readonly _tag: "ExecutorBegan" }>, end: number): void => {
     const { at: from, attempt, epoch, process, run } = began
     const life = lives.get(process)
     const to = Math.min(end, life?.end ?? end)
-    executions.push({ process, run, epoch, attempt, from, to, spans: spansOf(began, from, to, life) })
+    const spans = spansOf(began, { asked: asked.get(key(began)) ?? from, from, to }, life)
+    executions.push({ process, run, epoch, attempt, from, to, spans })
     open.delete(key(began))
   }
   for (const incident of history.incidents) {
