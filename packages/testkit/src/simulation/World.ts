@@ -156,13 +156,12 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
     return Exit.isSuccess(runs) && runs.value.every(({ status }) => isTerminal(status))
   }
   let settled = false
-  for (let at = 0; !settled && at < plan.calmAt + settlingTime && recorder.crashes.length === 0;) {
-    at += lookEvery
-    await until(at)
-    settled = await hasSettled()
-  }
-  if (settled) {
+  while (!settled && time.now() < (plan.calmAt + settlingTime) * 1000 && recorder.crashes.length === 0) {
+    await until(time.now() / 1000 + lookEvery)
+    if (!(await hasSettled())) continue
+    // A request that is still under way may be a submission.
     await until(Math.max(time.now(), network.lastArrival()) / 1000 + afterlife)
+    settled = await hasSettled()
   }
 
   const final = await inStore(Effect.provide(finals, ports))
