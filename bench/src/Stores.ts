@@ -5,7 +5,7 @@ import type { Access, ControlPlane, ControlPlaneError } from "@runlease/core"
 // The packages of another commit may lack a module.
 import * as Http from "@runlease/http"
 import { SqlControlPlane, type SqliteFile } from "@runlease/sql"
-import { type Context, Effect, Layer, Redacted } from "effect"
+import { type Context, Effect, Layer, Redacted, type Scope } from "effect"
 import * as Child from "./Child.js"
 
 export type Ports = Context.Context<ControlPlane.ProjectPorts>
@@ -57,7 +57,7 @@ export const server = (options: StoreOptions, checkout?: string) =>
   Child.start<Served>("server.ts", options, checkout)
 
 /** The HTTP client of `runlease worker`; leases are renewed on the event loop where `onLoop`, and by older commits. */
-export const client = ({ key, url }: Served, onLoop = false) => {
+export const client = ({ key, url }: Served, onLoop = false): Effect.Effect<Ports, never, Scope.Scope> => {
   const layerOf = onLoop || !("WorkerClient" in Http) ? Http.Client.layer : Http.WorkerClient.layer
   return Layer.build(
     layerOf({ baseUrl: url, token: Redacted.make(key) }).pipe(Layer.provide(NodeHttpClient.layerUndici)),

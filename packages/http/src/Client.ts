@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { ControlPlane } from "@runlease/core"
+import type { ControlPlane, RunTokens } from "@runlease/core"
 import { Config, type ConfigError, Effect, Layer, type Redacted } from "effect"
 import * as Ports from "./client/Ports.js"
 
@@ -21,7 +21,8 @@ export interface ClientOptions {
 }
 
 /**
- * The six ports of a project. A worker that registers here speaks with a token of its own from then on.
+ * The six ports of a project. A worker that registers here speaks with a token of its own from then on, and can make tokens of the runs that
+ * it holds, for their programs.
  *
  * Units: an answer is awaited for 10 seconds, a claim that waits for as much longer.
  * Fails: never as a layer. A server that cannot be reached, is overloaded or answers 5xx is `ControlPlaneUnavailable`;
@@ -32,7 +33,7 @@ export interface ClientOptions {
  */
 export const layer = (
   options: ClientOptions,
-): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> =>
+): Layer.Layer<ControlPlane.ProjectPorts | RunTokens.RunTokens, never, HttpClient.HttpClient> =>
   Ports.layer({ ...options, project: options.project ?? "default", extensions: true })
 
 /**
@@ -42,7 +43,7 @@ export const layer = (
  * @category layers
  */
 export const layerConfig: Layer.Layer<
-  ControlPlane.ProjectPorts,
+  ControlPlane.ProjectPorts | RunTokens.RunTokens,
   ConfigError.ConfigError,
   HttpClient.HttpClient
 > = Layer.unwrapEffect(

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { HttpClient } from "@effect/platform"
-import type { ControlPlane, RenewalRounds } from "@runlease/core"
+import type { ControlPlane, RenewalRounds, RunTokens } from "@runlease/core"
 import type { Duration, Layer } from "effect"
 import type { ClientOptions } from "./Client.js"
 import * as Ports from "./client/Ports.js"
@@ -39,7 +39,11 @@ export interface WorkerClientOptions extends ClientOptions {
  */
 export const layer = (
   options: WorkerClientOptions,
-): Layer.Layer<ControlPlane.ProjectPorts | RenewalRounds.RenewalRounds, never, HttpClient.HttpClient> =>
+): Layer.Layer<
+  ControlPlane.ProjectPorts | RenewalRounds.RenewalRounds | RunTokens.RunTokens,
+  never,
+  HttpClient.HttpClient
+> =>
   Ports.layerWith(
     { ...options, project: options.project ?? "default", extensions: true },
     RenewalThread.layer(options),

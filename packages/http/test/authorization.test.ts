@@ -6,7 +6,14 @@ import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer } from "effect"
 import { type Answer, cellOf, type Endpoint, endpoints, send } from "./authorization/Endpoints.js"
 import { matrix } from "./authorization/matrix.js"
-import { makeNobodies, makeProject, type Project, senders, type Sender } from "./authorization/principals.js"
+import {
+  makeNobodies,
+  makeProject,
+  type Project,
+  senders,
+  type Sender,
+  type SenderOf,
+} from "./authorization/principals.js"
 import * as Requests from "./authorization/requests.js"
 import { serve } from "./serving.js"
 import { sqlite } from "./sqlite.js"
@@ -110,12 +117,12 @@ describe("the authorization matrix", () => {
         deepStrictEqual(head, ["endpoint", "nobody", ...Object.keys(known)])
         const name = makeCounter()
 
-        const cell = (endpoint: Endpoint, sender: Sender) =>
+        const cell = (endpoint: Endpoint, sender: SenderOf) =>
           Effect.gen(function* () {
             const names = yield* makeNames(own, endpoint, name())
             const look = Effect.provide(TestRuns.getRun(names.run), own.ports)
             const before = yield* look
-            const found = cellOf(endpoint, yield* request(endpoint, names, sender))
+            const found = cellOf(endpoint, yield* request(endpoint, names, yield* sender(names.run)))
             if (isRefusal(found)) deepStrictEqual(yield* look, before)
             return found
           })
@@ -125,11 +132,9 @@ describe("the authorization matrix", () => {
             // Gives back what tokens that are not valid have cost their address.
             yield* clock.jump(1000)
             const ofNobody = yield* Effect.forEach(Object.values(nobodies), (sender) =>
-              cell(endpoint, sender),
+              cell(endpoint, () => Effect.succeed(sender)),
             )
-            const others = yield* Effect.forEach(Object.values(known), (sender) =>
-              Effect.flatMap(sender, (sends) => cell(endpoint, sends)),
-            )
+            const others = yield* Effect.forEach(Object.values(known), (sender) => cell(endpoint, sender))
             return [endpoint.name, Array.from(new Set(ofNobody)).join("/"), ...others]
           }),
         )
@@ -144,17 +149,21 @@ describe("the authorization matrix", () => {
         const name = makeCounter()
         for (const endpoint of endpoints.filter(isCompared)) {
           for (const project of referencesIn(endpoint, own.project)) {
-            for (const sender of [
+            const sendersOf = (run: string) => [
               foreign.key,
               foreign.admin,
               foreign.session("same-origin"),
               foreign.worker(foreign.other),
-            ]) {
+              foreign.program(foreign.other)(run),
+            ]
+            for (const which of sendersOf("").keys()) {
               const named = { ...(yield* makeNames(own, endpoint, name())), project }
               const unnamed = nothing(named)
               // What a request makes has another name in each.
-              const first = yield* request(endpoint, { ...named, fresh: `new-${name()}` }, yield* sender)
-              const second = yield* request(endpoint, { ...unnamed, fresh: `new-${name()}` }, yield* sender)
+              const sender = (names: Requests.Names) => sendersOf(names.run)[which]!
+              const fresh = () => `new-${name()}`
+              const first = yield* request(endpoint, { ...named, fresh: fresh() }, yield* sender(named))
+              const second = yield* request(endpoint, { ...unnamed, fresh: fresh() }, yield* sender(unnamed))
               deepStrictEqual(
                 [endpoint.name, withoutNames(first, named)],
                 [endpoint.name, withoutNames(second, unnamed)],

@@ -12,6 +12,7 @@ import { WorkerNotFound, WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Effect, type Layer, Option, Redacted } from "effect"
 import { tagOf } from "./access/PrincipalTag.js"
 import * as Expiry from "./access/Expiry.js"
+import * as RunTokens from "./access/RunTokens.js"
 import * as Sessions from "./access/Sessions.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -199,6 +200,7 @@ export const suite = (
 
     Sessions.tests(test, layer)
     Expiry.tests(layer)
+    RunTokens.tests(test)
 
     test(
       "revoking the tokens of a worker lasts until the worker gets a new one",

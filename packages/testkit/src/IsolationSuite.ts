@@ -94,6 +94,8 @@ export const suite = (
                   submission: { agentId: "agent", publicId: "child" },
                 }),
               ),
+              TestRuns.verdictOf(leases.appendBeside(lease, [AgentEvent.custom("x", 1)])),
+              TestRuns.verdictOf(leases.tell(lease, { parts: [] })),
               TestRuns.verdictOf(registry.heartbeat(worker)),
               TestRuns.verdictOf(TestRuns.claim(worker)),
               TestRuns.verdictOf(conversations.get(conversationId)),
@@ -103,7 +105,7 @@ export const suite = (
           }),
         )
         deepStrictEqual(verdicts, [
-          ...Array.from({ length: 15 }, () => "RunNotFound"),
+          ...Array.from({ length: 17 }, () => "RunNotFound"),
           "WorkerNotFound",
           "WorkerNotFound",
           "ConversationNotFound",

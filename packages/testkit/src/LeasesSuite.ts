@@ -15,6 +15,7 @@ import * as Deadlocks from "./leases/Deadlocks.js"
 import * as Detached from "./leases/Detached.js"
 import * as Inbox from "./leases/Inbox.js"
 import * as Pause from "./leases/Pause.js"
+import * as Programs from "./leases/Programs.js"
 import * as Questions from "./leases/Questions.js"
 import * as Completion from "./leases/Completion.js"
 
@@ -36,6 +37,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     Detached.tests(test)
     Deadlocks.tests(test)
     Inbox.tests(test)
+    Programs.tests(test)
     Budgets.tests(test)
     Completion.tests(test)
   })

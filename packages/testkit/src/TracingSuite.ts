@@ -124,6 +124,8 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
             }),
             ofLease,
           ],
+          ["Leases.appendBeside", leases.appendBeside(lease, events), ofLease],
+          ["Leases.tell", leases.tell(lease, { parts: [] }), ofLease],
           ["Leases.suspend", leases.suspend(lease, TestRuns.forToolCall()), ofLease],
           ["Leases.release", leases.release(lease), ofLease],
           ["Leases.complete", leases.complete(lease, { status: "completed" }), ofLease],

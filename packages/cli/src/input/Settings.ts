@@ -5,7 +5,12 @@
  */
 import { Options } from "@effect/cli"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { ControlPlaneUnavailable } from "@runlease/core"
+import {
+  type ControlPlane,
+  ControlPlaneUnavailable,
+  type RenewalRounds,
+  type RunTokens,
+} from "@runlease/core"
 import * as Client from "@runlease/http/Client"
 import * as WorkerClient from "@runlease/http/WorkerClient"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"
@@ -108,8 +113,10 @@ export const requireKey = (settings: Connection): Effect.Effect<Redacted.Redacte
     onSome: Effect.succeed,
   })
 
+type Ports = ControlPlane.ProjectPorts | RunTokens.RunTokens
+
 /** The ports of the project over HTTP. Fails when the connection has no key. */
-export const client = (settings: Connection) =>
+export const client = (settings: Connection): Layer.Layer<Ports, CommandFailure> =>
   Layer.unwrapEffect(
     Effect.map(requireKey(settings), (token) =>
       Client.layer({ baseUrl: settings.url, token, project: settings.project }),
@@ -120,7 +127,7 @@ export const client = (settings: Connection) =>
 export const workerClient = (
   settings: Connection,
   renewal: Pick<WorkerClient.WorkerClientOptions, "stallLimit" | "logFormat">,
-) =>
+): Layer.Layer<Ports | RenewalRounds.RenewalRounds, CommandFailure> =>
   Layer.unwrapEffect(
     Effect.map(requireKey(settings), (token) =>
       WorkerClient.layer({ ...renewal, baseUrl: settings.url, token, project: settings.project }),

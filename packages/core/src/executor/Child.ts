@@ -13,7 +13,7 @@
  * @since 0.1.0
  */
 import { Array, Effect, Either, Schedule, Schema } from "effect"
-import { sha256 } from "../model/Digest.js"
+import { childIdOf } from "../model/ChildEvent.js"
 import { isTerminal, type Run, RunError } from "../model/Run.js"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
@@ -85,10 +85,6 @@ export interface Outcome {
 
 type Durable<A, E> = Effect.Effect<A, E | Step.StepError, Emit | StepLog | Leases | Runs>
 
-/** An id in the form of a UUID, the same for each attempt of that step. */
-const childId = (runId: string, stepId: string): string =>
-  sha256(`child ${runId} ${stepId}`).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5")
-
 const notDone = (step: string, { _tag, message }: ControlPlaneError): Step.StepError =>
   failed(step, _tag === "ControlPlaneUnavailable" ? "unavailable" : "refused", message)
 
@@ -122,7 +118,7 @@ const spawnOne = (
       name,
       ...(key === undefined ? {} : { key }),
       ...(detached ? { detached } : {}),
-      submission: { ...submission, publicId: submission.publicId ?? childId(runId, stepId) },
+      submission: { ...submission, publicId: submission.publicId ?? childIdOf(runId, stepId) },
     }
     return yield* attempt.inFlight(
       taken,

@@ -16,6 +16,7 @@ import {
 } from "../ports/Access.js"
 import { defaultProject } from "../ports/ControlPlane.js"
 import * as Ids from "../model/Ids.js"
+import * as RunToken from "../model/RunToken.js"
 import * as Token from "../model/Token.js"
 import { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as State from "./State.js"
@@ -77,6 +78,16 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
     const revoked = Array.from(workerTokens.values()).filter(passes)
     for (const { digest } of revoked) workerTokens.delete(digest)
     return revoked.length
+  }
+
+  /** The run that a token names, where a valid token of its worker has signed it. */
+  const findRun = ({ isSignedWith, lease }: RunToken.Signed, at: number): Option.Option<Principal> => {
+    for (const { digest, expiresAt, projectId, workerId } of workerTokens.values()) {
+      if (workerId === lease.workerId && expiresAt > at && isSignedWith(digest)) {
+        return Option.some({ _tag: "Run", lease, projectId })
+      }
+    }
+    return Option.none()
   }
 
   const first = yield* newProject(defaultProject)
@@ -170,8 +181,10 @@ export const make = Effect.fnUntraced(function* (state: State.State): Effect.fn.
 
     // The maps are keyed by digest, so the time of a look-up depends on the digest and reveals nothing of the token.
     authenticate: Effect.fnUntraced(function* (token) {
-      const digest = yield* Token.digest(token)
       const at = yield* state.now
+      const signed = RunToken.read(token)
+      if (Option.isSome(signed)) return findRun(signed.value, at)
+      const digest = yield* Token.digest(token)
       const session = sessions.get(digest)
       const key = session !== undefined && session.expiresAt > at ? session.key : keys.get(digest)
       if (key !== undefined && endOf(key, at) === undefined) {

@@ -7,6 +7,7 @@ import type { Effect, Option, Redacted } from "effect"
 import { Context, Duration, Schema } from "effect"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
 import * as Ids from "../model/Ids.js"
+import type { NamedLease } from "../model/RunToken.js"
 import type { WorkerNotFound } from "./WorkerRegistry.js"
 
 export const Project = Schema.Struct({
@@ -36,7 +37,8 @@ export type ApiKey = typeof ApiKey.Type
 
 /**
  * Who a token is. A worker may do its own work; an API key everything in its project; an admin key also
- * manages projects and keys. A session is its API key.
+ * manages projects and keys. A session is its API key. A run may append to itself, tell itself messages and spawn children of itself, while
+ * the worker holds that lease.
  *
  * @since 0.1.0
  * @category models
@@ -49,6 +51,7 @@ export type Principal =
       readonly admin: boolean
     }
   | { readonly _tag: "Worker"; readonly workerId: Ids.WorkerId; readonly projectId: Ids.ProjectId }
+  | { readonly _tag: "Run"; readonly lease: NamedLease; readonly projectId: Ids.ProjectId }
 
 /** No project has that slug or id. */
 export class ProjectNotFound extends Schema.TaggedError<ProjectNotFound>("@runlease/core/ProjectNotFound")(
@@ -197,7 +200,10 @@ export class Access extends Context.Tag("@runlease/core/Access")<
     /** Refuses the token of a session from now on. A token of something else stays as it is. */
     readonly endSession: (token: Redacted.Redacted) => Effect.Effect<void, ControlPlaneError>
 
-    /** The principal of a token, in a time that does not depend on how much of it is right. */
+    /**
+     * The principal of a token, in a time that does not depend on how much of it is right. That of a run is found by the valid tokens of the
+     * worker that it names; whether that worker holds the run is for the ports to say.
+     */
     readonly authenticate: (
       token: Redacted.Redacted,
     ) => Effect.Effect<Option.Option<Principal>, ControlPlaneError>

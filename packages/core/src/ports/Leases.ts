@@ -10,8 +10,15 @@ import type { ControlPlaneError } from "./ControlPlaneError.js"
 import type * as Ids from "../model/Ids.js"
 import type { Interrupts } from "../model/Interrupt.js"
 import type { LeaseLost, LeaseRef, RunNotFound, Sequence } from "../model/Run.js"
-import type { CursorMismatch, EventRefused } from "./RunLog.js"
-import type { InvalidSubmission, Outcome, SubmissionInput } from "./Runs.js"
+import type { Appended, CursorMismatch, EventRefused } from "./RunLog.js"
+import type {
+  InvalidSubmission,
+  MessageRefused,
+  NewMessage,
+  Outcome,
+  SubmissionInput,
+  ToldMessage,
+} from "./Runs.js"
 
 /**
  * What the store says of one lease that was to be renewed.
@@ -243,6 +250,24 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
       Spawned,
       LeaseLost | RunNotFound | ChildRefused | InvalidSubmission | ControlPlaneError
     >
+
+    /**
+     * Appends events beside those of the holder, such as what the program of the run has to say, all or nothing. They get no step of the
+     * sequence, so the holder goes on with the cursor that it has; sent again, they are appended again. The control plane and the workers
+     * alone write RUN_… and TOOL_CALL_… events and CUSTOM ones named `runlease.…`.
+     *
+     * Units: as those of `RunLog.append`.
+     */
+    readonly appendBeside: (
+      lease: LeaseRef,
+      events: ReadonlyArray<LogEvent>,
+    ) => Effect.Effect<Appended, LeaseLost | RunNotFound | EventRefused | ControlPlaneError>
+
+    /** Tells the run a message, as `Runs.tell` does. */
+    readonly tell: (
+      lease: LeaseRef,
+      message: NewMessage,
+    ) => Effect.Effect<ToldMessage, LeaseLost | RunNotFound | MessageRefused | ControlPlaneError>
 
     /**
      * Cancellations of runs held by this worker, messages to them, and what its operator asks of it, as they happen. Never ends by itself. It

@@ -18,7 +18,7 @@ import {
   type Sequence,
 } from "../model/Run.js"
 
-/** One event of the log. `sequence` is null for the control plane's own events. */
+/** One event of the log. `sequence` is null for the control plane's own events, and for those that came in beside the holder's. */
 export interface LogEntry {
   readonly eventId: EventId
   readonly sequence: Sequence | null
@@ -80,7 +80,7 @@ export class EventRefused extends Schema.TaggedError<EventRefused>("@runlease/co
   "EventRefused",
   {
     index: Schema.Number,
-    reason: Schema.Literal("malformed", "too_large", "terminal", "batch_size"),
+    reason: Schema.Literal("malformed", "too_large", "terminal", "batch_size", "reserved"),
     message: Schema.String,
   },
 ) {}

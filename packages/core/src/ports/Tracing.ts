@@ -116,6 +116,8 @@ export const leases = (self: Leases["Type"]): Leases["Type"] => ({
   complete: method("Leases.complete", self.complete, ofLease),
   suspend: method("Leases.suspend", self.suspend, ofLease),
   spawn: method("Leases.spawn", self.spawn, ofLease),
+  appendBeside: method("Leases.appendBeside", self.appendBeside, ofLease),
+  tell: method("Leases.tell", self.tell, ofLease),
   signals: self.signals,
 })
 

@@ -70,6 +70,30 @@ export const encode = (
   return Either.right(texts)
 }
 
+/** Whether the control plane and the workers take an event to be one of theirs. */
+const isReserved = ({ name, type }: LogEvent): boolean =>
+  type === "CUSTOM"
+    ? typeof name === "string" && name.startsWith("runlease.")
+    : type.startsWith("RUN_") || type.startsWith("TOOL_CALL_")
+
+/**
+ * The batch as JSON text, or why it may not come in beside the events of the holder.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const encodeBeside = (
+  events: ReadonlyArray<LogEvent>,
+): Either.Either<ReadonlyArray<string>, EventRefused> =>
+  Either.flatMap(encode(events), (texts) => {
+    const index = events.findIndex(isReserved)
+    if (index < 0) return Either.right(texts)
+    const { name, type } = events[index]!
+    const shown = type === "CUSTOM" ? `a CUSTOM ${String(name)}` : type
+    const message = `events[${index}] is ${shown}, which only the worker of the run or the control plane writes`
+    return Either.left(new EventRefused({ index, reason: "reserved", message }))
+  })
+
 /** Where a log stands. */
 export interface Position {
   readonly latestEventId: number

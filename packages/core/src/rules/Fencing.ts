@@ -34,20 +34,19 @@ export const checkFence = (
   return Either.left(new LeaseLost({ runId: spec.runId, workerId: fence.workerId }))
 }
 
-/** Makes a transition that only the holder may make; a run that has ended has no holder. */
+/** Whether a fence names the holder of the run; a run that has ended has no holder. */
+export const holds = (state: RunState, fence: Fence, now: number): Either.Either<void, LeaseLost> =>
+  Either.mapLeft(checkFence(state, fence, now), (error) =>
+    error._tag === "LeaseLost" ? error : new LeaseLost({ runId: error.runId, workerId: fence.workerId }),
+  )
+
+/** Makes a transition that only the holder may make. */
 export const whileHeld = (
   state: RunState,
   fence: Fence,
   now: number,
   make: () => Transition,
-): Either.Either<Transition, LeaseLost> => {
-  const held = checkFence(state, fence, now)
-  if (Either.isRight(held)) return Either.right(make())
-  const { left } = held
-  return Either.left(
-    left._tag === "LeaseLost" ? left : new LeaseLost({ runId: left.runId, workerId: fence.workerId }),
-  )
-}
+): Either.Either<Transition, LeaseLost> => Either.map(holds(state, fence, now), make)
 
 /**
  * Whether the run takes events from this caller; one without a fence is trusted.

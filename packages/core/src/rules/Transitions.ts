@@ -86,17 +86,23 @@ export const submit = (
 }
 
 /**
- * Adds events to the log, which it opens first if need be. `AppendRules` finds the new events of a batch.
+ * Adds events to the log, which it opens first if need be. `AppendRules` finds the new events of a batch. Those that are `beside` get no
+ * step of the sequence.
  *
  * @since 0.1.0
  * @category transitions
  */
-export const append = (state: RunState, events: ReadonlyArray<EncodedEvent>, now: number): Transition => {
+export const append = (
+  state: RunState,
+  events: ReadonlyArray<EncodedEvent>,
+  now: number,
+  beside = false,
+): Transition => {
   const { entries, state: opened } = transition(state, ControlEvents.opening(state.spec, state.log))
   const { latestEventId, latestSequence, log } = opened
   const added = events.map(({ event, text }, index): NewEntry => ({
     eventId: eventId(latestEventId + index + 1),
-    sequence: sequence(latestSequence + index + 1),
+    sequence: beside ? null : sequence(latestSequence + index + 1),
     event,
     text,
   }))
@@ -104,7 +110,7 @@ export const append = (state: RunState, events: ReadonlyArray<EncodedEvent>, now
     state: {
       ...opened,
       latestEventId: eventId(latestEventId + added.length),
-      latestSequence: sequence(latestSequence + added.length),
+      latestSequence: beside ? latestSequence : sequence(latestSequence + added.length),
       log: added.reduce((after, { event }) => LogState.next(after, event), log),
       updatedAt: now,
     },

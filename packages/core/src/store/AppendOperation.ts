@@ -5,11 +5,12 @@
  */
 import { Effect, Either, Function } from "effect"
 import type * as Ids from "../model/Ids.js"
-import { RunNotFound } from "../model/Run.js"
+import type { LogEvent } from "../model/AgentEvent.js"
+import { type LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { Appended, AppendError, AppendRequest, EventRefused } from "../ports/RunLog.js"
 import * as AppendRules from "../rules/AppendRules.js"
-import { admits } from "../rules/Fencing.js"
+import { admits, holds } from "../rules/Fencing.js"
 import * as Transitions from "../rules/Transitions.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
@@ -34,13 +35,13 @@ export const request = (projectId: Ids.ProjectId, append: AppendRequest): Reques
 const add = <X>(
   batch: RunBatch<X>,
   run: StoredRun,
-  { append: { events } }: Request,
+  events: ReadonlyArray<LogEvent>,
   texts: ReadonlyArray<string>,
-  there: number,
+  { beside = false, there = 0 }: { readonly beside?: boolean; readonly there?: number } = {},
 ): Appended => {
   const added = events.slice(there).map((event, index) => ({ event, text: texts[there + index]! }))
   const { state } =
-    added.length === 0 ? run : batch.apply(run, Transitions.append(run.state, added, batch.now))
+    added.length === 0 ? run : batch.apply(run, Transitions.append(run.state, added, batch.now, beside))
   return {
     latestEventId: state.latestEventId,
     latestSequence: state.latestSequence,
@@ -63,7 +64,7 @@ export const append = <X>(
   if (Either.isLeft(encoded)) return Effect.succeed(Either.left(encoded.left))
   const texts = encoded.right
   if (AppendRules.atEnd(append, run.state)) {
-    return Effect.succeed(Either.right(add(batch, run, request, texts, 0)))
+    return Effect.succeed(Either.right(add(batch, run, events, texts)))
   }
   const tail = batch.rows.tail({
     key: run.key,
@@ -77,9 +78,9 @@ export const append = <X>(
     const current = batch.find({ projectId, runId })!
     return Either.flatMap(admits(current.state, fence, batch.now), () =>
       AppendRules.atEnd(append, current.state)
-        ? Either.right(add(batch, current, request, texts, 0))
+        ? Either.right(add(batch, current, events, texts))
         : Either.map(AppendRules.alreadyThere(append, current.state, entries), (there) =>
-            add(batch, current, request, texts, there),
+            add(batch, current, events, texts, { there }),
           ),
     )
   })
@@ -93,5 +94,37 @@ export const operation = <X>(): RunOperation<Request, Appended, Appended, Refusa
   name: "RunLog.append",
   refs: ({ append: { runId }, projectId }) => [{ projectId, runId }],
   decide: (requests, batch) => Effect.forEach(requests, (request) => append(batch, request)),
+  answer: Function.identity,
+})
+
+interface Beside extends Pick<Request, "projectId" | "encoded"> {
+  readonly lease: LeaseRef
+  readonly events: ReadonlyArray<LogEvent>
+}
+
+/**
+ * Appends beside the events of the holder.
+ *
+ * @since 0.1.0
+ * @category operations
+ */
+export const beside = <X>(): RunOperation<
+  Beside,
+  Appended,
+  Appended,
+  RunNotFound | LeaseLost | EventRefused,
+  X
+> => ({
+  name: "Leases.appendBeside",
+  refs: ({ lease: { runId }, projectId }) => [{ projectId, runId }],
+  decide: (requests, batch) =>
+    batch.inTurn(requests, ({ encoded, events, lease, projectId }) => {
+      const { runId } = lease
+      const run = batch.find({ projectId, runId })
+      if (run === undefined) return Either.left(new RunNotFound({ runId }))
+      return Either.flatMap(holds(run.state, lease, batch.now), () =>
+        Either.map(encoded, (texts) => add(batch, run, events, texts, { beside: true })),
+      )
+    }),
   answer: Function.identity,
 })

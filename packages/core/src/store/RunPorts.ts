@@ -19,17 +19,15 @@ import {
   maxReadLimit,
   RunLog,
 } from "../ports/RunLog.js"
-import { check, InvalidSubmission, requestText, Runs, submitChecked } from "../ports/Runs.js"
+import { requestText, Runs, submitChecked } from "../ports/Runs.js"
 import { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import * as FollowUpRules from "../rules/FollowUpRules.js"
-import * as Transitions from "../rules/Transitions.js"
-import { suspend } from "../rules/WaitTransitions.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as ClaimOperation from "./ClaimOperation.js"
 import * as ClaimSearch from "./ClaimSearch.js"
 import * as EndOperation from "./EndOperation.js"
 import * as KeysetPage from "./KeysetPage.js"
-import * as LeaseOperations from "./LeaseOperations.js"
+import * as LeasePort from "./LeasePort.js"
 import * as Fork from "./Fork.js"
 import type { LogEvent } from "../model/AgentEvent.js"
 import * as LogFilter from "../ports/LogFilter.js"
@@ -39,7 +37,6 @@ import * as ResumeOperation from "./ResumeOperation.js"
 import * as Retry from "./Retry.js"
 import type { RunCommits } from "./RunCommits.js"
 import type { RunStore } from "./RunStore.js"
-import * as SpawnOperation from "./SpawnOperation.js"
 import * as SessionOperation from "./SessionOperation.js"
 import * as StoreReads from "./StoreReads.js"
 import * as SubmitOperation from "./SubmitOperation.js"
@@ -71,57 +68,6 @@ const makeClaims = <X>(
           Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),
         ),
       })
-    }),
-  })
-}
-
-const makeLeases = <X>(commits: RunCommits<X>): OfProject<Omit<Leases["Type"], "signals">> => {
-  const renew = commits.operation(LeaseOperations.renew<X>())
-  const complete = commits.operation(LeaseOperations.complete<X>())
-  const ofHolder = commits.operation(LeaseOperations.ofHolder<X>())
-  const spawn = commits.operation(SpawnOperation.operation<X>())
-  return (projectId) => ({
-    renew: (request) => renew({ projectId, request }),
-    release: (lease, release = {}) =>
-      ofHolder({ projectId, lease, make: (state, now) => Transitions.release(state, lease, release, now) }),
-    complete: (lease, outcome, last, taken) =>
-      complete({
-        projectId,
-        lease,
-        outcome,
-        taken,
-        last: last && AppendOperation.request(projectId, { runId: lease.runId, fence: lease, ...last }),
-      }),
-    suspend: (lease, suspension) =>
-      ofHolder({ projectId, lease, make: (state, now) => suspend(state, lease, suspension, now) }),
-    spawn: Effect.fnUntraced(function* (lease, { detached = false, submission, ...step }) {
-      const checked = yield* check({ ...submission, parentRunId: lease.runId })
-      if (checked.multitask !== undefined) {
-        return yield* new InvalidSubmission({
-          field: "multitask",
-          message: "multitask: a child waits for the other runs of its lane",
-        })
-      }
-      const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
-      // The first submission of a step stands, so another one is compared by its step alone.
-      const sent = JSON.stringify([lease.runId, step.stepId, detached])
-      return yield* spawn({
-        ...(yield* SubmitOperation.request(projectId, child, sent)),
-        lease,
-        step,
-        detached,
-      }).pipe(
-        // It names no conversation, and leaves the runs of its lane alone.
-        Effect.catchTags({
-          ConversationNotFound: Effect.die,
-          ConversationBusy: Effect.die,
-          MessageRefused: Effect.die,
-        }),
-        Effect.catchTag(
-          "SubmissionConflict",
-          ({ message }) => new InvalidSubmission({ field: "publicId", message }),
-        ),
-      )
     }),
   })
 }
@@ -179,13 +125,16 @@ const makeRunLog = <X>(
     })
   })
 
-const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): OfProject<Runs["Type"]> => {
+const makeRuns = <X>(
+  commits: RunCommits<X>,
+  reads: StoreReads.StoreReads<X>,
+  tell: TellOperation.Tell,
+): OfProject<Runs["Type"]> => {
   const submit = commits.operation(SubmitOperation.operation<X>())
   const end = commits.operation(EndOperation.operation<X>())
   const resume = commits.operation(ResumeOperation.resume<X>())
   const followUp = commits.operation(ResumeOperation.followUp<X>())
   const recordSession = commits.operation(SessionOperation.operation<X>())
-  const tell = commits.operation(TellOperation.operation<X>())
 
   const submitTo = (projectId: Ids.ProjectId, seed: ReadonlyArray<LogEvent> = []) =>
     submitChecked(
@@ -242,10 +191,13 @@ const makeRuns = <X>(commits: RunCommits<X>, reads: StoreReads.StoreReads<X>): O
       return { duplicate: !changed, run }
     }),
 
-    tell: Effect.fnUntraced(function* (runId, message) {
-      const newId = Ids.MessageId.make(yield* Ids.uuidV7, { disableValidation: true })
-      return yield* reads.onNamed("Runs.tell", { projectId, runId }, (ref) => tell({ ref, message, newId }))
-    }),
+    tell: (runId, message) =>
+      Effect.flatMap(TellOperation.named(message), (named) =>
+        reads.onNamed("Runs.tell", { projectId, runId }, (ref) => tell({ ...named, ref })),
+      ).pipe(
+        // Only a fence can be lost.
+        Effect.catchTag("LeaseLost", Effect.die),
+      ),
 
     followUp: Effect.fnUntraced(function* (runId, input) {
       const messageId = yield* Ids.uuidV7
@@ -287,10 +239,11 @@ export const make = <X>(
   Effect.gen(function* () {
     const reads = yield* StoreReads.make(store)
     const claims = makeClaims(commits, reads, wakeups, yield* Effect.scope)
-    const leases = makeLeases(commits)
+    const tell = TellOperation.make(commits)
+    const leases = LeasePort.make(commits, tell)
     const signals = WorkerSignals.make(reads, wakeups)
     const runLog = yield* makeRunLog(commits, reads, wakeups)
-    const runs = makeRuns(commits, reads)
+    const runs = makeRuns(commits, reads, tell)
     return (projectId) =>
       Context.make(Claims, claims(projectId)).pipe(
         Context.add(Leases, { ...leases(projectId), signals: signals(projectId) }),

@@ -8,7 +8,7 @@ import type { ChildStep } from "../model/ChildEvent.js"
 import { type LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
 import { ChildRefused, type Spawned } from "../ports/Leases.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
-import { whileHeld } from "../rules/Fencing.js"
+import { holds } from "../rules/Fencing.js"
 import { budgetRootOf, type ChildSpec, lanesOf, type RunState } from "../rules/RunState.js"
 import type { RunBatch } from "./RunBatch.js"
 import type { RunOperation } from "./RunCommits.js"
@@ -39,30 +39,27 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
   const depth = (spec.child?.depth ?? 0) + 1
   const index = children?.count ?? 0
   const lane = submission.concurrencyKey ?? null
-  return Either.flatMap(
-    whileHeld(parent.state, lease, batch.now, () => ({ state: parent.state, entries: [], consequences: [] })),
-    () => {
-      if (request.detached) return Either.right(null)
-      if (depth >= ChildTransitions.maxDepth) {
-        return refuse("depth", `A tree has at most ${ChildTransitions.maxDepth} runs from its root down`)
-      }
-      if (index >= ChildTransitions.maxChildren) {
-        return refuse("too_many", `Run ${runId} has ${ChildTransitions.maxChildren} children`)
-      }
-      const lanes = lanesOf(parent.state)
-      if (lane !== null && lanes.includes(lane)) {
-        return refuse("lane", `A run above the child has the lane ${lane}, so the child could never run`)
-      }
-      const budget = budgetRootOf(parent.state)
-      return Either.right({
-        parent: runId,
-        index,
-        depth,
-        ...(lanes.length === 0 ? {} : { lanes }),
-        ...(budget === undefined ? {} : { budget }),
-      })
-    },
-  )
+  return Either.flatMap(holds(parent.state, lease, batch.now), () => {
+    if (request.detached) return Either.right(null)
+    if (depth >= ChildTransitions.maxDepth) {
+      return refuse("depth", `A tree has at most ${ChildTransitions.maxDepth} runs from its root down`)
+    }
+    if (index >= ChildTransitions.maxChildren) {
+      return refuse("too_many", `Run ${runId} has ${ChildTransitions.maxChildren} children`)
+    }
+    const lanes = lanesOf(parent.state)
+    if (lane !== null && lanes.includes(lane)) {
+      return refuse("lane", `A run above the child has the lane ${lane}, so the child could never run`)
+    }
+    const budget = budgetRootOf(parent.state)
+    return Either.right({
+      parent: runId,
+      index,
+      depth,
+      ...(lanes.length === 0 ? {} : { lanes }),
+      ...(budget === undefined ? {} : { budget }),
+    })
+  })
 }
 
 const spawnedOf = ({ spec }: RunState): Spawned =>

@@ -6,22 +6,25 @@
  * @since 0.1.0
  */
 import { Effect, Either, Function } from "effect"
-import type * as Ids from "../model/Ids.js"
-import type { RunEnded } from "../model/Run.js"
-import { RunNotFound } from "../model/Run.js"
+import { MessageId, uuidV7 } from "../model/Ids.js"
+import { type Fence, type LeaseLost, type RunEnded, RunNotFound } from "../model/Run.js"
+import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { MessageRefused, NewMessage, ToldMessage } from "../ports/Runs.js"
+import { holds } from "../rules/Fencing.js"
 import * as InboxTransitions from "../rules/InboxTransitions.js"
 import type { RunBatch } from "./RunBatch.js"
-import type { RunOperation } from "./RunCommits.js"
+import type { RunCommits, RunOperation } from "./RunCommits.js"
 import type { KeyedMessage, RunRef } from "./RunRows.js"
 
 export interface Request {
   readonly ref: RunRef
   readonly message: NewMessage
-  readonly newId: Ids.MessageId
+  readonly newId: MessageId
+  /** Absent for a trusted caller that holds no lease. */
+  readonly fence?: Fence | undefined
 }
 
-type Refusal = RunNotFound | RunEnded | MessageRefused
+type Refusal = RunNotFound | RunEnded | LeaseLost | MessageRefused
 
 /** The name of a message that has a key. */
 const nameOf = <X>(batch: RunBatch<X>, { message, ref }: Request): KeyedMessage | undefined => {
@@ -51,9 +54,11 @@ export const operation = <X>(): RunOperation<Request, ToldMessage, ToldMessage, 
           : (yield* batch.rows.messagesOf(names)).map(({ id, name }) => [textOf(name), id] as const),
       )
       return yield* batch.inTurn(requests, (request): Either.Either<ToldMessage, Refusal> => {
-        const { message, newId, ref } = request
+        const { fence, message, newId, ref } = request
         const run = batch.find(ref)
         if (run === undefined) return Either.left(new RunNotFound({ runId: ref.runId }))
+        const held = fence === undefined ? Either.void : holds(run.state, fence, batch.now)
+        if (Either.isLeft(held)) return Either.left(held.left)
         const name = nameOf(batch, request)
         const before = name && told.get(textOf(name))
         if (before !== undefined) return Either.right({ id: before, duplicate: true })
@@ -71,3 +76,26 @@ export const operation = <X>(): RunOperation<Request, ToldMessage, ToldMessage, 
     }),
   answer: Function.identity,
 })
+
+/**
+ * A message with the id that it gets.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const named = (message: NewMessage): Effect.Effect<Pick<Request, "message" | "newId">> =>
+  Effect.map(uuidV7, (id) => ({ message, newId: MessageId.make(id, { disableValidation: true }) }))
+
+/**
+ * Tells messages, in shared commits.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Tell = (request: Request) => Effect.Effect<ToldMessage, Refusal | ControlPlaneError>
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(commits: RunCommits<X>): Tell => commits.operation(operation<X>())

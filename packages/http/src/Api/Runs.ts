@@ -209,7 +209,7 @@ export const group = HttpApiGroup.make("runs")
         OpenApi.annotations({
           summary: "Tell something to a run that has not ended",
           description:
-            "(ours) The message, `text` or `parts`, stands in the conversation of the run. An agent that takes messages gets it while it works, before its run ends at the latest. The same `idempotency_key` again gives the first message, and `duplicate`.",
+            "(ours) The message, `text` or `parts`, stands in the conversation of the run. An agent that takes messages gets it while it works, before its run ends at the latest. The same `idempotency_key` again gives the first message, and `duplicate`. The token of a run may tell its own run, while that is held.",
         }),
       ),
   )

@@ -11,9 +11,10 @@ import { Submission } from "../Wire/Submission.js"
 import { fromOutcome } from "../Wire/Outcome.js"
 import { Extensions, missing } from "./Extensions.js"
 import { Credentials } from "./Credentials.js"
-import type { RunLookup } from "./RunLookup.js"
+import { RunLookup } from "./RunLookup.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
+import * as RunTokens from "./RunTokens.js"
 import { Exchange, kind } from "./Exchange.js"
 import * as Renewals from "./Renewals.js"
 import * as Signals from "./Signals.js"
@@ -101,6 +102,8 @@ export const make = Effect.fnUntraced(function* (
   const credentials = yield* Credentials
   const extensions = yield* Extensions
   const exchange = yield* Exchange
+  const lookup = yield* RunLookup
+  const tokenOf = yield* RunTokens.make
   const renew = yield* Renewals.make
   const signals = yield* Signals.make
 
@@ -236,6 +239,43 @@ export const make = Effect.fnUntraced(function* (
             ),
           ),
         )
+    }),
+
+    appendBeside: Effect.fnUntraced(function* (lease, events) {
+      const { runId } = lease
+      const token = yield* tokenOf(lease)
+      const conversationId = yield* lookup.conversationOf(runId)
+      return yield* transport
+        .request({
+          operation: "Leases.appendBeside",
+          method: "POST",
+          path: path`/conversations/${conversationId}/runs/${runId}/events`,
+          token,
+          body: { events },
+          success: Replies.append,
+        })
+        .pipe(
+          Effect.map(RunLog.fromReply),
+          Effect.catchTag(
+            "Refusal",
+            Verdicts.decode(
+              "Leases.appendBeside",
+              ["RunNotFound", "LeaseLost", "EventRefused"],
+              aboutLease(lease),
+            ),
+          ),
+        )
+    }),
+
+    tell: Effect.fnUntraced(function* (lease, message) {
+      const token = yield* tokenOf(lease)
+      return yield* transport.request(Runs.toldRequest("Leases.tell", lease.runId, message, token)).pipe(
+        Effect.map(({ duplicate, message_id: id }): RunsPort.ToldMessage => ({ id, duplicate })),
+        Effect.catchTag(
+          "Refusal",
+          Verdicts.decode("Leases.tell", ["RunNotFound", "LeaseLost", "MessageRefused"], aboutLease(lease)),
+        ),
+      )
     }),
 
     signals,

@@ -11,6 +11,7 @@ import {
   Leases as LeasesPort,
   RunLog as RunLogPort,
   Runs as RunsPort,
+  RunTokens as RunTokensService,
   WorkerRegistry as WorkerRegistryPort,
 } from "@runlease/core"
 import { Layer, type Redacted } from "effect"
@@ -22,6 +23,7 @@ import * as Exchange from "./Exchange.js"
 import * as Leases from "./Leases.js"
 import * as RunLog from "./RunLog.js"
 import * as Runs from "./Runs.js"
+import * as RunTokens from "./RunTokens.js"
 import * as RunLookup from "./RunLookup.js"
 import * as Transport from "./Transport.js"
 import * as WorkerRegistry from "./WorkerRegistry.js"
@@ -33,15 +35,17 @@ export interface Options {
   readonly extensions: boolean
 }
 
-export const layer = (
-  options: Options,
-): Layer.Layer<ControlPlane.ProjectPorts, never, HttpClient.HttpClient> => layerWith(options, Layer.empty)
+/** The ports, and the tokens of the runs that are claimed by them. */
+export type Provided = ControlPlane.ProjectPorts | RunTokensService.RunTokens
+
+export const layer = (options: Options): Layer.Layer<Provided, never, HttpClient.HttpClient> =>
+  layerWith(options, Layer.empty)
 
 /** The ports, and what `more` makes of the tokens of the workers that register by them. */
 export const layerWith = <More>(
   options: Options,
   more: Layer.Layer<More, never, Credentials.Credentials>,
-): Layer.Layer<ControlPlane.ProjectPorts | More, never, HttpClient.HttpClient> => {
+): Layer.Layer<Provided | More, never, HttpClient.HttpClient> => {
   const shared = Layer.merge(
     Layer.effect(RunLookup.RunLookup, RunLookup.make),
     Layer.scoped(Exchange.Exchange, Exchange.make),
@@ -62,5 +66,5 @@ export const layerWith = <More>(
     Layer.effect(RunsPort.Runs, Runs.make(options.project)),
     Layer.effect(WorkerRegistryPort.WorkerRegistry, WorkerRegistry.make(options.project)),
   ).pipe(Layer.map(ControlPlane.tracedPorts))
-  return Layer.provide(Layer.merge(ports, more), shared)
+  return Layer.provide(Layer.mergeAll(ports, RunTokens.layer(options.baseUrl), more), shared)
 }

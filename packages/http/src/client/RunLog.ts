@@ -21,6 +21,14 @@ const isAppended = (body: unknown): body is typeof Replies.append.Type => hasCur
 
 const append = kind("RunLog.append", Replies.append, (body) => (isAppended(body) ? body : undefined))
 
+/** Where a log is after an append. */
+export const fromReply = (reply: typeof Replies.append.Type): RunLog.Appended => ({
+  latestEventId: reply.latest_event_id,
+  latestSequence: reply.latest_external_event_sequence,
+  appendedCount: reply.appended_count,
+  inbox: reply.inbox,
+})
+
 const followWait = Duration.seconds(20)
 const pollInterval = Duration.seconds(1)
 
@@ -173,12 +181,7 @@ export const make: Effect.Effect<
       const reply = yield* Effect.catchTag(appended(request), "Refusal", (refusal) =>
         appendFailure(request, refusal),
       )
-      return {
-        latestEventId: reply.latest_event_id,
-        latestSequence: reply.latest_external_event_sequence,
-        appendedCount: reply.appended_count,
-        inbox: reply.inbox,
-      }
+      return fromReply(reply)
     }),
 
     read: (options) => {

@@ -1,5 +1,5 @@
 import type { Run, Runs } from "@runlease/core"
-import { type Context, Effect, Schema } from "effect"
+import { type Context, Effect, type Redacted, Schema } from "effect"
 import * as ControlPlaneErrors from "../contract/ControlPlaneErrors.js"
 import * as Verdicts from "../contract/Verdicts.js"
 import { CancelledReply, CompletedReply, ResumedReply, TakenInputs, Told } from "../Api/RunBodies.js"
@@ -29,6 +29,22 @@ const matches =
     (options?.parentRunId === undefined || run.parentRunId === options.parentRunId) &&
     (options?.agentId === undefined || run.agentId === options.agentId) &&
     (options?.conversationId === undefined || run.conversationId === options.conversationId)
+
+/** The request that tells a run a message. */
+export const toldRequest = (
+  operation: string,
+  runId: string,
+  { idempotencyKey, parts }: Runs.NewMessage,
+  token?: Redacted.Redacted,
+) =>
+  ({
+    operation,
+    method: "POST",
+    path: path`/runs/${runId}/messages`,
+    token,
+    body: { parts, idempotency_key: idempotencyKey },
+    success: Told,
+  }) as const
 
 export const make = (
   project: string,
@@ -88,16 +104,10 @@ export const make = (
 
       ...(yield* Resubmissions.make),
 
-      tell: Effect.fnUntraced(function* (runId, { idempotencyKey, parts }) {
+      tell: Effect.fnUntraced(function* (runId, message) {
         if (!extensions) return yield* missing("Runs.tell", "take a message to a run")
         const { duplicate, message_id: id } = yield* transport
-          .request({
-            operation: "Runs.tell",
-            method: "POST",
-            path: path`/runs/${runId}/messages`,
-            body: { parts, idempotency_key: idempotencyKey },
-            success: Told,
-          })
+          .request(toldRequest("Runs.tell", runId, message))
           .pipe(
             Effect.catchTag(
               "Refusal",

@@ -1,5 +1,5 @@
 /**
- * The caller of a request: an API key of a project, or one of its workers.
+ * The caller of a request: an API key of a project, one of its workers, or the program of a run.
  *
  * @since 0.1.0
  */
@@ -15,8 +15,16 @@ export class CurrentPrincipal extends Context.Tag("@runlease/http/CurrentPrincip
 >() {}
 
 /** Names a caller among all of them. */
-export const callerOf = (principal: Access.Principal): string =>
-  principal._tag === "ApiKey" ? principal.keyId : principal.workerId
+export const callerOf = (principal: Access.Principal): string => {
+  switch (principal._tag) {
+    case "ApiKey":
+      return principal.keyId
+    case "Worker":
+      return principal.workerId
+    case "Run":
+      return `${principal.lease.workerId} ${principal.lease.runId}`
+  }
+}
 
 const apiKeyHeader = "X-API-Key"
 
@@ -35,7 +43,7 @@ export class Authorization extends HttpApiMiddleware.Tag<Authorization>()("@runl
   failure: Schema.Union(Refusal.Unauthorized, Refusal.TooMany),
   security: {
     bearer: HttpApiSecurity.bearer.pipe(
-      HttpApiSecurity.annotate(OpenApi.Description, "An API key or a worker token"),
+      HttpApiSecurity.annotate(OpenApi.Description, "An API key, a worker token, or the token of a run"),
     ),
     apiKey: HttpApiSecurity.apiKey({ in: "header", key: apiKeyHeader }).pipe(
       HttpApiSecurity.annotate(OpenApi.Description, "An API key"),

@@ -280,7 +280,7 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
   },
   EventRefused: {
     status: 400,
-    codes: ["event_malformed", "event_too_large", "event_terminal", "event_batch_size"],
+    codes: ["event_malformed", "event_too_large", "event_terminal", "event_batch_size", "event_reserved"],
     matches: (detail) => detail.includes("payload must be less than"),
     encode: ({ index, message, reason }) => ({
       error: `event_${reason}`,

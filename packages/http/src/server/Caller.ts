@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Access, type Ids, Run, Runs } from "@runlease/core"
+import { Access, type Ids, Run, Runs, type RunToken } from "@runlease/core"
 import { Context, Effect } from "effect"
 import { epochHeader, type Fence, workerHeader } from "../Api/Fence.js"
 import { CurrentPrincipal } from "../contract/Principal.js"
@@ -13,12 +13,21 @@ import { ProjectPortsCache, type Ports } from "./ProjectPortsCache.js"
 
 const forbidden = (detail: string) => Refusal.make(403, "forbidden", detail)
 
-/** The caller, when it is an API key. */
-export const apiKey = Effect.flatMap(CurrentPrincipal, (principal) =>
-  principal._tag === "ApiKey"
-    ? Effect.succeed(principal)
-    : Effect.fail(forbidden("A worker token is not enough for this; use an API key")),
+const ofRun = forbidden(
+  "The token of a run is not enough for this: it may append to its run, tell it messages and spawn its children",
 )
+
+/** The caller, when it is an API key. */
+export const apiKey = Effect.flatMap(CurrentPrincipal, (principal) => {
+  switch (principal._tag) {
+    case "ApiKey":
+      return Effect.succeed(principal)
+    case "Worker":
+      return Effect.fail(forbidden("A worker token is not enough for this; use an API key"))
+    case "Run":
+      return Effect.fail(ofRun)
+  }
+})
 
 /** The caller, when it is an admin key. */
 export const admin = Effect.filterOrFail(
@@ -57,14 +66,44 @@ export const project = Effect.fnUntraced(function* (reference: string) {
 /** The ports for the endpoints of one worker: its own token, or an API key of its project. */
 export const worker = Effect.fnUntraced(function* (workerId: Ids.WorkerId) {
   const principal = yield* CurrentPrincipal
+  if (principal._tag === "Run") return yield* ofRun
   if (principal._tag === "Worker" && principal.workerId !== workerId.toLowerCase()) {
     return yield* forbidden("This token belongs to another worker")
   }
   return yield* portsOf(principal.projectId)
 })
 
-/** The ports of the caller's project; any caller may have them. */
-export const anyone = Effect.flatMap(CurrentPrincipal, (principal) => portsOf(principal.projectId))
+/** The ports of the project of an API key or of a worker. */
+export const keyOrWorker = Effect.flatMap(CurrentPrincipal, (principal) =>
+  principal._tag === "Run" ? Effect.fail(ofRun) : portsOf(principal.projectId),
+)
+
+/** What the program of a run may use: the ports of its project, and the lease that its token names. */
+export interface Program {
+  readonly ports: Ports
+  readonly projectId: Ids.ProjectId
+  readonly lease: RunToken.NamedLease
+}
+
+/**
+ * The caller as the program of a run, where it is one. Another run than its own is forbidden, whether or not there is one of that id.
+ *
+ * @since 0.1.0
+ * @category fencing
+ */
+export const program = Effect.fnUntraced(function* (path: {
+  readonly run_id: Ids.RunId
+  readonly worker_id?: Ids.WorkerId
+}) {
+  const principal = yield* CurrentPrincipal
+  if (principal._tag !== "Run") return undefined
+  const { lease, projectId } = principal
+  const { run_id, worker_id = lease.workerId } = path
+  if (run_id !== lease.runId || worker_id.toLowerCase() !== lease.workerId) {
+    return yield* forbidden("This token belongs to another run")
+  }
+  return { lease, projectId, ports: yield* portsOf(projectId) } satisfies Program
+})
 
 /** The epoch that the request names, when it does. */
 const epochOf = (headers: Fence): Run.LeaseEpoch | null => {

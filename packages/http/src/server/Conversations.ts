@@ -58,14 +58,20 @@ export const layer = HttpApiBuilder.group(Api, "conversations", (handlers) =>
       )
       .handle("append", ({ headers, path, payload }) =>
         Effect.gen(function* () {
+          const program = yield* Caller.program(path)
           const { projectId } = yield* CurrentPrincipal
           yield* places.check(projectId, path.conversation_id, path.run_id)
-          const ports = yield* Caller.anyone
-          const fence = yield* Caller.fence(ports, path.run_id, headers)
-          return {
-            ...(yield* WorkerOperations.append(ports, path.run_id, payload, fence)),
-            run: yield* Context.get(ports, Runs.Runs).get(path.run_id),
-          }
+          const ports = program?.ports ?? (yield* Caller.keyOrWorker)
+          const appended =
+            program === undefined
+              ? WorkerOperations.append(
+                  ports,
+                  path.run_id,
+                  payload,
+                  yield* Caller.fence(ports, path.run_id, headers),
+                )
+              : WorkerOperations.appendBeside(program, payload)
+          return { ...(yield* appended), run: yield* Context.get(ports, Runs.Runs).get(path.run_id) }
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handleRaw("stream", ({ headers, path }) =>

@@ -18,9 +18,17 @@ const requestIdHeader = "x-request-id"
 const isRequestId = (id: string | undefined): id is string =>
   id !== undefined && /^[\w.:/+=-]{1,128}$/.test(id)
 
-/** The key or the worker; a token is never shown. */
-const callerIn = (principal: Access.Principal): string =>
-  principal._tag === "ApiKey" ? `key ${principal.keyId}` : `worker ${principal.workerId}`
+/** The key, the worker or the run; a token is never shown. */
+const callerIn = (principal: Access.Principal): string => {
+  switch (principal._tag) {
+    case "ApiKey":
+      return `key ${principal.keyId}`
+    case "Worker":
+      return `worker ${principal.workerId}`
+    case "Run":
+      return `run ${principal.lease.runId}`
+  }
+}
 
 /**
  * Makes the middleware that is around all others. With `logs` each request gets an id, or keeps the one that its proxy gave in

@@ -6,6 +6,7 @@ import {
   ControlPlane,
   type Ids,
   Interrupt,
+  Leases,
   LogFilter,
   Run,
   RunLog,
@@ -217,7 +218,7 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       )
       .handle("complete", ({ headers, path, payload }) =>
         Effect.gen(function* () {
-          const ports = yield* Caller.anyone
+          const ports = yield* Caller.keyOrWorker
           const fence = yield* Caller.fence(ports, path.run_id, headers)
           const { completed, run } = yield* Context.get(ports, Runs.Runs).complete(
             path.run_id,
@@ -249,11 +250,14 @@ export const layer = HttpApiBuilder.group(Api, "runs", (handlers) =>
       )
       .handle("tell", ({ path, payload }) =>
         Effect.gen(function* () {
-          const runs = Context.get(yield* Caller.ports, Runs.Runs)
-          const { duplicate, id } = yield* runs.tell(path.run_id, {
+          const message: Runs.NewMessage = {
             parts: payload.parts ?? [{ type: "text", text: payload.text ?? "" }],
             idempotencyKey: payload.idempotency_key ?? undefined,
-          })
+          }
+          const program = yield* Caller.program(path)
+          const { duplicate, id } = yield* program === undefined
+            ? Context.get(yield* Caller.ports, Runs.Runs).tell(path.run_id, message)
+            : Context.get(program.ports, Leases.Leases).tell(program.lease, message)
           return { message_id: id, duplicate }
         }).pipe(Effect.mapError((error) => Verdicts.encode(error, "tell"))),
       )

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Claims, type Ids, Interrupt, Leases, type Run, RunLog } from "@runlease/core"
+import { ChildEvent, Claims, type Ids, Interrupt, Leases, type Run, RunLog } from "@runlease/core"
 import { Context, Duration, Effect } from "effect"
 import type { Append } from "../Api/Conversations.js"
 import type { Operation } from "../Api/Exchange.js"
@@ -15,6 +15,8 @@ import {
 } from "../Api/Workers.js"
 import { type Suspension } from "../Api/Suspension.js"
 import { toOutcome } from "../Wire/Outcome.js"
+import * as Refusal from "../contract/Refusal.js"
+import type { Program } from "./Caller.js"
 import type { Ports } from "./ProjectPortsCache.js"
 
 export const leaseOf = (payload: { readonly lease_duration_seconds?: number | null | undefined }) =>
@@ -30,6 +32,13 @@ export const claim = (ports: Ports, workerId: Ids.WorkerId, payload: typeof Clai
     claimId: payload.claim_id ?? undefined,
   })
 
+const toAppended = ({ appendedCount, inbox, latestEventId, latestSequence }: RunLog.Appended) => ({
+  latest_event_id: latestEventId,
+  latest_external_event_sequence: latestSequence,
+  appended_count: appendedCount,
+  ...(inbox === undefined ? {} : { inbox }),
+})
+
 export const append = (
   ports: Ports,
   runId: Ids.RunId,
@@ -44,13 +53,25 @@ export const append = (
       expectedSequence: payload.expected_previous_external_event_sequence ?? undefined,
       fence,
     }),
-    ({ appendedCount, inbox, latestEventId, latestSequence }) => ({
-      latest_event_id: latestEventId,
-      latest_external_event_sequence: latestSequence,
-      appended_count: appendedCount,
-      ...(inbox === undefined ? {} : { inbox }),
-    }),
+    toAppended,
   )
+
+const cursors = ["expected_previous_event_id", "expected_previous_external_event_sequence"] as const
+
+/** What the program of a run appends, which has no cursor. */
+export const appendBeside = ({ lease, ports }: Program, payload: typeof Append.Type) => {
+  const field = cursors.find((cursor) => payload[cursor] != null)
+  return field === undefined
+    ? Effect.map(Context.get(ports, Leases.Leases).appendBeside(lease, payload.events), toAppended)
+    : Effect.fail(
+        Refusal.make(
+          400,
+          "invalid_request",
+          `${field}: what the token of a run appends has no cursor, so leave it out`,
+          { field },
+        ),
+      )
+}
 
 export const complete = (
   ports: Ports,
@@ -102,7 +123,10 @@ export const spawn = (ports: Ports, lease: Run.LeaseRef, payload: typeof SpawnRe
       name: payload.name,
       key: payload.key,
       detached: payload.detached ?? undefined,
-      submission: { ...payload.run, publicId: payload.run.publicId ?? "" },
+      submission: {
+        ...payload.run,
+        publicId: payload.run.publicId ?? ChildEvent.childIdOf(lease.runId, payload.step_id),
+      },
     }),
     ({ index, runId }) => ({ run_id: runId, index }),
   )

@@ -105,8 +105,10 @@ export const layer = HttpApiBuilder.group(Api, "workers", (handlers) =>
       )
       .handle("spawn", ({ headers, path, payload }) =>
         Effect.gen(function* () {
-          const ports = yield* Caller.worker(path.worker_id)
-          return yield* WorkerOperations.spawn(ports, Caller.leaseOf(path, headers), payload)
+          const program = yield* Caller.program(path)
+          const ports = program?.ports ?? (yield* Caller.worker(path.worker_id))
+          const lease = program?.lease ?? Caller.leaseOf(path, headers)
+          return yield* WorkerOperations.spawn(ports, lease, payload)
         }).pipe(Effect.mapError(Verdicts.encode)),
       )
       .handle("session", ({ headers, path, payload }) =>

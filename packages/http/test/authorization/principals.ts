@@ -1,10 +1,10 @@
 /**
  * The kinds of principals that the matrix has a column for. A further kind is a further entry here, and a further column there.
  */
-import { Access, ControlPlane, Ids } from "@runlease/core"
+import { Access, ControlPlane, Ids, Run, RunToken } from "@runlease/core"
 import type { JumpClock } from "@runlease/testkit"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Duration, Effect, Redacted } from "effect"
+import { Duration, Effect, Function, Redacted } from "effect"
 
 type Headers = Readonly<Record<string, string>>
 
@@ -15,6 +15,9 @@ export interface Sender {
   readonly workerId?: Ids.WorkerId | undefined
 }
 
+/** How a principal sends a request about a run. */
+export type SenderOf = (runId: string) => Effect.Effect<Sender, unknown>
+
 const bearer = (credential: string, workerId?: Ids.WorkerId): Sender => ({
   headers: { authorization: `Bearer ${credential}` },
   credential,
@@ -24,6 +27,12 @@ const bearer = (credential: string, workerId?: Ids.WorkerId): Sender => ({
 const cookie = (credential: string, site: string): Sender => ({
   headers: { cookie: `runlease_session=${credential}`, "sec-fetch-site": site },
   credential,
+})
+
+const firstClaim = (workerId: Ids.WorkerId, runId: string): RunToken.NamedLease => ({
+  workerId,
+  runId: Ids.RunId.make(runId),
+  epoch: Run.LeaseEpoch.make(1),
 })
 
 /** A project with a key, an admin key and a worker, and how each of them sends. */
@@ -51,6 +60,12 @@ export const makeProject = Effect.fnUntraced(function* (slug: string) {
     /** A worker that sends under an id, which may be another's. */
     worker: (workerId: Ids.WorkerId, under = workerId) =>
       Effect.map(issue(workerId), (worker) => bearer(worker, under)),
+    /** The program of a run that a worker says it holds, by its first claim. */
+    program: (workerId: Ids.WorkerId) => (runId: string) =>
+      issue(workerId).pipe(
+        Effect.flatMap((worker) => RunToken.sign(Redacted.make(worker), firstClaim(workerId, runId))),
+        Effect.map((token) => bearer(Redacted.value(token), workerId)),
+      ),
   }
 })
 
@@ -58,7 +73,7 @@ export type Project = Effect.Effect.Success<ReturnType<typeof makeProject>>
 
 /** Nobody, in each of the ways there are. The session and the key expire while twelve hours pass. */
 export const makeNobodies = Effect.fnUntraced(function* (
-  { project, session, ports }: Project,
+  { holder, project, session, ports }: Project,
   clock: JumpClock.JumpClock,
 ) {
   const access = yield* Access.Access
@@ -68,6 +83,8 @@ export const makeNobodies = Effect.fnUntraced(function* (
   const { key, token } = yield* access.createKey({ projectId: project.id, name: "revoked" })
   const workerId = yield* Effect.provide(TestRuns.register("revoked"), ports)
   const worker = yield* access.issueWorkerToken({ projectId: project.id, workerId, issuedBy: key.id })
+  const program = yield* RunToken.sign(worker, firstClaim(workerId, "run"))
+  const forged = yield* RunToken.sign(Redacted.make("guess"), firstClaim(holder, "run"))
   yield* access.revokeKey(project.id, key.id)
   return {
     "no token": { headers: {}, credential: "" },
@@ -77,21 +94,29 @@ export const makeNobodies = Effect.fnUntraced(function* (
     "an expired key": bearer(Redacted.value(short.token)),
     "a revoked worker": bearer(Redacted.value(worker), workerId),
     "an expired session": expired,
+    "a program of a revoked worker": bearer(Redacted.value(program)),
+    "a program without its worker": bearer(Redacted.value(forged)),
   } satisfies Readonly<Record<string, Sender>>
 })
 
+const always = (sender: Effect.Effect<Sender, unknown>): SenderOf => Function.constant(sender)
+
 /** How each column but `nobody` sends. A sender is new for each request: some requests end a credential. */
-export const senders = (own: Project, foreign: Project) => ({
-  key: own.key,
-  admin: own.admin,
-  session: own.session("same-origin"),
-  cross: own.session("cross-site"),
-  holder: own.worker(own.holder),
-  other: own.worker(own.other),
-  posing: own.worker(own.other, own.holder),
-  "f-key": foreign.key,
-  "f-admin": foreign.admin,
-  "f-session": foreign.session("same-origin"),
-  "f-worker": foreign.worker(foreign.other),
-  "f-posing": foreign.worker(foreign.other, own.holder),
+export const senders = (own: Project, foreign: Project): Readonly<Record<string, SenderOf>> => ({
+  key: always(own.key),
+  admin: always(own.admin),
+  session: always(own.session("same-origin")),
+  cross: always(own.session("cross-site")),
+  holder: always(own.worker(own.holder)),
+  other: always(own.worker(own.other)),
+  posing: always(own.worker(own.other, own.holder)),
+  program: own.program(own.holder),
+  astray: () => own.program(own.holder)("another-run"),
+  usurper: own.program(own.other),
+  "f-key": always(foreign.key),
+  "f-admin": always(foreign.admin),
+  "f-session": always(foreign.session("same-origin")),
+  "f-worker": always(foreign.worker(foreign.other)),
+  "f-posing": always(foreign.worker(foreign.other, own.holder)),
+  "f-program": foreign.program(foreign.other),
 })

@@ -5,8 +5,9 @@
  */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Access, Ids, Token, WorkerRegistry } from "@runlease/core"
-import { DateTime, Duration, Effect, Either, Function, Option } from "effect"
+import { DateTime, Duration, Effect, Either, Function } from "effect"
 import type { SqlStore } from "../batch/SqlStore.js"
+import * as SqlAuthentication from "./SqlAuthentication.js"
 import * as SqlSessions from "./SqlSessions.js"
 
 /** The number of tokens of one worker that are valid at once. */
@@ -46,12 +47,6 @@ const toKey = (row: CredentialRow): Access.ApiKey => ({
   revokedAt: row.revoked_at === null ? null : DateTime.unsafeMake(row.revoked_at),
   expiresAt: row.expires_at === null ? null : DateTime.unsafeMake(row.expires_at),
 })
-
-/** A session is the key that issued it. */
-const toPrincipal = (row: CredentialRow): Access.Principal =>
-  row.worker_id === null
-    ? { _tag: "ApiKey", keyId: row.issued_by ?? row.id, projectId: row.project_id, admin: row.admin === 1 }
-    : { _tag: "Worker", workerId: row.worker_id, projectId: row.project_id }
 
 interface NewKey {
   readonly id: string
@@ -266,19 +261,6 @@ export const make = (store: SqlStore): Access.Access["Type"] => {
 
     endSession: (token) => Effect.flatMap(Token.digest(token), (digest) => endSession({ digest })),
 
-    // The index has only a part of the digest; the rest is compared in constant time.
-    authenticate: Effect.fnUntraced(function* (token) {
-      const digest = yield* Token.digest(token)
-      const rows = yield* store.read(
-        "Access.authenticate",
-        Effect.flatMap(
-          dialect.instant,
-          (now) => sql<CredentialRow>`SELECT * FROM credentials
-            WHERE lookup = ${Token.lookup(digest)} AND revoked_at IS NULL
-              AND (expires_at IS NULL OR expires_at > ${now})`,
-        ),
-      )
-      return Option.map(Option.fromNullable(rows.find((row) => Token.equal(row.digest, digest))), toPrincipal)
-    }),
+    authenticate: SqlAuthentication.make(store),
   }
 }

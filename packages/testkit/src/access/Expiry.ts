@@ -3,6 +3,9 @@ import { it } from "@effect/vitest"
 import { assertEquals, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Access, KeyExpired } from "@runlease/core/Access"
 import type { ControlPlane } from "@runlease/core/ControlPlane"
+import * as Ids from "@runlease/core/Ids"
+import { LeaseEpoch } from "@runlease/core/Run"
+import * as RunToken from "@runlease/core/RunToken"
 import type { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { DateTime, Effect, type Layer, Redacted, type Scope } from "effect"
 import * as JumpClock from "../JumpClock.js"
@@ -34,10 +37,16 @@ export const tests = (layer: Layer.Layer<Ports, unknown>): void => {
       const kept = yield* access.createKey({ projectId, name: "kept" })
       strictEqual(kept.key.expiresAt, null)
       const workerId = yield* TestRuns.register()
+      const ofWorker = yield* access.issueWorkerToken({ projectId, workerId, issuedBy: key.id })
       const issued = [
         token,
-        yield* access.issueWorkerToken({ projectId, workerId, issuedBy: key.id }),
+        ofWorker,
         yield* access.issueSession({ projectId, keyId: key.id }),
+        yield* RunToken.sign(ofWorker, {
+          workerId,
+          runId: Ids.RunId.make("run"),
+          epoch: LeaseEpoch.make(1),
+        }),
       ]
       const others = [
         kept.token,
@@ -45,11 +54,11 @@ export const tests = (layer: Layer.Layer<Ports, unknown>): void => {
         yield* access.issueSession({ projectId, keyId: kept.key.id }),
       ]
       yield* clock.jump(hour - 1)
-      deepStrictEqual(yield* Effect.forEach(issued, tagOf), ["ApiKey", "Worker", "ApiKey"])
+      deepStrictEqual(yield* Effect.forEach(issued, tagOf), ["ApiKey", "Worker", "ApiKey", "Run"])
       yield* clock.jump(1)
       // A server remembers a token for some seconds.
       yield* clock.jump(10_000)
-      deepStrictEqual(yield* Effect.forEach(issued, tagOf), ["Refused", "Refused", "Refused"])
+      deepStrictEqual(yield* Effect.forEach(issued, tagOf), ["Refused", "Refused", "Refused", "Refused"])
       deepStrictEqual(yield* Effect.forEach(others, tagOf), ["ApiKey", "Worker", "ApiKey"])
       strictEqual(yield* access.revokeWorkerTokens({ projectId, workerId }), 1)
     }))

@@ -11,7 +11,7 @@ import { Conversations } from "@runlease/core/Conversations"
 import { Leases } from "@runlease/core/Leases"
 import { EventId, type LeaseRef } from "@runlease/core/Run"
 import { followWith, readerOf, RunLog } from "@runlease/core/RunLog"
-import { defaultMaxAttempts, Runs } from "@runlease/core/Runs"
+import { defaultMaxAttempts, Runs, type ToldMessage } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
 import { Context, Duration, Effect } from "effect"
 import * as Facts from "./Facts.js"
@@ -38,7 +38,9 @@ export interface Told {
   ): Effect.Effect<A, E | ControlPlaneUnavailable>
 }
 
-const leasesOf = (store: Leases["Type"], link: Link, told: Told): Leases["Type"] => ({
+const messageOf = ({ id }: ToldMessage) => ({ message: id })
+
+const leasesOf = (store: Leases["Type"], link: Link, quiet: Quiet, told: Told): Leases["Type"] => ({
   renew: (request) =>
     told(
       "Renew",
@@ -81,6 +83,14 @@ const leasesOf = (store: Leases["Type"], link: Link, told: Told): Leases["Type"]
       },
       store.spawn(lease, spawn),
       ({ runId }) => ({ child: runId }),
+    ),
+  appendBeside: (lease, events) => quiet("AppendBeside", store.appendBeside(lease, events)),
+  tell: (lease, message) =>
+    told(
+      "Tell",
+      { run: lease.runId, key: message.idempotencyKey ?? "" },
+      store.tell(lease, message),
+      messageOf,
     ),
   signals: (workerId) => link.pushes("Signal", store.signals(workerId)),
 })
@@ -147,9 +157,7 @@ const runsOf = (store: Runs["Type"], quiet: Quiet, told: Told): Runs["Type"] => 
       ({ duplicate }) => ({ duplicate }),
     ),
   tell: (runId, message) =>
-    told("Tell", { run: runId, key: message.idempotencyKey ?? "" }, store.tell(runId, message), ({ id }) => ({
-      message: id,
-    })),
+    told("Tell", { run: runId, key: message.idempotencyKey ?? "" }, store.tell(runId, message), messageOf),
   followUp: (runId, followUp) =>
     told(
       "FollowUp",
@@ -211,7 +219,7 @@ export const make = (
         Duration.toMillis(request.wait ?? 0),
       ),
   }).pipe(
-    Context.add(Leases, leasesOf(Context.get(store, Leases), link, told)),
+    Context.add(Leases, leasesOf(Context.get(store, Leases), link, quiet, told)),
     Context.add(RunLog, runLogOf(Context.get(store, RunLog), quiet, told)),
     Context.add(Runs, runsOf(Context.get(store, Runs), quiet, told)),
     Context.add(WorkerRegistry, {

@@ -1,0 +1,83 @@
+/**
+ * Tokens of runs: what the program of a run may show instead of the token of its worker.
+ *
+ * The worker signs one with its own token, so no store is asked for it and no store has it. It names a lease, and is worth nothing once the
+ * worker does not hold that lease, or once its own token is not valid.
+ *
+ * A token is `rlr_`, the claim as JSON in UTF-8, `[epoch, worker id, run id]`, and the signature, both in hex digits. The signature is the
+ * HMAC-SHA-256 of `runlease run token ` and the claim; its key is the SHA-256 of the worker's token.
+ *
+ * Source: docs/decisions/0080-run-tokens.md
+ *
+ * @since 0.1.0
+ */
+import { hmac } from "@noble/hashes/hmac.js"
+import { sha256 } from "@noble/hashes/sha2.js"
+import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js"
+import { Effect, Option, Redacted, Schema } from "effect"
+import { RunId, WorkerId } from "./Ids.js"
+import { LeaseEpoch, type LeaseRef } from "./Run.js"
+import * as Token from "./Token.js"
+
+/**
+ * A lease that a token names.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NamedLease extends LeaseRef {
+  readonly epoch: LeaseEpoch
+}
+
+const prefix = "rlr_"
+
+/** A claim has three ids at most, so a longer text is no token. */
+const maxLength = 4096
+
+const shape = /^rlr_((?:[0-9a-f]{2})+)([0-9a-f]{64})$/
+
+const Claim = Schema.parseJson(Schema.Tuple(LeaseEpoch, WorkerId, RunId))
+
+const decode = Schema.decodeUnknownOption(Claim)
+const encode = Schema.encodeSync(Claim)
+
+const signatureOf = (claim: string, digest: string): string =>
+  bytesToHex(hmac(sha256, hexToBytes(digest), utf8ToBytes(`runlease run token ${claim}`)))
+
+/**
+ * The token of a run, signed with that of the worker that holds it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const sign = (
+  workerToken: Redacted.Redacted,
+  { epoch, runId, workerId }: NamedLease,
+): Effect.Effect<Redacted.Redacted> =>
+  Effect.map(Token.digest(workerToken), (digest) => {
+    const claim = encode([epoch, workerId, runId])
+    return Redacted.make(`${prefix}${bytesToHex(utf8ToBytes(claim))}${signatureOf(claim, digest)}`)
+  })
+
+/** The lease that a token names, and whether a worker's token has signed it, of which `digest` is the digest. */
+export interface Signed {
+  readonly lease: NamedLease
+  readonly isSignedWith: (digest: string) => boolean
+}
+
+/**
+ * What a token says, which is not to be believed before its signature was checked. Nothing for a token of another kind.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read = (token: Redacted.Redacted): Option.Option<Signed> => {
+  const text = Redacted.value(token)
+  const [, hex, signature] = (text.length <= maxLength && shape.exec(text)) || []
+  if (hex === undefined || signature === undefined) return Option.none()
+  const claim = new TextDecoder().decode(hexToBytes(hex))
+  return Option.map(decode(claim), ([epoch, workerId, runId]) => ({
+    lease: { epoch, workerId, runId },
+    isSignedWith: (digest) => Token.equal(signatureOf(claim, digest), signature),
+  }))
+}

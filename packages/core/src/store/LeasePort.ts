@@ -1,0 +1,86 @@
+/**
+ * The port of leases without its signals, over the commits of a store.
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+import type * as Ids from "../model/Ids.js"
+import type { Leases } from "../ports/Leases.js"
+import { check, InvalidSubmission } from "../ports/Runs.js"
+import * as AppendRules from "../rules/AppendRules.js"
+import * as Transitions from "../rules/Transitions.js"
+import { suspend } from "../rules/WaitTransitions.js"
+import * as AppendOperation from "./AppendOperation.js"
+import * as LeaseOperations from "./LeaseOperations.js"
+import type { RunCommits } from "./RunCommits.js"
+import * as SpawnOperation from "./SpawnOperation.js"
+import * as SubmitOperation from "./SubmitOperation.js"
+import * as TellOperation from "./TellOperation.js"
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <X>(
+  commits: RunCommits<X>,
+  tell: TellOperation.Tell,
+): ((projectId: Ids.ProjectId) => Omit<Leases["Type"], "signals">) => {
+  const renew = commits.operation(LeaseOperations.renew<X>())
+  const complete = commits.operation(LeaseOperations.complete<X>())
+  const ofHolder = commits.operation(LeaseOperations.ofHolder<X>())
+  const spawn = commits.operation(SpawnOperation.operation<X>())
+  const appendBeside = commits.operation(AppendOperation.beside<X>())
+  return (projectId) => ({
+    renew: (request) => renew({ projectId, request }),
+    release: (lease, release = {}) =>
+      ofHolder({ projectId, lease, make: (state, now) => Transitions.release(state, lease, release, now) }),
+    complete: (lease, outcome, last, taken) =>
+      complete({
+        projectId,
+        lease,
+        outcome,
+        taken,
+        last: last && AppendOperation.request(projectId, { runId: lease.runId, fence: lease, ...last }),
+      }),
+    suspend: (lease, suspension) =>
+      ofHolder({ projectId, lease, make: (state, now) => suspend(state, lease, suspension, now) }),
+    spawn: Effect.fnUntraced(function* (lease, { detached = false, submission, ...step }) {
+      const checked = yield* check({ ...submission, parentRunId: lease.runId })
+      if (checked.multitask !== undefined) {
+        return yield* new InvalidSubmission({
+          field: "multitask",
+          message: "multitask: a child waits for the other runs of its lane",
+        })
+      }
+      const child = { ...checked, concurrencyKey: checked.concurrencyKey ?? null }
+      // The first submission of a step stands, so another one is compared by its step alone.
+      const sent = JSON.stringify([lease.runId, step.stepId, detached])
+      return yield* spawn({
+        ...(yield* SubmitOperation.request(projectId, child, sent)),
+        lease,
+        step,
+        detached,
+      }).pipe(
+        // It names no conversation, and leaves the runs of its lane alone.
+        Effect.catchTags({
+          ConversationNotFound: Effect.die,
+          ConversationBusy: Effect.die,
+          MessageRefused: Effect.die,
+        }),
+        Effect.catchTag(
+          "SubmissionConflict",
+          ({ message }) => new InvalidSubmission({ field: "publicId", message }),
+        ),
+      )
+    }),
+    appendBeside: (lease, events) =>
+      appendBeside({ projectId, lease, events, encoded: AppendRules.encodeBeside(events) }),
+    tell: (lease, message) =>
+      Effect.flatMap(TellOperation.named(message), (named) =>
+        tell({ ...named, ref: { projectId, runId: lease.runId }, fence: lease }),
+      ).pipe(
+        // A run that has ended has no holder.
+        Effect.catchTag("RunEnded", Effect.die),
+      ),
+  })
+}

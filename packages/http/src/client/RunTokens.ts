@@ -1,0 +1,31 @@
+/**
+ * Makes the tokens of runs from the tokens of the workers that register here.
+ *
+ * @since 0.1.0
+ */
+import { type Run, RunToken, RunTokens } from "@runlease/core"
+import { Effect, Layer } from "effect"
+import { Extensions, missing } from "./Extensions.js"
+import { Credentials } from "./Credentials.js"
+
+/** Gives the token of a run that a worker holds. */
+export const make = Effect.gen(function* () {
+  const extensions = yield* Extensions
+  const credentials = yield* Credentials
+  return Effect.fnUntraced(function* ({ epoch, runId, workerId }: Run.LeaseRef) {
+    const { token } = yield* credentials.of(workerId)
+    if (!extensions || epoch === null || token === undefined) {
+      return yield* missing("RunTokens.make", "take the token of a run")
+    }
+    return yield* RunToken.sign(token, { epoch, runId, workerId })
+  })
+})
+
+/** `url` is the address of the server. */
+export const layer = (url: string): Layer.Layer<RunTokens.RunTokens, never, Credentials | Extensions> =>
+  Layer.effect(
+    RunTokens.RunTokens,
+    Effect.map(make, (tokenOf) => ({
+      make: (lease) => Effect.map(tokenOf(lease), (token) => ({ url, token, workerId: lease.workerId })),
+    })),
+  )
