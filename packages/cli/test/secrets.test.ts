@@ -56,14 +56,24 @@ layer(NodeContext.layer, { excludeTestServices: true })("tokens", (it) => {
           return { text: await response.text(), cookie: response.headers.get("set-cookie") ?? "" }
         })
 
-      // A worker whose program prints all that it is given.
-      const program = ["--command", "sh", "--", "-c", "env; env >&2; cat; exit 3"]
+      // A worker whose program prints all that it is given, but its token on stderr alone. It leaves that outside of the folder.
+      const elsewhere = yield* folder
+      const script = `printf %s "$RUNLEASE_TOKEN" > ${elsewhere}/token; env | grep -v ^RUNLEASE_TOKEN=; env >&2; cat; exit 3`
+      const program = ["--run-token", "--command", "sh", "--", "-c", script]
       const worker = yield* start(["worker", "--json", "--metrics-port", "0", ...logs, ...program], {
         cwd,
         env: { ...env, RUNLEASE_API_KEY: workerKey },
       })
       yield* run(["submit", "--agent", "a", "--id", "run-1", "hello"], { cwd, env })
       yield* worker.line(has({ event: "failed", run_id: "run-1" }))
+
+      const programToken = readFileSync(join(elsewhere, "token"), "utf8")
+      expect(programToken).toMatch(/^rlr_[0-9a-f]{128,}$/)
+      const { text: begun } = yield* send({
+        path: "/runs/run-1",
+        headers: { authorization: `Bearer ${programToken}` },
+      })
+      expect(begun).toContain("The token of a run is not enough for this")
 
       const registration = JSON.stringify({ implementation_kind: "kind", worker_key: "own" })
       const bearer = { authorization: `Bearer ${key}` }
@@ -85,7 +95,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("tokens", (it) => {
       const session = /runlease_session=([^;]*)/.exec(signedIn.cookie)![1]!
       const cookie = { cookie: `runlease_session=${session}` }
 
-      const tokens = [key, workerKey, workerToken, session, unknown]
+      const tokens = [key, workerKey, workerToken, session, programToken, unknown]
       const answers = yield* Effect.forEach(
         [
           { path: "/session", headers: cookie },
@@ -146,7 +156,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("tokens", (it) => {
       expect(found).toEqual([])
       // Nor one that this test does not know.
       const others = Object.values(seen).flatMap((texts) =>
-        texts.flatMap((text) => text.match(/rl[kws]_[0-9a-f]{32,}/g) ?? []),
+        texts.flatMap((text) => text.match(/rl[krsw]_[0-9a-f]{32,}/g) ?? []),
       )
       expect(others).toEqual([])
     }),

@@ -58,6 +58,12 @@ export interface Options {
   readonly passEnv?: ReadonlyArray<string>
   /** Further variables. Logs and failure messages do not show Redacted values. */
   readonly env?: Environment.Extra
+  /**
+   * Gives the agent, and the commands that it runs, a token of the run, in RUNLEASE_TOKEN beside RUNLEASE_URL and RUNLEASE_WORKER_ID. With it
+   * they may append to the run, tell it messages and spawn children of it over HTTP, for as long as the worker holds the run. Needs a worker
+   * that has its runs from a server. Default: false.
+   */
+  readonly runToken?: boolean
   readonly permission: Permission
   /** Under `ask` and `deny`: how to treat an agent without a recognized asking mode. Default: `warn`, in the run's log too. */
   readonly unknownMode?: "warn" | "refuse"
@@ -95,7 +101,7 @@ const mebibyte = 1024 * 1024
  * An executor that starts an agent for each run. Its construction ends what an earlier worker on this machine left running
  * under `workRoot`.
  *
- * Its runs fail with these codes. `command_not_found` and `command_not_executable` hand the run back. Retryable:
+ * Its runs fail with these codes. `command_not_found`, `command_not_executable` and `run_token_unavailable` hand the run back. Retryable:
  * `agent_slow`, `agent_exited`, `agent_killed`, `agent_silent`, `work_dir_busy`, `work_dir_unavailable`,
  * `guard_not_started`. Not retryable: `command_not_started` (unless a resource is short), `agent_protocol_version`,
  * `agent_auth_required`, `agent_mode_unknown`, `agent_stop_reason_unknown`, `agent_error`, `agent_protocol_error`,
@@ -127,6 +133,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     args: options.args ?? [],
     env: { ...inherited, ...Environment.reveal(extra) },
     secrets: Environment.secrets(extra),
+    runToken: options.runToken ?? false,
     permission: options.permission,
     unknownMode: options.unknownMode ?? "warn",
     answerWithin: options.answerWithin,

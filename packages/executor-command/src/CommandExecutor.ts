@@ -4,7 +4,8 @@
  * The program gets one JSON document on stdin: `{run_id, agent_id, conversation_id, attempt, lease_epoch, snapshot,
  * work_dir, steps}`. Its environment has RUNLEASE_RUN_ID, RUNLEASE_AGENT_ID, RUNLEASE_CONVERSATION_ID, RUNLEASE_WORK_DIR,
  * RUNLEASE_ATTEMPT and RUNLEASE_PROMPT, the text of the last user message if that is under 64 KiB, and TRACEPARENT, the span that it is
- * in, where there is one. The program need not read any of them. The executor reads stdout as fast as the log accepts events, and logs stderr.
+ * in, where there is one. With `runToken` it also has RUNLEASE_URL, RUNLEASE_TOKEN and RUNLEASE_WORKER_ID. The program need not read any of
+ * them. The executor reads stdout as fast as the log accepts events, and logs stderr.
  *
  * A program records a step with a line of stdout, `{"type":"CUSTOM","name":"runlease.step","value":{"name","key"?,"result"}}`. A later
  * attempt finds it in `steps`, as `{name, key?, result}` in the order of the log. Steps over 8 MiB of JSON are in the file `steps_file`
@@ -43,6 +44,11 @@ export interface Options {
   readonly passEnv?: ReadonlyArray<string>
   /** Further variables. Logs and failure messages do not show Redacted values. */
   readonly env?: Environment.Extra
+  /**
+   * Gives the program a token, with which it may append to its run, tell it messages and spawn children of it over HTTP, for as long as the
+   * worker holds the run (docs/steps-of-a-program.md). Needs a worker that has its runs from a server. Default: false.
+   */
+  readonly runToken?: boolean
   /** The folder for the working folders of runs. Default: the system's temporary folder. */
   readonly workRoot?: string
   /**
@@ -106,7 +112,7 @@ const failureOf = (
 /**
  * An executor that starts a program for each run.
  *
- * Its runs fail with these codes. `command_not_found` and `command_not_executable` hand the run back. Retryable: `exit_N` if
+ * Its runs fail with these codes. `command_not_found`, `command_not_executable` and `run_token_unavailable` hand the run back. Retryable: `exit_N` if
  * N is listed, `signal_S`, `work_dir_unavailable`, `guard_not_started`. Not retryable: any other `exit_N`,
  * `command_not_started` (unless a resource is short), `bad_event`, `bad_step`, `output_line_too_long`, `output_too_large`, and
  * `step_R` for the reason R of a `StepError`, which is retryable for `unreadable` and `unavailable`.
@@ -131,11 +137,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const workDir = yield* WorkDir.newPath(options.workRoot)
     const steps = yield* Effect.mapError(ReportedSteps.recorded, failureOfStep)
     const request = yield* Request.encode(run, workDir, steps)
+    const access = yield* Environment.ofRunToken(options.runToken)
     const program = yield* ProcessGroup.make({
       command,
       args: options.args ?? [],
       cwd: workDir,
-      env: { ...env, ...Environment.ofRun(run, workDir), ...traceparent },
+      env: { ...env, ...Environment.ofRun(run, workDir), ...Environment.reveal(access), ...traceparent },
       workDir,
       maxMemoryBytes: options.maxMemoryBytes,
       killAfter,
@@ -143,7 +150,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
     const mode = options.stdin ?? "document"
     const input = yield* Input.make(program, mode, request)
-    const stderr = yield* Diagnostics.log(program.stderr, secrets).pipe(
+    const stderr = yield* Diagnostics.log(program.stderr, [...secrets, ...Environment.secrets(access)]).pipe(
       Effect.annotateLogs({ run_id: run.runId, agent_id: run.agentId }),
       Effect.forkScoped,
     )

@@ -241,6 +241,14 @@ describe("the environment of a program", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.live("has no token of its run where the worker has no server, and the run is handed back", () =>
+    Effect.gen(function* () {
+      const { error, events } = yield* failureOf({ ...sh("echo begun"), runToken: true })
+      deepStrictEqual([error.code, error.handBack, events], ["run_token_unavailable", true, []])
+      assertInclude(error.message, "connect the worker by Client.layer of @runlease/http")
+    }),
+  )
+
   it.live("has no prompt that does not fit into a variable", () =>
     Effect.gen(function* () {
       const show = sh('echo "${RUNLEASE_PROMPT-none}" | wc -c')

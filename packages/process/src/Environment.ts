@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { RequestSnapshot, type Run } from "@runlease/core"
+import { type Executor, RequestSnapshot, type Run, RunTokens } from "@runlease/core"
 import { Config, ConfigProvider, Effect, Option, Record, Redacted } from "effect"
 
 export type Values = Readonly<Record<string, string>>
@@ -70,3 +70,22 @@ export const ofRun = (run: Run.ClaimedRun, workDir: string): Values => {
     RUNLEASE_PROMPT: fits ? Option.some(prompt) : Option.none(),
   })
 }
+
+const none: Extra = {}
+
+/**
+ * With `runToken`, RUNLEASE_URL, RUNLEASE_WORKER_ID and RUNLEASE_TOKEN, by which a program reaches the server for its run; else nothing.
+ *
+ * Fails: as `RunTokens.current` does.
+ *
+ * @since 0.1.0
+ * @category environment
+ */
+export const ofRunToken = (runToken = false): Effect.Effect<Extra, Executor.ExecutorError> =>
+  runToken
+    ? Effect.map(RunTokens.current, ({ token, url, workerId }) => ({
+        RUNLEASE_URL: url,
+        RUNLEASE_WORKER_ID: workerId,
+        RUNLEASE_TOKEN: token,
+      }))
+    : Effect.succeed(none)

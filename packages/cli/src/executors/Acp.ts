@@ -46,7 +46,7 @@ export const flag = ExecutorFlag.make({
   startsProcesses: true,
   executor: ({ acp, authMethod, permission, unknownMode, worktreeOf }, processes) =>
     Option.map(acp, (line) => {
-      const { env, grace, passEnv, rest, workRoot } = processes
+      const { env, grace, passEnv, rest, runToken, workRoot } = processes
       const [command, ...args] = [...parseArgsStringToArgv(line), ...rest]
       return command === undefined
         ? Effect.fail(
@@ -62,6 +62,7 @@ export const flag = ExecutorFlag.make({
               permission: Option.getOrElse(permission, () => "ask" as const),
               workRoot: workRoot ?? defaultWorkRoot,
               killAfter: grace,
+              runToken,
               unknownMode: Option.getOrElse(unknownMode, () => "warn" as const),
               ...(Option.isSome(authMethod) ? { authMethod: authMethod.value } : {}),
               ...(Option.isSome(worktreeOf) ? { worktreeOf: worktreeOf.value } : {}),

@@ -16,6 +16,8 @@ export interface Processes {
   readonly env: Readonly<Record<string, string>>
   readonly passEnv: ReadonlyArray<string>
   readonly workRoot: string | undefined
+  /** Whether a program gets a token of its run. */
+  readonly runToken: boolean
   /** The time between TERM and KILL. */
   readonly grace: Duration.Duration
 }
@@ -37,7 +39,7 @@ interface Flags {
 }
 
 const isPresent = (value: unknown): boolean =>
-  Option.isOption(value) ? Option.isSome(value) : Array.isArray(value) && value.length > 0
+  value === true || (Option.isOption(value) ? Option.isSome(value) : Array.isArray(value) && value.length > 0)
 
 /** The names of the flags that are on the command line. */
 export const presentFlags = (parsed: object): ReadonlyArray<string> =>

@@ -27,6 +27,11 @@ const processes = Describe.grouped("The process of a program or a coding agent",
     Options.withDescription("The folder under which each run has its working folder"),
     Options.optional,
   ),
+  runToken: Options.boolean("run-token").pipe(
+    Options.withDescription(
+      "Give it a token that may append to its run, tell it messages and spawn its children, while the run is held",
+    ),
+  ),
 })
 
 /** The flags of every kind of executor. */
@@ -63,7 +68,7 @@ export const executorOf = (
   parsed: Parsed,
   rest: ReadonlyArray<string>,
 ): Effect.Effect<ExecutorFlag.ExecutorLayer, CommandFailure> => {
-  const { env, passEnv, workRoot } = parsed.processes
+  const { env, passEnv, runToken, workRoot } = parsed.processes
   const shared: ExecutorFlag.Processes = {
     rest,
     env: Option.match(env, {
@@ -71,6 +76,7 @@ export const executorOf = (
       onSome: (variables) => Object.fromEntries(HashMap.toEntries(variables)),
     }),
     passEnv,
+    runToken,
     workRoot: Option.getOrUndefined(workRoot),
     grace: parsed.grace,
   }

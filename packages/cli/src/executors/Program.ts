@@ -40,7 +40,7 @@ export const flag = ExecutorFlag.make({
   startsProcesses: true,
   executor: ({ arg, command, format, maxMemory }, processes) =>
     Option.map(command, (name) => {
-      const { env, grace, passEnv, rest, workRoot } = processes
+      const { env, grace, passEnv, rest, runToken, workRoot } = processes
       return Effect.as(
         ProgramCheck.check("--command", name, processes),
         CommandExecutor.layer({
@@ -50,6 +50,7 @@ export const flag = ExecutorFlag.make({
           passEnv: [...CommandExecutor.defaultPassEnv, ...passEnv],
           format: Option.getOrElse(format, () => "auto" as const),
           killAfter: grace,
+          runToken,
           ...(workRoot === undefined ? {} : { workRoot }),
           ...(Option.isNone(maxMemory) ? {} : { maxMemoryBytes: maxMemory.value * 1024 * 1024 }),
         }),

@@ -48,6 +48,7 @@ export interface Settings extends SessionStart.Settings {
   readonly args: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string>>
   readonly secrets: ReadonlyArray<string>
+  readonly runToken: boolean
   readonly folders: WorkFolder.WorkFolder
   readonly answerWithin: Duration.DurationInput | undefined
   readonly cancelGrace: Duration.Duration
@@ -130,7 +131,8 @@ export const make = (settings: Settings) =>
       recordDelivered: record.recordDelivered,
       expiresAfter: settings.answerWithin,
     })
-    const env = { ...settings.env, ...Environment.ofRun(run, cwd) }
+    const access = yield* Environment.ofRunToken(settings.runToken)
+    const env = { ...settings.env, ...Environment.ofRun(run, cwd), ...Environment.reveal(access) }
     const programs = { killAfter, guardPath, env }
     const terminals = yield* Terminals.make({ ...programs, root: cwd, mark })
     const updates = UpdateEvents.make({
@@ -147,7 +149,7 @@ export const make = (settings: Settings) =>
       cwd,
       mark,
       name,
-      secrets: settings.secrets,
+      secrets: [...settings.secrets, ...Environment.secrets(access)],
       maxMessageBytes,
       onUpdate: output.onUpdate,
       handlers: {
