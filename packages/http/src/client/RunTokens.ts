@@ -21,11 +21,22 @@ export const make = Effect.gen(function* () {
   })
 })
 
+/** The address without the user, the password and the query that may be in it, which are not for programs. */
+const addressOf = (url: string): string => {
+  const { origin, pathname } = new URL(url)
+  return `${origin}${pathname}`.replace(/\/+$/, "")
+}
+
 /** `url` is the address of the server. */
 export const layer = (url: string): Layer.Layer<RunTokens.RunTokens, never, Credentials | Extensions> =>
   Layer.effect(
     RunTokens.RunTokens,
     Effect.map(make, (tokenOf) => ({
-      make: (lease) => Effect.map(tokenOf(lease), (token) => ({ url, token, workerId: lease.workerId })),
+      make: (lease) =>
+        Effect.map(tokenOf(lease), (token) => ({
+          url: addressOf(url),
+          token,
+          workerId: lease.workerId,
+        })),
     })),
   )
