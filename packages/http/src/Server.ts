@@ -21,6 +21,7 @@ import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
 import * as Authenticate from "./server/Authenticate.js"
 import * as BodyBudget from "./server/BodyBudget.js"
+import * as ClaimAnswers from "./server/ClaimAnswers.js"
 import * as Shutdown from "./server/Shutdown.js"
 import * as Conversations from "./server/Conversations.js"
 import * as CallersTrace from "./server/CallersTrace.js"
@@ -184,6 +185,7 @@ export const app = <E = never, R = never>({
     ).pipe(
       Layer.provide(before(options)),
       Layer.provide([
+        ClaimAnswers.layer,
         OpenStreams.layer,
         Shutdown.layer,
         Layer.provideMerge(Views.layer, StreamTurns.layer),

@@ -15,6 +15,7 @@ import * as Deadlines from "./worker/Deadlines.js"
 import * as Drain from "./worker/Drain.js"
 import * as DrainRequests from "./worker/DrainRequests.js"
 import * as Effects from "./worker/Effects.js"
+import * as Health from "./worker/Health.js"
 import * as Inbox from "./worker/Inbox.js"
 import * as Interrupts from "./worker/Interrupts.js"
 import * as Leases from "./worker/Leases.js"
@@ -64,6 +65,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Deadlines.tests(test)
     Drain.tests(test)
     DrainRequests.tests(test)
+    Health.tests(test)
     Appends.tests(test)
   })
 }

@@ -3,7 +3,7 @@
  */
 import { Command, Options } from "@effect/cli"
 import { type ControlPlane, Executor, Worker, type WorkerEvent, type WorkerOptions } from "@runlease/core"
-import { Clock, Config, Console, Duration, Effect, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { Clock, Config, Console, Duration, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { hostname } from "node:os"
 import * as ExecutorFlags from "../executors/ExecutorFlags.js"
 import type { ExecutorLayer } from "../executors/ExecutorFlag.js"
@@ -14,8 +14,9 @@ import * as Overview from "../help/Overview.js"
 import * as Output from "../output/Output.js"
 import * as ProgramStderr from "../output/ProgramStderr.js"
 import * as Settings from "../input/Settings.js"
-import * as MetricsListener from "../telemetry/MetricsListener.js"
+import * as Probes from "../telemetry/Probes.js"
 import * as Telemetry from "../telemetry/Telemetry.js"
+import * as WorkerListener from "../telemetry/WorkerListener.js"
 import * as TakeOver from "./TakeOver.js"
 import * as WorkerLines from "../output/WorkerLines.js"
 
@@ -81,7 +82,12 @@ const options = {
       minimum: 0,
       maximum: 65_535,
       setting: "RUNLEASE_METRICS_PORT",
-    }).pipe(Options.withDescription("Answer GET /metrics on this port, for Prometheus"), Options.optional),
+    }).pipe(
+      Options.withDescription(
+        "Answer GET /metrics, /healthz and /readyz on this port, for Prometheus and probes",
+      ),
+      Options.optional,
+    ),
     metricsHost: Options.text("metrics-host").pipe(
       Options.withDescription("The address of that port"),
       Options.withFallbackConfig(Config.nonEmptyString("RUNLEASE_METRICS_HOST")),
@@ -111,19 +117,26 @@ const processKey = Effect.sync(() =>
 const work = (
   workerOptions: WorkerOptions.WorkerOptions,
   print: (event: WorkerEvent.WorkerEvent) => Effect.Effect<void>,
+  probes: Probes.Probes,
 ): Effect.Effect<never, Worker.WorkerError, Executor.Executor | ControlPlane.ProjectPorts> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const workerScope = yield* Scope.make()
       const forms = yield* Forms
-      const worker = yield* Scope.extend(
-        Worker.make({ ...workerOptions, ...(Object.keys(forms).length === 0 ? {} : { forms }) }),
-        workerScope,
-      )
-      const printing = yield* Effect.forkScoped(Stream.runForEach(worker.events, print))
-      // The drain has events too, so the printing fiber ends after it.
-      return yield* Effect.onExit(worker.failed, (exit) =>
-        Effect.zipRight(Scope.close(workerScope, exit), Fiber.await(printing)),
+      const outer = yield* Effect.scope
+      let printing: Fiber.Fiber<void> | undefined
+      // Whenever it is interrupted, the worker drains. The drain has events too, so their printing ends after it.
+      return yield* Effect.gen(function* () {
+        const worker = yield* Worker.make({
+          ...workerOptions,
+          ...(Object.keys(forms).length === 0 ? {} : { forms }),
+        })
+        printing = yield* Effect.forkIn(Stream.runForEach(worker.events, print), outer)
+        yield* probes.follow(worker)
+        return yield* worker.failed
+      }).pipe(
+        Effect.scoped,
+        Effect.ensuring(Effect.suspend(() => (printing === undefined ? Effect.void : Fiber.await(printing)))),
+        Effect.ensuring(probes.forget),
       )
     }),
   )
@@ -166,18 +179,19 @@ export const command = Command.make(
       logFormat: parsed.logFormat,
       scraped: Option.isSome(parsed.metricsPort),
     })
-    const scraped = Option.match(parsed.metricsPort, {
+    const probes = yield* Probes.make
+    const listener = Option.match(parsed.metricsPort, {
       onNone: () => Layer.empty,
       onSome: (port) =>
         Layer.unwrapEffect(
           Effect.map(Telemetry.metricsPage, (page) =>
-            MetricsListener.layer({ host: parsed.metricsHost, port }, page, (address) =>
+            WorkerListener.layer({ host: parsed.metricsHost, port }, page, probes, (address) =>
               Effect.logInfo(`Metrics are at ${address}`),
             ),
           ),
         ),
     })
-    return yield* Effect.zipRight(refuseDuplicate, work(workerOptions, print)).pipe(
+    return yield* Effect.zipRight(refuseDuplicate, work(workerOptions, print, probes)).pipe(
       Effect.tapErrorTag("WorkerNotFound", (error) => Effect.logWarning(error.message)),
       Effect.retry({ while: (error) => error._tag === "WorkerNotFound" }),
       Effect.provide(executor),
@@ -189,7 +203,7 @@ export const command = Command.make(
               logFormat: parsed.logFormat === "json" ? "json" : "logfmt",
             }),
       ),
-      Effect.provide(scraped),
+      Effect.provide(listener),
       ProgramStderr.printed((line) =>
         lineOf(line.time, WorkerLines.ofStderr(line, paint), WorkerLines.ofStderrJson(line)),
       ),

@@ -73,11 +73,26 @@ export const makeStartPause = (): StartPause => {
 }
 
 /**
- * Makes one round: waits for a free slot, claims, and starts the runs. A worker repeats it for ever. A request to drain stops a claim
- * that waits, and the next one waits until the request is taken back.
- *
- * Fails: a round that fails may be repeated; its claim is sent again with the same id, so a lost answer loses no run.
- *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ClaimLoop {
+  /**
+   * Waits for a free slot, claims, and starts the runs. A worker repeats it for ever. A request to drain stops a claim that waits, and
+   * the next one waits until the request is taken back.
+   *
+   * Fails: a round that fails may be repeated; its claim is sent again with the same id, so a lost answer loses no run.
+   */
+  readonly round: Effect.Effect<void, ControlPlaneError | WorkerNotFound>
+
+  /**
+   * When the first claim without an answer since the last answer was sent, in nanoseconds of the monotonic clock; undefined where none is
+   * awaited.
+   */
+  readonly unansweredSince: () => bigint | undefined
+}
+
+/**
  * @since 0.1.0
  * @category constructors
  */
@@ -89,18 +104,21 @@ export const make = Effect.fnUntraced(function* (
     readonly startPause: StartPause
     readonly drainRequest: DrainRequest
   },
-): Effect.fn.Return<Effect.Effect<void, ControlPlaneError | WorkerNotFound>, never, Claims> {
+): Effect.fn.Return<ClaimLoop, never, Claims> {
   const claims = yield* Claims
   const { drainRequest, records } = worker
   // The id of a claim that has no answer yet.
   let claimId: Ids.ClaimId | undefined
+  let unansweredSince: bigint | undefined
 
   // Nothing can interrupt between the answer of a claim and the start of its runs, so no claimed run is forgotten.
-  return Effect.uninterruptibleMask((restore) =>
+  const round: ClaimLoop["round"] = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
+      if (drainRequest.isRequested()) unansweredSince = undefined
       yield* restore(Effect.all([records.awaitSlot, worker.startPause.sleep, drainRequest.awaitNone]))
       claimId ??= Ids.ClaimId.make(yield* Ids.uuidV7)
       const sentAt = yield* Clock.currentTimeNanos
+      unansweredSince ??= sentAt
       const claiming = yield* Effect.fork(
         restore(
           claims.claim({
@@ -117,9 +135,13 @@ export const make = Effect.fnUntraced(function* (
         drainRequest.whileNone(() => claiming.unsafeInterruptAsFork(FiberId.none)),
         Effect.onInterrupt(() => Fiber.interrupt(claiming)),
       )
-      if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) return
+      if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) {
+        unansweredSince = undefined
+        return
+      }
       const claimed = yield* answer
       claimId = undefined
+      unansweredSince = undefined
       WorkerMetrics.claims.add(1)
       yield* Effect.forEach(claimed, (run) => records.start(run, sentAt), { discard: true })
       // A control plane that cannot wait answers at once, and then the worker waits.
@@ -129,4 +151,5 @@ export const make = Effect.fnUntraced(function* (
       }
     }),
   )
+  return { round, unansweredSince: () => unansweredSince }
 })

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Clock, Duration, Effect, type Scope } from "effect"
+import { Clock, Duration, Effect, Iterable, type Scope } from "effect"
 import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/LeaseDeadline.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
@@ -69,6 +69,9 @@ export interface LeaseRenewal {
 
   /** The renewals that have failed since one succeeded; undefined where the last one did. */
   readonly failures: () => RenewalFailures | undefined
+
+  /** Whether a lease has less than a third of its length left, so that at least one renewal of it has failed. */
+  readonly isOverdue: (now: bigint) => boolean
 
   /** Looks whether a stall has just ended. `now` is in nanoseconds of the monotonic clock. */
   readonly observe: (now: bigint) => void
@@ -138,13 +141,16 @@ export const make = Effect.fnUntraced(function* (options: {
     onStall: options.onStall ?? (() => Effect.void),
   })
 
-  /** When the holder stops, by the latest renewal: a thread renews leases while this loop stands still. */
+  /** The deadline by the latest renewal: a thread renews leases while this loop stands still. */
+  const latest = (entry: Entry): Deadline => {
+    const renewedAt = rounds.renewedAt(entry)
+    if (renewedAt !== undefined) extend(entry, renewedAt)
+    return entry.deadline.current()
+  }
+
   const stopOf = (entry: Entry, now: bigint): bigint => {
-    if (entry.deadline.current().stopsAt <= now) {
-      const renewedAt = rounds.renewedAt(entry)
-      if (renewedAt !== undefined) extend(entry, renewedAt)
-    }
-    return entry.deadline.current().stopsAt
+    const { stopsAt } = entry.deadline.current()
+    return stopsAt <= now ? latest(entry).stopsAt : stopsAt
   }
 
   const drop = (entry: Entry): void => {
@@ -190,6 +196,11 @@ export const make = Effect.fnUntraced(function* (options: {
       return entry
     },
     failures: () => failures,
+    isOverdue: (now) =>
+      Iterable.some(entries, (entry) => {
+        const { endsAt } = latest(entry)
+        return endsAt - now < lifetime / 3n
+      }),
     // Every lease that `add` returns is an entry.
     remove: (lease) => drop(lease as Entry),
     observe: rounds.observe,

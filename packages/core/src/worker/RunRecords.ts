@@ -59,6 +59,9 @@ export interface RunRecords {
   /** The renewals that have failed since one succeeded. */
   readonly renewalFailures: LeaseRenewal.LeaseRenewal["failures"]
 
+  /** Whether a lease has less than a third of its length left. */
+  readonly isRenewalOverdue: LeaseRenewal.LeaseRenewal["isOverdue"]
+
   /**
    * Waits `drainTimeout` for the runs to end, then interrupts their executors and hands the runs back, and at last
    * leaves what has not ended, such as an executor that ignores its interruption.
@@ -274,6 +277,7 @@ export const make = Effect.fnUntraced(function* (
     awaitSlot,
     all: () => Array.from(records),
     renewalFailures: renewal.failures,
+    isRenewalOverdue: renewal.isOverdue,
     drain,
   }
 })

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Context, Deferred, Effect, Fiber, Layer, type Scope, Stream } from "effect"
+import { Cause, Clock, Context, Deferred, Duration, Effect, Fiber, Layer, type Scope, Stream } from "effect"
 import type { Executor } from "../executor/Executor.js"
 import * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
@@ -27,6 +27,7 @@ import * as EventFeed from "./EventFeed.js"
 import * as LostLeases from "./LostLeases.js"
 import * as RunRecords from "./RunRecords.js"
 import * as WorkerEvent from "./WorkerEvent.js"
+import * as WorkerHealth from "./WorkerHealth.js"
 import { resolve, type Resolved, type WorkerOptions } from "./WorkerOptions.js"
 
 /** Why a worker cannot go on: its control plane refuses it, or no longer has its registration. */
@@ -48,6 +49,9 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
 
     /** The runs that the worker holds now. */
     readonly inFlight: Effect.Effect<ReadonlyArray<ClaimedRun>>
+
+    /** Whether it consumes runs now, as a probe asks. */
+    readonly health: Effect.Effect<WorkerHealth.WorkerHealth>
 
     /** Fails when the worker cannot go on. Never ends otherwise. */
     readonly failed: Effect.Effect<never, WorkerError>
@@ -126,7 +130,7 @@ export const make = Effect.fnUntraced(function* (
     },
   })
   const drainRequest = yield* DrainRequest.make
-  const claimRound = yield* ClaimLoop.make(options, {
+  const claimLoop = yield* ClaimLoop.make(options, {
     id: registered.id,
     records,
     startPause,
@@ -193,10 +197,23 @@ export const make = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(failing(Effect.forever(Effect.delay(beat, options.heartbeatInterval))))
   yield* Effect.forkScoped(failing(followSignals))
   yield* Effect.addFinalizer(() => detached(drain))
-  yield* Effect.forkScoped(failing(Effect.forever(retryLogged(claimRound))))
+  yield* Effect.forkScoped(failing(Effect.forever(retryLogged(claimLoop.round))))
+
+  const claimLimit = Duration.unsafeToNanos(WorkerHealth.claimLimit(options.claimWait))
+  const health = Effect.map(Clock.currentTimeNanos, (now) => {
+    if (records.isRenewalOverdue(now)) {
+      return WorkerHealth.LeaseUnrenewed({ failure: records.renewalFailures()?.message })
+    }
+    if (draining || drainRequest.isRequested()) return WorkerHealth.Draining()
+    const since = claimLoop.unansweredSince()
+    return since !== undefined && now - since > claimLimit
+      ? WorkerHealth.ClaimUnanswered({ duration: Duration.nanos(now - since) })
+      : WorkerHealth.Ready()
+  })
 
   return {
     registered,
+    health,
     events: feed.events,
     inFlight: Effect.sync(() => records.all().map(({ run }) => run)),
     failed: Deferred.await(failure),

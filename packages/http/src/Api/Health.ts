@@ -1,5 +1,5 @@
 /**
- * Whether the server lives, and whether its store answers.
+ * Whether the server lives, and whether it gets work done.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,11 @@ export const group = HttpApiGroup.make("health")
       .addSuccess(Healthy)
       .addError(Refusal.Unavailable)
       .annotateContext(
-        OpenApi.annotations({ summary: "Whether the store answers", description: "503 when it does not." }),
+        OpenApi.annotations({
+          summary: "Whether the server gets work done",
+          description:
+            "503 when the store does not answer, or when claims at this server have had no answer for 15 seconds. A server that no worker claims from is ready.",
+        }),
       ),
   )
   .annotateContext(OpenApi.annotations({ title: "Health", description: "For whoever watches the server." }))

@@ -1,0 +1,90 @@
+/**
+ * Whether the claims at this server get their answers, with runs or with none.
+ *
+ * A claim that waits is a worker in contact with free slots, and it looks for runs every second. So a server that answers its claims
+ * gives the runs that are due to the workers that are here, and one that nobody claims from has not stalled.
+ *
+ * Source: docs/decisions/0079-readiness.md
+ *
+ * @since 0.1.0
+ */
+import { Claims, ControlPlaneUnavailable } from "@runlease/core"
+import { Cause, Context, Duration, Effect, Exit, Iterable, Layer, Option } from "effect"
+
+type ClaimsPort = Context.Tag.Service<Claims.Claims>
+
+export class ClaimAnswers extends Context.Tag("@runlease/http/server/ClaimAnswers")<
+  ClaimAnswers,
+  {
+    /** The same claims; what becomes of them is taken note of. */
+    readonly observed: (claims: ClaimsPort) => ClaimsPort
+
+    /** Fails when a claim is overdue by 15 seconds, or when all claims of the last 15 seconds have failed. */
+    readonly ready: Effect.Effect<void, ControlPlaneUnavailable.ControlPlaneUnavailable>
+  }
+>() {}
+
+const patience = Duration.unsafeToNanos(Duration.seconds(15))
+
+/** Workers claim again within this. When they no longer do, nothing is known of their claims. */
+const forgetAfter = 2n * patience
+
+const stalled = (message: string) =>
+  new ControlPlaneUnavailable.ControlPlaneUnavailable({
+    operation: "ClaimAnswers.ready",
+    message,
+    detail: message,
+  })
+
+/** Whether a claim failed for the server's sake. Its caller may have gone before the answer was due. */
+const hasFailed = (
+  exit: Exit.Exit<unknown, { readonly _tag: string }>,
+  isDue: boolean,
+): boolean | undefined => {
+  if (Exit.isSuccess(exit)) return false
+  if (Cause.isInterruptedOnly(exit.cause)) return isDue ? true : undefined
+  return Option.match(Cause.failureOption(exit.cause), {
+    onNone: () => true,
+    onSome: ({ _tag }) => _tag === "ControlPlaneUnavailable",
+  })
+}
+
+export const layer: Layer.Layer<ClaimAnswers> = Layer.effect(
+  ClaimAnswers,
+  Effect.map(Effect.clock, (clock) => {
+    const now = () => clock.unsafeCurrentTimeNanos()
+    const inProgress = new Set<{ readonly dueAt: bigint }>()
+    // The claims that failed since one was answered.
+    let failures: { readonly since: bigint; readonly latest: bigint } | undefined
+
+    return {
+      observed: ({ claim }) => ({
+        claim: (request) =>
+          Effect.suspend(() => {
+            const claiming = { dueAt: now() + Duration.unsafeToNanos(request.wait ?? Duration.zero) }
+            inProgress.add(claiming)
+            return Effect.onExit(claim(request), (exit) =>
+              Effect.sync(() => {
+                inProgress.delete(claiming)
+                const at = now()
+                const failed = hasFailed(exit, at > claiming.dueAt)
+                if (failed === true) failures = { since: failures?.since ?? at, latest: at }
+                else if (failed === false) failures = undefined
+              }),
+            )
+          }),
+      }),
+      ready: Effect.suspend(() => {
+        const at = now()
+        if (Iterable.some(inProgress, ({ dueAt }) => at - dueAt > patience)) {
+          return stalled("Claims get no answer")
+        }
+        return failures !== undefined &&
+          failures.latest - failures.since > patience &&
+          at - failures.latest < forgetAfter
+          ? stalled("All claims fail")
+          : Effect.void
+      }),
+    }
+  }),
+)
