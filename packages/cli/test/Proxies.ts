@@ -95,6 +95,61 @@ export const gateway = Effect.fnUntraced(function* (
   return { url: yield* listen(server) }
 })
 
+/** A request at a proxy, or its answer, with the text of its body. */
+export interface Seen {
+  readonly phase: "request" | "answer"
+  readonly method: string
+  readonly path: string
+  readonly text: string
+}
+
+const textOf = async (stream: AsyncIterable<Buffer>): Promise<string> => {
+  const chunks: Array<Buffer> = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks).toString("utf8")
+}
+
+/**
+ * An HTTP proxy that shows each request before it is forwarded, and each answer before it is given. Both wait for `look`. Event streams
+ * are shown when they begin.
+ */
+export const holding = Effect.fnUntraced(function* (
+  target: string,
+  look: (seen: Seen) => void | Promise<void>,
+) {
+  const server = createHttpServer((incoming, outgoing) => {
+    const method = incoming.method!
+    const path = incoming.url!
+    incoming.on("error", () => outgoing.destroy())
+    void (async () => {
+      const sent = await textOf(incoming)
+      await look({ phase: "request", method, path, text: sent })
+      if (outgoing.destroyed) return
+      const forward = request(new URL(path, target), { method, headers: incoming.headers }, (answer) => {
+        answer.on("error", () => outgoing.destroy())
+        const isStream = answer.headers["content-type"]?.startsWith("text/event-stream") === true
+        void (async () => {
+          const text = isStream ? "" : await textOf(answer)
+          await look({ phase: "answer", method, path, text })
+          outgoing.writeHead(answer.statusCode!, answer.headers)
+          if (isStream) answer.pipe(outgoing)
+          else outgoing.end(text)
+        })().catch(() => outgoing.destroy())
+      })
+      forward.on("error", () => outgoing.destroy())
+      outgoing.on("close", () => forward.destroy())
+      forward.end(sent)
+    })().catch(() => outgoing.destroy())
+  })
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      server.close()
+      server.closeAllConnections()
+    }),
+  )
+  return { url: yield* listen(server) }
+})
+
 /** An HTTP proxy that changes answers: after `delay` milliseconds it sends what `change` makes of the headers and the text. */
 export const distorting = Effect.fnUntraced(function* (
   target: string,

@@ -69,6 +69,23 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "take no run with a limit of 0, and return what their id gave",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        yield* TestRuns.submit({ publicId: "first" })
+        deepStrictEqual(yield* TestRuns.claim(worker, { claimId, limit: 0, wait: "20 seconds" }), [])
+        const claimed = yield* TestRuns.claim(worker, { claimId })
+        yield* TestRuns.submit({ publicId: "second" })
+        const again = yield* TestRuns.claim(worker, { claimId, limit: 0 })
+        deepStrictEqual(leasesOf(again), leasesOf(claimed))
+        const leases = yield* Leases
+        yield* leases.release(TestRuns.leaseOf(again[0]!))
+        deepStrictEqual(yield* TestRuns.claim(worker, { claimId, limit: 0 }), [])
+        strictEqual((yield* TestRuns.getRun(Ids.RunId.make("second"))).status, "pending")
+      }),
+    )
+
+    test(
       "return the runs of a batch that the worker still holds",
       Effect.gen(function* () {
         const leases = yield* Leases

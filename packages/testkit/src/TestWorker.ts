@@ -81,14 +81,15 @@ export const makeEndless = Effect.gen(function* () {
 export const unavailable = (operation: string) =>
   new ControlPlaneUnavailable.ControlPlaneUnavailable({ operation, message: "unplugged" })
 
-/** Claims of which only the first is answered. */
+/** Claims of which only the first that takes runs is answered. */
 export const claimOnce = Layer.effect(
   Claims.Claims,
   Effect.gen(function* () {
     const claims = yield* Claims.Claims
     const turn = yield* Effect.makeSemaphore(1)
     return {
-      claim: (request: Claims.ClaimRequest) => Effect.zipRight(turn.take(1), claims.claim(request)),
+      claim: (request: Claims.ClaimRequest) =>
+        Effect.zipRight(request.limit === 0 ? Effect.void : turn.take(1), claims.claim(request)),
     }
   }),
 )

@@ -11,7 +11,7 @@ import type { ClaimedRun } from "../model/Run.js"
 import type { WorkerNotFound } from "./WorkerRegistry.js"
 
 /**
- * Units: `leaseDuration` 5 to 300 seconds; `limit` 1 to 100; `wait` 0 to 30 seconds, zero when absent.
+ * Units: `leaseDuration` 5 to 300 seconds; `limit` 0 to 100; `wait` 0 to 30 seconds, zero when absent.
  *
  * @since 0.1.0
  * @category models
@@ -41,7 +41,8 @@ export class Claims extends Context.Tag("@runlease/core/Claims")<
      *
      * A claim that the same worker repeats with the same `claimId` gives the runs that this id gave before and whose
      * leases are still held, with the same epochs and attempts; the leases then last `leaseDuration` from now. Where
-     * the id gave nothing, or none of its leases is held any more, the repeat claims anew.
+     * the id gave nothing, or none of its leases is held any more, the repeat claims anew. With a `limit` of 0 it does not:
+     * so a worker finds out, at once, what it was given by a claim whose answer it does not wait for.
      *
      * Source: docs/decisions/0022-claim-ids.md
      */

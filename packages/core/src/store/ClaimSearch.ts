@@ -47,8 +47,9 @@ export const accepts =
     (route.workerKey === null || route.workerKey === worker.workerKey) &&
     (agentIds.length === 0 || agentIds.some((agentId) => agentId === route.agentId))
 
-/** Every route that leads to the worker of a claim. */
+/** Every route that leads to the worker of a claim that takes runs. */
 const probesOf = ({ agentIds, limit, worker }: Request): ReadonlyArray<Probe> => {
+  if (limit === 0) return []
   const { implementationKind, projectId, workerKey } = worker
   const agents = agentIds.length === 0 ? [null] : Array.dedupe(agentIds)
   return agents.flatMap((agentId) => [

@@ -62,7 +62,7 @@ const makeClaims = <X>(
       const claim = ClaimSearch.request(identity, request)
       return yield* LongPoll.claimWithin({
         claimNow: Effect.map(claimNow(claim), ({ runs }) => runs),
-        wait: request.wait ?? Duration.zero,
+        wait: (request.limit > 0 && request.wait) || Duration.zero,
         join: wakeups.claims.join(claim, (taken) =>
           // The commit that hands runs over does not wait for another one, nor does a claim whose caller has gone.
           Effect.asVoid(Effect.forkIn(Effect.ignoreLogged(handBack({ request: claim, taken })), scope)),

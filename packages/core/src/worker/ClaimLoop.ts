@@ -6,6 +6,7 @@
 import { Cause, Clock, Duration, Effect, Exit, Fiber, FiberId, Random } from "effect"
 import * as Ids from "../model/Ids.js"
 import { Claims } from "../ports/Claims.js"
+import { Leases } from "../ports/Leases.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { WorkerNotFound } from "../ports/WorkerRegistry.js"
 import type { DrainRequest } from "./DrainRequest.js"
@@ -16,6 +17,9 @@ import type { Resolved } from "./WorkerOptions.js"
 
 /** The most runs that one claim takes. */
 const maxClaim = 100
+
+/** How long a drain waits for what a claim without an answer may have been given. */
+const handBackWithin = Duration.seconds(2)
 
 /** Varies a duration by a fifth, so that workers started together do not poll together. */
 const jittered = (duration: Duration.Duration): Effect.Effect<Duration.Duration> =>
@@ -90,6 +94,11 @@ export interface ClaimLoop {
    * awaited.
    */
   readonly unansweredSince: () => bigint | undefined
+
+  /**
+   * Hands back what the control plane may have given to a claim that was broken off, or whose answer was lost. Nothing claims meanwhile.
+   */
+  readonly handBack: Effect.Effect<void>
 }
 
 /**
@@ -104,12 +113,38 @@ export const make = Effect.fnUntraced(function* (
     readonly startPause: StartPause
     readonly drainRequest: DrainRequest
   },
-): Effect.fn.Return<ClaimLoop, never, Claims> {
+): Effect.fn.Return<ClaimLoop, never, Claims | Leases> {
   const claims = yield* Claims
+  const leases = yield* Leases
   const { drainRequest, records } = worker
   // The id of a claim that has no answer yet.
   let claimId: Ids.ClaimId | undefined
   let unansweredSince: bigint | undefined
+
+  const handBack = Effect.suspend(() => {
+    if (claimId === undefined) return Effect.void
+    const { leaseDuration } = options
+    return claims.claim({ workerId: worker.id, limit: 0, leaseDuration, claimId }).pipe(
+      Effect.flatMap(
+        Effect.forEach(
+          ({ leaseEpoch, runId }) =>
+            leases.release(
+              { workerId: worker.id, runId, epoch: leaseEpoch },
+              { reason: "the worker does not take the answer of its claim" },
+            ),
+          { concurrency: "unbounded", discard: true },
+        ),
+      ),
+      Effect.zipRight(
+        Effect.sync(() => {
+          claimId = undefined
+        }),
+      ),
+      Effect.timeout(handBackWithin),
+      // When this fails too, the leases lapse, or the next claim gets the runs by its id.
+      Effect.ignoreLogged,
+    )
+  })
 
   // Nothing can interrupt between the answer of a claim and the start of its runs, so no claimed run is forgotten.
   const round: ClaimLoop["round"] = Effect.uninterruptibleMask((restore) =>
@@ -137,7 +172,7 @@ export const make = Effect.fnUntraced(function* (
       )
       if (Exit.isFailure(answer) && Cause.isInterruptedOnly(answer.cause)) {
         unansweredSince = undefined
-        return
+        return yield* restore(handBack)
       }
       const claimed = yield* answer
       claimId = undefined
@@ -151,5 +186,5 @@ export const make = Effect.fnUntraced(function* (
       }
     }),
   )
-  return { round, unansweredSince: () => unansweredSince }
+  return { round, handBack, unansweredSince: () => unansweredSince }
 })

@@ -182,7 +182,7 @@ export const make = Effect.fnUntraced(function* (
     feed.publish(WorkerEvent.Draining({ inFlight: records.all().length }))
     draining = true
     const announced = yield* Effect.fork(announce("draining"))
-    yield* records.drain
+    yield* Effect.all([records.drain, claimLoop.handBack], { concurrency: 2, discard: true })
     yield* Fiber.join(announced)
     yield* announce("ended")
   })

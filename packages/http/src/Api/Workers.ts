@@ -37,7 +37,9 @@ const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
 
 export const ClaimOptions = Schema.Struct({
   lease_duration_seconds: leaseSeconds,
-  limit: nullish(Schema.Int.pipe(Schema.between(1, 100))),
+  limit: nullish(Schema.Int.pipe(Schema.between(0, 100))).annotations({
+    description: "1 when absent. With 0 it takes no run, and gives what its `claim_id` gave before",
+  }),
   wait_seconds: nullish(Schema.Int.pipe(Schema.between(0, maxWaitSeconds))),
   agent_ids: nullish(Schema.Array(Ids.AgentId)),
   claim_id: nullish(Ids.ClaimId).annotations({

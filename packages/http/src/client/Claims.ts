@@ -71,7 +71,7 @@ export const make: Effect.Effect<
       token,
       body: {
         ...optionsOf(request),
-        ...(request.limit > 1 && extensions ? { limit: request.limit } : {}),
+        ...(request.limit !== 1 && extensions ? { limit: request.limit } : {}),
         ...(waitSeconds > 0 ? { wait_seconds: waitSeconds } : {}),
       },
       success: Claimed,
@@ -98,6 +98,7 @@ export const make: Effect.Effect<
           return yield* missing(operation, "claim the runs of some agents only")
         }
         const { limit, wait, workerId } = request
+        if (limit === 0) return extensions ? (yield* withOthers(request)).runs : []
         const waitSeconds = extensions
           ? Math.min(maxWaitSeconds, Math.ceil(Duration.toSeconds(wait ?? 0)))
           : 0

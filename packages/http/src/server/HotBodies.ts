@@ -43,7 +43,7 @@ const operations: ReadonlyMap<unknown, Check> = new Map([
       ["operation", isAnything],
       ["traceparent", optional(isText)],
       ["lease_duration_seconds", isLeaseSeconds],
-      ["limit", nullish(isWithin(1, 100))],
+      ["limit", nullish(isWithin(0, 100))],
       ["agent_ids", nullish(isListOf(isId))],
       ["claim_id", nullish(isId)],
     ]),

@@ -3,11 +3,21 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, Leases, Worker } from "@runlease/core"
+import { Claims, Executor, Leases, Worker } from "@runlease/core"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
-import { type Declare, lease, until, run, untilStatus, submit, start, makeEndless } from "../TestWorker.js"
+import {
+  type Declare,
+  lease,
+  until,
+  run,
+  untilStatus,
+  submit,
+  start,
+  makeEndless,
+  unavailable,
+} from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
   describe("a worker that is observed", () => {
@@ -163,6 +173,56 @@ export const tests = (test: Declare): void => {
           strictEqual(back.attempt, 0)
         }).pipe(Effect.ensuring(Deferred.succeed(finish, undefined)))
       }),
+    )
+
+    const arrival = Effect.unsafeMakeLatch(false)
+    test(
+      "hands back the runs of a claim whose answer is still on its way",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        const scope = yield* Scope.make()
+        yield* start(endless.execute).pipe(Scope.extend(scope))
+        const first = yield* submit()
+        const second = yield* submit()
+        yield* untilStatus(first.runId, "running")
+        yield* Scope.close(scope, Exit.void)
+        for (const { runId } of [first, second]) {
+          const back = yield* run(runId)
+          strictEqual(back.status, "pending")
+          strictEqual(back.attempt, 0)
+        }
+        strictEqual(yield* Queue.size(endless.started), 0)
+      }),
+      // The first claim is answered, and the answer does not arrive.
+      Faults.over(Claims.Claims, (claims) => ({
+        claim: (request) =>
+          Effect.tap(claims.claim(request), (runs) =>
+            runs.length > 0 && request.limit > 0 ? arrival.await : Effect.void,
+          ),
+      })),
+    )
+
+    test(
+      "hands back the runs of a claim whose answer was lost",
+      Effect.gen(function* () {
+        const endless = yield* makeEndless
+        const scope = yield* Scope.make()
+        yield* start(endless.execute).pipe(Scope.extend(scope))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "running")
+        yield* Scope.close(scope, Exit.void)
+        const back = yield* run(runId)
+        strictEqual(back.status, "pending")
+        strictEqual(back.attempt, 0)
+      }),
+      Faults.over(Claims.Claims, (claims) => ({
+        claim: (request) =>
+          Effect.filterOrFail(
+            claims.claim(request),
+            (runs) => runs.length === 0 || request.limit === 0,
+            () => unavailable("Claims.claim"),
+          ),
+      })),
     )
 
     const written = Effect.unsafeMakeLatch(false)

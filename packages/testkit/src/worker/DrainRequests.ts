@@ -3,7 +3,7 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Executor, Leases, Worker, WorkerEvent, WorkerMetadata, WorkerRegistry } from "@runlease/core"
+import { Claims, Executor, Leases, Worker, WorkerEvent, WorkerMetadata, WorkerRegistry } from "@runlease/core"
 import { Deferred, Effect, Option, Queue, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
@@ -57,6 +57,24 @@ export const tests = (test: Declare): void => {
         yield* untilStatus(second.runId, "completed")
         yield* until(registered(worker), ({ status }) => status === "active")
       }),
+    )
+
+    const arrival = Effect.unsafeMakeLatch(false)
+    test(
+      "hands back the runs of a claim whose answer is still on its way",
+      Effect.gen(function* () {
+        const worker = yield* start(Executor.make(() => Effect.void))
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "running")
+        yield* drain(worker, true)
+        strictEqual((yield* untilStatus(runId, "pending")).attempt, 0)
+      }),
+      Faults.over(Claims.Claims, (claims) => ({
+        claim: (request) =>
+          Effect.tap(claims.claim(request), (runs) =>
+            runs.length > 0 && request.limit > 0 ? arrival.await : Effect.void,
+          ),
+      })),
     )
 
     test(
