@@ -1,7 +1,12 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual } from "@effect/vitest/utils"
 import { Clock, Duration, Effect, Fiber, Schedule, TestClock } from "effect"
-import { backoff, ControlPlaneUnavailable, withRetryAfter } from "../src/ports/ControlPlaneUnavailable.js"
+import {
+  backoff,
+  ControlPlaneUnavailable,
+  spreadBackoff,
+  withRetryAfter,
+} from "../src/ports/ControlPlaneUnavailable.js"
 
 const unavailable = (retryAfterMillis?: number) =>
   new ControlPlaneUnavailable({
@@ -26,6 +31,32 @@ describe("backoff", () => {
         assertTrue(wait >= middle * 0.8 && wait <= middle * 1.2, `wait ${index} took ${wait}`)
         assertTrue(Number.isInteger(wait), `wait ${index} took ${wait}`)
       }
+    }),
+  )
+})
+
+describe("spreadBackoff", () => {
+  it.effect("brings many callers back one after the other, over twice the wait", () =>
+    Effect.gen(function* () {
+      const returned: Array<number> = []
+      const call = Effect.gen(function* () {
+        let isAway = true
+        yield* Effect.suspend(() => {
+          if (!isAway) return Effect.void
+          isAway = false
+          return unavailable()
+        }).pipe(Effect.retry(spreadBackoff("1 second", "5 seconds")))
+        returned.push(yield* Clock.currentTimeMillis)
+      })
+      const callers = yield* Effect.fork(Effect.replicateEffect(call, 500, { concurrency: "unbounded" }))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(callers)
+      const tenths = Array.from(
+        { length: 20 },
+        (_, tenth) => returned.filter((at) => Math.min(19, Math.floor(at / 100)) === tenth).length,
+      )
+      // 25 each on average; a tenth with none or with 75 has a chance of less than one in a billion.
+      assertTrue(Math.min(...tenths) > 0 && Math.max(...tenths) < 75, tenths.join(" "))
     }),
   )
 })

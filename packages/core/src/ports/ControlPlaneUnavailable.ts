@@ -36,6 +36,13 @@ export class ControlPlaneUnavailable extends Schema.TaggedError<ControlPlaneUnav
 export const closed = (operation: string): ControlPlaneUnavailable =>
   new ControlPlaneUnavailable({ operation, message: "This control plane is closed", retryable: false })
 
+const growing = (first: Duration.DurationInput, most: Duration.DurationInput) =>
+  Schedule.union(Schedule.exponential(first), Schedule.spaced(most))
+
+/** Timers have whole milliseconds, and the clock of a test cannot read a fraction of one. */
+const wholeMillis = <Out, In>(schedule: Schedule.Schedule<Out, In>): Schedule.Schedule<Out, In> =>
+  Schedule.modifyDelay(schedule, (_, delay) => Duration.millis(Math.ceil(Duration.toMillis(delay))))
+
 /**
  * Waits `first`, then twice as long each time, but at most `most`, give or take a fifth.
  *
@@ -45,13 +52,18 @@ export const closed = (operation: string): ControlPlaneUnavailable =>
 export const backoff = (
   first: Duration.DurationInput,
   most: Duration.DurationInput,
-): Schedule.Schedule<unknown> =>
-  Schedule.exponential(first).pipe(
-    Schedule.union(Schedule.spaced(most)),
-    Schedule.jittered,
-    // Timers have whole milliseconds, and the clock of a test cannot read a fraction of one.
-    Schedule.modifyDelay((_, delay) => Duration.millis(Math.ceil(Duration.toMillis(delay)))),
-  )
+): Schedule.Schedule<unknown> => wholeMillis(Schedule.jittered(growing(first, most)))
+
+/**
+ * As `backoff`, give or take all of it: many callers that lose one server at one moment come back to it one after the other.
+ *
+ * @since 0.1.0
+ * @category scheduling
+ */
+export const spreadBackoff = (
+  first: Duration.DurationInput,
+  most: Duration.DurationInput,
+): Schedule.Schedule<unknown> => wholeMillis(Schedule.jitteredWith(growing(first, most), { min: 0, max: 2 }))
 
 const retryAfter = (error: unknown): Duration.Duration =>
   Duration.millis((error instanceof ControlPlaneUnavailable && error.retryAfterMillis) || 0)

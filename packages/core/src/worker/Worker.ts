@@ -4,13 +4,25 @@
  *
  * @since 0.1.0
  */
-import { Cause, Clock, Context, Deferred, Duration, Effect, Fiber, Layer, type Scope, Stream } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Fiber,
+  Layer,
+  Schedule,
+  type Scope,
+  Stream,
+} from "effect"
 import type { Executor } from "../executor/Executor.js"
 import * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
 import type { ProjectPorts } from "../ports/ControlPlane.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
-import { backoff, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
+import { spreadBackoff, withRetryAfter } from "../ports/ControlPlaneUnavailable.js"
 import { Leases } from "../ports/Leases.js"
 import {
   type Metadata,
@@ -58,7 +70,10 @@ export class Worker extends Context.Tag("@runlease/core/Worker")<
   }
 >() {}
 
-const patience = withRetryAfter(backoff("200 millis", "5 seconds"))
+const patience = withRetryAfter(spreadBackoff("500 millis", "5 seconds"))
+
+/** A stream of signals that has lasted begins anew. Nothing waits for it: renewals tell of a cancellation too. */
+const reconnection = Schedule.resetAfter(withRetryAfter(spreadBackoff("1 second", "5 seconds")), "30 seconds")
 
 const isTransient = (error: WorkerError): boolean =>
   error._tag === "ControlPlaneUnavailable" && error.retryable
@@ -176,7 +191,7 @@ export const make = Effect.fnUntraced(function* (
         return Effect.void
       }),
     ),
-    Effect.retry({ schedule: patience, while: isTransient }),
+    Effect.retry({ schedule: reconnection, while: isTransient }),
   )
   const drain = Effect.gen(function* () {
     feed.publish(WorkerEvent.Draining({ inFlight: records.all().length }))
