@@ -85,10 +85,12 @@ const program = Effect.gen(function* () {
   const again = prepared ?? (yield* startServer({ store, port }))
   if (prepared !== undefined) yield* Effect.sleep(Duration.seconds(away))
   const cpuBefore = yield* again.call("cpu")
+  const fleetBefore = yield* Effect.all({ cpu: fleet.call("cpu"), loop: fleet.call("loop") })
   yield* again.call("listen")
   const awayMillis = performance.now() - killedAt
   yield* Effect.sleep("10 seconds")
   const cpu = (yield* again.call("cpu")) - cpuBefore
+  const fleetAfter = yield* Effect.all({ cpu: fleet.call("cpu"), loop: fleet.call("loop") })
   const first = yield* again.call("arrivals")
   yield* Console.log(show(first))
   yield* Effect.sleep(Duration.seconds(Math.max(lease, minutes * 40 - 10)))
@@ -102,6 +104,7 @@ const program = Effect.gen(function* () {
       `away for ${(awayMillis / 1000).toFixed(1)} s`,
       `requests in the first second: ${Arrivals.sums(first, 1000, 1)[0]}; most in a tenth of a second: ${peak}, after ${tenths.indexOf(peak) / 10} s`,
       `CPU of the new server in its first 10 s: ${(cpu / 1e6).toFixed(1)} s`,
+      `CPU of the fleet in these 10 s: ${((fleetAfter.cpu - fleetBefore.cpu) / 1e6).toFixed(1)} s; its event loop was busy for ${((fleetAfter.loop.busy - fleetBefore.loop.busy) / 1e3).toFixed(1)} s`,
       `leases held at the end: ${inFlight} of ${leases}; lost: ${JSON.stringify(ended)}; runs with more than one attempt: ${gaps.repeated}`,
       `longest time between two renewals of a lease: ${(gaps.longest / 1000).toFixed(1)} s; over half of its length: ${gaps.late}`,
       `workers that are ready: ${ready} of ${workers}`,

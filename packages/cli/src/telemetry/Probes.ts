@@ -37,10 +37,8 @@ const ofHealth = (health: WorkerHealth.WorkerHealth): HttpServerResponse.HttpSer
       return response("stalled", `No claim was answered for ${seconds} s although slots are free`)
     }
     case "LeaseUnrenewed":
-      return response(
-        "stalled",
-        `Leases are not renewed${health.failure === undefined ? "" : `: ${health.failure}`}`,
-      )
+      // Anyone may ask: the failure, which the log has, may name hosts.
+      return response("stalled", "Leases are not renewed; the log of the worker says why")
   }
 }
 
