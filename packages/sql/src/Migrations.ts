@@ -83,10 +83,14 @@ const refuseFormer = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   ),
 )
 
-/** The migrator dies when a statement fails; the failure of that statement decides whether to try again. */
+/**
+ * The migrator dies when a statement fails; the failure of that statement decides whether to try again. It also dies when it cannot roll
+ * back, as on a connection that is lost.
+ */
 const failureOf = (
   defect: unknown,
 ): Option.Option<Effect.Effect<never, SqlError | Migrator.MigrationError>> => {
+  if (defect instanceof SqlError) return Option.some(Effect.fail(defect))
   if (!(defect instanceof Migrator.MigrationError)) return Option.none()
   return Option.some(Effect.fail(defect.cause instanceof SqlError ? defect.cause : defect))
 }

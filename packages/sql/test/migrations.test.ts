@@ -1,11 +1,24 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { Migrations, PostgresPool } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
 describe("migrations under servers that write", () => {
+  it.scopedLive("fail as unavailable when their connection is lost", () =>
+    Effect.gen(function* () {
+      const pool = Layer.orDie(PostgresPool.layer({ url: yield* PostgresDatabase.url }))
+      const lost = Effect.flatMap(
+        SqlClient.SqlClient,
+        (sql) => sql`SELECT pg_terminate_backend(pg_backend_pid())`,
+      )
+      const migrating = Effect.provide(Migrations.run({ "0001_Lost": Effect.asVoid(lost) }), pool)
+      const { _tag, operation } = yield* Effect.flip(migrating)
+      deepStrictEqual({ _tag, operation }, { _tag: "ControlPlaneUnavailable", operation: "migrate" })
+    }),
+  )
+
   it.scopedLive("are retried when they lose a deadlock", () =>
     Effect.gen(function* () {
       const url = yield* PostgresDatabase.url
