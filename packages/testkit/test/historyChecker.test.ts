@@ -415,6 +415,23 @@ const kept: ReadonlyArray<readonly [string, Given]> = [
     },
   ],
   [
+    "a stopped process of a machine took its time to notice that it had lost its run",
+    {
+      incidents: [
+        began(1_000, "worker-1#1", "run", 1),
+        { _tag: "Paused", at: 2_000, process: "worker-1#1", clock: "runs" },
+        began(7_000, "worker-2#1", "run", 2),
+        returned(7_500, "worker-2#1", 2, "step-1", "a"),
+        { _tag: "Resumed", at: 8_000, process: "worker-1#1" },
+        body(8_200, "worker-1#1", 1, "step-1"),
+        ended(8_400, "worker-1#1", "run", 1),
+        ended(9_000, "worker-2#1", "run", 2),
+      ],
+      final: secondAttempt,
+      reaction: 1_000,
+    },
+  ],
+  [
     "a suspended process did not know how much time had passed",
     {
       calls: takenOver,

@@ -15,6 +15,7 @@ import type { Action, Operation, Plan, PlannedRun } from "./Plan.js"
 import * as Prng from "./Prng.js"
 import * as RemotePorts from "./RemotePorts.js"
 import { byName, operationsOf } from "./Scripts.js"
+import type { Subject } from "./Subject.js"
 import type { World } from "./Workers.js"
 
 /** How often a client sends a request again until it is answered, and looks for what is to answer. */
@@ -33,8 +34,10 @@ const untilAnswered = <A, E extends { readonly _tag: string }, R>(
 const conversationOf = (seed: number, name: string): Ids.ConversationId =>
   Ids.ConversationId.make(Prng.make(Prng.hash(seed, "conversation", name)).uuid())
 
-const submit = (
-  { plan: { seed }, subject }: World,
+/** Submits a run until it is answered. `request` gives what it asks for beside its id. */
+export const submit = (
+  seed: number,
+  request: Subject<unknown>["request"],
   { budget, conversation, maxAttempts, multitask, name }: PlannedRun,
 ): Effect.Effect<unknown, unknown, Runs | Conversations> =>
   Effect.gen(function* () {
@@ -45,7 +48,7 @@ const submit = (
     const submission = {
       agentId: "agent",
       snapshot: fromText(name),
-      ...subject.request?.(name),
+      ...request?.(name),
       publicId: name,
       maxAttempts,
       multitask,
@@ -55,7 +58,8 @@ const submit = (
     yield* untilAnswered(runs.submit(submission))
   })
 
-const act = (action: Action): Effect.Effect<unknown, unknown, Runs> =>
+/** Does what a client does to a run, until it is answered. */
+export const act = (action: Action): Effect.Effect<unknown, unknown, Runs> =>
   Effect.flatMap(Runs, (runs): Effect.Effect<unknown, unknown> => {
     const runId = Ids.RunId.make(action.run)
     return action._tag === "Cancel"
@@ -70,7 +74,7 @@ const needsAttendants = (plan: Plan): boolean =>
   Array.fromIterable(byName(plan).values()).some((script) => operationsOf(script).some(isWaited))
 
 /** Answers what runs ask, by an answer or by the next input, and tells something to runs that wait for a message. */
-const attend = (name: string, byInput: boolean): Effect.Effect<void, never, Runs> =>
+export const attend = (name: string, byInput: boolean): Effect.Effect<void, never, Runs> =>
   Effect.flatMap(Runs, (runs) => {
     let count = 0
     const answer =
@@ -130,7 +134,8 @@ export const make = (world: World): { readonly isDone: () => boolean } => {
     })
   }
   for (const planned of plan.runs) {
-    for (const late of [0, ...planned.repeats]) does(planned.at + late, submit(world, planned))
+    for (const late of [0, ...planned.repeats])
+      does(planned.at + late, submit(plan.seed, subject.request, planned))
   }
   for (const action of plan.actions) does(action.at, act(action))
   if (subject.execute !== undefined || needsAttendants(plan)) {

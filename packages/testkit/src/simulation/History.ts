@@ -240,4 +240,6 @@ export interface History {
   readonly endedAt: number
   /** What must not happen at all: the store died, or the world turned in a circle. */
   readonly crashes: ReadonlyArray<string>
+  /** The longest time that a process goes on after a pause before it notices the time that has passed; none when absent. */
+  readonly reaction?: number | undefined
 }

@@ -27,7 +27,7 @@ export const executing = (process: string, { leaseEpoch, runId }: ClaimedRun): E
  */
 export const make =
   (
-    { process, recorder }: { readonly process: string; readonly recorder: Recorder },
+    { process, recorder }: { readonly process: string; readonly recorder: Pick<Recorder, "happened"> },
     execute: ExecuteWith<RunContext>,
   ): ExecuteWith<RunContext> =>
   (run) => {

@@ -56,7 +56,7 @@ export interface Recorder {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (time: VirtualTime): Recorder => {
+export const make = (time: Pick<VirtualTime, "now">): Recorder => {
   const calls: Array<Call> = []
   const incidents: Array<Incident> = []
   const crashes: Array<string> = []

@@ -33,7 +33,7 @@ export const tokenName = "simulation.token"
 /** What an executor needs of the world. `kill` ends its process. */
 export interface Options {
   readonly process: string
-  readonly recorder: Recorder
+  readonly recorder: Pick<Recorder, "happened">
   readonly scriptOf: (text: string) => Script
   readonly kill: () => void
 }

@@ -20,7 +20,7 @@ export const childName = (parent: string, name: string): string => `${parent}/${
  * @since 0.1.0
  * @category reading
  */
-export const byName = ({ runs }: Plan): ReadonlyMap<string, Script> => {
+export const byName = ({ runs }: Pick<Plan, "runs">): ReadonlyMap<string, Script> => {
   const found = new Map<string, Script>()
   const add = (name: string, script: Script): void => {
     found.set(name, script)

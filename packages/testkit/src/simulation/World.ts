@@ -4,14 +4,11 @@
  *
  * @since 0.1.0
  */
-import type { Run } from "@runlease/core/Run"
-import { type EventId, isTerminal } from "@runlease/core/Run"
-import { type LogEntry, maxReadLimit, RunLog } from "@runlease/core/RunLog"
-import { Runs } from "@runlease/core/Runs"
+import { isTerminal } from "@runlease/core/Run"
 import { Cause, Effect, Exit, Layer, Scope } from "effect"
 import * as Clients from "./Clients.js"
-import * as Facts from "./Facts.js"
-import type { Final, History } from "./History.js"
+import { allRuns, finals } from "./Finals.js"
+import type { History } from "./History.js"
 import * as Network from "./Network.js"
 import type { Plan, Script } from "./Plan.js"
 import * as Process from "./Process.js"
@@ -37,37 +34,6 @@ const scriptsOf = (plan: Plan): ((text: string) => Script) => {
   const scripts = byName(plan)
   return (text) => scripts.get(text) ?? []
 }
-
-const allRuns = Effect.gen(function* () {
-  const runs = yield* Runs
-  const found: Array<Run> = []
-  let cursor: string | undefined
-  do {
-    const page = yield* runs.list({ limit: 100, cursor })
-    found.push(...page.items)
-    cursor = page.next ?? undefined
-  } while (cursor !== undefined)
-  return found
-})
-
-const logOf = (runId: Run["runId"]) =>
-  Effect.gen(function* () {
-    const log = yield* RunLog
-    const entries: Array<LogEntry> = []
-    let after: EventId | undefined
-    for (;;) {
-      const page = yield* log.read({ runId, after, limit: maxReadLimit })
-      if (page.length === 0) return entries
-      entries.push(...page)
-      after = page.at(-1)!.eventId
-    }
-  })
-
-const finals = Effect.flatMap(allRuns, (runs) =>
-  Effect.forEach(runs, (run): Effect.Effect<Final, unknown, RunLog> =>
-    Effect.map(logOf(run.runId), (log) => Facts.finalOf(run, log)),
-  ),
-)
 
 /**
  * Plays a plan.

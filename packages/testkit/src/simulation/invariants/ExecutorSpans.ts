@@ -1,5 +1,6 @@
 /**
- * When executors were active, in true time: from their beginning to their end, or to that of their process, without the pauses in between.
+ * When executors were active, in true time: from their beginning to their end, or to that of their process, without the pauses in between
+ * and without the time that their process takes to notice a pause.
  *
  * @since 0.1.0
  */
@@ -76,6 +77,7 @@ const spansOf = (
   executing: Executing,
   { asked, from, to }: { readonly asked: number; readonly from: number; readonly to: number },
   life: Life | undefined,
+  reaction: number,
 ): Array<Span> => {
   const { epoch, process, run } = executing
   const spans: Array<Span> = []
@@ -88,7 +90,7 @@ const spansOf = (
   for (const pause of life?.pauses ?? []) {
     if (pause.to < from || pause.from > to) continue
     add(Math.min(pause.from, to))
-    begin = pause.to
+    begin = pause.to + reaction
     isUnaware ||= pause.clock === "stands"
   }
   add(to)
@@ -110,7 +112,8 @@ export const executionsOf = (history: History): ReadonlyArray<Execution> => {
     const { at: from, attempt, epoch, process, run } = began
     const life = lives.get(process)
     const to = Math.min(end, life?.end ?? end)
-    const spans = spansOf(began, { asked: asked.get(key(began)) ?? from, from, to }, life)
+    const times = { asked: asked.get(key(began)) ?? from, from, to }
+    const spans = spansOf(began, times, life, history.reaction ?? 0)
     executions.push({ process, run, epoch, attempt, from, to, spans })
     open.delete(key(began))
   }

@@ -79,6 +79,7 @@ const mistaken = (final: Final): ReadonlyArray<string> => {
 /** Runs that take messages, and completed with some that came after they were last claimed. */
 const left = (history: History): ReadonlyArray<string> => {
   const claims = accepted(history, "Claim")
+  if (claims.length === 0) return []
   // A message that is sent again was told when it came first.
   const told = Array.dedupeWith(accepted(history, "Tell"), (a, b) => a.answer.message === b.answer.message)
   return history.final.flatMap((final) => {

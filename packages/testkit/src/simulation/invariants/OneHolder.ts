@@ -5,7 +5,7 @@
  */
 import { Array } from "effect"
 import type { History } from "../History.js"
-import { accepted } from "./Calls.js"
+import { accepted, named } from "./Calls.js"
 import { type Execution, overlap } from "./ExecutorSpans.js"
 import { instant, type Invariant } from "./Violation.js"
 
@@ -46,6 +46,8 @@ const leaseEnds = (history: History): ReadonlyMap<string, number> => {
 }
 
 const outlived = (history: History, executions: ReadonlyArray<Execution>): ReadonlyArray<string> => {
+  // A history without claims does not tell when leases end.
+  if (named(history, "Claim").length === 0) return []
   const ends = leaseEnds(history)
   return executions.flatMap(({ epoch, run, spans }) => {
     const end = ends.get(`${run} ${epoch}`) ?? 0

@@ -41,9 +41,11 @@ const changed = (returned: ReadonlyArray<Returned>): ReadonlyArray<string> => {
 const isExcused = (body: BodyBegan, executions: ReadonlyArray<Execution>): boolean => {
   const isSame = (other: Executing): boolean =>
     other.process === body.process && other.run === body.run && other.epoch === body.epoch
-  const spans = executions.find(isSame)?.spans ?? []
+  const execution = executions.find(isSame)
+  if (execution === undefined || body.at < execution.from || body.at > execution.to) return false
+  const { spans } = execution
   const span = spans.find(({ from, to }) => from <= body.at && body.at <= to)
-  return span !== undefined && (span.isUnaware || (span.from === body.at && span !== spans[0]))
+  return span === undefined || span.isUnaware || (span.from === body.at && span !== spans[0])
 }
 
 /** Bodies that ran although an attempt had been given their result. */
