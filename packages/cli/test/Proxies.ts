@@ -13,20 +13,40 @@ const listen = (server: Server) =>
     )
   })
 
-/** A TCP proxy that can be paused (nothing answers), cut (nothing connects) and healed. */
+/** A TCP proxy that can be paused (nothing answers), cut (nothing connects), made worse, and healed. */
 export const network = Effect.fnUntraced(function* (target: string) {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
-  let state: "open" | "paused" | "cut" = "open"
+  let state: "open" | "paused" | "cut" | "mute" | "losing" = "open"
+  let delay = 0
   const track = (socket: Socket) => {
     sockets.add(socket)
     socket.on("close", () => sockets.delete(socket)).on("error", () => socket.destroy())
     return socket
   }
+  const carry = (from: Socket, to: Socket, isAnswer: boolean) => {
+    from.on("data", (chunk: Buffer) => {
+      if (isAnswer && state === "mute") return
+      if (isAnswer && state === "losing") {
+        from.destroy()
+        to.destroy()
+        return
+      }
+      if (delay > 0) {
+        void setTimeout(delay).then(() => to.writable && to.write(chunk))
+        return
+      }
+      if (to.write(chunk)) return
+      from.pause()
+      to.once("drain", () => state !== "paused" && from.resume())
+    })
+    from.on("end", () => to.end()).on("close", () => to.destroySoon())
+  }
   const forward = (client: Socket) => {
     const upstream = track(connect(Number(port), hostname))
-    client.on("close", () => upstream.destroy()).pipe(upstream)
-    upstream.on("close", () => client.destroy()).pipe(client)
+    carry(client, upstream, false)
+    carry(upstream, client, true)
+    client.resume()
   }
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     if (state === "cut") socket.destroy()
@@ -41,16 +61,26 @@ export const network = Effect.fnUntraced(function* (target: string) {
     ),
   )
   const url = yield* listen(server)
-  const enter = (next: typeof state) => Effect.sync(() => void (state = next))
+  const enter = (next: typeof state, millis = 0) =>
+    Effect.sync(() => {
+      state = next
+      delay = millis
+    })
   return {
     url,
     /** Bytes in flight stay there, and new connections get no answer. */
     pause: Effect.zipRight(
       enter("paused"),
-      Effect.sync(() => sockets.forEach((socket) => socket.unpipe().pause())),
+      Effect.sync(() => sockets.forEach((socket) => socket.pause())),
     ),
     /** Closes every connection and refuses new ones. */
     cut: Effect.zipRight(enter("cut"), drop),
+    /** Carries requests, and drops all that is answered: each connection is half open. */
+    mute: enter("mute"),
+    /** Carries requests, and closes each connection at its next answer, which is lost. */
+    lose: enter("losing"),
+    /** Carries everything so many milliseconds later. */
+    slow: (millis: number) => enter("open", millis),
     /** Accepts connections again, after closing the old ones. */
     heal: Effect.zipRight(drop, enter("open")),
   }

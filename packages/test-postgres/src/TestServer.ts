@@ -21,11 +21,12 @@ export class ServerNotStarted extends Data.TaggedError("ServerNotStarted")<{ rea
 
 /**
  * `fsync`: default false, which survives a kill of the server but no loss of power. `settings`: further settings, such as
- * `["max_connections=20"]`.
+ * `["max_connections=20"]`. `parent`: where its folder is made; the system's temporary folder when absent.
  */
 export interface Options {
   readonly fsync?: boolean | undefined
   readonly settings?: ReadonlyArray<string> | undefined
+  readonly parent?: string | undefined
 }
 
 export interface TestServer {
@@ -67,9 +68,9 @@ const freePort = Effect.async<number>((resume) => {
 })
 
 /** A folder that the user `as` owns and can reach. */
-const makeFolder = (as: Binaries.Runner) =>
+const makeFolder = (as: Binaries.Runner, parent: string) =>
   Effect.sync(() => {
-    const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "runlease-postgres-"))
+    const folder = fs.mkdtempSync(path.join(fs.realpathSync(parent), "runlease-postgres-"))
     fs.chmodSync(folder, 0o755)
     if (as.uid !== undefined && as.gid !== undefined) fs.chownSync(folder, as.uid, as.gid)
     return folder
@@ -100,7 +101,7 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
   Effect.gen(function* () {
     const as = yield* Binaries.runner
     let running: { readonly guard: ChildProcess; readonly pid: number } | undefined
-    const folder = yield* Effect.acquireRelease(makeFolder(as), (made) =>
+    const folder = yield* Effect.acquireRelease(makeFolder(as, options.parent ?? os.tmpdir()), (made) =>
       Effect.promise(async () => {
         if (running !== undefined) {
           const gone = once(running.guard, "exit")
@@ -186,7 +187,12 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
         Effect.promise(async () => {
           if (running === undefined) return
           const gone = once(running.guard, "exit")
-          process.kill(running.pid, signal)
+          try {
+            process.kill(running.pid, signal)
+          } catch (error) {
+            // It has ended by itself just now.
+            if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error
+          }
           await gone
         }),
     }

@@ -1,20 +1,11 @@
 /**
- * Bundles the command, once for all tests. A process starts from it in a fifth of the time that the sources take, and compiles
+ * Bundles the command, or a module of its workers. A process starts from it in a fifth of the time that the sources take, and compiles
  * only the parts that its command imports.
  */
 import { build, type Plugin } from "esbuild"
-import { cp, mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { cp } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
-import type { TestProject } from "vitest/node"
-
-declare module "vitest" {
-  export interface ProvidedContext {
-    /** The path of the bundled command. */
-    readonly runlease: string
-  }
-}
 
 /** Packages that read files beside their code are not bundled. */
 const apart: Plugin = {
@@ -30,18 +21,12 @@ const apart: Plugin = {
     ),
 }
 
-export default async (project: TestProject) => {
-  const folder = await mkdtemp(join(tmpdir(), "runlease-bundle-"))
-  // The pages of the dashboard are beside the folder of the program, as they are once it is published.
-  const outdir = join(folder, "bin")
-  await import(new URL("../../dashboard/web/build.mjs", import.meta.url).href)
-  await cp(fileURLToPath(new URL("../../dashboard/dist/web", import.meta.url)), join(folder, "dist/web"), {
-    recursive: true,
-  })
+/** Bundles a source into a folder, and gives the path of what `name` says. */
+export const bundle = async (source: URL, outdir: string, name: string): Promise<string> => {
   await build({
-    entryPoints: [fileURLToPath(new URL("../src/bin.ts", import.meta.url))],
+    entryPoints: [fileURLToPath(source)],
     outdir,
-    entryNames: "runlease",
+    entryNames: name,
     outExtension: { ".js": ".mjs" },
     bundle: true,
     splitting: true,
@@ -55,6 +40,15 @@ export default async (project: TestProject) => {
     plugins: [apart],
     logLevel: "error",
   })
-  project.provide("runlease", join(outdir, "runlease.mjs"))
-  return () => rm(folder, { recursive: true })
+  return join(outdir, `${name}.mjs`)
+}
+
+/** Bundles the command, and gives its path in `folder`. */
+export const command = async (folder: string): Promise<string> => {
+  // The pages of the dashboard are beside the folder of the program, as they are once it is published.
+  await import(new URL("../../dashboard/web/build.mjs", import.meta.url).href)
+  await cp(fileURLToPath(new URL("../../dashboard/dist/web", import.meta.url)), join(folder, "dist/web"), {
+    recursive: true,
+  })
+  return bundle(new URL("../src/bin.ts", import.meta.url), join(folder, "bin"), "runlease")
 }
