@@ -49,6 +49,25 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     )
 
     test(
+      "submit of the same request while the run ends returns all of its outcome, or none of it",
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        for (const first of ["complete", "submit"] as const) {
+          const request = TestRuns.submission({ publicId: first })
+          const { run } = yield* runs.submit(request)
+          const complete = runs.complete(run.runId, { status: "completed", result: "given" })
+          const submit = runs.submit(request)
+          const { again } = yield* Effect.all(
+            first === "submit" ? { again: submit, ended: complete } : { ended: complete, again: submit },
+            { concurrency: "unbounded" },
+          )
+          strictEqual(again.duplicate, true)
+          strictEqual(again.run.result, again.run.status === "completed" ? "given" : null)
+        }
+      }),
+    )
+
+    test(
       "submit of the same request under the same public id returns the first run in any state",
       Effect.gen(function* () {
         const runs = yield* Runs

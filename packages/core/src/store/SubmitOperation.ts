@@ -8,7 +8,7 @@ import type { LogEvent } from "../model/AgentEvent.js"
 import { sha256 } from "../model/Digest.js"
 import type * as Ids from "../model/Ids.js"
 import * as RequestSnapshot from "../model/RequestSnapshot.js"
-import { noTarget, projectTarget, RunNotFound } from "../model/Run.js"
+import { noTarget, projectTarget, type Run, RunNotFound } from "../model/Run.js"
 import { ConversationNotFound } from "../ports/Conversations.js"
 import type { TakenInput } from "../ports/FollowUp.js"
 import {
@@ -48,9 +48,10 @@ export interface Placing<R, E> {
 
 const roots: Placing<Request, never> = { placeOf: () => Either.right(null), accepted: () => {} }
 
+/** `state` is that of the decision. `answered` is the run as the commit has written it, with all that belongs to its state. */
 export interface Decision {
   readonly state: RunState
-  readonly details: RunDetails
+  readonly answered: () => Run
   readonly duplicate: boolean
   readonly steered: boolean
 }
@@ -236,24 +237,25 @@ export const submitAll = <X, R extends Request, E>(
       if (looks) yield* batch.settle
     }
     yield* insertAdded("now")
-    const steered = verdicts.flatMap((verdict) =>
-      Either.isRight(verdict) && verdict.right.steered ? [batch.find(verdict.right.ref)!] : [],
+    const existing = verdicts.flatMap((verdict) =>
+      Either.isRight(verdict) && (verdict.right.steered || !accepted.has(logKey(verdict.right.ref)))
+        ? [batch.find(verdict.right.ref)!]
+        : [],
     )
-    const steeredDetails = steered.length === 0 ? new Map() : yield* batch.rows.details(steered)
+    const lateDetails = batch.lateDetails(existing)
     return verdicts.map(
       Either.map(({ duplicate, ref, steered }): Decision => {
         const made = steered ? undefined : accepted.get(logKey(ref))
         // A new run is answered as it was submitted, also when a waiting claim has it by now.
         if (made !== undefined) {
-          return { duplicate, steered, state: made.made.state, details: made.run.details }
+          const { state } = made.made
+          return { duplicate, steered, state, answered: () => toRun(state, made.run.details) }
         }
-        const { key, state } = batch.find(ref)!
-        return {
-          duplicate,
-          steered,
-          state,
-          details: steered ? steeredDetails.get(key)! : details.get(key)!.details,
+        const answered = () => {
+          const { key, state } = batch.find(ref)!
+          return toRun(state, lateDetails.get(key)!)
         }
+        return { duplicate, steered, state: batch.find(ref)!.state, answered }
       }),
     )
   })
@@ -265,5 +267,5 @@ export const submitAll = <X, R extends Request, E>(
 export const operation = <X>(): RunOperation<Request, Decision, Submitted, Refusal, X> => ({
   name: "Runs.submit",
   decide: (requests, batch) => submitAll(requests, batch, roots),
-  answer: ({ details, duplicate, state, steered }) => ({ duplicate, steered, run: toRun(state, details) }),
+  answer: ({ answered, duplicate, steered }) => ({ duplicate, steered, run: answered() }),
 })
