@@ -95,6 +95,7 @@ const observation: Observation.Observation = {
   finals: [final],
   settled: true,
   crashes: [],
+  servers: 1,
 }
 
 const step = (at: number, process: string, epoch: number, what: object) =>

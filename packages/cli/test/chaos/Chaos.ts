@@ -143,7 +143,6 @@ export const play = (options: Options) =>
       const unexpected: Array<string> = []
       let unreachable = 0
       const store = yield* Store.stores[options.store](database)
-      if (store.leftOut !== undefined) tell(store.leftOut)
       const deployment = yield* Deployment.make({
         folder,
         journal,
@@ -200,6 +199,7 @@ export const play = (options: Options) =>
         finals,
         settled,
         crashes: recorder.crashes,
+        servers: store.databases.length,
       }
       const ofRuns = Observation.judge(observation)
       const explained = yield* Effect.forEach(namedRuns(ofRuns, finals).slice(0, mostExplained), (run) =>
@@ -219,6 +219,7 @@ export const play = (options: Options) =>
       return {
         ...Report.numbersOf(observation),
         faults,
+        leftOut: store.leftOut,
         effects: lines.filter(({ _tag }) => _tag === "Effect").length,
         unreachable,
         broken,

@@ -21,6 +21,7 @@ export interface Observation {
   readonly finals: ReadonlyArray<Final>
   readonly settled: boolean
   readonly crashes: ReadonlyArray<string>
+  readonly servers: number
 }
 
 /** How long a process that was stopped may take to notice how late it is, in milliseconds, on a machine that is busy. */
@@ -65,6 +66,7 @@ export const historyOf = (observation: Observation): History => {
     endedAt,
     crashes,
     reaction,
+    servers: observation.servers,
   }
 }
 

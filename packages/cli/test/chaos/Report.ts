@@ -7,11 +7,13 @@ import type { Observation } from "./Observation.js"
 import type { Broken } from "./SideEffects.js"
 
 /**
- * `submitted`: runs that a client was told are accepted. `ended`: runs by how they ended, children included. `attempts`: claims of them.
- * `marks`: attempts without an outcome, by what the logs say of their end. `unreachable`: starts of processes that gave up.
+ * `leftOut`: a fault that cannot happen on this machine, and why. `submitted`: runs that a client was told are accepted. `ended`: runs by how
+ * they ended, children included. `attempts`: claims of them. `marks`: attempts without an outcome, by what the logs say of their end.
+ * `unreachable`: starts of processes that gave up.
  */
 export interface Report {
   readonly faults: ReadonlyMap<string, number>
+  readonly leftOut: string | undefined
   readonly submitted: number
   readonly ended: ReadonlyMap<string, number>
   readonly attempts: number
@@ -62,6 +64,7 @@ const listed = (counts: ReadonlyMap<string, number>): string =>
 export const show = (report: Report): string =>
   [
     `Faults: ${listed(report.faults)}`,
+    ...(report.leftOut === undefined ? [] : [report.leftOut]),
     `Runs: ${report.submitted} submitted; with their children ended: ${listed(report.ended)}`,
     `Attempts: ${report.attempts}; ended without an outcome: ${listed(report.marks)}`,
     `Calls of clients: ${report.calls}, ${report.unanswered} of them without an answer`,

@@ -242,4 +242,6 @@ export interface History {
   readonly crashes: ReadonlyArray<string>
   /** The longest time that a process goes on after a pause before it notices the time that has passed; none when absent. */
   readonly reaction?: number | undefined
+  /** How many servers share the store; one when absent. Each dates a transaction by its beginning, so the entries of a log may be dated apart from their order. */
+  readonly servers?: number | undefined
 }
