@@ -11,8 +11,9 @@ export const tickMillis = 50
 const killTicks = 40
 
 /**
- * Prints the processes of the run as `pid start`, and `-leader start` if one is in the group of the program. `leader` and
- * `started` are the program's pid and start. `find` prints the names of files under /proc/PID of processes with a mark.
+ * Prints the processes of the run as `pid start`, and `-leader start` if one is in the group of the program; then `end`, unless
+ * something failed. `leader` and `started` are the program's pid and start. `find` prints the names of files under /proc/PID of
+ * processes with a mark, and then `end`.
  *
  * The name of a program in `stat` may contain spaces, parentheses and newlines. So the fields are those after the last
  * parenthesis of the last line, and the pid comes from the name of the file. The start of a process is read before its mark.
@@ -38,11 +39,13 @@ const scanProgram = `
     }
     if (taken) { split("", own); grouped = 0 }
     while ((find | getline line) > 0) {
+      if (line == "end") complete = 1
       gsub(/[^0-9]/, "", line)
       if (line in start) own[line] = 1
     }
     if (grouped) print "-" leader, started
     for (pid in own) print pid, start[pid]
+    if (complete) print "end"
   }`
 
 /**
@@ -57,25 +60,27 @@ const scanProgram = `
  * mark. The guard removes it from itself, since a run of another worker may have started the guard.
  *
  * A zombie counts as gone, since in a container it may never be collected. One empty scan may have missed a process that
- * forked and exited in the meantime, so two are necessary. The timer of a lease ends its own sleep and waits for it, so that
+ * forked and exited in the meantime, so two are necessary. A scan that failed, on a machine without memory or processes to spare, is
+ * not an empty one. The timer of a lease ends its own sleep and waits for it, so that
  * it leaves no zombie either.
  */
 export const script = `
 trap '' HUP INT TERM
 ulimit -S -w unlimited || ulimit -S -x unlimited
 mark=$1 limit=$2 grace=$3 folder=$4 leader= started= timer=
-find="grep -ls -e '$mark' -e '^Max file locks  *$limit ' /proc/[0-9]*/environ /proc/[0-9]*/limits"
+find="grep -ls -e '$mark' -e '^Max file locks  *$limit ' /proc/[0-9]*/environ /proc/[0-9]*/limits; [ \\$? -gt 2 ] || echo end"
 scan() {
   if [ -r /proc/self/stat ]; then
     awk -v leader="$leader" -v started="$started" -v find="$find" '${scanProgram}' /proc/[0-9]*/stat
-  elif [ -n "$leader" ] && kill -0 -- "-$leader"; then
-    echo "-$leader"
+  else
+    if [ -n "$leader" ] && kill -0 -- "-$leader"; then echo "-$leader"; fi
+    echo end
   fi
 }
 alive() {
   found=$(scan)
-  [ -n "$found" ] || found=$(scan)
-  [ -n "$found" ]
+  [ "$found" != end ] || found=$(scan)
+  [ "$found" != end ]
 }
 start_of() {
   start= last=
@@ -86,7 +91,8 @@ start_of() {
 }
 send() {
   echo "$found" | while read -r pid begun; do
-    if [ -z "$begun" ]; then kill -s "$1" -- "$pid"
+    if [ "$pid" = end ] || [ -z "$pid" ]; then continue
+    elif [ -z "$begun" ]; then kill -s "$1" -- "$pid"
     elif [ "$pid" != "-$leader" ]; then
       start_of "$pid" && [ "$start" = "$begun" ] && kill -s "$1" -- "$pid"
     elif [ "$1" = KILL ] && { ! start_of "$leader" || [ "$start" = "$begun" ]; }; then

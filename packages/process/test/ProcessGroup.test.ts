@@ -4,7 +4,7 @@ import { Guard } from "@runlease/process"
 import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { readdir, readFile } from "node:fs/promises"
+import { readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import {
@@ -222,6 +222,25 @@ describe("the guard", () => {
       })
       strictEqual((yield* pidsOf(`sleep ${seconds}`)).length, 1)
       assertTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
+      deepStrictEqual(yield* pidsOf(seconds), [])
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("does not take a scan that failed for one that found nothing", () =>
+    Effect.gen(function* () {
+      const seconds = yield* uniqueSeconds
+      const mark = `test-${seconds}`
+      const path = yield* folder
+      const count = join(path, "count")
+      const awk = `#!/bin/sh
+        echo scan >> ${count}
+        [ "$(wc -l < ${count})" -gt 3 ] || exit 2
+        PATH=/usr/bin:/bin exec awk "$@"`
+      yield* Effect.promise(() => writeFile(join(path, "awk"), awk, { mode: 0o755 }))
+      const env = { [Guard.markName]: mark, PATH: process.env["PATH"] }
+      spawn("sleep", [seconds], { detached: true, stdio: "ignore", env }).unref()
+      yield* untilCount(seconds, 1)
+      yield* Effect.scoped(Guard.make({ mark, killAfter: Duration.seconds(5), path }))
       deepStrictEqual(yield* pidsOf(seconds), [])
     }).pipe(Effect.scoped),
   )
