@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process"
 import { mkdir } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
-import { freePort } from "./FreePort.js"
+import { freePort } from "@runlease/test-postgres/FreePort"
 import * as ServerProcess from "./ServerProcess.js"
 
 export type Fsync = "always" | "everysec"

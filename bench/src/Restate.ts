@@ -3,7 +3,7 @@ import { Effect, Option, type Scope } from "effect"
 import { createRequire } from "node:module"
 import { arch, platform } from "node:os"
 import { join } from "node:path"
-import { freePort } from "./FreePort.js"
+import { freePort } from "@runlease/test-postgres/FreePort"
 import * as ServerProcess from "./ServerProcess.js"
 
 /** The addresses of the admin's API and of the API that takes requests. */

@@ -2,7 +2,7 @@
  * Networks that fail: proxies between a worker and its server.
  */
 import { Effect } from "effect"
-import { createServer as createHttpServer, request } from "node:http"
+import { createServer as createHttpServer, request, type Server as HttpServer } from "node:http"
 import { setTimeout } from "node:timers/promises"
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
 
@@ -12,6 +12,15 @@ const listen = (server: Server) =>
       resume(Effect.succeed(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)),
     )
   })
+
+/** Listens until the Scope closes, and gives the address. */
+const serve = (server: HttpServer) =>
+  Effect.acquireRelease(listen(server), () =>
+    Effect.sync(() => {
+      server.close()
+      server.closeAllConnections()
+    }),
+  )
 
 /** A TCP proxy that can be paused (nothing answers), cut (nothing connects), made worse, and healed. */
 export const network = Effect.fnUntraced(function* (target: string) {
@@ -116,13 +125,7 @@ export const gateway = Effect.fnUntraced(function* (
     outgoing.on("close", () => forward.destroy())
     incoming.pipe(forward)
   })
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      server.close()
-      server.closeAllConnections()
-    }),
-  )
-  return { url: yield* listen(server) }
+  return { url: yield* serve(server) }
 })
 
 /** A request at a proxy, or its answer, with the text of its body. */
@@ -171,13 +174,7 @@ export const holding = Effect.fnUntraced(function* (
       forward.end(sent)
     })().catch(() => outgoing.destroy())
   })
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      server.close()
-      server.closeAllConnections()
-    }),
-  )
-  return { url: yield* listen(server) }
+  return { url: yield* serve(server) }
 })
 
 /** An HTTP proxy that changes answers: after `delay` milliseconds it sends what `change` makes of the headers and the text. */
@@ -204,11 +201,5 @@ export const distorting = Effect.fnUntraced(function* (
       outgoing.writeHead(answer.status, headers as Record<string, string>).end(text)
     })()
   })
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      server.close()
-      server.closeAllConnections()
-    }),
-  )
-  return { url: yield* listen(server) }
+  return { url: yield* serve(server) }
 })

@@ -2,24 +2,16 @@ import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { PostgresPool } from "@runlease/sql"
+import { freePort } from "@runlease/test-postgres/FreePort"
 import * as TestDatabase from "@runlease/test-postgres/TestDatabase"
 import * as TestServer from "@runlease/test-postgres/TestServer"
 import { Array, Context, Deferred, Effect, Layer, Redacted, Schedule } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 import { folder, has, json, run, serve, start } from "./Processes.js"
 
 const apiKey = "rlk_start"
-
-/** A free port, for requests to a server before it prints its address. */
-const freePort = Effect.async<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address ? address.port : 0)))
-  })
-})
 
 /** The status of a request with the key; 0 while nothing listens. */
 const statusOf = (port: number, path: string) =>

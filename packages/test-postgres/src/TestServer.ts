@@ -5,12 +5,12 @@ import { Data, Effect, Fiber, Schedule, type Scope } from "effect"
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
-import { createServer } from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import * as readline from "node:readline"
 import { promisify } from "node:util"
 import * as Binaries from "./Binaries.js"
+import { freePort } from "./FreePort.js"
 
 /** The server did not start. `output`: the end of its stderr. */
 export class ServerNotStarted extends Data.TaggedError("ServerNotStarted")<{ readonly output: string }> {
@@ -59,13 +59,6 @@ wait "$server"; code=$?
 if [ -e "$folder/closed" ]; then wait "$watch"; rm -rf "$folder"; else kill "$watch"; fi
 exit "$code"
 `
-
-const freePort = Effect.async<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address ? address.port : 0)))
-  })
-})
 
 /** A folder that the user `as` owns and can reach. */
 const makeFolder = (as: Binaries.Runner, parent: string) =>

@@ -16,6 +16,7 @@ import {
   WorkerOptions,
 } from "@runlease/core"
 import { Duration, Effect, Layer, Queue, Scope, Stream } from "effect"
+import * as Faults from "./Faults.js"
 import * as TestRuns from "./TestRuns.js"
 
 type Ports = ControlPlane.ProjectPorts
@@ -36,6 +37,16 @@ export const declare =
     TestRuns.tester(change(layer))(title, effect)
 
 export const lease = Duration.seconds(30)
+
+const unopened = Effect.unsafeMakeLatch(false)
+
+/** Each claim that takes runs is answered, and the answer does not arrive. */
+export const withoutAnswers = Faults.over(Claims.Claims, (claims) => ({
+  claim: (request) =>
+    Effect.tap(claims.claim(request), (runs) =>
+      runs.length > 0 && request.limit > 0 ? unopened.await : Effect.void,
+    ),
+}))
 
 /** Repeats `effect` until its value satisfies `is`. It must call a port, which lets other fibers run. */
 export const until = <A, E, R>(

@@ -1,8 +1,8 @@
 /**
  * A control plane with its workers and clients, as processes of the command, and a connection of its own for each that can go wrong.
  */
+import { freePort } from "@runlease/test-postgres/FreePort"
 import { Effect, type Scope } from "effect"
-import { createServer } from "node:net"
 import type { Recorder } from "../../../testkit/src/simulation/Recorder.js"
 import * as Proxies from "../Proxies.js"
 import type * as Faults from "./Faults.js"
@@ -40,13 +40,6 @@ export interface Deployment {
 export const lease = 5_000
 
 const apiKey = `rlk_${"c4a05".repeat(12)}c4a0`
-
-const freePort = Effect.async<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address ? address.port : 0)))
-  })
-})
 
 const untilReady = (url: string): Effect.Effect<void> =>
   Effect.tryPromise((signal) => fetch(`${url}/readyz`, { signal })).pipe(

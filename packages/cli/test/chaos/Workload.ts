@@ -1,6 +1,7 @@
 /**
  * What is asked of the control plane while it is in chaos. All of it follows from the seed, so the workers know the scripts of the runs.
  */
+import { Array } from "effect"
 import type { Action, Operation, PlannedRun, Script } from "../../../testkit/src/simulation/Plan.js"
 import * as Prng from "../../../testkit/src/simulation/Prng.js"
 import * as ScriptGenerator from "../../../testkit/src/simulation/ScriptGenerator.js"
@@ -21,9 +22,6 @@ const features = new Set(ScriptGenerator.features.filter((feature) => feature !=
 
 /** So many runs share a conversation, one after the other. */
 const perConversation = 6
-
-const times = <A>(count: number, make: (index: number) => A): Array<A> =>
-  Array.from({ length: count }, (_, index) => make(index))
 
 /** Scripts of a simulation take as long as they like; these take a few seconds. */
 const shortened = (script: Script): Script =>
@@ -46,7 +44,7 @@ const shortened = (script: Script): Script =>
 const actionsOf = (prng: Prng.Prng, run: string): ReadonlyArray<Action> => [
   ...(prng.chance(0.1) ? [{ _tag: "Cancel", run, at: prng.between(0, 9_000) } as const] : []),
   ...(prng.chance(0.2)
-    ? times(prng.between(1, 3), (index) => ({
+    ? Array.makeBy(prng.between(1, 3), (index) => ({
         _tag: "Tell" as const,
         run,
         at: prng.between(0, 6_000),
@@ -65,7 +63,7 @@ export const taskOf = (seed: number, nth: number): Task => {
   const prng = Prng.make(Prng.hash("chaos", seed, nth))
   const agent = agentOf(prng)
   const name = `run-${nth}`
-  const chosen = new Set(Array.from(features).filter(() => prng.chance(0.35)))
+  const chosen = new Set(Array.fromIterable(features).filter(() => prng.chance(0.35)))
   const run: PlannedRun = {
     name,
     at: 0,

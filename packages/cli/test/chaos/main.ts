@@ -8,8 +8,8 @@ import { Console, Effect } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import * as Bundle from "../Bundle.js"
+import * as ScriptOptions from "../ScriptOptions.js"
 import * as Chaos from "./Chaos.js"
 import * as Report from "./Report.js"
 import * as Store from "./Store.js"
@@ -21,34 +21,15 @@ const usage = `Usage: pnpm chaos [options]
   --seed N        what the schedule and the workload follow from; another one each time when absent
   --help          prints this`
 
-const refuse = (problem: string): never => {
-  process.stderr.write(`${problem}\n\n${usage}\n`)
-  process.exit(2)
-}
-
-const read = () => {
-  try {
-    return parseArgs({
-      args: process.argv.slice(2).filter((argument) => argument !== "--"),
-      options: {
-        minutes: { type: "string", default: "1" },
-        store: { type: "string", default: "sqlite" },
-        seed: { type: "string", default: String(Date.now() % 1_000_000) },
-        help: { type: "boolean", default: false },
-      },
-    }).values
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error))
-  }
-}
+const refuse = (problem: string): never => ScriptOptions.refuse(usage, problem)
 
 const isStore = (text: string): text is Store.Name => Object.hasOwn(Store.stores, text)
 
-const options = read()
-if (options.help) {
-  process.stdout.write(`${usage}\n`)
-  process.exit(0)
-}
+const options = ScriptOptions.read(usage, {
+  minutes: "1",
+  store: "sqlite",
+  seed: String(Date.now() % 1_000_000),
+})
 const minutes = /^\d{1,4}(\.\d{1,3})?$/.test(options.minutes) ? Number(options.minutes) : 0
 if (minutes === 0) refuse(`--minutes takes a number above 0, not ${options.minutes}`)
 const seed = /^\d{1,9}$/.test(options.seed)

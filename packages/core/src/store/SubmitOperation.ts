@@ -237,15 +237,15 @@ export const submitAll = <X, R extends Request, E>(
       if (looks) yield* batch.settle
     }
     yield* insertAdded("now")
+    const madeOf = ({ ref, steered }: Accepted) => (steered ? undefined : accepted.get(logKey(ref)))
     const existing = verdicts.flatMap((verdict) =>
-      Either.isRight(verdict) && (verdict.right.steered || !accepted.has(logKey(verdict.right.ref)))
-        ? [batch.find(verdict.right.ref)!]
-        : [],
+      Either.isRight(verdict) && madeOf(verdict.right) === undefined ? [batch.find(verdict.right.ref)!] : [],
     )
     const lateDetails = batch.lateDetails(existing)
     return verdicts.map(
-      Either.map(({ duplicate, ref, steered }): Decision => {
-        const made = steered ? undefined : accepted.get(logKey(ref))
+      Either.map((verdict): Decision => {
+        const { duplicate, ref, steered } = verdict
+        const made = madeOf(verdict)
         // A new run is answered as it was submitted, also when a waiting claim has it by now.
         if (made !== undefined) {
           const { state } = made.made

@@ -81,7 +81,6 @@ export const keyOrWorker = Effect.flatMap(CurrentPrincipal, (principal) =>
 /** What the program of a run may use: the ports of its project, and the lease that its token names. */
 export interface Program {
   readonly ports: Ports
-  readonly projectId: Ids.ProjectId
   readonly lease: RunToken.NamedLease
 }
 
@@ -102,7 +101,7 @@ export const program = Effect.fnUntraced(function* (path: {
   if (run_id !== lease.runId || worker_id.toLowerCase() !== lease.workerId) {
     return yield* forbidden("This token belongs to another run")
   }
-  return { lease, projectId, ports: yield* portsOf(projectId) } satisfies Program
+  return { lease, ports: yield* portsOf(projectId) } satisfies Program
 })
 
 /** The epoch that the request names, when it does. */

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import { Array } from "effect"
 import type { Action, Fault, MessageFault, Plan, PlannedRun, PlannedWorker } from "./Plan.js"
 import * as Prng from "./Prng.js"
 import * as ScriptGenerator from "./ScriptGenerator.js"
@@ -41,9 +42,6 @@ const ofClients = ["Submit", "Submit", "Cancel", "Tell"] as const
 const ofAttendants = ["List", "Resume", "Tell"] as const
 
 const faultSorts = ["Message", "Partition", "Stall", "Pause", "Crash", "Shutdown", "Freeze"] as const
-
-const times = <A>(count: number, make: (index: number) => A): Array<A> =>
-  Array.from({ length: count }, (_, index) => make(index))
 
 const messageFaultOf = (prng: Prng.Prng): MessageFault => {
   const sort = prng.pick([
@@ -98,35 +96,35 @@ const faultOf = (prng: Prng.Prng, sort: Fault["_tag"], workers: ReadonlyArray<Pl
   }
 }
 
-const workersOf = (prng: Prng.Prng): Array<PlannedWorker> => {
+const workersOf = (prng: Prng.Prng): ReadonlyArray<PlannedWorker> => {
   const drift = prng.chance(0.3) ? 0.03 : 0
-  return times(prng.between(1, 3), (index) => ({
+  return Array.makeBy(prng.between(1, 3), (index) => ({
     name: `worker-${index + 1}`,
     slots: prng.between(1, 3),
     drift: drift * (2 * prng.next() - 1),
   }))
 }
 
-const runsOf = (prng: Prng.Prng): Array<PlannedRun> => {
+const runsOf = (prng: Prng.Prng): ReadonlyArray<PlannedRun> => {
   const features = new Set(ScriptGenerator.features.filter(() => prng.chance(0.3)))
   const conversations = prng.chance(0.4) ? prng.between(1, 2) : 0
   const multitasks = prng.chance(0.3)
-  return times(prng.between(1, 4), (index) => ({
+  return Array.makeBy(prng.between(1, 4), (index) => ({
     name: `run-${index + 1}`,
     at: prng.between(0, 3_000),
     script: ScriptGenerator.make(prng, features),
     maxAttempts: prng.between(1, 4),
     conversation: conversations === 0 ? undefined : `conversation-${prng.between(1, conversations)}`,
     multitask: multitasks ? prng.pick(["enqueue", "steer", "interrupt", "reject"]) : "enqueue",
-    repeats: prng.chance(0.2) ? times(prng.between(1, 2), () => prng.between(1, 5_000)) : [],
+    repeats: prng.chance(0.2) ? Array.makeBy(prng.between(1, 2), () => prng.between(1, 5_000)) : [],
     budget: features.has("Spend") ? prng.between(1, 12) : undefined,
   }))
 }
 
-const actionsOf = (prng: Prng.Prng, runs: ReadonlyArray<PlannedRun>): Array<Action> => {
+const actionsOf = (prng: Prng.Prng, runs: ReadonlyArray<PlannedRun>): ReadonlyArray<Action> => {
   const sorts = (["Cancel", "Tell"] as const).filter(() => prng.chance(0.25))
   return sorts.flatMap((sort) =>
-    times(prng.between(1, sort === "Tell" ? 4 : 2), (index): Action => {
+    Array.makeBy(prng.between(1, sort === "Tell" ? 4 : 2), (index): Action => {
       const { at, name } = runs[prng.between(0, runs.length - 1)]!
       const later = at + prng.between(1, 9_000)
       return sort === "Cancel"
@@ -149,7 +147,9 @@ export const make = (seed: number): Plan => {
   const actions = actionsOf(prng, runs)
   const sorts = faultSorts.filter(() => prng.chance(0.4))
   const faults = sorts.flatMap((sort) =>
-    times(sort === "Message" ? prng.between(1, 8) : prng.between(1, 2), () => faultOf(prng, sort, workers)),
+    Array.makeBy(sort === "Message" ? prng.between(1, 8) : prng.between(1, 2), () =>
+      faultOf(prng, sort, workers),
+    ),
   )
   return {
     seed,

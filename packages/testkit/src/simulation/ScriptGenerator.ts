@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { Array } from "effect"
 import type { Operation, Script } from "./Plan.js"
 import type { Prng } from "./Prng.js"
 
@@ -21,9 +22,6 @@ export const features = [
 ] as const
 
 export type Feature = (typeof features)[number]
-
-const times = <A>(count: number, make: (index: number) => A): Array<A> =>
-  Array.from({ length: count }, (_, index) => make(index))
 
 /** Short mostly, and sometimes about as long as a lease. */
 const millisOf = (prng: Prng, most: number): number =>
@@ -86,7 +84,9 @@ export const make = (prng: Prng, allowed: ReadonlySet<Feature>, depth = 0): Scri
         if (nested) return plain()
         return {
           _tag: feature,
-          scripts: times(prng.between(2, 3), () => times(prng.between(1, 2), () => operation(true))),
+          scripts: Array.makeBy(prng.between(2, 3), () =>
+            Array.makeBy(prng.between(1, 2), () => operation(true)),
+          ),
         }
       case "Result":
         return plain()
@@ -104,7 +104,7 @@ export const make = (prng: Prng, allowed: ReadonlySet<Feature>, depth = 0): Scri
       : special(feature, nested)
   }
 
-  const script = times(prng.between(1, depth === 0 ? 5 : 3), () => operation(false))
+  const script = Array.makeBy(prng.between(1, depth === 0 ? 5 : 3), () => operation(false))
   const joined: Script = spawned > 0 && prng.chance(0.7) ? [{ _tag: "Join", name: named("join") }] : []
   const result: Script = allowed.has("Result") ? [{ _tag: "Result" }] : []
   return [...script, ...joined, ...result]

@@ -17,6 +17,7 @@ import {
   start,
   makeEndless,
   unavailable,
+  withoutAnswers,
 } from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
@@ -175,7 +176,6 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    const arrival = Effect.unsafeMakeLatch(false)
     test(
       "hands back the runs of a claim whose answer is still on its way",
       Effect.gen(function* () {
@@ -193,13 +193,7 @@ export const tests = (test: Declare): void => {
         }
         strictEqual(yield* Queue.size(endless.started), 0)
       }),
-      // The first claim is answered, and the answer does not arrive.
-      Faults.over(Claims.Claims, (claims) => ({
-        claim: (request) =>
-          Effect.tap(claims.claim(request), (runs) =>
-            runs.length > 0 && request.limit > 0 ? arrival.await : Effect.void,
-          ),
-      })),
+      withoutAnswers,
     )
 
     test(

@@ -3,11 +3,20 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Claims, Executor, Leases, Worker, WorkerEvent, WorkerMetadata, WorkerRegistry } from "@runlease/core"
+import { Executor, Leases, Worker, WorkerEvent, WorkerMetadata, WorkerRegistry } from "@runlease/core"
 import { Deferred, Effect, Option, Queue, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
-import { type Declare, listen, run, start, submit, until, untilStatus } from "../TestWorker.js"
+import {
+  type Declare,
+  listen,
+  run,
+  start,
+  submit,
+  until,
+  untilStatus,
+  withoutAnswers,
+} from "../TestWorker.js"
 
 const drain = (worker: Worker.Worker["Type"], drains: boolean) =>
   Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) => registry.drain(worker.registered.id, drains))
@@ -59,7 +68,6 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    const arrival = Effect.unsafeMakeLatch(false)
     test(
       "hands back the runs of a claim whose answer is still on its way",
       Effect.gen(function* () {
@@ -69,12 +77,7 @@ export const tests = (test: Declare): void => {
         yield* drain(worker, true)
         strictEqual((yield* untilStatus(runId, "pending")).attempt, 0)
       }),
-      Faults.over(Claims.Claims, (claims) => ({
-        claim: (request) =>
-          Effect.tap(claims.claim(request), (runs) =>
-            runs.length > 0 && request.limit > 0 ? arrival.await : Effect.void,
-          ),
-      })),
+      withoutAnswers,
     )
 
     test(

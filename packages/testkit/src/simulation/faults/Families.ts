@@ -5,12 +5,13 @@
  */
 import type { RunId } from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import { isTerminal, type Run } from "@runlease/core/Run"
+import { isTerminal } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { RunLog } from "@runlease/core/RunLog"
 import { Array, Context, Effect } from "effect"
+import { costOf } from "../invariants/Budgets.js"
 import { valueOf } from "../invariants/Tokens.js"
-import { type Change, replace } from "./Fault.js"
+import { all, type Change, replace, showing } from "./Fault.js"
 
 /** Spawns another child when the same step is sent again. */
 export const anotherChild = replace(Leases, (leases) => {
@@ -83,41 +84,27 @@ export const lostWakeUp: Change = (ports) =>
 
 /** Charges a tree again for a report of usage that is sent again. */
 export const chargedAgain: Change = (ports) =>
-  Effect.sync(() => {
-    const log = Context.get(ports, RunLog)
+  Effect.suspend(() => {
     const runs = Context.get(ports, Runs)
     const extra = new Map<RunId, number>()
-    const shown = (run: Run): Run =>
-      run.budget === undefined
-        ? run
-        : {
-            ...run,
-            budget: {
-              ...run.budget,
-              spent: { ...run.budget.spent, cost: run.budget.spent.cost + (extra.get(run.runId) ?? 0) },
-            },
-          }
-    return ports.pipe(
-      Context.add(RunLog, {
+    return all(
+      replace(RunLog, (log) => ({
         ...log,
         append: (request) =>
           Effect.tap(log.append(request), ({ appendedCount }) =>
             Effect.gen(function* () {
-              const cost = Array.reduce(request.events, 0, (sum, event) => {
-                const reported = valueOf(event, "runlease.usage")?.["cost"]
-                return typeof reported === "number" ? sum + reported : sum
-              })
+              const cost = costOf(request.events)
               if (appendedCount > 0 || cost === 0) return
               const { rootRunId } = yield* runs.get(request.runId)
               extra.set(rootRunId, (extra.get(rootRunId) ?? 0) + cost)
             }).pipe(Effect.ignore),
           ),
+      })),
+      showing((run) => {
+        if (run.budget === undefined) return run
+        const { spent } = run.budget
+        const cost = spent.cost + (extra.get(run.runId) ?? 0)
+        return { ...run, budget: { ...run.budget, spent: { ...spent, cost } } }
       }),
-      Context.add(Runs, {
-        ...runs,
-        get: (runId) => Effect.map(runs.get(runId), shown),
-        list: (options) =>
-          Effect.map(runs.list(options), (page) => ({ ...page, items: page.items.map(shown) })),
-      }),
-    )
+    )(ports)
   })

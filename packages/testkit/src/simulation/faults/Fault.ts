@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import type { Run } from "@runlease/core/Run"
+import { Runs } from "@runlease/core/Runs"
 import { Context, Effect, type Scope } from "effect"
 
 export type Ports = Context.Context<ProjectPorts>
@@ -35,6 +37,19 @@ export const replace =
   <I extends ProjectPorts, S>(tag: Context.Tag<I, S>, change: (service: S, ports: Ports) => S): Change =>
   (ports) =>
     Effect.sync(() => Context.add(ports, tag, change(Context.get(ports, tag), ports)))
+
+/**
+ * Shows each run as `shown` makes it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const showing = (shown: (run: Run) => Run): Change =>
+  replace(Runs, (runs) => ({
+    ...runs,
+    get: (runId) => Effect.map(runs.get(runId), shown),
+    list: (options) => Effect.map(runs.list(options), (page) => ({ ...page, items: page.items.map(shown) })),
+  }))
 
 /**
  * Changes one port after another.

@@ -5,10 +5,9 @@
  */
 import type { RunId } from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
-import type { Run } from "@runlease/core/Run"
 import { type Outcome, Runs } from "@runlease/core/Runs"
-import { Context, DateTime, Effect } from "effect"
-import { type Change, replace } from "./Fault.js"
+import { DateTime, Effect } from "effect"
+import { all, type Change, replace, showing } from "./Fault.js"
 
 /** Tells workers of cancellations by signals alone. */
 export const cancelOnlyPushed = replace(Leases, (leases) => ({
@@ -25,32 +24,24 @@ export const cancelOnlyPushed = replace(Leases, (leases) => ({
 
 /** Lets each outcome of a run replace the one before. */
 export const lastOutcomeWins: Change = (ports) =>
-  Effect.sync(() => {
-    const leases = Context.get(ports, Leases)
-    const runs = Context.get(ports, Runs)
+  Effect.suspend(() => {
     const outcomes = new Map<RunId, Outcome>()
-    const shown = (run: Run): Run => {
-      const outcome = outcomes.get(run.runId)
-      if (outcome === undefined || run.finishedAt === null) return run
-      const { error = null, result = null, status } = outcome
-      return { ...run, status, error, result }
-    }
-    return ports.pipe(
-      Context.add(Leases, {
+    return all(
+      replace(Leases, (leases) => ({
         ...leases,
         complete: (lease, outcome, last, taken) =>
           Effect.map(leases.complete(lease, outcome, last, taken), () => {
             outcomes.set(lease.runId, outcome)
             return { completed: true }
           }),
+      })),
+      showing((run) => {
+        const outcome = outcomes.get(run.runId)
+        if (outcome === undefined || run.finishedAt === null) return run
+        const { error = null, result = null, status } = outcome
+        return { ...run, status, error, result }
       }),
-      Context.add(Runs, {
-        ...runs,
-        get: (runId) => Effect.map(runs.get(runId), shown),
-        list: (options) =>
-          Effect.map(runs.list(options), (page) => ({ ...page, items: page.items.map(shown) })),
-      }),
-    )
+    )(ports)
   })
 
 /** Acknowledges each fifth outcome without it. */

@@ -3,14 +3,20 @@
  *
  * @since 0.1.0
  */
-import type { Final } from "../History.js"
+import type { Event } from "../History.js"
 import { valueOf } from "./Tokens.js"
 import type { Invariant } from "./Violation.js"
 
-const costOf = ({ log }: Final): number =>
-  log.reduce((sum, { event }) => {
+/**
+ * What events report to be spent.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const costOf = (events: ReadonlyArray<Event>): number =>
+  events.reduce((sum, event) => {
     const cost = valueOf(event, "runlease.usage")?.["cost"]
-    return sum + (typeof cost === "number" ? cost : 0)
+    return typeof cost === "number" ? sum + cost : sum
   }, 0)
 
 /**
@@ -23,7 +29,9 @@ export const budgetsAreExact: Invariant = {
   broken: ({ final }) =>
     final.flatMap(({ run, spent }) => {
       if (spent === undefined) return []
-      const reported = final.filter(({ root }) => root === run).reduce((sum, each) => sum + costOf(each), 0)
+      const reported = final
+        .filter(({ root }) => root === run)
+        .reduce((sum, { log }) => sum + costOf(log.map(({ event }) => event)), 0)
       return reported === spent
         ? []
         : [`the tree of run ${run} has spent ${spent}, and its logs report ${reported}`]

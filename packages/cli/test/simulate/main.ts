@@ -4,11 +4,11 @@
  * Ends with code 1 when a seed breaks something, or when a deliberate fault is not found, and with 2 for a wrong option.
  */
 import { MemoryControlPlane } from "@runlease/core"
-import * as DeliberateFaults from "@runlease/testkit/DeliberateFaults"
-import * as Simulation from "@runlease/testkit/Simulation"
+import { SqlControlPlane } from "@runlease/sql"
+import * as DeliberateFaults from "../../../testkit/src/DeliberateFaults.js"
+import * as Simulation from "../../../testkit/src/Simulation.js"
 import { Clock, Console, Effect } from "effect"
-import { parseArgs } from "node:util"
-import { SqlControlPlane } from "../../src/index.js"
+import * as ScriptOptions from "../ScriptOptions.js"
 
 const stores = {
   memory: { store: MemoryControlPlane.layer, turnsOfLoop: false },
@@ -32,38 +32,14 @@ ${Object.entries(faults)
 /** How often it tells how far it is, in milliseconds. */
 const tellEvery = 5_000
 
-const refuse = (problem: string): never => {
-  process.stderr.write(`${problem}\n\n${usage}\n`)
-  process.exit(2)
-}
-
-const read = () => {
-  try {
-    return parseArgs({
-      args: process.argv.slice(2).filter((argument) => argument !== "--"),
-      options: {
-        seeds: { type: "string", default: "1000" },
-        from: { type: "string", default: "1" },
-        store: { type: "string", default: "memory" },
-        fault: { type: "string" },
-        help: { type: "boolean", default: false },
-      },
-    }).values
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error))
-  }
-}
+const refuse = (problem: string): never => ScriptOptions.refuse(usage, problem)
 
 const wholeNumber = (option: string, text: string): number =>
   /^[1-9]\d{0,8}$/.test(text) ? Number(text) : refuse(`--${option} takes a whole number from 1, not ${text}`)
 
 const isStore = (text: string): text is keyof typeof stores => Object.hasOwn(stores, text)
 
-const options = read()
-if (options.help) {
-  process.stdout.write(`${usage}\n`)
-  process.exit(0)
-}
+const options = ScriptOptions.read(usage, { seeds: "1000", from: "1", store: "memory" }, ["fault"])
 const seeds = wholeNumber("seeds", options.seeds)
 const from = wholeNumber("from", options.from)
 const name = isStore(options.store) ? options.store : refuse(`There is no store ${options.store}`)
