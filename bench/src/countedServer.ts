@@ -1,4 +1,4 @@
-/** The control plane behind HTTP, which listens on a given port when it is told to, and counts the requests that arrive from then on. */
+/** A control plane behind HTTP. It listens on a given port on demand, and counts the requests from then on. */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Access, ControlPlane } from "@runlease/core"
 import { Server } from "@runlease/http"
