@@ -176,12 +176,16 @@ export const make = (options: {
 }): LoggedSteps => {
   const { inbox, parking, recorded, runId } = options
   const taken = new Set<string>()
-  const reading = Effect.unsafeMakeSemaphore(1)
+  const inTurn = Effect.unsafeMakeSemaphore(1)
   let known: Records | undefined
   let told: Told | undefined
   let resultBytes = 0
 
-  const records = reading.withPermits(1)(
+  /** A read is in flight, as a step is: else the run would be suspended for the waits of other fibers alone. One goes on at a time. */
+  const reading = <A, E>(effect: Effect.Effect<A, E>) =>
+    inTurn.withPermits(1)(parking.inFlight({ id: "reading", within: undefined }, effect))
+
+  const records = reading(
     Effect.suspend(() =>
       known !== undefined
         ? Effect.succeed(known)
@@ -217,7 +221,7 @@ export const make = (options: {
     ),
     inbox,
     messages: Effect.flatMap(records, ({ messages: before }) =>
-      reading.withPermits(1)(
+      reading(
         Effect.map(
           Effect.suspend(() => options.toldAfter(told?.latest)),
           ({ latest, messages }) => {

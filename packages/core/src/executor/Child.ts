@@ -289,5 +289,6 @@ export const joinFirst = (
       { ...options, schema: Winner },
     )
     const child = children.find(({ runId }) => runId === winner) ?? children[0]
-    return [child, outcomeOf(yield* get(child))] as const
+    const { look } = yield* looking((yield* StepLog).steps(), get(child))
+    return [child, outcomeOf(yield* look)] as const
   })

@@ -19,3 +19,10 @@ export const mergeDetails = (before: DetailChanges, after: DetailChanges): Detai
         claims: [...(before.claims ?? []), ...(after.claims ?? [])],
         messages: [...(before.messages ?? []), ...(after.messages ?? [])],
       }
+
+/** Whether a change is one of these. */
+export const changesSome = (changes: DetailChanges, names: ReadonlyArray<keyof DetailChanges>): boolean =>
+  names.some((name) => {
+    const change = changes[name]
+    return Array.isArray(change) ? change.length > 0 : change !== undefined
+  })

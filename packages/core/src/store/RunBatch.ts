@@ -16,7 +16,7 @@ import * as HandOver from "./HandOver.js"
 import * as Family from "./Family.js"
 import { growthOf } from "./LogGrowth.js"
 import * as LateReads from "./LateReads.js"
-import { mergeDetails, noDetails } from "./MergeDetails.js"
+import { changesSome, mergeDetails, noDetails } from "./MergeDetails.js"
 import type { RememberedLeases } from "./RememberedLeases.js"
 import {
   byPreference,
@@ -56,6 +56,8 @@ export interface RunBatch<X> extends Pick<Family.Family<X>, "settle" | "inTurn">
   readonly insert: (runs: ReadonlyArray<HandOver.AddedRun>, offer: "now" | "later") => Effect.Effect<void, X>
   /** Writes what has changed so far, with what it means for parents and children, for a query that must see it. */
   readonly flush: Effect.Effect<void, X>
+  /** The same, unless none of the changes so far is one of these beside a run. */
+  readonly flushDetails: (...names: ReadonlyArray<keyof DetailChanges>) => Effect.Effect<void, X>
   /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
   readonly lateDetails: (runs: ReadonlyArray<StoredRun>) => ReadonlyMap<RunKey, RunDetails>
   readonly lateClaimDetails: (
@@ -232,6 +234,10 @@ export const make = <X>(
       })
     })
 
+  const flush = Effect.flatMap(family.settle, () =>
+    changed.size === 0 ? Effect.void : rows.together([writeChanged, advance(writeChanged)]),
+  )
+
   const wakeClaims = Effect.suspend(() => {
     const left = Array.from(runnable, ({ run }) => run.state).filter(isRunnable)
     return left.length === 0 ? Effect.void : wakeups.runnable(left.map(({ spec }) => spec))
@@ -263,9 +269,11 @@ export const make = <X>(
           }
         })
       }),
-    flush: Effect.flatMap(family.settle, () =>
-      changed.size === 0 ? Effect.void : rows.together([writeChanged, advance(writeChanged)]),
-    ),
+    flush,
+    flushDetails: (...names) =>
+      Effect.suspend(() =>
+        Array.from(changed).some(({ details }) => changesSome(details, names)) ? flush : Effect.void,
+      ),
     lateDetails: (runs) => late.read(runs, rows.details),
     lateClaimDetails: (runs, sessions) => late.read(runs, (all) => rows.claimDetails(all, sessions)),
     // A run of a freed lane may go to a claim that waits, which is a further write: then the transaction ends only after that.

@@ -124,4 +124,36 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       )
     }),
   )
+
+  test(
+    "race with the same answer from elsewhere, and with a submission of their id, each in either order",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      for (const first of ["input", "other"] as const) {
+        const waiting = yield* waitingRun(first, [clientCall("a"), clientCall("b")], { worker })
+        const beside = <E extends { readonly _tag: string }>(
+          next: string,
+          other: Effect.Effect<unknown, E>,
+        ) => {
+          const sent = sendFollowUp(waiting.runId, input(next, { a: 1, b: 2 }))
+          const verdict = TestRuns.verdictOf(other)
+          return Effect.all(first === "input" ? { sent, verdict } : { verdict, sent }, {
+            concurrency: "unbounded",
+          })
+        }
+        const answered = yield* beside(`${first}-2`, runs.resume(waiting.runId, TestRuns.resultOf("a", 1)))
+        strictEqual(answered.verdict, "Succeeded")
+        assertTrue(answered.sent.startsWith("Continued"))
+        const submitted = TestRuns.submission({ publicId: `${first}-3` })
+        const named = yield* beside(`${first}-3`, runs.submit(submitted))
+        deepStrictEqual(
+          [named.verdict, named.sent.startsWith("Again")],
+          (yield* runs.get(id(`${first}-3`))).runId === waiting.runId
+            ? ["SubmissionConflict", true]
+            : ["Succeeded", false],
+        )
+      }
+    }),
+  )
 }

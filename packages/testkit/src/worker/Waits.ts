@@ -3,8 +3,21 @@
  */
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Child, Executor, Inbox, Interrupts, Run, Runs, Step } from "@runlease/core"
+import {
+  Child,
+  Emit,
+  Executor,
+  Inbox,
+  Interrupts,
+  Leases,
+  Run,
+  RunLog,
+  Runs,
+  Step,
+  StepLog,
+} from "@runlease/core"
 import { Deferred, Effect, TestClock } from "effect"
+import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, run, start, submit, until, untilStatus } from "../TestWorker.js"
 import { answered, untilAsked } from "./Asking.js"
@@ -26,6 +39,22 @@ const asked = (runId: Run.Run["runId"]) =>
       return [interrupts.map(({ id }) => id).join(" ")]
     }),
   )
+
+/** To read the records of a log takes a while. */
+const withSlowRecords = Faults.over(RunLog.RunLog, (log) => ({
+  ...log,
+  read: (options) =>
+    options.only === "records" ? Effect.delay(log.read(options), "200 millis") : log.read(options),
+}))
+
+/** To look at a child takes a while once it has ended. */
+const withSlowChildren = Faults.over(Runs.Runs, (runs) => ({
+  ...runs,
+  get: (runId) =>
+    Effect.tap(runs.get(runId), ({ parentRunId, status }) =>
+      parentRunId !== null && status === "completed" ? Effect.sleep("200 millis") : Effect.void,
+    ),
+}))
 
 export const tests = (test: Declare): void => {
   describe("a run that asks a question beside something else", () => {
@@ -105,68 +134,76 @@ export const tests = (test: Declare): void => {
       }),
     )
 
-    test(
-      "asks what is still open again after a sleep, and keeps the answers that it has",
+    const asksAgain = Effect.gen(function* () {
+      const { count, next } = yield* counting
+      yield* start(
+        Executor.make((claimed) =>
+          Effect.map(
+            Effect.all(
+              [
+                approve(claimed, "a"),
+                approve(claimed, "b"),
+                Effect.zipRight(Step.sleep("pause", "10 seconds"), Step.run("remind", next)),
+              ],
+              atOnce,
+            ),
+            (all) => all.join(),
+          ),
+        ),
+      )
+      const { runId } = yield* submit()
+      yield* untilAsked(runId, "a", "b")
+      yield* answered(runId, "a", true)
+      yield* TestClock.adjust("10 seconds")
+      yield* untilAsked(runId, "b")
+      strictEqual(yield* count, 1)
+      deepStrictEqual(yield* asked(runId), ["a b", "b"])
+      yield* answered(runId, "b", false)
+      yield* TestRuns.eventually(run(runId), ({ status }) => status === "completed", { step: "50 millis" })
+      deepStrictEqual(yield* said(runId), ["approved,declined,1"])
+      strictEqual(yield* count, 1)
+    })
+
+    test("asks what is still open again after a sleep, and keeps the answers that it has", asksAgain)
+
+    test("is not suspended while it reads the records of earlier attempts", asksAgain, withSlowRecords)
+
+    /** A run that waits for an answer and for a child, which ends when it is told something. */
+    const waitingFor = <A, E>(
+      joined: (
+        child: Child.ChildRef,
+      ) => Effect.Effect<A, E, Emit.Emit | StepLog.StepLog | Leases.Leases | Runs.Runs>,
+    ) =>
       Effect.gen(function* () {
-        const { count, next } = yield* counting
+        const runs = yield* Runs.Runs
         yield* start(
           Executor.make((claimed) =>
-            Effect.map(
-              Effect.all(
-                [
-                  approve(claimed, "a"),
-                  approve(claimed, "b"),
-                  Effect.zipRight(Step.sleep("pause", "10 seconds"), Step.run("remind", next)),
-                ],
-                atOnce,
-              ),
-              (all) => all.join(),
-            ),
+            claimed.agentId === "child"
+              ? Effect.as(Inbox.take("go"), "ended")
+              : Effect.gen(function* () {
+                  const child = yield* Child.spawn("child", { agentId: "child", snapshot: claimed.snapshot })
+                  const [answer, ended] = yield* Effect.all(
+                    [
+                      approve(claimed),
+                      Effect.zipRight(joined(child), Step.run("joined", Effect.succeed("joined"))),
+                    ],
+                    atOnce,
+                  )
+                  return `${answer},${ended}`
+                }),
           ),
         )
         const { runId } = yield* submit()
-        yield* untilAsked(runId, "a", "b")
-        yield* answered(runId, "a", true)
-        yield* TestClock.adjust("10 seconds")
-        yield* untilAsked(runId, "b")
-        strictEqual(yield* count, 1)
-        deepStrictEqual(yield* asked(runId), ["a b", "b"])
-        yield* answered(runId, "b", false)
-        yield* untilStatus(runId, "completed")
-        deepStrictEqual(yield* said(runId), ["approved,declined,1"])
-        strictEqual(yield* count, 1)
-      }),
-    )
-
-    const family = (claimed: Run.ClaimedRun) =>
-      claimed.agentId === "child"
-        ? Effect.as(Inbox.take("go"), "ended")
-        : Effect.gen(function* () {
-            const child = yield* Child.spawn("child", { agentId: "child", snapshot: claimed.snapshot })
-            const [answer, ended] = yield* Effect.all(
-              [
-                approve(claimed),
-                Effect.zipRight(Child.join(child), Step.run("joined", Effect.succeed("joined"))),
-              ],
-              atOnce,
-            )
-            return `${answer},${ended}`
-          })
-
-    /** A run that waits for an answer and for a child, which ends when it is told something. */
-    const waitingFamily = Effect.gen(function* () {
-      const runs = yield* Runs.Runs
-      yield* start(Executor.make(family))
-      const { runId } = yield* submit()
-      yield* untilAsked(runId, "deploy")
-      const { items } = yield* runs.list({ parentRunId: runId })
-      const child = items[0]!.runId
-      const endChild = Effect.zipRight(
-        runs.tell(child, { parts: [{ type: "text", text: "go" }] }),
-        untilStatus(child, "completed"),
-      )
-      return { endChild, runId }
-    })
+        yield* untilAsked(runId, "deploy")
+        const child = Effect.map(runs.list({ parentRunId: runId }), ({ items }) => items[0]!)
+        const told = runs.tell((yield* child).runId, { parts: [{ type: "text", text: "go" }] })
+        const endChild = Effect.zipRight(
+          told,
+          until(child, ({ status }) => status === "completed"),
+        )
+        return { endChild, runId }
+      })
+    const waitingFamily = waitingFor(Child.join)
 
     test(
       "goes on behind a join when the child ends first, and asks again",
@@ -180,6 +217,24 @@ export const tests = (test: Declare): void => {
         yield* untilStatus(runId, "completed")
         deepStrictEqual(yield* said(runId), ["approved,joined"])
       }),
+    )
+
+    test(
+      "goes on behind the first of children to end, however long it takes to look at that child",
+      Effect.gen(function* () {
+        const { endChild, runId } = yield* waitingFor((child) => Child.joinFirst("first", [child]))
+        yield* endChild
+        yield* TestRuns.eventually(asked(runId), (questions) => questions.length === 2, {
+          step: "10 millis",
+        })
+        deepStrictEqual(yield* customs(runId), [
+          "runlease.child",
+          "runlease.child",
+          "runlease.step",
+          "runlease.step",
+        ])
+      }),
+      withSlowChildren,
     )
 
     test(
