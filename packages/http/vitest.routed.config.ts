@@ -20,7 +20,6 @@ export default defineConfig({
       "test/revocation.test.ts",
       "test/strict.test.ts",
       "test/unknown.test.ts",
-      "test/worker.test.ts",
     ],
     testTimeout: 120_000,
     provide: { routed: true },

@@ -204,7 +204,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
   it.scoped("finds leases that the store does not take back, since a table is locked", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
-      const url = yield* TestDatabase.make
+      const url = yield* TestDatabase.make()
       const { env } = yield* serve(cwd, "--database", url)
       yield* Hand.withPorts(env)(Effect.flatMap(Hand.submit("run-1"), Hand.claim))
       const late = yield* Effect.flatMap(SqlClient.SqlClient, (sql) =>
@@ -232,7 +232,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
       const cwd = yield* folder
       const away = yield* examine({ cwd }, "--database", "postgres://nobody@127.0.0.1:1/nothing")
       expect(away.reports).toEqual([expect.objectContaining({ subject: "database", verdict: "fail" })])
-      const url = yield* TestDatabase.make
+      const url = yield* TestDatabase.make()
       const empty = yield* examine({ cwd }, "--database", url)
       expect([empty.of("server").verdict, empty.of("wake-ups").verdict]).toEqual(["ok", "ok"])
       expect(empty.of("tables")).toMatchObject({

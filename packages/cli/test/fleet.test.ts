@@ -84,7 +84,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a fleet on one database
         const fs = yield* FileSystem.FileSystem
         const path = yield* Path.Path
         const cwd = yield* folder
-        const database = yield* TestDatabase.make
+        const database = yield* TestDatabase.make()
         const all = { concurrency: "unbounded" } as const
 
         const servers = yield* Effect.all(

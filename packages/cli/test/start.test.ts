@@ -48,7 +48,7 @@ const lock = (filename: string) =>
 layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", (it) => {
   it.scoped("accepts its key when it is ready, even if several servers start on one empty database", () =>
     Effect.gen(function* () {
-      const database = yield* TestDatabase.make
+      const database = yield* TestDatabase.make()
       const cwd = yield* folder
       const answers = yield* Effect.forEach(
         Array.range(1, 6),
@@ -70,7 +70,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
 
   it.scoped("is not ready before its key is stored", () =>
     Effect.gen(function* () {
-      const database = yield* TestDatabase.make
+      const database = yield* TestDatabase.make()
       const cwd = yield* folder
       const serving = (port: number, key: string) =>
         start(["serve", "--port", String(port), "--json"], {

@@ -94,7 +94,8 @@ const cuttable = (isCut: Deferred.Deferred<void>) => ({
 
 for (const [ending, { cut }] of Object.entries(endings)) {
   for (const [name, controlPlane] of Object.entries(ModelWorkers.controlPlanes)) {
-    describe(`calls of an attempt whose worker ${ending} (${name})`, () => {
+    // Each waits for a lease to lapse.
+    describe.concurrent(`calls of an attempt whose worker ${ending} (${name})`, () => {
       /** Runs a first attempt until `hanging` hangs and ends it. A second worker then continues the run. */
       const twice = (
         hanging: string,

@@ -18,18 +18,25 @@ const command = (url: string, statement: string): Effect.Effect<void> =>
     }
   })
 
-/** The URL of a new, empty database on the server of `url`. The Scope drops it. */
-export const makeOn = (url: string): Effect.Effect<string, never, Scope.Scope> =>
+/** The name of the database of a URL. */
+export const nameOf = (url: string): string => new URL(url).pathname.slice(1)
+
+/**
+ * The URL of a new database on the server of `url`. It is empty, or a copy of `template`, which nothing is connected to. The Scope drops
+ * it.
+ */
+export const makeOn = (url: string, template = "template0"): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.gen(function* () {
       const name = `runlease_${randomBytes(8).toString("hex")}`
-      yield* command(url, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`)
+      yield* command(url, `CREATE DATABASE ${name} TEMPLATE ${template} ENCODING 'UTF8'`)
       const created = new URL(url)
       created.pathname = `/${name}`
       return created.href
     }),
-    (created) => command(url, `DROP DATABASE IF EXISTS ${new URL(created).pathname.slice(1)} WITH (FORCE)`),
+    (created) => command(url, `DROP DATABASE IF EXISTS ${nameOf(created)} WITH (FORCE)`),
   )
 
-/** The URL of a new, empty database on the server of `vitestSetup`. The Scope drops it. */
-export const make: Effect.Effect<string, never, Scope.Scope> = Effect.suspend(() => makeOn(inject(urlKey)))
+/** The same on the server of `vitestSetup`. */
+export const make = (template?: string): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.suspend(() => makeOn(inject(urlKey), template))

@@ -136,10 +136,16 @@ export const verdictOf = <A, E extends { readonly _tag: string }, R>(
 ): Effect.Effect<string, never, R> =>
   Effect.match(effect, { onSuccess: () => "Succeeded", onFailure: (error) => error._tag })
 
+/** Waits one turn of the event loop, in which stores gather commits, and sockets and timers run. */
+export const turn = Effect.async<void>((resume) => {
+  const handle = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(handle))
+})
+
 /** Calls the control plane a few times, so that fibers forked before reach their wait. */
 export const settle = Effect.gen(function* () {
   const runs = yield* Runs
-  yield* Effect.repeatN(Effect.zipRight(Effect.yieldNow(), runs.list({ limit: 1 })), 9)
+  yield* Effect.repeatN(Effect.zipRight(turn, runs.list({ limit: 1 })), 9)
 })
 
 /** Forks `effect` in the Scope of the test and gives it time to reach its wait. */

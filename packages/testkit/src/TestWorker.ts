@@ -53,7 +53,7 @@ export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   is: (a: A) => boolean,
 ): Effect.Effect<A, E, R> =>
-  Effect.repeat(Effect.zipLeft(effect, Effect.yieldNow()), { until: is, times: 100_000 })
+  Effect.repeat(Effect.zipLeft(effect, TestRuns.turn), { until: is, times: 100_000 })
 
 export const run = TestRuns.getRun
 
@@ -63,7 +63,7 @@ export const untilStatus = (runId: Run.Run["runId"], status: Run.RunStatus) =>
 /** Waits until the run holds no worker: until nothing of it is in flight, and a moment more. */
 export const untilSuspended = (runId: Run.Run["runId"]) =>
   TestRuns.eventually(run(runId), ({ status }) => status === "waiting", {
-    step: "10 millis",
+    step: "50 millis",
     within: "2 seconds",
   })
 

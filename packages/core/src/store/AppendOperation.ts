@@ -74,7 +74,7 @@ export const append = <X>(
     limit: events.length + 1,
   })
   // What this commit has appended so far is part of the log. To write it may change the run: its tree may have ended or spent.
-  return Effect.map(Effect.zipRight(batch.flush, tail), (entries): Either.Either<Appended, Refusal> => {
+  return Effect.map(Effect.zipRight(batch.flush(), tail), (entries): Either.Either<Appended, Refusal> => {
     const current = batch.find({ projectId, runId })!
     return Either.flatMap(admits(current.state, fence, batch.now), () =>
       AppendRules.atEnd(append, current.state)

@@ -123,7 +123,7 @@ const takeAnew = <X>(
   if (found.due.length === 0 && !isStale(batch, assigned)) return Effect.succeed(take(assigned))
   // A run that was due may be runnable now, and takes its turn by age and priority too.
   return DueRuns.moveDue(batch, found.due).pipe(
-    Effect.zipRight(batch.flush),
+    Effect.zipRight(batch.flush()),
     Effect.zipRight(batch.rows.search(plan.search)),
     Effect.map((again) => take(assign(again))),
   )

@@ -132,7 +132,7 @@ export const resolve = <X>(batch: RunBatch<X>, refs: ReadonlyArray<RunRef>): Eff
       lanesAround(run).some((lane) => blocking.has(laneName(lane))),
     )) {
       // The lanes are read as this commit has left them.
-      yield* batch.flush
+      yield* batch.flush()
       const run = batch.find(state.spec)!
       if (WaitTransitions.waitsForChildren(run.state) === undefined) continue
       const stuck = stuckOf(yield* blockedBy(batch, run))

@@ -24,7 +24,7 @@ export const moveDue = <X>(batch: RunBatch<X>, keys: ReadonlyArray<RunKey>): Eff
   }
   return Effect.flatMap(batch.rows.findFree(keys), (found) =>
     Effect.flatMap(batch.inTurn(found, move), (moved) =>
-      Effect.as(batch.flush, moved.filter(Boolean).length),
+      Effect.as(batch.flush(), moved.filter(Boolean).length),
     ),
   )
 }

@@ -20,8 +20,9 @@ export const mergeDetails = (before: DetailChanges, after: DetailChanges): Detai
         messages: [...(before.messages ?? []), ...(after.messages ?? [])],
       }
 
-/** Whether a change is one of these. */
+/** Whether a change is one of these; any is when there are none. */
 export const changesSome = (changes: DetailChanges, names: ReadonlyArray<keyof DetailChanges>): boolean =>
+  names.length === 0 ||
   names.some((name) => {
     const change = changes[name]
     return Array.isArray(change) ? change.length > 0 : change !== undefined

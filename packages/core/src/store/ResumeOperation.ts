@@ -43,7 +43,7 @@ interface Resume {
 const resumeAll = <X>(requests: ReadonlyArray<Resume>, batch: RunBatch<X>) =>
   Effect.gen(function* () {
     const details = EndOperation.lateDetails(batch, requests)
-    yield* batch.flushDetails("resume")
+    yield* batch.flush("resume")
     const records = new Map(yield* batch.rows.resumeRecords(keysOf(batch, requests)))
     return yield* batch.inTurn(requests, ({ answers, messageIds, ref }) =>
       Either.flatMap(findWaiting(batch, ref), (run): Either.Either<EndOperation.Decision, NotWaiting> =>
@@ -99,7 +99,7 @@ const publicRef = ({ followUp, ref }: Input): RunRef => ({
 const followUpAll = <X>(requests: ReadonlyArray<Input>, batch: RunBatch<X>) =>
   Effect.gen(function* () {
     const keys = keysOf(batch, requests)
-    yield* batch.flushDetails("resume", "inputs")
+    yield* batch.flush("resume", "inputs")
     const records = new Map(yield* batch.rows.resumeRecords(keys))
     const inputs = new Map<string, TakenInput>()
     for (const { input, projectId } of yield* batch.rows.inputs(requests.map(publicRef), keys)) {

@@ -54,10 +54,8 @@ export interface RunBatch<X> extends Pick<Family.Family<X>, "settle" | "inTurn">
   readonly describe: (run: StoredRun, details: DetailChanges) => void
   /** Adds new runs, each with the transition that made it, and offers them to waiting claims: `later` where the commit may end them yet. */
   readonly insert: (runs: ReadonlyArray<HandOver.AddedRun>, offer: "now" | "later") => Effect.Effect<void, X>
-  /** Writes what has changed so far, with what it means for parents and children, for a query that must see it. */
-  readonly flush: Effect.Effect<void, X>
-  /** The same, unless none of the changes so far is one of these beside a run. */
-  readonly flushDetails: (...names: ReadonlyArray<keyof DetailChanges>) => Effect.Effect<void, X>
+  /** Writes what has changed so far, families included, for a query that must see it: with names, only where one of these details has. */
+  readonly flush: (...names: ReadonlyArray<keyof DetailChanges>) => Effect.Effect<void, X>
   /** The details of these runs, which are read with the last writes of the commit: the map is empty until then. */
   readonly lateDetails: (runs: ReadonlyArray<StoredRun>) => ReadonlyMap<RunKey, RunDetails>
   readonly lateClaimDetails: (
@@ -70,10 +68,7 @@ export interface RunBatch<X> extends Pick<Family.Family<X>, "settle" | "inTurn">
   readonly after: Effect.Effect<void>
   /** Remembers the leases that the commit has written. Runs once it has succeeded, before another one begins. */
   readonly remember: () => void
-  /**
-   * Forgets the runs of this commit, which has failed or is repeated, and lets the waiting claims that would have got some of
-   * them look again.
-   */
+  /** Forgets the runs of this commit, which has failed or is repeated. The waiting claims that would have got some of them look again. */
   readonly undo: () => void
 }
 
@@ -234,10 +229,6 @@ export const make = <X>(
       })
     })
 
-  const flush = Effect.flatMap(family.settle, () =>
-    changed.size === 0 ? Effect.void : rows.together([writeChanged, advance(writeChanged)]),
-  )
-
   const wakeClaims = Effect.suspend(() => {
     const left = Array.from(runnable, ({ run }) => run.state).filter(isRunnable)
     return left.length === 0 ? Effect.void : wakeups.runnable(left.map(({ spec }) => spec))
@@ -269,10 +260,11 @@ export const make = <X>(
           }
         })
       }),
-    flush,
-    flushDetails: (...names) =>
-      Effect.suspend(() =>
-        Array.from(changed).some(({ details }) => changesSome(details, names)) ? flush : Effect.void,
+    flush: (...names) =>
+      Effect.flatMap(family.settle, () =>
+        Array.from(changed).some(({ details }) => changesSome(details, names))
+          ? rows.together([writeChanged, advance(writeChanged)])
+          : Effect.void,
       ),
     lateDetails: (runs) => late.read(runs, rows.details),
     lateClaimDetails: (runs, sessions) => late.read(runs, (all) => rows.claimDetails(all, sessions)),

@@ -126,7 +126,7 @@ export const named = <X>(requests: ReadonlyArray<Request>, batch: RunBatch<X>) =
     ])
     /** The ids of runs by the names of inputs that they have taken. */
     const inputs = new Map<string, Ids.RunId>()
-    if (names.length > 0) yield* batch.flushDetails("inputs")
+    if (names.length > 0) yield* batch.flush("inputs")
     const found = names.length === 0 ? [] : yield* rows.findNamed(names)
     for (const { name, run } of found) {
       const { runId } = batch.add(run).state.spec

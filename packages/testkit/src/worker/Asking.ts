@@ -19,7 +19,7 @@ export const untilAsked = (runId: RunId, ...ids: ReadonlyArray<string>) =>
   TestRuns.eventually(
     run(runId),
     ({ waiting }) => waiting?.interrupts.map(({ id }) => id).join(" ") === ids.join(" "),
-    { step: "10 millis", within: "2 seconds" },
+    { step: "50 millis", within: "2 seconds" },
   )
 
 /** Answers one question of the run. */
