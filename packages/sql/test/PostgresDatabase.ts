@@ -8,23 +8,25 @@ import { SqlControlPlane, StoreTime } from "../src/index.js"
 /** The URL of a new database, which the Scope drops. */
 export const url = Effect.map(TestDatabase.make(), (made) => Redacted.make(made))
 
-const ofFile = Effect.runSync(Scope.make())
-afterAll(() => Effect.runPromise(Scope.close(ofFile, Exit.void)))
-
-/** The name of a database with all tables, made at its first use in a file of tests. To copy it is faster than to migrate a new one. */
-const migrated = Effect.gen(function* () {
-  const made = yield* url
-  yield* Effect.scoped(Layer.build(SqlControlPlane.layerPostgres({ url: made })))
-  return TestDatabase.nameOf(Redacted.value(made))
-}).pipe(Scope.extend(ofFile), Effect.cached, Effect.runSync)
-
-/** A control plane on a new database, by the test's Clock. */
-export const layer = Layer.unwrapScoped(
-  Effect.gen(function* () {
-    const template = yield* Effect.promise(() => Effect.runPromise(migrated))
-    return SqlControlPlane.layerPostgres({ url: Redacted.make(yield* TestDatabase.make(template)) })
-  }),
-).pipe(Layer.provide(Layer.succeed(StoreTime.StoreTime, "clock")))
+/**
+ * A control plane on a new database for each test of the file that calls this, by the test's Clock. The databases are copies of one that
+ * has all tables: to copy it is faster than to migrate a new one.
+ */
+export const layerOfFile = () => {
+  const scope = Effect.runSync(Scope.make())
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  const migrated = Effect.gen(function* () {
+    const made = yield* url
+    yield* Effect.scoped(Layer.build(SqlControlPlane.layerPostgres({ url: made })))
+    return TestDatabase.nameOf(Redacted.value(made))
+  }).pipe(Scope.extend(scope), Effect.cached, Effect.runSync)
+  return Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const template = yield* Effect.promise(() => Effect.runPromise(migrated))
+      return SqlControlPlane.layerPostgres({ url: Redacted.make(yield* TestDatabase.make(template)) })
+    }),
+  ).pipe(Layer.provide(Layer.succeed(StoreTime.StoreTime, "clock")))
+}
 
 /** Runs a statement on a connection of its own. */
 export const ask = <A>(database: Redacted.Redacted, statement: string): Effect.Effect<ReadonlyArray<A>> =>

@@ -7,6 +7,8 @@ import { PostgresPool, StoreTime } from "../src/index.js"
 import * as SqlDialect from "../src/SqlDialect.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
+const layer = PostgresDatabase.layerOfFile()
+
 describe("statements on PostgreSQL", () => {
   it.scopedLive("are prepared again after their table is altered, also in a transaction", () =>
     Effect.gen(function* () {
@@ -67,7 +69,7 @@ describe("statements on PostgreSQL", () => {
         const event = { type: "CUSTOM", name: "\u0000\\", value: "é\u2028😀\ud800" }
         yield* log.append({ runId: run.runId, events: [event] })
         deepStrictEqual((yield* log.read({ runId: run.runId })).at(-1)?.event, event)
-      }).pipe(Effect.provide(PostgresDatabase.layer)),
+      }).pipe(Effect.provide(layer)),
   )
 
   it.scoped("never receive a cursor that no list returned", () =>
@@ -87,6 +89,6 @@ describe("statements on PostgreSQL", () => {
           strictEqual((yield* Effect.flip(list))._tag, "InvalidCursor")
         }
       }
-    }).pipe(Effect.provide(PostgresDatabase.layer)),
+    }).pipe(Effect.provide(layer)),
   )
 })
