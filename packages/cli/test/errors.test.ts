@@ -267,4 +267,16 @@ layer(NodeContext.layer, { excludeTestServices: true })("settings", (it) => {
       expect(code).toBe(0)
     }),
   )
+
+  it.scoped("an empty key of the environment is none: a key is made and shown", () =>
+    Effect.gen(function* () {
+      const cwd = yield* folder
+      const env = { RUNLEASE_API_KEY: "" }
+      const server = yield* start(["serve", "--port", "0", "--json"], { cwd, env })
+      const { api_key: key, url } = json(yield* server.line(() => true))
+      expect(key).toMatch(/^rlk_/)
+      const none = yield* run(["keys", "list", "--url", String(url)], { cwd, env })
+      expect([none.code, none.stderr]).toEqual([64, expect.stringContaining("No API key was given")])
+    }),
+  )
 })

@@ -50,7 +50,7 @@ export const layerConfig: Layer.Layer<
   Effect.map(
     Config.all({
       baseUrl: Config.nonEmptyString("RUNLEASE_URL"),
-      token: Config.redacted("RUNLEASE_API_KEY"),
+      token: Config.redacted(Config.nonEmptyString("RUNLEASE_API_KEY")),
       project: Config.withDefault(Config.nonEmptyString("RUNLEASE_PROJECT"), "default"),
     }),
     layer,

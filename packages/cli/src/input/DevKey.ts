@@ -9,7 +9,7 @@ import { Config, Effect, Option, Redacted } from "effect"
 const fileName = ".runlease/dev.key"
 
 export const make = Effect.gen(function* () {
-  const configured = yield* Config.option(Config.redacted("RUNLEASE_API_KEY"))
+  const configured = yield* Config.option(Config.redacted(Config.nonEmptyString("RUNLEASE_API_KEY")))
   if (Option.isSome(configured)) return configured.value
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

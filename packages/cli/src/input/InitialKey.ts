@@ -15,7 +15,7 @@ const warnEnded = ({ _tag, keyId }: Access.KeyRevoked | Access.KeyExpired) =>
 const store = Effect.gen(function* () {
   const access = yield* Access.Access
   const { id: projectId } = yield* access.getProject(ControlPlane.defaultProject)
-  const configured = yield* Config.option(Config.redacted(name))
+  const configured = yield* Config.option(Config.redacted(Config.nonEmptyString(name)))
   if (Option.isSome(configured)) {
     yield* access
       .createKey({ projectId, name, admin: true, token: configured.value })

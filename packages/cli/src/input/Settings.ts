@@ -81,7 +81,7 @@ const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
 
 const apiKey = Options.redacted("api-key").pipe(
   Options.withDescription("An API key of the project; the variable keeps it off the command line"),
-  Options.withFallbackConfig(Config.redacted("RUNLEASE_API_KEY")),
+  Options.withFallbackConfig(Config.redacted(Config.nonEmptyString("RUNLEASE_API_KEY"))),
   Options.optional,
 )
 
