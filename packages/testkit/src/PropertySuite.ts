@@ -134,7 +134,8 @@ export const check = <E>(
         Effect.suspend(() => {
           executed += 1
           const system = SystemUnderTest.make({ name: `history${executed}`, clock, workers })
-          return Effect.sandbox(History.run(system, commands))
+          // A store in memory never waits, and a loop without turns looks stuck to the runner of the tests.
+          return Effect.zipRight(TestRuns.turn, Effect.sandbox(History.run(system, commands)))
         }).pipe(Effect.mapError(failureOf))
       const property = fc.asyncProperty(Command.commands, async (commands) => {
         const outcome = await Runtime.runPromise(runtime)(Effect.either(execute(commands)))
