@@ -5,6 +5,7 @@ import { Effect, Either } from "effect"
 import { AgentId, ClaimId, ConversationId, MessageId, ProjectId, RunId, WorkerId } from "../src/model/Ids.js"
 import { LeaseEpoch } from "../src/model/Run.js"
 import * as Fencing from "../src/rules/Fencing.js"
+import * as LogState from "../src/rules/LogState.js"
 import type { RunSpec, RunState } from "../src/rules/RunState.js"
 import * as ClaimTransitions from "../src/rules/ClaimTransitions.js"
 import * as Transitions from "../src/rules/Transitions.js"
@@ -143,6 +144,14 @@ describe("the transitions of a run", () => {
         Either.mapLeft(Fencing.checkFence(endedAt(6000), fence, 9000), ({ _tag }) => _tag),
         "LeaseLost",
       )
+    }),
+  )
+
+  it.effect("leave of the log of a run that has ended what it was at first, which stores do not write", () =>
+    Effect.sync(() => {
+      const ended = Transitions.end(claimed(), fence, { status: "completed" }, 2000)
+      assertTrue(Either.isRight(ended))
+      strictEqual(ended.right.state.log, LogState.initial)
     }),
   )
 

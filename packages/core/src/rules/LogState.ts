@@ -55,11 +55,14 @@ export const LogState = Schema.Struct({
 export type LogState = typeof LogState.Type
 
 export const initial: LogState = { started: false, open: [] }
+const begun: LogState = { started: true, open: [] }
 
-/** A part of the log begins or ends: nothing is open. */
+/** A part of the log begins or ends: nothing is open. A store writes nothing for `initial` itself. */
 const withoutItems = (started: boolean, { inbox, reported }: LogState): LogState =>
   inbox === undefined && reported === undefined
-    ? { started, open: [] }
+    ? started
+      ? begun
+      : initial
     : {
         started,
         open: [],
