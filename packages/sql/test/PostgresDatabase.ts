@@ -22,6 +22,7 @@ export const layerOfFile = () => {
   }).pipe(Scope.extend(scope), Effect.cached, Effect.runSync)
   return Layer.unwrapScoped(
     Effect.gen(function* () {
+      // Not on a fiber of the test, whose clock stands still and which may be interrupted.
       const template = yield* Effect.promise(() => Effect.runPromise(migrated))
       return SqlControlPlane.layerPostgres({ url: Redacted.make(yield* TestDatabase.make(template)) })
     }),

@@ -1,6 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { Claims, Ids, Runs, WorkerRegistry } from "@runlease/core"
+import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect } from "effect"
 import * as TempDatabase from "./TempDatabase.js"
 
@@ -10,10 +11,6 @@ const register = (workerKey: string) =>
   )
 
 const agent = (index: number) => Ids.AgentId.make(`agent-${index}`)
-
-const turn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 describe("claims of one commit", () => {
   it.effect("take turns at the runnable runs, the best first", () =>
@@ -45,7 +42,10 @@ describe("claims of one commit", () => {
       const taken = yield* Effect.forEach(
         workers,
         ({ id }) =>
-          Effect.zipRight(turn, claims.claim({ workerId: id, limit: 4, leaseDuration: "30 seconds" })),
+          Effect.zipRight(
+            TestRuns.turn,
+            claims.claim({ workerId: id, limit: 4, leaseDuration: "30 seconds" }),
+          ),
         { concurrency: "unbounded" },
       )
       deepStrictEqual(

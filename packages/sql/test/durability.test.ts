@@ -15,6 +15,7 @@ import {
   Worker,
   WorkerRegistry,
 } from "@runlease/core"
+import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Context, Effect, Either, Exit, Layer, Scope, TestClock } from "effect"
 import * as fs from "node:fs"
@@ -27,11 +28,6 @@ const agentId = Ids.AgentId.make("agent")
 
 const open = (filename: string, synchronous?: "normal" | "full") =>
   Layer.build(SqlControlPlane.layerSqlite({ filename, synchronous }))
-
-/** Lets other fibers and I/O of the process make progress. */
-const turn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 /** Registers the same worker in every control plane of the file. */
 const register = Effect.flatMap(WorkerRegistry.WorkerRegistry, (registry) =>
@@ -145,7 +141,7 @@ describe("a control plane on an SQLite file", () => {
       const untilStatus = (status: Run.RunStatus) =>
         Effect.gen(function* () {
           const runs = yield* Runs.Runs
-          const look = Effect.zipLeft(runs.get(runId), turn)
+          const look = Effect.zipLeft(runs.get(runId), TestRuns.turn)
           return yield* Effect.repeat(look, { until: (run) => run.status === status, times: 100_000 })
         })
       const working = (name: string) =>

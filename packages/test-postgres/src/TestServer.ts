@@ -76,18 +76,16 @@ const fastest = (): string => {
   }
 }
 
-/** A folder that the user `as` owns and can reach. */
+/** A folder that the user `as` owns and can reach. The Scope removes it. */
 const makeFolder = (as: Binaries.Runner, parent: string) =>
-  Effect.sync(() => {
-    const folder = fs.mkdtempSync(path.join(fs.realpathSync(parent), "runlease-postgres-"))
-    fs.chmodSync(folder, 0o755)
-    if (as.uid !== undefined && as.gid !== undefined) fs.chownSync(folder, as.uid, as.gid)
-    return folder
-  })
-
-const removed = (folder: Effect.Effect<string>) =>
-  Effect.acquireRelease(folder, (made) =>
-    Effect.sync(() => fs.rmSync(made, { recursive: true, force: true })),
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const folder = fs.mkdtempSync(path.join(fs.realpathSync(parent), "runlease-postgres-"))
+      fs.chmodSync(folder, 0o755)
+      if (as.uid !== undefined && as.gid !== undefined) fs.chownSync(folder, as.uid, as.gid)
+      return folder
+    }),
+    (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true })),
   )
 
 const environment = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" }
@@ -116,8 +114,8 @@ export const make = (options: Options = {}): Effect.Effect<TestServer, ServerNot
     const as = yield* Binaries.runner
     let running: { readonly guard: ChildProcess; readonly pid: number } | undefined
     // Files in memory may be none that can be executed.
-    const programs = yield* removed(makeFolder(as, options.parent ?? os.tmpdir()))
-    const folder = yield* removed(makeFolder(as, options.parent ?? fastest()))
+    const programs = yield* makeFolder(as, options.parent ?? os.tmpdir())
+    const folder = yield* makeFolder(as, options.parent ?? fastest())
     yield* Effect.addFinalizer(() =>
       Effect.promise(async () => {
         if (running === undefined) return

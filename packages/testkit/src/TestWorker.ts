@@ -48,7 +48,7 @@ export const withoutAnswers = Faults.over(Claims.Claims, (claims) => ({
     ),
 }))
 
-/** Repeats `effect` until its value satisfies `is`. It must call a port, which lets other fibers run. */
+/** Repeats `effect` until its value satisfies `is`, with a turn of the event loop between, in which all that is ready goes on. */
 export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   is: (a: A) => boolean,

@@ -4,12 +4,13 @@
 import { FileSystem, Path } from "@effect/platform"
 import { Token } from "@runlease/core"
 import { Config, Effect, Option, Redacted } from "effect"
+import { environmentKey } from "./EnvironmentKey.js"
 
 /** Where the key is kept, readable by its owner only. */
 const fileName = ".runlease/dev.key"
 
 export const make = Effect.gen(function* () {
-  const configured = yield* Config.option(Config.redacted(Config.nonEmptyString("RUNLEASE_API_KEY")))
+  const configured = yield* Config.option(environmentKey)
   if (Option.isSome(configured)) return configured.value
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -3,8 +3,7 @@
  */
 import { Access, ControlPlane, ControlPlaneUnavailable } from "@runlease/core"
 import { Config, DateTime, Effect, Option, type Redacted } from "effect"
-
-const name = "RUNLEASE_API_KEY"
+import { environmentKey, name } from "./EnvironmentKey.js"
 
 const warnEnded = ({ _tag, keyId }: Access.KeyRevoked | Access.KeyExpired) =>
   Effect.logWarning(
@@ -15,7 +14,7 @@ const warnEnded = ({ _tag, keyId }: Access.KeyRevoked | Access.KeyExpired) =>
 const store = Effect.gen(function* () {
   const access = yield* Access.Access
   const { id: projectId } = yield* access.getProject(ControlPlane.defaultProject)
-  const configured = yield* Config.option(Config.redacted(Config.nonEmptyString(name)))
+  const configured = yield* Config.option(environmentKey)
   if (Option.isSome(configured)) {
     yield* access
       .createKey({ projectId, name, admin: true, token: configured.value })

@@ -16,6 +16,7 @@ import * as WorkerClient from "@runlease/http/WorkerClient"
 import { Config, ConfigProvider, Effect, Layer, Option, type Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { CommandFailure, ExitCode, usage } from "../output/ExitCode.js"
+import { environmentKey } from "./EnvironmentKey.js"
 import * as Flag from "./Flag.js"
 import * as Describe from "../help/Describe.js"
 import * as SettingsFile from "./SettingsFile.js"
@@ -81,7 +82,7 @@ const url = Flag.httpUrl("url", "RUNLEASE_URL").pipe(
 
 const apiKey = Options.redacted("api-key").pipe(
   Options.withDescription("An API key of the project; the variable keeps it off the command line"),
-  Options.withFallbackConfig(Config.redacted(Config.nonEmptyString("RUNLEASE_API_KEY"))),
+  Options.withFallbackConfig(environmentKey),
   Options.optional,
 )
 

@@ -58,17 +58,16 @@ export const initial: LogState = { started: false, open: [] }
 const begun: LogState = { started: true, open: [] }
 
 /** A part of the log begins or ends: nothing is open. A store writes nothing for `initial` itself. */
-const withoutItems = (started: boolean, { inbox, reported }: LogState): LogState =>
-  inbox === undefined && reported === undefined
-    ? started
-      ? begun
-      : initial
+const withoutItems = (started: boolean, { inbox, reported }: LogState): LogState => {
+  const empty = started ? begun : initial
+  return inbox === undefined && reported === undefined
+    ? empty
     : {
-        started,
-        open: [],
+        ...empty,
         ...(inbox === undefined ? {} : { inbox }),
         ...(reported === undefined ? {} : { reported }),
       }
+}
 
 const noneReported: Reported = { tokens: 0, cost: 0 }
 

@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { Effect } from "effect"
+import { Effect, Iterable } from "effect"
 import type { RunDetails, RunState } from "../rules/RunState.js"
 import { isRunnable, type NewEntry, type Transition } from "../rules/Transition.js"
 import * as CounterRows from "./CounterRows.js"
@@ -262,7 +262,7 @@ export const make = <X>(
       }),
     flush: (...names) =>
       Effect.flatMap(family.settle, () =>
-        Array.from(changed).some(({ details }) => changesSome(details, names))
+        Iterable.some(changed, ({ details }) => changesSome(details, names))
           ? rows.together([writeChanged, advance(writeChanged)])
           : Effect.void,
       ),

@@ -168,7 +168,7 @@ export const tests = (test: Declare): void => {
 
     test("is not suspended while it reads the records of earlier attempts", asksAgain, withSlowRecords)
 
-    /** A run that waits for an answer and for a child, which ends when it is told something. */
+    /** A run that waits for an answer and for a child. A message to the child ends it. */
     const waitingFor = <A, E>(
       joined: (
         child: Child.ChildRef,
