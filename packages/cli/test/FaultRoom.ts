@@ -9,7 +9,7 @@ import { Client } from "@runlease/http"
 import { Chunk, Context, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { execFileSync } from "node:child_process"
 import * as AgUi from "./AgUi.js"
-import { has, json, type Running, start, write } from "./Processes.js"
+import { awaited, has, json, type Running, start, write } from "./Processes.js"
 
 /** The environment variables of a client. */
 export type Env = Readonly<Record<"RUNLEASE_URL" | "RUNLEASE_API_KEY", string>>
@@ -39,9 +39,16 @@ export const submit = (
   )
 }
 
-/** Repeats `query` until its result passes. */
-export const until = <A, E, R>(query: Effect.Effect<A, E, R>, passes: (result: A) => boolean) =>
-  Effect.repeat(query, { until: passes, schedule: Schedule.spaced("5 millis") }).pipe(Effect.zipRight(query))
+/** Repeats `query` until its result passes. Fails after four minutes, with its name. */
+export const until = <A, E, R>(
+  query: Effect.Effect<A, E, R>,
+  passes: (result: A) => boolean,
+  name = "the awaited state did not occur",
+) =>
+  Effect.repeat(query, { until: passes, schedule: Schedule.spaced("5 millis") }).pipe(
+    Effect.zipRight(query),
+    awaited(Effect.succeed(name)),
+  )
 
 /** Starts a worker with a Node module as its program, and waits until it is registered. */
 export const startWorker = Effect.fnUntraced(function* (
@@ -122,6 +129,7 @@ export const termAt = Effect.fnUntraced(function* (cwd: string, runId: string, a
   const text = yield* until(
     Effect.orElseSucceed(fs.readFileString(file), () => ""),
     (content) => content !== "",
+    `the program of attempt ${attempt} of ${runId} recorded no TERM`,
   )
   return Number(text)
 })
@@ -133,6 +141,7 @@ export const logged = ({ log }: Ports, runId: Ids.RunId, test: (event: AgentEven
     Stream.runHead,
     Effect.flatten,
     Effect.map(({ event }) => event),
+    awaited(Effect.succeed(`the awaited event is not in the log of ${runId}`)),
   )
 
 /** Waits until the program of a run handles TERM. Returns its processes. */

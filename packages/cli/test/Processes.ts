@@ -3,7 +3,7 @@
  */
 import { FileSystem, Path } from "@effect/platform"
 import { NodeStream } from "@effect/platform-node"
-import { Context, Deferred, Effect, Layer, Schema, Stream, SubscriptionRef } from "effect"
+import { Context, Deferred, Effect, Layer, Option, Schema, Stream, SubscriptionRef } from "effect"
 import { spawn } from "node:child_process"
 import { expect, inject } from "vitest"
 
@@ -32,6 +32,18 @@ export interface Settings {
   /** The arguments of Node that start the command; the bundle when absent. */
   readonly program?: ReadonlyArray<string>
 }
+
+/** Fails with `what` after four minutes: before the limit of a test, which would not say what it waited for. */
+export const awaited =
+  (what: Effect.Effect<string>) =>
+  <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Error, R> =>
+    Effect.flatMap(
+      Effect.timeoutOption(self, "4 minutes"),
+      Option.match({
+        onNone: () => Effect.flatMap(what, (text) => Effect.fail(new Error(`After four minutes: ${text}`))),
+        onSome: Effect.succeed,
+      }),
+    )
 
 const firstLine = (text: string, test: (line: string) => boolean): string | undefined =>
   text.split("\n").slice(0, -1).find(test)
@@ -66,6 +78,13 @@ export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, s
   const code = yield* Deferred.make<number | null>()
   child.once("close", (exitCode) => Deferred.unsafeDone(code, Effect.succeed(exitCode)))
 
+  const printed = Effect.zipWith(
+    SubscriptionRef.get(stdout),
+    SubscriptionRef.get(stderr),
+    (out, errors) => `${out.text}\n${errors.text}`,
+  )
+  const withoutLine = (verb: string) =>
+    Effect.map(printed, (text) => `runlease ${args.join(" ")} ${verb} without the line: ${text}`)
   const lineOf = (ref: typeof stdout) => (test: (line: string) => boolean) =>
     ref.changes.pipe(
       Stream.filter(({ closed, text }) => closed || firstLine(text, test) !== undefined),
@@ -75,13 +94,10 @@ export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, s
       Effect.flatMap(({ text }) => {
         const line = firstLine(text, test)
         return line === undefined
-          ? Effect.flatMap(SubscriptionRef.get(stderr), (errors) =>
-              Effect.fail(
-                new Error(`runlease ${args.join(" ")} ended without the line: ${text}\n${errors.text}`),
-              ),
-            )
+          ? Effect.flatMap(withoutLine("ended"), (message) => Effect.fail(new Error(message)))
           : Effect.succeed(line)
       }),
+      awaited(withoutLine("is")),
     )
 
   const running: Running = {

@@ -1,4 +1,4 @@
-import { expect, it } from "@effect/vitest"
+import { effect, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { build } from "esbuild"
 import { fileURLToPath } from "node:url"
@@ -33,13 +33,13 @@ const loadedBy = (source: string) =>
     return Array.from(loaded).filter((name) => !name.startsWith("node:"))
   })
 
-it.effect("prints its version without loading a package", () =>
+effect("prints its version without loading a package", () =>
   Effect.gen(function* () {
     expect((yield* loadedBy("bin.ts")).sort()).toEqual(["src/bin.ts", "src/help/Overview.ts"])
   }),
 )
 
-it.effect("loads no subcommand that the arguments do not name", () =>
+effect("loads no subcommand that the arguments do not name", () =>
   Effect.gen(function* () {
     const loaded = yield* loadedBy("Process.ts")
     expect(loaded).toContain("src/Runlease.ts")

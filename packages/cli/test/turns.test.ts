@@ -54,7 +54,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a turn of an agent whos
       const { ports, startWorker } = yield* setUp
       // The agent does not exit, so its worker is busy with its end for a minute.
       const subject = yield* Agents.scripted({ steps: [{ say: "done" }], stubborn: true })
-      yield* Effect.addFinalizer(() => killAgents(subject))
+      yield* Effect.addFinalizer(() => Effect.orDie(killAgents(subject)))
       const first = yield* startWorker(acp(subject, "--grace", "60s"))
       const runId = yield* submit(ports, "run-1", { agent: "coder" })
       yield* until(ports.log.read({ runId }), (entries) =>

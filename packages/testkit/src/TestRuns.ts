@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { it } from "@effect/vitest"
+import { effect } from "@effect/vitest"
 import type { LogEvent } from "@runlease/core/AgentEvent"
 import { type ClaimRequest, Claims } from "@runlease/core/Claims"
 import * as Ids from "@runlease/core/Ids"
@@ -28,13 +28,15 @@ export interface Test<R> {
 /**
  * Declares tests under the TestClock. Each test builds a control plane of its own from `layer`.
  *
+ * It uses `effect` of `@effect/vitest` and not `it.effect`, which each use of `layer` of that package replaces by its own.
+ *
  * @since 0.1.0
  * @category running
  */
 export const tester =
   <R, E>(layer: Layer.Layer<R, E>): Test<R> =>
   (title, body) =>
-    it.effect(title, () => body.pipe(Effect.scoped, Effect.provide(layer)))
+    effect(title, () => body.pipe(Effect.scoped, Effect.provide(layer)))
 
 /** The duration of the leases that `claim` requests. */
 export const leaseDuration: Duration.DurationInput = "30 seconds"
