@@ -15,7 +15,7 @@ import {
   WorkerEvent,
   WorkerOptions,
 } from "@runlease/core"
-import { Duration, Effect, Layer, Queue, Scope, Stream } from "effect"
+import { Duration, Effect, Inspectable, Layer, Queue, Scope, Stream } from "effect"
 import * as Faults from "./Faults.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -48,12 +48,24 @@ export const withoutAnswers = Faults.over(Claims.Claims, (claims) => ({
     ),
 }))
 
-/** Repeats `effect` until its value satisfies `is`, with a turn of the event loop between, in which all that is ready goes on. */
+const looks = 100_000
+
+/**
+ * Repeats `effect` until its value satisfies `is`, with a turn of the event loop between, in which all that is ready goes on. Dies after
+ * 100,000 looks.
+ */
 export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   is: (a: A) => boolean,
 ): Effect.Effect<A, E, R> =>
-  Effect.repeat(Effect.zipLeft(effect, TestRuns.turn), { until: is, times: 100_000 })
+  Effect.filterOrDie(
+    Effect.repeat(Effect.zipLeft(effect, TestRuns.turn), { until: is, times: looks }),
+    is,
+    (last) =>
+      new Error(
+        `The awaited state did not occur in ${looks} looks, and last was ${Inspectable.toStringUnknown(last)}`,
+      ),
+  )
 
 export const run = TestRuns.getRun
 
