@@ -18,7 +18,7 @@ const makeStore = Effect.gen(function* () {
   return { access, project, workerId: worker.id }
 })
 
-/** One store behind two servers, and a count of its calls of `authenticate`. */
+/** One store behind two servers that wake-ups do not reach, and a count of its calls of `authenticate`. */
 const twoServers = Effect.gen(function* () {
   const { access, project, workerId } = yield* makeStore
   let calls = 0
@@ -27,8 +27,8 @@ const twoServers = Effect.gen(function* () {
     authenticate: (token) =>
       Effect.suspend(() => access.authenticate(token).pipe(Effect.tap(() => (calls += 1)))),
   }
-  const here = TokenCache.remembering(counted)
-  const there = TokenCache.remembering(counted)
+  const here = TokenCache.remembering(counted, yield* Wakeups.make)
+  const there = TokenCache.remembering(counted, yield* Wakeups.make)
   const { key, token } = yield* here.createKey({ projectId: project.id, name: "key" })
   return { here, there, project, workerId, key, token, calls: () => calls }
 })
@@ -49,7 +49,7 @@ describe("a cached token", () => {
   )
 
   it.effect(
-    "is refused at once on the server that revoked it, and on others when it expires from the cache",
+    "is refused at once on the server that revoked it, and where no wake-up arrives when it expires from the cache",
     () =>
       Effect.gen(function* () {
         const { here, key, project, there, token } = yield* twoServers
@@ -81,14 +81,18 @@ describe("a cached token", () => {
     Effect.gen(function* () {
       const { access: store, project } = yield* makeStore
       const { key, token } = yield* store.createKey({ projectId: project.id, name: "key" })
-      const access: Access["Type"] = TokenCache.remembering({
-        ...store,
-        authenticate: (presented) =>
-          Effect.zipLeft(
-            store.authenticate(presented),
-            Effect.suspend(() => access.revokeKey(project.id, key.id)).pipe(Effect.orDie),
-          ),
-      })
+      const wakeups = yield* Wakeups.make
+      const access: Access["Type"] = TokenCache.remembering(
+        {
+          ...store,
+          authenticate: (presented) =>
+            Effect.zipLeft(
+              store.authenticate(presented),
+              Effect.suspend(() => access.revokeKey(project.id, key.id)).pipe(Effect.orDie),
+            ),
+        },
+        wakeups,
+      )
       assertTrue(yield* isValid(access, token))
       strictEqual(yield* isValid(access, token), false)
     }),

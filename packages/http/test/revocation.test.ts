@@ -136,7 +136,7 @@ describe("a token that is revoked", () => {
       const stream = yield* Effect.provide(open(streamOf(run), key.token), there)
       yield* secondsUntil(Effect.sync(() => stream.text.includes("RUN_STARTED")))
       yield* Effect.provide(revoke(key), here)
-      assertTrue((yield* secondsUntil(Effect.sync(() => stream.ended))) <= 8)
+      assertTrue((yield* secondsUntil(Effect.sync(() => stream.ended))) <= 3)
     }).pipe(Effect.scoped),
   )
 

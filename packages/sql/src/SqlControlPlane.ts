@@ -35,6 +35,7 @@ import * as PostgresWakeups from "./postgres/PostgresWakeups.js"
 import * as SqlDialect from "./SqlDialect.js"
 import * as SqliteConnection from "./sqlite/SqliteConnection.js"
 import * as SqliteFile from "./sqlite/SqliteFile.js"
+import * as SqliteWakeups from "./sqlite/SqliteWakeups.js"
 import * as SqliteRunRows from "./SqliteRunRows.js"
 
 type Ports = ControlPlane.ControlPlane | Access.Access | ControlPlane.StorePorts
@@ -68,12 +69,15 @@ const makePorts = (store: SqlStore.SqlStore) =>
 const makeMigrated = Effect.fnUntraced(function* (link: Parameters<typeof SqlStore.make>[2]) {
   const sql = (yield* SqlClient.SqlClient).withoutTransforms()
   const database = { sql, dialect: yield* SqlDialect.dialectOf(sql) }
-  const rows = Option.match(yield* Effect.serviceOption(SqliteConnection.SqliteHandle), {
-    onNone: () => SqlRunRows.make(database),
-    onSome: (handle) => SqliteRunRows.make(database, handle.database),
+  const handle = yield* Effect.serviceOption(SqliteConnection.SqliteHandle)
+  const store = yield* Option.match(handle, {
+    onNone: () => SqlStore.make(database, SqlRunRows.make(database), link),
+    onSome: (opened) =>
+      SqlStore.make(database, SqliteRunRows.make(database, opened.database), (local) =>
+        Effect.map(link(local), (linked) => SqliteWakeups.link(opened, linked)),
+      ),
   })
-  const store = yield* SqlStore.make(database, rows, link)
-  const access = TokenCache.remembering(SqlAccess.make(store))
+  const access = TokenCache.remembering(SqlAccess.make(store), store.wakeups)
   yield* access
     .createProject(ControlPlane.defaultProject)
     .pipe(Effect.catchTag("ProjectExists", () => Effect.void))

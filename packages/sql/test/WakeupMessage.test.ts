@@ -14,6 +14,8 @@ describe("wake-up messages between servers", () => {
     outbox.signal("w", { _tag: "Cancelled", runId: Ids.RunId.make("r") })
     outbox.signal("w", { _tag: "Drain", drain: true })
     outbox.signal("w", { _tag: "Drain", drain: false })
+    outbox.tokenEnded()
+    outbox.tokenEnded()
     expect(outbox.take("me")).toEqual([
       {
         from: "me",
@@ -23,6 +25,7 @@ describe("wake-up messages between servers", () => {
           ["l", "p/r", Run.EventId.make(7)],
           ["c", "w", Ids.RunId.make("r")],
           ["d", "w", false],
+          ["e"],
         ],
       },
     ])

@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
-import { Access, TokenCache, MemoryControlPlane } from "@runlease/core"
+import { Access, MemoryControlPlane, TokenCache, Wakeups } from "@runlease/core"
 import { Duration, Effect, Option } from "effect"
 import * as JumpClock from "../src/JumpClock.js"
 
@@ -10,7 +10,7 @@ describe("a cached token", () => {
       const clock = yield* JumpClock.make
       yield* Effect.gen(function* () {
         const store = yield* Access.Access
-        const elsewhere = TokenCache.remembering(store)
+        const elsewhere = TokenCache.remembering(store, yield* Wakeups.make)
         const project = yield* store.getProject("default")
         const { key, token } = yield* store.createKey({ projectId: project.id, name: "key" })
         const isValid = Effect.map(elsewhere.authenticate(token), Option.isSome)

@@ -54,7 +54,7 @@ export const make: Effect.Effect<
   const store = storeOf(state)
   const commits = yield* RunCommits.make(store, wakeups)
   const runPorts = yield* RunPorts.make(store, commits, wakeups)
-  const access = TokenCache.remembering(yield* MemoryAccess.make(state))
+  const access = TokenCache.remembering(yield* MemoryAccess.make(state), wakeups)
   yield* Effect.forkScoped(Sweeper.run(store, commits))
   return ControlPlane.traced(
     Context.make(ControlPlane.ControlPlane, {

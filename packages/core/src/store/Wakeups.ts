@@ -1,5 +1,6 @@
 /**
- * In-process wake-ups of callers that wait for a runnable run, for the growth of a log or for a cancellation.
+ * In-process wake-ups of callers that wait for a runnable run, for the growth of a log or for a cancellation, and of those that
+ * remember tokens.
  *
  * A wake-up only makes waiting shorter. It may be lost, so every waiter also polls slowly.
  *
@@ -54,6 +55,12 @@ export interface Wakeups {
   readonly signals: (workerId: string) => Stream.Stream<LeaseSignal>
 
   readonly signal: (workerId: string, signal: LeaseSignal) => Effect.Effect<void>
+
+  /** Says that a token has ended, so that none is remembered that was found before. */
+  readonly tokenEnded: Effect.Effect<void>
+
+  /** Grows each time that a token may have ended, here or on another server. */
+  readonly tokenEndings: () => number
 }
 
 /** Listeners by key; a key without listeners is removed. */
@@ -82,6 +89,7 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
   const claims = WaitingClaims.make()
   const logs = makeRegistry<(growth: LogGrowth) => void>()
   const workers = makeRegistry<Queue.Queue<LeaseSignal>>()
+  let tokenEndings = 0
 
   const notify = (growths: Iterable<LogGrowth>): void => {
     for (const growth of growths) for (const listener of logs.of(growth.log)) listener(growth)
@@ -96,6 +104,7 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
     logListener: logs.join,
     logsGrew: (growths) => Effect.sync(() => notify(growths)),
     all: Effect.sync(() => {
+      tokenEndings += 1
       notify(Array.from(logs.keys(), (log) => ({ log })))
       claims.wakeAll()
     }),
@@ -109,5 +118,9 @@ export const make: Effect.Effect<Wakeups> = Effect.sync(() => {
       ),
     signal: (workerId, signal) =>
       Effect.forEach(workers.of(workerId), (queue) => Queue.offer(queue, signal), { discard: true }),
+    tokenEnded: Effect.sync(() => {
+      tokenEndings += 1
+    }),
+    tokenEndings: () => tokenEndings,
   }
 })

@@ -100,6 +100,8 @@ export const link = (
                 return local.signal(item[1], { _tag: "Told", runId: item[2], inbox: item[3] })
               case "d":
                 return local.signal(item[1], { _tag: "Drain", drain: item[2] })
+              case "e":
+                return local.tokenEnded
             }
           },
           { discard: true },
@@ -208,5 +210,9 @@ export const link = (
           send((outbox) => outbox.signal(workerId, signal)),
           local.signal(workerId, signal),
         ),
+      tokenEnded: Effect.zipRight(
+        send((outbox) => outbox.tokenEnded()),
+        local.tokenEnded,
+      ),
     }
   })

@@ -32,6 +32,8 @@ const Item = Schema.Union(
   Schema.Tuple(Schema.Literal("t"), Schema.String, Ids.RunId, Schema.Positive),
   /** A worker is asked to claim no more runs, or to claim again. */
   Schema.Tuple(Schema.Literal("d"), Schema.String, Schema.Boolean),
+  /** A token has ended. */
+  Schema.Tuple(Schema.Literal("e")),
 )
 type Item = typeof Item.Type
 
@@ -58,6 +60,7 @@ export interface Outbox {
   readonly runnable: (routes: Iterable<RunRows.Route>) => void
   readonly grew: (growths: Iterable<Wakeups.LogGrowth>) => void
   readonly signal: (workerId: string, signal: Leases.LeaseSignal) => void
+  readonly tokenEnded: () => void
   /** Replaces all wake-ups by one that wakes all waiters. */
   readonly all: () => void
   /** Empties the outbox into messages, each of which is small enough. */
@@ -95,6 +98,7 @@ export const makeOutbox = (): Outbox => {
           return put(`d${workerId}`, ["d", workerId, signal.drain])
       }
     },
+    tokenEnded: () => put("e", ["e"]),
     all: () => {
       everything = true
     },
