@@ -38,7 +38,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("an executor that blocks
       expect(yield* eventOf(first, "completed", runId)).toMatchObject({ attempt: 1, recorded: true })
       expect((yield* ports.runs.get(runId)).attempt).toBe(1)
       const stalled = json(yield* first.line(has({ event: "stalled" })))
-      expect(stalled["run_ids"]).toEqual([runId])
+      expect(stalled).toMatchObject({ run_ids: [runId], blockers_known: true })
       expect(stalled).not.toHaveProperty("stopped_after_ms")
       yield* first.errorLine(
         (line) => line.includes("The event loop stood still") && line.includes(`${runId} (counter)`),

@@ -63,6 +63,7 @@ export const toJson = (event: WorkerEvent.WorkerEvent): Record<string, unknown> 
         event: "stalled",
         duration_ms: Math.round(Duration.toMillis(event.duration)),
         run_ids: event.runs.map(({ runId }) => runId),
+        blockers_known: event.areBlockers,
         ...(event.stoppedAfter === undefined
           ? {}
           : { stopped_after_ms: Duration.toMillis(event.stoppedAfter) }),
@@ -134,9 +135,11 @@ export const toText = (event: WorkerEvent.WorkerEvent, paint: Paint): string => 
     case "Stalled":
       return paint(
         "yellow",
-        `The event loop stood still for ${Duration.toSeconds(event.duration).toFixed(1)} s, with ${event.runs.length} executing${
-          event.stoppedAfter === undefined ? "" : ": leases were not renewed to the end"
-        }`,
+        `The event loop stood still for ${Duration.toSeconds(event.duration).toFixed(1)} s, ${
+          event.areBlockers
+            ? `in the code of ${event.runs.map(({ runId }) => runId).join(", ")}`
+            : `with ${event.runs.length} executing`
+        }${event.stoppedAfter === undefined ? "" : ": leases were not renewed to the end"}`,
       )
   }
 }

@@ -12,7 +12,7 @@ import { type Deadline, type MovingDeadline, unsafeMake } from "../executor/Leas
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun, LeaseRef } from "../model/Run.js"
 import type { Leases } from "../ports/Leases.js"
-import { RenewalRounds, type RoundAnswer, type Stall } from "./RenewalRounds.js"
+import { RenewalRounds, type RoundAnswer, type Rounds, type Stall } from "./RenewalRounds.js"
 import * as WorkerMetrics from "./WorkerMetrics.js"
 
 /**
@@ -73,8 +73,8 @@ export interface LeaseRenewal {
   /** Whether a lease has less than a third of its length left, so that at least one renewal of it has failed. */
   readonly isOverdue: (now: bigint) => boolean
 
-  /** Looks whether a stall has just ended. `now` is in nanoseconds of the monotonic clock. */
-  readonly observe: (now: bigint) => void
+  /** Looks whether a stall has just ended. `now` is in nanoseconds of the monotonic clock. Absent where no stalls are found. */
+  readonly observe: Rounds<RenewedLease>["observe"]
 }
 
 interface Entry extends RenewedLease {
@@ -160,7 +160,7 @@ export const make = Effect.fnUntraced(function* (options: {
   /** Ends the leases whose deadline has passed, and returns the time until the next deadline. */
   const expireDue = Effect.map(Clock.currentTimeNanos, (now) => {
     watched = undefined
-    rounds.observe(now)
+    rounds.observe?.(now)
     for (const entry of entries) {
       const stopsAt = stopOf(entry, now)
       if (stopsAt <= now) {

@@ -83,10 +83,8 @@ export interface Rounds<Lease extends RoundLease> {
    */
   readonly renewedAt: (lease: Lease) => bigint | undefined
 
-  /**
-   * Looks whether a stall has just ended. `now` is in nanoseconds of the monotonic clock.
-   */
-  readonly observe: (now: bigint) => void
+  /** Looks whether a stall has just ended. `now` is in nanoseconds of the monotonic clock. Absent where no stalls are found. */
+  readonly observe?: ((now: bigint) => void) | undefined
 }
 
 /**
@@ -138,7 +136,7 @@ export const onLoop = Effect.fnUntraced(function* <Lease extends RoundLease>(
   yield* Effect.forkScoped(
     Effect.zipRight(first, Effect.forever(Effect.zipRight(Effect.sleep(interval), round))),
   )
-  return { add: () => {}, remove: () => {}, renewedAt: () => undefined, observe: () => {} }
+  return { add: () => {}, remove: () => {}, renewedAt: () => undefined }
 })
 
 /**

@@ -3,7 +3,18 @@
  *
  * @since 0.1.0
  */
-import { Cause, Context, Effect, FiberRef, HashMap, Option, Runtime, RuntimeFlags, Tracer } from "effect"
+import {
+  Cause,
+  Context,
+  Effect,
+  FiberRef,
+  HashMap,
+  Option,
+  Runtime,
+  RuntimeFlags,
+  type Supervisor,
+  Tracer,
+} from "effect"
 import { Emit } from "../executor/Emit.js"
 import type { RunContext } from "../executor/Execution.js"
 import { Executor } from "../executor/Executor.js"
@@ -34,9 +45,12 @@ export const logThrown = (cause: Cause.Cause<SinkFailure>): Effect.Effect<void> 
 export interface RunExecution {
   /**
    * Makes the fork of a run. Its fibers start with the run's span, log annotation, lease deadline, sink and steps already
-   * set, so the run pays for no regions that set them.
+   * set, so the run pays for no regions that set them. `turns` sees their turns of the event loop.
    */
-  readonly forkOf: (record: Pick<RunRecord, "run" | "lease" | "sink" | "span">) => ForkOfRun
+  readonly forkOf: (
+    record: Pick<RunRecord, "run" | "lease" | "sink" | "span">,
+    turns: Supervisor.Supervisor<void> | undefined,
+  ) => ForkOfRun
 
   /** Runs the executor into the log of the run. */
   readonly execute: (record: Pick<RunRecord, "run" | "sink">) => Effect.Effect<void, SinkFailure, RunContext>
@@ -57,6 +71,7 @@ export const make = Effect.fnUntraced(function* (
     "worker_id",
     workerId as unknown,
   )
+  const supervisor = yield* FiberRef.get(FiberRef.currentSupervisor)
   // A worker may be made in an uninterruptible region, which its runs are not part of.
   const runtime = Runtime.enableRuntimeFlag(yield* Effect.runtime<ProjectPorts>(), RuntimeFlags.Interruption)
 
@@ -75,12 +90,16 @@ export const make = Effect.fnUntraced(function* (
   }
 
   return {
-    forkOf: (record) => {
-      const ofRun = Runtime.setFiberRef(
+    forkOf: (record, turns) => {
+      const named = Runtime.setFiberRef(
         Runtime.make({ ...runtime, context: contextOf(record) }),
         FiberRef.currentLogAnnotations,
         HashMap.set(HashMap.set(annotations, "run_id", record.run.runId), "attempt", record.run.attempt),
       )
+      const ofRun =
+        turns === undefined
+          ? named
+          : Runtime.setFiberRef(named, FiberRef.currentSupervisor, supervisor.zip(turns))
       return (effect) => Runtime.runFork(ofRun, effect, { immediate: false })
     },
     execute: ({ run, sink }) => sink.run(executor.execute(run)),

@@ -21,6 +21,7 @@ import * as RunExecution from "./RunExecution.js"
 import type { RunRecord, RunState } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
 import * as RunWrite from "./RunWrite.js"
+import * as LoopTurns from "./LoopTurns.js"
 import * as StallReport from "./StallReport.js"
 import * as WorkerEvent from "./WorkerEvent.js"
 import * as CountedEvents from "./CountedEvents.js"
@@ -97,11 +98,12 @@ export const make = Effect.fnUntraced(function* (
       const executing = Array.from(records).filter(({ state }) => holdsSlot(state))
       return StallReport.report(
         stall,
-        executing.map(({ run }) => run),
+        { blockers: turns.blockers(stall.duration), executing: executing.map(({ run }) => run) },
         worker.publish,
       )
     },
   })
+  const turns = LoopTurns.make(clock)
   const write = RunWrite.make(leases, options)
 
   const records = new Set<RunRecord>()
@@ -115,7 +117,7 @@ export const make = Effect.fnUntraced(function* (
     if (holdsSlot(record.state) && !holdsSlot(state)) {
       const now = clock.unsafeCurrentTimeNanos()
       // The run that has blocked the loop may end in the same turn: it is named while it still holds its slot.
-      renewal.observe(now)
+      renewal.observe?.(now)
       occupied -= 1
       WorkerMetrics.executor.add(Number(now - record.startedAt) / 1e9)
       slotFreed.unsafeOpen()
@@ -215,7 +217,10 @@ export const make = Effect.fnUntraced(function* (
         fork: (effect) => record.fork(effect),
         stop: (failure) => stop(record, failure),
       })
-      const fork = execution.forkOf({ run, lease, sink, span })
+      const fork = execution.forkOf(
+        { run, lease, sink, span },
+        renewal.observe === undefined ? undefined : turns.of(run),
+      )
       const fiber = fork(
         Effect.matchCauseEffect(
           Effect.suspend(() => execution.execute(record)),

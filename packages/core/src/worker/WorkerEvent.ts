@@ -15,8 +15,8 @@ import type { RegisteredWorker } from "../ports/WorkerRegistry.js"
  * back after a retryable failure. `Paused`: the run sleeps or waits for its children, without a worker. `Released`: the run was handed back unfinished and the attempt is not counted; `error`
  * is that of an executor that could not start it, or null in a drain. `LeaseEnded`: the lease ended before the run did,
  * and the worker left the run alone. `DrainRequested`: the operator asks the worker to claim no more, or to claim again.
- * `Draining`: the worker shuts down. `Stalled`: the event loop stood still while these runs were executing; after `stoppedAfter`, where it
- * is there, their leases were no longer renewed.
+ * `Draining`: the worker shuts down. `Stalled`: the event loop stood still in the code of these runs (`areBlockers`), or while these runs
+ * were executing and it is not known which of them had it; after `stoppedAfter`, where it is there, leases were no longer renewed.
  *
  * @since 0.1.0
  * @category models
@@ -39,6 +39,7 @@ export type WorkerEvent = Data.TaggedEnum<{
   Draining: { readonly inFlight: number }
   Stalled: {
     readonly runs: ReadonlyArray<ClaimedRun>
+    readonly areBlockers: boolean
     readonly duration: Duration.Duration
     readonly stoppedAfter: Duration.Duration | undefined
   }
@@ -55,6 +56,7 @@ export const {
   DrainRequested,
   Draining,
   Stalled,
+  $is,
   $match,
 } = Data.taggedEnum<WorkerEvent>()
 
