@@ -4,20 +4,17 @@
  * @since 0.1.0
  */
 import { type Clock, Duration, Effect, Supervisor } from "effect"
-import type { ClaimedRun } from "../model/Run.js"
+import type { RunId } from "../model/Ids.js"
 
 /** A turn of this length is remembered until a stall is reported. Others take microseconds. */
 const long = Duration.unsafeToNanos(Duration.millis(100))
 
-/** The largest number of turns that are remembered. */
+/** The largest number of turns that are remembered: the latest. */
 const capacity = 100
 
 interface Turn {
-  readonly run: ClaimedRun
+  readonly runId: RunId
   readonly startedAt: bigint
-}
-
-interface EndedTurn extends Turn {
   readonly endedAt: bigint
 }
 
@@ -27,10 +24,10 @@ interface EndedTurn extends Turn {
  */
 export interface LoopTurns {
   /** Sees the turns of the fibers that it supervises as those of this run. */
-  readonly of: (run: ClaimedRun) => Supervisor.Supervisor<void>
+  readonly of: (runId: RunId) => Supervisor.Supervisor<void>
 
   /** The runs whose turns were most of a stall that ends now, or none where that is not known. Forgets the turns before. */
-  readonly blockers: (stall: Duration.Duration) => ReadonlyArray<ClaimedRun>
+  readonly blockers: (stall: Duration.Duration) => ReadonlySet<RunId>
 }
 
 /**
@@ -38,43 +35,47 @@ export interface LoopTurns {
  * @category constructors
  */
 export const make = (clock: Clock.Clock): LoopTurns => {
-  /** One turn at a time has the loop. */
-  let current: Turn | undefined
-  let remembered: Array<EndedTurn> = []
+  /** The run whose turn it is. One turn at a time has the loop. */
+  let current: RunId | undefined
+  let startedAt = 0n
+  let remembered: Array<Turn> = []
 
   class Turns extends Supervisor.AbstractSupervisor<void> {
     readonly value = Effect.void
 
-    constructor(private readonly run: ClaimedRun) {
+    constructor(private readonly runId: RunId) {
       super()
     }
 
     override onResume(): void {
-      current = { run: this.run, startedAt: clock.unsafeCurrentTimeNanos() }
+      current = this.runId
+      startedAt = clock.unsafeCurrentTimeNanos()
     }
 
     override onSuspend(): void {
       if (current === undefined) return
       const endedAt = clock.unsafeCurrentTimeNanos()
-      if (endedAt - current.startedAt >= long && remembered.length < capacity) {
-        remembered.push({ ...current, endedAt })
+      if (endedAt - startedAt >= long) {
+        if (remembered.length === capacity) remembered.shift()
+        remembered.push({ runId: current, startedAt, endedAt })
       }
       current = undefined
     }
   }
 
   return {
-    of: (run) => new Turns(run),
+    of: (runId) => new Turns(runId),
     blockers: (stall) => {
       const now = clock.unsafeCurrentTimeNanos()
       const nanos = Duration.unsafeToNanos(stall)
-      const turns = current === undefined ? remembered : [...remembered, { ...current, endedAt: now }]
+      const turns =
+        current === undefined ? remembered : [...remembered, { runId: current, startedAt, endedAt: now }]
       remembered = []
       const inStall = turns.filter(
         ({ endedAt, startedAt }) => endedAt - startedAt >= long && endedAt > now - nanos,
       )
       const total = inStall.reduce((sum, { endedAt, startedAt }) => sum + endedAt - startedAt, 0n)
-      return total * 2n < nanos ? [] : Array.from(new Set(inStall.map(({ run }) => run)))
+      return new Set(total * 2n < nanos ? [] : inStall.map(({ runId }) => runId))
     },
   }
 }

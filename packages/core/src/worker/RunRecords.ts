@@ -95,10 +95,13 @@ export const make = Effect.fnUntraced(function* (
     workerId: worker.id,
     leaseDuration: options.leaseDuration,
     onStall: (stall) => {
-      const executing = Array.from(records).filter(({ state }) => holdsSlot(state))
+      const blockers = turns.blockers(stall.duration)
+      const executing = Array.from(records)
+        .filter(({ state }) => holdsSlot(state))
+        .map(({ run }) => run)
       return StallReport.report(
         stall,
-        { blockers: turns.blockers(stall.duration), executing: executing.map(({ run }) => run) },
+        { executing, blockers: executing.filter(({ runId }) => blockers.has(runId)) },
         worker.publish,
       )
     },
@@ -219,7 +222,7 @@ export const make = Effect.fnUntraced(function* (
       })
       const fork = execution.forkOf(
         { run, lease, sink, span },
-        renewal.observe === undefined ? undefined : turns.of(run),
+        renewal.observe === undefined ? undefined : turns.of(run.runId),
       )
       const fiber = fork(
         Effect.matchCauseEffect(
