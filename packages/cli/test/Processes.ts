@@ -3,7 +3,7 @@
  */
 import { FileSystem, Path } from "@effect/platform"
 import { NodeStream } from "@effect/platform-node"
-import { Context, Deferred, Effect, Layer, Option, Schema, Stream, SubscriptionRef } from "effect"
+import { Context, Deferred, Effect, Layer, Schema, Stream, SubscriptionRef } from "effect"
 import { spawn } from "node:child_process"
 import { expect, inject } from "vitest"
 
@@ -37,11 +37,12 @@ export interface Settings {
 export const awaited =
   (what: Effect.Effect<string>) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Error, R> =>
-    Effect.flatMap(
-      Effect.timeoutOption(self, "4 minutes"),
-      Option.match({
-        onNone: () => Effect.flatMap(what, (text) => Effect.fail(new Error(`After four minutes: ${text}`))),
-        onSome: Effect.succeed,
+    Effect.flatten(
+      Effect.timeoutTo(self, {
+        duration: "4 minutes",
+        onTimeout: () =>
+          Effect.flatMap(what, (text) => Effect.fail(new Error(`After four minutes: ${text}`))),
+        onSuccess: Effect.succeed,
       }),
     )
 

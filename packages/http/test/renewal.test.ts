@@ -1,18 +1,12 @@
-import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertTrue, strictEqual } from "@effect/vitest/utils"
 import { LeaseRenewal, type LeaseDeadline, MemoryControlPlane, RenewalRounds } from "@runlease/core"
 import * as RenewalSuite from "@runlease/testkit/RenewalSuite"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Clock, Effect, Layer, Logger, Queue, Redacted } from "effect"
+import { Clock, Effect, Layer, Logger, Queue } from "effect"
 import type { Worker } from "node:worker_threads"
-import * as WorkerClient from "../src/WorkerClient.js"
 import { plain } from "./plain.js"
-import { client, serve, Served } from "./serving.js"
-
-const threaded = Layer.unwrapEffect(
-  Effect.map(Served, ({ key, url }) => WorkerClient.layer({ baseUrl: `${url}/`, token: Redacted.make(key) })),
-).pipe(Layer.provide(FetchHttpClient.layer))
+import { client, serve, threaded } from "./serving.js"
 
 const memory = serve(MemoryControlPlane.layer)
 

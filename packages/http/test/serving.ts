@@ -13,6 +13,7 @@ import type { Socket } from "node:net"
 import { inject } from "vitest"
 import * as Client from "../src/Client.js"
 import * as Server from "../src/Server.js"
+import * as WorkerClient from "../src/WorkerClient.js"
 import * as HotRoutes from "../src/server/HotRoutes.js"
 
 declare module "vitest" {
@@ -108,6 +109,11 @@ export const serveWithoutExchange = <E>(store: Layer.Layer<ControlPlane.ControlP
     Layer.provide(store),
     Layer.provide(routes),
   )
+
+/** The ports of project `default`, of a client of the server that renews leases on a thread. */
+export const threaded = Layer.unwrapEffect(
+  Effect.map(Served, ({ key, url }) => WorkerClient.layer({ baseUrl: `${url}/`, token: Redacted.make(key) })),
+).pipe(Layer.provide(FetchHttpClient.layer))
 
 /** The ports of project `default`, of a client of the server. */
 export const client = Layer.unwrapEffect(

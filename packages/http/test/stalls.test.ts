@@ -1,15 +1,9 @@
-import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual } from "@effect/vitest/utils"
 import { Executor, Ids, MemoryControlPlane, Worker, WorkerEvent } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Effect, Layer, Option, Redacted, type Scope, Stream } from "effect"
-import * as WorkerClient from "../src/WorkerClient.js"
-import { serve, Served } from "./serving.js"
-
-const threaded = Layer.unwrapEffect(
-  Effect.map(Served, ({ key, url }) => WorkerClient.layer({ baseUrl: `${url}/`, token: Redacted.make(key) })),
-).pipe(Layer.provide(FetchHttpClient.layer))
+import { Effect, Layer, Option, type Scope, Stream } from "effect"
+import { serve, threaded } from "./serving.js"
 
 /** Nothing else has the event loop for 1.5 seconds. */
 const block = (): void => {

@@ -9,13 +9,11 @@ import {
   Ids,
   Interrupts,
   Leases,
-  type Run,
   RunLog,
   Runs,
   Worker,
   WorkerRegistry,
 } from "@runlease/core"
-import * as TestRuns from "@runlease/testkit/TestRuns"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Context, Effect, Either, Exit, Layer, Scope, TestClock } from "effect"
 import * as fs from "node:fs"
@@ -138,12 +136,6 @@ describe("a control plane on an SQLite file", () => {
     Effect.gen(function* () {
       const filename = yield* TempDatabase.filename
       const runId = Ids.RunId.make("waiting")
-      const untilStatus = (status: Run.RunStatus) =>
-        Effect.gen(function* () {
-          const runs = yield* Runs.Runs
-          const look = Effect.zipLeft(runs.get(runId), TestRuns.turn)
-          return yield* Effect.repeat(look, { until: (run) => run.status === status, times: 100_000 })
-        })
       const working = (name: string) =>
         Worker.make({ workerKey: name, drainTimeout: 0 }).pipe(
           Effect.provide(
@@ -179,7 +171,7 @@ describe("a control plane on an SQLite file", () => {
           { interruptId: "deploy", status: "resolved", payload: { approved: true } },
         ])
         yield* working("second")
-        yield* untilStatus("completed")
+        yield* TestWorker.untilStatus(runId, "completed")
         const entries = yield* (yield* RunLog.RunLog).read({ runId })
         deepStrictEqual(
           entries.flatMap(({ event }) => (event.type === "TEXT_MESSAGE_CONTENT" ? [event["delta"]] : [])),

@@ -1,10 +1,11 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access, type AgentEvent, Claims, Ids, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import { type AgentEvent, Claims, Ids, Leases, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Chunk, Context, Effect, Fiber, Layer, Option, type Redacted, Stream } from "effect"
 import { TestRuns } from "@runlease/testkit"
 import { SqlControlPlane, StoreTime } from "../src/index.js"
 import * as PostgresDatabase from "./PostgresDatabase.js"
+import * as Revocation from "./Revocation.js"
 
 const agentId = Ids.AgentId.make("agent")
 const event: AgentEvent.LogEvent = { type: "CUSTOM", name: "n", value: 1 }
@@ -105,22 +106,14 @@ describe("two servers on one PostgreSQL database", () => {
   it.scoped("refuse on one the token of a key that the other revokes, and that of its worker", () =>
     Effect.gen(function* () {
       const { a, b } = yield* two
-      const { access, id: projectId } = yield* Effect.gen(function* () {
-        const found = yield* Access.Access
-        return { access: found, ...(yield* found.getProject("default")) }
-      }).pipe(Effect.provide(b))
-      const isValid = (token: Redacted.Redacted) =>
-        Effect.map(Context.get(a, Access.Access).authenticate(token), Option.isSome)
-      const worker = yield* Effect.provide(register, a)
-      const { key, token } = yield* access.createKey({ projectId, name: "key" })
-      const ofWorker = yield* access.issueWorkerToken({ projectId, workerId: worker.id, issuedBy: key.id })
-      strictEqual(yield* isValid(token), true)
-      strictEqual(yield* isValid(ofWorker), true)
+      const { ofKey, ofWorker, revoke } = yield* Revocation.tokens(a, b)
+      strictEqual(yield* ofKey, true)
+      strictEqual(yield* ofWorker, true)
 
       // Time stands still, so no cached token is too old.
-      yield* access.revokeKey(projectId, key.id)
-      yield* until(isValid(token), (valid) => !valid)
-      strictEqual(yield* isValid(ofWorker), false)
+      yield* revoke
+      yield* until(ofKey, (valid) => !valid)
+      strictEqual(yield* ofWorker, false)
     }),
   )
 

@@ -91,6 +91,7 @@ export const make = Effect.fnUntraced(function* (
   const clock = yield* Effect.clock
   const scope = yield* Effect.scope
   const execution = yield* RunExecution.make(worker.id)
+  const turns = LoopTurns.make(clock)
   const renewal = yield* LeaseRenewal.make({
     workerId: worker.id,
     leaseDuration: options.leaseDuration,
@@ -106,7 +107,6 @@ export const make = Effect.fnUntraced(function* (
       )
     },
   })
-  const turns = LoopTurns.make(clock)
   const write = RunWrite.make(leases, options)
 
   const records = new Set<RunRecord>()
