@@ -29,8 +29,6 @@ export interface Settings {
   readonly cwd: string
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string
-  /** The arguments of Node that start the command; the bundle when absent. */
-  readonly program?: ReadonlyArray<string>
 }
 
 /** Fails with `what` after four minutes: before the limit of a test, which would not say what it waited for. */
@@ -51,7 +49,7 @@ const firstLine = (text: string, test: (line: string) => boolean): string | unde
 
 /** Starts `runlease`. Closing the Scope kills it. */
 export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, settings: Settings) {
-  const child = spawn(process.execPath, [...(settings.program ?? [inject("runlease")]), ...args], {
+  const child = spawn(process.execPath, [inject("runlease"), ...args], {
     cwd: settings.cwd,
     // No other variables of this process, so that the command reads none of its settings.
     env: { PATH: process.env["PATH"]!, HOME: settings.cwd, NO_COLOR: "1", ...settings.env },

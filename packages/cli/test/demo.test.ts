@@ -2,16 +2,7 @@ import { Command, FileSystem, Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { createRequire } from "node:module"
-import { fileURLToPath, pathToFileURL } from "node:url"
 import { folder, json, jsonLines, run, start, write } from "./Processes.js"
-
-/** Runs from the sources, since the agent is a file beside them. */
-const program = [
-  "--import",
-  pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href,
-  fileURLToPath(new URL("../src/bin.ts", import.meta.url)),
-]
 
 /** The command lines of all running processes, without zombies. */
 const processes = Effect.map(Command.lines(Command.make("ps", "-eo", "stat=,args=")), (lines) =>
@@ -28,7 +19,7 @@ const stage = Effect.gen(function* () {
   for (const name of ["one", "two", "three", "four", "five", "six", "seven", "eight"]) {
     yield* write(cwd, `${name}.md`, `# ${name}\n\n## First of ${name}\n\ntext\n\n## Second of ${name}\n`)
   }
-  return { cwd, temporary, settings: { cwd, env: { TMPDIR: temporary }, program } }
+  return { cwd, temporary, settings: { cwd, env: { TMPDIR: temporary } } }
 })
 
 /** The entries of a folder that come from the demonstration and its workers, without the cache of the TypeScript loader. */

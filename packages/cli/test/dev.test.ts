@@ -2,16 +2,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Predicate } from "effect"
-import { createRequire } from "node:module"
-import { fileURLToPath, pathToFileURL } from "node:url"
 import { folder, jsonLines, run, start, write } from "./Processes.js"
-
-/** Runs from the sources, since modules are loaded by a package beside them. */
-const program = [
-  "--import",
-  pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href,
-  fileURLToPath(new URL("../src/bin.ts", import.meta.url)),
-]
 
 const says = (text: string): string => `export default async () => ${JSON.stringify(text)}\n`
 
@@ -20,7 +11,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
     Effect.gen(function* () {
       const cwd = yield* folder
       yield* write(cwd, "agent.ts", says("one"))
-      const dev = yield* start(["dev", "--port", "0", "--module", "./agent.ts"], { cwd, program })
+      const dev = yield* start(["dev", "--port", "0", "--module", "./agent.ts"], { cwd })
       const [, url] = /(http:\S+)\/$/.exec(yield* dev.line((line) => line.startsWith("Runlease:")))!
       const [, apiKey] = /(rlk_\S+)/.exec(yield* dev.line((line) => line.includes("API key")))!
       const env = { RUNLEASE_URL: url!, RUNLEASE_API_KEY: apiKey! }
@@ -54,7 +45,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("runlease dev", (it) => 
       const cwd = yield* folder
       const keyOf = Effect.scoped(
         Effect.gen(function* () {
-          const dev = yield* start(["dev", "--port", "0"], { cwd, program })
+          const dev = yield* start(["dev", "--port", "0"], { cwd })
           const line = yield* dev.line((text) => text.includes("API key"))
           yield* dev.signal("SIGTERM")
           yield* dev.ended

@@ -1,11 +1,8 @@
 /**
- * Bundles the command once for all tests.
+ * Provides the command to all tests as one bundle of the sources, with the pages that it serves.
  */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import type { TestProject } from "vitest/node"
-import * as Bundle from "./Bundle.js"
+import * as Bundle from "../checkout/bundle.mjs"
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -15,7 +12,6 @@ declare module "vitest" {
 }
 
 export default async (project: TestProject) => {
-  const folder = await mkdtemp(join(tmpdir(), "runlease-bundle-"))
-  project.provide("runlease", await Bundle.command(folder))
-  return () => rm(folder, { recursive: true })
+  await import(new URL("../../dashboard/web/build.mjs", import.meta.url).href)
+  project.provide("runlease", await Bundle.command())
 }

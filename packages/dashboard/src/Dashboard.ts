@@ -114,7 +114,7 @@ const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => {
 
 /**
  * The API with the dashboard in front of it. `prefix` is where both are mounted, for the links of the page. Without the built pages,
- * as in a checkout that was not built, it is the API alone and a warning says so.
+ * as in a checkout that was not built, it is the API alone, and a warning says so when a browser asks for a page.
  *
  * @since 0.1.0
  * @category constructors
@@ -124,8 +124,15 @@ export const inFront = ({ prefix = "" }: { readonly prefix?: string | undefined 
     const files = yield* Effect.option(readAll)
     const index = Option.flatMapNullable(files, (all) => all.get("/index.html"))
     if (Option.isNone(files) || Option.isNone(index)) {
-      yield* Effect.logWarning("The dashboard is not built; build it with `pnpm build`")
-      return <E, R>(api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => api
+      const warning = yield* Effect.once(
+        Effect.logWarning("The dashboard is not built; build it with `pnpm pages`"),
+      )
+      return <E, R>(
+        api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+      ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
+        Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+          wantsPage(request) && !apiPages.has(pathOf(request)) ? Effect.zipRight(warning, api) : api,
+        )
     }
     const base = prefix.replace(/\/+$/, "")
     const html = new TextDecoder()

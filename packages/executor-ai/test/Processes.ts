@@ -1,4 +1,5 @@
 /** Starts `runlease` in separate processes: a server on a SQLite file, and workers that tests kill. */
+import { command } from "../../cli/checkout/bundle.mjs"
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
@@ -6,7 +7,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const bin = fileURLToPath(new URL("../../cli/src/bin.ts", import.meta.url))
 const agent = fileURLToPath(new URL("fixtures/pages-agent.ts", import.meta.url))
 
 const kill = (child: ChildProcess) =>
@@ -22,9 +22,10 @@ const start = Effect.fnUntraced(function* (
   env: Readonly<Record<string, string>>,
   field: string,
 ) {
+  const runlease = yield* Effect.promise(command)
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, ["--import", "tsx", bin, ...args, "--json"], {
+      spawn(process.execPath, [runlease, ...args, "--json"], {
         // The environment is minimal, so that no setting of the machine is read.
         env: { PATH: process.env["PATH"]!, HOME: env["HOME"]!, NO_COLOR: "1", ...env },
         stdio: ["ignore", "pipe", "inherit"],

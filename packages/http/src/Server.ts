@@ -15,7 +15,7 @@ import {
   OpenApi,
 } from "@effect/platform"
 import { type Access, Tracing } from "@runlease/core"
-import { type Duration, Effect, Layer } from "effect"
+import { type Duration, Effect, Layer, Scope } from "effect"
 import { Api } from "./Api.js"
 import * as Authentication from "./server/Authentication.js"
 import * as AgUi from "./server/AgUi.js"
@@ -121,20 +121,27 @@ const api = HttpApiBuilder.Router.unwrap((built) =>
   ),
 ).pipe(Layer.provide(handlers))
 
-/** The description of the API, which is at `url`. */
-const description = (url: string) => {
-  const described = Api.annotate(OpenApi.Servers, [{ url }])
-  return Layer.merge(
-    HttpLayerRouter.add(
-      "GET",
-      "/openapi.json",
-      Effect.sync(() =>
-        HttpServerResponse.unsafeJson(OpenApi.fromApi(described, { additionalPropertiesStrategy: "allow" })),
-      ),
-    ),
-    HttpApiSwagger.layerHttpLayerRouter({ api: described, path: "/docs" }),
+/** The description of the API, which is at `url`. It is made when it is first read. */
+const description = (url: string) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const described = Api.annotate(OpenApi.Servers, [{ url }])
+      const document = yield* Effect.cached(
+        Effect.sync(() =>
+          HttpServerResponse.unsafeJson(
+            OpenApi.fromApi(described, { additionalPropertiesStrategy: "allow" }),
+          ),
+        ),
+      )
+      const page = yield* HttpLayerRouter.toHttpEffect(
+        HttpApiSwagger.layerHttpLayerRouter({ api: described, path: "/docs" }),
+      ).pipe(Scope.extend(yield* Effect.scope), Effect.cached)
+      return Layer.merge(
+        HttpLayerRouter.add("GET", "/openapi.json", document),
+        HttpLayerRouter.add("GET", "/docs", Effect.orDie(Effect.flatten(page))),
+      )
+    }),
   )
-}
 
 const metricsPage = (metrics: Effect.Effect<string> | undefined) =>
   metrics === undefined

@@ -5,10 +5,7 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import * as Bundle from "../Bundle.js"
+import * as Bundle from "../../checkout/bundle.mjs"
 import * as ScriptOptions from "../ScriptOptions.js"
 import * as Chaos from "./Chaos.js"
 import * as Report from "./Report.js"
@@ -39,11 +36,7 @@ const store = isStore(options.store) ? options.store : refuse(`There is no store
 
 const program = Effect.gen(function* () {
   yield* Console.error(`Chaos on ${store} for ${minutes} min, seed ${seed}`)
-  const folder = yield* Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "runlease-bundle-"))),
-    (made) => Effect.sync(() => rmSync(made, { recursive: true })),
-  )
-  const runlease = yield* Effect.promise(() => Bundle.command(folder))
+  const runlease = yield* Effect.promise(() => Bundle.command())
   const report = yield* Chaos.play({
     runlease,
     store,

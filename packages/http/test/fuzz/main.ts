@@ -4,13 +4,13 @@
  * Ends with code 1 when an answer is a fault, a request hangs, or the server ends.
  */
 import { Console, Effect } from "effect"
+import { command } from "../../../cli/checkout/bundle.mjs"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Campaign from "./Campaign.js"
 
@@ -22,13 +22,11 @@ const { values } = parseArgs({
   },
 })
 
-const bin = fileURLToPath(new URL("../../../cli/src/bin.ts", import.meta.url))
-
-/** A server on a database of its own, which the Scope ends. It is loaded as this program is. */
+/** A server on a database of its own, which the Scope ends. */
 const server = Effect.acquireRelease(
   Effect.promise(async () => {
     const cwd = mkdtempSync(join(tmpdir(), "runlease-fuzz-"))
-    const args = [...process.execArgv, bin, "serve", "--port", "0", "--json", "--rate-limit", "0"]
+    const args = [await command(), "serve", "--port", "0", "--json", "--rate-limit", "0"]
     const child = spawn(process.execPath, args, { cwd, stdio: ["ignore", "pipe", "inherit"] })
     const [line] = (await once(createInterface(child.stdout), "line")) as [string]
     const { api_key: key, url } = JSON.parse(line) as { readonly api_key: string; readonly url: string }

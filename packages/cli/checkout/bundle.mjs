@@ -1,0 +1,125 @@
+/**
+ * Bundles the command of a checkout. A process starts from the bundle in a sixth of the CPU time that the sources take, and
+ * compiles only the parts that its command imports.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+
+const repository = fileURLToPath(new URL("../../..", import.meta.url))
+
+/** Packages that read files beside their code are not bundled. */
+const external = {
+  name: "external",
+  setup: ({ onResolve, resolve }) =>
+    onResolve(
+      { filter: /^(better-sqlite3|tsx|@anthropic-ai\/tokenizer)(\/|$)/ },
+      async ({ path, pluginData, ...from }) => {
+        if (pluginData === external) return undefined
+        const found = await resolve(path, { ...from, pluginData: external })
+        return { errors: found.errors, path: pathToFileURL(found.path).href, external: true }
+      },
+    ),
+}
+
+/** A source that finds files beside itself finds them from the bundle too. */
+const ownPlace = {
+  name: "own place",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /packages\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8")
+      const place = JSON.stringify(pathToFileURL(path).href)
+      return { contents: text.replaceAll("import.meta.url", place), loader: "ts" }
+    }),
+}
+
+const bundleInto = async (source, outdir, entryNames) => {
+  const { build } = await import("esbuild")
+  return build({
+    entryPoints: [fileURLToPath(source)],
+    outdir,
+    entryNames,
+    outExtension: { ".js": ".mjs" },
+    absWorkingDir: repository,
+    metafile: true,
+    bundle: true,
+    splitting: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    // CommonJS packages in the bundle need `require`.
+    banner: {
+      js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
+    },
+    plugins: [external, ownPlace],
+    logLevel: "error",
+  })
+}
+
+/** Bundles a source into a folder, and gives the path of the file `name`. */
+export const bundle = async (source, outdir, name) => {
+  await bundleInto(source, outdir, name)
+  return join(outdir, `${name}.mjs`)
+}
+
+/** The versions of all packages, and how the bundle is made. */
+const always = ["pnpm-lock.yaml", "packages/cli/checkout/bundle.mjs"]
+
+const folder = join(repository, "node_modules/.cache/runlease")
+const record = join(folder, "current.json")
+
+/** What a file is, as far as a change shows without reading it; undefined when it does not exist. */
+const stampOf = (file) => {
+  const stat = statSync(join(repository, file), { throwIfNoEntry: false })
+  return stat === undefined ? undefined : `${stat.mtimeMs} ${stat.size}`
+}
+
+const readCurrent = () => {
+  try {
+    const { entry, inputs } = JSON.parse(readFileSync(record, "utf8"))
+    const changed = Object.entries(inputs).some(([file, stamp]) => stampOf(file) !== stamp)
+    return changed || stampOf(entry) === undefined ? undefined : entry
+  } catch {
+    return undefined
+  }
+}
+
+/** Removes what bundles of earlier sources left, once no process can be loading it. */
+const removeOld = (outputs) => {
+  const aDayAgo = Date.now() - 86_400_000
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name)
+    if (!outputs.has(file) && file !== record && statSync(file).mtimeMs < aDayAgo)
+      rmSync(file, { force: true })
+  }
+}
+
+/**
+ * The path of the command's bundle, made anew when a source has changed. The names of its files have digests of their content, so a
+ * process that runs on an earlier bundle still finds all of it.
+ */
+export const command = async () => {
+  const current = readCurrent()
+  if (current !== undefined) return join(repository, current)
+  mkdirSync(folder, { recursive: true })
+  // Taken before the sources are read: a change while they are bundled makes the next bundle.
+  const started = Date.now()
+  const { metafile } = await bundleInto(new URL("../src/bin.ts", import.meta.url), folder, "[name]-[hash]")
+  const inputs = [
+    ...always,
+    ...Object.keys(metafile.inputs).filter((file) => !file.includes("node_modules/")),
+  ]
+  const outputs = Object.entries(metafile.outputs)
+  const [entry] = outputs.find(([, { entryPoint }]) => entryPoint === "packages/cli/src/bin.ts")
+  const stamps = inputs.map((file) => [
+    file,
+    statSync(join(repository, file)).mtimeMs < started ? stampOf(file) : "",
+  ])
+  const text = JSON.stringify({ entry, inputs: Object.fromEntries(stamps) })
+  const draft = `${record}.${process.pid}`
+  writeFileSync(draft, text)
+  renameSync(draft, record)
+  removeOld(new Set(outputs.map(([file]) => join(repository, file))))
+  return join(repository, entry)
+}
