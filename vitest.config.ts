@@ -19,6 +19,7 @@ class SuitesFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     projects,
+    globalSetup: ["./vitest.rest.ts"],
     sequence: { sequencer: SuitesFirst },
     // Tests wait for leases, processes and databases a third of their time, so there are more files at once than cores.
     maxWorkers: workers,

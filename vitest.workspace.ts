@@ -1,20 +1,89 @@
 import type { TestProjectConfiguration } from "vitest/config"
 
-/** The projects whose tests `pnpm test` runs. The files of one run side by side, and the projects one after the other. */
-const projects: Array<TestProjectConfiguration> = [
-  "packages/*",
-  "packages/http/vitest.routed.config.ts",
-  {
-    // The component of a page has no import of React.
-    esbuild: { jsx: "automatic" },
-    test: {
-      name: "examples",
-      include: ["deploy/test/**/*.test.ts", "docs/model/test/**/*.test.ts", "examples/**/test/**/*.test.ts"],
-      // For what hangs: a search takes millions of states, and each program of the docs is a process of its own.
-      testTimeout: 900_000,
-      hookTimeout: 300_000,
-    },
+/** Test files that share a process and what it needs. */
+interface Group {
+  readonly all: ReadonlyArray<string>
+  readonly except?: ReadonlyArray<string>
+  /** The files of `pnpm test`. */
+  readonly first: ReadonlyArray<string>
+  /** In milliseconds, for what hangs; a machine that is busy with much else is only slow. */
+  readonly testTimeout: number
+  readonly globalSetup?: Array<string>
+}
+
+const postgres = "packages/test-postgres/src/vitestSetup.ts"
+
+/**
+ * `first` has each package, and each kind of thing once: `pnpm test`. The rest is every other file: `pnpm test:all` runs both.
+ */
+const groups: Readonly<Record<string, Group>> = {
+  packages: {
+    all: ["packages/*/test/**/*.test.ts"],
+    except: ["packages/{cli,sql}/**"],
+    first: [
+      "packages/{core,dashboard,executor-ag-ui,executor-command,process,test-postgres,workflow}/test/**/*.test.ts",
+      "packages/executor-acp/test/{Answers,Messages,Obligations,Protocol,Updates}.test.ts",
+      "packages/executor-ai/test/{AiExecutor,client-tools,errors,prompt,side-effects,tools,usage}.test.ts",
+      "packages/http/test/agui/{Obligations,PlainDelta,requests}.test.ts",
+      "packages/http/test/{bodies,claimedRun,contract,exchange,hotRoutes,interrupts,memory,mount,openapi,public}.test.ts",
+      "packages/http/test/{runPage,session,stream,strict,verdicts,views}.test.ts",
+      "packages/testkit/test/{EventOrder,JumpClock,TestRuns,TokenCache,agUiOrder,executor,few,historyChecker,memory,worker}.test.ts",
+    ],
+    testTimeout: 120_000,
   },
-]
+  sql: {
+    all: ["packages/sql/test/**/*.test.ts"],
+    first: [
+      "packages/sql/test/{checks,claims,durability,families,files,migrations,plans,sqlite}.test.ts",
+      "packages/sql/test/postgres{Families,Races,Servers,Statements}.test.ts",
+    ],
+    testTimeout: 120_000,
+    globalSetup: [postgres],
+  },
+  cli: {
+    all: ["packages/cli/test/**/*.test.ts"],
+    first: [
+      "packages/cli/test/{dashboard-mount,executors,faults-worker,flags,help,programs,startup,walk}.test.ts",
+      "packages/cli/test/browser.test.ts",
+    ],
+    testTimeout: 300_000,
+    globalSetup: ["packages/cli/test/provideBundle.ts", postgres],
+  },
+  examples: {
+    all: ["deploy/test/**/*.test.ts", "docs/model/test/**/*.test.ts", "examples/**/test/**/*.test.ts"],
+    first: ["examples/testing/test/**/*.test.ts"],
+    // A search takes millions of states, and each program of the docs is a process of its own.
+    testTimeout: 900_000,
+  },
+}
+
+const projectOf = (
+  name: string,
+  { globalSetup = [], testTimeout }: Group,
+  include: ReadonlyArray<string>,
+  except: ReadonlyArray<string>,
+): TestProjectConfiguration => ({
+  // The component of a page has no import of React.
+  esbuild: { jsx: "automatic" },
+  test: {
+    name,
+    include: [...include],
+    exclude: ["**/node_modules/**", ...except],
+    globalSetup,
+    setupFiles: process.env["TEST_CPU"] === undefined ? [] : ["vitest.cpu.ts"],
+    // Libraries are loaded once for each process, not for each file.
+    isolate: false,
+    testTimeout,
+    hookTimeout: 300_000,
+    // The reference client of AG-UI prints a warning for whatever it does not know.
+    env: { SUPPRESS_TRANSFORMATION_WARNINGS: "true" },
+  },
+})
+
+/** The files of one project run side by side, and the projects one after the other. */
+const projects: Array<TestProjectConfiguration> = Object.entries(groups).flatMap(([name, group]) => [
+  projectOf(`first-${name}`, group, group.first, []),
+  projectOf(`rest-${name}`, group, group.all, [...(group.except ?? []), ...group.first]),
+])
 
 export default projects

@@ -1,6 +1,5 @@
 import { MemoryControlPlane } from "@runlease/core"
 import * as ProjectPortsSuite from "@runlease/testkit/ProjectPortsSuite"
-import { Layer } from "effect"
-import { client, serve } from "./serving.js"
+import { clients, serve } from "./serving.js"
 
-ProjectPortsSuite.suite("HTTP before memory", Layer.provide(client, serve(MemoryControlPlane.layer)))
+ProjectPortsSuite.suite("HTTP before memory", clients(serve(MemoryControlPlane.layer)))

@@ -4,7 +4,7 @@ import { MemoryControlPlane } from "@runlease/core"
 import { Effect, Layer, Stream } from "effect"
 import { createServer } from "node:http"
 import * as Server from "../src/Server.js"
-import { routes, served } from "./serving.js"
+import { served } from "./serving.js"
 
 /** A request as it arrived. */
 export interface Requested {
@@ -90,5 +90,4 @@ export const plain = (requests: Array<Requested> = []) =>
     ),
     Layer.provide(NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })),
     Layer.provide(MemoryControlPlane.layer),
-    Layer.provide(routes),
   )

@@ -3,4 +3,4 @@ import { Layer } from "effect"
 import { client, serve } from "./serving.js"
 import { sqlite } from "./sqlite.js"
 
-PropertySuite.suite("HTTP before SQLite", Layer.provide(client, serve(sqlite)), { runs: 100 })
+PropertySuite.suite("HTTP before SQLite", Layer.provide(client, serve(sqlite)), { runs: 30 })

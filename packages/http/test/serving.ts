@@ -7,21 +7,14 @@ import {
 } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Access, type ControlPlane } from "@runlease/core"
+import * as SharedPlane from "@runlease/testkit/SharedPlane"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { createServer } from "node:http"
 import type { Socket } from "node:net"
-import { inject } from "vitest"
 import * as Client from "../src/Client.js"
 import * as Server from "../src/Server.js"
 import * as WorkerClient from "../src/WorkerClient.js"
 import * as HotRoutes from "../src/server/HotRoutes.js"
-
-declare module "vitest" {
-  interface ProvidedContext {
-    /** The project `http routed` runs every test with the hot routes turned off. */
-    readonly routed: boolean | undefined
-  }
-}
 
 /** Where the server listens, and an admin key of its project `default`. */
 export class Served extends Context.Tag("test/Served")<
@@ -80,14 +73,11 @@ const nodeServer = () =>
 /** Hot routes before the router, or the router alone. */
 export const direct = (on: boolean) => Layer.succeed(HotRoutes.Direct, on)
 
-/** The routes that the project tests. */
-export const routes = direct(inject("routed") !== true)
-
 /** The contract over a store, on a port of the loopback interface, in the runtime of the test. */
 export const serve = <E>(
   store: Layer.Layer<ControlPlane.ControlPlane | Access.Access, E>,
   options: Server.ServerOptions = {},
-  over = routes,
+  over = direct(true),
 ) =>
   served.pipe(
     // The TestClock stands still, so a limit per second would last for ever.
@@ -106,8 +96,7 @@ export const serveWithoutExchange = <E>(store: Layer.Layer<ControlPlane.ControlP
       }),
     ),
     Layer.provide(nodeServer()),
-    Layer.provide(store),
-    Layer.provide(routes),
+    Layer.provideMerge(store),
   )
 
 /** The ports of project `default`, of a client of the server that renews leases on a thread. */
@@ -119,3 +108,18 @@ export const threaded = Layer.unwrapEffect(
 export const client = Layer.unwrapEffect(
   Effect.map(Served, ({ key, url }) => Client.layer({ baseUrl: `${url}/`, token: Redacted.make(key) })),
 ).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** The ports of a new project, of a client of the server with a key of that project. */
+const clientOfNewProject = Layer.unwrapEffect(
+  Effect.gen(function* () {
+    const { url } = yield* Served
+    const access = yield* Access.Access
+    const { id, slug } = yield* SharedPlane.newProject
+    const { token } = yield* access.createKey({ projectId: id, name: "test", admin: false })
+    return Client.layer({ baseUrl: `${url}/`, token, project: slug })
+  }),
+).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** One server for the file that calls this, with a project of its own for each test. */
+export const clients = <E>(server: Layer.Layer<Served | Access.Access, E>) =>
+  SharedPlane.layerWith(server, clientOfNewProject)

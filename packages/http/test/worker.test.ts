@@ -1,6 +1,5 @@
 import { MemoryControlPlane } from "@runlease/core"
 import * as WorkerSuite from "@runlease/testkit/WorkerSuite"
-import { Layer } from "effect"
-import { client, serve } from "./serving.js"
+import { clients, serve } from "./serving.js"
 
-WorkerSuite.suite("HTTP before memory", Layer.provide(client, serve(MemoryControlPlane.layer)))
+WorkerSuite.suite("HTTP before memory", clients(serve(MemoryControlPlane.layer)))

@@ -11,4 +11,4 @@ const both = Layer.unwrapScoped(
   }),
 )
 
-PropertySuite.suite("two control planes on one SQLite file", both, { runs: 200 })
+PropertySuite.suite("two control planes on one SQLite file", both, { runs: 100 })

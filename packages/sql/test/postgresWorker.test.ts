@@ -1,4 +1,4 @@
-import { WorkerSuite } from "@runlease/testkit"
+import { SharedPlane, WorkerSuite } from "@runlease/testkit"
 import * as PostgresDatabase from "./PostgresDatabase.js"
 
-WorkerSuite.suite("PostgreSQL", PostgresDatabase.layerOfFile())
+WorkerSuite.suite("PostgreSQL", SharedPlane.layer(PostgresDatabase.layerOfFile()))

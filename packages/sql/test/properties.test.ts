@@ -1,4 +1,4 @@
 import { PropertySuite } from "@runlease/testkit"
 import * as TempDatabase from "./TempDatabase.js"
 
-PropertySuite.suite("SQLite", TempDatabase.layer, { runs: 1000 })
+PropertySuite.suite("SQLite", TempDatabase.layer, { runs: 400 })

@@ -1,4 +1,4 @@
-import { WorkerSuite } from "@runlease/testkit"
+import { SharedPlane, WorkerSuite } from "@runlease/testkit"
 import * as TempDatabase from "./TempDatabase.js"
 
-WorkerSuite.suite("SQLite", TempDatabase.layer)
+WorkerSuite.suite("SQLite", SharedPlane.layer(TempDatabase.layer))

@@ -7,7 +7,7 @@ import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Leases } from "@runlease/core/Leases"
-import { DateTime, Effect, Fiber, type Layer } from "effect"
+import { Effect, Fiber, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 /**
@@ -65,7 +65,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "end when a delayed run becomes available",
       Effect.gen(function* () {
         const worker = yield* TestRuns.register()
-        const { runId } = yield* TestRuns.submit({ availableAt: DateTime.unsafeMake(3_000) })
+        const { runId } = yield* TestRuns.submit({ availableAt: yield* TestRuns.after("3 seconds") })
         const waiting = yield* TestRuns.start(TestRuns.claim(worker, { wait: "30 seconds" }))
         strictEqual((yield* TestRuns.joinAdvancing(waiting))[0]?.runId, runId)
       }),

@@ -10,6 +10,7 @@ import * as AccessSuite from "./AccessSuite.js"
 import * as InterruptionSuite from "./InterruptionSuite.js"
 import * as IsolationSuite from "./IsolationSuite.js"
 import * as ProjectPortsSuite from "./ProjectPortsSuite.js"
+import * as SharedPlane from "./SharedPlane.js"
 import * as PruneSuite from "./PruneSuite.js"
 import * as StatisticsSuite from "./StatisticsSuite.js"
 import * as SummariesSuite from "./SummariesSuite.js"
@@ -30,7 +31,7 @@ export const suite = (
   name: string,
   layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,
 ): void => {
-  ProjectPortsSuite.suite(name, layer)
+  ProjectPortsSuite.suite(name, SharedPlane.layer(layer))
   AccessSuite.suite(name, layer)
   IsolationSuite.suite(name, layer)
   PruneSuite.suite(name, layer)

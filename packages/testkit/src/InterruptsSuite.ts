@@ -13,8 +13,6 @@ import { Runs } from "@runlease/core/Runs"
 import { DateTime, Effect, type Layer, TestClock } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
-const at = (millis: number) => DateTime.unsafeMake(millis)
-
 const approval: Interrupt.Interrupt = {
   id: "approval",
   reason: "confirmation",
@@ -75,18 +73,19 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
     test(
       "the log and the run contain the interrupts in full",
       Effect.gen(function* () {
-        const timed = { ...lookup, expiresAt: at(3_600_000) }
+        const expiresAt = yield* TestRuns.after("1 hour")
+        const timed = { ...lookup, expiresAt }
         const { runId } = yield* waitingRun([approval, timed])
         const run = yield* TestRuns.getRun(runId)
         deepStrictEqual(run.waiting, {
           interrupts: [approval, timed],
           answers: [],
-          expiresAt: at(3_600_000),
+          expiresAt,
         })
         const last = (yield* TestRuns.eventsOf(runId)).at(-1)
         deepStrictEqual(last?.["outcome"], {
           type: "interrupt",
-          interrupts: [approval, { ...lookup, expiresAt: "1970-01-01T01:00:00.000Z" }],
+          interrupts: [approval, { ...lookup, expiresAt: DateTime.formatIso(expiresAt) }],
         })
       }),
     )
@@ -214,14 +213,15 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "an open interrupt that expires fails the run, and an answered one does not",
       Effect.gen(function* () {
         const runs = yield* Runs
+        const [first, second] = [yield* TestRuns.after("10 seconds"), yield* TestRuns.after("20 seconds")]
         const { runId } = yield* waitingRun([
-          { ...approval, expiresAt: at(10_000) },
-          { ...lookup, expiresAt: at(20_000) },
+          { ...approval, expiresAt: first },
+          { ...lookup, expiresAt: second },
           { ...approval, id: "open" },
         ])
-        strictEqual((yield* TestRuns.getRun(runId)).waiting?.expiresAt?.epochMillis, 10_000)
+        deepStrictEqual((yield* TestRuns.getRun(runId)).waiting?.expiresAt, first)
         yield* runs.resume(runId, [yes])
-        strictEqual((yield* TestRuns.getRun(runId)).waiting?.expiresAt?.epochMillis, 20_000)
+        deepStrictEqual((yield* TestRuns.getRun(runId)).waiting?.expiresAt, second)
         yield* TestClock.adjust("19999 millis")
         yield* TestRuns.settle
         strictEqual((yield* TestRuns.getRun(runId)).status, "waiting")
@@ -236,7 +236,10 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
       "an answered interrupt does not fail the run when the others never expire",
       Effect.gen(function* () {
         const runs = yield* Runs
-        const { runId } = yield* waitingRun([{ ...approval, expiresAt: at(10_000) }, lookup])
+        const { runId } = yield* waitingRun([
+          { ...approval, expiresAt: yield* TestRuns.after("10 seconds") },
+          lookup,
+        ])
         yield* runs.resume(runId, [yes])
         strictEqual((yield* TestRuns.getRun(runId)).waiting?.expiresAt, null)
         yield* TestClock.adjust("1 minute")

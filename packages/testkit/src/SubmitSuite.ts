@@ -10,7 +10,7 @@ import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { type ListRuns, Runs, type SubmissionInput } from "@runlease/core/Runs"
-import { DateTime, Effect, type Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import * as TestRuns from "./TestRuns.js"
 
 const unknownRun = Ids.RunId.make("unknown")
@@ -37,7 +37,7 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
         strictEqual(run.attempt, 0)
         strictEqual(run.latestEventId, 0)
         strictEqual(run.rootRunId, run.runId)
-        strictEqual(DateTime.toEpochMillis(run.createdAt), 0)
+        deepStrictEqual(run.createdAt, yield* TestRuns.after(0))
         strictEqual((yield* conversations.get(run.conversationId)).id, run.conversationId)
         const found = yield* runs.get(run.runId)
         strictEqual(found.runId, run.runId)

@@ -13,7 +13,7 @@ import { type ClaimedRun, EventId, type LeaseRef, type Run } from "@runlease/cor
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs, type SubmissionInput } from "@runlease/core/Runs"
 import { WorkerRegistry } from "@runlease/core/WorkerRegistry"
-import { Duration, Effect, Fiber, type Layer, Option, type Scope, TestClock } from "effect"
+import { DateTime, Duration, Effect, Fiber, type Layer, Option, type Scope, TestClock } from "effect"
 
 /**
  * Declares one test whose body uses the services `R`.
@@ -40,6 +40,10 @@ export const tester =
 
 /** The duration of the leases that `claim` requests. */
 export const leaseDuration: Duration.DurationInput = "30 seconds"
+
+/** The instant so long from now. */
+export const after = (duration: Duration.DurationInput) =>
+  Effect.map(DateTime.now, (now) => DateTime.toUtc(DateTime.addDuration(now, duration)))
 
 /** Registers a worker and returns its id. */
 export const register = (workerKey = "worker-1", implementationKind = "test") =>

@@ -15,7 +15,7 @@ import {
   WorkerEvent,
   WorkerOptions,
 } from "@runlease/core"
-import { Duration, Effect, Inspectable, Layer, Queue, Scope, Stream } from "effect"
+import { DateTime, Duration, Effect, Inspectable, Layer, Queue, Scope, Stream } from "effect"
 import * as Faults from "./Faults.js"
 import * as TestRuns from "./TestRuns.js"
 
@@ -71,6 +71,13 @@ export const run = TestRuns.getRun
 
 export const untilStatus = (runId: Run.Run["runId"], status: Run.RunStatus) =>
   until(run(runId), (current) => current.status === status)
+
+/** Waits until the lease of the run lasts for `atLeast` from now, or the run has none. */
+export const untilRenewed = (runId: Run.Run["runId"], atLeast: Duration.DurationInput) =>
+  until(
+    Effect.zip(run(runId), TestRuns.after(atLeast)),
+    ([{ lease: held }, then]) => held === null || DateTime.greaterThanOrEqualTo(held.expiresAt, then),
+  )
 
 /** Waits until the run holds no worker: until nothing of it is in flight, and a moment more. */
 export const untilSuspended = (runId: Run.Run["runId"]) =>

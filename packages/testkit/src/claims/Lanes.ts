@@ -4,7 +4,7 @@ import type { ProjectPorts } from "@runlease/core/ControlPlane"
 import { Conversations } from "@runlease/core/Conversations"
 import { Leases } from "@runlease/core/Leases"
 import { Runs } from "@runlease/core/Runs"
-import { DateTime, Effect, TestClock } from "effect"
+import { Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 
 const conversation = Effect.flatMap(Conversations, (conversations) => conversations.create())
@@ -38,7 +38,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const worker = yield* TestRuns.register()
       const delayed = yield* TestRuns.submit({
         concurrencyKey: "lane",
-        availableAt: DateTime.unsafeMake(60_000),
+        availableAt: yield* TestRuns.after("1 minute"),
       })
       const driven = yield* TestRuns.submit({ concurrencyKey: "lane", initialStatus: "running" })
       yield* TestRuns.submit({ concurrencyKey: "lane", publicId: "suspended" })

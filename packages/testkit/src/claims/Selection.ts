@@ -5,7 +5,7 @@ import { Conversations } from "@runlease/core/Conversations"
 import * as Ids from "@runlease/core/Ids"
 import * as RequestSnapshot from "@runlease/core/RequestSnapshot"
 import { Runs } from "@runlease/core/Runs"
-import { DateTime, Effect, TestClock } from "effect"
+import { Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 
 const conversation = Effect.flatMap(Conversations, (conversations) => conversations.create())
@@ -36,7 +36,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       strictEqual(claimed.leaseEpoch, 1)
       strictEqual(claimed.attempt, 1)
       strictEqual(claimed.maxAttempts, 3)
-      strictEqual(DateTime.toEpochMillis(claimed.leaseExpiresAt!), 30_000)
+      deepStrictEqual(claimed.leaseExpiresAt, yield* TestRuns.after("30 seconds"))
       strictEqual(claimed.latestEventId, 1)
       strictEqual(claimed.latestSequence, 0)
       deepStrictEqual(yield* TestRuns.typesOf(run.runId), ["RUN_STARTED"])
@@ -109,7 +109,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "a delayed run is not claimed before its time",
     Effect.gen(function* () {
       const worker = yield* TestRuns.register()
-      yield* TestRuns.submit({ availableAt: DateTime.unsafeMake(10_000), priority: 10 })
+      yield* TestRuns.submit({ availableAt: yield* TestRuns.after("10 seconds"), priority: 10 })
       yield* TestRuns.submit({ publicId: "now" })
       deepStrictEqual(
         (yield* TestRuns.claim(worker, { limit: 5 })).map((run) => run.runId),

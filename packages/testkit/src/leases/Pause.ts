@@ -21,6 +21,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.hold(worker)
       yield* TestRuns.append(claimed, [AgentEvent.stepStarted("work")])
+      const wakesAt = yield* TestRuns.after("10 seconds")
       yield* pause(claimed)
       const sleeping = yield* TestRuns.getRun(claimed.runId)
       deepStrictEqual([sleeping.status, sleeping.attempt, sleeping.lease], ["waiting", 0, null])
@@ -28,7 +29,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         interrupts: [],
         answers: [],
         expiresAt: null,
-        wakesAt: DateTime.unsafeMake(10_000),
+        wakesAt,
       })
       strictEqual((yield* renew(claimed))._tag, "Lost")
 
@@ -46,7 +47,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       deepStrictEqual(events[3], {
         type: "CUSTOM",
         name: "runlease.waiting",
-        value: { reasons: ["sleep"], until: "1970-01-01T00:00:10.000Z" },
+        value: { reasons: ["sleep"], until: DateTime.formatIso(wakesAt) },
       })
     }),
   )

@@ -6,7 +6,7 @@ import { Leases, type Pause } from "@runlease/core/Leases"
 import type { ClaimedRun } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import * as TokenUsage from "@runlease/core/TokenUsage"
-import { DateTime, type Duration, Effect, TestClock } from "effect"
+import { type Duration, Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 
 const question = (id: string): Interrupt.Interrupt => ({ id, reason: "confirmation" })
@@ -47,13 +47,14 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       const worker = yield* TestRuns.register()
       const claimed = yield* TestRuns.hold(worker)
       const { runId } = claimed
+      const wakesAt = yield* TestRuns.after("10 seconds")
       yield* ask(claimed, ["a", "b"], { wakeAfter: "10 seconds" })
       yield* runs.resume(runId, [yes("a")])
       deepStrictEqual((yield* TestRuns.getRun(runId)).waiting, {
         interrupts: [question("a"), question("b")],
         answers: [yes("a")],
         expiresAt: null,
-        wakesAt: DateTime.unsafeMake(10_000),
+        wakesAt,
       })
       yield* TestClock.adjust("10 seconds")
       strictEqual((yield* soon(claimed, "pending")).waiting, null)
@@ -94,9 +95,10 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       `a run whose time comes ${title} that of its question is ${expected}`,
       Effect.gen(function* () {
         const claimed = yield* TestRuns.hold(yield* TestRuns.register())
+        const expiresAt = yield* TestRuns.after("10 seconds")
         yield* ask(claimed, ["a"], { wakeAfter, expiresAfter: "10 seconds" })
         const { waiting } = yield* TestRuns.getRun(claimed.runId)
-        deepStrictEqual(waiting?.expiresAt, DateTime.unsafeMake(10_000))
+        deepStrictEqual(waiting?.expiresAt, expiresAt)
         yield* TestRuns.settle
         yield* TestClock.adjust("11 seconds")
         const { error } = yield* soon(claimed, expected)

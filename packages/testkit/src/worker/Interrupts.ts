@@ -4,7 +4,7 @@
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { AgentEvent, Executor, Interrupt, Run, Runs } from "@runlease/core"
-import { Effect, Stream, TestClock } from "effect"
+import { DateTime, Effect, Stream, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, log, run, start, submit, until, untilStatus } from "../TestWorker.js"
 
@@ -47,13 +47,14 @@ export const tests = (test: Declare): void => {
     test(
       "fails when the result does not arrive within the time that the executor set",
       Effect.gen(function* () {
+        const [soon, later] = [yield* TestRuns.after("10 seconds"), yield* TestRuns.after("20 seconds")]
         const interrupt = ({ conversationId, runId }: Run.ClaimedRun): AgentEvent.LogEvent => ({
           type: "RUN_FINISHED",
           threadId: conversationId,
           runId,
           outcome: {
             type: "interrupt",
-            interrupts: [{ id: "call-2", reason: "confirm", expiresAt: "1970-01-01T00:00:20.000Z" }],
+            interrupts: [{ id: "call-2", reason: "confirm", expiresAt: DateTime.formatIso(later) }],
           },
         })
         yield* start((claimed) =>
@@ -63,9 +64,9 @@ export const tests = (test: Declare): void => {
         )
         const awaits = yield* submit({ agentId: "awaits" })
         const interrupts = yield* submit({ agentId: "interrupts" })
-        const endOf = (run: Run.Run) => run.waiting?.expiresAt?.epochMillis
-        strictEqual(endOf(yield* untilStatus(awaits.runId, "waiting")), 10_000)
-        strictEqual(endOf(yield* untilStatus(interrupts.runId, "waiting")), 20_000)
+        const endOf = (run: Run.Run) => run.waiting?.expiresAt
+        deepStrictEqual(endOf(yield* untilStatus(awaits.runId, "waiting")), soon)
+        deepStrictEqual(endOf(yield* untilStatus(interrupts.runId, "waiting")), later)
         yield* TestClock.adjust("10 seconds")
         strictEqual((yield* untilStatus(awaits.runId, "failed")).error?.code, "wait_expired")
         strictEqual((yield* run(interrupts.runId)).status, "waiting")
@@ -79,6 +80,7 @@ export const tests = (test: Declare): void => {
     test(
       "suspends the run for all of its interrupts",
       Effect.gen(function* () {
+        const expiresAt = DateTime.formatIso(yield* TestRuns.after("1 hour"))
         const interrupts = [
           { id: "a", reason: "confirmation", message: "Sure?", metadata: { deep: { er: [1] } } },
           {
@@ -86,7 +88,7 @@ export const tests = (test: Declare): void => {
             reason: "tool_call",
             toolCallId: "call",
             responseSchema: { type: "string" },
-            expiresAt: "1970-01-01T01:00:00.000Z",
+            expiresAt,
             message: null,
           },
         ]

@@ -32,6 +32,7 @@ import * as TestRuns from "../TestRuns.js"
 import {
   type Declare,
   until,
+  untilRenewed,
   run,
   log,
   submit,
@@ -81,7 +82,10 @@ export const tests = (test: Declare): void => {
         yield* start(endless.execute)
         const { runId } = yield* submit()
         yield* Queue.take(endless.started)
-        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("5 seconds"), run(runId)), 24)
+        yield* Effect.repeatN(
+          Effect.zipRight(TestClock.adjust("5 seconds"), untilRenewed(runId, "15 seconds")),
+          24,
+        )
         const current = yield* run(runId)
         strictEqual(current.status, "running")
         strictEqual(current.attempt, 1)
@@ -98,7 +102,10 @@ export const tests = (test: Declare): void => {
         yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), 7)
         const { runId } = yield* submit()
         yield* Queue.take(endless.started)
-        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("1 second"), TestRuns.settle), 12)
+        yield* Effect.repeatN(
+          Effect.zipRight(TestClock.adjust("1 second"), untilRenewed(runId, "2 seconds")),
+          12,
+        )
         const current = yield* run(runId)
         strictEqual(current.status, "running")
         strictEqual(current.attempt, 1)
@@ -266,7 +273,10 @@ export const tests = (test: Declare): void => {
         const sentAt = yield* Clock.currentTimeNanos
         const lease = yield* Lease.hold(claimed, { workerId, leaseDuration: "30 seconds", sentAt })
         const guarded = yield* Effect.fork(Effect.flip(lease.guard(Effect.never)))
-        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("10 seconds"), run(claimed.runId)), 8)
+        yield* Effect.repeatN(
+          Effect.zipRight(TestClock.adjust("10 seconds"), untilRenewed(claimed.runId, "25 seconds")),
+          8,
+        )
         strictEqual((yield* run(claimed.runId)).attempt, 1)
         strictEqual(guarded.unsafePoll(), null)
         const runs = yield* Runs.Runs

@@ -7,7 +7,17 @@ import { AgentEvent, Executor, Leases, RequestSnapshot, RunLog } from "@runlease
 import { Effect, Queue, Ref, Stream, TestClock } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
-import { type Declare, until, run, untilStatus, log, submit, start, makeEndless } from "../TestWorker.js"
+import {
+  type Declare,
+  until,
+  untilRenewed,
+  run,
+  untilStatus,
+  log,
+  submit,
+  start,
+  makeEndless,
+} from "../TestWorker.js"
 
 export const tests = (test: Declare): void => {
   describe("an execution that ends by itself", () => {
@@ -215,7 +225,10 @@ export const tests = (test: Declare): void => {
         yield* start(Executor.timeout("1 minute")(endless.execute))
         const { runId } = yield* submit()
         yield* Queue.take(endless.started)
-        yield* Effect.repeatN(Effect.zipRight(TestClock.adjust("10 seconds"), run(runId)), 6)
+        yield* Effect.repeatN(
+          Effect.zipRight(TestClock.adjust("10 seconds"), untilRenewed(runId, "25 seconds")),
+          6,
+        )
         const failed = yield* untilStatus(runId, "failed")
         strictEqual(failed.error?.code, "executor_timeout")
         strictEqual(yield* Queue.size(endless.finalized), 1)

@@ -1,3 +1,0 @@
-import { defineConfig } from "vitest/config"
-
-export default defineConfig({ test: { name: "core", include: ["test/**/*.test.ts"], testTimeout: 120_000 } })

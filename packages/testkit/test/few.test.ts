@@ -1,0 +1,7 @@
+/** Small forms of the random and the simulated histories, for the first tests. */
+import { MemoryControlPlane } from "@runlease/core"
+import * as PropertySuite from "../src/PropertySuite.js"
+import * as SimulationSuite from "../src/SimulationSuite.js"
+
+PropertySuite.suite("memory, a few", MemoryControlPlane.layer, { runs: 50 })
+SimulationSuite.suite("memory, a few", { store: MemoryControlPlane.layer, turnsOfLoop: false }, { seeds: 20 })
