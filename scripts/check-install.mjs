@@ -1,7 +1,16 @@
 // Installs the packages as published beside a user's own effect, in a strict TypeScript project that checks every
 // declaration, and runs it: `node scripts/check-install.mjs [--node 22]…`. Without `--node`, on the Node that runs this.
 import { execFileSync } from "node:child_process"
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
@@ -82,6 +91,10 @@ const check = (tarballs, effect, node, env) => {
   if (!output.includes("You said: hello")) fail(`the run was not done: ${output}`)
   if (output.includes("version")) fail(`the run warns: ${output}`)
   const version = run(join(folder, "node_modules/.bin/runlease"), ["--version"], folder, env)
+  // Help is text that the package has: it needs no library.
+  renameSync(join(folder, "node_modules/effect"), join(folder, "node_modules/.effect"))
+  const help = run(join(folder, "node_modules/.bin/runlease"), ["help", "worker"], folder, env)
+  if (!help.includes("runlease worker [flags]")) fail(`there is no help: ${help}`)
   console.log(
     `effect ${installed}, Node ${run("node", ["--version"], folder, env).trim()}: ${version.trim()}`,
   )

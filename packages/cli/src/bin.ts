@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-import { answer } from "./help/Overview.js"
+import * as BuiltHelp from "./help/BuiltHelp.js"
+import * as Overview from "./help/Overview.js"
 
-const text = answer(process.argv.slice(2))
+const args = process.argv.slice(2)
+const text = Overview.answer(args) ?? BuiltHelp.answer(args)
 if (text === undefined) {
   const { run } = await import("./Process.js")
   run()

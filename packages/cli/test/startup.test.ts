@@ -3,6 +3,8 @@ import { Effect } from "effect"
 import { build } from "esbuild"
 import { fileURLToPath } from "node:url"
 import packageJson from "../package.json" with { type: "json" }
+import * as BuiltHelp from "../src/help/BuiltHelp.js"
+import * as HelpPages from "../src/commands/HelpPages.js"
 import * as Overview from "../src/help/Overview.js"
 import { folder, run } from "./Processes.js"
 import { NodeContext } from "@effect/platform-node"
@@ -35,8 +37,28 @@ const loadedBy = (source: string) =>
 
 effect("prints its version without loading a package", () =>
   Effect.gen(function* () {
-    expect((yield* loadedBy("bin.ts")).sort()).toEqual(["src/bin.ts", "src/help/Overview.ts"])
+    expect((yield* loadedBy("bin.ts")).sort()).toEqual([
+      "src/bin.ts",
+      "src/help/BuiltHelp.ts",
+      "src/help/Overview.ts",
+    ])
   }),
+)
+
+it.scopedLive("has the help of each command as the build writes it, in each form of the request", () =>
+  Effect.gen(function* () {
+    const pages = yield* HelpPages.all
+    const cwd = yield* folder
+    for (const path of [["worker"], ["runs", "list"], ["runs"]]) {
+      const { stdout } = yield* run([...path, "--help"], { cwd })
+      expect(`${BuiltHelp.find(pages, [...path, "-h"], false)}\n`).toBe(stdout)
+      expect(BuiltHelp.find(pages, ["help", ...path], true)).toContain("\u001b[1mUsage:\u001b[22m")
+    }
+    for (const other of [["help"], ["worker"], ["help", "wrong"], ["worker", "--lease", "5s", "--help"]]) {
+      expect(BuiltHelp.find(pages, other, true)).toBeUndefined()
+    }
+    expect(BuiltHelp.find(pages, ["toString", "--help"], true)).toBeUndefined()
+  }).pipe(Effect.provide(NodeContext.layer)),
 )
 
 effect("loads no subcommand that the arguments do not name", () =>
