@@ -3,7 +3,7 @@
  */
 import { FetchHttpClient, Path } from "@effect/platform"
 import { ControlEvents, Ids, RequestSnapshot, RunLog, Runs, Token } from "@runlease/core"
-import { Client } from "@runlease/http"
+import * as Client from "@runlease/http/Client"
 import { Clock, Deferred, Effect, Fiber, Layer, Option, Redacted, Ref, Stream } from "effect"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"

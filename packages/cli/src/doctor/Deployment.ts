@@ -2,7 +2,7 @@
  * A deployment as the API shows it, to the checks that look at it.
  */
 import type { ControlPlaneError, Ids, Run, Summaries } from "@runlease/core"
-import type { Api } from "@runlease/http"
+import type * as Api from "@runlease/http/Api"
 import type { DateTime, Effect } from "effect"
 import type * as ApiClient from "../input/ApiClient.js"
 

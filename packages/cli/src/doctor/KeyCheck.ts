@@ -2,7 +2,8 @@
  * Whether the server takes the API key, and the key may see the project.
  */
 import { HealthCheck } from "@runlease/core"
-import { type Api, Refusal } from "@runlease/http"
+import type * as Api from "@runlease/http/Api"
+import * as Refusal from "@runlease/http/Refusal"
 import { Effect } from "effect"
 
 const failureOf = (error: Refusal.Refusal, project: string): HealthCheck.Finding =>

@@ -3,7 +3,8 @@
  */
 import { HttpClientError } from "@effect/platform"
 import { HealthCheck } from "@runlease/core"
-import { type Api, Unreachable } from "@runlease/http"
+import type * as Api from "@runlease/http/Api"
+import * as Unreachable from "@runlease/http/Unreachable"
 import { Duration, Effect } from "effect"
 import * as Phrases from "../output/Phrases.js"
 

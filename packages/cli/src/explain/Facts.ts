@@ -13,7 +13,7 @@ import {
   StepRecord,
   type Summaries,
 } from "@runlease/core"
-import type { Api } from "@runlease/http"
+import type * as Api from "@runlease/http/Api"
 import { Chunk, Effect, Option, Stream } from "effect"
 import type * as ApiClient from "../input/ApiClient.js"
 

@@ -9,7 +9,9 @@ import {
   HttpClientRequest,
 } from "@effect/platform"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Api, type Refusal, Unreachable } from "@runlease/http"
+import * as Api from "@runlease/http/Api"
+import type * as Refusal from "@runlease/http/Refusal"
+import * as Unreachable from "@runlease/http/Unreachable"
 import { Effect, type ParseResult } from "effect"
 import type { CommandFailure } from "../output/ExitCode.js"
 import * as Settings from "./Settings.js"

@@ -2,7 +2,7 @@
  * Submissions as JSON lines: one run a line. All lines are checked before the first is sent.
  */
 import { Ids, RequestSnapshot, Runs } from "@runlease/core"
-import { Strict } from "@runlease/http"
+import * as Strict from "@runlease/http/Strict"
 import { Either, ParseResult, Schema } from "effect"
 import { type CommandFailure, usage } from "../output/ExitCode.js"
 
