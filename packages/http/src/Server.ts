@@ -5,7 +5,6 @@
  */
 import {
   HttpApiBuilder,
-  HttpApiSwagger,
   HttpLayerRouter,
   HttpMiddleware,
   HttpServer,
@@ -133,9 +132,14 @@ const description = (url: string) =>
           ),
         ),
       )
-      const page = yield* HttpLayerRouter.toHttpEffect(
-        HttpApiSwagger.layerHttpLayerRouter({ api: described, path: "/docs" }),
-      ).pipe(Scope.extend(yield* Effect.scope), Effect.cached)
+      // Two megabytes, loaded for their first reader.
+      const page = yield* Effect.promise(() => import("@effect/platform/HttpApiSwagger")).pipe(
+        Effect.flatMap(({ layerHttpLayerRouter }) =>
+          HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api: described, path: "/docs" })),
+        ),
+        Scope.extend(yield* Effect.scope),
+        Effect.cached,
+      )
       return Layer.merge(
         HttpLayerRouter.add("GET", "/openapi.json", document),
         HttpLayerRouter.add("GET", "/docs", Effect.orDie(Effect.flatten(page))),

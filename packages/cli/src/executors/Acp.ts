@@ -2,7 +2,6 @@
  * A coding agent that speaks the Agent Client Protocol.
  */
 import { Options } from "@effect/cli"
-import { AcpExecutor } from "@runlease/executor-acp"
 import { Effect, Option } from "effect"
 import { parseArgsStringToArgv } from "string-argv"
 import { usage } from "../output/ExitCode.js"
@@ -35,6 +34,8 @@ const options = Describe.grouped("A coding agent", {
   ),
 })
 
+const loadExecutor = Effect.promise(() => import("@runlease/executor-acp/AcpExecutor"))
+
 /** Where conversations have their working folders, which stay, when `--work-root` is absent. */
 const defaultWorkRoot = ".runlease/work"
 
@@ -52,21 +53,22 @@ export const flag = ExecutorFlag.make({
         ? Effect.fail(
             usage("--acp names no program", 'Say how the agent is started, such as --acp "opencode acp".'),
           )
-        : Effect.as(
-            ProgramCheck.check("--acp", command, processes),
-            AcpExecutor.layer({
-              command,
-              args,
-              env,
-              passEnv: [...AcpExecutor.defaultPassEnv, ...passEnv],
-              permission: Option.getOrElse(permission, () => "ask" as const),
-              workRoot: workRoot ?? defaultWorkRoot,
-              killAfter: grace,
-              runToken,
-              unknownMode: Option.getOrElse(unknownMode, () => "warn" as const),
-              ...(Option.isSome(authMethod) ? { authMethod: authMethod.value } : {}),
-              ...(Option.isSome(worktreeOf) ? { worktreeOf: worktreeOf.value } : {}),
-            }),
+        : Effect.map(
+            Effect.zipRight(ProgramCheck.check("--acp", command, processes), loadExecutor),
+            (AcpExecutor) =>
+              AcpExecutor.layer({
+                command,
+                args,
+                env,
+                passEnv: [...AcpExecutor.defaultPassEnv, ...passEnv],
+                permission: Option.getOrElse(permission, () => "ask" as const),
+                workRoot: workRoot ?? defaultWorkRoot,
+                killAfter: grace,
+                runToken,
+                unknownMode: Option.getOrElse(unknownMode, () => "warn" as const),
+                ...(Option.isSome(authMethod) ? { authMethod: authMethod.value } : {}),
+                ...(Option.isSome(worktreeOf) ? { worktreeOf: worktreeOf.value } : {}),
+              }),
           )
     }),
 })

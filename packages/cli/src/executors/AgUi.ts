@@ -2,7 +2,6 @@
  * A remote agent that speaks AG-UI.
  */
 import { Options } from "@effect/cli"
-import { AgUiExecutor } from "@runlease/executor-ag-ui"
 import { Config, Effect, HashMap, Option, Redacted } from "effect"
 import * as Flag from "../input/Flag.js"
 import * as Describe from "../help/Describe.js"
@@ -21,6 +20,8 @@ const options = Describe.grouped("A remote agent", {
 
 const authorization = Config.option(Config.redacted("RUNLEASE_AG_UI_AUTHORIZATION"))
 
+const loadExecutor = Effect.promise(() => import("@runlease/executor-ag-ui/AgUiExecutor"))
+
 /** `--ag-ui URL` */
 export const flag = ExecutorFlag.make({
   flag: "--ag-ui",
@@ -28,7 +29,7 @@ export const flag = ExecutorFlag.make({
   options,
   executor: ({ agUi, agUiHeader }) =>
     Option.map(agUi, (url) =>
-      Effect.map(Effect.orDie(authorization), (secret) =>
+      Effect.zipWith(Effect.orDie(authorization), loadExecutor, (secret, AgUiExecutor) =>
         AgUiExecutor.layer({
           url,
           headers: {

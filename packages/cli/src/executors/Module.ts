@@ -7,7 +7,6 @@ import { Effect, Layer, Option, Predicate, Stream } from "effect"
 import * as Module from "node:module"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import { register } from "tsx/esm/api"
 import { CommandFailure, ExitCode } from "../output/ExitCode.js"
 import * as Describe from "../help/Describe.js"
 import * as ExecutorFlag from "./ExecutorFlag.js"
@@ -65,6 +64,8 @@ const formsOf = (
 /** The layer of the executor that the module at `path` exports, with its forms. */
 const load = (path: string): Effect.Effect<Layer.Layer<Executor.Executor>, CommandFailure> =>
   Effect.gen(function* () {
+    // Loaded for a module alone: it makes Node read the source maps of all that is loaded after it.
+    const { register } = yield* Effect.promise(() => import("tsx/esm/api"))
     yield* Effect.acquireRelease(
       Effect.sync(() => {
         const unregister = register()
