@@ -34,10 +34,10 @@ const ownPlace = {
     }),
 }
 
-const bundleInto = async (source, outdir, entryNames) => {
+const bundleInto = async (sources, outdir, entryNames) => {
   const { build } = await import("esbuild")
   return build({
-    entryPoints: [fileURLToPath(source)],
+    entryPoints: sources.map((source) => fileURLToPath(source)),
     outdir,
     entryNames,
     outExtension: { ".js": ".mjs" },
@@ -59,9 +59,12 @@ const bundleInto = async (source, outdir, entryNames) => {
 
 /** Bundles a source into a folder, and gives the path of the file `name`. */
 export const bundle = async (source, outdir, name) => {
-  await bundleInto(source, outdir, name)
+  await bundleInto([source], outdir, name)
   return join(outdir, `${name}.mjs`)
 }
+
+/** The command as a process, and as a function that tests call. */
+const sources = ["packages/cli/src/bin.ts", "packages/cli/test/InProcess.ts"]
 
 /** The versions of all packages, and how the bundle is made. */
 const always = ["pnpm-lock.yaml", "packages/cli/checkout/bundle.mjs"]
@@ -77,9 +80,9 @@ const stampOf = (file) => {
 
 const readCurrent = () => {
   try {
-    const { entry, inputs } = JSON.parse(readFileSync(record, "utf8"))
+    const { entries, inputs } = JSON.parse(readFileSync(record, "utf8"))
     const changed = Object.entries(inputs).some(([file, stamp]) => stampOf(file) !== stamp)
-    return changed || stampOf(entry) === undefined ? undefined : entry
+    return changed || entries.some((entry) => stampOf(entry) === undefined) ? undefined : entries
   } catch {
     return undefined
   }
@@ -95,31 +98,38 @@ const removeOld = (outputs) => {
   }
 }
 
-/**
- * The path of the command's bundle, made anew when a source has changed. The names of its files have digests of their content, so a
- * process that runs on an earlier bundle still finds all of it.
- */
-export const command = async () => {
+/** The paths of the bundled sources, made anew when a source has changed. */
+const entries = async () => {
   const current = readCurrent()
-  if (current !== undefined) return join(repository, current)
+  if (current !== undefined) return current
   mkdirSync(folder, { recursive: true })
   // Taken before the sources are read: a change while they are bundled makes the next bundle.
   const started = Date.now()
-  const { metafile } = await bundleInto(new URL("../src/bin.ts", import.meta.url), folder, "[name]-[hash]")
+  const urls = sources.map((source) => new URL(`../../../${source}`, import.meta.url))
+  const { metafile } = await bundleInto(urls, folder, "[name]-[hash]")
   const inputs = [
     ...always,
     ...Object.keys(metafile.inputs).filter((file) => !file.includes("node_modules/")),
   ]
   const outputs = Object.entries(metafile.outputs)
-  const [entry] = outputs.find(([, { entryPoint }]) => entryPoint === "packages/cli/src/bin.ts")
+  const made = sources.map((source) => outputs.find(([, { entryPoint }]) => entryPoint === source)[0])
   const stamps = inputs.map((file) => [
     file,
     statSync(join(repository, file)).mtimeMs < started ? stampOf(file) : "",
   ])
-  const text = JSON.stringify({ entry, inputs: Object.fromEntries(stamps) })
+  const text = JSON.stringify({ entries: made, inputs: Object.fromEntries(stamps) })
   const draft = `${record}.${process.pid}`
   writeFileSync(draft, text)
   renameSync(draft, record)
   removeOld(new Set(outputs.map(([file]) => join(repository, file))))
-  return join(repository, entry)
+  return made
 }
+
+/**
+ * The path of the command's bundle, made anew when a source has changed. The names of its files have digests of their content, so a
+ * process that runs on an earlier bundle still finds all of it.
+ */
+export const command = async () => join(repository, (await entries())[0])
+
+/** The path of `test/InProcess.ts` in the same bundle. */
+export const inProcess = async () => join(repository, (await entries())[1])

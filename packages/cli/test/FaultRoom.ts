@@ -6,8 +6,8 @@ import { FetchHttpClient, FileSystem, Path } from "@effect/platform"
 import { expect } from "@effect/vitest"
 import { type AgentEvent, Ids, RunLog, Runs } from "@runlease/core"
 import { Client } from "@runlease/http"
-import { Chunk, Context, Effect, Layer, Redacted, Schedule, Stream } from "effect"
-import { execFileSync } from "node:child_process"
+import { Chunk, Context, type Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import { spawnSync } from "node:child_process"
 import * as AgUi from "./AgUi.js"
 import { awaited, has, json, type Running, start, write } from "./Processes.js"
 
@@ -39,13 +39,14 @@ export const submit = (
   )
 }
 
-/** Repeats `query` until its result passes. Fails after four minutes, with its name. */
+/** Repeats `query`, every `step`, until its result passes. Fails after four minutes, with its name. */
 export const until = <A, E, R>(
   query: Effect.Effect<A, E, R>,
   passes: (result: A) => boolean,
   name = "the awaited state did not occur",
+  step: Duration.DurationInput = "20 millis",
 ) =>
-  Effect.repeat(query, { until: passes, schedule: Schedule.spaced("5 millis") }).pipe(
+  Effect.repeat(query, { until: passes, schedule: Schedule.spaced(step) }).pipe(
     Effect.zipRight(query),
     awaited(Effect.succeed(name)),
   )
@@ -154,13 +155,12 @@ export const begun = (ports: Ports, runId: Ids.RunId) =>
 /** The processes among `pids` that still run; a zombie does not count. */
 export const alive = (pids: ReadonlyArray<number>) =>
   Effect.sync(() => {
-    const listed = execFileSync("ps", ["-A", "-o", "pid=,stat="], { encoding: "utf8" })
-      .trim()
+    // Its exit code is 1 when none of them is there.
+    const listed = spawnSync("ps", ["-o", "pid=,stat=", "-p", pids.join(",")], { encoding: "utf8" })
+      .stdout.trim()
       .split("\n")
       .map((line) => line.trim().split(/\s+/))
-    return listed.flatMap(([pid, stat]) =>
-      pids.includes(Number(pid)) && !stat!.startsWith("Z") ? [Number(pid)] : [],
-    )
+    return listed.flatMap(([pid, stat]) => (stat === undefined || stat.startsWith("Z") ? [] : [Number(pid)]))
   })
 
 /** Checks the log of an ended run: no gap in the numbers, one end, valid AG-UI. Returns the log and its counts. */

@@ -191,7 +191,12 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
       const { cwd, env } = yield* room
       const fs = yield* FileSystem.FileSystem
       yield* fs.rename(sqliteOf(cwd), `${sqliteOf(cwd)}.away`)
-      const late = yield* until(examine({ cwd, env }), ({ of }) => of("store").verdict !== "ok")
+      const late = yield* until(
+        examine({ cwd, env }),
+        ({ of }) => of("store").verdict !== "ok",
+        "the store is ready",
+        "200 millis",
+      )
       expect(late.of("server").verdict).toBe("ok")
       expect(late.of("store")).toMatchObject({
         verdict: "fail",
@@ -215,6 +220,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("doctor", (it) => {
             until(
               Effect.map(examine({ cwd, env }), ({ of }) => of("overdue")),
               ({ verdict }) => verdict === "fail",
+              "no lease is overdue",
+              "500 millis",
             ),
           ),
         ),

@@ -6,7 +6,7 @@ import { Ids, Runs } from "@runlease/core"
 import { Client } from "@runlease/http"
 import { SqlControlPlane, SqliteFile } from "@runlease/sql"
 import { Effect, Layer, Redacted } from "effect"
-import { has, json, run, Served, start, write } from "./Processes.js"
+import { has, json, run, runProcess, Served, start, write } from "./Processes.js"
 
 const agentId = Ids.AgentId.make("unclaimed")
 
@@ -89,7 +89,7 @@ layer(Served.layer.pipe(Layer.provideMerge(NodeContext.layer)), { excludeTestSer
           yield* Effect.replicateEffect(Effect.forkScoped(load), 8)
           yield* enough.await
           const before = Array.from(acknowledged)
-          const ended = yield* run(["backup", "copy.sqlite", "--json"], settings)
+          const ended = yield* runProcess(["backup", "copy.sqlite", "--json"], settings)
           // The load continued during the backup.
           expect(acknowledged.size).toBeGreaterThan(before.length)
           expect(ended.stderr).toBe("")

@@ -1,7 +1,7 @@
 import { FetchHttpClient, FileSystem, HttpClient, HttpClientRequest } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { has, room, start } from "./Processes.js"
 
 layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServices: true })(
@@ -26,7 +26,10 @@ layer(Layer.merge(NodeContext.layer, FetchHttpClient.layer), { excludeTestServic
         yield* worker.line(has({ event: "registered" }))
 
         yield* fs.remove(`${cwd}/.runlease`, { recursive: true })
-        yield* Effect.repeat(isReady, { until: (status) => status === 503 })
+        yield* Effect.repeat(isReady, {
+          until: (status) => status === 503,
+          schedule: Schedule.spaced("20 millis"),
+        })
         const refused = yield* submit
         expect([refused.status, Number(refused.headers["retry-after"]) > 0]).toEqual([503, true])
         expect(yield* refused.json).toEqual({

@@ -8,10 +8,13 @@ declare module "vitest" {
   export interface ProvidedContext {
     /** The path of the bundled command. */
     readonly runlease: string
+    /** The path of `InProcess.ts` in the same bundle. */
+    readonly runleaseInProcess: string
   }
 }
 
 export default async (project: TestProject) => {
   await import(new URL("../../dashboard/web/build.mjs", import.meta.url).href)
   project.provide("runlease", await Bundle.command())
+  project.provide("runleaseInProcess", await Bundle.inProcess())
 }

@@ -1,6 +1,6 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { has, json, room, run, start } from "./Processes.js"
 
 /** A program that still runs when its worker is refused. */
@@ -56,7 +56,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("a worker whose token is
       const key = json(created.stdout)
       expect(Date.parse(String(key["expires_at"]))).toBeGreaterThan(0)
       const list = Effect.map(run(["keys", "list"], { cwd, env }), ({ stdout }) => stdout)
-      const found = yield* Effect.repeat(list, { until: (text) => text.includes("expired") })
+      const found = yield* Effect.repeat(list, {
+        until: (text) => text.includes("expired"),
+        schedule: Schedule.spaced("100 millis"),
+      })
       expect(found).toMatch(/short .* expired/)
       expect(found).toMatch(/never +valid/)
       const settings = { cwd, env: { ...env, RUNLEASE_API_KEY: String(key["token"]) } }

@@ -3,7 +3,7 @@ import { expect, layer } from "@effect/vitest"
 import { Command, FileSystem, Path } from "@effect/platform"
 import { Context, Effect, Layer } from "effect"
 import { fileURLToPath } from "node:url"
-import { has, json, jsonLines, run, type Running, Served, start, write } from "./Processes.js"
+import { has, json, jsonLines, run, runProcess, type Running, Served, start, write } from "./Processes.js"
 
 /** A program with one behaviour per agent name. */
 const program = `
@@ -268,7 +268,7 @@ layer(Workers.layer.pipe(Layer.provideMerge(Served.layer), Layer.provideMerge(No
     Effect.gen(function* () {
       const settings = yield* Served
       const path = yield* Path.Path
-      const load = (name: string) => run(["worker", "--module", path.join(modules, name)], settings)
+      const load = (name: string) => runProcess(["worker", "--module", path.join(modules, name)], settings)
       const [nothing, missing] = yield* Effect.all([load("nothing.ts"), load("missing.ts")], {
         concurrency: 2,
       })

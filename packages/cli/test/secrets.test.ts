@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Collector from "./Collector.js"
-import { folder, has, json, run, start } from "./Processes.js"
+import { folder, has, json, run, runProcess, start } from "./Processes.js"
 
 const newToken = () => `rlk_${randomBytes(32).toString("hex")}`
 
@@ -129,7 +129,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("tokens", (it) => {
 
       yield* run(["keys", "revoke", String(created["id"])], { cwd, env })
       const refused = yield* worker.ended
-      const rejected = yield* run(["runs", "list", "--log-level", "all"], {
+      const rejected = yield* runProcess(["runs", "list", "--log-level", "all"], {
         cwd,
         env: { ...env, RUNLEASE_API_KEY: unknown },
       })

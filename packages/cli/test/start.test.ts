@@ -100,7 +100,10 @@ layer(NodeContext.layer, { excludeTestServices: true })("a server that starts", 
       yield* Deferred.await(locked)
       const port = yield* freePort
       yield* serving(port, apiKey)
-      yield* Effect.repeat(waiting, { until: (rows) => rows.length > 0 })
+      yield* Effect.repeat(waiting, {
+        until: (rows) => rows.length > 0,
+        schedule: Schedule.spaced("20 millis"),
+      })
       expect(yield* statusOf(port, "/readyz")).toBe(503)
       expect(yield* statusOf(port, "/projects/default/runs")).toBe(503)
       yield* Deferred.succeed(release, undefined)

@@ -6,7 +6,7 @@ import packageJson from "../package.json" with { type: "json" }
 import * as BuiltHelp from "../src/help/BuiltHelp.js"
 import * as HelpPages from "../src/commands/HelpPages.js"
 import * as Overview from "../src/help/Overview.js"
-import { folder, run } from "./Processes.js"
+import { folder, runProcess } from "./Processes.js"
 import { NodeContext } from "@effect/platform-node"
 
 /** The modules that a source of the command imports statically; packages by name. */
@@ -72,12 +72,28 @@ effect("loads no subcommand that the arguments do not name", () =>
   }),
 )
 
+effect("loads an executor when the flags name it, and no other one", () =>
+  Effect.gen(function* () {
+    const loaded = yield* loadedBy("commands/WorkerCommand.ts")
+    expect(loaded).toContain("@runlease/executor-command")
+    const packages = new Set(loaded.map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)![0]))
+    for (const name of [
+      "@runlease/executor-acp",
+      "@runlease/executor-ag-ui",
+      "@runlease/executor-ai",
+      "tsx",
+    ]) {
+      expect(packages).not.toContain(name)
+    }
+  }),
+)
+
 it.scopedLive("has the version of its package, under each of its names", () =>
   Effect.gen(function* () {
     const cwd = yield* folder
     expect(Overview.version).toBe(packageJson.version)
     for (const args of [["--version"], ["-v"], ["version"]]) {
-      const { code, stderr, stdout } = yield* run(args, { cwd })
+      const { code, stderr, stdout } = yield* runProcess(args, { cwd })
       expect(stdout).toBe(`${packageJson.version}\n`)
       expect(stderr).toBe("")
       expect(code).toBe(0)

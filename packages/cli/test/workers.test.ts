@@ -3,7 +3,7 @@ import { FileSystem, Path } from "@effect/platform"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { version } from "../src/help/Overview.js"
-import { has, json, jsonLines, room, run, type Settings, start, write } from "./Processes.js"
+import { has, json, jsonLines, room, run, runProcess, type Settings, start, write } from "./Processes.js"
 
 /** A program that waits for a file. */
 const patient = ["--command", "sh", "--", "-c", 'until [ -e "$GO" ]; do sleep 0.05; done']
@@ -55,7 +55,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       yield* worker.line(has({ event: "draining" }))
       yield* Effect.repeat(stateOf(settings, worker.id), {
         until: (found) => found?.["state"] === "draining",
-        schedule: Schedule.spaced("50 millis"),
+        schedule: Schedule.spaced("100 millis"),
       })
       yield* fs.writeFileString(`${cwd}/go`, "")
       expect((yield* worker.ended).code).toBe(0)
@@ -73,7 +73,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       const worker = `export default () => "done"\nexport const forms = { writer: ${JSON.stringify(form)} }\n`
       yield* write(cwd, "worker.ts", worker)
       yield* write(cwd, "wrong.ts", `export default () => "done"\nexport const forms = ["writer"]\n`)
-      const refused = yield* run(["worker", "--module", "wrong.ts"], settings)
+      const refused = yield* runProcess(["worker", "--module", "wrong.ts"], settings)
       expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining("forms")])
 
       const flags = ["--json", "--agent", "writer", "--concurrency", "3", "--timeout", "1m"]
@@ -103,7 +103,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       yield* started.line(has({ event: "drain_requested", requested: true, in_flight: 0 }))
       yield* Effect.repeat(stateOf(settings, String(id)), {
         until: (found) => found?.["state"] === "draining",
-        schedule: Schedule.spaced("50 millis"),
+        schedule: Schedule.spaced("100 millis"),
       })
     }),
   )
@@ -132,7 +132,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers", (it) => {
       yield* second.signal("SIGTERM")
       yield* Effect.repeat(stateOf(settings, first.id), {
         until: (found) => found?.["state"] !== "working" && found?.["state"] !== "idle",
-        schedule: Schedule.spaced("50 millis"),
+        schedule: Schedule.spaced("100 millis"),
       })
       yield* startWorker(settings, "--key", "one")
     }),
