@@ -23,14 +23,36 @@ const external = {
     ),
 }
 
-/** A source that finds files beside itself finds them from the bundle too. */
-const ownPlace = {
-  name: "own place",
+/** `import { Effect, type Scope } from "effect"`: an index exports each module under its name. */
+const ofIndex = /^import \{([^}]*)\} from "(effect|@effect\/platform)"$/gm
+
+/** These exports of the index are functions of one module. */
+const functions = new Set(["absurd", "flow", "hole", "identity", "pipe", "unsafeCoerce"])
+
+/** Imports the modules themselves: what one command uses of an index would be in the chunks of all that import it. */
+const withoutIndexes = (text) =>
+  text.replaceAll(ofIndex, (_, names, index) =>
+    names
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "" && !name.startsWith("type "))
+      .map((name) => {
+        const [exported, local = exported] = name.split(" as ")
+        return functions.has(exported)
+          ? `import { ${name} } from "effect/Function"`
+          : `import * as ${local} from "${index}/${exported}"`
+      })
+      .join("; "),
+  )
+
+/** A source of this repository. It finds files beside itself from the bundle too. */
+const ownSource = {
+  name: "own source",
   setup: ({ onLoad }) =>
     onLoad({ filter: /packages\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8")
       const place = JSON.stringify(pathToFileURL(path).href)
-      return { contents: text.replaceAll("import.meta.url", place), loader: "ts" }
+      return { contents: withoutIndexes(text).replaceAll("import.meta.url", place), loader: "ts" }
     }),
 }
 
@@ -52,7 +74,7 @@ const bundleInto = async (sources, outdir, entryNames) => {
     banner: {
       js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },
-    plugins: [external, ownPlace],
+    plugins: [external, ownSource],
     logLevel: "error",
   })
 }
