@@ -1,12 +1,14 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { folder, json, refuseToWork, room, run, start, write } from "./Processes.js"
+import { Effect, Layer } from "effect"
+import { folder, json, refuseToWork, room, run, Served, start, write } from "./Processes.js"
 
 // Nothing listens on the discard port.
 const nowhere = "http://127.0.0.1:9"
 
-layer(NodeContext.layer, { excludeTestServices: true })("the errors of the command", (it) => {
+const served = Served.layer.pipe(Layer.provideMerge(NodeContext.layer))
+
+layer(served, { excludeTestServices: true })("the errors of the command", (it) => {
   it.scoped("name the setting, its source and the allowed values", () =>
     Effect.gen(function* () {
       const cwd = yield* folder
@@ -51,7 +53,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the errors of the comma
 
   it.scoped("name the project of the key when the command names another project", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* Served
       const wrong = ["--project", "nope", "--agent", "a"]
       const submit = yield* run(["submit", ...wrong, "hello"], { cwd, env })
       expect(submit.code).not.toBe(0)
@@ -96,8 +98,8 @@ layer(NodeContext.layer, { excludeTestServices: true })("the errors of the comma
 
   it.scoped("say that a port is in use", () =>
     Effect.gen(function* () {
-      const { cwd, ready } = yield* room
-      const { port } = new URL(String(ready["url"]))
+      const { cwd, env } = yield* Served
+      const { port } = new URL(env.RUNLEASE_URL)
       const second = yield* run(["serve", "--port", port, "--database", "sqlite:other.sqlite"], { cwd })
       expect(second.code).not.toBe(0)
       expect(second.stderr).toContain(port)
@@ -108,7 +110,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the errors of the comma
 
   it.scoped("distinguish a missing key, a refused key and an unreachable server", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* Served
       const wrong = { ...env, RUNLEASE_API_KEY: "rlk_0123456789abcdef" }
       const [missing, submit, worker, unreachable] = yield* Effect.all(
         [

@@ -1,13 +1,13 @@
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
-import { folder, has, refuseToWork, room, run, start, write } from "./Processes.js"
+import { folder, has, refuseToWork, run, Served, start, write } from "./Processes.js"
 
 /** The ACP agent of the example. */
 const codingAgent = fileURLToPath(new URL("../../../examples/coding-agent/agent/agent.mjs", import.meta.url))
@@ -59,10 +59,12 @@ const agent: RequestListener = async (request, response) => {
   )
 }
 
-layer(NodeContext.layer, { excludeTestServices: true })("the executor of a worker", (it) => {
+const served = Served.layer.pipe(Layer.provideMerge(NodeContext.layer))
+
+layer(served, { excludeTestServices: true })("the executor of a worker", (it) => {
   it.scoped("can be a model", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* Served
       const url = yield* serving(model)
       const worker = yield* start(
         [
@@ -92,7 +94,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the executor of a worke
 
   it.scoped("can be a remote agent", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* Served
       const url = yield* serving(agent)
       const worker = yield* start(
         ["worker", "--json", "--ag-ui", `${url}/ag-ui/{agent_id}`, "--ag-ui-header", "X-Team=blue"],
@@ -117,7 +119,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the executor of a worke
     () =>
       Effect.gen(function* () {
         const fs = yield* FileSystem.FileSystem
-        const { cwd, env } = yield* room
+        const { cwd, env } = yield* Served
         const settings = { cwd, env }
         yield* fs.symlink(codingAgent, `${cwd}/an agent.mjs`)
         const line = `'${process.execPath}' "${cwd}/an agent.mjs"`
@@ -136,7 +138,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the executor of a worke
 
   it.scoped("can be a coding agent that requires the login that --auth-method names", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* Served
       const script = yield* write(
         cwd,
         "script.json",

@@ -1,15 +1,17 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
-import { has, json, room, run, start } from "./Processes.js"
+import { Effect, Layer, Schedule } from "effect"
+import { has, json, run, Served, start } from "./Processes.js"
 
 /** A program that still runs when its worker is refused. */
 const sleeping = ["--command", "sh", "--", "-c", "echo begun; exec sleep 60"]
 
-layer(NodeContext.layer, { excludeTestServices: true })("a worker whose token is revoked", (it) => {
+const served = Served.layer.pipe(Layer.provideMerge(NodeContext.layer))
+
+layer(served, { excludeTestServices: true })("a worker whose token is revoked", (it) => {
   it.scoped("stops, says why, and leaves its run to the next worker", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* Served
       const lost = yield* start(
         ["worker", "--json", "--concurrency", "1", "--lease", "5s", "--drain-timeout", "1s", ...sleeping],
         { cwd, env },
@@ -38,7 +40,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a worker whose token is
 
   it.scoped("together with the key that registered it stops, and cannot start again", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* Served
       const key = json((yield* run(["keys", "create", "lost", "--json"], { cwd, env })).stdout)
       const settings = { cwd, env: { ...env, RUNLEASE_API_KEY: String(key["token"]) } }
       const worker = yield* start(["worker", "--json", "--command", "cat"], settings)
@@ -51,7 +53,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("a worker whose token is
 
   it.scoped("because its key has expired cannot start", () =>
     Effect.gen(function* () {
-      const { cwd, env } = yield* room
+      const { cwd, env } = yield* Served
       const created = yield* run(["keys", "create", "short", "--expires", "1s", "--json"], { cwd, env })
       const key = json(created.stdout)
       expect(Date.parse(String(key["expires_at"]))).toBeGreaterThan(0)
