@@ -26,12 +26,16 @@ import * as Submitters from "./Submitters.js"
 import * as WorkerLog from "./WorkerLog.js"
 import * as Workload from "./Workload.js"
 
-/** `runlease`: the path of the bundled command. `millis`: how long things go wrong. `tell`: is given a line for each thing that does. */
+/**
+ * `runlease`: the path of the bundled command. `millis`: how long things go wrong. `gap`: how soon the next one does. `tell`: is given a
+ * line for each thing that does.
+ */
 export interface Options {
   readonly runlease: string
   readonly store: Store.Name
   readonly seed: number
   readonly millis: number
+  readonly gap: Faults.Gap
   readonly tell: (line: string) => void
 }
 
@@ -39,7 +43,7 @@ export interface Options {
 const mostAtOnce = 60
 
 /** The time between two submissions, in milliseconds, while there are fewer. */
-const gap = { least: 50, most: 300 }
+const pace = { least: 50, most: 300 }
 
 /** How long runs may take to end once nothing goes wrong any more. */
 const settlingTime = "3 minutes"
@@ -75,7 +79,7 @@ const load = (
     const performing = yield* FiberSet.make()
     let nth = 0
     const next = Effect.gen(function* () {
-      yield* Effect.sleep(prng.between(gap.least, gap.most))
+      yield* Effect.sleep(prng.between(pace.least, pace.most))
       if ((yield* FiberSet.size(performing)) >= mostAtOnce) return
       nth += 1
       const ports = clients[nth % clients.length]!
@@ -174,7 +178,7 @@ export const play = (options: Options) =>
             options,
             clients.map(({ recorded }) => recorded),
           ),
-          Faults.run(kinds, Prng.make(Prng.hash("faults", seed)), millis, (text) =>
+          Faults.run(kinds, Prng.make(Prng.hash("faults", seed)), millis, options.gap, (text) =>
             tell(`${instant()}${text}`),
           ),
         ],

@@ -21,7 +21,13 @@ export interface Fault {
 }
 
 /** The time between the beginnings of faults, in milliseconds. */
-const gap = { least: 400, most: 3_000 }
+export interface Gap {
+  readonly least: number
+  readonly most: number
+}
+
+/** Long enough that most faults have no other one beside them. */
+export const wideGap: Gap = { least: 400, most: 3_000 }
 
 const pick = (prng: Prng, faults: Array.NonEmptyReadonlyArray<Fault>): Fault => {
   let number = prng.next() * faults.reduce((sum, { weight }) => sum + weight, 0)
@@ -39,6 +45,7 @@ export const run = (
   faults: Array.NonEmptyReadonlyArray<Fault>,
   prng: Prng,
   millis: number,
+  gap: Gap,
   tell: (text: string) => void,
 ): Effect.Effect<ReadonlyMap<string, number>> =>
   Effect.gen(function* () {

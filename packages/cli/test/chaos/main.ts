@@ -8,6 +8,7 @@ import { Console, Effect } from "effect"
 import * as Bundle from "../../checkout/bundle.mjs"
 import * as ScriptOptions from "../ScriptOptions.js"
 import * as Chaos from "./Chaos.js"
+import * as Faults from "./Faults.js"
 import * as Report from "./Report.js"
 import * as Store from "./Store.js"
 
@@ -42,6 +43,7 @@ const program = Effect.gen(function* () {
     store,
     seed,
     millis: minutes * 60_000,
+    gap: Faults.wideGap,
     tell: (line) => process.stderr.write(`${line}\n`),
   })
   yield* Console.log(`${Report.show(report)}\n`)
