@@ -5,11 +5,24 @@ import { Context, Effect, Layer } from "effect"
 import { fileURLToPath } from "node:url"
 import type { Browser as Chromium, Page } from "playwright-core"
 import * as Browser from "./Browser.js"
-import { has, json, room, start } from "./Processes.js"
+import { has, json, room, type Settings, start } from "./Processes.js"
 
 const module = fileURLToPath(new URL("fixtures/seen.ts", import.meta.url))
 
-/** A server, a browser, and what starts a worker. */
+/** Starts a worker of the agents with a short lease, and waits until it is registered. */
+const startWorker = Effect.fnUntraced(function* (
+  settings: Settings,
+  name: string,
+  ...agents: ReadonlyArray<string>
+) {
+  const flags = ["--lease", "5s", "--key", name, "--name", name, "--module", module]
+  const ofAgents = agents.flatMap((agent) => ["--agent", agent])
+  const running = yield* start(["worker", "--json", ...flags, ...ofAgents], settings)
+  yield* running.line(has({ event: "registered" }))
+  return running
+})
+
+/** A server, a browser, and a worker that takes the runs of all agents but the one whose worker is killed. */
 class Stage extends Context.Tag("cli/test/dashboard/Stage")<
   Stage,
   {
@@ -22,20 +35,12 @@ class Stage extends Context.Tag("cli/test/dashboard/Stage")<
     Stage,
     Effect.gen(function* () {
       const { cwd, env } = yield* room
-      return { browser: yield* Browser.launch, cwd, env }
+      const browser = yield* Browser.launch
+      yield* startWorker({ cwd, env }, "carol", "deployer", "steered", "writer", "lead")
+      return { browser, cwd, env }
     }),
   )
 }
-
-/** Starts a worker with a short lease, and waits until it is registered. */
-const worker = (name: string) =>
-  Effect.gen(function* () {
-    const { cwd, env } = yield* Stage
-    const args = ["worker", "--json", "--lease", "5s", "--key", name, "--name", name, "--module", module]
-    const running = yield* start(args, { cwd, env })
-    yield* running.line(has({ event: "registered" }))
-    return running
-  })
 
 const visit = (look?: Browser.Look, host?: string) =>
   Effect.flatMap(Stage, ({ browser, env }) => {
@@ -82,14 +87,15 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
   scoped("submits a run, watches it stream, loses its worker, and shows who held it", () =>
     Effect.gen(function* () {
       const { faults, page } = yield* visit()
-      const first = yield* worker("ada")
+      const stage = yield* Stage
+      const first = yield* startWorker(stage, "ada", "storyteller")
       yield* Effect.promise(async () => {
         await submit(page, "storyteller", "Tell me a story")
         await shows(page, "Once there was a lease.")
       })
       yield* first.signal("SIGKILL")
       yield* first.ended
-      yield* worker("brian")
+      yield* startWorker(stage, "brian", "storyteller")
       yield* Effect.promise(async () => {
         await shows(page, "It was taken over.")
         await shows(page, "brian took over")
@@ -105,7 +111,6 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
   scoped("answers an approval, and steers a run that waits for a word", () =>
     Effect.gen(function* () {
       const { faults, page } = yield* visit()
-      yield* worker("carol")
       yield* Effect.promise(async () => {
         await submit(page, "deployer", "Deploy it")
         await page.getByRole("button", { name: "Approve" }).click()
@@ -124,7 +129,6 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     scoped(`shows Markdown while it is written, ${look}`, () =>
       Effect.gen(function* () {
         const { faults, page } = yield* visit(look)
-        yield* worker(`fay-${look}`)
         yield* Effect.promise(async () => {
           const elsewhere: Array<string> = []
           page.on("request", (request) => {
@@ -156,7 +160,6 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
   scoped("copies from a page without TLS", () =>
     Effect.gen(function* () {
       const { page } = yield* visit("light", Browser.plainHost)
-      yield* worker("gil")
       yield* Effect.promise(async () => {
         expect(await page.evaluate("navigator.clipboard === undefined")).toBe(true)
         const run = await submit(page, "steered", "Go on")
@@ -221,7 +224,6 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     Effect.gen(function* () {
       const { env } = yield* Stage
       const { faults, page } = yield* visit()
-      yield* worker("dan")
       const run = yield* Effect.promise(async () => {
         const id = await submit(page, "lead", "Research bees and tides")
         await shows(page, "About tides")
@@ -244,7 +246,6 @@ layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
     scoped(`axe finds nothing on any page, ${look}`, () =>
       Effect.gen(function* () {
         const { faults, page } = yield* visit(look)
-        yield* worker(`eve-${look}`)
         yield* Effect.promise(async () => {
           await submit(page, "deployer", `Deploy it, ${look}`)
           await page.getByRole("button", { name: "Approve" }).waitFor()
