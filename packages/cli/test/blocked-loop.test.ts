@@ -4,20 +4,22 @@ import { Effect } from "effect"
 import { connect, eventOf, go, submit, until } from "./FaultRoom.js"
 import { has, json, room, start, write } from "./Processes.js"
 
-/** Blocks the event loop in its first attempt, for three leases at least and until a file `go` exists. */
-const blocking = `import { existsSync } from "node:fs"
+/** Blocks the event loop in its first attempt, for so many milliseconds at least and until a file `go` exists. */
+const blocking = (least: number) => `import { existsSync } from "node:fs"
 export default async (run) => {
-  const until = performance.now() + 15_000
+  const until = performance.now() + ${least}
   while (run.attempt === 1 && (performance.now() < until || !existsSync("go"))) {}
   return "attempt " + run.attempt
 }
 `
 
+const threeLeases = 15_000
+
 /** A worker that blocks in a run, and another worker that takes the run if its lease lapses. */
-const blocked = Effect.fnUntraced(function* (...flags: ReadonlyArray<string>) {
+const blocked = Effect.fnUntraced(function* (least: number, ...flags: ReadonlyArray<string>) {
   const { cwd, env } = yield* room
   const ports = yield* connect(env)
-  const module = yield* write(cwd, "blocking.mjs", blocking)
+  const module = yield* write(cwd, "blocking.mjs", blocking(least))
   const startWorker = (...more: ReadonlyArray<string>) =>
     Effect.tap(
       start(["worker", "--module", module, "--lease", "5s", "--json", ...more], { cwd, env }),
@@ -33,7 +35,7 @@ const blocked = Effect.fnUntraced(function* (...flags: ReadonlyArray<string>) {
 layer(NodeContext.layer, { excludeTestServices: true })("an executor that blocks the event loop", (it) => {
   it.scoped("keeps its run for many times the lease, and the log names the run", () =>
     Effect.gen(function* () {
-      const { first, go: letGo, ports, runId } = yield* blocked()
+      const { first, go: letGo, ports, runId } = yield* blocked(threeLeases)
       yield* letGo
       expect(yield* eventOf(first, "completed", runId)).toMatchObject({ attempt: 1, recorded: true })
       expect((yield* ports.runs.get(runId)).attempt).toBe(1)
@@ -48,7 +50,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("an executor that blocks
 
   it.scoped("loses its run to another worker when leases are renewed on the event loop", () =>
     Effect.gen(function* () {
-      const { first, go: letGo, runId, second } = yield* blocked("--stall-limit", "0s")
+      const { first, go: letGo, runId, second } = yield* blocked(0, "--stall-limit", "0s")
       expect(yield* eventOf(second, "completed", runId)).toMatchObject({ attempt: 2, recorded: true })
       yield* letGo
       expect(yield* eventOf(first, "lease_ended", runId)).toMatchObject({ attempt: 1, reason: "expired" })
@@ -62,7 +64,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("an executor that blocks
         go: letGo,
         runId,
         second,
-      } = yield* blocked("--stall-limit", "6s", "--log-format", "json")
+      } = yield* blocked(0, "--stall-limit", "6s", "--log-format", "json")
       const line = json(yield* first.errorLine((text) => text.includes("longer than the stall limit of 6 s")))
       expect(line).toMatchObject({ level: "error", run_ids: runId })
       expect(yield* eventOf(second, "completed", runId)).toMatchObject({ attempt: 2, recorded: true })
