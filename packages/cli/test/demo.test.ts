@@ -60,7 +60,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
       const [, taken] = /runs events (\S+)/.exec(stdout)!
       // The guard of the killed worker removes its folders a moment later.
       yield* leftIn(temporary).pipe(
-        Effect.repeat({ until: (left) => left.length <= 1, schedule: Schedule.spaced("50 millis") }),
+        Effect.repeat({ until: (left) => left.length <= 1, schedule: Schedule.spaced("250 millis") }),
         Effect.timeout("30 seconds"),
       )
       expect(yield* leftIn(temporary)).toHaveLength(1)
@@ -89,7 +89,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("the demonstration", (it
         yield* Effect.all([processes, leftIn(temporary)]).pipe(
           Effect.repeat({
             until: ([running, left]) => left.length === 0 && !running.some((line) => line.includes(cwd)),
-            schedule: Schedule.spaced("50 millis"),
+            schedule: Schedule.spaced("250 millis"),
           }),
           Effect.timeout("30 seconds"),
         )

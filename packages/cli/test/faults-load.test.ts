@@ -4,8 +4,8 @@ import { Array as Arrays, Clock, Console, Effect, Random } from "effect"
 import { connect, counter, counts, type Ports, startWorker, submit, until, wholeLog } from "./FaultRoom.js"
 import { jsonLines, room } from "./Processes.js"
 
-const size = 200
-const kills = 5
+const size = 100
+const kills = 4
 
 /** The number of completed runs. */
 const completedCount = ({ runs }: Ports) =>
@@ -43,7 +43,12 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers killed at rando
       for (const _ of Arrays.range(1, kills)) {
         const seen = yield* completedCount(ports)
         const more = yield* Random.nextIntBetween(5, 30)
-        yield* until(completedCount(ports), (count) => count >= Math.min(size - 20, seen + more))
+        yield* until(
+          completedCount(ports),
+          (count) => count >= Math.min(size - 20, seen + more),
+          undefined,
+          "100 millis",
+        )
         const index = yield* Random.nextIntBetween(0, working.length)
         const [victim] = working.splice(index, 1)
         yield* victim!.signal("SIGKILL")
@@ -53,7 +58,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("workers killed at rando
         all.push(next)
       }
 
-      yield* until(completedCount(ports), (count) => count === size)
+      yield* until(completedCount(ports), (count) => count === size, undefined, "100 millis")
       const millis = (yield* Clock.currentTimeMillis) - startedAt
       yield* Effect.forEach(working, (worker) => worker.signal("SIGTERM"), { discard: true })
       const outputs = yield* Effect.forEach(all, ({ ended }) => Effect.map(ended, ({ stdout }) => stdout))
