@@ -1,15 +1,15 @@
 /** Starts the contenders of the comparisons. */
 import { Effect, Option, type Scope } from "effect"
+import type { Options as BullMq } from "../peers/BullMq.js"
+import type { Options as Dbos } from "../peers/Dbos.js"
+import type { Options as GraphileWorker } from "../peers/GraphileWorker.js"
+import type { Options as PgBoss } from "../peers/PgBoss.js"
+import type { Options as PlainJob } from "../peers/PlainJob.js"
+import type { Options as Restate } from "../peers/Restate.js"
 import * as Before from "./Before.js"
 import * as Child from "./Child.js"
-import type { Options as BullMq } from "./contenders/BullMq.js"
 import type { Options as ByHand } from "./contenders/ByHand.js"
-import { type Contender, start } from "./contenders/Contender.js"
-import type { Options as Dbos } from "./contenders/Dbos.js"
-import type { Options as GraphileWorker } from "./contenders/GraphileWorker.js"
-import type { Options as PgBoss } from "./contenders/PgBoss.js"
-import type { Options as PlainJob } from "./contenders/PlainJob.js"
-import type { Options as Restate } from "./contenders/Restate.js"
+import { type Contender, start, startPeer } from "./contenders/Contender.js"
 import type { Options as Runlease } from "./contenders/Runlease.js"
 import type { Options as RunleaseSteps } from "./contenders/RunleaseSteps.js"
 import type * as Cpu from "./Cpu.js"
@@ -151,14 +151,14 @@ export const graphileWorker = (options: Omit<GraphileWorker, "url">) =>
     const url = yield* Machine.database(
       `graphile_${options.concurrency}_${options.localQueue}_${options.batched}`,
     )
-    const contender = yield* start("GraphileWorker", { ...options, url } satisfies GraphileWorker)
+    const contender = yield* startPeer("GraphileWorker", { ...options, url } satisfies GraphileWorker)
     return startedWith(contender, yield* postgresMeter)
   })
 
 export const pgBoss = (options: Omit<PgBoss, "url">) =>
   Effect.gen(function* () {
     const url = yield* Machine.database(`boss_${options.fetchers}_${options.batchSize}`)
-    const contender = yield* start("PgBoss", { ...options, url } satisfies PgBoss)
+    const contender = yield* startPeer("PgBoss", { ...options, url } satisfies PgBoss)
     return startedWith(contender, yield* postgresMeter)
   })
 
@@ -168,20 +168,20 @@ export const bullMq = (fsync: Fsync, concurrency = slots) =>
     const redis = yield* (yield* Machine.Machine).redis(fsync)
     if (Option.isNone(redis)) return null
     const { cpu, port } = redis.value
-    const contender = yield* start("BullMq", { port, concurrency } satisfies BullMq)
+    const contender = yield* startPeer("BullMq", { port, concurrency } satisfies BullMq)
     return startedWith(contender, { database: cpu })
   })
 
 export const plainJob = (synchronous: Stores.Synchronous) =>
   Effect.gen(function* () {
     const store = yield* Machine.sqlite(`plainjob-${synchronous}`, synchronous)
-    return startedWith(yield* start("PlainJob", { store } satisfies PlainJob))
+    return startedWith(yield* startPeer("PlainJob", { store } satisfies PlainJob))
   })
 
 export const dbos = (connections: number) =>
   Effect.gen(function* () {
     const url = yield* Machine.database(`dbos_${connections}`)
-    const contender = yield* start("Dbos", { url, connections } satisfies Dbos)
+    const contender = yield* startPeer("Dbos", { url, connections } satisfies Dbos)
     return startedWith(contender, yield* postgresMeter)
   })
 
@@ -190,6 +190,6 @@ export const restate = Effect.gen(function* () {
   const found = yield* (yield* Machine.Machine).restate
   if (Option.isNone(found)) return null
   const { admin, cpu, ingress } = found.value
-  const contender = yield* start("Restate", { admin, ingress } satisfies Restate)
+  const contender = yield* startPeer("Restate", { admin, ingress } satisfies Restate)
   return startedWith(contender, { server: cpu })
 })

@@ -14,7 +14,8 @@ export interface Server extends ServerProcess.ServerProcess {
 
 /** The server's program, which is in a package of the platform. None where there is no such package. */
 const program = (): Option.Option<string> => {
-  const server = createRequire(import.meta.url).resolve("@restatedev/restate-server/package.json")
+  const peers = createRequire(new URL("../peers/", import.meta.url))
+  const server = peers.resolve("@restatedev/restate-server/package.json")
   try {
     return Option.some(
       createRequire(server).resolve(`@restatedev/restate-server-${platform()}-${arch()}/bin/restate-server`),

@@ -1,16 +1,16 @@
 /** A worker of one job that blocks the event loop when it is executed for the first time. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Executor, Worker } from "@runlease/core"
-import { Worker as BullMqWorker } from "bullmq"
 import { Effect, type Scope } from "effect"
 import { appendFileSync, existsSync } from "node:fs"
+import * as BullMqJob from "../peers/BullMqJob.js"
 import * as Child from "./Child.js"
 import * as Stores from "./Stores.js"
 
 /** Where the job is: behind a server of ours, or in a Redis. */
 export type Queue =
   | { readonly _tag: "Runlease"; readonly served: Stores.Served; readonly onLoop: boolean }
-  | { readonly _tag: "BullMq"; readonly port: number; readonly name: string }
+  | ({ readonly _tag: "BullMq" } & BullMqJob.Options)
 
 export interface Options {
   readonly queue: Queue
@@ -38,16 +38,7 @@ const start: Effect.Effect<void, unknown, Scope.Scope> = Effect.gen(function* ()
       Effect.provide(Executor.layer(() => Effect.sync(execute))),
     )
   } else {
-    const worker = new BullMqWorker(queue.name, async () => execute(), {
-      connection: { host: "127.0.0.1", port: queue.port, maxRetriesPerRequest: null },
-      concurrency: 1,
-      lockDuration: lease * 1000,
-      // As often as our leases are renewed.
-      stalledInterval: Math.floor((lease * 1000) / 3),
-    })
-    // The lock that it has lost is an error of the worker.
-    worker.on("error", () => {})
-    yield* Effect.promise(() => worker.waitUntilReady())
+    yield* BullMqJob.startWorker(queue, lease, execute)
   }
 })
 

@@ -64,6 +64,10 @@ export const start = (
 ): Effect.Effect<Contender, never, Scope.Scope> =>
   Child.start<null, Calls>(`contenders/${program}.ts`, options, checkout)
 
+/** In the parent: starts a program of the folder `peers`. */
+export const startPeer = (program: string, options: unknown): Effect.Effect<Contender, never, Scope.Scope> =>
+  Child.start<null, Calls>(`../peers/${program}.ts`, options)
+
 /** In the child: serves the calls. */
 export const main = <Options>(
   make: (options: Options) => Effect.Effect<Abilities, unknown, Scope.Scope>,

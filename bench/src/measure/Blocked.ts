@@ -1,8 +1,8 @@
 /** Who keeps a job that blocks the event loop of its worker for longer than its lease, while another worker is idle. */
 import { Runs } from "@runlease/core"
-import { Queue as BullMqQueue } from "bullmq"
 import { Context, Effect, Option, Schedule, type Scope } from "effect"
 import { existsSync, readFileSync } from "node:fs"
+import * as BullMqJob from "../../peers/BullMqJob.js"
 import type { Options, Queue } from "../blocker.js"
 import * as Child from "../Child.js"
 import { type Part, type Row, summaries } from "../Figures.js"
@@ -35,14 +35,10 @@ const runlease = (onLoop: boolean) =>
 const bullMq: Effect.Effect<Job | null, never, Machine.Machine | Scope.Scope> = Effect.gen(function* () {
   const redis = yield* (yield* Machine.Machine).redis("always")
   if (Option.isNone(redis)) return null
-  const { port } = redis.value
-  const name = "blocked"
-  const queue = yield* Effect.acquireRelease(
-    Effect.sync(() => new BullMqQueue(name, { connection: { host: "127.0.0.1", port } })),
-    (made) => Effect.promise(() => made.close()),
-  )
+  const options = { port: redis.value.port, name: "blocked" }
+  const queue = yield* BullMqJob.queue(options)
   return {
-    queue: { _tag: "BullMq", port, name },
+    queue: { _tag: "BullMq", ...options },
     submit: Effect.promise(() => queue.add("job", {})),
     isDone: Effect.promise(async () => (await queue.getJobCounts("completed"))["completed"] === 1),
   }

@@ -3,9 +3,9 @@ import { createEndpointHandler, service, type Context } from "@restatedev/restat
 import { Effect } from "effect"
 import { createServer } from "node:http2"
 import type { AddressInfo } from "node:net"
-import type { Server } from "../Restate.js"
-import { main } from "./Contender.js"
-import { makeTimes, resultOf } from "./Steps.js"
+import type { Server } from "../src/Restate.js"
+import { main } from "../src/contenders/Contender.js"
+import { makeTimes, resultOf } from "../src/contenders/Steps.js"
 
 export type Options = Pick<Server, "admin" | "ingress">
 

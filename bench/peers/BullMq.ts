@@ -1,7 +1,7 @@
 /** BullMQ on a Redis of its own. */
 import { Queue, Worker } from "bullmq"
 import { Effect } from "effect"
-import { main } from "./Contender.js"
+import { main } from "../src/contenders/Contender.js"
 import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {

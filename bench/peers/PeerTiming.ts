@@ -1,7 +1,7 @@
 /** Times the peers: starts a worker over a backlog and stops it when the backlog is empty. */
 import { Effect, Schedule } from "effect"
-import * as Rounds from "../Rounds.js"
-import type { PickUp } from "./Contender.js"
+import * as Rounds from "../src/Rounds.js"
+import type { PickUp } from "../src/contenders/Contender.js"
 
 export interface Peer {
   /** Starts a worker that calls `handled` once for each job; returns a function that stops it. */

@@ -2,8 +2,8 @@
 import { Effect } from "effect"
 import { Logger, makeWorkerUtils, run } from "graphile-worker"
 import { Pool } from "pg"
-import * as Postgres from "../Postgres.js"
-import { main } from "./Contender.js"
+import * as Postgres from "../src/Postgres.js"
+import { main } from "../src/contenders/Contender.js"
 import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {

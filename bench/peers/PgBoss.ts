@@ -1,8 +1,8 @@
 /** pg-boss: fetchers that fetch again at once after a full batch, and that NOTIFY wakes when idle. */
 import { Effect } from "effect"
 import { PgBoss } from "pg-boss"
-import * as Postgres from "../Postgres.js"
-import { main } from "./Contender.js"
+import * as Postgres from "../src/Postgres.js"
+import { main } from "../src/contenders/Contender.js"
 import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {

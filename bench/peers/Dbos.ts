@@ -1,9 +1,9 @@
 /** Steps of DBOS, whose workflows run in this process over its tables in PostgreSQL. */
 import { DBOS } from "@dbos-inc/dbos-sdk"
 import { Effect } from "effect"
-import * as Postgres from "../Postgres.js"
-import { main } from "./Contender.js"
-import { makeTimes, resultOf } from "./Steps.js"
+import * as Postgres from "../src/Postgres.js"
+import { main } from "../src/contenders/Contender.js"
+import { makeTimes, resultOf } from "../src/contenders/Steps.js"
 
 export interface Options {
   readonly url: string

@@ -2,8 +2,8 @@
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { better, defineQueue, defineWorker, JobStatus } from "plainjob"
-import type { SqliteOptions } from "../Stores.js"
-import { main } from "./Contender.js"
+import type { SqliteOptions } from "../src/Stores.js"
+import { main } from "../src/contenders/Contender.js"
 import * as PeerTiming from "./PeerTiming.js"
 
 export interface Options {
