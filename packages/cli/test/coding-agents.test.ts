@@ -3,6 +3,7 @@ import { NodeContext } from "@effect/platform-node"
 import { describe, expect, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as CodingAgents from "../../executor-acp/test/CodingAgents.js"
+import { isMissing } from "../../executor-acp/test/InstalledAgents.js"
 import type { Answer } from "../../executor-acp/test/ModelServer.js"
 import { folder, has, json, room, run, start } from "./Processes.js"
 
@@ -58,15 +59,8 @@ const ended = (runId: string) => (line: string) =>
   json(line)["run_id"] === runId &&
   ["completed", "failed", "cancelled"].includes(String(json(line)["event"]))
 
-const missing = ({ name }: CodingAgents.CodingAgent) => {
-  process.stderr.write(
-    `${name} is not here, so its tests are left out. node scripts/check-agents.mjs installs it and runs them\n`,
-  )
-  return true
-}
-
 for (const agent of [CodingAgents.claude, CodingAgents.codex]) {
-  describe.skipIf(!agent.isInstalled && missing(agent))(`${agent.name}, under ask`, () => {
+  describe.skipIf(isMissing(agent))(`${agent.name}, under ask`, () => {
     layer(NodeContext.layer, { excludeTestServices: true })((it) => {
       it.scoped("writes an allowed file, and not a denied one", () =>
         Effect.gen(function* () {

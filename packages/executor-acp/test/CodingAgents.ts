@@ -1,21 +1,13 @@
-/**
- * Agents from npm, each with its own home and a stand-in model.
- *
- * They are too large to be dependencies. `node scripts/check-agents.mjs` installs them and runs their tests.
- */
+/** claude-agent-acp and codex-acp, each with its own home and a stand-in model. */
 import { Effect, type Scope } from "effect"
-import { existsSync } from "node:fs"
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import * as AnthropicModel from "./AnthropicModel.js"
+import * as InstalledAgents from "./InstalledAgents.js"
 import type { Answer, Server } from "./ModelServer.js"
 import * as ResponsesModel from "./ResponsesModel.js"
 
-export interface CodingAgent {
-  readonly name: string
-  readonly command: string
-  readonly isInstalled: boolean
+export interface CodingAgent extends InstalledAgents.InstalledAgent {
   /** A stand-in model with the agent's wire format. `answer` gets the body of a request. */
   readonly model: (answer: (body: string) => Answer) => Effect.Effect<Server, never, Scope.Scope>
   /** The agent's environment: a home at `root` with one model, at `url`. */
@@ -26,13 +18,6 @@ export interface CodingAgent {
   readonly write: (file: string, text: string, body: string) => Answer
 }
 
-const installed = (name: string) => {
-  const command = fileURLToPath(
-    new URL(`../../../node_modules/.cache/agents/node_modules/.bin/${name}`, import.meta.url),
-  )
-  return { name, command, isInstalled: existsSync(command) }
-}
-
 /** Requests to other machines fail. */
 const proxies = {
   HTTP_PROXY: "http://127.0.0.1:9",
@@ -41,7 +26,7 @@ const proxies = {
 }
 
 const claude: CodingAgent = {
-  ...installed("claude-agent-acp"),
+  ...InstalledAgents.find("claude-agent-acp", ".bin/claude-agent-acp"),
   model: AnthropicModel.make,
   environment: (root, url) =>
     Effect.succeed({
@@ -64,7 +49,7 @@ const claude: CodingAgent = {
 }
 
 const codex: CodingAgent = {
-  ...installed("codex-acp"),
+  ...InstalledAgents.find("codex-acp", ".bin/codex-acp"),
   model: ResponsesModel.make,
   environment: (root, url) => {
     const home = join(root, ".codex")

@@ -1,14 +1,11 @@
 /** opencode, a real agent, with its own home and one stand-in model. */
 import { Effect } from "effect"
 import { writeFile } from "node:fs/promises"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
+import * as InstalledAgents from "./InstalledAgents.js"
 
-/** The program in the package for this platform. */
-export const binary = join(
-  dirname(createRequire(import.meta.url).resolve("opencode-linux-x64/package.json")),
-  "bin/opencode",
-)
+/** The agent itself, without the package `opencode-ai` that selects one of the platforms and installs by script. */
+export const agent = InstalledAgents.find("opencode", "opencode-linux-x64/bin/opencode", "linux-x64")
 
 /** Its environment: a home at `root` with one model, at `url`. It asks before it edits. */
 export const environment = (root: string, url: string) => {

@@ -8,6 +8,7 @@ import { existsSync } from "node:fs"
 import { mkdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { folder, pidsOf, ports, textOf, until, untilText } from "./Agents.js"
+import { isMissing } from "./InstalledAgents.js"
 import * as ModelServer from "./ModelServer.js"
 import * as Opencode from "./Opencode.js"
 
@@ -15,7 +16,7 @@ const opencode = (url: string, permission: AcpExecutor.Permission) =>
   Effect.gen(function* () {
     const root = yield* folder
     const options: AcpExecutor.Options = {
-      command: Opencode.binary,
+      command: Opencode.agent.command,
       args: ["acp"],
       passEnv: ["PATH"],
       env: yield* Opencode.environment(root, url),
@@ -26,9 +27,9 @@ const opencode = (url: string, permission: AcpExecutor.Permission) =>
     return options
   })
 
-const processes = pidsOf(`${Opencode.binary} acp`)
+const processes = pidsOf(`${Opencode.agent.command} acp`)
 
-describe("opencode", () => {
+describe.skipIf(isMissing(Opencode.agent))("opencode", () => {
   it.live("edits a file once a person has allowed it", () =>
     Effect.gen(function* () {
       let cwd = ""
