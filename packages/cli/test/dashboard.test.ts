@@ -1,112 +1,16 @@
 /** The dashboard in a real browser, against a real server and real workers. */
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
-import { fileURLToPath } from "node:url"
-import type { Browser as Chromium, Page } from "playwright-core"
+import { Effect, Layer } from "effect"
 import * as Browser from "./Browser.js"
-import { has, json, room, type Settings, start } from "./Processes.js"
-
-const module = fileURLToPath(new URL("fixtures/seen.ts", import.meta.url))
-
-/** Starts a worker of the agents with a short lease, and waits until it is registered. */
-const startWorker = Effect.fnUntraced(function* (
-  settings: Settings,
-  name: string,
-  ...agents: ReadonlyArray<string>
-) {
-  const flags = ["--lease", "5s", "--key", name, "--name", name, "--module", module]
-  const ofAgents = agents.flatMap((agent) => ["--agent", agent])
-  const running = yield* start(["worker", "--json", ...flags, ...ofAgents], settings)
-  yield* running.line(has({ event: "registered" }))
-  return running
-})
-
-/** A server, a browser, and a worker that takes the runs of all agents but the one whose worker is killed. */
-class Stage extends Context.Tag("cli/test/dashboard/Stage")<
-  Stage,
-  {
-    readonly browser: Chromium
-    readonly cwd: string
-    readonly env: { readonly RUNLEASE_URL: string; readonly RUNLEASE_API_KEY: string }
-  }
->() {
-  static readonly layer = Layer.scoped(
-    Stage,
-    Effect.gen(function* () {
-      const { cwd, env } = yield* room
-      const browser = yield* Browser.launch
-      yield* startWorker({ cwd, env }, "carol", "deployer", "steered", "writer", "lead")
-      return { browser, cwd, env }
-    }),
-  )
-}
-
-const visit = (look?: Browser.Look, host?: string) =>
-  Effect.flatMap(Stage, ({ browser, env }) => {
-    const url = new URL(env.RUNLEASE_URL)
-    if (host !== undefined) url.hostname = host
-    return Browser.visit(browser, url.origin, env.RUNLEASE_API_KEY, look)
-  })
-
-/** Submits a run on the page for it, and waits for the run's page. Gives the run's id. */
-const submit = async (page: Page, agent: string, text: string): Promise<string> => {
-  await page.goto(new URL(`/submit?agent=${agent}`, page.url()).href)
-  await page.getByLabel("What it is to do").fill(text)
-  await page.getByRole("button", { name: "Submit the run" }).click()
-  await page.waitForURL(/\/runs\/[^/?]+/)
-  return decodeURIComponent(new URL(page.url()).pathname.split("/").at(-1)!)
-}
-
-/** Cancels the run on its page. */
-const cancel = async (page: Page): Promise<void> => {
-  await page.getByRole("button", { name: "Cancel", exact: true }).click()
-  await page
-    .getByRole("alertdialog")
-    .getByRole("button", { name: /^Cancel/ })
-    .click()
-  await page.getByText("Cancelled").first().waitFor()
-}
-
-const shows = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor()
-
-const statusOf = (env: Context.Tag.Service<Stage>["env"], run: string) =>
-  Effect.promise(async () => {
-    const response = await fetch(`${env.RUNLEASE_URL}/runs/${run}`, {
-      headers: { authorization: `Bearer ${env.RUNLEASE_API_KEY}` },
-    })
-    return json(await response.text())["status"]
-  })
+import { cancel, shows, Stage, statusOf, submit, visit } from "./DashboardStage.js"
+import { json } from "./Processes.js"
 
 layer(Layer.provideMerge(Stage.layer, NodeContext.layer), {
   excludeTestServices: true,
   timeout: "5 minutes",
 })("the dashboard in a browser", (it) => {
   const scoped = Browser.isThere ? it.scoped : it.scoped.skip
-
-  scoped("submits a run, watches it stream, loses its worker, and shows who held it", () =>
-    Effect.gen(function* () {
-      const { faults, page } = yield* visit()
-      const stage = yield* Stage
-      const first = yield* startWorker(stage, "ada", "storyteller")
-      yield* Effect.promise(async () => {
-        await submit(page, "storyteller", "Tell me a story")
-        await shows(page, "Once there was a lease.")
-      })
-      yield* first.signal("SIGKILL")
-      yield* first.ended
-      yield* startWorker(stage, "brian", "storyteller")
-      yield* Effect.promise(async () => {
-        await shows(page, "It was taken over.")
-        await shows(page, "brian took over")
-        await shows(page, /2 claims, 1 lost/)
-        await page.getByText("Completed").first().waitFor()
-        expect(await Browser.violations(page)).toEqual([])
-        await Browser.picture(page, "run-taken-over-light")
-      })
-      expect(faults).toEqual([])
-    }),
-  )
 
   scoped("answers an approval, and steers a run that waits for a word", () =>
     Effect.gen(function* () {

@@ -6,7 +6,7 @@ import packageJson from "../package.json" with { type: "json" }
 import * as BuiltHelp from "../src/help/BuiltHelp.js"
 import * as HelpPages from "../src/commands/HelpPages.js"
 import * as Overview from "../src/help/Overview.js"
-import { folder, runProcess } from "./Processes.js"
+import { folder, run, runProcess } from "./Processes.js"
 import { NodeContext } from "@effect/platform-node"
 
 /** The modules that a source of the command imports statically; packages by name. */
