@@ -16,6 +16,9 @@ export interface JumpClock extends Clock.Clock {
   /** Advances the time by so many milliseconds and wakes the sleepers that are due, the earliest first. */
   readonly jump: (millis: number) => Effect.Effect<void>
 
+  /** Advances the time and wakes no sleeper before the next `jump`: the timers of a process whose event loop is blocked are as late. */
+  readonly stall: (millis: number) => Effect.Effect<void>
+
   /** Sets the wall clock, as an operator may. No time passes, and the monotonic nanoseconds do not change. */
   readonly setWall: (instant: number) => Effect.Effect<void>
 }
@@ -53,6 +56,10 @@ export const make: Effect.Effect<JumpClock> = Effect.sync(() => {
     setWall: (instant) =>
       Effect.sync(() => {
         ahead = instant - now
+      }),
+    stall: (millis) =>
+      Effect.sync(() => {
+        now += millis
       }),
     jump: (millis) =>
       Effect.sync(() => {

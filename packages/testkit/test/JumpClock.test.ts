@@ -1,9 +1,25 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, Option } from "effect"
 import * as JumpClock from "../src/JumpClock.js"
 
 describe("JumpClock", () => {
+  it.live("wakes those that are due at the jump after a stall", () =>
+    Effect.gen(function* () {
+      const clock = yield* JumpClock.make
+      yield* Effect.gen(function* () {
+        const fiber = yield* Effect.fork(Effect.sleep(10))
+        yield* Effect.yieldNow()
+        yield* clock.stall(20)
+        yield* Effect.repeatN(Effect.yieldNow(), 9)
+        strictEqual(yield* Clock.currentTimeMillis, 20)
+        deepStrictEqual(yield* Fiber.poll(fiber), Option.none())
+        yield* clock.jump(0)
+        yield* Fiber.join(fiber)
+      }).pipe(Effect.withClock(clock))
+    }),
+  )
+
   it.live("stands still, and wakes the sleepers that are due, the earliest first", () =>
     Effect.gen(function* () {
       const clock = yield* JumpClock.make
