@@ -9,6 +9,11 @@ export const refuse = (usage: string, problem: string): never => {
   process.exit(2)
 }
 
+/** Ends the script when what it has written is read: `process.exit` alone does not wait for a pipe. */
+export const end = (): void => {
+  process.stdout.write("", () => process.exit())
+}
+
 /** The values of the options by their names. `defaults` has those of absent ones; an option without one is in `others`. */
 export const read = <Name extends string, Other extends string = never>(
   usage: string,

@@ -80,4 +80,4 @@ const program = Effect.gen(function* () {
 
 await Effect.runPromise(program)
 // A fiber of a world that is over may wait for ever.
-process.exit()
+ScriptOptions.end()
