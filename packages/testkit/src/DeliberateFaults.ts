@@ -32,6 +32,14 @@ export const all = {
     sentence: "an append is checked before its transaction",
     store: Fencing.appendCheckedBefore,
   },
+  "lapsed-append": {
+    sentence: "an append under a lapsed lease is accepted until the sweep",
+    store: Fencing.lapsedAppend,
+  },
+  "lapsed-complete": {
+    sentence: "an outcome under a lapsed lease is accepted until the sweep",
+    store: Fencing.lapsedComplete,
+  },
   "deadline-from-answer": {
     sentence: "a worker counts its lease from the answer to its claim, and not from the request",
     worker: Fencing.deadlineFromAnswer,
@@ -99,5 +107,9 @@ export const all = {
   "lost-wake-up": {
     sentence: "a parent waits for children that have ended since it looked",
     store: Families.lostWakeUp,
+  },
+  "early-join": {
+    sentence: "a parent goes on before the last of the children that it waits for has ended",
+    store: Families.earlyJoin,
   },
 } satisfies Readonly<Record<string, DeliberateFault>>

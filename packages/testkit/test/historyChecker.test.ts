@@ -42,6 +42,15 @@ const completed = (at: number, result?: string) =>
     { completed: true },
   )
 
+const waited = (
+  at: number,
+  children: ReadonlyArray<ReadonlyArray<number>>,
+  others: Partial<Extract<HistoryChecker.Call, { readonly call: "Suspend" }>["request"]> = {},
+) => call("Suspend", at, { run: "run", epoch: 1, questions: [], children, forOthers: false, ...others }, null)
+
+const childEnded = (index: number) =>
+  custom("runlease.child", { child_run_id: `child ${index}`, index, outcome: { status: "completed" } })
+
 const cancelled = (at: number) =>
   call("Cancel", at, { run: "run" }, { ...seen("cancelled"), cancelled: true }, "client")
 
@@ -109,6 +118,14 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
     [
       "Renew of worker-1#1 for run run (epoch 1) was accepted at 8.000 s, but epoch 2 was given at 7.000 s",
       { calls: [grant(1_000, "run", 1), grant(7_000, "run", 2, "worker-2#1"), renewed(8_000)] },
+    ],
+    [
+      "Complete of worker-1#1 for run run (epoch 1) was accepted at 8.000 s, but its lease had ended at 8.000 s",
+      { calls: [grant(1_000, "run", 1), renewed(3_000), completed(8_000)], final: [final()] },
+    ],
+    [
+      "Renew of worker-1#1 for run run (epoch 1) was accepted at 6.500 s, but its lease had ended at 6.000 s",
+      { calls: [grant(1_000, "run", 1), renewed(6_500)] },
     ],
     [
       "event 4 of run run is of epoch 1, behind one of epoch 2",
@@ -272,10 +289,7 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
     [
       "run run was suspended at 2.000 s, and worker-1#1 executed it until 4.000 s",
       {
-        calls: [
-          grant(1_000, "run", 1),
-          call("Suspend", 2_000, { run: "run", epoch: 1, questions: ["ask"], forOthers: false }, null),
-        ],
+        calls: [grant(1_000, "run", 1), waited(2_000, [], { questions: ["ask"] })],
         incidents: [began(1_000, "worker-1#1", "run", 1), ended(4_000, "worker-1#1", "run", 1)],
       },
     ],
@@ -328,6 +342,13 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
           returned(3_000, "worker-1#1", 1, "join-1", [{ run: "a", status: "completed", result: 1 }]),
         ],
         final: [final([], { run: "a", status: "failed", error: "poison" })],
+      },
+    ],
+    [
+      "run run waited from 2.000 s for its children 0 and 1, or 2, and was given again at 4.000 s, before they had ended",
+      {
+        calls: [grant(1_000, "run", 1), waited(2_000, [[0, 1], [2]]), grant(4_000, "run", 2)],
+        final: [final([childEnded(0), attempt("released")])],
       },
     ],
   ],
@@ -497,6 +518,33 @@ const kept: ReadonlyArray<readonly [string, Given]> = [
           attempt("retry"),
           attempt("retry"),
         ]),
+      ],
+    },
+  ],
+  [
+    "a lease was renewed in its last millisecond, and used in the last of the renewed one",
+    {
+      calls: [grant(1_000, "run", 1), renewed(5_999.9), completed(10_999.8)],
+      final: [final()],
+    },
+  ],
+  [
+    "a parent went on after the end of all children of one group, for something else, or for the answer about its budget",
+    {
+      calls: [
+        grant(1_000, "run", 1),
+        waited(1_500, [[0, 1], [2]]),
+        waited(1_600, [[2]], { forOthers: true }),
+        waited(1_700, [[2]], { questions: ["ask"] }),
+        grant(4_000, "run", 2),
+        grant(4_000, "other", 1),
+        waited(4_500, [[0]], { run: "other" }),
+        call("Resume", 5_000, { run: "other", answers: { budget: "1" } }, { duplicate: false }, "client"),
+        grant(6_000, "other", 2),
+      ],
+      final: [
+        final([childEnded(0), childEnded(1), attempt("released")]),
+        final([attempt("released")], { run: "other" }),
       ],
     },
   ],

@@ -15,6 +15,8 @@ const shown: Readonly<Record<Name, { readonly seed: number; readonly breaks: His
   "renewal-without-epoch": { seed: 8, breaks: "fenced" },
   "same-epoch": { seed: 1, breaks: "fenced" },
   "append-checked-before": { seed: 14, breaks: "fenced" },
+  "lapsed-append": { seed: 106, breaks: "fenced" },
+  "lapsed-complete": { seed: 740, breaks: "fenced" },
   "deadline-from-answer": { seed: 40, breaks: "one-holder" },
   "one-too-many": { seed: 39, breaks: "waits-hold-nothing" },
   "no-marks": { seed: 1, breaks: "log-is-ag-ui" },
@@ -32,6 +34,7 @@ const shown: Readonly<Record<Name, { readonly seed: number; readonly breaks: His
   "told-twice": { seed: 12, breaks: "log-is-ag-ui" },
   "charged-again": { seed: 161, breaks: "budgets-are-exact" },
   "lost-wake-up": { seed: 47, breaks: "each-run-ends" },
+  "early-join": { seed: 21, breaks: "children-once" },
 }
 
 const names = Object.keys(shown) as ReadonlyArray<Name>

@@ -101,9 +101,14 @@ export type Complete = Exchange<
   { readonly completed: boolean }
 >
 
+/** `children`: groups of children of which one suffices, by their indexes. `forOthers`: for something else than those and answers. */
 export type Suspend = Exchange<
   "Suspend",
-  Held & { readonly questions: ReadonlyArray<string>; readonly forOthers: boolean },
+  Held & {
+    readonly questions: ReadonlyArray<string>
+    readonly children: ReadonlyArray<ReadonlyArray<number>>
+    readonly forOthers: boolean
+  },
   null
 >
 

@@ -64,11 +64,11 @@ const leasesOf = (store: Leases["Type"], link: Link, quiet: Quiet, told: Told): 
     ),
   suspend: (lease, suspension) => {
     const questions = "interrupts" in suspension ? suspension.interrupts.map(({ id }) => id) : []
-    const { budget, children, inbox, wakeAfter } = suspension
-    const forOthers = [budget, children, inbox, wakeAfter].some((wait) => wait !== undefined)
+    const { budget, children = [], inbox, wakeAfter } = suspension
+    const forOthers = [budget, inbox, wakeAfter].some((wait) => wait !== undefined)
     return told(
       "Suspend",
-      { ...Facts.heldOf(lease), questions, forOthers },
+      { ...Facts.heldOf(lease), questions, children, forOthers },
       store.suspend(lease, suspension),
       Facts.nothing,
     )

@@ -82,6 +82,16 @@ export const lostWakeUp: Change = (ports) =>
     })
   })
 
+/** Lets a parent go on as soon as one of the children has ended that it waits for together. */
+export const earlyJoin = replace(Leases, (leases) => ({
+  ...leases,
+  suspend: (lease, suspension) => {
+    const { children } = suspension
+    const each = children?.flatMap((group) => group.map((index) => [index]))
+    return leases.suspend(lease, each === undefined ? suspension : { ...suspension, children: each })
+  },
+}))
+
 /** Charges a tree again for a report of usage that is sent again. */
 export const chargedAgain: Change = (ports) =>
   Effect.suspend(() => {

@@ -4,11 +4,12 @@
  * @since 0.1.0
  */
 import { Claims } from "@runlease/core/Claims"
+import type { RunId } from "@runlease/core/Ids"
 import { Leases } from "@runlease/core/Leases"
 import { type Fence, LeaseEpoch } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
-import { Clock, Effect } from "effect"
+import { Clock, DateTime, Effect } from "effect"
 import { all, replace } from "./Fault.js"
 
 /** Renews by the owner alone, so a worker that has claimed its run again renews its old lease too. */
@@ -19,6 +20,21 @@ export const renewalWithoutEpoch = replace(Leases, (leases) => ({
 }))
 
 const withoutEpoch = <F extends Fence>(fence: F): F => ({ ...fence, epoch: null })
+
+/** Whether the fence names the holder of a run whose lease has lapsed and has not been swept. */
+const isLapsed = (runId: RunId, fence: Fence | undefined) =>
+  Effect.gen(function* () {
+    const runs = yield* Runs
+    const { lease, status } = yield* runs.get(runId)
+    const now = yield* DateTime.now
+    return (
+      status === "running" &&
+      lease !== null &&
+      lease.owner === fence?.workerId &&
+      lease.epoch === fence.epoch &&
+      DateTime.lessThanOrEqualTo(lease.expiresAt, now)
+    )
+  })
 
 const firstEpoch = LeaseEpoch.make(1)
 
@@ -70,6 +86,29 @@ export const appendCheckedBefore = replace(RunLog, (log, ports) => {
       }).pipe(Effect.provide(ports)),
   }
 })
+
+/** Appends for the holder of a lapsed lease, until a sweep takes its run away. */
+export const lapsedAppend = replace(RunLog, (log, ports) => ({
+  ...log,
+  append: (request) =>
+    Effect.flatMap(isLapsed(request.runId, request.fence), (lapsed) =>
+      log.append(lapsed ? { ...request, fence: undefined } : request),
+    ).pipe(Effect.provide(ports)),
+}))
+
+/** Ends a run for the holder of a lapsed lease, until a sweep takes the run away. */
+export const lapsedComplete = replace(Leases, (leases, ports) => ({
+  ...leases,
+  complete: (lease, outcome, last, taken) =>
+    Effect.gen(function* () {
+      const { runId } = lease
+      if (!(yield* isLapsed(runId, lease))) return yield* leases.complete(lease, outcome, last, taken)
+      const log = yield* RunLog
+      const runs = yield* Runs
+      if (last !== undefined) yield* Effect.ignore(log.append({ runId, ...last }))
+      return yield* runs.complete(runId, outcome)
+    }).pipe(Effect.provide(ports)),
+}))
 
 /**
  * The deadline of a claimed run counts from when the claim had waited. So a worker counts from the answer where the claim is said to have

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Array } from "effect"
-import type { Final, History, Incident } from "../History.js"
+import type { Final, History, Incident, Suspend } from "../History.js"
 import { accepted } from "./Calls.js"
 import { valueOf } from "./Tokens.js"
 import { instant, type Invariant } from "./Violation.js"
@@ -82,17 +82,56 @@ const misjoined = ({ final, incidents }: History): ReadonlyArray<string> => {
   )
 }
 
+/** Whether the run may have gone on for something else than the end of children: for an answer, one about its budget among them. */
+const isForMore = (
+  history: History,
+  { forOthers, questions, run }: Suspend["request"],
+  from: number,
+  to: number,
+): boolean =>
+  forOthers ||
+  questions.length > 0 ||
+  [...accepted(history, "Resume"), ...accepted(history, "FollowUp")].some(
+    ({ at, call: { request } }) => request.run === run && from <= at && at <= to,
+  )
+
+/** Runs that waited for children alone, and went on before all of one group had ended, as their own logs tell it. */
+const wokenEarly = (history: History): ReadonlyArray<string> => {
+  const grants = accepted(history, "Claim").flatMap(({ answer, at }) =>
+    answer.grants.map(({ epoch, run }) => ({ at, epoch, run })),
+  )
+  const logs = new Map(history.final.map(({ log, run }) => [run, log]))
+  return accepted(history, "Suspend").flatMap(({ at, call: { request } }) => {
+    const { children, epoch, run } = request
+    const next = grants.find((grant) => grant.run === run && grant.epoch > (epoch ?? 0))
+    if (children.length === 0 || next === undefined || isForMore(history, request, at, next.at)) return []
+    const ended = new Set(
+      (logs.get(run) ?? []).flatMap((entry) => {
+        const value = valueOf(entry.event, "runlease.child")
+        return value?.["outcome"] === undefined || entry.at > next.at ? [] : [value["index"]]
+      }),
+    )
+    return children.some((group) => group.every((index) => ended.has(index)))
+      ? []
+      : [
+          `run ${run} waited from ${instant(at)} for its children ${children.map((group) => group.join(" and ")).join(", or ")}, ` +
+            `and was given again at ${instant(next.at)}, before they had ended`,
+        ]
+  })
+}
+
 /**
  * @since 0.1.0
  * @category invariants
  */
 export const childrenOnce: Invariant = {
   name: "children-once",
-  holds: "a step spawns one child, whose end is told once, and a join gives it",
+  holds: "a step spawns one child, whose end is told once, and a join waits for it and gives it",
   broken: (history) => [
     ...doubled(history),
     ...history.final.flatMap(toldTwice),
     ...unknown(history),
     ...misjoined(history),
+    ...wokenEarly(history),
   ],
 }

@@ -80,6 +80,28 @@ const afterLater = (history: History, grants: ReadonlyArray<Granted>): ReadonlyA
         ]
   })
 
+/** Accepted after the end of its lease, as far as that had been granted before. The store's time is in whole milliseconds. */
+const afterEnd = (history: History, grants: ReadonlyArray<Granted>): ReadonlyArray<string> => {
+  const ends = new Map<string, Array<{ readonly from: number; readonly to: number }>>()
+  const extend = ({ epoch, run }: Held, from: number, to: number): void => {
+    const lease = `${run} ${epoch}`
+    ends.set(lease, [...(ends.get(lease) ?? []), { from, to }])
+  }
+  for (const grant of grants) extend(grant, grant.at, grant.expiresAt)
+  for (const { answer, at } of accepted(history, "Renew")) {
+    for (const renewal of answer.renewals) extend(renewal, at, renewal.expiresAt ?? 0)
+  }
+  return acceptedOf(history).flatMap(({ at, epoch, run, what }) => {
+    const before = (ends.get(`${run} ${epoch}`) ?? []).filter(({ from }) => from < at)
+    const end = Math.max(...before.map(({ to }) => to))
+    return before.length === 0 || Math.floor(at) < end
+      ? []
+      : [
+          `${what} for run ${run} (epoch ${epoch}) was accepted at ${instant(at)}, but its lease had ended at ${instant(end)}`,
+        ]
+  })
+}
+
 /** Events of an epoch behind those of a later one. */
 const mixed = ({ final }: History): ReadonlyArray<string> =>
   final.flatMap(({ log, run }) => {
@@ -117,6 +139,12 @@ export const fenced: Invariant = {
   broken: (history) => {
     if (named(history, "Claim").length === 0) return mixed(history)
     const grants = grantsOf(history)
-    return [...notRaised(grants), ...doubled(history), ...afterLater(history, grants), ...mixed(history)]
+    return [
+      ...notRaised(grants),
+      ...doubled(history),
+      ...afterLater(history, grants),
+      ...afterEnd(history, grants),
+      ...mixed(history),
+    ]
   },
 }
