@@ -1,5 +1,7 @@
 import { ControlPlane } from "@runlease/core"
 import { Context, Effect, Layer } from "effect"
+import { SqlControlPlane } from "../src/index.js"
+import * as TempDatabase from "./TempDatabase.js"
 
 /**
  * Calls the methods of one service and of another in turn. Submissions go to the first alone: a control plane may give a run that
@@ -40,3 +42,11 @@ export const layer = <E>(
       return ports
     }),
   )
+
+/** Two control planes on one new SQLite file. */
+export const layerSqlite = Layer.unwrapScoped(
+  Effect.map(TempDatabase.filename, (filename) => {
+    const plane = SqlControlPlane.layerSqlite({ filename })
+    return layer([plane, plane])
+  }),
+)

@@ -1,7 +1,7 @@
 /**
  * Deliberate faults: a control plane or a worker that does one thing wrong. They show what a simulation finds.
  *
- * Each of them is a port that lies. Where the fault is one of a worker, it is the port as that worker has it.
+ * Most of them are a port that lies. Where the fault is one of a worker, it is the port as that worker has it.
  *
  * @since 0.1.0
  */
@@ -39,6 +39,10 @@ export const all = {
   "lapsed-complete": {
     sentence: "an outcome under a lapsed lease is accepted until the sweep",
     store: Fencing.lapsedComplete,
+  },
+  "kept-after-undo": {
+    sentence: "a commit that is undone, as another server has written, does not forget its runs",
+    leases: Fencing.keptAfterUndo,
   },
   "deadline-from-answer": {
     sentence: "a worker counts its lease from the answer to its claim, and not from the request",

@@ -4,7 +4,10 @@
  * @since 0.1.0
  */
 import { describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Console, Duration, Effect } from "effect"
+import * as DeliberateFaults from "./DeliberateFaults.js"
+import * as HistoryChecker from "./HistoryChecker.js"
 import * as Simulation from "./Simulation.js"
 
 /**
@@ -30,5 +33,69 @@ export const suite = <E>(name: string, subject: Simulation.Subject<E>, options: 
         }),
       { timeout: Duration.toMillis("5 minutes") },
     )
+  })
+}
+
+/**
+ * The name of a deliberate fault.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export type FaultName = keyof typeof DeliberateFaults.all
+
+/**
+ * A seed that shows a fault soon, and an invariant that the fault breaks.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export interface Shown {
+  readonly seed: number
+  readonly breaks: HistoryChecker.Name
+}
+
+/** How many seeds a search takes at most, where a change of the code has made another seed show the fault. */
+const maxSeeds = 500
+
+/**
+ * The plan of the first seed that shows a fault, from the given one on. Dies when 500 seeds do not show it.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
+export const planFor = Effect.fn(function* <E>(
+  subject: Simulation.Subject<E>,
+  name: FaultName,
+  { breaks, seed }: Shown,
+) {
+  for (let next = seed; next < seed + maxSeeds; next += 1) {
+    const plan = Simulation.planOf(next)
+    const history = yield* Simulation.play({ ...subject, fault: DeliberateFaults.all[name] }, plan)
+    if (HistoryChecker.violations(history).some(({ invariant }) => invariant === breaks)) return plan
+  }
+  return yield* Effect.die(new Error(`No seed shows ${name}`))
+})
+
+/**
+ * Declares for each of these faults the test that a plan shows it, and breaks nothing without it.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const faults = <E>(
+  name: string,
+  subject: Simulation.Subject<E>,
+  shown: Readonly<Partial<Record<FaultName, Shown>>>,
+): void => {
+  describe(`Simulation of faults (${name})`, () => {
+    for (const [fault, how] of Object.entries(shown) as ReadonlyArray<[FaultName, Shown]>) {
+      it.live(`finds that ${DeliberateFaults.all[fault].sentence}`, () =>
+        Effect.gen(function* () {
+          const plan = yield* planFor(subject, fault, how)
+          deepStrictEqual(HistoryChecker.violations(yield* Simulation.play(subject, plan)), [])
+        }),
+      )
+    }
   })
 }

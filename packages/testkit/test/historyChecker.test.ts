@@ -405,6 +405,21 @@ const broken: Readonly<Record<HistoryChecker.Name, ReadonlyArray<readonly [strin
       },
     ],
   ],
+  "store-answers": [
+    [
+      "Complete of worker-1#1 reached the store, which was not available to it at 2.000 s",
+      {
+        calls: [
+          call(
+            "Complete",
+            2_000,
+            { run: "run", epoch: 1, ending: { status: "completed" }, events: [] },
+            { refused: "ControlPlaneUnavailable" },
+          ),
+        ],
+      },
+    ],
+  ],
   "each-run-ends": [
     ["run run was still waiting at 60.000 s", { final: [final([], { status: "waiting" })], settled: false }],
     ["a client was still not answered at 60.000 s", { final: [final()], settled: false }],

@@ -3,15 +3,15 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { MemoryControlPlane } from "@runlease/core"
 import { Console, Effect } from "effect"
 import * as DeliberateFaults from "../src/DeliberateFaults.js"
-import * as HistoryChecker from "../src/HistoryChecker.js"
 import * as Simulation from "../src/Simulation.js"
+import * as SimulationSuite from "../src/SimulationSuite.js"
 
 const memory = { store: MemoryControlPlane.layer, turnsOfLoop: false }
 
-type Name = keyof typeof DeliberateFaults.all
+/** A fault that only several control planes on one database show. */
+type Shared = "kept-after-undo"
 
-/** A seed that shows each fault soon, and an invariant that the fault breaks. */
-const shown: Readonly<Record<Name, { readonly seed: number; readonly breaks: HistoryChecker.Name }>> = {
+const shown: Readonly<Record<Exclude<SimulationSuite.FaultName, Shared>, SimulationSuite.Shown>> = {
   "renewal-without-epoch": { seed: 8, breaks: "fenced" },
   "same-epoch": { seed: 1, breaks: "fenced" },
   "append-checked-before": { seed: 14, breaks: "fenced" },
@@ -37,39 +37,14 @@ const shown: Readonly<Record<Name, { readonly seed: number; readonly breaks: His
   "early-join": { seed: 21, breaks: "children-once" },
 }
 
-const names = Object.keys(shown) as ReadonlyArray<Name>
-const faultOf = (name: Name): DeliberateFaults.DeliberateFault => DeliberateFaults.all[name]
-
-/** How many seeds a search takes at most, where a change of the code has made another seed show the fault. */
-const maxSeeds = 500
-
-/** The first plan that shows a fault. */
-const planFor = Effect.fn(function* (name: Name) {
-  const { breaks, seed } = shown[name]
-  for (let next = seed; next < seed + maxSeeds; next += 1) {
-    const plan = Simulation.planOf(next)
-    const history = yield* Simulation.play({ ...memory, fault: faultOf(name) }, plan)
-    if (HistoryChecker.violations(history).some(({ invariant }) => invariant === breaks)) return plan
-  }
-  return yield* Effect.die(new Error(`No seed shows ${name}`))
-})
+SimulationSuite.faults("memory", memory, shown)
 
 describe("Simulation of faults", () => {
-  for (const name of names) {
-    it.live(`finds that ${faultOf(name).sentence}`, () =>
-      Effect.gen(function* () {
-        const plan = yield* planFor(name)
-        // Without the fault the same plan breaks nothing.
-        deepStrictEqual(HistoryChecker.violations(yield* Simulation.play(memory, plan)), [])
-      }),
-    )
-  }
-
   it.live("shows the fault by a smaller plan, which can be played again", () =>
     Effect.gen(function* () {
       const name = "deadline-from-answer"
-      const subject = { ...memory, fault: faultOf(name) }
-      const { seed } = yield* planFor(name)
+      const subject = { ...memory, fault: DeliberateFaults.all[name] }
+      const { seed } = yield* SimulationSuite.planFor(memory, name, shown[name])
       const report = yield* Simulation.search(subject, { from: seed, seeds: 1 })
       yield* Console.log(Simulation.show(name, report, String))
       assertTrue(report._tag === "Broken")

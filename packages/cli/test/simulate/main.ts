@@ -5,6 +5,7 @@
  */
 import { MemoryControlPlane } from "@runlease/core"
 import { SqlControlPlane } from "@runlease/sql"
+import * as AlternatingPorts from "../../../sql/test/AlternatingPorts.js"
 import * as DeliberateFaults from "../../../testkit/src/DeliberateFaults.js"
 import * as Simulation from "../../../testkit/src/Simulation.js"
 import { Clock, Console, Effect } from "effect"
@@ -13,6 +14,7 @@ import * as ScriptOptions from "../ScriptOptions.js"
 const stores = {
   memory: { store: MemoryControlPlane.layer, turnsOfLoop: false },
   sqlite: { store: SqlControlPlane.layerSqlite({ filename: ":memory:" }), turnsOfLoop: true },
+  shared: { store: AlternatingPorts.layerSqlite, turnsOfLoop: true },
 }
 const faults: Readonly<Record<string, DeliberateFaults.DeliberateFault>> = DeliberateFaults.all
 
@@ -20,7 +22,7 @@ const usage = `Usage: pnpm simulate [options]
 
   --seeds N       how many seeds are played; 1000 when absent
   --from SEED     the first of them; 1 when absent
-  --store NAME    memory (the default) or sqlite
+  --store NAME    memory (the default), sqlite, or shared: two control planes on one SQLite file
   --fault NAME    makes something wrong on purpose, and looks for it
   --help          prints this
 

@@ -8,6 +8,7 @@
  *
  * @since 0.1.0
  */
+import { Context } from "effect"
 import type { RunRef, StoredRun } from "./RunRows.js"
 import { logKey } from "./Wakeups.js"
 
@@ -43,3 +44,13 @@ export const make = (most = 10_000): RememberedLeases => {
     forget: ({ state }) => void runs.delete(logKey(state.spec)),
   }
 }
+
+/**
+ * Makes what a store remembers: `make` by default. A simulation gives a store that remembers wrongly.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class Maker extends Context.Reference<Maker>()("@runlease/core/RememberedLeases", {
+  defaultValue: () => (): RememberedLeases => make(),
+}) {}

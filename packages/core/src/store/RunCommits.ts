@@ -107,27 +107,28 @@ const begin = <X>(
 export const make = <X>(
   { gather, isolates, rows, transact, unavailable }: RunStore<X>,
   wakeups: Wakeups,
-): Effect.Effect<RunCommits<X>, never, Scope.Scope> => {
-  const leases = RememberedLeases.make()
-  return CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
-    transact,
-    begin: (refs, claims, since) =>
-      begin(
-        rows,
-        wakeups,
-        leases,
-        refs,
-        claims.length === 0 ? undefined : ClaimSearch.plan(claims).search,
-        since,
-      ),
-    finish: ({ finish }) => finish,
-    after: ({ after, remember }) => {
-      remember()
-      return after
-    },
-    undone: ({ undo }) => undo(),
-    gather,
-    isolates,
-    unavailable,
+): Effect.Effect<RunCommits<X>, never, Scope.Scope> =>
+  Effect.flatMap(RememberedLeases.Maker, (makeRemembered) => {
+    const leases = makeRemembered()
+    return CommitQueue.make<ClaimSearch.Request, RunBatch.RunBatch<X>, X>({
+      transact,
+      begin: (refs, claims, since) =>
+        begin(
+          rows,
+          wakeups,
+          leases,
+          refs,
+          claims.length === 0 ? undefined : ClaimSearch.plan(claims).search,
+          since,
+        ),
+      finish: ({ finish }) => finish,
+      after: ({ after, remember }) => {
+        remember()
+        return after
+      },
+      undone: ({ undo }) => undo(),
+      gather,
+      isolates,
+      unavailable,
+    })
   })
-}

@@ -4,8 +4,9 @@
  *
  * @since 0.1.0
  */
+import * as RememberedLeases from "@runlease/core/RememberedLeases"
 import { isTerminal } from "@runlease/core/Run"
-import { Cause, Effect, Exit, Layer, Scope } from "effect"
+import { Cause, Effect, Exit, identity, Layer, Scope } from "effect"
 import * as Clients from "./Clients.js"
 import { allRuns, finals } from "./Finals.js"
 import type { History } from "./History.js"
@@ -75,13 +76,13 @@ export const play = async <E>(subject: Subject<E>, plan: Plan): Promise<Exit.Exi
     return exit ?? Exit.die(new Error("The store does not answer"))
   }
 
+  const { leases: remembering = identity, store: lying = Effect.succeed } = subject.fault ?? {}
   const opened = await inStore(
     Effect.flatMap(Scope.make(), (scope) =>
-      Effect.map(
-        Effect.flatMap(Layer.buildWithScope(subject.store, scope), (ports) =>
-          Scope.extend(subject.fault?.store?.(ports) ?? Effect.succeed(ports), scope),
-        ),
-        (ports) => ({ ports, scope }),
+      Layer.buildWithScope(subject.store, scope).pipe(
+        Effect.provideService(RememberedLeases.Maker, () => remembering(RememberedLeases.make())),
+        Effect.flatMap((ports) => Scope.extend(lying(ports), scope)),
+        Effect.map((ports) => ({ ports, scope })),
       ),
     ),
   )

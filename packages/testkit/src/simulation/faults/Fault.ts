@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import type { RememberedLeases } from "@runlease/core/RememberedLeases"
 import type { Run } from "@runlease/core/Run"
 import { Runs } from "@runlease/core/Runs"
 import { Context, Effect, type Scope } from "effect"
@@ -16,7 +17,7 @@ export interface Change {
 }
 
 /**
- * `store` changes the ports where the store serves them, `worker` where a worker has them.
+ * `store` changes the ports where the store serves them, `worker` where a worker has them, and `leases` what a store remembers.
  *
  * @since 0.1.0
  * @category models
@@ -25,6 +26,7 @@ export interface DeliberateFault {
   readonly sentence: string
   readonly store?: Change
   readonly worker?: Change
+  readonly leases?: (remembered: RememberedLeases) => RememberedLeases
 }
 
 /**

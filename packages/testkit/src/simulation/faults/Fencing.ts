@@ -9,6 +9,7 @@ import { Leases } from "@runlease/core/Leases"
 import { type Fence, LeaseEpoch } from "@runlease/core/Run"
 import { RunLog } from "@runlease/core/RunLog"
 import { Runs } from "@runlease/core/Runs"
+import type { RememberedLeases } from "@runlease/core/RememberedLeases"
 import { Clock, DateTime, Effect } from "effect"
 import { all, replace } from "./Fault.js"
 
@@ -128,3 +129,9 @@ export const deadlineFromAnswer = replace(Claims, ({ claim }) => ({
 export const oneTooMany = replace(Claims, ({ claim }) => ({
   claim: (request) => claim({ ...request, limit: request.limit + 1 }),
 }))
+
+/** Remembers runs as they were before another server has written them. */
+export const keptAfterUndo = (remembered: RememberedLeases): RememberedLeases => ({
+  ...remembered,
+  forget: () => {},
+})

@@ -27,6 +27,7 @@ export type Name =
   | "children-once"
   | "messages-once"
   | "budgets-are-exact"
+  | "store-answers"
   | "each-run-ends"
 
 /** `sentence` says what happened, with its instants. */
