@@ -53,6 +53,7 @@ export const faults: ReadonlyArray<Fault> = [
   fault("SAME_EPOCH", "LOG", "fenced", "a claim does not raise the epoch"),
   fault("FENCE_OUTSIDE_TRANSACTION", "LOG", "fenced", "the fence of an append is checked before its commit"),
   fault("COMPLETE_NOT_FENCED", "LOG", "fenced", "any worker ends a run that goes on"),
+  fault("LAPSED_COMPLETE", "LOG", "fenced", "an outcome under a lapsed lease is accepted until the sweep"),
   fault("DEADLINE_FROM_ANSWER", "LEASES", "one_holder", "the worker counts its lease from the answer"),
   fault("NO_MARGIN", "LEASES", "one_holder", "the worker stops no earlier than its lease ends"),
   fault("LATE_CLAIM_STARTED", "LEASES", "one_holder", "a run starts although its deadline has passed"),

@@ -152,6 +152,8 @@ inline commit_append() {
 
 #ifdef FAULT_COMPLETE_NOT_FENCED
 #define may_complete (!terminal(r))
+#elif defined(FAULT_LAPSED_COMPLETE)
+#define may_complete (runs[r].status == running && runs[r].owner == w && epoch_matches)
 #elif defined(FAULT_LAST_OUTCOME)
 #define may_complete (is_held || (terminal(r) && runs[r].owner == w && runs[r].epoch == m.epoch))
 #else
