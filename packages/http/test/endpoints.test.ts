@@ -1,8 +1,14 @@
 import { MemoryControlPlane } from "@runlease/core"
+import * as LapseSuite from "@runlease/testkit/LapseSuite"
 import * as ProjectPortsSuite from "@runlease/testkit/ProjectPortsSuite"
-import { clients, serveWithoutExchange } from "./serving.js"
+import { Layer } from "effect"
+import { client, clients, serveWithoutExchange } from "./serving.js"
 
 ProjectPortsSuite.suite(
   "HTTP without exchanges, before memory",
   clients(serveWithoutExchange(MemoryControlPlane.layer)),
+)
+LapseSuite.suite(
+  "HTTP without exchanges, before memory",
+  Layer.provide(client, serveWithoutExchange(MemoryControlPlane.layer)),
 )

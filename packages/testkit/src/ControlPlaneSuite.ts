@@ -9,6 +9,7 @@ import type { Layer } from "effect"
 import * as AccessSuite from "./AccessSuite.js"
 import * as InterruptionSuite from "./InterruptionSuite.js"
 import * as IsolationSuite from "./IsolationSuite.js"
+import * as LapseSuite from "./LapseSuite.js"
 import * as ProjectPortsSuite from "./ProjectPortsSuite.js"
 import * as SharedPlane from "./SharedPlane.js"
 import * as PruneSuite from "./PruneSuite.js"
@@ -32,6 +33,7 @@ export const suite = (
   layer: Layer.Layer<StorePorts | ControlPlane | Access, unknown>,
 ): void => {
   ProjectPortsSuite.suite(name, SharedPlane.layer(layer))
+  LapseSuite.suite(name, layer)
   AccessSuite.suite(name, layer)
   IsolationSuite.suite(name, layer)
   PruneSuite.suite(name, layer)

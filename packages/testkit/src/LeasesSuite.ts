@@ -14,7 +14,6 @@ import * as Children from "./leases/Children.js"
 import * as Deadlocks from "./leases/Deadlocks.js"
 import * as Detached from "./leases/Detached.js"
 import * as Inbox from "./leases/Inbox.js"
-import * as Lapse from "./leases/Lapse.js"
 import * as Pause from "./leases/Pause.js"
 import * as Programs from "./leases/Programs.js"
 import * as Questions from "./leases/Questions.js"
@@ -31,7 +30,6 @@ export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): 
 
   describe(`Leases (${name})`, () => {
     Renewal.tests(test)
-    Lapse.tests(layer)
     Release.tests(test)
     Pause.tests(test)
     Questions.tests(test)

@@ -1,0 +1,107 @@
+/**
+ * A lease that has lapsed, before a sweep has taken its run away: whatever its holder asks for is refused.
+ *
+ * @since 0.1.0
+ */
+import { describe, effect } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
+import * as AgentEvent from "@runlease/core/AgentEvent"
+import type { ProjectPorts } from "@runlease/core/ControlPlane"
+import { Leases } from "@runlease/core/Leases"
+import { textPart } from "@runlease/core/RequestSnapshot"
+import type { ClaimedRun } from "@runlease/core/Run"
+import { Runs } from "@runlease/core/Runs"
+import { Duration, Effect, type Layer } from "effect"
+import * as JumpClock from "./JumpClock.js"
+import * as TestRuns from "./TestRuns.js"
+import { renew } from "./leases/Renewal.js"
+
+const events = [AgentEvent.custom("test", 1)]
+const outcome = { status: "completed" } as const
+
+/** Does something as the holder of a run, and gives the verdict. */
+type Operation = (held: ClaimedRun) => Effect.Effect<string, unknown, ProjectPorts>
+
+/** What only the holder of a run may do. */
+const operations = Effect.gen(function* () {
+  const leases = yield* Leases
+  const runs = yield* Runs
+  const { leaseOf, verdictOf } = TestRuns
+  const made: Readonly<Record<string, Operation>> = {
+    complete: (held) => verdictOf(leases.complete(leaseOf(held), outcome)),
+    "complete with events": (held) =>
+      verdictOf(leases.complete(leaseOf(held), outcome, { events, expectedSequence: held.latestSequence })),
+    "complete by Runs": (held) => verdictOf(runs.complete(held.runId, outcome, leaseOf(held))),
+    append: (held) => verdictOf(TestRuns.append(held, events)),
+    "append beside": (held) => verdictOf(leases.appendBeside(leaseOf(held), events)),
+    renew: (held) => Effect.map(renew(held), ({ _tag }) => (_tag === "Held" ? "Succeeded" : _tag)),
+    release: (held) => verdictOf(leases.release(leaseOf(held))),
+    suspend: (held) => verdictOf(leases.suspend(leaseOf(held), TestRuns.forToolCall())),
+    tell: (held) => verdictOf(leases.tell(leaseOf(held), { parts: [textPart("hello")] })),
+    spawn: (held) => {
+      const submission = { agentId: "child", publicId: `child of ${held.runId}` }
+      return verdictOf(leases.spawn(leaseOf(held), { stepId: "step", name: "step", submission }))
+    },
+    "record a session": (held) => verdictOf(runs.recordSession(leaseOf(held), { sessionKey: "session" })),
+  }
+  return made
+})
+
+/**
+ * Declares the test. Sweeps and requests share a clock that passes the end of the leases while no timer fires, so each build of `layer`
+ * makes a fresh control plane by Effect's Clock.
+ *
+ * @since 0.1.0
+ * @category suites
+ */
+export const suite = (name: string, layer: Layer.Layer<ProjectPorts, unknown>): void => {
+  describe(`Lapsed leases (${name})`, () => {
+    effect("a lease that has lapsed is refused before a sweep has taken its run away", () =>
+      Effect.gen(function* () {
+        const clock = yield* JumpClock.make
+        yield* Effect.gen(function* () {
+          const runs = yield* Runs
+          const named = Object.entries(yield* operations)
+          const worker = yield* TestRuns.register()
+          /** A run for each operation. */
+          const holdAll = Effect.gen(function* () {
+            yield* Effect.forEach(named, () => TestRuns.submit(), { concurrency: "unbounded" })
+            return yield* TestRuns.claim(worker, { limit: named.length })
+          })
+          const tryAll = Effect.fnUntraced(function* (held: ReadonlyArray<ClaimedRun>) {
+            const verdicts: Record<string, string> = {}
+            for (const [index, [name, operation]] of named.entries())
+              verdicts[name] = yield* operation(held[index]!)
+            return verdicts
+          })
+          const expected = (verdict: string) => Object.fromEntries(named.map(([name]) => [name, verdict]))
+          const inTime = yield* holdAll
+          const late = yield* holdAll
+          const statesOfLate = Effect.map(runs.list({ limit: 100 }), ({ items }) =>
+            items.filter(({ runId }) => late.some((held) => held.runId === runId)),
+          )
+          // The sweeper has looked, and sleeps.
+          yield* TestRuns.settle
+
+          yield* clock.stall(Duration.toMillis(TestRuns.leaseDuration) - 1)
+          deepStrictEqual(yield* tryAll(inTime), expected("Succeeded"))
+
+          const before = yield* statesOfLate
+          deepStrictEqual(
+            before.map(({ status }) => status),
+            named.map(() => "running"),
+          )
+          yield* clock.stall(1)
+          deepStrictEqual(yield* tryAll(late), { ...expected("LeaseLost"), renew: "Lost" })
+          deepStrictEqual(yield* statesOfLate, before)
+
+          const taken = yield* TestRuns.claim(yield* TestRuns.register("other"), { limit: 100 })
+          deepStrictEqual(
+            late.map(({ runId }) => taken.find((held) => held.runId === runId)?.attempt),
+            named.map(() => 2),
+          )
+        }).pipe(Effect.scoped, Effect.provide(layer), Effect.withClock(clock))
+      }),
+    )
+  })
+}
