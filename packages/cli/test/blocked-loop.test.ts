@@ -8,7 +8,8 @@ import { has, json, room, start, write } from "./Processes.js"
 const blocking = (least: number) => `import { existsSync } from "node:fs"
 export default async (run) => {
   const until = performance.now() + ${least}
-  while (run.attempt === 1 && (performance.now() < until || !existsSync("go"))) {}
+  const cell = new Int32Array(new SharedArrayBuffer(4))
+  while (run.attempt === 1 && (performance.now() < until || !existsSync("go"))) Atomics.wait(cell, 0, 0, 20)
   return "attempt " + run.attempt
 }
 `

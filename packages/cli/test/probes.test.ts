@@ -26,7 +26,8 @@ const untilGo = (cwd: string) =>
 const blocking = `import { existsSync, writeFileSync } from "node:fs"
 export default async () => {
   writeFileSync("blocked", "")
-  while (!existsSync("go")) {}
+  const cell = new Int32Array(new SharedArrayBuffer(4))
+  while (!existsSync("go")) Atomics.wait(cell, 0, 0, 20)
 }
 `
 
