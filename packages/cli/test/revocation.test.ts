@@ -1,6 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { expect, layer } from "@effect/vitest"
-import { Effect, Layer, Schedule } from "effect"
+import { Effect, Layer } from "effect"
+import { until } from "./FaultRoom.js"
 import { has, json, run, Served, start } from "./Processes.js"
 
 /** A program that still runs when its worker is refused. */
@@ -58,10 +59,12 @@ layer(served, { excludeTestServices: true })("a worker whose token is revoked", 
       const key = json(created.stdout)
       expect(Date.parse(String(key["expires_at"]))).toBeGreaterThan(0)
       const list = Effect.map(run(["keys", "list"], { cwd, env }), ({ stdout }) => stdout)
-      const found = yield* Effect.repeat(list, {
-        until: (text) => text.includes("expired"),
-        schedule: Schedule.spaced("100 millis"),
-      })
+      const found = yield* until(
+        list,
+        (text) => text.includes("expired"),
+        "the key has not expired",
+        "100 millis",
+      )
       expect(found).toMatch(/short .* expired/)
       expect(found).toMatch(/never +valid/)
       const settings = { cwd, env: { ...env, RUNLEASE_API_KEY: String(key["token"]) } }
