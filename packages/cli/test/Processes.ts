@@ -140,7 +140,7 @@ export const runProcess = (args: ReadonlyArray<string>, settings: Settings): Eff
 const inTurn = Effect.unsafeMakeSemaphore(1)
 
 /**
- * Runs `runlease` to its end within this process, after the commands that run so already. It takes a fiftieth of the CPU time of a
+ * Runs `runlease` to its end within this process, after the commands that run so already. It takes a twentieth of the CPU time of a
  * process, and gives the same: `in-process.test.ts` compares both. A command that loads a module, has a terminal, gets a signal or
  * is waited for by the next command needs a process.
  */
