@@ -16,7 +16,7 @@ const shown: Readonly<Record<Exclude<SimulationSuite.FaultName, Shared>, Simulat
   "same-epoch": { seed: 1, breaks: "fenced" },
   "append-checked-before": { seed: 14, breaks: "fenced" },
   "lapsed-append": { seed: 106, breaks: "fenced" },
-  "lapsed-complete": { seed: 740, breaks: "fenced" },
+  "lapsed-complete": { seed: 770, breaks: "fenced" },
   "deadline-from-answer": { seed: 40, breaks: "one-holder" },
   "one-too-many": { seed: 39, breaks: "waits-hold-nothing" },
   "no-marks": { seed: 1, breaks: "log-is-ag-ui" },
