@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 import projects from "./vitest.workspace.js"
 
-const workers = Math.ceil(availableParallelism() * 1.5)
+const workers = availableParallelism() * 2
 
 /** A file that only runs a suite is short and takes long: first in a project, so that no worker waits for it at the end. */
 const isShort = ({ moduleId }: TestSpecification) => statSync(moduleId).size < 1_000

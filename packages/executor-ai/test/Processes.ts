@@ -1,13 +1,12 @@
 /** Starts `runlease` in separate processes: a server on a SQLite file, and workers that tests kill. */
-import { command } from "../../cli/checkout/bundle.mjs"
+import { bundle, command } from "../../cli/checkout/bundle.mjs"
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 
-const agent = fileURLToPath(new URL("fixtures/pages-agent.ts", import.meta.url))
+const source = new URL("fixtures/pages-agent.ts", import.meta.url)
 
 const kill = (child: ChildProcess) =>
   Effect.async<void>((resume) => {
@@ -69,7 +68,17 @@ const server = ({ apiKey, folder }: Settings) =>
 /** A worker of that server, once it is registered. Its model is at `model`. */
 const worker = (
   { apiKey, folder }: Settings,
-  { model, notes, url }: { readonly model: string; readonly notes: string; readonly url: string },
+  {
+    agent,
+    model,
+    notes,
+    url,
+  }: {
+    readonly agent: string
+    readonly model: string
+    readonly notes: string
+    readonly url: string
+  },
 ) =>
   start(
     ["worker", "--module", agent, "--agent", "agent", "--lease", "5s"],
@@ -92,9 +101,11 @@ export const open = Effect.fnUntraced(function* (model: string) {
   const settings: Settings = { folder, apiKey: "rlk_processes" }
   const notes = join(folder, "notes")
   const url = yield* server(settings)
+  // To compile the sources takes each worker longer than its run.
+  const agent = yield* Effect.promise(() => bundle(source, folder, "agent"))
   return {
     connection: { url, apiKey: settings.apiKey },
-    startWorker: worker(settings, { url, notes, model }),
+    startWorker: worker(settings, { agent, url, notes, model }),
     calls: Effect.map(
       Effect.promise(() => readFile(notes, "utf8")),
       (text) => text.trim().split("\n"),
