@@ -133,6 +133,8 @@ const entries = async () => {
     ...always,
     ...Object.keys(metafile.inputs).filter((file) => !file.includes("node_modules/")),
   ]
+  // The compiler is a process that would wait for more to compile.
+  await (await import("esbuild")).stop()
   const outputs = Object.entries(metafile.outputs)
   const made = sources.map((source) => outputs.find(([, { entryPoint }]) => entryPoint === source)[0])
   const stamps = inputs.map((file) => [
