@@ -103,14 +103,17 @@ const pageResponse = (html: string) =>
 /** Addresses of the API that are pages themselves. */
 const apiPages = new Set(["/docs", "/openapi.json"])
 
-const wantsPage = ({ headers, method }: HttpServerRequest.HttpServerRequest): boolean =>
-  (method === "GET" || method === "HEAD") && (headers["accept"] ?? "").includes("text/html")
-
 /** The path of a request below the place where the API is mounted. */
 const pathOf = ({ url }: HttpServerRequest.HttpServerRequest): string => {
   const end = url.search(/[?#]/)
   return end < 0 ? url : url.slice(0, end)
 }
+
+/** Whether a browser asks for a page of the dashboard. */
+const wantsPage = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  (request.method === "GET" || request.method === "HEAD") &&
+  (request.headers["accept"] ?? "").includes("text/html") &&
+  !apiPages.has(pathOf(request))
 
 /**
  * The API with the dashboard in front of it. `prefix` is where both are mounted, for the links of the page. Without the built pages,
@@ -131,7 +134,7 @@ export const inFront = ({ prefix = "" }: { readonly prefix?: string | undefined 
         api: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
       ): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest> =>
         Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-          wantsPage(request) && !apiPages.has(pathOf(request)) ? Effect.zipRight(warning, api) : api,
+          wantsPage(request) ? Effect.zipRight(warning, api) : api,
         )
     }
     const base = prefix.replace(/\/+$/, "")
@@ -147,6 +150,6 @@ export const inFront = ({ prefix = "" }: { readonly prefix?: string | undefined 
         if (file !== undefined && (request.method === "GET" || request.method === "HEAD")) {
           return Effect.succeed(fileResponse(request, file))
         }
-        return wantsPage(request) && !apiPages.has(path) ? Effect.succeed(pageResponse(html)) : api
+        return wantsPage(request) ? Effect.succeed(pageResponse(html)) : api
       })
   })

@@ -138,6 +138,8 @@ const description = (url: string) =>
           HttpLayerRouter.toHttpEffect(layerHttpLayerRouter({ api: described, path: "/docs" })),
         ),
         Scope.extend(yield* Effect.scope),
+        // A first reader that leaves does not leave its interruption to the next.
+        Effect.uninterruptible,
         Effect.cached,
       )
       return Layer.merge(
