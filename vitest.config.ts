@@ -26,6 +26,6 @@ export default defineConfig({
     // A worker that vitest ends for being idle may have got the next file already, which then fails.
     minWorkers: workers,
     // A search for the shortest history that breaks a property makes many servers in one process.
-    poolOptions: { forks: { execArgv: ["--max-old-space-size=8192"] } },
+    poolOptions: { forks: { isolate: false, execArgv: ["--max-old-space-size=8192"] } },
   },
 })
