@@ -101,7 +101,7 @@ export const make = (
       }
       // The last frame says that the answer is whole, so it comes after the wait.
       let last: Frame | undefined
-      for (const frame of wire.frames(says, body, request.index + 1)) {
+      for (const frame of wire.frames(says, body, (says.number ?? request.index) + 1)) {
         if (outgoing.destroyed) return
         if (last !== undefined) await write(last)
         last = frame

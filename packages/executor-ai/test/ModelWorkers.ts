@@ -3,6 +3,7 @@ import type { Tool } from "@effect/ai"
 import {
   AgentEvent,
   type ControlPlane,
+  DrainHold,
   Executor,
   type Ids,
   MemoryControlPlane,
@@ -79,6 +80,7 @@ export const withoutRecords =
       issueParts: () => Effect.dieMessage("its records have one part"),
       reserve: () => true,
       committed: () => Effect.void,
+      drainHold: DrainHold.make(),
       until: () => Effect.dieMessage("it has no sleeps"),
       park: () => Effect.dieMessage("it has no waits"),
       enter: () => () => {},

@@ -5,7 +5,7 @@ import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
 import { type AgentEvent, Claims, Leases, RunLog, ToolCalls } from "@runlease/core"
 import { AiTool } from "@runlease/executor-ai"
 import { EventOrder, Faults, TestRuns } from "@runlease/testkit"
-import { Deferred, Effect, Exit, Layer, Option, Ref, Schema, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Option, Ref, Schema, Scope } from "effect"
 import * as ModelServer from "./ModelServer.js"
 import * as ModelWorkers from "./ModelWorkers.js"
 
@@ -296,6 +296,46 @@ describe("a call that is made at most once", () => {
         yield* ModelWorkers.untilStatus(runId, "completed")
         strictEqual((yield* made).length, 1)
       }).pipe(Effect.provide(ports))
+    }),
+  )
+
+  it.scopedLive("finishes when its worker drains, and its result is in the log", () =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const paid = yield* Deferred.make<string>()
+      let count = 0
+      const slow = Toolkit.make(
+        Tool.make("pay", { parameters: { sum: Schema.Number }, success: Schema.String }),
+      )
+      const handlers = slow.toLayer({
+        pay: () =>
+          Effect.suspend(() => {
+            count += 1
+            return Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(paid))
+          }),
+      })
+      const server = yield* ModelServer.make(
+        ModelServer.inTurn({ calls: [call("pay", "a")] }, { texts: ["ok"] }),
+      )
+      yield* Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const options = { interruptGrace: "20 seconds" } as const
+        yield* Scope.extend(ModelWorkers.start(server, { toolkit: slow }, options), scope)
+        const { runId } = yield* TestRuns.submit()
+        yield* Deferred.await(begun)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* Effect.replicateEffect(Effect.sleep(0), 100, { discard: true })
+        yield* Deferred.succeed(paid, "paid by the first")
+        yield* Fiber.join(closing)
+        const results = (yield* TestRuns.eventsOf(runId)).filter(({ type }) => type === "TOOL_CALL_RESULT")
+        deepStrictEqual(
+          results.map(({ content }) => content),
+          ["paid by the first"],
+        )
+        yield* ModelWorkers.start(server, { toolkit: slow })
+        yield* ModelWorkers.untilStatus(runId, "completed")
+        strictEqual(count, 1)
+      }).pipe(Effect.provide(Layer.merge(handlers, ModelWorkers.controlPlanes["memory"]!)))
     }),
   )
 

@@ -18,6 +18,7 @@ import * as Effects from "./worker/Effects.js"
 import * as Health from "./worker/Health.js"
 import * as Inbox from "./worker/Inbox.js"
 import * as Interrupts from "./worker/Interrupts.js"
+import * as LastWrites from "./worker/LastWrites.js"
 import * as Leases from "./worker/Leases.js"
 import * as Outcomes from "./worker/Outcomes.js"
 import * as Questions from "./worker/Questions.js"
@@ -64,6 +65,7 @@ export const suite = (name: string, layer: Layer.Layer<ControlPlane.ProjectPorts
     Cancellation.tests(test)
     Deadlines.tests(test)
     Drain.tests(test)
+    LastWrites.tests(test)
     DrainRequests.tests(test)
     Health.tests(test)
     Appends.tests(test)

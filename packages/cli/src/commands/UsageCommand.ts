@@ -1,5 +1,5 @@
 /**
- * `runlease runs usage`: what a run has used, or a run with all runs below it.
+ * `runlease runs usage`: what a run has used, or a run with its children, and theirs.
  */
 import { Command, Options } from "@effect/cli"
 import { type TokenUsage, Usage } from "@runlease/core"
@@ -22,6 +22,8 @@ const toJson = ({ cost, runs, unfinished, usage }: Usage.Usage) => ({
   unfinished,
 })
 
+const isTree = (used: Usage.Usage | Usage.TreeUsage): used is Usage.TreeUsage => "lineage" in used
+
 const row = ({ inputTokens, model, outputTokens, provider }: TokenUsage.TokenUsage) => [
   [provider, model].filter((name) => name !== undefined).join("/") || "unknown",
   String(inputTokens ?? ""),
@@ -40,6 +42,16 @@ const rest = ({ cost, runs, unfinished }: Usage.Usage): string =>
         ]),
   ].join(", ")
 
+/** The sums as text: a table of the models, and the rest. */
+const print = (used: Usage.Usage) =>
+  Effect.gen(function* () {
+    const paint = yield* Output.paint
+    if (used.usage.length > 0) {
+      yield* Console.log(Output.table(["MODEL", "INPUT", "OUTPUT"], used.usage.map(row), paint))
+    }
+    yield* Console.log(rest(used))
+  })
+
 /**
  * @since 0.1.0
  * @category commands
@@ -49,18 +61,23 @@ export const command = Command.make(
   {
     connection: Settings.connection,
     json: Settings.json,
-    tree: Options.boolean("tree").pipe(Options.withDescription("With all runs below it")),
+    tree: Options.boolean("tree").pipe(Options.withDescription("With its children, and theirs")),
     runId,
   },
   (options) =>
     Effect.gen(function* () {
       const used = yield* options.tree ? Usage.ofTree(options.runId) : Usage.ofRun(options.runId)
-      if (options.json) return yield* Output.json(toJson(used))
-      const paint = yield* Output.paint
-      if (used.usage.length > 0) {
-        yield* Console.log(Output.table(["MODEL", "INPUT", "OUTPUT"], used.usage.map(row), paint))
+      const lineage = isTree(used) ? used.lineage : undefined
+      if (options.json) {
+        return yield* Output.json({
+          ...toJson(used),
+          ...(lineage === undefined ? {} : { lineage: toJson(lineage) }),
+        })
       }
-      yield* Console.log(rest(used))
+      yield* print(used)
+      if (lineage === undefined || lineage.runs === 0) return
+      yield* Console.log("\nApart from the tree: retries, forks and detached children")
+      yield* print(lineage)
     }).pipe(Settings.withClient(options.connection)),
 ).pipe(
   Describe.command("Show what a run has used, in all of its attempts.", [

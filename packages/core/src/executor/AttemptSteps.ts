@@ -12,6 +12,7 @@ import { type ClaimedRun, EventId, type LeaseRef, type RunNotFound } from "../mo
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
 import * as AttemptInbox from "./AttemptInbox.js"
+import * as DrainHold from "./DrainHold.js"
 import * as IssuedRecords from "./IssuedRecords.js"
 import type { Parking } from "./Parking.js"
 import * as PastAttempts from "./PastAttempts.js"
@@ -45,6 +46,8 @@ const after = (
   writtenAt: DateTime.Utc,
 ): Recorded => {
   switch (kind) {
+    case "request":
+      return before
     case "intent":
       return { ...before, intent: true }
     case "sleep": {
@@ -104,6 +107,7 @@ export const recordedBefore = (
               const read = Option.getOrUndefined(parts.next(entry.event))
               if (read === undefined) return
               const { step_id } = read.record
+              if (read.kind === "request") return
               const step = after(steps.get(step_id) ?? nothing, read, entry.createdAt)
               taken = Math.max(taken, step.inbox?.to ?? 0)
               steps.set(step_id, { ...step, taken })
@@ -208,6 +212,7 @@ export const make = (options: {
     budgetRoot: options.budgetRoot,
     inFlight: parking.inFlight,
     park: parking.park,
+    drainHold: DrainHold.make(),
     until: (instant) =>
       Effect.sync(() => Duration.millis(Math.max(0, instant.epochMillis - options.storeTime()))),
     take: (stepId) => {

@@ -22,14 +22,18 @@ import * as Emit from "./Emit.js"
 import type * as Step from "./Step.js"
 import { StepLog } from "./StepLog.js"
 import { failed } from "./StepOutcome.js"
-import { looking } from "./TakenStep.js"
+import { looking, unlessOnce } from "./TakenStep.js"
 
 /** How often a wait that stays in the worker looks at the budget. */
 const pause = Schedule.spaced("1 second")
 
+const wait = { name: "budget", what: "A check of the budget" }
+
 /**
  * Waits while a limit of the budget is reached: without a worker, once nothing else of the run is in flight. The root of the tree asks
  * for higher limits meanwhile. A run without a budget does not wait.
+ *
+ * Fails: `StepError`, with reason `nested` inside a step that happens at most once, also in a run without a budget.
  *
  * @since 0.1.0
  * @category budgets
@@ -37,10 +41,12 @@ const pause = Schedule.spaced("1 second")
 export const check: Effect.Effect<void, Step.StepError, StepLog | Runs> = Effect.gen(function* () {
   const attempt = (yield* StepLog).steps()
   const { budgetRoot } = attempt
+  yield* unlessOnce(wait.name, wait.what)
   if (budgetRoot === undefined) return
   const runs = yield* Runs
   const { look: isSpent, within } = yield* looking(
     attempt,
+    wait,
     Effect.mapBoth(retryUnavailable(runs.get(budgetRoot)), {
       onSuccess: ({ budget }) => budget !== undefined && isReached(budget),
       onFailure: ({ message }) => failed("budget", "unavailable", `The budget cannot be read: ${message}`),

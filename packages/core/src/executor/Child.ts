@@ -201,6 +201,8 @@ const hasEnded = ({ status }: Run): boolean => isTerminal(status)
 /** How often a wait that stays in the worker looks at a child. */
 const pause = Schedule.spaced("1 second")
 
+const joining = { name: "join", what: "A join of children" }
+
 /** Waits until enough of the children have ended. `groupsOf` gives the groups of those that are open of which one is enough. */
 const untilEnded = (
   children: ReadonlyArray<ChildRef>,
@@ -209,7 +211,11 @@ const untilEnded = (
 ): Durable<ReadonlyArray<Run>, never> =>
   Effect.gen(function* () {
     const attempt: AttemptSteps = (yield* StepLog).steps()
-    const { look, within } = yield* looking(attempt, Effect.forEach(children, get, { concurrency: atOnce }))
+    const { look, within } = yield* looking(
+      attempt,
+      joining,
+      Effect.forEach(children, get, { concurrency: atOnce }),
+    )
     let runs = yield* look
     while (!isEnough(runs)) {
       const open = children.filter((_, index) => !hasEnded(runs[index]!))
@@ -289,6 +295,6 @@ export const joinFirst = (
       { ...options, schema: Winner },
     )
     const child = children.find(({ runId }) => runId === winner) ?? children[0]
-    const { look } = yield* looking((yield* StepLog).steps(), get(child))
+    const { look } = yield* looking((yield* StepLog).steps(), joining, get(child))
     return [child, outcomeOf(yield* look)] as const
   })

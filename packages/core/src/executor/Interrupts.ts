@@ -17,7 +17,7 @@ import type { ClaimedRun } from "../model/Run.js"
 import type { StepError } from "./StepError.js"
 import { StepLog } from "./StepLog.js"
 import { failed } from "./StepOutcome.js"
-import { enclosingStep } from "./TakenStep.js"
+import { unlessOnce } from "./TakenStep.js"
 
 /**
  * A question, which becomes an interrupt of the run. `reason` is `input_required` when absent.
@@ -84,11 +84,9 @@ export const askAll = (
 ): Effect.Effect<ReadonlyArray<Answer>, NotAnswered, StepLog> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
-    const enclosing = yield* enclosingStep
+    let within: string | undefined
     for (const { id } of questions) {
-      if (enclosing?.atMostOnce === true) {
-        return yield* failed(id, "nested", `Question ${id} is inside a step that happens at most once`)
-      }
+      within = (yield* unlessOnce(id, `Question ${id}`))?.id
       // No id of a step has a space.
       if (!attempt.take(`question ${id}`)) {
         return yield* failed(
@@ -102,7 +100,7 @@ export const askAll = (
     const [first, ...others] = questions.filter((_, index) => Option.isNone(answers[index]!)).map(toInterrupt)
     if (first === undefined) return answers.flatMap(Option.toArray)
     const awaited = awaitAnswers([first, ...others], expiresAfter)
-    return yield* attempt.lease === undefined ? awaited : attempt.park(enclosing?.id, awaited, Effect.never)
+    return yield* attempt.lease === undefined ? awaited : attempt.park(within, awaited, Effect.never)
   })
 
 /**

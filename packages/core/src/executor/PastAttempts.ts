@@ -4,16 +4,15 @@
  * @since 0.1.0
  */
 import { Chunk, Effect, Option, Stream } from "effect"
-import { isToolCallFailure, type LogEvent } from "../model/AgentEvent.js"
-import * as InboxMessage from "../model/InboxMessage.js"
+import type { LogEvent } from "../model/AgentEvent.js"
 import { endsAttempt } from "../rules/ControlEvents.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
-import type { MessagePart, SnapshotMessage } from "../model/RequestSnapshot.js"
+import type { SnapshotMessage } from "../model/RequestSnapshot.js"
 import type { ClaimedRun, RunNotFound } from "../model/Run.js"
 import { EventId } from "../model/Run.js"
 import { type LogEntry, maxReadLimit, RunLog } from "../ports/RunLog.js"
-import * as RecordParts from "../model/RecordParts.js"
-import * as StepRecord from "../model/StepRecord.js"
+import type * as StepRecord from "../model/StepRecord.js"
+import * as AttemptReader from "./AttemptReader.js"
 
 /**
  * The result of a tool call in the log.
@@ -46,7 +45,8 @@ export interface LoggedCall {
 /**
  * An attempt that ended without an outcome. When `waited` is true, it was suspended for answers, and its messages are part
  * of the conversation. Otherwise it died or was handed back, and its messages are void, but for those that a record names.
- * `kept` are the messages that are part of the conversation, with the results of their calls. `records` are those of its steps.
+ * `kept` are the messages that are part of the conversation, with the results of their calls. `turns` are the same, divided after
+ * each record: the messages of two recorded answers are never in one turn. `records` are those of its steps.
  *
  * `messages` are assistant messages, whose parts are `text`, `reasoning` and `tool_call`, tool messages, whose parts
  * are `tool_result`, and those that the run was told and has taken, which are the user's. A part has the `encryptedValue` that the log has for its message or call. `messageIds` are the ids of
@@ -59,155 +59,11 @@ export interface PastAttempt {
   readonly waited: boolean
   readonly messages: ReadonlyArray<SnapshotMessage>
   readonly kept: ReadonlyArray<SnapshotMessage>
+  readonly turns: ReadonlyArray<ReadonlyArray<SnapshotMessage>>
   readonly records: ReadonlyArray<StepRecord.StepRecord>
   readonly messageIds: ReadonlySet<string>
   readonly calls: ReadonlyArray<LoggedCall>
   readonly customs: ReadonlyArray<{ readonly name: string; readonly value: unknown }>
-}
-
-const text = (value: unknown): string => (typeof value === "string" ? value : "")
-
-/** Builds one attempt from the events of the log. `told` are the messages to the run so far, by their numbers. */
-const makeReader = (told: Map<number, InboxMessage.InboxMessage>) => {
-  const messages: Array<{ id: string; role: string; parts: Array<Record<string, unknown> & MessagePart> }> =
-    []
-  const parts = new Map<string, Record<string, unknown> & MessagePart>()
-  const messageIds = new Set<string>()
-  const ended = new Set<string>()
-  const results = new Map<string, LoggedResult>()
-  const customs: Array<{ readonly name: string; readonly value: unknown }> = []
-  const records: Array<StepRecord.StepRecord> = []
-  const recordedParts = new Set<unknown>()
-  const recordedCalls = new Set<unknown>()
-  let empty = true
-
-  const add = (role: string, id: string, part: Record<string, unknown> & MessagePart) => {
-    if (part.type !== "tool_call") messageIds.add(id)
-    const last = messages.at(-1)
-    if (last?.role === role) last.parts.push(part)
-    else messages.push({ id, role, parts: [part] })
-  }
-  const open = (kind: string, id: string, part: Record<string, unknown> & MessagePart) => {
-    if (parts.has(`${kind} ${id}`)) return
-    parts.set(`${kind} ${id}`, part)
-    add("assistant", id, part)
-  }
-  const extend = (kind: string, id: string, field: string, delta: unknown) => {
-    const part = parts.get(`${kind} ${id}`)
-    if (part !== undefined) part[field] = text(part[field]) + text(delta)
-  }
-
-  /** A message to the run stands where a step of the run has taken it. */
-  const take = ({ after = 0, to = 0 }: StepRecord.StepRecord): void => {
-    for (let number = after + 1; number <= to; number += 1) {
-      const message = told.get(number)
-      if (message === undefined) continue
-      const id = message.key ?? message.id
-      const parts = message.parts.map((part) => ({ ...part }))
-      for (const part of parts) recordedParts.add(part)
-      messageIds.add(id)
-      messages.push({ id, role: "user", parts })
-    }
-  }
-
-  const recordParts = RecordParts.make()
-  const record = ({ kind, record: read }: StepRecord.EventRecord): void => {
-    if (kind === "inbox") return take(read)
-    if (kind !== "step") return
-    records.push(read)
-    for (const id of read.messages ?? []) recordedParts.add(parts.get(`message ${id}`))
-    for (const id of read.tool_calls ?? []) {
-      recordedParts.add(parts.get(`tool-call ${id}`))
-      recordedCalls.add(id)
-    }
-  }
-
-  const isRecorded = (part: MessagePart): boolean =>
-    recordedParts.has(part) || (part.type === "tool_result" && recordedCalls.has(part["toolCallId"]))
-
-  const recorded = (): ReadonlyArray<SnapshotMessage> =>
-    recordedParts.size === 0
-      ? []
-      : messages
-          .map((message) => ({ ...message, parts: message.parts.filter(isRecorded) }))
-          .filter((message) => message.parts.length > 0)
-
-  return {
-    read: (event: LogEvent, ofExecutor: boolean): void => {
-      empty = false
-      const messageId = text(event["messageId"])
-      const toolCallId = text(event["toolCallId"])
-      switch (event.type) {
-        case "TEXT_MESSAGE_START":
-          return open("message", messageId, { type: "text", text: "" })
-        case "TEXT_MESSAGE_CONTENT":
-          return extend("message", messageId, "text", event["delta"])
-        case "REASONING_START":
-        case "REASONING_MESSAGE_START":
-          return open("message", messageId, { type: "reasoning", text: "" })
-        case "REASONING_MESSAGE_CONTENT":
-          return extend("message", messageId, "text", event["delta"])
-        case "TOOL_CALL_START":
-          return open("tool-call", toolCallId, {
-            type: "tool_call",
-            toolCallId,
-            toolName: text(event["toolCallName"]),
-            args: "",
-          })
-        case "TOOL_CALL_ARGS":
-          return extend("tool-call", toolCallId, "args", event["delta"])
-        case "TOOL_CALL_END":
-          if (ofExecutor) ended.add(toolCallId)
-          return
-        case "TOOL_CALL_RESULT": {
-          const result = { content: event["content"], isError: isToolCallFailure(event) }
-          results.set(toolCallId, result)
-          return add("tool", messageId, {
-            type: "tool_result",
-            toolCallId,
-            result: result.content,
-            ...(result.isError ? { isError: true } : {}),
-          })
-        }
-        case "REASONING_ENCRYPTED_VALUE": {
-          const part = parts.get(`${text(event["subtype"])} ${text(event["entityId"])}`)
-          if (part !== undefined) part["encryptedValue"] = event["encryptedValue"]
-          return
-        }
-        case "CUSTOM":
-          if (!ofExecutor) {
-            return void Option.map(InboxMessage.fromEvent(event), (message) =>
-              told.set(message.number, message),
-            )
-          }
-          if (StepRecord.isReserved(event)) return void Option.map(recordParts.next(event), record)
-          customs.push({ name: text(event["name"]), value: event["value"] })
-      }
-    },
-    isEmpty: () => empty,
-    end: (waited: boolean): PastAttempt => ({
-      waited,
-      messages,
-      kept: waited ? messages : recorded(),
-      records,
-      messageIds,
-      customs,
-      calls: messages.flatMap((message) =>
-        message.parts.flatMap((part) => {
-          if (part.type !== "tool_call") return []
-          const toolCallId = text(part["toolCallId"])
-          return {
-            toolCallId,
-            toolName: text(part["toolName"]),
-            args: text(part["args"]),
-            ended: ended.has(toolCallId),
-            kept: waited || recordedCalls.has(toolCallId),
-            result: Option.fromNullable(results.get(toolCallId)),
-          }
-        }),
-      ),
-    }),
-  }
 }
 
 const interrupts = (event: LogEvent): boolean => {
@@ -260,13 +116,13 @@ export const read = (
     ? Effect.succeed([])
     : Effect.suspend(() => {
         const attempts: Array<PastAttempt> = []
-        const told = new Map<number, InboxMessage.InboxMessage>()
-        let reader = makeReader(told)
+        const shared: AttemptReader.Shared = { told: new Map(), recordedCalls: new Set() }
+        let reader = AttemptReader.make(shared)
         // Control planes may omit sequences. Only executors write TOOL_CALL_START, so one without a sequence shows that.
         let unsequenced = false
         const close = (waited: boolean) => {
           if (!reader.isEmpty()) attempts.push(reader.end(waited))
-          reader = makeReader(told)
+          reader = AttemptReader.make(shared)
         }
         return entries(run).pipe(
           Stream.runForEach(({ event, sequence }) =>
@@ -283,3 +139,15 @@ export const read = (
           }),
         )
       })
+
+/**
+ * The messages that these events of an executor make, as a later attempt reads them from the log.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const messagesOf = (events: ReadonlyArray<LogEvent>): ReadonlyArray<SnapshotMessage> => {
+  const reader = AttemptReader.make({ told: new Map(), recordedCalls: new Set() })
+  for (const event of events) reader.read(event, true)
+  return reader.end(true).messages
+}

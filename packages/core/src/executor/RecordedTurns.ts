@@ -6,11 +6,12 @@
  *
  * @since 0.1.0
  */
-import { Effect, Schema } from "effect"
+import { Effect, type Option, Schema } from "effect"
 import type { AgentEvent } from "../model/AgentEvent.js"
 import { endsRun, LogEvent } from "../model/AgentEvent.js"
 import * as StepRecord from "../model/StepRecord.js"
 import { ExecutorError } from "./ExecutorError.js"
+import * as ModelRequest from "./ModelRequest.js"
 import * as ReportedSteps from "./ReportedSteps.js"
 
 /**
@@ -21,6 +22,9 @@ import * as ReportedSteps from "./ReportedSteps.js"
  */
 export interface RecordedTurns {
   readonly ended: ReadonlyArray<LogEvent>
+
+  /** The mark that the next turn begins, which goes into the Stream of the executor before its request. */
+  readonly begin: Effect.Effect<Option.Option<ModelRequest.Begun>>
 
   /** Takes note of an event of the turn. The next turn begins behind the record of this one. */
   readonly observe: (event: LogEvent) => void
@@ -79,6 +83,7 @@ export const read: Effect.Effect<RecordedTurns, ExecutorError> = ReportedSteps.r
     let number = ended.length
     return {
       ended,
+      begin: Effect.suspend(() => ModelRequest.begin({ name: stepName, key: number })),
       observe: (event) => {
         const field = Object.hasOwn(opened, event.type) ? opened[event.type] : undefined
         const id = field === undefined ? undefined : event[field]

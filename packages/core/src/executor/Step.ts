@@ -106,7 +106,8 @@ export const run = <A, E, R>(
 
 /**
  * Runs the body at most once, whatever dies. The log says that it is about to run before it does. An attempt that finds this
- * and no result does not run it: it fails with reason `uncertain`, or records what `onUncertain` finds out.
+ * and no result does not run it: it fails with reason `uncertain`, or records what `onUncertain` finds out. A worker that drains lets
+ * a body finish that has begun, up to `interruptGrace`, and records its result.
  *
  * The body has no steps in it.
  *
@@ -123,9 +124,15 @@ export const atMostOnce = <A, E, R>(
   Effect.flatMap(take(name, options), (taken) => {
     const once = (effect: Effect.Effect<A, E, R>) => record(taken, inStep(taken, true, effect), options, true)
     const { onUncertain } = options
+    // A drain waits for the body and its record. Once it has begun, no body begins.
+    const begin = Effect.acquireUseRelease(
+      Effect.interruptible(taken.attempt.drainHold.enter),
+      () => Effect.zipRight(write(taken, intentEventName, {}), once(body)),
+      (leave) => Effect.sync(leave),
+    )
     const outcome =
       taken.recorded?.intent !== true
-        ? Effect.zipRight(write(taken, intentEventName, {}), once(body))
+        ? begin
         : onUncertain === undefined
           ? failed(name, "uncertain", `Step ${name} was begun by an earlier attempt, and may have happened`)
           : once(onUncertain)

@@ -6,10 +6,10 @@
 import { Schema } from "effect"
 
 /**
- * `step` is its name, or the id of a question.
+ * `step` is its name, or the id of a question; of a join it is `join`, and of a check of the budget `budget`.
  *
- * `duplicate`: this attempt has had a step of that name and key, or a question of that id. `nested`: a step or a question inside a step
- * that happens at most once.
+ * `duplicate`: this attempt has had a step of that name and key, or a question of that id. `nested`: a step, a question, a join or
+ * a check of the budget inside a step that happens at most once.
  * `too_large`: with its result those of the run are over 8 MiB. `too_long`: a sleep of more than 3,650 days. `too_many`: the run has 10,000 steps. `unreadable`: its record does not fit the
  * schema. `uncertain`: it may have happened. `unavailable`: the control plane cannot be reached now.
  * `refused`: it refuses what the step asks of it.

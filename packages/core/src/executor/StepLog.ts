@@ -12,6 +12,7 @@ import type { Spawned } from "../ports/Leases.js"
 import type { ControlPlaneError } from "../ports/ControlPlaneError.js"
 import type { Encoded, RecordName, StepRecord } from "../model/StepRecord.js"
 import type { AttemptInbox, Range } from "./AttemptInbox.js"
+import type { DrainHold } from "./DrainHold.js"
 import type { Parking } from "./Parking.js"
 
 /**
@@ -81,6 +82,9 @@ export interface AttemptSteps extends Pick<Parking, "enter" | "inFlight" | "park
 
   /** Waits until the record is in the log. Never ends where the log refuses it, since the executor is interrupted then. */
   readonly committed: (recordId: string) => Effect.Effect<void>
+
+  /** Lets a drain wait for bodies that happen at most once. */
+  readonly drainHold: DrainHold
 
   /** How long it is until an instant of the store's clock; zero when it has come. */
   readonly until: (instant: DateTime.Utc) => Effect.Effect<Duration.Duration>

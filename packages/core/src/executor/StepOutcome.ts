@@ -162,32 +162,64 @@ export const write = (
 ): Effect.Effect<void, StepError, Emit.Emit> =>
   Effect.flatMap(issue(taken, kind, fields), (issued) => emit([], issued))
 
+/** What a step has given as a record has it, and as each attempt reads it there. */
+interface Written<A> {
+  readonly text: string | undefined
+  readonly value: A
+}
+
+/** Whether JSON has the value as it is. */
+const isPlain = (value: unknown): boolean =>
+  value == null ||
+  typeof value === "string" ||
+  typeof value === "boolean" ||
+  (typeof value === "number" && Number.isFinite(value))
+
+/** A schema that does not read what it has written is a mistake of the program. */
+const written = <A>({ name }: Taken, schema: Codec<A> | undefined, value: A): Effect.Effect<Written<A>> =>
+  Effect.flatMap(encoded(schema, value), (text) =>
+    schema === undefined && isPlain(value)
+      ? Effect.succeed({ text, value })
+      : Either.match(decoded(schema, text), {
+          onLeft: (problem) =>
+            Effect.dieMessage(`The schema of step ${name} does not read what it has written: ${problem}`),
+          onRight: (read) => Effect.succeed({ text, value: read }),
+        }),
+  )
+
+/** The record of a step, if it has one, and what the step gives: the same as later attempts get, which read the record. */
+export interface Outcome<A, E> {
+  readonly issued: Issued
+  readonly given: Either.Either<A, E>
+}
+
 /** The record of what a step has given: none of a failure for which it has no schema. `opened` is what its events have opened. */
 export const recordOf = <A, E>(
   taken: Taken,
   outcome: Either.Either<A, E>,
   { failure, schema }: Codecs<A, E>,
   opened: OpenedItems.OpenedItems,
-): Effect.Effect<Issued, StepError> => {
-  const { messages, tool_calls } = opened.ids()
-  const common = {
-    replaces: taken.recorded?.done?.record_id,
-    messages: messages.length === 0 ? undefined : messages,
-    tool_calls: tool_calls.length === 0 ? undefined : tool_calls,
-  }
-  if (Either.isRight(outcome)) {
-    return Effect.flatMap(Effect.flatMap(encoded(schema, outcome.right), sealed), (value) =>
-      issue(taken, stepEventName, { ...value, ...common }),
-    )
-  }
-  return failure !== undefined && Schema.is(failure)(outcome.left)
-    ? Effect.flatMap(encoded(failure, outcome.left), (text = "null") =>
-        Effect.flatMap(sealed(text), ({ codec, result }) =>
-          issue(taken, stepEventName, { codec, failure: result, ...common }),
-        ),
-      )
-    : Effect.succeed(notIssued)
-}
+): Effect.Effect<Outcome<A, E>, StepError> =>
+  Effect.gen(function* () {
+    const { messages, tool_calls } = opened.ids()
+    const common = {
+      replaces: taken.recorded?.done?.record_id,
+      messages: messages.length === 0 ? undefined : messages,
+      tool_calls: tool_calls.length === 0 ? undefined : tool_calls,
+    }
+    if (Either.isRight(outcome)) {
+      const { text, value } = yield* written(taken, schema, outcome.right)
+      const issued = yield* issue(taken, stepEventName, { ...(yield* sealed(text)), ...common })
+      return { issued, given: Either.right(value) }
+    }
+    if (failure === undefined || !Schema.is(failure)(outcome.left)) {
+      return { issued: notIssued, given: outcome }
+    }
+    const { text = "null", value } = yield* written(taken, failure, outcome.left)
+    const { codec, result } = yield* sealed(text)
+    const issued = yield* issue(taken, stepEventName, { codec, failure: result, ...common })
+    return { issued, given: Either.left(value) }
+  })
 
 /** Runs the body of a step, and records its result, or its failure where that has a schema. */
 export const record = <A, E, R>(
@@ -200,19 +232,21 @@ export const record = <A, E, R>(
   const opened = OpenedItems.make()
   const observed = Emit.observed(body, (events) => events.forEach(opened.observe))
   const write = (outcome: Either.Either<A, E>) =>
-    Effect.flatMap(recordOf(taken, outcome, codecs, opened), (issued) => emit(finished, issued))
+    Effect.flatMap(recordOf(taken, outcome, codecs, opened), ({ given, issued }) =>
+      Effect.as(emit(finished, issued), { given, isRecorded: issued !== notIssued }),
+    )
   return Effect.matchCauseEffect(
     shown ? Effect.zipRight(Emit.event(AgentEvent.stepStarted(taken.shownAs)), observed) : observed,
     {
-      onSuccess: (value) => Effect.as(write(Either.right(value)), value),
+      onSuccess: (value) => Effect.flatMap(write(Either.right(value)), ({ given }) => given),
       onFailure: (cause): Effect.Effect<never, E | StepError, Emit.Emit> =>
-        Effect.zipRight(
-          Option.match(Cause.failureOption(cause), {
-            onNone: () => emit(finished, notIssued),
-            onSome: (error) => write(Either.left(error)),
-          }),
-          Effect.failCause(cause),
-        ),
+        Option.match(Cause.failureOption(cause), {
+          onNone: () => Effect.zipRight(emit(finished, notIssued), Effect.failCause(cause)),
+          onSome: (error) =>
+            Effect.flatMap(write(Either.left(error)), ({ given, isRecorded }) =>
+              isRecorded && Either.isLeft(given) ? Effect.fail(given.left) : Effect.failCause(cause),
+            ),
+        }),
     },
   )
 }

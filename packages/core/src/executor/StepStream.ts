@@ -94,11 +94,13 @@ const recorded = <A, E, R>(
   const writing = Stream.unwrap(
     Effect.map(
       Effect.suspend(() => StepOutcome.recordOf(taken, outcome, codecs, opened)),
-      ({ committed, events }) =>
-        Stream.concat(
+      ({ given, issued: { committed, events } }) => {
+        outcome = given
+        return Stream.concat(
           Stream.fromIterable([AgentEvent.stepFinished(shownAs), ...events]),
           Stream.execute(committed),
-        ),
+        )
+      },
     ),
   )
   const inFlight = Effect.acquireRelease(

@@ -55,14 +55,25 @@ export const enclosingStep: Effect.Effect<CurrentStep["Type"] | undefined> = Eff
   Option.getOrUndefined,
 )
 
+/**
+ * The step that the code is in, if it is in one. Fails inside a step that happens at most once: its intent says only that all of it may have
+ * happened, so nothing in it is recorded, and nothing in it waits. `what` begins the sentence.
+ */
+export const unlessOnce = (
+  name: string,
+  what: string,
+): Effect.Effect<CurrentStep["Type"] | undefined, StepError> =>
+  Effect.filterOrFail(
+    enclosingStep,
+    (enclosing) => enclosing?.atMostOnce !== true,
+    () => failed(name, "nested", `${what} is inside a step that happens at most once`),
+  )
+
 /** Takes the step of that name and key, which this attempt has not had before. */
 export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepError, StepLog> =>
   Effect.gen(function* () {
     const attempt = (yield* StepLog).steps()
-    const enclosing = yield* enclosingStep
-    if (enclosing?.atMostOnce === true) {
-      return yield* failed(name, "nested", `Step ${name} is inside a step that happens at most once`)
-    }
+    const enclosing = yield* unlessOnce(name, `Step ${name}`)
     const id = stepIdOf({ within: enclosing?.id, name, key })
     if (!attempt.take(id)) {
       return yield* failed(
@@ -83,16 +94,23 @@ export const take = (name: string, { key }: Keyed): Effect.Effect<Taken, StepErr
     return { attempt, id, within: enclosing?.id, name, key, shownAs, recorded: before }
   })
 
+/** What the code looks at while it waits, and the id of the step that it is in. */
+export interface Looking<A, E, R> {
+  readonly look: Effect.Effect<A, E, R>
+  readonly within: string | undefined
+}
+
 /**
- * What the code looks at while it waits, and the id of the step that it is in. A look is in flight: else the run would be suspended for
+ * What the code looks at while it waits for `what`, in a place where it may wait. A look is in flight: else the run would be suspended for
  * other waits while it goes on, and not for this one.
  */
 export const looking = <A, E, R>(
   attempt: Taken["attempt"],
+  wait: { readonly name: string; readonly what: string },
   effect: Effect.Effect<A, E, R>,
-): Effect.Effect<{ readonly look: Effect.Effect<A, E, R>; readonly within: string | undefined }> =>
+): Effect.Effect<Looking<A, E, R>, StepError> =>
   Effect.gen(function* () {
-    const within = (yield* enclosingStep)?.id
+    const within = (yield* unlessOnce(wait.name, wait.what))?.id
     return { look: attempt.inFlight({ id: yield* uuidV7, within }, effect), within }
   })
 

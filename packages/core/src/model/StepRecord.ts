@@ -52,12 +52,21 @@ export const childEventName = "runlease.child"
  */
 export const inboxEventName = "runlease.inbox"
 
+/**
+ * The name of the event that says that a request to a model is about to be made, or that its server has refused it.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const requestEventName = "runlease.request"
+
 const kinds = {
   [stepEventName]: "step",
   [intentEventName]: "intent",
   [sleepEventName]: "sleep",
   [childEventName]: "child",
   [inboxEventName]: "inbox",
+  [requestEventName]: "request",
 } as const
 
 /**
@@ -100,6 +109,8 @@ export const StepRecord = Schema.Struct({
   index: Schema.optional(Schema.NonNegativeInt),
   after: Schema.optional(Schema.NonNegativeInt),
   to: Schema.optional(Schema.NonNegativeInt),
+  /** Of a request to a model: its server has refused it. */
+  refused: Schema.optional(Schema.Literal(true)),
 })
 export type StepRecord = typeof StepRecord.Type
 
@@ -147,7 +158,7 @@ export const recordIdOf = ({ value }: LogEvent): string | undefined =>
   Predicate.isRecord(value) && typeof value["record_id"] === "string" ? value["record_id"] : undefined
 
 /**
- * A record, and whether it is that of a step that is done, the intent of one, a sleep, a child, or taken messages.
+ * A record, and whether it is that of a step that is done, the intent of one, a sleep, a child, taken messages, or a request to a model.
  *
  * @since 0.1.0
  * @category models
@@ -168,6 +179,7 @@ export const isProgress = ({ name, type, value }: LogEvent): boolean =>
   type === "CUSTOM" &&
   isName(name) &&
   name !== intentEventName &&
+  name !== requestEventName &&
   Predicate.isRecord(value) &&
   typeof value["step_id"] === "string" &&
   value["replaces"] === undefined &&

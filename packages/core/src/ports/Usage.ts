@@ -7,18 +7,21 @@
  */
 import { Chunk, Effect, Option, Predicate, Schema, Stream } from "effect"
 import { attemptEventName, type LogEvent } from "../model/AgentEvent.js"
+import * as ChildEvent from "../model/ChildEvent.js"
 import type * as Ids from "../model/Ids.js"
 import type { InvalidCursor } from "../model/Page.js"
 import { EventId, type RunNotFound } from "../model/Run.js"
+import { childEventName } from "../model/StepRecord.js"
 import * as TokenUsage from "../model/TokenUsage.js"
 import { costOf } from "../model/TreeBudget.js"
 import type { ControlPlaneError } from "./ControlPlaneError.js"
+import type { LogFilter } from "./LogFilter.js"
 import { maxReadLimit, RunLog } from "./RunLog.js"
 import { Runs } from "./Runs.js"
 
 /**
- * `usage`: one entry for each provider and model. `cost`: in millionths, of those reports that tell one. `unfinished`: answers that a dead
- * attempt had begun and not finished; what they cost is not known. `runs`: how many runs this is the sum of.
+ * `usage`: one entry for each provider and model. `cost`: in millionths, of those reports that tell one. `unfinished`: answers that an
+ * attempt which has ended had requested and not received whole; what they cost is not known. `runs`: how many runs this is the sum of.
  *
  * @since 0.1.0
  * @category models
@@ -31,6 +34,17 @@ export const Usage = Schema.Struct({
 })
 export type Usage = typeof Usage.Type
 
+/**
+ * What a tree of runs has used: a run and all that it has spawned, whose spending is charged to one budget. `lineage`: the runs that name one
+ * of these as the run that they come from without being its children, and all that come from those: retries, forks, detached children.
+ * They are in none of the other sums.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const TreeUsage = Schema.Struct({ ...Usage.fields, lineage: Usage })
+export type TreeUsage = typeof TreeUsage.Type
+
 const none: Usage = { usage: [], cost: 0, unfinished: 0, runs: 0 }
 
 const plus = (a: Usage, b: Usage): Usage => ({
@@ -42,12 +56,15 @@ const plus = (a: Usage, b: Usage): Usage => ({
 
 type Failure = RunNotFound | ControlPlaneError
 
-/** The events of that name in the log of a run. */
-const named = (runId: Ids.RunId, name: string): Stream.Stream<LogEvent, Failure, RunLog> =>
+/** The events in the log of a run that match. Those of records are found by their index. */
+const matching = (
+  runId: Ids.RunId,
+  filter: LogFilter & { readonly only?: "records" },
+): Stream.Stream<LogEvent, Failure, RunLog> =>
   Stream.unwrap(
     Effect.map(RunLog, (log) =>
       Stream.paginateChunkEffect(EventId.make(0), (after) =>
-        Effect.map(log.read({ runId, after, limit: maxReadLimit, name }), (page) => [
+        Effect.map(log.read({ runId, after, limit: maxReadLimit, ...filter }), (page) => [
           Chunk.fromIterable(page.map(({ event }) => event)),
           Option.map(Option.fromNullable(page.at(-1)), ({ eventId }) => eventId),
         ]),
@@ -55,8 +72,8 @@ const named = (runId: Ids.RunId, name: string): Stream.Stream<LogEvent, Failure,
     ),
   )
 
-const unfinishedOf = ({ value }: LogEvent): number => {
-  const count = Predicate.isRecord(value) ? value["unfinished"] : undefined
+const unfinishedOf = (source: unknown): number => {
+  const count = Predicate.isRecord(source) ? source["unfinished"] : undefined
   return typeof count === "number" && Number.isSafeInteger(count) && count > 0 ? count : 0
 }
 
@@ -68,19 +85,30 @@ const unfinishedOf = ({ value }: LogEvent): number => {
  */
 export const ofRun = (runId: Ids.RunId): Effect.Effect<Usage, Failure, RunLog> =>
   Effect.gen(function* () {
-    const reports = yield* Stream.runFold(named(runId, TokenUsage.eventName), none, (sum, event) =>
-      plus(sum, { ...none, usage: Option.toArray(TokenUsage.fromEvent(event)), cost: costOf(event) }),
+    const reports = yield* Stream.runFold(
+      matching(runId, { name: TokenUsage.eventName }),
+      none,
+      (sum, event) =>
+        plus(sum, { ...none, usage: Option.toArray(TokenUsage.fromEvent(event)), cost: costOf(event) }),
     )
+    // An attempt that a later one follows says it in its mark, and the last one at the end of the run.
+    const marks = matching(runId, { name: attemptEventName })
+    const ends = matching(runId, { types: ["RUN_FINISHED", "RUN_ERROR"] })
     const unfinished = yield* Stream.runFold(
-      named(runId, attemptEventName),
+      Stream.concat(
+        Stream.map(marks, ({ value }) => value),
+        ends,
+      ),
       0,
-      (sum, event) => sum + unfinishedOf(event),
+      (sum, source) => sum + unfinishedOf(source),
     )
     return { ...reports, unfinished, runs: 1 }
   })
 
-/** The runs right below a run. */
-const below = (parentRunId: Ids.RunId): Stream.Stream<Ids.RunId, InvalidCursor | ControlPlaneError, Runs> =>
+/** The runs that name this one as their parent. */
+const comingFrom = (
+  parentRunId: Ids.RunId,
+): Stream.Stream<Ids.RunId, InvalidCursor | ControlPlaneError, Runs> =>
   Stream.unwrap(
     Effect.map(Runs, (runs) =>
       Stream.paginateChunkEffect(undefined as string | undefined, (cursor) =>
@@ -92,15 +120,37 @@ const below = (parentRunId: Ids.RunId): Stream.Stream<Ids.RunId, InvalidCursor |
     ),
   )
 
+/** The children of a run that are none of its own trees: the records of its log name them. */
+const childrenOf = (runId: Ids.RunId): Effect.Effect<ReadonlySet<string>, Failure, RunLog> =>
+  Stream.runFold(
+    matching(runId, { name: childEventName, only: "records" }),
+    new Set<string>(),
+    (children, event) => {
+      const child = Option.getOrUndefined(ChildEvent.fromEvent(event))
+      return child === undefined || child.detached ? children : children.add(child.runId)
+    },
+  )
+
 /**
- * What a run and all runs below it have used so far. Reads their logs, one after the other.
+ * What a run and all runs below it have used so far, and apart from that what those have used that come from one of them otherwise. Reads
+ * their logs, one after the other.
  *
  * @since 0.1.0
  * @category reading
  */
-export const ofTree = (runId: Ids.RunId): Effect.Effect<Usage, Failure | InvalidCursor, RunLog | Runs> =>
-  Effect.flatMap(ofRun(runId), (own) =>
-    Stream.runFoldEffect(below(runId), own, (sum, child) =>
-      Effect.map(ofTree(child), (more) => plus(sum, more)),
-    ),
-  )
+export const ofTree = (runId: Ids.RunId): Effect.Effect<TreeUsage, Failure | InvalidCursor, RunLog | Runs> =>
+  Effect.gen(function* () {
+    const own = yield* ofRun(runId)
+    const children = yield* childrenOf(runId)
+    return yield* Stream.runFoldEffect(
+      comingFrom(runId),
+      { ...own, lineage: none },
+      (sum: TreeUsage, other) =>
+        Effect.map(ofTree(other), ({ lineage, ...tree }): TreeUsage => {
+          const beside = plus(sum.lineage, lineage)
+          return children.has(other)
+            ? { ...plus(sum, tree), lineage: beside }
+            : { ...sum, lineage: plus(beside, tree) }
+        }),
+    )
+  })

@@ -53,7 +53,7 @@ const started = (subject: Subject): AgentEvent.LogEvent => ({
   runId: subject.runId,
 })
 
-/** `unfinished`: 1 where the attempt had begun an answer of a model and not finished it. */
+/** `unfinished`: how many answers of a model the attempt had requested that it neither recorded nor reported. */
 const attemptMark = (
   previous: PastAttempt,
   current: { readonly attempt: number; readonly workerId: string } | null,
@@ -83,7 +83,7 @@ export const claimed = (
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...LogState.closings(state),
   ...opening(subject, state),
-  ...(previous === null ? [] : [attemptMark(previous, current, LogState.openAnswers(state))]),
+  ...(previous === null ? [] : [attemptMark(previous, current, LogState.openRequests(state))]),
 ]
 
 /** When a run is suspended until it is answered. */
@@ -182,6 +182,16 @@ const extended = (event: AgentEvent.LogEvent, fields: object): AgentEvent.LogEve
 const withUsage = (event: AgentEvent.LogEvent, { usage }: LogState.LogState): AgentEvent.LogEvent =>
   usage === undefined ? event : extended(event, { usage })
 
+/** The event with how many answers have a price that is not known, unless the mark of the last attempt says it. */
+const withUnfinished = (
+  event: AgentEvent.LogEvent,
+  state: LogState.LogState,
+  lastAttempt: PastAttempt | null,
+): AgentEvent.LogEvent => {
+  const unfinished = lastAttempt === null ? LogState.openRequests(state) : 0
+  return unfinished === 0 ? event : { ...event, unfinished }
+}
+
 const isUsage = Schema.is(Schema.Array(TokenUsage.TokenUsage))
 
 /** The event with metadata and result, unless they do not fit; the run has them in any case. */
@@ -227,8 +237,8 @@ export const ended = (
 ): ReadonlyArray<AgentEvent.LogEvent> => [
   ...opening(subject, state),
   ...(outcome.status === "cancelled" ? cancellations(state) : LogState.closings(state)),
-  ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null, LogState.openAnswers(state))]),
-  withOutcome(withUsage(end(subject, outcome), state), outcome),
+  ...(lastAttempt === null ? [] : [attemptMark(lastAttempt, null, LogState.openRequests(state))]),
+  withOutcome(withUsage(withUnfinished(end(subject, outcome), state, lastAttempt), state), outcome),
 ]
 
 /** The code of a run whose attempts are used up. */

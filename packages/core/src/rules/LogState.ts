@@ -4,8 +4,9 @@
  *
  * @since 0.1.0
  */
-import { Option, Schema } from "effect"
+import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
+import { attemptEventName } from "../model/AgentEvent.js"
 import * as StepRecord from "../model/StepRecord.js"
 import * as TokenUsage from "../model/TokenUsage.js"
 import { costOf, tokensOf } from "../model/TreeBudget.js"
@@ -37,7 +38,8 @@ const maxUnanswered = 100
  * opening. `usage`: what requests to models used since then, if any did. `unanswered`: the calls without a result, if any.
  * `reported`: what requests to models used in all parts of the log, if any did. `progress`: the attempt has recorded a step that no
  * attempt before it had. `inbox`: how many messages the run has been told, if any. `between`: how many events have come since the last
- * part of the log ended, if any.
+ * part of the log ended, if any. `requests`: the steps of the requests to models that have begun and whose answers are neither recorded
+ * nor reported, if any; a later attempt counts its own.
  *
  * @since 0.1.0
  * @category models
@@ -51,6 +53,7 @@ export const LogState = Schema.Struct({
   inbox: Schema.optional(Schema.NonNegativeInt),
   between: Schema.optional(Schema.Positive.pipe(Schema.int())),
   reported: Schema.optional(Reported),
+  requests: Schema.optional(Schema.Array(Schema.String)),
 })
 export type LogState = typeof LogState.Type
 
@@ -58,15 +61,57 @@ export const initial: LogState = { started: false, open: [] }
 const begun: LogState = { started: true, open: [] }
 
 /** A part of the log begins or ends: nothing is open. A store writes nothing for `initial` itself. */
-const withoutItems = (started: boolean, { inbox, reported }: LogState): LogState => {
+const withoutItems = (started: boolean, { inbox, reported, requests }: LogState): LogState => {
   const empty = started ? begun : initial
-  return inbox === undefined && reported === undefined
+  return inbox === undefined && reported === undefined && requests === undefined
     ? empty
     : {
         ...empty,
         ...(inbox === undefined ? {} : { inbox }),
         ...(reported === undefined ? {} : { reported }),
+        ...(requests === undefined ? {} : { requests }),
       }
+}
+
+/** The largest number of requests without an answer, the latest ones: an executor may make any number at once. */
+const maxRequests = 100
+
+const withRequests = (
+  { requests: _requests, ...state }: LogState,
+  requests: ReadonlyArray<string>,
+): LogState => (requests.length === 0 ? state : { ...state, requests: requests.slice(-maxRequests) })
+
+const stringIn = (value: unknown, field: string): string | undefined => {
+  const found = Predicate.isRecord(value) ? value[field] : undefined
+  return typeof found === "string" ? found : undefined
+}
+
+const answeredRequest = (state: LogState, id: string | undefined): LogState =>
+  id !== undefined && state.requests?.includes(id) === true
+    ? withRequests(
+        state,
+        state.requests.filter((other) => other !== id),
+      )
+    : state
+
+/** The state after a mark of a request, the record of its answer, or a report of what it used. */
+const withRequest = (state: LogState, { name, value }: LogEvent): LogState => {
+  switch (name) {
+    case StepRecord.requestEventName: {
+      const id = stringIn(value, "step_id")
+      const others = answeredRequest(state, id)
+      const refused = Predicate.isRecord(value) && value["refused"] === true
+      return id === undefined || refused ? others : withRequests(others, [...(others.requests ?? []), id])
+    }
+    case StepRecord.stepEventName:
+      return answeredRequest(state, stringIn(value, "step_id"))
+    case TokenUsage.eventName:
+      return answeredRequest(state, stringIn(value, "request"))
+    case attemptEventName:
+      return withRequests(state, [])
+    default:
+      return state
+  }
 }
 
 const noneReported: Reported = { tokens: 0, cost: 0 }
@@ -157,7 +202,8 @@ const answered = (state: LogState, id: unknown): LogState => {
  * @since 0.1.0
  * @category folding
  */
-export const next = (state: LogState, event: LogEvent): LogState => {
+export const next = (before: LogState, event: LogEvent): LogState => {
+  const state = event.type === "CUSTOM" ? withRequest(before, event) : before
   if (event.type === "RUN_STARTED") return state.started ? state : withoutItems(true, state)
   if (event.type === "RUN_FINISHED" || event.type === "RUN_ERROR") return withoutItems(false, state)
   const opening = itemOf(opens, event)
@@ -223,11 +269,9 @@ const closingOf = (item: OpenItem): LogEvent => {
 export const closings = (state: LogState): ReadonlyArray<LogEvent> => state.open.map(closingOf).toReversed()
 
 /**
- * How many answers of a model are in their middle: 1 where a message, a reasoning message or a call is open. Answers at once count as one,
- * since one answer may have several of these open.
+ * How many requests to models have begun and have no answer that is recorded or reported.
  *
  * @since 0.1.0
  * @category folding
  */
-export const openAnswers = ({ open }: LogState): 0 | 1 =>
-  open.some(({ kind }) => kind === "message" || kind === "reasoningMessage" || kind === "tool") ? 1 : 0
+export const openRequests = ({ requests }: LogState): number => requests?.length ?? 0

@@ -44,6 +44,9 @@ export interface AppendBuffer {
   /** Waits while more events wait than the executor may be ahead of its log. */
   readonly room: () => Effect.Effect<void>
 
+  /** Waits until the log has all events that were added. */
+  readonly written: () => Effect.Effect<void>
+
   /** Ends the fiber that appends, after the append that is in flight. No more events may be added. */
   readonly settled: Effect.Effect<void>
 
@@ -88,6 +91,7 @@ export const make = (options: {
   let appending: Fiber.RuntimeFiber<void> | undefined
   const some = Effect.unsafeMakeLatch(false)
   const room = Effect.unsafeMakeLatch(true)
+  const none = Effect.unsafeMakeLatch(true)
   const idle = Effect.unsafeMakeLatch(true)
   /** How many of the events that wait must not wait for `linger`: those up to the last urgent one. */
   let urgentCount = 0
@@ -116,7 +120,10 @@ export const make = (options: {
     waiting = waiting.slice(count)
     urgentCount = Math.max(0, urgentCount - count)
     if (waiting.length < capacity) room.unsafeOpen()
-    if (waiting.length === 0) some.unsafeClose()
+    if (waiting.length === 0) {
+      some.unsafeClose()
+      none.unsafeOpen()
+    }
   }
 
   /** Drops refused events with all events after them. An interrupted append may have been made, so it drops none. */
@@ -201,11 +208,13 @@ export const make = (options: {
         lingering?.unsafeInterruptAsFork(FiberId.none)
       }
       some.unsafeOpen()
+      none.unsafeClose()
       if (waiting.length >= capacity) room.unsafeClose()
       appending ??= options.fork(appender)
     },
     // To await an open latch costs more than to look.
     room: () => (waiting.length < capacity ? Effect.void : room.await),
+    written: () => (waiting.length === 0 ? Effect.void : none.await),
     settled: Effect.suspend(() =>
       appending === undefined
         ? Effect.void

@@ -41,7 +41,13 @@ export interface ForkOfRun {
 export type RunState =
   | { readonly _tag: "Executing"; readonly fiber: Fiber.RuntimeFiber<void> }
   | { readonly _tag: "Stopping"; readonly failure: SinkFailure; readonly fiber: Fiber.RuntimeFiber<void> }
-  | { readonly _tag: "Writing"; readonly decision: Decision; readonly fiber: Fiber.RuntimeFiber<void> }
+  | {
+      readonly _tag: "Writing"
+      readonly decision: Decision
+      readonly fiber: Fiber.RuntimeFiber<void>
+      /** Whether the run was cancelled meanwhile. */
+      readonly cancelled?: true
+    }
   | { readonly _tag: "Ended"; readonly event: WorkerEvent }
 
 /**

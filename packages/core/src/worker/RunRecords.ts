@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { Cause, Duration, Effect, Exit, Fiber, FiberId, Option, type Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, FiberId, Option, type Scope } from "effect"
 import type { Executor } from "../executor/Executor.js"
 import type * as Ids from "../model/Ids.js"
 import type { ClaimedRun } from "../model/Run.js"
@@ -17,6 +17,7 @@ import * as AttemptTrace from "./AttemptTrace.js"
 import { LeaseEnded, type Loss } from "./Lease.js"
 import * as LeaseRenewal from "./LeaseRenewal.js"
 import { decide } from "./RunDecision.js"
+import * as RunDrain from "./RunDrain.js"
 import * as RunExecution from "./RunExecution.js"
 import type { RunRecord, RunState } from "./RunRecord.js"
 import * as RunSink from "./RunSink.js"
@@ -64,14 +65,12 @@ export interface RunRecords {
   readonly isRenewalOverdue: LeaseRenewal.LeaseRenewal["isOverdue"]
 
   /**
-   * Waits `drainTimeout` for the runs to end, then interrupts their executors and hands the runs back, and at last
-   * leaves what has not ended, such as an executor that ignores its interruption.
+   * Waits `drainTimeout` for the runs to end, then up to `interruptGrace` for the bodies that happen at most once and have begun. Then
+   * it interrupts the executors and hands the runs back, and at last leaves what has not ended, such as an executor that ignores its
+   * interruption.
    */
   readonly drain: Effect.Effect<void>
 }
-
-/** How long `drain` waits for the fibers that it interrupts last. */
-const lastWait = Duration.seconds(1)
 
 const holdsSlot = ({ _tag }: RunState): boolean => _tag === "Executing" || _tag === "Stopping"
 
@@ -142,6 +141,12 @@ export const make = Effect.fnUntraced(function* (
     worker.publish(event)
   }
 
+  /** A store refuses the write of a cancelled run as that of a lost lease. */
+  const afterWrite = ({ run, state }: RunRecord, event: WorkerEvent.WorkerEvent): WorkerEvent.WorkerEvent =>
+    state._tag === "Writing" && state.cancelled === true && event._tag === "LeaseEnded"
+      ? WorkerEvent.leaseEnded(run, "Cancelled")
+      : event
+
   /** Decides by the end of the execution and writes, in the fiber of the record. */
   const conclude = (record: RunRecord, exit: Exit.Exit<void, RunSink.SinkFailure>): Effect.Effect<void> =>
     Effect.matchCauseEffect(
@@ -153,7 +158,7 @@ export const make = Effect.fnUntraced(function* (
         return Exit.isSuccess(exit) ? written : Effect.zipRight(RunExecution.logThrown(exit.cause), written)
       }),
       {
-        onSuccess: (event) => Effect.sync(() => end(record, event)),
+        onSuccess: (event) => Effect.sync(() => end(record, afterWrite(record, event))),
         onFailure: (cause) =>
           Option.match(Cause.failureOption(cause), {
             onSome: (failure) => conclude(record, Exit.fail(failure)),
@@ -194,6 +199,9 @@ export const make = Effect.fnUntraced(function* (
         return
       case "Writing":
         if (failure._tag !== "LeaseEnded" || failure.reason === "Drained") return
+        // The write that is in flight may have ended the lease itself: its answer decides.
+        if (failure.reason === "Cancelled") record.state = { ...state, cancelled: true }
+        if (failure.reason !== "Expired") return
         state.fiber.unsafeInterruptAsFork(FiberId.none)
         return end(record, WorkerEvent.leaseEnded(record.run, failure.reason))
       case "Ended":
@@ -263,21 +271,6 @@ export const make = Effect.fnUntraced(function* (
     return Effect.zipRight(slotFreed.await, awaitSlot)
   })
 
-  const drain = Effect.gen(function* () {
-    yield* Effect.timeoutOption(idle.await, options.drainTimeout)
-    for (const record of records) endLease(record, "Drained")
-    // The finalizers of the executor have the grace, and so has the hand-back.
-    yield* Effect.timeoutOption(
-      idle.await,
-      Duration.sum(Duration.times(options.interruptGrace, 2), "1 second"),
-    )
-    const left = Array.from(records)
-    if (left.length === 0) return
-    const fibers = left.flatMap(({ state }) => (state._tag === "Ended" ? [] : [state.fiber]))
-    yield* Effect.timeoutOption(Effect.disconnect(Fiber.interruptAll(fibers)), lastWait)
-    for (const record of left) end(record, WorkerEvent.leaseEnded(record.run, "Drained"))
-  })
-
   return {
     start,
     endLease,
@@ -286,6 +279,6 @@ export const make = Effect.fnUntraced(function* (
     all: () => Array.from(records),
     renewalFailures: renewal.failures,
     isRenewalOverdue: renewal.isOverdue,
-    drain,
+    drain: RunDrain.make({ records, idle, options, endLease, end }),
   }
 })

@@ -90,6 +90,9 @@ export interface RunSink {
   /** The output of an Effect while it works. An event that the log cannot take, or that ends the run, stops the run. */
   readonly emit: Context.Tag.Service<Emit>["emit"]
 
+  /** Waits for the bodies that happen at most once and have begun, until the log has what they left. No other one begins. */
+  readonly releaseDrain: Effect.Effect<void>
+
   /** Drops further events, and waits for the append that is in flight. Others wait for `flush` or `flushBefore`. */
   readonly settled: Effect.Effect<void>
 
@@ -235,6 +238,16 @@ export const make = (options: {
         stop(failure)
         return Effect.void
       }),
+    releaseDrain: Effect.suspend(() => {
+      if (ofRun === undefined) return Effect.void
+      const { close, isHeld } = ofRun.drainHold
+      return isHeld()
+        ? Effect.zipRight(
+            close,
+            Effect.suspend(() => buffer?.written() ?? Effect.void),
+          )
+        : close
+    }),
     settled: Effect.suspend(() => {
       ended = true
       parking?.close()

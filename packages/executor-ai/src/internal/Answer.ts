@@ -1,6 +1,6 @@
 /** Reads one answer of a model: its parts become AG-UI events, and its content becomes part of the next request. */
-import { type AiError, type Prompt, type Response, type Tool } from "@effect/ai"
-import { AgentEvent } from "@runlease/core"
+import type { AiError, Response, Tool } from "@effect/ai"
+import { AgentEvent, PastAttempts, type RequestSnapshot } from "@runlease/core"
 import { Encoding, Option } from "effect"
 import * as ContentBlock from "./ContentBlock.js"
 import * as ProviderOptions from "./ProviderOptions.js"
@@ -19,11 +19,12 @@ export interface Summary {
   readonly begun: boolean
   readonly finish: Response.FinishPart | undefined
   readonly model: string | undefined
-  readonly content: ReadonlyArray<Prompt.AssistantMessagePart>
   readonly calls: ReadonlyArray<RequestedCall.RequestedCall>
   /** What the answer has opened, calls of the provider included. */
   readonly messageIds: ReadonlyArray<string>
   readonly callIds: ReadonlyArray<string>
+  /** The calls among these that the provider makes itself. */
+  readonly providerCalls: ReadonlySet<string>
 }
 
 export interface Answer {
@@ -37,6 +38,8 @@ export interface Answer {
    */
   readonly salvage: (error: AiError.AiError) => Events | undefined
   readonly summary: () => Summary
+  /** The messages of the answer, as a later attempt reads them from the log. */
+  readonly messages: () => ReadonlyArray<RequestSnapshot.SnapshotMessage>
 }
 
 /** Reads one answer. */
@@ -48,6 +51,12 @@ export const make = (ids: UniqueIds): Answer => {
   let finish: Response.FinishPart | undefined
   let error: Response.ErrorPart | undefined
   let model: string | undefined
+  const log: Array<AgentEvent.AgentEvent> = []
+
+  const logged = (events: Events): Events => {
+    for (const event of events) log.push(event)
+    return events
+  }
 
   const hasReasoned = () =>
     blocks.some(({ kind, options }) => kind === "reasoning" && !ProviderOptions.isEmpty(options))
@@ -202,19 +211,23 @@ export const make = (ids: UniqueIds): Answer => {
   }
 
   return {
-    read,
+    read: (part) => logged(read(part)),
     error: () => error,
-    salvage,
+    salvage: (failed) => {
+      const events = salvage(failed)
+      return events === undefined ? undefined : logged(events)
+    },
+    messages: () => PastAttempts.messagesOf(log),
     summary: () => ({
       begun,
       finish,
       model,
-      content: blocks.flatMap((block) =>
-        block.kind === "call" ? RequestedCall.toPrompt(block) : ContentBlock.toPrompt(block),
-      ),
       calls: blocks.flatMap((block) => (block.kind === "call" ? RequestedCall.toRequested(block) : [])),
       messageIds: blocks.flatMap((block) => (block.kind === "call" ? [] : [block.messageId])),
       callIds: blocks.flatMap((block) => (block.kind === "call" ? [block.toolCallId] : [])),
+      providerCalls: new Set(
+        blocks.flatMap((block) => (block.kind === "call" && block.byProvider ? [block.toolCallId] : [])),
+      ),
     }),
   }
 }

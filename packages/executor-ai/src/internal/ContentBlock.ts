@@ -1,5 +1,4 @@
 /** A block of text or of reasoning in a model's answer, with the events that show it. */
-import { Prompt } from "@effect/ai"
 import { AgentEvent } from "@runlease/core"
 import * as ProviderOptions from "./ProviderOptions.js"
 
@@ -69,14 +68,4 @@ export const close = (block: ContentBlock, optionsOf: (block: ContentBlock) => E
     ...optionsOf(block),
     { type: "REASONING_END", messageId },
   ]
-}
-
-/** The block as the next request to the model holds it. */
-export const toPrompt = ({
-  kind,
-  options,
-  text,
-}: ContentBlock): ReadonlyArray<Prompt.AssistantMessagePart> => {
-  if (kind === "reasoning") return [Prompt.reasoningPart({ text, options })]
-  return text === "" ? [] : [Prompt.textPart({ text, options })]
 }

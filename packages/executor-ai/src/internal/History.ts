@@ -4,11 +4,11 @@ import type { PastAttempts, RequestSnapshot } from "@runlease/core"
 type Message = RequestSnapshot.SnapshotMessage
 
 /**
- * `results`: by call id. A result in the log replaces one in the request. `voidCalls`: calls of attempts that died before
- * their answer was whole, which no message holds.
+ * `turns`: the messages, of which those in one turn of the model are together. `results`: by call id. A result in the log replaces one
+ * in the request. `voidCalls`: calls of attempts that died before their answer was whole, which no message holds.
  */
 export interface History {
-  readonly messages: ReadonlyArray<Message>
+  readonly turns: ReadonlyArray<ReadonlyArray<Message>>
   readonly results: ReadonlyMap<string, RequestSnapshot.MessagePart>
   readonly voidCalls: ReadonlySet<string>
 }
@@ -33,37 +33,88 @@ const isWrittenBy = ({ calls, messageIds }: PastAttempts.PastAttempt) => {
     (messageIds.has(message.id) || callIds([message], "tool_call").some((id) => called.has(id)))
 }
 
+const isOfModel = ({ role }: Message): boolean => role === "assistant" || role === "reasoning"
+
+const continuesTurn = ({ parts, role }: Message): boolean =>
+  role === "reasoning" || parts.some(({ type }) => type === "tool_call")
+
+/** Adds a message to the last turn if `joins` says that it is part of it, and to a turn of its own otherwise. */
+const addTo = (turns: Array<Array<Message>>, message: Message, joins: (before: Message) => boolean): void => {
+  const last = turns.at(-1)
+  const before = last?.at(-1)
+  if (last !== undefined && before !== undefined && isOfModel(message) && isOfModel(before) && joins(before))
+    last.push(message)
+  else turns.push([message])
+}
+
+/** The turns of messages of a client, which stores a turn that reasons and calls tools as several messages. */
+const ofClient = (messages: ReadonlyArray<Message>): ReadonlyArray<ReadonlyArray<Message>> => {
+  const turns: Array<Array<Message>> = []
+  for (const message of messages) addTo(turns, message, continuesTurn)
+  return turns
+}
+
+/**
+ * The turns of messages between two records: one answer, and the results of calls before it. Calls that the provider makes itself are
+ * not repeated to it.
+ */
+export const ofAnswer = (
+  messages: ReadonlyArray<Message>,
+  providerCalls: ReadonlySet<string>,
+): ReadonlyArray<ReadonlyArray<Message>> => {
+  const turns: Array<Array<Message>> = []
+  for (const message of messages) {
+    const parts = message.parts.filter(({ toolCallId }) => !providerCalls.has(String(toolCallId)))
+    if (parts.length > 0) addTo(turns, { ...message, parts }, () => true)
+  }
+  return turns
+}
+
 /**
  * The turns of this run come from its log. A turn stands where the request has it, or else before the results of its
- * calls. Messages of answers that broke off are void, even if the client still sends them.
+ * calls, or else where the turns of the next attempt stand. Messages of answers that broke off are void, even if the client still sends
+ * them.
  */
 export const make = (
   given: ReadonlyArray<Message>,
   attempts: ReadonlyArray<PastAttempts.PastAttempt>,
+  providerCalls: ReadonlySet<string>,
 ): History => {
-  const places = new Map<number, Array<Message>>()
-  const own = attempts.filter(({ kept }) => kept.length > 0)
-  for (const attempt of own) {
+  const places = new Map<number, Array<ReadonlyArray<Message>>>()
+  let next = given.length
+  for (const attempt of attempts.filter(({ kept }) => kept.length > 0).toReversed()) {
     const called = new Set(attempt.calls.map(({ toolCallId }) => toolCallId))
     const there = given.findIndex(isWrittenBy(attempt))
     const answered = given.findIndex((message) =>
       callIds([message], "tool_result").some((id) => called.has(id)),
     )
-    const at = there >= 0 ? there : answered >= 0 ? answered : given.length
-    places.set(at, [...(places.get(at) ?? []), ...attempt.kept])
+    next = Math.min(next, there >= 0 ? there : answered >= 0 ? answered : given.length)
+    const turns = attempt.turns.flatMap((turn) => ofAnswer(turn, providerCalls))
+    places.set(next, [...turns, ...(places.get(next) ?? [])])
   }
   const isLogged = attempts.map(isWrittenBy)
-  const messages = [...given, undefined].flatMap((message, index) => [
-    ...(places.get(index) ?? []),
-    ...(message === undefined || isLogged.some((is) => is(message)) ? [] : [message]),
-  ])
+  const turns: Array<ReadonlyArray<Message>> = []
+  let ofGiven: Array<Message> = []
+  for (const [index, message] of [...given, undefined].entries()) {
+    const own = places.get(index)
+    if (own !== undefined) {
+      turns.push(...ofClient(ofGiven), ...own)
+      ofGiven = []
+    }
+    if (message !== undefined && !isLogged.some((is) => is(message))) ofGiven.push(message)
+  }
+  turns.push(...ofClient(ofGiven))
   const results = new Map<string, RequestSnapshot.MessagePart>()
   for (const { parts } of [...given, ...attempts.flatMap((attempt) => attempt.messages)]) {
     for (const part of parts) if (part.type === "tool_result") results.set(String(part["toolCallId"]), part)
   }
-  const called = calledIds(messages)
+  const called = calledIds(turns.flat())
   const dead = attempts.flatMap(({ calls }) =>
     calls.flatMap(({ kept, toolCallId }) => (kept ? [] : [toolCallId])),
   )
-  return { messages, results, voidCalls: new Set(dead.filter((id) => !called.has(id))) }
+  return {
+    turns,
+    results,
+    voidCalls: new Set(dead.filter((id) => !called.has(id) && !providerCalls.has(id))),
+  }
 }

@@ -1,11 +1,12 @@
 /** The steps of a run: a request to the model, the calls of its answer, and the next request with their results. */
-import { type AiError, type LanguageModel, Prompt } from "@effect/ai"
+import type { AiError, LanguageModel, Prompt } from "@effect/ai"
 import {
   AgentEvent,
   type ControlPlane,
   ControlPlaneUnavailable,
   Executor,
   Interrupt,
+  type ModelRequest as ModelRequestMark,
   PastAttempts,
   type RequestSnapshot,
   type Run,
@@ -44,22 +45,8 @@ export interface Options {
 
 type Events = Stream.Stream<AgentEvent.AgentEvent, Executor.ExecutorFailure, ControlPlane.ProjectPorts>
 
-const resultMessage = (
-  calls: Answer.Summary["calls"],
-  results: ReadonlyMap<string, WorkerCalls.Result>,
-): Prompt.Message =>
-  Prompt.toolMessage({
-    content: calls.map(({ toolCallId, toolName }) => {
-      const { isError, result } = results.get(toolCallId)!
-      return Prompt.toolResultPart({
-        id: toolCallId,
-        name: toolName,
-        isFailure: isError,
-        result,
-        providerExecuted: false,
-      })
-    }),
-  })
+const eventsOfMark = (mark: Option.Option<ModelRequestMark.Begun>): Stream.Stream<AgentEvent.AgentEvent> =>
+  Stream.fromIterable(Option.toArray(mark).map(({ event }) => event))
 
 /** Starts the loop of a run. The result is the stream of the run's events. */
 export const make = (options: Options) =>
@@ -121,15 +108,27 @@ export const make = (options: Options) =>
         : Stream.fail(Executor.awaitAnswers([first, ...rest], options.answerWithin))
     }
 
-    /** Makes the calls of a step. Then the run waits for the client, or the next step starts. */
-    const makeCalls = ({ calls }: Answer.Summary): Events => {
+    /** The next request has the answer with the results of its calls. */
+    const addAnswer = (answer: Answer.Answer, results: ReadonlyMap<string, WorkerCalls.Result>): void => {
+      const parts = Array.from(results, ([id, result]) => [id, ToolResults.partOf(id, result)] as const)
+      const { providerCalls } = answer.summary()
+      messages = [...messages, ...ModelPrompt.ofAnswer(answer.messages(), providerCalls, new Map(parts))]
+    }
+
+    /**
+     * Makes the calls of a step. Then the run waits for the client, or the next step starts. No call is made before its answer is
+     * recorded: a later attempt would pay for another answer, which may call something else.
+     */
+    const makeCalls = (answer: Answer.Answer): Events => {
+      const { calls } = answer.summary()
       const results = new Map<string, WorkerCalls.Result>()
       const waiting = calls.filter(waitsFor)
       // Equal calls differ by their order, so all are counted in the order of the answer.
       const counted = calls.map((call) => ({ call, count: counter.take(call) }))
       const performed = Stream.fromIterable(counted.filter(({ call }) => !waiting.includes(call))).pipe(
         Stream.flatMap(
-          ({ call, count }) => workerCalls.perform(call, count, (id, result) => results.set(id, result)),
+          ({ call, count }) =>
+            workerCalls.perform(call, count, recorder.committed, (id, result) => results.set(id, result)),
           { concurrency },
         ),
       )
@@ -140,7 +139,7 @@ export const make = (options: Options) =>
         if (malformedSteps >= maxMalformedSteps) {
           return Stream.fail(Failure.argumentsMalformed(malformedSteps))
         }
-        messages = [...messages, resultMessage(calls, results)]
+        addAnswer(answer, results)
         return step
       })
       return performed.pipe(
@@ -151,19 +150,20 @@ export const make = (options: Options) =>
       )
     }
 
-    const afterAnswer = (answer: Answer.Summary, salvaged: boolean): Events => {
-      const { calls, content, finish, model } = answer
-      if (finish === undefined && !salvaged) return Stream.fail(Failure.unfinished(answer.begun))
+    const afterAnswer = (answer: Answer.Answer, salvaged: boolean): Events => {
+      const summary = answer.summary()
+      const { begun, calls, finish, model } = summary
+      if (finish === undefined && !salvaged) return Stream.fail(Failure.unfinished(begun))
       const reported = finish === undefined ? [] : [Usage.stepOf(model, finish)]
       steps.push(...reported)
-      const reports = Stream.fromIterable(reported.map(Usage.eventOf))
+      const reports = Stream.fromIterable(reported.map((one) => Usage.eventOf(one, recorder.stepId())))
       if (finish?.reason === "error") {
         return Stream.concat(reports, Stream.fail(Failure.ofErrorPart("the answer ended with an error")))
       }
       settledSteps += 1
-      if (content.length > 0) messages = [...messages, Prompt.assistantMessage({ content })]
+      if (calls.length === 0) addAnswer(answer, new Map())
       const continues = calls.length > 0 || finish?.reason === "pause"
-      const recorded = salvaged ? Stream.empty : recorder.record(answer, continues)
+      const recorded = recorder.record(summary, continues)
       const rest = !continues
         ? finishedUnlessTold
         : settledSteps >= maxSteps
@@ -190,7 +190,19 @@ export const make = (options: Options) =>
       }),
     )
 
-    const request: Events = Stream.suspend(() => {
+    /** The mark of a request, which is made once the log has it: its price is not known before its answer is. */
+    const request: Events = Stream.unwrap(
+      Effect.map(
+        recorder.begin,
+        Option.match({
+          onNone: () => ask,
+          onSome: ({ committed, event }) =>
+            Stream.concat(Stream.make(event), Stream.unwrap(Effect.as(committed, ask))),
+        }),
+      ),
+    )
+
+    const ask: Events = Stream.suspend(() => {
       const answer = Answer.make(ids)
       let salvaged = false
       let replaced = false
@@ -202,16 +214,19 @@ export const make = (options: Options) =>
           return Stream.unwrap(Effect.as(reduced.value.warning, step))
         }
         const events = answer.salvage(error)
-        if (events === undefined) return Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
+        if (events === undefined) {
+          const failed = Stream.unwrap(Effect.map(Failure.ofAiError(error), Stream.fail))
+          return !answer.summary().begun && error._tag === "HttpResponseError"
+            ? Stream.concat(Stream.flatMap(Stream.fromEffect(recorder.refused), eventsOfMark), failed)
+            : failed
+        }
         salvaged = true
         return Stream.fromIterable(events)
       }
       const { idleTimeout, model } = options
       return ModelRequest.send({ model, messages, toolkit, idleTimeout }, answer).pipe(
         Stream.catchAll((error) => (error._tag === "ExecutorError" ? Stream.fail(error) : onAiError(error))),
-        Stream.concat(
-          Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer.summary(), salvaged))),
-        ),
+        Stream.concat(Stream.suspend(() => (replaced ? Stream.empty : afterAnswer(answer, salvaged)))),
       )
     })
 
@@ -228,8 +243,8 @@ export const make = (options: Options) =>
       ]).pipe(
         Stream.flatMap(
           (decision) =>
-            workerCalls.settle(decision, (toolCallId, { content: result, isError }) =>
-              settled.set(toolCallId, { type: "tool_result", toolCallId, result, isError }),
+            workerCalls.settle(decision, (toolCallId, result) =>
+              settled.set(toolCallId, ToolResults.partOf(toolCallId, result)),
             ),
           { concurrency },
         ),

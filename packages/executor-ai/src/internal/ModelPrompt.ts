@@ -5,6 +5,7 @@ import { Effect, Either, Predicate } from "effect"
 import * as History from "./History.js"
 import * as Media from "./Media.js"
 import * as ProviderOptions from "./ProviderOptions.js"
+import * as RecordedAnswers from "./RecordedAnswers.js"
 import * as RequestedCall from "./RequestedCall.js"
 import * as ToolContent from "./ToolContent.js"
 
@@ -132,29 +133,28 @@ const turnOf = (
   )
 }
 
-const isOfModel = ({ role }: Message): boolean => role === "assistant" || role === "reasoning"
-
-const continuesTurn = ({ parts, role }: Message): boolean =>
-  role === "reasoning" || parts.some(({ type }) => type === "tool_call")
-
-/** Groups the messages of one turn. A client stores a turn that reasons and calls tools as several messages. */
-const groupTurns = (messages: ReadonlyArray<Message>): ReadonlyArray<ReadonlyArray<Message>> => {
-  const groups: Array<Array<Message>> = []
-  for (const message of messages) {
-    const last = groups.at(-1)
-    const before = last?.at(-1)
-    if (
-      last !== undefined &&
-      before !== undefined &&
-      isOfModel(message) &&
-      isOfModel(before) &&
-      continuesTurn(before)
-    ) {
-      last.push(message)
-    } else groups.push([message])
-  }
-  return groups
+/** What a turn of the model is in the prompt: its message, and the results of its calls. */
+const modelTurn = (
+  turn: ReadonlyArray<Message>,
+  results: ReadonlyMap<string, Part>,
+  drop: Drop,
+): ReadonlyArray<Prompt.Message> => {
+  const content = turnOf(turn.flatMap(({ parts }) => parts.flatMap((part) => assistantPart(part, drop))))
+  return content.length === 0
+    ? []
+    : [Prompt.assistantMessage({ content }), ...resultsFor(content, results, drop)]
 }
+
+/**
+ * An answer of this attempt with the results of its calls. A later attempt makes the same of what the log has of it, so the model's
+ * cache of the prompt stays valid.
+ */
+export const ofAnswer = (
+  messages: ReadonlyArray<Message>,
+  providerCalls: ReadonlySet<string>,
+  results: ReadonlyMap<string, Part>,
+): ReadonlyArray<Prompt.Message> =>
+  History.ofAnswer(messages, providerCalls).flatMap((turn) => modelTurn(turn, results, () => {}))
 
 /**
  * The prompt of a run: the messages of the request and the turns of the run's own earlier parts. System messages come
@@ -170,7 +170,12 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly settled: ReadonlyMap<string, Part>
 }) {
   const { attempts, provider, settled, snapshot, system } = options
-  const { messages, results: past, voidCalls } = History.make(snapshot.messages, attempts)
+  const {
+    results: past,
+    turns,
+    voidCalls,
+  } = History.make(snapshot.messages, attempts, RecordedAnswers.providerCalls(attempts))
+  const messages = turns.flat()
   const results = new Map([...past, ...settled])
   const called = History.calledIds(messages)
   const dropped: Array<string> = []
@@ -194,17 +199,13 @@ export const make = Effect.fnUntraced(function* (options: {
     return [Prompt.userMessage({ content: [Prompt.textPart({ text })] })]
   }
 
-  const promptOf = (group: ReadonlyArray<Message>): ReadonlyArray<Prompt.Message> => {
-    const [message] = group
+  const promptOf = (turn: ReadonlyArray<Message>): ReadonlyArray<Prompt.Message> => {
+    const [message] = turn
     if (message === undefined) return []
     switch (message.role) {
       case "assistant":
       case "reasoning": {
-        const content = turnOf(
-          group.flatMap(({ parts }) => parts.flatMap((part) => assistantPart(part, drop))),
-        )
-        if (content.length === 0) return []
-        return [Prompt.assistantMessage({ content }), ...resultsFor(content, results, drop)]
+        return modelTurn(turn, results, drop)
       }
       case "tool":
         return message.parts.flatMap(orphanResult)
@@ -220,7 +221,7 @@ export const make = Effect.fnUntraced(function* (options: {
     }
   }
 
-  const turns = groupTurns(messages).flatMap(promptOf)
+  const conversation = turns.flatMap(promptOf)
   yield* warnOf(dropped)
-  return [...systems.map((content) => Prompt.systemMessage({ content })), ...turns]
+  return [...systems.map((content) => Prompt.systemMessage({ content })), ...conversation]
 })

@@ -3,7 +3,14 @@
  *
  * Source: docs/decisions/0064-answers-of-a-model-are-records.md
  */
-import { type AgentEvent, type PastAttempts, StepLog, StepRecord, ToolCalls } from "@runlease/core"
+import {
+  type AgentEvent,
+  ModelRequest,
+  type PastAttempts,
+  StepLog,
+  StepRecord,
+  ToolCalls,
+} from "@runlease/core"
 import { Effect, Option, Schema, Stream } from "effect"
 import type * as Answer from "./Answer.js"
 import * as Approvals from "./Approvals.js"
@@ -14,8 +21,17 @@ type Attempts = ReadonlyArray<PastAttempts.PastAttempt>
 
 const stepName = "answer"
 
-/** What a record says beside the ids of its messages and calls. */
-const Result = Schema.parseJson(Schema.Struct({ continues: Schema.Boolean }))
+/**
+ * What a record says beside the ids of its messages and calls. `by_provider` are the calls that the provider makes itself. `problems`
+ * say why calls cannot be made, by call.
+ */
+const Result = Schema.parseJson(
+  Schema.Struct({
+    continues: Schema.Boolean,
+    by_provider: Schema.optional(Schema.Array(Schema.String)),
+    problems: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+  }),
+)
 
 const encode = Schema.encodeSync(Result)
 const decode = Schema.decodeUnknownOption(Result)
@@ -27,8 +43,36 @@ const recordsOf = (attempts: Attempts): ReadonlyArray<StepRecord.StepRecord> =>
 /** How many answers of the run are recorded. */
 export const count = (attempts: Attempts): number => recordsOf(attempts).length
 
+/** The calls of recorded answers that the provider made itself. */
+export const providerCalls = (attempts: Attempts): ReadonlySet<string> =>
+  new Set(
+    recordsOf(attempts).flatMap(({ result }) =>
+      Option.match(decode(result), { onNone: () => [], onSome: ({ by_provider = [] }) => by_provider }),
+    ),
+  )
+
+const resultOf = ({ calls, providerCalls }: Answer.Summary, continues: boolean): typeof Result.Type => {
+  const problems = calls.flatMap(({ problem, toolCallId }) =>
+    problem === undefined ? [] : [[toolCallId, problem] as const],
+  )
+  return {
+    continues,
+    ...(providerCalls.size === 0 ? {} : { by_provider: Array.from(providerCalls) }),
+    ...(problems.length === 0 ? {} : { problems: Object.fromEntries(problems) }),
+  }
+}
+
 /** Records the answers of an attempt. */
 export interface Recorder {
+  /** The mark of the request for the next answer. The request is made once the log has it. */
+  readonly begin: Effect.Effect<Option.Option<ModelRequest.Begun>>
+
+  /** The mark that the server has refused that request. */
+  readonly refused: Effect.Effect<Option.Option<ModelRequest.Begun>>
+
+  /** The id of the step of the next answer, which reports of its usage name. */
+  readonly stepId: () => string
+
   /** The record of an answer, which comes after its events. */
   readonly record: (answer: Answer.Summary, continues: boolean) => Stream.Stream<AgentEvent.AgentEvent>
 
@@ -36,21 +80,29 @@ export interface Recorder {
   readonly committed: Effect.Effect<void>
 }
 
-const noRecorder: Recorder = { record: () => Stream.empty, committed: Effect.void }
-
-const recorderOf = (steps: StepLog.AttemptSteps, before: number): Recorder => {
+const recorderOf = (steps: StepLog.AttemptSteps | undefined, before: number): Recorder => {
   let number = before
   let recordId: string | undefined
+  const step = () => ({ name: stepName, key: number })
+  const requests = {
+    begin: Effect.suspend(() => ModelRequest.begin(step())),
+    refused: Effect.suspend(() => ModelRequest.refused(step())),
+    stepId: () => ModelRequest.idOf(step()),
+  }
+  if (steps === undefined) return { ...requests, record: () => Stream.empty, committed: Effect.void }
   return {
-    record: ({ callIds, messageIds }, continues) =>
+    ...requests,
+    record: (answer, continues) =>
       Stream.fromEffect(
         Effect.suspend(() => {
-          const key = number
+          const { key, name } = step()
+          const stepId = requests.stepId()
           number += 1
-          const stepId = StepRecord.stepIdOf({ within: undefined, name: stepName, key })
-          const fields = { result: encode({ continues }), messages: messageIds, tool_calls: callIds }
+          const { callIds, messageIds } = answer
+          const result = encode(resultOf(answer, continues))
+          const fields = { result, messages: messageIds, tool_calls: callIds }
           return Effect.map(
-            steps.issue(StepRecord.stepEventName, { step_id: stepId, name: stepName, key, ...fields }),
+            steps.issue(StepRecord.stepEventName, { step_id: stepId, name, key, ...fields }),
             ({ event, id }) => {
               recordId = id
               return event
@@ -64,12 +116,8 @@ const recorderOf = (steps: StepLog.AttemptSteps, before: number): Recorder => {
 
 /** The recorder of an attempt after those before it. It records nothing where nothing keeps records. */
 export const recorder = (attempts: Attempts): Effect.Effect<Recorder> =>
-  Effect.map(
-    Effect.serviceOption(StepLog.StepLog),
-    Option.match({
-      onNone: () => noRecorder,
-      onSome: ({ steps }) => recorderOf(steps(), count(attempts)),
-    }),
+  Effect.map(Effect.serviceOption(StepLog.StepLog), (log) =>
+    recorderOf(Option.isSome(log) ? log.value.steps() : undefined, count(attempts)),
   )
 
 /** A call of a recorded answer that has no result. `begun`: an attempt that died may have made it. */
@@ -84,11 +132,15 @@ export interface LastAnswer {
   readonly open: ReadonlyArray<OpenCall>
 }
 
+/** What a record says that cannot be read. */
+const lenient: typeof Result.Type = { continues: true }
+
 /** The last answer that was recorded since the run last waited. */
 export const last = (attempts: Attempts): Option.Option<LastAnswer> => {
   const part = attempts.slice(attempts.findLastIndex(({ waited }) => waited) + 1)
   return Option.map(Option.fromNullable(recordsOf(part).at(-1)), ({ result, tool_calls = [] }) => {
-    const named = new Set(tool_calls)
+    const { by_provider = [], continues, problems = {} } = Option.getOrElse(decode(result), () => lenient)
+    const named = new Set(tool_calls.filter((id) => !by_provider.includes(id)))
     const answered = ToolResults.answeredIds(attempts)
     const counter = ToolCalls.after([])
     const open = attempts
@@ -98,9 +150,8 @@ export const last = (attempts: Attempts): Option.Option<LastAnswer> => {
         const { ended, toolCallId } = call
         if (!named.has(toolCallId) || answered.has(toolCallId)) return []
         const begun = ended || Approvals.isBegun(attempts, toolCallId)
-        return [{ ...RequestedCall.fromLog(call), ordinal, begun }]
+        return [{ ...RequestedCall.fromLog(call, problems[toolCallId]), ordinal, begun }]
       })
-    const { continues } = Option.getOrElse(decode(result), () => ({ continues: true }))
     // A message that was taken behind the answer has none itself.
     const isTold = part.flatMap(({ kept }) => kept).at(-1)?.role === "user"
     return { continues: continues || isTold, open }

@@ -1,5 +1,4 @@
 /** A tool call in a model's answer. */
-import { Prompt } from "@effect/ai"
 import type { PastAttempts } from "@runlease/core"
 import { Option, Predicate, Schema } from "effect"
 import type * as ProviderOptions from "./ProviderOptions.js"
@@ -58,27 +57,10 @@ export const paramsOf = (args: unknown): Record<string, unknown> => {
 }
 
 /** A call of a whole answer in the log. */
-export const fromLog = ({ args, toolCallId, toolName }: PastAttempts.LoggedCall): RequestedCall => ({
-  toolCallId,
-  toolName,
-  args,
-  params: paramsOf(args),
-  problem: undefined,
-})
-
-/** The call as the next request to the model holds it. A call that the provider makes is not repeated. */
-export const toPrompt = (call: CallBlock): ReadonlyArray<Prompt.AssistantMessagePart> =>
-  call.byProvider
-    ? []
-    : [
-        Prompt.toolCallPart({
-          id: call.toolCallId,
-          name: call.toolName,
-          params: paramsOf(call.params),
-          providerExecuted: false,
-          options: call.options,
-        }),
-      ]
+export const fromLog = (
+  { args, toolCallId, toolName }: PastAttempts.LoggedCall,
+  problem?: string,
+): RequestedCall => ({ toolCallId, toolName, args, params: paramsOf(args), problem })
 
 /** The call for the executor, which makes only those that the provider does not. */
 export const toRequested = (call: CallBlock): ReadonlyArray<RequestedCall> => {

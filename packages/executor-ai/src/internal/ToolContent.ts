@@ -13,7 +13,7 @@ export interface ToolContent {
 const parseJson = Schema.decodeUnknownOption(Schema.parseJson())
 
 /** Parses a result that is JSON text, so that it is not encoded twice. */
-export const fromText = (content: unknown): unknown => {
+const fromText = (content: unknown): unknown => {
   if (typeof content !== "string" || !/^\s*[[{]/.test(content)) return content
   return Option.getOrElse(parseJson(content), () => content)
 }

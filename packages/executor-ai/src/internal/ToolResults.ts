@@ -1,5 +1,5 @@
 /** The results of tool calls as events. A client makes a call itself if it sees no result. */
-import { AgentEvent, type PastAttempts } from "@runlease/core"
+import { AgentEvent, type PastAttempts, type RequestSnapshot } from "@runlease/core"
 
 /** The result of a call, as the log and the client show it. */
 export interface Result {
@@ -13,6 +13,14 @@ export const eventOf = (toolCallId: string, { content, isError }: Result): Agent
   isError
     ? AgentEvent.toolCallFailure(messageIdOf(toolCallId), toolCallId, content)
     : AgentEvent.toolCallResult(messageIdOf(toolCallId), toolCallId, content, { role: "tool" })
+
+/** The result as a later attempt reads it from the log. */
+export const partOf = (toolCallId: string, { content, isError }: Result): RequestSnapshot.MessagePart => ({
+  type: "tool_result",
+  toolCallId,
+  result: content,
+  isError,
+})
 
 /** The result of a call that the provider makes itself without sending a result. */
 export const ofProvider = (toolCallId: string): AgentEvent.AgentEvent =>

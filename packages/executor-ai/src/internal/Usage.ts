@@ -54,8 +54,9 @@ export const stepOf = (model: string | undefined, { metadata, reason, usage }: R
   }
 }
 
-export const eventOf = ({ finishReason, ...usage }: Step): AgentEvent.AgentEvent =>
-  TokenUsage.toEvent(usage, { finishReason })
+/** `request` is the step of the answer, whose price is known now. */
+export const eventOf = ({ finishReason, ...usage }: Step, request: string): AgentEvent.AgentEvent =>
+  TokenUsage.toEvent(usage, { finishReason, request })
 
 const decodeStep = Schema.decodeUnknownOption(Step)
 

@@ -1,6 +1,6 @@
 /** Makes the calls of a worker's tools, each at most as often as its tool allows over all attempts. */
 import { AiError, Tool, type Toolkit } from "@effect/ai"
-import { AgentEvent, ControlPlaneUnavailable, Executor, ToolCalls } from "@runlease/core"
+import { AgentEvent, ControlPlaneUnavailable, Executor, StepLog, ToolCalls } from "@runlease/core"
 import type { ControlPlane, Run } from "@runlease/core"
 import { Cause, Context, Effect, Exit, Option, Predicate, Schema, Stream } from "effect"
 import * as AiTool from "../AiTool.js"
@@ -8,11 +8,9 @@ import * as Approvals from "./Approvals.js"
 import * as Failure from "./Failure.js"
 import type { RequestedCall } from "./RequestedCall.js"
 import * as ToolResults from "./ToolResults.js"
-import * as ToolContent from "./ToolContent.js"
 
-/** The result of a call: `result` for the model, `content` for the log. */
+/** The result of a call. */
 export interface Result extends ToolResults.Result {
-  readonly result: unknown
   /** False when the call cannot be made, such as one with malformed arguments. */
   readonly made: boolean
 }
@@ -24,10 +22,9 @@ const contentOf = (result: unknown): string =>
   typeof result === "string" ? result : (JSON.stringify(result) ?? "null")
 
 const fromValue = (value: unknown, isError: boolean, made = true): Result => {
-  const result = value ?? null
-  const content = contentOf(result)
+  const content = contentOf(value ?? null)
   return content.length <= maxContent
-    ? { result, content, isError, made }
+    ? { content, isError, made }
     : fromValue(`The result is too large to be shown: ${content.length} characters.`, true)
 }
 
@@ -139,9 +136,35 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
     AgentEvent.custom(ToolCalls.uncertainEventName, { toolCallId, toolName, args: begun.args, begunAs }),
   ]
 
+  /** A drain waits for a call that must not happen twice, until the log has its result. Once it has begun, no such call begins. */
+  const unlessDrained = (toolName: string, calls: Calls): Calls => {
+    const tool = toolOf(toolName)
+    if (tool === undefined || AiTool.sideEffectOf(tool) !== "atMostOnce") return calls
+    return Stream.unwrap(
+      Effect.flatMap(
+        Effect.serviceOption(StepLog.StepLog),
+        Option.match({
+          onNone: () => Effect.succeed(calls),
+          onSome: (log) =>
+            Effect.map(log.steps().drainHold.enter, (leave) =>
+              Stream.concat(calls, Stream.execute(Effect.sync(leave))),
+            ),
+        }),
+      ),
+    )
+  }
+
   return {
-    /** Makes a call. Its events begin with the end of the arguments. `onResult` receives the result. */
-    perform: (call: RequestedCall, count: ToolCalls.Taken, onResult: OnResult): Calls => {
+    /**
+     * Makes a call when `recorded` ends: when the log has the record of its answer. Its events begin with the end of the arguments.
+     * `onResult` receives the result.
+     */
+    perform: (
+      call: RequestedCall,
+      count: ToolCalls.Taken,
+      recorded: Effect.Effect<void>,
+      onResult: OnResult,
+    ): Calls => {
       const { problem, toolCallId, toolName } = call
       const tool = toolOf(toolName)
       const done = (result: Result) => report(toolCallId, result, onResult)
@@ -152,14 +175,7 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
           return ToolCalls.Verdict.$match(count.verdict(AiTool.sideEffectOf(tool)), {
             Execute: () => Effect.map(execute(tool, call, count.ordinal), done),
             Reuse: ({ result: { content, isError } }) =>
-              Effect.succeed(
-                done({
-                  result: ToolContent.fromText(content),
-                  content: contentOf(content),
-                  isError,
-                  made: true,
-                }),
-              ),
+              Effect.succeed(done({ content: contentOf(content), isError, made: true })),
             Uncertain: ({ call: begun }) =>
               Effect.succeed([
                 ...uncertainEvents(call, begun, begun.toolCallId),
@@ -168,26 +184,33 @@ export const make = (options: { readonly run: Run.ClaimedRun; readonly handlers:
           })
         },
       )
-      return Stream.concat(
-        Stream.make(AgentEvent.toolCallEnd(toolCallId)),
-        Stream.fromIterableEffect(outcome),
+      return unlessDrained(
+        toolName,
+        Stream.concat(
+          Stream.make(AgentEvent.toolCallEnd(toolCallId)),
+          Stream.fromIterableEffect(Effect.zipRight(recorded, outcome)),
+        ),
       )
     },
 
     /** Settles a call of an earlier part of the run, now that a person has approved or declined it. */
     settle: (decision: Approvals.Decision, onResult: OnResult): Calls => {
       const { approved, begun, ordinal, ...call } = decision
-      const { toolCallId, toolName } = call
+      const { problem, toolCallId, toolName } = call
       const tool = toolOf(toolName)
       const done = (result: Result) => report(toolCallId, result, onResult)
       if (!approved) return Stream.fromIterable(done(fromValue(Approvals.declineMessage, true)))
+      if (problem !== undefined) return Stream.fromIterable(done(refusal(problem)))
       if (tool === undefined) return Stream.fromIterable(done(refusal(`There is no tool ${toolName}`)))
       if (begun && AiTool.sideEffectOf(tool) === "atMostOnce") {
         return Stream.fromIterable([...uncertainEvents(call, call, toolCallId), ...done(uncertain(toolName))])
       }
-      return Stream.concat(
-        Stream.make(AgentEvent.custom(ToolCalls.begunEventName, { toolCallId })),
-        Stream.fromIterableEffect(Effect.map(execute(tool, call, ordinal), done)),
+      return unlessDrained(
+        toolName,
+        Stream.concat(
+          Stream.make(AgentEvent.custom(ToolCalls.begunEventName, { toolCallId })),
+          Stream.fromIterableEffect(Effect.map(execute(tool, call, ordinal), done)),
+        ),
       )
     },
   }

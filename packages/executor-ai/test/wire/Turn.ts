@@ -8,6 +8,8 @@ export interface ToolCall {
 }
 
 export interface Turn {
+  /** Numbers the ids in the answer. Default: how many requests came before it. */
+  readonly number?: number
   readonly reasoning?: ReadonlyArray<string>
   /** Deltas; they may be without end. */
   readonly texts?: Iterable<string>

@@ -14,12 +14,12 @@ export const group = HttpApiGroup.make("usage")
     HttpApiEndpoint.get("usage", "/runs/:run_id/usage")
       .setPath(Schema.Struct({ run_id: Ids.RunId }))
       .setUrlParams(Schema.Struct({ tree: Schema.optional(Schema.BooleanFromString) }))
-      .addSuccess(Usage.Usage)
+      .addSuccess(Schema.Struct({ ...Usage.Usage.fields, lineage: Schema.optional(Usage.Usage) }))
       .annotateContext(
         OpenApi.annotations({
           summary: "What a run has used",
           description:
-            "In all of its attempts: tokens of each provider and model, and `cost` in millionths, where its executor tells it. `unfinished` counts answers that broke off with their worker, whose price is not known. With `tree=true` the runs below it are in the sum.",
+            "In all of its attempts: tokens of each provider and model, and `cost` in millionths, where its executor tells it. `unfinished` counts answers that broke off with their worker, whose price is not known. With `tree=true` its children, and theirs, are in the sum: the tree that spends one budget. `lineage` is then what retries, forks and detached children of these runs have used, and all that come from those.",
         }),
       ),
   )

@@ -3,7 +3,8 @@
  * like it.
  *
  * A tool call without a result is the client's, as AG-UI has it. So a part that waits for tools of its client ends as a
- * success, and a call of the agent's own that a dead attempt left behind gets a result.
+ * success, and so does a run that has ended with calls without a result: each lists them. A call of the agent's own that a dead attempt
+ * left behind gets a result.
  *
  * Source: docs/decisions/0031-the-view-depends-on-its-client.md
  *
@@ -123,20 +124,21 @@ const ofCalls = (peer: Peer, calls: Map<string, Call>): PartEnd => {
     ]
   }
 
+  /** Some older clients take an explicit success for one without calls of theirs. */
+  const pending = (rest: Event): Event =>
+    peer === "older" ? rest : { ...rest, outcome: { type: "success", pendingToolCallIds: [...calls.keys()] } }
+
   const of: PartEnd["of"] = (given, normalized) => {
     const { outcome: _outcome, ...rest } = normalized
     if (typeOf(given) === "cancelled") return peer === "older" ? stopped(rest) : normalized
-    // Some older clients take an explicit success for one without calls of theirs.
-    if (typeOf(given) === "success") return peer === "older" && calls.size > 0 ? rest : normalized
+    if (typeOf(given) === "success") return calls.size === 0 ? normalized : pending(rest)
     const tools = interruptsOf(given).map(ofClientTool)
     if (!tools.includes(true)) return normalized
     if (tools.includes(false)) {
       const interrupts = interruptsOf(normalized).filter((_, index) => !tools[index])
       return { ...rest, outcome: { type: "interrupt", interrupts } }
     }
-    return peer === "older"
-      ? rest
-      : { ...rest, outcome: { type: "success", pendingToolCallIds: [...calls.keys()] } }
+    return pending(rest)
   }
 
   return { observe, before, of, copy: () => ofCalls(peer, new Map(calls)) }

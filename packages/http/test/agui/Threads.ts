@@ -2,7 +2,7 @@ import * as Current from "@ag-ui/client"
 import * as Older from "@ag-ui/client-0.0.59"
 import { describe } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Child, Emit, Executor, Interrupts, RequestSnapshot, Step } from "@runlease/core"
+import { AgentEvent, Child, Emit, Executor, Inbox, Interrupts, RequestSnapshot, Step } from "@runlease/core"
 import * as TestWorker from "@runlease/testkit/TestWorker"
 import { Deferred, Effect, Exit, Fiber, Predicate, Queue, Scope, Stream } from "effect"
 import { call } from "../raw.js"
@@ -381,6 +381,47 @@ export const suite = (name: string, store: Store): void => {
         strictEqual(chat.answer(), "Done")
         const done = yield* look("t")
         deepStrictEqual([done.status, done.messages], ["idle", plain(chat.agent.messages)])
+      }),
+    )
+
+    test(
+      "tell a run that works what it does not have, by the ids of the messages",
+      Effect.gen(function* () {
+        yield* TestWorker.start(
+          Executor.make(() =>
+            Effect.gen(function* () {
+              const keys: Array<string | undefined> = []
+              while (keys.at(-1) !== "u3") keys.push((yield* Inbox.take("take", { key: keys.length })).key)
+              return keys.join()
+            }),
+          ),
+        )
+        const chat = yield* connect({ threadId: "t" })
+        chat.agent.addMessage({ id: "u1", role: "user", content: "Write" })
+        const running = yield* chat.run()
+        yield* until(running.events, "RUN_STARTED")
+        const user = (id: string) => ({ id, role: "user", content: id })
+        const steer = (...ids: ReadonlyArray<string>) =>
+          Effect.map(
+            call("POST", "/ag-ui/agent", {
+              body: {
+                threadId: "t",
+                runId: ids.join("-"),
+                messages: ids.map(user),
+                tools: [],
+                context: [],
+                state: {},
+                forwardedProps: { runlease: { steer: true } },
+              },
+            }),
+            ({ status, text }) => [status, ...(text.match(/RUN_(STARTED|FINISHED)/g) ?? [])],
+          )
+        const answered = [200, "RUN_STARTED", "RUN_FINISHED"]
+        deepStrictEqual(yield* steer("u1"), answered)
+        deepStrictEqual(yield* steer("u1", "u2"), answered)
+        deepStrictEqual(yield* steer("u1", "u2", "u3"), answered)
+        yield* running.done
+        strictEqual(chat.answer(), "u2,u3")
       }),
     )
 

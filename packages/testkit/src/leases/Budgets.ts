@@ -20,14 +20,28 @@ const spent = (runId: RunId) => Effect.map(TestRuns.getRun(runId), ({ budget }) 
 const usage = (tokens: number, cost?: number) =>
   TokenUsage.toEvent({ inputTokens: tokens - 1, outputTokens: 1 }, cost === undefined ? {} : { cost })
 
+/** The sum of so many reports of one model that leave it out. */
+const counted = (tokens: number, reports: number) => [
+  { inputTokens: tokens - reports, outputTokens: reports, totalTokens: tokens },
+]
+
+const request = (step: string, fields: { readonly refused?: true } = {}) =>
+  AgentEvent.custom("runlease.request", {
+    step_id: step,
+    record_id: `${step}-${fields.refused === true}`,
+    name: "answer",
+    ...fields,
+  })
+
 const pause = (claimed: ClaimedRun, wait: Pause) =>
   Effect.flatMap(Leases, (leases) => leases.suspend(TestRuns.leaseOf(claimed), wait))
 
-const spawn = (parent: ClaimedRun, name: string) =>
+const spawn = (parent: ClaimedRun, name: string, detached = false) =>
   Effect.flatMap(Leases, (leases) =>
     leases.spawn(TestRuns.leaseOf(parent), {
       stepId: name,
       name,
+      detached,
       submission: { agentId: "agent", publicId: `${parent.runId}-${name}` },
     }),
   )
@@ -160,7 +174,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
-    "what a run and its tree have used is the sum of the reports, and answers that broke off are counted",
+    "what a run and its tree have used is the sum of the reports, and requests without an answer are counted",
     Effect.gen(function* () {
       const leases = yield* Leases
       const worker = yield* TestRuns.register()
@@ -168,13 +182,11 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
       yield* spawn(root, "child")
       const child = yield* TestRuns.claimOne(worker)
       yield* TestRuns.append(root, [usage(100, 7)])
-      yield* TestRuns.append(child, [usage(20), AgentEvent.textStart("broken")])
+      // A message that is open is no request: a program may be writing it.
+      yield* TestRuns.append(child, [usage(20), AgentEvent.textStart("broken"), request("answer")])
       yield* leases.release(TestRuns.leaseOf(child))
       const again = yield* TestRuns.claimOne(worker)
       yield* TestRuns.append(again, [usage(30, 1)])
-      const counted = (tokens: number, reports: number) => [
-        { inputTokens: tokens - reports, outputTokens: reports, totalTokens: tokens },
-      ]
       deepStrictEqual(yield* Usage.ofRun(root.runId), {
         usage: counted(100, 1),
         cost: 7,
@@ -186,7 +198,64 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
         cost: 8,
         unfinished: 1,
         runs: 2,
+        lineage: { usage: [], cost: 0, unfinished: 0, runs: 0 },
       })
+    }),
+  )
+
+  for (const [what, closing, unfinished] of [
+    ["has no answer when the run is cancelled", [], 1],
+    [
+      "has its record",
+      [AgentEvent.custom("runlease.step", { step_id: "a", record_id: "r", name: "answer" })],
+      0,
+    ],
+    ["has a report of its usage", [AgentEvent.custom("runlease.usage", { inputTokens: 1, request: "a" })], 0],
+    ["was refused", [request("a", { refused: true })], 0],
+  ] as const) {
+    test(
+      `a request to a model counts ${unfinished === 0 ? "not " : ""}as unfinished that ${what}`,
+      Effect.gen(function* () {
+        const runs = yield* Runs
+        const held = yield* TestRuns.hold(yield* TestRuns.register())
+        yield* TestRuns.append(held, [request("a"), ...closing])
+        yield* runs.cancel(held.runId)
+        strictEqual((yield* Usage.ofRun(held.runId)).unfinished, unfinished)
+      }),
+    )
+  }
+
+  test(
+    "what a tree has used is what its budget is charged, and retries, forks and detached children are apart",
+    Effect.gen(function* () {
+      const runs = yield* Runs
+      const worker = yield* TestRuns.register()
+      const { child, root } = yield* tree(worker, { tokens: 1_000 })
+      yield* TestRuns.append(root, [usage(100, 7)])
+      yield* TestRuns.append(child, [usage(20)])
+      /** Holds a run that uses so much. */
+      const using = (tokens: number) =>
+        Effect.tap(TestRuns.claimOne(worker), (claimed) => TestRuns.append(claimed, [usage(tokens, 1)]))
+      yield* spawn(child, "grandchild")
+      yield* using(30)
+      yield* spawn(child, "detached", true)
+      const detached = yield* using(40)
+      yield* spawn(detached, "child")
+      yield* using(50)
+      yield* TestRuns.submit({ parentRunId: root.runId })
+      yield* using(60)
+      yield* runs.fork(child.runId, { after: child.latestEventId })
+      yield* using(70)
+      const used = yield* Usage.ofTree(root.runId)
+      strictEqual((yield* spent(root.runId))?.tokens, 150)
+      deepStrictEqual(used, {
+        usage: counted(150, 3),
+        cost: 8,
+        unfinished: 0,
+        runs: 3,
+        lineage: { usage: counted(220, 4), cost: 4, unfinished: 0, runs: 4 },
+      })
+      deepStrictEqual((yield* Usage.ofTree(detached.runId)).usage, counted(90, 2))
     }),
   )
 

@@ -48,8 +48,6 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
           previous: { attempt: 1, worker_id: worker, ended: "lease_expired" },
           attempt: 2,
           worker_id: other,
-          // A message, its reasoning and a call may all be of one answer.
-          unfinished: 1,
         },
       })
       strictEqual(again.latestEventId, latestEventId + closings.length)

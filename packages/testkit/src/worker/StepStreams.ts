@@ -65,6 +65,26 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "goes on with what its record has, in each attempt",
+      Effect.gen(function* () {
+        yield* start(
+          Executor.make(({ attempt }) =>
+            Step.stream("when", Stream.empty, Effect.succeed(new Date(0)), (when) =>
+              Stream.concat(
+                text(`says-${attempt}`, typeof when),
+                attempt === 1 ? Stream.fail(died) : Stream.empty,
+              ),
+            ),
+          ),
+          { retryDelay: () => 0 },
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        deepStrictEqual(yield* said(runId), ["string", "string"])
+      }),
+    )
+
+    test(
       "is in the log before the stream goes on",
       Effect.gen(function* () {
         yield* start(

@@ -158,6 +158,35 @@ export const tests = (test: Declare): void => {
     )
 
     test(
+      "gives in each attempt what its record has, also in the one that ran it",
+      Effect.gen(function* () {
+        const odd = { when: new Date(0), set: new Set([1]), none: undefined, nan: Number.NaN, list: [1] }
+        const Code = Schema.Struct({ code: Schema.String })
+        const coded = { code: "c", detail: "left out by the schema" }
+        const given = yield* Ref.make<ReadonlyArray<unknown>>([])
+        const take = (value: unknown) => Ref.update(given, (all) => [...all, value])
+        yield* dyingBefore(2, () =>
+          Effect.gen(function* () {
+            yield* take([
+              yield* Step.run("value", Effect.succeed(odd)),
+              yield* Step.run("missing", Effect.succeed(Number.NaN)),
+              yield* Step.run("coded", Effect.succeed<typeof Code.Type>(coded), { schema: Code }),
+              yield* Step.atMostOnce("once", Effect.succeed(odd)),
+              yield* Effect.flip(
+                Step.run("failing", Effect.fail<typeof Code.Type>(coded), { failure: Code }),
+              ),
+            ])
+          }),
+        )
+        const { runId } = yield* submit()
+        yield* untilStatus(runId, "completed")
+        const read = { when: "1970-01-01T00:00:00.000Z", set: {}, nan: null, list: [1] }
+        const once = [read, null, { code: "c" }, read, { code: "c" }]
+        deepStrictEqual(yield* Ref.get(given), [once, once])
+      }),
+    )
+
+    test(
       "fails in a retryable way when its record does not fit its schema",
       Effect.gen(function* () {
         const { count, next } = yield* counting

@@ -28,7 +28,8 @@ const newMessages = ({ messages }: RunAgentInput) =>
 const isKey = Schema.is(Ids.text(200))
 
 /**
- * Tells the run of the thread that works what the input says. False where it is to be a run of its own: the client did not ask for it,
+ * Tells the run of the thread that works what the input says, without the messages that the run has, by their ids: in its request, or among
+ * those that it was told. False where it is to be a run of its own: the client did not ask for it,
  * says nothing new, or no run of that agent works in the thread.
  *
  * @since 0.1.0
@@ -45,9 +46,14 @@ export const steer = Effect.fnUntraced(function* (
   const { current } = yield* History.unfinished(ports, thread)
   if (current === undefined || current.agentId !== agentId) return false
   const runs = Context.get(ports, Runs.Runs)
-  const told = Effect.forEach(messages, ({ id, parts }) =>
-    runs.tell(current.runId, { parts, ...(isKey(id) ? { idempotencyKey: id } : {}) }),
-  )
+  // The history of a client that has heard nothing yet ends in what its run was submitted with, too.
+  const told = Effect.flatMap(runs.snapshot(current.runId), (request) => {
+    const had = new Set(request.messages.map(({ id }) => id))
+    return Effect.forEach(
+      messages.filter(({ id }) => !had.has(id)),
+      ({ id, parts }) => runs.tell(current.runId, { parts, ...(isKey(id) ? { idempotencyKey: id } : {}) }),
+    )
+  })
   // It may have ended by now.
   return yield* Effect.as(told, true).pipe(
     Effect.catchTags({ RunEnded: () => Effect.succeed(false), RunNotFound: () => Effect.succeed(false) }),

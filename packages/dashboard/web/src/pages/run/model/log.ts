@@ -25,7 +25,7 @@ const foldNote = (log: RunLog, read: Read, label: string, value: unknown): void 
 }
 
 /** Customs that other parts tell better, or that only an executor reads. */
-const silent = new Set(["runlease.usage"])
+const silent = new Set(["runlease.usage", "runlease.request"])
 
 const foldCustom = (log: RunLog, read: Read): void => {
   const { event } = read

@@ -1,0 +1,52 @@
+/**
+ * Bodies that happen at most once, which a drain lets finish: one that is interrupted may have happened, and nobody would do it again.
+ *
+ * Source: docs/decisions/0057-steps.md
+ *
+ * @since 0.1.0
+ */
+import { Effect } from "effect"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface DrainHold {
+  /** Begins a body, which has ended when the result is called. Never ends once the hold is closed. */
+  readonly enter: Effect.Effect<() => void>
+
+  /** Closes the hold, and waits for the bodies that have begun. */
+  readonly close: Effect.Effect<void>
+
+  /** Whether a body has begun and not ended. */
+  readonly isHeld: () => boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): DrainHold => {
+  const free = Effect.unsafeMakeLatch(true)
+  let begun = 0
+  let closed = false
+  return {
+    enter: Effect.suspend(() => {
+      if (closed) return Effect.never
+      begun += 1
+      free.unsafeClose()
+      let ended = false
+      return Effect.succeed(() => {
+        if (ended) return
+        ended = true
+        begun -= 1
+        if (begun === 0) free.unsafeOpen()
+      })
+    }),
+    close: Effect.suspend(() => {
+      closed = true
+      return free.await
+    }),
+    isHeld: () => begun > 0,
+  }
+}
