@@ -15,7 +15,7 @@ import {
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect } from "effect"
 import * as Refusal from "../src/contract/Refusal.js"
-import type { Tag } from "../src/contract/VerdictTable.js"
+import type { Tag } from "../src/contract/Verdict.js"
 import * as Verdicts from "../src/contract/Verdicts.js"
 
 const runId = "run-1"

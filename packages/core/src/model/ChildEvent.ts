@@ -13,6 +13,22 @@ import { RunError, TerminalStatus } from "./Run.js"
 import { childEventName } from "./StepRecord.js"
 
 /**
+ * The most children of a run.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxChildren = 10_000
+
+/**
+ * The most groups of children that a run waits for, and the most children that these name together.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxAwaited = 2 * maxChildren
+
+/**
  * A child, and its agent. The children of a run are counted from 0; a detached one has no `index`.
  *
  * @since 0.1.0

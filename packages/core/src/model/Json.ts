@@ -31,3 +31,11 @@ export const equalJson = (a: unknown, b: unknown): boolean => {
     own.every(([key, value]) => other.has(key) && equalJson(value, other.get(key)))
   )
 }
+
+/**
+ * The length of a value as JSON; 0 for what JSON does not have.
+ *
+ * @since 0.1.0
+ * @category sizing
+ */
+export const lengthOf = (value: unknown): number => (value == null ? 4 : (JSON.stringify(value)?.length ?? 0))

@@ -156,6 +156,16 @@ export class ChildRefused extends Schema.TaggedError<ChildRefused>("@runlease/co
 ) {}
 
 /**
+ * A run may not wait for that: it names a child that it does not have, or more children than a wait may.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SuspensionRefused extends Schema.TaggedError<SuspensionRefused>(
+  "@runlease/core/SuspensionRefused",
+)("SuspensionRefused", { message: Schema.String }) {}
+
+/**
  * The longest time that a run is suspended for.
  *
  * @since 0.1.0
@@ -233,11 +243,13 @@ export class Leases extends Context.Tag("@runlease/core/Leases")<
      *
      * Where it waits for answers, the log gets a RUN_FINISHED with outcome `interrupt`, and a run of whose open interrupts one
      * expires ends as failed with code `wait_expired`. Where it waits for no answer, the log gets a CUSTOM `runlease.waiting`.
+     *
+     * Fails: `SuspensionRefused` where the run does not have the children that it would wait for; its holder keeps it.
      */
     readonly suspend: (
       lease: LeaseRef,
       suspension: Suspension | Pause,
-    ) => Effect.Effect<void, LeaseLost | RunNotFound | ControlPlaneError>
+    ) => Effect.Effect<void, LeaseLost | RunNotFound | SuspensionRefused | ControlPlaneError>
 
     /**
      * Submits a child of the run, once: the same step again gives the first child. The end of a run cancels those of its children that

@@ -9,15 +9,14 @@
  *
  * @since 0.1.0
  */
+import { Either } from "effect"
 import * as ChildEvent from "../model/ChildEvent.js"
 import { isTerminal } from "../model/Run.js"
+import { SuspensionRefused } from "../ports/Leases.js"
 import * as ControlEvents from "./ControlEvents.js"
 import type { Children, RunState } from "./RunState.js"
 import { ofSpawn } from "./Spending.js"
 import { thenGoOn, transition, type Transition } from "./Transition.js"
-
-/** The most children of a run. */
-export const maxChildren = 10_000
 
 /** The most runs between a run and the root of its tree, itself included. */
 export const maxDepth = 16
@@ -25,6 +24,12 @@ export const maxDepth = 16
 const bitOf = (index: number): bigint => 1n << BigInt(index)
 
 const bitsOf = ({ ended }: Children): bigint => BigInt(`0x${ended}`)
+
+/** Reads one digit, so its cost does not depend on the index. */
+const hasEnded = ({ ended }: Children, index: number): boolean => {
+  const digit = ended.at(-1 - Math.floor(index / 4))
+  return digit !== undefined && (Number.parseInt(digit, 16) & (1 << (index % 4))) !== 0
+}
 
 const none: Children = { count: 0, open: 0, ended: "0" }
 
@@ -36,8 +41,34 @@ export const someEnded = (
   { children }: Pick<RunState, "children">,
   groups: ReadonlyArray<ReadonlyArray<number>>,
 ): boolean => {
-  const bits = bitsOf(children ?? none)
-  return groups.some((group) => group.every((index) => (bits & bitOf(index)) !== 0n))
+  const own = children ?? none
+  return groups.some((group) => group.every((index) => hasEnded(own, index)))
+}
+
+/**
+ * Whether a run may wait for these groups: it has all of their children, and they are not too many.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const mayAwait = (
+  { children, spec }: Pick<RunState, "children" | "spec">,
+  groups: ReadonlyArray<ReadonlyArray<number>>,
+): Either.Either<void, SuspensionRefused> => {
+  const refuse = (message: string) => Either.left(new SuspensionRefused({ message }))
+  const { count } = children ?? none
+  const awaited = groups.flat()
+  if (Math.max(groups.length, awaited.length) > ChildEvent.maxAwaited) {
+    return refuse(
+      `children: a run waits for at most ${ChildEvent.maxAwaited} groups, with as many children together`,
+    )
+  }
+  const unknown = awaited.find((index) => index >= count)
+  return unknown === undefined
+    ? Either.void
+    : refuse(
+        `children: run ${spec.runId} has ${count} children, counted from 0, so none has the index ${unknown}`,
+      )
 }
 
 /**
@@ -74,9 +105,8 @@ export const childEnded = (parent: RunState, child: RunState, now: number): Tran
   const children = parent.children ?? none
   const { agentId, runId } = child.spec
   const { index } = child.spec.child!
-  const bits = bitsOf(children)
-  if (!isTerminal(child.status) || (bits & bitOf(index)) !== 0n) return undefined
-  const ended = (bits | bitOf(index)).toString(16)
+  if (!isTerminal(child.status) || hasEnded(children, index)) return undefined
+  const ended = (bitsOf(children) | bitOf(index)).toString(16)
   const after: RunState = { ...parent, children: { ...children, open: children.open - 1, ended } }
   if (isTerminal(status)) return transition(after)
   const outcome = { status: child.status, ...(child.error === null ? {} : { error: child.error }) }

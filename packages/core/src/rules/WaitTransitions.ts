@@ -9,21 +9,25 @@
 import { DateTime, Either } from "effect"
 import type { Answers } from "../model/Interrupt.js"
 import { type Fence, isTerminal, type LeaseLost } from "../model/Run.js"
-import type { Pause, Suspension } from "../ports/Leases.js"
+import { lengthOf } from "../model/Json.js"
+import { type Pause, type Suspension, SuspensionRefused } from "../ports/Leases.js"
+import { maxEventBytes } from "../ports/RunLog.js"
 import type { NotWaiting } from "../ports/Runs.js"
 import * as BudgetTransitions from "./BudgetTransitions.js"
 import * as ControlEvents from "./ControlEvents.js"
 import { hasMore } from "./InboxTransitions.js"
-import { whileHeld } from "./Fencing.js"
+import { holds } from "./Fencing.js"
 import type * as FollowUpRules from "./FollowUpRules.js"
 import * as ResumeRules from "./ResumeRules.js"
 import { budgetRootOf, type RunState } from "./RunState.js"
-import { someEnded } from "./ChildTransitions.js"
+import { mayAwait, someEnded } from "./ChildTransitions.js"
 import { claimEnded, fail, finish, goOn, transition, type Transition } from "./Transition.js"
 
 /**
  * The run waits, and counts its attempts anew after that. Where it waits for children that have ended, or for a message that it has, it
  * is pending at once, and asks nothing.
+ *
+ * Fails: `LeaseLost`, and `SuspensionRefused` where it would wait for children that it does not have.
  *
  * @since 0.1.0
  * @category transitions
@@ -33,31 +37,41 @@ export const suspend = (
   fence: Fence,
   suspension: Suspension | Pause,
   now: number,
-): Either.Either<Transition, LeaseLost> =>
-  whileHeld(state, fence, now, () => {
-    const { log, spec } = state
-    const given = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
-    // The question of a person comes first: the budget is asked for when the run waits again.
-    const wanted =
-      ResumeRules.isPaused(given) && BudgetTransitions.mustAsk(state)
-        ? BudgetTransitions.asking(state)
-        : given
-    const isMet = someEnded(state, wanted.children ?? []) || hasMore(state, wanted.inbox)
-    const waiting = isMet ? ResumeRules.withoutQuestions(wanted) : wanted
-    const paused = ResumeRules.isPaused(waiting)
-    const root = waiting.budget === true ? budgetRootOf(state) : undefined
-    const after = transition(
-      { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
-      paused ? ControlEvents.paused(spec, log, waiting) : ControlEvents.suspended(spec, log, waiting),
-      [
-        ...claimEnded(state, paused ? "waiting" : "suspended", now),
-        ...(root === undefined ? [] : [{ _tag: "AwaitsBudget" as const, root }]),
-      ],
-    )
-    if (!isMet) return after
-    const { consequences, state: pending } = goOn(after.state, now)
-    return { ...after, state: pending, consequences: [...after.consequences, ...consequences] }
-  })
+): Either.Either<Transition, LeaseLost | SuspensionRefused> =>
+  holds(state, fence, now).pipe(
+    Either.flatMap(() => mayAwait(state, suspension.children ?? [])),
+    Either.filterOrLeft(
+      () => !("interrupts" in suspension) || lengthOf(suspension.interrupts) <= maxEventBytes,
+      () =>
+        new SuspensionRefused({
+          message: `interrupts: what a run asks for takes at most ${maxEventBytes} bytes of JSON`,
+        }),
+    ),
+    Either.map(() => suspended(state, suspension, now)),
+  )
+
+const suspended = (state: RunState, suspension: Suspension | Pause, now: number): Transition => {
+  const { log, spec } = state
+  const given = ResumeRules.waitingFor(suspension, DateTime.unsafeMake(now))
+  // The question of a person comes first: the budget is asked for when the run waits again.
+  const wanted =
+    ResumeRules.isPaused(given) && BudgetTransitions.mustAsk(state) ? BudgetTransitions.asking(state) : given
+  const isMet = someEnded(state, wanted.children ?? []) || hasMore(state, wanted.inbox)
+  const waiting = isMet ? ResumeRules.withoutQuestions(wanted) : wanted
+  const paused = ResumeRules.isPaused(waiting)
+  const root = waiting.budget === true ? budgetRootOf(state) : undefined
+  const after = transition(
+    { ...state, status: "waiting", attempt: 0, waiting, holder: null, updatedAt: now },
+    paused ? ControlEvents.paused(spec, log, waiting) : ControlEvents.suspended(spec, log, waiting),
+    [
+      ...claimEnded(state, paused ? "waiting" : "suspended", now),
+      ...(root === undefined ? [] : [{ _tag: "AwaitsBudget" as const, root }]),
+    ],
+  )
+  if (!isMet) return after
+  const { consequences, state: pending } = goOn(after.state, now)
+  return { ...after, state: pending, consequences: [...after.consequences, ...consequences] }
+}
 
 /**
  * The groups of children for which a run waits, by their indexes, where nothing else ends its wait; undefined for any other run.

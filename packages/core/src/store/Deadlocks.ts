@@ -56,11 +56,15 @@ const blockedBy = <X>(batch: RunBatch<X>, root: StoredRun): Effect.Effect<Blocke
       const children = (yield* batch.rows.openChildren(parents, left)).map(batch.add)
       left -= children.length
       for (const run of waiting) {
-        const own = children.filter((child) => isChildOf(run, child))
+        const own = new Map(
+          children
+            .filter((child) => isChildOf(run, child))
+            .map((child) => [child.state.spec.child!.index, child]),
+        )
         const groups = WaitTransitions.waitsForChildren(run.state) ?? []
         blocked.set(run.key, {
           run,
-          groups: groups.map((group) => own.filter(({ state }) => group.includes(state.spec.child!.index))),
+          groups: groups.map((group) => group.flatMap((index) => own.get(index) ?? [])),
         })
       }
       const behind = children.filter(isBehind)

@@ -116,16 +116,16 @@ export const complete = <X>(): RunOperation<Complete, Completed, Completed, Comp
 })
 
 /** A transition that only the holder of a run may make. */
-interface OfHolder {
+interface OfHolder<E> {
   readonly projectId: Ids.ProjectId
   readonly lease: LeaseRef
-  readonly make: (state: RunState, now: number) => Either.Either<Transition, LeaseLost>
+  readonly make: (state: RunState, now: number) => Either.Either<Transition, E>
 }
 
-const makeOne = <X>(
-  { lease: { runId }, make, projectId }: OfHolder,
+const makeOne = <X, E>(
+  { lease: { runId }, make, projectId }: OfHolder<E>,
   batch: RunBatch<X>,
-): Either.Either<void, LeaseLost | RunNotFound> => {
+): Either.Either<void, E | RunNotFound> => {
   const run = batch.find({ projectId, runId })
   if (run === undefined) return Either.left(new RunNotFound({ runId }))
   return Either.map(make(run.state, batch.now), (made) => void batch.apply(run, made))
@@ -135,8 +135,8 @@ const makeOne = <X>(
  * @since 0.1.0
  * @category operations
  */
-export const ofHolder = <X>(): RunOperation<OfHolder, void, void, LeaseLost | RunNotFound, X> => ({
-  name: "Leases.ofHolder",
+export const ofHolder = <X, E>(name: string): RunOperation<OfHolder<E>, void, void, E | RunNotFound, X> => ({
+  name,
   refs,
   decide: (requests, batch) =>
     Effect.tap(

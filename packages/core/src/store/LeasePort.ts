@@ -5,11 +5,12 @@
  */
 import { Effect } from "effect"
 import type * as Ids from "../model/Ids.js"
-import type { Leases } from "../ports/Leases.js"
+import type { LeaseLost } from "../model/Run.js"
+import type { Leases, SuspensionRefused } from "../ports/Leases.js"
 import { check, InvalidSubmission } from "../ports/Runs.js"
 import * as AppendRules from "../rules/AppendRules.js"
 import * as Transitions from "../rules/Transitions.js"
-import { suspend } from "../rules/WaitTransitions.js"
+import * as WaitTransitions from "../rules/WaitTransitions.js"
 import * as AppendOperation from "./AppendOperation.js"
 import * as LeaseOperations from "./LeaseOperations.js"
 import type { RunCommits } from "./RunCommits.js"
@@ -27,13 +28,16 @@ export const make = <X>(
 ): ((projectId: Ids.ProjectId) => Omit<Leases["Type"], "signals">) => {
   const renew = commits.operation(LeaseOperations.renew<X>())
   const complete = commits.operation(LeaseOperations.complete<X>())
-  const ofHolder = commits.operation(LeaseOperations.ofHolder<X>())
+  const release = commits.operation(LeaseOperations.ofHolder<X, LeaseLost>("Leases.release"))
+  const suspend = commits.operation(
+    LeaseOperations.ofHolder<X, LeaseLost | SuspensionRefused>("Leases.suspend"),
+  )
   const spawn = commits.operation(SpawnOperation.operation<X>())
   const appendBeside = commits.operation(AppendOperation.beside<X>())
   return (projectId) => ({
     renew: (request) => renew({ projectId, request }),
-    release: (lease, release = {}) =>
-      ofHolder({ projectId, lease, make: (state, now) => Transitions.release(state, lease, release, now) }),
+    release: (lease, options = {}) =>
+      release({ projectId, lease, make: (state, now) => Transitions.release(state, lease, options, now) }),
     complete: (lease, outcome, last, taken) =>
       complete({
         projectId,
@@ -43,7 +47,11 @@ export const make = <X>(
         last: last && AppendOperation.request(projectId, { runId: lease.runId, fence: lease, ...last }),
       }),
     suspend: (lease, suspension) =>
-      ofHolder({ projectId, lease, make: (state, now) => suspend(state, lease, suspension, now) }),
+      suspend({
+        projectId,
+        lease,
+        make: (state, now) => WaitTransitions.suspend(state, lease, suspension, now),
+      }),
     spawn: Effect.fnUntraced(function* (lease, { detached = false, submission, ...step }) {
       const checked = yield* check({ ...submission, parentRunId: lease.runId })
       if (checked.multitask !== undefined) {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Either } from "effect"
-import type { ChildStep } from "../model/ChildEvent.js"
+import { type ChildStep, maxChildren } from "../model/ChildEvent.js"
 import { type LeaseLost, type LeaseRef, RunNotFound } from "../model/Run.js"
 import { ChildRefused, type Spawned } from "../ports/Leases.js"
 import * as ChildTransitions from "../rules/ChildTransitions.js"
@@ -44,8 +44,8 @@ const placeOf = <X>(batch: RunBatch<X>, request: Request): Either.Either<ChildSp
     if (depth >= ChildTransitions.maxDepth) {
       return refuse("depth", `A tree has at most ${ChildTransitions.maxDepth} runs from its root down`)
     }
-    if (index >= ChildTransitions.maxChildren) {
-      return refuse("too_many", `Run ${runId} has ${ChildTransitions.maxChildren} children`)
+    if (index >= maxChildren) {
+      return refuse("too_many", `Run ${runId} has ${maxChildren} children`)
     }
     const lanes = lanesOf(parent.state)
     if (lane !== null && lanes.includes(lane)) {

@@ -7,9 +7,9 @@ import { Clock, Duration, Effect } from "effect"
 import { type ControlPlaneError, isControlPlaneError } from "../ports/ControlPlaneError.js"
 import { retryUnavailable } from "../ports/ControlPlaneUnavailable.js"
 import type { Waits } from "../executor/Parking.js"
-import type { InboxNotEmpty, Leases, Pause, Suspension } from "../ports/Leases.js"
+import type { InboxNotEmpty, Leases, Pause, Suspension, SuspensionRefused } from "../ports/Leases.js"
 import type { Outcome } from "../ports/Runs.js"
-import type { RunError } from "../model/Run.js"
+import type { LeaseLost, RunError, RunNotFound } from "../model/Run.js"
 import type { Decision } from "./RunDecision.js"
 import type { RunRecord } from "./RunRecord.js"
 import { refusal } from "./AppendBuffer.js"
@@ -44,10 +44,18 @@ export const make =
     // A refusal by the store means that another worker has the run.
     const lost = () => Effect.succeed(WorkerEvent.leaseEnded(run, "Lost"))
 
-    const afterEvents = <E extends { readonly _tag: string }>(
-      write: Effect.Effect<WorkerEvent.WorkerEvent, E | ControlPlaneError>,
+    const afterEvents = (
+      write: Effect.Effect<
+        WorkerEvent.WorkerEvent,
+        LeaseLost | RunNotFound | SuspensionRefused | ControlPlaneError
+      >,
     ): Effect.Effect<WorkerEvent.WorkerEvent, SinkFailure> =>
-      Effect.zipRight(sink.flush, Effect.catchAll(retryUnavailable(write), lost))
+      Effect.zipRight(
+        sink.flush,
+        Effect.catchAll(retryUnavailable(write), (error) =>
+          error._tag === "SuspensionRefused" ? cannotWait(error) : lost(),
+        ),
+      )
 
     const handBack = (error: RunError) =>
       afterEvents(
@@ -89,6 +97,10 @@ export const make =
         }),
       )
 
+    /** The next attempt of a run that cannot be suspended would come to the same point, so the run fails. */
+    const cannotWait = ({ message }: Pick<SuspensionRefused, "message">) =>
+      end({ status: "failed", error: { code: "suspend_refused", message } })
+
     switch (decision._tag) {
       case "End":
         return end(decision.outcome)
@@ -107,7 +119,6 @@ export const make =
           waits === undefined ? Effect.succeed({}) : pauseOf(waits),
           (pause): Suspension => ({ ...waiting, ...pause }),
         )
-        // The next attempt of a run that cannot be suspended would come to the same point, so the run fails.
         return Effect.zipRight(
           sink.flush,
           Effect.matchEffect(
@@ -116,9 +127,7 @@ export const make =
             ),
             {
               onFailure: (error) =>
-                isControlPlaneError(error)
-                  ? end({ status: "failed", error: { code: "suspend_refused", message: error.message } })
-                  : lost(),
+                isControlPlaneError(error) || error._tag === "SuspensionRefused" ? cannotWait(error) : lost(),
               onSuccess: (asked) => Effect.succeed(WorkerEvent.Suspended({ run, waiting: asked })),
             },
           ),

@@ -202,7 +202,11 @@ export const make = Effect.fnUntraced(function* (
           Effect.catchTag("Refusal", (refusal) =>
             lacks(refusal)
               ? Effect.fail(ControlPlaneErrors.decode("Leases.suspend")(refusal))
-              : Verdicts.decode("Leases.suspend", ["RunNotFound", "LeaseLost"], aboutLease(lease))(refusal),
+              : Verdicts.decode(
+                  "Leases.suspend",
+                  ["RunNotFound", "LeaseLost", "SuspensionRefused"],
+                  aboutLease(lease),
+                )(refusal),
           ),
         )
     }),

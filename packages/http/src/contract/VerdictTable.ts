@@ -6,36 +6,7 @@
 import { type Access, Conversations, Leases, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
 import { Effect, Option, Schema } from "effect"
 import * as Refusal from "./Refusal.js"
-
-/** Every error of the ports, but for the failures of the control plane itself. */
-export type VerdictError =
-  | Access.KeyExpired
-  | Access.KeyNotFound
-  | Access.KeyRevoked
-  | Access.ProjectExists
-  | Access.ProjectNotFound
-  | Conversations.ConversationNotFound
-  | Leases.ChildRefused
-  | Leases.InboxNotEmpty
-  | Page.InvalidCursor
-  | Run.LeaseLost
-  | Run.RunEnded
-  | Run.RunNotFound
-  | RunLog.CursorMismatch
-  | RunLog.EventRefused
-  | RunLog.RunWaiting
-  | Runs.ConversationBusy
-  | Runs.InvalidSubmission
-  | Runs.ForkRefused
-  | Runs.MessageRefused
-  | Runs.NotWaiting
-  | Runs.RunUnfinished
-  | Runs.SubmissionConflict
-  | WorkerRegistry.WorkerNotFound
-
-export type Tag = VerdictError["_tag"]
-
-export type ErrorOf<T extends Tag> = Extract<VerdictError, { readonly _tag: T }>
+import type { ErrorOf, Tag, Verdict } from "./Verdict.js"
 
 /** Other servers send these texts without a code, and their clients compare them. */
 const details = {
@@ -43,35 +14,6 @@ const details = {
   ended: "Cannot append external events to a terminal run",
   waiting: "Cannot append external events while the run is waiting for a tool result",
 } as const
-
-/**
- * The ids and values that a request named. A refusal does not repeat them, and the error needs them.
- *
- * `readRun` reads the run, for servers whose refusal does not say how the run ended or where its log is.
- */
-export interface About<E = never> {
-  readonly runId?: string | undefined
-  readonly workerId?: string | undefined
-  readonly conversationId?: string | undefined
-  readonly publicId?: string | undefined
-  readonly interruptId?: string | undefined
-  readonly after?: number | undefined
-  readonly cursor?: string | undefined
-  readonly readRun?: Effect.Effect<Run.Run, E> | undefined
-}
-
-export interface Verdict<A> {
-  readonly status: number
-  readonly codes: ReadonlyArray<string>
-  readonly headers?: Refusal.Refusal["headers"]
-  readonly encode: (error: A) => Refusal.Body
-
-  /** Whether a detail that comes without one of our codes stands for this error. */
-  readonly matches?: (detail: string) => boolean
-
-  /** Absent where no port of a client has the error; undefined where the body does not say enough. */
-  readonly decode?: <E>(body: Refusal.Body, about: About<E>) => Effect.Effect<A, E> | undefined
-}
 
 const decodeReason = Schema.decodeUnknownOption(RunLog.EventRefused.fields.reason)
 const decodeChildReason = Schema.decodeUnknownOption(Leases.ChildRefused.fields.reason)
@@ -188,6 +130,16 @@ export const verdicts: { readonly [T in Tag]: Verdict<ErrorOf<T>> } = {
         onNone: () => undefined,
         onSome: (reason) => Effect.succeed(new Leases.ChildRefused({ reason, message: detail })),
       }),
+  },
+  SuspensionRefused: {
+    status: 400,
+    codes: ["suspension_refused"],
+    encode: ({ message }) => ({
+      error: "suspension_refused",
+      detail: message,
+      field: message.slice(0, message.indexOf(":")),
+    }),
+    decode: ({ detail }) => Effect.succeed(new Leases.SuspensionRefused({ message: detail })),
   },
   InboxNotEmpty: {
     status: 409,

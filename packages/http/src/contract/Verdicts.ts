@@ -10,7 +10,8 @@ import { ControlPlaneError } from "@runlease/core"
 import { Effect } from "effect"
 import * as ControlPlaneErrors from "./ControlPlaneErrors.js"
 import * as Refusal from "./Refusal.js"
-import { type About, type ErrorOf, type Tag, type VerdictError, verdicts } from "./VerdictTable.js"
+import type { About, ErrorOf, Tag, VerdictError } from "./Verdict.js"
+import { verdicts } from "./VerdictTable.js"
 
 /** Every error that a port can fail with. */
 export type PortError = VerdictError | ControlPlaneError.ControlPlaneError

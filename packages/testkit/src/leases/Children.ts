@@ -108,6 +108,21 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
   )
 
   test(
+    "a run cannot wait for children that it does not have, nor for too many, and is held as before",
+    Effect.gen(function* () {
+      const { children, parent, worker } = yield* family(2)
+      const all = Array.from({ length: 10_000 }, () => 0)
+      for (const groups of [[[2]], [[0, 1, 9_999]], [[1], [0], [2]], [all, all, all]]) {
+        strictEqual(yield* TestRuns.verdictOf(wait(parent, ...groups)), "SuspensionRefused")
+      }
+      strictEqual(yield* statusOf(parent.runId), "running")
+      yield* wait(parent, all, [1])
+      yield* TestRuns.complete(children[1]!)
+      strictEqual((yield* TestRuns.claimOne(worker)).runId, parent.runId)
+    }),
+  )
+
+  test(
     "a wait for children may end at a time",
     Effect.gen(function* () {
       const leases = yield* Leases

@@ -8,6 +8,7 @@ import { Runs } from "@runlease/core/Runs"
 import * as TokenUsage from "@runlease/core/TokenUsage"
 import { type Duration, Effect, TestClock } from "effect"
 import * as TestRuns from "../TestRuns.js"
+import { family } from "./Families.js"
 
 const question = (id: string): Interrupt.Interrupt => ({ id, reason: "confirmation" })
 
@@ -74,8 +75,7 @@ export const tests = (test: TestRuns.Test<ProjectPorts>): void => {
     "the last answer ends the wait before its time, which is of no account then",
     Effect.gen(function* () {
       const runs = yield* Runs
-      const worker = yield* TestRuns.register()
-      const claimed = yield* TestRuns.hold(worker)
+      const { parent: claimed, worker } = yield* family(1)
       yield* ask(claimed, ["a"], { wakeAfter: "10 seconds", children: [[0]], inbox: 0 })
       strictEqual((yield* runs.resume(claimed.runId, [yes("a")])).run.status, "pending")
       const again = yield* TestRuns.claimOne(worker)

@@ -3,8 +3,8 @@
  */
 import { describe } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { AgentEvent, Child, Executor, RequestSnapshot, Runs, type Run, Step } from "@runlease/core"
-import { Deferred, Effect, Either, Ref } from "effect"
+import { AgentEvent, Child, Executor, Ids, RequestSnapshot, Runs, type Run, Step } from "@runlease/core"
+import { DateTime, Deferred, Effect, Either, Ref } from "effect"
 import * as Faults from "../Faults.js"
 import * as TestRuns from "../TestRuns.js"
 import { type Declare, makeEndless, run, start, submit, until } from "../TestWorker.js"
@@ -27,6 +27,9 @@ const shout = (claimed: Run.ClaimedRun) =>
 
 /** The id of a child that takes long to be looked at. */
 const slow = "slow-child"
+
+/** A run that is no child of another. */
+const strange = { runId: Ids.RunId.make("no-child") }
 
 const asking = (text: string) => ({ agentId: "child", snapshot: RequestSnapshot.fromText(text) })
 
@@ -65,6 +68,21 @@ export const tests = (test: Declare): void => {
           deepStrictEqual(yield* said(runId), ["A,B,C"])
         }
         strictEqual(yield* Ref.get(claims), 4)
+      }),
+    )
+
+    test(
+      "fails where it waits for a child that it does not have",
+      Effect.gen(function* () {
+        yield* start(Executor.make(() => Effect.as(Child.join({ ...strange, index: 3 }), "never")))
+        const other = yield* submit({
+          publicId: strange.runId,
+          availableAt: DateTime.unsafeMake("2100-01-01"),
+        })
+        const { runId } = yield* submit()
+        const { error, status } = yield* untilEnded(runId)
+        deepStrictEqual([status, error?.code], ["failed", "suspend_refused"])
+        strictEqual((yield* run(other.runId)).status, "pending")
       }),
     )
 

@@ -1,0 +1,68 @@
+/**
+ * How one error of the ports is written on the wire and read from it.
+ *
+ * @since 0.1.0
+ */
+import type { Access, Conversations, Leases, Page, Run, RunLog, Runs, WorkerRegistry } from "@runlease/core"
+import type { Effect } from "effect"
+import type * as Refusal from "./Refusal.js"
+
+/** Every error of the ports, but for the failures of the control plane itself. */
+export type VerdictError =
+  | Access.KeyExpired
+  | Access.KeyNotFound
+  | Access.KeyRevoked
+  | Access.ProjectExists
+  | Access.ProjectNotFound
+  | Conversations.ConversationNotFound
+  | Leases.ChildRefused
+  | Leases.InboxNotEmpty
+  | Leases.SuspensionRefused
+  | Page.InvalidCursor
+  | Run.LeaseLost
+  | Run.RunEnded
+  | Run.RunNotFound
+  | RunLog.CursorMismatch
+  | RunLog.EventRefused
+  | RunLog.RunWaiting
+  | Runs.ConversationBusy
+  | Runs.InvalidSubmission
+  | Runs.ForkRefused
+  | Runs.MessageRefused
+  | Runs.NotWaiting
+  | Runs.RunUnfinished
+  | Runs.SubmissionConflict
+  | WorkerRegistry.WorkerNotFound
+
+export type Tag = VerdictError["_tag"]
+
+export type ErrorOf<T extends Tag> = Extract<VerdictError, { readonly _tag: T }>
+
+/**
+ * The ids and values that a request named. A refusal does not repeat them, and the error needs them.
+ *
+ * `readRun` reads the run, for servers whose refusal does not say how the run ended or where its log is.
+ */
+export interface About<E = never> {
+  readonly runId?: string | undefined
+  readonly workerId?: string | undefined
+  readonly conversationId?: string | undefined
+  readonly publicId?: string | undefined
+  readonly interruptId?: string | undefined
+  readonly after?: number | undefined
+  readonly cursor?: string | undefined
+  readonly readRun?: Effect.Effect<Run.Run, E> | undefined
+}
+
+export interface Verdict<A> {
+  readonly status: number
+  readonly codes: ReadonlyArray<string>
+  readonly headers?: Refusal.Refusal["headers"]
+  readonly encode: (error: A) => Refusal.Body
+
+  /** Whether a detail that comes without one of our codes stands for this error. */
+  readonly matches?: (detail: string) => boolean
+
+  /** Absent where no port of a client has the error; undefined where the body does not say enough. */
+  readonly decode?: <E>(body: Refusal.Body, about: About<E>) => Effect.Effect<A, E> | undefined
+}
