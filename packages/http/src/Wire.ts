@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Schema, SchemaAST } from "effect"
+import * as WholeJsonSchema from "./Wire/WholeJsonSchema.js"
 
 /**
  * Reads a wire schema as a value of core, which is never null. The wire schema checks; the two functions only rename.
@@ -34,6 +35,17 @@ export const JsonObject: Schema.Schema<Readonly<Record<string, unknown>>> = Sche
   (value: unknown): value is Readonly<Record<string, unknown>> =>
     typeof value === "object" && value !== null && !Array.isArray(value),
   { message: () => "must be an object", jsonSchema: { type: "object" } },
+)
+
+/** The most bytes of JSON of what describes a worker, a session or a conversation: lists have it whole. */
+const maxDescription = 65_536
+
+/** An object that describes something in a list. */
+export const Description: Schema.Schema<Readonly<Record<string, unknown>>> = JsonObject.pipe(
+  Schema.filter((value) => JSON.stringify(value).length <= maxDescription, {
+    message: () => `must take at most ${maxDescription} bytes of JSON`,
+    jsonSchema: {},
+  }),
 )
 
 /** A field whose name on the wire is `key`. */
@@ -92,6 +104,25 @@ export const orEmpty = <A extends object, I>(
   empty: A,
 ): Schema.Schema<A, I | null> =>
   as<A>()(Schema.NullOr(schema), { decode: (wire) => wire ?? empty, encode: (value) => value })
+
+/**
+ * A list of at most `max` items. Its length is checked before its items, so what a list costs that is refused does not grow with it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const atMost =
+  (max: number) =>
+  <A, I extends ReadonlyArray<unknown>>(list: Schema.Schema<A, I>): Schema.Schema<A, I> =>
+    Schema.compose(
+      Schema.declare((value: unknown): value is I => Array.isArray(value) && value.length <= max, {
+        message: ({ actual }) =>
+          Array.isArray(actual) ? `must hold at most ${max} items` : "must be a list",
+        jsonSchema: { ...WholeJsonSchema.of(list), maxItems: max },
+      }),
+      list,
+      { strict: false },
+    )
 
 /** The place of a page in its list. `next` is the cursor of the page after it, null on the last. */
 export const PageInfo = Schema.Struct({

@@ -19,8 +19,43 @@ const referencesIn = (node: unknown): ReadonlyArray<string> =>
       )
     : []
 
+/** Where a schema allows a list of any length. Each schema is looked at once, wherever it is referred to. */
+const endlessLists = (
+  document: unknown,
+  node: unknown,
+  path: string,
+  seen: Set<string>,
+): ReadonlyArray<string> => {
+  if (!Predicate.isRecord(node) && !Array.isArray(node)) return []
+  if (Predicate.isRecord(node) && typeof node["$ref"] === "string") {
+    if (seen.has(node["$ref"])) return []
+    seen.add(node["$ref"])
+    return endlessLists(document, at(document, node["$ref"]), node["$ref"], seen)
+  }
+  const isList = Predicate.isRecord(node) && node["type"] === "array" && node["maxItems"] === undefined
+  return [
+    ...(isList ? [path] : []),
+    ...Object.entries(node)
+      .filter(([key]) => key !== "example")
+      .flatMap(([key, value]) => endlessLists(document, value, `${path}/${key}`, seen)),
+  ]
+}
+
 describe("the description of the API", () => {
   const document = OpenApi.fromApi(Api)
+
+  it("bounds every list of a request", () => {
+    const seen = new Set<string>()
+    const endless = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, operation]) =>
+        [operation?.requestBody, operation?.parameters].flatMap((sent) =>
+          endlessLists(document, sent, `${method} ${path}`, seen),
+        ),
+      ),
+    )
+    expect(endless).toEqual([])
+    expect(seen.size).toBeGreaterThan(5)
+  })
 
   it("has every reference lead somewhere", () => {
     const references = referencesIn(document)

@@ -13,7 +13,7 @@ import { strict } from "../contract/Strict.js"
 import { pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { Conversation, Message, NewConversation, NewMessage } from "../Wire/Conversation.js"
 import { ConversationRun } from "../Wire/ConversationRun.js"
-import { Event } from "../Wire/LogEntry.js"
+import { Events } from "../Wire/LogEntry.js"
 import { EventStreamText, StreamHeaders } from "./EventStream.js"
 import { Fence } from "./Fence.js"
 
@@ -21,7 +21,7 @@ const conversationPath = Schema.Struct({ conversation_id: Ids.ConversationId })
 const runPath = Schema.Struct({ conversation_id: Ids.ConversationId, run_id: Ids.RunId })
 
 export const Append = Schema.Struct({
-  events: Schema.Array(Event).annotations({ description: "1 to 100 events" }),
+  events: Events,
   expected_previous_event_id: nullish(Run.EventId),
   expected_previous_external_event_sequence: nullish(Run.Sequence),
 })

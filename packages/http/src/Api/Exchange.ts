@@ -9,7 +9,7 @@ import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import { nullish } from "../Wire.js"
+import { atMost, nullish } from "../Wire.js"
 import { ClaimedRun } from "../Wire/ClaimedRun.js"
 import { Outcome } from "../Wire/Outcome.js"
 import { Append, Appended } from "./Conversations.js"
@@ -64,7 +64,7 @@ export const Replies = {
 /** Read one by one, so that one that is wrong is refused alone. */
 const Operations = Schema.Array(
   Schema.Unknown.annotations({ identifier: "Operation", jsonSchema: WholeJsonSchema.of(Operation) }),
-).pipe(Schema.maxItems(maxOperations, { message: () => `must hold at most ${maxOperations} operations` }))
+).pipe(atMost(maxOperations))
 
 /** `retry_after` is in seconds. */
 export const Answer = Schema.Struct({

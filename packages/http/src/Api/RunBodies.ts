@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
-import { ControlPlane, Ids, RequestSnapshot } from "@runlease/core"
+import { ControlPlane, Ids } from "@runlease/core"
 import { Schema } from "effect"
 import { PageInfo, nullish } from "../Wire.js"
 import { CanonicalRun } from "../Wire/CanonicalRun.js"
 import { TakenInput } from "../Wire/FollowUp.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 import { LogEntry } from "../Wire/LogEntry.js"
+import { MessageParts } from "../Wire/Snapshot.js"
 
 /** Kinds of runs that other servers of this API know. */
 export const OtherKind = Schema.Struct({ kind: Schema.Literal("task", "workflow", "eval") })
@@ -39,7 +40,7 @@ export const Fork = Schema.Struct({
 
 export const Tell = Schema.Struct({
   text: Schema.optional(Schema.NonEmptyString),
-  parts: Schema.optional(Schema.Array(RequestSnapshot.MessagePart)),
+  parts: Schema.optional(MessageParts),
   idempotency_key: nullish(Ids.text(200)),
 }).pipe(
   Schema.filter(({ parts, text }) =>

@@ -3,15 +3,17 @@
  *
  * @since 0.1.0
  */
-import { Ids, Leases } from "@runlease/core"
+import { ChildEvent, Ids, Leases } from "@runlease/core"
 import { Duration, Schema } from "effect"
-import { nullish } from "../Wire.js"
+import { atMost, nullish } from "../Wire.js"
 import * as Interrupt from "../Wire/Interrupt.js"
 
 /** Seconds. The longest time limit of a wait; a wait without a time limit has no end. */
 export const maxExpirySeconds = 31_536_000
 
 const maxPauseSeconds = Duration.toSeconds(Leases.maxPause)
+
+const Group = Schema.Array(Schema.NonNegativeInt).pipe(atMost(ChildEvent.maxChildren))
 
 const suspension = {
   interrupts: nullish(Interrupt.Interrupts),
@@ -23,9 +25,9 @@ const suspension = {
   wake_in_seconds: nullish(Schema.Number.pipe(Schema.between(0, maxPauseSeconds))).annotations({
     description: "0 to 315360000; the run goes on by itself then, also without answers",
   }),
-  children: nullish(Schema.Array(Schema.Array(Schema.NonNegativeInt))).annotations({
+  children: nullish(Schema.Array(Group).pipe(atMost(ChildEvent.maxAwaited))).annotations({
     description:
-      "Groups of children, by their indexes; the run goes on by itself when all of one group have ended, also without answers",
+      "Groups of children, by their indexes, which are those of children that the run has; the run goes on by itself when all of one group have ended, also without answers",
   }),
   budget: nullish(Schema.Literal(true)).annotations({
     description:

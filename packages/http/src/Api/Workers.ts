@@ -9,7 +9,7 @@ import { Schema } from "effect"
 import { JsonBody } from "../contract/Body.js"
 import { Authorization } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
-import { JsonObject, pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
+import { atMost, Description, pageParams, nullish, orEmpty, pageOf } from "../Wire.js"
 import { ClaimedRun, RenewedRun } from "../Wire/ClaimedRun.js"
 import { SessionRecord, WorkerSession } from "../Wire/Session.js"
 import { Submission } from "../Wire/Submission.js"
@@ -33,6 +33,9 @@ export const maxWaitSeconds = 30
 /** The most leases that one request renews. */
 export const maxRenewals = 1000
 
+/** The most agents that one claim names. */
+export const maxAgents = 1000
+
 const LeaseOptions = Schema.Struct({ lease_duration_seconds: leaseSeconds })
 
 export const ClaimOptions = Schema.Struct({
@@ -41,7 +44,7 @@ export const ClaimOptions = Schema.Struct({
     description: "1 when absent. With 0 it takes no run, and gives what its `claim_id` gave before",
   }),
   wait_seconds: nullish(Schema.Int.pipe(Schema.between(0, maxWaitSeconds))),
-  agent_ids: nullish(Schema.Array(Ids.AgentId)),
+  agent_ids: nullish(Schema.Array(Ids.AgentId).pipe(atMost(maxAgents))),
   claim_id: nullish(Ids.ClaimId).annotations({
     description: "Names this claim, so that it can be sent again when its answer is lost",
   }),
@@ -57,7 +60,7 @@ export const Registered = Schema.Struct({ worker: Worker, token: Schema.String }
 /** A status that is none of ours, as another client may send it, is looked over. */
 const HeartbeatOptions = Schema.Struct({
   status: nullish(Schema.String).annotations({ description: "active, draining, or ended" }),
-  metadata: nullish(JsonObject).annotations({ description: "Replaces that of the registration" }),
+  metadata: nullish(Description).annotations({ description: "Replaces that of the registration" }),
 })
 
 export const HeartbeatReply = Schema.Struct({ worker: Worker, token: Schema.NullOr(Schema.String) })
@@ -67,10 +70,10 @@ export const RevokedTokens = Schema.Struct({ revoked: Schema.Int })
 export const Renewed = Schema.Struct({ run: Schema.NullOr(RenewedRun) })
 
 export const RenewManyOptions = Schema.Struct({
-  run_ids: nullish(Schema.Array(Ids.RunId)),
+  run_ids: nullish(Schema.Array(Ids.RunId).pipe(atMost(maxRenewals))),
   leases: nullish(
     Schema.Array(Schema.Struct({ run_id: Ids.RunId, lease_epoch: nullish(Run.LeaseEpoch) })).pipe(
-      Schema.maxItems(maxRenewals),
+      atMost(maxRenewals),
     ),
   ),
   lease_duration_seconds: leaseSeconds,

@@ -5,7 +5,8 @@
  */
 import { Conversations, Ids, RequestSnapshot } from "@runlease/core"
 import { Schema } from "effect"
-import { absent, from, Json, JsonObject, nullish, orNull, renamed, Timestamp } from "../Wire.js"
+import { MessageParts } from "./Snapshot.js"
+import { absent, Description, from, Json, JsonObject, nullish, orNull, renamed, Timestamp } from "../Wire.js"
 
 export const Conversation = renamed({
   id: Ids.ConversationId,
@@ -21,7 +22,7 @@ export const NewConversation = Schema.Struct({
   id: nullish(Ids.ConversationId),
   project_id: nullish(Ids.ProjectId),
   title: Conversations.NewConversation.fields.title,
-  metadata: nullish(JsonObject),
+  metadata: nullish(Description),
 }).annotations({ identifier: "NewConversation" })
 
 export const Message = renamed({
@@ -36,7 +37,7 @@ export const Message = renamed({
 
 export const NewMessage = renamed({
   role: Ids.text(64),
-  parts: Schema.Array(RequestSnapshot.MessagePart),
+  parts: MessageParts,
   idempotencyKey: absent(Ids.text(256)).pipe(Schema.fromKey("idempotency_key")),
   parentId: nullish(Ids.StorableText).pipe(Schema.fromKey("parent_id")),
   metadata: nullish(JsonObject),

@@ -3,20 +3,24 @@
  *
  * @since 0.1.0
  */
-import { type FollowUp as Core, Ids, RequestSnapshot, Run } from "@runlease/core"
+import { type FollowUp as Core, Ids, Run } from "@runlease/core"
 import { Schema } from "effect"
-import { from, renamed } from "../Wire.js"
+import { atMost, from, renamed } from "../Wire.js"
 import { CanonicalRun, fromRun } from "./CanonicalRun.js"
 import { Answer } from "./Interrupt.js"
+import { maxMessages, NewSnapshot } from "./Snapshot.js"
 
-const answers = Schema.optionalWith(Schema.Array(Answer), { nullable: true, default: () => [] })
+const answers = Schema.optionalWith(Schema.Array(Answer).pipe(atMost(maxMessages)), {
+  nullable: true,
+  default: () => [],
+})
 
 /** Answers may be absent. */
 export const FollowUp = renamed({
   publicId: from("public_id")(Ids.NewRunId),
   resume: answers,
   results: answers,
-  snapshot: from("request_snapshot")(RequestSnapshot.RequestSnapshot),
+  snapshot: from("request_snapshot")(NewSnapshot),
 }).annotations({ identifier: "FollowUp" })
 
 /** An input that a run has taken: its name, and the event after which the run went on. */

@@ -5,7 +5,7 @@
  */
 import { Interrupt as Core, Ids } from "@runlease/core"
 import { Schema } from "effect"
-import { absent, from, JsonObject, renamed, Timestamp } from "../Wire.js"
+import { absent, atMost, from, JsonObject, renamed, Timestamp } from "../Wire.js"
 
 /** Something that a run waits for. */
 export const Interrupt = renamed({
@@ -26,10 +26,8 @@ const distinct = (interrupts: ReadonlyArray<Core.Interrupt>) =>
 
 /** The interrupts that a run opens together. */
 export const Interrupts = Schema.NonEmptyArray(Interrupt).pipe(
-  Schema.maxItems(Core.maxInterrupts, {
-    message: () => `must hold at most ${Core.maxInterrupts} interrupts`,
-  }),
   Schema.filter(distinct, { message: () => "must not hold two interrupts with one id" }),
+  atMost(Core.maxInterrupts),
 )
 
 /** An answer to one of them. */
@@ -41,6 +39,4 @@ export const Answer = renamed({
   metadata: absent(JsonObject),
 }).annotations({ identifier: "InterruptAnswer" })
 
-export const Answers = Schema.NonEmptyArray(Answer).pipe(
-  Schema.maxItems(Core.maxInterrupts, { message: () => `must hold at most ${Core.maxInterrupts} answers` }),
-)
+export const Answers = Schema.NonEmptyArray(Answer).pipe(atMost(Core.maxInterrupts))

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { type AgentEvent, Run, type RunLog } from "@runlease/core"
-import { DateTime, Schema } from "effect"
+import { type AgentEvent, Run, RunLog } from "@runlease/core"
+import { DateTime, ParseResult, Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
+import * as WholeJsonSchema from "./WholeJsonSchema.js"
 
 /** Any object, unchanged. The log checks the rest. */
 export const Event: Schema.Schema<AgentEvent.LogEvent> = Schema.declare(
@@ -20,6 +21,24 @@ export const Event: Schema.Schema<AgentEvent.LogEvent> = Schema.declare(
       required: ["type"],
       properties: { type: { type: "string", minLength: 1 } },
     },
+  },
+)
+
+const decodeEvents = ParseResult.decodeUnknown(Schema.Array(Event))
+
+/** The events of an append. A list that is too long for one goes on unread: the log refuses it, and says so in its own words. */
+export const Events: Schema.Schema<ReadonlyArray<AgentEvent.LogEvent>, unknown> = Schema.declare(
+  [],
+  {
+    decode: () => (value, options) =>
+      Array.isArray(value) && value.length > RunLog.maxBatch
+        ? ParseResult.succeed(value as ReadonlyArray<AgentEvent.LogEvent>)
+        : decodeEvents(value, options),
+    encode: () => ParseResult.succeed,
+  },
+  {
+    description: `1 to ${RunLog.maxBatch} events`,
+    jsonSchema: { ...WholeJsonSchema.of(Schema.Array(Event)), minItems: 1, maxItems: RunLog.maxBatch },
   },
 )
 

@@ -9,6 +9,7 @@ import { ParseResult, Schema } from "effect"
 import { z } from "zod/v4"
 import * as Leniency from "../agui/Leniency.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
+import * as InputLists from "./InputLists.js"
 
 /** `runId` is the public id of the run, so it is one. `warnings` is what our log should say of the input. */
 export type RunAgentInput = z.output<typeof RunAgentInputSchema> & {
@@ -18,16 +19,11 @@ export type RunAgentInput = z.output<typeof RunAgentInputSchema> & {
 
 const ownRules = Schema.Struct({ threadId: Ids.text(1024), runId: Ids.NewRunId })
 
-interface Problem {
-  readonly path: ReadonlyArray<PropertyKey>
-  readonly says: string
-}
-
 /** The innermost place where the input differs from AG-UI 1.0. */
 const problemOf = (
   [issue]: ReadonlyArray<z.core.$ZodIssue>,
   outer: ReadonlyArray<PropertyKey> = [],
-): Problem => {
+): InputLists.Problem => {
   if (issue === undefined) return { path: outer, says: "does not fit AG-UI 1.0" }
   const path = [...outer, ...issue.path]
   if (issue.code !== "invalid_union") return { path, says: issue.message }
@@ -59,17 +55,18 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
   [],
   {
     decode: () => (given, options, ast) => {
-      const value = ThreadNames.named(given)
-      const { input: lenient, warnings } = Leniency.of(value)
-      const parsed = RunAgentInputSchema.safeParse(lenient)
-      if (!parsed.success) {
-        const { path, says } = problemOf(parsed.error.issues)
+      const refuse = ({ path, says }: InputLists.Problem) => {
         const [first, ...rest] = path
-        const issue = new ParseResult.Type(ast, value, says)
+        const issue = new ParseResult.Type(ast, given, says)
         return ParseResult.fail(
-          first === undefined ? issue : new ParseResult.Pointer([first, ...rest], value, issue),
+          first === undefined ? issue : new ParseResult.Pointer([first, ...rest], given, issue),
         )
       }
+      const tooLong = InputLists.tooLong(given)
+      if (tooLong !== undefined) return refuse(tooLong)
+      const { input: lenient, warnings } = Leniency.of(ThreadNames.named(given))
+      const parsed = RunAgentInputSchema.safeParse(lenient)
+      if (!parsed.success) return refuse(problemOf(parsed.error.issues))
       const input = parsed.data
       return ParseResult.map(ParseResult.validate(ownRules)(input, options), ({ runId }) => ({
         ...input,
@@ -81,6 +78,9 @@ export const RunAgentInput: Schema.Schema<RunAgentInput, unknown> = Schema.decla
   },
   {
     identifier: "RunAgentInput",
-    jsonSchema: { ...jsonSchema, required: required.filter((name) => name !== "threadId") },
+    jsonSchema: {
+      ...InputLists.withLengths(jsonSchema),
+      required: required.filter((name) => name !== "threadId"),
+    },
   },
 )

@@ -5,7 +5,7 @@
  */
 import { Ids, WorkerSession as Core } from "@runlease/core"
 import { Schema } from "effect"
-import { from, Json, JsonObject, renamed, Timestamp } from "../Wire.js"
+import { Description, from, Json, renamed, Timestamp } from "../Wire.js"
 
 /** The session a worker recorded for a run. */
 export const WorkerSession = renamed({
@@ -25,5 +25,5 @@ export const WorkerSession = renamed({
 export const SessionRecord = renamed({
   sessionKey: from("session_key")(Ids.text(512)),
   status: Schema.optional(Core.SessionStatus),
-  metadata: Schema.optional(JsonObject),
+  metadata: Schema.optional(Description),
 }).annotations({ identifier: "SessionRecord" })

@@ -5,6 +5,7 @@
  */
 import { Interrupt, RequestSnapshot } from "@runlease/core"
 import { Predicate, Schema } from "effect"
+import { atMost } from "../Wire.js"
 import * as WholeJsonSchema from "./WholeJsonSchema.js"
 
 const isPart = (part: unknown): boolean =>
@@ -30,6 +31,34 @@ export const isSnapshot = (value: unknown): value is RequestSnapshot.RequestSnap
   Array.isArray(value["context"]) &&
   (value["traceContext"] === undefined || isTraceContext(value["traceContext"])) &&
   (value["resume"] === undefined || areAnswers(value["resume"]))
+
+/** The most messages of a request. A message of the history may be an answer, so this is also the most answers of one. */
+export const maxMessages = 20_000
+
+/** The most parts of a message, and the most calls of one. */
+export const maxParts = 1_000
+
+/** The most tools of a request, and the most pieces of context. */
+export const maxTools = 1_000
+
+const { resume: _, ...fields } = RequestSnapshot.RequestSnapshot.fields
+
+/** The parts of a message. */
+export const MessageParts = Schema.Array(RequestSnapshot.MessagePart).pipe(atMost(maxParts))
+
+/** The request of a run that is submitted. */
+export const NewSnapshot: Schema.Schema<
+  RequestSnapshot.RequestSnapshot,
+  typeof RequestSnapshot.RequestSnapshot.Encoded
+> = Schema.Struct({
+  ...fields,
+  messages: Schema.Array(
+    Schema.Struct({ ...RequestSnapshot.SnapshotMessage.fields, parts: MessageParts }),
+  ).pipe(atMost(maxMessages)),
+  tools: Schema.Array(Schema.Unknown).pipe(atMost(maxTools)),
+  context: Schema.Array(Schema.Unknown).pipe(atMost(maxTools)),
+  resume: Schema.optional(Schema.Array(Interrupt.Answer).pipe(atMost(maxMessages))),
+})
 
 /** The checks of core's schema in plain code: a snapshot may be long, and to rebuild it costs more than to send it. */
 export const Snapshot: Schema.Schema<RequestSnapshot.RequestSnapshot> = Schema.declare(isSnapshot, {

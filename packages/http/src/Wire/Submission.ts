@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { Ids, RequestSnapshot, Run, Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
+import { Ids, Run, Runs, TreeBudget, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
 import { as, nullish, Timestamp } from "../Wire.js"
 import { choice } from "./Choice.js"
 import { Trigger } from "./ConversationRun.js"
+import { NewSnapshot } from "./Snapshot.js"
 import * as Target from "./Target.js"
 
 const wire = Schema.Struct({
@@ -26,7 +27,7 @@ const wire = Schema.Struct({
     worker_key: nullish(WorkerRegistry.Registration.fields.workerKey),
     initial_status: nullish(Schema.Literal("pending", "running")),
     ...Target.given,
-    request_snapshot: nullish(RequestSnapshot.RequestSnapshot),
+    request_snapshot: nullish(NewSnapshot),
     priority: nullish(Schema.Int.pipe(Schema.between(-1000, 1000))),
     available_at: nullish(Timestamp),
     max_attempts: nullish(Schema.Int.pipe(Schema.between(1, 100))),

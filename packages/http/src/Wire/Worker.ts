@@ -5,7 +5,7 @@
  */
 import { Ids, WorkerRegistry } from "@runlease/core"
 import { Schema } from "effect"
-import { absent, from, Json, JsonObject, nullish, orNull, renamed, Timestamp } from "../Wire.js"
+import { absent, Description, from, Json, nullish, orNull, renamed, Timestamp } from "../Wire.js"
 
 const registration = WorkerRegistry.Registration.fields
 
@@ -15,7 +15,7 @@ export const Registration = renamed({
   workerKey: from("worker_key")(registration.workerKey),
   implementationDisplayName: absent(Ids.text(128)).pipe(Schema.fromKey("implementation_display_name")),
   displayName: nullish(Ids.text(128)).pipe(Schema.fromKey("display_name")),
-  metadata: absent(JsonObject),
+  metadata: absent(Description),
 }).annotations({ identifier: "Registration" })
 
 /** A registered worker. */

@@ -8,9 +8,10 @@
  *
  * @since 0.1.0
  */
+import { RunLog } from "@runlease/core"
 import { Predicate } from "effect"
 import { maxOperations, type Operation } from "../Api/Exchange.js"
-import { maxRenewals, type RenewManyOptions } from "../Api/Workers.js"
+import { maxAgents, maxRenewals, type RenewManyOptions } from "../Api/Workers.js"
 import {
   type Check,
   type Fields,
@@ -33,7 +34,7 @@ const lease: Fields = [
 
 const isLeaseSeconds = nullish(isWithin(5, 300))
 
-const isEvents = isListOf(Predicate.isRecord)
+const isEvents = isListOf(Predicate.isRecord, RunLog.maxBatch)
 
 /** The operations that a worker sends all the time. */
 const operations: ReadonlyMap<unknown, Check> = new Map([
@@ -44,7 +45,7 @@ const operations: ReadonlyMap<unknown, Check> = new Map([
       ["traceparent", optional(isText)],
       ["lease_duration_seconds", isLeaseSeconds],
       ["limit", nullish(isWithin(0, 100))],
-      ["agent_ids", nullish(isListOf(isId))],
+      ["agent_ids", nullish(isListOf(isId, maxAgents))],
       ["claim_id", nullish(isId)],
     ]),
   ],
@@ -93,7 +94,7 @@ export const isExchange = (body: unknown): body is { readonly operations: Readon
   Predicate.isRecord(body) && isOperations(body["operations"])
 
 const isRenewal = isStruct([
-  ["run_ids", nullish(isListOf(isId))],
+  ["run_ids", nullish(isListOf(isId, maxRenewals))],
   ["leases", nullish(isListOf(isStruct(lease), maxRenewals))],
   ["lease_duration_seconds", isLeaseSeconds],
 ])
