@@ -1,8 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Option } from "effect"
 import * as AgentEvent from "../src/model/AgentEvent.js"
+import * as Counters from "../src/rules/Counters.js"
 import * as LogState from "../src/rules/LogState.js"
 import * as TokenUsage from "../src/model/TokenUsage.js"
+import * as TreeBudget from "../src/model/TreeBudget.js"
 
 const report = (value: unknown) => AgentEvent.custom(TokenUsage.eventName, value)
 
@@ -47,6 +49,20 @@ describe("the usage of a part of a run", () => {
     const many = Array.from({ length: 60 }, (_, index) => ({ model: `m${index}`, inputTokens: 1 }))
     expect(afterReports(...many)?.length).toBe(50)
     expect(Option.isNone(TokenUsage.fromEvent(AgentEvent.custom("other", { inputTokens: 1 })))).toBe(true)
+  })
+
+  it("stays a number that JSON has exactly, whatever is reported", () => {
+    const most = Number.MAX_SAFE_INTEGER
+    const all = Array.from({ length: 3 }, () => ({ inputTokens: most, outputTokens: most, cost: most }))
+    const events = all.map(report)
+    expect(afterReports(...all)).toStrictEqual([{ inputTokens: most, outputTokens: most, totalTokens: most }])
+    expect(LogState.reportedOf(LogState.afterAll(LogState.initial, events))).toStrictEqual({
+      tokens: most,
+      cost: most,
+    })
+    const budget = TreeBudget.spend(TreeBudget.begin({}), TreeBudget.ofEvents(events)!)
+    expect(TreeBudget.spend(budget, { tokens: most }).spent).toMatchObject({ tokens: most, cost: most })
+    expect(Counters.sum([{ tokens: most }, { tokens: most }])).toStrictEqual({ tokens: most })
   })
 
   it("starts again with each part", () => {

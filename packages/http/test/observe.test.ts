@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
 import { deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { Access, Leases, MemoryControlPlane, WorkerRegistry } from "@runlease/core"
+import { Access, Leases, MemoryControlPlane, TokenUsage, WorkerRegistry } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer, Redacted } from "effect"
 import { call } from "./raw.js"
@@ -38,6 +38,39 @@ for (const [name, store] of Object.entries(stores)) {
     it.effect(title, () => Effect.provide(body, served))
 
   describe(`what people look at, over ${name}`, () => {
+    test(
+      "are answered whatever a program has reported of its usage",
+      Effect.gen(function* () {
+        const worker = yield* TestRuns.register()
+        const most = Number.MAX_SAFE_INTEGER
+        const report = TokenUsage.toEvent({ inputTokens: most, outputTokens: most }, { cost: most })
+        const runs = yield* Effect.replicateEffect(TestRuns.hold(worker), 2)
+        for (const run of runs) {
+          yield* TestRuns.append(run, [report, report])
+          yield* TestRuns.complete(run)
+        }
+        const of = `/runs/${runs[0]!.runId}`
+        const paths = [
+          `${of}/usage`,
+          `${of}/summary`,
+          `${inProject}/run-summaries`,
+          `${inProject}/statistics`,
+        ]
+        const answers = yield* Effect.forEach(paths, (path) => call("GET", path))
+        deepStrictEqual(
+          answers.map(({ status }) => status),
+          [200, 200, 200, 200],
+        )
+        deepStrictEqual(answers[0]!.json, {
+          usage: [{ inputTokens: most, outputTokens: most, totalTokens: most }],
+          cost: most,
+          unfinished: 0,
+          runs: 1,
+        })
+        deepStrictEqual([answers[1]!.json.tokens, answers[1]!.json.cost], [most, most])
+      }),
+    )
+
     test(
       "are the statistics of a project, and of one agent of it",
       Effect.gen(function* () {

@@ -13,11 +13,12 @@
  */
 import { Option, Schema } from "effect"
 import { custom, type LogEvent } from "./AgentEvent.js"
+import * as Count from "./Count.js"
 
 /** The name of the CUSTOM event that reports what one request used. */
 export const eventName = "runlease.usage"
 
-const Count = Schema.optional(Schema.NonNegativeInt)
+const Amount = Schema.optional(Schema.NonNegativeInt)
 const Name = Schema.optional(Schema.String.pipe(Schema.maxLength(256)))
 
 /**
@@ -29,12 +30,12 @@ const Name = Schema.optional(Schema.String.pipe(Schema.maxLength(256)))
 export const TokenUsage = Schema.Struct({
   provider: Name,
   model: Name,
-  inputTokens: Count,
-  outputTokens: Count,
-  totalTokens: Count,
-  reasoningTokens: Count,
-  cachedInputTokens: Count,
-  cacheWriteInputTokens: Count,
+  inputTokens: Amount,
+  outputTokens: Amount,
+  totalTokens: Amount,
+  reasoningTokens: Amount,
+  cachedInputTokens: Amount,
+  cacheWriteInputTokens: Amount,
 })
 export type TokenUsage = typeof TokenUsage.Type
 
@@ -62,7 +63,8 @@ const plus = (a: TokenUsage, b: TokenUsage): TokenUsage => {
   const { model, provider } = a
   const sums: Partial<Record<(typeof counts)[number], number>> = {}
   for (const field of counts) {
-    if (a[field] !== undefined || b[field] !== undefined) sums[field] = (a[field] ?? 0) + (b[field] ?? 0)
+    if (a[field] !== undefined || b[field] !== undefined)
+      sums[field] = Count.add(a[field] ?? 0, b[field] ?? 0)
   }
   const { inputTokens, outputTokens } = sums
   return {
@@ -71,7 +73,7 @@ const plus = (a: TokenUsage, b: TokenUsage): TokenUsage => {
     ...sums,
     ...(inputTokens === undefined || outputTokens === undefined
       ? {}
-      : { totalTokens: inputTokens + outputTokens }),
+      : { totalTokens: Count.add(inputTokens, outputTokens) }),
   }
 }
 

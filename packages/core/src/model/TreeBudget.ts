@@ -7,6 +7,7 @@
  */
 import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "./AgentEvent.js"
+import * as Count from "./Count.js"
 import * as StepRecord from "./StepRecord.js"
 import * as TokenUsage from "./TokenUsage.js"
 
@@ -77,7 +78,7 @@ const names = ["tokens", "cost", "steps", "seconds", "runs"] as const
  */
 export const spend = ({ limits, spent }: Budget, more: Partial<Spent>): Budget => {
   const sum = { ...spent }
-  for (const name of names) sum[name] += more[name] ?? 0
+  for (const name of names) sum[name] = Count.add(sum[name], more[name] ?? 0)
   return { limits, spent: sum }
 }
 
@@ -116,7 +117,7 @@ export const costOf = ({ value }: LogEvent): number => {
  * @category spending
  */
 export const tokensOf = ({ inputTokens = 0, outputTokens = 0 }: TokenUsage.TokenUsage): number =>
-  inputTokens + outputTokens
+  Count.add(inputTokens, outputTokens)
 
 /**
  * What the events of a run spend: reports of usage, and records of steps that replace no other.
@@ -131,8 +132,8 @@ export const ofEvents = (events: ReadonlyArray<LogEvent>): Partial<Spent> | unde
     if (event["name"] === StepRecord.stepEventName && StepRecord.isProgress(event)) sum.steps += 1
     const usage = Option.getOrUndefined(TokenUsage.fromEvent(event))
     if (usage === undefined) continue
-    sum.tokens += tokensOf(usage)
-    sum.cost += costOf(event)
+    sum.tokens = Count.add(sum.tokens, tokensOf(usage))
+    sum.cost = Count.add(sum.cost, costOf(event))
   }
   return sum.tokens + sum.cost + sum.steps === 0 ? undefined : sum
 }

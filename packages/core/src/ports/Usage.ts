@@ -8,6 +8,7 @@
 import { Chunk, Effect, Option, Predicate, Schema, Stream } from "effect"
 import { attemptEventName, type LogEvent } from "../model/AgentEvent.js"
 import * as ChildEvent from "../model/ChildEvent.js"
+import * as Count from "../model/Count.js"
 import type * as Ids from "../model/Ids.js"
 import type { InvalidCursor } from "../model/Page.js"
 import { EventId, type RunNotFound } from "../model/Run.js"
@@ -49,8 +50,8 @@ const none: Usage = { usage: [], cost: 0, unfinished: 0, runs: 0 }
 
 const plus = (a: Usage, b: Usage): Usage => ({
   usage: b.usage.reduce(TokenUsage.add, a.usage),
-  cost: a.cost + b.cost,
-  unfinished: a.unfinished + b.unfinished,
+  cost: Count.add(a.cost, b.cost),
+  unfinished: Count.add(a.unfinished, b.unfinished),
   runs: a.runs + b.runs,
 })
 
@@ -100,7 +101,7 @@ export const ofRun = (runId: Ids.RunId): Effect.Effect<Usage, Failure, RunLog> =
         ends,
       ),
       0,
-      (sum, source) => sum + unfinishedOf(source),
+      (sum, source) => Count.add(sum, unfinishedOf(source)),
     )
     return { ...reports, unfinished, runs: 1 }
   })

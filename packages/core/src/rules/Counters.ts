@@ -14,6 +14,7 @@
  *
  * @since 0.1.0
  */
+import * as Count from "../model/Count.js"
 import { bucketOf } from "../model/Histogram.js"
 import { isTerminal, type RunStatus } from "../model/Run.js"
 import { reportedOf } from "./LogState.js"
@@ -120,7 +121,7 @@ export const sum = (all: Iterable<Counters>): Counters => {
       const isNewCode = given.startsWith(failure) && !total.has(given)
       const name = isNewCode && codes >= maxCodes ? otherFailure : given
       if (isNewCode) codes += 1
-      total.set(name, (total.get(name) ?? 0) + by)
+      total.set(name, Count.add(total.get(name) ?? 0, by))
     }
   }
   return Object.fromEntries(Array.from(total).filter(([, value]) => value !== 0))

@@ -7,6 +7,7 @@
 import { Option, Predicate, Schema } from "effect"
 import type { LogEvent } from "../model/AgentEvent.js"
 import { attemptEventName } from "../model/AgentEvent.js"
+import * as Count from "../model/Count.js"
 import * as StepRecord from "../model/StepRecord.js"
 import * as TokenUsage from "../model/TokenUsage.js"
 import { costOf, tokensOf } from "../model/TreeBudget.js"
@@ -29,6 +30,9 @@ type Unanswered = typeof Unanswered.Type
 /** What reports of usage add up to; `cost` is in millionths. */
 const Reported = Schema.Struct({ tokens: Schema.NonNegativeInt, cost: Schema.NonNegativeInt })
 type Reported = typeof Reported.Type
+
+/** The largest number of items that are open, the latest ones: an executor may never close one. */
+const maxOpen = 1_000
 
 /** The largest number of calls without a result, the latest ones: an executor may never give a result. */
 const maxUnanswered = 100
@@ -124,7 +128,7 @@ const withUsage = (state: LogState, event: LogEvent, used: TokenUsage.TokenUsage
   return {
     ...state,
     usage: TokenUsage.add(state.usage ?? [], used),
-    reported: { tokens: tokens + tokensOf(used), cost: cost + costOf(event) },
+    reported: { tokens: Count.add(tokens, tokensOf(used)), cost: Count.add(cost, costOf(event)) },
   }
 }
 
@@ -210,7 +214,7 @@ export const next = (before: LogState, event: LogEvent): LogState => {
   if (opening !== undefined) {
     return state.open.some((item) => same(item, opening))
       ? state
-      : { ...state, open: [...state.open, opening] }
+      : { ...state, open: [...state.open.slice(1 - maxOpen), opening] }
   }
   if (event.type === "TOOL_CALL_RESULT") return answered(state, event["toolCallId"])
   const closing = itemOf(closes, event)

@@ -8,6 +8,7 @@
  *
  * @since 0.1.0
  */
+import * as Count from "../model/Count.js"
 import type * as Ids from "../model/Ids.js"
 import * as Counters from "../rules/Counters.js"
 import type { RunState } from "../rules/RunState.js"
@@ -128,7 +129,7 @@ export const make = (now: number): CommitCounters => {
     let counters = agents.get(agentId)
     if (counters === undefined) agents.set(agentId, (counters = new Map<string, number>()))
     const all = counters
-    return (name, by) => void all.set(name, (all.get(name) ?? 0) + by)
+    return (name, by) => void all.set(name, Count.add(all.get(name) ?? 0, by))
   }
 
   return {
