@@ -1,9 +1,10 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { MemoryControlPlane } from "@runlease/core"
+import { type Access, Ids, MemoryControlPlane, Run } from "@runlease/core"
 import { Deferred, Effect, Fiber } from "effect"
 import type { Socket } from "node:net"
 import { maxBytes } from "../src/contract/Body.js"
+import { sharesOf } from "../src/contract/Principal.js"
 import * as BodyBudget from "../src/server/BodyBudget.js"
 import * as JsonMeasure from "../src/server/JsonMeasure.js"
 import { call } from "./raw.js"
@@ -51,6 +52,11 @@ const probe = (key: string) =>
 
 const until = (key: string, status: number) =>
   Effect.repeat(probe(key), { until: (answer) => answer.status === status })
+
+const foreignKey = Effect.map(
+  call("POST", "/projects/other/keys", { body: { name: "foreign" } }),
+  ({ json }) => json.token as string,
+)
 
 const otherKey = Effect.map(
   call("POST", "/projects/default/keys", { body: { name: "other" } }),
@@ -100,19 +106,22 @@ describe("the memory of bodies", () => {
     }).pipe(Effect.scoped, Effect.provide(limited)),
   )
 
-  it.live("is bounded for all callers together", () =>
+  it.live("is bounded for all callers of a project together", () =>
     Effect.gen(function* () {
       const { key } = yield* Served
-      const keys = yield* Effect.all(Array.from({ length: 5 }, () => otherKey))
-      // Four shares, but for a few bytes.
-      yield* Effect.forEach(keys.slice(1), (each) =>
+      yield* call("POST", "/projects", { body: { slug: "other" } })
+      const [foreign, another] = yield* Effect.all([foreignKey, foreignKey])
+      const keys = yield* Effect.all(Array.from({ length: 4 }, () => otherKey))
+      // Three shares, but for a few bytes, which is what a project has, and a share of another project.
+      yield* Effect.forEach([...keys.slice(1), foreign], (each) =>
         Effect.all([
           begin(request(sent(each, { length: maxBytes }))),
           begin(request(sent(each, { length: maxBytes }))),
         ]),
       )
-      yield* begin(request(sent(keys[0]!, { length: 6 * mebibyte })))
+      yield* begin(request(sent(keys[0]!, { length: 4 * mebibyte })))
       strictEqual((yield* until(key, 503)).json.error, "body_memory")
+      strictEqual((yield* probe(another)).status, 202)
       strictEqual((yield* call("POST", "/runs", { text: submission("small") })).status, 202)
     }).pipe(Effect.scoped, Effect.provide(limited)),
   )
@@ -156,7 +165,10 @@ describe("the memory of bodies", () => {
   it.effect("gives back all that a request took, and knows nothing of one that took nothing", () =>
     Effect.sync(() => {
       const budget = BodyBudget.make(400)
-      const taker = (caller: string) => ({ caller, request: { source: {} } as never })
+      const taker = (name: string) => ({
+        shares: [{ name, part: 1 / 4 }],
+        request: { source: {} } as never,
+      })
       const first = taker("a")
       strictEqual(budget.take(first, 60), true)
       strictEqual(budget.take(first, 40), true)
@@ -165,6 +177,38 @@ describe("the memory of bodies", () => {
       budget.release(first.request)
       budget.release(first.request)
       strictEqual(budget.take(taker("a"), 100), true)
+    }),
+  )
+
+  it.effect("is shared by the programs of a worker, and by the callers of a project", () =>
+    Effect.sync(() => {
+      const budget = BodyBudget.make(800)
+      const take = (principal: Access.Principal, bytes: number) =>
+        budget.take({ shares: sharesOf(principal), request: { source: {} } as never }, bytes)
+      const projectId = Ids.ProjectId.make("00000000-0000-4000-8000-000000000001")
+      const workerId = Ids.WorkerId.make("00000000-0000-4000-8000-000000000002")
+      const worker = { _tag: "Worker", projectId, workerId } as const
+      const key = (id: string, of = projectId): Access.Principal => ({
+        _tag: "ApiKey",
+        keyId: Ids.KeyId.make(id),
+        projectId: of,
+        admin: false,
+      })
+      const program = (runId: string): Access.Principal => ({
+        _tag: "Run",
+        projectId,
+        lease: { workerId, runId: Ids.RunId.make(runId), epoch: Run.LeaseEpoch.make(1) },
+      })
+      // Runs that are not there have no more together than the programs of the worker.
+      deepStrictEqual(
+        ["a", "a", "b", "c", "d", "e", "f"].map((runId) => take(program(runId), 100)),
+        [true, false, true, false, false, false, false],
+      )
+      strictEqual(take(worker, 200), true)
+      strictEqual(take(key("00000000-0000-4000-8000-000000000003"), 200), true)
+      strictEqual(take(key("00000000-0000-4000-8000-000000000004"), 1), false)
+      const other = Ids.ProjectId.make("00000000-0000-4000-8000-000000000005")
+      strictEqual(take(key("00000000-0000-4000-8000-000000000006", other), 200), true)
     }),
   )
 })

@@ -1,7 +1,16 @@
 import { FetchHttpClient } from "@effect/platform"
 import { describe, it } from "@effect/vitest"
 import { assertEquals, assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { ControlPlaneError, MemoryControlPlane, type Run, RunTokens, Runs } from "@runlease/core"
+import {
+  ControlPlaneError,
+  Ids,
+  MemoryControlPlane,
+  Run as CoreRun,
+  type Run,
+  RunToken,
+  RunTokens,
+  Runs,
+} from "@runlease/core"
 import { SqlControlPlane } from "@runlease/sql"
 import * as TestRuns from "@runlease/testkit/TestRuns"
 import { Effect, Layer, Redacted } from "effect"
@@ -105,6 +114,37 @@ describe("the token of a run", () => {
       })
       strictEqual(told.status, 201)
     }),
+  )
+
+  test(
+    "has no more by others that its worker signs for runs that are not there",
+    Effect.gen(function* () {
+      const { json: worker } = yield* call("POST", "/agent-workers/projects/default/workers", {
+        body: { implementation_kind: "kind", worker_key: "worker" },
+      })
+      const statuses = yield* Effect.forEach(Array.from({ length: 60 }), (_, index) =>
+        Effect.gen(function* () {
+          const runId = Ids.RunId.make(`invented-${index}`)
+          const token = yield* RunToken.sign(Redacted.make(worker.token), {
+            workerId: worker.worker.id,
+            runId,
+            epoch: CoreRun.LeaseEpoch.make(1),
+          })
+          const told = call("POST", `/runs/${runId}/messages`, {
+            token: Redacted.value(token),
+            body: { text: "hello" },
+          })
+          return (yield* told).status
+        }),
+      )
+      deepStrictEqual(
+        [statuses.slice(0, 40).includes(429), statuses.slice(-10).every((s) => s === 429)],
+        [false, true],
+      )
+      const at = `/agent-workers/workers/${worker.worker.id}`
+      strictEqual((yield* call("POST", `${at}/heartbeat`, { token: worker.token })).status, 200)
+    }),
+    { rateLimit: 40 },
   )
 
   test(

@@ -57,7 +57,7 @@ const bodyMemory = Flag.whole("body-memory", {
   maximum: 1_048_576,
   setting: "RUNLEASE_BODY_MEMORY",
 }).pipe(
-  Options.withDescription("MiB of all request bodies at once, a quarter for each key and worker"),
+  Options.withDescription("MiB of all request bodies at once, a quarter for each key and worker, three quarters for each project"),
   Options.withDefault(256),
 )
 

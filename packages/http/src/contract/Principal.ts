@@ -26,6 +26,43 @@ export const callerOf = (principal: Access.Principal): string => {
   }
 }
 
+/**
+ * A part of what a server has, and who takes from it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Share {
+  readonly name: string
+  /** Of all that there is. */
+  readonly part: number
+}
+
+/** What one caller may take of all that there is. */
+const ofCaller = 1 / 4
+
+/** What all callers of a project may take together, so that they leave something for the callers of others. */
+const ofProject = 3 / 4
+
+/** The share of a caller who is not known. */
+export const unknownShare: Share = { name: "", part: ofCaller }
+
+/**
+ * The shares that a caller takes from, its own first. A worker signs the tokens of its runs itself, also for runs that are not there, so the
+ * programs of all of its runs have together what the worker has, and one of them half of that.
+ */
+export const sharesOf = (principal: Access.Principal): readonly [Share, ...ReadonlyArray<Share>] => {
+  const project = { name: `project ${principal.projectId}`, part: ofProject }
+  const own = callerOf(principal)
+  return principal._tag === "Run"
+    ? [
+        { name: own, part: ofCaller / 2 },
+        { name: `programs of ${principal.lease.workerId}`, part: ofCaller },
+        project,
+      ]
+    : [{ name: own, part: ofCaller }, project]
+}
+
 const apiKeyHeader = "X-API-Key"
 
 /** The name of the cookie that has the token of a session. */

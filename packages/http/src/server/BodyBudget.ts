@@ -1,6 +1,6 @@
 /**
- * How many bytes the bodies of all requests may take at once, and those of one caller: what is read of them, and what is
- * parsed from it.
+ * How many bytes the bodies of all requests may take at once, and those of one caller and one project: what is read of them, and
+ * what is parsed from it.
  *
  * Source: docs/decisions/0017-bounds-in-bytes.md
  *
@@ -8,12 +8,10 @@
  */
 import { HttpServerRequest, type HttpServerResponse } from "@effect/platform"
 import { Context, Effect, Layer, type Scope } from "effect"
+import type { Share } from "../contract/Principal.js"
 
 /** Bytes for all callers when the server says nothing. */
 export const defaultTotal = 256 * 1024 * 1024
-
-/** The part of all bytes that one caller may take. */
-const callers = 4
 
 /**
  * The holder of bytes: a request of a caller.
@@ -22,21 +20,21 @@ const callers = 4
  * @category models
  */
 export interface Taker {
-  readonly caller: string
+  readonly shares: ReadonlyArray<Share>
   readonly request: HttpServerRequest.HttpServerRequest
 }
 
 export class BodyBudget extends Context.Tag("@runlease/http/server/BodyBudget")<
   BodyBudget,
   {
-    /** Bytes of one caller. */
-    readonly share: number
+    /** The bytes that a caller with these shares may take. */
+    readonly most: (shares: ReadonlyArray<Share>) => number
 
     /** Takes so many more bytes for the request, or none and says no. */
     readonly take: (taker: Taker, bytes: number) => boolean
 
     /** Takes so many bytes for as long as the Scope is open, or none and says no: for what answers a caller. */
-    readonly hold: (caller: string, bytes: number) => Effect.Effect<boolean, never, Scope.Scope>
+    readonly hold: (shares: ReadonlyArray<Share>, bytes: number) => Effect.Effect<boolean, never, Scope.Scope>
 
     /** Gives back all that the request took. */
     readonly release: (request: HttpServerRequest.HttpServerRequest) => void
@@ -48,19 +46,29 @@ export const sourceOf = ({ source }: HttpServerRequest.HttpServerRequest): objec
 
 /** A budget of `total` bytes. */
 export const make = (total: number): BodyBudget["Type"] => {
-  const share = Math.floor(total / callers)
-  const byCaller = new Map<string, number>()
-  const byHolder = new Map<object, { readonly caller: string; bytes: number }>()
-  let all = 0
+  const whole: Share = { name: "all", part: 1 }
+  const taken = new Map<string, number>()
+  const byHolder = new Map<object, { readonly shares: ReadonlyArray<Share>; bytes: number }>()
 
-  const take = (holder: object, caller: string, bytes: number): boolean => {
-    const own = byCaller.get(caller) ?? 0
-    if (own + bytes > share || all + bytes > total) return false
+  const bytesOf = ({ part }: Share): number => Math.floor(total * part)
+
+  const add = (shares: ReadonlyArray<Share>, bytes: number): void => {
+    for (const { name } of [...shares, whole]) {
+      const sum = (taken.get(name) ?? 0) + bytes
+      if (sum > 0) taken.set(name, sum)
+      else taken.delete(name)
+    }
+  }
+
+  const take = (holder: object, shares: ReadonlyArray<Share>, bytes: number): boolean => {
+    const hasRoom = [...shares, whole].every(
+      (share) => (taken.get(share.name) ?? 0) + bytes <= bytesOf(share),
+    )
+    if (!hasRoom) return false
     const entry = byHolder.get(holder)
-    if (entry === undefined) byHolder.set(holder, { caller, bytes })
+    if (entry === undefined) byHolder.set(holder, { shares, bytes })
     else entry.bytes += bytes
-    byCaller.set(caller, own + bytes)
-    all += bytes
+    add(shares, bytes)
     return true
   }
 
@@ -68,27 +76,24 @@ export const make = (total: number): BodyBudget["Type"] => {
     const entry = byHolder.get(holder)
     if (entry === undefined) return
     byHolder.delete(holder)
-    all -= entry.bytes
-    const left = byCaller.get(entry.caller)! - entry.bytes
-    if (left > 0) byCaller.set(entry.caller, left)
-    else byCaller.delete(entry.caller)
+    add(entry.shares, -entry.bytes)
   }
 
   return {
-    share,
-    take: ({ caller, request }, bytes) => take(sourceOf(request), caller, bytes),
+    most: (shares) => Math.min(total, ...shares.map(bytesOf)),
+    take: ({ request, shares }, bytes) => take(sourceOf(request), shares, bytes),
     release: (request) => release(sourceOf(request)),
 
-    hold: (caller, bytes) =>
+    hold: (shares, bytes) =>
       Effect.map(
         Effect.acquireRelease(
           Effect.sync(() => {
             const holder = {}
-            return { holder, taken: take(holder, caller, bytes) }
+            return { holder, isTaken: take(holder, shares, bytes) }
           }),
           ({ holder }) => Effect.sync(() => release(holder)),
         ),
-        ({ taken }) => taken,
+        ({ isTaken }) => isTaken,
       ),
   }
 }

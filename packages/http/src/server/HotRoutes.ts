@@ -11,7 +11,7 @@
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { Ids } from "@runlease/core"
 import { Context, Effect, Either, type Scope } from "effect"
-import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
+import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
 import type { Refusal } from "../contract/Refusal.js"
 import { Callers } from "./Authenticate.js"
 import * as Exchange from "./Exchange.js"
@@ -77,7 +77,7 @@ export const inFront = Effect.gen(function* () {
     <E, R>(app: App<E, R>): App<E | Refusal, R | Scope.Scope> =>
       Effect.flatMap(callers.of(request), (principal) =>
         Effect.flatMap(
-          bodies.text(request, callerOf(principal)),
+          bodies.text(request, sharesOf(principal)),
           (text): App<E | Refusal, R | Scope.Scope> => {
             const handled = handler(workerId, parse(text))
             if (handled === undefined) {

@@ -30,20 +30,26 @@ const isRenewal = ({ method, url }: HttpServerRequest.HttpServerRequest): boolea
 
 /**
  * Each caller may send `perSecond` requests a second, and at once as many as in one second, but at least one; and as many
- * renewals beside them.
+ * renewals beside them. The programs of the runs of a worker have together what the worker has, and one of them half of that.
  */
 export const layer = (perSecond: number): Layer.Layer<RateLimit> =>
   perSecond === Infinity
     ? Layer.succeed(RateLimit, { take: () => Effect.void })
     : Layer.sync(RateLimit, () => {
         const buckets = Buckets.make({ perSecond, size: perSecond })
+        const halves = Buckets.make({ perSecond: perSecond / 2, size: perSecond / 2 })
+        const check = (wait: number) => (wait > 0 ? Effect.fail(Refusal.tooMany(tooMany, wait)) : Effect.void)
         return {
           take: (principal, request) => {
             const caller = callerOf(principal)
-            return Effect.flatMap(
-              buckets.take(isRenewal(request) ? `renewals of ${caller}` : caller),
-              (wait) => (wait > 0 ? Effect.fail(Refusal.tooMany(tooMany, wait)) : Effect.void),
-            )
+            if (principal._tag === "Run") {
+              return Effect.flatMap(halves.take(caller), (wait) =>
+                wait > 0
+                  ? check(wait)
+                  : Effect.flatMap(buckets.take(`programs of ${principal.lease.workerId}`), check),
+              )
+            }
+            return Effect.flatMap(buckets.take(isRenewal(request) ? `renewals of ${caller}` : caller), check)
           },
         }
       })

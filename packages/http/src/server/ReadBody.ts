@@ -6,7 +6,7 @@
 import { Headers, HttpServerRequest } from "@effect/platform"
 import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Scope, Stream } from "effect"
 import { JsonBody, maxBytes, maxDepth } from "../contract/Body.js"
-import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
+import { CurrentPrincipal, type Share, sharesOf, unknownShare } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import { BodyBudget, sourceOf, type Taker } from "./BodyBudget.js"
 import {
@@ -147,7 +147,8 @@ const countedText = Effect.fnUntraced(function* (
   const text = yield* reading
   const parsedBytes = JsonMeasure.parsedBytes(text, maxDepth)
   if (parsedBytes === undefined) return yield* tooDeep
-  if (text.length + parsedBytes > budget.share) return yield* tooManyValues(budget.share)
+  const most = budget.most(taker.shares)
+  if (text.length + parsedBytes > most) return yield* tooManyValues(most)
   if (!budget.take(taker, parsedBytes)) return yield* tooMuchAtOnce
   return text
 })
@@ -196,10 +197,10 @@ export class Bodies extends Context.Tag("@runlease/http/server/Bodies")<
     /** Whether the body is JSON of an announced length within the limits, and nothing has read it. */
     readonly isUsual: (request: HttpServerRequest.HttpServerRequest) => boolean
 
-    /** The text of a usual body, for the caller of its request. */
+    /** The text of a usual body, which takes from these shares. */
     readonly text: (
       request: HttpServerRequest.HttpServerRequest,
-      caller: string,
+      shares: ReadonlyArray<Share>,
     ) => Effect.Effect<string, Refusal.Refusal, Scope.Scope>
 
     /** Gives back the text of a usual body for `read`. */
@@ -227,8 +228,8 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
       return yield* Effect.as(smallText(reading), asPlainJson(request))
     }
     const principal = yield* Effect.serviceOption(CurrentPrincipal)
-    const caller = Option.match(principal, { onNone: () => "", onSome: callerOf })
-    const taker = { caller, request }
+    const shares = Option.match(principal, { onNone: () => [unknownShare], onSome: sharesOf })
+    const taker = { shares, request }
     const text = yield* countedText(budget, taker, length, inTime(readText(budget, taker, length), within))
     if (text !== "" && !isJson(request.headers["content-type"])) return yield* notJson
     return withText(asPlainJson(request), text)
@@ -251,7 +252,7 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
       )
     },
 
-    text: (request, caller) =>
+    text: (request, shares) =>
       Effect.suspend(() => {
         const length = announcedLength(request) ?? 0
         const source = NodeBody.unread(request)
@@ -261,7 +262,7 @@ const make = (budget: BodyBudget["Type"], within: Duration.Duration): Bodies["Ty
             : NodeBody.text(source, within, { late, broken: notWhole })
         return length <= uncountedBytes
           ? smallText(reading)
-          : countedText(budget, { caller, request }, length, reading)
+          : countedText(budget, { shares, request }, length, reading)
       }),
 
     giveBack: (request, text) => givenBack.set(sourceOf(request), withText(request, text)),

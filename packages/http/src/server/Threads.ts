@@ -1,11 +1,11 @@
 import { HttpApiBuilder } from "@effect/platform"
-import { ResumeRules, Ids, Interrupt, type Run, RunLog, Runs } from "@runlease/core"
-import { Context, Effect, Predicate, Stream } from "effect"
+import { Ids, Interrupt, ResumeRules, type Run, RunLog, Runs } from "@runlease/core"
+import { Context, Effect, Predicate, RcMap, Stream } from "effect"
 import { Api } from "../Api.js"
 import * as ThreadNames from "../agui/ThreadNames.js"
 import * as Peer from "../agui/Peer.js"
 import * as AgUiView from "../agui/AgUiView.js"
-import { callerOf, CurrentPrincipal } from "../contract/Principal.js"
+import { CurrentPrincipal, sharesOf } from "../contract/Principal.js"
 import * as Refusal from "../contract/Refusal.js"
 import type { ThreadStatus, ThreadView } from "../Wire/ThreadView.js"
 import * as Verdicts from "../contract/Verdicts.js"
@@ -16,9 +16,13 @@ import { BodyBudget } from "./BodyBudget.js"
 import * as Caller from "./Caller.js"
 import * as EventStream from "./EventStream.js"
 import * as RunStream from "./RunStream.js"
+import * as StreamTurns from "./StreamTurns.js"
 
-/** The number of threads that are rebuilt at once. Each takes the memory of its inputs while they are read. */
-const atOnce = 2
+/**
+ * The number of threads that are rebuilt at once. Each takes the memory of its inputs while they are read. Those of one project are rebuilt
+ * one after the other, so a project waits for one thread of each other project at most.
+ */
+const atOnce = 4
 
 /** Up to here an answer is no larger than a page. */
 const uncountedBytes = RunLog.maxReadBytes
@@ -76,14 +80,32 @@ export const layer = HttpApiBuilder.group(Api, "threads", (handlers) =>
   Effect.gen(function* () {
     const budget = yield* BodyBudget
     const turns = yield* Effect.makeSemaphore(atOnce)
+    const streamTurns = yield* StreamTurns.StreamTurns
+    const projects = yield* RcMap.make<Ids.ProjectId, Effect.Semaphore, never, never>({
+      lookup: () => Effect.makeSemaphore(1),
+    })
+
+    /** Waits for its turn in the project, and then among the projects. */
+    const inTurn = <A, E, R>(projectId: Ids.ProjectId, effect: Effect.Effect<A, E, R>) =>
+      Effect.scoped(
+        Effect.flatMap(RcMap.get(projects, projectId), (own) =>
+          own.withPermits(1)(turns.withPermits(1)(effect)),
+        ),
+      )
 
     /** Rebuilds a thread; what is larger than a page is counted until it has been sent. */
-    const rebuild = <A, E, R>(read: Effect.Effect<A, E, R>, bytesOf: (value: A) => number) =>
+    const rebuild = <A, E, R>(
+      read: Effect.Effect<A, E, R | StreamTurns.StreamTurns>,
+      bytesOf: (value: A) => number,
+    ) =>
       Effect.gen(function* () {
-        const caller = callerOf(yield* CurrentPrincipal)
-        const value = yield* turns.withPermits(1)(read)
+        const principal = yield* CurrentPrincipal
+        const reading = Effect.provideService(read, StreamTurns.StreamTurns, streamTurns)
+        const value = yield* inTurn(principal.projectId, reading)
         const bytes = bytesOf(value)
-        if (bytes > uncountedBytes && !(yield* budget.hold(caller, bytes))) return yield* tooMuchAtOnce
+        if (bytes > uncountedBytes && !(yield* budget.hold(sharesOf(principal), bytes))) {
+          return yield* tooMuchAtOnce
+        }
         return value
       })
 

@@ -1,8 +1,8 @@
 import { describe, it } from "@effect/vitest"
 import { assertTrue, deepStrictEqual, strictEqual } from "@effect/vitest/utils"
-import { ControlPlane, Ids, MemoryControlPlane, RequestSnapshot } from "@runlease/core"
+import { ControlPlane, type Ids, MemoryControlPlane, RequestSnapshot, Runs } from "@runlease/core"
 import * as TestRuns from "@runlease/testkit/TestRuns"
-import { Effect, Layer } from "effect"
+import { Context, Deferred, Effect, Layer } from "effect"
 import { call } from "../raw.js"
 import { serve } from "../serving.js"
 
@@ -28,6 +28,55 @@ const threadOf = (count: number, size: number) =>
     }),
     ({ conversationId }): Ids.ConversationId => conversationId,
   )
+
+/** A control plane that does not answer what the requests of these runs are. */
+const withoutAnswers = (silent: ReadonlySet<string>, asked: Deferred.Deferred<void>) =>
+  Layer.map(MemoryControlPlane.layer, (context) => {
+    const plane = Context.get(context, ControlPlane.ControlPlane)
+    return Context.add(context, ControlPlane.ControlPlane, {
+      ...plane,
+      project: (projectId) => {
+        const ports = plane.project(projectId)
+        const runs = Context.get(ports, Runs.Runs)
+        return Context.add(ports, Runs.Runs, {
+          ...runs,
+          snapshot: (runId) =>
+            silent.has(runId)
+              ? Effect.zipRight(Deferred.succeed(asked, undefined), Effect.never)
+              : runs.snapshot(runId),
+        })
+      },
+    })
+  })
+
+describe("the look-ups of threads", () => {
+  it.scopedLive("of one project do not wait for those of another", () =>
+    Effect.gen(function* () {
+      const silent = ["a", "b", "c", "d", "e"]
+      const asked = yield* Deferred.make<void>()
+      const served = serve(withoutAnswers(new Set(silent), asked))
+      yield* Effect.gen(function* () {
+        const submit = (id: string, token?: string) =>
+          call("POST", "/runs", {
+            body: { kind: "agent", public_id: id, request: { agent_id: "a" } },
+            ...(token === undefined ? {} : { token }),
+          })
+        const lookUp = (answer: {
+          readonly json: { readonly run: { readonly owner: { readonly id: string } } }
+        }) => `/threads/${answer.json.run.owner.id}`
+        yield* call("POST", "/projects", { body: { slug: "other" } })
+        const { json: key } = yield* call("POST", "/projects/other/keys", { body: { name: "other" } })
+        for (const id of silent) {
+          const submitted = yield* submit(id)
+          yield* Effect.forkScoped(call("GET", lookUp(submitted)))
+        }
+        yield* Deferred.await(asked)
+        const other = yield* submit("f", key.token)
+        strictEqual((yield* call("GET", lookUp(other), { token: key.token })).status, 200)
+      }).pipe(Effect.scoped, Effect.provide(served))
+    }),
+  )
+})
 
 describe("what a look-up of a thread may hold", () => {
   it.scopedLive("is as much as an input may, of the newest messages, and a state as large as a page", () =>

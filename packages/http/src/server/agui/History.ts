@@ -13,6 +13,7 @@ import * as Superseded from "../../agui/Superseded.js"
 import * as ThreadFold from "../../agui/ThreadFold.js"
 import * as AgUiView from "../../agui/AgUiView.js"
 import type { Ports } from "../ProjectPortsCache.js"
+import * as StreamTurns from "../StreamTurns.js"
 import * as Thread from "./Thread.js"
 
 /** A client sends its messages back as an input, which can be no larger. */
@@ -109,6 +110,9 @@ const entriesOf = (ports: Ports, runId: Run.Run["runId"], since: Run.EventId) =>
   )
 }
 
+/** The number of events that are folded in one turn of the event loop. */
+const perTurn = 16
+
 /**
  * Folds one run, and gives the points where a part of it begins, whether the last one has begun, and the last event. A run that is not
  * there any more tells nothing.
@@ -124,8 +128,9 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
     let points: readonly [Point, ...ReadonlyArray<Point>] = [{ folded: fold.result(), from: since }]
     let hasBegun = false
     let latest = since
+    let folded = 0
     yield* Stream.runForEach(entriesOf(ports, runId, since), ({ event, eventId, sequence }) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         latest = eventId
         superseded.record(event)
         for (const shown of view(event)) {
@@ -137,6 +142,8 @@ const foldRun = (ports: Ports, thread: Thread.Thread, fold: ThreadFold.ThreadFol
           points = [points.at(-1)!, { folded: fold.result(), from: eventId }]
           hasBegun = false
         }
+        folded += 1
+        return folded % perTurn === 0 ? StreamTurns.next : Effect.void
       }),
     )
     return Option.some({ points, hasBegun, latest })
