@@ -205,6 +205,21 @@ describe("AgUiMessages", () => {
     )
   })
 
+  it("reads a message a few times, however many its metadata says were made of one", () => {
+    let looks = 0
+    const messages = Array.from({ length: 100 }, (_, index) => ({
+      id: `m${index}`,
+      role: "user",
+      get content() {
+        looks += 1
+        return "x"
+      },
+      metadata: { runlease: { snapshot: { count: 1e9, fields: {} } } },
+    }))
+    expect(toAgUi(fromAgUi(messages))).toHaveLength(messages.length)
+    expect(looks).toBeLessThan(30 * messages.length)
+  })
+
   it("makes valid AG-UI of any parts", () => {
     const foreign = FastCheck.oneof(json, FastCheck.dictionary(FastCheck.constantFrom("a", "filename"), json))
     FastCheck.assert(

@@ -75,6 +75,16 @@ const wrap = (message: SnapshotMessage): readonly [Message, ...ReadonlyArray<Mes
   return [marked(first, { snapshot }), ...rest]
 }
 
+/** The messages behind one that have the ids of those which were made with it, at most so many. */
+const followers = (messages: ReadonlyArray<Message>, index: number, most: number): ReadonlyArray<Message> => {
+  const { id } = messages[index]!
+  const behind = (place: number): Message | undefined =>
+    place <= most && messages[index + place]?.id === `${id}.${place}` ? messages[index + place] : undefined
+  const found: Array<Message> = []
+  for (let next = behind(1); next !== undefined; next = behind(found.length + 1)) found.push(next)
+  return found
+}
+
 /** The message that `wrap` converted and how many messages it made, if its output stands at `index`. */
 const unwrap = (
   messages: ReadonlyArray<Message>,
@@ -85,7 +95,7 @@ const unwrap = (
   if (!isRecord(snapshot)) return undefined
   const { count, fields } = snapshot
   if (typeof count !== "number" || !isRecord(fields)) return undefined
-  const rest = messages.slice(index + 1, index + count)
+  const rest = followers(messages, index, count - 1)
   const made = { ...fromMessages([first, ...rest]), ...fields }
   return isSnapshotMessage(made) ? { message: made, count: rest.length + 1 } : undefined
 }

@@ -59,16 +59,57 @@ export type Decision =
 const partIds = ({ parts }: SnapshotMessage, type: "tool_call" | "tool_result"): ReadonlyArray<unknown> =>
   parts.flatMap((part) => (part.type === type ? [part["toolCallId"]] : []))
 
-/** Puts a result behind the message that holds its call and the results that stand there, or at the end. */
-const insertResult = (
+/** A message by its list and its place there. */
+interface Placed {
+  readonly list: Array<SnapshotMessage>
+  readonly at: number
+}
+
+/**
+ * The messages with these results. One that is there already is replaced where it is the result of one of the calls `ours`. Others go
+ * behind the message that holds their call and the results that stand there, or to the end.
+ */
+const withResults = (
   messages: ReadonlyArray<SnapshotMessage>,
-  result: SnapshotMessage,
+  results: ReadonlyArray<SnapshotMessage>,
+  ours: ReadonlySet<unknown>,
 ): ReadonlyArray<SnapshotMessage> => {
-  const [id] = partIds(result, "tool_result")
-  const call = messages.findLastIndex((message) => partIds(message, "tool_call").includes(id))
-  if (call < 0) return [...messages, result]
-  const behind = messages.findIndex(({ role }, index) => index > call && role !== "tool")
-  return behind < 0 ? [...messages, result] : messages.toSpliced(behind, 0, result)
+  const whole = [...messages]
+  const placed = new Map<unknown, Placed>()
+  const calls = new Map<unknown, number>()
+  const place = (message: SnapshotMessage, list: Array<SnapshotMessage>, at: number): void => {
+    for (const id of partIds(message, "tool_result")) placed.set(id, { list, at })
+  }
+  for (const [at, message] of messages.entries()) {
+    place(message, whole, at)
+    for (const id of partIds(message, "tool_call")) calls.set(id, at)
+  }
+  // For each place, where the results that stand behind it end.
+  const behind: Array<number> = []
+  let end = messages.length
+  for (let at = messages.length - 1; at >= 0; at -= 1) {
+    behind[at] = end
+    if (messages[at]!.role !== "tool") end = at
+  }
+  const added = new Map<number, Array<SnapshotMessage>>()
+  for (const message of results) {
+    const [id] = partIds(message, "tool_result")
+    const there = placed.get(id)
+    if (there !== undefined) {
+      const { at, list } = there
+      if (ours.has(id)) list[at] = { ...list[at]!, parts: message.parts }
+      continue
+    }
+    const call = calls.get(id)
+    const before = call === undefined ? messages.length : behind[call]!
+    const others = added.get(before) ?? []
+    added.set(before, others)
+    place(message, others, others.push(message) - 1)
+  }
+  return [
+    ...whole.flatMap((message, at) => [...(added.get(at) ?? []), message]),
+    ...(added.get(messages.length) ?? []),
+  ]
 }
 
 /**
@@ -90,12 +131,7 @@ const continued = (
   const own = snapshot.messages.filter((message) =>
     partIds(message, "tool_result").some((id) => typeof id === "string" && Object.hasOwn(answers, id)),
   )
-  const messages = own.reduce<ReadonlyArray<SnapshotMessage>>((into, message) => {
-    const [id] = partIds(message, "tool_result")
-    const toldAt = into.findLastIndex((other) => partIds(other, "tool_result").includes(id))
-    if (toldAt < 0) return insertResult(into, message)
-    return ours.has(id) ? into.with(toldAt, { ...into[toldAt]!, parts: message.parts }) : into
-  }, input.messages)
+  const messages = withResults(input.messages, own, ours)
   const { resume } = snapshot
   return { ...rest, ...ofInput, asOf: since, messages, ...(resume === undefined ? {} : { resume }) }
 }

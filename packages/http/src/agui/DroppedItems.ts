@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { OpenedItems } from "@runlease/core"
-import * as ThreadMessages from "./ThreadMessages.js"
+import type { ThreadMessages } from "./ThreadMessages.js"
 
 export interface DroppedItems {
   /** Drops messages, and calls with their results. A message stays while a call in it does. */
@@ -23,28 +23,20 @@ export interface DroppedItems {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (thread: ThreadMessages.ThreadMessages): DroppedItems => {
+export const make = (thread: ThreadMessages): DroppedItems => {
   const dropped = new Set<string>()
 
   const dropCall = (toolCallId: string): void => {
     dropped.add(toolCallId)
     const entry = thread.byCall(toolCallId)
-    if (entry !== undefined) {
-      const { content, toolCalls: _toolCalls, ...rest } = entry.message
-      const toolCalls = ThreadMessages.callsOf(entry.message).filter(({ id }) => id !== toolCallId)
-      if (toolCalls.length > 0) thread.replace(entry, { ...entry.message, toolCalls })
-      else if (content === undefined) thread.remove(entry)
-      else thread.replace(entry, { ...rest, content })
-    }
-    const results = thread
-      .all()
-      .filter(({ message }) => message.role === "tool" && message["toolCallId"] === toolCallId)
-    for (const result of results) thread.remove(result)
+    thread.removeCall(toolCallId)
+    if (entry?.callCount === 0 && entry.message["content"] === undefined) thread.remove(entry)
+    for (const result of thread.resultsOf(toolCallId)) thread.remove(result)
   }
 
   const dropMessage = (id: string): void => {
     const entry = thread.byId(id)
-    if (entry !== undefined && ThreadMessages.callsOf(entry.message).length === 0) thread.remove(entry)
+    if (entry !== undefined && entry.callCount === 0) thread.remove(entry)
   }
 
   return {

@@ -6,11 +6,11 @@
  *
  * @since 0.1.0
  */
-import { mergeMetadata } from "@ag-ui/core"
 import type { AgentEvent, AgUiMessages, OpenedItems } from "@runlease/core"
 import { Predicate } from "effect"
 import * as DroppedItems from "./DroppedItems.js"
 import * as JsonPatch from "./JsonPatch.js"
+import { metadataBytes, withMetadata } from "./MergedMetadata.js"
 import * as ThreadMessages from "./ThreadMessages.js"
 import * as ThreadState from "./ThreadState.js"
 
@@ -51,11 +51,6 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ""
 
 const tagOf = ({ subagentRunId }: Event): Fields => (subagentRunId == null ? {} : { subagentRunId })
 
-const withMetadata = <A extends Fields>(item: A, { metadata }: Event): A =>
-  Predicate.isRecord(metadata)
-    ? { ...item, metadata: mergeMetadata(item["metadata"] as Fields | undefined, metadata) }
-    : item
-
 /**
  * An empty thread.
  *
@@ -64,7 +59,7 @@ const withMetadata = <A extends Fields>(item: A, { metadata }: Event): A =>
  */
 export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
   const thread = ThreadMessages.make(maxBytes)
-  const { add, byCall, byId, replace } = thread
+  const { add, addCall, byCall, byId, changeCall, replace } = thread
   const state = ThreadState.make(maxStateBytes)
   const dropped = DroppedItems.make(thread)
 
@@ -81,7 +76,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       ...(toolCalls === undefined
         ? {}
         : {
-            toolCalls: ThreadMessages.callsOf(entry.message).map((call) =>
+            toolCalls: ThreadMessages.callsOf(entry).map((call) =>
               ThreadMessages.withArguments(call, () => ""),
             ),
           }),
@@ -93,7 +88,9 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     const id = text(event["messageId"])
     const name = typeof event["name"] === "string" ? { name: event["name"] } : {}
     const entry = begin(id, { id, role, content: "", ...name, ...tagOf(event) })
-    if (entry.message.role !== "activity") replace(entry, withMetadata(entry.message, event))
+    if (entry.message.role !== "activity") {
+      replace(entry, withMetadata(entry.message, event), metadataBytes(event))
+    }
   }
 
   const append = (event: Event): void => {
@@ -101,22 +98,14 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     if (entry === undefined || entry.message.role === "activity") return
     const delta = text(event["delta"])
     const content = `${text(entry.message["content"])}${delta}`
-    replace(entry, withMetadata({ ...entry.message, content }, event), delta.length)
+    const more = delta.length + metadataBytes(event)
+    replace(entry, withMetadata({ ...entry.message, content }, event), more)
   }
 
   const end = (event: Event): void => {
     const entry = byId(text(event["messageId"]))
     if (entry !== undefined && Predicate.isRecord(event["metadata"]))
-      replace(entry, withMetadata(entry.message, event))
-  }
-
-  const onCall = (toolCallId: string, change: (call: Fields) => Fields, more?: number): void => {
-    const entry = byCall(toolCallId)
-    if (entry === undefined) return
-    const toolCalls = ThreadMessages.callsOf(entry.message).map((call) =>
-      call["id"] === toolCallId ? change(call) : call,
-    )
-    replace(entry, { ...entry.message, toolCalls }, more)
+      replace(entry, withMetadata(entry.message, event), metadataBytes(event))
   }
 
   const startCall = (event: Event): void => {
@@ -127,7 +116,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     const existing = byCall(id)
     if (existing !== undefined) {
       const argumentsSoFar = (given: string): string => (existing.fromLog ? given : "")
-      return onCall(id, (call) =>
+      return changeCall(id, (call) =>
         withMetadata(ThreadMessages.withArguments(call, argumentsSoFar, name), event),
       )
     }
@@ -145,17 +134,11 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
             },
             true,
           )
-    replace(owner, {
-      ...owner.message,
-      toolCalls: [...ThreadMessages.callsOf(owner.message), withMetadata(fresh, event)],
-    })
+    addCall(owner, withMetadata(fresh, event))
     // The input may contain the answer before the log contains the call.
-    const at = thread.all().indexOf(owner)
-    const early = thread
-      .all()
-      .slice(0, at)
-      .filter(({ message, fromLog }) => !fromLog && message.role === "tool" && message["toolCallId"] === id)
-    for (const entry of early) thread.move(entry, owner)
+    for (const entry of thread.resultsOf(id)) {
+      if (!entry.fromLog && thread.isBefore(entry, owner)) thread.move(entry, owner)
+    }
   }
 
   const result = (event: Event): void => {
@@ -167,27 +150,25 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
       event,
     )
     // The result of a call replaces an answer that only let it continue.
-    const stale = thread
-      .all()
-      .filter(
-        ({ message: one, fromLog }) => !fromLog && one.role === "tool" && one["toolCallId"] === toolCallId,
-      )
-    for (const entry of stale) if (entry.message.id !== id) thread.remove(entry)
+    for (const entry of thread.resultsOf(toolCallId)) {
+      if (!entry.fromLog && entry.message.id !== id) thread.remove(entry)
+    }
     const same = byId(id)
     if (same !== undefined) {
       same.fromLog = true
       return replace(same, message)
     }
-    const call = byCall(toolCallId)
-    add(message, true, call === undefined ? undefined : thread.placeAfter(call))
+    add(message, true, byCall(toolCallId))
   }
 
   const encrypted = (event: Event): void => {
     const id = text(event["entityId"])
     const encryptedValue = event["encryptedValue"]
-    if (event["subtype"] === "tool-call") return onCall(id, (call) => ({ ...call, encryptedValue }))
+    if (event["subtype"] === "tool-call") return changeCall(id, (call) => ({ ...call, encryptedValue }))
     const entry = byId(id) ?? add({ id, role: "reasoning", content: "", ...tagOf(event) }, true)
-    if (entry.message.role !== "activity") replace(entry, { ...entry.message, encryptedValue })
+    if (entry.message.role === "activity") return
+    const more = JsonPatch.sizeOf(encryptedValue) - JsonPatch.sizeOf(entry.message["encryptedValue"])
+    replace(entry, { ...entry.message, encryptedValue }, more)
   }
 
   const activity = (event: Event): void => {
@@ -207,8 +188,9 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     if (entry?.message.role !== "activity") return
     const content = { value: entry.message["content"], bytes: entry.bytes }
     const changed = JsonPatch.apply(content, event["patch"], maxBytes)
-    if (changed !== undefined)
-      replace(entry, withMetadata({ ...entry.message, content: changed.value }, event))
+    if (changed === undefined) return
+    const more = changed.bytes - content.bytes + metadataBytes(event)
+    replace(entry, withMetadata({ ...entry.message, content: changed.value }, event), more)
   }
 
   const restate = (messages: unknown): void => {
@@ -216,16 +198,18 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     const roles = new Set(given.map(({ role }) => role))
     const stays = ({ message }: Entry): boolean =>
       (message.role === "activity" || message.role === "reasoning") && !roles.has(message.role)
-    const before = thread.all()
-    const ids = new Set(before.map(({ message }) => message.id))
     const restated = new Map(given.map((message) => [text(message["id"]), message as unknown as Message]))
-    const remaining = before.flatMap((entry) => {
-      const message = restated.get(entry.message.id) ?? (stays(entry) ? entry.message : undefined)
-      return message === undefined ? [] : [message]
-    })
-    thread.clear()
-    for (const message of remaining) add(message, true)
-    for (const [id, message] of restated) if (!ids.has(id)) add(message, true)
+    const found = new Set<string>()
+    for (const entry of thread.all()) {
+      const { id } = entry.message
+      const message = restated.get(id)
+      found.add(id)
+      entry.fromLog = true
+      entry.lastResult = undefined
+      if (message !== undefined) replace(entry, message)
+      else if (!stays(entry)) thread.remove(entry)
+    }
+    for (const [id, message] of restated) if (!found.has(id)) add(message, true)
   }
 
   return {
@@ -257,15 +241,15 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
         case "TOOL_CALL_ARGS": {
           const delta = text(event["delta"])
           const longer = (given: string): string => `${given}${delta}`
-          return onCall(
+          return changeCall(
             text(event["toolCallId"]),
             (call) => withMetadata(ThreadMessages.withArguments(call, longer), event),
-            delta.length,
+            delta.length + metadataBytes(event),
           )
         }
         case "TOOL_CALL_END":
           return Predicate.isRecord(event["metadata"])
-            ? onCall(text(event["toolCallId"]), (call) => withMetadata(call, event))
+            ? changeCall(text(event["toolCallId"]), (call) => withMetadata(call, event), metadataBytes(event))
             : undefined
         case "TOOL_CALL_RESULT":
           return result(event)
@@ -289,7 +273,7 @@ export const make = ({ maxBytes, maxStateBytes }: Bounds): ThreadFold => {
     },
 
     result: () => ({
-      messages: thread.all().map(({ message }) => message),
+      messages: thread.all().map(ThreadMessages.messageOf),
       omittedMessages: thread.omitted(),
       state: state.value(),
       stateOmitted: state.omitted(),

@@ -1,50 +1,80 @@
 /**
  * The messages of a thread while it is folded: found by their ids and by the tool calls that they hold, and bounded in bytes.
  *
+ * What a change costs does not grow with the thread, nor with the calls of the message that it changes.
+ *
  * @since 0.1.0
  */
 import { type AgentEvent, AgUiMessages, InboxMessage } from "@runlease/core"
 import { Option, Predicate } from "effect"
 import * as JsonPatch from "./JsonPatch.js"
+import * as LinkedList from "./LinkedList.js"
 
 type Message = AgUiMessages.Message
 
-/** A message at its place. `fromLog`: the log of a run contains it; otherwise only its client has sent it. */
-export interface Entry {
+type Call = Readonly<Record<string, unknown>>
+
+/**
+ * A message at its place. `fromLog`: the log of a run contains it; otherwise only its client has sent it. `calls`: its tool calls, where
+ * they have changed; one that was dropped is undefined, and not in `callCount`.
+ */
+export interface Entry extends LinkedList.Linked<Entry> {
   message: Message
   fromLog: boolean
   bytes: number
+  calls: Array<Call | undefined> | undefined
+  callCount: number
+  /** The last result behind a message with calls, as it was when it was looked for. */
+  lastResult: { readonly entry: Entry; readonly moves: number } | undefined
 }
 
 export interface ThreadMessages {
   readonly byId: (id: string) => Entry | undefined
   /** The message that holds a tool call. */
   readonly byCall: (toolCallId: string) => Entry | undefined
+  /** The messages with a result of a tool call. */
+  readonly resultsOf: (toolCallId: string) => ReadonlyArray<Entry>
   readonly all: () => ReadonlyArray<Entry>
   /** About how many bytes they take, and how many messages were left out for that. */
   readonly bytes: () => number
   readonly omitted: () => number
-  /** Adds a message, at the end where no place is given. */
-  readonly add: (message: Message, fromLog: boolean, at?: number) => Entry
+  /** Adds a message: behind the message of a call and the results that stand there, or at the end. */
+  readonly add: (message: Message, fromLog: boolean, call?: Entry) => Entry
   readonly remove: (entry: Entry) => void
-  /** Sets the message of an entry; `more` is the number of bytes that it has grown by, if the caller has counted them. */
+  /**
+   * Sets the message of an entry. Its calls stay where the message has the same `toolCalls` as before. `more` is the number of bytes that
+   * it has grown by, if the caller has counted them.
+   */
   readonly replace: (entry: Entry, message: Message, more?: number) => void
-  /** The place behind the message of a call, and behind the results that stand there. */
-  readonly placeAfter: (call: Entry) => number
+  /** Adds a call to a message. */
+  readonly addCall: (entry: Entry, call: Call) => void
+  /** Changes a call; `more` as that of `replace`. */
+  readonly changeCall: (toolCallId: string, change: (call: Call) => Call, more?: number) => void
+  /** Takes a call out of its message. */
+  readonly removeCall: (toolCallId: string) => void
+  readonly isBefore: (entry: Entry, other: Entry) => boolean
   readonly move: (entry: Entry, behind: Entry) => void
-  readonly clear: () => void
 }
 
-/** The tool calls that a message holds. */
-export const callsOf = ({ toolCalls }: Message): ReadonlyArray<Readonly<Record<string, unknown>>> =>
+const ownCalls = ({ toolCalls }: Message): ReadonlyArray<Call> =>
   Array.isArray(toolCalls) ? toolCalls.filter(Predicate.isRecord) : []
 
+/** The tool calls that a message holds. */
+export const callsOf = ({ calls, message }: Entry): ReadonlyArray<Call> =>
+  calls === undefined ? ownCalls(message) : calls.filter((call) => call !== undefined)
+
+/** The message with its calls as they are now. */
+export const messageOf = (entry: Entry): Message => {
+  if (entry.calls === undefined) return entry.message
+  const { toolCalls: _toolCalls, ...rest } = entry.message
+  const calls = callsOf(entry)
+  return (
+    calls.length === 0 && rest["content"] !== undefined ? rest : { ...rest, toolCalls: calls }
+  ) as Message
+}
+
 /** The call with other arguments, and another name where one is given. */
-export const withArguments = (
-  call: Readonly<Record<string, unknown>>,
-  change: (given: string) => string,
-  name?: string,
-): Readonly<Record<string, unknown>> => {
+export const withArguments = (call: Call, change: (given: string) => string, name?: string): Call => {
   const made = Predicate.isRecord(call["function"]) ? call["function"] : {}
   return {
     ...call,
@@ -56,6 +86,12 @@ export const withArguments = (
   }
 }
 
+/** A call by its message and its place there. */
+interface Held {
+  readonly entry: Entry
+  readonly at: number
+}
+
 /**
  * No messages. Of more than `maxBytes` the oldest are left out.
  *
@@ -63,81 +99,154 @@ export const withArguments = (
  * @category constructors
  */
 export const make = (maxBytes: number): ThreadMessages => {
-  let entries: Array<Entry> = []
-  let ids = new Map<string, Entry>()
-  let calls = new Map<string, Entry>()
+  const list = LinkedList.make<Entry>()
+  const ids = new Map<string, Entry>()
+  const calls = new Map<string, Held>()
+  const results = new Map<string, Set<Entry>>()
   let bytes = 0
   let omitted = 0
 
-  const index = (entry: Entry): void => {
-    ids.set(entry.message.id, entry)
-    for (const { id } of callsOf(entry.message)) calls.set(String(id), entry)
+  const resultOf = ({ role, toolCallId }: Message): string | undefined =>
+    role === "tool" && typeof toolCallId === "string" ? toolCallId : undefined
+
+  const indexCalls = (entry: Entry): void => {
+    const own = callsOf(entry)
+    entry.callCount = own.length
+    own.forEach(({ id }, at) => calls.set(String(id), { entry, at }))
   }
 
-  const forget = (entry: Entry): void => {
-    if (ids.get(entry.message.id) === entry) ids.delete(entry.message.id)
-    for (const { id } of callsOf(entry.message)) {
-      if (calls.get(String(id)) === entry) calls.delete(String(id))
+  const forgetCalls = (entry: Entry): void => {
+    for (const { id } of callsOf(entry)) {
+      if (calls.get(String(id))?.entry === entry) calls.delete(String(id))
     }
   }
 
+  const indexMessage = (entry: Entry): void => {
+    const { message } = entry
+    ids.set(message.id, entry)
+    const result = resultOf(message)
+    if (result === undefined) return
+    const others = results.get(result)
+    if (others === undefined) results.set(result, new Set([entry]))
+    else others.add(entry)
+  }
+
+  const forgetMessage = (entry: Entry): void => {
+    const { message } = entry
+    if (ids.get(message.id) === entry) ids.delete(message.id)
+    const result = resultOf(message)
+    const others = result === undefined ? undefined : results.get(result)
+    others?.delete(entry)
+    if (others?.size === 0) results.delete(result!)
+  }
+
+  const take = (entry: Entry): void => {
+    if (entry.order === undefined) return
+    forgetMessage(entry)
+    forgetCalls(entry)
+    list.remove(entry)
+    bytes -= entry.bytes
+  }
+
+  const isTooMuch = (): boolean => bytes > maxBytes
+
   const grow = (entry: Entry, more: number): void => {
+    if (entry.order === undefined) return
     entry.bytes += more
     bytes += more
-    while (bytes > maxBytes && entries.length > 0) {
-      const oldest = entries.shift()!
-      forget(oldest)
-      bytes -= oldest.bytes
+    for (let oldest = list.first(); oldest !== undefined && isTooMuch(); oldest = list.first()) {
+      take(oldest)
       omitted += 1
     }
   }
 
-  const placeAfter = (call: Entry): number => {
-    let at = entries.indexOf(call) + 1
-    while (entries[at]?.message.role === "tool") at += 1
+  /** The place behind the message of a call, and behind the results that stand there. */
+  const endOfResults = (call: Entry): Entry => {
+    const known = call.lastResult
+    let at = known === undefined || known.moves !== known.entry.moves ? call : known.entry
+    while (at.after?.message.role === "tool") at = at.after
+    if (at !== call) call.lastResult = { entry: at, moves: at.moves }
     return at
   }
 
+  const placeBehind = (entry: Entry, call: Entry | undefined): void =>
+    list.add(entry, call?.order === undefined ? undefined : endOfResults(call))
+
   return {
     byId: (id) => ids.get(id),
-    byCall: (toolCallId) => calls.get(toolCallId),
-    all: () => entries,
+    byCall: (toolCallId) => calls.get(toolCallId)?.entry,
+    resultsOf: (toolCallId) => Array.from(results.get(toolCallId) ?? []),
+    all: list.all,
     bytes: () => bytes,
     omitted: () => omitted,
 
-    add: (message, fromLog, at = entries.length) => {
-      const entry: Entry = { message, fromLog, bytes: 0 }
-      entries.splice(at, 0, entry)
-      index(entry)
+    add: (message, fromLog, call) => {
+      const entry: Entry = {
+        ...LinkedList.unlinked,
+        message,
+        fromLog,
+        bytes: 0,
+        calls: undefined,
+        callCount: 0,
+        lastResult: undefined,
+      }
+      placeBehind(entry, call)
+      indexMessage(entry)
+      indexCalls(entry)
       grow(entry, JsonPatch.sizeOf(message))
       return entry
     },
 
-    remove: (entry) => {
-      entries.splice(entries.indexOf(entry), 1)
-      forget(entry)
-      bytes -= entry.bytes
-    },
+    remove: take,
 
     replace: (entry, message, more) => {
-      if (more === undefined) forget(entry)
-      entry.message = message
-      if (more === undefined) index(entry)
-      grow(entry, more ?? JsonPatch.sizeOf(message) - entry.bytes)
+      if (entry.order === undefined) return
+      forgetMessage(entry)
+      if (message["toolCalls"] === entry.message["toolCalls"]) entry.message = message
+      else {
+        forgetCalls(entry)
+        entry.message = message
+        entry.calls = undefined
+        indexCalls(entry)
+      }
+      indexMessage(entry)
+      grow(entry, more ?? JsonPatch.sizeOf(messageOf(entry)) - entry.bytes)
     },
 
-    placeAfter,
+    addCall: (entry, call) => {
+      if (entry.order === undefined) return
+      entry.calls ??= [...callsOf(entry)]
+      calls.set(String(call["id"]), { entry, at: entry.calls.push(call) - 1 })
+      entry.callCount += 1
+      grow(entry, JsonPatch.sizeOf(call) + 1)
+    },
+
+    changeCall: (toolCallId, change, more) => {
+      const held = calls.get(toolCallId)
+      if (held === undefined) return
+      const { at, entry } = held
+      entry.calls ??= [...callsOf(entry)]
+      const before = entry.calls[at]!
+      const after = (entry.calls[at] = change(before))
+      grow(entry, more ?? JsonPatch.sizeOf(after) - JsonPatch.sizeOf(before))
+    },
+
+    removeCall: (toolCallId) => {
+      const held = calls.get(toolCallId)
+      if (held === undefined) return
+      const { at, entry } = held
+      entry.calls ??= [...callsOf(entry)]
+      grow(entry, -JsonPatch.sizeOf(entry.calls[at]) - 1)
+      entry.calls[at] = undefined
+      entry.callCount -= 1
+      calls.delete(toolCallId)
+    },
+
+    isBefore: list.isBefore,
 
     move: (entry, behind) => {
-      entries.splice(entries.indexOf(entry), 1)
-      entries.splice(placeAfter(behind), 0, entry)
-    },
-
-    clear: () => {
-      entries = []
-      ids = new Map()
-      calls = new Map()
-      bytes = 0
+      list.remove(entry)
+      placeBehind(entry, behind)
     },
   }
 }

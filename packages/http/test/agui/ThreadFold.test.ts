@@ -12,8 +12,9 @@ const fold = (
   input: ReadonlyArray<Message>,
   events: ReadonlyArray<Event>,
   state?: unknown,
+  maxBytes = bounds.maxBytes,
 ): ThreadFold.Folded => {
-  const thread = ThreadFold.make(bounds)
+  const thread = ThreadFold.make({ ...bounds, maxBytes })
   thread.input(input, state)
   for (const event of events) thread.event(event)
   return thread.result()
@@ -33,6 +34,44 @@ const calling = (id: string, args = "{}", name = "find") => ({
 })
 
 describe("what a thread holds", () => {
+  it("looks at a call of a message a few times, however many its log changes", () => {
+    let looks = 0
+    const watched = (id: string) => ({
+      ...calling(id, ""),
+      get id() {
+        looks += 1
+        return id
+      },
+    })
+    const ids = Array.from({ length: 100 }, (_, index) => `c${index}`)
+    const input = [user("u"), { id: "m", role: "assistant" as const, toolCalls: ids.map(watched) }]
+    const events = ids.flatMap((id) => [
+      AgentEvent.toolCallStart(id, "find", { parentMessageId: "m" }),
+      AgentEvent.toolCallArgs(id, "{}"),
+      AgentEvent.toolCallEnd(id),
+      AgentEvent.toolCallResult(`r-${id}`, id, "found"),
+    ])
+    const { messages } = fold(input, events, undefined, 1_000_000)
+    expect(messages.map(({ id }) => id)).toEqual(["u", "m", ...ids.map((id) => `r-${id}`)])
+    expect(messages[1]?.["toolCalls"]).toEqual(ids.map((id) => calling(id, "{}")))
+    expect(looks).toBeLessThan(20 * ids.length)
+  })
+
+  it("has the results of calls behind them, in the order of the results", () => {
+    const calls = ["a", "b", "c"].map((id) => AgentEvent.toolCallStart(id, "find", { parentMessageId: "m" }))
+    const { messages } = fold(
+      [user("u"), result("early", "b", "client"), user("v")],
+      [
+        ...calls,
+        AgentEvent.textStart("later"),
+        AgentEvent.toolCallResult("r-c", "c", "C"),
+        AgentEvent.toolCallResult("r-b", "b", "B"),
+        AgentEvent.toolCallResult("r-a", "a", "A"),
+      ],
+    )
+    expect(messages.map(({ id }) => id)).toEqual(["u", "v", "m", "r-c", "r-b", "r-a", "later"])
+  })
+
   it("has what the input restates of the log once, at its place and as the log tells it", () => {
     const { messages } = fold(
       [
@@ -168,6 +207,54 @@ describe("a patch", () => {
     expect(apply(failing)).toBe(given)
     expect(given).toEqual(before)
     expect(apply([{ op: "replace", path: "", value: 5 }])).toBe(5)
+  })
+
+  it("copies a list once, however many of its operations change it", () => {
+    let copies = 0
+    class Counted extends Array<number> {
+      override slice(start?: number, end?: number) {
+        copies += 1
+        return super.slice(start, end)
+      }
+    }
+    const list = Counted.from({ length: 100 }, (_, index) => index)
+    const patch = Array.from({ length: 50 }, (_, index) => ({
+      op: "replace",
+      path: `/list/${index}`,
+      value: -1,
+    }))
+    const changed = apply(patch, { list }) as { readonly list: ReadonlyArray<number> }
+    expect([Array.from(changed.list.slice(0, 51)).at(-1), list[0], copies]).toEqual([50, 0, 2])
+  })
+
+  it("compares a list in one pass, and copies no more than a bound", () => {
+    const list = Array.from({ length: 20_000 }, (_, index) => index)
+    const value = { list, other: 1 }
+    const test = { op: "test", path: "/list", value: [...list.slice(1), 0] }
+    expect(JsonPatch.apply({ value, bytes: 200_000 }, [test], 1_000_000)?.value).toBe(value)
+    const large = { text: "x".repeat(400) }
+    const copying = [
+      { op: "copy", from: "/text", path: "/copy" },
+      { op: "remove", path: "/copy" },
+    ]
+    expect(apply([...copying, ...copying], large)).toEqual(large)
+    expect(apply([...copying, ...copying, ...copying], large)).toBe(undefined)
+  })
+
+  it("leaves the value before as it was where a pointer names what objects inherit", () => {
+    const before = { deep: { list: [1] } }
+    apply([{ op: "add", path: "/__proto__/deep/list/-", value: 2 }], before)
+    expect(before).toEqual({ deep: { list: [1] } })
+  })
+
+  it("may change a value as large as the bound for ever", () => {
+    const value = { text: "x".repeat(900) }
+    const patch = Array.from({ length: 500 }, (_, index) => ({
+      op: "replace",
+      path: "/text",
+      value: String(index % 10).repeat(900),
+    }))
+    expect(apply(patch, value)).toEqual({ text: "9".repeat(900) })
   })
 
   it("that is none changes nothing", () => {

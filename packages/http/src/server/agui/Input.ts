@@ -36,17 +36,23 @@ const entriesOf = ({ resume }: RunAgentInput): ReadonlyArray<Interrupt.Answer> =
     ...(metadata == null ? {} : { metadata }),
   }))
 
-type Message = RunAgentInput["messages"][number]
-
-const calls = (message: Message, id: string): boolean =>
-  message.role === "assistant" && (message.toolCalls ?? []).some((call) => call.id === id)
+/** The place of the last message that makes each call. */
+const lastCalls = ({ messages }: RunAgentInput): ReadonlyMap<string, number> => {
+  const places = new Map<string, number>()
+  for (const [index, message] of messages.entries()) {
+    if (message.role !== "assistant") continue
+    for (const { id } of message.toolCalls ?? []) places.set(id, index)
+  }
+  return places
+}
 
 /** The results that stand behind their calls: an agent may use the id of a call again. What a failure says is its result. */
-const resultsOf = ({ messages }: RunAgentInput): ReadonlyArray<Interrupt.Answer> =>
-  messages.flatMap((message, index): ReadonlyArray<Interrupt.Answer> => {
+const resultsOf = (input: RunAgentInput): ReadonlyArray<Interrupt.Answer> => {
+  const places = lastCalls(input)
+  return input.messages.flatMap((message, index): ReadonlyArray<Interrupt.Answer> => {
     if (message.role !== "tool") return []
     const { content, error, metadata, toolCallId } = message
-    if (messages.findLastIndex((other) => calls(other, toolCallId)) > index) return []
+    if ((places.get(toolCallId) ?? -1) > index) return []
     return [
       {
         interruptId: toolCallId,
@@ -57,6 +63,7 @@ const resultsOf = ({ messages }: RunAgentInput): ReadonlyArray<Interrupt.Answer>
       },
     ]
   })
+}
 
 /** Whether the input may go on with a run though none of its thread waits, as when it is sent again. */
 export const mayBeRepeated = ({ messages, resume = [] }: RunAgentInput): boolean =>
